@@ -1,0 +1,94 @@
+"""Databases to measure on: the real schema, an account with money and a key, numbers for sale.
+
+Touches: database.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, new_key
+from numberdesk.catalog.model import Listing, ListingChunk
+from numberdesk.core.memorability import memorability
+from numberdesk.core.money import MAX_AMOUNT
+from numberdesk.flows.create_accounts import create_accounts, new_account
+from numberdesk.flows.fund_wallets import TOP_UP, fund_wallets, funding
+from numberdesk.flows.import_inventory import save_listings
+from numberdesk.flows.issue_keys import NewKey, issue_keys, new_key_record
+from numberdesk.infra.settings import load_settings
+from numberdesk.wiring import build
+
+ACCOUNTS = 64
+PRICE = 1_150_000
+INBOUND = 8_500
+OUTBOUND = 94_500
+
+
+class Stock(NamedTuple):
+    """A database with `numbers` for sale, and accounts with their keys."""
+
+    url: str
+    path: Path
+    accounts: list[str]
+    keys: list[str]
+    numbers: list[str]
+
+
+def make_stock(folder: Path, name: str, count: int) -> Stock:
+    """Make a database in which every account can buy every number."""
+    path = folder / f"{name}.db"
+    url = f"sqlite:///{path}"
+    services = build(load_settings(database_url=url))
+    now = services.now()
+    accounts, keys = [], []
+    for place in range(ACCOUNTS):
+        account = services.writer.apply(
+            create_accounts, new_account(services.new_id("acc"), f"Account {place}", "USD", 0, now)
+        )
+        paid = funding(services.new_id("trf"), TOP_UP, account.id, MAX_AMOUNT, reference=None, now=now)
+        services.writer.apply(fund_wallets, paid)
+        secret = new_key(services.random_bytes(RANDOM_BYTES))
+        record = new_key_record(
+            services.new_id("key"),
+            secret,
+            account_id=account.id,
+            name="bench",
+            scopes=CUSTOMER_SCOPES,
+            expires_at=None,
+            now=now,
+        )
+        services.writer.apply(issue_keys, NewKey(record))
+        accounts.append(account.id)
+        keys.append(secret)
+    listings = [_listing(f"361{2_000_000 + place}") for place in range(count)]
+    for start in range(0, count, 1_000):
+        chunk = tuple(listings[start : start + 1_000])
+        services.writer.apply(save_listings, ListingChunk("pool", chunk, tuple(range(len(chunk))), now))
+    services.close()
+    return Stock(url, path, accounts, keys, [listing.e164 for listing in listings])
+
+
+def _listing(national: str) -> Listing:
+    return Listing(
+        e164=f"+1{national}",
+        iso_country="US",
+        number_type="local",
+        region="TX",
+        locality="Corpus Christi",
+        area_code=national[:3],
+        national=national,
+        capabilities=3,
+        memorability=memorability(national),
+        price_source="file",
+        currency="USD",
+        price=PRICE,
+        inbound=INBOUND,
+        outbound=OUTBOUND,
+        setup=0,
+        cost_currency=None,
+        cost_monthly=None,
+        cost_inbound=None,
+        cost_outbound=None,
+        cost_setup=None,
+    )

@@ -1,0 +1,4 @@
+"""Accounts and their API keys.
+
+Touches: nothing.
+"""

@@ -1,0 +1,119 @@
+"""Accounts, API keys and scopes; how a key is made and recognised.
+
+Touches: nothing.
+
+A key is `nd_live_` or `nd_test_`, 40 random base62 characters and a checksum of 6: the CRC-32
+of all that stands before it, in base62. The checksum lets a scanner, and this server, reject
+a fake without looking it up; the security is in the 238 random bits. Only the SHA-256 of a
+key is stored, and since it has that much entropy a slow hash would add nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from typing import Final, NamedTuple
+
+from numberdesk.core.lifecycle import AccountState
+
+_BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_ALPHABET: Final = frozenset(_BASE62)
+_PREFIXES: Final = ("nd_live_", "nd_test_")
+_RANDOM_LENGTH: Final = 40
+_CHECKSUM_LENGTH: Final = 6
+_SHOWN_LENGTH: Final = 12
+
+RANDOM_BYTES: Final = 64
+"""Bytes that new_key wants: more than the characters need, so that reduction leaves no bias to speak of."""
+
+KEY_LENGTH: Final = len(_PREFIXES[0]) + _RANDOM_LENGTH + _CHECKSUM_LENGTH
+"""Characters of every key."""
+
+SCOPES: Final = (
+    "numbers:read",
+    "numbers:buy",
+    "numbers:manage",
+    "billing:read",
+    "keys:manage",
+    "usage:write",
+    "webhooks:manage",
+    "admin",
+)
+"""Every scope there is."""
+
+CUSTOMER_SCOPES: Final = SCOPES[:5]
+"""What a key gets when nothing else is asked for."""
+
+
+class Account(NamedTuple):
+    """Who pays."""
+
+    id: str
+    name: str
+    currency: str
+    state: AccountState
+    created_at: int
+
+
+class ApiKey(NamedTuple):
+    """A credential of an account, without its secret. `shown` is its beginning; instants in microseconds."""
+
+    id: str
+    account_id: str
+    name: str
+    shown: str
+    hash: str
+    scopes: tuple[str, ...]
+    created_at: int
+    expires_at: int | None
+    revoked_at: int | None
+
+    def valid_at(self, now: int) -> bool:
+        """Neither revoked nor expired."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+class Caller(NamedTuple):
+    """Who a request comes from."""
+
+    account_id: str
+    key_id: str
+    currency: str
+    scopes: frozenset[str]
+
+
+def new_key(random: bytes, *, test: bool = False) -> str:
+    """A new key out of RANDOM_BYTES random bytes. Shown once, stored never."""
+    number = int.from_bytes(random, "big")
+    body = _PREFIXES[test] + _base62(number, _RANDOM_LENGTH)
+    return body + _checksum(body)
+
+
+def well_formed(key: str) -> bool:
+    """Whether a text could be a key: prefix, length, alphabet and checksum. Needs no look-up."""
+    if len(key) != KEY_LENGTH or not key.startswith(_PREFIXES):
+        return False
+    body, checksum = key[:-_CHECKSUM_LENGTH], key[-_CHECKSUM_LENGTH:]
+    return _ALPHABET.issuperset(key[len(_PREFIXES[0]) :]) and _checksum(body) == checksum
+
+
+def key_hash(key: str) -> str:
+    """What is stored of a key: its SHA-256, in hexadecimal."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def shown_part(key: str) -> str:
+    """The beginning of a key, for people to tell keys apart."""
+    return key[:_SHOWN_LENGTH]
+
+
+def _base62(number: int, length: int) -> str:
+    characters = []
+    for _ in range(length):
+        number, digit = divmod(number, len(_BASE62))
+        characters.append(_BASE62[digit])
+    return "".join(characters)
+
+
+def _checksum(body: str) -> str:
+    return _base62(zlib.crc32(body.encode()), _CHECKSUM_LENGTH)

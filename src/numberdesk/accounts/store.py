@@ -1,0 +1,111 @@
+"""The SQL of accounts and keys.
+
+Touches: accounts, api_keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from sqlalchemy import bindparam, select, update
+
+from numberdesk.accounts.model import Account, ApiKey
+from numberdesk.core.lifecycle import AccountState
+from numberdesk.infra.db import Tx
+from numberdesk.tables import accounts, api_keys
+
+_KEY_COLUMNS: Final = [api_keys.c[name] for name in ApiKey._fields]
+_BY_HASH: Final = (
+    select(*_KEY_COLUMNS, accounts.c.currency)
+    .join(accounts, accounts.c.id == api_keys.c.account_id)
+    .where(api_keys.c.hash == bindparam("hash"))
+)
+
+
+def insert_accounts(tx: Tx, new: Sequence[Account]) -> None:
+    """Create accounts."""
+    tx.execute(accounts.insert(), [account._asdict() for account in new])
+
+
+def find_accounts(tx: Tx, ids: Iterable[str]) -> dict[str, Account]:
+    """Accounts by id, locked until the transaction ends."""
+    query = select(accounts).where(accounts.c.id.in_(sorted(set(ids)))).order_by(accounts.c.id).with_for_update()
+    return {row.id: _account_of(row) for row in tx.execute(query)}
+
+
+def find_accounts_named(tx: Tx, name: str) -> list[Account]:
+    """Accounts of that id or exact name."""
+    query = select(accounts).where((accounts.c.id == name) | (accounts.c.name == name)).order_by(accounts.c.id)
+    return [_account_of(row) for row in tx.execute(query)]
+
+
+def list_accounts(tx: Tx, *, after_id: str | None, limit: int) -> list[Account]:
+    """Accounts in the order of their making, from after the given id."""
+    query = select(accounts).order_by(accounts.c.id).limit(limit)
+    if after_id is not None:
+        query = query.where(accounts.c.id > after_id)
+    return [_account_of(row) for row in tx.execute(query)]
+
+
+def set_account_states(tx: Tx, states: dict[str, AccountState]) -> None:
+    """Suspend or reactivate accounts."""
+    for account_id, state in states.items():
+        tx.execute(update(accounts).where(accounts.c.id == account_id).values(state=state.value))
+
+
+def insert_keys(tx: Tx, new: Sequence[ApiKey]) -> None:
+    """Record keys by their hashes."""
+    tx.execute(api_keys.insert(), [_key_row(key) for key in new])
+
+
+def find_key_by_hash(tx: Tx, key_hash: str) -> tuple[ApiKey, str] | None:
+    """The key with this hash and its account's currency, whether or not it is still valid."""
+    row = tx.execute(_BY_HASH, {"hash": key_hash}).first()
+    return None if row is None else (_key_of(row), row.currency)
+
+
+def find_keys(tx: Tx, ids: Iterable[str]) -> dict[str, ApiKey]:
+    """Keys by id."""
+    query = select(*_KEY_COLUMNS).where(api_keys.c.id.in_(sorted(set(ids))))
+    return {row.id: _key_of(row) for row in tx.execute(query)}
+
+
+def list_keys(tx: Tx, account_id: str | None, *, after_id: str | None, limit: int) -> list[ApiKey]:
+    """Keys of one account or of all, in the order of their making."""
+    query = select(*_KEY_COLUMNS).order_by(api_keys.c.id).limit(limit)
+    if account_id is not None:
+        query = query.where(api_keys.c.account_id == account_id)
+    if after_id is not None:
+        query = query.where(api_keys.c.id > after_id)
+    return [_key_of(row) for row in tx.execute(query)]
+
+
+def revoke_keys(tx: Tx, revoked: dict[str, int]) -> None:
+    """Set the instant of revocation of keys that are not revoked yet."""
+    for key_id, instant in revoked.items():
+        tx.execute(
+            update(api_keys).where(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None)).values(revoked_at=instant)
+        )
+
+
+def _account_of(row: Any) -> Account:
+    return Account(row.id, row.name, row.currency, AccountState(row.state), row.created_at)
+
+
+def _key_row(key: ApiKey) -> dict[str, Any]:
+    return {**key._asdict(), "scopes": " ".join(key.scopes)}
+
+
+def _key_of(row: Any) -> ApiKey:
+    return ApiKey(
+        row.id,
+        row.account_id,
+        row.name,
+        row.shown,
+        row.hash,
+        tuple(row.scopes.split()),
+        row.created_at,
+        row.expires_at,
+        row.revoked_at,
+    )

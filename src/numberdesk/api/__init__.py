@@ -1,0 +1,4 @@
+"""The HTTP door: decode, authenticate, answer.
+
+Touches: nothing.
+"""

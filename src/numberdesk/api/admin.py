@@ -1,0 +1,294 @@
+"""The operator's endpoints: accounts, their keys and wallets, orders.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+import msgspec
+
+from numberdesk.accounts.model import SCOPES
+from numberdesk.accounts.store import find_accounts, list_accounts
+from numberdesk.api.billing import ORDER_EXAMPLE, OrdersQuery
+from numberdesk.api.endpoint import Answer, Ask, endpoint
+from numberdesk.api.keys import NEW_KEY_EXAMPLE, NewKeyBody, created_key, listed_keys
+from numberdesk.api.paging import PageQuery, page, position
+from numberdesk.api.shapes import Amount, Label, id_in_path
+from numberdesk.core.errors import NotFound
+from numberdesk.core.lifecycle import AccountState
+from numberdesk.flows.create_accounts import Standing, create_accounts, new_account, set_standings
+from numberdesk.flows.fund_wallets import ADJUSTMENT, TOP_UP, fund_wallets, funding
+from numberdesk.flows.issue_keys import Revocation, revoke
+from numberdesk.ledger.store import find_wallet
+from numberdesk.orders.store import list_orders
+from numberdesk.views import (
+    AccountView,
+    AdminOrderView,
+    BalanceView,
+    KeyView,
+    NewKeyView,
+    TransactionView,
+    account_view,
+    admin_order_view,
+    balance_view,
+    key_view,
+    transaction_view,
+)
+
+_ACCOUNT_EXAMPLE: Final = {
+    "id": "acc_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
+    "name": "Voice Agency",
+    "currency": "USD",
+    "status": "active",
+    "created_at": "2026-03-20T14:30:00Z",
+}
+_MOVEMENT_EXAMPLE: Final = {
+    "id": "trf_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
+    "entry": 1,
+    "kind": "top_up",
+    "amount": 100,
+    "balance": 100,
+    "currency": "USD",
+    "order_id": None,
+    "reference": "invoice-17",
+    "created_at": "2026-03-20T14:30:00Z",
+}
+
+
+class NewAccountBody(msgspec.Struct, frozen=True):
+    """An account to create. A credit limit lets its wallet go below zero by that much."""
+
+    name: Label
+    currency: str
+    credit_limit: Amount | None = None
+
+
+class StandingBody(msgspec.Struct, frozen=True):
+    """A suspended account cannot buy; everything else goes on."""
+
+    status: Literal["active", "suspended"]
+
+
+class MovementBody(msgspec.Struct, frozen=True):
+    """Money for a wallet. With a reference it is safe to send again."""
+
+    amount: Amount
+    reference: str | None = None
+
+
+@endpoint(
+    "GET",
+    "/admin/accounts",
+    summary="All accounts, oldest first",
+    tag="Operators",
+    scope="admin",
+    query=PageQuery,
+    data=list[AccountView],
+    paged=True,
+    answer_example=[_ACCOUNT_EXAMPLE],
+)
+async def accounts(ask: Ask) -> Answer:
+    """Page all accounts."""
+    query: PageQuery = ask.query
+    after = position(query.page_token)
+    found = await ask.services.reader.read(lambda tx: list_accounts(tx, after_id=after, limit=query.page_size + 1))
+    items, rest = page(found, query.page_size, "id")
+    return Answer([account_view(item) for item in items], rest=rest)
+
+
+@endpoint(
+    "POST",
+    "/admin/accounts",
+    summary="Create an account with an empty wallet",
+    tag="Operators",
+    scope="admin",
+    body=NewAccountBody,
+    data=AccountView,
+    example={"name": "Voice Agency", "currency": "USD"},
+    answer_example=_ACCOUNT_EXAMPLE,
+)
+async def create_account(ask: Ask) -> Answer:
+    """Create an account."""
+    body: NewAccountBody = ask.body
+    command = new_account(ask.services.new_id("acc"), body.name, body.currency, body.credit_limit or 0, ask.now)
+    made = await ask.services.writer.submit(create_accounts, command)
+    return Answer(account_view(made), "Account created")
+
+
+@endpoint(
+    "GET",
+    "/admin/accounts/{account_id:str}",
+    summary="One account",
+    tag="Operators",
+    scope="admin",
+    data=AccountView,
+    errors=("not_found",),
+    answer_example=_ACCOUNT_EXAMPLE,
+)
+async def get_account(ask: Ask) -> Answer:
+    """Find one account."""
+    wanted = id_in_path(ask.path["account_id"])
+    found = (await ask.services.reader.read(lambda tx: find_accounts(tx, [wanted]))).get(wanted)
+    if found is None:
+        raise NotFound
+    return Answer(account_view(found))
+
+
+@endpoint(
+    "PATCH",
+    "/admin/accounts/{account_id:str}",
+    summary="Suspend or reactivate an account",
+    tag="Operators",
+    scope="admin",
+    body=StandingBody,
+    data=AccountView,
+    errors=("not_found",),
+    example={"status": "suspended"},
+    answer_example={**_ACCOUNT_EXAMPLE, "status": "suspended"},
+)
+async def set_standing(ask: Ask) -> Answer:
+    """Set whether an account may buy."""
+    command = Standing(id_in_path(ask.path["account_id"]), AccountState(ask.body.status))
+    changed: Any = await ask.services.writer.submit(set_standings, command)
+    return Answer(account_view(changed), "Account updated")
+
+
+@endpoint(
+    "GET",
+    "/admin/accounts/{account_id:str}/balance",
+    summary="An account's wallet",
+    tag="Operators",
+    scope="admin",
+    data=BalanceView,
+    errors=("not_found",),
+    answer_example={"currency": "USD", "posted": 100, "held": 0, "available": 100, "credit_limit": 0},
+)
+async def account_balance(ask: Ask) -> Answer:
+    """What is posted, held and available."""
+    wanted = id_in_path(ask.path["account_id"])
+    wallet = await ask.services.reader.read(lambda tx: find_wallet(tx, wanted))
+    if wallet is None:
+        raise NotFound
+    return Answer(balance_view(wallet))
+
+
+@endpoint(
+    "POST",
+    "/admin/accounts/{account_id:str}/top-ups",
+    summary="Add paid-in money to a wallet",
+    tag="Operators",
+    scope="admin",
+    body=MovementBody,
+    data=TransactionView,
+    errors=("not_found", "idempotency_conflict"),
+    example={"amount": 100, "reference": "invoice-17"},
+    answer_example=_MOVEMENT_EXAMPLE,
+)
+async def top_up(ask: Ask) -> Answer:
+    """Top a wallet up."""
+    return await _moved(ask, TOP_UP, "Balance topped up")
+
+
+@endpoint(
+    "POST",
+    "/admin/accounts/{account_id:str}/adjustments",
+    summary="Correct a wallet, up or down",
+    tag="Operators",
+    scope="admin",
+    body=MovementBody,
+    data=TransactionView,
+    errors=("not_found", "idempotency_conflict", "insufficient_balance"),
+    example={"amount": -2.5, "reference": "ticket-9"},
+    answer_example={**_MOVEMENT_EXAMPLE, "kind": "adjustment", "amount": -2.5, "balance": 97.5, "entry": 2},
+)
+async def adjust(ask: Ask) -> Answer:
+    """Adjust a wallet."""
+    return await _moved(ask, ADJUSTMENT, "Balance adjusted")
+
+
+@endpoint(
+    "GET",
+    "/admin/accounts/{account_id:str}/keys",
+    summary="An account's keys, without their secrets",
+    tag="Operators",
+    scope="admin",
+    query=PageQuery,
+    data=list[KeyView],
+    paged=True,
+    answer_example=[{name: value for name, value in NEW_KEY_EXAMPLE.items() if name != "key"}],
+)
+async def account_keys(ask: Ask) -> Answer:
+    """Page an account's keys."""
+    return await listed_keys(ask, id_in_path(ask.path["account_id"]))
+
+
+@endpoint(
+    "POST",
+    "/admin/accounts/{account_id:str}/keys",
+    summary="Create a key for an account; its secret is shown this once",
+    tag="Operators",
+    scope="admin",
+    body=NewKeyBody,
+    data=NewKeyView,
+    errors=("not_found",),
+    example={"name": "shop"},
+    answer_example=NEW_KEY_EXAMPLE,
+)
+async def create_account_key(ask: Ask) -> Answer:
+    """Create a key with any scopes."""
+    return await created_key(ask, id_in_path(ask.path["account_id"]), SCOPES)
+
+
+@endpoint(
+    "DELETE",
+    "/admin/keys/{key_id:str}",
+    summary="Revoke any key",
+    tag="Operators",
+    scope="admin",
+    data=KeyView,
+    errors=("not_found",),
+    answer_example={name: value for name, value in NEW_KEY_EXAMPLE.items() if name != "key"},
+)
+async def revoke_any_key(ask: Ask) -> Answer:
+    """Revoke a key of any account."""
+    command = Revocation(id_in_path(ask.path["key_id"]), None, ask.now)
+    revoked: Any = await ask.services.writer.submit(revoke, command)
+    return Answer(key_view(revoked), "Key revoked")
+
+
+@endpoint(
+    "GET",
+    "/admin/orders",
+    summary="Orders of all accounts, newest first",
+    tag="Operators",
+    scope="admin",
+    query=OrdersQuery,
+    data=list[AdminOrderView],
+    paged=True,
+    answer_example=[{**ORDER_EXAMPLE, "account_id": _ACCOUNT_EXAMPLE["id"], "carrier": "pool"}],
+)
+async def all_orders(ask: Ask) -> Answer:
+    """Page the orders of all accounts."""
+    query: OrdersQuery = ask.query
+    before = position(query.page_token)
+    found = await ask.services.reader.read(
+        lambda tx: list_orders(tx, None, open_only=query.status == "open", before_id=before, limit=query.page_size + 1)
+    )
+    items, rest = page(found, query.page_size, "id")
+    return Answer([admin_order_view(item) for item in items], rest=rest)
+
+
+async def _moved(ask: Ask, kind: str, message: str) -> Answer:
+    body: MovementBody = ask.body
+    command = funding(
+        ask.services.new_id("trf"),
+        kind,
+        id_in_path(ask.path["account_id"]),
+        body.amount,
+        reference=body.reference,
+        now=ask.now,
+    )
+    transfer: Any = await ask.services.writer.submit(fund_wallets, command)
+    return Answer(transaction_view(transfer), message)

@@ -1,0 +1,257 @@
+"""The operator's endpoints for inventory and price rules.
+
+Touches: files, threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from typing import IO, Any, Final, Literal
+
+import msgspec
+
+from numberdesk.api.endpoint import Answer, Ask, body_pieces, endpoint
+from numberdesk.api.paging import PageQuery, page, position
+from numberdesk.api.shapes import Amount, Label, Price, Rate, id_in_path
+from numberdesk.catalog.model import ImportCounts, ListingChunk
+from numberdesk.catalog.rule_store import list_price_rules
+from numberdesk.catalog.rules import PriceRule, parse_percent
+from numberdesk.catalog.store import list_inventory
+from numberdesk.core.errors import BodyTooLarge, InvalidRequest, UnsupportedMediaType
+from numberdesk.core.lifecycle import NumberState
+from numberdesk.core.money import MoneyError, as_decimal
+from numberdesk.core.purchase import POOL
+from numberdesk.flows.import_inventory import save_listings
+from numberdesk.flows.run_import import ImportReport, run_import
+from numberdesk.flows.set_price_rules import new_price_rule, remove_price_rules, set_price_rules
+from numberdesk.views import ImportView, InventoryView, RuleView, import_view, inventory_view, rule_view
+from numberdesk.wiring import Services
+
+_CSV: Final = "text/csv"
+_ROUND_TO: Final = 10_000
+_IN_MEMORY: Final = 1 << 20
+_CSV_EXAMPLE: Final = (
+    "phone_number,monthly_price,per_minute_price_inbound,per_minute_price_outbound,currency\n"
+    "+13612738809,1.15,0.0085,0.0945,USD\n"
+)
+_RULE_EXAMPLE: Final = {
+    "id": "prl_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
+    "carrier": "pool",
+    "iso_country": "US",
+    "number_type": "local",
+    "prefix": "1361",
+    "currency": "USD",
+    "price": 1.15,
+    "per_minute_price_inbound": 0.0085,
+    "per_minute_price_outbound": 0.0945,
+    "setup_price": None,
+    "margin_percent": None,
+    "margin_fixed": None,
+    "round_to": 0.01,
+    "created_at": "2026-03-20T14:30:00Z",
+}
+
+
+class InventoryQuery(PageQuery, frozen=True):
+    """Filters of the inventory."""
+
+    carrier: Label | None = None
+    state: Literal["available", "claimed", "assigned", "quarantined", "withdrawn"] | None = None
+
+
+class ImportQuery(msgspec.Struct, frozen=True):
+    """How to import."""
+
+    carrier: Label | None = None
+    skip_bad: bool = False
+
+
+class RuleQuery(PageQuery, frozen=True):
+    """Filters of the price rules."""
+
+    carrier: Label | None = None
+
+
+class RuleBody(msgspec.Struct, frozen=True):
+    """A price rule: a fixed price, or a margin on the cost. Fields left out match every number of the carrier."""
+
+    currency: str
+    carrier: Label | None = None
+    iso_country: Label | None = None
+    number_type: Literal["local", "mobile", "toll_free", "national"] | None = None
+    prefix: Label | None = None
+    price: Price | None = None
+    per_minute_price_inbound: Rate | None = None
+    per_minute_price_outbound: Rate | None = None
+    setup_price: Rate | None = None
+    margin_percent: Amount | None = None
+    margin_fixed: Rate | None = None
+    round_to: Price | None = None
+
+
+@endpoint(
+    "GET",
+    "/admin/inventory",
+    summary="Numbers with their state and price, by number",
+    tag="Operators",
+    scope="admin",
+    query=InventoryQuery,
+    data=list[InventoryView],
+    paged=True,
+    answer_example=[],
+)
+async def inventory(ask: Ask) -> Answer:
+    """Page the inventory."""
+    query: InventoryQuery = ask.query
+    after = position(query.page_token)
+    state = None if query.state is None else NumberState(query.state)
+    found = await ask.services.reader.read(
+        lambda tx: list_inventory(tx, query.carrier, state, after, query.page_size + 1)
+    )
+    items, rest = page(found, query.page_size, "listing.e164")
+    return Answer([inventory_view(item) for item in items], rest=rest)
+
+
+@endpoint(
+    "POST",
+    "/admin/inventory/import",
+    summary="Import numbers from a CSV file: all of it, or nothing when a line is bad",
+    tag="Operators",
+    scope="admin",
+    query=ImportQuery,
+    raw_body=_CSV,
+    data=ImportView,
+    example=_CSV_EXAMPLE,
+    answer_example={
+        "imported": True,
+        "good": 1,
+        "bad": 0,
+        "new": 1,
+        "changed": 0,
+        "unchanged": 0,
+        "unpriced": 0,
+        "bad_lines": [],
+    },
+)
+async def import_inventory(ask: Ask) -> Answer:
+    """Take the file in, then check and save it in a thread."""
+    query: ImportQuery = ask.query
+    if ask.headers.get(b"content-type", b"").lower().partition(b";")[0].strip() != _CSV.encode():
+        raise UnsupportedMediaType("Send the file with Content-Type: text/csv.")
+    loop = asyncio.get_running_loop()
+    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as file:
+        await _receive(ask, file)
+        report = await asyncio.to_thread(_import, ask.services, loop, file, query, ask.now)
+    message = "Inventory imported" if report.saved else "Nothing was imported: the file has bad lines"
+    return Answer(import_view(report), message)
+
+
+@endpoint(
+    "GET",
+    "/admin/price-rules",
+    summary="Price rules, oldest first",
+    tag="Operators",
+    scope="admin",
+    query=RuleQuery,
+    data=list[RuleView],
+    paged=True,
+    answer_example=[_RULE_EXAMPLE],
+)
+async def price_rules(ask: Ask) -> Answer:
+    """Page the price rules."""
+    query: RuleQuery = ask.query
+    after = position(query.page_token)
+    found = await ask.services.reader.read(
+        lambda tx: list_price_rules(tx, query.carrier, after_id=after, limit=query.page_size + 1)
+    )
+    items, rest = page(found, query.page_size, "id")
+    return Answer([rule_view(item) for item in items], rest=rest)
+
+
+@endpoint(
+    "POST",
+    "/admin/price-rules",
+    summary="Set the rule for a set of numbers; the worker then prices them anew",
+    tag="Operators",
+    scope="admin",
+    body=RuleBody,
+    data=RuleView,
+    example={"currency": "USD", "prefix": "1361", "price": 1.15, "per_minute_price_inbound": 0.0085},
+    answer_example=_RULE_EXAMPLE,
+)
+async def set_price_rule(ask: Ask) -> Answer:
+    """Set a rule, in place of the one for the same numbers if there is one."""
+    body: RuleBody = ask.body
+    rule = PriceRule(
+        ask.services.new_id("prl"),
+        body.carrier or POOL,
+        body.iso_country or "",
+        body.number_type or "",
+        body.prefix or "",
+        body.currency,
+        body.price,
+        body.per_minute_price_inbound,
+        body.per_minute_price_outbound,
+        body.setup_price,
+        _margin(body.margin_percent),
+        body.margin_fixed,
+        _ROUND_TO if body.round_to is None else body.round_to,
+        ask.now,
+    )
+    stored = await ask.services.writer.submit(set_price_rules, new_price_rule(rule))
+    return Answer(rule_view(stored), "Price rule set")
+
+
+@endpoint(
+    "DELETE",
+    "/admin/price-rules/{rule_id:str}",
+    summary="Remove a rule; the worker then prices its numbers by those that are left",
+    tag="Operators",
+    scope="admin",
+    data=RuleView,
+    errors=("not_found",),
+    answer_example=_RULE_EXAMPLE,
+)
+async def remove_price_rule(ask: Ask) -> Answer:
+    """Remove a rule."""
+    removed: Any = await ask.services.writer.submit(remove_price_rules, id_in_path(ask.path["rule_id"]))
+    return Answer(rule_view(removed), "Price rule removed")
+
+
+async def _receive(ask: Ask, file: IO[bytes]) -> None:
+    """Write the body to a temporary file, as far as the limit allows."""
+    limit = ask.services.settings.import_limit_bytes
+    size = 0
+    async for piece in body_pieces(ask.request):
+        size += len(piece)
+        if size > limit:
+            raise BodyTooLarge(details={"limit_bytes": limit})
+        file.write(piece)
+    file.seek(0)
+
+
+def _import(
+    services: Services, loop: asyncio.AbstractEventLoop, file: Any, query: ImportQuery, now: int
+) -> ImportReport:
+    def save(chunk: ListingChunk) -> ImportCounts:
+        return asyncio.run_coroutine_threadsafe(services.writer.submit(save_listings, chunk), loop).result()
+
+    return run_import(
+        file,
+        carrier=query.carrier or POOL,
+        skip_bad=query.skip_bad,
+        now=now,
+        read=services.reader.read_now,
+        save=save,
+        progress=lambda *_: None,
+    )
+
+
+def _margin(percent: int | None) -> int | None:
+    if percent is None:
+        return None
+    try:
+        return parse_percent(as_decimal(percent))
+    except MoneyError as error:
+        raise InvalidRequest("margin_percent", str(error)) from None

@@ -1,0 +1,72 @@
+"""From the X-Api-Key header to the caller.
+
+Touches: clock, database.
+
+What is looked up is remembered for half a second, so that a busy key costs one read now and
+then, and a revoked key stops working within a second on every process. A text without a
+valid checksum is refused without a look-up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+from numberdesk.accounts.model import KEY_LENGTH, Caller, key_hash, well_formed
+from numberdesk.accounts.store import find_key_by_hash
+from numberdesk.core.errors import InvalidApiKey
+from numberdesk.infra.reader import Reader
+
+REMEMBERED_SECONDS: Final = 0.5
+_MOST_REMEMBERED: Final = 10_000
+
+
+class Authenticator:
+    """Recognises keys. `now` gives microseconds since the epoch, for expiry."""
+
+    def __init__(self, reader: Reader, now: Callable[[], int]) -> None:
+        self._reader = reader
+        self._now = now
+        self._known: OrderedDict[str, tuple[float, Caller]] = OrderedDict()
+        self._asking: dict[str, asyncio.Task[Caller | None]] = {}
+
+    async def caller(self, sent: bytes | None) -> Caller:
+        """Who sent this key. Raises InvalidApiKey, whatever is wrong with it."""
+        if sent is None or len(sent) != KEY_LENGTH or not sent.isascii():
+            raise InvalidApiKey
+        key = sent.decode("ascii")
+        hashed = key_hash(key)
+        known = self._known.get(hashed)
+        if known is not None and known[0] > time.monotonic():
+            return known[1]
+        if not well_formed(key):
+            raise InvalidApiKey
+        found = await self._look_up(hashed)
+        if found is None:
+            raise InvalidApiKey
+        return found
+
+    async def _look_up(self, hashed: str) -> Caller | None:
+        """Ask the database once, however many requests wait for the same key."""
+        task = self._asking.get(hashed)
+        if task is None:
+            task = self._asking[hashed] = asyncio.create_task(self._ask(hashed))
+            task.add_done_callback(lambda _: self._asking.pop(hashed, None))
+        return await asyncio.shield(task)
+
+    async def _ask(self, hashed: str) -> Caller | None:
+        until = time.monotonic() + REMEMBERED_SECONDS
+        found = await self._reader.read(lambda tx: find_key_by_hash(tx, hashed))
+        if found is None or not found[0].valid_at(self._now()):
+            self._known.pop(hashed, None)
+            return None
+        key, currency = found
+        caller = Caller(key.account_id, key.id, currency, frozenset(key.scopes))
+        self._known[hashed] = (until, caller)
+        self._known.move_to_end(hashed)
+        while len(self._known) > _MOST_REMEMBERED:
+            self._known.popitem(last=False)
+        return caller

@@ -1,0 +1,139 @@
+"""Balance, statement and orders of the caller's account.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from numberdesk.api.endpoint import Answer, Ask, endpoint
+from numberdesk.api.paging import PageQuery, numbered_position, page, position
+from numberdesk.api.shapes import id_in_path
+from numberdesk.core.errors import NotFound
+from numberdesk.ledger.store import find_wallet, list_statement
+from numberdesk.orders.store import find_orders, list_orders
+from numberdesk.views import (
+    BalanceView,
+    OrderView,
+    TransactionView,
+    balance_view,
+    order_view,
+    transaction_view,
+)
+
+ORDER_EXAMPLE: Final = {
+    "id": "ord_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
+    "phone_number": "+13612738809",
+    "status": "completed",
+    "price": 1.15,
+    "per_minute_price_inbound": 0.0085,
+    "per_minute_price_outbound": 0.0945,
+    "setup_price": 0,
+    "currency": "USD",
+    "created_at": "2026-03-20T14:30:00Z",
+    "completed_at": "2026-03-20T14:30:00Z",
+}
+
+
+class OrdersQuery(PageQuery, frozen=True):
+    """`open` lists the orders that have not ended yet."""
+
+    status: Literal["open"] | None = None
+
+
+@endpoint(
+    "GET",
+    "/balance",
+    summary="The wallet",
+    tag="Billing",
+    scope="billing:read",
+    data=BalanceView,
+    answer_example={"currency": "USD", "posted": 98.85, "held": 0, "available": 98.85, "credit_limit": 0},
+)
+async def balance(ask: Ask) -> Answer:
+    """What is posted, held and available."""
+    account_id = ask.caller.account_id
+    wallet = await ask.services.reader.read(lambda tx: find_wallet(tx, account_id))
+    if wallet is None:
+        raise NotFound
+    return Answer(balance_view(wallet))
+
+
+@endpoint(
+    "GET",
+    "/transactions",
+    summary="The statement: every transfer of the wallet, newest first",
+    tag="Billing",
+    scope="billing:read",
+    query=PageQuery,
+    data=list[TransactionView],
+    paged=True,
+    answer_example=[
+        {
+            "id": "trf_0195b3a4c7e07d2f8a1b2c3d4e5f6071_rental",
+            "entry": 2,
+            "kind": "rental",
+            "amount": -1.15,
+            "balance": 98.85,
+            "currency": "USD",
+            "order_id": "ord_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
+            "reference": None,
+            "created_at": "2026-03-20T14:30:00Z",
+        }
+    ],
+)
+async def transactions(ask: Ask) -> Answer:
+    """Page the wallet's transfers, each with the balance after it."""
+    query: PageQuery = ask.query
+    before = numbered_position(query.page_token)
+    account_id = ask.caller.account_id
+    found = await ask.services.reader.read(
+        lambda tx: list_statement(tx, account_id, before_entry=before, limit=query.page_size + 1)
+    )
+    items, rest = page(found, query.page_size, "entry")
+    return Answer([transaction_view(item) for item in items], rest=rest)
+
+
+@endpoint(
+    "GET",
+    "/orders",
+    summary="The account's orders, newest first",
+    tag="Orders",
+    scope="numbers:read",
+    query=OrdersQuery,
+    data=list[OrderView],
+    paged=True,
+    answer_example=[ORDER_EXAMPLE],
+)
+async def orders(ask: Ask) -> Answer:
+    """Page the account's orders."""
+    query: OrdersQuery = ask.query
+    before = position(query.page_token)
+    account_id = ask.caller.account_id
+    found = await ask.services.reader.read(
+        lambda tx: list_orders(
+            tx, account_id, open_only=query.status == "open", before_id=before, limit=query.page_size + 1
+        )
+    )
+    items, rest = page(found, query.page_size, "id")
+    return Answer([order_view(item) for item in items], rest=rest)
+
+
+@endpoint(
+    "GET",
+    "/orders/{order_id:str}",
+    summary="One order",
+    tag="Orders",
+    scope="numbers:read",
+    data=OrderView,
+    errors=("not_found",),
+    answer_example=ORDER_EXAMPLE,
+)
+async def order(ask: Ask) -> Answer:
+    """Find one order; another account's looks as if it were not there."""
+    wanted = id_in_path(ask.path["order_id"])
+    found = (await ask.services.reader.read(lambda tx: find_orders(tx, [wanted]))).get(wanted)
+    if found is None or found.account_id != ask.caller.account_id:
+        raise NotFound
+    return Answer(order_view(found))

@@ -1,0 +1,100 @@
+"""/openapi.json, and /docs: the same document for people, on one page that loads nothing else.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from typing import Any, Final
+
+from litestar import get
+from litestar.handlers import HTTPRouteHandler
+from litestar.response.base import ASGIResponse
+
+from numberdesk.api.endpoint import JSON
+from numberdesk.api.errors import ENCODER
+from numberdesk.api.openapi import build_document
+
+BASE: Final = "/api/v1"
+
+_STYLE: Final = """
+body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;max-width:60rem;padding:1rem;color:#1c2330;background:#fff}
+h2{margin-top:2.5rem;border-bottom:1px solid #d8dee9}section{margin:1.5rem 0}
+summary{cursor:pointer;padding:.4rem .6rem;background:#f3f5f9;border-radius:.4rem}
+summary b{display:inline-block;min-width:4.5rem;font-family:ui-monospace,monospace}
+code,pre{font-family:ui-monospace,monospace;font-size:.9rem}
+pre{background:#f3f5f9;padding:.8rem;border-radius:.4rem;overflow-x:auto}
+table{border-collapse:collapse}td,th{text-align:left;padding:.2rem .8rem .2rem 0;vertical-align:top}
+@media(prefers-color-scheme:dark){body{background:#12161d;color:#dfe5ee}summary,pre{background:#1d2430}
+h2{border-color:#333c4a}a{color:#8db8ff}}
+"""
+_SECURITY: Final = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def openapi_routes() -> list[HTTPRouteHandler]:
+    """The two routes; document and page are made once."""
+    document = build_document(BASE)
+    raw = ENCODER.encode(document)
+    html = _page(json.loads(raw)).encode()
+
+    @get("/openapi.json", include_in_schema=False)
+    async def openapi_json() -> ASGIResponse:
+        return ASGIResponse(body=raw, media_type=JSON)
+
+    @get("/docs", include_in_schema=False)
+    async def docs() -> ASGIResponse:
+        return ASGIResponse(body=html, media_type="text/html; charset=utf-8", headers=_SECURITY)
+
+    return [openapi_json, docs]
+
+
+def _page(document: dict[str, Any]) -> str:
+    info = document["info"]
+    by_tag: dict[str, list[str]] = {}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            by_tag.setdefault(operation["tags"][0], []).append(_operation(method, path, operation))
+    sections = "".join(f"<h2>{escape(tag)}</h2>{''.join(parts)}" for tag, parts in by_tag.items())
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(info["title"])} API</title>'
+        f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{_STYLE}</style></head><body>'
+        f"<h1>{escape(info['title'])} API {escape(info['version'])}</h1><p>{escape(info['description'])}</p>"
+        "<p>Send your key in the header <code>X-Api-Key</code>. The machine-readable form of this page is "
+        f'<a href="/openapi.json">/openapi.json</a>.</p>{sections}</body></html>'
+    )
+
+
+def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
+    parts = [f"<p>{escape(operation.get('description', ''))}</p>", _parameters(operation["parameters"])]
+    for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
+        parts.append(f"<p>Body, <code>{escape(media_type)}</code>:</p>{_code(content['example'])}")
+    parts.append(f"<p>200:</p>{_code(operation['responses']['200']['content'][JSON]['example'])}")
+    failures = "".join(
+        f"<tr><td>{status}</td><td><code>{escape(response['description'])}</code></td></tr>"
+        for status, response in operation["responses"].items()
+        if status != "200"
+    )
+    parts.append(f"<table><tr><th>Status</th><th>Codes</th></tr>{failures}</table>")
+    title = f"<b>{method.upper()}</b><code>{escape(path)}</code> &nbsp; {escape(operation['summary'])}"
+    return f"<section><details><summary>{title}</summary>{''.join(parts)}</details></section>"
+
+
+def _parameters(parameters: list[dict[str, Any]]) -> str:
+    if not parameters:
+        return ""
+    rows = "".join(
+        f"<tr><td><code>{escape(each['name'])}</code></td><td>{each['in']}{', required' if each['required'] else ''}"
+        f"</td><td>{escape(each.get('description', ''))}</td></tr>"
+        for each in parameters
+    )
+    return f"<table><tr><th>Parameter</th><th>Where</th><th></th></tr>{rows}</table>"
+
+
+def _code(example: Any) -> str:
+    text = example if isinstance(example, str) else json.dumps(example, indent=2)
+    return f"<pre>{escape(text)}</pre>"

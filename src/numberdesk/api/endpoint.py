@@ -1,0 +1,221 @@
+"""What every endpoint has in common: key, scope, decoding, the envelope.
+
+Touches: nothing.
+
+A handler is a plain function of an `Ask` that returns an `Answer` or raises an error of the
+tree. `endpoint` wraps it for Litestar and keeps its description, from which the OpenAPI
+document is built: what is documented is what is decoded and checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+import msgspec
+from litestar import HttpMethod, Request
+from litestar.handlers import HTTPRouteHandler
+from litestar.response.base import ASGIResponse
+
+from numberdesk.accounts.model import Caller
+from numberdesk.api.auth import Authenticator
+from numberdesk.api.errors import ENCODER, failure
+from numberdesk.api.limits import RateLimit
+from numberdesk.api.shapes import decode_body, decode_query
+from numberdesk.core.errors import BodyTooLarge, Forbidden, NumberdeskError, RequestTimeout, UnsupportedMediaType
+from numberdesk.wiring import Services
+
+JSON: Final = "application/json"
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+@dataclass(slots=True)
+class Door:
+    """What the HTTP door keeps beside the services."""
+
+    services: Services
+    authenticator: Authenticator
+    rate_limit: RateLimit
+
+
+@dataclass(slots=True)
+class Ask:
+    """One request, decoded: `body` and `query` are of the endpoint's shapes."""
+
+    services: Services
+    caller: Caller
+    request_id: str
+    now: int
+    path: dict[str, Any]
+    query: Any
+    body: Any
+    headers: dict[bytes, bytes]
+    request: Request[Any, Any, Any]
+
+
+@dataclass(slots=True)
+class Answer:
+    """A success. `rest` stands beside data in the envelope, such as page."""
+
+    data: Any
+    message: str = "OK"
+    status: int = 200
+    rest: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class RefusedAnswer:
+    """A refusal that was decided earlier and is answered again with its first request's id."""
+
+    error: NumberdeskError
+    request_id: str
+
+
+Handler = Callable[[Ask], Awaitable[Answer | RefusedAnswer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """The description of an endpoint: what it takes, what it gives, what can go wrong."""
+
+    method: Method
+    path: str
+    handler: Handler
+    summary: str
+    tag: str
+    scope: str | None
+    query: type[msgspec.Struct] | None
+    body: type[msgspec.Struct] | None
+    raw_body: str | None
+    data: Any
+    paged: bool
+    errors: tuple[str, ...]
+    example: Any
+    answer_example: Any
+    other_paths: tuple[str, ...]
+
+
+ENDPOINTS: Final[list[Endpoint]] = []
+"""Every endpoint, in the order in which the modules define them."""
+
+
+def endpoint(
+    method: Method,
+    path: str,
+    *,
+    summary: str,
+    tag: str,
+    data: Any,
+    scope: str | None,
+    query: type[msgspec.Struct] | None = None,
+    body: type[msgspec.Struct] | None = None,
+    raw_body: str | None = None,
+    paged: bool = False,
+    errors: tuple[str, ...] = (),
+    example: Any = None,
+    answer_example: Any = None,
+    other_paths: tuple[str, ...] = (),
+) -> Callable[[Handler], Handler]:
+    """Declare a handler. `data` is the type of the answer's data, `errors` the codes beyond the usual ones."""
+
+    def declare(handler: Handler) -> Handler:
+        ENDPOINTS.append(
+            Endpoint(
+                method, path, handler, summary, tag, scope, query, body, raw_body, data, paged, errors, example,
+                answer_example, other_paths,
+            )
+        )  # fmt: skip
+        return handler
+
+    return declare
+
+
+def route(described: Endpoint) -> HTTPRouteHandler:
+    """Litestar's handler for an endpoint. A trailing slash is the router's business: both forms answer."""
+
+    async def handle(request: Request[Any, Any, Any]) -> ASGIResponse:
+        answer = await described.handler(await _ask(described, request))
+        if isinstance(answer, RefusedAnswer):
+            status, headers, content = failure(answer.error, answer.request_id)
+            return ASGIResponse(body=content, status_code=status, headers=headers, media_type=JSON)
+        content = ENCODER.encode({"success": True, "message": answer.message, "data": answer.data, **answer.rest})
+        return ASGIResponse(body=content, status_code=answer.status, media_type=JSON)
+
+    handle.__name__ = handle.__qualname__ = getattr(described.handler, "__name__", "handle")
+    return HTTPRouteHandler(
+        [described.path, *described.other_paths],
+        http_method=HttpMethod(described.method),
+        include_in_schema=False,
+        status_code=200,
+    )(handle)
+
+
+async def _ask(described: Endpoint, request: Request[Any, Any, Any]) -> Ask:
+    door: Door = request.app.state.door
+    scope = request.scope
+    headers = dict(scope["headers"])
+    caller = await door.authenticator.caller(headers.get(b"x-api-key"))
+    if described.scope is not None and described.scope not in caller.scopes:
+        raise Forbidden(f"This key lacks the scope {described.scope}.", {"scope": described.scope})
+    door.rate_limit.spend(caller.key_id)
+    query = None if described.query is None else decode_query(scope["query_string"], described.query)
+    body = None
+    if described.body is not None:
+        _require_json(headers)
+        body = decode_body(await _read_body(request, door.services.settings.body_limit_bytes), described.body)
+    return Ask(
+        door.services,
+        caller,
+        scope["state"]["request_id"],
+        door.services.now(),
+        request.path_params,
+        query,
+        body,
+        headers,
+        request,
+    )
+
+
+def _require_json(headers: dict[bytes, bytes]) -> None:
+    media_type, _, parameters = headers.get(b"content-type", b"").lower().partition(b";")
+    if media_type.strip() != b"application/json":
+        raise UnsupportedMediaType
+    if parameters.strip().replace(b'"', b"") not in (b"", b"charset=utf-8", b"charset=utf8"):
+        raise UnsupportedMediaType("Send JSON in UTF-8.")
+    if headers.get(b"content-encoding", b"identity") != b"identity":
+        raise UnsupportedMediaType("Send the body without a content encoding.")
+
+
+async def _read_body(request: Request[Any, Any, Any], limit: int) -> bytes:
+    """The body, refused as soon as more than `limit` bytes are announced or sent."""
+    announced = request.scope["headers"]
+    for name, value in announced:
+        if name == b"content-length" and value.isdigit() and (len(value) > 18 or int(value) > limit):  # noqa: PLR2004
+            raise BodyTooLarge(details={"limit_bytes": limit})
+    message = await request.receive()
+    if message["type"] == "http.request" and not message["more_body"] and len(message["body"]) <= limit:
+        return message["body"]  # as most come: whole
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in _pieces(request, message):
+        size += len(chunk)
+        if size > limit:
+            raise BodyTooLarge(details={"limit_bytes": limit})
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+async def body_pieces(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
+    """The body as it arrives. Raises RequestTimeout when the client goes, or the server gives it up, before its end."""
+    async for piece in _pieces(request, await request.receive()):
+        yield piece
+
+
+async def _pieces(request: Request[Any, Any, Any], message: Any) -> AsyncIterator[bytes]:
+    while message["type"] == "http.request":
+        yield message["body"]
+        if not message["more_body"]:
+            return
+        message = await request.receive()
+    raise RequestTimeout

@@ -1,0 +1,159 @@
+"""The account's own API keys: list, create, revoke.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+
+from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, SCOPES, new_key
+from numberdesk.accounts.store import find_keys, list_keys
+from numberdesk.api.endpoint import Answer, Ask, endpoint
+from numberdesk.api.paging import PageQuery, page, position
+from numberdesk.api.shapes import Label, id_in_path
+from numberdesk.core.errors import InvalidRequest, NotFound
+from numberdesk.core.periods import from_datetime
+from numberdesk.flows.issue_keys import NewKey, Revocation, issue_keys, new_key_record, revoke
+from numberdesk.views import KeyView, NewKeyView, key_view, new_key_view
+
+_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+Scope = Literal[
+    "numbers:read",
+    "numbers:buy",
+    "numbers:manage",
+    "billing:read",
+    "keys:manage",
+    "usage:write",
+    "webhooks:manage",
+    "admin",
+]
+_KEY_EXAMPLE: Final = {
+    "id": "key_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
+    "account_id": "acc_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
+    "name": "shop",
+    "starts_with": "nd_live_4fQx",
+    "scopes": ["numbers:read", "numbers:buy"],
+    "created_at": "2026-03-20T14:30:00Z",
+    "expires_at": None,
+    "revoked_at": None,
+}
+NEW_KEY_EXAMPLE: Final = {**_KEY_EXAMPLE, "key": "nd_live_... (54 characters, shown once)"}
+
+
+class NewKeyBody(msgspec.Struct, frozen=True):
+    """A key to create. Without scopes it gets those of a customer, as far as the asking key has them."""
+
+    name: Label | None = None
+    scopes: Annotated[list[Scope], msgspec.Meta(max_length=len(SCOPES))] | None = None
+    expires_at: Annotated[str, msgspec.Meta(description="ISO 8601 with offset; never when left out")] | None = None
+
+
+@endpoint(
+    "GET",
+    "/api-keys",
+    summary="The account's keys, without their secrets",
+    tag="Keys",
+    scope="keys:manage",
+    query=PageQuery,
+    data=list[KeyView],
+    paged=True,
+    answer_example=[_KEY_EXAMPLE],
+)
+async def keys(ask: Ask) -> Answer:
+    """Page the account's keys, oldest first."""
+    return await listed_keys(ask, ask.caller.account_id)
+
+
+@endpoint(
+    "POST",
+    "/api-keys",
+    summary="Create a key; its secret is shown this once",
+    tag="Keys",
+    scope="keys:manage",
+    body=NewKeyBody,
+    data=NewKeyView,
+    example={"name": "shop", "scopes": ["numbers:read", "numbers:buy"]},
+    answer_example=NEW_KEY_EXAMPLE,
+)
+async def create_key(ask: Ask) -> Answer:
+    """Create a key with scopes that the asking key has itself."""
+    return await created_key(ask, ask.caller.account_id, tuple(ask.caller.scopes))
+
+
+@endpoint(
+    "GET",
+    "/api-keys/{key_id:str}",
+    summary="One key",
+    tag="Keys",
+    scope="keys:manage",
+    data=KeyView,
+    errors=("not_found",),
+    answer_example=_KEY_EXAMPLE,
+)
+async def get_key(ask: Ask) -> Answer:
+    """Find one key of the account."""
+    wanted = id_in_path(ask.path["key_id"])
+    found = (await ask.services.reader.read(lambda tx: find_keys(tx, [wanted]))).get(wanted)
+    if found is None or found.account_id != ask.caller.account_id:
+        raise NotFound
+    return Answer(key_view(found))
+
+
+@endpoint(
+    "DELETE",
+    "/api-keys/{key_id:str}",
+    summary="Revoke a key: it stops working within a second; safe to send again",
+    tag="Keys",
+    scope="keys:manage",
+    data=KeyView,
+    errors=("not_found",),
+    answer_example={**_KEY_EXAMPLE, "revoked_at": "2026-04-02T09:00:00Z"},
+)
+async def revoke_key(ask: Ask) -> Answer:
+    """Revoke a key of the account, also the one that asks."""
+    command = Revocation(id_in_path(ask.path["key_id"]), ask.caller.account_id, ask.now)
+    revoked: Any = await ask.services.writer.submit(revoke, command)
+    return Answer(key_view(revoked), "Key revoked")
+
+
+async def listed_keys(ask: Ask, account_id: str) -> Answer:
+    """A page of an account's keys."""
+    query: PageQuery = ask.query
+    after = position(query.page_token)
+    found = await ask.services.reader.read(
+        lambda tx: list_keys(tx, account_id, after_id=after, limit=query.page_size + 1)
+    )
+    items, rest = page(found, query.page_size, "id")
+    return Answer([key_view(item) for item in items], rest=rest)
+
+
+async def created_key(ask: Ask, account_id: str, grantable: tuple[str, ...]) -> Answer:
+    """Create a key of an account with scopes out of the grantable ones."""
+    body: NewKeyBody = ask.body
+    secret = new_key(ask.services.random_bytes(RANDOM_BYTES))
+    scopes = body.scopes if body.scopes is not None else [scope for scope in CUSTOMER_SCOPES if scope in grantable]
+    record = new_key_record(
+        ask.services.new_id("key"),
+        secret,
+        account_id=account_id,
+        name=body.name or "",
+        scopes=list(scopes),
+        expires_at=_instant(body.expires_at),
+        now=ask.now,
+        grantable=grantable,
+    )
+    made: Any = await ask.services.writer.submit(issue_keys, NewKey(record))
+    return Answer(new_key_view(made, secret), "Key created. It is shown only now.")
+
+
+def _instant(text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        return from_datetime(msgspec.convert(text, _Moment))
+    except msgspec.ValidationError:
+        raise InvalidRequest("expires_at", "must be an ISO 8601 date and time with its offset") from None

@@ -1,0 +1,99 @@
+"""GET /phone-numbers/available-numbers: what can be bought, at which prices.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from numberdesk.api.endpoint import Answer, Ask, endpoint
+from numberdesk.api.paging import PageQuery
+from numberdesk.api.shapes import Price
+from numberdesk.catalog.search import QueryError
+from numberdesk.catalog.search_parameters import offer_query
+from numberdesk.core.errors import InvalidRequest
+from numberdesk.core.money import format_micros
+from numberdesk.flows.search_numbers import search_numbers
+from numberdesk.views import OfferView, offer_view
+
+_PATTERN: Final = "Digits, letters as on a keypad, * or ? for one digit, % for any run"
+_EXAMPLE: Final = {
+    "phone_number": "+13612738809",
+    "iso_country": "US",
+    "region": "TX",
+    "locality": "Corpus Christi",
+    "number_type": "local",
+    "capabilities": ["voice", "sms"],
+    "price": 1.15,
+    "per_minute_price_inbound": 0.0085,
+    "per_minute_price_outbound": 0.0945,
+    "currency": "USD",
+    "setup_price": 0,
+    "offer_expires_at": "2026-03-20T14:40:00Z",
+}
+
+Text = Annotated[str, msgspec.Meta(max_length=1000)]
+Expression = Annotated[str, msgspec.Meta(max_length=1000, description=_PATTERN)]
+Expressions = Annotated[list[str], msgspec.Meta(description=f"{_PATTERN}; may be sent several times")]
+
+
+class OffersQuery(PageQuery, frozen=True):
+    """Filters of the offers. A region equal to the country means anywhere in it."""
+
+    region: Text | None = None
+    locality: Text | None = None
+    number_type: Literal["local", "mobile", "toll_free", "national"] | None = None
+    area_code: Annotated[str, msgspec.Meta(max_length=1000, description="1 to 6 digits")] | None = None
+    starts_with: Expression | None = None
+    ends_with: Expression | None = None
+    contains: Expressions | None = None
+    pattern: Expression | None = None
+    excludes: Expressions | None = None
+    match_on: Literal["national", "e164", "subscriber"] | None = None
+    capabilities: Annotated[list[str], msgspec.Meta(description="voice, sms, mms, fax; comma separated")] | None = None
+    max_price: Annotated[Price, msgspec.Meta(description="Highest monthly price")] | None = None
+    sort: Literal["number", "price", "memorable"] | None = None
+
+
+@endpoint(
+    "GET",
+    "/phone-numbers/available-numbers/{iso_country:str}",
+    summary="Numbers that can be bought now, with the prices to confirm",
+    tag="Numbers",
+    scope="numbers:read",
+    query=OffersQuery,
+    data=list[OfferView],
+    paged=True,
+    answer_example=[_EXAMPLE],
+)
+async def available_numbers(ask: Ask) -> Answer:
+    """Search the offers in the account's currency."""
+    query: OffersQuery = ask.query
+    parameters = {
+        "page_size": str(query.page_size),
+        "page_token": query.page_token,
+        "region": query.region,
+        "locality": query.locality,
+        "number_type": query.number_type,
+        "area_code": query.area_code,
+        "starts_with": query.starts_with,
+        "ends_with": query.ends_with,
+        "contains": query.contains,
+        "pattern": query.pattern,
+        "excludes": query.excludes,
+        "match_on": query.match_on,
+        "capabilities": query.capabilities,
+        "max_price": None if query.max_price is None else format_micros(query.max_price),
+        "sort": query.sort,
+    }
+    try:
+        wanted = offer_query(ask.path["iso_country"], ask.caller.currency, parameters)
+    except QueryError as error:
+        raise InvalidRequest(error.field, error.reason) from None
+    found = await ask.services.reader.read(lambda tx: search_numbers(tx, wanted))
+    expires_at = ask.now + ask.services.quote_lifetime
+    page = {"next": found.next_token, **({"incomplete": found.incomplete} if found.incomplete else {})}
+    return Answer([offer_view(offer, expires_at) for offer in found.offers], rest={"page": page})

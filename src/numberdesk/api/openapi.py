@@ -1,0 +1,245 @@
+"""The OpenAPI 3.1 document, built from the endpoints as they are declared.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import msgspec
+
+from numberdesk import __version__
+from numberdesk.api.endpoint import ENDPOINTS, JSON, Endpoint
+from numberdesk.api.errors import ENCODER, STATUSES
+from numberdesk.api.shapes import E164, Amount, Label, Price, Rate
+from numberdesk.core.errors import BY_CODE
+from numberdesk.core.money import MAX_AMOUNT, MAX_PRICE, MICROS
+
+_REF: Final = "#/components/schemas/{name}"
+_ALWAYS: Final = ("internal", "overloaded", "headers_too_large")
+_WITH_KEY: Final = ("invalid_api_key", "forbidden", "rate_limited")
+_WITH_INPUT: Final = ("invalid_request",)
+_WITH_BODY: Final = ("invalid_request", "body_too_large", "unsupported_media_type", "request_timeout")
+_SCALARS: Final[dict[type, dict[str, Any]]] = {
+    E164: {"type": "string", "pattern": "^\\+[1-9][0-9]{6,14}$", "examples": ["+13612738809"]},
+    Price: {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_PRICE // MICROS, "multipleOf": 0.000001},
+    Rate: {"type": "number", "minimum": 0, "maximum": MAX_PRICE // MICROS, "multipleOf": 0.000001},
+    Amount: {
+        "type": "number",
+        "minimum": -(MAX_AMOUNT // MICROS),
+        "maximum": MAX_AMOUNT // MICROS,
+        "multipleOf": 0.000001,
+    },
+    Label: {"type": "string", "maxLength": 200},
+}
+
+
+def build_document(base: str) -> dict[str, Any]:
+    """The whole document as plain JSON values. `base` is the path that the endpoints live under."""
+    shapes = [shape for described in ENDPOINTS for shape in (described.body, described.data) if shape is not None]
+    queries = [described.query for described in ENDPOINTS if described.query is not None]
+    _, components = msgspec.json.schema_components([*shapes, *queries], schema_hook=_scalar_schema, ref_template=_REF)
+    paths: dict[str, dict[str, Any]] = {}
+    for described in ENDPOINTS:
+        for path in (described.path, *described.other_paths):
+            plain = base + re.sub(r"\{(\w+):\w+\}", r"{\1}", path)
+            paths.setdefault(plain, {})[described.method.lower()] = _operation(described, path, components)
+    query_names = {query.__name__ for query in queries}
+    schemas = {name: _plain(schema) for name, schema in components.items() if name not in query_names}
+    return {
+        "openapi": "3.1.0",
+        "info": _info(),
+        "servers": [{"url": "/"}],
+        "security": [{"ApiKey": []}],
+        "paths": paths,
+        "components": {
+            "schemas": {**schemas, "Failure": _failure_schema(), "Page": _page_schema()},
+            "securitySchemes": {"ApiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"}},
+        },
+    }
+
+
+def _info() -> dict[str, Any]:
+    return {
+        "title": "Numberdesk",
+        "version": __version__,
+        "description": (
+            "Sells and rents phone numbers. Every path answers with and without a trailing slash. Amounts are JSON "
+            "numbers, exact to a millionth of the currency unit; on input numeric strings are taken too."
+        ),
+        "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    }
+
+
+def _operation(described: Endpoint, path: str, components: dict[str, Any]) -> dict[str, Any]:
+    suffix = "" if path == described.path else "_list"
+    operation: dict[str, Any] = {
+        "operationId": getattr(described.handler, "__name__", "") + suffix,
+        "summary": described.summary,
+        "tags": [described.tag],
+        "parameters": [
+            *_path_parameters(path),
+            *_query_parameters(described, components),
+            *_header_parameters(described),
+        ],
+        "responses": {"200": _success(described), **_failures(described)},
+    }
+    if described.scope is not None:
+        operation["description"] = f"Scope: `{described.scope}`."
+    if described.body is not None:
+        content = {"schema": {"$ref": _REF.format(name=described.body.__name__)}, "example": described.example}
+        operation["requestBody"] = {"required": True, "content": {JSON: content}}
+    if described.raw_body is not None:
+        content = {"schema": {"type": "string"}, "example": described.example}
+        operation["requestBody"] = {"required": True, "content": {described.raw_body: content}}
+    return operation
+
+
+def _path_parameters(path: str) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "path", "required": True, "schema": _path_schema(name)}
+        for name in re.findall(r"\{(\w+):\w+\}", path)
+    ]
+
+
+def _path_schema(name: str) -> dict[str, Any]:
+    if name == "number":
+        return dict(_SCALARS[E164])
+    if name == "iso_country":
+        return {"type": "string", "pattern": "^[A-Za-z]{2}$", "examples": ["US"]}
+    return {"type": "string", "minLength": 1, "maxLength": 100, "pattern": "^[A-Za-z0-9_]+$"}
+
+
+def _query_parameters(described: Endpoint, components: dict[str, Any]) -> list[dict[str, Any]]:
+    if described.query is None:
+        return []
+    shape = _plain(components[described.query.__name__])
+    required = shape.get("required", [])
+    found = []
+    for name, schema in shape["properties"].items():
+        given = _without_null(schema)
+        parameter = {"name": name, "in": "query", "required": name in required, "schema": given}
+        if "description" in given:
+            parameter["description"] = given.pop("description")
+        found.append(parameter)
+    return found
+
+
+def _header_parameters(described: Endpoint) -> list[dict[str, Any]]:
+    if "idempotency_conflict" not in described.errors or described.path != "/phone-numbers/buy":
+        return []
+    schema = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}
+    text = "Makes the request safe to repeat: the same key gets the same answer, byte for byte."
+    return [{"name": "Idempotency-Key", "in": "header", "required": False, "schema": schema, "description": text}]
+
+
+def _success(described: Endpoint) -> dict[str, Any]:
+    (schema,), _ = msgspec.json.schema_components([described.data], schema_hook=_scalar_schema, ref_template=_REF)
+    properties: dict[str, Any] = {"success": {"const": True}, "message": {"type": "string"}, "data": _plain(schema)}
+    example: dict[str, Any] = {"success": True, "message": "OK", "data": described.answer_example}
+    required = ["success", "message", "data"]
+    if described.paged:
+        properties["page"] = {"$ref": _REF.format(name="Page")}
+        example["page"] = {"next": None}
+        required.append("page")
+    content = {"schema": {"type": "object", "required": required, "properties": properties}, "example": example}
+    return {"description": described.summary, "headers": _HEADERS, "content": {JSON: content}}
+
+
+_HEADERS: Final = {"X-Request-Id": {"schema": {"type": "string"}, "description": "Names this request in the log"}}
+
+
+def _failures(described: Endpoint) -> dict[str, Any]:
+    codes = [*_ALWAYS, *described.errors, "not_found", "method_not_allowed"]
+    if described.scope is not None:
+        codes += _WITH_KEY
+    if described.query is not None or described.path.count("{"):
+        codes += _WITH_INPUT
+    if described.body is not None or described.raw_body is not None:
+        codes += _WITH_BODY
+    by_status: dict[int, list[str]] = {}
+    for code in dict.fromkeys(codes):
+        by_status.setdefault(STATUSES[code], []).append(code)
+    return {str(status): _failure(by_status[status]) for status in sorted(by_status)}
+
+
+def _failure(codes: list[str]) -> dict[str, Any]:
+    schema = {"$ref": _REF.format(name="Failure")}
+    examples = {
+        code: {
+            "value": {
+                "success": False,
+                "message": BY_CODE[code].sentence,
+                "error": {"code": code, "details": {}},
+                "request_id": "req_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
+            }
+        }
+        for code in codes
+    }
+    return {
+        "description": ", ".join(codes),
+        "headers": _HEADERS,
+        "content": {JSON: {"schema": schema, "examples": examples}},
+    }
+
+
+def _failure_schema() -> dict[str, Any]:
+    error = {
+        "type": "object",
+        "required": ["code", "details"],
+        "properties": {"code": {"enum": sorted(STATUSES)}, "details": {"type": "object"}},
+    }
+    return {
+        "type": "object",
+        "required": ["success", "message", "error", "request_id"],
+        "properties": {
+            "success": {"const": False},
+            "message": {"type": "string"},
+            "error": error,
+            "request_id": {"type": "string"},
+        },
+    }
+
+
+def _page_schema() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["next"],
+        "properties": {
+            "next": {"type": ["string", "null"], "description": "Send it as page_token to get the next page"},
+            "incomplete": {"type": "array", "items": {"type": "string"}, "description": "Sources not fully searched"},
+        },
+    }
+
+
+def _scalar_schema(kind: type) -> dict[str, Any]:
+    if kind in _SCALARS:
+        return _SCALARS[kind]
+    raise NotImplementedError(kind)
+
+
+def _plain(schema: Any) -> Any:
+    """Msgspec's schema with money as the JSON number that it is on the wire."""
+    if isinstance(schema, list):
+        return [_plain(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("type") == "string" and schema.get("format") == "decimal":
+        return {"type": "number"}
+    return {name: _plain(part) for name, part in schema.items()}
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A query parameter is there or not; it is never null."""
+    choices = [part for part in schema.get("anyOf", []) if part.get("type") != "null"]
+    given = {name: part for name, part in schema.items() if name not in ("anyOf", "default")}
+    if not choices:
+        return given
+    return {**given, **(choices[0] if len(choices) == 1 else {"anyOf": choices})}
+
+
+def encoded(document: dict[str, Any]) -> bytes:
+    """The document as JSON."""
+    return ENCODER.encode(document)

@@ -1,0 +1,102 @@
+"""POST /phone-numbers/buy: the request that everything here exists for.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import msgspec
+
+from numberdesk.api.endpoint import Answer, Ask, RefusedAnswer, endpoint
+from numberdesk.api.shapes import E164, Price, Rate
+from numberdesk.core.errors import InvalidRequest
+from numberdesk.core.prices import Confirmation
+from numberdesk.core.purchase import Buy, Refused
+from numberdesk.core.text import TextError, parse_token
+from numberdesk.flows.buy_number import buy_number
+from numberdesk.views import PurchaseView, purchase_view
+
+_LONGEST_KEY: Final = 255
+
+
+_OPTIONAL_RATE: Final = msgspec.Meta(description="Per minute; left out, the offer's rate holds")
+
+
+class BuyBody(msgspec.Struct, frozen=True):
+    """A confirmed quote: the prices are those that available-numbers returned."""
+
+    phone_number: Annotated[E164, msgspec.Meta(description="The number to buy, in E.164 form")]
+    price: Annotated[Price, msgspec.Meta(description="The monthly price")]
+    per_minute_price_inbound: Annotated[Rate, _OPTIONAL_RATE] | None = None
+    per_minute_price_outbound: Annotated[Rate, _OPTIONAL_RATE] | None = None
+
+
+_EXAMPLE: Final = {
+    "phone_number": "+13612738809",
+    "price": 1.15,
+    "per_minute_price_inbound": 0.0085,
+    "per_minute_price_outbound": 0.0945,
+}
+_ANSWER_EXAMPLE: Final = {
+    "phone_number": "+13612738809",
+    "price": 1.15,
+    "status": "active",
+    "purchased_at": "2026-03-20T14:30:00Z",
+    "id": "rnt_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
+    "order_id": "ord_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
+    "currency": "USD",
+    "per_minute_price_inbound": 0.0085,
+    "per_minute_price_outbound": 0.0945,
+    "renews_at": "2026-04-20T14:30:00Z",
+}
+
+
+@endpoint(
+    "POST",
+    "/phone-numbers/buy",
+    summary="Buy a number at confirmed prices; safe to send again",
+    tag="Numbers",
+    scope="numbers:buy",
+    body=BuyBody,
+    data=PurchaseView,
+    errors=(
+        "insufficient_balance",
+        "number_not_offered",
+        "number_taken",
+        "price_changed",
+        "order_in_progress",
+        "idempotency_conflict",
+    ),
+    example=_EXAMPLE,
+    answer_example=_ANSWER_EXAMPLE,
+)
+async def buy(ask: Ask) -> Answer | RefusedAnswer:
+    """Charge the wallet once and rent the number, or say why not."""
+    services, body = ask.services, ask.body
+    outcome = await buy_number(
+        services.writer,
+        services.open_orders,
+        Buy(
+            account_id=ask.caller.account_id,
+            e164=body.phone_number,
+            confirmed=Confirmation(body.price, body.per_minute_price_inbound, body.per_minute_price_outbound),
+            idempotency_key=_idempotency_key(ask.headers.get(b"idempotency-key")),
+            request_id=ask.request_id,
+            order_id=services.new_id("ord"),
+            now=ask.now,
+        ),
+    )
+    if isinstance(outcome, Refused):
+        return RefusedAnswer(outcome.error, outcome.request_id)
+    return Answer(purchase_view(outcome), "Phone number purchased successfully")
+
+
+def _idempotency_key(sent: bytes | None) -> str | None:
+    if sent is None:
+        return None
+    try:
+        return parse_token(sent.decode("latin-1"), longest=_LONGEST_KEY)
+    except TextError as error:
+        raise InvalidRequest("Idempotency-Key", str(error)) from None

@@ -1,0 +1,169 @@
+"""Rented numbers: list, get, label, release.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from numberdesk.api.endpoint import Answer, Ask, endpoint
+from numberdesk.api.paging import PageQuery, page, position
+from numberdesk.api.shapes import E164, Label, e164_in_path
+from numberdesk.core.errors import InvalidRequest, NotFound
+from numberdesk.core.lifecycle import RentalState
+from numberdesk.core.text import TextError, parse_text
+from numberdesk.flows.label_numbers import Labelling, label_numbers
+from numberdesk.flows.release_numbers import Release
+from numberdesk.numbers.model import Labels
+from numberdesk.numbers.store import find_rented, list_rented
+from numberdesk.views import ReleaseView, RentalView, release_view, rental_view
+
+_MOST_TAGS: Final = 20
+_LONGEST_TAG: Final = 50
+
+_EXAMPLE: Final = {
+    "id": "rnt_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
+    "number": "+13612738809",
+    "phone_number": "+13612738809",
+    "friendly_name": "Front desk",
+    "price": 1.15,
+    "per_minute_price_inbound": 0.0085,
+    "per_minute_price_outbound": 0.0945,
+    "currency": "USD",
+    "region": "TX",
+    "iso_country": "US",
+    "status": "active",
+    "is_active": True,
+    "renews_at": "2026-04-20T14:30:00Z",
+    "created_at": "2026-03-20T14:30:00Z",
+    "updated_at": "2026-03-20T14:30:00Z",
+    "released_at": None,
+    "agent_id": "agent-7",
+    "tags": ["support"],
+}
+
+
+class RentedQuery(PageQuery, frozen=True):
+    """Filters of the list. Without is_active and status it holds the numbers that are rented now."""
+
+    iso_country: Label | None = None
+    region: Label | None = None
+    is_active: bool | None = None
+    status: Literal["active", "past_due", "released"] | None = None
+    phone_number: E164 | None = None
+
+
+class LabelBody(msgspec.Struct, frozen=True):
+    """Labels to write; one left out stays as it is, an empty one is cleared."""
+
+    friendly_name: Label | None = None
+    agent_id: Label | None = None
+    tags: Annotated[list[str], msgspec.Meta(max_length=_MOST_TAGS)] | None = None
+
+
+@endpoint(
+    "GET",
+    "/phone-numbers",
+    summary="The numbers that the account rents, newest first",
+    tag="Numbers",
+    scope="numbers:read",
+    query=RentedQuery,
+    data=list[RentalView],
+    paged=True,
+    answer_example=[_EXAMPLE],
+    other_paths=("/phone-numbers/list",),
+)
+async def list_numbers(ask: Ask) -> Answer:
+    """Filter and page the account's rentals."""
+    query: RentedQuery = ask.query
+    before = position(query.page_token)
+    unfiltered = query.is_active is None and query.status is None
+    account_id = ask.caller.account_id
+    found = await ask.services.reader.read(
+        lambda tx: list_rented(
+            tx,
+            account_id,
+            live=True if unfiltered else query.is_active,
+            state=None if query.status is None else RentalState(query.status),
+            iso_country=None if query.iso_country is None else query.iso_country.upper(),
+            region=query.region,
+            e164=query.phone_number,
+            before_id=before,
+            limit=query.page_size + 1,
+        )
+    )
+    items, rest = page(found, query.page_size, "rental.id")
+    return Answer([rental_view(item) for item in items], rest=rest)
+
+
+@endpoint(
+    "GET",
+    "/phone-numbers/{number:str}",
+    summary="One number that the account rents, or rented last",
+    tag="Numbers",
+    scope="numbers:read",
+    data=RentalView,
+    errors=("not_found",),
+    answer_example=_EXAMPLE,
+)
+async def get_number(ask: Ask) -> Answer:
+    """Find one rental by its number."""
+    e164 = e164_in_path(ask.path["number"])
+    account_id = ask.caller.account_id
+    found = await ask.services.reader.read(lambda tx: find_rented(tx, account_id, e164))
+    if found is None:
+        raise NotFound
+    return Answer(rental_view(found))
+
+
+@endpoint(
+    "PATCH",
+    "/phone-numbers/{number:str}",
+    summary="Write friendly name, agent and tags",
+    tag="Numbers",
+    scope="numbers:manage",
+    body=LabelBody,
+    data=RentalView,
+    errors=("not_found",),
+    example={"friendly_name": "Front desk", "tags": ["support"]},
+    answer_example=_EXAMPLE,
+)
+async def label_number(ask: Ask) -> Answer:
+    """Write labels on a live rental."""
+    e164 = e164_in_path(ask.path["number"])
+    body: LabelBody = ask.body
+    labels = Labels(body.friendly_name, body.agent_id, None if body.tags is None else _tags(body.tags))
+    account_id = ask.caller.account_id
+    await ask.services.writer.submit(label_numbers, Labelling(account_id, e164, labels, ask.now))
+    found = await ask.services.reader.read(lambda tx: find_rented(tx, account_id, e164))
+    if found is None:
+        raise NotFound
+    return Answer(rental_view(found), "Phone number updated")
+
+
+@endpoint(
+    "DELETE",
+    "/phone-numbers/{number:str}/release",
+    summary="Give a number back; safe to send again",
+    tag="Numbers",
+    scope="numbers:manage",
+    data=ReleaseView,
+    errors=("not_found",),
+    answer_example={"phone_number": "+13612738809", "status": "released", "released_at": "2026-04-02T09:00:00Z"},
+)
+async def release_number(ask: Ask) -> Answer:
+    """End a rental; one that ended already is answered as it ended."""
+    release = Release(ask.caller.account_id, e164_in_path(ask.path["number"]), ask.now)
+    rental = await ask.services.writer.submit(ask.services.release_numbers, release)
+    return Answer(release_view(rental), "Phone number released")  # type: ignore[arg-type]  # a refusal was raised
+
+
+def _tags(sent: list[str]) -> tuple[str, ...]:
+    """Tags in the order they came, each once. Raises InvalidRequest."""
+    try:
+        return tuple(dict.fromkeys(parse_text(tag, longest=_LONGEST_TAG) for tag in sent))
+    except TextError as error:
+        raise InvalidRequest("tags", str(error)) from None

@@ -1,0 +1,224 @@
+"""From bytes to checked values: strict JSON, exact money, and errors that name the field.
+
+Touches: nothing.
+
+JSON is read by the standard library, because only it lets us keep decimals exact and see a
+key that comes twice; msgspec then turns the plain objects into the shape that the endpoint
+declares, and that same shape is what the OpenAPI document prints. null means absent, unknown
+keys are ignored.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final, TypeVar, get_args, get_type_hints
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from numberdesk.core.errors import InvalidRequest, NotFound
+from numberdesk.core.money import parse_micros, parse_price
+from numberdesk.core.phone import parse_e164
+from numberdesk.core.text import parse_text
+
+Shape = TypeVar("Shape", bound=msgspec.Struct)
+
+_LONGEST_LABEL: Final = 200
+_LONGEST_INTEGER: Final = 40
+_LONGEST_ID: Final = 100
+_MOST_PARAMETERS: Final = 50
+_PATH: Final = re.compile(r"^(?P<reason>.*) - at `\$\.?(?P<path>[^`]*)`$", re.DOTALL)
+_MISSING: Final = re.compile(r"^Object missing required field `(?P<field>[^`]+)`")
+_PLUS_FIELDS: Final = frozenset({"phone_number", "starts_with", "ends_with", "contains", "pattern", "excludes"})
+
+
+class E164(str):
+    """A number in E.164 form, with its plus sign."""
+
+    __slots__ = ()
+
+
+class Price(int):
+    """A price in micros; on the wire a JSON number or a numeric string, above zero."""
+
+    __slots__ = ()
+
+
+class Rate(int):
+    """A price per minute in micros; on the wire as a price, zero allowed."""
+
+    __slots__ = ()
+
+
+class Amount(int):
+    """An amount in micros, possibly negative; on the wire as a price."""
+
+    __slots__ = ()
+
+
+class Label(str):
+    """Text that people write, possibly empty, at most 200 characters."""
+
+    __slots__ = ()
+
+
+class _RepeatedKeyError(ValueError):
+    pass
+
+
+def decode_body(raw: bytes, shape: type[Shape]) -> Shape:
+    """Turn a JSON body into `shape`. Raises InvalidRequest naming the field, or `body`."""
+    document = _parse_json(raw)
+    if not isinstance(document, dict):
+        raise InvalidRequest("body", "must be a JSON object")
+    present = {name: value for name, value in document.items() if value is not None}
+    return _convert(present, shape, strict=True)
+
+
+def decode_query(query: bytes, shape: type[Shape]) -> Shape:
+    """Turn a query string into `shape`. A repeated parameter makes a list where the shape has one.
+
+    Raises InvalidRequest naming the parameter. A plus sign that a client forgot to escape
+    arrives as a space; in fields that hold numbers and patterns it is read as the plus it was.
+    """
+    try:
+        pairs = parse_qsl(
+            query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS
+        )
+    except (UnicodeDecodeError, ValueError):
+        raise InvalidRequest("query", "must be a well-formed query string in UTF-8") from None
+    lists = {name for name, kind in get_type_hints(shape).items() if _is_list(kind)}
+    values: dict[str, Any] = {}
+    for name, text in pairs:
+        value = f"+{text[1:]}" if name in _PLUS_FIELDS and text.startswith(" ") else text
+        if name in lists:
+            values.setdefault(name, []).append(value)
+        elif name in values:
+            raise InvalidRequest(name, "must be sent once")
+        else:
+            values[name] = value
+    return _convert(values, shape, strict=False)
+
+
+def id_in_path(text: str) -> str:
+    """An id in a path. Raises NotFound for what cannot be one: nothing has such an id."""
+    if len(text) > _LONGEST_ID or not text.isascii() or not text.isprintable():
+        raise NotFound
+    return text
+
+
+def e164_in_path(text: str) -> str:
+    """The number in a path. Raises InvalidRequest naming phone_number."""
+    try:
+        return parse_e164(text)
+    except ValueError as error:
+        raise InvalidRequest("phone_number", str(error)) from None
+
+
+def _is_list(kind: Any) -> bool:
+    return any(getattr(part, "__origin__", None) in (list, tuple) for part in (kind, *get_args(kind)))
+
+
+def _parse_json(raw: bytes) -> Any:
+    try:
+        return json.loads(
+            raw.decode("utf-8"),
+            object_pairs_hook=_object,
+            parse_float=_decimal,
+            parse_int=_integer,
+            parse_constant=Decimal,
+        )
+    except _RepeatedKeyError as error:
+        raise InvalidRequest(_nameable(str(error)), "must be sent once") from None
+    except RecursionError:
+        raise InvalidRequest("body", "is nested too deeply") from None
+    except UnicodeDecodeError:
+        raise InvalidRequest("body", "must be UTF-8") from None
+    except ValueError:
+        raise InvalidRequest("body", "must be valid JSON") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise _RepeatedKeyError(name)
+            seen.add(name)
+    return found
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return Decimal("Infinity")
+
+
+def _integer(text: str) -> int | Decimal:
+    return int(text) if len(text) <= _LONGEST_INTEGER else _decimal(text)
+
+
+def _nameable(name: str) -> str:
+    """A field's name as it may stand in an answer: what a client made up is not echoed at length."""
+    return name if len(name) <= _LONGEST_INTEGER and name.isascii() and name.isprintable() and name else "body"
+
+
+def _convert(values: dict[str, Any], shape: type[Shape], *, strict: bool) -> Shape:
+    try:
+        decoded = msgspec.convert(values, shape, strict=strict, dec_hook=_scalar)
+    except msgspec.ValidationError as error:
+        field, reason = _field_and_reason(str(error))
+        raise InvalidRequest(field, reason) from None
+    # The scalars were only there to be checked; what goes on is plain text and plain integers.
+    for name in shape.__struct_fields__:
+        value = getattr(decoded, name)
+        if isinstance(value, (E164, Label)):
+            msgspec.structs.force_setattr(decoded, name, str(value))
+        elif isinstance(value, (Price, Rate, Amount)):
+            msgspec.structs.force_setattr(decoded, name, int(value))
+    return decoded
+
+
+def _field_and_reason(text: str) -> tuple[str, str]:
+    missing = _MISSING.match(text)
+    if missing:
+        return missing["field"], "is required"
+    located = _PATH.match(text)
+    if not located:
+        return "body", "is not valid"
+    return located["path"].partition("[")[0] or "body", _in_words(located["reason"])
+
+
+def _in_words(reason: str) -> str:
+    """Msgspec speaks of types; people read `must be`."""
+    expected = re.fullmatch(r"Expected `([^`]+)`(?:, got `[^`]+`)?(.*)", reason, re.DOTALL)
+    if not expected:
+        return reason[:1].lower() + reason[1:]
+    words = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false", "array": "a list"}
+    kinds = [words.get(kind.strip(), kind.strip()) for kind in expected[1].split("|")]
+    return f"must be {' or '.join(kind for kind in kinds if kind != 'null')}{expected[2]}"
+
+
+def _scalar(kind: type, value: Any) -> Any:
+    """Build our own scalars. A ValueError here becomes msgspec's, with the path of the field."""
+    if kind is E164:
+        return E164(parse_e164(_text(value)))
+    if kind is Price:
+        return Price(parse_price(value))
+    if kind is Rate:
+        return Rate(parse_price(value, zero_allowed=True))
+    if kind is Amount:
+        return Amount(parse_micros(value))
+    if kind is Label:
+        return Label(parse_text(_text(value), longest=_LONGEST_LABEL, empty_allowed=True))
+    raise NotImplementedError(kind)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("must be text")  # noqa: TRY004  msgspec adds the path to ValueError only
+    return value

@@ -1,0 +1,4 @@
+"""What is for sale: inventory, price rules, offers, search.
+
+Touches: nothing.
+"""

@@ -1,0 +1,189 @@
+"""Price rules: which one prices a number, and what the price is.
+
+Touches: nothing.
+
+A rule belongs to a carrier and may be narrowed to a prefix, a number type and a country. Of the
+rules that match a number, the most specific applies: the longest prefix, then one that names
+the type, then one that names the country. A rule that cannot give a price (costs unknown or in
+another currency, or the result zero or absurd) is passed over and the next one is asked.
+
+    fixed price     price; inbound, outbound and setup as the rule has them, else none
+    cost plus       price = cost x (1 + margin) + margin_fixed, rounded up to a multiple of round_to
+                    inbound, outbound, setup: the rule's, else cost x (1 + margin), rounded up to
+                    a micro, else none
+
+All arithmetic is on whole numbers, with one division and one rounding per price.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from numberdesk.catalog.model import NUMBER_TYPES, Listing
+from numberdesk.core.errors import InvalidRequest
+from numberdesk.core.money import MAX_PRICE, MICROS, MoneyError, parse_currency, parse_micros
+from numberdesk.core.prices import Prices
+
+WHOLE: Final = MICROS
+"""A margin of 100 %: margins are millionths of the cost."""
+
+MOST_MARGIN: Final = 1000 * WHOLE
+"""Largest margin: 100,000 %."""
+
+_PERCENT: Final = 100
+_CARRIER: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
+_COUNTRY: Final = re.compile(r"[A-Z]{2}", re.ASCII)
+_PREFIX: Final = re.compile(r"[1-9][0-9]{0,14}", re.ASCII)
+
+
+class Matches(NamedTuple):
+    """The numbers that a rule is for. `prefix` is E.164 digits without the plus; "" matches everything."""
+
+    carrier: str
+    iso_country: str
+    number_type: str
+    prefix: str
+
+
+class PriceRule(NamedTuple):
+    """A rule. Amounts and `round_to` in micros, `margin_percent` in millionths (20 % is 200000).
+
+    Exactly one of `price` and `margin_percent` is set. `margin_fixed` is added to the monthly
+    price of a cost-plus rule, before rounding.
+    """
+
+    id: str
+    carrier: str
+    iso_country: str
+    number_type: str
+    prefix: str
+    currency: str
+    price: int | None
+    inbound: int | None
+    outbound: int | None
+    setup: int | None
+    margin_percent: int | None
+    margin_fixed: int | None
+    round_to: int
+    created_at: int
+
+    @property
+    def matches(self) -> Matches:
+        """The numbers that this rule is for: no two rules have the same."""
+        return Matches(self.carrier, self.iso_country, self.number_type, self.prefix)
+
+    def prices_of(self, listing: Listing) -> Prices | None:
+        """What a number costs by this rule, None when the rule cannot say."""
+        if self.margin_percent is None:
+            if self.price is None:
+                return None
+            return Prices(self.currency, self.price, self.inbound, self.outbound, self.setup or 0)
+        if listing.cost_monthly is None or listing.cost_currency != self.currency:
+            return None
+        prices = Prices(
+            self.currency,
+            _marked_up(listing.cost_monthly, self.margin_percent, self.margin_fixed or 0, self.round_to),
+            self._rate(self.inbound, listing.cost_inbound),
+            self._rate(self.outbound, listing.cost_outbound),
+            self._rate(self.setup, listing.cost_setup) or 0,
+        )
+        return prices if _sellable(prices) else None
+
+    def _rate(self, fixed: int | None, cost: int | None) -> int | None:
+        if fixed is not None or cost is None:
+            return fixed
+        return _marked_up(cost, self.margin_percent or 0, 0, 1)
+
+
+class RuleBook:
+    """The rules of one carrier, arranged so that pricing a number does not depend on how many there are."""
+
+    def __init__(self, rules: Iterable[PriceRule]) -> None:
+        self._rules = {(rule.prefix, rule.number_type, rule.iso_country): rule for rule in rules}
+        self._lengths = sorted({len(prefix) for prefix, _, _ in self._rules}, reverse=True)
+
+    def price_of(self, listing: Listing) -> Prices | None:
+        """The prices by the most specific rule that can give them, None when there is none."""
+        for length in self._lengths:
+            prefix = listing.e164[1 : length + 1]
+            for number_type in (listing.number_type, ""):
+                for iso_country in (listing.iso_country, ""):
+                    rule = self._rules.get((prefix, number_type, iso_country))
+                    prices = None if rule is None else rule.prices_of(listing)
+                    if prices is not None:
+                        return prices
+        return None
+
+
+def rule_books(rules: Iterable[PriceRule]) -> dict[str, RuleBook]:
+    """The rules of several carriers, by carrier."""
+    by_carrier: dict[str, list[PriceRule]] = {}
+    for rule in rules:
+        by_carrier.setdefault(rule.carrier, []).append(rule)
+    return {carrier: RuleBook(mine) for carrier, mine in by_carrier.items()}
+
+
+def check_rule(rule: PriceRule) -> PriceRule:
+    """Return a rule that can be stored. Raises InvalidRequest naming the field.
+
+    Whether the country exists is numbering data's question and not asked here.
+    """
+    parse_carrier(rule.carrier)
+    _require("iso_country", not rule.iso_country or _COUNTRY.fullmatch(rule.iso_country), "must be two capital letters")
+    known = ", ".join(NUMBER_TYPES)
+    _require("number_type", rule.number_type in ("", *NUMBER_TYPES), f"must be one of {known}")
+    _require(
+        "prefix",
+        not rule.prefix or _PREFIX.fullmatch(rule.prefix),
+        "must be 1 to 15 digits beginning with the country code, without a plus",
+    )
+    try:
+        parse_currency(rule.currency)
+    except MoneyError as error:
+        raise InvalidRequest("currency", str(error)) from None
+    _check_amounts(rule)
+    return rule
+
+
+def parse_carrier(name: str) -> str:
+    """Return the name of a carrier. Raises InvalidRequest."""
+    _require("carrier", _CARRIER.fullmatch(name), "must be 1 to 32 lower-case letters, digits, - or _, a letter first")
+    return name
+
+
+def parse_percent(value: object) -> int:
+    """Millionths of a percentage as a person writes it: "20" and 20 are 200000, "0.0001" is 1. Raises MoneyError."""
+    micros = parse_micros(value, largest=_PERCENT * MOST_MARGIN)
+    millionths, finer = divmod(micros, _PERCENT)
+    if finer:
+        raise MoneyError("has more digits than a ten-thousandth of a percent")
+    return millionths
+
+
+def _check_amounts(rule: PriceRule) -> None:
+    fixed = rule.price is not None
+    _require("price", fixed != (rule.margin_percent is not None), "or margin_percent must be given, not both")
+    _require("price", rule.price is None or 0 < rule.price <= MAX_PRICE, "must be greater than zero and not absurd")
+    _require("margin_percent", 0 <= (rule.margin_percent or 0) <= MOST_MARGIN, "must be from 0 to 100000")
+    _require("margin_fixed", not fixed or rule.margin_fixed is None, "is only for a rule with margin_percent")
+    for name in ("inbound", "outbound", "setup", "margin_fixed"):
+        _require(name, 0 <= (getattr(rule, name) or 0) <= MAX_PRICE, "must not be negative or absurd")
+    _require("round_to", 0 < rule.round_to <= MAX_PRICE, "must be greater than zero and not absurd")
+
+
+def _require(field: str, holds: object, reason: str) -> None:
+    if not holds:
+        raise InvalidRequest(field, reason)
+
+
+def _marked_up(cost: int, margin: int, added: int, round_to: int) -> int:
+    """Return cost x (1 + margin) + added, rounded up to a multiple of `round_to`: exact until the one division."""
+    millionths = cost * (WHOLE + margin) + added * WHOLE
+    return -(-millionths // (WHOLE * round_to)) * round_to
+
+
+def _sellable(prices: Prices) -> bool:
+    rates = (prices.inbound or 0, prices.outbound or 0, prices.setup)
+    return 0 < prices.monthly <= MAX_PRICE and all(rate <= MAX_PRICE for rate in rates)

@@ -1,0 +1,218 @@
+"""Where in the indexes an offer query has to look: stretches of numbers, and sets small enough to be read whole.
+
+Touches: nothing.
+
+Region, type and locality have no index of numbers for sale, because every such index makes every
+purchase dearer. They are, near enough, a matter of the area code: the places of a country (few,
+whatever the size of the inventory) tell which area codes can hold what is looked for, and as an
+area code begins its national numbers, each is a stretch of the numbers in their own order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from numberdesk.catalog.search import OfferQuery, Position, Sort, folded
+from numberdesk.core.memorability import HIGHEST
+from numberdesk.core.pattern import MatchOn, Pattern
+
+_MOST_DIGITS: Final = 15
+_LONGEST_E164: Final = 1 + _MOST_DIGITS
+_FEWEST_NATIONAL: Final = 4
+_MOST_AREA_CODES: Final = 500
+
+
+class Place(NamedTuple):
+    """A combination that numbers of a country have; `locality` is "" where it was not asked for."""
+
+    currency: str
+    number_type: str
+    region: str
+    area_code: str
+    locality: str
+    calling_code: str
+
+
+class Stretch(NamedTuple):
+    """Numbers from `low` to `high`, both included, as texts."""
+
+    low: str
+    high: str
+
+
+class Span(NamedTuple):
+    """Rows of one country that one index holds side by side: `column` from `low` to `high`, or one of `among`."""
+
+    column: str
+    low: str | int = ""
+    high: str | int = ""
+    among: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Spots:
+    """Where a query can find something.
+
+    `regions` and `localities` are the spellings that numbers have, None where none is asked for.
+    `area_codes` and `stretches` hold every number that fits. `complete` is false when the country
+    has more places than were read.
+    """
+
+    regions: tuple[str, ...] | None
+    localities: tuple[str, ...] | None
+    area_codes: tuple[str, ...]
+    stretches: tuple[Stretch, ...]
+    complete: bool
+
+
+def spots_of(query: OfferQuery, places: Sequence[Place], *, complete: bool) -> Spots:
+    """What the places of the country say about a query. Without stretches there is nothing to find."""
+    regions = _spellings(query.region, (place.region for place in places))
+    localities = _spellings(query.locality, (place.locality for place in places))
+    fitting = [
+        place
+        for place in places
+        if place.currency == query.currency
+        and query.number_type in (None, place.number_type)
+        and query.area_code in (None, place.area_code)
+        and (regions is None or place.region in regions)
+        and (localities is None or place.locality in localities)
+    ]
+    return Spots(
+        regions,
+        localities,
+        tuple(sorted({place.area_code for place in fitting})),
+        _stretches_of(places, fitting) if complete else (_WHOLE,),
+        complete,
+    )
+
+
+def stretches(query: OfferQuery, spots: Spots | None, calling_code: str) -> tuple[Stretch, ...]:
+    """The stretches, in order and apart, that hold every number that fits."""
+    asked = _asked_for(query, calling_code)
+    parts = (asked,) if spots is None else (_overlap(part, asked) for part in spots.stretches)
+    return tuple(part for part in parts if part.low <= part.high and len(part.low) <= _LONGEST_E164)
+
+
+def beginning(sort: Sort) -> Position:
+    """The position before every offer."""
+    return Position(HIGHEST + 1 if sort is Sort.MEMORABLE else 0, _WHOLE.low)
+
+
+def onward(sort: Sort, within: Sequence[Stretch], at: Position) -> Position | None:
+    """Where a walk goes on: at `at`, or past the gap between two stretches in which that lies; None at the end.
+
+    In the orders by price and score, numbers of one price or score are in their own order: there
+    the same gaps come again, and past the last stretch the next price or score begins.
+    """
+    if not within:
+        return None
+    if sort is Sort.MEMORABLE:
+        below = next((part for part in reversed(within) if part.low < at.e164), None)
+        if below is None:
+            return Position(at.key, _WHOLE.low)
+        return at if at.e164 <= below.high else Position(at.key, below.high + "0")
+    ahead = next((part for part in within if at.e164 < part.high), None)
+    if ahead is not None:
+        return at if ahead.low <= at.e164 else Position(at.key, _just_before(ahead))
+    return Position(at.key, _WHOLE.high) if sort is Sort.PRICE else None
+
+
+def spans(query: OfferQuery, spots: Spots | None, calling_code: str) -> list[Span]:
+    """What may be small enough to be read whole, the likeliest first: one span holds all that fits."""
+    found: list[Span] = []
+    ending = _reversed_suffix(query, calling_code)
+    if ending:
+        found.append(Span("reversed", ending, ending + "9" * _MOST_DIGITS))
+    if query.sort is not Sort.NUMBER:
+        asked = _asked_for(query, calling_code)
+        if asked != _WHOLE:
+            found.append(Span("e164", *asked))
+        if spots is not None and spots.complete and len(spots.area_codes) <= _MOST_AREA_CODES:
+            found.append(Span("area_code", among=spots.area_codes))
+    if query.sort is not Sort.PRICE and query.max_price is not None:
+        found.append(Span("price", 1, query.max_price))
+    return found
+
+
+def needs_calling_code(query: OfferQuery) -> bool:
+    """Whether the country's calling code has to be known to tell where numbers are."""
+    return query.area_code is not None or bool(query.digits.all_of)
+
+
+def _stretch_of(prefix: str) -> Stretch:
+    """All numbers that begin like that."""
+    # Only digits are compared with digits, so every collation orders them alike.
+    return Stretch(prefix, prefix + "9" * (_LONGEST_E164 - len(prefix)))
+
+
+_WHOLE: Final = _stretch_of("+")
+
+
+def _just_before(stretch: Stretch) -> str:
+    """A text after every number that stands before the stretch."""
+    digits = stretch.low[1:]
+    return f"+{int(digits) - 1:0{len(digits)}}".ljust(_LONGEST_E164, "9")
+
+
+def _spellings(name: str | None, known: Iterable[str]) -> tuple[str, ...] | None:
+    if name is None:
+        return None
+    wanted = folded(name)
+    return tuple(sorted(text for text in set(known) if folded(text) == wanted))
+
+
+def _stretches_of(places: Sequence[Place], fitting: Sequence[Place]) -> tuple[Stretch, ...]:
+    """The stretches of the fitting area codes; neighbours with no other area code between them become one."""
+    wanted = {_prefix(place) for place in fitting}
+    runs: list[Stretch] = []
+    goes_on = False
+    for prefix in sorted({_prefix(place) for place in places}):
+        if prefix in wanted:
+            part = _stretch_of(prefix)
+            if runs and (goes_on or part.low <= runs[-1].high):
+                runs[-1] = Stretch(runs[-1].low, max(runs[-1].high, part.high))
+            else:
+                runs.append(part)
+        goes_on = prefix in wanted
+    return tuple(runs)
+
+
+def _prefix(place: Place) -> str:
+    return f"+{place.calling_code}{place.area_code}"
+
+
+def _asked_for(query: OfferQuery, calling_code: str) -> Stretch:
+    """The stretch that holds every number with the area code and the beginnings that are asked for."""
+    national = f"+{calling_code}"
+    found = _WHOLE
+    if query.area_code is not None:
+        found = _stretch_of(national + query.area_code)
+    for part in query.digits.all_of:
+        if part.match_on is MatchOn.E164:
+            found = _overlap(found, _stretch_of("+" + part.literal_prefix))
+        elif part.match_on is MatchOn.NATIONAL:
+            found = _overlap(found, _stretch_of(national + part.literal_prefix))
+        elif query.area_code is not None:
+            found = _overlap(found, _stretch_of(national + query.area_code + part.literal_prefix))
+    return found
+
+
+def _overlap(one: Stretch, other: Stretch) -> Stretch:
+    return Stretch(max(one.low, other.low), min(one.high, other.high))
+
+
+def _reversed_suffix(query: OfferQuery, calling_code: str) -> str:
+    """The longest ending that is asked for, reversed, as far as it lies in the national number."""
+    endings = [_national_suffix(part, calling_code) for part in query.digits.all_of]
+    return max(endings, key=len, default="")[::-1]
+
+
+def _national_suffix(part: Pattern, calling_code: str) -> str:
+    suffix = part.literal_suffix
+    if part.match_on is not MatchOn.E164:
+        return suffix
+    # Of digits that may reach into the calling code only those count that surely belong to the national number.
+    return suffix[-max(_FEWEST_NATIONAL, len(suffix) - len(calling_code)) :]

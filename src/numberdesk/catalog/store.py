@@ -1,0 +1,201 @@
+"""The SQL of the inventory: listings and superseded prices.
+
+Touches: numbers, superseded_prices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import bindparam, delete, func, select, tuple_, update
+
+from numberdesk.catalog.model import FROM_RULE, InventoryItem, Listing, Stored
+from numberdesk.core.lifecycle import NumberState
+from numberdesk.core.prices import Prices
+from numberdesk.infra.db import Prepared, Tx
+from numberdesk.tables import numbers, superseded_prices
+
+_LISTING: Final = tuple(numbers.c[name] for name in Listing._fields)
+_PRICE_FIELDS: Final = ("currency", "price", "inbound", "outbound", "setup")
+_OFFER_FIELDS: Final = tuple(name for name in Listing._fields if name != "e164")
+
+_LISTINGS: Final = (
+    select(*_LISTING, numbers.c.carrier)
+    .where(numbers.c.e164.in_(bindparam("e164s", expanding=True)))
+    .order_by(numbers.c.e164)
+    .with_for_update()
+)
+_CARRIERS: Final = select(numbers.c.e164, numbers.c.carrier).where(
+    numbers.c.e164.in_(bindparam("e164s", expanding=True))
+)
+_INSERT_NUMBERS: Final = Prepared(numbers.insert())
+_INSERT_SUPERSEDED: Final = Prepared(superseded_prices.insert())
+_UPDATE_LISTINGS: Final = Prepared(
+    update(numbers)
+    .where(numbers.c.e164 == bindparam("p_e164"))
+    .values({name: bindparam(f"p_{name}") for name in (*_OFFER_FIELDS, "reversed", "updated_at")})
+)
+_UPDATE_PRICES: Final = Prepared(
+    update(numbers)
+    .where(numbers.c.e164 == bindparam("p_e164"))
+    .values({name: bindparam(f"p_{name}") for name in (*_PRICE_FIELDS, "updated_at")})
+)
+
+
+def lock_listings(tx: Tx, e164s: Iterable[str]) -> dict[str, Stored]:
+    """Listings by number, locked in sorted order until the transaction ends."""
+    rows = tx.execute(_LISTINGS, {"e164s": sorted(e164s)})
+    return {row[0]: _stored_of(row) for row in rows}
+
+
+def find_carriers(tx: Tx, e164s: Iterable[str]) -> dict[str, str]:
+    """The carriers of those numbers that are known."""
+    return {row.e164: row.carrier for row in tx.execute(_CARRIERS, {"e164s": sorted(e164s)})}
+
+
+def insert_listings(tx: Tx, carrier: str, listings: Sequence[Listing], now: int) -> None:
+    """Put new numbers into the inventory, available."""
+    rows = [
+        {
+            **listing._asdict(),
+            "carrier": carrier,
+            "state": NumberState.AVAILABLE.value,
+            "reversed": listing.national[::-1],
+            "account_id": None,
+            "order_id": None,
+            "quarantined_until": None,
+            "created_at": now,
+            "updated_at": now,
+        }
+        for listing in listings
+    ]
+    _INSERT_NUMBERS.run(tx, rows)
+
+
+def update_listings(tx: Tx, listings: Sequence[Listing], now: int) -> None:
+    """Write what is known of numbers and their prices; state, holder and carrier stay."""
+    rows = [
+        {f"p_{name}": value for name, value in listing._asdict().items()}
+        | {"p_reversed": listing.national[::-1], "p_updated_at": now}
+        for listing in listings
+    ]
+    _UPDATE_LISTINGS.run(tx, rows)
+
+
+def update_prices(tx: Tx, listings: Sequence[Listing], now: int) -> None:
+    """Write only the prices of numbers."""
+    names = ("e164", *_PRICE_FIELDS)
+    _UPDATE_PRICES.run(
+        tx, [{f"p_{name}": getattr(listing, name) for name in names} | {"p_updated_at": now} for listing in listings]
+    )
+
+
+def listings_to_price(tx: Tx, carrier: str, after_e164: str, limit: int) -> tuple[list[Listing], str | None]:
+    """Look at the next `limit` numbers: those that price rules of the carrier price, locked, and where to go on.
+
+    The bound is on the numbers looked at, whosever they are, so that a step costs the same in
+    every inventory. The second value is None at the end.
+    """
+    window = select(numbers.c.e164).where(numbers.c.e164 > after_e164).order_by(numbers.c.e164)
+    last = tx.execute(window.limit(1).offset(limit - 1)).scalar_one_or_none()
+    query = select(*_LISTING).where(
+        numbers.c.e164 > after_e164, numbers.c.carrier == carrier, numbers.c.price_source == FROM_RULE
+    )
+    if last is not None:
+        query = query.where(numbers.c.e164 <= last)
+    rows = tx.execute(query.order_by(numbers.c.e164).with_for_update())
+    return [Listing._make(row) for row in rows], last
+
+
+def insert_superseded(tx: Tx, former: Sequence[tuple[str, Prices]], now: int) -> None:
+    """Remember the prices that offers had until now. Of several at one instant the first is kept: it was offered."""
+    if not former:
+        return
+    table = superseded_prices
+    query = select(table.c.e164).where(
+        table.c.e164.in_(sorted(e164 for e164, _ in former)), table.c.superseded_at == now
+    )
+    there = set(tx.execute(query).scalars())
+    rows = [
+        {
+            "e164": e164,
+            "superseded_at": now,
+            "currency": prices.currency,
+            "price": prices.monthly,
+            "inbound": prices.inbound,
+            "outbound": prices.outbound,
+            "setup": prices.setup,
+        }
+        for e164, prices in former
+        if e164 not in there
+    ]
+    _INSERT_SUPERSEDED.run(tx, rows)
+
+
+def find_superseded(tx: Tx, since: Mapping[str, int]) -> dict[str, tuple[Prices, ...]]:
+    """Earlier prices of numbers that were superseded after the given instants, newest first."""
+    if not since:
+        return {}
+    table = superseded_prices
+    query = (
+        select(
+            table.c.e164,
+            table.c.superseded_at,
+            table.c.currency,
+            table.c.price,
+            table.c.inbound,
+            table.c.outbound,
+            table.c.setup,
+        )
+        .where(table.c.e164.in_(sorted(since)), table.c.superseded_at > min(since.values()))
+        .order_by(table.c.e164, table.c.superseded_at.desc())
+    )
+    found: dict[str, tuple[Prices, ...]] = {}
+    for row in tx.execute(query):
+        if row.superseded_at > since[row.e164]:
+            found[row.e164] = (*found.get(row.e164, ()), Prices._make(row[2:]))
+    return found
+
+
+def forget_superseded(tx: Tx, before: int, limit: int) -> int:
+    """Delete prices that were superseded before an instant, at most `limit` of them; return how many."""
+    table = superseded_prices
+    key = tuple_(table.c.e164, table.c.superseded_at)
+    old = (
+        select(table.c.e164, table.c.superseded_at)
+        .where(table.c.superseded_at < before)
+        .order_by(table.c.superseded_at)
+        .limit(limit)
+    )
+    return tx.execute(delete(table).where(key.in_(old))).rowcount
+
+
+def list_inventory(
+    tx: Tx, carrier: str | None, state: NumberState | None, after_e164: str | None, limit: int
+) -> list[InventoryItem]:
+    """Numbers of one carrier or of all, in one state or in any, by number from after the given one."""
+    query = select(*_LISTING, numbers.c.carrier, numbers.c.state, numbers.c.created_at, numbers.c.updated_at)
+    if carrier is not None:
+        query = query.where(numbers.c.carrier == carrier)
+    if state is not None:
+        query = query.where(numbers.c.state == state)
+    if after_e164 is not None:
+        query = query.where(numbers.c.e164 > after_e164)
+    return [_item_of(row) for row in tx.execute(query.order_by(numbers.c.e164).limit(limit))]
+
+
+def count_inventory(tx: Tx, carrier: str | None = None) -> dict[NumberState, int]:
+    """How many numbers of one carrier or of all are in each state; a state without numbers is left out."""
+    query = select(numbers.c.state, func.count().label("held")).group_by(numbers.c.state).order_by(numbers.c.state)
+    if carrier is not None:
+        query = query.where(numbers.c.carrier == carrier)
+    return {NumberState(row.state): row.held for row in tx.execute(query)}
+
+
+def _stored_of(row: Any) -> Stored:
+    return Stored(row[-1], Listing._make(row[:-1]))
+
+
+def _item_of(row: Any) -> InventoryItem:
+    return InventoryItem(Listing._make(row[:-4]), row[-4], NumberState(row[-3]), row[-2], row[-1])

@@ -1,0 +1,37 @@
+"""The command line: starts the other doors, and the operator's commands.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from numberdesk.cli.books import db, orders, verify_books
+from numberdesk.cli.people import accounts, keys, wallet
+from numberdesk.cli.serve import serve, work
+from numberdesk.cli.stock import inventory, prices
+
+app = typer.Typer(
+    name="numberdesk",
+    help="Numberdesk sells and rents phone numbers.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("serve")(serve)
+app.command("worker")(work)
+app.command("verify")(verify_books)
+app.add_typer(db, name="db")
+app.add_typer(accounts, name="accounts")
+app.add_typer(keys, name="keys")
+app.add_typer(wallet, name="wallet")
+app.add_typer(inventory, name="inventory")
+app.add_typer(prices, name="prices")
+app.add_typer(orders, name="orders")
+
+
+def main() -> None:
+    """Run a command."""
+    app()

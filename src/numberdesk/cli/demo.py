@@ -1,0 +1,99 @@
+"""The demo: an account with 100.00 USD, a key, and numbers nobody can be reached at.
+
+Touches: nothing.
+
+The numbers are those that the North American plan sets aside for fiction, 555-0100 to 555-0199
+of some area codes, and +13612738809, which the documentation uses.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Final
+
+from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, new_key
+from numberdesk.accounts.store import list_accounts
+from numberdesk.cli.output import fail
+from numberdesk.core.money import MICROS
+from numberdesk.core.purchase import POOL
+from numberdesk.flows.create_accounts import create_accounts, new_account
+from numberdesk.flows.fund_wallets import TOP_UP, fund_wallets, funding
+from numberdesk.flows.import_inventory import save_listings
+from numberdesk.flows.issue_keys import NewKey, issue_keys, new_key_record
+from numberdesk.flows.run_import import run_import
+from numberdesk.wiring import Services
+
+DATABASE_URL: Final = "sqlite:///var/demo.db"
+ACCOUNT_NAME: Final = "Demo"
+NUMBER: Final = "+13612738809"
+
+_BALANCE: Final = 100 * MICROS
+_AREAS: Final = (
+    ("361", "TX", "Corpus Christi"),
+    ("415", "CA", "San Francisco"),
+    ("512", "TX", "Austin"),
+    ("617", "MA", "Boston"),
+    ("702", "NV", "Las Vegas"),
+    ("808", "HI", "Honolulu"),
+    ("917", "NY", "New York"),
+)
+_HEADER: Final = (
+    "phone_number,number_type,region,locality,capabilities,monthly_price,per_minute_price_inbound,"
+    "per_minute_price_outbound,currency"
+)
+
+
+def prepare_demo(services: Services) -> str:
+    """Fill an empty database, leave one that the demo made as it is; return a new key for its account.
+
+    Ends the command when the database holds somebody's real accounts.
+    """
+    known = services.reader.read_now(lambda tx: list_accounts(tx, after_id=None, limit=2))
+    if not known:
+        account_id = _fill(services)
+    elif len(known) == 1 and known[0].name == ACCOUNT_NAME:
+        account_id = known[0].id
+    else:
+        fail("--demo wants a database of its own, and this one holds accounts")
+    secret = new_key(services.random_bytes(RANDOM_BYTES), test=True)
+    record = new_key_record(
+        services.new_id("key"),
+        secret,
+        account_id=account_id,
+        name="demo",
+        scopes=CUSTOMER_SCOPES,
+        expires_at=None,
+        now=services.now(),
+    )
+    services.writer.apply(issue_keys, NewKey(record))
+    return secret
+
+
+def _fill(services: Services) -> str:
+    now = services.now()
+    # The numbers first and the account last: a demo that was interrupted begins again.
+    run_import(
+        io.BytesIO(_inventory().encode()),
+        carrier=POOL,
+        skip_bad=False,
+        now=now,
+        read=services.reader.read_now,
+        save=lambda chunk: services.writer.apply(save_listings, chunk),
+        progress=lambda *_: None,
+    )
+    account = services.writer.apply(create_accounts, new_account(services.new_id("acc"), ACCOUNT_NAME, "USD", 0, now))
+    paid = funding(services.new_id("trf"), TOP_UP, account.id, _BALANCE, reference="demo", now=now)
+    services.writer.apply(fund_wallets, paid)
+    return account.id
+
+
+def _inventory() -> str:
+    lines = [_HEADER, _line(NUMBER, "TX", "Corpus Christi")]
+    lines += [
+        _line(f"+1{area}55501{last:02}", region, locality) for area, region, locality in _AREAS for last in range(100)
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _line(number: str, region: str, locality: str) -> str:
+    return f"{number},local,{region},{locality},voice sms,1.15,0.0085,0.0945,USD"

@@ -1,0 +1,46 @@
+"""What every command starts with: settings, services, an account by its id or name.
+
+Touches: environment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from numberdesk.accounts.model import Account
+from numberdesk.accounts.store import find_accounts_named
+from numberdesk.cli.output import fail, reported
+from numberdesk.infra.settings import load_settings
+from numberdesk.wiring import Services, build
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output and nothing else there")]
+_PATIENCE_SECONDS = 30.0  # a person's command may wait for a busy server
+
+Limit = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="At most so many")]
+
+
+@contextlib.contextmanager
+def services(**given: Any) -> Iterator[Services]:
+    """Services for one command, closed at its end; errors become exit statuses."""
+    with reported():
+        running = build(load_settings(**given), lock_seconds=_PATIENCE_SECONDS)
+        try:
+            yield running
+        finally:
+            running.close()
+
+
+def account_called(running: Services, text: str) -> Account:
+    """The account with this id or exact name; ends the command when there is none, or more than one."""
+    found = running.reader.read_now(lambda tx: find_accounts_named(tx, text))
+    exact = [account for account in found if account.id == text]
+    chosen = exact or found
+    if not chosen:
+        fail(f"there is no account {text!r}")
+    if len(chosen) > 1:
+        fail(f"{len(chosen)} accounts are named {text!r}; give the id: {', '.join(account.id for account in chosen)}")
+    return chosen[0]

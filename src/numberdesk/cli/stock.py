@@ -1,0 +1,199 @@
+"""Commands for the inventory and its prices.
+
+Touches: environment, files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from numberdesk.catalog.rule_store import list_price_rules
+from numberdesk.catalog.rules import PriceRule, parse_percent
+from numberdesk.catalog.store import list_inventory
+from numberdesk.cli.output import REFUSED, note, print_list, print_object
+from numberdesk.cli.people import amount_of
+from numberdesk.cli.session import AsJson, Limit, services
+from numberdesk.core.errors import InvalidRequest
+from numberdesk.core.lifecycle import NumberState
+from numberdesk.core.money import MoneyError
+from numberdesk.core.purchase import POOL
+from numberdesk.flows.import_inventory import save_listings
+from numberdesk.flows.reprice import Reprice, reprice
+from numberdesk.flows.run_import import ImportReport, run_import
+from numberdesk.flows.set_price_rules import new_price_rule, remove_price_rules, set_price_rules
+from numberdesk.views import import_view, inventory_view, rule_view
+from numberdesk.wiring import Services
+
+inventory = typer.Typer(help="The operator's own numbers.", no_args_is_help=True)
+prices = typer.Typer(help="Price rules for numbers that came without prices.", no_args_is_help=True)
+
+_MOST_SHOWN = 50
+
+
+@inventory.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv", exists=True, dir_okay=False, readable=True)],
+    carrier: Annotated[str, typer.Option(help="Whose numbers these are")] = POOL,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Import the good lines of a file with bad ones")] = False,  # noqa: FBT002
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """Import numbers from a CSV file: all of it, or nothing when a line is bad."""
+    with services() as running, file.open("rb") as source, _bar(file.stat().st_size) as progress:
+        report = run_import(
+            source,
+            carrier=carrier,
+            skip_bad=skip_bad,
+            now=running.now(),
+            read=running.reader.read_now,
+            save=lambda chunk: running.writer.apply(save_listings, chunk),
+            progress=progress,
+        )
+    if as_json:
+        print_object(import_view(report), as_json=True)
+    else:
+        _say(report)
+    if not report.saved:
+        raise typer.Exit(REFUSED)
+
+
+@inventory.command("list")
+def list_numbers(
+    carrier: Annotated[str | None, typer.Option(help="Only this carrier's")] = None,
+    state: Annotated[NumberState | None, typer.Option(help="Only in this state")] = None,
+    after: Annotated[str | None, typer.Option(help="Go on after this number")] = None,
+    limit: Limit = 1000,
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """List numbers with their state and price, by number."""
+    with services() as running:
+        found = running.reader.read_now(lambda tx: list_inventory(tx, carrier, state, after, limit))
+        columns = ("phone_number", "state", "carrier", "iso_country", "region", "number_type", "price", "currency")
+        print_list([inventory_view(item) for item in found], columns, as_json=as_json)
+        if len(found) == limit:
+            note(f"there may be more: --after {found[-1].listing.e164}")
+
+
+@prices.command("set")
+def set_price(  # noqa: PLR0917  each is an option of the command
+    currency: Annotated[str, typer.Option(help="Currency of the prices")],
+    carrier: Annotated[str, typer.Option(help="Whose numbers")] = POOL,
+    country: Annotated[str, typer.Option(help="Only this country's, like US")] = "",
+    number_type: Annotated[str, typer.Option("--type", help="Only local, mobile, toll_free or national")] = "",
+    prefix: Annotated[str, typer.Option(help="Only numbers that start so, country code first, without +")] = "",
+    price: Annotated[str | None, typer.Option(help="Fixed monthly price")] = None,
+    inbound: Annotated[str | None, typer.Option(help="Price per inbound minute")] = None,
+    outbound: Annotated[str | None, typer.Option(help="Price per outbound minute")] = None,
+    setup: Annotated[str | None, typer.Option(help="Price charged once, with the purchase")] = None,
+    margin_percent: Annotated[str | None, typer.Option(help="Instead of a price: margin on the cost, like 20")] = None,
+    margin_fixed: Annotated[str | None, typer.Option(help="Added to cost and margin")] = None,
+    round_to: Annotated[str, typer.Option(help="Round a price from cost up to a multiple of this")] = "0.01",
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """Set the rule for a set of numbers, and price them anew; the most specific rule wins."""
+    with services() as running:
+        rule = PriceRule(
+            running.new_id("prl"),
+            carrier,
+            country,
+            number_type,
+            prefix,
+            currency,
+            _optional(price, "price"),
+            _optional(inbound, "inbound"),
+            _optional(outbound, "outbound"),
+            _optional(setup, "setup"),
+            _percent(margin_percent),
+            _optional(margin_fixed, "margin_fixed"),
+            amount_of(round_to, "round_to"),
+            running.now(),
+        )
+        stored = running.writer.apply(set_price_rules, new_price_rule(rule))
+        print_object(rule_view(stored), as_json=as_json)
+        _reprice(running)
+
+
+@prices.command("list")
+def list_prices(
+    carrier: Annotated[str | None, typer.Option(help="Only this carrier's")] = None,
+    limit: Limit = 1000,
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """List price rules."""
+    with services() as running:
+        found = running.reader.read_now(lambda tx: list_price_rules(tx, carrier, limit=limit))
+        columns = ("id", "carrier", "iso_country", "number_type", "prefix", "currency", "price", "margin_percent")
+        print_list([rule_view(rule) for rule in found], columns, as_json=as_json)
+
+
+@prices.command("remove")
+def remove_price(
+    rule_id: Annotated[str, typer.Argument(metavar="RULE_ID")],
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """Remove a rule, and price its numbers anew by those that are left."""
+    with services() as running:
+        removed: Any = running.writer.apply(remove_price_rules, rule_id)
+        print_object(rule_view(removed), as_json=as_json)
+        _reprice(running)
+
+
+def _reprice(running: Services) -> None:
+    """Price numbers anew, step by step; a running server or worker would do the same."""
+    changed = 0
+    left = True
+    while left:
+        step = running.writer.apply(reprice, Reprice(running.now()))
+        changed += step.changed
+        left = step.left
+    note(f"{changed} numbers have a new price")
+
+
+def _say(report: ImportReport) -> None:
+    for line in report.bad[:_MOST_SHOWN]:
+        note(f"line {line.line}: {line.reason}")
+    if report.bad_count > _MOST_SHOWN:
+        note(f"... {report.bad_count} bad lines in all; --json lists up to {len(report.bad)}")
+    counts = report.counts
+    if not report.saved:
+        note(f"nothing imported: {report.bad_count} bad lines, {report.good} good ones; --skip-bad imports the good")
+        return
+    note(
+        f"{counts.new} new, {counts.changed} changed, {counts.unchanged} unchanged, "
+        f"{report.bad_count} bad lines skipped, {counts.unpriced} without a price and not offered"
+    )
+
+
+@contextlib.contextmanager
+def _bar(size: int) -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar on standard error, for run_import; nothing moves when that is not a terminal."""
+    words = {"check": "checking, bytes", "compare": "comparing, lines", "save": "saving, lines"}
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def show(phase: str, done: int, of: int) -> None:
+            if phase not in tasks:
+                tasks[phase] = bar.add_task(words[phase], total=of or size)
+            bar.update(tasks[phase], completed=done)
+
+        yield show
+
+
+def _optional(text: str | None, field: str) -> int | None:
+    return None if text is None else amount_of(text, field)
+
+
+def _percent(text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        return parse_percent(text)
+    except MoneyError as error:
+        raise InvalidRequest("margin_percent", str(error)) from None

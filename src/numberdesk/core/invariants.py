@@ -1,0 +1,99 @@
+"""What an audit of the books says: which line breaks which invariant, and what was looked at.
+
+Touches: nothing.
+
+The invariants are named as in docs/invariants.md (I1 to I15); `hold` is the rule that an order
+has exactly one hold, and `storage` what the database itself promises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from numberdesk.core.money import format_micros
+
+MOST_SHOWN: Final = 100
+"""Violations that one check lists; `Checked.broken` counts them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One row that breaks an invariant. `row` is its id, empty where the damage has no row."""
+
+    invariant: str
+    table: str
+    row: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One check: how many rows it looked at, how many are broken, and the first MOST_SHOWN of those."""
+
+    invariant: str
+    what: str
+    rows: int
+    broken: int = 0
+    violations: tuple[Violation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """All checks, in their order."""
+
+    checked: tuple[Checked, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is broken."""
+        return self.violations_total == 0
+
+    @property
+    def violations_total(self) -> int:
+        """How many rows are broken, listed or not."""
+        return sum(check.broken for check in self.checked)
+
+    @property
+    def violations(self) -> tuple[Violation, ...]:
+        """What the checks listed."""
+        return tuple(violation for check in self.checked for violation in check.violations)
+
+
+def found(invariant: str, what: str, rows: int, violations: Iterable[Violation]) -> Checked:
+    """A check out of all its violations: counts them, keeps the first MOST_SHOWN."""
+    kept: list[Violation] = []
+    broken = 0
+    for violation in violations:
+        broken += 1
+        if broken <= MOST_SHOWN:
+            kept.append(violation)
+    return Checked(invariant, what, rows, broken, tuple(kept))
+
+
+def or_unexplained(checked: Checked, table: str) -> Checked:
+    """A check that is known to fail: as it is when it found rows, else with a violation that has none.
+
+    Two ways of reading the same table disagree then, which only a damaged index brings about.
+    """
+    if checked.broken:
+        return checked
+    message = f"{table} as a whole does not add up, though every row looks right: an index is damaged"
+    return found(checked.invariant, checked.what, checked.rows, [Violation(checked.invariant, table, "", message)])
+
+
+def amount(micros: object) -> str:
+    """Micros as a decimal; a damaged value that is no whole number as it stands."""
+    return format_micros(micros) if isinstance(micros, int) else repr(micros)
+
+
+def differing(*pairs: tuple[str, object, object]) -> str:
+    """Name what differs, out of (name, as it is, as it should be)."""
+    return "; ".join(
+        f"{name} is {_shown(is_now)}, not {_shown(expected)}" for name, is_now, expected in pairs if is_now != expected
+    )
+
+
+def _shown(value: object) -> str:
+    return "nothing" if value is None else str(value)

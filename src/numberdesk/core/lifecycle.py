@@ -1,0 +1,101 @@
+"""The life cycles of numbers, orders, holds and rentals: one table each, all else is refused.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final, TypeVar
+
+
+class NumberState(StrEnum):
+    """Where an E.164 number stands. Its row lives for ever."""
+
+    AVAILABLE = "available"
+    CLAIMED = "claimed"
+    ASSIGNED = "assigned"
+    QUARANTINED = "quarantined"
+    WITHDRAWN = "withdrawn"
+
+
+class OrderState(StrEnum):
+    """Where one purchase attempt stands."""
+
+    ORDERING = "ordering"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class HoldState(StrEnum):
+    """Where the money set aside for an order stands."""
+
+    OPEN = "open"
+    CAPTURED = "captured"
+    VOIDED = "voided"
+
+
+class RentalState(StrEnum):
+    """Where an account's having of a number stands."""
+
+    ACTIVE = "active"
+    PAST_DUE = "past_due"
+    RELEASED = "released"
+
+
+class AccountState(StrEnum):
+    """Whether an account may buy."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+
+
+State = TypeVar("State", bound=StrEnum)
+
+_N = NumberState
+_MOVES: Final[dict[type[StrEnum], dict[StrEnum, frozenset[StrEnum]]]] = {
+    NumberState: {
+        # available -> assigned in one step is the own pool: claim and assignment share one commit.
+        _N.AVAILABLE: frozenset({_N.CLAIMED, _N.ASSIGNED, _N.WITHDRAWN}),
+        _N.CLAIMED: frozenset({_N.ASSIGNED, _N.AVAILABLE, _N.WITHDRAWN}),
+        _N.ASSIGNED: frozenset({_N.QUARANTINED}),
+        _N.QUARANTINED: frozenset({_N.AVAILABLE, _N.WITHDRAWN}),
+        _N.WITHDRAWN: frozenset({_N.AVAILABLE}),
+    },
+    OrderState: {
+        OrderState.ORDERING: frozenset({OrderState.COMPLETED, OrderState.FAILED}),
+        OrderState.COMPLETED: frozenset(),
+        OrderState.FAILED: frozenset(),
+    },
+    HoldState: {
+        HoldState.OPEN: frozenset({HoldState.CAPTURED, HoldState.VOIDED}),
+        HoldState.CAPTURED: frozenset(),
+        HoldState.VOIDED: frozenset(),
+    },
+    RentalState: {
+        RentalState.ACTIVE: frozenset({RentalState.PAST_DUE, RentalState.RELEASED}),
+        RentalState.PAST_DUE: frozenset({RentalState.ACTIVE, RentalState.RELEASED}),
+        RentalState.RELEASED: frozenset(),
+    },
+    AccountState: {
+        AccountState.ACTIVE: frozenset({AccountState.SUSPENDED}),
+        AccountState.SUSPENDED: frozenset({AccountState.ACTIVE}),
+    },
+}
+
+
+class IllegalMoveError(RuntimeError):
+    """A state was to change in a way that its life cycle does not know: a defect, never bad input."""
+
+
+def may_move(before: StrEnum, after: StrEnum) -> bool:
+    """Say whether the life cycle of `before` has the step to `after`."""
+    # Words of different life cycles are equal as text, so the kind is asked too.
+    return type(after) is type(before) and after in _MOVES[type(before)][before]
+
+
+def require_move(before: State, after: State) -> State:
+    """Return `after` when the step is legal. Raises IllegalMoveError otherwise."""
+    if not may_move(before, after):
+        raise IllegalMoveError(f"{type(before).__name__}: {before} -> {after} is not a step of its life cycle")
+    return after

@@ -1,0 +1,49 @@
+"""Rental periods: month k counts from the anchor, so the 31st does not drift.
+
+Touches: nothing.
+
+Instants are integers: microseconds since 1970-01-01T00:00:00Z.
+"""
+
+from __future__ import annotations
+
+import calendar
+import functools
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+MICROSECONDS: Final = 1_000_000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def add_months(anchor: int, months: int) -> int:
+    """The instant `months` after `anchor`: same day of the month and time, or the month's last day."""
+    start = to_datetime(anchor)
+    year, month0 = divmod(start.year * 12 + start.month - 1 + months, 12)
+    day = min(start.day, calendar.monthrange(year, month0 + 1)[1])
+    return from_datetime(start.replace(year=year, month=month0 + 1, day=day))
+
+
+def to_datetime(instant: int) -> datetime:
+    """UTC datetime of an instant, exact to the microsecond."""
+    return _EPOCH + timedelta(microseconds=instant)
+
+
+def from_datetime(moment: datetime) -> int:
+    """Instant of an aware datetime."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def iso_seconds(instant: int) -> str:
+    """ISO 8601 in UTC, whole seconds, with Z: 2026-03-20T14:30:00Z."""
+    return _iso(instant // MICROSECONDS)
+
+
+def iso_or_none(instant: int | None) -> str | None:
+    """The same for an instant that there may not be."""
+    return None if instant is None else iso_seconds(instant)
+
+
+@functools.lru_cache(maxsize=1024)
+def _iso(seconds: int) -> str:
+    return f"{_EPOCH + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%SZ}"

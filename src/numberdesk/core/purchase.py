@@ -1,0 +1,306 @@
+"""The purchase decision: who gets a number at which price, decided over a batch.
+
+Touches: nothing.
+
+`decide` takes what the database holds about a batch of buys (`Loaded`) and the buys in their
+order, and gives one decision each. Every decision sees the effect of those before it: the
+wallet that the one before drained, the number that it took. The order of the questions is the
+contract (docs/decisions/0004-purchase-decision.md):
+
+1. the key was used before: its answer again, or a conflict naming the field that differs
+2. this account already rents the number, or orders it: that order again
+3. account suspended; number not offered; number somebody else's
+4. confirmed prices are the current ones, or superseded within the quote lifetime
+5. the wallet covers month and setup
+6. open the order; a number of the own pool completes at once
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from numberdesk.core.errors import (
+    Forbidden,
+    IdempotencyConflict,
+    InsufficientBalance,
+    NumberdeskError,
+    NumberNotOffered,
+    NumberTaken,
+    PriceChanged,
+)
+from numberdesk.core.lifecycle import AccountState, NumberState, OrderState
+from numberdesk.core.money import as_decimal
+from numberdesk.core.periods import add_months
+from numberdesk.core.prices import Confirmation, Prices, first_agreeing
+
+POOL: Final = "pool"
+"""The carrier of the operator's own inventory: nobody needs to be asked."""
+
+
+class Buy(NamedTuple):
+    """One buy as the door read it. `now` in microseconds since the epoch; `order_id` is new and used only if opened."""
+
+    account_id: str
+    e164: str
+    confirmed: Confirmation
+    idempotency_key: str | None
+    request_id: str
+    order_id: str
+    now: int
+
+
+class Purse(NamedTuple):
+    """An account's standing and wallet: amounts in micros, `entries` counts the transfers so far."""
+
+    state: AccountState
+    currency: str
+    posted: int
+    held: int
+    credit_limit: int
+    entries: int
+
+    @property
+    def available(self) -> int:
+        """What may still be spent, in micros."""
+        return self.posted - self.held + self.credit_limit
+
+
+class Lot(NamedTuple):
+    """A number as a purchase sees it. `account_id` and `order_id`: who claims or rents it, by which order."""
+
+    e164: str
+    carrier: str
+    state: NumberState
+    prices: Prices | None
+    account_id: str | None
+    order_id: str | None
+
+
+class Order(NamedTuple):
+    """One purchase attempt. Instants in microseconds; the last two are None until it completes."""
+
+    id: str
+    account_id: str
+    e164: str
+    carrier: str
+    state: OrderState
+    prices: Prices
+    created_at: int
+    completed_at: int | None
+    renews_at: int | None
+
+    @property
+    def rental_id(self) -> str:
+        """The rental that this order makes. Derived, so that one order can never make two."""
+        return f"rnt_{self.id.removeprefix('ord_')}"
+
+
+class Fingerprint(NamedTuple):
+    """What a request with an idempotency key said, compared field by field when the key comes again."""
+
+    e164: str
+    monthly: int
+    inbound: int | None
+    outbound: int | None
+
+
+FINGERPRINT_FIELDS: Final = ("phone_number", "price", "per_minute_price_inbound", "per_minute_price_outbound")
+
+
+class Answer(NamedTuple):
+    """The final answer stored under an account's idempotency key: an order, or a refusal."""
+
+    account_id: str
+    key: str
+    fingerprint: Fingerprint
+    request_id: str
+    order_id: str | None
+    error: NumberdeskError | None
+    created_at: int
+
+
+class Charge(NamedTuple):
+    """One transfer out of a wallet: `entry` is its number in the wallet's statement, from 1."""
+
+    kind: str
+    amount: int
+    entry: int
+    balance_after: int
+
+
+class Sold(NamedTuple):
+    """The order is new. `charges` is empty while a carrier is still to be asked; `answer` is to be stored."""
+
+    order: Order
+    charges: tuple[Charge, ...]
+    answer: Answer | None
+
+
+class Replayed(NamedTuple):
+    """The same purchase again: nothing is charged. `answer` is to be stored when a new key asked."""
+
+    order: Order
+    answer: Answer | None
+
+
+class Refused(NamedTuple):
+    """The buy is refused. `request_id` is that of the request which was first refused so."""
+
+    error: NumberdeskError
+    request_id: str
+    answer: Answer | None
+
+
+Decision = Sold | Replayed | Refused
+
+
+@dataclass(slots=True)
+class Loaded:
+    """What the database holds about a batch. `decide` works on copies and leaves it as it is.
+
+    `superseded` maps a number to its earlier prices still within the quote lifetime, newest first.
+    """
+
+    purses: Mapping[str, Purse]
+    lots: Mapping[str, Lot]
+    answers: Mapping[tuple[str, str], Answer] = field(default_factory=dict)
+    orders: Mapping[str, Order] = field(default_factory=dict)
+    superseded: Mapping[str, tuple[Prices, ...]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """Decisions in the order of the buys, and the wallets and numbers as they are after them."""
+
+    decisions: list[Decision]
+    purses: dict[str, Purse]
+    lots: dict[str, Lot]
+
+
+def decide(loaded: Loaded, buys: Sequence[Buy]) -> Outcome:
+    """Decide a batch. Pure: the same input gives the same decisions."""
+    table = _Table(dict(loaded.purses), dict(loaded.lots), dict(loaded.answers), dict(loaded.orders), loaded.superseded)
+    return Outcome([table.decide(buy) for buy in buys], table.purses, table.lots)
+
+
+@dataclass(slots=True)
+class _Table:
+    """The batch's working state: what the next buy of the batch sees."""
+
+    purses: dict[str, Purse]
+    lots: dict[str, Lot]
+    answers: dict[tuple[str, str], Answer]
+    orders: dict[str, Order]
+    superseded: Mapping[str, tuple[Prices, ...]]
+
+    def decide(self, buy: Buy) -> Decision:
+        """Ask the questions in their order; the first that ends the matter does."""
+        if buy.idempotency_key is not None:
+            earlier = self.answers.get((buy.account_id, buy.idempotency_key))
+            if earlier is not None:
+                return self._again(earlier, buy)
+        lot = self.lots.get(buy.e164)
+        if lot is not None and lot.order_id is not None and lot.account_id == buy.account_id:
+            return self._replayed(self.orders[lot.order_id], buy)
+        purse = self.purses[buy.account_id]
+        error = _standing_refusal(purse, lot)
+        if error is not None or lot is None or lot.prices is None:
+            return self._refused(error or NumberNotOffered(), buy)
+        prices = first_agreeing(buy.confirmed, lot.prices, self.superseded.get(buy.e164, ()))
+        if prices is None or prices.currency != purse.currency:
+            return self._refused(PriceChanged(details=lot.prices.details()), buy)
+        if purse.available < prices.total:
+            return self._refused(_cannot_pay(purse, prices), buy)
+        return self._sold(buy, lot, purse, prices)
+
+    def _again(self, earlier: Answer, buy: Buy) -> Decision:
+        differing = _differing_field(earlier.fingerprint, _fingerprint(buy))
+        if differing is not None:
+            return Refused(IdempotencyConflict(differing), buy.request_id, None)
+        if earlier.error is not None:
+            return Refused(earlier.error, earlier.request_id, None)
+        return Replayed(self.orders[earlier.order_id or ""], None)
+
+    def _replayed(self, order: Order, buy: Buy) -> Replayed:
+        return Replayed(order, self._answer(buy, order.id, None))
+
+    def _refused(self, error: NumberdeskError, buy: Buy) -> Refused:
+        return Refused(error, buy.request_id, self._answer(buy, None, error))
+
+    def _sold(self, buy: Buy, lot: Lot, purse: Purse, prices: Prices) -> Sold:
+        at_once = lot.carrier == POOL
+        order = Order(
+            id=buy.order_id,
+            account_id=buy.account_id,
+            e164=buy.e164,
+            carrier=lot.carrier,
+            state=OrderState.COMPLETED if at_once else OrderState.ORDERING,
+            prices=prices,
+            created_at=buy.now,
+            completed_at=buy.now if at_once else None,
+            renews_at=add_months(buy.now, 1) if at_once else None,
+        )
+        charges = _charges(purse, prices) if at_once else ()
+        if at_once:
+            last = charges[-1]
+            self.purses[buy.account_id] = purse._replace(posted=last.balance_after, entries=last.entry)
+        else:
+            self.purses[buy.account_id] = purse._replace(held=purse.held + prices.total)
+        state = NumberState.ASSIGNED if at_once else NumberState.CLAIMED
+        self.lots[buy.e164] = lot._replace(state=state, account_id=buy.account_id, order_id=order.id)
+        self.orders[order.id] = order
+        return Sold(order, charges, self._answer(buy, order.id, None))
+
+    def _answer(self, buy: Buy, order_id: str | None, error: NumberdeskError | None) -> Answer | None:
+        if buy.idempotency_key is None:
+            return None
+        answer = Answer(
+            buy.account_id, buy.idempotency_key, _fingerprint(buy), buy.request_id, order_id, error, buy.now
+        )
+        self.answers[buy.account_id, buy.idempotency_key] = answer
+        return answer
+
+
+def _standing_refusal(purse: Purse, lot: Lot | None) -> NumberdeskError | None:
+    """Refusals that do not depend on what the client confirms."""
+    if purse.state is AccountState.SUSPENDED:
+        return Forbidden("This account is suspended.")
+    if lot is None or lot.prices is None or lot.prices.currency != purse.currency:
+        return NumberNotOffered()
+    if lot.state in (NumberState.CLAIMED, NumberState.ASSIGNED):
+        return NumberTaken()
+    if lot.state is not NumberState.AVAILABLE:
+        return NumberNotOffered()
+    return None
+
+
+def _cannot_pay(purse: Purse, prices: Prices) -> InsufficientBalance:
+    return InsufficientBalance(
+        details={
+            "needed": as_decimal(prices.total),
+            "available": as_decimal(purse.available),
+            "missing": as_decimal(prices.total - purse.available),
+            "currency": purse.currency,
+        }
+    )
+
+
+def _charges(purse: Purse, prices: Prices) -> tuple[Charge, ...]:
+    """The first month, then the setup price where there is one."""
+    month = Charge("rental", prices.monthly, purse.entries + 1, purse.posted - prices.monthly)
+    if not prices.setup:
+        return (month,)
+    return (month, Charge("setup", prices.setup, month.entry + 1, month.balance_after - prices.setup))
+
+
+def _fingerprint(buy: Buy) -> Fingerprint:
+    return Fingerprint(buy.e164, *buy.confirmed)
+
+
+def _differing_field(first: Fingerprint, second: Fingerprint) -> str | None:
+    for name, before, after in zip(FINGERPRINT_FIELDS, first, second, strict=True):
+        if before != after:
+            return name
+    return None

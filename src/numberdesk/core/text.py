@@ -1,0 +1,35 @@
+"""Text that people write: names, labels, references.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+
+class TextError(ValueError):
+    """The text cannot be stored; the reason says why, in words for the sender."""
+
+
+def parse_text(value: str, *, longest: int, empty_allowed: bool = False) -> str:
+    """Return `value` when it is text that every engine stores and every reader shows.
+
+    No control characters, no lone surrogates, at most `longest` characters. Raises TextError.
+    """
+    if not value and not empty_allowed:
+        raise TextError("must not be empty")
+    if len(value) > longest:
+        raise TextError(f"must have at most {longest} characters")
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in value):
+        raise TextError("must not have control characters, line breaks or half characters")
+    return value
+
+
+def parse_token(value: str, *, longest: int) -> str:
+    """Return `value` when it is 1 to `longest` visible ASCII characters. Raises TextError."""
+    if not 1 <= len(value) <= longest:
+        raise TextError(f"must have 1 to {longest} characters")
+    if not all("!" <= character <= "~" for character in value):
+        raise TextError("must have visible ASCII characters only")
+    return value

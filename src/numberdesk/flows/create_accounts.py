@@ -1,0 +1,77 @@
+"""Create accounts, each with its wallet; suspend and reactivate them.
+
+Touches: database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from numberdesk.accounts.model import Account
+from numberdesk.accounts.store import find_accounts, insert_accounts, set_account_states
+from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError
+from numberdesk.core.lifecycle import AccountState, may_move
+from numberdesk.core.money import MoneyError, parse_currency
+from numberdesk.core.text import TextError, parse_text
+from numberdesk.infra.db import Tx
+from numberdesk.ledger.model import Wallet
+from numberdesk.ledger.store import insert_wallets
+
+LONGEST_NAME: Final = 100
+
+
+class NewAccount(NamedTuple):
+    """An account to create; `credit_limit` in micros, 0 for a prepaid account."""
+
+    id: str
+    name: str
+    currency: str
+    credit_limit: int
+    now: int
+
+
+class Standing(NamedTuple):
+    """The state that an account is to have."""
+
+    account_id: str
+    state: AccountState
+
+
+def new_account(account_id: str, name: str, currency: str, credit_limit: int, now: int) -> NewAccount:
+    """Check what a person typed. Raises InvalidRequest naming the field."""
+    try:
+        parse_text(name, longest=LONGEST_NAME)
+    except TextError as error:
+        raise InvalidRequest("name", str(error)) from None
+    try:
+        parse_currency(currency)
+    except MoneyError as error:
+        raise InvalidRequest("currency", str(error)) from None
+    if credit_limit < 0:
+        raise InvalidRequest("credit_limit", "must not be negative")
+    return NewAccount(account_id, name, currency, credit_limit, now)
+
+
+def create_accounts(tx: Tx, commands: Sequence[NewAccount]) -> list[Account]:
+    """Write accounts and their empty wallets."""
+    made = [Account(new.id, new.name, new.currency, AccountState.ACTIVE, new.now) for new in commands]
+    insert_accounts(tx, made)
+    insert_wallets(tx, [Wallet(new.id, new.currency, 0, 0, new.credit_limit, 0) for new in commands])
+    return made
+
+
+def set_standings(tx: Tx, commands: Sequence[Standing]) -> list[Account | NumberdeskError]:
+    """Suspend or reactivate accounts; a state that an account already has is no change."""
+    known = find_accounts(tx, [command.account_id for command in commands])
+    outcomes: list[Account | NumberdeskError] = []
+    for command in commands:
+        account = known.get(command.account_id)
+        if account is None:
+            outcomes.append(NotFound())
+            continue
+        if may_move(account.state, command.state):
+            account = known[account.id] = account._replace(state=command.state)
+        outcomes.append(account)
+    set_account_states(tx, {command.account_id: command.state for command in commands})
+    return outcomes

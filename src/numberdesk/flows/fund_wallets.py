@@ -1,0 +1,151 @@
+"""Move money into wallets, and correct them: top-ups and adjustments.
+
+Touches: database.
+
+A reference makes a movement safe to repeat: the same account, kind and reference is written
+once, and a second request gets the first transfer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from numberdesk.core.errors import (
+    IdempotencyConflict,
+    InsufficientBalance,
+    InvalidRequest,
+    NotFound,
+    NumberdeskError,
+)
+from numberdesk.core.money import MAX_AMOUNT, as_decimal
+from numberdesk.core.purchase import Purse
+from numberdesk.core.text import TextError, parse_token
+from numberdesk.infra.db import Tx
+from numberdesk.ledger.model import Transfer, funding_account, wallet_account
+from numberdesk.ledger.store import find_transfers_by_reference, insert_transfers, lock_purses, save_purses
+
+TOP_UP: Final = "top_up"
+ADJUSTMENT: Final = "adjustment"
+LONGEST_REFERENCE: Final = 100
+
+
+class Funding(NamedTuple):
+    """A movement between a funding method and a wallet: `amount` micros into the wallet, or out when negative."""
+
+    transfer_id: str
+    kind: str
+    account_id: str
+    amount: int
+    method: str
+    reference: str | None
+    now: int
+
+
+def funding(
+    transfer_id: str,
+    kind: str,
+    account_id: str,
+    amount: int,
+    *,
+    reference: str | None,
+    now: int,
+    method: str = "manual",
+) -> Funding:
+    """Check what a person typed. Raises InvalidRequest naming the field."""
+    if amount == 0 or (kind == TOP_UP and amount < 0):
+        raise InvalidRequest("amount", "must be greater than zero" if kind == TOP_UP else "must not be zero")
+    if reference is not None:
+        try:
+            parse_token(reference, longest=LONGEST_REFERENCE)
+        except TextError as error:
+            raise InvalidRequest("reference", str(error)) from None
+    return Funding(transfer_id, kind, account_id, amount, method, reference, now)
+
+
+def fund_wallets(tx: Tx, commands: Sequence[Funding]) -> list[Transfer | NumberdeskError]:
+    """Write movements once per reference; each outcome is the transfer, new or first, or the refusal."""
+    books = _Books(lock_purses(tx, [command.account_id for command in commands]), {}, [])
+    for kind in sorted({command.kind for command in commands}):
+        pairs = [
+            (command.account_id, command.reference)
+            for command in commands
+            if command.kind == kind and command.reference is not None
+        ]
+        for transfer in find_transfers_by_reference(tx, kind, pairs):
+            books.by_reference[transfer.account_id, kind, transfer.reference] = transfer
+    outcomes = [books.fund(command) for command in commands]
+    insert_transfers(tx, books.written)
+    save_purses(
+        tx,
+        {transfer.account_id: books.purses[transfer.account_id] for transfer in books.written if transfer.account_id},
+    )
+    return outcomes
+
+
+@dataclass(slots=True)
+class _Books:
+    """What the next movement of a batch sees."""
+
+    purses: dict[str, Purse]
+    by_reference: dict[tuple[str | None, str, str | None], Transfer]
+    written: list[Transfer]
+
+    def fund(self, command: Funding) -> Transfer | NumberdeskError:
+        """Replay, refuse, or write one movement."""
+        purse = self.purses.get(command.account_id)
+        if purse is None:
+            return NotFound("There is no such account.")
+        earlier = command.reference and self.by_reference.get((command.account_id, command.kind, command.reference))
+        if earlier:
+            return earlier if _signed(earlier) == command.amount else _conflict()
+        if purse.posted + command.amount > MAX_AMOUNT:
+            return InvalidRequest("amount", "would make the balance too large")
+        if command.amount < 0 and purse.available + command.amount < 0:
+            return _too_little(purse, -command.amount)
+        return self._written(command, purse)
+
+    def _written(self, command: Funding, purse: Purse) -> Transfer:
+        wallet, source = wallet_account(command.account_id), funding_account(command.method)
+        debit, credit = (source, wallet) if command.amount > 0 else (wallet, source)
+        after = purse._replace(posted=purse.posted + command.amount, entries=purse.entries + 1)
+        transfer = Transfer(
+            command.transfer_id,
+            command.kind,
+            debit,
+            credit,
+            abs(command.amount),
+            purse.currency,
+            command.account_id,
+            after.entries,
+            after.posted,
+            None,
+            command.reference,
+            command.now,
+        )
+        self.purses[command.account_id] = after
+        self.written.append(transfer)
+        if command.reference is not None:
+            self.by_reference[command.account_id, command.kind, command.reference] = transfer
+        return transfer
+
+
+def _signed(transfer: Transfer) -> int:
+    return transfer.amount if transfer.credit == wallet_account(transfer.account_id or "") else -transfer.amount
+
+
+def _conflict() -> IdempotencyConflict:
+    return IdempotencyConflict("amount", "differs from the first movement with this reference")
+
+
+def _too_little(purse: Purse, needed: int) -> InsufficientBalance:
+    return InsufficientBalance(
+        "The balance does not cover this adjustment.",
+        {
+            "needed": as_decimal(needed),
+            "available": as_decimal(purse.available),
+            "missing": as_decimal(needed - purse.available),
+            "currency": purse.currency,
+        },
+    )

@@ -1,0 +1,149 @@
+"""Search the own inventory: a page of offers, found within a bounded amount of work.
+
+Touches: database.
+
+A search first glances at the next numbers in the order that is asked for, which is all that most
+need. When too few of them fit, it looks for a way round: a set of numbers that holds every one
+that fits and is small enough to be read whole, or the stretches of numbers where the places that
+are asked for lie. Otherwise it walks on, in ever larger windows, until the page is full or its
+work is used up; then the page says so, and its token goes on where the walk stopped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from numberdesk.catalog.search import Found, OfferPage, OfferQuery, Position, Sort, page_token
+from numberdesk.catalog.search_plan import Spots, beginning, needs_calling_code, onward, spans, spots_of, stretches
+from numberdesk.catalog.search_store import collect, find_calling_code, holds_at_most, list_places, walk, walked_to
+from numberdesk.infra.db import Tx
+
+POOL: Final = "pool"
+"""What an incomplete page calls the own inventory."""
+
+_GROWTH: Final = 4
+"""How much larger each window is than the one before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much one search may do: numbers walked, in the first window, and in a set read whole; places read."""
+
+    walked: int = 100_000
+    glance: int = 1_000
+    read_whole: int = 10_000
+    places: int = 20_000
+
+
+USUAL: Final = Bounds()
+"""What a search may do: a third of a second on SQLite at worst, on an inventory of millions."""
+
+
+def search_numbers(tx: Tx, query: OfferQuery, bounds: Bounds = USUAL) -> OfferPage:
+    """A page of the offers that fit, in order.
+
+    Walking all pages gives every number once, also while others are sold; only a number whose
+    price changes meanwhile can be met twice, or missed, in the order by price.
+    """
+    search = _Search(tx, query, bounds, at=query.after or beginning(query.sort))
+    search.run()
+    return search.page()
+
+
+@dataclass(slots=True)
+class _Search:
+    """One search on its way. All that fits up to the position `at` is in `found`."""
+
+    tx: Tx
+    query: OfferQuery
+    bounds: Bounds
+    at: Position
+    found: list[Found] = field(default_factory=list)
+    ended: bool = False
+    spots: Spots | None = None
+    calling_code: str = ""
+
+    @property
+    def missing(self) -> int:
+        """How many more are wanted: one beyond the page tells whether there is a next one."""
+        return self.query.page_size + 1 - len(self.found)
+
+    def run(self) -> None:
+        """Fill the page, or come to the end, or use the work up."""
+        if needs_calling_code(self.query) and self._nothing_for_sale():
+            return
+        if self.query.names_place and self._nowhere():
+            return
+        glance = self.bounds.glance if self.query.is_selective else self.missing
+        if self._walk(glance, budget=glance):
+            return
+        # Few numbers fit, or few are sold in this currency: the places may lead past the rest.
+        if self.spots is None and self._nowhere():
+            return
+        if not self._read_whole():
+            # In their own order numbers lie side by side; in the others each is somewhere else on the disk.
+            in_place = self.query.sort is Sort.NUMBER
+            self._walk(self.bounds.glance, budget=self.bounds.walked if in_place else self.bounds.walked // 2)
+
+    def page(self) -> OfferPage:
+        """What was found, and where to go on."""
+        shown = self.found[: self.query.page_size]
+        goes_on = None if self.ended else self.at
+        if not self.missing:
+            goes_on = shown[-1].position
+        looked_through = self.ended or len(shown) == self.query.page_size
+        all_places = self.spots is None or self.spots.complete
+        return OfferPage(
+            # The SQL says the same as the matcher; the matcher has the last word.
+            tuple(found.offer for found in shown if self.query.digits.matches(found.subjects)),
+            None if goes_on is None else page_token(self.query, goes_on),
+            () if looked_through and all_places else (POOL,),
+        )
+
+    def _nothing_for_sale(self) -> bool:
+        """Learn the country's calling code; say whether it has no number for sale that would tell."""
+        self.calling_code = find_calling_code(self.tx, self.query.iso_country) or ""
+        self.ended = not self.calling_code
+        return self.ended
+
+    def _nowhere(self) -> bool:
+        """Look at the places of the country; say whether none of them can hold what fits."""
+        with_localities = self.query.locality is not None
+        places, complete = list_places(
+            self.tx, self.query.iso_country, with_localities=with_localities, most=self.bounds.places
+        )
+        self.spots = spots_of(self.query, places, complete=complete)
+        self.ended = not self.spots.stretches
+        return self.ended
+
+    def _walk(self, window: int, *, budget: int) -> bool:
+        """Walk on until the page is full or all was seen. False when `budget` numbers were looked at before."""
+        sort, within = self.query.sort, stretches(self.query, self.spots, self.calling_code)
+        start, size = onward(sort, within, self.at), window
+        while start is not None:
+            size = min(size, budget)
+            if not size:
+                return False
+            budget -= size
+            self.found += walk(self.tx, self.query, self.spots, start, size, self.missing)
+            if not self.missing:
+                return True
+            last = walked_to(self.tx, self.query, start, size)
+            if last is None:
+                break
+            self.at = last
+            start = onward(sort, within, last)
+            size = size * _GROWTH if start == last else window
+        self.ended = True
+        return True
+
+    def _read_whole(self) -> bool:
+        """Read a set that holds all that fits, when there is a small one."""
+        most = self.bounds.read_whole
+        for span in spans(self.query, self.spots, self.calling_code):
+            if holds_at_most(self.tx, self.query, span, most):
+                self.found += collect(self.tx, self.query, self.spots, span, self.at, most, self.missing)
+                self.ended = True
+                return True
+        return False

@@ -1,0 +1,37 @@
+"""The recurring work of the books: quarantines that are over, answers that are old.
+
+Touches: database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from numberdesk.infra.db import Tx
+from numberdesk.numbers.store import end_quarantines
+from numberdesk.orders.store import forget_answers
+
+_MOST_NUMBERS: Final = 1000
+
+
+class Tidy(NamedTuple):
+    """One round at `now`; answers older than `key_retention` microseconds are forgotten."""
+
+    now: int
+    key_retention: int
+
+
+class Tidied(NamedTuple):
+    """What a round did."""
+
+    offered_again: int
+    answers_forgotten: int
+
+
+def tidy(tx: Tx, commands: Sequence[Tidy]) -> list[Tidied]:
+    """Do rounds. A bounded number of numbers each, so that no purchase waits long behind one."""
+    return [
+        Tidied(end_quarantines(tx, command.now, _MOST_NUMBERS), forget_answers(tx, command.now - command.key_retention))
+        for command in commands
+    ]

@@ -1,0 +1,4 @@
+"""What the machine gives: settings, database, writer, clock, log.
+
+Touches: nothing.
+"""

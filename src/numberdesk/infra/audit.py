@@ -1,0 +1,80 @@
+"""Checks that look for broken rows: how one is stated in SQL, run, counted and capped.
+
+Touches: database.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Select, Table, func, select, text
+from sqlalchemy.exc import DBAPIError
+
+from numberdesk.core.invariants import MOST_SHOWN, Checked, Violation
+from numberdesk.infra.db import Tx
+
+
+class StorageDamagedError(RuntimeError):
+    """The database cannot read or compute what it holds; the text is the engine's."""
+
+
+class Check(NamedTuple):
+    """One step of an audit. `run` reads and never writes; it gives one result per invariant it proves."""
+
+    what: str
+    run: Callable[[Tx], Sequence[Checked]]
+
+
+def rule(invariant: str, what: str, table: Table, broken: Select[Any], says: Callable[[Any], str]) -> Check:
+    """A check out of a query for the rows of `table` that break it.
+
+    The query's first column is the row's id; `says` makes the message out of a row.
+    """
+    return Check(what, partial(_run_rule, invariant, what, table, broken, says))
+
+
+def _run_rule(
+    invariant: str, what: str, table: Table, broken: Select[Any], says: Callable[[Any], str], tx: Tx
+) -> list[Checked]:
+    total, rows = broken_rows(tx, broken)
+    violations = tuple(Violation(invariant, table.name, str(row[0]), says(row)) for row in rows)
+    return [Checked(invariant, what, count_rows(tx, table), total, violations)]
+
+
+def broken_rows(tx: Tx, query: Select[Any]) -> tuple[int, Sequence[Any]]:
+    """How many rows a query finds, and the first MOST_SHOWN of them."""
+    rows = tx.execute(query.limit(MOST_SHOWN + 1)).all()
+    if len(rows) <= MOST_SHOWN:
+        return len(rows), rows
+    total = tx.execute(select(func.count()).select_from(query.subquery())).scalar_one()
+    return int(total), rows[:MOST_SHOWN]
+
+
+def count_rows(tx: Tx, table: Table) -> int:
+    """How many rows a table has."""
+    return int(tx.execute(select(func.count()).select_from(table)).scalar_one())
+
+
+def in_key_order(key: ColumnElement[str]) -> ColumnElement[bool]:
+    """A condition that is always true and makes SQLite walk a table by its primary key.
+
+    Without it SQLite walks a joined table by another index and looks every row up again, which
+    takes five times as long.
+    """
+    return key >= ""
+
+
+@contextlib.contextmanager
+def naming_damage(tx: Tx) -> Iterator[None]:
+    """Raise StorageDamagedError when the database cannot read what it holds; `tx` can then only be ended."""
+    try:
+        yield
+    except DBAPIError as error:
+        if tx.engine_name == "sqlite":
+            # After a page it could not read, SQLite refuses even to COMMIT a transaction that only read.
+            tx.execute(text("ROLLBACK"))
+            tx.execute(text("BEGIN"))
+        raise StorageDamagedError(str(error.orig)) from error

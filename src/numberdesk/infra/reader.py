@@ -1,0 +1,36 @@
+"""Reads beside the writer: short read transactions in a pool of threads.
+
+Touches: database, threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from numberdesk.infra.db import Database, Tx
+
+Result = TypeVar("Result")
+
+
+class Reader:
+    """Runs read functions in their own transactions. `threads` bounds how many run at once."""
+
+    def __init__(self, database: Database, *, threads: int) -> None:
+        self._database = database
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="numberdesk-read")
+
+    async def read(self, question: Callable[[Tx], Result]) -> Result:
+        """Ask in a thread; the event loop stays free."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self.read_now, question)
+
+    def read_now(self, question: Callable[[Tx], Result]) -> Result:
+        """Ask in this thread: for the command line."""
+        with self._database.read() as tx:
+            return question(tx)
+
+    def close(self) -> None:
+        """Wait for running reads and end the threads."""
+        self._pool.shutdown(wait=True)

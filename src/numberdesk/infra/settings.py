@@ -1,0 +1,83 @@
+"""Settings: from the environment with the prefix NUMBERDESK_, or from a TOML file.
+
+Touches: environment, files.
+
+The environment wins over the file, which is `numberdesk.toml` in the working folder or what
+NUMBERDESK_CONFIG names. docs/settings.md lists every setting and a test compares.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+DEFAULT_DATABASE_URL = "sqlite:///var/numberdesk.db"
+
+
+class SettingsError(ValueError):
+    """A setting is wrong; the text names it and says why."""
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set. Units stand in the names or descriptions."""
+
+    model_config = SettingsConfigDict(env_prefix="NUMBERDESK_", extra="forbid", frozen=True)
+
+    database_url: str = Field(DEFAULT_DATABASE_URL, description="Where the books are: sqlite:///file or postgresql://")
+    host: str = Field("127.0.0.1", description="Address that the API listens on")
+    port: int = Field(8000, ge=0, le=65535, description="Port that the API listens on; 0 lets the system choose")
+    cors_origins: str = Field("*", description="Origins that browsers may call from, comma separated; * is any")
+    rate_limit: float = Field(0, ge=0, le=1e6, description="Requests per second and key; 0 is off")
+    quote_lifetime_seconds: int = Field(
+        600, ge=0, le=86_400, description="How long a superseded price is still honoured"
+    )
+    quarantine_days: int = Field(30, ge=0, le=3650, description="Rest of a released number before it is sold again")
+    key_retention_hours: int = Field(
+        168, ge=24, le=87_600, description="How long answers are kept under an Idempotency-Key"
+    )
+    body_limit_bytes: int = Field(65_536, ge=1024, le=16_777_216, description="Largest JSON body")
+    import_limit_bytes: int = Field(
+        268_435_456, ge=1024, le=17_179_869_184, description="Largest inventory file over HTTP"
+    )
+    receive_timeout_seconds: float = Field(
+        10, gt=0, le=3600, description="Time for the headers and body of a request to arrive"
+    )
+    answer_timeout_seconds: float = Field(
+        4, gt=0, le=60, description="Longest wait for the writer before 503 overloaded"
+    )
+    queue_limit: int = Field(4096, ge=1, le=1_000_000, description="Commands that may wait for the writer")
+    read_threads: int = Field(4, ge=1, le=64, description="Threads, and so connections, for reading")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged")
+    access_log: bool = Field(default=False, description="Log a line for every request")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  no .env file is read
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  nor a folder of secrets
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments first, then the environment, then the TOML file."""
+        path = Path(os.environ.get("NUMBERDESK_CONFIG", "numberdesk.toml"))
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=path)
+
+
+def load_settings(**given: Any) -> Settings:
+    """Read the settings; `given` overrides both sources. Raises SettingsError naming the setting."""
+    named = os.environ.get("NUMBERDESK_CONFIG")
+    if named is not None and not Path(named).is_file():
+        raise SettingsError(f"NUMBERDESK_CONFIG: there is no file {named}")
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(f"setting {name}: {first['msg']}") from None
+    except ValueError as error:
+        raise SettingsError(f"the settings file cannot be read: {error}") from None

@@ -1,0 +1,217 @@
+"""The group committer: one thread, one transaction, many commands.
+
+Touches: database, threads, clock.
+
+`submit` queues a command for a flow. The thread takes everything that waits, begins one
+transaction, applies flow by flow, commits once and only then resolves the futures. Nobody
+waits for a batch to fill: with no load a batch is one command.
+
+What happens when something fails:
+
+- a flow raises: the batch is rolled back and every command runs again alone, so that only the
+  guilty one fails;
+- the storage fails, at a statement or at the commit: everything in the batch fails with
+  StorageFailedError and nothing of it was kept (a rolled-back transaction is certain on SQLite);
+- the queue is full, the command waited too long, or the writer is closing: Overloaded, and the
+  command was never begun;
+- `close`: takes no more, applies all that was accepted, then returns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from numberdesk.core.errors import Overloaded
+from numberdesk.infra.db import Database, StorageFailedError, Tx
+
+Command = TypeVar("Command")
+Result = TypeVar("Result")
+
+Apply = Callable[[Tx, Sequence[Command]], Sequence[Result]]
+"""A write flow: one outcome per command, in order, inside the writer's transaction.
+
+An outcome that is an exception is a refusal: it is raised to the one who asked, and the rest stands.
+"""
+
+MOST_PER_BATCH: Final = 512
+"""Commands in one transaction: bounds how long a commit takes and how much is redone when one fails."""
+
+_STOP: Final = object()
+
+
+@dataclass(slots=True)
+class _Waiting(Generic[Command, Result]):
+    """One queued command. `deadline` is on the monotonic clock, in seconds."""
+
+    flow: Apply[Command, Result]
+    command: Command
+    future: asyncio.Future[Result]
+    loop: asyncio.AbstractEventLoop
+    deadline: float
+
+
+@dataclass(frozen=True, slots=True)
+class WriterFigures:
+    """What the writer did so far."""
+
+    commands: int
+    batches: int
+    isolated: int
+    failed_commits: int
+
+
+class Writer:
+    """Queues commands and commits them in batches from one thread.
+
+    `queue_limit` bounds the commands that wait; `patience_seconds` how long one may wait before
+    it is turned away unbegun.
+    """
+
+    def __init__(self, database: Database, *, queue_limit: int = 4096, patience_seconds: float = 4.0) -> None:
+        self._database = database
+        self._limit = queue_limit
+        self._patience = patience_seconds
+        self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._accepting = threading.Lock()
+        self._waiting = 0
+        self._closed = False
+        self._thread: threading.Thread | None = None
+        self._commands = self._batches = self._isolated = self._failed_commits = 0
+
+    @property
+    def figures(self) -> WriterFigures:
+        """Counts since the start."""
+        return WriterFigures(self._commands, self._batches, self._isolated, self._failed_commits)
+
+    @property
+    def accepting(self) -> bool:
+        """Whether commands are still taken."""
+        return not self._closed
+
+    @property
+    def waiting(self) -> int:
+        """Commands accepted and not yet resolved."""
+        return self._waiting
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread = threading.Thread(target=self._run, name="numberdesk-writer")
+        self._thread.start()
+
+    async def submit(self, flow: Apply[Command, Result], command: Command) -> Result:
+        """Queue a command and wait for its outcome, which is durable when this returns.
+
+        Raises Overloaded (never begun), StorageFailedError (rolled back), or what the flow raised.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Result] = loop.create_future()
+        deadline = time.monotonic() + self._patience
+        with self._accepting:
+            if self._closed or self._waiting >= self._limit:
+                raise Overloaded
+            self._waiting += 1
+            self._queue.put(_Waiting(flow, command, future, loop, deadline))
+        # A client that hangs up cancels only this wait: the command stays accepted and is applied.
+        return await future
+
+    def apply(self, flow: Apply[Command, Result], command: Command) -> Result:
+        """Run one command at once in its own transaction: for the command line, which has no thread."""
+        with self._database.write() as tx:
+            outcome = flow(tx, [command])[0]
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def close(self) -> None:
+        """Take no more, finish what was accepted, stop the thread. May be called twice."""
+        with self._accepting:
+            already, self._closed = self._closed, True
+        if self._thread is not None and not already:
+            self._queue.put(_STOP)
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        stopping = False
+        while not stopping:
+            batch, stopping = self._take()
+            if batch:
+                self._settle(batch, self._outcomes(batch))
+
+    def _take(self) -> tuple[list[_Waiting[Any, Any]], bool]:
+        """Wait for a command, then take all that wait beside it, up to the batch bound."""
+        taken = [self._queue.get()]
+        while len(taken) < MOST_PER_BATCH and taken[-1] is not _STOP:
+            try:
+                taken.append(self._queue.get_nowait())
+            except queue.Empty:
+                break
+        stopping = taken[-1] is _STOP
+        return (taken[:-1] if stopping else taken), stopping
+
+    def _outcomes(self, batch: list[_Waiting[Any, Any]]) -> list[Any]:
+        """One outcome or exception per command, after the commit."""
+        self._commands += len(batch)
+        now = time.monotonic()
+        late = [waiting.deadline < now for waiting in batch]
+        fresh = [waiting for waiting, is_late in zip(batch, late, strict=True) if not is_late]
+        results = iter(self._commit(fresh) if fresh else [])
+        return [Overloaded() if is_late else next(results) for is_late in late]
+
+    def _commit(self, batch: list[_Waiting[Any, Any]]) -> list[Any]:
+        try:
+            outcomes = self._transaction(batch)
+        except StorageFailedError as error:
+            self._failed_commits += 1
+            return [error] * len(batch)
+        except Exception as error:  # noqa: BLE001  whatever a flow raises belongs to the one who asked
+            if len(batch) == 1:
+                return [error]
+            self._isolated += len(batch)
+            return [self._commit([waiting])[0] for waiting in batch]
+        self._batches += 1
+        return outcomes
+
+    def _transaction(self, batch: list[_Waiting[Any, Any]]) -> list[Any]:
+        places: dict[Any, list[int]] = {}
+        for place, waiting in enumerate(batch):
+            places.setdefault(waiting.flow, []).append(place)
+        outcomes: list[Any] = [None] * len(batch)
+        with self._database.write() as tx:
+            for flow, mine in places.items():
+                results = flow(tx, [batch[place].command for place in mine])
+                if len(results) != len(mine):
+                    raise RuntimeError("a flow must give one outcome per command")
+                for place, result in zip(mine, results, strict=True):
+                    outcomes[place] = result
+        return outcomes
+
+    def _settle(self, batch: list[_Waiting[Any, Any]], outcomes: list[Any]) -> None:
+        """Hand the outcomes over: one wake-up per event loop, not one per command."""
+        loops: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any]]] = {}
+        for waiting, outcome in zip(batch, outcomes, strict=True):
+            loops.setdefault(waiting.loop, []).append((waiting.future, outcome))
+        with self._accepting:
+            self._waiting -= len(batch)
+        for loop, pairs in loops.items():
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits there any more
+                loop.call_soon_threadsafe(_resolve, pairs)
+
+
+def _resolve(pairs: list[tuple[asyncio.Future[Any], Any]]) -> None:
+    for future, outcome in pairs:
+        if future.done():
+            continue
+        if isinstance(outcome, StopIteration):  # which no future can carry
+            future.set_exception(RuntimeError("a flow raised StopIteration"))
+        elif isinstance(outcome, Exception):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)

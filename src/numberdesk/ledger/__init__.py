@@ -1,0 +1,4 @@
+"""Money: wallets, transfers, holds.
+
+Touches: nothing.
+"""

@@ -1,0 +1,104 @@
+"""What must hold of the books: wallets, transfers, holds.
+
+Touches: accounts, wallets, holds, orders.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import case, func, or_, select
+
+from numberdesk.core.invariants import amount, differing
+from numberdesk.core.lifecycle import HoldState, OrderState
+from numberdesk.infra.audit import Check, in_key_order, rule
+from numberdesk.ledger.lines import audit_lines
+from numberdesk.tables import accounts, holds, orders, wallets
+
+_HOLD_STATES: Final = {
+    OrderState.ORDERING: HoldState.OPEN,
+    OrderState.COMPLETED: HoldState.CAPTURED,
+    OrderState.FAILED: HoldState.VOIDED,
+}
+
+_WITHOUT_WALLET: Final = (
+    select(accounts.c.id, accounts.c.currency, wallets.c.currency.label("wallet_currency"))
+    .select_from(accounts.outerjoin(wallets, wallets.c.account_id == accounts.c.id))
+    .where(or_(wallets.c.account_id.is_(None), wallets.c.currency != accounts.c.currency))
+)
+
+
+def _says_wallet(row: Any) -> str:
+    if row.wallet_currency is None:
+        return "the account has no wallet"
+    return f"the account pays in {row.currency}, its wallet is in {row.wallet_currency}"
+
+
+_OVERDRAWN: Final = select(wallets.c.account_id, wallets.c.posted, wallets.c.held, wallets.c.credit_limit).where(
+    wallets.c.posted - wallets.c.held < -wallets.c.credit_limit
+)
+
+
+def _says_overdrawn(row: Any) -> str:
+    return f"posted {amount(row.posted)} less held {amount(row.held)} is below -{amount(row.credit_limit)}, its limit"
+
+
+_open_holds = (
+    select(holds.c.account_id, func.sum(holds.c.amount).label("amount"))
+    .where(holds.c.state == "open")
+    .group_by(holds.c.account_id)
+    .subquery("open_holds")
+)
+_HELD: Final = (
+    select(wallets.c.account_id, wallets.c.held, func.coalesce(_open_holds.c.amount, 0).label("open"))
+    .select_from(wallets.outerjoin(_open_holds, _open_holds.c.account_id == wallets.c.account_id))
+    .where(wallets.c.held != func.coalesce(_open_holds.c.amount, 0))
+)
+
+
+def _says_held(row: Any) -> str:
+    return f"held is {amount(row.held)}, its open holds come to {amount(int(row.open))}"
+
+
+_hold_state = case(*((orders.c.state == order.value, hold.value) for order, hold in _HOLD_STATES.items()))
+_HOLDS: Final = (
+    select(
+        orders.c.id,
+        orders.c.state,
+        orders.c.account_id,
+        (orders.c.price + orders.c.setup).label("total"),
+        _hold_state.label("expected"),
+        holds.c.state.label("hold_state"),
+        holds.c.account_id.label("hold_account"),
+        holds.c.amount,
+    )
+    .select_from(orders.outerjoin(holds, holds.c.order_id == orders.c.id))
+    .where(
+        in_key_order(orders.c.id),
+        or_(
+            holds.c.order_id.is_(None),
+            holds.c.state.is_distinct_from(_hold_state),
+            holds.c.amount != orders.c.price + orders.c.setup,
+            holds.c.account_id != orders.c.account_id,
+        ),
+    )
+)
+
+
+def _says_hold(row: Any) -> str:
+    if row.hold_state is None:
+        return f"the order is {row.state} and has no hold"
+    return f"the order is {row.state}; of its hold " + differing(
+        ("state", row.hold_state, row.expected),
+        ("amount", amount(row.amount), amount(row.total)),
+        ("account", row.hold_account, row.account_id),
+    )
+
+
+CHECKS: Final = (
+    rule("I1", "every account has a wallet in its currency", accounts, _WITHOUT_WALLET, _says_wallet),
+    rule("I3", "no wallet is overdrawn", wallets, _OVERDRAWN, _says_overdrawn),
+    rule("I2", "every wallet holds what its open holds come to", wallets, _HELD, _says_held),
+    Check("every transfer is sound, follows the one before and is what its order charges", audit_lines),
+    rule("hold", "every order has one hold, of its prices and in its state", orders, _HOLDS, _says_hold),
+)

@@ -1,0 +1,70 @@
+"""Wallets, transfers and holds as values, and the names of ledger accounts.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from numberdesk.core.lifecycle import HoldState
+
+REVENUE: Final = {"rental": "revenue:rental", "setup": "revenue:setup"}
+"""The revenue account that each kind of charge goes to."""
+
+
+class Transfer(NamedTuple):
+    """One movement: `amount` micros from the ledger account `debit` to `credit`, for ever.
+
+    `entry` is its number in the wallet's statement and `balance_after` what was posted after it.
+    """
+
+    id: str
+    kind: str
+    debit: str
+    credit: str
+    amount: int
+    currency: str
+    account_id: str | None
+    entry: int | None
+    balance_after: int | None
+    order_id: str | None
+    reference: str | None
+    created_at: int
+
+
+class Hold(NamedTuple):
+    """Micros set aside for one order."""
+
+    order_id: str
+    account_id: str
+    amount: int
+    state: HoldState
+    opened_at: int
+    resolved_at: int | None
+
+
+class Wallet(NamedTuple):
+    """A prepaid balance, in micros."""
+
+    account_id: str
+    currency: str
+    posted: int
+    held: int
+    credit_limit: int
+    entries: int
+
+    @property
+    def available(self) -> int:
+        """What may still be spent, in micros."""
+        return self.posted - self.held + self.credit_limit
+
+
+def wallet_account(account_id: str) -> str:
+    """The ledger account of an account's wallet."""
+    return f"wallet:{account_id}"
+
+
+def funding_account(method: str) -> str:
+    """The ledger account where money of a payment method comes from."""
+    return f"funding:{method}"

@@ -1,0 +1,93 @@
+"""The books' SQL: wallets, transfers, holds.
+
+Touches: accounts, wallets, transfers, holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from sqlalchemy import select
+
+from numberdesk.core.lifecycle import AccountState
+from numberdesk.core.purchase import Purse
+from numberdesk.infra.db import Tx
+from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set
+from numberdesk.ledger.model import Hold, Transfer, Wallet
+from numberdesk.tables import accounts, holds, transfers, wallets
+
+_PURSES: Final = SelectSet(
+    select(
+        wallets.c.account_id,
+        accounts.c.state,
+        wallets.c.currency,
+        wallets.c.posted,
+        wallets.c.held,
+        wallets.c.credit_limit,
+        wallets.c.entries,
+    )
+    .join(accounts, accounts.c.id == wallets.c.account_id)
+    .where(in_set(wallets.c.account_id, "ids"))
+    .order_by(wallets.c.account_id)
+    .with_for_update(of=wallets),
+    "ids",
+)
+_WALLET_COLUMNS: Final = [wallets.c[name] for name in Wallet._fields]
+_TRANSFER_COLUMNS: Final = [transfers.c[name] for name in Transfer._fields]
+
+_INSERT_TRANSFERS: Final = InsertRows(transfers)
+_INSERT_HOLDS: Final = InsertRows(holds)
+_UPDATE_WALLETS: Final = UpdateRows(wallets, "account_id", "posted", "held", "entries")
+
+
+def lock_purses(tx: Tx, account_ids: Iterable[str]) -> dict[str, Purse]:
+    """The standing and wallets of accounts, locked in sorted order until the transaction ends."""
+    return {row[0]: Purse(AccountState(row[1]), *row[2:]) for row in _PURSES.run(tx, ids=account_ids)}
+
+
+def save_purses(tx: Tx, changed: dict[str, Purse]) -> None:
+    """Write what is posted, held and counted back to locked wallets."""
+    rows = [(account_id, purse.posted, purse.held, purse.entries) for account_id, purse in changed.items()]
+    _UPDATE_WALLETS.run(tx, rows)
+
+
+def insert_transfers(tx: Tx, new: Sequence[Transfer]) -> None:
+    """Append movements to the books."""
+    _INSERT_TRANSFERS.run(tx, new)
+
+
+def insert_holds(tx: Tx, new: Sequence[Hold]) -> None:
+    """Record holds, open or already captured."""
+    _INSERT_HOLDS.run(tx, new)
+
+
+def insert_wallets(tx: Tx, new: Sequence[Wallet]) -> None:
+    """Create wallets; each comes with its account, so that there is always a row to lock."""
+    tx.execute(wallets.insert(), [wallet._asdict() for wallet in new])
+
+
+def find_wallet(tx: Tx, account_id: str) -> Wallet | None:
+    """The wallet of an account."""
+    row = tx.execute(select(*_WALLET_COLUMNS).where(wallets.c.account_id == account_id)).first()
+    return None if row is None else Wallet._make(row)
+
+
+def find_transfers_by_reference(tx: Tx, kind: str, references: Iterable[tuple[str, str]]) -> list[Transfer]:
+    """Transfers of a kind with any of the given (account, reference) pairs."""
+    wanted = set(references)
+    query = select(*_TRANSFER_COLUMNS).where(
+        transfers.c.kind == kind,
+        transfers.c.account_id.in_(sorted({account_id for account_id, _ in wanted})),
+        transfers.c.reference.in_(sorted({reference for _, reference in wanted})),
+    )
+    found = [Transfer._make(row) for row in tx.execute(query)]
+    return [transfer for transfer in found if (transfer.account_id, transfer.reference) in wanted]
+
+
+def list_statement(tx: Tx, account_id: str, *, before_entry: int | None, limit: int) -> list[Transfer]:
+    """A wallet's transfers, newest first, from before the given entry."""
+    query = select(*_TRANSFER_COLUMNS).where(transfers.c.account_id == account_id)
+    if before_entry is not None:
+        query = query.where(transfers.c.entry < before_entry)
+    return [Transfer._make(row) for row in tx.execute(query.order_by(transfers.c.entry.desc()).limit(limit))]

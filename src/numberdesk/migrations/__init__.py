@@ -1,0 +1,72 @@
+"""The schema's history: one Alembic tree for every engine.
+
+Touches: database, files.
+
+`prepare` is asked at every start and does not load Alembic unless there is something to do: an
+empty database gets the schema, an up-to-date one is left alone, any other is refused with the
+command that mends it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import Connection, inspect, text
+
+from numberdesk.infra.db import Database, DatabaseError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+HEAD: Final = "0001"
+"""The newest revision; a test compares it with the tree."""
+
+
+def prepare(database: Database) -> None:
+    """Make an empty database ready, accept a current one. Raises DatabaseError for an old or foreign one."""
+    with database.raw() as connection:
+        found = _revision(connection)
+        tables = inspect(connection).get_table_names()
+    if found == HEAD:
+        return
+    if found is not None:
+        raise DatabaseError(
+            f"The database is at revision {found}, this program needs {HEAD}: run numberdesk db upgrade"
+        )
+    if tables:
+        raise DatabaseError("The database holds tables that are not Numberdesk's; take an empty one")
+    upgrade(database)
+
+
+def current(database: Database) -> str | None:
+    """The revision that the database is at; None when it has no schema of ours."""
+    with database.raw() as connection:
+        return _revision(connection)
+
+
+def upgrade(database: Database, revision: str = "head") -> None:
+    """Bring the database to a revision, each step in a transaction of its own."""
+    from alembic import command  # noqa: PLC0415  a start that has nothing to migrate does not pay for it
+
+    with database.raw(writing=True) as connection:
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+        connection.commit()
+
+
+def alembic_config() -> Config:
+    """Alembic's configuration, without a file."""
+    from alembic.config import Config  # noqa: PLC0415  as above
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

@@ -1,0 +1,4 @@
+"""Numbers through their life, and the rentals of them.
+
+Touches: nothing.
+"""

@@ -1,0 +1,144 @@
+"""What must hold between numbers, rentals and the orders that made them.
+
+Touches: numbers, rentals, orders.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import func, or_, select
+
+from numberdesk.core.invariants import amount, differing
+from numberdesk.core.lifecycle import NumberState, OrderState
+from numberdesk.infra.audit import in_key_order, rule
+from numberdesk.tables import numbers, orders, rentals
+
+_PREFIX: Final = len("ord_") + 1
+
+_ASSIGNED: Final = (
+    select(
+        numbers.c.e164,
+        numbers.c.account_id,
+        numbers.c.order_id,
+        rentals.c.id.label("rental_id"),
+        rentals.c.account_id.label("rental_account"),
+        rentals.c.order_id.label("rental_order"),
+    )
+    .select_from(numbers.outerjoin(rentals, (rentals.c.e164 == numbers.c.e164) & rentals.c.released_at.is_(None)))
+    .where(
+        in_key_order(numbers.c.e164),
+        numbers.c.state == NumberState.ASSIGNED,
+        or_(
+            rentals.c.id.is_(None),
+            rentals.c.account_id.is_distinct_from(numbers.c.account_id),
+            rentals.c.order_id.is_distinct_from(numbers.c.order_id),
+        ),
+    )
+)
+
+
+def _says_assigned(row: Any) -> str:
+    if row.rental_id is None:
+        return f"the number is assigned to {row.account_id} and has no live rental"
+    return f"the number is assigned; against its live rental {row.rental_id} its " + differing(
+        ("account", row.account_id, row.rental_account), ("order", row.order_id, row.rental_order)
+    )
+
+
+# Of two live rentals of a number, at least one has another order than the number, or an id that
+# does not follow from its order's: no check of its own is needed for "not two".
+_LIVE: Final = (
+    select(
+        rentals.c.id,
+        rentals.c.e164,
+        rentals.c.account_id,
+        rentals.c.order_id,
+        numbers.c.state,
+        numbers.c.account_id.label("number_account"),
+        numbers.c.order_id.label("number_order"),
+    )
+    .select_from(rentals.outerjoin(numbers, numbers.c.e164 == rentals.c.e164))
+    .where(
+        in_key_order(rentals.c.id),
+        rentals.c.released_at.is_(None),
+        or_(
+            numbers.c.state.is_distinct_from(NumberState.ASSIGNED),
+            numbers.c.account_id.is_distinct_from(rentals.c.account_id),
+            numbers.c.order_id.is_distinct_from(rentals.c.order_id),
+        ),
+    )
+)
+
+
+def _says_live(row: Any) -> str:
+    if row.state is None:
+        return f"the rental is live and its number {row.e164} does not exist"
+    return f"the rental is live; of its number {row.e164} " + differing(
+        ("state", row.state, NumberState.ASSIGNED),
+        ("account", row.number_account, row.account_id),
+        ("order", row.number_order, row.order_id),
+    )
+
+
+_HELD: Final = select(numbers.c.e164, numbers.c.state, numbers.c.account_id, numbers.c.order_id).where(
+    numbers.c.state.not_in((NumberState.CLAIMED, NumberState.ASSIGNED)),
+    or_(numbers.c.account_id.is_not(None), numbers.c.order_id.is_not(None)),
+)
+
+
+def _says_held(row: Any) -> str:
+    return f"the number is {row.state} and still held by {row.account_id} with order {row.order_id}"
+
+
+_OF_ORDER: Final = (
+    select(
+        rentals.c.id,
+        *(rentals.c[name] for name in ("order_id", "e164", "account_id", "currency", "price", "inbound", "outbound")),
+        orders.c.state.label("order_state"),
+        orders.c.e164.label("order_e164"),
+        orders.c.account_id.label("order_account"),
+        orders.c.currency.label("order_currency"),
+        orders.c.price.label("order_price"),
+        orders.c.inbound.label("order_inbound"),
+        orders.c.outbound.label("order_outbound"),
+    )
+    .select_from(rentals.outerjoin(orders, orders.c.id == rentals.c.order_id))
+    .where(
+        in_key_order(rentals.c.id),
+        or_(
+            orders.c.state.is_distinct_from(OrderState.COMPLETED),
+            rentals.c.id != "rnt_" + func.substr(rentals.c.order_id, _PREFIX),
+            *(
+                rentals.c[name].is_distinct_from(orders.c[name])
+                for name in ("e164", "account_id", "currency", "price", "inbound", "outbound")
+            ),
+        ),
+    )
+)
+
+
+def _says_of_order(row: Any) -> str:
+    if row.order_state != OrderState.COMPLETED:
+        return f"its order {row.order_id} " + (f"is {row.order_state}" if row.order_state else "does not exist")
+    differs = differing(
+        ("number", row.e164, row.order_e164),
+        ("account", row.account_id, row.order_account),
+        ("currency", row.currency, row.order_currency),
+        ("price", amount(row.price), amount(row.order_price)),
+        ("rate inbound", row.inbound, row.order_inbound),
+        ("rate outbound", row.outbound, row.order_outbound),
+    )
+    if differs:
+        return f"against its order {row.order_id} the rental's {differs}"
+    return f"{row.order_id} makes the rental rnt_{row.order_id.removeprefix('ord_')} and no other"
+
+
+CHECKS: Final = (
+    rule(
+        "I5", "every assigned number has one live rental, of its account and order", numbers, _ASSIGNED, _says_assigned
+    ),
+    rule("I5", "every live rental has its number to itself", rentals, _LIVE, _says_live),
+    rule("I5", "nobody holds a number that is not claimed or assigned", numbers, _HELD, _says_held),
+    rule("I5", "every rental is what its completed order sold", rentals, _OF_ORDER, _says_of_order),
+)

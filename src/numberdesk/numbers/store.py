@@ -1,0 +1,218 @@
+"""The SQL of numbers through their life, and of rentals.
+
+Touches: numbers, rentals.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Select, select, update
+
+from numberdesk.core.lifecycle import NumberState, RentalState
+from numberdesk.core.prices import Prices
+from numberdesk.core.purchase import Lot
+from numberdesk.infra.db import Tx
+from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set
+from numberdesk.numbers.model import Rental, RentedNumber
+from numberdesk.tables import numbers, rentals
+
+_LOTS: Final = SelectSet(
+    select(
+        numbers.c.e164,
+        numbers.c.carrier,
+        numbers.c.state,
+        numbers.c.currency,
+        numbers.c.price,
+        numbers.c.inbound,
+        numbers.c.outbound,
+        numbers.c.setup,
+        numbers.c.account_id,
+        numbers.c.order_id,
+    )
+    .where(in_set(numbers.c.e164, "e164s"))
+    .order_by(numbers.c.e164)
+    .with_for_update(),
+    "e164s",
+)
+_PLACE_LOTS: Final = UpdateRows(numbers, "e164", "state", "account_id", "order_id", "quarantined_until", "updated_at")
+_INSERT_RENTALS: Final = InsertRows(rentals)
+_CHANGE_RENTALS: Final = UpdateRows(
+    rentals, "id", "state", "friendly_name", "agent_id", "tags", "updated_at", "released_at"
+)
+_RENTAL_COLUMNS: Final = (
+    rentals.c.id,
+    rentals.c.order_id,
+    rentals.c.account_id,
+    rentals.c.e164,
+    rentals.c.state,
+    rentals.c.currency,
+    rentals.c.price,
+    rentals.c.inbound,
+    rentals.c.outbound,
+    rentals.c.anchor,
+    rentals.c.renews_at,
+    rentals.c.friendly_name,
+    rentals.c.agent_id,
+    rentals.c.tags,
+    rentals.c.created_at,
+    rentals.c.updated_at,
+    rentals.c.released_at,
+)
+
+
+def lock_lots(tx: Tx, e164s: Iterable[str]) -> dict[str, Lot]:
+    """Numbers as a purchase sees them, locked in sorted order until the transaction ends."""
+    return {row[0]: _lot_of(row) for row in _LOTS.run(tx, e164s=e164s)}
+
+
+def place_lots(tx: Tx, lots: Iterable[Lot], now: int, *, quarantined_until: int | None = None) -> None:
+    """Write the state and holder of locked numbers."""
+    rows = [(lot.e164, lot.state.value, lot.account_id, lot.order_id, quarantined_until, now) for lot in lots]
+    _PLACE_LOTS.run(tx, rows)
+
+
+def end_quarantines(tx: Tx, now: int, limit: int) -> int:
+    """Offer numbers again whose quarantine is over, at most `limit` of them; return how many."""
+    over = (
+        select(numbers.c.e164)
+        .where(numbers.c.state == NumberState.QUARANTINED, numbers.c.quarantined_until <= now)
+        .order_by(numbers.c.quarantined_until)
+        .limit(limit)
+    )
+    freed = (
+        update(numbers)
+        .where(numbers.c.e164.in_(over.scalar_subquery()))
+        .values(state=NumberState.AVAILABLE.value, quarantined_until=None, updated_at=now)
+    )
+    return tx.execute(freed).rowcount
+
+
+def insert_rentals(tx: Tx, new: Sequence[Rental]) -> None:
+    """Record rentals as they begin."""
+    _INSERT_RENTALS.run(tx, [_rental_row(rental) for rental in new])
+
+
+def change_rentals(tx: Tx, changed: Sequence[Rental]) -> None:
+    """Write the state and labels of rentals back."""
+    rows = [
+        (
+            rental.id,
+            rental.state.value,
+            rental.friendly_name,
+            rental.agent_id,
+            json.dumps(rental.tags),
+            rental.updated_at,
+            rental.released_at,
+        )
+        for rental in changed
+    ]
+    _CHANGE_RENTALS.run(tx, rows)
+
+
+def latest_rentals(tx: Tx, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Rental]:
+    """For each (account, number): its live rental, else the one that ended last."""
+    pairs = set(wanted)
+    query = (
+        select(*_RENTAL_COLUMNS)
+        .where(
+            rentals.c.account_id.in_(sorted({account_id for account_id, _ in pairs})),
+            rentals.c.e164.in_(sorted({e164 for _, e164 in pairs})),
+        )
+        .order_by(rentals.c.id)
+        .with_for_update()
+    )
+    found = {(row.account_id, row.e164): _rental_of(row) for row in tx.execute(query)}
+    return {pair: rental for pair, rental in found.items() if pair in pairs}
+
+
+def find_rented(tx: Tx, account_id: str, e164: str) -> RentedNumber | None:
+    """An account's live rental of a number, else the one that ended last."""
+    query = _rented().where(rentals.c.account_id == account_id, rentals.c.e164 == e164)
+    row = tx.execute(query.order_by(rentals.c.id.desc()).limit(1)).first()
+    return None if row is None else _rented_of(row)
+
+
+def list_rented(
+    tx: Tx,
+    account_id: str,
+    *,
+    live: bool | None,
+    state: RentalState | None,
+    iso_country: str | None,
+    region: str | None,
+    e164: str | None,
+    before_id: str | None,
+    limit: int,
+) -> list[RentedNumber]:
+    """An account's rentals, newest first, from before the given id; None leaves a filter out."""
+    query = _rented().where(rentals.c.account_id == account_id)
+    if live is not None:
+        query = query.where(rentals.c.released_at.is_(None) if live else rentals.c.released_at.is_not(None))
+    for column, value in (
+        (rentals.c.state, state),
+        (numbers.c.iso_country, iso_country),
+        (numbers.c.region, region),
+        (rentals.c.e164, e164),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if before_id is not None:
+        query = query.where(rentals.c.id < before_id)
+    return [_rented_of(row) for row in tx.execute(query.order_by(rentals.c.id.desc()).limit(limit))]
+
+
+def _rented() -> Select[Any]:
+    return select(*_RENTAL_COLUMNS, numbers.c.iso_country, numbers.c.region).join(
+        numbers, numbers.c.e164 == rentals.c.e164
+    )
+
+
+def _rented_of(row: Any) -> RentedNumber:
+    return RentedNumber(_rental_of(row), row.iso_country, row.region)
+
+
+def _lot_of(row: Any) -> Lot:
+    prices = None if row[3] is None else Prices(*row[3:8])
+    return Lot(row[0], row[1], NumberState(row[2]), prices, row[8], row[9])
+
+
+def _rental_row(rental: Rental) -> tuple[Any, ...]:
+    """In the order of the table's columns; the setup price is the order's matter."""
+    return (
+        rental.id,
+        rental.order_id,
+        rental.account_id,
+        rental.e164,
+        rental.state.value,
+        *rental.prices[:4],
+        rental.anchor,
+        rental.renews_at,
+        rental.friendly_name,
+        rental.agent_id,
+        json.dumps(rental.tags) if rental.tags else "[]",
+        rental.created_at,
+        rental.updated_at,
+        rental.released_at,
+    )
+
+
+def _rental_of(row: Any) -> Rental:
+    return Rental(
+        id=row.id,
+        order_id=row.order_id,
+        account_id=row.account_id,
+        e164=row.e164,
+        state=RentalState(row.state),
+        prices=Prices(row.currency, row.price, row.inbound, row.outbound),
+        anchor=row.anchor,
+        renews_at=row.renews_at,
+        friendly_name=row.friendly_name,
+        agent_id=row.agent_id,
+        tags=tuple(json.loads(row.tags)),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        released_at=row.released_at,
+    )

@@ -1,0 +1,4 @@
+"""Purchase attempts and the answers stored under idempotency keys.
+
+Touches: nothing.
+"""

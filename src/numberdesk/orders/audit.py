@@ -1,0 +1,141 @@
+"""What must hold of orders against numbers and rentals, and of the answers stored under keys.
+
+Touches: orders, answers, numbers, rentals.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import and_, func, or_, select
+
+from numberdesk.core.errors import BY_CODE
+from numberdesk.core.invariants import differing
+from numberdesk.core.lifecycle import NumberState, OrderState
+from numberdesk.infra.audit import in_key_order, rule
+from numberdesk.tables import answers, numbers, orders, rentals
+
+_PREFIX: Final = len("ord_") + 1
+
+_CLAIMED: Final = (
+    select(
+        numbers.c.e164,
+        numbers.c.account_id,
+        numbers.c.order_id,
+        orders.c.state.label("order_state"),
+        orders.c.e164.label("order_e164"),
+        orders.c.account_id.label("order_account"),
+    )
+    .select_from(numbers.outerjoin(orders, orders.c.id == numbers.c.order_id))
+    .where(
+        in_key_order(numbers.c.e164),
+        numbers.c.state == NumberState.CLAIMED,
+        or_(
+            orders.c.state.is_distinct_from(OrderState.ORDERING),
+            orders.c.e164 != numbers.c.e164,
+            orders.c.account_id.is_distinct_from(numbers.c.account_id),
+        ),
+    )
+)
+
+
+def _says_claimed(row: Any) -> str:
+    if row.order_state is None:
+        return f"the number is claimed by the order {row.order_id}, which does not exist"
+    return f"the number is claimed; of its order {row.order_id} " + differing(
+        ("state", row.order_state, OrderState.ORDERING),
+        ("number", row.order_e164, row.e164),
+        ("account", row.order_account, row.account_id),
+    )
+
+
+# Of two open orders for a number, the number names at most one.
+_OPEN: Final = (
+    select(orders.c.id, orders.c.e164, numbers.c.state.label("number_state"), numbers.c.order_id)
+    .select_from(orders.outerjoin(numbers, numbers.c.e164 == orders.c.e164))
+    .where(
+        orders.c.state == "ordering",
+        or_(
+            numbers.c.state.is_distinct_from(NumberState.CLAIMED),
+            numbers.c.order_id.is_distinct_from(orders.c.id),
+        ),
+    )
+)
+
+
+def _says_open(row: Any) -> str:
+    return f"the order is open; of its number {row.e164} " + differing(
+        ("state", row.number_state, NumberState.CLAIMED), ("order", row.order_id, row.id)
+    )
+
+
+# A rental's id follows from its order's, so an order cannot have two (numbers/audit.py checks the ids).
+_UNRENTED: Final = (
+    select(orders.c.id, orders.c.e164)
+    .select_from(orders.outerjoin(rentals, rentals.c.id == "rnt_" + func.substr(orders.c.id, _PREFIX)))
+    .where(in_key_order(orders.c.id), orders.c.state == OrderState.COMPLETED, rentals.c.id.is_(None))
+)
+
+
+def _says_unrented(row: Any) -> str:
+    return f"the order for {row.e164} is completed and made no rental"
+
+
+_ANSWERS: Final = (
+    select(
+        (answers.c.account_id + " " + answers.c.key).label("row"),
+        answers.c.account_id,
+        answers.c.e164,
+        answers.c.order_id,
+        answers.c.error_code,
+        orders.c.account_id.label("order_account"),
+        orders.c.e164.label("order_e164"),
+    )
+    .select_from(answers.outerjoin(orders, orders.c.id == answers.c.order_id))
+    .where(
+        in_key_order(answers.c.account_id),
+        or_(
+            answers.c.order_id.is_(None) == answers.c.error_code.is_(None),
+            and_(
+                answers.c.order_id.is_not(None),
+                or_(
+                    orders.c.account_id.is_distinct_from(answers.c.account_id),
+                    orders.c.e164.is_distinct_from(answers.c.e164),
+                ),
+            ),
+            and_(
+                answers.c.error_code.is_not(None),
+                or_(
+                    answers.c.error_code.not_in(sorted(BY_CODE)),
+                    answers.c.error_message.is_(None),
+                    answers.c.error_details.is_(None),
+                ),
+            ),
+        ),
+    )
+)
+
+
+def _says_answer(row: Any) -> str:
+    if row.order_id is None and row.error_code is None:
+        return "the answer is neither an order nor a refusal"
+    if row.order_id is not None and row.error_code is not None:
+        return f"the answer is both the order {row.order_id} and the refusal {row.error_code}"
+    if row.error_code is not None:
+        known = row.error_code in BY_CODE
+        return f"the refusal {row.error_code} " + ("lacks its message or details" if known else "is none that exists")
+    if row.order_account is None:
+        return f"the answer is the order {row.order_id}, which does not exist"
+    return f"the answer is the order {row.order_id}, whose " + differing(
+        ("account", row.order_account, row.account_id), ("number", row.order_e164, row.e164)
+    )
+
+
+CHECKS: Final = (
+    rule("I5", "every claimed number has its open order", numbers, _CLAIMED, _says_claimed),
+    rule("I5", "every open order has its number to itself", orders, _OPEN, _says_open),
+    rule("I5", "every completed order made its rental", orders, _UNRENTED, _says_unrented),
+    rule(
+        "I9", "every stored answer is an order of its account and number, or a refusal", answers, _ANSWERS, _says_answer
+    ),
+)

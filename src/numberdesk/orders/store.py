@@ -1,0 +1,149 @@
+"""The SQL of orders and of the answers stored under idempotency keys.
+
+Touches: orders, answers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy import delete, select
+
+from numberdesk.core.errors import Details, restored
+from numberdesk.core.lifecycle import OrderState
+from numberdesk.core.prices import Prices
+from numberdesk.core.purchase import Answer, Fingerprint, Order
+from numberdesk.infra.db import Tx
+from numberdesk.infra.statements import InsertRows, SelectSet, in_set
+from numberdesk.tables import answers, orders
+
+_COLUMNS: Final = (
+    orders.c.id,
+    orders.c.account_id,
+    orders.c.e164,
+    orders.c.carrier,
+    orders.c.state,
+    orders.c.currency,
+    orders.c.price,
+    orders.c.inbound,
+    orders.c.outbound,
+    orders.c.setup,
+    orders.c.created_at,
+    orders.c.completed_at,
+    orders.c.renews_at,
+)
+_BY_ID: Final = SelectSet(select(*_COLUMNS).where(in_set(orders.c.id, "ids")), "ids")
+_ANSWERS: Final = SelectSet(
+    select(answers).where(in_set(answers.c.account_id, "ids"), in_set(answers.c.key, "keys")), "ids", "keys"
+)
+_INSERT_ORDERS: Final = InsertRows(orders)
+_INSERT_ANSWERS: Final = InsertRows(answers)
+
+
+def insert_orders(tx: Tx, new: Sequence[Order]) -> None:
+    """Record orders as they are opened, or opened and completed."""
+    _INSERT_ORDERS.run(tx, [_order_row(order) for order in new])
+
+
+def find_orders(tx: Tx, ids: Iterable[str]) -> dict[str, Order]:
+    """Orders by id."""
+    wanted = sorted(set(ids))
+    if not wanted:
+        return {}
+    return {row[0]: _order_of(row) for row in _BY_ID.run(tx, ids=wanted)}
+
+
+def list_orders(
+    tx: Tx, account_id: str | None, *, open_only: bool = False, before_id: str | None = None, limit: int
+) -> list[Order]:
+    """Orders, newest first, of one account or of all, from before the given id."""
+    query = select(*_COLUMNS)
+    if account_id is not None:
+        query = query.where(orders.c.account_id == account_id)
+    if open_only:
+        query = query.where(orders.c.state == OrderState.ORDERING)
+    if before_id is not None:
+        query = query.where(orders.c.id < before_id)
+    return [_order_of(row) for row in tx.execute(query.order_by(orders.c.id.desc()).limit(limit))]
+
+
+def find_answers(tx: Tx, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Answer]:
+    """Stored answers by (account, key)."""
+    wanted = set(keys)
+    if not wanted:
+        return {}
+    rows = _ANSWERS.run(tx, ids=[account_id for account_id, _ in wanted], keys=[key for _, key in wanted])
+    found = (_answer_of(row) for row in rows)
+    return {(answer.account_id, answer.key): answer for answer in found if (answer.account_id, answer.key) in wanted}
+
+
+def insert_answers(tx: Tx, new: Sequence[Answer]) -> None:
+    """Store final answers under their keys."""
+    _INSERT_ANSWERS.run(tx, [_answer_row(answer) for answer in new])
+
+
+def forget_answers(tx: Tx, before: int) -> int:
+    """Delete answers given before an instant, unless their order is still open; return how many."""
+    still_open = select(orders.c.id).where(orders.c.state == OrderState.ORDERING)
+    old = (
+        delete(answers)
+        .where(answers.c.created_at < before)
+        .where((answers.c.order_id.is_(None)) | (answers.c.order_id.not_in(still_open)))
+    )
+    return tx.execute(old).rowcount
+
+
+def _order_row(order: Order) -> tuple[Any, ...]:
+    """In the order of the table's columns."""
+    return (
+        order.id,
+        order.account_id,
+        order.e164,
+        order.carrier,
+        order.state.value,
+        *order.prices,
+        0,
+        None,
+        order.created_at,
+        order.completed_at,
+        order.renews_at,
+    )
+
+
+def _order_of(row: Any) -> Order:
+    return Order._make((*row[:4], OrderState(row[4]), Prices(*row[5:10]), *row[10:]))
+
+
+def _answer_row(answer: Answer) -> tuple[Any, ...]:
+    """In the order of the table's columns."""
+    error = answer.error
+    refusal = (None, None, None) if error is None else (error.code, error.message, _details_text(error.details))
+    return (
+        answer.account_id,
+        answer.key,
+        *answer.fingerprint,
+        answer.request_id,
+        answer.order_id,
+        *refusal,
+        answer.created_at,
+    )
+
+
+def _answer_of(row: Any) -> Answer:
+    account_id, key, *fingerprint, request_id, order_id, code, message, details, created_at = row
+    error = None if code is None else restored(code, message, _details_of(details))
+    return Answer(account_id, key, Fingerprint(*fingerprint), request_id, order_id, error, created_at)
+
+
+def _details_text(details: Details) -> str:
+    """Details as JSON. A decimal becomes ["decimal", text], so that it comes back exactly as it was."""
+    return json.dumps(
+        {name: ["decimal", str(value)] if isinstance(value, Decimal) else value for name, value in details.items()}
+    )
+
+
+def _details_of(text: str) -> Details:
+    return {name: Decimal(value[1]) if isinstance(value, list) else value for name, value in json.loads(text).items()}

@@ -1,0 +1,4 @@
+"""Events: facts to be told to customers.
+
+Touches: nothing.
+"""

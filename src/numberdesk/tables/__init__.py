@@ -1,0 +1,31 @@
+"""The schema: SQLAlchemy Core tables on one MetaData, the same for every engine.
+
+Touches: nothing.
+
+Money is BIGINT micros, instants are BIGINT microseconds since the epoch, ids and states are
+text. Constraints here are the second wall behind the decisions: what a defect would break,
+the database refuses.
+"""
+
+from numberdesk.tables.accounts import accounts, api_keys, wallets
+from numberdesk.tables.base import metadata
+from numberdesk.tables.ledger import holds, transfers
+from numberdesk.tables.numbers import numbers, price_rules, rentals, repricings, superseded_prices
+from numberdesk.tables.orders import answers, events, orders
+
+__all__ = [
+    "accounts",
+    "answers",
+    "api_keys",
+    "events",
+    "holds",
+    "metadata",
+    "numbers",
+    "orders",
+    "price_rules",
+    "rentals",
+    "repricings",
+    "superseded_prices",
+    "transfers",
+    "wallets",
+]

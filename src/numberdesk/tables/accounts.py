@@ -1,0 +1,58 @@
+"""Who pays, with which keys, from which wallet.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Table, UniqueConstraint
+
+from numberdesk.core.lifecycle import AccountState
+from numberdesk.tables.base import metadata, one_of, optional_whole, text, whole
+
+accounts = Table(
+    "accounts",
+    metadata,
+    text("id", primary_key=True),
+    text("name"),
+    text("currency"),
+    text("state"),
+    whole("created_at"),
+    one_of("state", AccountState),
+    sqlite_with_rowid=False,
+)
+
+# A key is stored as the SHA-256 of its text; `shown` is its beginning, for people to tell keys apart.
+api_keys = Table(
+    "api_keys",
+    metadata,
+    text("id", primary_key=True),
+    text("account_id", ForeignKey(accounts.c.id)),
+    text("name"),
+    text("shown"),
+    text("hash"),
+    text("scopes"),
+    whole("created_at"),
+    optional_whole("expires_at"),
+    optional_whole("revoked_at"),
+    UniqueConstraint("hash"),
+    sqlite_with_rowid=False,
+)
+Index(None, api_keys.c.account_id, api_keys.c.id)
+
+# posted: what was paid in less what was spent. held: the sum of open holds. entries: how many
+# transfers the wallet has had; the next one gets entries + 1.
+wallets = Table(
+    "wallets",
+    metadata,
+    text("account_id", ForeignKey(accounts.c.id), primary_key=True),
+    text("currency"),
+    whole("posted", default="0"),
+    whole("held", default="0"),
+    whole("credit_limit", default="0"),
+    whole("entries", default="0"),
+    CheckConstraint("posted - held >= -credit_limit", name="covered"),
+    CheckConstraint("held >= 0", name="held_not_negative"),
+    CheckConstraint("credit_limit >= 0", name="limit_not_negative"),
+    sqlite_with_rowid=False,
+)

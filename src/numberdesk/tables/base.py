@@ -1,0 +1,77 @@
+"""The one MetaData, its constraint names, and the column kinds that every table uses.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import DDL, BigInteger, CheckConstraint, Column, MetaData, Table, Text, event
+from sqlalchemy.schema import ExecutableDDLElement
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def text(name: str, *args: Any, **options: Any) -> Column[str]:
+    """A text column that must have a value."""
+    return Column(name, Text, *args, nullable=False, **options)
+
+
+def optional_text(name: str, *args: Any) -> Column[str | None]:
+    """A text column that may be empty."""
+    return Column(name, Text, *args, nullable=True)
+
+
+def whole(name: str, *, default: str | None = None) -> Column[int]:
+    """A 64-bit integer that must have a value: micros, microseconds, counts."""
+    return Column(name, BigInteger, nullable=False, server_default=default)
+
+
+def optional_whole(name: str) -> Column[int | None]:
+    """A 64-bit integer that may be empty."""
+    return Column(name, BigInteger, nullable=True)
+
+
+def one_of(column: str, states: type[StrEnum] | Iterable[str]) -> CheckConstraint:
+    """A check that a text column holds one of the given words."""
+    words = ", ".join(f"'{word}'" for word in states)
+    return CheckConstraint(f"{column} IN ({words})", name=f"{column}_known")
+
+
+def guard(table: Table, name: str, on: str, when: str, says: str) -> tuple[str, dict[str, tuple[str, ...]]]:
+    """A trigger that refuses a change of rows that must not change, on both engines.
+
+    `on` is UPDATE or DELETE, `when` an SQL condition on OLD (and NEW), `says` the error text.
+    Returns the name and the statements per engine, so that the migration can run the same ones.
+    """
+    statements = {
+        "sqlite": (
+            (
+                f"CREATE TRIGGER {name} BEFORE {on} ON {table.name} FOR EACH ROW WHEN {when} "
+                f"BEGIN SELECT RAISE(ABORT, '{says}'); END"
+            ),
+        ),
+        "postgresql": (
+            (
+                f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ "
+                f"BEGIN RAISE EXCEPTION '{says}' USING ERRCODE = '23514'; END $$"
+            ),
+            f"CREATE TRIGGER {name} BEFORE {on} ON {table.name} FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION {name}()",
+        ),
+    }
+    for dialect, lines in statements.items():
+        for line in lines:
+            statement: ExecutableDDLElement = DDL(line.replace("%", "%%"))  # type: ignore[no-untyped-call]  # not annotated upstream
+            event.listen(table, "after_create", statement.execute_if(dialect=dialect))
+    return name, statements

@@ -1,0 +1,75 @@
+"""The books: transfers that never change, and holds that are resolved once.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Table
+
+from numberdesk.core.lifecycle import HoldState
+from numberdesk.tables.accounts import accounts
+from numberdesk.tables.base import guard, metadata, one_of, optional_text, optional_whole, text, whole
+from numberdesk.tables.orders import orders
+
+# One row moves `amount` from the ledger account `debit` to `credit`. When one of the two is a
+# wallet, account_id names its owner, entry is its number in that wallet's statement (from 1,
+# without gaps) and balance_after what was posted after it.
+transfers = Table(
+    "transfers",
+    metadata,
+    text("id", primary_key=True),
+    text("kind"),
+    text("debit"),
+    text("credit"),
+    whole("amount"),
+    text("currency"),
+    optional_text("account_id", ForeignKey(accounts.c.id)),
+    optional_whole("entry"),
+    optional_whole("balance_after"),
+    optional_text("order_id", ForeignKey(orders.c.id)),
+    optional_text("reference"),
+    whole("created_at"),
+    CheckConstraint("amount > 0", name="amount_positive"),
+    CheckConstraint("debit <> credit", name="two_sides"),
+    CheckConstraint("(account_id IS NULL) = (entry IS NULL)", name="entry_of_wallet"),
+    sqlite_with_rowid=False,
+)
+Index("uq_transfers_account_id_entry", transfers.c.account_id, transfers.c.entry, unique=True)
+Index(
+    "uq_transfers_account_id_reference",
+    transfers.c.account_id,
+    transfers.c.kind,
+    transfers.c.reference,
+    unique=True,
+    sqlite_where=transfers.c.reference.is_not(None),
+    postgresql_where=transfers.c.reference.is_not(None),
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    text("order_id", ForeignKey(orders.c.id), primary_key=True),
+    text("account_id", ForeignKey(accounts.c.id)),
+    whole("amount"),
+    text("state"),
+    whole("opened_at"),
+    optional_whole("resolved_at"),
+    one_of("state", HoldState),
+    CheckConstraint("amount > 0", name="amount_positive"),
+    CheckConstraint("(state = 'open') = (resolved_at IS NULL)", name="resolved_with_time"),
+    sqlite_with_rowid=False,
+)
+Index(
+    "ix_holds_open",
+    holds.c.account_id,
+    sqlite_where=holds.c.state == "open",
+    postgresql_where=holds.c.state == "open",
+)
+
+GUARDS = (
+    guard(transfers, "transfers_never_change", "UPDATE", "1 = 1", "a transfer never changes"),
+    guard(transfers, "transfers_never_go", "DELETE", "1 = 1", "a transfer is never deleted"),
+    guard(holds, "holds_resolve_once", "UPDATE", "OLD.state <> 'open'", "a hold is resolved once"),
+    guard(holds, "holds_never_go", "DELETE", "1 = 1", "a hold is never deleted"),
+)

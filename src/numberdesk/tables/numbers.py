@@ -1,0 +1,180 @@
+"""Numbers with their offers, what they used to cost, the rules that price them, and rentals.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table
+
+from numberdesk.core.lifecycle import NumberState, RentalState
+from numberdesk.tables.accounts import accounts
+from numberdesk.tables.base import metadata, one_of, optional_text, optional_whole, text, whole
+from numberdesk.tables.orders import orders
+
+# One row per E.164 number, for ever. national and reversed are digits, capabilities a bit set,
+# price_source says whether the prices came with the number (file) or from a price rule (rule).
+# A number without a price is not offered. account_id and order_id: who claims or rents it.
+numbers = Table(
+    "numbers",
+    metadata,
+    text("e164", primary_key=True),
+    text("carrier"),
+    text("state"),
+    text("iso_country"),
+    text("number_type"),
+    text("region"),
+    text("locality"),
+    text("area_code"),
+    text("national"),
+    text("reversed"),
+    whole("capabilities"),
+    whole("memorability"),
+    text("price_source"),
+    optional_text("currency"),
+    optional_whole("price"),
+    optional_whole("inbound"),
+    optional_whole("outbound"),
+    whole("setup", default="0"),
+    optional_text("cost_currency"),
+    optional_whole("cost_monthly"),
+    optional_whole("cost_inbound"),
+    optional_whole("cost_outbound"),
+    optional_whole("cost_setup"),
+    optional_text("account_id", ForeignKey(accounts.c.id)),
+    optional_text("order_id", ForeignKey(orders.c.id)),
+    optional_whole("quarantined_until"),
+    whole("created_at"),
+    whole("updated_at"),
+    one_of("state", NumberState),
+    one_of("price_source", ("file", "rule")),
+    CheckConstraint("price > 0", name="price_positive"),
+    CheckConstraint("inbound >= 0 AND outbound >= 0 AND setup >= 0", name="rates_not_negative"),
+    CheckConstraint("(price IS NULL) = (currency IS NULL)", name="price_with_currency"),
+    CheckConstraint("(state IN ('claimed', 'assigned')) = (order_id IS NOT NULL)", name="held_by_order"),
+    CheckConstraint("(order_id IS NULL) = (account_id IS NULL)", name="held_by_account"),
+    CheckConstraint("(state = 'quarantined') = (quarantined_until IS NOT NULL)", name="quarantined_with_date"),
+    sqlite_with_rowid=False,
+)
+
+_FOR_SALE = numbers.c.state == "available"
+
+
+def _for_sale(name: str, *columns: Column[str] | Column[str | None] | Column[int] | Column[int | None]) -> Index:
+    """An index over the numbers that can be bought: it shrinks as they are."""
+    return Index(f"ix_numbers_sale_{name}", *columns, sqlite_where=_FOR_SALE, postgresql_where=_FOR_SALE)
+
+
+_for_sale("number", numbers.c.iso_country, numbers.c.e164)
+_for_sale("price", numbers.c.iso_country, numbers.c.price, numbers.c.e164)
+_for_sale("memorable", numbers.c.iso_country, numbers.c.memorability, numbers.c.e164)
+_for_sale("area", numbers.c.iso_country, numbers.c.area_code, numbers.c.e164)
+_for_sale("suffix", numbers.c.iso_country, numbers.c.reversed)
+# The places of a country's offers, for searching. It names no state, so that no purchase has to change it.
+Index(
+    "ix_numbers_places",
+    numbers.c.iso_country,
+    numbers.c.currency,
+    numbers.c.number_type,
+    numbers.c.region,
+    numbers.c.area_code,
+    numbers.c.locality,
+)
+Index(
+    "ix_numbers_quarantined",
+    numbers.c.quarantined_until,
+    sqlite_where=numbers.c.state == "quarantined",
+    postgresql_where=numbers.c.state == "quarantined",
+)
+
+# Prices that an offer had until superseded_at; a quote given before is honoured for a while.
+superseded_prices = Table(
+    "superseded_prices",
+    metadata,
+    text("e164", ForeignKey(numbers.c.e164), primary_key=True),
+    Column("superseded_at", whole("_").type, primary_key=True, nullable=False),
+    text("currency"),
+    whole("price"),
+    optional_whole("inbound"),
+    optional_whole("outbound"),
+    whole("setup"),
+    sqlite_with_rowid=False,
+)
+Index(None, superseded_prices.c.superseded_at)
+
+# An empty country, number_type or prefix matches every number of the carrier. margin_percent is
+# in millionths (20 % is 200000); fixed prices and additions are micros.
+price_rules = Table(
+    "price_rules",
+    metadata,
+    text("id", primary_key=True),
+    text("carrier"),
+    text("iso_country"),
+    text("number_type"),
+    text("prefix"),
+    text("currency"),
+    optional_whole("price"),
+    optional_whole("inbound"),
+    optional_whole("outbound"),
+    optional_whole("setup"),
+    optional_whole("margin_percent"),
+    optional_whole("margin_fixed"),
+    whole("round_to"),
+    whole("created_at"),
+    CheckConstraint("price > 0", name="price_positive"),
+    CheckConstraint("(price IS NULL) <> (margin_percent IS NULL)", name="fixed_or_margin"),
+    CheckConstraint("round_to > 0", name="round_to_positive"),
+    sqlite_with_rowid=False,
+)
+Index(
+    "uq_price_rules_matches",
+    price_rules.c.carrier,
+    price_rules.c.iso_country,
+    price_rules.c.number_type,
+    price_rules.c.prefix,
+    unique=True,
+)
+
+rentals = Table(
+    "rentals",
+    metadata,
+    text("id", primary_key=True),
+    text("order_id", ForeignKey(orders.c.id)),
+    text("account_id", ForeignKey(accounts.c.id)),
+    text("e164", ForeignKey(numbers.c.e164)),
+    text("state"),
+    text("currency"),
+    whole("price"),
+    optional_whole("inbound"),
+    optional_whole("outbound"),
+    whole("anchor"),
+    whole("renews_at"),
+    text("friendly_name"),
+    text("agent_id"),
+    text("tags"),
+    whole("created_at"),
+    whole("updated_at"),
+    optional_whole("released_at"),
+    one_of("state", RentalState),
+    CheckConstraint("price > 0", name="price_positive"),
+    CheckConstraint("inbound >= 0 AND outbound >= 0", name="rates_not_negative"),
+    CheckConstraint("(state = 'released') = (released_at IS NOT NULL)", name="released_with_time"),
+    sqlite_with_rowid=False,
+)
+Index(
+    "uq_rentals_live_e164",
+    rentals.c.e164,
+    unique=True,
+    sqlite_where=rentals.c.released_at.is_(None),
+    postgresql_where=rentals.c.released_at.is_(None),
+)
+Index(None, rentals.c.account_id, rentals.c.id)
+
+# Work left after a price rule changed: the carrier's numbers after this one are still to be priced anew.
+repricings = Table(
+    "repricings",
+    metadata,
+    text("carrier", primary_key=True),
+    text("after_e164"),
+    sqlite_with_rowid=False,
+)

@@ -1,0 +1,78 @@
+"""Orders, the answers stored under idempotency keys, and events.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, PrimaryKeyConstraint, Table
+
+from numberdesk.core.lifecycle import OrderState
+from numberdesk.tables.accounts import accounts
+from numberdesk.tables.base import metadata, one_of, optional_text, optional_whole, text, whole
+
+orders = Table(
+    "orders",
+    metadata,
+    text("id", primary_key=True),
+    text("account_id", ForeignKey(accounts.c.id)),
+    text("e164"),
+    text("carrier"),
+    text("state"),
+    text("currency"),
+    whole("price"),
+    optional_whole("inbound"),
+    optional_whole("outbound"),
+    whole("setup"),
+    whole("attempts"),
+    optional_text("carrier_reference"),
+    whole("created_at"),
+    optional_whole("completed_at"),
+    optional_whole("renews_at"),
+    one_of("state", OrderState),
+    CheckConstraint("price > 0", name="price_positive"),
+    CheckConstraint("inbound >= 0 AND outbound >= 0 AND setup >= 0", name="rates_not_negative"),
+    CheckConstraint("(state = 'completed') = (completed_at IS NOT NULL)", name="completed_with_time"),
+    sqlite_with_rowid=False,
+)
+Index(None, orders.c.account_id, orders.c.id)
+Index(
+    "uq_orders_open_e164",
+    orders.c.e164,
+    unique=True,
+    sqlite_where=orders.c.state == "ordering",
+    postgresql_where=orders.c.state == "ordering",
+)
+
+# The first request with a key, field by field, and its final answer: an order, or a refusal.
+answers = Table(
+    "answers",
+    metadata,
+    text("account_id", ForeignKey(accounts.c.id)),
+    text("key"),
+    text("e164"),
+    whole("monthly"),
+    optional_whole("inbound"),
+    optional_whole("outbound"),
+    text("request_id"),
+    optional_text("order_id", ForeignKey(orders.c.id)),
+    optional_text("error_code"),
+    optional_text("error_message"),
+    optional_text("error_details"),
+    whole("created_at"),
+    PrimaryKeyConstraint("account_id", "key"),
+    CheckConstraint("(order_id IS NULL) <> (error_code IS NULL)", name="order_or_refusal"),
+    sqlite_with_rowid=False,
+)
+Index(None, answers.c.created_at)
+
+events = Table(
+    "events",
+    metadata,
+    text("id", primary_key=True),
+    text("account_id", ForeignKey(accounts.c.id)),
+    text("kind"),
+    text("payload"),
+    whole("created_at"),
+    sqlite_with_rowid=False,
+)

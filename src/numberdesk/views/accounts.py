@@ -1,0 +1,119 @@
+"""Accounts, keys, wallets and their statements.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from numberdesk.accounts.model import Account, ApiKey
+from numberdesk.core.money import as_decimal
+from numberdesk.core.periods import iso_or_none, iso_seconds
+from numberdesk.ledger.model import Transfer, Wallet, wallet_account
+
+
+class BalanceView(msgspec.Struct, frozen=True):
+    """A wallet."""
+
+    currency: str
+    posted: Decimal
+    held: Decimal
+    available: Decimal
+    credit_limit: Decimal
+
+
+class TransactionView(msgspec.Struct, frozen=True):
+    """A line of the statement. `amount` is positive into the wallet; `balance` is what was posted after it."""
+
+    id: str
+    entry: int
+    kind: str
+    amount: Decimal
+    balance: Decimal
+    currency: str
+    order_id: str | None
+    reference: str | None
+    created_at: str
+
+
+class KeyView(msgspec.Struct, frozen=True):
+    """An API key without its secret."""
+
+    id: str
+    account_id: str
+    name: str
+    starts_with: str
+    scopes: tuple[str, ...]
+    created_at: str
+    expires_at: str | None
+    revoked_at: str | None
+
+
+class NewKeyView(KeyView, frozen=True):
+    """An API key with its secret, which is shown this once."""
+
+    key: str
+
+
+class AccountView(msgspec.Struct, frozen=True):
+    """An account, as its operator sees it."""
+
+    id: str
+    name: str
+    currency: str
+    status: str
+    created_at: str
+
+
+def balance_view(wallet: Wallet) -> BalanceView:
+    """A wallet."""
+    return BalanceView(
+        wallet.currency,
+        as_decimal(wallet.posted),
+        as_decimal(wallet.held),
+        as_decimal(wallet.available),
+        as_decimal(wallet.credit_limit),
+    )
+
+
+def transaction_view(transfer: Transfer) -> TransactionView:
+    """A line of the statement, with its sign as the wallet's owner sees it."""
+    inward = transfer.credit == wallet_account(transfer.account_id or "")
+    return TransactionView(
+        id=transfer.id,
+        entry=transfer.entry or 0,
+        kind=transfer.kind,
+        amount=as_decimal(transfer.amount if inward else -transfer.amount),
+        balance=as_decimal(transfer.balance_after or 0),
+        currency=transfer.currency,
+        order_id=transfer.order_id,
+        reference=transfer.reference,
+        created_at=iso_seconds(transfer.created_at),
+    )
+
+
+def key_view(key: ApiKey) -> KeyView:
+    """A key without its secret."""
+    return KeyView(
+        id=key.id,
+        account_id=key.account_id,
+        name=key.name,
+        starts_with=key.shown,
+        scopes=key.scopes,
+        created_at=iso_seconds(key.created_at),
+        expires_at=iso_or_none(key.expires_at),
+        revoked_at=iso_or_none(key.revoked_at),
+    )
+
+
+def new_key_view(key: ApiKey, secret: str) -> NewKeyView:
+    """A key with its secret, for the one answer that shows it."""
+    return NewKeyView(**msgspec.structs.asdict(key_view(key)), key=secret)
+
+
+def account_view(account: Account) -> AccountView:
+    """An account."""
+    return AccountView(account.id, account.name, account.currency, account.state.value, iso_seconds(account.created_at))

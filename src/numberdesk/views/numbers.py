@@ -1,0 +1,190 @@
+"""Numbers: offers, purchases, rentals, orders.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from numberdesk.catalog.model import capability_names
+from numberdesk.catalog.search import Offer
+from numberdesk.core.money import as_decimal
+from numberdesk.core.periods import iso_or_none, iso_seconds
+from numberdesk.core.purchase import Order
+from numberdesk.numbers.model import Rental, RentedNumber
+
+
+class PurchaseView(msgspec.Struct, frozen=True):
+    """A number just bought."""
+
+    phone_number: str
+    price: Decimal
+    status: str
+    purchased_at: str
+    id: str
+    order_id: str
+    currency: str
+    per_minute_price_inbound: Decimal
+    per_minute_price_outbound: Decimal
+    renews_at: str
+
+
+class RentalView(msgspec.Struct, frozen=True):
+    """A rented number."""
+
+    id: str
+    number: str
+    phone_number: str
+    friendly_name: str
+    price: Decimal
+    per_minute_price_inbound: Decimal
+    per_minute_price_outbound: Decimal
+    currency: str
+    region: str
+    iso_country: str
+    status: str
+    is_active: bool
+    renews_at: str | None
+    created_at: str
+    updated_at: str
+    released_at: str | None
+    agent_id: str
+    tags: tuple[str, ...]
+
+
+class ReleaseView(msgspec.Struct, frozen=True):
+    """A number given back."""
+
+    phone_number: str
+    status: str
+    released_at: str
+
+
+class OrderView(msgspec.Struct, frozen=True):
+    """One purchase attempt."""
+
+    id: str
+    phone_number: str
+    status: str
+    price: Decimal
+    per_minute_price_inbound: Decimal
+    per_minute_price_outbound: Decimal
+    setup_price: Decimal
+    currency: str
+    created_at: str
+    completed_at: str | None
+
+
+class AdminOrderView(OrderView, frozen=True):
+    """One purchase attempt, with what only the operator sees."""
+
+    account_id: str
+    carrier: str
+
+
+class OfferView(msgspec.Struct, frozen=True):
+    """A number that can be bought, with the prices to confirm."""
+
+    phone_number: str
+    iso_country: str
+    region: str
+    locality: str
+    number_type: str
+    capabilities: tuple[str, ...]
+    price: Decimal
+    per_minute_price_inbound: Decimal
+    per_minute_price_outbound: Decimal
+    currency: str
+    setup_price: Decimal
+    offer_expires_at: str
+
+
+def purchase_view(order: Order) -> PurchaseView:
+    """The answer to a purchase: from the order alone, so that it is the same whenever it is asked for."""
+    prices = order.prices
+    return PurchaseView(
+        phone_number=order.e164,
+        price=as_decimal(prices.monthly),
+        status="active",
+        purchased_at=iso_seconds(order.completed_at or order.created_at),
+        id=order.rental_id,
+        order_id=order.id,
+        currency=prices.currency,
+        per_minute_price_inbound=as_decimal(prices.inbound or 0),
+        per_minute_price_outbound=as_decimal(prices.outbound or 0),
+        renews_at=iso_seconds(order.renews_at or order.created_at),
+    )
+
+
+def rental_view(rented: RentedNumber) -> RentalView:
+    """A rented number as its customer sees it."""
+    rental = rented.rental
+    return RentalView(
+        id=rental.id,
+        number=rental.e164,
+        phone_number=rental.e164,
+        friendly_name=rental.friendly_name,
+        price=as_decimal(rental.prices.monthly),
+        per_minute_price_inbound=as_decimal(rental.prices.inbound or 0),
+        per_minute_price_outbound=as_decimal(rental.prices.outbound or 0),
+        currency=rental.prices.currency,
+        region=rented.region,
+        iso_country=rented.iso_country,
+        status=rental.state.value,
+        is_active=rental.released_at is None,
+        renews_at=None if rental.released_at is not None else iso_seconds(rental.renews_at),
+        created_at=iso_seconds(rental.created_at),
+        updated_at=iso_seconds(rental.updated_at),
+        released_at=iso_or_none(rental.released_at),
+        agent_id=rental.agent_id,
+        tags=rental.tags,
+    )
+
+
+def release_view(rental: Rental) -> ReleaseView:
+    """A number given back."""
+    return ReleaseView(rental.e164, rental.state.value, iso_seconds(rental.released_at or rental.updated_at))
+
+
+def order_view(order: Order) -> OrderView:
+    """An order as its customer sees it."""
+    return OrderView(
+        id=order.id,
+        phone_number=order.e164,
+        status=order.state.value,
+        price=as_decimal(order.prices.monthly),
+        per_minute_price_inbound=as_decimal(order.prices.inbound or 0),
+        per_minute_price_outbound=as_decimal(order.prices.outbound or 0),
+        setup_price=as_decimal(order.prices.setup),
+        currency=order.prices.currency,
+        created_at=iso_seconds(order.created_at),
+        completed_at=iso_or_none(order.completed_at),
+    )
+
+
+def admin_order_view(order: Order) -> AdminOrderView:
+    """An order as the operator sees it."""
+    seen = msgspec.structs.asdict(order_view(order))
+    return AdminOrderView(**seen, account_id=order.account_id, carrier=order.carrier)
+
+
+def offer_view(offer: Offer, expires_at: int) -> OfferView:
+    """An offer; `expires_at` is the instant until which its prices are honoured at least."""
+    prices = offer.prices
+    return OfferView(
+        phone_number=offer.e164,
+        iso_country=offer.iso_country,
+        region=offer.region,
+        locality=offer.locality,
+        number_type=offer.number_type,
+        capabilities=capability_names(offer.capabilities),
+        price=as_decimal(prices.monthly),
+        per_minute_price_inbound=as_decimal(prices.inbound or 0),
+        per_minute_price_outbound=as_decimal(prices.outbound or 0),
+        currency=prices.currency,
+        setup_price=as_decimal(prices.setup),
+        offer_expires_at=iso_seconds(expires_at),
+    )

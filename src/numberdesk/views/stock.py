@@ -1,0 +1,137 @@
+"""The inventory, price rules, and what an import did.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from numberdesk.catalog.model import InventoryItem, capability_names
+from numberdesk.catalog.rules import PriceRule
+from numberdesk.core.money import as_decimal
+from numberdesk.core.periods import iso_seconds
+from numberdesk.core.prices import decimal_or_none
+from numberdesk.flows.run_import import ImportReport
+
+
+class InventoryView(msgspec.Struct, frozen=True):
+    """A number of the inventory, as its operator sees it."""
+
+    phone_number: str
+    state: str
+    carrier: str
+    iso_country: str
+    number_type: str
+    region: str
+    locality: str
+    area_code: str
+    capabilities: tuple[str, ...]
+    price: Decimal | None
+    per_minute_price_inbound: Decimal | None
+    per_minute_price_outbound: Decimal | None
+    setup_price: Decimal
+    currency: str | None
+    price_source: str
+    created_at: str
+    updated_at: str
+
+
+class RuleView(msgspec.Struct, frozen=True):
+    """A price rule. Empty fields match every number of the carrier; margin_percent is in percent."""
+
+    id: str
+    carrier: str
+    iso_country: str
+    number_type: str
+    prefix: str
+    currency: str
+    price: Decimal | None
+    per_minute_price_inbound: Decimal | None
+    per_minute_price_outbound: Decimal | None
+    setup_price: Decimal | None
+    margin_percent: Decimal | None
+    margin_fixed: Decimal | None
+    round_to: Decimal
+    created_at: str
+
+
+class BadLineView(msgspec.Struct, frozen=True):
+    """A line of a file that cannot be imported."""
+
+    line: int
+    reason: str
+
+
+class ImportView(msgspec.Struct, frozen=True):
+    """What an import did. `bad_lines` lists the first thousand of `bad`."""
+
+    imported: bool
+    good: int
+    bad: int
+    new: int
+    changed: int
+    unchanged: int
+    unpriced: int
+    bad_lines: tuple[BadLineView, ...]
+
+
+def inventory_view(item: InventoryItem) -> InventoryView:
+    """A number of the inventory."""
+    listing = item.listing
+    return InventoryView(
+        phone_number=listing.e164,
+        state=item.state.value,
+        carrier=item.carrier,
+        iso_country=listing.iso_country,
+        number_type=listing.number_type,
+        region=listing.region,
+        locality=listing.locality,
+        area_code=listing.area_code,
+        capabilities=capability_names(listing.capabilities),
+        price=decimal_or_none(listing.price),
+        per_minute_price_inbound=decimal_or_none(listing.inbound),
+        per_minute_price_outbound=decimal_or_none(listing.outbound),
+        setup_price=as_decimal(listing.setup),
+        currency=listing.currency,
+        price_source=listing.price_source,
+        created_at=iso_seconds(item.created_at),
+        updated_at=iso_seconds(item.updated_at),
+    )
+
+
+def rule_view(rule: PriceRule) -> RuleView:
+    """A price rule."""
+    return RuleView(
+        id=rule.id,
+        carrier=rule.carrier,
+        iso_country=rule.iso_country,
+        number_type=rule.number_type,
+        prefix=rule.prefix,
+        currency=rule.currency,
+        price=decimal_or_none(rule.price),
+        per_minute_price_inbound=decimal_or_none(rule.inbound),
+        per_minute_price_outbound=decimal_or_none(rule.outbound),
+        setup_price=decimal_or_none(rule.setup),
+        margin_percent=None if rule.margin_percent is None else as_decimal(rule.margin_percent * 100),
+        margin_fixed=decimal_or_none(rule.margin_fixed),
+        round_to=as_decimal(rule.round_to),
+        created_at=iso_seconds(rule.created_at),
+    )
+
+
+def import_view(report: ImportReport) -> ImportView:
+    """What an import did."""
+    counts = report.counts
+    return ImportView(
+        imported=report.saved,
+        good=report.good,
+        bad=report.bad_count,
+        new=counts.new,
+        changed=counts.changed,
+        unchanged=counts.unchanged,
+        unpriced=counts.unpriced,
+        bad_lines=tuple(BadLineView(line.line, line.reason) for line in report.bad),
+    )

@@ -1,0 +1,93 @@
+"""Settings in, services out: the only place that builds objects.
+
+Touches: database, clock, randomness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from numberdesk.core.errors import NumberdeskError
+from numberdesk.core.periods import MICROSECONDS
+from numberdesk.core.purchase import Buy, Decision
+from numberdesk.flows.open_orders import open_orders
+from numberdesk.flows.release_numbers import Release, release_numbers
+from numberdesk.infra import clock
+from numberdesk.infra.db import Database, Tx
+from numberdesk.infra.reader import Reader
+from numberdesk.infra.settings import Settings
+from numberdesk.infra.writer import Writer
+from numberdesk.migrations import HEAD, current, prepare, upgrade
+from numberdesk.numbers.model import Rental
+
+HOUR: Final = 3600 * MICROSECONDS
+DAY: Final = 24 * HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """All that a door needs. `now`, `new_id` and `random_bytes` are the only sources of chance and time."""
+
+    settings: Settings
+    database: Database
+    writer: Writer
+    reader: Reader
+    now: Callable[[], int]
+    new_id: Callable[[str], str]
+    random_bytes: Callable[[int], bytes]
+    open_orders: Callable[[Tx, Sequence[Buy]], list[Decision]]
+    release_numbers: Callable[[Tx, Sequence[Release]], list[Rental | NumberdeskError]]
+
+    @property
+    def quote_lifetime(self) -> int:
+        """How long a superseded price is honoured, in microseconds."""
+        return self.settings.quote_lifetime_seconds * MICROSECONDS
+
+    def close(self) -> None:
+        """Finish what was accepted and close everything, in that order."""
+        self.writer.close()
+        self.reader.close()
+        self.database.close()
+
+
+def build(settings: Settings, *, now: Callable[[], int] = clock.now, lock_seconds: float = 2.0) -> Services:
+    """Open the database (an empty one gets its schema) and build the services; the writer is not started.
+
+    `lock_seconds` is how long a write waits for one of another process on SQLite. Raises
+    DatabaseError when the database cannot be used as it is.
+    """
+    database = Database(settings.database_url, read_connections=settings.read_threads, busy_seconds=lock_seconds)
+    prepare(database)
+    patience = settings.answer_timeout_seconds
+    return Services(
+        settings=settings,
+        database=database,
+        writer=Writer(database, queue_limit=settings.queue_limit, patience_seconds=patience),
+        reader=Reader(database, threads=settings.read_threads),
+        now=now,
+        new_id=clock.new_id,
+        random_bytes=clock.random_bytes,
+        open_orders=open_orders(settings.quote_lifetime_seconds * MICROSECONDS),
+        release_numbers=release_numbers(settings.quarantine_days * DAY),
+    )
+
+
+def migrate(settings: Settings) -> str | None:
+    """Bring the database to this program's schema; return the revision it is at."""
+    database = Database(settings.database_url)
+    try:
+        upgrade(database)
+        return current(database)
+    finally:
+        database.close()
+
+
+def revision_of(settings: Settings) -> tuple[str | None, str]:
+    """The revisions of the database (None when it is empty) and of this program."""
+    database = Database(settings.database_url)
+    try:
+        return current(database), HEAD
+    finally:
+        database.close()

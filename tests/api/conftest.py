@@ -1,0 +1,175 @@
+"""A running service for the tests of the HTTP door: real server, real database, real sockets."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+import pytest
+
+from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, new_key
+from numberdesk.api.app import build_app
+from numberdesk.api.server import Limits, bind, make_server
+from numberdesk.catalog.model import Listing, ListingChunk
+from numberdesk.core.money import MICROS
+from numberdesk.flows.create_accounts import create_accounts, new_account
+from numberdesk.flows.fund_wallets import TOP_UP, fund_wallets, funding
+from numberdesk.flows.import_inventory import save_listings
+from numberdesk.flows.issue_keys import NewKey, issue_keys, new_key_record
+from numberdesk.infra import log
+from numberdesk.infra.settings import load_settings
+from numberdesk.wiring import Services, build
+
+_SERIAL = itertools.count(2_000_000)
+
+Key = dict[str, str]
+
+
+@dataclass
+class Customer:
+    """An account with a key, and an HTTP client that sends it."""
+
+    account_id: str
+    key: str
+    http: httpx.Client
+
+    def buy(self, number: str, price: Any = 1.15, headers: Key | None = None, **rates: Any) -> httpx.Response:
+        body = {"phone_number": number, "price": price, **rates}
+        return self.http.post("/phone-numbers/buy/", json=body, headers=headers)
+
+    def balance(self) -> float:
+        return float(self.http.get("/balance/").json()["data"]["posted"])
+
+
+@dataclass
+class Shop:
+    """A running service, and what its operator does with it."""
+
+    services: Services
+    url: str
+    port: int
+    clock: list[int] = field(default_factory=list)
+    _clients: list[httpx.Client] = field(default_factory=list)
+
+    def number(self, *, price: int = 1_150_000, area_code: str = "361", **changes: Any) -> str:
+        """Put a new number up for sale."""
+        national = f"{area_code}{next(_SERIAL)}"
+        listing = Listing(
+            e164=f"+1{national}",
+            iso_country="US",
+            number_type="local",
+            region="TX",
+            locality="Corpus Christi",
+            area_code=area_code,
+            national=national,
+            capabilities=3,
+            memorability=0,
+            price_source="file",
+            currency="USD",
+            price=price,
+            inbound=8_500,
+            outbound=94_500,
+            setup=0,
+            cost_currency=None,
+            cost_monthly=None,
+            cost_inbound=None,
+            cost_outbound=None,
+            cost_setup=None,
+        )._replace(**changes)
+        self.list([listing])
+        return listing.e164
+
+    def list(self, listings: list[Listing]) -> None:
+        """List numbers, or list them again at other prices."""
+        chunk = ListingChunk("pool", tuple(listings), tuple(range(len(listings))), self.services.now())
+        self.services.writer.apply(save_listings, chunk)
+
+    def customer(self, balance: float = 100.0, scopes: tuple[str, ...] = CUSTOMER_SCOPES, **given: Any) -> Customer:
+        """Open an account with money and a key."""
+        services, now = self.services, self.services.now()
+        account = services.writer.apply(
+            create_accounts, new_account(services.new_id("acc"), "Customer", given.get("currency", "USD"), 0, now)
+        )
+        if balance:
+            amount = round(balance * MICROS)
+            paid = funding(services.new_id("trf"), TOP_UP, account.id, amount, reference=None, now=now)
+            services.writer.apply(fund_wallets, paid)
+        return self.with_key(account.id, scopes)
+
+    def with_key(self, account_id: str, scopes: tuple[str, ...] = CUSTOMER_SCOPES) -> Customer:
+        """Give an account another key."""
+        services = self.services
+        secret = new_key(services.random_bytes(RANDOM_BYTES))
+        record = new_key_record(
+            services.new_id("key"),
+            secret,
+            account_id=account_id,
+            name="test",
+            scopes=scopes,
+            expires_at=None,
+            now=services.now(),
+        )
+        services.writer.apply(issue_keys, NewKey(record))
+        return Customer(account_id, secret, self.client({"X-Api-Key": secret}))
+
+    def operator(self) -> Customer:
+        """An operator's key."""
+        return self.customer(0, (*CUSTOMER_SCOPES, "admin"))
+
+    def client(self, headers: Key | None = None) -> httpx.Client:
+        """An HTTP client of the API, closed at the end."""
+        made = httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=30)
+        self._clients.append(made)
+        return made
+
+    def close(self) -> None:
+        for client in self._clients:
+            client.close()
+
+
+def _run(folder: Path, **settings: Any) -> Iterator[Shop]:
+    log.configure("error")
+    clock: list[int] = []
+    services = build(load_settings(database_url=f"sqlite:///{folder}/shop.db", **settings))
+    services.writer.start()
+    sock = bind("127.0.0.1", 0)
+    port = sock.getsockname()[1]
+    server = make_server(
+        cast("Any", build_app(services)), new_id=lambda: services.new_id("req"), limits=Limits(receive_seconds=5)
+    )
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
+    thread.start()
+    shop = Shop(services, f"http://127.0.0.1:{port}", port, clock)
+    try:
+        yield shop
+    finally:
+        shop.close()
+        server.should_exit = True
+        thread.join()
+        sock.close()
+        services.close()
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """One service for all tests of a worker process; each opens its own accounts and lists its own numbers."""
+    yield from _run(tmp_path_factory.mktemp("shop"))
+
+
+@pytest.fixture
+def other_shop(tmp_path: Path) -> Iterator[Callable[..., Shop]]:
+    """A service of its own, with settings of its own."""
+    running: list[Iterator[Shop]] = []
+
+    def start(**settings: Any) -> Shop:
+        running.append(_run(tmp_path, **settings))
+        return next(running[-1])
+
+    yield start
+    for each in running:
+        next(each, None)

@@ -1,0 +1,133 @@
+"""The operator's endpoints over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.api.conftest import Shop
+
+from numberdesk.flows.reprice import Reprice, reprice
+
+HEADER = "phone_number,monthly_price,per_minute_price_inbound,per_minute_price_outbound,currency\n"
+CSV = {"Content-Type": "text/csv"}
+
+
+def test_from_nothing_to_a_sale_over_http_alone(other_shop: Callable[..., Shop]) -> None:
+    shop = other_shop()
+    http = shop.operator().http
+    account = http.post("/admin/accounts/", json={"name": "Agency", "currency": "USD"}).json()["data"]
+    assert http.get(f"/admin/accounts/{account['id']}/").json()["data"] == account
+    paid = http.post(f"/admin/accounts/{account['id']}/top-ups/", json={"amount": "10.50", "reference": "inv-1"})
+    assert paid.json()["data"]["balance"] == 10.5
+    imported = http.post(
+        "/admin/inventory/import/", content=f"{HEADER}+13612738809,1.15,0.0085,0.0945,USD\n", headers=CSV
+    )
+    assert imported.json()["data"]["new"] == 1
+    key = http.post(f"/admin/accounts/{account['id']}/keys/", json={"name": "shop"}).json()["data"]["key"]
+    client = shop.client({"X-Api-Key": key})
+    bought = client.post("/phone-numbers/buy/", json={"phone_number": "+13612738809", "price": 1.15})
+    assert bought.status_code == 200
+    balance = http.get(f"/admin/accounts/{account['id']}/balance/").json()["data"]
+    assert balance["available"] == client.get("/balance/").json()["data"]["available"] == 9.35
+    (order,) = http.get("/admin/orders/").json()["data"]
+    assert (order["account_id"], order["carrier"], order["status"]) == (account["id"], "pool", "completed")
+    (item,) = http.get("/admin/inventory/", params={"state": "assigned"}).json()["data"]
+    assert item["phone_number"] == "+13612738809"
+    (listed,) = http.get(f"/admin/accounts/{account['id']}/keys/").json()["data"]
+    assert http.delete(f"/admin/keys/{listed['id']}/").json()["data"]["revoked_at"]
+
+
+def test_a_reference_makes_a_movement_safe_to_repeat(shop: Shop) -> None:
+    operator, customer = shop.operator(), shop.customer(0)
+    path = f"/admin/accounts/{customer.account_id}"
+    answers = [operator.http.post(f"{path}/top-ups/", json={"amount": 5, "reference": "r1"}) for _ in range(3)]
+    assert len({answer.content for answer in answers}) == 1
+    assert customer.balance() == 5
+    other = operator.http.post(f"{path}/top-ups/", json={"amount": 6, "reference": "r1"})
+    assert (other.status_code, other.json()["error"]["details"]["field"]) == (422, "amount")
+    operator.http.post(f"{path}/adjustments/", json={"amount": -2, "reference": "r1"})
+    assert customer.balance() == 3
+    short = operator.http.post(f"{path}/adjustments/", json={"amount": -3.5})
+    assert (short.status_code, short.json()["error"]["details"]["missing"]) == (402, 0.5)
+
+
+def test_a_credit_limit_lets_a_wallet_go_below_zero_by_that_much(shop: Shop) -> None:
+    operator = shop.operator()
+    body = {"name": "Trusted", "currency": "USD", "credit_limit": 2}
+    account = operator.http.post("/admin/accounts/", json=body).json()["data"]
+    customer = shop.with_key(account["id"])
+    assert customer.buy(shop.number()).status_code == 200
+    assert customer.buy(shop.number()).status_code == 402
+    assert customer.balance() == -1.15
+
+
+def test_things_of_accounts_that_are_not_there_are_404(shop: Shop) -> None:
+    http = shop.operator().http
+    for method, path, body in (
+        ("GET", "/admin/accounts/acc_0/", None),
+        ("PATCH", "/admin/accounts/acc_0/", {"status": "suspended"}),
+        ("GET", "/admin/accounts/acc_0/balance/", None),
+        ("POST", "/admin/accounts/acc_0/top-ups/", {"amount": 1}),
+        ("POST", "/admin/accounts/acc_0/keys/", {}),
+        ("DELETE", "/admin/keys/key_0/", None),
+        ("DELETE", "/admin/price-rules/prl_0/", None),
+        ("DELETE", "/api-keys/key_0/", None),
+    ):
+        assert http.request(method, path, json=body).status_code == 404, path
+
+
+def test_accounts_are_listed_in_pages(shop: Shop) -> None:
+    http = shop.operator().http
+    made = [
+        http.post("/admin/accounts/", json={"name": f"A{place}", "currency": "USD"}).json()["data"]["id"]
+        for place in range(3)
+    ]
+    seen: list[str] = []
+    token: str | None = ""
+    while token is not None:
+        page = http.get("/admin/accounts/", params={"page_size": 2, "page_token": token}).json()
+        seen += [account["id"] for account in page["data"]]
+        token = page["page"]["next"]
+    assert [each for each in seen if each in made] == made
+    assert len(seen) == len(set(seen))
+
+
+def test_an_import_says_which_lines_are_bad_and_saves_nothing(other_shop: Callable[..., Shop]) -> None:
+    http = other_shop().operator().http
+    file = f"{HEADER}+13612738809,1.15,,,USD\nnonsense,1,,,USD\n+13612738810,-1,,,USD\n"
+    report = http.post("/admin/inventory/import/", content=file, headers=CSV).json()["data"]
+    assert (report["imported"], report["good"], report["bad"]) == (False, 1, 2)
+    assert [line["line"] for line in report["bad_lines"]] == [3, 4]
+    assert http.get("/admin/inventory/").json()["data"] == []
+    report = http.post("/admin/inventory/import/?skip_bad=true", content=file, headers=CSV).json()["data"]
+    assert (report["imported"], report["new"]) == (True, 1)
+    again = http.post("/admin/inventory/import/?skip_bad=true", content=file, headers=CSV).json()["data"]
+    assert (again["new"], again["changed"], again["unchanged"]) == (0, 0, 1)
+
+
+def test_an_import_over_its_limit_is_413(other_shop: Callable[..., Shop]) -> None:
+    http = other_shop(import_limit_bytes=2_000).operator().http
+    file = HEADER + "+13612738809,1.15,,,USD\n" * 200
+    assert http.post("/admin/inventory/import/", content=file, headers=CSV).status_code == 413
+    assert http.post("/admin/inventory/import/", json={}).status_code == 415
+
+
+def test_price_rules_price_what_came_without_prices(other_shop: Callable[..., Shop]) -> None:
+    shop = other_shop()
+    http = shop.operator().http
+    imported = http.post("/admin/inventory/import/", content="phone_number\n+13612738809\n", headers=CSV)
+    assert imported.json()["data"]["unpriced"] == 1
+    customer = shop.customer()
+    assert customer.http.get("/phone-numbers/available-numbers/US/").json()["data"] == []
+    body: dict[str, Any] = {"currency": "USD", "prefix": "1361", "price": 2.5, "per_minute_price_inbound": 0.01}
+    rule = http.post("/admin/price-rules/", json=body).json()["data"]
+    assert http.get("/admin/price-rules/").json()["data"] == [rule]
+    shop.services.writer.apply(reprice, Reprice(shop.services.now()))
+    (offer,) = customer.http.get("/phone-numbers/available-numbers/US/").json()["data"]
+    assert (offer["price"], offer["per_minute_price_inbound"]) == (2.5, 0.01)
+    http.post("/admin/price-rules/", json={**body, "price": 3})
+    shop.services.writer.apply(reprice, Reprice(shop.services.now()))
+    assert customer.buy("+13612738809", 2.5).status_code == 200
+    assert http.delete(f"/admin/price-rules/{rule['id']}/").status_code == 200
+    assert http.get("/admin/price-rules/").json()["data"] == []

@@ -1,0 +1,101 @@
+"""The OpenAPI document: valid, complete, and true when a machine tries everything in it."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import httpx
+import jsonschema_rs
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.specs.openapi import checks
+from tests.api.conftest import Customer, Shop
+
+from numberdesk.accounts.model import SCOPES
+from numberdesk.api.endpoint import ENDPOINTS
+from numberdesk.api.errors import ENCODER, STATUSES
+from numberdesk.api.openapi import build_document
+
+schema = schemathesis.openapi.from_dict(json.loads(ENCODER.encode(build_document("/api/v1"))))
+
+UNTRUE_OF_US: list[Any] = [
+    # A number in JSON may be sent as a numeric string, unknown keys are ignored, null means absent: what the
+    # contract promises clients, a document cannot say without losing the type `number` that they generate code from.
+    checks.negative_data_rejection,
+    # Data that fits the schema may still name nothing that exists, or repeat what exists.
+    checks.positive_data_acceptance,
+]
+
+
+@pytest.fixture(scope="module")
+def operator(shop: Shop) -> Customer:
+    return shop.customer(100, SCOPES)
+
+
+@schema.parametrize()
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+def test_nothing_in_the_document_gives_a_5xx_or_an_answer_it_does_not_describe(
+    case: schemathesis.Case[Any], shop: Shop, operator: Customer
+) -> None:
+    if case.method == "DELETE" and "key_id" in (case.path_parameters or {}):
+        case.path_parameters["key_id"] = "key_0"  # or the fuzzer would revoke its own key
+    case.call_and_validate(base_url=shop.url, headers={"X-Api-Key": operator.key}, excluded_checks=UNTRUE_OF_US)
+
+
+@schema.include(method="POST", path="/api/v1/phone-numbers/buy").parametrize()
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+def test_nothing_sent_to_buy_is_charged_by_mistake(case: schemathesis.Case[Any], shop: Shop) -> None:
+    customer = shop.customer(1)
+    answer = case.call(base_url=shop.url, headers={"X-Api-Key": customer.key})
+    assert answer.status_code in {204, 400, 401, 402, 404, 405, 409, 413, 415, 422, 431}
+    assert customer.balance() == 1
+
+
+def test_every_route_is_documented_and_every_documented_path_is_routed(shop: Shop) -> None:
+    document = httpx.get(f"{shop.url}/openapi.json").json()
+    documented = {(method.upper(), path) for path, operations in document["paths"].items() for method in operations}
+    declared = {
+        (each.method, "/api/v1" + re.sub(r"\{(\w+):\w+\}", r"{\1}", path))
+        for each in ENDPOINTS
+        for path in (each.path, *each.other_paths)
+    }
+    assert documented == declared
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    names = [operation["operationId"] for operation in operations]
+    assert len(names) == len(set(names))
+
+
+def test_every_operation_has_examples_that_fit_its_schemas(shop: Shop) -> None:
+    document = httpx.get(f"{shop.url}/openapi.json").json()
+    checked = 0
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            contents = [*operation.get("requestBody", {}).get("content", {}).values()]
+            contents += [response["content"]["application/json"] for response in operation["responses"].values()]
+            for content in contents:
+                examples = [each["value"] for each in content.get("examples", {}).values()] or [content["example"]]
+                for example in examples:
+                    validator = jsonschema_rs.validator_for({**content["schema"], "components": document["components"]})
+                    errors = [error.message for error in validator.iter_errors(example)]
+                    assert not errors, (method, path, errors)
+                    checked += 1
+    assert checked > 150
+
+
+def test_the_rates_are_numbers_and_the_price_is_required(shop: Shop) -> None:
+    body = httpx.get(f"{shop.url}/openapi.json").json()["components"]["schemas"]["BuyBody"]
+    assert body["required"] == ["phone_number", "price"]
+    assert body["properties"]["price"]["type"] == "number"
+    rate = body["properties"]["per_minute_price_inbound"]
+    assert {"type": "null"} in rate["anyOf"]
+    assert any(choice.get("type") == "number" for choice in rate["anyOf"])
+
+
+def test_every_status_that_an_error_code_has_is_described_where_it_can_come(shop: Shop) -> None:
+    document = httpx.get(f"{shop.url}/openapi.json").json()
+    buy = document["paths"]["/api/v1/phone-numbers/buy"]["post"]["responses"]
+    assert {"200", "400", "401", "402", "403", "404", "409", "413", "415", "422", "429", "500", "503"} <= set(buy)
+    assert {int(status) for status in buy} - {200} <= set(STATUSES.values())

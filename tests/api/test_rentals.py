@@ -1,0 +1,168 @@
+"""Rented numbers over HTTP: list, get, label, release."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import pytest
+from tests.api.conftest import Shop
+
+
+def test_a_rented_number_is_listed_with_everything_clients_read(shop: Shop) -> None:
+    customer, number = shop.customer(), shop.number()
+    bought = customer.buy(number).json()["data"]
+    (item,) = customer.http.get("/phone-numbers/").json()["data"]
+    assert item == {
+        "id": bought["id"],
+        "number": number,
+        "phone_number": number,
+        "friendly_name": "",
+        "price": 1.15,
+        "per_minute_price_inbound": 0.0085,
+        "per_minute_price_outbound": 0.0945,
+        "currency": "USD",
+        "region": "TX",
+        "iso_country": "US",
+        "status": "active",
+        "is_active": True,
+        "renews_at": bought["renews_at"],
+        "created_at": bought["purchased_at"],
+        "updated_at": bought["purchased_at"],
+        "released_at": None,
+        "agent_id": "",
+        "tags": [],
+    }
+    assert customer.http.get("/phone-numbers/list").json()["data"] == [item]
+    assert customer.http.get("/phone-numbers/list/").json()["data"] == [item]
+
+
+@pytest.mark.parametrize("written", ["+", "%2B", "%2b"])
+def test_a_number_in_a_path_comes_with_a_raw_or_an_escaped_plus(shop: Shop, written: str) -> None:
+    customer, number = shop.customer(), shop.number()
+    customer.buy(number)
+    path = f"/phone-numbers/{written}{number[1:]}"
+    for form in (path, f"{path}/"):
+        answer = customer.http.get(form)
+        assert answer.status_code == 200
+        assert answer.json()["data"]["phone_number"] == number
+    assert customer.http.patch(f"{path}/", json={"friendly_name": "x"}).status_code == 200
+    assert customer.http.delete(f"{path}/release/").status_code == 200
+
+
+def test_filters_of_the_list(shop: Shop) -> None:
+    customer = shop.customer()
+    one, two, three = shop.number(), shop.number(region="CA"), shop.number(iso_country="CA", region="ON")
+    for number in (one, two, three):
+        customer.buy(number)
+    customer.http.delete(f"/phone-numbers/{two}/release/")
+
+    def listed(**filters: str) -> list[str]:
+        return [item["phone_number"] for item in customer.http.get("/phone-numbers/", params=filters).json()["data"]]
+
+    assert listed() == [three, one]
+    assert listed(is_active="true") == [three, one]
+    assert listed(is_active="false") == [two]
+    assert listed(status="released") == [two]
+    assert listed(status="active") == [three, one]
+    assert listed(status="past_due") == []
+    assert listed(iso_country="ca") == [three]
+    assert listed(region="TX") == [one]
+    assert listed(phone_number=one) == [one]
+    assert customer.http.get(f"/phone-numbers/?phone_number={one}").json()["data"][0]["phone_number"] == one
+    assert listed(phone_number=one, region="ON") == []
+
+
+def test_pages_of_the_list_hold_each_number_once(shop: Shop) -> None:
+    customer = shop.customer()
+    numbers = [shop.number() for _ in range(7)]
+    for number in numbers:
+        customer.buy(number)
+    seen: list[str] = []
+    token: str | None = ""
+    while token is not None:
+        page = customer.http.get("/phone-numbers/", params={"page_size": 3, "page_token": token}).json()
+        assert len(page["data"]) <= 3
+        seen += [item["phone_number"] for item in page["data"]]
+        token = page["page"]["next"]
+    assert seen == numbers[::-1]
+
+
+def test_labels_are_written_kept_and_cleared(shop: Shop) -> None:
+    customer, number = shop.customer(), shop.number()
+    customer.buy(number)
+    path = f"/phone-numbers/{number}/"
+    labelled = customer.http.patch(
+        path, json={"friendly_name": "Zo\u00eb \u2603", "agent_id": "a-7", "tags": ["b", "a", "b"]}
+    )
+    assert labelled.status_code == 200
+    data = labelled.json()["data"]
+    assert (data["friendly_name"], data["agent_id"], data["tags"]) == ("Zo\u00eb \u2603", "a-7", ["b", "a"])
+    unchanged = customer.http.patch(path, json={"friendly_name": None, "price": 0, "status": "released"}).json()["data"]
+    assert unchanged == data
+    cleared = customer.http.patch(path, json={"friendly_name": "", "tags": []}).json()["data"]
+    assert (cleared["friendly_name"], cleared["agent_id"], cleared["tags"]) == ("", "a-7", [])
+    assert customer.http.get(path).json()["data"] == cleared
+
+
+def test_a_release_ends_the_rental_once(shop: Shop) -> None:
+    customer, number = shop.customer(), shop.number()
+    customer.buy(number)
+    released = customer.http.delete(f"/phone-numbers/{number}/release/")
+    assert released.status_code == 200
+    data = released.json()["data"]
+    assert (data["phone_number"], data["status"]) == (number, "released")
+    assert data["released_at"].endswith("Z")
+    assert customer.http.delete(f"/phone-numbers/{number}/release").content == released.content
+    assert customer.balance() == 98.85
+    item = customer.http.get(f"/phone-numbers/{number}/").json()["data"]
+    assert (item["status"], item["is_active"], item["renews_at"]) == ("released", False, None)
+    assert customer.http.patch(f"/phone-numbers/{number}/", json={"friendly_name": "x"}).status_code == 404
+    assert customer.http.get("/phone-numbers/").json()["data"] == []
+
+
+def test_a_released_number_rests_before_anybody_gets_it(shop: Shop) -> None:
+    customer, number = shop.customer(), shop.number()
+    customer.buy(number)
+    customer.http.delete(f"/phone-numbers/{number}/release/")
+    for buyer in (customer, shop.customer()):
+        answer = buyer.buy(number)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "number_not_offered")
+
+
+def test_orders_and_balance_tell_the_same_story(shop: Shop) -> None:
+    customer, number = shop.customer(), shop.number(setup=250_000)
+    bought = customer.buy(number).json()["data"]
+    order = customer.http.get(f"/orders/{bought['order_id']}/").json()["data"]
+    assert order == {
+        "id": bought["order_id"],
+        "phone_number": number,
+        "status": "completed",
+        "price": 1.15,
+        "per_minute_price_inbound": 0.0085,
+        "per_minute_price_outbound": 0.0945,
+        "setup_price": 0.25,
+        "currency": "USD",
+        "created_at": bought["purchased_at"],
+        "completed_at": bought["purchased_at"],
+    }
+    assert customer.http.get("/orders/").json()["data"] == [order]
+    assert customer.http.get("/orders/?status=open").json()["data"] == []
+    assert customer.http.get("/balance").json()["data"] == {
+        "currency": "USD",
+        "posted": 98.6,
+        "held": 0,
+        "available": 98.6,
+        "credit_limit": 0,
+    }
+    setup, month, paid = customer.http.get("/transactions/").json()["data"]
+    assert (setup["kind"], setup["amount"], setup["balance"], setup["order_id"]) == ("setup", -0.25, 98.6, order["id"])
+    assert (month["kind"], month["amount"], month["balance"], month["entry"]) == ("rental", -1.15, 98.85, 2)
+    assert (paid["kind"], paid["amount"], paid["balance"], paid["order_id"]) == ("top_up", 100, 100, None)
+
+
+def test_a_plus_that_was_not_escaped_in_a_query_is_understood(shop: Shop) -> None:
+    customer, number = shop.customer(), shop.number()
+    customer.buy(number)
+    for form in (number, quote(number)):
+        found = customer.http.get(f"/phone-numbers/?phone_number={form}").json()["data"]
+        assert [item["phone_number"] for item in found] == [number]

@@ -1,0 +1,133 @@
+"""One line of an inventory file becomes a listing: what is checked, and what is filled in.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from numberdesk.catalog.inventory_file import Entry
+from numberdesk.catalog.listing_entry import EntryError, listing_of
+from numberdesk.catalog.model import CAPABILITIES, FROM_FILE, FROM_RULE, Listing, capability_bits, capability_names
+from numberdesk.core.memorability import memorability
+from numberdesk.core.prices import Prices
+
+SILENT = Entry(*[""] * len(Entry._fields))
+NUMBER = SILENT._replace(phone_number="+13612738809")
+PRICED = NUMBER._replace(
+    monthly_price="1.15", per_minute_price_inbound="0.0085", per_minute_price_outbound="0.0945", currency="USD"
+)
+
+
+def test_only_the_number_is_needed_and_the_rest_is_filled_in() -> None:
+    assert listing_of(NUMBER) == Listing(
+        e164="+13612738809",
+        iso_country="US",
+        number_type="local",
+        region="TX",
+        locality="",
+        area_code="361",
+        national="3612738809",
+        capabilities=capability_bits(["voice"]),
+        memorability=memorability("3612738809"),
+        price_source=FROM_RULE,
+        currency=None,
+        price=None,
+        inbound=None,
+        outbound=None,
+        setup=0,
+        cost_currency=None,
+        cost_monthly=None,
+        cost_inbound=None,
+        cost_outbound=None,
+        cost_setup=None,
+    )
+
+
+def test_prices_of_the_line_are_exact_micros() -> None:
+    listing = listing_of(PRICED._replace(setup_price="2"))
+    assert listing.prices == Prices("USD", 1_150_000, 8_500, 94_500, 2_000_000)
+    assert listing.price_source == FROM_FILE
+
+
+def test_rates_may_be_free_or_left_out() -> None:
+    listing = listing_of(PRICED._replace(per_minute_price_inbound="0", per_minute_price_outbound=""))
+    assert (listing.inbound, listing.outbound) == (0, None)
+
+
+def test_the_line_wins_over_numbering_data() -> None:
+    listing = listing_of(NUMBER._replace(number_type="national", region="Coastal Bend", locality="Corpus Christi"))
+    assert (listing.number_type, listing.region, listing.locality) == ("national", "Coastal Bend", "Corpus Christi")
+
+
+def test_a_type_that_numbering_data_does_not_have_can_be_given() -> None:
+    premium = SILENT._replace(phone_number="+19005551234")
+    assert listing_of(premium._replace(number_type="national")).number_type == "national"
+    with pytest.raises(EntryError, match="number_type must be given"):
+        listing_of(premium)
+
+
+@pytest.mark.parametrize("text", ["voice sms", "sms,voice", "voice|sms", "sms;voice", " voice,  sms;", "voice sms sms"])
+def test_capabilities_may_be_separated_in_several_ways(text: str) -> None:
+    assert capability_names(listing_of(NUMBER._replace(capabilities=text)).capabilities) == ("voice", "sms")
+
+
+def test_every_set_of_capabilities_is_kept() -> None:
+    for bits in range(1, 1 << len(CAPABILITIES)):
+        assert capability_bits(capability_names(bits)) == bits
+
+
+def test_costs_are_in_their_own_currency_or_in_that_of_the_prices() -> None:
+    costs = NUMBER._replace(cost_monthly="0.80", cost_inbound="0.003", cost_outbound="0", cost_setup="1")
+    listing = listing_of(costs._replace(cost_currency="EUR", currency="USD"))
+    assert listing[-5:] == ("EUR", 800_000, 3_000, 0, 1_000_000)
+    assert listing_of(costs._replace(currency="USD")).cost_currency == "USD"
+    assert listing_of(PRICED).cost_currency is None
+
+
+def test_a_currency_without_any_amount_says_nothing() -> None:
+    assert listing_of(NUMBER._replace(currency="USD", cost_currency="EUR")) == listing_of(NUMBER)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"phone_number": ""}, "phone_number must not be empty"),
+        ({"phone_number": "+13612738"}, "phone_number is not a number of its country's numbering plan"),
+        ({"number_type": "landline"}, "number_type must be one of local, mobile, toll_free, national"),
+        ({"monthly_price": "0"}, "monthly_price must be greater than zero"),
+        ({"monthly_price": "-1"}, "monthly_price must not be negative"),
+        ({"monthly_price": "1.0000001"}, "monthly_price has more digits"),
+        ({"monthly_price": "$1.15"}, "monthly_price must be a number"),
+        ({"monthly_price": "NaN"}, "monthly_price must be a number"),
+        ({"monthly_price": "1e9"}, "monthly_price must be at most"),
+        ({"per_minute_price_inbound": "-0.01"}, "per_minute_price_inbound must not be negative"),
+        ({"per_minute_price_outbound": "x"}, "per_minute_price_outbound must be a number"),
+        ({"setup_price": "x"}, "setup_price must be a number"),
+        ({"currency": "usd"}, "^currency must be a currency code"),
+        ({"currency": ""}, "currency must be given where monthly_price is"),
+        ({"monthly_price": ""}, "monthly_price must be given where a rate or setup_price is"),
+        ({"cost_monthly": "-1", "cost_currency": "USD"}, "cost_monthly must not be negative"),
+        ({"cost_setup": "x"}, "cost_setup must be a number"),
+        ({"cost_currency": "Dollar"}, "cost_currency must be a currency code"),
+        ({"region": "x" * 101}, "region must have at most 100 characters"),
+        ({"locality": "Par\tis"}, "locality must not have control characters"),
+        ({"capabilities": "voice fly"}, "capabilities must be of voice, sms, mms, fax"),
+        ({"capabilities": "Voice"}, "capabilities must be of voice, sms, mms, fax"),
+        ({"capabilities": ";"}, "capabilities must name at least one"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_its_column(changes: dict[str, str], reason: str) -> None:
+    with pytest.raises(EntryError, match=reason):
+        listing_of(PRICED._replace(**changes))
+
+
+def test_a_cost_without_any_currency_is_refused() -> None:
+    with pytest.raises(EntryError, match="cost_currency or currency must be given where a cost is"):
+        listing_of(NUMBER._replace(cost_inbound="0.003"))
+
+
+def test_a_setup_price_without_a_monthly_price_is_refused() -> None:
+    with pytest.raises(EntryError, match="monthly_price must be given"):
+        listing_of(NUMBER._replace(setup_price="1", currency="USD"))

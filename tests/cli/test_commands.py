@@ -1,0 +1,199 @@
+"""The operator's commands, as an operator runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from typer.testing import CliRunner
+
+from numberdesk.cli import app
+
+HEADER = "phone_number,monthly_price,per_minute_price_inbound,per_minute_price_outbound,currency\n"
+
+
+class Done(NamedTuple):
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a command in an empty folder; the same folder for all commands of a test."""
+    for name in os.environ:
+        if name.startswith("NUMBERDESK_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+    def command(*arguments: str, **environment: str) -> Done:
+        result = CliRunner().invoke(app, arguments, env=environment)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Done(result.exit_code, result.stdout, result.stderr)
+
+    return command
+
+
+def _json(done: Done) -> Any:
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_from_an_empty_folder_to_a_customer_with_money_and_numbers(run: Run, tmp_path: Path) -> None:
+    account = _json(run("accounts", "create", "First customer", "--currency", "USD", "--json"))
+    assert account["id"].startswith("acc_")
+    assert (tmp_path / "var" / "numberdesk.db").exists()
+    key = _json(run("keys", "create", "First customer", "--scope", "numbers:buy", "--scope", "numbers:read", "--json"))
+    assert key["key"].startswith("nd_live_")
+    assert key["scopes"] == ["numbers:read", "numbers:buy"]
+    (listed,) = _json(run("keys", "list", "--json"))
+    assert listed["id"] == key["id"]
+    assert "key" not in listed
+    paid = _json(run("wallet", "top-up", account["id"], "100.00", "--reference", "r1", "--json"))
+    assert _json(run("wallet", "top-up", account["id"], "100", "--reference", "r1", "--json")) == paid
+    adjusted = _json(run("wallet", "adjust", "First customer", "-0.5", "--json"))
+    assert (adjusted["amount"], adjusted["balance"]) == (-0.5, 99.5)
+    assert _json(run("wallet", "show", "First customer", "--json"))["available"] == 99.5
+    assert [line["entry"] for line in _json(run("wallet", "statement", account["id"], "--json"))] == [2, 1]
+    (tmp_path / "n.csv").write_text(f"{HEADER}+13612738809,1.15,0.0085,0.0945,USD\n")
+    assert _json(run("inventory", "import", "n.csv", "--json"))["new"] == 1
+    assert _json(run("inventory", "import", "n.csv", "--json"))["unchanged"] == 1
+    (item,) = _json(run("inventory", "list", "--json"))
+    assert (item["phone_number"], item["price"], item["state"]) == ("+13612738809", 1.15, "available")
+    assert _json(run("orders", "list", "--open", "--json")) == []
+    verdict = _json(run("verify", "--json"))
+    assert (verdict["ok"], verdict["violations"]) == (True, [])
+    assert verdict["checked"]
+    assert _json(run("keys", "revoke", key["id"], "--json"))["revoked_at"]
+    assert _json(run("accounts", "suspend", "First customer", "--json"))["status"] == "suspended"
+    assert _json(run("accounts", "reactivate", "First customer", "--json"))["status"] == "active"
+
+
+def test_a_bad_file_is_listed_line_by_line_and_nothing_of_it_is_imported(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "n.csv").write_text(f"{HEADER}+13612738809,1.15,,,USD\n+1361,1,,,USD\n+13612738810,x,,,USD\n")
+    done = run("inventory", "import", "n.csv")
+    assert done.returncode == 1
+    assert "line 3: phone_number" in done.stderr
+    assert "line 4: monthly_price" in done.stderr
+    assert "nothing imported" in done.stderr
+    assert _json(run("inventory", "list", "--json")) == []
+    report = json.loads(run("inventory", "import", "n.csv", "--json").stdout)
+    assert (report["imported"], [line["line"] for line in report["bad_lines"]]) == (False, [3, 4])
+    assert run("inventory", "import", "n.csv", "--skip-bad").returncode == 0
+    assert len(_json(run("inventory", "list", "--json"))) == 1
+
+
+def test_price_rules_price_numbers_at_once(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "n.csv").write_text("phone_number,cost_monthly,cost_currency\n+13612738809,1.00,USD\n")
+    assert _json(run("inventory", "import", "n.csv", "--json"))["unpriced"] == 1
+    rule = _json(run("prices", "set", "--currency", "USD", "--margin-percent", "12.5", "--round-to", "0.05", "--json"))
+    assert (rule["margin_percent"], rule["round_to"]) == (12.5, 0.05)
+    assert _json(run("prices", "list", "--json")) == [rule]
+    assert _json(run("inventory", "list", "--json"))[0]["price"] == 1.15
+    assert _json(run("prices", "remove", rule["id"], "--json")) == rule
+    assert _json(run("inventory", "list", "--json"))[0]["price"] is None
+
+
+def test_books_that_are_broken_are_found_with_the_line(run: Run, tmp_path: Path) -> None:
+    import sqlite3  # noqa: PLC0415  to plant the damage
+
+    account = _json(run("accounts", "create", "A", "--currency", "USD", "--json"))
+    run("wallet", "top-up", "A", "5")
+    with sqlite3.connect(tmp_path / "var" / "numberdesk.db") as connection:
+        connection.execute("UPDATE wallets SET posted = posted + 1000000")
+    connection.close()
+    done = run("verify", "--json")
+    assert done.returncode == 1
+    verdict = json.loads(done.stdout)
+    assert verdict["ok"] is False
+    assert ("I2", "wallets", account["id"]) in [
+        (each["invariant"], each["table"], each["row"]) for each in verdict["violations"]
+    ]
+    assert "I2" in run("verify").stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (("accounts", "create"), 2, "NAME"),
+        (("accounts", "create", "A"), 2, "--currency"),
+        (("accounts", "create", "A", "--currency", "dollars"), 2, "currency must be a currency code"),
+        (("accounts", "create", "", "--currency", "USD"), 2, "name must not be empty"),
+        (("accounts", "suspend", "nobody"), 1, "there is no account 'nobody'"),
+        (("keys", "create", "nobody"), 1, "there is no account 'nobody'"),
+        (("keys", "revoke", "key_0"), 1, "not_found"),
+        (("wallet", "show", "nobody"), 1, "there is no account 'nobody'"),
+        (("inventory", "import", "missing.csv"), 2, "missing.csv"),
+        (("prices", "set", "--currency", "USD"), 2, "price or margin_percent must be given"),
+        (("orders", "show", "ord_0"), 1, "there is no order 'ord_0'"),
+        (("nonsense",), 2, "nonsense"),
+        (("serve", "--port", "70000"), 2, "--port"),
+        (("serve", "--demo", "--host", "0.0.0.0"), 2, "loopback"),  # noqa: S104  refused, as it should be
+    ],
+)
+def test_what_is_refused_says_why_on_standard_error(
+    run: Run, arguments: tuple[str, ...], status: int, says: str
+) -> None:
+    done = run(*arguments)
+    assert done.returncode == status, done.stderr
+    assert says in done.stderr
+    assert done.stdout == ""
+
+
+def test_amounts_that_are_none_are_refused(run: Run) -> None:
+    run("accounts", "create", "A", "--currency", "USD")
+    for amount in ("abc", "0", "1e400", "0.0000001", "1,5"):
+        done = run("wallet", "top-up", "A", amount)
+        assert (done.returncode, done.stdout) == (2, ""), amount
+        assert "amount" in done.stderr
+    assert run("wallet", "adjust", "A", "-1").returncode == 1
+    assert _json(run("wallet", "show", "A", "--json"))["posted"] == 0
+
+
+def test_two_accounts_of_one_name_must_be_told_apart_by_id(run: Run) -> None:
+    one = _json(run("accounts", "create", "A", "--currency", "USD", "--json"))
+    _json(run("accounts", "create", "A", "--currency", "EUR", "--json"))
+    done = run("wallet", "show", "A")
+    assert done.returncode == 1
+    assert one["id"] in done.stderr
+    assert _json(run("wallet", "show", one["id"], "--json"))["currency"] == "USD"
+
+
+@pytest.mark.parametrize(
+    ("environment", "says"),
+    [
+        ({"NUMBERDESK_PORT": "many"}, "port"),
+        ({"NUMBERDESK_DATABASE_URL": "mysql://localhost/x"}, "mysql is not supported"),
+        ({"NUMBERDESK_DATABASE_URL": "nonsense"}, "NUMBERDESK_DATABASE_URL"),
+        ({"NUMBERDESK_DATABASE_URL": "sqlite://"}, "SQLite needs a file"),
+        ({"NUMBERDESK_QUARANTINE_DAYS": "-1"}, "quarantine_days"),
+    ],
+)
+def test_a_wrong_setting_is_named(run: Run, environment: dict[str, str], says: str) -> None:
+    done = run("accounts", "list", **environment)
+    assert done.returncode == 1
+    assert says in done.stderr
+
+
+def test_a_file_that_is_no_database_is_refused_in_words(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "x.db").write_text("this is no database, whatever its name says" * 100)
+    done = run("accounts", "list", NUMBERDESK_DATABASE_URL="sqlite:///x.db")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_the_schema_can_be_upgraded_and_asked_for(run: Run) -> None:
+    assert _json(run("db", "current", "--json"))["database"] is None
+    assert run("db", "upgrade").returncode == 0
+    found = _json(run("db", "current", "--json"))
+    assert found["database"] == found["program"]

@@ -1,0 +1,234 @@
+"""`serve` and `worker` as processes: the demo, the first start, the stop, the restart."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+BUY = {
+    "phone_number": "+13612738809",
+    "price": 1.15,
+    "per_minute_price_inbound": 0.0085,
+    "per_minute_price_outbound": 0.0945,
+}
+Start = Callable[..., "Running"]
+
+
+class Running:
+    """A process of this package, read line by line until it says that it serves."""
+
+    def __init__(self, folder: Path, *arguments: str, until: str) -> None:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("NUMBERDESK_")}
+        self.process = subprocess.Popen(
+            [sys.executable, "-W", "error", "-m", "numberdesk", *arguments],
+            cwd=folder,
+            env=clean,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert self.process.stdout
+        self.said = ""
+        while until not in self.said:
+            line = self.process.stdout.readline()
+            assert line, self.said
+            self.said += line
+
+    @property
+    def url(self) -> str:
+        found = re.search(r"http://127\.0\.0\.1:\d+", self.said)
+        assert found
+        return f"{found[0]}/api/v1"
+
+    @property
+    def key(self) -> dict[str, str]:
+        found = re.search(r"nd_test_\w+", self.said)
+        assert found
+        return {"X-Api-Key": found[0]}
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        assert self.process.stdout
+        self.said += self.process.stdout.read()
+        return self.process.wait(30)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    started: list[Running] = []
+
+    def begin(*arguments: str, until: str) -> Running:
+        started.append(Running(tmp_path, *arguments, until=until))
+        return started[-1]
+
+    yield begin
+    for each in started:
+        if each.process.poll() is None:
+            each.process.kill()
+            each.process.wait()
+        assert each.process.stdout
+        each.process.stdout.close()
+
+
+def _demo(start: Start) -> Running:
+    return start("serve", "--demo", "--port", "0", until="available-numbers")
+
+
+def test_the_demo_sells_the_documented_number_with_the_line_it_prints(start: Start, tmp_path: Path) -> None:
+    demo = _demo(start)
+    assert httpx.get(f"{demo.url}/balance/", headers=demo.key).json()["data"]["available"] == 100
+    line = demo.said[demo.said.index("curl -X POST") : demo.said.index("Others are listed")]
+    answers = [
+        subprocess.run(["sh", "-c", f"{line.strip()} -sS"], capture_output=True, text=True, timeout=30, check=True)
+        for _ in range(2)
+    ]
+    assert answers[0].stdout == answers[1].stdout
+    body = json.loads(answers[0].stdout)
+    assert body["message"] == "Phone number purchased successfully"
+    assert (body["data"]["phone_number"], body["data"]["price"], body["data"]["status"]) == (
+        "+13612738809",
+        1.15,
+        "active",
+    )
+    assert httpx.get(f"{demo.url}/balance/", headers=demo.key).json()["data"]["available"] == 98.85
+    offers = httpx.get(f"{demo.url}/phone-numbers/available-numbers/US/?page_size=100", headers=demo.key)
+    numbers = [item["phone_number"] for item in offers.json()["data"]]
+    assert all(re.fullmatch(r"\+1\d{3}55501\d\d", number) for number in numbers)
+    assert len(numbers) == 100
+    assert (tmp_path / "var" / "demo.db").exists()
+    assert demo.stop() == 0
+
+
+def test_the_first_offer_of_the_demo_is_the_documented_number(start: Start) -> None:
+    demo = _demo(start)
+    offers = httpx.get(f"{demo.url}/phone-numbers/available-numbers/US/", headers=demo.key).json()["data"]
+    assert offers[0]["phone_number"] == "+13612738809"
+    assert (offers[0]["price"], offers[0]["per_minute_price_inbound"], offers[0]["per_minute_price_outbound"]) == (
+        1.15,
+        0.0085,
+        0.0945,
+    )
+
+
+def test_a_demo_started_again_goes_on_where_it_was(start: Start) -> None:
+    first = _demo(start)
+    bought = httpx.post(f"{first.url}/phone-numbers/buy/", json=BUY, headers=first.key)
+    assert bought.status_code == 200
+    first.process.kill()
+    first.process.wait()
+    second = _demo(start)
+    for key in (first.key, second.key):
+        assert httpx.get(f"{second.url}/balance/", headers=key).json()["data"]["posted"] == 98.85
+        assert httpx.post(f"{second.url}/phone-numbers/buy/", json=BUY, headers=key).content == bought.content
+
+
+def test_the_demo_leaves_a_database_with_real_accounts_alone(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "numberdesk"]
+    real = {**os.environ, "NUMBERDESK_DATABASE_URL": "sqlite:///real.db"}
+    subprocess.run(
+        [*command, "accounts", "create", "Real", "--currency", "USD"], cwd=tmp_path, env=real, check=True,
+        capture_output=True,
+    )  # fmt: skip
+    refused = subprocess.run(
+        [*command, "serve", "--demo", "--port", "0"],
+        cwd=tmp_path,
+        env=real,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert refused.returncode == 1
+    assert "this one holds accounts" in refused.stderr
+
+
+def test_a_fresh_start_says_what_to_do_next(start: Start) -> None:
+    server = start("serve", "--port", "0", until="inventory import FILE.csv")
+    for command in ("accounts create", "keys create", "wallet top-up"):
+        assert f"numberdesk {command}" in server.said
+    answer = httpx.get(f"{server.url}/balance/")
+    assert answer.status_code == 401
+    assert server.stop(signal.SIGINT) == 0
+
+
+def test_a_taken_port_is_a_clear_refusal(start: Start, tmp_path: Path) -> None:
+    server = start("serve", "--port", "0", until="Numberdesk on")
+    port = server.url.split(":")[2].partition("/")[0]
+    again = subprocess.run(
+        [sys.executable, "-m", "numberdesk", "serve", "--port", port], cwd=tmp_path, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert again.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in again.stderr
+
+
+def test_a_stop_loses_nothing_that_was_accepted(start: Start) -> None:
+    demo = _demo(start)
+    offers = httpx.get(f"{demo.url}/phone-numbers/available-numbers/US/?page_size=80", headers=demo.key).json()["data"]
+    bought: list[str] = []
+    with httpx.Client(headers=demo.key) as client:
+        for place, offer in enumerate(offers):
+            if place == 40:
+                demo.process.send_signal(signal.SIGTERM)
+            try:
+                answer = client.post(
+                    f"{demo.url}/phone-numbers/buy/", json={"phone_number": offer["phone_number"], "price": 1.15}
+                )
+            except httpx.TransportError:
+                break
+            if answer.status_code == 200:
+                bought.append(offer["phone_number"])
+    assert demo.process.wait(30) == 0
+    assert len(bought) >= 40
+    again = _demo(start)
+    rented = _all_rented(again)
+    assert set(bought) <= set(rented)
+    balance = httpx.get(f"{again.url}/balance/", headers=again.key).json()["data"]["posted"]
+    assert balance == round(100 - 1.15 * len(rented), 2)
+
+
+def test_commands_work_beside_a_running_server(start: Start, tmp_path: Path) -> None:
+    demo = _demo(start)
+    environment = {**os.environ, "NUMBERDESK_DATABASE_URL": "sqlite:///var/demo.db"}
+
+    def run(*arguments: str) -> Any:
+        done = subprocess.run(
+            [sys.executable, "-m", "numberdesk", *arguments, "--json"], cwd=tmp_path, env=environment,
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    run("wallet", "top-up", "Demo", "50")
+    assert httpx.get(f"{demo.url}/balance/", headers=demo.key).json()["data"]["posted"] == 150
+    httpx.post(f"{demo.url}/phone-numbers/buy/", json=BUY, headers=demo.key)
+    (order,) = run("orders", "list")
+    assert run("orders", "show", order["id"]) == order
+    assert run("verify")["ok"] is True
+
+
+def test_the_worker_alone_stops_when_told(start: Start) -> None:
+    worker = start("worker", until="the worker runs")
+    assert worker.stop() == 0
+
+
+def _all_rented(demo: Running) -> list[str]:
+    found: list[str] = []
+    token: str | None = ""
+    while token is not None:
+        answer = httpx.get(
+            f"{demo.url}/phone-numbers/", params={"page_size": 100, "page_token": token}, headers=demo.key
+        ).json()
+        found += [item["phone_number"] for item in answer["data"]]
+        token = answer["page"]["next"]
+    return found

@@ -1,0 +1,350 @@
+"""Searching the own inventory: the pages give what a naive search gives, within bounded work.
+
+Touches: database, files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import update
+
+from numberdesk.catalog.model import FROM_FILE, Listing
+from numberdesk.catalog.search import Offer, OfferPage, OfferQuery, Sort, folded
+from numberdesk.catalog.search_parameters import offer_query
+from numberdesk.catalog.store import insert_listings
+from numberdesk.core.memorability import memorability
+from numberdesk.core.pattern import Subjects
+from numberdesk.core.prices import Prices
+from numberdesk.flows.search_numbers import USUAL, Bounds, search_numbers
+from numberdesk.infra.db import Database, Tx
+from numberdesk.tables import metadata, numbers
+
+Search = tuple[str, str, dict[str, Any]]
+
+CALLING_CODES = {"US": "1", "CA": "1", "GB": "44"}
+AREA_CODES = {"US": ("361", "415", "808"), "CA": ("416", "604"), "GB": ("20", "207", "7911", "")}
+REGIONS = ("TX", "tx", "HI", "Île-de-France", "ÎLE-DE-FRANCE", "")
+LOCALITIES = ("Corpus Christi", "CORPUS CHRISTI", "McAllen", "")
+TYPES = ("local", "mobile", "toll_free")
+DOLLAR = 1_000_000
+PRICES = (DOLLAR, 1_150_000, 2 * DOLLAR)
+
+# A search that has to go round every bend: windows and sets of a few numbers.
+TIGHT = st.builds(Bounds, walked=st.integers(2, 40), glance=st.integers(1, 12), read_whole=st.integers(0, 12))
+BOUNDS = st.one_of(st.just(USUAL), TIGHT)
+
+
+class _UndoError(Exception):
+    """Ends a transaction without a trace."""
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    database = Database(f"sqlite:///{tmp_path_factory.mktemp('search')}/books.db")
+    with database.raw() as connection:
+        metadata.create_all(connection)
+        connection.commit()
+    yield database
+    database.close()
+
+
+@contextlib.contextmanager
+def stocked(database: Database, inventory: Sequence[Listing]) -> Iterator[Tx]:
+    """A transaction that sees this inventory, all of it for sale; it leaves nothing behind."""
+    with contextlib.suppress(_UndoError), database.write() as tx:
+        insert_listings(tx, "pool", inventory, now=1)
+        yield tx
+        raise _UndoError
+
+
+def listing(
+    national: str,
+    *,
+    area_code: str = "361",
+    iso_country: str = "US",
+    region: str = "TX",
+    locality: str = "",
+    number_type: str = "local",
+    capabilities: int = 1,
+    currency: str | None = "USD",
+    price: int | None = DOLLAR,
+) -> Listing:
+    e164 = f"+{CALLING_CODES[iso_country]}{national}"
+    offered = (currency, price, 8_500, 94_500) if currency else (None, None, None, None)
+    place = (iso_country, number_type, region, locality, area_code, national)
+    costs = (None, None, None, None, None)
+    return Listing._make((e164, *place, capabilities, memorability(national), FROM_FILE, *offered, 0, *costs))
+
+
+def inventory_of(seed: int, size: int) -> list[Listing]:
+    """Numbers so much alike that every search meets several, and every property in any combination."""
+    chance = Random(seed)  # noqa: S311  nothing is secret
+    made = {}
+    for _ in range(size):
+        iso_country = chance.choice(["US", "US", "US", "US", "GB", "CA"])
+        area_code = chance.choice(AREA_CODES[iso_country])
+        item = listing(
+            area_code + "".join(chance.choices("017", k=5)),
+            area_code=area_code,
+            iso_country=iso_country,
+            region=chance.choice(REGIONS),
+            locality=chance.choice(LOCALITIES),
+            number_type=chance.choice(TYPES),
+            capabilities=chance.choice([1, 3, 7, 11, 15]),
+            currency=chance.choice(["USD", "USD", "USD", "USD", "EUR", None]),
+            price=chance.choice(PRICES),
+        )
+        made[item.e164] = item
+    return list(made.values())
+
+
+INVENTORIES = st.builds(inventory_of, st.integers(0, 2**32), st.sampled_from([0, 3, 30, 100, 200]))
+EXPRESSIONS = st.builds(
+    "{}{}{}{}{}".format,
+    st.sampled_from(["", "", "", "^", "^361", "^20", "+1361", "+44"]),
+    st.sampled_from("017"),
+    st.sampled_from(["", "*", "%", "**"]),
+    st.sampled_from("017"),
+    st.sampled_from(["", "", "$"]),
+)
+PARAMETERS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {"page_size": st.sampled_from(["1", "2", "7", "100"])},
+    optional={
+        "sort": st.sampled_from(list(Sort)),
+        "region": st.sampled_from(["TX", "hi", "île-de-france", "us", "ZZ"]),
+        "locality": st.sampled_from(["corpus christi", "mcallen", "Atlantis"]),
+        "number_type": st.sampled_from(TYPES),
+        "area_code": st.sampled_from(["361", "808", "20", "207", "999"]),
+        "match_on": st.sampled_from(["national", "e164", "subscriber"]),
+        "starts_with": st.sampled_from(["3", "36", "3610", "41", "80", "1", "0", "+1", "+1361", "20", "7"]),
+        "ends_with": st.text("017", min_size=1, max_size=2),
+        "contains": st.lists(st.text("017", min_size=2, max_size=2), max_size=2),
+        "pattern": EXPRESSIONS,
+        "excludes": st.lists(st.text("0178", min_size=1, max_size=3), max_size=2),
+        "capabilities": st.sampled_from(["voice", "sms,fax", "mms"]),
+        "max_price": st.sampled_from(["1", "1.15", "0.5", "7"]),
+    },
+)
+
+
+@st.composite
+def searches(draw: st.DrawFn) -> Search:
+    """A country, a currency and at most five parameters, so that often something is found."""
+    parameters = draw(PARAMETERS)
+    kept = draw(st.lists(st.sampled_from(sorted(parameters)), max_size=3))
+    always = ("page_size", "sort", "match_on")
+    chosen = {name: value for name, value in parameters.items() if name in kept or name in always}
+    return (
+        draw(st.sampled_from(["us", "US", "US", "GB", "CA", "DE"])),
+        draw(st.sampled_from(["USD", "USD", "EUR"])),
+        chosen,
+    )
+
+
+def read(search: Search, token: str | None = None) -> OfferQuery:
+    iso_country, currency, parameters = search
+    return offer_query(iso_country, currency, {**parameters, "page_token": token})
+
+
+def pages(tx: Tx, search: Search, bounds: Bounds, between: Callable[[], None] = lambda: None) -> Iterator[OfferPage]:
+    """Every page, one after the other; more of them than a walk number by number can need is a fault."""
+    token = None
+    for _ in range(400):
+        page = search_numbers(tx, read(search, token), bounds)
+        yield page
+        token = page.next_token
+        if token is None:
+            return
+        between()
+    pytest.fail("the walk does not end")
+
+
+def walked(tx: Tx, search: Search, bounds: Bounds = USUAL) -> list[str]:
+    return [offer.e164 for page in pages(tx, search, bounds) for offer in page.offers]
+
+
+def naive(inventory: Sequence[Listing], query: OfferQuery) -> list[str]:
+    """Look at every listing, keep those that fit, sort them."""
+    found = [item for item in inventory if fits(item, query)]
+    if query.sort is Sort.PRICE:
+        return [item.e164 for item in sorted(found, key=lambda item: (item.price, item.e164))]
+    if query.sort is Sort.MEMORABLE:
+        return [item.e164 for item in sorted(found, key=lambda item: (item.memorability, item.e164), reverse=True)]
+    return sorted(item.e164 for item in found)
+
+
+def fits(item: Listing, query: OfferQuery) -> bool:
+    subjects = Subjects(item.e164[1:], item.national, item.national.removeprefix(item.area_code))
+    return (
+        item.iso_country == query.iso_country
+        and item.currency == query.currency
+        and query.number_type in (None, item.number_type)
+        and query.area_code in (None, item.area_code)
+        and (query.region is None or folded(query.region) == folded(item.region))
+        and (query.locality is None or folded(query.locality) == folded(item.locality))
+        and query.capabilities & ~item.capabilities == 0
+        and (query.max_price is None or (item.price or 0) <= query.max_price)
+        and query.digits.matches(subjects)
+    )
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(inventory=INVENTORIES, search=searches(), bounds=BOUNDS)
+def test_the_pages_together_are_what_a_naive_search_finds_each_number_once(
+    database: Database, inventory: list[Listing], search: Search, bounds: Bounds
+) -> None:
+    with stocked(database, inventory) as tx:
+        assert walked(tx, search, bounds) == naive(inventory, read(search))
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(inventory=INVENTORIES, search=searches(), bounds=BOUNDS, data=st.data())
+def test_while_numbers_are_sold_no_number_comes_twice_and_none_that_is_left_is_missed(
+    database: Database, inventory: list[Listing], search: Search, bounds: Bounds, data: st.DataObject
+) -> None:
+    on_sale = {item.e164 for item in inventory}
+
+    with stocked(database, inventory) as tx:
+
+        def sell() -> None:
+            sold = data.draw(st.sampled_from(sorted(on_sale))) if on_sale else None
+            on_sale.discard(str(sold))
+            tx.execute(update(numbers).where(numbers.c.e164 == sold).values(state="withdrawn"))
+
+        shown = [offer.e164 for page in pages(tx, search, bounds, sell) for offer in page.offers]
+    expected = naive(inventory, read(search))
+    assert len(set(shown)) == len(shown)
+    assert [e164 for e164 in expected if e164 in on_sale] == [e164 for e164 in shown if e164 in on_sale]
+    assert set(shown) <= set(expected)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(inventory=INVENTORIES, search=searches(), bounds=TIGHT)
+def test_a_page_that_is_short_and_not_the_last_says_that_it_is_incomplete(
+    database: Database, inventory: list[Listing], search: Search, bounds: Bounds
+) -> None:
+    size = read(search).page_size
+    with stocked(database, inventory) as tx:
+        for page in pages(tx, search, bounds):
+            assert len(page.offers) <= size
+            assert page.incomplete == (("pool",) if len(page.offers) < size and page.next_token else ())
+
+
+def test_an_offer_has_what_a_customer_is_shown(database: Database) -> None:
+    item = listing("3612738809", locality="Corpus Christi", capabilities=3, price=1_150_000)
+    with stocked(database, [item]) as tx:
+        page = search_numbers(tx, offer_query("US", "USD", {}))
+    prices = Prices("USD", 1_150_000, 8_500, 94_500, 0)
+    assert page == OfferPage(
+        (Offer("+13612738809", "US", "TX", "Corpus Christi", "local", 3, prices, "pool"),), None, ()
+    )
+
+
+@pytest.mark.parametrize("state", ["withdrawn", "quarantined"])
+def test_a_number_that_is_not_available_is_not_found(database: Database, state: str) -> None:
+    values = {"state": state, "quarantined_until": 5 if state == "quarantined" else None}
+    with stocked(database, [listing("3612738809"), listing("3612738810")]) as tx:
+        tx.execute(update(numbers).where(numbers.c.e164 == "+13612738809").values(values))
+        assert walked(tx, ("US", "USD", {})) == ["+13612738810"]
+
+
+def test_a_country_without_offers_in_the_currency_of_the_account_is_an_empty_page_at_once(database: Database) -> None:
+    inventory = [listing(f"361{n:07}", currency="EUR") for n in range(300)]
+    with stocked(database, inventory) as tx:
+        for sort in Sort:
+            query = offer_query("US", "USD", {"sort": sort})
+            assert search_numbers(tx, query, Bounds(walked=5, glance=5)) == OfferPage((), None, ())
+
+
+@pytest.mark.parametrize("sort", list(Sort))
+def test_places_far_from_the_beginning_are_found_without_walking_there(database: Database, sort: Sort) -> None:
+    many = [listing(f"361{n:07}", region="TX") for n in range(1500)]
+    few = [listing(f"{code}{n:07}", area_code=code, region="HI") for code in ("360", "808") for n in range(40)]
+    parameters = {"sort": sort, "region": "hi", "page_size": "50"}
+    with stocked(database, [*many, *few]) as tx:
+        page = search_numbers(tx, offer_query("US", "USD", parameters), Bounds(walked=400, glance=50, read_whole=10))
+    assert len(page.offers) == 50
+    assert {offer.region for offer in page.offers} == {"HI"}
+    assert page.incomplete == ()
+
+
+def test_a_rare_ending_is_found_without_walking_there(database: Database) -> None:
+    inventory = [listing(f"361{n:07}") for n in range(2000)]
+    parameters = {"ends_with": "1999", "match_on": "e164"}
+    with stocked(database, inventory) as tx:
+        page = search_numbers(tx, offer_query("US", "USD", parameters), Bounds(walked=50, glance=10, read_whole=20))
+    assert [offer.e164 for offer in page.offers] == ["+13610001999"]
+    assert (page.next_token, page.incomplete) == (None, ())
+
+
+def test_when_its_work_is_used_up_a_page_says_so_and_goes_on_from_there(database: Database) -> None:
+    inventory = [listing(f"361{n:07}") for n in range(2000)]
+    search = ("US", "USD", {"contains": ["1999"]})
+    with stocked(database, inventory) as tx:
+        first, *rest = pages(tx, search, Bounds(walked=900, glance=100))
+    assert (first.offers, first.incomplete) == ((), ("pool",))
+    assert first.next_token is not None
+    assert [offer.e164 for page in rest for offer in page.offers] == ["+13610001999"]
+    assert (rest[-1].next_token, rest[-1].incomplete, len(rest)) == (None, (), 2)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"contains": ["98989"]},
+        {"contains": ["98989"], "sort": "price"},
+        {"pattern": "%98*89%", "sort": "memorable"},
+        {"excludes": ["0"]},
+        {"region": "ZZ"},
+        {"capabilities": "fax", "sort": "price"},
+        {"max_price": "0.5"},
+        {"starts_with": "36100", "contains": ["989"], "sort": "memorable"},
+        {"ends_with": "9", "contains": ["9898"]},
+    ],
+)
+def test_the_work_of_a_search_does_not_grow_with_the_inventory(
+    tmp_path: Path, parameters: dict[str, str | list[str]]
+) -> None:
+    bounds = Bounds(walked=400, glance=50, read_whole=100)
+    work = []
+    for size in (3_000, 12_000):
+        database = Database(f"sqlite:///{tmp_path}/{size}.db")
+        with database.raw() as connection:
+            metadata.create_all(connection)
+            connection.commit()
+        inventory = [listing(f"3610{n:06}", price=DOLLAR + n % 3) for n in range(size)]
+        with stocked(database, inventory) as tx:
+            work.append(instructions(tx, offer_query("US", "USD", parameters), bounds))
+        database.close()
+    assert work[1] < 1.5 * work[0]
+
+
+def instructions(tx: Tx, query: OfferQuery, bounds: Bounds) -> int:
+    """How much SQLite's machine did for a search, in hundreds of instructions."""
+    counted = [0]
+
+    def count() -> int:
+        counted[0] += 1
+        return 0
+
+    connection: Any = tx._connection.connection.dbapi_connection
+    connection.set_progress_handler(count, 100)
+    search_numbers(tx, query, bounds)
+    connection.set_progress_handler(None, 0)
+    return counted[0]
+
+
+def test_a_country_with_more_places_than_are_read_says_that_it_is_incomplete(database: Database) -> None:
+    inventory = [listing(f"361000{n:04}", region=f"R{n:04}") for n in range(40)]
+    with stocked(database, inventory) as tx:
+        page = search_numbers(tx, offer_query("US", "USD", {"region": "r0005"}), Bounds(places=20))
+        assert [offer.region for offer in page.offers] == ["R0005"]
+        assert page.incomplete == ("pool",)

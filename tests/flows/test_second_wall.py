@@ -1,0 +1,254 @@
+"""The second wall: violations that no flow commits, planted by SQL, are refused by the database itself."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+from tests.flows.conftest import NOW, PRICE, Shop
+
+from numberdesk.core.purchase import Sold
+
+
+class Trade:
+    """A shop in the middle of business.
+
+    `me` rents `rented` (order `paid`) and orders `ordered` from a carrier (order `open`, held
+    for); `other` has money; `free` is for sale. SQL may name all of them in braces.
+    """
+
+    def __init__(self, shop: Shop) -> None:
+        me, other = shop.account(10 * PRICE), shop.account(PRICE)
+        rented, free, ordered = shop.number(), shop.number(), shop.number(carrier="acme")
+        paid, begun = shop.buy(me, rented, key="k"), shop.buy(me, ordered)
+        assert isinstance(paid, Sold)
+        assert isinstance(begun, Sold)
+        self._shop = shop
+        self._names = {
+            "me": me,
+            "other": other,
+            "rented": rented,
+            "ordered": ordered,
+            "free": free,
+            "paid": paid.order.id,
+            "open": begun.order.id,
+            "now": NOW,
+        }
+
+    def plant(self, sql: str) -> int:
+        """Run a statement in a transaction of its own; return how many rows it changed."""
+        with self._shop.database.write() as tx:
+            return tx.run(sql.format(**self._names), [])
+
+    def undo(self, sql: str) -> None:
+        """The same, and rolled back."""
+        with pytest.raises(ZeroDivisionError), self._shop.database.write() as tx:
+            assert tx.run(sql.format(**self._names), []) // 0
+
+    def copied(self, table: str, where: str, **changes: str) -> str:
+        """A statement that inserts a row like another one, some columns changed."""
+        columns = [name for (name,) in self._shop.rows(f"SELECT name FROM pragma_table_info('{table}')")]  # noqa: S608
+        values = ", ".join(changes.get(name, name) for name in columns)
+        return f"INSERT INTO {table} SELECT {values} FROM {table} WHERE {where}"  # noqa: S608  the tests' own text
+
+
+@pytest.fixture
+def trade(shop: Shop) -> Trade:
+    return Trade(shop)
+
+
+COPIES = [
+    ("two live rentals of one number", "rentals", "e164 = '{rented}'", {"id": "'rnt_2'"}, "rentals.e164"),
+    ("one rental twice", "rentals", "e164 = '{rented}'", {"released_at": "1", "state": "'released'"}, "rentals.id"),
+    ("two open orders for one number", "orders", "id = '{open}'", {"id": "'ord_2'"}, "orders.e164"),
+    ("two answers under one key", "answers", "key = 'k'", {"request_id": "'r'"}, "answers.account_id, answers.key"),
+    ("two holds for one order", "holds", "order_id = '{open}'", {}, "holds.order_id"),
+    ("a charge taken twice", "transfers", "order_id = '{paid}'", {"entry": "9"}, "transfers.id"),
+    ("two entries of one number", "transfers", "order_id = '{paid}'", {"id": "'t'"}, "transfers.account_id"),
+    ("two wallets of one account", "wallets", "account_id = '{me}'", {}, "wallets.account_id"),
+    ("one number twice", "numbers", "e164 = '{free}'", {"carrier": "'acme'"}, "numbers.e164"),
+    ("an event told twice", "events", "1", {}, "events.id"),
+    ("an order twice", "orders", "id = '{paid}'", {"state": "'failed'", "completed_at": "NULL"}, "orders.id"),
+]
+
+
+@pytest.mark.parametrize(
+    ("table", "where", "changes", "says"), [case[1:] for case in COPIES], ids=[c[0] for c in COPIES]
+)
+def test_what_may_be_there_once_is_not_there_twice(
+    trade: Trade, table: str, where: str, changes: dict[str, str], says: str
+) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match=f"UNIQUE constraint failed: {says}"):
+        trade.plant(trade.copied(table, where, **changes))
+
+
+def test_one_reference_pays_once(shop: Shop, trade: Trade) -> None:
+    account_id = shop.account()
+    shop.top_up(account_id, PRICE, "invoice-1")
+    again = trade.copied("transfers", "reference = 'invoice-1'", id="'t'", entry="2", balance_after="2")
+    with pytest.raises(sqlite3.IntegrityError, match=r"failed: transfers\.account_id, transfers\.kind"):
+        trade.plant(again)
+    trade.undo(again.replace("kind", "'adjustment'", 1))
+
+
+UPDATES = [
+    # wallets
+    ("wallets", "posted = held - 1", "account_id = '{me}'", "ck_wallets_covered"),
+    ("wallets", "held = posted + 1", "account_id = '{other}'", "ck_wallets_covered"),
+    ("wallets", "posted = -5, credit_limit = 4", "account_id = '{other}'", "ck_wallets_covered"),
+    ("wallets", "held = -1", "account_id = '{other}'", "ck_wallets_held_not_negative"),
+    ("wallets", "credit_limit = -1", "account_id = '{me}'", "ck_wallets_limit_not_negative"),
+    # orders
+    ("orders", "price = 0", "id = '{paid}'", "ck_orders_price_positive"),
+    ("orders", "price = -1", "id = '{paid}'", "ck_orders_price_positive"),
+    ("orders", "setup = -1", "id = '{paid}'", "ck_orders_rates_not_negative"),
+    ("orders", "inbound = -1", "id = '{paid}'", "ck_orders_rates_not_negative"),
+    ("orders", "inbound = NULL, outbound = -1", "id = '{paid}'", "ck_orders_rates_not_negative"),
+    ("orders", "state = 'lost'", "id = '{open}'", "ck_orders_state_known"),
+    ("orders", "state = 'completed'", "id = '{open}'", "ck_orders_completed_with_time"),
+    ("orders", "state = 'ordering'", "id = '{paid}'", "ck_orders_completed_with_time"),
+    # holds
+    ("holds", "amount = 0", "order_id = '{open}'", "ck_holds_amount_positive"),
+    ("holds", "amount = -1", "order_id = '{open}'", "ck_holds_amount_positive"),
+    ("holds", "state = 'expired', resolved_at = 1", "order_id = '{open}'", "ck_holds_state_known"),
+    ("holds", "state = 'voided'", "order_id = '{open}'", "ck_holds_resolved_with_time"),
+    ("holds", "resolved_at = 1", "order_id = '{open}'", "ck_holds_resolved_with_time"),
+    # numbers
+    ("numbers", "state = 'assigned'", "e164 = '{free}'", "ck_numbers_held_by_order"),
+    ("numbers", "state = 'claimed'", "e164 = '{free}'", "ck_numbers_held_by_order"),
+    ("numbers", "state = 'available'", "e164 = '{rented}'", "ck_numbers_held_by_order"),
+    ("numbers", "account_id = NULL", "e164 = '{rented}'", "ck_numbers_held_by_account"),
+    ("numbers", "account_id = '{me}'", "e164 = '{free}'", "ck_numbers_held_by_account"),
+    ("numbers", "state = 'quarantined'", "e164 = '{free}'", "ck_numbers_quarantined_with_date"),
+    ("numbers", "quarantined_until = 1", "e164 = '{free}'", "ck_numbers_quarantined_with_date"),
+    ("numbers", "state = 'lost'", "e164 = '{free}'", "ck_numbers_state_known"),
+    ("numbers", "price = 0", "e164 = '{free}'", "ck_numbers_price_positive"),
+    ("numbers", "price = NULL", "e164 = '{free}'", "ck_numbers_price_with_currency"),
+    ("numbers", "currency = NULL", "e164 = '{free}'", "ck_numbers_price_with_currency"),
+    ("numbers", "outbound = -1", "e164 = '{free}'", "ck_numbers_rates_not_negative"),
+    ("numbers", "price_source = 'guess'", "e164 = '{free}'", "ck_numbers_price_source_known"),
+    # rentals
+    ("rentals", "price = 0", "e164 = '{rented}'", "ck_rentals_price_positive"),
+    ("rentals", "inbound = -1", "e164 = '{rented}'", "ck_rentals_rates_not_negative"),
+    ("rentals", "state = 'released'", "e164 = '{rented}'", "ck_rentals_released_with_time"),
+    ("rentals", "released_at = 1", "e164 = '{rented}'", "ck_rentals_released_with_time"),
+    ("rentals", "state = 'lost'", "e164 = '{rented}'", "ck_rentals_state_known"),
+    # answers and accounts
+    ("answers", "error_code = 'number_taken'", "key = 'k'", "ck_answers_order_or_refusal"),
+    ("answers", "order_id = NULL", "key = 'k'", "ck_answers_order_or_refusal"),
+    ("accounts", "state = 'gone'", "id = '{me}'", "ck_accounts_state_known"),
+]
+
+
+@pytest.mark.parametrize(("table", "change", "where", "constraint"), UPDATES)
+def test_a_row_cannot_become_what_it_must_not_be(
+    trade: Trade, table: str, change: str, where: str, constraint: str
+) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match=f"CHECK constraint failed: {constraint}$"):
+        trade.plant(f"UPDATE {table} SET {change} WHERE {where}")  # noqa: S608  the tests' own text
+
+
+@pytest.mark.parametrize(
+    ("changes", "constraint"),
+    [
+        ({"amount": "0"}, "ck_transfers_amount_positive"),
+        ({"amount": "-amount"}, "ck_transfers_amount_positive"),
+        ({"credit": "debit"}, "ck_transfers_two_sides"),
+        ({"account_id": "NULL"}, "ck_transfers_entry_of_wallet"),
+        ({"entry": "NULL"}, "ck_transfers_entry_of_wallet"),
+    ],
+)
+def test_a_transfer_cannot_be_written_that_moves_nothing(
+    trade: Trade, changes: dict[str, str], constraint: str
+) -> None:
+    row = {"id": "'t'", "entry": "99", **changes}
+    with pytest.raises(sqlite3.IntegrityError, match=f"CHECK constraint failed: {constraint}$"):
+        trade.plant(trade.copied("transfers", "order_id = '{paid}'", **row))
+
+
+@pytest.mark.parametrize("column", ["amount", "currency", "debit", "created_at", "id", "state"])
+def test_what_must_have_a_value_has_one(trade: Trade, column: str) -> None:
+    table, row = ("holds", {"order_id": "'x'"}) if column == "state" else ("transfers", {"id": "'t'", "entry": "99"})
+    with pytest.raises(sqlite3.IntegrityError, match=f"NOT NULL constraint failed: {table}.{column}"):
+        trade.plant(trade.copied(table, "order_id = '{paid}'", **{**row, column: "NULL"}))
+
+
+GUARDED = [
+    ("UPDATE transfers SET amount = amount + 1 WHERE order_id = '{paid}'", "a transfer never changes"),
+    ("UPDATE transfers SET reference = 'late'", "a transfer never changes"),
+    ("UPDATE transfers SET id = id", "a transfer never changes"),
+    ("DELETE FROM transfers WHERE order_id = '{paid}'", "a transfer is never deleted"),
+    ("DELETE FROM transfers", "a transfer is never deleted"),
+    ("INSERT OR REPLACE INTO transfers SELECT * FROM transfers", "a transfer is never deleted"),
+    ("UPDATE OR REPLACE transfers SET entry = 1", "a transfer never changes"),
+    ("UPDATE holds SET state = 'voided' WHERE order_id = '{paid}'", "a hold is resolved once"),
+    ("UPDATE holds SET state = 'open', resolved_at = NULL WHERE order_id = '{paid}'", "a hold is resolved once"),
+    ("UPDATE holds SET amount = 1 WHERE order_id = '{paid}'", "a hold is resolved once"),
+    ("UPDATE holds SET state = 'captured', resolved_at = 1", "a hold is resolved once"),
+    ("DELETE FROM holds WHERE order_id = '{open}'", "a hold is never deleted"),
+    ("DELETE FROM holds WHERE order_id = '{paid}'", "a hold is never deleted"),
+    ("INSERT OR REPLACE INTO holds SELECT * FROM holds", "a hold is never deleted"),
+]
+
+
+@pytest.mark.parametrize(("sql", "says"), GUARDED)
+def test_the_books_are_written_once(shop: Shop, trade: Trade, sql: str, says: str) -> None:
+    before = [shop.rows("SELECT * FROM transfers"), shop.rows("SELECT * FROM holds")]
+    with pytest.raises(sqlite3.IntegrityError, match=says):
+        trade.plant(sql)
+    assert [shop.rows("SELECT * FROM transfers"), shop.rows("SELECT * FROM holds")] == before
+
+
+DANGLING = [
+    ("orders", "account_id", "id = '{paid}'", {"id": "'x'"}),
+    ("rentals", "e164", "e164 = '{rented}'", {"id": "'x'"}),
+    ("rentals", "order_id", "e164 = '{rented}'", {"id": "'x'", "e164": "'{free}'"}),
+    ("rentals", "account_id", "e164 = '{rented}'", {"id": "'x'", "e164": "'{free}'"}),
+    ("transfers", "account_id", "order_id = '{paid}'", {"id": "'x'"}),
+    ("transfers", "order_id", "order_id = '{paid}'", {"id": "'x'", "entry": "99"}),
+    ("holds", "order_id", "order_id = '{open}'", {}),
+    ("answers", "order_id", "key = 'k'", {"key": "'x'"}),
+    ("answers", "account_id", "key = 'k'", {}),
+    ("events", "account_id", "1", {"id": "'x'"}),
+    ("wallets", "account_id", "account_id = '{other}'", {}),
+    ("numbers", "order_id", "e164 = '{rented}'", {"e164": "'+19999999'"}),
+    ("numbers", "account_id", "e164 = '{rented}'", {"e164": "'+19999999'"}),
+]
+
+
+@pytest.mark.parametrize(("table", "column", "where", "changes"), DANGLING)
+def test_a_reference_leads_somewhere(
+    trade: Trade, table: str, column: str, where: str, changes: dict[str, str]
+) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY constraint failed"):
+        trade.plant(trade.copied(table, where, **{**changes, column: "'nobody'"}))
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DELETE FROM accounts WHERE id = '{other}'",
+        "DELETE FROM orders WHERE id = '{paid}'",
+        "DELETE FROM numbers WHERE e164 = '{rented}'",
+    ],
+)
+def test_what_others_refer_to_cannot_go(trade: Trade, sql: str) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY constraint failed"):
+        trade.plant(sql)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE holds SET state = 'captured', resolved_at = {now} WHERE order_id = '{open}'",
+        "UPDATE holds SET state = 'voided', resolved_at = {now} WHERE order_id = '{open}'",
+        "UPDATE wallets SET posted = held WHERE account_id = '{me}'",
+        "UPDATE wallets SET posted = held - 5, credit_limit = 5 WHERE account_id = '{me}'",
+        "UPDATE orders SET state = 'failed' WHERE id = '{open}'",
+        "UPDATE orders SET inbound = NULL, outbound = 0 WHERE id = '{open}'",
+        "UPDATE numbers SET price = NULL, currency = NULL WHERE e164 = '{free}'",
+        "UPDATE rentals SET state = 'past_due' WHERE e164 = '{rented}'",
+    ],
+)
+def test_the_wall_lets_through_what_is_right(trade: Trade, sql: str) -> None:
+    trade.undo(sql)

@@ -1,0 +1,138 @@
+"""A database with a table of notes, a writer on it, and flows that can be stopped and broken."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Coroutine, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from numberdesk.infra.db import Database, StorageFailedError, Tx
+from numberdesk.infra.writer import Writer
+
+Result = TypeVar("Result")
+
+PATIENCE = 60.0
+"""Seconds after which a test gives up waiting for another thread; nothing is measured with it."""
+
+
+class BreakableDatabase(Database):
+    """A database whose commits can be stopped and made to fail.
+
+    `failing` counts down: so many commits fail and are rolled back. While `open_gate` is clear,
+    commits wait; `at_gate` tells that one does.
+    """
+
+    def __init__(self, url: str, *, busy_seconds: float = 2.0) -> None:
+        super().__init__(url, busy_seconds=busy_seconds)
+        self.failing = 0
+        self.at_gate = threading.Event()
+        self.open_gate = threading.Event()
+        self.open_gate.set()
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Tx]:
+        with super().write() as tx:
+            yield tx
+            self.at_gate.set()
+            assert self.open_gate.wait(PATIENCE)
+            if self.failing:
+                self.failing -= 1
+                raise StorageFailedError("disk full")
+
+
+class Notes:
+    """A table of words, read past the database under test: what is here is committed."""
+
+    def __init__(self, path: Path) -> None:
+        self.database = BreakableDatabase(f"sqlite:///{path}")
+        with self.database.write() as tx:
+            tx.run("CREATE TABLE notes (word TEXT PRIMARY KEY)", [])
+        self.database.at_gate.clear()
+        self._path = path
+
+    @property
+    def kept(self) -> list[str]:
+        """The words that another connection sees, sorted."""
+        with contextlib.closing(sqlite3.connect(self._path)) as connection:
+            return [word for (word,) in connection.execute("SELECT word FROM notes ORDER BY word")]
+
+
+def keep(tx: Tx, words: Sequence[str]) -> list[str]:
+    """A flow: write words, answer with them in capitals. Fails on a `poison` after it has written."""
+    for word in words:
+        tx.run("INSERT INTO notes VALUES (?)", [word])
+        if word.startswith("poison"):
+            raise ValueError(word)
+    return [word.upper() for word in words]
+
+
+class Barrier:
+    """A flow that waits in the writer's thread until it is let go, so that others queue up behind it."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self.go = threading.Event()
+
+    def __call__(self, _tx: Tx, commands: Sequence[str]) -> list[str]:
+        self.reached.set()
+        assert self.go.wait(PATIENCE)
+        return list(commands)
+
+
+class Recorder:
+    """A flow that keeps words and remembers which came together."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+
+    def __call__(self, tx: Tx, words: Sequence[str]) -> list[str]:
+        self.batches.append(list(words))
+        return keep(tx, words)
+
+
+async def queued(*waits: Coroutine[Any, Any, Result]) -> list[asyncio.Task[Result]]:
+    """Start waits as tasks and let each run up to its wait."""
+    tasks = [asyncio.create_task(wait) for wait in waits]
+    await asyncio.sleep(0)
+    return tasks
+
+
+async def ended(tasks: Sequence[asyncio.Task[Result]]) -> list[Result | BaseException]:
+    """The outcomes of tasks, exceptions among them."""
+    async with asyncio.timeout(PATIENCE):
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def reached(event: threading.Event) -> None:
+    """Wait for another thread without blocking the loop."""
+    assert await asyncio.to_thread(event.wait, PATIENCE)
+
+
+async def begun_to_close(writer: Writer) -> asyncio.Task[None]:
+    """Close a writer in another thread; return when it takes no more commands, with the thread's end to wait for."""
+    closing = asyncio.create_task(asyncio.to_thread(writer.close))
+    while writer.accepting:  # noqa: ASYNC110  there is no event: it is a flag of another thread
+        await asyncio.sleep(0)
+    return closing
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Iterator[Notes]:
+    notes = Notes(tmp_path / "notes.db")
+    yield notes
+    notes.database.close()
+
+
+@pytest.fixture
+def writer(notes: Notes) -> Iterator[Writer]:
+    """A started writer, closed at the end."""
+    writer = Writer(notes.database, patience_seconds=PATIENCE)
+    writer.start()
+    yield writer
+    writer.close()
