@@ -96,9 +96,11 @@ def test_accounts_are_listed_in_pages(shop: Shop) -> None:
 def test_an_import_says_which_lines_are_bad_and_saves_nothing(other_shop: Callable[..., Shop]) -> None:
     http = other_shop().operator().http
     file = f"{HEADER}+13612738809,1.15,,,USD\nnonsense,1,,,USD\n+13612738810,-1,,,USD\n"
-    report = http.post("/admin/inventory/import/", content=file, headers=CSV).json()["data"]
-    assert (report["imported"], report["good"], report["bad"]) == (False, 1, 2)
-    assert [line["line"] for line in report["bad_lines"]] == [3, 4]
+    answer = http.post("/admin/inventory/import/", content=file, headers=CSV)
+    assert answer.status_code == 400
+    details = answer.json()["error"]["details"]
+    assert (details["field"], details["good"], details["bad"]) == ("file", 1, 2)
+    assert [line["line"] for line in details["bad_lines"]] == [3, 4]
     assert http.get("/admin/inventory/").json()["data"] == []
     report = http.post("/admin/inventory/import/?skip_bad=true", content=file, headers=CSV).json()["data"]
     assert (report["imported"], report["new"]) == (True, 1)
@@ -131,3 +133,11 @@ def test_price_rules_price_what_came_without_prices(other_shop: Callable[..., Sh
     assert customer.buy("+13612738809", 2.5).status_code == 200
     assert http.delete(f"/admin/price-rules/{rule['id']}/").status_code == 200
     assert http.get("/admin/price-rules/").json()["data"] == []
+
+
+def test_a_carrier_that_is_not_connected_is_refused_before_its_numbers_can_be_ordered(shop: Shop) -> None:
+    http = shop.operator().http
+    file = f"{HEADER}+13612738809,1.15,,,USD\n"
+    answer = http.post("/admin/inventory/import/?carrier=acme", content=file, headers=CSV)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["details"]["field"] == "carrier"

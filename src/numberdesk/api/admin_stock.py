@@ -31,6 +31,7 @@ from numberdesk.wiring import Services
 _CSV: Final = "text/csv"
 _ROUND_TO: Final = 10_000
 _IN_MEMORY: Final = 1 << 20
+_MOST_BAD_SHOWN: Final = 100
 _CSV_EXAMPLE: Final = (
     "phone_number,monthly_price,per_minute_price_inbound,per_minute_price_outbound,currency\n"
     "+13612738809,1.15,0.0085,0.0945,USD\n"
@@ -143,8 +144,9 @@ async def import_inventory(ask: Ask) -> Answer:
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as file:
         await _receive(ask, file)
         report = await asyncio.to_thread(_import, ask.services, loop, file, query, ask.now)
-    message = "Inventory imported" if report.saved else "Nothing was imported: the file has bad lines"
-    return Answer(import_view(report), message)
+    if not report.saved:
+        raise _bad_file(report)
+    return Answer(import_view(report), "Inventory imported")
 
 
 @endpoint(
@@ -246,6 +248,14 @@ def _import(
         save=save,
         progress=lambda *_: None,
     )
+
+
+def _bad_file(report: ImportReport) -> InvalidRequest:
+    """The refusal of a file with bad lines, naming the first of them."""
+    error = InvalidRequest("file", f"has {report.bad_count} bad lines, so nothing of it was imported")
+    bad_lines = [{"line": bad.line, "reason": bad.reason} for bad in report.bad[:_MOST_BAD_SHOWN]]
+    error.details |= {"good": report.good, "bad": report.bad_count, "bad_lines": bad_lines}
+    return error
 
 
 def _margin(percent: int | None) -> int | None:

@@ -2,8 +2,19 @@
 
 Touches: nothing.
 
-The invariants are named as in docs/invariants.md (I1 to I15); `hold` is the rule that an order
-has exactly one hold, and `storage` what the database itself promises.
+The invariants that apply so far:
+
+    I1       a transfer moves an amount above zero between its wallet and a known account, in one currency
+    I2       posted is the sum of a wallet's transfers, held that of its open holds; balances follow line by line
+    I3       no wallet is, or ever was, below its credit limit
+    I4       transfers and holds are only ever added to: no gap in a statement, the guards in place
+    I5       a number has at most one holder: one live rental when assigned, one open order when claimed
+    I6       a completed order charged its first month and its setup once, any other order nothing
+    I9       an answer stored under a key is the order of that account and number, or a refusal
+    I13      each purchase and each release is told by one event, and no event tells of what was not
+    I15      of an API key only the hash and the beginning are stored
+    hold     an order has one hold, of its prices and in its state
+    storage  what the database itself promises: sound pages, checks, references
 """
 
 from __future__ import annotations

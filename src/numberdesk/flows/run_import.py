@@ -9,11 +9,16 @@ belongs to another carrier makes its line bad, too.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import BinaryIO, NamedTuple, Protocol, TypeVar
+from typing import BinaryIO, Final, NamedTuple, Protocol, TypeVar
 
 from numberdesk.catalog.model import BadLine, ImportCounts, ListingChunk
+from numberdesk.core.errors import InvalidRequest
+from numberdesk.core.purchase import POOL
 from numberdesk.flows.import_inventory import MOST_BAD_LISTED, StagedInventory, find_conflicts, stage_inventory
 from numberdesk.infra.db import Tx
+
+CONNECTED_CARRIERS: Final = (POOL,)
+"""Carriers whose orders this release can complete."""
 
 Result = TypeVar("Result")
 Progress = Callable[[str, int, int], None]
@@ -48,7 +53,13 @@ def run_import(
     save: Callable[[ListingChunk], ImportCounts],
     progress: Progress,
 ) -> ImportReport:
-    """Import a file. Raises InvalidRequest for a header or carrier that is wrong."""
+    """Import a file.
+
+    Raises InvalidRequest for a header that is wrong, and for a carrier that is not connected: its
+    numbers could be offered and ordered, but nobody would answer for the order.
+    """
+    if carrier not in CONNECTED_CARRIERS:
+        raise InvalidRequest("carrier", f"must be one that is connected: {', '.join(CONNECTED_CARRIERS)}")
     with stage_inventory(source, carrier=carrier, progress=lambda size, _: progress("check", size, 0)) as staged:
         conflicts = _conflicts(staged, now, read, progress)
         bad = sorted([*staged.bad, *conflicts.listed])[:MOST_BAD_LISTED]

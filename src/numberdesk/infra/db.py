@@ -10,6 +10,7 @@ directly.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -123,6 +124,8 @@ class Database:
                 "NUMBERDESK_DATABASE_URL is not a database URL, like sqlite:///var/numberdesk.db"
             ) from None
         if self.engine_name == "postgresql":
+            if importlib.util.find_spec("psycopg") is None:
+                raise DatabaseError("NUMBERDESK_DATABASE_URL: PostgreSQL needs psycopg, which is not installed")
             parsed = parsed.set(drivername="postgresql+psycopg")
         elif self.engine_name != "sqlite":
             raise DatabaseError(

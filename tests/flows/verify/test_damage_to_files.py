@@ -1,0 +1,85 @@
+"""Damage to the file itself: pages, indexes, single bytes. It is reported, and never ends the audit with a crash."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+import pytest
+from tests.flows.verify.conftest import audit, named, said
+
+from numberdesk.infra.db import Database, DatabaseError, StorageFailedError
+
+PAGE: Final = 4096
+
+
+def start_of(path: Path, name: str) -> int:
+    """Where the root page of a table or index begins in the file."""
+    with closing(sqlite3.connect(path)) as connection:
+        (root,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (name,)).fetchone()
+    return (int(root) - 1) * PAGE
+
+
+def opens(path: Path) -> bool:
+    """Whether the database can be opened: what it meets then is not the audit's to report."""
+    database = Database(f"sqlite:///{path}")
+    try:
+        with database.read():
+            return True
+    except (StorageFailedError, DatabaseError, UnicodeDecodeError):
+        return False
+    finally:
+        database.close()
+
+
+def test_an_index_that_does_not_agree_with_its_table_is_found_when_thorough(damaged: Path) -> None:
+    start = start_of(damaged, "ix_rentals_account_id_id")
+    content = bytearray(damaged.read_bytes())
+    place = content.index(b"rnt_3", start, start + PAGE)
+    content[place : place + 5] = b"rnt_9"
+    damaged.write_bytes(content)
+    assert audit(damaged).ok
+    verdict = audit(damaged, thorough=True)
+    assert {one.invariant for one in verdict.violations} == {"storage"}
+    assert "ix_rentals_account_id_id" in said(verdict)
+
+
+def test_an_index_that_lost_a_transfer_is_found_without_being_thorough(damaged: Path) -> None:
+    """Transfers are counted by their index and read by their key: neither may see more than the other."""
+    count = start_of(damaged, "uq_transfers_account_id_entry") + 3
+    content = bytearray(damaged.read_bytes())
+    content[count : count + 2] = (int.from_bytes(content[count : count + 2], "big") - 1).to_bytes(2, "big")
+    damaged.write_bytes(content)
+    assert ("I1", "transfers", "") in named(audit(damaged))
+
+
+@pytest.mark.parametrize("table", ["transfers", "orders", "answers"])
+def test_a_page_that_cannot_be_read_is_a_violation(table: str, damaged: Path) -> None:
+    start = start_of(damaged, table)
+    content = bytearray(damaged.read_bytes())
+    content[start : start + PAGE] = bytes(PAGE)
+    damaged.write_bytes(content)
+    verdict = audit(damaged)
+    assert {one.invariant for one in verdict.violations} == {"storage"}
+    assert "malformed" in said(verdict)
+    assert "the checks that were to follow were not made" in said(verdict)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_flipped_byte_in_any_page_never_crashes_the_audit(seed: int, books: Path, tmp_path: Path) -> None:
+    dice = random.Random(seed)  # noqa: S311  a seed for a test
+    sound = books.read_bytes()
+    path = tmp_path / "flipped.db"
+    audited = 0
+    for start in range(0, len(sound), PAGE):
+        content = bytearray(sound)
+        content[start + dice.choice((dice.randrange(12), dice.randrange(PAGE)))] ^= dice.randrange(1, 256)
+        path.write_bytes(content)
+        if opens(path):
+            verdict = audit(path)
+            assert verdict.ok == (not verdict.violations)
+            audited += 1
+    assert audited > len(sound) // PAGE // 2

@@ -1,0 +1,173 @@
+"""Planted damage to numbers, orders, answers, events and keys: each is named with its invariant, table and row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+from tests.flows.verify.conftest import Damage, must_be_named
+
+SECOND_RENTAL: Final = (
+    "INSERT INTO rentals SELECT 'rnt_again', order_id, account_id, e164, state, currency, price, inbound, outbound, "
+    "anchor, renews_at, '', '', '[]', created_at, updated_at, released_at FROM rentals WHERE id = 'rnt_2'"
+)
+
+DAMAGE: Final[dict[str, Damage]] = {
+    "I5 an assigned number without a rental": (
+        ("UPDATE numbers SET state = 'assigned', order_id = 'ord_f', account_id = 'acc_1' WHERE e164 LIKE '%09'",),
+        {("I5", "numbers", "+13612738809")},
+        "assigned to acc_1 and has no live rental",
+    ),
+    "I5 an assigned number of somebody else": (
+        ("UPDATE numbers SET account_id = 'acc_2' WHERE e164 = '+13612738803'",),
+        {("I5", "numbers", "+13612738803"), ("I5", "rentals", "rnt_3")},
+        "account is acc_2, not acc_1",
+    ),
+    "I5 a rented number offered again": (
+        ("UPDATE numbers SET state = 'available', account_id = NULL, order_id = NULL WHERE e164 = '+13612738803'",),
+        {("I5", "rentals", "rnt_3")},
+        "the rental is live; of its number +13612738803 state is available, not assigned",
+    ),
+    "I5 a holder of a number in quarantine": (
+        ("UPDATE numbers SET account_id = 'acc_1', order_id = 'ord_2' WHERE e164 = '+13612738802'",),
+        {("I5", "numbers", "+13612738802"), ("storage", "numbers", "+13612738802")},
+        "the number is quarantined and still held by acc_1",
+    ),
+    "I5 a claimed number whose order has ended": (
+        ("UPDATE numbers SET order_id = 'ord_f' WHERE e164 = '+13612738808'",),
+        {("I5", "numbers", "+13612738808"), ("I5", "orders", "ord_6")},
+        "state is failed, not ordering",
+    ),
+    "I5 an open order without its number": (
+        ("UPDATE numbers SET state = 'available', account_id = NULL, order_id = NULL WHERE e164 = '+13612738808'",),
+        {("I5", "orders", "ord_6")},
+        "state is available, not claimed",
+    ),
+    "I5 two open orders for a number": (
+        (
+            "DROP INDEX uq_orders_open_e164",
+            "UPDATE orders SET state = 'ordering', e164 = '+13612738808' WHERE id = 'ord_f'",
+            "UPDATE holds SET state = 'open', resolved_at = NULL WHERE order_id = 'ord_f'",
+            "UPDATE wallets SET held = 2300000 WHERE account_id = 'acc_1'",
+        ),
+        {("I5", "orders", "ord_f")},
+        "order is ord_6, not ord_f",
+    ),
+    "I5 two live rentals of a number": (
+        (
+            "DROP INDEX uq_rentals_live_e164",
+            "UPDATE rentals SET e164 = '+13612738804' WHERE id = 'rnt_5'",
+            "UPDATE orders SET e164 = '+13612738804' WHERE id = 'ord_5'",
+            "UPDATE answers SET e164 = '+13612738804' WHERE order_id = 'ord_5'",
+            "UPDATE numbers SET state = 'available', account_id = NULL, order_id = NULL WHERE e164 = '+13612738805'",
+        ),
+        {("I5", "rentals", "rnt_5"), ("I5", "numbers", "+13612738804")},
+        "order is ord_4, not ord_5",
+    ),
+    "I5 a completed order without its rental": (
+        ("DELETE FROM rentals WHERE id = 'rnt_2'",),
+        {("I5", "orders", "ord_2"), ("I13", "events", "evt_rel_2")},
+        "the order for +13612738802 is completed and made no rental",
+    ),
+    "I5 a rental at another price than its order's": (
+        ("UPDATE rentals SET price = 1000000, inbound = NULL WHERE id = 'rnt_3'",),
+        {("I5", "rentals", "rnt_3")},
+        "price is 1, not 1.15; rate inbound is nothing, not 8500",
+    ),
+    "I5 a second rental of an order": (
+        (SECOND_RENTAL,),
+        {("I5", "rentals", "rnt_again"), ("I13", "rentals", "rnt_again")},
+        "ord_2 makes the rental rnt_2 and no other",
+    ),
+    "I9 an answer with somebody else's order": (
+        ("UPDATE answers SET order_id = 'ord_5' WHERE key = 'k1'",),
+        {("I9", "answers", "acc_1 k1")},
+        "account is acc_2, not acc_1; number is +13612738805, not +13612738801",
+    ),
+    "I9 an answer with an order that does not exist": (
+        ("UPDATE answers SET order_id = 'ord_none' WHERE key = 'k1'",),
+        {("I9", "answers", "acc_1 k1")},
+        "the order ord_none, which does not exist",
+    ),
+    "I9 a refusal that does not exist": (
+        ("UPDATE answers SET error_code = 'no_mood' WHERE key = 'k8'",),
+        {("I9", "answers", "acc_3 k8")},
+        "the refusal no_mood is none that exists",
+    ),
+    "I9 a refusal without its sentence": (
+        ("UPDATE answers SET error_message = NULL WHERE key = 'k8'",),
+        {("I9", "answers", "acc_3 k8")},
+        "lacks its message or details",
+    ),
+    "I9 an answer that is nothing": (
+        ("UPDATE answers SET order_id = NULL WHERE key = 'k1'",),
+        {("I9", "answers", "acc_1 k1"), ("storage", "answers", "acc_1 k1")},
+        "neither an order nor a refusal",
+    ),
+    "I9 an answer that is both": (
+        ("UPDATE answers SET error_code = 'internal' WHERE key = 'k1'",),
+        {("I9", "answers", "acc_1 k1"), ("storage", "answers", "acc_1 k1")},
+        "both the order ord_1 and the refusal internal",
+    ),
+    "I13 a purchase not told": (
+        ("DELETE FROM events WHERE id = 'evt_3'",),
+        {("I13", "orders", "ord_3")},
+        "no event tells of +13612738803",
+    ),
+    "I13 a release not told": (
+        ("DELETE FROM events WHERE id = 'evt_rel_2'",),
+        {("I13", "rentals", "rnt_2")},
+        "no event tells of +13612738802",
+    ),
+    "I13 an event of a purchase that was not made": (
+        ("INSERT INTO events SELECT 'evt_6', account_id, kind, payload, created_at FROM events WHERE id = 'evt_3'",),
+        {("I13", "events", "evt_6")},
+        "the event number.purchased tells of ord_6, which is ordering",
+    ),
+    "I13 an event of a release that was not made": (
+        ("UPDATE events SET id = 'evt_rel_3' WHERE id = 'evt_rel_2'",),
+        {("I13", "events", "evt_rel_3"), ("I13", "rentals", "rnt_2")},
+        "the event number.released tells of rnt_3, which is active",
+    ),
+    "I13 an event of no known kind": (
+        ("UPDATE events SET kind = 'number.sung' WHERE id = 'evt_3'",),
+        {("I13", "events", "evt_3"), ("I13", "orders", "ord_3")},
+        "the event number.sung tells of nothing that exists",
+    ),
+    "I13 an event told to somebody else": (
+        ("UPDATE events SET account_id = 'acc_2' WHERE id = 'evt_3'",),
+        {("I13", "events", "evt_3")},
+        "its account is acc_2, not acc_1",
+    ),
+    "I15 a hash that is none": (
+        ("UPDATE api_keys SET hash = 'G' || substr(hash, 2)",),
+        {("I15", "api_keys", "key_1")},
+        "hash, of 64 characters, is not a SHA-256",
+    ),
+    "I15 a hash that is too short": (
+        ("UPDATE api_keys SET hash = substr(hash, 2)",),
+        {("I15", "api_keys", "key_1")},
+        "hash, of 63 characters",
+    ),
+    "I15 a key stored in clear": (
+        ("UPDATE api_keys SET shown = shown || 'secret'",),
+        {("I15", "api_keys", "key_1")},
+        "shown has 18 characters of the key, 12 is the most",
+    ),
+    "storage a state that does not exist": (
+        ("UPDATE numbers SET state = 'lost' WHERE e164 = '+13612738809'",),
+        {("storage", "numbers", "+13612738809")},
+        "ck_numbers_state_known fails",
+    ),
+    "storage a reference that leads nowhere": (
+        ("UPDATE api_keys SET account_id = 'acc_none'",),
+        {("storage", "api_keys", "key_1")},
+        "account_id is acc_none, which accounts does not have",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGE)
+def test_planted_damage_is_named_with_invariant_table_and_row(case: str, damaged: Path) -> None:
+    must_be_named(damaged, DAMAGE[case])
