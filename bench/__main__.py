@@ -20,7 +20,7 @@ from bench.floor import Floor, measure_floor
 from bench.process import empty_app, numberdesk
 from bench.stock import Stock, make_stock
 
-ROUNDS = 3
+ROUNDS = 5
 FLOOR_BUYS = 4_000
 BUYS = 12_000
 LONE_BUYS = 1_000

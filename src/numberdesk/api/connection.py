@@ -26,6 +26,7 @@ from typing import ClassVar, cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from numberdesk.api.cork import CorkedTransport
 from numberdesk.api.deadline import Deadline, HoldingFlow
 from numberdesk.api.refusal import refusal
 from numberdesk.api.request_head import head_size, invalid, refuse_bad_head, refuse_websocket, without_upgrade
@@ -149,6 +150,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._in_head = False
         self._held_bytes = 0
         super().on_headers_complete()
+        self.cycle.transport = cast("asyncio.Transport", CorkedTransport(self.transport))
         self.headers = []  # where a trailer ends: the application has its headers and must not see them grow
 
     def on_body(self, body: bytes) -> None:

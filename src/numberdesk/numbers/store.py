@@ -37,6 +37,7 @@ _LOTS: Final = SelectSet(
     .with_for_update(),
     "e164s",
 )
+_STATES: Final = {state.value: state for state in NumberState}  # calling the enum costs as much as the row
 _PLACE_LOTS: Final = UpdateRows(numbers, "e164", "state", "account_id", "order_id", "quarantined_until", "updated_at")
 _INSERT_RENTALS: Final = InsertRows(rentals)
 _CHANGE_RENTALS: Final = UpdateRows(
@@ -176,7 +177,7 @@ def _rented_of(row: Any) -> RentedNumber:
 
 def _lot_of(row: Any) -> Lot:
     prices = None if row[3] is None else Prices(*row[3:8])
-    return Lot(row[0], row[1], NumberState(row[2]), prices, row[8], row[9])
+    return Lot(row[0], row[1], _STATES[row[2]], prices, row[8], row[9])
 
 
 def _rental_row(rental: Rental) -> tuple[Any, ...]:
