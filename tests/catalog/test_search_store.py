@@ -1,0 +1,244 @@
+"""The SQL of searching offers: it walks indexes, binds whatever a customer sends, and PostgreSQL can read it.
+
+Touches: database, files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from numberdesk.catalog.model import FROM_FILE, Listing
+from numberdesk.catalog.search import OfferQuery, QueryError, Sort
+from numberdesk.catalog.search_parameters import offer_query
+from numberdesk.catalog.search_plan import Span, Spots, Stretch, beginning
+from numberdesk.catalog.search_store import (
+    calling_code_query,
+    collect_query,
+    count_query,
+    places_query,
+    walk_query,
+    walked_to_query,
+)
+from numberdesk.catalog.store import insert_listings
+from numberdesk.infra.db import Database
+from numberdesk.tables import metadata
+
+DIALECTS: dict[str, Any] = {
+    "sqlite": sqlite.dialect(),
+    "postgresql": postgresql.dialect(),  # type: ignore[no-untyped-call]  # not annotated upstream
+}
+PLACE = ("currency", "number_type", "region", "area_code", "locality")
+SPOTS = Spots(("TX", "tx"), ("Austin",), ("361", "512"), (Stretch("+1361", "+136199999999999"),), complete=True)
+EVERYTHING = {
+    "region": "TX",
+    "locality": "Austin",
+    "number_type": "local",
+    "area_code": "361",
+    "starts_with": "36",
+    "ends_with": "09",
+    "contains": ["273"],
+    "pattern": "+1*61%9",
+    "excludes": ["4"],
+    "capabilities": "sms",
+    "max_price": "5",
+}
+SPANS = {
+    "suffix": Span("reversed", "90", "90999"),
+    "number": Span("e164", "+1361", "+1361999"),
+    "area": Span("area_code", among=("361", "512", "808")),
+    "price": Span("price", 1, 1_000_000),
+}
+ORDERS = {Sort.NUMBER: "number", Sort.PRICE: "price", Sort.MEMORABLE: "memorable"}
+
+
+class Step(NamedTuple):
+    """One line of a query plan."""
+
+    id: int
+    parent: int
+    says: str
+
+
+def read(**parameters: Any) -> OfferQuery:
+    return offer_query("US", "USD", parameters)
+
+
+def number(place: int) -> Listing:
+    national = f"{200 + place % 500}{place:07}"
+    about = ("US", "local", f"R{place % 7}", f"Town {place % 40}", national[:3], national, 3, place % 1000, FROM_FILE)
+    prices = ("USD", 1_000_000 + place % 9, None, None, 0)
+    return Listing._make((f"+1{national}", *about, *prices, None, None, None, None, None))
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """An inventory as the product leaves it: the planner has no statistics."""
+    database = Database(f"sqlite:///{tmp_path_factory.mktemp('store')}/books.db")
+    with database.raw() as connection:
+        metadata.create_all(connection)
+        connection.commit()
+    with database.write() as tx:
+        insert_listings(tx, "pool", [number(place) for place in range(5000)], now=1)
+    yield database
+    database.close()
+
+
+def plan(database: Database, statement: Select[Any]) -> list[Step]:
+    compiled = statement.compile(dialect=DIALECTS["sqlite"], compile_kwargs={"render_postcompile": True})
+    values = [compiled.params[name] for name in compiled.positiontup or ()]
+    with database.read() as tx:
+        return [Step(row[0], row[1], row[3]) for row in tx.fetch(f"EXPLAIN QUERY PLAN {compiled}", values)]
+
+
+def searched(steps: list[Step]) -> list[str]:
+    """The indexes that are searched, with their conditions. Anything that reads a whole table or index fails."""
+    reads = [step.says for step in steps if re.match(r"SCAN (numbers|here|ahead)", step.says)]
+    assert reads == []
+    return [step.says for step in steps if step.says.startswith("SEARCH")]
+
+
+def bounded_by(steps: list[Step], name: str) -> list[Step]:
+    """The steps of the inner query `name`, in which nothing may be sorted."""
+    (inner,) = [step for step in steps if step.says in (f"CO-ROUTINE {name}", f"MATERIALIZE {name}")]
+    inside = [step for step in steps if step.parent == inner.id]
+    assert not [step for step in inside if "TEMP B-TREE" in step.says]
+    return inside
+
+
+@pytest.mark.parametrize("parameters", [{}, EVERYTHING, {"max_price": "1.5"}])
+@pytest.mark.parametrize("sort", list(Sort))
+def test_a_walk_searches_the_index_of_its_order_and_sorts_no_more_than_its_window(
+    database: Database, sort: Sort, parameters: dict[str, Any]
+) -> None:
+    steps = plan(database, walk_query(read(**parameters, sort=sort), SPOTS, beginning(sort), 1000, 11))
+    (search,) = searched(bounded_by(steps, "walked"))
+    assert f"USING INDEX ix_numbers_sale_{ORDERS[sort]} (iso_country=? AND " in search
+    assert searched(steps) == [search]
+
+
+@pytest.mark.parametrize(
+    ("sort", "from_position"),
+    [
+        (Sort.NUMBER, "(iso_country=? AND e164>?)"),
+        (Sort.PRICE, "(iso_country=? AND (price,e164)>(?,?) AND price<?)"),
+        (Sort.MEMORABLE, "(iso_country=? AND (memorability,e164)<(?,?))"),
+    ],
+)
+def test_a_walk_begins_at_its_position_without_reading_what_is_before(
+    database: Database, sort: Sort, from_position: str
+) -> None:
+    query = read(**EVERYTHING, sort=sort)
+    steps = plan(database, walked_to_query(query, beginning(sort), 1000))
+    assert [step.says for step in steps] == [
+        f"SEARCH numbers USING INDEX ix_numbers_sale_{ORDERS[sort]} {from_position}"
+    ]
+    walk = searched(plan(database, walk_query(query, SPOTS, beginning(sort), 1000, 11)))
+    assert walk == [steps[0].says]
+
+
+@pytest.mark.parametrize("name", SPANS)
+def test_a_span_is_read_from_its_own_index_up_to_its_bound(database: Database, name: str) -> None:
+    query = read(**EVERYTHING, sort="memorable")
+    for statement in (
+        count_query(query, SPANS[name], 100),
+        collect_query(query, SPOTS, SPANS[name], beginning(query.sort), 100, 11),
+    ):
+        steps = plan(database, statement)
+        (search,) = searched(bounded_by(steps, "spanned"))
+        assert f"USING INDEX ix_numbers_sale_{name} (iso_country=? AND " in search
+        assert searched(steps) == [search]
+
+
+@pytest.mark.parametrize("names", [PLACE, PLACE[:-1]])
+def test_places_are_found_by_stepping_through_their_index(database: Database, names: tuple[str, ...]) -> None:
+    steps = plan(database, places_query("US", names, 1000))
+    leaps = [line for line in searched(steps) if "ahead" in line]
+    assert len(leaps) == len(names) + 1
+    assert all("USING COVERING INDEX ix_numbers_places (iso_country=? AND " in line for line in leaps)
+    assert {line for line in searched(steps) if "here" in line} == {"SEARCH here USING PRIMARY KEY (e164=?)"}
+    assert not [step for step in steps if "TEMP B-TREE" in step.says]
+
+
+def test_the_calling_code_is_one_look(database: Database) -> None:
+    (search,) = searched(plan(database, calling_code_query("US")))
+    assert search == "SEARCH numbers USING INDEX ix_numbers_sale_number (iso_country=?)"
+
+
+def statements(query: OfferQuery) -> list[Select[Any]]:
+    """Every statement that a search can run."""
+    spots, start = SPOTS if query.names_place else None, query.after or beginning(query.sort)
+    return [
+        walk_query(query, spots, start, 1000, 11),
+        walked_to_query(query, start, 1000),
+        *(count_query(query, span, 100) for span in SPANS.values()),
+        *(collect_query(query, spots, span, start, 100, 11) for span in SPANS.values()),
+        calling_code_query(query.iso_country),
+        places_query(query.iso_country, PLACE, 1000),
+    ]
+
+
+@pytest.mark.parametrize("sort", list(Sort))
+def test_postgresql_reads_every_statement(sort: Sort) -> None:
+    for statement in statements(read(**EVERYTHING, sort=sort)):
+        compiled = str(statement.compile(dialect=DIALECTS["postgresql"]))
+        assert "state = 'available'" in compiled or "WITH RECURSIVE" in compiled
+        assert "json" not in compiled.lower()
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("match_on", ["national", "e164", "subscriber"])
+def test_the_text_of_a_statement_is_the_same_whatever_is_looked_for(dialect: str, match_on: str) -> None:
+    def texts(**parameters: Any) -> list[str]:
+        return [str(statement.compile(dialect=DIALECTS[dialect])) for statement in statements(read(**parameters))]
+
+    one = {**EVERYTHING, "pattern": "36", "match_on": match_on}
+    other = {
+        "region": "'; DROP TABLE numbers --",
+        "locality": '" OR 1=1 %_\\',
+        "number_type": "mobile",
+        "area_code": "808",
+        "starts_with": "8%",
+        "ends_with": "*1",
+        "contains": ["%7%7%"],
+        "pattern": "^8*8$",
+        "excludes": ["%0"],
+        "capabilities": "fax",
+        "max_price": "1",
+        "match_on": match_on,
+    }
+    assert texts(**one) == texts(**other)
+
+
+EXPRESSION = st.text("0123456789*?%_^$+ABab' \\-.();\u0661", max_size=12)
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            **dict.fromkeys(("starts_with", "ends_with", "pattern", "region", "locality"), EXPRESSION),
+            **{name: st.lists(EXPRESSION, max_size=2) for name in ("contains", "excludes")},
+            "match_on": st.sampled_from(["national", "e164", "subscriber"]),
+            "sort": st.sampled_from(list(Sort)),
+        },
+    )
+)
+def test_like_gets_only_digits_and_its_own_two_signs(parameters: dict[str, Any]) -> None:
+    try:
+        query = read(**parameters)
+    except QueryError:
+        return
+    known = {"US", "USD", "", "TX", "tx", "Austin", "361", "512", "808"}
+    for statement in statements(query):
+        compiled = statement.compile(dialect=DIALECTS["sqlite"], compile_kwargs={"render_postcompile": True})
+        for value in compiled.params.values():
+            assert isinstance(value, int) or value in known or re.fullmatch(r"\+?[0-9_%]*", value, re.ASCII)
+        assert "ESCAPE" not in str(compiled)
