@@ -32,7 +32,7 @@ async def run(services: Services, stop: asyncio.Event) -> None:
     while not stop.is_set():
         try:
             if rounds % int(TIDY_SECONDS / _LOOK_SECONDS) == 0:
-                await services.writer.submit(tidy, Tidy(services.now(), services.settings.key_retention_hours * HOUR))
+                await _tidy(services, stop)
             while not stop.is_set() and (await services.writer.submit(reprice, Reprice(services.now()))).left:
                 pass
         except (Overloaded, StorageFailedError) as error:
@@ -41,6 +41,13 @@ async def run(services: Services, stop: asyncio.Event) -> None:
             get_log().exception("background work failed")
         rounds += 1
         await _rest(stop)
+
+
+async def _tidy(services: Services, stop: asyncio.Event) -> None:
+    """Rounds until nothing is left, each in a transaction of its own."""
+    retention = services.settings.key_retention_hours * HOUR
+    while not stop.is_set() and (await services.writer.submit(tidy, Tidy(services.now(), retention))).left:
+        pass
 
 
 def start(services: Services) -> Callable[[], None]:

@@ -12,7 +12,7 @@ from numberdesk.infra.db import Tx
 from numberdesk.numbers.store import end_quarantines
 from numberdesk.orders.store import forget_answers
 
-_MOST_NUMBERS: Final = 1000
+_MOST_ROWS: Final = 1000
 
 
 class Tidy(NamedTuple):
@@ -28,10 +28,18 @@ class Tidied(NamedTuple):
     offered_again: int
     answers_forgotten: int
 
+    @property
+    def left(self) -> bool:
+        """Whether another round would find more."""
+        return _MOST_ROWS in self
+
 
 def tidy(tx: Tx, commands: Sequence[Tidy]) -> list[Tidied]:
-    """Do rounds. A bounded number of numbers each, so that no purchase waits long behind one."""
+    """Do rounds, of a bounded number of rows each, so that no purchase waits long behind one."""
     return [
-        Tidied(end_quarantines(tx, command.now, _MOST_NUMBERS), forget_answers(tx, command.now - command.key_retention))
+        Tidied(
+            end_quarantines(tx, command.now, _MOST_ROWS),
+            forget_answers(tx, command.now - command.key_retention, _MOST_ROWS),
+        )
         for command in commands
     ]

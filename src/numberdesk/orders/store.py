@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, tuple_
 
 from numberdesk.core.errors import Details, restored
 from numberdesk.core.lifecycle import OrderState
@@ -85,15 +85,17 @@ def insert_answers(tx: Tx, new: Sequence[Answer]) -> None:
     _INSERT_ANSWERS.run(tx, [_answer_row(answer) for answer in new])
 
 
-def forget_answers(tx: Tx, before: int) -> int:
-    """Delete answers given before an instant, unless their order is still open; return how many."""
+def forget_answers(tx: Tx, before: int, limit: int) -> int:
+    """Delete at most `limit` answers given before an instant, none whose order is open; return how many."""
     still_open = select(orders.c.id).where(orders.c.state == OrderState.ORDERING)
     old = (
-        delete(answers)
+        select(answers.c.account_id, answers.c.key)
         .where(answers.c.created_at < before)
         .where((answers.c.order_id.is_(None)) | (answers.c.order_id.not_in(still_open)))
+        .order_by(answers.c.created_at)
+        .limit(limit)
     )
-    return tx.execute(old).rowcount
+    return tx.execute(delete(answers).where(tuple_(answers.c.account_id, answers.c.key).in_(old))).rowcount
 
 
 def _order_row(order: Order) -> tuple[Any, ...]:

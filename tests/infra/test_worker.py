@@ -1,0 +1,80 @@
+"""The background work beside a running service."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from numberdesk import worker
+from numberdesk.catalog.rules import PriceRule
+from numberdesk.flows.import_inventory import save_listings
+from numberdesk.flows.run_import import run_import
+from numberdesk.flows.set_price_rules import set_price_rules
+from numberdesk.infra.settings import load_settings
+from numberdesk.wiring import Services, build
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> Iterator[Services]:
+    running = build(load_settings(database_url=f"sqlite:///{tmp_path}/books.db"))
+    yield running
+    running.close()
+
+
+def _prices(services: Services) -> list[int | None]:
+    return services.reader.read_now(lambda tx: [row[0] for row in tx.fetch("SELECT price FROM numbers", [])])
+
+
+def _unpriced_number_and_a_rule(services: Services, folder: Path) -> None:
+    file = folder / "numbers.csv"
+    file.write_text("phone_number\n+13612738809\n")
+    with file.open("rb") as source:
+        run_import(
+            source,
+            carrier="pool",
+            skip_bad=False,
+            now=services.now(),
+            read=services.reader.read_now,
+            save=lambda chunk: services.writer.apply(save_listings, chunk),
+            progress=lambda *_: None,
+        )
+    rule = PriceRule("prl_1", "pool", "", "", "", "USD", 2_000_000, None, None, None, None, None, 10_000, 1)
+    services.writer.apply(set_price_rules, rule)
+
+
+def test_the_worker_prices_numbers_after_a_rule_changed(services: Services, tmp_path: Path) -> None:
+    _unpriced_number_and_a_rule(services, tmp_path)
+    assert _prices(services) == [None]
+    services.writer.start()
+    stop = worker.start(services)
+    for _ in range(500):
+        if _prices(services) == [2_000_000]:
+            break
+        asyncio.run(asyncio.sleep(0.01))
+    stop()
+    assert _prices(services) == [2_000_000]
+
+
+def test_a_stopped_worker_stops_and_may_be_stopped_again(services: Services) -> None:
+    services.writer.start()
+    stop = worker.start(services)
+    stop()
+    stop()
+
+
+def test_the_worker_goes_on_after_the_writer_turned_it_away(services: Services) -> None:
+    services.writer.start()
+    services.writer.close()
+
+    async def some_rounds() -> None:
+        stop = asyncio.Event()
+        task = asyncio.create_task(worker.run(services, stop))
+        await asyncio.sleep(0)
+        assert not task.done()
+        stop.set()
+        await task
+
+    asyncio.run(some_rounds())
