@@ -64,7 +64,12 @@ def build(settings: Settings, *, now: Callable[[], int] = clock.now, lock_second
     return Services(
         settings=settings,
         database=database,
-        writer=Writer(database, queue_limit=settings.queue_limit, patience_seconds=patience),
+        writer=Writer(
+            database,
+            queue_limit=settings.queue_limit,
+            patience_seconds=patience,
+            lock_seconds=min(lock_seconds, patience / 2),
+        ),
         reader=Reader(database, threads=settings.read_threads),
         now=now,
         new_id=clock.new_id,

@@ -322,6 +322,10 @@ def test_a_wrong_label_is_400_naming_it(customer: Customer, number: str, body: A
         ("/api-keys/", {"expires_at": "2030-01-01T00:00:00"}, "expires_at"),
         ("/api-keys/", {"expires_at": "2020-01-01T00:00:00Z"}, "expires_at"),
         ("/api-keys/", {"expires_at": "9999-12-31T23:59:59.999999+00:00x"}, "expires_at"),
+        ("/api-keys/", {"expires_at": "9999-12-31T23:59:59-23:59"}, "expires_at"),
+        ("/api-keys/", {"expires_at": "9999-12-31T23:59:59Z"}, "expires_at"),
+        ("/admin/accounts/{id}/keys/", {"expires_at": "9999-12-31T23:59:59-23:59"}, "expires_at"),
+        ("/admin/price-rules/", {"currency": "USD", "price": 1, "carrier": "acme"}, "carrier"),
     ],
 )
 def test_an_operators_mistake_is_400_naming_the_field(shop: Shop, path: str, body: Any, field: str) -> None:
@@ -330,3 +334,8 @@ def test_an_operators_mistake_is_400_naming_the_field(shop: Shop, path: str, bod
     assert answer.status_code == 400, answer.text
     assert answer.json()["error"]["details"]["field"] == field
     assert operator.balance() == 0
+
+
+def test_a_word_that_is_not_among_the_known_ones_is_answered_with_those(shop: Shop) -> None:
+    answer = shop.customer().http.get("/phone-numbers/available-numbers/US/?sort=random()")
+    assert answer.json()["message"] == "sort must be one of number, price, memorable"

@@ -263,3 +263,26 @@ def test_the_docs_load_nothing_from_other_hosts(shop: Shop) -> None:
     assert "<script" not in page.text
     assert "/api/v1/phone-numbers/buy" in page.text
     assert httpx.get(f"{shop.url}/docs/").status_code == 200
+
+
+def test_head_is_answered_and_the_next_answer_is_not_taken_for_it(shop: Shop) -> None:
+    with socket.create_connection(("127.0.0.1", shop.port), timeout=20) as connection:
+        connection.sendall(b"HEAD /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 405 ")
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_token_of_another_list_is_refused(shop: Shop) -> None:
+    customer = shop.customer()
+    for _ in range(2):
+        customer.buy(shop.number())
+    tokens = {
+        path: customer.http.get(f"{path}?page_size=1").json()["page"]["next"]
+        for path in ("/orders/", "/phone-numbers/", "/transactions/", "/phone-numbers/available-numbers/US/")
+    }
+    for path in tokens:
+        for made_by, token in tokens.items():
+            if token is not None:
+                answer = customer.http.get(f"{path}?page_size=1&page_token={token}")
+                assert answer.status_code == (200 if made_by == path else 400), (path, made_by)

@@ -53,7 +53,7 @@ EVERYTHING = {
 SPANS = {
     "suffix": Span("reversed", "90", "90999"),
     "number": Span("e164", "+1361", "+1361999"),
-    "area": Span("area_code", among=("361", "512", "808")),
+    "area": Span("area_code", among=tuple(str(code) for code in range(200, 500))),
     "price": Span("price", 1, 1_000_000),
 }
 ORDERS = {Sort.NUMBER: "number", Sort.PRICE: "price", Sort.MEMORABLE: "memorable"}
@@ -120,14 +120,16 @@ def test_a_walk_searches_the_index_of_its_order_and_sorts_no_more_than_its_windo
 ) -> None:
     steps = plan(database, walk_query(read(**parameters, sort=sort), SPOTS, beginning(sort), 1000, 11))
     (search,) = searched(bounded_by(steps, "walked"))
-    assert f"USING INDEX ix_numbers_sale_{ORDERS[sort]} (iso_country=? AND " in search
+    assert re.search(
+        rf"USING INDEX ix_numbers_sale_{ORDERS[sort]} \((iso_country=\? AND|\(iso_country,e164\)>)", search
+    )
     assert searched(steps) == [search]
 
 
 @pytest.mark.parametrize(
     ("sort", "from_position"),
     [
-        (Sort.NUMBER, "(iso_country=? AND e164>?)"),
+        (Sort.NUMBER, "((iso_country,e164)>(?,?) AND (iso_country,e164)<(?,?))"),
         (Sort.PRICE, "(iso_country=? AND (price,e164)>(?,?) AND price<?)"),
         (Sort.MEMORABLE, "(iso_country=? AND (memorability,e164)<(?,?))"),
     ],
@@ -153,7 +155,7 @@ def test_a_span_is_read_from_its_own_index_up_to_its_bound(database: Database, n
     ):
         steps = plan(database, statement)
         (search,) = searched(bounded_by(steps, "spanned"))
-        assert f"USING INDEX ix_numbers_sale_{name} (iso_country=? AND " in search
+        assert re.search(rf"USING INDEX ix_numbers_sale_{name} \((iso_country=\? AND|\(iso_country,e164\)>)", search)
         assert searched(steps) == [search]
 
 
@@ -169,7 +171,9 @@ def test_places_are_found_by_stepping_through_their_index(database: Database, na
 
 def test_the_calling_code_is_one_look(database: Database) -> None:
     (search,) = searched(plan(database, calling_code_query("US")))
-    assert search == "SEARCH numbers USING INDEX ix_numbers_sale_number (iso_country=?)"
+    assert search == (
+        "SEARCH numbers USING INDEX ix_numbers_sale_number ((iso_country,e164)>(?,?) AND (iso_country,e164)<(?,?))"
+    )
 
 
 def statements(query: OfferQuery) -> list[Select[Any]]:

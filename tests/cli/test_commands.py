@@ -172,11 +172,11 @@ def test_two_accounts_of_one_name_must_be_told_apart_by_id(run: Run) -> None:
 @pytest.mark.parametrize(
     ("environment", "says"),
     [
-        ({"NUMBERDESK_PORT": "many"}, "port"),
+        ({"NUMBERDESK_PORT": "many"}, "setting port (NUMBERDESK_PORT): "),
         ({"NUMBERDESK_DATABASE_URL": "mysql://localhost/x"}, "mysql is not supported"),
         ({"NUMBERDESK_DATABASE_URL": "nonsense"}, "NUMBERDESK_DATABASE_URL"),
         ({"NUMBERDESK_DATABASE_URL": "sqlite://"}, "SQLite needs a file"),
-        ({"NUMBERDESK_QUARANTINE_DAYS": "-1"}, "quarantine_days"),
+        ({"NUMBERDESK_QUARANTINE_DAYS": "-1"}, "NUMBERDESK_QUARANTINE_DAYS): "),
     ],
 )
 def test_a_wrong_setting_is_named(run: Run, environment: dict[str, str], says: str) -> None:

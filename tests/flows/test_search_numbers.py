@@ -106,7 +106,7 @@ def inventory_of(seed: int, size: int) -> list[Listing]:
     return list(made.values())
 
 
-INVENTORIES = st.builds(inventory_of, st.integers(0, 2**32), st.sampled_from([0, 3, 30, 100, 200]))
+INVENTORIES = st.builds(inventory_of, st.integers(0, 2**32), st.sampled_from([0, 3, 30, 100]))
 EXPRESSIONS = st.builds(
     "{}{}{}{}{}".format,
     st.sampled_from(["", "", "", "^", "^361", "^20", "+1361", "+44"]),
@@ -196,7 +196,7 @@ def fits(item: Listing, query: OfferQuery) -> bool:
     )
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(inventory=INVENTORIES, search=searches(), bounds=BOUNDS)
 def test_the_pages_together_are_what_a_naive_search_finds_each_number_once(
     database: Database, inventory: list[Listing], search: Search, bounds: Bounds
@@ -205,7 +205,19 @@ def test_the_pages_together_are_what_a_naive_search_finds_each_number_once(
         assert walked(tx, search, bounds) == naive(inventory, read(search))
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(inventory=INVENTORIES, search=searches())
+def test_with_the_usual_bounds_every_page_but_the_last_is_full_and_none_is_empty(
+    database: Database, inventory: list[Listing], search: Search
+) -> None:
+    query = read(search)
+    with stocked(database, inventory) as tx:
+        sizes = [len(page.offers) for page in pages(tx, search, USUAL)]
+    full, rest = divmod(len(naive(inventory, query)), query.page_size)
+    assert sizes == ([query.page_size] * full + ([rest] if rest else []) or [0])
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(inventory=INVENTORIES, search=searches(), bounds=BOUNDS, data=st.data())
 def test_while_numbers_are_sold_no_number_comes_twice_and_none_that_is_left_is_missed(
     database: Database, inventory: list[Listing], search: Search, bounds: Bounds, data: st.DataObject
@@ -226,7 +238,7 @@ def test_while_numbers_are_sold_no_number_comes_twice_and_none_that_is_left_is_m
     assert set(shown) <= set(expected)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(inventory=INVENTORIES, search=searches(), bounds=TIGHT)
 def test_a_page_that_is_short_and_not_the_last_says_that_it_is_incomplete(
     database: Database, inventory: list[Listing], search: Search, bounds: Bounds
@@ -262,6 +274,25 @@ def test_a_country_without_offers_in_the_currency_of_the_account_is_an_empty_pag
         for sort in Sort:
             query = offer_query("US", "USD", {"sort": sort})
             assert search_numbers(tx, query, Bounds(walked=5, glance=5)) == OfferPage((), None, ())
+
+
+def test_the_digits_of_the_area_code_are_no_part_of_the_subscriber_number(database: Database) -> None:
+    inventory = [listing(f"361{last}36{n:04}") for last in "17" for n in range(10)]
+    parameters = {"contains": ["36"], "starts_with": "7", "match_on": "subscriber", "page_size": "4"}
+    with stocked(database, [*inventory, *(listing(f"7361000{n:03}", area_code="736") for n in range(30))]) as tx:
+        found = [[offer.e164 for offer in page.offers] for page in pages(tx, ("US", "USD", parameters), USUAL)]
+    assert [len(page) for page in found] == [4, 4, 2]
+    assert [e164 for page in found for e164 in page] == [f"+1361736{n:04}" for n in range(10)]
+
+
+@pytest.mark.parametrize("sort", list(Sort))
+@pytest.mark.parametrize("name", ["starts_with", "ends_with", "pattern"])
+def test_a_whole_number_finds_itself(database: Database, name: str, sort: Sort) -> None:
+    inventory = [listing(f"361{n:07}") for n in range(100)]
+    parameters = {name: "13610000050", "match_on": "e164", "sort": sort}
+    with stocked(database, inventory) as tx:
+        for bounds in (USUAL, Bounds(walked=10, glance=5, read_whole=10)):
+            assert walked(tx, ("US", "USD", parameters), bounds) == ["+13610000050"]
 
 
 @pytest.mark.parametrize("sort", list(Sort))

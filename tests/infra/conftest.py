@@ -17,7 +17,7 @@ from numberdesk.infra.writer import Writer
 
 Result = TypeVar("Result")
 
-PATIENCE = 60.0
+PATIENCE = 20.0
 """Seconds after which a test gives up waiting for another thread; nothing is measured with it."""
 
 
@@ -96,6 +96,27 @@ class Recorder:
         return keep(tx, words)
 
 
+def run(story: Coroutine[Any, Any, Result]) -> Result:
+    """Run a story to its end. One that waits for ever fails instead."""
+
+    async def bounded() -> Result:
+        async with asyncio.timeout(PATIENCE):
+            return await story
+
+    return asyncio.run(bounded())
+
+
+@contextlib.contextmanager
+def started(database: Database, **given: Any) -> Iterator[Writer]:
+    """A started writer, closed at the end whatever happens: its thread would keep the tests from ending."""
+    writer = Writer(database, **{"patience_seconds": PATIENCE, **given})
+    writer.start()
+    try:
+        yield writer
+    finally:
+        writer.close()
+
+
 async def queued(*waits: Coroutine[Any, Any, Result]) -> list[asyncio.Task[Result]]:
     """Start waits as tasks and let each run up to its wait."""
     tasks = [asyncio.create_task(wait) for wait in waits]
@@ -105,8 +126,7 @@ async def queued(*waits: Coroutine[Any, Any, Result]) -> list[asyncio.Task[Resul
 
 async def ended(tasks: Sequence[asyncio.Task[Result]]) -> list[Result | BaseException]:
     """The outcomes of tasks, exceptions among them."""
-    async with asyncio.timeout(PATIENCE):
-        return await asyncio.gather(*tasks, return_exceptions=True)
+    return await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def reached(event: threading.Event) -> None:
@@ -132,7 +152,5 @@ def notes(tmp_path: Path) -> Iterator[Notes]:
 @pytest.fixture
 def writer(notes: Notes) -> Iterator[Writer]:
     """A started writer, closed at the end."""
-    writer = Writer(notes.database, patience_seconds=PATIENCE)
-    writer.start()
-    yield writer
-    writer.close()
+    with started(notes.database) as writer:
+        yield writer

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 
 import pytest
-from tests.infra.conftest import PATIENCE, Barrier, Notes, Recorder, begun_to_close, ended, keep, queued, reached
+from tests.infra.conftest import PATIENCE, Barrier, Notes, Recorder, begun_to_close, ended, keep, queued, reached, run, started
 
 from numberdesk.core.errors import NotFound, Overloaded
 from numberdesk.infra.db import Tx
@@ -23,7 +23,7 @@ def test_a_lone_command_is_a_batch_of_one_and_durable_when_it_returns(notes: Not
         assert await writer.submit(recorder, "second") == "SECOND"
         assert notes.kept == ["first", "second"]
 
-    asyncio.run(story())
+    run(story())
     assert recorder.batches == [["first"], ["second"]]
     assert writer.figures == WriterFigures(commands=2, batches=2, isolated=0, failed_commits=0)
 
@@ -40,7 +40,7 @@ def test_nobody_is_answered_before_the_commit(notes: Notes, writer: Writer) -> N
         assert await task == "WORD"
         assert notes.kept == ["word"]
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_commands_that_wait_are_committed_together_in_their_order(notes: Notes, writer: Writer) -> None:
@@ -55,7 +55,7 @@ def test_commands_that_wait_are_committed_together_in_their_order(notes: Notes, 
         barrier.go.set()
         assert await ended([first, *rest]) == ["go", *(word.upper() for word in words)]
 
-    asyncio.run(story())
+    run(story())
     assert recorder.batches == [words]
     assert notes.kept == words
     assert writer.figures == WriterFigures(commands=11, batches=2, isolated=0, failed_commits=0)
@@ -83,7 +83,7 @@ def test_each_flow_gets_its_own_commands_and_each_caller_its_own_outcome(writer:
         assert await ended([*rest]) == [2, -2, 6, -4, 10]
         await first
 
-    asyncio.run(story())
+    run(story())
     assert seen == [[1, 3, 5], [2, 4]]
 
 
@@ -98,7 +98,7 @@ def test_a_transaction_takes_no_more_than_its_bound(notes: Notes, writer: Writer
         barrier.go.set()
         await ended([first, *rest])
 
-    asyncio.run(story())
+    run(story())
     assert [len(batch) for batch in recorder.batches] == [MOST_PER_BATCH, 10]
     assert notes.kept == words
 
@@ -120,16 +120,15 @@ def test_an_outcome_that_is_an_exception_is_raised_to_its_own_caller_and_the_res
         await first
         assert await ended(rest) == ["a", NotFound(), "c"]
 
-    asyncio.run(story())
+    run(story())
     assert notes.kept == ["a", "b", "c"]
     assert writer.figures.isolated == 0
 
 
 def test_a_full_queue_turns_commands_away_unbegun_and_takes_them_again_when_it_has_room(notes: Notes) -> None:
-    writer, barrier = Writer(notes.database, queue_limit=3, patience_seconds=PATIENCE), Barrier()
-    writer.start()
+    barrier = Barrier()
 
-    async def story() -> None:
+    async def story(writer: Writer) -> None:
         (first,) = await queued(writer.submit(barrier, "go"))
         await reached(barrier.reached)
         accepted = await queued(writer.submit(keep, "a"), writer.submit(keep, "b"))
@@ -141,8 +140,8 @@ def test_a_full_queue_turns_commands_away_unbegun_and_takes_them_again_when_it_h
         assert await ended([first, *accepted]) == ["go", "A", "B"]
         assert await writer.submit(keep, "c") == "C"
 
-    asyncio.run(story())
-    writer.close()
+    with started(notes.database, queue_limit=3) as writer:
+        run(story(writer))
     assert notes.kept == ["a", "b", "c"]
     assert writer.figures.commands == 4
 
@@ -163,17 +162,14 @@ def test_a_command_that_waited_too_long_is_turned_away_unbegun(notes: Notes, wri
         (outcome,) = await ended(late)
         assert isinstance(outcome, Overloaded)
 
-    asyncio.run(story())
+    run(story())
     assert recorder.batches == [["a", "b"]]
     assert notes.kept == ["a", "b"]
 
 
 def test_a_batch_of_late_commands_only_needs_no_transaction(notes: Notes) -> None:
-    writer = Writer(notes.database, patience_seconds=-1.0)
-    writer.start()
-    with pytest.raises(Overloaded):
-        asyncio.run(writer.submit(keep, "late"))
-    writer.close()
+    with started(notes.database, patience_seconds=-1.0) as writer, pytest.raises(Overloaded):
+        run(writer.submit(keep, "late"))
     assert writer.figures == WriterFigures(commands=1, batches=0, isolated=0, failed_commits=0)
     assert notes.kept == []
 
@@ -190,7 +186,7 @@ def test_a_caller_that_goes_away_does_not_take_its_command_along(notes: Notes, w
         barrier.go.set()
         assert await ended([first, stays]) == ["go", "STAYS"]
 
-    asyncio.run(story())
+    run(story())
     assert notes.kept == ["gone", "stays"]
     assert writer.waiting == 0
 
@@ -202,7 +198,7 @@ def test_several_event_loops_share_one_writer(notes: Notes, writer: Writer) -> N
         return list(await asyncio.gather(*(writer.submit(keep, f"{loop} {number}") for number in range(50))))
 
     threads = [
-        threading.Thread(target=lambda loop=loop: outcomes.update({loop: asyncio.run(many(loop))})) for loop in range(4)
+        threading.Thread(target=lambda loop=loop: outcomes.update({loop: run(many(loop))})) for loop in range(4)
     ]
     for thread in threads:
         thread.start()
@@ -221,15 +217,14 @@ def test_a_loop_that_is_closed_meanwhile_harms_nobody_else(notes: Notes, writer:
         await reached(barrier.reached)
         await queued(writer.submit(keep, "left behind"))
 
-    asyncio.run(leave())  # cancels what still waits and closes the loop
+    run(leave())  # cancels what still waits and closes the loop
     barrier.go.set()
-    assert asyncio.run(writer.submit(keep, "after")) == "AFTER"
+    assert run(writer.submit(keep, "after")) == "AFTER"
     assert notes.kept == ["after", "left behind"]
 
 
-def test_closing_applies_all_that_was_accepted_and_nothing_after(notes: Notes) -> None:
-    writer, barrier = Writer(notes.database, patience_seconds=PATIENCE), Barrier()
-    writer.start()
+def test_closing_applies_all_that_was_accepted_and_nothing_after(notes: Notes, writer: Writer) -> None:
+    barrier = Barrier()
     words = [f"{number:04}" for number in range(MOST_PER_BATCH + 100)]
 
     async def story() -> None:
@@ -244,7 +239,7 @@ def test_closing_applies_all_that_was_accepted_and_nothing_after(notes: Notes) -
         assert await ended([first, *rest]) == ["go", *words]
         await closing
 
-    asyncio.run(story())
+    run(story())
     assert notes.kept == words
     assert writer.waiting == 0
     assert not [thread for thread in threading.enumerate() if thread.name == "numberdesk-writer"]
@@ -258,27 +253,23 @@ def test_commands_accepted_before_the_start_are_applied_by_it(notes: Notes) -> N
         writer.start()
         assert await ended(tasks) == ["EARLY"]
 
-    asyncio.run(story())
+    run(story())
     writer.close()
 
 
-def test_a_closed_writer_takes_nothing(notes: Notes) -> None:
-    writer = Writer(notes.database)
-    writer.start()
+def test_a_closed_writer_takes_nothing(notes: Notes, writer: Writer) -> None:
     accepting = [writer.accepting]
     writer.close()
     assert [*accepting, writer.accepting] == [True, False]
     with pytest.raises(Overloaded):
-        asyncio.run(writer.submit(keep, "late"))
+        run(writer.submit(keep, "late"))
     assert notes.kept == []
 
 
-def test_closing_twice_is_closing_once_from_whatever_thread(notes: Notes) -> None:
+def test_closing_twice_is_closing_once_from_whatever_thread(notes: Notes, writer: Writer) -> None:
     never_started = Writer(notes.database)
     never_started.close()
     never_started.close()
-    writer = Writer(notes.database)
-    writer.start()
     threads = [threading.Thread(target=writer.close) for _ in range(4)]
     for thread in threads:
         thread.start()

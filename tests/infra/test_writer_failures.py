@@ -24,7 +24,7 @@ from tests.infra.conftest import (
     reached,
 )
 
-from numberdesk.core.errors import NotFound
+from numberdesk.core.errors import NotFound, Overloaded
 from numberdesk.infra.db import StorageFailedError, Tx
 from numberdesk.infra.writer import Apply, Writer
 
@@ -47,30 +47,30 @@ def shown(outcomes: Sequence[str | BaseException]) -> list[str]:
 def test_a_poison_command_fails_alone(notes: Notes, writer: Writer) -> None:
     recorder = Recorder()
     pairs = [(recorder, word) for word in ("a", "poison", "b")]
-    outcomes = asyncio.run(together(writer, *pairs))
+    outcomes = run(together(writer, *pairs))
     assert shown(outcomes) == ["A", "ValueError", "B"]
     assert notes.kept == ["a", "b"]
     assert recorder.batches == [["a", "poison", "b"], ["a"], ["poison"], ["b"]]
     assert writer.figures.isolated == 3
-    assert asyncio.run(writer.submit(keep, "after")) == "AFTER"
+    assert run(writer.submit(keep, "after")) == "AFTER"
 
 
 def test_a_lone_poison_command_leaves_nothing_behind(notes: Notes, writer: Writer) -> None:
     with pytest.raises(ValueError, match="poison"):
-        asyncio.run(writer.submit(keep, "poison"))
+        run(writer.submit(keep, "poison"))
     assert notes.kept == []
     assert writer.figures.isolated == 0
 
 
 def test_a_flow_that_fails_does_not_fail_another_flow_of_its_batch(notes: Notes, writer: Writer) -> None:
     recorder = Recorder()
-    outcomes = asyncio.run(together(writer, (recorder, "a"), (keep, "poison"), (recorder, "b")))
+    outcomes = run(together(writer, (recorder, "a"), (keep, "poison"), (recorder, "b")))
     assert shown(outcomes) == ["A", "ValueError", "B"]
     assert notes.kept == ["a", "b"]
 
 
 def test_a_constraint_that_two_commands_break_together_fails_the_second_only(notes: Notes, writer: Writer) -> None:
-    outcomes = asyncio.run(together(writer, (keep, "same"), (keep, "same"), (keep, "other")))
+    outcomes = run(together(writer, (keep, "same"), (keep, "same"), (keep, "other")))
     assert shown(outcomes) == ["SAME", "IntegrityError", "OTHER"]
     assert notes.kept == ["other", "same"]
 
@@ -89,7 +89,7 @@ def test_a_failed_commit_fails_its_whole_batch_and_keeps_nothing(notes: Notes, w
         assert notes.kept == []
         assert await writer.submit(recorder, "a") == "A"
 
-    asyncio.run(story())
+    run(story())
     assert recorder.batches == [["a", "b", "c"], ["a"]]
     assert notes.kept == ["a"]
     assert writer.figures.failed_commits == 2
@@ -107,12 +107,12 @@ def test_a_commit_that_the_database_refuses_for_one_command_fails_that_one(notes
             tx.run("INSERT INTO replies VALUES (?)", [word])
         return list(words)
 
-    outcomes = asyncio.run(together(writer, (keep, "a"), (reply, "a"), (reply, "nothing"), (keep, "b")))
+    outcomes = run(together(writer, (keep, "a"), (reply, "a"), (reply, "nothing"), (keep, "b")))
     assert shown(outcomes) == ["A", "a", "IntegrityError", "B"]
     assert notes.kept == ["a", "b"]
 
 
-def test_storage_that_fails_while_commands_run_alone_fails_only_those_it_met(notes: Notes, writer: Writer) -> None:
+def test_storage_that_fails_while_commands_run_alone_fails_the_rest_with_it(notes: Notes, writer: Writer) -> None:
     barrier = Barrier()
 
     def failing_from_b(tx: Tx, words: Sequence[str]) -> list[str]:
@@ -126,10 +126,19 @@ def test_storage_that_fails_while_commands_run_alone_fails_only_those_it_met(not
         rest = await queued(*(writer.submit(failing_from_b, word) for word in ("a", "poison", "b", "c")))
         barrier.go.set()
         await first
-        assert shown(await ended(rest)) == ["A", "ValueError", "StorageFailedError", "C"]
+        assert shown(await ended(rest)) == ["A", "ValueError", "StorageFailedError", "StorageFailedError"]
 
-    asyncio.run(story())
-    assert notes.kept == ["a", "c"]
+    run(story())
+    assert notes.kept == ["a"]
+
+
+def test_commands_that_could_not_be_answered_in_time_for_the_lock_are_turned_away_unbegun(notes: Notes) -> None:
+    writer = Writer(notes.database, patience_seconds=PATIENCE, lock_seconds=2 * PATIENCE)
+    writer.start()
+    with pytest.raises(Overloaded):
+        run(writer.submit(keep, "a"))
+    writer.close()
+    assert notes.kept == []
 
 
 def test_a_lock_held_by_another_connection_fails_the_batch_and_not_the_writer(tmp_path: Path) -> None:
@@ -140,9 +149,9 @@ def test_a_lock_held_by_another_connection_fails_the_batch_and_not_the_writer(tm
         writer = Writer(impatient, patience_seconds=PATIENCE)
         writer.start()
         with pytest.raises(StorageFailedError, match="locked"):
-            asyncio.run(writer.submit(keep, "a"))
+            run(writer.submit(keep, "a"))
         other.execute("ROLLBACK")
-    assert asyncio.run(writer.submit(keep, "a")) == "A"
+    assert run(writer.submit(keep, "a")) == "A"
     writer.close()
     assert notes.kept == ["a"]
     impatient.close()
@@ -155,7 +164,7 @@ def test_a_flow_that_gives_a_wrong_number_of_outcomes_keeps_nothing(notes: Notes
         keep(tx, words)
         return ["x"] * (answers if len(words) > 1 else 0)
 
-    outcomes = asyncio.run(together(writer, (broken, "a"), (keep, "b"), (broken, "c")))
+    outcomes = run(together(writer, (broken, "a"), (keep, "b"), (broken, "c")))
     assert shown(outcomes) == ["RuntimeError", "B", "RuntimeError"]
     assert notes.kept == ["b"]
 
@@ -164,7 +173,7 @@ def test_a_flow_that_raises_what_no_future_can_carry_still_fails_alone(notes: No
     def exhausted(_tx: Tx, _words: Sequence[str]) -> list[str]:
         raise StopIteration
 
-    outcomes = asyncio.run(together(writer, (keep, "a"), (exhausted, "x"), (keep, "b")))
+    outcomes = run(together(writer, (keep, "a"), (exhausted, "x"), (keep, "b")))
     assert shown(outcomes) == ["A", "RuntimeError", "B"]
     assert notes.kept == ["a", "b"]
 
@@ -180,13 +189,12 @@ def test_a_failure_whose_caller_is_gone_is_nobodys(notes: Notes, writer: Writer)
         barrier.go.set()
         assert shown(await ended([first, gone, stays])) == ["go", "CancelledError", "STAYS"]
 
-    asyncio.run(story())
+    run(story())
     assert notes.kept == ["stays"]
 
 
-def test_closing_loses_nothing_accepted_even_when_a_neighbour_is_poison(notes: Notes) -> None:
-    writer, barrier = Writer(notes.database, patience_seconds=PATIENCE), Barrier()
-    writer.start()
+def test_closing_loses_nothing_accepted_even_when_a_neighbour_is_poison(notes: Notes, writer: Writer) -> None:
+    barrier = Barrier()
 
     async def story() -> None:
         (first,) = await queued(writer.submit(barrier, "go"))
@@ -197,7 +205,7 @@ def test_closing_loses_nothing_accepted_even_when_a_neighbour_is_poison(notes: N
         assert shown(await ended([first, *rest])) == ["go", "A", "ValueError", "B"]
         await closing
 
-    asyncio.run(story())
+    run(story())
     assert notes.kept == ["a", "b"]
 
 
@@ -234,7 +242,7 @@ def test_whatever_a_batch_is_made_of_each_command_fares_as_it_would_alone(notes:
     writer = Writer(notes.database, patience_seconds=PATIENCE)
     writer.start()
     words = [f"{kind} {place:02}" for place, kind in enumerate(kinds)]
-    outcomes = asyncio.run(together(writer, *((flow, word) for word in words)))  # type: ignore[arg-type]  # a refusal is raised
+    outcomes = run(together(writer, *((flow, word) for word in words)))  # type: ignore[arg-type]  # a refusal is raised
     writer.close()
     expected = {"fine": None, "poison": "ValueError", "refused": "NotFound"}
     assert shown(outcomes) == [expected[kind] or word.upper() for kind, word in zip(kinds, words, strict=True)]

@@ -92,7 +92,7 @@ class MovementBody(msgspec.Struct, frozen=True):
 async def accounts(ask: Ask) -> Answer:
     """Page all accounts."""
     query: PageQuery = ask.query
-    after = position(query.page_token)
+    after = position(query.page_token, "acc_")
     found = await ask.services.reader.read(lambda tx: list_accounts(tx, after_id=after, limit=query.page_size + 1))
     items, rest = page(found, query.page_size, "id")
     return Answer([account_view(item) for item in items], rest=rest)
@@ -272,7 +272,7 @@ async def revoke_any_key(ask: Ask) -> Answer:
 async def all_orders(ask: Ask) -> Answer:
     """Page the orders of all accounts."""
     query: OrdersQuery = ask.query
-    before = position(query.page_token)
+    before = position(query.page_token, "ord_")
     found = await ask.services.reader.read(
         lambda tx: list_orders(tx, None, open_only=query.status == "open", before_id=before, limit=query.page_size + 1)
     )

@@ -105,7 +105,7 @@ class RuleBody(msgspec.Struct, frozen=True):
 async def inventory(ask: Ask) -> Answer:
     """Page the inventory."""
     query: InventoryQuery = ask.query
-    after = position(query.page_token)
+    after = position(query.page_token, "+")
     state = None if query.state is None else NumberState(query.state)
     found = await ask.services.reader.read(
         lambda tx: list_inventory(tx, query.carrier, state, after, query.page_size + 1)
@@ -163,7 +163,7 @@ async def import_inventory(ask: Ask) -> Answer:
 async def price_rules(ask: Ask) -> Answer:
     """Page the price rules."""
     query: RuleQuery = ask.query
-    after = position(query.page_token)
+    after = position(query.page_token, "prl_")
     found = await ask.services.reader.read(
         lambda tx: list_price_rules(tx, query.carrier, after_id=after, limit=query.page_size + 1)
     )

@@ -66,7 +66,9 @@ def _failed(request: Request[Any, Any, Any], raised: Exception) -> Response[byte
     """The envelope for whatever was raised; what is not of the tree is logged and hidden."""
     request_id = request.scope["state"]["request_id"]
     error = _error_of(raised)
-    if isinstance(error, Internal) or isinstance(raised, StorageFailedError):
+    if isinstance(raised, StorageFailedError):
+        get_log().warning("storage failed", request_id=request_id, path=request.scope["path"], reason=str(raised))
+    elif isinstance(error, Internal):
         get_log().error("request failed", request_id=request_id, path=request.scope["path"], exc_info=raised)
     status, headers, content = failure(error, request_id)
     if isinstance(raised, MethodNotAllowedException):

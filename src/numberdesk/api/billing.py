@@ -109,7 +109,7 @@ async def transactions(ask: Ask) -> Answer:
 async def orders(ask: Ask) -> Answer:
     """Page the account's orders."""
     query: OrdersQuery = ask.query
-    before = position(query.page_token)
+    before = position(query.page_token, "ord_")
     account_id = ask.caller.account_id
     found = await ask.services.reader.read(
         lambda tx: list_orders(

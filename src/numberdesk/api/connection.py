@@ -150,7 +150,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self._in_head = False
         self._held_bytes = 0
         super().on_headers_complete()
-        self.cycle.transport = cast("asyncio.Transport", CorkedTransport(self.transport))
+        if parser.get_method() != b"HEAD":  # the answer to HEAD is a head alone: no body would ever send it off
+            self.cycle.transport = cast("asyncio.Transport", CorkedTransport(self.transport))
         self.headers = []  # where a trailer ends: the application has its headers and must not see them grow
 
     def on_body(self, body: bytes) -> None:

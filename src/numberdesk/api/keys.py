@@ -123,7 +123,7 @@ async def revoke_key(ask: Ask) -> Answer:
 async def listed_keys(ask: Ask, account_id: str) -> Answer:
     """A page of an account's keys."""
     query: PageQuery = ask.query
-    after = position(query.page_token)
+    after = position(query.page_token, "key_")
     found = await ask.services.reader.read(
         lambda tx: list_keys(tx, account_id, after_id=after, limit=query.page_size + 1)
     )
@@ -155,5 +155,5 @@ def _instant(text: str | None) -> int | None:
         return None
     try:
         return from_datetime(msgspec.convert(text, _Moment))
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, OverflowError):
         raise InvalidRequest("expires_at", "must be an ISO 8601 date and time with its offset") from None

@@ -28,12 +28,12 @@ class PageQuery(msgspec.Struct, frozen=True):
     page_token: PageToken | None = None
 
 
-def position(token: str | None) -> str | None:
-    """The id that a page token stands for. Raises InvalidRequest naming page_token."""
+def position(token: str | None, kind: str) -> str | None:
+    """The id that a page token stands for, which begins with `kind`. Raises InvalidRequest naming page_token."""
     if token is None or token == "":
         return None
     text = _decoded(token)
-    if text is None:
+    if text is None or not text.startswith(kind):
         raise InvalidRequest("page_token", "is not a token of this list")
     return text
 
@@ -51,7 +51,7 @@ def _decoded(token: str) -> str | None:
 
 def numbered_position(token: str | None) -> int | None:
     """The number that a page token stands for. Raises InvalidRequest naming page_token."""
-    text = position(token)
+    text = position(token, "")
     if text is None:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= 18):  # noqa: PLR2004  fits 64 bits

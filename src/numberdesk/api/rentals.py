@@ -79,7 +79,7 @@ class LabelBody(msgspec.Struct, frozen=True):
 async def list_numbers(ask: Ask) -> Answer:
     """Filter and page the account's rentals."""
     query: RentedQuery = ask.query
-    before = position(query.page_token)
+    before = position(query.page_token, "rnt_")
     unfiltered = query.is_active is None and query.status is None
     account_id = ask.caller.account_id
     found = await ask.services.reader.read(

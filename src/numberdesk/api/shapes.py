@@ -172,7 +172,7 @@ def _convert(values: dict[str, Any], shape: type[Shape], *, strict: bool) -> Sha
         decoded = msgspec.convert(values, shape, strict=strict, dec_hook=_scalar)
     except msgspec.ValidationError as error:
         field, reason = _field_and_reason(str(error))
-        raise InvalidRequest(field, reason) from None
+        raise InvalidRequest(field, _with_choices(reason, field, shape)) from None
     # The scalars were only there to be checked; what goes on is plain text and plain integers.
     for name in shape.__struct_fields__:
         value = getattr(decoded, name)
@@ -191,6 +191,17 @@ def _field_and_reason(text: str) -> tuple[str, str]:
     if not located:
         return "body", "is not valid"
     return located["path"].partition("[")[0] or "body", _in_words(located["reason"])
+
+
+def _with_choices(reason: str, field: str, shape: type[msgspec.Struct]) -> str:
+    """Name the words that a field takes, where it takes only certain ones."""
+    if not reason.startswith("invalid enum value"):
+        return reason
+    return f"must be one of {', '.join(_words_in(get_type_hints(shape).get(field)))}"
+
+
+def _words_in(kind: Any) -> list[str]:
+    return [kind] if isinstance(kind, str) else [word for part in get_args(kind) for word in _words_in(part)]
 
 
 def _in_words(reason: str) -> str:

@@ -43,7 +43,10 @@ class Stretch(NamedTuple):
 
 
 class Span(NamedTuple):
-    """Rows of one country that one index holds side by side: `column` from `low` to `high`, or one of `among`."""
+    """Rows of one country that one index holds side by side: `column` from `low` to `high`, or one of `among`.
+
+    Of e164 `low` itself is left out.
+    """
 
     column: str
     low: str | int = ""
@@ -129,7 +132,7 @@ def spans(query: OfferQuery, spots: Spots | None, calling_code: str) -> list[Spa
     if query.sort is not Sort.NUMBER:
         asked = _asked_for(query, calling_code)
         if asked != _WHOLE:
-            found.append(Span("e164", *asked))
+            found.append(Span("e164", _just_before(asked), asked.high))
         if spots is not None and spots.complete and len(spots.area_codes) <= _MOST_AREA_CODES:
             found.append(Span("area_code", among=spots.area_codes))
     if query.sort is not Sort.PRICE and query.max_price is not None:

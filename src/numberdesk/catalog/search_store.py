@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, func, literal, literal_column, select, tuple_
+from sqlalchemy import ColumnElement, FromClause, Select, Subquery, and_, func, literal, literal_column, select, tuple_
 
 from numberdesk.catalog.search import Found, Offer, OfferQuery, Position, Sort
 from numberdesk.catalog.search_plan import Place, Span, Spots
@@ -33,6 +33,8 @@ _PRICES: Final = slice(6, 11)
 
 # Spelled out, because a partial index is only used where its condition can be seen.
 _AVAILABLE: Final = numbers.c.state == literal_column("'available'")
+_FIRST: Final = "+"
+_LAST: Final = "+999999999999999"
 _PLACE: Final = ("currency", "number_type", "region", "area_code", "locality")
 
 
@@ -88,15 +90,14 @@ def walked_to_query(query: OfferQuery, after: Position, window: int) -> Select[A
 
 def count_query(query: OfferQuery, span: Span, most: int) -> Select[Any]:
     """The statement of `holds_at_most`."""
-    rows = select(numbers.c.e164).where(*_in_span(query, span)).limit(most + 1).subquery("spanned")
-    return select(func.count()).select_from(rows)
+    return select(func.count()).select_from(_spanned(query, span, [numbers.c.e164], most + 1))
 
 
 def collect_query(
     query: OfferQuery, spots: Spots | None, span: Span, after: Position, most: int, limit: int
 ) -> Select[Any]:
     """The statement of `collect`."""
-    rows = select(*_COLUMNS).where(*_in_span(query, span)).limit(most).subquery("spanned")
+    rows = _spanned(query, span, _COLUMNS, most)
     return _in_order(select(rows).where(*_filters(query, spots, rows), _past(query, after, rows)), query, rows).limit(
         limit
     )
@@ -104,8 +105,8 @@ def collect_query(
 
 def calling_code_query(iso_country: str) -> Select[Any]:
     """The statement of `find_calling_code`."""
-    offers = select(numbers.c.e164, numbers.c.national).where(_AVAILABLE, numbers.c.iso_country == iso_country)
-    return offers.order_by(numbers.c.e164).limit(1)
+    offers = select(numbers.c.e164, numbers.c.national).where(_AVAILABLE, *_numbered(iso_country, _FIRST, _LAST))
+    return offers.order_by(numbers.c.iso_country, numbers.c.e164).limit(1)
 
 
 def places_query(iso_country: str, names: tuple[str, ...], most: int) -> Select[Any]:
@@ -131,10 +132,23 @@ def places_query(iso_country: str, names: tuple[str, ...], most: int) -> Select[
 
 def _ahead(query: OfferQuery, columns: Any, after: Position) -> Select[Any]:
     """The numbers for sale from a position on: conditions that the index of the order answers, and no other."""
-    rows = select(*columns).where(_AVAILABLE, numbers.c.iso_country == query.iso_country, _past(query, after, numbers))
+    rows = select(*columns).where(_AVAILABLE)
+    if query.sort is Sort.NUMBER:
+        return rows.where(*_numbered(query.iso_country, after.e164, _LAST))
+    rows = rows.where(numbers.c.iso_country == query.iso_country, _past(query, after, numbers))
     if query.sort is Sort.PRICE and query.max_price is not None:
         return rows.where(numbers.c.price <= query.max_price)
     return rows
+
+
+def _numbered(iso_country: str, after: str, until: str) -> list[ColumnElement[bool]]:
+    """The numbers of a country after one and up to another; to be sorted by country and number.
+
+    Both are compared, and sorted by, as one. With the country in a condition of its own an engine
+    may well walk the primary key instead, past all that is sold and all other countries.
+    """
+    both, country = tuple_(numbers.c.iso_country, numbers.c.e164), literal(iso_country)
+    return [both > tuple_(country, literal(after)), both <= tuple_(country, literal(until))]
 
 
 def _in_order(rows: Select[Any], query: OfferQuery, of: FromClause) -> Select[Any]:
@@ -143,7 +157,7 @@ def _in_order(rows: Select[Any], query: OfferQuery, of: FromClause) -> Select[An
     if query.sort is Sort.MEMORABLE:
         # Both downwards, so that one index is walked backwards.
         return rows.order_by(of.c.memorability.desc(), of.c.e164.desc())
-    return rows.order_by(of.c.e164)
+    return rows.order_by(of.c.iso_country, of.c.e164)
 
 
 def _past(query: OfferQuery, after: Position, of: FromClause) -> ColumnElement[bool]:
@@ -155,10 +169,15 @@ def _past(query: OfferQuery, after: Position, of: FromClause) -> ColumnElement[b
     return of.c.e164 > after.e164
 
 
-def _in_span(query: OfferQuery, span: Span) -> list[ColumnElement[bool]]:
+def _spanned(query: OfferQuery, span: Span, columns: Any, most: int) -> Subquery:
+    """At most so many of the numbers for sale in a span."""
+    rows = select(*columns).where(_AVAILABLE).limit(most)
+    if span.column == "e164":
+        rows = rows.where(*_numbered(query.iso_country, str(span.low), str(span.high)))
+        return rows.order_by(numbers.c.iso_country, numbers.c.e164).subquery("spanned")
     column = numbers.c[span.column]
     bounds = [column.in_(span.among)] if span.among else [column >= span.low, column <= span.high]
-    return [_AVAILABLE, numbers.c.iso_country == query.iso_country, *bounds]
+    return rows.where(numbers.c.iso_country == query.iso_country, *bounds).subquery("spanned")
 
 
 def _filters(query: OfferQuery, spots: Spots | None, of: FromClause) -> list[ColumnElement[bool]]:

@@ -5,11 +5,14 @@ Touches: nothing.
 A line takes a wallet from the state (entry - 1, balance before) to (entry, balance_after). The
 chain holds exactly when every state that a line leaves is a state that another line reached,
 save for the first, (0, 0), and the last, (entries, posted), which is the wallet itself. Since
-entries only grow there is no other way to cancel out. That needs no order: give each state a
-number, and the sum over all lines of f(reached) - f(left) must be the sum over all wallets of
-f(last) - f(first). With f(x) = x * x modulo a prime this is one pass over the table in any
-order, in plain SQL (`link` in ledger/lines.py), where sorting ten million lines would take
-eight times as long as reading them. Damage that was not made to fit is missed once in 2**31.
+entries only grow, nothing else can cancel out. That needs no order: number the states, spread
+the numbers like a hash, and the sum over all lines of spread(reached) - spread(left) must be the
+sum over all wallets of spread(last) - spread(first). So one pass over the table in any order
+does, in plain SQL (ledger/lines.py), where putting ten million lines in order would take eight
+times as long as reading them. Damage that was not made to fit is missed once in 2**31.
+
+The sum must not have a shape that ordinary damage fits: with a square or a cube alone, errors
+in several lines of the same amount can cancel out. Two prime moduli leave no such shape.
 
 Only when the sums differ are the wallets walked line by line, which is exact and names the line.
 """
@@ -17,16 +20,24 @@ Only when the sums differ are the wallets walked line by line, which is exact an
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from numberdesk.core.invariants import amount
 
-PRIME: Final = 2**31 - 1
-"""The modulus: a product of two numbers below it fits 64 bits."""
-
 ENTRY_STEP: Final = 1_073_676_287
+"""What one entry more adds to a state's number: below 2**30, so that MOST_ENTRIES fit 64 bits."""
+
+MOST_ENTRIES: Final = 2**31
+"""More than any wallet will have."""
+
 WALLET_STEP: Final = 715_827_883
-"""What one more entry, and the next wallet, add to a state's number. Below 2**30, so that sums fit 64 bits."""
+"""What lies between the first states of two wallets."""
+
+FIRST_STATE: Final = 2**60
+"""Larger than any balance, so that every state's number is above zero."""
+
+_P: Final = 2**31 - 1
+_Q: Final = 2**31 - 19
 
 
 class Line(NamedTuple):
@@ -46,15 +57,19 @@ class Break(NamedTuple):
     message: str
 
 
-def state_number(wallet: int, entry: int, balance: int) -> int:
-    """The number x of a state; `wallet` is the wallet's number in the audit."""
-    return balance + entry * ENTRY_STEP + wallet * WALLET_STEP
+def spread(number: Any) -> Any:
+    """A value that says nothing of its neighbours', from 0 to 2**31. Works on whole numbers and SQL columns alike."""
+    return (number % _P) * (number % _P) % _Q * (number % _Q) % _P
 
 
-def path_sum(wallet: int, entries: int, posted: int) -> int:
-    """What the lines of one wallet must add up to, modulo PRIME."""
-    last, first = state_number(wallet, entries, posted), state_number(wallet, 0, 0)
-    return (last * last - first * first) % PRIME
+def state_number(start: Any, entry: Any, balance: Any) -> Any:
+    """The number of a state, for whole numbers and SQL columns alike. `start` is that of the wallet's state (0, 0)."""
+    return balance + entry * ENTRY_STEP + start
+
+
+def path_sum(start: int, entries: int, posted: int) -> int:
+    """What the lines of one wallet must add up to."""
+    return int(spread(state_number(start, entries, posted)) - spread(start))
 
 
 def first_break(lines: Iterable[Line], entries: int, posted: int) -> Break | None:

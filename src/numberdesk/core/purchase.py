@@ -39,6 +39,10 @@ POOL: Final = "pool"
 """The carrier of the operator's own inventory: nobody needs to be asked."""
 
 
+CONNECTED_CARRIERS: Final = (POOL,)
+"""Carriers whose orders this release can complete: only their numbers are imported and priced."""
+
+
 class Buy(NamedTuple):
     """One buy as the door read it. `now` in microseconds since the epoch; `order_id` is new and used only if opened."""
 

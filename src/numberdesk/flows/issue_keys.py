@@ -11,10 +11,14 @@ from typing import Final, NamedTuple
 from numberdesk.accounts.model import SCOPES, ApiKey, key_hash, shown_part
 from numberdesk.accounts.store import find_accounts, find_keys, insert_keys, revoke_keys
 from numberdesk.core.errors import Forbidden, InvalidRequest, NotFound, NumberdeskError
+from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.text import TextError, parse_text
 from numberdesk.infra.db import Tx
 
 LONGEST_NAME: Final = 100
+
+LONGEST_LIFE: Final = 36_525 * 86_400 * MICROSECONDS
+"""How long after its making a key may expire, in microseconds: what comes later may be no date any more."""
 
 
 class NewKey(NamedTuple):
@@ -58,6 +62,8 @@ def new_key_record(
         raise Forbidden("A key can only give scopes that it has itself.")
     if expires_at is not None and expires_at <= now:
         raise InvalidRequest("expires_at", "must be in the future")
+    if expires_at is not None and expires_at > now + LONGEST_LIFE:
+        raise InvalidRequest("expires_at", "must be within a hundred years")
     ordered = tuple(scope for scope in SCOPES if scope in scopes)
     return ApiKey(key_id, account_id, name, shown_part(secret), key_hash(secret), ordered, now, expires_at, None)
 

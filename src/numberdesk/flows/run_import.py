@@ -9,16 +9,13 @@ belongs to another carrier makes its line bad, too.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import BinaryIO, Final, NamedTuple, Protocol, TypeVar
+from typing import BinaryIO, NamedTuple, Protocol, TypeVar
 
 from numberdesk.catalog.model import BadLine, ImportCounts, ListingChunk
 from numberdesk.core.errors import InvalidRequest
-from numberdesk.core.purchase import POOL
+from numberdesk.core.purchase import CONNECTED_CARRIERS
 from numberdesk.flows.import_inventory import MOST_BAD_LISTED, StagedInventory, find_conflicts, stage_inventory
 from numberdesk.infra.db import Tx
-
-CONNECTED_CARRIERS: Final = (POOL,)
-"""Carriers whose orders this release can complete."""
 
 Result = TypeVar("Result")
 Progress = Callable[[str, int, int], None]

@@ -21,12 +21,15 @@ from numberdesk.catalog.rule_store import (
 )
 from numberdesk.catalog.rules import PriceRule, check_rule
 from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError
+from numberdesk.core.purchase import CONNECTED_CARRIERS
 from numberdesk.infra.db import Tx
 
 
 def new_price_rule(rule: PriceRule) -> PriceRule:
     """Check what a person typed. Raises InvalidRequest naming the field."""
     check_rule(rule)
+    if rule.carrier not in CONNECTED_CARRIERS:
+        raise InvalidRequest("carrier", f"must be one that is connected: {', '.join(CONNECTED_CARRIERS)}")
     if rule.iso_country and not is_country(rule.iso_country):
         raise InvalidRequest("iso_country", "is no country with a numbering plan")
     return rule

@@ -78,6 +78,6 @@ def load_settings(**given: Any) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(f"setting {name}: {first['msg']}") from None
+        raise SettingsError(f"setting {name} (NUMBERDESK_{name.upper()}): {first['msg']}") from None
     except ValueError as error:
         raise SettingsError(f"the settings file cannot be read: {error}") from None

@@ -70,14 +70,22 @@ class WriterFigures:
 class Writer:
     """Queues commands and commits them in batches from one thread.
 
-    `queue_limit` bounds the commands that wait; `patience_seconds` how long one may wait before
-    it is turned away unbegun.
+    `queue_limit` bounds the commands that wait; `patience_seconds` is how long an outcome may take
+    before a command is turned away unbegun, of which `lock_seconds` are kept for the database's lock.
     """
 
-    def __init__(self, database: Database, *, queue_limit: int = 4096, patience_seconds: float = 4.0) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        queue_limit: int = 4096,
+        patience_seconds: float = 4.0,
+        lock_seconds: float = 0.0,
+    ) -> None:
         self._database = database
         self._limit = queue_limit
         self._patience = patience_seconds
+        self._lock_seconds = lock_seconds
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._accepting = threading.Lock()
         self._waiting = 0
@@ -159,8 +167,8 @@ class Writer:
     def _outcomes(self, batch: list[_Waiting[Any, Any]]) -> list[Any]:
         """One outcome or exception per command, after the commit."""
         self._commands += len(batch)
-        now = time.monotonic()
-        late = [waiting.deadline < now for waiting in batch]
+        latest_begin = time.monotonic() + self._lock_seconds
+        late = [waiting.deadline < latest_begin for waiting in batch]
         fresh = [waiting for waiting, is_late in zip(batch, late, strict=True) if not is_late]
         results = iter(self._commit(fresh) if fresh else [])
         return [Overloaded() if is_late else next(results) for is_late in late]
@@ -175,8 +183,16 @@ class Writer:
             if len(batch) == 1:
                 return [error]
             self._isolated += len(batch)
-            return [self._commit([waiting])[0] for waiting in batch]
+            return self._one_by_one(batch)
         self._batches += 1
+        return outcomes
+
+    def _one_by_one(self, batch: list[_Waiting[Any, Any]]) -> list[Any]:
+        """Each command alone. Once the storage fails the rest fails with it: they would only wait for it in turn."""
+        outcomes: list[Any] = []
+        for waiting in batch:
+            failed = outcomes and isinstance(outcomes[-1], StorageFailedError)
+            outcomes.append(outcomes[-1] if failed else self._commit([waiting])[0])
         return outcomes
 
     def _transaction(self, batch: list[_Waiting[Any, Any]]) -> list[Any]:

@@ -23,7 +23,7 @@ DAMAGE: Final[dict[str, Damage]] = {
         ("UPDATE transfers SET amount = 0 WHERE id = 'trf_acc_2_top_up'",),
         {("I1", "transfers", "trf_acc_2_top_up"), ("I2", "transfers", "trf_acc_2_top_up")}
         | {("storage", "transfers", "trf_acc_2_top_up")},
-        "it moves 0, which is not above zero",
+        "it moves 0: not above zero and at most 1000000000",
     ),
     "I1 both sides the same": (
         ("UPDATE transfers SET debit = credit WHERE id = 'trf_acc_1_top_up'",),
@@ -92,6 +92,11 @@ DAMAGE: Final[dict[str, Damage]] = {
         {("I2", "transfers", "trf_1_setup")},
         "balance_after is 14.2, but 15.85 and -0.5 make 15.35",
     ),
+    "I2 the balances of two equal charges swapped": (
+        ("UPDATE transfers SET balance_after = 27250000 - balance_after WHERE id IN ('trf_2_rental', 'trf_3_rental')",),
+        {("I2", "transfers", "trf_2_rental")},
+        "balance_after is 13.05, but 15.35 and -1.15 make 14.2",
+    ),
     "I2 an amount": (
         ("UPDATE transfers SET amount = 1 WHERE id = 'trf_acc_1_adjustment'",),
         {("I2", "transfers", "trf_acc_1_adjustment")},
@@ -99,8 +104,18 @@ DAMAGE: Final[dict[str, Damage]] = {
     ),
     "I2 a balance that is no number": (
         ("UPDATE transfers SET balance_after = 'much' WHERE id = 'trf_acc_1_adjustment'",),
-        {("I2", "transfers", "trf_acc_1_adjustment")},
-        "is not a whole number",
+        {("I1", "transfers", "trf_acc_1_adjustment"), ("I2", "transfers", "trf_acc_1_adjustment")},
+        "entry, amount or balance_after is not a whole number",
+    ),
+    "I2 a balance past all reason, which could not be computed with": (
+        ("UPDATE transfers SET balance_after = 9223372036854775807 WHERE id = 'trf_5_rental'",),
+        {("I1", "transfers", LAST), ("I2", "transfers", LAST)},
+        "entry 3 with balance_after 9223372036854.775807 cannot be",
+    ),
+    "I4 an entry past all reason": (
+        ("UPDATE transfers SET entry = 9223372036854775807 WHERE id = 'trf_5_rental'",),
+        {("I1", "transfers", LAST), ("I4", "transfers", LAST)},
+        "entry 9223372036854775807 with balance_after -1.3 cannot be",
     ),
     "I3 an overdrawn wallet, and the lines that overdrew it": (
         ("UPDATE wallets SET credit_limit = 1000000 WHERE account_id = 'acc_2'",),
