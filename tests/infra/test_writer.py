@@ -7,7 +7,19 @@ import threading
 from collections.abc import Sequence
 
 import pytest
-from tests.infra.conftest import PATIENCE, Barrier, Notes, Recorder, begun_to_close, ended, keep, queued, reached, run, started
+from tests.infra.conftest import (
+    PATIENCE,
+    Barrier,
+    Notes,
+    Recorder,
+    begun_to_close,
+    ended,
+    keep,
+    queued,
+    reached,
+    run,
+    started,
+)
 
 from numberdesk.core.errors import NotFound, Overloaded
 from numberdesk.infra.db import Tx
@@ -197,9 +209,7 @@ def test_several_event_loops_share_one_writer(notes: Notes, writer: Writer) -> N
     async def many(loop: int) -> list[str]:
         return list(await asyncio.gather(*(writer.submit(keep, f"{loop} {number}") for number in range(50))))
 
-    threads = [
-        threading.Thread(target=lambda loop=loop: outcomes.update({loop: run(many(loop))})) for loop in range(4)
-    ]
+    threads = [threading.Thread(target=lambda loop=loop: outcomes.update({loop: run(many(loop))})) for loop in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

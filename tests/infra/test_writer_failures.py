@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import sqlite3
 from collections.abc import Sequence
@@ -22,6 +21,8 @@ from tests.infra.conftest import (
     keep,
     queued,
     reached,
+    run,
+    started,
 )
 
 from numberdesk.core.errors import NotFound, Overloaded
@@ -133,29 +134,24 @@ def test_storage_that_fails_while_commands_run_alone_fails_the_rest_with_it(note
 
 
 def test_commands_that_could_not_be_answered_in_time_for_the_lock_are_turned_away_unbegun(notes: Notes) -> None:
-    writer = Writer(notes.database, patience_seconds=PATIENCE, lock_seconds=2 * PATIENCE)
-    writer.start()
-    with pytest.raises(Overloaded):
+    with started(notes.database, lock_seconds=2 * PATIENCE) as writer, pytest.raises(Overloaded):
         run(writer.submit(keep, "a"))
-    writer.close()
     assert notes.kept == []
 
 
-def test_a_lock_held_by_another_connection_fails_the_batch_and_not_the_writer(tmp_path: Path) -> None:
-    notes = Notes(tmp_path / "notes.db")
+def test_a_lock_held_by_another_connection_fails_the_batch_and_not_the_writer(notes: Notes, tmp_path: Path) -> None:
     impatient = BreakableDatabase(f"sqlite:///{tmp_path}/notes.db", busy_seconds=0.05)
-    with contextlib.closing(sqlite3.connect(tmp_path / "notes.db", isolation_level=None)) as other:
+    with (
+        contextlib.closing(sqlite3.connect(tmp_path / "notes.db", isolation_level=None)) as other,
+        started(impatient) as writer,
+    ):
         other.execute("BEGIN IMMEDIATE")
-        writer = Writer(impatient, patience_seconds=PATIENCE)
-        writer.start()
         with pytest.raises(StorageFailedError, match="locked"):
             run(writer.submit(keep, "a"))
         other.execute("ROLLBACK")
-    assert run(writer.submit(keep, "a")) == "A"
-    writer.close()
+        assert run(writer.submit(keep, "a")) == "A"
     assert notes.kept == ["a"]
     impatient.close()
-    notes.database.close()
 
 
 @pytest.mark.parametrize("answers", [0, 1, 3])
@@ -239,11 +235,9 @@ def test_whatever_a_batch_is_made_of_each_command_fares_as_it_would_alone(notes:
 
     with notes.database.write() as tx:
         tx.run("DELETE FROM notes", [])
-    writer = Writer(notes.database, patience_seconds=PATIENCE)
-    writer.start()
     words = [f"{kind} {place:02}" for place, kind in enumerate(kinds)]
-    outcomes = run(together(writer, *((flow, word) for word in words)))  # type: ignore[arg-type]  # a refusal is raised
-    writer.close()
+    with started(notes.database) as writer:
+        outcomes = run(together(writer, *((flow, word) for word in words)))  # type: ignore[arg-type]  # a refusal is raised
     expected = {"fine": None, "poison": "ValueError", "refused": "NotFound"}
     assert shown(outcomes) == [expected[kind] or word.upper() for kind, word in zip(kinds, words, strict=True)]
     assert notes.kept == sorted(word for word in words if not word.startswith("poison"))

@@ -76,7 +76,6 @@ _HOLDS: Final = (
     .where(
         in_key_order(orders.c.id),
         or_(
-            holds.c.order_id.is_(None),
             holds.c.state.is_distinct_from(_hold_state),
             holds.c.amount != orders.c.price + orders.c.setup,
             holds.c.account_id != orders.c.account_id,

@@ -39,6 +39,20 @@ DAMAGE: Final[dict[str, Damage]] = {
         {("I5", "numbers", "+13612738808"), ("I5", "orders", "ord_6")},
         "state is failed, not ordering",
     ),
+    "I5 a claim that outlived its order": (
+        (
+            "UPDATE orders SET state = 'failed' WHERE id = 'ord_6'",
+            "UPDATE holds SET state = 'voided', resolved_at = 1 WHERE order_id = 'ord_6'",
+            "UPDATE wallets SET held = 0 WHERE account_id = 'acc_1'",
+        ),
+        {("I5", "numbers", "+13612738808")},
+        "the number is claimed; of its order ord_6 state is failed, not ordering",
+    ),
+    "I5 a claimed number of somebody else": (
+        ("UPDATE numbers SET account_id = 'acc_2' WHERE e164 = '+13612738808'",),
+        {("I5", "numbers", "+13612738808")},
+        "of its order ord_6 account is acc_1, not acc_2",
+    ),
     "I5 an open order without its number": (
         ("UPDATE numbers SET state = 'available', account_id = NULL, order_id = NULL WHERE e164 = '+13612738808'",),
         {("I5", "orders", "ord_6")},
