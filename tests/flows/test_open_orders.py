@@ -320,6 +320,18 @@ def test_asking_many_times_at_once_makes_no_quote_live_longer(shop: Shop) -> Non
     assert [type(refusal(decision)) for decision in decisions] == [PriceChanged] * 5
 
 
+def test_the_quote_of_one_number_does_not_live_longer_for_an_earlier_request_for_another(shop: Shop) -> None:
+    account_id, early, late = shop.account(10 * PRICE), shop.number(), shop.number()
+    shop.now += 1
+    for e164 in (early, late):
+        shop.offer(e164, price=2 * PRICE)
+    end = shop.now + QUOTE_LIFETIME
+    wants = [shop.wants(account_id, e164, PRICE, now=now) for e164, now in ((early, end - 1), (late, end))]
+    decisions = shop.buy_all(wants)
+    assert order_of(decisions[0]).prices.monthly == PRICE
+    assert isinstance(refusal(decisions[1]), PriceChanged)
+
+
 def test_of_several_former_prices_each_is_good_for_its_own_time(shop: Shop) -> None:
     account_id, e164 = shop.account(100 * PRICE), shop.number()
     for minutes, price in ((0, 2), (5, 3), (9, 4)):

@@ -14,6 +14,7 @@ from numberdesk.flows.label_numbers import Labelling, label_numbers
 from numberdesk.flows.release_numbers import Release
 from numberdesk.flows.tidy import Tidied, Tidy, tidy
 from numberdesk.numbers.model import Labels
+from numberdesk.numbers.store import find_rented
 
 RETENTION = 24 * 3600 * MICROSECONDS
 
@@ -129,3 +130,22 @@ def test_labels_are_written_one_after_the_other_in_a_batch(shop: Shop) -> None:
     assert shop.rows("SELECT friendly_name, agent_id, tags, updated_at FROM rentals") == [
         ("one", "agent", '["a"]', shop.now)
     ]
+
+
+def test_the_live_rental_is_found_although_the_clock_went_back_before_it_began(shop: Shop) -> None:
+    account_id, e164 = shop.account(5 * PRICE), shop.number()
+    late = shop.wants(account_id, e164)._replace(order_id=f"ord_{'f' * 32}")
+    shop.writer.apply(shop.open_orders, late)
+    shop.release(account_id, e164)
+    shop.now += QUARANTINE
+    shop.writer.apply(tidy, Tidy(shop.now, RETENTION))
+    again = shop.buy(account_id, e164)
+    assert isinstance(again, Sold)
+    assert again.order.id < late.order_id
+    with shop.database.read() as tx:
+        found = find_rented(tx, account_id, e164)
+    assert found is not None
+    assert found.rental.order_id == again.order.id
+    shop.now += MICROSECONDS
+    assert shop.release(account_id, e164).order_id == again.order.id
+    assert shop.rows("SELECT state FROM numbers") == [("quarantined",)]

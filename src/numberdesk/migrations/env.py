@@ -16,7 +16,6 @@ def run() -> None:
         target_metadata=metadata,
         render_as_batch=True,
         transaction_per_migration=True,
-        transactional_ddl=True,  # both engines can; Alembic does not take SQLite's word for it
         compare_type=True,
     )
     with context.begin_transaction():

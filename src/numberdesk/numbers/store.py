@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, case, select, update
 
 from numberdesk.core.lifecycle import NumberState, RentalState
 from numberdesk.core.prices import Prices
@@ -43,6 +43,8 @@ _INSERT_RENTALS: Final = InsertRows(rentals)
 _CHANGE_RENTALS: Final = UpdateRows(
     rentals, "id", "state", "friendly_name", "agent_id", "tags", "updated_at", "released_at"
 )
+# The live rental sorts last: ids sort by time, and clocks may have gone back between two rentals.
+_ENDED_FIRST: Final = case((rentals.c.released_at.is_(None), 1), else_=0)
 _RENTAL_COLUMNS: Final = (
     rentals.c.id,
     rentals.c.order_id,
@@ -122,7 +124,7 @@ def latest_rentals(tx: Tx, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str,
             rentals.c.account_id.in_(sorted({account_id for account_id, _ in pairs})),
             rentals.c.e164.in_(sorted({e164 for _, e164 in pairs})),
         )
-        .order_by(rentals.c.id)
+        .order_by(_ENDED_FIRST, rentals.c.id)
         .with_for_update()
     )
     found = {(row.account_id, row.e164): _rental_of(row) for row in tx.execute(query)}
@@ -132,7 +134,7 @@ def latest_rentals(tx: Tx, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str,
 def find_rented(tx: Tx, account_id: str, e164: str) -> RentedNumber | None:
     """An account's live rental of a number, else the one that ended last."""
     query = _rented().where(rentals.c.account_id == account_id, rentals.c.e164 == e164)
-    row = tx.execute(query.order_by(rentals.c.id.desc()).limit(1)).first()
+    row = tx.execute(query.order_by(_ENDED_FIRST.desc(), rentals.c.id.desc()).limit(1)).first()
     return None if row is None else _rented_of(row)
 
 

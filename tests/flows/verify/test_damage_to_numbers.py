@@ -179,6 +179,11 @@ DAMAGE: Final[dict[str, Damage]] = {
         {("storage", "api_keys", "key_1")},
         "account_id is acc_none, which accounts does not have",
     ),
+    "storage a hold for an order that does not exist": (
+        ("INSERT INTO holds VALUES ('ord_none', 'acc_1', 1, 'voided', 1, 1)",),
+        {("storage", "holds", "ord_none")},
+        "order_id is ord_none, which orders does not have",
+    ),
 }
 
 
