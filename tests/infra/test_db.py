@@ -205,6 +205,7 @@ def test_a_broken_constraint_is_a_defect_and_no_failure_of_the_storage(notes: Da
 def test_a_file_that_may_not_be_written_is_failed_storage(tmp_path: Path, notes: Database) -> None:
     notes.close()
     database = Database(f"sqlite:///file:{tmp_path}/notes.db?mode=ro&uri=true")
+    assert not Path("file:").exists()
     with pytest.raises(StorageFailedError, match="readonly"), database.write() as tx:
         tx.run(INSERT, ["a"])
     database.close()

@@ -134,7 +134,8 @@ class Database:
         elif not parsed.database or parsed.database == ":memory:":
             raise DatabaseError("NUMBERDESK_DATABASE_URL: SQLite needs a file, like sqlite:///var/numberdesk.db")
         else:
-            _make_folder(Path(parsed.database).parent)
+            if not parsed.database.startswith("file:"):  # an SQLite URI is no path
+                _make_folder(Path(parsed.database).parent)
             parsed = parsed.set(drivername="sqlite")
         self.url = parsed
         self._begin_writing = "BEGIN IMMEDIATE" if self.engine_name == "sqlite" else "BEGIN"
