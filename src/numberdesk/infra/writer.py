@@ -43,7 +43,14 @@ An outcome that is an exception is a refusal: it is raised to the one who asked,
 MOST_PER_BATCH: Final = 512
 """Commands in one transaction: bounds how long a commit takes and how much is redone when one fails."""
 
+POINTS: Final = ("taken", "begun", "applied", "committed", "resolved")
+"""The points that a batch passes, each told to `reach`: where a crash may be put by whoever tests this."""
+
 _STOP: Final = object()
+
+
+def nothing(_point: str) -> None:
+    """What is done at a point that nobody watches."""
 
 
 @dataclass(slots=True)
@@ -72,6 +79,7 @@ class Writer:
 
     `queue_limit` bounds the commands that wait; `patience_seconds` is how long an outcome may take
     before a command is turned away unbegun, of which `lock_seconds` are kept for the database's lock.
+    `monotonic` gives seconds; `reach` is told when a batch passes one of POINTS.
     """
 
     def __init__(
@@ -81,11 +89,15 @@ class Writer:
         queue_limit: int = 4096,
         patience_seconds: float = 4.0,
         lock_seconds: float = 0.0,
+        monotonic: Callable[[], float] = time.monotonic,
+        reach: Callable[[str], None] = nothing,
     ) -> None:
         self._database = database
         self._limit = queue_limit
         self._patience = patience_seconds
         self._lock_seconds = lock_seconds
+        self._monotonic = monotonic
+        self._reach = reach
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._accepting = threading.Lock()
         self._waiting = 0
@@ -120,7 +132,7 @@ class Writer:
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
-        deadline = time.monotonic() + self._patience
+        deadline = self._monotonic() + self._patience
         with self._accepting:
             if self._closed or self._waiting >= self._limit:
                 raise Overloaded
@@ -147,11 +159,21 @@ class Writer:
             self._thread.join()
 
     def _run(self) -> None:
-        stopping = False
-        while not stopping:
-            batch, stopping = self._take()
-            if batch:
-                self._settle(batch, self._outcomes(batch))
+        while self.turn():
+            pass
+
+    def turn(self) -> bool:
+        """Wait for commands, commit all that are there and resolve them; False once the writer is closed.
+
+        The thread does nothing else. Whoever schedules by himself calls it instead of `start`,
+        when `waiting` tells that there is something to do.
+        """
+        batch, stopping = self._take()
+        if batch:
+            self._reach("taken")
+            self._settle(batch, self._outcomes(batch))
+            self._reach("resolved")
+        return not stopping
 
     def _take(self) -> tuple[list[_Waiting[Any, Any]], bool]:
         """Wait for a command, then take all that wait beside it, up to the batch bound."""
@@ -167,7 +189,7 @@ class Writer:
     def _outcomes(self, batch: list[_Waiting[Any, Any]]) -> list[Any]:
         """One outcome or exception per command, after the commit."""
         self._commands += len(batch)
-        latest_begin = time.monotonic() + self._lock_seconds
+        latest_begin = self._monotonic() + self._lock_seconds
         late = [waiting.deadline < latest_begin for waiting in batch]
         fresh = [waiting for waiting, is_late in zip(batch, late, strict=True) if not is_late]
         results = iter(self._commit(fresh) if fresh else [])
@@ -201,12 +223,15 @@ class Writer:
             places.setdefault(waiting.flow, []).append(place)
         outcomes: list[Any] = [None] * len(batch)
         with self._database.write() as tx:
+            self._reach("begun")
             for flow, mine in places.items():
                 results = flow(tx, [batch[place].command for place in mine])
                 if len(results) != len(mine):
                     raise RuntimeError("a flow must give one outcome per command")
                 for place, result in zip(mine, results, strict=True):
                     outcomes[place] = result
+            self._reach("applied")
+        self._reach("committed")
         return outcomes
 
     def _settle(self, batch: list[_Waiting[Any, Any]], outcomes: list[Any]) -> None:
