@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from numberdesk.core.chain import FIRST_STATE, WALLET_STEP, Line, first_break, path_sum, spread, state_number
+from numberdesk.core.chain import (
+    FIRST_STATE,
+    MOST_ENTRIES,
+    WALLET_STEP,
+    Line,
+    first_break,
+    path_sum,
+    spread,
+    state_number,
+)
 
 START, OTHER_START = FIRST_STATE + WALLET_STEP, FIRST_STATE + 2 * WALLET_STEP
 MOVES = st.lists(st.integers(-(10**12), 10**12).filter(bool), min_size=1, max_size=12)
@@ -97,3 +108,51 @@ def test_a_line_in_another_wallet_is_seen(moves: list[int], others: list[int]) -
     together = link_sum(START, mine) + link_sum(OTHER_START, theirs)
     expected = path_sum(START, len(moves), sum(moves)) + path_sum(OTHER_START, len(others), sum(others))
     assert (together == expected) == (mine[-1][1:] == theirs[-1][1:])
+
+
+def test_a_wallet_that_counts_other_entries_than_it_has_is_named() -> None:
+    assert first_break(lines_of([10]), 2, 10) == ("I2", None, "entries is 2, but its transfers end at entry 1")
+
+
+def test_a_line_that_is_there_twice_is_named() -> None:
+    (line,) = lines_of([10])
+    assert first_break([line, line._replace(id="trf_2")], 1, 10) == (
+        "I4",
+        "trf_2",
+        "entry 1 comes after entry 1: there are two of it",
+    )
+
+
+def test_a_line_that_does_not_add_up_is_named_with_all_its_figures() -> None:
+    first, second = lines_of([2_000_000, -500_000])
+    assert first_break([first, second._replace(balance_after=1_400_000)], 2, 1_500_000) == (
+        "I2",
+        "trf_2",
+        "balance_after is 1.4, but 2 and -0.5 make 1.5",
+    )
+
+
+@pytest.mark.parametrize("field", ["entry", "moved", "balance_after"])
+def test_a_damaged_figure_is_named_and_not_reckoned_with(field: str) -> None:
+    (line,) = lines_of([10])
+    damage: dict[str, Any] = {field: "10"}
+    assert first_break([line._replace(**damage)], 1, 10) == (
+        "I2",
+        "trf_1",
+        "entry, amount or balance_after is not a whole number",
+    )
+
+
+def test_the_numbers_of_all_states_are_above_zero_and_fit_64_bits() -> None:
+    far = FIRST_STATE + 1_000_000 * WALLET_STEP
+    for balance in (-(10**17), 0, 10**17):
+        for start in (FIRST_STATE, far):
+            assert 0 < state_number(start, 0, balance) < state_number(start, MOST_ENTRIES, balance) < 2**63
+
+
+@pytest.mark.parametrize("number", [0, 1, 2**31 - 20, 2**31 - 19, 2**31 - 1, FIRST_STATE, FIRST_STATE + 7, 2**63 - 1])
+def test_spread_is_exact_however_large_the_number(number: int) -> None:
+    below_p, below_q = number - number // (2**31 - 1) * (2**31 - 1), number - number // (2**31 - 19) * (2**31 - 19)
+    square = below_p**2 - below_p**2 // (2**31 - 19) * (2**31 - 19)
+    assert spread(number) == square * below_q - square * below_q // (2**31 - 1) * (2**31 - 1)
+    assert isinstance(spread(number), int)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numberdesk.core.periods import add_months, from_datetime, iso_seconds, to_datetime
+from numberdesk.core.periods import add_months, from_datetime, iso_or_none, iso_seconds, to_datetime
 
 INSTANTS = st.integers(from_datetime(datetime(1970, 1, 1, tzinfo=UTC)), from_datetime(datetime(2200, 1, 1, tzinfo=UTC)))
 
@@ -88,3 +88,18 @@ def test_a_datetime_of_another_zone_is_the_same_instant() -> None:
 )
 def test_an_instant_prints_in_whole_seconds_with_z(value: int, text: str) -> None:
     assert iso_seconds(value) == text
+
+
+LAST = 253_402_300_799_999_999
+"""The last microsecond that a calendar has: more digits than a float holds."""
+
+
+def test_an_instant_is_whole_to_the_last_microsecond() -> None:
+    assert from_datetime(to_datetime(LAST)) == LAST
+    assert isinstance(from_datetime(to_datetime(LAST)), int)
+    assert iso_seconds(LAST) == "9999-12-31T23:59:59Z"
+
+
+def test_an_instant_that_there_is_not_is_not_printed() -> None:
+    assert iso_or_none(None) is None
+    assert iso_or_none(0) == "1970-01-01T00:00:00Z"

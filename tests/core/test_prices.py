@@ -83,4 +83,5 @@ def test_details_are_exact_decimals_under_the_names_of_the_api() -> None:
         "currency": "USD",
     }
     assert WITHOUT_RATES.details()["per_minute_price_inbound"] == 0
+    assert WITHOUT_RATES.details()["per_minute_price_outbound"] == 0
     assert [decimal_or_none(rate) for rate in (None, 0, 8_500)] == [None, Decimal(0), Decimal("0.0085")]

@@ -18,7 +18,7 @@ from numberdesk.core.errors import (
 )
 from numberdesk.core.lifecycle import AccountState, NumberState, OrderState
 from numberdesk.core.periods import add_months
-from numberdesk.core.prices import Confirmation, Prices
+from numberdesk.core.prices import Confirmation, Former, Prices
 from numberdesk.core.purchase import (
     POOL,
     Answer,
@@ -61,7 +61,7 @@ def desk(
         {lot.e164: lot for lot in lots},
         answers or {},
         {MINE.id: MINE},
-        {NUMBER: superseded},
+        {NUMBER: tuple(Former(prices, NOW + 1) for prices in superseded)},
     )
 
 
@@ -206,6 +206,15 @@ def test_a_superseded_price_within_the_quote_lifetime_is_what_is_charged() -> No
     assert isinstance(decision, Sold)
     assert decision.order.prices == FORMER
     assert [charge.amount for charge in decision.charges] == [FORMER.monthly]
+
+
+def test_a_superseded_price_is_honoured_by_the_time_of_each_buy_not_by_that_of_its_batch() -> None:
+    loaded = desk(LOT._replace(prices=OFFER), superseded=(FORMER,))
+    late = BUY._replace(account_id=OTHER, confirmed=Confirmation(FORMER.monthly), now=NOW + 1)
+    before = BUY._replace(confirmed=Confirmation(1))
+    _, decision = decide(loaded, [before, late]).decisions
+    assert isinstance(decision, Refused)
+    assert isinstance(decision.error, PriceChanged)
 
 
 def test_a_superseded_price_in_another_currency_is_not_a_price_for_this_account() -> None:

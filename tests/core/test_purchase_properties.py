@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from numberdesk.core.errors import InsufficientBalance
 from numberdesk.core.lifecycle import AccountState, NumberState, OrderState
-from numberdesk.core.prices import Confirmation, Prices
+from numberdesk.core.prices import Confirmation, Former, Prices
 from numberdesk.core.purchase import (
     POOL,
     Answer,
@@ -84,7 +84,7 @@ def desks(draw: st.DrawFn) -> Loaded:
         {lot.e164: lot for lot, _ in pairs},
         answers,
         orders,
-        {NUMBERS[0]: tuple(draw(st.lists(_PRICES, max_size=2)))},
+        {NUMBERS[0]: tuple(draw(st.lists(st.builds(Former, _PRICES, st.integers(NOW, NOW + 14)), max_size=2)))},
     )
 
 
@@ -212,7 +212,8 @@ def test_what_is_sold_is_what_was_asked_for_at_prices_that_were_confirmed(case: 
         order = decision.order
         lot = loaded.lots[buy.e164]
         assert (order.id, order.account_id, order.e164, order.created_at) == (buy[5], buy[0], buy[1], buy.now)
-        assert order.prices in (lot.prices, *loaded.superseded.get(buy.e164, ()))
+        honoured = [former.prices for former in loaded.superseded.get(buy.e164, ()) if buy.now < former.until]
+        assert order.prices in (lot.prices, *honoured)
         assert buy.confirmed.agrees_with(order.prices)
         assert order.prices.currency == loaded.purses[buy.account_id].currency
         assert loaded.purses[buy.account_id].state is AccountState.ACTIVE

@@ -25,11 +25,14 @@ _MOST_REMEMBERED: Final = 10_000
 
 
 class Authenticator:
-    """Recognises keys. `now` gives microseconds since the epoch, for expiry."""
+    """Recognises keys. `now` gives microseconds since the epoch, for expiry; `monotonic` gives seconds."""
 
-    def __init__(self, reader: Reader, now: Callable[[], int]) -> None:
+    def __init__(
+        self, reader: Reader, now: Callable[[], int], *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._reader = reader
         self._now = now
+        self._monotonic = monotonic
         self._known: OrderedDict[str, tuple[float, Caller]] = OrderedDict()
         self._asking: dict[str, asyncio.Task[Caller | None]] = {}
 
@@ -40,7 +43,7 @@ class Authenticator:
         key = sent.decode("ascii")
         hashed = key_hash(key)
         known = self._known.get(hashed)
-        if known is not None and known[0] > time.monotonic():
+        if known is not None and known[0] > self._monotonic():
             return known[1]
         if not well_formed(key):
             raise InvalidApiKey
@@ -58,7 +61,7 @@ class Authenticator:
         return await asyncio.shield(task)
 
     async def _ask(self, hashed: str) -> Caller | None:
-        until = time.monotonic() + REMEMBERED_SECONDS
+        until = self._monotonic() + REMEMBERED_SECONDS
         found = await self._reader.read(lambda tx: find_key_by_hash(tx, hashed))
         if found is None or not found[0].valid_at(self._now()):
             self._known.pop(hashed, None)

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, func, select, tuple_, update
+from sqlalchemy import bindparam, delete, func, select, tuple_
 
 from numberdesk.catalog.model import FROM_RULE, InventoryItem, Listing, Stored
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.prices import Prices
-from numberdesk.infra.db import Prepared, Tx
+from numberdesk.infra.db import Tx
+from numberdesk.infra.statements import InsertRows, UpdateRows
 from numberdesk.tables import numbers, superseded_prices
 
 _LISTING: Final = tuple(numbers.c[name] for name in Listing._fields)
@@ -29,18 +30,10 @@ _LISTINGS: Final = (
 _CARRIERS: Final = select(numbers.c.e164, numbers.c.carrier).where(
     numbers.c.e164.in_(bindparam("e164s", expanding=True))
 )
-_INSERT_NUMBERS: Final = Prepared(numbers.insert())
-_INSERT_SUPERSEDED: Final = Prepared(superseded_prices.insert())
-_UPDATE_LISTINGS: Final = Prepared(
-    update(numbers)
-    .where(numbers.c.e164 == bindparam("p_e164"))
-    .values({name: bindparam(f"p_{name}") for name in (*_OFFER_FIELDS, "reversed", "updated_at")})
-)
-_UPDATE_PRICES: Final = Prepared(
-    update(numbers)
-    .where(numbers.c.e164 == bindparam("p_e164"))
-    .values({name: bindparam(f"p_{name}") for name in (*_PRICE_FIELDS, "updated_at")})
-)
+_INSERT_NUMBERS: Final = InsertRows(numbers)
+_INSERT_SUPERSEDED: Final = InsertRows(superseded_prices)
+_UPDATE_LISTINGS: Final = UpdateRows(numbers, "e164", *_OFFER_FIELDS, "reversed", "updated_at")
+_UPDATE_PRICES: Final = UpdateRows(numbers, "e164", *_PRICE_FIELDS, "updated_at")
 
 
 def lock_listings(tx: Tx, e164s: Iterable[str]) -> dict[str, Stored]:
@@ -56,39 +49,32 @@ def find_carriers(tx: Tx, e164s: Iterable[str]) -> dict[str, str]:
 
 def insert_listings(tx: Tx, carrier: str, listings: Sequence[Listing], now: int) -> None:
     """Put new numbers into the inventory, available."""
-    rows = [
-        {
-            **listing._asdict(),
-            "carrier": carrier,
-            "state": NumberState.AVAILABLE.value,
-            "reversed": listing.national[::-1],
-            "account_id": None,
-            "order_id": None,
-            "quarantined_until": None,
-            "created_at": now,
-            "updated_at": now,
-        }
-        for listing in listings
-    ]
+    known = {
+        "carrier": carrier,
+        "state": NumberState.AVAILABLE.value,
+        "account_id": None,
+        "order_id": None,
+        "quarantined_until": None,
+        "created_at": now,
+        "updated_at": now,
+    }
+    names = numbers.c.keys()
+    rows = []
+    for listing in listings:
+        row = {**listing._asdict(), **known, "reversed": listing.national[::-1]}
+        rows.append([row[name] for name in names])
     _INSERT_NUMBERS.run(tx, rows)
 
 
 def update_listings(tx: Tx, listings: Sequence[Listing], now: int) -> None:
     """Write what is known of numbers and their prices; state, holder and carrier stay."""
-    rows = [
-        {f"p_{name}": value for name, value in listing._asdict().items()}
-        | {"p_reversed": listing.national[::-1], "p_updated_at": now}
-        for listing in listings
-    ]
-    _UPDATE_LISTINGS.run(tx, rows)
+    _UPDATE_LISTINGS.run(tx, [(*listing, listing.national[::-1], now) for listing in listings])
 
 
 def update_prices(tx: Tx, listings: Sequence[Listing], now: int) -> None:
     """Write only the prices of numbers."""
     names = ("e164", *_PRICE_FIELDS)
-    _UPDATE_PRICES.run(
-        tx, [{f"p_{name}": getattr(listing, name) for name in names} | {"p_updated_at": now} for listing in listings]
-    )
+    _UPDATE_PRICES.run(tx, [(*(getattr(listing, name) for name in names), now) for listing in listings])
 
 
 def listings_to_price(tx: Tx, carrier: str, after_e164: str, limit: int) -> tuple[list[Listing], str | None]:
@@ -117,24 +103,11 @@ def insert_superseded(tx: Tx, former: Sequence[tuple[str, Prices]], now: int) ->
         table.c.e164.in_(sorted(e164 for e164, _ in former)), table.c.superseded_at == now
     )
     there = set(tx.execute(query).scalars())
-    rows = [
-        {
-            "e164": e164,
-            "superseded_at": now,
-            "currency": prices.currency,
-            "price": prices.monthly,
-            "inbound": prices.inbound,
-            "outbound": prices.outbound,
-            "setup": prices.setup,
-        }
-        for e164, prices in former
-        if e164 not in there
-    ]
-    _INSERT_SUPERSEDED.run(tx, rows)
+    _INSERT_SUPERSEDED.run(tx, [(e164, now, *prices) for e164, prices in former if e164 not in there])
 
 
-def find_superseded(tx: Tx, since: Mapping[str, int]) -> dict[str, tuple[Prices, ...]]:
-    """Earlier prices of numbers that were superseded after the given instants, newest first."""
+def find_superseded(tx: Tx, since: Mapping[str, int]) -> dict[str, tuple[tuple[int, Prices], ...]]:
+    """Earlier prices of numbers, superseded after the given instants, each with its instant, newest first."""
     if not since:
         return {}
     table = superseded_prices
@@ -151,10 +124,10 @@ def find_superseded(tx: Tx, since: Mapping[str, int]) -> dict[str, tuple[Prices,
         .where(table.c.e164.in_(sorted(since)), table.c.superseded_at > min(since.values()))
         .order_by(table.c.e164, table.c.superseded_at.desc())
     )
-    found: dict[str, tuple[Prices, ...]] = {}
+    found: dict[str, tuple[tuple[int, Prices], ...]] = {}
     for row in tx.execute(query):
         if row.superseded_at > since[row.e164]:
-            found[row.e164] = (*found.get(row.e164, ()), Prices._make(row[2:]))
+            found[row.e164] = (*found.get(row.e164, ()), (row.superseded_at, Prices._make(row[2:])))
     return found
 
 

@@ -53,6 +53,13 @@ class Confirmation(NamedTuple):
         )
 
 
+class Former(NamedTuple):
+    """Prices that an offer had, honoured in buys before `until`, in microseconds."""
+
+    prices: Prices
+    until: int
+
+
 def first_agreeing(confirmed: Confirmation, offered: Prices, superseded: tuple[Prices, ...]) -> Prices | None:
     """The prices a confirmation means: the current ones, else the newest superseded ones that agree."""
     for prices in (offered, *superseded):

@@ -33,7 +33,7 @@ from numberdesk.core.errors import (
 from numberdesk.core.lifecycle import AccountState, NumberState, OrderState
 from numberdesk.core.money import as_decimal
 from numberdesk.core.periods import add_months
-from numberdesk.core.prices import Confirmation, Prices, first_agreeing
+from numberdesk.core.prices import Confirmation, Former, Prices, first_agreeing
 
 POOL: Final = "pool"
 """The carrier of the operator's own inventory: nobody needs to be asked."""
@@ -164,14 +164,15 @@ Decision = Sold | Replayed | Refused
 class Loaded:
     """What the database holds about a batch. `decide` works on copies and leaves it as it is.
 
-    `superseded` maps a number to its earlier prices still within the quote lifetime, newest first.
+    `superseded` maps a number to its earlier prices, newest first, at least those that some buy of
+    the batch is still within the quote lifetime of; each buy is asked by its own time.
     """
 
     purses: Mapping[str, Purse]
     lots: Mapping[str, Lot]
     answers: Mapping[tuple[str, str], Answer] = field(default_factory=dict)
     orders: Mapping[str, Order] = field(default_factory=dict)
-    superseded: Mapping[str, tuple[Prices, ...]] = field(default_factory=dict)
+    superseded: Mapping[str, tuple[Former, ...]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -197,7 +198,7 @@ class _Table:
     lots: dict[str, Lot]
     answers: dict[tuple[str, str], Answer]
     orders: dict[str, Order]
-    superseded: Mapping[str, tuple[Prices, ...]]
+    superseded: Mapping[str, tuple[Former, ...]]
 
     def decide(self, buy: Buy) -> Decision:
         """Ask the questions in their order; the first that ends the matter does."""
@@ -212,12 +213,16 @@ class _Table:
         error = _standing_refusal(purse, lot)
         if error is not None or lot is None or lot.prices is None:
             return self._refused(error or NumberNotOffered(), buy)
-        prices = first_agreeing(buy.confirmed, lot.prices, self.superseded.get(buy.e164, ()))
+        prices = first_agreeing(buy.confirmed, lot.prices, self._honoured(buy))
         if prices is None or prices.currency != purse.currency:
             return self._refused(PriceChanged(details=lot.prices.details()), buy)
         if purse.available < prices.total:
             return self._refused(_cannot_pay(purse, prices), buy)
         return self._sold(buy, lot, purse, prices)
+
+    def _honoured(self, buy: Buy) -> tuple[Prices, ...]:
+        """Earlier prices that are still good for this buy, whatever the times of those beside it."""
+        return tuple(former.prices for former in self.superseded.get(buy.e164, ()) if buy.now < former.until)
 
     def _again(self, earlier: Answer, buy: Buy) -> Decision:
         differing = _differing_field(earlier.fingerprint, _fingerprint(buy))

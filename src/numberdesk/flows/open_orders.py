@@ -16,6 +16,7 @@ from numberdesk.catalog.store import find_superseded
 from numberdesk.core.lifecycle import HoldState, OrderState
 from numberdesk.core.money import format_micros
 from numberdesk.core.periods import iso_seconds
+from numberdesk.core.prices import Former
 from numberdesk.core.purchase import Buy, Decision, Loaded, Order, Outcome, Sold, decide
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.model import REVENUE, Hold, Transfer, wallet_account
@@ -54,7 +55,10 @@ def _load(tx: Tx, buys: Sequence[Buy], quote_lifetime: int) -> Loaded:
             wanted.append(lot.order_id)
         elif lot.prices is not None and not buy.confirmed.agrees_with(lot.prices):
             repriced[buy.e164] = min(buy.now - quote_lifetime, repriced.get(buy.e164, buy.now))
-    superseded = find_superseded(tx, repriced)
+    superseded = {
+        e164: tuple(Former(prices, instant + quote_lifetime) for instant, prices in former)
+        for e164, former in find_superseded(tx, repriced).items()
+    }
     return Loaded(purses, lots, answers, find_orders(tx, wanted), superseded)
 
 

@@ -1,0 +1,85 @@
+"""Requests that have no endpoint: offers read plainly, imports and price rules without their files, and a defect.
+
+Touches: database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from numberdesk.api.endpoint import Answer, Ask
+from numberdesk.catalog.model import Listing, ListingChunk
+from numberdesk.catalog.rules import PriceRule
+from numberdesk.core.errors import NumberdeskError
+from numberdesk.core.purchase import POOL
+from numberdesk.flows.import_inventory import save_listings
+from numberdesk.flows.set_price_rules import new_price_rule, remove_price_rules, set_price_rules
+from numberdesk.infra.db import Tx
+
+_OFFERS: Final = "SELECT e164, price, inbound, outbound FROM numbers WHERE state = 'available' AND price IS NOT NULL"
+
+
+class DefectiveError(RuntimeError):
+    """What the defective flow raises."""
+
+
+async def offers(ask: Ask) -> Answer:
+    """The numbers for sale: number, monthly price, rates."""
+    return Answer(await ask.services.reader.read(lambda tx: tx.fetch(_OFFERS, [])))
+
+
+async def import_numbers(ask: Ask) -> Answer:
+    """Save listings as one chunk of an import."""
+    listings: tuple[Listing, ...] = ask.body
+    chunk = ListingChunk(POOL, listings, tuple(range(1, len(listings) + 1)), ask.now)
+    await ask.services.writer.submit(save_listings, chunk)
+    return Answer(None)
+
+
+async def set_rule(ask: Ask) -> Answer:
+    """Set a price rule."""
+    rule: PriceRule = ask.body
+    await ask.services.writer.submit(set_price_rules, new_price_rule(rule))
+    return Answer(None)
+
+
+async def remove_rule(ask: Ask) -> Answer:
+    """Remove a price rule; one that is gone already is no matter."""
+    try:
+        await ask.services.writer.submit(remove_price_rules, ask.body)
+    except NumberdeskError as error:
+        if error.code != "not_found":
+            raise
+    return Answer(None)
+
+
+async def meet_defect(ask: Ask) -> Answer:
+    """Ask for the defective flow and bear it."""
+    try:
+        await ask.services.writer.submit(defective, None)
+    except DefectiveError:
+        return Answer("defective")
+    raise AssertionError("a flow that raises cannot succeed")
+
+
+def defective(tx: Tx, _commands: Sequence[Any]) -> Sequence[Any]:
+    """A flow that damages the books and then raises: nothing of it may be kept, nobody beside it may notice."""
+    tx.run("UPDATE wallets SET posted = posted + 1", [])
+    raise DefectiveError
+
+
+def listing(e164: str, price: int | None, *, setup: int = 0) -> Listing:
+    """A number for sale; without a price, price rules price it."""
+    return Listing(
+        e164=e164, iso_country="US", number_type="local", region="TX", locality="Corpus Christi", area_code="361",
+        national=e164[2:], capabilities=3, memorability=0, price_source="rule" if price is None else "file",
+        currency=None if price is None else "USD", price=price, inbound=None if price is None else 8_500,
+        outbound=None if price is None else 94_500, setup=setup if price is not None else 0, cost_currency=None,
+        cost_monthly=None, cost_inbound=None, cost_outbound=None, cost_setup=None,
+    )  # fmt: skip
+
+
+def price_rule(rule_id: str, prefix: str, price: int, now: int) -> PriceRule:
+    """A rule with a fixed price."""
+    return PriceRule(rule_id, POOL, "US", "local", prefix, "USD", price, 8_500, 94_500, 0, None, None, 10_000, now)

@@ -1,0 +1,126 @@
+"""Watches every commit: does it again in the model, and compares the answers and the database with it.
+
+Touches: database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from numberdesk.core.errors import IdempotencyConflict, InsufficientBalance, NotFound
+from numberdesk.core.purchase import Refused, Sold
+from numberdesk.flows.fund_wallets import Funding
+from numberdesk.flows.verify import verify
+from numberdesk.infra.db import Database
+from numberdesk.ledger.model import Transfer
+from simulator.audit import ALL, Auditor, touched
+from simulator.model import RULES, Books, Mismatch, reprice
+from simulator.process import Applied
+from simulator.purchase import buy
+from simulator.world import World
+
+_MANY: Final = 3
+
+
+class Oracle:
+    """Knows the books as they must be. It never raises inside a transaction: a violation is noted with the world."""
+
+    def __init__(self, world: World, books: Books, auditor: Auditor) -> None:
+        self._world = world
+        self._books = books
+        self._auditor = auditor
+        self._changed: set[str] = set()
+
+    def committed(self, log: Sequence[Applied]) -> None:
+        """Do again what a transaction did."""
+        for applied in log:
+            self._changed.add(applied.flow)
+            self._world.note(f"committed {applied.flow} x{len(applied.commands)}")
+            try:
+                self._do(applied)
+            except Mismatch as mismatch:
+                self._world.broken("contract", str(mismatch))
+                return
+        self._note_batches(log)
+
+    def check(self) -> None:
+        """After a turn: what was touched, now and then everything."""
+        if not self._changed:
+            return
+        everything = self._world.happens(0.1)
+        self._compare(ALL if everything else touched(self._changed))
+        self._changed.clear()
+
+    def check_all(self, database: Database, *, audit: bool) -> None:
+        """Everything; with the product's own audit beside it when asked to, which takes as long as ten purchases."""
+        self._changed.clear()
+        self._compare(ALL)
+        if not audit:
+            return
+        with database.read() as tx:
+            verdict = verify(tx, lambda *_: None)
+        for found in verdict.violations[:1]:
+            self._world.broken(f"verify {found.invariant}", f"{found.table} {found.row}: {found.message}")
+        self._world.reached("verified")
+
+    def _compare(self, tables: frozenset[str]) -> None:
+        difference = self._auditor.compare(self._books, tables)
+        if difference is not None:
+            self._world.broken(*difference)
+
+    def _do(self, applied: Applied) -> None:
+        for command, outcome in zip(applied.commands, applied.outcomes, strict=True):
+            if applied.flow == "buy":
+                self._world.reached(buy(self._books, command, outcome))
+                self._note_key(command)
+            elif applied.flow == "reprice":
+                reprice(self._books, command, outcome, applied.seen)
+            else:
+                RULES[applied.flow](self._books, command, outcome)
+                self._note(applied.flow, command, outcome)
+
+    def _note_key(self, command: Any) -> None:
+        if (command.account_id, command.idempotency_key) in self._books.forgotten:
+            self._world.reached("key_used_after_it_was_forgotten")
+
+    def _note(self, flow: str, command: Any, outcome: Any) -> None:
+        """Goals that one command can reach."""
+        if isinstance(command, Funding):
+            self._note_movement(command, outcome)
+        elif flow == "release":
+            refused = isinstance(outcome, NotFound)
+            ended_now = not refused and outcome.released_at == command.now
+            self._world.reached("release_refused" if refused else "released" if ended_now else "released_again")
+        elif flow == "tidy":
+            for goal, count in zip(("quarantine_ended", "answer_forgotten"), outcome, strict=True):
+                if count:
+                    self._world.reached(goal)
+
+    def _note_movement(self, command: Funding, outcome: Any) -> None:
+        if isinstance(outcome, Transfer) and outcome.id != command.transfer_id:
+            self._world.reached("movement_replayed")
+        elif isinstance(outcome, IdempotencyConflict):
+            self._world.reached("movement_conflict")
+        elif isinstance(outcome, InsufficientBalance):
+            self._world.reached("adjustment_refused")
+
+    def _note_batches(self, log: Sequence[Applied]) -> None:
+        """Goals that take several commands in one transaction."""
+        if len(log) > 1:
+            self._world.reached("several_flows_in_a_batch")
+        for applied in log:
+            if len(applied.commands) >= _MANY:
+                self._world.reached("three_commands_in_a_batch")
+            if applied.flow == "buy" and len(applied.commands) > 1:
+                self._note_rivals(applied)
+
+    def _note_rivals(self, applied: Applied) -> None:
+        pairs = list(zip(applied.commands, applied.outcomes, strict=True))
+        sold = [command for command, outcome in pairs if isinstance(outcome, Sold)]
+        for command, outcome in pairs:
+            code = outcome.error.code if isinstance(outcome, Refused) else None
+            if code == "number_taken" and any(other.e164 == command.e164 for other in sold):
+                self._world.reached("one_number_wanted_by_two_in_a_batch")
+            if code == "insufficient_balance" and any(other.account_id == command.account_id for other in sold):
+                self._world.reached("wallet_drained_within_a_batch")

@@ -1,0 +1,31 @@
+"""What is simulated: the seam at which a part of the product can be taken out and another put in its place.
+
+Touches: nothing.
+
+The simulator's own tests put faulty parts there, and every one of them must be found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from numberdesk.flows.open_orders import open_orders
+from numberdesk.flows.release_numbers import release_numbers
+from numberdesk.infra.db import Tx
+from numberdesk.infra.writer import Writer
+from simulator.storage import FailingDatabase
+
+Flow = Callable[[Tx, Sequence[Any]], Sequence[Any]]
+
+
+@dataclass(frozen=True)
+class Product:
+    """The parts. `instead` maps a write flow to the one that runs in its place."""
+
+    open_orders: Callable[[int], Flow] = open_orders
+    release_numbers: Callable[[int], Flow] = release_numbers
+    writer: Callable[..., Writer] = Writer
+    database: type[FailingDatabase] = FailingDatabase
+    instead: Mapping[Flow, Flow] = field(default_factory=dict)
