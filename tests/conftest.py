@@ -1,8 +1,7 @@
-"""A database for every test that wants one: prepared once a session, then copied."""
+"""A database for every test that wants one, on every engine: prepared once a session, then copied."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,28 +9,55 @@ import pytest
 from hypothesis import settings
 
 from numberdesk.infra.db import Database
-from numberdesk.migrations import prepare
+from testbed.databases import ENGINES, Databases, databases
 
 # How long an example takes says nothing on a machine that does other things beside.
 settings.register_profile("numberdesk", deadline=None)
 settings.load_profile("numberdesk")
 
 
+@pytest.fixture(scope="session", params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    """The engine that a test runs on: whoever asks for it, or for a database, runs on each."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="session")
-def prepared_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite file with the schema and nothing in it."""
-    path = tmp_path_factory.mktemp("prepared") / "books.db"
-    database = Database(f"sqlite:///{path}")
-    prepare(database)
-    database.close()
-    return path
+def sources() -> Iterator[dict[str, Databases]]:
+    """What was made for each engine so far: tests change between engines, and a server takes seconds to start."""
+    sources: dict[str, Databases] = {}
+    yield sources
+    for source in sources.values():
+        source.close()
+
+
+@pytest.fixture(scope="session")
+def made(engine: str, sources: dict[str, Databases], tmp_path_factory: pytest.TempPathFactory) -> Databases:
+    """Where databases of the engine come from; a PostgreSQL server of this process's own."""
+    if engine not in sources:
+        sources[engine] = databases(engine, tmp_path_factory.mktemp("prepared"))
+    return sources[engine]
 
 
 @pytest.fixture
-def database(prepared_file: Path, tmp_path: Path) -> Iterator[Database]:
-    """An empty, prepared SQLite database of the test's own."""
-    path = tmp_path / "books.db"
-    shutil.copyfile(prepared_file, path)
-    database = Database(f"sqlite:///{path}")
+def database_url(made: Databases, tmp_path: Path) -> Iterator[str]:
+    """The address of an empty, prepared database of the test's own."""
+    url = made.prepared(tmp_path)
+    yield url
+    made.done(url)
+
+
+@pytest.fixture
+def empty_url(made: Databases, tmp_path: Path) -> Iterator[str]:
+    """The address of a database without a schema."""
+    url = made.empty(tmp_path)
+    yield url
+    made.done(url)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """An empty, prepared database of the test's own."""
+    database = Database(database_url)
     yield database
     database.close()

@@ -18,7 +18,7 @@ from numberdesk.infra import clock
 from numberdesk.infra.db import Database, Tx
 from numberdesk.infra.reader import Reader
 from numberdesk.infra.settings import Settings
-from numberdesk.infra.writer import Writer
+from numberdesk.infra.writer import Writer, nothing
 from numberdesk.migrations import HEAD, current, prepare, upgrade
 from numberdesk.numbers.model import Rental
 
@@ -37,6 +37,7 @@ class Services:
     now: Callable[[], int]
     new_id: Callable[[str], str]
     random_bytes: Callable[[int], bytes]
+    reach: Callable[[str], None]
     open_orders: Callable[[Tx, Sequence[Buy]], list[Decision]]
     release_numbers: Callable[[Tx, Sequence[Release]], list[Rental | NumberdeskError]]
 
@@ -52,15 +53,27 @@ class Services:
         self.database.close()
 
 
-def build(settings: Settings, *, now: Callable[[], int] = clock.now, lock_seconds: float = 2.0) -> Services:
+def build(
+    settings: Settings,
+    *,
+    now: Callable[[], int] = clock.now,
+    lock_seconds: float = 2.0,
+    reach: Callable[[str], None] = nothing,
+) -> Services:
     """Open the database (an empty one gets its schema) and build the services; the writer is not started.
 
-    `lock_seconds` is how long a write waits for one of another process on SQLite. Raises
-    DatabaseError when the database cannot be used as it is.
+    `lock_seconds` is how long a write waits for one of another process on SQLite; `reach` is told
+    each point that a batch or a purchase passes (writer.POINTS, buy_number.POINTS), where a test may
+    end the process. Raises DatabaseError when the database cannot be used as it is.
     """
-    database = Database(settings.database_url, read_connections=settings.read_threads, busy_seconds=lock_seconds)
-    prepare(database)
     patience = settings.answer_timeout_seconds
+    database = Database(
+        settings.database_url,
+        read_connections=settings.read_threads,
+        busy_seconds=lock_seconds,
+        resolve_seconds=patience,
+    )
+    prepare(database)
     return Services(
         settings=settings,
         database=database,
@@ -69,11 +82,13 @@ def build(settings: Settings, *, now: Callable[[], int] = clock.now, lock_second
             queue_limit=settings.queue_limit,
             patience_seconds=patience,
             lock_seconds=min(lock_seconds, patience / 2),
+            reach=reach,
         ),
         reader=Reader(database, threads=settings.read_threads),
         now=now,
         new_id=clock.new_id,
         random_bytes=clock.random_bytes,
+        reach=reach,
         open_orders=open_orders(settings.quote_lifetime_seconds * MICROSECONDS),
         release_numbers=release_numbers(settings.quarantine_days * DAY),
     )

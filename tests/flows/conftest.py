@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from numberdesk.infra.writer import Writer
 from numberdesk.ledger.model import Transfer, Wallet
 from numberdesk.ledger.store import find_wallet, list_statement
 from numberdesk.numbers.model import Rental
+from testbed.databases import Databases
 
 NOW = 1_750_000_000 * MICROSECONDS
 QUOTE_LIFETIME = 600 * MICROSECONDS
@@ -72,6 +74,33 @@ _UNSOUND = {
 }
 
 
+def listing_of(e164: str, **changes: Any) -> Listing:
+    """A number in Corpus Christi, or elsewhere."""
+    listing = Listing(
+        e164=e164,
+        iso_country="US",
+        number_type="local",
+        region="TX",
+        locality="Corpus Christi",
+        area_code="361",
+        national=e164[2:],
+        capabilities=3,
+        memorability=0,
+        price_source="file",
+        currency="USD",
+        price=PRICE,
+        inbound=8_500,
+        outbound=94_500,
+        setup=0,
+        cost_currency=None,
+        cost_monthly=None,
+        cost_inbound=None,
+        cost_outbound=None,
+        cost_setup=None,
+    )
+    return listing._replace(**changes)
+
+
 class Shop:
     """Accounts, money and numbers in one database. `now` moves only when a test moves it."""
 
@@ -108,34 +137,20 @@ class Shop:
 
     def number(self, *, carrier: str = POOL, **changes: Any) -> str:
         """Put a new number up for sale."""
-        national = f"361{2_000_000 + next(self._serials)}"
-        return self.offer(f"+1{national}", carrier=carrier, **changes)
+        return self.offer(self._new_number(), carrier=carrier, **changes)
+
+    def numbers(self, count: int) -> list[str]:
+        """Put many new numbers up for sale, in one transaction."""
+        listings = tuple(listing_of(self._new_number()) for _ in range(count))
+        self.writer.apply(save_listings, ListingChunk(POOL, listings, tuple(range(count)), self.now))
+        return [listing.e164 for listing in listings]
+
+    def _new_number(self) -> str:
+        return f"+1361{2_000_000 + next(self._serials)}"
 
     def offer(self, e164: str, *, carrier: str = POOL, **changes: Any) -> str:
         """Offer a number, or offer it at other prices."""
-        listing = Listing(
-            e164=e164,
-            iso_country="US",
-            number_type="local",
-            region="TX",
-            locality="Corpus Christi",
-            area_code="361",
-            national=e164[2:],
-            capabilities=3,
-            memorability=0,
-            price_source="file",
-            currency="USD",
-            price=PRICE,
-            inbound=8_500,
-            outbound=94_500,
-            setup=0,
-            cost_currency=None,
-            cost_monthly=None,
-            cost_inbound=None,
-            cost_outbound=None,
-            cost_setup=None,
-        )._replace(**changes)
-        self.writer.apply(save_listings, ListingChunk(carrier, (listing,), (1,), self.now))
+        self.writer.apply(save_listings, ListingChunk(carrier, (listing_of(e164, **changes),), (1,), self.now))
         return e164
 
     def wants(
@@ -202,3 +217,14 @@ def shop(database: Database) -> Iterator[Shop]:
     shop = Shop(database)
     yield shop
     shop.audit()
+
+
+@pytest.fixture
+def other_shop(made: Databases, tmp_path: Path) -> Iterator[Shop]:
+    """A shop on a database of its own, to be compared with."""
+    url = made.prepared(tmp_path)
+    shop = Shop(Database(url))
+    yield shop
+    shop.audit()
+    shop.database.close()
+    made.done(url)

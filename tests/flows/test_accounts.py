@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.flows.conftest import NOW, PRICE, Shop
+from sqlalchemy.exc import IntegrityError
 
 from numberdesk.accounts.model import Account
 from numberdesk.core.errors import Forbidden, InvalidRequest, NotFound
@@ -12,6 +12,7 @@ from numberdesk.core.purchase import Refused, Sold
 from numberdesk.flows.create_accounts import NewAccount, Standing, create_accounts, new_account, set_standings
 from numberdesk.flows.fund_wallets import LONGEST_REFERENCE, TOP_UP, funding
 from numberdesk.ledger.model import Wallet
+from tests.flows.conftest import NOW, PRICE, Shop
 
 
 def test_an_account_comes_with_an_empty_wallet_in_its_currency(shop: Shop) -> None:
@@ -29,7 +30,7 @@ def test_an_account_comes_with_an_empty_wallet_in_its_currency(shop: Shop) -> No
 def test_two_accounts_may_have_one_name_but_not_one_id(shop: Shop) -> None:
     shop.writer.apply(create_accounts, NewAccount("acc_1", "Same", "USD", 0, NOW))
     shop.writer.apply(create_accounts, NewAccount("acc_2", "Same", "USD", 0, NOW))
-    with pytest.raises(Exception, match=r"UNIQUE constraint failed: accounts\.id"):
+    with pytest.raises(IntegrityError, match=r"accounts\.id|pk_accounts"):
         shop.writer.apply(create_accounts, NewAccount("acc_1", "Other", "USD", 0, NOW))
     assert shop.rows("SELECT name FROM accounts") == [("Same",), ("Same",)]
     assert shop.count("wallets") == 2

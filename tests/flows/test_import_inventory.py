@@ -6,7 +6,7 @@ Touches: database, files.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from numberdesk.flows.import_inventory import (
 from numberdesk.flows.set_price_rules import set_price_rules
 from numberdesk.infra.db import Database
 from numberdesk.infra.writer import Writer
-from numberdesk.tables import accounts, metadata, numbers, orders, superseded_prices
+from numberdesk.tables import accounts, numbers, orders, superseded_prices
 
 HEADER = (
     "phone_number,locality,capabilities,monthly_price,per_minute_price_inbound,per_minute_price_outbound,"
@@ -39,16 +39,6 @@ HEADER = (
 DEMO = "+13612738809,Corpus Christi,voice sms,1.15,0.0085,0.0945,,USD\n"
 DEMO_PRICES = Prices("USD", 1_150_000, 8_500, 94_500, 0)
 NOW = 1_700_000_000_000_000
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path}/books.db")
-    with database.raw() as connection:
-        metadata.create_all(connection)
-        connection.commit()
-    yield database
-    database.close()
 
 
 def stage(content: str, *, carrier: str = "pool", directory: Path | None = None) -> StagedInventory:
@@ -76,7 +66,7 @@ def rows(database: Database) -> Sequence[Any]:
 
 def superseded(database: Database, e164: str) -> tuple[Prices, ...]:
     with database.read() as tx:
-        return find_superseded(tx, {e164: 0}).get(e164, ())
+        return tuple(prices for _, prices in find_superseded(tx, {e164: 0}).get(e164, ()))
 
 
 def test_a_new_number_is_available_at_the_prices_of_the_file(database: Database) -> None:

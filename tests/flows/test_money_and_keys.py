@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from tests.flows.conftest import NOW, PRICE, Shop
 
 from numberdesk.accounts.model import RANDOM_BYTES, SCOPES, ApiKey, key_hash, new_key
 from numberdesk.accounts.store import find_key_by_hash
@@ -20,6 +19,7 @@ from numberdesk.flows.create_accounts import new_account
 from numberdesk.flows.fund_wallets import ADJUSTMENT, TOP_UP, Funding, fund_wallets, funding
 from numberdesk.flows.issue_keys import NewKey, Revocation, issue_keys, new_key_record, revoke
 from numberdesk.ledger.model import Transfer
+from tests.flows.conftest import NOW, PRICE, Shop
 
 SECRET = new_key(bytes(RANDOM_BYTES))
 

@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from tests.flows.conftest import NOW, PRICE, QUARANTINE, QUOTE_LIFETIME, Shop
 
 from numberdesk.core.errors import (
     Forbidden,
@@ -25,6 +24,7 @@ from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import Decision, Order, Refused, Replayed, Sold
 from numberdesk.flows.tidy import Tidy, tidy
 from numberdesk.ledger.model import Transfer, Wallet
+from tests.flows.conftest import NOW, PRICE, QUARANTINE, QUOTE_LIFETIME, Shop
 
 TABLES = ("orders", "answers", "holds", "transfers", "rentals", "events")
 

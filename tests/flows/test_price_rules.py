@@ -6,8 +6,7 @@ Touches: database, files.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import insert, select
@@ -22,7 +21,7 @@ from numberdesk.flows.reprice import SUPERSEDED_KEPT, Reprice, Repriced, reprice
 from numberdesk.flows.set_price_rules import new_price_rule, remove_price_rules, set_price_rules
 from numberdesk.infra.db import Database, Tx
 from numberdesk.infra.writer import Writer
-from numberdesk.tables import metadata, repricings, superseded_prices
+from numberdesk.tables import repricings, superseded_prices
 
 NOW = 1_700_000_000_000_000
 RULE = PriceRule("prl_1", "pool", "", "", "", "USD", 1_000_000, 8_500, None, None, None, None, 1, NOW)
@@ -37,14 +36,10 @@ BY_RULE = ("+13612738809", "+14155550100", "+14155550102", "+16045550123")
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path}/books.db")
-    with database.raw() as connection:
-        metadata.create_all(connection)
-        connection.commit()
+def database(database: Database) -> Database:
+    """With a few numbers in it, most without a price."""
     bring_in(database, FILE)
-    yield database
-    database.close()
+    return database
 
 
 def bring_in(database: Database, content: str, *, carrier: str = "pool") -> None:
@@ -83,7 +78,7 @@ def monthly(database: Database) -> dict[str, int | None]:
 
 def superseded(database: Database, e164: str) -> tuple[Prices, ...]:
     with database.read() as tx:
-        return find_superseded(tx, {e164: 0}).get(e164, ())
+        return tuple(prices for _, prices in find_superseded(tx, {e164: 0}).get(e164, ()))
 
 
 def pending(database: Database) -> dict[str, str]:

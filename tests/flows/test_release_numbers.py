@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.flows.conftest import PRICE, QUARANTINE, Shop
 
 from numberdesk.core.errors import NotFound
 from numberdesk.core.periods import MICROSECONDS
@@ -15,6 +14,7 @@ from numberdesk.flows.release_numbers import Release
 from numberdesk.flows.tidy import Tidied, Tidy, tidy
 from numberdesk.numbers.model import Labels
 from numberdesk.numbers.store import find_rented
+from tests.flows.conftest import PRICE, QUARANTINE, Shop
 
 RETENTION = 24 * 3600 * MICROSECONDS
 
@@ -82,7 +82,7 @@ def test_a_number_is_offered_again_when_its_quarantine_is_over_and_not_before(sh
 
 def test_tidying_frees_a_bounded_number_of_numbers_in_one_transaction(shop: Shop) -> None:
     account_id = shop.account(1_200 * PRICE)
-    numbers = [shop.number() for _ in range(1_100)]
+    numbers = shop.numbers(1_100)
     shop.buy_all([shop.wants(account_id, e164) for e164 in numbers])
     with shop.database.write() as tx:
         shop.release_numbers(tx, [Release(account_id, e164, shop.now) for e164 in numbers])

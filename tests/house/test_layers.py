@@ -74,6 +74,7 @@ def test_the_package_as_it_is_keeps_every_contract(checked: Checked) -> None:
     ("path", "statement", "contract"),
     [
         ("core/money.py", "import sqlalchemy", PURE),
+        ("core/money.py", "import psycopg", PURE),
         ("core/money.py", "import time", PURE),
         ("ledger/model.py", "import random", PURE),
         ("core/money.py", "from numberdesk.infra import clock", LAYERS),
@@ -89,6 +90,7 @@ def test_the_package_as_it_is_keeps_every_contract(checked: Checked) -> None:
         ("flows/open_orders.py", "import sqlalchemy", SQL),
         ("flows/open_orders.py", "from numberdesk.tables import orders", SQL),
         ("api/health.py", "import sqlite3", SQL),
+        ("flows/open_orders.py", "import psycopg", SQL),
         ("cli/books.py", "from numberdesk.tables import orders", SQL),
         ("flows/open_orders.py", "import litestar", WEB),
         ("infra/writer.py", "import uvicorn", WEB),

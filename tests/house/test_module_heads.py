@@ -10,7 +10,7 @@ A head is a sentence, an empty line, and a line `Touches: ...` that ends with a 
 The line names what the module's own code uses, never what the functions it calls do elsewhere:
 
 - a table of `numberdesk.tables` by its name;
-- `database` for SQLAlchemy, Alembic or what infra offers of the database (Tx, Database, Reader, Writer and so
+- `database` for SQLAlchemy, Alembic, psycopg or what infra offers of the database (Tx, Database, Reader, Writer and so
   on), unless tables are named, which say it already. So a flow that takes a Tx touches the database, and a door
   that hands `lambda tx: find_wallet(tx, ...)` to a reader does not. Errors of infra.db do not count;
 - `clock`, `randomness`, `environment` (variables, settings, signals, standard streams), `files`, `threads` and
@@ -39,9 +39,9 @@ TABLES: Final = frozenset(tables.metadata.tables)
 
 _BY_NAME: Final = {
     "alembic": "database",
+    "psycopg": "database",
     "sqlalchemy": "database",
     "numberdesk.infra.db.Database": "database",
-    "numberdesk.infra.db.Prepared": "database",
     "numberdesk.infra.db.Tx": "database",
     "numberdesk.infra.reader": "database",
     "numberdesk.infra.statements": "database",
@@ -99,6 +99,7 @@ _BY_NAME: Final = {
     "asyncio.start_server": "network",
     "http.client": "network",
     "httpx": "network",
+    "psycopg.connect": "network",
     "socket": "network",
     "ssl": "network",
     "urllib.request": "network",
@@ -267,6 +268,8 @@ def test_a_head_may_wrap_and_go_on_in_prose() -> None:
         ("files", "open('x')"),
         ("files", "import tempfile\ntempfile.TemporaryFile()"),
         ("database", "import sqlalchemy as sa\nsa.select()"),
+        ("database", "from psycopg.pq import TransactionStatus\nTransactionStatus.IDLE"),
+        ("database, network", "import psycopg\npsycopg.connect('host=x')"),
         ("database", "from numberdesk.infra.db import Tx\ndef apply(tx: Tx): ..."),
         ("database", "from numberdesk.tables import metadata\nmetadata.create_all()"),
         ("wallets", "from numberdesk.tables import wallets\nwallets.insert()"),

@@ -7,15 +7,22 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Coroutine, Iterator, Sequence
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
+import psycopg
 import pytest
+from sqlalchemy import Column, MetaData, Table, Text
+from sqlalchemy.exc import IntegrityError
 
 from numberdesk.infra.db import Database, StorageFailedError, Tx
 from numberdesk.infra.writer import Writer
+from testbed.databases import Databases
 
 Result = TypeVar("Result")
+
+NOTES: Final = Table("notes", MetaData(), Column("word", Text, primary_key=True))
+BROKEN_CONSTRAINT: Final = (sqlite3.IntegrityError, psycopg.IntegrityError, IntegrityError)
+"""What a broken constraint is raised as, by the drivers and by SQLAlchemy."""
 
 PATIENCE = 20.0
 """Seconds after which a test gives up waiting for another thread; nothing is measured with it."""
@@ -49,24 +56,38 @@ class BreakableDatabase(Database):
 class Notes:
     """A table of words, read past the database under test: what is here is committed."""
 
-    def __init__(self, path: Path) -> None:
-        self.database = BreakableDatabase(f"sqlite:///{path}")
-        with self.database.write() as tx:
-            tx.run("CREATE TABLE notes (word TEXT PRIMARY KEY)", [])
-        self.database.at_gate.clear()
-        self._path = path
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.database = BreakableDatabase(url)
 
     @property
     def kept(self) -> list[str]:
         """The words that another connection sees, sorted."""
-        with contextlib.closing(sqlite3.connect(self._path)) as connection:
-            return [word for (word,) in connection.execute("SELECT word FROM notes ORDER BY word")]
+        return words_in(self.url)
+
+
+def words_in(url: str) -> list[str]:
+    """The words that a connection of its own sees, sorted."""
+    with _connected(url) as connection:
+        return sorted(word for (word,) in connection.execute("SELECT word FROM notes").fetchall())
+
+
+@contextlib.contextmanager
+def _connected(url: str) -> Iterator[Any]:
+    """A driver's connection in which every statement commits by itself."""
+    connection: Any = (
+        sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
+        if url.startswith("sqlite")
+        else psycopg.connect(url, autocommit=True)
+    )
+    with contextlib.closing(connection):
+        yield connection
 
 
 def keep(tx: Tx, words: Sequence[str]) -> list[str]:
     """A flow: write words, answer with them in capitals. Fails on a `poison` after it has written."""
     for word in words:
-        tx.run("INSERT INTO notes VALUES (?)", [word])
+        tx.execute(NOTES.insert(), {"word": word})
         if word.startswith("poison"):
             raise ValueError(word)
     return [word.upper() for word in words]
@@ -142,9 +163,27 @@ async def begun_to_close(writer: Writer) -> asyncio.Task[None]:
     return closing
 
 
+@pytest.fixture(scope="session")
+def notes_book(made: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a prepared database with a table of notes, for all tests of this process."""
+    url = made.prepared(tmp_path_factory.mktemp("notes"))
+    with _connected(url) as connection:
+        connection.execute("CREATE TABLE notes (word TEXT PRIMARY KEY)")
+    yield url
+    made.done(url)
+
+
 @pytest.fixture
-def notes(tmp_path: Path) -> Iterator[Notes]:
-    notes = Notes(tmp_path / "notes.db")
+def notes_url(notes_book: str) -> str:
+    """The same with no words in it."""
+    with _connected(notes_book) as connection:
+        connection.execute("DELETE FROM notes")
+    return notes_book
+
+
+@pytest.fixture
+def notes(notes_url: str) -> Iterator[Notes]:
+    notes = Notes(notes_url)
     yield notes
     notes.database.close()
 

@@ -1,19 +1,25 @@
-"""Statements for sets of rows: every size, both engines' texts, and sets that are not all there."""
+"""Statements for sets of rows, on both engines: every size, any text, and sets that are not all there."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any, Final
 
+import psycopg
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import BigInteger, Column, MetaData, Table, Text, bindparam, select
 
-from numberdesk.infra.db import Database
-from numberdesk.infra.statements import InsertRows, RowsLostError, SelectSet, UpdateRows, in_set
+from numberdesk.infra.db import Database, Tx
+from numberdesk.infra.statements import InsertRows, RowsLostError, SelectSet, UpdateRows, array_text, in_set
 from numberdesk.ledger import store as ledger_store
 from numberdesk.numbers import store as numbers_store
 from numberdesk.orders import store as orders_store
 from numberdesk.outbox import store as outbox_store
+from testbed.databases import Databases
+from tests.infra.conftest import BROKEN_CONSTRAINT
 
 NOTES = Table(
     "notes",
@@ -26,14 +32,36 @@ SIZES = [*range(24), 63, 64, 65, 84, 127, 128, 129, 200]
 STORES = (ledger_store, numbers_store, orders_store, outbox_store)
 
 
-@pytest.fixture
-def notes(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path}/notes.db")
-    with database.raw() as connection:
+ONLY_SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+ONLY_POSTGRESQL = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+
+TEXTS: Final = st.one_of(
+    st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20),
+    st.text("\"\\{},' \t\n%NULnul", max_size=8),
+    st.sampled_from(["NULL", "null", "", " ", "{}", '""', "\\N", "\\.", "\u2028", "\U0001f4de"]),
+)
+NUMBERS: Final = st.integers(-(2**63), 2**63 - 1)
+
+
+@pytest.fixture(scope="module")
+def book(made: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A database with a table of notes, for all tests here."""
+    url = made.prepared(tmp_path_factory.mktemp("statements"))
+    database = Database(url)
+    with database.raw(writing=True) as connection:
         NOTES.create(connection)
         connection.commit()
     yield database
     database.close()
+    made.done(url)
+
+
+@pytest.fixture
+def notes(book: Database) -> Database:
+    """The same with no notes in it."""
+    with book.write() as tx:
+        tx.execute(NOTES.delete())
+    return book
 
 
 def rows(size: int) -> list[tuple[str, int | None, str | None]]:
@@ -60,13 +88,14 @@ def test_sets_of_every_size_are_inserted_changed_and_found(notes: Database, size
     assert sorted(found) == changed
 
 
-def test_one_statement_serves_sets_of_all_sizes(notes: Database) -> None:
+@ONLY_SQLITE
+def test_a_few_statements_serve_sets_of_all_sizes(notes: Database) -> None:
     insert = InsertRows(NOTES)
     for size in range(1, 90):
         with notes.write() as tx:
             insert.run(tx, [(f"{size} {place}", 1, None) for place in range(size)])
     assert len(kept(notes)) == sum(range(1, 90))
-    assert {size for _, size in insert._texts} == {1, 4, 16, 64}
+    assert set(insert._texts) == {1, 4, 16, 64}
 
 
 def test_only_the_named_columns_are_changed(notes: Database) -> None:
@@ -94,7 +123,7 @@ def test_a_row_named_twice_in_one_set_is_lost_too(notes: Database) -> None:
 
 
 def test_a_row_that_breaks_a_constraint_fails_the_whole_set(notes: Database) -> None:
-    with pytest.raises(Exception, match="UNIQUE"), notes.write() as tx:
+    with pytest.raises(BROKEN_CONSTRAINT), notes.write() as tx:
         InsertRows(NOTES).run(tx, [*rows(70), ("n000", 1, None)])
     assert kept(notes) == []
 
@@ -123,33 +152,61 @@ def test_a_select_with_another_parameter_is_refused_when_it_is_first_run(notes: 
         SelectSet(query, "names").run(tx, names=["a"])
 
 
-def test_the_postgresql_texts_are_what_postgresql_reads() -> None:
-    assert InsertRows(NOTES)._text("postgresql", 2) == (
-        "INSERT INTO notes (name, count, remark) VALUES (%s, %s, %s), (%s, %s, %s)"
-    )
-    assert UpdateRows(NOTES, "name", "count", "remark")._text("postgresql", 1) == (
-        "UPDATE notes SET count = v.column2, remark = v.column3 "
-        "FROM (VALUES (CAST(%s AS TEXT), CAST(%s AS BIGINT), CAST(%s AS TEXT))) AS v WHERE notes.name = v.column1"
-    )
-    text, order = SelectSet(select(NOTES.c.name).where(in_set(NOTES.c.name, "names")), "names")._compile("postgresql")
-    assert " ".join(text.split()) == "SELECT notes.name FROM notes WHERE notes.name = ANY(%s::TEXT[])"
-    assert order == ["names"]
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(remarks=st.lists(st.one_of(st.none(), TEXTS), max_size=20), counts=st.lists(st.one_of(st.none(), NUMBERS)))
+def test_whatever_is_written_is_read_again_letter_by_letter(
+    notes: Database, remarks: list[str | None], counts: list[int | None]
+) -> None:
+    """Through inserts, updates and sets; by COPY and by arrays on PostgreSQL."""
+    counts = (counts + [None] * len(remarks))[: len(remarks)]
+    written = [
+        (f"n{place:03}", count, remark) for place, (count, remark) in enumerate(zip(counts, remarks, strict=True))
+    ]
+    found = SelectSet(select(NOTES).where(in_set(NOTES.c.remark, "remarks")), "remarks")
+    with notes.write() as tx:
+        tx.execute(NOTES.delete())
+        InsertRows(NOTES).run(tx, written)
+        assert tx.fetch("SELECT name, count, remark FROM notes ORDER BY name", []) == written
+        UpdateRows(NOTES, "name", "count", "remark").run(tx, [(name, None, None) for name, _, _ in written])
+        UpdateRows(NOTES, "name", "count", "remark").run(tx, written)
+        assert tx.fetch("SELECT name, count, remark FROM notes ORDER BY name", []) == written
+        wanted = {remark for remark in remarks if remark is not None}
+        assert sorted(found.run(tx, remarks=wanted)) == [row for row in written if row[2] is not None]
 
 
-def test_every_statement_of_the_stores_has_a_text_for_postgresql() -> None:
+@ONLY_POSTGRESQL
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts=st.lists(st.one_of(st.none(), TEXTS)), numbers=st.lists(st.one_of(st.none(), NUMBERS)))
+def test_an_array_as_text_is_the_array_that_the_server_reads(
+    reading: psycopg.Connection[Any], texts: list[str | None], numbers: list[int | None]
+) -> None:
+    row = reading.execute("SELECT %s::TEXT[], %s::BIGINT[]", [array_text(texts), array_text(numbers)]).fetchone()
+    assert row == (texts, numbers)
+
+
+@pytest.fixture
+def reading(notes: Database) -> Iterator[psycopg.Connection[Any]]:
+    """A driver's connection to PostgreSQL."""
+    with notes.read() as tx:
+        connection: Any = tx._connection.connection.dbapi_connection
+        yield connection
+
+
+def test_every_statement_of_the_stores_is_one_that_the_engine_understands(database: Database) -> None:
     seen = 0
-    for store in STORES:
-        for statement in vars(store).values():
+    for statement in (value for store in STORES for value in vars(store).values()):
+        with database.write() as tx:
             if isinstance(statement, SelectSet):
-                text, order = statement._compile("postgresql")
-                assert text.count("%s") == len(order) == text.count("ANY(%s::TEXT[])")
-                assert "json_each" not in text
-            elif isinstance(statement, (InsertRows, UpdateRows)):
-                text = statement._text("postgresql", 4)
-                assert "?" not in text
+                assert statement.run(tx, **{name: ["", "nobody"] for name in statement._sets}) == []
+            elif isinstance(statement, InsertRows):
+                understood(tx, statement)
+            elif isinstance(statement, UpdateRows):
+                for size in (1, 2):
+                    with pytest.raises(RowsLostError, match=f"{size} rows to change, 0 there"):
+                        statement.run(tx, [("nobody", *[None] * (len(statement._columns) - 1))] * size)
             else:
                 continue
-            seen += 1
+        seen += 1
     assert seen >= 12
 
 
@@ -160,14 +217,40 @@ def test_the_selects_that_lock_do_so_in_a_sorted_order_on_postgresql() -> None:
     assert lots.rstrip().endswith("ORDER BY numbers.e164 FOR UPDATE")
 
 
+def understood(tx: Tx, statement: InsertRows) -> None:
+    """The engine knows the table and the columns; nothing is inserted."""
+    if tx.engine_name == "postgresql":
+        tx.copy(statement._copy, [])
+    else:
+        tx.fetch(f"EXPLAIN {statement._text(4)}", [None] * 4 * len(statement._table.c))
+
+
+@ONLY_SQLITE
 def test_a_set_is_looked_up_in_the_index_and_never_scanned(database: Database) -> None:
     """Whatever SQLAlchemy puts around a condition, SQLite must still see a column and its members."""
     with database.read() as tx:
-        for store in STORES:
-            for statement in vars(store).values():
-                if isinstance(statement, SelectSet):
-                    text, order = statement._compile("sqlite")
-                    steps = [row[3] for row in tx.fetch(f"EXPLAIN QUERY PLAN {text}", ["[]"] * len(order))]
-                    tables = [step for step in steps if "json_each" not in step and "SUBQUERY" not in step]
-                    assert tables
-                    assert all(step.startswith("SEARCH") for step in tables), (text, steps)
+        for text, order in _selects("sqlite"):
+            steps = [row[3] for row in tx.fetch(f"EXPLAIN QUERY PLAN {text}", ["[]"] * len(order))]
+            tables = [step for step in steps if "json_each" not in step and "SUBQUERY" not in step]
+            assert tables
+            assert all(step.startswith("SEARCH") for step in tables), (text, steps)
+
+
+@ONLY_POSTGRESQL
+def test_postgresql_looks_a_set_up_in_the_index_however_much_there_is_and_whatever_it_believes(
+    database: Database,
+) -> None:
+    """The same where the planner was told nothing and where reading a table whole is said to cost too much."""
+    with database.read() as tx:
+        tx.fetch("SELECT set_config('enable_seqscan', 'off', true)", [])
+        for text, order in _selects("postgresql"):
+            values = [array_text(["nobody"])] * len(order)
+            steps = "\n".join(row[0] for row in tx.fetch(f"EXPLAIN {text}", values))
+            scans = re.findall(r"(?:Seq|Index|Index Only|Bitmap Index) Scan ", steps)
+            assert scans
+            assert steps.count("Index Cond") == len(scans), (text, steps)
+
+
+def _selects(engine: str) -> list[tuple[str, list[str]]]:
+    statements = [statement for store in STORES for statement in vars(store).values()]
+    return [statement._compile(engine) for statement in statements if isinstance(statement, SelectSet)]

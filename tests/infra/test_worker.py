@@ -18,8 +18,8 @@ from numberdesk.wiring import Services, build
 
 
 @pytest.fixture
-def services(tmp_path: Path) -> Iterator[Services]:
-    running = build(load_settings(database_url=f"sqlite:///{tmp_path}/books.db"))
+def services(database_url: str) -> Iterator[Services]:
+    running = build(load_settings(database_url=database_url))
     yield running
     running.close()
 

@@ -7,6 +7,10 @@ import threading
 from collections.abc import Sequence
 
 import pytest
+
+from numberdesk.core.errors import NotFound, Overloaded
+from numberdesk.infra.db import Tx
+from numberdesk.infra.writer import MOST_PER_BATCH, Writer, WriterFigures
 from tests.infra.conftest import (
     PATIENCE,
     Barrier,
@@ -21,10 +25,6 @@ from tests.infra.conftest import (
     started,
 )
 
-from numberdesk.core.errors import NotFound, Overloaded
-from numberdesk.infra.db import Tx
-from numberdesk.infra.writer import MOST_PER_BATCH, Writer, WriterFigures
-
 
 def test_a_lone_command_is_a_batch_of_one_and_durable_when_it_returns(notes: Notes, writer: Writer) -> None:
     recorder = Recorder()
@@ -37,7 +37,7 @@ def test_a_lone_command_is_a_batch_of_one_and_durable_when_it_returns(notes: Not
 
     run(story())
     assert recorder.batches == [["first"], ["second"]]
-    assert writer.figures == WriterFigures(commands=2, batches=2, isolated=0, failed_commits=0)
+    assert writer.figures == WriterFigures(commands=2, batches=2, isolated=0, failed_commits=0, retries=0)
 
 
 def test_nobody_is_answered_before_the_commit(notes: Notes, writer: Writer) -> None:
@@ -70,7 +70,7 @@ def test_commands_that_wait_are_committed_together_in_their_order(notes: Notes, 
     run(story())
     assert recorder.batches == [words]
     assert notes.kept == words
-    assert writer.figures == WriterFigures(commands=11, batches=2, isolated=0, failed_commits=0)
+    assert writer.figures == WriterFigures(commands=11, batches=2, isolated=0, failed_commits=0, retries=0)
     assert writer.waiting == 0
 
 
@@ -182,7 +182,7 @@ def test_a_command_that_waited_too_long_is_turned_away_unbegun(notes: Notes, wri
 def test_a_batch_of_late_commands_only_needs_no_transaction(notes: Notes) -> None:
     with started(notes.database, patience_seconds=-1.0) as writer, pytest.raises(Overloaded):
         run(writer.submit(keep, "late"))
-    assert writer.figures == WriterFigures(commands=1, batches=0, isolated=0, failed_commits=0)
+    assert writer.figures == WriterFigures(commands=1, batches=0, isolated=0, failed_commits=0, retries=0)
     assert notes.kept == []
 
 

@@ -105,6 +105,8 @@ def save_listings(tx: Tx, chunks: Sequence[ListingChunk]) -> list[ImportCounts]:
     A number of another carrier is left alone and counted as a conflict.
     """
     lock_catalog(tx)
+    if len(chunks) > 1:  # in one sorted order over all of them, so that no purchase waits crosswise
+        lock_listings(tx, {listing.e164 for chunk in chunks for listing in chunk.listings})
     books = rule_books(find_rules(tx, [chunk.carrier for chunk in chunks]))
     return [_save(tx, chunk, books.get(chunk.carrier, RuleBook(()))) for chunk in chunks]
 

@@ -16,7 +16,15 @@ from typing import Final
 
 from numberdesk.catalog.search import Found, OfferPage, OfferQuery, Position, Sort, page_token
 from numberdesk.catalog.search_plan import Spots, beginning, needs_calling_code, onward, spans, spots_of, stretches
-from numberdesk.catalog.search_store import collect, find_calling_code, holds_at_most, list_places, walk, walked_to
+from numberdesk.catalog.search_store import (
+    collect,
+    find_calling_code,
+    holds_at_most,
+    keep_to_indexes,
+    list_places,
+    walk,
+    walked_to,
+)
 from numberdesk.infra.db import Tx
 
 POOL: Final = "pool"
@@ -46,6 +54,7 @@ def search_numbers(tx: Tx, query: OfferQuery, bounds: Bounds = USUAL) -> OfferPa
     Walking all pages gives every number once, also while others are sold; only a number whose
     price changes meanwhile can be met twice, or missed, in the order by price.
     """
+    keep_to_indexes(tx)
     search = _Search(tx, query, bounds, at=query.after or beginning(query.sort))
     search.run()
     return search.page()

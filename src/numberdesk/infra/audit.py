@@ -73,8 +73,11 @@ def naming_damage(tx: Tx) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
+        if error.connection_invalidated:  # nobody answered, which says nothing of the books
+            raise
         if tx.engine_name == "sqlite":
             # After a page it could not read, SQLite refuses even to COMMIT a transaction that only read.
-            tx.execute(text("ROLLBACK"))
+            with contextlib.suppress(DBAPIError):  # after an error of the disk it has rolled back by itself
+                tx.execute(text("ROLLBACK"))
             tx.execute(text("BEGIN"))
         raise StorageDamagedError(str(error.orig)) from error

@@ -1,43 +1,28 @@
-"""The database: engines with the right pragmas, read and write transactions, fast statements.
+"""The database: read and write transactions, whatever the engine.
 
-Touches: database, files, threads.
+Touches: database, threads.
 
 `Tx` is what stores get: it runs SQLAlchemy Core statements but never begins or commits.
 Statements that every purchase runs are prepared once (statements.py) and go to the driver
-directly.
+directly. What differs between engines stands in sqlite.py and postgres.py.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Executable, create_engine, event, make_url
-from sqlalchemy.engine import CursorResult, Dialect
+from sqlalchemy import Connection, Executable, make_url
+from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.pool import NullPool, QueuePool
-from sqlalchemy.sql.dml import UpdateBase
 
-_PRAGMAS = (
-    "PRAGMA journal_mode=WAL",
-    "PRAGMA synchronous=FULL",
-    "PRAGMA foreign_keys=ON",
-    "PRAGMA recursive_triggers=ON",  # so that the guards of transfers and holds see INSERT OR REPLACE too
-    "PRAGMA temp_store=MEMORY",
-    "PRAGMA cache_size=-65536",
-)
+from numberdesk.infra.failures import CommitUnknownError, DatabaseError, StorageFailedError, TryAgainError
+from numberdesk.infra.postgres import CommitLostError, Postgres
+from numberdesk.infra.sqlite import Sqlite
 
-
-class DatabaseError(RuntimeError):
-    """The database cannot be used as it is; the text says what to do."""
-
-
-class StorageFailedError(RuntimeError):
-    """The database could not take a change: full, locked, read-only, damaged or gone. Nothing of it was kept."""
+__all__ = ["CommitUnknownError", "Database", "DatabaseError", "StorageFailedError", "TryAgainError", "Tx"]
 
 
 class Tx:
@@ -62,11 +47,11 @@ class Tx:
             cursor.execute(sql, values)
             return int(cursor.rowcount)
 
-    def run_prepared(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> int:
-        """Run driver-level SQL for each row; return how many rows it changed."""
-        with self._cursor() as cursor:
-            cursor.executemany(sql, rows)
-            return int(cursor.rowcount)
+    def copy(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Send rows into PostgreSQL's COPY ... FROM STDIN."""
+        with self._cursor() as cursor, cursor.copy(sql) as copy:
+            for row in rows:
+                copy.write_row(row)
 
     def fetch(self, sql: str, values: Sequence[Any]) -> list[Any]:
         """Run a driver-level query; return its rows as tuples."""
@@ -79,96 +64,53 @@ class Tx:
         cursor = self._connection.connection.cursor()
         try:
             yield cursor
-        except self.dialect.loaded_dbapi.OperationalError as error:
-            raise StorageFailedError(str(error)) from error
         finally:
             cursor.close()
-
-
-class Prepared:
-    """A data-changing statement compiled once for each engine and then run by the driver itself."""
-
-    def __init__(self, statement: UpdateBase) -> None:
-        self._statement = statement
-        self._compiled: dict[str, str] = {}
-
-    def run(self, tx: Tx, rows: Sequence[Mapping[str, Any]]) -> int:
-        """Run it for every row (a mapping with the statement's parameter names); return the changed rows."""
-        if not rows:
-            return 0
-        sql = self._compiled.get(tx.engine_name) or self._compile(tx.dialect, rows[0])
-        return tx.run_prepared(sql, rows)
-
-    def _compile(self, dialect: Dialect, row: Mapping[str, Any]) -> str:
-        named: Dialect = type(dialect)(  # type: ignore[call-arg]  # every dialect that ships takes it
-            paramstyle="named" if dialect.name == "sqlite" else "pyformat"
-        )
-        compiled = self._statement.compile(dialect=named, column_keys=list(row))
-        sql = self._compiled[dialect.name] = str(compiled)
-        return sql
 
 
 class Database:
     """One database: write transactions one at a time, read transactions beside them.
 
     `read_connections` bounds the pool for reads; `busy_seconds` is how long SQLite waits for a
-    writer of another process before StorageFailedError. Raises DatabaseError for a bad URL.
+    writer of another process before StorageFailedError; `resolve_seconds` how long PostgreSQL is
+    asked what became of a commit whose connection was cut. Raises DatabaseError for a bad URL.
     """
 
-    def __init__(self, url: str, *, read_connections: int = 4, busy_seconds: float = 2.0) -> None:
-        try:
-            parsed = make_url(url)
-            self.engine_name = parsed.get_backend_name()
-        except ArgumentError:
-            raise DatabaseError(
-                "NUMBERDESK_DATABASE_URL is not a database URL, like sqlite:///var/numberdesk.db"
-            ) from None
-        if self.engine_name == "postgresql":
-            if importlib.util.find_spec("psycopg") is None:
-                raise DatabaseError("NUMBERDESK_DATABASE_URL: PostgreSQL needs psycopg, which is not installed")
-            parsed = parsed.set(drivername="postgresql+psycopg")
-        elif self.engine_name != "sqlite":
-            raise DatabaseError(
-                f"NUMBERDESK_DATABASE_URL: {self.engine_name} is not supported; take sqlite or postgresql"
-            )
-        elif not parsed.database or parsed.database == ":memory:":
-            raise DatabaseError("NUMBERDESK_DATABASE_URL: SQLite needs a file, like sqlite:///var/numberdesk.db")
-        else:
-            if not parsed.database.startswith("file:"):  # an SQLite URI is no path
-                _make_folder(Path(parsed.database).parent)
-            parsed = parsed.set(drivername="sqlite")
-        self.url = parsed
-        self._begin_writing = "BEGIN IMMEDIATE" if self.engine_name == "sqlite" else "BEGIN"
+    def __init__(
+        self, url: str, *, read_connections: int = 4, busy_seconds: float = 2.0, resolve_seconds: float = 4.0
+    ) -> None:
+        self._engine = _engine_for(url, busy_seconds, resolve_seconds)
+        self.engine_name = self._engine.name
+        self.one_flow_per_commit = self._engine.one_flow_per_commit
         self._write_lock = threading.Lock()
         self._write_kept: Connection | None = None
-        self._writing = self._engine(None, 1, busy_seconds)
-        self._reading = self._engine("BEGIN", read_connections, busy_seconds)
+        self._writing = self._engine.writing()
+        self._reading = self._engine.reading(read_connections)
 
-    def _engine(self, begin: str | None, connections: int, busy_seconds: float) -> Engine:
-        options: dict[str, Any] = {"poolclass": QueuePool, "pool_size": connections, "max_overflow": 0}
-        if self.engine_name == "sqlite":
-            options["connect_args"] = {"timeout": busy_seconds, "check_same_thread": False}
-        engine = create_engine(self.url, pool_timeout=30, **options)
-        if self.engine_name == "sqlite":
-            event.listen(engine, "connect", _prepare_sqlite)
-            if begin is not None:
-                event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
-        return engine
+    @property
+    def file(self) -> str | None:
+        """The SQLite file; None on PostgreSQL."""
+        return self._engine.file
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Tx]:
         """One write transaction: committed at the end, rolled back when anything is raised.
 
         Writers of this object wait for each other. Raises StorageFailedError when the database
-        itself refuses (full, locked, gone).
+        itself refuses (full, locked, gone), and of these TryAgainError when it is worth another
+        try, CommitUnknownError when nobody can tell whether the change was kept.
         """
-        with self._write_lock, self._storage_failures():
+        with self._write_lock, self._failures():
             connection = self._write_connection()
             driver: Any = connection.connection.dbapi_connection
             try:
-                driver.execute(self._begin_writing)
+                self._engine.begin(driver)
                 yield Tx(connection)
-                driver.execute("COMMIT")
+                self._engine.commit(driver)
+            except CommitLostError as error:
+                self._abandon(connection, driver)
+                if not self._engine.settle_commit():
+                    raise TryAgainError(str(error)) from error
             except BaseException:
                 self._abandon(connection, driver)
                 raise
@@ -181,34 +123,40 @@ class Database:
 
     def _abandon(self, connection: Connection, driver: Any) -> None:
         """Roll back; a connection that cannot is given up, and what it had not committed with it."""
-        try:
+        with contextlib.suppress(self._writing.dialect.loaded_dbapi.Error):
             driver.execute("ROLLBACK")
-        except self._writing.dialect.loaded_dbapi.Error:
-            # SQLite rolls back by itself when the disk is full, and then there is nothing left to roll back.
-            if getattr(driver, "in_transaction", True):
-                self._write_kept = None
-                connection.invalidate()
-                connection.close()
+        if not self._engine.usable(driver):
+            self._write_kept = None
+            connection.invalidate()
+            connection.close()
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Tx]:
         """One read transaction: a consistent view, closed at the end."""
-        with self._storage_failures(), self._reading.connect() as connection, connection.begin():
-            yield Tx(connection)
+        with self._failures(), self._reading.connect() as connection:
+            try:
+                with connection.begin():
+                    yield Tx(connection)
+            except BaseException as error:
+                # SQLAlchemy does not see what Tx.fetch meets, so it would keep a dead connection in the pool.
+                if isinstance(self._failure(error), TryAgainError) and not connection.invalidated:
+                    connection.invalidate()
+                raise
 
     @contextlib.contextmanager
     def raw(self, *, writing: bool = False) -> Iterator[Connection]:
         """A connection in its own transaction, for migrations; whoever writes commits."""
-        engine = create_engine(self.url, poolclass=NullPool)
-        if self.engine_name == "sqlite":
-            begin = "BEGIN IMMEDIATE" if writing else "BEGIN"
-            event.listen(engine, "connect", _prepare_sqlite)
-            event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+        engine = self._engine.migrating(writing=writing)
         try:
-            with self._storage_failures(), engine.connect() as connection:
+            with self._failures(), engine.connect() as connection:
                 yield connection
         finally:
             engine.dispose()
+
+    def check(self) -> None:
+        """Look at the server's settings. Raises DatabaseError when what it acknowledges could be lost."""
+        with self.raw() as connection:
+            self._engine.check(connection.connection.dbapi_connection)
 
     def close(self) -> None:
         """Close every connection. On SQLite the last one folds the WAL into the file."""
@@ -220,33 +168,30 @@ class Database:
         self._writing.dispose()
 
     @contextlib.contextmanager
-    def _storage_failures(self) -> Iterator[None]:
+    def _failures(self) -> Iterator[None]:
         """Tell failures of the storage from defects, whether SQLAlchemy met them or the driver did alone (Tx.run)."""
         try:
             yield
-        except DBAPIError as error:
-            if error.connection_invalidated or self._is_storage_failure(error.orig):
-                raise StorageFailedError(str(error.orig)) from error
-            raise
         except Exception as error:
-            if self._is_storage_failure(error):
-                raise StorageFailedError(str(error)) from error
-            raise
+            failure = self._failure(error)
+            if failure is None:
+                raise
+            raise failure from error
 
-    def _is_storage_failure(self, error: BaseException | None) -> bool:
-        """Drivers raise OperationalError for what they meet, and SQLite plain DatabaseError for a damaged file."""
-        driver = self._writing.dialect.loaded_dbapi
-        return isinstance(error, driver.OperationalError) or type(error) is driver.DatabaseError
-
-
-def _prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:
-    dbapi_connection.isolation_level = None
-    for pragma in _PRAGMAS:
-        dbapi_connection.execute(pragma).close()
+    def _failure(self, error: BaseException) -> StorageFailedError | None:
+        return self._engine.failure(error.orig if isinstance(error, DBAPIError) else error)
 
 
-def _make_folder(folder: Path) -> None:
+def _engine_for(url: str, busy_seconds: float, resolve_seconds: float) -> Sqlite | Postgres:
+    if url.startswith(("postgresql://", "postgres://")):  # libpq reads these: several hosts, its own parameters
+        return Postgres(url, resolve_seconds=resolve_seconds)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DatabaseError(f"NUMBERDESK_DATABASE_URL: {folder} cannot be made: {error.strerror}") from None
+        parsed = make_url(url)
+        name = parsed.get_backend_name()
+    except ArgumentError:
+        raise DatabaseError("NUMBERDESK_DATABASE_URL is not a database URL, like sqlite:///var/numberdesk.db") from None
+    if name == "postgresql":
+        raise DatabaseError("NUMBERDESK_DATABASE_URL: leave the driver out, like postgresql://user@host/numberdesk")
+    if name != "sqlite":
+        raise DatabaseError(f"NUMBERDESK_DATABASE_URL: {name} is not supported; take sqlite or postgresql")
+    return Sqlite(parsed, busy_seconds=busy_seconds)

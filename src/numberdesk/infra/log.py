@@ -2,18 +2,25 @@
 
 Touches: clock, environment.
 
-Keys, bodies and credentials are never passed to it; what names a request is its id.
+Keys, bodies and credentials are never passed to it; what names a request is its id. Where a client puts a key into a
+path, or a defect into the text of an exception, it is left out here.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import string
 import sys
-from typing import Any
+from collections.abc import MutableMapping
+from typing import Any, Final, TextIO, cast
 
 import structlog
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+_KEYS_BEGIN: Final = ("nd_live_", "nd_test_")
+_KEYS_GO_ON: Final = string.ascii_letters + string.digits
 
 
 def configure(level: str) -> None:
@@ -23,12 +30,41 @@ def configure(level: str) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _without_keys,
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # A line and its end in one write: several processes share the stream.
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _Lenient())),
         cache_logger_on_first_use=False,
     )
+
+
+def without_keys(text: str) -> str:
+    """The text with nothing left of API keys but how they begin."""
+    for beginning in _KEYS_BEGIN:
+        before, *after = text.split(beginning)
+        text = beginning.join([before, *("..." + rest.lstrip(_KEYS_GO_ON) for rest in after)])
+    return text
+
+
+def _without_keys(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for name, value in event.items():
+        if isinstance(value, str):
+            event[name] = without_keys(value)
+    return event
+
+
+class _Lenient:
+    """Standard error, which may be a file on a full disk or a pipe nobody reads: then lines are lost, not requests."""
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
 
 
 def get_log() -> Any:

@@ -1,18 +1,25 @@
 """Reads beside the writer: short read transactions in a pool of threads.
 
-Touches: database, threads.
+Touches: database, threads, clock.
+
+A read changes nothing, so one whose connection was cut is asked again for a moment: a pool may
+hold dead connections after the primary changed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Final, TypeVar
 
-from numberdesk.infra.db import Database, Tx
+from numberdesk.infra.db import Database, TryAgainError, Tx
 
 Result = TypeVar("Result")
+
+_MOST_RETRIES: Final = 30
+_RETRY_SECONDS: Final = 0.05
 
 
 class Reader:
@@ -28,6 +35,12 @@ class Reader:
 
     def read_now(self, question: Callable[[Tx], Result]) -> Result:
         """Ask in this thread: for the command line."""
+        for _ in range(_MOST_RETRIES):
+            try:
+                with self._database.read() as tx:
+                    return question(tx)
+            except TryAgainError:
+                time.sleep(_RETRY_SECONDS)
         with self._database.read() as tx:
             return question(tx)
 

@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     database_url: str = Field(DEFAULT_DATABASE_URL, description="Where the books are: sqlite:///file or postgresql://")
     host: str = Field("127.0.0.1", description="Address that the API listens on")
     port: int = Field(8000, ge=0, le=65535, description="Port that the API listens on; 0 lets the system choose")
+    workers: int = Field(1, ge=1, le=64, description="Processes that serve; more than one on PostgreSQL only")
     cors_origins: str = Field("*", description="Origins that browsers may call from, comma separated; * is any")
     rate_limit: float = Field(0, ge=0, le=1e6, description="Requests per second and key; 0 is off")
     quote_lifetime_seconds: int = Field(

@@ -11,7 +11,9 @@ What happens when something fails:
 - a flow raises: the batch is rolled back and every command runs again alone, so that only the
   guilty one fails;
 - the storage fails, at a statement or at the commit: everything in the batch fails with
-  StorageFailedError and nothing of it was kept (a rolled-back transaction is certain on SQLite);
+  StorageFailedError and nothing of it was kept; only CommitUnknownError leaves that open;
+- the storage fails in a way that may be over at once (a deadlock, a cut connection, a primary
+  that fell): the batch is tried again while its commands may still wait;
 - the queue is full, the command waited too long, or the writer is closing: Overloaded, and the
   command was never begun;
 - `close`: takes no more, applies all that was accepted, then returns.
@@ -29,7 +31,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from numberdesk.core.errors import Overloaded
-from numberdesk.infra.db import Database, StorageFailedError, Tx
+from numberdesk.infra.db import Database, StorageFailedError, TryAgainError, Tx
 
 Command = TypeVar("Command")
 Result = TypeVar("Result")
@@ -42,6 +44,10 @@ An outcome that is an exception is a refusal: it is raised to the one who asked,
 
 MOST_PER_BATCH: Final = 512
 """Commands in one transaction: bounds how long a commit takes and how much is redone when one fails."""
+
+_RETRY_SECONDS: Final = 0.05
+_MOST_RETRIES: Final = 200
+"""Between tries of a batch whose storage failed for the moment, and how many at most, whatever the clock says."""
 
 POINTS: Final = ("taken", "begun", "applied", "committed", "resolved")
 """The points that a batch passes, each told to `reach`: where a crash may be put by whoever tests this."""
@@ -72,6 +78,7 @@ class WriterFigures:
     batches: int
     isolated: int
     failed_commits: int
+    retries: int
 
 
 class Writer:
@@ -103,12 +110,12 @@ class Writer:
         self._waiting = 0
         self._closed = False
         self._thread: threading.Thread | None = None
-        self._commands = self._batches = self._isolated = self._failed_commits = 0
+        self._commands = self._batches = self._isolated = self._failed_commits = self._retries = 0
 
     @property
     def figures(self) -> WriterFigures:
         """Counts since the start."""
-        return WriterFigures(self._commands, self._batches, self._isolated, self._failed_commits)
+        return WriterFigures(self._commands, self._batches, self._isolated, self._failed_commits, self._retries)
 
     @property
     def accepting(self) -> bool:
@@ -143,11 +150,15 @@ class Writer:
 
     def apply(self, flow: Apply[Command, Result], command: Command) -> Result:
         """Run one command at once in its own transaction: for the command line, which has no thread."""
-        with self._database.write() as tx:
-            outcome = flow(tx, [command])[0]
+        end = self._monotonic() + self._patience
+        outcome = self._patiently(lambda: self._alone(flow, command), end)
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
+
+    def _alone(self, flow: Apply[Command, Result], command: Command) -> Result:
+        with self._database.write() as tx:
+            return flow(tx, [command])[0]
 
     def close(self) -> None:
         """Take no more, finish what was accepted, stop the thread. May be called twice."""
@@ -189,15 +200,29 @@ class Writer:
     def _outcomes(self, batch: list[_Waiting[Any, Any]]) -> list[Any]:
         """One outcome or exception per command, after the commit."""
         self._commands += len(batch)
-        latest_begin = self._monotonic() + self._lock_seconds
-        late = [waiting.deadline < latest_begin for waiting in batch]
-        fresh = [waiting for waiting, is_late in zip(batch, late, strict=True) if not is_late]
-        results = iter(self._commit(fresh) if fresh else [])
-        return [Overloaded() if is_late else next(results) for is_late in late]
+        outcomes: list[Any] = [None] * len(batch)
+        for places in self._transactions(batch):
+            latest_begin = self._monotonic() + self._lock_seconds
+            fresh = [place for place in places if batch[place].deadline >= latest_begin]
+            results = self._commit([batch[place] for place in fresh]) if fresh else []
+            for place in places:
+                outcomes[place] = Overloaded()
+            for place, result in zip(fresh, results, strict=True):
+                outcomes[place] = result
+        return outcomes
+
+    def _transactions(self, batch: list[_Waiting[Any, Any]]) -> list[list[int]]:
+        """Which commands of a batch go into one transaction, by their places."""
+        if not self._database.one_flow_per_commit:
+            return [list(range(len(batch)))]
+        places: dict[Any, list[int]] = {}
+        for place, waiting in enumerate(batch):
+            places.setdefault(waiting.flow, []).append(place)
+        return list(places.values())
 
     def _commit(self, batch: list[_Waiting[Any, Any]]) -> list[Any]:
         try:
-            outcomes = self._transaction(batch)
+            outcomes = self._patiently(lambda: self._transaction(batch), min(waiting.deadline for waiting in batch))
         except StorageFailedError as error:
             self._failed_commits += 1
             return [error] * len(batch)
@@ -208,6 +233,18 @@ class Writer:
             return self._one_by_one(batch)
         self._batches += 1
         return outcomes
+
+    def _patiently(self, transaction: Callable[[], Result], end: float) -> Result:
+        """One transaction, tried again until `end` while the storage may come back."""
+        for _ in range(_MOST_RETRIES):
+            try:
+                return transaction()
+            except TryAgainError:
+                if self._monotonic() + _RETRY_SECONDS >= end:
+                    raise
+            self._retries += 1
+            time.sleep(_RETRY_SECONDS)
+        return transaction()
 
     def _one_by_one(self, batch: list[_Waiting[Any, Any]]) -> list[Any]:
         """Each command alone. Once the storage fails the rest fails with it: they would only wait for it in turn."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, case, func, not_, or_, select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, and_, case, func, not_, or_, select, tuple_, type_coerce
 
 from numberdesk.core.chain import (
     ENTRY_STEP,
@@ -53,7 +53,9 @@ _owners = select(
     wallets.c.credit_limit,
     wallets.c.posted,
     wallets.c.entries,
-    (FIRST_STATE + WALLET_STEP * func.row_number().over(order_by=wallets.c.account_id)).label("start"),
+    (FIRST_STATE + WALLET_STEP * type_coerce(func.row_number().over(order_by=wallets.c.account_id), BigInteger)).label(
+        "start"
+    ),
 ).cte("owners")
 
 _out = transfers.c.debit == _owners.c.ledger

@@ -19,15 +19,21 @@ from numberdesk.infra.db import Database, DatabaseError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 """The newest revision; a test compares it with the tree."""
 
 
 def prepare(database: Database) -> None:
-    """Make an empty database ready, accept a current one. Raises DatabaseError for an old or foreign one."""
+    """Make an empty database ready, accept a current one.
+
+    Raises DatabaseError for an old or foreign one, and for a server that could lose what it
+    acknowledged or is not the primary.
+    """
+    database.check()
     with database.raw() as connection:
-        found = _revision(connection)
+        # In this order, because another process may be making the schema: what had no tables may have a revision now.
         tables = inspect(connection).get_table_names()
+        found = _revision(connection)
     if found == HEAD:
         return
     if found is not None:
@@ -36,7 +42,7 @@ def prepare(database: Database) -> None:
         )
     if tables:
         raise DatabaseError("The database holds tables that are not Numberdesk's; take an empty one")
-    upgrade(database)
+    upgrade(database, at_once=True)
 
 
 def current(database: Database) -> str | None:
@@ -45,13 +51,17 @@ def current(database: Database) -> str | None:
         return _revision(connection)
 
 
-def upgrade(database: Database, revision: str = "head") -> None:
-    """Bring the database to a revision, each step in a transaction of its own."""
+def upgrade(database: Database, revision: str = "head", *, at_once: bool = False) -> None:
+    """Bring the database to a revision, each step in a transaction of its own, or all of them in one.
+
+    At once makes a new schema so: nobody who looks meanwhile may take it for an old one.
+    """
     from alembic import command  # noqa: PLC0415  a start that has nothing to migrate does not pay for it
 
     with database.raw(writing=True) as connection:
         config = alembic_config()
         config.attributes["connection"] = connection
+        config.attributes["at_once"] = at_once
         command.upgrade(config, revision)
         connection.commit()
 

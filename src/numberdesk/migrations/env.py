@@ -15,7 +15,8 @@ def run() -> None:
         connection=connection,
         target_metadata=metadata,
         render_as_batch=True,
-        transaction_per_migration=True,
+        transactional_ddl=True,  # on SQLite too, where transactions are begun by hand
+        transaction_per_migration=not context.config.attributes.get("at_once", False),
         compare_type=True,
     )
     with context.begin_transaction():

@@ -12,6 +12,7 @@ from numberdesk.tables.base import metadata
 from numberdesk.tables.ledger import holds, transfers
 from numberdesk.tables.numbers import numbers, price_rules, rentals, repricings, superseded_prices
 from numberdesk.tables.orders import answers, events, orders
+from numberdesk.tables.writers import writers
 
 __all__ = [
     "accounts",
@@ -28,4 +29,5 @@ __all__ = [
     "superseded_prices",
     "transfers",
     "wallets",
+    "writers",
 ]

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import DDL, BigInteger, CheckConstraint, Column, MetaData, Table, Text, event
+from sqlalchemy.dialects.postgresql import TEXT as POSTGRES_TEXT
 from sqlalchemy.schema import ExecutableDDLElement
 
 metadata = MetaData(
@@ -22,15 +23,18 @@ metadata = MetaData(
     }
 )
 
+TEXT = Text().with_variant(POSTGRES_TEXT(collation="C"), "postgresql")
+"""Text that compares byte by byte on every engine, as searching by ranges and locking in sorted order need it."""
+
 
 def text(name: str, *args: Any, **options: Any) -> Column[str]:
     """A text column that must have a value."""
-    return Column(name, Text, *args, nullable=False, **options)
+    return Column(name, TEXT, *args, nullable=False, **options)
 
 
 def optional_text(name: str, *args: Any) -> Column[str | None]:
     """A text column that may be empty."""
-    return Column(name, Text, *args, nullable=True)
+    return Column(name, TEXT, *args, nullable=True)
 
 
 def whole(name: str, *, default: str | None = None) -> Column[int]:

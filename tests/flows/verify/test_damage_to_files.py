@@ -1,4 +1,4 @@
-"""Damage to the file itself: pages, indexes, single bytes. It is reported, and never ends the audit with a crash."""
+"""Damage to a file of SQLite's: pages, indexes, single bytes. It is reported, and never ends the audit with a crash."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from tests.flows.verify.conftest import audit, named, said
 
 from numberdesk.infra.db import Database, DatabaseError, StorageFailedError
+from tests.flows.verify.conftest import ONLY_SQLITE, audit, named, said
 
 PAGE: Final = 4096
+
+pytestmark = ONLY_SQLITE
 
 
 def start_of(path: Path, name: str) -> int:
@@ -35,34 +37,34 @@ def opens(path: Path) -> bool:
         database.close()
 
 
-def test_an_index_that_does_not_agree_with_its_table_is_found_when_thorough(damaged: Path) -> None:
-    start = start_of(damaged, "ix_rentals_account_id_id")
-    content = bytearray(damaged.read_bytes())
+def test_an_index_that_does_not_agree_with_its_table_is_found_when_thorough(file: Path) -> None:
+    start = start_of(file, "ix_rentals_account_id_id")
+    content = bytearray(file.read_bytes())
     place = content.index(b"rnt_3", start, start + PAGE)
     content[place : place + 5] = b"rnt_9"
-    damaged.write_bytes(content)
-    assert audit(damaged).ok
-    verdict = audit(damaged, thorough=True)
+    file.write_bytes(content)
+    assert audit(file).ok
+    verdict = audit(file, thorough=True)
     assert {one.invariant for one in verdict.violations} == {"storage"}
     assert "ix_rentals_account_id_id" in said(verdict)
 
 
-def test_an_index_that_lost_a_transfer_is_found_without_being_thorough(damaged: Path) -> None:
+def test_an_index_that_lost_a_transfer_is_found_without_being_thorough(file: Path) -> None:
     """Transfers are counted by their index and read by their key: neither may see more than the other."""
-    count = start_of(damaged, "uq_transfers_account_id_entry") + 3
-    content = bytearray(damaged.read_bytes())
+    count = start_of(file, "uq_transfers_account_id_entry") + 3
+    content = bytearray(file.read_bytes())
     content[count : count + 2] = (int.from_bytes(content[count : count + 2], "big") - 1).to_bytes(2, "big")
-    damaged.write_bytes(content)
-    assert ("I2", "wallets", "acc_2") in named(audit(damaged))
+    file.write_bytes(content)
+    assert ("I2", "wallets", "acc_2") in named(audit(file))
 
 
 @pytest.mark.parametrize("table", ["transfers", "orders", "answers"])
-def test_a_page_that_cannot_be_read_is_a_violation(table: str, damaged: Path) -> None:
-    start = start_of(damaged, table)
-    content = bytearray(damaged.read_bytes())
+def test_a_page_that_cannot_be_read_is_a_violation(table: str, file: Path) -> None:
+    start = start_of(file, table)
+    content = bytearray(file.read_bytes())
     content[start : start + PAGE] = bytes(PAGE)
-    damaged.write_bytes(content)
-    verdict = audit(damaged)
+    file.write_bytes(content)
+    verdict = audit(file)
     assert {one.invariant for one in verdict.violations} == {"storage"}
     assert "malformed" in said(verdict)
     last = verdict.checked[-1].violations[0]
@@ -70,9 +72,9 @@ def test_a_page_that_cannot_be_read_is_a_violation(table: str, damaged: Path) ->
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_a_flipped_byte_in_any_page_never_crashes_the_audit(seed: int, books: Path, tmp_path: Path) -> None:
-    dice = random.Random(seed)  # noqa: S311  a seed for a test
-    sound = books.read_bytes()
+def test_a_flipped_byte_in_any_page_never_crashes_the_audit(seed: int, file: Path, tmp_path: Path) -> None:
+    dice = random.Random(seed)
+    sound = file.read_bytes()
     path = tmp_path / "flipped.db"
     audited = 0
     for start in range(0, len(sound), PAGE):
@@ -84,3 +86,9 @@ def test_a_flipped_byte_in_any_page_never_crashes_the_audit(seed: int, books: Pa
             assert verdict.ok == (not verdict.violations)
             audited += 1
     assert audited > len(sound) // PAGE // 2
+
+
+def test_the_audit_changes_no_byte(file: Path) -> None:
+    before = file.read_bytes()
+    audit(file, thorough=True)
+    assert file.read_bytes() == before

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
 import pytest
-from tests.flows.verify.conftest import Damage, must_be_named
+
+from tests.flows.verify.conftest import ONLY_SQLITE, Copy, Damage, must_be_named
 
 SECOND_RENTAL: Final = (
     "INSERT INTO rentals SELECT 'rnt_again', order_id, account_id, e164, state, currency, price, inbound, outbound, "
@@ -169,11 +169,6 @@ DAMAGE: Final[dict[str, Damage]] = {
         {("I15", "api_keys", "key_1")},
         "shown has 18 characters of the key, 12 is the most",
     ),
-    "storage a state that does not exist": (
-        ("UPDATE numbers SET state = 'lost' WHERE e164 = '+13612738809'",),
-        {("storage", "numbers", "+13612738809")},
-        "ck_numbers_state_known fails",
-    ),
     "storage a reference that leads nowhere": (
         ("UPDATE api_keys SET account_id = 'acc_none'",),
         {("storage", "api_keys", "key_1")},
@@ -188,5 +183,12 @@ DAMAGE: Final[dict[str, Damage]] = {
 
 
 @pytest.mark.parametrize("case", DAMAGE)
-def test_planted_damage_is_named_with_invariant_table_and_row(case: str, damaged: Path) -> None:
+def test_planted_damage_is_named_with_invariant_table_and_row(case: str, damaged: Copy) -> None:
     must_be_named(damaged, DAMAGE[case])
+
+
+@ONLY_SQLITE
+def test_a_state_that_does_not_exist_is_named(damaged: Copy) -> None:
+    """PostgreSQL takes none, and the tests of the second wall see to it."""
+    lost = "UPDATE numbers SET state = 'lost' WHERE e164 = '+13612738809'"
+    must_be_named(damaged, ((lost,), {("storage", "numbers", "+13612738809")}, "ck_numbers_state_known fails"))

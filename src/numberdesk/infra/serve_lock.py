@@ -1,0 +1,49 @@
+"""One server to a SQLite file: a lock beside it, held as long as the process lives.
+
+Touches: database, files.
+
+Two servers on one file would not harm the books, which have locks of their own; but each would wait for
+the other's commits, and limits that are counted in a process would count half. The lock is one of
+SQLite's own, on an empty file: it works wherever the books do, and the system takes it away with the
+process, however that ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from typing import Final
+
+from numberdesk.infra.db import Database, DatabaseError
+
+SUFFIX: Final = "-serve"
+"""What the lock's file is called, after the name of the books."""
+
+
+@contextlib.contextmanager
+def only_server(database: Database) -> Iterator[None]:
+    """Be the one that serves this file. Raises DatabaseError when another process is.
+
+    Does nothing on other engines, on which several may serve.
+    """
+    if database.engine_name != "sqlite":
+        yield
+        return
+    with database.read() as tx:
+        file = next(str(path) for _, name, path in tx.fetch("PRAGMA database_list", []) if name == "main")
+    with contextlib.closing(sqlite3.connect(file + SUFFIX, timeout=0, isolation_level=None)) as lock:
+        _take(lock, file)
+        yield
+
+
+def _take(lock: sqlite3.Connection, file: str) -> None:
+    try:
+        lock.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorname != "SQLITE_BUSY":
+            raise DatabaseError(f"{file}{SUFFIX} cannot be locked: {error}") from None
+        raise DatabaseError(
+            f"another `numberdesk serve` is serving {file}; stop it first, or take another NUMBERDESK_DATABASE_URL. "
+            "Commands and `numberdesk worker` may run beside it"
+        ) from None

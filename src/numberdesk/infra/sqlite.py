@@ -1,0 +1,103 @@
+"""SQLite as an engine: durable pragmas, one writer at a time, failures told apart.
+
+Touches: database, files.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy.pool import NullPool, QueuePool
+
+from numberdesk.infra.failures import DatabaseError, StorageFailedError
+
+_PRAGMAS: Final = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA recursive_triggers=ON",  # so that the guards of transfers and holds see INSERT OR REPLACE too
+    "PRAGMA temp_store=MEMORY",
+    "PRAGMA cache_size=-65536",
+)
+
+
+class Sqlite:
+    """One SQLite file. `busy_seconds` is how long to wait for a writer of another process."""
+
+    name: ClassVar[str] = "sqlite"
+    one_flow_per_commit: ClassVar[bool] = False
+    """Nobody else writes meanwhile, so the order in which flows take their rows cannot matter."""
+
+    def __init__(self, url: URL, *, busy_seconds: float) -> None:
+        if not url.database or url.database == ":memory:":
+            raise DatabaseError("NUMBERDESK_DATABASE_URL: SQLite needs a file, like sqlite:///var/numberdesk.db")
+        if not url.database.startswith("file:"):  # an SQLite URI is no path
+            _make_folder(Path(url.database).parent)
+        self._url = url.set(drivername="sqlite")
+        self._busy_seconds = busy_seconds
+        self.file: str | None = url.database
+
+    def writing(self) -> Engine:
+        """An engine for the one connection that writes; transactions are begun by hand."""
+        return self._engine(None, poolclass=QueuePool, pool_size=1, max_overflow=0)
+
+    def reading(self, connections: int) -> Engine:
+        """An engine for at most so many readers at once."""
+        return self._engine("BEGIN", poolclass=QueuePool, pool_size=connections, max_overflow=0)
+
+    def migrating(self, *, writing: bool) -> Engine:
+        """An engine that keeps no connection."""
+        return self._engine("BEGIN IMMEDIATE" if writing else "BEGIN", poolclass=NullPool)
+
+    def _engine(self, begin: str | None, **options: Any) -> Engine:
+        arguments = {"timeout": self._busy_seconds, "check_same_thread": False}
+        engine = create_engine(self._url, connect_args=arguments, **options)
+        event.listen(engine, "connect", _prepare)
+        if begin is not None:
+            event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+        return engine
+
+    def check(self, driver: Any) -> None:
+        """Nothing of an operator's can make a file unfit."""
+
+    def begin(self, driver: Any) -> None:
+        """Begin a write transaction and take the lock at once."""
+        driver.execute("BEGIN IMMEDIATE")
+
+    def commit(self, driver: Any) -> None:
+        """Commit: durable when this returns, rolled back for certain when it raises."""
+        driver.execute("COMMIT")
+
+    def usable(self, driver: Any) -> bool:
+        """Whether the connection is out of its transaction and may be used again."""
+        # SQLite rolls back by itself when the disk is full, and then there is nothing left to roll back.
+        return not driver.in_transaction
+
+    def settle_commit(self) -> bool:
+        """A commit that raised was rolled back."""
+        return False
+
+    def failure(self, error: BaseException | None) -> StorageFailedError | None:
+        """The storage's failure that an error tells of; None for a defect.
+
+        The driver raises OperationalError for what it meets, and plain DatabaseError for a damaged file.
+        """
+        if isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError:
+            return StorageFailedError(str(error))
+        return None
+
+
+def _prepare(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None
+    for pragma in _PRAGMAS:
+        connection.execute(pragma).close()
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatabaseError(f"NUMBERDESK_DATABASE_URL: {folder} cannot be made: {error.strerror}") from None

