@@ -1,4 +1,4 @@
-"""The floor: the rows of a purchase written by hand, one durable SQLite transaction each.
+"""The floor on SQLite: the rows of a purchase written by hand, one durable SQLite transaction each.
 
 Touches: database, clock.
 
@@ -39,32 +39,33 @@ class Floor(NamedTuple):
 
 def measure_floor(stock: Stock, numbers: list[str]) -> Floor:
     """Buy the numbers one after the other."""
-    connection = sqlite3.connect(stock.path, isolation_level=None)
+    connection = sqlite3.connect(stock.url.removeprefix("sqlite:///"), isolation_level=None)
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
     times = []
     began = time.perf_counter()
     for place, e164 in enumerate(numbers):
         before = time.perf_counter()
-        _buy(connection, stock.accounts[place % len(stock.accounts)], e164, place)
+        connection.execute("BEGIN IMMEDIATE")
+        buy(connection, stock.accounts[place % len(stock.accounts)], e164, place)
+        connection.execute("COMMIT")
         times.append(time.perf_counter() - before)
     elapsed = time.perf_counter() - began
     connection.close()
     return Floor(len(numbers) / elapsed, statistics.median(times))
 
 
-def _buy(connection: sqlite3.Connection, account: str, e164: str, place: int) -> None:
+def buy(connection: sqlite3.Connection, account: str, e164: str, place: int) -> None:
+    """Write one purchase's rows, in the transaction that is open."""
     now = time.time_ns() // 1000
     order = f"ord_{place:032x}"
     run = connection.execute
-    run("BEGIN IMMEDIATE")
     assert run(_WALLET, (PRICE, account, PRICE)).rowcount == 1
     entry, balance = run(_ENTRY, (account,)).fetchone()
     run(_ORDER, (order, account, e164, PRICE, INBOUND, OUTBOUND, now, now, now + 1))
     assert run(_NUMBER, (account, order, now, e164, PRICE)).rowcount == 1
     run(_HOLD, (order, account, PRICE, now, now))
-    run(_TRANSFER, (f"trf_{place:032x}", f"wallet:{account}", PRICE, account, entry, balance, order, now))
+    run(_TRANSFER, (f"trf_{place:032x}_rental", f"wallet:{account}", PRICE, account, entry, balance, order, now))
     run(_RENTAL, (f"rnt_{place:032x}", order, account, e164, PRICE, INBOUND, OUTBOUND, now, now + 1, now, now))
     payload = f'{{"phone_number": "{e164}", "order_id": "{order}", "price": "1.15", "currency": "USD"}}'
     run(_EVENT, (f"evt_{place:032x}", account, payload, now))
-    run("COMMIT")

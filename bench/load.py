@@ -3,7 +3,7 @@
 Touches: network, clock.
 
 Run as `python -m bench.load PORT CONNECTIONS FILE`, where FILE has a line `key number` for each
-buy. Prints JSON: bought, refused, seconds, and the times of single buys in seconds.
+buy. Writes JSON to FILE.out: bought, refused, seconds, and the times of single buys in seconds.
 """
 
 from __future__ import annotations
@@ -91,4 +91,5 @@ async def run(port: int, connections: int, lines: list[str]) -> dict[str, object
 if __name__ == "__main__":
     arguments = sys.argv[1:]
     text = Path(arguments[2]).read_text(encoding="ascii")
-    print(json.dumps(uvloop.run(run(int(arguments[0]), int(arguments[1]), text.splitlines()))))
+    found = uvloop.run(run(int(arguments[0]), int(arguments[1]), text.splitlines()))
+    Path(f"{arguments[2]}.out").write_text(json.dumps(found), encoding="ascii")

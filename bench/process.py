@@ -50,9 +50,10 @@ class Server:
         return int(psutil.Process(self._process.pid).memory_full_info().uss)
 
     def cpu_seconds(self) -> float:
-        """Processor time used so far, user and system."""
-        used = psutil.Process(self._process.pid).cpu_times()
-        return float(used.user + used.system)
+        """Processor time used so far, user and system, by all its processes."""
+        first = psutil.Process(self._process.pid)
+        used = [process.cpu_times() for process in (first, *first.children())]
+        return float(sum(each.user + each.system for each in used))
 
     def kill(self) -> None:
         """End it with SIGKILL, as a power cut would."""
@@ -70,10 +71,11 @@ class Server:
             self._process.wait(30)
 
 
-def numberdesk(database_url: str) -> Server:
-    """The product, serving a database."""
+def numberdesk(database_url: str, *, workers: int = 1) -> Server:
+    """The product, serving a database by so many processes."""
     return Server(
-        "-m", "numberdesk", "serve", "--port", "PORT", path="/readyz", NUMBERDESK_DATABASE_URL=database_url
+        "-m", "numberdesk", "serve", "--port", "PORT", "--workers", str(workers),
+        path="/readyz", NUMBERDESK_DATABASE_URL=database_url,
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from numberdesk.infra.settings import load_settings
 from numberdesk.wiring import build
 
 ACCOUNTS = 64
+FIRST = 2_000_000
 PRICE = 1_150_000
 INBOUND = 8_500
 OUTBOUND = 94_500
@@ -29,22 +30,24 @@ class Stock(NamedTuple):
     """A database with `numbers` for sale, and accounts with their keys."""
 
     url: str
-    path: Path
     accounts: list[str]
     keys: list[str]
     numbers: list[str]
 
 
-def make_stock(folder: Path, name: str, count: int) -> Stock:
-    """Make a database in which every account can buy every number."""
-    path = folder / f"{name}.db"
-    url = f"sqlite:///{path}"
+def sqlite_stock(folder: Path, name: str, count: int) -> Stock:
+    """A SQLite file in which every account can buy every number."""
+    return make_stock(f"sqlite:///{folder / name}.db", count)
+
+
+def make_stock(url: str, count: int) -> Stock:
+    """Fill an empty database, so that every account can buy every number. Account n has the id acc_0...n."""
     services = build(load_settings(database_url=url))
     now = services.now()
     accounts, keys = [], []
     for place in range(ACCOUNTS):
         account = services.writer.apply(
-            create_accounts, new_account(services.new_id("acc"), f"Account {place}", "USD", 0, now)
+            create_accounts, new_account(f"acc_{place:032}", f"Account {place}", "USD", 0, now)
         )
         paid = funding(services.new_id("trf"), TOP_UP, account.id, MAX_AMOUNT, reference=None, now=now)
         services.writer.apply(fund_wallets, paid)
@@ -61,12 +64,12 @@ def make_stock(folder: Path, name: str, count: int) -> Stock:
         services.writer.apply(issue_keys, NewKey(record))
         accounts.append(account.id)
         keys.append(secret)
-    listings = [_listing(f"361{2_000_000 + place}") for place in range(count)]
+    listings = [_listing(f"361{FIRST + place}") for place in range(count)]
     for start in range(0, count, 1_000):
         chunk = tuple(listings[start : start + 1_000])
         services.writer.apply(save_listings, ListingChunk("pool", chunk, tuple(range(len(chunk))), now))
     services.close()
-    return Stock(url, path, accounts, keys, [listing.e164 for listing in listings])
+    return Stock(url, accounts, keys, [listing.e164 for listing in listings])
 
 
 def _listing(national: str) -> Listing:
