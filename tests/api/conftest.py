@@ -6,7 +6,6 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, cast
 
 import httpx
@@ -24,6 +23,7 @@ from numberdesk.flows.issue_keys import NewKey, issue_keys, new_key_record
 from numberdesk.infra import log
 from numberdesk.infra.settings import load_settings
 from numberdesk.wiring import Services, build
+from testbed.databases import Databases
 
 _SERIAL = itertools.count(2_000_000)
 
@@ -132,10 +132,10 @@ class Shop:
             client.close()
 
 
-def _run(folder: Path, **settings: Any) -> Iterator[Shop]:
+def _run(url: str, **settings: Any) -> Iterator[Shop]:
     log.configure("error")
     clock: list[int] = []
-    services = build(load_settings(database_url=f"sqlite:///{folder}/shop.db", **settings))
+    services = build(load_settings(database_url=url, **settings))
     services.writer.start()
     sock = bind("127.0.0.1", 0)
     port = sock.getsockname()[1]
@@ -156,18 +156,18 @@ def _run(folder: Path, **settings: Any) -> Iterator[Shop]:
 
 
 @pytest.fixture(scope="session")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """One service for all tests of a worker process; each opens its own accounts and lists its own numbers."""
-    yield from _run(tmp_path_factory.mktemp("shop"))
+def shop(made: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """One service for all tests of a process on an engine; each opens its own accounts and lists its own numbers."""
+    yield from _run(made.prepared(tmp_path_factory.mktemp("shop")))
 
 
 @pytest.fixture
-def other_shop(tmp_path: Path) -> Iterator[Callable[..., Shop]]:
+def other_shop(database_url: str) -> Iterator[Callable[..., Shop]]:
     """A service of its own, with settings of its own."""
     running: list[Iterator[Shop]] = []
 
     def start(**settings: Any) -> Shop:
-        running.append(_run(tmp_path, **settings))
+        running.append(_run(database_url, **settings))
         return next(running[-1])
 
     yield start

@@ -8,12 +8,12 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
+
+from tests.cli.conftest import Running, Start
 
 BUY = {
     "phone_number": "+13612738809",
@@ -21,63 +21,6 @@ BUY = {
     "per_minute_price_inbound": 0.0085,
     "per_minute_price_outbound": 0.0945,
 }
-Start = Callable[..., "Running"]
-
-
-class Running:
-    """A process of this package, read line by line until it says that it serves."""
-
-    def __init__(self, folder: Path, *arguments: str, until: str) -> None:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("NUMBERDESK_")}
-        self.process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "numberdesk", *arguments],
-            cwd=folder,
-            env=clean,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        assert self.process.stdout
-        self.said = ""
-        while until not in self.said:
-            line = self.process.stdout.readline()
-            assert line, self.said
-            self.said += line
-
-    @property
-    def url(self) -> str:
-        found = re.search(r"http://127\.0\.0\.1:\d+", self.said)
-        assert found
-        return f"{found[0]}/api/v1"
-
-    @property
-    def key(self) -> dict[str, str]:
-        found = re.search(r"nd_test_\w+", self.said)
-        assert found
-        return {"X-Api-Key": found[0]}
-
-    def stop(self, number: int = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        assert self.process.stdout
-        self.said += self.process.stdout.read()
-        return self.process.wait(30)
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    started: list[Running] = []
-
-    def begin(*arguments: str, until: str) -> Running:
-        started.append(Running(tmp_path, *arguments, until=until))
-        return started[-1]
-
-    yield begin
-    for each in started:
-        if each.process.poll() is None:
-            each.process.kill()
-            each.process.wait()
-        assert each.process.stdout
-        each.process.stdout.close()
 
 
 def _demo(start: Start) -> Running:

@@ -130,7 +130,7 @@ async def create_account(ask: Ask) -> Answer:
 async def get_account(ask: Ask) -> Answer:
     """Find one account."""
     wanted = id_in_path(ask.path["account_id"])
-    found = (await ask.services.reader.read(lambda tx: find_accounts(tx, [wanted]))).get(wanted)
+    found = (await ask.services.reader.read(lambda tx: find_accounts(tx, [wanted], lock=False))).get(wanted)
     if found is None:
         raise NotFound
     return Answer(account_view(found))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from litestar import Litestar, Request, Response, Router
 from litestar.config.cors import CORSConfig
@@ -26,7 +26,7 @@ from numberdesk.api.errors import failure
 from numberdesk.api.health import healthz, readyz
 from numberdesk.api.limits import RateLimit
 from numberdesk.core.errors import Internal, InvalidRequest, MethodNotAllowed, NotFound, NumberdeskError, Overloaded
-from numberdesk.infra.db import StorageFailedError
+from numberdesk.infra.db import CommitUnknownError, StorageFailedError
 from numberdesk.infra.log import get_log
 from numberdesk.wiring import Services
 
@@ -61,6 +61,12 @@ def _litestar(door: Door, cors: CORSConfig | None) -> Litestar:
         state=State({"door": door}),
     )
 
+_NOT_TAKEN: Final = "The database cannot take the change. Nothing was charged; try again shortly."
+_UNKNOWN: Final = (
+    "The database was lost while it took the change, and cannot be asked yet whether it did. "
+    "Look before you repeat it; a purchase may simply be sent again and is not charged twice."
+)
+
 
 def _failed(request: Request[Any, Any, Any], raised: Exception) -> Response[bytes]:
     """The envelope for whatever was raised; what is not of the tree is logged and hidden."""
@@ -94,7 +100,7 @@ def _error_of(raised: Exception) -> NumberdeskError:
     if isinstance(raised, NumberdeskError):
         return raised
     if isinstance(raised, StorageFailedError):
-        return Overloaded("The database cannot take the change. Nothing was charged; try again shortly.")
+        return Overloaded(_UNKNOWN if isinstance(raised, CommitUnknownError) else _NOT_TAKEN)
     if isinstance(raised, MethodNotAllowedException):
         return MethodNotAllowed()
     if isinstance(raised, HTTPException) and raised.status_code == 404:  # noqa: PLR2004  the router's own

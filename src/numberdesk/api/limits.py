@@ -14,6 +14,8 @@ from typing import Final
 from numberdesk.core.errors import RateLimited
 
 _MOST_KEYS: Final = 10_000
+_WHOLE: Final = 1 - 1e-6
+"""A request's worth: whoever waited as long as told must not be refused over the last digit of a float."""
 
 
 class RateLimit:
@@ -32,7 +34,7 @@ class RateLimit:
         now = self._seconds()
         left, since = self._buckets.pop(key_id, (self._burst, now))
         left = min(self._burst, left + (now - since) * self._rate)
-        allowed = left >= 1
+        allowed = left >= _WHOLE
         self._buckets[key_id] = (left - 1 if allowed else left, now)
         if len(self._buckets) > _MOST_KEYS:
             self._buckets.popitem(last=False)

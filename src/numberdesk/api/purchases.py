@@ -87,6 +87,7 @@ async def buy(ask: Ask) -> Answer | RefusedAnswer:
             order_id=services.new_id("ord"),
             now=ask.now,
         ),
+        reach=services.reach,
     )
     if isinstance(outcome, Refused):
         return RefusedAnswer(outcome.error, outcome.request_id)

@@ -13,12 +13,15 @@ import signal
 import socket
 from collections.abc import Callable
 from types import FrameType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import uvicorn
 from uvicorn._types import ASGI3Application  # the type uvicorn's own signatures use; it has no public name
 
 from numberdesk.api.connection import LimitedProtocol, Limits, limited_protocol
+
+if TYPE_CHECKING:
+    from uvicorn.server import Protocols
 
 __all__ = ["DoorServer", "Limits", "bind", "limited_protocol", "make_server", "serve"]
 
@@ -45,11 +48,22 @@ class DoorServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop as uvicorn does; connections that are left when the time is up are cut."""
+        latecomers = asyncio.create_task(self._tell_latecomers(set(self.server_state.connections)))
         await super().shutdown(sockets)
+        latecomers.cancel()
         for connection in list(self.server_state.connections):
             if isinstance(connection, LimitedProtocol):
                 connection.transport.abort()
         await asyncio.sleep(0)
+
+    async def _tell_latecomers(self, told: set[Protocols]) -> None:
+        """Tell connections that were accepted before the stop and come up after it: uvicorn tells nobody twice."""
+        while True:
+            await asyncio.sleep(1 / _TICKS_PER_SECOND)
+            late = self.server_state.connections - told
+            told |= late
+            for connection in late:
+                connection.shutdown()
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -105,8 +119,16 @@ def serve(
     new_id: Callable[[], str],
     limits: Limits | None = None,
     graceful_seconds: int = 20,
+    told_to_stop: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Serve `app` on `sock` (see `bind`) until SIGTERM or SIGINT, or until `app` fails to start (SystemExit 3)."""
+    """Serve `app` on `sock` (see `bind`) until SIGTERM or SIGINT, or until `app` fails to start (SystemExit 3).
+
+    `told_to_stop` says whether a signal came before this was called. From then on to the end of the process both
+    signals are heeded here: one that is repeated does not kill a process that tidies up.
+    """
     server = make_server(app, new_id=new_id, limits=limits, graceful_seconds=graceful_seconds)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, server.handle_exit)  # uvicorn takes them too, and puts back what it found
+    server.should_exit = server.should_exit or told_to_stop()
     with sock:
         server.run(sockets=[sock])

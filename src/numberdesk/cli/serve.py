@@ -17,10 +17,12 @@ import typer
 from numberdesk import worker
 from numberdesk.accounts.store import list_accounts
 from numberdesk.catalog.store import count_inventory
+from numberdesk.cli import processes
 from numberdesk.cli.demo import ACCOUNT_NAME, DATABASE_URL, NUMBER, prepare_demo
-from numberdesk.cli.output import USAGE, fail, note, reported
+from numberdesk.cli.output import REFUSED, USAGE, fail, note, reported
 from numberdesk.core.money import format_micros
 from numberdesk.infra import log
+from numberdesk.infra.serve_lock import only_server
 from numberdesk.infra.settings import Settings, load_settings
 from numberdesk.ledger.store import find_wallet
 from numberdesk.wiring import Services, build
@@ -30,22 +32,17 @@ def serve(
     demo: Annotated[bool, typer.Option("--demo", help="Serve a filled demo database, on loopback only")] = False,  # noqa: FBT002
     host: Annotated[str | None, typer.Option(help="Address to listen on")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, max=64, help="Processes; more than one on PostgreSQL")] = None,
 ) -> None:
     """Serve the API, with the worker beside it, until SIGTERM or SIGINT."""
     with reported():
-        settings = _settings(demo=demo, host=host, port=port)
+        settings = _settings(demo=demo, host=host, port=port, workers=workers)
         log.configure(settings.log_level)
         with _bound(settings) as sock:
-            running = build(settings)
-            try:
-                address = _address(sock)
-                if demo:
-                    _print_demo(running, prepare_demo(running), address)
-                else:
-                    _print_welcome(running, address)
-                _serve(running, sock)
-            finally:
-                running.close()
+            if settings.workers == 1:
+                _serve_alone(settings, sock, demo=demo)
+            else:
+                _serve_by_several(settings, sock)
 
 
 def work() -> None:
@@ -54,9 +51,7 @@ def work() -> None:
         settings = load_settings()
         log.configure(settings.log_level)
         running = build(settings)
-        stopped = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stopped.set())
+        stopped = _heed_signals()
         running.writer.start()
         end = worker.start(running)
         note("numberdesk: the worker runs")
@@ -67,7 +62,53 @@ def work() -> None:
             running.close()
 
 
-def _serve(running: Services, sock: socket.socket) -> None:
+def _serve_alone(settings: Settings, sock: socket.socket, *, demo: bool) -> None:
+    running = build(settings)
+    try:
+        with only_server(running.database):
+            address = _address(sock)
+            text = _demo_text(running, prepare_demo(running), address) if demo else _welcome(running, address)
+            told = _heed_signals()
+            _say(text)
+            _serve(running, sock, told)
+    finally:
+        running.close()
+
+
+def _serve_by_several(settings: Settings, sock: socket.socket) -> None:
+    """Make the database ready once, then let each process open it for itself."""
+    from numberdesk.api import app, server  # noqa: F401, PLC0415  loaded once, for all of them
+
+    running = build(settings)
+    try:
+        text = _welcome(running, _address(sock))
+    finally:
+        running.close()
+    ended_well = processes.supervise(
+        settings.workers, lambda: _serve_as_one(settings, sock), starting=lambda: _say(text), stopping=sock.close
+    )
+    if not ended_well:
+        raise typer.Exit(REFUSED)
+
+
+def _serve_as_one(settings: Settings, sock: socket.socket) -> None:
+    with reported():
+        running = build(settings)
+        try:
+            _serve(running, sock, _heed_signals())
+        finally:
+            running.close()
+
+
+def _heed_signals() -> threading.Event:
+    """From now on SIGTERM and SIGINT end this process in order; the event tells whether one has come."""
+    told = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: told.set())
+    return told
+
+
+def _serve(running: Services, sock: socket.socket, told: threading.Event) -> None:
     from numberdesk.api.app import build_app  # noqa: PLC0415  other commands start without the web framework
     from numberdesk.api.server import Limits  # noqa: PLC0415  the same
     from numberdesk.api.server import serve as serve_on  # noqa: PLC0415  the same
@@ -75,22 +116,35 @@ def _serve(running: Services, sock: socket.socket) -> None:
     running.writer.start()
     end_work = worker.start(running)
     try:
+        app = cast("Any", build_app(running))
         limits = Limits(receive_seconds=running.settings.receive_timeout_seconds)
-        serve_on(cast("Any", build_app(running)), sock, new_id=lambda: running.new_id("req"), limits=limits)
+        serve_on(app, sock, new_id=lambda: running.new_id("req"), limits=limits, told_to_stop=told.is_set)
     finally:
         end_work()
 
 
-def _settings(*, demo: bool, host: str | None, port: int | None) -> Settings:
-    given: dict[str, Any] = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+def _settings(*, demo: bool, **options: Any) -> Settings:
+    given = {name: value for name, value in options.items() if value is not None}
     settings = load_settings(**given)
-    if not demo:
-        return settings
+    if demo:
+        return _demo_settings(settings, given)
+    if settings.workers > 1 and settings.database_url.startswith("sqlite"):
+        fail(
+            "one SQLite file is served by one process: leave --workers out (NUMBERDESK_WORKERS), or take PostgreSQL, "
+            "NUMBERDESK_DATABASE_URL=postgresql://..."
+        )
+    if settings.workers > 1 and not processes.POSSIBLE:
+        fail("several processes need fork, which this system does not have: leave --workers out (NUMBERDESK_WORKERS)")
+    return settings
+
+
+def _demo_settings(settings: Settings, given: dict[str, Any]) -> Settings:
     if not _is_loopback(settings.host):
         fail("--demo listens on loopback only, like 127.0.0.1", USAGE)
-    return (
-        settings if "database_url" in settings.model_fields_set else load_settings(**given, database_url=DATABASE_URL)
-    )
+    if given.get("workers", 1) > 1:
+        fail("--demo serves with one process: leave --workers out", USAGE)
+    own = {} if "database_url" in settings.model_fields_set else {"database_url": DATABASE_URL}
+    return load_settings(**{**given, **own, "workers": 1})
 
 
 def _is_loopback(host: str) -> bool:
@@ -114,11 +168,11 @@ def _address(sock: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def _print_demo(running: Services, key: str, address: str) -> None:
+def _demo_text(running: Services, key: str, address: str) -> str:
     account = running.reader.read_now(lambda tx: list_accounts(tx, after_id=None, limit=1))[0]
     wallet = running.reader.read_now(lambda tx: find_wallet(tx, account.id))
     balance = format_micros(wallet.posted) if wallet else "0"
-    _say(
+    return (
         f"Numberdesk demo on {address}, API reference at {address}/docs\n"
         f"Account {ACCOUNT_NAME} ({account.id}) has {balance} USD. Its key: {key}\n\n"
         "Buy a number:\n\n"
@@ -131,20 +185,21 @@ def _print_demo(running: Services, key: str, address: str) -> None:
     )
 
 
-def _print_welcome(running: Services, address: str) -> None:
-    _say(f"Numberdesk on {address}, API reference at {address}/docs")
+def _welcome(running: Services, address: str) -> str:
+    text = f"Numberdesk on {address}, API reference at {address}/docs"
     if not running.reader.read_now(lambda tx: list_accounts(tx, after_id=None, limit=1)):
-        _say(
-            "\nThere is no account yet. In another terminal, with the same NUMBERDESK_DATABASE_URL:\n\n"
+        text += (
+            "\n\nThere is no account yet. In another terminal, with the same NUMBERDESK_DATABASE_URL:\n\n"
             '  numberdesk accounts create "First customer" --currency USD\n'
             '  numberdesk keys create "First customer"\n'
             '  numberdesk wallet top-up "First customer" 100\n'
         )
     if not running.reader.read_now(count_inventory):
-        _say(
-            "There is no number to sell yet. Put your numbers into a CSV file and:\n\n"
+        text += (
+            "\nThere is no number to sell yet. Put your numbers into a CSV file and:\n\n"
             "  numberdesk inventory import FILE.csv\n"
         )
+    return text
 
 
 def _say(text: str) -> None:

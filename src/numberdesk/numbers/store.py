@@ -84,6 +84,8 @@ def end_quarantines(tx: Tx, now: int, limit: int) -> int:
         .where(numbers.c.state == NumberState.QUARANTINED, numbers.c.quarantined_until <= now)
         .order_by(numbers.c.quarantined_until)
         .limit(limit)
+        # This is no sorted order, so nothing may be waited for; what is in somebody's hands is left to the next round.
+        .with_for_update(skip_locked=True)
     )
     freed = (
         update(numbers)

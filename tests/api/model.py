@@ -1,0 +1,381 @@
+"""A plain model of the service: what its documents promise, said once more without its code, for histories of requests.
+
+Each method predicts the answer to one request, and what becomes true when it comes. Money is Decimal,
+instants are whole seconds.
+"""
+
+from __future__ import annotations
+
+import calendar
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+Json = dict[str, Any]
+
+HOUR: Final = 3600
+DAY: Final = 24 * HOUR
+QUOTE_LIFETIME: Final = 600
+QUARANTINE: Final = 30 * DAY
+KEY_RETENTION: Final = 168 * HOUR
+SUPERSEDED_KEPT: Final = DAY
+SCOPES: Final = ("numbers:read", "numbers:buy", "numbers:manage", "billing:read", "keys:manage")
+FIELDS: Final = ("phone_number", "price", "per_minute_price_inbound", "per_minute_price_outbound")
+
+
+class Answer(NamedTuple):
+    """What came over the wire."""
+
+    status: int
+    headers: dict[str, str]
+    content: bytes
+    body: Any
+
+    @property
+    def data(self) -> Any:
+        return self.body["data"]
+
+
+def nothing(_: Answer) -> None:
+    """What becomes true of an answer that changes nothing."""
+
+
+@dataclass
+class Expected:
+    """An answer to come: `data` and `details` whole, or `content` byte for byte. `then` takes in what it brought.
+
+    Of `data` only what is known beforehand is named: a new id is learnt, not predicted.
+    """
+
+    status: int = 200
+    code: str | None = None
+    data: Any = None
+    details: Json = field(default_factory=dict)
+    content: bytes | None = None
+    then: Callable[[Answer], None] = nothing
+
+
+class Prices(NamedTuple):
+    """An offer, or what a buyer confirms; None is a rate left out."""
+
+    currency: str
+    monthly: Decimal
+    inbound: Decimal | None
+    outbound: Decimal | None
+    setup: Decimal
+
+    @property
+    def total(self) -> Decimal:
+        return self.monthly + self.setup
+
+    def view(self) -> Json:
+        """The prices in an answer."""
+        rates = (self.inbound or Decimal(0), self.outbound or Decimal(0))
+        return {"currency": self.currency, **dict(zip(FIELDS[1:], (self.monthly, *rates), strict=True))}
+
+
+@dataclass
+class Account:
+    """A tenant with its wallet. `answers` are those given under an idempotency key, `lines` the statement."""
+
+    id: str
+    currency: str
+    credit_limit: Decimal
+    status: str = "active"
+    posted: Decimal = Decimal(0)
+    lines: list[Json] = field(default_factory=list)
+    references: dict[tuple[str, str], Json] = field(default_factory=dict)
+    answers: dict[str, Kept] = field(default_factory=dict)
+
+    @property
+    def available(self) -> Decimal:
+        return self.posted + self.credit_limit
+
+    def move(self, amount: Decimal, line: Json) -> Json:
+        """Write a line of the statement."""
+        self.posted += amount
+        known = {"entry": len(self.lines) + 1, "amount": amount, "balance": self.posted, "currency": self.currency}
+        self.lines.append({**known, **line})
+        return self.lines[-1]
+
+    def balance(self) -> Json:
+        """The wallet in an answer."""
+        shown = {"posted": self.posted, "held": Decimal(0), "available": self.available}
+        return {"currency": self.currency, **shown, "credit_limit": self.credit_limit}
+
+
+class Kept(NamedTuple):
+    """The answer given under an idempotency key, and what the request said."""
+
+    sent: tuple[Any, ...]
+    status: int
+    content: bytes
+    at: int
+
+
+@dataclass
+class Key:
+    """An API key. `remembered`: the service has seen it valid and may for a moment take it for that still."""
+
+    text: str
+    account: Account
+    scopes: tuple[str, ...]
+    view: Json
+    expires_at: int | None = None
+    revoked: bool = False
+    remembered: bool = False
+
+    def valid_at(self, now: int) -> bool:
+        return not self.revoked and (self.expires_at is None or now < self.expires_at)
+
+
+@dataclass
+class Rental:
+    """A number rented by an order; `first` is the answer to the purchase."""
+
+    account: Account
+    number: Number
+    order: Json
+    first: bytes
+    view: Json
+
+
+@dataclass
+class Number:
+    """A number of the inventory. `superseded`: the prices that ended at an instant."""
+
+    e164: str
+    prices: Prices | None
+    state: str = "available"
+    rental: Rental | None = None
+    rests_until: int = 0
+    superseded: dict[int, Prices] = field(default_factory=dict)
+
+    def honoured(self, now: int) -> list[Prices]:
+        """Former prices within the quote lifetime, newest first."""
+        return [self.superseded[at] for at in sorted(self.superseded, reverse=True) if at > now - QUOTE_LIFETIME]
+
+
+def iso(instant: int) -> str:
+    """An instant in an answer."""
+    return f"{datetime.fromtimestamp(instant, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def a_month_later(instant: int) -> str:
+    """The same day of the next month, or that month's last."""
+    moment = datetime.fromtimestamp(instant, UTC)
+    year, month = (moment.year, moment.month + 1) if moment.month < 12 else (moment.year + 1, 1)
+    day = min(moment.day, calendar.monthrange(year, month)[1])
+    return f"{moment.replace(year=year, month=month, day=day):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def refused(status: int, code: str, **details: Any) -> Expected:
+    """A refusal to come."""
+    return Expected(status, code, details=details)
+
+
+class Model:
+    """All that the tenants of one history have, and the time."""
+
+    def __init__(self, now: int) -> None:
+        self.now = now
+        self.accounts: list[Account] = []
+        self.keys: list[Key] = []
+        self.numbers: dict[str, Number] = {}
+        self.rentals: list[Rental] = []
+
+    def list_number(self, e164: str, prices: Prices | None) -> None:
+        """A number comes up for sale, or again at other prices."""
+        number = self.numbers.setdefault(e164, Number(e164, prices))
+        if number.prices is not None and prices is not None and number.prices != prices:
+            number.superseded.setdefault(self.now, number.prices)
+        number.prices = prices
+
+    def tidy(self) -> None:
+        """The worker's round: quarantines that are over, answers and prices that are old."""
+        for number in self.numbers.values():
+            if number.state == "quarantined" and number.rests_until <= self.now:
+                number.state = "available"
+            kept = {at: prices for at, prices in number.superseded.items() if at >= self.now - SUPERSEDED_KEPT}
+            number.superseded = kept
+        for account in self.accounts:
+            kept_answers = {key: one for key, one in account.answers.items() if one.at >= self.now - KEY_RETENTION}
+            account.answers = kept_answers
+
+    def offers(self, currency: str, *, by_price: bool) -> list[Json]:
+        """What can be bought in a currency, in order."""
+        there = [
+            (number.prices.monthly if by_price else 0, number.e164, number.prices)
+            for number in self.numbers.values()
+            if number.state == "available" and number.prices is not None and number.prices.currency == currency
+        ]
+        return [
+            {
+                "phone_number": e164,
+                **prices.view(),
+                "setup_price": prices.setup,
+                "offer_expires_at": iso(self.now + QUOTE_LIFETIME),
+            }
+            for _, e164, prices in sorted(there, key=lambda one: one[:2])
+        ]
+
+    def buy(self, account: Account, sent: tuple[Any, ...], idempotency_key: str | None) -> Expected:
+        """A purchase, by docs/decisions/0004: `sent` is number, monthly price and the two rates."""
+        earlier = account.answers.get(idempotency_key or "")
+        if earlier is not None:
+            for name, before, after in zip(FIELDS, earlier.sent, sent, strict=True):
+                if before != after:
+                    return refused(422, "idempotency_conflict", field=name)
+            return Expected(earlier.status, content=earlier.content)
+        found = self._bought(account, sent)
+        then = found.then
+
+        def kept(answer: Answer) -> None:
+            then(answer)
+            if idempotency_key is not None:
+                account.answers[idempotency_key] = Kept(sent, answer.status, answer.content, self.now)
+
+        found.then = kept
+        return found
+
+    def _bought(self, account: Account, sent: tuple[Any, ...]) -> Expected:
+        number = self.numbers.get(sent[0])
+        if number is not None and number.rental is not None and number.rental.account is account:
+            return Expected(content=number.rental.first)
+        if account.status == "suspended":
+            return refused(403, "forbidden")
+        if number is None or number.prices is None or number.prices.currency != account.currency:
+            return refused(404, "number_not_offered")
+        if number.state != "available":
+            taken = number.state == "assigned"
+            return refused(409, "number_taken") if taken else refused(404, "number_not_offered")
+        return self._bought_at(account, number, number.prices, sent)
+
+    def _bought_at(self, account: Account, number: Number, offer: Prices, sent: tuple[Any, ...]) -> Expected:
+        offered = (offer, *number.honoured(self.now))
+        prices = next((one for one in offered if _agrees(one, sent) and one.currency == account.currency), None)
+        if prices is None:
+            return refused(409, "price_changed", **offer.view(), setup_price=offer.setup)
+        if account.available < prices.total:
+            missing = {"available": account.available, "missing": prices.total - account.available}
+            return refused(402, "insufficient_balance", needed=prices.total, **missing, currency=account.currency)
+        return self._sold(account, number, prices)
+
+    def _sold(self, account: Account, number: Number, prices: Prices) -> Expected:
+        data = {"phone_number": number.e164, **prices.view(), "status": "active"}
+        began = {"purchased_at": iso(self.now), "renews_at": a_month_later(self.now)}
+
+        def then(answer: Answer) -> None:
+            order_id = answer.data["order_id"]
+            known = {**prices.view(), "phone_number": number.e164, "created_at": iso(self.now)}
+            order = {**known, "id": order_id, "status": "completed", "setup_price": prices.setup}
+            view = {**known, "id": answer.data["id"], "number": number.e164, "friendly_name": "", "region": "TX"}
+            view |= {"iso_country": "US", "status": "active", "is_active": True, "renews_at": began["renews_at"]}
+            view |= {"updated_at": iso(self.now), "released_at": None, "agent_id": "", "tags": []}
+            rental = Rental(account, number, {**order, "completed_at": iso(self.now)}, answer.content, view)
+            self.rentals.append(rental)
+            number.state, number.rental = "assigned", rental
+            for kind, amount in (("rental", prices.monthly), ("setup", prices.setup)):
+                if amount:
+                    line = {"id": f"trf_{order_id[4:]}_{kind}", "kind": kind, "order_id": order_id, "reference": None}
+                    account.move(-amount, {**line, "created_at": iso(self.now)})
+
+        return Expected(data={**data, **began}, then=then)
+
+    def latest(self, account: Account, e164: str) -> Rental | None:
+        """An account's live rental of a number, else the one that ended last."""
+        mine = [one for one in self.rentals if one.account is account and one.number.e164 == e164]
+        return next((one for one in mine if one.view["is_active"]), mine[-1] if mine else None)
+
+    def release(self, account: Account, e164: str) -> Expected:
+        """A number given back, or given back before."""
+        rental = self.latest(account, e164)
+        if rental is None:
+            return refused(404, "not_found")
+        at = rental.view["released_at"] or iso(self.now)
+
+        def then(_: Answer) -> None:
+            if not rental.view["is_active"]:
+                return
+            rental.view |= {"status": "released", "is_active": False, "renews_at": None}
+            rental.view |= {"released_at": iso(self.now), "updated_at": iso(self.now)}
+            number = rental.number
+            number.state, number.rental, number.rests_until = "quarantined", None, self.now + QUARANTINE
+
+        return Expected(data={"phone_number": e164, "status": "released", "released_at": at}, then=then)
+
+    def label(self, account: Account, e164: str, labels: Json) -> Expected:
+        """Labels written on a live rental."""
+        rental = self.latest(account, e164)
+        if rental is None or not rental.view["is_active"]:
+            return refused(404, "not_found")
+        written = {name: value for name, value in labels.items() if value is not None}
+        if written:
+            written["updated_at"] = iso(self.now)
+        return Expected(data={**rental.view, **written}, then=lambda _: rental.view.update(written))
+
+    def rented(self, account: Account, *, live: bool | None) -> list[Json]:
+        """An account's rentals, newest first."""
+        mine = [one.view for one in reversed(self.rentals) if one.account is account]
+        return [view for view in mine if live is None or view["is_active"] is live]
+
+    def fund(self, account: Account, kind: str, amount: Decimal, reference: str | None) -> Expected:
+        """Money paid in, or a correction: once for each reference."""
+        if amount == 0 or (kind == "top_up" and amount < 0):
+            reason = "must be greater than zero" if kind == "top_up" else "must not be zero"
+            return refused(400, "invalid_request", field="amount", reason=reason)
+        earlier = account.references.get((kind, reference or ""))
+        if earlier is not None:
+            same = earlier["amount"] == amount
+            return Expected(data=earlier) if same else refused(422, "idempotency_conflict", field="amount")
+        if amount < 0 and account.available + amount < 0:
+            missing = {"available": account.available, "missing": -amount - account.available}
+            return refused(402, "insufficient_balance", needed=-amount, **missing, currency=account.currency)
+        line = {"kind": kind, "order_id": None, "reference": reference, "created_at": iso(self.now)}
+
+        def then(answer: Answer) -> None:
+            written = account.move(amount, {**line, "id": answer.data["id"]})
+            if reference is not None:
+                account.references[kind, reference] = written
+
+        after = {"entry": len(account.lines) + 1, "amount": amount, "balance": account.posted + amount}
+        return Expected(data={**line, **after, "currency": account.currency}, then=then)
+
+    def new_key(
+        self, account: Account, grantable: Iterable[str] | None, scopes: tuple[str, ...], expires_at: int | None
+    ) -> Expected:
+        """A key made by one that may give away `grantable`, or by the operator."""
+        if grantable is not None and not set(scopes) <= set(grantable):
+            return refused(403, "forbidden")
+        if expires_at is not None and expires_at <= self.now:
+            return refused(400, "invalid_request", field="expires_at", reason="must be in the future")
+        ordered = tuple(scope for scope in SCOPES if scope in scopes)
+        view: Json = {"account_id": account.id, "name": "made", "scopes": list(ordered), "created_at": iso(self.now)}
+        view |= {"expires_at": None if expires_at is None else iso(expires_at), "revoked_at": None}
+
+        def then(answer: Answer) -> None:
+            text = answer.data["key"]
+            known = {**view, "id": answer.data["id"], "starts_with": text[:12]}
+            self.keys.append(Key(text, account, ordered, known, expires_at))
+
+        return Expected(data=view, then=then)
+
+    def revoke(self, key: Key | None) -> Expected:
+        """A key that works no more; revoked again it keeps its instant."""
+        if key is None:
+            return refused(404, "not_found")
+
+        def then(_: Answer) -> None:
+            key.revoked = True
+            key.view["revoked_at"] = key.view["revoked_at"] or iso(self.now)
+
+        return Expected(data={**key.view, "revoked_at": key.view["revoked_at"] or iso(self.now)}, then=then)
+
+
+def _agrees(prices: Prices, sent: tuple[Any, ...]) -> bool:
+    """Whether what a buyer confirmed means these prices."""
+    _, monthly, inbound, outbound = sent
+    rates = ((inbound, prices.inbound), (outbound, prices.outbound))
+    return monthly == prices.monthly and all(sent is None or sent == (offered or 0) for sent, offered in rates)

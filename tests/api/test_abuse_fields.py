@@ -1,0 +1,107 @@
+"""Fields of answers sent back in requests change nothing: what a client may set is what the document says."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Final
+
+import httpx
+import pytest
+
+from numberdesk.accounts.model import SCOPES
+from numberdesk.api.errors import ENCODER
+from numberdesk.api.openapi import build_document
+from tests.api.conftest import Customer, Shop
+
+DOCUMENT: Final = json.loads(ENCODER.encode(build_document("/api/v1")))
+SCHEMAS: Final[dict[str, Any]] = DOCUMENT["components"]["schemas"]
+PLANTED: Final = {"string": "planted", "number": 999_999, "integer": 999_999, "boolean": True, "array": ["admin"]}
+FIELDS: Final = {
+    name: schema
+    for view, shape in SCHEMAS.items()
+    if view.endswith("View")
+    for name, schema in shape["properties"].items()
+}
+"""Every field that any answer has."""
+WRITES: Final = [
+    (method.upper(), path)
+    for path, operations in DOCUMENT["paths"].items()
+    for method, operation in operations.items()
+    if "application/json" in operation.get("requestBody", {}).get("content", {})
+]
+
+
+def _planted(schema: dict[str, Any]) -> Any:
+    kinds = [schema, *schema.get("anyOf", [])]
+    return next((PLANTED[kind["type"]] for kind in kinds if kind.get("type") in PLANTED), "planted")
+
+
+def _own_fields(method: str, path: str) -> set[str]:
+    content = DOCUMENT["paths"][path][method.lower()]["requestBody"]["content"]["application/json"]
+    return set(SCHEMAS[content["schema"]["$ref"].rpartition("/")[2]]["properties"])
+
+
+def _write(shop: Shop, method: str, path: str, extra: dict[str, Any]) -> tuple[httpx.Response, Customer]:
+    """Make the write of the document's example on things of a customer's own, with more fields than it has."""
+    content = DOCUMENT["paths"][path][method.lower()]["requestBody"]["content"]["application/json"]
+    customer = shop.customer(100, SCOPES)
+    number = shop.number()
+    if "{number}" in path:
+        assert customer.buy(number).status_code == 200
+    body = {**content["example"], **({"phone_number": number} if path.endswith("/buy") else {}), **extra}
+    filled = path.removeprefix("/api/v1").replace("{number}", number).replace("{account_id}", customer.account_id)
+    answer = customer.http.request(
+        method, filled, content=json.dumps(body), headers={"Content-Type": "application/json"}
+    )
+    return answer, customer
+
+
+def _normal(value: Any) -> str:
+    """An answer without what differs from one request to the next: ids, keys, numbers and instants."""
+    text = json.dumps(value, sort_keys=True)
+    text = re.sub(r"(acc|key|ord|prl|req|rnt|trf)_[0-9a-f]{32}", r"\1_", text)
+    text = re.sub(r"nd_live_\w+", "nd_live_", text)
+    return re.sub(r"\+\d{11}|\d{4}-\d\d-\d\dT[\d:]+Z", "", text)
+
+
+def _state(customer: Customer) -> str:
+    """All that the customer has afterwards."""
+    paths = ("/balance/", "/orders/", "/phone-numbers/", "/transactions/", "/api-keys/")
+    account = customer.http.get(f"/admin/accounts/{customer.account_id}/")
+    assert account.status_code == 200, account.text
+    return _normal([account.json()["data"], *(customer.http.get(path).json()["data"] for path in paths)])
+
+
+@pytest.mark.parametrize(("method", "path"), WRITES, ids=str)
+def test_a_field_that_only_answers_have_is_ignored_in_a_request(shop: Shop, method: str, path: str) -> None:
+    own = _own_fields(method, path)
+    extra = {name: _planted(schema) for name, schema in FIELDS.items() if name not in own}
+    assert len(extra) > 20
+    plain, untouched = _write(shop, method, path, {})
+    asked, customer = _write(shop, method, path, extra)
+    assert plain.status_code == asked.status_code == 200, asked.text
+    assert _normal(asked.json()) == _normal(plain.json())
+    assert _state(customer) == _state(untouched)
+    assert "planted" not in asked.text + _state(customer)
+
+
+@pytest.mark.parametrize("field", ["__proto__", "__class__", "constructor", "$where", "account.id", "data", "success"])
+def test_a_field_with_a_meaning_elsewhere_has_none_here(shop: Shop, field: str) -> None:
+    for method, path in WRITES:
+        plain, _ = _write(shop, method, path, {})
+        asked, _ = _write(shop, method, path, {field: {"scopes": ["admin"], "balance": 1}})
+        assert _normal(asked.json()) == _normal(plain.json())
+
+
+def test_a_key_without_scopes_named_gets_no_more_than_its_maker_has(shop: Shop) -> None:
+    maker = shop.customer(0, ("keys:manage", "numbers:read"))
+    extra = {"scope": "admin", "admin": True, "account_id": shop.customer().account_id, "key": "nd_live_mine"}
+    made = maker.http.post("/api-keys/", json={"name": "x", **extra}).json()["data"]
+    assert (made["scopes"], made["account_id"]) == (["numbers:read", "keys:manage"], maker.account_id)
+    assert made["key"] != "nd_live_mine"
+
+
+def test_there_are_writes_to_try() -> None:
+    assert len(WRITES) >= 8
+    assert {"balance", "status", "scopes", "account_id", "renews_at", "credit_limit"} <= set(FIELDS)

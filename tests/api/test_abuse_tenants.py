@@ -1,0 +1,178 @@
+"""Other tenants' objects cannot be told from objects that are not there, wherever an id can be sent.
+
+The operations and the places for ids are read from the OpenAPI document, so one that is added is tried too, or fails
+here until it is known what kind of id it takes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import httpx
+import pytest
+
+from numberdesk.accounts.model import CUSTOMER_SCOPES
+from numberdesk.api.endpoint import ENDPOINTS
+from numberdesk.api.errors import ENCODER
+from numberdesk.api.openapi import build_document
+from tests.api.conftest import Customer, Shop
+
+DOCUMENT: Final = json.loads(ENCODER.encode(build_document("/api/v1")))
+KINDS: Final = {
+    "number": "number",
+    "phone_number": "number",
+    "order_id": "order",
+    "key_id": "key",
+    "account_id": "account",
+    "rule_id": "rule",
+}
+"""What an id names, by the name of the field that carries it."""
+NO_IDS: Final = {"iso_country", "page_token", "agent_id"}
+"""A country, a position in the caller's own list (test_a_page_token_...), and a label that customers choose."""
+OTHER_ID: Final = re.compile(r"(^|_)(id|ids|token|number)$|^iso_country$")
+
+
+class Place(NamedTuple):
+    """Somewhere to send an id: an operation and a field of its path, query or body."""
+
+    method: str
+    path: str
+    where: str
+    field: str
+
+
+def _places() -> list[Place]:
+    found = []
+    for path, operations in DOCUMENT["paths"].items():
+        for method, operation in operations.items():
+            fields = [(each["in"], each["name"]) for each in operation["parameters"] if each["in"] != "header"]
+            fields += [("body", name) for name in _body(operation)["properties"]]
+            found += [Place(method.upper(), path, where, name) for where, name in fields if OTHER_ID.search(name)]
+    return found
+
+
+def _body(operation: dict[str, Any]) -> dict[str, Any]:
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+    if content is None:
+        return {"properties": {}}
+    shape: dict[str, Any] = DOCUMENT["components"]["schemas"][content["schema"]["$ref"].rpartition("/")[2]]
+    return shape
+
+
+PLACES: Final = [place for place in _places() if place.field in KINDS]
+
+
+@dataclass
+class Targets:
+    """By kind: ids that belong to others or to nobody any more, and one that never was."""
+
+    others: dict[str, dict[str, str]]
+    absent: dict[str, str]
+
+
+def _after(id_: str) -> str:
+    """The next id."""
+    prefix, _, digits = id_.partition("_")
+    if not digits:
+        return f"+{int(id_[1:]) + 1}"
+    return f"{prefix}_{int(digits, 16) + 1:032x}"
+
+
+@pytest.fixture(scope="module")
+def targets(shop: Shop) -> Targets:
+    other = shop.customer()
+    rented, released = shop.number(), shop.number()
+    orders = [other.buy(number).json()["data"]["order_id"] for number in (rented, released)]
+    assert other.http.delete(f"/phone-numbers/{released}/release/").status_code == 200
+    live, revoked = (other.http.post("/api-keys/", json={"name": "x"}).json()["data"]["id"] for _ in range(2))
+    assert other.http.delete(f"/api-keys/{revoked}/").status_code == 200
+    rule = {"currency": "USD", "prefix": "1999", "price": 1}
+    rule_id = shop.operator().http.post("/admin/price-rules/", json=rule).json()["data"]["id"]
+    shop.number()  # for sale, beside the others
+    others = {
+        "number": {"rented": rented, "released": released, "for sale": shop.number(), "next": "+13619999998"},
+        "order": {"theirs": orders[0], "of the released": orders[1], "next": _after(orders[1])},
+        "key": {"live": live, "revoked": revoked, "next": _after(revoked)},
+        "account": {"theirs": other.account_id, "next": _after(other.account_id)},
+        "rule": {"theirs": rule_id, "next": _after(rule_id)},
+    }
+    absent = {kind: shop.services.new_id(given["next"].partition("_")[0]) for kind, given in others.items()}
+    return Targets(others, {**absent, "number": "+13619999999"})
+
+
+def _ask(customer: Customer, place: Place, value: str) -> httpx.Response:
+    operation = DOCUMENT["paths"][place.path][place.method.lower()]
+    content = next(iter(operation.get("requestBody", {}).get("content", {}).items()), None)
+    given: dict[str, Any] = {"headers": {}}
+    if content is not None:
+        body = content[1]["example"]
+        body = {**body, place.field: value} if place.where == "body" else body
+        given = {"content": json.dumps(body), "headers": {"Content-Type": content[0]}}
+    if place.where == "query":
+        given["params"] = {place.field: value}
+    path = place.path.removeprefix("/api/v1").replace("{" + place.field + "}", value)
+    return customer.http.request(place.method, path, **given)
+
+
+def _seen(answer: httpx.Response) -> tuple[int, dict[str, str], Any]:
+    """All that a client sees, but for what names the request."""
+    headers = {name: value for name, value in answer.headers.items() if name not in ("date", "x-request-id")}
+    body = answer.json()
+    body.pop("request_id", None)
+    return answer.status_code, headers, body
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: f"{place.method} {place.path} {place.where} {place.field}")
+def test_what_belongs_to_others_looks_as_if_it_were_not_there(shop: Shop, targets: Targets, place: Place) -> None:
+    customer, kind = shop.customer(), KINDS[place.field]
+    absent = _seen(_ask(customer, place, targets.absent[kind]))
+    others = dict(targets.others[kind])
+    if place.path.endswith("/buy"):
+        # What is for sale may be bought, and of what is rented anybody may know that it is; not by whom.
+        del others["for sale"], others["rented"]
+    assert {name: _seen(_ask(customer, place, value)) for name, value in others.items()} == dict.fromkeys(
+        others, absent
+    )
+    assert absent[0] in ((200,) if place.where == "query" else (403,) if "/admin/" in place.path else (404,))
+
+
+def test_of_a_number_that_is_taken_nobody_learns_by_whom(shop: Shop) -> None:
+    numbers = [shop.number(), shop.number()]
+    for number in numbers:
+        assert shop.customer().buy(number).status_code == 200
+    answers = [_seen(shop.customer().buy(number)) for number in numbers]
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 409
+
+
+def test_a_page_token_of_another_tenant_opens_nothing_of_theirs(shop: Shop) -> None:
+    mine, theirs = shop.customer(), shop.customer()
+    for customer in (mine, theirs, mine, theirs):
+        customer.buy(shop.number())
+        customer.http.post("/api-keys/", json={"name": customer.account_id})
+    for path in ("/orders/", "/phone-numbers/", "/transactions/", "/api-keys/"):
+        own = mine.http.get(path, params={"page_size": 100}).json()["data"]
+        token = theirs.http.get(path, params={"page_size": 1}).json()["page"]["next"]
+        with_theirs = mine.http.get(path, params={"page_size": 100, "page_token": token}).json()["data"]
+        assert all(item in own for item in with_theirs), path
+
+
+def test_an_account_that_is_named_in_a_customers_request_is_not_looked_at(shop: Shop) -> None:
+    mine, theirs = shop.customer(), shop.customer()
+    theirs.buy(shop.number())
+    for described in ENDPOINTS:
+        if described.method != "GET" or described.scope not in CUSTOMER_SCOPES or "{" in described.path:
+            continue
+        plain = mine.http.get(described.path)
+        named = {"account_id": theirs.account_id, "account": theirs.account_id, "owner": theirs.account_id}
+        asked = mine.http.get(described.path, params=named, headers={"X-Account-Id": theirs.account_id})
+        assert _seen(asked) == _seen(plain), described.path
+
+
+def test_every_place_for_an_id_is_tried() -> None:
+    assert {place.field for place in _places()} <= set(KINDS) | NO_IDS
+    assert len(PLACES) >= 18
+    assert {place.where for place in PLACES} == {"path", "query", "body"}

@@ -1,0 +1,72 @@
+"""A disk that fails a write or a sync: no purchase is acknowledged that is not on it, and the books stay sound."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.cli.conftest import Books, Running, Start, wait_until
+
+STRACE = shutil.which("strace")
+pytestmark = [
+    pytest.mark.skipif(STRACE is None, reason="strace is not installed"),
+    pytest.mark.parametrize("engine", ["sqlite"], indirect=True),
+]
+
+
+@contextlib.contextmanager
+def _failing(server: Running, call: str, nth: int, trace: Path) -> Iterator[None]:
+    """Let the nth of these system calls of the server fail with an I/O error."""
+    assert STRACE is not None
+    arguments = [
+        "-f",
+        "-p",
+        str(server.process.pid),
+        "-e",
+        f"trace={call}",
+        "-e",
+        f"inject={call}:error=EIO:when={nth}",
+    ]
+    with trace.open("wb") as said, subprocess.Popen([STRACE, *arguments], stderr=said) as tracing:
+        wait_until(lambda: "attached" in trace.read_text() or tracing.poll() is not None)
+        if tracing.poll() is not None:
+            pytest.skip("processes may not be traced here")
+        yield
+        tracing.terminate()
+
+
+def _buy(server: Running, books: Books, number: str) -> int:
+    body = {"phone_number": number, "price": 1.15}
+    headers = {"X-Api-Key": books.key}
+    answer = httpx.post(f"{server.url}/phone-numbers/buy/", json=body, headers=headers, timeout=30)
+    return answer.status_code
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("call", "nth"), [("fdatasync", 1), ("fdatasync", 3), ("pwrite64", 1), ("pwrite64", 2)])
+def test_a_disk_that_fails_once_acknowledges_nothing_that_is_not_on_it(
+    start: Start, books: Books, tmp_path: Path, call: str, nth: int
+) -> None:
+    server = start("serve", "--port", "0", until="Numberdesk on", database_url=books.url)
+    with _failing(server, call, nth, tmp_path / "trace"):
+        statuses = {number: _buy(server, books, number) for number in books.numbers[:3]}
+        # A power failure now: what a failed sync had written may or may not be there.
+        server.process.kill()
+        server.process.wait()
+    assert re.search("INJECTED", (tmp_path / "trace").read_text())
+    assert sorted(statuses.values()) == [200, 200, 503]
+    bought = {number for number, status in statuses.items() if status == 200}
+    assert bought <= set(books.ordered()) <= set(statuses)
+    books.check()
+    again = start("serve", "--port", "0", until="Numberdesk on", database_url=books.url)
+    assert {_buy(again, books, number) for number in statuses} == {200}
+    assert again.stop() == 0
+    assert sorted(books.ordered()) == sorted(statuses)
+    books.check()
