@@ -9,7 +9,7 @@ RUN_READY := $(VENV)/.ready-run
 DEV_READY := $(VENV)/.ready-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format simulate mutate bench lock clean
+.PHONY: help run test test-long check format simulate mutate bench lock clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -19,6 +19,10 @@ run: $(RUN_READY) ## Serve a demo on http://127.0.0.1:8000 and print a curl line
 
 test: $(DEV_READY) ## Run all tests
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal
+
+test-long: $(DEV_READY) ## Kill hundreds of times, fail over again and again, simulate 10,000 seeds (half an hour)
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m long
+	$(BIN)/python -m simulator --seeds 10000 --jobs 2
 
 check: $(DEV_READY) ## Run all checks: format, lint, types, layers
 	$(BIN)/ruff format --check .
@@ -38,7 +42,7 @@ mutate: $(DEV_READY) ## Change core in every small way and run its tests; list w
 	$(BIN)/mutmut run --max-children $(JOBS)
 	$(BIN)/mutmut results
 
-bench: $(DEV_READY) ## Measure against floors taken in the same run (about two minutes)
+bench: $(DEV_READY) ## Measure against floors taken in the same run (about five minutes)
 	$(BIN)/python -m bench
 
 lock: $(DEV_READY) ## Resolve the dependencies anew into the lock files

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.api.conftest import Shop
-
 from numberdesk.flows.reprice import Reprice, reprice
+from tests.api.conftest import Shop
 
 HEADER = "phone_number,monthly_price,per_minute_price_inbound,per_minute_price_outbound,currency\n"
 CSV = {"Content-Type": "text/csv"}

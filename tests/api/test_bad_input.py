@@ -7,6 +7,7 @@ import socket
 from typing import Any
 
 import pytest
+
 from tests.api.conftest import Customer, Shop
 
 JSON = {"Content-Type": "application/json"}

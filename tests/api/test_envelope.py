@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 import httpx
 import pytest
-from tests.api.conftest import Customer, Shop
 
 from numberdesk.api.endpoint import ENDPOINTS
 from numberdesk.api.errors import STATUSES
 from numberdesk.core.errors import BY_CODE
+from tests.api.conftest import Customer, Shop
 
 PLAYGROUND = "https://playground.example"
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from tests.api.conftest import Customer, Shop
 
 PATH = "/phone-numbers/available-numbers"

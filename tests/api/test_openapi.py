@@ -12,12 +12,12 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi import checks
-from tests.api.conftest import Customer, Shop
 
 from numberdesk.accounts.model import SCOPES
 from numberdesk.api.endpoint import ENDPOINTS
 from numberdesk.api.errors import ENCODER, STATUSES
 from numberdesk.api.openapi import build_document
+from tests.api.conftest import Customer, Shop
 
 schema = schemathesis.openapi.from_dict(json.loads(ENCODER.encode(build_document("/api/v1"))))
 

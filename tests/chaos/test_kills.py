@@ -14,7 +14,7 @@ from testbed.crashing import POINTS
 from testbed.customers import Customers
 from testbed.service import Service
 
-KILLS = int(os.environ.get("NUMBERDESK_TEST_KILLS", "150"))
+KILLS = int(os.environ.get("NUMBERDESK_TEST_KILLS", "120"))
 """Random kills of each engine in the long run."""
 
 

@@ -110,6 +110,8 @@ def test_a_setting_that_does_not_exist_is_an_error_that_names_it(folder: Path) -
         ("answer_timeout_seconds", "nan"),
         ("queue_limit", "0"),
         ("read_threads", "0"),
+        ("workers", "0"),
+        ("workers", "65"),
         ("read_threads", "65"),
         ("log_level", "loud"),
         ("access_log", "maybe"),

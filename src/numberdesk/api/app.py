@@ -61,9 +61,10 @@ def _litestar(door: Door, cors: CORSConfig | None) -> Litestar:
         state=State({"door": door}),
     )
 
+
 _NOT_TAKEN: Final = "The database cannot take the change. Nothing was charged; try again shortly."
 _UNKNOWN: Final = (
-    "The database was lost while it took the change, and cannot be asked yet whether it did. "
+    "The database failed while it took the change, and cannot tell yet whether it did. "
     "Look before you repeat it; a purchase may simply be sent again and is not charged twice."
 )
 

@@ -104,7 +104,9 @@ class Postgres:
 
     def _engine(self, **options: Any) -> Engine:
         # Reading every connection's hstore type, as the dialect would, costs a round trip that nothing needs.
-        return create_engine("postgresql+psycopg://", creator=self.connect, use_native_hstore=False, **options)
+        return create_engine(
+            "postgresql+psycopg://", creator=self.connect, use_native_hstore=False, hide_parameters=True, **options
+        )
 
     def check(self, driver: Any) -> None:
         """Refuse a server that could lose what it acknowledged. Raises DatabaseError with what to change."""

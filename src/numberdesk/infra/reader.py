@@ -18,7 +18,7 @@ from numberdesk.infra.db import Database, TryAgainError, Tx
 
 Result = TypeVar("Result")
 
-_MOST_RETRIES: Final = 30
+_RETRIED_SECONDS: Final = 2.0
 _RETRY_SECONDS: Final = 0.05
 
 
@@ -35,14 +35,15 @@ class Reader:
 
     def read_now(self, question: Callable[[Tx], Result]) -> Result:
         """Ask in this thread: for the command line."""
-        for _ in range(_MOST_RETRIES):
+        end = time.monotonic() + _RETRIED_SECONDS
+        while True:
             try:
                 with self._database.read() as tx:
                     return question(tx)
             except TryAgainError:
-                time.sleep(_RETRY_SECONDS)
-        with self._database.read() as tx:
-            return question(tx)
+                if time.monotonic() >= end:
+                    raise
+            time.sleep(_RETRY_SECONDS)
 
     def close(self) -> None:
         """Wait for running reads and end the threads."""

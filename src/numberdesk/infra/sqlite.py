@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final
 from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.pool import NullPool, QueuePool
 
-from numberdesk.infra.failures import DatabaseError, StorageFailedError
+from numberdesk.infra.failures import CommitUnknownError, DatabaseError, StorageFailedError
 
 _PRAGMAS: Final = (
     "PRAGMA journal_mode=WAL",
@@ -54,7 +54,7 @@ class Sqlite:
 
     def _engine(self, begin: str | None, **options: Any) -> Engine:
         arguments = {"timeout": self._busy_seconds, "check_same_thread": False}
-        engine = create_engine(self._url, connect_args=arguments, **options)
+        engine = create_engine(self._url, connect_args=arguments, hide_parameters=True, **options)
         event.listen(engine, "connect", _prepare)
         if begin is not None:
             event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
@@ -68,8 +68,17 @@ class Sqlite:
         driver.execute("BEGIN IMMEDIATE")
 
     def commit(self, driver: Any) -> None:
-        """Commit: durable when this returns, rolled back for certain when it raises."""
-        driver.execute("COMMIT")
+        """Commit: durable when this returns, rolled back when it raises.
+
+        An input or output error is the exception: what was written before it may be found again
+        when the file is opened the next time, so nobody can tell (CommitUnknownError).
+        """
+        try:
+            driver.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname.startswith("SQLITE_IOERR"):
+                raise CommitUnknownError(str(error)) from error
+            raise
 
     def usable(self, driver: Any) -> bool:
         """Whether the connection is out of its transaction and may be used again."""

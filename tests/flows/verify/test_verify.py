@@ -119,7 +119,7 @@ def test_no_reference_leads_nowhere_unseen(reference: ForeignKey, damaged: Copy)
     assert not damaged.audit().ok
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     change=st.one_of(
         st.tuples(st.sampled_from(("amount", "balance_after")), FIGURE, st.sampled_from(LINES)),
