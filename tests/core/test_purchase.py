@@ -217,6 +217,13 @@ def test_a_superseded_price_is_honoured_by_the_time_of_each_buy_not_by_that_of_i
     assert isinstance(decision.error, PriceChanged)
 
 
+def test_a_quote_holds_though_the_offer_had_the_same_price_in_another_currency_since() -> None:
+    loaded = desk(LOT, superseded=(FORMER._replace(currency="EUR"), FORMER))
+    decision = one(loaded, BUY._replace(confirmed=Confirmation(FORMER.monthly)))
+    assert isinstance(decision, Sold)
+    assert decision.order.prices == FORMER
+
+
 def test_a_superseded_price_in_another_currency_is_not_a_price_for_this_account() -> None:
     loaded = desk(LOT, superseded=(FORMER._replace(currency="EUR"),))
     assert isinstance(refusal(loaded, BUY._replace(confirmed=Confirmation(FORMER.monthly))), PriceChanged)

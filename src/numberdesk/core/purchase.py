@@ -213,16 +213,20 @@ class _Table:
         error = _standing_refusal(purse, lot)
         if error is not None or lot is None or lot.prices is None:
             return self._refused(error or NumberNotOffered(), buy)
-        prices = first_agreeing(buy.confirmed, lot.prices, self._honoured(buy))
-        if prices is None or prices.currency != purse.currency:
+        prices = first_agreeing(buy.confirmed, lot.prices, self._honoured(buy, purse.currency))
+        if prices is None:
             return self._refused(PriceChanged(details=lot.prices.details()), buy)
         if purse.available < prices.total:
             return self._refused(_cannot_pay(purse, prices), buy)
         return self._sold(buy, lot, purse, prices)
 
-    def _honoured(self, buy: Buy) -> tuple[Prices, ...]:
-        """Earlier prices that are still good for this buy, whatever the times of those beside it."""
-        return tuple(former.prices for former in self.superseded.get(buy.e164, ()) if buy.now < former.until)
+    def _honoured(self, buy: Buy, currency: str) -> tuple[Prices, ...]:
+        """Earlier prices that this account was quoted and that are still good, by the time of this buy."""
+        return tuple(
+            former.prices
+            for former in self.superseded.get(buy.e164, ())
+            if buy.now < former.until and former.prices.currency == currency
+        )
 
     def _again(self, earlier: Answer, buy: Buy) -> Decision:
         differing = _differing_field(earlier.fingerprint, _fingerprint(buy))
