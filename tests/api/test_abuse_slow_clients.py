@@ -10,6 +10,9 @@ import pytest
 
 from tests.api.conftest import Customer, Shop
 
+# Connections are held and cut before anything asks the database, and each test waits for a deadline.
+pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+
 EACH = 120
 """Connections of one kind of attack."""
 HEAD = "POST /api/v1/phone-numbers/buy/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"

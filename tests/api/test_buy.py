@@ -330,8 +330,8 @@ def test_many_purchases_leave_the_books_in_order(shop: Shop) -> None:
 def _relisted(shop: Shop, number: str, price: int) -> Any:
     from numberdesk.catalog.store import lock_listings  # noqa: PLC0415  only this test reads a listing back
 
-    stored = shop.services.reader.read_now(lambda tx: lock_listings(tx, [number]))[number]
-    return stored.listing._replace(price=price)
+    with shop.services.database.write() as tx:
+        return lock_listings(tx, [number])[number].listing._replace(price=price)
 
 
 def _all_at_once(ask: Any, inputs: Any) -> list[httpx.Response]:

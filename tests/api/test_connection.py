@@ -188,7 +188,7 @@ def test_a_bad_request_is_refused_in_whatever_pieces_it_comes(request_: bytes, d
 
 
 @given(st.binary(min_size=1, max_size=200))
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_any_bytes_are_refused_or_waited_for(garbage: bytes) -> None:
     said = talk(garbage, b"\r\n\r\n")
     assert said.codes() in ([], [(400, "invalid_request")])

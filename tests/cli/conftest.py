@@ -131,8 +131,8 @@ class Books:
 
 @pytest.fixture
 def books(database_url: str, tmp_path: Path) -> Books:
-    """Books with 6,000 numbers and money for all of them."""
-    return filled(database_url, tmp_path, count=6_000)
+    """Books with 3,000 numbers and money for all of them."""
+    return filled(database_url, tmp_path, count=3_000)
 
 
 def filled(url: str, folder: Path, *, count: int) -> Books:

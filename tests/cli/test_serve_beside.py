@@ -54,6 +54,7 @@ def test_servers_on_two_files_do_not_mind_each_other(start: Start, books: Books,
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 def test_an_operator_imports_and_tops_up_and_a_worker_works_while_customers_buy(start: Start, books: Books) -> None:
     (books.folder / "more.csv").write_text(
         HEADER + "".join(f"+1415273{place:04},2.00,,,USD\n" for place in range(3_000))

@@ -53,7 +53,15 @@ def _answer(server: Running, books: Books, number: str) -> httpx.Response:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("call", "nth"), [("fdatasync", 1), ("fdatasync", 3), ("pwrite64", 1), ("pwrite64", 2)])
+@pytest.mark.parametrize(
+    ("call", "nth"),
+    [
+        ("fdatasync", 3),
+        ("pwrite64", 1),
+        pytest.param("fdatasync", 1, marks=pytest.mark.long),
+        pytest.param("pwrite64", 2, marks=pytest.mark.long),
+    ],
+)
 def test_a_disk_that_fails_once_acknowledges_nothing_that_is_not_on_it(
     start: Start, books: Books, tmp_path: Path, call: str, nth: int
 ) -> None:

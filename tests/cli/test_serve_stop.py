@@ -61,7 +61,7 @@ def _nothing_failed(record: Record, books: Books) -> None:
 
 
 @ON_EACH
-@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("stop", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 def test_a_stop_amid_purchases_answers_what_was_sent_or_leaves_it_undone(
     start: Start, books: Books, workers: int, stop: int
 ) -> None:

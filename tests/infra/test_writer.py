@@ -252,7 +252,8 @@ def test_closing_applies_all_that_was_accepted_and_nothing_after(notes: Notes, w
     run(story())
     assert notes.kept == words
     assert writer.waiting == 0
-    assert not [thread for thread in threading.enumerate() if thread.name == "numberdesk-writer"]
+    assert writer._thread is not None
+    assert not writer._thread.is_alive()
 
 
 def test_commands_accepted_before_the_start_are_applied_by_it(notes: Notes) -> None:
