@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.buyers import Buyers
-from tests.cli.conftest import COMMAND, HEADER, PATIENCE, Books, Start, environment, wait_until
+from tests.cli.conftest import COMMAND, HEADER, PATIENCE, Books, Start, environment, filled, wait_until
 
 ONLY_SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
@@ -55,13 +55,16 @@ def test_servers_on_two_files_do_not_mind_each_other(start: Start, books: Books,
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
-def test_an_operator_imports_and_tops_up_and_a_worker_works_while_customers_buy(start: Start, books: Books) -> None:
+def test_an_operator_imports_and_tops_up_and_a_worker_works_while_customers_buy(
+    start: Start, database_url: str, tmp_path: Path
+) -> None:
+    books = filled(database_url, tmp_path, count=8_000)
     (books.folder / "more.csv").write_text(
         HEADER + "".join(f"+1415273{place:04},2.00,,,USD\n" for place in range(3_000))
     )
     server = start("serve", "--port", "0", until="Numberdesk on", database_url=books.url)
     worker = start("worker", until="the worker runs", database_url=books.url)
-    with Buyers(server.address, books.key, books.numbers, count=2) as buyers:
+    with Buyers(server.address, books.key, books.numbers, count=1) as buyers:
         wait_until(lambda: bool(buyers.record.bought))
         assert books.command("inventory", "import", "more.csv")["new"] == 3_000
         for place in range(2):

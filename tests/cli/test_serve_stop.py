@@ -17,7 +17,9 @@ from tests.cli.buyers import Buyers, Record
 from tests.cli.conftest import PATIENCE, Books, Running, Start, wait_until
 
 ON_EACH = pytest.mark.parametrize(
-    ("engine", "workers"), [("sqlite", 1), ("postgresql", 1), ("postgresql", 2)], indirect=["engine"]
+    ("engine", "workers"),
+    [("sqlite", 1), pytest.param("postgresql", 1, marks=pytest.mark.long), ("postgresql", 2)],
+    indirect=["engine"],
 )
 SEVERAL = pytest.mark.parametrize(("engine", "workers"), [("postgresql", 3)], indirect=["engine"])
 LEAST = 100
