@@ -12,15 +12,23 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Executable, make_url
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from numberdesk.infra.failures import CommitUnknownError, DatabaseError, StorageFailedError, TryAgainError
-from numberdesk.infra.postgres import CommitLostError, Postgres
+from numberdesk.infra.failures import (
+    CommitLostError,
+    CommitUnknownError,
+    DatabaseError,
+    StorageFailedError,
+    TryAgainError,
+)
 from numberdesk.infra.sqlite import Sqlite
+
+if TYPE_CHECKING:
+    from numberdesk.infra.postgres import Postgres
 
 __all__ = ["CommitUnknownError", "Database", "DatabaseError", "StorageFailedError", "TryAgainError", "Tx"]
 
@@ -184,6 +192,8 @@ class Database:
 
 def _engine_for(url: str, busy_seconds: float, resolve_seconds: float) -> Sqlite | Postgres:
     if url.startswith(("postgresql://", "postgres://")):  # libpq reads these: several hosts, its own parameters
+        from numberdesk.infra.postgres import Postgres  # noqa: PLC0415  SQLite does without the driver's 6 MB
+
         return Postgres(url, resolve_seconds=resolve_seconds)
     try:
         parsed = make_url(url)

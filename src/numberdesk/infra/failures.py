@@ -23,6 +23,10 @@ class TryAgainError(StorageFailedError):
     """Nothing was kept, and the reason may be over already: a connection that was cut, a deadlock, a new primary."""
 
 
+class CommitLostError(Exception):
+    """The connection went while COMMIT was under way. An engine's word to its database; nobody else meets it."""
+
+
 class CommitUnknownError(StorageFailedError):
     """A commit was sent, its answer never came, and the database could not be asked in time what became of it.
 

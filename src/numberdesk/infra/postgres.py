@@ -22,7 +22,13 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.pool import NullPool, QueuePool
 
-from numberdesk.infra.failures import CommitUnknownError, DatabaseError, StorageFailedError, TryAgainError
+from numberdesk.infra.failures import (
+    CommitLostError,
+    CommitUnknownError,
+    DatabaseError,
+    StorageFailedError,
+    TryAgainError,
+)
 
 OLDEST_VERSION: Final = 14
 _DEFAULTS: Final[dict[str, str]] = {
@@ -52,10 +58,6 @@ _CUT: Final = ("08", "57P01", "57P02", "57P03", "25006")  # connection, shutdown
 _AGAIN: Final = ("40001", "40P01", "55P03")  # serialization failure, deadlock, lock timeout
 _STORAGE: Final = ("53", "54", "55", "57", "58", "25", "42501", "XX001", "XX002")  # 42501: not permitted to this user
 _RETRY_SECONDS: Final = 0.1
-
-
-class CommitLostError(Exception):
-    """The connection went while COMMIT was under way."""
 
 
 class Postgres:
