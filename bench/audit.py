@@ -28,7 +28,9 @@ ROUNDS = 3
 _COLUMNS = (
     "id, kind, debit, credit, amount, currency, account_id, entry, balance_after, order_id, reference, created_at"
 )
-_SCAN = "SELECT " + ", ".join(f"count({column})" for column in _COLUMNS.split(", ")) + " FROM transfers"
+# max() reads every value, as an audit has to; count() reads only which of them are there.
+_READ = "SELECT " + ", ".join(f"max({column})" for column in _COLUMNS.split(", ")) + " FROM transfers"
+_COUNT = "SELECT " + ", ".join(f"count({column})" for column in _COLUMNS.split(", ")) + " FROM transfers"
 _TOP_UPS = """
     INSERT INTO transfers
     WITH RECURSIVE places (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM places WHERE n + 1 < ?1)
@@ -42,14 +44,16 @@ def bench_audit(folder: Path) -> None:
     """Fill books, measure and print."""
     stock = sqlite_stock(folder, "audit", TRANSFERS // SHARE)
     _fill(stock)
-    scans, audits = [], []
+    scans, counts, audits = [], [], []
     for _ in range(ROUNDS + 1):
-        scans.append(_scan(stock))
+        scans.append(_scan(stock, _READ))
+        counts.append(_scan(stock, _COUNT))
         audits.append(_audit(stock))
     ratio = statistics.median(audit / scan for audit, scan in zip(audits[1:], scans[1:], strict=True))
+    beside = statistics.median(audit / count for audit, count in zip(audits[1:], counts[1:], strict=True))
     print(f"P7  verify on {TRANSFERS:,} transfers: {statistics.median(audits[1:]):.2f} s; ", end="")
-    print(f"floor, a scan of every column: {statistics.median(scans[1:]):.2f} s")
-    print(f"    ratio {ratio:.1f} x (bar: at most 3 x)")
+    print(f"floor, a scan that reads every value: {statistics.median(scans[1:]):.2f} s")
+    print(f"    ratio {ratio:.1f} x (bar: at most 3 x); beside a scan that only counts the values {beside:.1f} x")
 
 
 def _fill(stock: Stock) -> None:
@@ -67,13 +71,13 @@ def _fill(stock: Stock) -> None:
     connection.close()
 
 
-def _scan(stock: Stock) -> float:
+def _scan(stock: Stock, query: str) -> float:
     connection = sqlite3.connect(stock.url.removeprefix("sqlite:///"))
     began = time.perf_counter()
-    found = connection.execute(_SCAN).fetchone()
+    found = connection.execute(query).fetchone()
     took = time.perf_counter() - began
     connection.close()
-    assert found[0] > TRANSFERS * 9 // 10
+    assert found[0]
     return took
 
 
