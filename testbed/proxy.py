@@ -23,6 +23,7 @@ class Relay:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="relay")
         self._how: str | None = None
+        self._passing = 0
         self._closed_to_new = False
         self._tasks: set[asyncio.Task[None]] = set()
         self.lost = 0
@@ -33,8 +34,12 @@ class Relay:
         self._thread.start()
         self.port = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
 
-    def lose(self, how: str) -> None:
-        """Lose the next COMMIT in one of the ways of HOW; after the last one nobody is let in until `reopen`."""
+    def lose(self, how: str, *, passing: int = 0) -> None:
+        """Lose the next COMMIT in one of the ways of HOW; after the last one nobody is let in until `reopen`.
+
+        So many are let pass before: reading ends with one too.
+        """
+        self._passing = passing
         self._how = how
 
     def reopen(self) -> None:
@@ -83,16 +88,20 @@ class Relay:
             await _forward_start(reader, back_writer)
             while True:
                 message = await _message(reader)
-                if message == _COMMIT and self._how is not None:
+                if message == _COMMIT and self._is_to_lose():
                     answers.cancel()
                     how, self._how = self._how, None
-                    await self._lose(how, writer, back_reader, back_writer)
+                    await self._lose(str(how), writer, back_reader, back_writer)
                     return
                 back_writer.write(message)
                 await back_writer.drain()
         finally:
             answers.cancel()
             back_writer.close()
+
+    def _is_to_lose(self) -> bool:
+        self._passing -= self._how is not None
+        return self._how is not None and self._passing < 0
 
     async def _lose(
         self, how: str, client: asyncio.StreamWriter, answers: asyncio.StreamReader, server: asyncio.StreamWriter

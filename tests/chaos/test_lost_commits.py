@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -122,6 +125,34 @@ def test_an_outcome_that_nobody_can_tell_is_said_to_be_unknown_and_the_next_try_
         assert posted(running, stock.account_ids[0]) == stock.balance - PRICE
     finally:
         running.close()
+
+
+def test_a_command_whose_outcome_nobody_can_tell_says_so_and_not_that_nothing_was_changed(
+    relay: Relay, database_url: str
+) -> None:
+    name = database_url.partition("///")[2].partition("?")[0]
+    direct = build(load_settings(database_url=database_url))
+    try:
+        stock = stocked(direct, accounts=1, numbers=1)
+        relay.lose(HOW[3], passing=1)
+        done = subprocess.run(
+            [sys.executable, "-m", "numberdesk", "wallet", "top-up", stock.account_ids[0], "5"],
+            env={
+                **os.environ,
+                "NUMBERDESK_DATABASE_URL": relay.url(name),
+                "NUMBERDESK_ANSWER_TIMEOUT_SECONDS": "0.5",
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert relay.lost == 1
+        assert done.returncode == 1
+        assert "it is not known whether the change was kept" in done.stderr
+        assert "nothing was changed" not in done.stderr
+        assert posted(direct, stock.account_ids[0]) == stock.balance + 5_000_000
+    finally:
+        direct.close()
 
 
 def test_every_tenth_commit_lost_under_load_loses_and_doubles_nothing(

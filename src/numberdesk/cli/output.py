@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from numberdesk.core.errors import InvalidRequest, NumberdeskError, Overloaded
-from numberdesk.infra.db import DatabaseError, StorageFailedError
+from numberdesk.infra.db import CommitUnknownError, DatabaseError, StorageFailedError
 from numberdesk.infra.settings import SettingsError
 
 REFUSED: Final = 1
@@ -50,6 +50,8 @@ def reported() -> Iterator[None]:
         fail(f"{error.message} ({error.code}{': ' + details if details else ''})")
     except (DatabaseError, SettingsError) as error:
         fail(str(error))
+    except CommitUnknownError as error:
+        fail(f"it is not known whether the change was kept, so look before you repeat it: {error}")
     except StorageFailedError as error:
         fail(f"the database cannot be used: {error}; nothing was changed")
 
