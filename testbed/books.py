@@ -44,10 +44,10 @@ class Books(NamedTuple):
 
 
 def make_books(url: str, *, numbers: int, seed: int = 7) -> Books:
-    """Fill a database."""
+    """Fill a database. Each account could pay for every number: who gets one is decided by nothing else."""
     services = build(load_settings(database_url=url))
     try:
-        stock = stocked(services, accounts=4, numbers=numbers)
+        stock = stocked(services, accounts=4, numbers=numbers, balance=2 * PRICE * numbers)
     finally:
         services.close()
     chance = random.Random(seed)
