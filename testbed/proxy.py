@@ -1,4 +1,4 @@
-"""A TCP relay before PostgreSQL that can lose a COMMIT: before it arrives, after it was done, or while it is late."""
+"""A TCP relay before PostgreSQL that can lose a COMMIT: before it arrives, after it was done, late, or in silence."""
 
 from __future__ import annotations
 
@@ -11,8 +11,19 @@ from typing import Final, cast
 
 _COMMIT: Final = b"Q" + struct.pack("!I", 11) + b"COMMIT\0"
 
-HOW: Final = ("never arrives", "arrives and its answer does not", "arrives late", "arrives and the server is gone")
-"""What may become of a lost COMMIT. Late: the client is cut at once, the message is delivered half a second later."""
+HOW: Final = (
+    "never arrives",
+    "arrives and its answer does not",
+    "arrives late",
+    "arrives and nothing is ever heard",
+    "arrives and the server is gone",
+)
+"""What may become of a lost COMMIT. Late: the client is cut at once, the message is delivered half a second later.
+
+Nothing is heard: the connection stays open, and dumb.
+"""
+
+_LATE, _SILENT, _GONE = HOW[2:]
 
 
 class Relay:
@@ -23,6 +34,7 @@ class Relay:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="relay")
         self._how: str | None = None
+        self._having: tuple[bytes, ...] = ()
         self._passing = 0
         self._closed_to_new = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -34,12 +46,14 @@ class Relay:
         self._thread.start()
         self.port = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
 
-    def lose(self, how: str, *, passing: int = 0) -> None:
+    def lose(self, how: str, *, passing: int = 0, having: tuple[bytes, ...] = ()) -> None:
         """Lose the next COMMIT in one of the ways of HOW; after the last one nobody is let in until `reopen`.
 
-        So many are let pass before: reading ends with one too.
+        So many are let pass before: reading ends with one too. Only the COMMIT of a transaction in which
+        all of `having` was sent is meant.
         """
         self._passing = passing
+        self._having = having
         self._how = how
 
     def reopen(self) -> None:
@@ -84,31 +98,38 @@ class Relay:
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         back_reader, back_writer = await asyncio.open_connection("127.0.0.1", self._target)
         answers = asyncio.create_task(_pump(back_reader, writer))
+        sent = b""
         try:
             await _forward_start(reader, back_writer)
             while True:
                 message = await _message(reader)
-                if message == _COMMIT and self._is_to_lose():
+                if message == _COMMIT and self._is_to_lose(sent):
                     answers.cancel()
+                    await asyncio.wait([answers])  # nobody else reads from the server then
                     how, self._how = self._how, None
                     await self._lose(str(how), writer, back_reader, back_writer)
+                    if how == _SILENT:
+                        await reader.read()
                     return
+                sent = b"" if message == _COMMIT else sent + message
                 back_writer.write(message)
                 await back_writer.drain()
         finally:
             answers.cancel()
             back_writer.close()
 
-    def _is_to_lose(self) -> bool:
-        self._passing -= self._how is not None
-        return self._how is not None and self._passing < 0
+    def _is_to_lose(self, sent: bytes) -> bool:
+        if self._how is None or not all(part in sent for part in self._having):
+            return False
+        self._passing -= 1
+        return self._passing < 0
 
     async def _lose(
         self, how: str, client: asyncio.StreamWriter, answers: asyncio.StreamReader, server: asyncio.StreamWriter
     ) -> None:
         self.lost += 1
-        self._closed_to_new = how == HOW[3]
-        if how == HOW[2]:
+        self._closed_to_new = how == _GONE
+        if how == _LATE:
             client.close()
             await asyncio.sleep(0.5)
         if how != HOW[0]:

@@ -1,7 +1,11 @@
-"""PostgreSQL under way: cut connections, deadlocks and locked rows are got over by the writer and the reader alone."""
+"""PostgreSQL under way: cut connections, deadlocks and locked rows are got over by the writer and the reader alone.
+
+A server that does not answer is given up after a time.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -235,19 +239,88 @@ def test_a_row_that_stays_locked_is_failed_storage_and_not_an_endless_wait(notes
     assert writer.apply(keep, "b") == "B"
 
 
+def test_a_write_that_the_server_does_not_answer_is_given_up_and_nothing_is_kept(notes: Notes) -> None:
+    database = Database(notes.url, resolve_seconds=0.0)
+
+    def sleep(tx: Tx) -> None:
+        keep(tx, ["a"])
+        tx.fetch("SELECT pg_sleep(60)", [])
+
+    with pytest.raises(TryAgainError, match="did not answer in time"), database.write() as tx:
+        sleep(tx)
+    with database.write() as tx:
+        keep(tx, ["b"])
+    database.close()
+    assert notes.kept == ["b"]
+
+
+def test_a_read_that_the_server_does_not_answer_is_given_up_where_there_is_a_bound(notes: Notes) -> None:
+    with pytest.raises(TryAgainError), notes.database.read(seconds=0.0) as tx:
+        tx.fetch("SELECT pg_sleep(60)", [])
+    with notes.database.read() as tx:
+        assert tx.fetch("SELECT pg_sleep(0.3)", []) == [("",)]
+
+
+def test_a_transaction_in_which_a_statement_had_failed_is_not_taken_for_committed(notes: Notes) -> None:
+    """PostgreSQL answers COMMIT with ROLLBACK then, and without an error."""
+
+    def swallowing(tx: Tx) -> None:
+        keep(tx, ["a"])
+        with contextlib.suppress(psycopg.Error):
+            tx.fetch("SELECT 1 / 0", [])
+
+    with pytest.raises(RuntimeError, match="ROLLBACK"), notes.database.write() as tx:
+        swallowing(tx)
+    assert notes.kept == []
+
+
+def test_a_writer_whose_registration_was_not_answered_registers_again(notes: Notes, other: Session) -> None:
+    writer = notes.database._engine._writer  # type: ignore[union-attr]  # SQLite's has none
+    other.execute("INSERT INTO writers VALUES (%s, 0, %s)", [writer, time.time_ns() // 1000])
+    keep_one(notes.database)
+    assert notes.kept == ["a"]
+    assert other.execute("SELECT transactions FROM writers WHERE id = %s", [writer]).fetchone() == (1,)
+
+
+def test_a_forgotten_writer_that_somebody_holds_locked_keeps_no_other_from_writing(
+    notes: Notes, other: Session
+) -> None:
+    other.execute("INSERT INTO writers VALUES ('wrt_old', 7, 0), ('wrt_older', 7, 0)")
+    with other.transaction():
+        other.execute("SELECT * FROM writers WHERE id = 'wrt_old' FOR UPDATE")
+        keep_one(notes.database)
+    assert notes.kept == ["a"]
+    left = other.execute("DELETE FROM writers WHERE id LIKE 'wrt_old%' RETURNING id").fetchall()
+    assert left == [("wrt_old",)]
+
+
+def test_writing_goes_on_though_forgotten_writers_cannot_be_deleted(notes: Notes, other: Session) -> None:
+    other.execute("INSERT INTO writers VALUES ('wrt_old', 7, 0)")
+    other.execute("CREATE RULE kept AS ON DELETE TO writers DO INSTEAD SELECT 1 / 0")
+    try:
+        keep_one(notes.database)
+        with notes.database.write() as tx:
+            keep(tx, ["b"])
+    finally:
+        other.execute("DROP RULE kept ON writers")
+    assert notes.kept == ["a", "b"]
+
+
 def test_a_transaction_sets_its_own_bounds_whatever_the_session_has(notes_url: str) -> None:
     """Behind a pooler it may be any session, with any settings."""
     database = Database(
         f"{notes_url}&options=-c%20default_transaction_isolation%3Dserializable%20-c%20lock_timeout%3D0"
+        "%20-c%20statement_timeout%3D1min"
     )
     with database.write() as tx:
         names = (
+            "statement_timeout",
             "lock_timeout",
             "idle_in_transaction_session_timeout",
             "transaction_isolation",
             "transaction_read_only",
         )
-        assert [tx.fetch(f"SHOW {name}", [])[0][0] for name in names] == ["2s", "10s", "read committed", "off"]
+        assert [tx.fetch(f"SHOW {name}", [])[0][0] for name in names] == ["0", "2s", "10s", "read committed", "off"]
         keep(tx, ["a"])
     with database.read() as tx:
         assert tx.fetch("SHOW transaction_isolation", []) == [("repeatable read",)]

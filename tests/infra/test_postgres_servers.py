@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from numberdesk.infra.db import Database, DatabaseError, StorageFailedError, TryAgainError
+from numberdesk.infra.db import CommitUnknownError, Database, DatabaseError, StorageFailedError, TryAgainError
 from numberdesk.migrations import HEAD, current, prepare
 from testbed.postgres import Server
 
@@ -118,6 +119,41 @@ def test_commits_that_wait_for_no_standby_are_refused_where_there_are_synchronou
     with changed(primary, "synchronous_standby_names", "another"):
         assert "synchronous_commit=local" in refusal(local)
     empty_until_accepted(local)
+
+
+@pytest.fixture
+def hurried(url: str) -> Iterator[Database]:
+    """A database that is asked for a second only what became of a commit. Its role has a timeout for statements."""
+    database = Database(f"{url}&options=-c%20statement_timeout%3D500", resolve_seconds=1.0)
+    prepare(database)
+    with database.write() as tx:
+        tx.fetch("SELECT 1", [])
+    yield database
+    database.close()
+
+
+def cancel_a_wait_for_standbys(server: Server) -> None:
+    """End the first that there is, as a person might who wants to help."""
+    cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep' LIMIT 1"
+    with server.session() as session:
+        wait_until(lambda: session.execute(cancel).fetchall() != [])
+
+
+@pytest.mark.parametrize("cancelled", [False, True], ids=["timed out", "cancelled"])
+def test_a_commit_that_no_standby_has_is_not_taken_for_durable(
+    primary: Server, hurried: Database, *, cancelled: bool
+) -> None:
+    """PostgreSQL answers one whose wait was cancelled as if all were well, but for a warning."""
+    helping = threading.Thread(target=cancel_a_wait_for_standbys, args=(primary,) if cancelled else ())
+    with changed(primary, "synchronous_standby_names", "another"):
+        if cancelled:
+            helping.start()
+        with pytest.raises(CommitUnknownError), hurried.write() as tx:
+            tx.run("INSERT INTO accounts VALUES ('acc_1', 'a', 'USD', 'active', 0)", [])
+        if cancelled:
+            helping.join()
+    with hurried.write() as tx:
+        assert tx.fetch("SELECT id FROM accounts", []) == [("acc_1",)]
 
 
 @pytest.mark.usefixtures("standby")

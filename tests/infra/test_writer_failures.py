@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from numberdesk.core.errors import NotFound, Overloaded
-from numberdesk.infra.db import StorageFailedError, Tx
+from numberdesk.infra.db import CommitUnknownError, StorageFailedError, TryAgainError, Tx
 from numberdesk.infra.writer import Apply, Writer
 from tests.infra.conftest import (
     BROKEN_CONSTRAINT,
@@ -143,6 +144,63 @@ def test_commands_that_could_not_be_answered_in_time_for_the_lock_are_turned_awa
     with started(notes.database, lock_seconds=2 * PATIENCE) as writer, pytest.raises(Overloaded):
         run(writer.submit(keep, "a"))
     assert notes.kept == []
+
+
+def is_stuck(writer: Writer) -> bool:
+    """Asked anew each time: a type checker takes a property for one that does not change."""
+    return writer.stuck
+
+
+def test_a_writer_whose_commit_takes_long_is_stuck_until_it_is_done(notes: Notes) -> None:
+    now = 100.0
+    with started(notes.database, monotonic=lambda: now) as writer:
+
+        async def story() -> None:
+            nonlocal now
+            notes.database.open_gate.clear()
+            (waiting,) = await queued(writer.submit(keep, "a"))
+            await reached(notes.database.at_gate)
+            now += 1.9
+            assert not is_stuck(writer)
+            now += 0.2
+            assert is_stuck(writer)
+            notes.database.open_gate.set()
+            assert await waiting == "A"
+            assert not is_stuck(writer)
+            now += 60
+            assert not is_stuck(writer)
+
+        run(story())
+
+
+@pytest.mark.parametrize("failure", [CommitUnknownError, TryAgainError])
+def test_a_writer_stays_stuck_until_the_database_has_kept_or_refused_something(
+    notes: Notes, failure: type[Exception]
+) -> None:
+    now = 100.0
+
+    def failing(_tx: Tx, _words: Sequence[str]) -> list[str]:
+        raise failure
+
+    with started(notes.database, monotonic=lambda: now, patience_seconds=0.0) as writer:
+        for answered in (keep, poisoned, full):
+            with pytest.raises(failure):
+                run(writer.submit(failing, "a"))
+            assert not is_stuck(writer)
+            now += 2
+            assert is_stuck(writer)
+            with contextlib.suppress(StorageFailedError, ValueError):
+                run(writer.submit(answered, "b"))
+            assert not is_stuck(writer)
+    assert notes.kept == ["b"]
+
+
+def poisoned(_tx: Tx, _words: Sequence[str]) -> list[str]:
+    raise ValueError
+
+
+def full(_tx: Tx, _words: Sequence[str]) -> list[str]:
+    raise StorageFailedError
 
 
 @pytest.mark.parametrize("answers", [0, 1, 3])

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, Executable, make_url
 from sqlalchemy.engine import CursorResult
@@ -30,7 +30,38 @@ from numberdesk.infra.sqlite import Sqlite
 if TYPE_CHECKING:
     from numberdesk.infra.postgres import Postgres
 
-__all__ = ["CommitUnknownError", "Database", "DatabaseError", "StorageFailedError", "TryAgainError", "Tx"]
+__all__ = [
+    "CommitUnknownError",
+    "Database",
+    "DatabaseError",
+    "StorageFailedError",
+    "TryAgainError",
+    "Tx",
+    "transaction_is_open",
+]
+
+
+class _Open(threading.local):
+    """How many transactions this thread has open."""
+
+    count = 0
+
+
+_open: Final = _Open()
+
+
+def transaction_is_open() -> bool:
+    """Whether this thread is inside a transaction: nothing slow may be done there."""
+    return _open.count > 0
+
+
+@contextlib.contextmanager
+def _counted() -> Iterator[None]:
+    _open.count += 1
+    try:
+        yield
+    finally:
+        _open.count -= 1
 
 
 class Tx:
@@ -80,8 +111,9 @@ class Database:
     """One database: write transactions one at a time, read transactions beside them.
 
     `read_connections` bounds the pool for reads; `busy_seconds` is how long SQLite waits for a
-    writer of another process before StorageFailedError; `resolve_seconds` how long PostgreSQL is
-    asked what became of a commit whose connection was cut. Raises DatabaseError for a bad URL.
+    writer of another process before StorageFailedError; `resolve_seconds` how long PostgreSQL may take
+    over a transaction that writes, and is asked what became of a commit that it did not answer. Raises
+    DatabaseError for a bad URL.
     """
 
     def __init__(
@@ -108,7 +140,7 @@ class Database:
         itself refuses (full, locked, gone), and of these TryAgainError when it is worth another
         try, CommitUnknownError when nobody can tell whether the change was kept.
         """
-        with self._write_lock, self._failures():
+        with self._write_lock, self._failures(), _counted():
             connection = self._write_connection()
             driver: Any = connection.connection.dbapi_connection
             try:
@@ -139,9 +171,14 @@ class Database:
             connection.close()
 
     @contextlib.contextmanager
-    def read(self) -> Iterator[Tx]:
-        """One read transaction: a consistent view, closed at the end."""
-        with self._failures(), self._reading.connect() as connection:
+    def read(self, *, seconds: float | None = None) -> Iterator[Tx]:
+        """One read transaction: a consistent view, closed at the end.
+
+        `seconds` is how long PostgreSQL may take over it before TryAgainError; None is for ever.
+        """
+        with self._failures(), _counted(), self._reading.connect() as connection:
+            driver: Any = connection.connection.dbapi_connection
+            self._engine.bound(driver, seconds)
             try:
                 with connection.begin():
                     yield Tx(connection)

@@ -17,7 +17,13 @@ from typing import Any, Final, TextIO, cast
 
 import structlog
 
-_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+_LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+    "critical": logging.CRITICAL,  # for commands, which tell a person themselves
+}
 
 _KEYS_BEGIN: Final = ("nd_live_", "nd_test_")
 _KEYS_GO_ON: Final = string.ascii_letters + string.digits

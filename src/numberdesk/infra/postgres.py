@@ -1,19 +1,24 @@
 """PostgreSQL as an engine: connections that find the primary, fit servers only, lost commits looked up.
 
-Touches: database, network, clock, randomness.
+Touches: database, clock, randomness.
 
 A connection that is cut while COMMIT is under way leaves the outcome unknown. So every
 transaction begins by writing its number into a row of `writers` that only this process writes.
 Whoever comes back locks that row, which waits until the old transaction has ended one way or the
 other, and reads the number (docs/decisions/0008-postgresql.md).
+
+A server may also be silent: it hangs, or its synchronous standby is gone and COMMIT waits for it for
+ever. So every wait has an end, after which the connection is given up, like one that was cut.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import secrets
 import time
-from typing import Any, ClassVar, Final
+from collections.abc import Generator
+from typing import Any, ClassVar, Final, NoReturn
 
 import psycopg
 from psycopg import IsolationLevel
@@ -41,29 +46,84 @@ _DEFAULTS: Final[dict[str, str]] = {
     "keepalives_count": "3",
     "tcp_user_timeout": "10000",
 }
-# A transaction of a process that hangs must not keep wallets locked; a batch takes milliseconds. SET LOCAL, so
-# that it holds behind a pooler too.
+# A transaction of a process that hangs must not keep wallets locked; a batch takes milliseconds. And no role's or
+# database's statement_timeout: at a COMMIT that waits for a standby the server would take that for leave to answer
+# without it. SET LOCAL, so that it holds behind a pooler too.
+_BOUNDS: Final = "SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = 0; "
 _NOW: Final = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)"
 _NOTE: Final = f"UPDATE writers SET transactions = {{number}}, used_at = {_NOW} WHERE id = '{{writer}}'"  # noqa: S608  no user text
 _BEGIN: Final = (
-    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; "
-    "SET LOCAL lock_timeout = '2s'; SET LOCAL idle_in_transaction_session_timeout = '10s'; "
-) + _NOTE
-_REGISTER: Final = f"INSERT INTO writers (id, transactions, used_at) VALUES (%s, 0, {_NOW})"  # noqa: S608  no user text
-_FORGET: Final = f"DELETE FROM writers WHERE used_at < {_NOW} - 30 * 86400000000"  # noqa: S608  no user text
+    f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {_BOUNDS}"
+    f"SET LOCAL idle_in_transaction_session_timeout = '10s'; {_NOTE}"
+)
+_REGISTER: Final = (
+    f"BEGIN; {_BOUNDS}INSERT INTO writers (id, transactions, used_at) VALUES ('{{writer}}', 0, {_NOW}) "  # noqa: S608  no user text
+    "ON CONFLICT DO NOTHING; COMMIT"
+)
+_FORGET: Final = (
+    f"DELETE FROM writers WHERE id IN (SELECT id FROM writers WHERE used_at < {_NOW} - 30 * 86400000000 "  # noqa: S608  no user text
+    "FOR UPDATE SKIP LOCKED)"
+)
 _LOOK_UP: Final = "SELECT transactions FROM writers WHERE id = %s FOR UPDATE"
 
 # Classes and codes of https://www.postgresql.org/docs/current/errcodes-appendix.html
 _CUT: Final = ("08", "57P01", "57P02", "57P03", "25006")  # connection, shutdown, crash, starting up, now a standby
 _AGAIN: Final = ("40001", "40P01", "55P03")  # serialization failure, deadlock, lock timeout
-_STORAGE: Final = ("53", "54", "55", "57", "58", "25", "42501", "XX001", "XX002")  # 42501: not permitted to this user
+# 42501: not permitted to this user. XX: damaged pages, and what the server has no code for, like a disk's quota.
+_STORAGE: Final = ("53", "54", "55", "57", "58", "25", "42501", "XX")
 _RETRY_SECONDS: Final = 0.1
+_SHORTEST_SECONDS: Final = 2.0
+"""What a transaction is given at least: a thousand lines of an import are one."""
+_COMMIT_SECONDS: Final = 1.0
+"""What its COMMIT is given at least, however long the rest took."""
+_CANCEL_SECONDS: Final = 1.0
+
+
+class Bounded(psycopg.Connection[Any]):
+    """A connection that waits for the server until `end`, in seconds of the monotonic clock, and then gives itself up.
+
+    What runs on the server is cancelled then, but not where `may_cancel` is false: a COMMIT that waits
+    for a standby would end without it, and others see what may yet be lost. The server answers such a
+    COMMIT as if all were well, with a warning, which `warning` keeps.
+    """
+
+    end: float = math.inf
+    may_cancel: bool = True
+    warning: str | None = None
+
+    def wait(self, gen: Generator[Any, Any, Any], *arguments: Any, **named: Any) -> Any:
+        """Run what the driver does step by step. Raises OperationalError, and is closed, when the end has come."""
+        return super().wait(self._until_end(gen), *arguments, **named)
+
+    def _until_end(self, gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+        try:
+            wanted = next(gen)
+            while True:
+                ready = yield wanted
+                if not ready and time.monotonic() >= self.end:  # nothing came: the driver looks ten times a second
+                    self._give_up()
+                wanted = gen.send(ready)
+        except StopIteration as done:
+            return done.value
+
+    def _give_up(self) -> NoReturn:
+        if self.may_cancel:
+            with contextlib.suppress(psycopg.Error):
+                self.cancel_safe(timeout=_CANCEL_SECONDS)
+        self.close()
+        raise psycopg.OperationalError("the server did not answer in time")
+
+    def heed(self, notice: psycopg.errors.Diagnostic) -> None:
+        """Keep a warning."""
+        if notice.severity_nonlocalized == "WARNING":
+            self.warning = notice.message_primary
 
 
 class Postgres:
     """One PostgreSQL database, on one primary at a time.
 
-    `resolve_seconds` bounds how long the outcome of a lost commit is looked up.
+    `resolve_seconds` bounds how long a transaction that writes may take (two seconds at least), and how
+    long the outcome of a lost commit is looked up.
     """
 
     name: ClassVar[str] = "postgresql"
@@ -79,13 +139,21 @@ class Postgres:
             raise DatabaseError(f"NUMBERDESK_DATABASE_URL is not a PostgreSQL URL: {reason}") from None
         self._conninfo = make_conninfo("", **(_DEFAULTS | given))
         self._resolve_seconds = resolve_seconds
+        self._write_seconds = max(resolve_seconds, _SHORTEST_SECONDS)
         self._writer = f"wrt_{secrets.token_hex(16)}"
         self._registered = False
         self._number = 0
 
-    def connect(self) -> psycopg.Connection[Any]:
-        """A new connection to the primary."""
-        return psycopg.connect(self._conninfo)
+    def connect(self) -> Bounded:
+        """A new connection to the primary, bounded as a transaction that writes is."""
+        connection = Bounded.connect(self._conninfo)
+        self.bound(connection, self._write_seconds)
+        connection.add_notice_handler(connection.heed)
+        return connection
+
+    def bound(self, driver: Bounded, seconds: float | None) -> None:
+        """Let the connection wait for so long from now on; None is for ever."""
+        driver.end = math.inf if seconds is None else time.monotonic() + seconds
 
     def writing(self) -> Engine:
         """An engine for the one connection that writes; transactions are begun by hand."""
@@ -100,6 +168,7 @@ class Postgres:
     def migrating(self, *, writing: bool) -> Engine:
         """An engine that keeps no connection. Writers wait for each other."""
         engine = self._engine(poolclass=NullPool)
+        event.listen(engine, "connect", lambda connection, _record: self.bound(connection, None))
         if writing:
             event.listen(engine, "connect", _lock_migrations)
         return engine
@@ -129,23 +198,38 @@ class Postgres:
         if complaint is not None:
             raise DatabaseError(complaint)
 
-    def begin(self, driver: Any) -> None:
+    def begin(self, driver: Bounded) -> None:
         """Begin a write transaction; flows lock the rows they change in sorted order."""
+        self.bound(driver, self._write_seconds)
         if not self._registered:
-            driver.execute(_REGISTER, [self._writer])
-            driver.execute(_FORGET)
-            self._registered = True
+            self._register(driver)
+        driver.may_cancel = True
         self._number += 1
         driver.execute(_BEGIN.format(number=self._number, writer=self._writer), prepare=False)
 
-    def commit(self, driver: Any) -> None:
-        """Commit. Raises CommitLostError when the answer never comes."""
+    def _register(self, driver: Bounded) -> None:
+        """Make this writer's row. Whatever fails here may be done again."""
+        driver.may_cancel = False
+        driver.execute(_REGISTER.format(writer=self._writer), prepare=False)
+        self._registered = True
+        with contextlib.suppress(psycopg.Error):  # only tidying up, which the next process does as well
+            driver.execute(_FORGET)
+
+    def commit(self, driver: Bounded) -> None:
+        """Commit. Raises CommitLostError when the answer never comes, or comes without the standby's."""
+        driver.end = max(driver.end, time.monotonic() + _COMMIT_SECONDS)
+        driver.may_cancel = False
+        driver.warning = None
         try:
-            driver.execute("COMMIT", prepare=False)
+            tag = driver.execute("COMMIT", prepare=False).statusmessage
         except psycopg.Error as error:
             if driver.closed or _is_any(error, _CUT):
                 raise CommitLostError(str(error)) from error
             raise
+        if tag != "COMMIT":
+            raise RuntimeError(f"COMMIT of a transaction in which a statement had failed: {tag}")
+        if driver.warning is not None:
+            raise CommitLostError(driver.warning)
 
     def usable(self, driver: Any) -> bool:
         """Whether the connection is out of its transaction and may be used again."""
@@ -159,19 +243,28 @@ class Postgres:
         end = time.monotonic() + self._resolve_seconds
         while True:
             try:
-                return self._was_kept()
+                return self._was_kept(end)
             except psycopg.OperationalError as error:
-                if time.monotonic() > end:
+                if time.monotonic() + _RETRY_SECONDS >= end:
                     raise CommitUnknownError(f"the commit's outcome could not be looked up: {error}") from error
             time.sleep(_RETRY_SECONDS)
 
-    def _was_kept(self) -> bool:
-        with contextlib.closing(self.connect()) as connection, connection.transaction():
-            connection.execute("SET LOCAL lock_timeout = '2s'")
+    def _was_kept(self, end: float) -> bool:
+        """Ask once. That it was kept is true when this transaction is committed too, which waits for the standby."""
+        with contextlib.closing(self.connect()) as connection:
+            connection.end = end
+            connection.may_cancel = False
+            connection.execute(_BOUNDS, prepare=False)
             row = connection.execute(_LOOK_UP, [self._writer]).fetchone()
-        if row is None:
-            raise CommitUnknownError(f"the row of writer {self._writer} is gone, so the commit cannot be looked up")
-        return bool(row[0] == self._number)
+            if row is None:
+                raise CommitUnknownError(f"the row of writer {self._writer} is gone, so the commit cannot be looked up")
+            if row[0] != self._number:
+                return False
+            connection.warning = None
+            connection.commit()
+            if connection.warning is not None:
+                raise psycopg.OperationalError(connection.warning)
+            return True
 
     def failure(self, error: BaseException | None) -> StorageFailedError | None:
         """The storage's failure that an error tells of; None for a defect."""
@@ -204,12 +297,12 @@ def _is_any(error: psycopg.Error, codes: tuple[str, ...]) -> bool:
     return error.sqlstate is not None and error.sqlstate.startswith(codes)
 
 
-def _prepare_reading(connection: Any, _record: Any) -> None:
+def _prepare_reading(connection: Bounded, _record: Any) -> None:
     connection.isolation_level = IsolationLevel.REPEATABLE_READ
     connection.read_only = True
 
 
-def _lock_migrations(connection: Any, _record: Any) -> None:
+def _lock_migrations(connection: Bounded, _record: Any) -> None:
     """Until the connection is closed: a session's lock, since every revision commits by itself."""
     connection.execute("SELECT pg_advisory_lock(7091844023)")
     connection.commit()

@@ -63,6 +63,9 @@ class Sqlite:
     def check(self, driver: Any) -> None:
         """Nothing of an operator's can make a file unfit."""
 
+    def bound(self, driver: Any, seconds: float | None) -> None:
+        """A file waits for nobody but its lock, which has a bound of its own."""
+
     def begin(self, driver: Any) -> None:
         """Begin a write transaction and take the lock at once."""
         driver.execute("BEGIN IMMEDIATE")

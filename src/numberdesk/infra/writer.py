@@ -16,6 +16,8 @@ What happens when something fails:
   that fell): the batch is tried again while its commands may still wait;
 - the queue is full, the command waited too long, or the writer is closing: Overloaded, and the
   command was never begun;
+- the database is silent: the engine gives the transaction up after a time, and meanwhile, and until
+  something is committed or refused again, the writer is `stuck`;
 - `close`: takes no more, applies all that was accepted, then returns.
 """
 
@@ -31,7 +33,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from numberdesk.core.errors import Overloaded
-from numberdesk.infra.db import Database, StorageFailedError, TryAgainError, Tx
+from numberdesk.infra.db import CommitUnknownError, Database, StorageFailedError, TryAgainError, Tx
 
 Command = TypeVar("Command")
 Result = TypeVar("Result")
@@ -48,6 +50,9 @@ MOST_PER_BATCH: Final = 512
 _RETRY_SECONDS: Final = 0.05
 _MOST_RETRIES: Final = 200
 """Between tries of a batch whose storage failed for the moment, and how many at most, whatever the clock says."""
+
+_STUCK_SECONDS: Final = 2.0
+"""After which a database that has neither committed nor refused anything is taken to be in trouble."""
 
 POINTS: Final = ("taken", "begun", "applied", "committed", "resolved")
 """The points that a batch passes, each told to `reach`: where a crash may be put by whoever tests this."""
@@ -110,6 +115,7 @@ class Writer:
         self._waiting = 0
         self._closed = False
         self._thread: threading.Thread | None = None
+        self._asked_at: float | None = None
         self._commands = self._batches = self._isolated = self._failed_commits = self._retries = 0
 
     @property
@@ -121,6 +127,12 @@ class Writer:
     def accepting(self) -> bool:
         """Whether commands are still taken."""
         return not self._closed
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the database could not tell for two seconds what became of what it was asked to commit."""
+        asked_at = self._asked_at
+        return asked_at is not None and self._monotonic() - asked_at >= _STUCK_SECONDS
 
     @property
     def waiting(self) -> int:
@@ -221,16 +233,22 @@ class Writer:
         return list(places.values())
 
     def _commit(self, batch: list[_Waiting[Any, Any]]) -> list[Any]:
+        if self._asked_at is None:
+            self._asked_at = self._monotonic()
         try:
             outcomes = self._patiently(lambda: self._transaction(batch), min(waiting.deadline for waiting in batch))
         except StorageFailedError as error:
             self._failed_commits += 1
+            if not isinstance(error, (TryAgainError, CommitUnknownError)):
+                self._asked_at = None
             return [error] * len(batch)
         except Exception as error:  # noqa: BLE001  whatever a flow raises belongs to the one who asked
+            self._asked_at = None
             if len(batch) == 1:
                 return [error]
             self._isolated += len(batch)
             return self._one_by_one(batch)
+        self._asked_at = None
         self._batches += 1
         return outcomes
 
