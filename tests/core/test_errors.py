@@ -29,6 +29,7 @@ CODES = {
     "number_taken",
     "price_changed",
     "order_in_progress",
+    "order_ended",
     "idempotency_conflict",
     "rate_limited",
     "carrier_refused",

@@ -12,6 +12,7 @@ Touches: nothing.
       NumberTaken           number_taken             somebody else claimed or rents it
       PriceChanged          price_changed            details carry the current prices
       OrderInProgress       order_in_progress        the same order is still running
+      OrderEnded            order_ended              the order has ended, and stays as it is
       IdempotencyConflict   idempotency_conflict     key reused with another body
       RateLimited           rate_limited             too many requests for this key
       CarrierRefused        carrier_refused          the carrier said no
@@ -118,6 +119,13 @@ class OrderInProgress(NumberdeskError):
 
     code = "order_in_progress"
     sentence = "This order is still running."
+
+
+class OrderEnded(NumberdeskError):
+    """The order has ended: nobody can decide about it any more; details carry its id."""
+
+    code = "order_ended"
+    sentence = "This order has ended already."
 
 
 class IdempotencyConflict(NumberdeskError):

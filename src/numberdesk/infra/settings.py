@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 DEFAULT_DATABASE_URL = "sqlite:///var/numberdesk.db"
@@ -49,6 +49,16 @@ class Settings(BaseSettings):
     )
     answer_timeout_seconds: float = Field(
         4, gt=0, le=60, description="Longest wait for the writer before 503 overloaded"
+    )
+    search_deadline_seconds: float = Field(
+        2.5, gt=0, le=30, description="Longest a search takes; carriers that are silent by then are named in the page"
+    )
+    order_patience_minutes: int = Field(
+        30, ge=0, le=10_080, description="How long a customer is taken to want a number whose order is still open"
+    )
+    audit_hours: int = Field(24, ge=1, le=8760, description="How often each carrier's list of our numbers is audited")
+    credentials_key: SecretStr = Field(
+        SecretStr(""), description="Key that carriers' credentials are encrypted with; several, separated by commas"
     )
     queue_limit: int = Field(4096, ge=1, le=1_000_000, description="Commands that may wait for the writer")
     read_threads: int = Field(4, ge=1, le=64, description="Threads, and so connections, for reading")

@@ -1,0 +1,70 @@
+"""Credentials at rest: encrypted under a key that only the environment has.
+
+Touches: nothing.
+
+The key is NUMBERDESK_CREDENTIALS_KEY: one made by `numberdesk carriers new-key`, or several
+separated by commas. The first one encrypts, all decrypt, so that a key can be changed. What is
+encrypted is bound to a name: a text copied to another row does not open there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
+
+
+class VaultError(RuntimeError):
+    """What is kept cannot be opened, or there is no key to keep it with; the text says what to do, and no secret."""
+
+
+class Vault:
+    """Seals and opens values. Nothing is loaded until it is needed."""
+
+    def __init__(self, keys: str) -> None:
+        self._keys = [key.strip() for key in keys.split(",") if key.strip()]
+
+    def seal(self, name: str, values: Mapping[str, str]) -> str:
+        """Values as a text that can be stored. Raises VaultError."""
+        content = json.dumps({"name": name, "values": dict(values)}, sort_keys=True)
+        return self._fernet().encrypt(content.encode()).decode()
+
+    def open(self, name: str, sealed: str) -> dict[str, str]:
+        """What was sealed under the name. Raises VaultError."""
+        from cryptography.fernet import InvalidToken  # noqa: PLC0415  a service without carriers does without it
+
+        try:
+            content = json.loads(self._fernet().decrypt(sealed.encode()))
+        except InvalidToken:
+            raise VaultError(
+                f"the credentials of {name} were encrypted under another key: set NUMBERDESK_CREDENTIALS_KEY to the "
+                "one they were added with (several keys may be given, separated by commas)"
+            ) from None
+        if content["name"] != name:
+            raise VaultError(f"the credentials of {name} are those of another carrier: add them anew")
+        return {str(key): str(value) for key, value in content["values"].items()}
+
+    def _fernet(self) -> MultiFernet:
+        from cryptography.fernet import Fernet, MultiFernet  # noqa: PLC0415  as above
+
+        if not self._keys:
+            raise VaultError(
+                "there is no key for credentials: make one with `numberdesk carriers new-key` and put it into "
+                "NUMBERDESK_CREDENTIALS_KEY"
+            )
+        try:
+            return MultiFernet([Fernet(key) for key in self._keys])
+        except ValueError:
+            raise VaultError(
+                "NUMBERDESK_CREDENTIALS_KEY is no key: make one with `numberdesk carriers new-key`"
+            ) from None
+
+
+def new_key() -> str:
+    """A new key for credentials."""
+    from cryptography.fernet import Fernet  # noqa: PLC0415  as above
+
+    return Fernet.generate_key().decode()
