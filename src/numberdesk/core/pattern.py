@@ -107,6 +107,12 @@ class Pattern:
         """Digits with which the subject must end, for an index range; empty when there are none."""
         return self.shape[len(self.shape.rstrip(_DIGITS)) :]
 
+    @property
+    def longest_literal(self) -> str:
+        """The longest run of digits that the subject must contain; of equal ones the first."""
+        runs = self.shape.replace(_ONE, _RUN).split(_RUN)
+        return max(runs, key=len)
+
 
 @dataclass(frozen=True, slots=True)
 class Query:
