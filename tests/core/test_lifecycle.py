@@ -9,6 +9,7 @@ import pytest
 
 from numberdesk.core.lifecycle import (
     AccountState,
+    CarrierState,
     HoldState,
     IllegalMoveError,
     NumberState,
@@ -30,6 +31,7 @@ LEGAL: dict[type[StrEnum], set[str]] = {
         "quarantined > available",
         "quarantined > withdrawn",
         "withdrawn > available",
+        "withdrawn > claimed",
     },
     OrderState: {"ordering > completed", "ordering > failed"},
     HoldState: {"open > captured", "open > voided"},
@@ -40,6 +42,7 @@ LEGAL: dict[type[StrEnum], set[str]] = {
         "past_due > released",
     },
     AccountState: {"active > suspended", "suspended > active"},
+    CarrierState: {"active > disabled", "disabled > active"},
 }
 STEPS = [step for states in LEGAL for step in itertools.product(states, repeat=2)]
 
@@ -62,6 +65,7 @@ def test_states_have_their_stored_words() -> None:
         *("open", "captured", "voided"),
         *("active", "past_due", "released"),
         *("active", "suspended"),
+        *("active", "disabled"),
     ]
 
 

@@ -33,6 +33,9 @@ REFUSED: Final = (
     ("DELETE FROM holds", "a hold is never deleted"),
 )
 
+ADDED_TO: Final = ("events",)
+"""Tables to which an upgrade adds rows: failures of orders are told of since 0003."""
+
 Rows = dict[str, list[tuple[Any, ...]]]
 Old = Callable[[str], Database]
 
@@ -65,6 +68,19 @@ def rows(database: Database, tables: list[str] | None = None) -> Rows:
         }
 
 
+def lost(database: Database, before: Rows) -> Rows:
+    """The rows that were there before and are not now, and those that came to tables that upgrades leave alone."""
+    after = rows(database, list(before))
+    return {
+        name: differing
+        for name in before
+        if (
+            differing := [row for row in before[name] if row not in after[name]]
+            + ([] if name in ADDED_TO else [row for row in after[name] if row not in before[name]])
+        )
+    }
+
+
 def in_order(database: Database) -> bool:
     with database.read() as tx:
         return verify(tx, lambda _what, _done, _of: None, thorough=True).ok
@@ -77,7 +93,7 @@ def test_an_upgrade_keeps_every_row_of_every_table_as_it_was(old: Old, revision:
     assert all(before.values()), "a table without rows proves nothing"
     upgrade(database)
     assert current(database) == HEAD
-    assert rows(database, list(before)) == before
+    assert lost(database, before) == {}
     assert in_order(database)
     prepare(database)
 
@@ -132,16 +148,16 @@ def test_a_new_schema_whose_last_table_cannot_be_made_leaves_nothing_behind(empt
 
 @pytest.mark.parametrize("revision", EARLIER)
 def test_an_upgrade_that_fails_midway_leaves_the_books_as_they_were(old: Old, revision: str) -> None:
-    database = old(revision)
+    database, table = old(revision), {"0001": "writers", "0002": "offers"}[revision]
     with database.raw(writing=True) as connection:
-        connection.execute(text("CREATE TABLE writers (id INTEGER)"))
+        connection.execute(text(f"CREATE TABLE {table} (id INTEGER)"))
         connection.commit()
     before, schema = rows(database), schema_of(database)
-    with pytest.raises(Exception, match=r"writers.* already exists"):
+    with pytest.raises(Exception, match=rf"{table}.* already exists"):
         upgrade(database)
     assert (rows(database), schema_of(database), current(database)) == (before, schema, revision)
     with database.raw(writing=True) as connection:
-        connection.execute(text("DROP TABLE writers"))
+        connection.execute(text(f"DROP TABLE {table}"))
         connection.commit()
     upgrade(database)
     assert in_order(database)
@@ -170,7 +186,7 @@ upgrade(Database(sys.argv[1]))
     assert (rows(database), schema_of(database), current(database)) == (before, schema, revision)
     upgrade(database)
     assert current(database) == HEAD
-    assert rows(database, list(before)) == before
+    assert lost(database, before) == {}
     assert in_order(database)
 
 

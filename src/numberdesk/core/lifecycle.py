@@ -43,6 +43,13 @@ class RentalState(StrEnum):
     RELEASED = "released"
 
 
+class CarrierState(StrEnum):
+    """Whether numbers are bought from an account at a carrier. What is owned there goes on either way."""
+
+    ACTIVE = "active"
+    DISABLED = "disabled"
+
+
 class AccountState(StrEnum):
     """Whether an account may buy."""
 
@@ -60,7 +67,8 @@ _MOVES: Final[dict[type[StrEnum], dict[StrEnum, frozenset[StrEnum]]]] = {
         _N.CLAIMED: frozenset({_N.ASSIGNED, _N.AVAILABLE, _N.WITHDRAWN}),
         _N.ASSIGNED: frozenset({_N.QUARANTINED}),
         _N.QUARANTINED: frozenset({_N.AVAILABLE, _N.WITHDRAWN}),
-        _N.WITHDRAWN: frozenset({_N.AVAILABLE}),
+        # withdrawn -> claimed: a carrier's number that we had before, offered again by a carrier.
+        _N.WITHDRAWN: frozenset({_N.AVAILABLE, _N.CLAIMED}),
     },
     OrderState: {
         OrderState.ORDERING: frozenset({OrderState.COMPLETED, OrderState.FAILED}),
@@ -76,6 +84,10 @@ _MOVES: Final[dict[type[StrEnum], dict[StrEnum, frozenset[StrEnum]]]] = {
         RentalState.ACTIVE: frozenset({RentalState.PAST_DUE, RentalState.RELEASED}),
         RentalState.PAST_DUE: frozenset({RentalState.ACTIVE, RentalState.RELEASED}),
         RentalState.RELEASED: frozenset(),
+    },
+    CarrierState: {
+        CarrierState.ACTIVE: frozenset({CarrierState.DISABLED}),
+        CarrierState.DISABLED: frozenset({CarrierState.ACTIVE}),
     },
     AccountState: {
         AccountState.ACTIVE: frozenset({AccountState.SUSPENDED}),

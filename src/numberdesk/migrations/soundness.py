@@ -46,6 +46,8 @@ _PROVEN_ELSEWHERE: Final = frozenset(
         "rentals.order_id",
         "rentals.account_id",
         "answers.order_id",
+        "carrier_orders.order_id",
+        "carrier_orders.account_id",
         "events.account_id",
         "numbers.account_id",
         "numbers.order_id",

@@ -9,8 +9,10 @@ the database refuses.
 
 from numberdesk.tables.accounts import accounts, api_keys, wallets
 from numberdesk.tables.base import metadata
+from numberdesk.tables.carriers import audits, carrier_orders, carrier_releases, carriers, findings
 from numberdesk.tables.ledger import holds, transfers
 from numberdesk.tables.numbers import numbers, price_rules, rentals, repricings, superseded_prices
+from numberdesk.tables.offers import exchange_rates, offers
 from numberdesk.tables.orders import answers, events, orders
 from numberdesk.tables.writers import writers
 
@@ -18,10 +20,17 @@ __all__ = [
     "accounts",
     "answers",
     "api_keys",
+    "audits",
+    "carrier_orders",
+    "carrier_releases",
+    "carriers",
     "events",
+    "exchange_rates",
+    "findings",
     "holds",
     "metadata",
     "numbers",
+    "offers",
     "orders",
     "price_rules",
     "rentals",

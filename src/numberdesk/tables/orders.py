@@ -65,6 +65,7 @@ answers = Table(
     sqlite_with_rowid=False,
 )
 Index(None, answers.c.created_at)
+Index(None, answers.c.order_id)
 
 events = Table(
     "events",

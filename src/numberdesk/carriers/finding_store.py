@@ -1,0 +1,173 @@
+"""The SQL of audits of carriers and of what they found.
+
+Touches: findings, audits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import bindparam, func, not_, select, tuple_, update
+
+from numberdesk.core.findings import FindingKind, FindingState
+from numberdesk.infra.db import Tx
+from numberdesk.infra.statements import InsertRows
+from numberdesk.tables import audits, findings
+
+_MOST_KEYS: Final = 500
+
+
+class Finding(NamedTuple):
+    """A difference between a carrier's list and the books: the row. Instants in microseconds.
+
+    `carrier_reference` is the carrier's id for the number, `order_reference` the order id it has
+    there; both "" where there is none.
+    """
+
+    carrier: str
+    e164: str
+    kind: FindingKind
+    state: FindingState
+    carrier_reference: str
+    order_reference: str
+    said: str
+    first_seen_at: int
+    last_seen_at: int
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What tells findings apart."""
+        return self.carrier, self.e164, self.kind.value
+
+
+class Audit(NamedTuple):
+    """The last audit of a carrier: the row. `next_at` is when the next is due; whoever runs it puts that off."""
+
+    carrier: str
+    next_at: int
+    began_at: int | None
+    ended_at: int | None
+    owned: int
+    found: int
+    said: str
+
+    def is_running(self, now: int) -> bool:
+        """Whether somebody is at it. Who began one and did not end it by `next_at` is taken to be gone."""
+        begun = self.began_at is not None and (self.ended_at is None or self.ended_at < self.began_at)
+        return begun and now < self.next_at
+
+
+_FINDING: Final = tuple(findings.c[name] for name in Finding._fields)
+_AUDIT: Final = tuple(audits.c[name] for name in Audit._fields)
+_INSERT: Final = InsertRows(findings)
+_KEY: Final = ("carrier", "e164", "kind")
+_CHANGED: Final = (*(f"key_{name}" for name in _KEY), *Finding._fields[len(_KEY) :])
+_CHANGE: Final = update(findings).where(*(findings.c[name] == bindparam(f"key_{name}") for name in _KEY))
+
+
+def find_findings(tx: Tx, carrier: str, *, but_seen: tuple[int, int] | None) -> dict[tuple[str, str, str], Finding]:
+    """All findings of a carrier that have not ended, by key, locked in sorted order.
+
+    `but_seen`: without those that were seen last between two instants.
+    """
+    query = select(*_FINDING).where(findings.c.carrier == carrier, findings.c.state != FindingState.ENDED.value)
+    if but_seen is not None:
+        query = query.where(not_(findings.c.last_seen_at.between(*but_seen)))
+    query = query.order_by(findings.c.e164, findings.c.kind).with_for_update()
+    return {finding.key: finding for finding in map(_finding_of, tx.execute(query))}
+
+
+def lock_findings(tx: Tx, keys: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str, str], Finding]:
+    """Findings by key, ended or not, locked in sorted order."""
+    wanted = set(keys)
+    found: dict[tuple[str, str, str], Finding] = {}
+    for carrier in sorted({carrier for carrier, _, _ in wanted}):
+        for e164s in _parts(e164 for name, e164, _ in wanted if name == carrier):
+            query = (
+                select(*_FINDING)
+                .where(findings.c.carrier == carrier, findings.c.e164.in_(e164s))
+                .order_by(findings.c.e164, findings.c.kind)
+                .with_for_update()
+            )
+            found |= {finding.key: finding for finding in map(_finding_of, tx.execute(query))}
+    return {key: finding for key, finding in found.items() if key in wanted}
+
+
+def insert_findings(tx: Tx, new: Sequence[Finding]) -> None:
+    """Record findings."""
+    _INSERT.run(tx, [_row(finding) for finding in new])
+
+
+def change_findings(tx: Tx, changed: Iterable[Finding]) -> None:
+    """Write findings back."""
+    rows = [dict(zip(_CHANGED, _row(finding), strict=True)) for finding in changed]
+    if rows:
+        tx.execute(_CHANGE, rows)
+
+
+def end_findings(tx: Tx, carrier: str, kind: FindingKind, e164s: Iterable[str], now: int) -> None:
+    """End locked findings of a kind: the difference is gone."""
+    ours = (findings.c.carrier == carrier, findings.c.kind == kind.value)
+    for part in _parts(e164s):
+        tx.execute(
+            update(findings)
+            .where(*ours, findings.c.e164.in_(part))
+            .values(state=FindingState.ENDED.value, last_seen_at=now)
+        )
+
+
+def list_findings(
+    tx: Tx, carrier: str | None, *, ended: bool, after: tuple[str, str, str] | None = None, limit: int
+) -> list[Finding]:
+    """Findings of one carrier or of all, by carrier and number, with those that have ended or without."""
+    query = select(*_FINDING)
+    if carrier is not None:
+        query = query.where(findings.c.carrier == carrier)
+    if not ended:
+        query = query.where(findings.c.state != FindingState.ENDED.value)
+    key = tuple_(findings.c.carrier, findings.c.e164, findings.c.kind)
+    if after is not None:
+        query = query.where(key > after)
+    ordered = query.order_by(findings.c.carrier, findings.c.e164, findings.c.kind)
+    return [_finding_of(row) for row in tx.execute(ordered.limit(limit))]
+
+
+def count_open_findings(tx: Tx) -> dict[str, int]:
+    """How many findings nobody has decided about, by carrier; a carrier without any is left out."""
+    query = select(findings.c.carrier, func.count().label("held")).where(findings.c.state == FindingState.OPEN.value)
+    return {row.carrier: row.held for row in tx.execute(query.group_by(findings.c.carrier))}
+
+
+def find_audit(tx: Tx, carrier: str) -> Audit | None:
+    """The last audit of a carrier."""
+    row = tx.execute(select(*_AUDIT).where(audits.c.carrier == carrier)).first()
+    return None if row is None else Audit._make(row)
+
+
+def list_audits(tx: Tx) -> list[Audit]:
+    """The last audit of every carrier."""
+    return [Audit._make(row) for row in tx.execute(select(*_AUDIT).order_by(audits.c.carrier))]
+
+
+def place_audit(tx: Tx, audit: Audit) -> None:
+    """Write an audit, in the place of the one before. The carrier's row must be locked."""
+    values = audit._asdict()
+    if not tx.execute(update(audits).where(audits.c.carrier == audit.carrier).values(values)).rowcount:
+        tx.execute(audits.insert().values(values))
+
+
+def _parts(e164s: Iterable[str]) -> Iterator[list[str]]:
+    """Numbers in sorted order, in lists that are not too long for one statement."""
+    ordered = sorted(set(e164s))
+    for place in range(0, len(ordered), _MOST_KEYS):
+        yield ordered[place : place + _MOST_KEYS]
+
+
+def _row(finding: Finding) -> tuple[Any, ...]:
+    return tuple(part.value if isinstance(part, FindingKind | FindingState) else part for part in finding)
+
+
+def _finding_of(row: Any) -> Finding:
+    carrier, e164, kind, state, *rest = row
+    return Finding(carrier, e164, FindingKind(kind), FindingState(state), *rest)

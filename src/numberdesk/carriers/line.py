@@ -1,0 +1,200 @@
+"""A line to one carrier: its adapter behind limits, so that a slow or broken one harms nobody else.
+
+Touches: clock.
+
+At most so many requests run at once; the others wait a bounded time for their turn. A carrier that
+failed several times in a row is left alone for a while, for searches and orders; what the books need
+to know of orders that are open is asked all the same. Whatever an adapter raises ends here, as the
+word that leaves the most open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Final, TypeVar
+
+from numberdesk.carriers.model import (
+    AvailablePage,
+    Carrier,
+    CarrierError,
+    Health,
+    NotReleased,
+    OwnedPage,
+    Released,
+    Trouble,
+    Wanted,
+)
+from numberdesk.core.breaker import Breaker
+from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
+from numberdesk.infra.log import get_log
+
+Result = TypeVar("Result")
+
+AT_ONCE: Final = 20
+"""Requests to one account at a carrier that run at once in one process, unless it is set up otherwise."""
+
+_TURN_SECONDS: Final = 2.0
+_NO_TURN: Final = "too many requests wait for this carrier"
+_LONGEST_TEXT: Final = 300
+
+Told = TypeVar("Told", bound=tuple[Any, ...])
+
+
+class _NoTurnError(Exception):
+    """No turn came in time, and nothing was asked."""
+
+
+class Line:
+    """A carrier by its name, behind its limits. `seconds` is a clock that only goes forward."""
+
+    def __init__(
+        self, name: str, carrier: Carrier, *, seconds: Callable[[], float], at_once: int = AT_ONCE, breaker: Breaker
+    ) -> None:
+        self.name = name
+        self._carrier = carrier
+        self._seconds = seconds
+        self._turns = asyncio.Semaphore(at_once)
+        self.breaker = breaker
+
+    @property
+    def window(self) -> int:
+        """How long absence has to last until it is believed, in microseconds."""
+        return self._carrier.window
+
+    @property
+    def paused_seconds(self) -> int:
+        """How long it is still left alone, for searches and orders; 0 when it is not."""
+        return math.ceil(self.breaker.seconds_left(self._seconds()))
+
+    async def search(self, wanted: Wanted) -> AvailablePage:
+        """Numbers that can be bought now. Raises CarrierError and nothing else."""
+        self._require_closed()
+        try:
+            async with self._turn():
+                page = await self._carrier.search(wanted)
+        except CarrierError as error:
+            self._failed(error.trouble, error.retry_after)
+            raise
+        except _NoTurnError:
+            self.breaker.given_up()
+            raise CarrierError(Trouble.UNREACHABLE, _NO_TURN) from None
+        except asyncio.CancelledError:  # the deadline of whoever asked
+            self.breaker.failed(self._seconds())
+            raise
+        except Exception as error:
+            self._defect("search", error)
+            raise CarrierError(Trouble.UNREADABLE, type(error).__name__) from error
+        self.breaker.succeeded()
+        return page
+
+    async def order(self, e164: str, reference: str) -> Placed | Pending | Refused | NotSent | Unknown:
+        """Order a number. Raises nothing: before the request was begun it is NotSent, after that Unknown."""
+        now = self._seconds()
+        if not self.breaker.may_ask(now):
+            return NotSent(str(Trouble.PAUSED), max(1, round(self.breaker.seconds_left(now))))
+        try:
+            async with self._turn():
+                word = await self._carrier.order(e164, reference)
+        except _NoTurnError:
+            self.breaker.given_up()
+            return NotSent(_NO_TURN, 1)
+        except asyncio.CancelledError:  # the process ends
+            self.breaker.given_up()
+            raise
+        except Exception as error:  # noqa: BLE001  an adapter's defect must not lose a purchase
+            self._defect("order", error)
+            return Unknown(type(error).__name__)
+        self._judge(word)
+        return _storable(word)
+
+    async def find(self, e164: str, reference: str) -> Placed | Pending | Refused | Absent | Unknown:
+        """Look up what became of an order. Raises nothing."""
+        word = _storable(await self._unguarded("find", lambda: self._carrier.find(e164, reference), Unknown))
+        if isinstance(word, Refused) and word.reason is Reason.THROTTLED:  # the question was refused, not the order
+            return Unknown(word.said)
+        return word
+
+    async def release(self, e164: str, number_id: str | None) -> Released | NotReleased:
+        """Give a number back. Raises nothing."""
+        return _storable(await self._unguarded("release", lambda: self._carrier.release(e164, number_id), NotReleased))
+
+    async def owned(self, cursor: str | None) -> OwnedPage:
+        """A page of the numbers on our account. Raises CarrierError and nothing else."""
+        try:
+            page = await self._carrier.owned(cursor)
+        except CarrierError:
+            raise
+        except Exception as error:
+            self._defect("owned", error)
+            raise CarrierError(Trouble.UNREADABLE, type(error).__name__) from error
+        return page._replace(numbers=tuple(map(_storable, page.numbers)))
+
+    async def check(self) -> Health:
+        """Make one harmless request. Raises nothing."""
+        return await self._unguarded("check", self._carrier.check, lambda said: Health(ok=False, said=said, facts={}))
+
+    async def _unguarded(
+        self, what: str, call: Callable[[], Awaitable[Result]], unclear: Callable[[str], Result]
+    ) -> Result:
+        try:
+            async with self._turn():
+                return await call()
+        except _NoTurnError:
+            return unclear(_NO_TURN)
+        except CarrierError as error:
+            return unclear(str(error))
+        except Exception as error:  # noqa: BLE001  as for orders
+            self._defect(what, error)
+            return unclear(type(error).__name__)
+
+    @contextlib.asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Wait for a turn. Raises _NoTurnError when none comes in time."""
+        try:
+            async with asyncio.timeout(_TURN_SECONDS):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise _NoTurnError from None
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+    def _require_closed(self) -> None:
+        now = self._seconds()
+        if not self.breaker.may_ask(now):
+            left = max(1, round(self.breaker.seconds_left(now)))
+            raise CarrierError(Trouble.PAUSED, "it failed several times in a row and is left alone for a while", left)
+
+    def _judge(self, word: Placed | Pending | Refused | NotSent | Unknown) -> None:
+        """What an order's outcome says of the carrier's health: a no is healthy, silence is not."""
+        if isinstance(word, Unknown | NotSent):
+            self.breaker.failed(self._seconds())
+        elif isinstance(word, Refused) and word.reason is Reason.THROTTLED:
+            self.breaker.failed(self._seconds(), float(word.retry_after or 0))
+        else:
+            self.breaker.succeeded()
+
+    def _failed(self, trouble: Trouble, retry_after: int | None) -> None:
+        if trouble in (Trouble.REFUSED, Trouble.CREDENTIALS):
+            self.breaker.succeeded()
+        else:
+            self.breaker.failed(self._seconds(), float(retry_after or 0))
+
+    def _defect(self, what: str, error: BaseException) -> None:
+        self.breaker.failed(self._seconds())
+        get_log().error("carrier adapter failed", carrier=self.name, call=what, exc_info=error)
+
+
+def _storable(told: Told) -> Told:
+    """What was told, in signs that every database keeps and a log shows: a text is not worth an order."""
+    return type(told)(*(_printable(part) if type(part) is str else part for part in told))
+
+
+def _printable(text: str) -> str:
+    if text.isprintable() and len(text) <= _LONGEST_TEXT:
+        return text
+    return "".join(sign if sign.isprintable() else " " for sign in text[:_LONGEST_TEXT])

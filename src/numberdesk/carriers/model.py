@@ -1,0 +1,207 @@
+"""The port that every carrier is spoken to through, and the values that pass it.
+
+Touches: nothing.
+
+An adapter turns these calls into its carrier's HTTP API and what comes back into these values. It
+knows no database, keeps no order, and sends an order exactly once. What a carrier answers is
+hostile input: whatever it is, an adapter gives one of the values here or raises CarrierError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, NamedTuple, Protocol
+
+from numberdesk.core.findings import FindingKind
+from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Refused, Unknown
+from numberdesk.core.lifecycle import CarrierState
+from numberdesk.core.periods import MICROSECONDS
+
+VISIBILITY_WINDOW: Final = 15 * 60 * MICROSECONDS
+"""How long a carrier may need until its lists show what was bought, in microseconds, unless it is set up otherwise."""
+
+
+class Trouble(StrEnum):
+    """Why a carrier could not be asked, in kinds that an operator acts on differently."""
+
+    UNREACHABLE = "unreachable"  # no connection, no answer in time
+    THROTTLED = "throttled"  # too many requests
+    CREDENTIALS = "credentials"  # it does not know us, or we may not
+    REFUSED = "refused"  # it does not like what we asked
+    UNREADABLE = "unreadable"  # it answered what cannot be understood
+    PAUSED = "paused"  # it failed too often of late and is not asked for a while
+
+
+class CarrierError(Exception):
+    """A carrier could not be asked, or answered what is of no use. The text is for operators and holds no secret.
+
+    Never raised by `order`, whose every outcome is a value.
+    """
+
+    def __init__(self, trouble: Trouble, said: str, retry_after: int | None = None) -> None:
+        self.trouble = trouble
+        self.said = said
+        self.retry_after = retry_after
+        super().__init__(f"{trouble}: {said}")
+
+
+class Wanted(NamedTuple):
+    """What is looked for at a carrier, as far as a carrier can be asked for it.
+
+    The digits are of the national number: an adapter sends the most selective that its carrier can
+    express and leaves the rest out, since every answer is filtered again. None and "" leave a
+    filter out. `capabilities` are names of catalog.model.CAPABILITIES, `number_type` is one of its
+    NUMBER_TYPES. `limit` is how many numbers are wanted at most, filtered or not.
+    """
+
+    iso_country: str
+    calling_code: str
+    number_type: str | None
+    area_code: str
+    region: str
+    locality: str
+    starts_with: str
+    contains: str
+    ends_with: str
+    capabilities: tuple[str, ...]
+    limit: int
+
+
+class Cost(NamedTuple):
+    """What a number costs the operator: micros of the currency, monthly, per minute, and once. None where not told."""
+
+    currency: str
+    monthly: int | None
+    inbound: int | None = None
+    outbound: int | None = None
+    setup: int | None = None
+
+
+class Available(NamedTuple):
+    """A number that a carrier offers. Empty texts where it does not say; numbering data fills them in."""
+
+    e164: str
+    number_type: str
+    region: str
+    locality: str
+    capabilities: tuple[str, ...]
+    cost: Cost | None
+
+
+class AvailablePage(NamedTuple):
+    """What a carrier offers. `answered`: every part of the question was; `more`: it may have others that fit."""
+
+    numbers: tuple[Available, ...]
+    answered: bool = True
+    more: bool = False
+
+
+class OwnedNumber(NamedTuple):
+    """A number on our account. `reference` is the order id that it was bought with, "" without one.
+
+    `gone` says how it went, where the carrier still lists a number that is no longer ours.
+    """
+
+    e164: str
+    number_id: str
+    reference: str
+    gone: FindingKind | None = None
+
+
+class OwnedPage(NamedTuple):
+    """A part of the list of our numbers. `cursor` asks for the next one; None at the end."""
+
+    numbers: tuple[OwnedNumber, ...]
+    cursor: str | None
+
+
+class Released(NamedTuple):
+    """The carrier no longer has the number for us; it may not have had it before either."""
+
+
+class NotReleased(NamedTuple):
+    """It is not known to be released; to be tried again."""
+
+    said: str
+
+
+class Health(NamedTuple):
+    """What a carrier said to one harmless request: words for an operator, never a secret. `facts` such as a balance."""
+
+    ok: bool
+    said: str
+    facts: Mapping[str, str]
+
+
+class Carrier(Protocol):
+    """One account at a carrier. Calls may overlap; each is bounded in time and memory.
+
+    `window` is how long, in microseconds, the carrier's lists may hide what was bought there.
+    """
+
+    @property
+    def window(self) -> int:
+        """How long absence has to last until it is believed, in microseconds."""
+        ...
+
+    async def search(self, wanted: Wanted) -> AvailablePage:
+        """Numbers that can be bought now. Raises CarrierError."""
+        ...
+
+    async def order(self, e164: str, reference: str) -> Placed | Pending | Refused | NotSent | Unknown:
+        """Order exactly this number, with one request, under our reference. Raises nothing."""
+        ...
+
+    async def find(self, e164: str, reference: str) -> Placed | Pending | Refused | Absent | Unknown:
+        """Look for what became of an order, by number and by reference. Refused: the carrier says that it failed."""
+        ...
+
+    async def owned(self, cursor: str | None) -> OwnedPage:
+        """A page of the numbers on our account, from a cursor of the page before. Raises CarrierError."""
+        ...
+
+    async def release(self, e164: str, number_id: str | None) -> Released | NotReleased:
+        """Give a number back. Without `number_id` it is looked up by its digits. Safe to repeat; raises nothing."""
+        ...
+
+    async def check(self) -> Health:
+        """Make one harmless request and say in words what is wrong, if anything is. Raises nothing."""
+        ...
+
+
+class Field(NamedTuple):
+    """Something that an account at a carrier is set up with. A `secret` is kept encrypted and never shown."""
+
+    name: str
+    meaning: str
+    secret: bool = False
+    required: bool = True
+    example: str = ""
+
+
+class Account(NamedTuple):
+    """An account at a carrier, as it is stored. `options` are for all to read, `credentials` is encrypted."""
+
+    name: str
+    kind: str
+    state: CarrierState
+    options: Mapping[str, str]
+    credentials: str
+    created_at: int
+    updated_at: int
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Setup:
+    """What an adapter is built with: the values of its fields, by name. It has no repr, so that no log can hold it."""
+
+    values: Mapping[str, str]
+
+    def __getitem__(self, name: str) -> str:
+        return self.values[name]
+
+    def get(self, name: str, default: str = "") -> str:
+        """The value of a field that may be left out."""
+        return self.values.get(name) or default

@@ -1,0 +1,178 @@
+"""The carriers that are connected: a line to each, built from what is stored and built anew when that changes.
+
+Touches: database, clock.
+
+What an operator changes holds on every process within a second. A line belongs to the event loop
+that it was asked for in, since its connections do; what is known of a carrier's health is shared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, Protocol
+from weakref import WeakKeyDictionary
+
+from numberdesk.carriers.line import AT_ONCE, Line
+from numberdesk.carriers.model import (
+    VISIBILITY_WINDOW,
+    Account,
+    AvailablePage,
+    Carrier,
+    CarrierError,
+    Health,
+    NotReleased,
+    OwnedPage,
+    Setup,
+    Trouble,
+    Wanted,
+)
+from numberdesk.carriers.store import list_carriers
+from numberdesk.core.breaker import Breaker
+from numberdesk.core.errors import InvalidRequest
+from numberdesk.core.fulfilment import NotSent, Unknown
+from numberdesk.core.lifecycle import CarrierState
+from numberdesk.infra.http import Http, HttpClient
+from numberdesk.infra.reader import Reader
+from numberdesk.infra.vault import Vault, VaultError
+
+LOOK_SECONDS: Final = 1.0
+"""How old what is known of the stored accounts may be."""
+
+
+class Connected(NamedTuple):
+    """An account at a carrier with its line."""
+
+    account: Account
+    line: Line
+
+
+class Carriers(Protocol):
+    """Who knows the connected carriers."""
+
+    async def line(self, name: str) -> Line | None:
+        """The line to an account at a carrier, disabled or not; None when there is no such account."""
+        ...
+
+    async def lines(self, *, active_only: bool) -> list[Line]:
+        """The lines to all accounts, or to those that numbers are bought from, by name."""
+        ...
+
+    def forget(self) -> None:
+        """What is known of the accounts is old: they were just changed here."""
+        ...
+
+    async def close(self) -> None:
+        """Close the connections of this event loop."""
+        ...
+
+
+@dataclass(slots=True)
+class _OfLoop:
+    """What belongs to one event loop."""
+
+    http: HttpClient
+    lines: dict[str, Connected] = field(default_factory=dict)
+
+
+class Roster:
+    """Reads the accounts at most once a second. `build` makes an adapter of an account that was opened."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        vault: Vault,
+        build: Callable[[str, Setup, Http], Carrier],
+        *,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._reader = reader
+        self._vault = vault
+        self._build = build
+        self._seconds = seconds
+        self._accounts: Mapping[str, Account] = {}
+        self._read_at: float | None = None
+        self._breakers: dict[str, Breaker] = {}
+        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _OfLoop] = WeakKeyDictionary()
+
+    async def line(self, name: str) -> Line | None:
+        """The line to an account at a carrier, disabled or not; None when there is no such account."""
+        account = (await self._known()).get(name)
+        return None if account is None else self._line_to(account)
+
+    async def lines(self, *, active_only: bool) -> list[Line]:
+        """The lines to all accounts, or to those that numbers are bought from, by name."""
+        accounts = (await self._known()).values()
+        return [
+            self._line_to(account) for account in accounts if account.state is CarrierState.ACTIVE or not active_only
+        ]
+
+    def forget(self) -> None:
+        """Read the accounts anew at the next question: they were just changed here."""
+        self._read_at = None
+
+    async def close(self) -> None:
+        """Close the connections of this event loop."""
+        mine = self._loops.pop(asyncio.get_running_loop(), None)
+        if mine is not None:
+            await mine.http.close()
+
+    async def _known(self) -> Mapping[str, Account]:
+        now = self._seconds()
+        if self._read_at is None or now >= self._read_at + LOOK_SECONDS:
+            found = await self._reader.read(list_carriers)
+            self._accounts, self._read_at = {account.name: account for account in found}, now
+        return self._accounts
+
+    def _line_to(self, account: Account) -> Line:
+        loop = asyncio.get_running_loop()
+        mine = self._loops.get(loop)
+        if mine is None:
+            mine = self._loops[loop] = _OfLoop(HttpClient())
+        known = mine.lines.get(account.name)
+        if known is None or known.account.updated_at != account.updated_at:
+            known = mine.lines[account.name] = Connected(account, self._connected(account, mine.http))
+        return known.line
+
+    def _connected(self, account: Account, http: Http) -> Line:
+        at_once = AT_ONCE
+        try:
+            setup = Setup({**account.options, **self._vault.open(account.name, account.credentials)})
+            carrier = self._build(account.kind, setup, http)
+            at_once = int(account.options.get("at_once") or AT_ONCE)
+        except VaultError as error:
+            carrier = _Closed(str(error))
+        except Exception as error:  # noqa: BLE001  set up for a release that knew or allowed more: the others go on
+            why = str(error) if isinstance(error, InvalidRequest) else type(error).__name__  # which quotes no value
+            carrier = _Closed(f"this release cannot use it as it is set up: {why}")
+        breaker = self._breakers.setdefault(account.name, Breaker())
+        return Line(account.name, carrier, seconds=self._seconds, at_once=at_once, breaker=breaker)
+
+
+class _Closed:
+    """A carrier that cannot be used as it is stored: all is refused, with the reason, before anything is sent."""
+
+    window = VISIBILITY_WINDOW
+
+    def __init__(self, said: str) -> None:
+        self._said = said
+
+    async def search(self, wanted: Wanted) -> AvailablePage:  # noqa: ARG002  the port's signature
+        raise CarrierError(Trouble.CREDENTIALS, self._said)
+
+    async def order(self, e164: str, reference: str) -> NotSent:  # noqa: ARG002  the same
+        return NotSent(self._said)
+
+    async def find(self, e164: str, reference: str) -> Unknown:  # noqa: ARG002  the same
+        return Unknown(self._said)
+
+    async def owned(self, cursor: str | None) -> OwnedPage:  # noqa: ARG002  the same
+        raise CarrierError(Trouble.CREDENTIALS, self._said)
+
+    async def release(self, e164: str, number_id: str | None) -> NotReleased:  # noqa: ARG002  the same
+        return NotReleased(self._said)
+
+    async def check(self) -> Health:
+        return Health(ok=False, said=self._said, facts={})

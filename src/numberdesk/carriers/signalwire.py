@@ -1,0 +1,313 @@
+"""SignalWire: numbers of the United States and Canada by its REST API.
+
+Touches: nothing.
+
+An order takes a number and nothing else: a number can be named only afterwards, so there is no
+reference of ours, and what is on the account is the only proof. Its answers to a search differ from
+its own specification (`e164` for `number`, a list of capabilities for an object), so both are read.
+https://signalwire.com/docs/apis/rest/phone-numbers/list-phone-numbers
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+
+from numberdesk.carriers.model import (
+    Available,
+    AvailablePage,
+    CarrierError,
+    Field,
+    Health,
+    NotReleased,
+    OwnedNumber,
+    OwnedPage,
+    Released,
+    Setup,
+    Trouble,
+    Wanted,
+)
+from numberdesk.carriers.reading import is_e164
+from numberdesk.carriers.wire import Call, Wire, basic, decoded, each, refused
+from numberdesk.core.errors import InvalidRequest
+from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
+from numberdesk.infra.http import Http, HttpAnswer
+
+FIELDS: Final[tuple[Field, ...]] = (
+    Field("space", "the space's name, which stands before .signalwire.com", example="example"),
+    Field("project_id", "the project's id", example="3fa85f64-5717-4562-b3fc-2c963f66afa6"),
+    Field("api_token", "an API token with the scope Numbers", secret=True),
+)
+
+_PATH: Final = "/api/relay/rest/phone_numbers"
+_COUNTRIES: Final = ("US", "CA")
+_KINDS: Final = {"local": "local", "toll_free": "toll-free"}
+_MOST_OFFERS: Final = 100
+_LARGEST_PAGE: Final = 1000
+_AREA_CODE_LENGTH: Final = 3
+_FEWEST_DIGITS, _MOST_DIGITS = 3, 7
+_LABEL: Final = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?", re.ASCII)
+_ID: Final = re.compile(r"[0-9a-zA-Z-]{1,64}", re.ASCII)
+_CURSOR: Final = re.compile(r"([0-9]{1,9})\.([!-~]{0,200})", re.ASCII)
+_SIGNS_OF_TAKEN: Final = ("not available", "no longer available", "unavailable", "taken", "already")
+_OK, _MULTIPLE, _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _INVALID = 200, 300, 400, 401, 403, 404, 422
+
+
+class _Offered(msgspec.Struct):
+    number: str | None = None
+    e164: str | None = None
+    region: str | None = None
+    city: str | None = None
+    capabilities: dict[str, Any] | list[Any] | None = None
+
+
+class _Offers(msgspec.Struct):
+    data: list[msgspec.Raw] | None
+
+
+class _Held(msgspec.Struct):
+    id: str
+    number: str
+
+
+class _Links(msgspec.Struct):
+    next: str | None = None
+
+
+class _HeldList(msgspec.Struct):
+    data: list[msgspec.Raw]
+    links: _Links | None = None
+
+    @property
+    def next_page(self) -> str | None:
+        return None if self.links is None else self.links.next
+
+
+class _BadRequest(msgspec.Struct):
+    error: str
+
+
+class _Invalid(msgspec.Struct):
+    detail: str = ""
+    title: str = ""
+
+
+class _InvalidList(msgspec.Struct):
+    errors: list[_Invalid]
+
+
+class SignalWire:
+    """One SignalWire project."""
+
+    def __init__(self, setup: Setup, http: Http) -> None:
+        if not _LABEL.fullmatch(setup["space"]):
+            raise InvalidRequest("space", "must be the name before .signalwire.com: letters, digits and hyphens")
+        if ":" in setup["project_id"]:
+            raise InvalidRequest("project_id", "must have no colon")
+        authorization = basic(setup["project_id"], setup["api_token"])
+        base_url = f"https://{setup['space'].lower()}.signalwire.com"
+        self._wire = Wire(setup, http, base_url=base_url, authorization=authorization)
+
+    @property
+    def window(self) -> int:
+        """How long absence has to last until it is believed, in microseconds."""
+        return self._wire.window
+
+    async def search(self, wanted: Wanted) -> AvailablePage:
+        """Numbers that can be bought now, of both types side by side where none is asked for. Raises CarrierError."""
+        longer, shorter = sorted((wanted.starts_with, wanted.area_code), key=len, reverse=True)
+        if wanted.iso_country not in _COUNTRIES or not longer.startswith(shorter):
+            return AvailablePage(())
+        kinds = [kind for kind in _KINDS if wanted.number_type in (None, kind)]
+        if wanted.region or wanted.locality:
+            kinds = [kind for kind in kinds if kind != "toll_free"]  # toll-free numbers are nowhere
+        found = await asyncio.gather(*(self._offers(kind, longer, wanted) for kind in kinds))
+        pages = [page for page in found if isinstance(page, AvailablePage)]
+        errors = [error for error in found if isinstance(error, CarrierError)]
+        if errors and not pages:
+            raise errors[0]
+        numbers = tuple(number for page in pages for number in page.numbers)
+        return AvailablePage(numbers, answered=not errors, more=any(page.more for page in pages))
+
+    async def order(self, e164: str, reference: str) -> Placed | Pending | Refused | NotSent | Unknown:  # noqa: ARG002  it takes no reference
+        """Order exactly this number, with one request. Raises nothing."""
+        answer = await self._wire.order(Call("POST", _PATH, json={"number": e164}))
+        return _ordered(answer, e164) if isinstance(answer, HttpAnswer) else answer
+
+    async def find(self, e164: str, reference: str) -> Placed | Pending | Refused | Absent | Unknown:  # noqa: ARG002  it keeps no reference
+        """Look whether the number is ours: by a filter on substrings, with the plus sign and without."""
+        looks = await asyncio.gather(self._look(e164), self._look(e164.removeprefix("+")))
+        for look in looks:
+            if isinstance(look, _Held):
+                return Placed(look.id)
+        unclear = [str(look) for look in looks if look is not None]
+        return Unknown(unclear[0]) if unclear else Absent()
+
+    async def owned(self, cursor: str | None) -> OwnedPage:
+        """A page of the numbers on our account, from a cursor of the page before. Raises CarrierError."""
+        listed = await self._listed([("page_size", str(_LARGEST_PAGE)), *_page_of(cursor)])
+        numbers = tuple(
+            OwnedNumber(held.number, held.id, reference="")
+            for held in each(listed.data, _Held)
+            if held is not None and is_e164(held.number)
+        )
+        return OwnedPage(numbers, _cursor_in(listed.next_page))
+
+    async def release(self, e164: str, number_id: str | None) -> Released | NotReleased:
+        """Give a number back. Without `number_id` it is looked up by its digits. Safe to repeat; raises nothing."""
+        try:
+            if number_id is None or not _ID.fullmatch(number_id):
+                held = await self._held(e164)
+                if held is None:
+                    return Released()
+                number_id = held.id
+            answer = await self._wire.read(Call("DELETE", f"{_PATH}/{number_id}"))
+            gone = answer.status == _NOT_FOUND and await self._held(e164) is None
+        except CarrierError as error:
+            return NotReleased(str(error))
+        return Released() if gone or _OK <= answer.status < _MULTIPLE else NotReleased(str(refused(answer)))
+
+    async def check(self) -> Health:
+        """Ask for one number of the account. Raises nothing."""
+        try:
+            await self._listed([("page_size", "1")])
+        except CarrierError as error:
+            return Health(ok=False, said=_advice(error), facts={})
+        return Health(ok=True, said="SignalWire knows the project, and the token may list its numbers", facts={})
+
+    async def _offers(self, kind: str, start: str, wanted: Wanted) -> AvailablePage | CarrierError:
+        query = _question(kind, start, wanted)
+        try:
+            answer = await self._wire.read(Call("GET", f"{_PATH}/search", query=query))
+            if answer.status != _OK:
+                return refused(answer)
+            items = decoded(answer, _Offers).data or []
+        except CarrierError as error:
+            return error
+        offers = [_available(offer, kind) for offer in each(items, _Offered) if offer is not None]
+        return AvailablePage(
+            tuple(offer for offer in offers if is_e164(offer.e164)),
+            more=len(items) >= min(wanted.limit, _MOST_OFFERS),
+        )
+
+    async def _look(self, number: str) -> _Held | CarrierError | None:
+        try:
+            return await self._held(number)
+        except CarrierError as error:
+            return error
+
+    async def _held(self, number: str) -> _Held | None:
+        """The number if it is ours, None if not; by its digits. Raises CarrierError when that is not clear."""
+        listed = await self._listed([("filter_number", number), ("page_size", str(_LARGEST_PAGE))])
+        items = each(listed.data, _Held)
+        for held in items:
+            if held is not None and held.number.removeprefix("+") == number.removeprefix("+"):
+                if not _ID.fullmatch(held.id):
+                    raise CarrierError(Trouble.UNREADABLE, "the number is there, and its id cannot be read")
+                return held
+        if None in items:
+            raise CarrierError(Trouble.UNREADABLE, "a number in the list cannot be read")
+        if listed.next_page:
+            raise CarrierError(Trouble.UNREADABLE, "the list goes on after its largest page")
+        return None
+
+    async def _listed(self, query: list[tuple[str, str]]) -> _HeldList:
+        answer = await self._wire.read(Call("GET", _PATH, query=query))
+        if answer.status != _OK:
+            raise refused(answer)
+        return decoded(answer, _HeldList)
+
+
+def _question(kind: str, start: str, wanted: Wanted) -> list[tuple[str, str]]:
+    """What can be asked for: an area code or a place, and the digits that leave the fewest numbers.
+
+    It is not said whether a start is meant of the whole number or of what follows the area code: so
+    an area code is asked for as such, and digits after it as ones that appear somewhere.
+    """
+    area = start[:_AREA_CODE_LENGTH] if len(start) >= _AREA_CODE_LENGTH else ""
+    digits = _digits(wanted, start[len(area) :])
+    region = wanted.region if not area and len(wanted.region) == len("CA") else ""
+    city = wanted.locality if region and not digits else ""
+    query = {"number_type": _KINDS[kind], "max_results": str(max(1, min(wanted.limit, _MOST_OFFERS)))}
+    query |= {"areacode": area, "region": region, "city": city, **digits}
+    return [(name, value) for name, value in query.items() if value]
+
+
+def _digits(wanted: Wanted, after_area: str) -> dict[str, str]:
+    """The one condition on digits that can be sent: 3 to 7 of them."""
+    choices = [
+        ("contains", after_area[:_MOST_DIGITS]),
+        ("contains", wanted.contains[-_MOST_DIGITS:]),
+        ("ends_with", wanted.ends_with[-_MOST_DIGITS:]),
+    ]
+    name, digits = max(choices, key=lambda choice: len(choice[1]))
+    return {name: digits} if len(digits) >= _FEWEST_DIGITS else {}
+
+
+def _available(offer: _Offered, kind: str) -> Available:
+    able = offer.capabilities or []
+    names = [name for name, is_able in able.items() if is_able is True] if isinstance(able, dict) else able
+    capabilities = tuple(name.lower() for name in names if isinstance(name, str))
+    return Available(
+        offer.number or offer.e164 or "", kind, offer.region or "", offer.city or "", capabilities, cost=None
+    )
+
+
+def _ordered(answer: HttpAnswer, e164: str) -> Placed | Refused | Unknown:
+    said = refused(answer).said
+    try:
+        if _OK <= answer.status < _MULTIPLE:
+            held = decoded(answer, _Held)
+            if held.number == e164 and _ID.fullmatch(held.id):
+                return Placed(held.id)
+            return Unknown(f"answered with another number than was ordered: {said}")
+        if answer.status == _BAD_REQUEST:
+            decoded(answer, _BadRequest)
+            return Refused(Reason.OTHER, said)
+        if answer.status == _INVALID:
+            return Refused(_reason(decoded(answer, _InvalidList)), said)
+    except CarrierError as error:
+        return Unknown(str(error))
+    return Refused(Reason.OTHER, said) if answer.status in (_UNAUTHORIZED, _FORBIDDEN) else Unknown(said)
+
+
+def _reason(invalid: _InvalidList) -> Reason:
+    """Codes are not documented: only its words tell that somebody has the number."""
+    words = " ".join(f"{error.title} {error.detail}" for error in invalid.errors).lower()
+    return Reason.TAKEN if any(sign in words for sign in _SIGNS_OF_TAKEN) else Reason.OTHER
+
+
+def _page_of(cursor: str | None) -> list[tuple[str, str]]:
+    if cursor is None:
+        return []
+    parts = _CURSOR.fullmatch(cursor)
+    if parts is None:
+        raise CarrierError(Trouble.REFUSED, "the cursor is none of ours")
+    return [("page_number", parts[1]), ("page_token", parts[2])]
+
+
+def _cursor_in(next_page: str | None) -> str | None:
+    """Page and token out of the link to the next page; the link itself is not followed."""
+    if not next_page:
+        return None
+    with contextlib.suppress(ValueError):
+        query = parse_qs(urlsplit(next_page).query)
+        cursor = f"{query.get('page_number', [''])[0]}.{query.get('page_token', [''])[0]}"
+        if _CURSOR.fullmatch(cursor):
+            return cursor
+    raise CarrierError(Trouble.UNREADABLE, "the link to the next page cannot be read")
+
+
+def _advice(error: CarrierError) -> str:
+    if error.trouble is Trouble.CREDENTIALS:
+        return (
+            f"SignalWire does not accept the project id and token, or the token lacks the scope Numbers: {error.said}"
+        )
+    if error.trouble is Trouble.UNREACHABLE:
+        return f"SignalWire cannot be reached; check the space's name: {error.said}"
+    return f"SignalWire cannot be asked: {error}"

@@ -1,0 +1,63 @@
+"""The SQL of accounts at carriers.
+
+Touches: carriers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from sqlalchemy import select, update
+
+from numberdesk.carriers.model import Account
+from numberdesk.core.lifecycle import CarrierState
+from numberdesk.infra.db import Tx
+from numberdesk.tables import carriers
+
+_COLUMNS: Final = tuple(carriers.c[name] for name in Account._fields)
+
+
+def list_carriers(tx: Tx) -> list[Account]:
+    """All accounts at carriers, by name. There are few."""
+    return [_account_of(row) for row in tx.execute(select(*_COLUMNS).order_by(carriers.c.name))]
+
+
+def lock_carriers(tx: Tx, names: Iterable[str]) -> dict[str, Account]:
+    """Accounts at carriers by name, locked in sorted order until the transaction ends."""
+    query = select(*_COLUMNS).where(carriers.c.name.in_(sorted(set(names)))).order_by(carriers.c.name)
+    return {row.name: _account_of(row) for row in tx.execute(query.with_for_update())}
+
+
+def find_carriers_named(tx: Tx, names: Iterable[str]) -> dict[str, Account]:
+    """Accounts at carriers by name."""
+    query = select(*_COLUMNS).where(carriers.c.name.in_(sorted(set(names))))
+    return {row.name: _account_of(row) for row in tx.execute(query)}
+
+
+def insert_carriers(tx: Tx, new: Sequence[Account]) -> None:
+    """Record accounts at carriers."""
+    if new:
+        tx.execute(carriers.insert(), [_row(account) for account in new])
+
+
+def change_carriers(tx: Tx, changed: Iterable[Account]) -> None:
+    """Write state, options and credentials back."""
+    for account in changed:
+        row = _row(account)
+        values = {name: row[name] for name in ("state", "options", "credentials", "updated_at")}
+        tx.execute(update(carriers).where(carriers.c.name == account.name).values(values))
+
+
+def _row(account: Account) -> dict[str, Any]:
+    return {
+        **account._asdict(),
+        "state": account.state.value,
+        "options": json.dumps(dict(account.options), sort_keys=True),
+    }
+
+
+def _account_of(row: Any) -> Account:
+    name, kind, state, options, *rest = row
+    return Account(name, kind, CarrierState(state), json.loads(options), *rest)

@@ -1,0 +1,385 @@
+"""Twilio: numbers by its API of 2010-04-01, prices by its pricing API.
+
+Touches: clock.
+
+Our order id is the number's FriendlyName, by which it can be found again. An order is answered at
+once: with the number, or with an error code (https://www.twilio.com/docs/api/errors). Prices do not
+come with a search; they are asked for per country, side by side with it, and kept for some hours.
+https://www.twilio.com/docs/phone-numbers/api
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+from urllib.parse import parse_qs, quote, urlsplit
+
+import msgspec
+
+from numberdesk.carriers.model import (
+    Available,
+    AvailablePage,
+    CarrierError,
+    Field,
+    Health,
+    NotReleased,
+    OwnedNumber,
+    OwnedPage,
+    Released,
+    Setup,
+    Trouble,
+    Wanted,
+)
+from numberdesk.carriers.reading import is_e164
+from numberdesk.carriers.twilio_prices import Prices
+from numberdesk.carriers.wire import Call, Wire, basic, decoded, each, refused
+from numberdesk.core.errors import InvalidRequest
+from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
+from numberdesk.infra.http import Http, HttpAnswer
+
+FIELDS: Final[tuple[Field, ...]] = (
+    Field("account_sid", "the account's SID, which begins with AC", example="AC0123456789abcdef0123456789abcdef"),
+    Field("auth_token", "the account's auth token; not needed with an API key", secret=True, required=False),
+    Field("api_key_sid", "an API key's SID, which begins with SK, in place of the auth token", required=False),
+    Field("api_key_secret", "the API key's secret", secret=True, required=False),
+    Field("bundle_sid", "regulatory bundle that numbers are bought with (BU...)", required=False),
+    Field("address_sid", "address that numbers are bought with (AD...)", required=False),
+    Field("identity_sid", "identity that numbers are bought with (RI...)", required=False),
+)
+
+_API: Final = "https://api.twilio.com"
+_RESOURCES: Final = {"local": "Local", "mobile": "Mobile", "toll_free": "TollFree", "national": "National"}
+_LARGEST_PAGE: Final = 1000
+_LONGEST_REFERENCE: Final = 64
+_ACCOUNT: Final = re.compile(r"AC[0-9a-fA-F]{32}", re.ASCII)
+_NUMBER: Final = re.compile(r"PN[0-9a-fA-F]{32}", re.ASCII)
+_CURSOR: Final = re.compile(r"([0-9]{1,9})\.([!-~]{0,200})", re.ASCII)
+
+# Area codes, regions and AreaCode work in these two only; regions are their states and provinces.
+_SUBDIVIDED: Final = ("US", "CA")
+_AREA_CODE_LENGTH: Final = 3
+_FEWEST_LITERALS: Final = 2
+_LONGEST_PATTERN: Final = 16
+
+_TAKEN: Final = 21422
+_NO_SUCH_AREA: Final = (21451, 21452)
+# Trial account; number malformed; address or bundle missing, or not good enough for this number.
+_REFUSALS: Final = (10002, 21421, 21613, 21628, 21629, 21631, 21649)
+_OK, _MULTIPLE, _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _BROKEN = 200, 300, 400, 401, 403, 404, 500
+
+
+class _Offered(msgspec.Struct):
+    phone_number: str
+    region: str | None = None
+    locality: str | None = None
+    capabilities: dict[str, Any] | None = None
+
+
+class _Offers(msgspec.Struct):
+    available_phone_numbers: list[msgspec.Raw]
+    next_page_uri: str | None = None
+
+
+class _Held(msgspec.Struct):
+    phone_number: str
+    sid: str
+    friendly_name: str | None = None
+
+
+class _HeldList(msgspec.Struct):
+    incoming_phone_numbers: list[msgspec.Raw]
+    next_page_uri: str | None = None
+
+
+class _Failure(msgspec.Struct):
+    code: int | None = None
+
+
+class _Balance(msgspec.Struct):
+    balance: Any = None
+    currency: Any = None
+
+
+class _Look(NamedTuple):
+    """What a look-up of our numbers showed. `unclear` says why it is no proof of absence; "" when it is."""
+
+    numbers: list[_Held]
+    unclear: str
+
+
+class Twilio:
+    """One Twilio account. `seconds` is a clock that only goes forward, by which prices grow old."""
+
+    def __init__(self, setup: Setup, http: Http, *, seconds: Callable[[], float] = time.monotonic) -> None:
+        account = setup["account_sid"]
+        if not _ACCOUNT.fullmatch(account):
+            raise InvalidRequest("account_sid", "must be AC and 32 hexadecimal digits")
+        self._wire = Wire(setup, http, base_url=_API, authorization=_authorization(setup))
+        self._prices = Prices(self._wire, seconds)
+        self._account = f"/2010-04-01/Accounts/{account}"
+        self._numbers = f"{self._account}/IncomingPhoneNumbers.json"
+        named = (("BundleSid", "bundle_sid"), ("AddressSid", "address_sid"), ("IdentitySid", "identity_sid"))
+        self._may_need_address = bool(setup.get("bundle_sid") or setup.get("address_sid"))
+        self._papers = [(parameter, setup.get(field)) for parameter, field in named if setup.get(field)]
+
+    @property
+    def window(self) -> int:
+        """How long absence has to last until it is believed, in microseconds."""
+        return self._wire.window
+
+    async def search(self, wanted: Wanted) -> AvailablePage:
+        """Numbers that can be bought now, of all types side by side where none is asked for. Raises CarrierError."""
+        start = _start_of(wanted)
+        if start is None:
+            return AvailablePage(())
+        self._prices.ask(wanted.iso_country)
+        kinds = (wanted.number_type,) if wanted.number_type else tuple(_RESOURCES)
+        found = await asyncio.gather(*(self._offers(kind, start, wanted) for kind in kinds if kind in _RESOURCES))
+        pages = [page for page in found if isinstance(page, AvailablePage)]
+        errors = [error for error in found if isinstance(error, CarrierError)]
+        if errors and not pages:
+            raise errors[0]
+        numbers = [number for page in pages for number in page.numbers]
+        costs = await self._prices.of(wanted.iso_country) if numbers else {}
+        return AvailablePage(
+            tuple(number._replace(cost=costs.get(number.number_type)) for number in numbers),
+            answered=not errors,
+            more=any(page.more for page in pages),
+        )
+
+    async def order(self, e164: str, reference: str) -> Placed | Pending | Refused | NotSent | Unknown:
+        """Order exactly this number, with one request, under our reference. Raises nothing."""
+        form = [("PhoneNumber", e164), ("FriendlyName", reference), *self._papers]
+        answer = await self._wire.order(Call("POST", self._numbers, form=form))
+        return _ordered(answer, e164, reference) if isinstance(answer, HttpAnswer) else answer
+
+    async def find(self, e164: str, reference: str) -> Placed | Pending | Refused | Absent | Unknown:
+        """Look for what became of an order, by number and by reference."""
+        by_number, by_reference = await asyncio.gather(
+            self._look("PhoneNumber", e164), self._look("FriendlyName", reference)
+        )
+        ours = [held for held in (*by_number.numbers, *by_reference.numbers) if held.phone_number == e164]
+        if ours:
+            best = next((held for held in ours if held.friendly_name == reference), ours[0])
+            return Placed(best.sid, _reference_in(best))
+        if any(held.friendly_name == reference for held in by_reference.numbers):
+            return Unknown("another number has our reference")
+        unclear = by_number.unclear or by_reference.unclear
+        return Unknown(unclear) if unclear else Absent()
+
+    async def owned(self, cursor: str | None) -> OwnedPage:
+        """A page of the numbers on our account, from a cursor of the page before. Raises CarrierError."""
+        query = [("PageSize", str(_LARGEST_PAGE)), *_page_of(cursor)]
+        answer = await self._wire.read(Call("GET", self._numbers, query=query))
+        if answer.status != _OK:
+            raise refused(answer)
+        listed = decoded(answer, _HeldList)
+        numbers = tuple(
+            OwnedNumber(held.phone_number, held.sid, _reference_in(held))
+            for held in each(listed.incoming_phone_numbers, _Held)
+            if held is not None and is_e164(held.phone_number)
+        )
+        return OwnedPage(numbers, _cursor_in(listed.next_page_uri))
+
+    async def release(self, e164: str, number_id: str | None) -> Released | NotReleased:
+        """Give a number back. Without `number_id` it is looked up by its digits. Safe to repeat; raises nothing."""
+        try:
+            sid = number_id if number_id and _NUMBER.fullmatch(number_id) else await self._sid_of(e164)
+            if sid is None:
+                return Released()
+            answer = await self._wire.read(Call("DELETE", f"{self._account}/IncomingPhoneNumbers/{sid}.json"))
+            gone = answer.status == _NOT_FOUND and await self._sid_of(e164) is None
+        except CarrierError as error:
+            return NotReleased(str(error))
+        return Released() if gone or _OK <= answer.status < _MULTIPLE else NotReleased(str(refused(answer)))
+
+    async def check(self) -> Health:
+        """Ask for the balance, or where an account has none of its own, for its numbers. Raises nothing."""
+        try:
+            answer = await self._wire.read(Call("GET", f"{self._account}/Balance.json"))
+            if answer.status == _OK:
+                told = decoded(answer, _Balance)
+                facts = {"balance": _shown(told.balance), "currency": _shown(told.currency)}
+                return Health(ok=True, said="Twilio knows the account", facts=facts)
+            answer = await self._wire.read(Call("GET", self._numbers, query=[("PageSize", "1")]))
+        except CarrierError as error:
+            return Health(ok=False, said=_advice(error), facts={})
+        if answer.status == _OK:
+            return Health(ok=True, said="Twilio knows the account, which has no balance of its own", facts={})
+        said = f"Twilio does not know the account: check account_sid: {refused(answer).said}"
+        return Health(ok=False, said=said, facts={})
+
+    async def _offers(self, kind: str, start: str, wanted: Wanted) -> AvailablePage | CarrierError:
+        """The numbers of a type. 404 says that the country has none of it; toll-free numbers are nowhere."""
+        if kind == "toll_free" and (wanted.region or wanted.locality):
+            return AvailablePage(())
+        query = _question(kind, start, wanted, papers=self._may_need_address)
+        country = quote(wanted.iso_country, safe="")
+        path = f"{self._account}/AvailablePhoneNumbers/{country}/{_RESOURCES[kind]}.json"
+        try:
+            answer = await self._wire.read(Call("GET", path, query=query))
+            if answer.status == _NOT_FOUND or _code_of(answer) in _NO_SUCH_AREA:
+                return AvailablePage(())
+            if answer.status != _OK:
+                return refused(answer)
+            listed = decoded(answer, _Offers)
+        except CarrierError as error:
+            return error
+        full = len(listed.available_phone_numbers) >= min(wanted.limit, _LARGEST_PAGE) or bool(listed.next_page_uri)
+        offers = each(listed.available_phone_numbers, _Offered)
+        return AvailablePage(
+            tuple(
+                Available(
+                    offer.phone_number, kind, offer.region or "", offer.locality or "", _capabilities(offer), cost=None
+                )
+                for offer in offers
+                if offer is not None and is_e164(offer.phone_number)
+            ),
+            more=full,
+        )
+
+    async def _look(self, parameter: str, value: str) -> _Look:
+        """Our numbers by a filter. It is a proof when all of them were shown and each could be read."""
+        query = [(parameter, value), ("PageSize", str(_LARGEST_PAGE))]
+        try:
+            answer = await self._wire.read(Call("GET", self._numbers, query=query))
+            if answer.status != _OK:
+                return _Look([], str(refused(answer)))
+            listed = decoded(answer, _HeldList)
+        except CarrierError as error:
+            return _Look([], str(error))
+        items = each(listed.incoming_phone_numbers, _Held)
+        numbers = [held for held in items if held is not None and _NUMBER.fullmatch(held.sid)]
+        if len(numbers) < len(items):
+            return _Look(numbers, "a number in the list cannot be read")
+        return _Look(numbers, "the list goes on after its largest page" if listed.next_page_uri else "")
+
+    async def _sid_of(self, e164: str) -> str | None:
+        """The SID of a number that is ours, None when it is not. Raises CarrierError when that is not clear."""
+        look = await self._look("PhoneNumber", e164)
+        for held in look.numbers:
+            if held.phone_number == e164:
+                return held.sid
+        if look.unclear:
+            raise CarrierError(Trouble.UNREADABLE, look.unclear)
+        return None
+
+
+def _authorization(setup: Setup) -> str:
+    key, secret, token = setup.get("api_key_sid"), setup.get("api_key_secret"), setup.get("auth_token")
+    if bool(key) != bool(secret):
+        raise InvalidRequest("api_key_secret" if key else "api_key_sid", "is needed as well: a key is both")
+    if not key and not token:
+        raise InvalidRequest("auth_token", "is required, or an API key in its place")
+    return basic(key, secret) if key else basic(setup["account_sid"], token)
+
+
+def _start_of(wanted: Wanted) -> str | None:
+    """The digits that a national number has to begin with; None when none can."""
+    longer, shorter = sorted((wanted.starts_with, wanted.area_code), key=len, reverse=True)
+    return longer if longer.startswith(shorter) else None
+
+
+def _question(kind: str, start: str, wanted: Wanted, *, papers: bool) -> list[tuple[str, str]]:
+    """What can be asked for: an area code, one pattern, a place, what a number can do, and that we may buy it."""
+    subdivided = wanted.iso_country in _SUBDIVIDED
+    area = start[:_AREA_CODE_LENGTH] if subdivided and kind != "toll_free" and len(start) >= _AREA_CODE_LENGTH else ""
+    patterns = {f"+{wanted.calling_code}{start}": len(start) - len(area)}
+    patterns |= {wanted.contains: len(wanted.contains), f"{wanted.ends_with}$": len(wanted.ends_with)}
+    patterns = {pattern: digits for pattern, digits in patterns.items() if digits}
+    pattern = _most_selective(patterns)
+    region = wanted.region if subdivided and len(wanted.region) == len("CA") else ""
+    query = [
+        ("PageSize", str(max(1, min(wanted.limit, _LARGEST_PAGE)))),
+        ("AreaCode", area),
+        ("Contains", pattern),
+        ("InRegion", region),
+        ("InLocality", wanted.locality),
+        *((f"{name.capitalize()}Enabled", "true") for name in wanted.capabilities),
+        ("ExcludeAllAddressRequired", "" if papers else "true"),
+    ]
+    return [(name, value) for name, value in query if value]
+
+
+def _most_selective(patterns: Mapping[str, int]) -> str:
+    """Of patterns and how many digits each asks for, the best that Twilio takes: 2 to 16 signs, 2 digits or more."""
+    fitting = [
+        (digits, pattern)
+        for pattern, digits in patterns.items()
+        if len(pattern.strip("+$")) >= _FEWEST_LITERALS and len(pattern) <= _LONGEST_PATTERN
+    ]
+    return max(fitting)[1] if fitting else ""
+
+
+def _ordered(answer: HttpAnswer, e164: str, reference: str) -> Placed | Refused | Unknown:
+    said = str(refused(answer).said)
+    if _OK <= answer.status < _MULTIPLE:
+        try:
+            held = decoded(answer, _Held)
+        except CarrierError as error:
+            return Unknown(str(error))
+        if held.phone_number != e164 or not _NUMBER.fullmatch(held.sid):
+            return Unknown(f"answered with another number than was ordered: {said}")
+        return Placed(held.sid, held.friendly_name or reference)
+    code = _code_of(answer)
+    if code == _TAKEN:
+        return Refused(Reason.TAKEN, said)
+    if code in _REFUSALS or answer.status in (_UNAUTHORIZED, _FORBIDDEN):
+        return Refused(Reason.OTHER, said)
+    return Unknown(said)
+
+
+def _code_of(answer: HttpAnswer) -> int | None:
+    """The error code of a 4xx answer."""
+    if not _BAD_REQUEST <= answer.status < _BROKEN:
+        return None
+    try:
+        return decoded(answer, _Failure).code
+    except CarrierError:
+        return None
+
+
+def _capabilities(offer: _Offered) -> tuple[str, ...]:
+    """Twilio's specification writes their names small, its answers to searches large."""
+    return tuple(name.lower() for name, able in (offer.capabilities or {}).items() if able is True)
+
+
+def _page_of(cursor: str | None) -> list[tuple[str, str]]:
+    if cursor is None:
+        return []
+    parts = _CURSOR.fullmatch(cursor)
+    if parts is None:
+        raise CarrierError(Trouble.REFUSED, "the cursor is none of ours")
+    return [("Page", parts[1]), ("PageToken", parts[2])]
+
+
+def _cursor_in(next_page: str | None) -> str | None:
+    """Page and token out of the address of the next page; the address itself is not followed."""
+    if not next_page:
+        return None
+    with contextlib.suppress(ValueError):
+        query = parse_qs(urlsplit(next_page).query)
+        cursor = f"{query.get('Page', [''])[0]}.{query.get('PageToken', [''])[0]}"
+        if _CURSOR.fullmatch(cursor):
+            return cursor
+    raise CarrierError(Trouble.UNREADABLE, "the address of the next page cannot be read")
+
+
+def _reference_in(held: _Held) -> str:
+    name = held.friendly_name or ""
+    return name if name.isprintable() and len(name) <= _LONGEST_REFERENCE else ""
+
+
+def _shown(value: Any) -> str:
+    text = str(value) if isinstance(value, str | int) else ""
+    return text[:20] if text.isascii() and text.isprintable() else ""
+
+
+def _advice(error: CarrierError) -> str:
+    if error.trouble is Trouble.CREDENTIALS:
+        return f"Twilio does not accept the auth token or API key, or the account is suspended: {error.said}"
+    return f"Twilio cannot be asked: {error}"

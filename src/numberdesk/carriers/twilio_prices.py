@@ -1,0 +1,109 @@
+"""What Twilio's numbers cost: asked for per country and kept for some hours.
+
+Touches: nothing.
+
+https://www.twilio.com/docs/phone-numbers/pricing and https://www.twilio.com/docs/voice/pricing, the
+first version of both: monthly prices and those of inbound calls, by type of number. Its
+specification has prices as numbers and its answers as texts; either is read exactly.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, NamedTuple
+from urllib.parse import quote
+
+import msgspec
+
+from numberdesk.carriers.model import CarrierError, Cost
+from numberdesk.carriers.wire import Call, Wire, decoded, each
+from numberdesk.core.money import MoneyError, parse_currency, parse_price
+
+_PRICING: Final = "https://pricing.twilio.com"
+_OK, _NOT_FOUND = 200, 404
+_PRICES_KEPT: Final = 6 * 3600.0
+_FAILURE_KEPT: Final = 60.0
+_PRICES_PATIENCE: Final = 2.0
+
+
+class _Price(msgspec.Struct):
+    number_type: str
+    current_price: msgspec.Raw = msgspec.Raw(b"null")
+    base_price: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _PriceList(msgspec.Struct):
+    price_unit: str | None = None
+    phone_number_prices: list[msgspec.Raw] | None = None
+    inbound_call_prices: list[msgspec.Raw] | None = None
+
+
+class _Kept(NamedTuple):
+    costs: Mapping[str, Cost]
+    until: float
+
+
+class Prices:
+    """What numbers cost, per country and type; a country that is being asked for is not asked for twice."""
+
+    def __init__(self, wire: Wire, seconds: Callable[[], float]) -> None:
+        self._wire = wire
+        self._seconds = seconds
+        self._kept: dict[str, _Kept] = {}
+        self._asking: dict[str, asyncio.Task[None]] = {}
+
+    def ask(self, country: str) -> None:
+        """See to it that the prices of a country are known soon."""
+        kept, task = self._kept.get(country), self._asking.get(country)
+        if (kept is None or kept.until <= self._seconds()) and (task is None or task.done()):
+            self._kept.pop(country, None)
+            self._asking[country] = asyncio.create_task(self._learn(country))
+
+    async def of(self, country: str) -> Mapping[str, Cost]:
+        """Costs by type, of a country that was asked for. Nothing when they do not come in time."""
+        if country not in self._kept:
+            await asyncio.wait({self._asking[country]}, timeout=_PRICES_PATIENCE)
+        kept = self._kept.get(country)
+        return {} if kept is None else kept.costs
+
+    async def _learn(self, country: str) -> None:
+        lists = (f"/v1/{kind}/Countries/{quote(country, safe='')}" for kind in ("PhoneNumbers", "Voice"))
+        numbers, voice = await asyncio.gather(*(self._list(path) for path in lists))
+        costs = {} if numbers is None else _costs(numbers, voice or _PriceList())
+        seconds = _FAILURE_KEPT if numbers is None or voice is None else _PRICES_KEPT
+        self._kept[country] = _Kept(costs, self._seconds() + seconds)
+
+    async def _list(self, path: str) -> _PriceList | None:
+        """A list of prices, an empty one where there is none for the country; None when that did not become clear."""
+        try:
+            answer = await self._wire.read(Call("GET", path), base_url=_PRICING)
+            if answer.status == _NOT_FOUND:
+                return _PriceList()
+            return decoded(answer, _PriceList) if answer.status == _OK else None
+        except CarrierError:
+            return None
+
+
+def _costs(numbers: _PriceList, voice: _PriceList) -> dict[str, Cost]:
+    """Costs by type, of those whose monthly price can be read. Inbound calls count in the same currency only."""
+    try:
+        currency = parse_currency((numbers.price_unit or "").upper())
+    except MoneyError:
+        return {}
+    inbound = _prices_in(voice.inbound_call_prices) if (voice.price_unit or "").upper() == currency else {}
+    monthly = _prices_in(numbers.phone_number_prices)
+    return {kind: Cost(currency, price, inbound.get(kind)) for kind, price in monthly.items()}
+
+
+def _prices_in(items: Sequence[msgspec.Raw] | None) -> dict[str, int]:
+    """Micros by type. A type is written "toll free"; prices are texts in the answers, numbers in the specification."""
+    found = {}
+    for item in each(items or (), _Price):
+        if item is not None:
+            price = item.base_price if bytes(item.current_price) == b"null" else item.current_price
+            with contextlib.suppress(MoneyError, UnicodeDecodeError):
+                text = bytes(price).decode().strip('"')
+                found[item.number_type.lower().replace(" ", "_")] = parse_price(text, zero_allowed=True)
+    return found

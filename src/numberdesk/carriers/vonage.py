@@ -1,0 +1,379 @@
+"""Vonage: a number is named by its country and digits and keeps no reference, so that it is its own only proof.
+
+Touches: nothing.
+
+Source: the official specification of the Numbers API, versions 1.0.20 (2021) and 1.1.0
+(https://developer.vonage.com/en/api/numbers). The first wants the key and the secret in the query; both
+go in the Authorization header here, as the second documents, because URLs end up in logs.
+
+Every order has to name the country of its number. A search that this process made tells it; else it
+follows from the first digits, by the table of ITU-T E.164 country codes and North American area codes.
+Not covered by the table: area codes younger than it, toll-free numbers of Canada, and territories that share
+a code with a larger country (Jersey, Mayotte). Vonage refuses an order that names the wrong country.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+
+from numberdesk.carriers.model import (
+    Available,
+    AvailablePage,
+    CarrierError,
+    Cost,
+    Field,
+    Health,
+    NotReleased,
+    OwnedNumber,
+    OwnedPage,
+    Released,
+    Setup,
+    Trouble,
+    Wanted,
+)
+from numberdesk.carriers.reading import digits_of, e164_of, item_of, price_of
+from numberdesk.carriers.wire import Call, Wire, basic, decoded, excerpt, refused
+from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
+from numberdesk.core.money import MoneyError
+from numberdesk.infra.http import Http, HttpAnswer
+
+FIELDS: Final[tuple[Field, ...]] = (
+    Field("api_key", "API key of the account, from its dashboard", example="abcd1234"),
+    Field("api_secret", "API secret of the account, from the same page", secret=True),
+)
+
+_HOST: Final = "https://rest.nexmo.com"
+_PAGE: Final = 100  # what a page holds at most
+_MOST_PAGES: Final = 5  # of one search, one after the other: its throttle is said to let one through a second
+_MOST_REMEMBERED: Final = 10_000  # countries of numbers that searches told
+_STARTS, _CONTAINS, _ENDS = "0", "1", "2"
+_OK, _ACTION_FAILED = 200, 420  # also as texts, in an answer's error-code
+_CREDENTIALS: Final = (401, 403)
+_CURRENCY: Final = "EUR"  # of every price
+_NORTH_AMERICA: Final = "1"
+_FEATURES: Final = ("SMS,MMS,VOICE", "SMS,VOICE", "SMS,MMS", "VOICE,MMS", "SMS", "VOICE", "MMS")  # all it can be asked
+_CAPABILITIES: Final = ("voice", "sms", "mms")
+_COUNTRY: Final = re.compile(r"[A-Z]{2}", re.ASCII)
+_CURSOR: Final = re.compile(r"([1-9][0-9]{0,5}):([0-9]{1,8})", re.ASCII)
+
+_NEEDS_ADDRESS: Final = "valid local address"  # of the one reason that the specification gives in full
+
+_LANDLINE, _MOBILE, _TOLL_FREE = "landline", "mobile-lvn", "landline-toll-free"
+_ASKED_TYPES: Final = {"local": _LANDLINE, "national": _LANDLINE, "mobile": _MOBILE, "toll_free": _TOLL_FREE}
+_TOLD_TYPES: Final = {_MOBILE: "mobile", _TOLL_FREE: "toll_free"}
+"""What it tells for certain: a landline is local or national. In North America nearly all are called mobile."""
+
+_NAMED: Final = """
+    AC 247, AD 376, AE 971, AF 93, AG 1268, AI 1264, AL 355, AM 374, AO 244, AR 54, AS 1684, AT 43, AU 61, AW 297, AZ
+    994, BA 387, BB 1246, BD 880, BE 32, BF 226, BG 359, BH 973, BI 257, BJ 229, BM 1441, BN 673, BO 591, BR 55, BS
+    1242, BT 975, BW 267, BY 375, BZ 501, CA 1204 1226 1236 1249 1250 1257 1263 1273 1289 1306 1343 1354 1365 1367 1368
+    1382 1403 1416 1418 1428 1431 1437 1438 1450 1468 1474 1506 1514 1519 1548 1579 1581 1584 1587 1600 1604 1613 1622
+    1633 1639 1647 1672 1683 1705 1709 1742 1753 1778 1780 1782 1807 1819 1825 1867 1873 1879 1902 1905 1942, CD 243, CF
+    236, CG 242, CH 41, CI 225, CK 682, CL 56, CM 237, CN 86, CO 57, CR 506, CU 53, CV 238, CW 599, CY 357, CZ 420, DE
+    49, DJ 253, DK 45, DM 1767, DO 1809 1829 1849, DZ 213, EC 593, EE 372, EG 20, ER 291, ES 34, ET 251, FI 358, FJ 679,
+    FK 500, FM 691, FO 298, FR 33, GA 241, GB 44, GD 1473, GE 995, GF 594, GH 233, GI 350, GL 299, GM 220, GN 224, GP
+    590, GQ 240, GR 30, GT 502, GU 1671, GW 245, GY 592, HK 852, HN 504, HR 385, HT 509, HU 36, ID 62, IE 353, IL 972,
+    IN 91, IO 246, IQ 964, IR 98, IS 354, IT 39, JM 1658 1876, JO 962, JP 81, KE 254, KG 996, KH 855, KI 686, KM 269, KN
+    1869, KP 850, KR 82, KW 965, KY 1345, KZ 76 77, LA 856, LB 961, LC 1758, LI 423, LK 94, LR 231, LS 266, LT 370, LU
+    352, LV 371, LY 218, MA 212, MC 377, MD 373, ME 382, MG 261, MH 692, MK 389, ML 223, MM 95, MN 976, MO 853, MP 1670,
+    MQ 596, MR 222, MS 1664, MT 356, MU 230, MV 960, MW 265, MX 52, MY 60, MZ 258, NA 264, NC 687, NE 227, NF 672, NG
+    234, NI 505, NL 31, NO 47, NP 977, NR 674, NU 683, NZ 64, OM 968, PA 507, PE 51, PF 689, PG 675, PH 63, PK 92, PL
+    48, PM 508, PR 1787 1939, PS 970, PT 351, PW 680, PY 595, QA 974, RE 262, RO 40, RS 381, RU 7, RW 250, SA 966, SB
+    677, SC 248, SD 249, SE 46, SG 65, SH 290, SI 386, SK 421, SL 232, SM 378, SN 221, SO 252, SR 597, SS 211, ST 239,
+    SV 503, SX 1721, SY 963, SZ 268, TC 1649, TD 235, TG 228, TH 66, TJ 992, TK 690, TL 670, TM 993, TN 216, TO 676, TR
+    90, TT 1868, TV 688, TW 886, TZ 255, UA 380, UG 256, US 1, UY 598, UZ 998, VC 1784, VE 58, VG 1284, VI 1340, VN 84,
+    VU 678, WF 681, WS 685, XK 383, YE 967, ZA 27, ZM 260, ZW 263
+"""
+_COUNTRIES: Final = {code: entry.split()[0] for entry in _NAMED.split(",") for code in entry.split()[1:]}
+
+
+class _Status(msgspec.Struct):
+    """The answer to an order or a cancellation. Neither names the number."""
+
+    code: str | int = msgspec.field(name="error-code")
+    label: str = msgspec.field(name="error-code-label", default="")
+
+
+class _Offered(msgspec.Struct):
+    """A number that can be bought. Only the number itself has to be as documented."""
+
+    msisdn: str | int
+    country: Any = None
+    type: Any = None
+    features: Any = None
+    cost: msgspec.Raw = msgspec.Raw()
+    initial_price: msgspec.Raw = msgspec.field(name="initialPrice", default=msgspec.Raw())
+
+
+class _Owned(msgspec.Struct):
+    msisdn: str | int
+    country: Any = None
+
+
+class _List(msgspec.Struct):
+    """A part of a list. Its items are read one by one."""
+
+    numbers: list[msgspec.Raw] = []
+    count: int | None = None
+
+    def is_last(self, seen: int, asked: int) -> bool:
+        """Whether nothing comes after this page; `seen` are all numbers up to its end."""
+        return len(self.numbers) < asked if self.count is None else seen >= self.count
+
+
+class _Balance(msgspec.Struct):
+    value: Decimal
+
+
+class Vonage:
+    """An account at Vonage."""
+
+    def __init__(self, setup: Setup, http: Http) -> None:
+        self._wire = Wire(setup, http, base_url=_HOST, authorization=basic(setup["api_key"], setup["api_secret"]))
+        self._countries: dict[str, str] = {}
+
+    @property
+    def window(self) -> int:
+        """How long absence has to last until it is believed, in microseconds."""
+        return self._wire.window
+
+    async def search(self, wanted: Wanted) -> AvailablePage:
+        """Numbers that can be bought now, from as many pages as the limit asks for. Raises CarrierError.
+
+        One pattern can be looked for: the longest of prefix, suffix and digits anywhere goes down. A later
+        page that fails leaves the earlier ones.
+        """
+        query = _query(wanted)
+        if query is None:
+            return AvailablePage(())
+        limit = max(1, min(wanted.limit, _PAGE * _MOST_PAGES))
+        pages = -(-limit // _PAGE)
+        size = -(-limit // pages)
+        found: dict[str, Available] = {}
+        answered, last, seen = True, False, 0
+        for index in range(1, pages + 1):
+            try:
+                page = await self._page("/number/search", query, index, size)
+            except CarrierError:
+                if index == 1:
+                    raise
+                answered = False
+                break
+            seen += len(page.numbers)
+            found.update((one.e164, one) for item in page.numbers if (one := self._available(item, wanted)) is not None)
+            last = page.is_last(seen, size)
+            if last or not page.numbers:
+                break
+        return AvailablePage(tuple(found.values()), answered, more=answered and not last)
+
+    async def order(self, e164: str, reference: str) -> Placed | Pending | Refused | NotSent | Unknown:  # noqa: ARG002  no place for one
+        """Order exactly this number, with one request. Vonage has no place for the reference. Raises nothing."""
+        digits = e164.removeprefix("+")
+        country = self._countries.get(e164) or _country_by_code(digits)
+        if not country:
+            return NotSent("the country of the number is not known")
+        form = (("country", country), ("msisdn", digits))
+        answer = await self._wire.order(Call("POST", "/number/buy", form=form))
+        return _outcome(answer, _number_id(country, digits)) if isinstance(answer, HttpAnswer) else answer
+
+    async def find(self, e164: str, reference: str) -> Placed | Pending | Refused | Absent | Unknown:  # noqa: ARG002  as above
+        """Look for the number on the account. Raises nothing."""
+        digits = e164.removeprefix("+")
+        try:
+            country = await self._country_of_owned(digits)
+        except CarrierError as error:
+            return Unknown(str(error))
+        return Absent() if country is None else Placed(_number_id(country, digits))
+
+    async def owned(self, cursor: str | None) -> OwnedPage:
+        """A page of the numbers on the account. Raises CarrierError.
+
+        The cursor is the index of a page and how many numbers came before it: a server that gives smaller
+        pages than asked for must not be taken for one that is done.
+        """
+        index, before = _position(cursor)
+        page = await self._page("/account/numbers", [], index, _PAGE)
+        rows = [row for item in page.numbers if (row := _owned_row(item)) is not None]
+        seen = before + len(page.numbers)
+        if page.is_last(seen, _PAGE):
+            return OwnedPage(tuple(rows), None)
+        if not page.numbers:
+            raise CarrierError(Trouble.UNREADABLE, "the list of its numbers ends before its own count")
+        return OwnedPage(tuple(rows), f"{index + 1}:{seen}")
+
+    async def release(self, e164: str, number_id: str | None) -> Released | NotReleased:
+        """Give a number back. Safe to repeat; raises nothing.
+
+        The specification does not tell why a cancellation failed: whether the number is (still) on the account
+        is looked up then, and so is its country.
+        """
+        digits = e164.removeprefix("+")
+        try:
+            country = _country_in(number_id, digits) or self._countries.get(e164) or _country_by_code(digits)
+            said = await self._cancelled(country, digits) if country else "its country is not known"
+            if said is None:
+                return Released()
+            listed = await self._country_of_owned(digits)
+            if listed not in (None, "", country):
+                said = await self._cancelled(listed, digits)
+        except CarrierError as error:
+            return NotReleased(str(error))
+        return Released() if listed is None or said is None else NotReleased(said)
+
+    async def check(self) -> Health:
+        """Ask for the balance (https://developer.vonage.com/en/api/account). Raises nothing."""
+        try:
+            answer = await self._wire.read(Call("GET", "/account/get-balance"))
+            if answer.status != _OK:
+                raise refused(answer)
+            balance = decoded(answer, _Balance).value
+        except CarrierError as error:
+            wrong = error.trouble is Trouble.CREDENTIALS
+            advice = f"api_key or api_secret is wrong, or the account is suspended: {error.said}"
+            return Health(ok=False, said=advice if wrong else str(error), facts={})
+        return Health(ok=True, said="the account answers", facts={"balance": f"{balance!s:.30} {_CURRENCY}"})
+
+    async def _cancelled(self, country: str, digits: str) -> str | None:
+        """Cancel a number. What was said, when it failed; None when it is done. Raises CarrierError."""
+        form = (("country", country), ("msisdn", digits))
+        answer = await self._wire.read(Call("POST", "/number/cancel", form=form))
+        if answer.status not in (_OK, _ACTION_FAILED):
+            raise refused(answer)
+        done = answer.status == _OK and str(decoded(answer, _Status).code) == str(_OK)
+        return None if done else f"HTTP {answer.status}{excerpt(answer)}"
+
+    async def _country_of_owned(self, digits: str) -> str | None:
+        """The country that a number on the account is listed under, "" without one. None when it is not listed.
+
+        Raises CarrierError when that is not certain, also for numbers that do not begin as asked for.
+        """
+        pattern = [("pattern", digits), ("search_pattern", _STARTS)]
+        page = await self._page("/account/numbers", pattern, 1, _PAGE)
+        listed = {digits_of(row.msisdn): row.country for row in (item_of(item, _Owned) for item in page.numbers)}
+        if digits in listed:
+            return _country(listed[digits])
+        if not page.is_last(len(page.numbers), _PAGE) or not all(number.startswith(digits) for number in listed):
+            raise CarrierError(Trouble.UNREADABLE, "it lists numbers that were not asked for")
+        return None
+
+    async def _page(self, path: str, query: list[tuple[str, str]], index: int, size: int) -> _List:
+        """A page of a list. One without numbers comes as an empty object (https://github.com/Vonage/vonage-cli/issues/51).
+
+        Raises CarrierError, also for an object that holds something else and no numbers.
+        """
+        paging = [("size", str(size)), ("index", str(index))]
+        answer = await self._wire.read(Call("GET", path, query=[*query, *paging]))
+        if answer.status != _OK:
+            raise refused(answer)
+        names = decoded(answer, dict[str, msgspec.Raw]).keys()
+        if "numbers" not in names and names - {"count"}:
+            raise CarrierError(Trouble.UNREADABLE, f"HTTP {answer.status} without numbers{excerpt(answer)}")
+        return decoded(answer, _List)
+
+    def _available(self, item: msgspec.Raw, wanted: Wanted) -> Available | None:
+        """A number of a search, whose country is remembered; None for one that cannot be read."""
+        try:
+            offered = item_of(item, _Offered)
+        except CarrierError:
+            return None
+        if (e164 := e164_of(offered.msisdn)) is None:
+            return None
+        if country := _country(offered.country):
+            self._countries[e164] = country
+            if len(self._countries) > _MOST_REMEMBERED:
+                del self._countries[next(iter(self._countries))]
+        told = _TOLD_TYPES if wanted.calling_code != _NORTH_AMERICA else {_TOLL_FREE: "toll_free"}
+        number_type = told.get(offered.type, "") if isinstance(offered.type, str) else ""
+        features = offered.features if isinstance(offered.features, list) else []
+        can = {name for feature in features if isinstance(feature, str) for name in feature.casefold().split(",")}
+        capabilities = tuple(name for name in _CAPABILITIES if name in can)
+        return Available(e164, number_type, "", "", capabilities, _cost(offered))
+
+
+def _outcome(answer: HttpAnswer, number_id: str) -> Placed | Refused | Unknown:
+    """What the answer to an order means.
+
+    420 is said of a number that somebody else has, that is ours already, of another country, and without credit,
+    nearly always as "method failed" (https://github.com/Vonage/vonage-php-sdk-core, tests of purchases). This
+    request bought nothing then; whether one before it did is asked by who knows of one.
+    """
+    said = f"HTTP {answer.status}{excerpt(answer)}"
+    if answer.status not in (_OK, _ACTION_FAILED):
+        return Refused(Reason.OTHER, said) if answer.status in _CREDENTIALS else Unknown(said)
+    try:
+        status = decoded(answer, _Status)
+    except CarrierError as error:
+        return Unknown(f"{error.said}{excerpt(answer)}")
+    if answer.status == _OK and str(status.code) == str(_OK):
+        return Placed(number_id)
+    if str(status.code) == str(_ACTION_FAILED):
+        needs_address = _NEEDS_ADDRESS in status.label.casefold()
+        return Refused(Reason.OTHER if needs_address else Reason.TAKEN, said)
+    return Unknown(said)
+
+
+def _query(wanted: Wanted) -> list[tuple[str, str]] | None:
+    """What is asked for; None where the area code and the first digits cannot both begin a number."""
+    short, long = sorted((wanted.area_code, wanted.starts_with), key=len)
+    if not long.startswith(short):
+        return None
+    query = [("country", wanted.iso_country)]
+    in_north_america = wanted.calling_code == _NORTH_AMERICA
+    if wanted.number_type in _ASKED_TYPES and (not in_north_america or wanted.number_type == "toll_free"):
+        query.append(("type", _ASKED_TYPES[wanted.number_type]))
+    patterns = ((long, _STARTS), (wanted.ends_with, _ENDS), (wanted.contains, _CONTAINS))
+    digits, strategy = max(patterns, key=lambda pattern: len(pattern[0]))
+    if digits:
+        digits = wanted.calling_code + digits if strategy == _STARTS else digits
+        query += [("pattern", digits), ("search_pattern", strategy)]
+    able = {name.upper() for name in wanted.capabilities}
+    return query + [("features", features) for features in _FEATURES if able.issuperset(features.split(","))][:1]
+
+
+def _cost(offered: _Offered) -> Cost | None:
+    """The monthly rent and the fee at the beginning; None when one cannot be read or neither is told."""
+    try:
+        monthly, setup = price_of(offered.cost), price_of(offered.initial_price)
+    except (MoneyError, msgspec.MsgspecError):
+        return None
+    return Cost(_CURRENCY, monthly, setup=setup) if (monthly, setup) != (None, None) else None
+
+
+def _owned_row(item: msgspec.Raw) -> OwnedNumber | None:
+    """A number on the account; None for one outside E.164. Raises CarrierError for anything else."""
+    owned = item_of(item, _Owned)
+    e164 = e164_of(owned.msisdn)
+    number_id = _number_id(_country(owned.country), digits_of(owned.msisdn))
+    return None if e164 is None else OwnedNumber(e164, number_id, "")
+
+
+def _number_id(country: str, digits: str) -> str:
+    """What names a number here: its country and digits, as every request has to tell them."""
+    return f"{country}:{digits}" if country else digits
+
+
+def _country_in(number_id: str | None, digits: str) -> str:
+    country, _, number = (number_id or "").partition(":")
+    return _country(country) if number == digits else ""
+
+
+def _country(value: object) -> str:
+    return value if isinstance(value, str) and _COUNTRY.fullmatch(value) else ""
+
+
+def _country_by_code(digits: str) -> str:
+    """The country that numbers with these first digits belong to, "" when it is not in the table."""
+    codes = (digits[:length] for length in range(len(digits), 0, -1))
+    return next((_COUNTRIES[code] for code in codes if code in _COUNTRIES), "")
+
+
+def _position(cursor: str | None) -> tuple[int, int]:
+    if cursor is None:
+        return 1, 0
+    if (written := _CURSOR.fullmatch(cursor)) is None:
+        raise CarrierError(Trouble.REFUSED, "the cursor is not one of this list")
+    return int(written[1]), int(written[2])

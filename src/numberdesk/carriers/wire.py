@@ -1,0 +1,204 @@
+"""What all adapters do alike: where requests go, which way a failure counts, how an answer is read.
+
+Touches: nothing.
+
+Reading calls raise CarrierError. An order is never in an exception: what came of it is a word, or an
+answer that the adapter reads by its carrier's own table.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
+from urllib.parse import urlencode, urlsplit
+
+import msgspec
+
+from numberdesk.carriers.model import VISIBILITY_WINDOW, CarrierError, Field, Setup, Trouble
+from numberdesk.core.errors import InvalidRequest
+from numberdesk.core.fulfilment import LONGEST_SAID, NotSent, Reason, Refused, Unknown
+from numberdesk.core.periods import MICROSECONDS
+from numberdesk.infra.http import Http, HttpAnswer, HttpRequest, NoAnswerError, NotSentError
+
+Shape = TypeVar("Shape")
+
+COMMON_FIELDS: Final = (
+    Field("base_url", "where its API is, for a simulator or a proxy", required=False, example="http://127.0.0.1:9000"),
+    Field("at_once", "requests that run at once, 1 to 200 (20)", required=False, example="20"),
+    Field("read_seconds", "longest wait for an answer to a search or look-up (10)", required=False, example="10"),
+    Field("order_seconds", "longest wait for an answer to an order (30)", required=False, example="30"),
+    Field("window_seconds", "how long its lists may hide what was bought (900)", required=False, example="900"),
+)
+"""What every account at a carrier may be set up with."""
+
+_MOST_SECONDS: Final = 86_400
+_SHORTEST_SECRET: Final = 8
+_NOT_IN_BASE: Final = frozenset("@?#\\ ")
+_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
+_UNAUTHORIZED, _FORBIDDEN, _THROTTLED, _BROKEN = 401, 403, 429, 500
+
+
+class Call(NamedTuple):
+    """One request to a carrier. `query` and `form` are pairs, in order; `json` is encoded; at most one body."""
+
+    method: str
+    path: str
+    query: Sequence[tuple[str, str]] = ()
+    form: Sequence[tuple[str, str]] | None = None
+    json: Any = None
+    body: bytes | None = None
+    headers: Mapping[str, str] = {}
+
+
+class Wire:
+    """Requests of one account at a carrier. `authorization` is the header of that name."""
+
+    def __init__(self, setup: Setup, http: Http, *, base_url: str, authorization: str) -> None:
+        self._http = http
+        self._base_url = (setup.get("base_url") or base_url).rstrip("/")
+        self._authorization = authorization
+        self._secrets = _secrets(authorization)
+        self._read_seconds = float(setup.get("read_seconds", "10"))
+        self._order_seconds = float(setup.get("order_seconds", "30"))
+        self.window = round(float(setup.get("window_seconds") or VISIBILITY_WINDOW / MICROSECONDS) * MICROSECONDS)
+
+    async def read(self, call: Call, *, base_url: str | None = None) -> HttpAnswer:
+        """Ask something that may be asked twice. An answer is a success, or a refusal other than those raised here.
+
+        Raises CarrierError: unreachable (also for 5xx), credentials (401, 403), throttled (429).
+        """
+        try:
+            answer = await self._sent(self._request(call, self._read_seconds, base_url=base_url, once=False))
+        except (NotSentError, NoAnswerError) as error:
+            raise CarrierError(Trouble.UNREACHABLE, str(error)) from None
+        if answer.status in (_UNAUTHORIZED, _FORBIDDEN):
+            raise CarrierError(Trouble.CREDENTIALS, f"HTTP {answer.status}{excerpt(answer)}")
+        if answer.status == _THROTTLED:
+            raise CarrierError(Trouble.THROTTLED, "HTTP 429", retry_after(answer))
+        if answer.status >= _BROKEN:
+            raise CarrierError(Trouble.UNREACHABLE, f"HTTP {answer.status}{excerpt(answer)}")
+        return answer
+
+    async def order(self, call: Call) -> HttpAnswer | NotSent | Refused | Unknown:
+        """Send an order, once. A word where the outcome does not depend on what the carrier's answer says.
+
+        429 is a refusal: nothing was processed (https://www.twilio.com/docs/api/errors/20429, and by RFC 6585).
+        """
+        try:
+            answer = await self._sent(self._request(call, self._order_seconds, base_url=None, once=True))
+        except NotSentError as error:
+            return NotSent(str(error))
+        except NoAnswerError as error:
+            return Unknown(str(error))
+        if answer.status == _THROTTLED:
+            return Refused(Reason.THROTTLED, "HTTP 429", retry_after(answer))
+        if answer.status >= _BROKEN:
+            return Unknown(f"HTTP {answer.status}{excerpt(answer)}")
+        return answer
+
+    async def _sent(self, request: HttpRequest) -> HttpAnswer:
+        """The answer, without our credentials: error pages echo requests, and parts of answers are shown and stored."""
+        answer = await self._http.send(request)
+        body = answer.body
+        for secret in self._secrets:
+            body = body.replace(secret, b"***")
+        return answer._replace(body=body)
+
+    def _request(self, call: Call, seconds: float, *, base_url: str | None, once: bool) -> HttpRequest:
+        url = f"{self._rebased(base_url)}{call.path}"
+        if call.query:
+            url += f"?{urlencode(call.query)}"
+        headers = {"Authorization": self._authorization, "Accept": "application/json", **call.headers}
+        body = call.body or b""
+        if call.form is not None:
+            body = urlencode(call.form).encode()
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        elif call.json is not None:
+            body = msgspec.json.encode(call.json)
+            headers["Content-Type"] = "application/json"
+        return HttpRequest(call.method, url, headers, body, seconds, once)
+
+    def _rebased(self, base_url: str | None) -> str:
+        """Another host of the same carrier, unless requests go to a stand-in, which then has everything."""
+        if base_url is None or urlsplit(self._base_url).hostname in _LOOPBACK:
+            return self._base_url
+        return base_url
+
+
+def basic(user: str, password: str) -> str:
+    """The Authorization header of HTTP Basic."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def _secrets(authorization: str) -> tuple[bytes, ...]:
+    """What must not be shown of an Authorization header: the credential, and of Basic also the bare password."""
+    scheme, _, credential = authorization.partition(" ")
+    password = base64.b64decode(credential).partition(b":")[2] if scheme == "Basic" else b""
+    return tuple(secret for secret in (credential.encode(), password) if len(secret) >= _SHORTEST_SECRET)
+
+
+def decoded(answer: HttpAnswer, shape: type[Shape]) -> Shape:
+    """The body as a shape; fields it does not name are ignored. Raises CarrierError for anything else."""
+    try:
+        return msgspec.json.decode(answer.body, type=shape)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise CarrierError(
+            Trouble.UNREADABLE, f"HTTP {answer.status} with a body that is not as documented: {error}"[:LONGEST_SAID]
+        ) from None
+
+
+def each(items: Sequence[msgspec.Raw], shape: type[Shape]) -> list[Shape | None]:
+    """The items of a list as a shape, None for each that is something else: a bad one costs itself and not the list."""
+    found: list[Shape | None] = []
+    for item in items:
+        try:
+            found.append(msgspec.json.decode(item, type=shape))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
+            found.append(None)
+    return found
+
+
+def refused(answer: HttpAnswer) -> CarrierError:
+    """The error for an answer that is a refusal where none is documented."""
+    return CarrierError(Trouble.REFUSED, f"HTTP {answer.status}{excerpt(answer)}")
+
+
+def excerpt(answer: HttpAnswer) -> str:
+    """The beginning of what a carrier said, in printable signs."""
+    text = answer.body[:LONGEST_SAID].decode("utf-8", "replace")
+    shown = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+    return f": {shown[:200]}" if shown else ""
+
+
+def retry_after(answer: HttpAnswer) -> int | None:
+    """The seconds of a Retry-After header; None where it is missing or a date."""
+    text = answer.headers.get("retry-after", "").strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(_MOST_SECONDS)) else None
+
+
+def check_common(setup: Setup) -> None:
+    """Check the fields that all carriers have. Raises InvalidRequest naming the field."""
+    base_url = setup.get("base_url")
+    if base_url and not _is_base_url(base_url):
+        raise InvalidRequest(
+            "base_url", "must be https://..., or http:// on loopback, without user, query and fragment"
+        )
+    for name, lowest, highest in (
+        ("at_once", 1, 200),
+        ("read_seconds", 1, 60),
+        ("order_seconds", 1, 120),
+        ("window_seconds", 0, _MOST_SECONDS),
+    ):
+        text = setup.get(name)
+        if text and not (text.isascii() and text.isdigit() and len(text) <= 5 and lowest <= int(text) <= highest):  # noqa: PLR2004  digits of a day
+            raise InvalidRequest(name, f"must be a whole number from {lowest} to {highest}")
+
+
+def _is_base_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        secure = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+        return bool(secure and parts.hostname and parts.port != 0) and not _NOT_IN_BASE.intersection(text)
+    except ValueError:  # brackets that do not match, a port that is none
+        return False

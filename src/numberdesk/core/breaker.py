@@ -1,0 +1,60 @@
+"""A circuit breaker: who fails again and again is left alone for a while, then tried with one request.
+
+Touches: nothing.
+
+Written here because it is asked with a time: libraries for it look at a clock of their own, which
+nobody could simulate. Times are seconds of a clock that only goes forward.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+FAILURES: Final = 5
+"""Failures one after the other that open it."""
+
+REST_SECONDS: Final = 10.0
+"""How long it stays open the first time."""
+
+LONGEST_REST_SECONDS: Final = 120.0
+
+
+@dataclass(slots=True)
+class Breaker:
+    """Closed until it has failed so often; then open; after each rest one request may try."""
+
+    failures: int = 0
+    closed_again_at: float | None = None
+    rest: float = REST_SECONDS
+    trying: bool = False
+
+    def may_ask(self, now: float) -> bool:
+        """Whether a request may be made now; the first one after a rest is the one that tries."""
+        if self.closed_again_at is None:
+            return True
+        if now < self.closed_again_at or self.trying:
+            return False
+        self.trying = True
+        return True
+
+    def seconds_left(self, now: float) -> float:
+        """How long it stays open yet."""
+        return 0.0 if self.closed_again_at is None else max(0.0, self.closed_again_at - now)
+
+    def succeeded(self) -> None:
+        """A request was answered."""
+        self.failures, self.closed_again_at, self.rest, self.trying = 0, None, REST_SECONDS, False
+
+    def failed(self, now: float, retry_after: float = 0.0) -> None:
+        """A request was not. `retry_after` is how long the other side wants to be left alone."""
+        self.failures += 1
+        if self.trying:
+            self.rest = min(self.rest * 2, LONGEST_REST_SECONDS)
+        self.trying = False
+        if self.failures >= FAILURES or retry_after > 0:
+            self.closed_again_at = now + max(self.rest, min(retry_after, LONGEST_REST_SECONDS))
+
+    def given_up(self) -> None:
+        """A request ended without telling anything, for instance because nobody waited for it any more."""
+        self.trying = False

@@ -1,0 +1,25 @@
+"""What an audit of a carrier's list of our numbers can find, and what becomes of it.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class FindingKind(StrEnum):
+    """How the carrier's list and the books differ about a number."""
+
+    ORPHAN = "orphan"  # it is on our account at the carrier, and the books do not know it
+    LOST = "lost"  # the books say that a customer rents it, and the carrier does not have it for us
+    PORTED_AWAY = "ported_away"  # the same, and the carrier says that it went to another carrier
+
+
+class FindingState(StrEnum):
+    """What became of a finding. Those that are open are reported at every audit."""
+
+    OPEN = "open"
+    KEPT = "kept"  # an operator knows and wants it so
+    RELEASING = "releasing"  # an orphan on its way back to its carrier
+    ENDED = "ended"  # the difference is gone

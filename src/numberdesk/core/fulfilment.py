@@ -1,0 +1,249 @@
+"""How an order at a carrier ends: what carriers say, and what follows from it.
+
+Touches: nothing.
+
+An order is sent to its carrier once, for one number. What comes back is one of the words below.
+Only a word that leaves no doubt ends the order: Placed captures, Refused and NotSent void. All
+else keeps the order, the claim and the hold, and the carrier is asked again, by number and by
+reference, at growing intervals (docs/decisions/0009-carriers.md):
+
+    Placed                          the number is ours: captured
+    Pending                         the carrier has the order and is not done: asked again
+    Refused, first attempt          void; the customer is told why
+    Refused as taken, later attempt unknown: it may be ours, by the attempt before
+    NotSent                         void; nothing left this machine
+    Absent, over the whole window   nothing is there to be seen any more: one attempt more while its
+                                    customer waits, else void
+    Unknown                         asked again; after the last look-up the order is left to a person
+
+Instants and windows are microseconds.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from numberdesk.core.errors import CarrierRefused, CarrierUnavailable, NumberdeskError, NumberTaken
+from numberdesk.core.periods import MICROSECONDS
+
+DELAYS: Final = tuple(seconds * MICROSECONDS for seconds in (2, 8, 50, 240, 3300, *(86_400,) * 5))
+"""Between look-ups: they come 2 s, 10 s, 1 min, 5 min and 1 h after the attempt, then daily for five days."""
+
+LONGEST_DELAY: Final = max(DELAYS)
+
+FEWEST_ABSENCES: Final = 4
+"""Look-ups that must have found nothing, beside the window, so that no jump of a clock makes a proof."""
+
+MOST_ATTEMPTS: Final = 2
+"""Orders sent to a carrier for one purchase."""
+
+LONGEST_SAID: Final = 300
+"""Characters kept of what a carrier said."""
+
+
+class Reason(StrEnum):
+    """Why a carrier refuses."""
+
+    TAKEN = "taken"  # the number is not available there
+    THROTTLED = "throttled"  # too many requests; documented or defined as not processed
+    OTHER = "other"  # anything else that is a definite no
+
+
+class Placed(NamedTuple):
+    """The number is on our account. `number_id` is the carrier's name for it, `reference` the order id it has there.
+
+    `reference` is None at a carrier that keeps none.
+    """
+
+    number_id: str
+    reference: str | None = None
+
+
+class Pending(NamedTuple):
+    """The carrier took the order and has not decided."""
+
+    said: str = ""
+
+
+class Refused(NamedTuple):
+    """A definite no. `retry_after` in seconds, where the carrier named it."""
+
+    reason: Reason
+    said: str
+    retry_after: int | None = None
+
+
+class NotSent(NamedTuple):
+    """Nothing of the order left this machine."""
+
+    said: str
+    retry_after: int | None = None
+
+
+class Absent(NamedTuple):
+    """Neither the number nor the reference is to be found at the carrier."""
+
+
+class Unknown(NamedTuple):
+    """Neither a yes nor a no."""
+
+    said: str
+
+
+Word = Placed | Pending | Refused | NotSent | Absent | Unknown
+"""What a carrier was heard to say of an order, when it was sent or looked up."""
+
+
+class Chase(NamedTuple):
+    """How an open order stands with its carrier: the row. `attempt` counts the orders that were sent.
+
+    `looks` and `absences` count look-ups since the last attempt, all and those that found nothing;
+    `absent_since` is the first of the latter. `next_at` is when its carrier is asked; whoever works on
+    it puts that off for as long as this may take, which is the lease. It is None when the order is
+    parked for a person or settled.
+    """
+
+    order_id: str
+    account_id: str
+    carrier: str
+    e164: str
+    attempt: int
+    attempted_at: int
+    wanted_until: int
+    looks: int = 0
+    absences: int = 0
+    absent_since: int | None = None
+    next_at: int | None = None
+    said: str = ""
+    parked_at: int | None = None
+    settled_at: int | None = None
+
+
+class Heard(NamedTuple):
+    """A word about one attempt of an order, heard at `now`.
+
+    `window` is how long its carrier may hide what it has, `lease` how long one attempt more would take.
+    """
+
+    order_id: str
+    attempt: int
+    word: Word
+    window: int
+    lease: int
+    now: int
+
+
+class Capture(NamedTuple):
+    """The order is completed: the number is ours under this id at the carrier."""
+
+    number_id: str
+
+
+class Void(NamedTuple):
+    """The order failed. A `final` error is its customer's answer for ever; else the same request begins anew."""
+
+    error: NumberdeskError
+    final: bool
+
+
+class Again(NamedTuple):
+    """One attempt more is to be sent, by whoever holds the order."""
+
+    chase: Chase
+
+
+class Keep(NamedTuple):
+    """The order stays open. Without a `next_at` it is parked for a person."""
+
+    chase: Chase
+
+
+Step = Capture | Void | Again | Keep
+
+
+def step(chase: Chase, heard: Heard) -> Step:
+    """What follows from a word about an open order."""
+    word = heard.word
+    if isinstance(word, Placed):
+        return _owned(chase, word, heard.now)
+    if heard.attempt != chase.attempt:
+        return Keep(chase)  # about an attempt before: only that the number is ours would count
+    if isinstance(word, Refused):
+        return _refused(chase, word, heard.now)
+    if isinstance(word, NotSent):
+        return Void(_unavailable(word.retry_after), final=False)
+    if isinstance(word, Absent):
+        return _absent(chase, heard)
+    seen = _seen_there(chase) if isinstance(word, Pending) else chase
+    return _ask_again(seen, word.said or "pending", heard.now)
+
+
+def first_chase(
+    order_id: str, account_id: str, carrier: str, e164: str, *, now: int, wanted_for: int, lease: int
+) -> Chase:
+    """An order that is sent now, which takes no longer than `lease`. Whoever comes after that looks it up."""
+    return Chase(
+        order_id, account_id, carrier, e164, attempt=1, attempted_at=now, wanted_until=now + wanted_for,
+        next_at=now + lease,
+    )  # fmt: skip
+
+
+def _owned(chase: Chase, word: Placed, now: int) -> Step:
+    if word.reference not in (None, chase.order_id):
+        said = f"the carrier has the number for us under the reference {word.reference!r}"
+        return _ask_again(_seen_there(chase), said, now)
+    return Capture(word.number_id)
+
+
+def _refused(chase: Chase, word: Refused, now: int) -> Step:
+    if word.reason is Reason.TAKEN and chase.attempt > 1:
+        return _ask_again(_seen_there(chase), f"refused after an earlier attempt of ours: {word.said}", now)
+    if word.reason is Reason.TAKEN:
+        return Void(NumberTaken(), final=True)
+    if word.reason is Reason.THROTTLED:
+        return Void(_unavailable(word.retry_after), final=False)
+    return Void(CarrierRefused(), final=True)
+
+
+def _seen_there(chase: Chase) -> Chase:
+    """A sign of the number at the carrier: whatever was absent before proves nothing."""
+    return chase._replace(absences=0, absent_since=None)
+
+
+def _unavailable(retry_after: int | None) -> CarrierUnavailable:
+    return CarrierUnavailable(details={} if retry_after is None else {"retry_after": retry_after})
+
+
+def _absent(chase: Chase, heard: Heard) -> Step:
+    now = heard.now
+    since = now if chase.absent_since is None else chase.absent_since
+    seen = chase._replace(absences=chase.absences + 1, absent_since=since)
+    if now < since:  # the clock went back: the window begins anew
+        return _ask_again(seen._replace(absent_since=now), "absent", now)
+    proven_at = since + heard.window
+    if now < proven_at or seen.absences < FEWEST_ABSENCES:
+        return _ask_again(seen, "absent", now, no_later=max(proven_at, now + DELAYS[0]))
+    if now < chase.wanted_until and chase.attempt < MOST_ATTEMPTS:
+        return Again(
+            chase._replace(
+                attempt=chase.attempt + 1, attempted_at=now, looks=0, absences=0, absent_since=None,
+                next_at=now + heard.lease, said="absent over the whole window: sent once more",
+            )
+        )  # fmt: skip
+    return Void(CarrierUnavailable(), final=False)
+
+
+def _ask_again(chase: Chase, said: str, now: int, *, no_later: int | None = None) -> Keep:
+    said = said[:LONGEST_SAID]
+    if chase.looks >= len(DELAYS):
+        return Keep(chase._replace(next_at=None, parked_at=now, said=said))
+    next_at = now + DELAYS[chase.looks]
+    return Keep(
+        chase._replace(
+            looks=chase.looks + 1,
+            next_at=next_at if no_later is None else min(next_at, no_later),
+            parked_at=None,
+            said=said,
+        )
+    )

@@ -1,0 +1,129 @@
+"""Accounts at carriers, orders that wait for one, numbers on their way back, and what audits found.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, PrimaryKeyConstraint, Table
+
+from numberdesk.core.findings import FindingKind, FindingState
+from numberdesk.core.lifecycle import CarrierState
+from numberdesk.tables.accounts import accounts
+from numberdesk.tables.base import metadata, one_of, optional_text, optional_whole, text, whole
+from numberdesk.tables.orders import orders
+
+# An account at a carrier, under the name that numbers, orders and price rules know it by. kind says
+# which carrier it is; options are JSON for all to read, credentials a text that only the holder of
+# NUMBERDESK_CREDENTIALS_KEY can.
+carriers = Table(
+    "carriers",
+    metadata,
+    text("name", primary_key=True),
+    text("kind"),
+    text("state"),
+    text("options"),
+    text("credentials"),
+    whole("created_at"),
+    whole("updated_at"),
+    one_of("state", CarrierState),
+    sqlite_with_rowid=False,
+)
+
+# How an order stands with its carrier: one row for each order that a carrier was asked for, for
+# ever. Open orders with next_at are asked about then, those without are for a person. attempt counts
+# the orders that were sent; looks, absences and absent_since are about the look-ups since the last.
+# The error is what the customer was told in the end.
+carrier_orders = Table(
+    "carrier_orders",
+    metadata,
+    text("order_id", ForeignKey(orders.c.id), primary_key=True),
+    text("account_id", ForeignKey(accounts.c.id)),
+    text("carrier"),
+    text("e164"),
+    whole("attempt"),
+    whole("attempted_at"),
+    whole("wanted_until"),
+    whole("looks"),
+    whole("absences"),
+    optional_whole("absent_since"),
+    optional_whole("next_at"),
+    text("said"),
+    optional_whole("parked_at"),
+    optional_whole("settled_at"),
+    optional_text("error_code"),
+    optional_text("error_message"),
+    optional_text("error_details"),
+    CheckConstraint("attempt > 0", name="attempt_counted"),
+    CheckConstraint("settled_at IS NULL OR next_at IS NULL", name="settled_is_left_alone"),
+    CheckConstraint("settled_at IS NOT NULL OR (next_at IS NULL) = (parked_at IS NOT NULL)", name="due_or_parked"),
+    CheckConstraint("error_code IS NULL OR settled_at IS NOT NULL", name="refused_when_settled"),
+    sqlite_with_rowid=False,
+)
+_UNSETTLED = carrier_orders.c.settled_at.is_(None)
+Index(
+    "ix_carrier_orders_unsettled",
+    carrier_orders.c.next_at,
+    carrier_orders.c.order_id,
+    sqlite_where=_UNSETTLED,
+    postgresql_where=_UNSETTLED,
+)
+
+# A number that its carrier is to be told of that we no longer want it. The id follows from the rental
+# or the order whose number it is, or from the carrier and the number where there is neither.
+carrier_releases = Table(
+    "carrier_releases",
+    metadata,
+    text("id", primary_key=True),
+    text("carrier"),
+    text("e164"),
+    optional_text("carrier_reference"),
+    whole("asked_at"),
+    whole("tries"),
+    whole("next_at"),
+    text("said"),
+    optional_whole("confirmed_at"),
+    sqlite_with_rowid=False,
+)
+_UNCONFIRMED = carrier_releases.c.confirmed_at.is_(None)
+Index(
+    "ix_carrier_releases_unconfirmed",
+    carrier_releases.c.next_at,
+    carrier_releases.c.id,
+    sqlite_where=_UNCONFIRMED,
+    postgresql_where=_UNCONFIRMED,
+)
+Index("ix_carrier_releases_e164", carrier_releases.c.e164)
+
+# Where a carrier's list of our numbers and the books differ.
+findings = Table(
+    "findings",
+    metadata,
+    text("carrier"),
+    text("e164"),
+    text("kind"),
+    text("state"),
+    text("carrier_reference"),
+    text("order_reference"),
+    text("said"),
+    whole("first_seen_at"),
+    whole("last_seen_at"),
+    PrimaryKeyConstraint("carrier", "e164", "kind"),
+    one_of("kind", FindingKind),
+    one_of("state", FindingState),
+    sqlite_with_rowid=False,
+)
+
+# The last audit of each carrier, and when the next one is due; whoever runs it puts that off.
+audits = Table(
+    "audits",
+    metadata,
+    text("carrier", primary_key=True),
+    whole("next_at"),
+    optional_whole("began_at"),
+    optional_whole("ended_at"),
+    whole("owned", default="0"),
+    whole("found", default="0"),
+    text("said"),
+    sqlite_with_rowid=False,
+)

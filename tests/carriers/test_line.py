@@ -1,0 +1,261 @@
+"""A line: how many requests run at once, when a carrier is left alone, and that no adapter does harm."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterator
+from typing import Any, cast
+
+import pytest
+import structlog
+
+from numberdesk.carriers.line import Line
+from numberdesk.carriers.model import (
+    AvailablePage,
+    CarrierError,
+    Health,
+    NotReleased,
+    OwnedNumber,
+    OwnedPage,
+    Trouble,
+    Wanted,
+)
+from numberdesk.core.breaker import FAILURES, REST_SECONDS, Breaker
+from numberdesk.core.findings import FindingKind
+from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
+from testbed.own_time import OwnTime
+
+E164 = "+13612738809"
+WANTED = Wanted("US", "1", None, "", "", "", "", "", "", (), 10)
+NO_TURN = "too many requests wait for this carrier"
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Nothing is logged: a traceback with all its variables takes longer than most tests."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.configure(**before)
+
+
+class Scripted:
+    """An adapter that says, or raises, what it is told to, after a while."""
+
+    window = 0
+
+    def __init__(self, said: Any = None, *, seconds: float = 0.0) -> None:
+        self.said = said
+        self.seconds = seconds
+        self.calls = 0
+        self.running = self.most_running = 0
+
+    async def _say(self, *_: Any) -> Any:
+        self.calls += 1
+        self.running += 1
+        self.most_running = max(self.running, self.most_running)
+        try:
+            await asyncio.sleep(self.seconds)
+            if isinstance(self.said, BaseException):
+                raise self.said
+            return self.said
+        finally:
+            self.running -= 1
+
+    search = order = find = owned = release = check = _say
+
+
+class Setting:
+    """A line to an adapter, in a time of its own."""
+
+    def __init__(self, said: Any = None, *, seconds: float = 0.0, at_once: int = 2) -> None:
+        self.time = OwnTime()
+        self.adapter = Scripted(said, seconds=seconds)
+        self.breaker = Breaker()
+        self.line = Line(
+            "acme", cast("Any", self.adapter), seconds=self.time.seconds, at_once=at_once, breaker=self.breaker
+        )
+
+    def asks(self, call: str) -> Coroutine[Any, Any, Any]:
+        """One request of a kind."""
+        arguments = {
+            "search": (WANTED,), "order": (E164, "ord_1"), "find": (E164, "ord_1"), "owned": (None,),
+            "release": (E164, None), "check": (),
+        }[call]  # fmt: skip
+        return cast("Coroutine[Any, Any, Any]", getattr(self.line, call)(*arguments))
+
+    def ask(self, call: str) -> Any:
+        """What comes of a request: an answer, or a CarrierError as a value."""
+        return self.time.tell(self._caught(call))
+
+    def ask_many(self, *calls: str) -> list[Any]:
+        """The same for several at once."""
+
+        async def all_of_them() -> list[Any]:
+            return list(await asyncio.gather(*map(self._caught, calls)))
+
+        return self.time.tell(all_of_them())
+
+    async def _caught(self, call: str) -> Any:
+        try:
+            return await self.asks(call)
+        except CarrierError as error:
+            return error
+
+
+def trouble(said: object) -> Trouble:
+    assert isinstance(said, CarrierError)
+    return said.trouble
+
+
+@pytest.mark.parametrize("call", ["search", "order", "find", "release", "check"])
+def test_only_so_many_requests_run_at_once_and_others_wait_for_their_turn(call: str) -> None:
+    setting = Setting(Pending() if call == "order" else Absent(), seconds=0.5)
+    setting.ask_many(*[call] * 6)
+    assert (setting.adapter.most_running, setting.adapter.calls) == (2, 6)
+
+
+def test_whoever_waits_too_long_for_a_turn_is_told_that_nothing_was_asked() -> None:
+    setting = Setting(AvailablePage(()), seconds=30)
+    said = setting.ask_many("search", "search", "search", "order", "find", "release", "check")[2:]
+    assert trouble(said[0]) is Trouble.UNREACHABLE
+    assert said[1:] == [NotSent(NO_TURN, 1), Unknown(NO_TURN), NotReleased(NO_TURN), Health(False, NO_TURN, {})]  # noqa: FBT003  the port's shape
+    assert setting.adapter.calls == 2
+    assert setting.breaker == Breaker()
+    setting.ask("find")
+    assert setting.adapter.calls == 3
+
+
+ERRORS = (ZeroDivisionError("secret"), TimeoutError(), KeyError(E164), RecursionError())
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_whatever_an_adapter_raises_ends_as_the_word_that_leaves_the_most_open(error: Exception) -> None:
+    setting = Setting(error)
+    name = type(error).__name__
+    raised = setting.ask("search")
+    assert (trouble(raised), raised.said) == (Trouble.UNREADABLE, name)
+    assert setting.ask("order") == Unknown(name)
+    assert setting.ask("find") == Unknown(name)
+    assert setting.ask("release") == NotReleased(name)
+    assert setting.ask("check") == Health(ok=False, said=name, facts={})
+    raised = setting.ask("owned")
+    assert (trouble(raised), raised.said) == (Trouble.UNREADABLE, name)
+    assert setting.breaker.failures == 6
+
+
+def test_an_error_of_a_carrier_is_unknown_where_an_order_is_looked_up() -> None:
+    setting = Setting(CarrierError(Trouble.CREDENTIALS, "HTTP 401"))
+    assert setting.ask("find") == Unknown("credentials: HTTP 401")
+    assert setting.ask("release") == NotReleased("credentials: HTTP 401")
+    assert trouble(setting.ask("owned")) is Trouble.CREDENTIALS
+
+
+def test_a_look_up_that_was_too_much_for_a_carrier_says_nothing_of_the_order() -> None:
+    assert Setting(Refused(Reason.THROTTLED, "HTTP 429")).ask("find") == Unknown("HTTP 429")
+    assert Setting(Refused(Reason.TAKEN, "failed")).ask("find") == Refused(Reason.TAKEN, "failed")
+
+
+# what is left alone
+
+
+FAILING = (Unknown("HTTP 500"), NotSent("refused"), Refused(Reason.THROTTLED, "429"), ValueError())
+
+
+@pytest.mark.parametrize("said", FAILING, ids=lambda said: type(said).__name__)
+def test_a_carrier_that_fails_several_times_in_a_row_is_left_alone_for_a_while(said: object) -> None:
+    setting = Setting(said)
+    for _ in range(FAILURES):
+        setting.ask("order")
+    assert setting.ask("order") == NotSent("paused", round(REST_SECONDS))
+    assert trouble(setting.ask("search")) is Trouble.PAUSED
+    assert setting.adapter.calls == FAILURES
+    # what the books need to know is asked all the same
+    setting.adapter.said = OwnedPage((), None)
+    for call in ("find", "release", "owned", "check"):
+        setting.ask(call)
+    assert setting.adapter.calls == FAILURES + 4
+
+
+@pytest.mark.parametrize("said", [Placed("PN1"), Pending(), Refused(Reason.TAKEN, "no"), Refused(Reason.OTHER, "no")])
+def test_a_yes_and_a_no_are_signs_of_health(said: object) -> None:
+    setting = Setting(Unknown("?"))
+    for _ in range(FAILURES - 1):
+        setting.ask("order")
+    setting.adapter.said = said
+    setting.ask("order")
+    assert setting.breaker == Breaker()
+
+
+@pytest.mark.parametrize("kind", list(Trouble))
+def test_a_search_that_was_refused_is_no_failure_and_one_without_an_answer_is(kind: Trouble) -> None:
+    healthy = kind in (Trouble.REFUSED, Trouble.CREDENTIALS)
+    setting = Setting(CarrierError(kind, "?"))
+    for _ in range(FAILURES + 1):
+        setting.ask("search")
+    assert (setting.adapter.calls == FAILURES + 1) is healthy
+
+
+def test_a_carrier_is_left_alone_for_as_long_as_it_asks_for() -> None:
+    setting = Setting(Refused(Reason.THROTTLED, "429", 60))
+    setting.ask("order")
+    setting.time.pass_by(50)
+    assert setting.ask("order") == NotSent("paused", 10)
+    assert setting.line.paused_seconds == 10
+    setting.time.pass_by(10)
+    setting.adapter.said = Placed("PN1")
+    assert setting.ask("order") == Placed("PN1")
+    assert setting.line.paused_seconds == 0
+
+
+def test_after_a_rest_one_request_tries_and_the_others_are_not_sent() -> None:
+    setting = Setting(Unknown("?"))
+    for _ in range(FAILURES):
+        setting.ask("order")
+    setting.time.pass_by(REST_SECONDS)
+    setting.adapter.said, setting.adapter.seconds = Placed("PN1"), 1
+    words = setting.ask_many("order", "order", "order")
+    assert words == [Placed("PN1"), NotSent("paused", 1), NotSent("paused", 1)]
+    assert setting.ask_many("order", "order") == [Placed("PN1")] * 2
+
+
+@pytest.mark.parametrize("call", ["order", "search"])
+def test_a_try_that_is_stopped_does_not_close_the_line_for_ever(call: str) -> None:
+    setting = Setting(Unknown("?"))
+    for _ in range(FAILURES):
+        setting.ask("order")
+    setting.time.pass_by(REST_SECONDS)
+    setting.adapter.seconds = 30
+
+    async def stopped() -> None:
+        task = asyncio.ensure_future(setting.asks(call))
+        await asyncio.sleep(1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    setting.time.tell(stopped())
+    setting.time.pass_by(3 * REST_SECONDS)
+    setting.adapter.said = Placed("PN1")
+    assert setting.ask("order") == Placed("PN1")
+
+
+# what can be kept
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "a\ud800b", "a\nb"])
+def test_what_a_carrier_says_is_handed_on_in_signs_that_can_be_kept(text: str) -> None:
+    assert Setting(Placed(text, text)).ask("order") == Placed("a b", "a b")
+    assert Setting(Unknown(text)).ask("find") == Unknown("a b")
+    assert Setting(Refused(Reason.OTHER, text, 3)).ask("order") == Refused(Reason.OTHER, "a b", 3)
+    assert Setting(NotReleased(text)).ask("release") == NotReleased("a b")
+    number = OwnedNumber(E164, text, text, FindingKind.PORTED_AWAY)
+    assert Setting(OwnedPage((number,), text)).ask("owned") == OwnedPage(
+        (OwnedNumber(E164, "a b", "a b", FindingKind.PORTED_AWAY),), text
+    )
+
+
+def test_only_so_much_of_a_text_is_handed_on() -> None:
+    assert Setting(Unknown("x" * 10**6)).ask("order") == Unknown("x" * 300)
+    assert Setting(Placed("PN" + "9" * 298, None)).ask("order") == Placed("PN" + "9" * 298, None)

@@ -1,0 +1,238 @@
+"""What follows from what a carrier says of an order: only a word without doubt ends it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from numberdesk.core.errors import CarrierRefused, CarrierUnavailable, NumberTaken
+from numberdesk.core.fulfilment import (
+    DELAYS,
+    FEWEST_ABSENCES,
+    LONGEST_DELAY,
+    LONGEST_SAID,
+    MOST_ATTEMPTS,
+    Absent,
+    Again,
+    Capture,
+    Chase,
+    Heard,
+    Keep,
+    NotSent,
+    Pending,
+    Placed,
+    Reason,
+    Refused,
+    Step,
+    Unknown,
+    Void,
+    Word,
+    first_chase,
+    step,
+)
+
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+NOW = 1_750_000_000 * SECOND
+WINDOW = 15 * MINUTE
+LEASE = 45 * SECOND
+CHASE = first_chase("ord_1", "acc_1", "acme", "+13612738809", now=NOW, wanted_for=30 * MINUTE, lease=LEASE)
+AGAIN = CHASE._replace(attempt=2)
+DOUBTS = (Pending("queued"), Absent(), Unknown("HTTP 500"))
+
+
+def hear(chase: Chase, word: Word, *, now: int = NOW, attempt: int | None = None, window: int = WINDOW) -> Step:
+    return step(chase, Heard(chase.order_id, attempt or chase.attempt, word, window, LEASE, now))
+
+
+def kept(what: Step) -> Chase:
+    assert isinstance(what, Keep)
+    return what.chase
+
+
+def test_an_order_that_is_sent_is_looked_up_when_its_time_is_over_and_not_before() -> None:
+    assert Chase("ord_1", "acc_1", "acme", "+13612738809", 1, NOW, NOW + 30 * MINUTE, next_at=NOW + LEASE) == CHASE
+
+
+@pytest.mark.parametrize("reference", [None, "ord_1"])
+@pytest.mark.parametrize("chase", [CHASE, AGAIN])
+@pytest.mark.parametrize("attempt", [1, 2])
+def test_a_number_that_is_ours_is_captured_whichever_attempt_it_came_from(
+    chase: Chase, reference: str | None, attempt: int
+) -> None:
+    assert hear(chase, Placed("PN1", reference), attempt=attempt) == Capture("PN1")
+
+
+def test_a_number_that_the_carrier_has_for_us_under_another_reference_is_left_open() -> None:
+    seen = CHASE._replace(absences=3, absent_since=NOW)
+    assert kept(hear(seen, Placed("PN1", "ord_0"))) == CHASE._replace(
+        looks=1, next_at=NOW + DELAYS[0], said="the carrier has the number for us under the reference 'ord_0'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("word", "what"),
+    [
+        (Refused(Reason.TAKEN, "21422"), Void(NumberTaken(), final=True)),
+        (Refused(Reason.OTHER, "21631"), Void(CarrierRefused(), final=True)),
+        (Refused(Reason.THROTTLED, "429"), Void(CarrierUnavailable(), final=False)),
+        (
+            Refused(Reason.THROTTLED, "429", 7),
+            Void(CarrierUnavailable(details={"retry_after": 7}), final=False),
+        ),
+        (NotSent("refused"), Void(CarrierUnavailable(), final=False)),
+        (NotSent("paused", 9), Void(CarrierUnavailable(details={"retry_after": 9}), final=False)),
+    ],
+)
+def test_a_definite_no_ends_the_order(word: Word, what: Void) -> None:
+    assert hear(CHASE, word) == what
+
+
+def test_taken_after_an_attempt_before_is_no_refusal_because_it_may_be_ours() -> None:
+    chase = kept(hear(AGAIN._replace(absences=2, absent_since=NOW), Refused(Reason.TAKEN, "21422")))
+    assert (chase.absences, chase.absent_since, chase.looks) == (0, None, 1)
+    assert chase.said == "refused after an earlier attempt of ours: 21422"
+
+
+@pytest.mark.parametrize("word", [Refused(Reason.OTHER, "no"), Refused(Reason.THROTTLED, "429"), NotSent("down")])
+def test_other_refusals_of_a_later_attempt_end_the_order(word: Word) -> None:
+    assert isinstance(hear(AGAIN, word), Void)
+
+
+@pytest.mark.parametrize("word", [Refused(Reason.TAKEN, "late"), NotSent("late"), Absent(), Unknown("late")])
+def test_a_word_about_an_attempt_before_changes_nothing(word: Word) -> None:
+    assert hear(AGAIN, word, attempt=1) == Keep(AGAIN)
+
+
+@pytest.mark.parametrize("word", DOUBTS)
+def test_look_ups_come_at_growing_intervals_and_then_the_order_is_left_to_a_person(word: Word) -> None:
+    chase, now, gaps = CHASE, NOW, []
+    while chase.parked_at is None:
+        chase = kept(hear(chase, word, now=now, window=LONGEST_DELAY * 100))
+        if chase.next_at is not None:
+            gaps.append((chase.next_at - now) // SECOND)
+            now = chase.next_at
+    assert gaps == [2, 8, 50, 240, 3300, *[86_400] * 5]
+    assert (chase.next_at, chase.parked_at, chase.looks) == (None, now, 10)
+
+
+def test_an_order_that_was_parked_and_is_asked_about_anew_is_due_again() -> None:
+    parked = CHASE._replace(next_at=None, parked_at=NOW)
+    chase = kept(hear(parked, Unknown("?")))
+    assert (chase.parked_at, chase.next_at) == (None, NOW + DELAYS[0])
+
+
+@pytest.mark.parametrize(("word", "said"), [(Pending(""), "pending"), (Pending("x"), "x"), (Unknown("y"), "y")])
+def test_what_was_said_is_noted(word: Word, said: str) -> None:
+    assert kept(hear(CHASE, word)).said == said
+
+
+def test_only_so_much_of_what_was_said_is_kept() -> None:
+    assert kept(hear(CHASE, Unknown("x" * 1000))).said == "x" * LONGEST_SAID
+
+
+def absences(chase: Chase, *instants: int, window: int = WINDOW) -> Step:
+    """Look-ups that find nothing, at these times after the first."""
+    what: Step = Keep(chase)
+    for instant in instants:
+        what = hear(kept(what), Absent(), now=NOW + instant, window=window)
+    return what
+
+
+def test_absence_is_proven_by_look_ups_over_the_whole_window() -> None:
+    before = kept(absences(CHASE, 0, 8 * SECOND, MINUTE, 5 * MINUTE))
+    assert (before.absences, before.absent_since) == (4, NOW)
+    assert isinstance(hear(before, Absent(), now=NOW + WINDOW - 1), Keep)
+    assert isinstance(hear(before, Absent(), now=NOW + WINDOW), Again)
+
+
+def test_the_last_look_up_of_the_window_comes_at_its_end() -> None:
+    chase = kept(absences(CHASE, 0, 8 * SECOND, MINUTE, 5 * MINUTE))
+    assert chase.next_at == NOW + 5 * MINUTE + DELAYS[3]
+    chase = kept(hear(chase, Absent(), now=NOW + 9 * MINUTE))
+    assert chase.next_at == NOW + WINDOW
+
+
+def test_no_jump_of_a_clock_is_a_proof() -> None:
+    chase = kept(absences(CHASE, 0, 100 * WINDOW, 100 * WINDOW))
+    assert chase.absences == FEWEST_ABSENCES - 1
+    assert chase.next_at == NOW + 100 * WINDOW + DELAYS[0]
+    assert isinstance(hear(chase, Absent(), now=NOW + 100 * WINDOW), Void)
+
+
+def test_when_the_clock_goes_back_the_window_begins_anew() -> None:
+    chase = kept(absences(CHASE, 0, -MINUTE))
+    assert (chase.absent_since, chase.absences) == (NOW - MINUTE, 2)
+
+
+@pytest.mark.parametrize("word", [Pending("there"), Placed("PN1", "ord_0")])
+def test_a_sign_of_the_order_at_the_carrier_makes_what_was_absent_before_worthless(word: Word) -> None:
+    chase = kept(hear(kept(absences(CHASE, 0, 1, 2)), word, now=NOW + 3))
+    assert (chase.absences, chase.absent_since) == (0, None)
+
+
+def test_no_answer_is_neither_a_sign_nor_an_absence() -> None:
+    chase = kept(hear(kept(absences(CHASE, 0, 1, 2)), Unknown("HTTP 503"), now=NOW + 3))
+    assert (chase.absences, chase.absent_since) == (3, NOW)
+
+
+def proven(chase: Chase) -> Step:
+    return absences(chase, 0, 1, 2, WINDOW)
+
+
+def test_an_order_that_never_arrived_is_sent_once_more_while_its_customer_waits() -> None:
+    what = proven(CHASE)
+    assert what == Again(
+        CHASE._replace(
+            attempt=2,
+            attempted_at=NOW + WINDOW,
+            next_at=NOW + WINDOW + LEASE,
+            said="absent over the whole window: sent once more",
+        )
+    )
+
+
+@pytest.mark.parametrize("chase", [CHASE._replace(wanted_until=NOW + WINDOW), AGAIN])
+def test_it_is_given_up_when_nobody_waits_any_more_or_it_was_sent_twice(chase: Chase) -> None:
+    assert proven(chase) == Void(CarrierUnavailable(), final=False)
+    assert AGAIN.attempt == MOST_ATTEMPTS
+
+
+words = st.one_of(
+    st.builds(Placed, st.just("PN1"), st.sampled_from([None, "ord_1", "ord_0", ""])),
+    st.builds(Pending, st.text(max_size=5)),
+    st.builds(Refused, st.sampled_from(Reason), st.text(max_size=5), st.sampled_from([None, 3])),
+    st.builds(NotSent, st.text(max_size=5)),
+    st.builds(Absent),
+    st.builds(Unknown, st.text(max_size=500)),
+)
+
+
+@given(st.lists(st.tuples(words, st.integers(0, 3 * WINDOW), st.integers(1, 3)), max_size=30))
+def test_whatever_is_heard_an_order_is_sent_twice_at_most_and_never_ends_in_doubt(
+    story: list[tuple[Word, int, int]],
+) -> None:
+    chase, now = CHASE, NOW
+    for word, gap, attempt in story:
+        now += gap
+        what = hear(chase, word, now=now, attempt=attempt)
+        if isinstance(what, Capture):
+            assert isinstance(word, Placed)
+            assert word.reference in (None, chase.order_id)
+            return
+        if isinstance(what, Void):
+            assert isinstance(word, Refused | NotSent | Absent)
+            assert not (isinstance(word, Refused) and word.reason is Reason.TAKEN and chase.attempt > 1)
+            return
+        if isinstance(what, Again):
+            assert isinstance(word, Absent)
+            assert chase.absences + 1 >= FEWEST_ABSENCES
+        if attempt != chase.attempt and not isinstance(word, Placed):
+            assert what == Keep(chase)
+            continue
+        chase = what.chase
+        assert 1 <= chase.attempt <= MOST_ATTEMPTS
+        assert (chase.next_at is None) == (chase.parked_at is not None)
+        assert chase.next_at is None or now <= chase.next_at <= now + LONGEST_DELAY
+        assert len(chase.said) <= LONGEST_SAID
