@@ -10,27 +10,43 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from simulator.model import Books, Row
+from simulator.books import Books, Row
+from simulator.fulfilment import chase_row
 from simulator.storage import Disk
 
 _QUERIES: Final = {
-    "accounts": "SELECT id, state FROM accounts",
-    "wallets": "SELECT account_id, currency, posted, held, entries FROM wallets",
-    "numbers": "SELECT e164, state, currency, price, inbound, outbound, setup, account_id, order_id, quarantined_until "
-    "FROM numbers",
-    "orders": "SELECT id, account_id, e164, state, currency, price, inbound, outbound, setup, created_at FROM orders",
+    "accounts": "SELECT id, currency, state FROM accounts",
+    "wallets": "SELECT account_id, currency, posted, held, credit_limit, entries FROM wallets",
+    "numbers": "SELECT e164, carrier, state, price_source, currency, price, inbound, outbound, setup, account_id, "
+    "order_id, quarantined_until FROM numbers",
+    "orders": "SELECT id, account_id, e164, carrier, state, currency, price, inbound, outbound, setup, attempts, "
+    "carrier_reference, created_at, completed_at, renews_at FROM orders",
     "transfers": "SELECT * FROM transfers",
-    "holds": "SELECT order_id, account_id, amount, state FROM holds",
-    "rentals": "SELECT id, order_id, account_id, e164, released_at, friendly_name FROM rentals",
+    "holds": "SELECT order_id, account_id, amount, state, opened_at, resolved_at FROM holds",
+    "rentals": "SELECT id, order_id, account_id, e164, state, currency, price, inbound, outbound, anchor, renews_at, "
+    "friendly_name, created_at, updated_at, released_at FROM rentals",
     "answers": "SELECT account_id, key, e164, monthly, inbound, outbound, request_id, order_id, error_code, created_at "
     "FROM answers",
-    "events": "SELECT id FROM events",
+    "events": "SELECT id, account_id, kind, created_at FROM events",
     "api_keys": "SELECT id, revoked_at FROM api_keys",
     "superseded_prices": "SELECT e164, superseded_at, currency, price, inbound, outbound, setup FROM superseded_prices",
     "price_rules": "SELECT * FROM price_rules",
     "repricings": "SELECT after_e164 FROM repricings",
+    "carriers": "SELECT name, kind, state, credentials, updated_at FROM carriers",
+    "offers": "SELECT e164, carrier, currency, price, inbound, outbound, setup, offered_at, expires_at FROM offers",
+    "carrier_orders": "SELECT order_id, account_id, carrier, e164, attempt, attempted_at, wanted_until, looks, "
+    "absences, absent_since, next_at, parked_at, settled_at, error_code FROM carrier_orders",
+    "carrier_releases": "SELECT id, carrier, e164, carrier_reference, asked_at, tries, next_at, confirmed_at "
+    "FROM carrier_releases",
+    "findings": "SELECT carrier, e164, kind, state, carrier_reference, order_reference, first_seen_at, last_seen_at "
+    "FROM findings",
+    "audits": "SELECT carrier, next_at, began_at, ended_at, owned, found FROM audits",
 }
 
+_SETTLING: Final = (
+    "wallets", "numbers", "orders", "transfers", "holds", "rentals", "answers", "events", "carrier_orders",
+    "carrier_releases",
+)  # fmt: skip
 _TOUCHED: Final = {
     "create accounts": ("accounts", "wallets"),
     "set standings": ("accounts",),
@@ -42,10 +58,23 @@ _TOUCHED: Final = {
     "reprice": ("numbers", "superseded_prices", "repricings"),
     "set rules": ("price_rules", "repricings"),
     "remove rules": ("price_rules", "repricings"),
-    "tidy": ("numbers", "answers"),
-    "buy": ("wallets", "numbers", "orders", "transfers", "holds", "rentals", "answers", "events"),
-    "release": ("numbers", "rentals", "events"),
-}
+    "tidy": ("numbers", "answers", "offers"),
+    "buy": (
+        "wallets", "numbers", "orders", "transfers", "holds", "rentals", "answers", "events", "carrier_orders",
+    ),
+    "release": ("numbers", "rentals", "events", "carrier_releases"),
+    "connect": ("carriers",),
+    "carrier standings": ("carriers",),
+    "keep offers": ("offers",),
+    "settle": _SETTLING,
+    "judge": _SETTLING,
+    "take up orders": ("carrier_orders",),
+    "take up releases": ("carrier_releases",),
+    "note releases": ("carrier_releases",),
+    "take up audits": ("audits",),
+    "note audits": ("audits", "findings", "numbers"),
+    "judge findings": ("findings", "carrier_releases"),
+}  # fmt: skip
 """The tables that each flow may change."""
 
 ALL: Final = frozenset(_QUERIES)
@@ -59,6 +88,9 @@ _PROVES: Final = {
     "orders": "I6",
     "answers": "I9",
     "events": "I13",
+    "carrier_orders": "I8",
+    "carrier_releases": "I7",
+    "findings": "I7",
 }
 """The invariants that a difference in a table breaks; in any other it is the books that differ."""
 
@@ -123,9 +155,12 @@ def _differing(rows: set[Row], wanted: set[Row]) -> str:
 def _numbers(books: Books) -> set[Row]:
     nothing = (None, None, None, None, 0)
     return {
-        (e164, one.state, *(one.prices or nothing), one.account_id, one.order_id, one.until)
+        (
+            e164, one.carrier, one.state, one.listing.price_source, *(one.prices or nothing), one.account_id,
+            one.order_id, one.until,
+        )
         for e164, one in books.numbers.items()
-    }
+    }  # fmt: skip
 
 
 def _answers(books: Books) -> set[Row]:
@@ -137,22 +172,31 @@ def _answers(books: Books) -> set[Row]:
 
 _WANTED: Final[dict[str, Callable[[Books], set[Any]]]] = {
     "accounts": lambda books: {
-        (name, "suspended" if wallet.suspended else "active") for name, wallet in books.wallets.items()
+        (name, wallet.currency, "suspended" if wallet.suspended else "active") for name, wallet in books.wallets.items()
     },
     "wallets": lambda books: {
-        (name, wallet.currency, wallet.posted, 0, wallet.entries) for name, wallet in books.wallets.items()
+        (name, wallet.currency, wallet.posted, wallet.held, wallet.limit, wallet.entries)
+        for name, wallet in books.wallets.items()
     },
     "numbers": _numbers,
-    "orders": lambda books: set(books.orders.values()),
+    "orders": lambda books: {order.row for order in books.orders.values()},
     "transfers": lambda books: set(books.transfers.values()),
     "holds": lambda books: set(books.holds.values()),
-    "rentals": lambda books: {tuple(rental) for rental in books.rentals.values()},
+    "rentals": lambda books: {rental.row for rental in books.rentals.values()},
     "answers": _answers,
-    "events": lambda books: {(event,) for event in books.events},
+    "events": lambda books: books.events,
     "api_keys": lambda books: set(books.keys.items()),
     "superseded_prices": lambda books: {
         (e164, instant, *prices) for e164, number in books.numbers.items() for instant, prices in number.former.items()
     },
     "price_rules": lambda books: set(books.rules.values()),
     "repricings": lambda books: set() if books.repricing is None else {(books.repricing,)},
+    "carriers": lambda books: {
+        (one.name, one.kind, one.state.value, one.credentials, one.updated_at) for one in books.carriers.values()
+    },
+    "offers": lambda books: {offer.row for offer in books.offers.values()},
+    "carrier_orders": lambda books: {chase_row(chase) for chase in books.chases.values()},
+    "carrier_releases": lambda books: {one.row for one in books.releases.values()},
+    "findings": lambda books: {(*key, *row) for key, row in books.findings.items()},
+    "audits": lambda books: set(books.audits.values()),
 }

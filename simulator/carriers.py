@@ -1,60 +1,147 @@
-"""Carriers as the simulation knows them: where numbers come from, and who has to be asked before one is sold.
+"""Between our processes and the simulated carriers: an adapter as those in numberdesk/carriers are, without HTTP.
 
-Touches: nothing.
+Touches: clock.
 
-Today there is the operator's own pool, which nobody has to be asked for. A simulated carrier that
-answers, refuses, falls silent or buys twice takes the same place: it brings its listings, runs
-stories of its own beside those of the doors, and says at the end whether its books agree with ours.
+Requests and answers take time and get lost. What runs here belongs to the process that asks and ends
+with it; what was sent by then arrives all the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
-from typing import Any, Protocol
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
 
-from numberdesk.catalog.model import Listing
-from numberdesk.core.purchase import POOL
-from simulator.desk import listing
-from simulator.model import Books
-from simulator.operators import PRICES
-from simulator.world import World
+from numberdesk.carriers.model import (
+    Account,
+    Available,
+    AvailablePage,
+    CarrierError,
+    Cost,
+    Health,
+    NotReleased,
+    OwnedPage,
+    Released,
+    Setup,
+    Trouble,
+    Wanted,
+)
+from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Refused, Unknown
+from numberdesk.core.lifecycle import CarrierState
+from numberdesk.infra.db import transaction_is_open
+from numberdesk.infra.vault import Vault
+from simulator.company import ORDER_SECONDS, Company
+from simulator.plan import Deed
+from simulator.world import EPOCH, World
+
+CARRIERS: Final = {"north": True, "south": False}
+"""The carriers, and whether they keep references."""
+
+CREDENTIALS_KEY: Final = "c2ltdWxhdGVkIGtleSBmb3IgY3JlZGVudGlhbHMtMDE="
+_COST: Final = Cost("USD", 700_000, 4_000, 9_000, None)
 
 
-class Carrier(Protocol):
-    """A carrier of the simulation."""
+class SimulatedCarrier:
+    """The adapter of one process for one carrier."""
 
-    name: str
+    def __init__(self, world: World, company: Company, setup: Setup) -> None:
+        self._world = world
+        self._company = company
+        self._setup = setup
 
-    def listings(self, world: World) -> Sequence[Listing]:
-        """The numbers that it offers at the beginning."""
-        ...
+    @property
+    def window(self) -> int:
+        """How long its lists may hide what it has, in microseconds."""
+        return self._company.window
 
-    def stories(self, world: World) -> Sequence[Coroutine[Any, Any, None]]:
-        """What goes on at the carrier while doors and workers run."""
-        ...
-
-    def unsettled(self, books: Books) -> str | None:
-        """At rest: what of its own does not agree with the books (I7, I8), or is still open (I10)."""
-        ...
-
-
-class Pool:
-    """The operator's own inventory."""
-
-    name = POOL
-
-    def listings(self, world: World) -> Sequence[Listing]:
-        """Some numbers, a few of them without a price until a rule gives one."""
-        return [
-            listing(f"+1361200{place:04d}", None if world.happens(0.25) else world.one_of(PRICES))
-            for place in range(world.plan.numbers)
+    async def search(self, wanted: Wanted) -> AvailablePage:
+        """What it offers."""
+        await self._travel()
+        if self._company.is_down:
+            raise CarrierError(Trouble.UNREACHABLE, "down")
+        found = [
+            Available(e164, "local", "TX", "Corpus Christi", ("voice", "sms"), _COST)
+            for e164 in self._company.offered()
         ]
+        return AvailablePage(tuple(found[: wanted.limit]))
 
-    def stories(self, world: World) -> Sequence[Coroutine[Any, Any, None]]:  # noqa: ARG002  a pool has none
-        """Nobody is asked."""
-        return ()
+    async def order(self, e164: str, reference: str) -> Placed | Pending | Refused | NotSent | Unknown:
+        """One request, with whatever it meets."""
+        self._require_no_transaction()
+        world = self._world
+        deed = Deed.BUYS if world.calm else world.one_of(world.plan.deeds)
+        if deed is Deed.UNREACHABLE or (self._company.is_down and world.happens(0.5)):
+            await self._travel()
+            return NotSent("connection refused")
+        word = self._company.take(deed, e164, reference)
+        try:
+            async with asyncio.timeout(ORDER_SECONDS):
+                return await word
+        except TimeoutError:
+            return Unknown("no answer in time")
 
-    def unsettled(self, books: Books) -> str | None:
-        """A number of the pool completes at once: no order may be open."""
-        still_open = [order[0] for order in books.orders.values() if order[3] != "completed"]
-        return f"open orders {still_open}" if still_open else None
+    async def find(self, e164: str, reference: str) -> Placed | Pending | Refused | Absent | Unknown:
+        """What is to be seen of it there; the question and its answer take a while."""
+        if not await self._heard(self._world.plan.look_up_fails):
+            return Unknown("no answer in time")
+        found = self._company.find(e164, reference)
+        await self._travel()
+        return found
+
+    async def owned(self, cursor: str | None) -> OwnedPage:
+        """A page of what is on our account there."""
+        if not await self._heard(self._world.plan.look_up_fails / 5):
+            raise CarrierError(Trouble.UNREACHABLE, "no answer in time")
+        return self._company.page(cursor)
+
+    async def release(self, e164: str, number_id: str | None) -> Released | NotReleased:
+        """Give a number back; the request or its answer may get lost."""
+        fails = self._world.plan.release_fails
+        if not await self._heard(fails / 2):
+            return NotReleased("no answer in time")
+        word = self._company.take_back(e164, number_id)
+        if not self._world.calm and self._world.happens(fails):
+            self._world.fault("release answered, answer lost")
+            return NotReleased("no answer in time")
+        await self._travel()
+        return word
+
+    async def check(self) -> Health:
+        """Nobody asks here."""
+        return Health(ok=not self._company.is_down, said="", facts={})
+
+    async def _heard(self, fails: float) -> bool:
+        """Send a question; whether it arrived."""
+        self._require_no_transaction()
+        lost = not self._world.calm and self._world.happens(fails)
+        await self._travel()
+        if lost or self._company.is_down:
+            if lost:
+                self._world.fault("question to a carrier lost")
+            await asyncio.sleep(self._world.between(0.01, 5))
+            return False
+        return True
+
+    async def _travel(self) -> None:
+        await asyncio.sleep(self._world.between(0.005, 0.5 if self._world.happens(0.9) else 4))
+
+    def _require_no_transaction(self) -> None:
+        """As infra/http.py does: nobody may wait for a carrier with a transaction open."""
+        if transaction_is_open():
+            raise self._world.broken("no defect", "a carrier is asked inside a transaction")
+
+
+def account_at(name: str, secret: str) -> Account:
+    """An account at a carrier, as the operator sets it up."""
+    credentials = Vault(CREDENTIALS_KEY).seal(name, {"token": secret})
+    options: Mapping[str, str] = {"order_seconds": str(ORDER_SECONDS), "read_seconds": "10"}
+    return Account(name, name, CarrierState.ACTIVE, options, credentials, EPOCH, EPOCH)
+
+
+def listed_numbers(world: World) -> dict[str, list[str]]:
+    """What each carrier of a seed has; some have the same."""
+    plan = world.plan
+    names = list(CARRIERS) if plan.carriers == 2 else [world.one_of(list(CARRIERS))] * plan.carriers
+    shared = [f"+1361500{place:04d}" for place in range(plan.shared_numbers)]
+    own: dict[str, Any] = {"north": "+1361300", "south": "+1361400"}
+    return {name: [f"{own[name]}{place:04d}" for place in range(plan.remote_numbers)] + shared for name in names}

@@ -11,17 +11,21 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from numberdesk.api.billing import balance, order
+from numberdesk.api.offers import OffersQuery, available_numbers
 from numberdesk.api.purchases import buy
 from numberdesk.api.rentals import label_number, release_number
-from numberdesk.core.money import format_micros
+from numberdesk.core.money import format_micros, parse_micros
+from simulator.books import Books
 from simulator.desk import offers
-from simulator.model import Books
 from simulator.network import Network, NoAnswerError, Reply, Request
 from simulator.told import Told
 from simulator.world import World
 
 _MOST_TRIES: Final = 4
 _UNKNOWN: Final = "+13619999999"
+
+POOLED: Final = "+1361200"
+"""How the pool's numbers begin."""
 
 
 class Quote(NamedTuple):
@@ -42,6 +46,7 @@ class Account:
 
     id: str
     secrets: list[str]
+    currency: str = "USD"
     rented: list[str] = field(default_factory=list)
     orders: list[str] = field(default_factory=list)
     revoked: dict[str, float | None] = field(default_factory=dict)
@@ -61,24 +66,35 @@ class Customer:
         self._everybody = everybody
         self._quotes: list[Quote] = []
         self._answered: list[tuple[Request, Reply]] = []
+        self._pending: list[tuple[Request, str]] = []
         self.through = False
 
     async def run(self) -> None:
-        """Do what comes to mind, then, once faults have stopped, ask everything again that was answered."""
+        """Do what comes to mind, then, once there is no work left, ask everything again that was answered."""
         whims: tuple[Callable[[], Awaitable[None]], ...] = (
             self._buy_offered, self._buy_offered, self._buy_offered, self._buy_offered, self._buy_offered,
             self._buy_remembered, self._buy_remembered, self._buy_remembered, self._buy_unknown, self._ask_again,
             self._change_the_body, self._release, self._release, self._release, self._label, self._look,
         )  # fmt: skip
+        if self._world.plan.carriers:
+            whims = (
+                self._buy_searched, self._buy_searched, self._buy_searched, self._buy_searched, self._buy_searched,
+                self._buy_searched, self._buy_searched, self._buy_offered, self._buy_remembered, self._buy_remembered,
+                self._buy_unknown, self._ask_again, self._change_the_body, self._ask_for_pending, self._ask_for_pending,
+                self._ask_for_pending, self._release, self._release, self._release, self._label, self._look,
+                self._look_at_order,
+            )  # fmt: skip
         for _ in range(self._world.plan.intents):
             await self._pause()
-            if self._world.calm:
+            if self._world.late:
                 break
             await self._world.one_of(whims)()
         self.through = True
-        await self._world.calmed.wait()
+        await self._world.rested.wait()
         for request, reply in self._answered:
             await self._same_again(request, reply)
+        for request, _ in self._pending:
+            await self._settled_again(request)
 
     async def _pause(self) -> None:
         """Mostly a moment. Months pass for everybody at once, when the storm lets them."""
@@ -88,7 +104,28 @@ class Customer:
         reply = await self._until_answered(self._request(offers, {}))
         if reply is None or reply.code:
             return
-        quotes = [Quote(*row) for row in reply.data]
+        await self._buy_one_of([Quote(*row) for row in reply.data])
+
+    async def _buy_searched(self) -> None:
+        """What a search shows, carriers' numbers among it: mostly those."""
+        search = self._request(available_numbers, {"iso_country": "US"})
+        reply = await self._until_answered(search._replace(query=OffersQuery(page_size=20)))
+        if reply is None or reply.code:
+            return
+        quotes = [
+            Quote(
+                offer["phone_number"],
+                parse_micros(offer["price"]),
+                parse_micros(offer["per_minute_price_inbound"]),
+                parse_micros(offer["per_minute_price_outbound"]),
+            )
+            for offer in reply.data
+        ]
+        remote = [quote for quote in quotes if not quote.e164.startswith(POOLED)]
+        more = self._world.chance.choice((0, 1, 2))
+        await self._buy_one_of(remote if remote and self._world.happens(0.8) else quotes, more=more)
+
+    async def _buy_one_of(self, quotes: list[Quote], *, more: int = 0) -> None:
         self._quotes += quotes
         if not quotes:
             return
@@ -98,7 +135,8 @@ class Customer:
         request = self._buying(chosen, keyed=self._world.happens(0.7))
         buys = [request]
         if self._world.happens(0.3):
-            buys.append(request if self._world.happens(0.3) else self._buying(quotes[-1], keyed=True))
+            buys.append(request if self._world.happens(0.5) else self._buying(quotes[-1], keyed=True))
+        buys += [self._buying(self._world.one_of(quotes), keyed=self._world.happens(0.3)) for _ in range(more)]
         await asyncio.gather(*(self._buy(one) for one in buys))
 
     async def _buy_remembered(self) -> None:
@@ -111,6 +149,24 @@ class Customer:
     async def _ask_again(self) -> None:
         if self._answered:
             await self._same_again(*self._world.one_of(self._answered))
+
+    async def _ask_for_pending(self) -> None:
+        """The same buy again waits for its order, or begins anew when that came to nothing."""
+        if self._pending:
+            request, _ = self._world.one_of(self._pending)
+            await self._buy(request._replace(secret=self._account.secrets[-1]))
+
+    async def _look_at_order(self) -> None:
+        """An order that is told as ended has ended so."""
+        if not self._account.orders:
+            return
+        order_id = self._world.one_of(self._account.orders)
+        reply = await self._until_answered(self._request(order, {"order_id": order_id}))
+        if reply is None or reply.code:
+            return
+        told, books = reply.data["status"], self._books.orders[order_id].state
+        if told not in ("ordering", books):
+            raise self._world.broken("acknowledged", f"{order_id} was told as {told} and is {books}")
 
     async def _change_the_body(self) -> None:
         """An old key with other content: refused, and nothing else happens."""
@@ -126,7 +182,9 @@ class Customer:
         choices = self._account.rented if self._account.rented and self._world.happens(0.85) else others
         if not choices:
             return
-        e164 = self._world.one_of(choices)
+        await self._release_number(self._world.one_of(choices))
+
+    async def _release_number(self, e164: str) -> None:
         reply = await self._until_answered(self._request(release_number, {"number": e164}))
         if reply is not None and not reply.code:
             self._told.released(self._account.id, e164)
@@ -147,7 +205,7 @@ class Customer:
         absent = await self._until_answered(self._request(order, {"order_id": "ord_" + "0" * 32}))
         if found is None or absent is None or "invalid_api_key" in (found.code, absent.code):
             return
-        if found.code != "not_found" or len(found.body) != len(absent.body):
+        if found.code != "not_found" or _anonymous(found) != _anonymous(absent):
             raise self._world.broken("I14", f"another account's order is {found}, an absent one {absent}")
         self._world.reached("others_order_absent")
 
@@ -165,19 +223,31 @@ class Customer:
         reply = await self._until_answered(request)
         if reply is None:
             return
-        if request.headers and reply.code not in ("idempotency_conflict", "invalid_api_key"):
+        if reply.is_pending:
+            self._world.reached("answered_202")
+            self._pending.append((request, reply.data["order_id"]))
+        elif request.headers and reply.is_final and reply.code not in ("idempotency_conflict", "invalid_api_key"):
             self._answered.append((request, reply))
         self._heard(request, reply)
+        gives_back = self._world.plan.gives_back * (0.3 if request.body["phone_number"].startswith(POOLED) else 1.0)
+        if not reply.code and not reply.is_pending and self._world.happens(gives_back):
+            await self._release_number(request.body["phone_number"])
 
     def _heard(self, request: Request, reply: Reply) -> None:
-        """Remember a purchase. It must be in the books from this moment on."""
+        """Remember what was told. It must be in the books from this moment on."""
+        account = self._account
         if reply.code:
+            self._told.failed(reply.request_id)
             return
-        data, account = reply.data, self._account
+        data, e164 = reply.data, request.body["phone_number"]
         if data["order_id"] not in account.orders:
             account.orders.append(data["order_id"])
+        if reply.is_pending:
+            self._told.pending(account.id, e164, data["order_id"])
+            return
+        if data["phone_number"] not in account.rented:
             account.rented.append(data["phone_number"])
-        self._told.bought(account.id, request.body["phone_number"], data["order_id"])
+        self._told.bought(account.id, e164, data["order_id"])
 
     async def _same_again(self, request: Request, reply: Reply) -> None:
         """The same request gets the same bytes (I9), as long as its answer is kept."""
@@ -187,6 +257,20 @@ class Customer:
         if again.body != reply.body:
             raise self._world.broken("I9", f"{request} was answered {reply.body!r} and then {again.body!r}")
         self._world.reached("asked_again_same_bytes")
+
+    async def _settled_again(self, request: Request) -> None:
+        """What was pending has ended, or is for a person: either way the same request gets the same answer twice."""
+        name = (self._account.id, request.headers.get(b"idempotency-key", b"").decode())
+        if name not in self._books.answers:
+            return
+        request = request._replace(secret=self._account.secrets[-1])
+        first, second = await self._until_answered(request), await self._until_answered(request)
+        if first is None or second is None or "invalid_api_key" in (first.code, second.code):
+            return
+        if first.body != second.body and name not in self._books.forgotten:
+            raise self._world.broken("I9", f"{request} was answered {first.body!r} and then {second.body!r}")
+        self._heard(request, second)
+        self._world.reached("pending_answered_at_last")
 
     def _forgotten(self, request: Request) -> bool:
         return (self._account.id, request.headers[b"idempotency-key"].decode()) in self._books.forgotten
@@ -206,7 +290,7 @@ class Customer:
                     break
             else:
                 self._check_key(request, reply, sent)
-                if reply.final:
+                if reply.is_decided:
                     self._notice(request, reply, known)
                     return reply
             await asyncio.sleep(self._world.between(0.01, 2))
@@ -214,7 +298,7 @@ class Customer:
         return None
 
     def _notice(self, request: Request, reply: Reply, known: set[str]) -> None:
-        if request.handler is buy and not reply.code and reply.data["order_id"] in known:
+        if request.handler is buy and not reply.code and not reply.is_pending and reply.data["order_id"] in known:
             self._world.reached("replayed_after_a_crash")
 
     def _check_key(self, request: Request, reply: Reply, sent: float) -> None:
@@ -227,3 +311,8 @@ class Customer:
         since = revoked.get(request.secret)
         if not refused and since is not None and sent > since + 1:
             raise self._world.broken("keys", f"a key revoked at {since} was good for a request sent at {sent}")
+
+
+def _anonymous(reply: Reply) -> bytes:
+    """An answer without what tells it apart from any other."""
+    return reply.body.replace(reply.request_id.encode(), b"")

@@ -9,15 +9,33 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from numberdesk.api.endpoint import Answer, Ask
+from numberdesk.carriers.model import Account, Setup
+from numberdesk.carriers.store import insert_carriers
 from numberdesk.catalog.model import Listing, ListingChunk
 from numberdesk.catalog.rules import PriceRule
 from numberdesk.core.errors import NumberdeskError
 from numberdesk.core.purchase import POOL
+from numberdesk.flows.connect_carriers import CarrierSetup, set_up_carriers
 from numberdesk.flows.import_inventory import save_listings
+from numberdesk.flows.judge_orders import adopt_order, judge_orders
+from numberdesk.flows.note_audits import judge_findings
 from numberdesk.flows.set_price_rules import new_price_rule, remove_price_rules, set_price_rules
 from numberdesk.infra.db import Tx
+from numberdesk.infra.vault import Vault
+from simulator.carriers import CREDENTIALS_KEY
 
-_OFFERS: Final = "SELECT e164, price, inbound, outbound FROM numbers WHERE state = 'available' AND price IS NOT NULL"
+_OFFERS: Final = """SELECT e164, price, inbound, outbound FROM numbers
+    WHERE state = 'available' AND price IS NOT NULL AND (currency = ? OR e164 LIKE '%3')"""
+
+
+def connect_carriers(tx: Tx, accounts: Sequence[Account]) -> Sequence[Account]:
+    """Store accounts at the simulated carriers, which are of no kind that the product knows."""
+    insert_carriers(tx, accounts)
+    return accounts
+
+
+set_standings: Final = set_up_carriers(Vault(CREDENTIALS_KEY))
+"""The write flow that disables and enables carriers."""
 
 
 class DefectiveError(RuntimeError):
@@ -25,8 +43,9 @@ class DefectiveError(RuntimeError):
 
 
 async def offers(ask: Ask) -> Answer:
-    """The numbers for sale: number, monthly price, rates."""
-    return Answer(await ask.services.reader.read(lambda tx: tx.fetch(_OFFERS, [])))
+    """The numbers for sale out of the books: number, monthly price, rates; a few that another currency pays, too."""
+    currency = ask.caller.currency
+    return Answer(await ask.services.reader.read(lambda tx: tx.fetch(_OFFERS, [currency])))
 
 
 async def import_numbers(ask: Ask) -> Answer:
@@ -54,6 +73,45 @@ async def remove_rule(ask: Ask) -> Answer:
     return Answer(None)
 
 
+async def set_carrier(ask: Ask) -> Answer:
+    """Disable or enable a carrier."""
+    name, state = ask.body
+    await ask.services.writer.submit(set_standings, CarrierSetup(name, None, Setup({}), state, ask.now))
+    ask.services.carriers.forget()
+    return Answer(None)
+
+
+async def judge(ask: Ask) -> Answer:
+    """A person's decision about an open order; one that has ended meanwhile is no matter."""
+    try:
+        await ask.services.writer.submit(judge_orders, ask.body)
+    except NumberdeskError as error:
+        if error.code != "order_ended":
+            raise
+    return Answer(None)
+
+
+async def adopt(ask: Ask) -> Answer:
+    """Take the number that a carrier has for us, under whatever reference, for an order."""
+    services = ask.services
+    try:
+        await adopt_order(services.reader, services.carriers, services.placement, ask.body)
+    except NumberdeskError as error:
+        if error.code != "carrier_refused":
+            raise
+    return Answer(None)
+
+
+async def judge_finding(ask: Ask) -> Answer:
+    """A person's decision about a finding; one that has ended meanwhile is no matter."""
+    try:
+        await ask.services.writer.submit(judge_findings, ask.body)
+    except NumberdeskError as error:
+        if error.code != "not_found":
+            raise
+    return Answer(None)
+
+
 async def meet_defect(ask: Ask) -> Answer:
     """Ask for the defective flow and bear it."""
     try:
@@ -69,17 +127,21 @@ def defective(tx: Tx, _commands: Sequence[Any]) -> Sequence[Any]:
     raise DefectiveError
 
 
-def listing(e164: str, price: int | None, *, setup: int = 0) -> Listing:
+def listing(e164: str, price: int | None, *, setup: int = 0, currency: str = "USD") -> Listing:
     """A number for sale; without a price, price rules price it."""
     return Listing(
         e164=e164, iso_country="US", number_type="local", region="TX", locality="Corpus Christi", area_code="361",
         national=e164[2:], capabilities=3, memorability=0, price_source="rule" if price is None else "file",
-        currency=None if price is None else "USD", price=price, inbound=None if price is None else 8_500,
+        currency=None if price is None else currency, price=price, inbound=None if price is None else 8_500,
         outbound=None if price is None else 94_500, setup=setup if price is not None else 0, cost_currency=None,
         cost_monthly=None, cost_inbound=None, cost_outbound=None, cost_setup=None,
     )  # fmt: skip
 
 
-def price_rule(rule_id: str, prefix: str, price: int, now: int) -> PriceRule:
+def price_rule(
+    rule_id: str, prefix: str, price: int, now: int, *, carrier: str = POOL, currency: str = "USD", setup: int = 0
+) -> PriceRule:
     """A rule with a fixed price."""
-    return PriceRule(rule_id, POOL, "US", "local", prefix, "USD", price, 8_500, 94_500, 0, None, None, 10_000, now)
+    return PriceRule(
+        rule_id, carrier, "US", "local", prefix, currency, price, 8_500, 94_500, setup, None, None, 10_000, now
+    )

@@ -5,16 +5,28 @@ Touches: database.
 
 from __future__ import annotations
 
+import asyncio
+import bisect
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from numberdesk.flows import buy_number, chase_orders, confirm_releases, place_orders
 from simulator.audit import Auditor
-from simulator.plan import DAY, HOUR
+from simulator.plan import DAY, HOUR, MINUTE
 from simulator.process import Process
 from simulator.storage import Disk, PowerLost, SimulatedCrash, Trouble
 from simulator.world import MICROSECONDS, World
 
 _JUMPS: Final = (0.001, 0.5, 5, 60, 660, 2 * HOUR, 40 * DAY)
+_OFTENER: Final = {
+    **dict.fromkeys(buy_number.POINTS, 0.3),
+    **dict.fromkeys(place_orders.POINTS, 2.0),
+    **dict.fromkeys(chase_orders.POINTS, 3.0),
+    **dict.fromkeys(confirm_releases.POINTS, 5.0),
+}
+"""How often a process ends at a point against what the plan says: at those that are seldom passed more often."""
+
 _LONG_STALL: Final = 6.0
 """More than the writer's patience."""
 
@@ -32,33 +44,31 @@ class Faults:
         self._start = start
         self._turning: list[Process] = []
         self._condemned: Process | None = None
+        self._stopped: list[Process] = []
+        self._full = False
+        plan = world.plan
+        strikes: tuple[tuple[float, Callable[[], None]], ...] = (
+            (plan.kill, self._kill_one),
+            (plan.restart, lambda: self._restart(world.one_of(processes))),
+            (plan.power / 10, self._lose_power),
+            (plan.clock_jump, lambda: self._jump(world.one_of(processes))),
+            (plan.stall, self._stall),
+            (plan.time_passes, lambda: self._pass("time passes", HOUR, 40 * DAY)),
+            (plan.minutes_pass, lambda: self._pass("minutes pass", 2, 20 * MINUTE)),
+            (plan.disk_full, self._fill_the_disk),
+        )
+        self._rates = list(itertools.accumulate(rate for rate, _ in strikes))
+        self._strikes = [strike for _, strike in strikes]
 
     def strike(self) -> None:
         """Before a step of the scheduler: perhaps something happens."""
-        world, plan = self._world, self._world.plan
-        if world.happens(plan.kill):
-            world.fault("process killed")
-            self._kill(world.one_of(self._processes))
-        if world.happens(plan.restart):
-            self._restart(world.one_of(self._processes))
-        if world.happens(plan.power / 10):
-            world.fault("power lost between steps")
-            self._disk.keep()
-            self._machine_down()
-        if world.happens(plan.clock_jump):
-            self._jump(world.one_of(self._processes))
-        if world.happens(plan.stall):
-            world.fault("stall")
-            world.loop.advance(world.loop.time() + _LONG_STALL)
-        if world.happens(0.01) and not any(process.waiting for process in self._processes):
-            world.fault("time passes")
-            world.loop.advance(world.loop.time() + world.between(HOUR, 40 * DAY))
-        self._fill_the_disk()
+        drawn = self._world.chance.random()
+        if drawn < self._rates[-1]:
+            self._strikes[bisect.bisect_right(self._rates, drawn)]()
 
     def calm(self) -> None:
         """No more of it: what is down comes up, the disk has room."""
         self._world.calm = True
-        self._world.calmed.set()
         self._world.note("calm")
         for process in self._processes:
             process.database.trouble = Trouble()
@@ -100,14 +110,17 @@ class Faults:
             raise SimulatedCrash
 
     def execute(self) -> None:
-        """After a step: end the process that a handler was to end."""
+        """After a step: end the process that a handler was to end, and those that have stopped."""
         condemned, self._condemned = self._condemned, None
         if condemned is not None:
             self._kill(condemned)
+        stopped, self._stopped = self._stopped, []
+        for process in stopped:
+            self._kill(process)
 
     def _condemn(self, process: Process, point: str) -> None:
-        """A handler goes no further, and its process ends as soon as the step is over."""
-        if process.up and self._world.happens(self._world.plan.kill_at_point / 3):
+        """A handler, an order or a piece of work goes no further; its process ends as soon as the step is over."""
+        if process.up and self._world.happens(self._world.plan.kill_at_point * _OFTENER[point]):
             self._world.fault(f"process killed at {point}")
             self._world.reached(f"crash_at_{point}")
             self._condemned = process
@@ -122,6 +135,13 @@ class Faults:
             world.fault("commit fails")
             trouble.commit = True
         trouble.power = world.happens(plan.power)
+        if world.happens(plan.commit_lost):
+            trouble.made = world.happens(0.5)
+            trouble.lost = not trouble.made
+            world.fault("commit made, its answer lost" if trouble.made else "commit lost")
+        if world.happens(plan.commit_again):
+            world.fault("commit to be tried again")
+            trouble.again = True
 
     def _collide(self, process: Process) -> None:
         """Another process has its turn while this one holds the lock: it is told that the database is locked."""
@@ -163,25 +183,55 @@ class Faults:
             self._start(process)
 
     def _restart(self, process: Process) -> None:
-        """As an operator does it: take no more, finish, stop."""
+        """As an operator does it: finish what is on its way to carriers, take no more, stop."""
         if not process.up or process.closing:
             return
         self._world.fault("restarted")
+        process.tend(self._stop(process))
+
+    async def _stop(self, process: Process) -> None:
+        process.closing = True
+        if self._world.happens(0.5):
+            await process.services.hang_up(0.3)
         process.close()
-        self._world.loop.call_later(0.05, self._kill, process)
+        await asyncio.sleep(0.05)
+        self._stopped.append(process)
 
     def _jump(self, process: Process) -> None:
         seconds = self._world.one_of(_JUMPS) * self._world.one_of((1, -1))
         self._world.fault("clock jumps back" if seconds < 0 else "clock jumps ahead")
         process.skew = round(seconds * MICROSECONDS)
+        self._world.far_jump |= abs(seconds) > MINUTE
+
+    def _kill_one(self) -> None:
+        self._world.fault("process killed")
+        self._kill(self._world.one_of(self._processes))
+
+    def _lose_power(self) -> None:
+        self._world.fault("power lost between steps")
+        self._disk.keep()
+        self._machine_down()
+
+    def _stall(self) -> None:
+        self._world.fault("stall")
+        self._world.loop.advance(self._world.loop.time() + _LONG_STALL)
+
+    def _pass(self, what: str, shortest: float, longest: float) -> None:
+        if not any(process.waiting for process in self._processes):
+            self._world.fault(what)
+            self._world.loop.advance(self._world.loop.time() + self._world.between(shortest, longest))
 
     def _fill_the_disk(self) -> None:
-        world, full = self._world, any(process.database.trouble.full for process in self._processes)
-        if world.happens(0.05 if full else world.plan.disk_full):
-            if not full:
-                world.fault("disk full")
-            for process in self._processes:
-                process.database.trouble.full = not full
+        """For a while, in which other things may happen."""
+        if not self._full:
+            self._world.fault("disk full")
+            self._set_full(full=True)
+            self._world.loop.call_later(self._world.between(0.005, 0.3), lambda: self._set_full(full=False))
+
+    def _set_full(self, *, full: bool) -> None:
+        self._full = full and not self._world.calm
+        for process in self._processes:
+            process.database.trouble.full = self._full
 
     def _note_recovery(self, process: Process) -> None:
         """Goals of the writer, read from its figures."""

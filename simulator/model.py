@@ -1,26 +1,29 @@
-"""The books as they should be: each committed command is done again here, plainly and one by one.
+"""The rules: each committed command is done again here, plainly and one by one.
 
 Touches: nothing.
 
-The rows are those of the tables, as tuples by their keys, so that the database can be compared
-with them. What a command must answer is worked out from the contract and compared with what the
-product answered.
+What a command must answer is worked out from the contract and compared with what the product
+answered. Buying stands in purchase.py, what carriers have to do with it in fulfilment.py,
+returns.py, offered.py and audited.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from numberdesk.accounts.model import Account, ApiKey
+from numberdesk.carriers.model import Account as CarrierAccount
 from numberdesk.catalog.model import Listing, ListingChunk
 from numberdesk.core.errors import (
     IdempotencyConflict,
     InsufficientBalance,
+    InvalidRequest,
     NotFound,
+    OrderInProgress,
 )
 from numberdesk.core.prices import Prices
+from numberdesk.core.purchase import POOL
 from numberdesk.flows.create_accounts import NewAccount, Standing
 from numberdesk.flows.fund_wallets import Funding
 from numberdesk.flows.issue_keys import NewKey, Revocation
@@ -30,108 +33,13 @@ from numberdesk.flows.reprice import SUPERSEDED_KEPT, Reprice, Repriced
 from numberdesk.flows.tidy import Tidied, Tidy
 from numberdesk.ledger.model import Transfer
 from numberdesk.numbers.model import Rental
-
-Row = tuple[Any, ...]
-Tables = dict[str, dict[Any, Row]]
-
-
-class Mismatch(AssertionError):
-    """The product answered other than it must."""
-
-
-@dataclass
-class Wallet:
-    """What an account has."""
-
-    currency: str
-    posted: int = 0
-    entries: int = 0
-    suspended: bool = False
-
-
-@dataclass
-class Number:
-    """A number. `former` are superseded prices by their instants; `rested`: it was sold and given back before."""
-
-    listing: Listing
-    state: str = "available"
-    account_id: str | None = None
-    order_id: str | None = None
-    until: int | None = None
-    former: dict[int, Prices] = field(default_factory=dict)
-    rested: bool = False
-
-    @property
-    def prices(self) -> Prices | None:
-        """The prices of the offer."""
-        return self.listing.prices
-
-    def offer(self, listing: Listing, now: int) -> None:
-        """Offer it anew; prices that others take the place of are superseded."""
-        former, wanted = self.listing.prices, listing.prices
-        if former is not None and wanted is not None and former != wanted:
-            self.former.setdefault(now, former)
-        self.listing = listing
-
-
-@dataclass
-class StoredAnswer:
-    """What was answered first under a key."""
-
-    fingerprint: Row
-    request_id: str
-    order_id: str | None
-    code: str | None
-    created_at: int
-
-
-@dataclass
-class Books:
-    """All that the database should hold."""
-
-    quote_lifetime: int
-    quarantine: int
-    wallets: dict[str, Wallet] = field(default_factory=dict)
-    numbers: dict[str, Number] = field(default_factory=dict)
-    orders: dict[str, Row] = field(default_factory=dict)
-    transfers: dict[str, Row] = field(default_factory=dict)
-    holds: dict[str, Row] = field(default_factory=dict)
-    rentals: dict[str, list[Any]] = field(default_factory=dict)
-    answers: dict[tuple[str, str], StoredAnswer] = field(default_factory=dict)
-    forgotten: set[tuple[str, str]] = field(default_factory=set)
-    events: set[str] = field(default_factory=set)
-    keys: dict[str, int | None] = field(default_factory=dict)
-    rules: dict[str, Row] = field(default_factory=dict)
-    repricing: str | None = None
-    references: dict[Row, str] = field(default_factory=dict)
-
-    def move(self, transfer_id: str, kind: str, other: str, account_id: str, amount: int, **rest: Any) -> None:
-        """Write a transfer into a wallet, or out of it when the amount is negative."""
-        wallet, mine = self.wallets[account_id], f"wallet:{account_id}"
-        wallet.posted += amount
-        wallet.entries += 1
-        debit, credit = (other, mine) if amount > 0 else (mine, other)
-        self.transfers[transfer_id] = (
-            transfer_id, kind, debit, credit, abs(amount), wallet.currency, account_id, wallet.entries, wallet.posted,
-            rest.get("order_id"), rest.get("reference"), rest["now"],
-        )  # fmt: skip
-
-    def rental_of(self, account_id: str, e164: str) -> list[Any] | None:
-        """An account's live rental of a number, else the one with the last id."""
-        mine = [rental for rental in self.rentals.values() if rental[2:4] == [account_id, e164]]
-        return max(mine, key=lambda rental: (rental[4] is None, rental[0]), default=None)
-
-
-def require(wanted: object, given: object, what: str) -> None:
-    """Compare what must be with what is."""
-    if wanted != given:
-        raise Mismatch(f"{what}: {given!r}, and should be {wanted!r}")
+from simulator.books import Books, GivingBack, Mismatch, Number, Row, StoredAnswer, Wallet, require
 
 
 def create_account(books: Books, new: NewAccount, given: Account) -> None:
     """An account with an empty wallet."""
     require(new.id, given.id, "account")
-    books.wallets[new.id] = Wallet(new.currency)
+    books.wallets[new.id] = Wallet(new.currency, new.credit_limit)
 
 
 def set_standing(books: Books, command: Standing, given: Any) -> None:
@@ -156,7 +64,7 @@ def fund(books: Books, command: Funding, given: Any) -> None:
         same = _signed(books.transfers[first]) == command.amount
         require(first if same else IdempotencyConflict, _named(given), "movement with a known reference")
         return
-    if command.amount < 0 and wallet.posted + command.amount < 0:
+    if command.amount < 0 and wallet.available + command.amount < 0:
         require(InsufficientBalance, type(given), "adjustment beyond the balance")
         return
     require(command.transfer_id, _named(given), "movement")
@@ -189,73 +97,119 @@ def revoke_key(books: Books, command: Revocation, given: Any) -> None:
 
 
 def release(books: Books, command: Release, given: Any) -> None:
-    """The rental ends and its number rests; one that ended is answered as it ended."""
-    rental = books.rental_of(command.account_id, command.e164)
+    """The rental ends and its number rests; one that ended is answered as it ended. A carrier's goes back there.
+
+    A number whose order is still open cannot be given back.
+    """
+    rental, number = books.rental_of(command.account_id, command.e164), books.numbers.get(command.e164)
+    if number is not None and (number.state, number.account_id) == ("claimed", command.account_id):
+        require(OrderInProgress, type(given), "release of a number that is being ordered")
+        return
     if rental is None:
         require(NotFound, type(given), "release of a number never had")
         return
-    if rental[4] is None:
-        rental[4] = command.now
-        number = books.numbers[command.e164]
+    if rental.released_at is None:
+        assert number is not None
+        rental.released_at = rental.updated_at = command.now
         number.state, number.account_id, number.order_id = "quarantined", None, None
         number.until, number.rested = command.now + books.quarantine, True
-        books.events.add(f"evt_rel_{rental[0].removeprefix('rnt_')}")
-    require((rental[0], rental[4]), _ended(given), "released rental")
+        order = rental.order
+        books.events.add((f"evt_rel_{order.serial}", order.account_id, "number.released", command.now))
+        if order.carrier != POOL:
+            books.releases[f"rel_{order.serial}"] = GivingBack(
+                f"rel_{order.serial}", order.carrier, order.e164, order.number_id, command.now, command.now
+            )
+    require((rental.id, rental.released_at), _ended(given), "released rental")
 
 
 def label(books: Books, command: Labelling, given: Any) -> None:
     """Labels on a live rental."""
     rental = books.rental_of(command.account_id, command.e164)
-    if rental is None or rental[4] is not None:
+    if rental is None or rental.released_at is not None:
         require(NotFound, type(given), "label on no rental")
         return
     if command.labels.friendly_name is not None:
-        rental[5] = command.labels.friendly_name
-    require((rental[0], rental[5]), (given.id, given.friendly_name), "labelled rental")
+        rental.friendly_name = command.labels.friendly_name
+    rental.updated_at = command.now
+    require((rental.id, rental.friendly_name), (given.id, given.friendly_name), "labelled rental")
 
 
 def tidy(books: Books, command: Tidy, given: Tidied) -> None:
-    """Quarantines that are over end, and no others; answers that are old enough are forgotten, and no others."""
+    """Quarantines that are over end, and no others; answers and offers that are old enough are forgotten.
+
+    A number of the pool is offered again, a carrier's is its carrier's again. Answers whose order is open are kept.
+    """
     over = [number for number in books.numbers.values() if number.until is not None and number.until <= command.now]
     for number in over:
-        number.state, number.until = "available", None
+        number.state, number.until = "available" if number.carrier == POOL else "withdrawn", None
     before = command.now - command.key_retention
-    old = [name for name, answer in books.answers.items() if answer.created_at < before]
+    old = [name for name, answer in books.answers.items() if answer.created_at < before and not _is_open(books, answer)]
     for name in old:
         del books.answers[name]
     books.forgotten.update(old)
-    require((len(over), len(old)), tuple(given), "quarantines ended, answers forgotten")
+    ended = [key for key, offer in books.offers.items() if offer.expires_at < command.now]
+    for key in ended:
+        del books.offers[key]
+    counted = (len(over), len(old), len(ended))
+    require(counted, tuple(given), "quarantines ended, answers and offers forgotten")
+
+
+def _is_open(books: Books, answer: StoredAnswer) -> bool:
+    return answer.order_id is not None and books.orders[answer.order_id].state == "ordering"
 
 
 def save_listings(books: Books, chunk: ListingChunk, _given: Any) -> None:
-    """Numbers are offered; those that rules price get their price at once."""
+    """Numbers are offered; those that rules price get their price at once. Another carrier's are left alone."""
     for listing in chunk.listings:
-        wanted = _by_rule(books, listing) if listing.price_source == "rule" else listing
+        wanted = _by_rule(books, chunk.carrier, listing) if listing.price_source == "rule" else listing
         number = books.numbers.get(listing.e164)
         if number is None:
-            books.numbers[listing.e164] = Number(wanted)
-        else:
+            books.numbers[listing.e164] = Number(wanted, chunk.carrier)
+        elif number.carrier == chunk.carrier:
             number.offer(wanted, chunk.now)
 
 
 def set_rule(books: Books, rule: Any, given: Any) -> None:
-    """A rule takes the place of the one for the same numbers."""
-    before = books.rules.get(rule.prefix)
+    """A rule takes the place of the one for the same numbers. Only the pool's numbers are priced anew."""
+    if rule.carrier not in (POOL, *books.carriers):
+        require(InvalidRequest, type(given), "rule for nobody")
+        return
+    before = books.rules.get((rule.carrier, rule.prefix))
     wanted = rule if before is None else rule._replace(id=before[0], created_at=before[-1])
     require(wanted, given, "rule")
-    books.rules[rule.prefix] = tuple(wanted)
-    books.repricing = ""
+    books.rules[rule.carrier, rule.prefix] = tuple(wanted)
+    if rule.carrier == POOL:
+        books.repricing = ""
 
 
 def remove_rule(books: Books, rule_id: str, given: Any) -> None:
     """A rule goes, once."""
-    for prefix, rule in list(books.rules.items()):
+    for key, rule in list(books.rules.items()):
         if rule[0] == rule_id:
             require(rule, tuple(given), "removed rule")
-            del books.rules[prefix]
-            books.repricing = ""
+            del books.rules[key]
+            if key[0] == POOL:
+                books.repricing = ""
             return
     require(NotFound, type(given), "removal of no rule")
+
+
+def connect(books: Books, account: CarrierAccount, given: Any) -> None:
+    """An account at a carrier is stored under its name."""
+    require(account, given, "carrier")
+    books.carriers[account.name] = account
+
+
+def set_carrier_standing(books: Books, command: Any, given: Any) -> None:
+    """Numbers of a disabled carrier are not sold; what is open or owned goes on. A change has a time of its own."""
+    account = books.carriers.get(command.name)
+    if account is None:
+        require(NotFound, type(given), "standing of no carrier")
+        return
+    if account.state is not command.state:
+        changed_at = max(command.now, account.updated_at + 1)
+        account = books.carriers[command.name] = account._replace(state=command.state, updated_at=changed_at)
+    require(account, given, "carrier")
 
 
 def reprice(books: Books, command: Reprice, given: Repriced, seen: Sequence[tuple[str, int]]) -> None:
@@ -263,8 +217,8 @@ def reprice(books: Books, command: Reprice, given: Repriced, seen: Sequence[tupl
     if books.repricing is not None:
         window = [e164 for e164 in sorted(books.numbers) if e164 > books.repricing][: command.limit]
         for number in (books.numbers[e164] for e164 in window):
-            if number.listing.price_source == "rule":
-                number.offer(_by_rule(books, number.listing), command.now)
+            if number.carrier == POOL and number.listing.price_source == "rule":
+                number.offer(_by_rule(books, POOL, number.listing), command.now)
         books.repricing = window[-1] if len(window) == command.limit else None
     kept, before = set(seen), command.now - SUPERSEDED_KEPT
     forgotten = 0
@@ -283,9 +237,13 @@ def reprice(books: Books, command: Reprice, given: Repriced, seen: Sequence[tupl
     )
 
 
-def _by_rule(books: Books, listing: Listing) -> Listing:
+def _by_rule(books: Books, carrier: str, listing: Listing) -> Listing:
     """The longest prefix that fits prices a number; all rules here have fixed prices."""
-    fits = [rule for prefix, rule in books.rules.items() if listing.e164[1:].startswith(prefix)]
+    fits = [
+        rule
+        for (owner, prefix), rule in books.rules.items()
+        if owner == carrier and listing.e164[1:].startswith(prefix)
+    ]
     if not fits:
         return listing.priced(None)
     rule = max(fits, key=lambda rule: len(rule[4]))
@@ -317,4 +275,6 @@ RULES: Final[dict[str, Rule]] = {
     "set rules": set_rule,
     "remove rules": remove_rule,
     "tidy": tidy,
+    "connect": connect,
+    "carrier standings": set_carrier_standing,
 }

@@ -6,7 +6,8 @@ Touches: clock.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -14,8 +15,8 @@ import msgspec
 from numberdesk.api.endpoint import ENDPOINTS, Answer, Ask, Endpoint, Handler, RefusedAnswer
 from numberdesk.api.errors import ENCODER, failure
 from numberdesk.api.shapes import decode_body
-from numberdesk.core.errors import Forbidden, Internal, NumberdeskError, Overloaded
-from numberdesk.infra.db import StorageFailedError
+from numberdesk.core.errors import CarrierUnavailable, Forbidden, Internal, NumberdeskError, Overloaded
+from numberdesk.infra.db import CommitUnknownError, StorageFailedError
 from simulator.process import Process
 from simulator.world import World
 
@@ -29,13 +30,14 @@ _IMPATIENT: Final = 0.05
 class Request(NamedTuple):
     """A request as a client sends it: which endpoint, with which key, saying what.
 
-    `body` is what becomes JSON, or whatever a request of desk.py takes.
+    `body` is what becomes JSON, or whatever a request of desk.py takes; `query` is of the endpoint's shape.
     """
 
     handler: Handler
     secret: str
     path: dict[str, str]
     body: Any = None
+    query: Any = None
     headers: dict[bytes, bytes] = {}  # noqa: RUF012  never changed
 
 
@@ -48,12 +50,30 @@ class Reply(NamedTuple):
     @property
     def data(self) -> Any:
         """The data of a success."""
-        return msgspec.json.decode(self.body)["data"]
+        return _EXACT.decode(self.body)["data"]
 
     @property
-    def final(self) -> bool:
-        """Whether the request was decided: sent again, it would get this again."""
+    def request_id(self) -> str:
+        """Of a failure: the request that was first refused so."""
+        return str(msgspec.json.decode(self.body)["request_id"])
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether this tells of an order whose carrier has not answered."""
+        return not self.code and b'"status":"pending"' in self.body
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether there is no reason to ask again at once."""
         return self.code != Overloaded.code
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the request, sent again with its key, gets this again."""
+        return self.is_decided and self.code != CarrierUnavailable.code and not self.is_pending
+
+
+_EXACT: Final = msgspec.json.Decoder(float_hook=Decimal)
 
 
 class NoAnswerError(Exception):
@@ -65,11 +85,12 @@ class NoAnswerError(Exception):
 
 
 class Network:
-    """Between the clients and the doors."""
+    """Between the clients and the doors. `instead` has handlers that stand in the place of others."""
 
-    def __init__(self, world: World, doors: Sequence[Process]) -> None:
+    def __init__(self, world: World, doors: Sequence[Process], instead: Mapping[Handler, Handler]) -> None:
         self._world = world
         self._doors = doors
+        self._instead = instead
         self._described: dict[Any, Endpoint] = {described.handler: described for described in ENDPOINTS}
 
     async def ask(self, request: Request) -> Reply:
@@ -118,8 +139,9 @@ class Network:
             if isinstance(error, Overloaded):
                 self._note_overload(door)
             return _failed(error, request_id)
-        except StorageFailedError:
-            self._world.reached("storage_failed_answered")
+        except StorageFailedError as error:
+            unknown = isinstance(error, CommitUnknownError)
+            self._world.reached("commit_unknown_answered" if unknown else "storage_failed_answered")
             return _failed(Overloaded("The database cannot take the change."), request_id)
         except Exception as error:
             # A defect, and never what a client should meet.
@@ -145,12 +167,12 @@ class Network:
             request_id,
             door.now(),
             dict(request.path),
-            None,
+            request.query,
             request.body if shape is None else decode_body(msgspec.json.encode(request.body), shape),
             request.headers,
             no_request,
         )
-        answer = await request.handler(ask)
+        answer = await self._instead.get(request.handler, request.handler)(ask)
         if isinstance(answer, RefusedAnswer):
             return _failed(answer.error, answer.request_id)
         return _succeeded(answer)

@@ -5,29 +5,49 @@ Touches: database.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from numberdesk.core.errors import IdempotencyConflict, InsufficientBalance, NotFound
+from numberdesk.core.errors import IdempotencyConflict, InsufficientBalance, NotFound, OrderInProgress
 from numberdesk.core.purchase import Refused, Sold
 from numberdesk.flows.fund_wallets import Funding
 from numberdesk.flows.verify import verify
 from numberdesk.infra.db import Database
 from numberdesk.ledger.model import Transfer
+from simulator import audited, fulfilment, offered, returns
 from simulator.audit import ALL, Auditor, touched
-from simulator.model import RULES, Books, Mismatch, reprice
+from simulator.books import Books, Mismatch
+from simulator.model import RULES, reprice
 from simulator.process import Applied
 from simulator.purchase import buy
 from simulator.world import World
 
 _MANY: Final = 3
 
+_TELLING: Final[dict[str, Callable[[Books, Any, Any], list[str]]]] = {
+    "settle": fulfilment.settle,
+    "take up orders": fulfilment.take_up,
+    "judge": fulfilment.judge,
+    "take up releases": returns.take_up,
+    "note releases": returns.note,
+    "take up audits": audited.take_up,
+    "note audits": audited.note,
+    "judge findings": audited.judge,
+}
+"""The rules that tell which goals a command reached."""
+
 
 class Oracle:
-    """Knows the books as they must be. It never raises inside a transaction: a violation is noted with the world."""
+    """Knows the books as they must be. It never raises inside a transaction: a violation is noted with the world.
 
-    def __init__(self, world: World, books: Books, auditor: Auditor) -> None:
+    `look` holds the books against the carriers', after each command that may have changed what they must agree in.
+    """
+
+    def __init__(
+        self, world: World, books: Books, auditor: Auditor, look: Callable[[str, Any, list[str]], None]
+    ) -> None:
         self._world = world
+        self._look = look
         self._books = books
         self._auditor = auditor
         self._changed: set[str] = set()
@@ -70,10 +90,19 @@ class Oracle:
             self._world.broken(*difference)
 
     def _do(self, applied: Applied) -> None:
+        self._books.opened.clear()
+        if applied.flow == "keep offers":
+            offered.keep(self._books, applied.commands)
+            return
         for command, outcome in zip(applied.commands, applied.outcomes, strict=True):
             if applied.flow == "buy":
                 self._world.reached(buy(self._books, command, outcome))
                 self._note_key(command)
+            elif applied.flow in _TELLING:
+                goals = _TELLING[applied.flow](self._books, command, outcome)
+                for goal in goals:
+                    self._world.reached(goal)
+                self._look(applied.flow, command, goals)
             elif applied.flow == "reprice":
                 reprice(self._books, command, outcome, applied.seen)
             else:
@@ -89,11 +118,9 @@ class Oracle:
         if isinstance(command, Funding):
             self._note_movement(command, outcome)
         elif flow == "release":
-            refused = isinstance(outcome, NotFound)
-            ended_now = not refused and outcome.released_at == command.now
-            self._world.reached("release_refused" if refused else "released" if ended_now else "released_again")
+            self._world.reached(_released(command, outcome))
         elif flow == "tidy":
-            for goal, count in zip(("quarantine_ended", "answer_forgotten"), outcome, strict=True):
+            for goal, count in zip(("quarantine_ended", "answer_forgotten", "offer_forgotten"), outcome, strict=True):
                 if count:
                     self._world.reached(goal)
 
@@ -124,3 +151,11 @@ class Oracle:
                 self._world.reached("one_number_wanted_by_two_in_a_batch")
             if code == "insufficient_balance" and any(other.account_id == command.account_id for other in sold):
                 self._world.reached("wallet_drained_within_a_batch")
+
+
+def _released(command: Any, outcome: Any) -> str:
+    if isinstance(outcome, NotFound):
+        return "release_refused"
+    if isinstance(outcome, OrderInProgress):
+        return "release_of_an_open_order"
+    return "released" if outcome.released_at == command.now else "released_again"

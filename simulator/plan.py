@@ -10,11 +10,33 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final, Self
 
 MINUTE: Final = 60
 HOUR: Final = 3600
 DAY: Final = 24 * HOUR
+
+
+class Deed(StrEnum):
+    """What a carrier does with an order."""
+
+    BUYS = "buys and answers"
+    BUYS_SLOWLY = "buys and takes its time to answer"
+    BUYS_TOO_LATE = "buys and answers when nobody waits any more"
+    BUYS_SILENTLY = "buys and never answers"
+    BUYS_AND_RESETS = "buys and cuts the connection"
+    BUYS_AND_FAILS = "buys and answers 5xx"
+    NAMES_ANOTHER = "buys and answers with another number"
+    BUYS_ANOTHER = "buys another number"
+    REFUSES = "refuses"
+    THROTTLES = "has too many requests"
+    UNREACHABLE = "cannot be reached"
+    NEVER_RECEIVES = "never receives it"
+    BUYS_LATER = "takes it and buys later"
+    FAILS_LATER = "takes it and refuses later"
+    NEVER_DECIDES = "takes it and never decides"
+    BUYS_LATE = "never answers and buys a while later"
 
 
 @dataclass(frozen=True)
@@ -48,6 +70,30 @@ class Plan:
     reply_lost: float
     sent_twice: float
     impatience: float
+    carriers: int
+    remote_numbers: int
+    shared_numbers: int
+    deeds: tuple[Deed, ...]
+    lag: float
+    reference_lag: float
+    breaks_window: bool
+    outage: float
+    rivals: float
+    slips: float
+    look_up_fails: float
+    release_fails: float
+    answer_seconds: float
+    patience_minutes: int
+    audit_hours: int
+    one_flow: bool
+    commit_lost: float
+    commit_again: float
+    other_currency: bool
+    credit_limit: int
+    minutes_pass: float
+    gives_back: float
+    meddles: bool
+    time_passes: float
 
     @classmethod
     def drawn(cls, chance: random.Random) -> Self:
@@ -56,6 +102,9 @@ class Plan:
         def rate(most: float) -> float:
             return chance.choice((0.0, 0.0, most / 5, most))
 
+        carriers = chance.choice((0, 1, 2, 2, 2, 2))
+        less = 0.5 if carriers else 1.0  # carriers bring troubles of their own, and more steps
+        lag = chance.choice((0, 0, 5, 2 * MINUTE, 10 * MINUTE))
         return cls(
             doors=chance.choice((1, 1, 2, 3)),
             workers=chance.choice((1, 1, 2)),
@@ -70,18 +119,49 @@ class Plan:
             queue_limit=chance.choice((4096, 4096, 4096, 2)),
             turn_eagerness=chance.choice((0.03, 0.15, 0.6)),
             hurry=chance.choice((0.0, 0.05)),
-            kill=rate(0.02),
+            kill=less * rate(0.02),
             kill_at_point=rate(0.10),
-            power=rate(0.04),
-            restart=rate(0.01),
+            power=less * rate(0.04),
+            restart=less * rate(0.01),
             statement_fails=rate(0.08),
             commit_fails=rate(0.08),
-            disk_full=rate(0.02),
+            disk_full=less * rate(0.02),
             locked=rate(0.3),
-            clock_jump=rate(0.04),
-            stall=rate(0.01),
+            clock_jump=less * rate(0.04),
+            stall=less * rate(0.01),
             request_lost=rate(0.1),
             reply_lost=rate(0.15),
             sent_twice=rate(0.2),
             impatience=rate(0.3),
+            carriers=carriers,
+            remote_numbers=chance.choice((1, 3, 4, 5)),
+            shared_numbers=chance.choice((0, 0, 1)),
+            deeds=_deeds(chance),
+            lag=lag,
+            reference_lag=chance.choice((0, lag)),
+            breaks_window=chance.random() < 0.1,
+            outage=rate(0.1),
+            rivals=rate(0.1),
+            slips=chance.choice((0.0,) * 5 + (0.1,)),
+            look_up_fails=rate(0.3),
+            release_fails=chance.choice((0.0, 0.3, 0.6)),
+            answer_seconds=chance.choice((0.7, 1.7)),
+            patience_minutes=chance.choice((0, 30, 30)),
+            audit_hours=chance.choice((1, 24)),
+            one_flow=chance.random() < 0.3,
+            commit_lost=rate(0.06),
+            commit_again=chance.choice((0.0,) * 9 + (0.03,)),
+            other_currency=chance.random() < 0.25,
+            credit_limit=chance.choice((0, 0, 0, 1_500_000)),
+            minutes_pass=rate(0.03),
+            gives_back=chance.choice((0.1, 0.5, 0.9)),
+            meddles=chance.random() < 0.4,
+            time_passes=0.003 if carriers else 0.01,
         )
+
+
+def _deeds(chance: random.Random) -> tuple[Deed, ...]:
+    """What carriers of a seed do, each as likely as it is often in here: mostly what they should."""
+    strange = [*(deed for deed in Deed if deed is not Deed.BUYS), Deed.BUYS_LATER, Deed.FAILS_LATER, Deed.REFUSES]
+    some = chance.sample(strange, chance.choice((0, 4, len(strange), len(strange))))
+    return (Deed.BUYS,) * chance.choice((1, 3)) + tuple(some)

@@ -2,32 +2,49 @@
 
 Touches: database.
 
-What it keeps in memory is lost when it dies, with the handlers that run. What the database has
-is what the next one finds.
+What it keeps in memory is lost when it dies, with the handlers that run and the orders that are on
+their way. What the database has is what the next one finds.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from numberdesk.api.auth import Authenticator
+from numberdesk.carriers.model import Carrier, Setup
+from numberdesk.carriers.roster import Roster
+from numberdesk.flows.audit_carriers import Audit
+from numberdesk.flows.chase_orders import take_up_chases
+from numberdesk.flows.confirm_releases import note_releases, take_up_releases
 from numberdesk.flows.create_accounts import create_accounts, set_standings
 from numberdesk.flows.fund_wallets import fund_wallets
 from numberdesk.flows.import_inventory import save_listings
 from numberdesk.flows.issue_keys import issue_keys, revoke
+from numberdesk.flows.judge_orders import judge_orders
+from numberdesk.flows.keep_offers import keep_offers
 from numberdesk.flows.label_numbers import label_numbers
+from numberdesk.flows.note_audits import judge_findings, note_audits, take_up_audits
 from numberdesk.flows.reprice import reprice
+from numberdesk.flows.search_offers import OfferSearch
 from numberdesk.flows.set_price_rules import remove_price_rules, set_price_rules
+from numberdesk.flows.settle_orders import settle_orders
 from numberdesk.flows.tidy import tidy
 from numberdesk.infra.db import Tx
+from numberdesk.infra.http import Http
 from numberdesk.infra.reader import Reader
 from numberdesk.infra.settings import Settings
+from numberdesk.infra.vault import Vault
 from numberdesk.infra.writer import Writer, WriterFigures
-from numberdesk.wiring import DAY, Services
+from numberdesk.wiring import DAY, HOUR, MINUTE, Services
+from simulator.carriers import CREDENTIALS_KEY
+from simulator.company import Company
+from simulator.desk import connect_carriers
+from simulator.desk import set_standings as set_carrier_standings
+from simulator.loop import Owner
 from simulator.product import Flow, Product
-from simulator.storage import Disk, FailingDatabase
+from simulator.storage import Disk, FailingDatabase, SimulatedCrash
 from simulator.world import MICROSECONDS, World
 
 NAMED: Final[dict[str, Flow]] = {
@@ -42,6 +59,17 @@ NAMED: Final[dict[str, Flow]] = {
     "set rules": set_price_rules,
     "remove rules": remove_price_rules,
     "tidy": tidy,
+    "connect": connect_carriers,
+    "carrier standings": set_carrier_standings,
+    "keep offers": keep_offers,
+    "settle": settle_orders,
+    "take up orders": take_up_chases,
+    "judge": judge_orders,
+    "take up releases": take_up_releases,
+    "note releases": note_releases,
+    "take up audits": take_up_audits,
+    "note audits": note_audits,
+    "judge findings": judge_findings,
 }
 """The write flows that every process has beside buying and releasing."""
 
@@ -74,7 +102,7 @@ class Recorded:
 class Recorder:
     """What stands in the writer's place: it gives every flow to the writer as a recorded one."""
 
-    def __init__(self, writer: Writer, flows: dict[Any, Recorded]) -> None:
+    def __init__(self, writer: Writer, flows: Mapping[Any, Recorded]) -> None:
         self.writer = writer
         self._flows = flows
 
@@ -83,73 +111,119 @@ class Recorder:
         return await self.writer.submit(self._flows.get(flow, flow), command)
 
 
+class Surroundings(NamedTuple):
+    """What a process runs in. `reach` is told of the points that it passes, `committed` of what a transaction did."""
+
+    world: World
+    product: Product
+    disk: Disk
+    companies: Mapping[str, Company]
+    reach: Callable[[Process, str], None]
+    committed: Callable[[Sequence[Applied]], None]
+
+
 class Process:
-    """A process. `reach` is told of the points that its writer passes, `committed` of what a transaction did."""
+    """A process."""
 
     services: Services
     authenticator: Authenticator
     recorder: Recorder
     figures: WriterFigures
 
-    def __init__(
-        self,
-        world: World,
-        product: Product,
-        disk: Disk,
-        name: str,
-        *,
-        reach: Callable[[Process, str], None],
-        committed: Callable[[Sequence[Applied]], None],
-    ) -> None:
+    def __init__(self, around: Surroundings, name: str) -> None:
         self.name = name
-        self.world = world
+        self.world = around.world
         self.up = False
         self.closing = False
         self.skew = 0
         self.met_full_disk = False
-        self.database: FailingDatabase = disk.database(name, product.database)
-        self._product = product
-        self._reach = reach
-        self._committed = committed
+        self.database: FailingDatabase = around.disk.database(name, around.product.database)
+        self.database.one_flow_per_commit = around.world.plan.one_flow
+        self.database.kept = self.durable
+        self._around = around
+        self._owner = Owner()
+        self._commits = 0
         self._log: list[Applied] = []
         self._stories: dict[asyncio.Task[Any], asyncio.Future[Any]] = {}
 
     def start(self) -> None:
         """Begin with nothing in memory."""
-        plan = self.world.plan
-        writer = self._product.writer(
+        product, plan = self._around.product, self.world.plan
+        self._owner = Owner()
+        writer = product.writer(
             self.database,
             queue_limit=plan.queue_limit if self.name.startswith("door") else 4096,
             monotonic=self.world.loop.time,
             reach=self._passed,
         )
-        buying = self._product.open_orders(plan.quote_seconds * MICROSECONDS)
-        releasing = self._product.release_numbers(plan.quarantine_days * DAY)
+        buying = product.open_orders(plan.quote_seconds * MICROSECONDS, plan.patience_minutes * MINUTE)
+        releasing = product.release_numbers(plan.quarantine_days * DAY)
         flows: dict[Any, Recorded] = {
-            flow: Recorded(name, self._product.instead.get(flow, flow), self._log) for name, flow in NAMED.items()
+            flow: Recorded(name, product.instead.get(flow, flow), self._log) for name, flow in NAMED.items()
         }
         flows |= {buying: Recorded("buy", buying, self._log), releasing: Recorded("release", releasing, self._log)}
         self.recorder = Recorder(writer, flows)
-        self.services = Services(
-            settings=_SETTINGS,
-            database=self.database,
-            writer=self.recorder,  # type: ignore[arg-type]  # all that a door asks of it
-            reader=Reader(self.database, threads=1),
-            now=self.now,
-            new_id=lambda kind: self.world.new_id(kind, self.now()),
-            random_bytes=self.world.chance.randbytes,
-            reach=lambda point: self._reach(self, point),
-            open_orders=buying,  # type: ignore[arg-type]  # a flow whose types were lost on the way
-            release_numbers=releasing,  # type: ignore[arg-type]  # the same
-        )
-        self.authenticator = Authenticator(self.services.reader, self.now, monotonic=self.world.loop.time)
+        self.services = self._services(self.recorder, buying, releasing)
+        self.authenticator = product.authenticator(self.services.reader, self.now, monotonic=self.world.loop.time)
         self.up, self.closing = True, False
         self.figures = writer.figures
         self.world.note(f"{self.name} starts")
 
+    def _services(self, recorder: Any, buying: Any, releasing: Any) -> Services:
+        """As wiring.py builds them, with time, chance and carriers of this simulation."""
+        plan, seconds = self.world.plan, self.world.loop.time
+        settings = Settings.model_construct(
+            answer_timeout_seconds=plan.answer_seconds,
+            quote_lifetime_seconds=plan.quote_seconds,
+            quarantine_days=plan.quarantine_days,
+        )
+        reader, vault = Reader(self.database, threads=1), Vault(CREDENTIALS_KEY)
+        carriers = Roster(reader, vault, self._adapter, seconds=seconds)
+        return Services(
+            settings=settings,
+            database=self.database,
+            writer=recorder,
+            reader=reader,
+            now=self.now,
+            new_id=lambda kind: self.world.new_id(kind, self.now()),
+            random_bytes=self.world.chance.randbytes,
+            reach=self.reach,
+            open_orders=buying,
+            release_numbers=releasing,
+            vault=vault,
+            carriers=carriers,
+            placement=self._around.product.placement(
+                recorder, reader, carriers, settle_orders, now=self.now, reach=self.reach, spawn=self.spawn
+            ),
+            offer_search=OfferSearch(
+                recorder,
+                reader,
+                carriers,
+                deadline=1.0,
+                quote_lifetime=plan.quote_seconds * MICROSECONDS,
+                now=self.now,
+                seconds=seconds,
+            ),
+            audit=Audit(
+                recorder,
+                reader,
+                carriers,
+                self.now,
+                every=plan.audit_hours * HOUR,
+                quarantine=plan.quarantine_days * DAY,
+            ),
+        )
+
+    def _adapter(self, kind: str, setup: Setup, _http: Http) -> Carrier:
+        return self._around.product.adapter(self.world, self._around.companies[kind], setup)
+
     def now(self) -> int:
         """What this process takes for the time."""
         return self.world.now() + self.skew
+
+    def reach(self, point: str) -> None:
+        """A handler, an order on its way or a piece of work passes a point."""
+        self._around.reach(self, point)
 
     @property
     def waiting(self) -> int:
@@ -159,12 +233,23 @@ class Process:
     def turn(self) -> None:
         """Let the writer commit what waits."""
         self.world.note(f"{self.name} commits {self.waiting}")
+        self._commits = 0
         self.recorder.writer.turn()
+        if self._commits > 1:
+            self.world.reached("several_commits_in_a_turn")
+
+    def spawn(self, story: Any) -> asyncio.Task[Any]:
+        """Begin a story that belongs to this process: it dies with it."""
+        return self.world.loop.create_task(story, context=self._owner.context())
+
+    def tend(self, story: Any) -> None:
+        """Begin a story whose failing is a defect."""
+        self.spawn(story).add_done_callback(self._ended)
 
     def run(self, story: Any) -> asyncio.Future[Any]:
         """Run a story in this process; the future fails with ConnectionResetError when the process dies."""
         heard = self.world.loop.create_future()
-        task = self.world.loop.create_task(story)
+        task = self.spawn(story)
         self._stories[task] = heard
         task.add_done_callback(self._told)
         return heard
@@ -181,29 +266,35 @@ class Process:
         self.recorder.writer.close()
 
     def die(self) -> None:
-        """End at once: stories, queue and everything that was known are gone."""
+        """End at once: stories, queue and everything that was known are gone, and no `finally` runs."""
         if not self.up:
             return
         self.up = False
         self.world.note(f"{self.name} dies")
+        self.world.loop.leave(self._owner)
         stories, self._stories = self._stories, {}
-        for task, heard in stories.items():
-            task.cancel()
+        for heard in stories.values():
             if not heard.done():
                 heard.set_exception(ConnectionResetError())
         self.database.close()
 
     def durable(self) -> None:
         """What the running transaction did is on the disk."""
+        self._commits += 1
         log, self._log[:] = list(self._log), []
-        self._committed(log)
+        self._around.committed(log)
 
     def _passed(self, point: str) -> None:
         if point == "begun":
             self._log.clear()
         elif point == "committed":
             self.durable()
-        self._reach(self, point)
+        self.reach(point)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, SimulatedCrash):
+            self.world.loop.failures.append(error)
 
     def _told(self, task: asyncio.Task[Any]) -> None:
         heard = self._stories.pop(task, None)
@@ -215,6 +306,3 @@ class Process:
             heard.set_exception(error)
         else:
             heard.set_result(task.result())
-
-
-_SETTINGS: Final = Settings.model_construct()  # the defaults, whatever the environment says

@@ -1,4 +1,4 @@
-"""What is simulated: the seam at which a part of the product can be taken out and another put in its place.
+"""What is simulated: the seams at which a part of the product can be taken out and another put in its place.
 
 Touches: nothing.
 
@@ -11,10 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from numberdesk.api.auth import Authenticator
+from numberdesk.api.endpoint import Handler
 from numberdesk.flows.open_orders import open_orders
+from numberdesk.flows.place_orders import Placement
 from numberdesk.flows.release_numbers import release_numbers
 from numberdesk.infra.db import Tx
 from numberdesk.infra.writer import Writer
+from simulator.carriers import SimulatedCarrier
 from simulator.storage import FailingDatabase
 
 Flow = Callable[[Tx, Sequence[Any]], Sequence[Any]]
@@ -22,10 +26,17 @@ Flow = Callable[[Tx, Sequence[Any]], Sequence[Any]]
 
 @dataclass(frozen=True)
 class Product:
-    """The parts. `instead` maps a write flow to the one that runs in its place."""
+    """The parts. `instead` maps a write flow to the one that runs in its place, `handlers` does it for handlers.
 
-    open_orders: Callable[[int], Flow] = open_orders
+    `adapter` stands for the adapters of carriers, which are the simulator's own.
+    """
+
+    open_orders: Callable[[int, int], Flow] = open_orders
     release_numbers: Callable[[int], Flow] = release_numbers
     writer: Callable[..., Writer] = Writer
     database: type[FailingDatabase] = FailingDatabase
+    authenticator: Callable[..., Authenticator] = Authenticator
+    placement: Callable[..., Placement] = Placement
+    adapter: Callable[..., SimulatedCarrier] = SimulatedCarrier
     instead: Mapping[Flow, Flow] = field(default_factory=dict)
+    handlers: Mapping[Handler, Handler] = field(default_factory=dict)

@@ -12,6 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
+from simulator.journal import heard
 from simulator.product import Product
 from simulator.simulation import Simulation
 from simulator.storage import Disk
@@ -61,7 +62,8 @@ def run_seed(seed: int, disk: Disk, product: Product, *, trace: bool = False) ->
     disk.format()
     violation = ""
     try:
-        Simulation(world, product, disk).run()
+        with heard(world):
+            Simulation(world, product, disk).run()
     except Violation as found:
         violation = str(found)
     except Exception as error:  # noqa: BLE001  it is reported with the seed that brought it about

@@ -6,42 +6,40 @@ Touches: database.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import contextlib
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-from numberdesk.accounts.model import RANDOM_BYTES, SCOPES, new_key
-from numberdesk.catalog.model import ListingChunk
-from numberdesk.flows.create_accounts import NewAccount, create_accounts
-from numberdesk.flows.fund_wallets import TOP_UP, Funding, fund_wallets
-from numberdesk.flows.import_inventory import save_listings
-from numberdesk.flows.issue_keys import NewKey, issue_keys, new_key_record
-from numberdesk.flows.set_price_rules import set_price_rules
-from numberdesk.wiring import DAY
+from numberdesk.flows.note_audits import FindingVerdict
+from numberdesk.wiring import DAY, MINUTE
 from simulator.audit import Auditor
-from simulator.carriers import Carrier, Pool
-from simulator.customers import Account, Customer
-from simulator.desk import price_rule
+from simulator.books import Books
+from simulator.carriers import CARRIERS, listed_numbers
+from simulator.company import Company, Market
+from simulator.customers import Customer
 from simulator.faults import Faults
-from simulator.model import Books
 from simulator.network import Network
-from simulator.operators import PREFIXES, Operator
+from simulator.operators import Operator
 from simulator.oracle import Oracle
-from simulator.process import Process
+from simulator.plan import HOUR
+from simulator.process import Process, Surroundings
 from simulator.product import Product
+from simulator.shop import Shop
 from simulator.storage import Disk
 from simulator.told import Told
-from simulator.workers import work
-from simulator.world import EPOCH, MICROSECONDS, World
+from simulator.truth import Truth
+from simulator.workers import Worker
+from simulator.world import MICROSECONDS, World
 
 _MOST_STORM_STEPS: Final = 300
+_MOST_AFTERMATH_STEPS: Final = 250
+"""How long faults strike while customers are at it, and then while orders at carriers are still open."""
+
 _MOST_CALM_STEPS: Final = 4000
 """Liveness: within so many steps after the last fault everybody has an answer and all work is done."""
 
-_FUNDS: Final = (0, 1_200_000, 2_500_000, 20_000_000, 20_000_000, 20_000_000)
 _SOON: Final = 0.05
 """Seconds within which something must happen for a writer to be let wait."""
-
-CARRIERS: Final[tuple[Carrier, ...]] = (Pool(),)
 
 
 class Simulation:
@@ -50,21 +48,25 @@ class Simulation:
     def __init__(self, world: World, product: Product, disk: Disk) -> None:
         self._world = world
         self._disk = disk
-        plan = world.plan
+        plan, market = world.plan, Market()
+        self._companies = {
+            name: Company(world, name, numbers, market, keeps_references=CARRIERS[name])
+            for name, numbers in listed_numbers(world).items()
+        }
         self._auditor = Auditor(disk)
-        self._books = Books(plan.quote_seconds * MICROSECONDS, plan.quarantine_days * DAY)
-        self._oracle = Oracle(world, self._books, self._auditor)
+        self._books = Books(
+            plan.quote_seconds * MICROSECONDS, plan.quarantine_days * DAY, plan.patience_minutes * MINUTE
+        )
+        self._truth = Truth(world, self._books, self._companies)
+        self._oracle = Oracle(world, self._books, self._auditor, self._truth.look)
         names = [f"door{place}" for place in range(plan.doors)] + [f"worker{place}" for place in range(plan.workers)]
-        self._processes = [
-            Process(world, product, disk, name, reach=self._reach, committed=self._oracle.committed) for name in names
-        ]
+        around = Surroundings(world, product, disk, self._companies, self._reach, self._oracle.committed)
+        self._processes = [Process(around, name) for name in names]
         doors = self._processes[: plan.doors]
         self._faults = Faults(world, disk, self._auditor, self._processes, self._start)
-        self._network = Network(world, doors)
+        self._network = Network(world, doors, product.handlers)
         self._told = Told(world, self._auditor)
-        self._accounts: list[Account] = []
-        self._keys: dict[str, str] = {}
-        self._stock: dict[str, bool] = {}
+        self._shop = Shop(world, self._told, self._companies)
         self._clients: list[asyncio.Task[None]] = []
         self._customers: list[Customer] = []
 
@@ -79,90 +81,124 @@ class Simulation:
                 self._close()
 
     def _set_up(self) -> None:
-        world = self._world
+        world, shop = self._world, self._shop
         world.calm = True
         for process in self._processes:
             process.start()
-        setting_up = self._client(self._open_shop(self._processes[-1]))
+        setting_up = self._client(shop.open(self._processes[-1]))
         self._until(setting_up.done, 1000)
         for process in self._processes:
-            if process.name.startswith("worker"):
-                process.run(work(world, process))
-        secret = self._accounts.pop().secrets[0]
-        operator = Operator(
-            world, self._network, self._told, self._accounts, secret=secret, stock=self._stock, keys=self._keys
-        )
-        self._operating = self._client(operator.run())
+            self._work(process)
+        secret = shop.accounts.pop().secrets[0]
+        self._operator = Operator(
+            world, self._network, self._told, shop.accounts,
+            secret=secret, stock=shop.stock, keys=shop.keys, books=self._books, companies=self._companies,
+        )  # fmt: skip
+        self._operating = self._client(self._operator.run())
         self._clients = [self._operating]
-        for account in self._accounts:
+        for account in shop.accounts:
             for _ in range(world.plan.programs):
-                customer = Customer(world, self._network, self._told, self._books, account, self._accounts)
+                customer = Customer(world, self._network, self._told, self._books, account, shop.accounts)
                 self._customers.append(customer)
                 self._clients.append(self._client(customer.run()))
-        for carrier in CARRIERS:
-            self._clients += [self._client(story) for story in carrier.stories(world)]
+        for company in self._companies.values():
+            self._client(company.trade())
         world.calm = False
 
-    async def _open_shop(self, process: Process) -> None:
-        """Accounts, the last one the operator's; then keys, money, numbers and a rule in one batch."""
-        world, submit = self._world, process.recorder.submit
-        for _ in range(world.plan.accounts + 1):
-            self._accounts.append(Account(world.new_id("acc", EPOCH), [new_key(world.chance.randbytes(RANDOM_BYTES))]))
-        made = [NewAccount(account.id, "Customer", "USD", 0, EPOCH) for account in self._accounts]
-        await asyncio.gather(*(submit(create_accounts, new) for new in made))
-        first: list[Coroutine[Any, Any, Any]] = [self._first_key(submit, account) for account in self._accounts]
-        for account in self._accounts[:-1]:
-            amount = world.one_of(_FUNDS)
-            if amount:
-                transfer_id = world.new_id("trf", EPOCH)
-                self._told.movements[transfer_id] = account.id, amount
-                first.append(
-                    submit(fund_wallets, Funding(transfer_id, TOP_UP, account.id, amount, "manual", None, EPOCH))
-                )
-        rule = price_rule(world.new_id("prl", EPOCH), PREFIXES[0], 1_000_000, EPOCH)
-        first.append(submit(set_price_rules, rule))
-        for carrier in CARRIERS:
-            listings = tuple(carrier.listings(world))
-            self._stock |= {listing.e164: listing.price_source == "rule" for listing in listings}
-            lines = tuple(range(1, len(listings) + 1))
-            first.append(submit(save_listings, ListingChunk(carrier.name, listings, lines, EPOCH)))
-        await asyncio.gather(*first)
-
-    async def _first_key(self, submit: Any, account: Account) -> None:
-        key_id = self._world.new_id("key", EPOCH)
-        record = new_key_record(
-            key_id, account.secrets[0], account_id=account.id, name="first", scopes=SCOPES, expires_at=None, now=EPOCH
-        )
-        self._keys[account.secrets[0]] = key_id
-        await submit(issue_keys, NewKey(record))
-
     def _storm(self) -> None:
-        """Faults strike until everybody is through, or for so many steps."""
-        for _ in range(_MOST_STORM_STEPS):
-            if self._operating.done() and all(customer.through for customer in self._customers):
-                break
-            self._faults.strike()
-            self._step()
+        """Faults strike until everybody is through, or for so many steps; and then as long as orders are open."""
+        for done, steps in ((self._is_through, _MOST_STORM_STEPS), (self._is_done, _MOST_AFTERMATH_STEPS)):
+            for _ in range(steps):
+                if done():
+                    break
+                self._faults.strike()
+                self._step()
+            self._world.late = True
 
     def _come_to_rest(self) -> None:
         """Within a bounded number of steps everybody has an answer and no work is left (I10)."""
         self._faults.calm()
+        for company in self._companies.values():
+            company.calm()
+        self._until(self._is_through, _MOST_CALM_STEPS)
+        self._until(self._at_rest, _MOST_CALM_STEPS)
+        if self._companies:
+            self._judge_what_is_left()
+            self._audit_carriers()
+        self._world.rested.set()
         self._until(lambda: all(client.done() for client in self._clients), _MOST_CALM_STEPS)
         self._until(self._at_rest, _MOST_CALM_STEPS)
-        self._oracle.check_all(self._processes[0].database, audit=self._world.happens(0.5))
+        self._last_checks()
+
+    def _judge_what_is_left(self) -> None:
+        """Orders that no carrier decides are parked by now; a person may decide about them."""
+        left = [chase.order_id for chase in self._books.chases.values() if chase.settled_at is None]
+        for order_id in left:
+            if self._world.happens(0.5):
+                self._await(self._operator.judge(order_id))
+        self._until(self._at_rest, _MOST_CALM_STEPS)
+
+    def _audit_carriers(self) -> None:
+        """An audit of every carrier, long after all is done, and another one when it found what has to go back."""
+        for process in self._processes:
+            process.skew = 0
+        if not any(company.held for company in self._companies.values()):
+            return
+        for _ in range(2):
+            self._world.loop.advance(self._world.loop.time() + HOUR)
+            for name in self._companies:
+                self._await(self._audit(name))
+            orphans = self._truth.orphans()
+            if not orphans:
+                break
+            for carrier, e164 in orphans:
+                self._world.reached("orphan_given_back")
+                self._await(self._operator.judge_finding(carrier, e164, FindingVerdict.RELEASE))
+            self._until(self._at_rest, _MOST_CALM_STEPS)
+        if (unsettled := self._truth.unsettled()) is not None:
+            raise self._world.broken("I7", unsettled)
+
+    async def _audit(self, name: str) -> None:
+        """By whichever process is up; one that was told to stop before the calm may still do so."""
+        while True:
+            up = [process for process in self._processes if process.up and not process.closing]
+            if up:
+                with contextlib.suppress(ConnectionResetError):
+                    await up[-1].run(up[-1].services.audit.run(name))
+                    return
+            await asyncio.sleep(1)
+
+    def _last_checks(self) -> None:
+        self._oracle.check_all(self._processes[0].database, audit=self._world.happens(0.2))
         self._raise_violation()
         self._told.check(self._books)
-        for carrier in CARRIERS:
-            if (unsettled := carrier.unsettled(self._books)) is not None:
-                raise self._world.broken("I10", unsettled)
-        for secret in self._keys:
+        secrets = [*self._shop.keys, *self._shop.carrier_secrets]
+        for secret in secrets:
             if self._disk.contains(secret.encode()):
-                raise self._world.broken("I15", "the secret of a key stands on the disk")
+                raise self._world.broken("I15", "a secret stands on the disk")
+            if any(secret in line for line in self._world.logged):
+                raise self._world.broken("I15", "a secret stands in the log")
+
+    def _is_through(self) -> bool:
+        return self._operating.done() and all(customer.through for customer in self._customers)
+
+    def _is_done(self) -> bool:
+        return self._is_through() and not self._truth.open_orders() and not self._truth.going_back()
 
     def _at_rest(self) -> bool:
-        return self._books.repricing is None and not any(process.waiting for process in self._processes)
+        books = self._books
+        return (
+            books.repricing is None
+            and not any(process.waiting for process in self._processes)
+            and not self._truth.open_orders()
+            and not self._truth.going_back()
+            and not any(company.under_way for company in self._companies.values())
+        )
 
-    def _until(self, done: Any, most: int) -> None:
+    def _await(self, story: Coroutine[Any, Any, None]) -> None:
+        self._until(self._client(story).done, _MOST_CALM_STEPS)
+
+    def _until(self, done: Callable[[], bool], most: int) -> None:
         for _ in range(most):
             if done():
                 return
@@ -201,8 +237,11 @@ class Simulation:
 
     def _start(self, process: Process) -> None:
         process.start()
+        self._work(process)
+
+    def _work(self, process: Process) -> None:
         if process.name.startswith("worker"):
-            process.run(work(self._world, process))
+            Worker(self._world, process, self._books).begin()
 
     def _client(self, story: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self._world.loop.create_task(story)
@@ -220,11 +259,9 @@ class Simulation:
             raise failure
 
     def _close(self) -> None:
+        self._world.over = self._world.calm = True
+        self._world.loop.end()
         self._auditor.close()
         for process in self._processes:
             process.die()
             process.database.close()
-        for client in self._clients:
-            client.cancel()
-        while self._world.loop.ready:
-            self._world.loop.run_one(0)

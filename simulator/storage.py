@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 from sqlalchemy import Executable
 from sqlalchemy.engine import CursorResult
 
-from numberdesk.infra.db import Database, StorageFailedError, Tx
+from numberdesk.infra.db import CommitUnknownError, Database, StorageFailedError, TryAgainError, Tx
 from numberdesk.migrations import prepare
 
 _PAGE_SIZE: Final = 1024
@@ -40,10 +40,17 @@ class PowerLost(SimulatedCrash):
 
 @dataclass
 class Trouble:
-    """What is to go wrong with a database: used up by what it brings about, save for a full disk."""
+    """What is to go wrong with a database: used up by what it brings about, save for a full disk.
+
+    `commit`: it fails and is rolled back. `lost` and `made`: nobody can tell what became of it, which was
+    nothing, or was made. `again`: it was not made, and is worth another try.
+    """
 
     statement: int | None = None
     commit: bool = False
+    lost: bool = False
+    made: bool = False
+    again: bool = False
     power: bool = False
     full: bool = False
 
@@ -102,8 +109,10 @@ class Disk:
         self._write(*self._kept)
 
     def contains(self, secret: bytes) -> bool:
-        """Whether a secret stands anywhere on the disk."""
-        return secret in self.path.read_bytes() or (self._log.exists() and secret in self._log.read_bytes())
+        """Whether a secret, or either half of it, stands anywhere on the disk: a long row goes on in another page."""
+        content = self.path.read_bytes() + (self._log.read_bytes() if self._log.exists() else b"")
+        half = len(secret) // 2
+        return secret[:half] in content or secret[half:] in content
 
     @property
     def _log(self) -> Path:
@@ -146,12 +155,20 @@ class FailingTx(Tx):
             raise sqlite3.OperationalError("disk I/O error")
 
 
+def _nothing() -> None:
+    """Nobody asks."""
+
+
 class FailingDatabase(Database):
-    """The database of one simulated process. It waits for nobody's lock: to wait is the scheduler's business."""
+    """The database of one simulated process. It waits for nobody's lock: to wait is the scheduler's business.
+
+    `kept` is told of a commit that was made and will be reported as one of which nobody can tell.
+    """
 
     def __init__(self, disk: Disk) -> None:
         super().__init__(disk.url, busy_seconds=0, read_connections=1)
         self.trouble = Trouble()
+        self.kept: Callable[[], None] = _nothing
         self._disk = disk
         self._bounded = False
 
@@ -163,11 +180,25 @@ class FailingDatabase(Database):
             self._bound(tx, full=trouble.full)
             statements, trouble.statement = trouble.statement, None
             yield tx if statements is None else FailingTx(tx, statements)
-            if trouble.commit:
-                trouble.commit = False
-                raise StorageFailedError("disk I/O error")
+            self._fail_commit(trouble)
         if trouble.power:
             self._lose_power(before)
+        if trouble.made:
+            trouble.made = False
+            self.kept()
+            raise CommitUnknownError("the answer to COMMIT was lost")
+
+    def _fail_commit(self, trouble: Trouble) -> None:
+        """The commit is not made."""
+        if trouble.commit:
+            trouble.commit = False
+            raise StorageFailedError("disk I/O error")
+        if trouble.lost:
+            trouble.lost = False
+            raise CommitUnknownError("COMMIT was lost")
+        if trouble.again:
+            trouble.again = False
+            raise TryAgainError("deadlock detected")
 
     def _bound(self, tx: Tx, *, full: bool) -> None:
         """Let the file grow no further, or again. The bound belongs to the connection, which may be a new one."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from simulator.audit import Auditor
-from simulator.model import Books
+from simulator.books import Books
 from simulator.world import World
 
 
@@ -19,6 +19,8 @@ class Told:
     world: World
     auditor: Auditor
     orders: dict[str, tuple[str, str]] = field(default_factory=dict)
+    opened: dict[str, tuple[str, str]] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
     releases: set[tuple[str, str]] = field(default_factory=set)
     movements: dict[str, tuple[str, int]] = field(default_factory=dict)
     unsure: dict[str, list[int]] = field(default_factory=dict)
@@ -27,6 +29,15 @@ class Told:
         """A purchase was acknowledged."""
         self.orders[order_id] = account_id, e164
         self._require("orders", order_id)
+
+    def pending(self, account_id: str, e164: str, order_id: str) -> None:
+        """An order was acknowledged whose carrier has not answered."""
+        self.opened[order_id] = account_id, e164
+        self._require("orders", order_id)
+
+    def failed(self, request_id: str) -> None:
+        """A purchase was refused: nothing may ever be charged for it."""
+        self.refused.add(request_id)
 
     def released(self, account_id: str, e164: str) -> None:
         """A release was acknowledged."""
@@ -43,22 +54,28 @@ class Told:
 
     def check(self, books: Books) -> None:
         """At the end: nothing of it is lost, and each account has what it paid in less what it bought."""
-        for order_id, (account_id, e164) in self.orders.items():
+        for order_id, named in (*self.opened.items(), *self.orders.items()):
             order = books.orders.get(order_id)
-            if order is None or order[1:3] != (account_id, e164) or not self.auditor.has("orders", order_id):
-                raise self.world.broken("acknowledged", f"purchase {order_id} of {e164} is {order}")
+            there = order is not None and self.auditor.has("orders", order_id)
+            done = order is not None and (order_id not in self.orders or order.state == "completed")
+            if order is None or (order.account_id, order.e164) != named or not there or not done:
+                raise self.world.broken("acknowledged", f"purchase {order_id} by {named} is {order}")
+        for order in books.orders.values():
+            if order.request_id in self.refused and order.state == "completed":
+                raise self.world.broken("acknowledged", f"{order} was answered as failed by {order.request_id}")
         for account_id, e164 in sorted(self.releases):
-            rental = books.rental_of(account_id, e164)
-            if rental is None or not any(
-                other[4] is not None for other in books.rentals.values() if other[2:4] == [account_id, e164]
-            ):
-                raise self.world.broken("acknowledged", f"release of {e164} by {account_id} is {rental}")
+            mine = [
+                one for one in books.rentals.values() if (one.order.account_id, one.order.e164) == (account_id, e164)
+            ]
+            if not any(rental.released_at is not None for rental in mine):
+                raise self.world.broken("acknowledged", f"release of {e164} by {account_id} is {mine}")
         for account_id, wallet in books.wallets.items():
             self._check_balance(books, account_id, wallet.posted)
 
     def _check_balance(self, books: Books, account_id: str, posted: int) -> None:
         paid = sum(amount for owner, amount in self.movements.values() if owner == account_id)
-        spent = sum(order[5] + order[8] for order in books.orders.values() if order[1] == account_id)
+        mine = [order for order in books.orders.values() if order.account_id == account_id]
+        spent = sum(order.prices.total for order in mine if order.state == "completed")
         possible = {paid - spent}
         for amount in self.unsure.get(account_id, []):
             possible |= {balance + amount for balance in possible}

@@ -1,4 +1,4 @@
-"""The background work of one worker process, at its own pace: tidying and pricing anew.
+"""The background work of one worker process, each kind of it at its own pace.
 
 Touches: clock.
 """
@@ -6,39 +6,110 @@ Touches: clock.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 from numberdesk.core.errors import Overloaded
+from numberdesk.flows.chase_orders import chase_orders
+from numberdesk.flows.confirm_releases import confirm_releases
 from numberdesk.flows.reprice import Reprice, Repriced, reprice
 from numberdesk.flows.tidy import Tidied, Tidy, tidy
 from numberdesk.infra.db import StorageFailedError
 from numberdesk.wiring import HOUR
+from simulator.books import Books
+from simulator.plan import DAY
 from simulator.process import Process
-from simulator.world import World
+from simulator.world import MICROSECONDS, World
 
 _NUMBERS_PER_STEP: Final = 3
 """Few, so that pricing anew takes several transactions."""
 
-
-async def work(world: World, process: Process) -> None:
-    """Rounds of one or the other, until the process dies. worker.py does both in each round, which is only slower."""
-    while True:
-        try:
-            if world.happens(0.5):
-                while (await _tidy(world, process)).left:
-                    pass
-            else:
-                while (await _reprice(process)).left:
-                    world.reached("repriced_in_steps")
-        except (Overloaded, StorageFailedError):
-            world.note(f"{process.name} puts work off")
-        await asyncio.sleep(world.between(0.5, 60))
+_LONGEST_REST: Final = DAY / 4
 
 
-async def _tidy(world: World, process: Process) -> Tidied:
-    command = Tidy(process.now(), world.plan.retention_hours * HOUR)
-    return await process.services.writer.submit(tidy, command)
+class Worker:
+    """The stories of one process. worker.py does the same, each kind every second or minute."""
 
+    def __init__(self, world: World, process: Process, books: Books) -> None:
+        self._world = world
+        self._process = process
+        self._books = books
 
-async def _reprice(process: Process) -> Repriced:
-    return await process.services.writer.submit(reprice, Reprice(process.now(), _NUMBERS_PER_STEP))
+    def begin(self) -> None:
+        """Begin all that there is to do; it ends with the process."""
+        books, tend = self._books, self._process.tend
+        tend(self._repeat(self._keep_books, 1, 120, lambda: [] if books.repricing is None else [0]))
+        if self._world.plan.carriers:
+            chases, releases = books.chases, books.releases
+            tend(self._repeat(self._chase, 0.5, 30, lambda: [one.next_at for one in chases.values()]))
+            tend(
+                self._repeat(
+                    self._give_back, 0.5, 30,
+                    lambda: [one.next_at for one in releases.values() if one.confirmed_at is None],
+                )
+            )  # fmt: skip
+            tend(self._repeat(self._audit, 60, 1800, list))
+
+    async def _repeat(
+        self,
+        work: Callable[[], Awaitable[None]],
+        shortest: float,
+        longest: float,
+        due: Callable[[], Iterable[int | None]],
+    ) -> None:
+        while True:
+            try:
+                await work()
+            except (Overloaded, StorageFailedError):
+                self._world.note(f"{self._process.name} puts work off")
+            rest = self._world.between(shortest, longest)
+            await asyncio.sleep(max(rest, self._idle(due())) if self._world.calm else rest)
+
+    def _idle(self, due: Iterable[int | None]) -> float:
+        """Seconds until something is due: who has only to wait for the end need not look all the time."""
+        now = self._process.now()
+        # A time further ahead than a day was set by a clock that is wrong, and is due at once.
+        waits = [
+            (instant - now) / MICROSECONDS if instant <= now + DAY * MICROSECONDS else 0.0
+            for instant in due
+            if instant is not None
+        ]
+        return min([*waits, _LONGEST_REST])
+
+    async def _keep_books(self) -> None:
+        if self._world.happens(0.3):
+            while (await self._tidy()).left:
+                pass
+        elif self._books.repricing is not None or self._world.happens(0.1):
+            while (await self._reprice()).left:
+                self._world.reached("repriced_in_steps")
+
+    async def _tidy(self) -> Tidied:
+        command = Tidy(self._process.now(), self._world.plan.retention_hours * HOUR)
+        return await self._process.services.writer.submit(tidy, command)
+
+    async def _reprice(self) -> Repriced:
+        return await self._process.services.writer.submit(reprice, Reprice(self._process.now(), _NUMBERS_PER_STEP))
+
+    async def _chase(self) -> None:
+        services = self._process.services
+        while await chase_orders(
+            services.writer,
+            services.reader,
+            services.carriers,
+            services.placement,
+            now=services.now,
+            reach=services.reach,
+        ):
+            pass
+
+    async def _give_back(self) -> None:
+        services = self._process.services
+        while await confirm_releases(
+            services.writer, services.reader, services.carriers, now=services.now, reach=services.reach
+        ):
+            pass
+
+    async def _audit(self) -> None:
+        if not self._world.calm and self._world.happens(0.4):
+            await self._process.services.audit.run_due()

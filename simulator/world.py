@@ -54,7 +54,13 @@ class Trace:
 
 
 class World:
-    """One simulation's surroundings, all of it from the seed. `calm`: faults have stopped, everybody finishes."""
+    """One simulation's surroundings, all of it from the seed.
+
+    `late`: nobody begins anything new. `calm`: faults have stopped, everybody finishes. `rested`: there is no work
+    left, and what was answered is asked again. `over`: whatever still happens is no part of it. `far_jump`: a
+    process's clock was wrong by more than lists may lag. `adopted`: orders for which a person took a number that was
+    bought under another reference. `logged` is what the service wrote into its log.
+    """
 
     def __init__(self, seed: int, trace: Trace) -> None:
         self.seed = seed
@@ -65,8 +71,13 @@ class World:
         self.steps = 0
         self.goals: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
+        self.late = False
         self.calm = False
-        self.calmed = asyncio.Event()
+        self.rested = asyncio.Event()
+        self.far_jump = False
+        self.adopted: set[str] = set()
+        self.logged: list[str] = []
+        self.over = False
         self.violation: Violation | None = None
 
     def now(self) -> int:
@@ -94,7 +105,7 @@ class World:
     def broken(self, rule: str, found: str) -> Violation:
         """Note the first violation; it stands, whoever catches what is raised."""
         violation = Violation(rule, found)
-        if self.violation is None:
+        if self.violation is None and not self.over:
             self.violation = violation
             self.note(f"VIOLATION {violation}")
         return violation

@@ -1,8 +1,10 @@
-"""A server that ends itself with kill -9 at a named point: `python -m testbed.crashing POINT HITS`.
+"""A server that ends itself with kill -9 at a named point: `python -m testbed.crashing POINT HITS [AHEAD]`.
 
 It is the service as `numberdesk serve` builds it, with one thing more: what it tells at each point
-(writer.POINTS, buy_number.POINTS) is counted here, and after so many hits of POINT the process is
-gone. The product itself has no such switch.
+(POINTS of writer, buy_number, place_orders, chase_orders, confirm_releases) is counted here, and after
+so many hits of POINT the process is gone. "STAGE:POINT" counts only after STAGE was passed, so
+"heard:committed" is the commit after a carrier's answer was heard. With AHEAD its clock is so many
+seconds ahead. The product itself has no such switch.
 """
 
 from __future__ import annotations
@@ -12,31 +14,39 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from numberdesk import worker
 from numberdesk.api.app import build_app
 from numberdesk.api.server import bind, serve
 from numberdesk.flows.buy_number import POINTS as PURCHASE_POINTS
-from numberdesk.infra import log
+from numberdesk.flows.chase_orders import POINTS as CHASE_POINTS
+from numberdesk.flows.confirm_releases import POINTS as RELEASE_POINTS
+from numberdesk.flows.place_orders import POINTS as ORDER_POINTS
+from numberdesk.infra import clock, log
 from numberdesk.infra.settings import load_settings
 from numberdesk.infra.writer import POINTS as WRITER_POINTS
 from numberdesk.wiring import build
 
-POINTS = (*WRITER_POINTS, *PURCHASE_POINTS)
+POINTS: Final = (*WRITER_POINTS, *PURCHASE_POINTS)
+"""What a purchase of the own pool passes."""
+
+_ALL: Final = (*POINTS, *ORDER_POINTS, *CHASE_POINTS, *RELEASE_POINTS)
 
 
 def killing(point: str, hits: int) -> Callable[[str], None]:
-    """End this process when `point` is reached the `hits`-th time since the first purchase was asked for."""
+    """End this process when `point` is reached the `hits`-th time since its stage, the first purchase unless named."""
+    stage, _, inner = point.rpartition(":")
+    stage, inner = stage or _first_stage(inner), inner or point
     left = hits
-    asked = False
+    begun = False
     counting = threading.Lock()
 
     def reach(reached: str) -> None:
-        nonlocal left, asked
+        nonlocal left, begun
         with counting:
-            asked = asked or reached == PURCHASE_POINTS[0]
-            if not asked or reached != point:
+            begun = begun or reached == stage
+            if not begun or reached != inner:
                 return
             left -= 1
             if left == 0:
@@ -45,14 +55,20 @@ def killing(point: str, hits: int) -> Callable[[str], None]:
     return reach
 
 
-def main(point: str, hits: int) -> None:
+def _first_stage(point: str) -> str:
+    """Look-ups and releases come without a purchase before them."""
+    return point if point in (*CHASE_POINTS, *RELEASE_POINTS) else PURCHASE_POINTS[0]
+
+
+def main(point: str, hits: int, ahead: int = 0) -> None:
     """Serve until the point is reached."""
-    if point not in POINTS:
-        raise SystemExit(f"{point} is not one of {', '.join(POINTS)}")
+    unknown = set(point.split(":")) - set(_ALL)
+    if unknown:
+        raise SystemExit(f"{', '.join(unknown)}: not one of {', '.join(_ALL)}")
     settings = load_settings()
     log.configure("error")
     with bind("127.0.0.1", 0) as sock:
-        services = build(settings, reach=killing(point, hits))
+        services = build(settings, now=lambda: clock.now() + ahead * 1_000_000, reach=killing(point, hits))
         services.writer.start()
         end_work = worker.start(services)
         print(f"Numberdesk on http://127.0.0.1:{sock.getsockname()[1]}", flush=True)  # noqa: T201  the first answer
@@ -64,4 +80,4 @@ def main(point: str, hits: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), *map(int, sys.argv[3:]))

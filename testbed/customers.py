@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 _PATIENCE: Final = 30.0
@@ -37,6 +38,7 @@ class Customers:
         self._wishes = list(wishes)
         self._count = count
         self._recording = threading.Lock()
+        self._progress = threading.Condition(self._recording)
 
     @property
     def open(self) -> list[Wish]:
@@ -46,7 +48,32 @@ class Customers:
     @property
     def bought(self) -> list[Wish]:
         """Wishes that came true, as far as the customers know."""
-        return [wish for wish, told in self.told.items() if told.status == 200]
+        return [wish for wish, told in list(self.told.items()) if told.status == 200]
+
+    @contextlib.contextmanager
+    def once_told(self, answers: int, event: Callable[[], None]) -> Iterator[None]:
+        """Let something happen, in a thread of its own, when the customers have had so many answers.
+
+        It is waited for at the end. If they never have so many it does not happen.
+        """
+        ended = False
+
+        def watch() -> None:
+            with self._progress:
+                self._progress.wait_for(lambda: ended or len(self.told) >= answers)
+                due = len(self.told) >= answers
+            if due:
+                event()
+
+        watching = threading.Thread(target=watch)
+        watching.start()
+        try:
+            yield
+        finally:
+            with self._progress:
+                ended = True
+                self._progress.notify_all()
+            watching.join()
 
     def ask(self, port: int, wishes: Sequence[Wish] | None = None) -> None:
         """Send every open wish (or these) once; a customer stops when nobody answers any more."""
@@ -72,12 +99,13 @@ class Customers:
             connection.close()
 
     def _hear(self, wish: Wish, told: Told) -> None:
-        if told.status >= 500:  # said to be no answer: the same request again is safe
+        if told.status >= 500 or told.status == 202:  # said to be no answer: the same request again is safe
             return
         with self._recording:
             before = self.told.setdefault(wish, told)
             if _meaning(before) != _meaning(told):
                 self.contradictions.append((wish, before, told))
+            self._progress.notify_all()
 
 
 def _meaning(told: Told) -> tuple[int, object]:

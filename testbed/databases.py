@@ -38,7 +38,7 @@ class Sqlites:
     def __init__(self, folder: Path) -> None:
         self._template = folder / "template.db"
         self._serials = itertools.count(1)
-        _prepare(f"sqlite:///{self._template}")
+        prepared(f"sqlite:///{self._template}")
 
     def empty(self, folder: Path) -> str:
         """The address of a database without a schema."""
@@ -65,7 +65,7 @@ class Postgreses:
         self._serials = itertools.count(1)
         self._idle: list[str] = []
         self._uses: dict[str, int] = {}
-        _prepare(server.make_database("template"))
+        prepared(server.make_database("template"))
         self._schema = self._schema_of("template")
 
     def empty(self, _folder: Path | None = None) -> str:
@@ -126,7 +126,8 @@ def databases(engine: str, folder: Path) -> Databases:
     return made
 
 
-def _prepare(url: str) -> None:
+def prepared(url: str) -> None:
+    """Give an empty database its schema."""
     database = Database(url)
     prepare(database)
     database.close()

@@ -6,11 +6,15 @@ import itertools
 from typing import Final, NamedTuple
 
 from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, new_key
+from numberdesk.carriers.model import Account
 from numberdesk.catalog.model import Listing, ListingChunk
+from numberdesk.core.lifecycle import CarrierState
+from numberdesk.flows.connect_carriers import connect_carriers
 from numberdesk.flows.create_accounts import create_accounts, new_account
 from numberdesk.flows.fund_wallets import TOP_UP, fund_wallets, funding
 from numberdesk.flows.import_inventory import save_listings
 from numberdesk.flows.issue_keys import NewKey, issue_keys, new_key_record
+from numberdesk.infra.db import Database
 from numberdesk.wiring import Services
 
 PRICE: Final = 1_150_000
@@ -39,6 +43,13 @@ def stocked(services: Services, *, accounts: int, numbers: int, balance: int = 1
     listings = tuple(_listing(next(_SERIALS)) for _ in range(numbers))
     services.writer.apply(save_listings, ListingChunk("pool", listings, tuple(range(numbers)), services.now()))
     return Stock(account_ids, keys, [listing.e164 for listing in listings], balance)
+
+
+def connected(database: Database, carrier: str) -> None:
+    """Connect an account at a carrier that nobody will ask."""
+    account = Account(carrier, "twilio", CarrierState.ACTIVE, {}, "", 1, 1)
+    with database.write() as tx:
+        connect_carriers(tx, [account])
 
 
 def _key(services: Services, account_id: str) -> str:

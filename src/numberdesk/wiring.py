@@ -5,24 +5,35 @@ Touches: database, clock, randomness.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from numberdesk.carriers.kinds import KINDS
+from numberdesk.carriers.model import Carrier, Setup
+from numberdesk.carriers.roster import Carriers, Roster
 from numberdesk.core.errors import NumberdeskError
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Buy, Decision
+from numberdesk.flows.audit_carriers import Audit
 from numberdesk.flows.open_orders import open_orders
+from numberdesk.flows.place_orders import Placement
 from numberdesk.flows.release_numbers import Release, release_numbers
+from numberdesk.flows.search_offers import OfferSearch
+from numberdesk.flows.settle_orders import settle_orders
 from numberdesk.infra import clock
 from numberdesk.infra.db import Database, Tx
+from numberdesk.infra.http import Http
 from numberdesk.infra.reader import Reader
 from numberdesk.infra.settings import Settings
+from numberdesk.infra.vault import Vault
 from numberdesk.infra.writer import Writer, nothing
 from numberdesk.migrations import HEAD, current, prepare, upgrade
 from numberdesk.numbers.model import Rental
 
-HOUR: Final = 3600 * MICROSECONDS
+MINUTE: Final = 60 * MICROSECONDS
+HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 
 
@@ -40,11 +51,22 @@ class Services:
     reach: Callable[[str], None]
     open_orders: Callable[[Tx, Sequence[Buy]], list[Decision]]
     release_numbers: Callable[[Tx, Sequence[Release]], list[Rental | NumberdeskError]]
+    vault: Vault
+    carriers: Carriers
+    placement: Placement
+    offer_search: OfferSearch
+    audit: Audit
 
     @property
     def quote_lifetime(self) -> int:
         """How long a superseded price is honoured, in microseconds."""
         return self.settings.quote_lifetime_seconds * MICROSECONDS
+
+    async def hang_up(self, seconds: float = 0.0) -> None:
+        """Let orders that are on their way to carriers finish for so long, then end this event loop's connections."""
+        await self.placement.close(seconds)
+        await self.offer_search.close()
+        await self.carriers.close()
 
     def close(self) -> None:
         """Finish what was accepted and close everything, in that order."""
@@ -63,8 +85,9 @@ def build(
     """Open the database (an empty one gets its schema) and build the services; the writer is not started.
 
     `lock_seconds` is how long a write waits for one of another process on SQLite; `reach` is told
-    each point that a batch or a purchase passes (writer.POINTS, buy_number.POINTS), where a test may
-    end the process. Raises DatabaseError when the database cannot be used as it is.
+    each point that a batch, a purchase, an order or a look-up passes (POINTS of writer, buy_number,
+    place_orders, chase_orders, confirm_releases), where a test may end the process. Raises
+    DatabaseError when the database cannot be used as it is.
     """
     patience = settings.answer_timeout_seconds
     database = Database(
@@ -74,24 +97,49 @@ def build(
         resolve_seconds=patience,
     )
     prepare(database)
+    writer = Writer(
+        database,
+        queue_limit=settings.queue_limit,
+        patience_seconds=patience,
+        lock_seconds=min(lock_seconds, patience / 2),
+        reach=reach,
+    )
+    reader = Reader(database, threads=settings.read_threads)
+    quote_lifetime = settings.quote_lifetime_seconds * MICROSECONDS
+    vault = Vault(settings.credentials_key.get_secret_value())
+    carriers = Roster(reader, vault, build_carrier)
     return Services(
         settings=settings,
         database=database,
-        writer=Writer(
-            database,
-            queue_limit=settings.queue_limit,
-            patience_seconds=patience,
-            lock_seconds=min(lock_seconds, patience / 2),
-            reach=reach,
-        ),
-        reader=Reader(database, threads=settings.read_threads),
+        writer=writer,
+        reader=reader,
         now=now,
         new_id=clock.new_id,
         random_bytes=clock.random_bytes,
         reach=reach,
-        open_orders=open_orders(settings.quote_lifetime_seconds * MICROSECONDS),
+        open_orders=open_orders(quote_lifetime, settings.order_patience_minutes * MINUTE),
         release_numbers=release_numbers(settings.quarantine_days * DAY),
+        vault=vault,
+        carriers=carriers,
+        placement=Placement(writer, reader, carriers, settle_orders, now=now, reach=reach),
+        offer_search=OfferSearch(
+            writer,
+            reader,
+            carriers,
+            deadline=settings.search_deadline_seconds,
+            quote_lifetime=quote_lifetime,
+            now=now,
+            seconds=time.monotonic,
+        ),
+        audit=Audit(
+            writer, reader, carriers, now, every=settings.audit_hours * HOUR, quarantine=settings.quarantine_days * DAY
+        ),
     )
+
+
+def build_carrier(kind: str, setup: Setup, http: Http) -> Carrier:
+    """The adapter for an account at a carrier."""
+    return KINDS[kind].build(setup, http)
 
 
 def migrate(settings: Settings) -> str | None:

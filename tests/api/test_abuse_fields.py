@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 import httpx
@@ -12,6 +13,7 @@ import pytest
 from numberdesk.accounts.model import SCOPES
 from numberdesk.api.errors import ENCODER
 from numberdesk.api.openapi import build_document
+from numberdesk.infra.vault import new_key
 from tests.api.conftest import Customer, Shop
 
 DOCUMENT: Final = json.loads(ENCODER.encode(build_document("/api/v1")))
@@ -30,6 +32,13 @@ WRITES: Final = [
     for method, operation in operations.items()
     if "application/json" in operation.get("requestBody", {}).get("content", {})
 ]
+ABOUT_CARRIERS: Final = {
+    "/api/v1/admin/carriers": 400,
+    "/api/v1/admin/carriers/{name}": 404,
+    "/api/v1/admin/findings/keep": 404,
+    "/api/v1/admin/findings/release": 404,
+}
+"""Writes that are refused where there is neither a carrier nor a key for its secrets."""
 
 
 def _planted(schema: dict[str, Any]) -> Any:
@@ -80,10 +89,29 @@ def test_a_field_that_only_answers_have_is_ignored_in_a_request(shop: Shop, meth
     assert len(extra) > 20
     plain, untouched = _write(shop, method, path, {})
     asked, customer = _write(shop, method, path, extra)
-    assert plain.status_code == asked.status_code == 200, asked.text
+    assert plain.status_code == asked.status_code == ABOUT_CARRIERS.get(path, 200), asked.text
     assert _normal(asked.json()) == _normal(plain.json())
     assert _state(customer) == _state(untouched)
     assert "planted" not in asked.text + _state(customer)
+
+
+def test_a_field_that_only_answers_have_is_ignored_when_a_carrier_is_set_up(other_shop: Callable[..., Shop]) -> None:
+    http = other_shop(credentials_key=new_key()).operator().http
+    extra = {
+        "open_findings": 7,
+        "failures": 9,
+        "problem": "x",
+        "created_at": "2020-01-01T00:00:00Z",
+        "credentials": "x",
+    }
+    setup = {"kind": "telnyx", "options": {"base_url": "http://127.0.0.1:1"}, "secrets": {"api_key": "a-key"}}
+    plain = http.post("/admin/carriers/", json={"name": "first", **setup}).json()["data"]
+    changed = http.patch("/admin/carriers/first/", json={"status": "disabled", **extra}).json()["data"]
+    assert changed == {**plain, "status": "disabled", "updated_at": changed["updated_at"]}
+    other = http.post("/admin/carriers/", json={"name": "second", **setup, **extra}).json()["data"]
+    instants = {"created_at": other["created_at"], "updated_at": other["updated_at"]}
+    assert other == {**plain, "name": "second", **instants}
+    assert other["created_at"] >= plain["created_at"]
 
 
 @pytest.mark.parametrize("field", ["__proto__", "__class__", "constructor", "$where", "account.id", "data", "success"])

@@ -145,6 +145,8 @@ def test_orders_and_balance_tell_the_same_story(shop: Shop) -> None:
         "currency": "USD",
         "created_at": bought["purchased_at"],
         "completed_at": bought["purchased_at"],
+        "failed_at": None,
+        "error": None,
     }
     assert customer.http.get("/orders/").json()["data"] == [order]
     assert customer.http.get("/orders/?status=open").json()["data"] == []

@@ -15,7 +15,8 @@ import httpx
 import psutil
 import pytest
 
-from testbed.databases import Databases, Postgreses
+from testbed.databases import Databases, Postgreses, prepared
+from testbed.postgres import Server
 from tests.cli.buyers import Buyers, Record
 from tests.cli.conftest import Books, Running, Start, filled, wait_until
 
@@ -102,6 +103,44 @@ def test_a_full_disk_refuses_whole_purchases_and_sells_again_when_it_has_space(
 def test_a_file_that_may_not_grow_refuses_whole_purchases_until_it_may(start: Start, books: Books) -> None:
     server = start("serve", "--port", "0", until="Numberdesk on", database_url=books.url)
     _sell_through(server, books, lambda: _no_file_may_grow(server))
+
+
+@pytest.fixture
+def limited() -> Iterator[Server]:
+    """A server of its own whose log is in small files, so that its tables can be the first to meet a limit."""
+    server = Server()
+    try:
+        server.create(segment_megabytes=1)
+        server.start()
+        yield server
+    finally:
+        server.delete()
+
+
+def _grown(server: Server) -> int:
+    """Make one table's file the largest, of rows that were never there; a size that it reaches after some purchases."""
+    with server.session("books") as session:
+        session.execute("SET session_replication_role = replica")  # there is no such account
+        with session.transaction(force_rollback=True):
+            session.execute(
+                "INSERT INTO events SELECT 'evt_' || n, 'acc', '', repeat('x', 300), 0 FROM generate_series(1, 4000) n"
+            )
+        found = session.execute("SELECT pg_relation_size('events')").fetchone()
+    return int(found[0]) + 2**16 if found else 0
+
+
+@pytest.mark.slow
+def test_tables_that_may_not_grow_refuse_whole_purchases_until_they_may(
+    start: Start, limited: Server, tmp_path: Path
+) -> None:
+    """As a full disk or a quota under PostgreSQL's tables does, where no file system may be mounted."""
+    url = limited.make_database("books")
+    prepared(url)
+    books = filled(url, tmp_path, count=2_000)
+    size = _grown(limited)
+    server = start("serve", "--port", "0", until="Numberdesk on", database_url=url)
+    _sell_through(server, books, lambda: limited.no_file_past(size, sessions_only=True))
+    assert "could not extend file" in limited.log()
 
 
 def _sell_through(

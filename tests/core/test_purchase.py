@@ -87,7 +87,7 @@ def answered(order_id: str | None, error: NumberdeskError | None = None) -> dict
 
 
 def test_a_used_key_gives_its_order_again_though_the_number_went_to_somebody_else() -> None:
-    assert one(desk(held(OTHER), answers=answered(MINE.id)), KEYED) == Replayed(MINE, None)
+    assert one(desk(held(OTHER), answers=answered(MINE.id)), KEYED) == Replayed(MINE, None, "req_first")
 
 
 def test_a_used_key_gives_its_refusal_again_though_it_could_be_paid_by_now() -> None:
@@ -97,7 +97,7 @@ def test_a_used_key_gives_its_refusal_again_though_it_could_be_paid_by_now() -> 
 
 def test_a_used_key_answers_before_the_account_is_looked_at() -> None:
     suspended = PURSE._replace(state=AccountState.SUSPENDED)
-    assert one(desk(LOT, purse=suspended, answers=answered(MINE.id)), KEYED) == Replayed(MINE, None)
+    assert one(desk(LOT, purse=suspended, answers=answered(MINE.id)), KEYED) == Replayed(MINE, None, "req_first")
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_used_key_with_another_request_is_a_conflict_that_names_the_first_diff
 
 def test_what_is_no_part_of_the_request_is_no_part_of_its_fingerprint() -> None:
     later = KEYED._replace(request_id="req_9", order_id="ord_9", now=NOW + 10**12)
-    assert one(desk(LOT, answers=answered(MINE.id)), later) == Replayed(MINE, None)
+    assert one(desk(LOT, answers=answered(MINE.id)), later) == Replayed(MINE, None, "req_first")
 
 
 def test_another_accounts_key_is_another_key() -> None:
@@ -139,13 +139,13 @@ def test_a_number_that_the_account_has_or_orders_is_the_same_purchase_again(stat
     buy = BUY._replace(confirmed=Confirmation(monthly))
     poor = PURSE._replace(posted=0, state=AccountState.SUSPENDED)
     outcome = decide(desk(held(ME, state), purse=poor), [buy])
-    assert outcome.decisions == [Replayed(MINE, None)]
+    assert outcome.decisions == [Replayed(MINE, None, "req_1")]
     assert outcome.purses[ME] == poor
 
 
 def test_a_new_key_for_a_number_that_the_account_has_is_stored_with_its_order() -> None:
     decision = one(desk(held(ME)), KEYED)
-    assert decision == Replayed(MINE, Answer(ME, "key", PRINT, "req_1", MINE.id, None, NOW))
+    assert decision == Replayed(MINE, Answer(ME, "key", PRINT, "req_1", MINE.id, None, NOW), "req_1")
 
 
 # 3. standing refusals
@@ -285,7 +285,7 @@ def test_a_setup_price_is_a_charge_of_its_own_after_the_month() -> None:
 def test_a_number_of_a_carrier_is_claimed_and_held_for_and_nothing_is_charged_yet() -> None:
     lot = LOT._replace(carrier="acme", prices=OFFER._replace(setup=250_000))
     outcome = decide(desk(lot), [BUY])
-    order = Order("ord_1", ME, NUMBER, "acme", OrderState.ORDERING, OFFER._replace(setup=250_000), NOW, None, None)
+    order = Order("ord_1", ME, NUMBER, "acme", OrderState.ORDERING, OFFER._replace(setup=250_000), NOW, None, None, 1)
     assert outcome.decisions == [Sold(order, (), None)]
     assert outcome.purses[ME] == PURSE._replace(held=1_400_000)
     assert outcome.lots[NUMBER] == lot._replace(state=NumberState.CLAIMED, account_id=ME, order_id="ord_1")
@@ -323,8 +323,8 @@ def test_a_retry_in_the_same_batch_is_the_same_purchase() -> None:
     outcome = decide(desk(LOT), [BUY, BUY._replace(order_id="ord_2"), KEYED._replace(order_id="ord_3")])
     first, again, keyed = outcome.decisions
     assert isinstance(first, Sold)
-    assert again == Replayed(first.order, None)
-    assert keyed == Replayed(first.order, Answer(ME, "key", PRINT, "req_1", "ord_1", None, NOW))
+    assert again == Replayed(first.order, None, "req_1")
+    assert keyed == Replayed(first.order, Answer(ME, "key", PRINT, "req_1", "ord_1", None, NOW), "req_1")
     assert outcome.purses[ME].posted == PURSE.posted - 1_150_000
 
 
@@ -333,7 +333,7 @@ def test_a_key_used_twice_in_a_batch_is_stored_once() -> None:
     outcome = decide(desk(LOT), [KEYED, KEYED._replace(order_id="ord_2"), other_body])
     first, again, conflict = outcome.decisions
     assert isinstance(first, Sold)
-    assert again == Replayed(first.order, None)
+    assert again == Replayed(first.order, None, "req_1")
     assert conflict == Refused(IdempotencyConflict("price"), "req_1", None)
 
 

@@ -3,29 +3,48 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+import logging
+import time
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
+import structlog
 from sqlalchemy import text
 
-from numberdesk.catalog.model import Listing, ListingChunk
-from numberdesk.core.lifecycle import AccountState
+from numberdesk.carriers.model import Account
+from numberdesk.catalog.model import FROM_RULE, Listing, ListingChunk
+from numberdesk.catalog.offers import RemoteOffer
+from numberdesk.core.lifecycle import AccountState, CarrierState
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.prices import Confirmation
-from numberdesk.core.purchase import POOL, Buy, Decision
+from numberdesk.core.purchase import POOL, Buy, Decision, Order, Refused
+from numberdesk.flows.buy_number import buy_number
+from numberdesk.flows.chase_orders import chase_orders
+from numberdesk.flows.confirm_releases import confirm_releases
+from numberdesk.flows.connect_carriers import connect_carriers
 from numberdesk.flows.create_accounts import NewAccount, Standing, create_accounts, set_standings
 from numberdesk.flows.fund_wallets import TOP_UP, Funding, fund_wallets
 from numberdesk.flows.import_inventory import save_listings
+from numberdesk.flows.keep_offers import SLACK, Shown, keep_offers
 from numberdesk.flows.open_orders import open_orders
+from numberdesk.flows.place_orders import Placement
 from numberdesk.flows.release_numbers import Release, release_numbers
+from numberdesk.flows.settle_orders import settle_orders
+from numberdesk.flows.verify import verify
 from numberdesk.infra.db import Database
+from numberdesk.infra.reader import Reader
 from numberdesk.infra.writer import Writer
 from numberdesk.ledger.model import Transfer, Wallet
 from numberdesk.ledger.store import find_wallet, list_statement
 from numberdesk.numbers.model import Rental
+from numberdesk.orders.chase_store import list_unsettled
 from testbed.databases import Databases
+from testbed.fake_carriers import FakeCarrier, FakeCarriers
+from testbed.own_time import OwnTime
+
+Result = TypeVar("Result")
 
 NOW = 1_750_000_000 * MICROSECONDS
 QUOTE_LIFETIME = 600 * MICROSECONDS
@@ -102,15 +121,68 @@ def listing_of(e164: str, **changes: Any) -> Listing:
 
 
 class Shop:
-    """Accounts, money and numbers in one database. `now` moves only when a test moves it."""
+    """Accounts, money and numbers in one database. `now` moves only when a test moves it, or a story that is told.
 
-    def __init__(self, database: Database) -> None:
+    `beside` is another process on the same database, in the same time, with the same carriers.
+    """
+
+    def __init__(self, database: Database, *, beside: Shop | None = None) -> None:
         self.database = database
         self.writer = Writer(database)
-        self.now = NOW
         self.open_orders = open_orders(QUOTE_LIFETIME)
         self.release_numbers = release_numbers(QUARANTINE)
-        self._serials = itertools.count(1)
+        self.reader = Reader(database, threads=2)
+        self._first = beside or self
+        self._now = NOW
+        self.time: OwnTime = OwnTime(self._pass) if beside is None else beside.time
+        self.acme: FakeCarrier = FakeCarrier(now=lambda: self.now) if beside is None else beside.acme
+        self._serials: Iterator[int] = itertools.count(1) if beside is None else beside._serials
+        adapters: dict[str, FakeCarrier] = {"acme": self.acme} if beside is None else beside.carriers.carriers
+        self.carriers: FakeCarriers = FakeCarriers(adapters, seconds=lambda: time.monotonic() + self.time.seconds())
+
+    @property
+    def now(self) -> int:
+        """What all clocks show."""
+        return self._first._now
+
+    @now.setter
+    def now(self, instant: int) -> None:
+        self._first._now = instant
+
+    def _pass(self, microseconds: int) -> None:
+        self._now += microseconds
+
+    def placement(self, writer: Writer | None = None) -> Placement:
+        """Orders on their way to carriers."""
+        return Placement(writer or self.writer, self.reader, self.carriers, settle_orders, now=lambda: self.now)
+
+    def tell(self, story: Coroutine[Any, Any, Result], *others: Shop) -> Result:
+        """Run a story to its end in no time. Writers that it needs are turned, not started."""
+        return self.time.tell(story, self.writer, *(other.writer for other in others))
+
+    async def purchase(self, placement: Placement, buy: Buy, seconds: float = 3.8) -> Order | Refused:
+        """The story of a purchase."""
+        return await buy_number(self.writer, self.open_orders, placement, buy, seconds=seconds)
+
+    async def chase(self, placement: Placement) -> None:
+        """What the worker does with orders that are due now."""
+        while await chase_orders(self.writer, self.reader, self.carriers, placement, now=lambda: self.now):
+            pass
+
+    async def chase_to_the_end(self, placement: Placement) -> int:
+        """What the worker does in days: until every order has ended or is parked. How many rounds that took."""
+        for rounds in range(100):
+            await self.chase(placement)
+            due = [one.next_at for one in self.reader.read_now(lambda tx: list_unsettled(tx, parked=False, limit=99))]
+            if not due:
+                return rounds
+            self.now = max(self.now, min(at for at in due if at is not None))
+        raise AssertionError("never settled")
+
+    async def give_back(self) -> None:
+        """What the worker does with releases that are due now."""
+        while await confirm_releases(self.writer, self.reader, self.carriers, now=lambda: self.now):
+            pass
 
     def new_id(self, kind: str) -> str:
         """Ids that sort by the order of their making."""
@@ -148,8 +220,20 @@ class Shop:
     def _new_number(self) -> str:
         return f"+1361{2_000_000 + next(self._serials)}"
 
-    def offer(self, e164: str, *, carrier: str = POOL, **changes: Any) -> str:
-        """Offer a number, or offer it at other prices."""
+    def connect(self, carrier: str) -> str:
+        """Connect an account at a carrier, unless it is there."""
+        account = Account(carrier, "twilio", CarrierState.ACTIVE, {}, "", self.now, self.now)
+        self.writer.apply(connect_carriers, account)
+        return carrier
+
+    def offer(self, e164: str, *, carrier: str = POOL, lifetime: int = QUOTE_LIFETIME, **changes: Any) -> str:
+        """Offer a number, or offer it at other prices; another carrier's for so long."""
+        if carrier != POOL:
+            self.connect(carrier)
+            listing = listing_of(e164, **{"price_source": FROM_RULE, **changes})
+            shown = RemoteOffer(carrier, listing, self.now, self.now + lifetime - SLACK)
+            self.writer.apply(keep_offers, Shown((shown,)))
+            return e164
         self.writer.apply(save_listings, ListingChunk(carrier, (listing_of(e164, **changes),), (1,), self.now))
         return e164
 
@@ -205,10 +289,24 @@ class Shop:
         with self.database.read() as tx:
             return list_statement(tx, account_id, before_entry=None, limit=1000)[::-1]
 
+    def verified(self) -> None:
+        """Fail when `verify` finds anything."""
+        with self.database.read() as tx:
+            assert verify(tx, lambda *_: None).violations == ()
+
     def audit(self) -> None:
         """Fail when the books do not hold together."""
         for what, query in _UNSOUND.items():
             assert self.rows(query) == [], what
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Nothing is logged: a traceback with all its variables takes longer than most tests."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture
@@ -216,7 +314,23 @@ def shop(database: Database) -> Iterator[Shop]:
     """A shop of the test's own. Its books must hold together when the test is over."""
     shop = Shop(database)
     yield shop
+    shop.reader.close()
     shop.audit()
+
+
+@pytest.fixture
+def beside(shop: Shop, database_url: str) -> Iterator[Callable[[], Shop]]:
+    """Makes other processes on the shop's database."""
+    made: list[Shop] = []
+
+    def make() -> Shop:
+        made.append(Shop(Database(database_url), beside=shop))
+        return made[-1]
+
+    yield make
+    for other in made:
+        other.reader.close()
+        other.database.close()
 
 
 @pytest.fixture
@@ -225,6 +339,7 @@ def other_shop(made: Databases, tmp_path: Path) -> Iterator[Shop]:
     url = made.prepared(tmp_path)
     shop = Shop(Database(url))
     yield shop
+    shop.reader.close()
     shop.audit()
     shop.database.close()
     made.done(url)

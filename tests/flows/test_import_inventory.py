@@ -31,6 +31,7 @@ from numberdesk.flows.set_price_rules import set_price_rules
 from numberdesk.infra.db import Database
 from numberdesk.infra.writer import Writer
 from numberdesk.tables import accounts, numbers, orders, superseded_prices
+from testbed.stock import connected
 
 HEADER = (
     "phone_number,locality,capabilities,monthly_price,per_minute_price_inbound,per_minute_price_outbound,"
@@ -129,6 +130,7 @@ def test_a_number_that_loses_its_price_is_no_longer_offered_at_any(database: Dat
 def test_numbers_without_prices_are_priced_by_the_rules_of_their_carrier(database: Database) -> None:
     rule = PriceRule("prl_1", "pool", "US", "", "", "USD", 2_000_000, 1, None, None, None, None, 1, NOW)
     Writer(database).apply(set_price_rules, rule)
+    connected(database, "acme")
     Writer(database).apply(set_price_rules, rule._replace(id="prl_2", carrier="acme", price=3_000_000))
     content = "phone_number\n+14155550123\n+16045550123\n"
     assert imported(database, content) == ImportCounts(new=2, unpriced=1)
@@ -233,6 +235,7 @@ def test_chunks_of_one_batch_each_see_what_those_before_them_saved(database: Dat
 
 def test_a_carrier_without_rules_is_not_priced_by_those_of_another_in_the_batch(database: Database) -> None:
     rule = PriceRule("prl_1", "acme", "", "", "", "USD", 2_000_000, None, None, None, None, None, 1, NOW)
+    connected(database, "acme")
     Writer(database).apply(set_price_rules, rule)
     with stage("phone_number\n+14155550123\n") as ours, stage("phone_number\n+14155550124\n", carrier="acme") as theirs:
         chunks = [*ours.chunks(NOW), *theirs.chunks(NOW)]

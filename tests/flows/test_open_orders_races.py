@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from numberdesk.core.errors import InsufficientBalance, NumberTaken, OrderInProgress, Overloaded
+from numberdesk.core.errors import InsufficientBalance, NumberTaken, Overloaded
+from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.purchase import Buy, Decision, Order, Refused, Replayed, Sold
 from numberdesk.flows.buy_number import buy_number
 from numberdesk.infra.writer import Writer
@@ -18,17 +19,20 @@ from tests.flows.conftest import PRICE, Shop
 BOOKS = ("orders", "answers", "holds", "transfers", "rentals", "events", "wallets", "numbers")
 
 
-async def all_at_once(shop: Shop, buys: Sequence[Buy]) -> list[Order | Refused | BaseException]:
+async def all_at_once(shop: Shop, buys: Sequence[Buy], seconds: float) -> list[Order | Refused | BaseException]:
     """Send buys through the writer as concurrent requests do."""
-    stories = [buy_number(shop.writer, shop.open_orders, buy) for buy in buys]
+    placement = shop.placement()
+    stories = [buy_number(shop.writer, shop.open_orders, placement, buy, seconds=seconds) for buy in buys]
     async with asyncio.timeout(60):
-        return await asyncio.gather(*stories, return_exceptions=True)
+        outcomes = await asyncio.gather(*stories, return_exceptions=True)
+    await placement.close(60)
+    return outcomes
 
 
-def ran(shop: Shop, buys: Sequence[Buy]) -> list[Order | Refused | BaseException]:
+def ran(shop: Shop, buys: Sequence[Buy], *, seconds: float = 30) -> list[Order | Refused | BaseException]:
     shop.writer.start()
     try:
-        return asyncio.run(all_at_once(shop, buys))
+        return asyncio.run(all_at_once(shop, buys, seconds))
     finally:
         shop.writer.close()
 
@@ -53,8 +57,9 @@ def test_a_wallet_for_seven_numbers_buys_exactly_seven_of_thirty(shop: Shop, car
     assert all(isinstance(error, InsufficientBalance) for error in refused)
     wallet = shop.wallet(account_id)
     assert wallet.available == 1
-    assert wallet.posted == (1 if carrier == "pool" else 7 * PRICE + 1)
+    assert (wallet.posted, wallet.held) == (1, 0)
     assert shop.count("orders") == 7
+    assert len(shop.acme.orders) == (0 if carrier == "pool" else 7)
 
 
 @pytest.mark.parametrize("key", [None, "k"])
@@ -78,9 +83,13 @@ def test_one_key_sent_with_different_numbers_at_once_buys_one_of_them(shop: Shop
 
 def test_while_a_carrier_is_to_answer_everybody_of_the_account_is_told_the_order(shop: Shop) -> None:
     account_id, e164 = shop.account(10 * PRICE), shop.number(carrier="acme")
-    outcomes = ran(shop, [shop.wants(account_id, e164) for _ in range(3)])
+    shop.acme.order_seconds = 0.5
+    outcomes = ran(shop, [shop.wants(account_id, e164) for _ in range(3)], seconds=0.1)
     ((order_id,),) = shop.rows("SELECT id FROM orders")
-    assert outcomes == [OrderInProgress(details={"order_id": order_id})] * 3
+    assert [(type(outcome), getattr(outcome, "id", "")) for outcome in outcomes] == [(Order, order_id)] * 3
+    assert {getattr(outcome, "state", None) for outcome in outcomes} == {OrderState.ORDERING}
+    assert shop.rows("SELECT id, state FROM orders") == [(order_id, "completed")]
+    assert shop.acme.orders == [(e164, order_id)]
 
 
 def test_a_purchase_that_is_turned_away_has_charged_nothing(shop: Shop) -> None:

@@ -22,6 +22,7 @@ from numberdesk.flows.set_price_rules import new_price_rule, remove_price_rules,
 from numberdesk.infra.db import Database, Tx
 from numberdesk.infra.writer import Writer
 from numberdesk.tables import repricings, superseded_prices
+from testbed.stock import connected
 
 NOW = 1_700_000_000_000_000
 RULE = PriceRule("prl_1", "pool", "", "", "", "USD", 1_000_000, 8_500, None, None, None, None, 1, NOW)
@@ -51,7 +52,9 @@ def bring_in(database: Database, content: str, *, carrier: str = "pool") -> None
 
 
 def set_rule(database: Database, rule: PriceRule) -> PriceRule:
-    return Writer(database).apply(set_price_rules, rule)
+    made = Writer(database).apply(set_price_rules, rule)
+    assert isinstance(made, PriceRule)
+    return made
 
 
 def step(database: Database, *, now: int = NOW, limit: int = 1000) -> Repriced:
@@ -161,11 +164,12 @@ def test_rules_that_differ_in_one_match_stand_side_by_side(database: Database) -
         RULE._replace(id="prl_4", iso_country="US"),
         RULE._replace(id="prl_5", carrier="acme"),
     ]
+    connected(database, "acme")
     with database.write() as tx:
         assert set_price_rules(tx, different) == different
     assert rules(database) == different
     assert rules(database, "acme") == different[4:]
-    assert pending(database) == {"acme": "", "pool": ""}
+    assert pending(database) == {"pool": ""}
 
 
 def test_of_rules_for_the_same_numbers_in_one_batch_the_last_one_stays(database: Database) -> None:
@@ -275,15 +279,23 @@ def test_several_steps_of_one_batch_go_on_where_the_one_before_stopped(database:
 
 
 def test_repricing_one_carrier_leaves_the_numbers_of_others_alone(database: Database) -> None:
+    connected(database, "acme")
+    set_rule(database, RULE._replace(id="prl_2", carrier="acme", price=5_000_000))
     bring_in(database, "phone_number\n+14155550199\n", carrier="acme")
     set_rule(database, RULE)
-    set_rule(database, RULE._replace(id="prl_2", carrier="acme", price=5_000_000))
     reprice_all(database, limit=2)
     assert monthly(database) == {
         **dict.fromkeys(BY_RULE, 1_000_000),
         "+14155550101": 9_000_000,
         "+14155550199": 5_000_000,
     }
+
+
+def test_a_rule_for_a_carrier_that_is_not_connected_is_refused(database: Database) -> None:
+    with database.write() as tx:
+        refused, stored = set_price_rules(tx, [RULE._replace(id="prl_2", carrier="acme"), RULE])
+    assert (refused, stored) == (InvalidRequest("carrier", "must be pool or one that is connected"), RULE)
+    assert rules(database) == [RULE]
 
 
 def test_a_repricing_that_changes_no_price_writes_none(database: Database) -> None:

@@ -9,7 +9,11 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from numberdesk.carriers.finding_store import Finding
+from numberdesk.core.findings import FindingKind, FindingState
 from numberdesk.core.purchase import Sold
+from numberdesk.flows.note_audits import AuditResult, FindingJudgement, FindingVerdict, judge_findings, note_audits
+from numberdesk.flows.set_rates import new_rate, set_rates
 from numberdesk.tables import metadata
 from tests.flows.conftest import NOW, PRICE, Shop
 
@@ -18,7 +22,8 @@ class Trade:
     """A shop in the middle of business.
 
     `me` rents `rented` (order `paid`) and orders `ordered` from a carrier (order `open`, held
-    for); `other` has money; `free` is for sale. SQL may name all of them in braces.
+    for); `other` has money; `free` is for sale. An audit found `orphan`, which goes back. SQL may
+    name all of them in braces.
     """
 
     def __init__(self, shop: Shop) -> None:
@@ -27,8 +32,10 @@ class Trade:
         paid, begun = shop.buy(me, rented, key="k"), shop.buy(me, ordered)
         assert isinstance(paid, Sold)
         assert isinstance(begun, Sold)
+        orphan = _with_an_audit(shop)
         self._shop = shop
         self._names = {
+            "orphan": orphan,
             "me": me,
             "other": other,
             "rented": rented,
@@ -54,6 +61,17 @@ class Trade:
         columns = metadata.tables[table].c.keys()
         values = ", ".join(changes.get(name, name) for name in columns)
         return f"INSERT INTO {table} SELECT {values} FROM {table} WHERE {where}"  # noqa: S608  the tests' own text
+
+
+def _with_an_audit(shop: Shop) -> str:
+    """A finding, a release and an exchange rate."""
+    e164 = "+13612738809"
+    found = Finding("acme", e164, FindingKind.ORPHAN, FindingState.OPEN, "PN1", "", "", NOW, NOW)
+    shop.writer.apply(note_audits, AuditResult("acme", NOW, NOW, NOW + 1, 1, (found,), "", 0))
+    judgement = FindingJudgement("acme", e164, FindingKind.ORPHAN, FindingVerdict.RELEASE, "1", NOW)
+    assert isinstance(shop.writer.apply(judge_findings, judgement), Finding)
+    shop.writer.apply(set_rates, new_rate("EUR", "USD", "1.1", NOW))
+    return e164
 
 
 @pytest.fixture
@@ -123,6 +141,18 @@ COPIES = [
         {"state": "'failed'", "completed_at": "NULL"},
         "orders.id",
         "pk_orders",
+    ),
+    *(
+        (f"two {table} under one key", table, "true", {}, ", ".join(f"{table}.{name}" for name in key), f"pk_{table}")
+        for table, *key in (
+            ("carriers", "name"),
+            ("carrier_orders", "order_id"),
+            ("carrier_releases", "id"),
+            ("offers", "e164", "carrier", "terms"),
+            ("findings", "carrier", "e164", "kind"),
+            ("audits", "carrier"),
+            ("exchange_rates", "base", "quote"),
+        )
     ),
 ]
 
@@ -194,6 +224,20 @@ UPDATES = [
     ("answers", "error_code = 'number_taken'", "key = 'k'", "ck_answers_order_or_refusal"),
     ("answers", "order_id = NULL", "key = 'k'", "ck_answers_order_or_refusal"),
     ("accounts", "state = 'gone'", "id = '{me}'", "ck_accounts_state_known"),
+    # orders at carriers
+    ("carrier_orders", "attempt = 0", "order_id = '{open}'", "ck_carrier_orders_attempt_counted"),
+    ("carrier_orders", "next_at = NULL", "order_id = '{open}'", "ck_carrier_orders_due_or_parked"),
+    ("carrier_orders", "parked_at = 1", "order_id = '{open}'", "ck_carrier_orders_due_or_parked"),
+    ("carrier_orders", "settled_at = 1", "order_id = '{open}'", "ck_carrier_orders_settled_is_left_alone"),
+    ("carrier_orders", "error_code = 'number_taken'", "order_id = '{open}'", "ck_carrier_orders_refused_when_settled"),
+    # carriers, their offers, and audits
+    ("carriers", "state = 'gone'", "name = 'acme'", "ck_carriers_state_known"),
+    ("offers", "price = 0", "e164 = '{ordered}'", "ck_offers_price_positive"),
+    ("offers", "setup = -1", "e164 = '{ordered}'", "ck_offers_rates_not_negative"),
+    ("offers", "inbound = NULL, outbound = -1", "e164 = '{ordered}'", "ck_offers_rates_not_negative"),
+    ("exchange_rates", "rate = 0", "base = 'EUR'", "ck_exchange_rates_rate_positive"),
+    ("findings", "kind = 'odd'", "e164 = '{orphan}'", "ck_findings_kind_known"),
+    ("findings", "state = 'odd'", "e164 = '{orphan}'", "ck_findings_state_known"),
 ]
 
 
@@ -289,6 +333,8 @@ DANGLING = [
     ("answers", "account_id", "key = 'k'", {}),
     ("events", "account_id", "true", {"id": "'x'"}),
     ("wallets", "account_id", "account_id = '{other}'", {}),
+    ("carrier_orders", "order_id", "order_id = '{open}'", {}),
+    ("carrier_orders", "account_id", "order_id = '{open}'", {"order_id": "'{paid}'"}),
     ("numbers", "order_id", "e164 = '{rented}'", {"e164": "'+19999999'"}),
     ("numbers", "account_id", "e164 = '{rented}'", {"e164": "'+19999999'"}),
 ]
@@ -326,6 +372,10 @@ def test_what_others_refer_to_cannot_go(trade: Trade, sql: str) -> None:
         "UPDATE orders SET inbound = NULL, outbound = 0 WHERE id = '{open}'",
         "UPDATE numbers SET price = NULL, currency = NULL WHERE e164 = '{free}'",
         "UPDATE rentals SET state = 'past_due' WHERE e164 = '{rented}'",
+        "UPDATE carrier_orders SET next_at = NULL, parked_at = 1 WHERE order_id = '{open}'",
+        "UPDATE carrier_orders SET next_at = NULL, settled_at = 1, error_code = 'number_taken'",
+        "UPDATE offers SET inbound = NULL, outbound = 0 WHERE e164 = '{ordered}'",
+        "UPDATE carrier_releases SET confirmed_at = 1",
     ],
 )
 def test_the_wall_lets_through_what_is_right(trade: Trade, sql: str) -> None:

@@ -12,18 +12,31 @@ from typing import Any
 import pytest
 
 from numberdesk.catalog.model import ImportCounts, ListingChunk
+from numberdesk.catalog.offers import RemoteOffer
 from numberdesk.core.errors import NumberdeskError
+from numberdesk.core.findings import FindingKind
 from numberdesk.core.lifecycle import AccountState
 from numberdesk.core.purchase import Buy, Order, Refused
+from numberdesk.flows.audit_carriers import AuditReport
 from numberdesk.flows.buy_number import buy_number
+from numberdesk.flows.chase_orders import chase_orders
 from numberdesk.flows.create_accounts import Standing, set_standings
 from numberdesk.flows.fund_wallets import TOP_UP, Funding, fund_wallets
 from numberdesk.flows.import_inventory import save_listings
+from numberdesk.flows.judge_orders import Judgement, Verdict, judge_orders
+from numberdesk.flows.keep_offers import Shown, keep_offers
+from numberdesk.flows.note_audits import FindingJudgement, FindingVerdict, judge_findings
+from numberdesk.flows.place_orders import Placement
 from numberdesk.flows.release_numbers import Release
 from numberdesk.flows.reprice import Reprice, reprice
+from numberdesk.flows.settle_orders import settle_orders
 from numberdesk.flows.tidy import Tidy, tidy
 from numberdesk.flows.verify import verify
 from numberdesk.infra.db import Database
+from numberdesk.orders.chase_store import list_unsettled
+from testbed.fake_carriers import Does
+from tests.flows.audits import auditing
+from tests.flows.carrier_orders import DAY
 from tests.flows.conftest import PRICE, QUARANTINE, Shop, listing_of
 
 pytestmark = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
@@ -33,17 +46,21 @@ Work = Callable[[Shop], Any]
 
 PATIENCE = 60.0
 
+ENDING = (Does.BUYS, Does.BUYS, Does.REFUSES, Does.THROTTLES, Does.NOT_SENT, Does.BUYS_SILENTLY, Does.LOSES)
+"""What the carrier does with orders, so that some end at once and some are looked up."""
+
 
 @pytest.fixture
 def shops(shop: Shop, database_url: str) -> Iterator[list[Shop]]:
-    """Three shops on one database, each with a connection and a writer's thread of its own."""
-    all_of_them = [shop, *(Shop(Database(database_url)) for _ in range(2))]
+    """Three shops on one database with the same carriers, each with a connection and a writer's thread of its own."""
+    all_of_them = [shop, *(Shop(Database(database_url), beside=shop) for _ in range(2))]
     for each in all_of_them:
         each.writer.start()
     yield all_of_them
     for each in all_of_them:
         each.writer.close()
     for each in all_of_them[1:]:
+        each.reader.close()
         each.database.close()
 
 
@@ -68,8 +85,8 @@ def at_once(shops: Sequence[Shop], stories: Sequence[Sequence[Callable[[Shop], A
     return [outcomes[place] for place in range(len(shops))]
 
 
-def buying(buy: Buy) -> Work:
-    return lambda shop: buy_number(shop.writer, shop.open_orders, buy)
+def buying(buy: Buy, *, seconds: float = PATIENCE / 2) -> Work:
+    return lambda shop: buy_number(shop.writer, shop.open_orders, shop.placement(), buy, seconds=seconds)
 
 
 def nobody_met_a_deadlock(shops: Sequence[Shop]) -> None:
@@ -139,18 +156,26 @@ class Business:
         self._chance = random.Random(seed)
         self._accounts = [shop.account(20 * PRICE) for _ in range(3)]
         self._pool = shop.numbers(12)
-        self._numbers = [*self._pool, *(shop.number(carrier="acme", setup=5) for _ in range(3))]
+        self._remote = [shop.number(carrier="acme", setup=5, lifetime=9 * QUARANTINE) for _ in range(6)]
+        self._odd = [f"+1361300000{last}" for last in range(9)]
+        self._numbers = [*self._pool, *self._remote, *self._odd]
+        self._later = 0
+        for e164 in self._remote:
+            shop.acme.script(e164, *self._chance.choices(list(ENDING), k=4))
 
     def draw(self) -> Work:
         """Something to do."""
-        kinds = {self._buy: 8, self._fund: 1, self._release: 2, self._offer: 1, self._stand: 1, self._keep_house: 1}
+        kinds = {
+            self._buy: 9, self._fund: 1, self._release: 2, self._offer: 1, self._stand: 1, self._keep_house: 1,
+            self._show: 2, self._work: 3, self._audit: 1, self._judge: 1,
+        }  # fmt: skip
         (kind,) = self._chance.choices(list(kinds), list(kinds.values()))
         return kind()
 
     def _buy(self) -> Work:
         account_id, e164 = self._chance.choice(self._accounts), self._chance.choice(self._numbers)
         buy = self._shop.wants(account_id, e164, key=self._chance.choice([None, None, "k1", "k2"]))
-        return buying(buy)
+        return buying(buy, seconds=0.3)  # what its carrier does not answer is left to the others
 
     def _fund(self) -> Work:
         account_id = self._chance.choice(self._accounts)
@@ -171,6 +196,53 @@ class Business:
         standing = Standing(self._chance.choice(self._accounts), self._chance.choice(list(AccountState)))
         return lambda at: at.writer.submit(set_standings, standing)
 
+    def _show(self) -> Work:
+        """Offers of old and new numbers, in any order."""
+        offered = self._chance.sample([*self._remote, *self._odd], 8)
+        listings = (listing_of(e164, setup=5, price_source="rule") for e164 in offered)
+        until = self._shop.now + 9 * QUARANTINE + self._chance.randrange(10**9)
+        shown = Shown(tuple(RemoteOffer("acme", listing, self._shop.now, until) for listing in listings))
+        return lambda at: at.writer.submit(keep_offers, shown)
+
+    def _work(self) -> Work:
+        """What a worker does: orders looked up, numbers given back."""
+        if self._chance.random() < 0.5:
+            return lambda at: at.give_back()
+
+        self._later += DAY
+        later = self._shop.now + self._later
+
+        async def chased(at: Shop) -> None:
+            placement = Placement(at.writer, at.reader, at.carriers, settle_orders, now=lambda: later)
+            await chase_orders(at.writer, at.reader, at.carriers, placement, now=lambda: later)
+
+        return chased
+
+    def _audit(self) -> Work:
+        """A number that is on our account and in nobody's books, or so it seems."""
+        e164 = self._chance.choice(self._odd)
+
+        async def audited(at: Shop) -> AuditReport | None:
+            if e164 not in at.acme.ours:
+                at.acme.own([e164])
+            return await auditing(at).run("acme")
+
+        return audited
+
+    def _judge(self) -> Work:
+        if self._chance.random() < 0.5:
+            serial, e164 = self._shop.new_id("x"), self._chance.choice(self._odd)
+            release = FindingJudgement("acme", e164, None, FindingVerdict.RELEASE, serial, self._shop.now)
+            return lambda at: at.writer.submit(judge_findings, release)
+
+        async def voided(at: Shop) -> None:
+            unsettled = await at.reader.read(lambda tx: list_unsettled(tx, parked=None, limit=3))
+            for chase in unsettled:
+                verdict = Judgement(chase.order_id, Verdict.VOID, 0, at.now)
+                await at.writer.submit(judge_orders, verdict)
+
+        return voided
+
     def _keep_house(self) -> Work:
         later = self._shop.now + QUARANTINE
         if self._chance.random() < 0.5:
@@ -180,15 +252,37 @@ class Business:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_whatever_is_done_at_once_nothing_waits_crosswise_and_the_books_hold(shops: list[Shop], seed: int) -> None:
-    """Purchases, top-ups, releases, new prices, suspensions and housekeeping, in batches as they come."""
+    """Purchases, settlements, look-ups, releases, offers, audits and all the rest, in batches as they come."""
     business = Business(shops[0], seed)
     stories = [[business.draw() for _ in range(80)] for _ in shops]
     outcomes = [outcome for each in at_once(shops, stories) for outcome in each]
     defects = [one for one in outcomes if isinstance(one, BaseException) and not isinstance(one, NumberdeskError)]
     assert defects == []
     assert any(isinstance(one, Order) for one in outcomes)
+    assert shops[0].count("carrier_orders") > 0
     nobody_met_a_deadlock(shops)
     in_order(shops[0])
+    at_rest(shops[0])
+
+
+def at_rest(shop: Shop) -> None:
+    """When all work is done, the carrier has what customers rent and what an audit finds, and nothing else."""
+
+    async def done() -> AuditReport | None:
+        for chase in await shop.reader.read(lambda tx: list_unsettled(tx, parked=None, limit=99)):
+            await shop.writer.submit(judge_orders, Judgement(chase.order_id, Verdict.VOID, 0, shop.now))
+        shop.now += 1000 * DAY
+        await shop.give_back()
+        return await auditing(shop).run("acme")
+
+    report = asyncio.run(done())
+    assert report is not None
+    rented = {e164 for (e164,) in shop.rows("SELECT e164 FROM numbers WHERE state = 'assigned' AND carrier = 'acme'")}
+    assert {(one.e164, one.kind) for one in report.findings} == {
+        (e164, FindingKind.ORPHAN) for e164 in set(shop.acme.ours) - rented
+    }
+    assert rented <= set(shop.acme.ours)
+    in_order(shop)
 
 
 def test_imports_in_one_batch_and_purchases_in_another_lock_numbers_in_one_order(shops: list[Shop]) -> None:

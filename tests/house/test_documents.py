@@ -24,20 +24,26 @@ from numberdesk.api import app as _app  # noqa: F401  importing declares the end
 from numberdesk.api.docs import BASE
 from numberdesk.api.endpoint import ENDPOINTS
 from numberdesk.api.errors import STATUSES
+from numberdesk.catalog.offers import RemoteOffer
 from numberdesk.cli import app
 from numberdesk.core.errors import BY_CODE
+from numberdesk.core.fulfilment import Heard, Reason, Refused
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import POOL, Buy, Sold
 from numberdesk.flows.create_accounts import NewAccount, create_accounts
 from numberdesk.flows.fund_wallets import TOP_UP, Funding, fund_wallets
 from numberdesk.flows.import_inventory import save_listings
+from numberdesk.flows.keep_offers import Shown, keep_offers
 from numberdesk.flows.open_orders import open_orders
 from numberdesk.flows.release_numbers import Release, release_numbers
 from numberdesk.flows.run_import import run_import
+from numberdesk.flows.settle_orders import settle_orders
 from numberdesk.infra.db import Database, Tx
 from numberdesk.infra.settings import Settings
 from numberdesk.infra.writer import Writer
 from numberdesk.outbox.model import EVENT_KINDS
+from testbed.stock import connected
+from tests.flows.conftest import listing_of
 
 ROOT: Final = Path(__file__).parents[2]
 DOCUMENTS: Final = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -200,6 +206,11 @@ def test_every_field_of_an_event_is_documented(database: Database) -> None:
     buy = Buy(account.id, number, Confirmation(1_150_000), None, "req_1", "ord_1", now)
     assert isinstance(writer.apply(open_orders(0), buy), Sold)
     writer.apply(release_numbers(0), Release(account.id, number, now))
+    connected(database, "acme")
+    offered = RemoteOffer("acme", listing_of("+13612000001"), now, now + 1)
+    writer.apply(keep_offers, Shown((offered,)))
+    writer.apply(open_orders(0), buy._replace(e164="+13612000001", order_id="ord_2"))
+    writer.apply(settle_orders, Heard("ord_2", 1, Refused(Reason.OTHER, "no"), 0, 0, now))
     with database.read() as tx:
         told = {kind: set(json.loads(payload)) for kind, payload in tx.fetch("SELECT kind, payload FROM events", [])}
     assert told == documented_events(_document("events.md"))

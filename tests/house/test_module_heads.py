@@ -99,6 +99,7 @@ _BY_NAME: Final = {
     "asyncio.start_server": "network",
     "http.client": "network",
     "httpx": "network",
+    "httpx2": "network",
     "psycopg.connect": "network",
     "socket": "network",
     "ssl": "network",

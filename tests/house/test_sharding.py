@@ -13,10 +13,10 @@ from numberdesk.tables import metadata
 PAGE = Path(__file__).parents[2] / "docs" / "scaling.md"
 
 OF_AN_ACCOUNT = {
-    "accounts", "wallets", "api_keys", "orders", "holds", "transfers", "answers", "rentals", "events",
+    "accounts", "wallets", "api_keys", "orders", "holds", "transfers", "answers", "rentals", "events", "carrier_orders",
 }  # fmt: skip
-OF_A_NUMBER = {"numbers", "superseded_prices"}
-OF_EVERYBODY = {"price_rules", "repricings"}
+OF_A_NUMBER = {"numbers", "superseded_prices", "offers", "carrier_releases", "findings"}
+OF_EVERYBODY = {"price_rules", "repricings", "carriers", "exchange_rates", "audits"}
 OF_A_PROCESS = {"writers"}
 
 MAY_BE_EMPTY = {"transfers"}

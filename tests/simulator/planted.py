@@ -1,12 +1,23 @@
-"""Faults planted on purpose, each a part of the product done wrong: the simulator must find every one of them."""
+"""Faults planted on purpose, each a part of the product done wrong: the simulator must find every one of them.
+
+`python -m tests.simulator.planted` finds them all anew and prints the table for docs/simulator.md.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
+from numberdesk.accounts.model import Caller
+from numberdesk.api.admin import create_account_key, top_up
+from numberdesk.api.auth import Authenticator
+from numberdesk.api.billing import order
+from numberdesk.api.endpoint import Answer, Ask
+from numberdesk.api.rentals import release_number
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import Refused, Replayed, Sold
 from numberdesk.flows.fund_wallets import Funding, fund_wallets
@@ -21,9 +32,14 @@ from numberdesk.infra.db import StorageFailedError, Tx
 from numberdesk.infra.writer import Writer
 from simulator.desk import DefectiveError
 from simulator.product import Flow, Product
+from simulator.runs import Outcome, run_seeds
 from simulator.storage import FailingDatabase
+from tests.simulator.planted_carriers import OF_CARRIERS
+from tests.simulator.planted_tools import after_releasing, charge, then
 
 DAY: Final = 86_400_000_000
+_SHOWN: Final = 4
+"""Findings whose rules are put into the table."""
 
 
 class ForgivingDatabase(FailingDatabase):
@@ -70,11 +86,11 @@ class SilentWriter(Writer):
         return outcome
 
 
-def after_buying(damage: Callable[[Tx, Any, Any], None]) -> Callable[[int], Flow]:
+def after_buying(damage: Callable[[Tx, Any, Any], None]) -> Callable[[int, int], Flow]:
     """The purchase flow, with something done after it for each buy and its decision."""
 
-    def build(quote_lifetime: int) -> Flow:
-        flow = open_orders(quote_lifetime)
+    def build(quote_lifetime: int, wanted_for: int) -> Flow:
+        flow = open_orders(quote_lifetime, wanted_for)
 
         def apply(tx: Tx, buys: Sequence[Any]) -> Sequence[Any]:
             decisions = flow(tx, buys)
@@ -93,37 +109,12 @@ def forget_answer(tx: Tx, buy: Any, _decision: Any) -> None:
 
 def charge_again(tx: Tx, buy: Any, decision: Any) -> None:
     if isinstance(decision, Replayed):
-        _charge(tx, buy, decision)
+        charge(tx, decision.order, f"trf_{buy.request_id}", buy.now)
 
 
 def charge_twice(tx: Tx, buy: Any, decision: Any) -> None:
-    if isinstance(decision, Sold) and decision.order.prices.setup:
-        _charge(tx, buy, decision)
-
-
-def _charge(tx: Tx, buy: Any, decision: Any) -> None:
-    """One more charge, with an id that does not follow from the order's."""
-    amount = decision.order.prices.monthly
-    ((posted, entries),) = tx.fetch("SELECT posted, entries FROM wallets WHERE account_id = ?", [buy.account_id])
-    if posted < amount:
-        return
-    mine = f"wallet:{buy.account_id}"
-    tx.run(
-        "INSERT INTO transfers VALUES (?, 'rental', ?, 'revenue:rental', ?, 'USD', ?, ?, ?, ?, NULL, ?)",
-        [
-            f"trf_{buy.request_id}",
-            mine,
-            amount,
-            buy.account_id,
-            entries + 1,
-            posted - amount,
-            decision.order.id,
-            buy.now,
-        ],
-    )
-    tx.run(
-        "UPDATE wallets SET posted = posted - ?, entries = entries + 1 WHERE account_id = ?", [amount, buy.account_id]
-    )
+    if isinstance(decision, Sold) and decision.charges and decision.order.prices.setup:
+        charge(tx, decision.order, f"trf_{buy.request_id}", buy.now)
 
 
 def keep_number(tx: Tx, buy: Any, decision: Any) -> None:
@@ -143,9 +134,9 @@ def charge_without_wallet(tx: Tx, buy: Any, decision: Any) -> None:
         )
 
 
-def wallets_in_memory(quote_lifetime: int) -> Flow:
+def wallets_in_memory(quote_lifetime: int, wanted_for: int) -> Flow:
     """Each process remembers balances instead of reading them in the transaction."""
-    flow, memory = open_orders(quote_lifetime), dict[str, int]()
+    flow, memory = open_orders(quote_lifetime, wanted_for), dict[str, int]()
 
     def apply(tx: Tx, buys: Sequence[Any]) -> Sequence[Any]:
         before = dict(tx.fetch("SELECT account_id, posted FROM wallets", []))
@@ -160,9 +151,9 @@ def wallets_in_memory(quote_lifetime: int) -> Flow:
     return apply
 
 
-def told_with_another_time(quote_lifetime: int) -> Flow:
+def told_with_another_time(quote_lifetime: int, wanted_for: int) -> Flow:
     """A replay tells the time at which it was asked for, not that of the purchase."""
-    flow = open_orders(quote_lifetime)
+    flow = open_orders(quote_lifetime, wanted_for)
 
     def apply(tx: Tx, buys: Sequence[Any]) -> Sequence[Any]:
         return [
@@ -175,8 +166,8 @@ def told_with_another_time(quote_lifetime: int) -> Flow:
     return apply
 
 
-def suspended_may_buy(quote_lifetime: int) -> Flow:
-    flow = open_orders(quote_lifetime)
+def suspended_may_buy(quote_lifetime: int, wanted_for: int) -> Flow:
+    flow = open_orders(quote_lifetime, wanted_for)
 
     def apply(tx: Tx, buys: Sequence[Any]) -> Sequence[Any]:
         suspended = tx.fetch("SELECT id FROM accounts WHERE state = 'suspended'", [])
@@ -189,9 +180,9 @@ def suspended_may_buy(quote_lifetime: int) -> Flow:
     return apply
 
 
-def first_body_wins(quote_lifetime: int) -> Flow:
+def first_body_wins(quote_lifetime: int, wanted_for: int) -> Flow:
     """A key that comes with another body is taken for a replay."""
-    flow = open_orders(quote_lifetime)
+    flow = open_orders(quote_lifetime, wanted_for)
 
     def apply(tx: Tx, buys: Sequence[Any]) -> Sequence[Any]:
         query = "SELECT e164, monthly, inbound, outbound FROM answers WHERE account_id = ? AND key = ?"
@@ -205,23 +196,6 @@ def first_body_wins(quote_lifetime: int) -> Flow:
         )
 
     return apply
-
-
-def after_releasing(sql: str) -> Callable[[int], Flow]:
-    """The release flow, with a statement run for each number after it."""
-
-    def build(quarantine: int) -> Flow:
-        flow = release_numbers(quarantine)
-
-        def apply(tx: Tx, commands: Sequence[Any]) -> Sequence[Any]:
-            outcomes = flow(tx, commands)
-            for command in commands:
-                tx.run(sql, [command.e164])
-            return outcomes
-
-        return apply
-
-    return build
 
 
 def anybody_may_release(quarantine: int) -> Flow:
@@ -252,17 +226,6 @@ def tidy_early(*, quarantine: int = 0, retention: int = 1) -> Flow:
             for command in commands
         ]
         return tidy(tx, changed)
-
-    return apply
-
-
-def then(flow: Flow, sql: str) -> Flow:
-    """A flow with a statement run after it."""
-
-    def apply(tx: Tx, commands: Sequence[Any]) -> Sequence[Any]:
-        outcomes = flow(tx, commands)
-        tx.run(sql, [])
-        return outcomes
 
     return apply
 
@@ -299,6 +262,62 @@ def revoke_nothing(tx: Tx, commands: Sequence[Any]) -> Sequence[Any]:
     return outcomes
 
 
+class ForgetfulAuthenticator(Authenticator):
+    """Remembers every key that was ever good, and asks no more."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._ever: dict[bytes | None, Caller] = {}
+
+    async def caller(self, sent: bytes | None) -> Caller:
+        if sent not in self._ever:
+            self._ever[sent] = await super().caller(sent)
+        return self._ever[sent]
+
+
+def note_other_price(tx: Tx, _buy: Any, decision: Any) -> None:
+    if isinstance(decision, Sold) and decision.charges:
+        tx.run("UPDATE orders SET price = price + 10000 WHERE id = ?", [decision.order.id])
+
+
+async def show_any_order(ask: Ask) -> Answer:
+    """Another account's order is as good as one's own."""
+    query = "SELECT account_id FROM orders WHERE id = ?"
+    owner = await ask.services.reader.read(lambda tx: tx.fetch(query, [ask.path["order_id"]]))
+    if owner:
+        ask.caller = ask.caller._replace(account_id=owner[0][0])
+    answer = await order(ask)
+    assert isinstance(answer, Answer)
+    return answer
+
+
+async def name_key_by_itself(ask: Ask) -> Answer:
+    """The secret of a key is kept with it."""
+    answer = await create_account_key(ask)
+    assert isinstance(answer, Answer)
+
+    def keep(tx: Tx, commands: Sequence[Any]) -> Sequence[Any]:
+        for key_id, secret in commands:
+            tx.run("UPDATE api_keys SET name = ? WHERE id = ?", [secret, key_id])
+        return commands
+
+    await ask.services.writer.submit(keep, (answer.data.id, answer.data.key))
+    return answer
+
+
+async def promise_release(_ask: Ask) -> Answer:
+    """A release is answered, and never done."""
+    return Answer(None)
+
+
+async def top_up_loosely(ask: Ask) -> Answer:
+    """The reference of a top-up is lost on the way."""
+    ask.body = type(ask.body)(ask.body.amount)
+    answer = await top_up(ask)
+    assert isinstance(answer, Answer)
+    return answer
+
+
 PLANTED: Final[dict[str, Product]] = {
     "a commit that failed is acknowledged": Product(database=ForgivingDatabase),
     "the log is not synced at a commit": Product(database=UnsyncedDatabase),
@@ -313,7 +332,9 @@ PLANTED: Final[dict[str, Product]] = {
     "each process keeps balances in its memory": Product(open_orders=wallets_in_memory),
     "a suspended account may buy": Product(open_orders=suspended_may_buy),
     "a key with another body is a replay": Product(open_orders=first_body_wins),
-    "a superseded price is honoured for ever": Product(open_orders=lambda _lifetime: open_orders(4000 * DAY)),
+    "a superseded price is honoured for ever": Product(
+        open_orders=lambda _, wanted_for: open_orders(4000 * DAY, wanted_for)
+    ),
     "a release does not end the rental": Product(
         release_numbers=after_releasing("UPDATE rentals SET state = 'active', released_at = NULL WHERE e164 = ?")
     ),
@@ -334,5 +355,32 @@ PLANTED: Final[dict[str, Product]] = {
     "a label reaches all numbers of the account": Product(instead={label_numbers: label_all_of_them}),
     "a revoked key still works": Product(instead={revoke: revoke_nothing}),
     "a top-up is made and never answered": Product(writer=SilentWriter),
+    "an order is noted at another price than was charged": Product(open_orders=after_buying(note_other_price)),
+    "another account's order is shown": Product(handlers={order: show_any_order}),
+    "the secret of a key is kept": Product(handlers={create_account_key: name_key_by_itself}),
+    "a key is looked up once and believed for ever": Product(authenticator=ForgetfulAuthenticator),
+    "a release is answered and not done": Product(handlers={release_number: promise_release}),
+    "the reference of a top-up is lost": Product(handlers={top_up: top_up_loosely}),
+    **OF_CARRIERS,
 }
 """Each fault in words, and the product that has it."""
+
+
+def table(most: int) -> Iterator[str]:
+    """The lines for docs/simulator.md: where each is found first, and the rules by which it is found at first."""
+    for fault, product in PLANTED.items():
+        found = list(itertools.islice(_finding(product, most), _SHOWN))
+        rules = dict.fromkeys(outcome.violation.partition(":")[0] for outcome in found)
+        yield f"| {fault} | {found[0].seed} | {'; '.join(rules)} |"
+
+
+def _finding(product: Product, most: int) -> Iterator[Outcome]:
+    """The first few seeds that find something."""
+    for outcome in run_seeds(range(1, most + 1), product):
+        if outcome.violation:
+            yield outcome
+
+
+if __name__ == "__main__":
+    for line in table(2000):
+        sys.stdout.write(f"{line}\n")

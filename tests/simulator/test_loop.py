@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from simulator.loop import SimulatedLoop
+from simulator.loop import Owner, SimulatedLoop
 
 
 @pytest.fixture
@@ -75,3 +75,60 @@ def test_what_a_callback_raises_is_not_lost(loop: SimulatedLoop) -> None:
     loop.call_soon(divmod, 1, 0)
     drain(loop)
     assert [type(failure) for failure in loop.failures] == [ZeroDivisionError]
+
+
+def test_what_asyncio_does_between_two_steps_is_no_step(loop: SimulatedLoop) -> None:
+    slept = loop.create_task(asyncio.sleep(5, "slept"))
+    waiting = loop.create_task(asyncio.wait({slept}))
+    drain(loop)
+    loop.advance(5)
+    assert loop.ready == 1  # the sleeper itself: what wakes it has been done
+    loop.run_one(0)
+    assert loop.ready == 1  # whoever waits for it
+    loop.run_one(0)
+    assert waiting.done()
+
+
+def test_when_an_owner_is_gone_nothing_of_his_goes_on(loop: SimulatedLoop) -> None:
+    owner, seen = Owner(), list[str]()
+
+    async def story() -> None:
+        try:
+            await asyncio.sleep(1)
+        finally:
+            seen.append("finally")
+
+    async def parent() -> None:
+        await asyncio.gather(story(), story())
+
+    loop.create_task(parent(), context=owner.context())
+    other = loop.create_task(story())
+    drain(loop)
+    loop.leave(owner)
+    loop.advance(2)
+    drain(loop)
+    assert other.done()
+    assert seen == ["finally"]
+    loop.end()
+
+
+def test_at_the_end_everything_is_ended(loop: SimulatedLoop) -> None:
+    owner = Owner()
+    stories = [
+        loop.create_task(asyncio.sleep(1), context=owner.context()),
+        loop.create_task(asyncio.sleep(1)),
+        loop.create_task(asyncio.sleep(0), context=owner.context()),
+    ]
+    loop.run_one(0)
+    loop.leave(owner)
+    loop.end()
+    assert all(story.cancelled() for story in stories)
+
+
+def test_others_are_on_time_however_late_everybody_here_is(loop: SimulatedLoop) -> None:
+    told: list[float] = []
+    loop.at(3, lambda: told.append(loop.time()))
+    loop.at(3.5, lambda: loop.at(4, lambda: told.append(loop.time())))
+    assert loop.next_timer() == 3
+    loop.advance(1000)
+    assert (told, loop.time()) == ([3, 4], 1000)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from numberdesk.flows.create_accounts import NewAccount, create_accounts
-from numberdesk.infra.db import StorageFailedError
+from numberdesk.infra.db import CommitUnknownError, StorageFailedError, TryAgainError
 from simulator.storage import Disk, FailingDatabase, PowerLost, Trouble
 
 
@@ -80,6 +80,27 @@ def test_a_commit_that_fails_keeps_nothing(database: FailingDatabase) -> None:
     open_account(database, "acc_1")
 
 
+def test_a_commit_that_was_made_may_be_reported_as_unknown(database: FailingDatabase) -> None:
+    kept: list[str] = []
+    database.kept = lambda: kept.append("told")
+    database.trouble.made = True
+    with pytest.raises(CommitUnknownError):
+        open_account(database, "acc_1")
+    assert (accounts(database), kept) == (["acc_1"], ["told"])
+    open_account(database, "acc_2")
+
+
+@pytest.mark.parametrize(("trouble", "error"), [("lost", CommitUnknownError), ("again", TryAgainError)])
+def test_a_commit_that_was_not_made_may_be_reported_so_or_not(
+    database: FailingDatabase, trouble: str, error: type[Exception]
+) -> None:
+    setattr(database.trouble, trouble, True)
+    with pytest.raises(error):
+        open_account(database, "acc_1")
+    assert accounts(database) == []
+    open_account(database, "acc_1")
+
+
 def test_a_statement_that_fails_takes_its_transaction_along(database: FailingDatabase) -> None:
     database.trouble.statement = 1
     with pytest.raises(StorageFailedError, match="disk I/O error"):
@@ -112,4 +133,11 @@ def test_another_writer_does_not_wait_for_the_lock(disk: Disk, database: Failing
 def test_a_text_on_the_disk_is_found(disk: Disk, database: FailingDatabase) -> None:
     open_account(database, "acc_secret")
     assert disk.contains(b"acc_secret")
-    assert not disk.contains(b"acc_other")
+    assert not disk.contains(b"ACC_OTHER")
+
+
+def test_a_text_is_found_though_it_goes_on_in_another_page(disk: Disk, database: FailingDatabase) -> None:
+    secret = "secret-of-many-letters-" + "".join(f"{place:04}" for place in range(100))
+    with database.write() as tx:
+        create_accounts(tx, [NewAccount("acc_1", "x" * 150 + secret, "USD", 0, 1)])
+    assert disk.contains(secret.encode())

@@ -1,4 +1,4 @@
-"""The operator's endpoints: accounts, their keys and wallets, orders.
+"""The operator's endpoints: accounts, their keys and wallets.
 
 Touches: nothing.
 """
@@ -11,7 +11,6 @@ import msgspec
 
 from numberdesk.accounts.model import SCOPES
 from numberdesk.accounts.store import find_accounts, list_accounts
-from numberdesk.api.billing import ORDER_EXAMPLE, OrdersQuery
 from numberdesk.api.endpoint import Answer, Ask, endpoint
 from numberdesk.api.keys import NEW_KEY_EXAMPLE, NewKeyBody, created_key, listed_keys
 from numberdesk.api.paging import PageQuery, page, position
@@ -22,16 +21,13 @@ from numberdesk.flows.create_accounts import Standing, create_accounts, new_acco
 from numberdesk.flows.fund_wallets import ADJUSTMENT, TOP_UP, fund_wallets, funding
 from numberdesk.flows.issue_keys import Revocation, revoke
 from numberdesk.ledger.store import find_wallet
-from numberdesk.orders.store import list_orders
 from numberdesk.views import (
     AccountView,
-    AdminOrderView,
     BalanceView,
     KeyView,
     NewKeyView,
     TransactionView,
     account_view,
-    admin_order_view,
     balance_view,
     key_view,
     transaction_view,
@@ -256,28 +252,6 @@ async def revoke_any_key(ask: Ask) -> Answer:
     command = Revocation(id_in_path(ask.path["key_id"]), None, ask.now)
     revoked: Any = await ask.services.writer.submit(revoke, command)
     return Answer(key_view(revoked), "Key revoked")
-
-
-@endpoint(
-    "GET",
-    "/admin/orders",
-    summary="Orders of all accounts, newest first",
-    tag="Operators",
-    scope="admin",
-    query=OrdersQuery,
-    data=list[AdminOrderView],
-    paged=True,
-    answer_example=[{**ORDER_EXAMPLE, "account_id": _ACCOUNT_EXAMPLE["id"], "carrier": "pool"}],
-)
-async def all_orders(ask: Ask) -> Answer:
-    """Page the orders of all accounts."""
-    query: OrdersQuery = ask.query
-    before = position(query.page_token, "ord_")
-    found = await ask.services.reader.read(
-        lambda tx: list_orders(tx, None, open_only=query.status == "open", before_id=before, limit=query.page_size + 1)
-    )
-    items, rest = page(found, query.page_size, "id")
-    return Answer([admin_order_view(item) for item in items], rest=rest)
 
 
 async def _moved(ask: Ask, kind: str, message: str) -> Answer:

@@ -1,4 +1,4 @@
-"""The operator's endpoints for inventory and price rules.
+"""The operator's endpoints for inventory, price rules and exchange rates.
 
 Touches: files, threads.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from decimal import Decimal
 from typing import IO, Any, Final, Literal
 
 import msgspec
@@ -15,6 +16,7 @@ from numberdesk.api.endpoint import Answer, Ask, body_pieces, endpoint
 from numberdesk.api.paging import PageQuery, page, position
 from numberdesk.api.shapes import Amount, Label, Price, Rate, id_in_path
 from numberdesk.catalog.model import ImportCounts, ListingChunk
+from numberdesk.catalog.offer_store import find_rates
 from numberdesk.catalog.rule_store import list_price_rules
 from numberdesk.catalog.rules import PriceRule, parse_percent
 from numberdesk.catalog.store import list_inventory
@@ -25,7 +27,17 @@ from numberdesk.core.purchase import POOL
 from numberdesk.flows.import_inventory import save_listings
 from numberdesk.flows.run_import import ImportReport, run_import
 from numberdesk.flows.set_price_rules import new_price_rule, remove_price_rules, set_price_rules
-from numberdesk.views import ImportView, InventoryView, RuleView, import_view, inventory_view, rule_view
+from numberdesk.flows.set_rates import Pair, new_rate, remove_rates, set_rates
+from numberdesk.views import (
+    ImportView,
+    InventoryView,
+    RateView,
+    RuleView,
+    import_view,
+    inventory_view,
+    rate_view,
+    rule_view,
+)
 from numberdesk.wiring import Services
 
 _CSV: Final = "text/csv"
@@ -54,6 +66,10 @@ _RULE_EXAMPLE: Final = {
 }
 
 
+_RATE_EXAMPLE: Final = {"base": "EUR", "quote": "USD", "rate": 1.08, "updated_at": "2026-03-20T14:30:00Z"}
+_MOST_DIGITS: Final = 40
+
+
 class InventoryQuery(PageQuery, frozen=True):
     """Filters of the inventory."""
 
@@ -72,6 +88,14 @@ class RuleQuery(PageQuery, frozen=True):
     """Filters of the price rules."""
 
     carrier: Label | None = None
+
+
+class RateBody(msgspec.Struct, frozen=True):
+    """One unit of `base` is worth `rate` units of `quote`: above zero, at most nine digits after the point."""
+
+    base: Label
+    quote: Label
+    rate: Decimal
 
 
 class RuleBody(msgspec.Struct, frozen=True):
@@ -201,7 +225,7 @@ async def set_price_rule(ask: Ask) -> Answer:
         _ROUND_TO if body.round_to is None else body.round_to,
         ask.now,
     )
-    stored = await ask.services.writer.submit(set_price_rules, new_price_rule(rule))
+    stored: Any = await ask.services.writer.submit(set_price_rules, new_price_rule(rule))
     return Answer(rule_view(stored), "Price rule set")
 
 
@@ -219,6 +243,64 @@ async def remove_price_rule(ask: Ask) -> Answer:
     """Remove a rule."""
     removed: Any = await ask.services.writer.submit(remove_price_rules, id_in_path(ask.path["rule_id"]))
     return Answer(rule_view(removed), "Price rule removed")
+
+
+@endpoint(
+    "GET",
+    "/admin/exchange-rates",
+    summary="Exchange rates, by currencies",
+    tag="Operators",
+    scope="admin",
+    data=list[RateView],
+    paged=True,
+    answer_example=[_RATE_EXAMPLE],
+)
+async def exchange_rates(ask: Ask) -> Answer:
+    """List all: there are few."""
+    found = await ask.services.reader.read(find_rates)
+    return Answer([rate_view(rate) for rate in found], rest={"page": {"next": None}})
+
+
+@endpoint(
+    "POST",
+    "/admin/exchange-rates",
+    summary="Set the rate by which costs in one currency become prices in another",
+    tag="Operators",
+    scope="admin",
+    body=RateBody,
+    data=RateView,
+    example={"base": "EUR", "quote": "USD", "rate": 1.08},
+    answer_example=_RATE_EXAMPLE,
+)
+async def set_exchange_rate(ask: Ask) -> Answer:
+    """Set a rate, in place of the one for the same pair if there is one."""
+    body: RateBody = ask.body
+    rate = new_rate(body.base, body.quote, _plain(body.rate), ask.now)
+    stored = await ask.services.writer.submit(set_rates, rate)
+    return Answer(rate_view(stored), "Exchange rate set")
+
+
+@endpoint(
+    "DELETE",
+    "/admin/exchange-rates/{base:str}/{quote:str}",
+    summary="Remove a rate; what only it could price is no longer offered",
+    tag="Operators",
+    scope="admin",
+    data=RateView,
+    errors=("not_found",),
+    answer_example=_RATE_EXAMPLE,
+)
+async def remove_exchange_rate(ask: Ask) -> Answer:
+    """Remove a rate."""
+    pair = Pair(id_in_path(ask.path["base"]), id_in_path(ask.path["quote"]))
+    removed: Any = await ask.services.writer.submit(remove_rates, pair)
+    return Answer(rate_view(removed), "Exchange rate removed")
+
+
+def _plain(rate: Decimal) -> str:
+    """A decimal as a person writes it; one that would take more digits than any rate has stays as it is."""
+    few = rate.is_finite() and rate.adjusted() < _MOST_DIGITS and len(rate.as_tuple().digits) < _MOST_DIGITS
+    return f"{rate:f}" if few and rate.adjusted() > -_MOST_DIGITS else str(rate)
 
 
 async def _receive(ask: Ask, file: IO[bytes]) -> None:

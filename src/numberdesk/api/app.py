@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from litestar import Litestar, Request, Response, Router
@@ -18,7 +18,18 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException
 from litestar.response.base import ASGIResponse
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from numberdesk.api import admin, admin_stock, billing, keys, offers, purchases, rentals  # noqa: F401  importing declares endpoints
+from numberdesk.api import (  # noqa: F401  importing declares endpoints
+    admin,
+    admin_audits,
+    admin_carriers,
+    admin_orders,
+    admin_stock,
+    billing,
+    keys,
+    offers,
+    purchases,
+    rentals,
+)
 from numberdesk.api.auth import Authenticator
 from numberdesk.api.docs import BASE, openapi_routes
 from numberdesk.api.endpoint import ENDPOINTS, JSON, Door, route
@@ -42,10 +53,21 @@ def build_app(services: Services) -> ASGIApp:
         expose_headers=["X-Request-Id", "Location", "Retry-After"],
         max_age=600,
     )
-    return _Identified(_litestar(door, None), _litestar(door, cors), services.new_id, log_all=settings.access_log)
+
+    async def hang_up() -> None:
+        await services.hang_up(_HANG_UP_SECONDS)
+
+    return _Identified(
+        _litestar(door, None, on_shutdown=[hang_up]),
+        _litestar(door, cors),
+        services.new_id,
+        log_all=settings.access_log,
+    )
 
 
-def _litestar(door: Door, cors: CORSConfig | None) -> Litestar:
+def _litestar(
+    door: Door, cors: CORSConfig | None, *, on_shutdown: Sequence[Callable[[], Awaitable[None]]] = ()
+) -> Litestar:
     return Litestar(
         route_handlers=[
             Router(BASE, route_handlers=[route(described) for described in ENDPOINTS]),
@@ -59,8 +81,12 @@ def _litestar(door: Door, cors: CORSConfig | None) -> Litestar:
         logging_config=None,
         request_max_body_size=None,
         state=State({"door": door}),
+        on_shutdown=list(on_shutdown),
     )
 
+
+_HANG_UP_SECONDS: Final = 5.0
+"""How long a process that stops waits for orders that are on their way to carriers; the worker sees to the rest."""
 
 _NOT_TAKEN: Final = "The database cannot take the change. Nothing was charged; try again shortly."
 _UNKNOWN: Final = (

@@ -33,6 +33,8 @@ ORDER_EXAMPLE: Final = {
     "currency": "USD",
     "created_at": "2026-03-20T14:30:00Z",
     "completed_at": "2026-03-20T14:30:00Z",
+    "failed_at": None,
+    "error": None,
 }
 
 

@@ -13,11 +13,11 @@ from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
-from numberdesk.api.endpoint import JSON
+from numberdesk.api.endpoint import BASE, JSON
 from numberdesk.api.errors import ENCODER
 from numberdesk.api.openapi import build_document
 
-BASE: Final = "/api/v1"
+__all__ = ["BASE", "openapi_routes"]
 
 _STYLE: Final = """
 body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;max-width:60rem;padding:1rem;color:#1c2330;background:#fff}
@@ -30,6 +30,7 @@ table{border-collapse:collapse}td,th{text-align:left;padding:.2rem .8rem .2rem 0
 @media(prefers-color-scheme:dark){body{background:#12161d;color:#dfe5ee}summary,pre{background:#1d2430}
 h2{border-color:#333c4a}a{color:#8db8ff}}
 """
+_SUCCESSES: Final = ("200", "202")
 _SECURITY: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -73,11 +74,15 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
     parts = [f"<p>{escape(operation.get('description', ''))}</p>", _parameters(operation["parameters"])]
     for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
         parts.append(f"<p>Body, <code>{escape(media_type)}</code>:</p>{_code(content['example'])}")
-    parts.append(f"<p>200:</p>{_code(operation['responses']['200']['content'][JSON]['example'])}")
+    parts += [
+        f"<p>{status}:</p>{_code(operation['responses'][status]['content'][JSON]['example'])}"
+        for status in _SUCCESSES
+        if status in operation["responses"]
+    ]
     failures = "".join(
         f"<tr><td>{status}</td><td><code>{escape(response['description'])}</code></td></tr>"
         for status, response in operation["responses"].items()
-        if status != "200"
+        if status not in _SUCCESSES
     )
     parts.append(f"<table><tr><th>Status</th><th>Codes</th></tr>{failures}</table>")
     title = f"<b>{method.upper()}</b><code>{escape(path)}</code> &nbsp; {escape(operation['summary'])}"

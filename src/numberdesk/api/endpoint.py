@@ -26,6 +26,9 @@ from numberdesk.api.shapes import decode_body, decode_query
 from numberdesk.core.errors import BodyTooLarge, Forbidden, NumberdeskError, RequestTimeout, UnsupportedMediaType
 from numberdesk.wiring import Services
 
+BASE: Final = "/api/v1"
+"""The path that all endpoints live under."""
+
 JSON: Final = "application/json"
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -62,6 +65,7 @@ class Answer:
     message: str = "OK"
     status: int = 200
     rest: dict[str, Any] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -94,6 +98,8 @@ class Endpoint:
     example: Any
     answer_example: Any
     other_paths: tuple[str, ...]
+    pending: Any = None
+    pending_example: Any = None
 
 
 ENDPOINTS: Final[list[Endpoint]] = []
@@ -116,14 +122,19 @@ def endpoint(
     example: Any = None,
     answer_example: Any = None,
     other_paths: tuple[str, ...] = (),
+    pending: Any = None,
+    pending_example: Any = None,
 ) -> Callable[[Handler], Handler]:
-    """Declare a handler. `data` is the type of the answer's data, `errors` the codes beyond the usual ones."""
+    """Declare a handler. `data` is the type of the answer's data, `errors` the codes beyond the usual ones.
+
+    `pending` is the type of the data of a 202, where that can be the answer; `data` is None where it always is.
+    """
 
     def declare(handler: Handler) -> Handler:
         ENDPOINTS.append(
             Endpoint(
                 method, path, handler, summary, tag, scope, query, body, raw_body, data, paged, errors, example,
-                answer_example, other_paths,
+                answer_example, other_paths, pending, pending_example,
             )
         )  # fmt: skip
         return handler
@@ -140,7 +151,7 @@ def route(described: Endpoint) -> HTTPRouteHandler:
             status, headers, content = failure(answer.error, answer.request_id)
             return ASGIResponse(body=content, status_code=status, headers=headers, media_type=JSON)
         content = ENCODER.encode({"success": True, "message": answer.message, "data": answer.data, **answer.rest})
-        return ASGIResponse(body=content, status_code=answer.status, media_type=JSON)
+        return ASGIResponse(body=content, status_code=answer.status, headers=answer.headers, media_type=JSON)
 
     handle.__name__ = handle.__qualname__ = getattr(described.handler, "__name__", "handle")
     return HTTPRouteHandler(

@@ -16,7 +16,6 @@ from numberdesk.catalog.search import QueryError
 from numberdesk.catalog.search_parameters import offer_query
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.money import format_micros
-from numberdesk.flows.search_numbers import search_numbers
 from numberdesk.views import OfferView, offer_view
 
 _PATTERN: Final = "Digits, letters as on a keypad, * or ? for one digit, % for any run"
@@ -93,7 +92,7 @@ async def available_numbers(ask: Ask) -> Answer:
         wanted = offer_query(ask.path["iso_country"], ask.caller.currency, parameters)
     except QueryError as error:
         raise InvalidRequest(error.field, error.reason) from None
-    found = await ask.services.reader.read(lambda tx: search_numbers(tx, wanted))
+    found = await ask.services.offer_search.search(wanted)
     expires_at = ask.now + ask.services.quote_lifetime
     page = {"next": found.next_token, **({"incomplete": found.incomplete} if found.incomplete else {})}
     return Answer([offer_view(offer, expires_at) for offer in found.offers], rest={"page": page})

@@ -38,7 +38,12 @@ _SCALARS: Final[dict[type, dict[str, Any]]] = {
 
 def build_document(base: str) -> dict[str, Any]:
     """The whole document as plain JSON values. `base` is the path that the endpoints live under."""
-    shapes = [shape for described in ENDPOINTS for shape in (described.body, described.data) if shape is not None]
+    shapes = [
+        shape
+        for described in ENDPOINTS
+        for shape in (described.body, described.data, described.pending)
+        if shape is not None
+    ]
     queries = [described.query for described in ENDPOINTS if described.query is not None]
     _, components = msgspec.json.schema_components([*shapes, *queries], schema_hook=_scalar_schema, ref_template=_REF)
     paths: dict[str, dict[str, Any]] = {}
@@ -84,7 +89,7 @@ def _operation(described: Endpoint, path: str, components: dict[str, Any]) -> di
             *_query_parameters(described, components),
             *_header_parameters(described),
         ],
-        "responses": {"200": _success(described), **_failures(described)},
+        "responses": {**_success(described), **_pending(described), **_failures(described)},
     }
     if described.scope is not None:
         operation["description"] = f"Scope: `{described.scope}`."
@@ -109,6 +114,10 @@ def _path_schema(name: str) -> dict[str, Any]:
         return dict(_SCALARS[E164])
     if name == "iso_country":
         return {"type": "string", "pattern": "^[A-Za-z]{2}$", "examples": ["US"]}
+    if name == "name":
+        return {"type": "string", "pattern": "^[a-z][a-z0-9_-]{0,31}$", "examples": ["twilio"]}
+    if name in ("base", "quote"):
+        return {"type": "string", "pattern": "^[A-Z]{3}$", "examples": ["EUR"]}
     return {"type": "string", "minLength": 1, "maxLength": 100, "pattern": "^[A-Za-z0-9_]+$"}
 
 
@@ -136,6 +145,9 @@ def _header_parameters(described: Endpoint) -> list[dict[str, Any]]:
 
 
 def _success(described: Endpoint) -> dict[str, Any]:
+    """The answer 200, unless all that is ever answered at once is 202."""
+    if described.data is None:
+        return {}
     (schema,), _ = msgspec.json.schema_components([described.data], schema_hook=_scalar_schema, ref_template=_REF)
     properties: dict[str, Any] = {"success": {"const": True}, "message": {"type": "string"}, "data": _plain(schema)}
     example: dict[str, Any] = {"success": True, "message": "OK", "data": described.answer_example}
@@ -145,7 +157,23 @@ def _success(described: Endpoint) -> dict[str, Any]:
         example["page"] = {"next": None}
         required.append("page")
     content = {"schema": {"type": "object", "required": required, "properties": properties}, "example": example}
-    return {"description": described.summary, "headers": _HEADERS, "content": {JSON: content}}
+    return {"200": {"description": described.summary, "headers": _HEADERS, "content": {JSON: content}}}
+
+
+def _pending(described: Endpoint) -> dict[str, Any]:
+    """The answer 202, where there is one: what was asked for goes on."""
+    if described.pending is None:
+        return {}
+    (schema,), _ = msgspec.json.schema_components([described.pending], schema_hook=_scalar_schema, ref_template=_REF)
+    properties = {"success": {"const": True}, "message": {"type": "string"}, "data": _plain(schema)}
+    example = {"success": True, "message": "Accepted", "data": described.pending_example}
+    content = {
+        "schema": {"type": "object", "required": ["success", "message", "data"], "properties": properties},
+        "example": example,
+    }
+    location = {"Location": {"schema": {"type": "string"}, "description": "Where it is told how it ends"}}
+    text = "Not done yet; it goes on and ends by itself"
+    return {"202": {"description": text, "headers": {**_HEADERS, **location}, "content": {JSON: content}}}
 
 
 _HEADERS: Final = {"X-Request-Id": {"schema": {"type": "string"}, "description": "Names this request in the log"}}

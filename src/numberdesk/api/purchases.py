@@ -9,16 +9,23 @@ from typing import Annotated, Final
 
 import msgspec
 
-from numberdesk.api.endpoint import Answer, Ask, RefusedAnswer, endpoint
+from numberdesk.api.endpoint import BASE, Answer, Ask, RefusedAnswer, endpoint
 from numberdesk.api.shapes import E164, Price, Rate
 from numberdesk.core.errors import InvalidRequest
+from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import Buy, Refused
 from numberdesk.core.text import TextError, parse_token
 from numberdesk.flows.buy_number import buy_number
-from numberdesk.views import PurchaseView, purchase_view
+from numberdesk.views import PendingView, PurchaseView, pending_view, purchase_view
 
 _LONGEST_KEY: Final = 255
+_ANSWER_MARGIN: Final = 0.2
+"""Seconds of the time for an answer that are kept for sending it."""
+
+_PENDING: Final = (
+    "The carrier has not answered yet. The order goes on and ends by itself; the same request waits for it again."
+)
 
 
 _OPTIONAL_RATE: Final = msgspec.Meta(description="Per minute; left out, the offer's rate holds")
@@ -51,6 +58,15 @@ _ANSWER_EXAMPLE: Final = {
     "per_minute_price_outbound": 0.0945,
     "renews_at": "2026-04-20T14:30:00Z",
 }
+_PENDING_EXAMPLE: Final = {
+    "phone_number": "+13612738809",
+    "price": 1.15,
+    "status": "pending",
+    "order_id": "ord_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
+    "currency": "USD",
+    "per_minute_price_inbound": 0.0085,
+    "per_minute_price_outbound": 0.0945,
+}
 
 
 @endpoint(
@@ -66,11 +82,14 @@ _ANSWER_EXAMPLE: Final = {
         "number_not_offered",
         "number_taken",
         "price_changed",
-        "order_in_progress",
         "idempotency_conflict",
+        "carrier_refused",
+        "carrier_unavailable",
     ),
     example=_EXAMPLE,
     answer_example=_ANSWER_EXAMPLE,
+    pending=PendingView,
+    pending_example=_PENDING_EXAMPLE,
 )
 async def buy(ask: Ask) -> Answer | RefusedAnswer:
     """Charge the wallet once and rent the number, or say why not."""
@@ -78,6 +97,7 @@ async def buy(ask: Ask) -> Answer | RefusedAnswer:
     outcome = await buy_number(
         services.writer,
         services.open_orders,
+        services.placement,
         Buy(
             account_id=ask.caller.account_id,
             e164=body.phone_number,
@@ -87,10 +107,14 @@ async def buy(ask: Ask) -> Answer | RefusedAnswer:
             order_id=services.new_id("ord"),
             now=ask.now,
         ),
+        seconds=services.settings.answer_timeout_seconds - _ANSWER_MARGIN,
         reach=services.reach,
     )
     if isinstance(outcome, Refused):
         return RefusedAnswer(outcome.error, outcome.request_id)
+    if outcome.state is OrderState.ORDERING:
+        headers = {"Location": f"{BASE}/orders/{outcome.id}"}
+        return Answer(pending_view(outcome), _PENDING, status=202, headers=headers)
     return Answer(purchase_view(outcome), "Phone number purchased successfully")
 
 

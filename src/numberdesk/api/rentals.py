@@ -151,7 +151,7 @@ async def label_number(ask: Ask) -> Answer:
     tag="Numbers",
     scope="numbers:manage",
     data=ReleaseView,
-    errors=("not_found",),
+    errors=("not_found", "order_in_progress"),
     answer_example={"phone_number": "+13612738809", "status": "released", "released_at": "2026-04-02T09:00:00Z"},
 )
 async def release_number(ask: Ask) -> Answer:

@@ -87,6 +87,12 @@ def describe(e164: str, *, with_region: bool = True) -> Numbering:
     return _looked_up(e164, with_region=with_region)
 
 
+def calling_code(iso_country: str) -> str:
+    """The digits that stand before the national numbers of a country; "" when it has no numbering plan."""
+    code = phonenumbers.country_code_for_region(iso_country)
+    return str(code) if code else ""
+
+
 def is_country(iso_country: str) -> bool:
     """Whether a text is the ISO 3166-1 alpha-2 code of a country or territory with a numbering plan."""
     return iso_country in phonenumbers.SUPPORTED_REGIONS

@@ -4,13 +4,16 @@ Touches: nothing.
 
 A rule belongs to a carrier and may be narrowed to a prefix, a number type and a country. Of the
 rules that match a number, the most specific applies: the longest prefix, then one that names
-the type, then one that names the country. A rule that cannot give a price (costs unknown or in
-another currency, or the result zero or absurd) is passed over and the next one is asked.
+the type, then one that names the country. A rule that cannot give a price (costs unknown or not
+convertible, or the result zero or absurd) is passed over and the next one is asked.
 
     fixed price     price; inbound, outbound and setup as the rule has them, else none
     cost plus       price = cost x (1 + margin) + margin_fixed, rounded up to a multiple of round_to
                     inbound, outbound, setup: the rule's, else cost x (1 + margin), rounded up to
                     a micro, else none
+
+A cost in another currency is converted by the operator's exchange rate, where there is one for
+exactly this pair; otherwise the rule cannot give a price.
 
 All arithmetic is on whole numbers, with one division and one rounding per price.
 """
@@ -18,7 +21,7 @@ All arithmetic is on whole numbers, with one division and one rounding per price
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from numberdesk.catalog.model import NUMBER_TYPES, Listing
@@ -29,9 +32,14 @@ from numberdesk.core.prices import Prices
 WHOLE: Final = MICROS
 """A margin of 100 %: margins are millionths of the cost."""
 
+WHOLE_RATE: Final = 10**9
+"""An exchange rate of 1: rates are billionths."""
+
 MOST_MARGIN: Final = 1000 * WHOLE
 """Largest margin: 100,000 %."""
 
+_LONGEST_WHOLE: Final = 6
+_BILLIONTH_DIGITS: Final = 9
 _PERCENT: Final = 100
 _CARRIER: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
 _COUNTRY: Final = re.compile(r"[A-Z]{2}", re.ASCII)
@@ -45,6 +53,26 @@ class Matches(NamedTuple):
     iso_country: str
     number_type: str
     prefix: str
+
+
+class ExchangeRate(NamedTuple):
+    """One unit of `base` is worth `rate` billionths of a unit of `quote`."""
+
+    base: str
+    quote: str
+    rate: int
+    updated_at: int
+
+
+Exchange = Mapping[tuple[str, str], int]
+"""Rates in billionths by (base, quote)."""
+
+NO_EXCHANGE: Final[Exchange] = {}
+
+
+def exchange_of(rates: Iterable[ExchangeRate]) -> Exchange:
+    """Rates by their currencies."""
+    return {(rate.base, rate.quote): rate.rate for rate in rates}
 
 
 class PriceRule(NamedTuple):
@@ -74,33 +102,38 @@ class PriceRule(NamedTuple):
         """The numbers that this rule is for: no two rules have the same."""
         return Matches(self.carrier, self.iso_country, self.number_type, self.prefix)
 
-    def prices_of(self, listing: Listing) -> Prices | None:
+    def prices_of(self, listing: Listing, exchange: Exchange = NO_EXCHANGE) -> Prices | None:
         """What a number costs by this rule, None when the rule cannot say."""
         if self.margin_percent is None:
             if self.price is None:
                 return None
             return Prices(self.currency, self.price, self.inbound, self.outbound, self.setup or 0)
-        if listing.cost_monthly is None or listing.cost_currency != self.currency:
+        if listing.cost_monthly is None or listing.cost_currency is None:
+            return None
+        same = listing.cost_currency == self.currency
+        worth = WHOLE_RATE if same else exchange.get((listing.cost_currency, self.currency))
+        if worth is None:
             return None
         prices = Prices(
             self.currency,
-            _marked_up(listing.cost_monthly, self.margin_percent, self.margin_fixed or 0, self.round_to),
-            self._rate(self.inbound, listing.cost_inbound),
-            self._rate(self.outbound, listing.cost_outbound),
-            self._rate(self.setup, listing.cost_setup) or 0,
+            _marked_up(listing.cost_monthly, worth, self.margin_percent, self.margin_fixed or 0, self.round_to),
+            self._rate(self.inbound, listing.cost_inbound, worth),
+            self._rate(self.outbound, listing.cost_outbound, worth),
+            self._rate(self.setup, listing.cost_setup, worth) or 0,
         )
         return prices if _sellable(prices) else None
 
-    def _rate(self, fixed: int | None, cost: int | None) -> int | None:
+    def _rate(self, fixed: int | None, cost: int | None, worth: int) -> int | None:
         if fixed is not None or cost is None:
             return fixed
-        return _marked_up(cost, self.margin_percent or 0, 0, 1)
+        return _marked_up(cost, worth, self.margin_percent or 0, 0, 1)
 
 
 class RuleBook:
     """The rules of one carrier, arranged so that pricing a number does not depend on how many there are."""
 
-    def __init__(self, rules: Iterable[PriceRule]) -> None:
+    def __init__(self, rules: Iterable[PriceRule], exchange: Exchange = NO_EXCHANGE) -> None:
+        self._exchange = exchange
         self._rules = {(rule.prefix, rule.number_type, rule.iso_country): rule for rule in rules}
         self._lengths = sorted({len(prefix) for prefix, _, _ in self._rules}, reverse=True)
 
@@ -111,18 +144,18 @@ class RuleBook:
             for number_type in (listing.number_type, ""):
                 for iso_country in (listing.iso_country, ""):
                     rule = self._rules.get((prefix, number_type, iso_country))
-                    prices = None if rule is None else rule.prices_of(listing)
+                    prices = None if rule is None else rule.prices_of(listing, self._exchange)
                     if prices is not None:
                         return prices
         return None
 
 
-def rule_books(rules: Iterable[PriceRule]) -> dict[str, RuleBook]:
+def rule_books(rules: Iterable[PriceRule], exchange: Exchange = NO_EXCHANGE) -> dict[str, RuleBook]:
     """The rules of several carriers, by carrier."""
     by_carrier: dict[str, list[PriceRule]] = {}
     for rule in rules:
         by_carrier.setdefault(rule.carrier, []).append(rule)
-    return {carrier: RuleBook(mine) for carrier, mine in by_carrier.items()}
+    return {carrier: RuleBook(mine, exchange) for carrier, mine in by_carrier.items()}
 
 
 def check_rule(rule: PriceRule) -> PriceRule:
@@ -162,6 +195,19 @@ def parse_percent(value: object) -> int:
     return millionths
 
 
+def parse_rate(text: str) -> int:
+    """Billionths of an exchange rate as a person writes it: "1.08" is 1080000000. Raises MoneyError."""
+    whole, point, fraction = text.partition(".")
+    if not text.isascii() or not whole.isdigit() or (point and not fraction.isdigit()):
+        raise MoneyError("must be a decimal number like 1.08")
+    if len(whole) > _LONGEST_WHOLE or len(fraction) > _BILLIONTH_DIGITS:
+        raise MoneyError("must be below a million and have at most nine digits after the point")
+    rate = int(whole + fraction.ljust(_BILLIONTH_DIGITS, "0"))
+    if not rate:
+        raise MoneyError("must be greater than zero")
+    return rate
+
+
 def _check_amounts(rule: PriceRule) -> None:
     fixed = rule.price is not None
     _require("price", fixed != (rule.margin_percent is not None), "or margin_percent must be given, not both")
@@ -178,12 +224,12 @@ def _require(field: str, holds: object, reason: str) -> None:
         raise InvalidRequest(field, reason)
 
 
-def _marked_up(cost: int, margin: int, added: int, round_to: int) -> int:
-    """Return cost x (1 + margin) + added, rounded up to a multiple of `round_to`: exact until the one division."""
-    millionths = cost * (WHOLE + margin) + added * WHOLE
-    return -(-millionths // (WHOLE * round_to)) * round_to
+def _marked_up(cost: int, worth: int, margin: int, added: int, round_to: int) -> int:
+    """Return cost x worth x (1 + margin) + added, rounded up to a multiple of `round_to` in one division."""
+    numerator = cost * worth * (WHOLE + margin) + added * WHOLE * WHOLE_RATE
+    return -(-numerator // (WHOLE * WHOLE_RATE * round_to)) * round_to
 
 
 def _sellable(prices: Prices) -> bool:
     rates = (prices.inbound or 0, prices.outbound or 0, prices.setup)
-    return 0 < prices.monthly <= MAX_PRICE and all(rate <= MAX_PRICE for rate in rates)
+    return 0 < prices.monthly <= MAX_PRICE and all(0 <= rate <= MAX_PRICE for rate in rates)

@@ -120,8 +120,8 @@ class Found(NamedTuple):
 class OfferPage:
     """Offers in order. `next_token` is None at the end.
 
-    `incomplete` names carriers that were not looked through to the end of this page; where there
-    is a token, the search goes on there.
+    `incomplete` names sources that were not looked through to the end of this page, or did not answer; at
+    the end also carriers that may have more.
     """
 
     offers: tuple[Offer, ...]

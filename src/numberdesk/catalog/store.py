@@ -33,6 +33,7 @@ _CARRIERS: Final = select(numbers.c.e164, numbers.c.carrier).where(
 _INSERT_NUMBERS: Final = InsertRows(numbers)
 _INSERT_SUPERSEDED: Final = InsertRows(superseded_prices)
 _UPDATE_LISTINGS: Final = UpdateRows(numbers, "e164", *_OFFER_FIELDS, "reversed", "updated_at")
+_MOVE_LISTINGS: Final = UpdateRows(numbers, "e164", *_OFFER_FIELDS, "reversed", "carrier", "updated_at")
 _UPDATE_PRICES: Final = UpdateRows(numbers, "e164", *_PRICE_FIELDS, "updated_at")
 
 
@@ -69,6 +70,11 @@ def insert_listings(tx: Tx, carrier: str, listings: Sequence[Listing], now: int)
 def update_listings(tx: Tx, listings: Sequence[Listing], now: int) -> None:
     """Write what is known of numbers and their prices; state, holder and carrier stay."""
     _UPDATE_LISTINGS.run(tx, [(*listing, listing.national[::-1], now) for listing in listings])
+
+
+def move_listings(tx: Tx, carrier: str, listings: Sequence[Listing], now: int) -> None:
+    """Write what a carrier offers of numbers that had been another carrier's, or its own, before."""
+    _MOVE_LISTINGS.run(tx, [(*listing, listing.national[::-1], carrier, now) for listing in listings])
 
 
 def update_prices(tx: Tx, listings: Sequence[Listing], now: int) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import typer
 
 from numberdesk.cli.books import db, orders, verify_books
+from numberdesk.cli.carrier_sim import carrier_sim
+from numberdesk.cli.carriers import carriers
 from numberdesk.cli.people import accounts, keys, wallet
 from numberdesk.cli.serve import serve, work
 from numberdesk.cli.stock import inventory, prices
@@ -23,6 +25,7 @@ app = typer.Typer(
 app.command("serve")(serve)
 app.command("worker")(work)
 app.command("verify")(verify_books)
+app.command("carrier-sim")(carrier_sim)
 app.add_typer(db, name="db")
 app.add_typer(accounts, name="accounts")
 app.add_typer(keys, name="keys")
@@ -30,6 +33,7 @@ app.add_typer(wallet, name="wallet")
 app.add_typer(inventory, name="inventory")
 app.add_typer(prices, name="prices")
 app.add_typer(orders, name="orders")
+app.add_typer(carriers, name="carriers")
 
 
 def main() -> None:

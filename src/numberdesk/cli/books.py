@@ -5,17 +5,20 @@ Touches: environment.
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
 
 import typer
 
 from numberdesk.cli.output import REFUSED, fail, note, print_list, print_object, reported
-from numberdesk.cli.session import AsJson, Limit, services
+from numberdesk.cli.session import AsJson, Limit, asking_carriers, services
+from numberdesk.flows.describe_orders import describe_order, describe_orders, describe_parked_orders
+from numberdesk.flows.judge_orders import Verdict as OrderVerdict
+from numberdesk.flows.judge_orders import adopt_order, judge_order
 from numberdesk.flows.verify import Verdict, verify
 from numberdesk.infra.settings import load_settings
-from numberdesk.orders.store import find_orders, list_orders
-from numberdesk.views import admin_order_view, verdict_view
-from numberdesk.wiring import migrate, revision_of
+from numberdesk.views import carrier_order_view, verdict_view
+from numberdesk.wiring import Services, migrate, revision_of
 
 orders = typer.Typer(help="Purchase attempts.", no_args_is_help=True)
 db = typer.Typer(help="The schema of the database.", no_args_is_help=True)
@@ -24,14 +27,21 @@ db = typer.Typer(help="The schema of the database.", no_args_is_help=True)
 @orders.command("list")
 def list_all_orders(
     only_open: Annotated[bool, typer.Option("--open", help="Only those that have not ended")] = False,  # noqa: FBT002
+    parked: Annotated[bool, typer.Option("--parked", help="Only open ones that wait for a person")] = False,  # noqa: FBT002
     limit: Limit = 1000,
     as_json: AsJson = False,  # noqa: FBT002  a flag
 ) -> None:
-    """List orders of all accounts, newest first."""
+    """List orders of all accounts, newest first; parked ones oldest first."""
     with services() as running:
-        found = running.reader.read_now(lambda tx: list_orders(tx, None, open_only=only_open, limit=limit))
+        found = running.reader.read_now(
+            lambda tx: (
+                describe_parked_orders(tx, limit=limit)
+                if parked
+                else describe_orders(tx, open_only=only_open, limit=limit)
+            )
+        )
         columns = ("id", "account_id", "phone_number", "carrier", "status", "price", "currency", "created_at")
-        print_list([admin_order_view(order) for order in found], columns, as_json=as_json)
+        print_list([carrier_order_view(order) for order in found], columns, as_json=as_json)
 
 
 @orders.command("show")
@@ -39,12 +49,57 @@ def show_order(
     order_id: Annotated[str, typer.Argument(metavar="ID")],
     as_json: AsJson = False,  # noqa: FBT002  a flag
 ) -> None:
-    """Show one order."""
+    """Show one order, and how it stands with its carrier."""
     with services() as running:
-        found = running.reader.read_now(lambda tx: find_orders(tx, [order_id])).get(order_id)
-        if found is None:
-            fail(f"there is no order {order_id!r}")
-        print_object(admin_order_view(found), as_json=as_json)
+        _print_order(running, order_id, as_json=as_json)
+
+
+@orders.command("adopt")
+def adopt(
+    order_id: Annotated[str, typer.Argument(metavar="ID")],
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """Complete an open order with the number that its carrier has for us; the carrier is asked first."""
+    _decide(order_id, lambda each: adopt_order(each.reader, each.carriers, each.placement, order_id), as_json=as_json)
+
+
+@orders.command("void")
+def void(
+    order_id: Annotated[str, typer.Argument(metavar="ID")],
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """Give an open order up: nothing is charged, and the number is free again."""
+    _judge(order_id, OrderVerdict.VOID, as_json=as_json)
+
+
+@orders.command("retry")
+def retry(
+    order_id: Annotated[str, typer.Argument(metavar="ID")],
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """Look an open order up anew, from the beginning; the server or worker does it within a second or two."""
+    _judge(order_id, OrderVerdict.RETRY, as_json=as_json)
+
+
+def _judge(order_id: str, verdict: OrderVerdict, *, as_json: bool) -> None:
+    _decide(
+        order_id,
+        lambda each: judge_order(each.writer, each.reader, each.carriers, order_id, verdict, each.now()),
+        as_json=as_json,
+    )
+
+
+def _decide(order_id: str, story: Callable[[Services], Awaitable[Any]], *, as_json: bool) -> None:
+    with services() as running:
+        asking_carriers(running, lambda: story(running))
+        _print_order(running, order_id, as_json=as_json)
+
+
+def _print_order(running: Services, order_id: str, *, as_json: bool) -> None:
+    found = running.reader.read_now(lambda tx: describe_order(tx, order_id))
+    if found is None:
+        fail(f"there is no order {order_id!r}")
+    print_object(carrier_order_view(found), as_json=as_json)
 
 
 def verify_books(as_json: AsJson = False) -> None:  # noqa: FBT002  a flag

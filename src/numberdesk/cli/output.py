@@ -18,6 +18,7 @@ from rich.table import Table
 from numberdesk.core.errors import InvalidRequest, NumberdeskError, Overloaded
 from numberdesk.infra.db import CommitUnknownError, DatabaseError, StorageFailedError
 from numberdesk.infra.settings import SettingsError
+from numberdesk.infra.vault import VaultError
 
 REFUSED: Final = 1
 USAGE: Final = 2
@@ -48,7 +49,7 @@ def reported() -> Iterator[None]:
     except NumberdeskError as error:
         details = ", ".join(f"{name} {value}" for name, value in error.details.items())
         fail(f"{error.message} ({error.code}{': ' + details if details else ''})")
-    except (DatabaseError, SettingsError) as error:
+    except (DatabaseError, SettingsError, VaultError) as error:
         fail(str(error))
     except CommitUnknownError as error:
         fail(f"it is not known whether the change was kept, so look before you repeat it: {error}")
@@ -62,8 +63,9 @@ def print_object(view: msgspec.Struct | dict[str, Any], *, as_json: bool) -> Non
     if as_json:
         sys.stdout.write(_json(fields) + "\n")
         return
-    width = max(map(len, fields))
-    for name, value in fields.items():
+    lines = dict(_lines(fields))
+    width = max(map(len, lines))
+    for name, value in lines.items():
         sys.stdout.write(f"{name:<{width}}  {_text(value)}\n")
 
 
@@ -83,6 +85,15 @@ def print_list(views: Sequence[msgspec.Struct | dict[str, Any]], columns: Sequen
         table.add_row(*(_text(row[name]) for name in columns))
     width = None if sys.stdout.isatty() else 500
     Console(file=sys.stdout, highlight=False, width=width).print(table)
+
+
+def _lines(fields: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """What a person reads of an object: fields of objects in it under both names, joined by a dot."""
+    for name, value in fields.items():
+        if isinstance(value, (msgspec.Struct, dict)):
+            yield from _lines(_fields(value), f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value
 
 
 def _fields(view: msgspec.Struct | dict[str, Any]) -> dict[str, Any]:

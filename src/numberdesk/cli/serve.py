@@ -17,7 +17,7 @@ import typer
 from numberdesk import worker
 from numberdesk.accounts.store import list_accounts
 from numberdesk.catalog.store import count_inventory
-from numberdesk.cli import processes
+from numberdesk.cli import demo_carriers, processes
 from numberdesk.cli.demo import ACCOUNT_NAME, DATABASE_URL, NUMBER, prepare_demo
 from numberdesk.cli.output import REFUSED, USAGE, fail, note, reported
 from numberdesk.core.money import format_micros
@@ -33,13 +33,18 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one")] = None,
     workers: Annotated[int | None, typer.Option(min=1, max=64, help="Processes; more than one on PostgreSQL")] = None,
+    carriers: Annotated[bool, typer.Option("--carriers", help="With --demo: simulated carriers, too")] = False,  # noqa: FBT002
 ) -> None:
     """Serve the API, with the worker beside it, until SIGTERM or SIGINT."""
     with reported():
+        if carriers and not demo:
+            fail("--carriers simulates carriers for --demo; connect real ones with numberdesk carriers add", USAGE)
         settings = _settings(demo=demo, host=host, port=port, workers=workers)
         log.configure(settings.log_level)
         with _bound(settings) as sock:
-            if settings.workers == 1:
+            if carriers:
+                _serve_with_carriers(settings, sock)
+            elif settings.workers == 1:
                 _serve_alone(settings, sock, demo=demo)
             else:
                 _serve_by_several(settings, sock)
@@ -62,12 +67,22 @@ def work() -> None:
             running.close()
 
 
-def _serve_alone(settings: Settings, sock: socket.socket, *, demo: bool) -> None:
+def _serve_with_carriers(settings: Settings, sock: socket.socket) -> None:
+    """The demo, with carriers to buy from: they run in this process and end with it."""
+    keyed = settings.model_copy(update={"credentials_key": demo_carriers.key_of(settings)})
+    with demo_carriers.simulated_carriers(demo_carriers.state_file(settings)) as urls:
+        _serve_alone(keyed, sock, demo=True, urls=urls)
+
+
+def _serve_alone(settings: Settings, sock: socket.socket, *, demo: bool, urls: dict[str, str] | None = None) -> None:
     running = build(settings)
     try:
         with only_server(running.database):
             address = _address(sock)
             text = _demo_text(running, prepare_demo(running), address) if demo else _welcome(running, address)
+            if urls is not None:
+                demo_carriers.connect(running, urls)
+                text += demo_carriers.text(urls, address)
             told = _heed_signals()
             _say(text)
             _serve(running, sock, told)

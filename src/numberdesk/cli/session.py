@@ -5,17 +5,21 @@ Touches: environment.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import Iterator
-from typing import Annotated, Any
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from numberdesk.accounts.model import Account
 from numberdesk.accounts.store import find_accounts_named
 from numberdesk.cli.output import fail, reported
+from numberdesk.infra import log
 from numberdesk.infra.settings import load_settings
 from numberdesk.wiring import Services, build
+
+Result = TypeVar("Result")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output and nothing else there")]
 _PATIENCE_SECONDS = 30.0  # a person's command may wait for a busy server
@@ -32,6 +36,23 @@ def services(**given: Any) -> Iterator[Services]:
             yield running
         finally:
             running.close()
+
+
+def asking_carriers(running: Services, story: Callable[[], Awaitable[Result]]) -> Result:
+    """Run what asks carriers: with the writer's thread, in an event loop, its connections closed at the end.
+
+    What such commands find they say themselves; the log is for those who look for defects (log_level debug).
+    """
+    log.configure("debug" if running.settings.log_level == "debug" else "critical")
+    running.writer.start()
+
+    async def told() -> Result:
+        try:
+            return await story()
+        finally:
+            await running.hang_up()
+
+    return asyncio.run(told())
 
 
 def account_called(running: Services, text: str) -> Account:

@@ -1,4 +1,4 @@
-"""Commands for the inventory and its prices.
+"""Commands for the inventory, price rules and exchange rates.
 
 Touches: environment, files.
 """
@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from numberdesk.catalog.offer_store import find_rates
 from numberdesk.catalog.rule_store import list_price_rules
 from numberdesk.catalog.rules import PriceRule, parse_percent
 from numberdesk.catalog.store import list_inventory
@@ -28,11 +29,14 @@ from numberdesk.flows.import_inventory import save_listings
 from numberdesk.flows.reprice import Reprice, reprice
 from numberdesk.flows.run_import import ImportReport, run_import
 from numberdesk.flows.set_price_rules import new_price_rule, remove_price_rules, set_price_rules
-from numberdesk.views import import_view, inventory_view, rule_view
+from numberdesk.flows.set_rates import Pair, new_rate, remove_rates, set_rates
+from numberdesk.views import import_view, inventory_view, rate_view, rule_view
 from numberdesk.wiring import Services
 
 inventory = typer.Typer(help="The operator's own numbers.", no_args_is_help=True)
 prices = typer.Typer(help="Price rules for numbers that came without prices.", no_args_is_help=True)
+rates = typer.Typer(help="Exchange rates, by which costs become prices in another currency.", no_args_is_help=True)
+prices.add_typer(rates, name="rates")
 
 _MOST_SHOWN = 50
 
@@ -114,7 +118,7 @@ def set_price(  # noqa: PLR0917  each is an option of the command
             amount_of(round_to, "round_to"),
             running.now(),
         )
-        stored = running.writer.apply(set_price_rules, new_price_rule(rule))
+        stored: Any = running.writer.apply(set_price_rules, new_price_rule(rule))
         print_object(rule_view(stored), as_json=as_json)
         _reprice(running)
 
@@ -141,6 +145,45 @@ def remove_price(
     with services() as running:
         removed: Any = running.writer.apply(remove_price_rules, rule_id)
         print_object(rule_view(removed), as_json=as_json)
+        _reprice(running)
+
+
+BaseArgument = Annotated[str, typer.Argument(metavar="BASE", help="The currency of costs, like EUR")]
+QuoteArgument = Annotated[str, typer.Argument(metavar="QUOTE", help="The currency of prices, like USD")]
+
+
+@rates.command("set")
+def set_rate(
+    base: BaseArgument,
+    quote: QuoteArgument,
+    rate: Annotated[str, typer.Argument(metavar="RATE", help="What one BASE is worth in QUOTE, like 1.08")],
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """Set an exchange rate, and price numbers anew."""
+    with services() as running:
+        stored = running.writer.apply(set_rates, new_rate(base, quote, rate, running.now()))
+        print_object(rate_view(stored), as_json=as_json)
+        _reprice(running)
+
+
+@rates.command("list")
+def list_rates(as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
+    """List exchange rates, by currencies."""
+    with services() as running:
+        found = running.reader.read_now(find_rates)
+        print_list([rate_view(rate) for rate in found], ("base", "quote", "rate", "updated_at"), as_json=as_json)
+
+
+@rates.command("remove")
+def remove_rate(
+    base: BaseArgument,
+    quote: QuoteArgument,
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """Remove an exchange rate, and price numbers anew without it."""
+    with services() as running:
+        removed: Any = running.writer.apply(remove_rates, Pair(base, quote))
+        print_object(rate_view(removed), as_json=as_json)
         _reprice(running)
 
 

@@ -10,8 +10,11 @@ The invariants that apply so far:
     I4       transfers and holds are only ever added to: no gap in a statement, the guards in place
     I5       a number has at most one holder: one live rental when assigned, one open order when claimed
     I6       a completed order charged its first month and its setup once, any other order nothing
-    I9       an answer stored under a key is the order of that account and number, or a refusal
-    I13      each purchase and each release is told by one event, and no event tells of what was not
+    I7       what was bought at a carrier has the carrier's name for it, and goes back there when it is given back
+    I8       an order was sent to its carrier no more often than may be
+    I9       an answer stored under a key is the order of that account and number, or a refusal; a failed order says why
+    I10      an open order is asked about at its carrier, and no other is
+    I13      each purchase, failure and release is told by one event, and no event tells of what was not
     I15      of an API key only the hash and the beginning are stored
     hold     an order has one hold, of its prices and in its state
     storage  what the database itself promises: sound pages, checks, references

@@ -39,10 +39,6 @@ POOL: Final = "pool"
 """The carrier of the operator's own inventory: nobody needs to be asked."""
 
 
-CONNECTED_CARRIERS: Final = (POOL,)
-"""Carriers whose orders this release can complete: only their numbers are imported and priced."""
-
-
 class Buy(NamedTuple):
     """One buy as the door read it. `now` in microseconds since the epoch; `order_id` is new and used only if opened."""
 
@@ -83,7 +79,12 @@ class Lot(NamedTuple):
 
 
 class Order(NamedTuple):
-    """One purchase attempt. Instants in microseconds; the last two are None until it completes."""
+    """One purchase attempt. Instants in microseconds; completed_at and renews_at are None until it completes.
+
+    `attempts` counts how often its carrier was asked for it, `carrier_reference` is the carrier's
+    name for the number; the own pool has neither. `failure` is the refusal that a failed order ended
+    with, at `failed_at`.
+    """
 
     id: str
     account_id: str
@@ -94,6 +95,10 @@ class Order(NamedTuple):
     created_at: int
     completed_at: int | None
     renews_at: int | None
+    attempts: int = 0
+    carrier_reference: str | None = None
+    failure: NumberdeskError | None = None
+    failed_at: int | None = None
 
     @property
     def rental_id(self) -> str:
@@ -143,10 +148,14 @@ class Sold(NamedTuple):
 
 
 class Replayed(NamedTuple):
-    """The same purchase again: nothing is charged. `answer` is to be stored when a new key asked."""
+    """The same purchase again: nothing is charged. `answer` is to be stored when a new key asked.
+
+    `request_id` is that of the request whose answer this is: the first with its key.
+    """
 
     order: Order
     answer: Answer | None
+    request_id: str
 
 
 class Refused(NamedTuple):
@@ -165,7 +174,8 @@ class Loaded:
     """What the database holds about a batch. `decide` works on copies and leaves it as it is.
 
     `superseded` maps a number to its earlier prices, newest first, at least those that some buy of
-    the batch is still within the quote lifetime of; each buy is asked by its own time.
+    the batch is still within the quote lifetime of; each buy is asked by its own time. `offered_until`
+    says when the offer of a carrier's number ends; numbers of the pool are offered until they are sold.
     """
 
     purses: Mapping[str, Purse]
@@ -173,6 +183,7 @@ class Loaded:
     answers: Mapping[tuple[str, str], Answer] = field(default_factory=dict)
     orders: Mapping[str, Order] = field(default_factory=dict)
     superseded: Mapping[str, tuple[Former, ...]] = field(default_factory=dict)
+    offered_until: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -186,7 +197,14 @@ class Outcome:
 
 def decide(loaded: Loaded, buys: Sequence[Buy]) -> Outcome:
     """Decide a batch. Pure: the same input gives the same decisions."""
-    table = _Table(dict(loaded.purses), dict(loaded.lots), dict(loaded.answers), dict(loaded.orders), loaded.superseded)
+    table = _Table(
+        dict(loaded.purses),
+        dict(loaded.lots),
+        dict(loaded.answers),
+        dict(loaded.orders),
+        loaded.superseded,
+        loaded.offered_until,
+    )
     return Outcome([table.decide(buy) for buy in buys], table.purses, table.lots)
 
 
@@ -199,6 +217,7 @@ class _Table:
     answers: dict[tuple[str, str], Answer]
     orders: dict[str, Order]
     superseded: Mapping[str, tuple[Former, ...]]
+    offered_until: Mapping[str, int]
 
     def decide(self, buy: Buy) -> Decision:
         """Ask the questions in their order; the first that ends the matter does."""
@@ -211,6 +230,8 @@ class _Table:
             return self._replayed(self.orders[lot.order_id], buy)
         purse = self.purses[buy.account_id]
         error = _standing_refusal(purse, lot)
+        if error is None and self.offered_until.get(buy.e164, buy.now + 1) <= buy.now:
+            error = NumberNotOffered()
         if error is not None or lot is None or lot.prices is None:
             return self._refused(error or NumberNotOffered(), buy)
         prices = first_agreeing(buy.confirmed, lot.prices, self._honoured(buy, purse.currency))
@@ -234,10 +255,13 @@ class _Table:
             return Refused(IdempotencyConflict(differing), buy.request_id, None)
         if earlier.error is not None:
             return Refused(earlier.error, earlier.request_id, None)
-        return Replayed(self.orders[earlier.order_id or ""], None)
+        order = self.orders[earlier.order_id or ""]
+        if order.failure is not None:
+            return Refused(order.failure, earlier.request_id, None)
+        return Replayed(order, None, earlier.request_id)
 
     def _replayed(self, order: Order, buy: Buy) -> Replayed:
-        return Replayed(order, self._answer(buy, order.id, None))
+        return Replayed(order, self._answer(buy, order.id, None), buy.request_id)
 
     def _refused(self, error: NumberdeskError, buy: Buy) -> Refused:
         return Refused(error, buy.request_id, self._answer(buy, None, error))
@@ -249,13 +273,16 @@ class _Table:
             account_id=buy.account_id,
             e164=buy.e164,
             carrier=lot.carrier,
-            state=OrderState.COMPLETED if at_once else OrderState.ORDERING,
+            state=OrderState.ORDERING,
             prices=prices,
             created_at=buy.now,
-            completed_at=buy.now if at_once else None,
-            renews_at=add_months(buy.now, 1) if at_once else None,
+            completed_at=None,
+            renews_at=None,
+            attempts=0 if at_once else 1,
         )
-        charges = _charges(purse, prices) if at_once else ()
+        if at_once:
+            order = completed(order, buy.now)
+        charges = charges_of(purse, prices) if at_once else ()
         if at_once:
             last = charges[-1]
             self.purses[buy.account_id] = purse._replace(posted=last.balance_after, entries=last.entry)
@@ -300,8 +327,13 @@ def _cannot_pay(purse: Purse, prices: Prices) -> InsufficientBalance:
     )
 
 
-def _charges(purse: Purse, prices: Prices) -> tuple[Charge, ...]:
-    """The first month, then the setup price where there is one."""
+def completed(order: Order, now: int) -> Order:
+    """The order as it is completed: its number is rented from now on, and paid for a month."""
+    return order._replace(state=OrderState.COMPLETED, completed_at=now, renews_at=add_months(now, 1))
+
+
+def charges_of(purse: Purse, prices: Prices) -> tuple[Charge, ...]:
+    """The first month, then the setup price where there is one, taken out of what is posted."""
     month = Charge("rental", prices.monthly, purse.entries + 1, purse.posted - prices.monthly)
     if not prices.setup:
         return (month,)

@@ -5,12 +5,13 @@ Touches: database.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from numberdesk.core.errors import OrderInProgress
 from numberdesk.core.lifecycle import OrderState
-from numberdesk.core.purchase import Buy, Decision, Order, Refused
+from numberdesk.core.purchase import Buy, Decision, Order, Refused, Replayed, Sold
+from numberdesk.flows.place_orders import Placement
 from numberdesk.infra.db import Tx
 from numberdesk.infra.writer import Writer, nothing
 
@@ -21,19 +22,37 @@ POINTS: Final = ("asked", "decided")
 
 
 async def buy_number(
-    writer: Writer, open_orders: Open, buy: Buy, *, reach: Callable[[str], None] = nothing
+    writer: Writer,
+    open_orders: Open,
+    placement: Placement,
+    buy: Buy,
+    *,
+    seconds: float,
+    reach: Callable[[str], None] = nothing,
 ) -> Order | Refused:
     """Buy once: the order, new or the one that was made before, or the refusal.
 
-    `reach` is told when it passes one of POINTS. Raises Overloaded and StorageFailedError, both with
-    nothing charged (only CommitUnknownError leaves that open: asking again tells), and OrderInProgress
-    while a carrier other than the own pool is still to answer.
+    An order that is still `ordering` after `seconds` goes on and ends by itself; asked again it is
+    waited for anew. `reach` is told when a purchase passes one of POINTS. Raises Overloaded and
+    StorageFailedError, both with nothing charged (only CommitUnknownError leaves that open: asking
+    again tells).
     """
+    end = asyncio.get_running_loop().time() + seconds
     reach("asked")
-    decision = await writer.submit(open_orders, buy)
+    try:
+        decision = await writer.submit(open_orders, buy)
+    except asyncio.CancelledError:  # nobody waits any more, and yet what was asked for is done
+        placement.look_after(buy.order_id)
+        raise
     reach("decided")
     if isinstance(decision, Refused):
         return decision
-    if decision.order.state is OrderState.ORDERING:
-        raise OrderInProgress(details={"order_id": decision.order.id})
-    return decision.order
+    order = decision.order
+    if order.state is OrderState.ORDERING:
+        if isinstance(decision, Sold):
+            placement.begin(order)
+        order = await placement.outcome(order, end - asyncio.get_running_loop().time())
+    if order.failure is not None:
+        request_id = decision.request_id if isinstance(decision, Replayed) else buy.request_id
+        return Refused(order.failure, request_id, None)
+    return order

@@ -21,8 +21,9 @@ from typing import BinaryIO, Final, Self
 from numberdesk.catalog.inventory_file import Entry, InventoryFile
 from numberdesk.catalog.listing_entry import EntryError, listing_of
 from numberdesk.catalog.model import BadLine, ImportCounts, Listing, ListingChunk, conflicts_of, decide_listings
+from numberdesk.catalog.offer_store import find_rates
 from numberdesk.catalog.rule_store import find_rules, lock_catalog
-from numberdesk.catalog.rules import RuleBook, parse_carrier, rule_books
+from numberdesk.catalog.rules import RuleBook, exchange_of, parse_carrier, rule_books
 from numberdesk.catalog.store import find_carriers, insert_listings, insert_superseded, lock_listings, update_listings
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.infra.db import Tx
@@ -107,7 +108,7 @@ def save_listings(tx: Tx, chunks: Sequence[ListingChunk]) -> list[ImportCounts]:
     lock_catalog(tx)
     if len(chunks) > 1:  # in one sorted order over all of them, so that no purchase waits crosswise
         lock_listings(tx, {listing.e164 for chunk in chunks for listing in chunk.listings})
-    books = rule_books(find_rules(tx, [chunk.carrier for chunk in chunks]))
+    books = rule_books(find_rules(tx, [chunk.carrier for chunk in chunks]), exchange_of(find_rates(tx)))
     return [_save(tx, chunk, books.get(chunk.carrier, RuleBook(()))) for chunk in chunks]
 
 

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from numberdesk.catalog.model import decide_prices
+from numberdesk.catalog.offer_store import find_rates
 from numberdesk.catalog.rule_store import count_repricings, end_repricing, find_rules, next_repricing, place_repricing
-from numberdesk.catalog.rules import RuleBook
+from numberdesk.catalog.rules import RuleBook, exchange_of
 from numberdesk.catalog.store import forget_superseded, insert_superseded, listings_to_price, update_prices
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.infra.db import Tx
@@ -58,7 +59,7 @@ def _continue(tx: Tx, command: Reprice) -> tuple[int, int]:
     if pending is None:
         return 0, 0
     carrier, after_e164 = pending
-    book = RuleBook(find_rules(tx, [carrier]))
+    book = RuleBook(find_rules(tx, [carrier]), exchange_of(find_rates(tx)))
     listings, reached = listings_to_price(tx, carrier, after_e164, command.limit)
     changes = decide_prices(listings, book.price_of)
     update_prices(tx, changes.changed, command.now)

@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple, Protocol, TypeVar
 
 from numberdesk.catalog.model import BadLine, ImportCounts, ListingChunk
 from numberdesk.core.errors import InvalidRequest
-from numberdesk.core.purchase import CONNECTED_CARRIERS
+from numberdesk.core.purchase import POOL
 from numberdesk.flows.import_inventory import MOST_BAD_LISTED, StagedInventory, find_conflicts, stage_inventory
 from numberdesk.infra.db import Tx
 
@@ -52,11 +52,11 @@ def run_import(
 ) -> ImportReport:
     """Import a file.
 
-    Raises InvalidRequest for a header that is wrong, and for a carrier that is not connected: its
-    numbers could be offered and ordered, but nobody would answer for the order.
+    Raises InvalidRequest for a header that is wrong, and for a carrier other than the own pool: what
+    the others offer is asked of them at every search.
     """
-    if carrier not in CONNECTED_CARRIERS:
-        raise InvalidRequest("carrier", f"must be one that is connected: {', '.join(CONNECTED_CARRIERS)}")
+    if carrier != POOL:
+        raise InvalidRequest("carrier", f"must be {POOL}: other carriers are searched, not imported")
     with stage_inventory(source, carrier=carrier, progress=lambda size, _: progress("check", size, 0)) as staged:
         conflicts = _conflicts(staged, now, read, progress)
         bad = sorted([*staged.bad, *conflicts.listed])[:MOST_BAD_LISTED]

@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from numberdesk.catalog.remote_search import Stock, merge
 from numberdesk.catalog.search import Found, OfferPage, OfferQuery, Position, Sort, page_token
 from numberdesk.catalog.search_plan import Spots, beginning, needs_calling_code, onward, spans, spots_of, stretches
 from numberdesk.catalog.search_store import (
@@ -54,10 +55,21 @@ def search_numbers(tx: Tx, query: OfferQuery, bounds: Bounds = USUAL) -> OfferPa
     Walking all pages gives every number once, also while others are sold; only a number whose
     price changes meanwhile can be met twice, or missed, in the order by price.
     """
+    stock = search_stock(tx, query, bounds)
+    shown, goes_on = merge(query, stock, ())
+    return OfferPage(
+        tuple(found.offer for found in shown),
+        None if goes_on is None else page_token(query, goes_on),
+        () if stock.complete else (POOL,),
+    )
+
+
+def search_stock(tx: Tx, query: OfferQuery, bounds: Bounds = USUAL) -> Stock:
+    """What the own inventory has for a page, to be merged with what carriers offer."""
     keep_to_indexes(tx)
     search = _Search(tx, query, bounds, at=query.after or beginning(query.sort))
     search.run()
-    return search.page()
+    return search.stock()
 
 
 @dataclass(slots=True)
@@ -95,20 +107,17 @@ class _Search:
             in_place = self.query.sort is Sort.NUMBER
             self._walk(self.bounds.glance, budget=self.bounds.walked if in_place else self.bounds.walked // 2)
 
-    def page(self) -> OfferPage:
-        """What was found, and where to go on."""
-        shown = self.found[: self.query.page_size]
-        goes_on = None if self.ended else self.at
-        if not self.missing:
-            goes_on = shown[-1].position
-        looked_through = self.ended or len(shown) == self.query.page_size
+    def stock(self) -> Stock:
+        """What was found, and up to where."""
+        looked_through = self.ended or len(self.found) >= self.query.page_size
         all_places = self.spots is None or self.spots.complete
-        return OfferPage(
-            # The SQL says the same as the matcher; the matcher has the last word.
-            tuple(found.offer for found in shown if self.query.digits.matches(found.subjects)),
-            None if goes_on is None else page_token(self.query, goes_on),
-            () if looked_through and all_places else (POOL,),
-        )
+        # The SQL says the same as the matcher; the matcher has the last word.
+        fitting = tuple(found for found in self.found if self.query.digits.matches(found.subjects))
+        if not self.missing:
+            end: Position | None = self.found[-1].position
+        else:
+            end = None if self.ended else self.at
+        return Stock(fitting, end, looked_through and all_places)
 
     def _nothing_for_sale(self) -> bool:
         """Learn the country's calling code; say whether it has no number for sale that would tell."""

@@ -8,8 +8,9 @@ at prices that no rule gives.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from numberdesk.carriers.store import find_carriers_named
 from numberdesk.catalog.numbering import is_country
 from numberdesk.catalog.rule_store import (
     begin_repricings,
@@ -19,33 +20,40 @@ from numberdesk.catalog.rule_store import (
     lock_catalog,
     replace_rules,
 )
-from numberdesk.catalog.rules import PriceRule, check_rule
+from numberdesk.catalog.rules import Matches, PriceRule, check_rule
 from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError
-from numberdesk.core.purchase import CONNECTED_CARRIERS
+from numberdesk.core.purchase import POOL
 from numberdesk.infra.db import Tx
 
 
 def new_price_rule(rule: PriceRule) -> PriceRule:
     """Check what a person typed. Raises InvalidRequest naming the field."""
     check_rule(rule)
-    if rule.carrier not in CONNECTED_CARRIERS:
-        raise InvalidRequest("carrier", f"must be one that is connected: {', '.join(CONNECTED_CARRIERS)}")
     if rule.iso_country and not is_country(rule.iso_country):
         raise InvalidRequest("iso_country", "is no country with a numbering plan")
     return rule
 
 
-def set_price_rules(tx: Tx, rules: Sequence[PriceRule]) -> list[PriceRule]:
-    """Store rules. One for the same numbers takes the place of the one there was and gets its id and time."""
+def set_price_rules(tx: Tx, rules: Sequence[PriceRule]) -> list[PriceRule | NumberdeskError]:
+    """Store rules. One for the same numbers takes the place of the one there was and gets its id and time.
+
+    InvalidRequest for a carrier that is not connected: a typing error would price nothing, unnoticed.
+    """
     lock_catalog(tx)
-    known = {rule.matches: rule for rule in find_rules(tx, [rule.carrier for rule in rules])}
-    outcomes = []
+    names = [rule.carrier for rule in rules]
+    connected = {POOL, *find_carriers_named(tx, names)}
+    known = {rule.matches: rule for rule in find_rules(tx, names)}
+    outcomes: list[PriceRule | NumberdeskError] = []
+    written: dict[Matches, PriceRule] = {}
     for rule in rules:
+        if rule.carrier not in connected:
+            outcomes.append(InvalidRequest("carrier", f"must be {POOL} or one that is connected"))
+            continue
         before = known.get(rule.matches, rule)
-        known[rule.matches] = rule._replace(id=before.id, created_at=before.created_at)
-        outcomes.append(known[rule.matches])
-    replace_rules(tx, [known[matches] for matches in dict.fromkeys(rule.matches for rule in rules)])
-    begin_repricings(tx, [rule.carrier for rule in rules])
+        known[rule.matches] = written[rule.matches] = rule._replace(id=before.id, created_at=before.created_at)
+        outcomes.append(written[rule.matches])
+    replace_rules(tx, list(written.values()))
+    _reprice_pool(tx, written.values())
     return outcomes
 
 
@@ -54,5 +62,10 @@ def remove_price_rules(tx: Tx, ids: Sequence[str]) -> list[PriceRule | Numberdes
     lock_catalog(tx)
     known = find_rules_by_id(tx, ids)
     delete_rules(tx, known)
-    begin_repricings(tx, [rule.carrier for rule in known.values()])
+    _reprice_pool(tx, known.values())
     return [known.pop(rule_id) if rule_id in known else NotFound() for rule_id in ids]
+
+
+def _reprice_pool(tx: Tx, rules: Iterable[PriceRule]) -> None:
+    """Offers of other carriers are priced whenever they are searched; those of the own pool are stored with prices."""
+    begin_repricings(tx, [rule.carrier for rule in rules if rule.carrier == POOL])

@@ -1,4 +1,4 @@
-"""The recurring work of the books: quarantines that are over, answers that are old.
+"""The recurring work of the books: quarantines that are over, answers and offers that are old.
 
 Touches: database.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from numberdesk.catalog.offer_store import forget_offers
 from numberdesk.infra.db import Tx
 from numberdesk.numbers.store import end_quarantines
 from numberdesk.orders.store import forget_answers
@@ -25,8 +26,9 @@ class Tidy(NamedTuple):
 class Tidied(NamedTuple):
     """What a round did."""
 
-    offered_again: int
+    quarantines_ended: int
     answers_forgotten: int
+    offers_forgotten: int = 0
 
     @property
     def left(self) -> bool:
@@ -40,6 +42,7 @@ def tidy(tx: Tx, commands: Sequence[Tidy]) -> list[Tidied]:
         Tidied(
             end_quarantines(tx, command.now, _MOST_ROWS),
             forget_answers(tx, command.now - command.key_retention, _MOST_ROWS),
+            forget_offers(tx, command.now, _MOST_ROWS),
         )
         for command in commands
     ]

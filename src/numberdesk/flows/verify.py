@@ -15,6 +15,7 @@ from numberdesk.ledger.audit import CHECKS as OF_MONEY
 from numberdesk.migrations.soundness import GUARD_CHECK, REFERENCE_CHECK, STORAGE, storage_check
 from numberdesk.numbers.audit import CHECKS as OF_NUMBERS
 from numberdesk.orders.audit import CHECKS as OF_ORDERS
+from numberdesk.orders.chase_audit import CHECKS as OF_CHASES
 from numberdesk.outbox.audit import CHECKS as OF_EVENTS
 
 __all__ = ["Verdict", "verify"]
@@ -34,6 +35,7 @@ def verify(tx: Tx, progress: Progress, *, thorough: bool = False) -> Verdict:
         storage_check(thorough=thorough),
         *OF_MONEY,
         *OF_ORDERS,
+        *OF_CHASES,
         *OF_NUMBERS,
         *OF_EVENTS,
         *OF_KEYS,

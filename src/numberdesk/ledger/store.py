@@ -5,12 +5,12 @@ Touches: accounts, wallets, transfers, holds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from sqlalchemy import select
 
-from numberdesk.core.lifecycle import AccountState
+from numberdesk.core.lifecycle import AccountState, HoldState
 from numberdesk.core.purchase import Purse
 from numberdesk.infra.db import Tx
 from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set
@@ -38,6 +38,7 @@ _TRANSFER_COLUMNS: Final = [transfers.c[name] for name in Transfer._fields]
 
 _INSERT_TRANSFERS: Final = InsertRows(transfers)
 _INSERT_HOLDS: Final = InsertRows(holds)
+_RESOLVE_HOLDS: Final = UpdateRows(holds, "order_id", "state", "resolved_at")
 _UPDATE_WALLETS: Final = UpdateRows(wallets, "account_id", "posted", "held", "entries")
 
 
@@ -60,6 +61,11 @@ def insert_transfers(tx: Tx, new: Sequence[Transfer]) -> None:
 def insert_holds(tx: Tx, new: Sequence[Hold]) -> None:
     """Record holds, open or already captured."""
     _INSERT_HOLDS.run(tx, new)
+
+
+def resolve_holds(tx: Tx, ends: Mapping[str, tuple[HoldState, int]]) -> None:
+    """Capture or void open holds, by order, each with the instant."""
+    _RESOLVE_HOLDS.run(tx, [(order_id, state.value, instant) for order_id, (state, instant) in ends.items()])
 
 
 def insert_wallets(tx: Tx, new: Sequence[Wallet]) -> None:

@@ -1,6 +1,6 @@
 """What must hold between numbers, rentals and the orders that made them.
 
-Touches: numbers, rentals, orders.
+Touches: numbers, rentals, orders, carrier_releases.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from sqlalchemy import func, or_, select
 
 from numberdesk.core.invariants import amount, differing
 from numberdesk.core.lifecycle import NumberState, OrderState
+from numberdesk.core.purchase import POOL
 from numberdesk.infra.audit import in_key_order, rule
-from numberdesk.tables import numbers, orders, rentals
+from numberdesk.tables import carrier_releases, numbers, orders, rentals
 
 _PREFIX: Final = len("ord_") + 1
 
@@ -134,6 +135,38 @@ def _says_of_order(row: Any) -> str:
     return f"{row.order_id} makes the rental rnt_{row.order_id.removeprefix('ord_')} and no other"
 
 
+_KEPT: Final = (
+    select(rentals.c.id, rentals.c.e164, orders.c.carrier)
+    .select_from(
+        rentals.join(orders, orders.c.id == rentals.c.order_id).outerjoin(
+            carrier_releases,
+            (carrier_releases.c.id == "rel_" + func.substr(rentals.c.id, _PREFIX))
+            & (carrier_releases.c.carrier == orders.c.carrier)
+            & (carrier_releases.c.e164 == rentals.c.e164),
+        )
+    )
+    .where(
+        in_key_order(rentals.c.id),
+        rentals.c.released_at.is_not(None),
+        orders.c.carrier != POOL,
+        carrier_releases.c.id.is_(None),
+    )
+)
+
+
+def _says_kept(row: Any) -> str:
+    return f"its customer gave {row.e164} back, and {row.carrier} is not told"
+
+
+_FOREIGN: Final = select(numbers.c.e164, numbers.c.carrier).where(
+    numbers.c.state == NumberState.AVAILABLE, numbers.c.carrier != POOL
+)
+
+
+def _says_foreign(row: Any) -> str:
+    return f"the number is for sale out of the books, and it is {row.carrier}'s"
+
+
 CHECKS: Final = (
     rule(
         "I5", "every assigned number has one live rental, of its account and order", numbers, _ASSIGNED, _says_assigned
@@ -141,4 +174,6 @@ CHECKS: Final = (
     rule("I5", "every live rental has its number to itself", rentals, _LIVE, _says_live),
     rule("I5", "nobody holds a number that is not claimed or assigned", numbers, _HELD, _says_held),
     rule("I5", "every rental is what its completed order sold", rentals, _OF_ORDER, _says_of_order),
+    rule("I7", "every number given back goes back to its carrier", rentals, _KEPT, _says_kept),
+    rule("I7", "only numbers of the own pool are for sale out of the books", numbers, _FOREIGN, _says_foreign),
 )

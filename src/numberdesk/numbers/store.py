@@ -9,11 +9,11 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Select, case, select, update
+from sqlalchemy import Select, case, or_, select, update
 
 from numberdesk.core.lifecycle import NumberState, RentalState
 from numberdesk.core.prices import Prices
-from numberdesk.core.purchase import Lot
+from numberdesk.core.purchase import POOL, Lot
 from numberdesk.infra.db import Tx
 from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set
 from numberdesk.numbers.model import Rental, RentedNumber
@@ -71,6 +71,15 @@ def lock_lots(tx: Tx, e164s: Iterable[str]) -> dict[str, Lot]:
     return {row[0]: _lot_of(row) for row in _LOTS.run(tx, e164s=e164s)}
 
 
+def find_held(tx: Tx, e164s: Iterable[str]) -> set[str]:
+    """Those of some numbers that no carrier's offer is good for: somebody has or had them, or they are the pool's."""
+    query = select(numbers.c.e164).where(
+        numbers.c.e164.in_(sorted(e164s)),
+        or_(numbers.c.state != NumberState.WITHDRAWN, numbers.c.carrier == POOL),
+    )
+    return set(tx.execute(query).scalars())
+
+
 def place_lots(tx: Tx, lots: Iterable[Lot], now: int, *, quarantined_until: int | None = None) -> None:
     """Write the state and holder of locked numbers."""
     rows = [(lot.e164, lot.state.value, lot.account_id, lot.order_id, quarantined_until, now) for lot in lots]
@@ -78,7 +87,10 @@ def place_lots(tx: Tx, lots: Iterable[Lot], now: int, *, quarantined_until: int 
 
 
 def end_quarantines(tx: Tx, now: int, limit: int) -> int:
-    """Offer numbers again whose quarantine is over, at most `limit` of them; return how many."""
+    """End quarantines that are over, at most `limit` of them; return how many.
+
+    A number of the own pool is offered again. Another carrier's is its carrier's again.
+    """
     over = (
         select(numbers.c.e164)
         .where(numbers.c.state == NumberState.QUARANTINED, numbers.c.quarantined_until <= now)
@@ -90,7 +102,11 @@ def end_quarantines(tx: Tx, now: int, limit: int) -> int:
     freed = (
         update(numbers)
         .where(numbers.c.e164.in_(over.scalar_subquery()))
-        .values(state=NumberState.AVAILABLE.value, quarantined_until=None, updated_at=now)
+        .values(
+            state=case((numbers.c.carrier == POOL, NumberState.AVAILABLE.value), else_=NumberState.WITHDRAWN.value),
+            quarantined_until=None,
+            updated_at=now,
+        )
     )
     return tx.execute(freed).rowcount
 

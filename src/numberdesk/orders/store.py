@@ -1,24 +1,24 @@
 """The SQL of orders and of the answers stored under idempotency keys.
 
-Touches: orders, answers.
+Touches: orders, answers, carrier_orders.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
 from sqlalchemy import delete, select, tuple_
 
-from numberdesk.core.errors import Details, restored
+from numberdesk.core.errors import Details, NumberdeskError, restored
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import Answer, Fingerprint, Order
 from numberdesk.infra.db import Tx
-from numberdesk.infra.statements import InsertRows, SelectSet, in_set
-from numberdesk.tables import answers, orders
+from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set
+from numberdesk.tables import answers, carrier_orders, orders
 
 _COLUMNS: Final = (
     orders.c.id,
@@ -34,11 +34,24 @@ _COLUMNS: Final = (
     orders.c.created_at,
     orders.c.completed_at,
     orders.c.renews_at,
+    orders.c.attempts,
+    orders.c.carrier_reference,
 )
 _BY_ID: Final = SelectSet(select(*_COLUMNS).where(in_set(orders.c.id, "ids")), "ids")
 _ANSWERS: Final = SelectSet(
     select(answers).where(in_set(answers.c.account_id, "ids"), in_set(answers.c.key, "keys")), "ids", "keys"
 )
+_FAILURES: Final = SelectSet(
+    select(
+        carrier_orders.c.order_id,
+        carrier_orders.c.error_code,
+        carrier_orders.c.error_message,
+        carrier_orders.c.error_details,
+        carrier_orders.c.settled_at,
+    ).where(in_set(carrier_orders.c.order_id, "ids"), carrier_orders.c.error_code.is_not(None)),
+    "ids",
+)
+_SETTLE_ORDERS: Final = UpdateRows(orders, "id", "state", "attempts", "carrier_reference", "completed_at", "renews_at")
 _INSERT_ORDERS: Final = InsertRows(orders)
 _INSERT_ANSWERS: Final = InsertRows(answers)
 
@@ -53,7 +66,16 @@ def find_orders(tx: Tx, ids: Iterable[str]) -> dict[str, Order]:
     wanted = sorted(set(ids))
     if not wanted:
         return {}
-    return {row[0]: _order_of(row) for row in _BY_ID.run(tx, ids=wanted)}
+    return {order.id: order for order in _with_failures(tx, [_order_of(row) for row in _BY_ID.run(tx, ids=wanted)])}
+
+
+def change_orders(tx: Tx, ended: Sequence[Order]) -> None:
+    """Write how orders ended; why one failed stands with its chase."""
+    rows = [
+        (order.id, order.state.value, order.attempts, order.carrier_reference, order.completed_at, order.renews_at)
+        for order in ended
+    ]
+    _SETTLE_ORDERS.run(tx, rows)
 
 
 def list_orders(
@@ -67,7 +89,8 @@ def list_orders(
         query = query.where(orders.c.state == OrderState.ORDERING)
     if before_id is not None:
         query = query.where(orders.c.id < before_id)
-    return [_order_of(row) for row in tx.execute(query.order_by(orders.c.id.desc()).limit(limit))]
+    found = tx.execute(query.order_by(orders.c.id.desc()).limit(limit))
+    return _with_failures(tx, [_order_of(row) for row in found])
 
 
 def find_answers(tx: Tx, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Answer]:
@@ -83,6 +106,13 @@ def find_answers(tx: Tx, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str
 def insert_answers(tx: Tx, new: Sequence[Answer]) -> None:
     """Store final answers under their keys."""
     _INSERT_ANSWERS.run(tx, [_answer_row(answer) for answer in new])
+
+
+def withdraw_answers(tx: Tx, order_ids: Collection[str]) -> None:
+    """Delete the answers that were to be these orders: the same request may begin anew."""
+    if not order_ids:
+        return
+    tx.execute(delete(answers).where(answers.c.order_id.in_(sorted(order_ids))))
 
 
 def forget_answers(tx: Tx, before: int, limit: int) -> int:
@@ -107,8 +137,8 @@ def _order_row(order: Order) -> tuple[Any, ...]:
         order.carrier,
         order.state.value,
         *order.prices,
-        0,
-        None,
+        order.attempts,
+        order.carrier_reference,
         order.created_at,
         order.completed_at,
         order.renews_at,
@@ -116,28 +146,47 @@ def _order_row(order: Order) -> tuple[Any, ...]:
 
 
 def _order_of(row: Any) -> Order:
-    return Order._make((*row[:4], OrderState(row[4]), Prices(*row[5:10]), *row[10:]))
+    return Order._make((*row[:4], OrderState(row[4]), Prices(*row[5:10]), *row[10:], None, None))
+
+
+def _with_failures(tx: Tx, found: list[Order]) -> list[Order]:
+    """The same orders, the failed ones with why: pool orders never fail, so mostly there is nothing to look up."""
+    failed = [order.id for order in found if order.state is OrderState.FAILED]
+    if not failed:
+        return found
+    why = {row[0]: row[1:] for row in _FAILURES.run(tx, ids=failed)}
+    return [
+        order._replace(failure=_error_of(*why[order.id][:3]), failed_at=why[order.id][3]) if order.id in why else order
+        for order in found
+    ]
 
 
 def _answer_row(answer: Answer) -> tuple[Any, ...]:
     """In the order of the table's columns."""
-    error = answer.error
-    refusal = (None, None, None) if error is None else (error.code, error.message, _details_text(error.details))
     return (
         answer.account_id,
         answer.key,
         *answer.fingerprint,
         answer.request_id,
         answer.order_id,
-        *refusal,
+        *error_columns(answer.error),
         answer.created_at,
     )
 
 
 def _answer_of(row: Any) -> Answer:
     account_id, key, *fingerprint, request_id, order_id, code, message, details, created_at = row
-    error = None if code is None else restored(code, message, _details_of(details))
+    error = None if code is None else _error_of(code, message, details)
     return Answer(account_id, key, Fingerprint(*fingerprint), request_id, order_id, error, created_at)
+
+
+def error_columns(error: NumberdeskError | None) -> tuple[str | None, str | None, str | None]:
+    """A refusal as it is stored: code, message, details."""
+    return (None, None, None) if error is None else (error.code, error.message, _details_text(error.details))
+
+
+def _error_of(code: str, message: str, details: str) -> NumberdeskError:
+    return restored(code, message, _details_of(details))
 
 
 def _details_text(details: Details) -> str:

@@ -12,12 +12,13 @@ from sqlalchemy import case, func, or_, select
 from numberdesk.core.invariants import differing
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.infra.audit import in_key_order, rule
-from numberdesk.outbox.model import NUMBER_PURCHASED, NUMBER_RELEASED
+from numberdesk.outbox.model import NUMBER_PURCHASED, NUMBER_RELEASED, ORDER_FAILED
 from numberdesk.tables import events, orders, rentals
 
 _SUFFIX: Final = len("ord_") + 1
 _PURCHASED_PREFIX: Final = "evt_"
 _RELEASED_PREFIX: Final = "evt_rel_"
+_FAILED_PREFIX: Final = "evt_fail_"
 
 _UNTOLD_PURCHASES: Final = (
     select(orders.c.id, orders.c.e164, events.c.kind)
@@ -26,6 +27,15 @@ _UNTOLD_PURCHASES: Final = (
         in_key_order(orders.c.id),
         orders.c.state == OrderState.COMPLETED,
         events.c.kind.is_distinct_from(NUMBER_PURCHASED),
+    )
+)
+_UNTOLD_FAILURES: Final = (
+    select(orders.c.id, orders.c.e164, events.c.kind)
+    .select_from(orders.outerjoin(events, events.c.id == _FAILED_PREFIX + func.substr(orders.c.id, _SUFFIX)))
+    .where(
+        in_key_order(orders.c.id),
+        orders.c.state == OrderState.FAILED,
+        events.c.kind.is_distinct_from(ORDER_FAILED),
     )
 )
 _UNTOLD_RELEASES: Final = (
@@ -46,8 +56,11 @@ def _says_untold(row: Any) -> str:
 
 # The order or rental that an event tells of follows from its id; ids are unique, so none is told twice.
 _order_id = case(
-    (events.c.kind == NUMBER_PURCHASED, "ord_" + func.substr(events.c.id, len(_PURCHASED_PREFIX) + 1)), else_=""
+    (events.c.kind == NUMBER_PURCHASED, "ord_" + func.substr(events.c.id, len(_PURCHASED_PREFIX) + 1)),
+    (events.c.kind == ORDER_FAILED, "ord_" + func.substr(events.c.id, len(_FAILED_PREFIX) + 1)),
+    else_="",
 )
+_told_state = case((events.c.kind == ORDER_FAILED, OrderState.FAILED.value), else_=OrderState.COMPLETED.value)
 _rental_id = case(
     (events.c.kind == NUMBER_RELEASED, "rnt_" + func.substr(events.c.id, len(_RELEASED_PREFIX) + 1)), else_=""
 )
@@ -68,7 +81,7 @@ _UNFOUNDED: Final = (
         in_key_order(events.c.id),
         or_(
             _account.is_distinct_from(events.c.account_id),
-            orders.c.state != OrderState.COMPLETED,
+            orders.c.state != _told_state,
             (rentals.c.id.is_not(None)) & (rentals.c.released_at.is_(None)),
         ),
     )
@@ -85,6 +98,7 @@ def _says_unfounded(row: Any) -> str:
 
 CHECKS: Final = (
     rule("I13", "every completed order is told by one event", orders, _UNTOLD_PURCHASES, _says_untold),
+    rule("I13", "every failed order is told by one event", orders, _UNTOLD_FAILURES, _says_untold),
     rule("I13", "every released rental is told by one event", rentals, _UNTOLD_RELEASES, _says_untold),
     rule("I13", "every event tells of a change that was made", events, _UNFOUNDED, _says_unfounded),
 )

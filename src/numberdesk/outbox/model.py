@@ -9,8 +9,9 @@ from typing import Final, NamedTuple
 
 NUMBER_PURCHASED: Final = "number.purchased"
 NUMBER_RELEASED: Final = "number.released"
+ORDER_FAILED: Final = "order.failed"
 
-EVENT_KINDS: Final = (NUMBER_PURCHASED, NUMBER_RELEASED)
+EVENT_KINDS: Final = (NUMBER_PURCHASED, NUMBER_RELEASED, ORDER_FAILED)
 """Every kind there is; docs/events.md describes each."""
 
 

@@ -32,6 +32,18 @@ class PurchaseView(msgspec.Struct, frozen=True):
     renews_at: str
 
 
+class PendingView(msgspec.Struct, frozen=True):
+    """A purchase whose carrier has not answered yet. The price is held, not charged."""
+
+    phone_number: str
+    price: Decimal
+    status: str
+    order_id: str
+    currency: str
+    per_minute_price_inbound: Decimal
+    per_minute_price_outbound: Decimal
+
+
 class RentalView(msgspec.Struct, frozen=True):
     """A rented number."""
 
@@ -63,8 +75,15 @@ class ReleaseView(msgspec.Struct, frozen=True):
     released_at: str
 
 
+class OrderErrorView(msgspec.Struct, frozen=True):
+    """Why an order failed."""
+
+    code: str
+    message: str
+
+
 class OrderView(msgspec.Struct, frozen=True):
-    """One purchase attempt."""
+    """One purchase attempt. `status` is ordering, completed or failed; a failed one has its error."""
 
     id: str
     phone_number: str
@@ -76,13 +95,17 @@ class OrderView(msgspec.Struct, frozen=True):
     currency: str
     created_at: str
     completed_at: str | None
+    failed_at: str | None
+    error: OrderErrorView | None
 
 
 class AdminOrderView(OrderView, frozen=True):
-    """One purchase attempt, with what only the operator sees."""
+    """One purchase attempt, with what only the operator sees. `attempts`: how often its carrier was sent it."""
 
     account_id: str
     carrier: str
+    attempts: int
+    carrier_reference: str | None
 
 
 class OfferView(msgspec.Struct, frozen=True):
@@ -116,6 +139,20 @@ def purchase_view(order: Order) -> PurchaseView:
         per_minute_price_inbound=as_decimal(prices.inbound or 0),
         per_minute_price_outbound=as_decimal(prices.outbound or 0),
         renews_at=iso_seconds(order.renews_at or order.created_at),
+    )
+
+
+def pending_view(order: Order) -> PendingView:
+    """The answer to a purchase whose carrier has not answered yet."""
+    prices = order.prices
+    return PendingView(
+        phone_number=order.e164,
+        price=as_decimal(prices.monthly),
+        status="pending",
+        order_id=order.id,
+        currency=prices.currency,
+        per_minute_price_inbound=as_decimal(prices.inbound or 0),
+        per_minute_price_outbound=as_decimal(prices.outbound or 0),
     )
 
 
@@ -162,13 +199,21 @@ def order_view(order: Order) -> OrderView:
         currency=order.prices.currency,
         created_at=iso_seconds(order.created_at),
         completed_at=iso_or_none(order.completed_at),
+        failed_at=iso_or_none(order.failed_at),
+        error=None if order.failure is None else OrderErrorView(order.failure.code, order.failure.message),
     )
 
 
 def admin_order_view(order: Order) -> AdminOrderView:
     """An order as the operator sees it."""
     seen = msgspec.structs.asdict(order_view(order))
-    return AdminOrderView(**seen, account_id=order.account_id, carrier=order.carrier)
+    return AdminOrderView(
+        **seen,
+        account_id=order.account_id,
+        carrier=order.carrier,
+        attempts=order.attempts,
+        carrier_reference=order.carrier_reference,
+    )
 
 
 def offer_view(offer: Offer, expires_at: int) -> OfferView:

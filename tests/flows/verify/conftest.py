@@ -14,6 +14,8 @@ from sqlalchemy import CheckConstraint, Connection
 
 from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, ApiKey, key_hash, new_key, shown_part
 from numberdesk.accounts.store import insert_keys
+from numberdesk.core.errors import NumberTaken
+from numberdesk.core.fulfilment import Chase
 from numberdesk.core.invariants import Verdict
 from numberdesk.core.money import MICROS
 from numberdesk.core.prices import Confirmation
@@ -22,6 +24,9 @@ from numberdesk.flows.create_accounts import create_accounts, new_account
 from numberdesk.flows.fund_wallets import ADJUSTMENT, TOP_UP, fund_wallets, funding
 from numberdesk.flows.verify import verify
 from numberdesk.infra.db import Database, Tx
+from numberdesk.orders.chase_store import Ended, change_chases, insert_chases
+from numberdesk.outbox.model import ORDER_FAILED, Event
+from numberdesk.outbox.store import insert_events
 from numberdesk.tables import holds, metadata, orders
 from testbed.databases import Databases
 from tests.flows.conftest import NOW, PRICE, Shop
@@ -193,6 +198,10 @@ def fail_an_order(tx: Tx) -> None:
     hold = {"order_id": "ord_f", "account_id": "acc_1", "amount": PRICE, "state": "voided"}
     tx.execute(orders.insert(), [order])
     tx.execute(holds.insert(), [{**hold, "opened_at": NOW, "resolved_at": NOW}])
+    chase = Chase("ord_f", "acc_1", "acme", FREE, 1, NOW, NOW, settled_at=NOW)
+    insert_chases(tx, [chase])
+    change_chases(tx, [Ended(chase, NumberTaken())])
+    insert_events(tx, [Event("evt_fail_f", "acc_1", ORDER_FAILED, "{}", NOW)])
 
 
 def issue_a_key(tx: Tx) -> None:

@@ -45,7 +45,12 @@ DAMAGE: Final[dict[str, Damage]] = {
             "UPDATE holds SET state = 'voided', resolved_at = 1 WHERE order_id = 'ord_6'",
             "UPDATE wallets SET held = 0 WHERE account_id = 'acc_1'",
         ),
-        {("I5", "numbers", "+13612738808")},
+        {
+            ("I5", "numbers", "+13612738808"),
+            ("I9", "carrier_orders", "ord_6"),
+            ("I10", "carrier_orders", "ord_6"),
+            ("I13", "orders", "ord_6"),
+        },
         "the number is claimed; of its order ord_6 state is failed, not ordering",
     ),
     "I5 a claimed number of somebody else": (
@@ -55,7 +60,7 @@ DAMAGE: Final[dict[str, Damage]] = {
     ),
     "I5 an open order without its number": (
         ("UPDATE numbers SET state = 'available', account_id = NULL, order_id = NULL WHERE e164 = '+13612738808'",),
-        {("I5", "orders", "ord_6")},
+        {("I5", "orders", "ord_6"), ("I7", "numbers", "+13612738808")},
         "state is available, not claimed",
     ),
     "I5 two open orders for a number": (
@@ -64,6 +69,11 @@ DAMAGE: Final[dict[str, Damage]] = {
             "UPDATE orders SET state = 'ordering', e164 = '+13612738808' WHERE id = 'ord_f'",
             "UPDATE holds SET state = 'open', resolved_at = NULL WHERE order_id = 'ord_f'",
             "UPDATE wallets SET held = 2300000 WHERE account_id = 'acc_1'",
+            (
+                "UPDATE carrier_orders SET e164 = '+13612738808', settled_at = NULL, next_at = 1, error_code = NULL "
+                "WHERE order_id = 'ord_f'"
+            ),
+            "DELETE FROM events WHERE id = 'evt_fail_f'",
         ),
         {("I5", "orders", "ord_f")},
         "order is ord_6, not ord_f",
@@ -123,6 +133,83 @@ DAMAGE: Final[dict[str, Damage]] = {
         ("UPDATE answers SET error_code = 'internal' WHERE key = 'k1'",),
         {("I9", "answers", "acc_1 k1"), ("storage", "answers", "acc_1 k1")},
         "both the order ord_1 and the refusal internal",
+    ),
+    "I7 a number bought at a carrier without its name there": (
+        (
+            "UPDATE orders SET carrier = 'acme', attempts = 1 WHERE id = 'ord_3'",
+            (
+                "INSERT INTO carrier_orders SELECT 'ord_3', 'acc_1', 'acme', '+13612738803', 1, 1, 1, 0, 0, NULL, "
+                "NULL, '', NULL, 1, NULL, NULL, NULL FROM carrier_orders WHERE order_id = 'ord_f'"
+            ),
+        ),
+        {("I7", "carrier_orders", "ord_3")},
+        "the order for +13612738803 is completed without what acme calls the number",
+    ),
+    "I7 a number given back that its carrier is not told of": (
+        (
+            "UPDATE orders SET carrier = 'acme', attempts = 1, carrier_reference = 'PN2' WHERE id = 'ord_2'",
+            (
+                "INSERT INTO carrier_orders SELECT 'ord_2', 'acc_1', 'acme', '+13612738802', 1, 1, 1, 0, 0, NULL, "
+                "NULL, '', NULL, 1, NULL, NULL, NULL FROM carrier_orders WHERE order_id = 'ord_f'"
+            ),
+        ),
+        {("I7", "rentals", "rnt_2")},
+        "its customer gave +13612738802 back, and acme is not told",
+    ),
+    "I7 a carrier's number for sale as if it were the pool's": (
+        ("UPDATE numbers SET carrier = 'acme' WHERE e164 = '+13612738809'",),
+        {("I7", "numbers", "+13612738809")},
+        "for sale out of the books, and it is acme's",
+    ),
+    "I8 an order of the pool that was sent somewhere": (
+        ("UPDATE orders SET attempts = 1 WHERE id = 'ord_3'",),
+        {("I8", "orders", "ord_3")},
+        "it is completed and was sent 1 times",
+    ),
+    "I8 an order of a carrier that nobody noted": (
+        ("DELETE FROM carrier_orders WHERE order_id = 'ord_6'",),
+        {("I8", "orders", "ord_6")},
+        "how it stands with acme is not noted",
+    ),
+    "I8 an order sent three times": (
+        ("UPDATE carrier_orders SET attempt = 3 WHERE order_id = 'ord_6'",),
+        {("I8", "carrier_orders", "ord_6")},
+        "acme was sent the order 3 times",
+    ),
+    "I9 a failure that nobody explains": (
+        ("UPDATE carrier_orders SET error_code = NULL WHERE order_id = 'ord_f'",),
+        {("I9", "carrier_orders", "ord_f")},
+        "the order is failed, and what its customer was told is nothing",
+    ),
+    "I9 a failure with a code that does not exist": (
+        ("UPDATE carrier_orders SET error_code = 'no_mood' WHERE order_id = 'ord_f'",),
+        {("I9", "carrier_orders", "ord_f")},
+        "what its customer was told is no_mood",
+    ),
+    "I10 an open order that nobody asks about": (
+        ("UPDATE carrier_orders SET settled_at = 1, next_at = NULL WHERE order_id = 'ord_6'",),
+        {("I10", "carrier_orders", "ord_6")},
+        "the order is open, and nobody asks acme about it any more",
+    ),
+    "I10 an ended order that is still asked about": (
+        ("UPDATE carrier_orders SET settled_at = NULL, next_at = 1, error_code = NULL WHERE order_id = 'ord_f'",),
+        {("I9", "carrier_orders", "ord_f"), ("I10", "carrier_orders", "ord_f")},
+        "the order is failed, and acme is still asked about it",
+    ),
+    "I10 a carrier asked about somebody else's order": (
+        ("UPDATE carrier_orders SET account_id = 'acc_2' WHERE order_id = 'ord_6'",),
+        {("I10", "carrier_orders", "ord_6")},
+        "where its carrier is asked about it account is acc_2, not acc_1",
+    ),
+    "I13 a failure not told": (
+        ("DELETE FROM events WHERE id = 'evt_fail_f'",),
+        {("I13", "orders", "ord_f")},
+        "no event tells of +13612738809",
+    ),
+    "I13 an event of a failure that was none": (
+        ("UPDATE events SET id = 'evt_fail_3' WHERE id = 'evt_fail_f'",),
+        {("I13", "events", "evt_fail_3"), ("I13", "orders", "ord_f")},
+        "the event order.failed tells of ord_3, which is completed",
     ),
     "I13 a purchase not told": (
         ("DELETE FROM events WHERE id = 'evt_3'",),

@@ -1,0 +1,92 @@
+"""What must become of findings, once an audit has found something.
+
+Touches: nothing.
+
+What is on a carrier's list cannot be known from the commands before, so it comes with the command.
+Whether findings are true is asked of the carriers at the end (truth.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from numberdesk.core.errors import InvalidRequest, NotFound
+from numberdesk.flows.note_audits import AuditResult, FindingJudgement, FindingVerdict, TakeUpAudit
+from simulator.books import Books, GivingBack, Number, require
+from simulator.desk import listing
+from simulator.plan import DAY, HOUR
+from simulator.world import MICROSECONDS
+
+_LEASE: Final = HOUR * MICROSECONDS
+_LONGEST: Final = 366 * DAY * MICROSECONDS
+
+
+def take_up(books: Books, command: TakeUpAudit, given: Any) -> list[str]:
+    """An audit that is due, or asked for, is nobody else's for a while."""
+    last = books.audits.get(command.carrier, (command.carrier, 0, None, None, 0, 0))
+    due = last[1] <= command.now or last[1] > command.now + _LONGEST
+    taken = due or not command.only_due
+    require(taken, given, "audit taken up")
+    if taken:
+        books.audits[command.carrier] = (last[0], command.now + _LEASE, command.now, *last[3:])
+    return []
+
+
+def note(books: Books, result: AuditResult, given: Sequence[Any]) -> list[str]:
+    """New differences are reported, those that are there again too, and those that are gone have ended."""
+    books.audits[result.carrier] = (
+        result.carrier, result.next_at, result.began_at, result.ended_at, result.owned, len(result.findings),
+    )  # fmt: skip
+    if result.said:
+        require([], list(given), "news of an audit that was not finished")
+        return ["audit_not_finished"]
+    news = []
+    found = {(finding.carrier, finding.e164, finding.kind.value): finding for finding in result.findings}
+    for key, row in books.findings.items():
+        if key[0] == result.carrier and key not in found and row[0] != "ended":
+            row[0], row[4] = "ended", result.ended_at
+    for key, finding in found.items():
+        row = books.findings.get(key, ["ended", "", "", 0, 0])
+        if row[0] == "ended":
+            news.append(key)
+            row[0], row[3] = "open", finding.first_seen_at
+        row[1], row[2], row[4] = finding.carrier_reference, finding.order_reference, finding.last_seen_at
+        books.findings[key] = row
+    require(sorted(news), sorted((one.carrier, one.e164, one.kind.value) for one in given), "news of an audit")
+    _rest(books, result)
+    return [f"{kind}_found" for _, _, kind in news]
+
+
+def judge(books: Books, command: FindingJudgement, given: Any) -> list[str]:
+    """A person keeps a finding, or gives an orphan back to its carrier."""
+    kind = "" if command.kind is None else command.kind.value
+    row = books.findings.get((command.carrier, command.e164, kind))
+    if row is None or row[0] == "ended":
+        require(NotFound, type(given), "judgement of no finding")
+        return []
+    if command.verdict is FindingVerdict.KEEP:
+        row[0] = "kept"
+    elif kind != "orphan":
+        require(InvalidRequest, type(given), "release of what is not there")
+        return []
+    else:
+        if row[0] != "releasing":
+            name = f"rel_{command.serial}"
+            books.releases[name] = GivingBack(
+                name, command.carrier, command.e164, row[1] or None, command.now, command.now
+            )
+        row[0] = "releasing"
+    require(row[0], given.state.value, "judged finding")
+    return [f"orphan_{row[0]}"]
+
+
+def _rest(books: Books, result: AuditResult) -> None:
+    """Numbers that nobody has in the books rest until well after the next audit."""
+    until = result.next_at + (result.next_at - result.began_at) + result.quarantine
+    for finding in result.findings:
+        if finding.kind.value != "orphan":
+            continue
+        number = books.numbers.setdefault(finding.e164, Number(listing(finding.e164, None), result.carrier))
+        if number.order_id is None and number.carrier == result.carrier:
+            number.state, number.account_id, number.until = "quarantined", None, until

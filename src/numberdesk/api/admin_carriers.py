@@ -1,0 +1,234 @@
+"""The operator's endpoints for accounts at carriers: setting them up, checking them, how they stand.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from numberdesk.api.admin_audits import AUDIT_EXAMPLE
+from numberdesk.api.endpoint import Answer, Ask, endpoint
+from numberdesk.api.shapes import Label, id_in_path
+from numberdesk.carriers.kinds import KINDS
+from numberdesk.carriers.line import Line
+from numberdesk.carriers.model import Setup
+from numberdesk.core.errors import InvalidRequest, NotFound
+from numberdesk.core.lifecycle import CarrierState
+from numberdesk.flows.connect_carriers import CarrierSetup, set_up_carriers
+from numberdesk.flows.describe_carriers import describe_carriers
+from numberdesk.infra.vault import VaultError
+from numberdesk.views import CarrierView, CheckView, KindView, carrier_view, carrier_views, check_view, kind_views
+
+_MOST_FIELDS: Final = 50
+_FIELD: Final = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
+_CARRIER_EXAMPLE: Final = {
+    "name": "twilio",
+    "kind": "twilio",
+    "status": "active",
+    "options": {"account_sid": "AC0123456789abcdef0123456789abcdef", "at_once": "20"},
+    "secrets": ["auth_token"],
+    "problem": None,
+    "paused_seconds": 0,
+    "failures": 0,
+    "open_orders": 0,
+    "parked_orders": 0,
+    "unconfirmed_releases": 0,
+    "open_findings": 0,
+    "last_audit": AUDIT_EXAMPLE,
+    "created_at": "2026-03-20T14:00:00Z",
+    "updated_at": "2026-03-20T14:00:00Z",
+}
+
+Fields = dict[str, str | None]
+
+
+class NewCarrierBody(msgspec.Struct, frozen=True):
+    """An account at a carrier. Under a name that is there, what is sent takes the place of what there was.
+
+    `null` or "" takes a field away; secrets that are left out stay.
+    """
+
+    name: Annotated[Label, msgspec.Meta(description="What numbers, orders and price rules know it by")]
+    kind: Annotated[Label, msgspec.Meta(description="Which carrier it is at", examples=list(KINDS))]
+    options: Fields = {}
+    secrets: Fields = {}
+
+    def __repr__(self) -> str:
+        return f"NewCarrierBody({self.name})"
+
+
+class CarrierBody(msgspec.Struct, frozen=True):
+    """What is to change. A disabled account is not bought from; what is open or owned there goes on."""
+
+    status: Literal["active", "disabled"] | None = None
+    options: Fields = {}
+    secrets: Fields = {}
+
+    def __repr__(self) -> str:
+        return "CarrierBody()"
+
+
+@endpoint(
+    "GET",
+    "/admin/carriers",
+    summary="Accounts at carriers and how they stand, by name",
+    tag="Carriers",
+    scope="admin",
+    data=list[CarrierView],
+    paged=True,
+    answer_example=[_CARRIER_EXAMPLE],
+)
+async def carriers(ask: Ask) -> Answer:
+    """List all: there are few."""
+    vault = ask.services.vault
+    found = await ask.services.reader.read(lambda tx: describe_carriers(tx, vault))
+    lines = {line.name: line for line in await ask.services.carriers.lines(active_only=False)}
+    return Answer(carrier_views(found, ask.now, lines), rest={"page": {"next": None}})
+
+
+@endpoint(
+    "GET",
+    "/admin/carrier-kinds",
+    summary="The carriers there are, and what an account at each is set up with",
+    tag="Carriers",
+    scope="admin",
+    data=list[KindView],
+    paged=True,
+    answer_example=[
+        {
+            "kind": "telnyx",
+            "fields": [
+                {"name": "api_key", "secret": True, "required": True, "meaning": "the API key", "example": ""},
+            ],
+        }
+    ],
+)
+async def carrier_kinds(ask: Ask) -> Answer:  # noqa: ARG001  every handler takes one
+    """List all."""
+    return Answer(kind_views(), rest={"page": {"next": None}})
+
+
+@endpoint(
+    "POST",
+    "/admin/carriers",
+    summary="Connect an account at a carrier, or change how one is set up; secrets are never shown again",
+    tag="Carriers",
+    scope="admin",
+    body=NewCarrierBody,
+    data=CarrierView,
+    example={
+        "name": "twilio",
+        "kind": "twilio",
+        "options": {"account_sid": "AC0123456789abcdef0123456789abcdef"},
+        "secrets": {"auth_token": "the account's auth token"},
+    },
+    answer_example={**_CARRIER_EXAMPLE, "last_audit": None},
+)
+async def connect_carrier(ask: Ask) -> Answer:
+    """Connect or change."""
+    body: NewCarrierBody = ask.body
+    known = KINDS.get(body.kind)
+    if known is None:
+        raise InvalidRequest("kind", f"must be one of {', '.join(KINDS)}")
+    fields = _fields(body.kind, body.options, body.secrets)
+    await _set_up(ask, CarrierSetup(body.name, body.kind, fields, None, ask.now))
+    return Answer(await _described(ask, body.name), "Carrier connected")
+
+
+@endpoint(
+    "GET",
+    "/admin/carriers/{name:str}",
+    summary="One account at a carrier",
+    tag="Carriers",
+    scope="admin",
+    data=CarrierView,
+    errors=("not_found",),
+    answer_example=_CARRIER_EXAMPLE,
+)
+async def get_carrier(ask: Ask) -> Answer:
+    """Find one account at a carrier."""
+    return Answer(await _described(ask, id_in_path(ask.path["name"])))
+
+
+@endpoint(
+    "PATCH",
+    "/admin/carriers/{name:str}",
+    summary="Change options or secrets of an account at a carrier, disable or enable it",
+    tag="Carriers",
+    scope="admin",
+    body=CarrierBody,
+    data=CarrierView,
+    errors=("not_found",),
+    example={"status": "disabled", "options": {"at_once": "10"}},
+    answer_example={**_CARRIER_EXAMPLE, "status": "disabled"},
+)
+async def change_carrier(ask: Ask) -> Answer:
+    """Change what is sent."""
+    body: CarrierBody = ask.body
+    kind = (await _described(ask, id_in_path(ask.path["name"]))).kind
+    state = None if body.status is None else CarrierState(body.status)
+    fields = _fields(kind, body.options, body.secrets)
+    await _set_up(ask, CarrierSetup(ask.path["name"], None, fields, state, ask.now))
+    return Answer(await _described(ask, ask.path["name"]), "Carrier updated")
+
+
+@endpoint(
+    "POST",
+    "/admin/carriers/{name:str}/check",
+    summary="Make one harmless request to a carrier; what is wrong, if anything is, in words",
+    tag="Carriers",
+    scope="admin",
+    data=CheckView,
+    errors=("not_found",),
+    answer_example={"name": "twilio", "ok": True, "said": "Twilio knows the account", "facts": {"balance": "12.50"}},
+)
+async def check_carrier(ask: Ask) -> Answer:
+    """Ask the carrier. It is no failure of this request when the carrier fails."""
+    line = await _line(ask, id_in_path(ask.path["name"]))
+    return Answer(check_view(line.name, await line.check()))
+
+
+def _fields(kind: str, options: Mapping[str, str | None], secrets: Mapping[str, str | None]) -> Setup:
+    """What was sent, each thing where it belongs. Raises InvalidRequest; no value is in it."""
+    secret = {field.name for field in KINDS[kind].all_fields if field.secret}
+    for place, sent in (("options", options), ("secrets", secrets)):
+        if len(sent) > _MOST_FIELDS or not all(_FIELD.fullmatch(name) for name in sent):
+            raise InvalidRequest(place, "must be an object of the fields that the carrier is set up with")
+    for name in options:
+        if name in secret:
+            raise InvalidRequest(name, "is secret: send it in secrets")
+    for name in secrets:
+        if name not in secret:
+            raise InvalidRequest(name, f"is no secret of {kind}, which has {', '.join(sorted(secret))}")
+    return Setup({name: value or "" for name, value in {**options, **secrets}.items()})
+
+
+async def _set_up(ask: Ask, command: CarrierSetup) -> None:
+    try:
+        await ask.services.writer.submit(set_up_carriers(ask.services.vault), command)
+    except VaultError as error:
+        raise InvalidRequest("secrets", f"cannot be kept or read: {error}") from None
+    ask.services.carriers.forget()
+
+
+async def _described(ask: Ask, name: str) -> CarrierView:
+    vault = ask.services.vault
+    found = await ask.services.reader.read(lambda tx: describe_carriers(tx, vault, [name]))
+    if not found:
+        raise NotFound("There is no such carrier.")
+    return carrier_view(found[0], ask.now, await ask.services.carriers.line(name))
+
+
+async def _line(ask: Ask, name: str) -> Line:
+    line = await ask.services.carriers.line(name)
+    if line is None:  # or connected a moment ago, by another process
+        ask.services.carriers.forget()
+        line = await ask.services.carriers.line(name)
+    if line is None:
+        raise NotFound("There is no such carrier.")
+    return line

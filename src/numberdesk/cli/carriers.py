@@ -1,0 +1,320 @@
+"""Commands for accounts at carriers: connecting, checking and auditing them, and what audits found.
+
+Touches: environment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from typing import Annotated, Any, Final, NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from numberdesk.carriers.finding_store import Finding, list_findings
+from numberdesk.carriers.line import Line
+from numberdesk.carriers.model import Setup
+from numberdesk.carriers.store import find_carriers_named, list_carriers
+from numberdesk.catalog.rule_store import list_price_rules
+from numberdesk.cli.credentials import asked_secrets, fields_of, given_fields
+from numberdesk.cli.output import REFUSED, fail, note, print_list, print_object
+from numberdesk.cli.session import AsJson, Limit, asking_carriers, services
+from numberdesk.core.errors import InvalidRequest
+from numberdesk.core.findings import FindingState
+from numberdesk.core.lifecycle import CarrierState
+from numberdesk.core.phone import PhoneError, parse_e164
+from numberdesk.flows.audit_carriers import AuditReport
+from numberdesk.flows.connect_carriers import CarrierSetup, encrypt_anew, set_up_carriers
+from numberdesk.flows.describe_carriers import describe_carriers
+from numberdesk.flows.note_audits import FindingJudgement, FindingVerdict, judge_findings
+from numberdesk.infra.vault import new_key
+from numberdesk.numbers.release_store import list_unconfirmed
+from numberdesk.views import (
+    CheckView,
+    carrier_release_view,
+    carrier_view,
+    check_view,
+    finding_view,
+    kind_views,
+)
+from numberdesk.wiring import Services
+
+carriers = typer.Typer(help="Accounts at carriers that numbers are bought from.", no_args_is_help=True)
+
+_MOST_FINDINGS: Final = 100_000
+_FINDING_COLUMNS: Final = ("carrier", "phone_number", "kind", "status", "first_seen_at", "said")
+
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="What the account is called here")]
+CarrierArgument = Annotated[str, typer.Argument(metavar="CARRIER", help="What the account is called here")]
+NumberArgument = Annotated[str, typer.Argument(metavar="NUMBER", help="In E.164 form")]
+
+
+@carriers.command("add")
+def add(
+    name: NameArgument,
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="Which carrier it is at; see `carriers kinds`")],
+    options: Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="An option")] = None,
+    secrets: Annotated[str | None, typer.Option(metavar="FILE", help="FIELD=VALUE lines; - is standard input")] = None,
+    variables: Annotated[
+        list[str] | None, typer.Option("--secret-env", metavar="FIELD=VARIABLE", help="A secret in the environment")
+    ] = None,
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """Connect an account at a carrier, or change how one is set up."""
+    with services() as running:
+        fields = fields_of(kind)
+        given = given_fields(fields, options or (), secrets, variables or ())
+        there = bool(running.reader.read_now(lambda tx: find_carriers_named(tx, [name])))
+        if not there or not given:
+            given |= asked_secrets(fields, given, there=there)
+        _set_up(running, CarrierSetup(name, kind, Setup(given), None, running.now()), as_json=as_json)
+        if not there:
+            note(f"next: numberdesk carriers check {name}")
+
+
+@carriers.command("list")
+def list_all(as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
+    """List accounts at carriers and how they stand, by name."""
+    with services() as running:
+        found = running.reader.read_now(lambda tx: describe_carriers(tx, running.vault))
+        views = [carrier_view(one, running.now()) for one in found]
+        columns = ("name", "kind", "status", "open_orders", "parked_orders", "unconfirmed_releases", "open_findings")
+        print_list(views, columns, as_json=as_json)
+        for view in views:
+            if view.problem is not None:
+                note(f"{view.name}: {view.problem}")
+
+
+@carriers.command("show")
+def show(name: NameArgument, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
+    """Show one account at a carrier, without its secrets."""
+    with services() as running:
+        _print(running, name, as_json=as_json)
+
+
+@carriers.command("check")
+def check(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME...]", help="Only these")] = None,
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """Make one harmless request to each carrier and say what is wrong; exit status 1 when anything is."""
+    with services() as running:
+        wanted = list(dict.fromkeys(names)) if names else _all_names(running)
+        checked = asking_carriers(running, lambda: _checked(running, wanted))
+        if as_json:
+            print_list(checked, (), as_json=True)
+        else:
+            print_list([_in_words(view) for view in checked], ("name", "ok", "said"), as_json=False)
+        for view in checked:
+            if not running.reader.read_now(lambda tx, name=view.name: list_price_rules(tx, name, limit=1)):  # type: ignore[misc]  # a default in a lambda
+                note(f"{view.name}: no price rule, so none of its numbers are offered; see `prices set --carrier`")
+    if not all(view.ok for view in checked):
+        raise typer.Exit(REFUSED)
+
+
+@carriers.command("enable")
+def enable(name: NameArgument, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
+    """Offer and order the numbers of a carrier again."""
+    _set_state(name, CarrierState.ACTIVE, as_json=as_json)
+
+
+@carriers.command("disable")
+def disable(name: NameArgument, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
+    """Neither offer nor order the numbers of a carrier; what is open or rented goes on."""
+    _set_state(name, CarrierState.DISABLED, as_json=as_json)
+
+
+@carriers.command("audit")
+def audit(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only this one")] = None,
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """Compare what carriers say we own with the books; exit status 1 when they differ, or it could not be finished."""
+    with services() as running:
+        names = _all_names(running) if name is None else [name]
+        with _bar() as progress:
+            reports = asking_carriers(running, lambda: _audited(running, names, progress))
+        found = [
+            finding
+            for each in names
+            for finding in running.reader.read_now(
+                lambda tx, each=each: list_findings(tx, each, ended=False, limit=_MOST_FINDINGS)  # type: ignore[misc]  # a default in a lambda
+            )
+        ]
+    _tell(reports, found, as_json=as_json)
+    finished = not any(report.said or report.unclear for report in reports)
+    if not finished or any(finding.state is FindingState.OPEN for finding in found):
+        raise typer.Exit(REFUSED)
+
+
+@carriers.command("findings")
+def findings(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only this carrier's")] = None,
+    ended: Annotated[bool, typer.Option("--all", help="Also those that are over")] = False,  # noqa: FBT002  a flag
+    limit: Limit = 1000,
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """List where carriers' lists of our numbers and the books differ, by carrier and number."""
+    with services() as running:
+        found = running.reader.read_now(lambda tx: list_findings(tx, name, ended=ended, limit=limit))
+        print_list([finding_view(finding) for finding in found], _FINDING_COLUMNS, as_json=as_json)
+
+
+@carriers.command("keep")
+def keep(carrier: CarrierArgument, number: NumberArgument, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
+    """Say that a finding is right so: it is no longer reported."""
+    _judge(carrier, number, FindingVerdict.KEEP, as_json=as_json)
+
+
+@carriers.command("release")
+def release(carrier: CarrierArgument, number: NumberArgument, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
+    """Give an orphan back to its carrier; the server or worker tells it until it confirms."""
+    _judge(carrier, number, FindingVerdict.RELEASE, as_json=as_json)
+
+
+@carriers.command("releases")
+def releases(limit: Limit = 1000, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
+    """List numbers that carriers have not confirmed to be back."""
+    with services() as running:
+        found = running.reader.read_now(lambda tx: list_unconfirmed(tx, limit=limit))
+        columns = ("id", "carrier", "phone_number", "asked_at", "tries", "next_try_at", "said")
+        print_list([carrier_release_view(one) for one in found], columns, as_json=as_json)
+
+
+@carriers.command("kinds")
+def kinds(as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
+    """List the carriers there are, and what an account at each is set up with."""
+    views = kind_views()
+    if as_json:
+        print_list(views, (), as_json=True)
+        return
+    rows = [
+        {
+            "kind": view.kind,
+            "field": field.name,
+            "given as": "secret" if field.secret else "--set",
+            "required": "yes" if field.required else "no",
+            "meaning": field.meaning,
+        }
+        for view in views
+        for field in view.fields
+    ]
+    print_list(rows, tuple(rows[0]), as_json=False)
+
+
+@carriers.command("new-key")
+def print_new_key() -> None:
+    """Print a new key for NUMBERDESK_CREDENTIALS_KEY. It is kept nowhere."""
+    typer.echo(new_key())
+
+
+@carriers.command("rotate")
+def rotate(as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
+    """Encrypt all credentials anew under the first key of NUMBERDESK_CREDENTIALS_KEY: all of them, or none."""
+    with services() as running:
+        anew: Any = running.writer.apply(encrypt_anew(running.vault), running.now())
+        print_list([{"name": account.name} for account in anew], ("name",), as_json=as_json)
+        note(f"credentials encrypted anew: {len(anew)}")
+
+
+def _all_names(running: Services) -> list[str]:
+    return [account.name for account in running.reader.read_now(list_carriers)]
+
+
+def _set_up(running: Services, command: CarrierSetup, *, as_json: bool) -> None:
+    running.writer.apply(set_up_carriers(running.vault), command)
+    _print(running, command.name, as_json=as_json)
+
+
+def _set_state(name: str, state: CarrierState, *, as_json: bool) -> None:
+    with services() as running:
+        _set_up(running, CarrierSetup(name, None, Setup({}), state, running.now()), as_json=as_json)
+
+
+def _print(running: Services, name: str, *, as_json: bool) -> None:
+    found = running.reader.read_now(lambda tx: describe_carriers(tx, running.vault, [name]))
+    if not found:
+        _fail_unknown(name)
+    print_object(carrier_view(found[0], running.now()), as_json=as_json)
+
+
+def _fail_unknown(name: str) -> NoReturn:
+    fail(f"there is no carrier {name!r}; `numberdesk carriers list` lists them")
+
+
+async def _line(running: Services, name: str) -> Line:
+    line = await running.carriers.line(name)
+    if line is None:
+        _fail_unknown(name)
+    return line
+
+
+async def _checked(running: Services, names: Sequence[str]) -> list[CheckView]:
+    lines = [await _line(running, name) for name in names]
+    healths = await asyncio.gather(*(line.check() for line in lines))
+    return [check_view(line.name, health) for line, health in zip(lines, healths, strict=True)]
+
+
+def _in_words(view: CheckView) -> dict[str, Any]:
+    facts = ", ".join(f"{name} {value}" for name, value in view.facts.items())
+    return {"name": view.name, "ok": "yes" if view.ok else "NO", "said": f"{view.said}{f' ({facts})' if facts else ''}"}
+
+
+async def _audited(running: Services, names: Sequence[str], progress: _Progress) -> list[AuditReport]:
+    reports = []
+    for name in names:
+        await _line(running, name)
+        audit_of = dataclasses.replace(running.audit, progress=progress(name))
+        report = await audit_of.run(name)
+        if report is not None:
+            reports.append(report)
+    return reports
+
+
+def _tell(reports: Sequence[AuditReport], found: Sequence[Finding], *, as_json: bool) -> None:
+    print_list([finding_view(finding) for finding in found], _FINDING_COLUMNS, as_json=as_json)
+    for report in reports:
+        if report.said:
+            note(f"{report.carrier}: not finished: {report.said}")
+            continue
+        note(f"{report.carrier}: {report.owned} numbers at the carrier, {len(report.findings)} that differ")
+        if report.unclear:
+            note(f"{report.carrier}: it did not answer for {report.unclear} rented numbers that its list leaves out")
+
+
+def _judge(carrier: str, number: str, verdict: FindingVerdict, *, as_json: bool) -> None:
+    with services() as running:
+        try:
+            e164 = parse_e164(number)
+        except PhoneError as error:
+            raise InvalidRequest("NUMBER", str(error)) from None
+        serial = running.new_id("rel").removeprefix("rel_")
+        command = FindingJudgement(carrier, e164, None, verdict, serial, running.now())
+        judged: Any = running.writer.apply(judge_findings, command)
+        print_object(finding_view(judged), as_json=as_json)
+
+
+_Progress = Callable[[str], Callable[[str, int, int], None]]
+
+
+@contextlib.contextmanager
+def _bar() -> Iterator[_Progress]:
+    """Progress bars on standard error, for the audit of each carrier; nothing moves when that is not a terminal."""
+    words = {"list": "reading its list, numbers", "compare": "comparing, numbers", "ask": "asking, numbers"}
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        tasks: dict[tuple[str, str], TaskID] = {}
+
+        def of_carrier(name: str) -> Callable[[str, int, int], None]:
+            def show(phase: str, done: int, of: int) -> None:
+                if (name, phase) not in tasks:
+                    tasks[name, phase] = bar.add_task(f"{name}: {words[phase]}", total=of or None)
+                bar.update(tasks[name, phase], completed=done, total=of or None)
+
+            return show
+
+        yield of_carrier

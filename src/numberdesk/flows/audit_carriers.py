@@ -1,0 +1,212 @@
+"""Compare what a carrier says we own with the books.
+
+Touches: database.
+
+The list is read first and the books after it, so a number on the list is in the books if it was ever
+ordered. Lists may lag behind, so what was bought or given back within the carrier's visibility
+window is left alone, and a number that seems lost is asked for by itself before it is called so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from numberdesk.carriers.finding_store import Finding
+from numberdesk.carriers.line import Line
+from numberdesk.carriers.model import CarrierError, OwnedNumber, Trouble
+from numberdesk.carriers.roster import Carriers
+from numberdesk.core.findings import FindingKind, FindingState
+from numberdesk.core.fulfilment import Placed, Unknown
+from numberdesk.flows.note_audits import AuditResult, TakeUpAudit, note_audits, take_up_audits
+from numberdesk.infra.db import Tx
+from numberdesk.infra.log import get_log
+from numberdesk.infra.reader import Reader
+from numberdesk.infra.writer import Writer
+from numberdesk.numbers.audited_store import KnownNumber, find_known_numbers
+
+MOST_OWNED: Final = 5_000_000
+"""Numbers of one account at a carrier that an audit holds in memory."""
+
+MOST_ASKED: Final = 2_000
+"""Numbers that an audit asks for one by one. If more seem lost, the list itself is not to be trusted."""
+
+MOST_NOTED: Final = 500
+"""Findings written down in one transaction: bounds how long a purchase waits behind them."""
+
+MOST_LOGGED: Final = 20
+"""New findings of one audit that are logged one by one; of the others their count."""
+
+_AT_ONCE: Final = 8
+
+Progress = Callable[[str, int, int], None]
+"""Told the phase, how much is done, and of how much (0 when that is not known)."""
+
+
+class AuditReport(NamedTuple):
+    """What an audit of one carrier found. `said` tells why it was not finished; "" when it was."""
+
+    carrier: str
+    owned: int
+    known: int
+    findings: tuple[Finding, ...]
+    unclear: int
+    said: str
+
+
+@dataclass(slots=True)
+class Audit:
+    """The audits of one process. `now` gives microseconds, `every` is how long until the next audit is due."""
+
+    writer: Writer
+    reader: Reader
+    carriers: Carriers
+    now: Callable[[], int]
+    every: int
+    quarantine: int
+    progress: Progress = field(default=lambda *_: None)
+    most_asked: int = MOST_ASKED
+    most_noted: int = MOST_NOTED
+
+    async def run_due(self) -> None:
+        """Audit the carriers whose time has come, one after the other."""
+        for line in await self.carriers.lines(active_only=False):
+            taken = await self.writer.submit(take_up_audits, TakeUpAudit(line.name, self.now(), only_due=True))
+            if taken:
+                report = await self._audited(line)
+                if not report.said:
+                    get_log().info("carrier audited", carrier=line.name, owned=report.owned, found=len(report.findings))
+
+    async def run(self, name: str) -> AuditReport | None:
+        """Audit one carrier now; None when there is no such carrier."""
+        line = await self.carriers.line(name)
+        if line is None:
+            return None
+        await self.writer.submit(take_up_audits, TakeUpAudit(name, self.now(), only_due=False))
+        return await self._audited(line)
+
+    async def _audited(self, line: Line) -> AuditReport:
+        began = self.now()
+        try:
+            owned = await self._list(line)
+            report = await self._compared(line, owned, began)
+        except CarrierError as error:
+            report = AuditReport(line.name, 0, 0, (), 0, str(error))
+            get_log().error("carrier not audited", carrier=line.name, trouble=error.trouble.value, said=error.said)
+        news = await self._noted(report, began)
+        for finding in news[:MOST_LOGGED]:
+            get_log().error(
+                "carrier and books differ", carrier=finding.carrier, kind=finding.kind.value, number=finding.e164,
+                said=finding.said,
+            )  # fmt: skip
+        if len(news) > MOST_LOGGED:
+            get_log().error("carrier and books differ in more", carrier=line.name, count=len(news) - MOST_LOGGED)
+        return report
+
+    async def _noted(self, report: AuditReport, began: int) -> list[Finding]:
+        """Write down what was found; return what is new of it."""
+        result = AuditResult(
+            report.carrier, began, self.now(), began + self.every, report.owned, (), report.said, self.quarantine
+        )
+        news: list[Finding] = []
+        noted = 0
+        while len(report.findings) - noted > self.most_noted:
+            part = report.findings[noted : noted + self.most_noted]
+            news += await self.writer.submit(note_audits, result._replace(findings=part, goes_on=True))
+            noted += len(part)
+        last = result._replace(findings=report.findings[noted:], noted=noted)
+        return [*news, *await self.writer.submit(note_audits, last)]
+
+    async def _list(self, line: Line) -> dict[str, OwnedNumber]:
+        owned: dict[str, OwnedNumber] = {}
+        cursor: str | None = None
+        seen: set[str] = set()
+        while True:
+            page = await line.owned(cursor)
+            for number in page.numbers:
+                if not _is_there(owned.get(number.e164)):  # one that went and came back may be listed as both
+                    owned[number.e164] = number
+            self.progress("list", len(owned), 0)
+            cursor = page.cursor
+            if cursor is None:
+                return owned
+            if cursor in seen or len(owned) > MOST_OWNED:
+                raise CarrierError(Trouble.UNREADABLE, "its list of our numbers does not end")
+            seen.add(cursor)
+
+    async def _compared(self, line: Line, owned: Mapping[str, OwnedNumber], began: int) -> AuditReport:
+        known = await self.reader.read(lambda tx: find_known_numbers(tx, line.name, began - line.window))
+        self.progress("compare", len(known), len(known))
+        orphans = [_orphan(line.name, number, began) for number in owned.values() if _is_unknown(number, known)]
+        missing = [
+            number
+            for number in known.values()
+            if number.is_rented and number.since <= began - line.window and not _is_there(owned.get(number.e164))
+        ]
+        if len(missing) > self.most_asked:
+            raise CarrierError(
+                Trouble.UNREADABLE,
+                f"{len(missing)} rented numbers are not on its list of {len(owned)}: the list cannot be whole",
+            )
+        lost, unclear = await self._confirmed(line, missing, owned, began)
+        return AuditReport(line.name, len(owned), len(known), (*orphans, *lost), unclear, "")
+
+    async def _confirmed(
+        self, line: Line, missing: Sequence[KnownNumber], owned: Mapping[str, OwnedNumber], began: int
+    ) -> tuple[list[Finding], int]:
+        """The numbers that are lost, each asked for by itself, and how many the carrier did not answer for."""
+        turns, done = asyncio.Semaphore(_AT_ONCE), 0
+        lost: list[Finding] = []
+        unclear = 0
+
+        async def ask(number: KnownNumber) -> None:
+            nonlocal done, unclear
+            listed = owned.get(number.e164)
+            async with turns:
+                word = await line.find(number.e164, number.order_id)
+            done += 1
+            self.progress("ask", done, len(missing))
+            if isinstance(word, Unknown) and (listed is None or listed.gone is None):
+                unclear += 1
+            elif not isinstance(word, Placed) or listed is not None:
+                lost.append(_lost(line.name, number, listed, began))
+
+        await asyncio.gather(*(ask(number) for number in missing))
+        still = await self.reader.read(lambda tx: _still_rented(tx, line.name, began - line.window, lost))
+        return [finding for finding in lost if finding.e164 in still], unclear
+
+
+def _is_unknown(number: OwnedNumber, known: Mapping[str, KnownNumber]) -> bool:
+    return number.gone is None and number.e164 not in known
+
+
+def _is_there(number: OwnedNumber | None) -> bool:
+    return number is not None and number.gone is None
+
+
+def _still_rented(tx: Tx, carrier: str, since: int, lost: Iterable[Finding]) -> set[str]:
+    """Those that were not given back while they were asked for."""
+    wanted = {finding.e164 for finding in lost}
+    if not wanted:
+        return set()
+    known = find_known_numbers(tx, carrier, since)
+    return {e164 for e164 in wanted if e164 in known and known[e164].is_rented}
+
+
+def _orphan(carrier: str, number: OwnedNumber, now: int) -> Finding:
+    said = "on our account at the carrier, and nobody's in the books"
+    if number.reference:
+        said += f"; its reference there is {number.reference}"
+    return Finding(
+        carrier, number.e164, FindingKind.ORPHAN, FindingState.OPEN, number.number_id, number.reference, said, now, now
+    )
+
+
+def _lost(carrier: str, number: KnownNumber, listed: OwnedNumber | None, now: int) -> Finding:
+    gone = listed.gone if listed is not None and listed.gone is not None else FindingKind.LOST
+    said = f"rented by {number.account_id} with {number.order_id}, and the carrier "
+    said += "says it went elsewhere" if gone is FindingKind.PORTED_AWAY else "does not have it for us"
+    number_id = "" if listed is None else listed.number_id
+    return Finding(carrier, number.e164, gone, FindingState.OPEN, number_id, number.order_id, said, now, now)

@@ -1,0 +1,176 @@
+"""Connect accounts at carriers, change how they are set up, disable and enable them.
+
+Touches: database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from numberdesk.carriers.kinds import KINDS, checked_setup
+from numberdesk.carriers.model import Account, Setup
+from numberdesk.carriers.store import change_carriers, insert_carriers, list_carriers, lock_carriers
+from numberdesk.catalog.rule_store import lock_catalog
+from numberdesk.catalog.rules import parse_carrier
+from numberdesk.catalog.store import list_inventory
+from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError
+from numberdesk.core.lifecycle import CarrierState
+from numberdesk.core.purchase import POOL
+from numberdesk.infra.db import Tx
+from numberdesk.infra.vault import Vault, VaultError
+
+
+class CarrierSetup(NamedTuple):
+    """What a person sets up. Fields that are left out stay as they are; one that is "" is taken away.
+
+    Without a `kind` the account has to be there; without a `state` it keeps its own, a new one is active.
+    """
+
+    name: str
+    kind: str | None
+    fields: Setup
+    state: CarrierState | None
+    now: int
+
+
+def new_carrier(name: str, kind: str, values: Mapping[str, str], vault: Vault, now: int) -> Account:
+    """Check what a person set up, and encrypt its secrets. Raises InvalidRequest naming the field, and VaultError."""
+    _check_name(name)
+    setup = checked_setup(kind, values)
+    secret = {field.name for field in KINDS[kind].all_fields if field.secret}
+    options = {key: value for key, value in setup.values.items() if key not in secret}
+    credentials = {key: value for key, value in setup.values.items() if key in secret}
+    return Account(name, kind, CarrierState.ACTIVE, options, vault.seal(name, credentials), now, now)
+
+
+def _check_name(name: str) -> None:
+    try:
+        parse_carrier(name)
+    except InvalidRequest as error:
+        raise InvalidRequest("name", str(error.details["reason"])) from None
+    if name == POOL:
+        raise InvalidRequest("name", f"must not be {POOL}, which is your own inventory")
+
+
+def set_up_carriers(vault: Vault) -> Callable[[Tx, Sequence[CarrierSetup]], list[Account | Exception]]:
+    """The write flow: accounts as they are set up then.
+
+    InvalidRequest names a field; NotFound for one that has to be there; VaultError where secrets cannot
+    be kept, or those that were kept cannot be read and none take their place.
+    """
+
+    def apply(tx: Tx, commands: Sequence[CarrierSetup]) -> list[Account | Exception]:
+        lock_catalog(tx)  # two that connect the same name at once wait for each other here
+        known = lock_carriers(tx, [command.name for command in commands])
+        there = set(known)
+        outcomes: list[Account | Exception] = []
+        touched: dict[str, Account] = {}
+        for command in commands:
+            try:
+                outcome = _set_up(tx, known.get(command.name), command, vault)
+            except (NumberdeskError, VaultError) as error:
+                outcomes.append(error)
+                continue
+            known[outcome.name] = touched[outcome.name] = outcome
+            outcomes.append(outcome)
+        insert_carriers(tx, [account for name, account in touched.items() if name not in there])
+        change_carriers(tx, [account for name, account in touched.items() if name in there])
+        return outcomes
+
+    return apply
+
+
+def _set_up(tx: Tx, before: Account | None, command: CarrierSetup, vault: Vault) -> Account:
+    state = command.state or (CarrierState.ACTIVE if before is None else before.state)
+    if before is None:
+        if command.kind is None:
+            raise NotFound("There is no such carrier.")
+        return new_carrier(command.name, command.kind, command.fields.values, vault, command.now)._replace(state=state)
+    if command.kind not in (None, before.kind):
+        raise InvalidRequest("kind", f"must be {before.kind}, which {before.name} stands for already")
+    later = _later(before, command.now)
+    if not command.fields.values:
+        return before._replace(state=state, updated_at=later) if state is not before.state else before
+    values = {**before.options, **_kept_secrets(before, command, vault), **command.fields.values}
+    after = new_carrier(before.name, before.kind, values, vault, later)
+    _check_identity(tx, before, after)
+    return after._replace(state=state, created_at=before.created_at)
+
+
+def _kept_secrets(before: Account, command: CarrierSetup, vault: Vault) -> Mapping[str, str]:
+    """The secrets that an account has. Those that cannot be read are gone when others are given."""
+    try:
+        return vault.open(before.name, before.credentials)
+    except VaultError:
+        if any(field.secret and command.fields.get(field.name) for field in KINDS[before.kind].all_fields):
+            return {}
+        raise
+
+
+def _check_identity(tx: Tx, before: Account, after: Account) -> None:
+    """A name stands for one account for ever: at another one, what was ordered and is owned would not be found."""
+    for field in KINDS[before.kind].identity:
+        if before.options.get(field) != after.options.get(field) and list_inventory(tx, before.name, None, None, 1):
+            raise InvalidRequest(
+                field,
+                f"must stay as it is, since there are numbers of {before.name}: give another account another name",
+            )
+
+
+def encrypt_anew(vault: Vault) -> Callable[[Tx, Sequence[int]], list[list[Account] | VaultError]]:
+    """The write flow, for the instants at which it is asked: all credentials under the vault's first key, or none."""
+
+    def apply(tx: Tx, commands: Sequence[int]) -> list[list[Account] | VaultError]:
+        return [_encrypt_anew(tx, vault, now) for now in commands]
+
+    return apply
+
+
+def _encrypt_anew(tx: Tx, vault: Vault, now: int) -> list[Account] | VaultError:
+    accounts = lock_carriers(tx, [account.name for account in list_carriers(tx)]).values()
+    try:
+        anew = [
+            account._replace(
+                credentials=vault.seal(account.name, vault.open(account.name, account.credentials)),
+                updated_at=_later(account, now),
+            )
+            for account in accounts
+        ]
+    except VaultError as error:
+        return error
+    change_carriers(tx, anew)
+    return anew
+
+
+def connect_carriers(tx: Tx, commands: Sequence[Account]) -> list[Account | NumberdeskError]:
+    """Store accounts. One under a name that is there takes its place, unless it is at another carrier.
+
+    What is owned and ordered under a name stays so, therefore a name always stands for the same carrier.
+    """
+    known = lock_carriers(tx, [command.name for command in commands])
+    outcomes: list[Account | NumberdeskError] = []
+    new: dict[str, Account] = {}
+    changed: dict[str, Account] = {}
+    for command in commands:
+        before = known.get(command.name)
+        if before is None:
+            known[command.name] = new[command.name] = command
+        elif before.kind != command.kind:
+            outcomes.append(InvalidRequest("kind", f"must be {before.kind}, which {command.name} stands for already"))
+            continue
+        else:
+            after = command._replace(
+                created_at=before.created_at, state=before.state, updated_at=_later(before, command.updated_at)
+            )
+            known[command.name] = after
+            (new if command.name in new else changed)[command.name] = after
+        outcomes.append(known[command.name])
+    insert_carriers(tx, list(new.values()))
+    change_carriers(tx, changed.values())
+    return outcomes
+
+
+def _later(before: Account, now: int) -> int:
+    """A time of change that differs from the one before, whatever the clock says: who sees another looks anew."""
+    return max(now, before.updated_at + 1)

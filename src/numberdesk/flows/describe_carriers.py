@@ -1,0 +1,62 @@
+"""What there is to know of the accounts at carriers: how they are set up, and how the books stand with them.
+
+Touches: database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from numberdesk.carriers.finding_store import Audit, count_open_findings, list_audits
+from numberdesk.carriers.model import Account
+from numberdesk.carriers.store import find_carriers_named, list_carriers
+from numberdesk.infra.db import Tx
+from numberdesk.infra.vault import Vault, VaultError
+from numberdesk.numbers.release_store import count_unconfirmed
+from numberdesk.orders.chase_store import Unsettled, count_unsettled
+
+
+class DescribedCarrier(NamedTuple):
+    """An account at a carrier. `secrets` names the secrets it has; `problem` says why they cannot be read, or ""."""
+
+    account: Account
+    secrets: tuple[str, ...]
+    problem: str
+    open_orders: int
+    parked_orders: int
+    unconfirmed_releases: int
+    open_findings: int
+    audit: Audit | None
+
+
+def describe_carriers(tx: Tx, vault: Vault, names: Iterable[str] | None = None) -> list[DescribedCarrier]:
+    """All accounts, or those of some names, by name."""
+    if names is None:
+        accounts = list_carriers(tx)
+    else:
+        accounts = [account for _, account in sorted(find_carriers_named(tx, names).items())]
+    orders, releases, findings = count_unsettled(tx), count_unconfirmed(tx), count_open_findings(tx)
+    audits = {audit.carrier: audit for audit in list_audits(tx)}
+    described = []
+    for account in accounts:
+        unsettled = orders.get(account.name, Unsettled(0, 0))
+        described.append(
+            DescribedCarrier(
+                account,
+                *_secrets(account, vault),
+                unsettled.orders,
+                unsettled.parked,
+                releases.get(account.name, 0),
+                findings.get(account.name, 0),
+                audits.get(account.name),
+            )
+        )
+    return described
+
+
+def _secrets(account: Account, vault: Vault) -> tuple[tuple[str, ...], str]:
+    try:
+        return tuple(sorted(vault.open(account.name, account.credentials))), ""
+    except VaultError as error:
+        return (), str(error)

@@ -1,0 +1,108 @@
+"""What a person decides about an order that is open: give it up, look anew, or take the number that is there.
+
+Touches: database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from numberdesk.carriers.model import VISIBILITY_WINDOW
+from numberdesk.carriers.roster import Carriers
+from numberdesk.core.errors import CarrierRefused, CarrierUnavailable, NotFound, NumberdeskError, OrderEnded, Overloaded
+from numberdesk.core.fulfilment import Absent, Chase, Keep, Placed, Unknown, Void
+from numberdesk.core.lifecycle import OrderState
+from numberdesk.core.purchase import Order
+from numberdesk.flows.open_orders import WANTED_FOR
+from numberdesk.flows.place_orders import Placement
+from numberdesk.flows.settle_orders import Books, end_order, keep_chase, load_books, write_books
+from numberdesk.infra.db import Tx
+from numberdesk.infra.reader import Reader
+from numberdesk.infra.writer import Writer
+from numberdesk.orders.chase_store import find_chases
+
+
+class Verdict(StrEnum):
+    """What is to become of an open order."""
+
+    VOID = "void"  # it failed: the hold and the number are free again
+    RETRY = "retry"  # its carrier is asked anew from the beginning
+
+
+class Judgement(NamedTuple):
+    """A person's decision about one order. `window` is how long its carrier may hide what it has."""
+
+    order_id: str
+    verdict: Verdict
+    window: int
+    now: int
+
+
+def judge_orders(tx: Tx, commands: Sequence[Judgement]) -> list[Order | NumberdeskError]:
+    """The write flow: the order as it stands then. NotFound for one that no carrier was asked for."""
+    books = load_books(tx, [command.order_id for command in commands])
+    outcomes = [_judge(books, command) for command in commands]
+    write_books(tx, books)
+    return outcomes
+
+
+def _judge(books: Books, command: Judgement) -> Order | NumberdeskError:
+    order, chase = books.orders.get(command.order_id), books.chases.get(command.order_id)
+    if order is None or chase is None:
+        return NotFound("There is no such order at a carrier.")
+    if order.state is not OrderState.ORDERING:
+        return OrderEnded(f"This order is {order.state.value} already.", {"order_id": order.id})
+    if command.verdict is Verdict.VOID:
+        why = CarrierUnavailable("The carrier never confirmed this order, so it was given up. Nothing was charged.")
+        return end_order(books, chase, Void(why, final=False), command.now)
+    keep_chase(books, Keep(_anew(chase, command)))
+    return order
+
+
+def _anew(chase: Chase, command: Judgement) -> Chase:
+    """Looked up from the beginning, and sent once more when it is proven to be absent and was sent only once."""
+    return chase._replace(
+        looks=0,
+        absences=0,
+        absent_since=None,
+        next_at=command.now,
+        parked_at=None,
+        wanted_until=command.now + command.window + WANTED_FOR,
+        said="to be looked up anew",
+    )
+
+
+async def judge_order(
+    writer: Writer, reader: Reader, carriers: Carriers, order_id: str, verdict: Verdict, now: int
+) -> Order:
+    """Decide about one order. Raises NotFound, and OrderEnded."""
+    chase = (await reader.read(lambda tx: find_chases(tx, [order_id]))).get(order_id)
+    line = None if chase is None else await carriers.line(chase.carrier)
+    window = VISIBILITY_WINDOW if line is None else line.window
+    judged: Any = await writer.submit(judge_orders, Judgement(order_id, verdict, window, now))
+    order: Order = judged
+    return order
+
+
+async def adopt_order(reader: Reader, carriers: Carriers, placement: Placement, order_id: str) -> Order:
+    """Complete an open order with the number that its carrier has for us, under whatever reference.
+
+    Raises NotFound, OrderEnded, and CarrierRefused when the carrier does not say that the number is ours.
+    """
+    chase = (await reader.read(lambda tx: find_chases(tx, [order_id]))).get(order_id)
+    if chase is None:
+        raise NotFound("There is no such order at a carrier.")
+    if chase.settled_at is not None:
+        raise OrderEnded(details={"order_id": order_id})
+    line = await carriers.line(chase.carrier)
+    found = Unknown("this carrier is not connected") if line is None else await line.find(chase.e164, order_id)
+    if line is None or not isinstance(found, Placed):
+        said = "absent" if isinstance(found, Absent | Placed) else found.said
+        why = "The carrier does not say that this number is ours, so it cannot be adopted."
+        raise CarrierRefused(why, {"order_id": order_id, "said": said})
+    standing = await placement.hear(order_id, chase.attempt, Placed(found.number_id, None), line.window)
+    if standing is None:
+        raise Overloaded
+    return standing.order

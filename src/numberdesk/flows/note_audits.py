@@ -1,0 +1,243 @@
+"""Write down what audits of carriers found, and what a person decides about it.
+
+Touches: database.
+
+A number that nobody has in the books rests here for as long as it is found at the carrier, so that it
+is not sold meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from numberdesk.carriers.finding_store import (
+    Audit,
+    Finding,
+    change_findings,
+    end_findings,
+    find_audit,
+    find_findings,
+    insert_findings,
+    lock_findings,
+    place_audit,
+)
+from numberdesk.carriers.store import lock_carriers
+from numberdesk.catalog.offer_store import lock_offers
+from numberdesk.catalog.remote_search import Known, listing_of_any
+from numberdesk.catalog.store import insert_listings
+from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError
+from numberdesk.core.findings import FindingKind, FindingState
+from numberdesk.core.lifecycle import NumberState
+from numberdesk.core.periods import MICROSECONDS
+from numberdesk.core.purchase import Lot
+from numberdesk.infra.db import Tx
+from numberdesk.numbers.giving_back import of_finding
+from numberdesk.numbers.release_store import insert_releases
+from numberdesk.numbers.store import lock_lots, place_lots
+
+AUDIT_LEASE: Final = 3600 * MICROSECONDS
+"""How long one audit may take before another may begin."""
+
+_LONGEST_WAIT: Final = 366 * 24 * 3600 * MICROSECONDS
+
+
+class TakeUpAudit(NamedTuple):
+    """Begin an audit of a carrier at `now`; `only_due`: only if it is its time."""
+
+    carrier: str
+    now: int
+    only_due: bool
+
+
+class AskForAudit(NamedTuple):
+    """Let a carrier be audited by whoever looks next, whenever it was last."""
+
+    carrier: str
+    now: int
+
+
+class AuditResult(NamedTuple):
+    """What an audit found. `said` tells why it was not finished, "" when it was. Instants and spans in microseconds.
+
+    Of an audit that found much, the findings come in parts, so that no purchase waits long behind it: `goes_on`
+    until the last, which says how many were `noted` before it.
+    """
+
+    carrier: str
+    began_at: int
+    ended_at: int
+    next_at: int
+    owned: int
+    findings: tuple[Finding, ...]
+    said: str
+    quarantine: int
+    goes_on: bool = False
+    noted: int = 0
+
+
+class FindingVerdict(StrEnum):
+    """What is to become of a finding."""
+
+    KEEP = "keep"  # it is right so
+    RELEASE = "release"  # an orphan goes back to its carrier
+
+
+class FindingJudgement(NamedTuple):
+    """A person's decision about the finding of a kind, without one about that which has not ended.
+
+    `serial` is new and used only for a release.
+    """
+
+    carrier: str
+    e164: str
+    kind: FindingKind | None
+    verdict: FindingVerdict
+    serial: str
+    now: int
+
+
+def take_up_audits(tx: Tx, commands: Sequence[TakeUpAudit]) -> list[bool]:
+    """The write flow: whether the audit is this one's to do."""
+    lock_carriers(tx, [command.carrier for command in commands])
+    return [_take_up(tx, command) for command in commands]
+
+
+def _take_up(tx: Tx, command: TakeUpAudit) -> bool:
+    last = find_audit(tx, command.carrier) or Audit(command.carrier, 0, None, None, 0, 0, "")
+    # A time further ahead than any interval was set by a clock that was wrong, and is over.
+    due = last.next_at <= command.now or last.next_at > command.now + _LONGEST_WAIT
+    if command.only_due and not due:
+        return False
+    place_audit(tx, last._replace(next_at=command.now + AUDIT_LEASE, began_at=command.now))
+    return True
+
+
+def ask_for_audits(tx: Tx, commands: Sequence[AskForAudit]) -> list[Audit | NumberdeskError]:
+    """The write flow: the audits as they stand then, due now unless they are under way; NotFound without a carrier."""
+    known = lock_carriers(tx, [command.carrier for command in commands])
+    return [
+        _ask_for(tx, command) if command.carrier in known else NotFound("There is no such carrier.")
+        for command in commands
+    ]
+
+
+def _ask_for(tx: Tx, command: AskForAudit) -> Audit:
+    last = find_audit(tx, command.carrier) or Audit(command.carrier, 0, None, None, 0, 0, "")
+    if last.is_running(command.now):
+        return last
+    asked = last._replace(next_at=command.now)
+    place_audit(tx, asked)
+    return asked
+
+
+def note_audits(tx: Tx, results: Sequence[AuditResult]) -> list[list[Finding]]:
+    """The write flow: the findings that are new, or open again. What was not found again has ended."""
+    lock_carriers(tx, [result.carrier for result in results])
+    return [_note(tx, result) for result in results]
+
+
+def _note(tx: Tx, result: AuditResult) -> list[Finding]:
+    if not result.goes_on:
+        found = result.noted + len(result.findings)
+        place_audit(
+            tx,
+            Audit(
+                result.carrier, result.next_at, result.began_at, result.ended_at, result.owned, found, result.said
+            ),
+        )  # fmt: skip
+    if result.said:
+        return []  # an audit that was not finished says nothing of what it did not see
+    if not result.goes_on:
+        _end(tx, result)
+    before = lock_findings(tx, [finding.key for finding in result.findings])
+    new, changed = _differences(result, before)
+    insert_findings(tx, new)
+    change_findings(tx, changed)
+    _rest(tx, result)
+    again = [after for after in changed if before[after.key].state is FindingState.ENDED]
+    return [*new, *again]
+
+
+def _end(tx: Tx, result: AuditResult) -> None:
+    """End what was found before and is not there any more."""
+    seen = (result.began_at, result.ended_at) if result.noted else None
+    found = {finding.key for finding in result.findings}
+    gone: dict[FindingKind, list[str]] = {}
+    for finding in find_findings(tx, result.carrier, but_seen=seen).values():
+        if finding.key not in found:
+            gone.setdefault(finding.kind, []).append(finding.e164)
+    for kind, e164s in gone.items():
+        end_findings(tx, result.carrier, kind, e164s, result.ended_at)
+
+
+def _differences(
+    result: AuditResult, before: Mapping[tuple[str, str, str], Finding]
+) -> tuple[list[Finding], list[Finding]]:
+    new, changed = [], []
+    for finding in result.findings:
+        known = before.get(finding.key)
+        if known is None:
+            new.append(finding)
+            continue
+        state = FindingState.OPEN if known.state is FindingState.ENDED else known.state
+        first = finding.first_seen_at if known.state is FindingState.ENDED else known.first_seen_at
+        changed.append(finding._replace(state=state, first_seen_at=first))
+    return new, changed
+
+
+def _rest(tx: Tx, result: AuditResult) -> None:
+    """Let orphans rest until well after the next audit."""
+    orphans = [finding for finding in result.findings if finding.kind is FindingKind.ORPHAN]
+    lots = lock_lots(tx, [finding.e164 for finding in orphans])
+    unknown = [finding.e164 for finding in orphans if finding.e164 not in lots]
+    lock_offers(tx, unknown)  # where whoever orders a number for the first time waits, or is waited for
+    lots |= lock_lots(tx, unknown)
+    unknown = [e164 for e164 in unknown if e164 not in lots]
+    listings = [listing_of_any(Known.plain(e164)) for e164 in unknown]
+    insert_listings(tx, result.carrier, [listing for listing in listings if listing is not None], result.began_at)
+    lots |= lock_lots(tx, unknown)
+    until = result.next_at + (result.next_at - result.began_at) + result.quarantine
+    resting = [
+        Lot(lot.e164, lot.carrier, NumberState.QUARANTINED, lot.prices, None, None)
+        for lot in lots.values()
+        if lot.order_id is None and lot.carrier == result.carrier
+    ]
+    place_lots(tx, resting, result.ended_at, quarantined_until=until)
+
+
+def judge_findings(tx: Tx, commands: Sequence[FindingJudgement]) -> list[Finding | NumberdeskError]:
+    """The write flow: findings as they stand after a person's decisions."""
+    known = lock_findings(tx, [key for command in commands for key in _keys(command)])
+    lots = lock_lots(tx, [command.e164 for command in commands])
+    outcomes: list[Finding | NumberdeskError] = []
+    for command in commands:
+        found = [known[key] for key in _keys(command) if key in known]
+        live = next((finding for finding in found if finding.state is not FindingState.ENDED), None)
+        outcome = _judge(tx, live, lots.get(command.e164), command)
+        if isinstance(outcome, Finding):
+            known[outcome.key] = outcome
+        outcomes.append(outcome)
+    change_findings(tx, known.values())
+    return outcomes
+
+
+def _keys(command: FindingJudgement) -> list[tuple[str, str, str]]:
+    kinds = FindingKind if command.kind is None else (command.kind,)
+    return [(command.carrier, command.e164, kind.value) for kind in kinds]
+
+
+def _judge(tx: Tx, finding: Finding | None, lot: Lot | None, command: FindingJudgement) -> Finding | NumberdeskError:
+    if finding is None:
+        return NotFound("There is no such finding.")
+    if command.verdict is FindingVerdict.KEEP:
+        return finding._replace(state=FindingState.KEPT)
+    if finding.kind is not FindingKind.ORPHAN:
+        return InvalidRequest("kind", "must be orphan: only such a number can be given back")
+    if lot is not None and lot.order_id is not None and lot.carrier == finding.carrier:
+        return InvalidRequest("phone_number", "is a customer's by now: have the carrier audited anew")
+    if finding.state is not FindingState.RELEASING:
+        one = of_finding(finding.carrier, finding.e164, finding.carrier_reference or None, command.serial, command.now)
+        insert_releases(tx, [one])
+    return finding._replace(state=FindingState.RELEASING)

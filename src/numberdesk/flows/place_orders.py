@@ -1,0 +1,191 @@
+"""Orders on their way to a carrier: sent once, heard, settled, also when nobody waits any more.
+
+Touches: database, clock.
+
+Each order that was opened is carried through by a task of its own, which no client that hangs up
+can stop. When the process ends meanwhile, the worker finds the order after its lease and looks it up
+(chase_orders.py). No transaction is open while a carrier is asked: infra/http.py refuses to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final
+
+from numberdesk.carriers.line import Line
+from numberdesk.carriers.model import VISIBILITY_WINDOW
+from numberdesk.carriers.roster import Carriers
+from numberdesk.core.errors import Overloaded
+from numberdesk.core.fulfilment import Absent, Heard, NotSent, Pending, Refused, Unknown, Word
+from numberdesk.core.lifecycle import OrderState
+from numberdesk.core.periods import MICROSECONDS
+from numberdesk.core.purchase import Order
+from numberdesk.flows.settle_orders import Standing
+from numberdesk.infra.db import StorageFailedError, Tx
+from numberdesk.infra.log import get_log
+from numberdesk.infra.reader import Reader
+from numberdesk.infra.writer import Writer, nothing
+from numberdesk.orders.store import find_orders
+
+POINTS: Final = ("sending", "heard", "settled")
+"""The points that an order passes: before its carrier is asked, when it has answered, and when that is in the books."""
+
+AGAIN_LEASE: Final = 300 * MICROSECONDS
+"""How long sending an order once more may take: longer than any carrier is waited for."""
+
+_POLLS: Final = (0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 2.0)
+"""Seconds between questions to a carrier that takes orders and decides later."""
+
+_SETTLE_RESTS: Final = (0.1, 0.3, 1.0, 2.0, 3.0)
+_LOOK_SECONDS: Final = 0.1
+_OPENING_RESTS: Final = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0)
+"""Seconds between looks for an order that may be opened yet: longer than a command waits for the writer."""
+
+Settle = Callable[[Tx, Sequence[Heard]], Sequence[Standing]]
+
+
+def spawn_here(story: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """Run a story in this event loop."""
+    return asyncio.get_running_loop().create_task(story)
+
+
+class Placement:
+    """The orders of one process that are on their way.
+
+    `now` gives microseconds; `reach` is told the points that an order passes; `spawn` runs a story
+    beside the one that asks.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        reader: Reader,
+        carriers: Carriers,
+        settle: Settle,
+        *,
+        now: Callable[[], int],
+        reach: Callable[[str], None] = nothing,
+        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]] = spawn_here,
+    ) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._carriers = carriers
+        self._settle = settle
+        self._now = now
+        self._reach = reach
+        self._spawn = spawn
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    @property
+    def under_way(self) -> int:
+        """How many orders this process is sending."""
+        return len(self._tasks)
+
+    def begin(self, order: Order) -> None:
+        """Carry a freshly opened order through."""
+        self._keep(order.id, self._carry(order))
+
+    def look_after(self, order_id: str) -> None:
+        """Carry an order through if it is opened: whoever asked for it has gone before he was told."""
+        self._keep(order_id, self._carry_once_opened(order_id))
+
+    def _keep(self, order_id: str, story: Coroutine[Any, Any, None]) -> None:
+        """Run a story, which nobody else holds on to."""
+        task = self._tasks[order_id] = self._spawn(story)
+        task.add_done_callback(lambda _: self._tasks.pop(order_id, None))
+
+    async def outcome(self, order: Order, seconds: float) -> Order:
+        """The order as it stands when it has ended, or when so many seconds are over."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        task = self._tasks.get(order.id)
+        if task is not None:
+            await asyncio.wait({task}, timeout=max(0.0, seconds))
+        while True:
+            found = await self._found(order.id) or order
+            left = end - loop.time()
+            if found.state is not OrderState.ORDERING or left <= 0:
+                return found
+            await asyncio.sleep(min(_LOOK_SECONDS, left))
+
+    async def _found(self, order_id: str) -> Order | None:
+        """An order as it stands; None when there is none, or the books cannot be read. It may go on all the same."""
+        try:
+            return (await self._reader.read(lambda tx: find_orders(tx, [order_id]))).get(order_id)
+        except StorageFailedError as error:
+            get_log().warning("order not looked up", order_id=order_id, reason=str(error))
+            return None
+
+    async def close(self, seconds: float) -> None:
+        """Wait for orders on their way; those that take longer are left to the worker."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks.values()), timeout=seconds)
+        for task in list(self._tasks.values()):
+            task.cancel()
+
+    async def send_again(self, line: Line, order: Order, attempt: int) -> None:
+        """Send an order once more, after proof that the attempt before came to nothing."""
+        await self._send(line, order, attempt)
+
+    async def hear(self, order_id: str, attempt: int, word: Word, window: int) -> Standing | None:
+        """Write down what was heard. None when the books could not be written; the order then stays due."""
+        heard = Heard(order_id, attempt, word, window, AGAIN_LEASE, self._now())
+        for rest in (*_SETTLE_RESTS, None):
+            try:
+                standing: Standing = await self._writer.submit(self._settle, heard)
+            except (Overloaded, StorageFailedError) as error:
+                if rest is None:
+                    get_log().warning("order not settled yet", order_id=order_id, reason=str(error))
+                    return None
+                await asyncio.sleep(rest)
+            else:
+                self._reach("settled")
+                return standing
+        return None
+
+    async def _carry_once_opened(self, order_id: str) -> None:
+        for rest in _OPENING_RESTS:
+            await asyncio.sleep(rest)
+            order = await self._found(order_id)
+            if order is not None:
+                if order.state is OrderState.ORDERING:
+                    await self._carry(order)
+                return
+
+    async def _carry(self, order: Order) -> None:
+        try:
+            line = await self._line(order)
+            if line is None:
+                await self.hear(order.id, 1, NotSent("this carrier is not connected"), VISIBILITY_WINDOW)
+                return
+            await self._send(line, order, 1)
+        except Exception:  # noqa: BLE001  whatever it was, the worker finds the order
+            get_log().exception("order not carried through", order_id=order.id)
+
+    async def _line(self, order: Order) -> Line | None:
+        """The line to an order's carrier; None where there is none, or none that can be found now."""
+        try:
+            return await self._carriers.line(order.carrier)
+        except Exception:  # noqa: BLE001  nothing was sent, which is worth more than why
+            get_log().exception("carrier not found", order_id=order.id, carrier=order.carrier)
+            return None
+
+    async def _send(self, line: Line, order: Order, attempt: int) -> None:
+        self._reach("sending")
+        word: Word = await line.order(order.e164, order.id)
+        self._reach("heard")
+        if isinstance(word, Unknown | NotSent | Refused):
+            get_log().warning(
+                "carrier did not place an order", carrier=line.name, order_id=order.id, attempt=attempt,
+                outcome=type(word).__name__.lower(), said=word.said,
+            )  # fmt: skip
+        for rest in _POLLS:
+            if not isinstance(word, Pending):
+                break
+            await asyncio.sleep(rest)
+            found = await line.find(order.e164, order.id)
+            word = (
+                word if isinstance(found, Absent | Unknown) else found
+            )  # it took the order: absence proves nothing yet
+        await self.hear(order.id, attempt, word, line.window)

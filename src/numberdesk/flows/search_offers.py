@@ -1,0 +1,255 @@
+"""Search the own inventory and all carriers side by side, under one deadline.
+
+Touches: database.
+
+Each carrier is asked in a task of its own, whose answer is kept for a short while: the next page, and
+the same search of somebody else, do not ask again, and an answer that came too late for one search
+is there for the next. A carrier that has not answered by the deadline is named, never waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from numberdesk.carriers.line import Line
+from numberdesk.carriers.model import Available, AvailablePage, CarrierError, Cost, Trouble, Wanted
+from numberdesk.carriers.reading import is_e164
+from numberdesk.carriers.roster import Carriers
+from numberdesk.catalog.model import Listing, capability_names
+from numberdesk.catalog.offer_store import find_offer_ends, find_rates
+from numberdesk.catalog.offers import RemoteOffer, decide_offers
+from numberdesk.catalog.remote_search import Known, Stock, asked_of, fits, found_of, listing_of, merge
+from numberdesk.catalog.rule_store import find_rules
+from numberdesk.catalog.rules import RuleBook, exchange_of, rule_books
+from numberdesk.catalog.search import Found, OfferPage, OfferQuery, page_token
+from numberdesk.core.errors import Overloaded
+from numberdesk.core.purchase import POOL
+from numberdesk.flows.keep_offers import Shown, keep_offers
+from numberdesk.flows.search_numbers import search_stock
+from numberdesk.infra.db import StorageFailedError, Tx
+from numberdesk.infra.log import get_log
+from numberdesk.infra.reader import Reader
+from numberdesk.infra.writer import Writer
+from numberdesk.numbers.release_store import find_on_their_way
+from numberdesk.numbers.store import find_held
+
+MOST_CANDIDATES: Final = 250
+"""Numbers that a carrier is asked for at most in one search."""
+
+USUAL_CANDIDATES: Final = 100
+
+_MOST_TAKEN: Final = 1_000
+"""Numbers of one answer that are looked at, however many a carrier sends."""
+
+KEPT_SECONDS: Final = 30.0
+"""How long a carrier's answer to a search is used again."""
+
+CARRIERS_SHARE: Final = 0.8
+"""Of the deadline of a search, how much carriers have. The rest is for pricing, sorting and keeping the offers."""
+
+_MOST_KEPT: Final = 64
+
+_Key = tuple[str, Wanted]
+
+
+class _Answered(NamedTuple):
+    page: AvailablePage
+    at: float
+
+
+class OfferSearch:
+    """Searches. `deadline` is in seconds, `seconds` a clock that only goes forward, `now` gives microseconds."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        reader: Reader,
+        carriers: Carriers,
+        *,
+        deadline: float,
+        quote_lifetime: int,
+        now: Callable[[], int],
+        seconds: Callable[[], float],
+    ) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._carriers = carriers
+        self._deadline = deadline
+        self._quote_lifetime = quote_lifetime
+        self._now = now
+        self._seconds = seconds
+        self._asking: dict[_Key, asyncio.Task[AvailablePage]] = {}
+        self._answers: OrderedDict[_Key, _Answered] = OrderedDict()
+
+    async def search(self, query: OfferQuery) -> OfferPage:
+        """A page of offers of all sources. Every remote offer on it is kept for the quote lifetime."""
+        lines = await self._carriers.lines(active_only=True)
+        stock_read = asyncio.ensure_future(self._reader.read(lambda tx: search_stock(tx, query)))
+        try:
+            pages, silent = await self._ask_all(lines, query)
+        finally:
+            stock = await stock_read
+        if not pages:
+            return _page(query, stock, (), silent, {})
+        remote = await self._reader.read(lambda tx: _offers_of(tx, query, pages, self._now(), self._quote_lifetime))
+        page = _page(query, stock, remote.found, silent, pages)
+        kept = await self._keep([remote.offers[offer.e164] for offer in page.offers if offer.carrier != POOL], remote)
+        if not kept:
+            return _page(query, stock, (), (*silent, *pages), {})
+        return page
+
+    async def close(self) -> None:
+        """Ask no more."""
+        for task in list(self._asking.values()):
+            task.cancel()
+        await asyncio.gather(*self._asking.values(), return_exceptions=True)
+
+    async def _ask_all(
+        self, lines: Sequence[Line], query: OfferQuery
+    ) -> tuple[dict[str, AvailablePage], tuple[str, ...]]:
+        """The answers by carrier, and the carriers that have not answered, or not whole."""
+        if not lines:
+            return {}, ()
+        wanted = _wanted(query)
+        pages: dict[str, AvailablePage] = {}
+        tasks: dict[str, asyncio.Task[AvailablePage]] = {}
+        for line in lines:
+            known = self._answered(line, wanted)
+            if known is not None:
+                pages[line.name] = known
+            else:
+                tasks[line.name] = self._asked(line, wanted)
+        if tasks:
+            await asyncio.wait(tasks.values(), timeout=self._deadline * CARRIERS_SHARE)
+        for name, task in tasks.items():
+            if task.done() and not task.cancelled() and task.exception() is None:
+                pages[name] = task.result()
+        silent = tuple(line.name for line in lines if line.name not in pages or not pages[line.name].answered)
+        return pages, silent
+
+    def _answered(self, line: Line, wanted: Wanted) -> AvailablePage | None:
+        known = self._answers.get((line.name, wanted))
+        if known is None or self._seconds() >= known.at + KEPT_SECONDS:
+            return None
+        return known.page
+
+    def _asked(self, line: Line, wanted: Wanted) -> asyncio.Task[AvailablePage]:
+        """The task that asks a carrier; the one that asks already, when there is one."""
+        key = (line.name, wanted)
+        task = self._asking.get(key)
+        if task is None:
+            task = self._asking[key] = asyncio.get_running_loop().create_task(self._ask(line, wanted))
+            task.add_done_callback(lambda done: self._told(key, done))
+        return task
+
+    async def _ask(self, line: Line, wanted: Wanted) -> AvailablePage:
+        page = _sound(await line.search(wanted))
+        self._answers[line.name, wanted] = _Answered(page, self._seconds())
+        self._answers.move_to_end((line.name, wanted))
+        while len(self._answers) > _MOST_KEPT:
+            self._answers.popitem(last=False)
+        return page
+
+    def _told(self, key: _Key, task: asyncio.Task[AvailablePage]) -> None:
+        self._asking.pop(key, None)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, CarrierError) and error.trouble is Trouble.PAUSED:
+            return  # what led to it was logged
+        if isinstance(error, CarrierError):
+            get_log().warning("carrier not searched", carrier=key[0], trouble=error.trouble.value, said=error.said)
+        elif error is not None:
+            get_log().error("carrier not searched", carrier=key[0], exc_info=error)
+
+    async def _keep(self, shown: Sequence[RemoteOffer], remote: _RemoteOffers) -> bool:
+        """Keep what is about to be shown; False when it cannot be kept, and so must not be shown."""
+        changes = decide_offers(shown, remote.kept)
+        if not changes.new and not changes.longer:
+            return True
+        try:
+            await self._writer.submit(keep_offers, Shown(tuple(shown)))
+        except (Overloaded, StorageFailedError) as error:
+            get_log().warning("offers not kept", reason=str(error))
+            return False
+        return True
+
+
+class _RemoteOffers(NamedTuple):
+    """What fits of the carriers' numbers: in order of nothing, by number, and until when offers are kept already."""
+
+    found: list[Found]
+    offers: dict[str, RemoteOffer]
+    kept: Mapping[tuple[str, str, str], int]
+
+
+def _sound(page: AvailablePage) -> AvailablePage:
+    """What an answer has of numbers, up to a bound."""
+    numbers = tuple(number for number in page.numbers[:_MOST_TAKEN] if is_e164(number.e164))
+    return page._replace(numbers=numbers, more=page.more or len(page.numbers) > _MOST_TAKEN)
+
+
+def _wanted(query: OfferQuery) -> Wanted:
+    asked = asked_of(query)
+    sifted = query.is_selective and (bool(query.excludes) or query.max_price is not None or bool(query.digits.all_of))
+    return Wanted(
+        iso_country=query.iso_country,
+        calling_code=asked.calling_code,
+        number_type=query.number_type,
+        area_code=query.area_code or "",
+        region=query.region or "",
+        locality=query.locality or "",
+        starts_with=asked.starts_with,
+        contains=asked.contains,
+        ends_with=asked.ends_with,
+        capabilities=capability_names(query.capabilities),
+        limit=MOST_CANDIDATES if sifted else USUAL_CANDIDATES,
+    )
+
+
+def _page(
+    query: OfferQuery, stock: Stock, remote: Sequence[Found], silent: Sequence[str], pages: Mapping[str, AvailablePage]
+) -> OfferPage:
+    shown, goes_on = merge(query, stock, remote)
+    # That carriers have more than was asked of them counts where the pages end; before, it says nothing.
+    cut_off = [name for name, page in pages.items() if page.more] if goes_on is None else []
+    incomplete = (*(() if stock.complete else (POOL,)), *dict.fromkeys((*silent, *cut_off)))
+    token = None if goes_on is None else page_token(query, goes_on)
+    return OfferPage(tuple(found.offer for found in shown), token, incomplete)
+
+
+def _offers_of(
+    tx: Tx, query: OfferQuery, pages: Mapping[str, AvailablePage], now: int, quote_lifetime: int
+) -> _RemoteOffers:
+    """Price and filter what carriers answered; numbers that somebody has, or that are the pool's, are left out."""
+    books = rule_books(find_rules(tx, pages), exchange_of(find_rates(tx)))
+    e164s = {number.e164 for page in pages.values() for number in page.numbers}
+    held, going_back = find_held(tx, e164s), find_on_their_way(tx, e164s)
+    found: list[Found] = []
+    offers: dict[str, RemoteOffer] = {}
+    for carrier, page in pages.items():
+        for number in page.numbers:
+            if number.e164 in held or (carrier, number.e164) in going_back:
+                continue
+            listing = _priced(query, number, books.get(carrier))
+            if listing is None or not fits(query, listing):
+                continue
+            found.append(found_of(query, carrier, listing))
+            offer = RemoteOffer(carrier, listing, now, now + quote_lifetime)
+            known = offers.get(number.e164)
+            if known is None or (offer.prices.monthly, carrier) < (known.prices.monthly, known.carrier):
+                offers[number.e164] = offer
+    return _RemoteOffers(found, offers, find_offer_ends(tx, offers))
+
+
+def _priced(query: OfferQuery, number: Available, book: RuleBook | None) -> Listing | None:
+    if book is None:
+        return None
+    listing = listing_of(_known(number), query.iso_country, with_region=query.region is not None)
+    return None if listing is None else listing.priced(book.price_of(listing))
+
+
+def _known(number: Available) -> Known:
+    cost = number.cost or Cost("", None)
+    return Known(number.e164, number.number_type, number.region, number.locality, number.capabilities, *cost)

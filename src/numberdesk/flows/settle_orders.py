@@ -1,0 +1,141 @@
+"""End orders at carriers, or keep them open: what was heard of each, decided and written as sets.
+
+Touches: database.
+
+The request that sent an order and the worker that looked it up end here alike, and may meet: an
+order that ended is left as it is. A number that turns out to be ours after its order failed is
+given back to its carrier; the cost is the operator's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from numberdesk.core.fulfilment import Again, Capture, Chase, Heard, Keep, Placed, Void, step
+from numberdesk.core.lifecycle import HoldState, OrderState
+from numberdesk.core.purchase import Lot, Order, Purse
+from numberdesk.core.settlement import Settlement, capture, void
+from numberdesk.flows.order_records import order_failed, purchased, transfers_of
+from numberdesk.infra.db import Tx
+from numberdesk.ledger.store import insert_transfers, lock_purses, resolve_holds, save_purses
+from numberdesk.numbers.giving_back import GivingBack, of_finding
+from numberdesk.numbers.model import rental_of
+from numberdesk.numbers.release_store import insert_releases, lock_releases
+from numberdesk.numbers.store import insert_rentals, lock_lots, place_lots
+from numberdesk.orders.chase_store import Ended, change_chases, find_chases, lock_chases
+from numberdesk.orders.store import change_orders, find_orders, withdraw_answers
+from numberdesk.outbox.store import insert_events
+
+
+class Standing(NamedTuple):
+    """How an order stands after a word about it. `again`: one attempt more is to be sent now, by whoever asked."""
+
+    order: Order
+    again: Chase | None = None
+
+
+@dataclass(slots=True)
+class Books:
+    """What the next word of a batch sees, and what is to be written at the end."""
+
+    purses: dict[str, Purse]
+    lots: dict[str, Lot]
+    chases: dict[str, Chase]
+    orders: dict[str, Order]
+    settled: list[Settlement] = field(default_factory=list)
+    withdrawn: set[str] = field(default_factory=set)
+    changed: dict[str, Ended] = field(default_factory=dict)
+    too_late: dict[str, GivingBack] = field(default_factory=dict)
+
+
+def settle_orders(tx: Tx, commands: Sequence[Heard]) -> list[Standing]:
+    """The write flow: one standing per word."""
+    books = load_books(tx, [heard.order_id for heard in commands])
+    standings = [_hear(books, heard) for heard in commands]
+    write_books(tx, books)
+    return standings
+
+
+def load_books(tx: Tx, order_ids: Sequence[str]) -> Books:
+    """All that ending some orders touches, locked: wallets, then numbers, then chases."""
+    known = find_chases(tx, order_ids)
+    purses = lock_purses(tx, [chase.account_id for chase in known.values()])
+    lots = lock_lots(tx, [chase.e164 for chase in known.values()])
+    chases = lock_chases(tx, known)
+    return Books(purses, lots, chases, find_orders(tx, known))
+
+
+def _hear(books: Books, heard: Heard) -> Standing:
+    order, chase = books.orders[heard.order_id], books.chases[heard.order_id]
+    if order.state is not OrderState.ORDERING:
+        if order.state is OrderState.FAILED and isinstance(heard.word, Placed):
+            _give_back(books, order, heard.word, heard.now)
+        return Standing(order)
+    what = step(chase, heard)
+    if isinstance(what, Capture | Void):
+        return Standing(end_order(books, chase, what, heard.now))
+    keep_chase(books, what)
+    return Standing(order, what.chase if isinstance(what, Again) else None)
+
+
+def keep_chase(books: Books, what: Keep | Again) -> None:
+    """The order stays open."""
+    books.chases[what.chase.order_id] = what.chase
+    books.changed[what.chase.order_id] = Ended(what.chase, None)
+
+
+def end_order(books: Books, chase: Chase, what: Capture | Void, now: int) -> Order:
+    """Capture or void an open order; the books then have it so."""
+    order = books.orders[chase.order_id]._replace(attempts=chase.attempt)
+    purse, lot = books.purses[order.account_id], books.lots[order.e164]
+    if isinstance(what, Capture):
+        settled = capture(order, purse, lot, what.number_id, now)
+    else:
+        settled = void(order, purse, lot, what.error, now)
+        if not what.final:
+            books.withdrawn.add(order.id)
+    books.settled.append(settled)
+    books.orders[order.id] = settled.order
+    books.purses[order.account_id] = settled.purse
+    books.lots[order.e164] = settled.lot
+    over = chase._replace(next_at=None, parked_at=None, settled_at=now)
+    books.chases[order.id] = over
+    books.changed[order.id] = Ended(over, settled.order.failure)
+    return settled.order
+
+
+def _give_back(books: Books, order: Order, word: Placed, now: int) -> None:
+    """A failed order was placed after all. Unless somebody else has the number by now, it goes back."""
+    if word.reference in (None, order.id) and books.lots[order.e164].order_id is None:
+        serial = order.id.removeprefix("ord_")
+        books.too_late[order.id] = of_finding(order.carrier, order.e164, word.number_id, serial, now)
+
+
+def write_books(tx: Tx, books: Books) -> None:
+    """Write all that the words changed."""
+    settled = books.settled
+    change_orders(tx, [one.order for one in settled])
+    resolve_holds(
+        tx,
+        {
+            one.order.id: (HoldState.CAPTURED, one.order.completed_at or 0)
+            if one.order.state is OrderState.COMPLETED
+            else (HoldState.VOIDED, one.order.failed_at or 0)
+            for one in settled
+        },
+    )
+    insert_transfers(tx, [transfer for one in settled for transfer in transfers_of(one.order, one.charges)])
+    save_purses(tx, {one.order.account_id: books.purses[one.order.account_id] for one in settled})
+    for one in settled:
+        place_lots(tx, [one.lot], one.order.completed_at or one.order.failed_at or 0)
+    completed = [one.order for one in settled if one.order.state is OrderState.COMPLETED]
+    failed = [one.order for one in settled if one.order.state is OrderState.FAILED]
+    insert_rentals(tx, [rental_of(order) for order in completed])
+    insert_events(tx, [*(purchased(order) for order in completed), *(order_failed(order) for order in failed)])
+    withdraw_answers(tx, books.withdrawn)
+    change_chases(tx, list(books.changed.values()))
+    if books.too_late:
+        there = lock_releases(tx, [one.id for one in books.too_late.values()])
+        insert_releases(tx, [one for one in books.too_late.values() if one.id not in there])

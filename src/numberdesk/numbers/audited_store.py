@@ -1,0 +1,56 @@
+"""The SQL of what the books know of numbers at a carrier, for audits.
+
+Touches: numbers, orders, carrier_releases.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from sqlalchemy import or_, select
+
+from numberdesk.core.lifecycle import NumberState
+from numberdesk.infra.db import Tx
+from numberdesk.tables import carrier_releases, numbers, orders
+
+_OURS: Final = (NumberState.ASSIGNED.value, NumberState.CLAIMED.value)
+
+
+class KnownNumber(NamedTuple):
+    """A number that the books have at a carrier, or had until lately. `since`: when its order completed, else 0."""
+
+    e164: str
+    is_rented: bool
+    account_id: str
+    order_id: str
+    since: int
+
+
+def find_known_numbers(tx: Tx, carrier: str, lately: int) -> dict[str, KnownNumber]:
+    """Numbers that may be on a carrier's list of ours: rented, ordered, or on their way back.
+
+    One whose going back was confirmed after the instant `lately` may still be listed. That one rests here
+    says nothing: orphans rest, and are orphans for as long as they are found.
+    """
+    query = (
+        select(numbers.c.e164, numbers.c.state, numbers.c.account_id, numbers.c.order_id, orders.c.completed_at)
+        .select_from(numbers.outerjoin(orders, orders.c.id == numbers.c.order_id))
+        .where(numbers.c.carrier == carrier, numbers.c.state.in_(_OURS))
+    )
+    known = {
+        row.e164: KnownNumber(
+            row.e164,
+            row.state == NumberState.ASSIGNED.value,
+            row.account_id or "",
+            row.order_id or "",
+            row.completed_at or 0,
+        )
+        for row in tx.execute(query)
+    }
+    going = select(carrier_releases.c.e164).where(
+        carrier_releases.c.carrier == carrier,
+        or_(carrier_releases.c.confirmed_at.is_(None), carrier_releases.c.confirmed_at > lately),
+    )
+    for e164 in tx.execute(going).scalars():
+        known.setdefault(e164, KnownNumber(e164, is_rented=False, account_id="", order_id="", since=0))
+    return known

@@ -1,0 +1,275 @@
+"""Carriers: how accounts there are set up and stand, open orders, audits, findings, releases, exchange rates.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+import msgspec
+
+from numberdesk.carriers.finding_store import Audit, Finding
+from numberdesk.carriers.kinds import KINDS
+from numberdesk.carriers.line import Line
+from numberdesk.carriers.model import Field, Health
+from numberdesk.catalog.rules import WHOLE_RATE, ExchangeRate
+from numberdesk.core.fulfilment import Chase
+from numberdesk.core.periods import iso_or_none, iso_seconds
+from numberdesk.flows.describe_carriers import DescribedCarrier
+from numberdesk.flows.describe_orders import DescribedOrder
+from numberdesk.numbers.giving_back import GivingBack
+from numberdesk.views.numbers import AdminOrderView, admin_order_view
+
+
+class FieldView(msgspec.Struct, frozen=True):
+    """Something that an account at a carrier is set up with."""
+
+    name: str
+    secret: bool
+    required: bool
+    meaning: str
+    example: str
+
+
+class KindView(msgspec.Struct, frozen=True):
+    """A carrier that accounts can be connected at."""
+
+    kind: str
+    fields: tuple[FieldView, ...]
+
+
+class AuditView(msgspec.Struct, frozen=True):
+    """The last audit of a carrier. `status` is due, running, done or unfinished; `said` tells why it was not finished.
+
+    `owned` and `found` are of the last one that ended.
+    """
+
+    carrier: str
+    status: str
+    began_at: str | None
+    ended_at: str | None
+    next_at: str
+    owned: int
+    found: int
+    said: str
+
+
+class CarrierView(msgspec.Struct, frozen=True):
+    """An account at a carrier. `secrets` names those that it has; `problem` says why they cannot be read.
+
+    `paused_seconds` is how long this process leaves the carrier alone yet after failures, `failures` how many
+    there were in a row; both are null on the command line, which has no such memory.
+    """
+
+    name: str
+    kind: str
+    status: str
+    options: dict[str, str]
+    secrets: tuple[str, ...]
+    problem: str | None
+    paused_seconds: int | None
+    failures: int | None
+    open_orders: int
+    parked_orders: int
+    unconfirmed_releases: int
+    open_findings: int
+    last_audit: AuditView | None
+    created_at: str
+    updated_at: str
+
+
+class CheckView(msgspec.Struct, frozen=True):
+    """What a carrier said to one harmless request."""
+
+    name: str
+    ok: bool
+    said: str
+    facts: dict[str, str]
+
+
+class FindingView(msgspec.Struct, frozen=True):
+    """A difference between a carrier's list of our numbers and the books.
+
+    `kind` is orphan, lost or ported_away; `status` is open, kept, releasing or ended. `carrier_reference` is the
+    carrier's id for the number, `reference` the order id that it has there or in the books.
+    """
+
+    id: str
+    carrier: str
+    phone_number: str
+    kind: str
+    status: str
+    carrier_reference: str | None
+    reference: str | None
+    said: str
+    first_seen_at: str
+    last_seen_at: str
+
+
+class CarrierReleaseView(msgspec.Struct, frozen=True):
+    """A number that its carrier is told to take back, until it confirms it."""
+
+    id: str
+    carrier: str
+    phone_number: str
+    carrier_reference: str | None
+    asked_at: str
+    tries: int
+    next_try_at: str
+    said: str
+
+
+class ChaseView(msgspec.Struct, frozen=True):
+    """How an order stands with its carrier. `looks` and `absences` count since the last attempt.
+
+    Without `next_look_at` an open order is parked and waits for a person.
+    """
+
+    attempt: int
+    attempted_at: str
+    wanted_until: str
+    looks: int
+    absences: int
+    absent_since: str | None
+    next_look_at: str | None
+    said: str
+    parked_at: str | None
+    settled_at: str | None
+
+
+class CarrierOrderView(AdminOrderView, frozen=True):
+    """A purchase attempt, with how it stands with its carrier; null for the own pool."""
+
+    at_carrier: ChaseView | None
+
+
+class RateView(msgspec.Struct, frozen=True):
+    """One unit of `base` is worth `rate` units of `quote`."""
+
+    base: str
+    quote: str
+    rate: Decimal
+    updated_at: str
+
+
+def kind_views() -> list[KindView]:
+    """Every carrier that accounts can be connected at."""
+    return [KindView(kind, tuple(map(_field_view, known.all_fields))) for kind, known in KINDS.items()]
+
+
+def _field_view(field: Field) -> FieldView:
+    return FieldView(field.name, field.secret, field.required, field.meaning, field.example)
+
+
+def carrier_view(described: DescribedCarrier, now: int, line: Line | None = None) -> CarrierView:
+    """An account at a carrier, at `now`; `line` is this process's line to it."""
+    account = described.account
+    return CarrierView(
+        name=account.name,
+        kind=account.kind,
+        status=account.state.value,
+        options=dict(account.options),
+        secrets=described.secrets,
+        problem=described.problem or None,
+        paused_seconds=None if line is None else line.paused_seconds,
+        failures=None if line is None else line.breaker.failures,
+        open_orders=described.open_orders,
+        parked_orders=described.parked_orders,
+        unconfirmed_releases=described.unconfirmed_releases,
+        open_findings=described.open_findings,
+        last_audit=None if described.audit is None else audit_view(described.audit, now),
+        created_at=iso_seconds(account.created_at),
+        updated_at=iso_seconds(account.updated_at),
+    )
+
+
+def carrier_views(described: Iterable[DescribedCarrier], now: int, lines: Mapping[str, Line]) -> list[CarrierView]:
+    """Accounts at carriers, each with this process's line to it."""
+    return [carrier_view(one, now, lines.get(one.account.name)) for one in described]
+
+
+def check_view(name: str, health: Health) -> CheckView:
+    """What a carrier said to one harmless request."""
+    return CheckView(name, health.ok, health.said, dict(health.facts))
+
+
+def audit_view(audit: Audit, now: int) -> AuditView:
+    """The last audit of a carrier, at `now`."""
+    return AuditView(
+        carrier=audit.carrier,
+        status=_standing(audit, now),
+        began_at=iso_or_none(audit.began_at),
+        ended_at=iso_or_none(audit.ended_at),
+        next_at=iso_seconds(audit.next_at),
+        owned=audit.owned,
+        found=audit.found,
+        said=audit.said,
+    )
+
+
+def _standing(audit: Audit, now: int) -> str:
+    if audit.is_running(now):
+        return "running"
+    if audit.next_at <= now:
+        return "due"
+    return "unfinished" if audit.said else "done"
+
+
+def finding_view(finding: Finding) -> FindingView:
+    """A difference between a carrier's list and the books."""
+    return FindingView(
+        id=":".join(finding.key),
+        carrier=finding.carrier,
+        phone_number=finding.e164,
+        kind=finding.kind.value,
+        status=finding.state.value,
+        carrier_reference=finding.carrier_reference or None,
+        reference=finding.order_reference or None,
+        said=finding.said,
+        first_seen_at=iso_seconds(finding.first_seen_at),
+        last_seen_at=iso_seconds(finding.last_seen_at),
+    )
+
+
+def carrier_release_view(one: GivingBack) -> CarrierReleaseView:
+    """A number on its way back to its carrier."""
+    return CarrierReleaseView(
+        id=one.id,
+        carrier=one.carrier,
+        phone_number=one.e164,
+        carrier_reference=one.carrier_reference,
+        asked_at=iso_seconds(one.asked_at),
+        tries=one.tries,
+        next_try_at=iso_seconds(one.next_at),
+        said=one.said,
+    )
+
+
+def carrier_order_view(described: DescribedOrder) -> CarrierOrderView:
+    """An order, with how it stands with its carrier."""
+    seen = msgspec.structs.asdict(admin_order_view(described.order))
+    return CarrierOrderView(**seen, at_carrier=None if described.chase is None else _chase_view(described.chase))
+
+
+def _chase_view(chase: Chase) -> ChaseView:
+    return ChaseView(
+        attempt=chase.attempt,
+        attempted_at=iso_seconds(chase.attempted_at),
+        wanted_until=iso_seconds(chase.wanted_until),
+        looks=chase.looks,
+        absences=chase.absences,
+        absent_since=iso_or_none(chase.absent_since),
+        next_look_at=iso_or_none(chase.next_at),
+        said=chase.said,
+        parked_at=iso_or_none(chase.parked_at),
+        settled_at=iso_or_none(chase.settled_at),
+    )
+
+
+def rate_view(rate: ExchangeRate) -> RateView:
+    """An exchange rate."""
+    whole, billionths = divmod(rate.rate, WHOLE_RATE)
+    text = f"{whole}.{billionths:09d}".rstrip("0").rstrip(".")
+    return RateView(rate.base, rate.quote, Decimal(text), iso_seconds(rate.updated_at))

@@ -1,0 +1,178 @@
+"""Orders as operators see them, and what they decide about those that their carrier never answered for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import httpx
+import pytest
+
+from numberdesk.carrier_sim.faults import Fault
+from numberdesk.carrier_sim.model import Api, Operation
+from numberdesk.core.fulfilment import DELAYS, LONGEST_DELAY, Heard, Unknown
+from numberdesk.flows.chase_orders import TakeUp, take_up_chases
+from numberdesk.flows.settle_orders import settle_orders
+from numberdesk.flows.verify import verify
+from numberdesk.wiring import Services
+from testbed.carrier_sim import Simulated, simulated
+from testbed.remote import SETTINGS, RemoteBooks, make_remote_books
+from tests.api.conftest import Shop
+
+NUMBERS: Final = ("+12125550307", "+12125550308", "+12125550309")
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulated]:
+    with simulated() as running:
+        yield running
+
+
+@pytest.fixture
+def books(database_url: str, simulator: Simulated) -> RemoteBooks:
+    """A customer who may buy three numbers of the carrier `twilio`."""
+    simulator.control.reset()
+    simulator.control.add_numbers(*({"phone_number": number} for number in NUMBERS))
+    return make_remote_books(database_url, simulator, accounts=1, numbers=NUMBERS)
+
+
+@pytest.fixture
+def shop(books: RemoteBooks, other_shop: Callable[..., Shop]) -> Shop:
+    """A service over these books that does not wait long for carriers."""
+    assert books.stock.keys
+    return other_shop(**SETTINGS, answer_timeout_seconds=0.7)
+
+
+def buy(shop: Shop, books: RemoteBooks, number: str, fault: Fault) -> str:
+    """Buy a number of which the carrier does not say whether it sold it; the order."""
+    books.control.arm(fault, api=Api.TWILIO, operation=Operation.ORDER, phone_number=number)
+    with shop.client({"X-Api-Key": books.stock.keys[0]}) as http:
+        answer = http.post("/phone-numbers/buy/", json={"phone_number": number, "price": 1.15})
+    assert answer.status_code == 202, answer.text
+    order_id: str = answer.json()["data"]["order_id"]
+    return order_id
+
+
+def park(services: Services, order_id: str) -> None:
+    """Let the carrier be asked in vain until nobody asks any more."""
+    now = services.now()
+    for place in range(len(DELAYS) + 1):
+        services.writer.apply(
+            settle_orders, Heard(order_id, 1, Unknown("no answer"), 0, 0, now + place * LONGEST_DELAY)
+        )
+
+
+def held(http: httpx.Client, books: RemoteBooks) -> Any:
+    return http.get(f"/admin/accounts/{books.stock.account_ids[0]}/balance/").json()["data"]["held"]
+
+
+def in_order(shop: Shop) -> bool:
+    return not shop.services.reader.read_now(lambda tx: verify(tx, lambda *_: None)).violations
+
+
+def test_an_open_order_shows_how_it_stands_and_is_parked_when_its_carrier_never_answers(
+    shop: Shop, books: RemoteBooks
+) -> None:
+    http = shop.operator().http
+    order_id = buy(shop, books, NUMBERS[0], Fault.RESET)
+    (order,) = http.get("/admin/orders/", params={"status": "open"}).json()["data"]
+    assert (order["id"], order["status"], order["carrier"]) == (order_id, "ordering", "twilio")
+    at = order["at_carrier"]
+    assert (at["attempt"], at["looks"], at["absences"], at["parked_at"]) == (1, 1, 0, None)
+    assert at["next_look_at"] is not None
+    assert at["said"]
+    assert http.get("/admin/orders/", params={"status": "parked"}).json()["data"] == []
+    park(shop.services, order_id)
+    (parked,) = http.get("/admin/orders/", params={"status": "parked"}).json()["data"]
+    assert parked == http.get(f"/admin/orders/{order_id}/").json()["data"]
+    assert (parked["at_carrier"]["next_look_at"], parked["at_carrier"]["said"]) == (None, "no answer")
+    assert parked["at_carrier"]["parked_at"] is not None
+    seen = http.get("/admin/carriers/twilio/").json()["data"]
+    assert (seen["open_orders"], seen["parked_orders"]) == (1, 1)
+    assert held(http, books) == 1.15
+    assert in_order(shop)
+
+
+def test_parked_orders_are_paged_oldest_first(shop: Shop, books: RemoteBooks) -> None:
+    http = shop.operator().http
+    made = [buy(shop, books, number, Fault.RESET) for number in NUMBERS]
+    for order_id in made:
+        park(shop.services, order_id)
+    seen: list[str] = []
+    token: str | None = ""
+    while token is not None:
+        page = http.get("/admin/orders/", params={"status": "parked", "page_size": 2, "page_token": token}).json()
+        seen += [order["id"] for order in page["data"]]
+        token = page["page"]["next"]
+    assert seen == made
+    newest_first = http.get("/admin/orders/", params={"status": "open"}).json()["data"]
+    assert [order["id"] for order in newest_first] == made[::-1]
+
+
+def test_a_parked_order_whose_number_is_there_is_adopted_and_charged_once(shop: Shop, books: RemoteBooks) -> None:
+    http = shop.operator().http
+    order_id = buy(shop, books, NUMBERS[0], Fault.RESET)
+    park(shop.services, order_id)
+    adopted = http.post(f"/admin/orders/{order_id}/adopt/")
+    assert adopted.status_code == 200, adopted.text
+    order = adopted.json()["data"]
+    assert (order["status"], order["attempts"], order["at_carrier"]["parked_at"]) == ("completed", 1, None)
+    (bought,) = books.control.purchases(phone_number=NUMBERS[0])
+    assert order["carrier_reference"] == bought.number_id
+    assert held(http, books) == 0
+    for verb in ("adopt", "void", "retry"):
+        again = http.post(f"/admin/orders/{order_id}/{verb}/")
+        assert (again.status_code, again.json()["error"]["code"]) == (409, "order_ended"), verb
+        assert again.json()["error"]["details"]["order_id"] == order_id
+    assert len(books.audit()) == 1
+
+
+def test_what_the_carrier_does_not_have_cannot_be_adopted_and_is_given_up(shop: Shop, books: RemoteBooks) -> None:
+    http = shop.operator().http
+    order_id = buy(shop, books, NUMBERS[0], Fault.LOST_RESET)
+    park(shop.services, order_id)
+    refused = http.post(f"/admin/orders/{order_id}/adopt/")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (502, "carrier_refused")
+    assert refused.json()["error"]["details"] == {"order_id": order_id, "said": "absent"}
+    assert http.get(f"/admin/orders/{order_id}/").json()["data"]["status"] == "ordering"
+    voided = http.post(f"/admin/orders/{order_id}/void/").json()["data"]
+    assert (voided["status"], voided["error"]["code"]) == ("failed", "carrier_unavailable")
+    assert held(http, books) == 0
+    assert len(books.audit()) == 1
+
+
+def test_a_carrier_that_cannot_be_asked_adopts_nothing(shop: Shop, books: RemoteBooks) -> None:
+    http = shop.operator().http
+    order_id = buy(shop, books, NUMBERS[0], Fault.RESET)
+    books.control.arm(Fault.UNAUTHORIZED, api=Api.TWILIO, operation=Operation.FIND, times=2)
+    refused = http.post(f"/admin/orders/{order_id}/adopt/")
+    assert refused.status_code == 502
+    assert "401" in refused.json()["error"]["details"]["said"]
+    assert http.get(f"/admin/orders/{order_id}/").json()["data"]["status"] == "ordering"
+
+
+def test_an_order_that_is_to_be_looked_up_anew_is_due_at_once(shop: Shop, books: RemoteBooks) -> None:
+    http = shop.operator().http
+    order_id = buy(shop, books, NUMBERS[0], Fault.RESET)
+    park(shop.services, order_id)
+    services = shop.services
+    assert services.writer.apply(take_up_chases, TakeUp(services.now())) == []
+    again = http.post(f"/admin/orders/{order_id}/retry/").json()["data"]
+    assert (again["status"], again["at_carrier"]["looks"]) == ("ordering", 0)
+    assert again["at_carrier"]["parked_at"] is None
+    (due,) = services.writer.apply(take_up_chases, TakeUp(services.now()))
+    assert due.order_id == order_id
+    assert http.get("/admin/orders/", params={"status": "parked"}).json()["data"] == []
+    assert in_order(shop)
+
+
+def test_only_orders_at_carriers_can_be_decided_about_and_only_by_operators(shop: Shop) -> None:
+    http, customer = shop.operator().http, shop.customer()
+    of_pool = customer.buy(shop.number()).json()["data"]["order_id"]
+    assert http.get(f"/admin/orders/{of_pool}/").json()["data"]["at_carrier"] is None
+    assert http.get("/admin/orders/ord_0/").status_code == 404
+    for order_id in (of_pool, "ord_0", "%00"):
+        for verb in ("adopt", "void", "retry"):
+            assert http.post(f"/admin/orders/{order_id}/{verb}/").status_code == 404
+            assert customer.http.post(f"/admin/orders/{order_id}/{verb}/").status_code == 403
+    assert http.get("/admin/orders/", params={"status": "lost"}).json()["error"]["details"]["field"] == "status"

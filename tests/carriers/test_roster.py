@@ -1,0 +1,231 @@
+"""The connected carriers: what is stored makes the lines, changes are seen soon, and a bad account harms no other."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from numberdesk.carriers.line import Line
+from numberdesk.carriers.model import Account, Carrier, CarrierError, NotReleased, Setup, Wanted
+from numberdesk.carriers.roster import LOOK_SECONDS, Roster
+from numberdesk.core.errors import InvalidRequest
+from numberdesk.core.fulfilment import NotSent, Placed, Refused, Unknown
+from numberdesk.core.lifecycle import CarrierState
+from numberdesk.flows.connect_carriers import CarrierSetup, connect_carriers, new_carrier, set_up_carriers
+from numberdesk.infra.db import Database
+from numberdesk.infra.http import Http, HttpClient, HttpRequest, NotSentError
+from numberdesk.infra.reader import Reader
+from numberdesk.infra.vault import Vault, new_key
+from numberdesk.infra.writer import Writer
+from testbed.fake_carriers import FakeCarrier
+
+KEY = new_key()
+E164 = "+13612738809"
+TOKEN = "t0ken" * 4
+
+
+class Built(FakeCarrier):
+    """An adapter that remembers what it was built with."""
+
+    def __init__(self, kind: str, setup: Setup) -> None:
+        super().__init__()
+        self.kind = kind
+        self.values = dict(setup.values)
+
+
+class Desk:
+    """Accounts in a database, and the roster of one process, whose clock a test moves."""
+
+    def __init__(self, database: Database) -> None:
+        self.writer = Writer(database)
+        self.reader = Reader(database, threads=1)
+        self.now = 0.0
+        self.built: list[Built] = []
+        self.broken: Exception | None = None
+        self.roster = self.another()
+
+    def another(self, keys: str = KEY) -> Roster:
+        """The roster of another process."""
+        return Roster(self.reader, Vault(keys), self._build, seconds=lambda: self.now)
+
+    def _build(self, kind: str, setup: Setup, _: Http) -> Carrier:
+        if self.broken is not None and setup.get("window_seconds") == "666":
+            raise self.broken
+        self.built.append(Built(kind, setup))
+        return self.built[-1]
+
+    def connect(self, name: str, **values: str) -> Account:
+        """Set an account up."""
+        given = {"account_sid": "AC" + "0" * 32, "auth_token": TOKEN, **values}
+        account = new_carrier(name, "twilio", given, Vault(KEY), 1)
+        stored = self.writer.apply(connect_carriers, account)
+        assert isinstance(stored, Account)
+        return stored
+
+    def lines(self, roster: Roster | None = None, *, active_only: bool = True) -> list[Line]:
+        """The lines in an event loop of their own."""
+
+        async def asked() -> list[Line]:
+            mine = roster or self.roster
+            found = await mine.lines(active_only=active_only)
+            await mine.close()
+            return found
+
+        return asyncio.run(asked())
+
+
+@pytest.fixture
+def desk(database: Database) -> Iterator[Desk]:
+    desk = Desk(database)
+    yield desk
+    desk.reader.close()
+
+
+def test_an_adapter_is_built_of_options_and_opened_secrets(desk: Desk) -> None:
+    stored = desk.connect("acme", window_seconds="60")
+    assert TOKEN not in repr(stored)
+    assert [line.name for line in desk.lines()] == ["acme"]
+    (built,) = desk.built
+    assert (built.kind, built.values) == (
+        "twilio", {"account_sid": "AC" + "0" * 32, "auth_token": TOKEN, "window_seconds": "60"},
+    )  # fmt: skip
+
+
+def test_a_line_is_kept_until_its_account_changes_and_a_change_is_seen_within_a_second(desk: Desk) -> None:
+    desk.connect("acme")
+
+    async def seen() -> None:
+        first = await desk.roster.line("acme")
+        assert await desk.roster.line("acme") is first
+        desk.connect("acme", at_once="3")
+        assert await desk.roster.line("acme") is first
+        desk.now += LOOK_SECONDS
+        second = await desk.roster.line("acme")
+        assert second is not None
+        assert second is not first
+        assert second.breaker is first.breaker if first is not None else False
+        assert await desk.roster.line("acme") is second
+        await desk.roster.close()
+
+    asyncio.run(seen())
+    assert [built.values.get("at_once") for built in desk.built] == [None, "3"]
+
+
+def test_what_was_changed_here_is_seen_at_once(desk: Desk) -> None:
+    assert desk.lines() == []
+    desk.connect("acme")
+    assert desk.lines() == []
+    desk.roster.forget()
+    assert [line.name for line in desk.lines()] == ["acme"]
+
+
+def test_an_account_that_is_changed_twice_in_one_moment_is_built_anew_each_time(desk: Desk) -> None:
+    for _ in range(3):
+        desk.connect("acme")
+        desk.roster.forget()
+        desk.lines()
+    assert len(desk.built) == 3
+
+
+def test_disabled_accounts_are_asked_about_what_is_open_and_not_searched(desk: Desk) -> None:
+    for name in ("beta", "acme"):
+        desk.connect(name)
+    off = CarrierSetup("acme", None, Setup({}), CarrierState.DISABLED, 2)
+    assert isinstance(desk.writer.apply(set_up_carriers(Vault("")), off), Account)
+    assert [line.name for line in desk.lines()] == ["beta"]
+    assert [line.name for line in desk.lines(active_only=False)] == ["acme", "beta"]
+
+
+def test_who_is_not_connected_has_no_line(desk: Desk) -> None:
+    assert asyncio.run(desk.roster.line("acme")) is None
+
+
+BROKEN = (ValueError("no number"), KeyError("pigeon"), InvalidRequest("base_url", "is odd"), ZeroDivisionError())
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("broken", [None, *BROKEN], ids=lambda broken: type(broken).__name__)
+def test_an_account_that_cannot_be_used_refuses_before_anything_is_sent_and_harms_no_other(
+    desk: Desk, broken: Exception | None
+) -> None:
+    """The key is another one, or the adapter cannot be built of what is stored."""
+    desk.connect("acme", window_seconds="666")
+    desk.broken = broken
+    roster = desk.another(new_key()) if broken is None else desk.roster
+
+    async def asked() -> None:
+        desk.connect("beta")
+        line = await roster.line("acme")
+        assert line is not None
+        refused = await line.order(E164, "ord_1")
+        assert isinstance(refused, NotSent)
+        assert TOKEN not in refused.said
+        assert isinstance(await line.find(E164, "ord_1"), Unknown)
+        assert isinstance(await line.release(E164, None), NotReleased)
+        assert (await line.check()).ok is False
+        with pytest.raises(CarrierError, match="credentials"):
+            await line.owned(None)
+        with pytest.raises(CarrierError, match="credentials"):
+            await line.search(Wanted("US", "1", None, "", "", "", "", "", "", (), 10))
+        assert [each.name for each in await roster.lines(active_only=True)] == ["acme", "beta"]
+        await roster.close()
+
+    asyncio.run(asked())
+    assert all(built.values["auth_token"] == TOKEN for built in desk.built)
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_an_option_that_makes_no_sense_is_no_reason_to_answer_nobody(desk: Desk) -> None:
+    desk.connect("acme")
+    desk.connect("beta")
+    with desk.writer._database.write() as tx:
+        tx.run("UPDATE carriers SET options = '{\"at_once\": \"many\"}' WHERE name = 'acme'", [])
+    assert [line.name for line in desk.lines()] == ["acme", "beta"]
+
+
+def test_each_event_loop_has_lines_of_its_own_and_all_know_how_the_carrier_is(desk: Desk) -> None:
+    """The API and the worker run in two threads, each with a loop, over one roster."""
+    desk.connect("acme")
+    there, done = threading.Barrier(2), threading.Barrier(2)
+
+    def run() -> tuple[Line, HttpClient]:
+        async def asked() -> tuple[Line, HttpClient]:
+            line = await desk.roster.line("acme")
+            assert line is not None
+            there.wait(10)
+            for _ in range(200):
+                desk.roster.forget()
+                assert await desk.roster.line("acme") is line
+            word = await line.order(E164, "ord_1")
+            assert isinstance(word, Placed | Refused)
+            done.wait(10)
+            http = desk.roster._loops[asyncio.get_running_loop()].http
+            await desk.roster.close()
+            return line, http
+
+        return asyncio.run(asked())
+
+    with ThreadPoolExecutor(2) as pool:
+        (first, one), (second, other) = [each.result(30) for each in (pool.submit(run), pool.submit(run))]
+    assert first is not second
+    assert one is not other
+    assert first.breaker is second.breaker
+    assert len(desk.built) == 2
+
+
+def test_closing_ends_the_connections_of_one_loop_only(desk: Desk) -> None:
+    desk.connect("acme")
+
+    async def closed() -> None:
+        await desk.roster.line("acme")
+        http = desk.roster._loops[asyncio.get_running_loop()].http
+        await desk.roster.close()
+        with pytest.raises(NotSentError):
+            await http.send(HttpRequest("GET", "https://localhost:1/", {}))
+        await desk.roster.close()
+
+    asyncio.run(closed())

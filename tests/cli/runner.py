@@ -1,0 +1,50 @@
+"""Commands run in this process, for tests that run many."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from typer.testing import CliRunner
+
+from numberdesk.cli import app
+
+
+class Done(NamedTuple):
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Done]
+"""Runs a command; `sent` is its standard input, other names are variables of its environment."""
+
+
+def runner(url: str, key: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs commands in a folder, on a database, with a key for credentials and no other setting."""
+    for name in os.environ:
+        if name.startswith("NUMBERDESK_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("NUMBERDESK_DATABASE_URL", url)
+    monkeypatch.setenv("NUMBERDESK_CREDENTIALS_KEY", key)
+
+    def command(*arguments: str, sent: str = "", **variables: str) -> Done:
+        result = CliRunner().invoke(app, arguments, env=variables, input=sent)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Done(result.exit_code, result.stdout, result.stderr)
+
+    return command
+
+
+def json_of(done: Done) -> Any:
+    """What a command that has to succeed printed."""
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)

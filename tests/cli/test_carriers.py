@@ -1,0 +1,338 @@
+"""The commands for carriers, as an operator runs them."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import pty
+import select
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+import pytest
+
+from numberdesk.carrier_sim.faults import Fault
+from numberdesk.carrier_sim.model import Api, Operation
+from numberdesk.catalog.rules import parse_carrier
+from numberdesk.infra.db import Database
+from numberdesk.infra.vault import new_key
+from numberdesk.tables import metadata
+from testbed.carrier_sim import Simulated, simulated
+from testbed.scripted import Answer, Seen, json_reply, scripted
+from tests.cli.conftest import COMMAND, PATIENCE, environment, wait_until
+from tests.cli.runner import Done, Run, json_of, runner
+
+KEY: Final = new_key()
+SECRET: Final = "s3cret-t0ken-of-ours-4711"
+ACCOUNT: Final = "AC" + "0" * 31 + "7"
+
+
+@pytest.fixture
+def run(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a command on a database of the test's own, with a key for credentials."""
+    return runner(database_url, KEY, tmp_path, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulated]:
+    with simulated() as running:
+        yield running
+
+
+@pytest.fixture
+def carriers(simulator: Simulated) -> Simulated:
+    """A simulator as at its beginning."""
+    simulator.control.reset()
+    return simulator
+
+
+def _add(run: Run, url: str, *more: str, name: str = "twilio", **given: str) -> Done:
+    options = ("--set", f"account_sid={ACCOUNT}", "--set", f"base_url={url}", *more)
+    return run("carriers", "add", name, "twilio", *options, "--json", TOKEN=SECRET, **given)
+
+
+def _connected(run: Run, url: str, name: str = "twilio") -> Any:
+    return json_of(_add(run, url, "--secret-env", "auth_token=TOKEN", name=name))
+
+
+def _basic(password: str) -> str:
+    return "Basic " + base64.b64encode(f"{ACCOUNT}:{password}".encode()).decode()
+
+
+def _balance(_seen: Seen) -> Answer:
+    return json_reply(200, {"balance": "1", "currency": "USD"})
+
+
+def test_an_account_is_connected_checked_disabled_and_listed(run: Run, carriers: Simulated) -> None:
+    made = _connected(run, carriers.url)
+    assert (made["name"], made["status"], made["secrets"]) == ("twilio", "active", ["auth_token"])
+    (checked,) = json_of(run("carriers", "check", "--json"))
+    assert (checked["name"], checked["ok"]) == ("twilio", True)
+    said = run("carriers", "check", "twilio")
+    assert "yes  Twilio knows the account" in said.stdout
+    assert "no price rule" in said.stderr
+    assert json_of(run("carriers", "disable", "twilio", "--json"))["status"] == "disabled"
+    assert json_of(run("carriers", "enable", "twilio", "--json"))["status"] == "active"
+    assert [each["name"] for each in json_of(run("carriers", "list", "--json"))] == ["twilio"]
+    shown = run("carriers", "show", "twilio")
+    assert f"options.account_sid   {ACCOUNT}" in shown.stdout
+    for command in ("show", "check", "disable", "audit"):
+        done = run("carriers", command, "nobody")
+        assert (done.returncode, "no" in done.stderr) == (1, True), command
+
+
+def test_a_carrier_that_is_not_well_is_told_in_words_and_by_the_exit_status(run: Run, carriers: Simulated) -> None:
+    _connected(run, carriers.url)
+    _add(run, "http://127.0.0.1:1", "--secret-env", "auth_token=TOKEN", name="gone")
+    json_of(run("carriers", "add", "typo", "telnyx", "--secrets", "-", "--set", f"base_url={carriers.url}/v2", "--json",
+              sent="api_key = wrong\n"))  # fmt: skip
+    done = run("carriers", "check", "--json")
+    assert done.returncode == 1
+    told = {each["name"]: each for each in json.loads(done.stdout)}
+    assert [name for name in told if not told[name]["ok"]] == ["gone", "typo"]
+    assert "cannot be asked" in told["gone"]["said"]
+    assert "the API key is wrong" in told["typo"]["said"]
+    assert run("carriers", "check", "twilio").returncode == 0
+
+
+def test_secrets_come_from_a_file_standard_input_or_the_environment(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "secrets").write_text(f"# of the account\n\n auth_token = {SECRET}=x \n")
+    with scripted(_balance) as carrier:
+        for more, sent in (
+            (("--secrets", "secrets"), ""),
+            (("--secrets", "-"), f"auth_token={SECRET}\n"),
+            (("--secret-env", "auth_token=TOKEN"), ""),
+        ):
+            assert _add(run, carrier.url, *more, sent=sent).returncode == 0
+            assert run("carriers", "check").returncode == 0
+        sent_with = [seen.headers["authorization"] for seen in carrier.seen]
+    assert sent_with == [_basic(f"{SECRET}=x"), _basic(SECRET), _basic(SECRET)]
+
+
+def test_an_option_is_changed_without_typing_secrets_again(run: Run) -> None:
+    with scripted(_balance) as carrier:
+        _connected(run, carrier.url)
+        changed = json_of(run("carriers", "add", "twilio", "twilio", "--set", "at_once=5", "--json"))
+        assert changed["options"] == {"account_sid": ACCOUNT, "at_once": "5", "base_url": carrier.url}
+        assert run("carriers", "check").returncode == 0
+        assert carrier.seen[0].headers["authorization"] == _basic(SECRET)
+    gone = json_of(run("carriers", "add", "twilio", "twilio", "--set", "at_once=", "--json"))
+    assert "at_once" not in gone["options"]
+    assert run("carriers", "add", "twilio", "telnyx", "--set", "at_once=5").returncode == 2
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("twilio", "carrier-pigeon"), "kind"),
+        (("pool", "telnyx", "--secret-env", "api_key=TOKEN"), "name"),
+        (("Telnyx", "telnyx", "--secret-env", "api_key=TOKEN"), "name"),
+        (("tel\x1bnyx", "telnyx", "--secret-env", "api_key=TOKEN"), "name"),
+        (("telnyx", "telnyx"), "api_key"),
+        (("telnyx", "telnyx", "--set", f"api_key={SECRET}"), "api_key"),
+        (("telnyx", "telnyx", "--set", "colour=red"), "field"),
+        (("telnyx", "telnyx", "--set", "at_once"), "--set"),
+        (("telnyx", "telnyx", "--set", "at_once=1", "--set", "at_once=2"), "at_once"),
+        (("telnyx", "telnyx", "--secret-env", "api_key=TOKEN", "--set", "base_url=http://carrier.example"), "base_url"),
+        (("telnyx", "telnyx", "--secret-env", "api_key=TOKEN", "--set", "connection_id=a\nb"), "connection_id"),
+        (("telnyx", "telnyx", "--secret-env", "api_key=NOWHERE"), "--secret-env"),
+        (("telnyx", "telnyx", "--secret-env", "api_key"), "--secret-env"),
+        (("telnyx", "telnyx", "--secrets", "nowhere"), "--secrets"),
+        (("telnyx", "telnyx", "--secrets", "."), "--secrets"),
+        (("telnyx", "telnyx", "--secrets", "-"), "--secrets"),
+        (("telnyx", "telnyx", "--secrets", "-", "--secret-env", "api_key=TOKEN"), "--secrets"),
+    ],
+)
+def test_bad_input_names_what_is_wrong_repeats_no_secret_and_leaves_nothing(
+    run: Run, arguments: tuple[str, ...], named: str
+) -> None:
+    done = run("carriers", "add", *arguments, sent=f"{SECRET}\n", TOKEN=SECRET)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"numberdesk: {named} ")
+    assert SECRET not in done.stdout + done.stderr
+    assert json_of(run("carriers", "list", "--json")) == []
+
+
+def test_a_key_that_is_missing_wrong_or_none_is_told_and_harms_nothing(run: Run, carriers: Simulated) -> None:
+    done = _add(run, carriers.url, "--secret-env", "auth_token=TOKEN", NUMBERDESK_CREDENTIALS_KEY="")
+    assert (done.returncode, "carriers new-key" in done.stderr) == (1, True)
+    assert json_of(run("carriers", "list", "--json")) == []
+    before = _connected(run, carriers.url)
+    for key, said in (("", "no key for credentials"), ("abc", "is no key"), (new_key(), "under another key")):
+        listed = run("carriers", "list", "--json", NUMBERDESK_CREDENTIALS_KEY=key)
+        assert said in json_of(listed)[0]["problem"]
+        assert said in listed.stderr
+        checked = run("carriers", "check", "--json", NUMBERDESK_CREDENTIALS_KEY=key)
+        assert (checked.returncode, said in json.loads(checked.stdout)[0]["said"]) == (1, True)
+        for arguments in (("add", "twilio", "twilio", "--set", "at_once=5"), ("rotate",)):
+            refused = run("carriers", *arguments, NUMBERDESK_CREDENTIALS_KEY=key)
+            assert (refused.returncode, said in refused.stderr) == (1, True), arguments
+    assert json_of(run("carriers", "show", "twilio", "--json")) == before
+
+
+def test_credentials_are_encrypted_anew_all_or_none(run: Run, carriers: Simulated, database_url: str) -> None:
+    for name in ("one", "two"):
+        _connected(run, carriers.url, name=name)
+    later = run("carriers", "new-key").stdout.strip()
+    both = f"{later},{KEY}"
+    assert json_of(run("carriers", "rotate", "--json", NUMBERDESK_CREDENTIALS_KEY=both)) == [
+        {"name": "one"}, {"name": "two"},
+    ]  # fmt: skip
+    assert run("carriers", "check", NUMBERDESK_CREDENTIALS_KEY=later).returncode == 0
+    assert run("carriers", "check").returncode == 1
+    database = Database(database_url)
+    with database.write() as tx:
+        tx.run("UPDATE carriers SET credentials = (SELECT credentials FROM carriers WHERE name = 'one')", [])
+    database.close()
+    broken = run("carriers", "rotate", NUMBERDESK_CREDENTIALS_KEY=f"{KEY},{later}")
+    assert (broken.returncode, "those of another carrier" in broken.stderr) == (1, True)
+    assert run("carriers", "check", "one", NUMBERDESK_CREDENTIALS_KEY=later).returncode == 0
+    swapped = run("carriers", "check", "two", "--json", NUMBERDESK_CREDENTIALS_KEY=later)
+    assert "those of another carrier" in json.loads(swapped.stdout)[0]["said"]
+
+
+def _dump(url: str) -> str:
+    """Everything that the database holds, and of SQLite every byte of its files."""
+    database = Database(url)
+    with contextlib.closing(database), database.read() as tx:
+        rows = [str(tx.fetch(f"SELECT * FROM {name}", [])) for name in metadata.tables]  # noqa: S608  our tables
+    file = Path(url.removeprefix("sqlite:///"))
+    files = file.parent.glob(f"{file.name}*") if url.startswith("sqlite") else []
+    return "".join([*rows, *(path.read_bytes().decode("latin-1") for path in files)])
+
+
+def test_a_secret_is_in_no_output_database_or_process_list(run: Run, database_url: str, tmp_path: Path) -> None:
+    def repeat(seen: Seen) -> Answer:
+        return json_reply(401, {"message": f"{seen.headers['authorization']} {SECRET}", "code": 20003})
+
+    with scripted(repeat) as carrier:
+        adding = subprocess.Popen(
+            [*COMMAND, "carriers", "add", "twilio", "twilio", "--set", f"account_sid={ACCOUNT}",
+             "--set", f"base_url={carrier.url}", "--secrets", "-"],
+            cwd=tmp_path, env=environment(database_url=database_url, credentials_key=KEY, log_level="debug"),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        wait_until(lambda: bool(psutil.Process(adding.pid).cmdline()))
+        commands = " ".join(str(each.info["cmdline"]) for each in psutil.process_iter(["cmdline"]))
+        said = [*adding.communicate(f"auth_token={SECRET}\n", PATIENCE)]
+        assert adding.returncode == 0, said
+        for arguments in (("list", "--json"), ("show", "twilio"), ("check",), ("audit",), ("rotate",)):
+            done = run("carriers", *arguments, NUMBERDESK_LOG_LEVEL="debug")
+            said += [done.stdout, done.stderr]
+        assert carrier.seen
+    dump = _dump(database_url)
+    assert ACCOUNT in dump
+    assert ACCOUNT in commands
+    for text in (*said, dump, commands):
+        assert SECRET not in text
+        assert _basic(SECRET).removeprefix("Basic ") not in text
+        assert KEY not in text
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_at_a_terminal_secrets_are_asked_for_without_an_echo(run: Run, database_url: str, tmp_path: Path) -> None:
+    with scripted(_balance) as carrier:
+        ours, theirs = pty.openpty()
+        asked = subprocess.Popen(
+            [*COMMAND, "carriers", "add", "vonage", "vonage", "--set", "api_key=abcd1234",
+             "--set", f"base_url={carrier.url}"],
+            cwd=tmp_path, env=environment(database_url=database_url, credentials_key=KEY),
+            stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+        )  # fmt: skip
+        os.close(theirs)
+        shown = _until(ours, "same page: ")
+        os.write(ours, f"{SECRET}\n".encode())
+        shown += _until(ours, None)
+        assert asked.wait(PATIENCE) == 0, shown
+        os.close(ours)
+        assert SECRET not in shown
+        assert "secrets               api_secret" in shown
+        run("carriers", "check")
+        header = carrier.seen[0].headers["authorization"]
+    assert base64.b64decode(header.removeprefix("Basic ")) == f"abcd1234:{SECRET}".encode()
+
+
+def _until(terminal: int, text: str | None) -> str:
+    """What a terminal shows, until it shows the text, or to its end."""
+    shown = ""
+    give_up = time.monotonic() + PATIENCE
+    while text is None or text not in shown:
+        assert time.monotonic() < give_up, shown
+        if not select.select([terminal], [], [], 0.1)[0]:
+            continue
+        try:
+            piece = os.read(terminal, 4096)
+        except OSError:  # the other end is closed
+            piece = b""
+        if not piece:
+            return shown
+        shown += piece.decode()
+    return shown
+
+
+def test_an_audit_tells_what_it_found_until_a_person_has_decided(run: Run, carriers: Simulated) -> None:
+    _connected(run, carriers.url)
+    assert json_of(run("carriers", "audit", "--json")) == []
+    kept, going = sorted(each.phone_number for each in carriers.control.orphans(Api.TWILIO, account=ACCOUNT, count=2))
+    for _ in range(2):  # what is not decided about is found every time
+        done = run("carriers", "audit", "twilio", "--json")
+        assert done.returncode == 1
+        assert "2 numbers at the carrier, 2 that differ" in done.stderr
+        assert [(each["phone_number"], each["kind"], each["status"]) for each in json.loads(done.stdout)] == [
+            (kept, "orphan", "open"), (going, "orphan", "open"),
+        ]  # fmt: skip
+    assert json_of(run("carriers", "keep", "twilio", kept, "--json"))["status"] == "kept"
+    assert json_of(run("carriers", "release", "twilio", going, "--json"))["status"] == "releasing"
+    assert [each["phone_number"] for each in json_of(run("carriers", "releases", "--json"))] == [going]
+    assert run("carriers", "audit").returncode == 0
+    carriers.control.take_away(kept)
+    assert run("carriers", "audit").returncode == 0
+    assert {each["status"] for each in json_of(run("carriers", "findings", "--all", "--json"))} == {"ended"}
+    assert json_of(run("carriers", "findings", "twilio", "--json")) == []
+    assert run("carriers", "keep", "twilio", kept).returncode == 1
+    assert run("carriers", "keep", "twilio", "nonsense").returncode == 2
+
+
+def test_an_audit_that_is_not_finished_says_why_and_ends_nothing(run: Run, carriers: Simulated) -> None:
+    _connected(run, carriers.url)
+    carriers.control.orphans(Api.TWILIO, account=ACCOUNT)
+    run("carriers", "audit")
+    carriers.control.arm(Fault.HTML, api=Api.TWILIO, operation=Operation.LIST)
+    done = run("carriers", "audit", "--json")
+    assert (done.returncode, "not finished" in done.stderr) == (1, True)
+    assert [each["status"] for each in json.loads(done.stdout)] == ["open"]
+    assert json_of(run("carriers", "show", "twilio", "--json"))["last_audit"]["status"] == "unfinished"
+
+
+def test_kinds_are_listed_with_their_fields(run: Run) -> None:
+    kinds = {kind["kind"]: kind["fields"] for kind in json_of(run("carriers", "kinds", "--json"))}
+    assert len(kinds) == 6
+    for kind in kinds:
+        assert parse_carrier(kind) == kind
+    assert "api_token" in run("carriers", "kinds").stdout
+
+
+def test_exchange_rates_are_set_listed_and_removed(run: Run) -> None:
+    made = json_of(run("prices", "rates", "set", "EUR", "USD", "1.08", "--json"))
+    assert json_of(run("prices", "rates", "list", "--json")) == [made]
+    assert made["rate"] == 1.08
+    assert run("prices", "rates", "set", "EUR", "USD", "1,08").returncode == 2
+    assert run("prices", "rates", "set", "EUR", "EUR", "1").returncode == 2
+    assert json_of(run("prices", "rates", "remove", "EUR", "USD", "--json")) == made
+    assert run("prices", "rates", "remove", "EUR", "USD").returncode == 1
+
+
+def test_a_rate_prices_numbers_whose_costs_are_in_another_currency(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "n.csv").write_text("phone_number,cost_monthly,cost_currency\n+13612738809,2.00,EUR\n")
+    assert json_of(run("inventory", "import", "n.csv", "--json"))["unpriced"] == 1
+    run("prices", "set", "--currency", "USD", "--margin-percent", "0")
+    assert json_of(run("inventory", "list", "--json"))[0]["price"] is None
+    assert "1 numbers have a new price" in run("prices", "rates", "set", "EUR", "USD", "1.10").stderr
+    assert json_of(run("inventory", "list", "--json"))[0]["price"] == 2.2

@@ -1,0 +1,92 @@
+"""The commands by which a person decides about orders that their carrier never answered for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import pytest
+
+from numberdesk.carrier_sim.model import Api
+from numberdesk.core.fulfilment import DELAYS, LONGEST_DELAY, Heard, Unknown
+from numberdesk.core.prices import Confirmation
+from numberdesk.core.purchase import Buy, Sold
+from numberdesk.flows.settle_orders import settle_orders
+from testbed.carrier_sim import Simulated, simulated
+from testbed.remote import CREDENTIALS_KEY, make_remote_books
+from tests.cli.runner import Run, json_of, runner
+
+NUMBER: Final = "+12125550307"
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulated]:
+    with simulated() as running:
+        yield running
+
+
+class Parked(NamedTuple):
+    """Commands for books with an order that its carrier was asked about in vain, and the carrier."""
+
+    run: Run
+    carriers: Simulated
+
+
+@pytest.fixture
+def parked(database_url: str, simulator: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Parked:
+    """The order is called ord_1, and its number is for sale at the carrier."""
+    simulator.control.reset()
+    simulator.control.add_numbers({"phone_number": NUMBER})
+    books = make_remote_books(database_url, simulator, accounts=1, numbers=[NUMBER])
+    with books.running() as services:
+        now = services.now()
+        buy = Buy(books.stock.account_ids[0], NUMBER, Confirmation(1_150_000), None, "req_1", "ord_1", now)
+        assert isinstance(services.writer.apply(services.open_orders, buy), Sold)
+        for place in range(len(DELAYS) + 1):
+            heard = Heard("ord_1", 1, Unknown("no answer"), 0, 0, now + place * LONGEST_DELAY)
+            services.writer.apply(settle_orders, heard)
+    return Parked(runner(database_url, CREDENTIALS_KEY, tmp_path, monkeypatch), simulator)
+
+
+def _buy_there(parked: Parked) -> None:
+    account = "AC" + "0" * 31 + "1"  # of the remote books
+    parked.carriers.control.orphans(
+        Api.TWILIO, phone_number=NUMBER, account=account, reference="changed in the carrier's console"
+    )
+
+
+def test_a_parked_order_is_listed_with_what_is_known_of_it(parked: Parked) -> None:
+    (order,) = json_of(parked.run("orders", "list", "--parked", "--json"))
+    assert (order["id"], order["status"], order["at_carrier"]["said"]) == ("ord_1", "ordering", "no answer")
+    shown = parked.run("orders", "show", "ord_1")
+    assert "at_carrier.said" in shown.stdout
+    assert "at_carrier.parked_at" in shown.stdout
+    assert [each["id"] for each in json_of(parked.run("orders", "list", "--open", "--json"))] == ["ord_1"]
+
+
+def test_a_parked_order_is_adopted_when_the_carrier_has_the_number_whatever_its_reference(parked: Parked) -> None:
+    refused = parked.run("orders", "adopt", "ord_1")
+    assert (refused.returncode, "said absent" in refused.stderr) == (1, True)
+    _buy_there(parked)
+    adopted = json_of(parked.run("orders", "adopt", "ord_1", "--json"))
+    assert (adopted["status"], adopted["at_carrier"]["parked_at"]) == ("completed", None)
+    for command in ("adopt", "void", "retry"):
+        again = parked.run("orders", command, "ord_1")
+        assert (again.returncode, "order_ended" in again.stderr) == (1, True)
+    assert json_of(parked.run("verify", "--json"))["ok"] is True
+
+
+def test_a_parked_order_is_given_up(parked: Parked) -> None:
+    voided = json_of(parked.run("orders", "void", "ord_1", "--json"))
+    assert (voided["status"], voided["error"]["code"]) == ("failed", "carrier_unavailable")
+    assert json_of(parked.run("orders", "list", "--parked", "--json")) == []
+    assert json_of(parked.run("verify", "--json"))["ok"] is True
+
+
+def test_a_parked_order_is_looked_up_anew(parked: Parked) -> None:
+    again = json_of(parked.run("orders", "retry", "ord_1", "--json"))
+    assert (again["status"], again["at_carrier"]["looks"], again["at_carrier"]["parked_at"]) == ("ordering", 0, None)
+    assert json_of(parked.run("orders", "list", "--parked", "--json")) == []
+    assert parked.run("orders", "retry", "ord_0").returncode == 1
+    assert parked.run("orders", "show", "ord_0").returncode == 1

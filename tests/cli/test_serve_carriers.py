@@ -1,0 +1,86 @@
+"""`serve --demo --carriers`: numbers of simulated carriers beside the demo's own, sold once and kept over a crash."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from testbed.carrier_sim import Control
+from tests.cli.conftest import Running, Start
+
+
+def _demo(start: Start) -> Running:
+    return start("serve", "--demo", "--carriers", "--port", "0", until="carrier-sim.md")
+
+
+@contextmanager
+def _control(demo: Running) -> Iterator[Control]:
+    """The control of the simulated carriers, which say where they are."""
+    found = re.search(r"twilio-demo at (http://[\d.]+:\d+)", demo.said)
+    assert found is not None, demo.said
+    with closing(Control(f"{found[1]}/control")) as control:
+        yield control
+
+
+def _offers(demo: Running, **query: str) -> list[dict[str, Any]]:
+    path = f"{demo.url}/phone-numbers/available-numbers/US/"
+    answer = httpx.get(path, params={"page_size": "100", **query}, headers=demo.key, timeout=30)
+    return list(answer.raise_for_status().json()["data"])
+
+
+def _buy(demo: Running, offer: dict[str, Any]) -> httpx.Response:
+    names = ("phone_number", "price", "per_minute_price_inbound", "per_minute_price_outbound")
+    body = {name: offer[name] for name in names}
+    return httpx.post(f"{demo.url}/phone-numbers/buy/", json=body, headers=demo.key, timeout=30)
+
+
+def test_numbers_of_simulated_carriers_are_searched_sold_once_and_released(start: Start) -> None:
+    demo = _demo(start)
+    with _control(demo) as control:
+        own = {offer["phone_number"] for offer in _offers(demo, area_code="361")}
+        assert "+13612738809" in own
+        offered = _offers(demo, area_code="212")
+        assert offered, "the line that the demo prints finds nothing"
+        bought = offered[0]
+        answers = [_buy(demo, bought) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [200, 200]
+        assert answers[0].json()["data"] == answers[1].json()["data"]
+        [sold] = control.purchases(phone_number=bought["phone_number"])
+        assert sold.reference.startswith("ord_")
+        balance = httpx.get(f"{demo.url}/balance/", headers=demo.key).json()["data"]["available"]
+        assert balance == 100 - bought["price"] - bought["setup_price"]
+        released = httpx.delete(f"{demo.url}/phone-numbers/{bought['phone_number']}/release/", headers=demo.key)
+        assert released.status_code == 200
+    assert demo.stop() == 0
+
+
+def test_what_was_sold_is_there_after_a_crash_of_the_demo_and_its_carriers(start: Start, tmp_path: Path) -> None:
+    first = _demo(start)
+    bought = _offers(first, area_code="212")[0]
+    assert _buy(first, bought).status_code == 200
+    first.process.kill()
+    first.process.wait()
+    assert (tmp_path / "var" / "demo.carriers.jsonl").exists()
+    second = _demo(start)
+    with _control(second) as control:
+        assert len(control.purchases(phone_number=bought["phone_number"], live=True)) == 1
+    rented = httpx.get(f"{second.url}/phone-numbers/", headers=second.key).json()["data"]
+    assert [rental["phone_number"] for rental in rented] == [bought["phone_number"]]
+    assert bought["phone_number"] not in {offer["phone_number"] for offer in _offers(second, area_code="212")}
+    assert _buy(second, _offers(second, area_code="212")[0]).status_code == 200
+
+
+def test_carriers_are_simulated_for_the_demo_only(tmp_path: Path) -> None:
+    refused = subprocess.run(
+        [sys.executable, "-m", "numberdesk", "serve", "--carriers", "--port", "0"],
+        cwd=tmp_path, check=False, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert refused.returncode == 2
+    assert "numberdesk carriers add" in refused.stderr

@@ -1,0 +1,57 @@
+"""Orders at carriers, for the tests that follow what becomes of them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from numberdesk.core.fulfilment import Chase, Heard, Word
+from numberdesk.core.periods import MICROSECONDS
+from numberdesk.core.purchase import Buy, Order
+from numberdesk.flows.place_orders import Placement
+from numberdesk.flows.settle_orders import settle_orders
+from numberdesk.orders.chase_store import find_chases
+from testbed.fake_carriers import Does
+from tests.flows.conftest import PRICE, Shop
+
+SECOND: Final = MICROSECONDS
+MINUTE: Final = 60 * SECOND
+DAY: Final = 86_400 * SECOND
+WINDOW: Final = 15 * MINUTE
+
+BOOKS: Final = (
+    "orders", "answers", "wallets", "holds", "transfers", "numbers", "rentals", "events", "carrier_orders",
+    "carrier_releases",
+)  # fmt: skip
+
+
+def opened(shop: Shop, *does: Does, key: str | None = None, account_id: str | None = None) -> tuple[Buy, Placement]:
+    """An order whose first sending is over, and what goes on about it."""
+    e164 = shop.number(carrier="acme")
+    shop.acme.script(e164, *does)
+    buy = shop.wants(account_id or shop.account(10 * PRICE), e164, key=key)
+    placement = shop.placement()
+    shop.tell(shop.purchase(placement, buy, seconds=0))
+    shop.time.pass_by(1, shop.writer)
+    return buy, placement
+
+
+def heard(shop: Shop, buy: Buy, word: Word, *, attempt: int = 1) -> Heard:
+    """A word about an attempt, heard now."""
+    return Heard(buy.order_id, attempt, word, shop.acme.window, 135 * SECOND, shop.now)
+
+
+def settled(shop: Shop, *words: Heard) -> list[Order]:
+    """The orders after some words, heard in one batch."""
+    with shop.database.write() as tx:
+        return [standing.order for standing in settle_orders(tx, words)]
+
+
+def books(shop: Shop) -> list[list[tuple[Any, ...]]]:
+    """All that orders touch."""
+    return [shop.rows(f"SELECT * FROM {table} ORDER BY 1") for table in BOOKS]  # noqa: S608  the tests' own table names
+
+
+def chase_of(shop: Shop, buy: Buy) -> Chase:
+    """How an order stands with its carrier."""
+    with shop.database.read() as tx:
+        return find_chases(tx, [buy.order_id])[buy.order_id]

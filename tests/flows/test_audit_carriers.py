@@ -1,0 +1,289 @@
+"""Auditing carriers: what is there and not in the books, in the books and not there, and no false alarm."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from numberdesk.carriers.finding_store import find_audit
+from numberdesk.carriers.model import OwnedNumber, OwnedPage
+from numberdesk.core.findings import FindingKind
+from numberdesk.core.fulfilment import Absent, Pending, Placed, Reason, Refused, Unknown, Word
+from numberdesk.core.purchase import Sold
+from numberdesk.flows.audit_carriers import MOST_NOTED
+from numberdesk.flows.note_audits import (
+    AUDIT_LEASE,
+    TakeUpAudit,
+    take_up_audits,
+)
+from numberdesk.flows.release_numbers import Release
+from numberdesk.infra.db import Tx
+from numberdesk.infra.reader import Reader
+from numberdesk.numbers.giving_back import of_finding
+from numberdesk.numbers.release_store import insert_releases
+from testbed.fake_carriers import Does, FakeCarrier
+from tests.flows.audits import EVERY, audited, auditing, found, rented, standing
+from tests.flows.carrier_orders import DAY, SECOND, WINDOW, opened
+from tests.flows.conftest import PRICE, Shop
+
+
+@pytest.fixture
+def connected(shop: Shop) -> Shop:
+    shop.connect("acme")
+    return shop
+
+
+# what is found
+
+
+def test_what_is_at_the_carrier_and_in_nobodys_books_is_an_orphan_that_rests(connected: Shop) -> None:
+    shop, e164 = connected, "+13612738809"
+    shop.acme.own([e164], reference="ord_lost")
+    report = audited(shop)
+    assert (found(report), report.owned, report.known) == ([(e164, FindingKind.ORPHAN)], 1, 0)
+    assert report.findings[0].order_reference == "ord_lost"
+    assert standing(shop) == {e164: ("orphan", "open")}
+    assert shop.rows("SELECT e164, carrier, state, quarantined_until FROM numbers") == [
+        (e164, "acme", "quarantined", shop.now + 2 * EVERY + 7 * DAY)
+    ]
+    shop.offer(e164, carrier="acme")
+    assert not isinstance(shop.buy(shop.account(PRICE), e164), Sold)
+    shop.verified()
+
+
+@pytest.mark.parametrize("gone", [None, FindingKind.PORTED_AWAY])
+def test_what_a_customer_rents_and_the_carrier_has_not_is_lost_or_ported_away(
+    shop: Shop, gone: FindingKind | None
+) -> None:
+    kept, lost = rented(shop), rented(shop)
+    shop.acme.lose(lost, gone)
+    report = audited(shop)
+    assert found(report) == [(lost, gone or FindingKind.LOST)]
+    assert standing(shop) == {lost: ((gone or FindingKind.LOST).value, "open")}
+    # whose it is does not change by that: a person decides
+    assert shop.rows("SELECT DISTINCT state FROM numbers") == [("assigned",)]
+    assert kept not in standing(shop)
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("word", "lost"),
+    [(Absent(), 1), (Pending("ordered, and not in the list yet"), 1), (Refused(Reason.OTHER, "left the account"), 1),
+     (Placed("PN1"), 0), (Placed("PN1", "ord_other"), 0), (Unknown("HTTP 500"), 0)],
+)  # fmt: skip
+def test_a_number_that_is_not_on_the_list_is_asked_for_before_it_is_called_lost(
+    shop: Shop, word: Word, lost: int
+) -> None:
+    e164 = rented(shop)
+    shop.acme.cut_list_at = 0
+
+    async def said(*_: str) -> Word:
+        return word
+
+    shop.acme.find = said  # type: ignore[assignment]  # a script
+    report = audited(shop)
+    assert ([number for number, _ in found(report)], report.unclear) == ([e164] * lost, isinstance(word, Unknown))
+
+
+def test_a_number_that_went_and_came_back_is_there(shop: Shop) -> None:
+    e164 = rented(shop)
+    mine, pages = shop.acme.ours[e164], itertools.count()
+
+    async def both(_: str | None) -> OwnedPage:
+        listed = [OwnedNumber(e164, "PN0", "", FindingKind.PORTED_AWAY), OwnedNumber(e164, *mine[:2])]
+        return OwnedPage(tuple(listed[:: 1 if next(pages) % 2 else -1]), None)
+
+    shop.acme.owned = both  # type: ignore[assignment,method-assign]  # a list that says both
+    for _ in range(2):
+        report = audited(shop)
+        assert (found(report), report.owned) == ([], 1)
+
+
+# no false alarm
+
+
+def test_what_is_bought_or_given_back_meanwhile_is_no_alarm(shop: Shop) -> None:
+    """The list is read first, and while its pages come numbers are bought, ordered and given back."""
+    account_id = shop.account(100 * PRICE)
+    given_back = [rented(shop, account_id) for _ in range(2)]
+    new, open_order = shop.number(carrier="acme"), shop.number(carrier="acme")
+    shop.acme.script(open_order, Does.BUYS_SILENTLY)
+    shop.acme.page_size, listed = 1, shop.acme.owned
+    placement = shop.placement()
+
+    async def meanwhile(cursor: str | None) -> OwnedPage:
+        page = await listed(cursor)
+        if cursor is None:
+            for e164 in (new, open_order):
+                await shop.purchase(placement, shop.wants(account_id, e164), 0.1)
+            for e164 in given_back:
+                await shop.writer.submit(shop.release_numbers, Release(account_id, e164, shop.now))
+            await shop.give_back()
+        return page
+
+    shop.acme.owned = meanwhile  # type: ignore[method-assign]  # things happen
+    report = audited(shop)
+    assert (found(report), report.unclear, standing(shop)) == ([], 0, {})
+    assert open_order in shop.acme.ours
+
+
+@pytest.mark.parametrize("shown", ["late", "long"])
+def test_what_lists_show_late_or_for_too_long_is_no_alarm_within_the_window(shop: Shop, shown: str) -> None:
+    account_id = shop.account(10 * PRICE)
+    if shown == "late":
+        shop.acme.lag = WINDOW
+        e164 = shop.number(carrier="acme")
+        shop.tell(shop.purchase(shop.placement(), shop.wants(account_id, e164)))
+        report = audited(shop)
+        shop.now += WINDOW
+    else:
+        e164 = rented(shop, account_id)
+        shop.release(account_id, e164)
+        shop.acme.releases_unheard = 0
+        mine = shop.acme.ours[e164]
+        shop.tell(shop.give_back())
+        shop.acme.ours[e164] = mine
+        report = audited(shop)
+        shop.now += WINDOW + SECOND
+    assert found(report) == []
+    assert len(found(audited(shop))) == (shown == "long")
+
+
+@pytest.mark.parametrize("does", [Does.BUYS_SILENTLY, Does.LOSES])
+def test_an_order_whose_outcome_is_not_known_is_neither_orphan_nor_lost(shop: Shop, does: Does) -> None:
+    opened(shop, does)
+    shop.now += 2 * DAY
+    assert found(audited(shop)) == []
+
+
+def test_a_number_given_back_while_it_was_asked_for_is_not_lost(shop: Shop) -> None:
+    account_id = shop.account(PRICE)
+    e164 = rented(shop, account_id)
+    shop.acme.lose(e164)
+    find = shop.acme.find
+
+    async def given_back(*asked: str) -> Word:
+        await shop.writer.submit(shop.release_numbers, Release(account_id, e164, shop.now))
+        return await find(*asked)
+
+    shop.acme.find = given_back  # type: ignore[assignment]  # it happens just now
+    assert found(audited(shop)) == []
+
+
+def test_other_carriers_and_the_pool_are_not_held_against_a_list(shop: Shop) -> None:
+    account_id = shop.account(100 * PRICE)
+    shop.carriers.carriers["beta"] = FakeCarrier(now=lambda: shop.now)
+    pool, beta = shop.number(), shop.number(carrier="beta")
+    shop.buy(account_id, pool)
+    shop.tell(shop.purchase(shop.placement(), shop.wants(account_id, beta)))
+    shop.now += DAY
+    shop.connect("acme")
+    assert (audited(shop).known, found(audited(shop))) == (0, [])
+    # a number of the pool that is at the carrier too is reported, and goes on being the pool's
+    shop.acme.own([pool])
+    assert found(audited(shop)) == [(pool, FindingKind.ORPHAN)]
+    assert shop.rows("SELECT state FROM numbers WHERE e164 = :e164", e164=pool) == [("assigned",)]
+
+
+# an audit that cannot be trusted
+
+
+def failing(shop: Shop, how: str) -> None:
+    if how == "down":
+        shop.acme.down = True
+    elif how == "loops":
+        shop.acme.list_loops = True
+    elif how == "breaks":
+        shop.acme.cut_list_at = "no number"  # type: ignore[assignment]  # a defect
+    else:
+        shop.acme.cut_list_at = 1
+
+
+@pytest.mark.parametrize("how", ["down", "loops", "breaks", "cut short"])
+def test_an_audit_that_failed_says_nothing(shop: Shop, how: str) -> None:
+    account_id = shop.account(100 * PRICE)
+    for _ in range(4):
+        rented(shop, account_id)
+    orphan = "+13612738809"
+    shop.acme.own([orphan])
+    audited(shop)
+    shop.acme.lose(orphan)
+    shop.acme.page_size = 1
+    failing(shop, how)
+    shop.acme.looked_up.clear()
+    report = audited(shop, most_asked=2)
+    assert report.said
+    assert (report.findings, standing(shop), shop.acme.looked_up) == ((), {orphan: ("orphan", "open")}, [])
+    with shop.database.read() as tx:
+        audit = find_audit(tx, "acme")
+    assert audit is not None
+    assert (audit.said, audit.ended_at) == (report.said, shop.now)
+
+
+# who audits, and when
+
+
+def test_two_workers_do_not_both_audit_a_carrier(shop: Shop, beside: Callable[[], Shop]) -> None:
+    shop.connect("acme")
+    other = beside()
+    shop.acme.page_size, listed = 1, shop.acme.owned
+    shop.acme.own(["+13612738809", "+13612738810"])
+
+    async def slowly(cursor: str | None) -> OwnedPage:
+        await asyncio.sleep(60)
+        return await listed(cursor)
+
+    shop.acme.owned = slowly  # type: ignore[method-assign]  # a carrier that takes its time
+
+    async def both() -> None:
+        await asyncio.gather(auditing(shop).run_due(), auditing(other).run_due())
+
+    shop.tell(both(), other)
+    assert shop.acme.pages == 2
+    shop.tell(auditing(shop).run_due())
+    assert shop.acme.pages == 2
+    shop.now += EVERY
+    shop.tell(auditing(other).run_due(), other)
+    assert shop.acme.pages == 4
+
+
+def test_an_audit_whose_worker_died_is_begun_again_by_another(shop: Shop, beside: Callable[[], Shop]) -> None:
+    shop.connect("acme")
+    other = beside()
+    assert shop.writer.apply(take_up_audits, TakeUpAudit("acme", shop.now, only_due=True))
+    for later, taken in ((AUDIT_LEASE - 1, False), (AUDIT_LEASE, True)):
+        assert other.writer.apply(take_up_audits, TakeUpAudit("acme", shop.now + later, only_due=True)) is taken
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_hundred_thousand_numbers_are_read_once_and_written_in_small_transactions(shop: Shop) -> None:
+    shop.connect("acme")
+    shop.acme.page_size = 1_000
+    e164s = [f"+1361{serial}" for serial in range(2_000_000, 2_100_000)]
+    shop.acme.own(e164s)
+    with shop.database.write() as tx:  # nearly all are known, since they are on their way back
+        insert_releases(tx, [of_finding("acme", e164, None, e164[5:], shop.now) for e164 in e164s[2_000:]])
+    reader = shop.reader = CountingReader(shop.database, threads=1)
+    report = audited(shop)
+    assert (report.owned, report.known, len(report.findings)) == (100_000, 98_000, 2_000)
+    assert (shop.acme.pages, reader.questions, shop.acme.looked_up) == (100, 2, [])
+    assert shop.writer.figures.batches == 1 + 2_000 // MOST_NOTED
+    assert shop.count("findings") == shop.count("numbers") == 2_000
+    with shop.database.read() as tx:
+        audit = find_audit(tx, "acme")
+    assert audit is not None
+    assert (audit.owned, audit.found) == (100_000, 2_000)
+
+
+class CountingReader(Reader):
+    """A reader that counts what it is asked."""
+
+    questions = 0
+
+    async def read(self, question: Callable[[Tx], Any]) -> Any:
+        self.questions += 1
+        return await super().read(question)

@@ -1,0 +1,253 @@
+"""Giving numbers back: nobody pays from the customer's release on, and the carrier is told until it confirms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from numberdesk.carriers.model import NotReleased, Released
+from numberdesk.core.errors import NotFound, NumberNotOffered, OrderInProgress, Overloaded
+from numberdesk.core.lifecycle import OrderState, RentalState
+from numberdesk.core.purchase import Order, Refused
+from numberdesk.flows.confirm_releases import TakeUpReleases, Told, confirm_releases, note_releases, take_up_releases
+from numberdesk.flows.tidy import Tidy, tidy
+from numberdesk.infra.writer import Writer
+from numberdesk.numbers.giving_back import GivingBack
+from numberdesk.numbers.release_store import list_unconfirmed
+from testbed.fake_carriers import Does, FakeCarrier
+from tests.flows.carrier_orders import DAY, MINUTE, SECOND, opened
+from tests.flows.conftest import PRICE, QUARANTINE, Shop
+
+HOUR = 60 * MINUTE
+
+
+def rented(shop: Shop, *, carrier: str = "acme", account_id: str | None = None) -> tuple[str, str]:
+    """An account with a number of a carrier."""
+    account_id = account_id or shop.account(10 * PRICE)
+    e164 = shop.number(carrier=carrier)
+    bought(shop, account_id, e164)
+    return account_id, e164
+
+
+def bought(shop: Shop, account_id: str, e164: str) -> Order:
+    order = shop.tell(shop.purchase(shop.placement(), shop.wants(account_id, e164)))
+    assert isinstance(order, Order)
+    assert order.state is OrderState.COMPLETED
+    return order
+
+
+def releases(shop: Shop) -> list[GivingBack]:
+    with shop.database.read() as tx:
+        return list_unconfirmed(tx, limit=100)
+
+
+def test_a_release_ends_the_rent_at_once_and_the_carrier_is_told_afterwards(shop: Shop) -> None:
+    account_id, e164 = rented(shop)
+    number_id = shop.acme.ours[e164].number_id
+    shop.acme.down = True
+    rental = shop.release(account_id, e164)
+    assert rental.state is RentalState.RELEASED
+    shop.tell(shop.give_back())
+    assert shop.rows("SELECT kind FROM events ORDER BY id DESC LIMIT 1") == [("number.released",)]
+    assert shop.rows("SELECT state FROM numbers") == [("quarantined",)]
+    (one,) = releases(shop)
+    assert (one.carrier_reference, one.tries, one.said) == (number_id, 1, "no answer")
+    shop.acme.down = False
+    shop.now += HOUR
+    shop.tell(shop.give_back())
+    assert (releases(shop), shop.acme.ours) == ([], {})
+    assert len(shop.statement(account_id)) == 2
+    shop.verified()
+
+
+def test_a_carrier_that_says_nothing_is_told_ever_more_seldom_and_never_left_alone(shop: Shop) -> None:
+    account_id, e164 = rented(shop)
+    shop.release(account_id, e164)
+    shop.acme.down = True
+    began, waits = shop.now, []
+    for _ in range(10):
+        shop.tell(shop.give_back())
+        waits.append((releases(shop)[0].next_at - shop.now) // SECOND)
+        shop.now = releases(shop)[0].next_at
+    assert waits == [2, 10, 60, 300, 3600, *[21_600] * 5]
+    assert shop.now - began > DAY
+    shop.acme.down = False
+    shop.tell(shop.give_back())
+    assert releases(shop) == []
+
+
+def test_a_carrier_that_did_it_and_does_not_say_so_confirms_when_it_is_told_again(shop: Shop) -> None:
+    account_id, e164 = rented(shop)
+    shop.acme.releases_unheard = 1
+    shop.release(account_id, e164)
+    shop.tell(shop.give_back())
+    assert (shop.acme.ours, len(releases(shop))) == ({}, 1)
+    shop.now += 2 * SECOND
+    shop.tell(shop.give_back())
+    assert (releases(shop), shop.acme.released[e164]) == ([], 2)
+
+
+def test_a_release_is_told_by_one_worker_at_a_time(shop: Shop, beside: Callable[[], Shop]) -> None:
+    for _ in range(3):
+        shop.release(*rented(shop))
+    other = beside()
+    first = shop.writer.apply(take_up_releases, TakeUpReleases(shop.now, 2))
+    second = other.writer.apply(take_up_releases, TakeUpReleases(shop.now))
+    assert [len(first), len(second)] == [2, 1]
+    assert other.writer.apply(take_up_releases, TakeUpReleases(shop.now + MINUTE - 1)) == []
+    assert len(other.writer.apply(take_up_releases, TakeUpReleases(shop.now + MINUTE))) == 3
+
+
+def test_what_is_confirmed_stays_so_whatever_another_worker_heard(shop: Shop) -> None:
+    shop.release(*rented(shop))
+    (one,) = releases(shop)
+    words = [Told(one.id, NotReleased("?"), shop.now), Told(one.id, Released(), shop.now)]
+    words.append(Told(one.id, NotReleased("late"), shop.now))
+    with shop.database.write() as tx:
+        after = note_releases(tx, words)
+    assert [given.confirmed_at for given in after] == [None, shop.now, shop.now]
+    assert after[-1].said == "confirmed"
+    assert shop.writer.apply(note_releases, words[0]) == after[-1]
+
+
+def test_a_carrier_that_is_gone_and_a_clock_that_was_wrong_keep_nothing_from_going_back(shop: Shop) -> None:
+    shop.release(*rented(shop))
+    carriers = dict(shop.carriers.carriers)
+    shop.carriers.carriers.clear()
+    shop.tell(shop.give_back())
+    assert releases(shop)[0].said == "this carrier is not connected"
+    shop.carriers.carriers.update(carriers)
+    shop.now -= 40 * DAY
+    shop.tell(shop.give_back())
+    assert releases(shop) == []
+
+
+def test_a_carrier_that_hangs_keeps_no_other_carriers_number(shop: Shop) -> None:
+    account_id = shop.account(100 * PRICE)
+    beta = shop.carriers.carriers["beta"] = FakeCarrier(now=lambda: shop.now)
+    for _ in range(20):
+        shop.release(*rented(shop, account_id=account_id))
+    _, e164 = rented(shop, carrier="beta", account_id=account_id)
+    shop.now += SECOND
+    shop.release(account_id, e164)
+    shop.acme.down = True
+    story = confirm_releases(shop.writer, shop.reader, shop.carriers, now=lambda: shop.now)
+    assert shop.tell(story) is True
+    assert (beta.ours, len(releases(shop))) == ({}, 20)
+
+
+class Reluctant(Writer):
+    """A writer that turns away what was heard of one release."""
+
+    release_id = ""
+
+    async def submit(self, flow: Any, command: Any) -> Any:
+        if isinstance(command, Told) and command.release_id == self.release_id:
+            raise Overloaded
+        return await super().submit(flow, command)
+
+
+def test_what_cannot_be_written_of_one_release_keeps_no_other_and_is_told_again(shop: Shop) -> None:
+    account_id = shop.account(10 * PRICE)
+    for _ in range(3):
+        shop.release(*rented(shop, account_id=account_id))
+    first = releases(shop)[0]
+    writer = shop.writer = Reluctant(shop.database)
+    writer.release_id = first.id
+    shop.tell(shop.give_back())
+    assert [(one.id, one.tries) for one in releases(shop)] == [(first.id, 0)]
+    writer.release_id = ""
+    shop.now += MINUTE
+    shop.tell(shop.give_back())
+    assert (releases(shop), shop.acme.released[first.e164]) == ([], 2)
+
+
+# the number afterwards
+
+
+def rested(shop: Shop) -> None:
+    shop.now += QUARANTINE
+    shop.writer.apply(tidy, Tidy(shop.now, 10**15))
+
+
+@pytest.mark.parametrize("carrier", ["acme", "beta"])
+def test_a_carriers_number_is_its_carriers_again_after_its_rest_and_may_be_bought_of_anybody(
+    shop: Shop, carrier: str
+) -> None:
+    account_id, e164 = rented(shop)
+    shop.release(account_id, e164)
+    shop.tell(shop.give_back())
+    shop.carriers.carriers["beta"] = FakeCarrier(now=lambda: shop.now)
+    shop.offer(e164, carrier=carrier, lifetime=10 * QUARANTINE)
+    assert isinstance(shop.buy(account_id, e164), Refused)
+    rested(shop)
+    assert shop.rows("SELECT state, carrier FROM numbers") == [("withdrawn", "acme")]
+    other = shop.account(10 * PRICE)
+    second = bought(shop, other, e164)
+    assert shop.rows("SELECT state, carrier, account_id FROM numbers") == [("assigned", carrier, other)]
+    shop.release(other, e164)
+    shop.tell(shop.give_back())
+    assert shop.rows("SELECT carrier, carrier_reference FROM carrier_releases ORDER BY asked_at DESC LIMIT 1") == [
+        (carrier, second.carrier_reference)
+    ]
+    shop.verified()
+
+
+def test_a_number_of_the_pool_stays_the_pools_and_nobody_is_told(shop: Shop) -> None:
+    account_id, e164 = shop.account(10 * PRICE), shop.number()
+    shop.buy(account_id, e164)
+    shop.release(account_id, e164)
+    assert shop.count("carrier_releases") == 0
+    rested(shop)
+    assert shop.rows("SELECT state, carrier FROM numbers") == [("available", "pool")]
+
+
+@pytest.mark.parametrize("keeps_references", [True, False])
+def test_a_number_that_is_not_known_to_be_back_is_sold_to_nobody_by_that_carrier(
+    shop: Shop,
+    keeps_references: bool,  # noqa: FBT001  a case
+) -> None:
+    """It would be taken from whoever has it then: some carriers know numbers by nothing but their digits."""
+    shop.acme.keeps_references = keeps_references
+    account_id, e164 = rented(shop)
+    shop.acme.releases_unheard = 1
+    shop.release(account_id, e164)
+    shop.tell(shop.give_back())
+    rested(shop)
+    shop.offer(e164, carrier="acme")
+    other = shop.account(10 * PRICE)
+    refused = shop.buy(other, e164)
+    assert isinstance(refused, Refused)
+    assert refused.error == NumberNotOffered()
+    shop.tell(shop.give_back())
+    bought(shop, other, e164)
+    shop.now += DAY
+    shop.tell(shop.give_back())
+    assert list(shop.acme.ours) == [e164]
+
+
+def test_a_number_whose_order_is_open_cannot_be_released(shop: Shop) -> None:
+    buy, _ = opened(shop, Does.LOSES)
+    with pytest.raises(OrderInProgress) as caught:
+        shop.release(buy.account_id, buy.e164)
+    assert caught.value.details == {"order_id": buy.order_id}
+    with pytest.raises(NotFound):
+        shop.release(shop.account(), buy.e164)
+
+
+def test_a_number_that_is_being_ordered_again_is_not_told_to_be_released_because_it_was_before(shop: Shop) -> None:
+    account_id, e164 = rented(shop)
+    shop.release(account_id, e164)
+    shop.tell(shop.give_back())
+    rested(shop)
+    shop.offer(e164, carrier="acme")
+    shop.acme.script(e164, Does.BUYS_SILENTLY)
+    placement = shop.placement()
+    order = shop.tell(shop.purchase(placement, shop.wants(account_id, e164)))
+    assert isinstance(order, Order)
+    with pytest.raises(OrderInProgress):
+        shop.release(account_id, e164)
+    shop.tell(shop.chase_to_the_end(placement))
+    assert shop.release(account_id, e164).order_id == order.id

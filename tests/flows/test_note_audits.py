@@ -1,0 +1,144 @@
+"""What audits found, written down: it is new, stays, ends and comes again, and a person decides about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from numberdesk.carriers.finding_store import Finding
+from numberdesk.core.errors import InvalidRequest, NotFound
+from numberdesk.core.findings import FindingKind, FindingState
+from numberdesk.core.purchase import Sold
+from numberdesk.flows.note_audits import AuditResult, FindingJudgement, FindingVerdict, judge_findings, note_audits
+from numberdesk.flows.tidy import Tidy, tidy
+from tests.flows.audits import EVERY, audited, auditing, found, rented, standing
+from tests.flows.carrier_orders import DAY
+from tests.flows.conftest import NOW, PRICE, Shop
+
+
+@pytest.fixture
+def connected(shop: Shop) -> Shop:
+    shop.connect("acme")
+    return shop
+
+
+def test_findings_are_new_stay_end_and_come_again(connected: Shop) -> None:
+    shop, e164, other = connected, "+13612738809", "+13612738810"
+    shop.acme.own([e164, other])
+    audit, states = auditing(shop), []
+    for there in ([e164, other], [e164, other], [other], [other], [e164, other]):
+        shop.acme.ours = {number: mine for number, mine in shop.acme.ours.items() if number in there}
+        shop.acme.own(number for number in there if number not in shop.acme.ours)
+        shop.now += EVERY
+        shop.tell(audit.run("acme"))
+        states.append(standing(shop, ended=True)[e164][1])
+    assert states == ["open", "open", "ended", "ended", "open"]
+    assert shop.rows(f"SELECT first_seen_at, last_seen_at FROM findings WHERE e164 = '{other}'") == [  # noqa: S608  the test's own
+        (NOW + EVERY, NOW + 5 * EVERY)
+    ]
+    assert shop.rows(f"SELECT first_seen_at FROM findings WHERE e164 = '{e164}'") == [(NOW + 5 * EVERY,)]  # noqa: S608  the same
+
+
+def judged(shop: Shop, e164: str, verdict: FindingVerdict, kind: FindingKind | None = None) -> Finding:
+    command = FindingJudgement("acme", e164, kind, verdict, shop.new_id("fnd"), shop.now)
+    finding: Any = shop.writer.apply(judge_findings, command)
+    assert isinstance(finding, Finding)
+    return finding
+
+
+def test_what_a_person_keeps_stays_kept_and_goes_on_resting(connected: Shop) -> None:
+    shop, e164 = connected, "+13612738809"
+    shop.acme.own([e164])
+    audited(shop)
+    assert judged(shop, e164, FindingVerdict.KEEP).state is FindingState.KEPT
+    shop.now += EVERY
+    audited(shop)
+    assert standing(shop) == {e164: ("orphan", "kept")}
+    assert shop.rows("SELECT state, quarantined_until FROM numbers") == [
+        ("quarantined", shop.now + 2 * EVERY + 7 * DAY)
+    ]
+
+
+def test_an_orphan_goes_back_when_a_person_says_so_and_its_finding_ends(connected: Shop) -> None:
+    shop, e164 = connected, "+13612738809"
+    shop.acme.own([e164])
+    audited(shop)
+    for _ in range(2):
+        assert judged(shop, e164, FindingVerdict.RELEASE).state is FindingState.RELEASING
+    assert shop.count("carrier_releases") == 1
+    assert found(audited(shop)) == []  # it is on its way
+    shop.tell(shop.give_back())
+    assert shop.acme.ours == {}
+    shop.now += EVERY
+    audited(shop)
+    assert standing(shop, ended=True) == {e164: ("orphan", "ended")}
+    with pytest.raises(NotFound):
+        judged(shop, e164, FindingVerdict.KEEP)
+    shop.verified()
+
+
+def test_only_orphans_can_be_given_back(shop: Shop) -> None:
+    e164 = rented(shop)
+    shop.acme.lose(e164)
+    audited(shop)
+    with pytest.raises(InvalidRequest):
+        judged(shop, e164, FindingVerdict.RELEASE)
+    assert shop.count("carrier_releases") == 0
+
+
+def test_an_old_finding_takes_no_number_from_a_customer_who_has_it_by_now(connected: Shop) -> None:
+    """Audits stopped, the rest of an orphan ended, and it was sold by the carrier that had taken it back."""
+    shop, e164 = connected, "+13612738809"
+    shop.acme.own([e164])
+    audited(shop)
+    shop.acme.lose(e164)
+    shop.now += 100 * DAY
+    shop.writer.apply(tidy, Tidy(shop.now, 10**15))
+    shop.offer(e164, carrier="acme")
+    account_id = shop.account(PRICE)
+    shop.tell(shop.purchase(shop.placement(), shop.wants(account_id, e164)))
+    with pytest.raises(InvalidRequest) as caught:
+        judged(shop, e164, FindingVerdict.RELEASE)
+    assert caught.value.details["field"] == "phone_number"
+    assert judged(shop, e164, FindingVerdict.KEEP).state is FindingState.KEPT
+    shop.tell(shop.give_back())
+    assert list(shop.acme.ours) == [e164]
+
+
+def test_findings_in_several_parts_end_and_begin_as_in_one(shop: Shop) -> None:
+    shop.connect("acme")
+    first, second = ([f"+1361{serial}" for serial in range(start, start + 10)] for start in (2_000_000, 2_000_005))
+    shop.acme.own(first)
+    audited(shop, most_noted=3)
+    shop.now += EVERY
+    shop.acme.ours.clear()
+    shop.acme.own(second)
+    report = audited(shop, most_noted=3)
+    assert [number for number, _ in found(report)] == second
+    states = standing(shop, ended=True)
+    assert {e164 for e164, (_, state) in states.items() if state == "ended"} == set(first) - set(second)
+    assert {e164 for e164, (_, state) in states.items() if state == "open"} == set(second)
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_an_orphan_that_is_being_ordered_for_the_first_time_is_waited_for(
+    connected: Shop, beside: Callable[[], Shop]
+) -> None:
+    """Neither has a row to lock in `numbers`: they meet at the offer."""
+    shop, e164, other = connected, "+13612738809", beside()
+    shop.offer(e164, carrier="acme")
+    account_id = shop.account(PRICE)
+    finding = Finding("acme", e164, FindingKind.ORPHAN, FindingState.OPEN, "PN1", "", "", NOW, NOW)
+    result = AuditResult("acme", NOW, NOW, NOW + EVERY, 1, (finding,), "", 0)
+    with ThreadPoolExecutor(1) as pool:
+        with shop.database.write() as tx:
+            (decision,) = shop.open_orders(tx, [shop.wants(account_id, e164)])
+            noted = pool.submit(other.writer.apply, note_audits, result)
+            with pytest.raises(TimeoutError):
+                noted.result(0.2)
+        assert noted.result(10) == [finding]
+    assert isinstance(decision, Sold)
+    assert shop.rows("SELECT state, order_id FROM numbers") == [("claimed", decision.order.id)]

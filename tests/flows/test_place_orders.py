@@ -1,0 +1,297 @@
+"""Orders on their way: four seconds for an answer, joined by whoever asks again, stopped by nobody who hangs up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from numberdesk.carriers.line import Line
+from numberdesk.carriers.model import Account, Setup
+from numberdesk.core.breaker import FAILURES
+from numberdesk.core.errors import CarrierUnavailable, NumberNotOffered, NumberTaken, Overloaded
+from numberdesk.core.fulfilment import FEWEST_ABSENCES
+from numberdesk.core.lifecycle import CarrierState, OrderState
+from numberdesk.core.purchase import Order, Refused
+from numberdesk.flows.connect_carriers import CarrierSetup, set_up_carriers
+from numberdesk.flows.place_orders import Placement
+from numberdesk.flows.settle_orders import settle_orders
+from numberdesk.infra.db import Tx
+from numberdesk.infra.failures import CommitUnknownError, StorageFailedError
+from numberdesk.infra.reader import Reader
+from numberdesk.infra.vault import Vault
+from numberdesk.infra.writer import Writer
+from testbed.fake_carriers import Does, FakeCarrier, FakeCarriers
+from tests.flows.carrier_orders import SECOND, WINDOW, chase_of, opened
+from tests.flows.conftest import PRICE, Shop
+
+PATIENCE = 3.8
+
+
+def slow(shop: Shop, seconds: float) -> tuple[str, Placement]:
+    """A number of a carrier that takes its time."""
+    shop.acme.order_seconds = seconds
+    return shop.number(carrier="acme"), shop.placement()
+
+
+def state_of(outcome: object) -> object:
+    return outcome.state if isinstance(outcome, Order) else outcome
+
+
+def test_an_order_whose_carrier_takes_long_is_answered_in_time_and_ends_by_itself(shop: Shop) -> None:
+    e164, placement = slow(shop, 20)
+    buy = shop.wants(shop.account(10 * PRICE), e164)
+    began = shop.time.seconds()
+    assert state_of(shop.tell(shop.purchase(placement, buy, PATIENCE))) is OrderState.ORDERING
+    assert PATIENCE <= shop.time.seconds() - began < PATIENCE + 0.1
+    assert (shop.wallet(buy.account_id).held, placement.under_way) == (PRICE, 1)
+    shop.time.pass_by(17, shop.writer)
+    assert (shop.wallet(buy.account_id).posted, placement.under_way) == (9 * PRICE, 0)
+    assert shop.acme.orders == [(e164, buy.order_id)]
+
+
+def test_the_same_buy_joins_the_order_in_flight_here_and_in_another_process(
+    shop: Shop, beside: Callable[[], Shop]
+) -> None:
+    e164, placement = slow(shop, 5)
+    account_id, other = shop.account(10 * PRICE), beside()
+    wants = [shop.wants(account_id, e164, key=key) for key in ("k", "k", None, "k2")]
+
+    async def all_of_them() -> list[object]:
+        first = asyncio.ensure_future(shop.purchase(placement, wants[0], PATIENCE))
+        await asyncio.sleep(3)
+        joined = [shop.purchase(placement, wants[1], PATIENCE), other.purchase(other.placement(), wants[2], PATIENCE)]
+        late = asyncio.ensure_future(asyncio.gather(*joined, other.purchase(other.placement(), wants[3], 0.5)))
+        return [await first, *(await late)]
+
+    outcomes = shop.tell(all_of_them(), other)
+    assert [state_of(outcome) for outcome in outcomes] == ["ordering", "completed", "completed", "ordering"]
+    assert {getattr(outcome, "id", None) for outcome in outcomes} == {wants[0].order_id}
+    assert shop.acme.orders == [(e164, wants[0].order_id)]
+    assert shop.wallet(account_id).posted == 9 * PRICE
+
+
+def test_who_joins_an_order_that_is_refused_is_told_the_refusal(shop: Shop, beside: Callable[[], Shop]) -> None:
+    e164, placement = slow(shop, 3)
+    shop.acme.script(e164, Does.REFUSES)
+    account_id, other = shop.account(10 * PRICE), beside()
+    first, second = shop.wants(account_id, e164, key="k"), shop.wants(account_id, e164, key="k")
+
+    async def both() -> list[Order | Refused]:
+        begun = asyncio.ensure_future(shop.purchase(placement, first))
+        await asyncio.sleep(1)
+        return [await other.purchase(other.placement(), second), await begun]
+
+    told = shop.tell(both(), other)
+    assert told == [Refused(NumberTaken(), first.request_id, None)] * 2
+
+
+@pytest.mark.parametrize("after", [0.0, 0.5, 4.5], ids=["while it is opened", "while its carrier is asked", "later"])
+def test_a_client_that_hangs_up_does_not_stop_its_order(shop: Shop, after: float) -> None:
+    e164, placement = slow(shop, 5)
+    buy = shop.wants(shop.account(10 * PRICE), e164)
+
+    async def hang_up() -> None:
+        story = asyncio.ensure_future(shop.purchase(placement, buy, 6))
+        await asyncio.sleep(after)
+        assert shop.count("orders") == (after > 0)
+        story.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await story
+
+    shop.tell(hang_up())
+    shop.time.pass_by(10, shop.writer)
+    assert shop.rows("SELECT state FROM orders") == [("completed",)]
+    assert shop.acme.orders == [(e164, buy.order_id)]
+    shop.verified()
+
+
+def test_a_client_that_hangs_up_before_a_refusal_leaves_nothing_behind(shop: Shop) -> None:
+    e164, placement = slow(shop, 0)
+
+    async def hang_up() -> None:
+        story = asyncio.ensure_future(shop.purchase(placement, shop.wants(shop.account(), e164)))
+        await asyncio.sleep(0)
+        story.cancel()
+
+    shop.tell(hang_up())
+    shop.time.pass_by(60, shop.writer)
+    assert (placement.under_way, shop.count("orders"), shop.acme.orders) == (0, 0, [])
+
+
+def test_a_process_that_stops_waits_a_while_for_its_orders_and_leaves_the_rest_to_the_worker(shop: Shop) -> None:
+    account_id, placement = shop.account(10 * PRICE), shop.placement()
+    quick, hanging = shop.number(carrier="acme"), shop.number(carrier="beta")
+    shop.acme.order_seconds = 3
+    beta = shop.carriers.carriers["beta"] = FakeCarrier(now=lambda: shop.now)
+    beta.order_seconds = 1e6
+
+    async def stop() -> None:
+        for e164 in (quick, hanging):
+            await shop.purchase(placement, shop.wants(account_id, e164), 0)
+        await placement.close(5)
+
+    shop.tell(stop())
+    shop.time.pass_by(1, shop.writer)
+    assert dict(shop.rows("SELECT e164, state FROM orders")) == {quick: "completed", hanging: "ordering"}
+    assert placement.under_way == 0
+    beta.order_seconds = 0
+    shop.tell(shop.chase_to_the_end(shop.placement()))
+    assert len(beta.executed) == 1
+    assert shop.wallet(account_id).posted == 8 * PRICE
+    shop.verified()
+
+
+def test_what_a_carrier_takes_and_decides_soon_is_answered_at_once(shop: Shop) -> None:
+    e164, placement = slow(shop, 0.1)
+    shop.acme.script(e164, Does.BUYS_LATER)
+    shop.acme.decides_after = SECOND
+    began = shop.time.seconds()
+    assert state_of(shop.tell(shop.purchase(placement, shop.wants(shop.account(PRICE), e164)))) is OrderState.COMPLETED
+    assert shop.time.seconds() - began < 2
+
+
+def test_absence_right_after_an_order_was_taken_is_no_refusal(shop: Shop) -> None:
+    e164, placement = slow(shop, 0)
+    shop.acme.script(e164, Does.BUYS_LATER)
+    shop.acme.decides_after = SECOND
+    shop.acme.lag = 3 * SECOND
+    order = shop.tell(shop.purchase(placement, shop.wants(shop.account(PRICE), e164), 10))
+    assert state_of(order) is OrderState.COMPLETED
+
+
+def test_an_order_of_a_carrier_that_is_gone_fails_and_was_never_sent(shop: Shop) -> None:
+    e164, placement = slow(shop, 0)
+    account_id = shop.account(PRICE)
+    del shop.carriers.carriers["acme"]
+    outcome = shop.tell(shop.purchase(placement, shop.wants(account_id, e164)))
+    assert isinstance(outcome, Refused)
+    assert outcome.error == CarrierUnavailable()
+    assert (shop.wallet(account_id).held, shop.acme.orders) == (0, [])
+
+
+def test_a_carrier_that_failed_again_and_again_is_not_asked_and_nobody_waits_for_it(shop: Shop) -> None:
+    account_id, placement = shop.account(100 * PRICE), shop.placement()
+    outcomes = []
+    for _ in range(FAILURES + 2):
+        e164 = shop.number(carrier="acme")
+        shop.acme.script(e164, Does.LOSES)
+        outcomes.append(shop.tell(shop.purchase(placement, shop.wants(account_id, e164), 0.5)))
+    assert len(shop.acme.orders) == FAILURES
+    assert [type(outcome) for outcome in outcomes] == [*[Order] * FAILURES, Refused, Refused]
+    refusal = outcomes[-1]
+    assert isinstance(refusal, Refused)
+    assert refusal.error.code == "carrier_unavailable"
+    assert refusal.error.details["retry_after"] in range(1, 11)
+    assert shop.wallet(account_id).held == FAILURES * PRICE
+    shop.time.pass_by(11, shop.writer)
+    again = shop.tell(shop.purchase(placement, shop.wants(account_id, shop.number(carrier="acme"))))
+    assert state_of(again) is OrderState.COMPLETED
+
+
+def test_orders_of_a_disabled_carrier_go_on_and_no_new_ones_are_taken(shop: Shop) -> None:
+    e164, placement = slow(shop, 5)
+    account_id, another = shop.account(10 * PRICE), shop.number(carrier="acme")
+    shop.tell(shop.purchase(placement, shop.wants(account_id, e164)))
+    disable(shop, "acme")
+    refused = shop.tell(shop.purchase(placement, shop.wants(account_id, another)))
+    assert isinstance(refused, Refused)
+    assert refused.error == NumberNotOffered()
+    shop.time.pass_by(5, shop.writer)
+    assert shop.acme.executed == [(e164, shop.acme.orders[0][1])]
+    assert shop.wallet(account_id).posted == 9 * PRICE
+
+
+def disable(shop: Shop, carrier: str) -> None:
+    command = CarrierSetup(carrier, None, Setup({}), CarrierState.DISABLED, shop.now)
+    assert isinstance(shop.writer.apply(set_up_carriers(Vault("")), command), Account)
+
+
+# storage
+
+
+class Reluctant(Writer):
+    """A writer that turns settlements away, as often as it is told."""
+
+    turned_away: list[Exception]
+
+    async def submit(self, flow: Any, command: Any) -> Any:
+        if flow is settle_orders and self.turned_away:
+            raise self.turned_away.pop(0)
+        return await super().submit(flow, command)
+
+
+def reluctant(shop: Shop, *errors: Exception) -> None:
+    writer = shop.writer = Reluctant(shop.database)
+    writer.turned_away = list(errors)
+
+
+@pytest.mark.parametrize("error", [Overloaded(), StorageFailedError("full"), CommitUnknownError("cut")])
+def test_an_outcome_that_cannot_be_written_is_written_a_moment_later(shop: Shop, error: Exception) -> None:
+    e164 = shop.number(carrier="acme")
+    reluctant(shop, error, error)
+    order = shop.tell(shop.purchase(shop.placement(), shop.wants(shop.account(PRICE), e164)))
+    assert state_of(order) is OrderState.COMPLETED
+    assert shop.time.seconds() > 0.3
+
+
+def test_an_outcome_that_cannot_be_written_for_long_is_left_to_the_chase(shop: Shop) -> None:
+    e164 = shop.number(carrier="acme")
+    reluctant(shop, *[Overloaded()] * 6)
+    buy = shop.wants(shop.account(PRICE), e164)
+    placement = shop.placement()
+    assert state_of(shop.tell(shop.purchase(placement, buy))) is OrderState.ORDERING
+    shop.time.pass_by(10, shop.writer)
+    assert (shop.wallet(buy.account_id).held, placement.under_way) == (PRICE, 0)
+    shop.tell(shop.chase_to_the_end(placement))
+    assert shop.acme.executed == [(e164, buy.order_id)]
+    assert shop.wallet(buy.account_id).posted == 0
+    shop.verified()
+
+
+class Lost(FakeCarriers):
+    """Carriers whose accounts cannot be read."""
+
+    async def line(self, name: str) -> Line | None:  # noqa: ARG002  the port's signature
+        raise StorageFailedError("gone")
+
+
+def test_an_order_whose_carrier_cannot_be_looked_up_was_not_sent_and_ends_so(shop: Shop) -> None:
+    e164, account_id = shop.number(carrier="acme"), shop.account(PRICE)
+    placement = Placement(shop.writer, shop.reader, Lost({}), settle_orders, now=lambda: shop.now)
+    outcome = shop.tell(shop.purchase(placement, shop.wants(account_id, e164)))
+    assert isinstance(outcome, Refused)
+    assert (outcome.error, shop.wallet(account_id).held) == (CarrierUnavailable(), 0)
+
+
+class Blind(Reader):
+    """A reader whose database does not answer."""
+
+    async def read(self, question: Callable[[Tx], Any]) -> Any:  # noqa: ARG002  nothing is asked
+        raise StorageFailedError("gone")
+
+
+def test_an_order_that_cannot_be_looked_up_is_not_told_as_one_that_charged_nothing(shop: Shop) -> None:
+    e164, buy_of = shop.number(carrier="acme"), shop.account(PRICE)
+    shop.acme.order_seconds = 1
+    blind = Blind(shop.database, threads=1)
+    placement = Placement(shop.writer, blind, shop.carriers, settle_orders, now=lambda: shop.now)
+    buy = shop.wants(buy_of, e164)
+    assert state_of(shop.tell(shop.purchase(placement, buy))) is OrderState.ORDERING
+    assert shop.wallet(buy_of).posted == 0
+    blind.close()
+
+
+def test_a_proof_that_could_not_be_written_sends_nothing(shop: Shop) -> None:
+    buy, placement = opened(shop, Does.LOSES)
+    while chase_of(shop, buy).absences < FEWEST_ABSENCES:
+        shop.now = max(shop.now, chase_of(shop, buy).next_at or 0)
+        shop.tell(shop.chase(placement))
+    shop.now += WINDOW
+    reluctant(shop, *[Overloaded()] * 6)
+    shop.tell(shop.chase(shop.placement()))
+    assert len(shop.acme.orders) == 1
+    shop.tell(shop.chase_to_the_end(shop.placement()))
+    assert shop.acme.executed == [(buy.e164, buy.order_id)]
