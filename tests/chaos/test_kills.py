@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
-import threading
+import time
 
 import pytest
 
@@ -16,6 +16,9 @@ from testbed.service import Service
 
 KILLS = int(os.environ.get("NUMBERDESK_TEST_KILLS", "120"))
 """Random kills of each engine in the long run."""
+
+MOST_BETWEEN = 60
+"""Answers between two of them, and numbers for sale for each."""
 
 
 @pytest.mark.parametrize("hits", [3, pytest.param(1, marks=pytest.mark.long), pytest.param(7, marks=pytest.mark.long)])
@@ -38,19 +41,36 @@ def test_killed_at_a_point_nothing_is_lost_or_doubled_and_every_request_may_be_s
     assert len(customers.bought) == len(books.stock.e164s)
 
 
+class Disaster:
+    """Ends a service amid its purchases, a few milliseconds later, and notes how far they were."""
+
+    def __init__(self, service: Service, customers: Customers, after: float) -> None:
+        self._service = service
+        self._customers = customers
+        self._after = after
+        self.told = self.left = 0
+
+    def strike(self) -> None:
+        time.sleep(self._after)
+        self.told, self.left = len(self._customers.told), len(self._customers.open)
+        self._service.kill()
+
+
 def kill_at_random(url: str, kills: int, *, seed: int) -> None:
     """Keep customers buying while the service is killed again and again, and look at the books after every kill."""
-    books = make_books(url, numbers=50 * kills, seed=seed)
+    books = make_books(url, numbers=MOST_BETWEEN * kills, seed=seed)
     chance = random.Random(seed)
     customers = Customers(books.wishes)
-    survived = 0
-    while customers.open and survived < kills:
+    for _ in range(kills):
+        before = len(customers.told)
+        due = before + chance.randrange(1, MOST_BETWEEN)
         with Service(books.url) as service:
-            timer = threading.Timer(chance.uniform(0.0, 0.15), service.kill)
-            timer.start()
-            customers.ask(service.port)
-            timer.join()
-        survived += 1
+            disaster = Disaster(service, customers, chance.uniform(0.0, 0.005))
+            with customers.once_told(due, disaster.strike):
+                customers.ask(service.port)
+            assert service.died() == -signal.SIGKILL
+        assert disaster.told >= due, "the kill came before anything was sold"
+        assert disaster.left > 0, "the kill came when everything was done"
         books.audit(customers)
     with Service(books.url) as service:
         for _ in range(3):

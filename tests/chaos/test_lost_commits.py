@@ -1,4 +1,4 @@
-"""A connection that is cut during COMMIT: what became of it is looked up, never guessed."""
+"""A connection that is cut or falls silent during COMMIT: what became of it is looked up, never guessed."""
 
 from __future__ import annotations
 
@@ -26,6 +26,12 @@ from testbed.stock import PRICE, Stock, stocked
 
 pytestmark = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 
+SETTLED = HOW[:-1]
+"""After these the database can be asked."""
+GONE = HOW[-1]
+AT_ONCE = HOW[:3]
+"""After these the client knows at once that it has to ask."""
+
 
 @pytest.fixture
 def relay(made: Postgreses) -> Iterator[Relay]:
@@ -36,7 +42,7 @@ def relay(made: Postgreses) -> Iterator[Relay]:
 @pytest.fixture
 def services(relay: Relay, database_url: str) -> Iterator[Services]:
     name = database_url.partition("///")[2].partition("?")[0]
-    running = build(load_settings(database_url=relay.url(name), answer_timeout_seconds=10))
+    running = build(load_settings(database_url=relay.url(name), answer_timeout_seconds=2))
     running.writer.start()
     yield running
     running.close()
@@ -69,7 +75,7 @@ def posted(services: Services, account_id: str) -> int:
     return wallet.posted
 
 
-@pytest.mark.parametrize("how", HOW[:3])
+@pytest.mark.parametrize("how", SETTLED)
 def test_a_purchase_whose_commit_was_lost_is_answered_as_sold_and_charged_once(
     services: Services, stock: Stock, relay: Relay, how: str
 ) -> None:
@@ -82,7 +88,7 @@ def test_a_purchase_whose_commit_was_lost_is_answered_as_sold_and_charged_once(
     assert services.writer.figures.retries == (how == HOW[0])
 
 
-@pytest.mark.parametrize("how", HOW[:3])
+@pytest.mark.parametrize("how", SETTLED)
 def test_a_top_up_without_a_reference_is_paid_in_once_though_its_commit_was_lost(
     services: Services, stock: Stock, relay: Relay, how: str
 ) -> None:
@@ -98,7 +104,7 @@ def test_a_command_of_a_person_is_done_once_though_its_commit_was_lost(
     services: Services, stock: Stock, relay: Relay
 ) -> None:
     account_id = stock.account_ids[0]
-    for how in HOW[:3]:
+    for how in AT_ONCE:
         paid = Funding(services.new_id("trf"), TOP_UP, account_id, 1_000_000, "manual", None, services.now())
         relay.lose(how)
         services.writer.apply(fund_wallets, paid)
@@ -115,7 +121,7 @@ def test_an_outcome_that_nobody_can_tell_is_said_to_be_unknown_and_the_next_try_
     try:
         stock = stocked(running, accounts=1, numbers=1)
         buy = buy_of(running, stock.account_ids[0], stock.e164s[0])
-        relay.lose(HOW[3])
+        relay.lose(GONE)
         with pytest.raises(CommitUnknownError, match="could not be looked up"):
             submitted(running, running.open_orders, buy)
         relay.reopen()
@@ -134,7 +140,7 @@ def test_a_command_whose_outcome_nobody_can_tell_says_so_and_not_that_nothing_wa
     direct = build(load_settings(database_url=database_url))
     try:
         stock = stocked(direct, accounts=1, numbers=1)
-        relay.lose(HOW[3], passing=1)
+        relay.lose(GONE, passing=1)
         done = subprocess.run(
             [sys.executable, "-m", "numberdesk", "wallet", "top-up", stock.account_ids[0], "5"],
             env={
@@ -155,23 +161,24 @@ def test_a_command_whose_outcome_nobody_can_tell_says_so_and_not_that_nothing_wa
         direct.close()
 
 
+@pytest.mark.parametrize("share", [30, pytest.param(300, marks=pytest.mark.long)])
 def test_every_tenth_commit_lost_under_load_loses_and_doubles_nothing(
-    services: Services, relay: Relay, stock: Stock
+    services: Services, relay: Relay, stock: Stock, share: int
 ) -> None:
-    wanted = stocked(services, accounts=4, numbers=120)
+    wanted = stocked(services, accounts=4, numbers=4 * share)
 
     def customer(place: int) -> int:
         bought = 0
         for e164 in wanted.e164s[place::4]:
             if int(e164[-1]) % 5 == 0:
-                relay.lose(HOW[place % 3])
+                relay.lose(AT_ONCE[place % 3])
             decision = submitted(services, services.open_orders, buy_of(services, wanted.account_ids[place], e164))
             bought += isinstance(decision, Sold | Replayed)
         return bought
 
     with ThreadPoolExecutor(4) as customers:
         bought = list(customers.map(customer, range(4)))
-    assert bought == [30] * 4
-    assert relay.lost > 5
-    assert [posted(services, account_id) for account_id in wanted.account_ids] == [wanted.balance - 30 * PRICE] * 4
+    assert bought == [share] * 4
+    assert relay.lost > share // 6
+    assert [posted(services, account_id) for account_id in wanted.account_ids] == [wanted.balance - share * PRICE] * 4
     assert posted(services, stock.account_ids[0]) == stock.balance
