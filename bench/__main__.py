@@ -1,9 +1,9 @@
-"""Measure and print P1, P2, P3 (purchases), P6 (memory and start) and P7 (verify), each beside its floor.
+"""Measure and print P1 to P3 (purchases), P6 (memory, start), P7 (verify), P8 and P9 (carriers), beside their floors.
 
 Touches: files, environment.
 
 Floors and the service are measured in turn, several times, and medians are printed, because the
-machine's speed drifts more than what is to be seen. Names of parts (purchases, idle, audit) as
+machine's speed drifts more than what is to be seen. Names of parts (purchases, idle, audit, carriers) as
 arguments run these only.
 """
 
@@ -14,10 +14,11 @@ import tempfile
 from pathlib import Path
 
 from bench.audit import bench_audit
+from bench.carriers import bench_carriers
 from bench.idle import bench_idle
 from bench.purchases import bench_purchases
 
-PARTS = {"purchases": bench_purchases, "idle": bench_idle, "audit": bench_audit}
+PARTS = {"purchases": bench_purchases, "idle": bench_idle, "audit": bench_audit, "carriers": bench_carriers}
 
 
 def main(wanted: list[str]) -> None:

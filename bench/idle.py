@@ -1,35 +1,79 @@
-"""P6: memory of the idle service, start and restart, beside an empty application.
+"""P6: memory of the idle service, start, and start after kill -9 under load, beside an empty application.
 
 Touches: files, clock.
 """
 
 from __future__ import annotations
 
+import json
 import statistics
+import subprocess
+import sys
+import time
 from pathlib import Path
+from typing import NamedTuple
 
 from bench.process import empty_app, numberdesk
-from bench.stock import sqlite_stock
+from bench.stock import Stock, make_stock, sqlite_stock
+from testbed.postgres import Server
 
 ROUNDS = 3
+NUMBERS = 12_000
+CLIENTS = 64
+LOADED_SECONDS = 0.7
+"""How long purchases go on before the kill: some thousand, and not all."""
+
+
+class Seen(NamedTuple):
+    """One round: bytes of memory when idle, and seconds to the first answer of a start and of one after a kill."""
+
+    memory: float
+    start: float
+    restart: float
 
 
 def bench_idle(folder: Path) -> None:
-    """Measure and print."""
-    stock = sqlite_stock(folder, "idle", 1_000)
-    ours, empty, starts, empty_starts, restarts = [], [], [], [], []
-    for _ in range(ROUNDS):
-        with empty_app() as server:
-            empty.append(server.memory)
-            empty_starts.append(server.started)
-        with numberdesk(stock.url) as server:
-            ours.append(server.memory)
-            starts.append(server.started)
-            server.kill()
-        with numberdesk(stock.url) as server:
-            restarts.append(server.started)
+    """Measure in turn and print medians."""
+    server = Server({"shared_buffers": "128MB", "max_connections": "100"})
+    try:
+        server.create()
+        server.start()
+        _rounds(folder, server)
+    finally:
+        server.delete()
+
+
+def _rounds(folder: Path, server: Server) -> None:
+    empty: list[tuple[float, float]] = []
+    sqlite: list[Seen] = []
+    postgres: list[Seen] = []
+    for place in range(ROUNDS):
+        with empty_app() as app:
+            empty.append((app.memory, app.started))
+        sqlite.append(_seen(folder, sqlite_stock(folder, f"idle{place}", NUMBERS)))
+        postgres.append(_seen(folder, make_stock(server.make_database(f"idle{place}"), NUMBERS)))
     median = statistics.median
-    print(f"P6  memory, idle: {median(ours) / 1e6:.0f} MB; floor, an empty Litestar app: {median(empty) / 1e6:.0f} MB")
-    print(f"    ratio {median(ours) / median(empty):.2f} x (bar: under 2 x)")
-    print(f"    start to first answer: {median(starts):.2f} s (bar: 1.5 s; empty app: {median(empty_starts):.2f} s)")
-    print(f"    kill -9 to first answer: {median(restarts):.2f} s (bar: 2 s)")
+    memory, start = median(each[0] for each in empty), median(each[1] for each in empty)
+    print(f"P6  floor, an empty Litestar app: {memory / 1e6:.0f} MB idle, {start:.2f} s from start to first answer")
+    for engine, rounds in (("SQLite", sqlite), ("PostgreSQL", postgres)):
+        seen = Seen(*(median(values) for values in zip(*rounds, strict=True)))
+        print(f"    on {engine}: {seen.memory / 1e6:.0f} MB idle, ratio {seen.memory / memory:.2f} x (bar: under 2 x)")
+        print(f"        start to first answer {seen.start:.2f} s, ratio {seen.start / start:.2f} x (bar: 1.5 s)")
+        print(f"        kill -9 under load to first answer {seen.restart:.2f} s (bar: 2 s)")
+
+
+def _seen(folder: Path, stock: Stock) -> Seen:
+    with numberdesk(stock.url) as server:
+        memory, start = server.memory, server.started
+        sold = folder / "sold.txt"
+        keys = stock.keys
+        sold.write_text("\n".join(f"{keys[place % len(keys)]} {number}" for place, number in enumerate(stock.numbers)))
+        command = [sys.executable, "-m", "bench.load", str(server.port), str(CLIENTS), str(sold)]
+        with subprocess.Popen(command) as load:
+            time.sleep(LOADED_SECONDS)
+            server.kill()
+            load.wait(60)
+    found = json.loads(Path(f"{sold}.out").read_text())
+    assert 0 < found["bought"] < NUMBERS, f"{found['bought']} of {NUMBERS} were bought at the kill"
+    with numberdesk(stock.url) as server:
+        return Seen(memory, start, server.started)

@@ -71,12 +71,17 @@ class Server:
             self._process.wait(30)
 
 
-def numberdesk(database_url: str, *, workers: int = 1) -> Server:
+def numberdesk(database_url: str, *, workers: int = 1, **environment: str) -> Server:
     """The product, serving a database by so many processes."""
     return Server(
         "-m", "numberdesk", "serve", "--port", "PORT", "--workers", str(workers),
-        path="/readyz", NUMBERDESK_DATABASE_URL=database_url,
+        path="/readyz", NUMBERDESK_DATABASE_URL=database_url, **environment,
     )  # fmt: skip
+
+
+def carrier_simulator(numbers: int) -> Server:
+    """The simulated carriers, with so many numbers."""
+    return Server("-m", "numberdesk", "carrier-sim", "--port", "PORT", "--numbers", str(numbers), path="/control")
 
 
 def empty_app() -> Server:

@@ -109,15 +109,16 @@ def _ratio(rounds: list[Served], floors: list[float]) -> float:
 def _serve(folder: Path, stock: Stock, *, workers: int = 1) -> Served:
     with numberdesk(stock.url, workers=workers) as server:
         before = server.cpu_seconds()
-        many = _load(folder, server.port, CLIENTS, stock, stock.numbers[:BUYS])
+        many = load_bought(folder, server.port, CLIENTS, stock, stock.numbers[:BUYS])
         cpu = (server.cpu_seconds() - before) / BUYS * 1e6
-        one = _load(folder, server.port, 1, stock, stock.numbers[BUYS:])
+        one = load_bought(folder, server.port, 1, stock, stock.numbers[BUYS:])
     times = sorted(many["times"])
     middle, late = times[len(times) // 2], times[len(times) * 99 // 100]
     return Served(BUYS / many["seconds"], middle, late, statistics.median(one["times"]), cpu)
 
 
-def _load(folder: Path, port: int, connections: int, stock: Stock, numbers: list[str]) -> dict[str, Any]:
+def load_bought(folder: Path, port: int, connections: int, stock: Stock, numbers: list[str]) -> dict[str, Any]:
+    """Have all the numbers bought, by so many connections. What the load says: `seconds`, `times` of single buys."""
     keys = stock.keys
     file = folder / "buys.txt"
     file.write_text("\n".join(f"{keys[place % len(keys)]} {number}" for place, number in enumerate(numbers)))

@@ -42,6 +42,11 @@ def sqlite_stock(folder: Path, name: str, count: int) -> Stock:
 
 def make_stock(url: str, count: int) -> Stock:
     """Fill an empty database, so that every account can buy every number. Account n has the id acc_0...n."""
+    return make_stock_of(url, [f"361{FIRST + place}" for place in range(count)])
+
+
+def make_stock_of(url: str, nationals: list[str], *, carrier: str = "pool") -> Stock:
+    """The same with these national numbers of North America, listed at a carrier."""
     services = build(load_settings(database_url=url))
     now = services.now()
     accounts, keys = [], []
@@ -64,10 +69,10 @@ def make_stock(url: str, count: int) -> Stock:
         services.writer.apply(issue_keys, NewKey(record))
         accounts.append(account.id)
         keys.append(secret)
-    listings = [_listing(f"361{FIRST + place}") for place in range(count)]
-    for start in range(0, count, 1_000):
+    listings = [_listing(national) for national in nationals]
+    for start in range(0, len(listings), 1_000):
         chunk = tuple(listings[start : start + 1_000])
-        services.writer.apply(save_listings, ListingChunk("pool", chunk, tuple(range(len(chunk))), now))
+        services.writer.apply(save_listings, ListingChunk(carrier, chunk, tuple(range(len(chunk))), now))
     services.close()
     return Stock(url, accounts, keys, [listing.e164 for listing in listings])
 
