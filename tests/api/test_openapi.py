@@ -36,7 +36,7 @@ def operator(shop: Shop) -> Customer:
 
 
 @schema.parametrize()
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 def test_nothing_in_the_document_gives_a_5xx_or_an_answer_it_does_not_describe(
     case: schemathesis.Case[Any], shop: Shop, operator: Customer
 ) -> None:
@@ -46,7 +46,7 @@ def test_nothing_in_the_document_gives_a_5xx_or_an_answer_it_does_not_describe(
 
 
 @schema.include(method="POST", path="/api/v1/phone-numbers/buy").parametrize()
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_nothing_sent_to_buy_is_charged_by_mistake(case: schemathesis.Case[Any], shop: Shop) -> None:
     customer = shop.customer(1)
     answer = case.call(base_url=shop.url, headers={"X-Api-Key": customer.key})

@@ -14,6 +14,7 @@ def failed(times: int, now: float = 0.0) -> Breaker:
 
 def test_it_stays_closed_until_it_has_failed_so_often_in_a_row() -> None:
     breaker = failed(FAILURES - 1)
+    assert breaker == Breaker(failures=FAILURES - 1)
     assert breaker.may_ask(0)
     assert breaker.seconds_left(0) == 0
     breaker.succeeded()
@@ -45,6 +46,7 @@ def test_a_try_that_fails_makes_the_next_rest_longer_up_to_a_bound() -> None:
         assert breaker.may_ask(now)
         breaker.failed(now)
     assert rests == [10, 20, 40, 80, 120, 120]
+    assert breaker.seconds_left(now + LONGEST_REST_SECONDS) == 0
     assert max(rests) == LONGEST_REST_SECONDS
     assert breaker.may_ask(now + LONGEST_REST_SECONDS)
     breaker.succeeded()
@@ -67,4 +69,5 @@ def test_a_try_that_came_to_nothing_lets_the_next_one_try() -> None:
     breaker = failed(FAILURES)
     assert breaker.may_ask(REST_SECONDS)
     breaker.given_up()
+    assert breaker == failed(FAILURES)
     assert breaker.may_ask(REST_SECONDS)

@@ -52,7 +52,8 @@ def kept(what: Step) -> Chase:
 
 
 def test_an_order_that_is_sent_is_looked_up_when_its_time_is_over_and_not_before() -> None:
-    assert Chase("ord_1", "acc_1", "acme", "+13612738809", 1, NOW, NOW + 30 * MINUTE, next_at=NOW + LEASE) == CHASE
+    sent = first_chase("ord_1", "acc_1", "acme", "+13612738809", now=NOW, wanted_for=30 * MINUTE, lease=LEASE)
+    assert sent == Chase("ord_1", "acc_1", "acme", "+13612738809", 1, NOW, NOW + 30 * MINUTE, next_at=NOW + LEASE)
 
 
 @pytest.mark.parametrize("reference", [None, "ord_1"])
@@ -115,6 +116,7 @@ def test_look_ups_come_at_growing_intervals_and_then_the_order_is_left_to_a_pers
             now = chase.next_at
     assert gaps == [2, 8, 50, 240, 3300, *[86_400] * 5]
     assert (chase.next_at, chase.parked_at, chase.looks) == (None, now, 10)
+    assert chase.said == getattr(word, "said", "absent")
 
 
 def test_an_order_that_was_parked_and_is_asked_about_anew_is_due_again() -> None:
@@ -154,6 +156,11 @@ def test_the_last_look_up_of_the_window_comes_at_its_end() -> None:
     assert chase.next_at == NOW + WINDOW
 
 
+def test_the_first_absence_after_long_doubt_is_followed_up_at_the_end_of_its_window() -> None:
+    chase = kept(hear(CHASE._replace(looks=9), Absent()))
+    assert (chase.absent_since, chase.next_at) == (NOW, NOW + WINDOW)
+
+
 def test_no_jump_of_a_clock_is_a_proof() -> None:
     chase = kept(absences(CHASE, 0, 100 * WINDOW, 100 * WINDOW))
     assert chase.absences == FEWEST_ABSENCES - 1
@@ -163,7 +170,7 @@ def test_no_jump_of_a_clock_is_a_proof() -> None:
 
 def test_when_the_clock_goes_back_the_window_begins_anew() -> None:
     chase = kept(absences(CHASE, 0, -MINUTE))
-    assert (chase.absent_since, chase.absences) == (NOW - MINUTE, 2)
+    assert (chase.absent_since, chase.absences, chase.said) == (NOW - MINUTE, 2, "absent")
 
 
 @pytest.mark.parametrize("word", [Pending("there"), Placed("PN1", "ord_0")])

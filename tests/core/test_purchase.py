@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -95,6 +96,12 @@ def test_a_used_key_gives_its_refusal_again_though_it_could_be_paid_by_now() -> 
     assert one(desk(LOT, answers=answered(None, error)), KEYED) == Refused(error, "req_first", None)
 
 
+def test_a_used_key_gives_the_refusal_that_its_order_ended_with() -> None:
+    failed = MINE._replace(state=OrderState.FAILED, completed_at=None, failure=NumberTaken(), failed_at=7)
+    loaded = replace(desk(LOT, answers=answered(MINE.id)), orders={MINE.id: failed})
+    assert one(loaded, KEYED) == Refused(NumberTaken(), "req_first", None)
+
+
 def test_a_used_key_answers_before_the_account_is_looked_at() -> None:
     suspended = PURSE._replace(state=AccountState.SUSPENDED)
     assert one(desk(LOT, purse=suspended, answers=answered(MINE.id)), KEYED) == Replayed(MINE, None, "req_first")
@@ -173,6 +180,22 @@ def test_an_unknown_number_is_not_offered() -> None:
 @pytest.mark.parametrize("lot", NOT_OFFERED)
 def test_a_number_without_a_price_for_this_account_or_at_rest_is_not_offered(lot: Lot) -> None:
     assert refusal(desk(lot)) == NumberNotOffered()
+
+
+@pytest.mark.parametrize("until", [NOW, NOW - 1])
+def test_a_carriers_number_whose_offer_has_ended_is_not_offered(until: int) -> None:
+    loaded = replace(desk(LOT._replace(carrier="acme")), offered_until={NUMBER: until})
+    assert refusal(loaded) == NumberNotOffered()
+
+
+def test_a_carriers_number_is_sold_until_the_last_instant_of_its_offer() -> None:
+    loaded = replace(desk(LOT._replace(carrier="acme")), offered_until={NUMBER: NOW + 1, SECOND: NOW})
+    assert isinstance(one(loaded), Sold)
+
+
+def test_a_number_that_somebody_else_orders_is_taken_though_its_offer_has_ended() -> None:
+    loaded = replace(desk(held(OTHER, NumberState.CLAIMED)), offered_until={NUMBER: NOW})
+    assert refusal(loaded) == NumberTaken()
 
 
 @pytest.mark.parametrize("state", [NumberState.ASSIGNED, NumberState.CLAIMED])

@@ -230,7 +230,8 @@ class _Table:
             return self._replayed(self.orders[lot.order_id], buy)
         purse = self.purses[buy.account_id]
         error = _standing_refusal(purse, lot)
-        if error is None and self.offered_until.get(buy.e164, buy.now + 1) <= buy.now:
+        until = self.offered_until.get(buy.e164)
+        if error is None and until is not None and until <= buy.now:
             error = NumberNotOffered()
         if error is not None or lot is None or lot.prices is None:
             return self._refused(error or NumberNotOffered(), buy)
