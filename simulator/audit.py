@@ -35,7 +35,7 @@ _QUERIES: Final = {
     "carriers": "SELECT name, kind, state, credentials, updated_at FROM carriers",
     "offers": "SELECT e164, carrier, currency, price, inbound, outbound, setup, offered_at, expires_at FROM offers",
     "carrier_orders": "SELECT order_id, account_id, carrier, e164, attempt, attempted_at, wanted_until, looks, "
-    "absences, absent_since, next_at, parked_at, settled_at, error_code FROM carrier_orders",
+    "absences, absent_since, accepted_at, next_at, parked_at, settled_at, error_code FROM carrier_orders",
     "carrier_releases": "SELECT id, carrier, e164, carrier_reference, asked_at, tries, next_at, confirmed_at "
     "FROM carrier_releases",
     "findings": "SELECT carrier, e164, kind, state, carrier_reference, order_reference, first_seen_at, last_seen_at "

@@ -44,12 +44,16 @@ def settle(books: Books, heard: Heard, given: Any) -> list[str]:
 
 def take_up(books: Books, command: TakeUp, given: Sequence[Any]) -> list[str]:
     """Orders that are due are nobody else's for a while."""
-    due = [chase for chase in books.chases.values() if chase.settled_at is None and _is_due(chase.next_at, command.now)]
+    due = [
+        chase
+        for chase in books.chases.values()
+        if chase.settled_at is None and _is_due(chase.next_at, command.now) and command.carrier in (None, chase.carrier)
+    ]
     due = sorted(due, key=lambda chase: (chase.next_at, chase.order_id))[: command.limit]
     require([chase.order_id for chase in due], [one.order_id for one in given], "orders taken up")
     for chase in due:
         chase.next_at = command.now + _LEASE
-    require([chase_row(chase)[:11] for chase in due], [tuple(one)[:11] for one in given], "orders taken up")
+    require([chase_row(chase)[:12] for chase in due], [tuple(one)[:12] for one in given], "orders taken up")
     return []
 
 
@@ -79,7 +83,7 @@ def chase_row(chase: Chase) -> tuple[Any, ...]:
     return (
         chase.order_id, chase.account_id, chase.carrier, chase.e164, chase.attempt, chase.attempted_at,
         chase.wanted_until, min(len(chase.heard), len(_DELAYS)), _absences_counted(chase),
-        _absent_since(absences), chase.next_at, chase.parked_at, chase.settled_at, chase.error,
+        _absent_since(absences), _accepted_at(chase), chase.next_at, chase.parked_at, chase.settled_at, chase.error,
     )  # fmt: skip
 
 
@@ -109,7 +113,7 @@ def _hear(books: Books, order: Order, chase: Chase, heard: Heard) -> list[str]:
     if heard.attempt != chase.attempt and not isinstance(word, Placed):
         return ["word_of_an_earlier_attempt"]
     if isinstance(word, Refused):
-        return _refused(books, order, chase, word, now)
+        return _refused(books, order, chase, word, heard)
     if isinstance(word, NotSent):
         void(books, order, chase, "carrier_unavailable", now, final=False)
         return ["order_not_sent"]
@@ -118,16 +122,25 @@ def _hear(books: Books, order: Order, chase: Chase, heard: Heard) -> list[str]:
     return _ask_again(chase, word, now)
 
 
-def _refused(books: Books, order: Order, chase: Chase, word: Refused, now: int) -> list[str]:
+def _refused(books: Books, order: Order, chase: Chase, word: Refused, heard: Heard) -> list[str]:
+    now = heard.now
+    if heard.looked_up and chase.attempt > 1:
+        return ["refused_perhaps_before", *_not_there(books, order, chase, heard)]
     pending = any(isinstance(before, Pending) for before, _ in chase.heard)
     if word.reason is Reason.TAKEN and chase.attempt > 1:
         return ["taken_after_an_attempt", *_ask_again(chase, word, now)]
-    code = {Reason.TAKEN: "number_taken", Reason.THROTTLED: "carrier_unavailable"}.get(word.reason, "carrier_refused")
-    void(books, order, chase, code, now, final=word.reason is not Reason.THROTTLED)
+    code = {Reason.TAKEN: "number_taken", Reason.OTHER: "carrier_refused"}.get(word.reason, "carrier_unavailable")
+    void(books, order, chase, code, now, final=word.reason in (Reason.TAKEN, Reason.OTHER))
     return [f"carrier_said_{word.reason}", *(["pending_then_refused"] if pending else [])]
 
 
 def _absent(books: Books, order: Order, chase: Chase, heard: Heard) -> list[str]:
+    if _accepted_at(chase) is not None:
+        return ["absent_though_accepted", *_ask_again(chase, Unknown(""), heard.now)]
+    return _not_there(books, order, chase, heard)
+
+
+def _not_there(books: Books, order: Order, chase: Chase, heard: Heard) -> list[str]:
     """Absence is a proof when it was seen so often and over the whole window; then once more, or given up."""
     now = heard.now
     before = _absences(chase)
@@ -135,8 +148,8 @@ def _absent(books: Books, order: Order, chase: Chase, heard: Heard) -> list[str]
     counted = _absences_counted(chase) + 1
     proven = since is not None and since + heard.window <= now and counted >= _FEWEST_ABSENCES
     if not proven:
-        return _ask_again(chase, heard.word, now, window=heard.window)
-    if now < chase.wanted_until and chase.attempt < _MOST_ATTEMPTS:
+        return _ask_again(chase, Absent(), now, window=heard.window)
+    if heard.may_send and now < chase.wanted_until and chase.attempt < _MOST_ATTEMPTS:
         chase.attempt, chase.attempted_at, chase.next_at = chase.attempt + 1, now, now + heard.lease
         chase.heard.clear()
         return ["second_attempt"]
@@ -176,6 +189,11 @@ def _absences_counted(chase: Chase) -> int:
     for word, _ in chase.heard:
         count = count + 1 if isinstance(word, Absent) else count if isinstance(word, Unknown) else 0
     return count
+
+
+def _accepted_at(chase: Chase) -> int | None:
+    """When the carrier first said of this attempt that it has the order."""
+    return next((now for word, now in chase.heard if isinstance(word, Pending)), None)
 
 
 def _absent_since(absences: list[int]) -> int | None:

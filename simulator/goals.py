@@ -56,6 +56,7 @@ GOALS: Final[dict[str, int]] = {
     "pending_then_placed": 7,
     "pending_then_refused": 5,
     "parked": 16,
+    "absent_though_accepted": 60,
     "judged_adopt": 4,
     "judged_retry": 12,
     "judged_void": 17,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from numberdesk.core.fulfilment import Heard
+from numberdesk.core.fulfilment import Heard, Pending
 from numberdesk.core.purchase import POOL
 from simulator.books import Books, Order
 from simulator.company import Company, Held
@@ -148,11 +148,16 @@ class Truth:
             )
 
     def _is_stuck(self, order: Order) -> bool:
-        """Its carrier never says what became of it: it has not decided, or has done something else."""
+        """Its carrier never says what became of it: it has not decided, or has done something else.
+
+        Nor does one that took it, keeps no reference to ask by, and refused it later.
+        """
         company = self._companies[order.carrier]
+        taken = any(isinstance(word, Pending) for word, _ in self._books.chases[order.id].heard)
         known, held = company.orders.get(order.id), company.has(order.e164)
         astray = known is not None and known.held is not None and known.held.e164 != order.e164
-        return order.id in company.undecided or astray or (held is not None and held.reference != order.id)
+        silent = taken and not company.keeps_references and held is None
+        return order.id in company.undecided or astray or silent or (held is not None and held.reference != order.id)
 
     def _is_parked(self, order: Order) -> bool:
         chase, hold = self._books.chases[order.id], self._books.holds[order.id]

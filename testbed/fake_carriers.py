@@ -104,6 +104,8 @@ class FakeCarrier:
         self.order_seconds = 0.0
         self.search_seconds = 0.0
         self.find_seconds = 0.0
+        self.release_seconds = 0.0
+        self.asked = 0
         self.searches: list[Wanted] = []
         self.search_fails: Exception | None = None
         self.answered, self.more = True, False
@@ -215,6 +217,7 @@ class FakeCarrier:
 
     async def find(self, e164: str, reference: str) -> Placed | Pending | Refused | Absent | Unknown:
         """By number and by reference."""
+        self.asked += 1
         self.looked_up.append(e164)
         await asyncio.sleep(self.find_seconds)
         if self.down:
@@ -254,7 +257,8 @@ class FakeCarrier:
 
     async def release(self, e164: str, number_id: str | None) -> Released | NotReleased:
         """Take a number back."""
-        await asyncio.sleep(0)
+        self.asked += 1
+        await asyncio.sleep(self.release_seconds)
         if self.down or self.releases_fail:
             self.releases_fail -= self.releases_fail > 0
             return NotReleased("no answer")
@@ -292,6 +296,7 @@ class FakeCarriers:
         if name not in self._lines:
             breaker = self.breakers.setdefault(name, Breaker())
             self._lines[name] = Line(name, self.carriers[name], seconds=self._seconds, breaker=breaker)
+        self._lines[name].in_use = name not in self.disabled
         return self._lines[name]
 
     async def lines(self, *, active_only: bool) -> list[Line]:

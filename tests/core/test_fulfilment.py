@@ -42,8 +42,10 @@ AGAIN = CHASE._replace(attempt=2)
 DOUBTS = (Pending("queued"), Absent(), Unknown("HTTP 500"))
 
 
-def hear(chase: Chase, word: Word, *, now: int = NOW, attempt: int | None = None, window: int = WINDOW) -> Step:
-    return step(chase, Heard(chase.order_id, attempt or chase.attempt, word, window, LEASE, now))
+def hear(
+    chase: Chase, word: Word, *, now: int = NOW, attempt: int | None = None, window: int = WINDOW, **told: bool
+) -> Step:
+    return step(chase, Heard(chase.order_id, attempt or chase.attempt, word, window, LEASE, now, **told))
 
 
 def kept(what: Step) -> Chase:
@@ -82,6 +84,7 @@ def test_a_number_that_the_carrier_has_for_us_under_another_reference_is_left_op
             Refused(Reason.THROTTLED, "429", 7),
             Void(CarrierUnavailable(details={"retry_after": 7}), final=False),
         ),
+        (Refused(Reason.ACCOUNT, "401"), Void(CarrierUnavailable(), final=False)),
         (NotSent("refused"), Void(CarrierUnavailable(), final=False)),
         (NotSent("paused", 9), Void(CarrierUnavailable(details={"retry_after": 9}), final=False)),
     ],
@@ -134,11 +137,11 @@ def test_only_so_much_of_what_was_said_is_kept() -> None:
     assert kept(hear(CHASE, Unknown("x" * 1000))).said == "x" * LONGEST_SAID
 
 
-def absences(chase: Chase, *instants: int, window: int = WINDOW) -> Step:
+def absences(chase: Chase, *instants: int, window: int = WINDOW, word: Word = Absent(), **told: bool) -> Step:  # noqa: B008
     """Look-ups that find nothing, at these times after the first."""
     what: Step = Keep(chase)
     for instant in instants:
-        what = hear(kept(what), Absent(), now=NOW + instant, window=window)
+        what = hear(kept(what), word, now=NOW + instant, window=window, **told)
     return what
 
 
@@ -177,6 +180,35 @@ def test_when_the_clock_goes_back_the_window_begins_anew() -> None:
 def test_a_sign_of_the_order_at_the_carrier_makes_what_was_absent_before_worthless(word: Word) -> None:
     chase = kept(hear(kept(absences(CHASE, 0, 1, 2)), word, now=NOW + 3))
     assert (chase.absences, chase.absent_since) == (0, None)
+
+
+def test_what_a_carrier_said_that_it_has_is_never_proven_absent_and_ends_with_a_person() -> None:
+    pending = kept(hear(kept(absences(CHASE, 0, 1, 2)), Pending("there"), now=NOW + 3))
+    assert (pending.accepted_at, pending.absences) == (NOW + 3, 0)
+    assert kept(hear(pending, Pending("there"), now=NOW + 4)).accepted_at == NOW + 3
+    chase, now = pending, NOW + 3
+    while chase.parked_at is None:
+        chase = kept(hear(chase, Absent(), now=now))
+        assert (chase.attempt, chase.absences, chase.absent_since) == (1, 0, None)
+        assert chase.said == "absent, though the carrier said that it has the order"
+        now = chase.next_at or now
+    assert isinstance(hear(pending, Refused(Reason.OTHER, "no")), Void)
+    assert isinstance(hear(pending, Placed("PN1")), Capture)
+
+
+def test_a_refusal_that_a_look_up_finds_of_a_later_attempt_may_be_that_of_the_one_before() -> None:
+    no = Refused(Reason.OTHER, "failed")
+    assert isinstance(hear(CHASE, no, looked_up=True), Void)
+    assert isinstance(hear(AGAIN, no), Void)
+    chase = kept(hear(AGAIN, no, looked_up=True))
+    assert (chase.absences, chase.absent_since) == (1, NOW)
+    assert isinstance(absences(AGAIN, 0, 1, 2, WINDOW - 1, word=no, looked_up=True), Keep)
+    accepted = AGAIN._replace(accepted_at=NOW)
+    assert absences(accepted, 0, 1, 2, WINDOW, word=no, looked_up=True) == Void(CarrierUnavailable(), final=False)
+
+
+def test_to_a_carrier_that_is_not_in_use_nothing_is_sent_once_more() -> None:
+    assert absences(CHASE, 0, 1, 2, WINDOW, may_send=False) == Void(CarrierUnavailable(), final=False)
 
 
 def test_no_answer_is_neither_a_sign_nor_an_absence() -> None:

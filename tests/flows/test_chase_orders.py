@@ -14,6 +14,7 @@ from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.purchase import Buy, Order, Replayed
 from numberdesk.core.purchase import Refused as Refusal
 from numberdesk.flows.chase_orders import LOOK_UP_LEASE, MOST_AT_ONCE, chase_orders
+from numberdesk.flows.judge_orders import adopt_order
 from numberdesk.flows.open_orders import open_orders
 from numberdesk.flows.place_orders import Placement
 from numberdesk.flows.settle_orders import Standing, settle_orders
@@ -187,6 +188,27 @@ def test_what_nobody_waits_for_any_more_is_not_ordered_once_more(shop: Shop) -> 
     buy, placement = opened(shop, Does.LOSES)
     shop.tell(shop.chase_to_the_end(placement))
     assert (len(shop.acme.orders), shop.wallet(buy.account_id).held) == (1, 0)
+
+
+def test_to_a_carrier_that_was_disabled_meanwhile_nothing_is_sent_once_more(shop: Shop) -> None:
+    buy, placement = opened(shop, Does.LOSES)
+    shop.carriers.disabled.add("acme")
+    shop.tell(shop.chase_to_the_end(placement))
+    assert (len(shop.acme.orders), shop.wallet(buy.account_id).held) == (1, 0)
+    shop.verified()
+
+
+def test_an_order_that_its_carrier_took_and_does_not_show_is_neither_sent_again_nor_given_up(shop: Shop) -> None:
+    buy, placement = opened(shop, Does.NEVER_ENDS)
+    shop.time.pass_by(60, shop.writer)
+    shop.acme.pending.clear()
+    shop.tell(shop.chase_to_the_end(placement))
+    chase = chase_of(shop, buy)
+    assert (chase.attempt, chase.parked_at is None, shop.wallet(buy.account_id).held) == (1, False, PRICE)
+    shop.acme.buy(buy.e164, buy.order_id)
+    adopted = shop.tell(adopt_order(shop.reader, shop.carriers, placement, buy.order_id))
+    assert (adopted.state, shop.wallet(buy.account_id).posted) == (OrderState.COMPLETED, 9 * PRICE)
+    shop.verified()
 
 
 def test_whoever_asks_again_meanwhile_still_waits_for_it(shop: Shop) -> None:

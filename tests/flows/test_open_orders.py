@@ -366,3 +366,26 @@ def test_an_offer_without_rates_is_confirmed_by_zeros(shop: Shop) -> None:
     order = order_of(shop.buy(account_id, e164, inbound=0, outbound=0))
     assert order.prices == Prices("USD", PRICE, None, None)
     assert shop.rows("SELECT inbound, outbound FROM rentals") == [(None, None)]
+
+
+def test_of_several_offers_each_buyer_of_a_batch_is_sold_the_one_that_it_means(shop: Shop) -> None:
+    """A number may be offered in two currencies, or by two carriers: the first buyer must not choose for the next."""
+    e164 = shop.offer(shop.number(carrier="acme"), carrier="beta", currency="EUR", price=2 * PRICE)
+    poor, rich, late = shop.account(), *(shop.account(10 * PRICE, currency="EUR") for _ in range(2))
+    wishes = [shop.wants(poor, e164), shop.wants(rich, e164, 2 * PRICE), shop.wants(late, e164, 2 * PRICE)]
+    refused, sold, taken = shop.buy_all(wishes)
+    assert isinstance(refused, Refused)
+    assert isinstance(refused.error, InsufficientBalance)
+    assert isinstance(sold, Sold)
+    assert (sold.order.carrier, sold.order.prices.currency, sold.order.prices.monthly) == ("beta", "EUR", 2 * PRICE)
+    assert isinstance(taken, Refused)
+    assert isinstance(taken.error, NumberTaken)
+    shop.verified()
+
+
+def test_a_confirmed_price_buys_of_the_carrier_that_it_was_shown_for(shop: Shop) -> None:
+    e164 = shop.offer(shop.number(carrier="acme"), carrier="beta", price=2 * PRICE)
+    poor, rich = shop.account(), shop.account(10 * PRICE)
+    _, sold = shop.buy_all([shop.wants(poor, e164), shop.wants(rich, e164, 2 * PRICE)])
+    assert isinstance(sold, Sold)
+    assert (sold.order.carrier, sold.order.prices.monthly) == ("beta", 2 * PRICE)

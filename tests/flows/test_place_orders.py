@@ -251,6 +251,30 @@ def test_an_outcome_that_cannot_be_written_for_long_is_left_to_the_chase(shop: S
     shop.verified()
 
 
+class Vague(Writer):
+    """A writer that commits the first command and cannot tell that it did."""
+
+    vague = True
+
+    async def submit(self, flow: Any, command: Any) -> Any:
+        outcome = await super().submit(flow, command)
+        if self.vague:
+            self.vague = False
+            raise CommitUnknownError("cut")
+        return outcome
+
+
+def test_an_order_whose_opening_is_not_known_of_is_sent_when_it_turns_out_to_be_there(shop: Shop) -> None:
+    e164, buyer = shop.number(carrier="acme"), shop.account(PRICE)
+    shop.writer = Vague(shop.database)
+    buy = shop.wants(buyer, e164)
+    with pytest.raises(CommitUnknownError):
+        shop.tell(shop.purchase(shop.placement(), buy))
+    shop.time.pass_by(5, shop.writer)
+    assert shop.acme.executed == [(e164, buy.order_id)]
+    assert shop.wallet(buyer).posted == 0
+
+
 class Lost(FakeCarriers):
     """Carriers whose accounts cannot be read."""
 

@@ -31,6 +31,7 @@ _OPEN_EXAMPLE: Final = {
         "looks": 3,
         "absences": 0,
         "absent_since": None,
+        "accepted_at": None,
         "next_look_at": "2026-03-20T14:35:01Z",
         "said": "unreachable: no connection in time",
         "parked_at": None,

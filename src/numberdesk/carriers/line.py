@@ -48,12 +48,23 @@ class _NoTurnError(Exception):
 
 
 class Line:
-    """A carrier by its name, behind its limits. `seconds` is a clock that only goes forward."""
+    """A carrier by its name, behind its limits. `seconds` is a clock that only goes forward.
+
+    Unless it is `in_use`, nothing new may be ordered: its account is disabled.
+    """
 
     def __init__(
-        self, name: str, carrier: Carrier, *, seconds: Callable[[], float], at_once: int = AT_ONCE, breaker: Breaker
+        self,
+        name: str,
+        carrier: Carrier,
+        *,
+        seconds: Callable[[], float],
+        at_once: int = AT_ONCE,
+        breaker: Breaker,
+        in_use: bool = True,
     ) -> None:
         self.name = name
+        self.in_use = in_use
         self._carrier = carrier
         self._seconds = seconds
         self._turns = asyncio.Semaphore(at_once)

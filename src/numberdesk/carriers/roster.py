@@ -148,7 +148,8 @@ class Roster:
             why = str(error) if isinstance(error, InvalidRequest) else type(error).__name__  # which quotes no value
             carrier = _Closed(f"this release cannot use it as it is set up: {why}")
         breaker = self._breakers.setdefault(account.name, Breaker())
-        return Line(account.name, carrier, seconds=self._seconds, at_once=at_once, breaker=breaker)
+        in_use = account.state is CarrierState.ACTIVE
+        return Line(account.name, carrier, seconds=self._seconds, at_once=at_once, breaker=breaker, in_use=in_use)
 
 
 class _Closed:

@@ -9,11 +9,14 @@ reference, at growing intervals (docs/decisions/0009-carriers.md):
 
     Placed                          the number is ours: captured
     Pending                         the carrier has the order and is not done: asked again
-    Refused, first attempt          void; the customer is told why
+    Refused, first attempt          void; the customer is told why, unless it is our account's fault
     Refused as taken, later attempt unknown: it may be ours, by the attempt before
+    Refused, found at a look-up of  like Absent: it may be what became of the attempt before
+    a later attempt
     NotSent                         void; nothing left this machine
     Absent, over the whole window   nothing is there to be seen any more: one attempt more while its
-                                    customer waits, else void
+                                    customer waits and its carrier is in use, else void
+    Absent, once it was Pending     proves nothing: the carrier has said that it has the order
     Unknown                         asked again; after the last look-up the order is left to a person
 
 Instants and windows are microseconds.
@@ -47,6 +50,7 @@ class Reason(StrEnum):
 
     TAKEN = "taken"  # the number is not available there
     THROTTLED = "throttled"  # too many requests; documented or defined as not processed
+    ACCOUNT = "account"  # our account there may not order: credentials, permissions, money; nothing about the number
     OTHER = "other"  # anything else that is a definite no
 
 
@@ -99,7 +103,8 @@ class Chase(NamedTuple):
     """How an open order stands with its carrier: the row. `attempt` counts the orders that were sent.
 
     `looks` and `absences` count look-ups since the last attempt, all and those that found nothing;
-    `absent_since` is the first of the latter. `next_at` is when its carrier is asked; whoever works on
+    `absent_since` is the first of the latter. `accepted_at` is when the carrier first said that it has
+    the last attempt. `next_at` is when its carrier is asked; whoever works on
     it puts that off for as long as this may take, which is the lease. It is None when the order is
     parked for a person or settled.
     """
@@ -114,6 +119,7 @@ class Chase(NamedTuple):
     looks: int = 0
     absences: int = 0
     absent_since: int | None = None
+    accepted_at: int | None = None
     next_at: int | None = None
     said: str = ""
     parked_at: int | None = None
@@ -124,6 +130,8 @@ class Heard(NamedTuple):
     """A word about one attempt of an order, heard at `now`.
 
     `window` is how long its carrier may hide what it has, `lease` how long one attempt more would take.
+    `looked_up` tells a look-up's word from the answer to the order itself; `may_send` whether the carrier
+    is in use, so that it could be sent once more.
     """
 
     order_id: str
@@ -132,6 +140,8 @@ class Heard(NamedTuple):
     window: int
     lease: int
     now: int
+    looked_up: bool = False
+    may_send: bool = True
 
 
 class Capture(NamedTuple):
@@ -170,12 +180,12 @@ def step(chase: Chase, heard: Heard) -> Step:
     if heard.attempt != chase.attempt:
         return Keep(chase)  # about an attempt before: only that the number is ours would count
     if isinstance(word, Refused):
-        return _refused(chase, word, heard.now)
+        return _refused(chase, word, heard)
     if isinstance(word, NotSent):
         return Void(_unavailable(word.retry_after), final=False)
     if isinstance(word, Absent):
         return _absent(chase, heard)
-    seen = _seen_there(chase) if isinstance(word, Pending) else chase
+    seen = _accepted(chase, heard.now) if isinstance(word, Pending) else chase
     return _ask_again(seen, word.said or "pending", heard.now)
 
 
@@ -196,12 +206,14 @@ def _owned(chase: Chase, word: Placed, now: int) -> Step:
     return Capture(word.number_id)
 
 
-def _refused(chase: Chase, word: Refused, now: int) -> Step:
+def _refused(chase: Chase, word: Refused, heard: Heard) -> Step:
+    if heard.looked_up and chase.attempt > 1:
+        return _not_there(chase, heard)
     if word.reason is Reason.TAKEN and chase.attempt > 1:
-        return _ask_again(_seen_there(chase), f"refused after an earlier attempt of ours: {word.said}", now)
+        return _ask_again(_seen_there(chase), f"refused after an earlier attempt of ours: {word.said}", heard.now)
     if word.reason is Reason.TAKEN:
         return Void(NumberTaken(), final=True)
-    if word.reason is Reason.THROTTLED:
+    if word.reason in (Reason.THROTTLED, Reason.ACCOUNT):
         return Void(_unavailable(word.retry_after), final=False)
     return Void(CarrierRefused(), final=True)
 
@@ -211,11 +223,22 @@ def _seen_there(chase: Chase) -> Chase:
     return chase._replace(absences=0, absent_since=None)
 
 
+def _accepted(chase: Chase, now: int) -> Chase:
+    """The carrier has the order: from now on only it can say what becomes of it."""
+    return _seen_there(chase)._replace(accepted_at=now if chase.accepted_at is None else chase.accepted_at)
+
+
 def _unavailable(retry_after: int | None) -> CarrierUnavailable:
     return CarrierUnavailable(details={} if retry_after is None else {"retry_after": retry_after})
 
 
 def _absent(chase: Chase, heard: Heard) -> Step:
+    if chase.accepted_at is not None:
+        return _ask_again(chase, "absent, though the carrier said that it has the order", heard.now)
+    return _not_there(chase, heard)
+
+
+def _not_there(chase: Chase, heard: Heard) -> Step:
     now = heard.now
     since = now if chase.absent_since is None else chase.absent_since
     seen = chase._replace(absences=chase.absences + 1, absent_since=since)
@@ -224,7 +247,7 @@ def _absent(chase: Chase, heard: Heard) -> Step:
     proven_at = since + heard.window
     if now < proven_at or seen.absences < FEWEST_ABSENCES:
         return _ask_again(seen, "absent", now, no_later=max(proven_at, now + DELAYS[0]))
-    if now < chase.wanted_until and chase.attempt < MOST_ATTEMPTS:
+    if heard.may_send and now < chase.wanted_until and chase.attempt < MOST_ATTEMPTS:
         return Again(
             chase._replace(
                 attempt=chase.attempt + 1, attempted_at=now, looks=0, absences=0, absent_since=None,

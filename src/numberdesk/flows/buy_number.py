@@ -12,7 +12,7 @@ from typing import Final
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.purchase import Buy, Decision, Order, Refused, Replayed, Sold
 from numberdesk.flows.place_orders import Placement
-from numberdesk.infra.db import Tx
+from numberdesk.infra.db import CommitUnknownError, Tx
 from numberdesk.infra.writer import Writer, nothing
 
 Open = Callable[[Tx, Sequence[Buy]], Sequence[Decision]]
@@ -41,7 +41,7 @@ async def buy_number(
     reach("asked")
     try:
         decision = await writer.submit(open_orders, buy)
-    except asyncio.CancelledError:  # nobody waits any more, and yet what was asked for is done
+    except (asyncio.CancelledError, CommitUnknownError):  # it may be opened, and nobody waits for it
         placement.look_after(buy.order_id)
         raise
     reach("decided")

@@ -22,7 +22,7 @@ from numberdesk.infra.db import Tx
 from numberdesk.infra.log import get_log
 from numberdesk.infra.reader import Reader
 from numberdesk.infra.writer import Writer, nothing
-from numberdesk.orders.chase_store import Ended, change_chases, has_due_chases, lock_due_chases
+from numberdesk.orders.chase_store import Ended, change_chases, find_due_carriers, lock_due_chases
 
 POINTS: Final = ("taken_up", "looked_up")
 """The points that a look-up passes: before the carrier is asked about an order, and when it has answered."""
@@ -35,10 +35,11 @@ MOST_AT_ONCE: Final = 16
 
 
 class TakeUp(NamedTuple):
-    """Take up to `limit` orders of each carrier that are due at `now`."""
+    """Take up to `limit` orders of each carrier, or of one `carrier`, that are due at `now`."""
 
     now: int
     limit: int = MOST_AT_ONCE
+    carrier: str | None = None
 
 
 def take_up_chases(tx: Tx, commands: Sequence[TakeUp]) -> list[list[Chase]]:
@@ -47,11 +48,16 @@ def take_up_chases(tx: Tx, commands: Sequence[TakeUp]) -> list[list[Chase]]:
     for command in commands:
         due = [
             chase._replace(next_at=command.now + LOOK_UP_LEASE)
-            for chase in lock_due_chases(tx, command.now, command.limit)
+            for chase in lock_due_chases(tx, command.now, command.limit, command.carrier)
         ]
         change_chases(tx, [Ended(chase, None) for chase in due])
         outcomes.append(due)
     return outcomes
+
+
+async def carriers_to_ask(reader: Reader, now: int) -> list[str]:
+    """The carriers of orders that are due: each may be chased by itself, so that none waits for a slower one."""
+    return await reader.read(lambda tx: find_due_carriers(tx, now))
 
 
 async def chase_orders(
@@ -61,12 +67,13 @@ async def chase_orders(
     placement: Placement,
     *,
     now: Callable[[], int],
+    carrier: str | None = None,
     reach: Callable[[str], None] = nothing,
 ) -> bool:
-    """One round: ask about the orders that are due. True when there may be more."""
-    if not await reader.read(lambda tx: has_due_chases(tx, now())):
+    """One round: ask about the orders that are due, of one carrier or of all. True when there may be more."""
+    if not await carriers_to_ask(reader, now()):
         return False
-    due = await writer.submit(take_up_chases, TakeUp(now()))
+    due = await writer.submit(take_up_chases, TakeUp(now(), carrier=carrier))
     await asyncio.gather(*(_chase(chase, carriers, placement, reach) for chase in due))
     return MOST_AT_ONCE in Counter(chase.carrier for chase in due).values()
 
@@ -87,6 +94,8 @@ async def _look_up(chase: Chase, carriers: Carriers, placement: Placement, reach
         return
     found = await line.find(chase.e164, chase.order_id)
     reach("looked_up")
-    standing = await placement.hear(chase.order_id, chase.attempt, found, line.window)
+    standing = await placement.hear(
+        chase.order_id, chase.attempt, found, line.window, looked_up=True, may_send=line.in_use
+    )
     if standing is not None and standing.again is not None:
         await placement.send_again(line, standing.order, standing.again.attempt)

@@ -18,7 +18,7 @@ from numberdesk.infra.log import get_log
 from numberdesk.infra.reader import Reader
 from numberdesk.infra.writer import Writer, nothing
 from numberdesk.numbers.giving_back import GivingBack, confirmed, put_off
-from numberdesk.numbers.release_store import change_releases, has_due_releases, lock_due_releases, lock_releases
+from numberdesk.numbers.release_store import change_releases, find_due_carriers, lock_due_releases, lock_releases
 
 POINTS: Final = ("giving_back", "given_back")
 """The points that a release passes: before its carrier is told, and when it has answered."""
@@ -28,10 +28,11 @@ _MOST_AT_ONCE: Final = 16
 
 
 class TakeUpReleases(NamedTuple):
-    """Take up to `limit` releases of each carrier that are due at `now`."""
+    """Take up to `limit` releases of each carrier, or of one `carrier`, that are due at `now`."""
 
     now: int
     limit: int = _MOST_AT_ONCE
+    carrier: str | None = None
 
 
 class Told(NamedTuple):
@@ -46,7 +47,10 @@ def take_up_releases(tx: Tx, commands: Sequence[TakeUpReleases]) -> list[list[Gi
     """The write flow: the releases that are due, which are nobody else's for the length of a lease."""
     outcomes = []
     for command in commands:
-        due = [one._replace(next_at=command.now + _LEASE) for one in lock_due_releases(tx, command.now, command.limit)]
+        due = [
+            one._replace(next_at=command.now + _LEASE)
+            for one in lock_due_releases(tx, command.now, command.limit, command.carrier)
+        ]
         change_releases(tx, due)
         outcomes.append(due)
     return outcomes
@@ -68,18 +72,24 @@ def note_releases(tx: Tx, commands: Sequence[Told]) -> list[GivingBack]:
     return outcomes
 
 
+async def carriers_to_tell(reader: Reader, now: int) -> list[str]:
+    """The carriers of releases that are due: each may be told by itself, so that none waits for a slower one."""
+    return await reader.read(lambda tx: find_due_carriers(tx, now))
+
+
 async def confirm_releases(
     writer: Writer,
     reader: Reader,
     carriers: Carriers,
     *,
     now: Callable[[], int],
+    carrier: str | None = None,
     reach: Callable[[str], None] = nothing,
 ) -> bool:
-    """One round: tell the carriers of the releases that are due. True when there may be more."""
-    if not await reader.read(lambda tx: has_due_releases(tx, now())):
+    """One round: tell the carriers, one or all, of the releases that are due. True when there may be more."""
+    if not await carriers_to_tell(reader, now()):
         return False
-    due = await writer.submit(take_up_releases, TakeUpReleases(now()))
+    due = await writer.submit(take_up_releases, TakeUpReleases(now(), carrier=carrier))
     await asyncio.gather(*(_tell(one, writer, carriers, now, reach) for one in due))
     return _MOST_AT_ONCE in Counter(one.carrier for one in due).values()
 

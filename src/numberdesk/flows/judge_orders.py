@@ -67,6 +67,7 @@ def _anew(chase: Chase, command: Judgement) -> Chase:
         looks=0,
         absences=0,
         absent_since=None,
+        accepted_at=None,
         next_at=command.now,
         parked_at=None,
         wanted_until=command.now + command.window + WANTED_FOR,

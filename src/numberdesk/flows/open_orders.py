@@ -19,7 +19,7 @@ from numberdesk.catalog.store import find_superseded, insert_listings, move_list
 from numberdesk.core.fulfilment import Chase, first_chase
 from numberdesk.core.lifecycle import CarrierState, NumberState, OrderState
 from numberdesk.core.periods import MICROSECONDS
-from numberdesk.core.prices import Former
+from numberdesk.core.prices import Confirmation, Former
 from numberdesk.core.purchase import POOL, Buy, Decision, Loaded, Lot, Order, Outcome, Purse, Replayed, Sold, decide
 from numberdesk.flows.order_records import hold_of, purchased, transfers_of
 from numberdesk.infra.db import Tx
@@ -61,14 +61,29 @@ def open_orders(quote_lifetime: int, wanted_for: int = WANTED_FOR) -> Callable[[
     terms = OpenTerms(quote_lifetime, wanted_for)
 
     def apply(tx: Tx, buys: Sequence[Buy]) -> list[Decision]:
-        purses = lock_purses(tx, [buy.account_id for buy in buys])
-        lots = lock_lots(tx, [buy.e164 for buy in buys])
-        remote = _offered(tx, buys, purses, lots)
-        outcome = decide(_loaded(tx, buys, purses, lots, remote, terms), buys)
-        _write(tx, buys, outcome, remote, terms)
-        return outcome.decisions
+        decisions: list[Decision] = []
+        opened: set[str] = set()
+        while len(decisions) < len(buys):
+            decisions += _open(tx, buys[len(decisions) :], terms, opened)
+        return decisions
 
     return apply
+
+
+def _open(tx: Tx, waiting: Sequence[Buy], terms: OpenTerms, opened: set[str]) -> list[Decision]:
+    """Decide and write the first of the buys, as many as may be decided together; all are locked.
+
+    `opened` gets the orders that this transaction opens.
+    """
+    purses = lock_purses(tx, [buy.account_id for buy in waiting])
+    lots = lock_lots(tx, [buy.e164 for buy in waiting])
+    remote = _offered(tx, waiting, purses, lots)
+    buys = waiting[: _alike(waiting, purses, remote)]
+    outcome = decide(_loaded(tx, buys, purses, lots, remote, terms), buys)
+    opened |= {decision.order.id for decision in outcome.decisions if isinstance(decision, Sold)}
+    _note_waiting(tx, buys, outcome, terms, opened)
+    _write(tx, buys, outcome, remote, terms)
+    return outcome.decisions
 
 
 class _Remote(NamedTuple):
@@ -108,6 +123,17 @@ def _offered(tx: Tx, buys: Sequence[Buy], purses: Mapping[str, Purse], lots: dic
         if good and _is_nobodys(lots.get(e164)):
             _offer(remote, lots, _chosen(good, buy, purses[buy.account_id].currency), good)
     return remote
+
+
+def _alike(buys: Sequence[Buy], purses: Mapping[str, Purse], remote: _Remote) -> int:
+    """How many buys may be decided together: up to one that may mean another offer than one before it."""
+    meant: dict[str, tuple[str, Confirmation]] = {}
+    for place, buy in enumerate(buys):
+        if buy.e164 in remote.offers:
+            means = purses[buy.account_id].currency, buy.confirmed
+            if meant.setdefault(buy.e164, means) != means:
+                return place
+    return len(buys)
 
 
 def _is_nobodys(lot: Lot | None) -> bool:
@@ -159,7 +185,6 @@ def _write(tx: Tx, buys: Sequence[Buy], outcome: Outcome, remote: _Remote, terms
     sold = [decision for decision in outcome.decisions if isinstance(decision, Sold)]
     insert_orders(tx, [decision.order for decision in sold])
     insert_answers(tx, [decision.answer for decision in outcome.decisions if decision.answer is not None])
-    _note_waiting(tx, buys, outcome, terms)
     if not sold:
         return
     now = buys[-1].now
@@ -174,14 +199,13 @@ def _write(tx: Tx, buys: Sequence[Buy], outcome: Outcome, remote: _Remote, terms
     insert_events(tx, [purchased(order) for order in completed])
 
 
-def _note_waiting(tx: Tx, buys: Sequence[Buy], outcome: Outcome, terms: OpenTerms) -> None:
-    """Customers who ask again for an order that is under way still want it."""
+def _note_waiting(tx: Tx, buys: Sequence[Buy], outcome: Outcome, terms: OpenTerms, opened: set[str]) -> None:
+    """Customers who ask again for an order that was under way still want it."""
     waiting = {
         decision.order.id: buy.now + terms.wanted_for
         for buy, decision in zip(buys, outcome.decisions, strict=True)
         if isinstance(decision, Replayed) and decision.order.state is OrderState.ORDERING
     }
-    opened = {decision.order.id for decision in outcome.decisions if isinstance(decision, Sold)}
     later = {order_id: until for order_id, until in waiting.items() if order_id not in opened}
     if later:
         want_longer(tx, later)

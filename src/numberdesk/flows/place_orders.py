@@ -128,9 +128,18 @@ class Placement:
         """Send an order once more, after proof that the attempt before came to nothing."""
         await self._send(line, order, attempt)
 
-    async def hear(self, order_id: str, attempt: int, word: Word, window: int) -> Standing | None:
+    async def hear(
+        self,
+        order_id: str,
+        attempt: int,
+        word: Word,
+        window: int,
+        *,
+        looked_up: bool = False,
+        may_send: bool = True,
+    ) -> Standing | None:
         """Write down what was heard. None when the books could not be written; the order then stays due."""
-        heard = Heard(order_id, attempt, word, window, AGAIN_LEASE, self._now())
+        heard = Heard(order_id, attempt, word, window, AGAIN_LEASE, self._now(), looked_up, may_send)
         for rest in (*_SETTLE_RESTS, None):
             try:
                 standing: Standing = await self._writer.submit(self._settle, heard)
@@ -180,12 +189,12 @@ class Placement:
                 "carrier did not place an order", carrier=line.name, order_id=order.id, attempt=attempt,
                 outcome=type(word).__name__.lower(), said=word.said,
             )  # fmt: skip
+        looked_up = False
         for rest in _POLLS:
             if not isinstance(word, Pending):
                 break
             await asyncio.sleep(rest)
             found = await line.find(order.e164, order.id)
-            word = (
-                word if isinstance(found, Absent | Unknown) else found
-            )  # it took the order: absence proves nothing yet
-        await self.hear(order.id, attempt, word, line.window)
+            if not isinstance(found, Absent | Unknown):  # it took the order: absence proves nothing
+                word, looked_up = found, True
+        await self.hear(order.id, attempt, word, line.window, looked_up=looked_up)

@@ -43,15 +43,16 @@ def change_releases(tx: Tx, changed: Sequence[GivingBack]) -> None:
     )
 
 
-def lock_due_releases(tx: Tx, now: int, limit: int) -> list[GivingBack]:
+def lock_due_releases(tx: Tx, now: int, limit: int, carrier: str | None = None) -> list[GivingBack]:
     """Numbers whose carriers are to be told now, locked; what is in somebody's hands is left out.
 
-    `limit` is for each carrier, so that none waits behind another one's numbers. A time that lies further
-    ahead than any wait was set by a clock that was wrong, and is over.
+    Those of one `carrier`, or of all. `limit` is for each carrier, so that none waits behind another one's
+    numbers. A time that lies further ahead than any wait was set by a clock that was wrong, and is over.
     """
     first = (carrier_releases.c.next_at, carrier_releases.c.id)
     place = func.row_number().over(partition_by=carrier_releases.c.carrier, order_by=first).label("place")
-    due = select(carrier_releases.c.id, place).where(_is_due(now)).subquery()
+    mine = _is_due(now) if carrier is None else and_(_is_due(now), carrier_releases.c.carrier == carrier)
+    due = select(carrier_releases.c.id, place).where(mine).subquery()
     query = (
         select(*_COLUMNS)
         .where(_is_due(now), carrier_releases.c.id.in_(select(due.c.id).where(due.c.place <= limit)))
@@ -61,9 +62,9 @@ def lock_due_releases(tx: Tx, now: int, limit: int) -> list[GivingBack]:
     return [GivingBack._make(row) for row in tx.execute(query)]
 
 
-def has_due_releases(tx: Tx, now: int) -> bool:
-    """Whether there is a number whose carrier is to be told now."""
-    return tx.execute(select(carrier_releases.c.id).where(_is_due(now)).limit(1)).first() is not None
+def find_due_carriers(tx: Tx, now: int) -> list[str]:
+    """The carriers that are to be told of numbers now."""
+    return list(tx.execute(select(carrier_releases.c.carrier).where(_is_due(now)).distinct()).scalars())
 
 
 def list_unconfirmed(tx: Tx, *, after_id: str | None = None, limit: int) -> list[GivingBack]:

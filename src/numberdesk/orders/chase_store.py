@@ -67,15 +67,16 @@ def want_longer(tx: Tx, until: Mapping[str, int]) -> None:
     _WANT.run(tx, sorted(until.items()))
 
 
-def lock_due_chases(tx: Tx, now: int, limit: int) -> list[Chase]:
+def lock_due_chases(tx: Tx, now: int, limit: int, carrier: str | None = None) -> list[Chase]:
     """Open orders whose carriers are to be asked now, locked; what is in somebody's hands is left out.
 
-    `limit` is for each carrier, so that none waits behind another one's orders. A time that lies further
-    ahead than any delay was set by a clock that was wrong, and is over.
+    Those of one `carrier`, or of all. `limit` is for each carrier, so that none waits behind another one's
+    orders. A time that lies further ahead than any delay was set by a clock that was wrong, and is over.
     """
     first = (carrier_orders.c.next_at, carrier_orders.c.order_id)
     place = func.row_number().over(partition_by=carrier_orders.c.carrier, order_by=first).label("place")
-    due = select(carrier_orders.c.order_id, place).where(_is_due(now)).subquery()
+    mine = _is_due(now) if carrier is None else and_(_is_due(now), carrier_orders.c.carrier == carrier)
+    due = select(carrier_orders.c.order_id, place).where(mine).subquery()
     query = (
         select(*_COLUMNS)
         .where(_is_due(now), carrier_orders.c.order_id.in_(select(due.c.order_id).where(due.c.place <= limit)))
@@ -85,9 +86,9 @@ def lock_due_chases(tx: Tx, now: int, limit: int) -> list[Chase]:
     return [Chase._make(row) for row in tx.execute(query)]
 
 
-def has_due_chases(tx: Tx, now: int) -> bool:
-    """Whether there is an open order whose carrier is to be asked now."""
-    return tx.execute(select(carrier_orders.c.order_id).where(_is_due(now)).limit(1)).first() is not None
+def find_due_carriers(tx: Tx, now: int) -> list[str]:
+    """The carriers that are to be asked about open orders now."""
+    return list(tx.execute(select(carrier_orders.c.carrier).where(_is_due(now)).distinct()).scalars())
 
 
 def list_unsettled(tx: Tx, *, parked: bool | None, after_id: str | None = None, limit: int) -> list[Chase]:

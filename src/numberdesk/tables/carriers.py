@@ -47,6 +47,7 @@ carrier_orders = Table(
     whole("looks"),
     whole("absences"),
     optional_whole("absent_since"),
+    optional_whole("accepted_at"),
     optional_whole("next_at"),
     text("said"),
     optional_whole("parked_at"),

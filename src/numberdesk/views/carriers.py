@@ -124,6 +124,8 @@ class CarrierReleaseView(msgspec.Struct, frozen=True):
 class ChaseView(msgspec.Struct, frozen=True):
     """How an order stands with its carrier. `looks` and `absences` count since the last attempt.
 
+    `accepted_at` is when the carrier said that it has the order: from then on only it can end it.
+
     Without `next_look_at` an open order is parked and waits for a person.
     """
 
@@ -133,6 +135,7 @@ class ChaseView(msgspec.Struct, frozen=True):
     looks: int
     absences: int
     absent_since: str | None
+    accepted_at: str | None
     next_look_at: str | None
     said: str
     parked_at: str | None
@@ -261,6 +264,7 @@ def _chase_view(chase: Chase) -> ChaseView:
         looks=chase.looks,
         absences=chase.absences,
         absent_since=iso_or_none(chase.absent_since),
+        accepted_at=iso_or_none(chase.accepted_at),
         next_look_at=iso_or_none(chase.next_at),
         said=chase.said,
         parked_at=iso_or_none(chase.parked_at),

@@ -139,7 +139,7 @@ DAMAGE: Final[dict[str, Damage]] = {
             "UPDATE orders SET carrier = 'acme', attempts = 1 WHERE id = 'ord_3'",
             (
                 "INSERT INTO carrier_orders SELECT 'ord_3', 'acc_1', 'acme', '+13612738803', 1, 1, 1, 0, 0, NULL, "
-                "NULL, '', NULL, 1, NULL, NULL, NULL FROM carrier_orders WHERE order_id = 'ord_f'"
+                "NULL, NULL, '', NULL, 1, NULL, NULL, NULL FROM carrier_orders WHERE order_id = 'ord_f'"
             ),
         ),
         {("I7", "carrier_orders", "ord_3")},
@@ -150,7 +150,7 @@ DAMAGE: Final[dict[str, Damage]] = {
             "UPDATE orders SET carrier = 'acme', attempts = 1, carrier_reference = 'PN2' WHERE id = 'ord_2'",
             (
                 "INSERT INTO carrier_orders SELECT 'ord_2', 'acc_1', 'acme', '+13612738802', 1, 1, 1, 0, 0, NULL, "
-                "NULL, '', NULL, 1, NULL, NULL, NULL FROM carrier_orders WHERE order_id = 'ord_f'"
+                "NULL, NULL, '', NULL, 1, NULL, NULL, NULL FROM carrier_orders WHERE order_id = 'ord_f'"
             ),
         ),
         {("I7", "rentals", "rnt_2")},

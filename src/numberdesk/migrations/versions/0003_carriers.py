@@ -131,6 +131,7 @@ def upgrade() -> None:
         sa.Column("looks", sa.BigInteger(), nullable=False),
         sa.Column("absences", sa.BigInteger(), nullable=False),
         sa.Column("absent_since", sa.BigInteger(), nullable=True),
+        sa.Column("accepted_at", sa.BigInteger(), nullable=True),
         sa.Column("next_at", sa.BigInteger(), nullable=True),
         sa.Column("said", TEXT, nullable=False),
         sa.Column("parked_at", sa.BigInteger(), nullable=True),
@@ -164,13 +165,15 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_answers_order_id"), "answers", ["order_id"], unique=False)
     _note_orders()
+    # Only the pool's numbers are sold from the books; a carrier's are bought from what it offers.
+    op.execute("UPDATE numbers SET state = 'withdrawn' WHERE carrier <> 'pool' AND state = 'available'")
 
 
 def _note_orders() -> None:
     # Orders of other carriers than the pool, which earlier releases could open and not end: for a person to judge.
     op.execute(
         "INSERT INTO carrier_orders SELECT id, account_id, carrier, e164, CASE WHEN attempts > 0 THEN attempts ELSE 1 END, "
-        "created_at, created_at, 0, 0, NULL, NULL, 'opened by an earlier release', "
+        "created_at, created_at, 0, 0, NULL, NULL, NULL, 'opened by an earlier release', "
         "CASE WHEN state = 'ordering' THEN created_at END, CASE WHEN state <> 'ordering' THEN created_at END, "
         "CASE WHEN state = 'failed' THEN 'carrier_refused' END, "
         "CASE WHEN state = 'failed' THEN 'The carrier refused this number.' END, "
