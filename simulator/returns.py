@@ -17,7 +17,7 @@ from simulator.world import MICROSECONDS
 _WAITS: Final = (0, 2, 10, MINUTE, 5 * MINUTE, HOUR, 6 * HOUR)
 """Seconds before each try; from then on the last of them."""
 
-_LEASE: Final = 60 * MICROSECONDS
+_LEASE: Final = 200 * MICROSECONDS
 
 
 def take_up(books: Books, command: TakeUpReleases, given: Sequence[Any]) -> list[str]:

@@ -11,7 +11,14 @@ from numberdesk.carriers.model import NotReleased, Released
 from numberdesk.core.errors import NotFound, NumberNotOffered, OrderInProgress, Overloaded
 from numberdesk.core.lifecycle import OrderState, RentalState
 from numberdesk.core.purchase import Order, Refused
-from numberdesk.flows.confirm_releases import TakeUpReleases, Told, confirm_releases, note_releases, take_up_releases
+from numberdesk.flows.confirm_releases import (
+    GIVING_BACK_LEASE,
+    TakeUpReleases,
+    Told,
+    confirm_releases,
+    note_releases,
+    take_up_releases,
+)
 from numberdesk.flows.tidy import Tidy, tidy
 from numberdesk.infra.writer import Writer
 from numberdesk.numbers.giving_back import GivingBack
@@ -96,8 +103,8 @@ def test_a_release_is_told_by_one_worker_at_a_time(shop: Shop, beside: Callable[
     first = shop.writer.apply(take_up_releases, TakeUpReleases(shop.now, 2))
     second = other.writer.apply(take_up_releases, TakeUpReleases(shop.now))
     assert [len(first), len(second)] == [2, 1]
-    assert other.writer.apply(take_up_releases, TakeUpReleases(shop.now + MINUTE - 1)) == []
-    assert len(other.writer.apply(take_up_releases, TakeUpReleases(shop.now + MINUTE))) == 3
+    assert other.writer.apply(take_up_releases, TakeUpReleases(shop.now + GIVING_BACK_LEASE - 1)) == []
+    assert len(other.writer.apply(take_up_releases, TakeUpReleases(shop.now + GIVING_BACK_LEASE))) == 3
 
 
 def test_what_is_confirmed_stays_so_whatever_another_worker_heard(shop: Shop) -> None:
@@ -159,7 +166,7 @@ def test_what_cannot_be_written_of_one_release_keeps_no_other_and_is_told_again(
     shop.tell(shop.give_back())
     assert [(one.id, one.tries) for one in releases(shop)] == [(first.id, 0)]
     writer.release_id = ""
-    shop.now += MINUTE
+    shop.now += GIVING_BACK_LEASE
     shop.tell(shop.give_back())
     assert (releases(shop), shop.acme.released[first.e164]) == ([], 2)
 

@@ -37,14 +37,14 @@ def test_what_one_worker_has_taken_up_no_other_takes_up_until_its_lease_is_over(
 def test_two_workers_whose_look_ups_take_longer_than_the_lease_still_agree(
     shop: Shop, beside: Callable[[], Shop]
 ) -> None:
-    shop.acme.find_seconds = 61
+    shop.acme.find_seconds = LOOK_UP_LEASE // SECOND + 1
     buy, placement = opened(shop, Does.BUYS_SILENTLY)
     other = beside()
 
     async def both() -> None:
         shop.now += 2 * SECOND
         first = asyncio.ensure_future(shop.chase(placement))
-        await asyncio.sleep(60)
+        await asyncio.sleep(LOOK_UP_LEASE // SECOND)
         await asyncio.gather(first, other.chase(other.placement()))
 
     shop.tell(both(), other)

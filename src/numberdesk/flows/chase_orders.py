@@ -27,8 +27,8 @@ from numberdesk.orders.chase_store import Ended, change_chases, find_due_carrier
 POINTS: Final = ("taken_up", "looked_up")
 """The points that a look-up passes: before the carrier is asked about an order, and when it has answered."""
 
-LOOK_UP_LEASE: Final = 60 * MICROSECONDS
-"""How long looking one order up may take."""
+LOOK_UP_LEASE: Final = 200 * MICROSECONDS
+"""How long looking one order up may take: three requests of the longest wait that an account may be given."""
 
 MOST_AT_ONCE: Final = 16
 """Orders of one carrier looked up side by side."""

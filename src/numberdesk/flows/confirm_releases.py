@@ -23,7 +23,8 @@ from numberdesk.numbers.release_store import change_releases, find_due_carriers,
 POINTS: Final = ("giving_back", "given_back")
 """The points that a release passes: before its carrier is told, and when it has answered."""
 
-_LEASE: Final = 60 * MICROSECONDS
+GIVING_BACK_LEASE: Final = 200 * MICROSECONDS
+"""How long giving one number back may take: three requests of the longest wait that an account may be given."""
 _MOST_AT_ONCE: Final = 16
 
 
@@ -48,7 +49,7 @@ def take_up_releases(tx: Tx, commands: Sequence[TakeUpReleases]) -> list[list[Gi
     outcomes = []
     for command in commands:
         due = [
-            one._replace(next_at=command.now + _LEASE)
+            one._replace(next_at=command.now + GIVING_BACK_LEASE)
             for one in lock_due_releases(tx, command.now, command.limit, command.carrier)
         ]
         change_releases(tx, due)
