@@ -144,7 +144,9 @@ def posts(server: Scripted) -> list[Seen]:
     return [seen for seen in server.seen if seen.method == "POST"]
 
 
-TAKEN, OTHER, THROTTLED = ((Refused, reason) for reason in (Reason.TAKEN, Reason.OTHER, Reason.THROTTLED))
+TAKEN, OTHER, THROTTLED, FORBIDDEN = (
+    (Refused, reason) for reason in (Reason.TAKEN, Reason.OTHER, Reason.THROTTLED, Reason.ACCOUNT)
+)
 ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     "received": (ordered(), Pending),
     "in small letters": (ordered("processing"), Pending),
@@ -194,8 +196,8 @@ ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     "400 without a code": (ordered(None, http=400), Unknown),
     "400 from something else": (reply(400, HTML), Unknown),
     "404": (ordered(None, code="5005", http=404), Unknown),
-    "wrong credentials": (reply(401, HTML), OTHER),
-    "forbidden": (reply(403), OTHER),
+    "wrong credentials": (reply(401, HTML), FORBIDDEN),
+    "forbidden": (reply(403), FORBIDDEN),
     "409": (ordered(None, code="5005", http=409), Unknown),
     "500": (ordered(None, code="5005", http=500), Unknown),
     "too many requests": (reply(429), THROTTLED),

@@ -62,7 +62,7 @@ def rented(*numbers: Any, total: int | None = None, objects: Any = None) -> Answ
     return json_reply(200, {"api_id": "x", "meta": meta, "objects": listed if objects is None else objects})
 
 
-TAKEN, OTHER = (Refused, Reason.TAKEN), (Refused, Reason.OTHER)
+TAKEN, OTHER, FORBIDDEN = ((Refused, reason) for reason in (Reason.TAKEN, Reason.OTHER, Reason.ACCOUNT))
 ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     "fulfilled": (bought(), Placed),
     "in other capitals": (bought(state="SUCCESS", status="Fulfilled"), Placed),
@@ -92,8 +92,8 @@ ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     "400 about somebody's number": (json_reply(400, {"error": "Number is already rented"}), TAKEN),
     "400 from something else": (reply(400, HTML), Unknown),
     "a method that is not allowed": (json_reply(405, {"error": "method not allowed"}), OTHER),
-    "wrong credentials": (reply(401, b"Could not verify your access level"), OTHER),
-    "forbidden": (json_reply(403, {"error": "forbidden"}), OTHER),
+    "wrong credentials": (reply(401, b"Could not verify your access level"), FORBIDDEN),
+    "forbidden": (json_reply(403, {"error": "forbidden"}), FORBIDDEN),
     **{str(status): (json_reply(status, {"error": "not found"}), Unknown) for status in (402, 409, 418, 422, 500)},
     "503 in HTML": (reply(503, HTML), Unknown),
     "too many requests": (reply(429), (Refused, Reason.THROTTLED)),

@@ -73,6 +73,7 @@ def invalid(*details: Any) -> Answer:
 
 TAKEN: Final = (Refused, Reason.TAKEN)
 NO: Final = (Refused, Reason.OTHER)
+FORBIDDEN: Final = (Refused, Reason.ACCOUNT)
 BOUGHT: Final = json_reply(200, held())
 
 ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
@@ -102,8 +103,8 @@ ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     "a page for reasons": (reply(422, HTML), Unknown),
     "bad request": (json_reply(400, {"error": "Bad Request"}), NO),
     "a page for a bad request": (reply(400, HTML), Unknown),
-    "unauthorized": (json_reply(401, {"error": "Unauthorized"}), NO),
-    "forbidden": (reply(403, HTML), NO),
+    "unauthorized": (json_reply(401, {"error": "Unauthorized"}), FORBIDDEN),
+    "forbidden": (reply(403, HTML), FORBIDDEN),
     "not paid": (json_reply(402, {"error": "Payment Required"}), Unknown),
     "not found": (json_reply(404, {"error": "Not Found"}), Unknown),
     "conflict": (json_reply(409, {"error": "Conflict"}), Unknown),

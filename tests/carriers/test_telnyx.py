@@ -97,7 +97,9 @@ def posts(server: Scripted) -> list[Seen]:
     return [seen for seen in server.seen if seen.method == "POST"]
 
 
-TAKEN, OTHER, THROTTLED = ((Refused, reason) for reason in (Reason.TAKEN, Reason.OTHER, Reason.THROTTLED))
+TAKEN, OTHER, THROTTLED, FORBIDDEN = (
+    (Refused, reason) for reason in (Reason.TAKEN, Reason.OTHER, Reason.THROTTLED, Reason.ACCOUNT)
+)
 ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     "pending": (data(ordered()), Pending),
     "in capitals": (data(ordered("PENDING")), Pending),
@@ -132,7 +134,7 @@ ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     "a redirect with a known code": (error(302, "85001"), Unknown),
     "must be searched for first": (error(422, "85000"), THROTTLED),
     "must be searched for first, with 409": (error(409, "85000"), THROTTLED),
-    "no funds": (error(422, "20100"), OTHER),
+    "no funds": (error(422, "20100"), FORBIDDEN),
     "a code as a number": (error(400, 10016), OTHER),
     "a known code beside an unknown one": (error(400, "10016", "99999"), Unknown),
     "busy": (error(400, "10036"), Unknown),
@@ -140,8 +142,8 @@ ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     "a known code with a success": (error(200, "85001"), Unknown),
     "400 from something else": (reply(400, HTML), Unknown),
     "an undocumented 4xx": (error(418, "12345"), Unknown),
-    "wrong credentials": (error(401, "10009"), OTHER),
-    "forbidden": (reply(403), OTHER),
+    "wrong credentials": (error(401, "10009"), FORBIDDEN),
+    "forbidden": (reply(403), FORBIDDEN),
     "500": (error(500, "85001"), Unknown),
     "too many requests": (reply(429), THROTTLED),
     "nothing": (silence, Unknown),

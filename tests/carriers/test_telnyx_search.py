@@ -280,7 +280,9 @@ def test_a_number_is_searched_for_by_itself_before_it_is_ordered() -> None:
     assert queries == [{"filter[country_code]": country, **digits} for country in ("CA", "US")]
 
 
-TAKEN, OTHER, THROTTLED = ((Refused, reason) for reason in (Reason.TAKEN, Reason.OTHER, Reason.THROTTLED))
+TAKEN, OTHER, THROTTLED, FORBIDDEN = (
+    (Refused, reason) for reason in (Reason.TAKEN, Reason.OTHER, Reason.THROTTLED, Reason.ACCOUNT)
+)
 BEFORE: Final[dict[str, tuple[tuple[Answer, ...], Any]]] = {
     "it shows nothing": ((page(),), TAKEN),
     "it shows another number": ((page(shown("+14155550143")),), TAKEN),
@@ -289,7 +291,7 @@ BEFORE: Final[dict[str, tuple[tuple[Answer, ...], Any]]] = {
     "it is refused": ((error(422, "10032"),), OTHER),
     "one country shows nothing, the other is broken": ((page(), close(500)), NotSent),
     "one country is not covered, the other is broken": ((error(422, "10032"), close(500)), NotSent),
-    "wrong credentials": ((close(401),), OTHER),
+    "wrong credentials": ((close(401),), FORBIDDEN),
     "too many requests": ((close(429, Retry_After="3"),), THROTTLED),
     "HTML": ((close(200, HTML),), NotSent),
     "null": ((json_reply(200, {"data": None}, Connection="close"),), NotSent),

@@ -60,6 +60,7 @@ def failure(status: int, code: Any, **headers: str) -> Answer:
 
 TAKEN: Final = (Refused, Reason.TAKEN)
 NO: Final = (Refused, Reason.OTHER)
+FORBIDDEN: Final = (Refused, Reason.ACCOUNT)
 THROTTLED: Final = (Refused, Reason.THROTTLED)
 BOUGHT: Final = json_reply(201, held())
 
@@ -90,7 +91,7 @@ ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     "redirect that keeps the method": (reply(307, Location=f"{NUMBERS}.json"), Unknown),
     "not available": (failure(400, 21422), TAKEN),
     "no such number": (failure(400, 21421), NO),
-    "trial account": (failure(400, 10002), NO),
+    "trial account": (failure(400, 10002), FORBIDDEN),
     "address missing": (failure(400, 21631), NO),
     "certification missing": (failure(400, 21613), NO),
     "address not found": (failure(400, 21628), NO),
@@ -106,9 +107,9 @@ ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     "not paid": (failure(402, 20001), Unknown),
     "not found": (failure(404, 20404), Unknown),
     "conflict": (failure(409, 20409), Unknown),
-    "wrong token": (failure(401, 20003), NO),
-    "suspended": (failure(403, 20005), NO),
-    "forbidden by somebody in between": (reply(403, HTML), NO),
+    "wrong token": (failure(401, 20003), FORBIDDEN),
+    "suspended": (failure(403, 20005), FORBIDDEN),
+    "forbidden by somebody in between": (reply(403, HTML), FORBIDDEN),
     "throttled": (failure(429, 20429, Retry_After="7"), THROTTLED),
     "throttled without a time": (reply(429, HTML), THROTTLED),
     "failure": (failure(500, 20500), Unknown),

@@ -130,7 +130,7 @@ class Bandwidth:
         if not isinstance(answer, HttpAnswer):
             return answer
         if answer.status in _UNAUTHORIZED:
-            return Refused(Reason.OTHER, f"HTTP {answer.status}{excerpt(answer)}")
+            return Refused(Reason.ACCOUNT, f"HTTP {answer.status}{excerpt(answer)}")
         try:
             order = order_of(parsed(answer, "OrderResponse"))
         except CarrierError as error:

@@ -269,7 +269,7 @@ def _outcome(answer: HttpAnswer, digits: str) -> Placed | Pending | Refused | Un
     """
     said = f"HTTP {answer.status}{excerpt(answer)}"
     if answer.status in _CREDENTIALS:
-        return Refused(Reason.OTHER, said)
+        return Refused(Reason.ACCOUNT, said)
     try:
         if answer.status in _SUCCESSES:
             return _bought(decoded(answer, _Order), digits, said)

@@ -273,7 +273,7 @@ def _ordered(answer: HttpAnswer, e164: str) -> Placed | Refused | Unknown:
             return Refused(_reason(decoded(answer, _InvalidList)), said)
     except CarrierError as error:
         return Unknown(str(error))
-    return Refused(Reason.OTHER, said) if answer.status in (_UNAUTHORIZED, _FORBIDDEN) else Unknown(said)
+    return Refused(Reason.ACCOUNT, said) if answer.status in (_UNAUTHORIZED, _FORBIDDEN) else Unknown(said)
 
 
 def _reason(invalid: _InvalidList) -> Reason:

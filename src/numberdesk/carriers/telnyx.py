@@ -65,8 +65,8 @@ _REASONS: Final = {
     # The number, parameters, ids that do not exist; then the account: key, level, state, funds.
     **dict.fromkeys(map(str, (10002, 10004, 10005, 10006, *range(10013, 10018), 10020, 10032, 10033)), Reason.OTHER),
     **dict.fromkeys(map(str, (*range(10022, 10031), 85004, 85005)), Reason.OTHER),
-    **dict.fromkeys(map(str, (10009, 10010, 10038, 10039, 20002, 20003, 20006, 20008, 20009)), Reason.OTHER),
-    **dict.fromkeys(map(str, (*range(20012, 20018), 20100)), Reason.OTHER),
+    **dict.fromkeys(map(str, (10009, 10010, 10038, 10039, 20002, 20003, 20006, 20008, 20009)), Reason.ACCOUNT),
+    **dict.fromkeys(map(str, (*range(20012, 20018), 20100)), Reason.ACCOUNT),
 }
 
 
@@ -302,13 +302,13 @@ def _refusal(answer: HttpAnswer) -> Refused | Unknown:
     """What an answer to an order means that is no success."""
     said = f"HTTP {answer.status}{excerpt(answer)}"
     if answer.status in _UNAUTHORIZED:
-        return Refused(Reason.OTHER, said)
+        return Refused(Reason.ACCOUNT, said)
     try:
         reasons = {_REASONS.get(str(error.code)) for error in decoded(answer, _Errors).errors}
     except CarrierError:
         reasons = set()
     if answer.status in _REFUSALS and None not in reasons:
-        for reason in (Reason.TAKEN, Reason.THROTTLED, Reason.OTHER):
+        for reason in (Reason.TAKEN, Reason.THROTTLED, Reason.ACCOUNT, Reason.OTHER):
             if reason in reasons:
                 return Refused(reason, said)
     return Refused(Reason.TAKEN, said) if answer.status == _CONFLICT else Unknown(said)
@@ -318,7 +318,9 @@ def _not_ordered(error: CarrierError) -> Refused | NotSent:
     """What it means for an order that the search before it failed: nothing was ordered."""
     if error.trouble is Trouble.THROTTLED:
         return Refused(Reason.THROTTLED, str(error), error.retry_after)
-    if error.trouble in (Trouble.CREDENTIALS, Trouble.REFUSED):
+    if error.trouble is Trouble.CREDENTIALS:
+        return Refused(Reason.ACCOUNT, str(error))
+    if error.trouble is Trouble.REFUSED:
         return Refused(Reason.OTHER, str(error))
     return NotSent(str(error), error.retry_after)
 

@@ -65,10 +65,13 @@ _AREA_CODE_LENGTH: Final = 3
 _FEWEST_LITERALS: Final = 2
 _LONGEST_PATTERN: Final = 16
 
-_TAKEN: Final = 21422
 _NO_SUCH_AREA: Final = (21451, 21452)
-# Trial account; number malformed; address or bundle missing, or not good enough for this number.
-_REFUSALS: Final = (10002, 21421, 21613, 21628, 21629, 21631, 21649)
+_REASONS: Final = {
+    21422: Reason.TAKEN,
+    10002: Reason.ACCOUNT,  # a trial account
+    # Number malformed; address or bundle missing, or not good enough for this number.
+    **dict.fromkeys((21421, 21613, 21628, 21629, 21631, 21649), Reason.OTHER),
+}
 _OK, _MULTIPLE, _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _BROKEN = 200, 300, 400, 401, 403, 404, 500
 
 
@@ -326,11 +329,10 @@ def _ordered(answer: HttpAnswer, e164: str, reference: str) -> Placed | Refused 
             return Unknown(f"answered with another number than was ordered: {said}")
         return Placed(held.sid, held.friendly_name or reference)
     code = _code_of(answer)
-    if code == _TAKEN:
-        return Refused(Reason.TAKEN, said)
-    if code in _REFUSALS or answer.status in (_UNAUTHORIZED, _FORBIDDEN):
-        return Refused(Reason.OTHER, said)
-    return Unknown(said)
+    reason = _REASONS.get(code or 0)
+    if reason is None and answer.status in (_UNAUTHORIZED, _FORBIDDEN):
+        reason = Reason.ACCOUNT
+    return Unknown(said) if reason is None else Refused(reason, said)
 
 
 def _code_of(answer: HttpAnswer) -> int | None:

@@ -303,7 +303,7 @@ def _outcome(answer: HttpAnswer, number_id: str) -> Placed | Refused | Unknown:
     """
     said = f"HTTP {answer.status}{excerpt(answer)}"
     if answer.status not in (_OK, _ACTION_FAILED):
-        return Refused(Reason.OTHER, said) if answer.status in _CREDENTIALS else Unknown(said)
+        return Refused(Reason.ACCOUNT, said) if answer.status in _CREDENTIALS else Unknown(said)
     try:
         status = decoded(answer, _Status)
     except CarrierError as error:
