@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from numberdesk.core.errors import InvalidRequest, NotFound
+from numberdesk.core.purchase import POOL
 from numberdesk.flows.note_audits import AuditResult, FindingJudgement, FindingVerdict, TakeUpAudit
 from simulator.books import Books, GivingBack, Number, require
 from simulator.desk import listing
@@ -67,7 +68,7 @@ def judge(books: Books, command: FindingJudgement, given: Any) -> list[str]:
         return []
     if command.verdict is FindingVerdict.KEEP:
         row[0] = "kept"
-    elif kind != "orphan":
+    elif kind != "orphan" or _is_somebodys(books.numbers.get(command.e164)):
         require(InvalidRequest, type(given), "release of what is not there")
         return []
     else:
@@ -79,6 +80,11 @@ def judge(books: Books, command: FindingJudgement, given: Any) -> list[str]:
         row[0] = "releasing"
     require(row[0], given.state.value, "judged finding")
     return [f"orphan_{row[0]}"]
+
+
+def _is_somebodys(number: Number | None) -> bool:
+    """Whether giving a number back would take it from whoever has it in the books."""
+    return number is not None and (number.order_id is not None or number.carrier == POOL)
 
 
 def _rest(books: Books, result: AuditResult) -> None:

@@ -183,10 +183,31 @@ def test_other_carriers_and_the_pool_are_not_held_against_a_list(shop: Shop) -> 
     shop.now += DAY
     shop.connect("acme")
     assert (audited(shop).known, found(audited(shop))) == (0, [])
-    # a number of the pool that is at the carrier too is reported, and goes on being the pool's
-    shop.acme.own([pool])
-    assert found(audited(shop)) == [(pool, FindingKind.ORPHAN)]
-    assert shop.rows("SELECT state FROM numbers WHERE e164 = :e164", e164=pool) == [("assigned",)]
+
+
+def test_what_the_books_have_under_another_name_is_no_orphan(shop: Shop) -> None:
+    """Imported into the pool before its account was connected, or on an account that is connected twice."""
+    account_id = shop.account(100 * PRICE)
+    for name in ("beta", "gamma"):
+        shop.carriers.carriers[name] = FakeCarrier(now=lambda: shop.now)
+    sold, for_sale, beta, open_order, was_beta = (
+        shop.number(), shop.number(), *(shop.number(carrier=name) for name in ("beta", "gamma", "beta")),
+    )  # fmt: skip
+    shop.carriers.carriers["gamma"].script(open_order, Does.BUYS_SILENTLY)
+    shop.buy(account_id, sold)
+    for e164 in (beta, open_order, was_beta):
+        shop.tell(shop.purchase(shop.placement(), shop.wants(account_id, e164), 0.1))
+    shop.release(account_id, was_beta)
+    shop.tell(shop.give_back())
+    shop.connect("acme")
+    shop.acme.own([sold, for_sale, beta, open_order, was_beta])
+    before = shop.rows("SELECT * FROM numbers ORDER BY e164")
+    report = audited(shop)
+    assert found(report) == [(was_beta, FindingKind.ORPHAN)]  # which nobody has
+    assert (report.owned, report.known, report.elsewhere) == (5, 0, {"pool": 2, "beta": 1, "gamma": 1})
+    assert shop.rows("SELECT * FROM numbers ORDER BY e164") == before
+    assert standing(shop) == {was_beta: ("orphan", "open")}
+    shop.verified()
 
 
 # an audit that cannot be trusted
@@ -270,7 +291,7 @@ def test_a_hundred_thousand_numbers_are_read_once_and_written_in_small_transacti
     reader = shop.reader = CountingReader(shop.database, threads=1)
     report = audited(shop)
     assert (report.owned, report.known, len(report.findings)) == (100_000, 98_000, 2_000)
-    assert (shop.acme.pages, reader.questions, shop.acme.looked_up) == (100, 2, [])
+    assert (shop.acme.pages, reader.questions, shop.acme.looked_up) == (100, 3, [])
     assert shop.writer.figures.batches == 1 + 2_000 // MOST_NOTED
     assert shop.count("findings") == shop.count("numbers") == 2_000
     with shop.database.read() as tx:

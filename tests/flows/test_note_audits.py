@@ -14,6 +14,7 @@ from numberdesk.core.findings import FindingKind, FindingState
 from numberdesk.core.purchase import Sold
 from numberdesk.flows.note_audits import AuditResult, FindingJudgement, FindingVerdict, judge_findings, note_audits
 from numberdesk.flows.tidy import Tidy, tidy
+from testbed.fake_carriers import Does, FakeCarrier
 from tests.flows.audits import EVERY, audited, auditing, found, rented, standing
 from tests.flows.carrier_orders import DAY
 from tests.flows.conftest import NOW, PRICE, Shop
@@ -106,6 +107,32 @@ def test_an_old_finding_takes_no_number_from_a_customer_who_has_it_by_now(connec
     assert judged(shop, e164, FindingVerdict.KEEP).state is FindingState.KEPT
     shop.tell(shop.give_back())
     assert list(shop.acme.ours) == [e164]
+
+
+@pytest.mark.parametrize(
+    ("carrier", "standing_there"), [("pool", "for sale"), ("pool", "rented"), ("beta", "rented"), ("beta", "ordered")]
+)
+def test_an_orphan_that_the_books_have_under_another_name_is_not_given_back(
+    connected: Shop, carrier: str, standing_there: str
+) -> None:
+    """Called an orphan before anybody looked for it under other names, or put there since."""
+    shop, account_id = connected, connected.account(PRICE)
+    shop.carriers.carriers["beta"] = FakeCarrier(now=lambda: shop.now)
+    e164 = shop.number(carrier=carrier)
+    if standing_there == "ordered":
+        shop.carriers.carriers["beta"].script(e164, Does.BUYS_SILENTLY)
+    if standing_there != "for sale":
+        shop.tell(shop.purchase(shop.placement(), shop.wants(account_id, e164), 0.1))
+    shop.acme.own([e164])
+    finding = Finding("acme", e164, FindingKind.ORPHAN, FindingState.OPEN, "", "", "", NOW, NOW)
+    shop.writer.apply(note_audits, AuditResult("acme", NOW, NOW, NOW + EVERY, 1, (finding,), "", 0))
+    with pytest.raises(InvalidRequest, match=carrier) as caught:
+        judged(shop, e164, FindingVerdict.RELEASE)
+    assert caught.value.details["field"] == "phone_number"
+    assert (shop.count("carrier_releases"), standing(shop)) == (0, {e164: ("orphan", "open")})
+    assert judged(shop, e164, FindingVerdict.KEEP).state is FindingState.KEPT
+    audited(shop)
+    assert standing(shop, ended=True) == {e164: ("orphan", "ended")}
 
 
 def test_findings_in_several_parts_end_and_begin_as_in_one(shop: Shop) -> None:

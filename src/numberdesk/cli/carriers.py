@@ -282,6 +282,8 @@ def _tell(reports: Sequence[AuditReport], found: Sequence[Finding], *, as_json: 
             note(f"{report.carrier}: not finished: {report.said}")
             continue
         note(f"{report.carrier}: {report.owned} numbers at the carrier, {len(report.findings)} that differ")
+        for name, count in sorted(report.elsewhere.items()):
+            note(f"{report.carrier}: the books have {count} of its numbers under {name}, which are no orphans")
         if report.unclear:
             note(f"{report.carrier}: it did not answer for {report.unclear} rented numbers that its list leaves out")
 

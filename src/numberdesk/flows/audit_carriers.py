@@ -5,11 +5,13 @@ Touches: database.
 The list is read first and the books after it, so a number on the list is in the books if it was ever
 ordered. Lists may lag behind, so what was bought or given back within the carrier's visibility
 window is left alone, and a number that seems lost is asked for by itself before it is called so.
+One that the books have under another name is no orphan, whichever of the two is right: somebody has it.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -25,7 +27,7 @@ from numberdesk.infra.db import Tx
 from numberdesk.infra.log import get_log
 from numberdesk.infra.reader import Reader
 from numberdesk.infra.writer import Writer
-from numberdesk.numbers.audited_store import KnownNumber, find_known_numbers
+from numberdesk.numbers.audited_store import KnownNumber, find_held_anywhere, find_known_numbers
 
 MOST_OWNED: Final = 5_000_000
 """Numbers of one account at a carrier that an audit holds in memory."""
@@ -40,13 +42,18 @@ MOST_LOGGED: Final = 20
 """New findings of one audit that are logged one by one; of the others their count."""
 
 _AT_ONCE: Final = 8
+_MOST_LOOKED_UP: Final = 10_000
+"""Numbers looked up in one read: bounds what it takes, of an account that is nearly all unknown too."""
 
 Progress = Callable[[str, int, int], None]
 """Told the phase, how much is done, and of how much (0 when that is not known)."""
 
 
 class AuditReport(NamedTuple):
-    """What an audit of one carrier found. `said` tells why it was not finished; "" when it was."""
+    """What an audit of one carrier found. `said` tells why it was not finished; "" when it was.
+
+    `elsewhere`: how many of its numbers the books have under other carriers' names, by name.
+    """
 
     carrier: str
     owned: int
@@ -54,6 +61,7 @@ class AuditReport(NamedTuple):
     findings: tuple[Finding, ...]
     unclear: int
     said: str
+    elsewhere: Mapping[str, int]
 
 
 @dataclass(slots=True)
@@ -93,7 +101,7 @@ class Audit:
             owned = await self._list(line)
             report = await self._compared(line, owned, began)
         except CarrierError as error:
-            report = AuditReport(line.name, 0, 0, (), 0, str(error))
+            report = AuditReport(line.name, 0, 0, (), 0, str(error), {})
             get_log().error("carrier not audited", carrier=line.name, trouble=error.trouble.value, said=error.said)
         news = await self._noted(report, began)
         for finding in news[:MOST_LOGGED]:
@@ -103,6 +111,11 @@ class Audit:
             )  # fmt: skip
         if len(news) > MOST_LOGGED:
             get_log().error("carrier and books differ in more", carrier=line.name, count=len(news) - MOST_LOGGED)
+        if report.elsewhere:
+            get_log().info(
+                "carrier lists what the books have under other names", carrier=line.name,
+                count=sum(report.elsewhere.values()), names=sorted(report.elsewhere),
+            )  # fmt: skip
         return report
 
     async def _noted(self, report: AuditReport, began: int) -> list[Finding]:
@@ -139,7 +152,9 @@ class Audit:
     async def _compared(self, line: Line, owned: Mapping[str, OwnedNumber], began: int) -> AuditReport:
         known = await self.reader.read(lambda tx: find_known_numbers(tx, line.name, began - line.window))
         self.progress("compare", len(known), len(known))
-        orphans = [_orphan(line.name, number, began) for number in owned.values() if _is_unknown(number, known)]
+        unknown = [number for number in owned.values() if _is_unknown(number, known)]
+        held = await self._held([number.e164 for number in unknown])
+        orphans = [_orphan(line.name, number, began) for number in unknown if number.e164 not in held]
         missing = [
             number
             for number in known.values()
@@ -151,7 +166,16 @@ class Audit:
                 f"{len(missing)} rented numbers are not on its list of {len(owned)}: the list cannot be whole",
             )
         lost, unclear = await self._confirmed(line, missing, owned, began)
-        return AuditReport(line.name, len(owned), len(known), (*orphans, *lost), unclear, "")
+        elsewhere = Counter(carrier for carrier in held.values() if carrier != line.name)  # its own: ordered just now
+        return AuditReport(line.name, len(owned), len(known), (*orphans, *lost), unclear, "", elsewhere)
+
+    async def _held(self, e164s: Sequence[str]) -> dict[str, str]:
+        """Those of the numbers that somebody has in the books, under whatever name."""
+        held: dict[str, str] = {}
+        for place in range(0, len(e164s), _MOST_LOOKED_UP):
+            part = e164s[place : place + _MOST_LOOKED_UP]
+            held |= await self.reader.read(lambda tx, part=part: find_held_anywhere(tx, part))  # type: ignore[misc]  # a default in a lambda
+        return held
 
     async def _confirmed(
         self, line: Line, missing: Sequence[KnownNumber], owned: Mapping[str, OwnedNumber], began: int

@@ -31,7 +31,7 @@ from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError
 from numberdesk.core.findings import FindingKind, FindingState
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.periods import MICROSECONDS
-from numberdesk.core.purchase import Lot
+from numberdesk.core.purchase import POOL, Lot
 from numberdesk.infra.db import Tx
 from numberdesk.numbers.giving_back import of_finding
 from numberdesk.numbers.release_store import insert_releases
@@ -235,8 +235,11 @@ def _judge(tx: Tx, finding: Finding | None, lot: Lot | None, command: FindingJud
         return finding._replace(state=FindingState.KEPT)
     if finding.kind is not FindingKind.ORPHAN:
         return InvalidRequest("kind", "must be orphan: only such a number can be given back")
-    if lot is not None and lot.order_id is not None and lot.carrier == finding.carrier:
-        return InvalidRequest("phone_number", "is a customer's by now: have the carrier audited anew")
+    # Under whatever name the books have it: at the carrier it is the one number, and whoever has it would lose it.
+    if lot is not None and lot.order_id is not None:
+        return InvalidRequest("phone_number", f"is a customer's, of {lot.carrier}: have the carrier audited anew")
+    if lot is not None and lot.carrier == POOL:
+        return InvalidRequest("phone_number", f"is of your own inventory, {POOL}: have the carrier audited anew")
     if finding.state is not FindingState.RELEASING:
         one = of_finding(finding.carrier, finding.e164, finding.carrier_reference or None, command.serial, command.now)
         insert_releases(tx, [one])

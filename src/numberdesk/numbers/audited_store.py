@@ -5,15 +5,25 @@ Touches: numbers, orders, carrier_releases.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from sqlalchemy import or_, select
+from sqlalchemy import literal_column, or_, select
 
 from numberdesk.core.lifecycle import NumberState
+from numberdesk.core.purchase import POOL
 from numberdesk.infra.db import Tx
+from numberdesk.infra.statements import SelectSet, in_set
 from numberdesk.tables import carrier_releases, numbers, orders
 
 _OURS: Final = (NumberState.ASSIGNED.value, NumberState.CLAIMED.value)
+_HELD: Final = SelectSet(
+    select(numbers.c.e164, numbers.c.carrier).where(
+        in_set(numbers.c.e164, "e164s"),
+        or_(numbers.c.order_id.is_not(None), numbers.c.carrier == literal_column(f"'{POOL}'")),
+    ),
+    "e164s",
+)
 
 
 class KnownNumber(NamedTuple):
@@ -54,3 +64,12 @@ def find_known_numbers(tx: Tx, carrier: str, lately: int) -> dict[str, KnownNumb
     for e164 in tx.execute(going).scalars():
         known.setdefault(e164, KnownNumber(e164, is_rented=False, account_id="", order_id="", since=0))
     return known
+
+
+def find_held_anywhere(tx: Tx, e164s: Iterable[str]) -> dict[str, str]:
+    """Those of some numbers that a customer rents or orders, or that are the pool's: under which carrier, by number.
+
+    The books may have a number under another name than that of the account which lists it: imported into the
+    pool, ported by hand, or on an account that is connected twice. It is in somebody's hands all the same.
+    """
+    return dict(_HELD.run(tx, e164s=e164s))
