@@ -25,6 +25,7 @@ from tests.api.conftest import Shop
 KEY: Final = new_key()
 SECRET: Final = "s3cret-t0ken-of-ours-4711"
 ACCOUNT: Final = "AC" + "0" * 31 + "7"
+OTHER: Final = "AC" + "1" * 32
 BAD: Final[list[tuple[dict[str, Any], str]]] = [
     ({"kind": "carrier-pigeon"}, "kind"),
     ({"kind": None}, "kind"),
@@ -65,9 +66,9 @@ def carriers(simulator: Simulated) -> Simulated:
     return simulator
 
 
-def setup_of(url: str, **changes: Any) -> dict[str, Any]:
+def setup_of(url: str, account: str = ACCOUNT, **changes: Any) -> dict[str, Any]:
     return {
-        "name": "twilio", "kind": "twilio", "options": {"account_sid": ACCOUNT, "base_url": url},
+        "name": "twilio", "kind": "twilio", "options": {"account_sid": account, "base_url": url},
         "secrets": {"auth_token": SECRET}, **changes,
     }  # fmt: skip
 
@@ -129,7 +130,7 @@ def test_a_check_says_what_is_wrong_and_is_answered_all_the_same(
 ) -> None:
     http = other_shop(credentials_key=KEY).operator().http
     http.post("/admin/carriers/", json=setup_of(carriers.url, secrets={"auth_token": "wrong"}))
-    http.post("/admin/carriers/", json=setup_of("http://127.0.0.1:1", name="gone"))
+    http.post("/admin/carriers/", json=setup_of("http://127.0.0.1:1", OTHER, name="gone"))
     wrong = http.post("/admin/carriers/twilio/check/")
     assert (wrong.status_code, wrong.json()["data"]["ok"]) == (200, False)
     assert "does not accept the auth token" in wrong.json()["data"]["said"]
@@ -180,7 +181,7 @@ def test_a_name_stands_for_one_account_once_it_has_numbers(
     shop = other_shop(credentials_key=KEY)
     http = shop.operator().http
     http.post("/admin/carriers/", json=setup_of(carriers.url))
-    other = {"options": {"account_sid": "AC" + "1" * 32}}
+    other = {"options": {"account_sid": OTHER}}
     assert http.patch("/admin/carriers/twilio/", json=other).json()["data"]["options"]["account_sid"][2] == "1"
     assert http.patch("/admin/carriers/twilio/", json={"options": {"account_sid": ACCOUNT}}).status_code == 200
     carriers.control.orphans(Api.TWILIO, account=ACCOUNT)
@@ -189,6 +190,8 @@ def test_a_name_stands_for_one_account_once_it_has_numbers(
     assert (refused.status_code, refused.json()["error"]["details"]["field"]) == (400, "account_sid")
     moved = http.post("/admin/carriers/", json={"name": "twilio", "kind": "telnyx", "secrets": {"api_key": SECRET}})
     assert (moved.status_code, moved.json()["error"]["details"]["field"]) == (400, "kind")
+    twin = http.post("/admin/carriers/", json=setup_of(carriers.url, name="twin"))
+    assert (twin.status_code, twin.json()["error"]["details"]["field"]) == (400, "account_sid")
     assert http.get("/admin/carriers/twilio/").json()["data"]["options"]["account_sid"] == ACCOUNT
 
 
@@ -223,8 +226,8 @@ def test_the_ciphertext_of_another_carrier_is_refused_before_anything_is_sent(ot
     shop = other_shop(credentials_key=KEY)
     http = shop.operator().http
     with scripted(lambda _: json_reply(200, {})) as carrier:
-        for name in ("one", "two"):
-            http.post("/admin/carriers/", json=setup_of(carrier.url, name=name))
+        for name, account in (("one", ACCOUNT), ("two", OTHER)):
+            http.post("/admin/carriers/", json=setup_of(carrier.url, account, name=name))
         with shop.services.database.write() as tx:
             tx.run("UPDATE carriers SET credentials = (SELECT credentials FROM carriers WHERE name = 'one')", [])
             tx.run("UPDATE carriers SET updated_at = updated_at + 1", [])
@@ -279,11 +282,8 @@ def test_an_audit_is_left_to_the_worker_and_its_findings_to_a_person(
 ) -> None:
     shop = other_shop(credentials_key=KEY)
     services, http = shop.services, shop.operator().http
-    account = "AC" + "a" * 32
-    http.post(
-        "/admin/carriers/", json=setup_of(carriers.url, options={"account_sid": account, "base_url": carriers.url})
-    )
-    orphans = [each.phone_number for each in carriers.control.orphans(Api.TWILIO, account=account, count=3)]
+    http.post("/admin/carriers/", json=setup_of(carriers.url, OTHER))
+    orphans = [each.phone_number for each in carriers.control.orphans(Api.TWILIO, account=OTHER, count=3)]
     asked = http.post("/admin/carriers/twilio/audit/")
     assert (asked.status_code, asked.json()["data"]["status"]) == (202, "due")
     assert asked.headers["location"] == "/api/v1/admin/audits"
@@ -341,8 +341,8 @@ def test_what_cannot_be_used_as_it_is_stored_is_told_and_keeps_nothing_else_from
 ) -> None:
     shop = other_shop(credentials_key=KEY)
     http = shop.operator().http
-    for name in ("odd", "twilio"):
-        http.post("/admin/carriers/", json=setup_of(carriers.url, name=name))
+    for name, account in (("odd", OTHER), ("twilio", ACCOUNT)):
+        http.post("/admin/carriers/", json=setup_of(carriers.url, account, name=name))
     with shop.services.database.write() as tx:
         tx.run("UPDATE carriers SET options = '{}', updated_at = updated_at + 1 WHERE name = 'odd'", [])
     shop.services.carriers.forget()

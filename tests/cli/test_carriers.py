@@ -53,7 +53,10 @@ def carriers(simulator: Simulated) -> Simulated:
 
 
 def _add(run: Run, url: str, *more: str, name: str = "twilio", **given: str) -> Done:
-    options = ("--set", f"account_sid={ACCOUNT}", "--set", f"base_url={url}", *more)
+    account = (
+        ACCOUNT if name == "twilio" else "AC" + name.encode().hex().rjust(32, "0")
+    )  # another name, another account
+    options = ("--set", f"account_sid={account}", "--set", f"base_url={url}", *more)
     return run("carriers", "add", name, "twilio", *options, "--json", TOKEN=SECRET, **given)
 
 
@@ -99,6 +102,15 @@ def test_a_carrier_that_is_not_well_is_told_in_words_and_by_the_exit_status(run:
     assert "cannot be asked" in told["gone"]["said"]
     assert "the API key is wrong" in told["typo"]["said"]
     assert run("carriers", "check", "twilio").returncode == 0
+
+
+def test_a_second_name_for_an_account_is_refused_and_the_first_one_told(run: Run, carriers: Simulated) -> None:
+    _connected(run, carriers.url)
+    twin = ("--set", f"account_sid={ACCOUNT}", "--set", f"base_url={carriers.url}", "--secret-env", "auth_token=TOKEN")
+    done = run("carriers", "add", "twin", "twilio", *twin, TOKEN=SECRET)
+    assert done.returncode == 2
+    assert done.stderr.startswith("numberdesk: account_sid must not be that of twilio")
+    assert [each["name"] for each in json_of(run("carriers", "list", "--json"))] == ["twilio"]
 
 
 def test_secrets_come_from_a_file_standard_input_or_the_environment(run: Run, tmp_path: Path) -> None:
@@ -298,6 +310,19 @@ def test_an_audit_tells_what_it_found_until_a_person_has_decided(run: Run, carri
     assert json_of(run("carriers", "findings", "twilio", "--json")) == []
     assert run("carriers", "keep", "twilio", kept).returncode == 1
     assert run("carriers", "keep", "twilio", "nonsense").returncode == 2
+
+
+def test_a_number_of_the_pool_that_is_on_the_account_too_is_told_and_no_orphan(
+    run: Run, carriers: Simulated, tmp_path: Path
+) -> None:
+    (number,) = carriers.control.orphans(Api.TWILIO, account=ACCOUNT)
+    (tmp_path / "n.csv").write_text(f"phone_number,monthly_price,currency\n{number.phone_number},2.00,USD\n")
+    json_of(run("inventory", "import", "n.csv", "--json"))
+    _connected(run, carriers.url)
+    done = run("carriers", "audit", "--json")
+    assert json_of(done) == []
+    assert "twilio: the books have 1 of its numbers under pool, which are no orphans" in done.stderr
+    assert run("carriers", "release", "twilio", number.phone_number).returncode == 1
 
 
 def test_an_audit_that_is_not_finished_says_why_and_ends_nothing(run: Run, carriers: Simulated) -> None:

@@ -14,7 +14,13 @@ from numberdesk.carriers.store import list_carriers
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.findings import FindingKind, FindingState
 from numberdesk.core.lifecycle import CarrierState
-from numberdesk.flows.connect_carriers import CarrierSetup, encrypt_anew, set_up_carriers
+from numberdesk.flows.connect_carriers import (
+    CarrierSetup,
+    connect_carriers,
+    encrypt_anew,
+    new_carrier,
+    set_up_carriers,
+)
 from numberdesk.flows.note_audits import AuditResult, note_audits
 from numberdesk.infra.vault import Vault, VaultError, new_key
 from tests.flows.carrier_orders import DAY
@@ -40,6 +46,11 @@ def set_up(
     account: Any = shop.writer.apply(set_up_carriers(vault), command)
     assert isinstance(account, Account)
     return account
+
+
+def values_of(name: str) -> dict[str, str]:
+    """An account of its own for each name."""
+    return {**VALUES, "account_sid": "AC" + name.encode().hex().rjust(32, "0")}
 
 
 def stored(shop: Shop) -> list[Account]:
@@ -91,6 +102,57 @@ def test_a_name_keeps_its_kind_and_once_there_are_numbers_its_account(shop: Shop
         set_up(shop, {"account_sid": SID})
 
 
+IDENTITIES: dict[str, tuple[dict[str, str], str]] = {
+    "twilio": ({"account_sid": "AC" + "a" * 32, "auth_token": TOKEN}, "account_sid"),
+    "plivo": ({"auth_id": "MAXXXXXXXXXXXXXXXXXX", "auth_token": TOKEN}, "auth_id"),
+    "vonage": ({"api_key": "abcd1234", "api_secret": TOKEN}, "api_key"),
+    "bandwidth": ({"account_id": "9900012", "username": "u", "password": TOKEN, "site_id": "743"}, "account_id"),
+    "signalwire": ({"space": "example", "project_id": "3fa8-5f64", "api_token": TOKEN}, "project_id"),
+}
+
+
+@pytest.mark.parametrize("kind", IDENTITIES)
+def test_an_account_has_one_name_however_it_is_written_and_reached(shop: Shop, kind: str) -> None:
+    fields, field = IDENTITIES[kind]
+    set_up(shop, fields, kind=kind, state=CarrierState.DISABLED)
+    again = {**fields, field: fields[field].swapcase().replace("ac", "AC", 1), "base_url": "https://carrier.example"}
+    with pytest.raises(InvalidRequest, match=f"{field} must not be that of acme") as caught:
+        set_up(shop, again, name="beta", kind=kind)
+    assert caught.value.details["field"] == field
+    assert [account.name for account in stored(shop)] == ["acme"]
+    other = {**fields, field: fields[field][:-1] + "0"}
+    set_up(shop, other, name="beta", kind=kind)
+    with pytest.raises(InvalidRequest, match="that of acme"):
+        set_up(shop, {field: fields[field]}, name="beta")
+    with pytest.raises(InvalidRequest, match="that of beta"):
+        set_up(shop, {field: other[field]})
+    assert [account.options[field] for account in stored(shop)] == [fields[field], other[field]]
+
+
+def test_of_two_who_give_an_account_a_name_in_one_batch_the_second_is_refused(shop: Shop) -> None:
+    commands = [CarrierSetup(name, "twilio", Setup(VALUES), None, NOW) for name in ("acme", "beta", "acme")]
+    with shop.database.write() as tx:
+        first, second, third = set_up_carriers(VAULT)(tx, commands)
+    assert isinstance(first, Account)
+    assert isinstance(second, InvalidRequest)
+    assert isinstance(third, Account)
+
+
+def test_two_names_that_an_account_has_already_can_be_changed_but_in_that(shop: Shop) -> None:
+    set_up(shop, VALUES, kind="twilio")
+    twin = new_carrier("beta", "twilio", VALUES, VAULT, NOW)
+    shop.writer.apply(connect_carriers, twin)
+    assert set_up(shop, {"at_once": "5"}, name="beta").options["at_once"] == "5"
+    assert set_up(shop, {"account_sid": SID, "auth_token": TOKEN[::-1]}, name="beta").options["account_sid"] == SID
+    assert set_up(shop, {}, name="beta", state=CarrierState.DISABLED).state is CarrierState.DISABLED
+
+
+def test_two_accounts_that_cannot_be_told_apart_have_two_names(shop: Shop) -> None:
+    for name in ("acme", "beta"):
+        set_up(shop, {"api_key": "KEY" * 5}, name=name, kind="telnyx")
+    assert [account.name for account in stored(shop)] == ["acme", "beta"]
+
+
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("name", "kind", "fields", "field"),
@@ -140,14 +202,14 @@ def test_without_the_key_secrets_are_neither_kept_nor_lost(shop: Shop) -> None:
 
 def test_a_new_key_takes_over_all_credentials_or_none(shop: Shop) -> None:
     for name in ("acme", "beta"):
-        set_up(shop, VALUES, name=name, kind="twilio")
+        set_up(shop, values_of(name), name=name, kind="twilio")
     new = new_key()
     anew: Any = shop.writer.apply(encrypt_anew(Vault(f"{new},{KEY}")), shop.now)
     assert [account.name for account in anew] == ["acme", "beta"]
     for account in stored(shop):
         assert Vault(new).open(account.name, account.credentials) == {"auth_token": TOKEN}
         assert account.updated_at > shop.now
-    set_up(shop, VALUES, name="gamma", kind="twilio")  # under the old key again
+    set_up(shop, values_of("gamma"), name="gamma", kind="twilio")  # under the old key again
     before = stored(shop)
     with pytest.raises(VaultError):
         shop.writer.apply(encrypt_anew(Vault(new)), shop.now)
@@ -157,7 +219,7 @@ def test_a_new_key_takes_over_all_credentials_or_none(shop: Shop) -> None:
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_credentials_copied_to_another_row_open_nowhere(shop: Shop) -> None:
     for name in ("acme", "beta"):
-        set_up(shop, {**VALUES, "auth_token": TOKEN + name}, name=name, kind="twilio")
+        set_up(shop, {**values_of(name), "auth_token": TOKEN + name}, name=name, kind="twilio")
     with shop.database.write() as tx:
         tx.run("UPDATE carriers SET credentials = (SELECT credentials FROM carriers WHERE name = 'acme')", [])
     with pytest.raises(VaultError, match="those of another carrier"):
@@ -178,3 +240,20 @@ def test_two_who_connect_the_same_name_at_once_are_one_after_the_other(shop: Sho
     assert isinstance(first, Account)
     assert isinstance(after, Account)
     assert (len(stored(shop)), after.updated_at) == (1, first.updated_at + 1)
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_of_two_who_give_an_account_a_name_at_once_the_second_is_refused(
+    shop: Shop, beside: Callable[[], Shop]
+) -> None:
+    other = beside()
+    first, second = (CarrierSetup(name, "twilio", Setup(VALUES), None, shop.now) for name in ("acme", "beta"))
+    with ThreadPoolExecutor(1) as pool:
+        with shop.database.write() as tx:
+            (outcome,) = set_up_carriers(VAULT)(tx, [first])
+            waiting = pool.submit(other.writer.apply, set_up_carriers(VAULT), second)
+            with pytest.raises(TimeoutError):
+                waiting.result(0.2)
+        with pytest.raises(InvalidRequest, match="that of acme"):
+            waiting.result(10)
+    assert stored(shop) == [outcome]

@@ -5,7 +5,7 @@ Touches: database.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from numberdesk.carriers.kinds import KINDS, checked_setup
@@ -56,23 +56,26 @@ def _check_name(name: str) -> None:
 def set_up_carriers(vault: Vault) -> Callable[[Tx, Sequence[CarrierSetup]], list[Account | Exception]]:
     """The write flow: accounts as they are set up then.
 
-    InvalidRequest names a field; NotFound for one that has to be there; VaultError where secrets cannot
-    be kept, or those that were kept cannot be read and none take their place.
+    InvalidRequest names a field, also where another name stands for the account already; NotFound for one that
+    has to be there; VaultError where secrets cannot be kept, or those that were kept cannot be read and none take
+    their place.
     """
 
     def apply(tx: Tx, commands: Sequence[CarrierSetup]) -> list[Account | Exception]:
-        lock_catalog(tx)  # two that connect the same name at once wait for each other here
+        lock_catalog(tx)  # two that connect the same name, or the same account, at once wait for each other here
         known = lock_carriers(tx, [command.name for command in commands])
         there = set(known)
+        everyone = {account.name: account for account in list_carriers(tx)}
         outcomes: list[Account | Exception] = []
         touched: dict[str, Account] = {}
         for command in commands:
             try:
                 outcome = _set_up(tx, known.get(command.name), command, vault)
+                _check_sole(known.get(command.name), outcome, everyone.values())
             except (NumberdeskError, VaultError) as error:
                 outcomes.append(error)
                 continue
-            known[outcome.name] = touched[outcome.name] = outcome
+            everyone[outcome.name] = known[outcome.name] = touched[outcome.name] = outcome
             outcomes.append(outcome)
         insert_carriers(tx, [account for name, account in touched.items() if name not in there])
         change_carriers(tx, [account for name, account in touched.items() if name in there])
@@ -116,6 +119,29 @@ def _check_identity(tx: Tx, before: Account, after: Account) -> None:
                 field,
                 f"must stay as it is, since there are numbers of {before.name}: give another account another name",
             )
+
+
+def _check_sole(before: Account | None, after: Account, everyone: Iterable[Account]) -> None:
+    """An account has one name: under a second one all that is rented through the first would seem to be nobody's.
+
+    Two that are there already, from before anybody looked, can still be changed in all other respects.
+    """
+    identity = _identity(after)
+    if identity is None or (before is not None and _identity(before) == identity):
+        return
+    for other in everyone:
+        if other.name != after.name and _identity(other) == identity:
+            raise InvalidRequest(
+                KINDS[after.kind].identity[-1],
+                f"must not be that of {other.name}, which stands for this account already: change {other.name}",
+            )
+
+
+def _identity(account: Account) -> tuple[str, ...] | None:
+    """Which account at which carrier it is; None where that cannot be told. No carrier tells two apart by case."""
+    kind = KINDS.get(account.kind)  # None: a later release stored it
+    values = [account.options.get(field, "").lower() for field in kind.identity] if kind is not None else []
+    return (account.kind, *values) if values and all(values) else None
 
 
 def encrypt_anew(vault: Vault) -> Callable[[Tx, Sequence[int]], list[list[Account] | VaultError]]:
