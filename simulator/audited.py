@@ -47,11 +47,19 @@ def note(books: Books, result: AuditResult, given: Sequence[Any]) -> list[str]:
     for key, row in books.findings.items():
         if key[0] == result.carrier and key not in found and row[0] != "ended":
             row[0], row[4] = "ended", result.ended_at
+    going = {
+        (one.carrier, one.e164)
+        for one in books.releases.values()
+        if one.confirmed_at is None or one.asked_at >= result.began_at
+    }
     for key, finding in found.items():
         row = books.findings.get(key, ["ended", "", "", 0, 0])
         if row[0] == "ended":
             news.append(key)
             row[0], row[3] = "open", finding.first_seen_at
+        elif row[0] == "releasing" and key[:2] not in going:
+            news.append(key)
+            row[0] = "open"
         row[1], row[2], row[4] = finding.carrier_reference, finding.order_reference, finding.last_seen_at
         books.findings[key] = row
     require(sorted(news), sorted((one.carrier, one.e164, one.kind.value) for one in given), "news of an audit")
@@ -65,6 +73,9 @@ def judge(books: Books, command: FindingJudgement, given: Any) -> list[str]:
     row = books.findings.get((command.carrier, command.e164, kind))
     if row is None or row[0] == "ended":
         require(NotFound, type(given), "judgement of no finding")
+        return []
+    if command.verdict is FindingVerdict.KEEP and row[0] == "releasing":
+        require(InvalidRequest, type(given), "keeping of what is on its way back")
         return []
     if command.verdict is FindingVerdict.KEEP:
         row[0] = "kept"

@@ -302,6 +302,8 @@ def test_an_audit_tells_what_it_found_until_a_person_has_decided(run: Run, carri
         ]  # fmt: skip
     assert json_of(run("carriers", "keep", "twilio", kept, "--json"))["status"] == "kept"
     assert json_of(run("carriers", "release", "twilio", going, "--json"))["status"] == "releasing"
+    late = run("carriers", "keep", "twilio", going)
+    assert (late.returncode, "on its way back to its carrier already" in late.stderr) == (2, True)
     assert [each["phone_number"] for each in json_of(run("carriers", "releases", "--json"))] == [going]
     assert run("carriers", "audit").returncode == 0
     carriers.control.take_away(kept)

@@ -81,6 +81,94 @@ def test_an_orphan_goes_back_when_a_person_says_so_and_its_finding_ends(connecte
     shop.verified()
 
 
+@pytest.mark.parametrize("down", [True, False])
+def test_what_is_on_its_way_back_cannot_be_kept_and_what_is_kept_can_go_back(connected: Shop, *, down: bool) -> None:
+    shop, e164 = connected, "+13612738809"
+    shop.acme.own([e164])
+    audited(shop)
+    judged(shop, e164, FindingVerdict.KEEP)
+    judged(shop, e164, FindingVerdict.RELEASE)
+    for _ in range(2):  # before its carrier was told, and when it was
+        with pytest.raises(InvalidRequest, match="on its way back") as caught:
+            judged(shop, e164, FindingVerdict.KEEP)
+        assert caught.value.details["field"] == "phone_number"
+        assert standing(shop) == {e164: ("orphan", "releasing")}
+        shop.acme.down = down
+        shop.tell(shop.give_back())
+    shop.acme.down = False
+    shop.now += DAY
+    shop.tell(shop.give_back())
+    assert shop.acme.ours == {}
+
+
+def test_of_a_keep_and_a_release_in_one_batch_the_release_that_was_first_holds(connected: Shop) -> None:
+    shop, e164 = connected, "+13612738809"
+    shop.acme.own([e164])
+    audited(shop)
+    verdicts = (FindingVerdict.KEEP, FindingVerdict.RELEASE, FindingVerdict.KEEP)
+    commands = [FindingJudgement("acme", e164, None, each, shop.new_id("fnd"), shop.now) for each in verdicts]
+    with shop.database.write() as tx:
+        kept, going, refused = judge_findings(tx, commands)
+    assert isinstance(kept, Finding)
+    assert isinstance(going, Finding)
+    assert isinstance(refused, InvalidRequest)
+    assert standing(shop) == {e164: ("orphan", "releasing")}
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_who_keeps_what_somebody_else_just_gives_back_waits_and_is_refused(
+    connected: Shop, beside: Callable[[], Shop]
+) -> None:
+    shop, e164, other = connected, "+13612738809", beside()
+    shop.acme.own([e164])
+    audited(shop)
+    release, keep = (
+        FindingJudgement("acme", e164, None, each, shop.new_id("fnd"), shop.now)
+        for each in (FindingVerdict.RELEASE, FindingVerdict.KEEP)
+    )
+    with ThreadPoolExecutor(1) as pool:
+        with shop.database.write() as tx:
+            judge_findings(tx, [release])
+            keeping = pool.submit(other.writer.apply, judge_findings, keep)
+            with pytest.raises(TimeoutError):
+                keeping.result(0.2)
+        with pytest.raises(InvalidRequest, match="on its way back"):
+            keeping.result(10)
+
+
+def test_an_orphan_that_is_there_though_its_carrier_confirmed_to_have_it_is_open_again(connected: Shop) -> None:
+    shop, e164 = connected, "+13612738809"
+    shop.acme.own([e164])
+    audited(shop)
+    judged(shop, e164, FindingVerdict.RELEASE)
+    shop.tell(shop.give_back())
+    shop.acme.own([e164])
+    shop.now += EVERY
+    assert found(audited(shop)) == [(e164, FindingKind.ORPHAN)]
+    assert standing(shop) == {e164: ("orphan", "open")}
+    judged(shop, e164, FindingVerdict.RELEASE)
+    assert shop.count("carrier_releases") == 2
+    shop.tell(shop.give_back())
+    assert shop.acme.ours == {}
+
+
+@pytest.mark.parametrize("confirmed", [False, True])
+def test_an_orphan_given_back_while_the_carrier_was_audited_stays_on_its_way(
+    connected: Shop, *, confirmed: bool
+) -> None:
+    shop, e164 = connected, "+13612738809"
+    shop.acme.own([e164])
+    audited(shop)
+    finding = Finding("acme", e164, FindingKind.ORPHAN, FindingState.OPEN, "", "", "", NOW, NOW)
+    result = AuditResult("acme", shop.now, shop.now + 2, shop.now + EVERY, 1, (finding,), "", 0)
+    shop.now += 1
+    judged(shop, e164, FindingVerdict.RELEASE)
+    if confirmed:
+        shop.tell(shop.give_back())
+    assert shop.writer.apply(note_audits, result) == []
+    assert standing(shop) == {e164: ("orphan", "releasing")}
+
+
 def test_only_orphans_can_be_given_back(shop: Shop) -> None:
     e164 = rented(shop)
     shop.acme.lose(e164)

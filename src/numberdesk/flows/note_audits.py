@@ -9,6 +9,7 @@ is not sold meanwhile.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -34,7 +35,7 @@ from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import POOL, Lot
 from numberdesk.infra.db import Tx
 from numberdesk.numbers.giving_back import of_finding
-from numberdesk.numbers.release_store import insert_releases
+from numberdesk.numbers.release_store import find_asked_back, insert_releases
 from numberdesk.numbers.store import lock_lots, place_lots
 
 AUDIT_LEASE: Final = 3600 * MICROSECONDS
@@ -80,7 +81,7 @@ class AuditResult(NamedTuple):
 class FindingVerdict(StrEnum):
     """What is to become of a finding."""
 
-    KEEP = "keep"  # it is right so
+    KEEP = "keep"  # it is right so; not for what is on its way back already
     RELEASE = "release"  # an orphan goes back to its carrier
 
 
@@ -133,7 +134,10 @@ def _ask_for(tx: Tx, command: AskForAudit) -> Audit:
 
 
 def note_audits(tx: Tx, results: Sequence[AuditResult]) -> list[list[Finding]]:
-    """The write flow: the findings that are new, or open again. What was not found again has ended."""
+    """The write flow: the findings that are new, or open again. What was not found again has ended.
+
+    An orphan that is found although its carrier confirmed to have it back is open again.
+    """
     lock_carriers(tx, [result.carrier for result in results])
     return [_note(tx, result) for result in results]
 
@@ -152,11 +156,12 @@ def _note(tx: Tx, result: AuditResult) -> list[Finding]:
     if not result.goes_on:
         _end(tx, result)
     before = lock_findings(tx, [finding.key for finding in result.findings])
-    new, changed = _differences(result, before)
+    going = [finding.e164 for finding in before.values() if finding.state is FindingState.RELEASING]
+    new, changed = _differences(result, before, find_asked_back(tx, going, result.began_at) if going else set())
     insert_findings(tx, new)
     change_findings(tx, changed)
     _rest(tx, result)
-    again = [after for after in changed if before[after.key].state is FindingState.ENDED]
+    again = [after for after in changed if after.state is not before[after.key].state]
     return [*new, *again]
 
 
@@ -173,7 +178,7 @@ def _end(tx: Tx, result: AuditResult) -> None:
 
 
 def _differences(
-    result: AuditResult, before: Mapping[tuple[str, str, str], Finding]
+    result: AuditResult, before: Mapping[tuple[str, str, str], Finding], going: AbstractSet[tuple[str, str]]
 ) -> tuple[list[Finding], list[Finding]]:
     new, changed = [], []
     for finding in result.findings:
@@ -181,7 +186,8 @@ def _differences(
         if known is None:
             new.append(finding)
             continue
-        state = FindingState.OPEN if known.state is FindingState.ENDED else known.state
+        given_back = known.state is FindingState.RELEASING and (known.carrier, known.e164) not in going
+        state = FindingState.OPEN if given_back or known.state is FindingState.ENDED else known.state
         first = finding.first_seen_at if known.state is FindingState.ENDED else known.first_seen_at
         changed.append(finding._replace(state=state, first_seen_at=first))
     return new, changed
@@ -232,15 +238,27 @@ def _judge(tx: Tx, finding: Finding | None, lot: Lot | None, command: FindingJud
     if finding is None:
         return NotFound("There is no such finding.")
     if command.verdict is FindingVerdict.KEEP:
+        if finding.state is FindingState.RELEASING:  # its carrier may have been told already, and cannot be stopped
+            return InvalidRequest("phone_number", "is on its way back to its carrier already, and cannot be kept")
         return finding._replace(state=FindingState.KEPT)
-    if finding.kind is not FindingKind.ORPHAN:
-        return InvalidRequest("kind", "must be orphan: only such a number can be given back")
-    # Under whatever name the books have it: at the carrier it is the one number, and whoever has it would lose it.
-    if lot is not None and lot.order_id is not None:
-        return InvalidRequest("phone_number", f"is a customer's, of {lot.carrier}: have the carrier audited anew")
-    if lot is not None and lot.carrier == POOL:
-        return InvalidRequest("phone_number", f"is of your own inventory, {POOL}: have the carrier audited anew")
+    refusal = _not_given_back(finding, lot)
+    if refusal is not None:
+        return refusal
     if finding.state is not FindingState.RELEASING:
         one = of_finding(finding.carrier, finding.e164, finding.carrier_reference or None, command.serial, command.now)
         insert_releases(tx, [one])
     return finding._replace(state=FindingState.RELEASING)
+
+
+def _not_given_back(finding: Finding, lot: Lot | None) -> InvalidRequest | None:
+    """Why a number is not given back, whoever says so.
+
+    Under whatever name the books have it: at the carrier it is the one number, and whoever has it would lose it.
+    """
+    if finding.kind is not FindingKind.ORPHAN:
+        return InvalidRequest("kind", "must be orphan: only such a number can be given back")
+    if lot is not None and lot.order_id is not None:
+        return InvalidRequest("phone_number", f"is a customer's, of {lot.carrier}: have the carrier audited anew")
+    if lot is not None and lot.carrier == POOL:
+        return InvalidRequest("phone_number", f"is of your own inventory, {POOL}: have the carrier audited anew")
+    return None

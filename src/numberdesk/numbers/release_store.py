@@ -91,6 +91,14 @@ def find_on_their_way(tx: Tx, e164s: Iterable[str]) -> set[tuple[str, str]]:
     return {(row.carrier, row.e164) for row in rows}
 
 
+def find_asked_back(tx: Tx, e164s: Iterable[str], since: int) -> set[tuple[str, str]]:
+    """Which of these numbers are on their way back, or were given back after an instant: (carrier, number)."""
+    query = select(carrier_releases.c.carrier, carrier_releases.c.e164)
+    unsure = or_(_UNCONFIRMED, carrier_releases.c.asked_at >= since)
+    rows = tx.execute(query.where(carrier_releases.c.e164.in_(sorted(set(e164s))), unsure))
+    return {(row.carrier, row.e164) for row in rows}
+
+
 def _is_due(now: int) -> ColumnElement[bool]:
     column = carrier_releases.c.next_at
     return and_(_UNCONFIRMED, or_(column <= now, column > now + LONGEST_WAIT))
