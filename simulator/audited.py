@@ -28,7 +28,7 @@ def take_up(books: Books, command: TakeUpAudit, given: Any) -> list[str]:
     last = books.audits.get(command.carrier, (command.carrier, 0, None, None, 0, 0))
     due = last[1] <= command.now or last[1] > command.now + _LONGEST
     taken = due or not command.only_due
-    require(taken, given, "audit taken up")
+    require(taken, given is not None, "audit taken up")
     if taken:
         books.audits[command.carrier] = (last[0], command.now + _LEASE, command.now, *last[3:])
     return []

@@ -333,7 +333,7 @@ def test_an_audit_that_is_under_way_is_not_begun_again(other_shop: Callable[...,
     services.writer.apply(take_up_audits, TakeUpAudit("twilio", services.now(), only_due=False))
     asked = http.post("/admin/carriers/twilio/audit/").json()["data"]
     assert (asked["status"], asked["ended_at"]) == ("running", None)
-    assert services.writer.apply(take_up_audits, TakeUpAudit("twilio", services.now(), only_due=True)) is False
+    assert services.writer.apply(take_up_audits, TakeUpAudit("twilio", services.now(), only_due=True)) is None
 
 
 def test_what_cannot_be_used_as_it_is_stored_is_told_and_keeps_nothing_else_from_working(

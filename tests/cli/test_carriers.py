@@ -327,6 +327,21 @@ def test_a_number_of_the_pool_that_is_on_the_account_too_is_told_and_no_orphan(
     assert run("carriers", "release", "twilio", number.phone_number).returncode == 1
 
 
+def test_an_account_that_was_closed_is_left_out_unless_it_is_named(run: Run, carriers: Simulated) -> None:
+    _connected(run, carriers.url)
+    _add(run, "http://127.0.0.1:1", "--secret-env", "auth_token=TOKEN", name="closed")
+    commands = ("check", "audit")
+    assert [run("carriers", command).returncode for command in commands] == [1, 1]
+    json_of(run("carriers", "disable", "closed", "--json"))
+    for command in commands:
+        done = run("carriers", command, "--json")
+        assert (done.returncode, "closed: left out" in done.stderr) == (0, True)
+        assert "closed" not in done.stdout
+        assert run("carriers", command, "closed").returncode == 1
+    json_of(run("carriers", "enable", "closed", "--json"))
+    assert [run("carriers", command).returncode for command in commands] == [1, 1]
+
+
 def test_an_audit_that_is_not_finished_says_why_and_ends_nothing(run: Run, carriers: Simulated) -> None:
     _connected(run, carriers.url)
     carriers.control.orphans(Api.TWILIO, account=ACCOUNT)

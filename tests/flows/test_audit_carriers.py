@@ -10,19 +10,27 @@ from typing import Any
 import pytest
 
 from numberdesk.carriers.finding_store import find_audit
-from numberdesk.carriers.model import OwnedNumber, OwnedPage
+from numberdesk.carriers.model import Account, OwnedNumber, OwnedPage, Setup
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.fulfilment import Absent, Pending, Placed, Reason, Refused, Unknown, Word
+from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.purchase import Sold
-from numberdesk.flows.audit_carriers import MOST_NOTED
+from numberdesk.flows.audit_carriers import LEFT_OUT, MOST_NOTED
+from numberdesk.flows.connect_carriers import CarrierSetup, set_up_carriers
 from numberdesk.flows.note_audits import (
     AUDIT_LEASE,
+    AskForAudit,
+    FindingJudgement,
+    FindingVerdict,
     TakeUpAudit,
+    ask_for_audits,
+    judge_findings,
     take_up_audits,
 )
 from numberdesk.flows.release_numbers import Release
 from numberdesk.infra.db import Tx
 from numberdesk.infra.reader import Reader
+from numberdesk.infra.vault import Vault
 from numberdesk.numbers.giving_back import of_finding
 from numberdesk.numbers.release_store import insert_releases
 from testbed.fake_carriers import Does, FakeCarrier
@@ -275,9 +283,76 @@ def test_two_workers_do_not_both_audit_a_carrier(shop: Shop, beside: Callable[[]
 def test_an_audit_whose_worker_died_is_begun_again_by_another(shop: Shop, beside: Callable[[], Shop]) -> None:
     shop.connect("acme")
     other = beside()
-    assert shop.writer.apply(take_up_audits, TakeUpAudit("acme", shop.now, only_due=True))
+    first: Any = shop.writer.apply(take_up_audits, TakeUpAudit("acme", shop.now, only_due=True))
+    begun = first._replace(next_at=shop.now + AUDIT_LEASE, began_at=shop.now)
     for later, taken in ((AUDIT_LEASE - 1, False), (AUDIT_LEASE, True)):
-        assert other.writer.apply(take_up_audits, TakeUpAudit("acme", shop.now + later, only_due=True)) is taken
+        assert other.writer.apply(take_up_audits, TakeUpAudit("acme", shop.now + later, only_due=True)) == (
+            begun if taken else None
+        )
+
+
+def stand(shop: Shop, state: CarrierState) -> None:
+    command = CarrierSetup("acme", None, Setup({}), state, shop.now)
+    assert isinstance(shop.writer.apply(set_up_carriers(Vault("")), command), Account)
+
+
+def test_an_account_that_was_closed_is_audited_only_when_somebody_asks_for_it(connected: Shop) -> None:
+    shop = connected
+    kept = "+13612738809"
+    shop.acme.own([kept])
+    audited(shop)
+    shop.writer.apply(judge_findings, FindingJudgement("acme", kept, None, FindingVerdict.KEEP, "1", shop.now))
+    stand(shop, CarrierState.DISABLED)
+    shop.acme.down = True
+    steps = []
+    for asked, state in ((False, None), (True, None), (False, None), (False, CarrierState.ACTIVE)):
+        shop.now += EVERY
+        if asked:
+            shop.now -= SECOND  # before it would be due
+            shop.writer.apply(ask_for_audits, AskForAudit("acme", shop.now))
+        if state is not None:
+            stand(shop, state)
+        before = shop.acme.pages
+        shop.tell(auditing(shop).run_due())
+        with shop.database.read() as tx:
+            audit = find_audit(tx, "acme")
+        assert audit is not None
+        assert audit.next_at == shop.now + EVERY
+        steps.append((shop.acme.pages - before, audit.said == LEFT_OUT))
+    assert steps == [(0, True), (1, False), (0, True), (1, False)]
+    assert standing(shop) == {kept: ("orphan", "kept")}
+
+
+@pytest.mark.parametrize("left", ["rented", "ordered", "going back", "found"])
+def test_a_disabled_account_with_which_something_is_left_to_do_is_audited(shop: Shop, left: str) -> None:
+    if left == "ordered":
+        opened(shop, Does.LOSES)
+    elif left == "found":
+        shop.connect("acme")
+        shop.acme.own(["+13612738809"])
+        audited(shop)
+    else:
+        account_id = shop.account(PRICE)
+        e164 = rented(shop, account_id)
+        if left == "going back":
+            shop.release(account_id, e164)
+    stand(shop, CarrierState.DISABLED)
+    shop.now += EVERY
+    before = shop.acme.pages
+    shop.tell(auditing(shop).run_due())
+    assert shop.acme.pages == before + 1
+
+
+def test_an_account_that_was_never_audited_is_left_out_too_unless_somebody_asked(connected: Shop) -> None:
+    shop = connected
+    stand(shop, CarrierState.DISABLED)
+    shop.tell(auditing(shop).run_due())
+    assert shop.acme.pages == 0
+    with shop.database.write() as tx:
+        tx.run("DELETE FROM audits", [])
+    shop.writer.apply(ask_for_audits, AskForAudit("acme", shop.now))
+    shop.tell(auditing(shop).run_due())
+    assert shop.acme.pages == 1
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)

@@ -29,7 +29,7 @@ from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.phone import PhoneError, parse_e164
 from numberdesk.flows.audit_carriers import AuditReport
 from numberdesk.flows.connect_carriers import CarrierSetup, encrypt_anew, set_up_carriers
-from numberdesk.flows.describe_carriers import describe_carriers
+from numberdesk.flows.describe_carriers import describe_carriers, find_idle_carriers
 from numberdesk.flows.note_audits import FindingJudgement, FindingVerdict, judge_findings
 from numberdesk.infra.vault import new_key
 from numberdesk.numbers.release_store import list_unconfirmed
@@ -222,7 +222,11 @@ def rotate(as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
 
 
 def _all_names(running: Services) -> list[str]:
-    return [account.name for account in running.reader.read_now(list_carriers)]
+    """All accounts but those with which nothing is left to do: one that was closed fails for ever."""
+    idle = running.reader.read_now(find_idle_carriers)
+    for name in sorted(idle):
+        note(f"{name}: left out, since it is disabled and nothing is left to do with it here; name it to ask it")
+    return [account.name for account in running.reader.read_now(list_carriers) if account.name not in idle]
 
 
 def _set_up(running: Services, command: CarrierSetup, *, as_json: bool) -> None:

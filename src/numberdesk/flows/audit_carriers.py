@@ -6,6 +6,8 @@ The list is read first and the books after it, so a number on the list is in the
 ordered. Lists may lag behind, so what was bought or given back within the carrier's visibility
 window is left alone, and a number that seems lost is asked for by itself before it is called so.
 One that the books have under another name is no orphan, whichever of the two is right: somebody has it.
+
+A disabled account with which nothing is left to do is audited only when somebody asks for it.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from numberdesk.carriers.model import CarrierError, OwnedNumber, Trouble
 from numberdesk.carriers.roster import Carriers
 from numberdesk.core.findings import FindingKind, FindingState
 from numberdesk.core.fulfilment import Placed, Unknown
+from numberdesk.flows.describe_carriers import find_idle_carriers
 from numberdesk.flows.note_audits import AuditResult, TakeUpAudit, note_audits, take_up_audits
 from numberdesk.infra.db import Tx
 from numberdesk.infra.log import get_log
@@ -40,6 +43,9 @@ MOST_NOTED: Final = 500
 
 MOST_LOGGED: Final = 20
 """New findings of one audit that are logged one by one; of the others their count."""
+
+LEFT_OUT: Final = "left out: it is disabled, and nothing is left to do with it here"
+"""Said of a carrier that is not audited unless somebody asks for it."""
 
 _AT_ONCE: Final = 8
 _MOST_LOOKED_UP: Final = 10_000
@@ -81,11 +87,15 @@ class Audit:
     async def run_due(self) -> None:
         """Audit the carriers whose time has come, one after the other."""
         for line in await self.carriers.lines(active_only=False):
-            taken = await self.writer.submit(take_up_audits, TakeUpAudit(line.name, self.now(), only_due=True))
-            if taken:
-                report = await self._audited(line)
-                if not report.said:
-                    get_log().info("carrier audited", carrier=line.name, owned=report.owned, found=len(report.findings))
+            before = await self.writer.submit(take_up_audits, TakeUpAudit(line.name, self.now(), only_due=True))
+            if before is None:
+                continue
+            if not before.is_asked_for(self.every) and line.name in await self.reader.read(find_idle_carriers):
+                await self._noted(AuditReport(line.name, 0, 0, (), 0, LEFT_OUT, {}), self.now())
+                continue
+            report = await self._audited(line)
+            if not report.said:
+                get_log().info("carrier audited", carrier=line.name, owned=report.owned, found=len(report.findings))
 
     async def run(self, name: str) -> AuditReport | None:
         """Audit one carrier now; None when there is no such carrier."""

@@ -11,8 +11,10 @@ from typing import NamedTuple
 from numberdesk.carriers.finding_store import Audit, count_open_findings, list_audits
 from numberdesk.carriers.model import Account
 from numberdesk.carriers.store import find_carriers_named, list_carriers
+from numberdesk.core.lifecycle import CarrierState
 from numberdesk.infra.db import Tx
 from numberdesk.infra.vault import Vault, VaultError
+from numberdesk.numbers.audited_store import find_carriers_with_numbers
 from numberdesk.numbers.release_store import count_unconfirmed
 from numberdesk.orders.chase_store import Unsettled, count_unsettled
 
@@ -53,6 +55,16 @@ def describe_carriers(tx: Tx, vault: Vault, names: Iterable[str] | None = None) 
             )
         )
     return described
+
+
+def find_idle_carriers(tx: Tx) -> set[str]:
+    """The disabled accounts with which nothing is left to do: closed at their carriers, for all that we know.
+
+    Nothing there is rented or ordered, on its way back, or a finding that nobody has decided about.
+    """
+    disabled = {account.name for account in list_carriers(tx) if account.state is CarrierState.DISABLED}
+    idle = disabled - count_unsettled(tx).keys() - count_unconfirmed(tx).keys() - count_open_findings(tx).keys()
+    return idle - find_carriers_with_numbers(tx, idle) if idle else idle
 
 
 def _secrets(account: Account, vault: Vault) -> tuple[tuple[str, ...], str]:

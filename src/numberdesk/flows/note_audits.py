@@ -99,20 +99,20 @@ class FindingJudgement(NamedTuple):
     now: int
 
 
-def take_up_audits(tx: Tx, commands: Sequence[TakeUpAudit]) -> list[bool]:
-    """The write flow: whether the audit is this one's to do."""
+def take_up_audits(tx: Tx, commands: Sequence[TakeUpAudit]) -> list[Audit | None]:
+    """The write flow: the audit as it stood before it was this one's to do; None when it is not."""
     lock_carriers(tx, [command.carrier for command in commands])
     return [_take_up(tx, command) for command in commands]
 
 
-def _take_up(tx: Tx, command: TakeUpAudit) -> bool:
+def _take_up(tx: Tx, command: TakeUpAudit) -> Audit | None:
     last = find_audit(tx, command.carrier) or Audit(command.carrier, 0, None, None, 0, 0, "")
     # A time further ahead than any interval was set by a clock that was wrong, and is over.
     due = last.next_at <= command.now or last.next_at > command.now + _LONGEST_WAIT
     if command.only_due and not due:
-        return False
+        return None
     place_audit(tx, last._replace(next_at=command.now + AUDIT_LEASE, began_at=command.now))
-    return True
+    return last
 
 
 def ask_for_audits(tx: Tx, commands: Sequence[AskForAudit]) -> list[Audit | NumberdeskError]:

@@ -66,6 +66,12 @@ def find_known_numbers(tx: Tx, carrier: str, lately: int) -> dict[str, KnownNumb
     return known
 
 
+def find_carriers_with_numbers(tx: Tx, carriers: Iterable[str]) -> set[str]:
+    """Those of some carriers that have a number which a customer rents or orders. Looks through all numbers."""
+    query = select(numbers.c.carrier).where(numbers.c.carrier.in_(sorted(carriers)), numbers.c.state.in_(_OURS))
+    return set(tx.execute(query.distinct()).scalars())
+
+
 def find_held_anywhere(tx: Tx, e164s: Iterable[str]) -> dict[str, str]:
     """Those of some numbers that a customer rents or orders, or that are the pool's: under which carrier, by number.
 
