@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from numberdesk.carriers.finding_store import find_audit
-from numberdesk.carriers.model import Account, OwnedNumber, OwnedPage, Setup
+from numberdesk.carriers.model import Account, CarrierError, OwnedNumber, OwnedPage, Setup, Trouble
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.fulfilment import Absent, Pending, Placed, Reason, Refused, Unknown, Word
 from numberdesk.core.lifecycle import CarrierState
@@ -251,6 +251,58 @@ def test_an_audit_that_failed_says_nothing(shop: Shop, how: str) -> None:
         audit = find_audit(tx, "acme")
     assert audit is not None
     assert (audit.said, audit.ended_at) == (report.said, shop.now)
+    assert audit.began_at is not None
+    assert audit.next_at == audit.began_at + 1800 * SECOND
+
+
+class Endless(FakeCarrier):
+    """Its list says again and again that there is another page."""
+
+    names = 1
+
+    async def owned(self, cursor: str | None) -> OwnedPage:
+        self.pages += 1
+        names = range(self.names if cursor is None else 0)
+        return OwnedPage(
+            tuple(OwnedNumber(f"+1361200000{n}", f"PN{n}", "", None) for n in names), f"token {self.pages}"
+        )
+
+
+def test_a_list_that_never_ends_is_given_up(shop: Shop) -> None:
+    shop.connect("acme")
+    endless = shop.carriers.carriers["acme"] = Endless(now=lambda: shop.now)
+    assert audited(shop).said == "unreadable: its list of our numbers does not end"
+    assert endless.pages < 10
+
+
+def test_a_list_that_takes_for_ever_is_given_up(shop: Shop) -> None:
+    shop.connect("acme")
+    shop.acme.own([f"+1361200{n:04}" for n in range(100)])
+    shop.acme.page_size, listed = 1, shop.acme.owned
+
+    async def slowly(cursor: str | None) -> OwnedPage:
+        await asyncio.sleep(60)
+        return await listed(cursor)
+
+    shop.acme.owned = slowly  # type: ignore[method-assign]  # of this one
+    assert audited(shop).said == "unreadable: its list of our numbers takes too long"
+
+
+@pytest.mark.parametrize(("failures", "said"), [(2, ""), (3, "throttled: wait")])
+def test_a_page_that_fails_for_the_moment_is_asked_for_again(shop: Shop, failures: int, said: str) -> None:
+    shop.connect("acme")
+    shop.acme.own(["+13612738809"])
+    listed, left = shop.acme.owned, [CarrierError(Trouble.THROTTLED, "wait", 5)] * failures
+
+    async def hesitating(cursor: str | None) -> OwnedPage:
+        if left:
+            raise left.pop()
+        return await listed(cursor)
+
+    shop.acme.owned = hesitating  # type: ignore[method-assign]  # of this one
+    report = audited(shop)
+    assert (report.said, report.owned) == (said, 0 if said else 1)
+    assert shop.time.seconds() >= 10
 
 
 # who audits, and when
@@ -317,9 +369,10 @@ def test_an_account_that_was_closed_is_audited_only_when_somebody_asks_for_it(co
         with shop.database.read() as tx:
             audit = find_audit(tx, "acme")
         assert audit is not None
-        assert audit.next_at == shop.now + EVERY
+        assert audit.began_at is not None
+        assert audit.next_at == audit.began_at + (EVERY if audit.said == LEFT_OUT else 1800 * SECOND)
         steps.append((shop.acme.pages - before, audit.said == LEFT_OUT))
-    assert steps == [(0, True), (1, False), (0, True), (1, False)]
+    assert steps == [(0, True), (3, False), (0, True), (3, False)]
     assert standing(shop) == {kept: ("orphan", "kept")}
 
 

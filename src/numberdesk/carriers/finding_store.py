@@ -57,11 +57,14 @@ class Audit(NamedTuple):
         begun = self.began_at is not None and (self.ended_at is None or self.ended_at < self.began_at)
         return begun and now < self.next_at
 
-    def is_asked_for(self, every: int) -> bool:
-        """Whether the next one is due because somebody said so: at another time than the last one left it to."""
+    def is_asked_for(self, *intervals: int) -> bool:
+        """Whether the next one is due because somebody said so: at another time than the last one left it to.
+
+        `intervals` are those after which one follows by itself, in microseconds.
+        """
         if self.began_at is None:
             return self.next_at > 0
-        return self.next_at != self.began_at + every
+        return self.next_at - self.began_at not in intervals
 
 
 _FINDING: Final = tuple(findings.c[name] for name in Finding._fields)

@@ -20,12 +20,13 @@ from typing import Final, NamedTuple
 
 from numberdesk.carriers.finding_store import Finding
 from numberdesk.carriers.line import Line
-from numberdesk.carriers.model import CarrierError, OwnedNumber, Trouble
+from numberdesk.carriers.model import CarrierError, OwnedNumber, OwnedPage, Trouble
 from numberdesk.carriers.roster import Carriers
 from numberdesk.core.findings import FindingKind, FindingState
 from numberdesk.core.fulfilment import Placed, Unknown
+from numberdesk.core.periods import MICROSECONDS
 from numberdesk.flows.describe_carriers import find_idle_carriers
-from numberdesk.flows.note_audits import AuditResult, TakeUpAudit, note_audits, take_up_audits
+from numberdesk.flows.note_audits import AUDIT_LEASE, AuditResult, TakeUpAudit, note_audits, take_up_audits
 from numberdesk.infra.db import Tx
 from numberdesk.infra.log import get_log
 from numberdesk.infra.reader import Reader
@@ -46,6 +47,16 @@ MOST_LOGGED: Final = 20
 
 LEFT_OUT: Final = "left out: it is disabled, and nothing is left to do with it here"
 """Said of a carrier that is not audited unless somebody asks for it."""
+
+RETRY: Final = 1800 * MICROSECONDS
+"""After which an audit that was not finished is tried again, if the next one is not due before."""
+
+_MOST_IDLE_PAGES: Final = 3
+"""Pages one after the other that name no number which was not named before, until a list is taken to be endless."""
+
+_PAGE_RESTS: Final = (2.0, 8.0)
+_LONGEST_REST: Final = 60.0
+"""Seconds between tries of one page of a list: an account has thousands, and one failure is no reason to stop."""
 
 _AT_ONCE: Final = 8
 _MOST_LOOKED_UP: Final = 10_000
@@ -90,7 +101,9 @@ class Audit:
             before = await self.writer.submit(take_up_audits, TakeUpAudit(line.name, self.now(), only_due=True))
             if before is None:
                 continue
-            if not before.is_asked_for(self.every) and line.name in await self.reader.read(find_idle_carriers):
+            if not before.is_asked_for(self.every, min(self.every, RETRY)) and line.name in await self.reader.read(
+                find_idle_carriers
+            ):
                 await self._noted(AuditReport(line.name, 0, 0, (), 0, LEFT_OUT, {}), self.now())
                 continue
             report = await self._audited(line)
@@ -130,9 +143,9 @@ class Audit:
 
     async def _noted(self, report: AuditReport, began: int) -> list[Finding]:
         """Write down what was found; return what is new of it."""
-        result = AuditResult(
-            report.carrier, began, self.now(), began + self.every, report.owned, (), report.said, self.quarantine
-        )
+        failed = report.said and report.said != LEFT_OUT
+        next_at = began + (min(self.every, RETRY) if failed else self.every)
+        result = AuditResult(report.carrier, began, self.now(), next_at, report.owned, (), report.said, self.quarantine)
         news: list[Finding] = []
         noted = 0
         while len(report.findings) - noted > self.most_noted:
@@ -145,9 +158,10 @@ class Audit:
     async def _list(self, line: Line) -> dict[str, OwnedNumber]:
         owned: dict[str, OwnedNumber] = {}
         cursor: str | None = None
-        seen: set[str] = set()
+        idle, until = 0, self.now() + AUDIT_LEASE
         while True:
-            page = await line.owned(cursor)
+            page = await self._page(line, cursor)
+            before = len(owned)
             for number in page.numbers:
                 if not _is_there(owned.get(number.e164)):  # one that went and came back may be listed as both
                     owned[number.e164] = number
@@ -155,9 +169,21 @@ class Audit:
             cursor = page.cursor
             if cursor is None:
                 return owned
-            if cursor in seen or len(owned) > MOST_OWNED:
+            idle = 0 if len(owned) > before else idle + 1
+            if idle > _MOST_IDLE_PAGES or len(owned) > MOST_OWNED:
                 raise CarrierError(Trouble.UNREADABLE, "its list of our numbers does not end")
-            seen.add(cursor)
+            if self.now() > until:
+                raise CarrierError(Trouble.UNREADABLE, "its list of our numbers takes too long")
+
+    async def _page(self, line: Line, cursor: str | None) -> OwnedPage:
+        for rest in _PAGE_RESTS:
+            try:
+                return await line.owned(cursor)
+            except CarrierError as error:
+                if error.trouble not in (Trouble.UNREACHABLE, Trouble.THROTTLED):
+                    raise
+                await asyncio.sleep(min(max(rest, float(error.retry_after or 0)), _LONGEST_REST))
+        return await line.owned(cursor)
 
     async def _compared(self, line: Line, owned: Mapping[str, OwnedNumber], began: int) -> AuditReport:
         known = await self.reader.read(lambda tx: find_known_numbers(tx, line.name, began - line.window))
