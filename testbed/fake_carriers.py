@@ -108,7 +108,8 @@ class FakeCarrier:
         self.asked = 0
         self.searches: list[Wanted] = []
         self.search_fails: Exception | None = None
-        self.answered, self.more = True, False
+        self.missed: CarrierError | None = None
+        self.more = False
         self.down = False
         self.page_size = 100
         self.pages = 0
@@ -148,7 +149,7 @@ class FakeCarrier:
             raise self.search_fails
         if self.down:
             raise CarrierError(Trouble.UNREACHABLE, "down")
-        return AvailablePage(tuple(self.for_sale.values())[: wanted.limit], self.answered, self.more)
+        return AvailablePage(tuple(self.for_sale.values())[: wanted.limit], self.missed, self.more)
 
     async def order(self, e164: str, reference: str) -> Placed | Pending | Refused | NotSent | Unknown:
         """By script. A number that is taken, or on our account already, is refused."""

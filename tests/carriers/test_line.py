@@ -111,7 +111,7 @@ def trouble(said: object) -> Trouble:
 
 @pytest.mark.parametrize("call", ["search", "order", "find", "release", "check"])
 def test_only_so_many_requests_run_at_once_and_others_wait_for_their_turn(call: str) -> None:
-    setting = Setting(Pending() if call == "order" else Absent(), seconds=0.5)
+    setting = Setting({"order": Pending(), "search": AvailablePage(())}.get(call, Absent()), seconds=0.5)
     setting.ask_many(*[call] * 6)
     assert (setting.adapter.most_running, setting.adapter.calls) == (2, 6)
 
@@ -195,6 +195,35 @@ def test_a_search_that_was_refused_is_no_failure_and_one_without_an_answer_is(ki
     for _ in range(FAILURES + 1):
         setting.ask("search")
     assert (setting.adapter.calls == FAILURES + 1) is healthy
+
+
+IN_PART = AvailablePage((), CarrierError(Trouble.UNREACHABLE, "HTTP 500"))
+
+
+def test_a_search_that_was_answered_in_part_is_no_failure_and_does_not_make_up_for_failures_either() -> None:
+    setting = Setting(IN_PART)
+    for _ in range(FAILURES + 1):
+        setting.ask("search")
+    assert setting.breaker == Breaker()
+    setting.adapter.said = Unknown("?")
+    for _ in range(FAILURES - 1):
+        setting.ask("order")
+    setting.adapter.said = IN_PART
+    assert setting.ask("search") == IN_PART
+    assert setting.breaker.failures == FAILURES - 1
+    setting.adapter.said = AvailablePage(())
+    setting.ask("search")
+    assert setting.breaker == Breaker()
+
+
+def test_a_try_after_a_rest_that_is_answered_in_part_shows_that_the_carrier_is_back() -> None:
+    setting = Setting(Unknown("?"))
+    for _ in range(FAILURES):
+        setting.ask("order")
+    setting.time.pass_by(REST_SECONDS)
+    setting.adapter.said, setting.adapter.seconds = IN_PART, 1
+    assert setting.ask("search") == IN_PART
+    assert setting.ask_many("search", "search") == [IN_PART] * 2
 
 
 def test_a_carrier_is_left_alone_for_as_long_as_it_asks_for() -> None:

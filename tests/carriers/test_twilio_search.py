@@ -190,7 +190,7 @@ def test_all_types_are_asked_side_by_side_and_404_means_that_there_is_none() -> 
         ("+14155550142", "local"),
         ("+18005550142", "toll_free"),
     ]
-    assert page.answered
+    assert page.missed is None
     assert sorted(one.path.rsplit("/", 1)[1] for one in seen) == [
         "Local.json", "Mobile.json", "National.json", "TollFree.json",
     ]  # fmt: skip
@@ -199,7 +199,15 @@ def test_all_types_are_asked_side_by_side_and_404_means_that_there_is_none() -> 
 @pytest.mark.parametrize("broken", [reply(500), failure(401, 20003), failure(429, 20429), reply(200, HTML), silence])
 def test_a_type_that_fails_leaves_the_others_and_is_missed(broken: Answer) -> None:
     page, _ = search(market(Local=offers(offer()), Mobile=broken), ANYTHING)
-    assert (len(page.numbers), page.answered) == (1, False)
+    assert len(page.numbers) == 1
+    assert isinstance(page.missed, CarrierError)
+
+
+@pytest.mark.parametrize("wanted", [ANYTHING, ANYTHING._replace(region="CA")], ids=["anywhere", "toll-free is nowhere"])
+def test_types_that_there_are_not_do_not_make_up_for_those_that_fail(wanted: Wanted) -> None:
+    with pytest.raises(CarrierError) as caught:
+        search(market(Local=reply(500), TollFree=reply(500)), wanted)
+    assert caught.value.said == "HTTP 500"
 
 
 @pytest.mark.parametrize("code", [21451, 21452])

@@ -19,6 +19,7 @@ from numberdesk.flows.note_audits import AuditResult, note_audits
 from numberdesk.flows.search_offers import CARRIERS_SHARE, KEPT_SECONDS
 from numberdesk.flows.set_rates import Pair, new_rate, remove_rates, set_rates
 from testbed.fake_carriers import Does, FakeCarrier
+from testbed.logs import logged
 from tests.flows.carrier_orders import DAY, SECOND
 from tests.flows.conftest import NOW, PRICE, Shop
 from tests.flows.markets import DEADLINE, NUMBERS, Market, opened_market
@@ -280,9 +281,27 @@ def test_a_carrier_that_fails_is_named_and_harms_no_other(market: Market, error:
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_a_carrier_that_was_not_looked_through_is_named_and_what_it_has_is_shown(market: Market) -> None:
     offering(market, NUMBERS[0])
-    market.acme.answered = False
+    market.acme.missed = CarrierError(Trouble.UNREACHABLE, "HTTP 500")
     page = market.find()
     assert ([offer.e164 for offer in page.offers], page.incomplete) == ([NUMBERS[0]], ("acme",))
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_search_that_failed_whole_or_in_part_is_logged_with_the_reason_and_one_that_was_answered_is_not(
+    market: Market,
+) -> None:
+    error = CarrierError(Trouble.UNREACHABLE, "HTTP 500")
+    told = {"carrier": "acme", "trouble": "unreachable", "said": "HTTP 500", "log_level": "warning"}
+    with logged() as lines:
+        market.find(area_code="361")
+        market.acme.missed = error
+        market.find(area_code="362")
+        market.acme.search_fails = error
+        market.find(area_code="363")
+    assert lines == [
+        {"event": "carrier searched in part", **told},
+        {"event": "carrier not searched", **told},
+    ]
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)

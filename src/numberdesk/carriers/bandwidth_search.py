@@ -83,7 +83,7 @@ async def search(wire: Wire, account_id: str, wanted: Wanted) -> AvailablePage:
         raise errors[0]
     found = {number.e164: number for page in pages for number in page}
     more = not searches.whole or any(len(page) >= quantity for page in pages)
-    return AvailablePage(tuple(found.values()), not errors, more)
+    return AvailablePage(tuple(found.values()), errors[0] if errors else None, more)
 
 
 def searches_for(wanted: Wanted) -> Searches:

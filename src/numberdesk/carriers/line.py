@@ -98,7 +98,7 @@ class Line:
         except Exception as error:
             self._defect("search", error)
             raise CarrierError(Trouble.UNREADABLE, type(error).__name__) from error
-        self.breaker.succeeded()
+        self._heard(page)
         return page
 
     async def order(self, e164: str, reference: str) -> Placed | Pending | Refused | NotSent | Unknown:
@@ -187,6 +187,16 @@ class Line:
         elif isinstance(word, Refused) and word.reason is Reason.THROTTLED:
             self.breaker.failed(self._seconds(), float(word.retry_after or 0))
         else:
+            self.breaker.succeeded()
+
+    def _heard(self, page: AvailablePage) -> None:
+        """What an answer to a search says of the carrier's health.
+
+        One that lacks a part is no failure: it is up, and to leave it alone would take away the parts that
+        work, and its orders. Nor does it make up for failures of orders in between. It is good enough for
+        a try after a rest, without which only one request at a time would ever be made again.
+        """
+        if page.missed is None or self.breaker.trying:
             self.breaker.succeeded()
 
     def _failed(self, trouble: Trouble, retry_after: int | None) -> None:

@@ -91,10 +91,10 @@ class Available(NamedTuple):
 
 
 class AvailablePage(NamedTuple):
-    """What a carrier offers. `answered`: every part of the question was; `more`: it may have others that fit."""
+    """What a carrier offers. `missed`: why a part of it is not known; `more`: it may have others that fit."""
 
     numbers: tuple[Available, ...]
-    answered: bool = True
+    missed: CarrierError | None = None
     more: bool = False
 
 

@@ -169,11 +169,12 @@ class Plivo:
         first = await self._page("PhoneNumber/", query, *parts[0])
         parts = [part for part in parts if part[0] == 0 or first.reaches(part[0])]
         more = await asyncio.gather(*(self._further(query, *part) for part in parts[1:]))
-        pages = [page for page in (first, *more) if page is not None]
-        answered = len(pages) == len(parts)
+        pages = [page for page in (first, *more) if isinstance(page, _Page)]
+        missed = next((error for error in more if isinstance(error, CarrierError)), None)
         offered = (_available(item) for page in pages for item in page.objects)
         found = {one.e164: one for one in offered if one is not None}
-        return AvailablePage(tuple(found.values()), answered, more=answered and not pages[-1].is_last(*parts[-1]))
+        goes_on = missed is None and not pages[-1].is_last(*parts[-1])
+        return AvailablePage(tuple(found.values()), missed, more=goes_on)
 
     async def order(self, e164: str, reference: str) -> Placed | Pending | Refused | NotSent | Unknown:  # noqa: ARG002  no place for one
         """Order exactly this number, with one request. Plivo has no place for the reference. Raises nothing."""
@@ -248,11 +249,11 @@ class Plivo:
             raise CarrierError(Trouble.UNREADABLE, "it lists numbers that were not asked for")
         return False
 
-    async def _further(self, query: Iterable[tuple[str, str]], offset: int, limit: int) -> _Page | None:
+    async def _further(self, query: Iterable[tuple[str, str]], offset: int, limit: int) -> _Page | CarrierError:
         try:
             return await self._page("PhoneNumber/", query, offset, limit)
-        except CarrierError:
-            return None
+        except CarrierError as error:
+            return error
 
     async def _page(self, path: str, query: Iterable[tuple[str, str]], offset: int, limit: int) -> _Page:
         paging = (("limit", str(limit)), ("offset", str(offset)))

@@ -128,11 +128,11 @@ class SignalWire:
             kinds = [kind for kind in kinds if kind != "toll_free"]  # toll-free numbers are nowhere
         found = await asyncio.gather(*(self._offers(kind, longer, wanted) for kind in kinds))
         pages = [page for page in found if isinstance(page, AvailablePage)]
-        errors = [error for error in found if isinstance(error, CarrierError)]
-        if errors and not pages:
-            raise errors[0]
+        missed = next((error for error in found if isinstance(error, CarrierError)), None)
+        if missed is not None and not pages:
+            raise missed
         numbers = tuple(number for page in pages for number in page.numbers)
-        return AvailablePage(numbers, answered=not errors, more=any(page.more for page in pages))
+        return AvailablePage(numbers, missed, more=any(page.more for page in pages))
 
     async def order(self, e164: str, reference: str) -> Placed | Pending | Refused | NotSent | Unknown:  # noqa: ARG002  it takes no reference
         """Order exactly this number, with one request. Raises nothing."""

@@ -116,12 +116,11 @@ class Searches:
             [[*common, *query] for query in digit_filters(wanted)], wanted.number_type or ""
         )
         pages = [answer for answer in answers if not isinstance(answer, CarrierError)]
-        if answers and not pages:
-            raise next(answer for answer in answers if isinstance(answer, CarrierError))
+        missed = next((answer for answer in answers if isinstance(answer, CarrierError)), None)
+        if missed is not None and not pages:
+            raise missed
         found = {number.e164: number for page in pages for number in page}
-        return AvailablePage(
-            tuple(found.values()), len(pages) == len(answers), more=any(len(page) >= limit for page in pages)
-        )
+        return AvailablePage(tuple(found.values()), missed, more=any(len(page) >= limit for page in pages))
 
     async def can_be_ordered(self, e164: str) -> bool:
         """Whether the number was shown lately or, searched for by itself, is shown now. Raises CarrierError."""

@@ -143,14 +143,14 @@ class Twilio:
         kinds = (wanted.number_type,) if wanted.number_type else tuple(_RESOURCES)
         found = await asyncio.gather(*(self._offers(kind, start, wanted) for kind in kinds if kind in _RESOURCES))
         pages = [page for page in found if isinstance(page, AvailablePage)]
-        errors = [error for error in found if isinstance(error, CarrierError)]
-        if errors and not pages:
-            raise errors[0]
+        missed = next((error for error in found if isinstance(error, CarrierError)), None)
+        if missed is not None and not pages:
+            raise missed
         numbers = [number for page in pages for number in page.numbers]
         costs = await self._prices.of(wanted.iso_country) if numbers else {}
         return AvailablePage(
             tuple(number._replace(cost=costs.get(number.number_type)) for number in numbers),
-            answered=not errors,
+            missed,
             more=any(page.more for page in pages),
         )
 
@@ -216,16 +216,21 @@ class Twilio:
         said = f"Twilio does not know the account: check account_sid: {refused(answer).said}"
         return Health(ok=False, said=said, facts={})
 
-    async def _offers(self, kind: str, start: str, wanted: Wanted) -> AvailablePage | CarrierError:
-        """The numbers of a type. 404 says that the country has none of it; toll-free numbers are nowhere."""
+    async def _offers(self, kind: str, start: str, wanted: Wanted) -> AvailablePage | CarrierError | None:
+        """The numbers of a type; None where there is no such thing, which does not make up for a type that fails.
+
+        Toll-free numbers are nowhere; 404 says that the country has none of a type.
+        """
         if kind == "toll_free" and (wanted.region or wanted.locality):
-            return AvailablePage(())
+            return None
         query = _question(kind, start, wanted, papers=self._may_need_address)
         country = quote(wanted.iso_country, safe="")
         path = f"{self._account}/AvailablePhoneNumbers/{country}/{_RESOURCES[kind]}.json"
         try:
             answer = await self._wire.read(Call("GET", path, query=query))
-            if answer.status == _NOT_FOUND or _code_of(answer) in _NO_SUCH_AREA:
+            if answer.status == _NOT_FOUND:
+                return None
+            if _code_of(answer) in _NO_SUCH_AREA:
                 return AvailablePage(())
             if answer.status != _OK:
                 return refused(answer)

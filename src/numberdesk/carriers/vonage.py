@@ -154,21 +154,22 @@ class Vonage:
         pages = -(-limit // _PAGE)
         size = -(-limit // pages)
         found: dict[str, Available] = {}
-        answered, last, seen = True, False, 0
+        missed: CarrierError | None = None
+        last, seen = False, 0
         for index in range(1, pages + 1):
             try:
                 page = await self._page("/number/search", query, index, size)
-            except CarrierError:
+            except CarrierError as error:
                 if index == 1:
                     raise
-                answered = False
+                missed = error
                 break
             seen += len(page.numbers)
             found.update((one.e164, one) for item in page.numbers if (one := self._available(item, wanted)) is not None)
             last = page.is_last(seen, size)
             if last or not page.numbers:
                 break
-        return AvailablePage(tuple(found.values()), answered, more=answered and not last)
+        return AvailablePage(tuple(found.values()), missed, more=missed is None and not last)
 
     async def order(self, e164: str, reference: str) -> Placed | Pending | Refused | NotSent | Unknown:  # noqa: ARG002  no place for one
         """Order exactly this number, with one request. Vonage has no place for the reference. Raises nothing."""

@@ -127,7 +127,7 @@ class OfferSearch:
         for name, task in tasks.items():
             if task.done() and not task.cancelled() and task.exception() is None:
                 pages[name] = task.result()
-        silent = tuple(line.name for line in lines if line.name not in pages or not pages[line.name].answered)
+        silent = tuple(line.name for line in lines if line.name not in pages or pages[line.name].missed is not None)
         return pages, silent
 
     def _answered(self, line: Line, wanted: Wanted) -> AvailablePage | None:
@@ -155,11 +155,12 @@ class OfferSearch:
 
     def _told(self, key: _Key, task: asyncio.Task[AvailablePage]) -> None:
         self._asking.pop(key, None)
-        error = None if task.cancelled() else task.exception()
+        error = None if task.cancelled() else task.exception() or task.result().missed
         if isinstance(error, CarrierError) and error.trouble is Trouble.PAUSED:
             return  # what led to it was logged
         if isinstance(error, CarrierError):
-            get_log().warning("carrier not searched", carrier=key[0], trouble=error.trouble.value, said=error.said)
+            event = "carrier not searched" if task.exception() else "carrier searched in part"
+            get_log().warning(event, carrier=key[0], trouble=error.trouble.value, said=error.said)
         elif error is not None:
             get_log().error("carrier not searched", carrier=key[0], exc_info=error)
 
