@@ -1,4 +1,4 @@
-"""The Twilio adapter before a scripted server: orders, look-ups, releases, checks; searches in test_twilio_search."""
+"""The Twilio adapter before a scripted server: orders, look-ups, releases. Searches, prices and checks are beside."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ from typing import Any, Final
 
 import pytest
 
-from numberdesk.carriers.model import CarrierError, NotReleased, OwnedNumber, OwnedPage, Released, Setup, Trouble
+from numberdesk.carriers.model import (
+    CarrierError,
+    NotReleased,
+    OwnedNumber,
+    OwnedPage,
+    Released,
+    Setup,
+    Trouble,
+)
 from numberdesk.carriers.twilio import FIELDS, Twilio
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.fulfilment import Absent, NotSent, Placed, Reason, Refused, Unknown
@@ -358,31 +366,6 @@ def test_a_cursor_of_somebody_elses_is_refused(cursor: str) -> None:
     with scripted(lambda _seen: NONE) as server, pytest.raises(CarrierError):
         ask(server.url, lambda twilio: twilio.owned(cursor))
     assert server.seen == []
-
-
-@pytest.mark.parametrize(
-    ("balance", "numbers", "ok", "said", "facts"),
-    [
-        (json_reply(200, {"balance": "0.05", "currency": "USD"}), NONE, True, "knows", ("0.05", "USD")),
-        (json_reply(200, {"balance": None}), NONE, True, "knows", ("", "")),
-        (json_reply(200, {"balance": "\x00" * 9000}), NONE, True, "knows", ("", "")),
-        (failure(404, 20404), NONE, True, "no balance of its own", ()),
-        (failure(404, 20404), failure(404, 20404), False, "check account_sid", ()),
-        (failure(401, 20003), NONE, False, "auth token", ()),
-        (failure(404, 20404), failure(403, 20005), False, "suspended", ()),
-        (reply(200, HTML), NONE, False, "cannot be asked", ()),
-        (reply(503), NONE, False, "cannot be asked: unreachable: HTTP 503", ()),
-    ],
-)  # fmt: skip
-def test_a_check_says_what_is_wrong(
-    balance: Answer, numbers: Answer, ok: Any, said: str, facts: dict[str, str]
-) -> None:
-    with scripted(lambda seen: balance if seen.path.endswith("/Balance.json") else numbers) as server:
-        health = ask(server.url, lambda twilio: twilio.check())
-    assert health.ok == ok
-    assert dict(health.facts) == dict(zip(("balance", "currency"), facts, strict=False))
-    assert said in health.said
-    assert server.seen[0].path == f"/2010-04-01/Accounts/{ACCOUNT}/Balance.json"
 
 
 @pytest.mark.parametrize("status", [200, 201, 302, 400, 401, 404, 500])

@@ -69,7 +69,9 @@ def _basic(password: str) -> str:
 
 
 def _balance(_seen: Seen) -> Answer:
-    return json_reply(200, {"balance": "1", "currency": "USD"})
+    """The answer to all that a check asks for: a balance, and prices."""
+    prices = [{"number_type": "local", "current_price": "1.15"}]
+    return json_reply(200, {"balance": "1", "currency": "USD", "price_unit": "USD", "phone_number_prices": prices})
 
 
 def test_an_account_is_connected_checked_disabled_and_listed(run: Run, carriers: Simulated) -> None:
@@ -123,7 +125,7 @@ def test_secrets_come_from_a_file_standard_input_or_the_environment(run: Run, tm
         ):
             assert _add(run, carrier.url, *more, sent=sent).returncode == 0
             assert run("carriers", "check").returncode == 0
-        sent_with = [seen.headers["authorization"] for seen in carrier.seen]
+        sent_with = [seen.headers["authorization"] for seen in carrier.seen if seen.path.endswith("/Balance.json")]
     assert sent_with == [_basic(f"{SECRET}=x"), _basic(SECRET), _basic(SECRET)]
 
 

@@ -35,7 +35,7 @@ from numberdesk.carriers.model import (
     Wanted,
 )
 from numberdesk.carriers.reading import is_e164
-from numberdesk.carriers.twilio_prices import Prices
+from numberdesk.carriers.twilio_prices import Costs, Prices
 from numberdesk.carriers.wire import Call, Wire, basic, decoded, each, refused
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
@@ -147,10 +147,10 @@ class Twilio:
         if missed is not None and not pages:
             raise missed
         numbers = [number for page in pages for number in page.numbers]
-        costs = await self._prices.of(wanted.iso_country) if numbers else {}
+        costs = await self._prices.of(wanted.iso_country) if numbers else Costs({})
         return AvailablePage(
-            tuple(number._replace(cost=costs.get(number.number_type)) for number in numbers),
-            missed,
+            tuple(number._replace(cost=costs.by_type.get(number.number_type)) for number in numbers),
+            missed or costs.missed,
             more=any(page.more for page in pages),
         )
 
@@ -201,7 +201,13 @@ class Twilio:
         return Released() if gone or _OK <= answer.status < _MULTIPLE else NotReleased(str(refused(answer)))
 
     async def check(self) -> Health:
-        """Ask for the balance, or where an account has none of its own, for its numbers. Raises nothing."""
+        """Ask whether Twilio knows the account and, if it does, whether prices can be read. Raises nothing."""
+        known = await self._check_account()
+        wrong = await self._prices.check() if known.ok else ""
+        return known._replace(ok=False, said=wrong) if wrong else known
+
+    async def _check_account(self) -> Health:
+        """Ask for the balance, or where an account has none of its own, for its numbers."""
         try:
             answer = await self._wire.read(Call("GET", f"{self._account}/Balance.json"))
             if answer.status == _OK:

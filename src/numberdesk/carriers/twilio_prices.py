@@ -17,8 +17,9 @@ from urllib.parse import quote
 
 import msgspec
 
-from numberdesk.carriers.model import CarrierError, Cost
-from numberdesk.carriers.wire import Call, Wire, decoded, each
+from numberdesk.carriers.model import CarrierError, Cost, Trouble
+from numberdesk.carriers.wire import Call, Wire, decoded, each, refused
+from numberdesk.core.fulfilment import LONGEST_SAID
 from numberdesk.core.money import MoneyError, parse_currency, parse_price
 
 _PRICING: Final = "https://pricing.twilio.com"
@@ -26,6 +27,8 @@ _OK, _NOT_FOUND = 200, 404
 _PRICES_KEPT: Final = 6 * 3600.0
 _FAILURE_KEPT: Final = 60.0
 _PRICES_PATIENCE: Final = 2.0
+_LATE: Final = "they did not come in time"
+_EXAMPLE: Final = "US"
 
 
 class _Price(msgspec.Struct):
@@ -40,8 +43,15 @@ class _PriceList(msgspec.Struct):
     inbound_call_prices: list[msgspec.Raw] | None = None
 
 
+class Costs(NamedTuple):
+    """What numbers of a country cost, by type. `missed` says why some costs are not known that Twilio has."""
+
+    by_type: Mapping[str, Cost]
+    missed: CarrierError | None = None
+
+
 class _Kept(NamedTuple):
-    costs: Mapping[str, Cost]
+    costs: Costs
     until: float
 
 
@@ -61,32 +71,62 @@ class Prices:
             self._kept.pop(country, None)
             self._asking[country] = asyncio.create_task(self._learn(country))
 
-    async def of(self, country: str) -> Mapping[str, Cost]:
-        """Costs by type, of a country that was asked for. Nothing when they do not come in time."""
+    async def of(self, country: str) -> Costs:
+        """The costs of a country that was asked for. None are known when they do not come in time."""
         if country not in self._kept:
             await asyncio.wait({self._asking[country]}, timeout=_PRICES_PATIENCE)
         kept = self._kept.get(country)
-        return {} if kept is None else kept.costs
+        return Costs({}, _missed(CarrierError(Trouble.UNREACHABLE, _LATE))) if kept is None else kept.costs
+
+    async def check(self) -> str:
+        """Ask for the monthly prices of one country. What is wrong, in words for an operator; "" when nothing is."""
+        costs = _costs(await self._list(_path("PhoneNumbers", _EXAMPLE)), _PriceList())
+        if costs.by_type:
+            return ""
+        error = costs.missed or _missed(CarrierError(Trouble.REFUSED, f"there are none for {_EXAMPLE}"))
+        advice = "; the API key must be allowed to read them" if error.trouble is Trouble.CREDENTIALS else ""
+        return f"Twilio knows the account, but does not tell its prices, so no cost is known{advice}: {error}"
 
     async def _learn(self, country: str) -> None:
-        lists = (f"/v1/{kind}/Countries/{quote(country, safe='')}" for kind in ("PhoneNumbers", "Voice"))
-        numbers, voice = await asyncio.gather(*(self._list(path) for path in lists))
-        costs = {} if numbers is None else _costs(numbers, voice or _PriceList())
-        seconds = _FAILURE_KEPT if numbers is None or voice is None else _PRICES_KEPT
+        numbers, voice = await asyncio.gather(
+            self._list(_path("PhoneNumbers", country)), self._list(_path("Voice", country))
+        )
+        costs = _costs(numbers, voice)
+        seconds = _PRICES_KEPT if costs.missed is None else _FAILURE_KEPT
         self._kept[country] = _Kept(costs, self._seconds() + seconds)
 
-    async def _list(self, path: str) -> _PriceList | None:
-        """A list of prices, an empty one where there is none for the country; None when that did not become clear."""
+    async def _list(self, path: str) -> _PriceList | CarrierError:
+        """A list of prices, an empty one where there is none for the country."""
         try:
             answer = await self._wire.read(Call("GET", path), base_url=_PRICING)
             if answer.status == _NOT_FOUND:
                 return _PriceList()
-            return decoded(answer, _PriceList) if answer.status == _OK else None
-        except CarrierError:
-            return None
+            return decoded(answer, _PriceList) if answer.status == _OK else refused(answer)
+        except CarrierError as error:
+            return error
 
 
-def _costs(numbers: _PriceList, voice: _PriceList) -> dict[str, Cost]:
+def _path(kind: str, country: str) -> str:
+    return f"/v1/{kind}/Countries/{quote(country, safe='')}"
+
+
+def _missed(error: CarrierError) -> CarrierError:
+    """That prices are missing, which the same error in a search would not say."""
+    return CarrierError(error.trouble, f"prices: {error.said}"[:LONGEST_SAID])
+
+
+def _costs(numbers: _PriceList | CarrierError, voice: _PriceList | CarrierError) -> Costs:
+    """The costs out of both lists, as far as they came. Without monthly prices there are none."""
+    errors = [_missed(one) for one in (numbers, voice) if isinstance(one, CarrierError)]
+    by_type = {}
+    if isinstance(numbers, _PriceList):
+        by_type = _by_type(numbers, voice if isinstance(voice, _PriceList) else _PriceList())
+        if numbers.phone_number_prices and not by_type:
+            errors.append(_missed(CarrierError(Trouble.UNREADABLE, "none of them can be read")))
+    return Costs(by_type, errors[0] if errors else None)
+
+
+def _by_type(numbers: _PriceList, voice: _PriceList) -> dict[str, Cost]:
     """Costs by type, of those whose monthly price can be read. Inbound calls count in the same currency only."""
     try:
         currency = parse_currency((numbers.price_unit or "").upper())
