@@ -16,8 +16,9 @@ from typing import Final, NamedTuple
 from numberdesk.carriers.model import VISIBILITY_WINDOW
 from numberdesk.carriers.roster import Carriers
 from numberdesk.core.fulfilment import Chase, Unknown
+from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.periods import MICROSECONDS
-from numberdesk.flows.place_orders import Placement
+from numberdesk.flows.place_orders import Placement, log_word
 from numberdesk.infra.db import Tx
 from numberdesk.infra.log import get_log
 from numberdesk.infra.reader import Reader
@@ -97,5 +98,7 @@ async def _look_up(chase: Chase, carriers: Carriers, placement: Placement, reach
     standing = await placement.hear(
         chase.order_id, chase.attempt, found, line.window, looked_up=True, may_send=line.in_use
     )
+    if standing is not None and standing.order.state is OrderState.FAILED:
+        log_word(chase.carrier, chase.order_id, chase.attempt, found)  # what ended it, and not each look before
     if standing is not None and standing.again is not None:
         await placement.send_again(line, standing.order, standing.again.attempt)

@@ -17,7 +17,7 @@ from numberdesk.carriers.line import Line
 from numberdesk.carriers.model import VISIBILITY_WINDOW
 from numberdesk.carriers.roster import Carriers
 from numberdesk.core.errors import Overloaded
-from numberdesk.core.fulfilment import Absent, Heard, NotSent, Pending, Refused, Unknown, Word
+from numberdesk.core.fulfilment import Absent, Heard, NotSent, Pending, Placed, Unknown, Word
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Order
@@ -150,6 +150,7 @@ class Placement:
                 await asyncio.sleep(rest)
             else:
                 self._reach("settled")
+                _log_news(standing)
                 return standing
         return None
 
@@ -166,7 +167,9 @@ class Placement:
         try:
             line = await self._line(order)
             if line is None:
-                await self.hear(order.id, 1, NotSent("this carrier is not connected"), VISIBILITY_WINDOW)
+                word = NotSent("this carrier is not connected")
+                log_word(order.carrier, order.id, 1, word)
+                await self.hear(order.id, 1, word, VISIBILITY_WINDOW)
                 return
             await self._send(line, order, 1)
         except Exception:  # noqa: BLE001  whatever it was, the worker finds the order
@@ -184,11 +187,7 @@ class Placement:
         self._reach("sending")
         word: Word = await line.order(order.e164, order.id)
         self._reach("heard")
-        if isinstance(word, Unknown | NotSent | Refused):
-            get_log().warning(
-                "carrier did not place an order", carrier=line.name, order_id=order.id, attempt=attempt,
-                outcome=type(word).__name__.lower(), said=word.said,
-            )  # fmt: skip
+        log_word(line.name, order.id, attempt, word)
         looked_up = False
         for rest in _POLLS:
             if not isinstance(word, Pending):
@@ -197,4 +196,29 @@ class Placement:
             found = await line.find(order.e164, order.id)
             if not isinstance(found, Absent | Unknown):  # it took the order: absence proves nothing
                 word, looked_up = found, True
+                log_word(line.name, order.id, attempt, word)
         await self.hear(order.id, attempt, word, line.window, looked_up=looked_up)
+
+
+def log_word(carrier: str, order_id: str, attempt: int, word: Word) -> None:
+    """Log what was heard of an order, where that is neither a yes nor that it is pending."""
+    if isinstance(word, Placed | Pending):
+        return
+    unclear = isinstance(word, Unknown)
+    get_log().warning(
+        "carrier gave no clear answer to an order" if unclear else "carrier did not place an order",
+        carrier=carrier, order_id=order_id, attempt=attempt, outcome=type(word).__name__.lower(),
+        said="" if isinstance(word, Absent) else word.said,
+    )  # fmt: skip
+
+
+def _log_news(standing: Standing) -> None:
+    """Log what a person has to know of: an order that waits for one, a number that the operator pays for in vain."""
+    parked, late, order_id = standing.parked, standing.too_late, standing.order.id
+    if parked is not None:
+        get_log().error("order parked for a person", order_id=order_id, carrier=parked.carrier, said=parked.said)
+    if late is not None:
+        get_log().warning(
+            "number came too late and is given back", order_id=order_id, carrier=late.carrier, number=late.e164,
+            number_id=late.carrier_reference,
+        )  # fmt: skip

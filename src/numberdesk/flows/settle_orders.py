@@ -13,7 +13,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from numberdesk.core.fulfilment import Again, Capture, Chase, Heard, Keep, Placed, Void, step
+from numberdesk.core.fulfilment import (
+    LONGEST_SAID,
+    Absent,
+    Again,
+    Capture,
+    Chase,
+    Heard,
+    Keep,
+    Placed,
+    Void,
+    Word,
+    step,
+)
 from numberdesk.core.lifecycle import HoldState, OrderState
 from numberdesk.core.purchase import Lot, Order, Purse
 from numberdesk.core.settlement import Settlement, capture, void
@@ -30,10 +42,16 @@ from numberdesk.outbox.store import insert_events
 
 
 class Standing(NamedTuple):
-    """How an order stands after a word about it. `again`: one attempt more is to be sent now, by whoever asked."""
+    """How an order stands after a word about it. `again`: one attempt more is to be sent now, by whoever asked.
+
+    `parked` and `too_late` are set by the word that did it and by no later one: that the order waits for a
+    person, and that its number came after it had failed and is given back.
+    """
 
     order: Order
     again: Chase | None = None
+    parked: Chase | None = None
+    too_late: GivingBack | None = None
 
 
 @dataclass(slots=True)
@@ -54,8 +72,8 @@ def settle_orders(tx: Tx, commands: Sequence[Heard]) -> list[Standing]:
     """The write flow: one standing per word."""
     books = load_books(tx, [heard.order_id for heard in commands])
     standings = [_hear(books, heard) for heard in commands]
-    write_books(tx, books)
-    return standings
+    there = write_books(tx, books)
+    return [one if one.order.id not in there else one._replace(too_late=None) for one in standings]
 
 
 def load_books(tx: Tx, order_ids: Sequence[str]) -> Books:
@@ -71,13 +89,22 @@ def _hear(books: Books, heard: Heard) -> Standing:
     order, chase = books.orders[heard.order_id], books.chases[heard.order_id]
     if order.state is not OrderState.ORDERING:
         if order.state is OrderState.FAILED and isinstance(heard.word, Placed):
-            _give_back(books, order, heard.word, heard.now)
+            return Standing(order, too_late=_give_back(books, order, heard.word, heard.now))
         return Standing(order)
     what = step(chase, heard)
-    if isinstance(what, Capture | Void):
+    if isinstance(what, Void):
+        return Standing(end_order(books, chase._replace(said=_said(heard.word)), what, heard.now))
+    if isinstance(what, Capture):
         return Standing(end_order(books, chase, what, heard.now))
     keep_chase(books, what)
-    return Standing(order, what.chase if isinstance(what, Again) else None)
+    if isinstance(what, Again):
+        return Standing(order, what.chase)
+    return Standing(order, parked=what.chase if chase.parked_at is None and what.chase.parked_at is not None else None)
+
+
+def _said(word: Word) -> str:
+    """What ended an order that failed."""
+    return "absent over the whole window" if isinstance(word, Absent | Placed) else word.said[:LONGEST_SAID]
 
 
 def keep_chase(books: Books, what: Keep | Again) -> None:
@@ -106,15 +133,19 @@ def end_order(books: Books, chase: Chase, what: Capture | Void, now: int) -> Ord
     return settled.order
 
 
-def _give_back(books: Books, order: Order, word: Placed, now: int) -> None:
-    """A failed order was placed after all. Unless somebody else has the number by now, it goes back."""
-    if word.reference in (None, order.id) and books.lots[order.e164].order_id is None:
-        serial = order.id.removeprefix("ord_")
-        books.too_late[order.id] = of_finding(order.carrier, order.e164, word.number_id, serial, now)
+def _give_back(books: Books, order: Order, word: Placed, now: int) -> GivingBack | None:
+    """A failed order was placed after all. Unless somebody else has the number by now, it goes back, once."""
+    if word.reference not in (None, order.id) or books.lots[order.e164].order_id is not None:
+        return None
+    if order.id in books.too_late:
+        return None
+    serial = order.id.removeprefix("ord_")
+    books.too_late[order.id] = of_finding(order.carrier, order.e164, word.number_id, serial, now)
+    return books.too_late[order.id]
 
 
-def write_books(tx: Tx, books: Books) -> None:
-    """Write all that the words changed."""
+def write_books(tx: Tx, books: Books) -> set[str]:
+    """Write all that the words changed. Which failed orders' numbers were on their way back before."""
     settled = books.settled
     change_orders(tx, [one.order for one in settled])
     resolve_holds(
@@ -136,6 +167,8 @@ def write_books(tx: Tx, books: Books) -> None:
     insert_events(tx, [*(purchased(order) for order in completed), *(order_failed(order) for order in failed)])
     withdraw_answers(tx, books.withdrawn)
     change_chases(tx, list(books.changed.values()))
-    if books.too_late:
-        there = lock_releases(tx, [one.id for one in books.too_late.values()])
-        insert_releases(tx, [one for one in books.too_late.values() if one.id not in there])
+    if not books.too_late:
+        return set()
+    there = lock_releases(tx, [one.id for one in books.too_late.values()])
+    insert_releases(tx, [one for one in books.too_late.values() if one.id not in there])
+    return {order_id for order_id, one in books.too_late.items() if one.id in there}
