@@ -270,7 +270,7 @@ def test_that_there_is_nothing_is_no_error(answer: Answer) -> None:
         (close(302, Location="http://127.0.0.1:9/"), model.Trouble.REFUSED),
         (close(401), model.Trouble.CREDENTIALS),
         (close(429), model.Trouble.THROTTLED),
-        (close(500), model.Trouble.UNREACHABLE),
+        (close(500), model.Trouble.FAILING),
         (silence, model.Trouble.UNREACHABLE),
     ],
 )

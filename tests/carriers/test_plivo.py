@@ -298,7 +298,7 @@ def test_a_later_page_that_fails_leaves_the_others_and_the_first_fails_the_searc
 TROUBLES: Final[dict[str, tuple[Answer, model.Trouble]]] = {
     "wrong credentials": (reply(401), model.Trouble.CREDENTIALS),
     "too many requests": (reply(429, Retry_After="9"), model.Trouble.THROTTLED),
-    "500": (reply(500), model.Trouble.UNREACHABLE),
+    "500": (reply(500), model.Trouble.FAILING),
     "nothing": (silence, model.Trouble.UNREACHABLE),
     "400": (json_reply(400, {"error": "unknown country"}), model.Trouble.REFUSED),
     "a redirect": (reply(307, b"", Location="/x"), model.Trouble.REFUSED),
@@ -379,7 +379,7 @@ CHECKS: Final[dict[str, tuple[Answer, str, dict[str, str]]]] = {
     "wrong credentials": (reply(401, b"no access"), "auth_token is wrong", {}),
     "no account": (NOT_FOUND, "no account of this auth_id", {}),
     "too many requests": (reply(429), "throttled", {}),
-    "500": (reply(500, HTML), "unreachable", {}),
+    "500": (reply(500, HTML), "failing", {}),
     "HTML": (reply(200, HTML), "unreadable", {}),
 }
 

@@ -303,7 +303,8 @@ def test_a_cursor_of_somebody_elses_is_refused(cursor: str) -> None:
         (json_reply(401, {"error": "Unauthorized"}), False, "project id and token"),
         (json_reply(404, {"error": "Not Found"}), False, "cannot be asked: refused: HTTP 404"),
         (reply(200, HTML), False, "cannot be asked: unreadable"),
-        (reply(503), False, "space's name"),
+        (reply(503), False, "cannot be asked: failing: HTTP 503"),
+        (reset, False, "space's name"),
     ],
 )
 def test_a_check_says_what_is_wrong(answer: Answer, ok: Any, said: str) -> None:

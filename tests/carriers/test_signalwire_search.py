@@ -149,7 +149,7 @@ def test_a_type_that_fails_leaves_the_other_and_is_missed(broken: Answer) -> Non
         (json_reply(200, {}), Trouble.UNREADABLE, None),
         (json_reply(200, {"data": {}}), Trouble.UNREADABLE, None),
         (json_reply(200, [SPECIFIED]), Trouble.UNREADABLE, None),
-        (reply(503), Trouble.UNREACHABLE, None),
+        (reply(503), Trouble.FAILING, None),
     ],
 )
 def test_a_search_that_fails_says_why(answer: Answer, trouble: Trouble, retry_after: int | None) -> None:

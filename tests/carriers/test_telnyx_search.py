@@ -240,7 +240,7 @@ def test_a_bad_item_is_skipped_and_not_the_list() -> None:
         (reply(302, b"", Location="http://127.0.0.1:9/"), model.Trouble.REFUSED),
         (reply(401), model.Trouble.CREDENTIALS),
         (reply(429, b"", Retry_After="9"), model.Trouble.THROTTLED),
-        (reply(500), model.Trouble.UNREACHABLE),
+        (reply(500), model.Trouble.FAILING),
         (silence, model.Trouble.UNREACHABLE),
     ],
 )

@@ -352,7 +352,7 @@ def test_a_next_page_at_another_host_is_not_gone_to() -> None:
         (reply(204), Trouble.REFUSED),
         (failure(404, 20404), Trouble.REFUSED),
         (failure(403, 20005), Trouble.CREDENTIALS),
-        (reply(502), Trouble.UNREACHABLE),
+        (reply(502), Trouble.FAILING),
     ],
 )  # fmt: skip
 def test_a_list_that_cannot_be_read_is_an_error_and_not_an_empty_one(answer: Answer, trouble: Trouble) -> None:

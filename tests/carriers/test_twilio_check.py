@@ -37,7 +37,7 @@ def check(balance: Answer, numbers: Answer, prices: Answer = PRICES) -> tuple[He
         (failure(401, 20003), NONE, False, "auth token", ()),
         (failure(404, 20404), failure(403, 20005), False, "suspended", ()),
         (reply(200, HTML), NONE, False, "cannot be asked", ()),
-        (reply(503), NONE, False, "cannot be asked: unreachable: HTTP 503", ()),
+        (reply(503), NONE, False, "cannot be asked: failing: HTTP 503", ()),
     ],
 )  # fmt: skip
 def test_a_check_says_what_is_wrong(
@@ -56,7 +56,7 @@ def test_a_check_says_what_is_wrong(
         (failure(401, 20003), "the API key must be allowed to read them: credentials: prices: HTTP 401: {"),
         (failure(403, 20403), "the API key must be allowed to read them: credentials: prices: HTTP 403: {"),
         (failure(400, 20001), "no cost is known: refused: prices: HTTP 400: {"),
-        (reply(503), "no cost is known: unreachable: prices: HTTP 503"),
+        (reply(503), "no cost is known: failing: prices: HTTP 503"),
         (reply(200, HTML), "no cost is known: unreadable: prices: HTTP 200 with a body"),
         (reply(404), "no cost is known: refused: prices: there are none for US"),
         (json_reply(200, {"price_unit": None, "phone_number_prices": []}), "there are none for US"),

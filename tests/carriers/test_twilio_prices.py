@@ -97,7 +97,7 @@ def test_prices_that_never_come_do_not_hold_a_search_up_for_ever() -> None:
         ({"prices": reply(204)}, Trouble.REFUSED, "prices: HTTP 204"),
         ({"prices": reply(200, HTML)}, Trouble.UNREADABLE, "prices: HTTP 200 with a body"),
         ({"prices": priced("1.15", price_unit="dollars")}, Trouble.UNREADABLE, "prices: none of them can be read"),
-        ({"prices": json_reply(200, PRICES), "calls": reply(500)}, Trouble.UNREACHABLE, "prices: HTTP 500"),
+        ({"prices": json_reply(200, PRICES), "calls": reply(500)}, Trouble.FAILING, "prices: HTTP 500"),
     ],
 )
 def test_numbers_whose_prices_cannot_be_read_are_shown_and_the_prices_are_missed_each_time(

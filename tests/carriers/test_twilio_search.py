@@ -207,7 +207,7 @@ def test_an_area_code_without_numbers_is_no_error(code: int) -> None:
         (json_reply(200, {"available_phone_numbers": None}), Trouble.UNREADABLE, None),
         (json_reply(200, {"available_phone_numbers": {}}), Trouble.UNREADABLE, None),
         (json_reply(200, {}), Trouble.UNREADABLE, None),
-        (reply(503), Trouble.UNREACHABLE, None),
+        (reply(503), Trouble.FAILING, None),
     ],
 )
 def test_a_search_that_fails_says_why(answer: Answer, trouble: Trouble, retry_after: int | None) -> None:

@@ -384,8 +384,8 @@ CHECKS: Final[dict[str, tuple[Answer, str, dict[str, str]]]] = {
     "fine": (json_reply(200, {"value": 10.28, "autoReload": False}), "answers", {"balance": "10.28 EUR"}),
     "wrong credentials": (status("401", "authentication failed", 401), "api_secret is wrong", {}),
     "too many requests": (reply(429), "throttled", {}),
-    "404": (reply(404), "refused", {}),
-    "500": (reply(500, HTML), "unreachable", {}),
+    "404": (reply(404), "check base_url: HTTP 404", {}),
+    "500": (reply(500, HTML), "failing", {}),
     "no balance": (json_reply(200, {"value": None}), "unreadable", {}),
 }
 

@@ -113,19 +113,37 @@ def test_a_stand_in_on_this_machine_has_every_host(set_up: str, other: str | Non
 @pytest.mark.parametrize(
     ("outcome", "trouble", "said"),
     [
-        (NotSentError("no connection"), Trouble.UNREACHABLE, "no connection"),
-        (NoAnswerError("cut off"), Trouble.UNREACHABLE, "cut off"),
+        (NotSentError("no connection in time"), Trouble.UNREACHABLE, "api.example.com: no connection in time"),
+        (NoAnswerError("cut off"), Trouble.UNREACHABLE, "api.example.com: cut off"),
         (answer(401, b'{"error": "who?"}'), Trouble.CREDENTIALS, 'HTTP 401: {"error": "who?"}'),
         (answer(403), Trouble.CREDENTIALS, "HTTP 403"),
         (answer(429, b"slow down"), Trouble.THROTTLED, "HTTP 429"),
-        (answer(500, b"<html>\n<b>oops"), Trouble.UNREACHABLE, "HTTP 500: <html> <b>oops"),
-        (answer(503), Trouble.UNREACHABLE, "HTTP 503"),
+        (answer(500, b"<html>\n<b>oops"), Trouble.FAILING, "HTTP 500: <html> <b>oops"),
+        (answer(503), Trouble.FAILING, "HTTP 503"),
     ],
 )
 def test_a_read_that_fails_says_why(outcome: HttpAnswer | Exception, trouble: Trouble, said: str) -> None:
     with pytest.raises(CarrierError) as caught:
         read(outcome)
     assert (caught.value.trouble, caught.value.said) == (trouble, said)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("ConnectError: All connection attempts failed", "no connection (All connection attempts failed)"),
+        ("ConnectError: [SSL: WRONG] a: b", "no connection ([SSL: WRONG] a: b)"),
+        ("ReadError", "the connection was cut before the whole answer came"),
+        ("WriteError", "the connection was cut while the request was sent"),
+        ("RemoteProtocolError: Server disconnected", "no whole answer by HTTP (Server disconnected)"),
+        ("no whole answer within 10 s", "no whole answer within 10 s"),
+        ("InvalidURL", "InvalidURL"),
+    ],
+)
+def test_why_no_answer_came_is_told_in_words_with_the_host(said: str, words: str) -> None:
+    with pytest.raises(CarrierError) as caught:
+        read(NoAnswerError(said), base_url="https://proxy.example.com:8443/v2")
+    assert caught.value.said == f"proxy.example.com:8443: {words}"
 
 
 @pytest.mark.parametrize("status", [101, 200, 201, 204, 302, 400, 404, 409, 422])
@@ -137,8 +155,8 @@ def test_other_answers_are_the_adapters_to_read(status: int) -> None:
 @pytest.mark.parametrize(
     ("outcome", "word"),
     [
-        (NotSentError("no connection"), NotSent("no connection")),
-        (NoAnswerError("cut off"), Unknown("cut off")),
+        (NotSentError("no connection in time"), NotSent("api.example.com: no connection in time")),
+        (NoAnswerError("ReadError"), Unknown("api.example.com: the connection was cut before the whole answer came")),
         (answer(429, retry_after="7"), Refused(Reason.THROTTLED, "HTTP 429", 7)),
         (answer(429), Refused(Reason.THROTTLED, "HTTP 429", None)),
         (answer(500, b"oops"), Unknown("HTTP 500: oops")),

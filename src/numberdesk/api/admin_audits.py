@@ -180,7 +180,7 @@ async def release_finding(ask: Ask) -> Answer:
             "asked_at": "2026-03-20T14:30:00Z",
             "tries": 3,
             "next_try_at": "2026-03-20T14:31:12Z",
-            "said": "unreachable: no connection in time",
+            "said": "unreachable: api.twilio.com: no connection in time",
         }
     ],
 )

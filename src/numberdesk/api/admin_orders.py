@@ -33,7 +33,7 @@ _OPEN_EXAMPLE: Final = {
         "absent_since": None,
         "accepted_at": None,
         "next_look_at": "2026-03-20T14:35:01Z",
-        "said": "unreachable: no connection in time",
+        "said": "unreachable: api.twilio.com: no connection in time",
         "parked_at": None,
         "settled_at": None,
     },

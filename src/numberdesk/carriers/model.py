@@ -27,6 +27,7 @@ class Trouble(StrEnum):
     """Why a carrier could not be asked, in kinds that an operator acts on differently."""
 
     UNREACHABLE = "unreachable"  # no connection, no answer in time
+    FAILING = "failing"  # it answers that it is broken or overloaded: 5xx
     THROTTLED = "throttled"  # too many requests
     CREDENTIALS = "credentials"  # it does not know us, or we may not
     REFUSED = "refused"  # it does not like what we asked

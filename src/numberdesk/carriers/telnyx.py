@@ -33,7 +33,7 @@ from numberdesk.carriers.model import (
     Wanted,
 )
 from numberdesk.carriers.telnyx_search import Page, Searches, answered
-from numberdesk.carriers.wire import Call, Wire, decoded, excerpt
+from numberdesk.carriers.wire import Call, Wire, decoded, excerpt, refused
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.core.phone import PhoneError, parse_e164
@@ -222,6 +222,8 @@ class Telnyx:
         """Make one harmless request and say in words what is wrong, if anything is. Raises nothing."""
         try:
             answer = await self._wire.read(Call("GET", "/balance"))
+            if answer.status == _NOT_FOUND:
+                return Health(ok=False, said=f"no Telnyx is there; check base_url: {refused(answer).said}", facts={})
             balance = answered(answer, Page[dict[str, Any]]).data
         except CarrierError as error:
             wrong = "the API key is wrong, revoked, or may not read the balance: "

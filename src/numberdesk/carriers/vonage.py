@@ -51,7 +51,7 @@ _PAGE: Final = 100  # what a page holds at most
 _MOST_PAGES: Final = 5  # of one search, one after the other: its throttle is said to let one through a second
 _MOST_REMEMBERED: Final = 10_000  # countries of numbers that searches told
 _STARTS, _CONTAINS, _ENDS = "0", "1", "2"
-_OK, _ACTION_FAILED = 200, 420  # also as texts, in an answer's error-code
+_OK, _NOT_FOUND, _ACTION_FAILED = 200, 404, 420  # also as texts, in an answer's error-code
 _CREDENTIALS: Final = (401, 403)
 _CURRENCY: Final = "EUR"  # of every price
 _NORTH_AMERICA: Final = "1"
@@ -229,6 +229,8 @@ class Vonage:
         """Ask for the balance (https://developer.vonage.com/en/api/account). Raises nothing."""
         try:
             answer = await self._wire.read(Call("GET", "/account/get-balance"))
+            if answer.status == _NOT_FOUND:
+                return Health(ok=False, said=f"no Vonage is there; check base_url: {refused(answer).said}", facts={})
             if answer.status != _OK:
                 raise refused(answer)
             balance = decoded(answer, _Balance).value

@@ -36,6 +36,12 @@ _MOST_SECONDS: Final = 86_400
 _SHORTEST_SECRET: Final = 8
 _NOT_IN_BASE: Final = frozenset("@?#\\ ")
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
+_WORDS: Final = {
+    "ConnectError": "no connection",
+    "ReadError": "the connection was cut before the whole answer came",
+    "WriteError": "the connection was cut while the request was sent",
+    "RemoteProtocolError": "no whole answer by HTTP",
+}
 _UNAUTHORIZED, _FORBIDDEN, _THROTTLED, _BROKEN = 401, 403, 429, 500
 
 
@@ -66,18 +72,19 @@ class Wire:
     async def read(self, call: Call, *, base_url: str | None = None) -> HttpAnswer:
         """Ask something that may be asked twice. An answer is a success, or a refusal other than those raised here.
 
-        Raises CarrierError: unreachable (also for 5xx), credentials (401, 403), throttled (429).
+        Raises CarrierError: unreachable, failing (5xx), credentials (401, 403), throttled (429).
         """
+        request = self._request(call, self._read_seconds, base_url=base_url, once=False)
         try:
-            answer = await self._sent(self._request(call, self._read_seconds, base_url=base_url, once=False))
+            answer = await self._sent(request)
         except (NotSentError, NoAnswerError) as error:
-            raise CarrierError(Trouble.UNREACHABLE, str(error)) from None
+            raise CarrierError(Trouble.UNREACHABLE, _in_words(error, request)) from None
         if answer.status in (_UNAUTHORIZED, _FORBIDDEN):
             raise CarrierError(Trouble.CREDENTIALS, f"HTTP {answer.status}{excerpt(answer)}")
         if answer.status == _THROTTLED:
             raise CarrierError(Trouble.THROTTLED, "HTTP 429", retry_after(answer))
         if answer.status >= _BROKEN:
-            raise CarrierError(Trouble.UNREACHABLE, f"HTTP {answer.status}{excerpt(answer)}")
+            raise CarrierError(Trouble.FAILING, f"HTTP {answer.status}{excerpt(answer)}")
         return answer
 
     async def order(self, call: Call) -> HttpAnswer | NotSent | Refused | Unknown:
@@ -85,12 +92,13 @@ class Wire:
 
         429 is a refusal: nothing was processed (https://www.twilio.com/docs/api/errors/20429, and by RFC 6585).
         """
+        request = self._request(call, self._order_seconds, base_url=None, once=True)
         try:
-            answer = await self._sent(self._request(call, self._order_seconds, base_url=None, once=True))
+            answer = await self._sent(request)
         except NotSentError as error:
-            return NotSent(str(error))
+            return NotSent(_in_words(error, request))
         except NoAnswerError as error:
-            return Unknown(str(error))
+            return Unknown(_in_words(error, request))
         if answer.status == _THROTTLED:
             return Refused(Reason.THROTTLED, "HTTP 429", retry_after(answer))
         if answer.status >= _BROKEN:
@@ -124,6 +132,13 @@ class Wire:
         if base_url is None or urlsplit(self._base_url).hostname in _LOOPBACK:
             return self._base_url
         return base_url
+
+
+def _in_words(error: NotSentError | NoAnswerError, request: HttpRequest) -> str:
+    """Why no answer came, for people: which host, and what happened, not what the HTTP library calls it."""
+    name, _, more = str(error).partition(": ")
+    said = f"{urlsplit(request.url).netloc}: {_WORDS.get(name, name)}"
+    return f"{said} ({more})" if more else said
 
 
 def basic(user: str, password: str) -> str:
