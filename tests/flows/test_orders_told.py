@@ -78,6 +78,26 @@ def test_an_order_of_a_carrier_that_is_gone_is_in_the_log(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
+    "word",
+    [
+        NotSent("no connection in time"),
+        NotSent("paused", 10),
+        NotSent("too many requests wait for this carrier", 1),
+        Refused(Reason.THROTTLED, "HTTP 429", 7),
+        Refused(Reason.ACCOUNT, "HTTP 401"),
+    ],
+)
+def test_a_customer_is_told_what_is_true_of_every_order_that_a_carrier_did_not_take(
+    shop: Shop, word: Refused | NotSent
+) -> None:
+    buy, _ = opened(shop, Does.NEVER_ENDS)
+    settled(shop, heard(shop, buy, word))
+    assert shop.rows("SELECT error_code, error_message FROM carrier_orders") == [
+        ("carrier_unavailable", "The carrier did not take the order. Nothing was charged; try again later.")
+    ]
+
+
+@pytest.mark.parametrize(
     "word", [Refused(Reason.TAKEN, "gone"), Refused(Reason.OTHER, "Insufficient Funds"), NotSent("no connection")]
 )
 def test_an_order_that_failed_keeps_what_its_carrier_said(shop: Shop, word: Refused | NotSent) -> None:

@@ -16,7 +16,7 @@ Touches: nothing.
       IdempotencyConflict   idempotency_conflict     key reused with another body
       RateLimited           rate_limited             too many requests for this key
       CarrierRefused        carrier_refused          the carrier said no
-      CarrierUnavailable    carrier_unavailable      the carrier did not answer; nothing charged
+      CarrierUnavailable    carrier_unavailable      the carrier did not take the order; nothing charged
       Overloaded            overloaded               too busy or stopping; nothing charged
       Internal              internal                 a defect; nothing leaks
       MethodNotAllowed, BodyTooLarge, UnsupportedMediaType, HeadersTooLarge, RequestTimeout: the HTTP door's own
@@ -152,10 +152,10 @@ class CarrierRefused(NumberdeskError):
 
 
 class CarrierUnavailable(NumberdeskError):
-    """The carrier could not be asked; nothing was charged."""
+    """The carrier could not be asked, would not be, or never had the order; nothing was charged."""
 
     code = "carrier_unavailable"
-    sentence = "The carrier does not answer. Nothing was charged."
+    sentence = "The carrier did not take the order. Nothing was charged; try again later."
 
 
 class Overloaded(NumberdeskError):
