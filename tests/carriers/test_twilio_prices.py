@@ -51,7 +51,7 @@ def priced(price: Any, **more: Any) -> Answer:
         (json_reply(200, PRICES), json_reply(200, CALLS),
          [Cost("USD", 1_150_000, 8_500), Cost("USD", 2_150_000, 22_000)]),
         (json_reply(200, PRICES), reply(404), [Cost("USD", 1_150_000), Cost("USD", 2_150_000)]),
-        (json_reply(200, PRICES), reply(500), [Cost("USD", 1_150_000), Cost("USD", 2_150_000)]),
+        (json_reply(200, PRICES), reply(500), [None, None]),
         (json_reply(200, PRICES), json_reply(200, {**CALLS, "price_unit": "EUR"}),
          [Cost("USD", 1_150_000), Cost("USD", 2_150_000)]),
         (json_reply(200, PRICES), json_reply(200, {"price_unit": None, "inbound_call_prices": None}),

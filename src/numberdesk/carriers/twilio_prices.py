@@ -79,8 +79,8 @@ class Prices:
         return Costs({}, _missed(CarrierError(Trouble.UNREACHABLE, _LATE))) if kept is None else kept.costs
 
     async def check(self) -> str:
-        """Ask for the monthly prices of one country. What is wrong, in words for an operator; "" when nothing is."""
-        costs = _costs(await self._list(_path("PhoneNumbers", _EXAMPLE)), _PriceList())
+        """Ask for the prices of one country. What is wrong, in words for an operator; "" when nothing is."""
+        costs = await self._both(_EXAMPLE)
         if costs.by_type:
             return ""
         error = costs.missed or _missed(CarrierError(Trouble.REFUSED, f"there are none for {_EXAMPLE}"))
@@ -88,12 +88,14 @@ class Prices:
         return f"Twilio knows the account, but does not tell its prices, so no cost is known{advice}: {error}"
 
     async def _learn(self, country: str) -> None:
-        numbers, voice = await asyncio.gather(
-            self._list(_path("PhoneNumbers", country)), self._list(_path("Voice", country))
-        )
-        costs = _costs(numbers, voice)
+        costs = await self._both(country)
         seconds = _PRICES_KEPT if costs.missed is None else _FAILURE_KEPT
         self._kept[country] = _Kept(costs, self._seconds() + seconds)
+
+    async def _both(self, country: str) -> Costs:
+        lists = (self._list(_path(kind, country)) for kind in ("PhoneNumbers", "Voice"))
+        numbers, voice = await asyncio.gather(*lists)
+        return _costs(numbers, voice)
 
     async def _list(self, path: str) -> _PriceList | CarrierError:
         """A list of prices, an empty one where there is none for the country."""
@@ -116,14 +118,15 @@ def _missed(error: CarrierError) -> CarrierError:
 
 
 def _costs(numbers: _PriceList | CarrierError, voice: _PriceList | CarrierError) -> Costs:
-    """The costs out of both lists, as far as they came. Without monthly prices there are none."""
-    errors = [_missed(one) for one in (numbers, voice) if isinstance(one, CarrierError)]
-    by_type = {}
-    if isinstance(numbers, _PriceList):
-        by_type = _by_type(numbers, voice if isinstance(voice, _PriceList) else _PriceList())
-        if numbers.phone_number_prices and not by_type:
-            errors.append(_missed(CarrierError(Trouble.UNREADABLE, "none of them can be read")))
-    return Costs(by_type, errors[0] if errors else None)
+    """The costs out of both lists. None unless both came: a rental keeps the rates that it was sold at for good."""
+    if isinstance(numbers, CarrierError):
+        return Costs({}, _missed(numbers))
+    if isinstance(voice, CarrierError):
+        return Costs({}, _missed(voice))
+    by_type = _by_type(numbers, voice)
+    if numbers.phone_number_prices and not by_type:
+        return Costs({}, _missed(CarrierError(Trouble.UNREADABLE, "none of them can be read")))
+    return Costs(by_type)
 
 
 def _by_type(numbers: _PriceList, voice: _PriceList) -> dict[str, Cost]:
