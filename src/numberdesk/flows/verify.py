@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from numberdesk.accounts.audit import CHECKS as OF_KEYS
+from numberdesk.carriers.audit import CHECKS as OF_CARRIERS
 from numberdesk.core.invariants import Checked, Verdict, Violation, found
 from numberdesk.infra.audit import Check, StorageDamagedError, naming_damage
 from numberdesk.infra.db import Tx
@@ -39,6 +40,7 @@ def verify(tx: Tx, progress: Progress, *, thorough: bool = False) -> Verdict:
         *OF_NUMBERS,
         *OF_EVENTS,
         *OF_KEYS,
+        *OF_CARRIERS,
         GUARD_CHECK,
         REFERENCE_CHECK,
     )

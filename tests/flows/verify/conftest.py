@@ -14,9 +14,12 @@ from sqlalchemy import CheckConstraint, Connection
 
 from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, ApiKey, key_hash, new_key, shown_part
 from numberdesk.accounts.store import insert_keys
+from numberdesk.carriers.model import Account
+from numberdesk.carriers.store import insert_carriers
 from numberdesk.core.errors import NumberTaken
 from numberdesk.core.fulfilment import Chase
 from numberdesk.core.invariants import Verdict
+from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.money import MICROS
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import Buy, Refused, Replayed, Sold
@@ -24,6 +27,8 @@ from numberdesk.flows.create_accounts import create_accounts, new_account
 from numberdesk.flows.fund_wallets import ADJUSTMENT, TOP_UP, fund_wallets, funding
 from numberdesk.flows.verify import verify
 from numberdesk.infra.db import Database, Tx
+from numberdesk.infra.vault import Vault
+from numberdesk.infra.vault import new_key as new_vault_key
 from numberdesk.orders.chase_store import Ended, change_chases, insert_chases
 from numberdesk.outbox.model import ORDER_FAILED, Event
 from numberdesk.outbox.store import insert_events
@@ -97,6 +102,7 @@ def books_url(made: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iter
     with database.write() as tx:
         fail_an_order(tx)
         issue_a_key(tx)
+        connect_a_carrier(tx)
     database.close()
     yield url
     made.done(url)
@@ -208,6 +214,13 @@ def issue_a_key(tx: Tx) -> None:
     """A key, stored as keys are."""
     key = new_key(bytes(RANDOM_BYTES))
     insert_keys(tx, [ApiKey("key_1", "acc_1", "k", shown_part(key), key_hash(key), CUSTOMER_SCOPES, NOW, None, None)])
+
+
+def connect_a_carrier(tx: Tx) -> None:
+    """An account at a carrier with a secret, which is sealed; that of acme has none."""
+    sealed = Vault(new_vault_key()).seal("acme_2", {"auth_token": "5ecre7"})
+    options = {"account_sid": "AC1", "api_key_sid": '"auth_token": is elsewhere'}
+    insert_carriers(tx, [Account("acme_2", "twilio", CarrierState.ACTIVE, options, sealed, NOW, NOW)])
 
 
 def audit(path: Path, *, thorough: bool = False) -> Verdict:
