@@ -7,7 +7,7 @@ The invariants that apply so far:
     I1       a transfer moves an amount above zero between its wallet and a known account, in one currency
     I2       posted is the sum of a wallet's transfers, held that of its open holds; balances follow line by line
     I3       no wallet is, or ever was, below its credit limit
-    I4       transfers and holds are only ever added to: no gap in a statement, the guards in place
+    I4       transfers and holds are only ever added to: no gap in a statement, the guards as they were made
     I5       a number has at most one holder: one live rental when assigned, one open order when claimed
     I6       a completed order charged its first month and its setup once, any other order nothing
     I7       what was bought at a carrier has the carrier's name for it, and goes back there when it is given back
@@ -17,7 +17,7 @@ The invariants that apply so far:
     I13      each purchase, failure and release is told by one event, and no event tells of what was not
     I15      of an API key only the hash and the beginning are stored, of a carrier's credentials only the sealed form
     hold     an order has one hold, of its prices and in its state
-    storage  what the database itself promises: sound pages, checks, references
+    storage  what the database itself promises: sound pages, references, constraints and indexes
 """
 
 from __future__ import annotations

@@ -13,7 +13,8 @@ from numberdesk.core.invariants import Checked, Verdict, Violation, found
 from numberdesk.infra.audit import Check, StorageDamagedError, naming_damage
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.audit import CHECKS as OF_MONEY
-from numberdesk.migrations.soundness import GUARD_CHECK, REFERENCE_CHECK, STORAGE, storage_check
+from numberdesk.migrations.soundness import REFERENCE_CHECK, STORAGE, storage_check
+from numberdesk.migrations.walls import GUARD_CHECK, WALL_CHECK
 from numberdesk.numbers.audit import CHECKS as OF_NUMBERS
 from numberdesk.orders.audit import CHECKS as OF_ORDERS
 from numberdesk.orders.chase_audit import CHECKS as OF_CHASES
@@ -42,6 +43,7 @@ def verify(tx: Tx, progress: Progress, *, thorough: bool = False) -> Verdict:
         *OF_KEYS,
         *OF_CARRIERS,
         GUARD_CHECK,
+        WALL_CHECK,
         REFERENCE_CHECK,
     )
     checked: list[Checked] = []

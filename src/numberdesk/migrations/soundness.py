@@ -1,11 +1,11 @@
-"""What the schema itself promises, checked over all tables: sound pages, rows, references and guards.
+"""What the schema itself promises, checked over all tables: sound pages, rows and references.
 
 Touches: database.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import reduce
 from typing import Any, Final
 
@@ -16,10 +16,7 @@ from sqlalchemy import (
     Select,
     Table,
     cast,
-    column,
-    func,
     select,
-    table,
     text,
 )
 from sqlalchemy.types import Text
@@ -28,13 +25,11 @@ from numberdesk.core.invariants import MOST_SHOWN, Checked, Violation, found
 from numberdesk.infra.audit import Check, broken_rows, count_rows
 from numberdesk.infra.db import Tx
 from numberdesk.tables import metadata
-from numberdesk.tables.ledger import GUARDS
 
 STORAGE: Final = "storage"
 
 _PAGES: Final = "the pages of the file are sound"
 _REFERENCES: Final = "every reference leads somewhere"
-_GUARDED: Final = "the guards of transfers and holds are in place"
 
 _PROVEN_ELSEWHERE: Final = frozenset(
     {
@@ -130,28 +125,4 @@ def _name(constraint: CheckConstraint) -> str:
     return str(constraint.name)
 
 
-def _check_guards(tx: Tx) -> list[Checked]:
-    there = {name for (name,) in tx.execute(live_guards(tx.engine_name))}
-    return [found("I4", _GUARDED, len(GUARDS), _missing(there))]
-
-
-def live_guards(engine_name: str) -> Select[Any]:
-    """The names of the triggers that are there and switched on."""
-    if engine_name == "sqlite":
-        master = table("sqlite_master", column("name"), column("type"))
-        return select(master.c.name).where(master.c.type == "trigger")
-    triggers = table("pg_trigger", column("tgname"), column("tgenabled"), column("tgrelid"))
-    switched_on = triggers.c.tgenabled.in_(("O", "A"))
-    return select(triggers.c.tgname).where(switched_on, func.pg_table_is_visible(triggers.c.tgrelid))
-
-
-def _missing(there: Iterable[str]) -> Iterator[Violation]:
-    for name in sorted({name for name, _ in GUARDS} - set(there)):
-        guarded = name.partition("_")[0]
-        yield Violation(
-            "I4", guarded, name, f"the trigger {name} is gone: rows of {guarded} could be changed or deleted"
-        )
-
-
-GUARD_CHECK: Final = Check(_GUARDED, _check_guards)
 REFERENCE_CHECK: Final = Check(_REFERENCES, _check_references)

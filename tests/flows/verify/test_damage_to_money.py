@@ -129,7 +129,7 @@ DAMAGE: Final[dict[str, Damage]] = {
     ),
     "I4 two lines with one number": (
         ("DROP INDEX uq_transfers_account_id_entry", "UPDATE transfers SET entry = 3 WHERE id = 'trf_1_setup'"),
-        {("I4", "transfers", "trf_1_setup")},
+        {("I4", "transfers", "trf_1_setup"), ("storage", "transfers", "uq_transfers_account_id_entry")},
         "entry 3 comes after entry 3: there are two of it",
     ),
     "I6 another charge than the order's price": (

@@ -75,7 +75,7 @@ DAMAGE: Final[dict[str, Damage]] = {
             ),
             "DELETE FROM events WHERE id = 'evt_fail_f'",
         ),
-        {("I5", "orders", "ord_f")},
+        {("I5", "orders", "ord_f"), ("storage", "orders", "uq_orders_open_e164")},
         "order is ord_6, not ord_f",
     ),
     "I5 two live rentals of a number": (
@@ -86,7 +86,11 @@ DAMAGE: Final[dict[str, Damage]] = {
             "UPDATE answers SET e164 = '+13612738804' WHERE order_id = 'ord_5'",
             "UPDATE numbers SET state = 'available', account_id = NULL, order_id = NULL WHERE e164 = '+13612738805'",
         ),
-        {("I5", "rentals", "rnt_5"), ("I5", "numbers", "+13612738804")},
+        {
+            ("I5", "rentals", "rnt_5"),
+            ("I5", "numbers", "+13612738804"),
+            ("storage", "rentals", "uq_rentals_live_e164"),
+        },
         "order is ord_4, not ord_5",
     ),
     "I5 a completed order without its rental": (

@@ -13,7 +13,7 @@ from numberdesk.flows.verify import verify
 from numberdesk.infra.db import Database, TryAgainError
 from numberdesk.tables import metadata
 from tests.flows.conftest import Shop
-from tests.flows.verify.conftest import FREE, ONLY_POSTGRESQL, Copy, named, said
+from tests.flows.verify.conftest import FREE, ONLY_POSTGRESQL, Copy, said
 
 INVARIANTS = {"I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "I13", "I15", "hold", "storage"}
 REFERENCES = [
@@ -21,12 +21,6 @@ REFERENCES = [
 ]
 LINES = ("trf_acc_1_top_up", "trf_acc_1_adjustment", "trf_1_rental", "trf_1_setup", "trf_3_rental", "trf_5_rental")
 FIGURE = st.integers(-(10**12), 10**12).filter(bool)
-GUARDS = [
-    ("transfers_never_change", "transfers"),
-    ("transfers_never_go", "transfers"),
-    ("holds_resolve_once", "holds"),
-    ("holds_never_go", "holds"),
-]
 
 
 def verdict_of(database: Database, *, thorough: bool = False) -> Verdict:
@@ -92,20 +86,6 @@ def test_a_check_lists_the_first_hundred_and_counts_all(damaged: Copy) -> None:
     )
     verdict = damaged.audit()
     assert (len(verdict.violations), verdict.violations_total) == (MOST_SHOWN, many)
-
-
-@pytest.mark.parametrize(("guard", "table"), GUARDS)
-def test_a_guard_that_is_gone_is_named(guard: str, table: str, damaged: Copy) -> None:
-    damaged.lose_guard(guard, table)
-    assert named(damaged.audit()) == {("I4", table, guard)}
-
-
-@ONLY_POSTGRESQL
-@pytest.mark.parametrize("state", ["DISABLE", "ENABLE REPLICA"])
-@pytest.mark.parametrize(("guard", "table"), GUARDS)
-def test_a_guard_that_is_switched_off_is_named(guard: str, table: str, state: str, damaged: Copy) -> None:
-    damaged.plant(f"ALTER TABLE {table} {state} TRIGGER {guard}")
-    assert named(damaged.audit()) == {("I4", table, guard)}
 
 
 @pytest.mark.parametrize("reference", REFERENCES, ids=lambda one: f"{one.parent.table.name}.{one.parent.name}")
