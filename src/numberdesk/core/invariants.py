@@ -13,7 +13,7 @@ The invariants that apply so far:
     I7       what was bought at a carrier has the carrier's name for it, and goes back there when it is given back
     I8       an order was sent to its carrier no more often than may be
     I9       an answer stored under a key is the order of that account and number, or a refusal; a failed order says why
-    I10      an open order is asked about at its carrier, and no other is
+    I10      an open order is to be asked about at its carrier, or parked for a person, and no other is
     I13      each purchase, failure and release is told by one event, and no event tells of what was not
     I15      of an API key only the hash and the beginning are stored, of a carrier's credentials only the sealed form
     hold     an order has one hold, of its prices and in its state

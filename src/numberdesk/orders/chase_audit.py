@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import Select, exists, or_, select
+from sqlalchemy import Select, case, exists, not_, or_, select
 
 from numberdesk.core.errors import BY_CODE
 from numberdesk.core.fulfilment import MOST_ATTEMPTS
@@ -43,10 +43,13 @@ def _of_chases(*columns: Any) -> Select[Any]:
 
 
 _is_open = orders.c.state == OrderState.ORDERING
+# Somebody has to come to an open order: carriers are asked at next_at, a person where it is parked.
+_is_due_or_parked = carrier_orders.c.next_at.is_(None) == carrier_orders.c.parked_at.is_not(None)
 _ASTRAY: Final = _of_chases(
     carrier_orders.c.account_id,
     carrier_orders.c.e164,
     carrier_orders.c.settled_at,
+    carrier_orders.c.next_at,
     orders.c.state,
     orders.c.account_id.label("order_account"),
     orders.c.e164.label("order_e164"),
@@ -55,6 +58,7 @@ _ASTRAY: Final = _of_chases(
     or_(
         orders.c.id.is_(None),
         carrier_orders.c.settled_at.is_(None) != _is_open,
+        case((_is_open, not_(_is_due_or_parked)), else_=carrier_orders.c.next_at.is_not(None)),
         *(carrier_orders.c[name].is_distinct_from(orders.c[name]) for name in ("account_id", "e164", "carrier")),
     )
 )
@@ -70,8 +74,10 @@ def _says_astray(row: Any) -> str:
     )
     if differs:
         return f"where its carrier is asked about it {differs}"
-    if row.settled_at is None:
+    if row.state != OrderState.ORDERING:
         return f"the order is {row.state}, and {row.carrier} is still asked about it"
+    if row.settled_at is None and row.next_at is not None:
+        return f"the order is parked for a person, and {row.carrier} is to be asked about it all the same"
     return f"the order is open, and nobody asks {row.carrier} about it any more"
 
 

@@ -195,6 +195,21 @@ DAMAGE: Final[dict[str, Damage]] = {
         {("I10", "carrier_orders", "ord_6")},
         "the order is open, and nobody asks acme about it any more",
     ),
+    "I10 an open order that nobody is to come to": (
+        ("UPDATE carrier_orders SET next_at = NULL WHERE order_id = 'ord_6'",),
+        {("I10", "carrier_orders", "ord_6"), ("storage", "carrier_orders", "ord_6")},
+        "the order is open, and nobody asks acme about it any more",
+    ),
+    "I10 a parked order that is asked about all the same": (
+        ("UPDATE carrier_orders SET parked_at = 1 WHERE order_id = 'ord_6'",),
+        {("I10", "carrier_orders", "ord_6"), ("storage", "carrier_orders", "ord_6")},
+        "the order is parked for a person, and acme is to be asked about it all the same",
+    ),
+    "I10 a settled order that is to be asked about again": (
+        ("UPDATE carrier_orders SET next_at = 1 WHERE order_id = 'ord_f'",),
+        {("I10", "carrier_orders", "ord_f"), ("storage", "carrier_orders", "ord_f")},
+        "the order is failed, and acme is still asked about it",
+    ),
     "I10 an ended order that is still asked about": (
         ("UPDATE carrier_orders SET settled_at = NULL, next_at = 1, error_code = NULL WHERE order_id = 'ord_f'",),
         {("I9", "carrier_orders", "ord_f"), ("I10", "carrier_orders", "ord_f")},
