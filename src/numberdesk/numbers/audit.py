@@ -22,11 +22,17 @@ _ASSIGNED: Final = (
         numbers.c.e164,
         numbers.c.account_id,
         numbers.c.order_id,
+        numbers.c.carrier,
         rentals.c.id.label("rental_id"),
         rentals.c.account_id.label("rental_account"),
         rentals.c.order_id.label("rental_order"),
+        orders.c.carrier.label("order_carrier"),
     )
-    .select_from(numbers.outerjoin(rentals, (rentals.c.e164 == numbers.c.e164) & rentals.c.released_at.is_(None)))
+    .select_from(
+        numbers.outerjoin(rentals, (rentals.c.e164 == numbers.c.e164) & rentals.c.released_at.is_(None)).outerjoin(
+            orders, orders.c.id == numbers.c.order_id
+        )
+    )
     .where(
         in_key_order(numbers.c.e164),
         numbers.c.state == NumberState.ASSIGNED,
@@ -34,6 +40,8 @@ _ASSIGNED: Final = (
             rentals.c.id.is_(None),
             rentals.c.account_id.is_distinct_from(numbers.c.account_id),
             rentals.c.order_id.is_distinct_from(numbers.c.order_id),
+            # Where it goes when it is given back is decided by the number's carrier.
+            orders.c.carrier.is_distinct_from(numbers.c.carrier),
         ),
     )
 )
@@ -42,8 +50,11 @@ _ASSIGNED: Final = (
 def _says_assigned(row: Any) -> str:
     if row.rental_id is None:
         return f"the number is assigned to {row.account_id} and has no live rental"
-    return f"the number is assigned; against its live rental {row.rental_id} its " + differing(
-        ("account", row.account_id, row.rental_account), ("order", row.order_id, row.rental_order)
+    differs = differing(("account", row.account_id, row.rental_account), ("order", row.order_id, row.rental_order))
+    if differs:
+        return f"the number is assigned; against its live rental {row.rental_id} its {differs}"
+    return f"the number is assigned; against its order {row.order_id} its " + differing(
+        ("carrier", row.carrier, row.order_carrier)
     )
 
 
@@ -92,17 +103,19 @@ def _says_held(row: Any) -> str:
     return f"the number is {row.state} and still held by {row.account_id} with order {row.order_id}"
 
 
+_SOLD: Final = ("e164", "account_id", "currency", "price", "inbound", "outbound")
+# The first month begins when the order completes. Nothing renews a rental yet, so it still ends as it was sold.
 _OF_ORDER: Final = (
     select(
         rentals.c.id,
-        *(rentals.c[name] for name in ("order_id", "e164", "account_id", "currency", "price", "inbound", "outbound")),
+        rentals.c.order_id,
+        *(rentals.c[name] for name in _SOLD),
+        rentals.c.anchor,
+        rentals.c.renews_at,
         orders.c.state.label("order_state"),
-        orders.c.e164.label("order_e164"),
-        orders.c.account_id.label("order_account"),
-        orders.c.currency.label("order_currency"),
-        orders.c.price.label("order_price"),
-        orders.c.inbound.label("order_inbound"),
-        orders.c.outbound.label("order_outbound"),
+        orders.c.completed_at,
+        orders.c.renews_at.label("order_renews_at"),
+        *(orders.c[name].label(f"order_{name}") for name in _SOLD),
     )
     .select_from(rentals.outerjoin(orders, orders.c.id == rentals.c.order_id))
     .where(
@@ -110,10 +123,9 @@ _OF_ORDER: Final = (
         or_(
             orders.c.state.is_distinct_from(OrderState.COMPLETED),
             rentals.c.id != "rnt_" + func.substr(rentals.c.order_id, _PREFIX),
-            *(
-                rentals.c[name].is_distinct_from(orders.c[name])
-                for name in ("e164", "account_id", "currency", "price", "inbound", "outbound")
-            ),
+            rentals.c.anchor.is_distinct_from(orders.c.completed_at),
+            rentals.c.renews_at.is_distinct_from(orders.c.renews_at),
+            *(rentals.c[name].is_distinct_from(orders.c[name]) for name in _SOLD),
         ),
     )
 )
@@ -124,38 +136,45 @@ def _says_of_order(row: Any) -> str:
         return f"its order {row.order_id} " + (f"is {row.order_state}" if row.order_state else "does not exist")
     differs = differing(
         ("number", row.e164, row.order_e164),
-        ("account", row.account_id, row.order_account),
+        ("account", row.account_id, row.order_account_id),
         ("currency", row.currency, row.order_currency),
         ("price", amount(row.price), amount(row.order_price)),
         ("rate inbound", row.inbound, row.order_inbound),
         ("rate outbound", row.outbound, row.order_outbound),
+        ("anchor", row.anchor, row.completed_at),
+        ("renews_at", row.renews_at, row.order_renews_at),
     )
     if differs:
         return f"against its order {row.order_id} the rental's {differs}"
     return f"{row.order_id} makes the rental rnt_{row.order_id.removeprefix('ord_')} and no other"
 
 
+# A number of the pool stays the pool's and a carrier's never becomes it, or it would be sold again after it went back.
 _KEPT: Final = (
-    select(rentals.c.id, rentals.c.e164, orders.c.carrier)
+    select(rentals.c.id, rentals.c.e164, orders.c.carrier, carrier_releases.c.id.label("release_id"))
     .select_from(
-        rentals.join(orders, orders.c.id == rentals.c.order_id).outerjoin(
+        rentals.join(orders, orders.c.id == rentals.c.order_id)
+        .outerjoin(
             carrier_releases,
             (carrier_releases.c.id == "rel_" + func.substr(rentals.c.id, _PREFIX))
             & (carrier_releases.c.carrier == orders.c.carrier)
             & (carrier_releases.c.e164 == rentals.c.e164),
         )
+        .outerjoin(numbers, numbers.c.e164 == rentals.c.e164)
     )
     .where(
         in_key_order(rentals.c.id),
         rentals.c.released_at.is_not(None),
         orders.c.carrier != POOL,
-        carrier_releases.c.id.is_(None),
+        or_(carrier_releases.c.id.is_(None), numbers.c.carrier == POOL),
     )
 )
 
 
 def _says_kept(row: Any) -> str:
-    return f"its customer gave {row.e164} back, and {row.carrier} is not told"
+    if row.release_id is None:
+        return f"its customer gave {row.e164} back, and {row.carrier} is not told"
+    return f"its customer gave {row.e164} back to {row.carrier}, and it is kept as if it were the pool's"
 
 
 _FOREIGN: Final = select(numbers.c.e164, numbers.c.carrier).where(

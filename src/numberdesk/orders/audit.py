@@ -22,7 +22,9 @@ _CLAIMED: Final = (
         numbers.c.e164,
         numbers.c.account_id,
         numbers.c.order_id,
+        numbers.c.carrier,
         orders.c.state.label("order_state"),
+        orders.c.carrier.label("order_carrier"),
         orders.c.e164.label("order_e164"),
         orders.c.account_id.label("order_account"),
     )
@@ -34,6 +36,7 @@ _CLAIMED: Final = (
             orders.c.state.is_distinct_from(OrderState.ORDERING),
             orders.c.e164 != numbers.c.e164,
             orders.c.account_id.is_distinct_from(numbers.c.account_id),
+            orders.c.carrier != numbers.c.carrier,
         ),
     )
 )
@@ -46,6 +49,7 @@ def _says_claimed(row: Any) -> str:
         ("state", row.order_state, OrderState.ORDERING),
         ("number", row.order_e164, row.e164),
         ("account", row.order_account, row.account_id),
+        ("carrier", row.order_carrier, row.carrier),
     )
 
 

@@ -13,6 +13,15 @@ SECOND_RENTAL: Final = (
     "anchor, renews_at, '', '', '[]', created_at, updated_at, released_at FROM rentals WHERE id = 'rnt_2'"
 )
 
+# The order of the number that was given back, as if it had been bought at a carrier.
+RETURNED_TO_ACME: Final = (
+    "UPDATE orders SET carrier = 'acme', attempts = 1, carrier_reference = 'PN2' WHERE id = 'ord_2'",
+    (
+        "INSERT INTO carrier_orders SELECT 'ord_2', 'acc_1', 'acme', '+13612738802', 1, 1, 1, 0, 0, NULL, "
+        "NULL, NULL, '', NULL, 1, NULL, NULL, NULL FROM carrier_orders WHERE order_id = 'ord_f'"
+    ),
+)
+
 DAMAGE: Final[dict[str, Damage]] = {
     "I5 an assigned number without a rental": (
         ("UPDATE numbers SET state = 'assigned', order_id = 'ord_f', account_id = 'acc_1' WHERE e164 LIKE '%09'",),
@@ -23,6 +32,16 @@ DAMAGE: Final[dict[str, Damage]] = {
         ("UPDATE numbers SET account_id = 'acc_2' WHERE e164 = '+13612738803'",),
         {("I5", "numbers", "+13612738803"), ("I5", "rentals", "rnt_3")},
         "account is acc_2, not acc_1",
+    ),
+    "I5 an assigned number of another carrier than its order's": (
+        ("UPDATE numbers SET carrier = 'acme' WHERE e164 = '+13612738803'",),
+        {("I5", "numbers", "+13612738803")},
+        "the number is assigned; against its order ord_3 its carrier is acme, not pool",
+    ),
+    "I5 a claimed number of another carrier than its order's": (
+        ("UPDATE numbers SET carrier = 'pool' WHERE e164 = '+13612738808'",),
+        {("I5", "numbers", "+13612738808")},
+        "the number is claimed; of its order ord_6 carrier is acme, not pool",
     ),
     "I5 a rented number offered again": (
         ("UPDATE numbers SET state = 'available', account_id = NULL, order_id = NULL WHERE e164 = '+13612738803'",),
@@ -103,6 +122,16 @@ DAMAGE: Final[dict[str, Damage]] = {
         {("I5", "rentals", "rnt_3")},
         "price is 1, not 1.15; rate inbound is nothing, not 8500",
     ),
+    "I5 a rental that began at another time than its order completed": (
+        ("UPDATE rentals SET anchor = anchor - 1 WHERE id = 'rnt_3'",),
+        {("I5", "rentals", "rnt_3")},
+        "against its order ord_3 the rental's anchor is 1749999999999999, not 1750000000000000",
+    ),
+    "I5 a rental that renews at another time than was sold": (
+        ("UPDATE rentals SET renews_at = renews_at + 1 WHERE id = 'rnt_2'",),
+        {("I5", "rentals", "rnt_2")},
+        "against its order ord_2 the rental's renews_at is 1752592000000001, not 1752592000000000",
+    ),
     "I5 a second rental of an order": (
         (SECOND_RENTAL,),
         {("I5", "rentals", "rnt_again"), ("I13", "rentals", "rnt_again")},
@@ -141,6 +170,7 @@ DAMAGE: Final[dict[str, Damage]] = {
     "I7 a number bought at a carrier without its name there": (
         (
             "UPDATE orders SET carrier = 'acme', attempts = 1 WHERE id = 'ord_3'",
+            "UPDATE numbers SET carrier = 'acme' WHERE e164 = '+13612738803'",
             (
                 "INSERT INTO carrier_orders SELECT 'ord_3', 'acc_1', 'acme', '+13612738803', 1, 1, 1, 0, 0, NULL, "
                 "NULL, NULL, '', NULL, 1, NULL, NULL, NULL FROM carrier_orders WHERE order_id = 'ord_f'"
@@ -151,14 +181,19 @@ DAMAGE: Final[dict[str, Damage]] = {
     ),
     "I7 a number given back that its carrier is not told of": (
         (
-            "UPDATE orders SET carrier = 'acme', attempts = 1, carrier_reference = 'PN2' WHERE id = 'ord_2'",
-            (
-                "INSERT INTO carrier_orders SELECT 'ord_2', 'acc_1', 'acme', '+13612738802', 1, 1, 1, 0, 0, NULL, "
-                "NULL, NULL, '', NULL, 1, NULL, NULL, NULL FROM carrier_orders WHERE order_id = 'ord_f'"
-            ),
+            *RETURNED_TO_ACME,
+            "UPDATE numbers SET carrier = 'acme' WHERE e164 = '+13612738802'",
         ),
         {("I7", "rentals", "rnt_2")},
         "its customer gave +13612738802 back, and acme is not told",
+    ),
+    "I7 a carrier's number given back and kept as if it were the pool's": (
+        (
+            *RETURNED_TO_ACME,
+            "INSERT INTO carrier_releases VALUES ('rel_2', 'acme', '+13612738802', 'PN2', 1, 1, 1, '', 1)",
+        ),
+        {("I7", "rentals", "rnt_2")},
+        "its customer gave +13612738802 back to acme, and it is kept as if it were the pool's",
     ),
     "I7 a carrier's number for sale as if it were the pool's": (
         ("UPDATE numbers SET carrier = 'acme' WHERE e164 = '+13612738809'",),
@@ -335,3 +370,13 @@ def test_no_message_about_a_secret_quotes_it(damaged: Copy) -> None:
     assert {one.invariant for one in verdict.violations} == {"I15"}
     assert verdict.violations_total == 5
     assert "5ecre7" not in said(verdict)
+
+
+def test_a_number_that_went_back_to_its_carrier_is_in_order(damaged: Copy) -> None:
+    damaged.plant(
+        *RETURNED_TO_ACME,
+        "UPDATE numbers SET carrier = 'acme' WHERE e164 = '+13612738802'",
+        "INSERT INTO carrier_releases VALUES ('rel_2', 'acme', '+13612738802', 'PN2', 1, 1, 1, '', 1)",
+    )
+    verdict = damaged.audit()
+    assert verdict.ok, said(verdict)
