@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -221,7 +222,8 @@ def fail_an_order(tx: Tx) -> None:
     chase = Chase("ord_f", "acc_1", "acme", FREE, 1, NOW, NOW, settled_at=NOW)
     insert_chases(tx, [chase])
     change_chases(tx, [Ended(chase, NumberTaken())])
-    insert_events(tx, [Event("evt_fail_f", "acc_1", ORDER_FAILED, "{}", NOW)])
+    payload = json.dumps({"phone_number": FREE, "order_id": "ord_f", "code": NumberTaken().code})
+    insert_events(tx, [Event("evt_fail_f", "acc_1", ORDER_FAILED, payload, NOW)])
 
 
 def issue_a_key(tx: Tx) -> None:

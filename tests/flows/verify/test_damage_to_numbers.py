@@ -103,6 +103,7 @@ DAMAGE: Final[dict[str, Damage]] = {
             "UPDATE rentals SET e164 = '+13612738804' WHERE id = 'rnt_5'",
             "UPDATE orders SET e164 = '+13612738804' WHERE id = 'ord_5'",
             "UPDATE answers SET e164 = '+13612738804' WHERE order_id = 'ord_5'",
+            "UPDATE events SET payload = replace(payload, '+13612738805', '+13612738804') WHERE id = 'evt_5'",
             "UPDATE numbers SET state = 'available', account_id = NULL, order_id = NULL WHERE e164 = '+13612738805'",
         ),
         {
@@ -279,6 +280,26 @@ DAMAGE: Final[dict[str, Damage]] = {
         ("INSERT INTO events SELECT 'evt_6', account_id, kind, payload, created_at FROM events WHERE id = 'evt_3'",),
         {("I13", "events", "evt_6")},
         "the event number.purchased tells of ord_6, which is ordering",
+    ),
+    "I13 an event that lost what it tells": (
+        ("UPDATE events SET payload = '{}' WHERE id = 'evt_3'",),
+        {("I13", "events", "evt_3")},
+        "tells of ord_3, which is completed; its payload does not name ord_3 and the number",
+    ),
+    "I13 an event that names another number": (
+        ("UPDATE events SET payload = replace(payload, '+13612738803', '+136127388030') WHERE id = 'evt_3'",),
+        {("I13", "events", "evt_3")},
+        "its payload does not name ord_3 and the number",
+    ),
+    "I13 an event of a release that names another rental": (
+        ("UPDATE events SET payload = replace(payload, 'rnt_2', 'rnt_3') WHERE id = 'evt_rel_2'",),
+        {("I13", "events", "evt_rel_2")},
+        "tells of rnt_2, which is released; its payload does not name rnt_2 and the number",
+    ),
+    "I13 an event of a failure that lost what it tells": (
+        ("UPDATE events SET payload = '' WHERE id = 'evt_fail_f'",),
+        {("I13", "events", "evt_fail_f")},
+        "its payload does not name ord_f and the number",
     ),
     "I13 an event of a release that was not made": (
         ("UPDATE events SET id = 'evt_rel_3' WHERE id = 'evt_rel_2'",),
