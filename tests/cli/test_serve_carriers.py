@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -11,7 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
+from numberdesk.carriers.model import Setup
+from numberdesk.core.lifecycle import CarrierState
+from numberdesk.flows.connect_carriers import CarrierSetup, connect_carriers, new_carrier, set_up_carriers
+from numberdesk.infra.settings import load_settings
+from numberdesk.infra.vault import new_key
+from numberdesk.wiring import Services, build
 from testbed.carrier_sim import Control
 from tests.cli.conftest import Running, Start
 
@@ -75,6 +83,52 @@ def test_what_was_sold_is_there_after_a_crash_of_the_demo_and_its_carriers(start
     assert [rental["phone_number"] for rental in rented] == [bought["phone_number"]]
     assert bought["phone_number"] not in {offer["phone_number"] for offer in _offers(second, area_code="212")}
     assert _buy(second, _offers(second, area_code="212")[0]).status_code == 200
+
+
+@pytest.mark.parametrize("command", [("serve", "--port", "0"), ("worker",)], ids=["serve", "worker"])
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [("", "there is no key for credentials"), ("garbage", "is no key"), (new_key(), "under another key")],
+    ids=["none", "no key", "another"],
+)
+def test_a_start_without_the_key_warns_of_each_carrier_that_is_enabled(
+    start: Start, tmp_path: Path, command: tuple[str, ...], key: str, said: str
+) -> None:
+    with _connected(tmp_path, "off", "on") as services:
+        services.writer.apply(
+            set_up_carriers(services.vault), CarrierSetup("off", None, Setup({}), CarrierState.DISABLED, services.now())
+        )
+    settings = {"database_url": f"sqlite:///{tmp_path}/books.db", "credentials_key": key}
+    running = start(*command, until="Numberdesk on" if command[0] == "serve" else "the worker runs", **settings)
+    (warning,) = _warnings(running)
+    assert (warning["event"], warning["carrier"]) == ("carrier cannot be used", "on")
+    assert said in warning["reason"]
+    assert "the one" in warning["reason"]
+    assert "new-key" not in warning["reason"]
+    assert running.stop() == 0
+
+
+@pytest.mark.parametrize(("key", "warned"), [("", 0), (new_key(), 0), ("garbage", 1)], ids=["none", "a key", "no key"])
+def test_a_start_without_carriers_warns_of_a_key_that_is_none(start: Start, key: str, warned: int) -> None:
+    server = start("serve", "--port", "0", until="Numberdesk on", credentials_key=key)
+    assert [warning["event"] for warning in _warnings(server)] == ["carriers cannot be connected"] * warned
+    assert server.stop() == 0
+
+
+@contextmanager
+def _connected(folder: Path, *names: str) -> Iterator[Services]:
+    """Books with accounts at carriers that nobody can reach, under a key of their own."""
+    services = build(load_settings(database_url=f"sqlite:///{folder}/books.db", credentials_key=new_key()))
+    with closing(services):
+        for name in names:
+            account = new_carrier(name, "telnyx", {"api_key": "secret"}, services.vault, services.now())
+            services.writer.apply(connect_carriers, account)
+        yield services
+
+
+def _warnings(running: Running) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in running.said.splitlines() if line.startswith("{")]
+    return [line for line in lines if line["level"] == "warning"]
 
 
 def test_carriers_are_simulated_for_the_demo_only(tmp_path: Path) -> None:

@@ -39,13 +39,17 @@ def test_a_new_key_encrypts_and_old_ones_still_open() -> None:
             vault.open("acme", text)
 
 
-@pytest.mark.parametrize("keys", ["", " , ", ","])
-def test_without_a_key_it_is_said_how_to_make_one(keys: str) -> None:
-    message = "there is no key for credentials: make one with"
-    with pytest.raises(VaultError, match=message):
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [("", "there is no key"), (" , ", "there is no key"), ("short", "CREDENTIALS_KEY is no key")],
+    ids=["none", "blanks", "no key"],
+)
+def test_a_new_key_is_suggested_to_who_adds_credentials_and_to_nobody_who_has_some(keys: str, said: str) -> None:
+    with pytest.raises(VaultError, match=f"{said}.*numberdesk carriers new-key"):
         Vault(keys).seal("acme", SECRETS)
-    with pytest.raises(VaultError, match=message):
+    with pytest.raises(VaultError, match=f"{said}.*the one that the credentials of acme were added with") as caught:
         Vault(keys).open("acme", "gAAAA")
+    assert "new-key" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

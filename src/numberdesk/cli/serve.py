@@ -16,14 +16,17 @@ import typer
 
 from numberdesk import worker
 from numberdesk.accounts.store import list_accounts
+from numberdesk.carriers.store import list_carriers
 from numberdesk.catalog.store import count_inventory
 from numberdesk.cli import demo_carriers, processes
 from numberdesk.cli.demo import ACCOUNT_NAME, DATABASE_URL, NUMBER, prepare_demo
 from numberdesk.cli.output import REFUSED, USAGE, fail, note, reported
+from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.money import format_micros
 from numberdesk.infra import log
 from numberdesk.infra.serve_lock import only_server
 from numberdesk.infra.settings import Settings, load_settings
+from numberdesk.infra.vault import VaultError
 from numberdesk.ledger.store import find_wallet
 from numberdesk.wiring import Services, build
 
@@ -57,6 +60,7 @@ def work() -> None:
         log.configure(settings.log_level)
         running = build(settings)
         stopped = _heed_signals()
+        _warn_of_credentials(running)
         running.writer.start()
         end = worker.start(running)
         note("numberdesk: the worker runs")
@@ -83,6 +87,7 @@ def _serve_alone(settings: Settings, sock: socket.socket, *, demo: bool, urls: d
             if urls is not None:
                 demo_carriers.connect(running, urls)
                 text += demo_carriers.text(urls, address)
+            _warn_of_credentials(running)
             told = _heed_signals()
             _say(text)
             _serve(running, sock, told)
@@ -97,6 +102,7 @@ def _serve_by_several(settings: Settings, sock: socket.socket) -> None:
     running = build(settings)
     try:
         text = _welcome(running, _address(sock))
+        _warn_of_credentials(running)
     finally:
         running.close()
     ended_well = processes.supervise(
@@ -113,6 +119,22 @@ def _serve_as_one(settings: Settings, sock: socket.socket) -> None:
             _serve(running, sock, _heed_signals())
         finally:
             running.close()
+
+
+def _warn_of_credentials(running: Services) -> None:
+    """Log which enabled carriers nothing can be bought from: all else goes on, so only customers would notice."""
+    accounts = running.reader.read_now(list_carriers)
+    for account in accounts:
+        try:
+            running.vault.open(account.name, account.credentials)
+        except VaultError as error:
+            if account.state is CarrierState.ACTIVE:
+                log.get_log().warning("carrier cannot be used", carrier=account.name, reason=str(error))
+    if not accounts and running.settings.credentials_key.get_secret_value():
+        try:
+            running.vault.seal("a carrier to come", {})
+        except VaultError as error:
+            log.get_log().warning("carriers cannot be connected", reason=str(error))
 
 
 def _heed_signals() -> threading.Event:

@@ -30,14 +30,20 @@ class Vault:
     def seal(self, name: str, values: Mapping[str, str]) -> str:
         """Values as a text that can be stored. Raises VaultError."""
         content = json.dumps({"name": name, "values": dict(values)}, sort_keys=True)
-        return self._fernet().encrypt(content.encode()).decode()
+        advice = (
+            "set NUMBERDESK_CREDENTIALS_KEY to the one that other credentials were added with; for the first ones make "
+            "one with `numberdesk carriers new-key`"
+        )
+        return self._fernet(advice).encrypt(content.encode()).decode()
 
     def open(self, name: str, sealed: str) -> dict[str, str]:
         """What was sealed under the name. Raises VaultError."""
         from cryptography.fernet import InvalidToken  # noqa: PLC0415  a service without carriers does without it
 
+        # A new key would open nothing, so none is suggested where there is something to open.
+        advice = f"set NUMBERDESK_CREDENTIALS_KEY to the one that the credentials of {name} were added with"
         try:
-            content = json.loads(self._fernet().decrypt(sealed.encode()))
+            content = json.loads(self._fernet(advice).decrypt(sealed.encode()))
         except InvalidToken:
             raise VaultError(
                 f"the credentials of {name} were encrypted under another key: set NUMBERDESK_CREDENTIALS_KEY to the "
@@ -47,20 +53,15 @@ class Vault:
             raise VaultError(f"the credentials of {name} are those of another carrier: add them anew")
         return {str(key): str(value) for key, value in content["values"].items()}
 
-    def _fernet(self) -> MultiFernet:
+    def _fernet(self, advice: str) -> MultiFernet:
         from cryptography.fernet import Fernet, MultiFernet  # noqa: PLC0415  as above
 
         if not self._keys:
-            raise VaultError(
-                "there is no key for credentials: make one with `numberdesk carriers new-key` and put it into "
-                "NUMBERDESK_CREDENTIALS_KEY"
-            )
+            raise VaultError(f"there is no key for credentials: {advice}")
         try:
             return MultiFernet([Fernet(key) for key in self._keys])
         except ValueError:
-            raise VaultError(
-                "NUMBERDESK_CREDENTIALS_KEY is no key: make one with `numberdesk carriers new-key`"
-            ) from None
+            raise VaultError(f"NUMBERDESK_CREDENTIALS_KEY is no key: {advice}") from None
 
 
 def new_key() -> str:
