@@ -21,7 +21,7 @@ from numberdesk.infra.settings import load_settings
 from numberdesk.infra.vault import new_key
 from numberdesk.wiring import Services, build
 from testbed.carrier_sim import Control
-from tests.cli.conftest import Running, Start
+from tests.cli.conftest import COMMAND, Running, Start, environment
 
 
 def _demo(start: Start) -> Running:
@@ -83,6 +83,40 @@ def test_what_was_sold_is_there_after_a_crash_of_the_demo_and_its_carriers(start
     assert [rental["phone_number"] for rental in rented] == [bought["phone_number"]]
     assert bought["phone_number"] not in {offer["phone_number"] for offer in _offers(second, area_code="212")}
     assert _buy(second, _offers(second, area_code="212")[0]).status_code == 200
+
+
+def test_commands_work_beside_the_demo_with_the_lines_it_prints(start: Start, tmp_path: Path) -> None:
+    first = _demo(start)
+    lines = re.findall(r"^  (export .+)$", first.said, re.MULTILINE)
+    for command in ("check", "audit"):
+        assert f"  numberdesk carriers {command}\n" in first.said
+        done = _in_a_terminal(tmp_path, *lines, f"{' '.join(COMMAND)} carriers {command}")
+        assert done.returncode == 0, done.stderr
+    assert first.stop() == 0
+    second = _demo(start)
+    assert re.findall(r"^  (export .+)$", second.said, re.MULTILINE) == lines
+    assert (tmp_path / "var" / "demo.credentials-key").stat().st_mode & 0o077 == 0
+
+
+def test_the_demo_repeats_no_key_that_a_person_set(start: Start) -> None:
+    key = new_key()
+    demo = start(
+        "serve", "--demo", "--carriers", "--port", "0", until="carrier-sim.md", credentials_key=key,
+        database_url="sqlite:///other.db",
+    )  # fmt: skip
+    assert re.findall(r"^  (export .+)$", demo.said, re.MULTILINE) == [
+        "export NUMBERDESK_DATABASE_URL=sqlite:///other.db"
+    ]
+    assert key not in demo.said
+    with _control(demo):
+        assert _offers(demo, area_code="212")
+
+
+def _in_a_terminal(folder: Path, *lines: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["sh", "-c", "\n".join(lines)], cwd=folder, env=environment(), check=False, capture_output=True, text=True,
+        timeout=60,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("command", [("serve", "--port", "0"), ("worker",)], ids=["serve", "worker"])

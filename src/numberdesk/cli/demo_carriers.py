@@ -6,6 +6,7 @@ Touches: files.
 from __future__ import annotations
 
 import contextlib
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -34,16 +35,41 @@ _INBOUND: Final = 10_000
 _CENT: Final = 10_000
 
 
+_SQLITE: Final = "sqlite:///"
+
+
 def key_of(settings: Settings) -> SecretStr:
-    """A key for credentials. Those of the simulated carriers open nothing, so one of this start's own will do."""
-    return settings.credentials_key if settings.credentials_key.get_secret_value() else SecretStr(new_key())
+    """The key for credentials that was set, else one of the demo's own, kept so that commands beside it can have it."""
+    if settings.credentials_key.get_secret_value():
+        return settings.credentials_key
+    key = _kept_key(settings)
+    if not key:
+        file = _key_file(settings)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        key = new_key()
+        file.write_text(f"{key}\n")
+    return SecretStr(key)
 
 
 def state_file(settings: Settings) -> Path:
     """Where the simulated carriers keep what they sold: beside the demo's database."""
+    return _beside(settings, ".carriers.jsonl")
+
+
+def _key_file(settings: Settings) -> Path:
+    return _beside(settings, ".credentials-key")
+
+
+def _kept_key(settings: Settings) -> str:
+    file = _key_file(settings)
+    return file.read_text().strip() if file.exists() else ""
+
+
+def _beside(settings: Settings, suffix: str) -> Path:
     url = settings.database_url
-    file = url.removeprefix("sqlite:///") if url.startswith("sqlite:///") else "var/demo.db"
-    return Path(file).with_suffix(".carriers.jsonl")
+    file = url.removeprefix(_SQLITE) if url.startswith(_SQLITE) else "var/demo.db"
+    return Path(file).with_suffix(suffix)
 
 
 @contextlib.contextmanager
@@ -72,15 +98,29 @@ def connect(services: Services, urls: dict[str, str]) -> None:
     services.carriers.forget()
 
 
-def text(urls: dict[str, str], address: str) -> str:
-    """What the demo says of them."""
+def text(urls: dict[str, str], address: str, settings: Settings) -> str:
+    """What the demo says of them. `settings` are those it runs with."""
     listed = "".join(f"  {NAMES[kind]} at {url}\n" for kind, url in urls.items())
     return (
         f"\nSimulated carriers are connected; their numbers are searched and sold beside the demo's own:\n\n{listed}"
         "\nSome of theirs, to search, and to buy like the one above:\n\n"
         f'curl -H "X-Api-Key: $KEY" "{address}/api/v1/phone-numbers/available-numbers/US/?area_code=212"\n'
+        "\nCommands work beside it, in another terminal and the same directory:\n\n"
+        f"{_exports(settings)}"
+        "  numberdesk carriers check\n"
+        "  numberdesk carriers audit\n"
         "\nMagic numbers that go wrong in every way a carrier can are in docs/carrier-sim.md.\n"
     )
+
+
+def _exports(settings: Settings) -> str:
+    """The settings that the demo chose. One that a person set is known to that person, and may hold a secret."""
+    chosen = {}
+    if settings.database_url.startswith(_SQLITE):
+        chosen["NUMBERDESK_DATABASE_URL"] = settings.database_url
+    if settings.credentials_key.get_secret_value() == _kept_key(settings):
+        chosen["NUMBERDESK_CREDENTIALS_KEY"] = settings.credentials_key.get_secret_value()
+    return "".join(f"  export {name}={shlex.quote(value)}\n" for name, value in chosen.items())
 
 
 def _rule(services: Services, carrier: str) -> PriceRule:

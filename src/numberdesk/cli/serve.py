@@ -86,7 +86,7 @@ def _serve_alone(settings: Settings, sock: socket.socket, *, demo: bool, urls: d
             text = _demo_text(running, prepare_demo(running), address) if demo else _welcome(running, address)
             if urls is not None:
                 demo_carriers.connect(running, urls)
-                text += demo_carriers.text(urls, address)
+                text += demo_carriers.text(urls, address, settings)
             _warn_of_credentials(running)
             told = _heed_signals()
             _say(text)
