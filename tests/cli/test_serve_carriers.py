@@ -112,6 +112,21 @@ def test_the_demo_repeats_no_key_that_a_person_set(start: Start) -> None:
         assert _offers(demo, area_code="212")
 
 
+def test_a_plain_demo_leaves_the_carriers_of_an_earlier_one_alone_until_they_are_simulated_again(start: Start) -> None:
+    first = _demo(start)
+    assert _offers(first, area_code="212")
+    assert first.stop() == 0
+    plain = start("serve", "--demo", "--port", "0", until="available-numbers")
+    page = httpx.get(f"{plain.url}/phone-numbers/available-numbers/US/", headers=plain.key).json()
+    assert page["data"]
+    assert page["page"].get("incomplete", []) == []
+    assert _offers(plain, area_code="212") == []
+    assert _warnings(plain) == []
+    assert plain.stop() == 0
+    again = _demo(start)
+    assert _offers(again, area_code="212")
+
+
 def _in_a_terminal(folder: Path, *lines: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["sh", "-c", "\n".join(lines)], cwd=folder, env=environment(), check=False, capture_output=True, text=True,

@@ -13,10 +13,13 @@ from typing import Final
 
 from pydantic import SecretStr
 
+from numberdesk.carriers.model import Setup
+from numberdesk.carriers.store import find_carriers_named
 from numberdesk.catalog.rule_store import list_price_rules
 from numberdesk.catalog.rules import PriceRule
 from numberdesk.cli.output import fail
-from numberdesk.flows.connect_carriers import connect_carriers, new_carrier
+from numberdesk.core.lifecycle import CarrierState
+from numberdesk.flows.connect_carriers import CarrierSetup, connect_carriers, new_carrier, set_up_carriers
 from numberdesk.flows.set_price_rules import set_price_rules
 from numberdesk.infra.settings import Settings
 from numberdesk.infra.vault import new_key
@@ -93,9 +96,21 @@ def connect(services: Services, urls: dict[str, str]) -> None:
         values = {**_CREDENTIALS[kind], "base_url": urls[kind]}
         account = new_carrier(name, kind, values, services.vault, services.now())
         services.writer.apply(connect_carriers, account)
+        _set_state(services, name, CarrierState.ACTIVE)  # a plain demo may have run meanwhile
         if not services.reader.read_now(lambda tx, name=name: list_price_rules(tx, name, limit=1)):  # type: ignore[misc]  # binds the loop's name
             services.writer.apply(set_price_rules, _rule(services, name))
     services.carriers.forget()
+
+
+def disable(services: Services) -> None:
+    """Ask and offer nothing of simulated carriers that an earlier demo connected: nobody simulates them now."""
+    for name in services.reader.read_now(lambda tx: find_carriers_named(tx, NAMES.values())):
+        _set_state(services, name, CarrierState.DISABLED)
+
+
+def _set_state(services: Services, name: str, state: CarrierState) -> None:
+    command = CarrierSetup(name, None, Setup({}), state, services.now())
+    services.writer.apply(set_up_carriers(services.vault), command)
 
 
 def text(urls: dict[str, str], address: str, settings: Settings) -> str:

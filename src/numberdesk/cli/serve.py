@@ -87,6 +87,8 @@ def _serve_alone(settings: Settings, sock: socket.socket, *, demo: bool, urls: d
             if urls is not None:
                 demo_carriers.connect(running, urls)
                 text += demo_carriers.text(urls, address, settings)
+            elif demo:
+                demo_carriers.disable(running)
             _warn_of_credentials(running)
             told = _heed_signals()
             _say(text)
