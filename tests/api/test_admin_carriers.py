@@ -189,7 +189,7 @@ def test_a_name_stands_for_one_account_once_it_has_numbers(
     refused = http.patch("/admin/carriers/twilio/", json=other)
     assert (refused.status_code, refused.json()["error"]["details"]["field"]) == (400, "account_sid")
     moved = http.post("/admin/carriers/", json={"name": "twilio", "kind": "telnyx", "secrets": {"api_key": SECRET}})
-    assert (moved.status_code, moved.json()["error"]["details"]["field"]) == (400, "kind")
+    assert (moved.status_code, moved.json()["error"]["details"]["field"]) == (400, "name")
     twin = http.post("/admin/carriers/", json=setup_of(carriers.url, name="twin"))
     assert (twin.status_code, twin.json()["error"]["details"]["field"]) == (400, "account_sid")
     assert http.get("/admin/carriers/twilio/").json()["data"]["options"]["account_sid"] == ACCOUNT

@@ -14,6 +14,7 @@ from numberdesk.carriers.store import list_carriers
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.findings import FindingKind, FindingState
 from numberdesk.core.lifecycle import CarrierState
+from numberdesk.flows.add_carriers import add_carriers
 from numberdesk.flows.connect_carriers import (
     CarrierSetup,
     connect_carriers,
@@ -257,3 +258,31 @@ def test_of_two_who_give_an_account_a_name_at_once_the_second_is_refused(
         with pytest.raises(InvalidRequest, match="that of acme"):
             waiting.result(10)
     assert stored(shop) == [outcome]
+
+
+def test_of_several_that_are_added_under_one_name_the_first_is_kept(shop: Shop) -> None:
+    bad = CarrierSetup("acme", "twilio", Setup({"account_sid": SID}), None, shop.now)
+    good = bad._replace(fields=Setup(VALUES))
+    other = good._replace(fields=Setup({**VALUES, "auth_token": "another"}))
+    beta = good._replace(name="beta", fields=Setup({**VALUES, "account_sid": "AC" + "1" * 32}))
+    with shop.database.write() as tx:
+        outcomes = add_carriers(VAULT)(tx, [bad, good, other, beta])
+    assert [outcome.details["field"] for outcome in outcomes if isinstance(outcome, InvalidRequest)] == [
+        "auth_token", "name",
+    ]  # fmt: skip
+    assert stored(shop) == [outcome for outcome in outcomes if isinstance(outcome, Account)]
+    assert VAULT.open("acme", stored(shop)[0].credentials) == {"auth_token": TOKEN}
+
+
+def test_who_adds_a_name_that_somebody_is_adding_waits_and_is_refused(shop: Shop, beside: Callable[[], Shop]) -> None:
+    other = beside()
+    command = CarrierSetup("acme", "twilio", Setup(VALUES), None, shop.now)
+    with ThreadPoolExecutor(1) as pool:
+        with shop.database.write() as tx:
+            (first,) = add_carriers(VAULT)(tx, [command])
+            second = pool.submit(other.writer.apply, add_carriers(VAULT), command)
+            with pytest.raises(TimeoutError):
+                second.result(0.2)
+        with pytest.raises(InvalidRequest, match="name"):
+            second.result(10)
+    assert stored(shop) == [first]

@@ -6,8 +6,8 @@ Touches: nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Annotated, Final, Literal
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -19,9 +19,10 @@ from numberdesk.carriers.line import Line
 from numberdesk.carriers.model import Setup
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.lifecycle import CarrierState
+from numberdesk.flows.add_carriers import add_carriers
 from numberdesk.flows.connect_carriers import CarrierSetup, set_up_carriers
 from numberdesk.flows.describe_carriers import describe_carriers
-from numberdesk.infra.vault import VaultError
+from numberdesk.infra.vault import Vault, VaultError
 from numberdesk.views import CarrierView, CheckView, KindView, carrier_view, carrier_views, check_view, kind_views
 
 _MOST_FIELDS: Final = 50
@@ -48,10 +49,7 @@ Fields = dict[str, str | None]
 
 
 class NewCarrierBody(msgspec.Struct, frozen=True):
-    """An account at a carrier. Under a name that is there, what is sent takes the place of what there was.
-
-    `null` or "" takes a field away; secrets that are left out stay.
-    """
+    """An account at a carrier, under a name that nothing stands for yet. `null` and "" are as if left out."""
 
     name: Annotated[Label, msgspec.Meta(description="What numbers, orders and price rules know it by")]
     kind: Annotated[Label, msgspec.Meta(description="Which carrier it is at", examples=list(KINDS))]
@@ -116,7 +114,7 @@ async def carrier_kinds(ask: Ask) -> Answer:  # noqa: ARG001  every handler take
 @endpoint(
     "POST",
     "/admin/carriers",
-    summary="Connect an account at a carrier, or change how one is set up; secrets are never shown again",
+    summary="Connect an account at a carrier under a new name; secrets are never shown again",
     tag="Carriers",
     scope="admin",
     body=NewCarrierBody,
@@ -130,13 +128,13 @@ async def carrier_kinds(ask: Ask) -> Answer:  # noqa: ARG001  every handler take
     answer_example={**_CARRIER_EXAMPLE, "last_audit": None},
 )
 async def connect_carrier(ask: Ask) -> Answer:
-    """Connect or change."""
+    """Connect."""
     body: NewCarrierBody = ask.body
     known = KINDS.get(body.kind)
     if known is None:
         raise InvalidRequest("kind", f"must be one of {', '.join(KINDS)}")
     fields = _fields(body.kind, body.options, body.secrets)
-    await _set_up(ask, CarrierSetup(body.name, body.kind, fields, None, ask.now))
+    await _keep(ask, add_carriers, CarrierSetup(body.name, body.kind, fields, None, ask.now))
     return Answer(await _described(ask, body.name), "Carrier connected")
 
 
@@ -173,7 +171,7 @@ async def change_carrier(ask: Ask) -> Answer:
     kind = (await _described(ask, id_in_path(ask.path["name"]))).kind
     state = None if body.status is None else CarrierState(body.status)
     fields = _fields(kind, body.options, body.secrets)
-    await _set_up(ask, CarrierSetup(ask.path["name"], None, fields, state, ask.now))
+    await _keep(ask, set_up_carriers, CarrierSetup(ask.path["name"], None, fields, state, ask.now))
     return Answer(await _described(ask, ask.path["name"]), "Carrier updated")
 
 
@@ -208,9 +206,9 @@ def _fields(kind: str, options: Mapping[str, str | None], secrets: Mapping[str, 
     return Setup({name: value or "" for name, value in {**options, **secrets}.items()})
 
 
-async def _set_up(ask: Ask, command: CarrierSetup) -> None:
+async def _keep(ask: Ask, flow: Callable[[Vault], Any], command: CarrierSetup) -> None:
     try:
-        await ask.services.writer.submit(set_up_carriers(ask.services.vault), command)
+        await ask.services.writer.submit(flow(ask.services.vault), command)
     except VaultError as error:
         raise InvalidRequest("secrets", f"cannot be kept or read: {error}") from None
     ask.services.carriers.forget()

@@ -1,0 +1,38 @@
+"""What operators send about carriers over HTTP by mistake: refused by name, and nothing that works is harmed."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Any, Final
+
+from numberdesk.infra.vault import new_key
+from testbed.scripted import json_reply, scripted
+from tests.api.conftest import Shop
+
+KEY: Final = new_key()
+SECRET: Final = "s3cret-t0ken-of-ours-4711"
+ACCOUNT: Final = "AC" + "0" * 31 + "7"
+
+
+def _setup(url: str, secret: str = SECRET) -> dict[str, Any]:
+    return {
+        "name": "twilio", "kind": "twilio", "options": {"account_sid": ACCOUNT, "base_url": url},
+        "secrets": {"auth_token": secret},
+    }  # fmt: skip
+
+
+def test_connecting_under_a_name_that_is_there_is_refused_and_the_account_keeps_its_secrets(
+    other_shop: Callable[..., Shop],
+) -> None:
+    http = other_shop(credentials_key=KEY).operator().http
+    with scripted(lambda _: json_reply(200, {"balance": "1", "currency": "USD"})) as carrier:
+        made = http.post("/admin/carriers/", json=_setup(carrier.url)).json()
+        again = http.post("/admin/carriers/", json=_setup(carrier.url, "of-another-account"))
+        assert (again.status_code, again.json()["error"]["details"]["field"]) == (400, "name")
+        assert "PATCH" in again.json()["message"]
+        http.post("/admin/carriers/twilio/check/")
+        sent = base64.b64decode(carrier.seen[0].headers["authorization"].removeprefix("Basic "))
+    assert sent == f"{ACCOUNT}:{SECRET}".encode()
+    assert made["message"] == "Carrier connected"
+    assert http.get("/admin/carriers/twilio/").json()["data"] == made["data"]
