@@ -98,6 +98,14 @@ def test_commands_work_beside_the_demo_with_the_lines_it_prints(start: Start, tm
     assert (tmp_path / "var" / "demo.credentials-key").stat().st_mode & 0o077 == 0
 
 
+def test_the_line_that_the_demo_prints_finds_numbers_of_its_carriers(start: Start, tmp_path: Path) -> None:
+    demo = _demo(start)
+    [line] = re.findall(r"^curl .+area_code=212.*$", demo.said, re.MULTILINE)
+    answer = json.loads(_in_a_terminal(tmp_path, f"{line} -sS").stdout)
+    assert answer["success"] is True, answer
+    assert answer["data"]
+
+
 def test_the_demo_repeats_no_key_that_a_person_set(start: Start) -> None:
     key = new_key()
     demo = start(

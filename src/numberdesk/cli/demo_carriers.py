@@ -113,13 +113,13 @@ def _set_state(services: Services, name: str, state: CarrierState) -> None:
     services.writer.apply(set_up_carriers(services.vault), command)
 
 
-def text(urls: dict[str, str], address: str, settings: Settings) -> str:
-    """What the demo says of them. `settings` are those it runs with."""
+def text(urls: dict[str, str], address: str, key: str, settings: Settings) -> str:
+    """What the demo says of them. `key` is its account's, `settings` are those it runs with."""
     listed = "".join(f"  {NAMES[kind]} at {url}\n" for kind, url in urls.items())
     return (
         f"\nSimulated carriers are connected; their numbers are searched and sold beside the demo's own:\n\n{listed}"
         "\nSome of theirs, to search, and to buy like the one above:\n\n"
-        f'curl -H "X-Api-Key: $KEY" "{address}/api/v1/phone-numbers/available-numbers/US/?area_code=212"\n'
+        f'curl -H "X-Api-Key: {key}" "{address}/api/v1/phone-numbers/available-numbers/US/?area_code=212"\n'
         "\nCommands work beside it, in another terminal and the same directory:\n\n"
         f"{_exports(settings)}"
         "  numberdesk carriers check\n"

@@ -83,12 +83,7 @@ def _serve_alone(settings: Settings, sock: socket.socket, *, demo: bool, urls: d
     try:
         with only_server(running.database):
             address = _address(sock)
-            text = _demo_text(running, prepare_demo(running), address) if demo else _welcome(running, address)
-            if urls is not None:
-                demo_carriers.connect(running, urls)
-                text += demo_carriers.text(urls, address, settings)
-            elif demo:
-                demo_carriers.disable(running)
+            text = _demo(running, settings, address, urls) if demo else _welcome(running, address)
             _warn_of_credentials(running)
             told = _heed_signals()
             _say(text)
@@ -205,6 +200,17 @@ def _bound(settings: Settings) -> socket.socket:
 def _address(sock: socket.socket) -> str:
     host, port = sock.getsockname()[:2]
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _demo(running: Services, settings: Settings, address: str, urls: dict[str, str] | None) -> str:
+    """Make the demo ready, with or without simulated carriers; what it says."""
+    key = prepare_demo(running)
+    text = _demo_text(running, key, address)
+    if urls is None:
+        demo_carriers.disable(running)
+        return text
+    demo_carriers.connect(running, urls)
+    return text + demo_carriers.text(urls, address, key, settings)
 
 
 def _demo_text(running: Services, key: str, address: str) -> str:
