@@ -165,6 +165,19 @@ def test_a_start_without_the_key_warns_of_each_carrier_that_is_enabled(
     assert running.stop() == 0
 
 
+def test_a_start_tells_how_to_connect_a_carrier_until_numbers_of_one_can_be_sold(start: Start, tmp_path: Path) -> None:
+    settings = {"database_url": f"sqlite:///{tmp_path}/books.db"}
+    first = start("serve", "--port", "0", until="inventory import FILE.csv", **settings)
+    assert "numberdesk carriers new-key" in first.said
+    assert "numberdesk carriers add" in first.said
+    assert "numberdesk prices set --carrier" in first.said
+    assert first.stop() == 0
+    with _connected(tmp_path, "acme"):
+        pass
+    second = start("serve", "--port", "0", until="wallet top-up", **settings)
+    assert "no number to sell" not in second.said
+
+
 @pytest.mark.parametrize(("key", "warned"), [("", 0), (new_key(), 0), ("garbage", 1)], ids=["none", "a key", "no key"])
 def test_a_start_without_carriers_warns_of_a_key_that_is_none(start: Start, key: str, warned: int) -> None:
     server = start("serve", "--port", "0", until="Numberdesk on", credentials_key=key)

@@ -239,12 +239,20 @@ def _welcome(running: Services, address: str) -> str:
             '  numberdesk keys create "First customer"\n'
             '  numberdesk wallet top-up "First customer" 100\n'
         )
-    if not running.reader.read_now(count_inventory):
+    if not running.reader.read_now(count_inventory) and not _buys_from_carriers(running):
         text += (
             "\nThere is no number to sell yet. Put your numbers into a CSV file and:\n\n"
-            "  numberdesk inventory import FILE.csv\n"
+            "  numberdesk inventory import FILE.csv\n\n"
+            "or connect a carrier, and start this server anew with the same key for credentials:\n\n"
+            "  export NUMBERDESK_CREDENTIALS_KEY=$(numberdesk carriers new-key)\n"
+            "  numberdesk carriers add twilio twilio --set account_sid=...\n"
+            "  numberdesk prices set --carrier twilio --currency USD --margin-percent 20\n"
         )
     return text
+
+
+def _buys_from_carriers(running: Services) -> bool:
+    return any(account.state is CarrierState.ACTIVE for account in running.reader.read_now(list_carriers))
 
 
 def _say(text: str) -> None:
