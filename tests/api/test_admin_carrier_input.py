@@ -22,6 +22,17 @@ def _setup(url: str, secret: str = SECRET) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def test_lists_of_a_carrier_that_is_not_connected_are_refused(other_shop: Callable[..., Shop]) -> None:
+    http = other_shop(credentials_key=KEY).operator().http
+    assert http.post("/admin/carriers/", json=_setup("http://127.0.0.1:1")).status_code == 200
+    for path in ("/admin/findings/", "/admin/price-rules/", "/admin/inventory/"):
+        for name in ("nope", "", "Twilio"):
+            refused = http.get(path, params={"carrier": name})
+            assert (refused.status_code, refused.json()["error"]["details"]["field"]) == (400, "carrier"), path
+        for known in ("pool", "twilio"):
+            assert http.get(path, params={"carrier": known}).json()["data"] == []
+
+
 def test_connecting_under_a_name_that_is_there_is_refused_and_the_account_keeps_its_secrets(
     other_shop: Callable[..., Shop],
 ) -> None:

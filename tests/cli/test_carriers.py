@@ -355,6 +355,16 @@ def test_an_audit_that_is_not_finished_says_why_and_ends_nothing(run: Run, carri
     assert json_of(run("carriers", "show", "twilio", "--json"))["last_audit"]["status"] == "unfinished"
 
 
+def test_lists_of_a_carrier_that_is_not_connected_are_refused_by_name(run: Run, carriers: Simulated) -> None:
+    _connected(run, carriers.url)
+    run("carriers", "disable", "twilio")
+    for command in (("carriers", "findings"), ("prices", "list", "--carrier"), ("inventory", "list", "--carrier")):
+        refused = run(*command, "nope")
+        assert (refused.returncode, "there is no carrier 'nope'" in refused.stderr) == (1, True), command
+        for known in ("pool", "twilio"):
+            assert json_of(run(*command, known, "--json")) == []
+
+
 def test_kinds_are_listed_with_their_fields(run: Run) -> None:
     kinds = {kind["kind"]: kind["fields"] for kind in json_of(run("carriers", "kinds", "--json"))}
     assert len(kinds) == 6

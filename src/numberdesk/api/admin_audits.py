@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from numberdesk.api.carrier_filter import check_filter
 from numberdesk.api.endpoint import BASE, Answer, Ask, endpoint
 from numberdesk.api.paging import PageQuery, page, position
 from numberdesk.api.shapes import E164, Label, id_in_path
@@ -121,6 +122,7 @@ async def findings(ask: Ask) -> Answer:
     """Page the findings."""
     query: FindingsQuery = ask.query
     after = _finding_position(query.page_token)
+    await check_filter(ask, query.carrier)
     found = await ask.services.reader.read(
         lambda tx: list_findings(tx, query.carrier, ended=query.ended, after=after, limit=query.page_size + 1)
     )

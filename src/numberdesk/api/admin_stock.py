@@ -12,6 +12,7 @@ from typing import IO, Any, Final, Literal
 
 import msgspec
 
+from numberdesk.api.carrier_filter import check_filter
 from numberdesk.api.endpoint import Answer, Ask, body_pieces, endpoint
 from numberdesk.api.paging import PageQuery, page, position
 from numberdesk.api.shapes import Amount, Label, Price, Rate, id_in_path
@@ -130,6 +131,7 @@ async def inventory(ask: Ask) -> Answer:
     """Page the inventory."""
     query: InventoryQuery = ask.query
     after = position(query.page_token, "+")
+    await check_filter(ask, query.carrier)
     state = None if query.state is None else NumberState(query.state)
     found = await ask.services.reader.read(
         lambda tx: list_inventory(tx, query.carrier, state, after, query.page_size + 1)
@@ -188,6 +190,7 @@ async def price_rules(ask: Ask) -> Answer:
     """Page the price rules."""
     query: RuleQuery = ask.query
     after = position(query.page_token, "prl_")
+    await check_filter(ask, query.carrier)
     found = await ask.services.reader.read(
         lambda tx: list_price_rules(tx, query.carrier, after_id=after, limit=query.page_size + 1)
     )

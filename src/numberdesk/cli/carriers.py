@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from typing import Annotated, Any, Final, NoReturn
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
@@ -21,8 +21,15 @@ from numberdesk.carriers.model import Setup
 from numberdesk.carriers.store import find_carriers_named, list_carriers
 from numberdesk.catalog.rule_store import list_price_rules
 from numberdesk.cli.credentials import asked_secrets, fields_of, given_fields
-from numberdesk.cli.output import REFUSED, fail, note, print_list, print_object
-from numberdesk.cli.session import AsJson, Limit, asking_carriers, services
+from numberdesk.cli.output import REFUSED, note, print_list, print_object
+from numberdesk.cli.session import (
+    AsJson,
+    Limit,
+    asking_carriers,
+    check_carrier,
+    fail_unknown_carrier,
+    services,
+)
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.findings import FindingState
 from numberdesk.core.lifecycle import CarrierState
@@ -160,6 +167,7 @@ def findings(
 ) -> None:
     """List where carriers' lists of our numbers and the books differ, by carrier and number."""
     with services() as running:
+        check_carrier(running, name)
         found = running.reader.read_now(lambda tx: list_findings(tx, name, ended=ended, limit=limit))
         print_list([finding_view(finding) for finding in found], _FINDING_COLUMNS, as_json=as_json)
 
@@ -242,18 +250,14 @@ def _set_state(name: str, state: CarrierState, *, as_json: bool) -> None:
 def _print(running: Services, name: str, *, as_json: bool) -> None:
     found = running.reader.read_now(lambda tx: describe_carriers(tx, running.vault, [name]))
     if not found:
-        _fail_unknown(name)
+        fail_unknown_carrier(name)
     print_object(carrier_view(found[0], running.now()), as_json=as_json)
-
-
-def _fail_unknown(name: str) -> NoReturn:
-    fail(f"there is no carrier {name!r}; `numberdesk carriers list` lists them")
 
 
 async def _line(running: Services, name: str) -> Line:
     line = await running.carriers.line(name)
     if line is None:
-        _fail_unknown(name)
+        fail_unknown_carrier(name)
     return line
 
 

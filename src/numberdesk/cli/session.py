@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
 from numberdesk.accounts.model import Account
 from numberdesk.accounts.store import find_accounts_named
 from numberdesk.cli.output import fail, reported
+from numberdesk.flows.describe_carriers import is_carrier
 from numberdesk.infra import log
 from numberdesk.infra.settings import load_settings
 from numberdesk.wiring import Services, build
@@ -53,6 +54,17 @@ def asking_carriers(running: Services, story: Callable[[], Awaitable[Result]]) -
             await running.hang_up()
 
     return asyncio.run(told())
+
+
+def check_carrier(running: Services, name: str | None) -> None:
+    """Let a carrier that there is pass, and none; end the command for a name that stands for nothing."""
+    if name is not None and not running.reader.read_now(lambda tx: is_carrier(tx, name)):
+        fail_unknown_carrier(name)
+
+
+def fail_unknown_carrier(name: str) -> NoReturn:
+    """End the command."""
+    fail(f"there is no carrier {name!r}; `numberdesk carriers list` lists them")
 
 
 def account_called(running: Services, text: str) -> Account:

@@ -20,7 +20,7 @@ from numberdesk.catalog.rules import PriceRule, parse_percent
 from numberdesk.catalog.store import list_inventory
 from numberdesk.cli.output import REFUSED, note, print_list, print_object
 from numberdesk.cli.people import amount_of
-from numberdesk.cli.session import AsJson, Limit, services
+from numberdesk.cli.session import AsJson, Limit, check_carrier, services
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.money import MoneyError
@@ -77,6 +77,7 @@ def list_numbers(
 ) -> None:
     """List numbers with their state and price, by number."""
     with services() as running:
+        check_carrier(running, carrier)
         found = running.reader.read_now(lambda tx: list_inventory(tx, carrier, state, after, limit))
         columns = ("phone_number", "state", "carrier", "iso_country", "region", "number_type", "price", "currency")
         print_list([inventory_view(item) for item in found], columns, as_json=as_json)
@@ -131,6 +132,7 @@ def list_prices(
 ) -> None:
     """List price rules."""
     with services() as running:
+        check_carrier(running, carrier)
         found = running.reader.read_now(lambda tx: list_price_rules(tx, carrier, limit=limit))
         columns = ("id", "carrier", "iso_country", "number_type", "prefix", "currency", "price", "margin_percent")
         print_list([rule_view(rule) for rule in found], columns, as_json=as_json)

@@ -12,6 +12,7 @@ from numberdesk.carriers.finding_store import Audit, count_open_findings, list_a
 from numberdesk.carriers.model import Account
 from numberdesk.carriers.store import find_carriers_named, list_carriers
 from numberdesk.core.lifecycle import CarrierState
+from numberdesk.core.purchase import POOL
 from numberdesk.infra.db import Tx
 from numberdesk.infra.vault import Vault, VaultError
 from numberdesk.numbers.audited_store import find_carriers_with_numbers
@@ -65,6 +66,11 @@ def find_idle_carriers(tx: Tx) -> set[str]:
     disabled = {account.name for account in list_carriers(tx) if account.state is CarrierState.DISABLED}
     idle = disabled - count_unsettled(tx).keys() - count_unconfirmed(tx).keys() - count_open_findings(tx).keys()
     return idle - find_carriers_with_numbers(tx, idle) if idle else idle
+
+
+def is_carrier(tx: Tx, name: str) -> bool:
+    """Whether numbers can be of this carrier: the own pool, or an account that is connected, disabled or not."""
+    return name == POOL or bool(find_carriers_named(tx, [name]))
 
 
 def _secrets(account: Account, vault: Vault) -> tuple[tuple[str, ...], str]:
