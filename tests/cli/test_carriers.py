@@ -365,6 +365,24 @@ def test_lists_of_a_carrier_that_is_not_connected_are_refused_by_name(run: Run, 
             assert json_of(run(*command, known, "--json")) == []
 
 
+def test_a_price_rule_of_a_carrier_holds_from_the_next_search_and_tells_what_it_replaces(
+    run: Run, carriers: Simulated
+) -> None:
+    _connected(run, carriers.url)
+    scope = ("--carrier", "twilio", "--country", "US")
+    first = run("prices", "set", *scope, "--currency", "USD", "--margin-percent", "20", "--json")
+    assert "from the next search" in first.stderr
+    assert "new price" not in first.stderr
+    assert "replaces" not in first.stderr
+    rule = json_of(first)["id"]
+    wider = run("prices", "set", "--carrier", "twilio", "--currency", "EUR", "--margin-percent", "20")
+    assert "replaces" not in wider.stderr
+    second = run("prices", "set", *scope, "--currency", "EUR", "--margin-percent", "20")
+    assert f"replaces {rule} (USD)" in second.stderr
+    removed = run("prices", "remove", rule)
+    assert (removed.returncode, "from the next search" in removed.stderr) == (0, True)
+
+
 def test_kinds_are_listed_with_their_fields(run: Run) -> None:
     kinds = {kind["kind"]: kind["fields"] for kind in json_of(run("carriers", "kinds", "--json"))}
     assert len(kinds) == 6

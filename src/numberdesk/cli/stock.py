@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from numberdesk.catalog.offer_store import find_rates
-from numberdesk.catalog.rule_store import list_price_rules
+from numberdesk.catalog.rule_store import find_rules, list_price_rules
 from numberdesk.catalog.rules import PriceRule, parse_percent
 from numberdesk.catalog.store import list_inventory
 from numberdesk.cli.output import REFUSED, note, print_list, print_object
@@ -119,9 +119,16 @@ def set_price(  # noqa: PLR0917  each is an option of the command
             amount_of(round_to, "round_to"),
             running.now(),
         )
+        same = [
+            each
+            for each in running.reader.read_now(lambda tx: find_rules(tx, [carrier]))
+            if each.matches == rule.matches
+        ]
         stored: Any = running.writer.apply(set_price_rules, new_price_rule(rule))
         print_object(rule_view(stored), as_json=as_json)
-        _reprice(running)
+        for before in same:
+            note(f"replaces {before.id} ({before.currency})")
+        _apply_rules_of(running, carrier)
 
 
 @prices.command("list")
@@ -147,7 +154,7 @@ def remove_price(
     with services() as running:
         removed: Any = running.writer.apply(remove_price_rules, rule_id)
         print_object(rule_view(removed), as_json=as_json)
-        _reprice(running)
+        _apply_rules_of(running, removed.carrier)
 
 
 BaseArgument = Annotated[str, typer.Argument(metavar="BASE", help="The currency of costs, like EUR")]
@@ -187,6 +194,14 @@ def remove_rate(
         removed: Any = running.writer.apply(remove_rates, Pair(base, quote))
         print_object(rate_view(removed), as_json=as_json)
         _reprice(running)
+
+
+def _apply_rules_of(running: Services, carrier: str) -> None:
+    """Price the own numbers anew; those of another carrier get their prices whenever they are searched."""
+    if carrier == POOL:
+        _reprice(running)
+    else:
+        note(f"holds for numbers of {carrier} from the next search")
 
 
 def _reprice(running: Services) -> None:
