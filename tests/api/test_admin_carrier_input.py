@@ -33,6 +33,21 @@ def test_lists_of_a_carrier_that_is_not_connected_are_refused(other_shop: Callab
             assert http.get(path, params={"carrier": known}).json()["data"] == []
 
 
+def test_options_may_be_whole_numbers_and_nothing_else_but_text(other_shop: Callable[..., Shop]) -> None:
+    http = other_shop(credentials_key=KEY).operator().http
+    http.post("/admin/carriers/", json=_setup("http://127.0.0.1:1"))
+    changed = http.patch("/admin/carriers/twilio/", json={"options": {"at_once": 10}})
+    assert (changed.status_code, changed.json()["data"]["options"]["at_once"]) == (200, "10")
+    for value, field in (
+        (0, "at_once"), (-1, "at_once"), (10**30, "at_once"), (1.5, "options"), (True, "options"), ([10], "options"),
+    ):  # fmt: skip
+        refused = http.patch("/admin/carriers/twilio/", json={"options": {"at_once": value}})
+        assert (refused.status_code, refused.json()["error"]["details"]["field"]) == (400, field), value
+    secret = http.patch("/admin/carriers/twilio/", json={"secrets": {"auth_token": 4711}})
+    assert (secret.status_code, secret.json()["error"]["details"]["field"]) == (400, "secrets")
+    assert http.get("/admin/carriers/twilio/").json()["data"] == changed.json()["data"]
+
+
 def test_connecting_under_a_name_that_is_there_is_refused_and_the_account_keeps_its_secrets(
     other_shop: Callable[..., Shop],
 ) -> None:

@@ -44,7 +44,7 @@ BAD: Final[list[tuple[dict[str, Any], str]]] = [
     ({"options": {"account_sid": ACCOUNT, "base_url": "https://user:word@carrier.example"}}, "base_url"),
     ({"options": {"account_sid": ACCOUNT, "at_once": "0"}}, "at_once"),
     ({"options": {"account_sid": ACCOUNT, "auth_token": SECRET}}, "auth_token"),
-    ({"options": {"account_sid": 7}}, "options"),
+    ({"options": {"account_sid": 7}}, "account_sid"),
     ({"options": "all"}, "options"),
     ({"secrets": {}}, "auth_token"),
     ({"secrets": {"account_sid": ACCOUNT}}, "account_sid"),

@@ -45,7 +45,8 @@ _CARRIER_EXAMPLE: Final = {
     "updated_at": "2026-03-20T14:00:00Z",
 }
 
-Fields = dict[str, str | None]
+Options = dict[str, str | int | None]
+Secrets = dict[str, str | None]
 
 
 class NewCarrierBody(msgspec.Struct, frozen=True):
@@ -53,8 +54,8 @@ class NewCarrierBody(msgspec.Struct, frozen=True):
 
     name: Annotated[Label, msgspec.Meta(description="What numbers, orders and price rules know it by")]
     kind: Annotated[Label, msgspec.Meta(description="Which carrier it is at", examples=list(KINDS))]
-    options: Fields = {}
-    secrets: Fields = {}
+    options: Options = {}
+    secrets: Secrets = {}
 
     def __repr__(self) -> str:
         return f"NewCarrierBody({self.name})"
@@ -64,8 +65,8 @@ class CarrierBody(msgspec.Struct, frozen=True):
     """What is to change. A disabled account is not bought from; what is open or owned there goes on."""
 
     status: Literal["active", "disabled"] | None = None
-    options: Fields = {}
-    secrets: Fields = {}
+    options: Options = {}
+    secrets: Secrets = {}
 
     def __repr__(self) -> str:
         return "CarrierBody()"
@@ -191,7 +192,7 @@ async def check_carrier(ask: Ask) -> Answer:
     return Answer(check_view(line.name, await line.check()))
 
 
-def _fields(kind: str, options: Mapping[str, str | None], secrets: Mapping[str, str | None]) -> Setup:
+def _fields(kind: str, options: Mapping[str, str | int | None], secrets: Mapping[str, str | None]) -> Setup:
     """What was sent, each thing where it belongs. Raises InvalidRequest; no value is in it."""
     secret = {field.name for field in KINDS[kind].all_fields if field.secret}
     for place, sent in (("options", options), ("secrets", secrets)):
@@ -203,7 +204,7 @@ def _fields(kind: str, options: Mapping[str, str | None], secrets: Mapping[str, 
     for name in secrets:
         if name not in secret:
             raise InvalidRequest(name, f"is no secret of {kind}, which has {', '.join(sorted(secret))}")
-    return Setup({name: value or "" for name, value in {**options, **secrets}.items()})
+    return Setup({name: "" if value is None else str(value) for name, value in {**options, **secrets}.items()})
 
 
 async def _keep(ask: Ask, flow: Callable[[Vault], Any], command: CarrierSetup) -> None:
