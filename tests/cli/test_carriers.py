@@ -5,11 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import os
-import pty
-import select
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -248,47 +244,6 @@ def test_a_secret_is_in_no_output_database_or_process_list(run: Run, database_ur
         assert SECRET not in text
         assert _basic(SECRET).removeprefix("Basic ") not in text
         assert KEY not in text
-
-
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-def test_at_a_terminal_secrets_are_asked_for_without_an_echo(run: Run, database_url: str, tmp_path: Path) -> None:
-    with scripted(_balance) as carrier:
-        ours, theirs = pty.openpty()
-        asked = subprocess.Popen(
-            [*COMMAND, "carriers", "add", "vonage", "vonage", "--set", "api_key=abcd1234",
-             "--set", f"base_url={carrier.url}"],
-            cwd=tmp_path, env=environment(database_url=database_url, credentials_key=KEY),
-            stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
-        )  # fmt: skip
-        os.close(theirs)
-        shown = _until(ours, "same page: ")
-        os.write(ours, f"{SECRET}\n".encode())
-        shown += _until(ours, None)
-        assert asked.wait(PATIENCE) == 0, shown
-        os.close(ours)
-        assert SECRET not in shown
-        assert "secrets               api_secret" in shown
-        run("carriers", "check")
-        header = carrier.seen[0].headers["authorization"]
-    assert base64.b64decode(header.removeprefix("Basic ")) == f"abcd1234:{SECRET}".encode()
-
-
-def _until(terminal: int, text: str | None) -> str:
-    """What a terminal shows, until it shows the text, or to its end."""
-    shown = ""
-    give_up = time.monotonic() + PATIENCE
-    while text is None or text not in shown:
-        assert time.monotonic() < give_up, shown
-        if not select.select([terminal], [], [], 0.1)[0]:
-            continue
-        try:
-            piece = os.read(terminal, 4096)
-        except OSError:  # the other end is closed
-            piece = b""
-        if not piece:
-            return shown
-        shown += piece.decode()
-    return shown
 
 
 def test_an_audit_tells_what_it_found_until_a_person_has_decided(run: Run, carriers: Simulated) -> None:

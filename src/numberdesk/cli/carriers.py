@@ -20,7 +20,7 @@ from numberdesk.carriers.line import Line
 from numberdesk.carriers.model import Setup
 from numberdesk.carriers.store import find_carriers_named, list_carriers
 from numberdesk.catalog.rule_store import list_price_rules
-from numberdesk.cli.credentials import asked_secrets, fields_of, given_fields
+from numberdesk.cli.credentials import asked_secrets, check_keepable, fields_of, given_fields, telling_where_secrets_go
 from numberdesk.cli.output import REFUSED, note, print_list, print_object
 from numberdesk.cli.session import (
     AsJson,
@@ -77,8 +77,10 @@ def add(
         given = given_fields(fields, options or (), secrets, variables or ())
         there = bool(running.reader.read_now(lambda tx: find_carriers_named(tx, [name])))
         if not there or not given:
+            check_keepable(name, running.vault)
             given |= asked_secrets(fields, given, there=there)
-        _set_up(running, CarrierSetup(name, kind, Setup(given), None, running.now()), as_json=as_json)
+        with telling_where_secrets_go(fields, given):
+            _set_up(running, CarrierSetup(name, kind, Setup(given), None, running.now()), as_json=as_json)
         if not there:
             note(f"next: numberdesk carriers check {name}")
 

@@ -9,9 +9,10 @@ environment, or is asked for without an echo.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +20,10 @@ import typer
 
 from numberdesk.carriers.kinds import KINDS
 from numberdesk.carriers.model import Field
+from numberdesk.catalog.rules import parse_carrier
 from numberdesk.core.errors import InvalidRequest
+from numberdesk.core.purchase import POOL
+from numberdesk.infra.vault import Vault
 
 _STANDARD_INPUT: Final = "-"
 _MOST_BYTES: Final = 65_536
@@ -44,6 +48,30 @@ def given_fields(
             raise InvalidRequest(name, "is given twice")
         given[name] = value
     return given
+
+
+def check_keepable(name: str, vault: Vault) -> None:
+    """Refuse what would be refused anyway before a person types secrets for it. Raises InvalidRequest, VaultError."""
+    try:
+        parse_carrier(name)
+    except InvalidRequest as error:
+        raise InvalidRequest("name", str(error.details["reason"])) from None
+    if name == POOL:
+        raise InvalidRequest("name", f"must not be {POOL}, which is your own inventory")
+    vault.seal(name, {})
+
+
+@contextlib.contextmanager
+def telling_where_secrets_go(fields: Mapping[str, Field], given: Mapping[str, str]) -> Iterator[None]:
+    """Where a secret is missing, say how it is given: `--set` does not take it."""
+    try:
+        yield
+    except InvalidRequest as error:
+        name = str(error.details["field"])
+        if name not in fields or not fields[name].secret or given.get(name):
+            raise
+        how = f"give it with --secrets FILE or --secret-env {name}=VARIABLE, or at a terminal, which asks for it"
+        raise InvalidRequest(name, f"{error.details['reason']}; {how}") from None
 
 
 def asked_secrets(fields: Mapping[str, Field], given: Mapping[str, str], *, there: bool) -> dict[str, str]:

@@ -1,0 +1,108 @@
+"""Secrets of carriers at a terminal and without one: asked for unseen, and only where they can be kept."""
+
+from __future__ import annotations
+
+import base64
+import os
+import pty
+import select
+import subprocess
+import time
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from numberdesk.infra.vault import new_key
+from testbed.scripted import Answer, Seen, json_reply, scripted
+from tests.cli.conftest import COMMAND, PATIENCE, environment
+from tests.cli.runner import Run, runner
+
+KEY: Final = new_key()
+SECRET: Final = "s3cret-t0ken-of-ours-4711"
+ACCOUNT: Final = "AC" + "0" * 31 + "7"
+
+
+@pytest.fixture
+def run(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a command on a database of the test's own, with a key for credentials."""
+    return runner(database_url, KEY, tmp_path, monkeypatch)
+
+
+def _balance(_seen: Seen) -> Answer:
+    return json_reply(200, {"balance": "1", "currency": "USD"})
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("kind", "field"), [("twilio", "auth_token"), ("telnyx", "api_key")], ids=["its own rule", "required"]
+)
+def test_a_secret_that_is_missing_is_asked_for_with_the_ways_to_give_it(run: Run, kind: str, field: str) -> None:
+    options = ("--set", f"account_sid={ACCOUNT}") if kind == "twilio" else ()
+    done = run("carriers", "add", "acme", kind, *options)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"numberdesk: {field} is required")
+    for way in ("--secrets FILE", f"--secret-env {field}=VARIABLE"):
+        assert way in done.stderr
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("name", "key", "status", "said"),
+    [("Acme", KEY, 2, "name must be"), ("pool", KEY, 2, "name must not be"), ("acme", "", 1, "carriers new-key")],
+)
+def test_at_a_terminal_nobody_types_secrets_that_cannot_be_kept(
+    database_url: str, tmp_path: Path, name: str, key: str, status: int, said: str
+) -> None:
+    ours, theirs = pty.openpty()
+    asked = subprocess.Popen(
+        [*COMMAND, "carriers", "add", name, "telnyx"],
+        cwd=tmp_path, env=environment(database_url=database_url, credentials_key=key),
+        stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+    )  # fmt: skip
+    os.close(theirs)
+    shown = _until(ours, said)
+    assert asked.wait(PATIENCE) == status, shown
+    os.close(ours)
+    assert "api_key" not in shown
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_at_a_terminal_secrets_are_asked_for_without_an_echo(run: Run, database_url: str, tmp_path: Path) -> None:
+    with scripted(_balance) as carrier:
+        ours, theirs = pty.openpty()
+        asked = subprocess.Popen(
+            [*COMMAND, "carriers", "add", "vonage", "vonage", "--set", "api_key=abcd1234",
+             "--set", f"base_url={carrier.url}"],
+            cwd=tmp_path, env=environment(database_url=database_url, credentials_key=KEY),
+            stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+        )  # fmt: skip
+        os.close(theirs)
+        shown = _until(ours, "same page: ")
+        os.write(ours, f"{SECRET}\n".encode())
+        shown += _until(ours, None)
+        assert asked.wait(PATIENCE) == 0, shown
+        os.close(ours)
+        assert SECRET not in shown
+        assert "secrets               api_secret" in shown
+        run("carriers", "check")
+        header = carrier.seen[0].headers["authorization"]
+    assert base64.b64decode(header.removeprefix("Basic ")) == f"abcd1234:{SECRET}".encode()
+
+
+def _until(terminal: int, text: str | None) -> str:
+    """What a terminal shows, until it shows the text, or to its end."""
+    shown = ""
+    give_up = time.monotonic() + PATIENCE
+    while text is None or text not in shown:
+        assert time.monotonic() < give_up, shown
+        if not select.select([terminal], [], [], 0.1)[0]:
+            continue
+        try:
+            piece = os.read(terminal, 4096)
+        except OSError:  # the other end is closed
+            piece = b""
+        if not piece:
+            return shown
+        shown += piece.decode()
+    return shown
