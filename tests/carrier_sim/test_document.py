@@ -6,9 +6,12 @@ import re
 from pathlib import Path
 from typing import Final
 
+import httpx
+
 from numberdesk.carrier_sim.faults import EFFECTS, MAGIC_NUMBERS, Fault
 from numberdesk.carrier_sim.model import Operation
 from numberdesk.carrier_sim.running import Config
+from testbed.carrier_sim import Simulated
 
 PAGE: Final = (Path(__file__).parents[2] / "docs" / "carrier-sim.md").read_text()
 
@@ -36,3 +39,11 @@ def test_every_operation_and_setting_is_named() -> None:
     settings = Config().settings()
     ways = {f"{api}.{name}" for api in ("twilio", "telnyx") for name in settings.twilio._fields}
     assert named == {*ways, "order_seconds", "searched_seconds"}
+
+
+def test_the_lines_that_change_settings_are_taken(sim: Simulated) -> None:
+    bodies = re.findall(r"^    curl -X PATCH http://127\.0\.0\.1:9000/control/settings -d '(.+)'$", PAGE, re.MULTILINE)
+    assert bodies
+    for body in bodies:
+        answer = httpx.patch(f"{sim.url}/control/settings", content=body)
+        assert answer.status_code == 200, answer.text

@@ -246,6 +246,15 @@ def test_every_command_line_in_a_document_could_be_run(documents: dict[str, str]
     assert [words for words in lines if unknown_words(words)] == []
 
 
+def test_every_carrier_in_a_command_line_is_one_that_a_line_before_connects() -> None:
+    added: set[str] = set()
+    for words in command_lines(_document("carriers.md")):
+        if words[:2] == ["carriers", "add"]:
+            added.add(words[2])
+        elif "--carrier" in words:
+            assert words[words.index("--carrier") + 1] in added, words
+
+
 def test_every_path_of_the_api_in_a_document_is_there(documents: dict[str, str]) -> None:
     assert {name: unknown_paths(text) for name, text in documents.items() if unknown_paths(text)} == {}
 
