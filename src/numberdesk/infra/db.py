@@ -203,6 +203,13 @@ class Database:
         with self.raw() as connection:
             self._engine.check(connection.connection.dbapi_connection)
 
+    def came_second(self, error: BaseException) -> bool:
+        """Whether an error may tell of another process that inserted a row between a look and an insertion.
+
+        No row can be locked that is not there. Whoever looks again sees it, unless it is a defect.
+        """
+        return self._engine.came_second(_driver_error(error))
+
     def close(self) -> None:
         """Close every connection. On SQLite the last one folds the WAL into the file."""
         with self._write_lock:
@@ -224,7 +231,11 @@ class Database:
             raise failure from error
 
     def _failure(self, error: BaseException) -> StorageFailedError | None:
-        return self._engine.failure(error.orig if isinstance(error, DBAPIError) else error)
+        return self._engine.failure(_driver_error(error))
+
+
+def _driver_error(error: BaseException) -> BaseException | None:
+    return error.orig if isinstance(error, DBAPIError) else error
 
 
 def _engine_for(url: str, busy_seconds: float, resolve_seconds: float) -> Sqlite | Postgres:

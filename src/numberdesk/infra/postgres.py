@@ -277,6 +277,10 @@ class Postgres:
             return StorageFailedError(text)
         return None
 
+    def came_second(self, error: BaseException | None) -> bool:
+        """Whether a key was there that had not been when it was looked for, or a flow is wrong: nobody can tell yet."""
+        return isinstance(error, psycopg.errors.UniqueViolation)
+
 
 def _complaint(standby: str, fsync: str, full_pages: str, synchronous: str, standbys: str, encoding: str) -> str | None:
     """What is wrong with a server's settings, in words that an operator can act on."""

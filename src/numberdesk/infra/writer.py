@@ -14,6 +14,8 @@ What happens when something fails:
   StorageFailedError and nothing of it was kept; only CommitUnknownError leaves that open;
 - the storage fails in a way that may be over at once (a deadlock, a cut connection, a primary
   that fell): the batch is tried again while its commands may still wait;
+- a row that a flow inserts was inserted by another process meanwhile: the batch runs once more and
+  sees it. What meets such a row again is a defect, like anything else that a flow raises;
 - the queue is full, the command waited too long, or the writer is closing: Overloaded, and the
   command was never begun;
 - the database is silent: the engine gives the transaction up after a time, and meanwhile, and until
@@ -253,13 +255,18 @@ class Writer:
         return outcomes
 
     def _patiently(self, transaction: Callable[[], Result], end: float) -> Result:
-        """One transaction, tried again until `end` while the storage may come back."""
+        """One transaction, tried again until `end` while the storage may come back, and once if it came second."""
+        came_second = False
         for _ in range(_MOST_RETRIES):
             try:
                 return transaction()
             except TryAgainError:
                 if self._monotonic() + _RETRY_SECONDS >= end:
                     raise
+            except Exception as error:
+                if came_second or not self._database.came_second(error):
+                    raise
+                came_second = True
             self._retries += 1
             time.sleep(_RETRY_SECONDS)
         return transaction()
