@@ -160,6 +160,7 @@ class Business:
         self._odd = [f"+1361300000{last}" for last in range(9)]
         self._numbers = [*self._pool, *self._remote, *self._odd]
         self._later = 0
+        self.deleted: list[tuple[int, int, int]] = []
         for e164 in self._remote:
             shop.acme.script(e164, *self._chance.choices(list(ENDING), k=4))
 
@@ -188,7 +189,10 @@ class Business:
 
     def _offer(self) -> Work:
         offered = self._chance.sample(self._pool, 5)
-        listings = tuple(listing_of(e164, locality=f"Town {self._chance.randrange(3)}") for e164 in offered)
+        price = PRICE + self._chance.randrange(3)
+        listings = tuple(
+            listing_of(e164, price=price, locality=f"Town {self._chance.randrange(3)}") for e164 in offered
+        )
         chunk = ListingChunk("pool", listings, tuple(range(5)), self._shop.now)
         return lambda at: at.writer.submit(save_listings, chunk)
 
@@ -244,10 +248,15 @@ class Business:
         return voided
 
     def _keep_house(self) -> Work:
-        later = self._shop.now + QUARANTINE
-        if self._chance.random() < 0.5:
-            return lambda at: at.writer.submit(tidy, Tidy(later, 2 * QUARANTINE))
-        return lambda at: at.writer.submit(reprice, Reprice(later))
+        """Quarantines are over and answers, offers and superseded prices old, whenever it comes."""
+        later = self._shop.now + 10 * QUARANTINE
+
+        async def kept_house(at: Shop) -> None:
+            repriced = await at.writer.submit(reprice, Reprice(later))
+            tidied = await at.writer.submit(tidy, Tidy(later, QUARANTINE))
+            self.deleted.append((repriced.forgotten, tidied.answers_forgotten, tidied.offers_forgotten))
+
+        return kept_house
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -260,9 +269,28 @@ def test_whatever_is_done_at_once_nothing_waits_crosswise_and_the_books_hold(sho
     assert defects == []
     assert any(isinstance(one, Order) for one in outcomes)
     assert shops[0].count("carrier_orders") > 0
+    assert all(map(sum, zip(*business.deleted, strict=True))), "nothing was old"
     nobody_met_a_deadlock(shops)
     in_order(shops[0])
     at_rest(shops[0])
+
+
+def test_what_another_process_is_deleting_is_left_to_it(shop: Shop, beside: Callable[[], Shop]) -> None:
+    """By when they were made is no order of locks, so two that waited for each other's rows could wait crosswise."""
+    account_id, other = shop.account(10 * PRICE), beside()
+    for e164 in shop.numbers(3):
+        shop.buy(account_id, e164, key=e164)
+        shop.now += 1
+        shop.offer(e164, price=PRICE + 5)
+    later = shop.now + 10 * QUARANTINE
+    with shop.database.write() as tx:
+        (mine,) = tidy(tx, [Tidy(later, QUARANTINE)])
+        (repriced,) = reprice(tx, [Reprice(later)])
+        assert (mine.answers_forgotten, repriced.forgotten) == (3, 3)
+        assert other.writer.apply(tidy, Tidy(later, QUARANTINE)).answers_forgotten == 0
+        assert other.writer.apply(reprice, Reprice(later)).forgotten == 0
+    assert (shop.count("answers"), shop.count("superseded_prices")) == (0, 0)
+    nobody_met_a_deadlock([other])
 
 
 def at_rest(shop: Shop) -> None:

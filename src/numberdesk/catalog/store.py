@@ -146,6 +146,7 @@ def forget_superseded(tx: Tx, before: int, limit: int) -> int:
         .where(table.c.superseded_at < before)
         .order_by(table.c.superseded_at)
         .limit(limit)
+        .with_for_update(skip_locked=True)  # this is no sorted order, so nothing may be waited for
     )
     return tx.execute(delete(table).where(key.in_(old))).rowcount
 

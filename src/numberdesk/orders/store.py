@@ -124,6 +124,7 @@ def forget_answers(tx: Tx, before: int, limit: int) -> int:
         .where((answers.c.order_id.is_(None)) | (answers.c.order_id.not_in(still_open)))
         .order_by(answers.c.created_at)
         .limit(limit)
+        .with_for_update(skip_locked=True)  # this is no sorted order, so nothing may be waited for
     )
     return tx.execute(delete(answers).where(tuple_(answers.c.account_id, answers.c.key).in_(old))).rowcount
 
