@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from sqlalchemy import func, select, text
 
-from numberdesk.infra.db import Database, TryAgainError, Tx
+from numberdesk.infra.db import Database, StorageFailedError, TryAgainError, Tx
 from numberdesk.infra.reader import Reader
 from numberdesk.infra.writer import Writer
 from numberdesk.tables import writers
@@ -280,6 +280,31 @@ def test_a_writer_whose_registration_was_not_answered_registers_again(notes: Not
     keep_one(notes.database)
     assert notes.kept == ["a"]
     assert other.execute("SELECT transactions FROM writers WHERE id = %s", [writer]).fetchone() == (1,)
+
+
+def test_a_writer_whose_row_is_gone_makes_another_and_goes_on(notes: Notes, writer: Writer, other: Session) -> None:
+    """As after a failover to a standby, or a restore, that had not got the row."""
+    assert run(writer.submit(keep, "a")) == "A"
+    before = other.execute("DELETE FROM writers RETURNING id").fetchall()
+    assert run(writer.submit(keep, "b")) == "B"
+    assert run(writer.submit(keep, "c")) == "C"
+    ((anew, transactions),) = other.execute("SELECT id, transactions FROM writers").fetchall()
+    assert (anew,) not in before
+    assert transactions == 2
+    assert notes.kept == ["a", "b", "c"]
+    assert (writer.figures.retries, writer.figures.failed_commits) == (0, 0)
+
+
+def test_a_writer_whose_rows_are_never_there_refuses_what_it_could_not_look_up(notes: Notes, other: Session) -> None:
+    other.execute("CREATE RULE unkept AS ON INSERT TO writers DO INSTEAD NOTHING")
+    try:
+        with pytest.raises(StorageFailedError, match="is not there, though it was just made"):
+            keep_one(notes.database)
+    finally:
+        other.execute("DROP RULE unkept ON writers")
+    assert notes.kept == []
+    keep_one(notes.database)
+    assert notes.kept == ["a"]
 
 
 def test_a_forgotten_writer_that_somebody_holds_locked_keeps_no_other_from_writing(

@@ -140,7 +140,7 @@ class Postgres:
         self._conninfo = make_conninfo("", **(_DEFAULTS | given))
         self._resolve_seconds = resolve_seconds
         self._write_seconds = max(resolve_seconds, _SHORTEST_SECONDS)
-        self._writer = f"wrt_{secrets.token_hex(16)}"
+        self._writer = _new_writer()
         self._registered = False
         self._number = 0
 
@@ -201,11 +201,28 @@ class Postgres:
     def begin(self, driver: Bounded) -> None:
         """Begin a write transaction; flows lock the rows they change in sorted order."""
         self.bound(driver, self._write_seconds)
+        if not self._noted(driver):  # the database is an older one, restored or promoted, and has not this writer's row
+            driver.execute("ROLLBACK", prepare=False)
+            self._renew()
+            if not self._noted(driver):
+                raise StorageFailedError(f"the row of writer {self._writer} is not there, though it was just made")
+
+    def _noted(self, driver: Bounded) -> bool:
+        """Begin with the transaction's number in this writer's row; whether there is one."""
         if not self._registered:
             self._register(driver)
         driver.may_cancel = True
         self._number += 1
-        driver.execute(_BEGIN.format(number=self._number, writer=self._writer), prepare=False)
+        cursor = driver.execute(_BEGIN.format(number=self._number, writer=self._writer), prepare=False)
+        while cursor.nextset():  # the last of these statements is the note
+            pass
+        return cursor.rowcount == 1
+
+    def _renew(self) -> None:
+        """Be another writer from the next transaction on, with a row of its own."""
+        self._writer = _new_writer()
+        self._registered = False
+        self._number = 0
 
     def _register(self, driver: Bounded) -> None:
         """Make this writer's row. Whatever fails here may be done again."""
@@ -280,6 +297,10 @@ class Postgres:
     def came_second(self, error: BaseException | None) -> bool:
         """Whether a key was there that had not been when it was looked for, or a flow is wrong: nobody can tell yet."""
         return isinstance(error, psycopg.errors.UniqueViolation)
+
+
+def _new_writer() -> str:
+    return f"wrt_{secrets.token_hex(16)}"
 
 
 def _complaint(standby: str, fsync: str, full_pages: str, synchronous: str, standbys: str, encoding: str) -> str | None:
