@@ -19,6 +19,7 @@ from numberdesk.infra.writer import Writer
 from testbed.databases import Databases
 
 Result = TypeVar("Result")
+Session = psycopg.Connection[Any]
 
 NOTES: Final = Table("notes", MetaData(), Column("word", Text, primary_key=True))
 BROKEN_CONSTRAINT: Final = (sqlite3.IntegrityError, psycopg.IntegrityError, IntegrityError)
@@ -91,6 +92,12 @@ def keep(tx: Tx, words: Sequence[str]) -> list[str]:
         if word.startswith("poison"):
             raise ValueError(word)
     return [word.upper() for word in words]
+
+
+def keep_one(database: Database) -> None:
+    """Keep one word, `a`."""
+    with database.write() as tx:
+        keep(tx, ["a"])
 
 
 class Barrier:
@@ -193,3 +200,10 @@ def writer(notes: Notes) -> Iterator[Writer]:
     """A started writer, closed at the end."""
     with started(notes.database) as writer:
         yield writer
+
+
+@pytest.fixture
+def other(notes_url: str) -> Iterator[Session]:
+    """A session of somebody else's."""
+    with psycopg.connect(notes_url, autocommit=True) as session:
+        yield session

@@ -9,29 +9,19 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import psycopg
 import pytest
 from sqlalchemy import func, select, text
 
-from numberdesk.infra.db import Database, StorageFailedError, TryAgainError, Tx
+from numberdesk.infra.db import Database, TryAgainError, Tx
 from numberdesk.infra.reader import Reader
 from numberdesk.infra.writer import Writer
-from numberdesk.tables import writers
-from tests.infra.conftest import NOTES, PATIENCE, Notes, keep, queued, run, words_in
+from tests.infra.conftest import NOTES, PATIENCE, Notes, Session, keep, keep_one, queued, run, words_in
 
 pytestmark = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 
-Session = psycopg.Connection[Any]
 COUNT = select(func.count()).select_from(NOTES)
-
-
-@pytest.fixture
-def other(notes_url: str) -> Iterator[Session]:
-    """A session of somebody else's."""
-    with psycopg.connect(notes_url, autocommit=True) as session:
-        yield session
 
 
 @pytest.fixture
@@ -118,6 +108,52 @@ def test_a_statement_on_a_cut_connection_is_tried_again_too(notes: Notes, writer
     assert (notes.kept, tried) == (["a"], 2)
 
 
+def ends_itself(tx: Tx, name: str, *, in_this_transaction: bool) -> int:
+    """Give a session so short a timeout that the server ends it; its pid."""
+    tx.fetch("SELECT set_config(%s, '20ms', %s)", [name, in_this_transaction])
+    return pid_of(tx)
+
+
+def has_ended(other: Session, pid: int) -> bool:
+    return other.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", [pid]).fetchone() is None
+
+
+def test_a_writer_and_a_reader_whose_sessions_ended_for_idleness_take_others(
+    notes: Notes, writer: Writer, other: Session
+) -> None:
+    def fall_asleep(tx: Tx, _words: Sequence[str]) -> list[int]:
+        return [ends_itself(tx, "idle_session_timeout", in_this_transaction=False)]
+
+    reader = Reader(notes.database, threads=1)
+    pids = [run(writer.submit(fall_asleep, "")), reader.read_now(lambda tx: fall_asleep(tx, [""])[0])]
+    wait_until(lambda: all(has_ended(other, pid) for pid in pids))
+    assert run(writer.submit(keep, "a")) == "A"
+    assert reader.read_now(lambda tx: tx.fetch("SELECT word FROM notes", [])) == [("a",)]
+    reader.close()
+    assert (writer.figures.retries, writer.figures.failed_commits) == (1, 0)
+
+
+@pytest.mark.parametrize("name", ["idle_in_transaction_session_timeout", "transaction_timeout"])
+@pytest.mark.parametrize("at", ["a statement", "the commit"])
+def test_a_transaction_whose_session_the_server_ended_runs_again_and_is_kept_once(
+    notes: Notes, writer: Writer, other: Session, name: str, at: str
+) -> None:
+    tried = 0
+
+    def slow_once(tx: Tx, words: Sequence[str]) -> list[str]:
+        nonlocal tried
+        tried += 1
+        answers = keep(tx, words)
+        if tried == 1:
+            pid = ends_itself(tx, name, in_this_transaction=True)
+            wait_until(lambda: has_ended(other, pid))
+        return [*answers, *(keep(tx, []) if at == "the commit" else tx.fetch("SELECT 'x' WHERE false", []))]
+
+    assert run(writer.submit(slow_once, "a")) == "A"
+    assert (notes.kept, tried) == (["a"], 2)
+    assert (writer.figures.retries, writer.figures.failed_commits) == (1, 0)
+
+
 def test_a_command_of_the_command_line_outlives_a_cut_too(notes: Notes, other: Session) -> None:
     writer = Writer(notes.database)
     pids: list[int] = []
@@ -161,11 +197,6 @@ def test_a_reader_whose_connection_is_cut_in_a_transaction_asks_again(
     assert len(set(tried)) == 2
     assert reader.read_now(pid_of) == tried[1]
     reader.close()
-
-
-def keep_one(database: Database) -> None:
-    with database.write() as tx:
-        keep(tx, ["a"])
 
 
 def test_a_deadlock_with_somebody_else_is_tried_again_and_succeeds(hurried: Notes, other: Session) -> None:
@@ -274,63 +305,6 @@ def test_a_transaction_in_which_a_statement_had_failed_is_not_taken_for_committe
     assert notes.kept == []
 
 
-def test_a_writer_whose_registration_was_not_answered_registers_again(notes: Notes, other: Session) -> None:
-    writer = notes.database._engine._writer  # type: ignore[union-attr]  # SQLite's has none
-    other.execute("INSERT INTO writers VALUES (%s, 0, %s)", [writer, time.time_ns() // 1000])
-    keep_one(notes.database)
-    assert notes.kept == ["a"]
-    assert other.execute("SELECT transactions FROM writers WHERE id = %s", [writer]).fetchone() == (1,)
-
-
-def test_a_writer_whose_row_is_gone_makes_another_and_goes_on(notes: Notes, writer: Writer, other: Session) -> None:
-    """As after a failover to a standby, or a restore, that had not got the row."""
-    assert run(writer.submit(keep, "a")) == "A"
-    before = other.execute("DELETE FROM writers RETURNING id").fetchall()
-    assert run(writer.submit(keep, "b")) == "B"
-    assert run(writer.submit(keep, "c")) == "C"
-    ((anew, transactions),) = other.execute("SELECT id, transactions FROM writers").fetchall()
-    assert (anew,) not in before
-    assert transactions == 2
-    assert notes.kept == ["a", "b", "c"]
-    assert (writer.figures.retries, writer.figures.failed_commits) == (0, 0)
-
-
-def test_a_writer_whose_rows_are_never_there_refuses_what_it_could_not_look_up(notes: Notes, other: Session) -> None:
-    other.execute("CREATE RULE unkept AS ON INSERT TO writers DO INSTEAD NOTHING")
-    try:
-        with pytest.raises(StorageFailedError, match="is not there, though it was just made"):
-            keep_one(notes.database)
-    finally:
-        other.execute("DROP RULE unkept ON writers")
-    assert notes.kept == []
-    keep_one(notes.database)
-    assert notes.kept == ["a"]
-
-
-def test_a_forgotten_writer_that_somebody_holds_locked_keeps_no_other_from_writing(
-    notes: Notes, other: Session
-) -> None:
-    other.execute("INSERT INTO writers VALUES ('wrt_old', 7, 0), ('wrt_older', 7, 0)")
-    with other.transaction():
-        other.execute("SELECT * FROM writers WHERE id = 'wrt_old' FOR UPDATE")
-        keep_one(notes.database)
-    assert notes.kept == ["a"]
-    left = other.execute("DELETE FROM writers WHERE id LIKE 'wrt_old%' RETURNING id").fetchall()
-    assert left == [("wrt_old",)]
-
-
-def test_writing_goes_on_though_forgotten_writers_cannot_be_deleted(notes: Notes, other: Session) -> None:
-    other.execute("INSERT INTO writers VALUES ('wrt_old', 7, 0)")
-    other.execute("CREATE RULE kept AS ON DELETE TO writers DO INSTEAD SELECT 1 / 0")
-    try:
-        keep_one(notes.database)
-        with notes.database.write() as tx:
-            keep(tx, ["b"])
-    finally:
-        other.execute("DROP RULE kept ON writers")
-    assert notes.kept == ["a", "b"]
-
-
 def test_a_transaction_sets_its_own_bounds_whatever_the_session_has(notes_url: str) -> None:
     """Behind a pooler it may be any session, with any settings."""
     database = Database(
@@ -352,17 +326,3 @@ def test_a_transaction_sets_its_own_bounds_whatever_the_session_has(notes_url: s
         assert tx.fetch("SHOW transaction_read_only", []) == [("on",)]
     database.close()
     assert words_in(notes_url) == ["a"]
-
-
-def test_each_process_notes_its_transactions_in_a_row_of_its_own(notes: Notes) -> None:
-    mine = Database(notes.url)
-    for database in (notes.database, mine, mine):
-        with database.write() as tx:
-            tx.fetch("SELECT 1", [])
-    with pytest.raises(ZeroDivisionError), mine.write() as tx:
-        tx.fetch("SELECT 1", [1 // 0])
-    with mine.write() as tx:
-        rows = {row.id: row.transactions for row in tx.execute(select(writers))}
-    ours = {database._engine._writer for database in (notes.database, mine)}  # type: ignore[union-attr]  # SQLite's has none
-    assert {rows[writer] for writer in ours} == {1, 4}
-    mine.close()

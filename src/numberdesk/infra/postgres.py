@@ -68,6 +68,8 @@ _LOOK_UP: Final = "SELECT transactions FROM writers WHERE id = %s FOR UPDATE"
 
 # Classes and codes of https://www.postgresql.org/docs/current/errcodes-appendix.html
 _CUT: Final = ("08", "57P01", "57P02", "57P03", "25006")  # connection, shutdown, crash, starting up, now a standby
+_ENDED: Final = ("FATAL", "PANIC")
+"""Severities after which the session is over, whatever the reason: idle too long, a transaction too long, a crash."""
 _AGAIN: Final = ("40001", "40P01", "55P03")  # serialization failure, deadlock, lock timeout
 # 42501: not permitted to this user. XX: damaged pages, and what the server has no code for, like a disk's quota.
 _STORAGE: Final = ("53", "54", "55", "57", "58", "25", "42501", "XX")
@@ -240,7 +242,7 @@ class Postgres:
         try:
             tag = driver.execute("COMMIT", prepare=False).statusmessage
         except psycopg.Error as error:
-            if driver.closed or _is_any(error, _CUT):
+            if driver.closed or _is_cut(error):
                 raise CommitLostError(str(error)) from error
             raise
         if tag != "COMMIT":
@@ -288,7 +290,7 @@ class Postgres:
         if not isinstance(error, psycopg.Error):
             return None
         text = str(error).strip() or type(error).__name__
-        if _is_any(error, (*_CUT, *_AGAIN)) or (error.sqlstate is None and isinstance(error, psycopg.OperationalError)):
+        if _is_cut(error) or _is_any(error, _AGAIN):  # what COMMIT met does not come here before it is looked up
             return TryAgainError(text)
         if _is_any(error, _STORAGE):
             return StorageFailedError(text)
@@ -316,6 +318,12 @@ def _complaint(standby: str, fsync: str, full_pages: str, synchronous: str, stan
     if encoding != "UTF8":
         return f"The database is encoded in {encoding}; create one with UTF8"
     return None
+
+
+def _is_cut(error: psycopg.Error) -> bool:
+    """Whether the session has ended, and a transaction in it that was not being committed is rolled back."""
+    unanswered = error.sqlstate is None and isinstance(error, psycopg.OperationalError)
+    return unanswered or _is_any(error, _CUT) or error.diag.severity_nonlocalized in _ENDED
 
 
 def _is_any(error: psycopg.Error, codes: tuple[str, ...]) -> bool:
