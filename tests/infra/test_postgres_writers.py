@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from numberdesk.infra.db import Database, StorageFailedError
+from numberdesk.infra.postgres import _MOST_TRANSACTIONS
 from numberdesk.infra.writer import Writer
 from numberdesk.tables import writers
 from tests.infra.conftest import Notes, Session, keep, keep_one, run
@@ -34,6 +36,58 @@ def test_a_writer_whose_row_is_gone_makes_another_and_goes_on(notes: Notes, writ
     assert transactions == 2
     assert notes.kept == ["a", "b", "c"]
     assert (writer.figures.retries, writer.figures.failed_commits) == (0, 0)
+
+
+def fill_the_row(database: Database) -> str:
+    """Let a process note as many transactions in its row as it may; the row's id."""
+    keep_one(database)
+    engine: Any = database._engine
+    engine._number = _MOST_TRANSACTIONS - 1
+    keep_word(database, "b")
+    return str(engine._writer)
+
+
+def keep_word(database: Database, word: str) -> None:
+    with database.write() as tx:
+        keep(tx, [word])
+
+
+def rows_of(other: Session) -> dict[str, int]:
+    return dict(other.execute("SELECT id, transactions FROM writers").fetchall())
+
+
+def test_a_row_that_has_many_former_versions_is_left_for_another(notes: Notes, other: Session) -> None:
+    other.execute("DELETE FROM writers")
+    former = fill_the_row(notes.database)
+    assert rows_of(other) == {former: _MOST_TRANSACTIONS}
+    keep_word(notes.database, "c")
+    keep_word(notes.database, "d")
+    assert list(rows_of(other).values()) == [2]
+    assert former not in rows_of(other)
+    assert notes.kept == ["a", "b", "c", "d"]
+
+
+def test_a_row_that_is_left_while_somebody_holds_it_locked_stays_and_nobody_waits(notes: Notes, other: Session) -> None:
+    """A transaction that was given up may still be on its way, and its process be asking for it."""
+    other.execute("DELETE FROM writers")
+    former = fill_the_row(notes.database)
+    with other.transaction():
+        other.execute("SELECT * FROM writers WHERE id = %s FOR UPDATE", [former])
+        keep_word(notes.database, "c")
+    assert rows_of(other).pop(former) == _MOST_TRANSACTIONS
+    assert len(rows_of(other)) == 2
+
+
+def test_a_commit_that_is_the_last_or_the_first_of_a_row_is_looked_up_in_that_row(notes: Notes, other: Session) -> None:
+    """Cut between COMMIT and its answer, which the test does by asking as if it had been."""
+    other.execute("DELETE FROM writers")
+    fill_the_row(notes.database)
+    engine: Any = notes.database._engine
+    assert engine.settle_commit() is True
+    keep_word(notes.database, "c")
+    assert engine.settle_commit() is True
+    engine._number += 1
+    assert engine.settle_commit() is False
 
 
 def test_a_writer_whose_rows_are_never_there_refuses_what_it_could_not_look_up(notes: Notes, other: Session) -> None:

@@ -64,6 +64,7 @@ _FORGET: Final = (
     f"DELETE FROM writers WHERE id IN (SELECT id FROM writers WHERE used_at < {_NOW} - 30 * 86400000000 "  # noqa: S608  no user text
     "FOR UPDATE SKIP LOCKED)"
 )
+_LEAVE: Final = "DELETE FROM writers WHERE id IN (SELECT id FROM writers WHERE id = '{writer}' FOR UPDATE SKIP LOCKED)"
 _LOOK_UP: Final = "SELECT transactions FROM writers WHERE id = %s FOR UPDATE"
 
 # Classes and codes of https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -74,6 +75,9 @@ _AGAIN: Final = ("40001", "40P01", "55P03")  # serialization failure, deadlock, 
 # 42501: not permitted to this user. XX: damaged pages, and what the server has no code for, like a disk's quota.
 _STORAGE: Final = ("53", "54", "55", "57", "58", "25", "42501", "XX")
 _RETRY_SECONDS: Final = 0.1
+_MOST_TRANSACTIONS: Final = 2000
+"""Noted in one row of `writers`. While anybody looks at an old state, each change of a row has to pass all its former
+versions since: after 60,000 of them that took a millisecond."""
 _SHORTEST_SECONDS: Final = 2.0
 """What a transaction is given at least: a thousand lines of an import are one."""
 _COMMIT_SECONDS: Final = 1.0
@@ -143,6 +147,7 @@ class Postgres:
         self._resolve_seconds = resolve_seconds
         self._write_seconds = max(resolve_seconds, _SHORTEST_SECONDS)
         self._writer = _new_writer()
+        self._former: str | None = None
         self._registered = False
         self._number = 0
 
@@ -203,6 +208,8 @@ class Postgres:
     def begin(self, driver: Bounded) -> None:
         """Begin a write transaction; flows lock the rows they change in sorted order."""
         self.bound(driver, self._write_seconds)
+        if self._number >= _MOST_TRANSACTIONS:  # whose outcomes have all been told: nobody asks for that row any more
+            self._renew()
         if not self._noted(driver):  # the database is an older one, restored or promoted, and has not this writer's row
             driver.execute("ROLLBACK", prepare=False)
             self._renew()
@@ -222,17 +229,21 @@ class Postgres:
 
     def _renew(self) -> None:
         """Be another writer from the next transaction on, with a row of its own."""
+        self._former = self._writer
         self._writer = _new_writer()
         self._registered = False
         self._number = 0
 
     def _register(self, driver: Bounded) -> None:
-        """Make this writer's row. Whatever fails here may be done again."""
+        """Make this writer's row. Whatever fails here may be done again.
+
+        A row that is locked is left: a transaction that was given up may still be on its way in it.
+        """
         driver.may_cancel = False
         driver.execute(_REGISTER.format(writer=self._writer), prepare=False)
         self._registered = True
         with contextlib.suppress(psycopg.Error):  # only tidying up, which the next process does as well
-            driver.execute(_FORGET)
+            driver.execute(_FORGET if self._former is None else _LEAVE.format(writer=self._former), prepare=False)
 
     def commit(self, driver: Bounded) -> None:
         """Commit. Raises CommitLostError when the answer never comes, or comes without the standby's."""
