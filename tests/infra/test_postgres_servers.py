@@ -9,7 +9,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from numberdesk.infra.db import CommitUnknownError, Database, DatabaseError, StorageFailedError, TryAgainError
+from numberdesk.infra.db import (
+    CommitUnknownError,
+    Database,
+    DatabaseError,
+    StorageFailedError,
+    TryAgainError,
+    UnfitServerError,
+)
+from numberdesk.infra.writer import Writer
 from numberdesk.migrations import HEAD, current, prepare
 from testbed.postgres import Server
 
@@ -119,6 +127,58 @@ def test_commits_that_wait_for_no_standby_are_refused_where_there_are_synchronou
     with changed(primary, "synchronous_standby_names", "another"):
         assert "synchronous_commit=local" in refusal(local)
     empty_until_accepted(local)
+
+
+@pytest.fixture
+def books(url: str) -> Iterator[Database]:
+    """A database that was accepted and written to."""
+    database = Database(url)
+    prepare(database)
+    write(database)
+    yield database
+    database.close()
+
+
+def write(database: Database) -> None:
+    with database.write() as tx:
+        tx.run("UPDATE accounts SET name = name", [])
+
+
+def end_sessions(server: Server) -> None:
+    """Whoever comes back is on a new connection, as after a failover."""
+    with server.session() as session:
+        session.execute("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = 'books'")
+
+
+@pytest.mark.parametrize("name", ["fsync", "full_page_writes"])
+def test_a_server_that_is_reached_later_is_refused_for_what_one_is_refused_for_at_the_start(
+    primary: Server, books: Database, name: str
+) -> None:
+    with changed(primary, name, "off"):
+        end_sessions(primary)
+        with pytest.raises(TryAgainError):
+            write(books)
+        for _ in range(2):
+            with pytest.raises(UnfitServerError, match=f"can lose paid purchases: set {name}=on"):
+                write(books)
+        with books.read() as tx:
+            assert tx.fetch("SELECT count(*) FROM accounts", []) == [(0,)]
+    write(books)
+
+
+def test_the_command_line_is_told_so_too(primary: Server, books: Database) -> None:
+    with changed(primary, "fsync", "off"):
+        end_sessions(primary)
+        with pytest.raises(UnfitServerError, match="set fsync=on"):
+            Writer(books).apply(lambda tx, _commands: [tx.run("UPDATE accounts SET name = name", [])], None)
+
+
+def test_a_standby_that_is_reached_later_is_left_and_asked_for_again(standby: Server) -> None:
+    """It may be promoted at any moment, or the address lead to the primary."""
+    database = Database(f"{standby.url('postgres')}&target_session_attrs=any")
+    with pytest.raises(TryAgainError, match="The database is a standby"):
+        write(database)
+    database.close()
 
 
 @pytest.fixture

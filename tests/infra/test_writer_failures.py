@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from numberdesk.core.errors import NotFound, Overloaded
-from numberdesk.infra.db import CommitUnknownError, StorageFailedError, TryAgainError, Tx
+from numberdesk.infra.db import CommitUnknownError, StorageFailedError, TryAgainError, Tx, UnfitServerError
 from numberdesk.infra.writer import Apply, Writer
 from tests.infra.conftest import (
     BROKEN_CONSTRAINT,
@@ -193,6 +193,25 @@ def test_a_writer_stays_stuck_until_the_database_has_kept_or_refused_something(
                 run(writer.submit(answered, "b"))
             assert not is_stuck(writer)
     assert notes.kept == ["b"]
+
+
+def test_a_writer_whose_server_is_unfit_is_stuck_at_once_and_until_something_is_kept(notes: Notes) -> None:
+    fit = False
+
+    def kept_if_fit(tx: Tx, words: Sequence[str]) -> list[str]:
+        if not fit:
+            raise UnfitServerError("set fsync=on")
+        return keep(tx, words)
+
+    with started(notes.database) as writer:
+        for _ in range(2):
+            with pytest.raises(UnfitServerError):
+                run(writer.submit(kept_if_fit, "a"))
+            assert is_stuck(writer)
+        fit = True
+        assert run(writer.submit(kept_if_fit, "a")) == "A"
+        assert not is_stuck(writer)
+        assert writer.figures.retries == 0
 
 
 def poisoned(_tx: Tx, _words: Sequence[str]) -> list[str]:

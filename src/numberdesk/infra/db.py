@@ -24,6 +24,7 @@ from numberdesk.infra.failures import (
     DatabaseError,
     StorageFailedError,
     TryAgainError,
+    UnfitServerError,
 )
 from numberdesk.infra.sqlite import Sqlite
 
@@ -37,6 +38,7 @@ __all__ = [
     "StorageFailedError",
     "TryAgainError",
     "Tx",
+    "UnfitServerError",
     "transaction_is_open",
 ]
 
@@ -138,7 +140,8 @@ class Database:
 
         Writers of this object wait for each other. Raises StorageFailedError when the database
         itself refuses (full, locked, gone), and of these TryAgainError when it is worth another
-        try, CommitUnknownError when nobody can tell whether the change was kept.
+        try, UnfitServerError when the server could lose what it acknowledges, CommitUnknownError
+        when nobody can tell whether the change was kept.
         """
         with self._write_lock, self._failures(), _counted():
             connection = self._write_connection()

@@ -5,6 +5,7 @@ Touches: nothing.
     DatabaseError                the database cannot be used as it is: address, schema, settings
     StorageFailedError           it could not take a change; nothing of it was kept
       TryAgainError              and the same change may succeed at once: lost connection, deadlock
+      UnfitServerError           until an operator changes the server, which could lose what it acknowledges
       CommitUnknownError         the exception: the commit was sent and nobody could be asked what became of it
 """
 
@@ -21,6 +22,10 @@ class StorageFailedError(RuntimeError):
 
 class TryAgainError(StorageFailedError):
     """Nothing was kept, and the reason may be over already: a connection that was cut, a deadlock, a new primary."""
+
+
+class UnfitServerError(StorageFailedError):
+    """The server that was reached, after a failover say, could lose what it acknowledges; the text says what to do."""
 
 
 class CommitLostError(Exception):

@@ -33,6 +33,7 @@ from numberdesk.infra.failures import (
     DatabaseError,
     StorageFailedError,
     TryAgainError,
+    UnfitServerError,
 )
 
 OLDEST_VERSION: Final = 14
@@ -96,6 +97,8 @@ class Bounded(psycopg.Connection[Any]):
     end: float = math.inf
     may_cancel: bool = True
     warning: str | None = None
+    checked: bool = False
+    """Whether the server behind it was found fit to be written to."""
 
     def wait(self, gen: Generator[Any, Any, Any], *arguments: Any, **named: Any) -> Any:
         """Run what the driver does step by step. Raises OperationalError, and is closed, when the end has come."""
@@ -208,6 +211,8 @@ class Postgres:
     def begin(self, driver: Bounded) -> None:
         """Begin a write transaction; flows lock the rows they change in sorted order."""
         self.bound(driver, self._write_seconds)
+        if not driver.checked:
+            self._check_anew(driver)
         if self._number >= _MOST_TRANSACTIONS:  # whose outcomes have all been told: nobody asks for that row any more
             self._renew()
         if not self._noted(driver):  # the database is an older one, restored or promoted, and has not this writer's row
@@ -215,6 +220,19 @@ class Postgres:
             self._renew()
             if not self._noted(driver):
                 raise StorageFailedError(f"the row of writer {self._writer} is not there, though it was just made")
+
+    def _check_anew(self, driver: Bounded) -> None:
+        """Look at a server that may be another than at the start: a failover leads wherever it leads.
+
+        One that is refused is left, so that the next try may find another; a standby may become the primary.
+        """
+        try:
+            self.check(driver)
+        except DatabaseError as error:
+            standby = driver.execute("SELECT pg_is_in_recovery()").fetchone() == (True,)
+            driver.close()
+            raise (TryAgainError if standby else UnfitServerError)(str(error)) from error
+        driver.checked = True
 
     def _noted(self, driver: Bounded) -> bool:
         """Begin with the transaction's number in this writer's row; whether there is one."""

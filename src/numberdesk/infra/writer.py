@@ -16,6 +16,8 @@ What happens when something fails:
   that fell): the batch is tried again while its commands may still wait;
 - a row that a flow inserts was inserted by another process meanwhile: the batch runs once more and
   sees it. What meets such a row again is a defect, like anything else that a flow raises;
+- the server could lose what it acknowledges, as one may that a failover led to: everything is
+  refused so, and the writer is `stuck` until a server is fit;
 - the queue is full, the command waited too long, or the writer is closing: Overloaded, and the
   command was never begun;
 - the database is silent: the engine gives the transaction up after a time, and meanwhile, and until
@@ -27,6 +29,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import queue
 import threading
 import time
@@ -35,7 +38,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from numberdesk.core.errors import Overloaded
-from numberdesk.infra.db import CommitUnknownError, Database, StorageFailedError, TryAgainError, Tx
+from numberdesk.infra.db import CommitUnknownError, Database, StorageFailedError, TryAgainError, Tx, UnfitServerError
 
 Command = TypeVar("Command")
 Result = TypeVar("Result")
@@ -132,7 +135,7 @@ class Writer:
 
     @property
     def stuck(self) -> bool:
-        """Whether the database could not tell for two seconds what became of what it was asked to commit."""
+        """Whether the database is unfit, or could not tell for two seconds what became of what it was to commit."""
         asked_at = self._asked_at
         return asked_at is not None and self._monotonic() - asked_at >= _STUCK_SECONDS
 
@@ -241,7 +244,9 @@ class Writer:
             outcomes = self._patiently(lambda: self._transaction(batch), min(waiting.deadline for waiting in batch))
         except StorageFailedError as error:
             self._failed_commits += 1
-            if not isinstance(error, (TryAgainError, CommitUnknownError)):
+            if isinstance(error, UnfitServerError):
+                self._asked_at = -math.inf  # nothing is to be waited for: it is in trouble
+            elif not isinstance(error, (TryAgainError, CommitUnknownError)):
                 self._asked_at = None
             return [error] * len(batch)
         except Exception as error:  # noqa: BLE001  whatever a flow raises belongs to the one who asked
