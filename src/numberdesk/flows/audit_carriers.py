@@ -1,6 +1,6 @@
 """Compare what a carrier says we own with the books.
 
-Touches: database.
+Touches: database, clock.
 
 The list is read first and the books after it, so a number on the list is in the books if it was ever
 ordered. Lists may lag behind, so what was bought or given back within the carrier's visibility
