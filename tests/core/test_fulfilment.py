@@ -112,14 +112,15 @@ def test_a_word_about_an_attempt_before_changes_nothing(word: Word) -> None:
 @pytest.mark.parametrize("word", DOUBTS)
 def test_look_ups_come_at_growing_intervals_and_then_the_order_is_left_to_a_person(word: Word) -> None:
     chase, now, gaps = CHASE, NOW, []
-    while chase.parked_at is None:
+    for _ in range(len(DELAYS) + 1):
         chase = kept(hear(chase, word, now=now, window=LONGEST_DELAY * 100))
         if chase.next_at is not None:
             gaps.append((chase.next_at - now) // SECOND)
             now = chase.next_at
     assert gaps == [2, 8, 50, 240, 3300, *[86_400] * 5]
     assert (chase.next_at, chase.parked_at, chase.looks) == (None, now, 10)
-    assert chase.said == getattr(word, "said", "absent")
+    last = kept(hear(CHASE._replace(looks=len(DELAYS), said="before"), word, window=LONGEST_DELAY))
+    assert (last.parked_at, last.said) == (NOW, getattr(word, "said", "absent"))
 
 
 def test_an_order_that_was_parked_and_is_asked_about_anew_is_due_again() -> None:
@@ -187,11 +188,12 @@ def test_what_a_carrier_said_that_it_has_is_never_proven_absent_and_ends_with_a_
     assert (pending.accepted_at, pending.absences) == (NOW + 3, 0)
     assert kept(hear(pending, Pending("there"), now=NOW + 4)).accepted_at == NOW + 3
     chase, now = pending, NOW + 3
-    while chase.parked_at is None:
+    for _ in DELAYS:
         chase = kept(hear(chase, Absent(), now=now))
         assert (chase.attempt, chase.absences, chase.absent_since) == (1, 0, None)
         assert chase.said == "absent, though the carrier said that it has the order"
         now = chase.next_at or now
+    assert chase.parked_at == now
     assert isinstance(hear(pending, Refused(Reason.OTHER, "no")), Void)
     assert isinstance(hear(pending, Placed("PN1")), Capture)
 
