@@ -29,6 +29,8 @@ class Record:
     """The connection ended without a byte of an answer."""
     unsent: list[str] = field(default_factory=list)
     """Nobody took the connection."""
+    under_way: dict[int, str] = field(default_factory=dict)
+    """Sent and not answered yet, by the port that it was sent from."""
 
 
 class Buyers:
@@ -125,14 +127,17 @@ class _Buyer:
     def _exchange(self, connection: socket.socket, number: str) -> bytes:
         """Send a request; what came back until the answer was whole or the connection ended."""
         received = b""
+        port = connection.getsockname()[1]
         with contextlib.suppress(ConnectionError):
             connection.sendall(_request(number, self._key))
+            self._record.under_way[port] = number
             self._record.sent.append(number)
             while _answer(received) is None:
                 data = connection.recv(65536)
                 if not data:
                     break
                 received += data
+        self._record.under_way.pop(port, None)
         return received
 
     def _hang_up(self) -> None:
