@@ -10,8 +10,10 @@ import pytest
 
 from tests.api.conftest import Customer, Shop
 
-# Connections are held and cut before anything asks the database, and each test waits for a deadline.
-pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+# Connections are held and cut before anything asks the database but for a key, and each test waits for a deadline.
+pytestmark = pytest.mark.parametrize(
+    "engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True
+)
 
 EACH = 120
 """Connections of one kind of attack."""

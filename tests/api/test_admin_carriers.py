@@ -164,7 +164,7 @@ def test_what_is_left_out_stays_what_is_sent_takes_its_place_and_null_takes_away
 
 
 @pytest.mark.parametrize(("changes", "field"), BAD, ids=[f"{field} {place}" for place, (_, field) in enumerate(BAD)])
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 def test_bad_input_names_the_field_repeats_no_secret_and_leaves_nothing(
     shop: Shop, changes: dict[str, Any], field: str
 ) -> None:
@@ -364,7 +364,7 @@ def test_a_carrier_that_fails_again_and_again_is_shown_as_left_alone(other_shop:
     assert 0 < seen["paused_seconds"] <= 10
 
 
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 def test_things_at_carriers_that_are_not_there_are_404_and_customers_may_see_none(shop: Shop) -> None:
     http, customer = shop.operator().http, shop.customer().http
     finding = {"carrier": "nobody", "phone_number": "+13612738809"}

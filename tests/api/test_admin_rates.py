@@ -22,7 +22,7 @@ def test_exchange_rates_are_set_replaced_and_removed(other_shop: Callable[..., S
     assert http.get("/admin/exchange-rates/").json()["data"] == []
 
 
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 @pytest.mark.parametrize(
     ("base", "quote", "rate", "field"),
     [

@@ -147,7 +147,7 @@ def test_who_is_not_connected_has_no_line(desk: Desk) -> None:
 BROKEN = (ValueError("no number"), KeyError("pigeon"), InvalidRequest("base_url", "is odd"), ZeroDivisionError())
 
 
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 @pytest.mark.parametrize("broken", [None, *BROKEN], ids=lambda broken: type(broken).__name__)
 def test_an_account_that_cannot_be_used_refuses_before_anything_is_sent_and_harms_no_other(
     desk: Desk, broken: Exception | None
@@ -178,7 +178,7 @@ def test_an_account_that_cannot_be_used_refuses_before_anything_is_sent_and_harm
     assert all(built.values["auth_token"] == TOKEN for built in desk.built)
 
 
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 def test_an_option_that_makes_no_sense_is_no_reason_to_answer_nobody(desk: Desk) -> None:
     desk.connect("acme")
     desk.connect("beta")

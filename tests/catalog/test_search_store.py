@@ -80,7 +80,7 @@ def number(place: int) -> Listing:
     return Listing._make((f"+1{national}", *about, *prices, None, None, None, None, None))
 
 
-ONLY_SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+ONLY_SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # SQLite's plans and texts of queries
 ONLY_POSTGRESQL = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 
 

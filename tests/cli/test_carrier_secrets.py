@@ -33,7 +33,7 @@ def _balance(_seen: Seen) -> Answer:
     return json_reply(200, {"balance": "1", "currency": "USD"})
 
 
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 @pytest.mark.parametrize(
     ("kind", "field"), [("twilio", "auth_token"), ("telnyx", "api_key")], ids=["its own rule", "required"]
 )
@@ -46,7 +46,7 @@ def test_a_secret_that_is_missing_is_asked_for_with_the_ways_to_give_it(run: Run
         assert way in done.stderr
 
 
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 @pytest.mark.parametrize(
     ("name", "key", "status", "said"),
     [("Acme", KEY, 2, "name must be"), ("pool", KEY, 2, "name must not be"), ("acme", "", 1, "carriers new-key")],
@@ -67,7 +67,7 @@ def test_at_a_terminal_nobody_types_secrets_that_cannot_be_kept(
     assert "api_key" not in shown
 
 
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 def test_at_a_terminal_secrets_are_asked_for_without_an_echo(run: Run, database_url: str, tmp_path: Path) -> None:
     with scripted(_balance) as carrier:
         ours, theirs = pty.openpty()

@@ -137,7 +137,7 @@ def test_an_option_is_changed_without_typing_secrets_again(run: Run) -> None:
     assert run("carriers", "add", "twilio", "telnyx", "--set", "at_once=5").returncode == 2
 
 
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [

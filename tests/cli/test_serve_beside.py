@@ -11,7 +11,7 @@ import pytest
 from tests.cli.buyers import Buyers
 from tests.cli.conftest import COMMAND, HEADER, PATIENCE, Books, Start, environment, filled, wait_until
 
-ONLY_SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+ONLY_SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # one process serves a file
 
 
 def _refused(folder: Path, *arguments: str, **settings: str) -> str:

@@ -17,7 +17,7 @@ from tests.cli.conftest import Books, Running, Start, wait_until
 STRACE = shutil.which("strace")
 pytestmark = [
     pytest.mark.skipif(STRACE is None, reason="strace is not installed"),
-    pytest.mark.parametrize("engine", ["sqlite"], indirect=True),
+    pytest.mark.parametrize("engine", ["sqlite"], indirect=True),  # the file is the process's own
 ]
 
 

@@ -99,7 +99,7 @@ def test_a_full_disk_refuses_whole_purchases_and_sells_again_when_it_has_space(
     _sell_through(server, small_books, lambda: _ballast(small_disk))
 
 
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # the file is the process's own
 def test_a_file_that_may_not_grow_refuses_whole_purchases_until_it_may(start: Start, books: Books) -> None:
     server = start("serve", "--port", "0", until="Numberdesk on", database_url=books.url)
     _sell_through(server, books, lambda: _no_file_may_grow(server))

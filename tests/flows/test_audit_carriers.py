@@ -77,7 +77,7 @@ def test_what_a_customer_rents_and_the_carrier_has_not_is_lost_or_ported_away(
     assert kept not in standing(shop)
 
 
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 @pytest.mark.parametrize(
     ("word", "lost"),
     [(Absent(), 1), (Pending("ordered, and not in the list yet"), 1), (Refused(Reason.OTHER, "left the account"), 1),
@@ -321,7 +321,7 @@ def test_an_account_that_was_never_audited_is_left_out_too_unless_somebody_asked
     assert shop.acme.pages == 1
 
 
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 def test_a_hundred_thousand_numbers_are_read_once_and_written_in_small_transactions(shop: Shop) -> None:
     shop.connect("acme")
     shop.acme.page_size = 1_000

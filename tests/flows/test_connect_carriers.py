@@ -154,7 +154,7 @@ def test_two_accounts_that_cannot_be_told_apart_have_two_names(shop: Shop) -> No
     assert [account.name for account in stored(shop)] == ["acme", "beta"]
 
 
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 @pytest.mark.parametrize(
     ("name", "kind", "fields", "field"),
     [
@@ -217,7 +217,7 @@ def test_a_new_key_takes_over_all_credentials_or_none(shop: Shop) -> None:
     assert stored(shop) == before
 
 
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 def test_credentials_copied_to_another_row_open_nowhere(shop: Shop) -> None:
     for name in ("acme", "beta"):
         set_up(shop, {**values_of(name), "auth_token": TOKEN + name}, name=name, kind="twilio")

@@ -51,7 +51,7 @@ def test_the_own_pool_is_priced_anew_when_a_rate_is_set_changed_and_removed(shop
     assert rates(shop) == []
 
 
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 def test_a_rate_is_for_one_direction_and_never_a_way_round(shop: Shop) -> None:
     in_euros(shop)
     shop.writer.apply(set_price_rules, RULE)
@@ -60,7 +60,7 @@ def test_a_rate_is_for_one_direction_and_never_a_way_round(shop: Shop) -> None:
     assert priced(shop) == [(None, None, None, 0)]
 
 
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 @pytest.mark.parametrize(
     ("rate", "price"), [("0.000000001", 1), ("0.5", 600_001), ("999999.999999999", None), ("1.000000001", 1_200_002)]
 )

@@ -155,7 +155,7 @@ FILTERS: list[tuple[dict[str, str], str]] = [
 ]
 
 
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 def test_a_carrier_that_ignores_what_is_looked_for_shows_nothing_else_all_the_same(market: Market) -> None:
     for e164, how in VARIED.items():
         market.acme.offer(e164, **how)  # type: ignore[arg-type]  # as offer takes them
@@ -186,7 +186,7 @@ def test_whatever_a_carrier_says_of_a_number_the_search_goes_on(market: Market) 
     assert (shown[NUMBERS[4]].locality, shown[NUMBERS[4]].capabilities) == ("", 1)
 
 
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 def test_a_carrier_that_answers_with_far_too_much_is_read_as_far_as_it_goes(market: Market) -> None:
     async def flood(wanted: Wanted) -> AvailablePage:  # noqa: ARG001  the port's signature
         numbers = (f"+1361{serial}" for serial in range(2_000_000, 2_040_000))
@@ -202,7 +202,7 @@ def test_a_carrier_that_answers_with_far_too_much_is_read_as_far_as_it_goes(mark
 # other currencies
 
 
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 def test_a_cost_in_another_currency_is_shown_when_there_is_a_rate_for_it_and_rounded_up_once(market: Market) -> None:
     market.acme.offer(NUMBERS[0], currency="EUR", monthly=1_000_001)
     assert market.shown() == []
@@ -216,7 +216,7 @@ def test_a_cost_in_another_currency_is_shown_when_there_is_a_rate_for_it_and_rou
     assert market.shown() == []
 
 
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 def test_prices_in_another_currency_than_the_accounts_are_not_shown(market: Market) -> None:
     market.rule("beta", currency="EUR")
     market.beta.offer(NUMBERS[0], currency="EUR")
@@ -238,7 +238,7 @@ def test_a_carrier_that_hangs_is_named_and_not_waited_for(market: Market) -> Non
     assert ([offer.e164 for offer in page.offers], page.incomplete) == (list(NUMBERS[:2]), ("beta",))
 
 
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 def test_an_answer_that_comes_too_late_is_there_for_the_next_search(market: Market) -> None:
     offering(market, NUMBERS[0])
     market.acme.search_seconds = 4
@@ -246,7 +246,7 @@ def test_an_answer_that_comes_too_late_is_there_for_the_next_search(market: Mark
     assert len(market.acme.searches) == 1
 
 
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 def test_two_searches_at_once_ask_once(market: Market) -> None:
     offering(market, NUMBERS[0])
     market.acme.search_seconds = 1
@@ -260,7 +260,7 @@ def test_two_searches_at_once_ask_once(market: Market) -> None:
     assert (len(first.offers), len(market.acme.searches)) == (1, 1)
 
 
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 @pytest.mark.parametrize(
     "error",
     [
@@ -278,7 +278,7 @@ def test_a_carrier_that_fails_is_named_and_harms_no_other(market: Market, error:
     assert ([offer.carrier for offer in page.offers], page.incomplete) == (["beta"], ("acme",))
 
 
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 def test_a_carrier_that_was_not_looked_through_is_named_and_what_it_has_is_shown(market: Market) -> None:
     offering(market, NUMBERS[0])
     market.acme.missed = CarrierError(Trouble.UNREACHABLE, "HTTP 500")
@@ -286,7 +286,7 @@ def test_a_carrier_that_was_not_looked_through_is_named_and_what_it_has_is_shown
     assert ([offer.e164 for offer in page.offers], page.incomplete) == ([NUMBERS[0]], ("acme",))
 
 
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 def test_a_search_that_failed_whole_or_in_part_is_logged_with_the_reason_and_one_that_was_answered_is_not(
     market: Market,
 ) -> None:
@@ -304,7 +304,7 @@ def test_a_search_that_failed_whole_or_in_part_is_logged_with_the_reason_and_one
     ]
 
 
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 def test_a_carrier_that_has_more_than_was_asked_of_it_is_named_where_the_pages_end(market: Market) -> None:
     offering(market, *NUMBERS)
     market.acme.more = True
@@ -314,7 +314,7 @@ def test_a_carrier_that_has_more_than_was_asked_of_it_is_named_where_the_pages_e
     assert (last.next_token, last.incomplete) == (None, ("acme",))
 
 
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 def test_searches_do_not_wait_for_a_carrier_that_failed_again_and_again(market: Market) -> None:
     market.acme.search_seconds, market.acme.search_fails = 3, CarrierError(Trouble.UNREACHABLE, "no answer")
     for place in range(FAILURES):
@@ -329,7 +329,7 @@ def test_searches_do_not_wait_for_a_carrier_that_failed_again_and_again(market: 
     assert market.shown(area_code="361") == [NUMBERS[0]]
 
 
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 def test_a_search_whose_client_hangs_up_asks_on_for_the_next(market: Market) -> None:
     offering(market, NUMBERS[0])
     market.acme.search_seconds = 2
@@ -346,7 +346,7 @@ def test_a_search_whose_client_hangs_up_asks_on_for_the_next(market: Market) -> 
     assert len(market.acme.searches) == 1
 
 
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 def test_nothing_is_asked_any_more_once_it_is_closed(market: Market) -> None:
     market.acme.search_seconds = 1e6
     market.find()

@@ -131,7 +131,7 @@ def test_the_guards_of_the_first_revision_are_those_of_the_tables(dialect: str) 
     assert frozen[dialect] == [line for _, statements in GUARDS for line in statements[dialect]]
 
 
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # SQLite's own checks
 def test_a_file_is_prepared_sound_and_with_foreign_keys_that_all_lead_somewhere(database: Database) -> None:
     with database.raw() as connection:
         assert connection.execute(text("PRAGMA foreign_key_check")).all() == []

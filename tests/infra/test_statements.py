@@ -32,7 +32,7 @@ SIZES = [*range(24), 63, 64, 65, 84, 127, 128, 129, 200]
 STORES = (ledger_store, numbers_store, orders_store, outbox_store)
 
 
-ONLY_SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+ONLY_SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # SQLite's texts of statements
 ONLY_POSTGRESQL = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 
 TEXTS: Final = st.one_of(

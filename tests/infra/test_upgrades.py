@@ -214,7 +214,7 @@ def test_nobody_sees_a_schema_that_is_half_made(empty_url: str) -> None:
     looking.close()
 
 
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # a file's lock
 def test_of_two_upgrades_of_a_file_the_second_is_told_that_it_is_locked(old: Old, empty_url: str) -> None:
     """On PostgreSQL it waits: test_several_processes_may_begin_on_one_empty_database."""
     database, other = old(EARLIER[0]), Database(empty_url, busy_seconds=0.05)

@@ -60,7 +60,7 @@ Damage = tuple[tuple[str, ...], set[Row], str]
 """Statements, the rows that must be named for them and no others, and what a message must say."""
 
 
-ONLY_SQLITE: Final = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+ONLY_SQLITE: Final = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # damage that only a file can have
 ONLY_POSTGRESQL: Final = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 
 _CHECKS: Final = [
