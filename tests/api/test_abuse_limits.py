@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numberdesk.api.limits import RateLimit
+from numberdesk.api.limits import KEYS_OF_AN_ACCOUNT, RateLimit, RateLimits
 from numberdesk.core.errors import RateLimited
 from tests.api.conftest import Shop
 
@@ -76,6 +77,35 @@ def test_each_key_has_a_limit_of_its_own_and_0_is_none() -> None:
     assert _allowed(RateLimit(0, clock), "key_1", 10_000) == 10_000
 
 
+@given(st.floats(0.01, 100), st.lists(st.tuples(st.floats(0, 5), st.integers(1, 30)), max_size=20))
+def test_however_many_keys_an_account_makes_it_gets_no_more_than_some_keys_do(
+    rate: float, steps: list[tuple[float, int]]
+) -> None:
+    """Every request with a key of its own, whose bucket is full; a neighbour is served as if nothing were."""
+    clock = Clock()
+    limits, share = RateLimits(rate, clock), KEYS_OF_AN_ACCOUNT * max(1.0, rate)
+    begin, served, key = clock.now, 0, 0
+    for pause, requests in steps:
+        clock.now += pause
+        for _ in range(requests):
+            key += 1
+            with contextlib.suppress(RateLimited):
+                limits.spend("acc_1", f"key_{key}")
+                served += 1
+        assert served <= share + (clock.now - begin) * rate * KEYS_OF_AN_ACCOUNT + 0.001
+        assert served >= min(key, KEYS_OF_AN_ACCOUNT)
+    limits.spend("acc_2", "key_of_another")
+
+
+def test_a_key_that_is_over_its_limit_takes_nothing_from_its_accounts_other_keys() -> None:
+    limits = RateLimits(1, Clock())
+    for _ in range(100):
+        with contextlib.suppress(RateLimited):
+            limits.spend("acc_1", "mad")
+    for place in range(KEYS_OF_AN_ACCOUNT - 1):
+        limits.spend("acc_1", f"key_{place}")
+
+
 def test_what_is_remembered_of_keys_is_bounded_and_those_in_use_are_kept() -> None:
     limit = RateLimit(1, Clock())
     for place in range(25_000):
@@ -100,6 +130,22 @@ def test_over_its_limit_a_key_is_told_when_to_come_again_whatever_it_asks(other_
         assert answer.json()["error"]["details"] == {"retry_after": int(answer.headers["retry-after"])}
     other_key = shop.with_key(customer.account_id)
     assert other_key.http.get("/orders/").json()["data"] == []
+
+
+def test_a_customer_who_makes_keys_gets_no_more_for_it_than_some_of_them(other_shop: Callable[..., Shop]) -> None:
+    shop = other_shop(rate_limit=0.01)
+    customer, neighbour = shop.customer(), shop.customer()
+    keys = [customer, *(shop.with_key(customer.account_id) for _ in range(KEYS_OF_AN_ACCOUNT + 2))]
+    answers = [key.http.get("/balance/") for key in keys]
+    assert [answer.status_code for answer in answers] == [200] * KEYS_OF_AN_ACCOUNT + [429] * 3
+    assert 0 < int(answers[-1].headers["retry-after"]) <= 10
+    assert neighbour.http.get("/balance/").status_code == 200
+
+
+def test_what_a_key_may_not_do_is_counted_too(other_shop: Callable[..., Shop]) -> None:
+    shop = other_shop(rate_limit=0.01)
+    customer = shop.customer()
+    assert [customer.http.get("/admin/accounts/").status_code for _ in range(2)] == [403, 429]
 
 
 def test_without_money_nothing_is_reserved_however_often_it_is_asked_for(shop: Shop) -> None:

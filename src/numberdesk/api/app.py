@@ -35,7 +35,7 @@ from numberdesk.api.docs import BASE, openapi_routes
 from numberdesk.api.endpoint import ENDPOINTS, JSON, Door, route
 from numberdesk.api.errors import failure
 from numberdesk.api.health import healthz, readyz
-from numberdesk.api.limits import RateLimit
+from numberdesk.api.limits import RateLimits
 from numberdesk.core.errors import Internal, InvalidRequest, MethodNotAllowed, NotFound, NumberdeskError, Overloaded
 from numberdesk.infra.db import CommitUnknownError, StorageFailedError
 from numberdesk.infra.log import get_log
@@ -45,7 +45,7 @@ from numberdesk.wiring import Services
 def build_app(services: Services) -> ASGIApp:
     """The application over running services. Starting and closing them is the caller's business."""
     settings = services.settings
-    door = Door(services, Authenticator(services.reader, services.now), RateLimit(settings.rate_limit))
+    door = Door(services, Authenticator(services.reader, services.now), RateLimits(settings.rate_limit))
     cors = CORSConfig(
         allow_origins=[origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()],
         allow_methods=["GET", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"],

@@ -21,7 +21,7 @@ from litestar.response.base import ASGIResponse
 from numberdesk.accounts.model import Caller
 from numberdesk.api.auth import Authenticator
 from numberdesk.api.errors import ENCODER, failure
-from numberdesk.api.limits import RateLimit
+from numberdesk.api.limits import RateLimits
 from numberdesk.api.shapes import decode_body, decode_query
 from numberdesk.core.errors import BodyTooLarge, Forbidden, NumberdeskError, RequestTimeout, UnsupportedMediaType
 from numberdesk.wiring import Services
@@ -39,7 +39,7 @@ class Door:
 
     services: Services
     authenticator: Authenticator
-    rate_limit: RateLimit
+    rate_limits: RateLimits
 
 
 @dataclass(slots=True)
@@ -167,9 +167,9 @@ async def _ask(described: Endpoint, request: Request[Any, Any, Any]) -> Ask:
     scope = request.scope
     headers = dict(scope["headers"])
     caller = await door.authenticator.caller(headers.get(b"x-api-key"))
+    door.rate_limits.spend(caller.account_id, caller.key_id)
     if described.scope is not None and described.scope not in caller.scopes:
         raise Forbidden(f"This key lacks the scope {described.scope}.", {"scope": described.scope})
-    door.rate_limit.spend(caller.key_id)
     query = None if described.query is None else decode_query(scope["query_string"], described.query)
     body = None
     if described.body is not None:
