@@ -115,7 +115,7 @@ _NEXT_CONSTRAINT: Final = re.compile(r",?\s*\bCONSTRAINT\s+")
 def _meaning(sql: str) -> str:
     """A definition without what engines write differently: blanks, brackets, casts, how a list of words is spelt.
 
-    Only definitions of one and the same thing are compared, so what brackets said is not missed.
+    Two that differ in brackets alone pass for one: no two engines, nor versions of one, set them alike.
     """
     plain = _STORAGE_OPTIONS.sub("", sql).replace("OLD.", "old.").replace("= ANY", " IN ")
     return _TOKENS_APART.sub("", plain)
