@@ -75,7 +75,7 @@ def numberdesk(database_url: str, *, workers: int = 1, **environment: str) -> Se
     """The product, serving a database by so many processes."""
     return Server(
         "-m", "numberdesk", "serve", "--port", "PORT", "--workers", str(workers),
-        path="/readyz", NUMBERDESK_DATABASE_URL=database_url, **environment,
+        path="/readyz", NUMBERDESK_DATABASE_URL=database_url, NUMBERDESK_LOG_LEVEL="error", **environment,
     )  # fmt: skip
 
 
