@@ -19,7 +19,7 @@ run: $(RUN_READY) ## Serve a demo on http://127.0.0.1:8000 and print a curl line
 	@exec $(BIN)/numberdesk serve --demo
 
 test: $(DEV_READY) ## Run all tests
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal
+	$(BIN)/python -m pytest -q -n 3 --dist worksteal  # on two cores, too: much of it waits
 
 test-long: $(DEV_READY) ## Kill hundreds of times, fail over again and again, simulate 10,000 seeds (half an hour)
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m long

@@ -36,7 +36,7 @@ def operator(shop: Shop) -> Customer:
 
 
 @schema.parametrize()
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 def test_nothing_in_the_document_gives_a_5xx_or_an_answer_it_does_not_describe(
     case: schemathesis.Case[Any], shop: Shop, operator: Customer
 ) -> None:

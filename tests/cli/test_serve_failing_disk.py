@@ -57,7 +57,7 @@ def _answer(server: Running, books: Books, number: str) -> httpx.Response:
     ("call", "nth"),
     [
         ("fdatasync", 3),
-        ("pwrite64", 1),
+        pytest.param("pwrite64", 1, marks=pytest.mark.long),
         pytest.param("fdatasync", 1, marks=pytest.mark.long),
         pytest.param("pwrite64", 2, marks=pytest.mark.long),
     ],

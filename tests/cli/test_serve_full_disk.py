@@ -92,6 +92,7 @@ def _no_file_may_grow(server: Running) -> Iterator[None]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 def test_a_full_disk_refuses_whole_purchases_and_sells_again_when_it_has_space(
     start: Start, small_books: Books, small_disk: Path
 ) -> None:

@@ -216,6 +216,7 @@ def test_a_server_that_goes_and_comes_back_is_found_again_without_a_restart(
     _check(books, 0, 1)
 
 
+@pytest.mark.long
 def test_a_full_disk_of_the_log_ends_the_server_and_once_it_is_back_purchases_go_on(
     start: Start, server: Server, books: Books
 ) -> None:
