@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-FEWEST_SEEDS: Final = 100
+FEWEST_SEEDS: Final = 200
 """With fewer seeds chance would decide, and nothing is asked for."""
 
 GOALS: Final[dict[str, int]] = {
