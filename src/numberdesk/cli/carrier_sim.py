@@ -1,20 +1,19 @@
 """`carrier-sim`: carriers to try things with, without an account at one.
 
-Touches: environment, files, threads.
+Touches: environment, files.
 """
 
 from __future__ import annotations
 
 import ipaddress
-import signal
 import sys
-import threading
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from numberdesk.cli.output import USAGE, fail, reported
+from numberdesk.cli.signals import heed_signals
 from numberdesk.infra import log
 
 _TEXT: Final = """Carrier simulator on {url}
@@ -58,9 +57,7 @@ def carrier_sim(
     if not _is_loopback(host):
         fail("carrier-sim listens on loopback only, like 127.0.0.1: it lets everybody in", USAGE)
     log.configure("info")
-    told = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: told.set())
+    told = heed_signals()
     config = Config(host, port, seed, numbers, state, lag, delay)
     with reported():
         try:

@@ -1,15 +1,13 @@
 """`serve` and `worker`: the commands that keep running.
 
-Touches: environment, network, threads.
+Touches: environment, network.
 """
 
 from __future__ import annotations
 
 import ipaddress
-import signal
 import socket
 import sys
-import threading
 from typing import Annotated, Any, cast
 
 import typer
@@ -21,6 +19,7 @@ from numberdesk.catalog.store import count_inventory
 from numberdesk.cli import demo_carriers, processes
 from numberdesk.cli.demo import ACCOUNT_NAME, DATABASE_URL, NUMBER, prepare_demo
 from numberdesk.cli.output import REFUSED, USAGE, fail, note, reported
+from numberdesk.cli.signals import Told, heed_signals
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.money import format_micros
 from numberdesk.infra import log
@@ -59,7 +58,7 @@ def work() -> None:
         settings = load_settings()
         log.configure(settings.log_level)
         running = build(settings)
-        stopped = _heed_signals()
+        stopped = heed_signals()
         _warn_of_credentials(running)
         running.writer.start()
         end = worker.start(running)
@@ -85,7 +84,7 @@ def _serve_alone(settings: Settings, sock: socket.socket, *, demo: bool, urls: d
             address = _address(sock)
             text = _demo(running, settings, address, urls) if demo else _welcome(running, address)
             _warn_of_credentials(running)
-            told = _heed_signals()
+            told = heed_signals()
             _say(text)
             _serve(running, sock, told)
     finally:
@@ -113,7 +112,7 @@ def _serve_as_one(settings: Settings, sock: socket.socket) -> None:
     with reported():
         running = build(settings)
         try:
-            _serve(running, sock, _heed_signals())
+            _serve(running, sock, heed_signals())
         finally:
             running.close()
 
@@ -134,15 +133,7 @@ def _warn_of_credentials(running: Services) -> None:
             log.get_log().warning("carriers cannot be connected", reason=str(error))
 
 
-def _heed_signals() -> threading.Event:
-    """From now on SIGTERM and SIGINT end this process in order; the event tells whether one has come."""
-    told = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: told.set())
-    return told
-
-
-def _serve(running: Services, sock: socket.socket, told: threading.Event) -> None:
+def _serve(running: Services, sock: socket.socket, told: Told) -> None:
     from numberdesk.api.app import build_app  # noqa: PLC0415  other commands start without the web framework
     from numberdesk.api.server import Limits  # noqa: PLC0415  the same
     from numberdesk.api.server import serve as serve_on  # noqa: PLC0415  the same
