@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
+from numberdesk.core.errors import Overloaded
 from numberdesk.flows.note_audits import FindingVerdict
 from numberdesk.wiring import DAY, MINUTE
 from simulator.audit import Auditor
@@ -163,7 +164,7 @@ class Simulation:
         while True:
             up = [process for process in self._processes if process.up and not process.closing]
             if up:
-                with contextlib.suppress(ConnectionResetError):
+                with contextlib.suppress(ConnectionResetError, Overloaded):  # time was moved while it waited its turn
                     await up[-1].run(up[-1].services.audit.run(name))
                     return
             await asyncio.sleep(1)
