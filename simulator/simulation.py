@@ -156,6 +156,7 @@ class Simulation:
                 self._world.reached("orphan_given_back")
                 self._await(self._operator.judge_finding(carrier, e164, FindingVerdict.RELEASE))
             self._until(self._at_rest, _MOST_CALM_STEPS)
+        self._until(self._at_rest, _MOST_CALM_STEPS)  # a number that came too late may be on its way back
         if (unsettled := self._truth.unsettled()) is not None:
             raise self._world.broken("I7", unsettled)
 

@@ -133,11 +133,6 @@ class Truth:
             return True
         number = self._books.numbers.get(held.e164)
         open_order = None if number is None or number.state != "claimed" else number.order_id
-        if any(
-            (one.carrier, one.e164) == (company.name, held.e164) and one.confirmed_at is None
-            for one in self._books.releases.values()
-        ):
-            return True  # it is on its way back
         return open_order is not None or self._finding(company.name, held.e164, "orphan") == "kept"
 
     def _finding(self, carrier: str, e164: str, kind: str) -> str | None:
