@@ -24,9 +24,10 @@ from bench.process import carrier_simulator, numberdesk
 from bench.purchases import load_bought
 from bench.stock import Stock, make_stock_of, sqlite_stock
 from numberdesk.carrier_sim.model import Api
+from numberdesk.carriers.model import Setup
 from numberdesk.catalog.rules import PriceRule
 from numberdesk.core.findings import FindingKind
-from numberdesk.flows.connect_carriers import connect_carriers, new_carrier
+from numberdesk.flows.connect_carriers import CarrierSetup, set_up_carriers
 from numberdesk.flows.set_price_rules import set_price_rules
 from numberdesk.infra import log
 from numberdesk.infra.settings import load_settings
@@ -195,8 +196,8 @@ def _connect(stock: Stock, accounts: dict[str, tuple[str, str]]) -> None:
     try:
         for name, (kind, url) in accounts.items():
             values = {**credentials[kind], "base_url": url}
-            account = new_carrier(name, kind, values, services.vault, services.now())
-            services.writer.apply(connect_carriers, account)
+            setup = CarrierSetup(name, kind, Setup(values), None, services.now())
+            services.writer.apply(set_up_carriers(services.vault), setup)
             rule = PriceRule(
                 services.new_id("prl"), name, "", "", "", "USD", 1_150_000, 8_500, 94_500, 0, None, None, 10_000,
                 services.now(),

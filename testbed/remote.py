@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from numberdesk.carrier_sim.faults import Fault
 from numberdesk.carrier_sim.model import Api, Operation
+from numberdesk.carriers.model import Setup
 from numberdesk.catalog.offers import RemoteOffer
 from numberdesk.catalog.remote_search import Known, listing_of_any
 from numberdesk.core.fulfilment import Chase
@@ -19,7 +20,7 @@ from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import Order
 from numberdesk.flows.chase_orders import chase_orders
 from numberdesk.flows.confirm_releases import confirm_releases
-from numberdesk.flows.connect_carriers import connect_carriers, new_carrier
+from numberdesk.flows.connect_carriers import CarrierSetup, set_up_carriers
 from numberdesk.flows.keep_offers import Shown, keep_offers
 from numberdesk.flows.verify import verify
 from numberdesk.infra import clock
@@ -192,7 +193,8 @@ def make_remote_books(
             "account_sid": ACCOUNT, "auth_token": secrets.token_hex(16), "base_url": simulated.twilio_url,
             **(FAST if options is None else options),
         }  # fmt: skip
-        services.writer.apply(connect_carriers, new_carrier("twilio", "twilio", values, services.vault, services.now()))
+        setup = CarrierSetup("twilio", "twilio", Setup(values), None, services.now())
+        services.writer.apply(set_up_carriers(services.vault), setup)
         offer(services, numbers)
     return books._replace(stock=stock)
 

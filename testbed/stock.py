@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, new_key
 from numberdesk.carriers.model import Account
+from numberdesk.carriers.store import find_carriers_named, insert_carriers
 from numberdesk.catalog.model import Listing, ListingChunk
 from numberdesk.core.lifecycle import CarrierState
-from numberdesk.flows.connect_carriers import connect_carriers
 from numberdesk.flows.create_accounts import create_accounts, new_account
 from numberdesk.flows.fund_wallets import TOP_UP, fund_wallets, funding
 from numberdesk.flows.import_inventory import save_listings
 from numberdesk.flows.issue_keys import NewKey, issue_keys, new_key_record
-from numberdesk.infra.db import Database
+from numberdesk.infra.db import Database, Tx
 from numberdesk.wiring import Services
 
 PRICE: Final = 1_150_000
@@ -45,11 +46,18 @@ def stocked(services: Services, *, accounts: int, numbers: int, balance: int = 1
     return Stock(account_ids, keys, [listing.e164 for listing in listings], balance)
 
 
+def store_accounts(tx: Tx, accounts: Sequence[Account]) -> Sequence[Account]:
+    """Accounts at carriers that nobody will ask, unless they are there: without what a person would have to set up."""
+    there = find_carriers_named(tx, [account.name for account in accounts])
+    insert_carriers(tx, [account for account in accounts if account.name not in there])
+    return accounts
+
+
 def connected(database: Database, carrier: str) -> None:
     """Connect an account at a carrier that nobody will ask."""
     account = Account(carrier, "twilio", CarrierState.ACTIVE, {}, "", 1, 1)
     with database.write() as tx:
-        connect_carriers(tx, [account])
+        store_accounts(tx, [account])
 
 
 def _key(services: Services, account_id: str) -> str:

@@ -15,7 +15,7 @@ from numberdesk.carriers.roster import LOOK_SECONDS, Roster
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.fulfilment import NotSent, Placed, Refused, Unknown
 from numberdesk.core.lifecycle import CarrierState
-from numberdesk.flows.connect_carriers import CarrierSetup, connect_carriers, new_carrier, set_up_carriers
+from numberdesk.flows.connect_carriers import CarrierSetup, set_up_carriers
 from numberdesk.infra.db import Database
 from numberdesk.infra.http import Http, HttpClient, HttpRequest, NotSentError
 from numberdesk.infra.reader import Reader
@@ -60,9 +60,9 @@ class Desk:
 
     def connect(self, name: str, **values: str) -> Account:
         """Set an account up."""
-        given = {"account_sid": "AC" + "0" * 32, "auth_token": TOKEN, **values}
-        account = new_carrier(name, "twilio", given, Vault(KEY), 1)
-        stored = self.writer.apply(connect_carriers, account)
+        given = {"account_sid": f"AC{name.encode().hex():0<32}", "auth_token": TOKEN, **values}
+        setup = CarrierSetup(name, "twilio", Setup(given), None, 1)
+        stored = self.writer.apply(set_up_carriers(Vault(KEY)), setup)
         assert isinstance(stored, Account)
         return stored
 
@@ -91,7 +91,7 @@ def test_an_adapter_is_built_of_options_and_opened_secrets(desk: Desk) -> None:
     assert [line.name for line in desk.lines()] == ["acme"]
     (built,) = desk.built
     assert (built.kind, built.values) == (
-        "twilio", {"account_sid": "AC" + "0" * 32, "auth_token": TOKEN, "window_seconds": "60"},
+        "twilio", {"account_sid": stored.options["account_sid"], "auth_token": TOKEN, "window_seconds": "60"},
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from numberdesk.carriers.model import Setup
 from numberdesk.core.lifecycle import CarrierState
-from numberdesk.flows.connect_carriers import CarrierSetup, connect_carriers, new_carrier, set_up_carriers
+from numberdesk.flows.connect_carriers import CarrierSetup, set_up_carriers
 from numberdesk.infra.settings import load_settings
 from numberdesk.infra.vault import new_key
 from numberdesk.wiring import Services, build
@@ -191,8 +191,8 @@ def _connected(folder: Path, *names: str) -> Iterator[Services]:
     services = build(load_settings(database_url=f"sqlite:///{folder}/books.db", credentials_key=new_key()))
     with closing(services):
         for name in names:
-            account = new_carrier(name, "telnyx", {"api_key": "secret"}, services.vault, services.now())
-            services.writer.apply(connect_carriers, account)
+            setup = CarrierSetup(name, "telnyx", Setup({"api_key": "secret"}), None, services.now())
+            services.writer.apply(set_up_carriers(services.vault), setup)
         yield services
 
 

@@ -23,7 +23,6 @@ from numberdesk.core.purchase import POOL, Buy, Decision, Order, Refused
 from numberdesk.flows.buy_number import buy_number
 from numberdesk.flows.chase_orders import chase_orders
 from numberdesk.flows.confirm_releases import confirm_releases
-from numberdesk.flows.connect_carriers import connect_carriers
 from numberdesk.flows.create_accounts import NewAccount, Standing, create_accounts, set_standings
 from numberdesk.flows.fund_wallets import TOP_UP, Funding, fund_wallets
 from numberdesk.flows.import_inventory import save_listings
@@ -43,6 +42,7 @@ from numberdesk.orders.chase_store import list_unsettled
 from testbed.databases import Databases
 from testbed.fake_carriers import FakeCarrier, FakeCarriers
 from testbed.own_time import OwnTime
+from testbed.stock import store_accounts
 
 Result = TypeVar("Result")
 
@@ -223,7 +223,7 @@ class Shop:
     def connect(self, carrier: str) -> str:
         """Connect an account at a carrier, unless it is there."""
         account = Account(carrier, "twilio", CarrierState.ACTIVE, {}, "", self.now, self.now)
-        self.writer.apply(connect_carriers, account)
+        self.writer.apply(store_accounts, account)
         return carrier
 
     def offer(self, e164: str, *, carrier: str = POOL, lifetime: int = QUOTE_LIFETIME, **changes: Any) -> str:

@@ -14,16 +14,15 @@ from numberdesk.carriers.store import list_carriers
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.findings import FindingKind, FindingState
 from numberdesk.core.lifecycle import CarrierState
-from numberdesk.flows.add_carriers import add_carriers
 from numberdesk.flows.connect_carriers import (
     CarrierSetup,
-    connect_carriers,
     encrypt_anew,
     new_carrier,
     set_up_carriers,
 )
 from numberdesk.flows.note_audits import AuditResult, note_audits
 from numberdesk.infra.vault import Vault, VaultError, new_key
+from testbed.stock import store_accounts
 from tests.flows.carrier_orders import DAY
 from tests.flows.conftest import NOW, Shop
 
@@ -142,7 +141,7 @@ def test_of_two_who_give_an_account_a_name_in_one_batch_the_second_is_refused(sh
 def test_two_names_that_an_account_has_already_can_be_changed_but_in_that(shop: Shop) -> None:
     set_up(shop, VALUES, kind="twilio")
     twin = new_carrier("beta", "twilio", VALUES, VAULT, NOW)
-    shop.writer.apply(connect_carriers, twin)
+    shop.writer.apply(store_accounts, twin)
     assert set_up(shop, {"at_once": "5"}, name="beta").options["at_once"] == "5"
     assert set_up(shop, {"account_sid": SID, "auth_token": TOKEN[::-1]}, name="beta").options["account_sid"] == SID
     assert set_up(shop, {}, name="beta", state=CarrierState.DISABLED).state is CarrierState.DISABLED
@@ -261,12 +260,12 @@ def test_of_two_who_give_an_account_a_name_at_once_the_second_is_refused(
 
 
 def test_of_several_that_are_added_under_one_name_the_first_is_kept(shop: Shop) -> None:
-    bad = CarrierSetup("acme", "twilio", Setup({"account_sid": SID}), None, shop.now)
+    bad = CarrierSetup("acme", "twilio", Setup({"account_sid": SID}), None, shop.now, new=True)
     good = bad._replace(fields=Setup(VALUES))
     other = good._replace(fields=Setup({**VALUES, "auth_token": "another"}))
     beta = good._replace(name="beta", fields=Setup({**VALUES, "account_sid": "AC" + "1" * 32}))
     with shop.database.write() as tx:
-        outcomes = add_carriers(VAULT)(tx, [bad, good, other, beta])
+        outcomes = set_up_carriers(VAULT)(tx, [bad, good, other, beta])
     assert [outcome.details["field"] for outcome in outcomes if isinstance(outcome, InvalidRequest)] == [
         "auth_token", "name",
     ]  # fmt: skip
@@ -276,11 +275,11 @@ def test_of_several_that_are_added_under_one_name_the_first_is_kept(shop: Shop) 
 
 def test_who_adds_a_name_that_somebody_is_adding_waits_and_is_refused(shop: Shop, beside: Callable[[], Shop]) -> None:
     other = beside()
-    command = CarrierSetup("acme", "twilio", Setup(VALUES), None, shop.now)
+    command = CarrierSetup("acme", "twilio", Setup(VALUES), None, shop.now, new=True)
     with ThreadPoolExecutor(1) as pool:
         with shop.database.write() as tx:
-            (first,) = add_carriers(VAULT)(tx, [command])
-            second = pool.submit(other.writer.apply, add_carriers(VAULT), command)
+            (first,) = set_up_carriers(VAULT)(tx, [command])
+            second = pool.submit(other.writer.apply, set_up_carriers(VAULT), command)
             with pytest.raises(TimeoutError):
                 second.result(0.2)
         with pytest.raises(InvalidRequest, match="name"):

@@ -11,12 +11,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from numberdesk.carriers.model import Account
 from numberdesk.catalog.model import ImportCounts, ListingChunk
 from numberdesk.core.errors import PriceChanged
-from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.purchase import POOL, Buy, Order, Refused, Sold
-from numberdesk.flows.connect_carriers import connect_carriers
 from numberdesk.flows.import_inventory import save_listings
 from numberdesk.infra.db import Tx
 from numberdesk.infra.writer import Apply
@@ -124,17 +121,6 @@ def test_an_import_of_the_command_line_goes_on_too(shop: Shop, other: Shop) -> N
     )
     assert isinstance(counts, ImportCounts)
     assert (counts.new, counts.conflicts) == (1, 1)
-
-
-def test_of_two_that_connect_a_carrier_for_the_first_time_the_second_changes_it(shop: Shop, other: Shop) -> None:
-    def acme(at: int) -> Account:
-        return Account("acme", "twilio", CarrierState.ACTIVE, {}, "", at, at)
-
-    after = second_to(
-        shop, connect_carriers, acme(shop.now), lambda: other.writer.apply(connect_carriers, acme(shop.now + 5))
-    )
-    assert (after.created_at, after.updated_at) == (shop.now, shop.now + 5)
-    came_second_once(other)
 
 
 def test_a_row_that_is_inserted_whatever_is_there_is_a_defect_and_is_tried_twice(shop: Shop) -> None:

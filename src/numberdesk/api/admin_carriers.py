@@ -6,8 +6,8 @@ Touches: nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -19,10 +19,9 @@ from numberdesk.carriers.line import Line
 from numberdesk.carriers.model import Setup
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.lifecycle import CarrierState
-from numberdesk.flows.add_carriers import add_carriers
 from numberdesk.flows.connect_carriers import CarrierSetup, set_up_carriers
 from numberdesk.flows.describe_carriers import describe_carriers
-from numberdesk.infra.vault import Vault, VaultError
+from numberdesk.infra.vault import VaultError
 from numberdesk.views import CarrierView, CheckView, KindView, carrier_view, carrier_views, check_view, kind_views
 
 _MOST_FIELDS: Final = 50
@@ -135,7 +134,7 @@ async def connect_carrier(ask: Ask) -> Answer:
     if known is None:
         raise InvalidRequest("kind", f"must be one of {', '.join(KINDS)}")
     fields = _fields(body.kind, body.options, body.secrets)
-    await _keep(ask, add_carriers, CarrierSetup(body.name, body.kind, fields, None, ask.now))
+    await _keep(ask, CarrierSetup(body.name, body.kind, fields, None, ask.now, new=True))
     return Answer(await _described(ask, body.name), "Carrier connected")
 
 
@@ -172,7 +171,7 @@ async def change_carrier(ask: Ask) -> Answer:
     kind = (await _described(ask, id_in_path(ask.path["name"]))).kind
     state = None if body.status is None else CarrierState(body.status)
     fields = _fields(kind, body.options, body.secrets)
-    await _keep(ask, set_up_carriers, CarrierSetup(ask.path["name"], None, fields, state, ask.now))
+    await _keep(ask, CarrierSetup(ask.path["name"], None, fields, state, ask.now))
     return Answer(await _described(ask, ask.path["name"]), "Carrier updated")
 
 
@@ -207,9 +206,9 @@ def _fields(kind: str, options: Mapping[str, str | int | None], secrets: Mapping
     return Setup({name: "" if value is None else str(value) for name, value in {**options, **secrets}.items()})
 
 
-async def _keep(ask: Ask, flow: Callable[[Vault], Any], command: CarrierSetup) -> None:
+async def _keep(ask: Ask, command: CarrierSetup) -> None:
     try:
-        await ask.services.writer.submit(flow(ask.services.vault), command)
+        await ask.services.writer.submit(set_up_carriers(ask.services.vault), command)
     except VaultError as error:
         raise InvalidRequest("secrets", f"cannot be kept or read: {error}") from None
     ask.services.carriers.forget()

@@ -20,9 +20,8 @@ import typer
 
 from numberdesk.carriers.kinds import KINDS
 from numberdesk.carriers.model import Field
-from numberdesk.catalog.rules import parse_carrier
 from numberdesk.core.errors import InvalidRequest
-from numberdesk.core.purchase import POOL
+from numberdesk.flows.connect_carriers import check_name
 from numberdesk.infra.vault import Vault
 
 _STANDARD_INPUT: Final = "-"
@@ -52,12 +51,7 @@ def given_fields(
 
 def check_keepable(name: str, vault: Vault) -> None:
     """Refuse what would be refused anyway before a person types secrets for it. Raises InvalidRequest, VaultError."""
-    try:
-        parse_carrier(name)
-    except InvalidRequest as error:
-        raise InvalidRequest("name", str(error.details["reason"])) from None
-    if name == POOL:
-        raise InvalidRequest("name", f"must not be {POOL}, which is your own inventory")
+    check_name(name)
     vault.seal(name, {})
 
 

@@ -19,7 +19,7 @@ from numberdesk.catalog.rule_store import list_price_rules
 from numberdesk.catalog.rules import PriceRule
 from numberdesk.cli.output import fail
 from numberdesk.core.lifecycle import CarrierState
-from numberdesk.flows.connect_carriers import CarrierSetup, connect_carriers, new_carrier, set_up_carriers
+from numberdesk.flows.connect_carriers import CarrierSetup, set_up_carriers
 from numberdesk.flows.set_price_rules import set_price_rules
 from numberdesk.infra.settings import Settings
 from numberdesk.infra.vault import new_key
@@ -94,9 +94,8 @@ def connect(services: Services, urls: dict[str, str]) -> None:
     """Connect the simulated carriers where they are now, and price their numbers once."""
     for kind, name in NAMES.items():
         values = {**_CREDENTIALS[kind], "base_url": urls[kind]}
-        account = new_carrier(name, kind, values, services.vault, services.now())
-        services.writer.apply(connect_carriers, account)
-        _set_state(services, name, CarrierState.ACTIVE)  # a plain demo may have run meanwhile
+        setup = CarrierSetup(name, kind, Setup(values), CarrierState.ACTIVE, services.now())
+        services.writer.apply(set_up_carriers(services.vault), setup)  # active: a plain demo may have run meanwhile
         if not services.reader.read_now(lambda tx, name=name: list_price_rules(tx, name, limit=1)):  # type: ignore[misc]  # binds the loop's name
             services.writer.apply(set_price_rules, _rule(services, name))
     services.carriers.forget()
@@ -105,12 +104,8 @@ def connect(services: Services, urls: dict[str, str]) -> None:
 def disable(services: Services) -> None:
     """Ask and offer nothing of simulated carriers that an earlier demo connected: nobody simulates them now."""
     for name in services.reader.read_now(lambda tx: find_carriers_named(tx, NAMES.values())):
-        _set_state(services, name, CarrierState.DISABLED)
-
-
-def _set_state(services: Services, name: str, state: CarrierState) -> None:
-    command = CarrierSetup(name, None, Setup({}), state, services.now())
-    services.writer.apply(set_up_carriers(services.vault), command)
+        command = CarrierSetup(name, None, Setup({}), CarrierState.DISABLED, services.now())
+        services.writer.apply(set_up_carriers(services.vault), command)
 
 
 def text(urls: dict[str, str], address: str, key: str, settings: Settings) -> str:

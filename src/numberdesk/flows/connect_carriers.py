@@ -24,7 +24,8 @@ from numberdesk.infra.vault import Vault, VaultError
 class CarrierSetup(NamedTuple):
     """What a person sets up. Fields that are left out stay as they are; one that is "" is taken away.
 
-    Without a `kind` the account has to be there; without a `state` it keeps its own, a new one is active.
+    Without a `kind` the account has to be there; without a `state` it keeps its own, a new one is active. A
+    `new` one must not be there: who means to add it must not put his secrets in the place of a live account's.
     """
 
     name: str
@@ -32,11 +33,12 @@ class CarrierSetup(NamedTuple):
     fields: Setup
     state: CarrierState | None
     now: int
+    new: bool = False
 
 
 def new_carrier(name: str, kind: str, values: Mapping[str, str], vault: Vault, now: int) -> Account:
     """Check what a person set up, and encrypt its secrets. Raises InvalidRequest naming the field, and VaultError."""
-    _check_name(name)
+    check_name(name)
     setup = checked_setup(kind, values)
     secret = {field.name for field in KINDS[kind].all_fields if field.secret}
     options = {key: value for key, value in setup.values.items() if key not in secret}
@@ -44,7 +46,8 @@ def new_carrier(name: str, kind: str, values: Mapping[str, str], vault: Vault, n
     return Account(name, kind, CarrierState.ACTIVE, options, vault.seal(name, credentials), now, now)
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Refuse a name that no account can have. Raises InvalidRequest."""
     try:
         parse_carrier(name)
     except InvalidRequest as error:
@@ -90,6 +93,8 @@ def _set_up(tx: Tx, before: Account | None, command: CarrierSetup, vault: Vault)
         if command.kind is None:
             raise NotFound("There is no such carrier.")
         return new_carrier(command.name, command.kind, command.fields.values, vault, command.now)._replace(state=state)
+    if command.new:
+        raise InvalidRequest("name", "stands for an account already; PATCH changes how it is set up")
     if command.kind not in (None, before.kind):
         raise InvalidRequest("kind", f"must be {before.kind}, which {before.name} stands for already")
     later = _later(before, command.now)
@@ -167,34 +172,6 @@ def _encrypt_anew(tx: Tx, vault: Vault, now: int) -> list[Account] | VaultError:
         return error
     change_carriers(tx, anew)
     return anew
-
-
-def connect_carriers(tx: Tx, commands: Sequence[Account]) -> list[Account | NumberdeskError]:
-    """Store accounts. One under a name that is there takes its place, unless it is at another carrier.
-
-    What is owned and ordered under a name stays so, therefore a name always stands for the same carrier.
-    """
-    known = lock_carriers(tx, [command.name for command in commands])
-    outcomes: list[Account | NumberdeskError] = []
-    new: dict[str, Account] = {}
-    changed: dict[str, Account] = {}
-    for command in commands:
-        before = known.get(command.name)
-        if before is None:
-            known[command.name] = new[command.name] = command
-        elif before.kind != command.kind:
-            outcomes.append(InvalidRequest("kind", f"must be {before.kind}, which {command.name} stands for already"))
-            continue
-        else:
-            after = command._replace(
-                created_at=before.created_at, state=before.state, updated_at=_later(before, command.updated_at)
-            )
-            known[command.name] = after
-            (new if command.name in new else changed)[command.name] = after
-        outcomes.append(known[command.name])
-    insert_carriers(tx, list(new.values()))
-    change_carriers(tx, changed.values())
-    return outcomes
 
 
 def _later(before: Account, now: int) -> int:
