@@ -11,10 +11,8 @@ https://signalwire.com/docs/apis/rest/phone-numbers/list-phone-numbers
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 from typing import Any, Final
-from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
@@ -32,7 +30,7 @@ from numberdesk.carriers.model import (
     Trouble,
     Wanted,
 )
-from numberdesk.carriers.reading import is_e164
+from numberdesk.carriers.reading import PageLinks, is_e164
 from numberdesk.carriers.wire import Call, Wire, basic, decoded, each, refused
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
@@ -53,7 +51,7 @@ _AREA_CODE_LENGTH: Final = 3
 _FEWEST_DIGITS, _MOST_DIGITS = 3, 7
 _LABEL: Final = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?", re.ASCII)
 _ID: Final = re.compile(r"[0-9a-zA-Z-]{1,64}", re.ASCII)
-_CURSOR: Final = re.compile(r"([0-9]{1,9})\.([!-~]{0,200})", re.ASCII)
+_PAGES: Final = PageLinks("page_number", "page_token")
 _SIGNS_OF_TAKEN: Final = ("not available", "no longer available", "unavailable", "taken", "already")
 _OK, _MULTIPLE, _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _INVALID = 200, 300, 400, 401, 403, 404, 422
 
@@ -150,13 +148,13 @@ class SignalWire:
 
     async def owned(self, cursor: str | None) -> OwnedPage:
         """A page of the numbers on our account, from a cursor of the page before. Raises CarrierError."""
-        listed = await self._listed([("page_size", str(_LARGEST_PAGE)), *_page_of(cursor)])
+        listed = await self._listed([("page_size", str(_LARGEST_PAGE)), *_PAGES.query_of(cursor)])
         numbers = tuple(
             OwnedNumber(held.number, held.id, reference="")
             for held in each(listed.data, _Held)
             if held is not None and is_e164(held.number)
         )
-        return OwnedPage(numbers, _cursor_in(listed.next_page))
+        return OwnedPage(numbers, _PAGES.cursor_in(listed.next_page))
 
     async def release(self, e164: str, number_id: str | None) -> Released | NotReleased:
         """Give a number back. Without `number_id` it is looked up by its digits. Safe to repeat; raises nothing."""
@@ -280,27 +278,6 @@ def _reason(invalid: _InvalidList) -> Reason:
     """Codes are not documented: only its words tell that somebody has the number."""
     words = " ".join(f"{error.title} {error.detail}" for error in invalid.errors).lower()
     return Reason.TAKEN if any(sign in words for sign in _SIGNS_OF_TAKEN) else Reason.OTHER
-
-
-def _page_of(cursor: str | None) -> list[tuple[str, str]]:
-    if cursor is None:
-        return []
-    parts = _CURSOR.fullmatch(cursor)
-    if parts is None:
-        raise CarrierError(Trouble.REFUSED, "the cursor is none of ours")
-    return [("page_number", parts[1]), ("page_token", parts[2])]
-
-
-def _cursor_in(next_page: str | None) -> str | None:
-    """Page and token out of the link to the next page; the link itself is not followed."""
-    if not next_page:
-        return None
-    with contextlib.suppress(ValueError):
-        query = parse_qs(urlsplit(next_page).query)
-        cursor = f"{query.get('page_number', [''])[0]}.{query.get('page_token', [''])[0]}"
-        if _CURSOR.fullmatch(cursor):
-            return cursor
-    raise CarrierError(Trouble.UNREADABLE, "the link to the next page cannot be read")
 
 
 def _advice(error: CarrierError) -> str:

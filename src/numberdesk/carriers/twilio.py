@@ -11,12 +11,11 @@ https://www.twilio.com/docs/phone-numbers/api
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote
 
 import msgspec
 
@@ -34,7 +33,7 @@ from numberdesk.carriers.model import (
     Trouble,
     Wanted,
 )
-from numberdesk.carriers.reading import is_e164
+from numberdesk.carriers.reading import PageLinks, is_e164
 from numberdesk.carriers.twilio_prices import Costs, Prices
 from numberdesk.carriers.wire import Call, Wire, basic, decoded, each, refused
 from numberdesk.core.errors import InvalidRequest
@@ -57,7 +56,7 @@ _LARGEST_PAGE: Final = 1000
 _LONGEST_REFERENCE: Final = 64
 _ACCOUNT: Final = re.compile(r"AC[0-9a-fA-F]{32}", re.ASCII)
 _NUMBER: Final = re.compile(r"PN[0-9a-fA-F]{32}", re.ASCII)
-_CURSOR: Final = re.compile(r"([0-9]{1,9})\.([!-~]{0,200})", re.ASCII)
+_PAGES: Final = PageLinks("Page", "PageToken")
 
 # Area codes, regions and AreaCode work in these two only; regions are their states and provinces.
 _SUBDIVIDED: Final = ("US", "CA")
@@ -176,7 +175,7 @@ class Twilio:
 
     async def owned(self, cursor: str | None) -> OwnedPage:
         """A page of the numbers on our account, from a cursor of the page before. Raises CarrierError."""
-        query = [("PageSize", str(_LARGEST_PAGE)), *_page_of(cursor)]
+        query = [("PageSize", str(_LARGEST_PAGE)), *_PAGES.query_of(cursor)]
         answer = await self._wire.read(Call("GET", self._numbers, query=query))
         if answer.status != _OK:
             raise refused(answer)
@@ -186,7 +185,7 @@ class Twilio:
             for held in each(listed.incoming_phone_numbers, _Held)
             if held is not None and is_e164(held.phone_number)
         )
-        return OwnedPage(numbers, _cursor_in(listed.next_page_uri))
+        return OwnedPage(numbers, _PAGES.cursor_in(listed.next_page_uri))
 
     async def release(self, e164: str, number_id: str | None) -> Released | NotReleased:
         """Give a number back. Without `number_id` it is looked up by its digits. Safe to repeat; raises nothing."""
@@ -359,27 +358,6 @@ def _code_of(answer: HttpAnswer) -> int | None:
 def _capabilities(offer: _Offered) -> tuple[str, ...]:
     """Twilio's specification writes their names small, its answers to searches large."""
     return tuple(name.lower() for name, able in (offer.capabilities or {}).items() if able is True)
-
-
-def _page_of(cursor: str | None) -> list[tuple[str, str]]:
-    if cursor is None:
-        return []
-    parts = _CURSOR.fullmatch(cursor)
-    if parts is None:
-        raise CarrierError(Trouble.REFUSED, "the cursor is none of ours")
-    return [("Page", parts[1]), ("PageToken", parts[2])]
-
-
-def _cursor_in(next_page: str | None) -> str | None:
-    """Page and token out of the address of the next page; the address itself is not followed."""
-    if not next_page:
-        return None
-    with contextlib.suppress(ValueError):
-        query = parse_qs(urlsplit(next_page).query)
-        cursor = f"{query.get('Page', [''])[0]}.{query.get('PageToken', [''])[0]}"
-        if _CURSOR.fullmatch(cursor):
-            return cursor
-    raise CarrierError(Trouble.UNREADABLE, "the address of the next page cannot be read")
 
 
 def _reference_in(held: _Held) -> str:

@@ -18,9 +18,10 @@ from urllib.parse import quote
 import msgspec
 
 from numberdesk.carriers.model import CarrierError, Cost, Trouble
+from numberdesk.carriers.reading import price_of
 from numberdesk.carriers.wire import Call, Wire, decoded, each, refused
 from numberdesk.core.fulfilment import LONGEST_SAID
-from numberdesk.core.money import MoneyError, parse_currency, parse_price
+from numberdesk.core.money import MoneyError, parse_currency
 
 _PRICING: Final = "https://pricing.twilio.com"
 _OK, _NOT_FOUND = 200, 404
@@ -145,8 +146,9 @@ def _prices_in(items: Sequence[msgspec.Raw] | None) -> dict[str, int]:
     found = {}
     for item in each(items or (), _Price):
         if item is not None:
-            price = item.base_price if bytes(item.current_price) == b"null" else item.current_price
-            with contextlib.suppress(MoneyError, UnicodeDecodeError):
-                text = bytes(price).decode().strip('"')
-                found[item.number_type.lower().replace(" ", "_")] = parse_price(text, zero_allowed=True)
+            with contextlib.suppress(MoneyError, msgspec.MsgspecError):
+                current = price_of(item.current_price)
+                price = price_of(item.base_price) if current is None else current
+                if price is not None:
+                    found[item.number_type.lower().replace(" ", "_")] = price
     return found
