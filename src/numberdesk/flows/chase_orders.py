@@ -71,8 +71,11 @@ async def chase_orders(
     carrier: str | None = None,
     reach: Callable[[str], None] = nothing,
 ) -> bool:
-    """One round: ask about the orders that are due, of one carrier or of all. True when there may be more."""
-    if not await carriers_to_ask(reader, now()):
+    """One round: ask about the orders that are due, of one carrier or of all. True when there may be more.
+
+    Whoever names a carrier knows that there is work for it; before a round for all it is looked for.
+    """
+    if carrier is None and not await carriers_to_ask(reader, now()):
         return False
     due = await writer.submit(take_up_chases, TakeUp(now(), carrier=carrier))
     await asyncio.gather(*(_chase(chase, carriers, placement, reach) for chase in due))

@@ -87,8 +87,11 @@ async def confirm_releases(
     carrier: str | None = None,
     reach: Callable[[str], None] = nothing,
 ) -> bool:
-    """One round: tell the carriers, one or all, of the releases that are due. True when there may be more."""
-    if not await carriers_to_tell(reader, now()):
+    """One round: tell the carriers, one or all, of the releases that are due. True when there may be more.
+
+    Whoever names a carrier knows that there is work for it; before a round for all it is looked for.
+    """
+    if carrier is None and not await carriers_to_tell(reader, now()):
         return False
     due = await writer.submit(take_up_releases, TakeUpReleases(now(), carrier=carrier))
     await asyncio.gather(*(_tell(one, writer, carriers, now, reach) for one in due))
