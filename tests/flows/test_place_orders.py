@@ -10,7 +10,7 @@ import pytest
 
 from numberdesk.carriers.line import Line
 from numberdesk.carriers.model import Account, Setup
-from numberdesk.core.breaker import FAILURES
+from numberdesk.core.breaker import FAILURES, LONGEST_REST_SECONDS
 from numberdesk.core.errors import CarrierUnavailable, NumberNotOffered, NumberTaken, Overloaded
 from numberdesk.core.fulfilment import FEWEST_ABSENCES
 from numberdesk.core.lifecycle import CarrierState, OrderState
@@ -189,6 +189,28 @@ def test_a_carrier_that_failed_again_and_again_is_not_asked_and_nobody_waits_for
     shop.time.pass_by(11, shop.writer)
     again = shop.tell(shop.purchase(placement, shop.wants(account_id, shop.number(carrier="acme"))))
     assert state_of(again) is OrderState.COMPLETED
+
+
+def test_while_a_carrier_has_too_many_requests_it_is_hardly_asked_and_afterwards_it_sells_again(shop: Shop) -> None:
+    """429 for half an hour, and a customer every ten seconds: each is told when to come again, and pays nothing."""
+    account_id, placement, until = shop.account(100 * PRICE), shop.placement(), shop.now + 1800 * SECOND
+    refusals = []
+    while shop.now < until:
+        e164 = shop.number(carrier="acme")
+        shop.acme.script(e164, Does.THROTTLES)
+        outcome = shop.tell(shop.purchase(placement, shop.wants(account_id, e164), 0.5))
+        assert isinstance(outcome, Refused)
+        refusals.append((outcome.error.code, float(str(outcome.error.details["retry_after"]))))
+        shop.time.pass_by(10, shop.writer)
+    assert {code for code, _ in refusals} == {"carrier_unavailable"}
+    assert all(0 < seconds <= LONGEST_REST_SECONDS for _, seconds in refusals)
+    assert len(refusals) > 150
+    assert len(shop.acme.orders) < 30
+    assert (shop.wallet(account_id).posted, shop.wallet(account_id).held) == (100 * PRICE, 0)
+    shop.time.pass_by(round(LONGEST_REST_SECONDS), shop.writer)
+    again = shop.tell(shop.purchase(placement, shop.wants(account_id, shop.number(carrier="acme"))))
+    assert state_of(again) is OrderState.COMPLETED
+    shop.verified()
 
 
 def test_orders_of_a_disabled_carrier_go_on_and_no_new_ones_are_taken(shop: Shop) -> None:

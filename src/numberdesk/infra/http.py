@@ -82,11 +82,17 @@ class Http(Protocol):
 
 
 class HttpClient:
-    """The client of one event loop. `connect_seconds` bounds name look-up, connection and TLS together."""
+    """The client of one event loop. `connect_seconds` bounds name look-up, connection and TLS together.
 
-    def __init__(self, *, connect_seconds: float = 3.0, most_bytes: int = MOST_BYTES) -> None:
+    `trust` says whose certificates are believed; unless told otherwise those that browsers believe.
+    """
+
+    def __init__(
+        self, *, connect_seconds: float = 3.0, most_bytes: int = MOST_BYTES, trust: ssl.SSLContext | None = None
+    ) -> None:
         self._connect_seconds = connect_seconds
         self._most_bytes = most_bytes
+        self._trust = trust
         self._kept: httpx2.AsyncHTTPTransport | None = None
         self._fresh: httpx2.AsyncHTTPTransport | None = None
         self._waiting: set[_Watch] = set()
@@ -160,7 +166,7 @@ class HttpClient:
     def _transport(self, *, once: bool) -> httpx2.AsyncHTTPTransport:
         made = self._fresh if once else self._kept
         if made is None:
-            made = _made(keep=0 if once else 20)
+            made = _made(self._trust, keep=0 if once else 20)
             if once:
                 self._fresh = made
             else:
@@ -266,12 +272,12 @@ class _Body:
         return bytes(self._plain)
 
 
-def _made(*, keep: int) -> httpx2.AsyncHTTPTransport:
+def _made(trust: ssl.SSLContext | None, *, keep: int) -> httpx2.AsyncHTTPTransport:
     import httpx2  # noqa: PLC0415  as above
 
     # Waits are bounded by the limit around everything; how many requests run at once, by whoever asks.
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=keep, keepalive_expiry=5.0)
-    return httpx2.AsyncHTTPTransport(verify=_trust(), limits=limits, trust_env=False)
+    return httpx2.AsyncHTTPTransport(verify=trust or _trust(), limits=limits, trust_env=False)
 
 
 @functools.cache
