@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from numberdesk.cli import app
+from tests.cli.conftest import PATIENCE
 
 
 class Done(NamedTuple):
@@ -48,3 +51,21 @@ def json_of(done: Done) -> Any:
     """What a command that has to succeed printed."""
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def shown_until(terminal: int, text: str | None) -> str:
+    """What a terminal shows, until it shows the text, or to its end."""
+    shown = ""
+    give_up = time.monotonic() + PATIENCE
+    while text is None or text not in shown:
+        assert time.monotonic() < give_up, shown
+        if not select.select([terminal], [], [], 0.1)[0]:
+            continue
+        try:
+            piece = os.read(terminal, 4096)
+        except OSError:  # the other end is closed
+            piece = b""
+        if not piece:
+            return shown
+        shown += piece.decode()
+    return shown

@@ -5,9 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import pty
-import select
 import subprocess
-import time
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +14,7 @@ import pytest
 from numberdesk.infra.vault import new_key
 from testbed.scripted import Answer, Seen, json_reply, scripted
 from tests.cli.conftest import COMMAND, PATIENCE, environment
-from tests.cli.runner import Run, runner
+from tests.cli.runner import Run, runner, shown_until
 
 KEY: Final = new_key()
 SECRET: Final = "s3cret-t0ken-of-ours-4711"
@@ -62,7 +60,7 @@ def test_at_a_terminal_nobody_types_secrets_that_cannot_be_kept(
         stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
     )  # fmt: skip
     os.close(theirs)
-    shown = _until(ours, said)
+    shown = shown_until(ours, said)
     assert asked.wait(PATIENCE) == status, shown
     os.close(ours)
     assert "api_key" not in shown
@@ -79,9 +77,9 @@ def test_at_a_terminal_secrets_are_asked_for_without_an_echo(run: Run, database_
             stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
         )  # fmt: skip
         os.close(theirs)
-        shown = _until(ours, "same page: ")
+        shown = shown_until(ours, "same page: ")
         os.write(ours, f"{SECRET}\n".encode())
-        shown += _until(ours, None)
+        shown += shown_until(ours, None)
         assert asked.wait(PATIENCE) == 0, shown
         os.close(ours)
         assert SECRET not in shown
@@ -89,21 +87,3 @@ def test_at_a_terminal_secrets_are_asked_for_without_an_echo(run: Run, database_
         run("carriers", "check")
         header = carrier.seen[0].headers["authorization"]
     assert base64.b64decode(header.removeprefix("Basic ")) == f"abcd1234:{SECRET}".encode()
-
-
-def _until(terminal: int, text: str | None) -> str:
-    """What a terminal shows, until it shows the text, or to its end."""
-    shown = ""
-    give_up = time.monotonic() + PATIENCE
-    while text is None or text not in shown:
-        assert time.monotonic() < give_up, shown
-        if not select.select([terminal], [], [], 0.1)[0]:
-            continue
-        try:
-            piece = os.read(terminal, 4096)
-        except OSError:  # the other end is closed
-            piece = b""
-        if not piece:
-            return shown
-        shown += piece.decode()
-    return shown

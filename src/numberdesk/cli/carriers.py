@@ -1,25 +1,24 @@
 """Commands for accounts at carriers: connecting, checking and auditing them, and what audits found.
 
-Touches: environment.
+Touches: nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from numberdesk.carriers.finding_store import Finding, list_findings
 from numberdesk.carriers.line import Line
 from numberdesk.carriers.model import Setup
 from numberdesk.carriers.store import find_carriers_named, list_carriers
 from numberdesk.catalog.rule_store import list_price_rules
+from numberdesk.cli.bars import Bars, bars
 from numberdesk.cli.credentials import asked_secrets, check_keepable, fields_of, given_fields, telling_where_secrets_go
 from numberdesk.cli.output import REFUSED, note, print_list, print_object
 from numberdesk.cli.session import (
@@ -145,8 +144,8 @@ def audit(
     """Compare what carriers say we own with the books; exit status 1 when they differ, or it could not be finished."""
     with services() as running:
         names = _all_names(running) if name is None else [name]
-        with _bar() as progress:
-            reports = asking_carriers(running, lambda: _audited(running, names, progress))
+        with bars() as bar:
+            reports = asking_carriers(running, lambda: _audited(running, names, bar))
         found = [
             finding
             for each in names
@@ -274,11 +273,18 @@ def _in_words(view: CheckView) -> dict[str, Any]:
     return {"name": view.name, "ok": "yes" if view.ok else "NO", "said": f"{view.said}{f' ({facts})' if facts else ''}"}
 
 
-async def _audited(running: Services, names: Sequence[str], progress: _Progress) -> list[AuditReport]:
+_PHASES: Final = {"list": "reading its list, numbers", "compare": "comparing, numbers", "ask": "asking, numbers"}
+
+
+def _show(bar: Bars, name: str, phase: str, done: int, of: int) -> None:
+    bar(f"{name}: {_PHASES[phase]}", done, of or None)
+
+
+async def _audited(running: Services, names: Sequence[str], bar: Bars) -> list[AuditReport]:
     reports = []
     for name in names:
         await _line(running, name)
-        audit_of = dataclasses.replace(running.audit, progress=progress(name))
+        audit_of = dataclasses.replace(running.audit, progress=partial(_show, bar, name))
         report = await audit_of.run(name)
         if report is not None:
             reports.append(report)
@@ -308,25 +314,3 @@ def _judge(carrier: str, number: str, verdict: FindingVerdict, *, as_json: bool)
         command = FindingJudgement(carrier, e164, None, verdict, serial, running.now())
         judged: Any = running.writer.apply(judge_findings, command)
         print_object(finding_view(judged), as_json=as_json)
-
-
-_Progress = Callable[[str], Callable[[str, int, int], None]]
-
-
-@contextlib.contextmanager
-def _bar() -> Iterator[_Progress]:
-    """Progress bars on standard error, for the audit of each carrier; nothing moves when that is not a terminal."""
-    words = {"list": "reading its list, numbers", "compare": "comparing, numbers", "ask": "asking, numbers"}
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        tasks: dict[tuple[str, str], TaskID] = {}
-
-        def of_carrier(name: str) -> Callable[[str, int, int], None]:
-            def show(phase: str, done: int, of: int) -> None:
-                if (name, phase) not in tasks:
-                    tasks[name, phase] = bar.add_task(f"{name}: {words[phase]}", total=of or None)
-                bar.update(tasks[name, phase], completed=done, total=of or None)
-
-            return show
-
-        yield of_carrier

@@ -1,23 +1,20 @@
 """Commands for the inventory, price rules and exchange rates.
 
-Touches: environment, files.
+Touches: files.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from numberdesk.catalog.offer_store import find_rates
 from numberdesk.catalog.rule_store import find_rules, list_price_rules
 from numberdesk.catalog.rules import PriceRule, parse_percent
 from numberdesk.catalog.store import list_inventory
+from numberdesk.cli.bars import bars
 from numberdesk.cli.output import REFUSED, note, print_list, print_object
 from numberdesk.cli.people import amount_of
 from numberdesk.cli.session import AsJson, Limit, check_carrier, services
@@ -39,6 +36,7 @@ rates = typer.Typer(help="Exchange rates, by which costs become prices in anothe
 prices.add_typer(rates, name="rates")
 
 _MOST_SHOWN = 50
+_PHASES = {"check": "checking, bytes", "compare": "comparing, lines", "save": "saving, lines"}
 
 
 @inventory.command("import")
@@ -49,7 +47,8 @@ def import_file(
     as_json: AsJson = False,  # noqa: FBT002  a flag
 ) -> None:
     """Import numbers from a CSV file: all of it, or nothing when a line is bad."""
-    with services() as running, file.open("rb") as source, _bar(file.stat().st_size) as progress:
+    with services() as running, file.open("rb") as source, bars() as bar:
+        size = file.stat().st_size
         report = run_import(
             source,
             carrier=carrier,
@@ -57,7 +56,7 @@ def import_file(
             now=running.now(),
             read=running.reader.read_now,
             save=lambda chunk: running.writer.apply(save_listings, chunk),
-            progress=progress,
+            progress=lambda phase, done, of: bar(_PHASES[phase], done, of or size),
         )
     if as_json:
         print_object(import_view(report), as_json=True)
@@ -228,22 +227,6 @@ def _say(report: ImportReport) -> None:
         f"{counts.new} new, {counts.changed} changed, {counts.unchanged} unchanged, "
         f"{report.bad_count} bad lines skipped, {counts.unpriced} without a price and not offered"
     )
-
-
-@contextlib.contextmanager
-def _bar(size: int) -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar on standard error, for run_import; nothing moves when that is not a terminal."""
-    words = {"check": "checking, bytes", "compare": "comparing, lines", "save": "saving, lines"}
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        tasks: dict[str, TaskID] = {}
-
-        def show(phase: str, done: int, of: int) -> None:
-            if phase not in tasks:
-                tasks[phase] = bar.add_task(words[phase], total=of or size)
-            bar.update(tasks[phase], completed=done)
-
-        yield show
 
 
 def _optional(text: str | None, field: str) -> int | None:
