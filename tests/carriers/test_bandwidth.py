@@ -13,9 +13,10 @@ from defusedxml.ElementTree import fromstring
 
 from numberdesk.carriers import model
 from numberdesk.carriers.bandwidth import Bandwidth
-from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
+from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Unknown
 from numberdesk.infra.http import HttpClient
 from testbed.scripted import Answer, Scripted, Seen, json_reply, raw, reply, reset, scripted, silence
+from tests.carriers.words import FORBIDDEN, OTHER, TAKEN, THROTTLED, close, kind, posts
 
 PASSWORD: Final = "b4nd-s3cret"
 OURS: Final = "+19195550142"
@@ -41,14 +42,6 @@ def ask(url: str, call: Callable[[Bandwidth], Awaitable[Any]], **more: str) -> A
             await http.close()
 
     return asyncio.run(main())
-
-
-def kind(word: Any) -> Any:
-    return (type(word), word.reason) if isinstance(word, Refused) else type(word)
-
-
-def close(status: int, body: bytes = b"", **headers: str) -> Answer:
-    return reply(status, body, Connection="close", **headers)
 
 
 def xml(status: int, *inside: str) -> Answer:
@@ -140,13 +133,6 @@ def owned(server: Scripted, cursor: str | None = None) -> Any:
     return ask(server.url, lambda bandwidth: bandwidth.owned(cursor))
 
 
-def posts(server: Scripted) -> list[Seen]:
-    return [seen for seen in server.seen if seen.method == "POST"]
-
-
-TAKEN, OTHER, THROTTLED, FORBIDDEN = (
-    (Refused, reason) for reason in (Reason.TAKEN, Reason.OTHER, Reason.THROTTLED, Reason.ACCOUNT)
-)
 ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     "received": (ordered(), Pending),
     "in small letters": (ordered("processing"), Pending),

@@ -13,13 +13,13 @@ from defusedxml.ElementTree import fromstring
 from numberdesk.carriers import model
 from numberdesk.carriers.bandwidth import Bandwidth
 from numberdesk.infra.http import HttpClient
-from testbed.scripted import Answer, Scripted, Seen, reply, reset, scripted, silence
+from testbed.scripted import Answer, Scripted, Seen, reset, scripted, silence
+from tests.carriers.words import HTML, close
 
 PASSWORD: Final = "b4nd-s3cret"
 OURS: Final = "+19195550142"
 NUMBER: Final = "9195550142"
 ACCOUNT: Final = "/accounts/9900012"
-HTML: Final = b"<html><body>Welcome</body></html>"
 NEXT: Final = (
     "Link=&lt;https://dashboard.bandwidth.com:443/v1.0/accounts/9/inserviceNumbers?size=500&amp;page={}&gt;;rel=next;"
 )
@@ -35,10 +35,6 @@ def ask(url: str, call: Callable[[Bandwidth], Awaitable[Any]]) -> Any:
             await http.close()
 
     return asyncio.run(main())
-
-
-def close(status: int, body: bytes = b"", **headers: str) -> Answer:
-    return reply(status, body, Connection="close", **headers)
 
 
 def tag(name: str, *inside: str) -> str:

@@ -12,12 +12,12 @@ from numberdesk.carriers import model
 from numberdesk.carriers.bandwidth import Bandwidth
 from numberdesk.carriers.bandwidth_search import Searches, searches_for
 from numberdesk.infra.http import HttpClient
-from testbed.scripted import Answer, Scripted, Seen, reply, scripted, silence
+from testbed.scripted import Answer, Scripted, Seen, scripted, silence
+from tests.carriers.words import HTML, close
 
 PASSWORD: Final = "b4nd-s3cret"
 OURS: Final = "+19195550142"
 NUMBER: Final = "9195550142"
-HTML: Final = b"<html><body>Welcome</body></html>"
 WANTED: Final = model.Wanted("US", "1", "local", "", "", "", "", "", "", (), 20)
 DETAILED: Final = ("enableTNDetail", "true")
 
@@ -37,10 +37,6 @@ def search(server: Scripted, wanted: model.Wanted = WANTED) -> model.AvailablePa
 
 def tag(name: str, *inside: str) -> str:
     return f"<{name}>{''.join(inside)}</{name}>"
-
-
-def close(status: int, body: bytes = b"", **headers: str) -> Answer:
-    return reply(status, body, Connection="close", **headers)
 
 
 def simple(*numbers: str) -> Answer:

@@ -14,13 +14,13 @@ from numberdesk.carriers.plivo import Plivo
 from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.infra.http import HttpClient
 from testbed.scripted import Answer, Scripted, Seen, json_reply, raw, reply, reset, scripted, silence
+from tests.carriers.words import FORBIDDEN, HTML, OTHER, TAKEN, kind
 
 TOKEN: Final = "t0p-s3cret"
 ACCOUNT: Final = "/v1/Account/MA123/"
 OURS: Final = "+14155550142"
 DIGITS: Final = "14155550142"
 NOT_FOUND: Final = json_reply(404, {"api_id": "x", "error": "not found"})
-HTML: Final = b"<html><body>Welcome</body></html>"
 
 
 def setup(url: str, **more: str) -> model.Setup:
@@ -47,10 +47,6 @@ def owned(server: Scripted, cursor: str | None = None) -> Any:
     return ask(server.url, lambda plivo: plivo.owned(cursor))
 
 
-def kind(word: Any) -> Any:
-    return (type(word), word.reason) if isinstance(word, Refused) else type(word)
-
-
 def bought(number: Any = DIGITS, state: Any = "Success", status: Any = "fulfilled", **more: Any) -> Answer:
     numbers = [{"number": number, "status": state, **more}]
     return json_reply(201, {"api_id": "x", "message": "created", "numbers": numbers, "status": status})
@@ -62,7 +58,6 @@ def rented(*numbers: Any, total: int | None = None, objects: Any = None) -> Answ
     return json_reply(200, {"api_id": "x", "meta": meta, "objects": listed if objects is None else objects})
 
 
-TAKEN, OTHER, FORBIDDEN = ((Refused, reason) for reason in (Reason.TAKEN, Reason.OTHER, Reason.ACCOUNT))
 ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     "fulfilled": (bought(), Placed),
     "in other capitals": (bought(state="SUCCESS", status="Fulfilled"), Placed),

@@ -22,6 +22,8 @@ from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.fulfilment import Absent, NotSent, Placed, Reason, Refused, Unknown
 from numberdesk.infra.http import HttpAnswer, HttpClient, HttpRequest
 from testbed.scripted import Answer, Seen, json_reply, raw, reply, reset, scripted, silence
+from tests.carriers.words import FORBIDDEN, HTML, TAKEN, kind
+from tests.carriers.words import OTHER as NO
 
 PROJECT: Final = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 TOKEN: Final = "PT0123456789abcdef"
@@ -31,7 +33,6 @@ OTHER: Final = "+14155550143"
 ID: Final = "0f9e8d7c-5717-4562-b3fc-2c963f66afa6"
 ORDER: Final = "ord_0195b3a4c7e07d2f8a1b2c3d4e5f6071"
 PATH: Final = "/api/relay/rest/phone_numbers"
-HTML: Final = b"<html><body>Welcome</body></html>"
 
 
 def setup(url: str, **more: str) -> Setup:
@@ -71,9 +72,6 @@ def invalid(*details: Any) -> Answer:
     return json_reply(422, {"errors": errors})
 
 
-TAKEN: Final = (Refused, Reason.TAKEN)
-NO: Final = (Refused, Reason.OTHER)
-FORBIDDEN: Final = (Refused, Reason.ACCOUNT)
 BOUGHT: Final = json_reply(200, held())
 
 ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
@@ -115,10 +113,6 @@ ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     "silence": (silence, Unknown),
     "cut": (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{"), Unknown),
 }
-
-
-def kind(word: Any) -> Any:
-    return (type(word), word.reason) if isinstance(word, Refused) else type(word)
 
 
 @pytest.mark.parametrize("name", ORDERS)

@@ -11,16 +11,16 @@ import pytest
 from numberdesk.carriers import model
 from numberdesk.carriers.telnyx import FIELDS, Telnyx
 from numberdesk.core.findings import FindingKind
-from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
+from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Unknown
 from numberdesk.infra.http import HttpClient
 from testbed.scripted import Answer, Scripted, Seen, json_reply, raw, reply, reset, scripted, silence
+from tests.carriers.words import FORBIDDEN, HTML, OTHER, TAKEN, THROTTLED, close, kind, posts
 
 KEY: Final = "KEY0-s3cret"
 OURS: Final = "+14155550142"
 DIGITS: Final = "14155550142"
 REFERENCE: Final = "ord_1"
 ID: Final = "1293384261075731499"
-HTML: Final = b"<html><body>Welcome</body></html>"
 
 
 def ask(url: str, call: Callable[[Telnyx], Awaitable[Any]], **more: str) -> Any:
@@ -33,14 +33,6 @@ def ask(url: str, call: Callable[[Telnyx], Awaitable[Any]], **more: str) -> Any:
             await http.close()
 
     return asyncio.run(main())
-
-
-def kind(word: Any) -> Any:
-    return (type(word), word.reason) if isinstance(word, Refused) else type(word)
-
-
-def close(status: int, body: bytes = b"", **headers: str) -> Answer:
-    return reply(status, body, Connection="close", **headers)
 
 
 def data(content: Any, status: int = 200, **meta: Any) -> Answer:
@@ -93,13 +85,6 @@ def owned(server: Scripted, cursor: str | None = None) -> Any:
     return ask(server.url, lambda telnyx: telnyx.owned(cursor))
 
 
-def posts(server: Scripted) -> list[Seen]:
-    return [seen for seen in server.seen if seen.method == "POST"]
-
-
-TAKEN, OTHER, THROTTLED, FORBIDDEN = (
-    (Refused, reason) for reason in (Reason.TAKEN, Reason.OTHER, Reason.THROTTLED, Reason.ACCOUNT)
-)
 ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     "pending": (data(ordered()), Pending),
     "in capitals": (data(ordered("PENDING")), Pending),

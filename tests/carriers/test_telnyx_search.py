@@ -14,13 +14,13 @@ import pytest
 from numberdesk.carriers import model
 from numberdesk.carriers.telnyx import Telnyx
 from numberdesk.carriers.telnyx_search import MOST_SHOWN, SHOWN_SECONDS, countries_of, digit_filters
-from numberdesk.core.fulfilment import NotSent, Pending, Reason, Refused
+from numberdesk.core.fulfilment import NotSent, Pending
 from numberdesk.infra.http import HttpClient
 from testbed.scripted import Answer, Scripted, Seen, json_reply, reply, scripted, silence
+from tests.carriers.words import FORBIDDEN, HTML, OTHER, TAKEN, THROTTLED, close, kind
 
 OURS: Final = "+14155550142"
 REFERENCE: Final = "ord_1"
-HTML: Final = b"<html><body>Welcome</body></html>"
 WANTED: Final = model.Wanted("US", "1", None, "", "", "", "", "", "", (), 20)
 NDC: Final = "filter[national_destination_code]"
 STARTS, ENDS, CONTAINS = (f"filter[phone_number][{name}]" for name in ("starts_with", "ends_with", "contains"))
@@ -36,14 +36,6 @@ def ask(url: str, call: Callable[[Telnyx], Awaitable[Any]], now: Callable[[], fl
             await http.close()
 
     return asyncio.run(main())
-
-
-def kind(word: Any) -> Any:
-    return (type(word), word.reason) if isinstance(word, Refused) else type(word)
-
-
-def close(status: int, body: bytes = b"", **headers: str) -> Answer:
-    return reply(status, body, Connection="close", **headers)
 
 
 def page(*items: Any) -> Answer:
@@ -280,9 +272,6 @@ def test_a_number_is_searched_for_by_itself_before_it_is_ordered() -> None:
     assert queries == [{"filter[country_code]": country, **digits} for country in ("CA", "US")]
 
 
-TAKEN, OTHER, THROTTLED, FORBIDDEN = (
-    (Refused, reason) for reason in (Reason.TAKEN, Reason.OTHER, Reason.THROTTLED, Reason.ACCOUNT)
-)
 BEFORE: Final[dict[str, tuple[tuple[Answer, ...], Any]]] = {
     "it shows nothing": ((page(),), TAKEN),
     "it shows another number": ((page(shown("+14155550143")),), TAKEN),

@@ -23,6 +23,8 @@ from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.fulfilment import Absent, NotSent, Placed, Reason, Refused, Unknown
 from numberdesk.infra.http import HttpClient
 from testbed.scripted import Answer, Scripted, Seen, json_reply, raw, reply, reset, scripted, silence
+from tests.carriers.words import FORBIDDEN, HTML, TAKEN, kind
+from tests.carriers.words import OTHER as NO
 
 ACCOUNT: Final = "AC0123456789abcdef0123456789abcdef"
 TOKEN: Final = "t0ken-of-32-signs-or-so"
@@ -32,7 +34,6 @@ OTHER: Final = "+14155550143"
 SID: Final = "PN" + "0f" * 16
 ORDER: Final = "ord_0195b3a4c7e07d2f8a1b2c3d4e5f6071"
 NUMBERS: Final = f"/2010-04-01/Accounts/{ACCOUNT}/IncomingPhoneNumbers"
-HTML: Final = b"<html><body>Welcome</body></html>"
 
 
 def setup(url: str, **more: str) -> Setup:
@@ -66,9 +67,6 @@ def failure(status: int, code: Any, **headers: str) -> Answer:
     return json_reply(status, content, **headers)
 
 
-TAKEN: Final = (Refused, Reason.TAKEN)
-NO: Final = (Refused, Reason.OTHER)
-FORBIDDEN: Final = (Refused, Reason.ACCOUNT)
 THROTTLED: Final = (Refused, Reason.THROTTLED)
 BOUGHT: Final = json_reply(201, held())
 
@@ -126,10 +124,6 @@ ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     "silence": (silence, Unknown),
     "cut": (raw(b"HTTP/1.1 201 Created\r\nContent-Length: 900\r\n\r\n{"), Unknown),
 }
-
-
-def kind(word: Any) -> Any:
-    return (type(word), word.reason) if isinstance(word, Refused) else type(word)
 
 
 @pytest.mark.parametrize("name", ORDERS)

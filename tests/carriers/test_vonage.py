@@ -14,12 +14,12 @@ from numberdesk.carriers.vonage import Vonage
 from numberdesk.core.fulfilment import Absent, NotSent, Placed, Reason, Refused, Unknown
 from numberdesk.infra.http import HttpClient
 from testbed.scripted import Answer, Scripted, Seen, json_reply, raw, reply, reset, scripted, silence
+from tests.carriers.words import HTML, kind
 
 SECRET: Final = "t0p-s3cret"
 OURS: Final = "+447700900142"
 DIGITS: Final = "447700900142"
 NUMBER_ID: Final = "GB:447700900142"
-HTML: Final = b"<html><body>Welcome</body></html>"
 
 
 def setup(url: str, **more: str) -> model.Setup:
@@ -52,10 +52,6 @@ def search(server: Scripted, **more: Any) -> Any:
 
 def wanted(**more: Any) -> model.Wanted:
     return model.Wanted("GB", "44", None, "", "", "", "", "", "", (), 20)._replace(**more)
-
-
-def kind(word: Any) -> Any:
-    return (type(word), word.reason) if isinstance(word, Refused) else type(word)
 
 
 def status(code: Any, label: Any = "method failed", http: int = 420) -> Answer:
