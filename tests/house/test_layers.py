@@ -58,6 +58,7 @@ LAYERS: Final = "Imports point down only"
 PURE: Final = "core and models are pure: standard library only, and none of it that does I/O"
 SQL: Final = "SQL only in stores, tables, migrations and infra.db"
 WEB: Final = "The web framework only in the HTTP door"
+ADAPTERS: Final = "Adapters of carriers know no database, and only infra.http speaks to the network"
 CYCLES: Final = "No package imports its sibling back"
 
 
@@ -94,6 +95,9 @@ def test_the_package_as_it_is_keeps_every_contract(checked: Checked) -> None:
         ("cli/books.py", "from numberdesk.tables import orders", SQL),
         ("flows/open_orders.py", "import litestar", WEB),
         ("infra/writer.py", "import uvicorn", WEB),
+        ("carriers/adapters/vonage.py", "from numberdesk.infra import reader", ADAPTERS),
+        ("carriers/adapters/planted.py", "import httpx2", ADAPTERS),
+        ("carriers/adapters/planted.py", "from numberdesk.tables import orders", ADAPTERS),
     ],
 )
 def test_a_planted_import_breaks_its_contract(checked: Checked, path: str, statement: str, contract: str) -> None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from numberdesk.carriers import bandwidth, plivo, signalwire, telnyx, twilio, vonage
+from numberdesk.carriers.adapters import bandwidth, plivo, signalwire, telnyx, twilio, vonage
+from numberdesk.carriers.adapters.http_api import COMMON_FIELDS, check_common
 from numberdesk.carriers.model import Carrier, Field, Setup
-from numberdesk.carriers.wire import COMMON_FIELDS, check_common
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.infra.http import Http, HttpAnswer, HttpRequest, NotSentError
 

@@ -14,9 +14,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from numberdesk.carriers.adapters.reading import is_e164
 from numberdesk.carriers.line import Line
 from numberdesk.carriers.model import Available, AvailablePage, CarrierError, Cost, Trouble, Wanted
-from numberdesk.carriers.reading import is_e164
 from numberdesk.carriers.roster import Carriers
 from numberdesk.catalog.model import Listing, capability_names
 from numberdesk.catalog.offer_store import find_offer_ends, find_rates

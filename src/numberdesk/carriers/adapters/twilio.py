@@ -19,6 +19,9 @@ from urllib.parse import quote
 
 import msgspec
 
+from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, basic, decoded, each, refused
+from numberdesk.carriers.adapters.reading import PageLinks, is_e164
+from numberdesk.carriers.adapters.twilio_prices import Costs, Prices
 from numberdesk.carriers.model import (
     Available,
     AvailablePage,
@@ -33,9 +36,6 @@ from numberdesk.carriers.model import (
     Trouble,
     Wanted,
 )
-from numberdesk.carriers.reading import PageLinks, is_e164
-from numberdesk.carriers.twilio_prices import Costs, Prices
-from numberdesk.carriers.wire import Call, Wire, basic, decoded, each, refused
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.infra.http import Http, HttpAnswer
@@ -120,8 +120,8 @@ class Twilio:
         account = setup["account_sid"]
         if not _ACCOUNT.fullmatch(account):
             raise InvalidRequest("account_sid", "must be AC and 32 hexadecimal digits")
-        self._wire = Wire(setup, http, base_url=_API, authorization=_authorization(setup))
-        self._prices = Prices(self._wire, seconds)
+        self._api = CarrierHttpApi(setup, http, base_url=_API, authorization=_authorization(setup))
+        self._prices = Prices(self._api, seconds)
         self._account = f"/2010-04-01/Accounts/{account}"
         self._numbers = f"{self._account}/IncomingPhoneNumbers.json"
         named = (("BundleSid", "bundle_sid"), ("AddressSid", "address_sid"), ("IdentitySid", "identity_sid"))
@@ -131,7 +131,7 @@ class Twilio:
     @property
     def window(self) -> int:
         """How long absence has to last until it is believed, in microseconds."""
-        return self._wire.window
+        return self._api.window
 
     async def search(self, wanted: Wanted) -> AvailablePage:
         """Numbers that can be bought now, of all types side by side where none is asked for. Raises CarrierError."""
@@ -156,7 +156,7 @@ class Twilio:
     async def order(self, e164: str, reference: str) -> Placed | Pending | Refused | NotSent | Unknown:
         """Order exactly this number, with one request, under our reference. Raises nothing."""
         form = [("PhoneNumber", e164), ("FriendlyName", reference), *self._papers]
-        answer = await self._wire.order(Call("POST", self._numbers, form=form))
+        answer = await self._api.order(Call("POST", self._numbers, form=form))
         return _ordered(answer, e164, reference) if isinstance(answer, HttpAnswer) else answer
 
     async def find(self, e164: str, reference: str) -> Placed | Pending | Refused | Absent | Unknown:
@@ -176,7 +176,7 @@ class Twilio:
     async def owned(self, cursor: str | None) -> OwnedPage:
         """A page of the numbers on our account, from a cursor of the page before. Raises CarrierError."""
         query = [("PageSize", str(_LARGEST_PAGE)), *_PAGES.query_of(cursor)]
-        answer = await self._wire.read(Call("GET", self._numbers, query=query))
+        answer = await self._api.read(Call("GET", self._numbers, query=query))
         if answer.status != _OK:
             raise refused(answer)
         listed = decoded(answer, _HeldList)
@@ -193,7 +193,7 @@ class Twilio:
             sid = number_id if number_id and _NUMBER.fullmatch(number_id) else await self._sid_of(e164)
             if sid is None:
                 return Released()
-            answer = await self._wire.read(Call("DELETE", f"{self._account}/IncomingPhoneNumbers/{sid}.json"))
+            answer = await self._api.read(Call("DELETE", f"{self._account}/IncomingPhoneNumbers/{sid}.json"))
             gone = answer.status == _NOT_FOUND and await self._sid_of(e164) is None
         except CarrierError as error:
             return NotReleased(str(error))
@@ -208,12 +208,12 @@ class Twilio:
     async def _check_account(self) -> Health:
         """Ask for the balance, or where an account has none of its own, for its numbers."""
         try:
-            answer = await self._wire.read(Call("GET", f"{self._account}/Balance.json"))
+            answer = await self._api.read(Call("GET", f"{self._account}/Balance.json"))
             if answer.status == _OK:
                 told = decoded(answer, _Balance)
                 facts = {"balance": _shown(told.balance), "currency": _shown(told.currency)}
                 return Health(ok=True, said="Twilio knows the account", facts=facts)
-            answer = await self._wire.read(Call("GET", self._numbers, query=[("PageSize", "1")]))
+            answer = await self._api.read(Call("GET", self._numbers, query=[("PageSize", "1")]))
         except CarrierError as error:
             return Health(ok=False, said=_advice(error), facts={})
         if answer.status == _OK:
@@ -232,7 +232,7 @@ class Twilio:
         country = quote(wanted.iso_country, safe="")
         path = f"{self._account}/AvailablePhoneNumbers/{country}/{_RESOURCES[kind]}.json"
         try:
-            answer = await self._wire.read(Call("GET", path, query=query))
+            answer = await self._api.read(Call("GET", path, query=query))
             if answer.status == _NOT_FOUND:
                 return None
             if _code_of(answer) in _NO_SUCH_AREA:
@@ -259,7 +259,7 @@ class Twilio:
         """Our numbers by a filter. It is a proof when all of them were shown and each could be read."""
         query = [(parameter, value), ("PageSize", str(_LARGEST_PAGE))]
         try:
-            answer = await self._wire.read(Call("GET", self._numbers, query=query))
+            answer = await self._api.read(Call("GET", self._numbers, query=query))
             if answer.status != _OK:
                 return _Look([], str(refused(answer)))
             listed = decoded(answer, _HeldList)

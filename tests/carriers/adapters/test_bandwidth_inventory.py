@@ -11,10 +11,10 @@ import pytest
 from defusedxml.ElementTree import fromstring
 
 from numberdesk.carriers import model
-from numberdesk.carriers.bandwidth import Bandwidth
+from numberdesk.carriers.adapters.bandwidth import Bandwidth
 from numberdesk.infra.http import HttpClient
 from testbed.scripted import Answer, Scripted, Seen, reset, scripted, silence
-from tests.carriers.words import HTML, close
+from tests.carriers.adapters.words import HTML, close
 
 PASSWORD: Final = "b4nd-s3cret"
 OURS: Final = "+19195550142"

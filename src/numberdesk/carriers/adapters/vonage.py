@@ -20,6 +20,8 @@ from typing import Any, Final
 
 import msgspec
 
+from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, basic, decoded, excerpt, refused
+from numberdesk.carriers.adapters.reading import digits_of, e164_of, item_of, price_of
 from numberdesk.carriers.model import (
     Available,
     AvailablePage,
@@ -35,8 +37,6 @@ from numberdesk.carriers.model import (
     Trouble,
     Wanted,
 )
-from numberdesk.carriers.reading import digits_of, e164_of, item_of, price_of
-from numberdesk.carriers.wire import Call, Wire, basic, decoded, excerpt, refused
 from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.core.money import MoneyError
 from numberdesk.infra.http import Http, HttpAnswer
@@ -133,13 +133,15 @@ class Vonage:
     """An account at Vonage."""
 
     def __init__(self, setup: Setup, http: Http) -> None:
-        self._wire = Wire(setup, http, base_url=_HOST, authorization=basic(setup["api_key"], setup["api_secret"]))
+        self._api = CarrierHttpApi(
+            setup, http, base_url=_HOST, authorization=basic(setup["api_key"], setup["api_secret"])
+        )
         self._countries: dict[str, str] = {}
 
     @property
     def window(self) -> int:
         """How long absence has to last until it is believed, in microseconds."""
-        return self._wire.window
+        return self._api.window
 
     async def search(self, wanted: Wanted) -> AvailablePage:
         """Numbers that can be bought now, from as many pages as the limit asks for. Raises CarrierError.
@@ -178,7 +180,7 @@ class Vonage:
         if not country:
             return NotSent("the country of the number is not known")
         form = (("country", country), ("msisdn", digits))
-        answer = await self._wire.order(Call("POST", "/number/buy", form=form))
+        answer = await self._api.order(Call("POST", "/number/buy", form=form))
         return _outcome(answer, _number_id(country, digits)) if isinstance(answer, HttpAnswer) else answer
 
     async def find(self, e164: str, reference: str) -> Placed | Pending | Refused | Absent | Unknown:  # noqa: ARG002  as above
@@ -228,7 +230,7 @@ class Vonage:
     async def check(self) -> Health:
         """Ask for the balance (https://developer.vonage.com/en/api/account). Raises nothing."""
         try:
-            answer = await self._wire.read(Call("GET", "/account/get-balance"))
+            answer = await self._api.read(Call("GET", "/account/get-balance"))
             if answer.status == _NOT_FOUND:
                 return Health(ok=False, said=f"no Vonage is there; check base_url: {refused(answer).said}", facts={})
             if answer.status != _OK:
@@ -243,7 +245,7 @@ class Vonage:
     async def _cancelled(self, country: str, digits: str) -> str | None:
         """Cancel a number. What was said, when it failed; None when it is done. Raises CarrierError."""
         form = (("country", country), ("msisdn", digits))
-        answer = await self._wire.read(Call("POST", "/number/cancel", form=form))
+        answer = await self._api.read(Call("POST", "/number/cancel", form=form))
         if answer.status not in (_OK, _ACTION_FAILED):
             raise refused(answer)
         done = answer.status == _OK and str(decoded(answer, _Status).code) == str(_OK)
@@ -269,7 +271,7 @@ class Vonage:
         Raises CarrierError, also for an object that holds something else and no numbers.
         """
         paging = [("size", str(size)), ("index", str(index))]
-        answer = await self._wire.read(Call("GET", path, query=[*query, *paging]))
+        answer = await self._api.read(Call("GET", path, query=[*query, *paging]))
         if answer.status != _OK:
             raise refused(answer)
         names = decoded(answer, dict[str, msgspec.Raw]).keys()

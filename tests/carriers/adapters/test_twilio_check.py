@@ -8,8 +8,8 @@ import pytest
 
 from numberdesk.carriers.model import Health
 from testbed.scripted import Answer, Seen, json_reply, reply, scripted
-from tests.carriers.test_twilio import ACCOUNT, NONE, ask, failure
-from tests.carriers.words import HTML
+from tests.carriers.adapters.test_twilio import ACCOUNT, NONE, ask, failure
+from tests.carriers.adapters.words import HTML
 
 BALANCE: Final = json_reply(200, {"balance": "0.05", "currency": "USD"})
 PRICES: Final = json_reply(

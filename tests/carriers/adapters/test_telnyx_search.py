@@ -12,12 +12,12 @@ import phonenumbers
 import pytest
 
 from numberdesk.carriers import model
-from numberdesk.carriers.telnyx import Telnyx
-from numberdesk.carriers.telnyx_search import MOST_SHOWN, SHOWN_SECONDS, countries_of, digit_filters
+from numberdesk.carriers.adapters.telnyx import Telnyx
+from numberdesk.carriers.adapters.telnyx_search import MOST_SHOWN, SHOWN_SECONDS, countries_of, digit_filters
 from numberdesk.core.fulfilment import NotSent, Pending
 from numberdesk.infra.http import HttpClient
 from testbed.scripted import Answer, Scripted, Seen, json_reply, reply, scripted, silence
-from tests.carriers.words import FORBIDDEN, HTML, OTHER, TAKEN, THROTTLED, close, kind
+from tests.carriers.adapters.words import FORBIDDEN, HTML, OTHER, TAKEN, THROTTLED, close, kind
 
 OURS: Final = "+14155550142"
 REFERENCE: Final = "ord_1"

@@ -7,11 +7,21 @@ from typing import Any, Final
 
 import pytest
 
+from numberdesk.carriers.adapters.twilio import Twilio
 from numberdesk.carriers.model import AvailablePage, CarrierError, Cost, Trouble
-from numberdesk.carriers.twilio import Twilio
 from testbed.scripted import Answer, Scripted, Seen, json_reply, reply, scripted, silence
-from tests.carriers.test_twilio import failure
-from tests.carriers.test_twilio_search import ANYTHING, HTML, LOCAL, NOTHING, market, offer, offers, search, use
+from tests.carriers.adapters.test_twilio import failure
+from tests.carriers.adapters.test_twilio_search import (
+    ANYTHING,
+    HTML,
+    LOCAL,
+    NOTHING,
+    market,
+    offer,
+    offers,
+    search,
+    use,
+)
 
 PRICES: Final = {
     "country": "United States", "iso_country": "US", "price_unit": "USD",

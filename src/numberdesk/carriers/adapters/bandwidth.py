@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 from urllib.parse import parse_qs, quote
 
-from numberdesk.carriers.bandwidth_orders import (
+from numberdesk.carriers.adapters.bandwidth_orders import (
     RUNNING,
     Order,
     customer_order_id,
@@ -24,8 +24,8 @@ from numberdesk.carriers.bandwidth_orders import (
     said_in,
     taken,
 )
-from numberdesk.carriers.bandwidth_search import XML, search
-from numberdesk.carriers.bandwidth_xml import (
+from numberdesk.carriers.adapters.bandwidth_search import XML, search
+from numberdesk.carriers.adapters.bandwidth_xml import (
     all_numbers,
     document,
     e164_of,
@@ -37,6 +37,7 @@ from numberdesk.carriers.bandwidth_xml import (
     text,
     texts,
 )
+from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, basic, excerpt, refused
 from numberdesk.carriers.model import (
     AvailablePage,
     CarrierError,
@@ -50,7 +51,6 @@ from numberdesk.carriers.model import (
     Trouble,
     Wanted,
 )
-from numberdesk.carriers.wire import Call, Wire, basic, excerpt, refused
 from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.infra.http import Http, HttpAnswer
 
@@ -95,7 +95,7 @@ class Bandwidth:
 
     def __init__(self, setup: Setup, http: Http) -> None:
         authorization = basic(setup["username"], setup["password"])
-        self._wire = Wire(setup, http, base_url=_BASE_URL, authorization=authorization)
+        self._api = CarrierHttpApi(setup, http, base_url=_BASE_URL, authorization=authorization)
         self._account_id = setup["account_id"]
         self._site = leaf("SiteId", setup["site_id"])
         peer_id = setup.get("peer_id")
@@ -105,11 +105,11 @@ class Bandwidth:
     @property
     def window(self) -> int:
         """How long absence has to last until it is believed, in microseconds."""
-        return self._wire.window
+        return self._api.window
 
     async def search(self, wanted: Wanted) -> AvailablePage:
         """Numbers that can be bought now. Raises CarrierError."""
-        return await search(self._wire, self._account_id, wanted)
+        return await search(self._api, self._account_id, wanted)
 
     async def order(self, e164: str, reference: str) -> Placed | Pending | Refused | NotSent | Unknown:
         """Order exactly this number, with one request, under our reference. Raises nothing."""
@@ -126,7 +126,7 @@ class Bandwidth:
             self._site,
             self._peer,
         )
-        answer = await self._wire.order(Call("POST", self._path("orders"), body=document(body), headers=_POSTED))
+        answer = await self._api.order(Call("POST", self._path("orders"), body=document(body), headers=_POSTED))
         if not isinstance(answer, HttpAnswer):
             return answer
         if answer.status in _UNAUTHORIZED:
@@ -194,7 +194,7 @@ class Bandwidth:
         return "/".join(("/accounts", *(quote(part, safe="") for part in (self._account_id, *parts))))
 
     async def _read(self, *parts: str, query: Iterable[tuple[str, str]] = ()) -> HttpAnswer:
-        return await self._wire.read(Call("GET", self._path(*parts), tuple(query), headers=XML))
+        return await self._api.read(Call("GET", self._path(*parts), tuple(query), headers=XML))
 
     async def _is_in_service(self, number: str) -> bool:
         """Whether the number is on our account. The answer is a status: 200 or 404. Raises CarrierError."""
@@ -254,7 +254,7 @@ class Bandwidth:
         wanted = tag("TelephoneNumberList", leaf("TelephoneNumber", number))
         named = leaf("CustomerOrderId", f"release-{number}")
         body = document(tag(_DISCONNECT, named, tag(f"{_DISCONNECT}Type", wanted)))
-        answer = await self._wire.read(Call("POST", self._path("disconnects"), body=body, headers=_POSTED))
+        answer = await self._api.read(Call("POST", self._path("disconnects"), body=body, headers=_POSTED))
         if answer.status not in _SUCCESS:
             raise refused(answer)
         found = parsed(answer, f"{_DISCONNECT}Response")

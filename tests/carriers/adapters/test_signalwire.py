@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pytest
 
+from numberdesk.carriers.adapters.signalwire import FIELDS, SignalWire
 from numberdesk.carriers.model import (
     CarrierError,
     NotReleased,
@@ -17,13 +18,12 @@ from numberdesk.carriers.model import (
     Released,
     Setup,
 )
-from numberdesk.carriers.signalwire import FIELDS, SignalWire
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.fulfilment import Absent, NotSent, Placed, Reason, Refused, Unknown
 from numberdesk.infra.http import HttpAnswer, HttpClient, HttpRequest
 from testbed.scripted import Answer, Seen, json_reply, raw, reply, reset, scripted, silence
-from tests.carriers.words import FORBIDDEN, HTML, TAKEN, kind
-from tests.carriers.words import OTHER as NO
+from tests.carriers.adapters.words import FORBIDDEN, HTML, TAKEN, kind
+from tests.carriers.adapters.words import OTHER as NO
 
 PROJECT: Final = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 TOKEN: Final = "PT0123456789abcdef"

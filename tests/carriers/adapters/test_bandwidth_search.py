@@ -9,11 +9,11 @@ from typing import Any, Final
 import pytest
 
 from numberdesk.carriers import model
-from numberdesk.carriers.bandwidth import Bandwidth
-from numberdesk.carriers.bandwidth_search import Searches, searches_for
+from numberdesk.carriers.adapters.bandwidth import Bandwidth
+from numberdesk.carriers.adapters.bandwidth_search import Searches, searches_for
 from numberdesk.infra.http import HttpClient
 from testbed.scripted import Answer, Scripted, Seen, scripted, silence
-from tests.carriers.words import HTML, close
+from tests.carriers.adapters.words import HTML, close
 
 PASSWORD: Final = "b4nd-s3cret"
 OURS: Final = "+19195550142"

@@ -19,6 +19,8 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, decoded, excerpt, refused
+from numberdesk.carriers.adapters.telnyx_search import Page, Searches, answered
 from numberdesk.carriers.model import (
     AvailablePage,
     CarrierError,
@@ -32,8 +34,6 @@ from numberdesk.carriers.model import (
     Trouble,
     Wanted,
 )
-from numberdesk.carriers.telnyx_search import Page, Searches, answered
-from numberdesk.carriers.wire import Call, Wire, decoded, excerpt, refused
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.core.phone import PhoneError, parse_e164
@@ -130,8 +130,8 @@ class Telnyx:
     """One account at Telnyx. `seconds` is a clock that only goes forward."""
 
     def __init__(self, setup: Setup, http: Http, *, seconds: Callable[[], float] = time.monotonic) -> None:
-        self._wire = Wire(setup, http, base_url=_BASE_URL, authorization=f"Bearer {setup['api_key']}")
-        self._searches = Searches(self._wire, seconds=seconds)
+        self._api = CarrierHttpApi(setup, http, base_url=_BASE_URL, authorization=f"Bearer {setup['api_key']}")
+        self._searches = Searches(self._api, seconds=seconds)
         self._of_orders = {name: value for name in _OF_ORDERS if (value := setup.get(name))}
         group = setup.get("requirement_group_id")
         self._of_numbers = {"requirement_group_id": group} if group else {}
@@ -139,7 +139,7 @@ class Telnyx:
     @property
     def window(self) -> int:
         """How long absence has to last until it is believed, in microseconds."""
-        return self._wire.window
+        return self._api.window
 
     async def search(self, wanted: Wanted) -> AvailablePage:
         """Numbers that can be bought now. Raises CarrierError."""
@@ -154,7 +154,7 @@ class Telnyx:
             return _not_ordered(error)
         number = {"phone_number": e164, **self._of_numbers}
         body = {"phone_numbers": [number], "customer_reference": reference, **self._of_orders}
-        answer = await self._wire.order(Call("POST", "/number_orders", json=body))
+        answer = await self._api.order(Call("POST", "/number_orders", json=body))
         if isinstance(answer, NotSent | Refused):
             return answer
         self._searches.forget(e164)  # ordered, or not to be ordered: before another order it has to be shown again
@@ -191,7 +191,7 @@ class Telnyx:
     async def owned(self, cursor: str | None) -> OwnedPage:
         """A page of the numbers on our account, from a cursor of the page before. Raises CarrierError."""
         page = _page_number(cursor)
-        found = answered(await self._wire.read(Call("GET", "/phone_numbers", _paged(page))), Page[list[_Number]])
+        found = answered(await self._api.read(Call("GET", "/phone_numbers", _paged(page))), Page[list[_Number]])
         goes_on = _goes_on(found, page)
         if goes_on and not found.data:
             raise CarrierError(Trouble.UNREADABLE, f"page {page} is empty, and more are said to follow")
@@ -205,7 +205,7 @@ class Telnyx:
             known = number_id or _id_of_ours(await self._records(e164))
             if known is None:
                 return Released()
-            answer = await self._wire.read(Call("DELETE", f"/phone_numbers/{_checked_id(known)}"))
+            answer = await self._api.read(Call("DELETE", f"/phone_numbers/{_checked_id(known)}"))
             if answer.status in _OK:
                 if answer.body:
                     decoded(answer, dict[str, Any])
@@ -221,7 +221,7 @@ class Telnyx:
     async def check(self) -> Health:
         """Make one harmless request and say in words what is wrong, if anything is. Raises nothing."""
         try:
-            answer = await self._wire.read(Call("GET", "/balance"))
+            answer = await self._api.read(Call("GET", "/balance"))
             if answer.status == _NOT_FOUND:
                 return Health(ok=False, said=f"no Telnyx is there; check base_url: {refused(answer).said}", facts={})
             balance = answered(answer, Page[dict[str, Any]]).data
@@ -235,7 +235,7 @@ class Telnyx:
     async def _records(self, e164: str) -> list[_Number]:
         """Records of exactly this number, of now and of former times. Raises CarrierError."""
         query = [("filter[phone_number]", e164[1:]), *_paged(1)]
-        found = answered(await self._wire.read(Call("GET", "/phone_numbers", query)), Page[list[_Number]])
+        found = answered(await self._api.read(Call("GET", "/phone_numbers", query)), Page[list[_Number]])
         same = [number for number in found.data if number.phone_number.removeprefix("+") == e164[1:]]
         if _goes_on(found, 1) and _id_of_ours(same) is None:
             raise CarrierError(Trouble.UNREADABLE, "a look-up of one number has several pages")
@@ -244,7 +244,7 @@ class Telnyx:
     async def _orders(self, e164: str, reference: str) -> list[_Order]:
         """Orders under our reference. Raises CarrierError."""
         query = [("filter[customer_reference]", reference), *_paged(1)]
-        found = answered(await self._wire.read(Call("GET", "/number_orders", query)), Page[list[_Order]])
+        found = answered(await self._api.read(Call("GET", "/number_orders", query)), Page[list[_Order]])
         ours = [order for order in found.data if order.customer_reference == reference]
         if _goes_on(found, 1) and not ours:
             raise CarrierError(Trouble.UNREADABLE, "a look-up of one reference has several pages")

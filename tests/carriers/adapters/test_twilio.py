@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pytest
 
+from numberdesk.carriers.adapters.twilio import FIELDS, Twilio
 from numberdesk.carriers.model import (
     CarrierError,
     NotReleased,
@@ -18,13 +19,12 @@ from numberdesk.carriers.model import (
     Setup,
     Trouble,
 )
-from numberdesk.carriers.twilio import FIELDS, Twilio
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.fulfilment import Absent, NotSent, Placed, Reason, Refused, Unknown
 from numberdesk.infra.http import HttpClient
 from testbed.scripted import Answer, Scripted, Seen, json_reply, raw, reply, reset, scripted, silence
-from tests.carriers.words import FORBIDDEN, HTML, TAKEN, kind
-from tests.carriers.words import OTHER as NO
+from tests.carriers.adapters.words import FORBIDDEN, HTML, TAKEN, kind
+from tests.carriers.adapters.words import OTHER as NO
 
 ACCOUNT: Final = "AC0123456789abcdef0123456789abcdef"
 TOKEN: Final = "t0ken-of-32-signs-or-so"

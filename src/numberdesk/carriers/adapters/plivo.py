@@ -17,6 +17,8 @@ from urllib.parse import quote
 
 import msgspec
 
+from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, basic, decoded, excerpt, refused
+from numberdesk.carriers.adapters.reading import digits_of, e164_of, item_of, price_of
 from numberdesk.carriers.model import (
     Available,
     AvailablePage,
@@ -32,8 +34,6 @@ from numberdesk.carriers.model import (
     Trouble,
     Wanted,
 )
-from numberdesk.carriers.reading import digits_of, e164_of, item_of, price_of
-from numberdesk.carriers.wire import Call, Wire, basic, decoded, excerpt, refused
 from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.core.money import MoneyError
 from numberdesk.infra.http import Http, HttpAnswer
@@ -144,7 +144,7 @@ class Plivo:
 
     def __init__(self, setup: Setup, http: Http) -> None:
         auth_id = setup["auth_id"]
-        self._wire = Wire(setup, http, base_url=_HOST, authorization=basic(auth_id, setup["auth_token"]))
+        self._api = CarrierHttpApi(setup, http, base_url=_HOST, authorization=basic(auth_id, setup["auth_token"]))
         self._account = f"/v1/Account/{quote(auth_id, safe='')}/"
         options = {name: setup.get(name) for name in ("app_id", "compliance_application_id")}
         self._options = {name: value for name, value in options.items() if value}
@@ -152,7 +152,7 @@ class Plivo:
     @property
     def window(self) -> int:
         """How long absence has to last until it is believed, in microseconds."""
-        return self._wire.window
+        return self._api.window
 
     async def search(self, wanted: Wanted) -> AvailablePage:
         """Numbers that can be bought now, from as many pages as the limit asks for. Raises CarrierError.
@@ -179,7 +179,7 @@ class Plivo:
     async def order(self, e164: str, reference: str) -> Placed | Pending | Refused | NotSent | Unknown:  # noqa: ARG002  no place for one
         """Order exactly this number, with one request. Plivo has no place for the reference. Raises nothing."""
         digits = e164.removeprefix("+")
-        answer = await self._wire.order(Call("POST", f"{self._account}PhoneNumber/{digits}/", json=self._options))
+        answer = await self._api.order(Call("POST", f"{self._account}PhoneNumber/{digits}/", json=self._options))
         return _outcome(answer, digits) if isinstance(answer, HttpAnswer) else answer
 
     async def find(self, e164: str, reference: str) -> Placed | Pending | Refused | Absent | Unknown:  # noqa: ARG002  as above
@@ -210,7 +210,7 @@ class Plivo:
         """Give a number back: DELETE by its digits, which are its name here. Safe to repeat; raises nothing."""
         digits = e164.removeprefix("+")
         try:
-            answer = await self._wire.read(Call("DELETE", f"{self._account}Number/{digits}/"))
+            answer = await self._api.read(Call("DELETE", f"{self._account}Number/{digits}/"))
             if answer.status in _SUCCESSES:
                 return Released()
             if answer.status == _NOT_FOUND and not await self._is_owned(digits):
@@ -222,7 +222,7 @@ class Plivo:
     async def check(self) -> Health:
         """Ask for the account. Raises nothing."""
         try:
-            answer = await self._wire.read(Call("GET", self._account))
+            answer = await self._api.read(Call("GET", self._account))
             if answer.status != _OK:
                 raise refused(answer)
             account = decoded(answer, _AccountState)
@@ -234,7 +234,7 @@ class Plivo:
 
     async def _is_owned(self, digits: str) -> bool:
         """Whether the account has exactly this number. Raises CarrierError when that is not certain."""
-        answer = await self._wire.read(Call("GET", f"{self._account}Number/{digits}/"))
+        answer = await self._api.read(Call("GET", f"{self._account}Number/{digits}/"))
         if answer.status == _OK:
             if digits_of(decoded(answer, _Owned).number) != digits:
                 raise CarrierError(Trouble.UNREADABLE, "it answered with another number")
@@ -257,7 +257,7 @@ class Plivo:
 
     async def _page(self, path: str, query: Iterable[tuple[str, str]], offset: int, limit: int) -> _Page:
         paging = (("limit", str(limit)), ("offset", str(offset)))
-        answer = await self._wire.read(Call("GET", f"{self._account}{path}", query=(*query, *paging)))
+        answer = await self._api.read(Call("GET", f"{self._account}{path}", query=(*query, *paging)))
         if answer.status != _OK:
             raise refused(answer)
         return decoded(answer, _Page)

@@ -8,8 +8,18 @@ from typing import Any, Final
 import msgspec
 import pytest
 
+from numberdesk.carriers.adapters.http_api import (
+    Call,
+    CarrierHttpApi,
+    basic,
+    check_common,
+    decoded,
+    each,
+    excerpt,
+    refused,
+    retry_after,
+)
 from numberdesk.carriers.model import VISIBILITY_WINDOW, CarrierError, Setup, Trouble
-from numberdesk.carriers.wire import Call, Wire, basic, check_common, decoded, each, excerpt, refused, retry_after
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.fulfilment import NotSent, Reason, Refused, Unknown
 from numberdesk.infra.http import HttpAnswer, HttpRequest, NoAnswerError, NotSentError
@@ -36,21 +46,21 @@ def answer(status: int = 200, body: bytes = b"", **headers: str) -> HttpAnswer:
     return HttpAnswer(status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
 
 
-def wire(http: Sent, *, authorization: str = AUTHORIZATION, **values: str) -> Wire:
-    return Wire(Setup(values), http, base_url="https://api.example.com", authorization=authorization)
+def api(http: Sent, *, authorization: str = AUTHORIZATION, **values: str) -> CarrierHttpApi:
+    return CarrierHttpApi(Setup(values), http, base_url="https://api.example.com", authorization=authorization)
 
 
 def read(outcome: HttpAnswer | Exception, call: Call = CALL, **values: str) -> HttpAnswer:
-    return asyncio.run(wire(Sent(outcome), **values).read(call))
+    return asyncio.run(api(Sent(outcome), **values).read(call))
 
 
 def order(outcome: HttpAnswer | Exception, **values: str) -> Any:
-    return asyncio.run(wire(Sent(outcome), **values).order(Call("POST", "/orders")))
+    return asyncio.run(api(Sent(outcome), **values).order(Call("POST", "/orders")))
 
 
 def request_of(call: Call, *, other: str | None = None, **values: str) -> HttpRequest:
     http = Sent(answer())
-    asyncio.run(wire(http, **values).read(call, base_url=other))
+    asyncio.run(api(http, **values).read(call, base_url=other))
     [request] = http.requests
     return request
 
@@ -77,7 +87,7 @@ def test_a_call_becomes_one_request(call: Call, url: str, body: bytes, kind: str
 
 def test_reads_and_orders_have_their_own_time_and_only_an_order_is_sent_once() -> None:
     http = Sent(answer())
-    line = wire(http, read_seconds="3", order_seconds="44")
+    line = api(http, read_seconds="3", order_seconds="44")
     asyncio.run(line.read(CALL))
     asyncio.run(line.order(CALL))
     assert [(request.seconds, request.once) for request in http.requests] == [(3.0, False), (44.0, True)]
@@ -85,13 +95,13 @@ def test_reads_and_orders_have_their_own_time_and_only_an_order_is_sent_once() -
 
 def test_times_are_those_of_the_document_unless_set() -> None:
     http = Sent(answer())
-    line = wire(http)
+    line = api(http)
     asyncio.run(line.read(CALL))
     asyncio.run(line.order(CALL))
     assert [request.seconds for request in http.requests] == [10.0, 30.0]
     assert line.window == VISIBILITY_WINDOW
-    assert wire(http, window_seconds="60").window == 60_000_000
-    assert wire(http, window_seconds="0").window == 0
+    assert api(http, window_seconds="60").window == 60_000_000
+    assert api(http, window_seconds="0").window == 0
 
 
 @pytest.mark.parametrize(
@@ -182,7 +192,7 @@ def test_no_credential_comes_back_in_an_answer_that_echoes_the_request(
     name: str, authorization: str, secret: str
 ) -> None:
     http = Sent(answer(400, f"you sent {secret} and {secret}".encode()))
-    line = wire(http, authorization=authorization)
+    line = api(http, authorization=authorization)
     back = asyncio.run(getattr(line, name)(CALL))
     assert back.body == b"you sent *** and ***"
 
@@ -190,7 +200,7 @@ def test_no_credential_comes_back_in_an_answer_that_echoes_the_request(
 @pytest.mark.parametrize("authorization", ["Bearer ", "Bearer x", basic("account", ""), basic("account", "x"), ""])
 def test_a_credential_of_next_to_nothing_garbles_no_answer(authorization: str) -> None:
     http = Sent(answer(200, b"a text with x"))
-    assert asyncio.run(wire(http, authorization=authorization).read(CALL)).body == b"a text with x"
+    assert asyncio.run(api(http, authorization=authorization).read(CALL)).body == b"a text with x"
 
 
 @pytest.mark.parametrize(

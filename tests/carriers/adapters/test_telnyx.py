@@ -9,12 +9,12 @@ from typing import Any, Final
 import pytest
 
 from numberdesk.carriers import model
-from numberdesk.carriers.telnyx import FIELDS, Telnyx
+from numberdesk.carriers.adapters.telnyx import FIELDS, Telnyx
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Unknown
 from numberdesk.infra.http import HttpClient
 from testbed.scripted import Answer, Scripted, Seen, json_reply, raw, reply, reset, scripted, silence
-from tests.carriers.words import FORBIDDEN, HTML, OTHER, TAKEN, THROTTLED, close, kind, posts
+from tests.carriers.adapters.words import FORBIDDEN, HTML, OTHER, TAKEN, THROTTLED, close, kind, posts
 
 KEY: Final = "KEY0-s3cret"
 OURS: Final = "+14155550142"

@@ -15,9 +15,9 @@ from typing import Final, NamedTuple
 from urllib.parse import quote
 from xml.etree.ElementTree import Element
 
-from numberdesk.carriers.bandwidth_xml import e164_of, elements, parsed, text, texts
+from numberdesk.carriers.adapters.bandwidth_xml import e164_of, elements, parsed, text, texts
+from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, refused
 from numberdesk.carriers.model import Available, AvailablePage, CarrierError, Wanted
-from numberdesk.carriers.wire import Call, Wire, refused
 from numberdesk.infra.http import HttpAnswer
 
 LOCAL: Final = "local"
@@ -63,13 +63,13 @@ class _Digits(NamedTuple):
     inside: str
 
 
-async def search(wire: Wire, account_id: str, wanted: Wanted) -> AvailablePage:
+async def search(api: CarrierHttpApi, account_id: str, wanted: Wanted) -> AvailablePage:
     """Numbers that can be bought now. Raises CarrierError."""
     searches = searches_for(wanted)
     quantity = max(1, min(wanted.limit, _LARGEST_PAGE))
     path = f"/accounts/{quote(account_id, safe='')}/availableNumbers"
     calls = [Call("GET", path, (*one.query, ("quantity", str(quantity))), headers=XML) for one in searches.requests]
-    answers = await asyncio.gather(*(wire.read(call) for call in calls), return_exceptions=True)
+    answers = await asyncio.gather(*(api.read(call) for call in calls), return_exceptions=True)
     pages: list[list[Available]] = []
     errors: list[CarrierError] = []
     for one, answer in zip(searches.requests, answers, strict=True):

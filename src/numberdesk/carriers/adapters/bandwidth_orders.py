@@ -13,7 +13,7 @@ from enum import Enum, auto
 from typing import Final, NamedTuple
 from xml.etree.ElementTree import Element
 
-from numberdesk.carriers.bandwidth_xml import all_numbers, numbers, text, texts
+from numberdesk.carriers.adapters.bandwidth_xml import all_numbers, numbers, text, texts
 from numberdesk.core.fulfilment import LONGEST_SAID, Absent, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.infra.http import HttpAnswer
 

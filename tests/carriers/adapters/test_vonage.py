@@ -10,11 +10,11 @@ from typing import Any, Final
 import pytest
 
 from numberdesk.carriers import model
-from numberdesk.carriers.vonage import Vonage
+from numberdesk.carriers.adapters.vonage import Vonage
 from numberdesk.core.fulfilment import Absent, NotSent, Placed, Reason, Refused, Unknown
 from numberdesk.infra.http import HttpClient
 from testbed.scripted import Answer, Scripted, Seen, json_reply, raw, reply, reset, scripted, silence
-from tests.carriers.words import HTML, kind
+from tests.carriers.adapters.words import HTML, kind
 
 SECRET: Final = "t0p-s3cret"
 OURS: Final = "+447700900142"

@@ -57,7 +57,7 @@ class Call(NamedTuple):
     headers: Mapping[str, str] = {}
 
 
-class Wire:
+class CarrierHttpApi:
     """Requests of one account at a carrier. `authorization` is the header of that name."""
 
     def __init__(self, setup: Setup, http: Http, *, base_url: str, authorization: str) -> None:

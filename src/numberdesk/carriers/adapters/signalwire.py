@@ -16,6 +16,8 @@ from typing import Any, Final
 
 import msgspec
 
+from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, basic, decoded, each, refused
+from numberdesk.carriers.adapters.reading import PageLinks, is_e164
 from numberdesk.carriers.model import (
     Available,
     AvailablePage,
@@ -30,8 +32,6 @@ from numberdesk.carriers.model import (
     Trouble,
     Wanted,
 )
-from numberdesk.carriers.reading import PageLinks, is_e164
-from numberdesk.carriers.wire import Call, Wire, basic, decoded, each, refused
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.infra.http import Http, HttpAnswer
@@ -109,12 +109,12 @@ class SignalWire:
             raise InvalidRequest("project_id", "must have no colon")
         authorization = basic(setup["project_id"], setup["api_token"])
         base_url = f"https://{setup['space'].lower()}.signalwire.com"
-        self._wire = Wire(setup, http, base_url=base_url, authorization=authorization)
+        self._api = CarrierHttpApi(setup, http, base_url=base_url, authorization=authorization)
 
     @property
     def window(self) -> int:
         """How long absence has to last until it is believed, in microseconds."""
-        return self._wire.window
+        return self._api.window
 
     async def search(self, wanted: Wanted) -> AvailablePage:
         """Numbers that can be bought now, of both types side by side where none is asked for. Raises CarrierError."""
@@ -134,7 +134,7 @@ class SignalWire:
 
     async def order(self, e164: str, reference: str) -> Placed | Pending | Refused | NotSent | Unknown:  # noqa: ARG002  it takes no reference
         """Order exactly this number, with one request. Raises nothing."""
-        answer = await self._wire.order(Call("POST", _PATH, json={"number": e164}))
+        answer = await self._api.order(Call("POST", _PATH, json={"number": e164}))
         return _ordered(answer, e164) if isinstance(answer, HttpAnswer) else answer
 
     async def find(self, e164: str, reference: str) -> Placed | Pending | Refused | Absent | Unknown:  # noqa: ARG002  it keeps no reference
@@ -164,7 +164,7 @@ class SignalWire:
                 if held is None:
                     return Released()
                 number_id = held.id
-            answer = await self._wire.read(Call("DELETE", f"{_PATH}/{number_id}"))
+            answer = await self._api.read(Call("DELETE", f"{_PATH}/{number_id}"))
             gone = answer.status == _NOT_FOUND and await self._held(e164) is None
         except CarrierError as error:
             return NotReleased(str(error))
@@ -181,7 +181,7 @@ class SignalWire:
     async def _offers(self, kind: str, start: str, wanted: Wanted) -> AvailablePage | CarrierError:
         query = _question(kind, start, wanted)
         try:
-            answer = await self._wire.read(Call("GET", f"{_PATH}/search", query=query))
+            answer = await self._api.read(Call("GET", f"{_PATH}/search", query=query))
             if answer.status != _OK:
                 return refused(answer)
             items = decoded(answer, _Offers).data or []
@@ -215,7 +215,7 @@ class SignalWire:
         return None
 
     async def _listed(self, query: list[tuple[str, str]]) -> _HeldList:
-        answer = await self._wire.read(Call("GET", _PATH, query=query))
+        answer = await self._api.read(Call("GET", _PATH, query=query))
         if answer.status != _OK:
             raise refused(answer)
         return decoded(answer, _HeldList)

@@ -8,11 +8,11 @@ from typing import Any, Final
 
 import pytest
 
+from numberdesk.carriers.adapters.twilio import Twilio
 from numberdesk.carriers.model import Available, AvailablePage, CarrierError, Trouble, Wanted
-from numberdesk.carriers.twilio import Twilio
 from numberdesk.infra.http import HttpAnswer, HttpClient, HttpRequest
 from testbed.scripted import Answer, Scripted, Seen, json_reply, reply, scripted, silence
-from tests.carriers.test_twilio import ACCOUNT, BASIC, failure, setup
+from tests.carriers.adapters.test_twilio import ACCOUNT, BASIC, failure, setup
 
 ANYTHING: Final = Wanted(
     iso_country="US", calling_code="1", number_type=None, area_code="", region="", locality="", starts_with="",

@@ -12,11 +12,11 @@ import pytest
 from defusedxml.ElementTree import fromstring
 
 from numberdesk.carriers import model
-from numberdesk.carriers.bandwidth import Bandwidth
+from numberdesk.carriers.adapters.bandwidth import Bandwidth
 from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Unknown
 from numberdesk.infra.http import HttpClient
 from testbed.scripted import Answer, Scripted, Seen, json_reply, raw, reply, reset, scripted, silence
-from tests.carriers.words import FORBIDDEN, OTHER, TAKEN, THROTTLED, close, kind, posts
+from tests.carriers.adapters.words import FORBIDDEN, OTHER, TAKEN, THROTTLED, close, kind, posts
 
 PASSWORD: Final = "b4nd-s3cret"
 OURS: Final = "+19195550142"

@@ -10,11 +10,11 @@ from typing import Any, Final
 import pytest
 
 from numberdesk.carriers import model
-from numberdesk.carriers.plivo import Plivo
+from numberdesk.carriers.adapters.plivo import Plivo
 from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.infra.http import HttpClient
 from testbed.scripted import Answer, Scripted, Seen, json_reply, raw, reply, reset, scripted, silence
-from tests.carriers.words import FORBIDDEN, HTML, OTHER, TAKEN, kind
+from tests.carriers.adapters.words import FORBIDDEN, HTML, OTHER, TAKEN, kind
 
 TOKEN: Final = "t0p-s3cret"
 ACCOUNT: Final = "/v1/Account/MA123/"

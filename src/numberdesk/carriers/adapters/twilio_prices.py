@@ -17,9 +17,9 @@ from urllib.parse import quote
 
 import msgspec
 
+from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, decoded, each, refused
+from numberdesk.carriers.adapters.reading import price_of
 from numberdesk.carriers.model import CarrierError, Cost, Trouble
-from numberdesk.carriers.reading import price_of
-from numberdesk.carriers.wire import Call, Wire, decoded, each, refused
 from numberdesk.core.fulfilment import LONGEST_SAID
 from numberdesk.core.money import MoneyError, parse_currency
 
@@ -59,8 +59,8 @@ class _Kept(NamedTuple):
 class Prices:
     """What numbers cost, per country and type; a country that is being asked for is not asked for twice."""
 
-    def __init__(self, wire: Wire, seconds: Callable[[], float]) -> None:
-        self._wire = wire
+    def __init__(self, api: CarrierHttpApi, seconds: Callable[[], float]) -> None:
+        self._api = api
         self._seconds = seconds
         self._kept: dict[str, _Kept] = {}
         self._asking: dict[str, asyncio.Task[None]] = {}
@@ -101,7 +101,7 @@ class Prices:
     async def _list(self, path: str) -> _PriceList | CarrierError:
         """A list of prices, an empty one where there is none for the country."""
         try:
-            answer = await self._wire.read(Call("GET", path), base_url=_PRICING)
+            answer = await self._api.read(Call("GET", path), base_url=_PRICING)
             if answer.status == _NOT_FOUND:
                 return _PriceList()
             return decoded(answer, _PriceList) if answer.status == _OK else refused(answer)

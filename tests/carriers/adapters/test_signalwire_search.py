@@ -9,7 +9,7 @@ import pytest
 
 from numberdesk.carriers.model import Available, AvailablePage, CarrierError, Trouble, Wanted
 from testbed.scripted import Answer, Seen, json_reply, reply, scripted, silence
-from tests.carriers.test_signalwire import BASIC, PATH, ask
+from tests.carriers.adapters.test_signalwire import BASIC, PATH, ask
 
 ANYTHING: Final = Wanted(
     iso_country="US", calling_code="1", number_type=None, area_code="", region="", locality="", starts_with="",

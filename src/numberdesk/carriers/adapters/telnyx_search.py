@@ -17,8 +17,8 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
+from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, decoded, refused
 from numberdesk.carriers.model import Available, AvailablePage, CarrierError, Cost, Trouble, Wanted
-from numberdesk.carriers.wire import Call, Wire, decoded, refused
 from numberdesk.core.money import MoneyError, parse_currency, parse_price
 from numberdesk.core.phone import PhoneError, parse_e164
 from numberdesk.infra.http import HttpAnswer
@@ -103,8 +103,8 @@ def answered(answer: HttpAnswer, shape: type[Data]) -> Data:
 class Searches:
     """The searches of one account. `seconds` is a clock that only goes forward."""
 
-    def __init__(self, wire: Wire, *, seconds: Callable[[], float] = time.monotonic) -> None:
-        self._wire = wire
+    def __init__(self, api: CarrierHttpApi, *, seconds: Callable[[], float] = time.monotonic) -> None:
+        self._api = api
         self._seconds = seconds
         self._shown: dict[str, float] = {}
 
@@ -158,7 +158,7 @@ class Searches:
         return answers
 
     async def _found(self, query: Query, number_type: str) -> list[Available]:
-        answer = await self._wire.read(Call("GET", "/available_phone_numbers", query))
+        answer = await self._api.read(Call("GET", "/available_phone_numbers", query))
         items = answered(answer, Page[list[msgspec.Raw]]).data
         numbers = [number for item in items if (number := _available(item, number_type)) is not None]
         now = self._seconds()
