@@ -24,7 +24,7 @@ from bench.process import carrier_simulator, numberdesk
 from bench.purchases import load_bought
 from bench.stock import Stock, make_stock_of, sqlite_stock
 from numberdesk.carrier_sim.model import Api
-from numberdesk.carriers.model import Setup
+from numberdesk.carriers.port import Setup
 from numberdesk.catalog.rules import PriceRule
 from numberdesk.core.findings import FindingKind
 from numberdesk.flows.connect_carriers import CarrierSetup, set_up_carriers

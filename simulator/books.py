@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from numberdesk.carriers.model import Account as CarrierAccount
+from numberdesk.carriers.port import Account as CarrierAccount
 from numberdesk.catalog.model import Listing
 from numberdesk.core.fulfilment import Word
 from numberdesk.core.periods import add_months

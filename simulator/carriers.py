@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
-from numberdesk.carriers.model import (
+from numberdesk.carriers.port import (
     Account,
     Available,
     AvailablePage,

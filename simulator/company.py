@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from numberdesk.carriers.model import VISIBILITY_WINDOW, NotReleased, OwnedNumber, OwnedPage, Released
+from numberdesk.carriers.port import VISIBILITY_WINDOW, NotReleased, OwnedNumber, OwnedPage, Released
 from numberdesk.core.fulfilment import Absent, Pending, Placed, Reason, Refused, Unknown
 from simulator.plan import HOUR, MINUTE, Deed
 from simulator.world import MICROSECONDS, World

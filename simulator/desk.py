@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from numberdesk.api.endpoint import Answer, Ask
-from numberdesk.carriers.model import Account, Setup
+from numberdesk.carriers.port import Account, Setup
 from numberdesk.carriers.store import insert_carriers
 from numberdesk.catalog.model import Listing, ListingChunk
 from numberdesk.catalog.rules import PriceRule

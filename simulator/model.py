@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from numberdesk.accounts.model import Account, ApiKey
-from numberdesk.carriers.model import Account as CarrierAccount
+from numberdesk.carriers.port import Account as CarrierAccount
 from numberdesk.catalog.model import Listing, ListingChunk
 from numberdesk.core.errors import (
     IdempotencyConflict,

@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from numberdesk.api.auth import Authenticator
-from numberdesk.carriers.model import Carrier, Setup
-from numberdesk.carriers.roster import Roster
+from numberdesk.carriers.connections import StoredConnections
+from numberdesk.carriers.port import Carrier, Setup
 from numberdesk.flows.audit_carriers import Audit
 from numberdesk.flows.chase_orders import take_up_chases
 from numberdesk.flows.confirm_releases import note_releases, take_up_releases
@@ -178,7 +178,7 @@ class Process:
             quarantine_days=plan.quarantine_days,
         )
         reader, vault = Reader(self.database, threads=1), Vault(CREDENTIALS_KEY)
-        carriers = Roster(reader, vault, self._adapter, seconds=seconds)
+        carriers = StoredConnections(reader, vault, self._adapter, seconds=seconds)
         return Services(
             settings=settings,
             database=self.database,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from numberdesk.carriers.model import Released
+from numberdesk.carriers.port import Released
 from numberdesk.flows.confirm_releases import TakeUpReleases, Told
 from simulator.books import Books, GivingBack, require
 from simulator.plan import HOUR, MINUTE

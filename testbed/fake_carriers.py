@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from numberdesk.carriers.line import Line
-from numberdesk.carriers.model import (
+from numberdesk.carriers.client import CarrierClient
+from numberdesk.carriers.port import (
     Available,
     AvailablePage,
     CarrierError,
@@ -288,22 +288,22 @@ class FakeCarriers:
         self.disabled: set[str] = set()
         self.breakers: dict[str, Breaker] = {}
         self._seconds = seconds
-        self._lines: dict[str, Line] = {}
+        self._lines: dict[str, CarrierClient] = {}
 
-    async def line(self, name: str) -> Line | None:
+    async def client(self, name: str) -> CarrierClient | None:
         """The line to a carrier."""
         if name not in self.carriers:
             return None
         if name not in self._lines:
             breaker = self.breakers.setdefault(name, Breaker())
-            self._lines[name] = Line(name, self.carriers[name], seconds=self._seconds, breaker=breaker)
+            self._lines[name] = CarrierClient(name, self.carriers[name], seconds=self._seconds, breaker=breaker)
         self._lines[name].in_use = name not in self.disabled
         return self._lines[name]
 
-    async def lines(self, *, active_only: bool) -> list[Line]:
+    async def clients(self, *, active_only: bool) -> list[CarrierClient]:
         """The lines to all."""
         names: Iterable[str] = sorted(self.carriers)
-        found = [await self.line(name) for name in names if name not in self.disabled or not active_only]
+        found = [await self.client(name) for name in names if name not in self.disabled or not active_only]
         return [line for line in found if line is not None]
 
     def forget(self) -> None:

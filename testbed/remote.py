@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from numberdesk.carrier_sim.faults import Fault
 from numberdesk.carrier_sim.model import Api, Operation
-from numberdesk.carriers.model import Setup
+from numberdesk.carriers.port import Setup
 from numberdesk.catalog.offers import RemoteOffer
 from numberdesk.catalog.remote_search import Known, listing_of_any
 from numberdesk.core.fulfilment import Chase

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, new_key
-from numberdesk.carriers.model import Account
+from numberdesk.carriers.port import Account
 from numberdesk.carriers.store import find_carriers_named, insert_carriers
 from numberdesk.catalog.model import Listing, ListingChunk
 from numberdesk.core.lifecycle import CarrierState

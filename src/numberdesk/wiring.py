@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from numberdesk.carriers.kinds import KINDS
-from numberdesk.carriers.model import Carrier, Setup
-from numberdesk.carriers.roster import Carriers, Roster
+from numberdesk.carriers.connections import CarrierConnections, StoredConnections
+from numberdesk.carriers.port import Carrier, Setup
+from numberdesk.carriers.registry import KINDS
 from numberdesk.core.errors import NumberdeskError
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Buy, Decision
@@ -52,7 +52,7 @@ class Services:
     open_orders: Callable[[Tx, Sequence[Buy]], list[Decision]]
     release_numbers: Callable[[Tx, Sequence[Release]], list[Rental | NumberdeskError]]
     vault: Vault
-    carriers: Carriers
+    carriers: CarrierConnections
     placement: Placement
     offer_search: OfferSearch
     audit: Audit
@@ -107,7 +107,7 @@ def build(
     reader = Reader(database, threads=settings.read_threads)
     quote_lifetime = settings.quote_lifetime_seconds * MICROSECONDS
     vault = Vault(settings.credentials_key.get_secret_value())
-    carriers = Roster(reader, vault, build_carrier)
+    carriers = StoredConnections(reader, vault, build_carrier)
     return Services(
         settings=settings,
         database=database,

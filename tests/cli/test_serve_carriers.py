@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from numberdesk.carriers.model import Setup
+from numberdesk.carriers.port import Setup
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.flows.connect_carriers import CarrierSetup, set_up_carriers
 from numberdesk.infra.settings import load_settings

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import pytest
 
-from numberdesk.carriers.kinds import KINDS, checked_setup
-from numberdesk.carriers.model import Carrier, CarrierError, Wanted
+from numberdesk.carriers.port import Carrier, CarrierError, Wanted
+from numberdesk.carriers.registry import KINDS, checked_setup
 from numberdesk.infra.http import HttpAnswer, HttpClient, HttpRequest
 from testbed.prism import SPECS, Mend, mock
 

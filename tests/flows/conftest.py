@@ -13,7 +13,7 @@ import pytest
 import structlog
 from sqlalchemy import text
 
-from numberdesk.carriers.model import Account
+from numberdesk.carriers.port import Account
 from numberdesk.catalog.model import FROM_RULE, Listing, ListingChunk
 from numberdesk.catalog.offers import RemoteOffer
 from numberdesk.core.lifecycle import AccountState, CarrierState

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from numberdesk.carriers.finding_store import find_audit
-from numberdesk.carriers.model import Account, OwnedNumber, OwnedPage, Setup
+from numberdesk.carriers.port import Account, OwnedNumber, OwnedPage, Setup
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.fulfilment import Absent, Pending, Placed, Reason, Refused, Unknown, Word
 from numberdesk.core.lifecycle import CarrierState

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from numberdesk.carriers.finding_store import find_audit
-from numberdesk.carriers.model import CarrierError, OwnedNumber, OwnedPage, Trouble
+from numberdesk.carriers.port import CarrierError, OwnedNumber, OwnedPage, Trouble
 from testbed.fake_carriers import FakeCarrier
 from tests.flows.audits import audited, rented, standing
 from tests.flows.carrier_orders import SECOND

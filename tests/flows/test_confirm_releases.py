@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from numberdesk.carriers.model import NotReleased, Released
+from numberdesk.carriers.port import NotReleased, Released
 from numberdesk.core.errors import NotFound, NumberNotOffered, OrderInProgress, Overloaded
 from numberdesk.core.lifecycle import OrderState, RentalState
 from numberdesk.core.purchase import Order, Refused

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from numberdesk.carriers.finding_store import Finding
-from numberdesk.carriers.model import Account, Setup
+from numberdesk.carriers.port import Account, Setup
 from numberdesk.carriers.store import list_carriers
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.findings import FindingKind, FindingState

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from numberdesk.carriers.line import Line
-from numberdesk.carriers.model import Account, Setup
+from numberdesk.carriers.client import CarrierClient
+from numberdesk.carriers.port import Account, Setup
 from numberdesk.core.breaker import FAILURES, LONGEST_REST_SECONDS
 from numberdesk.core.errors import CarrierUnavailable, NumberNotOffered, NumberTaken, Overloaded
 from numberdesk.core.fulfilment import FEWEST_ABSENCES
@@ -300,7 +300,7 @@ def test_an_order_whose_opening_is_not_known_of_is_sent_when_it_turns_out_to_be_
 class Lost(FakeCarriers):
     """Carriers whose accounts cannot be read."""
 
-    async def line(self, name: str) -> Line | None:  # noqa: ARG002  the port's signature
+    async def client(self, name: str) -> CarrierClient | None:  # noqa: ARG002  the port's signature
         raise StorageFailedError("gone")
 
 

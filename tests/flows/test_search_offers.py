@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from numberdesk.carriers.finding_store import Finding
-from numberdesk.carriers.model import Available, AvailablePage, CarrierError, Cost, Trouble, Wanted
+from numberdesk.carriers.port import Available, AvailablePage, CarrierError, Cost, Trouble, Wanted
 from numberdesk.catalog.search import OfferPage
 from numberdesk.catalog.search_parameters import offer_query
 from numberdesk.core.breaker import FAILURES, REST_SECONDS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from numberdesk.carriers.model import NotReleased, Released
+from numberdesk.carriers.port import NotReleased, Released
 from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.flows.chase_orders import take_up_chases
 from numberdesk.flows.confirm_releases import note_releases

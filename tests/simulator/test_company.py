@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pytest
 
-from numberdesk.carriers.model import Released, Setup
+from numberdesk.carriers.port import Released, Setup
 from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from simulator.carriers import SimulatedCarrier
 from simulator.company import Company, Market

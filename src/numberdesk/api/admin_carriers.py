@@ -14,9 +14,9 @@ import msgspec
 from numberdesk.api.admin_audits import AUDIT_EXAMPLE
 from numberdesk.api.endpoint import Answer, Ask, endpoint
 from numberdesk.api.shapes import Label, id_in_path
-from numberdesk.carriers.kinds import KINDS
-from numberdesk.carriers.line import Line
-from numberdesk.carriers.model import Setup
+from numberdesk.carriers.client import CarrierClient
+from numberdesk.carriers.port import Setup
+from numberdesk.carriers.registry import KINDS
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.flows.connect_carriers import CarrierSetup, set_up_carriers
@@ -85,7 +85,7 @@ async def carriers(ask: Ask) -> Answer:
     """List all: there are few."""
     vault = ask.services.vault
     found = await ask.services.reader.read(lambda tx: describe_carriers(tx, vault))
-    lines = {line.name: line for line in await ask.services.carriers.lines(active_only=False)}
+    lines = {line.name: line for line in await ask.services.carriers.clients(active_only=False)}
     return Answer(carrier_views(found, ask.now, lines), rest={"page": {"next": None}})
 
 
@@ -219,14 +219,14 @@ async def _described(ask: Ask, name: str) -> CarrierView:
     found = await ask.services.reader.read(lambda tx: describe_carriers(tx, vault, [name]))
     if not found:
         raise NotFound("There is no such carrier.")
-    return carrier_view(found[0], ask.now, await ask.services.carriers.line(name))
+    return carrier_view(found[0], ask.now, await ask.services.carriers.client(name))
 
 
-async def _line(ask: Ask, name: str) -> Line:
-    line = await ask.services.carriers.line(name)
+async def _line(ask: Ask, name: str) -> CarrierClient:
+    line = await ask.services.carriers.client(name)
     if line is None:  # or connected a moment ago, by another process
         ask.services.carriers.forget()
-        line = await ask.services.carriers.line(name)
+        line = await ask.services.carriers.client(name)
     if line is None:
         raise NotFound("There is no such carrier.")
     return line

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import and_, func, not_, or_, select
 
-from numberdesk.carriers.kinds import KINDS
+from numberdesk.carriers.registry import KINDS
 from numberdesk.infra.audit import rule
 from numberdesk.tables import carriers
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import select, update
 
-from numberdesk.carriers.model import Account
+from numberdesk.carriers.port import Account
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.infra.db import Tx
 from numberdesk.tables import carriers

@@ -13,9 +13,9 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from numberdesk.carriers.client import CarrierClient
 from numberdesk.carriers.finding_store import Finding, list_findings
-from numberdesk.carriers.line import Line
-from numberdesk.carriers.model import Setup
+from numberdesk.carriers.port import Setup
 from numberdesk.carriers.store import find_carriers_named, list_carriers
 from numberdesk.catalog.rule_store import list_price_rules
 from numberdesk.cli.bars import Bars, bars
@@ -255,8 +255,8 @@ def _print(running: Services, name: str, *, as_json: bool) -> None:
     print_object(carrier_view(found[0], running.now()), as_json=as_json)
 
 
-async def _line(running: Services, name: str) -> Line:
-    line = await running.carriers.line(name)
+async def _line(running: Services, name: str) -> CarrierClient:
+    line = await running.carriers.client(name)
     if line is None:
         fail_unknown_carrier(name)
     return line

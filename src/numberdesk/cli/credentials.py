@@ -18,8 +18,8 @@ from typing import Final
 
 import typer
 
-from numberdesk.carriers.kinds import KINDS
-from numberdesk.carriers.model import Field
+from numberdesk.carriers.port import Field
+from numberdesk.carriers.registry import KINDS
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.flows.connect_carriers import check_name
 from numberdesk.infra.vault import Vault

@@ -13,7 +13,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from numberdesk.carriers.model import Setup
+from numberdesk.carriers.port import Setup
 from numberdesk.carriers.store import find_carriers_named
 from numberdesk.catalog.rule_store import list_price_rules
 from numberdesk.catalog.rules import PriceRule

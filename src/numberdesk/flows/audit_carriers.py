@@ -18,10 +18,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from numberdesk.carriers.client import CarrierClient
+from numberdesk.carriers.connections import CarrierConnections
 from numberdesk.carriers.finding_store import Finding
-from numberdesk.carriers.line import Line
-from numberdesk.carriers.model import CarrierError, OwnedNumber, OwnedPage, Trouble
-from numberdesk.carriers.roster import Carriers
+from numberdesk.carriers.port import CarrierError, OwnedNumber, OwnedPage, Trouble
 from numberdesk.core.findings import FindingKind, FindingState
 from numberdesk.core.fulfilment import Placed, Unknown
 from numberdesk.core.periods import MICROSECONDS
@@ -87,7 +87,7 @@ class Audit:
 
     writer: Writer
     reader: Reader
-    carriers: Carriers
+    carriers: CarrierConnections
     now: Callable[[], int]
     every: int
     quarantine: int
@@ -97,7 +97,7 @@ class Audit:
 
     async def run_due(self) -> None:
         """Audit the carriers whose time has come, one after the other."""
-        for line in await self.carriers.lines(active_only=False):
+        for line in await self.carriers.clients(active_only=False):
             before = await self.writer.submit(take_up_audits, TakeUpAudit(line.name, self.now(), only_due=True))
             if before is None:
                 continue
@@ -112,13 +112,13 @@ class Audit:
 
     async def run(self, name: str) -> AuditReport | None:
         """Audit one carrier now; None when there is no such carrier."""
-        line = await self.carriers.line(name)
+        line = await self.carriers.client(name)
         if line is None:
             return None
         await self.writer.submit(take_up_audits, TakeUpAudit(name, self.now(), only_due=False))
         return await self._audited(line)
 
-    async def _audited(self, line: Line) -> AuditReport:
+    async def _audited(self, line: CarrierClient) -> AuditReport:
         began = self.now()
         try:
             owned = await self._list(line)
@@ -155,7 +155,7 @@ class Audit:
         last = result._replace(findings=report.findings[noted:], noted=noted)
         return [*news, *await self.writer.submit(note_audits, last)]
 
-    async def _list(self, line: Line) -> dict[str, OwnedNumber]:
+    async def _list(self, line: CarrierClient) -> dict[str, OwnedNumber]:
         owned: dict[str, OwnedNumber] = {}
         cursor: str | None = None
         idle, until = 0, self.now() + AUDIT_LEASE
@@ -175,7 +175,7 @@ class Audit:
             if self.now() > until:
                 raise CarrierError(Trouble.UNREADABLE, "its list of our numbers takes too long")
 
-    async def _page(self, line: Line, cursor: str | None) -> OwnedPage:
+    async def _page(self, line: CarrierClient, cursor: str | None) -> OwnedPage:
         for rest in _PAGE_RESTS:
             try:
                 return await line.owned(cursor)
@@ -185,7 +185,7 @@ class Audit:
                 await asyncio.sleep(min(max(rest, float(error.retry_after or 0)), _LONGEST_REST))
         return await line.owned(cursor)
 
-    async def _compared(self, line: Line, owned: Mapping[str, OwnedNumber], began: int) -> AuditReport:
+    async def _compared(self, line: CarrierClient, owned: Mapping[str, OwnedNumber], began: int) -> AuditReport:
         known = await self.reader.read(lambda tx: find_known_numbers(tx, line.name, began - line.window))
         self.progress("compare", len(known), len(known))
         unknown = [number for number in owned.values() if _is_unknown(number, known)]
@@ -214,7 +214,7 @@ class Audit:
         return held
 
     async def _confirmed(
-        self, line: Line, missing: Sequence[KnownNumber], owned: Mapping[str, OwnedNumber], began: int
+        self, line: CarrierClient, missing: Sequence[KnownNumber], owned: Mapping[str, OwnedNumber], began: int
     ) -> tuple[list[Finding], int]:
         """The numbers that are lost, each asked for by itself, and how many the carrier did not answer for."""
         turns, done = asyncio.Semaphore(_AT_ONCE), 0

@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from numberdesk.carriers.model import VISIBILITY_WINDOW
-from numberdesk.carriers.roster import Carriers
+from numberdesk.carriers.connections import CarrierConnections
+from numberdesk.carriers.port import VISIBILITY_WINDOW
 from numberdesk.core.fulfilment import Chase, Unknown
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.periods import MICROSECONDS
@@ -64,7 +64,7 @@ async def carriers_to_ask(reader: Reader, now: int) -> list[str]:
 async def chase_orders(
     writer: Writer,
     reader: Reader,
-    carriers: Carriers,
+    carriers: CarrierConnections,
     placement: Placement,
     *,
     now: Callable[[], int],
@@ -82,16 +82,20 @@ async def chase_orders(
     return MOST_AT_ONCE in Counter(chase.carrier for chase in due).values()
 
 
-async def _chase(chase: Chase, carriers: Carriers, placement: Placement, reach: Callable[[str], None]) -> None:
+async def _chase(
+    chase: Chase, carriers: CarrierConnections, placement: Placement, reach: Callable[[str], None]
+) -> None:
     try:
         await _look_up(chase, carriers, placement, reach)
     except Exception:  # noqa: BLE001  whatever it was, the others go on, and this one is due again after its lease
         get_log().exception("order not looked up", order_id=chase.order_id, carrier=chase.carrier)
 
 
-async def _look_up(chase: Chase, carriers: Carriers, placement: Placement, reach: Callable[[str], None]) -> None:
+async def _look_up(
+    chase: Chase, carriers: CarrierConnections, placement: Placement, reach: Callable[[str], None]
+) -> None:
     reach("taken_up")
-    line = await carriers.line(chase.carrier)
+    line = await carriers.client(chase.carrier)
     if line is None:
         word, window = Unknown("this carrier is not connected"), VISIBILITY_WINDOW
         await placement.hear(chase.order_id, chase.attempt, word, window)

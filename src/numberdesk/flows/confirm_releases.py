@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from numberdesk.carriers.model import NotReleased, Released
-from numberdesk.carriers.roster import Carriers
+from numberdesk.carriers.connections import CarrierConnections
+from numberdesk.carriers.port import NotReleased, Released
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.infra.db import Tx
 from numberdesk.infra.log import get_log
@@ -81,7 +81,7 @@ async def carriers_to_tell(reader: Reader, now: int) -> list[str]:
 async def confirm_releases(
     writer: Writer,
     reader: Reader,
-    carriers: Carriers,
+    carriers: CarrierConnections,
     *,
     now: Callable[[], int],
     carrier: str | None = None,
@@ -99,7 +99,7 @@ async def confirm_releases(
 
 
 async def _tell(
-    one: GivingBack, writer: Writer, carriers: Carriers, now: Callable[[], int], reach: Callable[[str], None]
+    one: GivingBack, writer: Writer, carriers: CarrierConnections, now: Callable[[], int], reach: Callable[[str], None]
 ) -> None:
     try:
         await _tell_one(one, writer, carriers, now, reach)
@@ -108,10 +108,10 @@ async def _tell(
 
 
 async def _tell_one(
-    one: GivingBack, writer: Writer, carriers: Carriers, now: Callable[[], int], reach: Callable[[str], None]
+    one: GivingBack, writer: Writer, carriers: CarrierConnections, now: Callable[[], int], reach: Callable[[str], None]
 ) -> None:
     reach("giving_back")
-    line = await carriers.line(one.carrier)
+    line = await carriers.client(one.carrier)
     word: Released | NotReleased = NotReleased("this carrier is not connected")
     if line is not None:
         word = await line.release(one.e164, one.carrier_reference)

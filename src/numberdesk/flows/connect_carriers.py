@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from numberdesk.carriers.kinds import KINDS, checked_setup
-from numberdesk.carriers.model import Account, Setup
+from numberdesk.carriers.port import Account, Setup
+from numberdesk.carriers.registry import KINDS, checked_setup
 from numberdesk.carriers.store import change_carriers, insert_carriers, list_carriers, lock_carriers
 from numberdesk.catalog.rule_store import lock_catalog
 from numberdesk.catalog.rules import parse_carrier

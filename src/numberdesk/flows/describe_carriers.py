@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from numberdesk.carriers.finding_store import Audit, count_open_findings, list_audits
-from numberdesk.carriers.model import Account
+from numberdesk.carriers.port import Account
 from numberdesk.carriers.store import find_carriers_named, list_carriers
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.purchase import POOL

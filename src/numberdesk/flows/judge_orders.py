@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from numberdesk.carriers.model import VISIBILITY_WINDOW
-from numberdesk.carriers.roster import Carriers
+from numberdesk.carriers.connections import CarrierConnections
+from numberdesk.carriers.port import VISIBILITY_WINDOW
 from numberdesk.core.errors import CarrierRefused, CarrierUnavailable, NotFound, NumberdeskError, OrderEnded, Overloaded
 from numberdesk.core.fulfilment import Absent, Chase, Keep, Placed, Unknown, Void
 from numberdesk.core.lifecycle import OrderState
@@ -76,18 +76,18 @@ def _anew(chase: Chase, command: Judgement) -> Chase:
 
 
 async def judge_order(
-    writer: Writer, reader: Reader, carriers: Carriers, order_id: str, verdict: Verdict, now: int
+    writer: Writer, reader: Reader, carriers: CarrierConnections, order_id: str, verdict: Verdict, now: int
 ) -> Order:
     """Decide about one order. Raises NotFound, and OrderEnded."""
     chase = (await reader.read(lambda tx: find_chases(tx, [order_id]))).get(order_id)
-    line = None if chase is None else await carriers.line(chase.carrier)
+    line = None if chase is None else await carriers.client(chase.carrier)
     window = VISIBILITY_WINDOW if line is None else line.window
     judged: Any = await writer.submit(judge_orders, Judgement(order_id, verdict, window, now))
     order: Order = judged
     return order
 
 
-async def adopt_order(reader: Reader, carriers: Carriers, placement: Placement, order_id: str) -> Order:
+async def adopt_order(reader: Reader, carriers: CarrierConnections, placement: Placement, order_id: str) -> Order:
     """Complete an open order with the number that its carrier has for us, under whatever reference.
 
     Raises NotFound, OrderEnded, and CarrierRefused when the carrier does not say that the number is ours.
@@ -97,7 +97,7 @@ async def adopt_order(reader: Reader, carriers: Carriers, placement: Placement, 
         raise NotFound("There is no such order at a carrier.")
     if chase.settled_at is not None:
         raise OrderEnded(details={"order_id": order_id})
-    line = await carriers.line(chase.carrier)
+    line = await carriers.client(chase.carrier)
     found = Unknown("this carrier is not connected") if line is None else await line.find(chase.e164, order_id)
     if line is None or not isinstance(found, Placed):
         said = "absent" if isinstance(found, Absent | Placed) else found.said

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from numberdesk.carriers.model import Account
+from numberdesk.carriers.port import Account
 from numberdesk.carriers.store import find_carriers_named
 from numberdesk.catalog.offer_store import lock_offers
 from numberdesk.catalog.offers import RemoteOffer

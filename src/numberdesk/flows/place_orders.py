@@ -13,9 +13,9 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
-from numberdesk.carriers.line import Line
-from numberdesk.carriers.model import VISIBILITY_WINDOW
-from numberdesk.carriers.roster import Carriers
+from numberdesk.carriers.client import CarrierClient
+from numberdesk.carriers.connections import CarrierConnections
+from numberdesk.carriers.port import VISIBILITY_WINDOW
 from numberdesk.core.errors import Overloaded
 from numberdesk.core.fulfilment import Absent, Heard, NotSent, Pending, Placed, Unknown, Word
 from numberdesk.core.lifecycle import OrderState
@@ -61,7 +61,7 @@ class Placement:
         self,
         writer: Writer,
         reader: Reader,
-        carriers: Carriers,
+        carriers: CarrierConnections,
         settle: Settle,
         *,
         now: Callable[[], int],
@@ -124,7 +124,7 @@ class Placement:
         for task in list(self._tasks.values()):
             task.cancel()
 
-    async def send_again(self, line: Line, order: Order, attempt: int) -> None:
+    async def send_again(self, line: CarrierClient, order: Order, attempt: int) -> None:
         """Send an order once more, after proof that the attempt before came to nothing."""
         await self._send(line, order, attempt)
 
@@ -175,15 +175,15 @@ class Placement:
         except Exception:  # noqa: BLE001  whatever it was, the worker finds the order
             get_log().exception("order not carried through", order_id=order.id)
 
-    async def _line(self, order: Order) -> Line | None:
+    async def _line(self, order: Order) -> CarrierClient | None:
         """The line to an order's carrier; None where there is none, or none that can be found now."""
         try:
-            return await self._carriers.line(order.carrier)
+            return await self._carriers.client(order.carrier)
         except Exception:  # noqa: BLE001  nothing was sent, which is worth more than why
             get_log().exception("carrier not found", order_id=order.id, carrier=order.carrier)
             return None
 
-    async def _send(self, line: Line, order: Order, attempt: int) -> None:
+    async def _send(self, line: CarrierClient, order: Order, attempt: int) -> None:
         self._reach("sending")
         word: Word = await line.order(order.e164, order.id)
         self._reach("heard")

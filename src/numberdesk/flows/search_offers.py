@@ -15,9 +15,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from numberdesk.carriers.adapters.reading import is_e164
-from numberdesk.carriers.line import Line
-from numberdesk.carriers.model import Available, AvailablePage, CarrierError, Cost, Trouble, Wanted
-from numberdesk.carriers.roster import Carriers
+from numberdesk.carriers.client import CarrierClient
+from numberdesk.carriers.connections import CarrierConnections
+from numberdesk.carriers.port import Available, AvailablePage, CarrierError, Cost, Trouble, Wanted
 from numberdesk.catalog.model import Listing, capability_names
 from numberdesk.catalog.offer_store import find_offer_ends, find_rates
 from numberdesk.catalog.offers import RemoteOffer, decide_offers
@@ -67,7 +67,7 @@ class OfferSearch:
         self,
         writer: Writer,
         reader: Reader,
-        carriers: Carriers,
+        carriers: CarrierConnections,
         *,
         deadline: float,
         quote_lifetime: int,
@@ -86,7 +86,7 @@ class OfferSearch:
 
     async def search(self, query: OfferQuery) -> OfferPage:
         """A page of offers of all sources. Every remote offer on it is kept for the quote lifetime."""
-        lines = await self._carriers.lines(active_only=True)
+        lines = await self._carriers.clients(active_only=True)
         stock_read = asyncio.ensure_future(self._reader.read(lambda tx: search_stock(tx, query)))
         try:
             pages, silent = await self._ask_all(lines, query)
@@ -108,7 +108,7 @@ class OfferSearch:
         await asyncio.gather(*self._asking.values(), return_exceptions=True)
 
     async def _ask_all(
-        self, lines: Sequence[Line], query: OfferQuery
+        self, lines: Sequence[CarrierClient], query: OfferQuery
     ) -> tuple[dict[str, AvailablePage], tuple[str, ...]]:
         """The answers by carrier, and the carriers that have not answered, or not whole."""
         if not lines:
@@ -130,13 +130,13 @@ class OfferSearch:
         silent = tuple(line.name for line in lines if line.name not in pages or pages[line.name].missed is not None)
         return pages, silent
 
-    def _answered(self, line: Line, wanted: Wanted) -> AvailablePage | None:
+    def _answered(self, line: CarrierClient, wanted: Wanted) -> AvailablePage | None:
         known = self._answers.get((line.name, wanted))
         if known is None or self._seconds() >= known.at + KEPT_SECONDS:
             return None
         return known.page
 
-    def _asked(self, line: Line, wanted: Wanted) -> asyncio.Task[AvailablePage]:
+    def _asked(self, line: CarrierClient, wanted: Wanted) -> asyncio.Task[AvailablePage]:
         """The task that asks a carrier; the one that asks already, when there is one."""
         key = (line.name, wanted)
         task = self._asking.get(key)
@@ -145,7 +145,7 @@ class OfferSearch:
             task.add_done_callback(lambda done: self._told(key, done))
         return task
 
-    async def _ask(self, line: Line, wanted: Wanted) -> AvailablePage:
+    async def _ask(self, line: CarrierClient, wanted: Wanted) -> AvailablePage:
         page = _sound(await line.search(wanted))
         self._answers[line.name, wanted] = _Answered(page, self._seconds())
         self._answers.move_to_end((line.name, wanted))

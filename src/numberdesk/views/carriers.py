@@ -10,10 +10,10 @@ from decimal import Decimal
 
 import msgspec
 
+from numberdesk.carriers.client import CarrierClient
 from numberdesk.carriers.finding_store import Audit, Finding
-from numberdesk.carriers.kinds import KINDS
-from numberdesk.carriers.line import Line
-from numberdesk.carriers.model import Field, Health
+from numberdesk.carriers.port import Field, Health
+from numberdesk.carriers.registry import KINDS
 from numberdesk.catalog.rules import WHOLE_RATE, ExchangeRate
 from numberdesk.core.fulfilment import Chase
 from numberdesk.core.periods import iso_or_none, iso_seconds
@@ -166,7 +166,7 @@ def _field_view(field: Field) -> FieldView:
     return FieldView(field.name, field.secret, field.required, field.meaning, field.example)
 
 
-def carrier_view(described: DescribedCarrier, now: int, line: Line | None = None) -> CarrierView:
+def carrier_view(described: DescribedCarrier, now: int, line: CarrierClient | None = None) -> CarrierView:
     """An account at a carrier, at `now`; `line` is this process's line to it."""
     account = described.account
     return CarrierView(
@@ -188,7 +188,9 @@ def carrier_view(described: DescribedCarrier, now: int, line: Line | None = None
     )
 
 
-def carrier_views(described: Iterable[DescribedCarrier], now: int, lines: Mapping[str, Line]) -> list[CarrierView]:
+def carrier_views(
+    described: Iterable[DescribedCarrier], now: int, lines: Mapping[str, CarrierClient]
+) -> list[CarrierView]:
     """Accounts at carriers, each with this process's line to it."""
     return [carrier_view(one, now, lines.get(one.account.name)) for one in described]
 

@@ -12,8 +12,8 @@ from numberdesk.carrier_sim.faults import NOT_RECEIVED, Fault
 from numberdesk.carrier_sim.model import Api, Operation
 from numberdesk.carrier_sim.running import Config
 from numberdesk.carrier_sim.settings import State
-from numberdesk.carriers.kinds import KINDS, checked_setup
-from numberdesk.carriers.model import Carrier, CarrierError, NotReleased, Released, Trouble, Wanted
+from numberdesk.carriers.port import Carrier, CarrierError, NotReleased, Released, Trouble, Wanted
+from numberdesk.carriers.registry import KINDS, checked_setup
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.infra.http import HttpClient

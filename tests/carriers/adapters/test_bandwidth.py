@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 from defusedxml.ElementTree import fromstring
 
-from numberdesk.carriers import model
+from numberdesk.carriers import port
 from numberdesk.carriers.adapters.bandwidth import Bandwidth
 from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Unknown
 from numberdesk.infra.http import HttpClient
@@ -36,7 +36,7 @@ def ask(url: str, call: Callable[[Bandwidth], Awaitable[Any]], **more: str) -> A
         values = {"account_id": "9900012", "username": "api", "password": PASSWORD, "site_id": "743", "base_url": url}
         try:
             return await call(
-                Bandwidth(model.Setup({**values, "read_seconds": "1", "order_seconds": "1", **more}), http)
+                Bandwidth(port.Setup({**values, "read_seconds": "1", "order_seconds": "1", **more}), http)
             )
         finally:
             await http.close()
@@ -229,7 +229,7 @@ def test_a_number_of_another_plan_is_neither_ordered_nor_looked_up(e164: str) ->
     with scripted(account()) as server:
         assert kind(order(server, e164)) == OTHER
         assert kind(ask(server.url, lambda bandwidth: bandwidth.find(e164, REFERENCE))) == Unknown
-        assert type(ask(server.url, lambda bandwidth: bandwidth.release(e164, None))) is model.NotReleased
+        assert type(ask(server.url, lambda bandwidth: bandwidth.release(e164, None))) is port.NotReleased
     assert server.seen == []
 
 
@@ -332,4 +332,4 @@ def test_without_a_connection_nothing_is_sent_and_nothing_is_known() -> None:
     nowhere = "http://127.0.0.1:9"
     assert kind(ask(nowhere, lambda bandwidth: bandwidth.order(OURS, REFERENCE))) == NotSent
     assert kind(ask(nowhere, lambda bandwidth: bandwidth.find(OURS, REFERENCE))) == Unknown
-    assert type(ask(nowhere, lambda bandwidth: bandwidth.release(OURS, NUMBER))) is model.NotReleased
+    assert type(ask(nowhere, lambda bandwidth: bandwidth.release(OURS, NUMBER))) is port.NotReleased

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 from defusedxml.ElementTree import fromstring
 
-from numberdesk.carriers import model
+from numberdesk.carriers import port
 from numberdesk.carriers.adapters.bandwidth import Bandwidth
 from numberdesk.infra.http import HttpClient
 from testbed.scripted import Answer, Scripted, Seen, reset, scripted, silence
@@ -30,7 +30,7 @@ def ask(url: str, call: Callable[[Bandwidth], Awaitable[Any]]) -> Any:
         http = HttpClient()
         values = {"account_id": "9900012", "username": "api", "password": PASSWORD, "site_id": "743", "base_url": url}
         try:
-            return await call(Bandwidth(model.Setup({**values, "read_seconds": "1"}), http))
+            return await call(Bandwidth(port.Setup({**values, "read_seconds": "1"}), http))
         finally:
             await http.close()
 
@@ -48,16 +48,16 @@ def numbers(*written: str, total: Any = None, link: str = "") -> Answer:
     return close(200, tag("TNs", count, links, listed).encode())
 
 
-def owned(server: Scripted, cursor: str | None = None) -> model.OwnedPage:
-    page: model.OwnedPage = ask(server.url, lambda bandwidth: bandwidth.owned(cursor))
+def owned(server: Scripted, cursor: str | None = None) -> port.OwnedPage:
+    page: port.OwnedPage = ask(server.url, lambda bandwidth: bandwidth.owned(cursor))
     return page
 
 
 def test_numbers_in_service_are_ours_by_their_digits_and_short_codes_are_left_out() -> None:
     with scripted(lambda _seen: numbers(NUMBER, "+19195550143", "12345", total=3)) as server:
         page = owned(server)
-    assert page == model.OwnedPage(
-        (model.OwnedNumber(OURS, NUMBER, ""), model.OwnedNumber("+19195550143", "9195550143", "")), None
+    assert page == port.OwnedPage(
+        (port.OwnedNumber(OURS, NUMBER, ""), port.OwnedNumber("+19195550143", "9195550143", "")), None
     )
     (seen,) = server.seen
     assert (seen.method, seen.path) == ("GET", f"{ACCOUNT}/inserviceNumbers")
@@ -106,14 +106,14 @@ BROKEN: Final[dict[str, Answer]] = {
 
 @pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN)
 def test_a_list_that_is_not_whole_or_cannot_be_read_is_no_list(answer: Answer) -> None:
-    with scripted(lambda _seen: answer) as server, pytest.raises(model.CarrierError) as caught:
+    with scripted(lambda _seen: answer) as server, pytest.raises(port.CarrierError) as caught:
         owned(server)
     assert PASSWORD not in str(caught.value)
 
 
 @pytest.mark.parametrize("cursor", ["", "1", ".5", "1.", "1.x", "a b\n.5", "é.5", f"{'1' * 65}.5", "1.-5", "1.٣"])
 def test_a_cursor_of_another_list_is_refused(cursor: str) -> None:
-    with scripted(lambda _seen: numbers()) as server, pytest.raises(model.CarrierError):
+    with scripted(lambda _seen: numbers()) as server, pytest.raises(port.CarrierError):
         owned(server, cursor)
     assert server.seen == []
 
@@ -158,7 +158,7 @@ def calls(server: Scripted) -> list[str]:
 LOOK: Final = f"GET /inserviceNumbers/{NUMBER}"
 ORDER: Final = "POST /disconnects"
 HOW: Final = "GET /disconnects/id-7"
-NOT, DONE = model.NotReleased, model.Released
+NOT, DONE = port.NotReleased, port.Released
 
 
 def test_a_number_that_is_not_in_service_is_released_without_an_order() -> None:

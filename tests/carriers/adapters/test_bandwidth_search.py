@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from numberdesk.carriers import model
+from numberdesk.carriers import port
 from numberdesk.carriers.adapters.bandwidth import Bandwidth
 from numberdesk.carriers.adapters.bandwidth_search import Searches, searches_for
 from numberdesk.infra.http import HttpClient
@@ -18,16 +18,16 @@ from tests.carriers.adapters.words import HTML, close
 PASSWORD: Final = "b4nd-s3cret"
 OURS: Final = "+19195550142"
 NUMBER: Final = "9195550142"
-WANTED: Final = model.Wanted("US", "1", "local", "", "", "", "", "", "", (), 20)
+WANTED: Final = port.Wanted("US", "1", "local", "", "", "", "", "", "", (), 20)
 DETAILED: Final = ("enableTNDetail", "true")
 
 
-def search(server: Scripted, wanted: model.Wanted = WANTED) -> model.AvailablePage:
-    async def main() -> model.AvailablePage:
+def search(server: Scripted, wanted: port.Wanted = WANTED) -> port.AvailablePage:
+    async def main() -> port.AvailablePage:
         http = HttpClient()
         values = {"account_id": "99/12", "username": "api", "password": PASSWORD, "site_id": "743"}
         try:
-            setup = model.Setup({**values, "base_url": server.url, "read_seconds": "1"})
+            setup = port.Setup({**values, "base_url": server.url, "read_seconds": "1"})
             return await Bandwidth(setup, http).search(wanted)
         finally:
             await http.close()
@@ -228,14 +228,14 @@ def test_a_search_is_sent_with_a_quantity_and_as_xml() -> None:
 def test_a_number_is_read_with_its_place_and_without_a_cost() -> None:
     with scripted(lambda _seen: detailed(NUMBER)) as server:
         page = search(server)
-    assert page.numbers == (model.Available(OURS, "local", "NC", "Cary", (), None),)
+    assert page.numbers == (port.Available(OURS, "local", "NC", "Cary", (), None),)
 
 
 def test_a_list_without_details_is_read_too() -> None:
     with scripted(lambda _seen: simple("8005550142", "8335550142")) as server:
         page = search(server, WANTED._replace(number_type="toll_free"))
     assert page.numbers == tuple(
-        model.Available(e164, "toll_free", "", "", (), None) for e164 in ("+18005550142", "+18335550142")
+        port.Available(e164, "toll_free", "", "", (), None) for e164 in ("+18005550142", "+18335550142")
     )
 
 
@@ -249,29 +249,29 @@ def test_what_is_no_number_is_skipped_and_the_rest_kept() -> None:
 @pytest.mark.parametrize("answer", [close(200, b"<SearchResult/>"), error("4000"), error("4023")])
 def test_that_there_is_nothing_is_no_error(answer: Answer) -> None:
     with scripted(lambda _seen: answer) as server:
-        assert search(server, WANTED._replace(area_code="919")) == model.AvailablePage(())
+        assert search(server, WANTED._replace(area_code="919")) == port.AvailablePage(())
 
 
 @pytest.mark.parametrize(
     ("answer", "trouble"),
     [
-        (error("4010"), model.Trouble.REFUSED),
-        (close(400, b"<SearchResult/>"), model.Trouble.REFUSED),
-        (close(400, HTML), model.Trouble.UNREADABLE),
-        (close(200, HTML), model.Trouble.UNREADABLE),
-        (close(200, b"<SearchResult><TelephoneNumberList>"), model.Trouble.UNREADABLE),
-        (close(200, b'{"numbers": []}'), model.Trouble.UNREADABLE),
-        (close(200, b'<!DOCTYPE a [<!ENTITY b "c">]><SearchResult>&b;</SearchResult>'), model.Trouble.UNREADABLE),
-        (close(204), model.Trouble.REFUSED),
-        (close(302, Location="http://127.0.0.1:9/"), model.Trouble.REFUSED),
-        (close(401), model.Trouble.CREDENTIALS),
-        (close(429), model.Trouble.THROTTLED),
-        (close(500), model.Trouble.FAILING),
-        (silence, model.Trouble.UNREACHABLE),
+        (error("4010"), port.Trouble.REFUSED),
+        (close(400, b"<SearchResult/>"), port.Trouble.REFUSED),
+        (close(400, HTML), port.Trouble.UNREADABLE),
+        (close(200, HTML), port.Trouble.UNREADABLE),
+        (close(200, b"<SearchResult><TelephoneNumberList>"), port.Trouble.UNREADABLE),
+        (close(200, b'{"numbers": []}'), port.Trouble.UNREADABLE),
+        (close(200, b'<!DOCTYPE a [<!ENTITY b "c">]><SearchResult>&b;</SearchResult>'), port.Trouble.UNREADABLE),
+        (close(204), port.Trouble.REFUSED),
+        (close(302, Location="http://127.0.0.1:9/"), port.Trouble.REFUSED),
+        (close(401), port.Trouble.CREDENTIALS),
+        (close(429), port.Trouble.THROTTLED),
+        (close(500), port.Trouble.FAILING),
+        (silence, port.Trouble.UNREACHABLE),
     ],
 )
-def test_a_search_that_is_of_no_use_says_why(answer: Answer, trouble: model.Trouble) -> None:
-    with scripted(lambda _seen: answer) as server, pytest.raises(model.CarrierError) as caught:
+def test_a_search_that_is_of_no_use_says_why(answer: Answer, trouble: port.Trouble) -> None:
+    with scripted(lambda _seen: answer) as server, pytest.raises(port.CarrierError) as caught:
         search(server)
     assert caught.value.trouble is trouble
     assert PASSWORD not in str(caught.value)
@@ -284,7 +284,7 @@ def test_both_types_are_searched_side_by_side_and_one_that_fails_leaves_the_othe
     with scripted(answer) as server:
         page = search(server, WANTED._replace(number_type=None, area_code="833"))
     assert [(number.e164, number.number_type) for number in page.numbers] == [("+18335550142", "toll_free")]
-    assert isinstance(page.missed, model.CarrierError)
+    assert isinstance(page.missed, port.CarrierError)
 
 
 PAGES: Final[dict[str, tuple[dict[str, Any], bool]]] = {

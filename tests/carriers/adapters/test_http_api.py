@@ -19,7 +19,7 @@ from numberdesk.carriers.adapters.http_api import (
     refused,
     retry_after,
 )
-from numberdesk.carriers.model import VISIBILITY_WINDOW, CarrierError, Setup, Trouble
+from numberdesk.carriers.port import VISIBILITY_WINDOW, CarrierError, Setup, Trouble
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.fulfilment import NotSent, Reason, Refused, Unknown
 from numberdesk.infra.http import HttpAnswer, HttpRequest, NoAnswerError, NotSentError

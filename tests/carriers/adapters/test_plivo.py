@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pytest
 
-from numberdesk.carriers import model
+from numberdesk.carriers import port
 from numberdesk.carriers.adapters.plivo import Plivo
 from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.infra.http import HttpClient
@@ -23,9 +23,9 @@ DIGITS: Final = "14155550142"
 NOT_FOUND: Final = json_reply(404, {"api_id": "x", "error": "not found"})
 
 
-def setup(url: str, **more: str) -> model.Setup:
+def setup(url: str, **more: str) -> port.Setup:
     values = {"auth_id": "MA123", "auth_token": TOKEN, "base_url": url, "read_seconds": "1", "order_seconds": "1"}
-    return model.Setup({**values, **more})
+    return port.Setup({**values, **more})
 
 
 def ask(url: str, call: Callable[[Plivo], Awaitable[Any]], **more: str) -> Any:
@@ -167,8 +167,8 @@ def test_a_number_is_absent_only_when_both_look_ups_say_so(number: Answer, liste
         assert word == Placed(DIGITS, None)
 
 
-def wanted(**more: Any) -> model.Wanted:
-    return model.Wanted("US", "1", None, "", "", "", "", "", "", (), 20)._replace(**more)
+def wanted(**more: Any) -> port.Wanted:
+    return port.Wanted("US", "1", None, "", "", "", "", "", "", (), 20)._replace(**more)
 
 
 def search(server: Scripted, **more: Any) -> Any:
@@ -204,7 +204,7 @@ def test_a_search_pushes_down_what_plivo_can_look_for(more: dict[str, Any], expe
 
 def test_an_area_code_that_contradicts_the_first_digits_asks_nothing() -> None:
     with scripted(lambda _seen: rented()) as server:
-        assert search(server, area_code="415", starts_with="212") == model.AvailablePage(())
+        assert search(server, area_code="415", starts_with="212") == port.AvailablePage(())
     assert server.seen == []
 
 
@@ -216,7 +216,7 @@ def offered(number: Any = DIGITS, **more: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-USUAL: Final = model.Cost("USD", 800_000, inbound=5_500, setup=500_000)
+USUAL: Final = port.Cost("USD", 800_000, inbound=5_500, setup=500_000)
 ITEMS: Final[dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
     "as documented": ({}, {}),
     "national": ({"sub_type": "national", "city": None}, {"number_type": "national", "locality": ""}),
@@ -239,7 +239,7 @@ ITEMS: Final[dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
 
 @pytest.mark.parametrize(("more", "expected"), ITEMS.values(), ids=ITEMS)
 def test_an_offered_number_is_read_as_far_as_it_goes(more: dict[str, Any], expected: dict[str, Any]) -> None:
-    usual = model.Available(OURS, "local", "", "San Francisco", ("voice", "sms"), USUAL)
+    usual = port.Available(OURS, "local", "", "San Francisco", ("voice", "sms"), USUAL)
     with scripted(lambda _seen: rented(objects=[offered(**more)], total=1)) as server:
         assert search(server).numbers == (usual._replace(**expected),)
 
@@ -286,31 +286,31 @@ def test_a_later_page_that_fails_leaves_the_others_and_the_first_fails_the_searc
     with scripted(stock(60, broken=20)) as server:
         page = search(server, limit=60)
     assert (len(page.numbers), page.missed is None, page.more) == (40, False, False)
-    with scripted(stock(60, broken=0)) as server, pytest.raises(model.CarrierError):
+    with scripted(stock(60, broken=0)) as server, pytest.raises(port.CarrierError):
         search(server, limit=60)
 
 
-TROUBLES: Final[dict[str, tuple[Answer, model.Trouble]]] = {
-    "wrong credentials": (reply(401), model.Trouble.CREDENTIALS),
-    "too many requests": (reply(429, Retry_After="9"), model.Trouble.THROTTLED),
-    "500": (reply(500), model.Trouble.FAILING),
-    "nothing": (silence, model.Trouble.UNREACHABLE),
-    "400": (json_reply(400, {"error": "unknown country"}), model.Trouble.REFUSED),
-    "a redirect": (reply(307, b"", Location="/x"), model.Trouble.REFUSED),
-    "no body": (reply(204), model.Trouble.REFUSED),
-    "HTML": (reply(200, HTML), model.Trouble.UNREADABLE),
-    "null for objects": (json_reply(200, {"meta": {}, "objects": None}), model.Trouble.UNREADABLE),
-    "a list": (json_reply(200, []), model.Trouble.UNREADABLE),
-    "nested without end": (reply(200, b'{"objects": ' + b"[" * 100_000), model.Trouble.UNREADABLE),
+TROUBLES: Final[dict[str, tuple[Answer, port.Trouble]]] = {
+    "wrong credentials": (reply(401), port.Trouble.CREDENTIALS),
+    "too many requests": (reply(429, Retry_After="9"), port.Trouble.THROTTLED),
+    "500": (reply(500), port.Trouble.FAILING),
+    "nothing": (silence, port.Trouble.UNREACHABLE),
+    "400": (json_reply(400, {"error": "unknown country"}), port.Trouble.REFUSED),
+    "a redirect": (reply(307, b"", Location="/x"), port.Trouble.REFUSED),
+    "no body": (reply(204), port.Trouble.REFUSED),
+    "HTML": (reply(200, HTML), port.Trouble.UNREADABLE),
+    "null for objects": (json_reply(200, {"meta": {}, "objects": None}), port.Trouble.UNREADABLE),
+    "a list": (json_reply(200, []), port.Trouble.UNREADABLE),
+    "nested without end": (reply(200, b'{"objects": ' + b"[" * 100_000), port.Trouble.UNREADABLE),
 }
 
 
 @pytest.mark.parametrize(("answer", "trouble"), TROUBLES.values(), ids=TROUBLES)
-def test_a_search_or_list_that_fails_says_in_which_way(answer: Answer, trouble: model.Trouble) -> None:
+def test_a_search_or_list_that_fails_says_in_which_way(answer: Answer, trouble: port.Trouble) -> None:
     with scripted(lambda _seen: answer) as server:
-        with pytest.raises(model.CarrierError) as searching:
+        with pytest.raises(port.CarrierError) as searching:
             search(server)
-        with pytest.raises(model.CarrierError) as listing:
+        with pytest.raises(port.CarrierError) as listing:
             owned(server)
     assert {searching.value.trouble, listing.value.trouble} == {trouble}
     assert TOKEN not in repr(searching.value)
@@ -321,13 +321,13 @@ def test_the_list_of_the_account_is_walked_by_offsets_to_its_count() -> None:
         pages = [owned(server), owned(server, "20"), owned(server, "40")]
     assert [page.cursor for page in pages] == ["20", "40", None]
     rows = [row for page in pages for row in page.numbers]
-    assert rows == [model.OwnedNumber(f"+1415555{index:04}", f"1415555{index:04}", "") for index in range(45)]
+    assert rows == [port.OwnedNumber(f"+1415555{index:04}", f"1415555{index:04}", "") for index in range(45)]
     assert [dict(seen.query)["limit"] for seen in server.seen] == ["20"] * 3
 
 
 @pytest.mark.parametrize("cursor", ["", "-1", "1.5", "12345678", "https://elsewhere.example/", "\u0661"])
 def test_a_cursor_that_is_none_of_ours_is_not_sent(cursor: str) -> None:
-    with scripted(stock(45)) as server, pytest.raises(model.CarrierError):
+    with scripted(stock(45)) as server, pytest.raises(port.CarrierError):
         owned(server, cursor)
     assert server.seen == []
 
@@ -336,25 +336,25 @@ def test_a_list_that_ends_early_or_holds_the_unreadable_is_no_list_and_a_short_c
     answers = iter([rented(total=5), rented(objects=[{"number": None}]), rented("77222", DIGITS)])
     with scripted(lambda _seen: next(answers)) as server:
         for _ in range(2):
-            with pytest.raises(model.CarrierError):
+            with pytest.raises(port.CarrierError):
                 owned(server)
-        assert owned(server) == ((model.OwnedNumber(OURS, DIGITS, ""),), None)
+        assert owned(server) == ((port.OwnedNumber(OURS, DIGITS, ""),), None)
 
 
 GONE: Final = {f"GET Number/{DIGITS}/": NOT_FOUND, "GET Number/": rented()}
 STILL: Final = {f"GET Number/{DIGITS}/": json_reply(200, {"number": DIGITS})}
 RELEASES: Final[dict[str, tuple[Answer, dict[str, Answer], type]]] = {
-    "released": (reply(204), {}, model.Released),
-    "released with a body": (json_reply(200, {"message": "ok"}), {}, model.Released),
-    "not there any more": (NOT_FOUND, GONE, model.Released),
-    "a 404, and still there": (NOT_FOUND, STILL, model.NotReleased),
-    "a 404, and nobody knows": (NOT_FOUND, {f"GET Number/{DIGITS}/": reply(500)}, model.NotReleased),
-    "400": (json_reply(400, {"error": "in use"}), {}, model.NotReleased),
-    "wrong credentials": (reply(401), {}, model.NotReleased),
-    "too many requests": (reply(429), {}, model.NotReleased),
-    "500": (reply(500), {}, model.NotReleased),
-    "a reset": (reset, {}, model.NotReleased),
-    "a redirect": (reply(302, b"", Location="/x"), {}, model.NotReleased),
+    "released": (reply(204), {}, port.Released),
+    "released with a body": (json_reply(200, {"message": "ok"}), {}, port.Released),
+    "not there any more": (NOT_FOUND, GONE, port.Released),
+    "a 404, and still there": (NOT_FOUND, STILL, port.NotReleased),
+    "a 404, and nobody knows": (NOT_FOUND, {f"GET Number/{DIGITS}/": reply(500)}, port.NotReleased),
+    "400": (json_reply(400, {"error": "in use"}), {}, port.NotReleased),
+    "wrong credentials": (reply(401), {}, port.NotReleased),
+    "too many requests": (reply(429), {}, port.NotReleased),
+    "500": (reply(500), {}, port.NotReleased),
+    "a reset": (reset, {}, port.NotReleased),
+    "a redirect": (reply(302, b"", Location="/x"), {}, port.NotReleased),
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from numberdesk.carriers.model import Available, AvailablePage, CarrierError, Trouble, Wanted
+from numberdesk.carriers.port import Available, AvailablePage, CarrierError, Trouble, Wanted
 from testbed.scripted import Answer, Seen, json_reply, reply, scripted, silence
 from tests.carriers.adapters.test_signalwire import BASIC, PATH, ask
 

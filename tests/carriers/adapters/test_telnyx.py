@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from numberdesk.carriers import model
+from numberdesk.carriers import port
 from numberdesk.carriers.adapters.telnyx import FIELDS, Telnyx
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Unknown
@@ -28,7 +28,7 @@ def ask(url: str, call: Callable[[Telnyx], Awaitable[Any]], **more: str) -> Any:
         http = HttpClient()
         values = {"api_key": KEY, "base_url": url, "read_seconds": "1", "order_seconds": "1", **more}
         try:
-            return await call(Telnyx(model.Setup(values), http))
+            return await call(Telnyx(port.Setup(values), http))
         finally:
             await http.close()
 
@@ -257,7 +257,7 @@ def test_the_list_of_our_numbers_says_what_left_and_leaves_out_what_is_not_ours(
         ("5", None),
         ("6", None),
     ]
-    assert page.numbers[0] == model.OwnedNumber("+14155550100", "0", "")
+    assert page.numbers[0] == port.OwnedNumber("+14155550100", "0", "")
     assert [seen.query for seen in server.seen] == [
         [("page[number]", number), ("page[size]", "250")] for number in ("1", "3")
     ]
@@ -271,13 +271,13 @@ def test_without_a_word_about_pages_a_full_one_is_not_the_last(size: int, cursor
 
 @pytest.mark.parametrize("cursor", ["", "0", "-1", "x", "2&x=1", "٣", "http://127.0.0.1:9/", "9999999"])
 def test_a_cursor_of_another_list_is_refused(cursor: str) -> None:
-    with scripted(account()) as server, pytest.raises(model.CarrierError):
+    with scripted(account()) as server, pytest.raises(port.CarrierError):
         owned(server, cursor)
     assert server.seen == []
 
 
 def test_an_empty_page_before_the_last_is_no_end() -> None:
-    with scripted(account(numbers=data([], total_pages=2))) as server, pytest.raises(model.CarrierError):
+    with scripted(account(numbers=data([], total_pages=2))) as server, pytest.raises(port.CarrierError):
         owned(server)
 
 
@@ -285,7 +285,7 @@ def test_an_empty_page_before_the_last_is_no_end() -> None:
     "answer", [data(None), data([{"id": ID}]), close(200, HTML), close(204), close(500), error(401, "1")]
 )
 def test_a_list_that_cannot_be_read_is_no_list(answer: Answer) -> None:
-    with scripted(account(numbers=answer)) as server, pytest.raises(model.CarrierError):
+    with scripted(account(numbers=answer)) as server, pytest.raises(port.CarrierError):
         owned(server)
 
 
@@ -295,20 +295,20 @@ def release(server: Scripted, number_id: str | None = ID) -> Any:
 
 HERE: Final = data([record()])
 RELEASES: Final[dict[str, tuple[Answer, Answer, Any]]] = {
-    "deleted": (data(record("deleted")), HERE, model.Released),
-    "deleted without a word": (close(204), HERE, model.Released),
-    "HTML": (close(200, HTML), HERE, model.NotReleased),
-    "not found, and not there": (error(404, "10005"), data([]), model.Released),
-    "not found, and left": (error(404, "10005"), data([record("ported-out")]), model.Released),
-    "not found, and there": (error(404, "10005"), HERE, model.NotReleased),
-    "not found, and nobody knows": (error(404, "10005"), close(500), model.NotReleased),
-    "locked": (error(422, "10035"), HERE, model.NotReleased),
-    "401": (error(401, "10009"), HERE, model.NotReleased),
-    "429": (close(429), HERE, model.NotReleased),
-    "500": (close(500), HERE, model.NotReleased),
-    "a redirect": (close(302, Location="http://127.0.0.1:9/"), HERE, model.NotReleased),
-    "nothing": (silence, HERE, model.NotReleased),
-    "a reset": (reset, HERE, model.NotReleased),
+    "deleted": (data(record("deleted")), HERE, port.Released),
+    "deleted without a word": (close(204), HERE, port.Released),
+    "HTML": (close(200, HTML), HERE, port.NotReleased),
+    "not found, and not there": (error(404, "10005"), data([]), port.Released),
+    "not found, and left": (error(404, "10005"), data([record("ported-out")]), port.Released),
+    "not found, and there": (error(404, "10005"), HERE, port.NotReleased),
+    "not found, and nobody knows": (error(404, "10005"), close(500), port.NotReleased),
+    "locked": (error(422, "10035"), HERE, port.NotReleased),
+    "401": (error(401, "10009"), HERE, port.NotReleased),
+    "429": (close(429), HERE, port.NotReleased),
+    "500": (close(500), HERE, port.NotReleased),
+    "a redirect": (close(302, Location="http://127.0.0.1:9/"), HERE, port.NotReleased),
+    "nothing": (silence, HERE, port.NotReleased),
+    "a reset": (reset, HERE, port.NotReleased),
 }
 
 
@@ -322,20 +322,20 @@ def test_a_number_is_released_when_telnyx_says_so_or_does_not_have_it(
 
 def test_a_number_without_an_id_is_looked_up_and_then_deleted() -> None:
     with scripted(account(numbers=HERE)) as server:
-        assert release(server, None) == model.Released()
+        assert release(server, None) == port.Released()
     assert [(seen.method, seen.path) for seen in server.seen] == [
         ("GET", "/phone_numbers"),
         ("DELETE", f"/phone_numbers/{ID}"),
     ]
     with scripted(account()) as server:
-        assert release(server, None) == model.Released()
+        assert release(server, None) == port.Released()
     with scripted(account(numbers=close(500))) as server:
-        assert type(release(server, None)) is model.NotReleased
+        assert type(release(server, None)) is port.NotReleased
 
 
 def test_an_id_that_leads_elsewhere_is_not_deleted() -> None:
     with scripted(account()) as server:
-        assert type(release(server, "../number_orders")) is model.NotReleased
+        assert type(release(server, "../number_orders")) is port.NotReleased
     assert server.seen == []
 
 
@@ -365,7 +365,7 @@ def test_without_a_connection_nothing_is_sent_and_nothing_is_known() -> None:
     nowhere = "http://127.0.0.1:9"
     assert kind(ask(nowhere, lambda telnyx: telnyx.order(OURS, REFERENCE))) == NotSent
     assert kind(ask(nowhere, lambda telnyx: telnyx.find(OURS, REFERENCE))) == Unknown
-    assert type(ask(nowhere, lambda telnyx: telnyx.release(OURS, ID))) is model.NotReleased
+    assert type(ask(nowhere, lambda telnyx: telnyx.release(OURS, ID))) is port.NotReleased
 
 
 def test_a_window_can_be_set() -> None:
@@ -373,4 +373,4 @@ def test_a_window_can_be_set() -> None:
         return telnyx.window
 
     assert ask("http://127.0.0.1:9", window, window_seconds="60") == 60_000_000
-    assert ask("http://127.0.0.1:9", window) == model.VISIBILITY_WINDOW
+    assert ask("http://127.0.0.1:9", window) == port.VISIBILITY_WINDOW

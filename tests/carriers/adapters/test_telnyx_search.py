@@ -11,7 +11,7 @@ from typing import Any, Final
 import phonenumbers
 import pytest
 
-from numberdesk.carriers import model
+from numberdesk.carriers import port
 from numberdesk.carriers.adapters.telnyx import Telnyx
 from numberdesk.carriers.adapters.telnyx_search import MOST_SHOWN, SHOWN_SECONDS, countries_of, digit_filters
 from numberdesk.core.fulfilment import NotSent, Pending
@@ -21,7 +21,7 @@ from tests.carriers.adapters.words import FORBIDDEN, HTML, OTHER, TAKEN, THROTTL
 
 OURS: Final = "+14155550142"
 REFERENCE: Final = "ord_1"
-WANTED: Final = model.Wanted("US", "1", None, "", "", "", "", "", "", (), 20)
+WANTED: Final = port.Wanted("US", "1", None, "", "", "", "", "", "", (), 20)
 NDC: Final = "filter[national_destination_code]"
 STARTS, ENDS, CONTAINS = (f"filter[phone_number][{name}]" for name in ("starts_with", "ends_with", "contains"))
 
@@ -31,7 +31,7 @@ def ask(url: str, call: Callable[[Telnyx], Awaitable[Any]], now: Callable[[], fl
         http = HttpClient()
         values = {"api_key": "KEY0", "base_url": url, "read_seconds": "1", "order_seconds": "1"}
         try:
-            return await call(Telnyx(model.Setup(values), http, seconds=now))
+            return await call(Telnyx(port.Setup(values), http, seconds=now))
         finally:
             await http.close()
 
@@ -59,7 +59,7 @@ def account(*searches: Answer, orders: tuple[Answer, ...] = (ORDERED,)) -> Calla
     return lambda seen: next(shows if seen.path == "/available_phone_numbers" else takes)
 
 
-def search(server: Scripted, wanted: model.Wanted = WANTED) -> Any:
+def search(server: Scripted, wanted: port.Wanted = WANTED) -> Any:
     return ask(server.url, lambda telnyx: telnyx.search(wanted))
 
 
@@ -186,14 +186,14 @@ def test_a_number_is_read_with_its_place_what_it_can_do_and_its_exact_cost() -> 
     }
     with scripted(account(page(item))) as server:
         (number,) = search(server, WANTED._replace(number_type="local")).numbers
-    cost = model.Cost("USD", 1_000_000, setup=3_210_000)
-    assert number == model.Available(OURS, "local", "MA", "Boston", ("voice", "sms"), cost)
+    cost = port.Cost("USD", 1_000_000, setup=3_210_000)
+    assert number == port.Available(OURS, "local", "MA", "Boston", ("voice", "sms"), cost)
 
 
-COSTS: Final[dict[str, tuple[Any, model.Cost | None]]] = {
-    "as numbers": ({"monthly_cost": 0.1, "upfront_cost": 0, "currency": "USD"}, model.Cost("USD", 100_000, setup=0)),
-    "only monthly": ({"monthly_cost": "2", "currency": "EUR"}, model.Cost("EUR", 2_000_000)),
-    "null": ({"monthly_cost": None, "upfront_cost": "1", "currency": "USD"}, model.Cost("USD", None, setup=1_000_000)),
+COSTS: Final[dict[str, tuple[Any, port.Cost | None]]] = {
+    "as numbers": ({"monthly_cost": 0.1, "upfront_cost": 0, "currency": "USD"}, port.Cost("USD", 100_000, setup=0)),
+    "only monthly": ({"monthly_cost": "2", "currency": "EUR"}, port.Cost("EUR", 2_000_000)),
+    "null": ({"monthly_cost": None, "upfront_cost": "1", "currency": "USD"}, port.Cost("USD", None, setup=1_000_000)),
     "finer than a micro": ({"monthly_cost": "0.00000001", "currency": "USD"}, None),
     "negative": ({"monthly_cost": "-1", "currency": "USD"}, None),
     "no number": ({"monthly_cost": "NaN", "currency": "USD"}, None),
@@ -206,7 +206,7 @@ COSTS: Final[dict[str, tuple[Any, model.Cost | None]]] = {
 
 
 @pytest.mark.parametrize(("cost", "expected"), COSTS.values(), ids=COSTS)
-def test_a_cost_is_exact_or_not_told(cost: Any, expected: model.Cost | None) -> None:
+def test_a_cost_is_exact_or_not_told(cost: Any, expected: port.Cost | None) -> None:
     with scripted(account(page(shown(cost_information=cost)))) as server:
         (number,) = search(server).numbers
     assert number.cost == expected
@@ -222,25 +222,25 @@ def test_a_bad_item_is_skipped_and_not_the_list() -> None:
 @pytest.mark.parametrize(
     ("answer", "trouble"),
     [
-        (json_reply(200, {"data": None}), model.Trouble.UNREADABLE),
-        (json_reply(200, []), model.Trouble.UNREADABLE),
-        (reply(200, b'{"data": [{"phone_number": "+1415'), model.Trouble.UNREADABLE),
-        (reply(200, b'{"data": ' + b"[" * 100_000), model.Trouble.UNREADABLE),
-        (reply(200, HTML), model.Trouble.UNREADABLE),
-        (reply(204), model.Trouble.REFUSED),
-        (error(422, "10032"), model.Trouble.REFUSED),
-        (reply(302, b"", Location="http://127.0.0.1:9/"), model.Trouble.REFUSED),
-        (reply(401), model.Trouble.CREDENTIALS),
-        (reply(429, b"", Retry_After="9"), model.Trouble.THROTTLED),
-        (reply(500), model.Trouble.FAILING),
-        (silence, model.Trouble.UNREACHABLE),
+        (json_reply(200, {"data": None}), port.Trouble.UNREADABLE),
+        (json_reply(200, []), port.Trouble.UNREADABLE),
+        (reply(200, b'{"data": [{"phone_number": "+1415'), port.Trouble.UNREADABLE),
+        (reply(200, b'{"data": ' + b"[" * 100_000), port.Trouble.UNREADABLE),
+        (reply(200, HTML), port.Trouble.UNREADABLE),
+        (reply(204), port.Trouble.REFUSED),
+        (error(422, "10032"), port.Trouble.REFUSED),
+        (reply(302, b"", Location="http://127.0.0.1:9/"), port.Trouble.REFUSED),
+        (reply(401), port.Trouble.CREDENTIALS),
+        (reply(429, b"", Retry_After="9"), port.Trouble.THROTTLED),
+        (reply(500), port.Trouble.FAILING),
+        (silence, port.Trouble.UNREACHABLE),
     ],
 )
-def test_a_search_that_is_of_no_use_says_why(answer: Answer, trouble: model.Trouble) -> None:
-    with scripted(account(answer)) as server, pytest.raises(model.CarrierError) as caught:
+def test_a_search_that_is_of_no_use_says_why(answer: Answer, trouble: port.Trouble) -> None:
+    with scripted(account(answer)) as server, pytest.raises(port.CarrierError) as caught:
         search(server)
     assert caught.value.trouble is trouble
-    assert caught.value.retry_after == (9 if trouble is model.Trouble.THROTTLED else None)
+    assert caught.value.retry_after == (9 if trouble is port.Trouble.THROTTLED else None)
 
 
 FIFTY: Final = page(*[shown(f"+14155550{at}") for at in range(100, 150)])

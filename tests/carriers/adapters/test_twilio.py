@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 
 from numberdesk.carriers.adapters.twilio import FIELDS, Twilio
-from numberdesk.carriers.model import (
+from numberdesk.carriers.port import (
     CarrierError,
     NotReleased,
     OwnedNumber,

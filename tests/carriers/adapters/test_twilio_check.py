@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from numberdesk.carriers.model import Health
+from numberdesk.carriers.port import Health
 from testbed.scripted import Answer, Seen, json_reply, reply, scripted
 from tests.carriers.adapters.test_twilio import ACCOUNT, NONE, ask, failure
 from tests.carriers.adapters.words import HTML

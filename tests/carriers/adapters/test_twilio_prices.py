@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 
 from numberdesk.carriers.adapters.twilio import Twilio
-from numberdesk.carriers.model import AvailablePage, CarrierError, Cost, Trouble
+from numberdesk.carriers.port import AvailablePage, CarrierError, Cost, Trouble
 from testbed.scripted import Answer, Scripted, Seen, json_reply, reply, scripted, silence
 from tests.carriers.adapters.test_twilio import failure
 from tests.carriers.adapters.test_twilio_search import (

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 from numberdesk.carriers.adapters.twilio import Twilio
-from numberdesk.carriers.model import Available, AvailablePage, CarrierError, Trouble, Wanted
+from numberdesk.carriers.port import Available, AvailablePage, CarrierError, Trouble, Wanted
 from numberdesk.infra.http import HttpAnswer, HttpClient, HttpRequest
 from testbed.scripted import Answer, Scripted, Seen, json_reply, reply, scripted, silence
 from tests.carriers.adapters.test_twilio import ACCOUNT, BASIC, failure, setup

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pytest
 
-from numberdesk.carriers import model
+from numberdesk.carriers import port
 from numberdesk.carriers.adapters.vonage import Vonage
 from numberdesk.core.fulfilment import Absent, NotSent, Placed, Reason, Refused, Unknown
 from numberdesk.infra.http import HttpClient
@@ -22,9 +22,9 @@ DIGITS: Final = "447700900142"
 NUMBER_ID: Final = "GB:447700900142"
 
 
-def setup(url: str, **more: str) -> model.Setup:
+def setup(url: str, **more: str) -> port.Setup:
     values = {"api_key": "abcd1234", "api_secret": SECRET, "base_url": url, "read_seconds": "1", "order_seconds": "1"}
-    return model.Setup({**values, **more})
+    return port.Setup({**values, **more})
 
 
 def ask(server: Scripted, call: Callable[[Vonage], Awaitable[Any]]) -> Any:
@@ -50,8 +50,8 @@ def search(server: Scripted, **more: Any) -> Any:
     return ask(server, lambda vonage: vonage.search(wanted(**more)))
 
 
-def wanted(**more: Any) -> model.Wanted:
-    return model.Wanted("GB", "44", None, "", "", "", "", "", "", (), 20)._replace(**more)
+def wanted(**more: Any) -> port.Wanted:
+    return port.Wanted("GB", "44", None, "", "", "", "", "", "", (), 20)._replace(**more)
 
 
 def status(code: Any, label: Any = "method failed", http: int = 420) -> Answer:
@@ -153,7 +153,7 @@ def test_the_country_that_a_search_told_counts_more_than_the_digits() -> None:
 
     found = listed(items=[{"country": "CA", "msisdn": "18005550142"}])
     with scripted(lambda seen: found if seen.path == "/number/search" else SUCCESS) as server:
-        assert ask(server, main) == (Placed("CA:18005550142"), model.Released())
+        assert ask(server, main) == (Placed("CA:18005550142"), port.Released())
     assert [seen.form.get("country") for seen in server.seen] == [None, "CA", "CA"]
 
 
@@ -228,7 +228,7 @@ QUERIES: Final[dict[str, tuple[dict[str, Any], dict[str, str]]]] = {
 @pytest.mark.parametrize(("more", "expected"), QUERIES.values(), ids=QUERIES)
 def test_a_search_pushes_down_what_vonage_can_look_for(more: dict[str, Any], expected: dict[str, str]) -> None:
     with scripted(lambda _seen: EMPTY) as server:
-        assert search(server, **more) == model.AvailablePage(())
+        assert search(server, **more) == port.AvailablePage(())
     (seen,) = server.seen
     assert (seen.method, seen.path) == ("GET", "/number/search")
     assert dict(seen.query) == {"country": "GB", **expected, "size": "20", "index": "1"}
@@ -236,7 +236,7 @@ def test_a_search_pushes_down_what_vonage_can_look_for(more: dict[str, Any], exp
 
 def test_an_area_code_that_contradicts_the_first_digits_asks_nothing() -> None:
     with scripted(lambda _seen: EMPTY) as server:
-        assert search(server, area_code="20", starts_with="77") == model.AvailablePage(())
+        assert search(server, area_code="20", starts_with="77") == port.AvailablePage(())
     assert server.seen == []
 
 
@@ -253,8 +253,8 @@ ITEMS: Final[dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
     "features in any case": ({"features": ["mms", "Voice", "LASER", 7]}, {"capabilities": ("voice", "mms")}),
     "features in one text": ({"features": ["SMS,MMS"]}, {"capabilities": ("sms", "mms")}),
     "null for features": ({"features": None}, {"capabilities": ()}),
-    "a fee at the beginning": ({"initialPrice": "0.50"}, {"cost": model.Cost("EUR", 1_250_000, setup=500_000)}),
-    "a cost without quotes": ({"cost": 0.9}, {"cost": model.Cost("EUR", 900_000)}),
+    "a fee at the beginning": ({"initialPrice": "0.50"}, {"cost": port.Cost("EUR", 1_250_000, setup=500_000)}),
+    "a cost without quotes": ({"cost": 0.9}, {"cost": port.Cost("EUR", 900_000)}),
     "no cost": ({"cost": None}, {"cost": None}),
     "a cost that is no number": ({"cost": "on request"}, {"cost": None}),
     "a cost that is not finite": ({"cost": "NaN"}, {"cost": None}),
@@ -265,7 +265,7 @@ ITEMS: Final[dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
 
 @pytest.mark.parametrize(("more", "expected"), ITEMS.values(), ids=ITEMS)
 def test_an_offered_number_is_read_as_far_as_it_goes(more: dict[str, Any], expected: dict[str, Any]) -> None:
-    usual = model.Available(OURS, "mobile", "", "", ("voice", "sms"), model.Cost("EUR", 1_250_000))
+    usual = port.Available(OURS, "mobile", "", "", ("voice", "sms"), port.Cost("EUR", 1_250_000))
     with scripted(lambda _seen: listed(items=[None, 7, {}, offered(None), offered("x"), offered(**more)])) as server:
         assert search(server).numbers == (usual._replace(**expected),)
 
@@ -311,9 +311,9 @@ def test_a_later_page_that_fails_leaves_the_others_and_the_first_fails_the_searc
     with scripted(stock(300, broken=2)) as server:
         page = search(server, limit=200)
     assert (len(page.numbers), page.missed is None, page.more) == (100, False, False)
-    with scripted(stock(300, broken=1)) as server, pytest.raises(model.CarrierError) as failed:
+    with scripted(stock(300, broken=1)) as server, pytest.raises(port.CarrierError) as failed:
         search(server)
-    assert failed.value.trouble is model.Trouble.THROTTLED
+    assert failed.value.trouble is port.Trouble.THROTTLED
     assert SECRET not in repr(failed.value)
 
 
@@ -325,12 +325,12 @@ def test_the_list_of_the_account_is_walked_to_its_count_whatever_its_pages_hold(
             pages.append(owned(server, pages[-1].cursor))
     assert [page.cursor for page in pages] == (["2:100", None] if most == 100 else ["2:40", "3:80", None])
     rows = [row for page in pages for row in page.numbers]
-    assert rows == [model.OwnedNumber(f"+44770090{n:04}", f"GB:44770090{n:04}", "") for n in range(120)]
+    assert rows == [port.OwnedNumber(f"+44770090{n:04}", f"GB:44770090{n:04}", "") for n in range(120)]
 
 
 @pytest.mark.parametrize("cursor", ["", "2", "0:0", "-1:5", "2:x", "2:\u0661", "https://elsewhere.example/"])
 def test_a_cursor_that_is_none_of_ours_is_not_sent(cursor: str) -> None:
-    with scripted(stock(45)) as server, pytest.raises(model.CarrierError):
+    with scripted(stock(45)) as server, pytest.raises(port.CarrierError):
         owned(server, cursor)
     assert server.seen == []
 
@@ -339,26 +339,26 @@ def test_a_list_that_ends_early_or_holds_the_unreadable_is_no_list_and_a_short_c
     answers = iter([listed(count=5), listed(items=[{}]), listed("77222", DIGITS), EMPTY])
     with scripted(lambda _seen: next(answers)) as server:
         for _ in range(2):
-            with pytest.raises(model.CarrierError):
+            with pytest.raises(port.CarrierError):
                 owned(server)
-        assert owned(server) == ((model.OwnedNumber(OURS, NUMBER_ID, ""),), None)
+        assert owned(server) == ((port.OwnedNumber(OURS, NUMBER_ID, ""),), None)
         assert owned(server) == ((), None)
 
 
 JERSEY: Final = listed(items=[{"country": "JE", "msisdn": DIGITS}])
 RELEASES: Final[dict[str, tuple[dict[str, Answer], Answer, type]]] = {
-    "released": ({"GB": SUCCESS}, EMPTY, model.Released),
-    "not there any more": ({"GB": status("420")}, EMPTY, model.Released),
-    "420 under 200": ({"GB": status("420", http=200)}, EMPTY, model.Released),
-    "of another country": ({"GB": status("420"), "JE": SUCCESS}, JERSEY, model.Released),
-    "of another country, in vain": ({"GB": status("420"), "JE": status("420")}, JERSEY, model.NotReleased),
-    "failed, and still there": ({"GB": status("420")}, listed(DIGITS), model.NotReleased),
-    "failed, and nobody knows": ({"GB": status("420")}, reply(500), model.NotReleased),
-    "HTML with 200": ({"GB": reply(200, HTML)}, EMPTY, model.NotReleased),
-    "401": ({"GB": reply(401)}, EMPTY, model.NotReleased),
-    "404": ({"GB": reply(404)}, EMPTY, model.NotReleased),
-    "429": ({"GB": reply(429)}, EMPTY, model.NotReleased),
-    "a reset": ({"GB": reset}, EMPTY, model.NotReleased),
+    "released": ({"GB": SUCCESS}, EMPTY, port.Released),
+    "not there any more": ({"GB": status("420")}, EMPTY, port.Released),
+    "420 under 200": ({"GB": status("420", http=200)}, EMPTY, port.Released),
+    "of another country": ({"GB": status("420"), "JE": SUCCESS}, JERSEY, port.Released),
+    "of another country, in vain": ({"GB": status("420"), "JE": status("420")}, JERSEY, port.NotReleased),
+    "failed, and still there": ({"GB": status("420")}, listed(DIGITS), port.NotReleased),
+    "failed, and nobody knows": ({"GB": status("420")}, reply(500), port.NotReleased),
+    "HTML with 200": ({"GB": reply(200, HTML)}, EMPTY, port.NotReleased),
+    "401": ({"GB": reply(401)}, EMPTY, port.NotReleased),
+    "404": ({"GB": reply(404)}, EMPTY, port.NotReleased),
+    "429": ({"GB": reply(429)}, EMPTY, port.NotReleased),
+    "a reset": ({"GB": reset}, EMPTY, port.NotReleased),
 }
 
 

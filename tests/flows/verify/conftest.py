@@ -15,7 +15,7 @@ from sqlalchemy import CheckConstraint, Connection
 
 from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, ApiKey, key_hash, new_key, shown_part
 from numberdesk.accounts.store import insert_keys
-from numberdesk.carriers.model import Account
+from numberdesk.carriers.port import Account
 from numberdesk.carriers.store import insert_carriers
 from numberdesk.core.errors import NumberTaken
 from numberdesk.core.fulfilment import Chase

@@ -37,8 +37,8 @@ from numberdesk.carriers.adapters.bandwidth_xml import (
     text,
     texts,
 )
-from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, basic, excerpt, refused
-from numberdesk.carriers.model import (
+from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, CarrierKind, basic, excerpt, refused
+from numberdesk.carriers.port import (
     AvailablePage,
     CarrierError,
     Field,
@@ -322,3 +322,6 @@ def _is_page(name: str) -> bool:
 
 def _is_count(digits: str) -> bool:
     return digits.isascii() and digits.isdigit() and len(digits) <= _MOST_COUNT_DIGITS
+
+
+CARRIER: Final = CarrierKind(FIELDS, Bandwidth, ("account_id",))

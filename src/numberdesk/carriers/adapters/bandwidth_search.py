@@ -17,7 +17,7 @@ from xml.etree.ElementTree import Element
 
 from numberdesk.carriers.adapters.bandwidth_xml import e164_of, elements, parsed, text, texts
 from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, refused
-from numberdesk.carriers.model import Available, AvailablePage, CarrierError, Wanted
+from numberdesk.carriers.port import Available, AvailablePage, CarrierError, Wanted
 from numberdesk.infra.http import HttpAnswer
 
 LOCAL: Final = "local"

@@ -9,13 +9,13 @@ answer that the adapter reads by its carrier's own table.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
-from numberdesk.carriers.model import VISIBILITY_WINDOW, CarrierError, Field, Setup, Trouble
+from numberdesk.carriers.port import VISIBILITY_WINDOW, Carrier, CarrierError, Field, Setup, Trouble
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.fulfilment import LONGEST_SAID, NotSent, Reason, Refused, Unknown
 from numberdesk.core.periods import MICROSECONDS
@@ -31,6 +31,20 @@ COMMON_FIELDS: Final = (
     Field("window_seconds", "how long its lists may hide what was bought (900)", required=False, example="900"),
 )
 """What every account at a carrier may be set up with."""
+
+
+class CarrierKind(NamedTuple):
+    """A carrier: its own fields, how its adapter is built, and the fields that say which account there it is."""
+
+    fields: tuple[Field, ...]
+    build: Callable[[Setup, Http], Carrier]
+    identity: tuple[str, ...] = ()
+
+    @property
+    def all_fields(self) -> tuple[Field, ...]:
+        """Its own fields, then those that all carriers have."""
+        return (*self.fields, *COMMON_FIELDS)
+
 
 _MOST_SECONDS: Final = 86_400
 _SHORTEST_SECRET: Final = 8

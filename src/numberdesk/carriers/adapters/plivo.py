@@ -17,9 +17,9 @@ from urllib.parse import quote
 
 import msgspec
 
-from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, basic, decoded, excerpt, refused
+from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, CarrierKind, basic, decoded, excerpt, refused
 from numberdesk.carriers.adapters.reading import digits_of, e164_of, item_of, price_of
-from numberdesk.carriers.model import (
+from numberdesk.carriers.port import (
     Available,
     AvailablePage,
     CarrierError,
@@ -373,3 +373,6 @@ def _advice(error: CarrierError) -> str:
     if error.trouble is Trouble.REFUSED:
         return f"there is no account of this auth_id, or no Plivo at base_url: {error.said}"
     return str(error)
+
+
+CARRIER: Final = CarrierKind(FIELDS, Plivo, ("auth_id",))

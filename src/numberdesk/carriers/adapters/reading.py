@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from numberdesk.carriers.adapters.http_api import Shape, decoded
-from numberdesk.carriers.model import CarrierError, Trouble
+from numberdesk.carriers.port import CarrierError, Trouble
 from numberdesk.core.money import parse_price
 from numberdesk.core.phone import PhoneError, parse_e164
 from numberdesk.infra.http import HttpAnswer

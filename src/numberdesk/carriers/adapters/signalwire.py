@@ -16,9 +16,9 @@ from typing import Any, Final
 
 import msgspec
 
-from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, basic, decoded, each, refused
+from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, CarrierKind, basic, decoded, each, refused
 from numberdesk.carriers.adapters.reading import PageLinks, is_e164
-from numberdesk.carriers.model import (
+from numberdesk.carriers.port import (
     Available,
     AvailablePage,
     CarrierError,
@@ -288,3 +288,6 @@ def _advice(error: CarrierError) -> str:
     if error.trouble is Trouble.UNREACHABLE:
         return f"SignalWire cannot be reached; check the space's name: {error.said}"
     return f"SignalWire cannot be asked: {error}"
+
+
+CARRIER: Final = CarrierKind(FIELDS, SignalWire, ("space", "project_id"))

@@ -19,9 +19,9 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, decoded, excerpt, refused
+from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, CarrierKind, decoded, excerpt, refused
 from numberdesk.carriers.adapters.telnyx_search import Page, Searches, answered
-from numberdesk.carriers.model import (
+from numberdesk.carriers.port import (
     AvailablePage,
     CarrierError,
     Field,
@@ -371,3 +371,6 @@ def _goes_on(found: Page[list[Any]], page: int) -> bool:
     if found.meta is None or found.meta.total_pages is None:
         return len(found.data) >= _LARGEST_PAGE
     return page < found.meta.total_pages
+
+
+CARRIER: Final = CarrierKind(FIELDS, Telnyx)

@@ -18,7 +18,7 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 
 from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, decoded, refused
-from numberdesk.carriers.model import Available, AvailablePage, CarrierError, Cost, Trouble, Wanted
+from numberdesk.carriers.port import Available, AvailablePage, CarrierError, Cost, Trouble, Wanted
 from numberdesk.core.money import MoneyError, parse_currency, parse_price
 from numberdesk.core.phone import PhoneError, parse_e164
 from numberdesk.infra.http import HttpAnswer

@@ -19,10 +19,10 @@ from urllib.parse import quote
 
 import msgspec
 
-from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, basic, decoded, each, refused
+from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, CarrierKind, basic, decoded, each, refused
 from numberdesk.carriers.adapters.reading import PageLinks, is_e164
 from numberdesk.carriers.adapters.twilio_prices import Costs, Prices
-from numberdesk.carriers.model import (
+from numberdesk.carriers.port import (
     Available,
     AvailablePage,
     CarrierError,
@@ -374,3 +374,6 @@ def _advice(error: CarrierError) -> str:
     if error.trouble is Trouble.CREDENTIALS:
         return f"Twilio does not accept the auth token or API key, or the account is suspended: {error.said}"
     return f"Twilio cannot be asked: {error}"
+
+
+CARRIER: Final = CarrierKind(FIELDS, Twilio, ("account_sid",))

@@ -20,9 +20,9 @@ from typing import Any, Final
 
 import msgspec
 
-from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, basic, decoded, excerpt, refused
+from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, CarrierKind, basic, decoded, excerpt, refused
 from numberdesk.carriers.adapters.reading import digits_of, e164_of, item_of, price_of
-from numberdesk.carriers.model import (
+from numberdesk.carriers.port import (
     Available,
     AvailablePage,
     CarrierError,
@@ -382,3 +382,6 @@ def _position(cursor: str | None) -> tuple[int, int]:
     if (written := _CURSOR.fullmatch(cursor)) is None:
         raise CarrierError(Trouble.REFUSED, "the cursor is not one of this list")
     return int(written[1]), int(written[2])
+
+
+CARRIER: Final = CarrierKind(FIELDS, Vonage, ("api_key",))

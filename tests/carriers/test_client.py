@@ -10,8 +10,8 @@ from typing import Any, cast
 import pytest
 import structlog
 
-from numberdesk.carriers.line import Line
-from numberdesk.carriers.model import (
+from numberdesk.carriers.client import CarrierClient
+from numberdesk.carriers.port import (
     AvailablePage,
     CarrierError,
     Health,
@@ -73,7 +73,7 @@ class Setting:
         self.time = OwnTime()
         self.adapter = Scripted(said, seconds=seconds)
         self.breaker = Breaker()
-        self.line = Line(
+        self.line = CarrierClient(
             "acme", cast("Any", self.adapter), seconds=self.time.seconds, at_once=at_once, breaker=self.breaker
         )
 

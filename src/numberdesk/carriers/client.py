@@ -1,4 +1,4 @@
-"""A line to one carrier: its adapter behind limits, so that a slow or broken one harms nobody else.
+"""The client of one account at a carrier: its adapter behind limits, so that a slow or broken one harms nobody else.
 
 Touches: clock.
 
@@ -16,7 +16,7 @@ import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final, TypeVar
 
-from numberdesk.carriers.model import (
+from numberdesk.carriers.port import (
     AvailablePage,
     Carrier,
     CarrierError,
@@ -47,7 +47,7 @@ class _NoTurnError(Exception):
     """No turn came in time, and nothing was asked."""
 
 
-class Line:
+class CarrierClient:
     """A carrier by its name, behind its limits. `seconds` is a clock that only goes forward.
 
     Unless it is `in_use`, nothing new may be ordered: its account is disabled.

@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from numberdesk.carriers.line import Line
-from numberdesk.carriers.model import Account, Carrier, CarrierError, NotReleased, Setup, Wanted
-from numberdesk.carriers.roster import LOOK_SECONDS, Roster
+from numberdesk.carriers.client import CarrierClient
+from numberdesk.carriers.connections import LOOK_SECONDS, StoredConnections
+from numberdesk.carriers.port import Account, Carrier, CarrierError, NotReleased, Setup, Wanted
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.fulfilment import NotSent, Placed, Refused, Unknown
 from numberdesk.core.lifecycle import CarrierState
@@ -38,7 +38,7 @@ class Built(FakeCarrier):
 
 
 class Desk:
-    """Accounts in a database, and the roster of one process, whose clock a test moves."""
+    """Accounts in a database, and the connections of one process, whose clock a test moves."""
 
     def __init__(self, database: Database) -> None:
         self.writer = Writer(database)
@@ -46,11 +46,11 @@ class Desk:
         self.now = 0.0
         self.built: list[Built] = []
         self.broken: Exception | None = None
-        self.roster = self.another()
+        self.connections = self.another()
 
-    def another(self, keys: str = KEY) -> Roster:
-        """The roster of another process."""
-        return Roster(self.reader, Vault(keys), self._build, seconds=lambda: self.now)
+    def another(self, keys: str = KEY) -> StoredConnections:
+        """The connections of another process."""
+        return StoredConnections(self.reader, Vault(keys), self._build, seconds=lambda: self.now)
 
     def _build(self, kind: str, setup: Setup, _: Http) -> Carrier:
         if self.broken is not None and setup.get("window_seconds") == "666":
@@ -66,12 +66,12 @@ class Desk:
         assert isinstance(stored, Account)
         return stored
 
-    def lines(self, roster: Roster | None = None, *, active_only: bool = True) -> list[Line]:
+    def clients(self, connections: StoredConnections | None = None, *, active_only: bool = True) -> list[CarrierClient]:
         """The lines in an event loop of their own."""
 
-        async def asked() -> list[Line]:
-            mine = roster or self.roster
-            found = await mine.lines(active_only=active_only)
+        async def asked() -> list[CarrierClient]:
+            mine = connections or self.connections
+            found = await mine.clients(active_only=active_only)
             await mine.close()
             return found
 
@@ -88,7 +88,7 @@ def desk(database: Database) -> Iterator[Desk]:
 def test_an_adapter_is_built_of_options_and_opened_secrets(desk: Desk) -> None:
     stored = desk.connect("acme", window_seconds="60")
     assert TOKEN not in repr(stored)
-    assert [line.name for line in desk.lines()] == ["acme"]
+    assert [line.name for line in desk.clients()] == ["acme"]
     (built,) = desk.built
     assert (built.kind, built.values) == (
         "twilio", {"account_sid": stored.options["account_sid"], "auth_token": TOKEN, "window_seconds": "60"},
@@ -99,35 +99,35 @@ def test_a_line_is_kept_until_its_account_changes_and_a_change_is_seen_within_a_
     desk.connect("acme")
 
     async def seen() -> None:
-        first = await desk.roster.line("acme")
-        assert await desk.roster.line("acme") is first
+        first = await desk.connections.client("acme")
+        assert await desk.connections.client("acme") is first
         desk.connect("acme", at_once="3")
-        assert await desk.roster.line("acme") is first
+        assert await desk.connections.client("acme") is first
         desk.now += LOOK_SECONDS
-        second = await desk.roster.line("acme")
+        second = await desk.connections.client("acme")
         assert second is not None
         assert second is not first
         assert second.breaker is first.breaker if first is not None else False
-        assert await desk.roster.line("acme") is second
-        await desk.roster.close()
+        assert await desk.connections.client("acme") is second
+        await desk.connections.close()
 
     asyncio.run(seen())
     assert [built.values.get("at_once") for built in desk.built] == [None, "3"]
 
 
 def test_what_was_changed_here_is_seen_at_once(desk: Desk) -> None:
-    assert desk.lines() == []
+    assert desk.clients() == []
     desk.connect("acme")
-    assert desk.lines() == []
-    desk.roster.forget()
-    assert [line.name for line in desk.lines()] == ["acme"]
+    assert desk.clients() == []
+    desk.connections.forget()
+    assert [line.name for line in desk.clients()] == ["acme"]
 
 
 def test_an_account_that_is_changed_twice_in_one_moment_is_built_anew_each_time(desk: Desk) -> None:
     for _ in range(3):
         desk.connect("acme")
-        desk.roster.forget()
-        desk.lines()
+        desk.connections.forget()
+        desk.clients()
     assert len(desk.built) == 3
 
 
@@ -136,12 +136,12 @@ def test_disabled_accounts_are_asked_about_what_is_open_and_not_searched(desk: D
         desk.connect(name)
     off = CarrierSetup("acme", None, Setup({}), CarrierState.DISABLED, 2)
     assert isinstance(desk.writer.apply(set_up_carriers(Vault("")), off), Account)
-    assert [line.name for line in desk.lines()] == ["beta"]
-    assert [line.name for line in desk.lines(active_only=False)] == ["acme", "beta"]
+    assert [line.name for line in desk.clients()] == ["beta"]
+    assert [line.name for line in desk.clients(active_only=False)] == ["acme", "beta"]
 
 
 def test_who_is_not_connected_has_no_line(desk: Desk) -> None:
-    assert asyncio.run(desk.roster.line("acme")) is None
+    assert asyncio.run(desk.connections.client("acme")) is None
 
 
 BROKEN = (ValueError("no number"), KeyError("pigeon"), InvalidRequest("base_url", "is odd"), ZeroDivisionError())
@@ -155,11 +155,11 @@ def test_an_account_that_cannot_be_used_refuses_before_anything_is_sent_and_harm
     """The key is another one, or the adapter cannot be built of what is stored."""
     desk.connect("acme", window_seconds="666")
     desk.broken = broken
-    roster = desk.another(new_key()) if broken is None else desk.roster
+    connections = desk.another(new_key()) if broken is None else desk.connections
 
     async def asked() -> None:
         desk.connect("beta")
-        line = await roster.line("acme")
+        line = await connections.client("acme")
         assert line is not None
         refused = await line.order(E164, "ord_1")
         assert isinstance(refused, NotSent)
@@ -171,8 +171,8 @@ def test_an_account_that_cannot_be_used_refuses_before_anything_is_sent_and_harm
             await line.owned(None)
         with pytest.raises(CarrierError, match="credentials"):
             await line.search(Wanted("US", "1", None, "", "", "", "", "", "", (), 10))
-        assert [each.name for each in await roster.lines(active_only=True)] == ["acme", "beta"]
-        await roster.close()
+        assert [each.name for each in await connections.clients(active_only=True)] == ["acme", "beta"]
+        await connections.close()
 
     asyncio.run(asked())
     assert all(built.values["auth_token"] == TOKEN for built in desk.built)
@@ -184,27 +184,27 @@ def test_an_option_that_makes_no_sense_is_no_reason_to_answer_nobody(desk: Desk)
     desk.connect("beta")
     with desk.writer._database.write() as tx:
         tx.run("UPDATE carriers SET options = '{\"at_once\": \"many\"}' WHERE name = 'acme'", [])
-    assert [line.name for line in desk.lines()] == ["acme", "beta"]
+    assert [line.name for line in desk.clients()] == ["acme", "beta"]
 
 
 def test_each_event_loop_has_lines_of_its_own_and_all_know_how_the_carrier_is(desk: Desk) -> None:
-    """The API and the worker run in two threads, each with a loop, over one roster."""
+    """The API and the worker run in two threads, each with a loop, over one connections."""
     desk.connect("acme")
     there, done = threading.Barrier(2), threading.Barrier(2)
 
-    def run() -> tuple[Line, HttpClient]:
-        async def asked() -> tuple[Line, HttpClient]:
-            line = await desk.roster.line("acme")
+    def run() -> tuple[CarrierClient, HttpClient]:
+        async def asked() -> tuple[CarrierClient, HttpClient]:
+            line = await desk.connections.client("acme")
             assert line is not None
             there.wait(10)
             for _ in range(200):
-                desk.roster.forget()
-                assert await desk.roster.line("acme") is line
+                desk.connections.forget()
+                assert await desk.connections.client("acme") is line
             word = await line.order(E164, "ord_1")
             assert isinstance(word, Placed | Refused)
             done.wait(10)
-            http = desk.roster._loops[asyncio.get_running_loop()].http
-            await desk.roster.close()
+            http = desk.connections._loops[asyncio.get_running_loop()].http
+            await desk.connections.close()
             return line, http
 
         return asyncio.run(asked())
@@ -221,11 +221,11 @@ def test_closing_ends_the_connections_of_one_loop_only(desk: Desk) -> None:
     desk.connect("acme")
 
     async def closed() -> None:
-        await desk.roster.line("acme")
-        http = desk.roster._loops[asyncio.get_running_loop()].http
-        await desk.roster.close()
+        await desk.connections.client("acme")
+        http = desk.connections._loops[asyncio.get_running_loop()].http
+        await desk.connections.close()
         with pytest.raises(NotSentError):
             await http.send(HttpRequest("GET", "https://localhost:1/", {}))
-        await desk.roster.close()
+        await desk.connections.close()
 
     asyncio.run(closed())

@@ -1,44 +1,33 @@
-"""The carriers there are adapters for, and what an account at each is set up with.
+"""The carriers there are adapters for, found in the folder of adapters, and what an account at each is set up with.
 
 Touches: nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Final
 
-from numberdesk.carriers.adapters import bandwidth, plivo, signalwire, telnyx, twilio, vonage
-from numberdesk.carriers.adapters.http_api import COMMON_FIELDS, check_common
-from numberdesk.carriers.model import Carrier, Field, Setup
+from numberdesk.carriers import adapters
+from numberdesk.carriers.adapters.http_api import CarrierKind, check_common
+from numberdesk.carriers.port import Setup
 from numberdesk.core.errors import InvalidRequest
-from numberdesk.infra.http import Http, HttpAnswer, HttpRequest, NotSentError
+from numberdesk.infra.http import HttpAnswer, HttpRequest, NotSentError
 
 _LONGEST_VALUE: Final = 500
 
 
-class Kind(NamedTuple):
-    """A carrier: its own fields, how its adapter is built, and the fields that say which account there it is."""
-
-    fields: tuple[Field, ...]
-    build: Callable[[Setup, Http], Carrier]
-    identity: tuple[str, ...] = ()
-
-    @property
-    def all_fields(self) -> tuple[Field, ...]:
-        """Its own fields, then those that all carriers have."""
-        return (*self.fields, *COMMON_FIELDS)
+def _found() -> dict[str, CarrierKind]:
+    """What the modules of the folder of adapters declare as CARRIER. Modules without one are parts of an adapter."""
+    names = sorted(module.name for module in iter_modules(adapters.__path__))
+    modules = {name: import_module(f"{adapters.__name__}.{name}") for name in names}
+    return {name: module.CARRIER for name, module in modules.items() if hasattr(module, "CARRIER")}
 
 
-KINDS: Final[Mapping[str, Kind]] = {
-    "twilio": Kind(twilio.FIELDS, twilio.Twilio, ("account_sid",)),
-    "telnyx": Kind(telnyx.FIELDS, telnyx.Telnyx),
-    "plivo": Kind(plivo.FIELDS, plivo.Plivo, ("auth_id",)),
-    "vonage": Kind(vonage.FIELDS, vonage.Vonage, ("api_key",)),
-    "bandwidth": Kind(bandwidth.FIELDS, bandwidth.Bandwidth, ("account_id",)),
-    "signalwire": Kind(signalwire.FIELDS, signalwire.SignalWire, ("space", "project_id")),
-}
-"""Every kind of carrier but the own pool, which needs no account."""
+KINDS: Final[Mapping[str, CarrierKind]] = _found()
+"""Every kind of carrier but the own pool, which needs no account, under the name of its adapter's module."""
 
 
 def checked_setup(kind: str, values: Mapping[str, str]) -> Setup:

@@ -1,8 +1,8 @@
-"""The carriers that are connected: a line to each, built from what is stored and built anew when that changes.
+"""The carriers that are connected: a client of each, built from what is stored and built anew when that changes.
 
 Touches: database, clock.
 
-What an operator changes holds on every process within a second. A line belongs to the event loop
+What an operator changes holds on every process within a second. A client belongs to the event loop
 that it was asked for in, since its connections do; what is known of a carrier's health is shared.
 """
 
@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
-from numberdesk.carriers.line import AT_ONCE, Line
-from numberdesk.carriers.model import (
+from numberdesk.carriers.client import AT_ONCE, CarrierClient
+from numberdesk.carriers.port import (
     VISIBILITY_WINDOW,
     Account,
     AvailablePage,
@@ -43,21 +43,21 @@ LOOK_SECONDS: Final = 1.0
 
 
 class Connected(NamedTuple):
-    """An account at a carrier with its line."""
+    """An account at a carrier with its client."""
 
     account: Account
-    line: Line
+    client: CarrierClient
 
 
-class Carriers(Protocol):
+class CarrierConnections(Protocol):
     """Who knows the connected carriers."""
 
-    async def line(self, name: str) -> Line | None:
-        """The line to an account at a carrier, disabled or not; None when there is no such account."""
+    async def client(self, name: str) -> CarrierClient | None:
+        """The client of an account at a carrier, disabled or not; None when there is no such account."""
         ...
 
-    async def lines(self, *, active_only: bool) -> list[Line]:
-        """The lines to all accounts, or to those that numbers are bought from, by name."""
+    async def clients(self, *, active_only: bool) -> list[CarrierClient]:
+        """The clients of all accounts, or to those that numbers are bought from, by name."""
         ...
 
     def forget(self) -> None:
@@ -74,10 +74,10 @@ class _OfLoop:
     """What belongs to one event loop."""
 
     http: HttpClient
-    lines: dict[str, Connected] = field(default_factory=dict)
+    clients: dict[str, Connected] = field(default_factory=dict)
 
 
-class Roster:
+class StoredConnections:
     """Reads the accounts at most once a second. `build` makes an adapter of an account that was opened."""
 
     def __init__(
@@ -97,16 +97,16 @@ class Roster:
         self._breakers: dict[str, Breaker] = {}
         self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _OfLoop] = WeakKeyDictionary()
 
-    async def line(self, name: str) -> Line | None:
-        """The line to an account at a carrier, disabled or not; None when there is no such account."""
+    async def client(self, name: str) -> CarrierClient | None:
+        """The client of an account at a carrier, disabled or not; None when there is no such account."""
         account = (await self._known()).get(name)
-        return None if account is None else self._line_to(account)
+        return None if account is None else self._client_of(account)
 
-    async def lines(self, *, active_only: bool) -> list[Line]:
-        """The lines to all accounts, or to those that numbers are bought from, by name."""
+    async def clients(self, *, active_only: bool) -> list[CarrierClient]:
+        """The clients of all accounts, or to those that numbers are bought from, by name."""
         accounts = (await self._known()).values()
         return [
-            self._line_to(account) for account in accounts if account.state is CarrierState.ACTIVE or not active_only
+            self._client_of(account) for account in accounts if account.state is CarrierState.ACTIVE or not active_only
         ]
 
     def forget(self) -> None:
@@ -126,17 +126,17 @@ class Roster:
             self._accounts, self._read_at = {account.name: account for account in found}, now
         return self._accounts
 
-    def _line_to(self, account: Account) -> Line:
+    def _client_of(self, account: Account) -> CarrierClient:
         loop = asyncio.get_running_loop()
         mine = self._loops.get(loop)
         if mine is None:
             mine = self._loops[loop] = _OfLoop(HttpClient())
-        known = mine.lines.get(account.name)
+        known = mine.clients.get(account.name)
         if known is None or known.account.updated_at != account.updated_at:
-            known = mine.lines[account.name] = Connected(account, self._connected(account, mine.http))
-        return known.line
+            known = mine.clients[account.name] = Connected(account, self._connected(account, mine.http))
+        return known.client
 
-    def _connected(self, account: Account, http: Http) -> Line:
+    def _connected(self, account: Account, http: Http) -> CarrierClient:
         at_once = AT_ONCE
         try:
             setup = Setup({**account.options, **self._vault.open(account.name, account.credentials)})
@@ -149,7 +149,9 @@ class Roster:
             carrier = _Closed(f"this release cannot use it as it is set up: {why}")
         breaker = self._breakers.setdefault(account.name, Breaker())
         in_use = account.state is CarrierState.ACTIVE
-        return Line(account.name, carrier, seconds=self._seconds, at_once=at_once, breaker=breaker, in_use=in_use)
+        return CarrierClient(
+            account.name, carrier, seconds=self._seconds, at_once=at_once, breaker=breaker, in_use=in_use
+        )
 
 
 class _Closed:
