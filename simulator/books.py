@@ -12,7 +12,7 @@ from typing import Any
 
 from numberdesk.carriers.port import Account as CarrierAccount
 from numberdesk.catalog.model import Listing
-from numberdesk.core.fulfilment import Word
+from numberdesk.core.fulfilment import OrderOutcome
 from numberdesk.core.periods import add_months
 from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import POOL
@@ -122,7 +122,7 @@ class Chase:
     wanted_until: int
     next_at: int | None
     attempt: int = 1
-    heard: list[tuple[Word, int]] = field(default_factory=list)
+    heard: list[tuple[OrderOutcome, int]] = field(default_factory=list)
     parked_at: int | None = None
     settled_at: int | None = None
     error: str | None = None

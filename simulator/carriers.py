@@ -108,7 +108,7 @@ class SimulatedCarrier:
 
     async def check(self) -> Health:
         """Nobody asks here."""
-        return Health(ok=not self._company.is_down, said="", facts={})
+        return Health(ok=not self._company.is_down, message="", facts={})
 
     async def _heard(self, fails: float) -> bool:
         """Send a question; whether it arrived."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from numberdesk.core.errors import NotFound, OrderEnded
-from numberdesk.core.fulfilment import Absent, Heard, NotSent, Pending, Placed, Reason, Refused, Unknown
+from numberdesk.core.fulfilment import Absent, NotSent, OutcomeReport, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.flows.chase_orders import TakeUp
 from numberdesk.flows.judge_orders import Judgement, Verdict
 from simulator.books import Books, Chase, GivingBack, Order, require
@@ -29,7 +29,7 @@ _LONGEST: Final = DAY * MICROSECONDS
 _JUDGED_WAIT: Final = 30 * MINUTE * MICROSECONDS
 
 
-def settle(books: Books, heard: Heard, given: Any) -> list[str]:
+def settle(books: Books, heard: OutcomeReport, given: Any) -> list[str]:
     """Compare how an order stands after a word with how it must stand; return the goals that were reached."""
     order, chase = books.orders[heard.order_id], books.chases[heard.order_id]
     if order.state != "ordering":
@@ -102,8 +102,8 @@ def void(books: Books, order: Order, chase: Chase, error: str, now: int, *, fina
         books.withdrawn.update(names)
 
 
-def _hear(books: Books, order: Order, chase: Chase, heard: Heard) -> list[str]:
-    word, now = heard.word, heard.now
+def _hear(books: Books, order: Order, chase: Chase, heard: OutcomeReport) -> list[str]:
+    word, now = heard.outcome, heard.now
     if isinstance(word, Placed) and word.reference in (None, order.id):
         goals = _adopted(chase)
         order.attempts = chase.attempt
@@ -122,7 +122,7 @@ def _hear(books: Books, order: Order, chase: Chase, heard: Heard) -> list[str]:
     return _ask_again(chase, word, now)
 
 
-def _refused(books: Books, order: Order, chase: Chase, word: Refused, heard: Heard) -> list[str]:
+def _refused(books: Books, order: Order, chase: Chase, word: Refused, heard: OutcomeReport) -> list[str]:
     now = heard.now
     if heard.looked_up and chase.attempt > 1:
         return ["refused_perhaps_before", *_not_there(books, order, chase, heard)]
@@ -134,13 +134,13 @@ def _refused(books: Books, order: Order, chase: Chase, word: Refused, heard: Hea
     return [f"carrier_said_{word.reason}", *(["pending_then_refused"] if pending else [])]
 
 
-def _absent(books: Books, order: Order, chase: Chase, heard: Heard) -> list[str]:
+def _absent(books: Books, order: Order, chase: Chase, heard: OutcomeReport) -> list[str]:
     if _accepted_at(chase) is not None:
         return ["absent_though_accepted", *_ask_again(chase, Unknown(""), heard.now)]
     return _not_there(books, order, chase, heard)
 
 
-def _not_there(books: Books, order: Order, chase: Chase, heard: Heard) -> list[str]:
+def _not_there(books: Books, order: Order, chase: Chase, heard: OutcomeReport) -> list[str]:
     """Absence is a proof when it was seen so often and over the whole window; then once more, or given up."""
     now = heard.now
     before = _absences(chase)
@@ -209,9 +209,9 @@ def _adopted(chase: Chase) -> list[str]:
     return ["adopted_after_unknown" if any(isinstance(word, Unknown) for word in words) else "adopted_after_absence"]
 
 
-def _after_the_end(books: Books, order: Order, heard: Heard) -> list[str]:
+def _after_the_end(books: Books, order: Order, heard: OutcomeReport) -> list[str]:
     """A number that turns out to be ours after its order failed goes back, unless somebody has it by now."""
-    word, name = heard.word, f"rel_{order.serial}"
+    word, name = heard.outcome, f"rel_{order.serial}"
     if order.state != "failed" or not isinstance(word, Placed) or word.reference not in (None, order.id):
         return ["heard_after_the_end"]
     if books.numbers[order.e164].order_id is None and name not in books.releases:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from numberdesk.core.fulfilment import Heard, Pending
+from numberdesk.core.fulfilment import OutcomeReport, Pending
 from numberdesk.core.purchase import POOL
 from simulator.books import Books, Order
 from simulator.company import Company, Held
@@ -46,7 +46,7 @@ class Truth:
             if one.confirmed_at is not None and held is not None and held.reference == one.id.replace("rel_", "ord_"):
                 self._world.broken("I7", f"{one.e164} is noted to be back, and {one.carrier} has it as {held}")
 
-    def _look_at_order(self, order: Order, command: Heard, goals: list[str]) -> None:
+    def _look_at_order(self, order: Order, command: OutcomeReport, goals: list[str]) -> None:
         company = self._companies[order.carrier]
         held = company.has(order.e164)
         if order.state == "completed" and held is not None and self._may_be_taken(company, held, command):
@@ -109,7 +109,7 @@ class Truth:
         company.bought[order.id, order.e164] += 1
         return True
 
-    def _may_be_taken(self, company: Company, held: Held, heard: Heard) -> bool:
+    def _may_be_taken(self, company: Company, held: Held, heard: OutcomeReport) -> bool:
         """What was bought for another order, or unasked, is good enough where nobody can tell, and where a person says.
 
         Not when somebody else rents it, or when it is on its way back.

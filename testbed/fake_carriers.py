@@ -275,7 +275,7 @@ class FakeCarrier:
 
     async def check(self) -> Health:
         """All is well."""
-        return Health(ok=not self.down, said="down" if self.down else "ready", facts={})
+        return Health(ok=not self.down, message="down" if self.down else "ready", facts={})
 
 
 class FakeCarriers:

@@ -10,7 +10,7 @@ import pytest
 
 from numberdesk.carrier_sim.faults import Fault
 from numberdesk.carrier_sim.model import Api, Operation
-from numberdesk.core.fulfilment import DELAYS, LONGEST_DELAY, Heard, Unknown
+from numberdesk.core.fulfilment import DELAYS, LONGEST_DELAY, OutcomeReport, Unknown
 from numberdesk.flows.chase_orders import TakeUp, take_up_chases
 from numberdesk.flows.settle_orders import settle_orders
 from numberdesk.flows.verify import verify
@@ -58,7 +58,7 @@ def park(services: Services, order_id: str) -> None:
     now = services.now()
     for place in range(len(DELAYS) + 1):
         services.writer.apply(
-            settle_orders, Heard(order_id, 1, Unknown("no answer"), 0, 0, now + place * LONGEST_DELAY)
+            settle_orders, OutcomeReport(order_id, 1, Unknown("no answer"), 0, 0, now + place * LONGEST_DELAY)
         )
 
 

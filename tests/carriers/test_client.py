@@ -46,7 +46,7 @@ class Scripted:
     window = 0
 
     def __init__(self, said: Any = None, *, seconds: float = 0.0) -> None:
-        self.said = said
+        self.message = said
         self.seconds = seconds
         self.calls = 0
         self.running = self.most_running = 0
@@ -57,9 +57,9 @@ class Scripted:
         self.most_running = max(self.running, self.most_running)
         try:
             await asyncio.sleep(self.seconds)
-            if isinstance(self.said, BaseException):
-                raise self.said
-            return self.said
+            if isinstance(self.message, BaseException):
+                raise self.message
+            return self.message
         finally:
             self.running -= 1
 
@@ -135,13 +135,13 @@ def test_whatever_an_adapter_raises_ends_as_the_word_that_leaves_the_most_open(e
     setting = Setting(error)
     name = type(error).__name__
     raised = setting.ask("search")
-    assert (trouble(raised), raised.said) == (Trouble.UNREADABLE, name)
+    assert (trouble(raised), raised.message) == (Trouble.UNREADABLE, name)
     assert setting.ask("order") == Unknown(name)
     assert setting.ask("find") == Unknown(name)
     assert setting.ask("release") == NotReleased(name)
-    assert setting.ask("check") == Health(ok=False, said=name, facts={})
+    assert setting.ask("check") == Health(ok=False, message=name, facts={})
     raised = setting.ask("owned")
-    assert (trouble(raised), raised.said) == (Trouble.UNREADABLE, name)
+    assert (trouble(raised), raised.message) == (Trouble.UNREADABLE, name)
     assert setting.breaker.failures == 6
 
 
@@ -172,7 +172,7 @@ def test_a_carrier_that_fails_several_times_in_a_row_is_left_alone_for_a_while(s
     assert trouble(setting.ask("search")) is Trouble.PAUSED
     assert setting.adapter.calls == FAILURES
     # what the books need to know is asked all the same
-    setting.adapter.said = OwnedPage((), None)
+    setting.adapter.message = OwnedPage((), None)
     for call in ("find", "release", "owned", "check"):
         setting.ask(call)
     assert setting.adapter.calls == FAILURES + 4
@@ -183,7 +183,7 @@ def test_a_yes_and_a_no_are_signs_of_health(said: object) -> None:
     setting = Setting(Unknown("?"))
     for _ in range(FAILURES - 1):
         setting.ask("order")
-    setting.adapter.said = said
+    setting.adapter.message = said
     setting.ask("order")
     assert setting.breaker == Breaker()
 
@@ -205,13 +205,13 @@ def test_a_search_that_was_answered_in_part_is_no_failure_and_does_not_make_up_f
     for _ in range(FAILURES + 1):
         setting.ask("search")
     assert setting.breaker == Breaker()
-    setting.adapter.said = Unknown("?")
+    setting.adapter.message = Unknown("?")
     for _ in range(FAILURES - 1):
         setting.ask("order")
-    setting.adapter.said = IN_PART
+    setting.adapter.message = IN_PART
     assert setting.ask("search") == IN_PART
     assert setting.breaker.failures == FAILURES - 1
-    setting.adapter.said = AvailablePage(())
+    setting.adapter.message = AvailablePage(())
     setting.ask("search")
     assert setting.breaker == Breaker()
 
@@ -221,7 +221,7 @@ def test_a_try_after_a_rest_that_is_answered_in_part_shows_that_the_carrier_is_b
     for _ in range(FAILURES):
         setting.ask("order")
     setting.time.pass_by(REST_SECONDS)
-    setting.adapter.said, setting.adapter.seconds = IN_PART, 1
+    setting.adapter.message, setting.adapter.seconds = IN_PART, 1
     assert setting.ask("search") == IN_PART
     assert setting.ask_many("search", "search") == [IN_PART] * 2
 
@@ -233,7 +233,7 @@ def test_a_carrier_is_left_alone_for_as_long_as_it_asks_for() -> None:
     assert setting.ask("order") == NotSent("paused", 10)
     assert setting.line.paused_seconds == 10
     setting.time.pass_by(10)
-    setting.adapter.said = Placed("PN1")
+    setting.adapter.message = Placed("PN1")
     assert setting.ask("order") == Placed("PN1")
     assert setting.line.paused_seconds == 0
 
@@ -243,7 +243,7 @@ def test_after_a_rest_one_request_tries_and_the_others_are_not_sent() -> None:
     for _ in range(FAILURES):
         setting.ask("order")
     setting.time.pass_by(REST_SECONDS)
-    setting.adapter.said, setting.adapter.seconds = Placed("PN1"), 1
+    setting.adapter.message, setting.adapter.seconds = Placed("PN1"), 1
     words = setting.ask_many("order", "order", "order")
     assert words == [Placed("PN1"), NotSent("paused", 1), NotSent("paused", 1)]
     assert setting.ask_many("order", "order") == [Placed("PN1")] * 2
@@ -266,7 +266,7 @@ def test_a_try_that_is_stopped_does_not_close_the_line_for_ever(call: str) -> No
 
     setting.time.tell(stopped())
     setting.time.pass_by(3 * REST_SECONDS)
-    setting.adapter.said = Placed("PN1")
+    setting.adapter.message = Placed("PN1")
     assert setting.ask("order") == Placed("PN1")
 
 

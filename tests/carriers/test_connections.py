@@ -163,7 +163,7 @@ def test_an_account_that_cannot_be_used_refuses_before_anything_is_sent_and_harm
         assert line is not None
         refused = await line.order(E164, "ord_1")
         assert isinstance(refused, NotSent)
-        assert TOKEN not in refused.said
+        assert TOKEN not in refused.message
         assert isinstance(await line.find(E164, "ord_1"), Unknown)
         assert isinstance(await line.release(E164, None), NotReleased)
         assert (await line.check()).ok is False

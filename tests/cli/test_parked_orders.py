@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import pytest
 
 from numberdesk.carrier_sim.model import Api
-from numberdesk.core.fulfilment import DELAYS, LONGEST_DELAY, Heard, Unknown
+from numberdesk.core.fulfilment import DELAYS, LONGEST_DELAY, OutcomeReport, Unknown
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import Buy, Sold
 from numberdesk.flows.settle_orders import settle_orders
@@ -44,7 +44,7 @@ def parked(database_url: str, simulator: Simulated, tmp_path: Path, monkeypatch:
         buy = Buy(books.stock.account_ids[0], NUMBER, Confirmation(1_150_000), None, "req_1", "ord_1", now)
         assert isinstance(services.writer.apply(services.open_orders, buy), Sold)
         for place in range(len(DELAYS) + 1):
-            heard = Heard("ord_1", 1, Unknown("no answer"), 0, 0, now + place * LONGEST_DELAY)
+            heard = OutcomeReport("ord_1", 1, Unknown("no answer"), 0, 0, now + place * LONGEST_DELAY)
             services.writer.apply(settle_orders, heard)
     return Parked(runner(database_url, CREDENTIALS_KEY, tmp_path, monkeypatch), simulator)
 

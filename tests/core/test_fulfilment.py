@@ -17,9 +17,10 @@ from numberdesk.core.fulfilment import (
     Again,
     Capture,
     Chase,
-    Heard,
     Keep,
     NotSent,
+    OrderOutcome,
+    OutcomeReport,
     Pending,
     Placed,
     Reason,
@@ -27,7 +28,6 @@ from numberdesk.core.fulfilment import (
     Step,
     Unknown,
     Void,
-    Word,
     first_chase,
     step,
 )
@@ -43,9 +43,9 @@ DOUBTS = (Pending("queued"), Absent(), Unknown("HTTP 500"))
 
 
 def hear(
-    chase: Chase, word: Word, *, now: int = NOW, attempt: int | None = None, window: int = WINDOW, **told: bool
+    chase: Chase, word: OrderOutcome, *, now: int = NOW, attempt: int | None = None, window: int = WINDOW, **told: bool
 ) -> Step:
-    return step(chase, Heard(chase.order_id, attempt or chase.attempt, word, window, LEASE, now, **told))
+    return step(chase, OutcomeReport(chase.order_id, attempt or chase.attempt, word, window, LEASE, now, **told))
 
 
 def kept(what: Step) -> Chase:
@@ -89,7 +89,7 @@ def test_a_number_that_the_carrier_has_for_us_under_another_reference_is_left_op
         (NotSent("paused", 9), Void(CarrierUnavailable(details={"retry_after": 9}), final=False)),
     ],
 )
-def test_a_definite_no_ends_the_order(word: Word, what: Void) -> None:
+def test_a_definite_no_ends_the_order(word: OrderOutcome, what: Void) -> None:
     assert hear(CHASE, word) == what
 
 
@@ -100,17 +100,17 @@ def test_taken_after_an_attempt_before_is_no_refusal_because_it_may_be_ours() ->
 
 
 @pytest.mark.parametrize("word", [Refused(Reason.OTHER, "no"), Refused(Reason.THROTTLED, "429"), NotSent("down")])
-def test_other_refusals_of_a_later_attempt_end_the_order(word: Word) -> None:
+def test_other_refusals_of_a_later_attempt_end_the_order(word: OrderOutcome) -> None:
     assert isinstance(hear(AGAIN, word), Void)
 
 
 @pytest.mark.parametrize("word", [Refused(Reason.TAKEN, "late"), NotSent("late"), Absent(), Unknown("late")])
-def test_a_word_about_an_attempt_before_changes_nothing(word: Word) -> None:
+def test_a_word_about_an_attempt_before_changes_nothing(word: OrderOutcome) -> None:
     assert hear(AGAIN, word, attempt=1) == Keep(AGAIN)
 
 
 @pytest.mark.parametrize("word", DOUBTS)
-def test_look_ups_come_at_growing_intervals_and_then_the_order_is_left_to_a_person(word: Word) -> None:
+def test_look_ups_come_at_growing_intervals_and_then_the_order_is_left_to_a_person(word: OrderOutcome) -> None:
     chase, now, gaps = CHASE, NOW, []
     for _ in range(len(DELAYS) + 1):
         chase = kept(hear(chase, word, now=now, window=LONGEST_DELAY * 100))
@@ -120,7 +120,7 @@ def test_look_ups_come_at_growing_intervals_and_then_the_order_is_left_to_a_pers
     assert gaps == [2, 8, 50, 240, 3300, *[86_400] * 5]
     assert (chase.next_at, chase.parked_at, chase.looks) == (None, now, 10)
     last = kept(hear(CHASE._replace(looks=len(DELAYS), said="before"), word, window=LONGEST_DELAY))
-    assert (last.parked_at, last.said) == (NOW, getattr(word, "said", "absent"))
+    assert (last.parked_at, last.said) == (NOW, getattr(word, "message", "absent"))
 
 
 def test_an_order_that_was_parked_and_is_asked_about_anew_is_due_again() -> None:
@@ -130,7 +130,7 @@ def test_an_order_that_was_parked_and_is_asked_about_anew_is_due_again() -> None
 
 
 @pytest.mark.parametrize(("word", "said"), [(Pending(""), "pending"), (Pending("x"), "x"), (Unknown("y"), "y")])
-def test_what_was_said_is_noted(word: Word, said: str) -> None:
+def test_what_was_said_is_noted(word: OrderOutcome, said: str) -> None:
     assert kept(hear(CHASE, word)).said == said
 
 
@@ -138,7 +138,7 @@ def test_only_so_much_of_what_was_said_is_kept() -> None:
     assert kept(hear(CHASE, Unknown("x" * 1000))).said == "x" * LONGEST_SAID
 
 
-def absences(chase: Chase, *instants: int, window: int = WINDOW, word: Word = Absent(), **told: bool) -> Step:  # noqa: B008
+def absences(chase: Chase, *instants: int, window: int = WINDOW, word: OrderOutcome = Absent(), **told: bool) -> Step:  # noqa: B008
     """Look-ups that find nothing, at these times after the first."""
     what: Step = Keep(chase)
     for instant in instants:
@@ -178,7 +178,7 @@ def test_when_the_clock_goes_back_the_window_begins_anew() -> None:
 
 
 @pytest.mark.parametrize("word", [Pending("there"), Placed("PN1", "ord_0")])
-def test_a_sign_of_the_order_at_the_carrier_makes_what_was_absent_before_worthless(word: Word) -> None:
+def test_a_sign_of_the_order_at_the_carrier_makes_what_was_absent_before_worthless(word: OrderOutcome) -> None:
     chase = kept(hear(kept(absences(CHASE, 0, 1, 2)), word, now=NOW + 3))
     assert (chase.absences, chase.absent_since) == (0, None)
 
@@ -252,7 +252,7 @@ words = st.one_of(
 
 @given(st.lists(st.tuples(words, st.integers(0, 3 * WINDOW), st.integers(1, 3)), max_size=30))
 def test_whatever_is_heard_an_order_is_sent_twice_at_most_and_never_ends_in_doubt(
-    story: list[tuple[Word, int, int]],
+    story: list[tuple[OrderOutcome, int, int]],
 ) -> None:
     chase, now = CHASE, NOW
     for word, gap, attempt in story:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from numberdesk.core.fulfilment import Chase, Heard, Word
+from numberdesk.core.fulfilment import Chase, OrderOutcome, OutcomeReport
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Buy, Order
 from numberdesk.flows.place_orders import Placement
@@ -35,12 +35,12 @@ def opened(shop: Shop, *does: Does, key: str | None = None, account_id: str | No
     return buy, placement
 
 
-def heard(shop: Shop, buy: Buy, word: Word, *, attempt: int = 1) -> Heard:
+def heard(shop: Shop, buy: Buy, word: OrderOutcome, *, attempt: int = 1) -> OutcomeReport:
     """A word about an attempt, heard now."""
-    return Heard(buy.order_id, attempt, word, shop.acme.window, 135 * SECOND, shop.now)
+    return OutcomeReport(buy.order_id, attempt, word, shop.acme.window, 135 * SECOND, shop.now)
 
 
-def settled(shop: Shop, *words: Heard) -> list[Order]:
+def settled(shop: Shop, *words: OutcomeReport) -> list[Order]:
     """The orders after some words, heard in one batch."""
     with shop.database.write() as tx:
         return [standing.order for standing in settle_orders(tx, words)]

@@ -12,7 +12,7 @@ import pytest
 from numberdesk.carriers.finding_store import find_audit
 from numberdesk.carriers.port import Account, OwnedNumber, OwnedPage, Setup
 from numberdesk.core.findings import FindingKind
-from numberdesk.core.fulfilment import Absent, Pending, Placed, Reason, Refused, Unknown, Word
+from numberdesk.core.fulfilment import Absent, OrderOutcome, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.purchase import Sold
 from numberdesk.flows.audit_carriers import LEFT_OUT, MOST_NOTED
@@ -84,12 +84,12 @@ def test_what_a_customer_rents_and_the_carrier_has_not_is_lost_or_ported_away(
      (Placed("PN1"), 0), (Placed("PN1", "ord_other"), 0), (Unknown("HTTP 500"), 0)],
 )  # fmt: skip
 def test_a_number_that_is_not_on_the_list_is_asked_for_before_it_is_called_lost(
-    shop: Shop, word: Word, lost: int
+    shop: Shop, word: OrderOutcome, lost: int
 ) -> None:
     e164 = rented(shop)
     shop.acme.cut_list_at = 0
 
-    async def said(*_: str) -> Word:
+    async def said(*_: str) -> OrderOutcome:
         return word
 
     shop.acme.find = said  # type: ignore[assignment]  # a script
@@ -174,7 +174,7 @@ def test_a_number_given_back_while_it_was_asked_for_is_not_lost(shop: Shop) -> N
     shop.acme.lose(e164)
     find = shop.acme.find
 
-    async def given_back(*asked: str) -> Word:
+    async def given_back(*asked: str) -> OrderOutcome:
         await shop.writer.submit(shop.release_numbers, Release(account_id, e164, shop.now))
         return await find(*asked)
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from numberdesk.core.errors import CarrierRefused, CarrierUnavailable, NumberdeskError, NumberTaken
-from numberdesk.core.fulfilment import FEWEST_ABSENCES, LONGEST_DELAY, Heard
+from numberdesk.core.fulfilment import FEWEST_ABSENCES, LONGEST_DELAY, OutcomeReport
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.purchase import Buy, Order, Replayed
 from numberdesk.core.purchase import Refused as Refusal
@@ -290,7 +290,7 @@ def test_a_carrier_that_hangs_with_many_orders_keeps_no_other_carriers_order_wai
 def test_an_order_that_cannot_be_settled_for_a_defect_keeps_no_other_from_it(shop: Shop) -> None:
     buys = [opened(shop, Does.BUYS_SILENTLY)[0] for _ in range(3)]
 
-    def stumbling(tx: Tx, words: Sequence[Heard]) -> list[Standing]:
+    def stumbling(tx: Tx, words: Sequence[OutcomeReport]) -> list[Standing]:
         if any(word.order_id == buys[0].order_id for word in words):
             raise ZeroDivisionError
         return settle_orders(tx, words)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from numberdesk.core.fulfilment import LONGEST_SAID, Absent, NotSent, Placed, Reason, Refused, Unknown, Word
+from numberdesk.core.fulfilment import LONGEST_SAID, Absent, NotSent, OrderOutcome, Placed, Reason, Refused, Unknown
 from numberdesk.flows.judge_orders import Judgement, Verdict, judge_orders
 from numberdesk.flows.open_orders import open_orders
 from numberdesk.flows.settle_orders import settle_orders
@@ -103,7 +103,7 @@ def test_a_customer_is_told_what_is_true_of_every_order_that_a_carrier_did_not_t
 def test_an_order_that_failed_keeps_what_its_carrier_said(shop: Shop, word: Refused | NotSent) -> None:
     buy, _ = opened(shop, Does.NEVER_ENDS)
     settled(shop, heard(shop, buy, word))
-    assert chase_of(shop, buy).said == word.said
+    assert chase_of(shop, buy).said == word.message
 
 
 def test_only_so_much_is_kept_of_what_a_carrier_said(shop: Shop) -> None:
@@ -132,7 +132,7 @@ def test_an_order_that_is_parked_is_an_error_in_the_log_once_and_again_when_it_i
 def test_a_number_that_comes_too_late_is_in_the_log_once(shop: Shop) -> None:
     buy, placement = opened(shop, Does.LOSES)
     shop.writer.apply(judge_orders, Judgement(buy.order_id, Verdict.VOID, WINDOW, shop.now))
-    word: Word = Placed("PN1", buy.order_id)
+    word: OrderOutcome = Placed("PN1", buy.order_id)
     with logged() as lines:
         for _ in range(2):
             shop.tell(placement.hear(buy.order_id, 1, word, WINDOW))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from numberdesk.core.fulfilment import Absent, Placed, Reason, Refused, Unknown, Word
+from numberdesk.core.fulfilment import Absent, OrderOutcome, Placed, Reason, Refused, Unknown
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.purchase import Buy, Order
 from numberdesk.flows.chase_orders import LOOK_UP_LEASE, TakeUp, take_up_chases
@@ -88,7 +88,11 @@ LATER_WORDS = (Placed("PN9"), Refused(Reason.TAKEN, "late"), Refused(Reason.OTHE
 
 @pytest.mark.parametrize("together", [True, False], ids=["in one batch", "later"])
 @pytest.mark.parametrize("word", LATER_WORDS, ids=lambda word: type(word).__name__)
-def test_a_word_about_an_order_that_is_completed_changes_nothing(shop: Shop, word: Word, together: bool) -> None:  # noqa: FBT001  a case
+def test_a_word_about_an_order_that_is_completed_changes_nothing(
+    shop: Shop,
+    word: OrderOutcome,
+    together: bool,  # noqa: FBT001  a case
+) -> None:
     buy, _ = opened(shop, Does.LOSES)
     first, second = heard(shop, buy, Placed("PN1")), heard(shop, buy, word)
     if together:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from numberdesk import worker
-from numberdesk.core.fulfilment import Heard, Placed
+from numberdesk.core.fulfilment import OutcomeReport, Placed
 from numberdesk.flows.place_orders import Placement
 from numberdesk.flows.settle_orders import settle_orders
 from numberdesk.infra.settings import load_settings
@@ -31,7 +31,7 @@ def due_work(shop: Shop, carrier: FakeCarrier, name: str, what: str) -> None:
     shop.writer.apply(shop.open_orders, buy)
     placed = carrier.buy(buy.e164, buy.order_id)
     if what == "given back":
-        shop.writer.apply(settle_orders, Heard(buy.order_id, 1, Placed(placed.number_id), 0, 0, shop.now))
+        shop.writer.apply(settle_orders, OutcomeReport(buy.order_id, 1, Placed(placed.number_id), 0, 0, shop.now))
         shop.release(buy.account_id, buy.e164)
     shop.now += 3600 * SECOND
 

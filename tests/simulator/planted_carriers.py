@@ -26,7 +26,7 @@ def hearing(change: Callable[[Any], Any]) -> Flow:
     """Words about orders are heard as others."""
 
     def apply(tx: Tx, commands: Sequence[Any]) -> Sequence[Any]:
-        return settle_orders(tx, [heard._replace(word=change(heard.word)) for heard in commands])
+        return settle_orders(tx, [heard._replace(word=change(heard.outcome)) for heard in commands])
 
     return apply
 
@@ -36,7 +36,7 @@ def absence_proves_at_once(wanted_until: str) -> Flow:
 
     def apply(tx: Tx, commands: Sequence[Any]) -> Sequence[Any]:
         for heard in commands:
-            if isinstance(heard.word, Absent):
+            if isinstance(heard.outcome, Absent):
                 tx.run(
                     "UPDATE carrier_orders SET absences = 9, absent_since = 1, "  # noqa: S608  a number of its own
                     f"wanted_until = {wanted_until} WHERE order_id = ? AND settled_at IS NULL",
@@ -63,12 +63,12 @@ def after_settling(damage: Callable[[Tx, Any, Any, bool], None]) -> Flow:
 
 
 def capture_again(tx: Tx, heard: Any, standing: Any, had_ended: bool) -> None:  # noqa: FBT001  told in its place
-    if had_ended and isinstance(heard.word, Placed) and standing.order.completed_at:
+    if had_ended and isinstance(heard.outcome, Placed) and standing.order.completed_at:
         charge(tx, standing.order, f"trf_{heard.order_id}_again", heard.now)
 
 
 def overturn(tx: Tx, heard: Any, standing: Any, had_ended: bool) -> None:  # noqa: FBT001  as above
-    if had_ended and not isinstance(heard.word, Placed) and standing.order.completed_at:
+    if had_ended and not isinstance(heard.outcome, Placed) and standing.order.completed_at:
         tx.run("UPDATE orders SET state = 'failed', completed_at = NULL WHERE id = ?", [heard.order_id])
 
 
@@ -156,7 +156,7 @@ class TakesErrorsForRefusals(SimulatedCarrier):
 
     async def order(self, e164: str, reference: str) -> Any:
         word = await super().order(e164, reference)
-        return Refused(Reason.OTHER, word.said) if word == Unknown("HTTP 502") else word
+        return Refused(Reason.OTHER, word.message) if word == Unknown("HTTP 502") else word
 
 
 class TakesPendingForSuccess(SimulatedCarrier):
@@ -200,7 +200,7 @@ class RaisesAnything(SimulatedCarrier):
 
 
 def _not_sent(word: Any) -> Any:
-    return NotSent(word.said) if isinstance(word, Unknown) else word
+    return NotSent(word.message) if isinstance(word, Unknown) else word
 
 
 OF_CARRIERS: Final[dict[str, Product]] = {

@@ -125,7 +125,7 @@ class CarrierClient:
         """Look up what became of an order. Raises nothing."""
         word = _storable(await self._unguarded("find", lambda: self._carrier.find(e164, reference), Unknown))
         if isinstance(word, Refused) and word.reason is Reason.THROTTLED:  # the question was refused, not the order
-            return Unknown(word.said)
+            return Unknown(word.message)
         return word
 
     async def release(self, e164: str, number_id: str | None) -> Released | NotReleased:
@@ -145,7 +145,9 @@ class CarrierClient:
 
     async def check(self) -> Health:
         """Make one harmless request. Raises nothing."""
-        return await self._unguarded("check", self._carrier.check, lambda said: Health(ok=False, said=said, facts={}))
+        return await self._unguarded(
+            "check", self._carrier.check, lambda message: Health(ok=False, message=message, facts={})
+        )
 
     async def _unguarded(
         self, what: str, call: Callable[[], Awaitable[Result]], unclear: Callable[[str], Result]

@@ -159,23 +159,23 @@ class _Closed:
 
     window = VISIBILITY_WINDOW
 
-    def __init__(self, said: str) -> None:
-        self._said = said
+    def __init__(self, message: str) -> None:
+        self._message = message
 
     async def search(self, wanted: Wanted) -> AvailablePage:  # noqa: ARG002  the port's signature
-        raise CarrierError(Trouble.CREDENTIALS, self._said)
+        raise CarrierError(Trouble.CREDENTIALS, self._message)
 
     async def order(self, e164: str, reference: str) -> NotSent:  # noqa: ARG002  the same
-        return NotSent(self._said)
+        return NotSent(self._message)
 
     async def find(self, e164: str, reference: str) -> Unknown:  # noqa: ARG002  the same
-        return Unknown(self._said)
+        return Unknown(self._message)
 
     async def owned(self, cursor: str | None) -> OwnedPage:  # noqa: ARG002  the same
-        raise CarrierError(Trouble.CREDENTIALS, self._said)
+        raise CarrierError(Trouble.CREDENTIALS, self._message)
 
     async def release(self, e164: str, number_id: str | None) -> NotReleased:  # noqa: ARG002  the same
-        return NotReleased(self._said)
+        return NotReleased(self._message)
 
     async def check(self) -> Health:
-        return Health(ok=False, said=self._said, facts={})
+        return Health(ok=False, message=self._message, facts={})

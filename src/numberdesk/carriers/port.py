@@ -41,11 +41,11 @@ class CarrierError(Exception):
     Never raised by `order`, whose every outcome is a value.
     """
 
-    def __init__(self, trouble: Trouble, said: str, retry_after: int | None = None) -> None:
+    def __init__(self, trouble: Trouble, message: str, retry_after: int | None = None) -> None:
         self.trouble = trouble
-        self.said = said
+        self.message = message
         self.retry_after = retry_after
-        super().__init__(f"{trouble}: {said}")
+        super().__init__(f"{trouble}: {message}")
 
 
 class Wanted(NamedTuple):
@@ -125,14 +125,14 @@ class Released(NamedTuple):
 class NotReleased(NamedTuple):
     """It is not known to be released; to be tried again."""
 
-    said: str
+    message: str
 
 
 class Health(NamedTuple):
     """What a carrier said to one harmless request: words for an operator, never a secret. `facts` such as a balance."""
 
     ok: bool
-    said: str
+    message: str
     facts: Mapping[str, str]
 
 

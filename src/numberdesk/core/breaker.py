@@ -25,26 +25,26 @@ class Breaker:
     """Closed until it has failed so often; then open; after each rest one request may try."""
 
     failures: int = 0
-    closed_again_at: float | None = None
+    open_until: float | None = None
     rest: float = REST_SECONDS
     trying: bool = False
 
     def may_ask(self, now: float) -> bool:
         """Whether a request may be made now; the first one after a rest is the one that tries."""
-        if self.closed_again_at is None:
+        if self.open_until is None:
             return True
-        if now < self.closed_again_at or self.trying:
+        if now < self.open_until or self.trying:
             return False
         self.trying = True
         return True
 
     def seconds_left(self, now: float) -> float:
         """How long it stays open yet."""
-        return 0.0 if self.closed_again_at is None else max(0.0, self.closed_again_at - now)
+        return 0.0 if self.open_until is None else max(0.0, self.open_until - now)
 
     def succeeded(self) -> None:
         """A request was answered."""
-        self.failures, self.closed_again_at, self.rest, self.trying = 0, None, REST_SECONDS, False
+        self.failures, self.open_until, self.rest, self.trying = 0, None, REST_SECONDS, False
 
     def failed(self, now: float, retry_after: float = 0.0) -> None:
         """A request was not. `retry_after` is how long the other side wants to be left alone."""
@@ -53,7 +53,7 @@ class Breaker:
             self.rest = min(self.rest * 2, LONGEST_REST_SECONDS)
         self.trying = False
         if self.failures >= FAILURES or retry_after > 0:
-            self.closed_again_at = now + max(self.rest, min(retry_after, LONGEST_REST_SECONDS))
+            self.open_until = now + max(self.rest, min(retry_after, LONGEST_REST_SECONDS))
 
     def given_up(self) -> None:
         """A request ended without telling anything, for instance because nobody waited for it any more."""

@@ -2,8 +2,8 @@
 
 Touches: nothing.
 
-An order is sent to its carrier once, for one number. What comes back is one of the words below.
-Only a word that leaves no doubt ends the order: Placed captures, Refused and NotSent void. All
+An order is sent to its carrier once, for one number. What comes back is one of the outcomes below.
+Only an outcome that leaves no doubt ends the order: Placed captures, Refused and NotSent void. All
 else keeps the order, the claim and the hold, and the carrier is asked again, by number and by
 reference, at growing intervals (docs/decisions/0009-carriers.md):
 
@@ -67,21 +67,21 @@ class Placed(NamedTuple):
 class Pending(NamedTuple):
     """The carrier took the order and has not decided."""
 
-    said: str = ""
+    message: str = ""
 
 
 class Refused(NamedTuple):
     """A definite no. `retry_after` in seconds, where the carrier named it."""
 
     reason: Reason
-    said: str
+    message: str
     retry_after: int | None = None
 
 
 class NotSent(NamedTuple):
     """Nothing of the order left this machine."""
 
-    said: str
+    message: str
     retry_after: int | None = None
 
 
@@ -92,11 +92,11 @@ class Absent(NamedTuple):
 class Unknown(NamedTuple):
     """Neither a yes nor a no."""
 
-    said: str
+    message: str
 
 
-Word = Placed | Pending | Refused | NotSent | Absent | Unknown
-"""What a carrier was heard to say of an order, when it was sent or looked up."""
+OrderOutcome = Placed | Pending | Refused | NotSent | Absent | Unknown
+"""What a carrier answered about an order, when it was sent or looked up."""
 
 
 class Chase(NamedTuple):
@@ -126,17 +126,17 @@ class Chase(NamedTuple):
     settled_at: int | None = None
 
 
-class Heard(NamedTuple):
-    """A word about one attempt of an order, heard at `now`.
+class OutcomeReport(NamedTuple):
+    """The outcome of one attempt of an order, known at `now`.
 
     `window` is how long its carrier may hide what it has, `lease` how long one attempt more would take.
-    `looked_up` tells a look-up's word from the answer to the order itself; `may_send` whether the carrier
+    `looked_up` tells a look-up's outcome from the answer to the order itself; `may_send` whether the carrier
     is in use, so that it could be sent once more.
     """
 
     order_id: str
     attempt: int
-    word: Word
+    outcome: OrderOutcome
     window: int
     lease: int
     now: int
@@ -172,21 +172,21 @@ class Keep(NamedTuple):
 Step = Capture | Void | Again | Keep
 
 
-def step(chase: Chase, heard: Heard) -> Step:
-    """What follows from a word about an open order."""
-    word = heard.word
-    if isinstance(word, Placed):
-        return _owned(chase, word, heard.now)
-    if heard.attempt != chase.attempt:
+def step(chase: Chase, report: OutcomeReport) -> Step:
+    """What follows from an outcome of an open order."""
+    outcome = report.outcome
+    if isinstance(outcome, Placed):
+        return _owned(chase, outcome, report.now)
+    if report.attempt != chase.attempt:
         return Keep(chase)  # about an attempt before: only that the number is ours would count
-    if isinstance(word, Refused):
-        return _refused(chase, word, heard)
-    if isinstance(word, NotSent):
-        return Void(_unavailable(word.retry_after), final=False)
-    if isinstance(word, Absent):
-        return _absent(chase, heard)
-    seen = _accepted(chase, heard.now) if isinstance(word, Pending) else chase
-    return _ask_again(seen, word.said or "pending", heard.now)
+    if isinstance(outcome, Refused):
+        return _refused(chase, outcome, report)
+    if isinstance(outcome, NotSent):
+        return Void(_unavailable(outcome.retry_after), final=False)
+    if isinstance(outcome, Absent):
+        return _absent(chase, report)
+    seen = _accepted(chase, report.now) if isinstance(outcome, Pending) else chase
+    return _ask_again(seen, outcome.message or "pending", report.now)
 
 
 def first_chase(
@@ -199,22 +199,24 @@ def first_chase(
     )  # fmt: skip
 
 
-def _owned(chase: Chase, word: Placed, now: int) -> Step:
-    if word.reference not in (None, chase.order_id):
-        said = f"the carrier has the number for us under the reference {word.reference!r}"
+def _owned(chase: Chase, outcome: Placed, now: int) -> Step:
+    if outcome.reference not in (None, chase.order_id):
+        said = f"the carrier has the number for us under the reference {outcome.reference!r}"
         return _ask_again(_seen_there(chase), said, now)
-    return Capture(word.number_id)
+    return Capture(outcome.number_id)
 
 
-def _refused(chase: Chase, word: Refused, heard: Heard) -> Step:
-    if heard.looked_up and chase.attempt > 1:
-        return _not_there(chase, heard)
-    if word.reason is Reason.TAKEN and chase.attempt > 1:
-        return _ask_again(_seen_there(chase), f"refused after an earlier attempt of ours: {word.said}", heard.now)
-    if word.reason is Reason.TAKEN:
+def _refused(chase: Chase, outcome: Refused, report: OutcomeReport) -> Step:
+    if report.looked_up and chase.attempt > 1:
+        return _not_there(chase, report)
+    if outcome.reason is Reason.TAKEN and chase.attempt > 1:
+        return _ask_again(
+            _seen_there(chase), f"refused after an earlier attempt of ours: {outcome.message}", report.now
+        )
+    if outcome.reason is Reason.TAKEN:
         return Void(NumberTaken(), final=True)
-    if word.reason in (Reason.THROTTLED, Reason.ACCOUNT):
-        return Void(_unavailable(word.retry_after), final=False)
+    if outcome.reason in (Reason.THROTTLED, Reason.ACCOUNT):
+        return Void(_unavailable(outcome.retry_after), final=False)
     return Void(CarrierRefused(), final=True)
 
 
@@ -232,26 +234,26 @@ def _unavailable(retry_after: int | None) -> CarrierUnavailable:
     return CarrierUnavailable(details={} if retry_after is None else {"retry_after": retry_after})
 
 
-def _absent(chase: Chase, heard: Heard) -> Step:
+def _absent(chase: Chase, report: OutcomeReport) -> Step:
     if chase.accepted_at is not None:
-        return _ask_again(chase, "absent, though the carrier said that it has the order", heard.now)
-    return _not_there(chase, heard)
+        return _ask_again(chase, "absent, though the carrier said that it has the order", report.now)
+    return _not_there(chase, report)
 
 
-def _not_there(chase: Chase, heard: Heard) -> Step:
-    now = heard.now
+def _not_there(chase: Chase, report: OutcomeReport) -> Step:
+    now = report.now
     since = now if chase.absent_since is None else chase.absent_since
     seen = chase._replace(absences=chase.absences + 1, absent_since=since)
     if now < since:  # the clock went back: the window begins anew
         return _ask_again(seen._replace(absent_since=now), "absent", now)
-    proven_at = since + heard.window
+    proven_at = since + report.window
     if now < proven_at or seen.absences < FEWEST_ABSENCES:
         return _ask_again(seen, "absent", now, no_later=max(proven_at, now + DELAYS[0]))
-    if heard.may_send and now < chase.wanted_until and chase.attempt < MOST_ATTEMPTS:
+    if report.may_send and now < chase.wanted_until and chase.attempt < MOST_ATTEMPTS:
         return Again(
             chase._replace(
                 attempt=chase.attempt + 1, attempted_at=now, looks=0, absences=0, absent_since=None,
-                next_at=now + heard.lease, said="absent over the whole window: sent once more",
+                next_at=now + report.lease, said="absent over the whole window: sent once more",
             )
         )  # fmt: skip
     return Void(CarrierUnavailable(), final=False)

@@ -125,7 +125,7 @@ class Audit:
             report = await self._compared(line, owned, began)
         except CarrierError as error:
             report = AuditReport(line.name, 0, 0, (), 0, str(error), {})
-            get_log().error("carrier not audited", carrier=line.name, trouble=error.trouble.value, said=error.said)
+            get_log().error("carrier not audited", carrier=line.name, trouble=error.trouble.value, said=error.message)
         news = await self._noted(report, began)
         for finding in news[:MOST_LOGGED]:
             get_log().error(

@@ -66,7 +66,7 @@ def note_releases(tx: Tx, commands: Sequence[Told]) -> list[GivingBack]:
         one = known[told.release_id]
         if one.confirmed_at is None:
             word = told.word
-            one = confirmed(one, told.now) if isinstance(word, Released) else put_off(one, word.said, told.now)
+            one = confirmed(one, told.now) if isinstance(word, Released) else put_off(one, word.message, told.now)
             known[one.id] = changed[one.id] = one
         outcomes.append(one)
     change_releases(tx, list(changed.values()))
@@ -117,5 +117,5 @@ async def _tell_one(
         word = await line.release(one.e164, one.carrier_reference)
     reach("given_back")
     if isinstance(word, NotReleased):
-        get_log().warning("release not confirmed", carrier=one.carrier, release_id=one.id, said=word.said)
+        get_log().warning("release not confirmed", carrier=one.carrier, release_id=one.id, said=word.message)
     await writer.submit(note_releases, Told(one.id, word, now()))

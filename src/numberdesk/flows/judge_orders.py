@@ -100,7 +100,7 @@ async def adopt_order(reader: Reader, carriers: CarrierConnections, placement: P
     line = await carriers.client(chase.carrier)
     found = Unknown("this carrier is not connected") if line is None else await line.find(chase.e164, order_id)
     if line is None or not isinstance(found, Placed):
-        said = "absent" if isinstance(found, Absent | Placed) else found.said
+        said = "absent" if isinstance(found, Absent | Placed) else found.message
         why = "The carrier does not say that this number is ours, so it cannot be adopted."
         raise CarrierRefused(why, {"order_id": order_id, "said": said})
     standing = await placement.hear(order_id, chase.attempt, Placed(found.number_id, None), line.window)

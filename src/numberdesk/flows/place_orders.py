@@ -17,7 +17,7 @@ from numberdesk.carriers.client import CarrierClient
 from numberdesk.carriers.connections import CarrierConnections
 from numberdesk.carriers.port import VISIBILITY_WINDOW
 from numberdesk.core.errors import Overloaded
-from numberdesk.core.fulfilment import Absent, Heard, NotSent, Pending, Placed, Unknown, Word
+from numberdesk.core.fulfilment import Absent, NotSent, OrderOutcome, OutcomeReport, Pending, Placed, Unknown
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Order
@@ -42,7 +42,7 @@ _LOOK_SECONDS: Final = 0.1
 _OPENING_RESTS: Final = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0)
 """Seconds between looks for an order that may be opened yet: longer than a command waits for the writer."""
 
-Settle = Callable[[Tx, Sequence[Heard]], Sequence[Standing]]
+Settle = Callable[[Tx, Sequence[OutcomeReport]], Sequence[Standing]]
 
 
 def spawn_here(story: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -132,14 +132,14 @@ class Placement:
         self,
         order_id: str,
         attempt: int,
-        word: Word,
+        word: OrderOutcome,
         window: int,
         *,
         looked_up: bool = False,
         may_send: bool = True,
     ) -> Standing | None:
         """Write down what was heard. None when the books could not be written; the order then stays due."""
-        heard = Heard(order_id, attempt, word, window, AGAIN_LEASE, self._now(), looked_up, may_send)
+        heard = OutcomeReport(order_id, attempt, word, window, AGAIN_LEASE, self._now(), looked_up, may_send)
         for rest in (*_SETTLE_RESTS, None):
             try:
                 standing: Standing = await self._writer.submit(self._settle, heard)
@@ -185,7 +185,7 @@ class Placement:
 
     async def _send(self, line: CarrierClient, order: Order, attempt: int) -> None:
         self._reach("sending")
-        word: Word = await line.order(order.e164, order.id)
+        word: OrderOutcome = await line.order(order.e164, order.id)
         self._reach("heard")
         log_word(line.name, order.id, attempt, word)
         looked_up = False
@@ -200,7 +200,7 @@ class Placement:
         await self.hear(order.id, attempt, word, line.window, looked_up=looked_up)
 
 
-def log_word(carrier: str, order_id: str, attempt: int, word: Word) -> None:
+def log_word(carrier: str, order_id: str, attempt: int, word: OrderOutcome) -> None:
     """Log what was heard of an order, where that is neither a yes nor that it is pending."""
     if isinstance(word, Placed | Pending):
         return
@@ -208,7 +208,7 @@ def log_word(carrier: str, order_id: str, attempt: int, word: Word) -> None:
     get_log().warning(
         "carrier gave no clear answer to an order" if unclear else "carrier did not place an order",
         carrier=carrier, order_id=order_id, attempt=attempt, outcome=type(word).__name__.lower(),
-        said="" if isinstance(word, Absent) else word.said,
+        said="" if isinstance(word, Absent) else word.message,
     )  # fmt: skip
 
 

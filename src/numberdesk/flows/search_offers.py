@@ -160,7 +160,7 @@ class OfferSearch:
             return  # what led to it was logged
         if isinstance(error, CarrierError):
             event = "carrier not searched" if task.exception() else "carrier searched in part"
-            get_log().warning(event, carrier=key[0], trouble=error.trouble.value, said=error.said)
+            get_log().warning(event, carrier=key[0], trouble=error.trouble.value, said=error.message)
         elif error is not None:
             get_log().error("carrier not searched", carrier=key[0], exc_info=error)
 

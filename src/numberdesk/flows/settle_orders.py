@@ -19,11 +19,11 @@ from numberdesk.core.fulfilment import (
     Again,
     Capture,
     Chase,
-    Heard,
     Keep,
+    OrderOutcome,
+    OutcomeReport,
     Placed,
     Void,
-    Word,
     step,
 )
 from numberdesk.core.lifecycle import HoldState, OrderState
@@ -68,7 +68,7 @@ class Books:
     too_late: dict[str, GivingBack] = field(default_factory=dict)
 
 
-def settle_orders(tx: Tx, commands: Sequence[Heard]) -> list[Standing]:
+def settle_orders(tx: Tx, commands: Sequence[OutcomeReport]) -> list[Standing]:
     """The write flow: one standing per word."""
     books = load_books(tx, [heard.order_id for heard in commands])
     standings = [_hear(books, heard) for heard in commands]
@@ -85,15 +85,15 @@ def load_books(tx: Tx, order_ids: Sequence[str]) -> Books:
     return Books(purses, lots, chases, find_orders(tx, known))
 
 
-def _hear(books: Books, heard: Heard) -> Standing:
+def _hear(books: Books, heard: OutcomeReport) -> Standing:
     order, chase = books.orders[heard.order_id], books.chases[heard.order_id]
     if order.state is not OrderState.ORDERING:
-        if order.state is OrderState.FAILED and isinstance(heard.word, Placed):
-            return Standing(order, too_late=_give_back(books, order, heard.word, heard.now))
+        if order.state is OrderState.FAILED and isinstance(heard.outcome, Placed):
+            return Standing(order, too_late=_give_back(books, order, heard.outcome, heard.now))
         return Standing(order)
     what = step(chase, heard)
     if isinstance(what, Void):
-        return Standing(end_order(books, chase._replace(said=_said(heard.word)), what, heard.now))
+        return Standing(end_order(books, chase._replace(said=_said(heard.outcome)), what, heard.now))
     if isinstance(what, Capture):
         return Standing(end_order(books, chase, what, heard.now))
     keep_chase(books, what)
@@ -102,9 +102,9 @@ def _hear(books: Books, heard: Heard) -> Standing:
     return Standing(order, parked=what.chase if chase.parked_at is None and what.chase.parked_at is not None else None)
 
 
-def _said(word: Word) -> str:
+def _said(word: OrderOutcome) -> str:
     """What ended an order that failed."""
-    return "absent over the whole window" if isinstance(word, Absent | Placed) else word.said[:LONGEST_SAID]
+    return "absent over the whole window" if isinstance(word, Absent | Placed) else word.message[:LONGEST_SAID]
 
 
 def keep_chase(books: Books, what: Keep | Again) -> None:

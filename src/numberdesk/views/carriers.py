@@ -197,7 +197,7 @@ def carrier_views(
 
 def check_view(name: str, health: Health) -> CheckView:
     """What a carrier said to one harmless request."""
-    return CheckView(name, health.ok, health.said, dict(health.facts))
+    return CheckView(name, health.ok, health.message, dict(health.facts))
 
 
 def audit_view(audit: Audit, now: int) -> AuditView:

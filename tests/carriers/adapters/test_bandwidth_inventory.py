@@ -251,6 +251,6 @@ def test_a_check_says_what_is_wrong(answer: Answer, words: str, facts: dict[str,
     with scripted(lambda _seen: answer) as server:
         health = ask(server.url, lambda bandwidth: bandwidth.check())
     assert (health.ok, health.facts) == (words == "work", facts)
-    assert words in health.said
+    assert words in health.message
     assert PASSWORD not in str(health)
     assert server.seen[0].query == [("page", "1"), ("size", "1")]

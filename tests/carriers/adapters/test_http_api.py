@@ -135,7 +135,7 @@ def test_a_stand_in_on_this_machine_has_every_host(set_up: str, other: str | Non
 def test_a_read_that_fails_says_why(outcome: HttpAnswer | Exception, trouble: Trouble, said: str) -> None:
     with pytest.raises(CarrierError) as caught:
         read(outcome)
-    assert (caught.value.trouble, caught.value.said) == (trouble, said)
+    assert (caught.value.trouble, caught.value.message) == (trouble, said)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_a_read_that_fails_says_why(outcome: HttpAnswer | Exception, trouble: Tr
 def test_why_no_answer_came_is_told_in_words_with_the_host(said: str, words: str) -> None:
     with pytest.raises(CarrierError) as caught:
         read(NoAnswerError(said), base_url="https://proxy.example.com:8443/v2")
-    assert caught.value.said == f"proxy.example.com:8443: {words}"
+    assert caught.value.message == f"proxy.example.com:8443: {words}"
 
 
 @pytest.mark.parametrize("status", [101, 200, 201, 204, 302, 400, 404, 409, 422])
@@ -216,7 +216,7 @@ def test_a_credential_of_next_to_nothing_garbles_no_answer(authorization: str) -
 )
 def test_what_a_carrier_said_is_shown_short_and_printable(body: bytes, shown: str) -> None:
     assert excerpt(answer(400, body)) == shown
-    assert refused(answer(400, body)).said == f"HTTP 400{shown}"
+    assert refused(answer(400, body)).message == f"HTTP 400{shown}"
     assert refused(answer(400, body)).trouble is Trouble.REFUSED
 
 
@@ -253,7 +253,7 @@ def test_a_body_of_another_shape_is_unreadable(body: bytes) -> None:
     with pytest.raises(CarrierError) as caught:
         decoded(answer(200, body), Shape)
     assert caught.value.trouble is Trouble.UNREADABLE
-    assert len(caught.value.said) <= 300
+    assert len(caught.value.message) <= 300
 
 
 def test_a_bad_item_of_a_list_costs_itself_and_not_the_list() -> None:

@@ -384,7 +384,7 @@ def test_a_check_asks_for_the_account_and_says_what_is_wrong(answer: Answer, wor
     with scripted(lambda _seen: answer) as server:
         health = ask(server.url, lambda plivo: plivo.check())
     assert (health.ok, health.facts) == (bool(facts), facts)
-    assert words in health.said
+    assert words in health.message
     assert [(seen.method, seen.path) for seen in server.seen] == [("GET", ACCOUNT)]
     assert TOKEN not in repr(health)
 

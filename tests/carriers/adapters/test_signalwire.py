@@ -120,7 +120,7 @@ def test_an_order_is_one_post_and_every_answer_has_its_word(name: str) -> None:
     answer, expected = ORDERS[name]
     word, [seen] = asked(answer, lambda carrier: carrier.order(OURS, ORDER))
     assert kind(word) == expected
-    assert word == Placed(ID, None) if expected is Placed else word.said
+    assert word == Placed(ID, None) if expected is Placed else word.message
     assert (seen.method, seen.path, seen.query, seen.json) == ("POST", PATH, [], {"number": OURS})
     assert seen.headers["authorization"] == BASIC
     assert seen.headers["content-type"] == "application/json"
@@ -232,7 +232,7 @@ def test_what_is_not_clear_is_not_absent(name: str) -> None:
     for answers in ((UNCLEAR[name], NONE), (NONE, UNCLEAR[name])):
         word, _ = find(*answers)
         assert kind(word) is Unknown
-        assert word.said
+        assert word.message
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_what_is_not_clear_is_not_absent(name: str) -> None:
 def test_a_number_is_released_when_it_is_gone(deleted: Answer, left: Answer, number_id: Any, expected: Any) -> None:
     with scripted(lambda seen: deleted if seen.method == "DELETE" else left) as server:
         word = ask(server.url, lambda carrier: carrier.release(OURS, number_id))
-    assert word == expected or (expected is NotReleased and isinstance(word, NotReleased) and word.said)
+    assert word == expected or (expected is NotReleased and isinstance(word, NotReleased) and word.message)
     assert {seen.path for seen in server.seen} <= {PATH, f"{PATH}/{ID}"}
     assert {seen.method for seen in server.seen if seen.path != PATH} <= {"DELETE"}
 
@@ -304,5 +304,5 @@ def test_a_cursor_of_somebody_elses_is_refused(cursor: str) -> None:
 def test_a_check_says_what_is_wrong(answer: Answer, ok: Any, said: str) -> None:
     health, [seen] = asked(answer, lambda carrier: carrier.check())
     assert (health.ok, health.facts) == (ok, {})
-    assert said in health.said
+    assert said in health.message
     assert (seen.method, seen.path, seen.query) == ("GET", PATH, [("page_size", "1")])

@@ -356,7 +356,7 @@ def test_a_check_says_what_is_wrong(answer: Answer, ok: bool, words: str) -> Non
     with scripted(account(balance=answer)) as server:
         health = ask(server.url, lambda telnyx: telnyx.check())
     assert health.ok is ok
-    assert words in health.said
+    assert words in health.message
     assert KEY not in str(health)
     assert health.facts == ({"balance": "300.00", "available_credit": "400.00", "currency": "USD"} if ok else {})
 

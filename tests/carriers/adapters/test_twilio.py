@@ -135,8 +135,8 @@ def test_an_order_is_one_post_and_every_answer_has_its_word(name: str) -> None:
     if isinstance(word, Placed):
         assert word == Placed(SID, ORDER)
     else:
-        assert word.said
-        assert TOKEN not in word.said
+        assert word.message
+        assert TOKEN not in word.message
     [seen] = server.seen
     assert (seen.method, seen.path, seen.query) == ("POST", f"{NUMBERS}.json", [])
     assert seen.form == {"PhoneNumber": OURS, "FriendlyName": ORDER}
@@ -274,7 +274,7 @@ def test_what_is_not_clear_is_not_absent(name: str) -> None:
     for answers in ((UNCLEAR[name], NONE), (NONE, UNCLEAR[name])):
         word, _ = find(*answers)
         assert kind(word) is Unknown
-        assert word.said
+        assert word.message
 
 
 @pytest.mark.parametrize(
@@ -305,7 +305,7 @@ def test_a_number_is_released_when_it_is_gone(
 ) -> None:
     with scripted(lambda seen: deleted if seen.method == "DELETE" else left) as server:
         word = ask(server.url, lambda twilio: twilio.release(OURS, number_id))
-    assert word == expected or (expected is NotReleased and isinstance(word, NotReleased) and word.said)
+    assert word == expected or (expected is NotReleased and isinstance(word, NotReleased) and word.message)
     assert {seen.path for seen in server.seen if seen.method == "DELETE"} <= {f"{NUMBERS}/{SID}.json"}
     assert {seen.path for seen in server.seen if seen.method == "GET"} <= {f"{NUMBERS}.json"}
 

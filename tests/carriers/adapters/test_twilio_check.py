@@ -47,7 +47,7 @@ def test_a_check_says_what_is_wrong(
     health, seen = check(balance, numbers)
     assert health.ok == ok
     assert dict(health.facts) == dict(zip(("balance", "currency"), facts, strict=False))
-    assert said in health.said
+    assert said in health.message
     assert seen[0].path == f"/2010-04-01/Accounts/{ACCOUNT}/Balance.json"
 
 
@@ -67,7 +67,7 @@ def test_a_check_says_what_is_wrong(
 def test_a_check_says_that_prices_cannot_be_read(prices: Answer, said: str) -> None:
     health, seen = check(BALANCE, NONE, prices)
     assert not health.ok
-    assert health.said.startswith("Twilio knows the account, but does not tell its prices")
-    assert said in health.said
+    assert health.message.startswith("Twilio knows the account, but does not tell its prices")
+    assert said in health.message
     assert health.facts == {"balance": "0.05", "currency": "USD"}
     assert sorted(one.path for one in seen[1:]) == ["/v1/PhoneNumbers/Countries/US", "/v1/Voice/Countries/US"]

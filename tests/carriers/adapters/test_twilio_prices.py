@@ -122,7 +122,7 @@ def test_numbers_whose_prices_cannot_be_read_are_shown_and_the_prices_are_missed
         assert len(page.numbers) == 1
         assert page.missed is not None
         assert page.missed.trouble is trouble
-        assert page.missed.said.startswith(said)
+        assert page.missed.message.startswith(said)
 
 
 def test_a_country_without_prices_misses_none_and_neither_does_a_search_without_numbers() -> None:

@@ -187,7 +187,7 @@ def test_a_type_that_fails_leaves_the_others_and_is_missed(broken: Answer) -> No
 def test_types_that_there_are_not_do_not_make_up_for_those_that_fail(wanted: Wanted) -> None:
     with pytest.raises(CarrierError) as caught:
         search(market(Local=reply(500), TollFree=reply(500)), wanted)
-    assert caught.value.said == "HTTP 500"
+    assert caught.value.message == "HTTP 500"
 
 
 @pytest.mark.parametrize("code", [21451, 21452])

@@ -391,6 +391,6 @@ def test_a_check_asks_for_the_balance_and_says_what_is_wrong(answer: Answer, wor
     with scripted(lambda _seen: answer) as server:
         health = ask(server, lambda vonage: vonage.check())
     assert (health.ok, health.facts) == (bool(facts), facts)
-    assert words in health.said
+    assert words in health.message
     assert [(seen.method, seen.path) for seen in server.seen] == [("GET", "/account/get-balance")]
     assert SECRET not in repr(health)

@@ -18,10 +18,10 @@ from numberdesk.carriers.adapters.bandwidth_orders import (
     RUNNING,
     Order,
     customer_order_id,
+    message_in,
     order_of,
     put_together,
     refusal,
-    said_in,
     taken,
 )
 from numberdesk.carriers.adapters.bandwidth_search import XML, search
@@ -186,9 +186,9 @@ class Bandwidth:
         try:
             found = await self._in_service("1", 1)
         except CarrierError as error:
-            return Health(ok=False, said=f"{_WRONG.get(error.trouble, '')}{error}", facts={})
+            return Health(ok=False, message=f"{_WRONG.get(error.trouble, '')}{error}", facts={})
         facts = {} if found.total is None else {"numbers_in_service": str(found.total)}
-        return Health(ok=True, said="user and account work", facts=facts)
+        return Health(ok=True, message="user and account work", facts=facts)
 
     def _path(self, *parts: str) -> str:
         return "/".join(("/accounts", *(quote(part, safe="") for part in (self._account_id, *parts))))
@@ -263,7 +263,7 @@ class Bandwidth:
             self._disconnects[number] = order_id
             if len(self._disconnects) > _MOST_DISCONNECTS:
                 del self._disconnects[next(iter(self._disconnects))]
-        return NotReleased(f"disconnect order {order_id} is {status[:20]!r}{said_in(found)}")
+        return NotReleased(f"disconnect order {order_id} is {status[:20]!r}{message_in(found)}")
 
     async def _disconnecting(self, number: str, order_id: str) -> NotReleased:
         """How an order stands that was to disconnect a number which is in service. Raises CarrierError."""
@@ -273,14 +273,14 @@ class Bandwidth:
             status = text(found, "OrderStatus").lower()
             if status in RUNNING:
                 return NotReleased(f"disconnect order {order_id} is {status!r}")
-            said = f"disconnect order {order_id} is {status[:20]!r}{said_in(found)}"
+            message = f"disconnect order {order_id} is {status[:20]!r}{message_in(found)}"
         elif answer.status == _NOT_FOUND:
-            said = f"disconnect order {order_id} is not known there any more"
+            message = f"disconnect order {order_id} is not known there any more"
         else:
             raise refused(answer)
         # It ended, and the number is in service, perhaps bought anew since: the next call orders once more.
         self._disconnects.pop(number, None)
-        return NotReleased(f"{said}, and the number is in service")
+        return NotReleased(f"{message}, and the number is in service")
 
 
 def _owned(number: str) -> OwnedNumber:

@@ -64,7 +64,7 @@ class Order(NamedTuple):
     completed: frozenset[str]
     failed: frozenset[str]
     codes: frozenset[str]
-    said: str
+    message: str
 
 
 def put_together(
@@ -88,29 +88,29 @@ def taken(number: str, reference: str, order: Order) -> Placed | Pending | Refus
     """What the answer to an order says that was taken. It may leave the state of the new order out."""
     about = order.reference in ("", customer_order_id(reference)) and (order.reference or order.named)
     if not about or (not order.status and order.codes):
-        return Unknown(f"an answer about another order, or none{order.said}")
+        return Unknown(f"an answer about another order, or none{order.message}")
     went = _went(order if order.status else order._replace(status=RUNNING[0]), number)
     if went is _Went.RUNNING:
         return Pending("ordered")
     if went is _Went.DONE:
         return Placed(number, reference)
-    return Unknown(f"an order that is {order.status[:20]!r}{order.said}") if went is None else _failure([order])
+    return Unknown(f"an order that is {order.status[:20]!r}{order.message}") if went is None else _failure([order])
 
 
 def refusal(answer: HttpAnswer, order: Order) -> Refused | Unknown:
     """What an answer to an order means that is no success."""
-    said = f"HTTP {answer.status}{order.said}"
+    message = f"HTTP {answer.status}{order.message}"
     if answer.status != _BAD_REQUEST or not order.codes or not order.codes <= _TAKEN | _REFUSED:
-        return Unknown(said)
-    return Refused(Reason.TAKEN if order.codes & _TAKEN else Reason.OTHER, said)
+        return Unknown(message)
+    return Refused(Reason.TAKEN if order.codes & _TAKEN else Reason.OTHER, message)
 
 
 def _failure(orders: Iterable[Order]) -> Refused:
     """What orders of ours say that failed."""
     failed = list(orders)
     unavailable = any(order.codes & _TAKEN for order in failed)
-    said = "".join(order.said for order in failed)
-    return Refused(Reason.TAKEN if unavailable else Reason.OTHER, f"the order failed{said}"[:LONGEST_SAID])
+    message = "".join(order.message for order in failed)
+    return Refused(Reason.TAKEN if unavailable else Reason.OTHER, f"the order failed{message}"[:LONGEST_SAID])
 
 
 def _went(order: Order, number: str) -> _Went | None:
@@ -135,11 +135,11 @@ def order_of(found: Element) -> Order:
         numbers(found, "CompletedNumbers"),
         numbers(found, "FailedNumbers") | numbers(found, "ErrorList"),
         frozenset(texts(found, "Code")),
-        said_in(found),
+        message_in(found),
     )
 
 
-def said_in(found: Element) -> str:
+def message_in(found: Element) -> str:
     """The errors in a document, in printable signs, after a colon."""
     errors = " ".join((*texts(found, "Code"), *texts(found, "Description")))
     shown = "".join(sign if sign.isprintable() else " " for sign in errors)[:200]

@@ -31,8 +31,8 @@ def parsed(answer: HttpAnswer, root: str) -> Element:
     try:
         document: Element = fromstring(answer.body, forbid_dtd=True)
     except (ParseError, ValueError, LookupError) as error:
-        said = f"HTTP {answer.status} with a body that is not as documented: {type(error).__name__}: {error}"
-        raise CarrierError(Trouble.UNREADABLE, said[:LONGEST_SAID]) from None
+        message = f"HTTP {answer.status} with a body that is not as documented: {type(error).__name__}: {error}"
+        raise CarrierError(Trouble.UNREADABLE, message[:LONGEST_SAID]) from None
     if _name(document) == _WEB_PAGE or (root and _name(document) != root.lower()):
         raise CarrierError(
             Trouble.UNREADABLE, f"HTTP {answer.status} with {_name(document)[:40]!r} is not as documented"

@@ -151,8 +151,8 @@ class CarrierHttpApi:
 def _in_words(error: NotSentError | NoAnswerError, request: HttpRequest) -> str:
     """Why no answer came, for people: which host, and what happened, not what the HTTP library calls it."""
     name, _, more = str(error).partition(": ")
-    said = f"{urlsplit(request.url).netloc}: {_WORDS.get(name, name)}"
-    return f"{said} ({more})" if more else said
+    message = f"{urlsplit(request.url).netloc}: {_WORDS.get(name, name)}"
+    return f"{message} ({more})" if more else message
 
 
 def basic(user: str, password: str) -> str:

@@ -227,10 +227,10 @@ class Plivo:
                 raise refused(answer)
             account = decoded(answer, _AccountState)
         except CarrierError as error:
-            return Health(ok=False, said=_advice(error), facts={})
+            return Health(ok=False, message=_advice(error), facts={})
         told = {"balance": account.cash_credits, "billing_mode": account.billing_mode, "name": account.name}
         facts = {name: text for name, value in told.items() if (text := _name(value))}
-        return Health(ok=True, said="the account answers", facts=facts)
+        return Health(ok=True, message="the account answers", facts=facts)
 
     async def _is_owned(self, digits: str) -> bool:
         """Whether the account has exactly this number. Raises CarrierError when that is not certain."""
@@ -268,36 +268,36 @@ def _outcome(answer: HttpAnswer, digits: str) -> Placed | Pending | Refused | Un
 
     A number that is not for sale, to us or at all, is "not found" (https://github.com/plivo/plivo-node/issues/144).
     """
-    said = f"HTTP {answer.status}{excerpt(answer)}"
+    message = f"HTTP {answer.status}{excerpt(answer)}"
     if answer.status in _CREDENTIALS:
-        return Refused(Reason.ACCOUNT, said)
+        return Refused(Reason.ACCOUNT, message)
     try:
         if answer.status in _SUCCESSES:
-            return _bought(decoded(answer, _Order), digits, said)
+            return _bought(decoded(answer, _Order), digits, message)
         if answer.status in (_BAD_REQUEST, _NOT_FOUND, _NOT_ALLOWED):
-            return _refusal(answer.status, decoded(answer, _Refusal).error.casefold(), said)
+            return _refusal(answer.status, decoded(answer, _Refusal).error.casefold(), message)
     except CarrierError as error:
-        return Unknown(f"{error.said}{excerpt(answer)}")
-    return Unknown(said)
+        return Unknown(f"{error.message}{excerpt(answer)}")
+    return Unknown(message)
 
 
-def _bought(order: _Order, digits: str, said: str) -> Placed | Pending | Unknown:
+def _bought(order: _Order, digits: str, message: str) -> Placed | Pending | Unknown:
     """An order that was taken. Where documents are still to be shown, the order is fulfilled and its number pending."""
     named = [number for bought in order.numbers for number in (bought.number, bought.fallback_number) if number]
     if not named or any(digits_of(number) != digits for number in named):
-        return Unknown(f"not just our number in the answer: {said}")
+        return Unknown(f"not just our number in the answer: {message}")
     states = {order.status.casefold(), *((bought.status or "").casefold() for bought in order.numbers)}
     if states == {"fulfilled", "success"}:
         return Placed(digits)
     if states <= {"fulfilled", "success", "pending"} and "pending" in states:
         return Pending("pending")
-    return Unknown(said)
+    return Unknown(message)
 
 
-def _refusal(status: int, error: str, said: str) -> Refused | Unknown:
+def _refusal(status: int, error: str, message: str) -> Refused | Unknown:
     if status == _NOT_FOUND:
-        return Refused(Reason.TAKEN, said) if error.strip() == "not found" else Unknown(said)
-    return Refused(Reason.TAKEN if any(word in error for word in _TAKEN) else Reason.OTHER, said)
+        return Refused(Reason.TAKEN, message) if error.strip() == "not found" else Unknown(message)
+    return Refused(Reason.TAKEN if any(word in error for word in _TAKEN) else Reason.OTHER, message)
 
 
 def _prefix(wanted: Wanted) -> str | None:
@@ -369,9 +369,9 @@ def _name(value: object) -> str:
 
 def _advice(error: CarrierError) -> str:
     if error.trouble is Trouble.CREDENTIALS:
-        return f"auth_id or auth_token is wrong, or the account is suspended: {error.said}"
+        return f"auth_id or auth_token is wrong, or the account is suspended: {error.message}"
     if error.trouble is Trouble.REFUSED:
-        return f"there is no account of this auth_id, or no Plivo at base_url: {error.said}"
+        return f"there is no account of this auth_id, or no Plivo at base_url: {error.message}"
     return str(error)
 
 

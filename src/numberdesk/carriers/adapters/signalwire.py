@@ -175,8 +175,8 @@ class SignalWire:
         try:
             await self._listed([("page_size", "1")])
         except CarrierError as error:
-            return Health(ok=False, said=_advice(error), facts={})
-        return Health(ok=True, said="SignalWire knows the project, and the token may list its numbers", facts={})
+            return Health(ok=False, message=_advice(error), facts={})
+        return Health(ok=True, message="SignalWire knows the project, and the token may list its numbers", facts={})
 
     async def _offers(self, kind: str, start: str, wanted: Wanted) -> AvailablePage | CarrierError:
         query = _question(kind, start, wanted)
@@ -257,21 +257,21 @@ def _available(offer: _Offered, kind: str) -> Available:
 
 
 def _ordered(answer: HttpAnswer, e164: str) -> Placed | Refused | Unknown:
-    said = refused(answer).said
+    message = refused(answer).message
     try:
         if _OK <= answer.status < _MULTIPLE:
             held = decoded(answer, _Held)
             if held.number == e164 and _ID.fullmatch(held.id):
                 return Placed(held.id)
-            return Unknown(f"answered with another number than was ordered: {said}")
+            return Unknown(f"answered with another number than was ordered: {message}")
         if answer.status == _BAD_REQUEST:
             decoded(answer, _BadRequest)
-            return Refused(Reason.OTHER, said)
+            return Refused(Reason.OTHER, message)
         if answer.status == _INVALID:
-            return Refused(_reason(decoded(answer, _InvalidList)), said)
+            return Refused(_reason(decoded(answer, _InvalidList)), message)
     except CarrierError as error:
         return Unknown(str(error))
-    return Refused(Reason.ACCOUNT, said) if answer.status in (_UNAUTHORIZED, _FORBIDDEN) else Unknown(said)
+    return Refused(Reason.ACCOUNT, message) if answer.status in (_UNAUTHORIZED, _FORBIDDEN) else Unknown(message)
 
 
 def _reason(invalid: _InvalidList) -> Reason:
@@ -282,11 +282,10 @@ def _reason(invalid: _InvalidList) -> Reason:
 
 def _advice(error: CarrierError) -> str:
     if error.trouble is Trouble.CREDENTIALS:
-        return (
-            f"SignalWire does not accept the project id and token, or the token lacks the scope Numbers: {error.said}"
-        )
+        wrong = "SignalWire does not accept the project id and token, or the token lacks the scope Numbers"
+        return f"{wrong}: {error.message}"
     if error.trouble is Trouble.UNREACHABLE:
-        return f"SignalWire cannot be reached; check the space's name: {error.said}"
+        return f"SignalWire cannot be reached; check the space's name: {error.message}"
     return f"SignalWire cannot be asked: {error}"
 
 

@@ -223,14 +223,16 @@ class Telnyx:
         try:
             answer = await self._api.read(Call("GET", "/balance"))
             if answer.status == _NOT_FOUND:
-                return Health(ok=False, said=f"no Telnyx is there; check base_url: {refused(answer).said}", facts={})
+                return Health(
+                    ok=False, message=f"no Telnyx is there; check base_url: {refused(answer).message}", facts={}
+                )
             balance = answered(answer, Page[dict[str, Any]]).data
         except CarrierError as error:
             wrong = "the API key is wrong, revoked, or may not read the balance: "
-            return Health(ok=False, said=f"{wrong if error.trouble is Trouble.CREDENTIALS else ''}{error}", facts={})
+            return Health(ok=False, message=f"{wrong if error.trouble is Trouble.CREDENTIALS else ''}{error}", facts={})
         texts = {name: str(balance.get(name, "")) for name in ("balance", "available_credit", "currency")}
         facts = {name: text[:40] for name, text in texts.items() if text and text.isprintable()}
-        return Health(ok=True, said="the API key works", facts=facts)
+        return Health(ok=True, message="the API key works", facts=facts)
 
     async def _records(self, e164: str) -> list[_Number]:
         """Records of exactly this number, of now and of former times. Raises CarrierError."""
@@ -267,8 +269,8 @@ def _put_together(
         # A number may be listed without its reference; our order for it says whose it is.
         ordered = reference if _Went.DONE in went else ""
         return Placed(_checked_id(there.id), there.customer_reference or ordered)
-    said = f"the number is there as {there.state[:40]!r}"
-    return Pending(said) if there.state in _COMING else Unknown(said)
+    message = f"the number is there as {there.state[:40]!r}"
+    return Pending(message) if there.state in _COMING else Unknown(message)
 
 
 def _of_orders(went: AbstractSet[_Went | None], *, left: bool) -> Pending | Refused | Absent | Unknown:
@@ -302,9 +304,9 @@ def _is_about(order: _Order, e164: str, reference: str) -> bool:
 
 def _refusal(answer: HttpAnswer) -> Refused | Unknown:
     """What an answer to an order means that is no success."""
-    said = f"HTTP {answer.status}{excerpt(answer)}"
+    message = f"HTTP {answer.status}{excerpt(answer)}"
     if answer.status in _UNAUTHORIZED:
-        return Refused(Reason.ACCOUNT, said)
+        return Refused(Reason.ACCOUNT, message)
     try:
         reasons = {_REASONS.get(str(error.code)) for error in decoded(answer, _Errors).errors}
     except CarrierError:
@@ -312,8 +314,8 @@ def _refusal(answer: HttpAnswer) -> Refused | Unknown:
     if answer.status in _REFUSALS and None not in reasons:
         for reason in (Reason.TAKEN, Reason.THROTTLED, Reason.ACCOUNT, Reason.OTHER):
             if reason in reasons:
-                return Refused(reason, said)
-    return Refused(Reason.TAKEN, said) if answer.status == _CONFLICT else Unknown(said)
+                return Refused(reason, message)
+    return Refused(Reason.TAKEN, message) if answer.status == _CONFLICT else Unknown(message)
 
 
 def _not_ordered(error: CarrierError) -> Refused | NotSent:

@@ -203,7 +203,7 @@ class Twilio:
         """Ask whether Twilio knows the account and, if it does, whether prices can be read. Raises nothing."""
         known = await self._check_account()
         wrong = await self._prices.check() if known.ok else ""
-        return known._replace(ok=False, said=wrong) if wrong else known
+        return known._replace(ok=False, message=wrong) if wrong else known
 
     async def _check_account(self) -> Health:
         """Ask for the balance, or where an account has none of its own, for its numbers."""
@@ -212,14 +212,14 @@ class Twilio:
             if answer.status == _OK:
                 told = decoded(answer, _Balance)
                 facts = {"balance": _shown(told.balance), "currency": _shown(told.currency)}
-                return Health(ok=True, said="Twilio knows the account", facts=facts)
+                return Health(ok=True, message="Twilio knows the account", facts=facts)
             answer = await self._api.read(Call("GET", self._numbers, query=[("PageSize", "1")]))
         except CarrierError as error:
-            return Health(ok=False, said=_advice(error), facts={})
+            return Health(ok=False, message=_advice(error), facts={})
         if answer.status == _OK:
-            return Health(ok=True, said="Twilio knows the account, which has no balance of its own", facts={})
-        said = f"Twilio does not know the account: check account_sid: {refused(answer).said}"
-        return Health(ok=False, said=said, facts={})
+            return Health(ok=True, message="Twilio knows the account, which has no balance of its own", facts={})
+        message = f"Twilio does not know the account: check account_sid: {refused(answer).message}"
+        return Health(ok=False, message=message, facts={})
 
     async def _offers(self, kind: str, start: str, wanted: Wanted) -> AvailablePage | CarrierError | None:
         """The numbers of a type; None where there is no such thing, which does not make up for a type that fails.
@@ -329,20 +329,20 @@ def _most_selective(patterns: Mapping[str, int]) -> str:
 
 
 def _ordered(answer: HttpAnswer, e164: str, reference: str) -> Placed | Refused | Unknown:
-    said = str(refused(answer).said)
+    message = str(refused(answer).message)
     if _OK <= answer.status < _MULTIPLE:
         try:
             held = decoded(answer, _Held)
         except CarrierError as error:
             return Unknown(str(error))
         if held.phone_number != e164 or not _NUMBER.fullmatch(held.sid):
-            return Unknown(f"answered with another number than was ordered: {said}")
+            return Unknown(f"answered with another number than was ordered: {message}")
         return Placed(held.sid, held.friendly_name or reference)
     code = _code_of(answer)
     reason = _REASONS.get(code or 0)
     if reason is None and answer.status in (_UNAUTHORIZED, _FORBIDDEN):
         reason = Reason.ACCOUNT
-    return Unknown(said) if reason is None else Refused(reason, said)
+    return Unknown(message) if reason is None else Refused(reason, message)
 
 
 def _code_of(answer: HttpAnswer) -> int | None:
@@ -372,7 +372,7 @@ def _shown(value: Any) -> str:
 
 def _advice(error: CarrierError) -> str:
     if error.trouble is Trouble.CREDENTIALS:
-        return f"Twilio does not accept the auth token or API key, or the account is suspended: {error.said}"
+        return f"Twilio does not accept the auth token or API key, or the account is suspended: {error.message}"
     return f"Twilio cannot be asked: {error}"
 
 

@@ -115,7 +115,7 @@ def _path(kind: str, country: str) -> str:
 
 def _missed(error: CarrierError) -> CarrierError:
     """That prices are missing, which the same error in a search would not say."""
-    return CarrierError(error.trouble, f"prices: {error.said}"[:LONGEST_SAID])
+    return CarrierError(error.trouble, f"prices: {error.message}"[:LONGEST_SAID])
 
 
 def _costs(numbers: _PriceList | CarrierError, voice: _PriceList | CarrierError) -> Costs:

@@ -217,30 +217,32 @@ class Vonage:
         digits = e164.removeprefix("+")
         try:
             country = _country_in(number_id, digits) or self._countries.get(e164) or _country_by_code(digits)
-            said = await self._cancelled(country, digits) if country else "its country is not known"
-            if said is None:
+            message = await self._cancelled(country, digits) if country else "its country is not known"
+            if message is None:
                 return Released()
             listed = await self._country_of_owned(digits)
             if listed not in (None, "", country):
-                said = await self._cancelled(listed, digits)
+                message = await self._cancelled(listed, digits)
         except CarrierError as error:
             return NotReleased(str(error))
-        return Released() if listed is None or said is None else NotReleased(said)
+        return Released() if listed is None or message is None else NotReleased(message)
 
     async def check(self) -> Health:
         """Ask for the balance (https://developer.vonage.com/en/api/account). Raises nothing."""
         try:
             answer = await self._api.read(Call("GET", "/account/get-balance"))
             if answer.status == _NOT_FOUND:
-                return Health(ok=False, said=f"no Vonage is there; check base_url: {refused(answer).said}", facts={})
+                return Health(
+                    ok=False, message=f"no Vonage is there; check base_url: {refused(answer).message}", facts={}
+                )
             if answer.status != _OK:
                 raise refused(answer)
             balance = decoded(answer, _Balance).value
         except CarrierError as error:
             wrong = error.trouble is Trouble.CREDENTIALS
-            advice = f"api_key or api_secret is wrong, or the account is suspended: {error.said}"
-            return Health(ok=False, said=advice if wrong else str(error), facts={})
-        return Health(ok=True, said="the account answers", facts={"balance": f"{balance!s:.30} {_CURRENCY}"})
+            advice = f"api_key or api_secret is wrong, or the account is suspended: {error.message}"
+            return Health(ok=False, message=advice if wrong else str(error), facts={})
+        return Health(ok=True, message="the account answers", facts={"balance": f"{balance!s:.30} {_CURRENCY}"})
 
     async def _cancelled(self, country: str, digits: str) -> str | None:
         """Cancel a number. What was said, when it failed; None when it is done. Raises CarrierError."""
@@ -306,19 +308,19 @@ def _outcome(answer: HttpAnswer, number_id: str) -> Placed | Refused | Unknown:
     nearly always as "method failed" (https://github.com/Vonage/vonage-php-sdk-core, tests of purchases). This
     request bought nothing then; whether one before it did is asked by who knows of one.
     """
-    said = f"HTTP {answer.status}{excerpt(answer)}"
+    message = f"HTTP {answer.status}{excerpt(answer)}"
     if answer.status not in (_OK, _ACTION_FAILED):
-        return Refused(Reason.ACCOUNT, said) if answer.status in _CREDENTIALS else Unknown(said)
+        return Refused(Reason.ACCOUNT, message) if answer.status in _CREDENTIALS else Unknown(message)
     try:
         status = decoded(answer, _Status)
     except CarrierError as error:
-        return Unknown(f"{error.said}{excerpt(answer)}")
+        return Unknown(f"{error.message}{excerpt(answer)}")
     if answer.status == _OK and str(status.code) == str(_OK):
         return Placed(number_id)
     if str(status.code) == str(_ACTION_FAILED):
         needs_address = _NEEDS_ADDRESS in status.label.casefold()
-        return Refused(Reason.OTHER if needs_address else Reason.TAKEN, said)
-    return Unknown(said)
+        return Refused(Reason.OTHER if needs_address else Reason.TAKEN, message)
+    return Unknown(message)
 
 
 def _query(wanted: Wanted) -> list[tuple[str, str]] | None:
