@@ -12,7 +12,7 @@ from numberdesk.carrier_sim.generate import generate
 from numberdesk.carrier_sim.inventory import Found, Inventory, Query
 from numberdesk.carrier_sim.model import Kind, Place
 from numberdesk.carrier_sim.places import fictional
-from numberdesk.catalog.numbering import describe
+from numberdesk.infra.numbering import describe
 
 SAFE = re.compile(
     r"\+(1[2-9][0-9]{2}55501[0-9]{2}|442079460[0-9]{3}|443069990[0-9]{3}|448081570[0-9]{3}|61270100[0-9]{3}|61491[0-9]{6}"

@@ -14,11 +14,11 @@ from typing import Final, NamedTuple
 
 from numberdesk.catalog.inventory_file import Entry
 from numberdesk.catalog.model import FROM_FILE, FROM_RULE, NUMBER_TYPES, Listing, capability_bits
-from numberdesk.catalog.numbering import describe
 from numberdesk.core.memorability import memorability
 from numberdesk.core.money import MoneyError, parse_currency, parse_price
 from numberdesk.core.phone import PhoneError
 from numberdesk.core.text import TextError, parse_text
+from numberdesk.infra.numbering import describe
 
 LONGEST_PLACE: Final = 100
 """Most characters of a region or locality."""

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from numberdesk.catalog.model import CAPABILITIES, FROM_RULE, NUMBER_TYPES, Listing, capability_bits
-from numberdesk.catalog.numbering import Numbering, calling_code, describe
 from numberdesk.catalog.search import Found, Offer, OfferQuery, Position, Sort, folded
 from numberdesk.core.memorability import memorability
 from numberdesk.core.money import MAX_PRICE
 from numberdesk.core.pattern import MatchOn, Pattern, Subjects
 from numberdesk.core.phone import PhoneError, parse_e164
 from numberdesk.core.text import TextError, parse_text
+from numberdesk.infra.numbering import Numbering, calling_code, describe
 
 LONGEST_PLACE: Final = 100
 

@@ -11,7 +11,6 @@ from typing import Final
 
 from numberdesk.catalog.listing_entry import LONGEST_PLACE
 from numberdesk.catalog.model import CAPABILITIES, NUMBER_TYPES, capability_bits
-from numberdesk.catalog.numbering import is_country
 from numberdesk.catalog.search import OfferQuery, QueryError, Sort, folded, read_page_token
 from numberdesk.core.money import MoneyError, parse_price
 from numberdesk.core.pattern import (
@@ -25,6 +24,7 @@ from numberdesk.core.pattern import (
     compile_starts_with,
 )
 from numberdesk.core.text import TextError, parse_text
+from numberdesk.infra.numbering import is_country
 
 MOST_PER_PAGE: Final = 100
 """Offers in the largest page."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from numberdesk.carriers.store import find_carriers_named
-from numberdesk.catalog.numbering import is_country
 from numberdesk.catalog.rule_store import (
     begin_repricings,
     delete_rules,
@@ -24,6 +23,7 @@ from numberdesk.catalog.rules import Matches, PriceRule, check_rule
 from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError
 from numberdesk.core.purchase import POOL
 from numberdesk.infra.db import Tx
+from numberdesk.infra.numbering import is_country
 
 
 def new_price_rule(rule: PriceRule) -> PriceRule:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numberdesk.catalog.numbering import Numbering, describe, is_country
 from numberdesk.core.phone import PhoneError
+from numberdesk.infra.numbering import Numbering, describe, is_country
 
 
 @pytest.mark.parametrize(
