@@ -255,7 +255,8 @@ class Shop:
 
     def buy(self, account_id: str, e164: str, price: int = PRICE, **given: Any) -> Decision:
         """One buy in its own transaction."""
-        return self.writer.apply(self.open_orders, self.wants(account_id, e164, price, **given))
+        wanted = self.wants(account_id, e164, price, **given)
+        return self.writer.apply(self.open_orders, wanted)  # type: ignore[return-value]  # mypy joins named tuples to a tuple
 
     def buy_all(self, buys: Sequence[Buy]) -> list[Decision]:
         """Many buys in one transaction."""

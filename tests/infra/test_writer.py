@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Sequence
+from typing import assert_type
 
 import pytest
 
@@ -131,9 +132,10 @@ def test_an_outcome_that_is_an_exception_is_raised_to_its_own_caller_and_the_res
         barrier.go.set()
         await first
         assert await ended(rest) == ["a", NotFound(), "c"]
+        assert_type(await writer.submit(picky, "d"), str)  # `make check` reads this: no caller has to ask for refusals
 
     run(story())
-    assert notes.kept == ["a", "b", "c"]
+    assert notes.kept == ["a", "b", "c", "d"]
     assert writer.figures.isolated == 0
 
 

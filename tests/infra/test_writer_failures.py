@@ -305,7 +305,7 @@ def test_whatever_a_batch_is_made_of_each_command_fares_as_it_would_alone(notes:
         tx.execute(NOTES.delete())
     words = [f"{kind} {place:02}" for place, kind in enumerate(kinds)]
     with started(notes.database) as writer:
-        outcomes = run(together(writer, *((flow, word) for word in words)))  # type: ignore[arg-type]  # a refusal is raised
+        outcomes = run(together(writer, *((flow, word) for word in words)))
     expected = {"fine": None, "poison": "ValueError", "refused": "NotFound"}
     assert shown(outcomes) == [expected[kind] or word.upper() for kind, word in zip(kinds, words, strict=True)]
     assert notes.kept == sorted(word for word in words if not word.startswith("poison"))

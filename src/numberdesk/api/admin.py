@@ -5,7 +5,7 @@ Touches: nothing.
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -147,7 +147,7 @@ async def get_account(ask: Ask) -> Answer:
 async def set_standing(ask: Ask) -> Answer:
     """Set whether an account may buy."""
     command = Standing(id_in_path(ask.path["account_id"]), AccountState(ask.body.status))
-    changed: Any = await ask.services.writer.submit(set_standings, command)
+    changed = await ask.services.writer.submit(set_standings, command)
     return Answer(account_view(changed), "Account updated")
 
 
@@ -250,7 +250,7 @@ async def create_account_key(ask: Ask) -> Answer:
 async def revoke_any_key(ask: Ask) -> Answer:
     """Revoke a key of any account."""
     command = Revocation(id_in_path(ask.path["key_id"]), None, ask.now)
-    revoked: Any = await ask.services.writer.submit(revoke, command)
+    revoked = await ask.services.writer.submit(revoke, command)
     return Answer(key_view(revoked), "Key revoked")
 
 
@@ -264,5 +264,5 @@ async def _moved(ask: Ask, kind: str, message: str) -> Answer:
         reference=body.reference,
         now=ask.now,
     )
-    transfer: Any = await ask.services.writer.submit(fund_wallets, command)
+    transfer = await ask.services.writer.submit(fund_wallets, command)
     return Answer(transaction_view(transfer), message)

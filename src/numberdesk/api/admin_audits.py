@@ -5,7 +5,7 @@ Touches: nothing.
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -86,7 +86,7 @@ class FindingBody(msgspec.Struct, frozen=True):
 async def ask_for_audit(ask: Ask) -> Answer:
     """Leave it to the worker: it may take minutes, and this process has purchases to answer."""
     wanted = AskForAudit(id_in_path(ask.path["name"]), ask.now)
-    audit: Any = await ask.services.writer.submit(ask_for_audits, wanted)
+    audit = await ask.services.writer.submit(ask_for_audits, wanted)
     headers = {"Location": f"{BASE}/admin/audits"}
     return Answer(audit_view(audit, ask.now), "The audit begins shortly", status=202, headers=headers)
 
@@ -210,5 +210,5 @@ async def _judged(ask: Ask, verdict: FindingVerdict, message: str) -> Answer:
     kind = None if body.kind is None else FindingKind(body.kind)
     serial = ask.services.new_id("rel").removeprefix("rel_")
     command = FindingJudgement(body.carrier, body.phone_number, kind, verdict, serial, ask.now)
-    judged: Any = await ask.services.writer.submit(judge_findings, command)
+    judged = await ask.services.writer.submit(judge_findings, command)
     return Answer(finding_view(judged), message)

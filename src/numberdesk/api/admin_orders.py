@@ -5,7 +5,7 @@ Touches: nothing.
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from numberdesk.api.billing import ORDER_EXAMPLE
 from numberdesk.api.endpoint import Answer, Ask, endpoint
@@ -155,7 +155,7 @@ async def _judged(ask: Ask, verdict: Verdict, message: str) -> Answer:
 
 async def _described(ask: Ask) -> CarrierOrderView:
     wanted = id_in_path(ask.path["order_id"])
-    found: Any = await ask.services.reader.read(lambda tx: describe_order(tx, wanted))
+    found = await ask.services.reader.read(lambda tx: describe_order(tx, wanted))
     if found is None:
         raise NotFound
     return carrier_order_view(found)

@@ -228,7 +228,7 @@ async def set_price_rule(ask: Ask) -> Answer:
         _ROUND_TO if body.round_to is None else body.round_to,
         ask.now,
     )
-    stored: Any = await ask.services.writer.submit(set_price_rules, new_price_rule(rule))
+    stored = await ask.services.writer.submit(set_price_rules, new_price_rule(rule))
     return Answer(rule_view(stored), "Price rule set")
 
 
@@ -244,7 +244,7 @@ async def set_price_rule(ask: Ask) -> Answer:
 )
 async def remove_price_rule(ask: Ask) -> Answer:
     """Remove a rule."""
-    removed: Any = await ask.services.writer.submit(remove_price_rules, id_in_path(ask.path["rule_id"]))
+    removed = await ask.services.writer.submit(remove_price_rules, id_in_path(ask.path["rule_id"]))
     return Answer(rule_view(removed), "Price rule removed")
 
 
@@ -296,7 +296,7 @@ async def set_exchange_rate(ask: Ask) -> Answer:
 async def remove_exchange_rate(ask: Ask) -> Answer:
     """Remove a rate."""
     pair = Pair(id_in_path(ask.path["base"]), id_in_path(ask.path["quote"]))
-    removed: Any = await ask.services.writer.submit(remove_rates, pair)
+    removed = await ask.services.writer.submit(remove_rates, pair)
     return Answer(rate_view(removed), "Exchange rate removed")
 
 

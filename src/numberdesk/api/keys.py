@@ -6,7 +6,7 @@ Touches: nothing.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -116,7 +116,7 @@ async def get_key(ask: Ask) -> Answer:
 async def revoke_key(ask: Ask) -> Answer:
     """Revoke a key of the account, also the one that asks."""
     command = Revocation(id_in_path(ask.path["key_id"]), ask.caller.account_id, ask.now)
-    revoked: Any = await ask.services.writer.submit(revoke, command)
+    revoked = await ask.services.writer.submit(revoke, command)
     return Answer(key_view(revoked), "Key revoked")
 
 
@@ -146,7 +146,7 @@ async def created_key(ask: Ask, account_id: str, grantable: tuple[str, ...]) -> 
         now=ask.now,
         grantable=grantable,
     )
-    made: Any = await ask.services.writer.submit(issue_keys, NewKey(record))
+    made = await ask.services.writer.submit(issue_keys, NewKey(record))
     return Answer(new_key_view(made, secret), "Key created. It is shown only now.")
 
 

@@ -225,7 +225,7 @@ def print_new_key() -> None:
 def rotate(as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
     """Encrypt all credentials anew under the first key of NUMBERDESK_CREDENTIALS_KEY: all of them, or none."""
     with services() as running:
-        anew: Any = running.writer.apply(encrypt_anew(running.vault), running.now())
+        anew = running.writer.apply(encrypt_anew(running.vault), running.now())
         print_list([{"name": account.name} for account in anew], ("name",), as_json=as_json)
         note(f"credentials encrypted anew: {len(anew)}")
 
@@ -312,5 +312,5 @@ def _judge(carrier: str, number: str, verdict: FindingVerdict, *, as_json: bool)
             raise InvalidRequest("NUMBER", str(error)) from None
         serial = running.new_id("rel").removeprefix("rel_")
         command = FindingJudgement(carrier, e164, None, verdict, serial, running.now())
-        judged: Any = running.writer.apply(judge_findings, command)
+        judged = running.writer.apply(judge_findings, command)
         print_object(finding_view(judged), as_json=as_json)

@@ -5,7 +5,7 @@ Touches: nothing.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -97,7 +97,7 @@ def create_key(
             expires_at=None if expires_days is None else now + expires_days * 86_400 * MICROSECONDS,
             now=now,
         )
-        made: Any = running.writer.apply(issue_keys, NewKey(record))
+        made = running.writer.apply(issue_keys, NewKey(record))
         print_object(new_key_view(made, secret), as_json=as_json)
 
 
@@ -122,7 +122,7 @@ def revoke_key(
 ) -> None:
     """Revoke a key; it stops working within a second."""
     with services() as running:
-        revoked: Any = running.writer.apply(revoke, Revocation(key_id, None, running.now()))
+        revoked = running.writer.apply(revoke, Revocation(key_id, None, running.now()))
         print_object(key_view(revoked), as_json=as_json)
 
 
@@ -171,7 +171,7 @@ def statement(account: AccountArgument, limit: Limit = 1000, as_json: AsJson = F
 def _set_standing(account: str, state: AccountState, *, as_json: bool) -> None:
     with services() as running:
         owner = account_called(running, account)
-        changed: Any = running.writer.apply(set_standings, Standing(owner.id, state))
+        changed = running.writer.apply(set_standings, Standing(owner.id, state))
         print_object(account_view(changed), as_json=as_json)
 
 
@@ -180,5 +180,5 @@ def _move(kind: str, account: str, amount: str, reference: str | None, *, as_jso
         owner = account_called(running, account)
         now = running.now()
         command = funding(running.new_id("trf"), kind, owner.id, amount_of(amount), reference=reference, now=now)
-        moved: Any = running.writer.apply(fund_wallets, command)
+        moved = running.writer.apply(fund_wallets, command)
         print_object(transaction_view(moved), as_json=as_json)

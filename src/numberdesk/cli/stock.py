@@ -6,7 +6,7 @@ Touches: files.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -123,7 +123,7 @@ def set_price(  # noqa: PLR0917  each is an option of the command
             for each in running.reader.read_now(lambda tx: find_rules(tx, [carrier]))
             if each.matches == rule.matches
         ]
-        stored: Any = running.writer.apply(set_price_rules, new_price_rule(rule))
+        stored = running.writer.apply(set_price_rules, new_price_rule(rule))
         print_object(rule_view(stored), as_json=as_json)
         for before in same:
             note(f"replaces {before.id} ({before.currency})")
@@ -151,7 +151,7 @@ def remove_price(
 ) -> None:
     """Remove a rule, and price its numbers anew by those that are left."""
     with services() as running:
-        removed: Any = running.writer.apply(remove_price_rules, rule_id)
+        removed = running.writer.apply(remove_price_rules, rule_id)
         print_object(rule_view(removed), as_json=as_json)
         _apply_rules_of(running, removed.carrier)
 
@@ -190,7 +190,7 @@ def remove_rate(
 ) -> None:
     """Remove an exchange rate, and price numbers anew without it."""
     with services() as running:
-        removed: Any = running.writer.apply(remove_rates, Pair(base, quote))
+        removed = running.writer.apply(remove_rates, Pair(base, quote))
         print_object(rate_view(removed), as_json=as_json)
         _reprice(running)
 

@@ -40,7 +40,7 @@ async def buy_number(
     end = asyncio.get_running_loop().time() + seconds
     reach("asked")
     try:
-        decision = await writer.submit(open_orders, buy)
+        decision: Decision = await writer.submit(open_orders, buy)
     except (asyncio.CancelledError, CommitUnknownError):  # it may be opened, and nobody waits for it
         placement.look_after(buy.order_id)
         raise

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from numberdesk.carriers.connections import CarrierConnections
 from numberdesk.carriers.port import VISIBILITY_WINDOW
@@ -82,9 +82,7 @@ async def judge_order(
     chase = (await reader.read(lambda tx: find_chases(tx, [order_id]))).get(order_id)
     line = None if chase is None else await carriers.client(chase.carrier)
     window = VISIBILITY_WINDOW if line is None else line.window
-    judged: Any = await writer.submit(judge_orders, Judgement(order_id, verdict, window, now))
-    order: Order = judged
-    return order
+    return await writer.submit(judge_orders, Judgement(order_id, verdict, window, now))
 
 
 async def adopt_order(reader: Reader, carriers: CarrierConnections, placement: Placement, order_id: str) -> Order:

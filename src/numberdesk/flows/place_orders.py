@@ -142,7 +142,7 @@ class Placement:
         heard = OutcomeReport(order_id, attempt, word, window, AGAIN_LEASE, self._now(), looked_up, may_send)
         for rest in (*_SETTLE_RESTS, None):
             try:
-                standing: Standing = await self._writer.submit(self._settle, heard)
+                standing = await self._writer.submit(self._settle, heard)
             except (Overloaded, StorageFailedError) as error:
                 if rest is None:
                     get_log().warning("order not settled yet", order_id=order_id, reason=str(error))

@@ -43,7 +43,7 @@ from numberdesk.infra.db import CommitUnknownError, Database, StorageFailedError
 Command = TypeVar("Command")
 Result = TypeVar("Result")
 
-Apply = Callable[[Tx, Sequence[Command]], Sequence[Result]]
+Apply = Callable[[Tx, Sequence[Command]], Sequence[Result | Exception]]
 """A write flow: one outcome per command, in order, inside the writer's transaction.
 
 An outcome that is an exception is a refusal: it is raised to the one who asked, and the rest stands.
@@ -173,7 +173,7 @@ class Writer:
             raise outcome
         return outcome
 
-    def _alone(self, flow: Apply[Command, Result], command: Command) -> Result:
+    def _alone(self, flow: Apply[Command, Result], command: Command) -> Result | Exception:
         with self._database.write() as tx:
             return flow(tx, [command])[0]
 
@@ -214,10 +214,10 @@ class Writer:
         stopping = taken[-1] is _STOP
         return (taken[:-1] if stopping else taken), stopping
 
-    def _outcomes(self, batch: list[_Waiting[Any, Any]]) -> list[Any]:
+    def _outcomes(self, batch: list[_Waiting[Any, Any]]) -> list[object]:
         """One outcome or exception per command, after the commit."""
         self._commands += len(batch)
-        outcomes: list[Any] = [None] * len(batch)
+        outcomes: list[object] = [None] * len(batch)
         for places in self._transactions(batch):
             latest_begin = self._monotonic() + self._lock_seconds
             fresh = [place for place in places if batch[place].deadline >= latest_begin]
@@ -237,7 +237,7 @@ class Writer:
             places.setdefault(waiting.flow, []).append(place)
         return list(places.values())
 
-    def _commit(self, batch: list[_Waiting[Any, Any]]) -> list[Any]:
+    def _commit(self, batch: list[_Waiting[Any, Any]]) -> list[object]:
         if self._asked_at is None:
             self._asked_at = self._monotonic()
         try:
@@ -276,19 +276,19 @@ class Writer:
             time.sleep(_RETRY_SECONDS)
         return transaction()
 
-    def _one_by_one(self, batch: list[_Waiting[Any, Any]]) -> list[Any]:
+    def _one_by_one(self, batch: list[_Waiting[Any, Any]]) -> list[object]:
         """Each command alone. Once the storage fails the rest fails with it: they would only wait for it in turn."""
-        outcomes: list[Any] = []
+        outcomes: list[object] = []
         for waiting in batch:
             failed = outcomes and isinstance(outcomes[-1], StorageFailedError)
             outcomes.append(outcomes[-1] if failed else self._commit([waiting])[0])
         return outcomes
 
-    def _transaction(self, batch: list[_Waiting[Any, Any]]) -> list[Any]:
+    def _transaction(self, batch: list[_Waiting[Any, Any]]) -> list[object]:
         places: dict[Any, list[int]] = {}
         for place, waiting in enumerate(batch):
             places.setdefault(waiting.flow, []).append(place)
-        outcomes: list[Any] = [None] * len(batch)
+        outcomes: list[object] = [None] * len(batch)
         with self._database.write() as tx:
             self._reach("begun")
             for flow, mine in places.items():
@@ -301,9 +301,9 @@ class Writer:
         self._reach("committed")
         return outcomes
 
-    def _settle(self, batch: list[_Waiting[Any, Any]], outcomes: list[Any]) -> None:
+    def _settle(self, batch: list[_Waiting[Any, Any]], outcomes: list[object]) -> None:
         """Hand the outcomes over: one wake-up per event loop, not one per command."""
-        loops: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any]]] = {}
+        loops: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], object]]] = {}
         for waiting, outcome in zip(batch, outcomes, strict=True):
             loops.setdefault(waiting.loop, []).append((waiting.future, outcome))
         with self._accepting:
@@ -313,7 +313,7 @@ class Writer:
                 loop.call_soon_threadsafe(_resolve, pairs)
 
 
-def _resolve(pairs: list[tuple[asyncio.Future[Any], Any]]) -> None:
+def _resolve(pairs: list[tuple[asyncio.Future[Any], object]]) -> None:
     for future, outcome in pairs:
         if future.done():
             continue
