@@ -17,6 +17,7 @@ from numberdesk.accounts.model import SCOPES
 from numberdesk.api.endpoint import ENDPOINTS
 from numberdesk.api.errors import ENCODER, STATUSES
 from numberdesk.api.openapi import build_document
+from numberdesk.core.lifecycle import AccountState
 from tests.api.conftest import Customer, Shop
 
 schema = schemathesis.openapi.from_dict(json.loads(ENCODER.encode(build_document("/api/v1"))))
@@ -52,6 +53,12 @@ def test_nothing_sent_to_buy_is_charged_by_mistake(case: schemathesis.Case[Any],
     answer = case.call(base_url=shop.url, headers={"X-Api-Key": customer.key})
     assert answer.status_code in {204, 400, 401, 402, 404, 405, 409, 413, 415, 422, 431}
     assert customer.balance() == 1
+
+
+def test_the_words_that_a_field_takes_stand_at_the_field() -> None:
+    schemas = build_document("/api/v1")["components"]["schemas"]
+    assert schemas["StandingBody"]["properties"]["status"] == {"enum": sorted(AccountState)}
+    assert not {"AccountState", "NumberState", "NumberType", "Scope"} & schemas.keys()
 
 
 def test_every_route_is_documented_and_every_documented_path_is_routed(shop: Shop) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from enum import StrEnum
 from typing import Final, NamedTuple
 
 from numberdesk.core.lifecycle import AccountState
@@ -29,17 +30,22 @@ RANDOM_BYTES: Final = 64
 KEY_LENGTH: Final = len(_PREFIXES[0]) + _RANDOM_LENGTH + _CHECKSUM_LENGTH
 """Characters of every key."""
 
-SCOPES: Final = (
-    "numbers:read",
-    "numbers:buy",
-    "numbers:manage",
-    "billing:read",
-    "keys:manage",
-    "usage:write",
-    "webhooks:manage",
-    "admin",
-)
-"""Every scope there is."""
+
+class Scope(StrEnum):
+    """What a key may be good for."""
+
+    NUMBERS_READ = "numbers:read"
+    NUMBERS_BUY = "numbers:buy"
+    NUMBERS_MANAGE = "numbers:manage"
+    BILLING_READ = "billing:read"
+    KEYS_MANAGE = "keys:manage"
+    USAGE_WRITE = "usage:write"
+    WEBHOOKS_MANAGE = "webhooks:manage"
+    ADMIN = "admin"
+
+
+SCOPES: Final = tuple(scope.value for scope in Scope)
+"""Every scope there is, as plain text."""
 
 CUSTOMER_SCOPES: Final = SCOPES[:5]
 """What a key gets when nothing else is asked for."""

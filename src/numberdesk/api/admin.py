@@ -5,7 +5,7 @@ Touches: nothing.
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
@@ -64,7 +64,7 @@ class NewAccountBody(msgspec.Struct, frozen=True):
 class StandingBody(msgspec.Struct, frozen=True):
     """A suspended account cannot buy; everything else goes on."""
 
-    status: Literal["active", "suspended"]
+    status: AccountState
 
 
 class MovementBody(msgspec.Struct, frozen=True):
@@ -146,7 +146,7 @@ async def get_account(ask: Ask) -> Answer:
 )
 async def set_standing(ask: Ask) -> Answer:
     """Set whether an account may buy."""
-    command = Standing(id_in_path(ask.path["account_id"]), AccountState(ask.body.status))
+    command = Standing(id_in_path(ask.path["account_id"]), ask.body.status)
     changed = await ask.services.writer.submit(set_standings, command)
     return Answer(account_view(changed), "Account updated")
 

@@ -5,7 +5,7 @@ Touches: nothing.
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
@@ -69,7 +69,7 @@ class FindingBody(msgspec.Struct, frozen=True):
 
     carrier: Label
     phone_number: E164
-    kind: Literal["orphan", "lost", "ported_away"] | None = None
+    kind: FindingKind | None = None
 
 
 @endpoint(
@@ -207,8 +207,7 @@ def _finding_position(token: str | None) -> tuple[str, str, str] | None:
 
 async def _judged(ask: Ask, verdict: FindingVerdict, message: str) -> Answer:
     body: FindingBody = ask.body
-    kind = None if body.kind is None else FindingKind(body.kind)
     serial = ask.services.new_id("rel").removeprefix("rel_")
-    command = FindingJudgement(body.carrier, body.phone_number, kind, verdict, serial, ask.now)
+    command = FindingJudgement(body.carrier, body.phone_number, body.kind, verdict, serial, ask.now)
     judged = await ask.services.writer.submit(judge_findings, command)
     return Answer(finding_view(judged), message)

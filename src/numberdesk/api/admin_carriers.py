@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 import msgspec
 
@@ -63,7 +63,7 @@ class NewCarrierBody(msgspec.Struct, frozen=True):
 class CarrierBody(msgspec.Struct, frozen=True):
     """What is to change. A disabled account is not bought from; what is open or owned there goes on."""
 
-    status: Literal["active", "disabled"] | None = None
+    status: CarrierState | None = None
     options: Options = {}
     secrets: Secrets = {}
 
@@ -169,9 +169,8 @@ async def change_carrier(ask: Ask) -> Answer:
     """Change what is sent."""
     body: CarrierBody = ask.body
     kind = (await _described(ask, id_in_path(ask.path["name"]))).kind
-    state = None if body.status is None else CarrierState(body.status)
     fields = _fields(kind, body.options, body.secrets)
-    await _keep(ask, CarrierSetup(ask.path["name"], None, fields, state, ask.now))
+    await _keep(ask, CarrierSetup(ask.path["name"], None, fields, body.status, ask.now))
     return Answer(await _described(ask, ask.path["name"]), "Carrier updated")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from decimal import Decimal
-from typing import IO, Any, Final, Literal
+from typing import IO, Any, Final
 
 import msgspec
 
@@ -16,7 +16,7 @@ from numberdesk.api.carrier_filter import check_filter
 from numberdesk.api.endpoint import Answer, Ask, body_pieces, endpoint
 from numberdesk.api.paging import PageQuery, page, position
 from numberdesk.api.shapes import Amount, Label, Price, Rate, id_in_path
-from numberdesk.catalog.model import ImportCounts, ListingChunk
+from numberdesk.catalog.model import ImportCounts, ListingChunk, NumberType
 from numberdesk.catalog.offer_store import find_rates
 from numberdesk.catalog.rule_store import list_price_rules
 from numberdesk.catalog.rules import PriceRule, parse_percent
@@ -75,7 +75,7 @@ class InventoryQuery(PageQuery, frozen=True):
     """Filters of the inventory."""
 
     carrier: Label | None = None
-    state: Literal["available", "claimed", "assigned", "quarantined", "withdrawn"] | None = None
+    state: NumberState | None = None
 
 
 class ImportQuery(msgspec.Struct, frozen=True):
@@ -105,7 +105,7 @@ class RuleBody(msgspec.Struct, frozen=True):
     currency: str
     carrier: Label | None = None
     iso_country: Label | None = None
-    number_type: Literal["local", "mobile", "toll_free", "national"] | None = None
+    number_type: NumberType | None = None
     prefix: Label | None = None
     price: Price | None = None
     per_minute_price_inbound: Rate | None = None
@@ -132,9 +132,8 @@ async def inventory(ask: Ask) -> Answer:
     query: InventoryQuery = ask.query
     after = position(query.page_token, "+")
     await check_filter(ask, query.carrier)
-    state = None if query.state is None else NumberState(query.state)
     found = await ask.services.reader.read(
-        lambda tx: list_inventory(tx, query.carrier, state, after, query.page_size + 1)
+        lambda tx: list_inventory(tx, query.carrier, query.state, after, query.page_size + 1)
     )
     items, rest = page(found, query.page_size, "listing.e164")
     return Answer([inventory_view(item) for item in items], rest=rest)
@@ -216,7 +215,7 @@ async def set_price_rule(ask: Ask) -> Answer:
         ask.services.new_id("prl"),
         body.carrier or POOL,
         body.iso_country or "",
-        body.number_type or "",
+        "" if body.number_type is None else body.number_type.value,
         body.prefix or "",
         body.currency,
         body.price,

@@ -6,11 +6,11 @@ Touches: nothing.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 import msgspec
 
-from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, SCOPES, new_key
+from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, SCOPES, Scope, new_key
 from numberdesk.accounts.store import find_keys, list_keys
 from numberdesk.api.endpoint import Answer, Ask, endpoint
 from numberdesk.api.paging import PageQuery, page, position
@@ -21,16 +21,6 @@ from numberdesk.flows.issue_keys import NewKey, Revocation, issue_keys, new_key_
 from numberdesk.views import KeyView, NewKeyView, key_view, new_key_view
 
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]
-Scope = Literal[
-    "numbers:read",
-    "numbers:buy",
-    "numbers:manage",
-    "billing:read",
-    "keys:manage",
-    "usage:write",
-    "webhooks:manage",
-    "admin",
-]
 _KEY_EXAMPLE: Final = {
     "id": "key_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
     "account_id": "acc_0195b3a4c7e07d2f8a1b2c3d4e5f6071",

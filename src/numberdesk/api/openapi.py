@@ -6,6 +6,7 @@ Touches: nothing.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -45,7 +46,7 @@ def build_document(base: str) -> dict[str, Any]:
         if shape is not None
     ]
     queries = [described.query for described in ENDPOINTS if described.query is not None]
-    _, components = msgspec.json.schema_components([*shapes, *queries], schema_hook=_scalar_schema, ref_template=_REF)
+    components = _components([*shapes, *queries])
     paths: dict[str, dict[str, Any]] = {}
     for described in ENDPOINTS:
         for path in (described.path, *described.other_paths):
@@ -64,6 +65,23 @@ def build_document(base: str) -> dict[str, Any]:
             "securitySchemes": {"ApiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"}},
         },
     }
+
+
+def _components(shapes: Sequence[Any]) -> dict[str, Any]:
+    """The schemas of shapes by name. The words of an enum stand where they are taken, not under its own name."""
+    _, components = msgspec.json.schema_components(shapes, schema_hook=_scalar_schema, ref_template=_REF)
+    words = {_REF.format(name=name): schema["enum"] for name, schema in components.items() if "enum" in schema}
+    return {name: _with_words(schema, words) for name, schema in components.items() if "enum" not in schema}
+
+
+def _with_words(schema: Any, words: dict[str, list[str]]) -> Any:
+    if isinstance(schema, list):
+        return [_with_words(part, words) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("$ref") in words:
+        return {"enum": words[schema["$ref"]]}
+    return {name: _with_words(part, words) for name, part in schema.items()}
 
 
 def _info() -> dict[str, Any]:

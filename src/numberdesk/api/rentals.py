@@ -5,7 +5,7 @@ Touches: nothing.
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 import msgspec
 
@@ -52,7 +52,7 @@ class RentedQuery(PageQuery, frozen=True):
     iso_country: Label | None = None
     region: Label | None = None
     is_active: bool | None = None
-    status: Literal["active", "past_due", "released"] | None = None
+    status: RentalState | None = None
     phone_number: E164 | None = None
 
 
@@ -87,7 +87,7 @@ async def list_numbers(ask: Ask) -> Answer:
             tx,
             account_id,
             live=True if unfiltered else query.is_active,
-            state=None if query.status is None else RentalState(query.status),
+            state=query.status,
             iso_country=None if query.iso_country is None else query.iso_country.upper(),
             region=query.region,
             e164=query.phone_number,

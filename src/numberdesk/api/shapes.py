@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import re
 from decimal import Decimal, InvalidOperation
+from enum import StrEnum
 from typing import Any, Final, TypeVar, get_args, get_type_hints
 from urllib.parse import parse_qsl
 
@@ -201,6 +202,8 @@ def _with_choices(reason: str, field: str, shape: type[msgspec.Struct]) -> str:
 
 
 def _words_in(kind: Any) -> list[str]:
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return [word.value for word in kind]
     return [kind] if isinstance(kind, str) else [word for part in get_args(kind) for word in _words_in(part)]
 
 

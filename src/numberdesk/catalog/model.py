@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final, NamedTuple
 
 from numberdesk.core.lifecycle import NumberState
@@ -15,8 +16,18 @@ from numberdesk.core.prices import Prices
 CAPABILITIES: Final = ("voice", "sms", "mms", "fax")
 """What a number can do. Stored as a bit set: the first is bit 0."""
 
-NUMBER_TYPES: Final = ("local", "mobile", "toll_free", "national")
-"""The kinds of numbers."""
+
+class NumberType(StrEnum):
+    """The kinds of numbers."""
+
+    LOCAL = "local"
+    MOBILE = "mobile"
+    TOLL_FREE = "toll_free"
+    NATIONAL = "national"
+
+
+NUMBER_TYPES: Final = tuple(kind.value for kind in NumberType)
+"""The same as plain text."""
 
 FROM_FILE: Final = "file"
 """The price source of a number whose prices came with it."""
