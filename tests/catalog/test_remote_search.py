@@ -23,9 +23,9 @@ from numberdesk.catalog.remote_search import (
     merge,
 )
 from numberdesk.catalog.search import Found, OfferQuery, Sort
-from numberdesk.catalog.search_parameters import offer_query
 from numberdesk.core.pattern import Subjects
 from numberdesk.core.prices import Prices
+from testbed.offer_queries import sent_query
 
 PRICE = 1_150_000
 ORDERS = {
@@ -125,7 +125,7 @@ def test_pages_give_each_number_once_in_order_wherever_the_walk_of_the_stock_sto
 def test_carriers_are_asked_for_the_longest_digits_that_are_certain(
     parameters: dict[str, str | list[str]], asked: tuple[str, str, str]
 ) -> None:
-    assert asked_of(offer_query("US", "USD", parameters)) == Asked("1", *asked)
+    assert asked_of(sent_query("US", "USD", parameters)) == Asked("1", *asked)
 
 
 @given(
@@ -142,7 +142,7 @@ def test_carriers_are_asked_for_the_longest_digits_that_are_certain(
     ),
 )
 def test_carriers_are_asked_for_nothing_that_a_fitting_number_has_not(number: str, parameters: dict[str, Any]) -> None:
-    query, national = offer_query("US", "USD", parameters), f"361{number}"
+    query, national = sent_query("US", "USD", parameters), f"361{number}"
     if query.digits.matches(Subjects(f"1{national}", national, number)):
         asked = asked_of(query)
         assert national.startswith(asked.starts_with)
@@ -217,7 +217,7 @@ def test_unknown_capabilities_are_passed_over_and_a_number_can_always_speak() ->
 def test_an_offer_without_a_price_is_none() -> None:
     listing = listing_of(Known.plain("+13612738809"), "US", with_region=False)
     assert listing is not None
-    query = offer_query("US", "USD", {})
+    query = sent_query("US", "USD", {})
     assert not fits(query, listing)
     with pytest.raises(ValueError, match="has a price"):
         found_of(query, "acme", listing)

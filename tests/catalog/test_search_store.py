@@ -18,7 +18,6 @@ from sqlalchemy.dialects.postgresql import psycopg
 
 from numberdesk.catalog.model import FROM_FILE, Listing
 from numberdesk.catalog.search import OfferQuery, QueryError, Sort
-from numberdesk.catalog.search_parameters import offer_query
 from numberdesk.catalog.search_plan import Span, Spots, Stretch, beginning
 from numberdesk.catalog.search_store import (
     calling_code_query,
@@ -32,6 +31,7 @@ from numberdesk.catalog.search_store import (
 from numberdesk.catalog.store import insert_listings
 from numberdesk.infra.db import Database, Tx
 from testbed.databases import Databases
+from testbed.offer_queries import sent_query
 
 DIALECTS: dict[str, Any] = {
     "sqlite": sqlite.dialect(),
@@ -70,7 +70,7 @@ class Step(NamedTuple):
 
 
 def read(**parameters: Any) -> OfferQuery:
-    return offer_query("US", "USD", parameters)
+    return sent_query("US", "USD", parameters)
 
 
 def number(place: int) -> Listing:

@@ -8,10 +8,10 @@ from typing import Final, NamedTuple
 
 from numberdesk.catalog.rules import PriceRule
 from numberdesk.catalog.search import Offer, OfferPage
-from numberdesk.catalog.search_parameters import offer_query
 from numberdesk.flows.search_offers import OfferSearch
 from numberdesk.flows.set_price_rules import set_price_rules
 from testbed.fake_carriers import FakeCarrier
+from testbed.offer_queries import sent_query
 from tests.flows.conftest import NOW, QUOTE_LIFETIME, Shop
 
 DEADLINE: Final = 2.5
@@ -33,7 +33,7 @@ class Market(NamedTuple):
 
     def find(self, iso_country: str = "US", currency: str = "USD", **parameters: str) -> OfferPage:
         """One page."""
-        return self.shop.tell(self.search.search(offer_query(iso_country, currency, parameters)))
+        return self.shop.tell(self.search.search(sent_query(iso_country, currency, parameters)))
 
     def shown(self, **parameters: str) -> list[str]:
         """The numbers of one page."""

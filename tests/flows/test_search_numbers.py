@@ -17,7 +17,6 @@ from sqlalchemy import update
 
 from numberdesk.catalog.model import FROM_FILE, Listing
 from numberdesk.catalog.search import Offer, OfferPage, OfferQuery, Sort, folded
-from numberdesk.catalog.search_parameters import offer_query
 from numberdesk.catalog.store import insert_listings
 from numberdesk.core.memorability import memorability
 from numberdesk.core.pattern import Subjects
@@ -26,6 +25,7 @@ from numberdesk.flows.search_numbers import USUAL, Bounds, search_numbers
 from numberdesk.infra.db import Database, Tx
 from numberdesk.tables import numbers
 from testbed.databases import Databases
+from testbed.offer_queries import sent_query
 
 Search = tuple[str, str, dict[str, Any]]
 
@@ -150,7 +150,7 @@ def searches(draw: st.DrawFn) -> Search:
 
 def read(search: Search, token: str | None = None) -> OfferQuery:
     iso_country, currency, parameters = search
-    return offer_query(iso_country, currency, {**parameters, "page_token": token})
+    return sent_query(iso_country, currency, {**parameters, "page_token": token})
 
 
 def pages(tx: Tx, search: Search, bounds: Bounds, between: Callable[[], None] = lambda: None) -> Iterator[OfferPage]:
@@ -254,7 +254,7 @@ def test_a_page_that_is_short_and_not_the_last_says_that_it_is_incomplete(databa
 def test_an_offer_has_what_a_customer_is_shown(database: Database) -> None:
     item = listing("3612738809", locality="Corpus Christi", capabilities=3, price=1_150_000)
     with stocked(database, [item]) as tx:
-        page = search_numbers(tx, offer_query("US", "USD", {}))
+        page = search_numbers(tx, sent_query("US", "USD", {}))
     prices = Prices("USD", 1_150_000, 8_500, 94_500, 0)
     assert page == OfferPage(
         (Offer("+13612738809", "US", "TX", "Corpus Christi", "local", 3, prices, "pool"),), None, ()
@@ -273,7 +273,7 @@ def test_a_country_without_offers_in_the_currency_of_the_account_is_an_empty_pag
     inventory = [listing(f"361{n:07}", currency="EUR") for n in range(300)]
     with stocked(database, inventory) as tx:
         for sort in Sort:
-            query = offer_query("US", "USD", {"sort": sort})
+            query = sent_query("US", "USD", {"sort": sort})
             assert search_numbers(tx, query, Bounds(walked=5, glance=5)) == OfferPage((), None, ())
 
 
@@ -302,7 +302,7 @@ def test_places_far_from_the_beginning_are_found_without_walking_there(database:
     few = [listing(f"{code}{n:07}", area_code=code, region="HI") for code in ("360", "808") for n in range(40)]
     parameters = {"sort": sort, "region": "hi", "page_size": "50"}
     with stocked(database, [*many, *few]) as tx:
-        page = search_numbers(tx, offer_query("US", "USD", parameters), Bounds(walked=400, glance=50, read_whole=10))
+        page = search_numbers(tx, sent_query("US", "USD", parameters), Bounds(walked=400, glance=50, read_whole=10))
     assert len(page.offers) == 50
     assert {offer.region for offer in page.offers} == {"HI"}
     assert page.incomplete == ()
@@ -312,7 +312,7 @@ def test_a_rare_ending_is_found_without_walking_there(database: Database) -> Non
     inventory = [listing(f"361{n:07}") for n in range(2000)]
     parameters = {"ends_with": "1999", "match_on": "e164"}
     with stocked(database, inventory) as tx:
-        page = search_numbers(tx, offer_query("US", "USD", parameters), Bounds(walked=50, glance=10, read_whole=20))
+        page = search_numbers(tx, sent_query("US", "USD", parameters), Bounds(walked=50, glance=10, read_whole=20))
     assert [offer.e164 for offer in page.offers] == ["+13610001999"]
     assert (page.next_token, page.incomplete) == (None, ())
 
@@ -331,6 +331,6 @@ def test_when_its_work_is_used_up_a_page_says_so_and_goes_on_from_there(database
 def test_a_country_with_more_places_than_are_read_says_that_it_is_incomplete(database: Database) -> None:
     inventory = [listing(f"361000{n:04}", region=f"R{n:04}") for n in range(40)]
     with stocked(database, inventory) as tx:
-        page = search_numbers(tx, offer_query("US", "USD", {"region": "r0005"}), Bounds(places=20))
+        page = search_numbers(tx, sent_query("US", "USD", {"region": "r0005"}), Bounds(places=20))
         assert [offer.region for offer in page.offers] == ["R0005"]
         assert page.incomplete == ("pool",)

@@ -10,7 +10,6 @@ import pytest
 from numberdesk.carriers.finding_store import Finding
 from numberdesk.carriers.port import Available, AvailablePage, CarrierError, Cost, Trouble, Wanted
 from numberdesk.catalog.search import OfferPage
-from numberdesk.catalog.search_parameters import offer_query
 from numberdesk.core.breaker import FAILURES, REST_SECONDS
 from numberdesk.core.findings import FindingKind, FindingState
 from numberdesk.core.memorability import memorability
@@ -20,6 +19,7 @@ from numberdesk.flows.search_offers import CARRIERS_SHARE, KEPT_SECONDS
 from numberdesk.flows.set_rates import Pair, new_rate, remove_rates, set_rates
 from testbed.fake_carriers import Does, FakeCarrier
 from testbed.logs import logged
+from testbed.offer_queries import sent_query
 from tests.flows.carrier_orders import DAY, SECOND
 from tests.flows.conftest import NOW, PRICE, Shop
 from tests.flows.markets import DEADLINE, NUMBERS, Market, opened_market
@@ -250,7 +250,7 @@ def test_an_answer_that_comes_too_late_is_there_for_the_next_search(market: Mark
 def test_two_searches_at_once_ask_once(market: Market) -> None:
     offering(market, NUMBERS[0])
     market.acme.search_seconds = 1
-    query = offer_query("US", "USD", {})
+    query = sent_query("US", "USD", {})
 
     async def both() -> tuple[OfferPage, OfferPage]:
         return await asyncio.gather(market.search.search(query), market.search.search(query))
@@ -335,7 +335,7 @@ def test_a_search_whose_client_hangs_up_asks_on_for_the_next(market: Market) -> 
     market.acme.search_seconds = 2
 
     async def hang_up() -> None:
-        story = asyncio.ensure_future(market.search.search(offer_query("US", "USD", {})))
+        story = asyncio.ensure_future(market.search.search(sent_query("US", "USD", {})))
         await asyncio.sleep(1)
         story.cancel()
         with pytest.raises(asyncio.CancelledError):

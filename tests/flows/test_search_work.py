@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from numberdesk.catalog.search import OfferQuery
-from numberdesk.catalog.search_parameters import offer_query
 from numberdesk.catalog.store import insert_listings
 from numberdesk.flows.search_numbers import Bounds, search_numbers
 from numberdesk.infra.db import Database, Tx
 from numberdesk.migrations import prepare
 from testbed.databases import Databases
+from testbed.offer_queries import sent_query
 from tests.flows.test_search_numbers import DOLLAR, listing
 
 
@@ -57,7 +57,7 @@ def test_the_work_of_a_search_does_not_grow_with_the_inventory(
     work = []
     for database in small_and_large:
         with database.read() as tx:
-            work.append(work_of(tx, offer_query("US", "USD", parameters), bounds))
+            work.append(work_of(tx, sent_query("US", "USD", parameters), bounds))
     assert 0 < work[1] < 1.5 * work[0]
 
 

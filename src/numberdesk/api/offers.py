@@ -5,17 +5,18 @@ Touches: nothing.
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 import msgspec
 
 from numberdesk.api.endpoint import Answer, Ask, endpoint
 from numberdesk.api.paging import PageQuery
 from numberdesk.api.shapes import Price
-from numberdesk.catalog.search import QueryError
+from numberdesk.catalog.model import NumberType
+from numberdesk.catalog.search import QueryError, Sort
 from numberdesk.catalog.search_parameters import offer_query
 from numberdesk.core.errors import InvalidRequest
-from numberdesk.core.money import format_micros
+from numberdesk.core.pattern import MatchOn
 from numberdesk.views import OfferView, offer_view
 
 _PATTERN: Final = "Digits, letters as on a keypad, * or ? for one digit, % for any run"
@@ -44,17 +45,17 @@ class OffersQuery(PageQuery, frozen=True):
 
     region: Text | None = None
     locality: Text | None = None
-    number_type: Literal["local", "mobile", "toll_free", "national"] | None = None
+    number_type: NumberType | None = None
     area_code: Annotated[str, msgspec.Meta(max_length=1000, description="1 to 6 digits")] | None = None
     starts_with: Expression | None = None
     ends_with: Expression | None = None
     contains: Expressions | None = None
     pattern: Expression | None = None
     excludes: Expressions | None = None
-    match_on: Literal["national", "e164", "subscriber"] | None = None
+    match_on: MatchOn | None = None
     capabilities: Annotated[list[str], msgspec.Meta(description="voice, sms, mms, fax; comma separated")] | None = None
     max_price: Annotated[Price, msgspec.Meta(description="Highest monthly price")] | None = None
-    sort: Literal["number", "price", "memorable"] | None = None
+    sort: Sort | None = None
 
 
 @endpoint(
@@ -71,25 +72,8 @@ class OffersQuery(PageQuery, frozen=True):
 async def available_numbers(ask: Ask) -> Answer:
     """Search the offers in the account's currency."""
     query: OffersQuery = ask.query
-    parameters = {
-        "page_size": str(query.page_size),
-        "page_token": query.page_token,
-        "region": query.region,
-        "locality": query.locality,
-        "number_type": query.number_type,
-        "area_code": query.area_code,
-        "starts_with": query.starts_with,
-        "ends_with": query.ends_with,
-        "contains": query.contains,
-        "pattern": query.pattern,
-        "excludes": query.excludes,
-        "match_on": query.match_on,
-        "capabilities": query.capabilities,
-        "max_price": None if query.max_price is None else format_micros(query.max_price),
-        "sort": query.sort,
-    }
     try:
-        wanted = offer_query(ask.path["iso_country"], ask.caller.currency, parameters)
+        wanted = offer_query(ask.path["iso_country"], ask.caller.currency, query)
     except QueryError as error:
         raise InvalidRequest(error.field, error.reason) from None
     found = await ask.services.offer_search.search(wanted)
