@@ -25,7 +25,6 @@ from bench.purchases import load_bought
 from bench.stock import Stock, make_stock_of, sqlite_stock
 from numberdesk.carrier_sim.model import Api
 from numberdesk.carriers.port import Setup
-from numberdesk.catalog.rules import PriceRule
 from numberdesk.core.findings import FindingKind
 from numberdesk.flows.connect_carriers import CarrierSetup, set_up_carriers
 from numberdesk.flows.set_price_rules import set_price_rules
@@ -34,6 +33,7 @@ from numberdesk.infra.settings import load_settings
 from numberdesk.infra.vault import new_key
 from numberdesk.wiring import Services, build
 from testbed.carrier_sim import Control, plain_client
+from testbed.samples import INBOUND, OUTBOUND, PRICE, price_rule
 
 NUMBERS: Final = int(os.environ.get("NUMBERDESK_BENCH_CARRIER_NUMBERS", "100000"))
 CREDENTIALS_KEY: Final = new_key()
@@ -198,9 +198,9 @@ def _connect(stock: Stock, accounts: dict[str, tuple[str, str]]) -> None:
             values = {**credentials[kind], "base_url": url}
             setup = CarrierSetup(name, kind, Setup(values), None, services.now())
             services.writer.apply(set_up_carriers(services.vault), setup)
-            rule = PriceRule(
-                services.new_id("prl"), name, "", "", "", "USD", 1_150_000, 8_500, 94_500, 0, None, None, 10_000,
-                services.now(),
+            rule = price_rule(
+                services.new_id("prl"), carrier=name, price=PRICE, inbound=INBOUND, outbound=OUTBOUND, setup=0,
+                round_to=10_000, created_at=services.now(),
             )  # fmt: skip
             services.writer.apply(set_price_rules, rule)
     finally:

@@ -14,7 +14,8 @@ import statistics
 import time
 from typing import NamedTuple
 
-from bench.stock import INBOUND, OUTBOUND, PRICE, Stock
+from bench.stock import Stock
+from testbed.samples import INBOUND, OUTBOUND, PRICE
 
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY", "cache_size=-65536")
 _WALLET = "UPDATE wallets SET posted = posted - ?, entries = entries + 1 WHERE account_id = ? AND posted - held >= ?"

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 
-from bench.stock import ACCOUNTS, FIRST, INBOUND, OUTBOUND, PRICE, Stock
+from bench.stock import ACCOUNTS, FIRST, Stock
 from testbed.postgres import Server, run
+from testbed.samples import INBOUND, OUTBOUND, PRICE
 
 CLIENTS = 32
 

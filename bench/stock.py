@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, new_key
-from numberdesk.catalog.model import Listing, ListingChunk
+from numberdesk.catalog.model import ListingChunk
 from numberdesk.core.memorability import memorability
 from numberdesk.core.money import MAX_AMOUNT
 from numberdesk.flows.create_accounts import create_accounts, new_account
@@ -18,12 +18,10 @@ from numberdesk.flows.import_inventory import save_listings
 from numberdesk.flows.issue_keys import NewKey, issue_keys, new_key_record
 from numberdesk.infra.settings import load_settings
 from numberdesk.wiring import build
+from testbed.samples import listing_of
 
 ACCOUNTS = 64
 FIRST = 2_000_000
-PRICE = 1_150_000
-INBOUND = 8_500
-OUTBOUND = 94_500
 
 
 class Stock(NamedTuple):
@@ -69,34 +67,12 @@ def make_stock_of(url: str, nationals: list[str], *, carrier: str = "pool") -> S
         services.writer.apply(issue_keys, NewKey(record))
         accounts.append(account.id)
         keys.append(secret)
-    listings = [_listing(national) for national in nationals]
+    listings = [
+        listing_of(f"+1{national}", area_code=national[:3], memorability=memorability(national))
+        for national in nationals
+    ]
     for start in range(0, len(listings), 1_000):
         chunk = tuple(listings[start : start + 1_000])
         services.writer.apply(save_listings, ListingChunk(carrier, chunk, tuple(range(len(chunk))), now))
     services.close()
-    return Stock(url, accounts, keys, [listing.e164 for listing in listings])
-
-
-def _listing(national: str) -> Listing:
-    return Listing(
-        e164=f"+1{national}",
-        iso_country="US",
-        number_type="local",
-        region="TX",
-        locality="Corpus Christi",
-        area_code=national[:3],
-        national=national,
-        capabilities=3,
-        memorability=memorability(national),
-        price_source="file",
-        currency="USD",
-        price=PRICE,
-        inbound=INBOUND,
-        outbound=OUTBOUND,
-        setup=0,
-        cost_currency=None,
-        cost_monthly=None,
-        cost_inbound=None,
-        cost_outbound=None,
-        cost_setup=None,
-    )
+    return Stock(url, accounts, keys, [one.e164 for one in listings])

@@ -11,7 +11,7 @@ from typing import Any, Final
 from numberdesk.api.endpoint import Answer, Ask
 from numberdesk.carriers.port import Account, Setup
 from numberdesk.carriers.store import insert_carriers
-from numberdesk.catalog.model import Listing, ListingChunk
+from numberdesk.catalog.model import FROM_RULE, Listing, ListingChunk
 from numberdesk.catalog.rules import PriceRule
 from numberdesk.core.errors import NumberdeskError
 from numberdesk.core.purchase import POOL
@@ -23,6 +23,7 @@ from numberdesk.flows.set_price_rules import new_price_rule, remove_price_rules,
 from numberdesk.infra.db import Tx
 from numberdesk.infra.vault import Vault
 from simulator.carriers import CREDENTIALS_KEY
+from testbed.samples import INBOUND, OUTBOUND, listing_of, price_rule
 
 _OFFERS: Final = """SELECT e164, price, inbound, outbound FROM numbers
     WHERE state = 'available' AND price IS NOT NULL AND (currency = ? OR e164 LIKE '%3')"""
@@ -129,19 +130,14 @@ def defective(tx: Tx, _commands: Sequence[Any]) -> Sequence[Any]:
 
 def listing(e164: str, price: int | None, *, setup: int = 0, currency: str = "USD") -> Listing:
     """A number for sale; without a price, price rules price it."""
-    return Listing(
-        e164=e164, iso_country="US", number_type="local", region="TX", locality="Corpus Christi", area_code="361",
-        national=e164[2:], capabilities=3, memorability=0, price_source="rule" if price is None else "file",
-        currency=None if price is None else currency, price=price, inbound=None if price is None else 8_500,
-        outbound=None if price is None else 94_500, setup=setup if price is not None else 0, cost_currency=None,
-        cost_monthly=None, cost_inbound=None, cost_outbound=None, cost_setup=None,
-    )  # fmt: skip
+    if price is None:
+        return listing_of(e164, price_source=FROM_RULE, currency=None, price=None, inbound=None, outbound=None)
+    return listing_of(e164, currency=currency, price=price, setup=setup)
 
 
-def price_rule(
-    rule_id: str, prefix: str, price: int, now: int, *, carrier: str = POOL, currency: str = "USD", setup: int = 0
-) -> PriceRule:
-    """A rule with a fixed price."""
-    return PriceRule(
-        rule_id, carrier, "US", "local", prefix, currency, price, 8_500, 94_500, setup, None, None, 10_000, now
-    )
+def rule_for(rule_id: str, prefix: str, price: int, now: int, **changes: Any) -> PriceRule:
+    """A rule with a fixed price for the local numbers below a prefix."""
+    return price_rule(
+        rule_id, iso_country="US", number_type="local", prefix=prefix, price=price, inbound=INBOUND, outbound=OUTBOUND,
+        setup=0, round_to=10_000, created_at=now,
+    )._replace(**changes)  # fmt: skip

@@ -25,8 +25,8 @@ from simulator.desk import (
     judge_finding,
     listing,
     meet_defect,
-    price_rule,
     remove_rule,
+    rule_for,
     set_carrier,
     set_rule,
 )
@@ -180,13 +180,13 @@ class Operator:
         now = self._world.now()
         rule_id = self._world.new_id("prl", now)
         self._rules.append(rule_id)
-        rule = price_rule(rule_id, self._world.one_of(PREFIXES), self._world.one_of(PRICES), now)
+        rule = rule_for(rule_id, self._world.one_of(PREFIXES), self._world.one_of(PRICES), now)
         await self._certainly(Request(set_rule, self._secret, {}, rule))
 
     async def _set_carrier_rule(self) -> None:
         """Carriers' numbers cost otherwise from the next search on; what was shown before stays good for a while."""
         now = self._world.now()
-        rule = price_rule(
+        rule = rule_for(
             self._world.new_id("prl", now),
             PREFIXES[0],
             self._world.one_of(PRICES),

@@ -12,10 +12,10 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from pydantic import SecretStr
+
 from numberdesk.api.auth import Authenticator
-from numberdesk.carriers.connections import StoredConnections
 from numberdesk.carriers.port import Carrier, Setup
-from numberdesk.flows.audit_carriers import Audit
 from numberdesk.flows.chase_orders import take_up_chases
 from numberdesk.flows.confirm_releases import note_releases, take_up_releases
 from numberdesk.flows.create_accounts import create_accounts, set_standings
@@ -27,17 +27,14 @@ from numberdesk.flows.keep_offers import keep_offers
 from numberdesk.flows.label_numbers import label_numbers
 from numberdesk.flows.note_audits import judge_findings, note_audits, take_up_audits
 from numberdesk.flows.reprice import reprice
-from numberdesk.flows.search_offers import OfferSearch
 from numberdesk.flows.set_price_rules import remove_price_rules, set_price_rules
 from numberdesk.flows.settle_orders import settle_orders
 from numberdesk.flows.tidy import tidy
-from numberdesk.infra.db import Tx
+from numberdesk.infra.db import Database, Tx
 from numberdesk.infra.http import Http
-from numberdesk.infra.reader import Reader
 from numberdesk.infra.settings import Settings
-from numberdesk.infra.vault import Vault
 from numberdesk.infra.writer import Writer, WriterFigures
-from numberdesk.wiring import DAY, HOUR, MINUTE, Services
+from numberdesk.wiring import Parts, Services, build
 from simulator.carriers import CREDENTIALS_KEY
 from simulator.company import Company
 from simulator.desk import connect_carriers
@@ -45,7 +42,7 @@ from simulator.desk import set_standings as set_carrier_standings
 from simulator.loop import Owner
 from simulator.product import Flow, Product
 from simulator.storage import Disk, FailingDatabase, SimulatedCrash
-from simulator.world import MICROSECONDS, World
+from simulator.world import World
 
 NAMED: Final[dict[str, Flow]] = {
     "create accounts": create_accounts,
@@ -102,13 +99,13 @@ class Recorded:
 class Recorder:
     """What stands in the writer's place: it gives every flow to the writer as a recorded one."""
 
-    def __init__(self, writer: Writer, flows: Mapping[Any, Recorded]) -> None:
+    def __init__(self, writer: Writer) -> None:
         self.writer = writer
-        self._flows = flows
+        self.flows: Mapping[Any, Recorded] = {}
 
     async def submit(self, flow: Any, command: Any) -> Any:
         """Have a command applied."""
-        return await self.writer.submit(self._flows.get(flow, flow), command)
+        return await self.writer.submit(self.flows.get(flow, flow), command)
 
 
 class Surroundings(NamedTuple):
@@ -147,72 +144,52 @@ class Process:
         self._stories: dict[asyncio.Task[Any], asyncio.Future[Any]] = {}
 
     def start(self) -> None:
-        """Begin with nothing in memory."""
-        product, plan = self._around.product, self.world.plan
+        """Begin with nothing in memory: the services are those of wiring.py, whatever this simulation replaces."""
+        product = self._around.product
         self._owner = Owner()
-        writer = product.writer(
-            self.database,
-            queue_limit=plan.queue_limit if self.name.startswith("door") else 4096,
-            monotonic=self.world.loop.time,
-            reach=self._passed,
-        )
-        buying = product.open_orders(plan.quote_seconds * MICROSECONDS, plan.patience_minutes * MINUTE)
-        releasing = product.release_numbers(plan.quarantine_days * DAY)
-        flows: dict[Any, Recorded] = {
-            flow: Recorded(name, product.instead.get(flow, flow), self._log) for name, flow in NAMED.items()
-        }
-        flows |= {buying: Recorded("buy", buying, self._log), releasing: Recorded("release", releasing, self._log)}
-        self.recorder = Recorder(writer, flows)
-        self.services = self._services(self.recorder, buying, releasing)
+        self.services = build(self._settings(), self._parts(product), lock_seconds=0)
+        flows = {flow: Recorded(name, product.instead.get(flow, flow), self._log) for name, flow in NAMED.items()}
+        for name, flow in (("buy", self.services.open_orders), ("release", self.services.release_numbers)):
+            flows[flow] = Recorded(name, flow, self._log)
+        self.recorder.flows = flows
         self.authenticator = product.authenticator(self.services.reader, self.now, monotonic=self.world.loop.time)
         self.up, self.closing = True, False
-        self.figures = writer.figures
+        self.figures = self.recorder.writer.figures
         self.world.note(f"{self.name} starts")
 
-    def _services(self, recorder: Any, buying: Any, releasing: Any) -> Services:
-        """As wiring.py builds them, with time, chance and carriers of this simulation."""
-        plan, seconds = self.world.plan, self.world.loop.time
-        settings = Settings.model_construct(
+    def _settings(self) -> Settings:
+        plan = self.world.plan
+        return Settings.model_construct(
             answer_timeout_seconds=plan.answer_seconds,
             quote_lifetime_seconds=plan.quote_seconds,
+            order_patience_minutes=plan.patience_minutes,
             quarantine_days=plan.quarantine_days,
+            audit_hours=plan.audit_hours,
+            search_deadline_seconds=1.0,
+            queue_limit=plan.queue_limit if self.name.startswith("door") else 4096,
+            credentials_key=SecretStr(CREDENTIALS_KEY),
         )
-        reader, vault = Reader(self.database, threads=1), Vault(CREDENTIALS_KEY)
-        carriers = StoredConnections(reader, vault, self._adapter, seconds=seconds)
-        return Services(
-            settings=settings,
-            database=self.database,
-            writer=recorder,
-            reader=reader,
+
+    def _parts(self, product: Product) -> Parts:
+        """Time, chance, storage and carriers of this simulation; no threads, and a writer whose flows are recorded."""
+        return Parts(
             now=self.now,
+            seconds=self.world.loop.time,
             new_id=lambda kind: self.world.new_id(kind, self.now()),
             random_bytes=self.world.chance.randbytes,
-            reach=self.reach,
-            open_orders=buying,
-            release_numbers=releasing,
-            vault=vault,
-            carriers=carriers,
-            placement=self._around.product.placement(
-                recorder, reader, carriers, settle_orders, now=self.now, reach=self.reach, spawn=self.spawn
-            ),
-            offer_search=OfferSearch(
-                recorder,
-                reader,
-                carriers,
-                deadline=1.0,
-                quote_lifetime=plan.quote_seconds * MICROSECONDS,
-                now=self.now,
-                seconds=seconds,
-            ),
-            audit=Audit(
-                recorder,
-                reader,
-                carriers,
-                self.now,
-                every=plan.audit_hours * HOUR,
-                quarantine=plan.quarantine_days * DAY,
-            ),
+            reach=self._passed,
+            spawn=self.spawn,
+            open_database=lambda _settings, _lock_seconds: self.database,
+            build_carrier=self._adapter,
+            writer=self._record,
+            placement=product.placement,
+            open_orders=product.open_orders,
+            release_numbers=product.release_numbers,
         )
+
+    def _record(self, database: Database, **given: Any) -> Any:
+        self.recorder = Recorder(self._around.product.writer(database, **given))
+        return self.recorder
 
     def _adapter(self, kind: str, setup: Setup, _http: Http) -> Carrier:
         return self._around.product.adapter(self.world, self._around.companies[kind], setup)
@@ -220,10 +197,6 @@ class Process:
     def now(self) -> int:
         """What this process takes for the time."""
         return self.world.now() + self.skew
-
-    def reach(self, point: str) -> None:
-        """A handler, an order on its way or a piece of work passes a point."""
-        self._around.reach(self, point)
 
     @property
     def waiting(self) -> int:
@@ -285,11 +258,12 @@ class Process:
         self._around.committed(log)
 
     def _passed(self, point: str) -> None:
+        """The writer, a handler, an order on its way or a piece of work passes a point."""
         if point == "begun":
             self._log.clear()
         elif point == "committed":
             self.durable()
-        self.reach(point)
+        self._around.reach(self, point)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         error = None if task.cancelled() else task.exception()

@@ -31,8 +31,8 @@ class Product:
     `adapter` stands for the adapters of carriers, which are the simulator's own.
     """
 
-    open_orders: Callable[[int, int], Flow] = open_orders
-    release_numbers: Callable[[int], Flow] = release_numbers
+    open_orders: Callable[[int, int], Any] = open_orders
+    release_numbers: Callable[[int], Any] = release_numbers
     writer: Callable[..., Writer] = Writer
     database: type[FailingDatabase] = FailingDatabase
     authenticator: Callable[..., Authenticator] = Authenticator

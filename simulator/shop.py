@@ -19,7 +19,7 @@ from numberdesk.flows.issue_keys import NewKey, issue_keys, new_key_record
 from numberdesk.flows.set_price_rules import set_price_rules
 from simulator.carriers import account_at
 from simulator.customers import POOLED, Account
-from simulator.desk import connect_carriers, listing, price_rule
+from simulator.desk import connect_carriers, listing, rule_for
 from simulator.operators import PREFIXES, PRICES
 from simulator.process import Process
 from simulator.told import Told
@@ -69,7 +69,7 @@ class Shop:
                     submit(fund_wallets, Funding(transfer_id, TOP_UP, account.id, amount, "manual", None, EPOCH))
                 )
         for carrier in (POOL, *self._carriers):
-            rule = price_rule(world.new_id("prl", EPOCH), PREFIXES[0], 1_000_000, EPOCH, carrier=carrier)
+            rule = rule_for(world.new_id("prl", EPOCH), PREFIXES[0], 1_000_000, EPOCH, carrier=carrier)
             first.append(submit(set_price_rules, rule))
         listings = tuple(
             listing(f"{POOLED}{place:04d}", None if world.happens(0.25) else world.one_of(PRICES))

@@ -11,7 +11,8 @@ from numberdesk.ledger.store import find_wallet
 from numberdesk.orders.store import list_orders
 from numberdesk.wiring import Services, build
 from testbed.customers import Customers, Wish
-from testbed.stock import PRICE, Stock, stocked
+from testbed.samples import PRICE
+from testbed.stock import Stock, stocked
 
 
 class Books(NamedTuple):

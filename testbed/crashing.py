@@ -26,7 +26,7 @@ from numberdesk.flows.place_orders import POINTS as ORDER_POINTS
 from numberdesk.infra import clock, log
 from numberdesk.infra.settings import load_settings
 from numberdesk.infra.writer import POINTS as WRITER_POINTS
-from numberdesk.wiring import build
+from numberdesk.wiring import Parts, build
 
 POINTS: Final = (*WRITER_POINTS, *PURCHASE_POINTS)
 """What a purchase of the own pool passes."""
@@ -68,7 +68,7 @@ def main(point: str, hits: int, ahead: int = 0) -> None:
     settings = load_settings()
     log.configure("error")
     with bind("127.0.0.1", 0) as sock:
-        services = build(settings, now=lambda: clock.now() + ahead * 1_000_000, reach=killing(point, hits))
+        services = build(settings, Parts(now=lambda: clock.now() + ahead * 1_000_000, reach=killing(point, hits)))
         services.writer.start()
         end_work = worker.start(services)
         print(f"Numberdesk on http://127.0.0.1:{sock.getsockname()[1]}", flush=True)  # noqa: T201  the first answer

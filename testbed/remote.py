@@ -30,9 +30,10 @@ from numberdesk.ledger.store import find_wallet
 from numberdesk.numbers.release_store import list_unconfirmed
 from numberdesk.orders.chase_store import list_unsettled
 from numberdesk.orders.store import list_orders
-from numberdesk.wiring import HOUR, Services, build
+from numberdesk.wiring import HOUR, Parts, Services, build
 from testbed.carrier_sim import Control, Simulated
-from testbed.stock import PRICE, Stock, stocked
+from testbed.samples import PRICE
+from testbed.stock import Stock, stocked
 
 Result = TypeVar("Result")
 
@@ -94,7 +95,7 @@ class RemoteBooks(NamedTuple):
     @contextmanager
     def running(self, now: Callable[[], int] = clock.now) -> Iterator[Services]:
         """The service in this process, its writer started."""
-        services = build(self.settings(), now=now)
+        services = build(self.settings(), Parts(now=now))
         services.writer.start()
         try:
             yield services

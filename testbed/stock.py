@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, new_key
 from numberdesk.carriers.port import Account
 from numberdesk.carriers.store import find_carriers_named, insert_carriers
-from numberdesk.catalog.model import Listing, ListingChunk
+from numberdesk.catalog.model import ListingChunk
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.flows.create_accounts import create_accounts, new_account
 from numberdesk.flows.fund_wallets import TOP_UP, fund_wallets, funding
@@ -17,8 +17,8 @@ from numberdesk.flows.import_inventory import save_listings
 from numberdesk.flows.issue_keys import NewKey, issue_keys, new_key_record
 from numberdesk.infra.db import Database, Tx
 from numberdesk.wiring import Services
+from testbed.samples import listing_of
 
-PRICE: Final = 1_150_000
 _SERIALS = itertools.count(2_000_000)
 
 
@@ -41,9 +41,9 @@ def stocked(services: Services, *, accounts: int, numbers: int, balance: int = 1
         services.writer.apply(fund_wallets, paid)
         account_ids.append(account.id)
         keys.append(_key(services, account.id))
-    listings = tuple(_listing(next(_SERIALS)) for _ in range(numbers))
+    listings = tuple(listing_of(f"+1361{next(_SERIALS)}") for _ in range(numbers))
     services.writer.apply(save_listings, ListingChunk("pool", listings, tuple(range(numbers)), services.now()))
-    return Stock(account_ids, keys, [listing.e164 for listing in listings], balance)
+    return Stock(account_ids, keys, [one.e164 for one in listings], balance)
 
 
 def store_accounts(tx: Tx, accounts: Sequence[Account]) -> Sequence[Account]:
@@ -73,29 +73,3 @@ def _key(services: Services, account_id: str) -> str:
     )
     services.writer.apply(issue_keys, NewKey(record))
     return secret
-
-
-def _listing(serial: int) -> Listing:
-    national = f"361{serial}"
-    return Listing(
-        e164=f"+1{national}",
-        iso_country="US",
-        number_type="local",
-        region="TX",
-        locality="Corpus Christi",
-        area_code="361",
-        national=national,
-        capabilities=3,
-        memorability=0,
-        price_source="file",
-        currency="USD",
-        price=PRICE,
-        inbound=8_500,
-        outbound=94_500,
-        setup=0,
-        cost_currency=None,
-        cost_monthly=None,
-        cost_inbound=None,
-        cost_outbound=None,
-        cost_setup=None,
-    )

@@ -5,10 +5,11 @@ Touches: database, clock, randomness.
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from numberdesk.carriers.connections import CarrierConnections, StoredConnections
 from numberdesk.carriers.port import Carrier, Setup
@@ -18,7 +19,7 @@ from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Buy, Decision
 from numberdesk.flows.audit_carriers import Audit
 from numberdesk.flows.open_orders import open_orders
-from numberdesk.flows.place_orders import Placement
+from numberdesk.flows.place_orders import Placement, spawn_here
 from numberdesk.flows.release_numbers import Release, release_numbers
 from numberdesk.flows.search_offers import OfferSearch
 from numberdesk.flows.settle_orders import settle_orders
@@ -75,53 +76,89 @@ class Services:
         self.database.close()
 
 
-def build(
-    settings: Settings,
-    *,
-    now: Callable[[], int] = clock.now,
-    lock_seconds: float = 2.0,
-    reach: Callable[[str], None] = nothing,
-) -> Services:
-    """Open the database (an empty one gets its schema) and build the services; the writer is not started.
+def build_carrier(kind: str, setup: Setup, http: Http) -> Carrier:
+    """The adapter for an account at a carrier."""
+    return KINDS[kind].build(setup, http)
 
-    `lock_seconds` is how long a write waits for one of another process on SQLite; `reach` is told
-    each point that a batch, a purchase, an order or a look-up passes (POINTS of writer, buy_number,
-    place_orders, chase_orders, confirm_releases), where a test may end the process. Raises
-    DatabaseError when the database cannot be used as it is.
-    """
-    patience = settings.answer_timeout_seconds
+
+def open_database(settings: Settings, lock_seconds: float) -> Database:
+    """Open the database; an empty one gets its schema. Raises DatabaseError when it cannot be used as it is."""
     database = Database(
         settings.database_url,
         read_connections=settings.read_threads,
         busy_seconds=lock_seconds,
-        resolve_seconds=patience,
+        resolve_seconds=settings.answer_timeout_seconds,
     )
     prepare(database)
-    writer = Writer(
+    return database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What services are built of beside their settings. The defaults are the real parts; a simulation gives its own.
+
+    `now` and `seconds` are the two clocks: microseconds since 1970, and seconds that only go forward. `reach` is
+    told each point that a batch, a purchase, an order or a look-up passes (POINTS of writer, buy_number,
+    place_orders, chase_orders, confirm_releases), where a test may end the process. `spawn` begins the story of an
+    order on its way to a carrier.
+    """
+
+    now: Callable[[], int] = clock.now
+    seconds: Callable[[], float] = time.monotonic
+    new_id: Callable[[str], str] = clock.new_id
+    random_bytes: Callable[[int], bytes] = clock.random_bytes
+    reach: Callable[[str], None] = nothing
+    spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]] = spawn_here
+    open_database: Callable[[Settings, float], Database] = open_database
+    build_carrier: Callable[[str, Setup, Http], Carrier] = build_carrier
+    writer: Callable[..., Writer] = Writer
+    placement: Callable[..., Placement] = Placement
+    open_orders: Callable[[int, int], Callable[[Tx, Sequence[Buy]], list[Decision]]] = open_orders
+    release_numbers: Callable[[int], Callable[[Tx, Sequence[Release]], list[Rental | NumberdeskError]]] = (
+        release_numbers
+    )
+
+
+REAL: Final = Parts()
+"""The parts of a service that serves."""
+
+
+def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0) -> Services:
+    """Open the database and build the services; the writer is not started.
+
+    `lock_seconds` is how long a write waits for one of another process on SQLite. Raises DatabaseError when the
+    database cannot be used as it is.
+    """
+    patience, now = settings.answer_timeout_seconds, parts.now
+    database = parts.open_database(settings, lock_seconds)
+    writer = parts.writer(
         database,
         queue_limit=settings.queue_limit,
         patience_seconds=patience,
         lock_seconds=min(lock_seconds, patience / 2),
-        reach=reach,
+        monotonic=parts.seconds,
+        reach=parts.reach,
     )
     reader = Reader(database, threads=settings.read_threads)
     quote_lifetime = settings.quote_lifetime_seconds * MICROSECONDS
     vault = Vault(settings.credentials_key.get_secret_value())
-    carriers = StoredConnections(reader, vault, build_carrier)
+    carriers = StoredConnections(reader, vault, parts.build_carrier, seconds=parts.seconds)
     return Services(
         settings=settings,
         database=database,
         writer=writer,
         reader=reader,
         now=now,
-        new_id=clock.new_id,
-        random_bytes=clock.random_bytes,
-        reach=reach,
-        open_orders=open_orders(quote_lifetime, settings.order_patience_minutes * MINUTE),
-        release_numbers=release_numbers(settings.quarantine_days * DAY),
+        new_id=parts.new_id,
+        random_bytes=parts.random_bytes,
+        reach=parts.reach,
+        open_orders=parts.open_orders(quote_lifetime, settings.order_patience_minutes * MINUTE),
+        release_numbers=parts.release_numbers(settings.quarantine_days * DAY),
         vault=vault,
         carriers=carriers,
-        placement=Placement(writer, reader, carriers, settle_orders, now=now, reach=reach),
+        placement=parts.placement(
+            writer, reader, carriers, settle_orders, now=now, reach=parts.reach, spawn=parts.spawn
+        ),
         offer_search=OfferSearch(
             writer,
             reader,
@@ -129,17 +166,12 @@ def build(
             deadline=settings.search_deadline_seconds,
             quote_lifetime=quote_lifetime,
             now=now,
-            seconds=time.monotonic,
+            seconds=parts.seconds,
         ),
         audit=Audit(
             writer, reader, carriers, now, every=settings.audit_hours * HOUR, quarantine=settings.quarantine_days * DAY
         ),
     )
-
-
-def build_carrier(kind: str, setup: Setup, http: Http) -> Carrier:
-    """The adapter for an account at a carrier."""
-    return KINDS[kind].build(setup, http)
 
 
 def migrate(settings: Settings) -> str | None:

@@ -25,6 +25,7 @@ from numberdesk.infra import log
 from numberdesk.infra.settings import load_settings
 from numberdesk.wiring import Services, build
 from testbed.databases import Databases
+from testbed.samples import listing_of
 
 _SERIAL = itertools.count(2_000_000)
 _NO_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -62,30 +63,9 @@ class Shop:
     def number(self, *, price: int = 1_150_000, area_code: str = "361", **changes: Any) -> str:
         """Put a new number up for sale."""
         national = f"{area_code}{next(_SERIAL)}"
-        listing = Listing(
-            e164=f"+1{national}",
-            iso_country="US",
-            number_type="local",
-            region="TX",
-            locality="Corpus Christi",
-            area_code=area_code,
-            national=national,
-            capabilities=3,
-            memorability=0,
-            price_source="file",
-            currency="USD",
-            price=price,
-            inbound=8_500,
-            outbound=94_500,
-            setup=0,
-            cost_currency=None,
-            cost_monthly=None,
-            cost_inbound=None,
-            cost_outbound=None,
-            cost_setup=None,
-        )._replace(**changes)
-        self.list([listing])
-        return listing.e164
+        sold = listing_of(f"+1{national}", area_code=area_code, price=price, **changes)
+        self.list([sold])
+        return sold.e164
 
     def list(self, listings: list[Listing]) -> None:
         """List numbers, or list them again at other prices."""

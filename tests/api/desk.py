@@ -27,7 +27,7 @@ from numberdesk.flows.verify import verify
 from numberdesk.infra import log
 from numberdesk.infra.settings import load_settings
 from numberdesk.ledger.store import find_wallet
-from numberdesk.wiring import HOUR, Services, build
+from numberdesk.wiring import HOUR, Parts, Services, build
 from tests.api.model import FIELDS, Account, Answer, Expected, Key, Model, Prices, iso, refused
 
 Predict = Callable[[], Expected]
@@ -90,7 +90,7 @@ def running_desk(database_url: str) -> Iterator[Desk]:
     """Run the service until the end of the `with`."""
     log.configure("error")
     clock = [0]
-    services = build(load_settings(database_url=database_url), now=lambda: clock[0] * SECOND)
+    services = build(load_settings(database_url=database_url), Parts(now=lambda: clock[0] * SECOND))
     services.writer.start()
     sock = bind("127.0.0.1", 0)
     server = make_server(

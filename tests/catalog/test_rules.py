@@ -27,12 +27,13 @@ from numberdesk.catalog.rules import (
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.money import MAX_PRICE, MoneyError
 from numberdesk.core.prices import Prices
+from testbed.samples import price_rule
 
 NUMBER = listing_of(Entry("+13612738809", *[""] * (len(Entry._fields) - 1)))
 COSTED = NUMBER._replace(
     cost_currency="USD", cost_monthly=1_000_000, cost_inbound=5_000, cost_outbound=7_001, cost_setup=500_000
 )
-FIXED = PriceRule("prl_1", "pool", "", "", "", "USD", 1_000_000, None, None, None, None, None, 1, 0)
+FIXED = price_rule(price=1_000_000)
 MARGIN = FIXED._replace(price=None, margin_percent=200_000)
 
 

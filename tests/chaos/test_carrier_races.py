@@ -16,8 +16,8 @@ from numberdesk.core.lifecycle import OrderState
 from numberdesk.flows.fund_wallets import ADJUSTMENT, fund_wallets, funding
 from testbed.carrier_sim import Simulated, simulated
 from testbed.remote import SETTINGS, RemoteBooks, make_remote_books, offer
+from testbed.samples import PRICE
 from testbed.service import Service
-from testbed.stock import PRICE
 
 HOW_MANY = pytest.mark.parametrize("how_many", [20, pytest.param(200, marks=pytest.mark.long)])
 

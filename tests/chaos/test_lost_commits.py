@@ -22,7 +22,8 @@ from numberdesk.ledger.store import find_wallet
 from numberdesk.wiring import Services, build
 from testbed.databases import Postgreses
 from testbed.proxy import HOW, Relay, relay_to
-from testbed.stock import PRICE, Stock, stocked
+from testbed.samples import PRICE
+from testbed.stock import Stock, stocked
 
 pytestmark = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 

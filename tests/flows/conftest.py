@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import text
 
 from numberdesk.carriers.port import Account
-from numberdesk.catalog.model import FROM_RULE, Listing, ListingChunk
+from numberdesk.catalog.model import FROM_RULE, ListingChunk
 from numberdesk.catalog.offers import RemoteOffer
 from numberdesk.core.lifecycle import AccountState, CarrierState
 from numberdesk.core.periods import MICROSECONDS
@@ -39,9 +39,11 @@ from numberdesk.ledger.model import Transfer, Wallet
 from numberdesk.ledger.store import find_wallet, list_statement
 from numberdesk.numbers.model import Rental
 from numberdesk.orders.chase_store import list_unsettled
+from testbed import samples
 from testbed.databases import Databases
 from testbed.fake_carriers import FakeCarrier, FakeCarriers
 from testbed.own_time import OwnTime
+from testbed.samples import listing_of
 from testbed.stock import store_accounts
 
 Result = TypeVar("Result")
@@ -49,7 +51,7 @@ Result = TypeVar("Result")
 NOW = 1_750_000_000 * MICROSECONDS
 QUOTE_LIFETIME = 600 * MICROSECONDS
 QUARANTINE = 30 * 86_400 * MICROSECONDS
-PRICE = 1_150_000
+PRICE = samples.PRICE
 
 _UNSOUND = {
     "a wallet is the sum of its transfers": """
@@ -91,33 +93,6 @@ _UNSOUND = {
             SELECT 1 FROM orders AS o
             WHERE o.id = n.order_id AND o.state = 'ordering' AND o.account_id = n.account_id)""",
 }
-
-
-def listing_of(e164: str, **changes: Any) -> Listing:
-    """A number in Corpus Christi, or elsewhere."""
-    listing = Listing(
-        e164=e164,
-        iso_country="US",
-        number_type="local",
-        region="TX",
-        locality="Corpus Christi",
-        area_code="361",
-        national=e164[2:],
-        capabilities=3,
-        memorability=0,
-        price_source="file",
-        currency="USD",
-        price=PRICE,
-        inbound=8_500,
-        outbound=94_500,
-        setup=0,
-        cost_currency=None,
-        cost_monthly=None,
-        cost_inbound=None,
-        cost_outbound=None,
-        cost_setup=None,
-    )
-    return listing._replace(**changes)
 
 
 class Shop:

@@ -12,6 +12,7 @@ from numberdesk.flows.search_offers import OfferSearch
 from numberdesk.flows.set_price_rules import set_price_rules
 from testbed.fake_carriers import FakeCarrier
 from testbed.offer_queries import sent_query
+from testbed.samples import price_rule
 from tests.flows.conftest import NOW, QUOTE_LIFETIME, Shop
 
 DEADLINE: Final = 2.5
@@ -52,9 +53,10 @@ class Market(NamedTuple):
     def rule(self, carrier: str, *, margin: int = MARGIN, currency: str = "USD", round_to: int = 1) -> None:
         """Price what a carrier offers."""
         self.shop.connect(carrier)
-        rule = PriceRule(
-            self.shop.new_id("prl"), carrier, "", "", "", currency, None, None, None, None, margin, None, round_to, NOW
-        )
+        rule = price_rule(
+            self.shop.new_id("prl"), carrier=carrier, currency=currency, price=None, margin_percent=margin,
+            round_to=round_to, created_at=NOW,
+        )  # fmt: skip
         assert isinstance(self.shop.writer.apply(set_price_rules, rule), PriceRule)
 
 

@@ -8,11 +8,9 @@ from typing import Any
 
 import pytest
 
-from numberdesk.carriers.finding_store import Finding
 from numberdesk.carriers.port import Account, Setup
 from numberdesk.carriers.store import list_carriers
 from numberdesk.core.errors import InvalidRequest, NotFound
-from numberdesk.core.findings import FindingKind, FindingState
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.flows.connect_carriers import (
     CarrierSetup,
@@ -22,6 +20,7 @@ from numberdesk.flows.connect_carriers import (
 )
 from numberdesk.flows.note_audits import AuditResult, note_audits
 from numberdesk.infra.vault import Vault, VaultError, new_key
+from testbed.samples import finding
 from testbed.stock import store_accounts
 from tests.flows.carrier_orders import DAY
 from tests.flows.conftest import NOW, Shop
@@ -95,8 +94,8 @@ def test_a_name_keeps_its_kind_and_once_there_are_numbers_its_account(shop: Shop
         set_up(shop, {"api_key": "KEY" * 5}, kind="telnyx")
     other = "AC" + "1" * 32
     assert set_up(shop, {"account_sid": other}).options["account_sid"] == other
-    finding = Finding("acme", "+13612738809", FindingKind.ORPHAN, FindingState.OPEN, "PN1", "", "", NOW, NOW)
-    shop.writer.apply(note_audits, AuditResult("acme", NOW, NOW, NOW + DAY, 1, (finding,), "", 0))
+    found = finding("+13612738809", NOW, carrier_reference="PN1")
+    shop.writer.apply(note_audits, AuditResult("acme", NOW, NOW, NOW + DAY, 1, (found,), "", 0))
     set_up(shop, {"account_sid": other, "auth_token": TOKEN, "at_once": "4"})
     with pytest.raises(InvalidRequest, match="account_sid must stay as it is"):
         set_up(shop, {"account_sid": SID})

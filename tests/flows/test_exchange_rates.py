@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 
 from numberdesk.catalog.offer_store import find_rates
-from numberdesk.catalog.rules import ExchangeRate, PriceRule
+from numberdesk.catalog.rules import ExchangeRate
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.flows.reprice import Reprice, reprice
 from numberdesk.flows.set_price_rules import set_price_rules
 from numberdesk.flows.set_rates import Pair, new_rate, remove_rates, set_rates
+from testbed.samples import price_rule
 from tests.flows.conftest import NOW, Shop
 
-RULE = PriceRule("prl_1", "pool", "", "", "", "USD", None, None, None, None, 200_000, None, 1, NOW)
+RULE = price_rule(price=None, margin_percent=200_000, created_at=NOW)
 
 
 def priced(shop: Shop) -> list[tuple[Any, ...]]:

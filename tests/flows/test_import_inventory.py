@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select, update
 
 from numberdesk.catalog.model import BadLine, ImportCounts, InventoryItem
-from numberdesk.catalog.rules import PriceRule
 from numberdesk.catalog.store import count_inventory, find_superseded, list_inventory
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.prices import Prices
@@ -31,6 +30,7 @@ from numberdesk.flows.set_price_rules import set_price_rules
 from numberdesk.infra.db import Database
 from numberdesk.infra.writer import Writer
 from numberdesk.tables import accounts, numbers, orders, superseded_prices
+from testbed.samples import price_rule
 from testbed.stock import connected
 
 HEADER = (
@@ -128,7 +128,7 @@ def test_a_number_that_loses_its_price_is_no_longer_offered_at_any(database: Dat
 
 
 def test_numbers_without_prices_are_priced_by_the_rules_of_their_carrier(database: Database) -> None:
-    rule = PriceRule("prl_1", "pool", "US", "", "", "USD", 2_000_000, 1, None, None, None, None, 1, NOW)
+    rule = price_rule(iso_country="US", price=2_000_000, inbound=1)
     Writer(database).apply(set_price_rules, rule)
     connected(database, "acme")
     Writer(database).apply(set_price_rules, rule._replace(id="prl_2", carrier="acme", price=3_000_000))
@@ -141,7 +141,7 @@ def test_numbers_without_prices_are_priced_by_the_rules_of_their_carrier(databas
 
 
 def test_prices_of_the_file_win_over_rules(database: Database) -> None:
-    rule = PriceRule("prl_1", "pool", "", "", "", "USD", 2_000_000, None, None, None, None, None, 1, NOW)
+    rule = price_rule(price=2_000_000)
     Writer(database).apply(set_price_rules, rule)
     imported(database, HEADER + DEMO)
     assert inventory(database)["+13612738809"].listing.prices == DEMO_PRICES
@@ -234,7 +234,7 @@ def test_chunks_of_one_batch_each_see_what_those_before_them_saved(database: Dat
 
 
 def test_a_carrier_without_rules_is_not_priced_by_those_of_another_in_the_batch(database: Database) -> None:
-    rule = PriceRule("prl_1", "acme", "", "", "", "USD", 2_000_000, None, None, None, None, None, 1, NOW)
+    rule = price_rule(carrier="acme")
     connected(database, "acme")
     Writer(database).apply(set_price_rules, rule)
     with stage("phone_number\n+14155550123\n") as ours, stage("phone_number\n+14155550124\n", carrier="acme") as theirs:

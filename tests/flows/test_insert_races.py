@@ -17,7 +17,8 @@ from numberdesk.core.purchase import POOL, Buy, Order, Refused, Sold
 from numberdesk.flows.import_inventory import save_listings
 from numberdesk.infra.db import Tx
 from numberdesk.infra.writer import Apply
-from tests.flows.conftest import PRICE, Shop, listing_of
+from testbed.samples import listing_of
+from tests.flows.conftest import PRICE, Shop
 
 pytestmark = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 

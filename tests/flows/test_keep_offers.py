@@ -16,7 +16,8 @@ from numberdesk.flows.keep_offers import SLACK, Shown, keep_offers
 from numberdesk.flows.tidy import Tidy, tidy
 from numberdesk.infra.failures import CommitUnknownError, StorageFailedError, TryAgainError
 from numberdesk.infra.writer import Writer
-from tests.flows.conftest import NOW, PRICE, QUOTE_LIFETIME, Shop, listing_of
+from testbed.samples import listing_of
+from tests.flows.conftest import NOW, PRICE, QUOTE_LIFETIME, Shop
 from tests.flows.markets import NUMBERS, Market, opened_market
 
 E164, OTHER = NUMBERS[:2]

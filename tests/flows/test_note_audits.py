@@ -15,6 +15,7 @@ from numberdesk.core.purchase import Sold
 from numberdesk.flows.note_audits import AuditResult, FindingJudgement, FindingVerdict, judge_findings, note_audits
 from numberdesk.flows.tidy import Tidy, tidy
 from testbed.fake_carriers import Does, FakeCarrier
+from testbed.samples import finding
 from tests.flows.audits import EVERY, audited, auditing, found, rented, standing
 from tests.flows.carrier_orders import DAY
 from tests.flows.conftest import NOW, PRICE, Shop
@@ -159,8 +160,8 @@ def test_an_orphan_given_back_while_the_carrier_was_audited_stays_on_its_way(
     shop, e164 = connected, "+13612738809"
     shop.acme.own([e164])
     audited(shop)
-    finding = Finding("acme", e164, FindingKind.ORPHAN, FindingState.OPEN, "", "", "", NOW, NOW)
-    result = AuditResult("acme", shop.now, shop.now + 2, shop.now + EVERY, 1, (finding,), "", 0)
+    found = finding(e164, NOW)
+    result = AuditResult("acme", shop.now, shop.now + 2, shop.now + EVERY, 1, (found,), "", 0)
     shop.now += 1
     judged(shop, e164, FindingVerdict.RELEASE)
     if confirmed:
@@ -212,8 +213,8 @@ def test_an_orphan_that_the_books_have_under_another_name_is_not_given_back(
     if standing_there != "for sale":
         shop.tell(shop.purchase(shop.placement(), shop.wants(account_id, e164), 0.1))
     shop.acme.own([e164])
-    finding = Finding("acme", e164, FindingKind.ORPHAN, FindingState.OPEN, "", "", "", NOW, NOW)
-    shop.writer.apply(note_audits, AuditResult("acme", NOW, NOW, NOW + EVERY, 1, (finding,), "", 0))
+    found = finding(e164, NOW)
+    shop.writer.apply(note_audits, AuditResult("acme", NOW, NOW, NOW + EVERY, 1, (found,), "", 0))
     with pytest.raises(InvalidRequest, match=carrier) as caught:
         judged(shop, e164, FindingVerdict.RELEASE)
     assert caught.value.details["field"] == "phone_number"
@@ -246,14 +247,14 @@ def test_an_orphan_that_is_being_ordered_for_the_first_time_is_waited_for(
     shop, e164, other = connected, "+13612738809", beside()
     shop.offer(e164, carrier="acme")
     account_id = shop.account(PRICE)
-    finding = Finding("acme", e164, FindingKind.ORPHAN, FindingState.OPEN, "PN1", "", "", NOW, NOW)
-    result = AuditResult("acme", NOW, NOW, NOW + EVERY, 1, (finding,), "", 0)
+    found = finding(e164, NOW, carrier_reference="PN1")
+    result = AuditResult("acme", NOW, NOW, NOW + EVERY, 1, (found,), "", 0)
     with ThreadPoolExecutor(1) as pool:
         with shop.database.write() as tx:
             (decision,) = shop.open_orders(tx, [shop.wants(account_id, e164)])
             noted = pool.submit(other.writer.apply, note_audits, result)
             with pytest.raises(TimeoutError):
                 noted.result(0.2)
-        assert noted.result(10) == [finding]
+        assert noted.result(10) == [found]
     assert isinstance(decision, Sold)
     assert shop.rows("SELECT state, order_id FROM numbers") == [("claimed", decision.order.id)]

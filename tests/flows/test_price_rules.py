@@ -22,10 +22,11 @@ from numberdesk.flows.set_price_rules import new_price_rule, remove_price_rules,
 from numberdesk.infra.db import Database, Tx
 from numberdesk.infra.writer import Writer
 from numberdesk.tables import repricings, superseded_prices
+from testbed.samples import price_rule
 from testbed.stock import connected
 
 NOW = 1_700_000_000_000_000
-RULE = PriceRule("prl_1", "pool", "", "", "", "USD", 1_000_000, 8_500, None, None, None, None, 1, NOW)
+RULE = price_rule(price=1_000_000, inbound=8_500, created_at=NOW)
 FILE = """phone_number,monthly_price,currency,cost_monthly
 +13612738809,,USD,0.5
 +14155550100,,USD,0.6

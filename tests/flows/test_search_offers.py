@@ -7,11 +7,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from numberdesk.carriers.finding_store import Finding
 from numberdesk.carriers.port import Available, AvailablePage, CarrierError, Cost, Trouble, Wanted
 from numberdesk.catalog.search import OfferPage
 from numberdesk.core.breaker import FAILURES, REST_SECONDS
-from numberdesk.core.findings import FindingKind, FindingState
 from numberdesk.core.memorability import memorability
 from numberdesk.core.prices import Prices
 from numberdesk.flows.note_audits import AuditResult, note_audits
@@ -20,6 +18,7 @@ from numberdesk.flows.set_rates import Pair, new_rate, remove_rates, set_rates
 from testbed.fake_carriers import Does, FakeCarrier
 from testbed.logs import logged
 from testbed.offer_queries import sent_query
+from testbed.samples import finding
 from tests.flows.carrier_orders import DAY, SECOND
 from tests.flows.conftest import NOW, PRICE, Shop
 from tests.flows.markets import DEADLINE, NUMBERS, Market, opened_market
@@ -116,7 +115,7 @@ def test_what_somebody_has_or_nobody_may_sell_is_not_shown(market: Market) -> No
     with shop.database.write() as tx:
         tx.run(f"UPDATE numbers SET state = 'withdrawn', quarantined_until = NULL WHERE e164 = '{returning}'", [])  # noqa: S608  the test's own
         tx.run(f"UPDATE carrier_releases SET confirmed_at = NULL WHERE e164 = '{returning}'", [])  # noqa: S608  the same
-    found = Finding("acme", orphan, FindingKind.ORPHAN, FindingState.OPEN, "PN1", "", "", shop.now, shop.now)
+    found = finding(orphan, shop.now, carrier_reference="PN1")
     shop.writer.apply(note_audits, AuditResult("acme", shop.now, shop.now, shop.now + DAY, 1, (found,), "", 0))
     for e164 in NUMBERS[:7]:
         shop.acme.offer(e164)

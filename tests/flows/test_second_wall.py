@@ -10,11 +10,12 @@ import psycopg
 import pytest
 
 from numberdesk.carriers.finding_store import Finding
-from numberdesk.core.findings import FindingKind, FindingState
+from numberdesk.core.findings import FindingKind
 from numberdesk.core.purchase import Sold
 from numberdesk.flows.note_audits import AuditResult, FindingJudgement, FindingVerdict, judge_findings, note_audits
 from numberdesk.flows.set_rates import new_rate, set_rates
 from numberdesk.tables import metadata
+from testbed.samples import finding
 from tests.flows.conftest import NOW, PRICE, Shop
 
 
@@ -66,7 +67,7 @@ class Trade:
 def _with_an_audit(shop: Shop) -> str:
     """A finding, a release and an exchange rate."""
     e164 = "+13612738809"
-    found = Finding("acme", e164, FindingKind.ORPHAN, FindingState.OPEN, "PN1", "", "", NOW, NOW)
+    found = finding(e164, NOW, carrier_reference="PN1")
     shop.writer.apply(note_audits, AuditResult("acme", NOW, NOW, NOW + 1, 1, (found,), "", 0))
     judgement = FindingJudgement("acme", e164, FindingKind.ORPHAN, FindingVerdict.RELEASE, "1", NOW)
     assert isinstance(shop.writer.apply(judge_findings, judgement), Finding)

@@ -35,9 +35,10 @@ from numberdesk.flows.verify import verify
 from numberdesk.infra.db import Database
 from numberdesk.orders.chase_store import list_unsettled
 from testbed.fake_carriers import Does
+from testbed.samples import listing_of
 from tests.flows.audits import auditing
 from tests.flows.carrier_orders import DAY
-from tests.flows.conftest import PRICE, QUARANTINE, Shop, listing_of
+from tests.flows.conftest import PRICE, QUARANTINE, Shop
 
 pytestmark = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 

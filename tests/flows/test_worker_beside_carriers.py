@@ -13,7 +13,7 @@ from numberdesk.core.fulfilment import OutcomeReport, Placed
 from numberdesk.flows.place_orders import Placement
 from numberdesk.flows.settle_orders import settle_orders
 from numberdesk.infra.settings import load_settings
-from numberdesk.wiring import Services, build
+from numberdesk.wiring import Parts, Services, build
 from testbed.fake_carriers import FakeCarrier, FakeCarriers
 from tests.flows.carrier_orders import SECOND
 from tests.flows.conftest import PRICE, Shop
@@ -59,7 +59,7 @@ def test_a_carrier_that_takes_its_time_keeps_nobody_elses_numbers_waiting(
     slow, quick = FakeCarrier(now=lambda: shop.now), FakeCarrier(now=lambda: shop.now)
     slow.find_seconds = slow.release_seconds = 10 * PATIENCE
     carriers = FakeCarriers({"slow": slow, "quick": quick})
-    services = build(load_settings(database_url=database_url), now=lambda: shop.now)
+    services = build(load_settings(database_url=database_url), Parts(now=lambda: shop.now))
     try:
         placement = Placement(services.writer, services.reader, carriers, settle_orders, now=lambda: shop.now)
         services.writer.start()

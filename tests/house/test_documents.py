@@ -42,8 +42,8 @@ from numberdesk.infra.db import Database, Tx
 from numberdesk.infra.settings import Settings
 from numberdesk.infra.writer import Writer
 from numberdesk.outbox.model import EVENT_KINDS
+from testbed.samples import listing_of
 from testbed.stock import connected
-from tests.flows.conftest import listing_of
 
 ROOT: Final = Path(__file__).parents[2]
 DOCUMENTS: Final = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])

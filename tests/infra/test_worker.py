@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from numberdesk import worker
-from numberdesk.catalog.rules import PriceRule
 from numberdesk.flows.import_inventory import save_listings
 from numberdesk.flows.run_import import run_import
 from numberdesk.flows.set_price_rules import set_price_rules
 from numberdesk.infra.settings import load_settings
 from numberdesk.wiring import Services, build
+from testbed.samples import price_rule
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def _unpriced_number_and_a_rule(services: Services, folder: Path) -> None:
             save=lambda chunk: services.writer.apply(save_listings, chunk),
             progress=lambda *_: None,
         )
-    rule = PriceRule("prl_1", "pool", "", "", "", "USD", 2_000_000, None, None, None, None, None, 10_000, 1)
+    rule = price_rule(round_to=10_000)
     services.writer.apply(set_price_rules, rule)
 
 
