@@ -124,11 +124,10 @@ def _hear(books: Books, order: Order, chase: Chase, heard: OutcomeReport) -> lis
 
 def _refused(books: Books, order: Order, chase: Chase, word: Refused, heard: OutcomeReport) -> list[str]:
     now = heard.now
-    if heard.looked_up and chase.attempt > 1:
-        return ["refused_perhaps_before", *_not_there(books, order, chase, heard)]
+    if chase.attempt > 1:
+        goal = "refused_perhaps_before" if heard.looked_up else "refused_after_an_attempt"
+        return [goal, *_not_there(books, order, chase, heard)]
     pending = any(isinstance(before, Pending) for before, _ in chase.heard)
-    if word.reason is Reason.TAKEN and chase.attempt > 1:
-        return ["taken_after_an_attempt", *_ask_again(chase, word, now)]
     code = {Reason.TAKEN: "number_taken", Reason.OTHER: "carrier_refused"}.get(word.reason, "carrier_unavailable")
     void(books, order, chase, code, now, final=word.reason in (Reason.TAKEN, Reason.OTHER))
     return [f"carrier_said_{word.reason}", *(["pending_then_refused"] if pending else [])]
@@ -210,9 +209,12 @@ def _adopted(chase: Chase) -> list[str]:
 
 
 def _after_the_end(books: Books, order: Order, heard: OutcomeReport) -> list[str]:
-    """A number that turns out to be ours after its order failed goes back, unless somebody has it by now."""
+    """A number that carries the id of an order that failed goes back, unless somebody has it by now."""
     word, name = heard.outcome, f"rel_{order.serial}"
-    if order.state != "failed" or not isinstance(word, Placed) or word.reference not in (None, order.id):
+    if order.state != "failed" or not isinstance(word, Placed) or word.reference != order.id:
+        return ["heard_after_the_end"]
+    finding = books.findings.get((order.carrier, order.e164, "orphan"))
+    if finding is not None and finding[0] == "kept":
         return ["heard_after_the_end"]
     if books.numbers[order.e164].order_id is None and name not in books.releases:
         books.releases[name] = GivingBack(name, order.carrier, order.e164, word.number_id, heard.now, heard.now)

@@ -52,7 +52,7 @@ GOALS: Final[dict[str, int]] = {
     "adopted_after_absence": 7,
     "voided_after_proof": 50,
     "second_attempt": 35,
-    "taken_after_an_attempt": 7,
+    "refused_after_an_attempt": 7,
     "pending_then_placed": 7,
     "pending_then_refused": 5,
     "parked": 16,

@@ -93,15 +93,26 @@ def test_a_definite_no_ends_the_order(word: OrderOutcome, what: Void) -> None:
     assert hear(CHASE, word) == what
 
 
-def test_taken_after_an_attempt_before_is_no_refusal_because_it_may_be_ours() -> None:
-    chase = kept(hear(AGAIN._replace(absences=2, absent_since=NOW), Refused(Reason.TAKEN, "21422")))
-    assert (chase.absences, chase.absent_since, chase.looks) == (0, None, 1)
+@pytest.mark.parametrize("reason", Reason)
+def test_no_refusal_of_a_later_attempt_ends_the_order_because_the_one_before_may_have_bought(reason: Reason) -> None:
+    chase = kept(hear(AGAIN, Refused(reason, "21422")))
+    assert (chase.absences, chase.absent_since, chase.looks) == (1, NOW, 1)
     assert chase.said == "refused after an earlier attempt of ours: 21422"
+    assert isinstance(hear(kept(absences(chase, 1, 2)), Placed("PN1")), Capture)
+    assert absences(chase, 1, 2, WINDOW) == Void(CarrierUnavailable(), final=False)
 
 
-@pytest.mark.parametrize("word", [Refused(Reason.OTHER, "no"), Refused(Reason.THROTTLED, "429"), NotSent("down")])
-def test_other_refusals_of_a_later_attempt_end_the_order(word: OrderOutcome) -> None:
-    assert isinstance(hear(AGAIN, word), Void)
+def test_what_a_carrier_answered_to_each_order_is_kept_beside_what_look_ups_find() -> None:
+    chase = kept(hear(kept(hear(CHASE, Unknown("HTTP 502"))), Unknown("HTTP 503"), looked_up=True))
+    assert (chase.said, chase.order_message) == ("HTTP 503", "HTTP 502")
+    second = kept(hear(kept(hear(chase._replace(attempt=2), Refused(Reason.ACCOUNT, "HTTP 402"))), Absent()))
+    assert second.order_message == "HTTP 502; attempt 2: HTTP 402"
+    long = kept(hear(chase._replace(attempt=2, order_message="a" * 900), Unknown("b" * 900)))
+    assert (long.order_message.rstrip("b"), len(long.order_message)) == ("a" * 150 + "; attempt 2: ", LONGEST_SAID)
+
+
+def test_a_later_attempt_that_was_not_sent_ends_the_order() -> None:
+    assert isinstance(hear(AGAIN, NotSent("down")), Void)
 
 
 @pytest.mark.parametrize("word", [Refused(Reason.TAKEN, "late"), NotSent("late"), Absent(), Unknown("late")])
@@ -201,7 +212,6 @@ def test_what_a_carrier_said_that_it_has_is_never_proven_absent_and_ends_with_a_
 def test_a_refusal_that_a_look_up_finds_of_a_later_attempt_may_be_that_of_the_one_before() -> None:
     no = Refused(Reason.OTHER, "failed")
     assert isinstance(hear(CHASE, no, looked_up=True), Void)
-    assert isinstance(hear(AGAIN, no), Void)
     chase = kept(hear(AGAIN, no, looked_up=True))
     assert (chase.absences, chase.absent_since) == (1, NOW)
     assert isinstance(absences(AGAIN, 0, 1, 2, WINDOW - 1, word=no, looked_up=True), Keep)
@@ -264,7 +274,7 @@ def test_whatever_is_heard_an_order_is_sent_twice_at_most_and_never_ends_in_doub
             return
         if isinstance(what, Void):
             assert isinstance(word, Refused | NotSent | Absent)
-            assert not (isinstance(word, Refused) and word.reason is Reason.TAKEN and chase.attempt > 1)
+            assert not isinstance(word, Refused) or chase.attempt == 1 or chase.absences + 1 >= FEWEST_ABSENCES
             return
         if isinstance(what, Again):
             assert isinstance(word, Absent)

@@ -34,6 +34,7 @@ _OPEN_EXAMPLE: Final = {
         "accepted_at": None,
         "next_look_at": "2026-03-20T14:35:01Z",
         "said": "unreachable: api.twilio.com: no connection in time",
+        "answer": "HTTP 502",
         "parked_at": None,
         "settled_at": None,
     },

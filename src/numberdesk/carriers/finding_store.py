@@ -103,6 +103,14 @@ def lock_findings(tx: Tx, keys: Iterable[tuple[str, str, str]]) -> dict[tuple[st
     return {key: finding for key, finding in found.items() if key in wanted}
 
 
+def find_kept(tx: Tx, e164s: Iterable[str]) -> set[tuple[str, str]]:
+    """The carriers and numbers of findings that a person wants to stay as they are."""
+    kept = findings.c.state == FindingState.KEPT.value
+    columns = (findings.c.carrier, findings.c.e164)
+    parts = (tx.execute(select(*columns).where(kept, findings.c.e164.in_(part))) for part in _parts(e164s))
+    return {(row.carrier, row.e164) for rows in parts for row in rows}
+
+
 def insert_findings(tx: Tx, new: Sequence[Finding]) -> None:
     """Record findings."""
     _INSERT.run(tx, [_row(finding) for finding in new])

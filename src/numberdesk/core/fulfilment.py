@@ -10,9 +10,8 @@ reference, at growing intervals (docs/decisions/0009-carriers.md):
     Placed                          the number is ours: captured
     Pending                         the carrier has the order and is not done: asked again
     Refused, first attempt          void; the customer is told why, unless it is our account's fault
-    Refused as taken, later attempt unknown: it may be ours, by the attempt before
-    Refused, found at a look-up of  like Absent: it may be what became of the attempt before
-    a later attempt
+    Refused, later attempt          like Absent, whatever it says and wherever it is found: "already", "no money
+                                    left" or a code may be there because the attempt before bought the number
     NotSent                         void; nothing left this machine
     Absent, over the whole window   nothing is there to be seen any more: one attempt more while its
                                     customer waits and its carrier is in use, else void
@@ -106,7 +105,8 @@ class Chase(NamedTuple):
     `absent_since` is the first of the latter. `accepted_at` is when the carrier first said that it has
     the last attempt. `next_at` is when its carrier is asked; whoever works on
     it puts that off for as long as this may take, which is the lease. It is None when the order is
-    parked for a person or settled.
+    parked for a person or settled. `said` is what was learned last; `order_message` what the carrier answered to
+    the orders themselves, one after the other, which no look-up covers.
     """
 
     order_id: str
@@ -124,6 +124,7 @@ class Chase(NamedTuple):
     said: str = ""
     parked_at: int | None = None
     settled_at: int | None = None
+    order_message: str = ""
 
 
 class OutcomeReport(NamedTuple):
@@ -175,6 +176,7 @@ Step = Capture | Void | Again | Keep
 def step(chase: Chase, report: OutcomeReport) -> Step:
     """What follows from an outcome of an open order."""
     outcome = report.outcome
+    chase = answered(chase, report)
     if isinstance(outcome, Placed):
         return _owned(chase, outcome, report.now)
     if report.attempt != chase.attempt:
@@ -187,6 +189,18 @@ def step(chase: Chase, report: OutcomeReport) -> Step:
         return _absent(chase, report)
     seen = _accepted(chase, report.now) if isinstance(outcome, Pending) else chase
     return _ask_again(seen, outcome.message or "pending", report.now)
+
+
+def answered(chase: Chase, report: OutcomeReport) -> Chase:
+    """An order with what its carrier answered to it, if that is what was reported; of each attempt the first words."""
+    message = getattr(report.outcome, "message", "")
+    if report.looked_up or report.attempt != chase.attempt or not message:
+        return chase
+    shown = f"attempt {report.attempt}: {message}" if report.attempt > 1 else message
+    if shown in chase.order_message:
+        return chase
+    kept = chase.order_message[: LONGEST_SAID // 2] + "; " if chase.order_message else ""
+    return chase._replace(order_message=f"{kept}{shown}"[:LONGEST_SAID])
 
 
 def first_chase(
@@ -207,12 +221,8 @@ def _owned(chase: Chase, outcome: Placed, now: int) -> Step:
 
 
 def _refused(chase: Chase, outcome: Refused, report: OutcomeReport) -> Step:
-    if report.looked_up and chase.attempt > 1:
-        return _not_there(chase, report)
-    if outcome.reason is Reason.TAKEN and chase.attempt > 1:
-        return _ask_again(
-            _seen_there(chase), f"refused after an earlier attempt of ours: {outcome.message}", report.now
-        )
+    if chase.attempt > 1:
+        return _not_there(chase, report, f"refused after an earlier attempt of ours: {outcome.message}")
     if outcome.reason is Reason.TAKEN:
         return Void(NumberTaken(), final=True)
     if outcome.reason in (Reason.THROTTLED, Reason.ACCOUNT):
@@ -240,15 +250,15 @@ def _absent(chase: Chase, report: OutcomeReport) -> Step:
     return _not_there(chase, report)
 
 
-def _not_there(chase: Chase, report: OutcomeReport) -> Step:
+def _not_there(chase: Chase, report: OutcomeReport, message: str = "absent") -> Step:
     now = report.now
     since = now if chase.absent_since is None else chase.absent_since
     seen = chase._replace(absences=chase.absences + 1, absent_since=since)
     if now < since:  # the clock went back: the window begins anew
-        return _ask_again(seen._replace(absent_since=now), "absent", now)
+        return _ask_again(seen._replace(absent_since=now), message, now)
     proven_at = since + report.window
     if now < proven_at or seen.absences < FEWEST_ABSENCES:
-        return _ask_again(seen, "absent", now, no_later=max(proven_at, now + DELAYS[0]))
+        return _ask_again(seen, message, now, no_later=max(proven_at, now + DELAYS[0]))
     if report.may_send and now < chase.wanted_until and chase.attempt < MOST_ATTEMPTS:
         return Again(
             chase._replace(

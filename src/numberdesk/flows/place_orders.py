@@ -21,6 +21,7 @@ from numberdesk.core.fulfilment import Absent, NotSent, OrderOutcome, OutcomeRep
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Order
+from numberdesk.flows.note_audits import AskForAudit, ask_for_audits
 from numberdesk.flows.settle_orders import Standing
 from numberdesk.infra.db import StorageFailedError, Tx
 from numberdesk.infra.log import get_log
@@ -151,8 +152,21 @@ class Placement:
             else:
                 self._reach("settled")
                 _log_news(standing)
+                if standing.unexplained:
+                    await self._have_audited(standing.order)
                 return standing
         return None
+
+    async def _have_audited(self, order: Order) -> None:
+        """Have the carrier's list compared with the books soon: it has a number for us that nobody bought for sure."""
+        get_log().warning(
+            "number is on the account after its order failed, and stays for a person to judge", order_id=order.id,
+            carrier=order.carrier, number=order.e164,
+        )  # fmt: skip
+        try:
+            await self._writer.submit(ask_for_audits, AskForAudit(order.carrier, self._now()))
+        except (Overloaded, StorageFailedError) as error:  # the next audit shows it anyway
+            get_log().warning("audit not asked for", carrier=order.carrier, reason=str(error))
 
     async def _carry_once_opened(self, order_id: str) -> None:
         for rest in _OPENING_RESTS:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from numberdesk.carriers.finding_store import find_kept
 from numberdesk.core.fulfilment import (
     LONGEST_SAID,
     Absent,
@@ -24,6 +25,7 @@ from numberdesk.core.fulfilment import (
     OutcomeReport,
     Placed,
     Void,
+    answered,
     step,
 )
 from numberdesk.core.lifecycle import HoldState, OrderState
@@ -45,13 +47,15 @@ class Standing(NamedTuple):
     """How an order stands after a word about it. `again`: one attempt more is to be sent now, by whoever asked.
 
     `parked` and `too_late` are set by the word that did it and by no later one: that the order waits for a
-    person, and that its number came after it had failed and is given back.
+    person, and that its number came after it had failed and is given back. `unexplained`: the number of this failed
+    order is on our account and nothing says that the order brought it there, so that an audit has to show it.
     """
 
     order: Order
     again: Chase | None = None
     parked: Chase | None = None
     too_late: GivingBack | None = None
+    unexplained: bool = False
 
 
 @dataclass(slots=True)
@@ -62,6 +66,7 @@ class Books:
     lots: dict[str, Lot]
     chases: dict[str, Chase]
     orders: dict[str, Order]
+    kept: set[tuple[str, str]] = field(default_factory=set)
     settled: list[Settlement] = field(default_factory=list)
     withdrawn: set[str] = field(default_factory=set)
     changed: dict[str, Ended] = field(default_factory=dict)
@@ -71,6 +76,7 @@ class Books:
 def settle_orders(tx: Tx, commands: Sequence[OutcomeReport]) -> list[Standing]:
     """The write flow: one standing per word."""
     books = load_books(tx, [heard.order_id for heard in commands])
+    books.kept = find_kept(tx, [order.e164 for order in books.orders.values() if order.state is OrderState.FAILED])
     standings = [_hear(books, heard) for heard in commands]
     there = write_books(tx, books)
     return [one if one.order.id not in there else one._replace(too_late=None) for one in standings]
@@ -89,9 +95,10 @@ def _hear(books: Books, heard: OutcomeReport) -> Standing:
     order, chase = books.orders[heard.order_id], books.chases[heard.order_id]
     if order.state is not OrderState.ORDERING:
         if order.state is OrderState.FAILED and isinstance(heard.outcome, Placed):
-            return Standing(order, too_late=_give_back(books, order, heard.outcome, heard.now))
+            return _placed_too_late(books, order, heard.outcome, heard.now)
         return Standing(order)
     what = step(chase, heard)
+    chase = answered(chase, heard)
     if isinstance(what, Void):
         return Standing(end_order(books, chase._replace(said=_said(heard.outcome)), what, heard.now))
     if isinstance(what, Capture):
@@ -133,15 +140,19 @@ def end_order(books: Books, chase: Chase, what: Capture | Void, now: int) -> Ord
     return settled.order
 
 
-def _give_back(books: Books, order: Order, word: Placed, now: int) -> GivingBack | None:
-    """A failed order was placed after all. Unless somebody else has the number by now, it goes back, once."""
-    if word.reference not in (None, order.id) or books.lots[order.e164].order_id is not None:
-        return None
-    if order.id in books.too_late:
-        return None
+def _placed_too_late(books: Books, order: Order, word: Placed, now: int) -> Standing:
+    """The number of a failed order is on our account after all. It goes back by itself, once, if it is certainly ours.
+
+    That is so only where it carries this order's id there and nobody has it in the books: at a carrier that keeps no
+    references it may have been the operator's all along. Then a person decides.
+    """
+    if books.lots[order.e164].order_id is not None or order.id in books.too_late:
+        return Standing(order)
+    if word.reference != order.id or (order.carrier, order.e164) in books.kept:
+        return Standing(order, unexplained=True)
     serial = order.id.removeprefix("ord_")
     books.too_late[order.id] = of_finding(order.carrier, order.e164, word.number_id, serial, now)
-    return books.too_late[order.id]
+    return Standing(order, too_late=books.too_late[order.id])
 
 
 def write_books(tx: Tx, books: Books) -> set[str]:

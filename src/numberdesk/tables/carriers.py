@@ -52,6 +52,7 @@ carrier_orders = Table(
     text("said"),
     optional_whole("parked_at"),
     optional_whole("settled_at"),
+    text("order_message", server_default=""),
     optional_text("error_code"),
     optional_text("error_message"),
     optional_text("error_details"),

@@ -138,6 +138,7 @@ class ChaseView(msgspec.Struct, frozen=True):
     accepted_at: str | None
     next_look_at: str | None
     said: str
+    answer: str
     parked_at: str | None
     settled_at: str | None
 
@@ -269,6 +270,7 @@ def _chase_view(chase: Chase) -> ChaseView:
         accepted_at=iso_or_none(chase.accepted_at),
         next_look_at=iso_or_none(chase.next_at),
         said=chase.said,
+        answer=chase.order_message,
         parked_at=iso_or_none(chase.parked_at),
         settled_at=iso_or_none(chase.settled_at),
     )

@@ -80,6 +80,13 @@ def ordered(
     return xml(http, tag("OrderResponse", *content))
 
 
+def by_status(code: str, http: int = 400) -> Answer:
+    """The specification's form for errors."""
+    return xml(
+        http, tag("ErrorResponse", tag("ResponseStatus", tag("ErrorCode", code), tag("Description", "it said so")))
+    )
+
+
 def found(status: str | None, number: str = NUMBER, **more: Any) -> Answer:
     return ordered(status, number, http=200, **more)
 
@@ -149,7 +156,7 @@ ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     "failed otherwise": (ordered("FAILED", code="5003"), OTHER),
     "failed and completed": (ordered("FAILED", done=NUMBER), Unknown),
     "an undocumented state": (ordered("CANCELLED"), Unknown),
-    "an error and no state": (ordered(None, code="5005"), Unknown),
+    "an error and no state": (ordered(None, code="5005"), TAKEN),
     "another number": (ordered(number=OTHER_NUMBER), Unknown),
     "another reference": (ordered(reference="ord-2"), Unknown),
     "neither number nor reference": (ordered(number="", reference=""), Unknown),
@@ -178,10 +185,16 @@ ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     "a wrong site": (ordered(None, code="5016", http=400), OTHER),
     "provisioning failed": (ordered(None, code="5003", http=400), Unknown),
     "please resubmit": (ordered(None, code="5086", http=400), Unknown),
-    "an undocumented code": (ordered(None, code="9999", http=400), Unknown),
+    "an undocumented code": (ordered(None, code="9999", http=400), OTHER),
+    "by a status": (by_status("12345"), OTHER),
+    "not available, by a status": (by_status("5005"), TAKEN),
+    "please resubmit, by a status": (by_status("5086"), Unknown),
+    "not paid": (by_status("5183", 402), FORBIDDEN),
+    "a timeout": (by_status("12345", 408), Unknown),
+    "an error about another order": (ordered(None, code="5005", reference="ord-2"), Unknown),
     "400 without a code": (ordered(None, http=400), Unknown),
     "400 from something else": (reply(400, HTML), Unknown),
-    "404": (ordered(None, code="5005", http=404), Unknown),
+    "404": (ordered(None, code="5005", http=404), TAKEN),
     "wrong credentials": (reply(401, HTML), FORBIDDEN),
     "forbidden": (reply(403), FORBIDDEN),
     "409": (ordered(None, code="5005", http=409), Unknown),

@@ -58,6 +58,7 @@ def rented(*numbers: Any, total: int | None = None, objects: Any = None) -> Answ
     return json_reply(200, {"api_id": "x", "meta": meta, "objects": listed if objects is None else objects})
 
 
+NO_MONEY: Final = "insufficient balance to rent: all credits are already used"
 ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     "fulfilled": (bought(), Placed),
     "in other capitals": (bought(state="SUCCESS", status="Fulfilled"), Placed),
@@ -81,7 +82,7 @@ ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     "no body": (reply(204), Unknown),
     "a redirect": (reply(302, b"", Location="http://127.0.0.1:9/elsewhere"), Unknown),
     "not for sale": (NOT_FOUND, TAKEN),
-    "another 404": (json_reply(404, {"error": "no such route"}), Unknown),
+    "another 404": (json_reply(404, {"error": "no such route"}), OTHER),
     "a 404 from something else": (reply(404, HTML), Unknown),
     "an invalid parameter": (json_reply(400, {"api_id": "x", "error": "invalid app_id"}), OTHER),
     "400 about somebody's number": (json_reply(400, {"error": "Number is already rented"}), TAKEN),
@@ -89,7 +90,12 @@ ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     "a method that is not allowed": (json_reply(405, {"error": "method not allowed"}), OTHER),
     "wrong credentials": (reply(401, b"Could not verify your access level"), FORBIDDEN),
     "forbidden": (json_reply(403, {"error": "forbidden"}), FORBIDDEN),
-    **{str(status): (json_reply(status, {"error": "not found"}), Unknown) for status in (402, 409, 418, 422, 500)},
+    **{str(status): (json_reply(status, {"error": "not found"}), Unknown) for status in (408, 409, 425, 500)},
+    "not paid": (json_reply(402, {"error": "not found"}), FORBIDDEN),
+    "no money, in words that sound like taken": (json_reply(400, {"error": NO_MONEY}), FORBIDDEN),
+    "a validation that failed": (json_reply(422, {"error": "validation failed"}), OTHER),
+    "taken, by a validation": (json_reply(422, {"error": "this number is not available"}), TAKEN),
+    "an error that is no text": (json_reply(422, {"error": {"phone": "bad"}}), OTHER),
     "503 in HTML": (reply(503, HTML), Unknown),
     "too many requests": (reply(429), (Refused, Reason.THROTTLED)),
     "nothing": (silence, Unknown),

@@ -70,6 +70,7 @@ def failure(status: int, code: Any, **headers: str) -> Answer:
 THROTTLED: Final = (Refused, Reason.THROTTLED)
 BOUGHT: Final = json_reply(201, held())
 
+OF_ACCOUNT: Final = ((400, 10001), (400, 21404), (404, 20404), (403, 20403))
 ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     "bought": (BOUGHT, Placed),
     "bought, with 200": (json_reply(200, held()), Placed),
@@ -103,15 +104,18 @@ ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     "address not found": (failure(400, 21628), NO),
     "address suggested": (failure(400, 21629), NO),
     "bundle missing": (failure(400, 21649), NO),
-    "undocumented code": (failure(400, 29999), Unknown),
+    "undocumented code": (failure(400, 29999), NO),
     "a code as a text": (failure(400, "21422"), Unknown),
-    "no code": (json_reply(400, {"message": "No."}), Unknown),
+    "no code": (json_reply(400, {"message": "No."}), NO),
+    "neither code nor words": (json_reply(400, {}), Unknown),
+    **{f"of the account: {code}": (failure(status, code), FORBIDDEN) for status, code in OF_ACCOUNT},
+    **{f"of the number: {code}": (failure(400, code), NO) for code in (21615, 21650, 21651)},
+    "words of the account with a timeout": (failure(408, 29999), Unknown),
     "a page for a refusal": (reply(400, HTML), Unknown),
     "code with a redirect": (failure(302, 21422), Unknown),
-    "code with a success": (json_reply(200, {"code": 21422}), Unknown),
+    "code with a success": (json_reply(200, {"code": 21422}), TAKEN),
     "code with a failure of the server": (failure(500, 21422), Unknown),
-    "not paid": (failure(402, 20001), Unknown),
-    "not found": (failure(404, 20404), Unknown),
+    "not paid": (failure(402, 20001), FORBIDDEN),
     "conflict": (failure(409, 20409), Unknown),
     "wrong token": (failure(401, 20003), FORBIDDEN),
     "suspended": (failure(403, 20005), FORBIDDEN),

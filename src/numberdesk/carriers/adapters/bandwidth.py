@@ -21,7 +21,7 @@ from numberdesk.carriers.adapters.bandwidth_orders import (
     message_in,
     order_of,
     put_together,
-    refusal,
+    refused_order,
     taken,
 )
 from numberdesk.carriers.adapters.bandwidth_search import XML, search
@@ -131,12 +131,13 @@ class Bandwidth:
             return answer
         if answer.status in _UNAUTHORIZED:
             return Refused(Reason.ACCOUNT, f"HTTP {answer.status}{excerpt(answer)}")
+        failed = answer.status not in _SUCCESS  # then with a document of whatever name
         try:
-            order = order_of(parsed(answer, "OrderResponse"))
+            order = order_of(parsed(answer, "" if failed else "OrderResponse"))
         except CarrierError as error:
-            return Unknown(str(error))
-        if answer.status not in _SUCCESS:
-            return refusal(answer, order)
+            return Unknown(f"{error}{excerpt(answer)}")
+        if failed:
+            return refused_order(answer.status, order)
         return taken(number, reference, order)
 
     async def find(self, e164: str, reference: str) -> Placed | Pending | Refused | Absent | Unknown:

@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 from xml.etree.ElementTree import Element
 
 from numberdesk.carriers.adapters.bandwidth_xml import all_numbers, numbers, text, texts
+from numberdesk.carriers.adapters.http_api import UNDECIDED, refusal
 from numberdesk.core.fulfilment import LONGEST_SAID, Absent, Pending, Placed, Reason, Refused, Unknown
-from numberdesk.infra.http import HttpAnswer
 
 _BAD_REQUEST: Final = 400
 RUNNING: Final = ("received", "processing", "backordered")
@@ -23,28 +23,8 @@ _FAILED, _DONE, _PARTIAL = "failed", "complete", "partial"
 
 # https://dev.bandwidth.com/docs/numbers/errors
 _TAKEN: Final = frozenset({"5005", "5018", "5071"})
-_REFUSED: Final = frozenset(
-    map(
-        str,
-        (
-            *(
-                *range(5000, 5003),
-                5004,
-                *range(5007, 5010),
-                5011,
-                5012,
-                5016,
-                *range(5020, 5024),
-                5051,
-                5052,
-                5062,
-                5063,
-            ),
-            *(5070, 5072, 5073, 5087, *range(5093, 5097), 5165, 5167, 5168, 5170, 5183),
-        ),
-    )
-)
-"""What is wrong with an order that was not taken. Failures of provisioning and "please resubmit" say no such thing."""
+_UNCLEAR: Final = frozenset(map(str, (5003, 5006, 5010, *range(5013, 5016), 5017, 5019, 5086, 5148)))
+"""Failures of provisioning, time-outs and "please resubmit": what the order came to is not said."""
 
 
 class _Went(Enum):
@@ -87,7 +67,10 @@ def put_together(
 def taken(number: str, reference: str, order: Order) -> Placed | Pending | Refused | Unknown:
     """What the answer to an order says that was taken. It may leave the state of the new order out."""
     about = order.reference in ("", customer_order_id(reference)) and (order.reference or order.named)
-    if not about or (not order.status and order.codes):
+    others = order.reference not in ("", customer_order_id(reference)) or order.named - {number}
+    if not others and not order.status and order.codes:
+        return refused_order(_BAD_REQUEST, order)  # a code inside a success counts as what it is beside an error
+    if not about:
         return Unknown(f"an answer about another order, or none{order.message}")
     went = _went(order if order.status else order._replace(status=RUNNING[0]), number)
     if went is _Went.RUNNING:
@@ -97,12 +80,12 @@ def taken(number: str, reference: str, order: Order) -> Placed | Pending | Refus
     return Unknown(f"an order that is {order.status[:20]!r}{order.message}") if went is None else _failure([order])
 
 
-def refusal(answer: HttpAnswer, order: Order) -> Refused | Unknown:
-    """What an answer to an order means that is no success."""
-    message = f"HTTP {answer.status}{order.message}"
-    if answer.status != _BAD_REQUEST or not order.codes or not order.codes <= _TAKEN | _REFUSED:
+def refused_order(status: int, order: Order) -> Refused | Unknown:
+    """What an answer to an order means that is no success. One without a code says nothing that is documented."""
+    message = f"HTTP {status}{order.message}"
+    if not order.codes or order.codes & _UNCLEAR or status in UNDECIDED:
         return Unknown(message)
-    return Refused(Reason.TAKEN if order.codes & _TAKEN else Reason.OTHER, message)
+    return refusal(status, message, Reason.TAKEN if order.codes & _TAKEN else None)
 
 
 def _failure(orders: Iterable[Order]) -> Refused:
@@ -134,14 +117,14 @@ def order_of(found: Element) -> Order:
         all_numbers(found),
         numbers(found, "CompletedNumbers"),
         numbers(found, "FailedNumbers") | numbers(found, "ErrorList"),
-        frozenset(texts(found, "Code")),
+        frozenset((*texts(found, "Code"), *texts(found, "ErrorCode"))),
         message_in(found),
     )
 
 
 def message_in(found: Element) -> str:
     """The errors in a document, in printable signs, after a colon."""
-    errors = " ".join((*texts(found, "Code"), *texts(found, "Description")))
+    errors = " ".join((*texts(found, "Code"), *texts(found, "ErrorCode"), *texts(found, "Description")))
     shown = "".join(sign if sign.isprintable() else " " for sign in errors)[:200]
     return f": {shown}" if shown else ""
 

@@ -57,6 +57,10 @@ _WORDS: Final = {
     "RemoteProtocolError": "no whole answer by HTTP",
 }
 _UNAUTHORIZED, _FORBIDDEN, _THROTTLED, _BROKEN = 401, 403, 429, 500
+_REFUSALS: Final = range(400, 500)
+UNDECIDED: Final = (408, 409, 425, 429)
+"""Said of a request that may have been, or may yet be, processed: timeout, conflict, too early, too many."""
+_OF_ACCOUNT: Final = (401, 402, 403)
 
 
 class Call(NamedTuple):
@@ -191,6 +195,19 @@ def each(items: Sequence[msgspec.Raw], shape: type[Shape]) -> list[Shape | None]
 def refused(answer: HttpAnswer) -> CarrierError:
     """The error for an answer that is a refusal where none is documented."""
     return CarrierError(Trouble.REFUSED, f"HTTP {answer.status}{excerpt(answer)}")
+
+
+def refusal(status: int, message: str, reason: Reason | None = None) -> Refused | Unknown:
+    """What an answer to an order means that holds the carrier's own words for an error.
+
+    `reason` is what the adapter's table has for them. Without one a documented 4xx is a refusal all the same, for
+    what the status says; but for those statuses that leave open whether the order is processed.
+    """
+    if reason is None:
+        if status not in _REFUSALS or status in UNDECIDED:
+            return Unknown(message)
+        reason = Reason.ACCOUNT if status in _OF_ACCOUNT else Reason.OTHER
+    return Refused(reason, message)
 
 
 def excerpt(answer: HttpAnswer) -> str:

@@ -17,7 +17,16 @@ from urllib.parse import quote
 
 import msgspec
 
-from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, CarrierKind, basic, decoded, excerpt, refused
+from numberdesk.carriers.adapters.http_api import (
+    Call,
+    CarrierHttpApi,
+    CarrierKind,
+    basic,
+    decoded,
+    excerpt,
+    refusal,
+    refused,
+)
 from numberdesk.carriers.adapters.reading import digits_of, e164_of, item_of, price_of
 from numberdesk.carriers.port import (
     Available,
@@ -54,7 +63,7 @@ _PAGE: Final = 20  # what a page holds at most
 _MOST_PAGES: Final = 10  # of one search
 _LONGEST_OFFSET: Final = 7
 _LONGEST_NAME: Final = 100
-_OK, _BAD_REQUEST, _NOT_FOUND, _NOT_ALLOWED = 200, 400, 404, 405
+_OK, _NOT_FOUND = 200, 404
 _SUCCESSES: Final = range(200, 300)
 _CREDENTIALS: Final = (401, 403)
 _CURRENCY: Final = "USD"  # of every rate
@@ -74,6 +83,10 @@ _SERVICES: Final = (("voice", "sms", "mms"), ("mms",), ("voice", "sms"), ("sms",
 
 _TAKEN: Final = ("already", "rented", "owned", "exist", "available", "in use")
 """Words of a refusal that may be about a number which somebody has, us included."""
+_OF_ACCOUNT: Final = ("insufficient", "balance", "credit", "funds", "payment", "suspended")
+"""Words of a refusal that are about the account, whatever else it says."""
+_UNTOLD: Final = (402, 408, 409, 425)
+"""Statuses whose words are not listed."""
 
 
 class _Bought(msgspec.Struct):
@@ -90,7 +103,11 @@ class _Order(msgspec.Struct):
 
 
 class _Refusal(msgspec.Struct):
-    error: str
+    error: Any
+
+    @property
+    def words(self) -> str:
+        return str(self.error).casefold()
 
 
 class _Meta(msgspec.Struct):
@@ -274,11 +291,9 @@ def _outcome(answer: HttpAnswer, digits: str) -> Placed | Pending | Refused | Un
     try:
         if answer.status in _SUCCESSES:
             return _bought(decoded(answer, _Order), digits, message)
-        if answer.status in (_BAD_REQUEST, _NOT_FOUND, _NOT_ALLOWED):
-            return _refusal(answer.status, decoded(answer, _Refusal).error.casefold(), message)
+        return refusal(answer.status, message, _reason(answer.status, decoded(answer, _Refusal).words))
     except CarrierError as error:
         return Unknown(f"{error.message}{excerpt(answer)}")
-    return Unknown(message)
 
 
 def _bought(order: _Order, digits: str, message: str) -> Placed | Pending | Unknown:
@@ -294,10 +309,14 @@ def _bought(order: _Order, digits: str, message: str) -> Placed | Pending | Unkn
     return Unknown(message)
 
 
-def _refusal(status: int, error: str, message: str) -> Refused | Unknown:
-    if status == _NOT_FOUND:
-        return Refused(Reason.TAKEN, message) if error.strip() == "not found" else Unknown(message)
-    return Refused(Reason.TAKEN if any(word in error for word in _TAKEN) else Reason.OTHER, message)
+def _reason(status: int, error: str) -> Reason | None:
+    """What the words of a refusal say; None where only its status does. What is said of money is not of the number."""
+    if status in _UNTOLD:
+        return None
+    if any(word in error for word in _OF_ACCOUNT):
+        return Reason.ACCOUNT
+    taken = error.strip() == "not found" if status == _NOT_FOUND else any(word in error for word in _TAKEN)
+    return Reason.TAKEN if taken else None
 
 
 def _prefix(wanted: Wanted) -> str | None:

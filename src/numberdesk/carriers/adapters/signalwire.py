@@ -16,7 +16,16 @@ from typing import Any, Final
 
 import msgspec
 
-from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, CarrierKind, basic, decoded, each, refused
+from numberdesk.carriers.adapters.http_api import (
+    Call,
+    CarrierHttpApi,
+    CarrierKind,
+    basic,
+    decoded,
+    each,
+    refusal,
+    refused,
+)
 from numberdesk.carriers.adapters.reading import PageLinks, is_e164
 from numberdesk.carriers.port import (
     Available,
@@ -52,8 +61,9 @@ _FEWEST_DIGITS, _MOST_DIGITS = 3, 7
 _LABEL: Final = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?", re.ASCII)
 _ID: Final = re.compile(r"[0-9a-zA-Z-]{1,64}", re.ASCII)
 _PAGES: Final = PageLinks("page_number", "page_token")
+_SIGNS_OF_ACCOUNT: Final = ("insufficient", "balance", "funds", "payment", "suspended")
 _SIGNS_OF_TAKEN: Final = ("not available", "no longer available", "unavailable", "taken", "already")
-_OK, _MULTIPLE, _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _INVALID = 200, 300, 400, 401, 403, 404, 422
+_OK, _MULTIPLE, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _INVALID = 200, 300, 401, 403, 404, 422
 
 
 class _Offered(msgspec.Struct):
@@ -86,17 +96,27 @@ class _HeldList(msgspec.Struct):
         return None if self.links is None else self.links.next
 
 
-class _BadRequest(msgspec.Struct):
-    error: str
+class _Failure(msgspec.Struct):
+    """An error as it comes in three forms: a text, a list of errors, and an error's own members."""
 
+    error: Any = None
+    errors: list[dict[str, Any]] | None = None
+    code: Any = None
+    title: Any = None
+    detail: Any = None
+    message: Any = None
 
-class _Invalid(msgspec.Struct):
-    detail: str = ""
-    title: str = ""
+    @property
+    def is_one(self) -> bool:
+        """Whether it is an error at all."""
+        return self.errors is not None or bool(self.words)
 
-
-class _InvalidList(msgspec.Struct):
-    errors: list[_Invalid]
+    @property
+    def words(self) -> str:
+        """All it says, in lower case, with blanks for underscores; "" where it is no error."""
+        parts = [self.error, self.code, self.title, self.detail, self.message]
+        parts += [error.get(name) for error in self.errors or [] for name in ("code", "title", "detail", "message")]
+        return " ".join(part.casefold().replace("_", " ") for part in parts if isinstance(part, str))
 
 
 class SignalWire:
@@ -264,20 +284,20 @@ def _ordered(answer: HttpAnswer, e164: str) -> Placed | Refused | Unknown:
             if held.number == e164 and _ID.fullmatch(held.id):
                 return Placed(held.id)
             return Unknown(f"answered with another number than was ordered: {message}")
-        if answer.status == _BAD_REQUEST:
-            decoded(answer, _BadRequest)
-            return Refused(Reason.OTHER, message)
-        if answer.status == _INVALID:
-            return Refused(_reason(decoded(answer, _InvalidList)), message)
+        if answer.status in (_UNAUTHORIZED, _FORBIDDEN):
+            return Refused(Reason.ACCOUNT, message)
+        failure = decoded(answer, _Failure)
     except CarrierError as error:
         return Unknown(str(error))
-    return Refused(Reason.ACCOUNT, message) if answer.status in (_UNAUTHORIZED, _FORBIDDEN) else Unknown(message)
+    known = _reason(answer.status, failure.words)
+    return refusal(answer.status, message, known) if failure.is_one else Unknown(message)
 
 
-def _reason(invalid: _InvalidList) -> Reason:
-    """Codes are not documented: only its words tell that somebody has the number."""
-    words = " ".join(f"{error.title} {error.detail}" for error in invalid.errors).lower()
-    return Reason.TAKEN if any(sign in words for sign in _SIGNS_OF_TAKEN) else Reason.OTHER
+def _reason(status: int, words: str) -> Reason | None:
+    """Codes are not documented: only its words tell that somebody has the number. Money is the account's."""
+    if any(sign in words for sign in _SIGNS_OF_ACCOUNT):
+        return Reason.ACCOUNT
+    return Reason.TAKEN if status == _INVALID and any(sign in words for sign in _SIGNS_OF_TAKEN) else None
 
 
 def _advice(error: CarrierError) -> str:

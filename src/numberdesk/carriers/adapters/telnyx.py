@@ -19,7 +19,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, CarrierKind, decoded, excerpt, refused
+from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, CarrierKind, decoded, excerpt, refusal, refused
 from numberdesk.carriers.adapters.telnyx_search import Page, Searches, answered
 from numberdesk.carriers.port import (
     AvailablePage,
@@ -53,21 +53,25 @@ _OF_ORDERS: Final = ("connection_id", "messaging_profile_id", "billing_group_id"
 _LARGEST_PAGE: Final = 250
 _MOST_PAGES: Final = 100_000
 _LONGEST_ID: Final = 64
-_OK, _NOT_FOUND, _CONFLICT = range(200, 300), 404, 409
+_OK, _BAD_REQUEST, _NOT_FOUND, _CONFLICT = range(200, 300), 400, 404, 409
 _UNAUTHORIZED: Final = (401, 403)
 _REFUSALS: Final = range(400, 500)
 
 # https://developers.telnyx.com/development/api-fundamentals/api-errors: those after which nothing was ordered.
 _REASONS: Final = {
     **dict.fromkeys(("85001", "85006"), Reason.TAKEN),
-    # Not searched for lately, and one request too many: neither says that the number is gone.
-    **dict.fromkeys(("85000", "10011"), Reason.THROTTLED),
+    # Not searched for lately, one request too many, no more reservations: the number may be there.
+    **dict.fromkeys(("85000", "10011", "85002", "85007", "85008"), Reason.THROTTLED),
     # The number, parameters, ids that do not exist; then the account: key, level, state, funds.
     **dict.fromkeys(map(str, (10002, 10004, 10005, 10006, *range(10013, 10018), 10020, 10032, 10033)), Reason.OTHER),
     **dict.fromkeys(map(str, (*range(10022, 10031), 85004, 85005)), Reason.OTHER),
     **dict.fromkeys(map(str, (10009, 10010, 10038, 10039, 20002, 20003, 20006, 20008, 20009)), Reason.ACCOUNT),
     **dict.fromkeys(map(str, (*range(20012, 20018), 20100)), Reason.ACCOUNT),
 }
+
+
+_UNCLEAR: Final = frozenset(("10007", "10036"))  # an unexpected error, a busy resource
+_MOST_TELLING: Final = (Reason.TAKEN, Reason.THROTTLED, Reason.ACCOUNT, Reason.OTHER)
 
 
 class _Went(Enum):
@@ -166,8 +170,8 @@ class Telnyx:
         """What an order that was taken has come to. Ids in it are of the order: that of the number is looked up."""
         try:
             order = decoded(answer, Page[_Order]).data
-        except CarrierError as error:
-            return Unknown(str(error))
+        except CarrierError:
+            return _refusal(answer)
         if not _is_about(order, e164, reference):
             return Unknown(f"an answer about another order{excerpt(answer)}")
         try:
@@ -308,14 +312,19 @@ def _refusal(answer: HttpAnswer) -> Refused | Unknown:
     if answer.status in _UNAUTHORIZED:
         return Refused(Reason.ACCOUNT, message)
     try:
-        reasons = {_REASONS.get(str(error.code)) for error in decoded(answer, _Errors).errors}
+        codes = [str(error.code) for error in decoded(answer, _Errors).errors]
     except CarrierError:
-        reasons = set()
-    if answer.status in _REFUSALS and None not in reasons:
-        for reason in (Reason.TAKEN, Reason.THROTTLED, Reason.ACCOUNT, Reason.OTHER):
-            if reason in reasons:
-                return Refused(reason, message)
-    return Refused(Reason.TAKEN, message) if answer.status == _CONFLICT else Unknown(message)
+        return Unknown(message)
+    status = (
+        _BAD_REQUEST if answer.status in _OK else answer.status
+    )  # a code inside a success counts as beside an error
+    if not codes or status not in _REFUSALS or not _UNCLEAR.isdisjoint(codes):
+        return Unknown(message)
+    reasons = {_REASONS[code] for code in codes if code in _REASONS}
+    first = next((reason for reason in _MOST_TELLING if reason in reasons), None)
+    if first is None and answer.status == _CONFLICT:
+        first = Reason.TAKEN
+    return refusal(status, message, first)
 
 
 def _not_ordered(error: CarrierError) -> Refused | NotSent:

@@ -19,7 +19,16 @@ from urllib.parse import quote
 
 import msgspec
 
-from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, CarrierKind, basic, decoded, each, refused
+from numberdesk.carriers.adapters.http_api import (
+    Call,
+    CarrierHttpApi,
+    CarrierKind,
+    basic,
+    decoded,
+    each,
+    refusal,
+    refused,
+)
 from numberdesk.carriers.adapters.reading import PageLinks, is_e164
 from numberdesk.carriers.adapters.twilio_prices import Costs, Prices
 from numberdesk.carriers.port import (
@@ -67,9 +76,11 @@ _LONGEST_PATTERN: Final = 16
 _NO_SUCH_AREA: Final = (21451, 21452)
 _REASONS: Final = {
     21422: Reason.TAKEN,
-    10002: Reason.ACCOUNT,  # a trial account
+    20429: Reason.THROTTLED,  # documented as never processed
+    # Suspended or closed; a trial account and its limit; wrong credentials, or not allowed; no such account.
+    **dict.fromkeys((10001, 10002, 21404, 20003, 20005, 20006, 20403, 20404), Reason.ACCOUNT),
     # Number malformed; address or bundle missing, or not good enough for this number.
-    **dict.fromkeys((21421, 21613, 21628, 21629, 21631, 21649), Reason.OTHER),
+    **dict.fromkeys((21421, 21613, 21615, 21628, 21629, 21631, 21649, 21650, 21651), Reason.OTHER),
 }
 _OK, _MULTIPLE, _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _BROKEN = 200, 300, 400, 401, 403, 404, 500
 
@@ -99,6 +110,8 @@ class _HeldList(msgspec.Struct):
 
 class _Failure(msgspec.Struct):
     code: int | None = None
+    message: str | None = None
+    sid: Any = None  # of a number: what has one is no error
 
 
 class _Balance(msgspec.Struct):
@@ -330,6 +343,10 @@ def _most_selective(patterns: Mapping[str, int]) -> str:
 
 def _ordered(answer: HttpAnswer, e164: str, reference: str) -> Placed | Refused | Unknown:
     message = str(refused(answer).message)
+    failure = _failure_in(answer)
+    if failure is not None and not _MULTIPLE <= answer.status < _BAD_REQUEST:
+        status = max(answer.status, _BAD_REQUEST)
+        return refusal(status, message, _REASONS.get(failure.code or 0))
     if _OK <= answer.status < _MULTIPLE:
         try:
             held = decoded(answer, _Held)
@@ -338,11 +355,17 @@ def _ordered(answer: HttpAnswer, e164: str, reference: str) -> Placed | Refused 
         if held.phone_number != e164 or not _NUMBER.fullmatch(held.sid):
             return Unknown(f"answered with another number than was ordered: {message}")
         return Placed(held.sid, held.friendly_name or reference)
-    code = _code_of(answer)
-    reason = _REASONS.get(code or 0)
-    if reason is None and answer.status in (_UNAUTHORIZED, _FORBIDDEN):
-        reason = Reason.ACCOUNT
-    return Unknown(message) if reason is None else Refused(reason, message)
+    return Refused(Reason.ACCOUNT, message) if answer.status in (_UNAUTHORIZED, _FORBIDDEN) else Unknown(message)
+
+
+def _failure_in(answer: HttpAnswer) -> _Failure | None:
+    """The error in an answer to an order: it has a code, or words beside a status that is none of success."""
+    try:
+        failure = decoded(answer, _Failure)
+    except CarrierError:
+        return None
+    said_so = failure.code is not None or (answer.status >= _BAD_REQUEST and failure.message is not None)
+    return failure if said_so and failure.sid is None else None
 
 
 def _code_of(answer: HttpAnswer) -> int | None:

@@ -20,7 +20,16 @@ from typing import Any, Final
 
 import msgspec
 
-from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, CarrierKind, basic, decoded, excerpt, refused
+from numberdesk.carriers.adapters.http_api import (
+    Call,
+    CarrierHttpApi,
+    CarrierKind,
+    basic,
+    decoded,
+    excerpt,
+    refusal,
+    refused,
+)
 from numberdesk.carriers.adapters.reading import digits_of, e164_of, item_of, price_of
 from numberdesk.carriers.port import (
     Available,
@@ -51,7 +60,13 @@ _PAGE: Final = 100  # what a page holds at most
 _MOST_PAGES: Final = 5  # of one search, one after the other: its throttle is said to let one through a second
 _MOST_REMEMBERED: Final = 10_000  # countries of numbers that searches told
 _STARTS, _CONTAINS, _ENDS = "0", "1", "2"
-_OK, _NOT_FOUND, _ACTION_FAILED = 200, 404, 420  # also as texts, in an answer's error-code
+_OK, _BAD_REQUEST, _NOT_FOUND, _ACTION_FAILED, _THROTTLED = (
+    200,
+    400,
+    404,
+    420,
+    429,
+)  # also as texts, in an answer's error-code
 _CREDENTIALS: Final = (401, 403)
 _CURRENCY: Final = "EUR"  # of every price
 _NORTH_AMERICA: Final = "1"
@@ -60,7 +75,12 @@ _CAPABILITIES: Final = ("voice", "sms", "mms")
 _COUNTRY: Final = re.compile(r"[A-Z]{2}", re.ASCII)
 _CURSOR: Final = re.compile(r"([1-9][0-9]{0,5}):([0-9]{1,8})", re.ASCII)
 
-_NEEDS_ADDRESS: Final = "valid local address"  # of the one reason that the specification gives in full
+_LABELS: Final = (
+    (Reason.ACCOUNT, ("credit", "balance", "funds", "quota", "payment")),
+    (Reason.OTHER, ("address", "country", "document", "numbers dashboard", "invalid")),
+)
+"""What a 420 says that is not about somebody who has the number; the first reason that fits."""
+_STATUS: Final = re.compile(r"[1-5][0-9]{2}", re.ASCII)
 
 _LANDLINE, _MOBILE, _TOLL_FREE = "landline", "mobile-lvn", "landline-toll-free"
 _ASKED_TYPES: Final = {"local": _LANDLINE, "national": _LANDLINE, "mobile": _MOBILE, "toll_free": _TOLL_FREE}
@@ -96,6 +116,13 @@ class _Status(msgspec.Struct):
 
     code: str | int = msgspec.field(name="error-code")
     label: str = msgspec.field(name="error-code-label", default="")
+
+
+class _Problem(msgspec.Struct):
+    """An error in the form of Vonage's newer interfaces."""
+
+    title: str
+    detail: str = ""
 
 
 class _Offered(msgspec.Struct):
@@ -302,25 +329,50 @@ class Vonage:
 
 
 def _outcome(answer: HttpAnswer, number_id: str) -> Placed | Refused | Unknown:
-    """What the answer to an order means.
+    """What the answer to an order means. A code inside a 200 counts as that status.
 
     420 is said of a number that somebody else has, that is ours already, of another country, and without credit,
     nearly always as "method failed" (https://github.com/Vonage/vonage-php-sdk-core, tests of purchases). This
     request bought nothing then; whether one before it did is asked by who knows of one.
     """
     message = f"HTTP {answer.status}{excerpt(answer)}"
-    if answer.status not in (_OK, _ACTION_FAILED):
-        return Refused(Reason.ACCOUNT, message) if answer.status in _CREDENTIALS else Unknown(message)
+    if answer.status in _CREDENTIALS:
+        return Refused(Reason.ACCOUNT, message)
     try:
-        status = decoded(answer, _Status)
+        status = _status_of(answer)
     except CarrierError as error:
         return Unknown(f"{error.message}{excerpt(answer)}")
-    if answer.status == _OK and str(status.code) == str(_OK):
+    code = str(status.code)
+    if answer.status == _OK and code == str(_OK):
         return Placed(number_id)
-    if str(status.code) == str(_ACTION_FAILED):
-        needs_address = _NEEDS_ADDRESS in status.label.casefold()
-        return Refused(Reason.OTHER if needs_address else Reason.TAKEN, message)
-    return Unknown(message)
+    if answer.status == _OK and _STATUS.fullmatch(code):
+        return refusal(int(code), message, _reason(int(code), status.label.casefold()))
+    if code == str(_OK):
+        return Unknown(message)
+    return refusal(answer.status, message, _reason(answer.status, status.label.casefold()))
+
+
+def _status_of(answer: HttpAnswer) -> _Status:
+    """What an answer says of itself, in either form. Raises CarrierError."""
+    try:
+        return decoded(answer, _Status)
+    except CarrierError:
+        if answer.status < _BAD_REQUEST:
+            raise
+        problem = decoded(answer, _Problem)
+        return _Status(answer.status, f"{problem.title} {problem.detail}")
+
+
+def _reason(status: int, label: str) -> Reason | None:
+    """What an error's label tells of its reason; None where only the status does."""
+    if status == _THROTTLED:
+        return Reason.THROTTLED
+    if status != _ACTION_FAILED:
+        return None
+    for reason, signs in _LABELS:
+        if any(sign in label for sign in signs):
+            return reason
+    return Reason.TAKEN
 
 
 def _query(wanted: Wanted) -> list[tuple[str, str]] | None:
