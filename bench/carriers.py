@@ -98,7 +98,7 @@ def _audited(stock: Stock) -> tuple[float, set[tuple[FindingKind, str]]]:
         finally:
             await services.hang_up()
         assert report is not None
-        assert not report.said, report.said
+        assert not report.message, report.message
         return took, {(finding.kind, finding.e164) for finding in report.findings}
 
     services = _services(stock)

@@ -34,13 +34,13 @@ _QUERIES: Final = {
     "repricings": "SELECT after_e164 FROM repricings",
     "carriers": "SELECT name, kind, state, credentials, updated_at FROM carriers",
     "offers": "SELECT e164, carrier, currency, price, inbound, outbound, setup, offered_at, expires_at FROM offers",
-    "carrier_orders": "SELECT order_id, account_id, carrier, e164, attempt, attempted_at, wanted_until, looks, "
-    "absences, absent_since, accepted_at, next_at, parked_at, settled_at, error_code FROM carrier_orders",
-    "carrier_releases": "SELECT id, carrier, e164, carrier_reference, asked_at, tries, next_at, confirmed_at "
-    "FROM carrier_releases",
+    "carrier_orders": "SELECT order_id, account_id, carrier, e164, sends, attempted_at, wanted_until, absences, "
+    "absent_since, accepted_at, next_at, attempts, parked_at, leased_until, settled_at, error_code FROM carrier_orders",
+    "carrier_releases": "SELECT id, carrier, e164, carrier_reference, asked_at, next_at, attempts, leased_until, "
+    "confirmed_at FROM carrier_releases",
     "findings": "SELECT carrier, e164, kind, state, carrier_reference, order_reference, first_seen_at, last_seen_at "
     "FROM findings",
-    "audits": "SELECT carrier, next_at, began_at, ended_at, owned, found FROM audits",
+    "audits": "SELECT carrier, next_at, attempts, leased_until, asked_at, began_at, ended_at, owned, found FROM audits",
 }
 
 _SETTLING: Final = (
@@ -63,7 +63,7 @@ _TOUCHED: Final = {
         "wallets", "numbers", "orders", "transfers", "holds", "rentals", "answers", "events", "carrier_orders",
     ),
     "release": ("numbers", "rentals", "events", "carrier_releases"),
-    "connect": ("carriers",),
+    "connect": ("carriers", "audits"),
     "carrier standings": ("carriers",),
     "keep offers": ("offers",),
     "settle": _SETTLING,
@@ -72,6 +72,7 @@ _TOUCHED: Final = {
     "take up releases": ("carrier_releases",),
     "note releases": ("carrier_releases",),
     "take up audits": ("audits",),
+    "begin audits": ("audits",),
     "note audits": ("audits", "findings", "numbers"),
     "judge findings": ("findings", "carrier_releases"),
 }  # fmt: skip
@@ -198,5 +199,5 @@ _WANTED: Final[dict[str, Callable[[Books], set[Any]]]] = {
     "carrier_orders": lambda books: {chase_row(chase) for chase in books.chases.values()},
     "carrier_releases": lambda books: {one.row for one in books.releases.values()},
     "findings": lambda books: {(*key, *row) for key, row in books.findings.items()},
-    "audits": lambda books: set(books.audits.values()),
+    "audits": lambda books: {audit.row for audit in books.audits.values()},
 }

@@ -8,38 +8,36 @@ Whether findings are true is asked of the carriers at the end (truth.py).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.purchase import POOL
-from numberdesk.flows.note_audits import AuditResult, FindingJudgement, FindingVerdict, TakeUpAudit
+from numberdesk.flows.note_audits import AuditResult, BeginAudit, FindingJudgement, FindingVerdict
 from simulator.books import Books, GivingBack, Number, require
 from simulator.desk import listing
-from simulator.plan import DAY, HOUR
+from simulator.plan import HOUR
 from simulator.world import MICROSECONDS
 
 _LEASE: Final = HOUR * MICROSECONDS
-_LONGEST: Final = 366 * DAY * MICROSECONDS
 
 
-def take_up(books: Books, command: TakeUpAudit, given: Any) -> list[str]:
-    """An audit that is due, or asked for, is nobody else's for a while."""
-    last = books.audits.get(command.carrier, (command.carrier, 0, None, None, 0, 0))
-    due = last[1] <= command.now or last[1] > command.now + _LONGEST
-    taken = due or not command.only_due
-    require(taken, given is not None, "audit taken up")
-    if taken:
-        books.audits[command.carrier] = (last[0], command.now + _LEASE, command.now, *last[3:])
+def begin(books: Books, command: BeginAudit, given: Any) -> list[str]:
+    """An audit that somebody begins is nobody else's for a while, whether it is due or not."""
+    audit = books.audits[command.carrier]
+    audit.leased_until, audit.began_at = command.now + _LEASE, command.now
+    require((audit.began_at, audit.leased_until), (given.began_at, given.leased_until), "audit begun")
     return []
 
 
-def note(books: Books, result: AuditResult, given: Sequence[Any]) -> list[str]:
+def note(books: Books, result: AuditResult, noted: Any) -> list[str]:
     """New differences are reported, those that are there again too, and those that are gone have ended."""
-    books.audits[result.carrier] = (
-        result.carrier, result.next_at, result.began_at, result.ended_at, result.owned, len(result.findings),
-    )  # fmt: skip
-    if result.said:
+    audit, given = books.audits[result.carrier], noted.news
+    require(audit.leased_until != result.leased_until, noted.lease_lost, "lease of an audit")
+    audit.next_at, audit.leased_until = result.next_at, None
+    audit.attempts = audit.attempts + 1 if result.message else 0
+    audit.began_at, audit.ended_at = result.began_at, result.ended_at
+    audit.owned, audit.found = result.owned, len(result.findings)
+    if result.message:
         require([], list(given), "news of an audit that was not finished")
         return ["audit_not_finished"]
     news = []

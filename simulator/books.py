@@ -121,6 +121,7 @@ class Chase:
     attempted_at: int
     wanted_until: int
     next_at: int | None
+    leased_until: int | None
     attempt: int = 1
     heard: list[tuple[OrderOutcome, int]] = field(default_factory=list)
     parked_at: int | None = None
@@ -184,16 +185,39 @@ class GivingBack:
     e164: str
     number_id: str | None
     asked_at: int
-    next_at: int
+    next_at: int | None
     tries: int = 0
+    leased_until: int | None = None
     confirmed_at: int | None = None
 
     @property
     def row(self) -> Row:
         """As the table has it, but for what the carrier said."""
         return (
-            self.id, self.carrier, self.e164, self.number_id, self.asked_at, self.tries, self.next_at,
-            self.confirmed_at,
+            self.id, self.carrier, self.e164, self.number_id, self.asked_at, self.next_at, self.tries,
+            self.leased_until, self.confirmed_at,
+        )  # fmt: skip
+
+
+@dataclass
+class CarrierAudit:
+    """The audits of a carrier."""
+
+    carrier: str
+    next_at: int | None
+    attempts: int = 0
+    leased_until: int | None = None
+    began_at: int | None = None
+    ended_at: int | None = None
+    owned: int = 0
+    found: int = 0
+
+    @property
+    def row(self) -> Row:
+        """As the table has it, but for why it was not finished."""
+        return (
+            self.carrier, self.next_at, self.attempts, self.leased_until, None, self.began_at, self.ended_at,
+            self.owned, self.found,
         )  # fmt: skip
 
 
@@ -223,7 +247,7 @@ class Books:
     chases: dict[str, Chase] = field(default_factory=dict)
     releases: dict[str, GivingBack] = field(default_factory=dict)
     findings: dict[tuple[str, str, str], list[Any]] = field(default_factory=dict)
-    audits: dict[str, Row] = field(default_factory=dict)
+    audits: dict[str, CarrierAudit] = field(default_factory=dict)
     opened: set[str] = field(default_factory=set)
 
     def move(self, transfer_id: str, kind: str, other: str, account_id: str, amount: int, **rest: Any) -> None:

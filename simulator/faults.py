@@ -11,7 +11,11 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from numberdesk.flows import buy_number, chase_orders, confirm_releases, place_orders
+from numberdesk.flows import buy_number, place_orders
+from numberdesk.flows.audit_carriers import CARRIER_AUDITS
+from numberdesk.flows.confirm_carrier_releases import CARRIER_RELEASES
+from numberdesk.flows.follow_carrier_orders import CARRIER_ORDERS
+from numberdesk.infra.due_work import points_of
 from simulator.audit import Auditor
 from simulator.plan import DAY, HOUR, MINUTE
 from simulator.process import Process
@@ -22,8 +26,9 @@ _JUMPS: Final = (0.001, 0.5, 5, 60, 660, 2 * HOUR, 40 * DAY)
 _OFTENER: Final = {
     **dict.fromkeys(buy_number.POINTS, 0.3),
     **dict.fromkeys(place_orders.POINTS, 2.0),
-    **dict.fromkeys(chase_orders.POINTS, 3.0),
-    **dict.fromkeys(confirm_releases.POINTS, 5.0),
+    **dict.fromkeys(points_of(CARRIER_ORDERS), 3.0),
+    **dict.fromkeys(points_of(CARRIER_RELEASES), 5.0),
+    **dict.fromkeys(points_of(CARRIER_AUDITS), 8.0),
 }
 """How often a process ends at a point against what the plan says: at those that are seldom passed more often."""
 

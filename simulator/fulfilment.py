@@ -8,12 +8,10 @@ follows from it is worked out here from all the words that were heard, not from 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 from numberdesk.core.errors import NotFound, OrderEnded
 from numberdesk.core.fulfilment import Absent, NotSent, OutcomeReport, Pending, Placed, Reason, Refused, Unknown
-from numberdesk.flows.chase_orders import TakeUp
 from numberdesk.flows.judge_orders import Judgement, Verdict
 from simulator.books import Books, Chase, GivingBack, Order, require
 from simulator.plan import DAY, MINUTE
@@ -24,14 +22,13 @@ _DELAYS: Final = (2, 8, 50, 4 * MINUTE, 55 * MINUTE, DAY, DAY, DAY, DAY, DAY)
 
 _FEWEST_ABSENCES: Final = 4
 _MOST_ATTEMPTS: Final = 2
-_LEASE: Final = 200 * MICROSECONDS
-_LONGEST: Final = DAY * MICROSECONDS
 _JUDGED_WAIT: Final = 30 * MINUTE * MICROSECONDS
 
 
 def settle(books: Books, heard: OutcomeReport, given: Any) -> list[str]:
     """Compare how an order stands after a word with how it must stand; return the goals that were reached."""
     order, chase = books.orders[heard.order_id], books.chases[heard.order_id]
+    require(heard.leased_until not in (None, chase.leased_until), given.lease_lost, "lease of an order")
     if order.state != "ordering":
         goals = _after_the_end(books, order, heard)
         _require_standing(order, chase, given, again=False)
@@ -40,21 +37,6 @@ def settle(books: Books, heard: OutcomeReport, given: Any) -> list[str]:
     goals = _hear(books, order, chase, heard)
     _require_standing(order, chase, given, again=chase.attempt > attempt)
     return goals
-
-
-def take_up(books: Books, command: TakeUp, given: Sequence[Any]) -> list[str]:
-    """Orders that are due are nobody else's for a while."""
-    due = [
-        chase
-        for chase in books.chases.values()
-        if chase.settled_at is None and _is_due(chase.next_at, command.now) and command.carrier in (None, chase.carrier)
-    ]
-    due = sorted(due, key=lambda chase: (chase.next_at, chase.order_id))[: command.limit]
-    require([chase.order_id for chase in due], [one.order_id for one in given], "orders taken up")
-    for chase in due:
-        chase.next_at = command.now + _LEASE
-    require([chase_row(chase)[:12] for chase in due], [tuple(one)[:12] for one in given], "orders taken up")
-    return []
 
 
 def judge(books: Books, command: Judgement, given: Any) -> list[str]:
@@ -71,7 +53,7 @@ def judge(books: Books, command: Judgement, given: Any) -> list[str]:
         void(books, order, chase, "carrier_unavailable", command.now, final=False)
     else:
         chase.heard.clear()
-        chase.next_at, chase.parked_at = command.now, None
+        chase.next_at, chase.parked_at, chase.leased_until = command.now, None, None
         chase.wanted_until = command.now + command.window + _JUDGED_WAIT
     require((order.id, order.state), (given.id, given.state.value), "judged order")
     return [f"judged_{command.verdict}"]
@@ -82,8 +64,8 @@ def chase_row(chase: Chase) -> tuple[Any, ...]:
     absences = _absences(chase)
     return (
         chase.order_id, chase.account_id, chase.carrier, chase.e164, chase.attempt, chase.attempted_at,
-        chase.wanted_until, min(len(chase.heard), len(_DELAYS)), _absences_counted(chase),
-        _absent_since(absences), _accepted_at(chase), chase.next_at, chase.parked_at, chase.settled_at, chase.error,
+        chase.wanted_until, _absences_counted(chase), _absent_since(absences), _accepted_at(chase), chase.next_at,
+        min(len(chase.heard), len(_DELAYS)), chase.parked_at, chase.leased_until, chase.settled_at, chase.error,
     )  # fmt: skip
 
 
@@ -149,7 +131,8 @@ def _not_there(books: Books, order: Order, chase: Chase, heard: OutcomeReport) -
     if not proven:
         return _ask_again(chase, Absent(), now, window=heard.window)
     if heard.may_send and now < chase.wanted_until and chase.attempt < _MOST_ATTEMPTS:
-        chase.attempt, chase.attempted_at, chase.next_at = chase.attempt + 1, now, now + heard.lease
+        chase.attempt, chase.attempted_at = chase.attempt + 1, now
+        chase.next_at, chase.leased_until = now, now + heard.lease
         chase.heard.clear()
         return ["second_attempt"]
     void(books, order, chase, "carrier_unavailable", now, final=False)
@@ -160,6 +143,7 @@ def _ask_again(chase: Chase, word: Any, now: int, *, window: int | None = None) 
     """The order stays open and is looked up later, the sooner the proof; after the last look-up a person decides."""
     looks = len(chase.heard)
     chase.heard.append((word, now))
+    chase.leased_until = None
     if looks >= len(_DELAYS):
         chase.next_at, chase.parked_at = None, now
         return ["parked"]
@@ -226,13 +210,9 @@ def _require_standing(order: Order, chase: Chase, given: Any, *, again: bool) ->
     told = (given.order.id, given.order.state.value, failure, given.order.carrier_reference, given.again is not None)
     require((order.id, order.state, order.error, order.number_id, again), told, "standing of an order")
     if again:
-        require(chase.attempt, given.again.attempt, "attempt")
+        require(chase.attempt, given.again.sends, "attempt")
 
 
 def _end(chase: Chase, now: int, error: str | None) -> None:
-    chase.next_at, chase.parked_at, chase.settled_at, chase.error = None, None, now, error
-
-
-def _is_due(next_at: int | None, now: int) -> bool:
-    """Its time has come, or lies further ahead than any time that a clock which is right has set."""
-    return next_at is not None and (next_at <= now or next_at > now + _LONGEST)
+    chase.next_at, chase.parked_at, chase.leased_until = None, None, None
+    chase.settled_at, chase.error = now, error

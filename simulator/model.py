@@ -33,7 +33,7 @@ from numberdesk.flows.reprice import SUPERSEDED_KEPT, Reprice, Repriced
 from numberdesk.flows.tidy import Tidied, Tidy
 from numberdesk.ledger.model import Transfer
 from numberdesk.numbers.model import Rental
-from simulator.books import Books, GivingBack, Mismatch, Number, Row, StoredAnswer, Wallet, require
+from simulator.books import Books, CarrierAudit, GivingBack, Mismatch, Number, Row, StoredAnswer, Wallet, require
 
 
 def create_account(books: Books, new: NewAccount, given: Account) -> None:
@@ -198,6 +198,7 @@ def connect(books: Books, account: CarrierAccount, given: Any) -> None:
     """An account at a carrier is stored under its name."""
     require(account, given, "carrier")
     books.carriers[account.name] = account
+    books.audits[account.name] = CarrierAudit(account.name, account.created_at)
 
 
 def set_carrier_standing(books: Books, command: Any, given: Any) -> None:

@@ -17,6 +17,7 @@ from numberdesk.ledger.model import Transfer
 from simulator import audited, fulfilment, offered, returns
 from simulator.audit import ALL, Auditor, touched
 from simulator.books import Books, Mismatch
+from simulator.due_work import KINDS, taking_up
 from simulator.model import RULES, reprice
 from simulator.process import Applied
 from simulator.purchase import buy
@@ -26,13 +27,12 @@ _MANY: Final = 3
 
 _TELLING: Final[dict[str, Callable[[Books, Any, Any], list[str]]]] = {
     "settle": fulfilment.settle,
-    "take up orders": fulfilment.take_up,
     "judge": fulfilment.judge,
-    "take up releases": returns.take_up,
     "note releases": returns.note,
-    "take up audits": audited.take_up,
+    "begin audits": audited.begin,
     "note audits": audited.note,
     "judge findings": audited.judge,
+    **{kind.name: taking_up(kind) for kind in KINDS},
 }
 """The rules that tell which goals a command reached."""
 

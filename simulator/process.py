@@ -15,9 +15,9 @@ from typing import Any, Final, NamedTuple
 from pydantic import SecretStr
 
 from numberdesk.api.auth import Authenticator
+from numberdesk.carriers.audit_store import DUE_AUDITS
 from numberdesk.carriers.port import Carrier, Setup
-from numberdesk.flows.chase_orders import take_up_chases
-from numberdesk.flows.confirm_releases import note_releases, take_up_releases
+from numberdesk.flows.confirm_carrier_releases import note_releases
 from numberdesk.flows.create_accounts import create_accounts, set_standings
 from numberdesk.flows.fund_wallets import fund_wallets
 from numberdesk.flows.import_inventory import save_listings
@@ -25,7 +25,7 @@ from numberdesk.flows.issue_keys import issue_keys, revoke
 from numberdesk.flows.judge_orders import judge_orders
 from numberdesk.flows.keep_offers import keep_offers
 from numberdesk.flows.label_numbers import label_numbers
-from numberdesk.flows.note_audits import judge_findings, note_audits, take_up_audits
+from numberdesk.flows.note_audits import begin_audits, judge_findings, note_audits
 from numberdesk.flows.reprice import reprice
 from numberdesk.flows.set_price_rules import remove_price_rules, set_price_rules
 from numberdesk.flows.settle_orders import settle_orders
@@ -34,6 +34,8 @@ from numberdesk.infra.db import Database, Tx
 from numberdesk.infra.http import Http
 from numberdesk.infra.settings import Settings
 from numberdesk.infra.writer import Writer, WriterFigures
+from numberdesk.numbers.carrier_release_store import DUE_RELEASES
+from numberdesk.orders.carrier_order_store import DUE_ORDERS
 from numberdesk.wiring import Parts, Services, build
 from simulator.carriers import CREDENTIALS_KEY
 from simulator.company import Company
@@ -60,11 +62,12 @@ NAMED: Final[dict[str, Flow]] = {
     "carrier standings": set_carrier_standings,
     "keep offers": keep_offers,
     "settle": settle_orders,
-    "take up orders": take_up_chases,
+    "take up orders": DUE_ORDERS.take_up,
     "judge": judge_orders,
-    "take up releases": take_up_releases,
+    "take up releases": DUE_RELEASES.take_up,
     "note releases": note_releases,
-    "take up audits": take_up_audits,
+    "take up audits": DUE_AUDITS.take_up,
+    "begin audits": begin_audits,
     "note audits": note_audits,
     "judge findings": judge_findings,
 }

@@ -166,7 +166,7 @@ def _sell(books: Books, command: Buy, carrier: str, prices: Prices) -> None:
     lease = lease_of(books.carriers[carrier])
     books.chases[order.id] = Chase(
         order.id, order.account_id, carrier, order.e164, command.now, command.now + books.patience,
-        command.now + lease,
+        command.now, command.now + lease,
     )  # fmt: skip
 
 

@@ -6,17 +6,21 @@ Touches: clock.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Final
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any, Final
 
 from numberdesk.core.errors import Overloaded
-from numberdesk.flows.chase_orders import chase_orders
-from numberdesk.flows.confirm_releases import confirm_releases
+from numberdesk.flows.audit_carriers import CARRIER_AUDITS
+from numberdesk.flows.confirm_carrier_releases import CARRIER_RELEASES
+from numberdesk.flows.follow_carrier_orders import CARRIER_ORDERS
 from numberdesk.flows.reprice import Reprice, Repriced, reprice
 from numberdesk.flows.tidy import Tidied, Tidy, tidy
 from numberdesk.infra.db import StorageFailedError
+from numberdesk.infra.due_work import DueWorker
 from numberdesk.wiring import HOUR
+from numberdesk.worker import due_workers
 from simulator.books import Books
+from simulator.due_work import Due, turn_of
 from simulator.plan import DAY
 from simulator.process import Process
 from simulator.world import MICROSECONDS, World
@@ -40,15 +44,25 @@ class Worker:
         books, tend = self._books, self._process.tend
         tend(self._repeat(self._keep_books, 1, 120, lambda: [] if books.repricing is None else [0]))
         if self._world.plan.carriers:
-            chases, releases = books.chases, books.releases
-            tend(self._repeat(self._chase, 0.5, 30, lambda: [one.next_at for one in chases.values()]))
-            tend(
-                self._repeat(
-                    self._give_back, 0.5, 30,
-                    lambda: [one.next_at for one in releases.values() if one.confirmed_at is None],
-                )
-            )  # fmt: skip
-            tend(self._repeat(self._audit, 60, 1800, list))
+            rows: dict[str, Callable[[], Iterable[Due]]] = {
+                CARRIER_ORDERS: books.chases.values, CARRIER_RELEASES: books.releases.values, CARRIER_AUDITS: tuple,
+            }  # fmt: skip
+            for worker in due_workers(self._process.services):
+                tend(self._work_off(worker, rows[worker.work.name]))
+
+    def _work_off(self, worker: DueWorker[Any, Any], rows: Callable[[], Iterable[Due]]) -> Coroutine[Any, Any, None]:
+        """One kind of due work; audits, which take long, are looked for seldom, and not at the end."""
+        seldom = worker.work.name == CARRIER_AUDITS
+
+        async def work() -> None:
+            while (not seldom or self._may_audit()) and await worker.run_once():
+                pass
+
+        shortest, longest = (60, 1800) if seldom else (0.5, 30)
+        return self._repeat(work, shortest, longest, lambda: [turn_of(row) for row in rows()])
+
+    def _may_audit(self) -> bool:
+        return not self._world.calm and self._world.happens(0.4)
 
     async def _repeat(
         self,
@@ -90,26 +104,3 @@ class Worker:
 
     async def _reprice(self) -> Repriced:
         return await self._process.services.writer.submit(reprice, Reprice(self._process.now(), _NUMBERS_PER_STEP))
-
-    async def _chase(self) -> None:
-        services = self._process.services
-        while await chase_orders(
-            services.writer,
-            services.reader,
-            services.carriers,
-            services.placement,
-            now=services.now,
-            reach=services.reach,
-        ):
-            pass
-
-    async def _give_back(self) -> None:
-        services = self._process.services
-        while await confirm_releases(
-            services.writer, services.reader, services.carriers, now=services.now, reach=services.reach
-        ):
-            pass
-
-    async def _audit(self) -> None:
-        if not self._world.calm and self._world.happens(0.4):
-            await self._process.services.audit.run_due()

@@ -1,7 +1,7 @@
 """A server that ends itself with kill -9 at a named point: `python -m testbed.crashing POINT HITS [AHEAD]`.
 
 It is the service as `numberdesk serve` builds it, with one thing more: what it tells at each point
-(POINTS of writer, buy_number, place_orders, chase_orders, confirm_releases) is counted here, and after
+(POINTS of writer, buy_number, place_orders, FAILPOINTS of due work) is counted here, and after
 so many hits of POINT the process is gone. "STAGE:POINT" counts only after STAGE was passed, so
 "heard:committed" is the commit after a carrier's answer was heard. With AHEAD its clock is so many
 seconds ahead. The product itself has no such switch.
@@ -19,11 +19,13 @@ from typing import Any, Final, cast
 from numberdesk import worker
 from numberdesk.api.app import build_app
 from numberdesk.api.server import bind, serve
+from numberdesk.flows.audit_carriers import CARRIER_AUDITS
 from numberdesk.flows.buy_number import POINTS as PURCHASE_POINTS
-from numberdesk.flows.chase_orders import POINTS as CHASE_POINTS
-from numberdesk.flows.confirm_releases import POINTS as RELEASE_POINTS
+from numberdesk.flows.confirm_carrier_releases import CARRIER_RELEASES
+from numberdesk.flows.follow_carrier_orders import CARRIER_ORDERS
 from numberdesk.flows.place_orders import POINTS as ORDER_POINTS
 from numberdesk.infra import clock, log
+from numberdesk.infra.due_work import points_of
 from numberdesk.infra.settings import load_settings
 from numberdesk.infra.writer import POINTS as WRITER_POINTS
 from numberdesk.wiring import Parts, build
@@ -31,7 +33,12 @@ from numberdesk.wiring import Parts, build
 POINTS: Final = (*WRITER_POINTS, *PURCHASE_POINTS)
 """What a purchase of the own pool passes."""
 
-_ALL: Final = (*POINTS, *ORDER_POINTS, *CHASE_POINTS, *RELEASE_POINTS)
+DUE_POINTS: Final = tuple(
+    point for kind in (CARRIER_ORDERS, CARRIER_RELEASES, CARRIER_AUDITS) for point in points_of(kind)
+)
+"""What due work of every kind passes."""
+
+_ALL: Final = (*POINTS, *ORDER_POINTS, *DUE_POINTS)
 
 
 def killing(point: str, hits: int) -> Callable[[str], None]:
@@ -56,8 +63,8 @@ def killing(point: str, hits: int) -> Callable[[str], None]:
 
 
 def _first_stage(point: str) -> str:
-    """Look-ups and releases come without a purchase before them."""
-    return point if point in (*CHASE_POINTS, *RELEASE_POINTS) else PURCHASE_POINTS[0]
+    """Due work comes without a purchase before it."""
+    return point if point in DUE_POINTS else PURCHASE_POINTS[0]
 
 
 def main(point: str, hits: int, ahead: int = 0) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -14,12 +14,12 @@ from numberdesk.carrier_sim.model import Api, Operation
 from numberdesk.carriers.port import Setup
 from numberdesk.catalog.offers import RemoteOffer
 from numberdesk.catalog.remote_search import Known, listing_of_any
-from numberdesk.core.fulfilment import Chase
+from numberdesk.core.fulfilment import CarrierOrder
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import Order
-from numberdesk.flows.chase_orders import chase_orders
-from numberdesk.flows.confirm_releases import confirm_releases
+from numberdesk.core.schedule import turn_of
+from numberdesk.flows.audit_carriers import CARRIER_AUDITS
 from numberdesk.flows.connect_carriers import CarrierSetup, set_up_carriers
 from numberdesk.flows.keep_offers import Shown, keep_offers
 from numberdesk.flows.verify import verify
@@ -27,10 +27,11 @@ from numberdesk.infra import clock
 from numberdesk.infra.settings import Settings, load_settings
 from numberdesk.infra.vault import new_key
 from numberdesk.ledger.store import find_wallet
-from numberdesk.numbers.release_store import list_unconfirmed
-from numberdesk.orders.chase_store import list_unsettled
+from numberdesk.numbers.carrier_release_store import list_unconfirmed
+from numberdesk.orders.carrier_order_store import list_unsettled
 from numberdesk.orders.store import list_orders
 from numberdesk.wiring import HOUR, Parts, Services, build
+from numberdesk.worker import due_workers
 from testbed.carrier_sim import Control, Simulated
 from testbed.samples import PRICE
 from testbed.stock import Stock, stocked
@@ -144,8 +145,9 @@ class RemoteBooks(NamedTuple):
 async def _until_settled(services: Services, moving: MovingClock) -> None:
     try:
         for _ in range(MOST_ROUNDS):
-            await _all_of(lambda: _chased(services))
-            await _all_of(lambda: _given_back(services))
+            for worker in due_workers(services):
+                while worker.work.name != CARRIER_AUDITS and await worker.run_once():
+                    pass
             due = _due(services)
             if not due:
                 return
@@ -155,27 +157,14 @@ async def _until_settled(services: Services, moving: MovingClock) -> None:
         await services.hang_up()
 
 
-async def _all_of(work: Callable[[], Awaitable[bool]]) -> None:
-    while await work():
-        pass
-
-
-async def _chased(services: Services) -> bool:
-    return await chase_orders(services.writer, services.reader, services.carriers, services.placement, now=services.now)
-
-
-async def _given_back(services: Services) -> bool:
-    return await confirm_releases(services.writer, services.reader, services.carriers, now=services.now)
-
-
-def _open(services: Services) -> list[Chase]:
+def _open(services: Services) -> list[CarrierOrder]:
     return services.reader.read_now(lambda tx: list_unsettled(tx, parked=None, limit=1000))
 
 
 def _due(services: Services) -> list[int]:
     going_back = services.reader.read_now(lambda tx: list_unconfirmed(tx, limit=1000))
-    chased = [chase.next_at for chase in _open(services) if chase.next_at is not None]
-    return [*chased, *(one.next_at for one in going_back)]
+    turns = [*map(turn_of, _open(services)), *map(turn_of, going_back)]
+    return [turn for turn in turns if turn is not None]
 
 
 def make_remote_books(

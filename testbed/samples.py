@@ -70,7 +70,7 @@ def finding(e164: str, seen_at: int, **changes: Any) -> Finding:
         state=FindingState.OPEN,
         carrier_reference="",
         order_reference="",
-        said="",
+        message="",
         first_seen_at=seen_at,
         last_seen_at=seen_at,
     )._replace(**changes)

@@ -29,7 +29,7 @@ from numberdesk.infra.http import Http
 from numberdesk.infra.reader import Reader
 from numberdesk.infra.settings import Settings
 from numberdesk.infra.vault import Vault
-from numberdesk.infra.writer import Writer, nothing
+from numberdesk.infra.writer import Writer, no_failpoint
 from numberdesk.migrations import HEAD, current, prepare, upgrade
 from numberdesk.numbers.model import Rental
 
@@ -107,7 +107,7 @@ class Parts:
     seconds: Callable[[], float] = time.monotonic
     new_id: Callable[[str], str] = clock.new_id
     random_bytes: Callable[[int], bytes] = clock.random_bytes
-    reach: Callable[[str], None] = nothing
+    reach: Callable[[str], None] = no_failpoint
     spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]] = spawn_here
     open_database: Callable[[Settings, float], Database] = open_database
     build_carrier: Callable[[str, Setup, Http], Carrier] = build_carrier

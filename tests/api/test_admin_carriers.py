@@ -12,9 +12,11 @@ import httpx
 import pytest
 
 from numberdesk.carrier_sim.model import Api
-from numberdesk.flows.confirm_releases import confirm_releases
-from numberdesk.flows.note_audits import TakeUpAudit, take_up_audits
+from numberdesk.carriers.audit_store import DUE_AUDITS
+from numberdesk.flows.confirm_carrier_releases import confirm_carrier_releases
+from numberdesk.flows.note_audits import BeginAudit, begin_audits
 from numberdesk.infra import log
+from numberdesk.infra.due_work import DueWork, DueWorker, TakeUp
 from numberdesk.infra.vault import new_key
 from numberdesk.tables import metadata
 from numberdesk.wiring import Services
@@ -87,6 +89,11 @@ def _dump(services: Services) -> str:
 
 def _basic(password: str) -> str:
     return "Basic " + base64.b64encode(f"{ACCOUNT}:{password}".encode()).decode()
+
+
+async def _work_off(services: Services, work: DueWork[Any, Any]) -> None:
+    while await DueWorker(work, services.writer, services.reader, now=services.now).run_once():
+        pass
 
 
 def _beside(services: Services, story: Callable[[], Any]) -> None:
@@ -286,7 +293,7 @@ def test_an_audit_is_left_to_the_worker_and_its_findings_to_a_person(
     asked = http.post("/admin/carriers/twilio/audit/")
     assert (asked.status_code, asked.json()["data"]["status"]) == (202, "due")
     assert asked.headers["location"] == "/api/v1/admin/audits"
-    _beside(services, services.audit.run_due)
+    _beside(services, lambda: _work_off(services, services.audit.due_work))
     (audit,) = http.get("/admin/audits/").json()["data"]
     assert (audit["status"], audit["owned"], audit["found"]) == ("done", 3, 3)
     found: list[dict[str, Any]] = []
@@ -306,10 +313,11 @@ def test_an_audit_is_left_to_the_worker_and_its_findings_to_a_person(
     assert (going["phone_number"], going["tries"]) == (given_back, 0)
     _judge(http, "release", given_back)
     assert len(http.get("/admin/releases/").json()["data"]) == 1
-    _beside(services, lambda: confirm_releases(services.writer, services.reader, services.carriers, now=services.now))
+    giving_back = confirm_carrier_releases(services.writer, services.carriers, services.now)
+    _beside(services, lambda: _work_off(services, giving_back))
     assert http.get("/admin/releases/").json()["data"] == []
     http.post("/admin/carriers/twilio/audit/")
-    _beside(services, services.audit.run_due)
+    _beside(services, lambda: _work_off(services, services.audit.due_work))
     left = {each["phone_number"]: each["status"] for each in http.get("/admin/findings/").json()["data"]}
     assert left == {kept: "kept", other: "open"}
     ended = http.get("/admin/findings/", params={"ended": "true"}).json()["data"]
@@ -329,10 +337,10 @@ def test_an_audit_that_is_under_way_is_not_begun_again(other_shop: Callable[...,
     shop = other_shop(credentials_key=KEY)
     services, http = shop.services, shop.operator().http
     http.post("/admin/carriers/", json=setup_of(carriers.url))
-    services.writer.apply(take_up_audits, TakeUpAudit("twilio", services.now(), only_due=False))
+    services.writer.apply(begin_audits, BeginAudit("twilio", services.now()))
     asked = http.post("/admin/carriers/twilio/audit/").json()["data"]
     assert (asked["status"], asked["ended_at"]) == ("running", None)
-    assert services.writer.apply(take_up_audits, TakeUpAudit("twilio", services.now(), only_due=True)) is None
+    assert services.writer.apply(DUE_AUDITS.take_up, TakeUp("twilio", services.now(), 1)) == []
 
 
 def test_what_cannot_be_used_as_it_is_stored_is_told_and_keeps_nothing_else_from_working(

@@ -11,9 +11,10 @@ import pytest
 from numberdesk.carrier_sim.faults import Fault
 from numberdesk.carrier_sim.model import Api, Operation
 from numberdesk.core.fulfilment import DELAYS, LONGEST_DELAY, OutcomeReport, Unknown
-from numberdesk.flows.chase_orders import TakeUp, take_up_chases
 from numberdesk.flows.settle_orders import settle_orders
 from numberdesk.flows.verify import verify
+from numberdesk.infra.due_work import TakeUp
+from numberdesk.orders.carrier_order_store import DUE_ORDERS
 from numberdesk.wiring import Services
 from testbed.carrier_sim import Simulated, simulated
 from testbed.remote import SETTINGS, RemoteBooks, make_remote_books
@@ -156,11 +157,11 @@ def test_an_order_that_is_to_be_looked_up_anew_is_due_at_once(shop: Shop, books:
     order_id = buy(shop, books, NUMBERS[0], Fault.RESET)
     park(shop.services, order_id)
     services = shop.services
-    assert services.writer.apply(take_up_chases, TakeUp(services.now())) == []
+    assert services.writer.apply(DUE_ORDERS.take_up, TakeUp("twilio", services.now(), 1)) == []
     again = http.post(f"/admin/orders/{order_id}/retry/").json()["data"]
     assert (again["status"], again["at_carrier"]["looks"]) == ("ordering", 0)
     assert again["at_carrier"]["parked_at"] is None
-    (due,) = services.writer.apply(take_up_chases, TakeUp(services.now()))
+    (due,) = services.writer.apply(DUE_ORDERS.take_up, TakeUp("twilio", services.now(), 1))
     assert due.order_id == order_id
     assert http.get("/admin/orders/", params={"status": "parked"}).json()["data"] == []
     assert in_order(shop)

@@ -16,7 +16,7 @@ from numberdesk.core.fulfilment import (
     Absent,
     Again,
     Capture,
-    Chase,
+    CarrierOrder,
     Keep,
     NotSent,
     OrderOutcome,
@@ -28,7 +28,7 @@ from numberdesk.core.fulfilment import (
     Step,
     Unknown,
     Void,
-    first_chase,
+    first_carrier_order,
     step,
 )
 
@@ -37,32 +37,40 @@ MINUTE = 60 * SECOND
 NOW = 1_750_000_000 * SECOND
 WINDOW = 15 * MINUTE
 LEASE = 45 * SECOND
-CHASE = first_chase("ord_1", "acc_1", "acme", "+13612738809", now=NOW, wanted_for=30 * MINUTE, lease=LEASE)
-AGAIN = CHASE._replace(attempt=2)
+CHASE = first_carrier_order("ord_1", "acc_1", "acme", "+13612738809", now=NOW, wanted_for=30 * MINUTE, lease=LEASE)
+AGAIN = CHASE._replace(sends=2)
 DOUBTS = (Pending("queued"), Absent(), Unknown("HTTP 500"))
 
 
 def hear(
-    chase: Chase, word: OrderOutcome, *, now: int = NOW, attempt: int | None = None, window: int = WINDOW, **told: bool
+    chase: CarrierOrder,
+    word: OrderOutcome,
+    *,
+    now: int = NOW,
+    attempt: int | None = None,
+    window: int = WINDOW,
+    **told: bool,
 ) -> Step:
-    return step(chase, OutcomeReport(chase.order_id, attempt or chase.attempt, word, window, LEASE, now, **told))
+    return step(chase, OutcomeReport(chase.order_id, attempt or chase.sends, word, window, LEASE, now, **told))
 
 
-def kept(what: Step) -> Chase:
+def kept(what: Step) -> CarrierOrder:
     assert isinstance(what, Keep)
     return what.chase
 
 
 def test_an_order_that_is_sent_is_looked_up_when_its_time_is_over_and_not_before() -> None:
-    sent = first_chase("ord_1", "acc_1", "acme", "+13612738809", now=NOW, wanted_for=30 * MINUTE, lease=LEASE)
-    assert sent == Chase("ord_1", "acc_1", "acme", "+13612738809", 1, NOW, NOW + 30 * MINUTE, next_at=NOW + LEASE)
+    sent = first_carrier_order("ord_1", "acc_1", "acme", "+13612738809", now=NOW, wanted_for=30 * MINUTE, lease=LEASE)
+    assert sent == CarrierOrder(
+        "ord_1", "acc_1", "acme", "+13612738809", 1, NOW, NOW + 30 * MINUTE, next_at=NOW, leased_until=NOW + LEASE
+    )
 
 
 @pytest.mark.parametrize("reference", [None, "ord_1"])
 @pytest.mark.parametrize("chase", [CHASE, AGAIN])
 @pytest.mark.parametrize("attempt", [1, 2])
 def test_a_number_that_is_ours_is_captured_whichever_attempt_it_came_from(
-    chase: Chase, reference: str | None, attempt: int
+    chase: CarrierOrder, reference: str | None, attempt: int
 ) -> None:
     assert hear(chase, Placed("PN1", reference), attempt=attempt) == Capture("PN1")
 
@@ -70,7 +78,10 @@ def test_a_number_that_is_ours_is_captured_whichever_attempt_it_came_from(
 def test_a_number_that_the_carrier_has_for_us_under_another_reference_is_left_open() -> None:
     seen = CHASE._replace(absences=3, absent_since=NOW)
     assert kept(hear(seen, Placed("PN1", "ord_0"))) == CHASE._replace(
-        looks=1, next_at=NOW + DELAYS[0], said="the carrier has the number for us under the reference 'ord_0'"
+        attempts=1,
+        next_at=NOW + DELAYS[0],
+        leased_until=None,
+        message="the carrier has the number for us under the reference 'ord_0'",
     )
 
 
@@ -96,18 +107,18 @@ def test_a_definite_no_ends_the_order(word: OrderOutcome, what: Void) -> None:
 @pytest.mark.parametrize("reason", Reason)
 def test_no_refusal_of_a_later_attempt_ends_the_order_because_the_one_before_may_have_bought(reason: Reason) -> None:
     chase = kept(hear(AGAIN, Refused(reason, "21422")))
-    assert (chase.absences, chase.absent_since, chase.looks) == (1, NOW, 1)
-    assert chase.said == "refused after an earlier attempt of ours: 21422"
+    assert (chase.absences, chase.absent_since, chase.attempts) == (1, NOW, 1)
+    assert chase.message == "refused after an earlier attempt of ours: 21422"
     assert isinstance(hear(kept(absences(chase, 1, 2)), Placed("PN1")), Capture)
     assert absences(chase, 1, 2, WINDOW) == Void(CarrierUnavailable(), final=False)
 
 
 def test_what_a_carrier_answered_to_each_order_is_kept_beside_what_look_ups_find() -> None:
     chase = kept(hear(kept(hear(CHASE, Unknown("HTTP 502"))), Unknown("HTTP 503"), looked_up=True))
-    assert (chase.said, chase.order_message) == ("HTTP 503", "HTTP 502")
-    second = kept(hear(kept(hear(chase._replace(attempt=2), Refused(Reason.ACCOUNT, "HTTP 402"))), Absent()))
+    assert (chase.message, chase.order_message) == ("HTTP 503", "HTTP 502")
+    second = kept(hear(kept(hear(chase._replace(sends=2), Refused(Reason.ACCOUNT, "HTTP 402"))), Absent()))
     assert second.order_message == "HTTP 502; attempt 2: HTTP 402"
-    long = kept(hear(chase._replace(attempt=2, order_message="a" * 900), Unknown("b" * 900)))
+    long = kept(hear(chase._replace(sends=2, order_message="a" * 900), Unknown("b" * 900)))
     assert (long.order_message.rstrip("b"), len(long.order_message)) == ("a" * 150 + "; attempt 2: ", LONGEST_SAID)
 
 
@@ -129,9 +140,9 @@ def test_look_ups_come_at_growing_intervals_and_then_the_order_is_left_to_a_pers
             gaps.append((chase.next_at - now) // SECOND)
             now = chase.next_at
     assert gaps == [2, 8, 50, 240, 3300, *[86_400] * 5]
-    assert (chase.next_at, chase.parked_at, chase.looks) == (None, now, 10)
-    last = kept(hear(CHASE._replace(looks=len(DELAYS), said="before"), word, window=LONGEST_DELAY))
-    assert (last.parked_at, last.said) == (NOW, getattr(word, "message", "absent"))
+    assert (chase.next_at, chase.parked_at, chase.attempts) == (None, now, 10)
+    last = kept(hear(CHASE._replace(attempts=len(DELAYS), message="before"), word, window=LONGEST_DELAY))
+    assert (last.parked_at, last.message) == (NOW, getattr(word, "message", "absent"))
 
 
 def test_an_order_that_was_parked_and_is_asked_about_anew_is_due_again() -> None:
@@ -142,14 +153,20 @@ def test_an_order_that_was_parked_and_is_asked_about_anew_is_due_again() -> None
 
 @pytest.mark.parametrize(("word", "said"), [(Pending(""), "pending"), (Pending("x"), "x"), (Unknown("y"), "y")])
 def test_what_was_said_is_noted(word: OrderOutcome, said: str) -> None:
-    assert kept(hear(CHASE, word)).said == said
+    assert kept(hear(CHASE, word)).message == said
 
 
 def test_only_so_much_of_what_was_said_is_kept() -> None:
-    assert kept(hear(CHASE, Unknown("x" * 1000))).said == "x" * LONGEST_SAID
+    assert kept(hear(CHASE, Unknown("x" * 1000))).message == "x" * LONGEST_SAID
 
 
-def absences(chase: Chase, *instants: int, window: int = WINDOW, word: OrderOutcome = Absent(), **told: bool) -> Step:  # noqa: B008
+def absences(
+    chase: CarrierOrder,
+    *instants: int,
+    window: int = WINDOW,
+    word: OrderOutcome = Absent(),  # noqa: B008  a value without state
+    **told: bool,
+) -> Step:
     """Look-ups that find nothing, at these times after the first."""
     what: Step = Keep(chase)
     for instant in instants:
@@ -172,7 +189,7 @@ def test_the_last_look_up_of_the_window_comes_at_its_end() -> None:
 
 
 def test_the_first_absence_after_long_doubt_is_followed_up_at_the_end_of_its_window() -> None:
-    chase = kept(hear(CHASE._replace(looks=9), Absent()))
+    chase = kept(hear(CHASE._replace(attempts=9), Absent()))
     assert (chase.absent_since, chase.next_at) == (NOW, NOW + WINDOW)
 
 
@@ -185,7 +202,7 @@ def test_no_jump_of_a_clock_is_a_proof() -> None:
 
 def test_when_the_clock_goes_back_the_window_begins_anew() -> None:
     chase = kept(absences(CHASE, 0, -MINUTE))
-    assert (chase.absent_since, chase.absences, chase.said) == (NOW - MINUTE, 2, "absent")
+    assert (chase.absent_since, chase.absences, chase.message) == (NOW - MINUTE, 2, "absent")
 
 
 @pytest.mark.parametrize("word", [Pending("there"), Placed("PN1", "ord_0")])
@@ -201,8 +218,8 @@ def test_what_a_carrier_said_that_it_has_is_never_proven_absent_and_ends_with_a_
     chase, now = pending, NOW + 3
     for _ in DELAYS:
         chase = kept(hear(chase, Absent(), now=now))
-        assert (chase.attempt, chase.absences, chase.absent_since) == (1, 0, None)
-        assert chase.said == "absent, though the carrier said that it has the order"
+        assert (chase.sends, chase.absences, chase.absent_since) == (1, 0, None)
+        assert chase.message == "absent, though the carrier said that it has the order"
         now = chase.next_at or now
     assert chase.parked_at == now
     assert isinstance(hear(pending, Refused(Reason.OTHER, "no")), Void)
@@ -228,7 +245,7 @@ def test_no_answer_is_neither_a_sign_nor_an_absence() -> None:
     assert (chase.absences, chase.absent_since) == (3, NOW)
 
 
-def proven(chase: Chase) -> Step:
+def proven(chase: CarrierOrder) -> Step:
     return absences(chase, 0, 1, 2, WINDOW)
 
 
@@ -236,18 +253,19 @@ def test_an_order_that_never_arrived_is_sent_once_more_while_its_customer_waits(
     what = proven(CHASE)
     assert what == Again(
         CHASE._replace(
-            attempt=2,
+            sends=2,
             attempted_at=NOW + WINDOW,
-            next_at=NOW + WINDOW + LEASE,
-            said="absent over the whole window: sent once more",
+            next_at=NOW + WINDOW,
+            leased_until=NOW + WINDOW + LEASE,
+            message="absent over the whole window: sent once more",
         )
     )
 
 
 @pytest.mark.parametrize("chase", [CHASE._replace(wanted_until=NOW + WINDOW), AGAIN])
-def test_it_is_given_up_when_nobody_waits_any_more_or_it_was_sent_twice(chase: Chase) -> None:
+def test_it_is_given_up_when_nobody_waits_any_more_or_it_was_sent_twice(chase: CarrierOrder) -> None:
     assert proven(chase) == Void(CarrierUnavailable(), final=False)
-    assert AGAIN.attempt == MOST_ATTEMPTS
+    assert AGAIN.sends == MOST_ATTEMPTS
 
 
 words = st.one_of(
@@ -274,16 +292,16 @@ def test_whatever_is_heard_an_order_is_sent_twice_at_most_and_never_ends_in_doub
             return
         if isinstance(what, Void):
             assert isinstance(word, Refused | NotSent | Absent)
-            assert not isinstance(word, Refused) or chase.attempt == 1 or chase.absences + 1 >= FEWEST_ABSENCES
+            assert not isinstance(word, Refused) or chase.sends == 1 or chase.absences + 1 >= FEWEST_ABSENCES
             return
         if isinstance(what, Again):
             assert isinstance(word, Absent)
             assert chase.absences + 1 >= FEWEST_ABSENCES
-        if attempt != chase.attempt and not isinstance(word, Placed):
+        if attempt != chase.sends and not isinstance(word, Placed):
             assert what == Keep(chase)
             continue
         chase = what.chase
-        assert 1 <= chase.attempt <= MOST_ATTEMPTS
+        assert 1 <= chase.sends <= MOST_ATTEMPTS
         assert (chase.next_at is None) == (chase.parked_at is not None)
         assert chase.next_at is None or now <= chase.next_at <= now + LONGEST_DELAY
-        assert len(chase.said) <= LONGEST_SAID
+        assert len(chase.message) <= LONGEST_SAID

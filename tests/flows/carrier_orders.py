@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from numberdesk.core.fulfilment import Chase, OrderOutcome, OutcomeReport
+from numberdesk.core.fulfilment import CarrierOrder, OrderOutcome, OutcomeReport
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Buy, Order
 from numberdesk.flows.place_orders import Placement
 from numberdesk.flows.settle_orders import settle_orders
-from numberdesk.orders.chase_store import find_chases
+from numberdesk.orders.carrier_order_store import find_carrier_orders
 from testbed.fake_carriers import Does
 from tests.flows.conftest import PRICE, Shop
 
@@ -51,7 +51,7 @@ def books(shop: Shop) -> list[list[tuple[Any, ...]]]:
     return [shop.rows(f"SELECT * FROM {table} ORDER BY 1") for table in BOOKS]  # noqa: S608  the tests' own table names
 
 
-def chase_of(shop: Shop, buy: Buy) -> Chase:
+def chase_of(shop: Shop, buy: Buy) -> CarrierOrder:
     """How an order stands with its carrier."""
     with shop.database.read() as tx:
-        return find_chases(tx, [buy.order_id])[buy.order_id]
+        return find_carrier_orders(tx, [buy.order_id])[buy.order_id]

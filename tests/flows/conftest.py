@@ -20,10 +20,11 @@ from numberdesk.core.lifecycle import AccountState, CarrierState
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import POOL, Buy, Decision, Order, Refused
+from numberdesk.core.schedule import turn_of
 from numberdesk.flows.buy_number import buy_number
-from numberdesk.flows.chase_orders import chase_orders
-from numberdesk.flows.confirm_releases import confirm_releases
+from numberdesk.flows.confirm_carrier_releases import confirm_carrier_releases
 from numberdesk.flows.create_accounts import NewAccount, Standing, create_accounts, set_standings
+from numberdesk.flows.follow_carrier_orders import follow_carrier_orders
 from numberdesk.flows.fund_wallets import TOP_UP, Funding, fund_wallets
 from numberdesk.flows.import_inventory import save_listings
 from numberdesk.flows.keep_offers import SLACK, Shown, keep_offers
@@ -33,12 +34,13 @@ from numberdesk.flows.release_numbers import Release, release_numbers
 from numberdesk.flows.settle_orders import settle_orders
 from numberdesk.flows.verify import verify
 from numberdesk.infra.db import Database
+from numberdesk.infra.due_work import DueWork, DueWorker
 from numberdesk.infra.reader import Reader
 from numberdesk.infra.writer import Writer
 from numberdesk.ledger.model import Transfer, Wallet
 from numberdesk.ledger.store import find_wallet, list_statement
 from numberdesk.numbers.model import Rental
-from numberdesk.orders.chase_store import list_unsettled
+from numberdesk.orders.carrier_order_store import list_unsettled
 from testbed import samples
 from testbed.databases import Databases
 from testbed.fake_carriers import FakeCarrier, FakeCarriers
@@ -141,14 +143,13 @@ class Shop:
 
     async def chase(self, placement: Placement) -> None:
         """What the worker does with orders that are due now."""
-        while await chase_orders(self.writer, self.reader, self.carriers, placement, now=lambda: self.now):
-            pass
+        await self.work_off(follow_carrier_orders(self.carriers, placement))
 
     async def chase_to_the_end(self, placement: Placement) -> int:
         """What the worker does in days: until every order has ended or is parked. How many rounds that took."""
         for rounds in range(100):
             await self.chase(placement)
-            due = [one.next_at for one in self.reader.read_now(lambda tx: list_unsettled(tx, parked=False, limit=99))]
+            due = [turn_of(one) for one in self.reader.read_now(lambda tx: list_unsettled(tx, parked=False, limit=99))]
             if not due:
                 return rounds
             self.now = max(self.now, min(at for at in due if at is not None))
@@ -156,7 +157,16 @@ class Shop:
 
     async def give_back(self) -> None:
         """What the worker does with releases that are due now."""
-        while await confirm_releases(self.writer, self.reader, self.carriers, now=lambda: self.now):
+        await self.work_off(confirm_carrier_releases(self.writer, self.carriers, lambda: self.now))
+
+    def worker(self, work: DueWork[Any, Any]) -> DueWorker[Any, Any]:
+        """Who works on a kind of due work here."""
+        return DueWorker(work, self.writer, self.reader, now=lambda: self.now)
+
+    async def work_off(self, work: DueWork[Any, Any]) -> None:
+        """What the worker does with one kind of work that is due now."""
+        worker = self.worker(work)
+        while await worker.run_once():
             pass
 
     def new_id(self, kind: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from numberdesk.carriers.finding_store import find_audit
+from numberdesk.carriers.audit_store import AUDIT_LEASE, DUE_AUDITS, find_audit
 from numberdesk.carriers.port import Account, OwnedNumber, OwnedPage, Setup
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.fulfilment import Absent, OrderOutcome, Pending, Placed, Reason, Refused, Unknown
@@ -18,21 +18,19 @@ from numberdesk.core.purchase import Sold
 from numberdesk.flows.audit_carriers import LEFT_OUT, MOST_NOTED
 from numberdesk.flows.connect_carriers import CarrierSetup, set_up_carriers
 from numberdesk.flows.note_audits import (
-    AUDIT_LEASE,
     AskForAudit,
     FindingJudgement,
     FindingVerdict,
-    TakeUpAudit,
     ask_for_audits,
     judge_findings,
-    take_up_audits,
 )
 from numberdesk.flows.release_numbers import Release
 from numberdesk.infra.db import Tx
+from numberdesk.infra.due_work import TakeUp
 from numberdesk.infra.reader import Reader
 from numberdesk.infra.vault import Vault
-from numberdesk.numbers.giving_back import of_finding
-from numberdesk.numbers.release_store import insert_releases
+from numberdesk.numbers.carrier_release import of_finding
+from numberdesk.numbers.carrier_release_store import insert_releases
 from testbed.fake_carriers import Does, FakeCarrier
 from tests.flows.audits import EVERY, audited, auditing, found, rented, standing
 from tests.flows.carrier_orders import DAY, SECOND, WINDOW, opened
@@ -234,26 +232,24 @@ def test_two_workers_do_not_both_audit_a_carrier(shop: Shop, beside: Callable[[]
     shop.acme.owned = slowly  # type: ignore[method-assign]  # a carrier that takes its time
 
     async def both() -> None:
-        await asyncio.gather(auditing(shop).run_due(), auditing(other).run_due())
+        await asyncio.gather(shop.work_off(auditing(shop).due_work), other.work_off(auditing(other).due_work))
 
     shop.tell(both(), other)
     assert shop.acme.pages == 2
-    shop.tell(auditing(shop).run_due())
+    shop.tell(shop.work_off(auditing(shop).due_work))
     assert shop.acme.pages == 2
     shop.now += EVERY
-    shop.tell(auditing(other).run_due(), other)
+    shop.tell(other.work_off(auditing(other).due_work), other)
     assert shop.acme.pages == 4
 
 
 def test_an_audit_whose_worker_died_is_begun_again_by_another(shop: Shop, beside: Callable[[], Shop]) -> None:
     shop.connect("acme")
     other = beside()
-    first: Any = shop.writer.apply(take_up_audits, TakeUpAudit("acme", shop.now, only_due=True))
-    begun = first._replace(next_at=shop.now + AUDIT_LEASE, began_at=shop.now)
-    for later, taken in ((AUDIT_LEASE - 1, False), (AUDIT_LEASE, True)):
-        assert other.writer.apply(take_up_audits, TakeUpAudit("acme", shop.now + later, only_due=True)) == (
-            begun if taken else None
-        )
+    (first,) = shop.writer.apply(DUE_AUDITS.take_up, TakeUp("acme", shop.now, 1))
+    assert (first.began_at, first.leased_until) == (shop.now, shop.now + AUDIT_LEASE)
+    for later, taken in ((AUDIT_LEASE - 1, 0), (AUDIT_LEASE, 1)):
+        assert len(other.writer.apply(DUE_AUDITS.take_up, TakeUp("acme", shop.now + later, 1))) == taken
 
 
 def stand(shop: Shop, state: CarrierState) -> None:
@@ -278,13 +274,13 @@ def test_an_account_that_was_closed_is_audited_only_when_somebody_asks_for_it(co
         if state is not None:
             stand(shop, state)
         before = shop.acme.pages
-        shop.tell(auditing(shop).run_due())
+        shop.tell(shop.work_off(auditing(shop).due_work))
         with shop.database.read() as tx:
             audit = find_audit(tx, "acme")
         assert audit is not None
         assert audit.began_at is not None
-        assert audit.next_at == audit.began_at + (EVERY if audit.said == LEFT_OUT else 1800 * SECOND)
-        steps.append((shop.acme.pages - before, audit.said == LEFT_OUT))
+        assert audit.next_at == audit.began_at + (EVERY if audit.message == LEFT_OUT else 1800 * SECOND)
+        steps.append((shop.acme.pages - before, audit.message == LEFT_OUT))
     assert steps == [(0, True), (3, False), (0, True), (3, False)]
     assert standing(shop) == {kept: ("orphan", "kept")}
 
@@ -305,19 +301,19 @@ def test_a_disabled_account_with_which_something_is_left_to_do_is_audited(shop: 
     stand(shop, CarrierState.DISABLED)
     shop.now += EVERY
     before = shop.acme.pages
-    shop.tell(auditing(shop).run_due())
+    shop.tell(shop.work_off(auditing(shop).due_work))
     assert shop.acme.pages == before + 1
 
 
 def test_an_account_that_was_never_audited_is_left_out_too_unless_somebody_asked(connected: Shop) -> None:
     shop = connected
     stand(shop, CarrierState.DISABLED)
-    shop.tell(auditing(shop).run_due())
+    shop.tell(shop.work_off(auditing(shop).due_work))
     assert shop.acme.pages == 0
     with shop.database.write() as tx:
-        tx.run("DELETE FROM audits", [])
+        tx.run("UPDATE audits SET began_at = NULL, ended_at = NULL", [])
     shop.writer.apply(ask_for_audits, AskForAudit("acme", shop.now))
-    shop.tell(auditing(shop).run_due())
+    shop.tell(shop.work_off(auditing(shop).due_work))
     assert shop.acme.pages == 1
 
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from numberdesk.carriers.finding_store import find_audit
+from numberdesk.carriers.audit_store import find_audit
 from numberdesk.carriers.port import CarrierError, OwnedNumber, OwnedPage, Trouble
 from testbed.fake_carriers import FakeCarrier
 from tests.flows.audits import audited, rented, standing
@@ -38,12 +38,12 @@ def test_an_audit_that_failed_says_nothing(shop: Shop, how: str) -> None:
     failing(shop, how)
     shop.acme.looked_up.clear()
     report = audited(shop, most_asked=2)
-    assert report.said
+    assert report.message
     assert (report.findings, standing(shop), shop.acme.looked_up) == ((), {orphan: ("orphan", "open")}, [])
     with shop.database.read() as tx:
         audit = find_audit(tx, "acme")
     assert audit is not None
-    assert (audit.said, audit.ended_at) == (report.said, shop.now)
+    assert (audit.message, audit.ended_at) == (report.message, shop.now)
     assert audit.began_at is not None
     assert audit.next_at == audit.began_at + 1800 * SECOND
 
@@ -64,7 +64,7 @@ class Endless(FakeCarrier):
 def test_a_list_that_never_ends_is_given_up(shop: Shop) -> None:
     shop.connect("acme")
     endless = shop.carriers.carriers["acme"] = Endless(now=lambda: shop.now)
-    assert audited(shop).said == "unreadable: its list of our numbers does not end"
+    assert audited(shop).message == "unreadable: its list of our numbers does not end"
     assert endless.pages < 10
 
 
@@ -78,7 +78,7 @@ def test_a_list_that_takes_for_ever_is_given_up(shop: Shop) -> None:
         return await listed(cursor)
 
     shop.acme.owned = slowly  # type: ignore[method-assign]  # of this one
-    assert audited(shop).said == "unreadable: its list of our numbers takes too long"
+    assert audited(shop).message == "unreadable: its list of our numbers takes too long"
 
 
 @pytest.mark.parametrize(("failures", "said"), [(2, ""), (3, "throttled: wait")])
@@ -94,5 +94,5 @@ def test_a_page_that_fails_for_the_moment_is_asked_for_again(shop: Shop, failure
 
     shop.acme.owned = hesitating  # type: ignore[method-assign]  # of this one
     report = audited(shop)
-    assert (report.said, report.owned) == (said, 0 if said else 1)
+    assert (report.message, report.owned) == (said, 0 if said else 1)
     assert shop.time.seconds() >= 10

@@ -74,7 +74,7 @@ def test_an_order_may_be_looked_up_anew_from_the_beginning(shop: Shop, does: Doe
     shop.acme.decides_after = MINUTE
     assert judge(shop, buy, Verdict.RETRY).state is OrderState.ORDERING
     chase = chase_of(shop, buy)
-    assert (chase.looks, chase.absences, chase.next_at, chase.parked_at) == (0, 0, shop.now, None)
+    assert (chase.attempts, chase.absences, chase.next_at, chase.parked_at) == (0, 0, shop.now, None)
     assert chase.wanted_until > shop.now + WINDOW
     shop.tell(shop.chase_to_the_end(placement))
     assert shop.rows("SELECT state FROM orders") == [(ends,)]
@@ -84,7 +84,7 @@ def test_an_order_may_be_looked_up_anew_from_the_beginning(shop: Shop, does: Doe
 
 def test_a_retry_sends_no_third_order(shop: Shop) -> None:
     buy, placement = opened(shop, *[Does.LOSES] * 3)
-    while chase_of(shop, buy).attempt == 1:
+    while chase_of(shop, buy).sends == 1:
         shop.now = max(shop.now, chase_of(shop, buy).next_at or 0)
         shop.tell(shop.chase(placement))
     judge(shop, buy, Verdict.RETRY)
@@ -98,7 +98,7 @@ def test_a_number_that_is_there_under_another_reference_is_adopted(shop: Shop) -
     number_id = shop.acme.buy(buy.e164, "by hand").number_id
     shop.tell(shop.chase_to_the_end(placement))
     assert chase_of(shop, buy).parked_at is not None
-    assert "by hand" in chase_of(shop, buy).said
+    assert "by hand" in chase_of(shop, buy).message
     order = adopt(shop, placement, buy.order_id)
     assert (order.state, order.carrier_reference) == (OrderState.COMPLETED, number_id)
     assert shop.wallet(buy.account_id).posted == 9 * PRICE

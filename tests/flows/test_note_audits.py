@@ -166,7 +166,7 @@ def test_an_orphan_given_back_while_the_carrier_was_audited_stays_on_its_way(
     judged(shop, e164, FindingVerdict.RELEASE)
     if confirmed:
         shop.tell(shop.give_back())
-    assert shop.writer.apply(note_audits, result) == []
+    assert shop.writer.apply(note_audits, result).news == []
     assert standing(shop) == {e164: ("orphan", "releasing")}
 
 
@@ -255,6 +255,6 @@ def test_an_orphan_that_is_being_ordered_for_the_first_time_is_waited_for(
             noted = pool.submit(other.writer.apply, note_audits, result)
             with pytest.raises(TimeoutError):
                 noted.result(0.2)
-        assert noted.result(10) == [found]
+        assert noted.result(10).news == [found]
     assert isinstance(decision, Sold)
     assert shop.rows("SELECT state, order_id FROM numbers") == [("claimed", decision.order.id)]

@@ -56,7 +56,7 @@ def test_a_refusal_that_is_found_at_a_look_up_days_later_is_logged_once(shop: Sh
         buy, placement = opened(shop, Does.FAILS_LATER)
         shop.tell(shop.chase_to_the_end(placement))
     assert told(lines) == [(NO, "refused", "failed")]
-    assert chase_of(shop, buy).said == "failed"
+    assert chase_of(shop, buy).message == "failed"
 
 
 def test_an_order_that_the_carrier_never_had_is_logged_when_it_is_given_up(shop: Shop) -> None:
@@ -65,7 +65,7 @@ def test_an_order_that_the_carrier_never_had_is_logged_when_it_is_given_up(shop:
         buy, placement = opened(shop, Does.LOSES)
         shop.tell(shop.chase_to_the_end(placement))
     assert told(lines) == [(UNCLEAR, "unknown", "no answer"), (NO, "absent", "")]
-    assert chase_of(shop, buy).said == "absent over the whole window"
+    assert chase_of(shop, buy).message == "absent over the whole window"
 
 
 def test_an_order_of_a_carrier_that_is_gone_is_in_the_log(shop: Shop) -> None:
@@ -74,7 +74,7 @@ def test_an_order_of_a_carrier_that_is_gone_is_in_the_log(shop: Shop) -> None:
     with logged() as lines:
         buy, _ = opened(shop)
     assert told(lines) == [(NO, "notsent", "this carrier is not connected")]
-    assert chase_of(shop, buy).said == "this carrier is not connected"
+    assert chase_of(shop, buy).message == "this carrier is not connected"
 
 
 @pytest.mark.parametrize(
@@ -103,13 +103,13 @@ def test_a_customer_is_told_what_is_true_of_every_order_that_a_carrier_did_not_t
 def test_an_order_that_failed_keeps_what_its_carrier_said(shop: Shop, word: Refused | NotSent) -> None:
     buy, _ = opened(shop, Does.NEVER_ENDS)
     settled(shop, heard(shop, buy, word))
-    assert chase_of(shop, buy).said == word.message
+    assert chase_of(shop, buy).message == word.message
 
 
 def test_only_so_much_is_kept_of_what_a_carrier_said(shop: Shop) -> None:
     buy, _ = opened(shop, Does.NEVER_ENDS)
     settled(shop, heard(shop, buy, Refused(Reason.OTHER, "x" * 1000)))
-    assert chase_of(shop, buy).said == "x" * LONGEST_SAID
+    assert chase_of(shop, buy).message == "x" * LONGEST_SAID
 
 
 def test_an_order_that_is_parked_is_an_error_in_the_log_once_and_again_when_it_is_parked_anew(shop: Shop) -> None:

@@ -226,7 +226,8 @@ UPDATES = [
     ("answers", "order_id = NULL", "key = 'k'", "ck_answers_order_or_refusal"),
     ("accounts", "state = 'gone'", "id = '{me}'", "ck_accounts_state_known"),
     # orders at carriers
-    ("carrier_orders", "attempt = 0", "order_id = '{open}'", "ck_carrier_orders_attempt_counted"),
+    ("carrier_orders", "sends = 0", "order_id = '{open}'", "ck_carrier_orders_sends_counted"),
+    ("carrier_orders", "next_at = NULL, parked_at = 1", "order_id = '{open}'", "ck_carrier_orders_leased_while_due"),
     ("carrier_orders", "next_at = NULL", "order_id = '{open}'", "ck_carrier_orders_due_or_parked"),
     ("carrier_orders", "parked_at = 1", "order_id = '{open}'", "ck_carrier_orders_due_or_parked"),
     ("carrier_orders", "settled_at = 1", "order_id = '{open}'", "ck_carrier_orders_settled_is_left_alone"),

@@ -10,9 +10,11 @@ import pytest
 from numberdesk.core.fulfilment import Absent, OrderOutcome, Placed, Reason, Refused, Unknown
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.purchase import Buy, Order
-from numberdesk.flows.chase_orders import LOOK_UP_LEASE, TakeUp, take_up_chases
+from numberdesk.core.schedule import turn_of
 from numberdesk.flows.judge_orders import Judgement, Verdict, judge_orders
 from numberdesk.flows.settle_orders import settle_orders
+from numberdesk.infra.due_work import TakeUp
+from numberdesk.orders.carrier_order_store import DUE_ORDERS, LOOK_UP_LEASE
 from testbed.fake_carriers import Does
 from tests.flows.carrier_orders import MINUTE, SECOND, WINDOW, books, chase_of, heard, opened, settled
 from tests.flows.conftest import NOW, PRICE, Shop
@@ -26,12 +28,12 @@ def test_what_one_worker_has_taken_up_no_other_takes_up_until_its_lease_is_over(
     buys = [opened(shop, Does.LOSES)[0] for _ in range(3)]
     other = beside()
     shop.now += 2 * SECOND
-    first = shop.writer.apply(take_up_chases, TakeUp(shop.now, 2))
-    second = other.writer.apply(take_up_chases, TakeUp(shop.now, 9))
+    first = shop.writer.apply(DUE_ORDERS.take_up, TakeUp("acme", shop.now, 2))
+    second = other.writer.apply(DUE_ORDERS.take_up, TakeUp("acme", shop.now, 9))
     assert [len(first), len(second)] == [2, 1]
     assert {chase.order_id for chase in (*first, *second)} == {buy.order_id for buy in buys}
-    assert other.writer.apply(take_up_chases, TakeUp(shop.now + LOOK_UP_LEASE - 1)) == []
-    assert len(other.writer.apply(take_up_chases, TakeUp(shop.now + LOOK_UP_LEASE))) == 3
+    assert other.writer.apply(DUE_ORDERS.take_up, TakeUp("acme", shop.now + LOOK_UP_LEASE - 1, 9)) == []
+    assert len(other.writer.apply(DUE_ORDERS.take_up, TakeUp("acme", shop.now + LOOK_UP_LEASE, 9))) == 3
 
 
 def test_two_workers_whose_look_ups_take_longer_than_the_lease_still_agree(
@@ -64,7 +66,7 @@ def test_two_workers_with_the_same_proof_of_absence_send_one_order(shop: Shop) -
         standings = settle_orders(tx, words)
     assert [standing.again is None for standing in standings] == [False, True]
     again = shop.writer.apply(settle_orders, words[0])
-    assert (again.again, chase_of(shop, buy).attempt) == (None, 2)
+    assert (again.again, chase_of(shop, buy).sends) == (None, 2)
 
 
 def test_a_worker_that_looks_while_the_request_is_still_out_changes_nothing(shop: Shop) -> None:
@@ -106,8 +108,8 @@ def test_a_word_about_an_order_that_is_completed_changes_nothing(
 
 def test_a_word_about_an_attempt_before_counts_only_when_the_number_is_ours(shop: Shop) -> None:
     buy, placement = opened(shop, Does.LOSES, Does.LOSES)
-    while chase_of(shop, buy).attempt == 1:
-        shop.now = max(shop.now, chase_of(shop, buy).next_at or 0)
+    while chase_of(shop, buy).sends == 1:
+        shop.now = max(shop.now, turn_of(chase_of(shop, buy)) or 0)
         shop.tell(shop.chase(placement))
     before = books(shop)
     for word in (Refused(Reason.TAKEN, "late"), Refused(Reason.OTHER, "late"), Unknown("late"), Absent()):

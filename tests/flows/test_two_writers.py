@@ -19,8 +19,8 @@ from numberdesk.core.lifecycle import AccountState
 from numberdesk.core.purchase import Buy, Order, Refused
 from numberdesk.flows.audit_carriers import AuditReport
 from numberdesk.flows.buy_number import buy_number
-from numberdesk.flows.chase_orders import chase_orders
 from numberdesk.flows.create_accounts import Standing, set_standings
+from numberdesk.flows.follow_carrier_orders import follow_carrier_orders
 from numberdesk.flows.fund_wallets import TOP_UP, Funding, fund_wallets
 from numberdesk.flows.import_inventory import save_listings
 from numberdesk.flows.judge_orders import Judgement, Verdict, judge_orders
@@ -33,7 +33,8 @@ from numberdesk.flows.settle_orders import settle_orders
 from numberdesk.flows.tidy import Tidy, tidy
 from numberdesk.flows.verify import verify
 from numberdesk.infra.db import Database
-from numberdesk.orders.chase_store import list_unsettled
+from numberdesk.infra.due_work import DueWorker
+from numberdesk.orders.carrier_order_store import list_unsettled
 from testbed.fake_carriers import Does
 from testbed.samples import listing_of
 from tests.flows.audits import auditing
@@ -219,7 +220,8 @@ class Business:
 
         async def chased(at: Shop) -> None:
             placement = Placement(at.writer, at.reader, at.carriers, settle_orders, now=lambda: later)
-            await chase_orders(at.writer, at.reader, at.carriers, placement, now=lambda: later)
+            work = follow_carrier_orders(at.carriers, placement)
+            await DueWorker(work, at.writer, at.reader, now=lambda: later).run_once()
 
         return chased
 

@@ -7,8 +7,7 @@ from typing import Any, Final
 
 from numberdesk.carriers.port import NotReleased, Released
 from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
-from numberdesk.flows.chase_orders import take_up_chases
-from numberdesk.flows.confirm_releases import note_releases
+from numberdesk.flows.confirm_carrier_releases import note_releases
 from numberdesk.flows.keep_offers import keep_offers
 from numberdesk.flows.note_audits import note_audits
 from numberdesk.flows.open_orders import open_orders
@@ -16,6 +15,7 @@ from numberdesk.flows.settle_orders import settle_orders
 from numberdesk.flows.tidy import tidy
 from numberdesk.infra.db import Tx
 from numberdesk.infra.log import get_log
+from numberdesk.orders.carrier_order_store import DUE_ORDERS
 from numberdesk.wiring import DAY
 from simulator.carriers import SimulatedCarrier
 from simulator.product import Flow, Product
@@ -108,10 +108,8 @@ def keep_answers(tx: Tx, commands: Sequence[Any]) -> Sequence[Any]:
 
 def without_lease(tx: Tx, commands: Sequence[Any]) -> Sequence[Any]:
     """Orders are taken up, and stay due for everybody else."""
-    before = tx.fetch("SELECT order_id, next_at FROM carrier_orders WHERE next_at IS NOT NULL", [])
-    taken = take_up_chases(tx, commands)
-    for order_id, next_at in before:
-        tx.run("UPDATE carrier_orders SET next_at = ? WHERE order_id = ?", [next_at, order_id])
+    taken = DUE_ORDERS.take_up(tx, commands)
+    tx.run("UPDATE carrier_orders SET leased_until = NULL", [])
     return taken
 
 
@@ -216,7 +214,7 @@ OF_CARRIERS: Final[dict[str, Product]] = {
     "a number that comes too late is forgotten": Product(instead={settle_orders: after_settling(forget_late_number)}),
     "the event of a failed order is missing": Product(instead={settle_orders: after_settling(lose_failure)}),
     "the answers of an order that came to nothing are kept": Product(instead={settle_orders: keep_answers}),
-    "whoever takes an order up takes no lease": Product(instead={take_up_chases: without_lease}),
+    "whoever takes an order up takes no lease": Product(instead={DUE_ORDERS.take_up: without_lease}),
     "a carrier is not told of a release": Product(
         release_numbers=after_releasing("DELETE FROM carrier_releases WHERE e164 = ?")
     ),

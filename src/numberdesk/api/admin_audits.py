@@ -13,7 +13,8 @@ from numberdesk.api.carrier_filter import check_filter
 from numberdesk.api.endpoint import BASE, Answer, Ask, endpoint
 from numberdesk.api.paging import PageQuery, page, position
 from numberdesk.api.shapes import E164, Label, id_in_path
-from numberdesk.carriers.finding_store import list_audits, list_findings
+from numberdesk.carriers.audit_store import list_audits
+from numberdesk.carriers.finding_store import list_findings
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.findings import FindingKind
 from numberdesk.flows.note_audits import (
@@ -23,7 +24,7 @@ from numberdesk.flows.note_audits import (
     ask_for_audits,
     judge_findings,
 )
-from numberdesk.numbers.release_store import list_unconfirmed
+from numberdesk.numbers.carrier_release_store import list_unconfirmed
 from numberdesk.views import (
     AuditView,
     CarrierReleaseView,

@@ -1,6 +1,6 @@
-"""The SQL of audits of carriers and of what they found.
+"""The SQL of what audits of carriers found.
 
-Touches: findings, audits.
+Touches: findings.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, func, not_, select, tuple_, update
 from numberdesk.core.findings import FindingKind, FindingState
 from numberdesk.infra.db import Tx
 from numberdesk.infra.statements import InsertRows
-from numberdesk.tables import audits, findings
+from numberdesk.tables import findings
 
 _MOST_KEYS: Final = 500
 
@@ -31,7 +31,7 @@ class Finding(NamedTuple):
     state: FindingState
     carrier_reference: str
     order_reference: str
-    said: str
+    message: str
     first_seen_at: int
     last_seen_at: int
 
@@ -41,34 +41,7 @@ class Finding(NamedTuple):
         return self.carrier, self.e164, self.kind.value
 
 
-class Audit(NamedTuple):
-    """The last audit of a carrier: the row. `next_at` is when the next is due; whoever runs it puts that off."""
-
-    carrier: str
-    next_at: int
-    began_at: int | None
-    ended_at: int | None
-    owned: int
-    found: int
-    said: str
-
-    def is_running(self, now: int) -> bool:
-        """Whether somebody is at it. Who began one and did not end it by `next_at` is taken to be gone."""
-        begun = self.began_at is not None and (self.ended_at is None or self.ended_at < self.began_at)
-        return begun and now < self.next_at
-
-    def is_asked_for(self, *intervals: int) -> bool:
-        """Whether the next one is due because somebody said so: at another time than the last one left it to.
-
-        `intervals` are those after which one follows by itself, in microseconds.
-        """
-        if self.began_at is None:
-            return self.next_at > 0
-        return self.next_at - self.began_at not in intervals
-
-
 _FINDING: Final = tuple(findings.c[name] for name in Finding._fields)
-_AUDIT: Final = tuple(audits.c[name] for name in Audit._fields)
 _INSERT: Final = InsertRows(findings)
 _KEY: Final = ("carrier", "e164", "kind")
 _CHANGED: Final = (*(f"key_{name}" for name in _KEY), *Finding._fields[len(_KEY) :])
@@ -154,24 +127,6 @@ def count_open_findings(tx: Tx) -> dict[str, int]:
     """How many findings nobody has decided about, by carrier; a carrier without any is left out."""
     query = select(findings.c.carrier, func.count().label("held")).where(findings.c.state == FindingState.OPEN.value)
     return {row.carrier: row.held for row in tx.execute(query.group_by(findings.c.carrier))}
-
-
-def find_audit(tx: Tx, carrier: str) -> Audit | None:
-    """The last audit of a carrier."""
-    row = tx.execute(select(*_AUDIT).where(audits.c.carrier == carrier)).first()
-    return None if row is None else Audit._make(row)
-
-
-def list_audits(tx: Tx) -> list[Audit]:
-    """The last audit of every carrier."""
-    return [Audit._make(row) for row in tx.execute(select(*_AUDIT).order_by(audits.c.carrier))]
-
-
-def place_audit(tx: Tx, audit: Audit) -> None:
-    """Write an audit, in the place of the one before. The carrier's row must be locked."""
-    values = audit._asdict()
-    if not tx.execute(update(audits).where(audits.c.carrier == audit.carrier).values(values)).rowcount:
-        tx.execute(audits.insert().values(values))
 
 
 def _parts(e164s: Iterable[str]) -> Iterator[list[str]]:

@@ -1,6 +1,6 @@
 """The SQL of accounts at carriers.
 
-Touches: carriers.
+Touches: carriers, audits.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import select, update
 
+from numberdesk.carriers.audit_store import insert_audits
 from numberdesk.carriers.port import Account
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.infra.db import Tx
@@ -37,9 +38,10 @@ def find_carriers_named(tx: Tx, names: Iterable[str]) -> dict[str, Account]:
 
 
 def insert_carriers(tx: Tx, new: Sequence[Account]) -> None:
-    """Record accounts at carriers."""
-    if new:
-        tx.execute(carriers.insert(), [_row(account) for account in new])
+    """Record accounts at carriers, each to be audited from now on."""
+    for account in new:
+        tx.execute(carriers.insert(), [_row(account)])
+        insert_audits(tx, [account.name], account.created_at)
 
 
 def change_carriers(tx: Tx, changed: Iterable[Account]) -> None:

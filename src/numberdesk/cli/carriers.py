@@ -38,7 +38,7 @@ from numberdesk.flows.connect_carriers import CarrierSetup, encrypt_anew, set_up
 from numberdesk.flows.describe_carriers import describe_carriers, find_idle_carriers
 from numberdesk.flows.note_audits import FindingJudgement, FindingVerdict, judge_findings
 from numberdesk.infra.vault import new_key
-from numberdesk.numbers.release_store import list_unconfirmed
+from numberdesk.numbers.carrier_release_store import list_unconfirmed
 from numberdesk.views import (
     CheckView,
     carrier_release_view,
@@ -154,7 +154,7 @@ def audit(
             )
         ]
     _tell(reports, found, as_json=as_json)
-    finished = not any(report.said or report.unclear for report in reports)
+    finished = not any(report.message or report.unclear for report in reports)
     if not finished or any(finding.state is FindingState.OPEN for finding in found):
         raise typer.Exit(REFUSED)
 
@@ -294,8 +294,8 @@ async def _audited(running: Services, names: Sequence[str], bar: Bars) -> list[A
 def _tell(reports: Sequence[AuditReport], found: Sequence[Finding], *, as_json: bool) -> None:
     print_list([finding_view(finding) for finding in found], _FINDING_COLUMNS, as_json=as_json)
     for report in reports:
-        if report.said:
-            note(f"{report.carrier}: not finished: {report.said}")
+        if report.message:
+            note(f"{report.carrier}: not finished: {report.message}")
             continue
         note(f"{report.carrier}: {report.owned} numbers at the carrier, {len(report.findings)} that differ")
         for name, count in sorted(report.elsewhere.items()):

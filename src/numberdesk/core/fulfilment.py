@@ -28,11 +28,14 @@ from typing import Final, NamedTuple
 
 from numberdesk.core.errors import CarrierRefused, CarrierUnavailable, NumberdeskError, NumberTaken
 from numberdesk.core.periods import MICROSECONDS
+from numberdesk.core.schedule import LONGEST_MESSAGE, Schedule, leased, retried
 
 DELAYS: Final = tuple(seconds * MICROSECONDS for seconds in (2, 8, 50, 240, 3300, *(86_400,) * 5))
 """Between look-ups: they come 2 s, 10 s, 1 min, 5 min and 1 h after the attempt, then daily for five days."""
 
-LONGEST_DELAY: Final = max(DELAYS)
+SCHEDULE: Final = Schedule(DELAYS, endless=False)
+
+LONGEST_DELAY: Final = SCHEDULE.longest
 
 FEWEST_ABSENCES: Final = 4
 """Look-ups that must have found nothing, beside the window, so that no jump of a clock makes a proof."""
@@ -40,7 +43,7 @@ FEWEST_ABSENCES: Final = 4
 MOST_ATTEMPTS: Final = 2
 """Orders sent to a carrier for one purchase."""
 
-LONGEST_SAID: Final = 300
+LONGEST_SAID: Final = LONGEST_MESSAGE
 """Characters kept of what a carrier said."""
 
 
@@ -98,14 +101,13 @@ OrderOutcome = Placed | Pending | Refused | NotSent | Absent | Unknown
 """What a carrier answered about an order, when it was sent or looked up."""
 
 
-class Chase(NamedTuple):
-    """How an open order stands with its carrier: the row. `attempt` counts the orders that were sent.
+class CarrierOrder(NamedTuple):
+    """How an open order stands with its carrier: the row, which is due work. `sends` counts the orders that were sent.
 
-    `looks` and `absences` count look-ups since the last attempt, all and those that found nothing;
+    `attempts` and `absences` count look-ups since the last of them, all and those that found nothing;
     `absent_since` is the first of the latter. `accepted_at` is when the carrier first said that it has
-    the last attempt. `next_at` is when its carrier is asked; whoever works on
-    it puts that off for as long as this may take, which is the lease. It is None when the order is
-    parked for a person or settled. `said` is what was learned last; `order_message` what the carrier answered to
+    the last order sent. `next_at` is when its carrier is asked; it is None when the order is parked for a
+    person or settled. `message` is what was learned last; `order_message` what the carrier answered to
     the orders themselves, one after the other, which no look-up covers.
     """
 
@@ -113,16 +115,17 @@ class Chase(NamedTuple):
     account_id: str
     carrier: str
     e164: str
-    attempt: int
+    sends: int
     attempted_at: int
     wanted_until: int
-    looks: int = 0
     absences: int = 0
     absent_since: int | None = None
     accepted_at: int | None = None
     next_at: int | None = None
-    said: str = ""
+    attempts: int = 0
+    message: str = ""
     parked_at: int | None = None
+    leased_until: int | None = None
     settled_at: int | None = None
     order_message: str = ""
 
@@ -132,7 +135,7 @@ class OutcomeReport(NamedTuple):
 
     `window` is how long its carrier may hide what it has, `lease` how long one attempt more would take.
     `looked_up` tells a look-up's outcome from the answer to the order itself; `may_send` whether the carrier
-    is in use, so that it could be sent once more.
+    is in use, so that it could be sent once more; `leased_until` the lease of a look-up.
     """
 
     order_id: str
@@ -143,6 +146,7 @@ class OutcomeReport(NamedTuple):
     now: int
     looked_up: bool = False
     may_send: bool = True
+    leased_until: int | None = None
 
 
 class Capture(NamedTuple):
@@ -161,25 +165,25 @@ class Void(NamedTuple):
 class Again(NamedTuple):
     """One attempt more is to be sent, by whoever holds the order."""
 
-    chase: Chase
+    chase: CarrierOrder
 
 
 class Keep(NamedTuple):
     """The order stays open. Without a `next_at` it is parked for a person."""
 
-    chase: Chase
+    chase: CarrierOrder
 
 
 Step = Capture | Void | Again | Keep
 
 
-def step(chase: Chase, report: OutcomeReport) -> Step:
+def step(chase: CarrierOrder, report: OutcomeReport) -> Step:
     """What follows from an outcome of an open order."""
     outcome = report.outcome
     chase = answered(chase, report)
     if isinstance(outcome, Placed):
         return _owned(chase, outcome, report.now)
-    if report.attempt != chase.attempt:
+    if report.attempt != chase.sends:
         return Keep(chase)  # about an attempt before: only that the number is ours would count
     if isinstance(outcome, Refused):
         return _refused(chase, outcome, report)
@@ -191,10 +195,10 @@ def step(chase: Chase, report: OutcomeReport) -> Step:
     return _ask_again(seen, outcome.message or "pending", report.now)
 
 
-def answered(chase: Chase, report: OutcomeReport) -> Chase:
+def answered(chase: CarrierOrder, report: OutcomeReport) -> CarrierOrder:
     """An order with what its carrier answered to it, if that is what was reported; of each attempt the first words."""
     message = getattr(report.outcome, "message", "")
-    if report.looked_up or report.attempt != chase.attempt or not message:
+    if report.looked_up or report.attempt != chase.sends or not message:
         return chase
     shown = f"attempt {report.attempt}: {message}" if report.attempt > 1 else message
     if shown in chase.order_message:
@@ -203,25 +207,25 @@ def answered(chase: Chase, report: OutcomeReport) -> Chase:
     return chase._replace(order_message=f"{kept}{shown}"[:LONGEST_SAID])
 
 
-def first_chase(
+def first_carrier_order(
     order_id: str, account_id: str, carrier: str, e164: str, *, now: int, wanted_for: int, lease: int
-) -> Chase:
+) -> CarrierOrder:
     """An order that is sent now, which takes no longer than `lease`. Whoever comes after that looks it up."""
-    return Chase(
-        order_id, account_id, carrier, e164, attempt=1, attempted_at=now, wanted_until=now + wanted_for,
-        next_at=now + lease,
+    return CarrierOrder(
+        order_id, account_id, carrier, e164, sends=1, attempted_at=now, wanted_until=now + wanted_for,
+        next_at=now, leased_until=now + lease,
     )  # fmt: skip
 
 
-def _owned(chase: Chase, outcome: Placed, now: int) -> Step:
+def _owned(chase: CarrierOrder, outcome: Placed, now: int) -> Step:
     if outcome.reference not in (None, chase.order_id):
         said = f"the carrier has the number for us under the reference {outcome.reference!r}"
         return _ask_again(_seen_there(chase), said, now)
     return Capture(outcome.number_id)
 
 
-def _refused(chase: Chase, outcome: Refused, report: OutcomeReport) -> Step:
-    if chase.attempt > 1:
+def _refused(chase: CarrierOrder, outcome: Refused, report: OutcomeReport) -> Step:
+    if chase.sends > 1:
         return _not_there(chase, report, f"refused after an earlier attempt of ours: {outcome.message}")
     if outcome.reason is Reason.TAKEN:
         return Void(NumberTaken(), final=True)
@@ -230,12 +234,12 @@ def _refused(chase: Chase, outcome: Refused, report: OutcomeReport) -> Step:
     return Void(CarrierRefused(), final=True)
 
 
-def _seen_there(chase: Chase) -> Chase:
+def _seen_there(chase: CarrierOrder) -> CarrierOrder:
     """A sign of the number at the carrier: whatever was absent before proves nothing."""
     return chase._replace(absences=0, absent_since=None)
 
 
-def _accepted(chase: Chase, now: int) -> Chase:
+def _accepted(chase: CarrierOrder, now: int) -> CarrierOrder:
     """The carrier has the order: from now on only it can say what becomes of it."""
     return _seen_there(chase)._replace(accepted_at=now if chase.accepted_at is None else chase.accepted_at)
 
@@ -244,13 +248,13 @@ def _unavailable(retry_after: int | None) -> CarrierUnavailable:
     return CarrierUnavailable(details={} if retry_after is None else {"retry_after": retry_after})
 
 
-def _absent(chase: Chase, report: OutcomeReport) -> Step:
+def _absent(chase: CarrierOrder, report: OutcomeReport) -> Step:
     if chase.accepted_at is not None:
         return _ask_again(chase, "absent, though the carrier said that it has the order", report.now)
     return _not_there(chase, report)
 
 
-def _not_there(chase: Chase, report: OutcomeReport, message: str = "absent") -> Step:
+def _not_there(chase: CarrierOrder, report: OutcomeReport, message: str = "absent") -> Step:
     now = report.now
     since = now if chase.absent_since is None else chase.absent_since
     seen = chase._replace(absences=chase.absences + 1, absent_since=since)
@@ -259,26 +263,23 @@ def _not_there(chase: Chase, report: OutcomeReport, message: str = "absent") -> 
     proven_at = since + report.window
     if now < proven_at or seen.absences < FEWEST_ABSENCES:
         return _ask_again(seen, message, now, no_later=max(proven_at, now + DELAYS[0]))
-    if report.may_send and now < chase.wanted_until and chase.attempt < MOST_ATTEMPTS:
+    if report.may_send and now < chase.wanted_until and chase.sends < MOST_ATTEMPTS:
         return Again(
-            chase._replace(
-                attempt=chase.attempt + 1, attempted_at=now, looks=0, absences=0, absent_since=None,
-                next_at=now + report.lease, said="absent over the whole window: sent once more",
+            leased(
+                chase._replace(
+                    sends=chase.sends + 1,
+                    attempted_at=now,
+                    attempts=0,
+                    absences=0,
+                    absent_since=None,
+                    next_at=now,
+                    message="absent over the whole window: sent once more",
+                ),
+                now + report.lease,
             )
-        )  # fmt: skip
+        )
     return Void(CarrierUnavailable(), final=False)
 
 
-def _ask_again(chase: Chase, said: str, now: int, *, no_later: int | None = None) -> Keep:
-    said = said[:LONGEST_SAID]
-    if chase.looks >= len(DELAYS):
-        return Keep(chase._replace(next_at=None, parked_at=now, said=said))
-    next_at = now + DELAYS[chase.looks]
-    return Keep(
-        chase._replace(
-            looks=chase.looks + 1,
-            next_at=next_at if no_later is None else min(next_at, no_later),
-            parked_at=None,
-            said=said,
-        )
-    )
+def _ask_again(chase: CarrierOrder, said: str, now: int, *, no_later: int | None = None) -> Keep:
+    return Keep(retried(chase, SCHEDULE, said, now, no_later=no_later))

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from numberdesk.carriers.audit_store import AUDIT_LEASE, DUE_AUDITS, CarrierAudit
 from numberdesk.carriers.client import CarrierClient
 from numberdesk.carriers.connections import CarrierConnections
 from numberdesk.carriers.finding_store import Finding
@@ -26,12 +27,18 @@ from numberdesk.core.findings import FindingKind, FindingState
 from numberdesk.core.fulfilment import Placed, Unknown
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.flows.describe_carriers import find_idle_carriers
-from numberdesk.flows.note_audits import AUDIT_LEASE, AuditResult, TakeUpAudit, note_audits, take_up_audits
+from numberdesk.flows.note_audits import AuditResult, BeginAudit, begin_audits, note_audits
 from numberdesk.infra.db import Tx
+from numberdesk.infra.due_work import DueWork, WorkOutcome
 from numberdesk.infra.log import get_log
 from numberdesk.infra.reader import Reader
 from numberdesk.infra.writer import Writer
 from numberdesk.numbers.audited_store import KnownNumber, find_held_anywhere, find_known_numbers
+
+CARRIER_AUDITS: Final = "audits"
+"""The name of this kind of due work."""
+
+NOT_CONNECTED: Final = "this carrier is not connected"
 
 MOST_OWNED: Final = 5_000_000
 """Numbers of one account at a carrier that an audit holds in memory."""
@@ -67,17 +74,18 @@ Progress = Callable[[str, int, int], None]
 
 
 class AuditReport(NamedTuple):
-    """What an audit of one carrier found. `said` tells why it was not finished; "" when it was.
+    """What an audit of one carrier found. `message` tells why it was not finished; "" when it was.
 
     `elsewhere`: how many of its numbers the books have under other carriers' names, by name.
     """
 
     carrier: str
+    began_at: int
     owned: int
     known: int
     findings: tuple[Finding, ...]
     unclear: int
-    said: str
+    message: str
     elsewhere: Mapping[str, int]
 
 
@@ -95,28 +103,31 @@ class Audit:
     most_asked: int = MOST_ASKED
     most_noted: int = MOST_NOTED
 
-    async def run_due(self) -> None:
-        """Audit the carriers whose time has come, one after the other."""
-        for line in await self.carriers.clients(active_only=False):
-            before = await self.writer.submit(take_up_audits, TakeUpAudit(line.name, self.now(), only_due=True))
-            if before is None:
-                continue
-            if not before.is_asked_for(self.every, min(self.every, RETRY)) and line.name in await self.reader.read(
-                find_idle_carriers
-            ):
-                await self._noted(AuditReport(line.name, 0, 0, (), 0, LEFT_OUT, {}), self.now())
-                continue
-            report = await self._audited(line)
-            if not report.said:
-                get_log().info("carrier audited", carrier=line.name, owned=report.owned, found=len(report.findings))
+    @property
+    def due_work(self) -> DueWork[CarrierAudit, AuditReport]:
+        """The kind of due work: carriers whose time has come, one after the other."""
+        return DueWork(CARRIER_AUDITS, DUE_AUDITS, self._audit_unless_idle, self._note, at_once=1, parties=1)
 
     async def run(self, name: str) -> AuditReport | None:
         """Audit one carrier now; None when there is no such carrier."""
         line = await self.carriers.client(name)
         if line is None:
             return None
-        await self.writer.submit(take_up_audits, TakeUpAudit(name, self.now(), only_due=False))
-        return await self._audited(line)
+        audit = await self.writer.submit(begin_audits, BeginAudit(name, self.now()))
+        report = await self._audited(line)
+        await self._note(audit, report)
+        return report
+
+    async def _audit_unless_idle(self, audit: CarrierAudit) -> AuditReport:
+        line = await self.carriers.client(audit.carrier)
+        if line is None:
+            return _unfinished(audit.carrier, self.now(), NOT_CONNECTED)
+        if audit.asked_at is None and line.name in await self.reader.read(find_idle_carriers):
+            return _unfinished(audit.carrier, self.now(), LEFT_OUT)
+        report = await self._audited(line)
+        if not report.message:
+            get_log().info("carrier audited", carrier=line.name, owned=report.owned, found=len(report.findings))
+        return report
 
     async def _audited(self, line: CarrierClient) -> AuditReport:
         began = self.now()
@@ -124,36 +135,29 @@ class Audit:
             owned = await self._list(line)
             report = await self._compared(line, owned, began)
         except CarrierError as error:
-            report = AuditReport(line.name, 0, 0, (), 0, str(error), {})
             get_log().error("carrier not audited", carrier=line.name, trouble=error.trouble.value, said=error.message)
-        news = await self._noted(report, began)
-        for finding in news[:MOST_LOGGED]:
-            get_log().error(
-                "carrier and books differ", carrier=finding.carrier, kind=finding.kind.value, number=finding.e164,
-                said=finding.said,
-            )  # fmt: skip
-        if len(news) > MOST_LOGGED:
-            get_log().error("carrier and books differ in more", carrier=line.name, count=len(news) - MOST_LOGGED)
-        if report.elsewhere:
-            get_log().info(
-                "carrier lists what the books have under other names", carrier=line.name,
-                count=sum(report.elsewhere.values()), names=sorted(report.elsewhere),
-            )  # fmt: skip
+            return _unfinished(line.name, began, str(error))
         return report
 
-    async def _noted(self, report: AuditReport, began: int) -> list[Finding]:
-        """Write down what was found; return what is new of it."""
-        failed = report.said and report.said != LEFT_OUT
-        next_at = began + (min(self.every, RETRY) if failed else self.every)
-        result = AuditResult(report.carrier, began, self.now(), next_at, report.owned, (), report.said, self.quarantine)
+    async def _note(self, audit: CarrierAudit, report: AuditReport) -> WorkOutcome:
+        """Write down what was found, and log what is new of it."""
+        failed = report.message not in ("", LEFT_OUT)
+        next_at = report.began_at + (min(self.every, RETRY) if failed else self.every)
+        result = AuditResult(
+            report.carrier, report.began_at, self.now(), next_at, report.owned, (), report.message, self.quarantine,
+            leased_until=audit.leased_until,
+        )  # fmt: skip
         news: list[Finding] = []
         noted = 0
         while len(report.findings) - noted > self.most_noted:
             part = report.findings[noted : noted + self.most_noted]
-            news += await self.writer.submit(note_audits, result._replace(findings=part, goes_on=True))
+            news += (await self.writer.submit(note_audits, result._replace(findings=part, goes_on=True))).news
             noted += len(part)
-        last = result._replace(findings=report.findings[noted:], noted=noted)
-        return [*news, *await self.writer.submit(note_audits, last)]
+        last = await self.writer.submit(note_audits, result._replace(findings=report.findings[noted:], noted=noted))
+        _log_news(report, [*news, *last.news])
+        if last.lease_lost:
+            return WorkOutcome.LEASE_LOST
+        return WorkOutcome.RETRIED if failed else WorkOutcome.DONE
 
     async def _list(self, line: CarrierClient) -> dict[str, OwnedNumber]:
         owned: dict[str, OwnedNumber] = {}
@@ -203,7 +207,7 @@ class Audit:
             )
         lost, unclear = await self._confirmed(line, missing, owned, began)
         elsewhere = Counter(carrier for carrier in held.values() if carrier != line.name)  # its own: ordered just now
-        return AuditReport(line.name, len(owned), len(known), (*orphans, *lost), unclear, "", elsewhere)
+        return AuditReport(line.name, began, len(owned), len(known), (*orphans, *lost), unclear, "", elsewhere)
 
     async def _held(self, e164s: Sequence[str]) -> dict[str, str]:
         """Those of the numbers that somebody has in the books, under whatever name."""
@@ -236,6 +240,25 @@ class Audit:
         await asyncio.gather(*(ask(number) for number in missing))
         still = await self.reader.read(lambda tx: _still_rented(tx, line.name, began - line.window, lost))
         return [finding for finding in lost if finding.e164 in still], unclear
+
+
+def _unfinished(carrier: str, began_at: int, message: str) -> AuditReport:
+    return AuditReport(carrier, began_at, 0, 0, (), 0, message, {})
+
+
+def _log_news(report: AuditReport, news: Sequence[Finding]) -> None:
+    for finding in news[:MOST_LOGGED]:
+        get_log().error(
+            "carrier and books differ", carrier=finding.carrier, kind=finding.kind.value, number=finding.e164,
+            said=finding.message,
+        )  # fmt: skip
+    if len(news) > MOST_LOGGED:
+        get_log().error("carrier and books differ in more", carrier=report.carrier, count=len(news) - MOST_LOGGED)
+    if report.elsewhere:
+        get_log().info(
+            "carrier lists what the books have under other names", carrier=report.carrier,
+            count=sum(report.elsewhere.values()), names=sorted(report.elsewhere),
+        )  # fmt: skip
 
 
 def _is_unknown(number: OwnedNumber, known: Mapping[str, KnownNumber]) -> bool:

@@ -13,7 +13,7 @@ from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.purchase import Buy, Decision, Order, Refused, Replayed, Sold
 from numberdesk.flows.place_orders import Placement
 from numberdesk.infra.db import CommitUnknownError, Tx
-from numberdesk.infra.writer import Writer, nothing
+from numberdesk.infra.writer import Writer, no_failpoint
 
 Open = Callable[[Tx, Sequence[Buy]], Sequence[Decision]]
 
@@ -28,7 +28,7 @@ async def buy_number(
     buy: Buy,
     *,
     seconds: float,
-    reach: Callable[[str], None] = nothing,
+    reach: Callable[[str], None] = no_failpoint,
 ) -> Order | Refused:
     """Buy once: the order, new or the one that was made before, or the refusal.
 

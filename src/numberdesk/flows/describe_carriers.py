@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from numberdesk.carriers.finding_store import Audit, count_open_findings, list_audits
+from numberdesk.carriers.audit_store import CarrierAudit, list_audits
+from numberdesk.carriers.finding_store import count_open_findings
 from numberdesk.carriers.port import Account
 from numberdesk.carriers.store import find_carriers_named, list_carriers
 from numberdesk.core.lifecycle import CarrierState
@@ -16,8 +17,8 @@ from numberdesk.core.purchase import POOL
 from numberdesk.infra.db import Tx
 from numberdesk.infra.vault import Vault, VaultError
 from numberdesk.numbers.audited_store import find_carriers_with_numbers
-from numberdesk.numbers.release_store import count_unconfirmed
-from numberdesk.orders.chase_store import Unsettled, count_unsettled
+from numberdesk.numbers.carrier_release_store import count_unconfirmed
+from numberdesk.orders.carrier_order_store import Unsettled, count_unsettled
 
 
 class DescribedCarrier(NamedTuple):
@@ -30,7 +31,7 @@ class DescribedCarrier(NamedTuple):
     parked_orders: int
     unconfirmed_releases: int
     open_findings: int
-    audit: Audit | None
+    audit: CarrierAudit | None
 
 
 def describe_carriers(tx: Tx, vault: Vault, names: Iterable[str] | None = None) -> list[DescribedCarrier]:

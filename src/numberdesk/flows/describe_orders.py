@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from numberdesk.core.fulfilment import Chase
+from numberdesk.core.fulfilment import CarrierOrder
 from numberdesk.core.purchase import Order
 from numberdesk.infra.db import Tx
-from numberdesk.orders.chase_store import find_chases, list_unsettled
+from numberdesk.orders.carrier_order_store import find_carrier_orders, list_unsettled
 from numberdesk.orders.store import find_orders, list_orders
 
 
@@ -19,7 +19,7 @@ class DescribedOrder(NamedTuple):
     """An order, and how it stands with its carrier; an order of the own pool was never at one."""
 
     order: Order
-    chase: Chase | None
+    chase: CarrierOrder | None
 
 
 def describe_order(tx: Tx, order_id: str) -> DescribedOrder | None:
@@ -43,5 +43,5 @@ def describe_parked_orders(tx: Tx, *, after_id: str | None = None, limit: int) -
 
 
 def _described(tx: Tx, orders: Sequence[Order]) -> list[DescribedOrder]:
-    chases = find_chases(tx, [order.id for order in orders])
+    chases = find_carrier_orders(tx, [order.id for order in orders])
     return [DescribedOrder(order, chases.get(order.id)) for order in orders]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from numberdesk.carriers.connections import CarrierConnections
 from numberdesk.carriers.port import VISIBILITY_WINDOW
 from numberdesk.core.errors import CarrierRefused, CarrierUnavailable, NotFound, NumberdeskError, OrderEnded, Overloaded
-from numberdesk.core.fulfilment import Absent, Chase, Keep, Placed, Unknown, Void
+from numberdesk.core.fulfilment import Absent, CarrierOrder, Keep, Placed, Unknown, Void
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.purchase import Order
 from numberdesk.flows.open_orders import WANTED_FOR
@@ -21,7 +21,7 @@ from numberdesk.flows.settle_orders import Books, end_order, keep_chase, load_bo
 from numberdesk.infra.db import Tx
 from numberdesk.infra.reader import Reader
 from numberdesk.infra.writer import Writer
-from numberdesk.orders.chase_store import find_chases
+from numberdesk.orders.carrier_order_store import find_carrier_orders
 
 
 class Verdict(StrEnum):
@@ -61,17 +61,18 @@ def _judge(books: Books, command: Judgement) -> Order | NumberdeskError:
     return order
 
 
-def _anew(chase: Chase, command: Judgement) -> Chase:
+def _anew(chase: CarrierOrder, command: Judgement) -> CarrierOrder:
     """Looked up from the beginning, and sent once more when it is proven to be absent and was sent only once."""
     return chase._replace(
-        looks=0,
+        attempts=0,
         absences=0,
         absent_since=None,
         accepted_at=None,
         next_at=command.now,
         parked_at=None,
+        leased_until=None,
         wanted_until=command.now + command.window + WANTED_FOR,
-        said="to be looked up anew",
+        message="to be looked up anew",
     )
 
 
@@ -79,7 +80,7 @@ async def judge_order(
     writer: Writer, reader: Reader, carriers: CarrierConnections, order_id: str, verdict: Verdict, now: int
 ) -> Order:
     """Decide about one order. Raises NotFound, and OrderEnded."""
-    chase = (await reader.read(lambda tx: find_chases(tx, [order_id]))).get(order_id)
+    chase = (await reader.read(lambda tx: find_carrier_orders(tx, [order_id]))).get(order_id)
     line = None if chase is None else await carriers.client(chase.carrier)
     window = VISIBILITY_WINDOW if line is None else line.window
     return await writer.submit(judge_orders, Judgement(order_id, verdict, window, now))
@@ -90,7 +91,7 @@ async def adopt_order(reader: Reader, carriers: CarrierConnections, placement: P
 
     Raises NotFound, OrderEnded, and CarrierRefused when the carrier does not say that the number is ours.
     """
-    chase = (await reader.read(lambda tx: find_chases(tx, [order_id]))).get(order_id)
+    chase = (await reader.read(lambda tx: find_carrier_orders(tx, [order_id]))).get(order_id)
     if chase is None:
         raise NotFound("There is no such order at a carrier.")
     if chase.settled_at is not None:
@@ -101,7 +102,7 @@ async def adopt_order(reader: Reader, carriers: CarrierConnections, placement: P
         said = "absent" if isinstance(found, Absent | Placed) else found.message
         why = "The carrier does not say that this number is ours, so it cannot be adopted."
         raise CarrierRefused(why, {"order_id": order_id, "said": said})
-    standing = await placement.hear(order_id, chase.attempt, Placed(found.number_id, None), line.window)
+    standing = await placement.hear(order_id, chase.sends, Placed(found.number_id, None), line.window)
     if standing is None:
         raise Overloaded
     return standing.order

@@ -11,18 +11,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from numberdesk.carriers.audit_store import AUDIT_LEASE, CarrierAudit, lock_audits, place_audit
 from numberdesk.carriers.finding_store import (
-    Audit,
     Finding,
     change_findings,
     end_findings,
-    find_audit,
     find_findings,
     insert_findings,
     lock_findings,
-    place_audit,
 )
 from numberdesk.carriers.store import lock_carriers
 from numberdesk.catalog.offer_store import lock_offers
@@ -31,25 +29,19 @@ from numberdesk.catalog.store import insert_listings
 from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError
 from numberdesk.core.findings import FindingKind, FindingState
 from numberdesk.core.lifecycle import NumberState
-from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import POOL, Lot
+from numberdesk.core.schedule import is_leased, leased
 from numberdesk.infra.db import Tx
-from numberdesk.numbers.giving_back import of_finding
-from numberdesk.numbers.release_store import find_asked_back, insert_releases
+from numberdesk.numbers.carrier_release import of_finding
+from numberdesk.numbers.carrier_release_store import find_asked_back, insert_releases
 from numberdesk.numbers.store import lock_lots, place_lots
 
-AUDIT_LEASE: Final = 3600 * MICROSECONDS
-"""How long one audit may take before another may begin."""
 
-_LONGEST_WAIT: Final = 366 * 24 * 3600 * MICROSECONDS
-
-
-class TakeUpAudit(NamedTuple):
-    """Begin an audit of a carrier at `now`; `only_due`: only if it is its time."""
+class BeginAudit(NamedTuple):
+    """Begin an audit of a carrier at `now`, whether it is its time or not."""
 
     carrier: str
     now: int
-    only_due: bool
 
 
 class AskForAudit(NamedTuple):
@@ -60,10 +52,10 @@ class AskForAudit(NamedTuple):
 
 
 class AuditResult(NamedTuple):
-    """What an audit found. `said` tells why it was not finished, "" when it was. Instants and spans in microseconds.
+    """What an audit found. `message` tells why it was not finished, "" when it was. Instants and spans in microseconds.
 
-    Of an audit that found much, the findings come in parts, so that no purchase waits long behind it: `goes_on`
-    until the last, which says how many were `noted` before it.
+    `leased_until` is the lease under which it was made. Of an audit that found much, the findings come in parts, so
+    that no purchase waits long behind it: `goes_on` until the last, which says how many were `noted` before it.
     """
 
     carrier: str
@@ -72,10 +64,18 @@ class AuditResult(NamedTuple):
     next_at: int
     owned: int
     findings: tuple[Finding, ...]
-    said: str
+    message: str
     quarantine: int
     goes_on: bool = False
     noted: int = 0
+    leased_until: int | None = None
+
+
+class NotedAudit(NamedTuple):
+    """The findings of an audit that are new, or open again. `lease_lost`: another audit has begun meanwhile."""
+
+    news: list[Finding]
+    lease_lost: bool = False
 
 
 class FindingVerdict(StrEnum):
@@ -99,59 +99,75 @@ class FindingJudgement(NamedTuple):
     now: int
 
 
-def take_up_audits(tx: Tx, commands: Sequence[TakeUpAudit]) -> list[Audit | None]:
-    """The write flow: the audit as it stood before it was this one's to do; None when it is not."""
+def begin_audits(tx: Tx, commands: Sequence[BeginAudit]) -> list[CarrierAudit]:
+    """The write flow: the audits as they are begun, which are nobody else's for the length of a lease."""
     lock_carriers(tx, [command.carrier for command in commands])
-    return [_take_up(tx, command) for command in commands]
+    last = lock_audits(tx, [command.carrier for command in commands])
+    begun = []
+    for command in commands:
+        audit = _last(last, command.carrier, command.now)
+        begun.append(leased(audit, command.now + AUDIT_LEASE, began_at=command.now))
+        place_audit(tx, begun[-1])
+    return begun
 
 
-def _take_up(tx: Tx, command: TakeUpAudit) -> Audit | None:
-    last = find_audit(tx, command.carrier) or Audit(command.carrier, 0, None, None, 0, 0, "")
-    # A time further ahead than any interval was set by a clock that was wrong, and is over.
-    due = last.next_at <= command.now or last.next_at > command.now + _LONGEST_WAIT
-    if command.only_due and not due:
-        return None
-    place_audit(tx, last._replace(next_at=command.now + AUDIT_LEASE, began_at=command.now))
-    return last
-
-
-def ask_for_audits(tx: Tx, commands: Sequence[AskForAudit]) -> list[Audit | NumberdeskError]:
+def ask_for_audits(tx: Tx, commands: Sequence[AskForAudit]) -> list[CarrierAudit | NumberdeskError]:
     """The write flow: the audits as they stand then, due now unless they are under way; NotFound without a carrier."""
     known = lock_carriers(tx, [command.carrier for command in commands])
-    return [
-        _ask_for(tx, command) if command.carrier in known else NotFound("There is no such carrier.")
-        for command in commands
-    ]
+    last = lock_audits(tx, known)
+    outcomes: list[CarrierAudit | NumberdeskError] = []
+    for command in commands:
+        if command.carrier not in known:
+            outcomes.append(NotFound("There is no such carrier."))
+            continue
+        audit = _last(last, command.carrier, command.now)
+        if not is_leased(audit, command.now):
+            audit = audit._replace(next_at=command.now, leased_until=None, asked_at=command.now)
+            place_audit(tx, audit)
+            last[command.carrier] = audit
+        outcomes.append(audit)
+    return outcomes
 
 
-def _ask_for(tx: Tx, command: AskForAudit) -> Audit:
-    last = find_audit(tx, command.carrier) or Audit(command.carrier, 0, None, None, 0, 0, "")
-    if last.is_running(command.now):
-        return last
-    asked = last._replace(next_at=command.now)
-    place_audit(tx, asked)
-    return asked
+def _last(known: Mapping[str, CarrierAudit], carrier: str, now: int) -> CarrierAudit:
+    return known.get(carrier) or CarrierAudit(carrier, now)
 
 
-def note_audits(tx: Tx, results: Sequence[AuditResult]) -> list[list[Finding]]:
-    """The write flow: the findings that are new, or open again. What was not found again has ended.
+def note_audits(tx: Tx, results: Sequence[AuditResult]) -> list[NotedAudit]:
+    """The write flow: what is new. What was not found again has ended.
 
     An orphan that is found although its carrier confirmed to have it back is open again.
     """
     lock_carriers(tx, [result.carrier for result in results])
-    return [_note(tx, result) for result in results]
+    last = lock_audits(tx, [result.carrier for result in results])
+    outcomes = []
+    for result in results:
+        audit = _last(last, result.carrier, result.began_at)
+        lease_lost = audit.leased_until != result.leased_until
+        if not result.goes_on:
+            last[result.carrier] = _ended(audit, result)
+            place_audit(tx, last[result.carrier])
+        outcomes.append(NotedAudit(_note(tx, result), lease_lost))
+    return outcomes
+
+
+def _ended(audit: CarrierAudit, result: AuditResult) -> CarrierAudit:
+    """The audit when it is over: whoever asked for one has it."""
+    return audit._replace(
+        next_at=result.next_at,
+        attempts=audit.attempts + 1 if result.message else 0,
+        message=result.message,
+        leased_until=None,
+        asked_at=None,
+        began_at=result.began_at,
+        ended_at=result.ended_at,
+        owned=result.owned,
+        found=result.noted + len(result.findings),
+    )
 
 
 def _note(tx: Tx, result: AuditResult) -> list[Finding]:
-    if not result.goes_on:
-        found = result.noted + len(result.findings)
-        place_audit(
-            tx,
-            Audit(
-                result.carrier, result.next_at, result.began_at, result.ended_at, result.owned, found, result.said
-            ),
-        )  # fmt: skip
-    if result.said:
+    if result.message:
         return []  # an audit that was not finished says nothing of what it did not see
     if not result.goes_on:
         _end(tx, result)

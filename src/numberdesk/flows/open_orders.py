@@ -16,7 +16,7 @@ from numberdesk.carriers.store import find_carriers_named
 from numberdesk.catalog.offer_store import lock_offers
 from numberdesk.catalog.offers import RemoteOffer
 from numberdesk.catalog.store import find_superseded, insert_listings, move_listings
-from numberdesk.core.fulfilment import Chase, first_chase
+from numberdesk.core.fulfilment import CarrierOrder, first_carrier_order
 from numberdesk.core.lifecycle import CarrierState, NumberState, OrderState
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.prices import Confirmation, Former
@@ -24,10 +24,10 @@ from numberdesk.core.purchase import POOL, Buy, Decision, Loaded, Lot, Order, Ou
 from numberdesk.flows.order_records import hold_of, purchased, transfers_of
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.store import insert_holds, insert_transfers, lock_purses, save_purses
+from numberdesk.numbers.carrier_release_store import find_on_their_way
 from numberdesk.numbers.model import rental_of
-from numberdesk.numbers.release_store import find_on_their_way
 from numberdesk.numbers.store import insert_rentals, lock_lots, place_lots
-from numberdesk.orders.chase_store import insert_chases, want_longer
+from numberdesk.orders.carrier_order_store import insert_carrier_orders, want_longer
 from numberdesk.orders.store import find_answers, find_orders, insert_answers, insert_orders
 from numberdesk.outbox.store import insert_events
 
@@ -218,11 +218,11 @@ def _write_remote(tx: Tx, sold: Iterable[Sold], remote: _Remote, terms: OpenTerm
         mine = [remote.offers[order.e164].listing for order in orders if order.carrier == carrier]
         insert_listings(tx, carrier, [listing for listing in mine if listing.e164 not in remote.known], now)
         move_listings(tx, carrier, [listing for listing in mine if listing.e164 in remote.known], now)
-    insert_chases(tx, [_first_chase(order, remote, terms) for order in orders])
+    insert_carrier_orders(tx, [_first_chase(order, remote, terms) for order in orders])
 
 
-def _first_chase(order: Order, remote: _Remote, terms: OpenTerms) -> Chase:
-    return first_chase(
+def _first_chase(order: Order, remote: _Remote, terms: OpenTerms) -> CarrierOrder:
+    return first_carrier_order(
         order.id,
         order.account_id,
         order.carrier,

@@ -4,7 +4,7 @@ Touches: database, clock.
 
 Each order that was opened is carried through by a task of its own, which no client that hangs up
 can stop. When the process ends meanwhile, the worker finds the order after its lease and looks it up
-(chase_orders.py). No transaction is open while a carrier is asked: infra/http.py refuses to.
+(follow_carrier_orders.py). No transaction is open while a carrier is asked: infra/http.py refuses to.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from numberdesk.flows.settle_orders import Standing
 from numberdesk.infra.db import StorageFailedError, Tx
 from numberdesk.infra.log import get_log
 from numberdesk.infra.reader import Reader
-from numberdesk.infra.writer import Writer, nothing
+from numberdesk.infra.writer import Writer, no_failpoint
 from numberdesk.orders.store import find_orders
 
 POINTS: Final = ("sending", "heard", "settled")
@@ -66,7 +66,7 @@ class Placement:
         settle: Settle,
         *,
         now: Callable[[], int],
-        reach: Callable[[str], None] = nothing,
+        reach: Callable[[str], None] = no_failpoint,
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]] = spawn_here,
     ) -> None:
         self._writer = writer
@@ -138,9 +138,12 @@ class Placement:
         *,
         looked_up: bool = False,
         may_send: bool = True,
+        leased_until: int | None = None,
     ) -> Standing | None:
         """Write down what was heard. None when the books could not be written; the order then stays due."""
-        heard = OutcomeReport(order_id, attempt, word, window, AGAIN_LEASE, self._now(), looked_up, may_send)
+        heard = OutcomeReport(
+            order_id, attempt, word, window, AGAIN_LEASE, self._now(), looked_up, may_send, leased_until
+        )
         for rest in (*_SETTLE_RESTS, None):
             try:
                 standing = await self._writer.submit(self._settle, heard)
@@ -186,7 +189,7 @@ class Placement:
                 await self.hear(order.id, 1, word, VISIBILITY_WINDOW)
                 return
             await self._send(line, order, 1)
-        except Exception:  # noqa: BLE001  whatever it was, the worker finds the order
+        except Exception:  # noqa: BLE001  nothing was sent, which is worth more than why
             get_log().exception("order not carried through", order_id=order.id)
 
     async def _line(self, order: Order) -> CarrierClient | None:
@@ -230,7 +233,7 @@ def _log_news(standing: Standing) -> None:
     """Log what a person has to know of: an order that waits for one, a number that the operator pays for in vain."""
     parked, late, order_id = standing.parked, standing.too_late, standing.order.id
     if parked is not None:
-        get_log().error("order parked for a person", order_id=order_id, carrier=parked.carrier, said=parked.said)
+        get_log().error("order parked for a person", order_id=order_id, carrier=parked.carrier, said=parked.message)
     if late is not None:
         get_log().warning(
             "number came too late and is given back", order_id=order_id, carrier=late.carrier, number=late.e164,

@@ -3,7 +3,7 @@
 Touches: database.
 
 A number of the own pool is offered again after its rest. One of another carrier goes back there: that
-the carrier has to be told is written in the same transaction (confirm_releases.py), and from its
+the carrier has to be told is written in the same transaction (confirm_carrier_releases.py), and from its
 customer's release on nobody pays for it, whatever the carrier says.
 """
 
@@ -18,9 +18,9 @@ from numberdesk.core.lifecycle import NumberState, RentalState, require_move
 from numberdesk.core.periods import iso_seconds
 from numberdesk.core.purchase import POOL, Lot, Order
 from numberdesk.infra.db import Tx
-from numberdesk.numbers.giving_back import GivingBack, of_rental
+from numberdesk.numbers.carrier_release import CarrierRelease, of_rental
+from numberdesk.numbers.carrier_release_store import insert_releases
 from numberdesk.numbers.model import Rental
-from numberdesk.numbers.release_store import insert_releases
 from numberdesk.numbers.store import change_rentals, latest_rentals, lock_lots, place_lots
 from numberdesk.orders.store import find_orders
 from numberdesk.outbox.model import NUMBER_RELEASED, Event
@@ -86,7 +86,7 @@ def _give_back(tx: Tx, ended: Sequence[Rental], lots: Mapping[str, Lot]) -> None
     insert_releases(tx, [_going_back(rental, lots[rental.e164], orders[rental.order_id]) for rental in ended])
 
 
-def _going_back(rental: Rental, lot: Lot, order: Order) -> GivingBack:
+def _going_back(rental: Rental, lot: Lot, order: Order) -> CarrierRelease:
     return of_rental(rental.id, lot.carrier, rental.e164, order.carrier_reference, rental.updated_at)
 
 

@@ -33,7 +33,7 @@ from numberdesk.infra.db import StorageFailedError, Tx
 from numberdesk.infra.log import get_log
 from numberdesk.infra.reader import Reader
 from numberdesk.infra.writer import Writer
-from numberdesk.numbers.release_store import find_on_their_way
+from numberdesk.numbers.carrier_release_store import find_on_their_way
 from numberdesk.numbers.store import find_held
 
 MOST_CANDIDATES: Final = 250

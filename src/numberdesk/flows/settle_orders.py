@@ -19,7 +19,7 @@ from numberdesk.core.fulfilment import (
     Absent,
     Again,
     Capture,
-    Chase,
+    CarrierOrder,
     Keep,
     OrderOutcome,
     OutcomeReport,
@@ -30,15 +30,16 @@ from numberdesk.core.fulfilment import (
 )
 from numberdesk.core.lifecycle import HoldState, OrderState
 from numberdesk.core.purchase import Lot, Order, Purse
+from numberdesk.core.schedule import resting
 from numberdesk.core.settlement import Settlement, capture, void
 from numberdesk.flows.order_records import order_failed, purchased, transfers_of
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.store import insert_transfers, lock_purses, resolve_holds, save_purses
-from numberdesk.numbers.giving_back import GivingBack, of_finding
+from numberdesk.numbers.carrier_release import CarrierRelease, of_finding
+from numberdesk.numbers.carrier_release_store import insert_releases, lock_releases
 from numberdesk.numbers.model import rental_of
-from numberdesk.numbers.release_store import insert_releases, lock_releases
 from numberdesk.numbers.store import insert_rentals, lock_lots, place_lots
-from numberdesk.orders.chase_store import Ended, change_chases, find_chases, lock_chases
+from numberdesk.orders.carrier_order_store import Ended, change_carrier_orders, find_carrier_orders, lock_carrier_orders
 from numberdesk.orders.store import change_orders, find_orders, withdraw_answers
 from numberdesk.outbox.store import insert_events
 
@@ -46,15 +47,18 @@ from numberdesk.outbox.store import insert_events
 class Standing(NamedTuple):
     """How an order stands after a word about it. `again`: one attempt more is to be sent now, by whoever asked.
 
+    `lease_lost`: who looked it up took so long that somebody else has it by now, or has ended it.
+
     `parked` and `too_late` are set by the word that did it and by no later one: that the order waits for a
     person, and that its number came after it had failed and is given back. `unexplained`: the number of this failed
     order is on our account and nothing says that the order brought it there, so that an audit has to show it.
     """
 
     order: Order
-    again: Chase | None = None
-    parked: Chase | None = None
-    too_late: GivingBack | None = None
+    again: CarrierOrder | None = None
+    parked: CarrierOrder | None = None
+    too_late: CarrierRelease | None = None
+    lease_lost: bool = False
     unexplained: bool = False
 
 
@@ -64,31 +68,36 @@ class Books:
 
     purses: dict[str, Purse]
     lots: dict[str, Lot]
-    chases: dict[str, Chase]
+    chases: dict[str, CarrierOrder]
     orders: dict[str, Order]
     kept: set[tuple[str, str]] = field(default_factory=set)
     settled: list[Settlement] = field(default_factory=list)
     withdrawn: set[str] = field(default_factory=set)
     changed: dict[str, Ended] = field(default_factory=dict)
-    too_late: dict[str, GivingBack] = field(default_factory=dict)
+    too_late: dict[str, CarrierRelease] = field(default_factory=dict)
 
 
 def settle_orders(tx: Tx, commands: Sequence[OutcomeReport]) -> list[Standing]:
     """The write flow: one standing per word."""
     books = load_books(tx, [heard.order_id for heard in commands])
     books.kept = find_kept(tx, [order.e164 for order in books.orders.values() if order.state is OrderState.FAILED])
-    standings = [_hear(books, heard) for heard in commands]
+    standings = [_hear_under_lease(books, heard) for heard in commands]
     there = write_books(tx, books)
     return [one if one.order.id not in there else one._replace(too_late=None) for one in standings]
 
 
 def load_books(tx: Tx, order_ids: Sequence[str]) -> Books:
     """All that ending some orders touches, locked: wallets, then numbers, then chases."""
-    known = find_chases(tx, order_ids)
+    known = find_carrier_orders(tx, order_ids)
     purses = lock_purses(tx, [chase.account_id for chase in known.values()])
     lots = lock_lots(tx, [chase.e164 for chase in known.values()])
-    chases = lock_chases(tx, known)
+    chases = lock_carrier_orders(tx, known)
     return Books(purses, lots, chases, find_orders(tx, known))
+
+
+def _hear_under_lease(books: Books, heard: OutcomeReport) -> Standing:
+    lease_lost = heard.leased_until not in (None, books.chases[heard.order_id].leased_until)
+    return _hear(books, heard)._replace(lease_lost=lease_lost)
 
 
 def _hear(books: Books, heard: OutcomeReport) -> Standing:
@@ -100,7 +109,7 @@ def _hear(books: Books, heard: OutcomeReport) -> Standing:
     what = step(chase, heard)
     chase = answered(chase, heard)
     if isinstance(what, Void):
-        return Standing(end_order(books, chase._replace(said=_said(heard.outcome)), what, heard.now))
+        return Standing(end_order(books, chase._replace(message=_said(heard.outcome)), what, heard.now))
     if isinstance(what, Capture):
         return Standing(end_order(books, chase, what, heard.now))
     keep_chase(books, what)
@@ -120,9 +129,9 @@ def keep_chase(books: Books, what: Keep | Again) -> None:
     books.changed[what.chase.order_id] = Ended(what.chase, None)
 
 
-def end_order(books: Books, chase: Chase, what: Capture | Void, now: int) -> Order:
+def end_order(books: Books, chase: CarrierOrder, what: Capture | Void, now: int) -> Order:
     """Capture or void an open order; the books then have it so."""
-    order = books.orders[chase.order_id]._replace(attempts=chase.attempt)
+    order = books.orders[chase.order_id]._replace(attempts=chase.sends)
     purse, lot = books.purses[order.account_id], books.lots[order.e164]
     if isinstance(what, Capture):
         settled = capture(order, purse, lot, what.number_id, now)
@@ -134,7 +143,7 @@ def end_order(books: Books, chase: Chase, what: Capture | Void, now: int) -> Ord
     books.orders[order.id] = settled.order
     books.purses[order.account_id] = settled.purse
     books.lots[order.e164] = settled.lot
-    over = chase._replace(next_at=None, parked_at=None, settled_at=now)
+    over = resting(chase)._replace(parked_at=None, settled_at=now)
     books.chases[order.id] = over
     books.changed[order.id] = Ended(over, settled.order.failure)
     return settled.order
@@ -177,7 +186,7 @@ def write_books(tx: Tx, books: Books) -> set[str]:
     insert_rentals(tx, [rental_of(order) for order in completed])
     insert_events(tx, [*(purchased(order) for order in completed), *(order_failed(order) for order in failed)])
     withdraw_answers(tx, books.withdrawn)
-    change_chases(tx, list(books.changed.values()))
+    change_carrier_orders(tx, list(books.changed.values()))
     if not books.too_late:
         return set()
     there = lock_releases(tx, [one.id for one in books.too_late.values()])

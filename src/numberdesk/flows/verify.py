@@ -17,7 +17,7 @@ from numberdesk.migrations.soundness import REFERENCE_CHECK, STORAGE, storage_ch
 from numberdesk.migrations.walls import GUARD_CHECK, WALL_CHECK
 from numberdesk.numbers.audit import CHECKS as OF_NUMBERS
 from numberdesk.orders.audit import CHECKS as OF_ORDERS
-from numberdesk.orders.chase_audit import CHECKS as OF_CHASES
+from numberdesk.orders.carrier_order_audit import CHECKS as OF_CHASES
 from numberdesk.outbox.audit import CHECKS as OF_EVENTS
 
 __all__ = ["Verdict", "verify"]

@@ -65,7 +65,7 @@ POINTS: Final = ("taken", "begun", "applied", "committed", "resolved")
 _STOP: Final = object()
 
 
-def nothing(_point: str) -> None:
+def no_failpoint(_point: str) -> None:
     """What is done at a point that nobody watches."""
 
 
@@ -107,7 +107,7 @@ class Writer:
         patience_seconds: float = 4.0,
         lock_seconds: float = 0.0,
         monotonic: Callable[[], float] = time.monotonic,
-        reach: Callable[[str], None] = nothing,
+        reach: Callable[[str], None] = no_failpoint,
     ) -> None:
         self._database = database
         self._limit = queue_limit

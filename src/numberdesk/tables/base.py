@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import DDL, BigInteger, CheckConstraint, Column, MetaData, Table, Text, event
+from sqlalchemy import DDL, BigInteger, CheckConstraint, Column, Index, MetaData, Table, Text, event
 from sqlalchemy.dialects.postgresql import TEXT as POSTGRES_TEXT
 from sqlalchemy.schema import ExecutableDDLElement
 
@@ -45,6 +45,43 @@ def whole(name: str, *, default: str | None = None) -> Column[int]:
 def optional_whole(name: str) -> Column[int | None]:
     """A 64-bit integer that may be empty."""
     return Column(name, BigInteger, nullable=True)
+
+
+def due_columns() -> tuple[Column[Any], ...]:
+    """The columns of due work (infra/due_work.py).
+
+    `next_at` is when its turn is, and empty when nothing is to be done any more or not without a person. `attempts`
+    counts tries, `message` says what came of the last, `parked_at` since when it waits for a person, and
+    `leased_until` until when it is in somebody's hands.
+    """
+    return (
+        optional_whole("next_at"),
+        whole("attempts"),
+        text("message"),
+        optional_whole("parked_at"),
+        optional_whole("leased_until"),
+    )
+
+
+def due_checks(ended_at: str | None = None) -> tuple[CheckConstraint, ...]:
+    """Due work is due, parked or ended, which the column `ended_at` says where there is one; leased only while due."""
+    due_or_parked = "(next_at IS NULL) = (parked_at IS NOT NULL)"
+    leased = CheckConstraint("leased_until IS NULL OR next_at IS NOT NULL", name="leased_while_due")
+    if ended_at is None:
+        return CheckConstraint(due_or_parked, name="due_or_parked"), leased
+    name = f"{ended_at.removesuffix('_at')}_is_left_alone"
+    return (
+        CheckConstraint(f"{ended_at} IS NULL OR next_at IS NULL", name=name),
+        CheckConstraint(f"{ended_at} IS NOT NULL OR {due_or_parked}", name="due_or_parked"),
+        leased,
+    )
+
+
+def due_index(table: Table, party: str) -> Index:
+    """The index by which due work of a table is found: by its party, the time, and the key."""
+    is_due = table.c.next_at.is_not(None)
+    columns = dict.fromkeys((table.c[party], table.c.next_at, *table.primary_key))
+    return Index(f"ix_{table.name}_due", *columns, sqlite_where=is_due, postgresql_where=is_due)
 
 
 def one_of(column: str, states: type[StrEnum] | Iterable[str]) -> CheckConstraint:

@@ -10,7 +10,17 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, PrimaryKeyConstraint,
 from numberdesk.core.findings import FindingKind, FindingState
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.tables.accounts import accounts
-from numberdesk.tables.base import metadata, one_of, optional_text, optional_whole, text, whole
+from numberdesk.tables.base import (
+    due_checks,
+    due_columns,
+    due_index,
+    metadata,
+    one_of,
+    optional_text,
+    optional_whole,
+    text,
+    whole,
+)
 from numberdesk.tables.orders import orders
 
 # An account at a carrier, under the name that numbers, orders and price rules know it by. kind says
@@ -31,8 +41,8 @@ carriers = Table(
 )
 
 # How an order stands with its carrier: one row for each order that a carrier was asked for, for
-# ever. Open orders with next_at are asked about then, those without are for a person. attempt counts
-# the orders that were sent; looks, absences and absent_since are about the look-ups since the last.
+# ever. Open orders are due work: their carriers are asked about them. sends counts the orders that
+# were sent; attempts, absences and absent_since are about the look-ups since the last.
 # The error is what the customer was told in the end.
 carrier_orders = Table(
     "carrier_orders",
@@ -41,38 +51,34 @@ carrier_orders = Table(
     text("account_id", ForeignKey(accounts.c.id)),
     text("carrier"),
     text("e164"),
-    whole("attempt"),
+    whole("sends"),
     whole("attempted_at"),
     whole("wanted_until"),
-    whole("looks"),
     whole("absences"),
     optional_whole("absent_since"),
     optional_whole("accepted_at"),
-    optional_whole("next_at"),
-    text("said"),
-    optional_whole("parked_at"),
+    *due_columns(),
     optional_whole("settled_at"),
     text("order_message", server_default=""),
     optional_text("error_code"),
     optional_text("error_message"),
     optional_text("error_details"),
-    CheckConstraint("attempt > 0", name="attempt_counted"),
-    CheckConstraint("settled_at IS NULL OR next_at IS NULL", name="settled_is_left_alone"),
-    CheckConstraint("settled_at IS NOT NULL OR (next_at IS NULL) = (parked_at IS NOT NULL)", name="due_or_parked"),
+    CheckConstraint("sends > 0", name="sends_counted"),
     CheckConstraint("error_code IS NULL OR settled_at IS NOT NULL", name="refused_when_settled"),
+    *due_checks("settled_at"),
     sqlite_with_rowid=False,
 )
 _UNSETTLED = carrier_orders.c.settled_at.is_(None)
+due_index(carrier_orders, "carrier")
 Index(
     "ix_carrier_orders_unsettled",
-    carrier_orders.c.next_at,
     carrier_orders.c.order_id,
     sqlite_where=_UNSETTLED,
     postgresql_where=_UNSETTLED,
 )
 
-# A number that its carrier is to be told of that we no longer want it. The id follows from the rental
-# or the order whose number it is, or from the carrier and the number where there is neither.
+# A number that its carrier is to be told of that we no longer want it: due work. The id follows from the
+# rental or the order whose number it is, or from the carrier and the number where there is neither.
 carrier_releases = Table(
     "carrier_releases",
     metadata,
@@ -81,16 +87,15 @@ carrier_releases = Table(
     text("e164"),
     optional_text("carrier_reference"),
     whole("asked_at"),
-    whole("tries"),
-    whole("next_at"),
-    text("said"),
+    *due_columns(),
     optional_whole("confirmed_at"),
+    *due_checks("confirmed_at"),
     sqlite_with_rowid=False,
 )
 _UNCONFIRMED = carrier_releases.c.confirmed_at.is_(None)
+due_index(carrier_releases, "carrier")
 Index(
     "ix_carrier_releases_unconfirmed",
-    carrier_releases.c.next_at,
     carrier_releases.c.id,
     sqlite_where=_UNCONFIRMED,
     postgresql_where=_UNCONFIRMED,
@@ -107,7 +112,7 @@ findings = Table(
     text("state"),
     text("carrier_reference"),
     text("order_reference"),
-    text("said"),
+    text("message"),
     whole("first_seen_at"),
     whole("last_seen_at"),
     PrimaryKeyConstraint("carrier", "e164", "kind"),
@@ -116,16 +121,19 @@ findings = Table(
     sqlite_with_rowid=False,
 )
 
-# The last audit of each carrier, and when the next one is due; whoever runs it puts that off.
+# The audits of each carrier: due work that comes again and again. asked_at is when somebody asked for one
+# that has not ended since; the rest is about the last.
 audits = Table(
     "audits",
     metadata,
     text("carrier", primary_key=True),
-    whole("next_at"),
+    *due_columns(),
+    optional_whole("asked_at"),
     optional_whole("began_at"),
     optional_whole("ended_at"),
     whole("owned", default="0"),
     whole("found", default="0"),
-    text("said"),
+    *due_checks(),
     sqlite_with_rowid=False,
 )
+due_index(audits, "carrier")

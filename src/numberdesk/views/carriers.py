@@ -10,16 +10,18 @@ from decimal import Decimal
 
 import msgspec
 
+from numberdesk.carriers.audit_store import CarrierAudit
 from numberdesk.carriers.client import CarrierClient
-from numberdesk.carriers.finding_store import Audit, Finding
+from numberdesk.carriers.finding_store import Finding
 from numberdesk.carriers.port import Field, Health
 from numberdesk.carriers.registry import KINDS
 from numberdesk.catalog.rules import WHOLE_RATE, ExchangeRate
-from numberdesk.core.fulfilment import Chase
+from numberdesk.core.fulfilment import CarrierOrder
 from numberdesk.core.periods import iso_or_none, iso_seconds
+from numberdesk.core.schedule import is_leased, turn_of
 from numberdesk.flows.describe_carriers import DescribedCarrier
 from numberdesk.flows.describe_orders import DescribedOrder
-from numberdesk.numbers.giving_back import GivingBack
+from numberdesk.numbers.carrier_release import CarrierRelease
 from numberdesk.views.numbers import AdminOrderView, admin_order_view
 
 
@@ -201,26 +203,26 @@ def check_view(name: str, health: Health) -> CheckView:
     return CheckView(name, health.ok, health.message, dict(health.facts))
 
 
-def audit_view(audit: Audit, now: int) -> AuditView:
+def audit_view(audit: CarrierAudit, now: int) -> AuditView:
     """The last audit of a carrier, at `now`."""
     return AuditView(
         carrier=audit.carrier,
         status=_standing(audit, now),
         began_at=iso_or_none(audit.began_at),
         ended_at=iso_or_none(audit.ended_at),
-        next_at=iso_seconds(audit.next_at),
+        next_at=iso_seconds(turn_of(audit) or 0),
         owned=audit.owned,
         found=audit.found,
-        said=audit.said,
+        said=audit.message,
     )
 
 
-def _standing(audit: Audit, now: int) -> str:
-    if audit.is_running(now):
+def _standing(audit: CarrierAudit, now: int) -> str:
+    if is_leased(audit, now):
         return "running"
-    if audit.next_at <= now:
+    if (audit.next_at or 0) <= now:
         return "due"
-    return "unfinished" if audit.said else "done"
+    return "unfinished" if audit.message else "done"
 
 
 def finding_view(finding: Finding) -> FindingView:
@@ -233,13 +235,13 @@ def finding_view(finding: Finding) -> FindingView:
         status=finding.state.value,
         carrier_reference=finding.carrier_reference or None,
         reference=finding.order_reference or None,
-        said=finding.said,
+        said=finding.message,
         first_seen_at=iso_seconds(finding.first_seen_at),
         last_seen_at=iso_seconds(finding.last_seen_at),
     )
 
 
-def carrier_release_view(one: GivingBack) -> CarrierReleaseView:
+def carrier_release_view(one: CarrierRelease) -> CarrierReleaseView:
     """A number on its way back to its carrier."""
     return CarrierReleaseView(
         id=one.id,
@@ -247,9 +249,9 @@ def carrier_release_view(one: GivingBack) -> CarrierReleaseView:
         phone_number=one.e164,
         carrier_reference=one.carrier_reference,
         asked_at=iso_seconds(one.asked_at),
-        tries=one.tries,
-        next_try_at=iso_seconds(one.next_at),
-        said=one.said,
+        tries=one.attempts,
+        next_try_at=iso_seconds(turn_of(one) or 0),
+        said=one.message,
     )
 
 
@@ -259,17 +261,17 @@ def carrier_order_view(described: DescribedOrder) -> CarrierOrderView:
     return CarrierOrderView(**seen, at_carrier=None if described.chase is None else _chase_view(described.chase))
 
 
-def _chase_view(chase: Chase) -> ChaseView:
+def _chase_view(chase: CarrierOrder) -> ChaseView:
     return ChaseView(
-        attempt=chase.attempt,
+        attempt=chase.sends,
         attempted_at=iso_seconds(chase.attempted_at),
         wanted_until=iso_seconds(chase.wanted_until),
-        looks=chase.looks,
+        looks=chase.attempts,
         absences=chase.absences,
         absent_since=iso_or_none(chase.absent_since),
         accepted_at=iso_or_none(chase.accepted_at),
-        next_look_at=iso_or_none(chase.next_at),
-        said=chase.said,
+        next_look_at=iso_or_none(turn_of(chase)),
+        said=chase.message,
         answer=chase.order_message,
         parked_at=iso_or_none(chase.parked_at),
         settled_at=iso_or_none(chase.settled_at),

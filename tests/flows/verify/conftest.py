@@ -18,7 +18,7 @@ from numberdesk.accounts.store import insert_keys
 from numberdesk.carriers.port import Account
 from numberdesk.carriers.store import insert_carriers
 from numberdesk.core.errors import NumberTaken
-from numberdesk.core.fulfilment import Chase
+from numberdesk.core.fulfilment import CarrierOrder
 from numberdesk.core.invariants import Verdict
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.money import MICROS
@@ -30,7 +30,7 @@ from numberdesk.flows.verify import verify
 from numberdesk.infra.db import Database, Tx
 from numberdesk.infra.vault import Vault
 from numberdesk.infra.vault import new_key as new_vault_key
-from numberdesk.orders.chase_store import Ended, change_chases, insert_chases
+from numberdesk.orders.carrier_order_store import Ended, change_carrier_orders, insert_carrier_orders
 from numberdesk.outbox.model import ORDER_FAILED, Event
 from numberdesk.outbox.store import insert_events
 from numberdesk.tables import holds, metadata, orders
@@ -219,9 +219,9 @@ def fail_an_order(tx: Tx) -> None:
     hold = {"order_id": "ord_f", "account_id": "acc_1", "amount": PRICE, "state": "voided"}
     tx.execute(orders.insert(), [order])
     tx.execute(holds.insert(), [{**hold, "opened_at": NOW, "resolved_at": NOW}])
-    chase = Chase("ord_f", "acc_1", "acme", FREE, 1, NOW, NOW, settled_at=NOW)
-    insert_chases(tx, [chase])
-    change_chases(tx, [Ended(chase, NumberTaken())])
+    chase = CarrierOrder("ord_f", "acc_1", "acme", FREE, 1, NOW, NOW, settled_at=NOW)
+    insert_carrier_orders(tx, [chase])
+    change_carrier_orders(tx, [Ended(chase, NumberTaken())])
     payload = json.dumps({"phone_number": FREE, "order_id": "ord_f", "code": NumberTaken().code})
     insert_events(tx, [Event("evt_fail_f", "acc_1", ORDER_FAILED, payload, NOW)])
 

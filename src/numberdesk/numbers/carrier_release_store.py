@@ -8,71 +8,55 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import func, or_, select
 
+from numberdesk.core.periods import MICROSECONDS
 from numberdesk.infra.db import Tx
+from numberdesk.infra.due_work import DueTable
 from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set
-from numberdesk.numbers.giving_back import LONGEST_WAIT, GivingBack
+from numberdesk.numbers.carrier_release import SCHEDULE, CarrierRelease
 from numberdesk.tables import carrier_releases
 
-_COLUMNS: Final = tuple(carrier_releases.c[name] for name in GivingBack._fields)
+RELEASE_LEASE: Final = 200 * MICROSECONDS
+"""How long giving one number back may take: three requests of the longest wait that an account may be given."""
+
+DUE_RELEASES: Final = DueTable(
+    carrier_releases, CarrierRelease, key="id", party="carrier", lease=RELEASE_LEASE, longest=SCHEDULE.longest
+)
+"""Numbers whose carriers are to be told that they go back."""
+
+_COLUMNS: Final = tuple(carrier_releases.c[name] for name in CarrierRelease._fields)
 _UNCONFIRMED: Final = carrier_releases.c.confirmed_at.is_(None)
 _FIND: Final = SelectSet(
     select(*_COLUMNS).where(in_set(carrier_releases.c.id, "ids")).order_by(carrier_releases.c.id).with_for_update(),
     "ids",
 )
 _INSERT: Final = InsertRows(carrier_releases)
-_CHANGE: Final = UpdateRows(carrier_releases, "id", "tries", "next_at", "said", "confirmed_at")
+_CHANGED: Final = CarrierRelease._fields[5:]
+_CHANGE: Final = UpdateRows(carrier_releases, "id", *_CHANGED)
 
 
-def insert_releases(tx: Tx, new: Sequence[GivingBack]) -> None:
+def insert_releases(tx: Tx, new: Sequence[CarrierRelease]) -> None:
     """Record numbers that carriers are to be told to take back."""
     _INSERT.run(tx, new)
 
 
-def lock_releases(tx: Tx, ids: Iterable[str]) -> dict[str, GivingBack]:
+def lock_releases(tx: Tx, ids: Iterable[str]) -> dict[str, CarrierRelease]:
     """Numbers on their way back, by id, locked in sorted order until the transaction ends."""
-    return {row[0]: GivingBack._make(row) for row in _FIND.run(tx, ids=ids)}
+    return {row[0]: CarrierRelease._make(row) for row in _FIND.run(tx, ids=ids)}
 
 
-def change_releases(tx: Tx, changed: Sequence[GivingBack]) -> None:
+def change_releases(tx: Tx, changed: Sequence[CarrierRelease]) -> None:
     """Write back how it goes."""
-    _CHANGE.run(
-        tx,
-        [(one.id, one.tries, one.next_at, one.said, one.confirmed_at) for one in changed],
-    )
+    _CHANGE.run(tx, [(one.id, *one[5:]) for one in changed])
 
 
-def lock_due_releases(tx: Tx, now: int, limit: int, carrier: str | None = None) -> list[GivingBack]:
-    """Numbers whose carriers are to be told now, locked; what is in somebody's hands is left out.
-
-    Those of one `carrier`, or of all. `limit` is for each carrier, so that none waits behind another one's
-    numbers. A time that lies further ahead than any wait was set by a clock that was wrong, and is over.
-    """
-    first = (carrier_releases.c.next_at, carrier_releases.c.id)
-    place = func.row_number().over(partition_by=carrier_releases.c.carrier, order_by=first).label("place")
-    mine = _is_due(now) if carrier is None else and_(_is_due(now), carrier_releases.c.carrier == carrier)
-    due = select(carrier_releases.c.id, place).where(mine).subquery()
-    query = (
-        select(*_COLUMNS)
-        .where(_is_due(now), carrier_releases.c.id.in_(select(due.c.id).where(due.c.place <= limit)))
-        .order_by(*first)
-        .with_for_update(skip_locked=True, of=carrier_releases)
-    )
-    return [GivingBack._make(row) for row in tx.execute(query)]
-
-
-def find_due_carriers(tx: Tx, now: int) -> list[str]:
-    """The carriers that are to be told of numbers now."""
-    return list(tx.execute(select(carrier_releases.c.carrier).where(_is_due(now)).distinct()).scalars())
-
-
-def list_unconfirmed(tx: Tx, *, after_id: str | None = None, limit: int) -> list[GivingBack]:
+def list_unconfirmed(tx: Tx, *, after_id: str | None = None, limit: int) -> list[CarrierRelease]:
     """Numbers that are not known to be back at their carriers, by id."""
     query = select(*_COLUMNS).where(_UNCONFIRMED)
     if after_id is not None:
         query = query.where(carrier_releases.c.id > after_id)
-    return [GivingBack._make(row) for row in tx.execute(query.order_by(carrier_releases.c.id).limit(limit))]
+    return [CarrierRelease._make(row) for row in tx.execute(query.order_by(carrier_releases.c.id).limit(limit))]
 
 
 def count_unconfirmed(tx: Tx) -> dict[str, int]:
@@ -97,8 +81,3 @@ def find_asked_back(tx: Tx, e164s: Iterable[str], since: int) -> set[tuple[str, 
     unsure = or_(_UNCONFIRMED, carrier_releases.c.asked_at >= since)
     rows = tx.execute(query.where(carrier_releases.c.e164.in_(sorted(set(e164s))), unsure))
     return {(row.carrier, row.e164) for row in rows}
-
-
-def _is_due(now: int) -> ColumnElement[bool]:
-    column = carrier_releases.c.next_at
-    return and_(_UNCONFIRMED, or_(column <= now, column > now + LONGEST_WAIT))

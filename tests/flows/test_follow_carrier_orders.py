@@ -13,13 +13,14 @@ from numberdesk.core.fulfilment import FEWEST_ABSENCES, LONGEST_DELAY, OutcomeRe
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.purchase import Buy, Order, Replayed
 from numberdesk.core.purchase import Refused as Refusal
-from numberdesk.flows.chase_orders import LOOK_UP_LEASE, MOST_AT_ONCE, chase_orders
+from numberdesk.core.schedule import turn_of
+from numberdesk.flows.follow_carrier_orders import follow_carrier_orders
 from numberdesk.flows.judge_orders import adopt_order
 from numberdesk.flows.open_orders import open_orders
 from numberdesk.flows.place_orders import Placement
 from numberdesk.flows.settle_orders import Standing, settle_orders
 from numberdesk.infra.db import Tx
-from numberdesk.orders.chase_store import Ended, change_chases
+from numberdesk.orders.carrier_order_store import LOOK_UP_LEASE, Ended, change_carrier_orders
 from testbed.fake_carriers import Does, FakeCarrier
 from tests.flows.carrier_orders import DAY, MINUTE, SECOND, WINDOW, chase_of, opened
 from tests.flows.conftest import PRICE, QUOTE_LIFETIME, Shop
@@ -204,7 +205,7 @@ def test_an_order_that_its_carrier_took_and_does_not_show_is_neither_sent_again_
     shop.acme.pending.clear()
     shop.tell(shop.chase_to_the_end(placement))
     chase = chase_of(shop, buy)
-    assert (chase.attempt, chase.parked_at is None, shop.wallet(buy.account_id).held) == (1, False, PRICE)
+    assert (chase.sends, chase.parked_at is None, shop.wallet(buy.account_id).held) == (1, False, PRICE)
     shop.acme.buy(buy.e164, buy.order_id)
     adopted = shop.tell(adopt_order(shop.reader, shop.carriers, placement, buy.order_id))
     assert (adopted.state, shop.wallet(buy.account_id).posted) == (OrderState.COMPLETED, 9 * PRICE)
@@ -215,7 +216,7 @@ def test_whoever_asks_again_meanwhile_still_waits_for_it(shop: Shop) -> None:
     shop.open_orders = open_orders(QUOTE_LIFETIME, wanted_for=MINUTE)
     buy, placement = opened(shop, Does.LOSES)
     while (chase := chase_of(shop, buy)).absences < FEWEST_ABSENCES:
-        shop.now = max(shop.now, chase.next_at or 0)
+        shop.now = max(shop.now, turn_of(chase) or 0)
         shop.tell(shop.chase(placement))
     assert chase.next_at is not None
     shop.now = chase.next_at - 1
@@ -244,7 +245,10 @@ def test_a_time_far_ahead_was_set_by_a_clock_that_was_wrong(shop: Shop) -> None:
     buy, placement = opened(shop, Does.BUYS_SILENTLY)
     for ahead, found in ((10 * DAY, False), (LONGEST_DELAY + SECOND, True)):
         with shop.database.write() as tx:
-            change_chases(tx, [Ended(chase_of(shop, buy)._replace(next_at=shop.now + min(ahead, 10 * DAY)), None)])
+            change_carrier_orders(
+                tx,
+                [Ended(chase_of(shop, buy)._replace(next_at=shop.now + min(ahead, 10 * DAY), leased_until=None), None)],
+            )
         if found:
             shop.tell(shop.chase(placement))
     assert shop.rows("SELECT state FROM orders") == [("completed",)]
@@ -264,14 +268,14 @@ def test_an_order_at_a_carrier_that_is_gone_stays_open_and_is_left_to_a_person_i
     shop.carriers.carriers.clear()
     shop.tell(shop.chase_to_the_end(placement))
     chase = chase_of(shop, buy)
-    assert (chase.next_at, chase.said) == (None, "this carrier is not connected")
+    assert (chase.next_at, chase.message) == (None, "this carrier is not connected")
     assert chase.parked_at == shop.now
     assert shop.wallet(buy.account_id).held == PRICE
     shop.verified()
 
 
 def test_a_carrier_that_hangs_with_many_orders_keeps_no_other_carriers_order_waiting(shop: Shop) -> None:
-    for _ in range(MOST_AT_ONCE + 5):
+    for _ in range(16 + 5):
         opened(shop, Does.LOSES)
         shop.carriers.breakers["acme"].succeeded()
     beta = shop.carriers.carriers["beta"] = FakeCarrier(now=lambda: shop.now)
@@ -281,9 +285,9 @@ def test_a_carrier_that_hangs_with_many_orders_keeps_no_other_carriers_order_wai
     shop.tell(shop.purchase(placement, shop.wants(shop.account(PRICE), e164), seconds=1))
     shop.now += MINUTE
     shop.acme.find_seconds = 10
-    more = shop.tell(chase_orders(shop.writer, shop.reader, shop.carriers, placement, now=lambda: shop.now))
+    more = shop.tell(shop.worker(follow_carrier_orders(shop.carriers, placement)).run_once())
     assert more is True
-    assert len(shop.acme.looked_up) == MOST_AT_ONCE
+    assert len(shop.acme.looked_up) == 16
     assert shop.rows("SELECT state FROM orders WHERE carrier = 'beta'") == [("completed",)]
 
 
@@ -300,4 +304,4 @@ def test_an_order_that_cannot_be_settled_for_a_defect_keeps_no_other_from_it(sho
     shop.tell(shop.chase(placement))
     states = dict(shop.rows("SELECT id, state FROM orders"))
     assert [states[buy.order_id] for buy in buys] == ["ordering", "completed", "completed"]
-    assert chase_of(shop, buys[0]).next_at == shop.now + LOOK_UP_LEASE
+    assert chase_of(shop, buys[0]).leased_until == shop.now + LOOK_UP_LEASE

@@ -81,13 +81,13 @@ def _says_astray(row: Any) -> str:
     return f"the order is open, and nobody asks {row.carrier} about it any more"
 
 
-_MISCOUNTED: Final = _of_chases(carrier_orders.c.attempt, orders.c.attempts, orders.c.state).where(
-    or_(carrier_orders.c.attempt > MOST_ATTEMPTS, ~_is_open & (carrier_orders.c.attempt != orders.c.attempts))
+_MISCOUNTED: Final = _of_chases(carrier_orders.c.sends, orders.c.attempts, orders.c.state).where(
+    or_(carrier_orders.c.sends > MOST_ATTEMPTS, ~_is_open & (carrier_orders.c.sends != orders.c.attempts))
 )
 
 
 def _says_miscounted(row: Any) -> str:
-    return f"{row.carrier} was sent the order {row.attempt} times; the order says {row.attempts}"
+    return f"{row.carrier} was sent the order {row.sends} times; the order says {row.attempts}"
 
 
 _is_failed = orders.c.state == OrderState.FAILED

@@ -11,18 +11,12 @@ from numberdesk.carriers.port import NotReleased, Released
 from numberdesk.core.errors import NotFound, NumberNotOffered, OrderInProgress, Overloaded
 from numberdesk.core.lifecycle import OrderState, RentalState
 from numberdesk.core.purchase import Order, Refused
-from numberdesk.flows.confirm_releases import (
-    GIVING_BACK_LEASE,
-    TakeUpReleases,
-    Told,
-    confirm_releases,
-    note_releases,
-    take_up_releases,
-)
+from numberdesk.flows.confirm_carrier_releases import ReleaseReport, confirm_carrier_releases, note_releases
 from numberdesk.flows.tidy import Tidy, tidy
+from numberdesk.infra.due_work import TakeUp
 from numberdesk.infra.writer import Writer
-from numberdesk.numbers.giving_back import GivingBack
-from numberdesk.numbers.release_store import list_unconfirmed
+from numberdesk.numbers.carrier_release import CarrierRelease
+from numberdesk.numbers.carrier_release_store import DUE_RELEASES, RELEASE_LEASE, list_unconfirmed
 from testbed.fake_carriers import Does, FakeCarrier
 from tests.flows.carrier_orders import DAY, MINUTE, SECOND, opened
 from tests.flows.conftest import PRICE, QUARANTINE, Shop
@@ -45,7 +39,7 @@ def bought(shop: Shop, account_id: str, e164: str) -> Order:
     return order
 
 
-def releases(shop: Shop) -> list[GivingBack]:
+def releases(shop: Shop) -> list[CarrierRelease]:
     with shop.database.read() as tx:
         return list_unconfirmed(tx, limit=100)
 
@@ -60,7 +54,7 @@ def test_a_release_ends_the_rent_at_once_and_the_carrier_is_told_afterwards(shop
     assert shop.rows("SELECT kind FROM events ORDER BY id DESC LIMIT 1") == [("number.released",)]
     assert shop.rows("SELECT state FROM numbers") == [("quarantined",)]
     (one,) = releases(shop)
-    assert (one.carrier_reference, one.tries, one.said) == (number_id, 1, "no answer")
+    assert (one.carrier_reference, one.attempts, one.message) == (number_id, 1, "no answer")
     shop.acme.down = False
     shop.now += HOUR
     shop.tell(shop.give_back())
@@ -76,8 +70,10 @@ def test_a_carrier_that_says_nothing_is_told_ever_more_seldom_and_never_left_alo
     began, waits = shop.now, []
     for _ in range(10):
         shop.tell(shop.give_back())
-        waits.append((releases(shop)[0].next_at - shop.now) // SECOND)
-        shop.now = releases(shop)[0].next_at
+        next_at = releases(shop)[0].next_at
+        assert next_at is not None
+        waits.append((next_at - shop.now) // SECOND)
+        shop.now = next_at
     assert waits == [2, 10, 60, 300, 3600, *[21_600] * 5]
     assert shop.now - began > DAY
     shop.acme.down = False
@@ -100,23 +96,23 @@ def test_a_release_is_told_by_one_worker_at_a_time(shop: Shop, beside: Callable[
     for _ in range(3):
         shop.release(*rented(shop))
     other = beside()
-    first = shop.writer.apply(take_up_releases, TakeUpReleases(shop.now, 2))
-    second = other.writer.apply(take_up_releases, TakeUpReleases(shop.now))
+    first = shop.writer.apply(DUE_RELEASES.take_up, TakeUp("acme", shop.now, 2))
+    second = other.writer.apply(DUE_RELEASES.take_up, TakeUp("acme", shop.now, 16))
     assert [len(first), len(second)] == [2, 1]
-    assert other.writer.apply(take_up_releases, TakeUpReleases(shop.now + GIVING_BACK_LEASE - 1)) == []
-    assert len(other.writer.apply(take_up_releases, TakeUpReleases(shop.now + GIVING_BACK_LEASE))) == 3
+    assert other.writer.apply(DUE_RELEASES.take_up, TakeUp("acme", shop.now + RELEASE_LEASE - 1, 16)) == []
+    assert len(other.writer.apply(DUE_RELEASES.take_up, TakeUp("acme", shop.now + RELEASE_LEASE, 16))) == 3
 
 
 def test_what_is_confirmed_stays_so_whatever_another_worker_heard(shop: Shop) -> None:
     shop.release(*rented(shop))
     (one,) = releases(shop)
-    words = [Told(one.id, NotReleased("?"), shop.now), Told(one.id, Released(), shop.now)]
-    words.append(Told(one.id, NotReleased("late"), shop.now))
+    answers = (NotReleased("?"), Released(), NotReleased("late"))
+    reports = [ReleaseReport(one.id, answer, None, shop.now) for answer in answers]
     with shop.database.write() as tx:
-        after = note_releases(tx, words)
+        after = [noted.release for noted in note_releases(tx, reports)]
     assert [given.confirmed_at for given in after] == [None, shop.now, shop.now]
-    assert after[-1].said == "confirmed"
-    assert shop.writer.apply(note_releases, words[0]) == after[-1]
+    assert after[-1].message == "confirmed"
+    assert shop.writer.apply(note_releases, reports[0]).release == after[-1]
 
 
 def test_a_carrier_that_is_gone_and_a_clock_that_was_wrong_keep_nothing_from_going_back(shop: Shop) -> None:
@@ -124,7 +120,7 @@ def test_a_carrier_that_is_gone_and_a_clock_that_was_wrong_keep_nothing_from_goi
     carriers = dict(shop.carriers.carriers)
     shop.carriers.carriers.clear()
     shop.tell(shop.give_back())
-    assert releases(shop)[0].said == "this carrier is not connected"
+    assert releases(shop)[0].message == "this carrier is not connected"
     shop.carriers.carriers.update(carriers)
     shop.now -= 40 * DAY
     shop.tell(shop.give_back())
@@ -140,8 +136,8 @@ def test_a_carrier_that_hangs_keeps_no_other_carriers_number(shop: Shop) -> None
     shop.now += SECOND
     shop.release(account_id, e164)
     shop.acme.down = True
-    story = confirm_releases(shop.writer, shop.reader, shop.carriers, now=lambda: shop.now)
-    assert shop.tell(story) is True
+    work = confirm_carrier_releases(shop.writer, shop.carriers, lambda: shop.now)
+    assert shop.tell(shop.worker(work).run_once()) is True
     assert (beta.ours, len(releases(shop))) == ({}, 20)
 
 
@@ -151,7 +147,7 @@ class Reluctant(Writer):
     release_id = ""
 
     async def submit(self, flow: Any, command: Any) -> Any:
-        if isinstance(command, Told) and command.release_id == self.release_id:
+        if isinstance(command, ReleaseReport) and command.release_id == self.release_id:
             raise Overloaded
         return await super().submit(flow, command)
 
@@ -164,9 +160,9 @@ def test_what_cannot_be_written_of_one_release_keeps_no_other_and_is_told_again(
     writer = shop.writer = Reluctant(shop.database)
     writer.release_id = first.id
     shop.tell(shop.give_back())
-    assert [(one.id, one.tries) for one in releases(shop)] == [(first.id, 0)]
+    assert [(one.id, one.attempts) for one in releases(shop)] == [(first.id, 0)]
     writer.release_id = ""
-    shop.now += GIVING_BACK_LEASE
+    shop.now += RELEASE_LEASE
     shop.tell(shop.give_back())
     assert (releases(shop), shop.acme.released[first.e164]) == ([], 2)
 

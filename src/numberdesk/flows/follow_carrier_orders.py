@@ -1,0 +1,67 @@
+"""Ask carriers what became of orders that are open, until each has ended or is left to a person.
+
+Touches: database.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from numberdesk.carriers.client import CarrierClient
+from numberdesk.carriers.connections import CarrierConnections
+from numberdesk.carriers.port import VISIBILITY_WINDOW
+from numberdesk.core.fulfilment import CarrierOrder, OrderOutcome, Unknown
+from numberdesk.core.lifecycle import OrderState
+from numberdesk.flows.place_orders import Placement, log_word
+from numberdesk.flows.settle_orders import Standing
+from numberdesk.infra.due_work import DueWork, WorkOutcome
+from numberdesk.orders.carrier_order_store import DUE_ORDERS
+
+CARRIER_ORDERS: Final = "carrier_orders"
+"""The name of this kind of due work."""
+
+
+class LookUp(NamedTuple):
+    """What a carrier said when it was asked about an order; no client where it is not connected."""
+
+    line: CarrierClient | None
+    outcome: OrderOutcome
+
+
+def follow_carrier_orders(carriers: CarrierConnections, placement: Placement) -> DueWork[CarrierOrder, LookUp]:
+    """The kind of due work: orders at carriers that are open."""
+
+    async def look_up(order: CarrierOrder) -> LookUp:
+        line = await carriers.client(order.carrier)
+        if line is None:
+            return LookUp(None, Unknown("this carrier is not connected"))
+        return LookUp(line, await line.find(order.e164, order.order_id))
+
+    async def note(order: CarrierOrder, found: LookUp) -> WorkOutcome:
+        line = found.line
+        standing = await placement.hear(
+            order.order_id,
+            order.sends,
+            found.outcome,
+            VISIBILITY_WINDOW if line is None else line.window,
+            looked_up=line is not None,
+            may_send=line is None or line.in_use,
+            leased_until=order.leased_until,
+        )
+        if standing is None:
+            return WorkOutcome.FAILED
+        if standing.order.state is OrderState.FAILED and line is not None:
+            log_word(order.carrier, order.order_id, order.sends, found.outcome)  # what ended it, not each look before
+        if line is not None and standing.again is not None:
+            await placement.send_again(line, standing.order, standing.again.sends)
+        return _outcome(standing)
+
+    return DueWork(CARRIER_ORDERS, DUE_ORDERS, look_up, note)
+
+
+def _outcome(standing: Standing) -> WorkOutcome:
+    if standing.lease_lost:
+        return WorkOutcome.LEASE_LOST
+    if standing.order.state is not OrderState.ORDERING:
+        return WorkOutcome.DONE
+    return WorkOutcome.RETRIED if standing.parked is None else WorkOutcome.PARKED

@@ -1,0 +1,258 @@
+"""Due work: what is to be done at a time, outside any transaction, until it is done or left to a person.
+
+Touches: database, clock.
+
+Orders at carriers, numbers that go back to them and audits are rows, each with the five columns of `due_columns`
+(tables/base.py), and are worked on alike by as many processes as there are:
+
+1. take up: one transaction locks rows whose time has come and that are nobody else's, and gives them a lease
+   (`leased_until`). On PostgreSQL it skips what another process has locked;
+2. act: the one thing is done (a carrier is asked), with no transaction open;
+3. note: another transaction writes down what came of it. The row is then done, or due again, or parked, as the
+   schedule of its kind says (core/schedule.py), and the lease is over.
+
+A process that dies in between leaves the lease behind. When that is over somebody else takes the row up, so acting
+twice must do no harm, and noting must expect a row that others have noted since.
+
+Every row has a party (the carrier): who is asked. Each party has a task of its own and so many rows at once, and
+parties take turns, so that a slow one with a million rows delays nobody else.
+
+A new kind is a table with these columns and the index of `due_index`, a store with a DueTable, and a flow
+that makes a DueWork; worker.py names it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
+
+from sqlalchemy import ColumnElement, Select, Table, and_, exists, func, or_, select
+
+from numberdesk.core.errors import Overloaded
+from numberdesk.core.schedule import DueRow, leased
+from numberdesk.infra.db import StorageFailedError, Tx
+from numberdesk.infra.log import get_log
+from numberdesk.infra.reader import Reader
+from numberdesk.infra.statements import UpdateRows
+from numberdesk.infra.writer import Writer, no_failpoint
+
+FAILPOINTS: Final = ("taken_up", "acted", "noted")
+"""What every piece of work passes, told as "KIND.POINT": it is this process's, it is done, that is written down."""
+
+MOST_PARTIES: Final = 64
+"""Parties of one kind of work that one process works for side by side."""
+
+Row = TypeVar("Row", bound=DueRow)
+Result = TypeVar("Result")
+
+
+class TakeUp(NamedTuple):
+    """Take up to `limit` rows of a party that are due at `now`."""
+
+    party: str
+    now: int
+    limit: int
+
+
+class WorkOutcome(StrEnum):
+    """What became of a row, the names of the figures of a round."""
+
+    DONE = "done"
+    RETRIED = "retried"  # it is due again
+    PARKED = "parked"  # it waits for a person
+    LEASE_LOST = "lease_lost"  # it took longer than its lease: somebody else has it, or has ended it
+    FAILED = "failed"  # nothing could be noted: it is due again when its lease is over
+
+
+@dataclass(slots=True)
+class RoundFigures:
+    """What became of the rows of one kind, since the process began."""
+
+    taken_up: int = 0
+    done: int = 0
+    retried: int = 0
+    parked: int = 0
+    lease_lost: int = 0
+    failed: int = 0
+
+    def count(self, outcome: WorkOutcome) -> None:
+        """Count one row."""
+        setattr(self, outcome.value, getattr(self, outcome.value) + 1)
+
+
+class DueTable(Generic[Row]):
+    """The SQL of one kind: which rows are due, and taking them up.
+
+    `row` names the columns that are read, in its order; `key` is the primary key, `party` who is asked. `lease` is
+    how long acting on a row may take, `longest` the longest wait that is ever set: a time further ahead was set by a
+    clock that was wrong, and is over. `began` is a column that notes when a row was taken up.
+    """
+
+    def __init__(
+        self, table: Table, row: type[Row], *, key: str, party: str, lease: int, longest: int, began: str | None = None
+    ) -> None:
+        named: Any = cast("Any", row)  # a NamedTuple, which no bound can say beside its columns
+        self._make: Callable[[Any], Row] = named._make
+        self._columns = [table.c[name] for name in named._fields]
+        self._table, self._key, self._party = table, table.c[key], table.c[party]
+        self.lease, self._longest, self._began = lease, longest, began
+        self._lease_rows = UpdateRows(table, key, "leased_until", *([] if began is None else [began]))
+
+    def find_due_parties(self, tx: Tx, now: int, after: str, limit: int) -> list[str]:
+        """Up to `limit` parties with due rows: those after a name first, then from the beginning."""
+        found = list(tx.execute(self._due_parties(now, self._party > after).limit(limit)).scalars())
+        if len(found) < limit:
+            rest = self._due_parties(now, self._party <= after).limit(limit - len(found))
+            found += tx.execute(rest).scalars()
+        return found
+
+    def take_up(self, tx: Tx, commands: Sequence[TakeUp]) -> list[list[Row]]:
+        """The write flow: due rows, which are nobody else's for the length of a lease, with that noted in them."""
+        return [self._take_up(tx, command) for command in commands]
+
+    def _take_up(self, tx: Tx, command: TakeUp) -> list[Row]:
+        rows: list[Row] = []
+        for due in self._is_due(command.now):
+            if len(rows) < command.limit:
+                query = self._due_rows(and_(self._party == command.party, due), command.limit - len(rows))
+                rows += map(self._make, tx.execute(query))
+        until = command.now + self.lease
+        began = [] if self._began is None else [command.now]
+        self._lease_rows.run(tx, [(getattr(row, self._key.name), until, *began) for row in rows])
+        noted = {} if self._began is None else {self._began: command.now}
+        return [leased(row, until, **noted) for row in rows]
+
+    def _due_rows(self, due: ColumnElement[bool], limit: int) -> Select[Any]:
+        ordered = select(*self._columns).where(due).order_by(self._table.c.next_at, self._key).limit(limit)
+        return ordered.with_for_update(skip_locked=True, of=self._table)
+
+    def _is_due(self, now: int) -> tuple[ColumnElement[bool], ...]:
+        """What makes a row due, in turn: its time, or one that cannot be right. Two, so that an index serves each."""
+        columns = self._table.c
+        free = or_(
+            columns.leased_until.is_(None),
+            columns.leased_until <= now,
+            columns.leased_until > now + self._longest,
+        )
+        times = columns.next_at <= now, columns.next_at > now + self._longest
+        return tuple(and_(columns.next_at.is_not(None), time, free) for time in times)
+
+    def _due_parties(self, now: int, among: ColumnElement[bool]) -> Select[Any]:
+        """Steps from party to party through the index, however many rows each has."""
+        of_open = select(func.min(self._party)).where(self._table.c.next_at.is_not(None))
+        first = select(of_open.where(among).scalar_subquery().label("party"))
+        parties = first.cte("parties", recursive=True)
+        following = of_open.where(among, self._party > parties.c.party).correlate(parties).scalar_subquery()
+        parties = parties.union_all(select(following).where(parties.c.party.is_not(None)))
+        has_due = [exists().where(self._party == parties.c.party, due) for due in self._is_due(now)]
+        return select(parties.c.party).where(parties.c.party.is_not(None), or_(*has_due)).order_by(parties.c.party)
+
+
+class DueWork(NamedTuple, Generic[Row, Result]):
+    """One kind of due work. `act` does the thing, `note` writes down what came of it; the row is as it was taken up.
+
+    `at_once` bounds the rows of one party, `parties` the parties, that one process works on side by side.
+    """
+
+    name: str
+    table: DueTable[Row]
+    act: Callable[[Row], Awaitable[Result]]
+    note: Callable[[Row, Result], Awaitable[WorkOutcome]]
+    at_once: int = 16
+    parties: int = MOST_PARTIES
+
+
+class DueWorker(Generic[Row, Result]):
+    """Works on one kind in one process. `now` gives microseconds; `failpoint` is told what each row passes."""
+
+    def __init__(
+        self,
+        work: DueWork[Row, Result],
+        writer: Writer,
+        reader: Reader,
+        *,
+        now: Callable[[], int],
+        failpoint: Callable[[str], None] = no_failpoint,
+    ) -> None:
+        self.work = work
+        self.figures = RoundFigures()
+        self._writer = writer
+        self._reader = reader
+        self._now = now
+        self._failpoint = failpoint
+        self._last = ""
+        self.running: dict[str, asyncio.Task[None]] = {}
+
+    async def begin(self, stopping: Callable[[], bool]) -> None:
+        """Begin with parties that have due rows and no task yet, which goes on until nothing of theirs is due."""
+        for party in await self._next_parties(self.work.parties - len(self.running)):
+            if not stopping():
+                self._last = party
+                task = self.running[party] = asyncio.create_task(put_off(partial(self._all_of, party, stopping)))
+                task.add_done_callback(partial(self._ended, party))
+
+    async def run_once(self) -> bool:
+        """One round for each of the parties that are due now; True when there may be more."""
+        parties = await self._next_parties(self.work.parties)
+        self._last = parties[-1] if parties else ""
+        return any(await asyncio.gather(*(self.run_round(party) for party in parties)))
+
+    async def run_round(self, party: str) -> bool:
+        """One round for a party: take up, act, note. True when there may be more."""
+        command = TakeUp(party, self._now(), self.work.at_once)
+        rows = await self._writer.submit(self.work.table.take_up, command)
+        self.figures.taken_up += len(rows)
+        await asyncio.gather(*(self._do(party, row) for row in rows))
+        return len(rows) == self.work.at_once
+
+    async def _do(self, party: str, row: Row) -> None:
+        try:
+            outcome = await self._act_and_note(row)
+        except Exception:  # noqa: BLE001  whatever it was, the others go on, and this one is due again after its lease
+            outcome = WorkOutcome.FAILED
+            get_log().exception("due work failed", work=self.work.name, party=party, key=row[0])  # type: ignore[index]  # a NamedTuple
+        self.figures.count(outcome)
+
+    async def _act_and_note(self, row: Row) -> WorkOutcome:
+        self._pass("taken_up")
+        result = await self.work.act(row)
+        self._pass("acted")
+        outcome = await self.work.note(row, result)
+        self._pass("noted")
+        return outcome
+
+    def _pass(self, point: str) -> None:
+        self._failpoint(f"{self.work.name}.{point}")
+
+    async def _next_parties(self, limit: int) -> list[str]:
+        if limit <= 0:
+            return []
+        wanted = limit + len(self.running)
+        due = await self._reader.read(lambda tx: self.work.table.find_due_parties(tx, self._now(), self._last, wanted))
+        return [party for party in due if party not in self.running][:limit]
+
+    async def _all_of(self, party: str, stopping: Callable[[], bool]) -> None:
+        while await self.run_round(party) and not stopping():
+            pass
+
+    def _ended(self, party: str, task: asyncio.Task[None]) -> None:  # noqa: ARG002  what asyncio calls
+        del self.running[party]
+
+
+def points_of(name: str) -> tuple[str, ...]:
+    """The failpoints of a kind of work, as they are told."""
+    return tuple(f"{name}.{point}" for point in FAILPOINTS)
+
+
+async def put_off(work: Callable[[], Awaitable[None]]) -> None:
+    """Do background work. Whatever fails is logged and done at another round."""
+    try:
+        await work()
+    except (Overloaded, StorageFailedError) as error:
+        get_log().warning("background work put off", reason=str(error))
+    except Exception:  # noqa: BLE001  whatever it was, the next round must come
+        get_log().exception("background work failed")
