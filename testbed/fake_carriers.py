@@ -39,6 +39,7 @@ class Does(StrEnum):
     REFUSES = "refuses"
     FORBIDS = "refuses for a reason of its own"
     THROTTLES = "has too many requests"
+    UNPAID = "refuses because of our account there"
     NOT_SENT = "cannot be reached"
     BUYS_SILENTLY = "buys and does not answer"
     RESETS = "buys and resets the connection"
@@ -60,6 +61,7 @@ _REFUSALS: Final = {
     Does.REFUSES: Refused(Reason.TAKEN, "not available"),
     Does.FORBIDS: Refused(Reason.OTHER, "an address is needed"),
     Does.THROTTLES: Refused(Reason.THROTTLED, "HTTP 429", 7),
+    Does.UNPAID: Refused(Reason.ACCOUNT, "HTTP 402: trial accounts have one number (21404)"),
 }
 _UNDECIDED: Final = (Does.BUYS_LATER, Does.FAILS_LATER, Does.NEVER_ENDS, Does.BUYS_LATE)
 
