@@ -315,18 +315,55 @@ def test_an_order_whose_carrier_cannot_be_looked_up_was_not_sent_and_ends_so(sho
 class Blind(Reader):
     """A reader whose database does not answer."""
 
+    asked = 0
+
     async def read(self, question: Callable[[Tx], Any]) -> Any:  # noqa: ARG002  nothing is asked
+        self.asked += 1
         raise StorageFailedError("gone")
+
+
+def test_whoever_waits_for_an_order_that_this_process_ends_is_woken_and_looks_nothing_up(shop: Shop) -> None:
+    e164, account_id = shop.number(carrier="acme"), shop.account(PRICE)
+    shop.acme.order_seconds = 1
+    blind = Blind(shop.database, threads=1)
+    placement = Placement(shop.writer, blind, shop.carriers, settle_orders, now=lambda: shop.now)
+    first, again = shop.wants(account_id, e164, key="k"), shop.wants(account_id, e164, key="k")
+
+    async def both() -> list[Order | Refused]:
+        return list(await asyncio.gather(shop.purchase(placement, first), shop.purchase(placement, again)))
+
+    assert [state_of(outcome) for outcome in shop.tell(both())] == [OrderState.COMPLETED] * 2
+    assert blind.asked == 0
+    blind.close()
+
+
+def test_whoever_waits_for_an_order_is_woken_by_the_chase_that_ends_it(shop: Shop) -> None:
+    e164, account_id = shop.number(carrier="acme"), shop.account(PRICE)
+    shop.acme.script(e164, Does.BUYS_SILENTLY)
+    placement = shop.placement()
+
+    async def story() -> Order | Refused:
+        waiting = asyncio.ensure_future(shop.purchase(placement, shop.wants(account_id, e164), 60))
+        await asyncio.sleep(5)
+        shop.now += WINDOW
+        await shop.chase(placement)
+        ended = asyncio.get_running_loop().time()
+        outcome = await waiting
+        assert asyncio.get_running_loop().time() == ended
+        return outcome
+
+    assert state_of(shop.tell(story())) is OrderState.COMPLETED
 
 
 def test_an_order_that_cannot_be_looked_up_is_not_told_as_one_that_charged_nothing(shop: Shop) -> None:
     e164, buy_of = shop.number(carrier="acme"), shop.account(PRICE)
-    shop.acme.order_seconds = 1
+    shop.acme.script(e164, Does.BUYS_SILENTLY)
     blind = Blind(shop.database, threads=1)
     placement = Placement(shop.writer, blind, shop.carriers, settle_orders, now=lambda: shop.now)
     buy = shop.wants(buy_of, e164)
     assert state_of(shop.tell(shop.purchase(placement, buy))) is OrderState.ORDERING
-    assert shop.wallet(buy_of).posted == 0
+    assert shop.wallet(buy_of).held == PRICE
+    assert 1 < blind.asked < 10
     blind.close()
 
 

@@ -1,6 +1,6 @@
 """Orders on their way to a carrier: sent once, heard, settled, also when nobody waits any more.
 
-Touches: database, clock.
+Touches: database, clock, threads.
 
 Each order that was opened is carried through by a task of its own, which no client that hangs up
 can stop. When the process ends meanwhile, the worker finds the order after its lease and looks it up
@@ -10,7 +10,9 @@ can stop. When the process ends meanwhile, the worker finds the order after its 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine, Sequence
+from itertools import chain, repeat
 from typing import Any, Final
 
 from numberdesk.carriers.client import CarrierClient
@@ -39,7 +41,9 @@ _POLLS: Final = (0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 2.0)
 """Seconds between questions to a carrier that takes orders and decides later."""
 
 _SETTLE_RESTS: Final = (0.1, 0.3, 1.0, 2.0, 3.0)
-_LOOK_SECONDS: Final = 0.1
+_LOOK_RESTS: Final = (0.1, 0.2, 0.4, 0.8)
+"""Seconds between looks for an order that another process or a person ends; the last one again and again."""
+
 _OPENING_RESTS: Final = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0)
 """Seconds between looks for an order that may be opened yet: longer than a command waits for the writer."""
 
@@ -77,6 +81,7 @@ class Placement:
         self._reach = reach
         self._spawn = spawn
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._waiters: dict[str, list[asyncio.Future[Order]]] = {}
 
     @property
     def under_way(self) -> int:
@@ -97,18 +102,44 @@ class Placement:
         task.add_done_callback(lambda _: self._tasks.pop(order_id, None))
 
     async def outcome(self, order: Order, seconds: float) -> Order:
-        """The order as it stands when it has ended, or when so many seconds are over."""
+        """The order as it stands when it has ended, or when so many seconds are over.
+
+        An order that this process ends wakes those who wait for it. One that another process has is looked up.
+        """
+        ended: asyncio.Future[Order] = asyncio.get_running_loop().create_future()
+        waiters = self._waiters.setdefault(order.id, [])
+        waiters.append(ended)
+        try:
+            return await self._outcome(order, ended, seconds)
+        finally:
+            waiters.remove(ended)
+            if not waiters:
+                self._waiters.pop(order.id, None)
+
+    async def _outcome(self, order: Order, ended: asyncio.Future[Order], seconds: float) -> Order:
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
         task = self._tasks.get(order.id)
         if task is not None:
-            await asyncio.wait({task}, timeout=max(0.0, seconds))
-        while True:
+            either: set[asyncio.Future[Any]] = {task, ended}
+            await asyncio.wait(either, timeout=max(0.0, seconds), return_when=asyncio.FIRST_COMPLETED)
+            if not ended.done() and not task.done():
+                return order
+        for rest in chain(_LOOK_RESTS, repeat(_LOOK_RESTS[-1])):
+            if ended.done():
+                break
             found = await self._found(order.id) or order
             left = end - loop.time()
             if found.state is not OrderState.ORDERING or left <= 0:
                 return found
-            await asyncio.sleep(min(_LOOK_SECONDS, left))
+            await asyncio.wait({ended}, timeout=min(rest, left))
+        return ended.result()
+
+    def _wake(self, order: Order) -> None:
+        """Tell those who wait for an order that it has ended; they may wait in another thread's event loop."""
+        for ended in tuple(self._waiters.get(order.id, ())):
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits there any more
+                ended.get_loop().call_soon_threadsafe(_tell, ended, order)
 
     async def _found(self, order_id: str) -> Order | None:
         """An order as it stands; None when there is none, or the books cannot be read. It may go on all the same."""
@@ -154,6 +185,8 @@ class Placement:
                 await asyncio.sleep(rest)
             else:
                 self._reach("settled")
+                if standing.order.state is not OrderState.ORDERING:
+                    self._wake(standing.order)
                 _log_news(standing)
                 if standing.unexplained:
                     await self._have_audited(standing.order)
@@ -215,6 +248,11 @@ class Placement:
                 word, looked_up = found, True
                 log_word(line.name, order.id, attempt, word)
         await self.hear(order.id, attempt, word, line.window, looked_up=looked_up)
+
+
+def _tell(ended: asyncio.Future[Order], order: Order) -> None:
+    if not ended.done():
+        ended.set_result(order)
 
 
 def log_word(carrier: str, order_id: str, attempt: int, word: OrderOutcome) -> None:
