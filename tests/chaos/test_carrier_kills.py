@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import threading
 import time
@@ -11,20 +12,30 @@ import pytest
 
 from numberdesk.carrier_sim.model import Api
 from numberdesk.carrier_sim.running import Config
+from numberdesk.carriers.finding_store import list_findings
 from numberdesk.core.lifecycle import OrderState
+from numberdesk.flows.audit_carriers import CARRIER_AUDITS
+from numberdesk.flows.confirm_carrier_releases import CARRIER_RELEASES
+from numberdesk.flows.follow_carrier_orders import CARRIER_ORDERS
+from numberdesk.flows.note_audits import AskForAudit, ask_for_audits
+from numberdesk.flows.release_numbers import Release
+from numberdesk.infra.db import Tx
+from numberdesk.infra.due_work import DueWorker, points_of
+from numberdesk.wiring import Services
 from testbed.carrier_sim import Simulated, simulated
 from testbed.customers import Customers, Wish
-from testbed.remote import BEHAVIOURS, BOUGHT_ONCE_SENT, SETTINGS, RemoteBooks, make_remote_books
+from testbed.remote import ACCOUNT, BEHAVIOURS, BOUGHT_ONCE_SENT, SETTINGS, MovingClock, RemoteBooks, make_remote_books
 from testbed.service import Service
 
 NUMBER = "+13615550100"
 
 AT_ONCE = ("taken", "begun", "applied", "committed", "resolved", "decided", "sending", "heard")
 AFTER_THE_ANSWER = ("heard:taken", "heard:begun", "heard:applied", "heard:committed", "heard:resolved", "settled")
-IN_THE_CHASE = (
-    "taken_up", "looked_up", "looked_up:taken", "looked_up:begun", "looked_up:applied", "looked_up:committed",
-    "looked_up:settled",
-)  # fmt: skip
+LOOKED_UP = f"{CARRIER_ORDERS}.acted"
+IN_A_LOOK_UP = (
+    *points_of(CARRIER_ORDERS),
+    *(f"{LOOKED_UP}:{point}" for point in ("taken", "begun", "applied", "committed", "settled")),
+)
 IN_FLIGHT = "in flight"
 ENGINES = ("sqlite", "postgresql")
 POINTS = (*AT_ONCE, IN_FLIGHT, *AFTER_THE_ANSWER)
@@ -32,10 +43,10 @@ NEVER_SENT = frozenset(AT_ONCE[:-1])
 """Points before the carrier is asked. What was opened there is sent by whoever proves that it was not."""
 
 POINTS_NOW = ("begun", "decided", "sending", "heard", IN_FLIGHT, "heard:applied", "heard:committed", "settled")
-CHASE_NOW = ("taken_up", "looked_up", "looked_up:applied", "looked_up:committed")
+LOOK_UP_NOW = (*points_of(CARRIER_ORDERS), f"{LOOKED_UP}:applied", f"{LOOKED_UP}:committed")
 
 CELLS = [(point, behaviour) for point in POINTS for behaviour in BEHAVIOURS]
-CHASED = [(point, behaviour) for point in IN_THE_CHASE for behaviour in BEHAVIOURS]
+LOOKED_UP_CELLS = [(point, behaviour) for point in IN_A_LOOK_UP for behaviour in BEHAVIOURS]
 
 
 def some(cells: list[tuple[str, str]], points: tuple[str, ...]) -> list[object]:
@@ -129,7 +140,7 @@ def test_a_purchase_that_is_killed_is_made_once_or_not_at_all_and_is_answered_wh
     assert deal.bought <= 1
 
 
-@pytest.mark.parametrize(("engine", "point", "behaviour"), some(CHASED, CHASE_NOW), indirect=["engine"])
+@pytest.mark.parametrize(("engine", "point", "behaviour"), some(LOOKED_UP_CELLS, LOOK_UP_NOW), indirect=["engine"])
 def test_a_look_up_that_is_killed_is_done_again_by_whoever_comes_next(
     books: RemoteBooks, point: str, behaviour: str
 ) -> None:
@@ -143,3 +154,69 @@ def test_a_look_up_that_is_killed_is_done_again_by_whoever_comes_next(
     ask_until_answered(books, customers)
     look(books, customers, behaviour, sent=True)
     assert books.control.number(NUMBER).bought <= 1
+
+
+def of_every_engine(kind: str) -> list[object]:
+    """A kill at each failpoint of a kind of work: on one engine or the other now, on both in the long run."""
+    points = points_of(kind)
+    return [
+        (engine, point) if place % 2 == which else pytest.param(engine, point, marks=pytest.mark.long)
+        for place, point in enumerate(points)
+        for which, engine in enumerate(ENGINES)
+    ]
+
+
+def die_at(books: RemoteBooks, point: str, *, ahead: int = 0) -> None:
+    """Have a service that nobody asks for anything die at a point of its background work."""
+    with Service(books.url, "-m", "testbed.crashing", point, "1", str(ahead), **SETTINGS) as doomed:
+        assert doomed.died() == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(("engine", "point"), of_every_engine(CARRIER_RELEASES), indirect=["engine"])
+def test_a_release_that_is_killed_is_told_again_until_the_carrier_has_the_number_back(
+    books: RemoteBooks, point: str
+) -> None:
+    customers = Customers([wish(books)], count=1)
+    with Service(books.url, **SETTINGS) as service:
+        customers.ask(service.port)
+    assert books.control.number(NUMBER).bought == 1
+    with books.running() as services:
+        services.writer.apply(services.release_numbers, Release(books.stock.account_ids[0], NUMBER, services.now()))
+    die_at(books, point)
+    books.recover()
+    assert books.control.purchases(live=True) == []
+    assert confirmed(books) == [True]
+
+
+@pytest.mark.parametrize(("engine", "point"), of_every_engine(CARRIER_AUDITS), indirect=["engine"])
+def test_an_audit_that_is_killed_is_made_again_and_finds_what_is_there(books: RemoteBooks, point: str) -> None:
+    (orphan,) = books.control.orphans(Api.TWILIO, account=ACCOUNT, count=1)
+    with books.running() as services:
+        services.writer.apply(ask_for_audits, AskForAudit("twilio", services.now()))
+    die_at(books, point)
+    ahead = MovingClock()
+    ahead.move_to(ahead() + 2 * 3600 * 1_000_000)
+    with books.running(ahead) as services:
+        asyncio.run(audited(services))
+        found = services.reader.read_now(lambda tx: list_findings(tx, None, ended=True, limit=10))
+    assert [(finding.e164, finding.state.value) for finding in found] == [(orphan.phone_number, "open")]
+
+
+async def audited(services: Services) -> None:
+    """What the worker does with audits that are due."""
+    try:
+        worker = DueWorker(services.audit.due_work, services.writer, services.reader, now=services.now)
+        while await worker.run_once():
+            pass
+    finally:
+        await services.hang_up()
+
+
+def confirmed(books: RemoteBooks) -> list[bool]:
+    """Of all numbers that went back or are on their way, whether the carrier has confirmed it."""
+    with books.running() as services:
+        return [row[0] is not None for row in services.reader.read_now(_confirmations)]
+
+
+def _confirmations(tx: Tx) -> list[tuple[int | None]]:
+    return tx.fetch("SELECT confirmed_at FROM carrier_releases", [])

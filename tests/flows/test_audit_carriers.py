@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -283,6 +284,22 @@ def test_an_account_that_was_closed_is_audited_only_when_somebody_asks_for_it(co
         steps.append((shop.acme.pages - before, audit.message == LEFT_OUT))
     assert steps == [(0, True), (3, False), (0, True), (3, False)]
     assert standing(shop) == {kept: ("orphan", "kept")}
+
+
+@pytest.mark.parametrize("factor", [0.5, 3], ids=["more often", "less often"])
+def test_an_account_that_was_closed_is_left_out_also_when_audits_come_at_other_intervals_from_now_on(
+    connected: Shop, factor: float
+) -> None:
+    """NUMBERDESK_AUDIT_HOURS was changed: that is no wish of anybody's for an audit."""
+    shop = connected
+    stand(shop, CarrierState.DISABLED)
+    for every in (EVERY, round(factor * EVERY), EVERY):
+        shop.now += 3 * EVERY
+        shop.tell(shop.work_off(dataclasses.replace(auditing(shop), every=every).due_work))
+        with shop.database.read() as tx:
+            audit = find_audit(tx, "acme")
+        assert audit is not None
+        assert (shop.acme.pages, audit.message, audit.next_at) == (0, LEFT_OUT, shop.now + every)
 
 
 @pytest.mark.parametrize("left", ["rented", "ordered", "going back", "found"])

@@ -179,6 +179,8 @@ def test_one_reference_pays_once(shop: Shop, trade: Trade) -> None:
     trade.undo(again.replace("kind", "'adjustment'", 1))
 
 
+PARKED_AND_LEASED = "next_at = NULL, parked_at = 1, leased_until = 1"
+
 UPDATES = [
     # wallets
     ("wallets", "posted = held - 1", "account_id = '{me}'", "ck_wallets_covered"),
@@ -227,11 +229,16 @@ UPDATES = [
     ("accounts", "state = 'gone'", "id = '{me}'", "ck_accounts_state_known"),
     # orders at carriers
     ("carrier_orders", "sends = 0", "order_id = '{open}'", "ck_carrier_orders_sends_counted"),
-    ("carrier_orders", "next_at = NULL, parked_at = 1", "order_id = '{open}'", "ck_carrier_orders_leased_while_due"),
+    ("carrier_orders", PARKED_AND_LEASED, "order_id = '{open}'", "ck_carrier_orders_leased_while_due"),
     ("carrier_orders", "next_at = NULL", "order_id = '{open}'", "ck_carrier_orders_due_or_parked"),
     ("carrier_orders", "parked_at = 1", "order_id = '{open}'", "ck_carrier_orders_due_or_parked"),
     ("carrier_orders", "settled_at = 1", "order_id = '{open}'", "ck_carrier_orders_settled_is_left_alone"),
     ("carrier_orders", "error_code = 'number_taken'", "order_id = '{open}'", "ck_carrier_orders_refused_when_settled"),
+    ("carrier_releases", "confirmed_at = 1", "true", "ck_carrier_releases_confirmed_is_left_alone"),
+    ("carrier_releases", "next_at = NULL", "true", "ck_carrier_releases_due_or_parked"),
+    ("carrier_releases", PARKED_AND_LEASED, "true", "ck_carrier_releases_leased_while_due"),
+    ("audits", "parked_at = 1", "true", "ck_audits_due_or_parked"),
+    ("audits", PARKED_AND_LEASED, "true", "ck_audits_leased_while_due"),
     # carriers, their offers, and audits
     ("carriers", "state = 'gone'", "name = 'acme'", "ck_carriers_state_known"),
     ("offers", "price = 0", "e164 = '{ordered}'", "ck_offers_price_positive"),
@@ -374,10 +381,11 @@ def test_what_others_refer_to_cannot_go(trade: Trade, sql: str) -> None:
         "UPDATE orders SET inbound = NULL, outbound = 0 WHERE id = '{open}'",
         "UPDATE numbers SET price = NULL, currency = NULL WHERE e164 = '{free}'",
         "UPDATE rentals SET state = 'past_due' WHERE e164 = '{rented}'",
-        "UPDATE carrier_orders SET next_at = NULL, parked_at = 1 WHERE order_id = '{open}'",
-        "UPDATE carrier_orders SET next_at = NULL, settled_at = 1, error_code = 'number_taken'",
+        "UPDATE carrier_orders SET next_at = NULL, leased_until = NULL, parked_at = 1 WHERE order_id = '{open}'",
+        "UPDATE carrier_orders SET next_at = NULL, leased_until = NULL, settled_at = 1, error_code = 'number_taken'",
         "UPDATE offers SET inbound = NULL, outbound = 0 WHERE e164 = '{ordered}'",
-        "UPDATE carrier_releases SET confirmed_at = 1",
+        "UPDATE carrier_releases SET next_at = NULL, confirmed_at = 1",
+        "UPDATE audits SET next_at = NULL, parked_at = 1",
     ],
 )
 def test_the_wall_lets_through_what_is_right(trade: Trade, sql: str) -> None:

@@ -87,15 +87,19 @@ def _open(tx: Tx, waiting: Sequence[Buy], terms: OpenTerms, opened: set[str]) ->
 
 
 class _Remote(NamedTuple):
-    """What carriers offer of the numbers that the pool has not: the offer that is bought, and the other quotes."""
+    """What carriers offer of the numbers that the pool has not: the offer that is bought, and the other quotes.
 
+    `kept` are all offers of these numbers, also those that are good no more, or not for this buy.
+    """
+
+    kept: Mapping[str, Sequence[RemoteOffer]]
     offers: dict[str, RemoteOffer]
     quotes: dict[str, tuple[Former, ...]]
     accounts: dict[str, Account]
     known: frozenset[str]
 
 
-_NOTHING_REMOTE: Final = _Remote({}, {}, {}, frozenset())
+_NOTHING_REMOTE: Final = _Remote({}, {}, {}, {}, frozenset())
 
 
 def _offered(tx: Tx, buys: Sequence[Buy], purses: Mapping[str, Purse], lots: dict[str, Lot]) -> _Remote:
@@ -112,7 +116,7 @@ def _offered(tx: Tx, buys: Sequence[Buy], purses: Mapping[str, Purse], lots: dic
         if account.state is CarrierState.ACTIVE
     }
     going_back = find_on_their_way(tx, offers)
-    remote = _Remote({}, {}, accounts, frozenset(e164 for e164 in offers if e164 in lots))
+    remote = _Remote(offers, {}, {}, accounts, frozenset(e164 for e164 in offers if e164 in lots))
     for e164, kept in offers.items():
         buy = wanted[e164]
         good = [
@@ -126,11 +130,15 @@ def _offered(tx: Tx, buys: Sequence[Buy], purses: Mapping[str, Purse], lots: dic
 
 
 def _alike(buys: Sequence[Buy], purses: Mapping[str, Purse], remote: _Remote) -> int:
-    """How many buys may be decided together: up to one that may mean another offer than one before it."""
-    meant: dict[str, tuple[str, Confirmation]] = {}
+    """How many buys may be decided together: up to one that may mean another offer than one before it.
+
+    Each buy is judged by its own time: an offer may have ended since the one before, or not yet where a clock went back.
+    """
+    meant: dict[str, tuple[str, Confirmation, tuple[bool, ...]]] = {}
     for place, buy in enumerate(buys):
-        if buy.e164 in remote.offers:
-            means = purses[buy.account_id].currency, buy.confirmed
+        if buy.e164 in remote.kept:
+            good = tuple(offer.expires_at > buy.now for offer in remote.kept[buy.e164])
+            means = purses[buy.account_id].currency, buy.confirmed, good
             if meant.setdefault(buy.e164, means) != means:
                 return place
     return len(buys)

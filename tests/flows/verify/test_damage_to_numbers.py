@@ -8,6 +8,10 @@ import pytest
 
 from tests.flows.verify.conftest import ONLY_SQLITE, Copy, Damage, must_be_named, said
 
+GIVEN_BACK = (
+    "INSERT INTO carrier_releases VALUES ('rel_2', 'acme', '+13612738802', 'PN2', 1, NULL, 1, '', NULL, NULL, 1)"
+)
+
 SECOND_RENTAL: Final = (
     "INSERT INTO rentals SELECT 'rnt_again', order_id, account_id, e164, state, currency, price, inbound, outbound, "
     "anchor, renews_at, '', '', '[]', created_at, updated_at, released_at FROM rentals WHERE id = 'rnt_2'"
@@ -17,8 +21,8 @@ SECOND_RENTAL: Final = (
 RETURNED_TO_ACME: Final = (
     "UPDATE orders SET carrier = 'acme', attempts = 1, carrier_reference = 'PN2' WHERE id = 'ord_2'",
     (
-        "INSERT INTO carrier_orders SELECT 'ord_2', 'acc_1', 'acme', '+13612738802', 1, 1, 1, 0, 0, NULL, "
-        "NULL, NULL, '', NULL, 1, NULL, NULL, NULL FROM carrier_orders WHERE order_id = 'ord_f'"
+        "INSERT INTO carrier_orders SELECT 'ord_2', 'acc_1', 'acme', '+13612738802', 1, 1, 1, 0, NULL, NULL, "
+        "NULL, 0, '', NULL, NULL, 1, NULL, NULL, NULL FROM carrier_orders WHERE order_id = 'ord_f'"
     ),
 )
 
@@ -173,8 +177,8 @@ DAMAGE: Final[dict[str, Damage]] = {
             "UPDATE orders SET carrier = 'acme', attempts = 1 WHERE id = 'ord_3'",
             "UPDATE numbers SET carrier = 'acme' WHERE e164 = '+13612738803'",
             (
-                "INSERT INTO carrier_orders SELECT 'ord_3', 'acc_1', 'acme', '+13612738803', 1, 1, 1, 0, 0, NULL, "
-                "NULL, NULL, '', NULL, 1, NULL, NULL, NULL FROM carrier_orders WHERE order_id = 'ord_f'"
+                "INSERT INTO carrier_orders SELECT 'ord_3', 'acc_1', 'acme', '+13612738803', 1, 1, 1, 0, NULL, NULL, "
+                "NULL, 0, '', NULL, NULL, 1, NULL, NULL, NULL FROM carrier_orders WHERE order_id = 'ord_f'"
             ),
         ),
         {("I7", "carrier_orders", "ord_3")},
@@ -191,7 +195,7 @@ DAMAGE: Final[dict[str, Damage]] = {
     "I7 a carrier's number given back and kept as if it were the pool's": (
         (
             *RETURNED_TO_ACME,
-            "INSERT INTO carrier_releases VALUES ('rel_2', 'acme', '+13612738802', 'PN2', 1, 1, 1, '', 1)",
+            GIVEN_BACK,
         ),
         {("I7", "rentals", "rnt_2")},
         "its customer gave +13612738802 back to acme, and it is kept as if it were the pool's",
@@ -212,7 +216,7 @@ DAMAGE: Final[dict[str, Damage]] = {
         "how it stands with acme is not noted",
     ),
     "I8 an order sent three times": (
-        ("UPDATE carrier_orders SET attempt = 3 WHERE order_id = 'ord_6'",),
+        ("UPDATE carrier_orders SET sends = 3 WHERE order_id = 'ord_6'",),
         {("I8", "carrier_orders", "ord_6")},
         "acme was sent the order 3 times",
     ),
@@ -227,12 +231,12 @@ DAMAGE: Final[dict[str, Damage]] = {
         "what its customer was told is no_mood",
     ),
     "I10 an open order that nobody asks about": (
-        ("UPDATE carrier_orders SET settled_at = 1, next_at = NULL WHERE order_id = 'ord_6'",),
+        ("UPDATE carrier_orders SET settled_at = 1, next_at = NULL, leased_until = NULL WHERE order_id = 'ord_6'",),
         {("I10", "carrier_orders", "ord_6")},
         "the order is open, and nobody asks acme about it any more",
     ),
     "I10 an open order that nobody is to come to": (
-        ("UPDATE carrier_orders SET next_at = NULL WHERE order_id = 'ord_6'",),
+        ("UPDATE carrier_orders SET next_at = NULL, leased_until = NULL WHERE order_id = 'ord_6'",),
         {("I10", "carrier_orders", "ord_6"), ("storage", "carrier_orders", "ord_6")},
         "the order is open, and nobody asks acme about it any more",
     ),
@@ -345,7 +349,7 @@ def test_a_number_that_went_back_to_its_carrier_is_in_order(damaged: Copy) -> No
     damaged.plant(
         *RETURNED_TO_ACME,
         "UPDATE numbers SET carrier = 'acme' WHERE e164 = '+13612738802'",
-        "INSERT INTO carrier_releases VALUES ('rel_2', 'acme', '+13612738802', 'PN2', 1, 1, 1, '', 1)",
+        GIVEN_BACK,
     )
     verdict = damaged.audit()
     assert verdict.ok, said(verdict)

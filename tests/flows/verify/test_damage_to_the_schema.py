@@ -154,13 +154,13 @@ def test_an_index_that_was_moved_or_tuned_is_in_order(damaged: Copy) -> None:
     [
         ("ck_carrier_orders_due_or_parked", None),
         ("ck_carrier_orders_due_or_parked", "CHECK (true)"),
-        ("ck_carrier_orders_attempt_counted", "CHECK (attempt > 0) NOT VALID"),
-        ("ck_carrier_orders_attempt_counted", "CHECK (attempt > -1)"),
+        ("ck_carrier_orders_sends_counted", "CHECK (sends > 0) NOT VALID"),
+        ("ck_carrier_orders_sends_counted", "CHECK (sends > -1)"),
         ("fk_carrier_orders_account_id", None),
         ("fk_carrier_orders_account_id", "FOREIGN KEY (account_id) REFERENCES accounts (id) NOT VALID"),
         ("fk_carrier_orders_account_id", "FOREIGN KEY (account_id) REFERENCES accounts (id) ON DELETE CASCADE"),
         ("pk_carrier_orders", None),
-        ("pk_carrier_orders", "PRIMARY KEY (order_id, attempt)"),
+        ("pk_carrier_orders", "PRIMARY KEY (order_id, sends)"),
     ],
 )
 def test_a_constraint_that_is_gone_or_keeps_only_its_name_is_named(
@@ -184,12 +184,12 @@ def test_a_reference_whose_triggers_are_switched_off_is_named(damaged: Copy) -> 
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
-        (" CHECK (attempt > 0)", " CHECK (attempt > 0 OR 1)"),
-        ("CONSTRAINT ck_carrier_orders_attempt_counted CHECK (attempt > 0),", ""),
+        (" CHECK (sends > 0)", " CHECK (sends > 0 OR 1)"),
+        ("CONSTRAINT ck_carrier_orders_sends_counted CHECK (sends > 0),", ""),
     ],
 )
 def test_a_constraint_of_a_file_that_was_rewritten_is_named(right: str, wrong: str, damaged: Copy) -> None:
     damaged.change_schema(
         f"UPDATE sqlite_master SET sql = replace(sql, '{right}', '{wrong}') WHERE name = 'carrier_orders'"  # noqa: S608  from above
     )
-    assert named(damaged.audit()) == {("storage", "carrier_orders", "ck_carrier_orders_attempt_counted")}
+    assert named(damaged.audit()) == {("storage", "carrier_orders", "ck_carrier_orders_sends_counted")}
