@@ -132,7 +132,7 @@ def _offered(tx: Tx, buys: Sequence[Buy], purses: Mapping[str, Purse], lots: dic
 def _alike(buys: Sequence[Buy], purses: Mapping[str, Purse], remote: _Remote) -> int:
     """How many buys may be decided together: up to one that may mean another offer than one before it.
 
-    Each buy is judged by its own time: an offer may have ended since the one before, or not yet where a clock went back.
+    Each is judged by its own time: an offer may have ended since the one before, or not yet where a clock went back.
     """
     meant: dict[str, tuple[str, Confirmation, tuple[bool, ...]]] = {}
     for place, buy in enumerate(buys):
