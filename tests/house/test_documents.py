@@ -21,8 +21,7 @@ import typer.main
 from pydantic.fields import FieldInfo
 
 from numberdesk.api import app as _app  # noqa: F401  importing declares the endpoints
-from numberdesk.api.docs import BASE
-from numberdesk.api.endpoint import ENDPOINTS
+from numberdesk.api.endpoint import BASE, ENDPOINTS
 from numberdesk.api.errors import STATUSES
 from numberdesk.catalog.offers import RemoteOffer
 from numberdesk.cli import app

@@ -93,7 +93,7 @@ def test_the_package_as_it_is_keeps_every_contract(checked: Checked) -> None:
         ("api/health.py", "import sqlite3", SQL),
         ("flows/open_orders.py", "import psycopg", SQL),
         ("cli/books.py", "from numberdesk.tables import orders", SQL),
-        ("flows/open_orders.py", "import litestar", WEB),
+        ("flows/open_orders.py", "import starlette", WEB),
         ("infra/writer.py", "import uvicorn", WEB),
         ("carriers/adapters/vonage.py", "from numberdesk.infra import reader", ADAPTERS),
         ("carriers/adapters/planted.py", "import httpx2", ADAPTERS),

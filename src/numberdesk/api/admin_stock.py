@@ -309,7 +309,7 @@ async def _receive(ask: Ask, file: IO[bytes]) -> None:
     """Write the body to a temporary file, as far as the limit allows."""
     limit = ask.services.settings.import_limit_bytes
     size = 0
-    async for piece in body_pieces(ask.request):
+    async for piece in body_pieces(ask.receive):
         size += len(piece)
         if size > limit:
             raise BodyTooLarge(details={"limit_bytes": limit})

@@ -26,7 +26,6 @@ from typing import ClassVar, cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from numberdesk.api.cork import CorkedTransport
 from numberdesk.api.deadline import Deadline, HoldingFlow
 from numberdesk.api.refusal import refusal
 from numberdesk.api.request_head import head_size, invalid, refuse_bad_head, refuse_websocket, without_upgrade
@@ -150,8 +149,6 @@ class LimitedProtocol(HttpToolsProtocol):
         self._in_head = False
         self._held_bytes = 0
         super().on_headers_complete()
-        if parser.get_method() != b"HEAD":  # the answer to HEAD is a head alone: no body would ever send it off
-            self.cycle.transport = cast("asyncio.Transport", CorkedTransport(self.transport))
         self.headers = []  # where a trailer ends: the application has its headers and must not see them grow
 
     def on_body(self, body: bytes) -> None:

@@ -9,15 +9,11 @@ import json
 from html import escape
 from typing import Any, Final
 
-from litestar import get
-from litestar.handlers import HTTPRouteHandler
-from litestar.response.base import ASGIResponse
+from starlette.responses import Response
 
 from numberdesk.api.endpoint import BASE, JSON
 from numberdesk.api.errors import ENCODER
 from numberdesk.api.openapi import build_document
-
-__all__ = ["BASE", "openapi_routes"]
 
 _STYLE: Final = """
 body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;max-width:60rem;padding:1rem;color:#1c2330;background:#fff}
@@ -37,21 +33,11 @@ _SECURITY: Final = {
 }
 
 
-def openapi_routes() -> list[HTTPRouteHandler]:
-    """The two routes; document and page are made once."""
-    document = build_document(BASE)
-    raw = ENCODER.encode(document)
-    html = _page(json.loads(raw)).encode()
-
-    @get("/openapi.json", include_in_schema=False)
-    async def openapi_json() -> ASGIResponse:
-        return ASGIResponse(body=raw, media_type=JSON)
-
-    @get("/docs", include_in_schema=False)
-    async def docs() -> ASGIResponse:
-        return ASGIResponse(body=html, media_type="text/html; charset=utf-8", headers=_SECURITY)
-
-    return [openapi_json, docs]
+def document_and_page() -> tuple[Response, Response]:
+    """What /openapi.json and /docs answer, made once."""
+    raw = ENCODER.encode(build_document(BASE))
+    page = _page(json.loads(raw)).encode()
+    return Response(raw, media_type=JSON), Response(page, media_type="text/html", headers=_SECURITY)
 
 
 def _page(document: dict[str, Any]) -> str:

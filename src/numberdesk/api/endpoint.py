@@ -3,8 +3,8 @@
 Touches: nothing.
 
 A handler is a plain function of an `Ask` that returns an `Answer` or raises an error of the
-tree. `endpoint` wraps it for Litestar and keeps its description, from which the OpenAPI
-document is built: what is documented is what is decoded and checked.
+tree. `endpoint` keeps its description, from which routes and the OpenAPI document are built:
+what is documented is what is decoded and checked.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import msgspec
-from litestar import HttpMethod, Request
-from litestar.handlers import HTTPRouteHandler
-from litestar.response.base import ASGIResponse
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope
 
 from numberdesk.accounts.model import Caller
 from numberdesk.api.auth import Authenticator
@@ -31,6 +30,8 @@ BASE: Final = "/api/v1"
 
 JSON: Final = "application/json"
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+Headers = dict[bytes, bytes]
+"""Names in lower case with their values."""
 
 
 @dataclass(slots=True)
@@ -53,8 +54,8 @@ class Ask:
     path: dict[str, Any]
     query: Any
     body: Any
-    headers: dict[bytes, bytes]
-    request: Request[Any, Any, Any]
+    headers: Headers
+    receive: Receive
 
 
 @dataclass(slots=True)
@@ -142,30 +143,23 @@ def endpoint(
     return declare
 
 
-def route(described: Endpoint) -> HTTPRouteHandler:
-    """Litestar's handler for an endpoint. A trailing slash is the router's business: both forms answer."""
-
-    async def handle(request: Request[Any, Any, Any]) -> ASGIResponse:
-        answer = await described.handler(await _ask(described, request))
-        if isinstance(answer, RefusedAnswer):
-            status, headers, content = failure(answer.error, answer.request_id)
-            return ASGIResponse(body=content, status_code=status, headers=headers, media_type=JSON)
-        content = ENCODER.encode({"success": True, "message": answer.message, "data": answer.data, **answer.rest})
-        return ASGIResponse(body=content, status_code=answer.status, headers=answer.headers, media_type=JSON)
-
-    handle.__name__ = handle.__qualname__ = getattr(described.handler, "__name__", "handle")
-    return HTTPRouteHandler(
-        [described.path, *described.other_paths],
-        http_method=HttpMethod(described.method),
-        include_in_schema=False,
-        status_code=200,
-    )(handle)
+async def respond(described: Endpoint, door: Door, scope: Scope, receive: Receive) -> Response:
+    """Answer one request to an endpoint. Raises what the handler raises, and what is wrong with the request."""
+    answer = await described.handler(await _ask(described, door, scope, receive))
+    if isinstance(answer, RefusedAnswer):
+        return failed(answer.error, answer.request_id)
+    content = ENCODER.encode({"success": True, "message": answer.message, "data": answer.data, **answer.rest})
+    return Response(content, answer.status, answer.headers, JSON)
 
 
-async def _ask(described: Endpoint, request: Request[Any, Any, Any]) -> Ask:
-    door: Door = request.app.state.door
-    scope = request.scope
-    headers = dict(scope["headers"])
+def failed(error: NumberdeskError, request_id: str, headers: dict[str, str] | None = None) -> Response:
+    """The response of a failure, with `headers` beside its own."""
+    status, own, content = failure(error, request_id)
+    return Response(content, status, own | (headers or {}), JSON)
+
+
+async def _ask(described: Endpoint, door: Door, scope: Scope, receive: Receive) -> Ask:
+    headers = _read_headers(scope)
     caller = await door.authenticator.caller(headers.get(b"x-api-key"))
     door.rate_limits.spend(caller.account_id, caller.key_id)
     if described.scope is not None and described.scope not in caller.scopes:
@@ -174,21 +168,26 @@ async def _ask(described: Endpoint, request: Request[Any, Any, Any]) -> Ask:
     body = None
     if described.body is not None:
         _require_json(headers)
-        body = decode_body(await _read_body(request, door.services.settings.body_limit_bytes), described.body)
+        body = decode_body(await _read_body(headers, receive, door.services.settings.body_limit_bytes), described.body)
     return Ask(
         door.services,
         caller,
         scope["state"]["request_id"],
         door.services.now(),
-        request.path_params,
+        scope["path_params"],
         query,
         body,
         headers,
-        request,
+        receive,
     )
 
 
-def _require_json(headers: dict[bytes, bytes]) -> None:
+def _read_headers(scope: Scope) -> Headers:
+    """The headers of a request: the one place where they are read."""
+    return dict(scope["headers"])
+
+
+def _require_json(headers: Headers) -> None:
     media_type, _, parameters = headers.get(b"content-type", b"").lower().partition(b";")
     if media_type.strip() != b"application/json":
         raise UnsupportedMediaType
@@ -198,18 +197,18 @@ def _require_json(headers: dict[bytes, bytes]) -> None:
         raise UnsupportedMediaType("Send the body without a content encoding.")
 
 
-async def _read_body(request: Request[Any, Any, Any], limit: int) -> bytes:
+async def _read_body(headers: Headers, receive: Receive, limit: int) -> bytes:
     """The body, refused as soon as more than `limit` bytes are announced or sent."""
-    announced = request.scope["headers"]
-    for name, value in announced:
-        if name == b"content-length" and value.isdigit() and (len(value) > 18 or int(value) > limit):  # noqa: PLR2004
-            raise BodyTooLarge(details={"limit_bytes": limit})
-    message = await request.receive()
+    announced = headers.get(b"content-length", b"")
+    if announced.isdigit() and (len(announced) > 18 or int(announced) > limit):  # noqa: PLR2004
+        raise BodyTooLarge(details={"limit_bytes": limit})
+    message = await receive()
     if message["type"] == "http.request" and not message["more_body"] and len(message["body"]) <= limit:
-        return message["body"]  # as most come: whole
+        body: bytes = message["body"]  # as most come: whole
+        return body
     chunks: list[bytes] = []
     size = 0
-    async for chunk in _pieces(request, message):
+    async for chunk in _pieces(receive, message):
         size += len(chunk)
         if size > limit:
             raise BodyTooLarge(details={"limit_bytes": limit})
@@ -217,16 +216,16 @@ async def _read_body(request: Request[Any, Any, Any], limit: int) -> bytes:
     return b"".join(chunks)
 
 
-async def body_pieces(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
+async def body_pieces(receive: Receive) -> AsyncIterator[bytes]:
     """The body as it arrives. Raises RequestTimeout when the client goes, or the server gives it up, before its end."""
-    async for piece in _pieces(request, await request.receive()):
+    async for piece in _pieces(receive, await receive()):
         yield piece
 
 
-async def _pieces(request: Request[Any, Any, Any], message: Any) -> AsyncIterator[bytes]:
+async def _pieces(receive: Receive, message: Message) -> AsyncIterator[bytes]:
     while message["type"] == "http.request":
         yield message["body"]
         if not message["more_body"]:
             return
-        message = await request.receive()
+        message = await receive()
     raise RequestTimeout

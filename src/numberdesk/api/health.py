@@ -6,36 +6,35 @@ Touches: clock.
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Final
 
-from litestar import Request, get
-from litestar.response.base import ASGIResponse
+from starlette.responses import Response
 
-from numberdesk.api.endpoint import JSON, Door
+from numberdesk.api.endpoint import JSON
 from numberdesk.api.errors import ENCODER
 from numberdesk.infra.db import StorageFailedError
 from numberdesk.ledger.store import find_wallet
+from numberdesk.wiring import Services
 
 _LOOK_SECONDS: Final = 2.0
 """How long the books may take to be read."""
 
 
-@get("/healthz", include_in_schema=False)
-async def healthz() -> ASGIResponse:
+async def healthz() -> Response:
     """200 while the process answers."""
-    return ASGIResponse(body=ENCODER.encode({"status": "ok"}), media_type=JSON)
+    return _status("ok", 200)
 
 
-@get("/readyz", include_in_schema=False)
-async def readyz(request: Request[Any, Any, Any]) -> ASGIResponse:
+async def readyz(services: Services) -> Response:
     """200 when the books can be read and the writer takes commands and gets on with them, 503 otherwise."""
-    door: Door = request.app.state.door
-    services = door.services
     try:
         async with asyncio.timeout(_LOOK_SECONDS):
             await services.reader.read(lambda tx: find_wallet(tx, ""))
         ready = services.writer.accepting and not services.writer.stuck
     except (StorageFailedError, TimeoutError):
         ready = False
-    status = "ready" if ready else "not ready"
-    return ASGIResponse(body=ENCODER.encode({"status": status}), status_code=200 if ready else 503, media_type=JSON)
+    return _status("ready", 200) if ready else _status("not ready", 503)
+
+
+def _status(word: str, status: int) -> Response:
+    return Response(ENCODER.encode({"status": word}), status, media_type=JSON)

@@ -1,0 +1,106 @@
+"""From a path and a method to the response: every path knows its methods, and no error leaves unanswered.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from types import ModuleType
+from typing import Final
+
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from numberdesk.api.endpoint import BASE, ENDPOINTS, Door, Endpoint, failed, respond
+from numberdesk.core.errors import Internal, MethodNotAllowed, NotFound, NumberdeskError, Overloaded
+from numberdesk.infra.db import CommitUnknownError, StorageFailedError
+from numberdesk.infra.log import get_log
+
+Responder = Callable[[Scope, Receive], Awaitable[Response]]
+"""Answers a request, or raises."""
+
+Page = Callable[[], Awaitable[Response]]
+"""Answers anybody, without a key, whatever the request holds."""
+
+_NOT_TAKEN: Final = "The database cannot take the change. Nothing was charged; try again shortly."
+_UNKNOWN: Final = (
+    "The database failed while it took the change, and cannot tell yet whether it did. "
+    "Look before you repeat it; a purchase may simply be sent again and is not charged twice."
+)
+
+
+class Resource:
+    """The ASGI application of one path: calls the responder of the request's method, and answers every error."""
+
+    def __init__(self, responders: Mapping[str, Responder]) -> None:
+        self._responders = responders
+        self._allow = {"Allow": ", ".join(sorted({*responders, "OPTIONS"}))}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        respond_to = self._responders.get(scope["method"], self._answer_other_methods)
+        try:
+            response = await respond_to(scope, receive)
+        except Exception as error:  # noqa: BLE001  whatever it is, the client gets an answer
+            response = failed(_known_error(error, scope), request_id(scope))
+        await response(scope, receive, send)
+
+    async def _answer_other_methods(self, scope: Scope, _: Receive) -> Response:
+        if scope["method"] == "OPTIONS":
+            return Response(status_code=204, headers=self._allow)
+        return failed(MethodNotAllowed(), request_id(scope), self._allow)
+
+
+async def answer_not_found(scope: Scope, receive: Receive, send: Send) -> None:
+    """The ASGI application of every path that is not there."""
+    await failed(NotFound(), request_id(scope))(scope, receive, send)
+
+
+def request_id(scope: Scope) -> str:
+    """The id that the outermost layer has given a request."""
+    found: str = scope["state"]["request_id"]
+    return found
+
+
+def _known_error(raised: Exception, scope: Scope) -> NumberdeskError:
+    """The error of the tree that a client is told. What is not of the tree is logged and hidden."""
+    if isinstance(raised, NumberdeskError):
+        return raised
+    where = {"request_id": request_id(scope), "path": scope["path"]}
+    if isinstance(raised, StorageFailedError):
+        get_log().warning("storage failed", **where, reason=str(raised))
+        return Overloaded(_UNKNOWN if isinstance(raised, CommitUnknownError) else _NOT_TAKEN)
+    get_log().error("request failed", **where, exc_info=raised)
+    return Internal()
+
+
+def import_endpoints(package: ModuleType) -> None:
+    """Import every module below a package: importing declares endpoints, so there is no list to keep."""
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        importlib.import_module(module.name)
+
+
+def endpoint_routes(door: Door) -> list[Route]:
+    """A route for each path of the declared endpoints. Fixed paths come before those with parameters."""
+    by_path: dict[str, list[Endpoint]] = {}
+    for described in ENDPOINTS:
+        for path in (described.path, *described.other_paths):
+            by_path.setdefault(BASE + path, []).append(described)
+    return [
+        Route(path, Resource({each.method: partial(respond, each, door) for each in by_path[path]}))
+        for path in sorted(by_path, key=lambda path: path.count("{"))
+    ]
+
+
+def page_routes(pages: Mapping[str, Page]) -> list[Route]:
+    """Routes of paths that anybody may GET."""
+    return [Route(path, Resource({"GET": partial(_show, page)})) for path, page in pages.items()]
+
+
+async def _show(page: Page, *_: object) -> Response:
+    return await page()
