@@ -54,7 +54,7 @@ def test_a_second_attempt_that_is_refused_is_given_up_when_nothing_is_there_over
     order = order_of(shop, buy)
     assert (order.state, order.attempts, len(shop.acme.orders)) == (OrderState.FAILED, 2, 2)
     said = chase_of(shop, buy)
-    assert said.said == "absent over the whole window"
+    assert said.message == "absent over the whole window"
     assert said.order_message.startswith("no answer; attempt 2: ")
     shop.audit()
 
@@ -72,7 +72,7 @@ def test_a_number_the_operator_had_before_does_not_go_back_but_is_for_a_person_t
     buy, placement = operators_own(shop)
     shop.tell(placement.hear(buy.order_id, 1, Placed("PN1", None), WINDOW))
     assert shop.rows("SELECT id FROM carrier_releases") == []
-    shop.tell(auditing(shop).run_due())
+    shop.tell(shop.work_off(auditing(shop).due_work))
     shop.tell(shop.give_back())
     [(kind, state)] = shop.rows("SELECT kind, state FROM findings")
     assert (kind, state) == (FindingKind.ORPHAN.value, FindingState.OPEN.value)
@@ -87,7 +87,7 @@ def test_a_number_that_carries_the_id_of_a_failed_order_goes_back_unless_a_perso
         tx.execute(
             findings.insert().values(
                 carrier="acme", e164=kept.e164, kind="orphan", state="kept", carrier_reference="PN1",
-                order_reference="", said="", first_seen_at=1, last_seen_at=1,
+                order_reference="", message="", first_seen_at=1, last_seen_at=1,
             )
         )  # fmt: skip
     for buy in (kept, other):
