@@ -98,6 +98,23 @@ def test_a_few_statements_serve_sets_of_all_sizes(notes: Database) -> None:
     assert set(insert._texts) == {1, 4, 16, 64}
 
 
+def test_rows_are_read_by_name_and_written_in_the_order_that_is_named(notes: Database) -> None:
+    with notes.write() as tx:
+        InsertRows(NOTES, ("remark", "name", "count")).run(tx, [("x", "a", 1)])
+        query = select(NOTES.c.remark, NOTES.c.name).where(in_set(NOTES.c.name, "names"))
+        (row,) = SelectSet(query, "names").run(tx, names=["a"])
+    assert (row.name, row.remark) == ("a", "x")
+    assert kept(notes) == [("a", 1, "x")]
+
+
+@pytest.mark.parametrize(
+    "names", [("name", "count"), ("name", "count", "remarks"), ("name", "count", "remark", "name")]
+)
+def test_names_that_are_not_those_of_the_table_are_refused_when_the_statement_is_made(names: tuple[str, ...]) -> None:
+    with pytest.raises(TypeError, match="notes has other columns"):
+        InsertRows(NOTES, names)
+
+
 def test_only_the_named_columns_are_changed(notes: Database) -> None:
     with notes.write() as tx:
         InsertRows(NOTES).run(tx, [("a", 1, "x"), ("b", 2, "y")])

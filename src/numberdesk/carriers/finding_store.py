@@ -42,7 +42,7 @@ class Finding(NamedTuple):
 
 
 _FINDING: Final = tuple(findings.c[name] for name in Finding._fields)
-_INSERT: Final = InsertRows(findings)
+_INSERT: Final = InsertRows(findings, Finding._fields)
 _KEY: Final = ("carrier", "e164", "kind")
 _CHANGED: Final = (*(f"key_{name}" for name in _KEY), *Finding._fields[len(_KEY) :])
 _CHANGE: Final = update(findings).where(*(findings.c[name] == bindparam(f"key_{name}") for name in _KEY))
@@ -141,5 +141,5 @@ def _row(finding: Finding) -> tuple[Any, ...]:
 
 
 def _finding_of(row: Any) -> Finding:
-    carrier, e164, kind, state, *rest = row
-    return Finding(carrier, e164, FindingKind(kind), FindingState(state), *rest)
+    found = Finding(*(getattr(row, name) for name in Finding._fields))
+    return found._replace(kind=FindingKind(row.kind), state=FindingState(row.state))

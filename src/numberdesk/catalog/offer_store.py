@@ -121,7 +121,6 @@ def _row(offer: RemoteOffer) -> list[Any]:
 
 
 def _offer_of(row: Any) -> RemoteOffer:
-    carrier, *fields, offered_at, expires_at = row
-    values = dict(zip(_OFFER_FIELDS, fields, strict=True))
+    values = {name: getattr(row, name) for name in _OFFER_FIELDS}
     values["cost_currency"] = values["cost_currency"] or None
-    return RemoteOffer(carrier, Listing(**values, price_source=FROM_RULE), offered_at, expires_at)
+    return RemoteOffer(row.carrier, Listing(**values, price_source=FROM_RULE), row.offered_at, row.expires_at)

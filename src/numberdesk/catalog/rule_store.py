@@ -36,7 +36,7 @@ def find_rules(tx: Tx, carriers: Iterable[str]) -> list[PriceRule]:
 def find_rules_by_id(tx: Tx, ids: Iterable[str]) -> dict[str, PriceRule]:
     """Price rules by id."""
     query = select(*_RULE).where(price_rules.c.id.in_(sorted(set(ids))))
-    return {row[0]: PriceRule._make(row) for row in tx.execute(query)}
+    return {row.id: PriceRule._make(row) for row in tx.execute(query)}
 
 
 def list_price_rules(tx: Tx, carrier: str | None = None, *, after_id: str | None = None, limit: int) -> list[PriceRule]:

@@ -29,7 +29,6 @@ _COLUMNS: Final = tuple(
         *("carrier", "national", "area_code", "memorability"),
     )
 )
-_PRICES: Final = slice(6, 11)
 
 # Spelled out, because a partial index is only used where its condition can be seen.
 _AVAILABLE: Final = numbers.c.state == literal_column("'available'")
@@ -228,14 +227,23 @@ def _position_of(query: OfferQuery, row: Any) -> Position:
 
 
 def _found_of(query: OfferQuery, row: Any) -> Found:
-    offer = Offer._make((*row[: _PRICES.start], Prices._make(row[_PRICES]), row.carrier))
+    offer = Offer(
+        e164=row.e164,
+        iso_country=row.iso_country,
+        region=row.region,
+        locality=row.locality,
+        number_type=row.number_type,
+        capabilities=row.capabilities,
+        prices=Prices(row.currency, row.price, row.inbound, row.outbound, row.setup),
+        carrier=row.carrier,
+    )
     subjects = Subjects(row.e164[1:], row.national, row.national[len(row.area_code) :])
     return Found(offer, _position_of(query, row), subjects)
 
 
 def _place_of(row: Any) -> Place:
-    locality = row[4] if len(row) > len(_PLACE) + 1 else ""
-    return Place._make((*row[:4], locality, _calling_code(row)))
+    locality = getattr(row, "locality", "")  # which is not always asked for
+    return Place(row.currency, row.number_type, row.region, row.area_code, locality, _calling_code(row))
 
 
 def _calling_code(row: Any) -> str:

@@ -40,7 +40,7 @@ _UPDATE_PRICES: Final = UpdateRows(numbers, "e164", *_PRICE_FIELDS, "updated_at"
 def lock_listings(tx: Tx, e164s: Iterable[str]) -> dict[str, Stored]:
     """Listings by number, locked in sorted order until the transaction ends."""
     rows = tx.execute(_LISTINGS, {"e164s": sorted(e164s)})
-    return {row[0]: _stored_of(row) for row in rows}
+    return {row.e164: _stored_of(row) for row in rows}
 
 
 def find_carriers(tx: Tx, e164s: Iterable[str]) -> dict[str, str]:
@@ -133,7 +133,7 @@ def find_superseded(tx: Tx, since: Mapping[str, int]) -> dict[str, tuple[tuple[i
     found: dict[str, tuple[tuple[int, Prices], ...]] = {}
     for row in tx.execute(query):
         if row.superseded_at > since[row.e164]:
-            found[row.e164] = (*found.get(row.e164, ()), (row.superseded_at, Prices._make(row[2:])))
+            found[row.e164] = (*found.get(row.e164, ()), (row.superseded_at, _prices_of(row)))
     return found
 
 
@@ -174,8 +174,16 @@ def count_inventory(tx: Tx, carrier: str | None = None) -> dict[NumberState, int
 
 
 def _stored_of(row: Any) -> Stored:
-    return Stored(row[-1], Listing._make(row[:-1]))
+    return Stored(row.carrier, _listing_of(row))
 
 
 def _item_of(row: Any) -> InventoryItem:
-    return InventoryItem(Listing._make(row[:-4]), row[-4], NumberState(row[-3]), row[-2], row[-1])
+    return InventoryItem(_listing_of(row), row.carrier, NumberState(row.state), row.created_at, row.updated_at)
+
+
+def _listing_of(row: Any) -> Listing:
+    return Listing(*(getattr(row, name) for name in Listing._fields))
+
+
+def _prices_of(row: Any) -> Prices:
+    return Prices(row.currency, row.price, row.inbound, row.outbound, row.setup)

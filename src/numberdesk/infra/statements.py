@@ -14,6 +14,7 @@ PostgreSQL rows are inserted by COPY and updated from arrays, one text for any n
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
@@ -41,11 +42,16 @@ class RowsLostError(RuntimeError):
 
 
 class InsertRows:
-    """INSERT of any number of rows. Rows are tuples in the order of the table's columns."""
+    """INSERT of any number of rows. Rows are tuples in the order of `names`, else of the table's columns.
 
-    def __init__(self, table: Table) -> None:
+    Raises TypeError when the names are not the table's, all of them: at import, where statements are made.
+    """
+
+    def __init__(self, table: Table, names: Sequence[str] | None = None) -> None:
+        if names is not None and sorted(names) != sorted(table.c.keys()):
+            raise TypeError(f"{table.name} has other columns than {', '.join(names)}")
         self._table = table
-        self._names = ", ".join(table.c.keys())
+        self._names = ", ".join(names or table.c.keys())
         self._copy = f"COPY {table.name} ({self._names}) FROM STDIN"
         self._texts: dict[int, str] = {}
 
@@ -117,12 +123,13 @@ class SelectSet:
         self._query = query
         self._sets = sets
         self._texts: dict[str, tuple[str, list[str]]] = {}
+        self._named = _row_type(query.selected_columns.keys())._make
 
     def run(self, tx: Tx, **members: Iterable[str]) -> list[Any]:
-        """The rows, as tuples."""
+        """The rows, as named tuples."""
         text, order = self._texts.get(tx.engine_name) or self._compile(tx.engine_name)
         sent = {name: _sent(tx.engine_name, members[name]) for name in self._sets}
-        return tx.fetch(text, [sent[name] for name in order])
+        return [*map(self._named, tx.fetch(text, [sent[name] for name in order]))]
 
     def _compile(self, engine: str) -> tuple[str, list[str]]:
         compiled = self._query.compile(dialect=_DIALECTS[engine])
@@ -130,6 +137,11 @@ class SelectSet:
             raise TypeError("a SelectSet takes its sets and no other parameter")
         made = self._texts[engine] = (str(compiled), list(compiled.positiontup))
         return made
+
+
+def _row_type(names: Sequence[str]) -> Any:
+    """A type of rows whose values are read by name. Raises ValueError where two columns have one name."""
+    return namedtuple("Row", names)  # noqa: PYI024  the names are known when the query is, not before
 
 
 class in_set(ColumnElement[bool]):  # noqa: N801  reads as an operator in queries

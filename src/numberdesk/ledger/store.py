@@ -6,7 +6,7 @@ Touches: accounts, wallets, transfers, holds.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import select
 
@@ -36,15 +36,15 @@ _PURSES: Final = SelectSet(
 _WALLET_COLUMNS: Final = [wallets.c[name] for name in Wallet._fields]
 _TRANSFER_COLUMNS: Final = [transfers.c[name] for name in Transfer._fields]
 
-_INSERT_TRANSFERS: Final = InsertRows(transfers)
-_INSERT_HOLDS: Final = InsertRows(holds)
+_INSERT_TRANSFERS: Final = InsertRows(transfers, Transfer._fields)
+_INSERT_HOLDS: Final = InsertRows(holds, Hold._fields)
 _RESOLVE_HOLDS: Final = UpdateRows(holds, "order_id", "state", "resolved_at")
 _UPDATE_WALLETS: Final = UpdateRows(wallets, "account_id", "posted", "held", "entries")
 
 
 def lock_purses(tx: Tx, account_ids: Iterable[str]) -> dict[str, Purse]:
     """The standing and wallets of accounts, locked in sorted order until the transaction ends."""
-    return {row[0]: Purse(AccountState(row[1]), *row[2:]) for row in _PURSES.run(tx, ids=account_ids)}
+    return {row.account_id: _purse_of(row) for row in _PURSES.run(tx, ids=account_ids)}
 
 
 def save_purses(tx: Tx, changed: dict[str, Purse]) -> None:
@@ -97,3 +97,7 @@ def list_statement(tx: Tx, account_id: str, *, before_entry: int | None, limit: 
     if before_entry is not None:
         query = query.where(transfers.c.entry < before_entry)
     return [Transfer._make(row) for row in tx.execute(query.order_by(transfers.c.entry.desc()).limit(limit))]
+
+
+def _purse_of(row: Any) -> Purse:
+    return Purse(AccountState(row.state), row.currency, row.posted, row.held, row.credit_limit, row.entries)

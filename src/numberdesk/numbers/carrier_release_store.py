@@ -31,7 +31,7 @@ _FIND: Final = SelectSet(
     select(*_COLUMNS).where(in_set(carrier_releases.c.id, "ids")).order_by(carrier_releases.c.id).with_for_update(),
     "ids",
 )
-_INSERT: Final = InsertRows(carrier_releases)
+_INSERT: Final = InsertRows(carrier_releases, CarrierRelease._fields)
 _CHANGED: Final = CarrierRelease._fields[5:]
 _CHANGE: Final = UpdateRows(carrier_releases, "id", *_CHANGED)
 
@@ -43,7 +43,7 @@ def insert_releases(tx: Tx, new: Sequence[CarrierRelease]) -> None:
 
 def lock_releases(tx: Tx, ids: Iterable[str]) -> dict[str, CarrierRelease]:
     """Numbers on their way back, by id, locked in sorted order until the transaction ends."""
-    return {row[0]: CarrierRelease._make(row) for row in _FIND.run(tx, ids=ids)}
+    return {row.id: CarrierRelease._make(row) for row in _FIND.run(tx, ids=ids)}
 
 
 def change_releases(tx: Tx, changed: Sequence[CarrierRelease]) -> None:

@@ -68,7 +68,7 @@ _RENTAL_COLUMNS: Final = (
 
 def lock_lots(tx: Tx, e164s: Iterable[str]) -> dict[str, Lot]:
     """Numbers as a purchase sees them, locked in sorted order until the transaction ends."""
-    return {row[0]: _lot_of(row) for row in _LOTS.run(tx, e164s=e164s)}
+    return {row.e164: _lot_of(row) for row in _LOTS.run(tx, e164s=e164s)}
 
 
 def find_held(tx: Tx, e164s: Iterable[str]) -> set[str]:
@@ -196,8 +196,9 @@ def _rented_of(row: Any) -> RentedNumber:
 
 
 def _lot_of(row: Any) -> Lot:
-    prices = None if row[3] is None else Prices(*row[3:8])
-    return Lot(row[0], row[1], _STATES[row[2]], prices, row[8], row[9])
+    known = row.currency is not None
+    prices = Prices(row.currency, row.price, row.inbound, row.outbound, row.setup) if known else None
+    return Lot(row.e164, row.carrier, _STATES[row.state], prices, row.account_id, row.order_id)
 
 
 def _rental_row(rental: Rental) -> tuple[Any, ...]:

@@ -59,12 +59,12 @@ def insert_carrier_orders(tx: Tx, new: Sequence[CarrierOrder]) -> None:
 
 def find_carrier_orders(tx: Tx, order_ids: Iterable[str]) -> dict[str, CarrierOrder]:
     """How orders stand with their carriers, by order."""
-    return {row[0]: CarrierOrder._make(row) for row in _FIND.run(tx, ids=order_ids)}
+    return {row.order_id: CarrierOrder._make(row) for row in _FIND.run(tx, ids=order_ids)}
 
 
 def lock_carrier_orders(tx: Tx, order_ids: Iterable[str]) -> dict[str, CarrierOrder]:
     """The same, locked in sorted order until the transaction ends."""
-    return {row[0]: CarrierOrder._make(row) for row in _LOCK.run(tx, ids=order_ids)}
+    return {row.order_id: CarrierOrder._make(row) for row in _LOCK.run(tx, ids=order_ids)}
 
 
 def change_carrier_orders(tx: Tx, changed: Sequence[Ended]) -> None:

@@ -52,8 +52,20 @@ _FAILURES: Final = SelectSet(
     "ids",
 )
 _SETTLE_ORDERS: Final = UpdateRows(orders, "id", "state", "attempts", "carrier_reference", "completed_at", "renews_at")
-_INSERT_ORDERS: Final = InsertRows(orders)
-_INSERT_ANSWERS: Final = InsertRows(answers)
+_INSERT_ORDERS: Final = InsertRows(
+    orders,
+    (
+        *("id", "account_id", "e164", "carrier", "state", "currency", "price", "inbound", "outbound", "setup"),
+        *("attempts", "carrier_reference", "created_at", "completed_at", "renews_at"),
+    ),
+)
+_INSERT_ANSWERS: Final = InsertRows(
+    answers,
+    (
+        *("account_id", "key", *Fingerprint._fields, "request_id", "order_id"),
+        *("error_code", "error_message", "error_details", "created_at"),
+    ),
+)
 
 
 def insert_orders(tx: Tx, new: Sequence[Order]) -> None:
@@ -130,7 +142,7 @@ def forget_answers(tx: Tx, before: int, limit: int) -> int:
 
 
 def _order_row(order: Order) -> tuple[Any, ...]:
-    """In the order of the table's columns."""
+    """In the order of _INSERT_ORDERS."""
     return (
         order.id,
         order.account_id,
@@ -147,7 +159,19 @@ def _order_row(order: Order) -> tuple[Any, ...]:
 
 
 def _order_of(row: Any) -> Order:
-    return Order._make((*row[:4], OrderState(row[4]), Prices(*row[5:10]), *row[10:], None, None))
+    return Order(
+        id=row.id,
+        account_id=row.account_id,
+        e164=row.e164,
+        carrier=row.carrier,
+        state=OrderState(row.state),
+        prices=Prices(row.currency, row.price, row.inbound, row.outbound, row.setup),
+        created_at=row.created_at,
+        completed_at=row.completed_at,
+        renews_at=row.renews_at,
+        attempts=row.attempts,
+        carrier_reference=row.carrier_reference,
+    )
 
 
 def _with_failures(tx: Tx, found: list[Order]) -> list[Order]:
@@ -155,15 +179,17 @@ def _with_failures(tx: Tx, found: list[Order]) -> list[Order]:
     failed = [order.id for order in found if order.state is OrderState.FAILED]
     if not failed:
         return found
-    why = {row[0]: row[1:] for row in _FAILURES.run(tx, ids=failed)}
+    why = {row.order_id: row for row in _FAILURES.run(tx, ids=failed)}
     return [
-        order._replace(failure=_error_of(*why[order.id][:3]), failed_at=why[order.id][3]) if order.id in why else order
+        order._replace(failure=_error_of(why[order.id]), failed_at=why[order.id].settled_at)
+        if order.id in why
+        else order
         for order in found
     ]
 
 
 def _answer_row(answer: Answer) -> tuple[Any, ...]:
-    """In the order of the table's columns."""
+    """In the order of _INSERT_ANSWERS."""
     return (
         answer.account_id,
         answer.key,
@@ -176,9 +202,9 @@ def _answer_row(answer: Answer) -> tuple[Any, ...]:
 
 
 def _answer_of(row: Any) -> Answer:
-    account_id, key, *fingerprint, request_id, order_id, code, message, details, created_at = row
-    error = None if code is None else _error_of(code, message, details)
-    return Answer(account_id, key, Fingerprint(*fingerprint), request_id, order_id, error, created_at)
+    fingerprint = Fingerprint(row.e164, row.monthly, row.inbound, row.outbound)
+    error = None if row.error_code is None else _error_of(row)
+    return Answer(row.account_id, row.key, fingerprint, row.request_id, row.order_id, error, row.created_at)
 
 
 def error_columns(error: NumberdeskError | None) -> tuple[str | None, str | None, str | None]:
@@ -186,8 +212,8 @@ def error_columns(error: NumberdeskError | None) -> tuple[str | None, str | None
     return (None, None, None) if error is None else (error.code, error.message, _details_text(error.details))
 
 
-def _error_of(code: str, message: str, details: str) -> NumberdeskError:
-    return restored(code, message, _details_of(details))
+def _error_of(row: Any) -> NumberdeskError:
+    return restored(row.error_code, row.error_message, _details_of(row.error_details))
 
 
 def _details_text(details: Details) -> str:

@@ -13,7 +13,7 @@ from numberdesk.infra.statements import InsertRows
 from numberdesk.outbox.model import Event
 from numberdesk.tables import events
 
-_INSERT_EVENTS: Final = InsertRows(events)
+_INSERT_EVENTS: Final = InsertRows(events, Event._fields)
 
 
 def insert_events(tx: Tx, new: Sequence[Event]) -> None:
