@@ -101,8 +101,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(empty_url: str) -> Iterator[Desk]:
-    database = Database(empty_url)
+def desk(database_url: str) -> Iterator[Desk]:
+    database = Database(database_url)
     with database.raw(writing=True) as connection:
         chores.metadata.create_all(connection)
         connection.commit()
@@ -258,9 +258,9 @@ def test_more_parties_than_may_be_worked_for_at_once_take_turns(desk: Desk) -> N
     assert len(desk.acted) == 10
 
 
-def test_two_processes_share_the_work_and_do_nothing_twice(desk: Desk, empty_url: str) -> None:
+def test_two_processes_share_the_work_and_do_nothing_twice(desk: Desk, database_url: str) -> None:
     desk.add(*(Chore(f"{place:02}", "x") for place in range(20)))
-    other = Desk(Database(empty_url))
+    other = Desk(Database(database_url))
     other.writer.start()
 
     async def all_of(worker: DueWorker[Chore, str]) -> None:

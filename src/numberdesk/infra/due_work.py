@@ -104,10 +104,10 @@ class DueTable(Generic[Row]):
 
     def find_due_parties(self, tx: Tx, now: int, after: str, limit: int) -> list[str]:
         """Up to `limit` parties with due rows: those after a name first, then from the beginning."""
-        found = list(tx.execute(self._due_parties(now, self._party > after).limit(limit)).scalars())
+        found = sorted(tx.execute(self._due_parties(now, self._party > after).limit(limit)).scalars())
         if len(found) < limit:
             rest = self._due_parties(now, self._party <= after).limit(limit - len(found))
-            found += tx.execute(rest).scalars()
+            found += sorted(tx.execute(rest).scalars())
         return found
 
     def take_up(self, tx: Tx, commands: Sequence[TakeUp]) -> list[list[Row]]:
@@ -142,14 +142,14 @@ class DueTable(Generic[Row]):
         return tuple(and_(columns.next_at.is_not(None), time, free) for time in times)
 
     def _due_parties(self, now: int, among: ColumnElement[bool]) -> Select[Any]:
-        """Steps from party to party through the index, however many rows each has."""
+        """Steps from party to party through the index, however many rows each has, and only so far as is asked for."""
         of_open = select(func.min(self._party)).where(self._table.c.next_at.is_not(None))
         first = select(of_open.where(among).scalar_subquery().label("party"))
         parties = first.cte("parties", recursive=True)
         following = of_open.where(among, self._party > parties.c.party).correlate(parties).scalar_subquery()
         parties = parties.union_all(select(following).where(parties.c.party.is_not(None)))
         has_due = [exists().where(self._party == parties.c.party, due) for due in self._is_due(now)]
-        return select(parties.c.party).where(parties.c.party.is_not(None), or_(*has_due)).order_by(parties.c.party)
+        return select(parties.c.party).where(parties.c.party.is_not(None), or_(*has_due))
 
 
 class DueWork(NamedTuple, Generic[Row, Result]):
