@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from testbed import nursery
+
 _PATIENCE: Final = 60.0
-SERVE: Final = ("-m", "numberdesk", "serve", "--port", "0")
+SERVE: Final = ("numberdesk", "serve", "--port", "0")
 
 
 class Service:
@@ -24,8 +24,8 @@ class Service:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("NUMBERDESK_")}
         self._said = Path(tempfile.mkstemp(prefix="nd-said-")[1])
         with self._said.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-W", "error", *(command or SERVE)],
+            self.process = nursery.start(
+                *(command or SERVE),
                 env={**clean, **{f"NUMBERDESK_{name.upper()}": value for name, value in given.items()}},
                 stdout=output,
                 stderr=output,

@@ -78,7 +78,7 @@ def wish(books: RemoteBooks) -> Wish:
 def killed_at(books: RemoteBooks, point: str, *, ahead: int = 0) -> Customers:
     """Ask for the number, and have the service die at the point."""
     customers = Customers([wish(books)], count=1)
-    with Service(books.url, "-m", "testbed.crashing", point, "1", str(ahead), **SETTINGS) as doomed:
+    with Service(books.url, "testbed.crashing", point, "1", str(ahead), **SETTINGS) as doomed:
         customers.ask(doomed.port)
         assert doomed.died() == -signal.SIGKILL
     return customers
@@ -147,7 +147,7 @@ def test_a_look_up_that_is_killed_is_done_again_by_whoever_comes_next(
     """The service dies when its carrier has answered; the next one, ten minutes later, dies while it looks that up."""
     books.arm(NUMBER, behaviour)
     customers = killed_at(books, "heard")
-    with Service(books.url, "-m", "testbed.crashing", point, "1", "600", **SETTINGS) as doomed:
+    with Service(books.url, "testbed.crashing", point, "1", "600", **SETTINGS) as doomed:
         assert doomed.died() == -signal.SIGKILL
     books.recover()
     look(books, customers, behaviour, sent=True)

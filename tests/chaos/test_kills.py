@@ -27,7 +27,7 @@ def test_killed_at_a_point_nothing_is_lost_or_doubled_and_every_request_may_be_s
     books: Books, point: str, hits: int
 ) -> None:
     customers = Customers(books.wishes)
-    with Service(books.url, "-m", "testbed.crashing", point, str(hits)) as doomed:
+    with Service(books.url, "testbed.crashing", point, str(hits)) as doomed:
         customers.ask(doomed.port)
         assert doomed.died() == -signal.SIGKILL
     books.audit(customers)

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +26,7 @@ from numberdesk.flows.issue_keys import NewKey, issue_keys, new_key_record
 from numberdesk.flows.run_import import run_import
 from numberdesk.infra.settings import load_settings
 from numberdesk.wiring import Services, build
+from testbed import nursery
 
 PATIENCE = 60.0
 COMMAND = [sys.executable, "-W", "error", "-m", "numberdesk"]
@@ -47,8 +47,8 @@ class Running:
     def __init__(self, folder: Path, *arguments: str, until: str, **settings: str) -> None:
         self._output = folder / f"said-{time.monotonic_ns()}"
         with self._output.open("wb") as output:
-            self.process = subprocess.Popen(
-                [*COMMAND, *arguments], cwd=folder, env=environment(**settings), stdout=output, stderr=output
+            self.process = nursery.start(
+                "numberdesk", *arguments, cwd=folder, env=environment(**settings), stdout=output, stderr=output
             )
         wait_until(lambda: until in self.said or self.process.poll() is not None)
         assert until in self.said, self.said
@@ -106,9 +106,9 @@ class Books:
 
     def command(self, *arguments: str) -> Any:
         """Run a command that has to succeed; what it prints as JSON."""
-        done = subprocess.run(
-            [*COMMAND, *arguments, "--json"], cwd=self.folder, env=environment(database_url=self.url),
-            capture_output=True, text=True, timeout=PATIENCE, check=False,
+        done = nursery.run(
+            "numberdesk", *arguments, "--json",
+            cwd=self.folder, env=environment(database_url=self.url), timeout=PATIENCE,
         )  # fmt: skip
         assert done.returncode == 0, (arguments, done.stdout, done.stderr)
         return json.loads(done.stdout)
