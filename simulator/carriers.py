@@ -14,7 +14,6 @@ from typing import Any, Final
 
 from numberdesk.carriers.port import (
     Account,
-    Available,
     AvailablePage,
     CarrierError,
     Cost,
@@ -31,8 +30,9 @@ from numberdesk.core.lifecycle import CarrierState
 from numberdesk.infra.db import transaction_is_open
 from numberdesk.infra.vault import Vault
 from simulator.company import ORDER_SECONDS, Company
-from simulator.plan import Deed
 from simulator.world import EPOCH, World
+from testbed.carrier_books import Does
+from testbed.samples import available
 
 CARRIERS: Final = {"north": True, "south": False}
 """The carriers, and whether they keep references."""
@@ -59,21 +59,18 @@ class SimulatedCarrier:
         await self._travel()
         if self._company.is_down:
             raise CarrierError(Trouble.UNREACHABLE, "down")
-        found = [
-            Available(e164, "local", "TX", "Corpus Christi", ("voice", "sms"), _COST)
-            for e164 in self._company.offered()
-        ]
+        found = [available(e164, _COST) for e164 in self._company.offered()]
         return AvailablePage(tuple(found[: wanted.limit]))
 
     async def order(self, e164: str, reference: str) -> Placed | Pending | Refused | NotSent | Unknown:
         """One request, with whatever it meets."""
         self._require_no_transaction()
         world = self._world
-        deed = Deed.BUYS if world.calm else world.one_of(world.plan.deeds)
-        if deed is Deed.UNREACHABLE or (self._company.is_down and world.happens(0.5)):
+        does = Does.BUYS if world.calm else world.one_of(world.plan.deeds)
+        if does is Does.NOT_SENT or (self._company.is_down and world.happens(0.5)):
             await self._travel()
             return NotSent("connection refused")
-        word = self._company.take(deed, e164, reference)
+        word = self._company.take(does, e164, reference)
         try:
             async with asyncio.timeout(ORDER_SECONDS):
                 return await word
@@ -99,7 +96,7 @@ class SimulatedCarrier:
         fails = self._world.plan.release_fails
         if not await self._heard(fails / 2):
             return NotReleased("no answer in time")
-        word = self._company.take_back(e164, number_id)
+        word = self._company.give_back(e164, number_id)
         if not self._world.calm and self._world.happens(fails):
             self._world.fault("release answered, answer lost")
             return NotReleased("no answer in time")

@@ -12,80 +12,31 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
 
-from numberdesk.carriers.port import VISIBILITY_WINDOW, NotReleased, OwnedNumber, OwnedPage, Released
-from numberdesk.core.fulfilment import Absent, Pending, Placed, Reason, Refused, Unknown
-from simulator.plan import HOUR, MINUTE, Deed
+from numberdesk.carriers.port import VISIBILITY_WINDOW, NotReleased, OwnedPage, Released
+from numberdesk.core.fulfilment import Reason, Refused
+from simulator.plan import HOUR, MINUTE
 from simulator.world import MICROSECONDS, World
+from testbed.carrier_books import UNDECIDED, Answer, CarrierBooks, Does, Held, Market
 
 ORDER_SECONDS: Final = 5
 """How long we wait for an answer to an order, by the option of the account."""
-
-Answer = Placed | Pending | Refused | Unknown
-"""What it answers to an order, when it does."""
 
 _PAGE: Final = 2
 _WINDOW: Final = VISIBILITY_WINDOW / MICROSECONDS
 _MARGIN: Final = 2 * MINUTE
 """What a carrier that keeps its word leaves of the window."""
 
-OURS: Final = "ours"
-_SOMEBODYS: Final = "somebody's"
-
 _QUICK: Final = (0.02, 0.6)
-_SLOW: Final = (0.6, 0.9 * ORDER_SECONDS)
-_TOO_LATE: Final = (ORDER_SECONDS + 0.1, 30.0)
-_ANSWERS: Final[dict[Deed, tuple[float, float] | None]] = {
-    Deed.BUYS: _QUICK,
-    Deed.BUYS_SLOWLY: _SLOW,
-    Deed.BUYS_TOO_LATE: _TOO_LATE,
-    Deed.BUYS_SILENTLY: None,
-    Deed.BUYS_AND_RESETS: _QUICK,
-    Deed.BUYS_AND_FAILS: _QUICK,
-    Deed.NAMES_ANOTHER: _QUICK,
-    Deed.BUYS_ANOTHER: _QUICK,
+_TAKES: Final = {
+    Does.BUYS_SLOWLY: (0.6, 0.9 * ORDER_SECONDS),
+    Does.BUYS_TOO_LATE: (ORDER_SECONDS + 0.1, 30.0),
 }
-"""How long the answer to an order that is done at once takes, in seconds; None: it never comes."""
-
-_SAID: Final = {
-    Deed.BUYS_AND_RESETS: "connection reset",
-    Deed.BUYS_AND_FAILS: "HTTP 502",
-    Deed.NAMES_ANOTHER: "it answers with another number",
-    Deed.BUYS_ANOTHER: "it answers with another number",
-}
+"""How long an answer takes that is not quick, in seconds."""
 
 
-@dataclass
-class Held:
-    """A number on our account. Instants are seconds of true time; `until` is None while it is there."""
-
-    e164: str
-    number_id: str
-    reference: str
-    since: float
-    until: float | None = None
-
-
-@dataclass
-class Known:
-    """An order as the carrier has it: what it was at which instant, and which number it came to."""
-
-    reference: str
-    e164: str
-    states: list[tuple[float, str]]
-    held: Held | None = None
-
-
-@dataclass
-class Market:
-    """Who has which number, over all carriers: nobody when it is not there."""
-
-    holders: dict[str, tuple[str, str]] = field(default_factory=dict)
-
-
-class Company:
+class Company(CarrierBooks):
     """One carrier.
 
     `noted` tells how often an order was to be sent by our books, as far as they are on the disk, and `gone` is
@@ -95,21 +46,23 @@ class Company:
     window = VISIBILITY_WINDOW
 
     def __init__(self, world: World, name: str, numbers: list[str], market: Market, *, keeps_references: bool) -> None:
+        super().__init__(
+            world.loop.time,
+            lambda e164: f"PN{len(self.sold) + 1:04d}" if keeps_references else e164,
+            market,
+            keeps_references=keeps_references,
+            lag=world.plan.lag,
+            reference_lag=world.plan.reference_lag,
+        )
         self.name = name
-        self.keeps_references = keeps_references
         self.numbers = numbers
         self.noted: Callable[[str], int] = lambda _: 0
         self.gone: Callable[[Held], None] = lambda _: None
         self.bought: Counter[tuple[str, str]] = Counter()
         self.received: Counter[str] = Counter()
-        self.orders: dict[str, Known] = {}
-        self.undecided: set[str] = set()
-        self.held: list[Held] = []
         self.down_until = 0.0
         self.under_way = 0
         self._world = world
-        self._market = market
-        self._serial = 0
 
     # What it tells when it is asked.
 
@@ -120,81 +73,58 @@ class Company:
 
     def offered(self) -> list[str]:
         """The numbers that its catalogue lists: those that can be bought, and now and then one that is gone."""
-        return [e164 for e164 in self.numbers if e164 not in self._market.holders or self._world.happens(0.1)]
-
-    def find(self, e164: str, reference: str) -> Placed | Pending | Refused | Absent | Unknown:
-        """By number, and by reference where it keeps them."""
-        shown = [held for held in self.listed() if held.e164 == e164]
-        if shown:
-            last = shown[-1]
-            return Placed(last.number_id, last.reference if self.keeps_references else None)
-        order = self.orders.get(reference) if self.keeps_references else None
-        state = None if order is None else self._shown_state(order)
-        if order is None or state is None:
-            return Absent()
-        if order.e164 != e164 or (order.held is not None and order.held.e164 != e164):
-            return Unknown("another number under our reference")
-        if state == "pending":
-            return Pending("pending")
-        if state == "failed" or order.held is None:
-            return Refused(Reason.OTHER, "the order failed")
-        gone = order.held.until is not None
-        return Absent() if gone else Placed(order.held.number_id, reference)
-
-    def listed(self) -> list[Held]:
-        """The numbers on our account as its lists show them."""
-        then = self._world.loop.time() - self._world.plan.lag
-        return [held for held in self.held if held.since <= then and (held.until is None or then < held.until)]
+        return [e164 for e164 in self.numbers if not self.market.is_sold(e164) or self._world.happens(0.1)]
 
     def page(self, cursor: str | None) -> OwnedPage:
         """A page of what it lists."""
         after = "" if cursor is None else cursor
         listed = sorted((held for held in self.listed() if held.e164 > after), key=lambda held: held.e164)
-        shown = [
-            OwnedNumber(held.e164, held.number_id, held.reference if self.keeps_references else "")
-            for held in listed[:_PAGE]
-        ]
-        return OwnedPage(tuple(shown), shown[-1].e164 if len(listed) > _PAGE else None)
+        shown = listed[:_PAGE]
+        return OwnedPage(tuple(map(self.owned, shown)), shown[-1].e164 if len(listed) > _PAGE else None)
 
-    def _shown_state(self, order: Known) -> str | None:
-        then = self._world.loop.time() - self._world.plan.reference_lag
-        return next((state for instant, state in reversed(order.states) if instant <= then), None)
+    def has(self, e164: str) -> Held | None:
+        """Our having of a number, in truth."""
+        return self.ours.get(e164)
+
+    @property
+    def undecided(self) -> set[str]:
+        """The orders that it took and will never decide by itself."""
+        return {name for name, order in self.orders.items() if order.is_pending and order.does is Does.NEVER_ENDS}
 
     # What it does.
 
-    def take(self, deed: Deed, e164: str, reference: str) -> asyncio.Future[Answer]:
+    def take(self, does: Does, e164: str, reference: str) -> asyncio.Future[Answer]:
         """An order is on its way here. What is given may never be answered."""
         heard: asyncio.Future[Answer] = self._world.loop.create_future()
-        if deed is not Deed.NEVER_RECEIVES:
-            self._later(self._world.between(*_QUICK), lambda: self._receive(deed, e164, reference, heard))
+        if does is not Does.LOSES:
+            self._later(self._world.between(*_QUICK), lambda: self._arrived(does, e164, reference, heard))
         return heard
 
-    def take_back(self, e164: str, number_id: str | None) -> Released | NotReleased:
+    def give_back(self, e164: str, number_id: str | None) -> Released | NotReleased:
         """End our having of a number; one that is not here is no matter."""
-        for held in self.held:
-            if held.until is None and held.e164 == e164 and number_id in (None, held.number_id):
-                held.until = self._world.loop.time()
-                self._market.holders.pop(e164, None)
-                self._world.note(f"{self.name} takes {e164} back")
-                self.gone(held)
+        held = self.take_back(e164, number_id)
+        if held is not None:
+            self._world.note(f"{self.name} takes {e164} back")
+            self.gone(held)
         return Released()
 
     def sell_elsewhere(self, e164: str) -> None:
         """Somebody else buys a number, and gives it back some time."""
-        if e164 not in self._market.holders:
-            self._market.holders[e164] = self.name, _SOMEBODYS
+        if not self.market.is_sold(e164):
+            self.market.elsewhere.add(e164)
             self._world.note(f"{self.name} sells {e164} elsewhere")
             back = self._world.between(MINUTE, 30 * HOUR)
-            self._world.loop.at(self._world.loop.time() + back, lambda: self._market.holders.pop(e164))
+            self._world.loop.at(self._world.loop.time() + back, lambda: self.market.elsewhere.discard(e164))
 
-    def decide(self, reference: str, *, buys: bool) -> None:
-        """Decide an order that was taken and left undecided."""
-        order = self.orders[reference]
-        self.undecided.discard(reference)
-        if order.states[-1][1] == "pending":
-            held = self._buy(order.e164, reference) if buys else None
-            order.held = held
-            order.states.append((self._world.loop.time(), "failed" if held is None else "placed"))
+    def buy(self, e164: str, reference: str) -> Held | None:
+        """The number is ours from now on, unless somebody has it. Nobody may buy twice for one order."""
+        held = super().buy(e164, reference)
+        if held is not None:
+            self.bought[reference, e164] += 1
+            self._world.note(f"{self.name} sells us {e164} for {reference}")
+            if self.bought[reference, e164] > 1 and reference != "unasked":
+                self._world.broken("I8", f"{self.name} did {reference} {self.bought[reference, e164]} times")
+        return held
 
     async def trade(self) -> None:
         """What goes on here without us: it fails for a while, and others buy."""
@@ -214,100 +144,65 @@ class Company:
 
     def _slip(self) -> None:
         """It loses a number of ours, or puts one on our account that we never ordered."""
-        ours = [held for held in self.held if held.until is None]
-        free = [e164 for e164 in self.numbers if e164 not in self._market.holders]
-        if ours and self._world.happens(0.5):
-            held = self._world.one_of(ours)
+        free = self._free()
+        if self.ours and self._world.happens(0.5):
+            held = self.remove(self._world.one_of(list(self.ours.values())))
             self._world.fault("carrier loses a number")
-            held.until = self._world.loop.time()
-            self._market.holders[held.e164] = self.name, _SOMEBODYS
+            self.market.elsewhere.add(held.e164)
         elif free:
             self._world.fault("carrier gives a number unasked")
-            self._buy(self._world.one_of(free), "unasked")
+            self.buy(self._world.one_of(free), "unasked")
 
     def calm(self) -> None:
         """It works again."""
         self.down_until = 0.0
 
-    def has(self, e164: str) -> Held | None:
-        """Our having of a number, in truth."""
-        return next((held for held in self.held if held.e164 == e164 and held.until is None), None)
-
     # How it does it.
 
-    def _receive(self, deed: Deed, e164: str, reference: str, heard: asyncio.Future[Answer]) -> None:
+    def _free(self) -> list[str]:
+        return [e164 for e164 in self.numbers if not self.market.is_sold(e164)]
+
+    def _reason(self, e164: str) -> Does:
+        """Why it refuses: for a reason of its own, or because it has just sold the number to somebody else."""
+        if self._world.happens(0.5):
+            return Does.FORBIDS
+        self.sell_elsewhere(e164)
+        return Does.REFUSES
+
+    def _another(self, e164: str) -> str | None:
+        """A number that it may take for the one that was ordered."""
+        others = [number for number in self._free() if number != e164]
+        return self._world.one_of(others) if others else None
+
+    def _arrived(self, does: Does, e164: str, reference: str, heard: asyncio.Future[Answer]) -> None:
+        world = self._world
         if self.is_down:
             return
-        if self.received[reference] and self._world.happens(0.2):
+        if self.received[reference] and world.happens(0.2):
             self.sell_elsewhere(e164)
         self.received[reference] += 1
-        self._world.note(f"{self.name} receives {reference} for {e164}: {deed}")
+        world.note(f"{self.name} receives {reference} for {e164}: {does}")
         if self.received[reference] > self.noted(reference):
-            self._world.broken("I8", f"{self.name} was sent {reference} {self.received[reference]} times")
-        if deed in (Deed.THROTTLES, Deed.REFUSES) or e164 in self._market.holders:
-            self._refuse(deed, e164, reference, heard)
-        elif deed in (Deed.BUYS_LATER, Deed.FAILS_LATER, Deed.NEVER_DECIDES):
-            self._put_off(deed, e164, reference, heard)
-        elif deed is Deed.BUYS_LATE:
-            self._later(self._latest(), lambda: self._place(e164, e164, reference))
-        else:
-            self._answer_at_once(deed, e164, reference, heard)
+            world.broken("I8", f"{self.name} was sent {reference} {self.received[reference]} times")
+        if does is Does.REFUSES:
+            does = self._reason(e164)
+        is_sold = self.market.is_sold(e164)
+        another = self._another(e164) if does is Does.BUYS_ANOTHER and not is_sold else None
+        word = self.receive(does, e164, reference, another)
+        if isinstance(word, Refused) and word.reason is Reason.THROTTLED:
+            word = word._replace(retry_after=world.one_of((None, 1, 60)))
+        if word is not None:
+            self._answer(heard, word, _TAKES.get(does, _QUICK))
+        if not is_sold:
+            self._go_on(does, e164, reference)
 
-    def _refuse(self, deed: Deed, e164: str, reference: str, heard: asyncio.Future[Answer]) -> None:
-        world = self._world
-        if deed is Deed.THROTTLES:
-            self._answer(heard, Refused(Reason.THROTTLED, "HTTP 429", world.one_of((None, 1, 60))))
-        elif deed is Deed.REFUSES and world.happens(0.5):
-            self._answer(heard, Refused(Reason.OTHER, "HTTP 400"))
-        else:
-            if deed is Deed.REFUSES and e164 not in self._market.holders:
-                self.sell_elsewhere(e164)
-            if _ANSWERS.get(deed, _QUICK) is not None:
-                self._answer(heard, Refused(Reason.TAKEN, f"not available under {reference}"))
-
-    def _put_off(self, deed: Deed, e164: str, reference: str, heard: asyncio.Future[Answer]) -> None:
-        """The order is taken and decided later, or never."""
-        now = self._world.loop.time()
-        self.orders[reference] = Known(reference, e164, [(now, "pending")])
-        self._answer(heard, Pending("pending"))
-        if deed is Deed.NEVER_DECIDES:
-            self.undecided.add(reference)
-            return
-        later = self._world.between(2, 10 * HOUR if self.keeps_references else self._latest())
-        self._later(later, lambda: self.decide(reference, buys=deed is Deed.BUYS_LATER))
-
-    def _answer_at_once(self, deed: Deed, e164: str, reference: str, heard: asyncio.Future[Answer]) -> None:
-        others = [number for number in self.numbers if number not in self._market.holders and number != e164]
-        bought = self._world.one_of(others) if deed is Deed.BUYS_ANOTHER and others else e164
-        held = self._place(e164, bought, reference)
-        within = _ANSWERS[deed]
-        if within is None or held is None:
-            return
-        word: Answer = Placed(held.number_id, reference if self.keeps_references else None)
-        self._answer(heard, Unknown(_SAID[deed]) if deed in _SAID else word, within)
-
-    def _place(self, e164: str, bought: str, reference: str) -> Held | None:
-        """An order for a number is done, at once or late; it comes to that number, or by mistake to another."""
-        held = self._buy(bought, reference)
-        if held is not None:
-            self.undecided.discard(reference)
-            self.orders[reference] = Known(reference, e164, [(self._world.loop.time(), "placed")], held)
-        return held
-
-    def _buy(self, e164: str, reference: str) -> Held | None:
-        """The number is ours from now on, unless somebody has it."""
-        if e164 in self._market.holders:
-            return None
-        self._serial += 1
-        number_id = f"PN{self._serial:04d}" if self.keeps_references else e164
-        held = Held(e164, number_id, reference, self._world.loop.time())
-        self.held.append(held)
-        self._market.holders[e164] = self.name, OURS
-        self.bought[reference, e164] += 1
-        self._world.note(f"{self.name} sells us {e164} for {reference}")
-        if self.bought[reference, e164] > 1 and reference != "unasked":
-            self._world.broken("I8", f"{self.name} did {reference} {self.bought[reference, e164]} times")
-        return held
+    def _go_on(self, does: Does, e164: str, reference: str) -> None:
+        """What is left to do of an order is done later, or never."""
+        if does is Does.BUYS_LATE:
+            self._later(self._latest(), lambda: self.place(e164, reference))
+        elif does in UNDECIDED and does is not Does.NEVER_ENDS:
+            later = self._world.between(2, 10 * HOUR if self.keeps_references else self._latest())
+            self._later(later, lambda: self.decide(reference, buys=does is Does.BUYS_LATER))
 
     def _latest(self) -> float:
         """How long an order may lie here unseen: what the window leaves, unless this carrier breaks its word."""
@@ -316,7 +211,7 @@ class Company:
             return self._world.between(_WINDOW, 3 * _WINDOW)
         return self._world.between(1, _WINDOW - max(plan.lag, plan.reference_lag) - _MARGIN)
 
-    def _answer(self, heard: asyncio.Future[Answer], word: Answer, within: tuple[float, float] = _QUICK) -> None:
+    def _answer(self, heard: asyncio.Future[Answer], word: Answer, within: tuple[float, float]) -> None:
         def tell() -> None:
             if not heard.done() and not self.is_down:
                 heard.set_result(word)

@@ -10,33 +10,13 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final, Self
+
+from testbed.carrier_books import Does
 
 MINUTE: Final = 60
 HOUR: Final = 3600
 DAY: Final = 24 * HOUR
-
-
-class Deed(StrEnum):
-    """What a carrier does with an order."""
-
-    BUYS = "buys and answers"
-    BUYS_SLOWLY = "buys and takes its time to answer"
-    BUYS_TOO_LATE = "buys and answers when nobody waits any more"
-    BUYS_SILENTLY = "buys and never answers"
-    BUYS_AND_RESETS = "buys and cuts the connection"
-    BUYS_AND_FAILS = "buys and answers 5xx"
-    NAMES_ANOTHER = "buys and answers with another number"
-    BUYS_ANOTHER = "buys another number"
-    REFUSES = "refuses"
-    THROTTLES = "has too many requests"
-    UNREACHABLE = "cannot be reached"
-    NEVER_RECEIVES = "never receives it"
-    BUYS_LATER = "takes it and buys later"
-    FAILS_LATER = "takes it and refuses later"
-    NEVER_DECIDES = "takes it and never decides"
-    BUYS_LATE = "never answers and buys a while later"
 
 
 @dataclass(frozen=True)
@@ -73,7 +53,7 @@ class Plan:
     carriers: int
     remote_numbers: int
     shared_numbers: int
-    deeds: tuple[Deed, ...]
+    deeds: tuple[Does, ...]
     lag: float
     reference_lag: float
     breaks_window: bool
@@ -160,8 +140,9 @@ class Plan:
         )
 
 
-def _deeds(chance: random.Random) -> tuple[Deed, ...]:
+def _deeds(chance: random.Random) -> tuple[Does, ...]:
     """What carriers of a seed do, each as likely as it is often in here: mostly what they should."""
-    strange = [*(deed for deed in Deed if deed is not Deed.BUYS), Deed.BUYS_LATER, Deed.FAILS_LATER, Deed.REFUSES]
+    strange = [does for does in Does if does not in (Does.BUYS, Does.RAISES, Does.FORBIDS)]
+    strange += Does.BUYS_LATER, Does.FAILS_LATER, Does.REFUSES  # half of these forbid
     some = chance.sample(strange, chance.choice((0, 4, len(strange), len(strange))))
-    return (Deed.BUYS,) * chance.choice((1, 3)) + tuple(some)
+    return (Does.BUYS,) * chance.choice((1, 3)) + tuple(some)

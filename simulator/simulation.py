@@ -16,7 +16,7 @@ from numberdesk.wiring import DAY, MINUTE
 from simulator.audit import Auditor
 from simulator.books import Books
 from simulator.carriers import CARRIERS, listed_numbers
-from simulator.company import Company, Market
+from simulator.company import Company
 from simulator.customers import Customer
 from simulator.faults import Faults
 from simulator.network import Network
@@ -31,6 +31,7 @@ from simulator.told import Told
 from simulator.truth import Truth
 from simulator.workers import Worker
 from simulator.world import MICROSECONDS, World
+from testbed.carrier_books import Market
 
 _MOST_STORM_STEPS: Final = 300
 _MOST_AFTERMATH_STEPS: Final = 250
@@ -143,7 +144,7 @@ class Simulation:
         """An audit of every carrier, long after all is done, and another one when it found what has to go back."""
         for process in self._processes:
             process.skew = 0
-        if not any(company.held for company in self._companies.values()):
+        if not any(company.sold for company in self._companies.values()):
             return
         for _ in range(2):
             self._world.loop.advance(self._world.loop.time() + HOUR)

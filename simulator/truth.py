@@ -14,8 +14,9 @@ from typing import Any
 from numberdesk.core.fulfilment import OutcomeReport, Pending
 from numberdesk.core.purchase import POOL
 from simulator.books import Books, Order
-from simulator.company import Company, Held
+from simulator.company import Company
 from simulator.world import World
+from testbed.carrier_books import Held
 
 _PROOF = "voided_after_proof"
 
@@ -84,8 +85,8 @@ class Truth:
             if rental.released_at is None and rental.order.carrier != POOL
         }
         for company in self._companies.values():
-            for held in company.held:
-                if held.until is None and not self._is_known(company, held, wanted):
+            for held in company.ours.values():
+                if not self._is_known(company, held, wanted):
                     return f"{company.name} has {held.e164} for us by {held.reference}, which nobody knows"
         for (carrier, e164), order in wanted.items():
             there = self._companies[carrier].has(e164)
@@ -103,7 +104,7 @@ class Truth:
 
     def _was_lost(self, company: Company, order: Order) -> bool:
         """A carrier that loses numbers had it a moment ago."""
-        had = any(held.e164 == order.e164 for held in company.held)
+        had = any(held.e164 == order.e164 for held in company.sold)
         if not self._world.plan.slips or not had or company.has(order.e164) is not None:
             return False
         company.bought[order.id, order.e164] += 1

@@ -7,8 +7,7 @@ import itertools
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable
-from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Any, Final
 
 from numberdesk.carriers.client import CarrierClient
 from numberdesk.carriers.port import (
@@ -18,7 +17,6 @@ from numberdesk.carriers.port import (
     Cost,
     Health,
     NotReleased,
-    OwnedNumber,
     OwnedPage,
     Released,
     Trouble,
@@ -28,50 +26,17 @@ from numberdesk.core.breaker import Breaker
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.core.periods import MICROSECONDS
+from testbed.carrier_books import CarrierBooks, Does, Held, Known, Market
+from testbed.samples import available
+
+__all__ = ["SURE", "Does", "FakeCarrier", "FakeCarriers"]
 
 _SERIALS = itertools.count(1)
-
-
-class Does(StrEnum):
-    """What a carrier does with one order."""
-
-    BUYS = "buys and answers"
-    REFUSES = "refuses"
-    FORBIDS = "refuses for a reason of its own"
-    THROTTLES = "has too many requests"
-    UNPAID = "refuses because of our account there"
-    NOT_SENT = "cannot be reached"
-    BUYS_SILENTLY = "buys and does not answer"
-    RESETS = "buys and resets the connection"
-    BREAKS = "buys and answers 500"
-    RAISES = "buys, and its adapter has a defect"
-    BUYS_ANOTHER = "buys and answers with another number"
-    LOSES = "never receives it"
-    BUYS_LATER = "takes it and buys later"
-    FAILS_LATER = "takes it and refuses later"
-    NEVER_ENDS = "takes it and never decides"
-    BUYS_LATE = "does not answer, and buys later still"
-
 
 SURE = (Does.BUYS, Does.REFUSES, Does.FORBIDS, Does.THROTTLES, Does.NOT_SENT)
 """What leaves no doubt."""
 
-_SAID: Final = {Does.BUYS_SILENTLY: "no answer", Does.RESETS: "connection reset", Does.BREAKS: "HTTP 500"}
-_REFUSALS: Final = {
-    Does.REFUSES: Refused(Reason.TAKEN, "not available"),
-    Does.FORBIDS: Refused(Reason.OTHER, "an address is needed"),
-    Does.THROTTLES: Refused(Reason.THROTTLED, "HTTP 429", 7),
-    Does.UNPAID: Refused(Reason.ACCOUNT, "HTTP 402: trial accounts have one number (21404)"),
-}
-_UNDECIDED: Final = (Does.BUYS_LATER, Does.FAILS_LATER, Does.NEVER_ENDS, Does.BUYS_LATE)
-
-
-class Mine(NamedTuple):
-    """A number on our account: the carrier's id for it, the reference it was bought under, and since when."""
-
-    number_id: str
-    reference: str
-    since: int
+_NO_ANSWER: Final = Unknown("no answer")
 
 
 class FakeCarrier:
@@ -91,16 +56,19 @@ class FakeCarrier:
     ) -> None:
         self.window = window
         self.now = now
+        self.books = CarrierBooks(
+            lambda: self.now(),  # noqa: PLW0108  a test may set another clock
+            lambda _: f"PN{next(_SERIALS):032x}",
+            Market(),
+            keeps_references=keeps_references,
+            failed=Refused(Reason.TAKEN, "failed"),
+        )
         self.lag = lag
-        self.keeps_references = keeps_references
         self.for_sale: dict[str, Available] = {}
-        self.ours: dict[str, Mine] = {}
         self.gone: dict[str, FindingKind] = {}
-        self.taken: set[str] = set()
         self.orders: list[tuple[str, str]] = []
-        self.executed: list[tuple[str, str]] = []
-        self.pending: dict[str, tuple[str, Does, int]] = {}
         self.decides_after: int | None = None
+        self._late: dict[str, tuple[str, int]] = {}
         self.released: Counter[str] = Counter()
         self.does: defaultdict[str, deque[Does]] = defaultdict(deque)
         self.order_seconds = 0.0
@@ -120,7 +88,44 @@ class FakeCarrier:
         self.list_loops = False
         self.releases_fail = 0
         self.releases_unheard = 0
-        self._listed: list[str] | None = None
+        self._listed: list[Held] | None = None
+
+    @property
+    def lag(self) -> float:
+        """How long lists and orders hide what is new."""
+        return self.books.lag
+
+    @lag.setter
+    def lag(self, lag: float) -> None:
+        self.books.lag = self.books.reference_lag = lag
+
+    @property
+    def keeps_references(self) -> bool:
+        """Whether it has our order id with what it sold us."""
+        return self.books.keeps_references
+
+    @keeps_references.setter
+    def keeps_references(self, keeps: bool) -> None:
+        self.books.keeps_references = keeps
+
+    @property
+    def ours(self) -> dict[str, Held]:
+        """The numbers on our account."""
+        return self.books.ours
+
+    @ours.setter
+    def ours(self, ours: dict[str, Held]) -> None:
+        self.books.ours = ours
+
+    @property
+    def executed(self) -> list[tuple[str, str]]:
+        """The numbers that it sold us, in order, with the references that they were bought under."""
+        return [(held.e164, held.reference) for held in self.books.sold]
+
+    @property
+    def pending(self) -> dict[str, Known]:
+        """The orders that it knows by their references."""
+        return self.books.orders
 
     def offer(
         self,
@@ -129,14 +134,11 @@ class FakeCarrier:
         monthly: int | None = 1_000_000,
         currency: str = "USD",
         setup: int | None = None,
-        number_type: str = "local",
-        region: str = "TX",
-        locality: str = "Corpus Christi",
-        capabilities: tuple[str, ...] = ("voice", "sms"),
+        **changes: Any,
     ) -> str:
         """Have a number for sale."""
         cost = None if monthly is None else Cost(currency, monthly, 5_000, 50_000, setup)
-        self.for_sale[e164] = Available(e164, number_type, region, locality, capabilities, cost)
+        self.for_sale[e164] = available(e164, cost, **changes)
         return e164
 
     def script(self, e164: str, *what: Does) -> None:
@@ -151,7 +153,9 @@ class FakeCarrier:
             raise self.search_fails
         if self.down:
             raise CarrierError(Trouble.UNREACHABLE, "down")
-        return AvailablePage(tuple(self.for_sale.values())[: wanted.limit], self.missed, self.more)
+        sold = {held.e164 for held in self.books.sold}
+        left = [one for e164, one in self.for_sale.items() if e164 not in sold]
+        return AvailablePage(tuple(left[: wanted.limit]), self.missed, self.more)
 
     async def order(self, e164: str, reference: str) -> Placed | Pending | Refused | NotSent | Unknown:
         """By script. A number that is taken, or on our account already, is refused."""
@@ -160,61 +164,51 @@ class FakeCarrier:
         if what is Does.NOT_SENT:
             return NotSent("connection refused")
         self.orders.append((e164, reference))
-        if what in _REFUSALS:
-            return _REFUSALS[what]
-        if what is Does.LOSES:
-            return Unknown("no answer")
-        if what in _UNDECIDED:
-            self.pending[reference] = e164, what, self.now()
-            return Unknown("no answer") if what is Does.BUYS_LATE else Pending("pending")
-        return self._sell(what, e164, reference)
-
-    def _sell(self, what: Does, e164: str, reference: str) -> Placed | Refused | Unknown:
-        if what is Does.BUYS_ANOTHER:
-            self.buy(f"{e164[:-1]}{(int(e164[-1]) + 5) % 10}", reference)
-            return Unknown("another number in the answer")
-        if e164 in self.taken or e164 in self.ours:
-            return _REFUSALS[Does.REFUSES]
-        placed = self.buy(e164, reference)
-        if what is Does.RAISES:
+        if what is Does.BUYS_LATE:
+            self._late[reference] = e164, self.now()
+        another = f"{e164[:-1]}{(int(e164[-1]) + 5) % 10}" if what is Does.BUYS_ANOTHER else None
+        word = self.books.receive(what, e164, reference, another)
+        if another is not None:
+            self.books.orders.pop(reference, None)  # what it bought by mistake it does not know by our reference
+        self._listed = None
+        if what is Does.RAISES and isinstance(word, Placed):
             raise LookupError(e164)
-        return Unknown(_SAID[what]) if what in _SAID else placed
+        return _NO_ANSWER if word is None else word
 
     def buy(self, e164: str, reference: str) -> Placed:
         """The number is on our account."""
-        assert e164 not in self.ours, f"{e164} was bought twice"
-        number_id = f"PN{next(_SERIALS):032x}"
-        self.ours[e164] = Mine(number_id, reference, self.now())
-        self.executed.append((e164, reference))
-        self.for_sale.pop(e164, None)
+        held = self.books.place(e164, reference)
+        assert held is not None, f"{e164} was bought twice"
         self._listed = None
-        return Placed(number_id, reference if self.keeps_references else None)
+        return self.books.placed(held)
 
     def own(self, e164s: Iterable[str], reference: str = "") -> None:
         """Numbers that are on our account since long ago."""
-        self.ours |= {e164: Mine(f"PN{next(_SERIALS):032x}", reference, 0) for e164 in e164s}
+        self.ours |= {e164: Held(e164, f"PN{next(_SERIALS):032x}", reference, 0) for e164 in e164s}
         self._listed = None
 
     def lose(self, e164: str, gone: FindingKind | None = None) -> None:
         """A number is no longer ours; `gone` when lists go on to say so."""
         if gone is None:
-            del self.ours[e164]
+            self.books.remove(self.ours[e164])
         else:
             self.gone[e164] = gone
         self._listed = None
 
     def settle_pending(self) -> None:
-        """Decide what was taken and not decided."""
-        for reference, (e164, what, _) in list(self.pending.items()):
-            if what in (Does.BUYS_LATER, Does.BUYS_LATE):
-                del self.pending[reference]
-                if e164 not in self.ours:
-                    self.buy(e164, reference)
-            elif what is Does.FAILS_LATER:
-                self.pending[reference] = e164, what, 0
+        """Decide what was taken and not decided, and buy what is bought late."""
+        for reference, order in list(self.books.orders.items()):
+            if order.is_pending and order.does is not Does.NEVER_ENDS:
+                self.books.decide(reference, buys=order.does is Does.BUYS_LATER)
+        self._listed = None
+        late, self._late = self._late, {}
+        for reference, (e164, _) in late.items():
+            if e164 not in self.ours:
+                self.buy(e164, reference)
 
     def _decide(self) -> None:
-        begun = [since for _, _, since in self.pending.values() if since]
+        begun = [since for _, since in self._late.values()]
+        begun += [int(order.states[0][0]) for order in self.books.orders.values() if order.is_pending]
         if self.decides_after is not None and begun and self.now() >= min(begun) + self.decides_after:
             self.settle_pending()
 
@@ -226,16 +220,7 @@ class FakeCarrier:
         if self.down:
             return Unknown("down")
         self._decide()
-        mine = self.ours.get(e164)
-        if mine is not None and self._shows(mine) and e164 not in self.gone:
-            return Placed(mine.number_id, mine.reference if self.keeps_references else None)
-        waiting = self.pending.get(reference)
-        if waiting is None or waiting[1] is Does.BUYS_LATE:
-            return Absent()
-        return Refused(Reason.TAKEN, "failed") if waiting[2] == 0 else Pending("pending")
-
-    def _shows(self, mine: Mine) -> bool:
-        return not self.lag or self.now() >= mine.since + self.lag
+        return Absent() if e164 in self.gone else self.books.find(e164, reference)
 
     async def owned(self, cursor: str | None) -> OwnedPage:
         """By number, so many at a time."""
@@ -245,17 +230,14 @@ class FakeCarrier:
         listed = self._list()
         start = int(cursor or 0)
         part = listed[start : start + self.page_size]
-        numbers = tuple(
-            OwnedNumber(e164, self.ours[e164].number_id, self.ours[e164].reference, self.gone.get(e164))
-            for e164 in part
-        )
+        numbers = tuple(self.books.owned(held)._replace(gone=self.gone.get(held.e164)) for held in part)
         following = 0 if self.list_loops else start + self.page_size
         return OwnedPage(numbers, str(following) if following < len(listed) else None)
 
-    def _list(self) -> list[str]:
+    def _list(self) -> list[Held]:
         """In order; made once for as long as nothing changes, as a carrier has an index."""
         if self._listed is None or self.lag:
-            self._listed = sorted(e164 for e164, mine in self.ours.items() if self._shows(mine))
+            self._listed = sorted(self.books.listed(), key=lambda held: held.e164)
         return self._listed[: self.cut_list_at]
 
     async def release(self, e164: str, number_id: str | None) -> Released | NotReleased:
@@ -265,10 +247,8 @@ class FakeCarrier:
         if self.down or self.releases_fail:
             self.releases_fail -= self.releases_fail > 0
             return NotReleased("no answer")
-        mine = self.ours.get(e164)
-        if mine is not None and (number_id in (None, mine.number_id) or not self.keeps_references):
-            del self.ours[e164]
-            self._listed = None
+        self.books.take_back(e164, number_id)
+        self._listed = None
         self.released[e164] += 1
         if self.releases_unheard:
             self.releases_unheard -= 1

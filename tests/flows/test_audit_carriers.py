@@ -101,7 +101,8 @@ def test_a_number_that_went_and_came_back_is_there(shop: Shop) -> None:
     mine, pages = shop.acme.ours[e164], itertools.count()
 
     async def both(_: str | None) -> OwnedPage:
-        listed = [OwnedNumber(e164, "PN0", "", FindingKind.PORTED_AWAY), OwnedNumber(e164, *mine[:2])]
+        gone = OwnedNumber(e164, "PN0", "", FindingKind.PORTED_AWAY)
+        listed = [gone, shop.acme.books.owned(mine)]
         return OwnedPage(tuple(listed[:: 1 if next(pages) % 2 else -1]), None)
 
     shop.acme.owned = both  # type: ignore[assignment,method-assign]  # a list that says both

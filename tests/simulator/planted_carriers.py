@@ -154,7 +154,7 @@ class TakesErrorsForRefusals(SimulatedCarrier):
 
     async def order(self, e164: str, reference: str) -> Any:
         word = await super().order(e164, reference)
-        return Refused(Reason.OTHER, word.message) if word == Unknown("HTTP 502") else word
+        return Refused(Reason.OTHER, word.message) if word == Unknown("HTTP 500") else word
 
 
 class TakesPendingForSuccess(SimulatedCarrier):

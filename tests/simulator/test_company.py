@@ -12,9 +12,10 @@ import pytest
 from numberdesk.carriers.port import Released, Setup
 from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from simulator.carriers import SimulatedCarrier
-from simulator.company import Company, Market
-from simulator.plan import Deed, Plan
+from simulator.company import Company
+from simulator.plan import Plan
 from simulator.world import Trace, Violation, World
+from testbed.carrier_books import Does, Market
 
 NUMBER: Final = "+13613000000"
 LAG: Final = 600.0
@@ -30,10 +31,10 @@ def world() -> Iterator[World]:
 class Shop:
     """A carrier with a scripted deed, and the adapter that asks it."""
 
-    def __init__(self, world: World, *, references: bool = True, deed: Deed = Deed.BUYS, **plan: Any) -> None:
+    def __init__(self, world: World, *, references: bool = True, does: Does = Does.BUYS, **plan: Any) -> None:
         quiet = {"look_up_fails": 0.0, "release_fails": 0.0, "outage": 0.0, "lag": LAG, "reference_lag": LAG}
         world.plan = replace(
-            Plan.drawn(random.Random(1)), **{**quiet, "deeds": (deed,), "breaks_window": False, **plan}
+            Plan.drawn(random.Random(1)), **{**quiet, "deeds": (does,), "breaks_window": False, **plan}
         )
         self.world = world
         self.company = Company(world, "north", [NUMBER, f"{NUMBER}1"], Market(), keeps_references=references)
@@ -83,28 +84,24 @@ def test_a_number_that_went_back_is_shown_until_lists_have_caught_up(world: Worl
     assert shop.find() == Absent()
 
 
-@pytest.mark.parametrize(
-    "deed", [Deed.BUYS_SILENTLY, Deed.BUYS_AND_RESETS, Deed.BUYS_AND_FAILS, Deed.BUYS_TOO_LATE, Deed.NAMES_ANOTHER]
-)
-def test_whoever_is_not_told_may_have_bought(world: World, deed: Deed) -> None:
-    shop = Shop(world, deed=deed)
+@pytest.mark.parametrize("does", [Does.BUYS_SILENTLY, Does.RESETS, Does.BREAKS, Does.BUYS_TOO_LATE, Does.NAMES_ANOTHER])
+def test_whoever_is_not_told_may_have_bought(world: World, does: Does) -> None:
+    shop = Shop(world, does=does)
     assert isinstance(shop.order(), Unknown)
     held = shop.company.has(NUMBER)
     assert held is not None
     assert held.reference == "ord_1"
 
 
-@pytest.mark.parametrize(
-    ("deed", "word"), [(Deed.NEVER_RECEIVES, Unknown), (Deed.UNREACHABLE, NotSent), (Deed.THROTTLES, Refused)]
-)
-def test_whoever_is_told_nothing_or_no_may_have_bought_nothing(world: World, deed: Deed, word: type[object]) -> None:
-    shop = Shop(world, deed=deed)
+@pytest.mark.parametrize(("does", "word"), [(Does.LOSES, Unknown), (Does.NOT_SENT, NotSent), (Does.THROTTLES, Refused)])
+def test_whoever_is_told_nothing_or_no_may_have_bought_nothing(world: World, does: Does, word: type[object]) -> None:
+    shop = Shop(world, does=does)
     assert isinstance(shop.order(), word)
-    assert not shop.company.held
+    assert not shop.company.sold
 
 
 def test_an_order_that_is_decided_later_is_pending_until_then(world: World) -> None:
-    shop = Shop(world, deed=Deed.BUYS_LATER, lag=0.0, reference_lag=0.0)
+    shop = Shop(world, does=Does.BUYS_LATER, lag=0.0, reference_lag=0.0)
     assert isinstance(shop.order(), Pending)
     assert isinstance(shop.find(), Pending)
     shop.wait(11 * 3600)
@@ -112,7 +109,7 @@ def test_an_order_that_is_decided_later_is_pending_until_then(world: World) -> N
 
 
 def test_a_purchase_that_comes_late_comes_at_its_time_though_all_others_are_held_up(world: World) -> None:
-    shop = Shop(world, deed=Deed.BUYS_LATE)
+    shop = Shop(world, does=Does.BUYS_LATE)
     assert isinstance(shop.order(), Unknown)
     began = world.loop.time()
     shop.wait(10 * 24 * 3600)
@@ -133,11 +130,11 @@ def test_a_number_is_sold_once(world: World) -> None:
     word = shop.order("ord_2")
     assert isinstance(word, Refused)
     assert word.reason is Reason.TAKEN
-    assert len(shop.company.held) == 1
+    assert len(shop.company.sold) == 1
 
 
 def test_an_order_that_is_sent_more_often_than_the_books_have_it_is_a_violation(world: World) -> None:
-    shop = Shop(world, deed=Deed.NEVER_DECIDES)
+    shop = Shop(world, does=Does.NEVER_ENDS)
     shop.company.noted = lambda _: 1
     shop.order()
     shop.order()
@@ -150,4 +147,4 @@ def test_nothing_reaches_a_carrier_that_is_down(world: World) -> None:
     shop.company.down_until = world.loop.time() + 3600
     assert isinstance(shop.order(), NotSent | Unknown)
     assert isinstance(shop.find(), Unknown)
-    assert not shop.company.held
+    assert not shop.company.sold
