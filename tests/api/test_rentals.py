@@ -105,6 +105,16 @@ def test_labels_are_written_kept_and_cleared(shop: Shop) -> None:
     assert customer.http.get(path).json()["data"] == cleared
 
 
+def test_a_list_answers_though_the_tags_of_a_rental_cannot_be_read(shop: Shop) -> None:
+    customer, number = shop.customer(), shop.number()
+    customer.buy(number)
+    with shop.services.database.write() as tx:
+        tx.run("UPDATE rentals SET tags = ? WHERE e164 = ?", ["[support", number])
+    response = customer.http.get("/phone-numbers/")
+    assert response.status_code == 200, response.text
+    assert [(item["number"], item["tags"]) for item in response.json()["data"]] == [(number, [])]
+
+
 def test_a_release_ends_the_rental_once(shop: Shop) -> None:
     customer, number = shop.customer(), shop.number()
     customer.buy(number)

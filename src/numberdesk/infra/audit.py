@@ -6,15 +6,19 @@ Touches: database.
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, Table, func, select, text
+from sqlalchemy import ColumnElement, Select, Table, func, select, text, tuple_
 from sqlalchemy.exc import DBAPIError
 
-from numberdesk.core.invariants import MOST_SHOWN, Checked, Violation
+from numberdesk.core.invariants import MOST_SHOWN, Checked, Violation, found
 from numberdesk.infra.db import Tx
+
+_PAGE: Final = 5000
+_MOST_QUOTED: Final = 60
 
 
 class StorageDamagedError(RuntimeError):
@@ -42,6 +46,59 @@ def _run_rule(
     total, rows = broken_rows(tx, broken)
     violations = tuple(Violation(invariant, table.name, str(row[0]), says(row)) for row in rows)
     return [Checked(invariant, what, count_rows(tx, table), total, violations)]
+
+
+def json_check(
+    invariant: str,
+    what: str,
+    table: Table,
+    key: Sequence[ColumnElement[Any]],
+    column: ColumnElement[Any],
+    is_right: Callable[[object], bool],
+) -> Check:
+    """A check that a column of texts holds JSON of the right form, or nothing; `key` is the table's.
+
+    The engines disagree about what is JSON, so each text is read as the program reads it, page by page.
+    """
+    return Check(what, partial(_run_json, invariant, what, table, key, column, is_right))
+
+
+def _run_json(
+    invariant: str,
+    what: str,
+    table: Table,
+    key: Sequence[ColumnElement[Any]],
+    column: ColumnElement[Any],
+    is_right: Callable[[object], bool],
+    tx: Tx,
+) -> list[Checked]:
+    bad = (
+        Violation(invariant, table.name, " ".join(row[:-1]), f"{column.name} cannot be read: {_shortened(row[-1])}")
+        for row in _texts(tx, key, column)
+        if not _is_json(row[-1], is_right)
+    )
+    return [found(invariant, what, count_rows(tx, table), bad)]
+
+
+def _texts(tx: Tx, key: Sequence[ColumnElement[Any]], column: ColumnElement[Any]) -> Iterator[Any]:
+    """The rows with a text that is not one of the two empty ones: their keys and the texts."""
+    query = select(*key, column).where(column.not_in(("[]", "{}"))).order_by(*key).limit(_PAGE)
+    page = tx.execute(query).all()
+    yield from page
+    while len(page) == _PAGE:
+        page = tx.execute(query.where(tuple_(*key) > tuple(page[-1][:-1]))).all()
+        yield from page
+
+
+def _is_json(written: object, is_right: Callable[[object], bool]) -> bool:
+    try:
+        return isinstance(written, str) and is_right(json.loads(written))
+    except ValueError:
+        return False
+
+
+def _shortened(written: object) -> str:
+    return repr(written)[:_MOST_QUOTED]
 
 
 def broken_rows(tx: Tx, query: Select[Any]) -> tuple[int, Sequence[Any]]:

@@ -36,8 +36,9 @@ COVERED: Final = "no transfer left its wallet below the credit limit"
 _PAGE: Final = 5000
 
 _COUNTERPARTS: Final = ("funding:", "revenue:", "receivable:")
-_SYSTEM: Final = (*_COUNTERPARTS, "cost:", "payable:")
-"""Kinds of ledger accounts by how their names begin; those that a wallet's counterpart may be, the commonest first."""
+_CARRIERS: Final = ("cost:", "payable:")
+"""Kinds of ledger accounts by how their names begin: those that a wallet's counterpart may be, the commonest first, and
+those of carriers."""
 
 _WALLET: Final = "wallet:"
 
@@ -141,8 +142,12 @@ _UNCOVERED: Final = (
     .select_from(_all)
     .where(in_key_order(transfers.c.id), case((_covered, 1), else_=0) == 0)
 )
-# What a transfer that names no account may move money between: anything but wallets.
-_between_others = and_(*(_is_one_of(side, _SYSTEM) for side in (transfers.c.debit, transfers.c.credit)))
+# A transfer that names no account may move what carriers cost. What customers pay is never without a wallet.
+_sides = (transfers.c.debit, transfers.c.credit)
+_between_others = and_(
+    *(_is_one_of(side, (*_COUNTERPARTS, *_CARRIERS)) for side in _sides),
+    or_(*(_is_one_of(side, _CARRIERS) for side in _sides)),
+)
 _OWNERLESS: Final = select(func.count(case((_between_others, 1)))).where(transfers.c.account_id.is_(None))
 _STRAYS: Final = (
     select(transfers.c.id, transfers.c.account_id, transfers.c.debit, transfers.c.credit)

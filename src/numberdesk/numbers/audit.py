@@ -12,7 +12,7 @@ from sqlalchemy import func, or_, select
 from numberdesk.core.invariants import amount, differing
 from numberdesk.core.lifecycle import NumberState, OrderState
 from numberdesk.core.purchase import POOL
-from numberdesk.infra.audit import in_key_order, rule
+from numberdesk.infra.audit import in_key_order, json_check, rule
 from numberdesk.tables import carrier_releases, numbers, orders, rentals
 
 _PREFIX: Final = len("ord_") + 1
@@ -177,6 +177,27 @@ def _says_kept(row: Any) -> str:
     return f"its customer gave {row.e164} back to {row.carrier}, and it is kept as if it were the pool's"
 
 
+_GOING: Final = (
+    select(
+        carrier_releases.c.id,
+        carrier_releases.c.e164,
+        carrier_releases.c.carrier,
+        numbers.c.state,
+        numbers.c.account_id,
+    )
+    .select_from(carrier_releases.join(numbers, numbers.c.e164 == carrier_releases.c.e164))
+    .where(
+        carrier_releases.c.confirmed_at.is_(None),
+        numbers.c.carrier == carrier_releases.c.carrier,
+        numbers.c.state.in_((NumberState.CLAIMED, NumberState.ASSIGNED)),
+    )
+)
+
+
+def _says_going(row: Any) -> str:
+    return f"{row.e164} is to be given back to {row.carrier}, and it is {row.state}, by {row.account_id}"
+
+
 _FOREIGN: Final = select(numbers.c.e164, numbers.c.carrier).where(
     numbers.c.state == NumberState.AVAILABLE, numbers.c.carrier != POOL
 )
@@ -184,6 +205,11 @@ _FOREIGN: Final = select(numbers.c.e164, numbers.c.carrier).where(
 
 def _says_foreign(row: Any) -> str:
     return f"the number is for sale out of the books, and it is {row.carrier}'s"
+
+
+def are_tags(content: object) -> bool:
+    """Whether a list of texts is what was decoded."""
+    return isinstance(content, list) and all(isinstance(tag, str) for tag in content)
 
 
 CHECKS: Final = (
@@ -194,5 +220,9 @@ CHECKS: Final = (
     rule("I5", "nobody holds a number that is not claimed or assigned", numbers, _HELD, _says_held),
     rule("I5", "every rental is what its completed order sold", rentals, _OF_ORDER, _says_of_order),
     rule("I7", "every number given back goes back to its carrier", rentals, _KEPT, _says_kept),
+    rule("I7", "no number that somebody has is on its way back to its carrier", carrier_releases, _GOING, _says_going),
+    json_check(
+        "I5", "the tags of every rental are a list of texts", rentals, (rentals.c.id,), rentals.c.tags, are_tags
+    ),
     rule("I7", "only numbers of the own pool are for sale out of the books", numbers, _FOREIGN, _says_foreign),
 )

@@ -221,6 +221,15 @@ def _rental_row(rental: Rental) -> tuple[Any, ...]:
     )
 
 
+def _tags_of(written: str) -> tuple[str, ...]:
+    """Tags that cannot be read are none: whoever lists its rentals gets them all. `verify` names the row."""
+    try:
+        tags = json.loads(written)
+    except ValueError:
+        return ()
+    return tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else ()
+
+
 def _rental_of(row: Any) -> Rental:
     return Rental(
         id=row.id,
@@ -233,7 +242,7 @@ def _rental_of(row: Any) -> Rental:
         renews_at=row.renews_at,
         friendly_name=row.friendly_name,
         agent_id=row.agent_id,
-        tags=tuple(json.loads(row.tags)),
+        tags=_tags_of(row.tags),
         created_at=row.created_at,
         updated_at=row.updated_at,
         released_at=row.released_at,

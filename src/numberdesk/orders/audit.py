@@ -12,7 +12,8 @@ from sqlalchemy import and_, func, or_, select
 from numberdesk.core.errors import BY_CODE
 from numberdesk.core.invariants import differing
 from numberdesk.core.lifecycle import NumberState, OrderState
-from numberdesk.infra.audit import in_key_order, rule
+from numberdesk.core.periods import MICROSECONDS, iso_seconds
+from numberdesk.infra.audit import in_key_order, json_check, rule
 from numberdesk.tables import answers, numbers, orders, rentals
 
 _PREFIX: Final = len("ord_") + 1
@@ -85,6 +86,25 @@ def _says_unrented(row: Any) -> str:
     return f"the order for {row.e164} is completed and made no rental"
 
 
+_DAY: Final = 86_400 * MICROSECONDS
+_SHORTEST_MONTH, _LONGEST_MONTH = 28 * _DAY, 31 * _DAY
+_first_month = orders.c.renews_at - orders.c.completed_at
+_ENDLESS: Final = select(orders.c.id, orders.c.completed_at, orders.c.renews_at).where(
+    in_key_order(orders.c.id),
+    orders.c.state == OrderState.COMPLETED,
+    or_(_first_month < _SHORTEST_MONTH, _first_month > _LONGEST_MONTH),
+)
+
+
+def _says_endless(row: Any) -> str:
+    return (
+        f"the order was completed at {iso_seconds(row.completed_at)} and paid one month; it renews at "
+        f"{row.renews_at}, which is {(row.renews_at - row.completed_at) // _DAY} days later"
+    )
+
+
+_DETAILS: Final = (answers.c.account_id, answers.c.key)
+
 _ANSWERS: Final = (
     select(
         (answers.c.account_id + " " + answers.c.key).label("row"),
@@ -135,11 +155,20 @@ def _says_answer(row: Any) -> str:
     )
 
 
+def are_details(content: object) -> bool:
+    """Whether values by their names are what was decoded."""
+    return isinstance(content, dict)
+
+
 CHECKS: Final = (
     rule("I5", "every claimed number has its open order", numbers, _CLAIMED, _says_claimed),
     rule("I5", "every open order has its number to itself", orders, _OPEN, _says_open),
     rule("I5", "every completed order made its rental", orders, _UNRENTED, _says_unrented),
+    rule("I6", "every completed order renews a month after it was completed", orders, _ENDLESS, _says_endless),
     rule(
         "I9", "every stored answer is an order of its account and number, or a refusal", answers, _ANSWERS, _says_answer
+    ),
+    json_check(
+        "I9", "the details of every stored refusal can be read", answers, _DETAILS, answers.c.error_details, are_details
     ),
 )

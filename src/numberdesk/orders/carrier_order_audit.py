@@ -1,6 +1,6 @@
 """What must hold between orders and how they stand with their carriers.
 
-Touches: orders, carrier_orders.
+Touches: orders, carrier_orders, carriers.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numberdesk.core.invariants import differing
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.purchase import POOL
 from numberdesk.infra.audit import in_key_order, rule
-from numberdesk.tables import carrier_orders, orders
+from numberdesk.tables import carrier_orders, carriers, orders
 
 # Most orders are the pool's: of those only columns are compared, without a look at another table.
 _UNSENT: Final = select(orders.c.id, orders.c.carrier, orders.c.state, orders.c.attempts).where(
@@ -109,6 +109,27 @@ def _says_unexplained(row: Any) -> str:
     return f"the order is {row.state}, and what its customer was told is {row.error_code or 'nothing'}"
 
 
+# The first sending is noted with the order, a second one when it begins.
+_UNSENT_AGAIN: Final = _of_chases(carrier_orders.c.attempt, carrier_orders.c.attempted_at).where(
+    (carrier_orders.c.attempt > 1) & (carrier_orders.c.attempted_at == orders.c.created_at)
+)
+
+
+def _says_unsent_again(row: Any) -> str:
+    return f"{row.carrier} was sent the order {row.attempt} times, and no sending was later than the order"
+
+
+_UNREACHABLE: Final = (
+    select(orders.c.id, orders.c.carrier)
+    .select_from(orders.outerjoin(carriers, carriers.c.name == orders.c.carrier))
+    .where(_is_open, orders.c.carrier != POOL, carriers.c.name.is_(None))
+)
+
+
+def _says_unreachable(row: Any) -> str:
+    return f"the order is open at {row.carrier}, and there is no carrier of that name"
+
+
 _NAMELESS: Final = _of_chases(orders.c.e164).where(
     orders.c.state == OrderState.COMPLETED, orders.c.carrier_reference.is_(None)
 )
@@ -122,6 +143,8 @@ CHECKS: Final = (
     rule("I8", "every order of another carrier is noted as sent, none of the pool", orders, _UNSENT, _says_unsent),
     rule("I10", "carriers are asked about open orders and no others", carrier_orders, _ASTRAY, _says_astray),
     rule("I8", "no order was sent more often than may be", carrier_orders, _MISCOUNTED, _says_miscounted),
+    rule("I8", "every second sending has its time", carrier_orders, _UNSENT_AGAIN, _says_unsent_again),
+    rule("I10", "the carrier of every open order is there to be asked", orders, _UNREACHABLE, _says_unreachable),
     rule("I9", "every failed order says why, and no other does", carrier_orders, _UNEXPLAINED, _says_unexplained),
     rule("I7", "what was bought at a carrier has its name there", carrier_orders, _NAMELESS, _says_nameless),
 )

@@ -224,4 +224,9 @@ def _details_text(details: Details) -> str:
 
 
 def _details_of(text: str) -> Details:
-    return {name: Decimal(value[1]) if isinstance(value, list) else value for name, value in json.loads(text).items()}
+    """Details that cannot be read are none: the refusal keeps its code and its sentence. `verify` names the row."""
+    try:
+        details = json.loads(text)
+        return {name: Decimal(value[1]) if isinstance(value, list) else value for name, value in details.items()}
+    except (ValueError, AttributeError, LookupError, ArithmeticError):
+        return {}

@@ -1,0 +1,91 @@
+"""Planted damage that only two tables, or a text and its meaning, can show: each is named with its row."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+
+from tests.flows.verify.conftest import Copy, Damage, must_be_named
+
+OF_NOBODY: Final = (
+    "INSERT INTO transfers SELECT 'trf_out', kind, 'funding:manual', 'revenue:rental', amount, currency, "
+    "NULL, NULL, NULL, NULL, NULL, created_at FROM transfers WHERE id = 'trf_3_rental'"
+)
+
+# Order 3 as if its number had been bought at a carrier.
+BOUGHT_AT_ACME: Final = (
+    "UPDATE orders SET carrier = 'acme', attempts = 1, carrier_reference = 'PN3' WHERE id = 'ord_3'",
+    "UPDATE numbers SET carrier = 'acme' WHERE e164 = '+13612738803'",
+    (
+        "INSERT INTO carrier_orders SELECT 'ord_3', 'acc_1', 'acme', '+13612738803', 1, 1, 1, 0, 0, NULL, "
+        "NULL, NULL, '', NULL, 1, NULL, NULL, NULL FROM carrier_orders WHERE order_id = 'ord_f'"
+    ),
+)
+
+DAMAGE: Final[dict[str, Damage]] = {
+    "I1 what a customer paid in, of no customer": (
+        (OF_NOBODY,),
+        {("I1", "transfers", "trf_out")},
+        "it goes from funding:manual to revenue:rental and names no account",
+    ),
+    "I5 tags that are no JSON": (
+        ("UPDATE rentals SET tags = '[support' WHERE id = 'rnt_3'",),
+        {("I5", "rentals", "rnt_3")},
+        "tags cannot be read: '[support'",
+    ),
+    "I5 tags that are no list of texts": (
+        ("UPDATE rentals SET tags = '[1]' WHERE id = 'rnt_3'",),
+        {("I5", "rentals", "rnt_3")},
+        "tags cannot be read: '[1]'",
+    ),
+    "I6 a rental that renews in ten years": (
+        (
+            "UPDATE orders SET renews_at = renews_at + 315360000000000 WHERE id = 'ord_3'",
+            "UPDATE rentals SET renews_at = renews_at + 315360000000000 WHERE id = 'rnt_3'",
+        ),
+        {("I6", "orders", "ord_3")},
+        "which is 3680 days later",
+    ),
+    "I7 a rented number that is to be given back": (
+        (
+            *BOUGHT_AT_ACME,
+            "INSERT INTO carrier_releases VALUES ('rel_9', 'acme', '+13612738803', 'PN3', 1, 0, 1, '', NULL)",
+        ),
+        {("I7", "carrier_releases", "rel_9")},
+        "+13612738803 is to be given back to acme, and it is assigned, by acc_1",
+    ),
+    "I7 a number on order that is to be given back": (
+        ("INSERT INTO carrier_releases VALUES ('rel_9', 'acme', '+13612738808', 'PN6', 1, 0, 1, '', NULL)",),
+        {("I7", "carrier_releases", "rel_9")},
+        "+13612738808 is to be given back to acme, and it is claimed, by acc_1",
+    ),
+    "I8 an order that was sent once and counted twice": (
+        ("UPDATE carrier_orders SET attempt = 2 WHERE order_id = 'ord_6'",),
+        {("I8", "carrier_orders", "ord_6")},
+        "acme was sent the order 2 times, and no sending was later than the order",
+    ),
+    "I9 a refusal whose details are no JSON": (
+        ("UPDATE answers SET error_details = '{' WHERE key = 'k8'",),
+        {("I9", "answers", "acc_3 k8")},
+        "error_details cannot be read: '{'",
+    ),
+    "I10 an open order whose carrier is gone": (
+        ("DELETE FROM carriers WHERE name = 'acme'",),
+        {("I10", "orders", "ord_6")},
+        "the order is open at acme, and there is no carrier of that name",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGE)
+def test_planted_damage_is_named_with_invariant_table_and_row(case: str, damaged: Copy) -> None:
+    must_be_named(damaged, DAMAGE[case])
+
+
+def test_a_release_that_its_carrier_confirmed_may_be_of_a_number_that_was_bought_again(damaged: Copy) -> None:
+    damaged.plant(
+        *BOUGHT_AT_ACME,
+        "INSERT INTO carrier_releases VALUES ('rel_9', 'acme', '+13612738803', 'PN3', 1, 1, 1, '', 1)",
+    )
+    assert damaged.audit().ok
