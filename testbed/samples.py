@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from numberdesk.carriers.finding_store import Finding
+from numberdesk.carriers.port import Available, Cost
 from numberdesk.catalog.model import FROM_FILE, Listing
 from numberdesk.catalog.rules import PriceRule
 from numberdesk.core.findings import FindingKind, FindingState
@@ -39,6 +40,11 @@ def listing_of(e164: str, **changes: Any) -> Listing:
         cost_outbound=None,
         cost_setup=None,
     )._replace(**changes)
+
+
+def available(e164: str, cost: Cost | None, **changes: Any) -> Available:
+    """The same number as a carrier offers it."""
+    return Available(e164, "local", "TX", "Corpus Christi", ("voice", "sms"), cost)._replace(**changes)
 
 
 def price_rule(rule_id: str = "prl_1", **changes: Any) -> PriceRule:

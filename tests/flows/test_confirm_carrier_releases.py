@@ -16,7 +16,7 @@ from numberdesk.flows.tidy import Tidy, tidy
 from numberdesk.infra.due_work import TakeUp
 from numberdesk.infra.writer import Writer
 from numberdesk.numbers.carrier_release import CarrierRelease
-from numberdesk.numbers.carrier_release_store import DUE_RELEASES, RELEASE_LEASE, list_unconfirmed
+from numberdesk.numbers.carrier_release_store import DUE_RELEASES, RELEASE_LEASE, insert_releases, list_unconfirmed
 from testbed.fake_carriers import Does, FakeCarrier
 from tests.flows.carrier_orders import DAY, MINUTE, SECOND, opened
 from tests.flows.conftest import PRICE, QUARANTINE, Shop
@@ -42,6 +42,19 @@ def bought(shop: Shop, account_id: str, e164: str) -> Order:
 def releases(shop: Shop) -> list[CarrierRelease]:
     with shop.database.read() as tx:
         return list_unconfirmed(tx, limit=100)
+
+
+@pytest.mark.parametrize("does", [Does.BUYS, Does.LOSES])
+def test_no_number_goes_back_while_somebody_rents_or_orders_it(shop: Shop, does: Does) -> None:
+    buy, _ = opened(shop, does)
+    shop.acme.own([] if does is Does.BUYS else [buy.e164])
+    with shop.database.write() as tx:
+        insert_releases(tx, [CarrierRelease("rel_stray", "acme", buy.e164, None, shop.now, shop.now)])
+    shop.now += HOUR
+    shop.tell(shop.give_back())
+    assert (list(shop.acme.ours), shop.acme.released[buy.e164]) == ([buy.e164], 0)
+    (one,) = releases(shop)
+    assert (one.id, one.attempts) == ("rel_stray", 0)
 
 
 def test_a_release_ends_the_rent_at_once_and_the_carrier_is_told_afterwards(shop: Shop) -> None:

@@ -30,7 +30,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
 
-from sqlalchemy import ColumnElement, Select, Table, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, Table, and_, exists, func, or_, select, true
 
 from numberdesk.core.errors import Overloaded
 from numberdesk.core.schedule import DueRow, leased
@@ -89,17 +89,28 @@ class DueTable(Generic[Row]):
 
     `row` names the columns that are read, in its order; `key` is the primary key, `party` who is asked. `lease` is
     how long acting on a row may take, `longest` the longest wait that is ever set: a time further ahead was set by a
-    clock that was wrong, and is over. `began` is a column that notes when a row was taken up.
+    clock that was wrong, and is over. `began` is a column that notes when a row was taken up. `only` is what must hold
+    besides, looked at in the transaction that takes a row up.
     """
 
     def __init__(
-        self, table: Table, row: type[Row], *, key: str, party: str, lease: int, longest: int, began: str | None = None
+        self,
+        table: Table,
+        row: type[Row],
+        *,
+        key: str,
+        party: str,
+        lease: int,
+        longest: int,
+        began: str | None = None,
+        only: ColumnElement[bool] | None = None,
     ) -> None:
         named: Any = cast("Any", row)  # a NamedTuple, which no bound can say beside its columns
         self._make: Callable[[Any], Row] = named._make
         self._columns = [table.c[name] for name in named._fields]
         self._table, self._key, self._party = table, table.c[key], table.c[party]
         self.lease, self._longest, self._began = lease, longest, began
+        self._only = true() if only is None else only
         self._lease_rows = UpdateRows(table, key, "leased_until", *([] if began is None else [began]))
 
     def find_due_parties(self, tx: Tx, now: int, after: str, limit: int) -> list[str]:
@@ -139,7 +150,7 @@ class DueTable(Generic[Row]):
             columns.leased_until > now + self._longest,
         )
         times = columns.next_at <= now, columns.next_at > now + self._longest
-        return tuple(and_(columns.next_at.is_not(None), time, free) for time in times)
+        return tuple(and_(columns.next_at.is_not(None), time, free, self._only) for time in times)
 
     def _due_parties(self, now: int, among: ColumnElement[bool]) -> Select[Any]:
         """Steps from party to party through the index, however many rows each has, and only so far as is asked for."""

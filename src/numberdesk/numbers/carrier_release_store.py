@@ -1,6 +1,6 @@
 """The SQL of numbers on their way back to their carriers.
 
-Touches: carrier_releases.
+Touches: carrier_releases, numbers.
 """
 
 from __future__ import annotations
@@ -8,21 +8,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import exists, func, or_, select
 
+from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.infra.db import Tx
 from numberdesk.infra.due_work import DueTable
 from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set
 from numberdesk.numbers.carrier_release import SCHEDULE, CarrierRelease
-from numberdesk.tables import carrier_releases
+from numberdesk.tables import carrier_releases, numbers
 
 RELEASE_LEASE: Final = 200 * MICROSECONDS
 """How long giving one number back may take: three requests of the longest wait that an account may be given."""
 
-DUE_RELEASES: Final = DueTable(
-    carrier_releases, CarrierRelease, key="id", party="carrier", lease=RELEASE_LEASE, longest=SCHEDULE.longest
+_IS_SOMEBODYS: Final = exists().where(
+    numbers.c.e164 == carrier_releases.c.e164,
+    numbers.c.carrier == carrier_releases.c.carrier,
+    numbers.c.state.in_((NumberState.CLAIMED, NumberState.ASSIGNED)),
 )
+"""Whoever rents or orders a number keeps it, whatever brought it here; `verify` names such a row."""
+
+DUE_RELEASES: Final = DueTable(
+    carrier_releases, CarrierRelease, key="id", party="carrier", lease=RELEASE_LEASE, longest=SCHEDULE.longest,
+    only=~_IS_SOMEBODYS,
+)  # fmt: skip
 """Numbers whose carriers are to be told that they go back."""
 
 _COLUMNS: Final = tuple(carrier_releases.c[name] for name in CarrierRelease._fields)
