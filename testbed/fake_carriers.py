@@ -269,6 +269,7 @@ class FakeCarriers:
         self.carriers = carriers or {}
         self.disabled: set[str] = set()
         self.breakers: dict[str, Breaker] = {}
+        self.search_breakers: dict[str, Breaker] = {}
         self._seconds = seconds
         self._lines: dict[str, CarrierClient] = {}
 
@@ -277,8 +278,13 @@ class FakeCarriers:
         if name not in self.carriers:
             return None
         if name not in self._lines:
-            breaker = self.breakers.setdefault(name, Breaker())
-            self._lines[name] = CarrierClient(name, self.carriers[name], seconds=self._seconds, breaker=breaker)
+            self._lines[name] = CarrierClient(
+                name,
+                self.carriers[name],
+                seconds=self._seconds,
+                breaker=self.breakers.setdefault(name, Breaker()),
+                search_breaker=self.search_breakers.setdefault(name, Breaker()),
+            )
         self._lines[name].in_use = name not in self.disabled
         return self._lines[name]
 

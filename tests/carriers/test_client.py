@@ -72,9 +72,14 @@ class Setting:
     def __init__(self, said: Any = None, *, seconds: float = 0.0, at_once: int = 2) -> None:
         self.time = OwnTime()
         self.adapter = Scripted(said, seconds=seconds)
-        self.breaker = Breaker()
+        self.breaker, self.search_breaker = Breaker(), Breaker()
         self.line = CarrierClient(
-            "acme", cast("Any", self.adapter), seconds=self.time.seconds, at_once=at_once, breaker=self.breaker
+            "acme",
+            cast("Any", self.adapter),
+            seconds=self.time.seconds,
+            at_once=at_once,
+            breaker=self.breaker,
+            search_breaker=self.search_breaker,
         )
 
     def asks(self, call: str) -> Coroutine[Any, Any, Any]:
@@ -112,13 +117,24 @@ def trouble(said: object) -> Trouble:
 @pytest.mark.parametrize("call", ["search", "order", "find", "release", "check"])
 def test_only_so_many_requests_run_at_once_and_others_wait_for_their_turn(call: str) -> None:
     setting = Setting({"order": Pending(), "search": AvailablePage(())}.get(call, Absent()), seconds=0.5)
-    setting.ask_many(*[call] * 6)
-    assert (setting.adapter.most_running, setting.adapter.calls) == (2, 6)
+    setting.ask_many(*[call] * 4)
+    assert (setting.adapter.most_running, setting.adapter.calls) == (1 if call == "search" else 2, 4)
+
+
+def test_searches_leave_half_of_the_turns_to_orders_and_their_failures_and_429_do_not_keep_orders_back() -> None:
+    setting = Setting(CarrierError(Trouble.THROTTLED, "HTTP 429", 60), seconds=1.5, at_once=4)
+    words = setting.ask_many(*["search"] * 20, "order", "order")
+    assert words[-2:] == [Unknown("CarrierError")] * 2  # sent at once, whatever the adapter makes of it
+    assert setting.adapter.most_running == 4
+    setting.adapter.message = Placed("PN1")
+    assert trouble(setting.ask("search")) is Trouble.PAUSED
+    assert setting.ask("order") == Placed("PN1")
+    assert (setting.line.paused_seconds, setting.line.search_paused_seconds > 0) == (0, True)
 
 
 def test_whoever_waits_too_long_for_a_turn_is_told_that_nothing_was_asked() -> None:
     setting = Setting(AvailablePage(()), seconds=30)
-    said = setting.ask_many("search", "search", "search", "order", "find", "release", "check")[2:]
+    said = setting.ask_many("order", "order", "search", "order", "find", "release", "check")[2:]
     assert trouble(said[0]) is Trouble.UNREACHABLE
     assert said[1:] == [NotSent(NO_TURN, 1), Unknown(NO_TURN), NotReleased(NO_TURN), Health(False, NO_TURN, {})]  # noqa: FBT003  the port's shape
     assert setting.adapter.calls == 2
@@ -142,7 +158,7 @@ def test_whatever_an_adapter_raises_ends_as_the_word_that_leaves_the_most_open(e
     assert setting.ask("check") == Health(ok=False, message=name, facts={})
     raised = setting.ask("owned")
     assert (trouble(raised), raised.message) == (Trouble.UNREADABLE, name)
-    assert setting.breaker.failures == 6
+    assert (setting.breaker.failures, setting.search_breaker.failures) == (5, 1)
 
 
 def test_an_error_of_a_carrier_is_unknown_where_an_order_is_looked_up() -> None:
@@ -208,18 +224,17 @@ def test_a_search_that_was_answered_in_part_is_no_failure_and_does_not_make_up_f
     setting.adapter.message = Unknown("?")
     for _ in range(FAILURES - 1):
         setting.ask("order")
-    setting.adapter.message = IN_PART
-    assert setting.ask("search") == IN_PART
-    assert setting.breaker.failures == FAILURES - 1
-    setting.adapter.message = AvailablePage(())
-    setting.ask("search")
-    assert setting.breaker == Breaker()
+    setting.search_breaker.failed(0)
+    for page, left in ((IN_PART, 1), (AvailablePage(()), 0)):
+        setting.adapter.message = page
+        assert setting.ask("search") == page
+        assert (setting.breaker.failures, setting.search_breaker.failures) == (FAILURES - 1, left)
 
 
 def test_a_try_after_a_rest_that_is_answered_in_part_shows_that_the_carrier_is_back() -> None:
-    setting = Setting(Unknown("?"))
+    setting = Setting(CarrierError(Trouble.FAILING, "?"), at_once=4)
     for _ in range(FAILURES):
-        setting.ask("order")
+        setting.ask("search")
     setting.time.pass_by(REST_SECONDS)
     setting.adapter.message, setting.adapter.seconds = IN_PART, 1
     assert setting.ask("search") == IN_PART

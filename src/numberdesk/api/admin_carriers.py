@@ -34,6 +34,7 @@ _CARRIER_EXAMPLE: Final = {
     "secrets": ["auth_token"],
     "problem": None,
     "paused_seconds": 0,
+    "search_paused_seconds": 0,
     "failures": 0,
     "open_orders": 0,
     "parked_orders": 0,

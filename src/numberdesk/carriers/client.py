@@ -2,9 +2,10 @@
 
 Touches: clock.
 
-At most so many requests run at once; the others wait a bounded time for their turn. A carrier that
-failed several times in a row is left alone for a while, for searches and orders; what the books need
-to know of orders that are open is asked all the same. Whatever an adapter raises ends here, as the
+At most so many requests run at once, and half of these turns are never a search's; the others wait a bounded
+time for their turn. A carrier that failed several times in a row is left alone for a while: when orders failed,
+for orders and searches; when searches failed, for searches alone. What the books need to know of orders that are
+open is asked all the same. Whatever an adapter raises ends here, as the
 word that leaves the most open.
 """
 
@@ -61,6 +62,7 @@ class CarrierClient:
         seconds: Callable[[], float],
         at_once: int = AT_ONCE,
         breaker: Breaker,
+        search_breaker: Breaker | None = None,
         in_use: bool = True,
     ) -> None:
         self.name = name
@@ -68,7 +70,9 @@ class CarrierClient:
         self._carrier = carrier
         self._seconds = seconds
         self._turns = asyncio.Semaphore(at_once)
+        self._search_turns = asyncio.Semaphore(max(1, at_once // 2))
         self.breaker = breaker
+        self.search_breaker = Breaker() if search_breaker is None else search_breaker
 
     @property
     def window(self) -> int:
@@ -80,23 +84,28 @@ class CarrierClient:
         """How long it is still left alone, for searches and orders; 0 when it is not."""
         return math.ceil(self.breaker.seconds_left(self._seconds()))
 
+    @property
+    def search_paused_seconds(self) -> int:
+        """How long it is still left alone for searches."""
+        return max(self.paused_seconds, math.ceil(self.search_breaker.seconds_left(self._seconds())))
+
     async def search(self, wanted: Wanted) -> AvailablePage:
         """Numbers that can be bought now. Raises CarrierError and nothing else."""
-        self._require_closed()
+        self._require_searchable()
         try:
-            async with self._turn():
+            async with self._turn(self._search_turns), self._turn(self._turns):
                 page = await self._carrier.search(wanted)
         except CarrierError as error:
             self._failed(error.trouble, error.retry_after)
             raise
         except _NoTurnError:
-            self.breaker.given_up()
+            self.search_breaker.given_up()
             raise CarrierError(Trouble.UNREACHABLE, _NO_TURN) from None
         except asyncio.CancelledError:  # the deadline of whoever asked
-            self.breaker.failed(self._seconds())
+            self.search_breaker.failed(self._seconds())
             raise
         except Exception as error:
-            self._defect("search", error)
+            self._defect("search", error, self.search_breaker)
             raise CarrierError(Trouble.UNREADABLE, type(error).__name__) from error
         self._heard(page)
         return page
@@ -107,7 +116,7 @@ class CarrierClient:
         if not self.breaker.may_ask(now):
             return NotSent(str(Trouble.PAUSED), max(1, round(self.breaker.seconds_left(now))))
         try:
-            async with self._turn():
+            async with self._turn(self._turns):
                 word = await self._carrier.order(e164, reference)
         except _NoTurnError:
             self.breaker.given_up()
@@ -116,7 +125,7 @@ class CarrierClient:
             self.breaker.given_up()
             raise
         except Exception as error:  # noqa: BLE001  an adapter's defect must not lose a purchase
-            self._defect("order", error)
+            self._defect("order", error, self.breaker)
             return Unknown(type(error).__name__)
         self._judge(word)
         return _storable(word)
@@ -139,7 +148,7 @@ class CarrierClient:
         except CarrierError:
             raise
         except Exception as error:
-            self._defect("owned", error)
+            self._defect("owned", error, self.breaker)
             raise CarrierError(Trouble.UNREADABLE, type(error).__name__) from error
         return page._replace(numbers=tuple(map(_storable, page.numbers)))
 
@@ -153,33 +162,34 @@ class CarrierClient:
         self, what: str, call: Callable[[], Awaitable[Result]], unclear: Callable[[str], Result]
     ) -> Result:
         try:
-            async with self._turn():
+            async with self._turn(self._turns):
                 return await call()
         except _NoTurnError:
             return unclear(_NO_TURN)
         except CarrierError as error:
             return unclear(str(error))
         except Exception as error:  # noqa: BLE001  as for orders
-            self._defect(what, error)
+            self._defect(what, error, self.breaker)
             return unclear(type(error).__name__)
 
     @contextlib.asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
+    async def _turn(self, turns: asyncio.Semaphore) -> AsyncIterator[None]:
         """Wait for a turn. Raises _NoTurnError when none comes in time."""
         try:
             async with asyncio.timeout(_TURN_SECONDS):
-                await self._turns.acquire()
+                await turns.acquire()
         except TimeoutError:
             raise _NoTurnError from None
         try:
             yield
         finally:
-            self._turns.release()
+            turns.release()
 
-    def _require_closed(self) -> None:
+    def _require_searchable(self) -> None:
+        """Raise CarrierError while the carrier is left alone: where nothing can be ordered nothing is searched."""
         now = self._seconds()
-        if not self.breaker.may_ask(now):
-            left = max(1, round(self.breaker.seconds_left(now)))
+        if self.breaker.seconds_left(now) > 0 or not self.search_breaker.may_ask(now):
+            left = max(1, round(max(self.breaker.seconds_left(now), self.search_breaker.seconds_left(now))))
             raise CarrierError(Trouble.PAUSED, "it failed several times in a row and is left alone for a while", left)
 
     def _judge(self, word: Placed | Pending | Refused | NotSent | Unknown) -> None:
@@ -192,23 +202,24 @@ class CarrierClient:
             self.breaker.succeeded()
 
     def _heard(self, page: AvailablePage) -> None:
-        """What an answer to a search says of the carrier's health.
+        """What an answer to a search says of the carrier's health; nothing of how it takes orders.
 
         One that lacks a part is no failure: it is up, and to leave it alone would take away the parts that
-        work, and its orders. Nor does it make up for failures of orders in between. It is good enough for
+        work. Nor does it make up for failures in between. It is good enough for
         a try after a rest, without which only one request at a time would ever be made again.
         """
-        if page.missed is None or self.breaker.trying:
-            self.breaker.succeeded()
+        if page.missed is None or self.search_breaker.trying:
+            self.search_breaker.succeeded()
 
     def _failed(self, trouble: Trouble, retry_after: int | None) -> None:
+        """What a search that failed says of the carrier's health."""
         if trouble in (Trouble.REFUSED, Trouble.CREDENTIALS):
-            self.breaker.succeeded()
+            self.search_breaker.succeeded()
         else:
-            self.breaker.failed(self._seconds(), float(retry_after or 0))
+            self.search_breaker.failed(self._seconds(), float(retry_after or 0))
 
-    def _defect(self, what: str, error: BaseException) -> None:
-        self.breaker.failed(self._seconds())
+    def _defect(self, what: str, error: BaseException, breaker: Breaker) -> None:
+        breaker.failed(self._seconds())
         get_log().error("carrier adapter failed", carrier=self.name, call=what, exc_info=error)
 
 

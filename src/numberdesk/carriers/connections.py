@@ -94,7 +94,7 @@ class StoredConnections:
         self._seconds = seconds
         self._accounts: Mapping[str, Account] = {}
         self._read_at: float | None = None
-        self._breakers: dict[str, Breaker] = {}
+        self._breakers: dict[str, tuple[Breaker, Breaker]] = {}
         self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _OfLoop] = WeakKeyDictionary()
 
     async def client(self, name: str) -> CarrierClient | None:
@@ -147,10 +147,15 @@ class StoredConnections:
         except Exception as error:  # noqa: BLE001  set up for a release that knew or allowed more: the others go on
             why = str(error) if isinstance(error, InvalidRequest) else type(error).__name__  # which quotes no value
             carrier = _Closed(f"this release cannot use it as it is set up: {why}")
-        breaker = self._breakers.setdefault(account.name, Breaker())
-        in_use = account.state is CarrierState.ACTIVE
+        breaker, search_breaker = self._breakers.setdefault(account.name, (Breaker(), Breaker()))
         return CarrierClient(
-            account.name, carrier, seconds=self._seconds, at_once=at_once, breaker=breaker, in_use=in_use
+            account.name,
+            carrier,
+            seconds=self._seconds,
+            at_once=at_once,
+            breaker=breaker,
+            search_breaker=search_breaker,
+            in_use=account.state is CarrierState.ACTIVE,
         )
 
 

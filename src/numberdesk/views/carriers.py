@@ -72,6 +72,7 @@ class CarrierView(msgspec.Struct, frozen=True):
     secrets: tuple[str, ...]
     problem: str | None
     paused_seconds: int | None
+    search_paused_seconds: int | None
     failures: int | None
     open_orders: int
     parked_orders: int
@@ -180,6 +181,7 @@ def carrier_view(described: DescribedCarrier, now: int, line: CarrierClient | No
         secrets=described.secrets,
         problem=described.problem or None,
         paused_seconds=None if line is None else line.paused_seconds,
+        search_paused_seconds=None if line is None else line.search_paused_seconds,
         failures=None if line is None else line.breaker.failures,
         open_orders=described.open_orders,
         parked_orders=described.parked_orders,
