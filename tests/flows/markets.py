@@ -34,7 +34,7 @@ class Market(NamedTuple):
 
     def find(self, iso_country: str = "US", currency: str = "USD", **parameters: str) -> OfferPage:
         """One page."""
-        return self.shop.tell(self.search.search(sent_query(iso_country, currency, parameters)))
+        return self.shop.tell(self.search.search(sent_query(iso_country, currency, parameters), "acc_1"))
 
     def shown(self, **parameters: str) -> list[str]:
         """The numbers of one page."""

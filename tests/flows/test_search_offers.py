@@ -13,7 +13,7 @@ from numberdesk.core.breaker import FAILURES, REST_SECONDS
 from numberdesk.core.memorability import memorability
 from numberdesk.core.prices import Prices
 from numberdesk.flows.note_audits import AuditResult, note_audits
-from numberdesk.flows.search_offers import CARRIERS_SHARE, KEPT_SECONDS
+from numberdesk.flows.search_offers import CARRIERS_SHARE, KEPT_SECONDS, MOST_ASKED_FOR_ONE
 from numberdesk.flows.set_rates import Pair, new_rate, remove_rates, set_rates
 from testbed.fake_carriers import Does, FakeCarrier
 from testbed.logs import logged
@@ -252,7 +252,7 @@ def test_two_searches_at_once_ask_once(market: Market) -> None:
     query = sent_query("US", "USD", {})
 
     async def both() -> tuple[OfferPage, OfferPage]:
-        return await asyncio.gather(market.search.search(query), market.search.search(query))
+        return await asyncio.gather(market.search.search(query, "acc_1"), market.search.search(query, "acc_2"))
 
     first, second = market.shop.tell(both())
     assert first == second
@@ -334,7 +334,7 @@ def test_a_search_whose_client_hangs_up_asks_on_for_the_next(market: Market) -> 
     market.acme.search_seconds = 2
 
     async def hang_up() -> None:
-        story = asyncio.ensure_future(market.search.search(sent_query("US", "USD", {})))
+        story = asyncio.ensure_future(market.search.search(sent_query("US", "USD", {}), "acc_1"))
         await asyncio.sleep(1)
         story.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -358,3 +358,25 @@ def test_a_disabled_carrier_is_not_asked(market: Market) -> None:
     market.shop.carriers.disabled.add("acme")
     assert market.find() == OfferPage((), None, ())
     assert market.acme.searches == []
+
+
+def test_one_account_has_few_searches_under_way_at_a_carrier_and_others_are_answered_beside_them(
+    market: Market,
+) -> None:
+    offering(market, NUMBERS[0])
+    market.acme.search_seconds = 1
+
+    async def at_once() -> tuple[list[OfferPage], OfferPage]:
+        many = [
+            market.search.search(sent_query("US", "USD", {"contains": str(1000 + place)}), "acc_greedy")
+            for place in range(20)
+        ]
+        *greedy, other = await asyncio.gather(*many, market.search.search(sent_query("US", "USD", {}), "acc_other"))
+        return greedy, other
+
+    greedy, other = market.shop.tell(at_once())
+    assert [offer.e164 for offer in other.offers] == [NUMBERS[0]]
+    assert sum("acme" in page.incomplete for page in greedy) == 20 - MOST_ASKED_FOR_ONE
+    assert len(market.acme.searches) == MOST_ASKED_FOR_ONE + 1
+    market.acme.search_seconds = 0
+    assert market.find(contains="2000").incomplete == ()

@@ -76,7 +76,7 @@ async def available_numbers(ask: Ask) -> Answer:
         wanted = offer_query(ask.path["iso_country"], ask.caller.currency, query)
     except QueryError as error:
         raise InvalidRequest(error.field, error.reason) from None
-    found = await ask.services.offer_search.search(wanted)
+    found = await ask.services.offer_search.search(wanted, ask.caller.account_id)
     expires_at = ask.now + ask.services.quote_lifetime
     page = {"next": found.next_token, **({"incomplete": found.incomplete} if found.incomplete else {})}
     return Answer([offer_view(offer, expires_at) for offer in found.offers], rest={"page": page})

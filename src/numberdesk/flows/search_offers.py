@@ -10,7 +10,7 @@ is there for the next. A carrier that has not answered by the deadline is named,
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -52,6 +52,9 @@ CARRIERS_SHARE: Final = 0.8
 
 _MOST_KEPT: Final = 64
 
+MOST_ASKED_FOR_ONE: Final = 4
+"""Searches that one account has under way at one carrier. What is beyond shows as a carrier that has not answered."""
+
 _Key = tuple[str, Wanted]
 
 
@@ -83,13 +86,14 @@ class OfferSearch:
         self._seconds = seconds
         self._asking: dict[_Key, asyncio.Task[AvailablePage]] = {}
         self._answers: OrderedDict[_Key, _Answered] = OrderedDict()
+        self._asked_for: Counter[tuple[str, str]] = Counter()
 
-    async def search(self, query: OfferQuery) -> OfferPage:
-        """A page of offers of all sources. Every remote offer on it is kept for the quote lifetime."""
+    async def search(self, query: OfferQuery, account_id: str) -> OfferPage:
+        """A page of offers of all sources, for an account. Every remote offer on it is kept for the quote lifetime."""
         lines = await self._carriers.clients(active_only=True)
         stock_read = asyncio.ensure_future(self._reader.read(lambda tx: search_stock(tx, query)))
         try:
-            pages, silent = await self._ask_all(lines, query)
+            pages, silent = await self._ask_all(lines, query, account_id)
         finally:
             stock = await stock_read
         if not pages:
@@ -108,7 +112,7 @@ class OfferSearch:
         await asyncio.gather(*self._asking.values(), return_exceptions=True)
 
     async def _ask_all(
-        self, lines: Sequence[CarrierClient], query: OfferQuery
+        self, lines: Sequence[CarrierClient], query: OfferQuery, account_id: str
     ) -> tuple[dict[str, AvailablePage], tuple[str, ...]]:
         """The answers by carrier, and the carriers that have not answered, or not whole."""
         if not lines:
@@ -120,8 +124,8 @@ class OfferSearch:
             known = self._answered(line, wanted)
             if known is not None:
                 pages[line.name] = known
-            else:
-                tasks[line.name] = self._asked(line, wanted)
+            elif (task := self._asked(line, wanted, account_id)) is not None:
+                tasks[line.name] = task
         if tasks:
             await asyncio.wait(tasks.values(), timeout=self._deadline * CARRIERS_SHARE)
         for name, task in tasks.items():
@@ -136,13 +140,17 @@ class OfferSearch:
             return None
         return known.page
 
-    def _asked(self, line: CarrierClient, wanted: Wanted) -> asyncio.Task[AvailablePage]:
-        """The task that asks a carrier; the one that asks already, when there is one."""
-        key = (line.name, wanted)
+    def _asked(self, line: CarrierClient, wanted: Wanted, account_id: str) -> asyncio.Task[AvailablePage] | None:
+        """The task that asks a carrier, or that asks already. None where the account has too many under way there."""
+        key, whose = (line.name, wanted), (account_id, line.name)
         task = self._asking.get(key)
-        if task is None:
-            task = self._asking[key] = asyncio.get_running_loop().create_task(self._ask(line, wanted))
-            task.add_done_callback(lambda done: self._told(key, done))
+        if task is not None:
+            return task
+        if self._asked_for[whose] >= MOST_ASKED_FOR_ONE:
+            return None
+        self._asked_for[whose] += 1
+        task = self._asking[key] = asyncio.get_running_loop().create_task(self._ask(line, wanted))
+        task.add_done_callback(lambda done: self._told(key, whose, done))
         return task
 
     async def _ask(self, line: CarrierClient, wanted: Wanted) -> AvailablePage:
@@ -153,8 +161,11 @@ class OfferSearch:
             self._answers.popitem(last=False)
         return page
 
-    def _told(self, key: _Key, task: asyncio.Task[AvailablePage]) -> None:
+    def _told(self, key: _Key, whose: tuple[str, str], task: asyncio.Task[AvailablePage]) -> None:
         self._asking.pop(key, None)
+        self._asked_for[whose] -= 1
+        if not self._asked_for[whose]:
+            del self._asked_for[whose]
         error = None if task.cancelled() else task.exception() or task.result().missed
         if isinstance(error, CarrierError) and error.trouble is Trouble.PAUSED:
             return  # what led to it was logged
