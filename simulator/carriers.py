@@ -62,7 +62,12 @@ class SimulatedCarrier:
         found = [available(e164, _COST) for e164 in self._company.offered()]
         return AvailablePage(tuple(found[: wanted.limit]))
 
-    async def order(self, e164: str, reference: str) -> Placed | Pending | Refused | NotSent | Unknown:
+    async def order(
+        self,
+        e164: str,
+        reference: str,
+        iso_country: str = "",  # noqa: ARG002  it goes by digits alone
+    ) -> Placed | Pending | Refused | NotSent | Unknown:
         """One request, with whatever it meets."""
         self._require_no_transaction()
         world = self._world

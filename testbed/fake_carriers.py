@@ -67,6 +67,7 @@ class FakeCarrier:
         self.for_sale: dict[str, Available] = {}
         self.gone: dict[str, FindingKind] = {}
         self.orders: list[tuple[str, str]] = []
+        self.countries: list[str] = []
         self.decides_after: int | None = None
         self._late: dict[str, tuple[str, int]] = {}
         self.released: Counter[str] = Counter()
@@ -157,8 +158,11 @@ class FakeCarrier:
         left = [one for e164, one in self.for_sale.items() if e164 not in sold]
         return AvailablePage(tuple(left[: wanted.limit]), self.missed, self.more)
 
-    async def order(self, e164: str, reference: str) -> Placed | Pending | Refused | NotSent | Unknown:
+    async def order(
+        self, e164: str, reference: str, iso_country: str = ""
+    ) -> Placed | Pending | Refused | NotSent | Unknown:
         """By script. A number that is taken, or on our account already, is refused."""
+        self.countries.append(iso_country)
         await asyncio.sleep(self.order_seconds)
         what = self.does[e164].popleft() if self.does[e164] else Does.BUYS
         if what is Does.NOT_SENT:

@@ -59,6 +59,11 @@ class Services:
     audit: Audit
 
     @property
+    def order_patience(self) -> int:
+        """How long a customer is taken to wait for an order that its carrier has not answered, in microseconds."""
+        return self.settings.order_patience_minutes * MINUTE
+
+    @property
     def quote_lifetime(self) -> int:
         """How long a superseded price is honoured, in microseconds."""
         return self.settings.quote_lifetime_seconds * MICROSECONDS

@@ -15,6 +15,8 @@ from testbed.fake_carriers import Does
 from tests.flows.carrier_orders import DAY, MINUTE, WINDOW, books, chase_of, opened
 from tests.flows.conftest import NOW, PRICE, Shop
 
+PATIENCE = 7 * MINUTE
+
 
 def parked(shop: Shop, *does: Does, key: str | None = None) -> tuple[Buy, Placement]:
     """An order that is left to a person."""
@@ -25,7 +27,8 @@ def parked(shop: Shop, *does: Does, key: str | None = None) -> tuple[Buy, Placem
 
 
 def judge(shop: Shop, buy: Buy, verdict: Verdict) -> Order:
-    return shop.tell(judge_order(shop.writer, shop.reader, shop.carriers, buy.order_id, verdict, shop.now))
+    story = judge_order(shop.writer, shop.reader, shop.carriers, buy.order_id, verdict, shop.now, PATIENCE)
+    return shop.tell(story)
 
 
 def adopt(shop: Shop, placement: Placement, order_id: str) -> Order:
@@ -169,3 +172,9 @@ def test_what_was_given_up_while_it_was_under_way_goes_back_when_it_arrives(shop
     shop.tell(shop.give_back())
     assert (shop.acme.ours, shop.wallet(buy.account_id).posted) == ({}, PRICE)
     shop.verified()
+
+
+def test_an_order_that_is_looked_up_anew_may_be_sent_again_for_as_long_as_it_is_set_up(shop: Shop) -> None:
+    buy, _ = opened(shop, Does.LOSES)
+    judge(shop, buy, Verdict.RETRY)
+    assert chase_of(shop, buy).wanted_until == shop.now + WINDOW + PATIENCE

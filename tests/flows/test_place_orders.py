@@ -378,3 +378,8 @@ def test_a_proof_that_could_not_be_written_sends_nothing(shop: Shop) -> None:
     assert len(shop.acme.orders) == 1
     shop.tell(shop.chase_to_the_end(shop.placement()))
     assert shop.acme.executed == [(buy.e164, buy.order_id)]
+
+
+def test_a_carrier_is_told_the_country_that_the_number_was_offered_under(shop: Shop) -> None:
+    opened(shop, Does.BUYS)
+    assert shop.acme.countries == ["US"]

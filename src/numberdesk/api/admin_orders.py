@@ -150,7 +150,8 @@ async def retry(ask: Ask) -> Answer:
 async def _judged(ask: Ask, verdict: Verdict, message: str) -> Answer:
     services = ask.services
     order_id = id_in_path(ask.path["order_id"])
-    await judge_order(services.writer, services.reader, services.carriers, order_id, verdict, ask.now)
+    patience = services.order_patience
+    await judge_order(services.writer, services.reader, services.carriers, order_id, verdict, ask.now, patience)
     return Answer(await _described(ask), message)
 
 

@@ -110,14 +110,16 @@ class CarrierClient:
         self._heard(page)
         return page
 
-    async def order(self, e164: str, reference: str) -> Placed | Pending | Refused | NotSent | Unknown:
+    async def order(
+        self, e164: str, reference: str, iso_country: str = ""
+    ) -> Placed | Pending | Refused | NotSent | Unknown:
         """Order a number. Raises nothing: before the request was begun it is NotSent, after that Unknown."""
         now = self._seconds()
         if not self.breaker.may_ask(now):
             return NotSent(str(Trouble.PAUSED), max(1, round(self.breaker.seconds_left(now))))
         try:
             async with self._turn(self._turns):
-                word = await self._carrier.order(e164, reference)
+                word = await self._carrier.order(e164, reference, iso_country)
         except _NoTurnError:
             self.breaker.given_up()
             return NotSent(_NO_TURN, 1)

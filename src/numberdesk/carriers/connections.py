@@ -170,7 +170,7 @@ class _Closed:
     async def search(self, wanted: Wanted) -> AvailablePage:  # noqa: ARG002  the port's signature
         raise CarrierError(Trouble.CREDENTIALS, self._message)
 
-    async def order(self, e164: str, reference: str) -> NotSent:  # noqa: ARG002  the same
+    async def order(self, e164: str, reference: str, iso_country: str = "") -> NotSent:  # noqa: ARG002  the same
         return NotSent(self._message)
 
     async def find(self, e164: str, reference: str) -> Unknown:  # noqa: ARG002  the same

@@ -151,8 +151,13 @@ class Carrier(Protocol):
         """Numbers that can be bought now. Raises CarrierError."""
         ...
 
-    async def order(self, e164: str, reference: str) -> Placed | Pending | Refused | NotSent | Unknown:
-        """Order exactly this number, with one request, under our reference. Raises nothing."""
+    async def order(
+        self, e164: str, reference: str, iso_country: str = ""
+    ) -> Placed | Pending | Refused | NotSent | Unknown:
+        """Order exactly this number, with one request, under our reference. Raises nothing.
+
+        `iso_country` is what its offer called its country, "" where that is not known.
+        """
         ...
 
     async def find(self, e164: str, reference: str) -> Placed | Pending | Refused | Absent | Unknown:

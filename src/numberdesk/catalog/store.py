@@ -48,6 +48,12 @@ def find_carriers(tx: Tx, e164s: Iterable[str]) -> dict[str, str]:
     return {row.e164: row.carrier for row in tx.execute(_CARRIERS, {"e164s": sorted(e164s)})}
 
 
+def find_country(tx: Tx, e164: str) -> str:
+    """The country that a number is sold under; "" for one that is not known."""
+    found: str | None = tx.execute(select(numbers.c.iso_country).where(numbers.c.e164 == e164)).scalar()
+    return found or ""
+
+
 def insert_listings(tx: Tx, carrier: str, listings: Sequence[Listing], now: int) -> None:
     """Put new numbers into the inventory, available."""
     known = {

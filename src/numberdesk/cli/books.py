@@ -84,7 +84,9 @@ def retry(
 def _judge(order_id: str, verdict: OrderVerdict, *, as_json: bool) -> None:
     _decide(
         order_id,
-        lambda each: judge_order(each.writer, each.reader, each.carriers, order_id, verdict, each.now()),
+        lambda each: judge_order(
+            each.writer, each.reader, each.carriers, order_id, verdict, each.now(), each.order_patience
+        ),
         as_json=as_json,
     )
 

@@ -32,12 +32,16 @@ class Verdict(StrEnum):
 
 
 class Judgement(NamedTuple):
-    """A person's decision about one order. `window` is how long its carrier may hide what it has."""
+    """A person's decision about one order. `window` is how long its carrier may hide what it has.
+
+    An order that is looked up anew may be sent once more for as long as a customer is `wanted_for`, after the window.
+    """
 
     order_id: str
     verdict: Verdict
     window: int
     now: int
+    wanted_for: int = WANTED_FOR
 
 
 def judge_orders(tx: Tx, commands: Sequence[Judgement]) -> list[Order | NumberdeskError]:
@@ -71,19 +75,25 @@ def _anew(chase: CarrierOrder, command: Judgement) -> CarrierOrder:
         next_at=command.now,
         parked_at=None,
         leased_until=None,
-        wanted_until=command.now + command.window + WANTED_FOR,
+        wanted_until=command.now + command.window + command.wanted_for,
         message="to be looked up anew",
     )
 
 
 async def judge_order(
-    writer: Writer, reader: Reader, carriers: CarrierConnections, order_id: str, verdict: Verdict, now: int
+    writer: Writer,
+    reader: Reader,
+    carriers: CarrierConnections,
+    order_id: str,
+    verdict: Verdict,
+    now: int,
+    wanted_for: int,
 ) -> Order:
     """Decide about one order. Raises NotFound, and OrderEnded."""
     chase = (await reader.read(lambda tx: find_carrier_orders(tx, [order_id]))).get(order_id)
     line = None if chase is None else await carriers.client(chase.carrier)
     window = VISIBILITY_WINDOW if line is None else line.window
-    return await writer.submit(judge_orders, Judgement(order_id, verdict, window, now))
+    return await writer.submit(judge_orders, Judgement(order_id, verdict, window, now, wanted_for))
 
 
 async def adopt_order(reader: Reader, carriers: CarrierConnections, placement: Placement, order_id: str) -> Order:

@@ -18,6 +18,7 @@ from typing import Any, Final
 from numberdesk.carriers.client import CarrierClient
 from numberdesk.carriers.connections import CarrierConnections
 from numberdesk.carriers.port import VISIBILITY_WINDOW
+from numberdesk.catalog.store import find_country
 from numberdesk.core.errors import Overloaded
 from numberdesk.core.fulfilment import Absent, NotSent, OrderOutcome, OutcomeReport, Pending, Placed, Unknown
 from numberdesk.core.lifecycle import OrderState
@@ -233,9 +234,18 @@ class Placement:
             get_log().exception("carrier not found", order_id=order.id, carrier=order.carrier)
             return None
 
+    async def _country(self, e164: str) -> str:
+        """What the offer called the country of a number; "" when the books cannot be read."""
+        try:
+            return await self._reader.read(lambda tx: find_country(tx, e164))
+        except StorageFailedError as error:
+            get_log().warning("country of a number not looked up", number=e164, reason=str(error))
+            return ""
+
     async def _send(self, line: CarrierClient, order: Order, attempt: int) -> None:
+        country = await self._country(order.e164)
         self._reach("sending")
-        word: OrderOutcome = await line.order(order.e164, order.id)
+        word: OrderOutcome = await line.order(order.e164, order.id, country)
         self._reach("heard")
         log_word(line.name, order.id, attempt, word)
         looked_up = False

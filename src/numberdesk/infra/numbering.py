@@ -98,6 +98,27 @@ def is_country(iso_country: str) -> bool:
     return iso_country in phonenumbers.SUPPORTED_REGIONS
 
 
+def country_of(e164: str) -> str:
+    """The country that a number most likely belongs to; "" where its calling code is no country's.
+
+    A number that the data does not know yet is taken for one of the largest country with its calling code.
+    """
+    try:
+        return describe(e164, with_region=False).iso_country
+    except PhoneError:
+        return _country_by_calling_code(e164)
+
+
+def _country_by_calling_code(e164: str) -> str:
+    try:
+        number = phonenumbers.parse(e164)
+    except phonenumbers.NumberParseException:
+        return ""
+    country = phonenumbers.region_code_for_number(number)
+    country = country or phonenumbers.region_code_for_country_code(number.country_code or 0)
+    return country if is_country(country) else ""
+
+
 @lru_cache(maxsize=16_384)
 def _of_block(block: str, *, with_region: bool) -> Numbering | None:
     """What holds for the thousand North American numbers that begin with `block`; None where the first does not exist.

@@ -15,7 +15,7 @@ from numberdesk.carriers import port
 from numberdesk.carriers.adapters.bandwidth import Bandwidth
 from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Unknown
 from numberdesk.infra.http import HttpClient
-from testbed.scripted import Answer, Scripted, Seen, json_reply, raw, reply, reset, scripted, silence
+from testbed.scripted import Answer, Scripted, Seen, json_reply, reply, scripted, silence
 from tests.carriers.adapters.words import FORBIDDEN, OTHER, TAKEN, THROTTLED, close, kind, posts
 
 PASSWORD: Final = "b4nd-s3cret"
@@ -178,9 +178,6 @@ ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     ),
     "very deep": (reply(201, b"<OrderResponse>" + b"<a>" * 90_000), Unknown),
     "JSON": (json_reply(201, {"OrderStatus": "RECEIVED"}), Unknown),
-    "HTML with 200": (reply(200, HTML), Unknown),
-    "no body": (reply(204), Unknown),
-    "a redirect": (reply(302, b"", Location="http://127.0.0.1:9/elsewhere"), Unknown),
     "not available": (ordered(None, code="5005", http=400), TAKEN),
     "a wrong site": (ordered(None, code="5016", http=400), OTHER),
     "provisioning failed": (ordered(None, code="5003", http=400), Unknown),
@@ -193,16 +190,12 @@ ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     "a timeout": (by_status("12345", 408), Unknown),
     "an error about another order": (ordered(None, code="5005", reference="ord-2"), Unknown),
     "400 without a code": (ordered(None, http=400), Unknown),
-    "400 from something else": (reply(400, HTML), Unknown),
     "404": (ordered(None, code="5005", http=404), TAKEN),
     "wrong credentials": (reply(401, HTML), FORBIDDEN),
     "forbidden": (reply(403), FORBIDDEN),
     "409": (ordered(None, code="5005", http=409), Unknown),
     "500": (ordered(None, code="5005", http=500), Unknown),
     "too many requests": (reply(429), THROTTLED),
-    "nothing": (silence, Unknown),
-    "a reset": (reset, Unknown),
-    "no HTTP": (raw(b"SSH-2.0-OpenSSH\r\n\r\n"), Unknown),
 }
 
 

@@ -13,7 +13,7 @@ from numberdesk.carriers import port
 from numberdesk.carriers.adapters.plivo import Plivo
 from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.infra.http import HttpClient
-from testbed.scripted import Answer, Scripted, Seen, json_reply, raw, reply, reset, scripted, silence
+from testbed.scripted import Answer, Scripted, Seen, json_reply, reply, reset, scripted, silence
 from tests.carriers.adapters.words import FORBIDDEN, HTML, OTHER, TAKEN, kind
 
 TOKEN: Final = "t0p-s3cret"
@@ -77,16 +77,11 @@ ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     "a state of a wrong type": (bought(state={"a": 1}), Unknown),
     "a list": (json_reply(201, []), Unknown),
     "cut JSON": (reply(201, b'{"numbers": [{"number": "1415'), Unknown),
-    "not UTF-8": (reply(201, b'{"status": "\xff"}'), Unknown),
-    "HTML with 200": (reply(200, HTML), Unknown),
-    "no body": (reply(204), Unknown),
-    "a redirect": (reply(302, b"", Location="http://127.0.0.1:9/elsewhere"), Unknown),
     "not for sale": (NOT_FOUND, TAKEN),
     "another 404": (json_reply(404, {"error": "no such route"}), OTHER),
     "a 404 from something else": (reply(404, HTML), Unknown),
     "an invalid parameter": (json_reply(400, {"api_id": "x", "error": "invalid app_id"}), OTHER),
     "400 about somebody's number": (json_reply(400, {"error": "Number is already rented"}), TAKEN),
-    "400 from something else": (reply(400, HTML), Unknown),
     "a method that is not allowed": (json_reply(405, {"error": "method not allowed"}), OTHER),
     "wrong credentials": (reply(401, b"Could not verify your access level"), FORBIDDEN),
     "forbidden": (json_reply(403, {"error": "forbidden"}), FORBIDDEN),
@@ -96,11 +91,7 @@ ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     "a validation that failed": (json_reply(422, {"error": "validation failed"}), OTHER),
     "taken, by a validation": (json_reply(422, {"error": "this number is not available"}), TAKEN),
     "an error that is no text": (json_reply(422, {"error": {"phone": "bad"}}), OTHER),
-    "503 in HTML": (reply(503, HTML), Unknown),
     "too many requests": (reply(429), (Refused, Reason.THROTTLED)),
-    "nothing": (silence, Unknown),
-    "a reset": (reset, Unknown),
-    "no HTTP": (raw(b"SSH-2.0-OpenSSH\r\n\r\n"), Unknown),
 }
 
 

@@ -86,10 +86,6 @@ ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     "an id that leads elsewhere": (json_reply(200, held(number_id="../../x")), Unknown),
     "capitals": (json_reply(200, {"ID": ID, "NUMBER": OURS}), Unknown),
     "a list": (json_reply(200, [held()]), Unknown),
-    "null": (json_reply(200, None), Unknown),
-    "a page": (reply(200, HTML), Unknown),
-    "cut JSON": (reply(200, b'{"id": "0f'), Unknown),
-    "no content": (reply(204), Unknown),
     "accepted": (json_reply(202, {"status": "pending"}), Unknown),
     "redirect": (reply(307, Location=PATH), Unknown),
     "taken": (invalid("Number has already been taken"), TAKEN),
@@ -102,9 +98,7 @@ ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     "a code of its own": (json_reply(422, {"code": "number_not_available"}), TAKEN),
     "no words at all": (json_reply(422, {"status": 422}), Unknown),
     "null for reasons": (json_reply(422, {"errors": None}), Unknown),
-    "a page for reasons": (reply(422, HTML), Unknown),
     "bad request": (json_reply(400, {"error": "Bad Request"}), NO),
-    "a page for a bad request": (reply(400, HTML), Unknown),
     "unauthorized": (json_reply(401, {"error": "Unauthorized"}), FORBIDDEN),
     "forbidden": (reply(403, HTML), FORBIDDEN),
     "not paid": (json_reply(402, {"error": "Payment Required"}), FORBIDDEN),
@@ -112,10 +106,6 @@ ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     "conflict": (json_reply(409, {"error": "Conflict"}), Unknown),
     "throttled": (reply(429, HTML, Retry_After="7"), (Refused, Reason.THROTTLED)),
     "failure": (json_reply(500, {"error": "Internal Server Error"}), Unknown),
-    "away": (reply(503, HTML), Unknown),
-    "reset": (reset, Unknown),
-    "silence": (silence, Unknown),
-    "cut": (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{"), Unknown),
 }
 
 

@@ -22,7 +22,7 @@ from numberdesk.carriers.port import (
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.fulfilment import Absent, NotSent, Placed, Reason, Refused, Unknown
 from numberdesk.infra.http import HttpClient
-from testbed.scripted import Answer, Scripted, Seen, json_reply, raw, reply, reset, scripted, silence
+from testbed.scripted import Answer, Scripted, Seen, json_reply, raw, reply, scripted, silence
 from tests.carriers.adapters.words import FORBIDDEN, HTML, TAKEN, kind
 from tests.carriers.adapters.words import OTHER as NO
 
@@ -87,12 +87,7 @@ ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     "a name that is none": (json_reply(201, held(name=["x"])), Unknown),
     "capitals": (json_reply(201, {key.upper(): value for key, value in held().items()}), Unknown),
     "a list": (json_reply(201, [held()]), Unknown),
-    "null": (json_reply(201, None), Unknown),
     "an empty object": (json_reply(201, {}), Unknown),
-    "a page": (reply(200, HTML), Unknown),
-    "cut JSON": (reply(201, b'{"sid": "PN'), Unknown),
-    "nothing": (reply(201), Unknown),
-    "no content": (reply(204), Unknown),
     "accepted": (json_reply(202, {"status": "queued"}), Unknown),
     "redirect": (reply(302, Location="/2010-04-01/elsewhere"), Unknown),
     "redirect that keeps the method": (reply(307, Location=f"{NUMBERS}.json"), Unknown),
@@ -111,7 +106,6 @@ ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     **{f"of the account: {code}": (failure(status, code), FORBIDDEN) for status, code in OF_ACCOUNT},
     **{f"of the number: {code}": (failure(400, code), NO) for code in (21615, 21650, 21651)},
     "words of the account with a timeout": (failure(408, 29999), Unknown),
-    "a page for a refusal": (reply(400, HTML), Unknown),
     "code with a redirect": (failure(302, 21422), Unknown),
     "code with a success": (json_reply(200, {"code": 21422}), TAKEN),
     "code with a failure of the server": (failure(500, 21422), Unknown),
@@ -123,10 +117,6 @@ ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     "throttled": (failure(429, 20429, Retry_After="7"), THROTTLED),
     "throttled without a time": (reply(429, HTML), THROTTLED),
     "failure": (failure(500, 20500), Unknown),
-    "away": (reply(503, HTML), Unknown),
-    "reset": (reset, Unknown),
-    "silence": (silence, Unknown),
-    "cut": (raw(b"HTTP/1.1 201 Created\r\nContent-Length: 900\r\n\r\n{"), Unknown),
 }
 
 

@@ -111,7 +111,12 @@ class Bandwidth:
         """Numbers that can be bought now. Raises CarrierError."""
         return await search(self._api, self._account_id, wanted)
 
-    async def order(self, e164: str, reference: str) -> Placed | Pending | Refused | NotSent | Unknown:
+    async def order(
+        self,
+        e164: str,
+        reference: str,
+        iso_country: str = "",  # noqa: ARG002  it goes by digits alone
+    ) -> Placed | Pending | Refused | NotSent | Unknown:
         """Order exactly this number, with one request, under our reference. Raises nothing."""
         number = national_of(e164)
         if number is None:

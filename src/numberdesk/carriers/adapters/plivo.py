@@ -193,7 +193,12 @@ class Plivo:
         goes_on = missed is None and not pages[-1].is_last(*parts[-1])
         return AvailablePage(tuple(found.values()), missed, more=goes_on)
 
-    async def order(self, e164: str, reference: str) -> Placed | Pending | Refused | NotSent | Unknown:  # noqa: ARG002  no place for one
+    async def order(
+        self,
+        e164: str,
+        reference: str,  # noqa: ARG002  no place for one
+        iso_country: str = "",  # noqa: ARG002  it goes by digits alone
+    ) -> Placed | Pending | Refused | NotSent | Unknown:
         """Order exactly this number, with one request. Plivo has no place for the reference. Raises nothing."""
         digits = e164.removeprefix("+")
         answer = await self._api.order(Call("POST", f"{self._account}PhoneNumber/{digits}/", json=self._options))
@@ -229,6 +234,8 @@ class Plivo:
         try:
             answer = await self._api.read(Call("DELETE", f"{self._account}Number/{digits}/"))
             if answer.status in _SUCCESSES:
+                if answer.body:
+                    decoded(answer, dict[str, Any])  # and not a page of somebody in between
                 return Released()
             if answer.status == _NOT_FOUND and not await self._is_owned(digits):
                 return Released()
@@ -243,6 +250,8 @@ class Plivo:
             if answer.status != _OK:
                 raise refused(answer)
             account = decoded(answer, _AccountState)
+            if account == _AccountState():
+                raise CarrierError(Trouble.UNREADABLE, f"HTTP 200 without an account{excerpt(answer)}")
         except CarrierError as error:
             return Health(ok=False, message=_advice(error), facts={})
         told = {"balance": account.cash_credits, "billing_mode": account.billing_mode, "name": account.name}

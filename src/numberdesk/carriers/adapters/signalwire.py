@@ -152,7 +152,12 @@ class SignalWire:
         numbers = tuple(number for page in pages for number in page.numbers)
         return AvailablePage(numbers, missed, more=any(page.more for page in pages))
 
-    async def order(self, e164: str, reference: str) -> Placed | Pending | Refused | NotSent | Unknown:  # noqa: ARG002  it takes no reference
+    async def order(
+        self,
+        e164: str,
+        reference: str,  # noqa: ARG002  no place for one
+        iso_country: str = "",  # noqa: ARG002  it goes by digits alone
+    ) -> Placed | Pending | Refused | NotSent | Unknown:
         """Order exactly this number, with one request. Raises nothing."""
         answer = await self._api.order(Call("POST", _PATH, json={"number": e164}))
         return _ordered(answer, e164) if isinstance(answer, HttpAnswer) else answer

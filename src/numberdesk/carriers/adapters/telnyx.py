@@ -149,7 +149,12 @@ class Telnyx:
         """Numbers that can be bought now. Raises CarrierError."""
         return await self._searches.search(wanted)
 
-    async def order(self, e164: str, reference: str) -> Placed | Pending | Refused | NotSent | Unknown:
+    async def order(
+        self,
+        e164: str,
+        reference: str,
+        iso_country: str = "",  # noqa: ARG002  it goes by digits alone
+    ) -> Placed | Pending | Refused | NotSent | Unknown:
         """Order exactly this number, with one request, under our reference. Raises nothing."""
         try:
             if not await self._searches.can_be_ordered(e164):

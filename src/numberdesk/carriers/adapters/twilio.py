@@ -166,7 +166,12 @@ class Twilio:
             more=any(page.more for page in pages),
         )
 
-    async def order(self, e164: str, reference: str) -> Placed | Pending | Refused | NotSent | Unknown:
+    async def order(
+        self,
+        e164: str,
+        reference: str,
+        iso_country: str = "",  # noqa: ARG002  it goes by digits alone
+    ) -> Placed | Pending | Refused | NotSent | Unknown:
         """Order exactly this number, with one request, under our reference. Raises nothing."""
         form = [("PhoneNumber", e164), ("FriendlyName", reference), *self._papers]
         answer = await self._api.order(Call("POST", self._numbers, form=form))
