@@ -53,7 +53,7 @@ CASES = {
     "never receives it": Case((Does.LOSES,), sent=2),
     "never receives it twice": Case((Does.LOSES, Does.LOSES), CarrierUnavailable(), sent=2),
     "then has been sold out": Case((Does.LOSES, Does.REFUSES), CarrierUnavailable(), sent=2),
-    "then forbids it": Case((Does.LOSES, Does.FORBIDS), CarrierRefused(), sent=2),
+    "then forbids it": Case((Does.LOSES, Does.FORBIDS), CarrierUnavailable(), sent=2),
     "then cannot be reached": Case((Does.LOSES, Does.NOT_SENT), CarrierUnavailable(), sent=1),
     "then times out and bought": Case((Does.LOSES, Does.BUYS_SILENTLY), sent=2),
     "buys another number": Case((Does.BUYS_ANOTHER,), sent=2, also=1),

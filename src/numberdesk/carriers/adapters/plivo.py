@@ -251,7 +251,7 @@ class Plivo:
                 raise refused(answer)
             account = decoded(answer, _AccountState)
             if account == _AccountState():
-                raise CarrierError(Trouble.UNREADABLE, f"HTTP 200 without an account{excerpt(answer)}")
+                raise _no_account(answer)
         except CarrierError as error:
             return Health(ok=False, message=_advice(error), facts={})
         told = {"balance": account.cash_credits, "billing_mode": account.billing_mode, "name": account.name}
@@ -287,6 +287,10 @@ class Plivo:
         if answer.status != _OK:
             raise refused(answer)
         return decoded(answer, _Page)
+
+
+def _no_account(answer: HttpAnswer) -> CarrierError:
+    return CarrierError(Trouble.UNREADABLE, f"HTTP {answer.status} without an account{excerpt(answer)}")
 
 
 def _outcome(answer: HttpAnswer, digits: str) -> Placed | Pending | Refused | Unknown:
