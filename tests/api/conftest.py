@@ -123,7 +123,9 @@ def _run(url: str, **settings: Any) -> Iterator[Shop]:
     sock = bind("127.0.0.1", 0)
     port = sock.getsockname()[1]
     server = make_server(
-        cast("Any", build_app(services)), new_id=lambda: services.new_id("req"), limits=Limits(receive_seconds=5)
+        cast("Any", build_app(services)),
+        new_id=lambda: services.new_id("req"),
+        limits=Limits(receive_seconds=5, idle_seconds=5),
     )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
     thread.start()

@@ -171,7 +171,6 @@ def test_a_key_sent_twice_is_found_at_any_depth(customer: Customer, number: str)
         b'{"price": 1} // no',
         b'{"a": "\x01"}',
         b"\xff\xfe{\x00}\x00",
-        b"\xef\xbb\xbf{}",
         b'{"phone_number": "\xff"}',
         b'{"phone_number": "\xed\xa0\x80"}',
         b"phone_number=%2B13612738809&price=1.15",
@@ -206,6 +205,30 @@ def test_another_content_type_is_415(customer: Customer, number: str, media_type
     raw = json.dumps({"phone_number": number, "price": 1.15})
     status, error = _post(customer, raw, **{"Content-Type": media_type})
     assert (status, error["code"]) == (415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    ["application/json;", "application/json ;", "application/json;version=1", "application/json; charset=UTF-8;",
+     "application/json; version=1; charset=utf-8", 'application/json;charset="utf-8"', "Application/JSON;charset=utf8"],
+)  # fmt: skip
+def test_json_may_be_called_json_as_clients_write_it(customer: Customer, number: str, media_type: str) -> None:
+    raw = json.dumps({"phone_number": number, "price": 99})
+    status, error = _post(customer, raw, **{"Content-Type": media_type})
+    assert (status, error["code"]) == (409, "price_changed")
+
+
+def test_a_mark_of_the_byte_order_before_the_json_is_not_in_the_way(customer: Customer, number: str) -> None:
+    raw = b"\xef\xbb\xbf" + json.dumps({"phone_number": number, "price": 99}).encode()
+    status, error = _post(customer, raw)
+    assert (status, error["code"]) == (409, "price_changed")
+
+
+def test_a_float_that_was_computed_is_told_how_to_be_sent(customer: Customer, number: str) -> None:
+    raw = f'{{"phone_number": "{number}", "price": 1.15, "per_minute_price_inbound": 0.0085000000000000006}}'
+    status, error = _post(customer, raw)
+    assert (status, error["details"]["field"]) == (400, "per_minute_price_inbound")
+    assert "send it rounded to six decimals, like 0.0085" in str(error)
 
 
 def test_a_compressed_body_is_415(customer: Customer, number: str) -> None:

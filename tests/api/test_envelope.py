@@ -33,7 +33,7 @@ def test_every_error_code_has_a_status() -> None:
     assert set(STATUSES) == set(BY_CODE)
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/api/v1/nothing/", "/", "/api/v1", "/api/v1/phone-numbers/a/b/c", "//"])
+@pytest.mark.parametrize("path", ["/nothing", "/api/v1/nothing/", "/api/v1", "/api/v1/phone-numbers/a/b/c", "//"])
 def test_a_path_that_is_not_there_is_404_in_the_envelope(shop: Shop, path: str) -> None:
     _check_failure(httpx.get(shop.url + path), 404, "not_found")
 
@@ -42,9 +42,9 @@ def test_a_path_that_is_not_there_is_404_in_the_envelope(shop: Shop, path: str) 
     ("method", "path", "allowed"),
     [
         ("GET", "/phone-numbers/buy/", "OPTIONS, POST"),
-        ("DELETE", "/balance", "GET, OPTIONS"),
-        ("PUT", "/phone-numbers/+13612738809/", "GET, OPTIONS, PATCH"),
-        ("TRACE", "/balance/", "GET, OPTIONS"),
+        ("DELETE", "/balance", "GET, HEAD, OPTIONS"),
+        ("PUT", "/phone-numbers/+13612738809/", "GET, HEAD, OPTIONS, PATCH"),
+        ("TRACE", "/balance/", "GET, HEAD, OPTIONS"),
     ],
 )
 def test_another_method_is_405_in_the_envelope(shop: Shop, method: str, path: str, allowed: str) -> None:
@@ -270,9 +270,103 @@ def test_the_docs_load_nothing_from_other_hosts(shop: Shop) -> None:
 def test_head_is_answered_and_the_next_answer_is_not_taken_for_it(shop: Shop) -> None:
     with socket.create_connection(("127.0.0.1", shop.port), timeout=20) as connection:
         connection.sendall(b"HEAD /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert connection.recv(65_536).startswith(b"HTTP/1.1 405 ")
+        head = connection.recv(65_536)
+        assert head.startswith(b"HTTP/1.1 200 ")
+        assert head.endswith(b"\r\n\r\n")
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
+
+
+def test_head_is_answered_as_get_without_the_body(shop: Shop) -> None:
+    customer = shop.customer()
+    for path in ("/balance/", "/phone-numbers/", "/orders/ord_0", "/phone-numbers/available-numbers/US"):
+        head, get = customer.http.head(path), customer.http.get(path)
+        assert (head.status_code, head.content) == (get.status_code, b"")
+        varying = {"x-request-id", "content-length"} if get.status_code != 200 else {"x-request-id"}
+        assert {name: value for name, value in head.headers.items() if name not in varying} == {
+            name: value for name, value in get.headers.items() if name not in varying
+        }
+    assert shop.client().head("/balance/").status_code == 401
+    _check_allow(customer.http.head("/phone-numbers/buy/"), 405, "OPTIONS, POST")
+
+
+def _check_allow(answer: httpx.Response, status: int, allowed: str) -> None:
+    assert (answer.status_code, answer.headers["allow"]) == (status, allowed)
+
+
+def test_options_name_the_methods_of_a_path(shop: Shop) -> None:
+    for path, allowed in (
+        ("/phone-numbers/buy/", "OPTIONS, POST"),
+        ("/phone-numbers/+13612738809", "GET, HEAD, OPTIONS, PATCH"),
+        ("/api-keys/key_1/", "DELETE, GET, HEAD, OPTIONS"),
+        ("/phone-numbers", "GET, HEAD, OPTIONS"),
+    ):
+        _check_allow(shop.client().options(path), 204, allowed)
+
+
+def test_the_root_leads_to_the_reference(shop: Shop) -> None:
+    answer = httpx.get(shop.url)
+    assert (answer.status_code, answer.headers["location"]) == (302, "/docs")
+    assert httpx.get(shop.url, follow_redirects=True).status_code == 200
+
+
+def test_a_key_may_come_as_a_bearer_token(shop: Shop) -> None:
+    key = shop.customer(7).key
+    for scheme in ("Bearer", "bearer"):
+        answer = shop.client().get("/balance/", headers={"Authorization": f"{scheme} {key}"})
+        assert answer.json()["data"]["posted"] == 7
+    for wrong in (f"Basic {key}", key, "Bearer", f"Bearer {key} {key}", "Bearer nd_live_x"):
+        refused = shop.client().get("/balance/", headers={"Authorization": wrong})
+        _check_failure(refused, 401, "invalid_api_key")
+        assert refused.headers["www-authenticate"] == "Bearer"
+
+
+def test_where_there_is_an_api_key_header_no_other_is_looked_at(shop: Shop) -> None:
+    customer, other = shop.customer(1), shop.customer(2)
+    answer = customer.http.get("/balance/", headers={"Authorization": f"Bearer {other.key}"})
+    assert answer.json()["data"]["posted"] == 1
+    refused = shop.client().get("/balance/", headers={"X-Api-Key": "", "Authorization": f"Bearer {other.key}"})
+    _check_failure(refused, 401, "invalid_api_key")
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("X-Api-Key", ("nd_live_x", None)),
+        ("Authorization", ("Bearer a", "Bearer b")),
+        ("Content-Type", ("application/json", "text/plain")),
+        ("Content-Encoding", ("identity", "gzip")),
+        ("Idempotency-Key", ("a", "b")),
+    ],
+)
+def test_a_header_that_says_two_things_is_400(shop: Shop, name: str, values: tuple[str, str | None]) -> None:
+    customer = shop.customer()
+    body = {"phone_number": shop.number(), "price": 1.15}
+    sent = [(name, customer.key if value is None else value) for value in values]
+    answer = customer.http.post("/phone-numbers/buy", json=body, headers=[*customer.http.headers.items(), *sent])
+    _check_failure(answer, 400, "invalid_request")
+    assert answer.json()["error"]["details"]["field"] == name
+    assert customer.balance() == 100
+
+
+def test_a_header_that_says_one_thing_twice_is_taken(shop: Shop) -> None:
+    customer = shop.customer()
+    headers = [("X-Api-Key", customer.key), ("Idempotency-Key", "k"), ("Accept", "a"), ("Accept", "b")]
+    answer = shop.client().post(
+        "/phone-numbers/buy", json={"phone_number": shop.number(), "price": 1.15}, headers=headers * 2
+    )
+    assert answer.status_code == 200
+
+
+def test_nobody_keeps_an_answer_about_money_or_keys(shop: Shop) -> None:
+    customer = shop.customer(0)
+    for answer in (
+        customer.http.get("/balance/"),
+        customer.http.post("/api-keys/", json={}),
+        customer.buy(shop.number()),
+        shop.client().get("/balance/"),
+    ):
+        assert answer.headers["cache-control"] == "no-store"
 
 
 def test_a_token_of_another_list_is_refused(shop: Shop) -> None:

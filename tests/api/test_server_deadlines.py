@@ -26,7 +26,9 @@ from numberdesk.api.server import DoorServer, Limits, bind, make_server
 
 DEADLINE = 0.4
 PATIENCE = 20.0  # seconds a test waits for something that must happen
-LIMITS = Limits(receive_seconds=DEADLINE, write_seconds=DEADLINE, linger_seconds=DEADLINE, header_bytes=4096)
+LIMITS = Limits(
+    receive_seconds=DEADLINE, write_seconds=DEADLINE, linger_seconds=DEADLINE, header_bytes=4096, idle_seconds=60
+)
 STREAMED = 64 * 1024 * 1024
 GET = b"GET /echo HTTP/1.1\r\nHost: a\r\n"
 POST = b"POST /echo HTTP/1.1\r\nHost: a\r\n"
@@ -107,9 +109,7 @@ def running(request: pytest.FixtureRequest) -> Iterator[Desk]:
     sock = bind("127.0.0.1", 0)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # so that little is enough to make a write wait
     desk.port = sock.getsockname()[1]
-    desk.server = make_server(
-        desk, new_id=lambda: f"req-{next(ids)}", limits=LIMITS, keep_alive_seconds=60, graceful_seconds=5, loop=loop
-    )
+    desk.server = make_server(desk, new_id=lambda: f"req-{next(ids)}", limits=LIMITS, graceful_seconds=5, loop=loop)
     collectors = [(logging.getLogger(name), _Collector(desk.complaints)) for name in ("uvicorn.error", "asyncio")]
     for logger, collector in collectors:
         logger.addHandler(collector)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import pytest
 
-from numberdesk.api.server import DoorServer, bind, make_server
+from numberdesk.api.server import DoorServer, Limits, bind, make_server
 
 PATIENCE = 20.0
 GET = b"GET /%s HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -42,7 +42,7 @@ def running(desk: Desk, loop: Literal["asyncio", "uvloop"]) -> Iterator[tuple[Do
     sock = bind("127.0.0.1", 0)
     port = sock.getsockname()[1]
     # Longer than any test: nothing may depend on these running out.
-    server = make_server(desk, new_id=lambda: "r", loop=loop, keep_alive_seconds=600, graceful_seconds=600)
+    server = make_server(desk, new_id=lambda: "r", loop=loop, limits=Limits(idle_seconds=600), graceful_seconds=600)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
     thread.start()
     yield server, thread, port

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,15 @@ def test_the_demo_sells_the_documented_number_with_the_line_it_prints(start: Sta
     assert len(numbers) == 100
     assert (tmp_path / "var" / "demo.db").exists()
     assert demo.stop() == 0
+
+
+def test_an_idle_connection_is_kept_open_as_long_as_set(start: Start) -> None:
+    running = start("serve", "--port", "0", until="API reference", idle_timeout_seconds="1")
+    with socket.create_connection(running.address, timeout=30) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
+        while connection.recv(65_536):
+            pass  # the body, then the end
 
 
 def test_the_first_offer_of_the_demo_is_the_documented_number(start: Start) -> None:

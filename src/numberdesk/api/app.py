@@ -39,6 +39,7 @@ def build_app(services: Services) -> ASGIApp:
     door = Door(services, Authenticator(services.reader, services.now), RateLimits(settings.rate_limit))
     document, page = document_and_page()
     pages: dict[str, Page] = {
+        "/": partial(_as_made, Response(status_code=302, headers={"Location": "/docs"})),
         "/healthz": healthz,
         "/readyz": partial(readyz, services),
         "/openapi.json": partial(_as_made, document),
@@ -53,8 +54,8 @@ def build_app(services: Services) -> ASGIApp:
     cors = CORSMiddleware(
         router,
         allow_origins=[origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()],
-        allow_methods=["GET", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"],
-        allow_headers=["X-Api-Key", "Content-Type", "Idempotency-Key"],
+        allow_methods=["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"],
+        allow_headers=["X-Api-Key", "Authorization", "Content-Type", "Idempotency-Key"],
         expose_headers=["X-Request-Id", "Location", "Retry-After"],
     )
     return _Identified(cors, services.new_id, log_all=settings.access_log)
@@ -88,7 +89,8 @@ class _Identified:
             return
         request_id = self._new_id("req")
         scope.setdefault("state", {})["request_id"] = request_id
-        scope["path"] = scope["path"].removesuffix("/") or "/"
+        if scope["path"] != "/":
+            scope["path"] = scope["path"].rstrip("/")
         header = (b"x-request-id", request_id.encode())
         began, status = time.monotonic(), 0
 

@@ -40,6 +40,8 @@ class Limits:
     """For the headers and body of one request."""
     earning_bytes: int = 128 * 1024
     """Of a body, for which it gets a second more: twice what a JSON body may have."""
+    idle_seconds: int = 75
+    """Between an answer and the next request."""
     write_seconds: float = 30.0
     """For a client that has stopped reading."""
     linger_seconds: float = 2.0

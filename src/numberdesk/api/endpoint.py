@@ -22,7 +22,14 @@ from numberdesk.api.auth import Authenticator
 from numberdesk.api.errors import ENCODER, failure
 from numberdesk.api.limits import RateLimits
 from numberdesk.api.shapes import decode_body, decode_query
-from numberdesk.core.errors import BodyTooLarge, Forbidden, NumberdeskError, RequestTimeout, UnsupportedMediaType
+from numberdesk.core.errors import (
+    BodyTooLarge,
+    Forbidden,
+    InvalidRequest,
+    NumberdeskError,
+    RequestTimeout,
+    UnsupportedMediaType,
+)
 from numberdesk.wiring import Services
 
 BASE: Final = "/api/v1"
@@ -32,6 +39,14 @@ JSON: Final = "application/json"
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Headers = dict[bytes, bytes]
 """Names in lower case with their values."""
+
+_UNCACHED: Final = {"Cache-Control": "no-store"}
+"""On every answer of an endpoint: it tells of money, numbers or keys, to whoever has the key."""
+
+_ONE_VALUE: Final = frozenset(
+    {b"authorization", b"content-encoding", b"content-length", b"content-type", b"idempotency-key", b"x-api-key"}
+)
+"""Headers that are read here, and so must not say two things at once."""
 
 
 @dataclass(slots=True)
@@ -149,18 +164,18 @@ async def respond(described: Endpoint, door: Door, scope: Scope, receive: Receiv
     if isinstance(answer, RefusedAnswer):
         return failed(answer.error, answer.request_id)
     content = ENCODER.encode({"success": True, "message": answer.message, "data": answer.data, **answer.rest})
-    return Response(content, answer.status, answer.headers, JSON)
+    return Response(content, answer.status, answer.headers | _UNCACHED, JSON)
 
 
 def failed(error: NumberdeskError, request_id: str, headers: dict[str, str] | None = None) -> Response:
     """The response of a failure, with `headers` beside its own."""
     status, own, content = failure(error, request_id)
-    return Response(content, status, own | (headers or {}), JSON)
+    return Response(content, status, own | (headers or {}) | _UNCACHED, JSON)
 
 
 async def _ask(described: Endpoint, door: Door, scope: Scope, receive: Receive) -> Ask:
     headers = _read_headers(scope)
-    caller = await door.authenticator.caller(headers.get(b"x-api-key"))
+    caller = await door.authenticator.caller(_sent_key(headers))
     door.rate_limits.spend(caller.account_id, caller.key_id)
     if described.scope is not None and described.scope not in caller.scopes:
         raise Forbidden(f"This key lacks the scope {described.scope}.", {"scope": described.scope})
@@ -183,16 +198,33 @@ async def _ask(described: Endpoint, door: Door, scope: Scope, receive: Receive) 
 
 
 def _read_headers(scope: Scope) -> Headers:
-    """The headers of a request: the one place where they are read."""
-    return dict(scope["headers"])
+    """The headers of a request. Raises InvalidRequest naming one that is there twice with two values."""
+    sent: list[tuple[bytes, bytes]] = scope["headers"]
+    headers = dict(sent)
+    if len(headers) != len(sent):
+        for name, value in sent:
+            if name in _ONE_VALUE and headers[name] != value:
+                raise InvalidRequest(name.decode("ascii").title(), "must be sent once")
+    return headers
+
+
+def _sent_key(headers: Headers) -> bytes | None:
+    """The key, from X-Api-Key, or without that from `Authorization: Bearer`."""
+    key = headers.get(b"x-api-key")
+    if key is not None:
+        return key
+    scheme, _, credential = headers.get(b"authorization", b"").partition(b" ")
+    return credential.strip(b" ") if scheme.lower() == b"bearer" else None
 
 
 def _require_json(headers: Headers) -> None:
-    media_type, _, parameters = headers.get(b"content-type", b"").lower().partition(b";")
+    media_type, *parameters = headers.get(b"content-type", b"").lower().split(b";")
     if media_type.strip() != b"application/json":
         raise UnsupportedMediaType
-    if parameters.strip().replace(b'"', b"") not in (b"", b"charset=utf-8", b"charset=utf8"):
-        raise UnsupportedMediaType("Send JSON in UTF-8.")
+    for parameter in parameters:  # as `version=1`, which changes nothing; but the charset does
+        name, _, value = parameter.partition(b"=")
+        if name.strip() == b"charset" and value.strip(b'" \t') not in (b"utf-8", b"utf8"):
+            raise UnsupportedMediaType("Send JSON in UTF-8.")
     if headers.get(b"content-encoding", b"identity") != b"identity":
         raise UnsupportedMediaType("Send the body without a content encoding.")
 

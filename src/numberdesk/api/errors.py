@@ -52,6 +52,8 @@ def failure(error: NumberdeskError, request_id: str) -> tuple[int, dict[str, str
     }
     headers = {}
     status = STATUSES[error.code]
+    if status == 401:  # noqa: PLR2004  HTTP wants every 401 to name a way to authenticate
+        headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, (RateLimited, Overloaded)) or status == 503:  # noqa: PLR2004  the status is the rule here
         headers["Retry-After"] = str(error.details.get("retry_after", _RETRY_AFTER_SECONDS))
     return status, headers, ENCODER.encode(body)

@@ -38,8 +38,10 @@ class Resource:
     """The ASGI application of one path: calls the responder of the request's method, and answers every error."""
 
     def __init__(self, responders: Mapping[str, Responder]) -> None:
-        self._responders = responders
-        self._allow = {"Allow": ", ".join(sorted({*responders, "OPTIONS"}))}
+        self._responders = dict(responders)
+        if "GET" in responders:
+            self._responders["HEAD"] = responders["GET"]  # the server leaves the body out
+        self._allow = {"Allow": ", ".join(sorted({*self._responders, "OPTIONS"}))}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

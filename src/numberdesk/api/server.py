@@ -83,18 +83,18 @@ def make_server(
     *,
     new_id: Callable[[], str],
     limits: Limits | None = None,
-    keep_alive_seconds: int = 5,
     graceful_seconds: int = 20,
     loop: Literal["auto", "asyncio", "uvloop"] = "auto",
 ) -> DoorServer:
     """A server for `app` that has not started; `run(sockets=[sock])` starts it and returns when it has stopped.
 
-    `keep_alive_seconds` is how long an idle connection stays open, `graceful_seconds` how long running requests may
-    take once told to stop. The client's address is the peer's: headers of proxies are not believed.
+    `graceful_seconds` is how long running requests may take once told to stop. The client's address is the peer's:
+    headers of proxies are not believed.
     """
+    limits = limits or Limits()
     config = uvicorn.Config(
         app,
-        http=limited_protocol(limits or Limits(), new_id),
+        http=limited_protocol(limits, new_id),
         loop=loop,
         ws="none",
         lifespan="on",
@@ -106,7 +106,7 @@ def make_server(
         forwarded_allow_ips=[],
         workers=1,
         backlog=_BACKLOG,
-        timeout_keep_alive=keep_alive_seconds,
+        timeout_keep_alive=limits.idle_seconds,
         timeout_graceful_shutdown=graceful_seconds,
     )
     return DoorServer(config)

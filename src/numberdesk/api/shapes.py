@@ -125,7 +125,7 @@ def _is_list(kind: Any) -> bool:
 def _parse_json(raw: bytes) -> Any:
     try:
         return json.loads(
-            raw.decode("utf-8"),
+            raw.decode("utf-8-sig"),
             object_pairs_hook=_object,
             parse_float=_decimal,
             parse_int=_integer,

@@ -142,7 +142,8 @@ def _serve(running: Services, sock: socket.socket, told: Told) -> None:
     end_work = worker.start(running)
     try:
         app = cast("Any", build_app(running))
-        limits = Limits(receive_seconds=running.settings.receive_timeout_seconds)
+        settings = running.settings
+        limits = Limits(receive_seconds=settings.receive_timeout_seconds, idle_seconds=settings.idle_timeout_seconds)
         serve_on(app, sock, new_id=lambda: running.new_id("req"), limits=limits, told_to_stop=told.is_set)
     finally:
         end_work()

@@ -28,6 +28,9 @@ _FEWEST_EXPONENT: Final = -40
 _CURRENCY: Final = re.compile(r"[A-Z]{3}", re.ASCII)
 
 
+_TOO_FINE: Final = "has more digits than a millionth: send it rounded to six decimals"
+
+
 class MoneyError(ValueError):
     """What was sent is no amount; the text says why, in words for the sender."""
 
@@ -46,12 +49,13 @@ def parse_micros(value: object, *, largest: int = MAX_AMOUNT) -> int:
     if number.adjusted() > len(str(largest // MICROS)):
         raise MoneyError(_too_large(largest))
     if len(number.as_tuple().digits) > _LONGEST_TEXT or number.adjusted() < _FEWEST_EXPONENT:
-        raise MoneyError("has more digits than a millionth")
+        raise MoneyError(_TOO_FINE)
     # As whole numbers: Decimal's own arithmetic rounds to 28 digits without a word.
     numerator, denominator = number.as_integer_ratio()
     micros, finer = divmod(abs(numerator) * MICROS, denominator)
     if finer:
-        raise MoneyError("has more digits than a millionth")
+        nearest = micros + (2 * finer >= denominator)
+        raise MoneyError(f"{_TOO_FINE}, like {format_micros(-nearest if numerator < 0 else nearest)}")
     if micros > largest:
         raise MoneyError(_too_large(largest))
     return -micros if numerator < 0 else micros

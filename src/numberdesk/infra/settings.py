@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     receive_timeout_seconds: float = Field(
         10, gt=0, le=3600, description="Time for the headers and body of a request to arrive"
     )
+    idle_timeout_seconds: int = Field(
+        75, ge=1, le=3600, description="How long a connection is kept open between two requests"
+    )
     answer_timeout_seconds: float = Field(
         4, gt=0, le=60, description="Longest wait for the writer before 503 overloaded"
     )
