@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from numberdesk.catalog.model import Listing
 from numberdesk.catalog.remote_search import (
     Asked,
     Known,
@@ -125,7 +126,7 @@ def test_pages_give_each_number_once_in_order_wherever_the_walk_of_the_stock_sto
 def test_carriers_are_asked_for_the_longest_digits_that_are_certain(
     parameters: dict[str, str | list[str]], asked: tuple[str, str, str]
 ) -> None:
-    assert asked_of(sent_query("US", "USD", parameters)) == Asked("1", *asked)
+    assert asked_of(sent_query("US", "USD", parameters)) == Asked("1", "", *asked)
 
 
 @given(
@@ -171,6 +172,7 @@ def test_what_a_carrier_does_not_tell_comes_from_numbering_data() -> None:
         ("", "US"),
         ("nonsense", "US"),
         ("+13612738809", "GB"),
+        ("+13104503", "US"),
         ("+442079460106", "US"),
         ("+1361", "US"),
         ("+99912345678", "US"),
@@ -183,9 +185,49 @@ def test_what_is_no_number_of_the_country_is_nothing(e164: str, iso_country: str
 def test_a_number_that_numbering_data_does_not_know_yet_is_what_its_carrier_says() -> None:
     listing = listing_of(known("+12002738809", number_type="local", region="XX"), "US", with_region=True)
     assert listing is not None
-    assert (listing.iso_country, listing.number_type, listing.region, listing.area_code) == ("US", "local", "XX", "")
-    assert listing_of(known("+12002738809"), "US", with_region=True) is None
-    assert listing_of_any(known("+12002738809")) is None
+    assert (listing.iso_country, listing.number_type, listing.region, listing.area_code) == ("US", "local", "XX", "200")
+    for found in (listing_of(known("+12002738809"), "US", with_region=True), listing_of_any(known("+12002738809"))):
+        assert found is not None
+        assert (found.iso_country, found.number_type, found.area_code) == ("US", "local", "200")
+
+
+def test_a_new_area_code_is_found_by_its_digits() -> None:
+    listing = listing_of(Known.plain("+15652738809"), "US", with_region=False)
+    assert listing is not None
+    assert fits(sent_query("US", "USD", {"area_code": "565"}), listing.priced(Prices("USD", PRICE, None, None)))
+
+
+def test_a_carriers_country_decides_and_data_only_where_the_carrier_does_not_say_it() -> None:
+    for e164, country in (("+18005550199", "CA"), ("+441534700700", "GB"), ("+14165550123", "US")):
+        told = listing_of(Known.plain(e164), country, with_region=False)
+        assert told is not None
+        assert told.iso_country == country
+        assert listing_of(Known.plain(e164), country, with_region=False, told_country=False) is None
+
+
+def _listed(e164: str, country: str, region: str = "") -> Listing:
+    listing = listing_of(known(e164, region=region), country, with_region=False)
+    assert listing is not None
+    return listing.priced(Prices("USD", PRICE, None, None))
+
+
+def test_area_codes_and_regions_mean_the_same_in_every_spelling() -> None:
+    london, mobile, fixed = (
+        _listed("+442079460958", "GB"),
+        _listed("+5491123456789", "AR"),
+        _listed("+541123456789", "AR"),
+    )
+    for code in ("20", "020"):
+        assert fits(sent_query("GB", "USD", {"area_code": code}), london)
+    for code in ("11", "011"):
+        assert fits(sent_query("AR", "USD", {"area_code": code}), mobile)
+        assert fits(sent_query("AR", "USD", {"area_code": code}), fixed)
+    assert not fits(sent_query("AR", "USD", {"area_code": "351"}), mobile)
+    for spelled in ("TX", "Texas", "texas"):
+        for told in ("TX", "Texas"):
+            assert fits(sent_query("US", "USD", {"region": spelled}), _listed("+13612738809", "US", told))
+    assert asked_of(sent_query("AR", "USD", {"area_code": "11"})) == Asked("54", "", "", "11", "")
+    assert asked_of(sent_query("GB", "USD", {"area_code": "020"})) == Asked("44", "20", "", "", "")
 
 
 @pytest.mark.parametrize(

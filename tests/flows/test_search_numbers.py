@@ -29,7 +29,7 @@ from testbed.offer_queries import sent_query
 
 Search = tuple[str, str, dict[str, Any]]
 
-CALLING_CODES = {"US": "1", "CA": "1", "GB": "44"}
+CALLING_CODES = {"US": "1", "CA": "1", "GB": "44", "AR": "54"}
 AREA_CODES = {"US": ("361", "415", "808"), "CA": ("416", "604"), "GB": ("20", "207", "7911", "")}
 REGIONS = ("TX", "tx", "HI", "Île-de-France", "ÎLE-DE-FRANCE", "")
 LOCALITIES = ("Corpus Christi", "CORPUS CHRISTI", "McAllen", "")
@@ -193,6 +193,27 @@ def fits(item: Listing, query: OfferQuery) -> bool:
         and (query.max_price is None or (item.price or 0) <= query.max_price)
         and query.digits.matches(subjects)
     )
+
+
+@pytest.mark.parametrize("sort", Sort)
+@pytest.mark.parametrize("bounds", [USUAL, Bounds(walked=4, glance=1, read_whole=0)])
+def test_area_codes_and_regions_are_found_in_every_spelling(database: Database, sort: Sort, bounds: Bounds) -> None:
+    fixed = listing("1123456789", area_code="11", iso_country="AR", region="")
+    mobile = listing("91123456789", area_code="911", iso_country="AR", region="", number_type="mobile")
+    between = listing("3511234567", area_code="351", iso_country="AR", region="")
+    london = listing("2079460958", area_code="20", iso_country="GB", region="London")
+    texan = [listing(f"361273880{line}", region=region) for line, region in enumerate(("TX", "Texas", "texas"))]
+    elsewhere = listing("4152738809", area_code="415", region="CA")
+    with stocked(database, [fixed, mobile, between, london, *texan, elsewhere]) as tx:
+        for code in ("11", "011"):
+            found = walked(tx, ("AR", "USD", {"area_code": code, "sort": sort}), bounds)
+            assert sorted(found) == [fixed.e164, mobile.e164]
+            subscriber = {"area_code": code, "match_on": "subscriber", "starts_with": "2345", "sort": sort}
+            assert sorted(walked(tx, ("AR", "USD", subscriber), bounds)) == [fixed.e164, mobile.e164]
+        assert walked(tx, ("GB", "USD", {"area_code": "020", "sort": sort}), bounds) == [london.e164]
+        for region in ("TX", "Texas", "TEXAS"):
+            found = walked(tx, ("US", "USD", {"region": region, "sort": sort}), bounds)
+            assert sorted(found) == [item.e164 for item in texan]
 
 
 def for_all(database: Database, most: int, holds: Callable[..., None], **drawn: st.SearchStrategy[Any]) -> None:

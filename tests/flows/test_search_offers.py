@@ -100,6 +100,15 @@ def test_a_carrier_without_a_price_rule_shows_nothing_and_one_with_a_rule_does(m
     assert offer.prices == Prices("USD", 1_150_000, 5_750, 57_500, 0)
 
 
+def test_a_carrier_says_of_which_country_its_numbers_are_and_new_area_codes_are_found(market: Market) -> None:
+    new, toll_free = "+15652738809", "+18005550105"
+    market.acme.offer(new)
+    market.acme.offer(toll_free, number_type="toll_free")
+    assert market.shown(area_code="565") == [new]
+    assert market.shown(iso_country="CA", number_type="toll_free") == [toll_free]
+    assert market.shown(iso_country="GB") == []
+
+
 def test_what_somebody_has_or_nobody_may_sell_is_not_shown(market: Market) -> None:
     shop, account_id = market.shop, market.shop.account(100 * PRICE)
     pool, rented, claimed, resting, orphan, returning, free = NUMBERS[:7]

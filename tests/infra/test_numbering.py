@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from numberdesk.core.phone import PhoneError
-from numberdesk.infra.numbering import Numbering, describe, is_country
+from numberdesk.infra.numbering import (
+    Numbering,
+    area_codes,
+    describe,
+    describe_as,
+    e164_of,
+    is_country,
+    main_country,
+    region_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -80,6 +89,10 @@ def test_what_only_resembles_a_fictional_number_is_refused(e164: str) -> None:
         ("+447700900123", "is not a number of its country's numbering plan"),
         ("+4402079460958", r"must be written \+442079460958"),
         ("+870773111632", "belongs to no single country"),
+        ("+13104503", "after \\+1 there are ten digits"),
+        ("+5215512345678", r"write \+52 instead of \+521, \+525512345678"),
+        ("+113612738809", r"write \+1 instead of \+11, \+13612738809"),
+        ("+499995550123", "numbering plan$"),
     ],
 )
 def test_a_number_that_cannot_exist_is_refused_with_a_reason(e164: str, reason: str) -> None:
@@ -115,6 +128,106 @@ def test_every_country_has_numbers_that_are_described_as_its_own(country: str) -
     found = describe(phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164))
     assert is_country(found.iso_country)
     assert found.national.startswith(found.area_code)
+
+
+@pytest.mark.parametrize(
+    ("e164", "country", "numbering"),
+    [
+        ("+15652738809", "US", Numbering("US", "local", "", "565", "5652738809")),
+        ("+18005550199", "CA", Numbering("CA", "toll_free", "", "800", "8005550199")),
+        ("+441534700700", "GB", Numbering("GB", "local", "", "1534", "1534700700")),
+        ("+13612738809", "CA", Numbering("CA", "local", "TX", "361", "3612738809")),
+        ("+4912999123456", "DE", Numbering("DE", "", "", "", "12999123456")),
+    ],
+)
+def test_of_a_number_its_seller_knows_the_country_and_data_fills_in_the_rest(
+    e164: str, country: str, numbering: Numbering
+) -> None:
+    assert describe_as(e164, country) == numbering
+
+
+def test_an_area_code_that_is_told_decides_where_the_number_can_have_it() -> None:
+    assert describe_as("+442079460958", "GB", "207").area_code == "207"
+    assert describe_as("+442079460958", "GB", "161").area_code == "20"
+    assert describe_as("+13612738809", "US", "36").area_code == "361"
+    assert describe_as("+4533123456", "DK", "33").area_code == ""
+
+
+@pytest.mark.parametrize(
+    ("e164", "country"),
+    [
+        ("+442079460958", "US"),
+        ("+13104503", "CA"),
+        ("+13104503", "US"),
+        ("+11652738809", "US"),
+        ("+12345", "US"),
+        ("+13612738809", "ZZ"),
+        ("+4402079460958", "GB"),
+        ("+49301", "DE"),
+    ],
+)
+def test_nobody_can_say_that_a_country_has_what_its_plan_has_no_room_for(e164: str, country: str) -> None:
+    with pytest.raises(PhoneError):
+        describe_as(e164, country)
+
+
+def test_what_the_data_does_not_know_is_refused_where_only_the_known_is_wanted() -> None:
+    with pytest.raises(PhoneError, match="numbering plan"):
+        describe_as("+15652738809", "US", known_only=True)
+
+
+@pytest.mark.parametrize(
+    ("country", "text", "codes"),
+    [
+        ("GB", "020", ("20",)), ("GB", "20", ("20",)), ("US", "1361", ("361",)), ("US", "361", ("361",)),
+        ("AR", "11", ("11", "911")), ("AR", "011", ("11", "911")), ("AR", "911", ("911",)), ("IT", "06", ("06",)),
+        ("RU", "812", ("812",)), ("GB", "0", ("0",)), ("HU", "061", ("1",)),
+    ],
+)  # fmt: skip
+def test_an_area_code_is_understood_as_people_write_it(country: str, text: str, codes: tuple[str, ...]) -> None:
+    assert area_codes(country, text) == codes
+
+
+def test_countries_without_area_codes_get_none_made_up() -> None:
+    for e164 in ("+6561234567", "+4533123456", "+85221234567", "+97431234567"):
+        assert describe(e164, with_region=False).area_code == ""
+    assert describe("+48221234567", with_region=False).area_code == "22"
+
+
+@pytest.mark.parametrize(
+    ("country", "name", "stored"),
+    [
+        ("US", "Texas", "TX"), ("US", "texas", "TX"), ("US", "tx", "TX"), ("US", "Washington", "WA"),
+        ("US", "Washington, DC", "Washington, DC"), ("US", "Washington D.C.", "DC"), ("CA", "Québec", "QC"),
+        ("CA", "New-Brunswick", "NB"), ("US", "Coastal Bend", "Coastal Bend"), ("GB", "Texas", "Texas"),
+    ],
+)  # fmt: skip
+def test_a_state_is_one_however_it_is_spelled(country: str, name: str, stored: str) -> None:
+    assert region_of(country, name) == stored
+
+
+@pytest.mark.parametrize(
+    ("text", "country", "e164"),
+    [
+        ("(361) 273-8809", "US", "+13612738809"), ("1-361-273-8809", "US", "+13612738809"),
+        ("020 7946 0958", "GB", "+442079460958"), ("0044 20 7946 0958", "GB", "+442079460958"),
+        ("+44 (0)20 7946 0958", "", "+442079460958"), ("+1 361.273.8809", "", "+13612738809"),
+    ],
+)  # fmt: skip
+def test_numbers_are_read_as_people_write_them(text: str, country: str, e164: str) -> None:
+    assert e164_of(text, country) == e164
+
+
+@pytest.mark.parametrize(("text", "reason"), [("(361) 273-8809", "no phone number"), ("+13612738809 x5", "extension")])
+def test_what_cannot_be_read_as_one_number_is_refused(text: str, reason: str) -> None:
+    with pytest.raises(PhoneError, match=reason):
+        e164_of(text, "")
+
+
+def test_a_calling_code_stands_for_its_largest_country() -> None:
+    assert [main_country(e164) for e164 in ("+15652738809", "+441534700700", "+80012345678", "x")] == [
+        "US", "GB", "", ""
+    ]  # fmt: skip
 
 
 def test_only_codes_of_countries_are_countries() -> None:

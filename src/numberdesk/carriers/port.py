@@ -92,11 +92,16 @@ class Available(NamedTuple):
 
 
 class AvailablePage(NamedTuple):
-    """What a carrier offers. `missed`: why a part of it is not known; `more`: it may have others that fit."""
+    """What a carrier offers. `missed`: why a part of it is not known; `more`: it may have others that fit.
+
+    `by_country`: the carrier was asked for numbers of the country and no others, so they are its; where
+    that cannot be asked, numbering data says of which country they are.
+    """
 
     numbers: tuple[Available, ...]
     missed: CarrierError | None = None
     more: bool = False
+    by_country: bool = True
 
 
 class OwnedNumber(NamedTuple):

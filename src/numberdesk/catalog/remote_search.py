@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from numberdesk.catalog.model import CAPABILITIES, FROM_RULE, NUMBER_TYPES, Listing, capability_bits
-from numberdesk.catalog.search import Found, Offer, OfferQuery, Position, Sort, folded
+from numberdesk.catalog.search import Found, Offer, OfferQuery, Position, Sort, folded, region_key
 from numberdesk.core.memorability import memorability
 from numberdesk.core.money import MAX_PRICE
 from numberdesk.core.pattern import MatchOn, Pattern, Subjects
-from numberdesk.core.phone import PhoneError, parse_e164
+from numberdesk.core.phone import PhoneError
 from numberdesk.core.text import TextError, parse_text
-from numberdesk.infra.numbering import Numbering, calling_code, describe
+from numberdesk.infra.numbering import Numbering, calling_code, describe, describe_as, main_country, region_of
 
 LONGEST_PLACE: Final = 100
 
@@ -29,13 +29,17 @@ class Asked(NamedTuple):
     """What of a query any carrier could be asked: digits of the national number, the rest as in the query."""
 
     calling_code: str
+    area_code: str
     starts_with: str
     contains: str
     ends_with: str
 
 
 class Known(NamedTuple):
-    """A number as a carrier tells it. Costs are micros, None where not told; the currency is "" without costs."""
+    """A number as a carrier tells it. Costs are micros, None where not told; the currency is "" without costs.
+
+    `area_code` is the one that the carrier was asked for, "" when it was asked for none.
+    """
 
     e164: str
     number_type: str
@@ -47,6 +51,7 @@ class Known(NamedTuple):
     cost_inbound: int | None
     cost_outbound: int | None
     cost_setup: int | None
+    area_code: str = ""
 
     @classmethod
     def plain(cls, e164: str) -> Known:
@@ -55,13 +60,19 @@ class Known(NamedTuple):
 
 
 def asked_of(query: OfferQuery) -> Asked:
-    """The longest digits that a fitting number must start with, contain and end with."""
+    """The longest digits that a fitting number must start with, contain and end with, and the area code if it is one.
+
+    Where an area code may stand behind a digit of mobile numbers, it is only certain that they contain it.
+    """
     code = calling_code(query.iso_country)
     starts = [_national_prefix(part, code) for part in query.digits.all_of]
     ends = [part.literal_suffix for part in query.digits.all_of if part.match_on is not MatchOn.E164]
     inside = [part.longest_literal for part in query.digits.all_of if part.match_on is not MatchOn.E164]
+    area_code, *others = query.area_codes or ("",)
+    if others:
+        inside, area_code = [*inside, area_code], ""
     longest = (max(found, key=len, default="") for found in (starts, inside, ends))
-    return Asked(code, *longest)
+    return Asked(code, area_code, *longest)
 
 
 def _national_prefix(part: Pattern, code: str) -> str:
@@ -74,13 +85,15 @@ def _national_prefix(part: Pattern, code: str) -> str:
 
 
 @functools.lru_cache(maxsize=8_192)  # carriers show the same numbers over and over
-def listing_of(known: Known, iso_country: str, *, with_region: bool) -> Listing | None:
+def listing_of(known: Known, iso_country: str, *, with_region: bool, told_country: bool = True) -> Listing | None:
     """A carrier's number completed from numbering data, without a price; None for what is no number of the country.
 
-    `with_region` looks up the region where the carrier does not say it.
+    `with_region` looks up the region where the carrier does not say it. `told_country`: the carrier
+    says that the number is one of the country; otherwise numbering data does, as far as it knows.
     """
-    numbering = _numbering(known, iso_country, with_region=with_region)
-    if numbering is None:
+    try:
+        numbering = _numbering(known, iso_country, with_region=with_region, told_country=told_country)
+    except PhoneError:
         return None
     number_type = known.number_type or numbering.number_type
     if number_type not in NUMBER_TYPES:
@@ -91,7 +104,7 @@ def listing_of(known: Known, iso_country: str, *, with_region: bool) -> Listing 
         known.e164,
         numbering.iso_country,
         number_type,
-        _place(known.region) or numbering.region,
+        region_of(numbering.iso_country, _place(known.region)) or numbering.region,
         _place(known.locality),
         numbering.area_code,
         numbering.national,
@@ -113,27 +126,23 @@ def listing_of(known: Known, iso_country: str, *, with_region: bool) -> Listing 
 
 def listing_of_any(known: Known) -> Listing | None:
     """The same for a number of whatever country; None for what is no number."""
-    try:
-        iso_country = describe(known.e164, with_region=False).iso_country
-    except PhoneError:
-        return None
-    return listing_of(known, iso_country, with_region=False)
+    iso_country = _country(known.e164) or main_country(known.e164)
+    return listing_of(known, iso_country, with_region=False) if iso_country else None
 
 
-def _numbering(known: Known, iso_country: str, *, with_region: bool) -> Numbering | None:
-    """What numbering data says; for a number that it does not know yet, what its digits say."""
+def _numbering(known: Known, iso_country: str, *, with_region: bool, told_country: bool) -> Numbering:
+    """What the carrier and numbering data say; for a number that this does not know yet, what its digits say."""
+    if not told_country and _country(known.e164) not in ("", iso_country):
+        raise PhoneError("is one of another country")
+    return describe_as(known.e164, iso_country, known.area_code, with_region=with_region and not known.region)
+
+
+def _country(e164: str) -> str:
+    """The country that numbering data has for a number; "" for one that it does not know."""
     try:
-        parse_e164(known.e164)
+        return describe(e164, with_region=False).iso_country
     except PhoneError:
-        return None
-    try:
-        found = describe(known.e164, with_region=with_region and not known.region)
-    except PhoneError:
-        code = calling_code(iso_country)
-        if not code or not known.e164.startswith(f"+{code}"):
-            return None
-        return Numbering(iso_country, known.number_type, "", "", known.e164[1 + len(code) :])
-    return found if found.iso_country == iso_country else None
+        return ""
 
 
 def _cost(micros: int | None) -> int | None:
@@ -156,13 +165,18 @@ def fits(query: OfferQuery, listing: Listing) -> bool:
         and prices.currency == query.currency
         and query.iso_country == listing.iso_country
         and query.number_type in (None, listing.number_type)
-        and query.area_code in (None, listing.area_code)
-        and (query.region is None or folded(query.region) == folded(listing.region))
+        and (query.area_code is None or listing.area_code in query.area_codes)
+        and (query.region is None or _same_region(query, listing))
         and (query.locality is None or folded(query.locality) == folded(listing.locality))
         and query.capabilities & ~listing.capabilities == 0
         and (query.max_price is None or prices.monthly <= query.max_price)
         and query.digits.matches(_subjects(listing))
     )
+
+
+def _same_region(query: OfferQuery, listing: Listing) -> bool:
+    key = functools.partial(region_key, query.iso_country)
+    return query.region is not None and key(query.region) == key(listing.region)
 
 
 def found_of(query: OfferQuery, carrier: str, listing: Listing) -> Found:

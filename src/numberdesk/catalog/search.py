@@ -22,6 +22,7 @@ from numberdesk.core.money import MAX_PRICE
 from numberdesk.core.pattern import Pattern, Query, Subjects
 from numberdesk.core.phone import PhoneError, parse_e164
 from numberdesk.core.prices import Prices
+from numberdesk.infra.numbering import area_codes, region_of
 
 _LONGEST_TOKEN: Final = 100
 _FINGERPRINT_LENGTH: Final = 12
@@ -82,6 +83,11 @@ class OfferQuery:
         """All that is asked of the digits."""
         single = (part for part in (self.starts_with, self.ends_with, self.pattern) if part is not None)
         return Query((*single, *self.contains), self.excludes)
+
+    @property
+    def area_codes(self) -> tuple[str, ...]:
+        """The area codes that are asked for, as numbers have them; empty when none is."""
+        return () if self.area_code is None else area_codes(self.iso_country, self.area_code)
 
     @property
     def names_place(self) -> bool:
@@ -149,6 +155,11 @@ def read_page_token(token: str, query: OfferQuery) -> Position:
 def folded(place: str) -> str:
     """A place's name in the form in which names are compared: without case, in one Unicode form."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", place).casefold()).strip()
+
+
+def region_key(iso_country: str, region: str) -> str:
+    """The form in which regions are compared: that of names, or the code of a state or province."""
+    return folded(region_of(iso_country, region))
 
 
 def _decoded(token: str) -> Position | None:

@@ -23,7 +23,7 @@ from numberdesk.core.pattern import (
     compile_starts_with,
 )
 from numberdesk.core.text import TextError, parse_text
-from numberdesk.infra.numbering import is_country
+from numberdesk.infra.numbering import area_codes, is_country, region_of
 
 _LONGEST_AREA_CODE: Final = 6
 _MOST_EXPRESSIONS: Final = 8
@@ -111,7 +111,7 @@ def offer_query(iso_country: str, currency: str, given: SearchParameters) -> Off
         region=_region(_place("region", given.region), country),
         locality=_place("locality", given.locality),
         number_type=None if given.number_type is None else given.number_type.value,
-        area_code=_area_code(given.area_code or None),
+        area_code=_area_code(given.area_code or None, country),
         starts_with=_expression("starts_with", given.starts_with, compile_starts_with, match_on),
         ends_with=_expression("ends_with", given.ends_with, compile_ends_with, match_on),
         contains=_expressions("contains", given.contains or (), compile_contains, match_on),
@@ -152,13 +152,16 @@ def _country(value: str) -> str:
 
 def _region(value: str | None, country: str) -> str | None:
     # Clients send the country itself for "anywhere in it".
-    return None if value is None or folded(value) == folded(country) else value
+    return None if value is None or folded(value) == folded(country) else region_of(country, value)
 
 
-def _area_code(value: str | None) -> str | None:
-    if value is not None and (len(value) > _LONGEST_AREA_CODE or not _DIGITS.issuperset(value)):
+def _area_code(value: str | None, country: str) -> str | None:
+    if value is None:
+        return None
+    plain = area_codes(country, value)[0] if len(value) <= _LONGEST_AREA_CODE + 1 else value
+    if len(plain) > _LONGEST_AREA_CODE or not _DIGITS.issuperset(plain):
         raise QueryError("area_code", f"must have 1 to {_LONGEST_AREA_CODE} digits")
-    return value
+    return plain
 
 
 def _capabilities(values: Sequence[str]) -> int:

@@ -10,11 +10,12 @@ area code begins its national numbers, each is a stretch of the numbers in their
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, NamedTuple
 
-from numberdesk.catalog.search import OfferQuery, Position, Sort, folded
+from numberdesk.catalog.search import OfferQuery, Position, Sort, folded, region_key
 from numberdesk.core.memorability import HIGHEST
 from numberdesk.core.pattern import MatchOn, Pattern
 
@@ -72,14 +73,14 @@ class Spots:
 
 def spots_of(query: OfferQuery, places: Sequence[Place], *, complete: bool) -> Spots:
     """What the places of the country say about a query. Without stretches there is nothing to find."""
-    regions = _spellings(query.region, (place.region for place in places))
-    localities = _spellings(query.locality, (place.locality for place in places))
+    regions = _spellings(query.region, (place.region for place in places), partial(region_key, query.iso_country))
+    localities = _spellings(query.locality, (place.locality for place in places), folded)
     fitting = [
         place
         for place in places
         if place.currency == query.currency
         and query.number_type in (None, place.number_type)
-        and query.area_code in (None, place.area_code)
+        and (query.area_code is None or place.area_code in query.area_codes)
         and (regions is None or place.region in regions)
         and (localities is None or place.locality in localities)
     ]
@@ -151,6 +152,11 @@ def _stretch_of(prefix: str) -> Stretch:
     return Stretch(prefix, prefix + "9" * (_LONGEST_E164 - len(prefix)))
 
 
+def _span_of(stretches: Sequence[Stretch]) -> Stretch:
+    """From the first of some stretches to the last."""
+    return Stretch(min(part.low for part in stretches), max(part.high for part in stretches))
+
+
 _WHOLE: Final = _stretch_of("+")
 
 
@@ -160,11 +166,11 @@ def _just_before(stretch: Stretch) -> str:
     return f"+{int(digits) - 1:0{len(digits)}}".ljust(_LONGEST_E164, "9")
 
 
-def _spellings(name: str | None, known: Iterable[str]) -> tuple[str, ...] | None:
+def _spellings(name: str | None, known: Iterable[str], key: Callable[[str], str]) -> tuple[str, ...] | None:
     if name is None:
         return None
-    wanted = folded(name)
-    return tuple(sorted(text for text in set(known) if folded(text) == wanted))
+    wanted = key(name)
+    return tuple(sorted(text for text in set(known) if key(text) == wanted))
 
 
 def _stretches_of(places: Sequence[Place], fitting: Sequence[Place]) -> tuple[Stretch, ...]:
@@ -192,14 +198,15 @@ def _asked_for(query: OfferQuery, calling_code: str) -> Stretch:
     national = f"+{calling_code}"
     found = _WHOLE
     if query.area_code is not None:
-        found = _stretch_of(national + query.area_code)
+        found = _span_of([_stretch_of(national + code) for code in query.area_codes])
     for part in query.digits.all_of:
         if part.match_on is MatchOn.E164:
             found = _overlap(found, _stretch_of("+" + part.literal_prefix))
         elif part.match_on is MatchOn.NATIONAL:
             found = _overlap(found, _stretch_of(national + part.literal_prefix))
         elif query.area_code is not None:
-            found = _overlap(found, _stretch_of(national + query.area_code + part.literal_prefix))
+            begins = [_stretch_of(national + code + part.literal_prefix) for code in query.area_codes]
+            found = _overlap(found, _span_of(begins))
     return found
 
 

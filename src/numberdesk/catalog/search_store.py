@@ -199,7 +199,7 @@ def _filters(query: OfferQuery, spots: Spots | None, of: FromClause) -> list[Col
     if query.number_type is not None:
         found.append(of.c.number_type == query.number_type)
     if query.area_code is not None:
-        found.append(of.c.area_code == query.area_code)
+        found.append(of.c.area_code.in_(query.area_codes))
     if spots is not None and spots.regions is not None:
         found.append(of.c.region.in_(spots.regions))
     if spots is not None and spots.localities is not None:

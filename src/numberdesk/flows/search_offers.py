@@ -31,6 +31,7 @@ from numberdesk.flows.keep_offers import Shown, keep_offers
 from numberdesk.flows.search_numbers import search_stock
 from numberdesk.infra.db import StorageFailedError, Tx
 from numberdesk.infra.log import get_log
+from numberdesk.infra.numbering import calling_code
 from numberdesk.infra.reader import Reader
 from numberdesk.infra.writer import Writer
 from numberdesk.numbers.carrier_release_store import find_on_their_way
@@ -209,7 +210,7 @@ def _wanted(query: OfferQuery) -> Wanted:
         iso_country=query.iso_country,
         calling_code=asked.calling_code,
         number_type=query.number_type,
-        area_code=query.area_code or "",
+        area_code=asked.area_code,
         region=query.region or "",
         locality=query.locality or "",
         starts_with=asked.starts_with,
@@ -244,7 +245,7 @@ def _offers_of(
         for number in page.numbers:
             if number.e164 in held or (carrier, number.e164) in going_back:
                 continue
-            listing = _priced(query, number, books.get(carrier))
+            listing = _priced(query, number, books.get(carrier), told_country=page.by_country)
             if listing is None or not fits(query, listing):
                 continue
             found.append(found_of(query, carrier, listing))
@@ -255,13 +256,16 @@ def _offers_of(
     return _RemoteOffers(found, offers, find_offer_ends(tx, offers))
 
 
-def _priced(query: OfferQuery, number: Available, book: RuleBook | None) -> Listing | None:
+def _priced(query: OfferQuery, number: Available, book: RuleBook | None, *, told_country: bool) -> Listing | None:
     if book is None:
         return None
-    listing = listing_of(_known(number), query.iso_country, with_region=query.region is not None)
+    with_region = query.region is not None
+    listing = listing_of(_known(query, number), query.iso_country, with_region=with_region, told_country=told_country)
     return None if listing is None else listing.priced(book.price_of(listing))
 
 
-def _known(number: Available) -> Known:
+def _known(query: OfferQuery, number: Available) -> Known:
     cost = number.cost or Cost("", None)
-    return Known(number.e164, number.number_type, number.region, number.locality, number.capabilities, *cost)
+    national = number.e164.removeprefix(f"+{calling_code(query.iso_country)}")
+    area_code = next((code for code in query.area_codes if national.startswith(code)), "")
+    return Known(number.e164, number.number_type, number.region, number.locality, number.capabilities, *cost, area_code)

@@ -6,10 +6,16 @@ The rules are those of the library's metadata. One exception is made: the fictio
 the North American plan (exchange 555, lines 0100 to 0199, reserved for that by the ATIS
 numbering guidelines) are taken in every area code that exists, also where the metadata leaves
 the exchange 555 out, because demonstrations and tests sell them.
+
+The metadata is as old as the library: new area codes and ranges are missing in it, and of a
+calling code that countries share it may know another country than the one a number is sold in.
+Who sells a number says what it is (`describe_as`); the metadata fills in the rest.
 """
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
@@ -25,6 +31,10 @@ _BLOCK_LENGTH: Final = len("+13612738")
 _AREA_CODE_LENGTH: Final = 3
 _FICTIONAL: Final = "55501"
 _ANOTHER_EXCHANGE: Final = "2345678"
+_LOCAL: Final = "local"
+_NEW_NORTH_AMERICAN: Final = re.compile(r"[2-9]\d\d[2-9]\d{6}")
+_ONCE_DIALLED: Final = {52: "1"}
+"""What stood between country code and number, by country code, and no longer does: mobile numbers of Mexico."""
 _NO_COUNTRY: Final = phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY
 _SUBDIVIDED: Final = frozenset({"US", "CA"})
 
@@ -54,6 +64,13 @@ _NAMED: Final = """
 """
 _SUBDIVISIONS: Final = {name: code for code, name in (entry.split(maxsplit=1) for entry in _NAMED.split(";"))}
 _SUBDIVISION_CODES: Final = frozenset(_SUBDIVISIONS.values())
+_ALSO_CALLED: Final = {
+    "washington": "WA", "district of columbia": "DC", "washington dc": "DC", "newfoundland": "NL", "pei": "PE",
+}  # fmt: skip
+
+# Closed numbering plans, written in groups that mean no place: the geocoder knows none below the country.
+_NO_AREAS: Final = "AD AW BH CR CY DJ DK FK FM FO GI GT HK HT IO KW MO MT NC NI NR NU PA QA SB SC SG SR SV TD WF"
+_WITHOUT_AREA_CODES: Final = frozenset(_NO_AREAS.split())
 
 
 class Numbering(NamedTuple):
@@ -80,11 +97,85 @@ def describe(e164: str, *, with_region: bool = True) -> Numbering:
     without `with_region` it is left alone and `region` is "".
     """
     parse_e164(e164)
-    if e164.startswith(_NORTH_AMERICAN) and len(e164) == _NORTH_AMERICAN_LENGTH:
+    if e164.startswith(_NORTH_AMERICAN):
+        if len(e164) != _NORTH_AMERICAN_LENGTH:
+            advice = _advice(e164, _NORTH_AMERICA) or ": after +1 there are ten digits"
+            raise PhoneError(f"is not a number of its country's numbering plan{advice}")
         of_block = _of_block(e164[:_BLOCK_LENGTH], with_region=with_region)
         if of_block is not None:
             return of_block._replace(national=e164[len(_NORTH_AMERICAN) :])
     return _looked_up(e164, with_region=with_region)
+
+
+def describe_as(
+    e164: str, iso_country: str, area_code: str = "", *, with_region: bool = True, known_only: bool = False
+) -> Numbering:
+    """Look up a number that its seller calls one of a country, and perhaps of an area code: the data fills in the rest.
+
+    A number that the data does not know (yet) is taken when its length is one of the country's,
+    unless `known_only`; then only what its digits say is filled in. An area code that the number
+    cannot have is passed over. Raises PhoneError.
+    """
+    parse_e164(e164)
+    code = calling_code(iso_country)
+    if not code or not e164.startswith(f"+{code}"):
+        raise PhoneError(f"does not start with +{code}, as numbers of {iso_country} do")
+    try:
+        found = describe(e164, with_region=with_region)._replace(iso_country=iso_country)
+    except PhoneError:
+        if known_only:
+            raise
+        found = _by_digits(e164, iso_country)
+    return found._replace(area_code=area_code) if area_code and has_area_code(found, area_code) else found
+
+
+def has_area_code(numbering: Numbering, area_code: str) -> bool:
+    """Whether a number can have an area code: it begins with it, and its country has such."""
+    if numbering.iso_country in _WITHOUT_AREA_CODES or not numbering.national.startswith(area_code):
+        return False
+    return calling_code(numbering.iso_country) != str(_NORTH_AMERICA) or len(area_code) == _AREA_CODE_LENGTH
+
+
+def e164_of(text: str, iso_country: str) -> str:
+    """The E.164 form of a number as people write it in a country, with or without country code. Raises PhoneError."""
+    try:
+        number = phonenumbers.parse(text, iso_country or None)
+    except phonenumbers.NumberParseException:
+        raise PhoneError("is no phone number") from None
+    if number.extension:
+        raise PhoneError("has an extension, which cannot be sold")
+    return phonenumbers.format_number(number, PhoneNumberFormat.E164)
+
+
+def main_country(e164: str) -> str:
+    """The country that a number's calling code stands for, the largest of those that share it; "" for none."""
+    try:
+        country = phonenumbers.region_code_for_country_code(phonenumbers.parse(e164, None).country_code or 0)
+    except phonenumbers.NumberParseException:
+        return ""
+    return country if is_country(country) else ""
+
+
+@lru_cache(maxsize=1_024)
+def area_codes(iso_country: str, text: str) -> tuple[str, ...]:
+    """The area codes that somebody means who writes `text` for one, as numbers have them.
+
+    020 is 20 in Great Britain; 11 is 11 and, for mobile numbers, 911 in Argentina. What is dialled
+    first is left alone where numbers may begin with it, as with 8 in Russia.
+    """
+    before = phonenumbers.ndd_prefix_for_region(iso_country, True) or ""  # noqa: FBT003  the library's: without signs
+    plain = text.removeprefix(before) if before and not _may_begin(iso_country, before) else text
+    token = phonenumbers.country_mobile_token(phonenumbers.country_code_for_region(iso_country))
+    if not plain:
+        return (text,)
+    return (plain, token + plain) if token and not plain.startswith(token) else (plain,)
+
+
+def region_of(iso_country: str, name: str) -> str:
+    """A region as it is stored: the code of a state or province of the US and Canada, whichever way it is spelled."""
+    if iso_country not in _SUBDIVIDED:
+        return name
+    return _spelled().get(_plain(name), name)
 
 
 def calling_code(iso_country: str) -> str:
@@ -141,14 +232,14 @@ def _looked_up(e164: str, *, with_region: bool) -> Numbering:
     if kind == PhoneNumberType.UNKNOWN:
         country, kind = _fictional_country(number, national), PhoneNumberType.FIXED_LINE_OR_MOBILE
         if country is None:
-            raise PhoneError("is not a number of its country's numbering plan")
+            raise PhoneError(f"is not a number of its country's numbering plan{_advice(e164, number.country_code)}")
     if country is None or country == _NO_COUNTRY:
         raise PhoneError("belongs to no single country")
     return Numbering(
         country,
         _TYPES.get(kind, ""),
         _region(number, kind, country) if with_region else "",
-        national[: _destination_code_length(number)],
+        national[: _destination_code_length(number, country)],
         national,
     )
 
@@ -175,11 +266,62 @@ def _fictional_country(number: PhoneNumber, national: str) -> str | None:
     return phonenumbers.region_code_for_number(sibling)
 
 
-def _destination_code_length(number: PhoneNumber) -> int:
+def _destination_code_length(number: PhoneNumber, country: str) -> int:
+    if country in _WITHOUT_AREA_CODES:
+        return 0
     # Always three digits in the North American plan; elsewhere the library formats the number to find out.
     if number.country_code == _NORTH_AMERICA:
         return _AREA_CODE_LENGTH
     return phonenumbers.length_of_national_destination_code(number)
+
+
+def _by_digits(e164: str, country: str) -> Numbering:
+    """What the digits of a number say that the data does not know. Raises PhoneError for a length that none has."""
+    number = _parsed(e164)
+    national = phonenumbers.national_significant_number(number)
+    if number.country_code == _NORTH_AMERICA:
+        if not _NEW_NORTH_AMERICAN.fullmatch(national):
+            raise PhoneError("is not a number of the North American plan")
+        return Numbering(country, _LOCAL, "", national[:_AREA_CODE_LENGTH], national)
+    if not phonenumbers.is_possible_number(number):
+        raise PhoneError(f"has a length that no number of {country} has")
+    return Numbering(country, "", "", "", national)
+
+
+def _advice(e164: str, country_code: int | None) -> str:
+    """What a number may have been meant to be: a digit is often left in that only callers within a country dial."""
+    code = f"+{country_code}"
+    rest = e164.removeprefix(code)
+    before = phonenumbers.ndd_prefix_for_region(main_country(e164), True)  # noqa: FBT003  the library's: without signs
+    for extra in (before, code[1:], _ONCE_DIALLED.get(country_code or 0)):
+        if extra and rest.startswith(extra):
+            meant = code + rest.removeprefix(extra)
+            try:
+                if phonenumbers.is_valid_number(phonenumbers.parse(meant, None)):
+                    return f": write {code} instead of {code}{extra}, {meant}"
+            except phonenumbers.NumberParseException:
+                continue
+    return ""
+
+
+@lru_cache(maxsize=512)
+def _may_begin(country: str, digits: str) -> bool:
+    """Whether numbers of a country may begin with what is dialled before them, as far as its examples tell."""
+    kinds = (*_TYPES, PhoneNumberType.PREMIUM_RATE)
+    examples = (phonenumbers.example_number_for_type(country, kind) for kind in kinds)
+    return any(each and phonenumbers.national_significant_number(each).startswith(digits) for each in examples)
+
+
+@cache
+def _spelled() -> dict[str, str]:
+    names = {_plain(name): code for name, code in _SUBDIVISIONS.items()}
+    return names | _ALSO_CALLED | {code.lower(): code for code in _SUBDIVISION_CODES}
+
+
+def _plain(name: str) -> str:
+    """A name without case, accents, points and hyphens."""
+    letters = "".join(sign for sign in unicodedata.normalize("NFKD", name) if not unicodedata.combining(sign))
+    return " ".join(letters.replace(".", "").replace("-", " ").casefold().split())
 
 
 def _region(number: PhoneNumber, kind: int, country: str) -> str:

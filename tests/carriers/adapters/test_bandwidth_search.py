@@ -249,7 +249,7 @@ def test_what_is_no_number_is_skipped_and_the_rest_kept() -> None:
 @pytest.mark.parametrize("answer", [close(200, b"<SearchResult/>"), error("4000"), error("4023")])
 def test_that_there_is_nothing_is_no_error(answer: Answer) -> None:
     with scripted(lambda _seen: answer) as server:
-        assert search(server, WANTED._replace(area_code="919")) == port.AvailablePage(())
+        assert search(server, WANTED._replace(area_code="919")) == port.AvailablePage((), by_country=False)
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ async def search(api: CarrierHttpApi, account_id: str, wanted: Wanted) -> Availa
         raise errors[0]
     found = {number.e164: number for page in pages for number in page}
     more = not searches.whole or any(len(page) >= quantity for page in pages)
-    return AvailablePage(tuple(found.values()), errors[0] if errors else None, more)
+    return AvailablePage(tuple(found.values()), errors[0] if errors else None, more, by_country=False)
 
 
 def searches_for(wanted: Wanted) -> Searches:

@@ -150,7 +150,7 @@ class SignalWire:
         if missed is not None and not pages:
             raise missed
         numbers = tuple(number for page in pages for number in page.numbers)
-        return AvailablePage(numbers, missed, more=any(page.more for page in pages))
+        return AvailablePage(numbers, missed, more=any(page.more for page in pages), by_country=False)
 
     async def order(
         self,
