@@ -107,6 +107,22 @@ def test_an_import_says_which_lines_are_bad_and_saves_nothing(other_shop: Callab
     assert (again["new"], again["changed"], again["unchanged"]) == (0, 0, 1)
 
 
+def test_a_dry_run_saves_nothing_and_new_ranges_are_taken_when_asked_for(other_shop: Callable[..., Shop]) -> None:
+    http = other_shop().operator().http
+    path = "/admin/inventory/import/"
+    file = f"{HEADER}(565) 273-8809,1.15,,,USD\n"
+    assert http.post(f"{path}?country=us", content=file, headers=CSV).status_code == 400
+    tried = http.post(f"{path}?country=us&accept_unknown=true&dry_run=true", content=file, headers=CSV).json()["data"]
+    assert (tried["imported"], tried["dry_run"], tried["new"]) == (False, True, 1)
+    assert http.get("/admin/inventory/").json()["data"] == []
+    assert (
+        http.post(f"{path}?country=us&accept_unknown=true", content=file, headers=CSV).json()["data"]["imported"]
+        is True
+    )
+    (item,) = http.get("/admin/inventory/").json()["data"]
+    assert (item["phone_number"], item["area_code"]) == ("+15652738809", "565")
+
+
 def test_an_import_over_its_limit_is_413(other_shop: Callable[..., Shop]) -> None:
     http = other_shop(import_limit_bytes=2_000).operator().http
     file = HEADER + "+13612738809,1.15,,,USD\n" * 200

@@ -43,6 +43,40 @@ def test_byte_order_mark_line_ends_and_empty_lines_change_nothing(start: bytes, 
     assert localities(content) == ["Paris", "Rome"]
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("announced", [True, False])
+def test_files_of_spreadsheets_are_read_as_they_are(separator: str, encoding: str, announced: bool) -> None:  # noqa: FBT001
+    rows = [
+        ["Phone Number", "monthlyPrice", "City", "", ""],
+        ["+1", "1,15", "São Paulo", "", ""],
+        [""] * 5,
+        ["+2", "2", "B", "", ""],
+    ]
+    out = io.StringIO()
+    csv.writer(out, delimiter=separator).writerows(rows)
+    text = f"sep={separator}\r\n{out.getvalue()}" if announced else out.getvalue()
+    found = entries(text.encode(encoding))
+    told = [(each.phone_number, each.monthly_price, each.locality) for each in found if isinstance(each, Entry)]
+    assert told == [("+1", "1,15", "São Paulo"), ("+2", "2", "B")]
+    assert len(found) == 2
+
+
+@pytest.mark.parametrize("first", ["+13612738809", "(361) 273-8809", "3612738809", "'+13612738809"])
+def test_a_list_of_nothing_but_numbers_needs_no_header(first: str) -> None:
+    file = InventoryFile(io.BytesIO(f"{first}\n+13612738810\n".encode()))
+    seen = [(file.line, entry.phone_number) for entry in file.entries() if isinstance(entry, Entry)]
+    assert seen == [(1, first), (2, "+13612738810")]
+    assert "monthly_price" in file.absent
+    assert "phone_number" not in file.absent
+
+
+def test_the_reasons_of_rejected_lines_are_passed_over_when_those_come_again() -> None:
+    (entry,) = entries(b"phone_number,reject_reason\n+1,is bad\n")
+    assert isinstance(entry, Entry)
+    assert entry.phone_number == "+1"
+
+
 def test_quotes_hold_commas_and_doubled_quotes() -> None:
     assert localities(HEADER + b'+1,"Paris, ""TX"""\n') == ['Paris, "TX"']
 
@@ -60,7 +94,7 @@ def test_what_a_csv_writer_writes_is_read_back(texts: list[str]) -> None:
         (b"+1,Par\0is", "NUL"),
         (b"+1,Par\xffis", "is not UTF-8 at byte 7"),
         (b"+1", "has 1 fields where the header has 2"),
-        (b"+1,Paris,", "has 3 fields where the header has 2"),
+        (b"+1,Paris,x", "has 3 fields where the header has 2"),
         (b'+1,"Paris', "quote that is not closed"),
         (b'+1,"Paris"TX', "text after a closing quote"),
         (b"+1,Par\ris", "carriage return"),
@@ -131,13 +165,16 @@ def test_reading_tells_how_many_bytes_and_lines_were_read() -> None:
         (b"\n \n", "is empty"),
         (b"\xef\xbb\xbf", "is empty"),
         (b"phone_number,montly_price\n", "line 1: unknown column 'montly_price'"),
-        (b"\nphone_number;currency\n", "line 2: unknown column 'phone_number;currency'"),
-        (b"phone_number,currency,\n", "line 1: column 3 has no name"),
+        (b"\nphone_number;price\n", "line 2: unknown column 'price'"),
+        (b"phone_number,,currency\n", "line 1: column 2 has no name"),
         (b"phone_number,currency,Phone_Number\n", "line 1: column phone_number is there twice"),
         (b"currency\nUSD\n", "line 1: the column phone_number is missing"),
-        (b"+13612738809,USD\n", "line 1: unknown column '\\+13612738809'"),
-        (b"\xff\xfep\0", "line 1, the header, has a NUL byte"),
-        (b"\xff\xfe", "line 1, the header, is not UTF-8"),
+        (b"+13612738809,USD\n", "line 1: unknown column '\\+13612738809'; the first line must name the columns"),
+        (b"phone_number,monthly_prize\n", "line 1: unknown column 'monthly_prize'; is monthly_price meant"),
+        (b"\xff\xfep\0", "line 1: unknown column 'p'"),
+        (b"\xff\xfe", "is empty"),
+        (b"\xff\xfe\n\0\x00\xd8\n\0", "is not UTF-16 after line"),
+        (b"\xe9t\xe9\n", "line 1, the header, is not UTF-8 at byte 1: save the file as CSV UTF-8"),
         (b'"phone_number\n', "line 1, the header, has a quote"),
     ],
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from numberdesk.catalog.inventory_file import Entry
-from numberdesk.catalog.listing_entry import EntryError, listing_of
+from numberdesk.catalog.listing_entry import EntryError, EntryTerms, listing_of
 from numberdesk.catalog.model import CAPABILITIES, FROM_FILE, FROM_RULE, Listing, capability_bits, capability_names
 from numberdesk.core.memorability import memorability
 from numberdesk.core.prices import Prices
@@ -105,7 +105,10 @@ def test_a_currency_without_any_amount_says_nothing() -> None:
         ({"per_minute_price_inbound": "-0.01"}, "per_minute_price_inbound must not be negative"),
         ({"per_minute_price_outbound": "x"}, "per_minute_price_outbound must be a number"),
         ({"setup_price": "x"}, "setup_price must be a number"),
-        ({"currency": "usd"}, "^currency must be a currency code"),
+        (
+            {"currency": "us"},
+            "^currency must be a currency code, .* not 'us'|^currency must be a currency code.*not 'us'",
+        ),
         ({"currency": ""}, "currency must be given where monthly_price is"),
         ({"monthly_price": ""}, "monthly_price must be given where a rate or setup_price is"),
         ({"cost_monthly": "-1", "cost_currency": "USD"}, "cost_monthly must not be negative"),
@@ -114,13 +117,72 @@ def test_a_currency_without_any_amount_says_nothing() -> None:
         ({"region": "x" * 101}, "region must have at most 100 characters"),
         ({"locality": "Par\tis"}, "locality must not have control characters"),
         ({"capabilities": "voice fly"}, "capabilities must be of voice, sms, mms, fax"),
-        ({"capabilities": "Voice"}, "capabilities must be of voice, sms, mms, fax"),
+        ({"phone_number": "(361) 273-8809"}, "phone_number must start with \\+ and the country code.*not '\\(361\\)"),
+        ({"phone_number": "1.36127E+10"}, "was shortened by a spreadsheet"),
+        ({"phone_number": "+5215512345678"}, "write \\+52 instead of \\+521"),
+        ({"phone_number": "+15652738809"}, "if its range is new, import with accept-unknown, not '\\+15652738809'"),
+        ({"phone_number": "+13104503"}, "ten digits"),
+        ({"iso_country": "USA"}, "iso_country must be the two-letter code.*not 'USA'"),
+        ({"iso_country": "GB"}, "phone_number does not start with \\+44"),
+        ({"area_code": "415"}, "area_code must be how the national number 3612738809 begins, not '415'"),
+        ({"area_code": "36"}, "area_code must be how"),
+        ({"monthly_price": "1,150"}, "monthly_price could be 1150 or 1.150: write one of them"),
         ({"capabilities": ";"}, "capabilities must name at least one"),
     ],
 )
 def test_a_wrong_value_is_refused_by_its_column(changes: dict[str, str], reason: str) -> None:
     with pytest.raises(EntryError, match=reason):
         listing_of(PRICED._replace(**changes))
+
+
+def test_all_that_is_wrong_with_a_line_is_said_at_once() -> None:
+    with pytest.raises(EntryError) as caught:
+        listing_of(PRICED._replace(phone_number="x", number_type="y", capabilities="z", setup_price="-1", region="\t"))
+    assert [reason.split()[0] for reason in caught.value.reasons] == [
+        "phone_number", "number_type", "region", "capabilities", "setup_price"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "country", "e164"),
+    [
+        ("(361) 273-8809", "US", "+13612738809"),
+        ("361.273.8809", "US", "+13612738809"),
+        ("13612738809", "US", "+13612738809"),
+        ("020 7946 0958", "GB", "+442079460958"),
+        ("+1 (361) 273-8809", "", "+13612738809"),
+        ("'+13612738809", "", "+13612738809"),
+        ('="+13612738809"', "", "+13612738809"),
+        ("+442079460958", "US", "+442079460958"),
+    ],
+)
+def test_numbers_are_taken_as_people_write_them(text: str, country: str, e164: str) -> None:
+    assert listing_of(SILENT._replace(phone_number=text), EntryTerms(country)).e164 == e164
+    if country and not text.startswith("+"):
+        assert listing_of(SILENT._replace(phone_number=text, iso_country=country)).e164 == e164
+
+
+def test_words_are_taken_in_any_case_and_prices_with_a_decimal_comma() -> None:
+    listing = listing_of(
+        NUMBER._replace(
+            number_type="Toll-Free", capabilities="Voice/SMS", monthly_price="1,15", currency="usd", region="Texas"
+        )
+    )
+    assert (listing.number_type, capability_names(listing.capabilities)) == ("toll_free", ("voice", "sms"))
+    assert (listing.price, listing.currency, listing.region) == (1_150_000, "USD", "TX")
+    assert listing_of(NUMBER._replace(number_type="Local")).number_type == "local"
+
+
+def test_the_owner_of_a_number_may_insist_on_its_country_its_area_code_and_that_it_exists() -> None:
+    jersey = SILENT._replace(phone_number="+441534700700", iso_country="gb", area_code="01534")
+    assert listing_of(jersey)[1:6] == ("GB", "local", "", "", "1534")
+    assert listing_of(SILENT._replace(phone_number="+18005550199", iso_country="CA")).iso_country == "CA"
+    assert listing_of(SILENT._replace(phone_number="+442079460958", area_code="207")).area_code == "207"
+    new = SILENT._replace(phone_number="+15652738809")
+    assert listing_of(new, EntryTerms(accept_unknown=True))[1:6] == ("US", "local", "", "", "565")
+    for impossible in ("+13104503", "+1156527388", "+999123456789"):
+        with pytest.raises(EntryError):
+            listing_of(new._replace(phone_number=impossible), EntryTerms(accept_unknown=True))
 
 
 def test_a_cost_without_any_currency_is_refused() -> None:

@@ -93,6 +93,26 @@ def test_a_bad_file_is_listed_line_by_line_and_nothing_of_it_is_imported(run: Ru
     assert len(_json(run("inventory", "list", "--json"))) == 1
 
 
+def test_a_file_as_a_spreadsheet_writes_it_is_tried_out_mended_and_imported(run: Run, tmp_path: Path) -> None:
+    lines = "Phone Number;monthlyPrice;Currency;;\n(361) 273-8809;1,15;usd;;\n(361) 273;x;USD;;\n;;;;\n"
+    (tmp_path / "n.csv").write_bytes(lines.encode("utf-16"))
+    tried = run("inventory", "import", "n.csv", "--dry-run", "--country", "US", "--rejects", "bad.csv", "--json")
+    report = json.loads(tried.stdout)
+    assert (tried.returncode, report["imported"], report["dry_run"]) == (1, False, True)
+    assert (report["good"], report["bad"], report["new"]) == (1, 1, 1)
+    assert _json(run("inventory", "list", "--json")) == []
+    rejected = (tmp_path / "bad.csv").read_text()
+    header, line = rejected.splitlines()
+    assert header == "phone_number,monthly_price,currency,reject_reason"
+    assert line.startswith('(361) 273,x,USD,"phone_number ')
+    assert "monthly_price must be a number, like 1.15, not 'x'" in line
+    assert run("inventory", "import", "n.csv", "--country", "US", "--skip-bad").returncode == 0
+    (tmp_path / "bad.csv").write_text(rejected.replace("(361) 273,x", "(361) 273-8810,2"))
+    assert _json(run("inventory", "import", "bad.csv", "--country", "us", "--json"))["new"] == 1
+    assert [item["price"] for item in _json(run("inventory", "list", "--json"))] == [1.15, 2]
+    assert run("inventory", "import", "bad.csv", "--country", "Texas").returncode != 0
+
+
 def test_price_rules_price_numbers_at_once(run: Run, tmp_path: Path) -> None:
     (tmp_path / "n.csv").write_text("phone_number,cost_monthly,cost_currency\n+13612738809,1.00,USD\n")
     assert _json(run("inventory", "import", "n.csv", "--json"))["unpriced"] == 1

@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select, update
 
-from numberdesk.catalog.model import BadLine, ImportCounts, InventoryItem
+from numberdesk.catalog.import_changes import conflicts_of, decide_listings
+from numberdesk.catalog.model import BadLine, ImportCounts, InventoryItem, Stored
 from numberdesk.catalog.store import count_inventory, find_superseded, list_inventory
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.prices import Prices
@@ -203,11 +204,92 @@ def test_a_number_of_another_carrier_is_a_conflict_and_left_alone(database: Data
     assert rows(database)[0] == before[0]
 
 
+def test_columns_that_a_file_lacks_stay_as_they_are(database: Database) -> None:
+    imported(database, HEADER + DEMO)
+    content = "phone_number,monthly_price,currency\n+13612738809,1.15,USD\n"
+    assert imported(database, content, now=NOW + 1) == ImportCounts(unchanged=1)
+    assert imported(database, "phone_number\n+13612738809\n", now=NOW + 1) == ImportCounts(unchanged=1)
+    assert imported(database, content.replace("1.15", "1.25"), now=NOW + 2) == ImportCounts(changed=1)
+    listing = inventory(database)["+13612738809"].listing
+    assert (listing.locality, listing.capabilities) == ("Corpus Christi", 3)
+    assert listing.prices == DEMO_PRICES._replace(monthly=1_250_000)
+    empty = "phone_number,locality\n+13612738809,\n"
+    assert imported(database, empty, now=NOW + 3) == ImportCounts(changed=1)
+    assert inventory(database)["+13612738809"].listing.locality == ""
+
+
+def test_costs_and_what_the_owner_insists_on_stay_where_the_file_is_silent(database: Database) -> None:
+    header = "phone_number,iso_country,number_type,region,cost_monthly,cost_setup,cost_currency\n"
+    imported(database, f"{header}+441534700700,GB,national,Jersey,1,2,EUR\n")
+    before = inventory(database)["+441534700700"].listing
+    assert imported(database, "phone_number,locality\n+441534700700,St Helier\n") == ImportCounts(changed=1, unpriced=1)
+    assert inventory(database)["+441534700700"].listing == before._replace(locality="St Helier")
+    costs = "phone_number,cost_monthly,cost_currency\n+441534700700,3,EUR\n"
+    assert imported(database, costs) == ImportCounts(changed=1, unpriced=1)
+    after = inventory(database)["+441534700700"].listing
+    assert (after.cost_monthly, after.cost_setup, after.cost_currency) == (3_000_000, 2_000_000, "EUR")
+
+
+def test_amounts_that_a_file_lacks_do_not_change_their_currency(database: Database) -> None:
+    imported(database, HEADER + DEMO)
+    content = "phone_number,monthly_price,currency\n+13612738809,1.15,EUR\n"
+    with stage(content) as staged, database.read() as tx:
+        (conflict,) = [bad for chunk in staged.chunks(NOW) for bad in find_conflicts(tx, chunk)]
+    assert "currency changes from USD to EUR, which needs per_minute_price_inbound" in conflict.reason
+    assert imported(database, content) == ImportCounts(conflicts=1)
+    assert inventory(database)["+13612738809"].listing.prices == DEMO_PRICES
+
+
+def test_a_number_that_its_carrier_has_back_can_be_imported_once_it_is_ported_in(database: Database) -> None:
+    imported(database, HEADER + DEMO, carrier="acme")
+    now_ours = HEADER + DEMO.replace("1.15", "1.25")
+    for state, reason in (("available", "acme"), ("quarantined", "until its quarantine is over"), ("assigned", "sold")):
+        _in_state(database, state)
+        with stage(now_ours) as staged, database.read() as tx:
+            (conflict,) = [bad for chunk in staged.chunks(NOW) for bad in find_conflicts(tx, chunk)]
+        assert reason in conflict.reason
+        assert imported(database, now_ours) == ImportCounts(conflicts=1)
+    _in_state(database, "withdrawn")
+    assert imported(database, now_ours, now=NOW + 1) == ImportCounts(new=1)
+    item = inventory(database)["+13612738809"]
+    assert (item.carrier, item.state) == ("pool", NumberState.AVAILABLE)
+    assert item.listing.prices == DEMO_PRICES._replace(monthly=1_250_000)
+
+
+def test_a_number_that_is_still_on_its_way_back_to_its_carrier_is_not_taken_over(database: Database) -> None:
+    imported(database, HEADER + DEMO, carrier="acme")
+    _in_state(database, "withdrawn")
+    with stage(HEADER + DEMO) as staged:
+        (chunk,) = staged.chunks(NOW)
+    stored = {"+13612738809": Stored("acme", chunk.listings[0], NumberState.WITHDRAWN)}
+    assert decide_listings(chunk, stored, lambda _: None, {"+13612738809"}).counts == ImportCounts(conflicts=1)
+    assert decide_listings(chunk, stored, lambda _: None).counts == ImportCounts(new=1)
+    (bad,) = conflicts_of(chunk, stored, {"+13612738809"})
+    assert "has not confirmed yet" in bad.reason
+
+
+def _in_state(database: Database, state: str) -> None:
+    with database.write() as tx:
+        if state == "assigned":
+            tx.execute(insert(accounts).values(id="acc_1", name="A", currency="USD", state="active", created_at=NOW))
+            order = {"account_id": "acc_1", "e164": "+13612738809", "carrier": "acme", "state": "ordering"}
+            amounts = {"currency": "USD", "price": 1, "setup": 0, "attempts": 0, "created_at": NOW}
+            tx.execute(insert(orders).values(id="ord_1", **order, **amounts))
+        tx.execute(
+            update(numbers).values(
+                state=state,
+                account_id="acc_1" if state == "assigned" else None,
+                order_id="ord_1" if state == "assigned" else None,
+                quarantined_until=NOW + 5 if state == "quarantined" else None,
+            )
+        )
+
+
 def test_bad_lines_are_listed_and_the_good_ones_can_be_saved_without_them(database: Database) -> None:
     content = HEADER + DEMO + "+1,,,,,,,\n+14155550123,,,0,,,,USD\n+14155550124\n+14155550125,,,1,,,,USD\n" + DEMO
     with stage(content) as staged:
         assert [bad.line for bad in staged.bad] == [3, 4, 5, 7]
-        assert staged.bad[1].reason == "monthly_price must be greater than zero"
+        assert staged.bad[1].reason == "monthly_price must be greater than zero, not '0'"
         assert staged.bad[3] == BadLine(7, "phone_number +13612738809 is there already, on line 2")
         assert (staged.bad_count, staged.good) == (4, 2)
     assert imported(database, content) == ImportCounts(new=2)

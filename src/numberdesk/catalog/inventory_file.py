@@ -2,15 +2,19 @@
 
 Touches: files.
 
-UTF-8, with or without a byte order mark; commas; LF or CRLF; quotes as in RFC 4180, except that
-a quoted field ends on its line, because no column may hold a line break. So one broken quote
-spoils one line and not the rest of the file.
+UTF-8, or UTF-16 with a byte order mark; commas, semicolons, tabs or bars, whichever the header has;
+LF or CRLF; quotes as in RFC 4180, except that a quoted field ends on its line, because no column
+may hold a line break. So one broken quote spoils one line and not the rest of the file. A file that
+is nothing but numbers, one on a line, needs no header.
 """
 
 from __future__ import annotations
 
 import codecs
 import csv
+import difflib
+import io
+import re
 from collections.abc import Iterator
 from typing import BinaryIO, Final, NamedTuple
 
@@ -20,11 +24,32 @@ from numberdesk.core.errors import InvalidRequest
 MOST_BYTES_PER_LINE: Final = 16 * 1024
 """Longest line, with its line ending."""
 
+REJECT_REASON: Final = "reject_reason"
+"""A column that is passed over: a file of rejected lines, once mended, is imported as it is."""
+
+_SEPARATORS: Final = ",;\t|"
+_UTF_16: Final = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+_AT_ONCE: Final = 64 * 1024
+_BETWEEN_WORDS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[\s_-]+")
+_LOOKS_LIKE_A_NUMBER: Final = re.compile(r"[+'(]*\d[\d\s().\-/]{5,}")
+_ALSO_CALLED: Final = {
+    "number": "phone_number",
+    "phone": "phone_number",
+    "e164": "phone_number",
+    "did": "phone_number",
+    "country": "iso_country",
+    "type": "number_type",
+    "state": "region",
+    "city": "locality",
+}
+
 
 class Entry(NamedTuple):
     """One line as text without spaces around, "" where the file is silent. The fields are the columns."""
 
     phone_number: str
+    iso_country: str
+    area_code: str
     number_type: str
     region: str
     locality: str
@@ -48,65 +73,162 @@ class _LineError(ValueError):
 class InventoryFile:
     """An inventory file whose header has been read. `line` and `bytes_read` say how far reading is.
 
-    Raises InvalidRequest when the header is missing or unreadable, or names a column that does
-    not exist: a misspelt one would lose its values without a word.
+    `header` are the names of its columns, `absent` the columns that it does not have, `text` is the
+    line read last. Raises InvalidRequest when the header is missing or unreadable, or names a
+    column that does not exist: a misspelt one would lose its values without a word.
     """
 
     def __init__(self, source: BinaryIO) -> None:
-        self._source = source
+        self._source = _as_utf_8(source)
         self.line = 0
         self.bytes_read = 0
+        self.text = b""
+        self._separator = ","
+        self._first: bytes | None = None
         self._raw = self._read()
-        header = self._header()
-        self._width = len(header)
+        self.header = self._read_header()
+        self.absent = frozenset(Entry._fields).difference(self.header)
+        self._width = len(self.header)
         # A column that the header has not is read from behind the last cell, where an empty one is put.
-        self._places = [header.index(name) if name in header else self._width for name in Entry._fields]
+        self._places = [
+            self.header.index(name) if name in self.header else self._width for name in Entry._fields
+        ]  # fmt: skip
 
     def entries(self) -> Iterator[Entry | BadLine]:
         """The lines after the header; `line` tells each one's number. Lines with nothing on them are left out."""
+        if self._first is not None:
+            yield from self._entry(self._first)
         for raw in self._raw:
-            try:
-                cells = _cells(raw)
-            except _LineError as error:
-                yield BadLine(self.line, str(error))
-                continue
-            if cells is None:
-                continue
-            if len(cells) != self._width:
-                yield BadLine(self.line, f"has {len(cells)} fields where the header has {self._width}")
-                continue
-            cells.append("")
-            yield Entry._make([cells[place] for place in self._places])
+            yield from self._entry(raw)
+
+    def cells(self) -> list[str]:
+        """The fields of the line read last; what cannot be split is one field."""
+        try:
+            return _cells(self.text, self._separator) or []
+        except _LineError:
+            return [self.text.decode(errors="replace").strip()]
+
+    def _entry(self, raw: bytes | None) -> Iterator[Entry | BadLine]:
+        try:
+            cells = _cells(raw, self._separator)
+        except _LineError as error:
+            yield BadLine(self.line, str(error))
+            return
+        if cells is None:
+            return
+        if len(cells) > self._width and not any(cells[self._width :]):
+            del cells[self._width :]  # empty columns that a spreadsheet has to the right
+        if len(cells) != self._width:
+            yield BadLine(self.line, f"has {len(cells)} fields where the header has {self._width}")
+            return
+        cells.append("")
+        yield Entry._make([cells[place] for place in self._places])
 
     def _read(self) -> Iterator[bytes | None]:
         """Each line's bytes, None for one over the bound; its rest is read and dropped."""
-        while raw := self._source.readline(MOST_BYTES_PER_LINE + 1):
+        while raw := self._readline(MOST_BYTES_PER_LINE + 1):
             self.line += 1
             self.bytes_read += len(raw)
+            self.text = raw
             fits = len(raw) <= MOST_BYTES_PER_LINE
             while not fits and raw and not raw.endswith(b"\n"):
-                raw = self._source.readline(MOST_BYTES_PER_LINE)
+                raw = self._readline(MOST_BYTES_PER_LINE)
                 self.bytes_read += len(raw)
             yield raw if fits else None
 
-    def _header(self) -> list[str]:
+    def _readline(self, most: int) -> bytes:
+        try:
+            return self._source.readline(most)
+        except UnicodeDecodeError:
+            raise InvalidRequest("file", f"is not UTF-16 after line {self.line}: save it as CSV UTF-8") from None
+
+    def _read_header(self) -> list[str]:
         for raw in self._raw:
+            line = raw.removeprefix(codecs.BOM_UTF8) if raw is not None and self.line == 1 else raw
             try:
-                cells = _cells(raw.removeprefix(codecs.BOM_UTF8) if raw is not None and self.line == 1 else raw)
+                text = _text(line)
+                if text.lower().startswith("sep="):
+                    self._separator = text[len("sep=") :][:1] or ","
+                    continue
+                self._separator = _separator(text, self._separator)
+                cells = _cells(line, self._separator)
             except _LineError as error:
                 raise InvalidRequest("file", f"line {self.line}, the header, {error}") from None
-            if cells is not None:
-                return _checked_header([cell.lower() for cell in cells], self.line)
+            if cells is None:
+                continue
+            while not cells[-1]:
+                cells.pop()
+            if len(cells) == 1 and _LOOKS_LIKE_A_NUMBER.match(cells[0]):
+                self._first = line
+                return ["phone_number"]
+            return _checked_header([_column(cell) for cell in cells], self.line)
         raise InvalidRequest("file", "is empty: its first line must name the columns")
+
+
+class _Utf16(io.RawIOBase):
+    """UTF-16 text as UTF-8 bytes."""
+
+    def __init__(self, source: BinaryIO, encoding: str) -> None:
+        self._source = source
+        self._decoder = codecs.getincrementaldecoder(encoding)()
+        self._ready = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]  # what BufferedReader hands in
+        raw = b"-"
+        while not self._ready and raw:
+            raw = self._source.read(_AT_ONCE)
+            self._ready = self._decoder.decode(raw, final=not raw).encode(errors="replace")
+        size = min(len(buffer), len(self._ready))
+        buffer[:size], self._ready = self._ready[:size], self._ready[size:]
+        return size
+
+
+class _Pushed:
+    """A source whose first bytes were looked at already."""
+
+    def __init__(self, first: bytes, source: BinaryIO) -> None:
+        self._first = first
+        self._source = source
+
+    def readline(self, most: int) -> bytes:
+        if not self._first:
+            return self._source.readline(most)
+        first, newline, rest = self._first.partition(b"\n")
+        first, self._first = first + newline, rest
+        return first if newline or len(first) >= most else first + self._source.readline(most - len(first))
+
+
+def _as_utf_8(source: BinaryIO) -> io.BufferedReader | _Pushed:
+    first = source.readline(len(codecs.BOM_UTF16_LE))
+    encoding = _UTF_16.get(first)
+    return _Pushed(first, source) if encoding is None else io.BufferedReader(_Utf16(source, encoding), _AT_ONCE)
+
+
+def _column(cell: str) -> str:
+    """The column that a cell of the header means; as it is written when there is none."""
+    name = "_".join(word.lower() for word in _BETWEEN_WORDS.split(cell) if word)
+    return _ALSO_CALLED.get(name, name)
+
+
+def _separator(header: str, told: str) -> str:
+    """What separates the columns: what splits the header into the most known ones."""
+
+    def known(separator: str) -> int:
+        return sum(_column(cell.strip(' "')) in Entry._fields for cell in header.split(separator))
+
+    separators: tuple[str, ...] = (told, *_SEPARATORS)
+    return max(separators, key=known)
 
 
 def _checked_header(names: list[str], line: int) -> list[str]:
     for place, name in enumerate(names):
         if not name:
             raise InvalidRequest("file", f"line {line}: column {place + 1} has no name")
-        if name not in Entry._fields:
-            known = ", ".join(Entry._fields)
-            raise InvalidRequest("file", f"line {line}: unknown column {name[:60]!r}; the columns are {known}")
+        if name not in Entry._fields and name != REJECT_REASON:
+            raise InvalidRequest("file", f"line {line}: unknown column {name[:60]!r}{_help(names, name)}")
         if name in names[:place]:
             raise InvalidRequest("file", f"line {line}: column {name} is there twice")
     if "phone_number" not in names:
@@ -114,8 +236,16 @@ def _checked_header(names: list[str], line: int) -> list[str]:
     return names
 
 
-def _cells(raw: bytes | None) -> list[str] | None:
-    """The fields of a line, None when nothing is on it. Raises _LineError."""
+def _help(names: list[str], name: str) -> str:
+    if any(_LOOKS_LIKE_A_NUMBER.match(each) for each in names):
+        return "; the first line must name the columns, like phone_number,monthly_price,currency"
+    near: list[str] = difflib.get_close_matches(name, Entry._fields, n=1)
+    meant = f"; is {near[0]} meant?" if near else ""
+    return f"{meant}; the columns are {', '.join(Entry._fields)}"
+
+
+def _text(raw: bytes | None) -> str:
+    """A line without its end. Raises _LineError."""
     if raw is None:
         raise _LineError(f"is longer than {MOST_BYTES_PER_LINE} bytes")
     if b"\0" in raw:
@@ -123,17 +253,23 @@ def _cells(raw: bytes | None) -> list[str] | None:
     try:
         text = raw.decode()
     except UnicodeDecodeError as error:
-        raise _LineError(f"is not UTF-8 at byte {error.start + 1}") from None
-    text = text.removesuffix("\n").removesuffix("\r")
+        raise _LineError(f"is not UTF-8 at byte {error.start + 1}: save the file as CSV UTF-8") from None
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def _cells(raw: bytes | None, separator: str) -> list[str] | None:
+    """The fields of a line, None when nothing is on it. Raises _LineError."""
+    text = _text(raw)
     if "\r" in text:
         raise _LineError("has a carriage return inside: lines end with LF or CRLF")
     if not text or text.isspace():
         return None
-    return [cell.strip() for cell in (_unquoted(text) if '"' in text else text.split(","))]
+    cells = [cell.strip() for cell in (_unquoted(text, separator) if '"' in text else text.split(separator))]
+    return cells if any(cells) else None
 
 
-def _unquoted(text: str) -> list[str]:
+def _unquoted(text: str, separator: str) -> list[str]:
     try:
-        return next(csv.reader([text], strict=True))
+        return next(csv.reader([text], strict=True, delimiter=separator))
     except csv.Error:
         raise _LineError("has a quote that is not closed on its line, or text after a closing quote") from None

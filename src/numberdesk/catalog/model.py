@@ -5,7 +5,7 @@ Touches: nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -80,10 +80,11 @@ class Listing(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """A listing as the database has it, with the carrier it belongs to."""
+    """A listing as the database has it, with the carrier it belongs to and the state of the number."""
 
     carrier: str
     listing: Listing
+    state: NumberState = NumberState.AVAILABLE
 
 
 class InventoryItem(NamedTuple):
@@ -104,12 +105,16 @@ class BadLine(NamedTuple):
 
 
 class ListingChunk(NamedTuple):
-    """Listings of one carrier to save in one transaction, by number, each with the line it came from."""
+    """Listings of one carrier to save in one transaction, by number, each with the line it came from.
+
+    `absent` are the columns that the file does not have: there a number that is known stays as it is.
+    """
 
     carrier: str
     listings: tuple[Listing, ...]
     lines: tuple[int, ...]
     now: int
+    absent: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,41 +142,16 @@ class ImportCounts:
 
 
 class ListingChanges(NamedTuple):
-    """What is to be written: listings to insert and to update, and the prices that offers had until now."""
+    """What is to be written: listings to insert and to update, and the prices that offers had until now.
+
+    `taken_over` are listings of numbers that another carrier's offers had given their rows.
+    """
 
     new: list[Listing]
     changed: list[Listing]
     superseded: list[tuple[str, Prices]]
     counts: ImportCounts
-
-
-def decide_listings(
-    chunk: ListingChunk, stored: Mapping[str, Stored], price_of: Callable[[Listing], Prices | None]
-) -> ListingChanges:
-    """Decide what saving a chunk changes. `price_of` prices the listings that came without prices.
-
-    A number's state and holder are no part of its listing: what is rented stays rented.
-    """
-    new: list[Listing] = []
-    changed: list[Listing] = []
-    superseded: list[tuple[str, Prices]] = []
-    unpriced = conflicts = 0
-    for listing in chunk.listings:
-        wanted = listing.priced(price_of(listing)) if listing.price_source == FROM_RULE else listing
-        known = stored.get(listing.e164)
-        if known is not None and known.carrier != chunk.carrier:
-            conflicts += 1
-            continue
-        unpriced += wanted.price is None
-        if known is None:
-            new.append(wanted)
-        elif known.listing != wanted:
-            changed.append(wanted)
-            superseded += superseded_by(known.listing, wanted)
-    unchanged = len(chunk.listings) - len(new) - len(changed) - conflicts
-    return ListingChanges(
-        new, changed, superseded, ImportCounts(len(new), len(changed), unchanged, unpriced, conflicts)
-    )
+    taken_over: list[Listing] = []  # noqa: RUF012  read only
 
 
 def decide_prices(listings: Iterable[Listing], price_of: Callable[[Listing], Prices | None]) -> ListingChanges:
@@ -208,12 +188,3 @@ def capability_bits(names: Iterable[str]) -> int:
 def capability_names(bits: int) -> tuple[str, ...]:
     """The names of a bit set, in the order of CAPABILITIES."""
     return tuple(name for place, name in enumerate(CAPABILITIES) if bits >> place & 1)
-
-
-def conflicts_of(chunk: ListingChunk, carriers: Mapping[str, str]) -> list[BadLine]:
-    """The lines of a chunk whose numbers belong to another carrier; `carriers` by number, where known."""
-    return [
-        BadLine(line, f"phone_number {listing.e164} belongs to the carrier {carriers[listing.e164]}")
-        for listing, line in zip(chunk.listings, chunk.lines, strict=True)
-        if carriers.get(listing.e164, chunk.carrier) != chunk.carrier
-    ]

@@ -22,30 +22,28 @@ _PRICE_FIELDS: Final = ("currency", "price", "inbound", "outbound", "setup")
 _OFFER_FIELDS: Final = tuple(name for name in Listing._fields if name != "e164")
 
 _LISTINGS: Final = (
-    select(*_LISTING, numbers.c.carrier)
+    select(*_LISTING, numbers.c.carrier, numbers.c.state)
     .where(numbers.c.e164.in_(bindparam("e164s", expanding=True)))
     .order_by(numbers.c.e164)
-    .with_for_update()
 )
-_CARRIERS: Final = select(numbers.c.e164, numbers.c.carrier).where(
-    numbers.c.e164.in_(bindparam("e164s", expanding=True))
-)
+_LOCK_LISTINGS: Final = _LISTINGS.with_for_update()
 _INSERT_NUMBERS: Final = InsertRows(numbers)
 _INSERT_SUPERSEDED: Final = InsertRows(superseded_prices)
 _UPDATE_LISTINGS: Final = UpdateRows(numbers, "e164", *_OFFER_FIELDS, "reversed", "updated_at")
+_TAKE_OVER: Final = UpdateRows(numbers, "e164", *_OFFER_FIELDS, "reversed", "carrier", "state", "updated_at")
 _MOVE_LISTINGS: Final = UpdateRows(numbers, "e164", *_OFFER_FIELDS, "reversed", "carrier", "updated_at")
 _UPDATE_PRICES: Final = UpdateRows(numbers, "e164", *_PRICE_FIELDS, "updated_at")
 
 
 def lock_listings(tx: Tx, e164s: Iterable[str]) -> dict[str, Stored]:
     """Listings by number, locked in sorted order until the transaction ends."""
-    rows = tx.execute(_LISTINGS, {"e164s": sorted(e164s)})
+    rows = tx.execute(_LOCK_LISTINGS, {"e164s": sorted(e164s)})
     return {row.e164: _stored_of(row) for row in rows}
 
 
-def find_carriers(tx: Tx, e164s: Iterable[str]) -> dict[str, str]:
-    """The carriers of those numbers that are known."""
-    return {row.e164: row.carrier for row in tx.execute(_CARRIERS, {"e164s": sorted(e164s)})}
+def find_listings(tx: Tx, e164s: Iterable[str]) -> dict[str, Stored]:
+    """The same without locks: to look, not to change."""
+    return {row.e164: _stored_of(row) for row in tx.execute(_LISTINGS, {"e164s": sorted(e164s)})}
 
 
 def find_country(tx: Tx, e164: str) -> str:
@@ -81,6 +79,12 @@ def update_listings(tx: Tx, listings: Sequence[Listing], now: int) -> None:
 def move_listings(tx: Tx, carrier: str, listings: Sequence[Listing], now: int) -> None:
     """Write what a carrier offers of numbers that had been another carrier's, or its own, before."""
     _MOVE_LISTINGS.run(tx, [(*listing, listing.national[::-1], carrier, now) for listing in listings])
+
+
+def take_over_listings(tx: Tx, carrier: str, listings: Sequence[Listing], now: int) -> None:
+    """Put numbers that had been another carrier's, and are nobody's, into the inventory: available."""
+    state = NumberState.AVAILABLE.value
+    _TAKE_OVER.run(tx, [(*listing, listing.national[::-1], carrier, state, now) for listing in listings])
 
 
 def update_prices(tx: Tx, listings: Sequence[Listing], now: int) -> None:
@@ -180,7 +184,7 @@ def count_inventory(tx: Tx, carrier: str | None = None) -> dict[NumberState, int
 
 
 def _stored_of(row: Any) -> Stored:
-    return Stored(row.carrier, _listing_of(row))
+    return Stored(row.carrier, _listing_of(row), NumberState(row.state))
 
 
 def _item_of(row: Any) -> InventoryItem:

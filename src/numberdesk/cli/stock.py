@@ -5,12 +5,16 @@ Touches: files.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from numberdesk.catalog.listing_entry import EntryTerms
 from numberdesk.catalog.offer_store import find_rates
+from numberdesk.catalog.reject_file import RejectFile
 from numberdesk.catalog.rule_store import find_rules, list_price_rules
 from numberdesk.catalog.rules import PriceRule, parse_percent
 from numberdesk.catalog.store import list_inventory
@@ -44,15 +48,26 @@ def import_file(
     file: Annotated[Path, typer.Argument(metavar="FILE.csv", exists=True, dir_okay=False, readable=True)],
     carrier: Annotated[str, typer.Option(help="Whose numbers these are")] = POOL,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Import the good lines of a file with bad ones")] = False,  # noqa: FBT002
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and compare, import nothing")] = False,  # noqa: FBT002
+    rejects: Annotated[
+        Path | None, typer.Option(metavar="FILE.csv", dir_okay=False, help="Write the bad lines here, with reasons")
+    ] = None,
+    country: Annotated[str, typer.Option(help="Whose numbers those without country code are, like US")] = "",
+    accept_unknown: Annotated[  # noqa: FBT002
+        bool, typer.Option("--accept-unknown", help="Take numbers of ranges newer than the numbering data")
+    ] = False,
     as_json: AsJson = False,  # noqa: FBT002  a flag
 ) -> None:
     """Import numbers from a CSV file: all of it, or nothing when a line is bad."""
-    with services() as running, file.open("rb") as source, bars() as bar:
+    with services() as running, file.open("rb") as source, _reject_file(rejects) as rejected, bars() as bar:
         size = file.stat().st_size
         report = run_import(
             source,
             carrier=carrier,
             skip_bad=skip_bad,
+            dry_run=dry_run,
+            terms=EntryTerms(country.upper(), accept_unknown),
+            rejects=rejected,
             now=running.now(),
             read=running.reader.read_now,
             save=lambda chunk: running.writer.apply(save_listings, chunk),
@@ -62,8 +77,18 @@ def import_file(
         print_object(import_view(report), as_json=True)
     else:
         _say(report)
-    if not report.saved:
+    if report.bad_count and not skip_bad:
         raise typer.Exit(REFUSED)
+
+
+@contextlib.contextmanager
+def _reject_file(path: Path | None) -> Iterator[RejectFile | None]:
+    """The file for bad lines; None when none is wanted."""
+    if path is None:
+        yield None
+        return
+    with path.open("w", encoding="utf-8", newline="") as out:
+        yield RejectFile(out)
 
 
 @inventory.command("list")
@@ -220,6 +245,12 @@ def _say(report: ImportReport) -> None:
     if report.bad_count > _MOST_SHOWN:
         note(f"... {report.bad_count} bad lines in all; --json lists up to {len(report.bad)}")
     counts = report.counts
+    if report.dry_run:
+        note(
+            f"nothing imported, as asked: {counts.new} would be new, {counts.changed} changed, "
+            f"{counts.unchanged} unchanged; {report.bad_count} bad lines"
+        )
+        return
     if not report.saved:
         note(f"nothing imported: {report.bad_count} bad lines, {report.good} good ones; --skip-bad imports the good")
         return

@@ -13,21 +13,31 @@ finished by importing the file again: what is there already is left as it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Final, Self
+from typing import BinaryIO, Final, NamedTuple, Self
 
+from numberdesk.catalog.import_changes import conflicts_of, decide_listings
 from numberdesk.catalog.inventory_file import Entry, InventoryFile
-from numberdesk.catalog.listing_entry import EntryError, listing_of
-from numberdesk.catalog.model import BadLine, ImportCounts, Listing, ListingChunk, conflicts_of, decide_listings
+from numberdesk.catalog.listing_entry import AS_GIVEN, EntryError, EntryTerms, listing_of
+from numberdesk.catalog.model import BadLine, ImportCounts, Listing, ListingChunk, Stored
 from numberdesk.catalog.offer_store import find_rates
+from numberdesk.catalog.reject_file import RejectFile
 from numberdesk.catalog.rule_store import find_rules, lock_catalog
 from numberdesk.catalog.rules import RuleBook, exchange_of, parse_carrier, rule_books
-from numberdesk.catalog.store import find_carriers, insert_listings, insert_superseded, lock_listings, update_listings
+from numberdesk.catalog.store import (
+    find_listings,
+    insert_listings,
+    insert_superseded,
+    lock_listings,
+    take_over_listings,
+    update_listings,
+)
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.infra.db import Tx
 from numberdesk.infra.spool import Spool
+from numberdesk.numbers.carrier_release_store import find_on_their_way
 
 MOST_BAD_LISTED: Final = 1000
 """Bad lines that are kept with their reasons; all are counted."""
@@ -45,8 +55,11 @@ class StagedInventory:
     that can be imported.
     """
 
-    def __init__(self, carrier: str, spool: Spool, bad: list[BadLine], bad_count: int) -> None:
+    def __init__(
+        self, carrier: str, spool: Spool, bad: list[BadLine], bad_count: int, absent: frozenset[str] = frozenset()
+    ) -> None:
         self.carrier = carrier
+        self.absent = absent
         self.bad = bad
         self.bad_count = bad_count
         self._spool = spool
@@ -60,7 +73,7 @@ class StagedInventory:
         """The good lines by number, in chunks to save. May be asked for again."""
         for rows in self._spool.chunks(MOST_PER_CHUNK):
             listings = tuple(Listing._make(row[:-1]) for row in rows)
-            yield ListingChunk(self.carrier, listings, tuple(row[-1] for row in rows), now)
+            yield ListingChunk(self.carrier, listings, tuple(row[-1] for row in rows), now, self.absent)
 
     def close(self) -> None:
         """Delete what is on disk. May be called twice."""
@@ -80,30 +93,34 @@ def stage_inventory(
     *,
     carrier: str,
     progress: Callable[[int, int], None],
+    terms: EntryTerms = AS_GIVEN,
+    rejects: RejectFile | None = None,
     directory: Path | None = None,
 ) -> StagedInventory:
     """Read and check a whole file, in memory that does not grow with it.
 
     `progress` is told the bytes and lines read so far, every thousand lines and at the end.
-    `directory` is for temporary files, about 250 bytes a line. Raises InvalidRequest for a
-    carrier's name or a header that is wrong and for a file without lines, StorageFailedError
-    when there is no space for the temporary files.
+    `rejects` takes the bad lines, all of them. `directory` is for temporary files, about 250 bytes
+    a line. Raises InvalidRequest for a carrier's name or a header that is wrong and for a file
+    without lines, StorageFailedError when there is no space for the temporary files.
     """
     parse_carrier(carrier)
     file = InventoryFile(source)
     spool = Spool(Listing._fields, directory=directory)
+    if rejects is not None:
+        rejects.begin(file.header)
     try:
-        bad, bad_count = _stage(file, spool, progress)
+        bad, bad_count = _stage(file, spool, terms, rejects, progress)
     except BaseException:
         spool.close()
         raise
-    return StagedInventory(carrier, spool, bad, bad_count)
+    return StagedInventory(carrier, spool, bad, bad_count, file.absent)
 
 
 def save_listings(tx: Tx, chunks: Sequence[ListingChunk]) -> list[ImportCounts]:
     """Save chunks: new numbers become available, changed ones are written, former prices stay valid as quotes.
 
-    A number of another carrier is left alone and counted as a conflict.
+    A number of another carrier is left alone and counted as a conflict, unless that one has it back.
     """
     lock_catalog(tx)
     if len(chunks) > 1:  # in one sorted order over all of them, so that no purchase waits crosswise
@@ -113,17 +130,47 @@ def save_listings(tx: Tx, chunks: Sequence[ListingChunk]) -> list[ImportCounts]:
 
 
 def find_conflicts(tx: Tx, chunk: ListingChunk) -> list[BadLine]:
-    """The lines of a chunk whose numbers belong to another carrier: to ask before anything is saved."""
-    return conflicts_of(chunk, find_carriers(tx, [listing.e164 for listing in chunk.listings]))
+    """The lines of a chunk that what is there already keeps out: to ask before anything is saved."""
+    return preview_listings(tx, chunk).conflicts
 
 
-def _stage(file: InventoryFile, spool: Spool, progress: Callable[[int, int], None]) -> tuple[list[BadLine], int]:
+class Preview(NamedTuple):
+    """What saving a chunk would come to as things stand."""
+
+    conflicts: list[BadLine]
+    counts: ImportCounts
+
+
+def preview_listings(tx: Tx, chunk: ListingChunk) -> Preview:
+    """Look what saving a chunk would do, without doing it."""
+    stored = find_listings(tx, [listing.e164 for listing in chunk.listings])
+    going_back = _going_back(tx, chunk, stored)
+    books = rule_books(find_rules(tx, [chunk.carrier]), exchange_of(find_rates(tx)))
+    changes = decide_listings(chunk, stored, books.get(chunk.carrier, RuleBook(())).price_of, going_back)
+    return Preview(conflicts_of(chunk, stored, going_back) if changes.counts.conflicts else [], changes.counts)
+
+
+def _going_back(tx: Tx, chunk: ListingChunk, stored: Mapping[str, Stored]) -> set[str]:
+    """Which numbers of other carriers these have not confirmed to have back."""
+    others = [e164 for e164, known in stored.items() if known.carrier != chunk.carrier]
+    return {e164 for _, e164 in find_on_their_way(tx, others)} if others else set()
+
+
+def _stage(
+    file: InventoryFile,
+    spool: Spool,
+    terms: EntryTerms,
+    rejects: RejectFile | None,
+    progress: Callable[[int, int], None],
+) -> tuple[list[BadLine], int]:
     bad: list[BadLine] = []
     bad_count = 0
     for entry in file.entries():
-        problem = entry if isinstance(entry, BadLine) else _spooled(entry, file.line, spool)
+        problem = entry if isinstance(entry, BadLine) else _spooled(entry, file.line, spool, terms)
         if problem is not None:
             bad_count += 1
+            if rejects is not None:
+                rejects.add(file.cells(), problem.reason)
             if len(bad) < MOST_BAD_LISTED:
                 bad.append(problem)
         if file.line % _LINES_PER_REPORT == 0:
@@ -134,10 +181,10 @@ def _stage(file: InventoryFile, spool: Spool, progress: Callable[[int, int], Non
     return bad, bad_count
 
 
-def _spooled(entry: Entry, line: int, spool: Spool) -> BadLine | None:
+def _spooled(entry: Entry, line: int, spool: Spool, terms: EntryTerms) -> BadLine | None:
     """Check a line and keep it on disk; None when it is good."""
     try:
-        listing = listing_of(entry)
+        listing = listing_of(entry, terms)
     except EntryError as error:
         return BadLine(line, str(error))
     first = spool.add(line, listing)
@@ -148,8 +195,9 @@ def _spooled(entry: Entry, line: int, spool: Spool) -> BadLine | None:
 
 def _save(tx: Tx, chunk: ListingChunk, book: RuleBook) -> ImportCounts:
     stored = lock_listings(tx, [listing.e164 for listing in chunk.listings])
-    changes = decide_listings(chunk, stored, book.price_of)
+    changes = decide_listings(chunk, stored, book.price_of, _going_back(tx, chunk, stored))
     insert_listings(tx, chunk.carrier, changes.new, chunk.now)
+    take_over_listings(tx, chunk.carrier, changes.taken_over, chunk.now)
     update_listings(tx, changes.changed, chunk.now)
     insert_superseded(tx, changes.superseded, chunk.now)
     return changes.counts

@@ -11,11 +11,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import BinaryIO, NamedTuple, Protocol, TypeVar
 
+from numberdesk.catalog.listing_entry import AS_GIVEN, EntryTerms
 from numberdesk.catalog.model import BadLine, ImportCounts, ListingChunk
+from numberdesk.catalog.reject_file import RejectFile
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.purchase import POOL
-from numberdesk.flows.import_inventory import MOST_BAD_LISTED, StagedInventory, find_conflicts, stage_inventory
+from numberdesk.flows.import_inventory import (
+    MOST_BAD_LISTED,
+    StagedInventory,
+    preview_listings,
+    stage_inventory,
+)
 from numberdesk.infra.db import Tx
+from numberdesk.infra.numbering import is_country
 
 Result = TypeVar("Result")
 Progress = Callable[[str, int, int], None]
@@ -31,13 +39,17 @@ class Read(Protocol):
 
 
 class ImportReport(NamedTuple):
-    """What an import found and did. `saved` is False when bad lines kept everything out."""
+    """What an import found and did. `saved` is False when bad lines kept everything out, and for a dry run.
+
+    The `counts` of a dry run are what an import would come to as things stand.
+    """
 
     saved: bool
     good: int
     bad_count: int
     bad: list[BadLine]
     counts: ImportCounts
+    dry_run: bool = False
 
 
 def run_import(
@@ -45,6 +57,9 @@ def run_import(
     *,
     carrier: str,
     skip_bad: bool,
+    dry_run: bool = False,
+    terms: EntryTerms = AS_GIVEN,
+    rejects: RejectFile | None = None,
     now: int,
     read: Read,
     save: Callable[[ListingChunk], ImportCounts],
@@ -57,11 +72,21 @@ def run_import(
     """
     if carrier != POOL:
         raise InvalidRequest("carrier", f"must be {POOL}: other carriers are searched, not imported")
-    with stage_inventory(source, carrier=carrier, progress=lambda size, _: progress("check", size, 0)) as staged:
-        conflicts = _conflicts(staged, now, read, progress)
+    if terms.country and not is_country(terms.country):
+        raise InvalidRequest("country", "must be the two-letter code of a country, like US")
+    with stage_inventory(
+        source,
+        carrier=carrier,
+        terms=terms,
+        rejects=rejects,
+        progress=lambda size, _: progress("check", size, 0),
+    ) as staged:
+        conflicts = _conflicts(staged, now, read, rejects, progress)
         bad = sorted([*staged.bad, *conflicts.listed])[:MOST_BAD_LISTED]
         bad_count = staged.bad_count + conflicts.found
         good = staged.good - conflicts.found
+        if dry_run:
+            return ImportReport(False, good, bad_count, bad, conflicts.counts, dry_run=True)  # noqa: FBT003  saved
         if bad_count and not skip_bad:
             return ImportReport(saved=False, good=good, bad_count=bad_count, bad=bad, counts=ImportCounts())
         counts = ImportCounts()
@@ -76,15 +101,30 @@ def run_import(
 class _Conflicts(NamedTuple):
     found: int
     listed: list[BadLine]
+    counts: ImportCounts
 
 
-def _conflicts(staged: StagedInventory, now: int, read: Read, progress: Progress) -> _Conflicts:
+def _conflicts(
+    staged: StagedInventory, now: int, read: Read, rejects: RejectFile | None, progress: Progress
+) -> _Conflicts:
     count = done = 0
+    counts = ImportCounts()
     listed: list[BadLine] = []
     for chunk in staged.chunks(now):
-        found = read(lambda tx, chunk=chunk: find_conflicts(tx, chunk))  # type: ignore[misc]  # binds the loop's chunk
+        preview = read(lambda tx, chunk=chunk: preview_listings(tx, chunk))  # type: ignore[misc]  # binds the loop's chunk
+        found = preview.conflicts
+        counts = counts.plus(preview.counts)
+        _reject(rejects, chunk, found)
         count += len(found)
         listed += found[: MOST_BAD_LISTED - len(listed)]
         done += len(chunk.listings)
         progress("compare", done, staged.good)
-    return _Conflicts(count, listed)
+    return _Conflicts(count, listed, counts)
+
+
+def _reject(rejects: RejectFile | None, chunk: ListingChunk, found: list[BadLine]) -> None:
+    if rejects is None or not found:
+        return
+    numbers = dict(zip(chunk.lines, (listing.e164 for listing in chunk.listings), strict=True))
+    for bad in found:
+        rejects.add_number(numbers[bad.line], bad.reason)

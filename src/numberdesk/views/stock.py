@@ -66,9 +66,10 @@ class BadLineView(msgspec.Struct, frozen=True):
 
 
 class ImportView(msgspec.Struct, frozen=True):
-    """What an import did. `bad_lines` lists the first thousand of `bad`."""
+    """What an import did, or for a `dry_run` would do. `bad_lines` lists the first thousand of `bad`."""
 
     imported: bool
+    dry_run: bool
     good: int
     bad: int
     new: int
@@ -127,6 +128,7 @@ def import_view(report: ImportReport) -> ImportView:
     counts = report.counts
     return ImportView(
         imported=report.saved,
+        dry_run=report.dry_run,
         good=report.good,
         bad=report.bad_count,
         new=counts.new,
