@@ -6,10 +6,10 @@ Touches: nothing.
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from numberdesk.core.memorability import HIGHEST, memorability
+from numberdesk.core.memorability import _WEIGHTS, _WORDS_IN_DIGITS, HIGHEST, _share, memorability
 
 _NUMBERS = st.text("0123456789", min_size=1, max_size=15)
 
@@ -82,6 +82,36 @@ def test_what_is_no_national_number_has_no_score(national: str) -> None:
 @given(national=_NUMBERS)
 def test_a_score_is_between_zero_and_the_highest(national: str) -> None:
     assert 0 <= memorability(national) <= HIGHEST == 1000
+
+
+def _plainly(national: str) -> int:
+    """The score as its definition says: every cut into pieces, each earning its share."""
+    size = len(national)
+    earned, weighed = [0], [0]
+    for taken in range(1, size + 1):
+        weighed.append(weighed[-1] + _WEIGHTS[taken - 1])
+        best = earned[-1]
+        for rest in range(taken - 1):
+            share = _share(national[size - taken : size - rest], ends_number=rest == 0)
+            best = max(best, earned[rest] + share * (weighed[taken] - weighed[rest]))
+        earned.append(best)
+    return HIGHEST * earned[size] // (100 * weighed[size])
+
+
+_ALIKE = st.sampled_from(["01", "12", "0789", "123", "9"]).flatmap(lambda few: st.text(few, min_size=1, max_size=8))
+_WOVEN = st.one_of(
+    _ALIKE.map(lambda part: (part * 3)[:15]),
+    _ALIKE.map(lambda part: (part + part[::-1])[:15]),
+    st.builds(
+        "{}{}{}".format, st.text("0123456789", max_size=3), st.sampled_from(sorted(_WORDS_IN_DIGITS)), _ALIKE
+    ).map(lambda text: text[:15]),
+)
+
+
+@settings(max_examples=500)
+@given(national=st.one_of(_NUMBERS, _WOVEN))
+def test_the_score_is_that_of_the_best_of_all_cuts(national: str) -> None:
+    assert memorability(national) == _plainly(national)
 
 
 @given(digit=st.sampled_from("0123456789"), size=st.integers(4, 15))

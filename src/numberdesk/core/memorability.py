@@ -25,6 +25,7 @@ Scores are stored and sorted by an index: after any change here they must be com
 
 from __future__ import annotations
 
+from functools import cache, lru_cache
 from typing import Final
 
 from numberdesk.core.pattern import KEYPAD
@@ -36,6 +37,10 @@ _MOST_DIGITS: Final = 15
 _DIGITS: Final = frozenset("0123456789")
 _WEIGHTS: Final = (10, 10, 10, 10, 5, 5, 5, *[2] * (_MOST_DIGITS - 7))
 """Weight of each digit, counted from the end of the number."""
+_WEIGHED: Final = tuple(
+    tuple(sum(_WEIGHTS[size - taken : size]) for taken in range(size + 1)) for size in range(_MOST_DIGITS + 1)
+)
+"""Weight of the first digits of a number, by its size and how many they are."""
 
 # Percent by number of digits: the last entry also holds for longer pieces.
 _REPEATED: Final = (0, 0, 40, 80, 100)
@@ -57,6 +62,11 @@ _WORDS: Final = """
 _WORDS_IN_DIGITS: Final = frozenset("".join(KEYPAD[letter] for letter in word) for word in _WORDS.split())
 
 
+_LONGEST_SHORT: Final = 4
+_TAIL: Final = 3
+"""How many digits at the end are looked at anew for each number; what comes before, neighbours have in common."""
+
+
 def memorability(national: str) -> int:
     """Return the score of a national number of 1 to 15 digits, 0 (nothing to hold on to) to 1000.
 
@@ -65,17 +75,62 @@ def memorability(national: str) -> int:
     size = len(national)
     if not 1 <= size <= _MOST_DIGITS or not _DIGITS.issuperset(national):
         raise ValueError("a national number has 1 to 15 digits")
-    # earned[n] is the most that the last n digits can earn, in percent of weight; weighed[n] is their weight.
-    earned, weighed = [0], [0]
-    for taken in range(1, size + 1):
-        weighed.append(weighed[-1] + _WEIGHTS[taken - 1])
+    earned = list(_earned(national[: max(0, size - _TAIL)], size))
+    _extend(earned, national, size)
+    return HIGHEST * earned[size] // (100 * _WEIGHED[size][size])
+
+
+@lru_cache(maxsize=16_384)
+def _earned(head: str, size: int) -> tuple[int, ...]:
+    """The most that the first n digits of a number can earn, for each n up to those of `head`, in percent of weight."""
+    earned = [0]
+    _extend(earned, head, size)
+    return tuple(earned)
+
+
+def _extend(earned: list[int], digits: str, size: int) -> None:
+    """Go on with what the first digits of a number of `size` digits can earn, up to the last of `digits`."""
+    weighed = _WEIGHED[size]
+    for end in range(len(earned), len(digits) + 1):
         best = earned[-1]
-        for rest in range(taken - 1):
-            share = _share(national[size - taken : size - rest], ends_number=rest == 0)
-            if share:
-                best = max(best, earned[rest] + share * (weighed[taken] - weighed[rest]))
+        for start, share in _pieces(digits, end, ends_number=end == size):
+            best = max(best, earned[start] + share * (weighed[end] - weighed[start]))
         earned.append(best)
-    return HIGHEST * earned[size] // (100 * weighed[size])
+
+
+def _pieces(digits: str, end: int, *, ends_number: bool) -> list[tuple[int, int]]:
+    """The pieces that end at a digit and earn something: where each begins, and its share."""
+    if end == 1:
+        return []
+    last, before = digits[end - 1], digits[end - 2]
+    round_ending = ends_number and last == "0"
+    shares = _short_shares()
+    found = []
+    for start in range(max(0, end - _LONGEST_SHORT), end - 1):
+        piece = digits[start:end]
+        share = _share(piece, ends_number=True) if round_ending else shares.get(piece, 0)
+        if share:
+            found.append((start, share))
+    # A long piece is a run or pairs, a group that stands there twice, reads the same backwards, or is a word.
+    steady = last == before or before + last in _UP or before + last in _DOWN
+    steady = steady or any(
+        digits[end - 2 * group : end - group] == digits[end - group : end] for group in range(2, end // 2 + 1)
+    )
+    for start in range(end - _LONGEST_SHORT):
+        mirrored = digits[start] == last and digits[start + 1] == before
+        if steady or mirrored or digits[start:end] in _WORDS_IN_DIGITS:
+            share = _share(digits[start:end], ends_number=ends_number)
+            if share:
+                found.append((start, share))
+    return found
+
+
+@cache
+def _short_shares() -> dict[str, int]:
+    """The shares of short pieces, those that earn something; at the end of a number zeros earn more."""
+    pieces = (f"{value:0{size}}" for size in range(2, _LONGEST_SHORT + 1) for value in range(10**size))
+    shares = ((piece, _share(piece, ends_number=False)) for piece in pieces)
+    return {piece: share for piece, share in shares if share}
 
 
 def _share(piece: str, *, ends_number: bool) -> int:

@@ -23,6 +23,7 @@ import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType
 
 from numberdesk.core.phone import PhoneError, parse_e164
+from numberdesk.infra.numbering_plan import look_up
 
 _NORTH_AMERICA: Final = 1
 _NORTH_AMERICAN: Final = "+1"
@@ -171,6 +172,7 @@ def area_codes(iso_country: str, text: str) -> tuple[str, ...]:
     return (plain, token + plain) if token and not plain.startswith(token) else (plain,)
 
 
+@lru_cache(maxsize=4_096)
 def region_of(iso_country: str, name: str) -> str:
     """A region as it is stored: the code of a state or province of the US and Canada, whichever way it is spelled."""
     if iso_country not in _SUBDIVIDED:
@@ -224,6 +226,17 @@ def _of_block(block: str, *, with_region: bool) -> Numbering | None:
 
 
 def _looked_up(e164: str, *, with_region: bool) -> Numbering:
+    found = look_up(e164)
+    if found is None:
+        return _asked(e164, with_region=with_region)
+    area_code = "" if found.region in _WITHOUT_AREA_CODES else found.national[: found.destination_code]
+    number = PhoneNumber(country_code=found.calling_code, national_number=int(found.national))
+    region = _region(number, found.kind, found.region) if with_region else ""
+    return Numbering(found.region, _TYPES.get(found.kind, ""), region, area_code, found.national)
+
+
+def _asked(e164: str, *, with_region: bool) -> Numbering:
+    """The same, asked of the library itself."""
     number = _parsed(e164)
     national = phonenumbers.national_significant_number(number)
     kind = phonenumbers.number_type(number)

@@ -1,0 +1,79 @@
+"""Numbering plans as compiled patterns say what phonenumbers says, in every country.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+import phonenumbers
+import pytest
+from phonenumbers import PhoneNumberFormat, PhoneNumberType
+
+from numberdesk.infra.numbering import Numbering, describe
+from numberdesk.infra.numbering_plan import Looked, look_up
+
+_COUNTRIES = sorted(phonenumbers.SUPPORTED_REGIONS)
+_FICTIONAL = "55501"
+
+
+def _examples(country: str) -> list[str]:
+    kinds = [kind for kind in PhoneNumberType.values() if kind != PhoneNumberType.UNKNOWN]
+    found = [phonenumbers.example_number_for_type(country, kind) for kind in kinds]
+    return [phonenumbers.format_number(each, PhoneNumberFormat.E164) for each in found if each is not None]
+
+
+def _like(e164: str, chance: Random) -> str:
+    """A number of the same beginning, sometimes of another length."""
+    kept = chance.randrange(len(e164) // 2, len(e164))
+    end = kept + len(e164) - kept + chance.choice((0, 0, 0, 0, 0, -1, 1))
+    return e164[:kept] + "".join(chance.choices("0123456789", k=max(0, end - kept)))
+
+
+def _of_the_library(e164: str) -> Looked | None:
+    """What the library says, asked in its own words; None for what is not valid or would be written otherwise."""
+    try:
+        number = phonenumbers.parse(e164, None)
+    except phonenumbers.NumberParseException:
+        return None
+    kind, country = phonenumbers.number_type(number), phonenumbers.region_code_for_number(number)
+    if kind == PhoneNumberType.UNKNOWN or phonenumbers.format_number(number, PhoneNumberFormat.E164) != e164:
+        return None
+    assert country is not None
+    national = phonenumbers.national_significant_number(number)
+    destination_code = phonenumbers.length_of_national_destination_code(number)
+    return Looked(number.country_code or 0, country, kind, national, destination_code)
+
+
+@pytest.mark.parametrize("country", _COUNTRIES)
+def test_the_patterns_say_of_a_number_what_the_library_says(country: str) -> None:
+    chance = Random(country)
+    for example in _examples(country):
+        for e164 in [example, *(_like(example, chance) for _ in range(12))]:
+            found = look_up(e164)
+            if found is not None:
+                assert found == _of_the_library(e164), e164
+
+
+@pytest.mark.parametrize("country", _COUNTRIES)
+def test_a_number_is_described_as_the_library_describes_it(country: str) -> None:
+    chance = Random(country)
+    for example in _examples(country):
+        e164 = _like(example, chance)
+        told = _of_the_library(e164)
+        if told is None or (e164.startswith("+1") and len(e164) != len("+13612738809")):
+            continue
+        found = describe(e164, with_region=False) if told.region != "001" else None
+        if found is not None and not e164.startswith(_FICTIONAL, 5):
+            assert found._replace(number_type="", area_code="") == Numbering(told.region, "", "", "", told.national)
+            assert found.area_code in ("", told.national[: told.destination_code])
+
+
+def test_nearly_all_countries_are_answered_without_the_library() -> None:
+    quick = {country for country in _COUNTRIES if any(look_up(example) for example in _examples(country))}
+    assert len(quick) > 220
+    assert {"US", "CA", "GB", "DE", "FR", "ES", "NL", "PL", "JP", "AU"} <= quick
+    assert look_up("+80012345678") is None
+    assert look_up("+4402079460958") is None
+    assert look_up("+999123") is None
