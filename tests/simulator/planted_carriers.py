@@ -74,7 +74,7 @@ def overturn(tx: Tx, heard: Any, standing: Any, had_ended: bool) -> None:  # noq
 
 def count_no_attempt(tx: Tx, heard: Any, standing: Any, had_ended: bool) -> None:  # noqa: ARG001, FBT001  as above
     if standing.again is not None:
-        tx.run("UPDATE carrier_orders SET attempt = 1 WHERE order_id = ?", [heard.order_id])
+        tx.run("UPDATE carrier_orders SET sends = 1 WHERE order_id = ?", [heard.order_id])
 
 
 def keep_claim(tx: Tx, heard: Any, standing: Any, had_ended: bool) -> None:  # noqa: FBT001  as above
