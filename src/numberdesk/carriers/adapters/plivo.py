@@ -27,6 +27,7 @@ from numberdesk.carriers.adapters.http_api import (
     refusal,
     refused,
 )
+from numberdesk.carriers.adapters.plivo_words import reason_of
 from numberdesk.carriers.adapters.reading import digits_of, e164_of, item_of, price_of
 from numberdesk.carriers.port import (
     Available,
@@ -80,13 +81,6 @@ _TOLD_TYPES: Final = {
 }
 _SERVICES: Final = (("voice", "sms", "mms"), ("mms",), ("voice", "sms"), ("sms",), ("voice",))
 """The sets that can be asked for, the most selective first."""
-
-_TAKEN: Final = ("already", "rented", "owned", "exist", "available", "in use")
-"""Words of a refusal that may be about a number which somebody has, us included."""
-_OF_ACCOUNT: Final = ("insufficient", "balance", "credit", "funds", "payment", "suspended")
-"""Words of a refusal that are about the account, whatever else it says."""
-_UNTOLD: Final = (402, 408, 409, 425)
-"""Statuses whose words are not listed."""
 
 
 class _Bought(msgspec.Struct):
@@ -304,7 +298,7 @@ def _outcome(answer: HttpAnswer, digits: str) -> Placed | Pending | Refused | Un
     try:
         if answer.status in _SUCCESSES:
             return _bought(decoded(answer, _Order), digits, message)
-        return refusal(answer.status, message, _reason(answer.status, decoded(answer, _Refusal).words))
+        return refusal(answer.status, message, reason_of(answer.status, decoded(answer, _Refusal).words))
     except CarrierError as error:
         return Unknown(f"{error.message}{excerpt(answer)}")
 
@@ -320,16 +314,6 @@ def _bought(order: _Order, digits: str, message: str) -> Placed | Pending | Unkn
     if states <= {"fulfilled", "success", "pending"} and "pending" in states:
         return Pending("pending")
     return Unknown(message)
-
-
-def _reason(status: int, error: str) -> Reason | None:
-    """What the words of a refusal say; None where only its status does. What is said of money is not of the number."""
-    if status in _UNTOLD:
-        return None
-    if any(word in error for word in _OF_ACCOUNT):
-        return Reason.ACCOUNT
-    taken = error.strip() == "not found" if status == _NOT_FOUND else any(word in error for word in _TAKEN)
-    return Reason.TAKEN if taken else None
 
 
 def _prefix(wanted: Wanted) -> str | None:

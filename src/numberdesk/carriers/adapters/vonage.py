@@ -30,6 +30,7 @@ from numberdesk.carriers.adapters.http_api import (
     refused,
 )
 from numberdesk.carriers.adapters.reading import digits_of, e164_of, item_of, price_of
+from numberdesk.carriers.adapters.vonage_labels import reason_of
 from numberdesk.carriers.port import (
     Available,
     AvailablePage,
@@ -60,13 +61,7 @@ _PAGE: Final = 100  # what a page holds at most
 _MOST_PAGES: Final = 5  # of one search, one after the other: its throttle is said to let one through a second
 _MOST_REMEMBERED: Final = 10_000  # countries of numbers that searches told
 _STARTS, _CONTAINS, _ENDS = "0", "1", "2"
-_OK, _BAD_REQUEST, _NOT_FOUND, _ACTION_FAILED, _THROTTLED = (
-    200,
-    400,
-    404,
-    420,
-    429,
-)  # also as texts, in an answer's error-code
+_OK, _BAD_REQUEST, _NOT_FOUND, _ACTION_FAILED = 200, 400, 404, 420  # also as texts, in an answer's error-code
 _CREDENTIALS: Final = (401, 403)
 _CURRENCY: Final = "EUR"  # of every price
 _NORTH_AMERICA: Final = "1"
@@ -75,11 +70,6 @@ _CAPABILITIES: Final = ("voice", "sms", "mms")
 _COUNTRY: Final = re.compile(r"[A-Z]{2}", re.ASCII)
 _CURSOR: Final = re.compile(r"([1-9][0-9]{0,5}):([0-9]{1,8})", re.ASCII)
 
-_LABELS: Final = (
-    (Reason.ACCOUNT, ("credit", "balance", "funds", "quota", "payment")),
-    (Reason.OTHER, ("address", "country", "document", "numbers dashboard", "invalid")),
-)
-"""What a 420 says that is not about somebody who has the number; the first reason that fits."""
 _STATUS: Final = re.compile(r"[1-5][0-9]{2}", re.ASCII)
 
 _LANDLINE, _MOBILE, _TOLL_FREE = "landline", "mobile-lvn", "landline-toll-free"
@@ -328,10 +318,10 @@ def _outcome(answer: HttpAnswer, number_id: str) -> Placed | Refused | Unknown:
     if answer.status == _OK and code == str(_OK):
         return Placed(number_id)
     if answer.status == _OK and _STATUS.fullmatch(code):
-        return refusal(int(code), message, _reason(int(code), status.label.casefold()))
+        return refusal(int(code), message, reason_of(int(code), status.label.casefold()))
     if code == str(_OK):
         return Unknown(message)
-    return refusal(answer.status, message, _reason(answer.status, status.label.casefold()))
+    return refusal(answer.status, message, reason_of(answer.status, status.label.casefold()))
 
 
 def _status_of(answer: HttpAnswer) -> _Status:
@@ -343,18 +333,6 @@ def _status_of(answer: HttpAnswer) -> _Status:
             raise
         problem = decoded(answer, _Problem)
         return _Status(answer.status, f"{problem.title} {problem.detail}")
-
-
-def _reason(status: int, label: str) -> Reason | None:
-    """What an error's label tells of its reason; None where only the status does."""
-    if status == _THROTTLED:
-        return Reason.THROTTLED
-    if status != _ACTION_FAILED:
-        return None
-    for reason, signs in _LABELS:
-        if any(sign in label for sign in signs):
-            return reason
-    return Reason.TAKEN
 
 
 def _query(wanted: Wanted) -> list[tuple[str, str]] | None:
