@@ -139,6 +139,7 @@ def test_orders_releases_and_audits_go_on_where_they_were_before_0004(old: Old) 
             [],
         )
         releases = tx.fetch(f"SELECT id, carrier_reference, asked_at, {due}, confirmed_at FROM carrier_releases", [])  # noqa: S608  own
+        assert {row[0] for row in tx.fetch("SELECT order_message FROM carrier_orders", [])} == {""}
         audits = tx.fetch(f"SELECT carrier, {due}, asked_at, began_at, ended_at, owned, found FROM audits", [])  # noqa: S608  own
     assert [tuple(row) for row in orders] == [
         ("ord_6", 2, at + 4, 3, at + 5, None, at + 6, 5, "absent", None, None, None, None),
