@@ -90,7 +90,6 @@ ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     "a label of a wrong type": (status("420", None), Unknown),
     "a code of a wrong type": (status(None, "success", 200), Unknown),
     "an empty object": (EMPTY, Unknown),
-    "a list": (json_reply(200, []), Unknown),
     "XML": (reply(200, b"<response><error-code>200</error-code></response>"), Unknown),
     "a field is missing": (json_reply(400, {"country": "Is required."}), Unknown),
     "404": (reply(404, HTML), Unknown),

@@ -30,6 +30,7 @@ from numberdesk.carriers.adapters.http_api import (
     refused,
 )
 from numberdesk.carriers.adapters.reading import PageLinks, is_e164
+from numberdesk.carriers.adapters.twilio_errors import REASONS
 from numberdesk.carriers.adapters.twilio_prices import Costs, Prices
 from numberdesk.carriers.port import (
     Available,
@@ -74,14 +75,6 @@ _FEWEST_LITERALS: Final = 2
 _LONGEST_PATTERN: Final = 16
 
 _NO_SUCH_AREA: Final = (21451, 21452)
-_REASONS: Final = {
-    21422: Reason.TAKEN,
-    20429: Reason.THROTTLED,  # documented as never processed
-    # Suspended or closed; a trial account and its limit; wrong credentials, or not allowed; no such account.
-    **dict.fromkeys((10001, 10002, 21404, 20003, 20005, 20006, 20403, 20404), Reason.ACCOUNT),
-    # Number malformed; address or bundle missing, or not good enough for this number.
-    **dict.fromkeys((21421, 21613, 21615, 21628, 21629, 21631, 21649, 21650, 21651), Reason.OTHER),
-}
 _OK, _MULTIPLE, _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _BROKEN = 200, 300, 400, 401, 403, 404, 500
 
 
@@ -351,7 +344,7 @@ def _ordered(answer: HttpAnswer, e164: str, reference: str) -> Placed | Refused 
     failure = _failure_in(answer)
     if failure is not None and not _MULTIPLE <= answer.status < _BAD_REQUEST:
         status = max(answer.status, _BAD_REQUEST)
-        return refusal(status, message, _REASONS.get(failure.code or 0))
+        return refusal(status, message, REASONS.get(failure.code or 0))
     if _OK <= answer.status < _MULTIPLE:
         try:
             held = decoded(answer, _Held)
