@@ -71,7 +71,6 @@ ADDRESS: Final = "Numbers of this country can be had elsewhere, as they need a v
 ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     "a success": (SUCCESS, Placed),
     "a code without quotes": (status(200, "success", 200), Placed),
-    "a success without a label": (json_reply(200, {"error-code": "200"}), Placed),
     "a local address is missing": (status("420", ADDRESS), (Refused, Reason.OTHER)),
     "the same under 200": (status("420", ADDRESS, 200), (Refused, Reason.OTHER)),
     "it failed, for any reason": (status("420"), (Refused, Reason.TAKEN)),
