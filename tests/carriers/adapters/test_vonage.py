@@ -94,7 +94,7 @@ ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     "404": (reply(404, HTML), Unknown),
     "409 with a success": (status("200", "success", 409), Unknown),
     "wrong credentials": (status("401", "authentication failed", 401), (Refused, Reason.ACCOUNT)),
-    "forbidden": (reply(403), (Refused, Reason.ACCOUNT)),
+    "a success without a label": (json_reply(200, {"error-code": "200"}), Placed),
     "too many requests": (reply(429), (Refused, Reason.THROTTLED)),
     "500": (status("500", "oops", 500), Unknown),
 }
