@@ -110,13 +110,13 @@ def _says_unexplained(row: Any) -> str:
 
 
 # The first sending is noted with the order, a second one when it begins.
-_UNSENT_AGAIN: Final = _of_chases(carrier_orders.c.attempt, carrier_orders.c.attempted_at).where(
-    (carrier_orders.c.attempt > 1) & (carrier_orders.c.attempted_at == orders.c.created_at)
+_UNSENT_AGAIN: Final = _of_chases(carrier_orders.c.sends, carrier_orders.c.attempted_at).where(
+    (carrier_orders.c.sends > 1) & (carrier_orders.c.attempted_at == orders.c.created_at)
 )
 
 
 def _says_unsent_again(row: Any) -> str:
-    return f"{row.carrier} was sent the order {row.attempt} times, and no sending was later than the order"
+    return f"{row.carrier} was sent the order {row.sends} times, and no sending was later than the order"
 
 
 _UNREACHABLE: Final = (

@@ -59,7 +59,7 @@ carrier_orders = Table(
     optional_whole("accepted_at"),
     *due_columns(),
     optional_whole("settled_at"),
-    text("order_message", server_default=""),
+    text("order_message"),
     optional_text("error_code"),
     optional_text("error_message"),
     optional_text("error_details"),

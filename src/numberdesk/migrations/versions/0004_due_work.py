@@ -85,6 +85,7 @@ def _carrier_orders() -> None:
         sa.Column("accepted_at", sa.BigInteger(), nullable=True),
         *due_columns(),
         sa.Column("settled_at", sa.BigInteger(), nullable=True),
+        sa.Column("order_message", TEXT, nullable=False),
         sa.Column("error_code", TEXT, nullable=True),
         sa.Column("error_message", TEXT, nullable=True),
         sa.Column("error_details", TEXT, nullable=True),
@@ -102,9 +103,9 @@ def _carrier_orders() -> None:
     _fill(
         "carrier_orders",
         "order_id, account_id, carrier, e164, sends, attempted_at, wanted_until, absences, absent_since, accepted_at, "
-        "next_at, attempts, message, parked_at, settled_at, error_code, error_message, error_details",
+        "next_at, attempts, message, parked_at, settled_at, order_message, error_code, error_message, error_details",
         "order_id, account_id, carrier, e164, attempt, attempted_at, wanted_until, absences, absent_since, accepted_at, "
-        "next_at, looks, said, parked_at, settled_at, error_code, error_message, error_details",
+        "next_at, looks, said, parked_at, settled_at, '', error_code, error_message, error_details",
     )
     _due_index("carrier_orders", "carrier", "next_at", "order_id")
     _open_index("carrier_orders", "unsettled", "order_id", "settled_at IS NULL")
