@@ -62,3 +62,17 @@ def test_connecting_under_a_name_that_is_there_is_refused_and_the_account_keeps_
     assert sent == f"{ACCOUNT}:{SECRET}".encode()
     assert made["message"] == "Carrier connected"
     assert http.get("/admin/carriers/twilio/").json()["data"] == made["data"]
+
+
+def test_a_carrier_that_fails_again_and_again_is_shown_as_left_alone_by_searches_only(
+    other_shop: Callable[..., Shop],
+) -> None:
+    shop = other_shop(credentials_key=KEY)
+    http, customer = shop.operator().http, shop.customer()
+    http.post("/admin/carriers/", json=_setup("http://127.0.0.1:1"))
+    for area_code in range(201, 206):
+        page = customer.http.get(f"/phone-numbers/available-numbers/US/?area_code={area_code}").json()
+        assert page["page"]["incomplete"] == ["twilio"]
+    (seen,) = http.get("/admin/carriers/").json()["data"]
+    assert 0 < seen["search_paused_seconds"] <= 10
+    assert (seen["failures"], seen["paused_seconds"]) == (0, 0)  # orders are another thing

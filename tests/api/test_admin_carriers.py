@@ -359,18 +359,6 @@ def test_what_cannot_be_used_as_it_is_stored_is_told_and_keeps_nothing_else_from
     assert "odd" in page["page"]["incomplete"]
 
 
-def test_a_carrier_that_fails_again_and_again_is_shown_as_left_alone(other_shop: Callable[..., Shop]) -> None:
-    shop = other_shop(credentials_key=KEY)
-    http, customer = shop.operator().http, shop.customer()
-    http.post("/admin/carriers/", json=setup_of("http://127.0.0.1:1"))
-    for area_code in range(201, 206):
-        page = customer.http.get(f"/phone-numbers/available-numbers/US/?area_code={area_code}").json()
-        assert page["page"]["incomplete"] == ["twilio"]
-    (seen,) = http.get("/admin/carriers/").json()["data"]
-    assert seen["failures"] >= 5
-    assert 0 < seen["paused_seconds"] <= 10
-
-
 @pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 def test_things_at_carriers_that_are_not_there_are_404_and_customers_may_see_none(shop: Shop) -> None:
     http, customer = shop.operator().http, shop.customer().http

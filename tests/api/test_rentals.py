@@ -5,7 +5,9 @@ from __future__ import annotations
 from urllib.parse import quote
 
 import pytest
+from sqlalchemy import update
 
+from numberdesk.tables import rentals
 from tests.api.conftest import Shop
 
 
@@ -109,7 +111,7 @@ def test_a_list_answers_though_the_tags_of_a_rental_cannot_be_read(shop: Shop) -
     customer, number = shop.customer(), shop.number()
     customer.buy(number)
     with shop.services.database.write() as tx:
-        tx.run("UPDATE rentals SET tags = ? WHERE e164 = ?", ["[support", number])
+        tx.execute(update(rentals).where(rentals.c.e164 == number).values(tags="[support"))
     response = customer.http.get("/phone-numbers/")
     assert response.status_code == 200, response.text
     assert [(item["number"], item["tags"]) for item in response.json()["data"]] == [(number, [])]

@@ -139,7 +139,9 @@ def test_a_number_that_is_placed_after_its_order_was_given_up_goes_back_once(sho
     shop.tell(shop.give_back())
     settled(shop, heard(shop, buy, placed))
     assert shop.acme.ours == {}
-    assert shop.rows("SELECT e164, carrier_reference, attempts FROM carrier_releases") == [(buy.e164, placed.number_id, 1)]
+    assert shop.rows("SELECT e164, carrier_reference, attempts FROM carrier_releases") == [
+        (buy.e164, placed.number_id, 1)
+    ]
     assert (shop.wallet(buy.account_id).posted, shop.wallet(buy.account_id).held) == (10 * PRICE, 0)
     shop.verified()
 

@@ -1,6 +1,6 @@
 """The SQL of accounts at carriers.
 
-Touches: carriers, audits.
+Touches: carriers.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Ask carriers what became of orders that are open, until each has ended or is left to a person.
 
-Touches: database.
+Touches: nothing.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Due work: what is to be done at a time, outside any transaction, until it is done or left to a person.
 
-Touches: database, clock.
+Touches: database.
 
 Orders at carriers, numbers that go back to them and audits are rows, each with the five columns of `due_columns`
 (tables/base.py), and are worked on alike by as many processes as there are:

@@ -45,6 +45,9 @@ UNREADABLE: Final[dict[str, Answer]] = {
 }
 EMPTY: Final = (UNREADABLE["no body"], UNREADABLE["an empty body"])
 """Enough for a release, which is answered without a body."""
+EMPTY_LISTS: Final = (("bandwidth", UNREADABLE["no body"]),)
+"""What a carrier documents as a list of nothing."""
+
 KNOWN: Final[dict[str, tuple[Answer, Any]]] = {
     "wrong credentials": (reply(401, HTML), FORBIDDEN),
     "forbidden by somebody in between": (reply(403, HTML), FORBIDDEN),
@@ -86,9 +89,10 @@ class TestWhatCannotBeRead:
         assert isinstance(asked(name, answer, lambda carrier: carrier.find(E164, "ord_1"))[0], Unknown)
 
     def test_is_no_list_no_search_and_no_health(self, name: str, answer: Answer) -> None:
-        assert isinstance(asked(name, answer, lambda carrier: carrier.owned(None))[0], CarrierError)
+        listed = asked(name, answer, lambda carrier: carrier.owned(None))[0]
+        assert isinstance(listed, CarrierError) or (name, answer) in EMPTY_LISTS
         assert isinstance(asked(name, answer, lambda carrier: carrier.search(WANTED))[0], CarrierError)
-        assert not asked(name, answer, lambda carrier: carrier.check())[0].ok
+        assert not asked(name, answer, lambda carrier: carrier.check())[0].ok or (name, answer) in EMPTY_LISTS
 
     def test_confirms_no_release(self, name: str, answer: Answer) -> None:
         outcome, _ = asked(name, answer, lambda carrier: carrier.release(E164, None))
