@@ -14,7 +14,6 @@ from numberdesk.core.memorability import memorability
 from numberdesk.core.money import MAX_AMOUNT
 from numberdesk.flows.create_accounts import create_accounts, new_account
 from numberdesk.flows.fund_wallets import TOP_UP, fund_wallets, funding
-from numberdesk.flows.import_inventory import save_listings
 from numberdesk.flows.issue_keys import NewKey, issue_keys, new_key_record
 from numberdesk.infra.settings import load_settings
 from numberdesk.wiring import build
@@ -73,6 +72,6 @@ def make_stock_of(url: str, nationals: list[str], *, carrier: str = "pool") -> S
     ]
     for start in range(0, len(listings), 1_000):
         chunk = tuple(listings[start : start + 1_000])
-        services.writer.apply(save_listings, ListingChunk(carrier, chunk, tuple(range(len(chunk))), now))
+        services.writer.apply(services.save_listings, ListingChunk(carrier, chunk, tuple(range(len(chunk)))))
     services.close()
     return Stock(url, accounts, keys, [one.e164 for one in listings])

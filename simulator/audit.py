@@ -18,15 +18,16 @@ _QUERIES: Final = {
     "accounts": "SELECT id, currency, state FROM accounts",
     "wallets": "SELECT account_id, currency, posted, held, credit_limit, entries FROM wallets",
     "numbers": "SELECT e164, carrier, state, price_source, currency, price, inbound, outbound, setup, account_id, "
-    "order_id, quarantined_until FROM numbers",
+    "order_id, quarantined_until, charged_at_once FROM numbers",
     "orders": "SELECT id, account_id, e164, carrier, state, currency, price, inbound, outbound, setup, attempts, "
     "carrier_reference, created_at, completed_at, renews_at FROM orders",
     "transfers": "SELECT * FROM transfers",
     "holds": "SELECT order_id, account_id, amount, state, opened_at, resolved_at FROM holds",
     "rentals": "SELECT id, order_id, account_id, e164, state, currency, price, inbound, outbound, anchor, renews_at, "
     "friendly_name, created_at, updated_at, released_at FROM rentals",
-    "answers": "SELECT account_id, key, e164, monthly, inbound, outbound, request_id, order_id, error_code, created_at "
-    "FROM answers",
+    "answers": "SELECT account_id, key, e164, monthly, inbound, outbound, setup, request_id, order_id, error_code, "
+    "created_at FROM answers",
+    "keyed_requests": "SELECT account_id, request, key, content, outcome_id, created_at FROM keyed_requests",
     "events": "SELECT id, account_id, kind, created_at FROM events",
     "api_keys": "SELECT id, revoked_at FROM api_keys",
     "superseded_prices": "SELECT e164, superseded_at, currency, price, inbound, outbound, setup FROM superseded_prices",
@@ -58,11 +59,11 @@ _TOUCHED: Final = {
     "reprice": ("numbers", "superseded_prices", "repricings"),
     "set rules": ("price_rules", "repricings"),
     "remove rules": ("price_rules", "repricings"),
-    "tidy": ("numbers", "answers", "offers"),
+    "tidy": ("numbers", "answers", "offers", "keyed_requests"),
     "buy": (
         "wallets", "numbers", "orders", "transfers", "holds", "rentals", "answers", "events", "carrier_orders",
     ),
-    "release": ("numbers", "rentals", "events", "carrier_releases"),
+    "release": ("numbers", "rentals", "events", "carrier_releases", "keyed_requests"),
     "connect": ("carriers", "audits"),
     "carrier standings": ("carriers",),
     "keep offers": ("offers",),
@@ -158,7 +159,7 @@ def _numbers(books: Books) -> set[Row]:
     return {
         (
             e164, one.carrier, one.state, one.listing.price_source, *(one.prices or nothing), one.account_id,
-            one.order_id, one.until,
+            one.order_id, one.until, None if one.prices is None else one.prices.total,
         )
         for e164, one in books.numbers.items()
     }  # fmt: skip
@@ -185,6 +186,9 @@ _WANTED: Final[dict[str, Callable[[Books], set[Any]]]] = {
     "holds": lambda books: set(books.holds.values()),
     "rentals": lambda books: {rental.row for rental in books.rentals.values()},
     "answers": _answers,
+    "keyed_requests": lambda books: {
+        (*name, one.content, one.outcome_id, one.created_at) for name, one in books.keyed.items()
+    },
     "events": lambda books: books.events,
     "api_keys": lambda books: set(books.keys.items()),
     "superseded_prices": lambda books: {

@@ -60,9 +60,9 @@ class Number:
         return self.listing.prices
 
     def offer(self, listing: Listing, now: int) -> None:
-        """Offer it anew; prices that others take the place of are superseded."""
+        """Offer it anew; prices that go away, or that others take the place of, are superseded."""
         former, wanted = self.listing.prices, listing.prices
-        if former is not None and wanted is not None and former != wanted:
+        if former is not None and former != wanted:
             self.former.setdefault(now, former)
         self.listing = listing
 
@@ -75,6 +75,15 @@ class StoredAnswer:
     request_id: str
     order_id: str | None
     code: str | None
+    created_at: int
+
+
+@dataclass
+class KeyedRequest:
+    """A request other than a buy that was done under a key: what it said, and what it ended."""
+
+    content: str
+    outcome_id: str
     created_at: int
 
 
@@ -235,6 +244,7 @@ class Books:
     holds: dict[str, Row] = field(default_factory=dict)
     rentals: dict[str, Rental] = field(default_factory=dict)
     answers: dict[tuple[str, str], StoredAnswer] = field(default_factory=dict)
+    keyed: dict[tuple[str, str, str], KeyedRequest] = field(default_factory=dict)
     forgotten: set[tuple[str, str]] = field(default_factory=set)
     withdrawn: set[tuple[str, str]] = field(default_factory=set)
     events: set[Row] = field(default_factory=set)

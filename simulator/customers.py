@@ -29,25 +29,28 @@ POOLED: Final = "+1361200"
 
 
 class Quote(NamedTuple):
-    """What an offer said: number, monthly price, rates."""
+    """What an offer said: number, monthly price, rates, setup price."""
 
     e164: str
     price: int
     inbound: int | None
     outbound: int | None
+    setup: int
 
 
 @dataclass
 class Account:
     """What all programs of one account know. `secrets` work as far as they know, the last one first.
 
-    `revoked` has those that are being revoked, with the time at which that was acknowledged.
+    `revoked` has those that are being revoked, with the time at which that was acknowledged, `rentals` the
+    latest known rental of each number.
     """
 
     id: str
     secrets: list[str]
     currency: str = "USD"
     rented: list[str] = field(default_factory=list)
+    rentals: dict[str, str] = field(default_factory=dict)
     orders: list[str] = field(default_factory=list)
     revoked: dict[str, float | None] = field(default_factory=dict)
 
@@ -66,6 +69,7 @@ class Customer:
         self._everybody = everybody
         self._quotes: list[Quote] = []
         self._answered: list[tuple[Request, Reply]] = []
+        self._given_back: list[tuple[Request, Reply]] = []
         self._pending: list[tuple[Request, str]] = []
         self.through = False
 
@@ -74,15 +78,16 @@ class Customer:
         whims: tuple[Callable[[], Awaitable[None]], ...] = (
             self._buy_offered, self._buy_offered, self._buy_offered, self._buy_offered, self._buy_offered,
             self._buy_remembered, self._buy_remembered, self._buy_remembered, self._buy_unknown, self._ask_again,
-            self._change_the_body, self._release, self._release, self._release, self._label, self._look,
+            self._change_the_body, self._release, self._release, self._release, self._release_again, self._label,
+            self._look,
         )  # fmt: skip
         if self._world.plan.carriers:
             whims = (
                 self._buy_searched, self._buy_searched, self._buy_searched, self._buy_searched, self._buy_searched,
                 self._buy_searched, self._buy_searched, self._buy_offered, self._buy_remembered, self._buy_remembered,
                 self._buy_unknown, self._ask_again, self._change_the_body, self._ask_for_pending, self._ask_for_pending,
-                self._ask_for_pending, self._release, self._release, self._release, self._label, self._look,
-                self._look_at_order,
+                self._ask_for_pending, self._release, self._release, self._release, self._release_again,
+                self._label, self._look, self._look_at_order,
             )  # fmt: skip
         for _ in range(self._world.plan.intents):
             await self._pause()
@@ -116,8 +121,9 @@ class Customer:
             Quote(
                 offer["phone_number"],
                 parse_micros(offer["price"]),
-                parse_micros(offer["per_minute_price_inbound"]),
-                parse_micros(offer["per_minute_price_outbound"]),
+                _micros(offer["per_minute_price_inbound"]),
+                _micros(offer["per_minute_price_outbound"]),
+                parse_micros(offer["setup_price"]),
             )
             for offer in reply.data
         ]
@@ -144,7 +150,7 @@ class Customer:
             await self._buy(self._buying(self._world.one_of(self._quotes), keyed=self._world.happens(0.5)))
 
     async def _buy_unknown(self) -> None:
-        await self._buy(self._buying(Quote(_UNKNOWN, 1_000_000, None, None), keyed=self._world.happens(0.5)))
+        await self._buy(self._buying(Quote(_UNKNOWN, 1_000_000, None, None, 0), keyed=self._world.happens(0.5)))
 
     async def _ask_again(self) -> None:
         if self._answered:
@@ -185,9 +191,35 @@ class Customer:
         await self._release_number(self._world.one_of(choices))
 
     async def _release_number(self, e164: str) -> None:
-        reply = await self._until_answered(self._request(release_number, {"number": e164}))
-        if reply is not None and not reply.code:
-            self._told.released(self._account.id, e164)
+        """By its digits, by its rental, or under a key: what names one rental may come again at any time."""
+        request, rental_id = self._request(release_number, {"number": e164}), self._account.rentals.get(e164)
+        if rental_id is not None and self._world.happens(0.3):
+            request = self._request(release_number, {"number": rental_id})
+        elif self._world.happens(0.3):
+            key = f"back-{self._world.chance.getrandbits(48):012x}".encode()
+            request = request._replace(headers={b"idempotency-key": key})
+        reply = await self._until_answered(request)
+        if reply is None or reply.code:
+            return
+        self._told.released(self._account.id, e164)
+        if request.headers or request.path["number"] == rental_id:
+            self._given_back.append((request, reply))
+
+    async def _release_again(self) -> None:
+        """A release that named its rental comes again, late: it is answered as it was, and ends nothing else."""
+        if not self._given_back:
+            return
+        request, reply = self._world.one_of(self._given_back)
+        again = await self._until_answered(request._replace(secret=self._account.secrets[-1]))
+        if again is None or again.code == "invalid_api_key" or self._key_forgotten(request):
+            return
+        if again.body != reply.body:
+            raise self._world.broken("release", f"{request} was answered {reply.body!r} and then {again.body!r}")
+        self._world.reached("release_again_ends_nothing")
+
+    def _key_forgotten(self, request: Request) -> bool:
+        key = request.headers.get(b"idempotency-key", b"").decode()
+        return bool(key) and (self._account.id, "release", key) not in self._books.keyed
 
     async def _label(self) -> None:
         if self._account.rented:
@@ -214,8 +246,10 @@ class Customer:
 
     def _buying(self, quote: Quote, *, keyed: bool) -> Request:
         body = {"phone_number": quote.e164, "price": format_micros(quote.price)}
-        if quote.inbound is not None and self._world.happens(0.5):
-            body["per_minute_price_inbound"] = format_micros(quote.inbound)
+        if self._world.happens(0.5):
+            body["per_minute_price_inbound"] = format_micros(quote.inbound or 0)
+        if self._world.happens(0.5):
+            body["setup_price"] = format_micros(quote.setup)
         key = f"key-{self._world.chance.getrandbits(48):012x}".encode()
         return self._request(buy, {}, body)._replace(headers={b"idempotency-key": key} if keyed else {})
 
@@ -247,6 +281,8 @@ class Customer:
             return
         if data["phone_number"] not in account.rented:
             account.rented.append(data["phone_number"])
+        if data["released_at"] is None:
+            account.rentals[data["phone_number"]] = data["id"]
         self._told.bought(account.id, e164, data["order_id"])
 
     async def _same_again(self, request: Request, reply: Reply) -> None:
@@ -254,8 +290,9 @@ class Customer:
         again = await self._until_answered(request._replace(secret=self._account.secrets[-1]))
         if again is None or again.code == "invalid_api_key" or self._forgotten(request):
             return
-        if again.body != reply.body:
+        if _as_bought(again) != _as_bought(reply):
             raise self._world.broken("I9", f"{request} was answered {reply.body!r} and then {again.body!r}")
+        self._check_end(again)
         self._world.reached("asked_again_same_bytes")
 
     async def _settled_again(self, request: Request) -> None:
@@ -267,10 +304,20 @@ class Customer:
         first, second = await self._until_answered(request), await self._until_answered(request)
         if first is None or second is None or "invalid_api_key" in (first.code, second.code):
             return
-        if first.body != second.body and name not in self._books.forgotten:
+        if _as_bought(first) != _as_bought(second) and name not in self._books.forgotten:
             raise self._world.broken("I9", f"{request} was answered {first.body!r} and then {second.body!r}")
         self._heard(request, second)
         self._world.reached("pending_answered_at_last")
+
+    def _check_end(self, again: Reply) -> None:
+        """A purchase that is answered again says whether its rental has ended."""
+        if again.code:
+            return
+        rental = self._books.rentals[again.data["id"]]
+        if (rental.released_at is None) != (again.data["released_at"] is None):
+            raise self._world.broken("I9", f"{again.body!r} is told of {rental}")
+        if rental.released_at is not None:
+            self._world.reached("told_that_its_rental_ended")
 
     def _forgotten(self, request: Request) -> bool:
         return (self._account.id, request.headers[b"idempotency-key"].decode()) in self._books.forgotten
@@ -311,6 +358,17 @@ class Customer:
         since = revoked.get(request.secret)
         if not refused and since is not None and sent > since + 1:
             raise self._world.broken("keys", f"a key revoked at {since} was good for a request sent at {sent}")
+
+
+def _micros(rate: object) -> int | None:
+    return None if rate is None else parse_micros(rate)
+
+
+def _as_bought(reply: Reply) -> object:
+    """An answer to a purchase, but for what it says of the rental's end: that comes later."""
+    if reply.code:
+        return reply.body
+    return {name: value for name, value in reply.data.items() if name not in ("status", "released_at")}
 
 
 def _anonymous(reply: Reply) -> bytes:

@@ -16,7 +16,6 @@ from numberdesk.catalog.rules import PriceRule
 from numberdesk.core.errors import NumberdeskError
 from numberdesk.core.purchase import POOL
 from numberdesk.flows.connect_carriers import CarrierSetup, set_up_carriers
-from numberdesk.flows.import_inventory import save_listings
 from numberdesk.flows.judge_orders import adopt_order, judge_orders
 from numberdesk.flows.note_audits import judge_findings
 from numberdesk.flows.set_price_rules import new_price_rule, remove_price_rules, set_price_rules
@@ -25,7 +24,7 @@ from numberdesk.infra.vault import Vault
 from simulator.carriers import CREDENTIALS_KEY
 from testbed.samples import INBOUND, OUTBOUND, listing_of, price_rule
 
-_OFFERS: Final = """SELECT e164, price, inbound, outbound FROM numbers
+_OFFERS: Final = """SELECT e164, price, inbound, outbound, setup FROM numbers
     WHERE state = 'available' AND price IS NOT NULL AND (currency = ? OR e164 LIKE '%3')"""
 
 
@@ -44,7 +43,7 @@ class DefectiveError(RuntimeError):
 
 
 async def offers(ask: Ask) -> Answer:
-    """The numbers for sale out of the books: number, monthly price, rates; a few that another currency pays, too."""
+    """The numbers for sale out of the books, with their prices; a few that another currency pays, too."""
     currency = ask.caller.currency
     return Answer(await ask.services.reader.read(lambda tx: tx.fetch(_OFFERS, [currency])))
 
@@ -52,8 +51,8 @@ async def offers(ask: Ask) -> Answer:
 async def import_numbers(ask: Ask) -> Answer:
     """Save listings as one chunk of an import."""
     listings: tuple[Listing, ...] = ask.body
-    chunk = ListingChunk(POOL, listings, tuple(range(1, len(listings) + 1)), ask.now)
-    await ask.services.writer.submit(save_listings, chunk)
+    chunk = ListingChunk(POOL, listings, tuple(range(1, len(listings) + 1)))
+    await ask.services.writer.submit(ask.services.save_listings, chunk)
     return Answer(None)
 
 
@@ -128,11 +127,13 @@ def defective(tx: Tx, _commands: Sequence[Any]) -> Sequence[Any]:
     raise DefectiveError
 
 
-def listing(e164: str, price: int | None, *, setup: int = 0, currency: str = "USD") -> Listing:
+def listing(
+    e164: str, price: int | None, *, setup: int = 0, currency: str = "USD", inbound: int | None = INBOUND
+) -> Listing:
     """A number for sale; without a price, price rules price it."""
     if price is None:
         return listing_of(e164, price_source=FROM_RULE, currency=None, price=None, inbound=None, outbound=None)
-    return listing_of(e164, currency=currency, price=price, setup=setup)
+    return listing_of(e164, currency=currency, price=price, setup=setup, inbound=inbound)
 
 
 def rule_for(rule_id: str, prefix: str, price: int, now: int, **changes: Any) -> PriceRule:

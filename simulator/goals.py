@@ -18,6 +18,8 @@ GOALS: Final[dict[str, int]] = {
     # what becomes of a purchase
     "sold": 280,
     "sold_at_superseded_price": 6,
+    "sold_though_its_price_had_gone": 1,
+    "told_that_its_rental_ended": 20,
     "sold_again_after_quarantine": 7,
     "replayed_by_key": 490,
     "replayed_without_key": 140,
@@ -76,6 +78,7 @@ GOALS: Final[dict[str, int]] = {
     "released": 60,
     "released_again": 15,
     "release_refused": 20,
+    "release_again_ends_nothing": 10,
     "movement_replayed": 25,
     "movement_conflict": 3,
     "adjustment_refused": 4,

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from numberdesk.accounts.model import Account, ApiKey
 from numberdesk.carriers.port import Account as CarrierAccount
-from numberdesk.catalog.model import Listing, ListingChunk
+from numberdesk.catalog.model import Listing, ListingChunk, SavedChunk
 from numberdesk.core.errors import (
     IdempotencyConflict,
     InsufficientBalance,
@@ -33,7 +33,20 @@ from numberdesk.flows.reprice import SUPERSEDED_KEPT, Reprice, Repriced
 from numberdesk.flows.tidy import Tidied, Tidy
 from numberdesk.ledger.model import Transfer
 from numberdesk.numbers.model import Rental
-from simulator.books import Books, CarrierAudit, GivingBack, Mismatch, Number, Row, StoredAnswer, Wallet, require
+from simulator.books import (
+    Books,
+    CarrierAudit,
+    GivingBack,
+    KeyedRequest,
+    Mismatch,
+    Number,
+    Row,
+    StoredAnswer,
+    Wallet,
+    require,
+)
+
+_SHORTEST_REST: Final = 10 * 60 * 1_000_000
 
 
 def create_account(books: Books, new: NewAccount, given: Account) -> None:
@@ -99,27 +112,46 @@ def revoke_key(books: Books, command: Revocation, given: Any) -> None:
 def release(books: Books, command: Release, given: Any) -> None:
     """The rental ends and its number rests; one that ended is answered as it ended. A carrier's goes back there.
 
-    A number whose order is still open cannot be given back.
+    A request that names a rental ends that one; one with a key ends what the first with this key ended. A number
+    that was given back by its digits alone rests ten minutes at least. One whose order is open cannot be given back.
     """
-    rental, number = books.rental_of(command.account_id, command.e164), books.numbers.get(command.e164)
-    if number is not None and (number.state, number.account_id) == ("claimed", command.account_id):
-        require(OrderInProgress, type(given), "release of a number that is being ordered")
+    key = command.request_key
+    first = None if key is None else books.keyed.get(key[:3])
+    if first is not None and key is not None and first.content != key.content:
+        require(IdempotencyConflict, type(given), "release with a used key")
         return
+    named = command.rental_id if first is None else first.outcome_id
+    if named is None:
+        number = books.numbers.get(command.e164)
+        if number is not None and (number.state, number.account_id) == ("claimed", command.account_id):
+            require(OrderInProgress, type(given), "release of a number that is being ordered")
+            return
+        rental = books.rental_of(command.account_id, command.e164)
+    else:
+        rental = books.rentals.get(named)
+        rental = rental if rental is not None and rental.order.account_id == command.account_id else None
     if rental is None:
         require(NotFound, type(given), "release of a number never had")
         return
     if rental.released_at is None:
-        assert number is not None
-        rental.released_at = rental.updated_at = command.now
-        number.state, number.account_id, number.order_id = "quarantined", None, None
-        number.until, number.rested = command.now + books.quarantine, True
-        order = rental.order
-        books.events.add((f"evt_rel_{order.serial}", order.account_id, "number.released", command.now))
-        if order.carrier != POOL:
-            books.releases[f"rel_{order.serial}"] = GivingBack(
-                f"rel_{order.serial}", order.carrier, order.e164, order.number_id, command.now, command.now
-            )
+        _end(books, rental, command)
+    if key is not None and first is None:
+        books.keyed[key[:3]] = KeyedRequest(key.content, rental.id, command.now)
     require((rental.id, rental.released_at), _ended(given), "released rental")
+
+
+def _end(books: Books, rental: Any, command: Release) -> None:
+    order, number = rental.order, books.numbers[rental.order.e164]
+    named = command.rental_id is not None or command.request_key is not None
+    rental.released_at = rental.updated_at = command.now
+    number.state, number.account_id, number.order_id = "quarantined", None, None
+    number.until = command.now + (books.quarantine if named else max(books.quarantine, _SHORTEST_REST))
+    number.rested = True
+    books.events.add((f"evt_rel_{order.serial}", order.account_id, "number.released", command.now))
+    if order.carrier != POOL:
+        books.releases[f"rel_{order.serial}"] = GivingBack(
+            f"rel_{order.serial}", order.carrier, order.e164, order.number_id, command.now, command.now
+        )
 
 
 def label(books: Books, command: Labelling, given: Any) -> None:
@@ -150,15 +182,18 @@ def tidy(books: Books, command: Tidy, given: Tidied) -> None:
     ended = [key for key, offer in books.offers.items() if offer.expires_at < command.now]
     for key in ended:
         del books.offers[key]
-    counted = (len(over), len(old), len(ended))
-    require(counted, tuple(given), "quarantines ended, answers and offers forgotten")
+    keyed = [name for name, one in books.keyed.items() if one.created_at < before]
+    for request in keyed:
+        del books.keyed[request]
+    counted = (len(over), len(old), len(ended), len(keyed))
+    require(counted, tuple(given), "quarantines ended, answers, offers and keys forgotten")
 
 
 def _is_open(books: Books, answer: StoredAnswer) -> bool:
     return answer.order_id is not None and books.orders[answer.order_id].state == "ordering"
 
 
-def save_listings(books: Books, chunk: ListingChunk, _given: Any) -> None:
+def save_listings(books: Books, chunk: ListingChunk, given: SavedChunk) -> None:
     """Numbers are offered; those that rules price get their price at once. Another carrier's are left alone."""
     for listing in chunk.listings:
         wanted = _by_rule(books, chunk.carrier, listing) if listing.price_source == "rule" else listing
@@ -166,7 +201,7 @@ def save_listings(books: Books, chunk: ListingChunk, _given: Any) -> None:
         if number is None:
             books.numbers[listing.e164] = Number(wanted, chunk.carrier)
         elif number.carrier == chunk.carrier:
-            number.offer(wanted, chunk.now)
+            number.offer(wanted, given.saved_at)
 
 
 def set_rule(books: Books, rule: Any, given: Any) -> None:
@@ -219,9 +254,9 @@ def reprice(books: Books, command: Reprice, given: Repriced, seen: Sequence[tupl
         window = [e164 for e164 in sorted(books.numbers) if e164 > books.repricing][: command.limit]
         for number in (books.numbers[e164] for e164 in window):
             if number.carrier == POOL and number.listing.price_source == "rule":
-                number.offer(_by_rule(books, POOL, number.listing), command.now)
+                number.offer(_by_rule(books, POOL, number.listing), given.repriced_at)
         books.repricing = window[-1] if len(window) == command.limit else None
-    kept, before = set(seen), command.now - SUPERSEDED_KEPT
+    kept, before = set(seen), given.repriced_at - SUPERSEDED_KEPT
     forgotten = 0
     for e164, number in books.numbers.items():
         for instant in [instant for instant in number.former if (e164, instant) not in kept]:

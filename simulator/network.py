@@ -171,6 +171,7 @@ class Network:
             request.body if shape is None else decode_body(msgspec.json.encode(request.body), shape),
             request.headers,
             no_request,
+            request.headers[b"idempotency-key"].decode() if request.headers else None,
         )
         answer = await self._instead.get(request.handler, request.handler)(ask)
         if isinstance(answer, RefusedAnswer):

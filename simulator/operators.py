@@ -36,6 +36,7 @@ from simulator.world import World
 
 PREFIXES: Final = ("1361", "136120", "1361200")
 PRICES: Final = (1_150_000, 1_500_000, 2_000_000)
+_RATES: Final = (8_500, 8_500, None)
 _MOST_TRIES: Final = 4
 
 
@@ -170,6 +171,7 @@ class Operator:
                 None if self._stock.get(e164) else self._world.one_of(PRICES),
                 setup=self._world.chance.choice((0, 0, 250_000)),
                 currency=self._currency(),
+                inbound=self._world.one_of(_RATES),
             )
             for e164 in sorted([*chosen, *theirs])
         )
@@ -180,7 +182,14 @@ class Operator:
         now = self._world.now()
         rule_id = self._world.new_id("prl", now)
         self._rules.append(rule_id)
-        rule = rule_for(rule_id, self._world.one_of(PREFIXES), self._world.one_of(PRICES), now)
+        rule = rule_for(
+            rule_id,
+            self._world.one_of(PREFIXES),
+            self._world.one_of(PRICES),
+            now,
+            setup=self._world.chance.choice((0, 0, 250_000)),
+            inbound=self._world.one_of(_RATES),
+        )
         await self._certainly(Request(set_rule, self._secret, {}, rule))
 
     async def _set_carrier_rule(self) -> None:
@@ -194,6 +203,7 @@ class Operator:
             carrier=self._world.one_of(list(self._companies)),
             currency=self._currency(),
             setup=self._world.chance.choice((0, 0, 250_000)),
+            inbound=self._world.one_of(_RATES),
         )
         await self._certainly(Request(set_rule, self._secret, {}, rule))
 

@@ -120,7 +120,9 @@ class Oracle:
         elif flow == "release":
             self._world.reached(_released(command, outcome))
         elif flow == "tidy":
-            for goal, count in zip(("quarantine_ended", "answer_forgotten", "offer_forgotten"), outcome, strict=True):
+            for goal, count in zip(
+                ("quarantine_ended", "answer_forgotten", "offer_forgotten", "key_forgotten"), outcome, strict=True
+            ):
                 if count:
                     self._world.reached(goal)
 

@@ -20,13 +20,11 @@ from numberdesk.carriers.port import Carrier, Setup
 from numberdesk.flows.confirm_carrier_releases import note_releases
 from numberdesk.flows.create_accounts import create_accounts, set_standings
 from numberdesk.flows.fund_wallets import fund_wallets
-from numberdesk.flows.import_inventory import save_listings
 from numberdesk.flows.issue_keys import issue_keys, revoke
 from numberdesk.flows.judge_orders import judge_orders
 from numberdesk.flows.keep_offers import keep_offers
 from numberdesk.flows.label_numbers import label_numbers
 from numberdesk.flows.note_audits import begin_audits, judge_findings, note_audits
-from numberdesk.flows.reprice import reprice
 from numberdesk.flows.set_price_rules import remove_price_rules, set_price_rules
 from numberdesk.flows.settle_orders import settle_orders
 from numberdesk.flows.tidy import tidy
@@ -50,11 +48,9 @@ NAMED: Final[dict[str, Flow]] = {
     "create accounts": create_accounts,
     "set standings": set_standings,
     "fund": fund_wallets,
-    "import": save_listings,
     "issue keys": issue_keys,
     "revoke": revoke,
     "label": label_numbers,
-    "reprice": reprice,
     "set rules": set_price_rules,
     "remove rules": remove_price_rules,
     "tidy": tidy,
@@ -71,7 +67,7 @@ NAMED: Final[dict[str, Flow]] = {
     "note audits": note_audits,
     "judge findings": judge_findings,
 }
-"""The write flows that every process has beside buying and releasing."""
+"""The write flows that are the same in every process."""
 
 
 class Applied(NamedTuple):
@@ -152,8 +148,13 @@ class Process:
         self._owner = Owner()
         self.services = build(self._settings(), self._parts(product), lock_seconds=0)
         flows = {flow: Recorded(name, product.instead.get(flow, flow), self._log) for name, flow in NAMED.items()}
-        for name, flow in (("buy", self.services.open_orders), ("release", self.services.release_numbers)):
-            flows[flow] = Recorded(name, flow, self._log)
+        own: dict[str, Flow] = {
+            "buy": self.services.open_orders,
+            "release": self.services.release_numbers,
+            "import": self.services.save_listings,
+            "reprice": self.services.reprice,
+        }
+        flows |= {flow: Recorded(name, flow, self._log) for name, flow in own.items()}
         self.recorder.flows = flows
         self.authenticator = product.authenticator(self.services.reader, self.now, monotonic=self.world.loop.time)
         self.up, self.closing = True, False
@@ -188,6 +189,8 @@ class Process:
             placement=product.placement,
             open_orders=product.open_orders,
             release_numbers=product.release_numbers,
+            save_listings=product.save_listings,
+            reprice=product.reprice,
         )
 
     def _record(self, database: Database, **given: Any) -> Any:

@@ -13,9 +13,11 @@ from typing import Any
 
 from numberdesk.api.auth import Authenticator
 from numberdesk.api.endpoint import Handler
+from numberdesk.flows.import_inventory import save_listings
 from numberdesk.flows.open_orders import open_orders
 from numberdesk.flows.place_orders import Placement
 from numberdesk.flows.release_numbers import release_numbers
+from numberdesk.flows.reprice import reprice
 from numberdesk.infra.db import Tx
 from numberdesk.infra.writer import Writer
 from simulator.carriers import SimulatedCarrier
@@ -33,6 +35,8 @@ class Product:
 
     open_orders: Callable[[int, int], Any] = open_orders
     release_numbers: Callable[[int], Any] = release_numbers
+    save_listings: Callable[[Callable[[], int]], Any] = save_listings
+    reprice: Callable[[Callable[[], int]], Any] = reprice
     writer: Callable[..., Writer] = Writer
     database: type[FailingDatabase] = FailingDatabase
     authenticator: Callable[..., Authenticator] = Authenticator

@@ -18,18 +18,11 @@ Told = tuple[Any, ...]
 """("sold", carrier, prices), ("replayed", order id, request id), or ("refused", code, request id, details)."""
 
 
-class Lot(NamedTuple):
-    """A number as it is for sale: by whom, at which prices, and at which others that were shown before.
-
-    `is_latest`: no other offer of it was shown since.
-    """
+class Quote(NamedTuple):
+    """Prices at which somebody's number was shown to this account, and still may be bought."""
 
     carrier: str
-    state: str
-    prices: Prices | None
-    quotes: tuple[Prices, ...]
-    number: Number | None
-    is_latest: bool = True
+    prices: Prices
 
 
 def buy(books: Books, command: Buy, given: Any) -> str:
@@ -59,18 +52,19 @@ def _expected(books: Books, command: Buy) -> tuple[Told, str]:
     if number is not None and number.order_id is not None and number.account_id == command.account_id:
         joined = books.orders[number.order_id].state == "ordering"
         return ("replayed", number.order_id, command.request_id), "joined" if joined else "replayed_without_key"
-    lot = _lot(books, number, command, wallet.currency)
-    code = _refusal(wallet, lot)
-    prices = None if lot is None or code is not None else _confirmed(lot, command)
-    if code is None and prices is None:
-        code = "price_changed"
-    elif prices is not None and wallet.available < prices.total:
+    quotes = _quotes(books, number, command, wallet.currency)
+    code = _refusal(wallet, number, quotes)
+    chosen = None if code is not None else _cheapest(command, quotes)
+    if code is None and chosen is None:
+        gone = number is not None and not _is_nobodys(number) and number.prices != quotes[0].prices
+        code = "number_not_offered" if gone else "price_changed"
+    elif chosen is not None and wallet.available < chosen.prices.total:
         code = "insufficient_balance"
-    if lot is None or prices is None or code is not None:
+    if chosen is None or code is not None:
         if code == "number_not_offered" and any(key[0] == command.e164 for key in books.offers):
             return ("refused", code, command.request_id, None), "refused_offer_not_good"
-        return ("refused", code, command.request_id, _details(code, wallet, lot, prices)), f"refused_{code}"
-    return ("sold", lot.carrier, prices), _how(lot, prices)
+        return ("refused", code, command.request_id, _details(code, wallet, quotes, chosen)), f"refused_{code}"
+    return ("sold", chosen.carrier, chosen.prices), _how(number, quotes, chosen)
 
 
 def _again(books: Books, first: StoredAnswer, command: Buy) -> tuple[Told, str]:
@@ -85,63 +79,78 @@ def _again(books: Books, first: StoredAnswer, command: Buy) -> tuple[Told, str]:
     return ("replayed", order.id, first.request_id), "joined_by_key" if joined else "replayed_by_key"
 
 
-def _lot(books: Books, number: Number | None, command: Buy, currency: str) -> Lot | None:
-    """The number out of the books, else by the latest offer of it: one that this account can pay, and confirms."""
-    if number is not None and (number.state != "withdrawn" or number.carrier == POOL):
+def _is_nobodys(number: Number | None) -> bool:
+    return number is None or (number.state == "withdrawn" and number.carrier != POOL)
+
+
+def _quotes(books: Books, number: Number | None, command: Buy, currency: str) -> list[Quote]:
+    """What the books have the number at, now and until lately; else what carriers offer of it. The newest first."""
+    if number is None or _is_nobodys(number):
+        quotes = [Quote(offer.carrier, offer.prices) for offer in good_offers(books, command)]
+    else:
         since = command.now - books.quote_lifetime
         former = [prices for instant, prices in sorted(number.former.items(), reverse=True) if instant > since]
-        return Lot(number.carrier, number.state, number.prices, tuple(former), number)
-    good = good_offers(books, command)
-    mine = [offer for offer in good if offer.prices.currency == currency]
-    meant = next((offer for offer in mine if _agrees(command, offer.prices)), None) or next(iter(mine or good), None)
-    if meant is None:
-        return None if number is None else Lot(number.carrier, number.state, number.prices, (), number)
-    return Lot(meant.carrier, "available", meant.prices, (), number, is_latest=meant is good[0])
+        quotes = [Quote(number.carrier, prices) for prices in (number.prices, *former) if prices is not None]
+    return [quote for quote in quotes if quote.prices.currency == currency]
 
 
-def _refusal(wallet: Wallet, lot: Lot | None) -> str | None:
+def _refusal(wallet: Wallet, number: Number | None, quotes: list[Quote]) -> str | None:
     if wallet.suspended:
         return "forbidden"
-    if lot is None or lot.prices is None or lot.prices.currency != wallet.currency:
+    if not quotes:
         return "number_not_offered"
-    if lot.state in ("assigned", "claimed"):
+    if number is None or _is_nobodys(number):
+        return None
+    if number.state in ("assigned", "claimed"):
         return "number_taken"
-    return None if lot.state == "available" else "number_not_offered"
+    return None if number.state == "available" else "number_not_offered"
 
 
-def _confirmed(lot: Lot, command: Buy) -> Prices | None:
-    """The current prices, or the newest superseded ones within the quote lifetime, that were confirmed."""
-    assert lot.prices is not None
-    payable = [lot.prices, *(prices for prices in lot.quotes if prices.currency == lot.prices.currency)]
-    return next((prices for prices in payable if _agrees(command, prices)), None)
+def _cheapest(command: Buy, quotes: list[Quote]) -> Quote | None:
+    """Of the quotes that agree with what was sent: least charged now, then inbound, outbound, then the newest."""
+    cheapest = None
+    for quote in quotes:
+        if _agrees(command, quote.prices) and (cheapest is None or _cost(quote) < _cost(cheapest)):
+            cheapest = quote
+    return cheapest
+
+
+def _cost(quote: Quote) -> tuple[int, int, int]:
+    prices = quote.prices
+    return prices.monthly + prices.setup, prices.inbound or 0, prices.outbound or 0
 
 
 def _agrees(command: Buy, prices: Prices) -> bool:
-    pairs = ((command.confirmed.inbound, prices.inbound), (command.confirmed.outbound, prices.outbound))
-    rates = all(sent is None or sent == (offered or 0) for sent, offered in pairs)
-    return command.confirmed.monthly == prices.monthly and rates
+    pairs = (
+        (command.confirmed.inbound, prices.inbound),
+        (command.confirmed.outbound, prices.outbound),
+        (command.confirmed.setup, prices.setup),
+    )
+    rest = all(sent is None or sent == (offered or 0) for sent, offered in pairs)
+    return command.confirmed.monthly == prices.monthly and rest
 
 
-def _how(lot: Lot, prices: Prices) -> str:
-    if lot.carrier != POOL:
-        moved = lot.number is not None and lot.number.carrier != lot.carrier
-        if not lot.is_latest:
+def _how(number: Number | None, quotes: list[Quote], chosen: Quote) -> str:
+    if chosen.carrier != POOL:
+        if chosen is not quotes[0]:
             return "opened_at_an_earlier_quote"
-        return "opened_at_another_carrier" if moved else "opened_again" if lot.number is not None else "opened"
-    if prices != lot.prices:
-        return "sold_at_superseded_price"
-    return "sold_again_after_quarantine" if lot.number is not None and lot.number.rested else "sold"
+        if number is None:
+            return "opened"
+        return "opened_again" if number.carrier == chosen.carrier else "opened_at_another_carrier"
+    if number is not None and chosen.prices != number.prices:
+        return "sold_at_superseded_price" if number.prices is not None else "sold_though_its_price_had_gone"
+    return "sold_again_after_quarantine" if number is not None and number.rested else "sold"
 
 
-def _details(code: str | None, wallet: Wallet, lot: Lot | None, prices: Prices | None) -> dict[str, object] | None:
+def _details(code: str | None, wallet: Wallet, quotes: list[Quote], chosen: Quote | None) -> dict[str, object] | None:
     """What a program may read: the current prices, or what is missing."""
-    if code == "price_changed" and lot is not None and lot.prices is not None:
-        return lot.prices.details()
-    if code == "insufficient_balance" and prices is not None:
+    if code == "price_changed":
+        return quotes[0].prices.details()
+    if code == "insufficient_balance" and chosen is not None:
         return {
-            "needed": as_decimal(prices.total),
+            "needed": as_decimal(chosen.prices.total),
             "available": as_decimal(wallet.available),
-            "missing": as_decimal(prices.total - wallet.available),
+            "missing": as_decimal(chosen.prices.total - wallet.available),
             "currency": wallet.currency,
         }
     return None

@@ -14,7 +14,6 @@ from numberdesk.catalog.model import ListingChunk
 from numberdesk.core.purchase import POOL
 from numberdesk.flows.create_accounts import NewAccount, create_accounts
 from numberdesk.flows.fund_wallets import TOP_UP, Funding, fund_wallets
-from numberdesk.flows.import_inventory import save_listings
 from numberdesk.flows.issue_keys import NewKey, issue_keys, new_key_record
 from numberdesk.flows.set_price_rules import set_price_rules
 from simulator.carriers import account_at
@@ -55,10 +54,10 @@ class Shop:
         await asyncio.gather(
             *(submit(create_accounts, new) for new in made), *(submit(connect_carriers, one) for one in connected)
         )
-        await asyncio.gather(*self._fill(submit))
+        await asyncio.gather(*self._fill(process))
 
-    def _fill(self, submit: Any) -> list[Coroutine[Any, Any, Any]]:
-        world = self._world
+    def _fill(self, process: Process) -> list[Coroutine[Any, Any, Any]]:
+        world, submit = self._world, process.recorder.submit
         first: list[Coroutine[Any, Any, Any]] = [self._first_key(submit, account) for account in self.accounts]
         for account in self.accounts[:-1]:
             amount = world.one_of(_FUNDS)
@@ -76,7 +75,8 @@ class Shop:
             for place in range(world.plan.numbers)
         )
         self.stock |= {one.e164: one.price_source == "rule" for one in listings}
-        first.append(submit(save_listings, ListingChunk(POOL, listings, tuple(range(1, len(listings) + 1)), EPOCH)))
+        chunk = ListingChunk(POOL, listings, tuple(range(1, len(listings) + 1)))
+        first.append(submit(process.services.save_listings, chunk))
         return first
 
     async def _first_key(self, submit: Any, account: Account) -> None:

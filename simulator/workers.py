@@ -13,7 +13,7 @@ from numberdesk.core.errors import Overloaded
 from numberdesk.flows.audit_carriers import CARRIER_AUDITS
 from numberdesk.flows.confirm_carrier_releases import CARRIER_RELEASES
 from numberdesk.flows.follow_carrier_orders import CARRIER_ORDERS
-from numberdesk.flows.reprice import Reprice, Repriced, reprice
+from numberdesk.flows.reprice import Reprice, Repriced
 from numberdesk.flows.tidy import Tidied, Tidy, tidy
 from numberdesk.infra.db import StorageFailedError
 from numberdesk.infra.due_work import DueWorker
@@ -103,4 +103,4 @@ class Worker:
         return await self._process.services.writer.submit(tidy, command)
 
     async def _reprice(self) -> Repriced:
-        return await self._process.services.writer.submit(reprice, Reprice(self._process.now(), _NUMBERS_PER_STEP))
+        return await self._process.services.writer.submit(self._process.services.reprice, Reprice(_NUMBERS_PER_STEP))

@@ -13,7 +13,6 @@ from numberdesk.catalog.model import ListingChunk
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.flows.create_accounts import create_accounts, new_account
 from numberdesk.flows.fund_wallets import TOP_UP, fund_wallets, funding
-from numberdesk.flows.import_inventory import save_listings
 from numberdesk.flows.issue_keys import NewKey, issue_keys, new_key_record
 from numberdesk.infra.db import Database, Tx
 from numberdesk.wiring import Services
@@ -42,7 +41,7 @@ def stocked(services: Services, *, accounts: int, numbers: int, balance: int = 1
         account_ids.append(account.id)
         keys.append(_key(services, account.id))
     listings = tuple(listing_of(f"+1361{next(_SERIALS)}") for _ in range(numbers))
-    services.writer.apply(save_listings, ListingChunk("pool", listings, tuple(range(numbers)), services.now()))
+    services.writer.apply(services.save_listings, ListingChunk("pool", listings, tuple(range(numbers))))
     return Stock(account_ids, keys, [one.e164 for one in listings], balance)
 
 

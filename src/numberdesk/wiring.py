@@ -14,13 +14,16 @@ from typing import Any, Final
 from numberdesk.carriers.connections import CarrierConnections, StoredConnections
 from numberdesk.carriers.port import Carrier, Setup
 from numberdesk.carriers.registry import KINDS
+from numberdesk.catalog.model import ListingChunk, SavedChunk
 from numberdesk.core.errors import NumberdeskError
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Buy, Decision
 from numberdesk.flows.audit_carriers import Audit
+from numberdesk.flows.import_inventory import save_listings
 from numberdesk.flows.open_orders import open_orders
 from numberdesk.flows.place_orders import Placement, spawn_here
 from numberdesk.flows.release_numbers import Release, release_numbers
+from numberdesk.flows.reprice import Reprice, Repriced, reprice
 from numberdesk.flows.search_offers import OfferSearch
 from numberdesk.flows.settle_orders import settle_orders
 from numberdesk.infra import clock
@@ -52,6 +55,8 @@ class Services:
     reach: Callable[[str], None]
     open_orders: Callable[[Tx, Sequence[Buy]], list[Decision]]
     release_numbers: Callable[[Tx, Sequence[Release]], list[Rental | NumberdeskError]]
+    save_listings: Callable[[Tx, Sequence[ListingChunk]], list[SavedChunk]]
+    reprice: Callable[[Tx, Sequence[Reprice]], list[Repriced]]
     vault: Vault
     carriers: CarrierConnections
     placement: Placement
@@ -122,6 +127,10 @@ class Parts:
     release_numbers: Callable[[int], Callable[[Tx, Sequence[Release]], list[Rental | NumberdeskError]]] = (
         release_numbers
     )
+    save_listings: Callable[[Callable[[], int]], Callable[[Tx, Sequence[ListingChunk]], list[SavedChunk]]] = (
+        save_listings
+    )
+    reprice: Callable[[Callable[[], int]], Callable[[Tx, Sequence[Reprice]], list[Repriced]]] = reprice
 
 
 REAL: Final = Parts()
@@ -159,6 +168,8 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
         reach=parts.reach,
         open_orders=parts.open_orders(quote_lifetime, settings.order_patience_minutes * MINUTE),
         release_numbers=parts.release_numbers(settings.quarantine_days * DAY),
+        save_listings=parts.save_listings(now),
+        reprice=parts.reprice(now),
         vault=vault,
         carriers=carriers,
         placement=parts.placement(

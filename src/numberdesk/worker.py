@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from numberdesk.flows.confirm_carrier_releases import confirm_carrier_releases
 from numberdesk.flows.follow_carrier_orders import follow_carrier_orders
-from numberdesk.flows.reprice import Reprice, reprice
+from numberdesk.flows.reprice import Reprice
 from numberdesk.flows.tidy import Tidy, tidy
 from numberdesk.infra.due_work import DueWork, DueWorker, put_off
 from numberdesk.wiring import HOUR, Services
@@ -67,7 +67,7 @@ async def _repeat(stop: asyncio.Event, seconds: float, work: Callable[..., Await
 
 
 async def _keep_books(services: Services, stop: asyncio.Event) -> None:
-    while not stop.is_set() and (await services.writer.submit(reprice, Reprice(services.now()))).left:
+    while not stop.is_set() and (await services.writer.submit(services.reprice, Reprice())).left:
         pass
 
 

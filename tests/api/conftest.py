@@ -19,7 +19,6 @@ from numberdesk.catalog.model import Listing, ListingChunk
 from numberdesk.core.money import MICROS
 from numberdesk.flows.create_accounts import create_accounts, new_account
 from numberdesk.flows.fund_wallets import TOP_UP, fund_wallets, funding
-from numberdesk.flows.import_inventory import save_listings
 from numberdesk.flows.issue_keys import NewKey, issue_keys, new_key_record
 from numberdesk.infra import log
 from numberdesk.infra.settings import load_settings
@@ -69,8 +68,8 @@ class Shop:
 
     def list(self, listings: list[Listing]) -> None:
         """List numbers, or list them again at other prices."""
-        chunk = ListingChunk("pool", tuple(listings), tuple(range(len(listings))), self.services.now())
-        self.services.writer.apply(save_listings, chunk)
+        chunk = ListingChunk("pool", tuple(listings), tuple(range(len(listings))))
+        self.services.writer.apply(self.services.save_listings, chunk)
 
     def customer(self, balance: float = 100.0, scopes: tuple[str, ...] = CUSTOMER_SCOPES, **given: Any) -> Customer:
         """Open an account with money and a key."""

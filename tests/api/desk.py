@@ -21,7 +21,7 @@ from numberdesk.api.server import Limits, bind, make_server
 from numberdesk.core.invariants import Verdict
 from numberdesk.flows.create_accounts import create_accounts, new_account
 from numberdesk.flows.issue_keys import NewKey, issue_keys, new_key_record
-from numberdesk.flows.reprice import Reprice, reprice
+from numberdesk.flows.reprice import Reprice
 from numberdesk.flows.tidy import Tidy, tidy
 from numberdesk.flows.verify import verify
 from numberdesk.infra import log
@@ -72,7 +72,7 @@ class Desk:
         now, retention = self.clock[0] * SECOND, self.services.settings.key_retention_hours * HOUR
         while self.services.writer.apply(tidy, Tidy(now, retention)).left:
             pass
-        while self.services.writer.apply(reprice, Reprice(now)).left:
+        while self.services.writer.apply(self.services.reprice, Reprice()).left:
             pass
 
     def posted(self, account_ids: list[str]) -> list[Decimal]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from numberdesk.flows.reprice import Reprice, reprice
+from numberdesk.flows.reprice import Reprice
 from tests.api.conftest import Shop
 
 HEADER = "phone_number,monthly_price,per_minute_price_inbound,per_minute_price_outbound,currency\n"
@@ -140,11 +140,11 @@ def test_price_rules_price_what_came_without_prices(other_shop: Callable[..., Sh
     body: dict[str, Any] = {"currency": "USD", "prefix": "1361", "price": 2.5, "per_minute_price_inbound": 0.01}
     rule = http.post("/admin/price-rules/", json=body).json()["data"]
     assert http.get("/admin/price-rules/").json()["data"] == [rule]
-    shop.services.writer.apply(reprice, Reprice(shop.services.now()))
+    shop.services.writer.apply(shop.services.reprice, Reprice())
     (offer,) = customer.http.get("/phone-numbers/available-numbers/US/").json()["data"]
     assert (offer["price"], offer["per_minute_price_inbound"]) == (2.5, 0.01)
     http.post("/admin/price-rules/", json={**body, "price": 3})
-    shop.services.writer.apply(reprice, Reprice(shop.services.now()))
+    shop.services.writer.apply(shop.services.reprice, Reprice())
     assert customer.buy("+13612738809", 2.5).status_code == 200
     assert http.delete(f"/admin/price-rules/{rule['id']}/").status_code == 200
     assert http.get("/admin/price-rules/").json()["data"] == []

@@ -21,7 +21,6 @@ from numberdesk.core.money import MICROS
 from numberdesk.core.purchase import POOL
 from numberdesk.flows.create_accounts import create_accounts, new_account
 from numberdesk.flows.fund_wallets import TOP_UP, fund_wallets, funding
-from numberdesk.flows.import_inventory import save_listings
 from numberdesk.flows.issue_keys import NewKey, issue_keys, new_key_record
 from numberdesk.flows.run_import import run_import
 from numberdesk.infra.settings import load_settings
@@ -153,9 +152,8 @@ def _import(services: Services, numbers: list[str]) -> None:
         io.BytesIO((HEADER + lines).encode()),
         carrier=POOL,
         skip_bad=False,
-        now=services.now(),
         read=services.reader.read_now,
-        save=lambda chunk: services.writer.apply(save_listings, chunk),
+        save=lambda chunk: services.writer.apply(services.save_listings, chunk),
         progress=lambda *_: None,
     )
 

@@ -19,9 +19,10 @@ from numberdesk.core.errors import (
 )
 from numberdesk.core.lifecycle import AccountState, NumberState, OrderState
 from numberdesk.core.periods import add_months
-from numberdesk.core.prices import Confirmation, Former, Prices
+from numberdesk.core.prices import Confirmation, Prices, Quote
 from numberdesk.core.purchase import (
     POOL,
+    UNRECORDED,
     Answer,
     Buy,
     Charge,
@@ -62,7 +63,7 @@ def desk(
         {lot.e164: lot for lot in lots},
         answers or {},
         {MINE.id: MINE},
-        {NUMBER: tuple(Former(prices, NOW + 1) for prices in superseded)},
+        {NUMBER: tuple(Quote(POOL, prices, NOW + 1) for prices in superseded)},
     )
 
 
@@ -115,7 +116,8 @@ def test_a_used_key_answers_before_the_account_is_looked_at() -> None:
         ("per_minute_price_inbound", KEYED._replace(confirmed=Confirmation(1_150_000, 8_500))),
         ("per_minute_price_outbound", KEYED._replace(confirmed=Confirmation(1_150_000, None, 94_500))),
         ("per_minute_price_inbound", KEYED._replace(confirmed=Confirmation(1_150_000, 0, 0))),
-        ("phone_number", KEYED._replace(e164=SECOND, confirmed=Confirmation(1, 2, 3))),
+        ("setup_price", KEYED._replace(confirmed=Confirmation(1_150_000, setup=0))),
+        ("phone_number", KEYED._replace(e164=SECOND, confirmed=Confirmation(1, 2, 3, 4))),
     ],
 )
 @pytest.mark.parametrize("first", [answered(MINE.id), answered(None, NumberTaken())])
@@ -125,6 +127,14 @@ def test_a_used_key_with_another_request_is_a_conflict_that_names_the_first_diff
     loaded = desk(LOT, LOT._replace(e164=SECOND), answers=first)
     assert one(loaded, changed) == Refused(IdempotencyConflict(field), "req_1", None)
     assert decide(loaded, [changed]).purses[ME] == PURSE
+
+
+def test_a_request_to_an_earlier_release_is_replayed_whatever_it_says_of_the_setup_price() -> None:
+    before = {(ME, "key"): answered(MINE.id)[ME, "key"]._replace(fingerprint=PRINT._replace(setup=UNRECORDED))}
+    for setup in (None, 0, 7):
+        buy = KEYED._replace(confirmed=Confirmation(1_150_000, setup=setup))
+        assert one(desk(LOT, answers=before), buy) == Replayed(MINE, None, "req_first")
+    assert refusal(desk(LOT, answers=before), KEYED._replace(confirmed=Confirmation(1))) == IdempotencyConflict("price")
 
 
 def test_what_is_no_part_of_the_request_is_no_part_of_its_fingerprint() -> None:
@@ -182,19 +192,56 @@ def test_a_number_without_a_price_for_this_account_or_at_rest_is_not_offered(lot
     assert refusal(desk(lot)) == NumberNotOffered()
 
 
+def offered(*quotes: Quote, lot: Lot | None = None) -> Loaded:
+    """What the database holds of a number that is its carrier's."""
+    return replace(desk(*(() if lot is None else (lot,))), offers={NUMBER: quotes})
+
+
 @pytest.mark.parametrize("until", [NOW, NOW - 1])
 def test_a_carriers_number_whose_offer_has_ended_is_not_offered(until: int) -> None:
-    loaded = replace(desk(LOT._replace(carrier="acme")), offered_until={NUMBER: until})
-    assert refusal(loaded) == NumberNotOffered()
+    assert refusal(offered(Quote("acme", OFFER, until))) == NumberNotOffered()
 
 
-def test_a_carriers_number_is_sold_until_the_last_instant_of_its_offer() -> None:
-    loaded = replace(desk(LOT._replace(carrier="acme")), offered_until={NUMBER: NOW + 1, SECOND: NOW})
-    assert isinstance(one(loaded), Sold)
+@pytest.mark.parametrize("lot", [None, LOT._replace(carrier="other", state=NumberState.WITHDRAWN)])
+def test_a_carriers_number_is_sold_until_the_last_instant_of_its_offer(lot: Lot | None) -> None:
+    outcome = decide(offered(Quote("acme", OFFER, NOW + 1), lot=lot), [BUY])
+    (decision,) = outcome.decisions
+    assert isinstance(decision, Sold)
+    assert (decision.order.carrier, decision.charges) == ("acme", ())
+    assert outcome.lots[NUMBER] == Lot(NUMBER, "acme", NumberState.CLAIMED, OFFER, ME, BUY.order_id)
+
+
+def test_each_buy_of_a_batch_is_sold_what_is_offered_at_its_own_time() -> None:
+    ending, other = Quote("acme", OFFER._replace(inbound=1), NOW + 1), Quote("zeta", OFFER, NOW + 9)
+    poor = replace(offered(ending, other), purses={ME: PURSE._replace(posted=1), OTHER: PURSE})
+    late = BUY._replace(account_id=OTHER, order_id="ord_2", now=NOW + 1)
+    first, second = decide(poor, [BUY, late]).decisions
+    assert isinstance(first, Refused)
+    assert isinstance(second, Sold)
+    assert second.order.carrier == "zeta"
+
+
+def test_of_two_carriers_offers_that_agree_the_cheaper_with_its_setup_price_is_bought() -> None:
+    dear, cheap = Quote("acme", OFFER._replace(setup=2), NOW + 1), Quote("zeta", OFFER._replace(setup=1), NOW + 1)
+    for quotes in ((dear, cheap), (cheap, dear)):
+        decision = one(offered(*quotes))
+        assert isinstance(decision, Sold)
+        assert decision.order.carrier == "zeta"
+
+
+def test_terms_that_a_newer_search_replaced_are_honoured_with_the_setup_price_that_was_shown() -> None:
+    newer, older = Quote("acme", OFFER._replace(setup=50), NOW + 9), Quote("acme", OFFER, NOW + 1)
+    for setup in (None, 0):
+        decision = one(offered(newer, older), BUY._replace(confirmed=Confirmation(1_150_000, setup=setup)))
+        assert isinstance(decision, Sold)
+        assert decision.order.prices == OFFER
+    late = BUY._replace(confirmed=Confirmation(1_150_000, setup=0), now=NOW + 1)
+    error = refusal(offered(newer, older), late)
+    assert error == PriceChanged(details=newer.prices.details())
 
 
 def test_a_number_that_somebody_else_orders_is_taken_though_its_offer_has_ended() -> None:
-    loaded = replace(desk(held(OTHER, NumberState.CLAIMED)), offered_until={NUMBER: NOW})
+    loaded = replace(desk(held(OTHER, NumberState.CLAIMED)), offers={NUMBER: (Quote("acme", OFFER, NOW),)})
     assert refusal(loaded) == NumberTaken()
 
 
@@ -245,6 +292,23 @@ def test_a_quote_holds_though_the_offer_had_the_same_price_in_another_currency_s
     decision = one(loaded, BUY._replace(confirmed=Confirmation(FORMER.monthly)))
     assert isinstance(decision, Sold)
     assert decision.order.prices == FORMER
+
+
+def test_a_setup_price_set_since_the_list_was_shown_is_not_charged() -> None:
+    loaded = desk(LOT._replace(prices=OFFER._replace(setup=50_000_000)), superseded=(OFFER,))
+    for setup in (None, 0):
+        decision = one(loaded, BUY._replace(confirmed=Confirmation(1_150_000, setup=setup)))
+        assert isinstance(decision, Sold)
+        assert [charge.amount for charge in decision.charges] == [1_150_000]
+
+
+@pytest.mark.parametrize("now", [None, OFFER._replace(currency="EUR")])
+def test_a_quote_holds_when_its_price_has_gone_and_nothing_else_is_offered_then(now: Prices | None) -> None:
+    loaded = desk(LOT._replace(prices=now), superseded=(FORMER,))
+    decision = one(loaded, BUY._replace(confirmed=Confirmation(FORMER.monthly)))
+    assert isinstance(decision, Sold)
+    assert decision.order.prices == FORMER
+    assert refusal(loaded, BUY) == NumberNotOffered()
 
 
 def test_a_superseded_price_in_another_currency_is_not_a_price_for_this_account() -> None:
@@ -325,10 +389,10 @@ def test_a_refusal_is_stored_under_its_key_and_nothing_without_one() -> None:
     assert one(loaded, BUY) == Refused(NumberTaken(), "req_1", None)
 
 
-def test_rates_that_were_sent_are_part_of_the_stored_fingerprint() -> None:
-    decision = one(desk(LOT), KEYED._replace(confirmed=Confirmation(1_150_000, 8_500, 94_500)))
+def test_rates_and_the_setup_price_that_were_sent_are_part_of_the_stored_fingerprint() -> None:
+    decision = one(desk(LOT), KEYED._replace(confirmed=Confirmation(1_150_000, 8_500, 94_500, 0)))
     assert decision.answer is not None
-    assert decision.answer.fingerprint == Fingerprint(NUMBER, 1_150_000, 8_500, 94_500)
+    assert decision.answer.fingerprint == Fingerprint(NUMBER, 1_150_000, 8_500, 94_500, 0)
 
 
 # a batch sees itself

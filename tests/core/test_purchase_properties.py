@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from numberdesk.core.errors import InsufficientBalance
 from numberdesk.core.lifecycle import AccountState, NumberState, OrderState
-from numberdesk.core.prices import Confirmation, Former, Prices
+from numberdesk.core.prices import Confirmation, Prices, Quote
 from numberdesk.core.purchase import (
     POOL,
     Answer,
@@ -84,7 +84,11 @@ def desks(draw: st.DrawFn) -> Loaded:
         {lot.e164: lot for lot, _ in pairs},
         answers,
         orders,
-        {NUMBERS[0]: tuple(draw(st.lists(st.builds(Former, _PRICES, st.integers(NOW, NOW + 14)), max_size=2)))},
+        {
+            NUMBERS[0]: tuple(
+                draw(st.lists(st.builds(Quote, st.just(POOL), _PRICES, st.integers(NOW, NOW + 14)), max_size=2))
+            )
+        },
     )
 
 
@@ -97,7 +101,9 @@ def batches(draw: st.DrawFn, loaded: Loaded) -> list[Buy]:
         lot = loaded.lots.get(e164)
         right = lot.prices.monthly if lot is not None and lot.prices is not None else 1
         confirmed = Confirmation(
-            draw(st.sampled_from([right] * 8 + [1, 2])), draw(st.sampled_from([None] * 8 + [0, 7]))
+            draw(st.sampled_from([right] * 8 + [1, 2])),
+            draw(st.sampled_from([None] * 8 + [0, 7])),
+            setup=draw(st.sampled_from([None] * 8 + [0, 2])),
         )
         key = draw(st.sampled_from((None, None, None, *KEYS)))
         account_id = draw(st.sampled_from(ACCOUNTS))
@@ -212,8 +218,14 @@ def test_what_is_sold_is_what_was_asked_for_at_prices_that_were_confirmed(case: 
         order = decision.order
         lot = loaded.lots[buy.e164]
         assert (order.id, order.account_id, order.e164, order.created_at) == (buy[5], buy[0], buy[1], buy.now)
-        honoured = [former.prices for former in loaded.superseded.get(buy.e164, ()) if buy.now < former.until]
-        assert order.prices in (lot.prices, *honoured)
+        honoured = [former.prices for former in loaded.superseded.get(buy.e164, ()) if buy.now < (former.until or 0)]
+        agreeing = [
+            prices
+            for prices in (lot.prices, *honoured)
+            if prices is not None and prices.currency == order.prices.currency and buy.confirmed.agrees_with(prices)
+        ]
+        assert order.prices in agreeing
+        assert order.prices.rank == min(prices.rank for prices in agreeing)
         assert buy.confirmed.agrees_with(order.prices)
         assert order.prices.currency == loaded.purses[buy.account_id].currency
         assert loaded.purses[buy.account_id].state is AccountState.ACTIVE

@@ -31,6 +31,7 @@ from numberdesk.flows.keep_offers import SLACK, Shown, keep_offers
 from numberdesk.flows.open_orders import open_orders
 from numberdesk.flows.place_orders import Placement
 from numberdesk.flows.release_numbers import Release, release_numbers
+from numberdesk.flows.reprice import reprice
 from numberdesk.flows.settle_orders import settle_orders
 from numberdesk.flows.verify import verify
 from numberdesk.infra.db import Database
@@ -108,6 +109,8 @@ class Shop:
         self.writer = Writer(database)
         self.open_orders = open_orders(QUOTE_LIFETIME)
         self.release_numbers = release_numbers(QUARANTINE)
+        self.save_listings = save_listings(lambda: self.now)
+        self.reprice = reprice(lambda: self.now)
         self.reader = Reader(database, threads=2)
         self._first = beside or self
         self._now = NOW
@@ -199,7 +202,7 @@ class Shop:
     def numbers(self, count: int) -> list[str]:
         """Put many new numbers up for sale, in one transaction."""
         listings = tuple(listing_of(self._new_number()) for _ in range(count))
-        self.writer.apply(save_listings, ListingChunk(POOL, listings, tuple(range(count)), self.now))
+        self.writer.apply(self.save_listings, ListingChunk(POOL, listings, tuple(range(count))))
         return [listing.e164 for listing in listings]
 
     def _new_number(self) -> str:
@@ -219,7 +222,7 @@ class Shop:
             shown = RemoteOffer(carrier, listing, self.now, self.now + lifetime - SLACK)
             self.writer.apply(keep_offers, Shown((shown,)))
             return e164
-        self.writer.apply(save_listings, ListingChunk(carrier, (listing_of(e164, **changes),), (1,), self.now))
+        self.writer.apply(self.save_listings, ListingChunk(carrier, (listing_of(e164, **changes),), (1,)))
         return e164
 
     def wants(
@@ -230,12 +233,13 @@ class Shop:
         *,
         inbound: int | None = None,
         outbound: int | None = None,
+        setup: int | None = None,
         key: str | None = None,
         now: int | None = None,
     ) -> Buy:
         """A buy as the door would read it."""
         instant = self.now if now is None else now
-        confirmed = Confirmation(price, inbound, outbound)
+        confirmed = Confirmation(price, inbound, outbound, setup)
         return Buy(account_id, e164, confirmed, key, self.new_id("req"), self.new_id("ord"), instant)
 
     def buy(self, account_id: str, e164: str, price: int = PRICE, **given: Any) -> Decision:

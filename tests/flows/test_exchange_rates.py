@@ -9,7 +9,7 @@ import pytest
 from numberdesk.catalog.offer_store import find_rates
 from numberdesk.catalog.rules import ExchangeRate
 from numberdesk.core.errors import InvalidRequest, NotFound
-from numberdesk.flows.reprice import Reprice, reprice
+from numberdesk.flows.reprice import Reprice
 from numberdesk.flows.set_price_rules import set_price_rules
 from numberdesk.flows.set_rates import Pair, new_rate, remove_rates, set_rates
 from testbed.samples import price_rule
@@ -20,7 +20,7 @@ RULE = price_rule(price=None, margin_percent=200_000, created_at=NOW)
 
 def priced(shop: Shop) -> list[tuple[Any, ...]]:
     """The numbers' prices, once nothing is left to price anew."""
-    while shop.writer.apply(reprice, Reprice(shop.now)).left:
+    while shop.writer.apply(shop.reprice, Reprice()).left:
         pass
     return shop.rows("SELECT currency, price, inbound, setup FROM numbers ORDER BY e164")
 

@@ -51,8 +51,8 @@ def stage(content: str, *, carrier: str = "pool", directory: Path | None = None)
 def imported(database: Database, content: str, *, carrier: str = "pool", now: int = NOW) -> ImportCounts:
     counts = ImportCounts()
     with stage(content, carrier=carrier) as staged:
-        for chunk in staged.chunks(now):
-            counts = counts.plus(Writer(database).apply(save_listings, chunk))
+        for chunk in staged.chunks():
+            counts = counts.plus(Writer(database).apply(save_listings(lambda: now), chunk).counts)
     return counts
 
 
@@ -125,7 +125,18 @@ def test_a_number_that_loses_its_price_is_no_longer_offered_at_any(database: Dat
     imported(database, HEADER + DEMO)
     assert imported(database, HEADER + "+13612738809,,,,,,,\n", now=NOW + 1) == ImportCounts(changed=1, unpriced=1)
     assert inventory(database)["+13612738809"].listing.prices is None
-    assert superseded(database, "+13612738809") == ()
+    assert superseded(database, "+13612738809") == (DEMO_PRICES,)
+
+
+def test_prices_are_superseded_when_their_chunk_is_saved_however_long_ago_the_file_began(database: Database) -> None:
+    imported(database, HEADER + DEMO)
+    with stage(HEADER + DEMO.replace("1.15", "1.25")) as staged:
+        (chunk,) = staged.chunks()
+    half_an_hour = 30 * 60 * 1_000_000
+    saved = Writer(database).apply(save_listings(lambda: NOW + half_an_hour), chunk)
+    assert saved.saved_at == NOW + half_an_hour
+    with database.read() as tx:
+        assert find_superseded(tx, {"+13612738809": NOW}) == {"+13612738809": ((NOW + half_an_hour, DEMO_PRICES),)}
 
 
 def test_numbers_without_prices_are_priced_by_the_rules_of_their_carrier(database: Database) -> None:
@@ -198,7 +209,7 @@ def test_a_number_of_another_carrier_is_a_conflict_and_left_alone(database: Data
     before = rows(database)
     content = HEADER + "+14155550123,,,1,,,,USD\n" + DEMO.replace("1.15", "1.25")
     with stage(content) as staged, database.read() as tx:
-        found = [conflict for chunk in staged.chunks(NOW) for conflict in find_conflicts(tx, chunk)]
+        found = [conflict for chunk in staged.chunks() for conflict in find_conflicts(tx, chunk)]
     assert found == [BadLine(3, "phone_number +13612738809 belongs to the carrier acme")]
     assert imported(database, content) == ImportCounts(new=1, conflicts=1)
     assert rows(database)[0] == before[0]
@@ -234,7 +245,7 @@ def test_amounts_that_a_file_lacks_do_not_change_their_currency(database: Databa
     imported(database, HEADER + DEMO)
     content = "phone_number,monthly_price,currency\n+13612738809,1.15,EUR\n"
     with stage(content) as staged, database.read() as tx:
-        (conflict,) = [bad for chunk in staged.chunks(NOW) for bad in find_conflicts(tx, chunk)]
+        (conflict,) = [bad for chunk in staged.chunks() for bad in find_conflicts(tx, chunk)]
     assert "currency changes from USD to EUR, which needs per_minute_price_inbound" in conflict.reason
     assert imported(database, content) == ImportCounts(conflicts=1)
     assert inventory(database)["+13612738809"].listing.prices == DEMO_PRICES
@@ -246,7 +257,7 @@ def test_a_number_that_its_carrier_has_back_can_be_imported_once_it_is_ported_in
     for state, reason in (("available", "acme"), ("quarantined", "until its quarantine is over"), ("assigned", "sold")):
         _in_state(database, state)
         with stage(now_ours) as staged, database.read() as tx:
-            (conflict,) = [bad for chunk in staged.chunks(NOW) for bad in find_conflicts(tx, chunk)]
+            (conflict,) = [bad for chunk in staged.chunks() for bad in find_conflicts(tx, chunk)]
         assert reason in conflict.reason
         assert imported(database, now_ours) == ImportCounts(conflicts=1)
     _in_state(database, "withdrawn")
@@ -260,7 +271,7 @@ def test_a_number_that_is_still_on_its_way_back_to_its_carrier_is_not_taken_over
     imported(database, HEADER + DEMO, carrier="acme")
     _in_state(database, "withdrawn")
     with stage(HEADER + DEMO) as staged:
-        (chunk,) = staged.chunks(NOW)
+        (chunk,) = staged.chunks()
     stored = {"+13612738809": Stored("acme", chunk.listings[0], NumberState.WITHDRAWN)}
     assert decide_listings(chunk, stored, lambda _: None, {"+13612738809"}).counts == ImportCounts(conflicts=1)
     assert decide_listings(chunk, stored, lambda _: None).counts == ImportCounts(new=1)
@@ -302,15 +313,15 @@ def _block(count: int, *, start: int = 2_000_000) -> str:
 def test_an_interrupted_import_is_finished_by_importing_again(database: Database) -> None:
     content = _block(MOST_PER_CHUNK + 3)
     with stage(content) as staged:
-        Writer(database).apply(save_listings, next(staged.chunks(NOW)))
+        Writer(database).apply(save_listings(lambda: NOW), next(staged.chunks()))
     assert imported(database, content) == ImportCounts(new=3, unchanged=MOST_PER_CHUNK, unpriced=MOST_PER_CHUNK + 3)
 
 
 def test_chunks_of_one_batch_each_see_what_those_before_them_saved(database: Database) -> None:
     with stage(HEADER + DEMO) as first, stage(HEADER + DEMO.replace("1.15", "1.25")) as second:
-        chunks = [*first.chunks(NOW), *second.chunks(NOW + 1), *second.chunks(NOW + 2)]
+        chunks = [*first.chunks(), *second.chunks(), *second.chunks()]
         with database.write() as tx:
-            counts = save_listings(tx, chunks)
+            counts = [saved.counts for saved in save_listings(lambda: NOW)(tx, chunks)]
     assert counts == [ImportCounts(new=1), ImportCounts(changed=1), ImportCounts(unchanged=1)]
     assert superseded(database, "+13612738809") == (DEMO_PRICES,)
 
@@ -320,9 +331,10 @@ def test_a_carrier_without_rules_is_not_priced_by_those_of_another_in_the_batch(
     connected(database, "acme")
     Writer(database).apply(set_price_rules, rule)
     with stage("phone_number\n+14155550123\n") as ours, stage("phone_number\n+14155550124\n", carrier="acme") as theirs:
-        chunks = [*ours.chunks(NOW), *theirs.chunks(NOW)]
+        chunks = [*ours.chunks(), *theirs.chunks()]
         with database.write() as tx:
-            assert save_listings(tx, chunks) == [ImportCounts(new=1, unpriced=1), ImportCounts(new=1)]
+            saved = save_listings(lambda: NOW)(tx, chunks)
+            assert [one.counts for one in saved] == [ImportCounts(new=1, unpriced=1), ImportCounts(new=1)]
 
 
 def test_the_inventory_is_listed_by_number_carrier_and_state(database: Database) -> None:

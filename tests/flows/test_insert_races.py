@@ -14,7 +14,6 @@ import pytest
 from numberdesk.catalog.model import ImportCounts, ListingChunk
 from numberdesk.core.errors import PriceChanged
 from numberdesk.core.purchase import POOL, Buy, Order, Refused, Sold
-from numberdesk.flows.import_inventory import save_listings
 from numberdesk.infra.db import Tx
 from numberdesk.infra.writer import Apply
 from testbed.samples import listing_of
@@ -36,10 +35,10 @@ def other(beside: Callable[[], Shop]) -> Iterator[Shop]:
     other.writer.close()
 
 
-def chunk_of(shop: Shop, *e164s: str) -> ListingChunk:
+def chunk_of(*e164s: str) -> ListingChunk:
     """Lines of a file in which numbers are dearer than where they were searched."""
     listings = tuple(listing_of(e164, price=DEAR) for e164 in e164s)
-    return ListingChunk(POOL, listings, tuple(range(len(e164s))), shop.now)
+    return ListingChunk(POOL, listings, tuple(range(len(e164s))))
 
 
 def submitted(shop: Shop, flow: Apply[Any, Any], *commands: Any) -> list[Any]:
@@ -83,7 +82,7 @@ def came_second_once(other: Shop) -> None:
 def test_a_purchase_of_a_number_that_is_being_imported_is_told_what_it_costs_now(shop: Shop, other: Shop) -> None:
     shop.offer(E164, carrier="acme")
     buy = shop.wants(shop.account(10 * PRICE), E164)
-    (refused,) = second_to(shop, save_listings, chunk_of(shop, E164), lambda: submitted(other, other.open_orders, buy))
+    (refused,) = second_to(shop, shop.save_listings, chunk_of(E164), lambda: submitted(other, other.open_orders, buy))
     assert isinstance(refused, Refused)
     assert isinstance(refused.error, PriceChanged)
     assert shop.rows("SELECT carrier, state, price FROM numbers") == [(POOL, "available", DEAR)]
@@ -95,7 +94,7 @@ def test_its_neighbours_in_the_batch_buy_what_they_want(shop: Shop, other: Shop)
     shop.offer(OTHER, carrier="acme")
     account_id = shop.account(10 * PRICE)
     buys = [shop.wants(account_id, E164), shop.wants(account_id, OTHER), shop.wants(account_id, shop.number())]
-    outcomes = second_to(shop, save_listings, chunk_of(shop, E164), lambda: submitted(other, other.open_orders, *buys))
+    outcomes = second_to(shop, shop.save_listings, chunk_of(E164), lambda: submitted(other, other.open_orders, *buys))
     assert [type(outcome) for outcome in outcomes] == [Refused, Sold, Sold]
     came_second_once(other)
 
@@ -104,7 +103,7 @@ def test_a_number_that_is_being_bought_is_a_conflict_to_an_import(shop: Shop, ot
     shop.offer(E164, carrier="acme")
     buy = shop.wants(shop.account(10 * PRICE), E164)
     (counts,) = second_to(
-        shop, shop.open_orders, buy, lambda: submitted(other, save_listings, chunk_of(shop, E164, OTHER))
+        shop, shop.open_orders, buy, lambda: submitted(other, other.save_listings, chunk_of(E164, OTHER))
     )
     assert (counts.new, counts.conflicts) == (1, 1)
     assert shop.rows("SELECT e164, carrier, state FROM numbers ORDER BY 1") == [
@@ -118,7 +117,7 @@ def test_an_import_of_the_command_line_goes_on_too(shop: Shop, other: Shop) -> N
     shop.offer(E164, carrier="acme")
     buy = shop.wants(shop.account(10 * PRICE), E164)
     counts = second_to(
-        shop, shop.open_orders, buy, lambda: other.writer.apply(save_listings, chunk_of(shop, E164, OTHER))
+        shop, shop.open_orders, buy, lambda: other.writer.apply(other.save_listings, chunk_of(E164, OTHER))
     )
     assert isinstance(counts, ImportCounts)
     assert (counts.new, counts.conflicts) == (1, 1)

@@ -48,8 +48,8 @@ def bring_in(database: Database, content: str, *, carrier: str = "pool") -> None
     source = io.BytesIO(content.encode())
     with stage_inventory(source, carrier=carrier, progress=lambda _bytes, _lines: None) as staged:
         assert staged.bad == []
-        for chunk in staged.chunks(NOW):
-            Writer(database).apply(save_listings, chunk)
+        for chunk in staged.chunks():
+            Writer(database).apply(save_listings(lambda: NOW), chunk)
 
 
 def set_rule(database: Database, rule: PriceRule) -> PriceRule:
@@ -59,7 +59,7 @@ def set_rule(database: Database, rule: PriceRule) -> PriceRule:
 
 
 def step(database: Database, *, now: int = NOW, limit: int = 1000) -> Repriced:
-    return Writer(database).apply(reprice, Reprice(now, limit))
+    return Writer(database).apply(reprice(lambda: now), Reprice(limit))
 
 
 def reprice_all(database: Database, *, now: int = NOW, limit: int = 1000) -> int:
@@ -98,7 +98,7 @@ def rules(database: Database, carrier: str | None = None) -> list[PriceRule]:
 def test_a_rule_prices_the_numbers_that_came_without_prices(database: Database) -> None:
     assert set_rule(database, RULE) == RULE
     assert pending(database) == {"pool": ""}
-    assert step(database) == Repriced(changed=4, unpriced=0, forgotten=0, left=False)
+    assert step(database) == Repriced(changed=4, unpriced=0, forgotten=0, left=False, repriced_at=NOW)
     assert pending(database) == {}
     ruled = Prices("USD", 1_000_000, 8_500, None, 0)
     assert prices(database) == {
@@ -126,7 +126,7 @@ def test_a_changed_rule_supersedes_the_prices_that_it_changes(database: Database
 
 def test_cost_plus_leaves_numbers_without_a_cost_without_a_price(database: Database) -> None:
     set_rule(database, RULE._replace(price=None, margin_percent=500_000, round_to=100_000))
-    assert step(database) == Repriced(changed=3, unpriced=1, forgotten=0, left=False)
+    assert step(database) == Repriced(changed=3, unpriced=1, forgotten=0, left=False, repriced_at=NOW)
     assert monthly(database) == {
         "+13612738809": 800_000,
         "+14155550100": 900_000,
@@ -136,18 +136,30 @@ def test_cost_plus_leaves_numbers_without_a_cost_without_a_price(database: Datab
     }
 
 
-def test_a_number_that_no_rule_prices_any_more_is_not_offered_and_nothing_is_superseded(database: Database) -> None:
+def test_a_number_that_no_rule_prices_any_more_is_not_offered_and_its_price_is_remembered(database: Database) -> None:
     rule = set_rule(database, RULE._replace(setup=5))
     reprice_all(database)
     assert Writer(database).apply(remove_price_rules, RULE.id) == rule
     assert pending(database) == {"pool": ""}
-    assert step(database, now=NOW + 1) == Repriced(changed=4, unpriced=4, forgotten=0, left=False)
+    assert step(database, now=NOW + 1) == Repriced(changed=4, unpriced=4, forgotten=0, left=False, repriced_at=NOW + 1)
     assert monthly(database) == {**dict.fromkeys(BY_RULE), "+14155550101": 9_000_000}
     with database.read() as tx:
         (gone, *_) = list_inventory(tx, "pool", None, None, 1)
     assert (gone.listing.currency, gone.listing.inbound, gone.listing.setup) == (None, None, 0)
-    assert superseded(database, "+13612738809") == ()
+    assert superseded(database, "+13612738809") == (Prices("USD", 1_000_000, 8_500, None, 5),)
     assert rules(database) == []
+
+
+def test_prices_are_superseded_at_the_instant_of_the_transaction_that_changes_them(database: Database) -> None:
+    set_rule(database, RULE)
+    reprice_all(database)
+    set_rule(database, RULE._replace(price=2_000_000))
+    clock = iter([NOW + 100, NOW + 200])
+    flow = reprice(lambda: next(clock))
+    assert [Writer(database).apply(flow, Reprice(3)).repriced_at for _ in range(2)] == [NOW + 100, NOW + 200]
+    with database.read() as tx:
+        found = {e164: former[0][0] for e164, former in find_superseded(tx, dict.fromkeys(BY_RULE, 0)).items()}
+    assert set(found.values()) == {NOW + 100, NOW + 200}
 
 
 def test_a_rule_for_the_same_numbers_takes_the_place_of_the_one_before(database: Database) -> None:
@@ -208,10 +220,10 @@ def test_a_rule_for_a_country_that_does_not_exist_is_refused() -> None:
 
 def test_a_step_looks_at_no_more_numbers_than_its_limit(database: Database) -> None:
     set_rule(database, RULE)
-    assert step(database, limit=2) == Repriced(changed=2, unpriced=0, forgotten=0, left=True)
+    assert step(database, limit=2) == Repriced(changed=2, unpriced=0, forgotten=0, left=True, repriced_at=NOW)
     assert pending(database) == {"pool": "+14155550100"}
-    assert step(database, limit=2) == Repriced(changed=1, unpriced=0, forgotten=0, left=True)
-    assert step(database, limit=2) == Repriced(changed=1, unpriced=0, forgotten=0, left=False)
+    assert step(database, limit=2) == Repriced(changed=1, unpriced=0, forgotten=0, left=True, repriced_at=NOW)
+    assert step(database, limit=2) == Repriced(changed=1, unpriced=0, forgotten=0, left=False, repriced_at=NOW)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 5, 6])
@@ -246,7 +258,7 @@ def test_a_crash_in_any_step_loses_and_repeats_nothing(database: Database, steps
         step(database, now=NOW + 1, limit=1)
     before = (monthly(database), pending(database))
     with pytest.raises(Killed):
-        killed_before_commit(database, lambda tx: reprice(tx, [Reprice(NOW + 2, 1)]))
+        killed_before_commit(database, lambda tx: reprice(lambda: NOW + 2)(tx, [Reprice(1)]))
     assert (monthly(database), pending(database)) == before
     reprice_all(database, now=NOW + 3, limit=1)
     assert monthly(database) == {**dict.fromkeys(BY_RULE, 2_000_000), "+14155550101": 9_000_000}
@@ -274,7 +286,7 @@ def test_a_rule_changed_in_the_middle_of_a_repricing_begins_it_again(database: D
 def test_several_steps_of_one_batch_go_on_where_the_one_before_stopped(database: Database) -> None:
     set_rule(database, RULE)
     with database.write() as tx:
-        outcomes = reprice(tx, [Reprice(NOW, 2)] * 4)
+        outcomes = reprice(lambda: NOW)(tx, [Reprice(2)] * 4)
     assert [outcome.changed for outcome in outcomes] == [2, 1, 1, 0]
     assert [outcome.left for outcome in outcomes] == [True, True, False, False]
 
@@ -303,12 +315,12 @@ def test_a_repricing_that_changes_no_price_writes_none(database: Database) -> No
     set_rule(database, RULE)
     reprice_all(database)
     set_rule(database, RULE)
-    assert step(database, now=NOW + 5) == Repriced(changed=0, unpriced=0, forgotten=0, left=False)
+    assert step(database, now=NOW + 5) == Repriced(changed=0, unpriced=0, forgotten=0, left=False, repriced_at=NOW + 5)
     assert superseded(database, "+13612738809") == ()
 
 
 def test_with_nothing_to_do_a_step_does_nothing(database: Database) -> None:
-    assert step(database) == Repriced(changed=0, unpriced=0, forgotten=0, left=False)
+    assert step(database) == Repriced(changed=0, unpriced=0, forgotten=0, left=False, repriced_at=NOW)
 
 
 def test_prices_superseded_more_than_a_day_ago_are_forgotten_a_bounded_number_at_a_time(database: Database) -> None:
@@ -322,7 +334,11 @@ def test_prices_superseded_more_than_a_day_ago_are_forgotten_a_bounded_number_at
                 for e164 in BY_RULE[:2]
             ],
         )
-    assert step(database, now=NOW + SUPERSEDED_KEPT, limit=4) == Repriced(0, 0, 4, left=True)
-    assert step(database, now=NOW + SUPERSEDED_KEPT, limit=4) == Repriced(0, 0, 2, left=False)
+    assert step(database, now=NOW + SUPERSEDED_KEPT, limit=4) == Repriced(
+        0, 0, 4, left=True, repriced_at=NOW + SUPERSEDED_KEPT
+    )
+    assert step(database, now=NOW + SUPERSEDED_KEPT, limit=4) == Repriced(
+        0, 0, 2, left=False, repriced_at=NOW + SUPERSEDED_KEPT
+    )
     with database.read() as tx:
         assert [row.superseded_at for row in tx.execute(select(superseded_prices))] == [NOW, NOW]

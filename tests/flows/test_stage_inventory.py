@@ -86,7 +86,7 @@ def test_chunks_are_bounded_and_by_number() -> None:
     content = _block(MOST_PER_CHUNK + 3)
     header, *lines = content.splitlines(keepends=True)
     with stage(header + "".join(reversed(lines))) as staged:
-        chunks = list(staged.chunks(NOW))
+        chunks = list(staged.chunks())
     found = [listing.e164 for chunk in chunks for listing in chunk.listings]
     assert [len(chunk.listings) for chunk in chunks] == [MOST_PER_CHUNK, 3]
     assert found == sorted(found)
@@ -98,7 +98,7 @@ def _peak_of_staging(count: int) -> int:
     tracemalloc.start()
     try:
         with stage_inventory(source, carrier="pool", progress=lambda _bytes, _lines: None) as staged:
-            for chunk in staged.chunks(NOW):
+            for chunk in staged.chunks():
                 assert chunk.listings
         return tracemalloc.get_traced_memory()[1]
     finally:

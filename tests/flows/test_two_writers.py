@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from numberdesk.catalog.model import ImportCounts, ListingChunk
+from numberdesk.catalog.model import ListingChunk, SavedChunk
 from numberdesk.catalog.offers import RemoteOffer
 from numberdesk.core.errors import NumberdeskError
 from numberdesk.core.findings import FindingKind
@@ -22,7 +22,6 @@ from numberdesk.flows.buy_number import buy_number
 from numberdesk.flows.create_accounts import Standing, set_standings
 from numberdesk.flows.follow_carrier_orders import follow_carrier_orders
 from numberdesk.flows.fund_wallets import TOP_UP, Funding, fund_wallets
-from numberdesk.flows.import_inventory import save_listings
 from numberdesk.flows.judge_orders import Judgement, Verdict, judge_orders
 from numberdesk.flows.keep_offers import Shown, keep_offers
 from numberdesk.flows.note_audits import FindingJudgement, FindingVerdict, judge_findings
@@ -195,8 +194,8 @@ class Business:
         listings = tuple(
             listing_of(e164, price=price, locality=f"Town {self._chance.randrange(3)}") for e164 in offered
         )
-        chunk = ListingChunk("pool", listings, tuple(range(5)), self._shop.now)
-        return lambda at: at.writer.submit(save_listings, chunk)
+        chunk = ListingChunk("pool", listings, tuple(range(5)))
+        return lambda at: at.writer.submit(at.save_listings, chunk)
 
     def _stand(self) -> Work:
         standing = Standing(self._chance.choice(self._accounts), self._chance.choice(list(AccountState)))
@@ -255,7 +254,7 @@ class Business:
         later = self._shop.now + 10 * QUARANTINE
 
         async def kept_house(at: Shop) -> None:
-            repriced = await at.writer.submit(reprice, Reprice(later))
+            repriced = await at.writer.submit(reprice(lambda: later), Reprice())
             tidied = await at.writer.submit(tidy, Tidy(later, QUARANTINE))
             self.deleted.append((repriced.forgotten, tidied.answers_forgotten, tidied.offers_forgotten))
 
@@ -288,10 +287,10 @@ def test_what_another_process_is_deleting_is_left_to_it(shop: Shop, beside: Call
     later = shop.now + 10 * QUARANTINE
     with shop.database.write() as tx:
         (mine,) = tidy(tx, [Tidy(later, QUARANTINE)])
-        (repriced,) = reprice(tx, [Reprice(later)])
+        (repriced,) = reprice(lambda: later)(tx, [Reprice()])
         assert (mine.answers_forgotten, repriced.forgotten) == (3, 3)
         assert other.writer.apply(tidy, Tidy(later, QUARANTINE)).answers_forgotten == 0
-        assert other.writer.apply(reprice, Reprice(later)).forgotten == 0
+        assert other.writer.apply(reprice(lambda: later), Reprice()).forgotten == 0
     assert (shop.count("answers"), shop.count("superseded_prices")) == (0, 0)
     nobody_met_a_deadlock([other])
 
@@ -324,13 +323,13 @@ def test_imports_in_one_batch_and_purchases_in_another_lock_numbers_in_one_order
     def offering(place: int) -> Work:
         some = [numbers[39 - place], numbers[place]]
         listings = tuple(listing_of(e164, locality=f"Town {place}") for e164 in some)
-        chunk = ListingChunk("pool", listings, (1, 2), shop.now)
-        return lambda at: at.writer.submit(save_listings, chunk)
+        chunk = ListingChunk("pool", listings, (1, 2))
+        return lambda at: at.writer.submit(at.save_listings, chunk)
 
     imports = [offering(chance) for chance in random.Random(7).choices(range(40), k=200)]
     buys = [buying(shop.wants(account_id, e164)) for e164 in numbers * 5]
     outcomes = [outcome for each in at_once(shops, [imports, buys, buys]) for outcome in each]
-    assert {type(one) for one in outcomes} <= {Order, Refused, ImportCounts}
+    assert {type(one) for one in outcomes} <= {Order, Refused, SavedChunk}
     assert shop.wallet(account_id).posted == 960 * PRICE
     nobody_met_a_deadlock(shops)
     in_order(shop)

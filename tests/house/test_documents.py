@@ -197,9 +197,8 @@ def test_every_field_of_an_event_is_documented(database: Database) -> None:
         io.BytesIO(f"phone_number,monthly_price,currency,region\n{number},1.15,USD,TX\n".encode()),
         carrier=POOL,
         skip_bad=False,
-        now=now,
         read=lambda question: _read(database, question),
-        save=lambda chunk: writer.apply(save_listings, chunk),
+        save=lambda chunk: writer.apply(save_listings(lambda: now), chunk),
         progress=lambda *_: None,
     )
     buy = Buy(account.id, number, Confirmation(1_150_000), None, "req_1", "ord_1", now)

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from numberdesk import worker
-from numberdesk.flows.import_inventory import save_listings
 from numberdesk.flows.run_import import run_import
 from numberdesk.flows.set_price_rules import set_price_rules
 from numberdesk.infra.settings import load_settings
@@ -36,9 +35,8 @@ def _unpriced_number_and_a_rule(services: Services, folder: Path) -> None:
             source,
             carrier="pool",
             skip_bad=False,
-            now=services.now(),
             read=services.reader.read_now,
-            save=lambda chunk: services.writer.apply(save_listings, chunk),
+            save=lambda chunk: services.writer.apply(services.save_listings, chunk),
             progress=lambda *_: None,
         )
     rule = price_rule(round_to=10_000)

@@ -349,9 +349,9 @@ PLANTED: Final[dict[str, Product]] = {
     "a reference does not stop a second top-up": Product(instead={fund_wallets: without_references}),
     "of two top-ups in a batch one is lost": Product(instead={fund_wallets: balance_of_the_first}),
     "former prices are not kept": Product(
-        instead={save_listings: then(save_listings, "DELETE FROM superseded_prices")}
+        save_listings=lambda now: then(save_listings(now), "DELETE FROM superseded_prices")
     ),
-    "pricing anew stops after one step": Product(instead={reprice: then(reprice, "DELETE FROM repricings")}),
+    "pricing anew stops after one step": Product(reprice=lambda now: then(reprice(now), "DELETE FROM repricings")),
     "a label reaches all numbers of the account": Product(instead={label_numbers: label_all_of_them}),
     "a revoked key still works": Product(instead={revoke: revoke_nothing}),
     "a top-up is made and never answered": Product(writer=SilentWriter),

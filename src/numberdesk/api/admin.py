@@ -12,11 +12,12 @@ import msgspec
 from numberdesk.accounts.model import SCOPES
 from numberdesk.accounts.store import find_accounts, list_accounts
 from numberdesk.api.endpoint import Answer, Ask, endpoint
-from numberdesk.api.keys import NEW_KEY_EXAMPLE, NewKeyBody, created_key, listed_keys
+from numberdesk.api.keys import KEY_REFUSAL, NEW_KEY_EXAMPLE, NewKeyBody, created_key, listed_keys
 from numberdesk.api.paging import PageQuery, page, position
 from numberdesk.api.shapes import Amount, Label, id_in_path
 from numberdesk.core.errors import NotFound
 from numberdesk.core.lifecycle import AccountState
+from numberdesk.core.request_keys import request_key
 from numberdesk.flows.create_accounts import Standing, create_accounts, new_account, set_standings
 from numberdesk.flows.fund_wallets import ADJUSTMENT, TOP_UP, fund_wallets, funding
 from numberdesk.flows.issue_keys import Revocation, revoke
@@ -68,7 +69,7 @@ class StandingBody(msgspec.Struct, frozen=True):
 
 
 class MovementBody(msgspec.Struct, frozen=True):
-    """Money for a wallet. With a reference it is safe to send again."""
+    """Money for a wallet. With a reference, or an Idempotency-Key, it is safe to send again."""
 
     amount: Amount
     reference: str | None = None
@@ -181,6 +182,7 @@ async def account_balance(ask: Ask) -> Answer:
     errors=("not_found", "idempotency_conflict"),
     example={"amount": 100, "reference": "invoice-17"},
     answer_example=_MOVEMENT_EXAMPLE,
+    takes_key=True,
 )
 async def top_up(ask: Ask) -> Answer:
     """Top a wallet up."""
@@ -198,6 +200,7 @@ async def top_up(ask: Ask) -> Answer:
     errors=("not_found", "idempotency_conflict", "insufficient_balance"),
     example={"amount": -2.5, "reference": "ticket-9"},
     answer_example={**_MOVEMENT_EXAMPLE, "kind": "adjustment", "amount": -2.5, "balance": 97.5, "entry": 2},
+    takes_key=True,
 )
 async def adjust(ask: Ask) -> Answer:
     """Adjust a wallet."""
@@ -231,6 +234,7 @@ async def account_keys(ask: Ask) -> Answer:
     errors=("not_found",),
     example={"name": "shop"},
     answer_example=NEW_KEY_EXAMPLE,
+    key_refusal=KEY_REFUSAL,
 )
 async def create_account_key(ask: Ask) -> Answer:
     """Create a key with any scopes."""
@@ -263,6 +267,14 @@ async def _moved(ask: Ask, kind: str, message: str) -> Answer:
         body.amount,
         reference=body.reference,
         now=ask.now,
+        request_key=request_key(
+            ask.caller.account_id,
+            kind,
+            ask.idempotency_key,
+            account=ask.path["account_id"],
+            amount=str(body.amount),
+            reference=body.reference,
+        ),
     )
     transfer = await ask.services.writer.submit(fund_wallets, command)
     return Answer(transaction_view(transfer), message)

@@ -18,7 +18,7 @@ from numberdesk.api.endpoint import Answer, Ask, body_pieces, endpoint
 from numberdesk.api.paging import PageQuery, page, position
 from numberdesk.api.shapes import Amount, Label, Price, Rate, id_in_path
 from numberdesk.catalog.listing_entry import EntryTerms
-from numberdesk.catalog.model import ImportCounts, ListingChunk, NumberType
+from numberdesk.catalog.model import ListingChunk, NumberType, SavedChunk
 from numberdesk.catalog.offer_store import find_rates
 from numberdesk.catalog.rule_store import list_price_rules
 from numberdesk.catalog.rules import PriceRule, parse_percent
@@ -27,7 +27,6 @@ from numberdesk.core.errors import BodyTooLarge, InvalidRequest, UnsupportedMedi
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.money import MoneyError, as_decimal
 from numberdesk.core.purchase import POOL
-from numberdesk.flows.import_inventory import save_listings
 from numberdesk.flows.run_import import ImportReport, run_import
 from numberdesk.flows.set_price_rules import new_price_rule, remove_price_rules, set_price_rules
 from numberdesk.flows.set_rates import Pair, new_rate, remove_rates, set_rates
@@ -170,6 +169,7 @@ async def inventory(ask: Ask) -> Answer:
         "unpriced": 0,
         "bad_lines": [],
     },
+    key_refusal="is not taken by this request: the same file sent again changes nothing",
 )
 async def import_inventory(ask: Ask) -> Answer:
     """Take the file in, then check and save it in a thread."""
@@ -180,7 +180,7 @@ async def import_inventory(ask: Ask) -> Answer:
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as file:
         await _receive(ask, file)
         async with _turns.setdefault(loop, asyncio.Semaphore(_IMPORTS_AT_ONCE)):
-            report = await asyncio.to_thread(_import, ask.services, loop, file, query, ask.now)
+            report = await asyncio.to_thread(_import, ask.services, loop, file, query)
     if report.bad_count and not query.skip_bad:
         raise _bad_file(report)
     return Answer(import_view(report), "Inventory checked" if report.dry_run else "Inventory imported")
@@ -329,11 +329,9 @@ async def _receive(ask: Ask, file: IO[bytes]) -> None:
     file.seek(0)
 
 
-def _import(
-    services: Services, loop: asyncio.AbstractEventLoop, file: Any, query: ImportQuery, now: int
-) -> ImportReport:
-    def save(chunk: ListingChunk) -> ImportCounts:
-        return asyncio.run_coroutine_threadsafe(services.writer.submit(save_listings, chunk), loop).result()
+def _import(services: Services, loop: asyncio.AbstractEventLoop, file: Any, query: ImportQuery) -> ImportReport:
+    def save(chunk: ListingChunk) -> SavedChunk:
+        return asyncio.run_coroutine_threadsafe(services.writer.submit(services.save_listings, chunk), loop).result()
 
     return run_import(
         file,
@@ -341,7 +339,6 @@ def _import(
         skip_bad=query.skip_bad,
         dry_run=query.dry_run,
         terms=EntryTerms((query.country or "").upper(), query.accept_unknown),
-        now=now,
         read=services.reader.read_now,
         save=save,
         progress=lambda *_: None,

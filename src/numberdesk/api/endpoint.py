@@ -30,6 +30,7 @@ from numberdesk.core.errors import (
     RequestTimeout,
     UnsupportedMediaType,
 )
+from numberdesk.core.text import TextError, parse_token
 from numberdesk.wiring import Services
 
 BASE: Final = "/api/v1"
@@ -47,6 +48,11 @@ _ONE_VALUE: Final = frozenset(
     {b"authorization", b"content-encoding", b"content-length", b"content-type", b"idempotency-key", b"x-api-key"}
 )
 """Headers that are read here, and so must not say two things at once."""
+
+KEY_REFUSAL: Final = "is not taken by this request; send it without"
+"""Why a key is refused where nothing more can be said."""
+
+_LONGEST_KEY: Final = 255
 
 
 @dataclass(slots=True)
@@ -71,6 +77,7 @@ class Ask:
     body: Any
     headers: Headers
     receive: Receive
+    idempotency_key: str | None = None
 
 
 @dataclass(slots=True)
@@ -116,6 +123,8 @@ class Endpoint:
     other_paths: tuple[str, ...]
     pending: Any = None
     pending_example: Any = None
+    takes_key: bool = False
+    key_refusal: str = KEY_REFUSAL
 
 
 ENDPOINTS: Final[list[Endpoint]] = []
@@ -140,17 +149,20 @@ def endpoint(
     other_paths: tuple[str, ...] = (),
     pending: Any = None,
     pending_example: Any = None,
+    takes_key: bool = False,
+    key_refusal: str = KEY_REFUSAL,
 ) -> Callable[[Handler], Handler]:
     """Declare a handler. `data` is the type of the answer's data, `errors` the codes beyond the usual ones.
 
     `pending` is the type of the data of a 202, where that can be the answer; `data` is None where it always is.
+    `takes_key`: an Idempotency-Key makes the request safe to repeat; else one is refused, and `key_refusal` says why.
     """
 
     def declare(handler: Handler) -> Handler:
         ENDPOINTS.append(
             Endpoint(
                 method, path, handler, summary, tag, scope, query, body, raw_body, data, paged, errors, example,
-                answer_example, other_paths, pending, pending_example,
+                answer_example, other_paths, pending, pending_example, takes_key, key_refusal,
             )
         )  # fmt: skip
         return handler
@@ -179,6 +191,7 @@ async def _ask(described: Endpoint, door: Door, scope: Scope, receive: Receive) 
     door.rate_limits.spend(caller.account_id, caller.key_id)
     if described.scope is not None and described.scope not in caller.scopes:
         raise Forbidden(f"This key lacks the scope {described.scope}.", {"scope": described.scope})
+    key = _idempotency_key(described, headers)
     query = None if described.query is None else decode_query(scope["query_string"], described.query)
     body = None
     if described.body is not None:
@@ -194,6 +207,7 @@ async def _ask(described: Endpoint, door: Door, scope: Scope, receive: Receive) 
         body,
         headers,
         receive,
+        key,
     )
 
 
@@ -215,6 +229,19 @@ def _sent_key(headers: Headers) -> bytes | None:
         return key
     scheme, _, credential = headers.get(b"authorization", b"").partition(b" ")
     return credential.strip(b" ") if scheme.lower() == b"bearer" else None
+
+
+def _idempotency_key(described: Endpoint, headers: Headers) -> str | None:
+    """The key of a request that changes something. Raises InvalidRequest where it would not be heeded."""
+    sent = headers.get(b"idempotency-key")
+    if sent is None or described.method == "GET":
+        return None
+    if not described.takes_key:
+        raise InvalidRequest("Idempotency-Key", described.key_refusal)
+    try:
+        return parse_token(sent.decode("latin-1"), longest=_LONGEST_KEY)
+    except TextError as error:
+        raise InvalidRequest("Idempotency-Key", str(error)) from None
 
 
 def _require_json(headers: Headers) -> None:

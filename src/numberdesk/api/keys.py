@@ -31,6 +31,7 @@ _KEY_EXAMPLE: Final = {
     "expires_at": None,
     "revoked_at": None,
 }
+KEY_REFUSAL: Final = "is not taken by this request: the answer has a secret, which is not kept to be given again"
 NEW_KEY_EXAMPLE: Final = {**_KEY_EXAMPLE, "key": "nd_live_... (54 characters, shown once)"}
 
 
@@ -68,6 +69,7 @@ async def keys(ask: Ask) -> Answer:
     data=NewKeyView,
     example={"name": "shop", "scopes": ["numbers:read", "numbers:buy"]},
     answer_example=NEW_KEY_EXAMPLE,
+    key_refusal=KEY_REFUSAL,
 )
 async def create_key(ask: Ask) -> Answer:
     """Create a key with scopes that the asking key has itself."""

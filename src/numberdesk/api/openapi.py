@@ -158,10 +158,10 @@ def _query_parameters(described: Endpoint, components: dict[str, Any]) -> list[d
 
 
 def _header_parameters(described: Endpoint) -> list[dict[str, Any]]:
-    if "idempotency_conflict" not in described.errors or described.path != "/phone-numbers/buy":
+    if not described.takes_key:
         return []
     schema = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}
-    text = "Makes the request safe to repeat: the same key gets the same answer, byte for byte."
+    text = "Makes the request safe to repeat: sent again with the same key, it is done once and answered alike."
     return [{"name": "Idempotency-Key", "in": "header", "required": False, "schema": schema, "description": text}]
 
 

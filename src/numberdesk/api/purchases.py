@@ -11,15 +11,12 @@ import msgspec
 
 from numberdesk.api.endpoint import BASE, Answer, Ask, RefusedAnswer, endpoint
 from numberdesk.api.shapes import E164, Price, Rate
-from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import Buy, Refused
-from numberdesk.core.text import TextError, parse_token
 from numberdesk.flows.buy_number import buy_number
 from numberdesk.views import PendingView, PurchaseView, pending_view, purchase_view
 
-_LONGEST_KEY: Final = 255
 _ANSWER_MARGIN: Final = 0.2
 """Seconds of the time for an answer that are kept for sending it."""
 
@@ -28,16 +25,23 @@ _PENDING: Final = (
 )
 
 
-_OPTIONAL_RATE: Final = msgspec.Meta(description="Per minute; left out, the offer's rate holds")
+_OPTIONAL_RATE: Final = msgspec.Meta(
+    description="Per minute; left out, it agrees with every quote. 0 agrees with a rate that nobody set"
+)
+_OPTIONAL_SETUP: Final = msgspec.Meta(description="Charged once; left out, it agrees with every quote")
 
 
 class BuyBody(msgspec.Struct, frozen=True):
-    """A confirmed quote: the prices are those that available-numbers returned."""
+    """A confirmed quote: the prices are those that available-numbers returned.
+
+    Of the quotes still honoured that agree with what is sent, the cheapest holds.
+    """
 
     phone_number: Annotated[E164, msgspec.Meta(description="The number to buy, in E.164 form")]
     price: Annotated[Price, msgspec.Meta(description="The monthly price")]
     per_minute_price_inbound: Annotated[Rate, _OPTIONAL_RATE] | None = None
     per_minute_price_outbound: Annotated[Rate, _OPTIONAL_RATE] | None = None
+    setup_price: Annotated[Rate, _OPTIONAL_SETUP] | None = None
 
 
 _EXAMPLE: Final = {
@@ -45,6 +49,7 @@ _EXAMPLE: Final = {
     "price": 1.15,
     "per_minute_price_inbound": 0.0085,
     "per_minute_price_outbound": 0.0945,
+    "setup_price": 0,
 }
 _ANSWER_EXAMPLE: Final = {
     "phone_number": "+13612738809",
@@ -56,7 +61,10 @@ _ANSWER_EXAMPLE: Final = {
     "currency": "USD",
     "per_minute_price_inbound": 0.0085,
     "per_minute_price_outbound": 0.0945,
+    "setup_price": 0,
+    "charged": 1.15,
     "renews_at": "2026-04-20T14:30:00Z",
+    "released_at": None,
 }
 _PENDING_EXAMPLE: Final = {
     "phone_number": "+13612738809",
@@ -66,6 +74,8 @@ _PENDING_EXAMPLE: Final = {
     "currency": "USD",
     "per_minute_price_inbound": 0.0085,
     "per_minute_price_outbound": 0.0945,
+    "setup_price": 0,
+    "charged": 0,
 }
 
 
@@ -90,6 +100,7 @@ _PENDING_EXAMPLE: Final = {
     answer_example=_ANSWER_EXAMPLE,
     pending=PendingView,
     pending_example=_PENDING_EXAMPLE,
+    takes_key=True,
 )
 async def buy(ask: Ask) -> Answer | RefusedAnswer:
     """Charge the wallet once and rent the number, or say why not."""
@@ -101,8 +112,10 @@ async def buy(ask: Ask) -> Answer | RefusedAnswer:
         Buy(
             account_id=ask.caller.account_id,
             e164=body.phone_number,
-            confirmed=Confirmation(body.price, body.per_minute_price_inbound, body.per_minute_price_outbound),
-            idempotency_key=_idempotency_key(ask.headers.get(b"idempotency-key")),
+            confirmed=Confirmation(
+                body.price, body.per_minute_price_inbound, body.per_minute_price_outbound, body.setup_price
+            ),
+            idempotency_key=ask.idempotency_key,
             request_id=ask.request_id,
             order_id=services.new_id("ord"),
             now=ask.now,
@@ -116,12 +129,3 @@ async def buy(ask: Ask) -> Answer | RefusedAnswer:
         headers = {"Location": f"{BASE}/orders/{outcome.id}"}
         return Answer(pending_view(outcome), _PENDING, status=202, headers=headers)
     return Answer(purchase_view(outcome), "Phone number purchased successfully")
-
-
-def _idempotency_key(sent: bytes | None) -> str | None:
-    if sent is None:
-        return None
-    try:
-        return parse_token(sent.decode("latin-1"), longest=_LONGEST_KEY)
-    except TextError as error:
-        raise InvalidRequest("Idempotency-Key", str(error)) from None

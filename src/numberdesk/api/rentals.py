@@ -11,16 +11,18 @@ import msgspec
 
 from numberdesk.api.endpoint import Answer, Ask, endpoint
 from numberdesk.api.paging import PageQuery, page, position
-from numberdesk.api.shapes import E164, Label, e164_in_path
+from numberdesk.api.shapes import E164, Label, e164_in_path, id_in_path
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.lifecycle import RentalState
+from numberdesk.core.request_keys import request_key
 from numberdesk.core.text import TextError, parse_text
 from numberdesk.flows.label_numbers import Labelling, label_numbers
 from numberdesk.flows.release_numbers import Release
 from numberdesk.numbers.model import Labels
-from numberdesk.numbers.store import find_rented, list_rented
+from numberdesk.numbers.store import find_rented, find_rented_by_id, list_rented
 from numberdesk.views import ReleaseView, RentalView, release_view, rental_view
 
+_RENTAL: Final = "rnt_"
 _MOST_TAGS: Final = 20
 _LONGEST_TAG: Final = 50
 
@@ -110,10 +112,14 @@ async def list_numbers(ask: Ask) -> Answer:
     answer_example=_EXAMPLE,
 )
 async def get_number(ask: Ask) -> Answer:
-    """Find one rental by its number."""
-    e164 = e164_in_path(ask.path["number"])
-    account_id = ask.caller.account_id
-    found = await ask.services.reader.read(lambda tx: find_rented(tx, account_id, e164))
+    """Find one rental by its number, or by its id."""
+    named, account_id = ask.path["number"], ask.caller.account_id
+    if named.startswith(_RENTAL):
+        rental_id = id_in_path(named)
+        found = await ask.services.reader.read(lambda tx: find_rented_by_id(tx, account_id, rental_id))
+    else:
+        e164 = e164_in_path(named)
+        found = await ask.services.reader.read(lambda tx: find_rented(tx, account_id, e164))
     if found is None:
         raise NotFound
     return Answer(rental_view(found))
@@ -151,13 +157,24 @@ async def label_number(ask: Ask) -> Answer:
     tag="Numbers",
     scope="numbers:manage",
     data=ReleaseView,
-    errors=("not_found", "order_in_progress"),
-    answer_example={"phone_number": "+13612738809", "status": "released", "released_at": "2026-04-02T09:00:00Z"},
+    errors=("not_found", "order_in_progress", "idempotency_conflict"),
+    answer_example={
+        "phone_number": "+13612738809",
+        "status": "released",
+        "released_at": "2026-04-02T09:00:00Z",
+        "id": "rnt_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
+    },
+    takes_key=True,
 )
 async def release_number(ask: Ask) -> Answer:
-    """End a rental; one that ended already is answered as it ended."""
-    release = Release(ask.caller.account_id, e164_in_path(ask.path["number"]), ask.now)
-    rental = await ask.services.writer.submit(ask.services.release_numbers, release)
+    """End a rental, named by its number or its id; one that ended already is answered as it ended."""
+    named, account_id = ask.path["number"], ask.caller.account_id
+    rental_id = id_in_path(named) if named.startswith(_RENTAL) else None
+    e164 = "" if rental_id is not None else e164_in_path(named)
+    key = request_key(account_id, "release", ask.idempotency_key, phone_number=rental_id or e164)
+    rental = await ask.services.writer.submit(
+        ask.services.release_numbers, Release(account_id, e164, ask.now, rental_id, key)
+    )
     return Answer(release_view(rental), "Phone number released")
 
 

@@ -113,7 +113,6 @@ class ListingChunk(NamedTuple):
     carrier: str
     listings: tuple[Listing, ...]
     lines: tuple[int, ...]
-    now: int
     absent: frozenset[str] = frozenset()
 
 
@@ -141,6 +140,13 @@ class ImportCounts:
         )
 
 
+class SavedChunk(NamedTuple):
+    """What saving a chunk did, and at which instant of its transaction, from which on former prices are superseded."""
+
+    counts: ImportCounts
+    saved_at: int
+
+
 class ListingChanges(NamedTuple):
     """What is to be written: listings to insert and to update, and the prices that offers had until now.
 
@@ -152,6 +158,9 @@ class ListingChanges(NamedTuple):
     superseded: list[tuple[str, Prices]]
     counts: ImportCounts
     taken_over: list[Listing] = []  # noqa: RUF012  read only
+
+
+NO_CHANGES: Final = ListingChanges([], [], [], ImportCounts())
 
 
 def decide_prices(listings: Iterable[Listing], price_of: Callable[[Listing], Prices | None]) -> ListingChanges:
@@ -166,13 +175,9 @@ def decide_prices(listings: Iterable[Listing], price_of: Callable[[Listing], Pri
 
 
 def superseded_by(before: Listing, after: Listing) -> list[tuple[str, Prices]]:
-    """The former prices of a number, when others take their place.
-
-    A number that loses its price is not offered any more, at its former price as little as at
-    another, so nothing is superseded then.
-    """
+    """The former prices of a number, when others take their place or they go away: quotes of them hold for a while."""
     former = before.prices
-    if former is None or after.prices is None or former == after.prices:
+    if former is None or former == after.prices:
         return []
     return [(before.e164, former)]
 

@@ -169,7 +169,7 @@ def fits(query: OfferQuery, listing: Listing) -> bool:
         and (query.region is None or _same_region(query, listing))
         and (query.locality is None or folded(query.locality) == folded(listing.locality))
         and query.capabilities & ~listing.capabilities == 0
-        and (query.max_price is None or prices.monthly <= query.max_price)
+        and (query.max_price is None or prices.total <= query.max_price)
         and query.digits.matches(_subjects(listing))
     )
 
@@ -184,7 +184,7 @@ def found_of(query: OfferQuery, carrier: str, listing: Listing) -> Found:
     prices = listing.prices
     if prices is None:
         raise ValueError("an offer has a price")
-    key = {Sort.NUMBER: 0, Sort.PRICE: prices.monthly, Sort.MEMORABLE: listing.memorability}[query.sort]
+    key = {Sort.NUMBER: 0, Sort.PRICE: prices.total, Sort.MEMORABLE: listing.memorability}[query.sort]
     offer = Offer(
         listing.e164,
         listing.iso_country,
@@ -219,11 +219,14 @@ class Merged(NamedTuple):
 
 
 def merge(query: OfferQuery, stock: Stock, remote: Iterable[Found]) -> Merged:
-    """One page in the order that is asked for. Of a number that two carriers offer, the cheaper one is shown."""
+    """One page in the order that is asked for. Of a number that two carriers offer, the cheaper one is shown.
+
+    What counts is what an offer charges at once, setup price included, then its rates.
+    """
     end = None if stock.end is None else _rank(query, stock.end)
     after = None if query.after is None else _rank(query, query.after)
     cheapest: dict[str, Found] = {}
-    for found in sorted(remote, key=lambda one: (one.offer.prices.monthly, one.offer.carrier)):
+    for found in sorted(remote, key=lambda one: (one.offer.prices.rank, one.offer.carrier)):
         cheapest.setdefault(found.offer.e164, found)
     merged = {found.offer.e164: found for found in stock.found}
     for e164, found in cheapest.items():

@@ -41,12 +41,12 @@ class Sort(StrEnum):
     """The order of offers. Those that tie are in the order of their numbers."""
 
     NUMBER = "number"
-    PRICE = "price"
+    PRICE = "price"  # the first month and the setup price together, lowest first
     MEMORABLE = "memorable"  # highest score first; among equal scores the highest number first
 
 
 class Position(NamedTuple):
-    """A place in a sorted list. `key` is the price in micros, the score, or 0 where the number alone sorts."""
+    """A place in a sorted list. `key` is what is charged at once, the score, or 0 where the number alone sorts."""
 
     key: int
     e164: str
@@ -56,9 +56,9 @@ class Position(NamedTuple):
 class OfferQuery:
     """What a customer looks for. None, an empty tuple and 0 leave a filter out.
 
-    `currency` is the account's, `max_price` in micros per month, `capabilities` a bit set that
-    offers must contain. Places are compared without case (`folded`). `after` is where the page
-    before ended.
+    `currency` is the account's, `max_price` in micros for the first month and the setup price together,
+    `capabilities` a bit set that offers must contain. Places are compared without case (`folded`). `after`
+    is where the page before ended.
     """
 
     iso_country: str
@@ -174,7 +174,7 @@ def _decoded(token: str) -> Position | None:
 
 
 def _is_key(key: int, sort: Sort) -> bool:
-    lowest, highest = {Sort.NUMBER: (0, 0), Sort.PRICE: (1, MAX_PRICE), Sort.MEMORABLE: (0, HIGHEST)}[sort]
+    lowest, highest = {Sort.NUMBER: (0, 0), Sort.PRICE: (1, 2 * MAX_PRICE), Sort.MEMORABLE: (0, HIGHEST)}[sort]
     return lowest <= key <= highest
 
 

@@ -137,7 +137,7 @@ def spans(query: OfferQuery, spots: Spots | None, calling_code: str) -> list[Spa
         if spots is not None and spots.complete and len(spots.area_codes) <= _MOST_AREA_CODES:
             found.append(Span("area_code", among=spots.area_codes))
     if query.sort is not Sort.PRICE and query.max_price is not None:
-        found.append(Span("price", 1, query.max_price))
+        found.append(Span("charged_at_once", 1, query.max_price))
     return found
 
 

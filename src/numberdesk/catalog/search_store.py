@@ -26,7 +26,7 @@ _COLUMNS: Final = tuple(
     for name in (
         *("e164", "iso_country", "region", "locality", "number_type", "capabilities"),
         *("currency", "price", "inbound", "outbound", "setup"),
-        *("carrier", "national", "area_code", "memorability"),
+        *("carrier", "national", "area_code", "memorability", "charged_at_once"),
     )
 )
 
@@ -95,7 +95,7 @@ def walk_query(query: OfferQuery, spots: Spots | None, after: Position, window: 
 
 def walked_to_query(query: OfferQuery, after: Position, window: int) -> Select[Any]:
     """The statement of `walked_to`."""
-    rows = _ahead(query, (numbers.c.e164, numbers.c.price, numbers.c.memorability), after)
+    rows = _ahead(query, (numbers.c.e164, numbers.c.charged_at_once, numbers.c.memorability), after)
     # The offset is the size of a window, never what a client sends.
     return _in_order(rows, query, numbers).limit(1).offset(window - 1)
 
@@ -149,7 +149,7 @@ def _ahead(query: OfferQuery, columns: Any, after: Position) -> Select[Any]:
         return rows.where(*_numbered(query.iso_country, after.e164, _LAST))
     rows = rows.where(numbers.c.iso_country == query.iso_country, _past(query, after, numbers))
     if query.sort is Sort.PRICE and query.max_price is not None:
-        return rows.where(numbers.c.price <= query.max_price)
+        return rows.where(numbers.c.charged_at_once <= query.max_price)
     return rows
 
 
@@ -165,7 +165,7 @@ def _numbered(iso_country: str, after: str, until: str) -> list[ColumnElement[bo
 
 def _in_order(rows: Select[Any], query: OfferQuery, of: FromClause) -> Select[Any]:
     if query.sort is Sort.PRICE:
-        return rows.order_by(of.c.price, of.c.e164)
+        return rows.order_by(of.c.charged_at_once, of.c.e164)
     if query.sort is Sort.MEMORABLE:
         # Both downwards, so that one index is walked backwards.
         return rows.order_by(of.c.memorability.desc(), of.c.e164.desc())
@@ -175,7 +175,7 @@ def _in_order(rows: Select[Any], query: OfferQuery, of: FromClause) -> Select[An
 def _past(query: OfferQuery, after: Position, of: FromClause) -> ColumnElement[bool]:
     there = tuple_(literal(after.key), literal(after.e164))
     if query.sort is Sort.PRICE:
-        return tuple_(of.c.price, of.c.e164) > there
+        return tuple_(of.c.charged_at_once, of.c.e164) > there
     if query.sort is Sort.MEMORABLE:
         return tuple_(of.c.memorability, of.c.e164) < there
     return of.c.e164 > after.e164
@@ -205,7 +205,7 @@ def _filters(query: OfferQuery, spots: Spots | None, of: FromClause) -> list[Col
     if spots is not None and spots.localities is not None:
         found.append(of.c.locality.in_(spots.localities))
     if query.max_price is not None:
-        found.append(of.c.price <= query.max_price)
+        found.append(of.c.charged_at_once <= query.max_price)
     if query.capabilities:
         found.append(of.c.capabilities.bitwise_and(query.capabilities) == query.capabilities)
     found += [_like(part, of) for part in query.digits.all_of]
@@ -222,7 +222,7 @@ def _like(part: Pattern, of: FromClause) -> ColumnElement[bool]:
 
 
 def _position_of(query: OfferQuery, row: Any) -> Position:
-    key = {Sort.NUMBER: 0, Sort.PRICE: row.price, Sort.MEMORABLE: row.memorability}[query.sort]
+    key = {Sort.NUMBER: 0, Sort.PRICE: row.charged_at_once, Sort.MEMORABLE: row.memorability}[query.sort]
     return Position(key, row.e164)
 
 

@@ -31,6 +31,7 @@ _INSERT_NUMBERS: Final = InsertRows(numbers)
 _INSERT_SUPERSEDED: Final = InsertRows(superseded_prices)
 _UPDATE_LISTINGS: Final = UpdateRows(numbers, "e164", *_OFFER_FIELDS, "reversed", "updated_at")
 _TAKE_OVER: Final = UpdateRows(numbers, "e164", *_OFFER_FIELDS, "reversed", "carrier", "state", "updated_at")
+_NOTE_REPRICED: Final = UpdateRows(numbers, "e164", "repriced_at")
 _MOVE_LISTINGS: Final = UpdateRows(numbers, "e164", *_OFFER_FIELDS, "reversed", "carrier", "updated_at")
 _UPDATE_PRICES: Final = UpdateRows(numbers, "e164", *_PRICE_FIELDS, "updated_at")
 
@@ -62,8 +63,9 @@ def insert_listings(tx: Tx, carrier: str, listings: Sequence[Listing], now: int)
         "quarantined_until": None,
         "created_at": now,
         "updated_at": now,
+        "repriced_at": None,
     }
-    names = numbers.c.keys()
+    names = _INSERT_NUMBERS.names
     rows = []
     for listing in listings:
         row = {**listing._asdict(), **known, "reversed": listing.national[::-1]}
@@ -111,9 +113,10 @@ def listings_to_price(tx: Tx, carrier: str, after_e164: str, limit: int) -> tupl
 
 
 def insert_superseded(tx: Tx, former: Sequence[tuple[str, Prices]], now: int) -> None:
-    """Remember the prices that offers had until now. Of several at one instant the first is kept: it was offered."""
+    """Remember the prices that numbers had until now. Of several at one instant the first is kept: it was offered."""
     if not former:
         return
+    _NOTE_REPRICED.run(tx, [(e164, now) for e164, _ in former])
     table = superseded_prices
     query = select(table.c.e164).where(
         table.c.e164.in_(sorted(e164 for e164, _ in former)), table.c.superseded_at == now

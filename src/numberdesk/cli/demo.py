@@ -18,7 +18,6 @@ from numberdesk.core.money import MICROS
 from numberdesk.core.purchase import POOL
 from numberdesk.flows.create_accounts import create_accounts, new_account
 from numberdesk.flows.fund_wallets import TOP_UP, fund_wallets, funding
-from numberdesk.flows.import_inventory import save_listings
 from numberdesk.flows.issue_keys import NewKey, issue_keys, new_key_record
 from numberdesk.flows.run_import import run_import
 from numberdesk.wiring import Services
@@ -76,9 +75,8 @@ def _fill(services: Services) -> str:
         io.BytesIO(_inventory().encode()),
         carrier=POOL,
         skip_bad=False,
-        now=now,
         read=services.reader.read_now,
-        save=lambda chunk: services.writer.apply(save_listings, chunk),
+        save=lambda chunk: services.writer.apply(services.save_listings, chunk),
         progress=lambda *_: None,
     )
     account = services.writer.apply(create_accounts, new_account(services.new_id("acc"), ACCOUNT_NAME, "USD", 0, now))

@@ -26,8 +26,7 @@ from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.money import MoneyError
 from numberdesk.core.purchase import POOL
-from numberdesk.flows.import_inventory import save_listings
-from numberdesk.flows.reprice import Reprice, reprice
+from numberdesk.flows.reprice import Reprice
 from numberdesk.flows.run_import import ImportReport, run_import
 from numberdesk.flows.set_price_rules import new_price_rule, remove_price_rules, set_price_rules
 from numberdesk.flows.set_rates import Pair, new_rate, remove_rates, set_rates
@@ -68,9 +67,8 @@ def import_file(
             dry_run=dry_run,
             terms=EntryTerms(country.upper(), accept_unknown),
             rejects=rejected,
-            now=running.now(),
             read=running.reader.read_now,
-            save=lambda chunk: running.writer.apply(save_listings, chunk),
+            save=lambda chunk: running.writer.apply(running.save_listings, chunk),
             progress=lambda phase, done, of: bar(_PHASES[phase], done, of or size),
         )
     if as_json:
@@ -233,7 +231,7 @@ def _reprice(running: Services) -> None:
     changed = 0
     left = True
     while left:
-        step = running.writer.apply(reprice, Reprice(running.now()))
+        step = running.writer.apply(running.reprice, Reprice())
         changed += step.changed
         left = step.left
     note(f"{changed} numbers have a new price")

@@ -1,10 +1,11 @@
-"""The prices of an offer, and whether a confirmation agrees with them.
+"""The prices of an offer, and which of several quotes a confirmation means.
 
 Touches: nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from numberdesk.core.money import as_decimal
 
 
 class Prices(NamedTuple):
-    """What an offer costs: `monthly` and `setup` in micros, rates in micros per minute, None where there is none."""
+    """What an offer costs: `monthly` and `setup` in micros, rates in micros per minute, None where nobody set one."""
 
     currency: str
     monthly: int
@@ -26,46 +27,56 @@ class Prices(NamedTuple):
         """What a purchase charges at once, in micros: the first month and the setup price."""
         return self.monthly + self.setup
 
+    @property
+    def rank(self) -> tuple[int, int, int]:
+        """What compares prices of one currency: what is charged at once, then the rates; no rate counts as 0."""
+        return self.total, self.inbound or 0, self.outbound or 0
+
     def details(self) -> Details:
-        """The prices under the names of the API, as exact decimals."""
+        """The prices under the names of the API, as exact decimals; a rate that nobody set is None."""
         return {
             "price": as_decimal(self.monthly),
-            "per_minute_price_inbound": as_decimal(self.inbound or 0),
-            "per_minute_price_outbound": as_decimal(self.outbound or 0),
+            "per_minute_price_inbound": decimal_or_none(self.inbound),
+            "per_minute_price_outbound": decimal_or_none(self.outbound),
             "setup_price": as_decimal(self.setup),
             "currency": self.currency,
         }
 
 
 class Confirmation(NamedTuple):
-    """The prices a client confirms, in micros. A rate left out is None and means the offer's."""
+    """The prices a client confirms, in micros. What was left out is None and agrees with every quote."""
 
     monthly: int
     inbound: int | None = None
     outbound: int | None = None
+    setup: int | None = None
 
     def agrees_with(self, prices: Prices) -> bool:
-        """Equal in the monthly price and in each rate that was sent; a sent 0 equals a rate the offer has not."""
+        """Equal in the monthly price and in all else that was sent; a sent 0 equals a rate that nobody set."""
         return (
             self.monthly == prices.monthly
             and (self.inbound is None or self.inbound == (prices.inbound or 0))
             and (self.outbound is None or self.outbound == (prices.outbound or 0))
+            and (self.setup is None or self.setup == prices.setup)
         )
 
 
-class Former(NamedTuple):
-    """Prices that an offer had, honoured in buys before `until`, in microseconds."""
+class Quote(NamedTuple):
+    """Prices at which a carrier's number was offered, good in buys before `until` (microseconds; None: no end)."""
 
+    carrier: str
     prices: Prices
-    until: int
+    until: int | None = None
 
 
-def first_agreeing(confirmed: Confirmation, offered: Prices, superseded: tuple[Prices, ...]) -> Prices | None:
-    """The prices a confirmation means: the current ones, else the newest superseded ones that agree."""
-    for prices in (offered, *superseded):
-        if confirmed.agrees_with(prices):
-            return prices
-    return None
+def cheapest_agreeing(confirmed: Confirmation, quotes: Iterable[Quote]) -> Quote | None:
+    """The quote that a confirmation means, out of quotes in one currency, newest first.
+
+    Of those that agree with what was sent it is the one that charges least now, then the one with the
+    lower rates inbound, then outbound, then the newest.
+    """
+    agreeing = (quote for quote in quotes if confirmed.agrees_with(quote.prices))
+    return min(agreeing, key=lambda quote: quote.prices.rank, default=None)
 
 
 def decimal_or_none(micros: int | None) -> Decimal | None:

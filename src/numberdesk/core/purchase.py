@@ -10,7 +10,7 @@ contract (docs/decisions/0004-purchase-decision.md):
 1. the key was used before: its answer again, or a conflict naming the field that differs
 2. this account already rents the number, or orders it: that order again
 3. account suspended; number not offered; number somebody else's
-4. confirmed prices are the current ones, or superseded within the quote lifetime
+4. confirmed prices are the current ones, or were until within the quote lifetime; the cheapest that agree hold
 5. the wallet covers month and setup
 6. open the order; a number of the own pool completes at once
 """
@@ -33,7 +33,7 @@ from numberdesk.core.errors import (
 from numberdesk.core.lifecycle import AccountState, NumberState, OrderState
 from numberdesk.core.money import as_decimal
 from numberdesk.core.periods import add_months
-from numberdesk.core.prices import Confirmation, Former, Prices, first_agreeing
+from numberdesk.core.prices import Confirmation, Prices, Quote, cheapest_agreeing
 
 POOL: Final = "pool"
 """The carrier of the operator's own inventory: nobody needs to be asked."""
@@ -68,7 +68,10 @@ class Purse(NamedTuple):
 
 
 class Lot(NamedTuple):
-    """A number as a purchase sees it. `account_id` and `order_id`: who claims or rents it, by which order."""
+    """A number as a purchase sees it. `account_id` and `order_id`: who claims or rents it, by which order.
+
+    `repriced_at` is when its prices changed last, in microseconds; None when they never did.
+    """
 
     e164: str
     carrier: str
@@ -76,6 +79,12 @@ class Lot(NamedTuple):
     prices: Prices | None
     account_id: str | None
     order_id: str | None
+    repriced_at: int | None = None
+
+    @property
+    def is_nobodys(self) -> bool:
+        """Whether it is its carrier's again: what counts then is what carriers offer of it."""
+        return self.state is NumberState.WITHDRAWN and self.carrier != POOL
 
 
 class Order(NamedTuple):
@@ -83,7 +92,7 @@ class Order(NamedTuple):
 
     `attempts` counts how often its carrier was asked for it, `carrier_reference` is the carrier's
     name for the number; the own pool has neither. `failure` is the refusal that a failed order ended
-    with, at `failed_at`.
+    with, at `failed_at`. `rental_ended_at`: when its rental ended, where an order is given again.
     """
 
     id: str
@@ -99,6 +108,7 @@ class Order(NamedTuple):
     carrier_reference: str | None = None
     failure: NumberdeskError | None = None
     failed_at: int | None = None
+    rental_ended_at: int | None = None
 
     @property
     def rental_id(self) -> str:
@@ -113,9 +123,19 @@ class Fingerprint(NamedTuple):
     monthly: int
     inbound: int | None
     outbound: int | None
+    setup: int | None = None
 
 
-FINGERPRINT_FIELDS: Final = ("phone_number", "price", "per_minute_price_inbound", "per_minute_price_outbound")
+FINGERPRINT_FIELDS: Final = (
+    "phone_number",
+    "price",
+    "per_minute_price_inbound",
+    "per_minute_price_outbound",
+    "setup_price",
+)
+
+UNRECORDED: Final = -1
+"""The setup price in the fingerprint of a request to an earlier release, which did not look at it."""
 
 
 class Answer(NamedTuple):
@@ -173,17 +193,17 @@ Decision = Sold | Replayed | Refused
 class Loaded:
     """What the database holds about a batch. `decide` works on copies and leaves it as it is.
 
-    `superseded` maps a number to its earlier prices, newest first, at least those that some buy of
-    the batch is still within the quote lifetime of; each buy is asked by its own time. `offered_until`
-    says when the offer of a carrier's number ends; numbers of the pool are offered until they are sold.
+    `superseded` maps a number of the books to its earlier quotes, newest first, at least those that some
+    buy of the batch is still within the quote lifetime of; `offers` maps a number that is its carrier's
+    to what carriers offer of it, the latest first. Each buy is asked by its own time.
     """
 
     purses: Mapping[str, Purse]
     lots: Mapping[str, Lot]
     answers: Mapping[tuple[str, str], Answer] = field(default_factory=dict)
     orders: Mapping[str, Order] = field(default_factory=dict)
-    superseded: Mapping[str, tuple[Former, ...]] = field(default_factory=dict)
-    offered_until: Mapping[str, int] = field(default_factory=dict)
+    superseded: Mapping[str, tuple[Quote, ...]] = field(default_factory=dict)
+    offers: Mapping[str, tuple[Quote, ...]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -203,7 +223,7 @@ def decide(loaded: Loaded, buys: Sequence[Buy]) -> Outcome:
         dict(loaded.answers),
         dict(loaded.orders),
         loaded.superseded,
-        loaded.offered_until,
+        loaded.offers,
     )
     return Outcome([table.decide(buy) for buy in buys], table.purses, table.lots)
 
@@ -216,8 +236,8 @@ class _Table:
     lots: dict[str, Lot]
     answers: dict[tuple[str, str], Answer]
     orders: dict[str, Order]
-    superseded: Mapping[str, tuple[Former, ...]]
-    offered_until: Mapping[str, int]
+    superseded: Mapping[str, tuple[Quote, ...]]
+    offers: Mapping[str, tuple[Quote, ...]]
 
     def decide(self, buy: Buy) -> Decision:
         """Ask the questions in their order; the first that ends the matter does."""
@@ -229,26 +249,29 @@ class _Table:
         if lot is not None and lot.order_id is not None and lot.account_id == buy.account_id:
             return self._replayed(self.orders[lot.order_id], buy)
         purse = self.purses[buy.account_id]
-        error = _standing_refusal(purse, lot)
-        until = self.offered_until.get(buy.e164)
-        if error is None and until is not None and until <= buy.now:
-            error = NumberNotOffered()
-        if error is not None or lot is None or lot.prices is None:
-            return self._refused(error or NumberNotOffered(), buy)
-        prices = first_agreeing(buy.confirmed, lot.prices, self._honoured(buy, purse.currency))
-        if prices is None:
-            return self._refused(PriceChanged(details=lot.prices.details()), buy)
-        if purse.available < prices.total:
-            return self._refused(_cannot_pay(purse, prices), buy)
-        return self._sold(buy, lot, purse, prices)
+        quotes = self._quotes(buy, lot, purse.currency)
+        error = _standing_refusal(purse, lot, quotes)
+        if error is not None:
+            return self._refused(error, buy)
+        quote = cheapest_agreeing(buy.confirmed, quotes)
+        if quote is None:
+            return self._refused(_price_changed(lot, quotes[0].prices), buy)
+        if purse.available < quote.prices.total:
+            return self._refused(_cannot_pay(purse, quote.prices), buy)
+        return self._sold(buy, lot, purse, quote)
 
-    def _honoured(self, buy: Buy, currency: str) -> tuple[Prices, ...]:
-        """Earlier prices that this account was quoted and that are still good, by the time of this buy."""
-        return tuple(
-            former.prices
-            for former in self.superseded.get(buy.e164, ())
-            if buy.now < former.until and former.prices.currency == currency
-        )
+    def _quotes(self, buy: Buy, lot: Lot | None, currency: str) -> list[Quote]:
+        """The quotes that are good for this account at the time of this buy, newest first."""
+        if lot is None or lot.is_nobodys:
+            quotes = self.offers.get(buy.e164, ())
+        else:
+            current = () if lot.prices is None else (Quote(lot.carrier, lot.prices),)
+            quotes = (*current, *self.superseded.get(buy.e164, ()))
+        return [
+            quote
+            for quote in quotes
+            if quote.prices.currency == currency and (quote.until is None or buy.now < quote.until)
+        ]
 
     def _again(self, earlier: Answer, buy: Buy) -> Decision:
         differing = _differing_field(earlier.fingerprint, _fingerprint(buy))
@@ -267,13 +290,13 @@ class _Table:
     def _refused(self, error: NumberdeskError, buy: Buy) -> Refused:
         return Refused(error, buy.request_id, self._answer(buy, None, error))
 
-    def _sold(self, buy: Buy, lot: Lot, purse: Purse, prices: Prices) -> Sold:
-        at_once = lot.carrier == POOL
+    def _sold(self, buy: Buy, lot: Lot | None, purse: Purse, quote: Quote) -> Sold:
+        prices, at_once = quote.prices, quote.carrier == POOL
         order = Order(
             id=buy.order_id,
             account_id=buy.account_id,
             e164=buy.e164,
-            carrier=lot.carrier,
+            carrier=quote.carrier,
             state=OrderState.ORDERING,
             prices=prices,
             created_at=buy.now,
@@ -290,6 +313,7 @@ class _Table:
         else:
             self.purses[buy.account_id] = purse._replace(held=purse.held + prices.total)
         state = NumberState.ASSIGNED if at_once else NumberState.CLAIMED
+        lot = lot if lot is not None and not lot.is_nobodys else Lot(buy.e164, quote.carrier, state, prices, None, None)
         self.lots[buy.e164] = lot._replace(state=state, account_id=buy.account_id, order_id=order.id)
         self.orders[order.id] = order
         return Sold(order, charges, self._answer(buy, order.id, None))
@@ -304,17 +328,25 @@ class _Table:
         return answer
 
 
-def _standing_refusal(purse: Purse, lot: Lot | None) -> NumberdeskError | None:
+def _standing_refusal(purse: Purse, lot: Lot | None, quotes: Sequence[Quote]) -> NumberdeskError | None:
     """Refusals that do not depend on what the client confirms."""
     if purse.state is AccountState.SUSPENDED:
         return Forbidden("This account is suspended.")
-    if lot is None or lot.prices is None or lot.prices.currency != purse.currency:
+    if not quotes:
         return NumberNotOffered()
+    if lot is None or lot.is_nobodys:
+        return None
     if lot.state in (NumberState.CLAIMED, NumberState.ASSIGNED):
         return NumberTaken()
-    if lot.state is not NumberState.AVAILABLE:
+    return None if lot.state is NumberState.AVAILABLE else NumberNotOffered()
+
+
+def _price_changed(lot: Lot | None, newest: Prices) -> NumberdeskError:
+    """The refusal of prices that no good quote has. A number of the books that has no price now is not offered."""
+    in_books = lot is not None and not lot.is_nobodys
+    if in_books and lot is not None and lot.prices != newest:
         return NumberNotOffered()
-    return None
+    return PriceChanged(details=newest.details())
 
 
 def _cannot_pay(purse: Purse, prices: Prices) -> InsufficientBalance:
@@ -347,6 +379,6 @@ def _fingerprint(buy: Buy) -> Fingerprint:
 
 def _differing_field(first: Fingerprint, second: Fingerprint) -> str | None:
     for name, before, after in zip(FINGERPRINT_FIELDS, first, second, strict=True):
-        if before != after:
+        if before not in (after, UNRECORDED):
             return name
     return None

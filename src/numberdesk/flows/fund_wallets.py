@@ -3,7 +3,7 @@
 Touches: database.
 
 A reference makes a movement safe to repeat: the same account, kind and reference is written
-once, and a second request gets the first transfer.
+once, and a second request gets the first transfer. So does the Idempotency-Key of a request.
 """
 
 from __future__ import annotations
@@ -21,10 +21,18 @@ from numberdesk.core.errors import (
 )
 from numberdesk.core.money import MAX_AMOUNT, as_decimal
 from numberdesk.core.purchase import Purse
+from numberdesk.core.request_keys import RequestKey
 from numberdesk.core.text import TextError, parse_token
+from numberdesk.flows.keyed_requests import KeyedRequests
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.model import Transfer, funding_account, wallet_account
-from numberdesk.ledger.store import find_transfers_by_reference, insert_transfers, lock_purses, save_purses
+from numberdesk.ledger.store import (
+    find_transfers,
+    find_transfers_by_reference,
+    insert_transfers,
+    lock_purses,
+    save_purses,
+)
 
 TOP_UP: Final = "top_up"
 ADJUSTMENT: Final = "adjustment"
@@ -41,6 +49,7 @@ class Funding(NamedTuple):
     method: str
     reference: str | None
     now: int
+    request_key: RequestKey | None = None
 
 
 def funding(
@@ -52,6 +61,7 @@ def funding(
     reference: str | None,
     now: int,
     method: str = "manual",
+    request_key: RequestKey | None = None,
 ) -> Funding:
     """Check what a person typed. Raises InvalidRequest naming the field."""
     if amount == 0 or (kind == TOP_UP and amount < 0):
@@ -61,12 +71,14 @@ def funding(
             parse_token(reference, longest=LONGEST_REFERENCE)
         except TextError as error:
             raise InvalidRequest("reference", str(error)) from None
-    return Funding(transfer_id, kind, account_id, amount, method, reference, now)
+    return Funding(transfer_id, kind, account_id, amount, method, reference, now, request_key)
 
 
 def fund_wallets(tx: Tx, commands: Sequence[Funding]) -> list[Transfer | NumberdeskError]:
-    """Write movements once per reference; each outcome is the transfer, new or first, or the refusal."""
-    books = _Books(lock_purses(tx, [command.account_id for command in commands]), {}, [])
+    """Write movements once per reference and key; each outcome is the transfer, new or first, or the refusal."""
+    purses = lock_purses(tx, [command.account_id for command in commands])
+    keyed = KeyedRequests(tx, [command.request_key for command in commands])
+    books = _Books(purses, {}, [], keyed, find_transfers(tx, keyed.outcome_ids))
     for kind in sorted({command.kind for command in commands}):
         pairs = [
             (command.account_id, command.reference)
@@ -77,6 +89,7 @@ def fund_wallets(tx: Tx, commands: Sequence[Funding]) -> list[Transfer | Numberd
             books.by_reference[transfer.account_id, kind, transfer.reference] = transfer
     outcomes = [books.fund(command) for command in commands]
     insert_transfers(tx, books.written)
+    keyed.save(tx, commands[-1].now)
     save_purses(
         tx,
         {transfer.account_id: books.purses[transfer.account_id] for transfer in books.written if transfer.account_id},
@@ -91,9 +104,23 @@ class _Books:
     purses: dict[str, Purse]
     by_reference: dict[tuple[str | None, str, str | None], Transfer]
     written: list[Transfer]
+    keyed: KeyedRequests
+    by_id: dict[str, Transfer]
 
     def fund(self, command: Funding) -> Transfer | NumberdeskError:
         """Replay, refuse, or write one movement."""
+        first = self.keyed.first(command.request_key)
+        if isinstance(first, IdempotencyConflict):
+            return first
+        if first is not None:
+            return self.by_id[first]
+        outcome = self._fund(command)
+        if isinstance(outcome, Transfer):
+            self.keyed.note(command.request_key, outcome.id)
+            self.by_id[outcome.id] = outcome
+        return outcome
+
+    def _fund(self, command: Funding) -> Transfer | NumberdeskError:
         purse = self.purses.get(command.account_id)
         if purse is None:
             return NotFound("There is no such account.")

@@ -4,8 +4,8 @@ Touches: database, files.
 
     with stage_inventory(source, carrier=POOL, progress=...) as staged:     one pass, no database
         if staged.bad_count == 0 or skip_bad:
-            for chunk in staged.chunks(now):
-                counts = counts.plus(writer.apply(save_listings, chunk))    or await writer.submit(...)
+            for chunk in staged.chunks():
+                counts = counts.plus(writer.apply(save, chunk).counts)      save is save_listings(now)
 
 Each chunk is one transaction. An import that is interrupted has saved its first chunks and is
 finished by importing the file again: what is there already is left as it is.
@@ -21,7 +21,7 @@ from typing import BinaryIO, Final, NamedTuple, Self
 from numberdesk.catalog.import_changes import conflicts_of, decide_listings
 from numberdesk.catalog.inventory_file import Entry, InventoryFile
 from numberdesk.catalog.listing_entry import AS_GIVEN, EntryError, EntryTerms, listing_of
-from numberdesk.catalog.model import BadLine, ImportCounts, Listing, ListingChunk, Stored
+from numberdesk.catalog.model import BadLine, ImportCounts, Listing, ListingChunk, SavedChunk, Stored
 from numberdesk.catalog.offer_store import find_rates
 from numberdesk.catalog.reject_file import RejectFile
 from numberdesk.catalog.rule_store import find_rules, lock_catalog
@@ -69,11 +69,11 @@ class StagedInventory:
         """How many lines can be imported."""
         return self._spool.rows
 
-    def chunks(self, now: int) -> Iterator[ListingChunk]:
+    def chunks(self) -> Iterator[ListingChunk]:
         """The good lines by number, in chunks to save. May be asked for again."""
         for rows in self._spool.chunks(MOST_PER_CHUNK):
             listings = tuple(Listing._make(row[:-1]) for row in rows)
-            yield ListingChunk(self.carrier, listings, tuple(row[-1] for row in rows), now, self.absent)
+            yield ListingChunk(self.carrier, listings, tuple(row[-1] for row in rows), self.absent)
 
     def close(self) -> None:
         """Delete what is on disk. May be called twice."""
@@ -117,16 +117,21 @@ def stage_inventory(
     return StagedInventory(carrier, spool, bad, bad_count, file.absent)
 
 
-def save_listings(tx: Tx, chunks: Sequence[ListingChunk]) -> list[ImportCounts]:
-    """Save chunks: new numbers become available, changed ones are written, former prices stay valid as quotes.
+def save_listings(now: Callable[[], int]) -> Callable[[Tx, Sequence[ListingChunk]], list[SavedChunk]]:
+    """The write flow; `now` gives microseconds, and is asked in the transaction that changes prices.
 
-    A number of another carrier is left alone and counted as a conflict, unless that one has it back.
+    New numbers become available, changed ones are written, former prices stay valid as quotes. A number of
+    another carrier is left alone and counted as a conflict, unless that one has it back.
     """
-    lock_catalog(tx)
-    if len(chunks) > 1:  # in one sorted order over all of them, so that no purchase waits crosswise
-        lock_listings(tx, {listing.e164 for chunk in chunks for listing in chunk.listings})
-    books = rule_books(find_rules(tx, [chunk.carrier for chunk in chunks]), exchange_of(find_rates(tx)))
-    return [_save(tx, chunk, books.get(chunk.carrier, RuleBook(()))) for chunk in chunks]
+
+    def apply(tx: Tx, chunks: Sequence[ListingChunk]) -> list[SavedChunk]:
+        lock_catalog(tx)
+        if len(chunks) > 1:  # in one sorted order over all of them, so that no purchase waits crosswise
+            lock_listings(tx, {listing.e164 for chunk in chunks for listing in chunk.listings})
+        books = rule_books(find_rules(tx, [chunk.carrier for chunk in chunks]), exchange_of(find_rates(tx)))
+        return [_save(tx, chunk, books.get(chunk.carrier, RuleBook(())), now) for chunk in chunks]
+
+    return apply
 
 
 def find_conflicts(tx: Tx, chunk: ListingChunk) -> list[BadLine]:
@@ -193,11 +198,12 @@ def _spooled(entry: Entry, line: int, spool: Spool, terms: EntryTerms) -> BadLin
     return None
 
 
-def _save(tx: Tx, chunk: ListingChunk, book: RuleBook) -> ImportCounts:
+def _save(tx: Tx, chunk: ListingChunk, book: RuleBook, now: Callable[[], int]) -> SavedChunk:
     stored = lock_listings(tx, [listing.e164 for listing in chunk.listings])
     changes = decide_listings(chunk, stored, book.price_of, _going_back(tx, chunk, stored))
-    insert_listings(tx, chunk.carrier, changes.new, chunk.now)
-    take_over_listings(tx, chunk.carrier, changes.taken_over, chunk.now)
-    update_listings(tx, changes.changed, chunk.now)
-    insert_superseded(tx, changes.superseded, chunk.now)
-    return changes.counts
+    saved_at = now()
+    insert_listings(tx, chunk.carrier, changes.new, saved_at)
+    take_over_listings(tx, chunk.carrier, changes.taken_over, saved_at)
+    update_listings(tx, changes.changed, saved_at)
+    insert_superseded(tx, changes.superseded, saved_at)
+    return SavedChunk(changes.counts, saved_at)

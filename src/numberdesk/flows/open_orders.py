@@ -13,26 +13,30 @@ from typing import Final, NamedTuple
 
 from numberdesk.carriers.port import Account
 from numberdesk.carriers.store import find_carriers_named
+from numberdesk.catalog.model import Listing
 from numberdesk.catalog.offer_store import lock_offers
 from numberdesk.catalog.offers import RemoteOffer
 from numberdesk.catalog.store import find_superseded, insert_listings, move_listings
 from numberdesk.core.fulfilment import CarrierOrder, first_carrier_order
-from numberdesk.core.lifecycle import CarrierState, NumberState, OrderState
+from numberdesk.core.lifecycle import CarrierState, OrderState
 from numberdesk.core.periods import MICROSECONDS
-from numberdesk.core.prices import Confirmation, Former
-from numberdesk.core.purchase import POOL, Buy, Decision, Loaded, Lot, Order, Outcome, Purse, Replayed, Sold, decide
+from numberdesk.core.prices import Quote
+from numberdesk.core.purchase import Buy, Decision, Loaded, Lot, Order, Outcome, Purse, Replayed, Sold, decide
 from numberdesk.flows.order_records import hold_of, purchased, transfers_of
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.store import insert_holds, insert_transfers, lock_purses, save_purses
 from numberdesk.numbers.carrier_release_store import find_on_their_way
 from numberdesk.numbers.model import rental_of
-from numberdesk.numbers.store import insert_rentals, lock_lots, place_lots
+from numberdesk.numbers.store import find_rental_ends, insert_rentals, lock_lots, place_lots
 from numberdesk.orders.carrier_order_store import insert_carrier_orders, want_longer
-from numberdesk.orders.store import find_answers, find_orders, insert_answers, insert_orders
+from numberdesk.orders.store import evict_refusals, find_answers, find_orders, insert_answers, insert_orders
 from numberdesk.outbox.store import insert_events
 
 WANTED_FOR: Final = 30 * 60 * MICROSECONDS
 """How long a customer who asked for a number is taken to wait for it, in microseconds."""
+
+MOST_REFUSALS: Final = 1_000
+"""Refusals under keys that are kept of one account: its newest. Answers that are orders are kept beside them."""
 
 _ORDER_SECONDS: Final = 30
 _READ_SECONDS: Final = 10
@@ -61,103 +65,67 @@ def open_orders(quote_lifetime: int, wanted_for: int = WANTED_FOR) -> Callable[[
     terms = OpenTerms(quote_lifetime, wanted_for)
 
     def apply(tx: Tx, buys: Sequence[Buy]) -> list[Decision]:
-        decisions: list[Decision] = []
-        opened: set[str] = set()
-        while len(decisions) < len(buys):
-            decisions += _open(tx, buys[len(decisions) :], terms, opened)
-        return decisions
+        purses = lock_purses(tx, [buy.account_id for buy in buys])
+        lots = lock_lots(tx, [buy.e164 for buy in buys])
+        remote = _offered(tx, buys, lots)
+        outcome = decide(_loaded(tx, buys, purses, lots, remote, terms), buys)
+        _note_waiting(tx, buys, outcome, terms)
+        _write(tx, buys, outcome, remote, terms)
+        return outcome.decisions
 
     return apply
 
 
-def _open(tx: Tx, waiting: Sequence[Buy], terms: OpenTerms, opened: set[str]) -> list[Decision]:
-    """Decide and write the first of the buys, as many as may be decided together; all are locked.
-
-    `opened` gets the orders that this transaction opens.
-    """
-    purses = lock_purses(tx, [buy.account_id for buy in waiting])
-    lots = lock_lots(tx, [buy.e164 for buy in waiting])
-    remote = _offered(tx, waiting, purses, lots)
-    buys = waiting[: _alike(waiting, purses, remote)]
-    outcome = decide(_loaded(tx, buys, purses, lots, remote, terms), buys)
-    opened |= {decision.order.id for decision in outcome.decisions if isinstance(decision, Sold)}
-    _note_waiting(tx, buys, outcome, terms, opened)
-    _write(tx, buys, outcome, remote, terms)
-    return outcome.decisions
-
-
 class _Remote(NamedTuple):
-    """What carriers offer of the numbers that the pool has not: the offer that is bought, and the other quotes.
+    """What carriers offer of the numbers that the books have not, the latest first. `known` have a row already."""
 
-    `kept` are all offers of these numbers, also those that are good no more, or not for this buy.
-    """
-
-    kept: Mapping[str, Sequence[RemoteOffer]]
-    offers: dict[str, RemoteOffer]
-    quotes: dict[str, tuple[Former, ...]]
+    offers: dict[str, list[RemoteOffer]]
     accounts: dict[str, Account]
     known: frozenset[str]
 
+    def quotes(self) -> dict[str, tuple[Quote, ...]]:
+        """The offers as a decision sees them."""
+        return {
+            e164: tuple(Quote(offer.carrier, offer.prices, offer.expires_at) for offer in offers)
+            for e164, offers in self.offers.items()
+        }
 
-_NOTHING_REMOTE: Final = _Remote({}, {}, {}, {}, frozenset())
+    def listing_of(self, order: Order) -> Listing:
+        """What was offered as what the order is for."""
+        return next(
+            offer.listing
+            for offer in self.offers[order.e164]
+            if (offer.carrier, offer.prices) == (order.carrier, order.prices)
+        )
 
 
-def _offered(tx: Tx, buys: Sequence[Buy], purses: Mapping[str, Purse], lots: dict[str, Lot]) -> _Remote:
-    """Look for offers of numbers that have no row, or had one before; `lots` gets those that are to be bought."""
-    wanted = {buy.e164: buy for buy in reversed(buys) if _is_nobodys(lots.get(buy.e164))}
-    offers = lock_offers(tx, wanted) if wanted else {}
-    if not offers:
+_NOTHING_REMOTE: Final = _Remote({}, {}, frozenset())
+
+
+def _offered(tx: Tx, buys: Sequence[Buy], lots: dict[str, Lot]) -> _Remote:
+    """Look for offers of numbers that have no row, or had one before; `lots` gets rows that came meanwhile."""
+    wanted = {buy.e164 for buy in buys if _is_nobodys(lots.get(buy.e164))}
+    found = lock_offers(tx, wanted) if wanted else {}
+    if not found:
         return _NOTHING_REMOTE
-    lots |= lock_lots(tx, offers)  # who ordered one meanwhile was waited for at its offer
-    names = {offer.carrier for kept in offers.values() for offer in kept}
+    lots |= lock_lots(tx, found)  # who ordered one meanwhile was waited for at its offer
+    names = {offer.carrier for offers in found.values() for offer in offers}
     accounts = {
         name: account
         for name, account in find_carriers_named(tx, names).items()
         if account.state is CarrierState.ACTIVE
     }
-    going_back = find_on_their_way(tx, offers)
-    remote = _Remote(offers, {}, {}, accounts, frozenset(e164 for e164 in offers if e164 in lots))
-    for e164, kept in offers.items():
-        buy = wanted[e164]
-        good = [
-            offer
-            for offer in kept
-            if offer.carrier in accounts and offer.expires_at > buy.now and (offer.carrier, e164) not in going_back
-        ]
-        if good and _is_nobodys(lots.get(e164)):
-            _offer(remote, lots, _chosen(good, buy, purses[buy.account_id].currency), good)
-    return remote
-
-
-def _alike(buys: Sequence[Buy], purses: Mapping[str, Purse], remote: _Remote) -> int:
-    """How many buys may be decided together: up to one that may mean another offer than one before it.
-
-    Each is judged by its own time: an offer may have ended since the one before, or not yet where a clock went back.
-    """
-    meant: dict[str, tuple[str, Confirmation, tuple[bool, ...]]] = {}
-    for place, buy in enumerate(buys):
-        if buy.e164 in remote.kept:
-            good = tuple(offer.expires_at > buy.now for offer in remote.kept[buy.e164])
-            means = purses[buy.account_id].currency, buy.confirmed, good
-            if meant.setdefault(buy.e164, means) != means:
-                return place
-    return len(buys)
+    going_back = find_on_their_way(tx, found)
+    offers = {
+        e164: [one for one in offers if one.carrier in accounts and (one.carrier, e164) not in going_back]
+        for e164, offers in found.items()
+        if _is_nobodys(lots.get(e164))
+    }
+    return _Remote(offers, accounts, frozenset(e164 for e164 in offers if e164 in lots))
 
 
 def _is_nobodys(lot: Lot | None) -> bool:
-    return lot is None or (lot.state is NumberState.WITHDRAWN and lot.carrier != POOL)
-
-
-def _chosen(good: Sequence[RemoteOffer], buy: Buy, currency: str) -> RemoteOffer:
-    """The offer that a buy means: one in its account's currency that it confirms, else the latest one."""
-    return max(good, key=lambda offer: (offer.prices.currency == currency, buy.confirmed.agrees_with(offer.prices)))
-
-
-def _offer(remote: _Remote, lots: dict[str, Lot], chosen: RemoteOffer, good: Sequence[RemoteOffer]) -> None:
-    e164 = chosen.listing.e164
-    remote.offers[e164] = chosen
-    remote.quotes[e164] = tuple(Former(offer.prices, offer.expires_at) for offer in good)
-    lots[e164] = Lot(e164, chosen.carrier, NumberState.AVAILABLE, chosen.prices, None, None)
+    return lot is None or lot.is_nobodys
 
 
 def _loaded(
@@ -171,28 +139,39 @@ def _loaded(
     answers = find_answers(
         tx, [(buy.account_id, buy.idempotency_key) for buy in buys if buy.idempotency_key is not None]
     )
-    wanted = [answer.order_id for answer in answers.values() if answer.order_id is not None]
+    answered = find_orders(tx, [answer.order_id for answer in answers.values() if answer.order_id is not None])
+    mine: list[str] = []
     repriced: dict[str, int] = {}
     for buy in buys:
         lot = lots.get(buy.e164)
         if lot is None:
             continue
+        since = buy.now - terms.quote_lifetime
         if lot.account_id == buy.account_id and lot.order_id is not None:
-            wanted.append(lot.order_id)
-        elif lot.prices is not None and not buy.confirmed.agrees_with(lot.prices):
-            repriced[buy.e164] = min(buy.now - terms.quote_lifetime, repriced.get(buy.e164, buy.now))
+            mine.append(lot.order_id)
+        elif lot.repriced_at is not None and lot.repriced_at > since:
+            repriced[buy.e164] = min(since, repriced.get(buy.e164, since))
     superseded = {
-        e164: tuple(Former(prices, instant + terms.quote_lifetime) for instant, prices in former)
+        e164: tuple(Quote(lots[e164].carrier, prices, instant + terms.quote_lifetime) for instant, prices in former)
         for e164, former in find_superseded(tx, repriced).items()
     }
-    until = {e164: offer.expires_at for e164, offer in remote.offers.items()}
-    return Loaded(purses, lots, answers, find_orders(tx, wanted), superseded | remote.quotes, until)
+    orders = find_orders(tx, mine) | _with_ends(tx, answered)
+    return Loaded(purses, lots, answers, orders, superseded, remote.quotes())
+
+
+def _with_ends(tx: Tx, orders: Mapping[str, Order]) -> dict[str, Order]:
+    """Orders that are given again under their keys, with when their rentals ended."""
+    completed = [order.rental_id for order in orders.values() if order.state is OrderState.COMPLETED]
+    ends = find_rental_ends(tx, completed) if completed else {}
+    return {order_id: order._replace(rental_ended_at=ends.get(order.rental_id)) for order_id, order in orders.items()}
 
 
 def _write(tx: Tx, buys: Sequence[Buy], outcome: Outcome, remote: _Remote, terms: OpenTerms) -> None:
     sold = [decision for decision in outcome.decisions if isinstance(decision, Sold)]
     insert_orders(tx, [decision.order for decision in sold])
-    insert_answers(tx, [decision.answer for decision in outcome.decisions if decision.answer is not None])
+    answers = [decision.answer for decision in outcome.decisions if decision.answer is not None]
+    insert_answers(tx, answers)
+    evict_refusals(tx, {answer.account_id for answer in answers if answer.order_id is None}, MOST_REFUSALS)
     if not sold:
         return
     now = buys[-1].now
@@ -207,8 +186,9 @@ def _write(tx: Tx, buys: Sequence[Buy], outcome: Outcome, remote: _Remote, terms
     insert_events(tx, [purchased(order) for order in completed])
 
 
-def _note_waiting(tx: Tx, buys: Sequence[Buy], outcome: Outcome, terms: OpenTerms, opened: set[str]) -> None:
+def _note_waiting(tx: Tx, buys: Sequence[Buy], outcome: Outcome, terms: OpenTerms) -> None:
     """Customers who ask again for an order that was under way still want it."""
+    opened = {decision.order.id for decision in outcome.decisions if isinstance(decision, Sold)}
     waiting = {
         decision.order.id: buy.now + terms.wanted_for
         for buy, decision in zip(buys, outcome.decisions, strict=True)
@@ -223,7 +203,7 @@ def _write_remote(tx: Tx, sold: Iterable[Sold], remote: _Remote, terms: OpenTerm
     """Give numbers their rows, and note that their orders are about to be sent."""
     orders = [decision.order for decision in sold if decision.order.state is OrderState.ORDERING]
     for carrier in sorted({order.carrier for order in orders}):
-        mine = [remote.offers[order.e164].listing for order in orders if order.carrier == carrier]
+        mine = [remote.listing_of(order) for order in orders if order.carrier == carrier]
         insert_listings(tx, carrier, [listing for listing in mine if listing.e164 not in remote.known], now)
         move_listings(tx, carrier, [listing for listing in mine if listing.e164 in remote.known], now)
     insert_carrier_orders(tx, [_first_chase(order, remote, terms) for order in orders])

@@ -5,77 +5,144 @@ Touches: database.
 A number of the own pool is offered again after its rest. One of another carrier goes back there: that
 the carrier has to be told is written in the same transaction (confirm_carrier_releases.py), and from its
 customer's release on nobody pays for it, whatever the carrier says.
+
+A release may come twice, the second time late. So it may name the rental, or carry an Idempotency-Key; a
+number that was given back by its digits alone rests for a while, so that no other rental of it can be meant.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
-from numberdesk.core.errors import NotFound, NumberdeskError, OrderInProgress
+from numberdesk.core.errors import IdempotencyConflict, NotFound, NumberdeskError, OrderInProgress
 from numberdesk.core.lifecycle import NumberState, RentalState, require_move
-from numberdesk.core.periods import iso_seconds
+from numberdesk.core.periods import MICROSECONDS, iso_seconds
 from numberdesk.core.purchase import POOL, Lot, Order
+from numberdesk.core.request_keys import RequestKey
+from numberdesk.flows.keyed_requests import KeyedRequests
 from numberdesk.infra.db import Tx
 from numberdesk.numbers.carrier_release import CarrierRelease, of_rental
 from numberdesk.numbers.carrier_release_store import insert_releases
 from numberdesk.numbers.model import Rental
-from numberdesk.numbers.store import change_rentals, latest_rentals, lock_lots, place_lots
+from numberdesk.numbers.store import (
+    change_rentals,
+    find_rental_numbers,
+    latest_rentals,
+    lock_lots,
+    lock_rentals,
+    place_lots,
+)
 from numberdesk.orders.store import find_orders
 from numberdesk.outbox.model import NUMBER_RELEASED, Event
 from numberdesk.outbox.store import insert_events
 
+SHORTEST_REST: Final = 10 * 60 * MICROSECONDS
+"""Rest of a number that was given back by its digits alone: so late a second such request may come."""
+
 
 class Release(NamedTuple):
-    """An account gives a number back at `now`."""
+    """An account gives a number back at `now`: the rental of it that it has, or the one named by `rental_id`.
+
+    A request with a `request_key` ends what the first with this key ended, and nothing else.
+    """
 
     account_id: str
     e164: str
     now: int
+    rental_id: str | None = None
+    request_key: RequestKey | None = None
+
+    @property
+    def names_its_rental(self) -> bool:
+        """Whether a second one like this can only mean the same rental."""
+        return self.rental_id is not None or self.request_key is not None
 
 
 def release_numbers(quarantine: int) -> Callable[[Tx, Sequence[Release]], list[Rental | NumberdeskError]]:
     """The write flow, for a quarantine in microseconds.
 
     Each outcome is the ended rental; one that ended before is answered again unchanged. NotFound
-    when the account never had the number, OrderInProgress while it is still being ordered.
+    when the account never had the number or the rental, OrderInProgress while the number is still being ordered.
     """
 
     def apply(tx: Tx, commands: Sequence[Release]) -> list[Rental | NumberdeskError]:
-        lots = lock_lots(tx, [command.e164 for command in commands])
-        rentals = latest_rentals(tx, [(command.account_id, command.e164) for command in commands])
-        ended: dict[str, Rental] = {}
-        outcomes: list[Rental | NumberdeskError] = []
-        for command in commands:
-            rental, lot = rentals.get((command.account_id, command.e164)), lots.get(command.e164)
-            if rental is None or _is_being_ordered(lot, command):
-                outcomes.append(_not_rented(lot, command))
-                continue
-            if rental.released_at is None:
-                rental = ended[rental.id] = rentals[rental.account_id, rental.e164] = _ended(rental, command.now)
-            outcomes.append(rental)
-        change_rentals(tx, list(ended.values()))
-        insert_events(tx, [_released(rental) for rental in ended.values()])
-        for rental in ended.values():
-            lot = lots[rental.e164]
-            state = require_move(lot.state, NumberState.QUARANTINED)
-            resting = lot._replace(state=state, account_id=None, order_id=None)
-            place_lots(tx, [resting], rental.updated_at, quarantined_until=rental.updated_at + quarantine)
-        _give_back(tx, [rental for rental in ended.values() if lots[rental.e164].carrier != POOL], lots)
+        books = _load(tx, commands)
+        outcomes = [books.release(command) for command in commands]
+        _write(tx, books, quarantine)
+        books.keyed.save(tx, commands[-1].now)
         return outcomes
 
     return apply
 
 
-def _is_being_ordered(lot: Lot | None, command: Release) -> bool:
-    return lot is not None and lot.state is NumberState.CLAIMED and lot.account_id == command.account_id
+@dataclass(slots=True)
+class _Books:
+    """What the next release of a batch sees. `latest` by account and number, `ended` are those that end now, by id."""
+
+    lots: dict[str, Lot]
+    latest: dict[tuple[str, str], Rental]
+    by_id: dict[str, Rental]
+    keyed: KeyedRequests
+    ended: dict[str, tuple[Rental, Release]] = field(default_factory=dict)
+
+    def release(self, command: Release) -> Rental | NumberdeskError:
+        """End a rental, answer as one ended before, or refuse."""
+        first = self.keyed.first(command.request_key)
+        if isinstance(first, IdempotencyConflict):
+            return first
+        named = first or command.rental_id
+        outcome = self._latest(command) if named is None else self._named(command, named)
+        if isinstance(outcome, Rental) and first is None:
+            self.keyed.note(command.request_key, outcome.id)
+        return outcome
+
+    def _named(self, command: Release, rental_id: str) -> Rental | NumberdeskError:
+        rental = self.by_id.get(rental_id)
+        if rental is None or rental.account_id != command.account_id:
+            return NotFound("This account has no such rental.")
+        return self._ended(rental, command)
+
+    def _latest(self, command: Release) -> Rental | NumberdeskError:
+        rental, lot = self.latest.get((command.account_id, command.e164)), self.lots.get(command.e164)
+        if lot is not None and lot.state is NumberState.CLAIMED and lot.account_id == command.account_id:
+            return OrderInProgress(details={"order_id": lot.order_id})
+        if rental is None:
+            return NotFound("This account does not rent this number.")
+        return self._ended(self.by_id.get(rental.id, rental), command)
+
+    def _ended(self, rental: Rental, command: Release) -> Rental:
+        if rental.released_at is None:
+            state = require_move(rental.state, RentalState.RELEASED)
+            rental = rental._replace(state=state, updated_at=command.now, released_at=command.now)
+            self.ended[rental.id] = rental, command
+        self.by_id[rental.id] = rental
+        return rental
 
 
-def _not_rented(lot: Lot | None, command: Release) -> NumberdeskError:
-    if lot is not None and _is_being_ordered(lot, command):
-        return OrderInProgress(details={"order_id": lot.order_id})
-    return NotFound("This account does not rent this number.")
+def _load(tx: Tx, commands: Sequence[Release]) -> _Books:
+    """Lock the numbers and rentals that releases are about."""
+    keyed = KeyedRequests(tx, [command.request_key for command in commands])
+    ids = {*keyed.outcome_ids, *(command.rental_id for command in commands if command.rental_id is not None)}
+    numbers = find_rental_numbers(tx, ids)
+    lots = lock_lots(tx, {*numbers.values(), *(command.e164 for command in commands if command.e164)})
+    latest = latest_rentals(tx, [(command.account_id, command.e164) for command in commands if command.e164])
+    return _Books(lots, latest, lock_rentals(tx, numbers), keyed)
+
+
+def _write(tx: Tx, books: _Books, quarantine: int) -> None:
+    ended = [rental for rental, _ in books.ended.values()]
+    change_rentals(tx, ended)
+    insert_events(tx, [_released(rental) for rental in ended])
+    for rental, command in books.ended.values():
+        lot = books.lots[rental.e164]
+        state = require_move(lot.state, NumberState.QUARANTINED)
+        rest = quarantine if command.names_its_rental else max(quarantine, SHORTEST_REST)
+        resting = lot._replace(state=state, account_id=None, order_id=None)
+        place_lots(tx, [resting], rental.updated_at, quarantined_until=rental.updated_at + rest)
+    _give_back(tx, [rental for rental in ended if books.lots[rental.e164].carrier != POOL], books.lots)
 
 
 def _give_back(tx: Tx, ended: Sequence[Rental], lots: Mapping[str, Lot]) -> None:
@@ -88,11 +155,6 @@ def _give_back(tx: Tx, ended: Sequence[Rental], lots: Mapping[str, Lot]) -> None
 
 def _going_back(rental: Rental, lot: Lot, order: Order) -> CarrierRelease:
     return of_rental(rental.id, lot.carrier, rental.e164, order.carrier_reference, rental.updated_at)
-
-
-def _ended(rental: Rental, now: int) -> Rental:
-    state = require_move(rental.state, RentalState.RELEASED)
-    return rental._replace(state=state, updated_at=now, released_at=now)
 
 
 def _released(rental: Rental) -> Event:

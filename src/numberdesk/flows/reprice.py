@@ -3,15 +3,16 @@
 Touches: database.
 
 Where the work stands is written in the same transaction as the prices, so whoever comes after
-a crash goes on there. A number that no rule prices any more loses its price and is not offered.
+a crash goes on there. A number that no rule prices any more loses its price and is not listed; quotes of
+its former price hold for a while.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from numberdesk.catalog.model import decide_prices
+from numberdesk.catalog.model import NO_CHANGES, ListingChanges, decide_prices
 from numberdesk.catalog.offer_store import find_rates
 from numberdesk.catalog.rule_store import count_repricings, end_repricing, find_rules, next_repricing, place_repricing
 from numberdesk.catalog.rules import RuleBook, exchange_of
@@ -27,45 +28,53 @@ SUPERSEDED_KEPT: Final = 24 * 3600 * MICROSECONDS
 
 
 class Reprice(NamedTuple):
-    """One step at `now`, over at most `limit` numbers."""
+    """One step, over at most `limit` numbers."""
 
-    now: int
     limit: int = MOST_PER_STEP
 
 
 class Repriced(NamedTuple):
-    """What a step did. `left` tells that another one is needed."""
+    """What a step did, at which instant of its transaction. `left` tells that another one is needed."""
 
     changed: int
     unpriced: int
     forgotten: int
     left: bool
+    repriced_at: int
 
 
-def reprice(tx: Tx, commands: Sequence[Reprice]) -> list[Repriced]:
-    """Do steps: the first carrier with a repricing to do is continued after the number it stands at."""
-    return [_step(tx, command) for command in commands]
+def reprice(now: Callable[[], int]) -> Callable[[Tx, Sequence[Reprice]], list[Repriced]]:
+    """The write flow: the first carrier with a repricing to do is continued after the number it stands at.
+
+    `now` gives microseconds, and is asked in the transaction that changes prices.
+    """
+
+    def apply(tx: Tx, commands: Sequence[Reprice]) -> list[Repriced]:
+        return [_step(tx, command, now) for command in commands]
+
+    return apply
 
 
-def _step(tx: Tx, command: Reprice) -> Repriced:
-    changed, unpriced = _continue(tx, command)
-    forgotten = forget_superseded(tx, command.now - SUPERSEDED_KEPT, command.limit)
-    left = count_repricings(tx) > 0 or forgotten == command.limit
-    return Repriced(changed, unpriced, forgotten, left)
-
-
-def _continue(tx: Tx, command: Reprice) -> tuple[int, int]:
+def _step(tx: Tx, command: Reprice, now: Callable[[], int]) -> Repriced:
     pending = next_repricing(tx)
     if pending is None:
-        return 0, 0
+        changes, repriced_at = NO_CHANGES, now()
+    else:
+        changes, repriced_at = _continue(tx, pending, command.limit, now)
+    forgotten = forget_superseded(tx, repriced_at - SUPERSEDED_KEPT, command.limit)
+    left = count_repricings(tx) > 0 or forgotten == command.limit
+    return Repriced(changes.counts.changed, changes.counts.unpriced, forgotten, left, repriced_at)
+
+
+def _continue(tx: Tx, pending: tuple[str, str], limit: int, now: Callable[[], int]) -> tuple[ListingChanges, int]:
     carrier, after_e164 = pending
     book = RuleBook(find_rules(tx, [carrier]), exchange_of(find_rates(tx)))
-    listings, reached = listings_to_price(tx, carrier, after_e164, command.limit)
-    changes = decide_prices(listings, book.price_of)
-    update_prices(tx, changes.changed, command.now)
-    insert_superseded(tx, changes.superseded, command.now)
+    listings, reached = listings_to_price(tx, carrier, after_e164, limit)
+    changes, repriced_at = decide_prices(listings, book.price_of), now()
+    update_prices(tx, changes.changed, repriced_at)
+    insert_superseded(tx, changes.superseded, repriced_at)
     if reached is None:
         end_repricing(tx, carrier)
     else:
         place_repricing(tx, carrier, reached)
-    return changes.counts.changed, changes.counts.unpriced
+    return changes, repriced_at

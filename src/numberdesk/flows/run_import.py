@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import BinaryIO, NamedTuple, Protocol, TypeVar
 
 from numberdesk.catalog.listing_entry import AS_GIVEN, EntryTerms
-from numberdesk.catalog.model import BadLine, ImportCounts, ListingChunk
+from numberdesk.catalog.model import BadLine, ImportCounts, ListingChunk, SavedChunk
 from numberdesk.catalog.reject_file import RejectFile
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.purchase import POOL
@@ -60,9 +60,8 @@ def run_import(
     dry_run: bool = False,
     terms: EntryTerms = AS_GIVEN,
     rejects: RejectFile | None = None,
-    now: int,
     read: Read,
-    save: Callable[[ListingChunk], ImportCounts],
+    save: Callable[[ListingChunk], SavedChunk],
     progress: Progress,
 ) -> ImportReport:
     """Import a file.
@@ -81,7 +80,7 @@ def run_import(
         rejects=rejects,
         progress=lambda size, _: progress("check", size, 0),
     ) as staged:
-        conflicts = _conflicts(staged, now, read, rejects, progress)
+        conflicts = _conflicts(staged, read, rejects, progress)
         bad = sorted([*staged.bad, *conflicts.listed])[:MOST_BAD_LISTED]
         bad_count = staged.bad_count + conflicts.found
         good = staged.good - conflicts.found
@@ -91,8 +90,8 @@ def run_import(
             return ImportReport(saved=False, good=good, bad_count=bad_count, bad=bad, counts=ImportCounts())
         counts = ImportCounts()
         done = 0
-        for chunk in staged.chunks(now):
-            counts = counts.plus(save(chunk))
+        for chunk in staged.chunks():
+            counts = counts.plus(save(chunk).counts)
             done += len(chunk.listings)
             progress("save", done, staged.good)
         return ImportReport(saved=True, good=good, bad_count=bad_count, bad=bad, counts=counts)
@@ -104,13 +103,11 @@ class _Conflicts(NamedTuple):
     counts: ImportCounts
 
 
-def _conflicts(
-    staged: StagedInventory, now: int, read: Read, rejects: RejectFile | None, progress: Progress
-) -> _Conflicts:
+def _conflicts(staged: StagedInventory, read: Read, rejects: RejectFile | None, progress: Progress) -> _Conflicts:
     count = done = 0
     counts = ImportCounts()
     listed: list[BadLine] = []
-    for chunk in staged.chunks(now):
+    for chunk in staged.chunks():
         preview = read(lambda tx, chunk=chunk: preview_listings(tx, chunk))  # type: ignore[misc]  # binds the loop's chunk
         found = preview.conflicts
         counts = counts.plus(preview.counts)

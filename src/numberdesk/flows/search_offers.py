@@ -251,7 +251,7 @@ def _offers_of(
             found.append(found_of(query, carrier, listing))
             offer = RemoteOffer(carrier, listing, now, now + quote_lifetime)
             known = offers.get(number.e164)
-            if known is None or (offer.prices.monthly, carrier) < (known.prices.monthly, known.carrier):
+            if known is None or (offer.prices.rank, carrier) < (known.prices.rank, known.carrier):
                 offers[number.e164] = offer
     return _RemoteOffers(found, offers, find_offer_ends(tx, offers))
 

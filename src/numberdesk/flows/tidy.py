@@ -11,13 +11,14 @@ from typing import Final, NamedTuple
 from numberdesk.catalog.offer_store import forget_offers
 from numberdesk.infra.db import Tx
 from numberdesk.numbers.store import end_quarantines
+from numberdesk.orders.keyed_request_store import forget_keyed_requests
 from numberdesk.orders.store import forget_answers
 
 _MOST_ROWS: Final = 1000
 
 
 class Tidy(NamedTuple):
-    """One round at `now`; answers older than `key_retention` microseconds are forgotten."""
+    """One round at `now`; answers under keys older than `key_retention` microseconds are forgotten."""
 
     now: int
     key_retention: int
@@ -29,6 +30,7 @@ class Tidied(NamedTuple):
     quarantines_ended: int
     answers_forgotten: int
     offers_forgotten: int = 0
+    keys_forgotten: int = 0
 
     @property
     def left(self) -> bool:
@@ -43,6 +45,7 @@ def tidy(tx: Tx, commands: Sequence[Tidy]) -> list[Tidied]:
             end_quarantines(tx, command.now, _MOST_ROWS),
             forget_answers(tx, command.now - command.key_retention, _MOST_ROWS),
             forget_offers(tx, command.now, _MOST_ROWS),
+            forget_keyed_requests(tx, command.now - command.key_retention, _MOST_ROWS),
         )
         for command in commands
     ]

@@ -42,16 +42,19 @@ class RowsLostError(RuntimeError):
 
 
 class InsertRows:
-    """INSERT of any number of rows. Rows are tuples in the order of `names`, else of the table's columns.
+    """INSERT of any number of rows. Rows are tuples in the order of `names`, else of the columns.
 
-    Raises TypeError when the names are not the table's, all of them: at import, where statements are made.
+    Columns that the database computes are no part of it. Raises TypeError when the names are not all the others: at
+    import, where statements are made.
     """
 
     def __init__(self, table: Table, names: Sequence[str] | None = None) -> None:
-        if names is not None and sorted(names) != sorted(table.c.keys()):
+        stored = [name for name, column in table.c.items() if column.computed is None]
+        if names is not None and sorted(names) != sorted(stored):
             raise TypeError(f"{table.name} has other columns than {', '.join(names)}")
         self._table = table
-        self._names = ", ".join(names or table.c.keys())
+        self.names = tuple(names or stored)
+        self._names = ", ".join(self.names)
         self._copy = f"COPY {table.name} ({self._names}) FROM STDIN"
         self._texts: dict[int, str] = {}
 
@@ -67,7 +70,7 @@ class InsertRows:
     def _text(self, size: int) -> str:
         text = self._texts.get(size)
         if text is None:
-            one = f"({', '.join('?' * len(self._table.c))})"
+            one = f"({', '.join('?' * len(self.names))})"
             text = f"INSERT INTO {self._table.name} ({self._names}) VALUES {', '.join([one] * size)}"  # noqa: S608  no user text
             self._texts[size] = text
         return text

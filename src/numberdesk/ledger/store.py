@@ -79,6 +79,14 @@ def find_wallet(tx: Tx, account_id: str) -> Wallet | None:
     return None if row is None else Wallet._make(row)
 
 
+def find_transfers(tx: Tx, ids: Sequence[str]) -> dict[str, Transfer]:
+    """Transfers by id."""
+    if not ids:
+        return {}
+    query = select(*_TRANSFER_COLUMNS).where(transfers.c.id.in_(sorted(set(ids))))
+    return {row.id: Transfer._make(row) for row in tx.execute(query)}
+
+
 def find_transfers_by_reference(tx: Tx, kind: str, references: Iterable[tuple[str, str]]) -> list[Transfer]:
     """Transfers of a kind with any of the given (account, reference) pairs."""
     wanted = set(references)

@@ -187,8 +187,18 @@ def _walls_of(tx: Tx) -> dict[tuple[str, str], str]:
     for of, sql in tables:
         for part in _NEXT_CONSTRAINT.split(sql.partition("WITHOUT ROWID")[0])[1:]:
             name, _, definition = part.partition(" ")
-            walls[of, name.strip('"')] = _meaning(definition)
+            walls[of, name.strip('"')] = _meaning(_to_its_end(definition))
     return walls
+
+
+def _to_its_end(definition: str) -> str:
+    """A constraint without the columns after it: those that were added to the table later stand there."""
+    depth = 0
+    for place, sign in enumerate(definition):
+        depth += (sign == "(") - (sign == ")")
+        if depth < 0 or (depth == 0 and sign == ","):
+            return definition[:place]
+    return definition
 
 
 def _missing(expected: Walls, there: Walls, says: _Says) -> Iterator[Violation]:

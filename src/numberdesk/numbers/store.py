@@ -31,6 +31,7 @@ _LOTS: Final = SelectSet(
         numbers.c.setup,
         numbers.c.account_id,
         numbers.c.order_id,
+        numbers.c.repriced_at,
     )
     .where(in_set(numbers.c.e164, "e164s"))
     .order_by(numbers.c.e164)
@@ -149,11 +150,44 @@ def latest_rentals(tx: Tx, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str,
     return {pair: rental for pair, rental in found.items() if pair in pairs}
 
 
+def find_rented_by_id(tx: Tx, account_id: str, rental_id: str) -> RentedNumber | None:
+    """A rental of an account by its id, live or ended."""
+    row = tx.execute(_rented().where(rentals.c.account_id == account_id, rentals.c.id == rental_id)).first()
+    return None if row is None else _rented_of(row)
+
+
 def find_rented(tx: Tx, account_id: str, e164: str) -> RentedNumber | None:
     """An account's live rental of a number, else the one that ended last."""
     query = _rented().where(rentals.c.account_id == account_id, rentals.c.e164 == e164)
     row = tx.execute(query.order_by(_ENDED_FIRST.desc(), rentals.c.id.desc()).limit(1)).first()
     return None if row is None else _rented_of(row)
+
+
+def find_rental_numbers(tx: Tx, ids: Iterable[str]) -> dict[str, str]:
+    """Which numbers rentals are of, by id. That never changes, so nothing is locked."""
+    wanted = sorted(set(ids))
+    if not wanted:
+        return {}
+    return {
+        row.id: row.e164 for row in tx.execute(select(rentals.c.id, rentals.c.e164).where(rentals.c.id.in_(wanted)))
+    }
+
+
+def lock_rentals(tx: Tx, ids: Iterable[str]) -> dict[str, Rental]:
+    """Rentals by id, locked in sorted order until the transaction ends."""
+    wanted = sorted(set(ids))
+    if not wanted:
+        return {}
+    query = select(*_RENTAL_COLUMNS).where(rentals.c.id.in_(wanted)).order_by(rentals.c.id).with_for_update()
+    return {row.id: _rental_of(row) for row in tx.execute(query)}
+
+
+def find_rental_ends(tx: Tx, rental_ids: Iterable[str]) -> dict[str, int]:
+    """When rentals ended, by id; one that goes on is left out."""
+    query = select(rentals.c.id, rentals.c.released_at).where(
+        rentals.c.id.in_(sorted(set(rental_ids))), rentals.c.released_at.is_not(None)
+    )
+    return {row.id: row.released_at for row in tx.execute(query)}
 
 
 def list_rented(
@@ -198,7 +232,7 @@ def _rented_of(row: Any) -> RentedNumber:
 def _lot_of(row: Any) -> Lot:
     known = row.currency is not None
     prices = Prices(row.currency, row.price, row.inbound, row.outbound, row.setup) if known else None
-    return Lot(row.e164, row.carrier, _STATES[row.state], prices, row.account_id, row.order_id)
+    return Lot(row.e164, row.carrier, _STATES[row.state], prices, row.account_id, row.order_id, row.repriced_at)
 
 
 def _rental_row(rental: Rental) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import delete, literal, select, tuple_
 
 from numberdesk.core.errors import Details, NumberdeskError, restored
 from numberdesk.core.lifecycle import OrderState
@@ -141,6 +141,19 @@ def forget_answers(tx: Tx, before: int, limit: int) -> int:
     return tx.execute(delete(answers).where(tuple_(answers.c.account_id, answers.c.key).in_(old))).rowcount
 
 
+def evict_refusals(tx: Tx, account_ids: Iterable[str], most: int) -> None:
+    """Delete the oldest refusals of accounts that have more than `most` stored; answers that are orders stay."""
+    for account_id in sorted(set(account_ids)):
+        mine = (answers.c.account_id == account_id, answers.c.order_id.is_(None))
+        order = (answers.c.created_at.desc(), answers.c.key.desc())
+        edge = tx.execute(
+            select(answers.c.created_at, answers.c.key).where(*mine).order_by(*order).limit(1).offset(most)
+        ).first()
+        if edge is not None:
+            older = tuple_(answers.c.created_at, answers.c.key) <= tuple_(literal(edge.created_at), literal(edge.key))
+            tx.execute(delete(answers).where(*mine, older))
+
+
 def _order_row(order: Order) -> tuple[Any, ...]:
     """In the order of _INSERT_ORDERS."""
     return (
@@ -202,7 +215,7 @@ def _answer_row(answer: Answer) -> tuple[Any, ...]:
 
 
 def _answer_of(row: Any) -> Answer:
-    fingerprint = Fingerprint(row.e164, row.monthly, row.inbound, row.outbound)
+    fingerprint = Fingerprint(row.e164, row.monthly, row.inbound, row.outbound, row.setup)
     error = None if row.error_code is None else _error_of(row)
     return Answer(row.account_id, row.key, fingerprint, row.request_id, row.order_id, error, row.created_at)
 

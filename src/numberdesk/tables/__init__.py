@@ -13,7 +13,7 @@ from numberdesk.tables.carriers import audits, carrier_orders, carrier_releases,
 from numberdesk.tables.ledger import holds, transfers
 from numberdesk.tables.numbers import numbers, price_rules, rentals, repricings, superseded_prices
 from numberdesk.tables.offers import exchange_rates, offers
-from numberdesk.tables.orders import answers, events, orders
+from numberdesk.tables.orders import answers, events, keyed_requests, orders
 from numberdesk.tables.writers import writers
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "exchange_rates",
     "findings",
     "holds",
+    "keyed_requests",
     "metadata",
     "numbers",
     "offers",

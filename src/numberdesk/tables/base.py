@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import DDL, BigInteger, CheckConstraint, Column, Index, MetaData, Table, Text, event
+from sqlalchemy import DDL, BigInteger, CheckConstraint, Column, Computed, Index, MetaData, Table, Text, event
 from sqlalchemy.dialects.postgresql import TEXT as POSTGRES_TEXT
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import ExecutableDDLElement
 
 metadata = MetaData(
@@ -82,6 +83,30 @@ def due_index(table: Table, party: str) -> Index:
     is_due = table.c.next_at.is_not(None)
     columns = dict.fromkeys((table.c[party], table.c.next_at, *table.primary_key))
     return Index(f"ix_{table.name}_due", *columns, sqlite_where=is_due, postgresql_where=is_due)
+
+
+def computed(name: str, formula: str) -> Column[int | None]:
+    """A 64-bit integer that the database computes: on SQLite when it is read, on PostgreSQL as a row is written.
+
+    SQLite can add no other kind to a table that is there, and PostgreSQL can index no other.
+    """
+    return Column(name, BigInteger, _Formula(formula, persisted=True), nullable=True)
+
+
+class _Formula(Computed):
+    """A formula that is spelt as each engine needs it."""
+
+    inherit_cache = True
+
+
+@compiles(_Formula)
+def _stored(element: _Formula, compiler: Any, **_options: Any) -> str:
+    return str(compiler.visit_computed_column(element))
+
+
+@compiles(_Formula, "sqlite")
+def _read(element: _Formula, _compiler: Any, **_options: Any) -> str:
+    return f"GENERATED ALWAYS AS ({element.sqltext})"
 
 
 def one_of(column: str, states: type[StrEnum] | Iterable[str]) -> CheckConstraint:

@@ -9,12 +9,14 @@ from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table
 
 from numberdesk.core.lifecycle import NumberState, RentalState
 from numberdesk.tables.accounts import accounts
-from numberdesk.tables.base import metadata, one_of, optional_text, optional_whole, text, whole
+from numberdesk.tables.base import computed, metadata, one_of, optional_text, optional_whole, text, whole
 from numberdesk.tables.orders import orders
 
 # One row per E.164 number, for ever. national and reversed are digits, capabilities a bit set,
 # price_source says whether the prices came with the number (file) or from a price rule (rule).
 # A number without a price is not offered. account_id and order_id: who claims or rents it.
+# repriced_at: when its prices changed last, so whether superseded ones may still be honoured.
+# charged_at_once is what offers are sorted and filtered by: the first month and the setup price.
 numbers = Table(
     "numbers",
     metadata,
@@ -46,6 +48,8 @@ numbers = Table(
     optional_whole("quarantined_until"),
     whole("created_at"),
     whole("updated_at"),
+    optional_whole("repriced_at"),
+    computed("charged_at_once", "price + setup"),
     one_of("state", NumberState),
     one_of("price_source", ("file", "rule")),
     CheckConstraint("price > 0", name="price_positive"),
@@ -66,7 +70,7 @@ def _for_sale(name: str, *columns: Column[str] | Column[str | None] | Column[int
 
 
 _for_sale("number", numbers.c.iso_country, numbers.c.e164)
-_for_sale("price", numbers.c.iso_country, numbers.c.price, numbers.c.e164)
+_for_sale("price", numbers.c.iso_country, numbers.c.charged_at_once, numbers.c.e164)
 _for_sale("memorable", numbers.c.iso_country, numbers.c.memorability, numbers.c.e164)
 _for_sale("area", numbers.c.iso_country, numbers.c.area_code, numbers.c.e164)
 _for_sale("suffix", numbers.c.iso_country, numbers.c.reversed)
@@ -87,7 +91,7 @@ Index(
     postgresql_where=numbers.c.state == "quarantined",
 )
 
-# Prices that an offer had until superseded_at; a quote given before is honoured for a while.
+# Prices that a number had until superseded_at; a quote given before is honoured for a while.
 superseded_prices = Table(
     "superseded_prices",
     metadata,

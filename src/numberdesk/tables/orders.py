@@ -1,4 +1,4 @@
-"""Orders, the answers stored under idempotency keys, and events.
+"""Orders, the answers stored under idempotency keys, other requests with such keys, and events.
 
 Touches: nothing.
 """
@@ -60,12 +60,37 @@ answers = Table(
     optional_text("error_message"),
     optional_text("error_details"),
     whole("created_at"),
+    optional_whole("setup"),  # -1 where the release that wrote it did not look at the setup price
     PrimaryKeyConstraint("account_id", "key"),
     CheckConstraint("(order_id IS NULL) <> (error_code IS NULL)", name="order_or_refusal"),
     sqlite_with_rowid=False,
 )
 Index(None, answers.c.created_at)
 Index(None, answers.c.order_id)
+# The refusals of an account, of which only the latest are kept.
+Index(
+    "ix_answers_refusals",
+    answers.c.account_id,
+    answers.c.created_at,
+    answers.c.key,
+    sqlite_where=answers.c.order_id.is_(None),
+    postgresql_where=answers.c.order_id.is_(None),
+)
+
+# Other requests that came with a key and were done: what each said, as JSON, and the id of what it made or ended.
+keyed_requests = Table(
+    "keyed_requests",
+    metadata,
+    text("account_id", ForeignKey(accounts.c.id)),
+    text("request"),
+    text("key"),
+    text("content"),
+    text("outcome_id"),
+    whole("created_at"),
+    PrimaryKeyConstraint("account_id", "request", "key"),
+    sqlite_with_rowid=False,
+)
+Index(None, keyed_requests.c.created_at)
 
 events = Table(
     "events",

@@ -11,14 +11,19 @@ import msgspec
 
 from numberdesk.catalog.model import capability_names
 from numberdesk.catalog.search import Offer
+from numberdesk.core.lifecycle import OrderState, RentalState
 from numberdesk.core.money import as_decimal
 from numberdesk.core.periods import iso_or_none, iso_seconds
+from numberdesk.core.prices import decimal_or_none
 from numberdesk.core.purchase import Order
 from numberdesk.numbers.model import Rental, RentedNumber
 
 
 class PurchaseView(msgspec.Struct, frozen=True):
-    """A number just bought."""
+    """A number that was bought. `charged` is what its order took from the wallet: the first month and the setup price.
+
+    `status` is active, or released when the answer is given again after its rental ended, at `released_at`.
+    """
 
     phone_number: str
     price: Decimal
@@ -27,21 +32,26 @@ class PurchaseView(msgspec.Struct, frozen=True):
     id: str
     order_id: str
     currency: str
-    per_minute_price_inbound: Decimal
-    per_minute_price_outbound: Decimal
+    per_minute_price_inbound: Decimal | None
+    per_minute_price_outbound: Decimal | None
+    setup_price: Decimal
+    charged: Decimal
     renews_at: str
+    released_at: str | None
 
 
 class PendingView(msgspec.Struct, frozen=True):
-    """A purchase whose carrier has not answered yet. The price is held, not charged."""
+    """A purchase whose carrier has not answered yet. Price and setup price are held, and nothing is charged."""
 
     phone_number: str
     price: Decimal
     status: str
     order_id: str
     currency: str
-    per_minute_price_inbound: Decimal
-    per_minute_price_outbound: Decimal
+    per_minute_price_inbound: Decimal | None
+    per_minute_price_outbound: Decimal | None
+    setup_price: Decimal
+    charged: Decimal
 
 
 class RentalView(msgspec.Struct, frozen=True):
@@ -52,8 +62,8 @@ class RentalView(msgspec.Struct, frozen=True):
     phone_number: str
     friendly_name: str
     price: Decimal
-    per_minute_price_inbound: Decimal
-    per_minute_price_outbound: Decimal
+    per_minute_price_inbound: Decimal | None
+    per_minute_price_outbound: Decimal | None
     currency: str
     region: str
     iso_country: str
@@ -68,11 +78,12 @@ class RentalView(msgspec.Struct, frozen=True):
 
 
 class ReleaseView(msgspec.Struct, frozen=True):
-    """A number given back."""
+    """A number given back. `id` is that of the rental which ended."""
 
     phone_number: str
     status: str
     released_at: str
+    id: str
 
 
 class OrderErrorView(msgspec.Struct, frozen=True):
@@ -83,15 +94,19 @@ class OrderErrorView(msgspec.Struct, frozen=True):
 
 
 class OrderView(msgspec.Struct, frozen=True):
-    """One purchase attempt. `status` is ordering, completed or failed; a failed one has its error."""
+    """One purchase attempt. `status` is ordering, completed or failed; a failed one has its error.
+
+    `charged` is what it took from the wallet so far: nothing, or the first month and the setup price.
+    """
 
     id: str
     phone_number: str
     status: str
     price: Decimal
-    per_minute_price_inbound: Decimal
-    per_minute_price_outbound: Decimal
+    per_minute_price_inbound: Decimal | None
+    per_minute_price_outbound: Decimal | None
     setup_price: Decimal
+    charged: Decimal
     currency: str
     created_at: str
     completed_at: str | None
@@ -118,27 +133,30 @@ class OfferView(msgspec.Struct, frozen=True):
     number_type: str
     capabilities: tuple[str, ...]
     price: Decimal
-    per_minute_price_inbound: Decimal
-    per_minute_price_outbound: Decimal
+    per_minute_price_inbound: Decimal | None
+    per_minute_price_outbound: Decimal | None
     currency: str
     setup_price: Decimal
     offer_expires_at: str
 
 
 def purchase_view(order: Order) -> PurchaseView:
-    """The answer to a purchase: from the order alone, so that it is the same whenever it is asked for."""
+    """The answer to a purchase: from the order alone, so that it is the same as long as its rental goes on."""
     prices = order.prices
     return PurchaseView(
         phone_number=order.e164,
         price=as_decimal(prices.monthly),
-        status="active",
+        status=(RentalState.ACTIVE if order.rental_ended_at is None else RentalState.RELEASED).value,
         purchased_at=iso_seconds(order.completed_at or order.created_at),
         id=order.rental_id,
         order_id=order.id,
         currency=prices.currency,
-        per_minute_price_inbound=as_decimal(prices.inbound or 0),
-        per_minute_price_outbound=as_decimal(prices.outbound or 0),
+        per_minute_price_inbound=decimal_or_none(prices.inbound),
+        per_minute_price_outbound=decimal_or_none(prices.outbound),
+        setup_price=as_decimal(prices.setup),
+        charged=as_decimal(prices.total),
         renews_at=iso_seconds(order.renews_at or order.created_at),
+        released_at=iso_or_none(order.rental_ended_at),
     )
 
 
@@ -151,8 +169,10 @@ def pending_view(order: Order) -> PendingView:
         status="pending",
         order_id=order.id,
         currency=prices.currency,
-        per_minute_price_inbound=as_decimal(prices.inbound or 0),
-        per_minute_price_outbound=as_decimal(prices.outbound or 0),
+        per_minute_price_inbound=decimal_or_none(prices.inbound),
+        per_minute_price_outbound=decimal_or_none(prices.outbound),
+        setup_price=as_decimal(prices.setup),
+        charged=as_decimal(0),
     )
 
 
@@ -165,8 +185,8 @@ def rental_view(rented: RentedNumber) -> RentalView:
         phone_number=rental.e164,
         friendly_name=rental.friendly_name,
         price=as_decimal(rental.prices.monthly),
-        per_minute_price_inbound=as_decimal(rental.prices.inbound or 0),
-        per_minute_price_outbound=as_decimal(rental.prices.outbound or 0),
+        per_minute_price_inbound=decimal_or_none(rental.prices.inbound),
+        per_minute_price_outbound=decimal_or_none(rental.prices.outbound),
         currency=rental.prices.currency,
         region=rented.region,
         iso_country=rented.iso_country,
@@ -183,7 +203,7 @@ def rental_view(rented: RentedNumber) -> RentalView:
 
 def release_view(rental: Rental) -> ReleaseView:
     """A number given back."""
-    return ReleaseView(rental.e164, rental.state.value, iso_seconds(rental.released_at or rental.updated_at))
+    return ReleaseView(rental.e164, rental.state.value, iso_seconds(rental.released_at or rental.updated_at), rental.id)
 
 
 def order_view(order: Order) -> OrderView:
@@ -193,9 +213,10 @@ def order_view(order: Order) -> OrderView:
         phone_number=order.e164,
         status=order.state.value,
         price=as_decimal(order.prices.monthly),
-        per_minute_price_inbound=as_decimal(order.prices.inbound or 0),
-        per_minute_price_outbound=as_decimal(order.prices.outbound or 0),
+        per_minute_price_inbound=decimal_or_none(order.prices.inbound),
+        per_minute_price_outbound=decimal_or_none(order.prices.outbound),
         setup_price=as_decimal(order.prices.setup),
+        charged=as_decimal(order.prices.total if order.state is OrderState.COMPLETED else 0),
         currency=order.prices.currency,
         created_at=iso_seconds(order.created_at),
         completed_at=iso_or_none(order.completed_at),
@@ -227,8 +248,8 @@ def offer_view(offer: Offer, expires_at: int) -> OfferView:
         number_type=offer.number_type,
         capabilities=capability_names(offer.capabilities),
         price=as_decimal(prices.monthly),
-        per_minute_price_inbound=as_decimal(prices.inbound or 0),
-        per_minute_price_outbound=as_decimal(prices.outbound or 0),
+        per_minute_price_inbound=decimal_or_none(prices.inbound),
+        per_minute_price_outbound=decimal_or_none(prices.outbound),
         currency=prices.currency,
         setup_price=as_decimal(prices.setup),
         offer_expires_at=iso_seconds(expires_at),

@@ -1,0 +1,53 @@
+"""Do a request that came with an Idempotency-Key once: what the batch knows of keys, and what it notes of them.
+
+Touches: database.
+
+    keyed = KeyedRequests(tx, (command.request_key for command in commands))
+    first = keyed.first(command.request_key)        an id, a conflict, or None: it is to be done now
+    keyed.note(command.request_key, made.id)
+    keyed.save(tx, now)
+
+Only what was done is noted: a refused request may be sent again with its key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from numberdesk.core.errors import IdempotencyConflict
+from numberdesk.core.request_keys import RequestKey, differing_field
+from numberdesk.infra.db import Tx
+from numberdesk.orders.keyed_request_store import find_keyed_requests, insert_keyed_requests
+
+
+class KeyedRequests:
+    """The keyed requests that a batch meets, as each of its commands sees them."""
+
+    def __init__(self, tx: Tx, keys: Iterable[RequestKey | None]) -> None:
+        self._known = find_keyed_requests(tx, [key[:3] for key in keys if key is not None])
+        self._done: dict[RequestKey, str] = {}
+
+    @property
+    def outcome_ids(self) -> Sequence[str]:
+        """The ids of what requests with these keys made or ended before."""
+        return [outcome_id for _, outcome_id in self._known.values()]
+
+    def first(self, key: RequestKey | None) -> str | IdempotencyConflict | None:
+        """What the first request with a key made or ended; a conflict when that said something else."""
+        known = None if key is None else self._known.get(key[:3])
+        if key is None or known is None:
+            return None
+        content, outcome_id = known
+        differing = differing_field(content, key.content)
+        return outcome_id if differing is None else IdempotencyConflict(differing)
+
+    def note(self, key: RequestKey | None, outcome_id: str) -> None:
+        """A request was done."""
+        if key is not None:
+            self._done[key] = outcome_id
+            self._known[key[:3]] = key.content, outcome_id
+
+    def save(self, tx: Tx, now: int) -> None:
+        """Write what was done."""
+        if self._done:
+            insert_keyed_requests(tx, self._done, now)

@@ -1,0 +1,49 @@
+"""The SQL of requests that were done once under an Idempotency-Key.
+
+Touches: keyed_requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from sqlalchemy import delete, select, tuple_
+
+from numberdesk.core.request_keys import RequestKey
+from numberdesk.infra.db import Tx
+from numberdesk.infra.statements import InsertRows
+from numberdesk.tables import keyed_requests
+
+_INSERT: Final = InsertRows(keyed_requests, (*RequestKey._fields, "outcome_id", "created_at"))
+_NAME: Final = (keyed_requests.c.account_id, keyed_requests.c.request, keyed_requests.c.key)
+
+Name = tuple[str, str, str]
+"""Account, kind of request, key."""
+
+
+def find_keyed_requests(tx: Tx, names: Iterable[Name]) -> dict[Name, tuple[str, str]]:
+    """What requests said, and the ids of what they made or ended, by their names."""
+    wanted = sorted(set(names))
+    if not wanted:
+        return {}
+    query = select(*_NAME, keyed_requests.c.content, keyed_requests.c.outcome_id).where(tuple_(*_NAME).in_(wanted))
+    return {(row.account_id, row.request, row.key): (row.content, row.outcome_id) for row in tx.execute(query)}
+
+
+def insert_keyed_requests(tx: Tx, done: Mapping[RequestKey, str], now: int) -> None:
+    """Note requests that were done, each with the id of what it made or ended."""
+    rows: Sequence[tuple[object, ...]] = [(*key, outcome_id, now) for key, outcome_id in done.items()]
+    _INSERT.run(tx, rows)
+
+
+def forget_keyed_requests(tx: Tx, before: int, limit: int) -> int:
+    """Delete at most `limit` of those that were done before an instant; return how many."""
+    old = (
+        select(*_NAME)
+        .where(keyed_requests.c.created_at < before)
+        .order_by(keyed_requests.c.created_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)  # this is no sorted order, so nothing may be waited for
+    )
+    return tx.execute(delete(keyed_requests).where(tuple_(*_NAME).in_(old))).rowcount
