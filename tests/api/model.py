@@ -7,6 +7,7 @@ instants are whole seconds.
 from __future__ import annotations
 
 import calendar
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ QUARANTINE: Final = 30 * DAY
 KEY_RETENTION: Final = 168 * HOUR
 SUPERSEDED_KEPT: Final = DAY
 SCOPES: Final = ("numbers:read", "numbers:buy", "numbers:manage", "billing:read", "keys:manage")
-FIELDS: Final = ("phone_number", "price", "per_minute_price_inbound", "per_minute_price_outbound")
+FIELDS: Final = ("phone_number", "price", "per_minute_price_inbound", "per_minute_price_outbound", "setup_price")
 
 
 class Answer(NamedTuple):
@@ -58,7 +59,7 @@ class Expected:
 
 
 class Prices(NamedTuple):
-    """An offer, or what a buyer confirms; None is a rate left out."""
+    """An offer; None is a rate that nobody set."""
 
     currency: str
     monthly: Decimal
@@ -72,8 +73,12 @@ class Prices(NamedTuple):
 
     def view(self) -> Json:
         """The prices in an answer."""
-        rates = (self.inbound or Decimal(0), self.outbound or Decimal(0))
-        return {"currency": self.currency, **dict(zip(FIELDS[1:], (self.monthly, *rates), strict=True))}
+        return {"currency": self.currency, **dict(zip(FIELDS[1:], self[1:4], strict=False))}
+
+    @property
+    def cost(self) -> tuple[Decimal, Decimal, Decimal]:
+        """What a buyer who left prices out takes the least of."""
+        return self.total, self.inbound or Decimal(0), self.outbound or Decimal(0)
 
 
 @dataclass
@@ -189,7 +194,7 @@ class Model:
     def list_number(self, e164: str, prices: Prices | None) -> None:
         """A number comes up for sale, or again at other prices."""
         number = self.numbers.setdefault(e164, Number(e164, prices))
-        if number.prices is not None and prices is not None and number.prices != prices:
+        if number.prices is not None and number.prices != prices:
             number.superseded.setdefault(self.now, number.prices)
         number.prices = prices
 
@@ -207,7 +212,7 @@ class Model:
     def offers(self, currency: str, *, by_price: bool) -> list[Json]:
         """What can be bought in a currency, in order."""
         there = [
-            (number.prices.monthly if by_price else 0, number.e164, number.prices)
+            (number.prices.total if by_price else 0, number.e164, number.prices)
             for number in self.numbers.values()
             if number.state == "available" and number.prices is not None and number.prices.currency == currency
         ]
@@ -222,13 +227,13 @@ class Model:
         ]
 
     def buy(self, account: Account, sent: tuple[Any, ...], idempotency_key: str | None) -> Expected:
-        """A purchase, by docs/decisions/0004: `sent` is number, monthly price and the two rates."""
+        """A purchase, by docs/decisions/0004: `sent` is number, monthly price, the two rates and the setup price."""
         earlier = account.answers.get(idempotency_key or "")
         if earlier is not None:
             for name, before, after in zip(FIELDS, earlier.sent, sent, strict=True):
                 if before != after:
                     return refused(422, "idempotency_conflict", field=name)
-            return Expected(earlier.status, content=earlier.content)
+            return self._again(earlier)
         found = self._bought(account, sent)
         then = found.then
 
@@ -246,18 +251,34 @@ class Model:
             return Expected(content=number.rental.first)
         if account.status == "suspended":
             return refused(403, "forbidden")
-        if number is None or number.prices is None or number.prices.currency != account.currency:
+        quotes = [] if number is None else self._quotes(account, number)
+        if number is None or not quotes:
             return refused(404, "number_not_offered")
         if number.state != "available":
             taken = number.state == "assigned"
             return refused(409, "number_taken") if taken else refused(404, "number_not_offered")
-        return self._bought_at(account, number, number.prices, sent)
+        return self._bought_at(account, number, quotes, sent)
 
-    def _bought_at(self, account: Account, number: Number, offer: Prices, sent: tuple[Any, ...]) -> Expected:
-        offered = (offer, *number.honoured(self.now))
-        prices = next((one for one in offered if _agrees(one, sent) and one.currency == account.currency), None)
+    def _quotes(self, account: Account, number: Number) -> list[Prices]:
+        """The offer, and what it was until lately, in the account's currency; the newest first."""
+        offered = [number.prices, *number.honoured(self.now)]
+        return [one for one in offered if one is not None and one.currency == account.currency]
+
+    def _again(self, earlier: Kept) -> Expected:
+        """The answer under a key. That of a purchase says when its rental has ended since."""
+        bought = json.loads(earlier.content, parse_float=Decimal).get("data", {})
+        for rental in self.rentals:
+            if rental.order["id"] == bought.get("order_id") and not rental.view["is_active"]:
+                ended = {"status": "released", "released_at": rental.view["released_at"]}
+                return Expected(earlier.status, data={**bought, **ended})
+        return Expected(earlier.status, content=earlier.content)
+
+    def _bought_at(self, account: Account, number: Number, quotes: list[Prices], sent: tuple[Any, ...]) -> Expected:
+        prices = min((one for one in quotes if _agrees(one, sent)), key=lambda one: one.cost, default=None)
+        if prices is None and number.prices == quotes[0]:
+            return refused(409, "price_changed", **quotes[0].view(), setup_price=quotes[0].setup)
         if prices is None:
-            return refused(409, "price_changed", **offer.view(), setup_price=offer.setup)
+            return refused(404, "number_not_offered")
         if account.available < prices.total:
             missing = {"available": account.available, "missing": prices.total - account.available}
             return refused(402, "insufficient_balance", needed=prices.total, **missing, currency=account.currency)
@@ -265,12 +286,14 @@ class Model:
 
     def _sold(self, account: Account, number: Number, prices: Prices) -> Expected:
         data = {"phone_number": number.e164, **prices.view(), "status": "active"}
+        data |= {"setup_price": prices.setup, "charged": prices.total, "released_at": None}
         began = {"purchased_at": iso(self.now), "renews_at": a_month_later(self.now)}
 
         def then(answer: Answer) -> None:
             order_id = answer.data["order_id"]
             known = {**prices.view(), "phone_number": number.e164, "created_at": iso(self.now)}
             order = {**known, "id": order_id, "status": "completed", "setup_price": prices.setup}
+            order |= {"charged": prices.total}
             view = {**known, "id": answer.data["id"], "number": number.e164, "friendly_name": "", "region": "TX"}
             view |= {"iso_country": "US", "status": "active", "is_active": True, "renews_at": began["renews_at"]}
             view |= {"updated_at": iso(self.now), "released_at": None, "agent_id": "", "tags": []}
@@ -376,6 +399,6 @@ class Model:
 
 def _agrees(prices: Prices, sent: tuple[Any, ...]) -> bool:
     """Whether what a buyer confirmed means these prices."""
-    _, monthly, inbound, outbound = sent
-    rates = ((inbound, prices.inbound), (outbound, prices.outbound))
-    return monthly == prices.monthly and all(sent is None or sent == (offered or 0) for sent, offered in rates)
+    _, monthly, inbound, outbound, setup = sent
+    rest = ((inbound, prices.inbound), (outbound, prices.outbound), (setup, prices.setup))
+    return bool(monthly == prices.monthly) and all(sent is None or sent == (offered or 0) for sent, offered in rest)

@@ -41,7 +41,7 @@ PHASES: Final = [phase for phase in Phase if phase is not Phase.explain]
 NOT_LISTED: Final = 6
 SIZE: Final = st.sampled_from([2, 100])
 MOSTLY: Final = st.sampled_from([True, True, True, False])
-CONFIRMS: Final = st.sampled_from(["offer", "offer", "offer", "former", "high", "rate", "rates"])
+CONFIRMS: Final = st.sampled_from(["offer", "offer", "offer", "former", "high", "rate", "rates", "setup"])
 KEY_TEXT: Final = st.sampled_from([None, "k1", "k2", "k3"])
 PURCHASES: Final = st.lists(st.tuples(TENANT, WHICH, KEY_TEXT), max_size=4)
 AGAIN: Final = st.sampled_from(["same", "same", "other body", "other key"])
@@ -104,7 +104,7 @@ class Tenants(History):
             self.send_again(purchase=purchase, how=again, key=key, field=which % len(purchase.sent))
         return purchase
 
-    @rule(purchase=purchases, how=AGAIN, key=keys, field=st.integers(0, 3))
+    @rule(purchase=purchases, how=AGAIN, key=keys, field=st.integers(0, 4))
     def send_again(self, purchase: Purchase, how: str, key: Key, field: int) -> None:
         """Also with one field changed, and with the key of another tenant, to whom the idempotency key is a new one."""
         again = purchase._replace(key=key) if how == "other key" else purchase
@@ -309,14 +309,18 @@ class Tenants(History):
         """What a buyer of a number confirms: the offer, what it was before, or something else."""
         number = self.model.numbers.get(e164)
         if number is None or number.prices is None:
-            return e164, Decimal(1), None, None
-        _, monthly, inbound, outbound, _ = number.prices
+            return e164, Decimal(1), None, None, None
+        _, monthly, inbound, outbound, setup = number.prices
         if confirms == "former" and number.superseded:
-            _, monthly, inbound, outbound, _ = number.superseded[max(number.superseded)]
+            _, monthly, inbound, outbound, setup = number.superseded[max(number.superseded)]
         if confirms == "high":
             monthly += Decimal("0.01")
-        rates = {"rate": (Decimal("0.0085"), None), "rates": (inbound or Decimal(0), outbound or Decimal(0))}
-        return e164, monthly, *rates.get(confirms, (None, None))
+        rest = {
+            "rate": (Decimal("0.0085"), None, None),
+            "rates": (inbound or Decimal(0), outbound or Decimal(0), None),
+            "setup": (None, None, setup),
+        }
+        return e164, monthly, *rest.get(confirms, (None, None, None))
 
 
 def _one_of(things: Sequence[Thing], which: int) -> Thing | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, func, or_, select, update
 
 from numberdesk.accounts.model import Account, ApiKey
 from numberdesk.core.lifecycle import AccountState
@@ -72,6 +72,16 @@ def find_keys(tx: Tx, ids: Iterable[str]) -> dict[str, ApiKey]:
     """Keys by id."""
     query = select(*_KEY_COLUMNS).where(api_keys.c.id.in_(sorted(set(ids))))
     return {row.id: _key_of(row) for row in tx.execute(query)}
+
+
+def count_live_keys(tx: Tx, account_ids: Iterable[str], now: int) -> dict[str, int]:
+    """How many keys of accounts work; an account without any is left out."""
+    query = select(api_keys.c.account_id, func.count().label("live")).where(
+        api_keys.c.account_id.in_(sorted(account_ids)),
+        api_keys.c.revoked_at.is_(None),
+        or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now),
+    )
+    return {row.account_id: row.live for row in tx.execute(query.group_by(api_keys.c.account_id))}
 
 
 def list_keys(tx: Tx, account_id: str | None, *, after_id: str | None, limit: int) -> list[ApiKey]:

@@ -28,7 +28,13 @@ from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.money import MoneyError, as_decimal
 from numberdesk.core.purchase import POOL
 from numberdesk.flows.run_import import ImportReport, run_import
-from numberdesk.flows.set_price_rules import new_price_rule, remove_price_rules, set_price_rules
+from numberdesk.flows.set_price_rules import (
+    find_minute_costs,
+    new_price_rule,
+    remove_price_rules,
+    set_price_rules,
+    unset_rates,
+)
 from numberdesk.flows.set_rates import Pair, new_rate, remove_rates, set_rates
 from numberdesk.views import (
     ImportView,
@@ -73,6 +79,7 @@ _RULE_EXAMPLE: Final = {
 }
 
 
+_RULE_SET: Final = "Price rule set"
 _RATE_EXAMPLE: Final = {"base": "EUR", "quote": "USD", "rate": 1.08, "updated_at": "2026-03-20T14:30:00Z"}
 _MOST_DIGITS: Final = 40
 
@@ -240,7 +247,8 @@ async def set_price_rule(ask: Ask) -> Answer:
         ask.now,
     )
     stored = await ask.services.writer.submit(set_price_rules, new_price_rule(rule))
-    return Answer(rule_view(stored), "Price rule set")
+    told = await ask.services.reader.read(lambda tx: find_minute_costs(tx, stored.carrier))
+    return Answer(rule_view(stored), ". ".join(filter(None, (_RULE_SET, unset_rates(stored, told)))))
 
 
 @endpoint(

@@ -28,7 +28,13 @@ from numberdesk.core.money import MoneyError
 from numberdesk.core.purchase import POOL
 from numberdesk.flows.reprice import Reprice
 from numberdesk.flows.run_import import ImportReport, run_import
-from numberdesk.flows.set_price_rules import new_price_rule, remove_price_rules, set_price_rules
+from numberdesk.flows.set_price_rules import (
+    find_minute_costs,
+    new_price_rule,
+    remove_price_rules,
+    set_price_rules,
+    unset_rates,
+)
 from numberdesk.flows.set_rates import Pair, new_rate, remove_rates, set_rates
 from numberdesk.views import import_view, inventory_view, rate_view, rule_view
 from numberdesk.wiring import Services
@@ -150,6 +156,9 @@ def set_price(  # noqa: PLR0917  each is an option of the command
         print_object(rule_view(stored), as_json=as_json)
         for before in same:
             note(f"replaces {before.id} ({before.currency})")
+        told = running.reader.read_now(lambda tx: find_minute_costs(tx, carrier))
+        if unset := unset_rates(stored, told):
+            note(f"{unset} --inbound and --outbound set one.")
         _apply_rules_of(running, carrier)
 
 

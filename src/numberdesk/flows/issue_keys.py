@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
 from numberdesk.accounts.model import SCOPES, ApiKey, key_hash, shown_part
-from numberdesk.accounts.store import find_accounts, find_keys, insert_keys, revoke_keys
+from numberdesk.accounts.store import count_live_keys, find_accounts, find_keys, insert_keys, revoke_keys
 from numberdesk.core.errors import Forbidden, InvalidRequest, NotFound, NumberdeskError
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.text import TextError, parse_text
@@ -17,8 +17,14 @@ from numberdesk.infra.db import Tx
 
 LONGEST_NAME: Final = 100
 
+_TOO_MANY: Final = "This account has as many keys that work as it may have. Revoke one that is not used any more."
+
 LONGEST_LIFE: Final = 36_525 * 86_400 * MICROSECONDS
 """How long after its making a key may expire, in microseconds: what comes later may be no date any more."""
+
+
+MOST_LIVE_KEYS: Final = 100
+"""Keys of one account that may work at a time: a key that makes keys may not fill the disk with them."""
 
 
 class NewKey(NamedTuple):
@@ -69,12 +75,18 @@ def new_key_record(
 
 
 def issue_keys(tx: Tx, commands: Sequence[NewKey]) -> list[ApiKey | NumberdeskError]:
-    """Record keys of accounts that exist."""
+    """Record keys of accounts that exist, so many of each that MOST_LIVE_KEYS work at a time."""
     known = find_accounts(tx, [command.key.account_id for command in commands])
-    outcomes: list[ApiKey | NumberdeskError] = [
-        command.key if command.key.account_id in known else NotFound("There is no such account.")
-        for command in commands
-    ]
+    live = count_live_keys(tx, known, commands[-1].key.created_at)
+    outcomes: list[ApiKey | NumberdeskError] = []
+    for key in (command.key for command in commands):
+        if key.account_id not in known:
+            outcomes.append(NotFound("There is no such account."))
+        elif live.get(key.account_id, 0) >= MOST_LIVE_KEYS:
+            outcomes.append(Forbidden(_TOO_MANY, {"limit": MOST_LIVE_KEYS}))
+        else:
+            live[key.account_id] = live.get(key.account_id, 0) + 1
+            outcomes.append(key)
     made = [outcome for outcome in outcomes if isinstance(outcome, ApiKey)]
     if made:
         insert_keys(tx, made)

@@ -8,8 +8,9 @@ at prices that no rule gives.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
+from numberdesk.carriers.registry import KINDS
 from numberdesk.carriers.store import find_carriers_named
 from numberdesk.catalog.rule_store import (
     begin_repricings,
@@ -32,6 +33,30 @@ def new_price_rule(rule: PriceRule) -> PriceRule:
     if rule.iso_country and not is_country(rule.iso_country):
         raise InvalidRequest("iso_country", "is no country with a numbering plan")
     return rule
+
+
+def unset_rates(rule: PriceRule, told: Collection[str]) -> str:
+    """Say which rates a rule with a margin cannot make of costs, "" when there are none.
+
+    `told` are the directions of calls of which the rule's carrier tells what a minute costs.
+    """
+    if rule.margin_percent is None:
+        return ""
+    fixed = {"inbound": rule.inbound, "outbound": rule.outbound}
+    unset = [direction for direction, rate in fixed.items() if rate is None and direction not in told]
+    if not unset:
+        return ""
+    directions = " and ".join(unset)
+    if rule.carrier == POOL:
+        return f"Numbers whose file has no cost per minute {directions} get no such rate: it is null, not 0."
+    return f"{rule.carrier} tells no cost per minute {directions}, so its numbers get no such rate: it is null, not 0."
+
+
+def find_minute_costs(tx: Tx, carrier: str) -> tuple[str, ...]:
+    """The directions of calls of which a connected carrier tells what a minute costs; files may tell of none."""
+    account = find_carriers_named(tx, [carrier]).get(carrier)
+    kind = None if account is None else KINDS.get(account.kind)
+    return () if kind is None else kind.minute_costs
 
 
 def set_price_rules(tx: Tx, rules: Sequence[PriceRule]) -> list[PriceRule | NumberdeskError]:

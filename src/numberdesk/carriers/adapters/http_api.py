@@ -34,11 +34,15 @@ COMMON_FIELDS: Final = (
 
 
 class CarrierKind(NamedTuple):
-    """A carrier: its own fields, how its adapter is built, and the fields that say which account there it is."""
+    """A carrier: its own fields, how its adapter is built, and the fields that say which account there it is.
+
+    `minute_costs` are the directions of calls of which it tells what a minute costs: inbound, outbound.
+    """
 
     fields: tuple[Field, ...]
     build: Callable[[Setup, Http], Carrier]
     identity: tuple[str, ...] = ()
+    minute_costs: tuple[str, ...] = ()
 
     @property
     def all_fields(self) -> tuple[Field, ...]:

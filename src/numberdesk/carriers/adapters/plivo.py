@@ -391,4 +391,4 @@ def _advice(error: CarrierError) -> str:
     return str(error)
 
 
-CARRIER: Final = CarrierKind(FIELDS, Plivo, ("auth_id",))
+CARRIER: Final = CarrierKind(FIELDS, Plivo, ("auth_id",), ("inbound",))

@@ -397,4 +397,4 @@ def _advice(error: CarrierError) -> str:
     return f"Twilio cannot be asked: {error}"
 
 
-CARRIER: Final = CarrierKind(FIELDS, Twilio, ("account_sid",))
+CARRIER: Final = CarrierKind(FIELDS, Twilio, ("account_sid",), ("inbound",))
