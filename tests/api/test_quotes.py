@@ -15,8 +15,7 @@ _AREAS = itertools.count(700)
 
 def _relist(shop: Shop, number: str, **changes: Any) -> None:
     """List a number again at other prices."""
-    made = {"e164": number, "national": number[2:], "area_code": number[2:5], **changes}
-    shop.number(area_code=number[2:5], **made)
+    shop.number(area_code=number[2:5], e164=number, national=number[2:], **changes)
 
 
 def _offer(customer: Customer, number: str) -> Any:

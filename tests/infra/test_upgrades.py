@@ -125,8 +125,9 @@ def test_upgraded_books_are_traded_with_and_still_guarded(old: Old, revision: st
     shop.top_up("acc_1", 5 * PRICE)
     number = shop.number()
     assert isinstance(shop.buy("acc_1", number, key="new"), Sold)
-    again = shop.wants("acc_1", "+13612738801", key="k1")
-    assert shop.buy_all([again])[0].order.id == "ord_1"  # type: ignore[union-attr]  # a refusal has no order
+    for setup in (None, 0, 9):  # nobody looked at it when the first request came
+        again = shop.wants("acc_1", "+13612738801", setup=setup, key="k1")
+        assert shop.buy_all([again])[0].order.id == "ord_1"  # type: ignore[union-attr]  # a refusal has no order
     shop.release("acc_1", number)
     for statement, says in REFUSED:
         with pytest.raises(BROKEN_CONSTRAINT, match=says), database.write() as tx:
