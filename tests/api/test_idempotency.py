@@ -106,7 +106,7 @@ def test_of_refusals_only_the_newest_are_kept_and_orders_beside_them_are(other_s
     bought = customer.buy(number, headers={"Idempotency-Key": "bought"})
     most = open_orders.MOST_REFUSALS
     commands = [
-        Buy(customer.account_id, number[:-4] + f"{place:04}", Confirmation(1), f"k{place:05}", "r", f"o{place}", place)
+        Buy(customer.account_id, f"+1999555{place:04}", Confirmation(1), f"k{place:05}", "r", f"o{place}", place)
         for place in range(most + 20)
     ]
     with shop.services.database.write() as tx:

@@ -154,6 +154,7 @@ def test_orders_and_balance_tell_the_same_story(shop: Shop) -> None:
         "per_minute_price_inbound": 0.0085,
         "per_minute_price_outbound": 0.0945,
         "setup_price": 0.25,
+        "charged": 1.4,
         "currency": "USD",
         "created_at": bought["purchased_at"],
         "completed_at": bought["purchased_at"],
