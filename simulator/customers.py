@@ -100,6 +100,8 @@ class Customer:
             await self._same_again(request, reply)
         for request, _ in self._pending:
             await self._settled_again(request)
+        for request, reply in self._given_back:
+            await self._same_release_again(request, reply)
 
     async def _pause(self) -> None:
         """Mostly a moment. Months pass for everybody at once, when the storm lets them."""
@@ -207,9 +209,10 @@ class Customer:
 
     async def _release_again(self) -> None:
         """A release that named its rental comes again, late: it is answered as it was, and ends nothing else."""
-        if not self._given_back:
-            return
-        request, reply = self._world.one_of(self._given_back)
+        if self._given_back:
+            await self._same_release_again(*self._world.one_of(self._given_back))
+
+    async def _same_release_again(self, request: Request, reply: Reply) -> None:
         again = await self._until_answered(request._replace(secret=self._account.secrets[-1]))
         if again is None or again.code == "invalid_api_key" or self._key_forgotten(request):
             return

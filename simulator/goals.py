@@ -78,7 +78,7 @@ GOALS: Final[dict[str, int]] = {
     "released": 60,
     "released_again": 15,
     "release_refused": 20,
-    "release_again_ends_nothing": 10,
+    "release_again_ends_nothing": 5,
     "movement_replayed": 25,
     "movement_conflict": 3,
     "adjustment_refused": 4,

@@ -75,11 +75,6 @@ class Prices(NamedTuple):
         """The prices in an answer."""
         return {"currency": self.currency, **dict(zip(FIELDS[1:], self[1:4], strict=False))}
 
-    @property
-    def cost(self) -> tuple[Decimal, Decimal, Decimal]:
-        """What a buyer who left prices out takes the least of."""
-        return self.total, self.inbound or Decimal(0), self.outbound or Decimal(0)
-
 
 @dataclass
 class Account:
@@ -230,9 +225,9 @@ class Model:
         """A purchase, by docs/decisions/0004: `sent` is number, monthly price, the two rates and the setup price."""
         earlier = account.answers.get(idempotency_key or "")
         if earlier is not None:
-            for name, before, after in zip(FIELDS, earlier.sent, sent, strict=True):
-                if before != after:
-                    return refused(422, "idempotency_conflict", field=name)
+            differing = [name for name, *both in zip(FIELDS, earlier.sent, sent, strict=True) if both[0] != both[1]]
+            if differing:
+                return refused(422, "idempotency_conflict", field=differing[0])
             return self._again(earlier)
         found = self._bought(account, sent)
         then = found.then
@@ -261,24 +256,26 @@ class Model:
 
     def _quotes(self, account: Account, number: Number) -> list[Prices]:
         """The offer, and what it was until lately, in the account's currency; the newest first."""
-        offered = [number.prices, *number.honoured(self.now)]
-        return [one for one in offered if one is not None and one.currency == account.currency]
+        return [one for one in (number.prices, *number.honoured(self.now)) if one and one.currency == account.currency]
 
     def _again(self, earlier: Kept) -> Expected:
         """The answer under a key. That of a purchase says when its rental has ended since."""
         bought = json.loads(earlier.content, parse_float=Decimal).get("data", {})
         for rental in self.rentals:
             if rental.order["id"] == bought.get("order_id") and not rental.view["is_active"]:
-                ended = {"status": "released", "released_at": rental.view["released_at"]}
-                return Expected(earlier.status, data={**bought, **ended})
+                return Expected(data={**bought, "status": "released", "released_at": rental.view["released_at"]})
         return Expected(earlier.status, content=earlier.content)
 
     def _bought_at(self, account: Account, number: Number, quotes: list[Prices], sent: tuple[Any, ...]) -> Expected:
-        prices = min((one for one in quotes if _agrees(one, sent)), key=lambda one: one.cost, default=None)
-        if prices is None and number.prices == quotes[0]:
-            return refused(409, "price_changed", **quotes[0].view(), setup_price=quotes[0].setup)
+        prices = min(
+            (one for one in quotes if _agrees(one, sent)),
+            key=lambda one: (one.total, *(rate or 0 for rate in one[2:4])),
+            default=None,
+        )
         if prices is None:
-            return refused(404, "number_not_offered")
+            details = {**quotes[0].view(), "setup_price": quotes[0].setup}
+            there = number.prices == quotes[0]
+            return refused(409, "price_changed", **details) if there else refused(404, "number_not_offered")
         if account.available < prices.total:
             missing = {"available": account.available, "missing": prices.total - account.available}
             return refused(402, "insufficient_balance", needed=prices.total, **missing, currency=account.currency)
