@@ -267,11 +267,8 @@ class Model:
         return Expected(earlier.status, content=earlier.content)
 
     def _bought_at(self, account: Account, number: Number, quotes: list[Prices], sent: tuple[Any, ...]) -> Expected:
-        prices = min(
-            (one for one in quotes if _agrees(one, sent)),
-            key=lambda one: (one.total, *(rate or 0 for rate in one[2:4])),
-            default=None,
-        )
+        agreeing = [one for one in quotes if _agrees(one, sent)]
+        prices = min(agreeing, key=lambda one: (one.total, one.inbound or 0, one.outbound or 0), default=None)
         if prices is None:
             details = {**quotes[0].view(), "setup_price": quotes[0].setup}
             there = number.prices == quotes[0]
@@ -396,6 +393,5 @@ class Model:
 
 def _agrees(prices: Prices, sent: tuple[Any, ...]) -> bool:
     """Whether what a buyer confirmed means these prices."""
-    _, monthly, inbound, outbound, setup = sent
-    rest = ((inbound, prices.inbound), (outbound, prices.outbound), (setup, prices.setup))
-    return bool(monthly == prices.monthly) and all(sent is None or sent == (offered or 0) for sent, offered in rest)
+    rest = all(said is None or said == (offered or 0) for said, offered in zip(sent[2:], prices[2:], strict=True))
+    return bool(sent[1] == prices.monthly) and rest
