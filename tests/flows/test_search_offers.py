@@ -123,7 +123,7 @@ def test_what_somebody_has_or_nobody_may_sell_is_not_shown(market: Market) -> No
     shop.tell(shop.give_back())
     with shop.database.write() as tx:
         tx.run(f"UPDATE numbers SET state = 'withdrawn', quarantined_until = NULL WHERE e164 = '{returning}'", [])  # noqa: S608  the test's own
-        tx.run(f"UPDATE carrier_releases SET confirmed_at = NULL WHERE e164 = '{returning}'", [])  # noqa: S608  the same
+        tx.run(f"UPDATE carrier_releases SET confirmed_at = NULL, next_at = 1 WHERE e164 = '{returning}'", [])  # noqa: S608  the same
     found = finding(orphan, shop.now, carrier_reference="PN1")
     shop.writer.apply(note_audits, AuditResult("acme", shop.now, shop.now, shop.now + DAY, 1, (found,), "", 0))
     for e164 in NUMBERS[:7]:

@@ -14,6 +14,7 @@ from numberdesk.core.findings import FindingKind
 from numberdesk.core.purchase import Sold
 from numberdesk.flows.note_audits import AuditResult, FindingJudgement, FindingVerdict, judge_findings, note_audits
 from numberdesk.flows.set_rates import new_rate, set_rates
+from numberdesk.infra.statements import InsertRows
 from numberdesk.tables import metadata
 from testbed.samples import finding
 from tests.flows.conftest import NOW, PRICE, Shop
@@ -59,9 +60,9 @@ class Trade:
 
     def copied(self, table: str, where: str, **changes: str) -> str:
         """A statement that inserts a row like another one, some columns changed."""
-        columns = metadata.tables[table].c.keys()
+        columns = InsertRows(metadata.tables[table]).names
         values = ", ".join(changes.get(name, name) for name in columns)
-        return f"INSERT INTO {table} SELECT {values} FROM {table} WHERE {where}"  # noqa: S608  the tests' own text
+        return f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM {table} WHERE {where}"  # noqa: S608  the tests' own text
 
 
 def _with_an_audit(shop: Shop) -> str:

@@ -29,11 +29,12 @@ DUE_ORDERS: Final = DueTable(
 
 _COLUMNS: Final = tuple(carrier_orders.c[name] for name in CarrierOrder._fields)
 _CHANGED: Final = CarrierOrder._fields[4:]
+_ERROR: Final = ("error_code", "error_message", "error_details")
 _BY_ORDER: Final = select(*_COLUMNS).where(in_set(carrier_orders.c.order_id, "ids"))
 _FIND: Final = SelectSet(_BY_ORDER, "ids")
 _LOCK: Final = SelectSet(_BY_ORDER.order_by(carrier_orders.c.order_id).with_for_update(), "ids")
-_INSERT: Final = InsertRows(carrier_orders)
-_CHANGE: Final = UpdateRows(carrier_orders, "order_id", *_CHANGED, "error_code", "error_message", "error_details")
+_INSERT: Final = InsertRows(carrier_orders, (*CarrierOrder._fields, *_ERROR))
+_CHANGE: Final = UpdateRows(carrier_orders, "order_id", *_CHANGED, *_ERROR)
 _WANT: Final = UpdateRows(carrier_orders, "order_id", "wanted_until")
 _UNSETTLED: Final = carrier_orders.c.settled_at.is_(None)
 

@@ -18,8 +18,8 @@ BOUGHT_AT_ACME: Final = (
     "UPDATE orders SET carrier = 'acme', attempts = 1, carrier_reference = 'PN3' WHERE id = 'ord_3'",
     "UPDATE numbers SET carrier = 'acme' WHERE e164 = '+13612738803'",
     (
-        "INSERT INTO carrier_orders SELECT 'ord_3', 'acc_1', 'acme', '+13612738803', 1, 1, 1, 0, 0, NULL, "
-        "NULL, NULL, '', NULL, 1, NULL, NULL, NULL FROM carrier_orders WHERE order_id = 'ord_f'"
+        "INSERT INTO carrier_orders SELECT 'ord_3', 'acc_1', 'acme', '+13612738803', 1, 1, 1, 0, NULL, NULL, "
+        "NULL, 0, '', NULL, NULL, 1, NULL, NULL, NULL, '' FROM carrier_orders WHERE order_id = 'ord_f'"
     ),
 )
 
@@ -50,18 +50,26 @@ DAMAGE: Final[dict[str, Damage]] = {
     "I7 a rented number that is to be given back": (
         (
             *BOUGHT_AT_ACME,
-            "INSERT INTO carrier_releases VALUES ('rel_9', 'acme', '+13612738803', 'PN3', 1, 0, 1, '', NULL)",
+            (
+                "INSERT INTO carrier_releases "
+                "VALUES ('rel_9', 'acme', '+13612738803', 'PN3', 1, 0, 1, '', NULL, NULL, NULL)"
+            ),
         ),
         {("I7", "carrier_releases", "rel_9")},
         "+13612738803 is to be given back to acme, and it is assigned, by acc_1",
     ),
     "I7 a number on order that is to be given back": (
-        ("INSERT INTO carrier_releases VALUES ('rel_9', 'acme', '+13612738808', 'PN6', 1, 0, 1, '', NULL)",),
+        (
+            (
+                "INSERT INTO carrier_releases "
+                "VALUES ('rel_9', 'acme', '+13612738808', 'PN6', 1, 0, 1, '', NULL, NULL, NULL)"
+            ),
+        ),
         {("I7", "carrier_releases", "rel_9")},
         "+13612738808 is to be given back to acme, and it is claimed, by acc_1",
     ),
     "I8 an order that was sent once and counted twice": (
-        ("UPDATE carrier_orders SET attempt = 2 WHERE order_id = 'ord_6'",),
+        ("UPDATE carrier_orders SET sends = 2 WHERE order_id = 'ord_6'",),
         {("I8", "carrier_orders", "ord_6")},
         "acme was sent the order 2 times, and no sending was later than the order",
     ),
@@ -86,6 +94,6 @@ def test_planted_damage_is_named_with_invariant_table_and_row(case: str, damaged
 def test_a_release_that_its_carrier_confirmed_may_be_of_a_number_that_was_bought_again(damaged: Copy) -> None:
     damaged.plant(
         *BOUGHT_AT_ACME,
-        "INSERT INTO carrier_releases VALUES ('rel_9', 'acme', '+13612738803', 'PN3', 1, 1, 1, '', 1)",
+        "INSERT INTO carrier_releases VALUES ('rel_9', 'acme', '+13612738803', 'PN3', 1, NULL, 1, '', NULL, NULL, 1)",
     )
     assert damaged.audit().ok

@@ -93,6 +93,8 @@ def test_no_reference_leads_nowhere_unseen(reference: ForeignKey, damaged: Copy)
     child, column = reference.parent.table.name, reference.parent.name
     if child == "superseded_prices":
         damaged.plant(f"INSERT INTO {child} VALUES ('{FREE}', 1, 'USD', 1, NULL, NULL, 0)")  # noqa: S608  own names
+    if child == "keyed_requests":
+        damaged.plant(f"INSERT INTO {child} VALUES ('acc_1', 'release', 'k', '{{}}', 'rnt_2', 1)")  # noqa: S608  own names
     key = next(iter(reference.parent.table.primary_key)).name
     last = f"SELECT max({key}) FROM {child} WHERE {column} IS NOT NULL"  # noqa: S608  the schema's own names
     damaged.plant(f"UPDATE {child} SET {column} = 'none' WHERE {key} = ({last})")  # noqa: S608  as above
