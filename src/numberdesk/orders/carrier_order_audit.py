@@ -149,7 +149,7 @@ CHECKS: Final = (
     rule("I10", "carriers are asked about open orders and no others", carrier_orders, _ASTRAY, _says_astray),
     rule("I8", "no order was sent more often than may be", carrier_orders, _MISCOUNTED, _says_miscounted),
     rule("I8", "every second sending has its time", carrier_orders, _UNSENT_AGAIN, _says_unsent_again),
-    rule("I10", "the carrier of every open order that waits for no person is there to be asked", orders, _UNREACHABLE, _says_unreachable),
+    rule("I10", "every open order that waits for no person has its carrier", orders, _UNREACHABLE, _says_unreachable),
     rule("I9", "every failed order says why, and no other does", carrier_orders, _UNEXPLAINED, _says_unexplained),
     rule("I7", "what was bought at a carrier has its name there", carrier_orders, _NAMELESS, _says_nameless),
 )

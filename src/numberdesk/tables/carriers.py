@@ -63,7 +63,6 @@ carrier_orders = Table(
     optional_text("error_code"),
     optional_text("error_message"),
     optional_text("error_details"),
-    text("order_message", server_default=""),
     CheckConstraint("sends > 0", name="sends_counted"),
     CheckConstraint("error_code IS NULL OR settled_at IS NOT NULL", name="refused_when_settled"),
     *due_checks("settled_at"),
