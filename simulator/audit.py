@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from simulator.books import Books, Row
-from simulator.fulfilment import chase_row
+from simulator.carrier_orders import chase_row
 from simulator.storage import Disk
 
 _QUERIES: Final = {

@@ -12,7 +12,7 @@ from typing import Any
 
 from numberdesk.carriers.port import Account as CarrierAccount
 from numberdesk.catalog.model import Listing
-from numberdesk.core.fulfilment import OrderOutcome
+from numberdesk.core.carrier_order import OrderOutcome
 from numberdesk.core.periods import add_months
 from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import POOL

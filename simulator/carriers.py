@@ -25,7 +25,7 @@ from numberdesk.carriers.port import (
     Trouble,
     Wanted,
 )
-from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Refused, Unknown
+from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Refused, Unknown
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.infra.db import transaction_is_open
 from numberdesk.infra.vault import Vault

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Final
 
 from numberdesk.carriers.port import VISIBILITY_WINDOW, NotReleased, OwnedPage, Released
-from numberdesk.core.fulfilment import Reason, Refused
+from numberdesk.core.carrier_order import Reason, Refused
 from simulator.plan import HOUR, MINUTE
 from simulator.world import MICROSECONDS, World
 from testbed.carrier_books import UNDECIDED, Answer, CarrierBooks, Does, Held, Market

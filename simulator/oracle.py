@@ -14,7 +14,8 @@ from numberdesk.flows.fund_wallets import Funding
 from numberdesk.flows.verify import verify
 from numberdesk.infra.db import Database
 from numberdesk.ledger.model import Transfer
-from simulator import audited, fulfilment, offered, returns
+from simulator import audited, offered, returns
+from simulator import carrier_orders as fulfilment
 from simulator.audit import ALL, Auditor, touched
 from simulator.books import Books, Mismatch
 from simulator.due_work import KINDS, taking_up

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from numberdesk.core.fulfilment import OutcomeReport, Pending
+from numberdesk.core.carrier_order import OutcomeReport, Pending
 from numberdesk.core.purchase import POOL
 from simulator.books import Books, Order
 from simulator.company import Company

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from numberdesk.carriers.port import OwnedNumber
-from numberdesk.core.fulfilment import Absent, Pending, Placed, Reason, Refused, Unknown
+from numberdesk.core.carrier_order import Absent, Pending, Placed, Reason, Refused, Unknown
 
 Answer = Placed | Pending | Refused | Unknown
 """What it answers to an order, when it does."""

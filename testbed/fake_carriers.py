@@ -23,8 +23,8 @@ from numberdesk.carriers.port import (
     Wanted,
 )
 from numberdesk.core.breaker import Breaker
+from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.core.findings import FindingKind
-from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.core.periods import MICROSECONDS
 from testbed.carrier_books import CarrierBooks, Does, Held, Known, Market
 from testbed.samples import available

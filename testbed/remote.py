@@ -14,7 +14,7 @@ from numberdesk.carrier_sim.model import Api, Operation
 from numberdesk.carriers.port import Setup
 from numberdesk.catalog.offers import RemoteOffer
 from numberdesk.catalog.remote_search import Known, listing_of_any
-from numberdesk.core.fulfilment import CarrierOrder
+from numberdesk.core.carrier_order import CarrierOrder
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import Order

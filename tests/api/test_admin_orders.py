@@ -10,7 +10,7 @@ import pytest
 
 from numberdesk.carrier_sim.faults import Fault
 from numberdesk.carrier_sim.model import Api, Operation
-from numberdesk.core.fulfilment import DELAYS, LONGEST_DELAY, OutcomeReport, Unknown
+from numberdesk.core.carrier_order import DELAYS, LONGEST_DELAY, OutcomeReport, Unknown
 from numberdesk.flows.settle_orders import settle_orders
 from numberdesk.flows.verify import verify
 from numberdesk.infra.due_work import TakeUp

@@ -22,8 +22,8 @@ from numberdesk.carriers.port import (
     Wanted,
 )
 from numberdesk.core.breaker import FAILURES, REST_SECONDS, Breaker
+from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.core.findings import FindingKind
-from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from testbed.own_time import OwnTime
 
 E164 = "+13612738809"

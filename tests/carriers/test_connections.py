@@ -12,8 +12,8 @@ import pytest
 from numberdesk.carriers.client import CarrierClient
 from numberdesk.carriers.connections import LOOK_SECONDS, StoredConnections
 from numberdesk.carriers.port import Account, Carrier, CarrierError, NotReleased, Setup, Wanted
+from numberdesk.core.carrier_order import NotSent, Placed, Refused, Unknown
 from numberdesk.core.errors import InvalidRequest
-from numberdesk.core.fulfilment import NotSent, Placed, Refused, Unknown
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.flows.connect_carriers import CarrierSetup, set_up_carriers
 from numberdesk.infra.db import Database

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import pytest
 
 from numberdesk.carrier_sim.model import Api
-from numberdesk.core.fulfilment import DELAYS, LONGEST_DELAY, OutcomeReport, Unknown
+from numberdesk.core.carrier_order import DELAYS, LONGEST_DELAY, OutcomeReport, Unknown
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import Buy, Sold
 from numberdesk.flows.settle_orders import settle_orders

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from numberdesk.core.fulfilment import CarrierOrder, OrderOutcome, OutcomeReport
+from numberdesk.core.carrier_order import CarrierOrder, OrderOutcome, OutcomeReport
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Buy, Order
 from numberdesk.flows.place_orders import Placement

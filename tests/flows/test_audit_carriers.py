@@ -12,8 +12,8 @@ import pytest
 
 from numberdesk.carriers.audit_store import AUDIT_LEASE, DUE_AUDITS, find_audit
 from numberdesk.carriers.port import Account, OwnedNumber, OwnedPage, Setup
+from numberdesk.core.carrier_order import Absent, OrderOutcome, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.core.findings import FindingKind
-from numberdesk.core.fulfilment import Absent, OrderOutcome, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.purchase import Sold
 from numberdesk.flows.audit_carriers import LEFT_OUT, MOST_NOTED

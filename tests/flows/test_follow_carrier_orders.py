@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import pytest
 
+from numberdesk.core.carrier_order import FEWEST_ABSENCES, LONGEST_DELAY, OutcomeReport
 from numberdesk.core.errors import CarrierRefused, CarrierUnavailable, NumberdeskError, NumberTaken
-from numberdesk.core.fulfilment import FEWEST_ABSENCES, LONGEST_DELAY, OutcomeReport
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.purchase import Buy, Order, Replayed
 from numberdesk.core.purchase import Refused as Refusal

@@ -10,8 +10,8 @@ import pytest
 from numberdesk.carriers.adapters.plivo import Plivo
 from numberdesk.carriers.adapters.vonage import Vonage
 from numberdesk.carriers.port import Setup
+from numberdesk.core.carrier_order import Placed, Reason, Refused
 from numberdesk.core.findings import FindingKind, FindingState
-from numberdesk.core.fulfilment import Placed, Reason, Refused
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.purchase import Buy, Order
 from numberdesk.flows.place_orders import Placement

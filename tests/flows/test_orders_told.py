@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from numberdesk.core.fulfilment import LONGEST_SAID, Absent, NotSent, OrderOutcome, Placed, Reason, Refused, Unknown
+from numberdesk.core.carrier_order import LONGEST_SAID, Absent, NotSent, OrderOutcome, Placed, Reason, Refused, Unknown
 from numberdesk.flows.judge_orders import Judgement, Verdict, judge_orders
 from numberdesk.flows.open_orders import open_orders
 from numberdesk.flows.settle_orders import settle_orders

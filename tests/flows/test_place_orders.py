@@ -11,8 +11,8 @@ import pytest
 from numberdesk.carriers.client import CarrierClient
 from numberdesk.carriers.port import Account, Setup
 from numberdesk.core.breaker import FAILURES, LONGEST_REST_SECONDS
+from numberdesk.core.carrier_order import FEWEST_ABSENCES
 from numberdesk.core.errors import CarrierUnavailable, NumberNotOffered, NumberTaken, Overloaded
-from numberdesk.core.fulfilment import FEWEST_ABSENCES
 from numberdesk.core.lifecycle import CarrierState, OrderState
 from numberdesk.core.purchase import Order, Refused
 from numberdesk.flows.connect_carriers import CarrierSetup, set_up_carriers

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from numberdesk.core.fulfilment import Absent, OrderOutcome, Placed, Reason, Refused, Unknown
+from numberdesk.core.carrier_order import Absent, OrderOutcome, Placed, Reason, Refused, Unknown
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.purchase import Buy, Order
 from numberdesk.core.schedule import turn_of

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from numberdesk import worker
-from numberdesk.core.fulfilment import OutcomeReport, Placed
+from numberdesk.core.carrier_order import OutcomeReport, Placed
 from numberdesk.flows.place_orders import Placement
 from numberdesk.flows.settle_orders import settle_orders
 from numberdesk.infra.settings import load_settings

@@ -25,8 +25,8 @@ from numberdesk.api.endpoint import BASE, ENDPOINTS
 from numberdesk.api.errors import STATUSES
 from numberdesk.catalog.offers import RemoteOffer
 from numberdesk.cli import app
+from numberdesk.core.carrier_order import OutcomeReport, Reason, Refused
 from numberdesk.core.errors import BY_CODE
-from numberdesk.core.fulfilment import OutcomeReport, Reason, Refused
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import POOL, Buy, Sold
 from numberdesk.flows.create_accounts import NewAccount, create_accounts

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from numberdesk.carriers.port import NotReleased, Released
-from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
+from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.flows.confirm_carrier_releases import note_releases
 from numberdesk.flows.keep_offers import keep_offers
 from numberdesk.flows.note_audits import note_audits

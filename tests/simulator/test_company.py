@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 
 from numberdesk.carriers.port import Released, Setup
-from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
+from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from simulator.carriers import SimulatedCarrier
 from simulator.company import Company
 from simulator.plan import Plan

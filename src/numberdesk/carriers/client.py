@@ -29,7 +29,7 @@ from numberdesk.carriers.port import (
     Wanted,
 )
 from numberdesk.core.breaker import Breaker
-from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
+from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.infra.log import get_log
 
 Result = TypeVar("Result")

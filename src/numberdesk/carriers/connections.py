@@ -31,8 +31,8 @@ from numberdesk.carriers.port import (
 )
 from numberdesk.carriers.store import list_carriers
 from numberdesk.core.breaker import Breaker
+from numberdesk.core.carrier_order import NotSent, Unknown
 from numberdesk.core.errors import InvalidRequest
-from numberdesk.core.fulfilment import NotSent, Unknown
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.infra.http import Http, HttpClient
 from numberdesk.infra.reader import Reader

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple, Protocol
 
+from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Refused, Unknown
 from numberdesk.core.findings import FindingKind
-from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Refused, Unknown
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.periods import MICROSECONDS
 

@@ -23,8 +23,8 @@ from numberdesk.carriers.client import CarrierClient
 from numberdesk.carriers.connections import CarrierConnections
 from numberdesk.carriers.finding_store import Finding
 from numberdesk.carriers.port import CarrierError, OwnedNumber, OwnedPage, Trouble
+from numberdesk.core.carrier_order import Placed, Unknown
 from numberdesk.core.findings import FindingKind, FindingState
-from numberdesk.core.fulfilment import Placed, Unknown
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.flows.describe_carriers import find_idle_carriers
 from numberdesk.flows.note_audits import AuditResult, BeginAudit, begin_audits, note_audits

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from numberdesk.core.fulfilment import CarrierOrder
+from numberdesk.core.carrier_order import CarrierOrder
 from numberdesk.core.purchase import Order
 from numberdesk.infra.db import Tx
 from numberdesk.orders.carrier_order_store import find_carrier_orders, list_unsettled

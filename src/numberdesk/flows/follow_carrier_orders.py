@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from numberdesk.carriers.client import CarrierClient
 from numberdesk.carriers.connections import CarrierConnections
 from numberdesk.carriers.port import VISIBILITY_WINDOW
-from numberdesk.core.fulfilment import CarrierOrder, OrderOutcome, Unknown
+from numberdesk.core.carrier_order import CarrierOrder, OrderOutcome, Unknown
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.flows.place_orders import Placement, log_word
 from numberdesk.flows.settle_orders import Standing

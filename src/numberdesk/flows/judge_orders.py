@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from numberdesk.carriers.connections import CarrierConnections
 from numberdesk.carriers.port import VISIBILITY_WINDOW
+from numberdesk.core.carrier_order import Absent, CarrierOrder, Keep, Placed, Unknown, Void
 from numberdesk.core.errors import CarrierRefused, CarrierUnavailable, NotFound, NumberdeskError, OrderEnded, Overloaded
-from numberdesk.core.fulfilment import Absent, CarrierOrder, Keep, Placed, Unknown, Void
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.purchase import Order
 from numberdesk.flows.open_orders import WANTED_FOR

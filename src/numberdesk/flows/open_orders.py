@@ -17,7 +17,7 @@ from numberdesk.catalog.model import Listing
 from numberdesk.catalog.offer_store import lock_offers
 from numberdesk.catalog.offers import RemoteOffer
 from numberdesk.catalog.store import find_superseded, insert_listings, move_listings
-from numberdesk.core.fulfilment import CarrierOrder, first_carrier_order
+from numberdesk.core.carrier_order import CarrierOrder, first_carrier_order
 from numberdesk.core.lifecycle import CarrierState, OrderState
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.prices import Quote

@@ -19,8 +19,8 @@ from numberdesk.carriers.client import CarrierClient
 from numberdesk.carriers.connections import CarrierConnections
 from numberdesk.carriers.port import VISIBILITY_WINDOW
 from numberdesk.catalog.store import find_country
+from numberdesk.core.carrier_order import Absent, NotSent, OrderOutcome, OutcomeReport, Pending, Placed, Unknown
 from numberdesk.core.errors import Overloaded
-from numberdesk.core.fulfilment import Absent, NotSent, OrderOutcome, OutcomeReport, Pending, Placed, Unknown
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Order

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from numberdesk.carriers.finding_store import find_kept
-from numberdesk.core.fulfilment import (
+from numberdesk.core.carrier_order import (
     LONGEST_SAID,
     Absent,
     Again,

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from sqlalchemy import Select, case, exists, not_, or_, select
 
+from numberdesk.core.carrier_order import MOST_ATTEMPTS
 from numberdesk.core.errors import BY_CODE
-from numberdesk.core.fulfilment import MOST_ATTEMPTS
 from numberdesk.core.invariants import differing
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.purchase import POOL

@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, func, select
 
+from numberdesk.core.carrier_order import LONGEST_DELAY, CarrierOrder
 from numberdesk.core.errors import NumberdeskError
-from numberdesk.core.fulfilment import LONGEST_DELAY, CarrierOrder
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.infra.db import Tx
 from numberdesk.infra.due_work import DueTable

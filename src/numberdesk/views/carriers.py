@@ -16,7 +16,7 @@ from numberdesk.carriers.finding_store import Finding
 from numberdesk.carriers.port import Field, Health
 from numberdesk.carriers.registry import KINDS
 from numberdesk.catalog.rules import WHOLE_RATE, ExchangeRate
-from numberdesk.core.fulfilment import CarrierOrder
+from numberdesk.core.carrier_order import CarrierOrder
 from numberdesk.core.periods import iso_or_none, iso_seconds
 from numberdesk.core.schedule import is_leased, turn_of
 from numberdesk.flows.describe_carriers import DescribedCarrier

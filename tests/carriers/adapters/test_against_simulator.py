@@ -14,8 +14,8 @@ from numberdesk.carrier_sim.running import Config
 from numberdesk.carrier_sim.settings import State
 from numberdesk.carriers.port import Carrier, CarrierError, NotReleased, Released, Trouble, Wanted
 from numberdesk.carriers.registry import KINDS, checked_setup
+from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.core.findings import FindingKind
-from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.infra.http import HttpClient
 from testbed.carrier_sim import Simulated, simulated
 

@@ -13,7 +13,7 @@ from defusedxml.ElementTree import fromstring
 
 from numberdesk.carriers import port
 from numberdesk.carriers.adapters.bandwidth import Bandwidth
-from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Unknown
+from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Unknown
 from numberdesk.infra.http import HttpClient
 from testbed.scripted import Answer, Scripted, Seen, json_reply, reply, scripted, silence
 from tests.carriers.adapters.words import FORBIDDEN, OTHER, TAKEN, THROTTLED, close, kind, posts

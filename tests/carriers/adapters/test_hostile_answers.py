@@ -10,7 +10,7 @@ import pytest
 
 from numberdesk.carriers.port import Carrier, CarrierError, NotReleased, Wanted
 from numberdesk.carriers.registry import KINDS, checked_setup
-from numberdesk.core.fulfilment import Unknown
+from numberdesk.core.carrier_order import Unknown
 from numberdesk.infra.http import HttpClient
 from testbed.scripted import Answer, json_reply, raw, reply, reset, scripted, silence
 from tests.carriers.adapters.words import FORBIDDEN, HTML, THROTTLED, kind

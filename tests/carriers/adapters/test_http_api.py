@@ -20,8 +20,8 @@ from numberdesk.carriers.adapters.http_api import (
     retry_after,
 )
 from numberdesk.carriers.port import VISIBILITY_WINDOW, CarrierError, Setup, Trouble
+from numberdesk.core.carrier_order import NotSent, Reason, Refused, Unknown
 from numberdesk.core.errors import InvalidRequest
-from numberdesk.core.fulfilment import NotSent, Reason, Refused, Unknown
 from numberdesk.infra.http import HttpAnswer, HttpRequest, NoAnswerError, NotSentError
 
 AUTHORIZATION: Final = basic("account", "a-long-password")

@@ -18,8 +18,8 @@ from numberdesk.carriers.port import (
     Released,
     Setup,
 )
+from numberdesk.core.carrier_order import Absent, NotSent, Placed, Reason, Refused, Unknown
 from numberdesk.core.errors import InvalidRequest
-from numberdesk.core.fulfilment import Absent, NotSent, Placed, Reason, Refused, Unknown
 from numberdesk.infra.http import HttpAnswer, HttpClient, HttpRequest
 from testbed.scripted import Answer, Seen, json_reply, raw, reply, reset, scripted, silence
 from tests.carriers.adapters.words import FORBIDDEN, HTML, TAKEN, kind

@@ -10,8 +10,8 @@ import pytest
 
 from numberdesk.carriers import port
 from numberdesk.carriers.adapters.telnyx import FIELDS, Telnyx
+from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Unknown
 from numberdesk.core.findings import FindingKind
-from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Unknown
 from numberdesk.infra.http import HttpClient
 from testbed.scripted import Answer, Scripted, Seen, json_reply, raw, reply, reset, scripted, silence
 from tests.carriers.adapters.words import FORBIDDEN, HTML, OTHER, TAKEN, THROTTLED, close, kind, posts

@@ -14,7 +14,7 @@ import pytest
 from numberdesk.carriers import port
 from numberdesk.carriers.adapters.telnyx import Telnyx
 from numberdesk.carriers.adapters.telnyx_search import MOST_SHOWN, SHOWN_SECONDS, countries_of, digit_filters
-from numberdesk.core.fulfilment import NotSent, Pending
+from numberdesk.core.carrier_order import NotSent, Pending
 from numberdesk.infra.http import HttpClient
 from testbed.scripted import Answer, Scripted, Seen, json_reply, reply, scripted, silence
 from tests.carriers.adapters.words import FORBIDDEN, HTML, OTHER, TAKEN, THROTTLED, close, kind

@@ -19,8 +19,8 @@ from numberdesk.carriers.port import (
     Setup,
     Trouble,
 )
+from numberdesk.core.carrier_order import Absent, NotSent, Placed, Reason, Refused, Unknown
 from numberdesk.core.errors import InvalidRequest
-from numberdesk.core.fulfilment import Absent, NotSent, Placed, Reason, Refused, Unknown
 from numberdesk.infra.http import HttpClient
 from testbed.scripted import Answer, Scripted, Seen, json_reply, raw, reply, scripted, silence
 from tests.carriers.adapters.words import FORBIDDEN, HTML, TAKEN, kind

@@ -11,7 +11,7 @@ import pytest
 
 from numberdesk.carriers import port
 from numberdesk.carriers.adapters.vonage import Vonage
-from numberdesk.core.fulfilment import Absent, NotSent, Placed, Reason, Refused, Unknown
+from numberdesk.core.carrier_order import Absent, NotSent, Placed, Reason, Refused, Unknown
 from numberdesk.infra.http import HttpClient
 from testbed.scripted import Answer, Scripted, Seen, json_reply, reply, reset, scripted
 from tests.carriers.adapters.words import HTML, kind

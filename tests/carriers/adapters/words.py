@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from numberdesk.core.fulfilment import Reason, Refused
+from numberdesk.core.carrier_order import Reason, Refused
 from testbed.scripted import Answer, Scripted, Seen, reply
 
 HTML: Final = b"<html><body>Welcome</body></html>"

@@ -17,8 +17,8 @@ from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, ApiKey, key
 from numberdesk.accounts.store import insert_keys
 from numberdesk.carriers.port import Account
 from numberdesk.carriers.store import insert_carriers
+from numberdesk.core.carrier_order import CarrierOrder
 from numberdesk.core.errors import NumberTaken
-from numberdesk.core.fulfilment import CarrierOrder
 from numberdesk.core.invariants import Verdict
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.money import MICROS

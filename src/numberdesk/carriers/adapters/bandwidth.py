@@ -51,7 +51,7 @@ from numberdesk.carriers.port import (
     Trouble,
     Wanted,
 )
-from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
+from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.infra.http import Http, HttpAnswer
 
 FIELDS: Final = (

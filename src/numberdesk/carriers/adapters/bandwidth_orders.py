@@ -15,7 +15,7 @@ from xml.etree.ElementTree import Element
 
 from numberdesk.carriers.adapters.bandwidth_xml import all_numbers, numbers, text, texts
 from numberdesk.carriers.adapters.http_api import UNDECIDED, refusal
-from numberdesk.core.fulfilment import LONGEST_SAID, Absent, Pending, Placed, Reason, Refused, Unknown
+from numberdesk.core.carrier_order import LONGEST_SAID, Absent, Pending, Placed, Reason, Refused, Unknown
 
 _BAD_REQUEST: Final = 400
 RUNNING: Final = ("received", "processing", "backordered")

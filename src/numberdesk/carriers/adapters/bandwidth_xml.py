@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml.ElementTree import fromstring
 
 from numberdesk.carriers.port import CarrierError, Trouble
-from numberdesk.core.fulfilment import LONGEST_SAID
+from numberdesk.core.carrier_order import LONGEST_SAID
 from numberdesk.core.phone import PhoneError, parse_e164
 from numberdesk.infra.http import HttpAnswer
 

@@ -16,8 +16,8 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 
 from numberdesk.carriers.port import VISIBILITY_WINDOW, Carrier, CarrierError, Field, Setup, Trouble
+from numberdesk.core.carrier_order import LONGEST_SAID, NotSent, Reason, Refused, Unknown
 from numberdesk.core.errors import InvalidRequest
-from numberdesk.core.fulfilment import LONGEST_SAID, NotSent, Reason, Refused, Unknown
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.infra.http import Http, HttpAnswer, HttpRequest, NoAnswerError, NotSentError
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from numberdesk.core.fulfilment import Reason
+from numberdesk.core.carrier_order import Reason
 
 _NOT_FOUND: Final = 404
 _TAKEN: Final = ("already", "rented", "owned", "exist", "available", "in use")

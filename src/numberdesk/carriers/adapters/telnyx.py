@@ -34,8 +34,8 @@ from numberdesk.carriers.port import (
     Trouble,
     Wanted,
 )
+from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.core.findings import FindingKind
-from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.core.phone import PhoneError, parse_e164
 from numberdesk.infra.http import Http, HttpAnswer
 

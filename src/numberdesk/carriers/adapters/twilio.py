@@ -46,8 +46,8 @@ from numberdesk.carriers.port import (
     Trouble,
     Wanted,
 )
+from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.core.errors import InvalidRequest
-from numberdesk.core.fulfilment import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.infra.http import Http, HttpAnswer
 
 FIELDS: Final[tuple[Field, ...]] = (

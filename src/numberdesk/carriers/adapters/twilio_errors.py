@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from numberdesk.core.fulfilment import Reason
+from numberdesk.core.carrier_order import Reason
 
 REASONS: Final = {
     21422: Reason.TAKEN,

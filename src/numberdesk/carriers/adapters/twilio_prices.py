@@ -20,7 +20,7 @@ import msgspec
 from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, decoded, each, refused
 from numberdesk.carriers.adapters.reading import price_of
 from numberdesk.carriers.port import CarrierError, Cost, Trouble
-from numberdesk.core.fulfilment import LONGEST_SAID
+from numberdesk.core.carrier_order import LONGEST_SAID
 from numberdesk.core.money import MoneyError, parse_currency
 
 _PRICING: Final = "https://pricing.twilio.com"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from numberdesk.core.fulfilment import Reason
+from numberdesk.core.carrier_order import Reason
 
 _ACTION_FAILED, _THROTTLED = 420, 429
 _LABELS: Final = (

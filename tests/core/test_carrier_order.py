@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numberdesk.core.errors import CarrierRefused, CarrierUnavailable, NumberTaken
-from numberdesk.core.fulfilment import (
+from numberdesk.core.carrier_order import (
     DELAYS,
     FEWEST_ABSENCES,
     LONGEST_DELAY,
@@ -31,6 +30,7 @@ from numberdesk.core.fulfilment import (
     first_carrier_order,
     step,
 )
+from numberdesk.core.errors import CarrierRefused, CarrierUnavailable, NumberTaken
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND

@@ -1,4 +1,4 @@
-"""What must become of an order at a carrier, by the contract of core/fulfilment.py and docs/decisions.
+"""What must become of an order at a carrier, by the contract of core/carrier_order.py and docs/decisions.
 
 Touches: nothing.
 
@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from numberdesk.core.carrier_order import Absent, NotSent, OutcomeReport, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.core.errors import NotFound, OrderEnded
-from numberdesk.core.fulfilment import Absent, NotSent, OutcomeReport, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.flows.judge_orders import Judgement, Verdict
 from simulator.books import Books, Chase, GivingBack, Order, require
 from simulator.plan import DAY, MINUTE
