@@ -23,9 +23,9 @@ test: $(DEV_READY) ## Run all tests
 
 test-long: $(DEV_READY) ## Kill hundreds of times, fail over again and again, simulate 10,000 seeds (half an hour)
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m long
-	$(BIN)/python -m simulator --seeds 10000 --jobs 2
+	$(BIN)/python -m simulation --seeds 10000 --jobs 2
 
-contract: $(DEV_READY) $(PRISM) ## Hold adapters and simulator against carriers' documents (needs npm and the documents)
+contract: $(DEV_READY) $(PRISM) ## Hold adapters and the mock of carriers against carriers' documents (needs npm and the documents)
 	$(BIN)/python -m pytest -q -m contract tests/contract
 
 $(PRISM): tests/contract/package-lock.json
@@ -43,7 +43,7 @@ format: $(DEV_READY) ## Format the code and apply safe fixes
 	$(BIN)/ruff format .
 
 simulate: $(DEV_READY) ## Run SEEDS simulated histories, 200 unless told otherwise
-	$(BIN)/python -m simulator --seeds $(SEEDS) --jobs $(JOBS)
+	$(BIN)/python -m simulation --seeds $(SEEDS) --jobs $(JOBS)
 
 mutate: $(DEV_READY) ## Change core in every small way and run its tests; fail if one is left unexplained (some minutes)
 	rm -rf mutants
@@ -61,7 +61,7 @@ lock: $(DEV_READY) ## Resolve the dependencies anew into the lock files
 
 clean: ## Delete what the commands above made, the demo database included
 	rm -rf $(VENV) var tests/contract/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache mutants
-	find src tests bench simulator -name __pycache__ -prune -exec rm -rf {} +
+	find src tests bench simulation -name __pycache__ -prune -exec rm -rf {} +
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 ..."; exit 1; }

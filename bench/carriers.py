@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from bench.floor import buy
-from bench.process import carrier_simulator, numberdesk
+from bench.process import numberdesk, run_carrier_mock
 from bench.purchases import load_bought
 from bench.stock import Stock, make_stock_of, sqlite_stock
-from numberdesk.carrier_sim.model import Api
+from carrier_mock.model import Api
 from numberdesk.carriers.port import Setup
 from numberdesk.core.findings import FindingKind
 from numberdesk.flows.connect_carriers import CarrierSetup, set_up_carriers
@@ -32,7 +32,7 @@ from numberdesk.infra import log
 from numberdesk.infra.settings import load_settings
 from numberdesk.infra.vault import new_key
 from numberdesk.wiring import Services, build
-from testbed.carrier_sim import Control, plain_client
+from testbed.carrier_mock import Control, plain_client
 from testbed.samples import INBOUND, OUTBOUND, PRICE, price_rule
 
 NUMBERS: Final = int(os.environ.get("NUMBERDESK_BENCH_CARRIER_NUMBERS", "100000"))
@@ -56,13 +56,13 @@ def bench_carriers(folder: Path) -> None:
 
 
 def _audit(folder: Path) -> None:
-    with carrier_simulator(NUMBERS + 1_000) as simulator:
-        control = Control(f"http://127.0.0.1:{simulator.port}/control")
+    with run_carrier_mock(NUMBERS + 1_000) as mock:
+        control = Control(f"http://127.0.0.1:{mock.port}/control")
         owned = [one.phone_number for one in control.orphans(Api.TWILIO, count=NUMBERS, account=ACCOUNT)]
         nationals = [number.removeprefix("+1") for number in owned if number.startswith("+1")]
         stock = make_stock_of(f"sqlite:///{folder / 'audited.db'}", nationals, carrier="twilio")
         _sell_all(stock)
-        _connect(stock, {"twilio": ("twilio", f"http://127.0.0.1:{simulator.port}")})
+        _connect(stock, {"twilio": ("twilio", f"http://127.0.0.1:{mock.port}")})
         # What is not in North America stands in no book, and a number was taken from us: nothing else is to be found.
         planted = {(FindingKind.ORPHAN, number) for number in owned if not number.startswith("+1")}
         control.take_away(stock.numbers[0])
@@ -119,8 +119,8 @@ class _Round(NamedTuple):
 
 
 def _bad_company(folder: Path) -> None:
-    with carrier_simulator(20_000) as simulator, _hanging() as hanging:
-        url = f"http://127.0.0.1:{simulator.port}"
+    with run_carrier_mock(20_000) as mock, _hanging() as hanging:
+        url = f"http://127.0.0.1:{mock.port}"
         control = Control(f"{url}/control")
         well: list[_Round] = []
         ill: list[_Round] = []

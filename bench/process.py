@@ -79,7 +79,7 @@ def numberdesk(database_url: str, *, workers: int = 1, **environment: str) -> Se
     )  # fmt: skip
 
 
-def carrier_simulator(numbers: int) -> Server:
+def run_carrier_mock(numbers: int) -> Server:
     """The simulated carriers, with so many numbers."""
     return Server("-m", "numberdesk", "carrier-sim", "--port", "PORT", "--numbers", str(numbers), path="/control")
 

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.infra.writer import Writer
-from simulator.loop import SimulatedLoop
+from simulation.loop import SimulatedLoop
 
 Result = TypeVar("Result")
 

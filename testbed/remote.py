@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, TypeVar
 
-from numberdesk.carrier_sim.faults import Fault
-from numberdesk.carrier_sim.model import Api, Operation
+from carrier_mock.faults import Fault
+from carrier_mock.model import Api, Operation
 from numberdesk.carriers.port import Setup
 from numberdesk.catalog.offers import RemoteOffer
 from numberdesk.catalog.remote_search import Known, listing_of_any
@@ -32,7 +32,7 @@ from numberdesk.orders.carrier_order_store import list_unsettled
 from numberdesk.orders.store import list_orders
 from numberdesk.wiring import HOUR, Parts, Services, build
 from numberdesk.worker import due_workers
-from testbed.carrier_sim import Control, Simulated
+from testbed.carrier_mock import Control, MockUrls
 from testbed.samples import PRICE
 from testbed.stock import Stock, stocked
 
@@ -81,7 +81,7 @@ class RemoteBooks(NamedTuple):
 
     url: str
     stock: Stock
-    simulated: Simulated
+    simulated: MockUrls
 
     @property
     def control(self) -> Control:
@@ -169,7 +169,7 @@ def _due(services: Services) -> list[int]:
 
 def make_remote_books(
     url: str,
-    simulated: Simulated,
+    simulated: MockUrls,
     *,
     accounts: int = 2,
     numbers: Sequence[str] = (),

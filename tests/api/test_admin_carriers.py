@@ -11,7 +11,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from numberdesk.carrier_sim.model import Api
+from carrier_mock.model import Api
 from numberdesk.carriers.audit_store import DUE_AUDITS
 from numberdesk.flows.confirm_carrier_releases import confirm_carrier_releases
 from numberdesk.flows.note_audits import BeginAudit, begin_audits
@@ -20,7 +20,7 @@ from numberdesk.infra.due_work import DueWork, DueWorker, TakeUp
 from numberdesk.infra.vault import new_key
 from numberdesk.tables import metadata
 from numberdesk.wiring import Services
-from testbed.carrier_sim import Simulated, simulated
+from testbed.carrier_mock import MockUrls, simulated
 from testbed.scripted import Answer, Seen, json_reply, scripted
 from tests.api.conftest import Shop
 
@@ -58,16 +58,16 @@ KNOWN: Final = json_reply(200, {"price_unit": "USD", "phone_number_prices": PRIC
 
 
 @pytest.fixture(scope="module")
-def simulator() -> Iterator[Simulated]:
+def mock() -> Iterator[MockUrls]:
     with simulated() as running:
         yield running
 
 
 @pytest.fixture
-def carriers(simulator: Simulated) -> Simulated:
-    """A simulator as at its beginning."""
-    simulator.control.reset()
-    return simulator
+def carriers(mock: MockUrls) -> MockUrls:
+    """A mock as at its beginning."""
+    mock.control.reset()
+    return mock
 
 
 def setup_of(url: str, account: str = ACCOUNT, **changes: Any) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def _beside(services: Services, story: Callable[[], Any]) -> None:
 
 
 def test_an_account_is_connected_checked_disabled_and_shown_without_its_secrets(
-    other_shop: Callable[..., Shop], carriers: Simulated
+    other_shop: Callable[..., Shop], carriers: MockUrls
 ) -> None:
     http = other_shop(credentials_key=KEY).operator().http
     made = http.post("/admin/carriers/", json=setup_of(carriers.url)).json()["data"]
@@ -135,7 +135,7 @@ def test_an_account_is_connected_checked_disabled_and_shown_without_its_secrets(
 
 
 def test_a_check_says_what_is_wrong_and_is_answered_all_the_same(
-    other_shop: Callable[..., Shop], carriers: Simulated
+    other_shop: Callable[..., Shop], carriers: MockUrls
 ) -> None:
     http = other_shop(credentials_key=KEY).operator().http
     http.post("/admin/carriers/", json=setup_of(carriers.url, secrets={"auth_token": "wrong"}))
@@ -181,9 +181,7 @@ def test_bad_input_names_the_field_repeats_no_secret_and_leaves_nothing(
     assert http.get("/admin/carriers/").json()["data"] == []
 
 
-def test_a_name_stands_for_one_account_once_it_has_numbers(
-    other_shop: Callable[..., Shop], carriers: Simulated
-) -> None:
+def test_a_name_stands_for_one_account_once_it_has_numbers(other_shop: Callable[..., Shop], carriers: MockUrls) -> None:
     shop = other_shop(credentials_key=KEY)
     http = shop.operator().http
     http.post("/admin/carriers/", json=setup_of(carriers.url))
@@ -202,7 +200,7 @@ def test_a_name_stands_for_one_account_once_it_has_numbers(
 
 
 def test_without_a_key_nothing_is_kept_and_with_another_nothing_is_lost(
-    other_shop: Callable[..., Shop], carriers: Simulated
+    other_shop: Callable[..., Shop], carriers: MockUrls
 ) -> None:
     keyless = other_shop().operator().http
     refused = keyless.post("/admin/carriers/", json=setup_of(carriers.url))
@@ -284,7 +282,7 @@ def test_no_answer_log_or_database_has_a_secret_though_the_carrier_repeats_it(
 
 
 def test_an_audit_is_left_to_the_worker_and_its_findings_to_a_person(
-    other_shop: Callable[..., Shop], carriers: Simulated
+    other_shop: Callable[..., Shop], carriers: MockUrls
 ) -> None:
     shop = other_shop(credentials_key=KEY)
     services, http = shop.services, shop.operator().http
@@ -333,7 +331,7 @@ def _judge(http: httpx.Client, verdict: str, e164: str) -> dict[str, Any]:
     return judged
 
 
-def test_an_audit_that_is_under_way_is_not_begun_again(other_shop: Callable[..., Shop], carriers: Simulated) -> None:
+def test_an_audit_that_is_under_way_is_not_begun_again(other_shop: Callable[..., Shop], carriers: MockUrls) -> None:
     shop = other_shop(credentials_key=KEY)
     services, http = shop.services, shop.operator().http
     http.post("/admin/carriers/", json=setup_of(carriers.url))
@@ -344,7 +342,7 @@ def test_an_audit_that_is_under_way_is_not_begun_again(other_shop: Callable[...,
 
 
 def test_what_cannot_be_used_as_it_is_stored_is_told_and_keeps_nothing_else_from_working(
-    other_shop: Callable[..., Shop], carriers: Simulated
+    other_shop: Callable[..., Shop], carriers: MockUrls
 ) -> None:
     shop = other_shop(credentials_key=KEY)
     http = shop.operator().http

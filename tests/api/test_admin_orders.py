@@ -8,15 +8,15 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from numberdesk.carrier_sim.faults import Fault
-from numberdesk.carrier_sim.model import Api, Operation
+from carrier_mock.faults import Fault
+from carrier_mock.model import Api, Operation
 from numberdesk.core.carrier_order import DELAYS, LONGEST_DELAY, OutcomeReport, Unknown
 from numberdesk.flows.settle_orders import settle_orders
 from numberdesk.flows.verify import verify
 from numberdesk.infra.due_work import TakeUp
 from numberdesk.orders.carrier_order_store import DUE_ORDERS
 from numberdesk.wiring import Services
-from testbed.carrier_sim import Simulated, simulated
+from testbed.carrier_mock import MockUrls, simulated
 from testbed.remote import SETTINGS, RemoteBooks, make_remote_books
 from tests.api.conftest import Shop
 
@@ -24,17 +24,17 @@ NUMBERS: Final = ("+12125550307", "+12125550308", "+12125550309")
 
 
 @pytest.fixture(scope="module")
-def simulator() -> Iterator[Simulated]:
+def mock() -> Iterator[MockUrls]:
     with simulated() as running:
         yield running
 
 
 @pytest.fixture
-def books(database_url: str, simulator: Simulated) -> RemoteBooks:
+def books(database_url: str, mock: MockUrls) -> RemoteBooks:
     """A customer who may buy three numbers of the carrier `twilio`."""
-    simulator.control.reset()
-    simulator.control.add_numbers(*({"phone_number": number} for number in NUMBERS))
-    return make_remote_books(database_url, simulator, accounts=1, numbers=NUMBERS)
+    mock.control.reset()
+    mock.control.add_numbers(*({"phone_number": number} for number in NUMBERS))
+    return make_remote_books(database_url, mock, accounts=1, numbers=NUMBERS)
 
 
 @pytest.fixture

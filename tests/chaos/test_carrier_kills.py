@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from numberdesk.carrier_sim.model import Api
-from numberdesk.carrier_sim.running import Config
+from carrier_mock.model import Api
+from carrier_mock.running import Config
 from numberdesk.carriers.finding_store import list_findings
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.flows.audit_carriers import CARRIER_AUDITS
@@ -22,7 +22,7 @@ from numberdesk.flows.release_numbers import Release
 from numberdesk.infra.db import Tx
 from numberdesk.infra.due_work import DueWorker, points_of
 from numberdesk.wiring import Services
-from testbed.carrier_sim import Simulated, simulated
+from testbed.carrier_mock import MockUrls, simulated
 from testbed.customers import Customers, Wish
 from testbed.remote import ACCOUNT, BEHAVIOURS, BOUGHT_ONCE_SENT, SETTINGS, MovingClock, RemoteBooks, make_remote_books
 from testbed.service import Service
@@ -60,13 +60,13 @@ def some(cells: list[tuple[str, str]], points: tuple[str, ...]) -> list[object]:
 
 
 @pytest.fixture(scope="module")
-def carriers() -> Iterator[Simulated]:
+def carriers() -> Iterator[MockUrls]:
     with simulated(Config()) as running:
         yield running
 
 
 @pytest.fixture
-def books(database_url: str, carriers: Simulated) -> RemoteBooks:
+def books(database_url: str, carriers: MockUrls) -> RemoteBooks:
     carriers.control.reset()
     return make_remote_books(database_url, carriers, numbers=[NUMBER])
 

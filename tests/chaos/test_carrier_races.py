@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from numberdesk.carrier_sim.running import Config
+from carrier_mock.running import Config
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.flows.fund_wallets import ADJUSTMENT, fund_wallets, funding
-from testbed.carrier_sim import Simulated, simulated
+from testbed.carrier_mock import MockUrls, simulated
 from testbed.remote import SETTINGS, RemoteBooks, make_remote_books, offer
 from testbed.samples import PRICE
 from testbed.service import Service
@@ -23,13 +23,13 @@ HOW_MANY = pytest.mark.parametrize("how_many", [20, pytest.param(200, marks=pyte
 
 
 @pytest.fixture(scope="module")
-def carriers() -> Iterator[Simulated]:
+def carriers() -> Iterator[MockUrls]:
     with simulated(Config(numbers=1)) as running:
         yield running
 
 
 @pytest.fixture
-def books(database_url: str, carriers: Simulated) -> RemoteBooks:
+def books(database_url: str, carriers: MockUrls) -> RemoteBooks:
     carriers.control.reset()
     return make_remote_books(database_url, carriers, accounts=8, options={"order_seconds": "10"})
 

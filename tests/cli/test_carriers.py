@@ -13,13 +13,13 @@ from typing import Any, Final
 import psutil
 import pytest
 
-from numberdesk.carrier_sim.faults import Fault
-from numberdesk.carrier_sim.model import Api, Operation
+from carrier_mock.faults import Fault
+from carrier_mock.model import Api, Operation
 from numberdesk.catalog.rules import parse_carrier
 from numberdesk.infra.db import Database
 from numberdesk.infra.vault import new_key
 from numberdesk.tables import metadata
-from testbed.carrier_sim import Simulated, simulated
+from testbed.carrier_mock import MockUrls, simulated
 from testbed.scripted import Answer, Seen, json_reply, scripted
 from tests.cli.conftest import COMMAND, PATIENCE, environment, wait_until
 from tests.cli.runner import Done, Run, json_of, runner
@@ -36,16 +36,16 @@ def run(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> R
 
 
 @pytest.fixture(scope="module")
-def simulator() -> Iterator[Simulated]:
+def mock() -> Iterator[MockUrls]:
     with simulated() as running:
         yield running
 
 
 @pytest.fixture
-def carriers(simulator: Simulated) -> Simulated:
-    """A simulator as at its beginning."""
-    simulator.control.reset()
-    return simulator
+def carriers(mock: MockUrls) -> MockUrls:
+    """A mock as at its beginning."""
+    mock.control.reset()
+    return mock
 
 
 def _add(run: Run, url: str, *more: str, name: str = "twilio", **given: str) -> Done:
@@ -70,7 +70,7 @@ def _balance(_seen: Seen) -> Answer:
     return json_reply(200, {"balance": "1", "currency": "USD", "price_unit": "USD", "phone_number_prices": prices})
 
 
-def test_an_account_is_connected_checked_disabled_and_listed(run: Run, carriers: Simulated) -> None:
+def test_an_account_is_connected_checked_disabled_and_listed(run: Run, carriers: MockUrls) -> None:
     made = _connected(run, carriers.url)
     assert (made["name"], made["status"], made["secrets"]) == ("twilio", "active", ["auth_token"])
     (checked,) = json_of(run("carriers", "check", "--json"))
@@ -88,7 +88,7 @@ def test_an_account_is_connected_checked_disabled_and_listed(run: Run, carriers:
         assert (done.returncode, "no" in done.stderr) == (1, True), command
 
 
-def test_a_carrier_that_is_not_well_is_told_in_words_and_by_the_exit_status(run: Run, carriers: Simulated) -> None:
+def test_a_carrier_that_is_not_well_is_told_in_words_and_by_the_exit_status(run: Run, carriers: MockUrls) -> None:
     _connected(run, carriers.url)
     _add(run, "http://127.0.0.1:1", "--secret-env", "auth_token=TOKEN", name="gone")
     json_of(run("carriers", "add", "typo", "telnyx", "--secrets", "-", "--set", f"base_url={carriers.url}/v2", "--json",
@@ -102,7 +102,7 @@ def test_a_carrier_that_is_not_well_is_told_in_words_and_by_the_exit_status(run:
     assert run("carriers", "check", "twilio").returncode == 0
 
 
-def test_a_second_name_for_an_account_is_refused_and_the_first_one_told(run: Run, carriers: Simulated) -> None:
+def test_a_second_name_for_an_account_is_refused_and_the_first_one_told(run: Run, carriers: MockUrls) -> None:
     _connected(run, carriers.url)
     twin = ("--set", f"account_sid={ACCOUNT}", "--set", f"base_url={carriers.url}", "--secret-env", "auth_token=TOKEN")
     done = run("carriers", "add", "twin", "twilio", *twin, TOKEN=SECRET)
@@ -170,7 +170,7 @@ def test_bad_input_names_what_is_wrong_repeats_no_secret_and_leaves_nothing(
     assert json_of(run("carriers", "list", "--json")) == []
 
 
-def test_a_key_that_is_missing_wrong_or_none_is_told_and_harms_nothing(run: Run, carriers: Simulated) -> None:
+def test_a_key_that_is_missing_wrong_or_none_is_told_and_harms_nothing(run: Run, carriers: MockUrls) -> None:
     done = _add(run, carriers.url, "--secret-env", "auth_token=TOKEN", NUMBERDESK_CREDENTIALS_KEY="")
     assert (done.returncode, "carriers new-key" in done.stderr) == (1, True)
     assert json_of(run("carriers", "list", "--json")) == []
@@ -187,7 +187,7 @@ def test_a_key_that_is_missing_wrong_or_none_is_told_and_harms_nothing(run: Run,
     assert json_of(run("carriers", "show", "twilio", "--json")) == before
 
 
-def test_credentials_are_encrypted_anew_all_or_none(run: Run, carriers: Simulated, database_url: str) -> None:
+def test_credentials_are_encrypted_anew_all_or_none(run: Run, carriers: MockUrls, database_url: str) -> None:
     for name in ("one", "two"):
         _connected(run, carriers.url, name=name)
     later = run("carriers", "new-key").stdout.strip()
@@ -246,7 +246,7 @@ def test_a_secret_is_in_no_output_database_or_process_list(run: Run, database_ur
         assert KEY not in text
 
 
-def test_an_audit_tells_what_it_found_until_a_person_has_decided(run: Run, carriers: Simulated) -> None:
+def test_an_audit_tells_what_it_found_until_a_person_has_decided(run: Run, carriers: MockUrls) -> None:
     _connected(run, carriers.url)
     assert json_of(run("carriers", "audit", "--json")) == []
     kept, going = sorted(each.phone_number for each in carriers.control.orphans(Api.TWILIO, account=ACCOUNT, count=2))
@@ -272,7 +272,7 @@ def test_an_audit_tells_what_it_found_until_a_person_has_decided(run: Run, carri
 
 
 def test_a_number_of_the_pool_that_is_on_the_account_too_is_told_and_no_orphan(
-    run: Run, carriers: Simulated, tmp_path: Path
+    run: Run, carriers: MockUrls, tmp_path: Path
 ) -> None:
     (number,) = carriers.control.orphans(Api.TWILIO, account=ACCOUNT)
     (tmp_path / "n.csv").write_text(f"phone_number,monthly_price,currency\n{number.phone_number},2.00,USD\n")
@@ -284,7 +284,7 @@ def test_a_number_of_the_pool_that_is_on_the_account_too_is_told_and_no_orphan(
     assert run("carriers", "release", "twilio", number.phone_number).returncode == 1
 
 
-def test_an_account_that_was_closed_is_left_out_unless_it_is_named(run: Run, carriers: Simulated) -> None:
+def test_an_account_that_was_closed_is_left_out_unless_it_is_named(run: Run, carriers: MockUrls) -> None:
     _connected(run, carriers.url)
     _add(run, "http://127.0.0.1:1", "--secret-env", "auth_token=TOKEN", name="closed")
     commands = ("check", "audit")
@@ -299,7 +299,7 @@ def test_an_account_that_was_closed_is_left_out_unless_it_is_named(run: Run, car
     assert [run("carriers", command).returncode for command in commands] == [1, 1]
 
 
-def test_an_audit_that_is_not_finished_says_why_and_ends_nothing(run: Run, carriers: Simulated) -> None:
+def test_an_audit_that_is_not_finished_says_why_and_ends_nothing(run: Run, carriers: MockUrls) -> None:
     _connected(run, carriers.url)
     carriers.control.orphans(Api.TWILIO, account=ACCOUNT)
     run("carriers", "audit")
@@ -310,7 +310,7 @@ def test_an_audit_that_is_not_finished_says_why_and_ends_nothing(run: Run, carri
     assert json_of(run("carriers", "show", "twilio", "--json"))["last_audit"]["status"] == "unfinished"
 
 
-def test_lists_of_a_carrier_that_is_not_connected_are_refused_by_name(run: Run, carriers: Simulated) -> None:
+def test_lists_of_a_carrier_that_is_not_connected_are_refused_by_name(run: Run, carriers: MockUrls) -> None:
     _connected(run, carriers.url)
     run("carriers", "disable", "twilio")
     for command in (("carriers", "findings"), ("prices", "list", "--carrier"), ("inventory", "list", "--carrier")):
@@ -321,7 +321,7 @@ def test_lists_of_a_carrier_that_is_not_connected_are_refused_by_name(run: Run, 
 
 
 def test_a_price_rule_of_a_carrier_holds_from_the_next_search_and_tells_what_it_replaces(
-    run: Run, carriers: Simulated
+    run: Run, carriers: MockUrls
 ) -> None:
     _connected(run, carriers.url)
     scope = ("--carrier", "twilio", "--country", "US")

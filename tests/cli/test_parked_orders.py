@@ -8,12 +8,12 @@ from typing import Final, NamedTuple
 
 import pytest
 
-from numberdesk.carrier_sim.model import Api
+from carrier_mock.model import Api
 from numberdesk.core.carrier_order import DELAYS, LONGEST_DELAY, OutcomeReport, Unknown
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import Buy, Sold
 from numberdesk.flows.settle_orders import settle_orders
-from testbed.carrier_sim import Simulated, simulated
+from testbed.carrier_mock import MockUrls, simulated
 from testbed.remote import CREDENTIALS_KEY, make_remote_books
 from tests.cli.runner import Run, json_of, runner
 
@@ -21,7 +21,7 @@ NUMBER: Final = "+12125550307"
 
 
 @pytest.fixture(scope="module")
-def simulator() -> Iterator[Simulated]:
+def mock() -> Iterator[MockUrls]:
     with simulated() as running:
         yield running
 
@@ -30,15 +30,15 @@ class Parked(NamedTuple):
     """Commands for books with an order that its carrier was asked about in vain, and the carrier."""
 
     run: Run
-    carriers: Simulated
+    carriers: MockUrls
 
 
 @pytest.fixture
-def parked(database_url: str, simulator: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Parked:
+def parked(database_url: str, mock: MockUrls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Parked:
     """The order is called ord_1, and its number is for sale at the carrier."""
-    simulator.control.reset()
-    simulator.control.add_numbers({"phone_number": NUMBER})
-    books = make_remote_books(database_url, simulator, accounts=1, numbers=[NUMBER])
+    mock.control.reset()
+    mock.control.add_numbers({"phone_number": NUMBER})
+    books = make_remote_books(database_url, mock, accounts=1, numbers=[NUMBER])
     with books.running() as services:
         now = services.now()
         buy = Buy(books.stock.account_ids[0], NUMBER, Confirmation(1_150_000), None, "req_1", "ord_1", now)
@@ -46,7 +46,7 @@ def parked(database_url: str, simulator: Simulated, tmp_path: Path, monkeypatch:
         for place in range(len(DELAYS) + 1):
             heard = OutcomeReport("ord_1", 1, Unknown("no answer"), 0, 0, now + place * LONGEST_DELAY)
             services.writer.apply(settle_orders, heard)
-    return Parked(runner(database_url, CREDENTIALS_KEY, tmp_path, monkeypatch), simulator)
+    return Parked(runner(database_url, CREDENTIALS_KEY, tmp_path, monkeypatch), mock)
 
 
 def _buy_there(parked: Parked) -> None:

@@ -10,9 +10,9 @@ from typing import Final
 
 import pytest
 
-from numberdesk.carrier_sim.model import Api
+from carrier_mock.model import Api
 from numberdesk.infra.vault import new_key
-from testbed.carrier_sim import simulated
+from testbed.carrier_mock import simulated
 from tests.cli.conftest import COMMAND, PATIENCE, environment
 from tests.cli.runner import json_of, runner, shown_until
 

@@ -20,7 +20,7 @@ from numberdesk.flows.connect_carriers import CarrierSetup, set_up_carriers
 from numberdesk.infra.settings import load_settings
 from numberdesk.infra.vault import new_key
 from numberdesk.wiring import Services, build
-from testbed.carrier_sim import Control
+from testbed.carrier_mock import Control
 from tests.cli.conftest import COMMAND, Running, Start, environment
 
 

@@ -1,4 +1,4 @@
-"""Contract tests hold our requests, and our simulator's answers, against what carriers document."""
+"""Contract tests hold our requests, and our mock's answers, against what carriers document."""
 
 from __future__ import annotations
 

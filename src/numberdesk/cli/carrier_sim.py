@@ -16,7 +16,7 @@ from numberdesk.cli.output import USAGE, fail, reported
 from numberdesk.cli.signals import heed_signals
 from numberdesk.infra import log
 
-_TEXT: Final = """Carrier simulator on {url}
+_TEXT: Final = """Carrier mock on {url}
 It has {numbers} numbers, and charges nobody. Any account and any password or key but "wrong" will do.
 
 Search at Twilio, then buy a number:
@@ -51,8 +51,8 @@ def carrier_sim(
     delay: Annotated[float, typer.Option(min=0, help="Seconds until an order at Telnyx is done")] = 1.0,
 ) -> None:
     """Simulate the number APIs of Twilio and Telnyx, on loopback only, until SIGTERM or SIGINT."""
-    from numberdesk.carrier_sim.journal import JournalError  # noqa: PLC0415  other commands start without it
-    from numberdesk.carrier_sim.running import Config, running  # noqa: PLC0415  the same
+    from carrier_mock.journal import JournalError  # noqa: PLC0415  other commands start without it
+    from carrier_mock.running import Config, running  # noqa: PLC0415  the same
 
     if not _is_loopback(host):
         fail("carrier-sim listens on loopback only, like 127.0.0.1: it lets everybody in", USAGE)
@@ -61,8 +61,8 @@ def carrier_sim(
     config = Config(host, port, seed, numbers, state, lag, delay)
     with reported():
         try:
-            with running(config) as simulator:
-                sys.stdout.write(_text(simulator.url, numbers, simulator.examples))
+            with running(config) as mock:
+                sys.stdout.write(_text(mock.url, numbers, mock.examples))
                 sys.stdout.flush()
                 told.wait()
         except JournalError as error:

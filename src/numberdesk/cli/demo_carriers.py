@@ -77,15 +77,15 @@ def _beside(settings: Settings, suffix: str) -> Path:
 
 @contextlib.contextmanager
 def simulated_carriers(state: Path) -> Iterator[dict[str, str]]:
-    """Run the simulator, which keeps what it sold in the file; give where each kind of carrier is."""
-    from numberdesk.carrier_sim.journal import JournalError  # noqa: PLC0415  a server for real starts without it
-    from numberdesk.carrier_sim.model import Api  # noqa: PLC0415  the same
-    from numberdesk.carrier_sim.running import Config, running  # noqa: PLC0415  the same
+    """Run the mock, which keeps what it sold in the file; give where each kind of carrier is."""
+    from carrier_mock.journal import JournalError  # noqa: PLC0415  a server for real starts without it
+    from carrier_mock.model import Api  # noqa: PLC0415  the same
+    from carrier_mock.running import Config, running  # noqa: PLC0415  the same
 
     state.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with running(Config(state=state)) as simulator:
-            yield {kind: simulator.url_of(Api(kind)) for kind in NAMES}
+        with running(Config(state=state)) as mock:
+            yield {kind: mock.url_of(Api(kind)) for kind in NAMES}
     except JournalError as error:
         fail(str(error))
 

@@ -8,16 +8,16 @@ from typing import Any, Final, TypeVar
 
 import pytest
 
-from numberdesk.carrier_sim.faults import NOT_RECEIVED, Fault
-from numberdesk.carrier_sim.model import Api, Operation
-from numberdesk.carrier_sim.running import Config
-from numberdesk.carrier_sim.settings import State
+from carrier_mock.faults import NOT_RECEIVED, Fault
+from carrier_mock.model import Api, Operation
+from carrier_mock.running import Config
+from carrier_mock.settings import State
 from numberdesk.carriers.port import Carrier, CarrierError, NotReleased, Released, Trouble, Wanted
 from numberdesk.carriers.registry import KINDS, checked_setup
 from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.core.findings import FindingKind
 from numberdesk.infra.http import HttpClient
-from testbed.carrier_sim import Simulated, simulated
+from testbed.carrier_mock import MockUrls, simulated
 
 Result = TypeVar("Result")
 
@@ -54,17 +54,17 @@ WORDS: Final[dict[Fault, tuple[type, ...]]] = {
 
 
 @pytest.fixture(scope="module")
-def carriers() -> Iterator[Simulated]:
+def carriers() -> Iterator[MockUrls]:
     with simulated(Config(order_seconds=0)) as running:
         yield running
 
 
 @pytest.mark.parametrize("api", SETUPS, ids=str)
 class TestEveryAdapter:
-    """`ask` runs calls of the port on a fresh simulator."""
+    """`ask` runs calls of the port on a fresh mock."""
 
     @pytest.fixture
-    def ask(self, api: Api, carriers: Simulated) -> Callable[[Callable[[Carrier], Awaitable[Any]]], Any]:
+    def ask(self, api: Api, carriers: MockUrls) -> Callable[[Callable[[Carrier], Awaitable[Any]]], Any]:
         carriers.control.reset()
         carriers.control.set(order_seconds=0)
         url = carriers.twilio_url if api is Api.TWILIO else carriers.telnyx_url
@@ -106,7 +106,7 @@ class TestEveryAdapter:
         page = ask(lambda carrier: carrier.search(WANTED._replace(limit=100, **changes)))
         assert "+12125550101" in {number.e164 for number in page.numbers}
 
-    def test_a_number_is_ordered_found_listed_and_released(self, ask: Any, carriers: Simulated) -> None:
+    def test_a_number_is_ordered_found_listed_and_released(self, ask: Any, carriers: MockUrls) -> None:
         async def story(carrier: Carrier) -> list[Any]:
             e164 = (await carrier.search(WANTED)).numbers[0].e164
             ordered = await carrier.order(e164, REFERENCE)
@@ -127,7 +127,7 @@ class TestEveryAdapter:
         assert (released, again, gone) == (Released(), Released(), Absent())
         assert carriers.control.number(e164).for_sale
 
-    def test_what_somebody_else_has_is_taken(self, ask: Any, api: Api, carriers: Simulated) -> None:
+    def test_what_somebody_else_has_is_taken(self, ask: Any, api: Api, carriers: MockUrls) -> None:
         async def story(carrier: Carrier) -> Any:
             e164 = (await carrier.search(WANTED)).numbers[0].e164
             other = "AC" + "f" * 32 if api is Api.TWILIO else "another-key"
@@ -141,7 +141,7 @@ class TestEveryAdapter:
 
     @pytest.mark.parametrize("fault", WORDS, ids=str)
     def test_an_order_is_sent_once_and_heard_for_what_it_is(
-        self, ask: Any, api: Api, carriers: Simulated, fault: Fault
+        self, ask: Any, api: Api, carriers: MockUrls, fault: Fault
     ) -> None:
         async def story(carrier: Carrier) -> Any:
             e164 = (await carrier.search(WANTED)).numbers[0].e164
@@ -166,7 +166,7 @@ class TestEveryAdapter:
         "fault", [Fault.SILENCE, Fault.RESET, Fault.HTML, Fault.CUT_JSON, Fault.HUGE, Fault.BOMB], ids=str
     )
     def test_other_calls_bear_what_comes_back(
-        self, ask: Any, api: Api, carriers: Simulated, operation: Operation, fault: Fault
+        self, ask: Any, api: Api, carriers: MockUrls, operation: Operation, fault: Fault
     ) -> None:
         async def story(carrier: Carrier) -> Any:
             e164 = (await carrier.search(WANTED)).numbers[0].e164
@@ -194,9 +194,7 @@ class TestEveryAdapter:
         else:
             assert outcome in (Trouble.UNREACHABLE, Trouble.UNREADABLE)
 
-    def test_what_a_list_hides_yet_is_absent_and_then_it_is_there(
-        self, ask: Any, api: Api, carriers: Simulated
-    ) -> None:
+    def test_what_a_list_hides_yet_is_absent_and_then_it_is_there(self, ask: Any, api: Api, carriers: MockUrls) -> None:
         async def story(carrier: Carrier) -> list[Any]:
             e164 = (await carrier.search(WANTED)).numbers[0].e164
             carriers.control.set_carrier(api, lag_seconds=3600)
@@ -211,7 +209,7 @@ class TestEveryAdapter:
         assert isinstance(after, Placed)
 
     def test_a_carrier_that_is_down_is_never_thought_to_have_the_order(
-        self, ask: Any, api: Api, carriers: Simulated
+        self, ask: Any, api: Api, carriers: MockUrls
     ) -> None:
         async def story(carrier: Carrier) -> list[Any]:
             e164 = (await carrier.search(WANTED)).numbers[0].e164
@@ -228,7 +226,7 @@ class TestEveryAdapter:
         assert trouble is Trouble.UNREACHABLE
 
     @pytest.mark.usefixtures("ask")
-    def test_wrong_credentials_are_named(self, api: Api, carriers: Simulated) -> None:
+    def test_wrong_credentials_are_named(self, api: Api, carriers: MockUrls) -> None:
         url = carriers.twilio_url if api is Api.TWILIO else carriers.telnyx_url
         secret = "auth_token" if api is Api.TWILIO else "api_key"
         setup = checked_setup(api.value, {**SETUPS[api], secret: "wrong", "base_url": url})
@@ -247,7 +245,7 @@ class TestEveryAdapter:
         assert error.trouble is Trouble.CREDENTIALS
         assert "wrong" not in str(error)
 
-    def test_a_number_that_was_ported_away_is_not_ours_any_more(self, ask: Any, api: Api, carriers: Simulated) -> None:
+    def test_a_number_that_was_ported_away_is_not_ours_any_more(self, ask: Any, api: Api, carriers: MockUrls) -> None:
         async def story(carrier: Carrier) -> list[Any]:
             e164 = (await carrier.search(WANTED)).numbers[0].e164
             await carrier.order(e164, REFERENCE)
@@ -258,7 +256,7 @@ class TestEveryAdapter:
         assert [number.gone for number in owned.numbers] == ([FindingKind.PORTED_AWAY] if api is Api.TELNYX else [])
         assert found == Absent()
 
-    def test_thousands_of_numbers_are_listed_page_by_page(self, ask: Any, api: Api, carriers: Simulated) -> None:
+    def test_thousands_of_numbers_are_listed_page_by_page(self, ask: Any, api: Api, carriers: MockUrls) -> None:
         carriers.control.orphans(api, count=600, account=next(iter(SETUPS[api].values())))
 
         async def story(carrier: Carrier) -> list[str]:

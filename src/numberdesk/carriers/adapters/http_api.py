@@ -24,7 +24,7 @@ from numberdesk.infra.http import Http, HttpAnswer, HttpRequest, NoAnswerError, 
 Shape = TypeVar("Shape")
 
 COMMON_FIELDS: Final = (
-    Field("base_url", "where its API is, for a simulator or a proxy", required=False, example="http://127.0.0.1:9000"),
+    Field("base_url", "where its API is, for a mock or a proxy", required=False, example="http://127.0.0.1:9000"),
     Field("at_once", "requests that run at once, 1 to 200 (20)", required=False, example="20"),
     Field("read_seconds", "longest wait for an answer to a search or look-up (10)", required=False, example="10"),
     Field("order_seconds", "longest wait for an answer to an order (30)", required=False, example="30"),

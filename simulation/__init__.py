@@ -1,0 +1,4 @@
+"""The simulation: the whole service in one thread, with every choice, clock and fault drawn from one seed.
+
+Touches: nothing.
+"""

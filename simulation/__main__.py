@@ -1,0 +1,81 @@
+"""`python -m simulation`: run seeds, tell what was met, and how to see again what went wrong.
+
+Touches: clock, environment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+
+from simulation.goals import missed
+from simulation.product import Product
+from simulation.runs import Outcome, Totals, run_in_processes, run_seed, run_seeds
+from simulation.storage import Disk
+
+
+def main() -> int:
+    """Run what the command line asks for; 1 when something was violated or a goal was missed."""
+    arguments = _arguments()
+    if arguments.seed is not None:
+        return _one(arguments.seed, trace=arguments.trace)
+    seeds = range(arguments.first, arguments.first + arguments.seeds)
+    outcomes = run_seeds(seeds, Product()) if arguments.jobs == 1 else run_in_processes(seeds, arguments.jobs)
+    totals, began = Totals(), time.monotonic()
+    for outcome in outcomes:
+        totals.add(outcome)
+        if outcome.violation:
+            tell(outcome)
+    return summary(totals, time.monotonic() - began)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m simulation", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=200, help="how many seeds to run (default 200)")
+    parser.add_argument("--first", type=int, default=1, help="the first of them (default 1)")
+    parser.add_argument("--jobs", type=int, default=1, help="processes to run them in (default 1)")
+    parser.add_argument("--seed", type=int, help="run this one seed again")
+    parser.add_argument("--trace", action="store_true", help="with --seed: print every step")
+    return parser.parse_args()
+
+
+def _one(seed: int, *, trace: bool) -> int:
+    with Disk.temporary() as disk:
+        outcome = run_seed(seed, disk, Product(), trace=trace)
+    for line in outcome.lines:
+        print(line)
+    if outcome.violation:
+        tell(outcome)
+        return 1
+    print(f"seed {seed}: {outcome.steps} steps, nothing violated, trace {outcome.digest}")
+    return 0
+
+
+def tell(outcome: Outcome) -> None:
+    """Tell what was violated, and how to see it again."""
+    print(f"seed {outcome.seed}, step {outcome.steps}: {outcome.violation}")
+    print(f"    again: python -m simulation --seed {outcome.seed} --trace", flush=True)
+
+
+def summary(totals: Totals, seconds: float) -> int:
+    """Tell what was met; 1 when something was violated or a goal was missed."""
+    print(f"{totals.seeds} seeds, {totals.steps} steps, {totals.faults.total()} faults in {seconds:.1f} s")
+    _table("faults", totals.faults)
+    _table("goals reached", totals.goals)
+    not_reached = missed(totals.goals + totals.faults, totals.seeds)
+    for line in not_reached:
+        print(f"goal missed: {line}")
+    print(f"violations: {len(totals.failed)}")
+    return 1 if totals.failed or not_reached else 0
+
+
+def _table(name: str, counts: Counter[str]) -> None:
+    print(f"{name}:")
+    for what, count in sorted(counts.items()):
+        print(f"    {count:8}  {what}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,4 +1,0 @@
-"""The simulator: the whole service in one thread, with every choice, clock and fault drawn from one seed.
-
-Touches: nothing.
-"""
