@@ -68,14 +68,14 @@ _TOUCHED: Final = {
     "carrier standings": ("carriers",),
     "keep offers": ("offers",),
     "settle": _SETTLING,
-    "judge": _SETTLING,
+    "resolve": _SETTLING,
     "take up orders": ("carrier_orders",),
     "take up releases": ("carrier_releases",),
     "note releases": ("carrier_releases",),
     "take up audits": ("audits",),
     "begin audits": ("audits",),
     "note audits": ("audits", "findings", "numbers"),
-    "judge findings": ("findings", "carrier_releases"),
+    "resolve findings": ("findings", "carrier_releases"),
 }  # fmt: skip
 """The tables that each flow may change."""
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.purchase import POOL
-from numberdesk.flows.note_audits import AuditResult, BeginAudit, FindingJudgement, FindingVerdict
+from numberdesk.flows.note_audits import AuditResult, BeginAudit, FindingResolution, ResolveFinding
 from simulation.books import Books, GivingBack, Number, require
 from simulation.desk import listing
 from simulation.plan import HOUR
@@ -65,17 +65,17 @@ def note(books: Books, result: AuditResult, noted: Any) -> list[str]:
     return [f"{kind}_found" for _, _, kind in news]
 
 
-def judge(books: Books, command: FindingJudgement, given: Any) -> list[str]:
+def resolve(books: Books, command: ResolveFinding, given: Any) -> list[str]:
     """A person keeps a finding, or gives an orphan back to its carrier."""
     kind = "" if command.kind is None else command.kind.value
     row = books.findings.get((command.carrier, command.e164, kind))
     if row is None or row[0] == "ended":
-        require(NotFound, type(given), "judgement of no finding")
+        require(NotFound, type(given), "resolution of no finding")
         return []
-    if command.verdict is FindingVerdict.KEEP and row[0] == "releasing":
+    if command.resolution is FindingResolution.KEEP and row[0] == "releasing":
         require(InvalidRequest, type(given), "keeping of what is on its way back")
         return []
-    if command.verdict is FindingVerdict.KEEP:
+    if command.resolution is FindingResolution.KEEP:
         row[0] = "kept"
     elif kind != "orphan" or _is_somebodys(books.numbers.get(command.e164)):
         require(InvalidRequest, type(given), "release of what is not there")
@@ -87,7 +87,7 @@ def judge(books: Books, command: FindingJudgement, given: Any) -> list[str]:
                 name, command.carrier, command.e164, row[1] or None, command.now, command.now
             )
         row[0] = "releasing"
-    require(row[0], given.state.value, "judged finding")
+    require(row[0], given.state.value, "resolved finding")
     return [f"orphan_{row[0]}"]
 
 

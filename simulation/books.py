@@ -136,7 +136,7 @@ class Chase:
     parked_at: int | None = None
     settled_at: int | None = None
     error: str | None = None
-    judged: bool = False
+    resolved: bool = False
 
 
 @dataclass

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from numberdesk.core.carrier_order import Absent, NotSent, OutcomeReport, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.core.errors import NotFound, OrderEnded
-from numberdesk.flows.judge_orders import Judgement, Verdict
+from numberdesk.flows.resolve_orders import OrderResolution, ResolveOrder
 from simulation.books import Books, Chase, GivingBack, Order, require
 from simulation.plan import DAY, MINUTE
 from simulation.world import MICROSECONDS
@@ -39,24 +39,24 @@ def settle(books: Books, heard: OutcomeReport, given: Any) -> list[str]:
     return goals
 
 
-def judge(books: Books, command: Judgement, given: Any) -> list[str]:
+def resolve(books: Books, command: ResolveOrder, given: Any) -> list[str]:
     """A person gives an open order up, or has it looked up from the beginning."""
     order, chase = books.orders.get(command.order_id), books.chases.get(command.order_id)
     if order is None or chase is None:
-        require(NotFound, type(given), "judgement of no order at a carrier")
+        require(NotFound, type(given), "resolution of no order at a carrier")
         return []
     if order.state != "ordering":
-        require(OrderEnded, type(given), "judgement of an order that ended")
-        return ["judged_too_late"]
-    if command.verdict is Verdict.VOID:
-        chase.judged = True
+        require(OrderEnded, type(given), "resolution of an order that ended")
+        return ["resolved_too_late"]
+    if command.resolution is OrderResolution.VOID:
+        chase.resolved = True
         void(books, order, chase, "carrier_unavailable", command.now, final=False)
     else:
         chase.heard.clear()
         chase.next_at, chase.parked_at, chase.leased_until = command.now, None, None
         chase.wanted_until = command.now + command.window + _JUDGED_WAIT
-    require((order.id, order.state), (given.id, given.state.value), "judged order")
-    return [f"judged_{command.verdict}"]
+    require((order.id, order.state), (given.id, given.state.value), "resolved order")
+    return [f"resolved_{command.resolution}"]
 
 
 def chase_row(chase: Chase) -> tuple[Any, ...]:

@@ -16,8 +16,8 @@ from numberdesk.catalog.rules import PriceRule
 from numberdesk.core.errors import NumberdeskError
 from numberdesk.core.purchase import POOL
 from numberdesk.flows.connect_carriers import CarrierSetup, set_up_carriers
-from numberdesk.flows.judge_orders import adopt_order, judge_orders
-from numberdesk.flows.note_audits import judge_findings
+from numberdesk.flows.note_audits import resolve_findings
+from numberdesk.flows.resolve_orders import adopt_order, resolve_orders
 from numberdesk.flows.set_price_rules import new_price_rule, remove_price_rules, set_price_rules
 from numberdesk.infra.db import Tx
 from numberdesk.infra.vault import Vault
@@ -81,10 +81,10 @@ async def set_carrier(ask: Ask) -> Answer:
     return Answer(None)
 
 
-async def judge(ask: Ask) -> Answer:
+async def resolve(ask: Ask) -> Answer:
     """A person's decision about an open order; one that has ended meanwhile is no matter."""
     try:
-        await ask.services.writer.submit(judge_orders, ask.body)
+        await ask.services.writer.submit(resolve_orders, ask.body)
     except NumberdeskError as error:
         if error.code != "order_ended":
             raise
@@ -102,10 +102,10 @@ async def adopt(ask: Ask) -> Answer:
     return Answer(None)
 
 
-async def judge_finding(ask: Ask) -> Answer:
+async def resolve_finding(ask: Ask) -> Answer:
     """A person's decision about a finding; one that has ended meanwhile is no matter."""
     try:
-        await ask.services.writer.submit(judge_findings, ask.body)
+        await ask.services.writer.submit(resolve_findings, ask.body)
     except NumberdeskError as error:
         if error.code != "not_found":
             raise

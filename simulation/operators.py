@@ -13,19 +13,19 @@ from numberdesk.api.admin import adjust, create_account_key, revoke_any_key, set
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.money import format_micros
-from numberdesk.flows.judge_orders import Judgement, Verdict
-from numberdesk.flows.note_audits import FindingJudgement, FindingVerdict
+from numberdesk.flows.note_audits import FindingResolution, ResolveFinding
+from numberdesk.flows.resolve_orders import OrderResolution, ResolveOrder
 from simulation.books import Books
 from simulation.company import Company
 from simulation.customers import POOLED, Account
 from simulation.desk import (
     adopt,
     import_numbers,
-    judge,
-    judge_finding,
     listing,
     meet_defect,
     remove_rule,
+    resolve,
+    resolve_finding,
     rule_for,
     set_carrier,
     set_rule,
@@ -43,7 +43,7 @@ _MOST_TRIES: Final = 4
 class Operator:
     """Runs errands. `stock` are the pool's numbers and whether rules price them, `keys` the ids of secrets.
 
-    What is to be judged is looked up in the books as they should be.
+    What is to be resolved is looked up in the books as they should be.
     """
 
     def __init__(
@@ -217,23 +217,23 @@ class Operator:
             await asyncio.sleep(self._world.between(0.05, 3))
 
     async def _judge_an_order(self) -> None:
-        """Mostly one that waits for a person; and some that nobody would judge yet."""
+        """Mostly one that waits for a person; and some that nobody would resolve yet."""
         orders = [chase for chase in self._books.chases.values() if chase.settled_at is None]
         parked = [chase for chase in orders if chase.parked_at is not None]
         if orders and (parked or self._world.plan.meddles or self._world.happens(0.3)):
-            await self.judge(self._world.one_of(parked or orders).order_id)
+            await self.resolve(self._world.one_of(parked or orders).order_id)
 
-    async def judge(self, order_id: str) -> None:
+    async def resolve(self, order_id: str) -> None:
         """Decide about an open order: give it up, look anew, or take what is there."""
         chase, now = self._books.chases[order_id], self._world.now()
         if self._may_be_adopted(order_id) and self._world.happens(0.5):
-            self._world.reached("judged_adopt")
+            self._world.reached("resolved_adopt")
             self._world.adopted.add(order_id)
             await self._certainly(Request(adopt, self._secret, {}, order_id))
             return
-        verdict = self._world.one_of((*Verdict, Verdict.VOID))
-        command = Judgement(order_id, verdict, self._companies[chase.carrier].window, now)
-        await self._certainly(Request(judge, self._secret, {}, command))
+        resolution = self._world.one_of((*OrderResolution, OrderResolution.VOID))
+        command = ResolveOrder(order_id, resolution, self._companies[chase.carrier].window, now)
+        await self._certainly(Request(resolve, self._secret, {}, command))
 
     def _may_be_adopted(self, order_id: str) -> bool:
         """A person takes a number that is on our account for nobody else, and not on its way back."""
@@ -248,13 +248,13 @@ class Operator:
         if orphans:
             carrier, e164, _ = self._world.one_of(orphans)
             keep = self._world.happens(0.2)
-            await self.judge_finding(carrier, e164, FindingVerdict.KEEP if keep else FindingVerdict.RELEASE)
+            await self.resolve_finding(carrier, e164, FindingResolution.KEEP if keep else FindingResolution.RELEASE)
 
-    async def judge_finding(self, carrier: str, e164: str, verdict: FindingVerdict) -> None:
+    async def resolve_finding(self, carrier: str, e164: str, resolution: FindingResolution) -> None:
         """Decide about an orphan."""
         serial, now = f"{self._world.chance.getrandbits(80):020x}", self._world.now()
-        command = FindingJudgement(carrier, e164, FindingKind.ORPHAN, verdict, serial, now)
-        await self._certainly(Request(judge_finding, self._secret, {}, command))
+        command = ResolveFinding(carrier, e164, FindingKind.ORPHAN, resolution, serial, now)
+        await self._certainly(Request(resolve_finding, self._secret, {}, command))
 
     async def _remove_rule(self) -> None:
         if self._rules:

@@ -28,11 +28,11 @@ _MANY: Final = 3
 
 _TELLING: Final[dict[str, Callable[[Books, Any, Any], list[str]]]] = {
     "settle": fulfilment.settle,
-    "judge": fulfilment.judge,
+    "resolve": fulfilment.resolve,
     "note releases": returns.note,
     "begin audits": audited.begin,
     "note audits": audited.note,
-    "judge findings": audited.judge,
+    "resolve findings": audited.resolve,
     **{kind.name: taking_up(kind) for kind in KINDS},
 }
 """The rules that tell which goals a command reached."""

@@ -21,10 +21,10 @@ from numberdesk.flows.confirm_carrier_releases import note_releases
 from numberdesk.flows.create_accounts import create_accounts, set_standings
 from numberdesk.flows.fund_wallets import fund_wallets
 from numberdesk.flows.issue_keys import issue_keys, revoke
-from numberdesk.flows.judge_orders import judge_orders
 from numberdesk.flows.keep_offers import keep_offers
 from numberdesk.flows.label_numbers import label_numbers
-from numberdesk.flows.note_audits import begin_audits, judge_findings, note_audits
+from numberdesk.flows.note_audits import begin_audits, note_audits, resolve_findings
+from numberdesk.flows.resolve_orders import resolve_orders
 from numberdesk.flows.set_price_rules import remove_price_rules, set_price_rules
 from numberdesk.flows.settle_orders import settle_orders
 from numberdesk.flows.tidy import tidy
@@ -59,13 +59,13 @@ NAMED: Final[dict[str, Flow]] = {
     "keep offers": keep_offers,
     "settle": settle_orders,
     "take up orders": DUE_ORDERS.take_up,
-    "judge": judge_orders,
+    "resolve": resolve_orders,
     "take up releases": DUE_RELEASES.take_up,
     "note releases": note_releases,
     "take up audits": DUE_AUDITS.take_up,
     "begin audits": begin_audits,
     "note audits": note_audits,
-    "judge findings": judge_findings,
+    "resolve findings": resolve_findings,
 }
 """The write flows that are the same in every process."""
 

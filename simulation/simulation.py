@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from numberdesk.core.errors import Overloaded
-from numberdesk.flows.note_audits import FindingVerdict
+from numberdesk.flows.note_audits import FindingResolution
 from numberdesk.wiring import DAY, MINUTE
 from simulation.audit import Auditor
 from simulation.books import Books
@@ -137,7 +137,7 @@ class Simulation:
         left = [chase.order_id for chase in self._books.chases.values() if chase.settled_at is None]
         for order_id in left:
             if self._world.happens(0.5):
-                self._await(self._operator.judge(order_id))
+                self._await(self._operator.resolve(order_id))
         self._until(self._at_rest, _MOST_CALM_STEPS)
 
     def _audit_carriers(self) -> None:
@@ -155,7 +155,7 @@ class Simulation:
                 break
             for carrier, e164 in orphans:
                 self._world.reached("orphan_given_back")
-                self._await(self._operator.judge_finding(carrier, e164, FindingVerdict.RELEASE))
+                self._await(self._operator.resolve_finding(carrier, e164, FindingResolution.RELEASE))
             self._until(self._at_rest, _MOST_CALM_STEPS)
         self._until(self._at_rest, _MOST_CALM_STEPS)  # a number that came too late may be on its way back
         if (unsettled := self._truth.unsettled()) is not None:

@@ -304,12 +304,12 @@ def test_an_audit_is_left_to_the_worker_and_its_findings_to_a_person(
         (e164, "orphan", "open") for e164 in sorted(orphans)
     ]
     kept, given_back, other = sorted(orphans)
-    assert _judge(http, "keep", kept)["status"] == "kept"
-    assert _judge(http, "release", given_back)["status"] == "releasing"
+    assert _resolve(http, "keep", kept)["status"] == "kept"
+    assert _resolve(http, "release", given_back)["status"] == "releasing"
     assert http.get("/admin/carriers/twilio/").json()["data"]["open_findings"] == 1
     (going,) = http.get("/admin/releases/").json()["data"]
     assert (going["phone_number"], going["tries"]) == (given_back, 0)
-    _judge(http, "release", given_back)
+    _resolve(http, "release", given_back)
     assert len(http.get("/admin/releases/").json()["data"]) == 1
     giving_back = confirm_carrier_releases(services.writer, services.carriers, services.now)
     _beside(services, lambda: _work_off(services, giving_back))
@@ -324,11 +324,11 @@ def test_an_audit_is_left_to_the_worker_and_its_findings_to_a_person(
     assert again.status_code == 404
 
 
-def _judge(http: httpx.Client, verdict: str, e164: str) -> dict[str, Any]:
+def _resolve(http: httpx.Client, verdict: str, e164: str) -> dict[str, Any]:
     answer = http.post(f"/admin/findings/{verdict}/", json={"carrier": "twilio", "phone_number": e164})
     assert answer.status_code == 200, answer.text
-    judged: dict[str, Any] = answer.json()["data"]
-    return judged
+    resolved: dict[str, Any] = answer.json()["data"]
+    return resolved
 
 
 def test_an_audit_that_is_under_way_is_not_begun_again(other_shop: Callable[..., Shop], carriers: MockUrls) -> None:

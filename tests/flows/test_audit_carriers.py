@@ -20,10 +20,10 @@ from numberdesk.flows.audit_carriers import LEFT_OUT, MOST_NOTED
 from numberdesk.flows.connect_carriers import CarrierSetup, set_up_carriers
 from numberdesk.flows.note_audits import (
     AskForAudit,
-    FindingJudgement,
-    FindingVerdict,
+    FindingResolution,
+    ResolveFinding,
     ask_for_audits,
-    judge_findings,
+    resolve_findings,
 )
 from numberdesk.flows.release_numbers import Release
 from numberdesk.infra.db import Tx
@@ -264,7 +264,7 @@ def test_an_account_that_was_closed_is_audited_only_when_somebody_asks_for_it(co
     kept = "+13612738809"
     shop.acme.own([kept])
     audited(shop)
-    shop.writer.apply(judge_findings, FindingJudgement("acme", kept, None, FindingVerdict.KEEP, "1", shop.now))
+    shop.writer.apply(resolve_findings, ResolveFinding("acme", kept, None, FindingResolution.KEEP, "1", shop.now))
     stand(shop, CarrierState.DISABLED)
     shop.acme.down = True
     steps = []

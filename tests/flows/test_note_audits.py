@@ -12,7 +12,7 @@ from numberdesk.carriers.finding_store import Finding
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.findings import FindingKind, FindingState
 from numberdesk.core.purchase import Sold
-from numberdesk.flows.note_audits import AuditResult, FindingJudgement, FindingVerdict, judge_findings, note_audits
+from numberdesk.flows.note_audits import AuditResult, FindingResolution, ResolveFinding, note_audits, resolve_findings
 from numberdesk.flows.tidy import Tidy, tidy
 from testbed.fake_carriers import Does, FakeCarrier
 from testbed.samples import finding
@@ -44,9 +44,9 @@ def test_findings_are_new_stay_end_and_come_again(connected: Shop) -> None:
     assert shop.rows(f"SELECT first_seen_at FROM findings WHERE e164 = '{e164}'") == [(NOW + 5 * EVERY,)]  # noqa: S608  the same
 
 
-def judged(shop: Shop, e164: str, verdict: FindingVerdict, kind: FindingKind | None = None) -> Finding:
-    command = FindingJudgement("acme", e164, kind, verdict, shop.new_id("fnd"), shop.now)
-    finding: Any = shop.writer.apply(judge_findings, command)
+def resolved(shop: Shop, e164: str, resolution: FindingResolution, kind: FindingKind | None = None) -> Finding:
+    command = ResolveFinding("acme", e164, kind, resolution, shop.new_id("fnd"), shop.now)
+    finding: Any = shop.writer.apply(resolve_findings, command)
     assert isinstance(finding, Finding)
     return finding
 
@@ -55,7 +55,7 @@ def test_what_a_person_keeps_stays_kept_and_goes_on_resting(connected: Shop) -> 
     shop, e164 = connected, "+13612738809"
     shop.acme.own([e164])
     audited(shop)
-    assert judged(shop, e164, FindingVerdict.KEEP).state is FindingState.KEPT
+    assert resolved(shop, e164, FindingResolution.KEEP).state is FindingState.KEPT
     shop.now += EVERY
     audited(shop)
     assert standing(shop) == {e164: ("orphan", "kept")}
@@ -69,7 +69,7 @@ def test_an_orphan_goes_back_when_a_person_says_so_and_its_finding_ends(connecte
     shop.acme.own([e164])
     audited(shop)
     for _ in range(2):
-        assert judged(shop, e164, FindingVerdict.RELEASE).state is FindingState.RELEASING
+        assert resolved(shop, e164, FindingResolution.RELEASE).state is FindingState.RELEASING
     assert shop.count("carrier_releases") == 1
     assert found(audited(shop)) == []  # it is on its way
     shop.tell(shop.give_back())
@@ -78,7 +78,7 @@ def test_an_orphan_goes_back_when_a_person_says_so_and_its_finding_ends(connecte
     audited(shop)
     assert standing(shop, ended=True) == {e164: ("orphan", "ended")}
     with pytest.raises(NotFound):
-        judged(shop, e164, FindingVerdict.KEEP)
+        resolved(shop, e164, FindingResolution.KEEP)
     shop.verified()
 
 
@@ -87,11 +87,11 @@ def test_what_is_on_its_way_back_cannot_be_kept_and_what_is_kept_can_go_back(con
     shop, e164 = connected, "+13612738809"
     shop.acme.own([e164])
     audited(shop)
-    judged(shop, e164, FindingVerdict.KEEP)
-    judged(shop, e164, FindingVerdict.RELEASE)
+    resolved(shop, e164, FindingResolution.KEEP)
+    resolved(shop, e164, FindingResolution.RELEASE)
     for _ in range(2):  # before its carrier was told, and when it was
         with pytest.raises(InvalidRequest, match="on its way back") as caught:
-            judged(shop, e164, FindingVerdict.KEEP)
+            resolved(shop, e164, FindingResolution.KEEP)
         assert caught.value.details["field"] == "phone_number"
         assert standing(shop) == {e164: ("orphan", "releasing")}
         shop.acme.down = down
@@ -106,10 +106,10 @@ def test_of_a_keep_and_a_release_in_one_batch_the_release_that_was_first_holds(c
     shop, e164 = connected, "+13612738809"
     shop.acme.own([e164])
     audited(shop)
-    verdicts = (FindingVerdict.KEEP, FindingVerdict.RELEASE, FindingVerdict.KEEP)
-    commands = [FindingJudgement("acme", e164, None, each, shop.new_id("fnd"), shop.now) for each in verdicts]
+    resolutions = (FindingResolution.KEEP, FindingResolution.RELEASE, FindingResolution.KEEP)
+    commands = [ResolveFinding("acme", e164, None, each, shop.new_id("fnd"), shop.now) for each in resolutions]
     with shop.database.write() as tx:
-        kept, going, refused = judge_findings(tx, commands)
+        kept, going, refused = resolve_findings(tx, commands)
     assert isinstance(kept, Finding)
     assert isinstance(going, Finding)
     assert isinstance(refused, InvalidRequest)
@@ -124,13 +124,13 @@ def test_who_keeps_what_somebody_else_just_gives_back_waits_and_is_refused(
     shop.acme.own([e164])
     audited(shop)
     release, keep = (
-        FindingJudgement("acme", e164, None, each, shop.new_id("fnd"), shop.now)
-        for each in (FindingVerdict.RELEASE, FindingVerdict.KEEP)
+        ResolveFinding("acme", e164, None, each, shop.new_id("fnd"), shop.now)
+        for each in (FindingResolution.RELEASE, FindingResolution.KEEP)
     )
     with ThreadPoolExecutor(1) as pool:
         with shop.database.write() as tx:
-            judge_findings(tx, [release])
-            keeping = pool.submit(other.writer.apply, judge_findings, keep)
+            resolve_findings(tx, [release])
+            keeping = pool.submit(other.writer.apply, resolve_findings, keep)
             with pytest.raises(TimeoutError):
                 keeping.result(0.2)
         with pytest.raises(InvalidRequest, match="on its way back"):
@@ -141,13 +141,13 @@ def test_an_orphan_that_is_there_though_its_carrier_confirmed_to_have_it_is_open
     shop, e164 = connected, "+13612738809"
     shop.acme.own([e164])
     audited(shop)
-    judged(shop, e164, FindingVerdict.RELEASE)
+    resolved(shop, e164, FindingResolution.RELEASE)
     shop.tell(shop.give_back())
     shop.acme.own([e164])
     shop.now += EVERY
     assert found(audited(shop)) == [(e164, FindingKind.ORPHAN)]
     assert standing(shop) == {e164: ("orphan", "open")}
-    judged(shop, e164, FindingVerdict.RELEASE)
+    resolved(shop, e164, FindingResolution.RELEASE)
     assert shop.count("carrier_releases") == 2
     shop.tell(shop.give_back())
     assert shop.acme.ours == {}
@@ -163,7 +163,7 @@ def test_an_orphan_given_back_while_the_carrier_was_audited_stays_on_its_way(
     found = finding(e164, NOW)
     result = AuditResult("acme", shop.now, shop.now + 2, shop.now + EVERY, 1, (found,), "", 0)
     shop.now += 1
-    judged(shop, e164, FindingVerdict.RELEASE)
+    resolved(shop, e164, FindingResolution.RELEASE)
     if confirmed:
         shop.tell(shop.give_back())
     assert shop.writer.apply(note_audits, result).news == []
@@ -175,7 +175,7 @@ def test_only_orphans_can_be_given_back(shop: Shop) -> None:
     shop.acme.lose(e164)
     audited(shop)
     with pytest.raises(InvalidRequest):
-        judged(shop, e164, FindingVerdict.RELEASE)
+        resolved(shop, e164, FindingResolution.RELEASE)
     assert shop.count("carrier_releases") == 0
 
 
@@ -191,9 +191,9 @@ def test_an_old_finding_takes_no_number_from_a_customer_who_has_it_by_now(connec
     account_id = shop.account(PRICE)
     shop.tell(shop.purchase(shop.placement(), shop.wants(account_id, e164)))
     with pytest.raises(InvalidRequest) as caught:
-        judged(shop, e164, FindingVerdict.RELEASE)
+        resolved(shop, e164, FindingResolution.RELEASE)
     assert caught.value.details["field"] == "phone_number"
-    assert judged(shop, e164, FindingVerdict.KEEP).state is FindingState.KEPT
+    assert resolved(shop, e164, FindingResolution.KEEP).state is FindingState.KEPT
     shop.tell(shop.give_back())
     assert list(shop.acme.ours) == [e164]
 
@@ -216,10 +216,10 @@ def test_an_orphan_that_the_books_have_under_another_name_is_not_given_back(
     found = finding(e164, NOW)
     shop.writer.apply(note_audits, AuditResult("acme", NOW, NOW, NOW + EVERY, 1, (found,), "", 0))
     with pytest.raises(InvalidRequest, match=carrier) as caught:
-        judged(shop, e164, FindingVerdict.RELEASE)
+        resolved(shop, e164, FindingResolution.RELEASE)
     assert caught.value.details["field"] == "phone_number"
     assert (shop.count("carrier_releases"), standing(shop)) == (0, {e164: ("orphan", "open")})
-    assert judged(shop, e164, FindingVerdict.KEEP).state is FindingState.KEPT
+    assert resolved(shop, e164, FindingResolution.KEEP).state is FindingState.KEPT
     audited(shop)
     assert standing(shop, ended=True) == {e164: ("orphan", "ended")}
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 import pytest
 
 from numberdesk.core.carrier_order import LONGEST_SAID, Absent, NotSent, OrderOutcome, Placed, Reason, Refused, Unknown
-from numberdesk.flows.judge_orders import Judgement, Verdict, judge_orders
 from numberdesk.flows.open_orders import open_orders
+from numberdesk.flows.resolve_orders import OrderResolution, ResolveOrder, resolve_orders
 from numberdesk.flows.settle_orders import settle_orders
 from testbed.fake_carriers import Does
 from testbed.logs import logged
@@ -125,13 +125,13 @@ def test_an_order_that_is_parked_is_an_error_in_the_log_once_and_again_when_it_i
 
     line = {"event": "order parked for a person", "order_id": buy.order_id, "carrier": "acme", "said": "down"}
     assert parked() == [{**line, "log_level": "error"}]
-    shop.writer.apply(judge_orders, Judgement(buy.order_id, Verdict.RETRY, WINDOW, shop.now))
+    shop.writer.apply(resolve_orders, ResolveOrder(buy.order_id, OrderResolution.RETRY, WINDOW, shop.now))
     assert parked() == [{**line, "log_level": "error"}]
 
 
 def test_a_number_that_comes_too_late_is_in_the_log_once(shop: Shop) -> None:
     buy, placement = opened(shop, Does.LOSES)
-    shop.writer.apply(judge_orders, Judgement(buy.order_id, Verdict.VOID, WINDOW, shop.now))
+    shop.writer.apply(resolve_orders, ResolveOrder(buy.order_id, OrderResolution.VOID, WINDOW, shop.now))
     word: OrderOutcome = Placed("PN1", buy.order_id)
     with logged() as lines:
         for _ in range(2):
@@ -144,7 +144,7 @@ def test_a_number_that_comes_too_late_is_in_the_log_once(shop: Shop) -> None:
 
 def test_of_two_words_in_one_batch_that_a_number_came_too_late_the_first_tells_it(shop: Shop) -> None:
     buy, _ = opened(shop, Does.LOSES)
-    shop.writer.apply(judge_orders, Judgement(buy.order_id, Verdict.VOID, WINDOW, shop.now))
+    shop.writer.apply(resolve_orders, ResolveOrder(buy.order_id, OrderResolution.VOID, WINDOW, shop.now))
     with shop.database.write() as tx:
         standings = settle_orders(tx, [heard(shop, buy, Placed("PN1", buy.order_id))] * 2)
     assert [one.too_late is None for one in standings] == [False, True]

@@ -12,7 +12,7 @@ import pytest
 from numberdesk.carriers.finding_store import Finding
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.purchase import Sold
-from numberdesk.flows.note_audits import AuditResult, FindingJudgement, FindingVerdict, judge_findings, note_audits
+from numberdesk.flows.note_audits import AuditResult, FindingResolution, ResolveFinding, note_audits, resolve_findings
 from numberdesk.flows.set_rates import new_rate, set_rates
 from numberdesk.infra.statements import InsertRows
 from numberdesk.tables import metadata
@@ -70,8 +70,8 @@ def _with_an_audit(shop: Shop) -> str:
     e164 = "+13612738809"
     found = finding(e164, NOW, carrier_reference="PN1")
     shop.writer.apply(note_audits, AuditResult("acme", NOW, NOW, NOW + 1, 1, (found,), "", 0))
-    judgement = FindingJudgement("acme", e164, FindingKind.ORPHAN, FindingVerdict.RELEASE, "1", NOW)
-    assert isinstance(shop.writer.apply(judge_findings, judgement), Finding)
+    resolution = ResolveFinding("acme", e164, FindingKind.ORPHAN, FindingResolution.RELEASE, "1", NOW)
+    assert isinstance(shop.writer.apply(resolve_findings, resolution), Finding)
     shop.writer.apply(set_rates, new_rate("EUR", "USD", "1.1", NOW))
     return e164
 

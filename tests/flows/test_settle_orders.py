@@ -11,7 +11,7 @@ from numberdesk.core.carrier_order import Absent, OrderOutcome, Placed, Reason, 
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.purchase import Buy, Order
 from numberdesk.core.schedule import turn_of
-from numberdesk.flows.judge_orders import Judgement, Verdict, judge_orders
+from numberdesk.flows.resolve_orders import OrderResolution, ResolveOrder, resolve_orders
 from numberdesk.flows.settle_orders import settle_orders
 from numberdesk.infra.due_work import TakeUp
 from numberdesk.orders.carrier_order_store import DUE_ORDERS, LOOK_UP_LEASE
@@ -125,7 +125,7 @@ def test_a_word_about_an_attempt_before_counts_only_when_the_number_is_ours(shop
 def given_up(shop: Shop) -> Buy:
     """An order that was given up."""
     buy, _ = opened(shop, Does.LOSES)
-    shop.writer.apply(judge_orders, Judgement(buy.order_id, Verdict.VOID, WINDOW, shop.now))
+    shop.writer.apply(resolve_orders, ResolveOrder(buy.order_id, OrderResolution.VOID, WINDOW, shop.now))
     assert shop.rows("SELECT state FROM orders WHERE id = :id", id=buy.order_id) == [("failed",)]
     return buy
 

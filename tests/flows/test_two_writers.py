@@ -22,12 +22,12 @@ from numberdesk.flows.buy_number import buy_number
 from numberdesk.flows.create_accounts import Standing, set_standings
 from numberdesk.flows.follow_carrier_orders import follow_carrier_orders
 from numberdesk.flows.fund_wallets import TOP_UP, Funding, fund_wallets
-from numberdesk.flows.judge_orders import Judgement, Verdict, judge_orders
 from numberdesk.flows.keep_offers import Shown, keep_offers
-from numberdesk.flows.note_audits import FindingJudgement, FindingVerdict, judge_findings
+from numberdesk.flows.note_audits import FindingResolution, ResolveFinding, resolve_findings
 from numberdesk.flows.place_orders import Placement
 from numberdesk.flows.release_numbers import Release
 from numberdesk.flows.reprice import Reprice, reprice
+from numberdesk.flows.resolve_orders import OrderResolution, ResolveOrder, resolve_orders
 from numberdesk.flows.settle_orders import settle_orders
 from numberdesk.flows.tidy import Tidy, tidy
 from numberdesk.flows.verify import verify
@@ -169,7 +169,7 @@ class Business:
         """Something to do."""
         kinds = {
             self._buy: 9, self._fund: 1, self._release: 2, self._offer: 1, self._stand: 1, self._keep_house: 1,
-            self._show: 2, self._work: 3, self._audit: 1, self._judge: 1,
+            self._show: 2, self._work: 3, self._audit: 1, self._resolve: 1,
         }  # fmt: skip
         (kind,) = self._chance.choices(list(kinds), list(kinds.values()))
         return kind()
@@ -235,17 +235,17 @@ class Business:
 
         return audited
 
-    def _judge(self) -> Work:
+    def _resolve(self) -> Work:
         if self._chance.random() < 0.5:
             serial, e164 = self._shop.new_id("x"), self._chance.choice(self._odd)
-            release = FindingJudgement("acme", e164, None, FindingVerdict.RELEASE, serial, self._shop.now)
-            return lambda at: at.writer.submit(judge_findings, release)
+            release = ResolveFinding("acme", e164, None, FindingResolution.RELEASE, serial, self._shop.now)
+            return lambda at: at.writer.submit(resolve_findings, release)
 
         async def voided(at: Shop) -> None:
             unsettled = await at.reader.read(lambda tx: list_unsettled(tx, parked=None, limit=3))
             for chase in unsettled:
-                verdict = Judgement(chase.order_id, Verdict.VOID, 0, at.now)
-                await at.writer.submit(judge_orders, verdict)
+                verdict = ResolveOrder(chase.order_id, OrderResolution.VOID, 0, at.now)
+                await at.writer.submit(resolve_orders, verdict)
 
         return voided
 
@@ -300,7 +300,7 @@ def at_rest(shop: Shop) -> None:
 
     async def done() -> AuditReport | None:
         for chase in await shop.reader.read(lambda tx: list_unsettled(tx, parked=None, limit=99)):
-            await shop.writer.submit(judge_orders, Judgement(chase.order_id, Verdict.VOID, 0, shop.now))
+            await shop.writer.submit(resolve_orders, ResolveOrder(chase.order_id, OrderResolution.VOID, 0, shop.now))
         shop.now += 1000 * DAY
         await shop.give_back()
         return await auditing(shop).run("acme")

@@ -19,10 +19,10 @@ from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.findings import FindingKind
 from numberdesk.flows.note_audits import (
     AskForAudit,
-    FindingJudgement,
-    FindingVerdict,
+    FindingResolution,
+    ResolveFinding,
     ask_for_audits,
-    judge_findings,
+    resolve_findings,
 )
 from numberdesk.numbers.carrier_release_store import list_unconfirmed
 from numberdesk.views import (
@@ -145,7 +145,7 @@ async def findings(ask: Ask) -> Answer:
 )
 async def keep_finding(ask: Ask) -> Answer:
     """Keep."""
-    return await _judged(ask, FindingVerdict.KEEP, "Finding kept")
+    return await _resolved(ask, FindingResolution.KEEP, "Finding kept")
 
 
 @endpoint(
@@ -162,7 +162,7 @@ async def keep_finding(ask: Ask) -> Answer:
 )
 async def release_finding(ask: Ask) -> Answer:
     """Give back."""
-    return await _judged(ask, FindingVerdict.RELEASE, "The number goes back to its carrier")
+    return await _resolved(ask, FindingResolution.RELEASE, "The number goes back to its carrier")
 
 
 @endpoint(
@@ -206,9 +206,9 @@ def _finding_position(token: str | None) -> tuple[str, str, str] | None:
     return parts[0], parts[1], parts[2]
 
 
-async def _judged(ask: Ask, verdict: FindingVerdict, message: str) -> Answer:
+async def _resolved(ask: Ask, resolution: FindingResolution, message: str) -> Answer:
     body: FindingBody = ask.body
     serial = ask.services.new_id("rel").removeprefix("rel_")
-    command = FindingJudgement(body.carrier, body.phone_number, body.kind, verdict, serial, ask.now)
-    judged = await ask.services.writer.submit(judge_findings, command)
-    return Answer(finding_view(judged), message)
+    command = ResolveFinding(body.carrier, body.phone_number, body.kind, resolution, serial, ask.now)
+    resolved = await ask.services.writer.submit(resolve_findings, command)
+    return Answer(finding_view(resolved), message)

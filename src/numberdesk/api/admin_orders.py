@@ -13,7 +13,7 @@ from numberdesk.api.paging import PageQuery, page, position
 from numberdesk.api.shapes import id_in_path
 from numberdesk.core.errors import NotFound
 from numberdesk.flows.describe_orders import describe_order, describe_orders, describe_parked_orders
-from numberdesk.flows.judge_orders import Verdict, adopt_order, judge_order
+from numberdesk.flows.resolve_orders import OrderResolution, adopt_order, resolve_order
 from numberdesk.views import CarrierOrderView, carrier_order_view
 
 _OPEN_EXAMPLE: Final = {
@@ -129,7 +129,7 @@ async def adopt(ask: Ask) -> Answer:
 )
 async def void(ask: Ask) -> Answer:
     """Give up."""
-    return await _judged(ask, Verdict.VOID, "Order given up")
+    return await _resolved(ask, OrderResolution.VOID, "Order given up")
 
 
 @endpoint(
@@ -144,14 +144,14 @@ async def void(ask: Ask) -> Answer:
 )
 async def retry(ask: Ask) -> Answer:
     """Let the worker ask its carrier anew."""
-    return await _judged(ask, Verdict.RETRY, "Order to be looked up anew")
+    return await _resolved(ask, OrderResolution.RETRY, "Order to be looked up anew")
 
 
-async def _judged(ask: Ask, verdict: Verdict, message: str) -> Answer:
+async def _resolved(ask: Ask, resolution: OrderResolution, message: str) -> Answer:
     services = ask.services
     order_id = id_in_path(ask.path["order_id"])
     patience = services.order_patience
-    await judge_order(services.writer, services.reader, services.carriers, order_id, verdict, ask.now, patience)
+    await resolve_order(services.writer, services.reader, services.carriers, order_id, resolution, ask.now, patience)
     return Answer(await _described(ask), message)
 
 

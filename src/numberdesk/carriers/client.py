@@ -129,7 +129,7 @@ class CarrierClient:
         except Exception as error:  # noqa: BLE001  an adapter's defect must not lose a purchase
             self._defect("order", error, self.breaker)
             return Unknown(type(error).__name__)
-        self._judge(word)
+        self._resolve(word)
         return _storable(word)
 
     async def find(self, e164: str, reference: str) -> Placed | Pending | Refused | Absent | Unknown:
@@ -194,7 +194,7 @@ class CarrierClient:
             left = max(1, round(max(self.breaker.seconds_left(now), self.search_breaker.seconds_left(now))))
             raise CarrierError(Trouble.PAUSED, "it failed several times in a row and is left alone for a while", left)
 
-    def _judge(self, word: Placed | Pending | Refused | NotSent | Unknown) -> None:
+    def _resolve(self, word: Placed | Pending | Refused | NotSent | Unknown) -> None:
         """What an order's outcome says of the carrier's health: a no is healthy, silence is not."""
         if isinstance(word, Unknown | NotSent):
             self.breaker.failed(self._seconds())

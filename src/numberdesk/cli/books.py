@@ -13,8 +13,7 @@ import typer
 from numberdesk.cli.output import REFUSED, fail, note, print_list, print_object, reported
 from numberdesk.cli.session import AsJson, Limit, asking_carriers, services
 from numberdesk.flows.describe_orders import describe_order, describe_orders, describe_parked_orders
-from numberdesk.flows.judge_orders import Verdict as OrderVerdict
-from numberdesk.flows.judge_orders import adopt_order, judge_order
+from numberdesk.flows.resolve_orders import OrderResolution, adopt_order, resolve_order
 from numberdesk.flows.verify import Verdict, verify
 from numberdesk.infra.settings import load_settings
 from numberdesk.views import carrier_order_view, verdict_view
@@ -69,7 +68,7 @@ def void(
     as_json: AsJson = False,  # noqa: FBT002  a flag
 ) -> None:
     """Give an open order up: nothing is charged, and the number is free again."""
-    _judge(order_id, OrderVerdict.VOID, as_json=as_json)
+    _resolve(order_id, OrderResolution.VOID, as_json=as_json)
 
 
 @orders.command("retry")
@@ -78,13 +77,13 @@ def retry(
     as_json: AsJson = False,  # noqa: FBT002  a flag
 ) -> None:
     """Look an open order up anew, from the beginning; the server or worker does it within a second or two."""
-    _judge(order_id, OrderVerdict.RETRY, as_json=as_json)
+    _resolve(order_id, OrderResolution.RETRY, as_json=as_json)
 
 
-def _judge(order_id: str, verdict: OrderVerdict, *, as_json: bool) -> None:
+def _resolve(order_id: str, verdict: OrderResolution, *, as_json: bool) -> None:
     _decide(
         order_id,
-        lambda each: judge_order(
+        lambda each: resolve_order(
             each.writer, each.reader, each.carriers, order_id, verdict, each.now(), each.order_patience
         ),
         as_json=as_json,

@@ -36,7 +36,7 @@ from numberdesk.core.phone import PhoneError, parse_e164
 from numberdesk.flows.audit_carriers import AuditReport
 from numberdesk.flows.connect_carriers import CarrierSetup, encrypt_anew, set_up_carriers
 from numberdesk.flows.describe_carriers import describe_carriers, find_idle_carriers
-from numberdesk.flows.note_audits import FindingJudgement, FindingVerdict, judge_findings
+from numberdesk.flows.note_audits import FindingResolution, ResolveFinding, resolve_findings
 from numberdesk.infra.vault import new_key
 from numberdesk.numbers.carrier_release_store import list_unconfirmed
 from numberdesk.views import (
@@ -176,13 +176,13 @@ def findings(
 @carriers.command("keep")
 def keep(carrier: CarrierArgument, number: NumberArgument, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
     """Say that a finding is right so: it is no longer reported."""
-    _judge(carrier, number, FindingVerdict.KEEP, as_json=as_json)
+    _resolve(carrier, number, FindingResolution.KEEP, as_json=as_json)
 
 
 @carriers.command("release")
 def release(carrier: CarrierArgument, number: NumberArgument, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
     """Give an orphan back to its carrier; the server or worker tells it until it confirms."""
-    _judge(carrier, number, FindingVerdict.RELEASE, as_json=as_json)
+    _resolve(carrier, number, FindingResolution.RELEASE, as_json=as_json)
 
 
 @carriers.command("releases")
@@ -304,13 +304,13 @@ def _tell(reports: Sequence[AuditReport], found: Sequence[Finding], *, as_json: 
             note(f"{report.carrier}: it did not answer for {report.unclear} rented numbers that its list leaves out")
 
 
-def _judge(carrier: str, number: str, verdict: FindingVerdict, *, as_json: bool) -> None:
+def _resolve(carrier: str, number: str, resolution: FindingResolution, *, as_json: bool) -> None:
     with services() as running:
         try:
             e164 = parse_e164(number)
         except PhoneError as error:
             raise InvalidRequest("NUMBER", str(error)) from None
         serial = running.new_id("rel").removeprefix("rel_")
-        command = FindingJudgement(carrier, e164, None, verdict, serial, running.now())
-        judged = running.writer.apply(judge_findings, command)
-        print_object(finding_view(judged), as_json=as_json)
+        command = ResolveFinding(carrier, e164, None, resolution, serial, running.now())
+        resolved = running.writer.apply(resolve_findings, command)
+        print_object(finding_view(resolved), as_json=as_json)

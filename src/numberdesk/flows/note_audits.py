@@ -78,14 +78,14 @@ class NotedAudit(NamedTuple):
     lease_lost: bool = False
 
 
-class FindingVerdict(StrEnum):
+class FindingResolution(StrEnum):
     """What is to become of a finding."""
 
     KEEP = "keep"  # it is right so; not for what is on its way back already
     RELEASE = "release"  # an orphan goes back to its carrier
 
 
-class FindingJudgement(NamedTuple):
+class ResolveFinding(NamedTuple):
     """A person's decision about the finding of a kind, without one about that which has not ended.
 
     `serial` is new and used only for a release.
@@ -94,7 +94,7 @@ class FindingJudgement(NamedTuple):
     carrier: str
     e164: str
     kind: FindingKind | None
-    verdict: FindingVerdict
+    resolution: FindingResolution
     serial: str
     now: int
 
@@ -229,7 +229,7 @@ def _rest(tx: Tx, result: AuditResult) -> None:
     place_lots(tx, resting, result.ended_at, quarantined_until=until)
 
 
-def judge_findings(tx: Tx, commands: Sequence[FindingJudgement]) -> list[Finding | NumberdeskError]:
+def resolve_findings(tx: Tx, commands: Sequence[ResolveFinding]) -> list[Finding | NumberdeskError]:
     """The write flow: findings as they stand after a person's decisions."""
     known = lock_findings(tx, [key for command in commands for key in _keys(command)])
     lots = lock_lots(tx, [command.e164 for command in commands])
@@ -237,7 +237,7 @@ def judge_findings(tx: Tx, commands: Sequence[FindingJudgement]) -> list[Finding
     for command in commands:
         found = [known[key] for key in _keys(command) if key in known]
         live = next((finding for finding in found if finding.state is not FindingState.ENDED), None)
-        outcome = _judge(tx, live, lots.get(command.e164), command)
+        outcome = _resolve(tx, live, lots.get(command.e164), command)
         if isinstance(outcome, Finding):
             known[outcome.key] = outcome
         outcomes.append(outcome)
@@ -245,15 +245,15 @@ def judge_findings(tx: Tx, commands: Sequence[FindingJudgement]) -> list[Finding
     return outcomes
 
 
-def _keys(command: FindingJudgement) -> list[tuple[str, str, str]]:
+def _keys(command: ResolveFinding) -> list[tuple[str, str, str]]:
     kinds = FindingKind if command.kind is None else (command.kind,)
     return [(command.carrier, command.e164, kind.value) for kind in kinds]
 
 
-def _judge(tx: Tx, finding: Finding | None, lot: Lot | None, command: FindingJudgement) -> Finding | NumberdeskError:
+def _resolve(tx: Tx, finding: Finding | None, lot: Lot | None, command: ResolveFinding) -> Finding | NumberdeskError:
     if finding is None:
         return NotFound("There is no such finding.")
-    if command.verdict is FindingVerdict.KEEP:
+    if command.resolution is FindingResolution.KEEP:
         if finding.state is FindingState.RELEASING:  # its carrier may have been told already, and cannot be stopped
             return InvalidRequest("phone_number", "is on its way back to its carrier already, and cannot be kept")
         return finding._replace(state=FindingState.KEPT)

@@ -9,8 +9,8 @@ import pytest
 from numberdesk.core.errors import CarrierRefused, NotFound, OrderEnded
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.purchase import Buy, Order, Sold
-from numberdesk.flows.judge_orders import Judgement, Verdict, adopt_order, judge_order, judge_orders
 from numberdesk.flows.place_orders import Placement
+from numberdesk.flows.resolve_orders import OrderResolution, ResolveOrder, adopt_order, resolve_order, resolve_orders
 from testbed.fake_carriers import Does
 from tests.flows.carrier_orders import DAY, MINUTE, WINDOW, books, chase_of, opened
 from tests.flows.conftest import NOW, PRICE, Shop
@@ -26,8 +26,8 @@ def parked(shop: Shop, *does: Does, key: str | None = None) -> tuple[Buy, Placem
     return buy, placement
 
 
-def judge(shop: Shop, buy: Buy, verdict: Verdict) -> Order:
-    story = judge_order(shop.writer, shop.reader, shop.carriers, buy.order_id, verdict, shop.now, PATIENCE)
+def resolve(shop: Shop, buy: Buy, resolution: OrderResolution) -> Order:
+    story = resolve_order(shop.writer, shop.reader, shop.carriers, buy.order_id, resolution, shop.now, PATIENCE)
     return shop.tell(story)
 
 
@@ -49,7 +49,7 @@ def test_an_order_that_its_carrier_never_decides_is_looked_up_for_days_and_its_h
 
 def test_giving_an_order_up_frees_what_it_held_and_its_customer_may_begin_anew(shop: Shop) -> None:
     buy, placement = parked(shop, Does.NEVER_ENDS, key="k")
-    order = judge(shop, buy, Verdict.VOID)
+    order = resolve(shop, buy, OrderResolution.VOID)
     assert order.failure is not None
     assert (order.state, order.failure.code) == (OrderState.FAILED, "carrier_unavailable")
     assert (shop.wallet(buy.account_id).posted, shop.wallet(buy.account_id).held) == (10 * PRICE, 0)
@@ -75,7 +75,7 @@ def test_an_order_may_be_looked_up_anew_from_the_beginning(shop: Shop, does: Doe
     assert chase_of(shop, buy).parked_at is not None
     shop.carriers.carriers.update(carriers)
     shop.acme.decides_after = MINUTE
-    assert judge(shop, buy, Verdict.RETRY).state is OrderState.ORDERING
+    assert resolve(shop, buy, OrderResolution.RETRY).state is OrderState.ORDERING
     chase = chase_of(shop, buy)
     assert (chase.attempts, chase.absences, chase.next_at, chase.parked_at) == (0, 0, shop.now, None)
     assert chase.wanted_until > shop.now + WINDOW
@@ -90,7 +90,7 @@ def test_a_retry_sends_no_third_order(shop: Shop) -> None:
     while chase_of(shop, buy).sends == 1:
         shop.now = max(shop.now, chase_of(shop, buy).next_at or 0)
         shop.tell(shop.chase(placement))
-    judge(shop, buy, Verdict.RETRY)
+    resolve(shop, buy, OrderResolution.RETRY)
     shop.tell(shop.chase_to_the_end(placement))
     assert len(shop.acme.orders) == 2
     assert shop.wallet(buy.account_id).held == 0
@@ -132,9 +132,9 @@ def test_nobody_decides_about_an_order_that_has_ended(shop: Shop, state: str) ->
     if state == "failed":
         shop.acme.buy(buy.e164, "somebody")
     before = books(shop)
-    for verdict in Verdict:
+    for resolution in OrderResolution:
         with pytest.raises(OrderEnded):
-            judge(shop, buy, verdict)
+            resolve(shop, buy, resolution)
     with pytest.raises(OrderEnded):
         adopt(shop, placement, buy.order_id)
     assert books(shop) == before
@@ -145,9 +145,9 @@ def test_about_orders_that_were_at_no_carrier_there_is_nothing_to_decide(shop: S
     sold = shop.buy(account_id, e164)
     assert isinstance(sold, Sold)
     for order_id in (sold.order.id, "ord_nobody"):
-        for verdict in Verdict:
+        for resolution in OrderResolution:
             with pytest.raises(NotFound):
-                shop.writer.apply(judge_orders, Judgement(order_id, verdict, WINDOW, shop.now))
+                shop.writer.apply(resolve_orders, ResolveOrder(order_id, resolution, WINDOW, shop.now))
         with pytest.raises(NotFound):
             adopt(shop, shop.placement(), order_id)
 
@@ -155,7 +155,7 @@ def test_about_orders_that_were_at_no_carrier_there_is_nothing_to_decide(shop: S
 def test_two_persons_who_give_up_one_order_at_once_are_one_after_the_other(shop: Shop) -> None:
     buy, _ = opened(shop, Does.LOSES)
     with shop.database.write() as tx:
-        first, second = judge_orders(tx, [Judgement(buy.order_id, Verdict.VOID, WINDOW, shop.now)] * 2)
+        first, second = resolve_orders(tx, [ResolveOrder(buy.order_id, OrderResolution.VOID, WINDOW, shop.now)] * 2)
     assert isinstance(first, Order)
     assert isinstance(second, OrderEnded)
     assert shop.wallet(buy.account_id).held == 0
@@ -166,7 +166,7 @@ def test_what_was_given_up_while_it_was_under_way_goes_back_when_it_arrives(shop
     shop.acme.order_seconds = 20
     buy = shop.wants(shop.account(PRICE), e164)
     shop.tell(shop.purchase(placement, buy))
-    judge(shop, buy, Verdict.VOID)
+    resolve(shop, buy, OrderResolution.VOID)
     shop.time.pass_by(20, shop.writer)
     assert list(shop.acme.ours) == [e164]
     shop.tell(shop.give_back())
@@ -176,5 +176,5 @@ def test_what_was_given_up_while_it_was_under_way_goes_back_when_it_arrives(shop
 
 def test_an_order_that_is_looked_up_anew_may_be_sent_again_for_as_long_as_it_is_set_up(shop: Shop) -> None:
     buy, _ = opened(shop, Does.LOSES)
-    judge(shop, buy, Verdict.RETRY)
+    resolve(shop, buy, OrderResolution.RETRY)
     assert chase_of(shop, buy).wanted_until == shop.now + WINDOW + PATIENCE

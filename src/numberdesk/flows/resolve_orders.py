@@ -24,48 +24,48 @@ from numberdesk.infra.writer import Writer
 from numberdesk.orders.carrier_order_store import find_carrier_orders
 
 
-class Verdict(StrEnum):
+class OrderResolution(StrEnum):
     """What is to become of an open order."""
 
     VOID = "void"  # it failed: the hold and the number are free again
     RETRY = "retry"  # its carrier is asked anew from the beginning
 
 
-class Judgement(NamedTuple):
+class ResolveOrder(NamedTuple):
     """A person's decision about one order. `window` is how long its carrier may hide what it has.
 
     An order that is looked up anew may be sent once more for as long as a customer is `wanted_for`, after the window.
     """
 
     order_id: str
-    verdict: Verdict
+    resolution: OrderResolution
     window: int
     now: int
     wanted_for: int = WANTED_FOR
 
 
-def judge_orders(tx: Tx, commands: Sequence[Judgement]) -> list[Order | NumberdeskError]:
+def resolve_orders(tx: Tx, commands: Sequence[ResolveOrder]) -> list[Order | NumberdeskError]:
     """The write flow: the order as it stands then. NotFound for one that no carrier was asked for."""
     books = load_books(tx, [command.order_id for command in commands])
-    outcomes = [_judge(books, command) for command in commands]
+    outcomes = [_resolve(books, command) for command in commands]
     write_books(tx, books)
     return outcomes
 
 
-def _judge(books: Books, command: Judgement) -> Order | NumberdeskError:
+def _resolve(books: Books, command: ResolveOrder) -> Order | NumberdeskError:
     order, chase = books.orders.get(command.order_id), books.chases.get(command.order_id)
     if order is None or chase is None:
         return NotFound("There is no such order at a carrier.")
     if order.state is not OrderState.ORDERING:
         return OrderEnded(f"This order is {order.state.value} already.", {"order_id": order.id})
-    if command.verdict is Verdict.VOID:
+    if command.resolution is OrderResolution.VOID:
         why = CarrierUnavailable("The carrier never confirmed this order, so it was given up. Nothing was charged.")
         return end_order(books, chase, Void(why, final=False), command.now)
     keep_chase(books, Keep(_anew(chase, command)))
     return order
 
 
-def _anew(chase: CarrierOrder, command: Judgement) -> CarrierOrder:
+def _anew(chase: CarrierOrder, command: ResolveOrder) -> CarrierOrder:
     """Looked up from the beginning, and sent once more when it is proven to be absent and was sent only once."""
     return chase._replace(
         attempts=0,
@@ -80,12 +80,12 @@ def _anew(chase: CarrierOrder, command: Judgement) -> CarrierOrder:
     )
 
 
-async def judge_order(
+async def resolve_order(
     writer: Writer,
     reader: Reader,
     carriers: CarrierConnections,
     order_id: str,
-    verdict: Verdict,
+    resolution: OrderResolution,
     now: int,
     wanted_for: int,
 ) -> Order:
@@ -93,7 +93,7 @@ async def judge_order(
     chase = (await reader.read(lambda tx: find_carrier_orders(tx, [order_id]))).get(order_id)
     line = None if chase is None else await carriers.client(chase.carrier)
     window = VISIBILITY_WINDOW if line is None else line.window
-    return await writer.submit(judge_orders, Judgement(order_id, verdict, window, now, wanted_for))
+    return await writer.submit(resolve_orders, ResolveOrder(order_id, resolution, window, now, wanted_for))
 
 
 async def adopt_order(reader: Reader, carriers: CarrierConnections, placement: Placement, order_id: str) -> Order:
