@@ -24,8 +24,8 @@ from pathlib import Path
 
 from bench.floor import buy
 from bench.stock import Stock, sqlite_stock
-from numberdesk.flows.verify import verify
 from numberdesk.infra.settings import load_settings
+from numberdesk.verify.books import verify
 from numberdesk.wiring import build
 
 TRANSFERS = int(os.environ.get("NUMBERDESK_BENCH_TRANSFERS", "4000000"))
@@ -95,9 +95,9 @@ def _audit(stock: Stock) -> float:
     services = build(load_settings(database_url=stock.url))
     try:
         began = time.process_time()
-        verdict = services.reader.read_now(lambda tx: verify(tx, lambda *_: None))
+        report = services.reader.read_now(lambda tx: verify(tx, lambda *_: None))
         took = time.process_time() - began
     finally:
         services.close()
-    assert verdict.ok, verdict.violations[:3]
+    assert report.ok, report.violations[:3]
     return took

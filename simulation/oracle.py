@@ -11,9 +11,9 @@ from typing import Any, Final
 from numberdesk.core.errors import IdempotencyConflict, InsufficientBalance, NotFound, OrderInProgress
 from numberdesk.core.purchase import Refused, Sold
 from numberdesk.flows.fund_wallets import Funding
-from numberdesk.flows.verify import verify
 from numberdesk.infra.db import Database
 from numberdesk.ledger.model import Transfer
+from numberdesk.verify.books import verify
 from simulation import audited, offered, returns
 from simulation import carrier_orders as fulfilment
 from simulation.audit import ALL, Auditor, touched
@@ -80,8 +80,8 @@ class Oracle:
         if not audit:
             return
         with database.read() as tx:
-            verdict = verify(tx, lambda *_: None)
-        for found in verdict.violations[:1]:
+            report = verify(tx, lambda *_: None)
+        for found in report.violations[:1]:
             self._world.broken(f"verify {found.invariant}", f"{found.table} {found.row}: {found.message}")
         self._world.reached("verified")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from typing import NamedTuple
 
-from numberdesk.flows.verify import verify
 from numberdesk.infra.settings import load_settings
 from numberdesk.ledger.store import find_wallet
 from numberdesk.orders.store import list_orders
+from numberdesk.verify.books import verify
 from numberdesk.wiring import Services, build
 from testbed.customers import Customers, Wish
 from testbed.samples import PRICE

@@ -22,7 +22,6 @@ from numberdesk.core.schedule import turn_of
 from numberdesk.flows.audit_carriers import CARRIER_AUDITS
 from numberdesk.flows.connect_carriers import CarrierSetup, set_up_carriers
 from numberdesk.flows.keep_offers import Shown, keep_offers
-from numberdesk.flows.verify import verify
 from numberdesk.infra import clock
 from numberdesk.infra.settings import Settings, load_settings
 from numberdesk.infra.vault import new_key
@@ -30,6 +29,7 @@ from numberdesk.ledger.store import find_wallet
 from numberdesk.numbers.carrier_release_store import list_unconfirmed
 from numberdesk.orders.carrier_order_store import list_unsettled
 from numberdesk.orders.store import list_orders
+from numberdesk.verify.books import verify
 from numberdesk.wiring import HOUR, Parts, Services, build
 from numberdesk.worker import due_workers
 from testbed.carrier_mock import Control, MockUrls

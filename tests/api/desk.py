@@ -18,15 +18,15 @@ from hypothesis.stateful import RuleBasedStateMachine
 from numberdesk.accounts.model import RANDOM_BYTES, SCOPES, new_key
 from numberdesk.api.app import build_app
 from numberdesk.api.server import Limits, bind, make_server
-from numberdesk.core.invariants import Verdict
+from numberdesk.core.invariants import VerifyReport
 from numberdesk.flows.create_accounts import create_accounts, new_account
 from numberdesk.flows.issue_keys import NewKey, issue_keys, new_key_record
 from numberdesk.flows.reprice import Reprice
 from numberdesk.flows.tidy import Tidy, tidy
-from numberdesk.flows.verify import verify
 from numberdesk.infra import log
 from numberdesk.infra.settings import load_settings
 from numberdesk.ledger.store import find_wallet
+from numberdesk.verify.books import verify
 from numberdesk.wiring import HOUR, Parts, Services, build
 from tests.api.model import FIELDS, Account, Answer, Expected, Key, Model, Prices, iso, refused
 
@@ -80,7 +80,7 @@ class Desk:
         wallets = self.services.reader.read_now(lambda tx: [find_wallet(tx, account_id) for account_id in account_ids])
         return [Decimal(wallet.posted).scaleb(-6) for wallet in wallets if wallet is not None]
 
-    def audit(self) -> Verdict:
+    def audit(self) -> VerifyReport:
         """What the audit finds in the books."""
         return self.services.reader.read_now(lambda tx: verify(tx, lambda _what, _done, _of: None))
 

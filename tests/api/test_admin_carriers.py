@@ -324,8 +324,8 @@ def test_an_audit_is_left_to_the_worker_and_its_findings_to_a_person(
     assert again.status_code == 404
 
 
-def _resolve(http: httpx.Client, verdict: str, e164: str) -> dict[str, Any]:
-    answer = http.post(f"/admin/findings/{verdict}/", json={"carrier": "twilio", "phone_number": e164})
+def _resolve(http: httpx.Client, report: str, e164: str) -> dict[str, Any]:
+    answer = http.post(f"/admin/findings/{report}/", json={"carrier": "twilio", "phone_number": e164})
     assert answer.status_code == 200, answer.text
     resolved: dict[str, Any] = answer.json()["data"]
     return resolved

@@ -12,9 +12,9 @@ from carrier_mock.faults import Fault
 from carrier_mock.model import Api, Operation
 from numberdesk.core.carrier_order import DELAYS, LONGEST_DELAY, OutcomeReport, Unknown
 from numberdesk.flows.settle_orders import settle_orders
-from numberdesk.flows.verify import verify
 from numberdesk.infra.due_work import TakeUp
 from numberdesk.orders.carrier_order_store import DUE_ORDERS
+from numberdesk.verify.books import verify
 from numberdesk.wiring import Services
 from testbed.carrier_mock import MockUrls, simulated
 from testbed.remote import SETTINGS, RemoteBooks, make_remote_books

@@ -272,9 +272,9 @@ class Tenants(History):
             self.let_a_key_expire(key=key, used=False, seconds=HOUR)
             held += [view["phone_number"] for view in self.model.rented(account, live=True)]
         assert len(held) == len(set(held))
-        verdict = self.desk.audit()
-        self.desk.broken = verdict.violations_total
-        assert verdict.violations_total == self.before, verdict.violations
+        report = self.desk.audit()
+        self.desk.broken = report.violations_total
+        assert report.violations_total == self.before, report.violations
         self.revoked.update(key.text for key in self.model.keys if key.revoked)
 
     def _wait(self, seconds: int) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from numberdesk.flows.verify import verify
 from numberdesk.infra.settings import load_settings
+from numberdesk.verify.books import verify
 from numberdesk.wiring import build
 from testbed.books import Books, make_books
 from testbed.customers import Customers

@@ -15,10 +15,10 @@ import pytest
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import Buy, Replayed, Sold
 from numberdesk.flows.fund_wallets import TOP_UP, Funding, fund_wallets
-from numberdesk.flows.verify import verify
 from numberdesk.infra.db import CommitUnknownError
 from numberdesk.infra.settings import load_settings
 from numberdesk.ledger.store import find_wallet
+from numberdesk.verify.books import verify
 from numberdesk.wiring import Services, build
 from testbed.databases import Postgreses
 from testbed.proxy import HOW, Relay, relay_to

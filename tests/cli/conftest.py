@@ -120,8 +120,8 @@ class Books:
 
     def check(self) -> None:
         """Nothing is broken, and every order has been charged once."""
-        verdict = self.command("verify")
-        assert verdict["ok"] is True, verdict["violations"]
+        report = self.command("verify")
+        assert report["ok"] is True, report["violations"]
         ordered = self.ordered()
         assert len(ordered) == len(set(ordered))
         posted = self.command("wallet", "show", self.account_id)["posted"]

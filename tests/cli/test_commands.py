@@ -71,9 +71,9 @@ def test_from_an_empty_folder_to_a_customer_with_money_and_numbers(run: Run, tmp
     (item,) = _json(run("inventory", "list", "--json"))
     assert (item["phone_number"], item["price"], item["state"]) == ("+13612738809", 1.15, "available")
     assert _json(run("orders", "list", "--open", "--json")) == []
-    verdict = _json(run("verify", "--json"))
-    assert (verdict["ok"], verdict["violations"]) == (True, [])
-    assert verdict["checked"]
+    report = _json(run("verify", "--json"))
+    assert (report["ok"], report["violations"]) == (True, [])
+    assert report["checked"]
     assert _json(run("keys", "revoke", key["id"], "--json"))["revoked_at"]
     assert _json(run("accounts", "suspend", "First customer", "--json"))["status"] == "suspended"
     assert _json(run("accounts", "reactivate", "First customer", "--json"))["status"] == "active"
@@ -134,10 +134,10 @@ def test_books_that_are_broken_are_found_with_the_line(run: Run, tmp_path: Path)
     connection.close()
     done = run("verify", "--json")
     assert done.returncode == 1
-    verdict = json.loads(done.stdout)
-    assert verdict["ok"] is False
+    report = json.loads(done.stdout)
+    assert report["ok"] is False
     assert ("I2", "wallets", account["id"]) in [
-        (each["invariant"], each["table"], each["row"]) for each in verdict["violations"]
+        (each["invariant"], each["table"], each["row"]) for each in report["violations"]
     ]
     assert "I2" in run("verify").stderr
 

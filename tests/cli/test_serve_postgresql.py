@@ -12,12 +12,12 @@ import psycopg
 import pytest
 
 from numberdesk.core.money import MICROS
-from numberdesk.flows.verify import verify
 from numberdesk.infra.db import Database
 from numberdesk.infra.settings import load_settings
 from numberdesk.ledger.store import find_wallet
 from numberdesk.migrations import upgrade
 from numberdesk.orders.store import list_orders
+from numberdesk.verify.books import verify
 from numberdesk.wiring import build
 from testbed.databases import prepared
 from testbed.postgres import Server

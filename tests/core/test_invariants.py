@@ -9,7 +9,7 @@ import pytest
 from numberdesk.core.invariants import (
     MOST_SHOWN,
     Checked,
-    Verdict,
+    VerifyReport,
     Violation,
     amount,
     differing,
@@ -35,11 +35,11 @@ def test_all_that_is_broken_is_counted_and_the_first_of_it_listed(broken: int) -
 
 def test_a_verdict_sums_its_checks_up() -> None:
     sound, broken = found("I1", "one", 3, []), found("I2", "two", 3, [BROKEN] * (MOST_SHOWN + 1))
-    verdict = Verdict((sound, broken, broken))
-    assert not verdict.ok
-    assert verdict.violations_total == 2 * (MOST_SHOWN + 1)
-    assert verdict.violations == (BROKEN,) * (2 * MOST_SHOWN)
-    assert Verdict((sound, sound)).ok
+    report = VerifyReport((sound, broken, broken))
+    assert not report.ok
+    assert report.violations_total == 2 * (MOST_SHOWN + 1)
+    assert report.violations == (BROKEN,) * (2 * MOST_SHOWN)
+    assert VerifyReport((sound, sound)).ok
 
 
 def test_a_check_that_fails_without_a_row_says_that_the_index_is_damaged() -> None:

@@ -33,7 +33,6 @@ from numberdesk.flows.place_orders import Placement
 from numberdesk.flows.release_numbers import Release, release_numbers
 from numberdesk.flows.reprice import reprice
 from numberdesk.flows.settle_orders import settle_orders
-from numberdesk.flows.verify import verify
 from numberdesk.infra.db import Database
 from numberdesk.infra.due_work import DueWork, DueWorker
 from numberdesk.infra.reader import Reader
@@ -42,6 +41,7 @@ from numberdesk.ledger.model import Transfer, Wallet
 from numberdesk.ledger.store import find_wallet, list_statement
 from numberdesk.numbers.model import Rental
 from numberdesk.orders.carrier_order_store import list_unsettled
+from numberdesk.verify.books import verify
 from testbed import samples
 from testbed.databases import Databases
 from testbed.fake_carriers import FakeCarrier, FakeCarriers

@@ -30,10 +30,10 @@ from numberdesk.flows.reprice import Reprice, reprice
 from numberdesk.flows.resolve_orders import OrderResolution, ResolveOrder, resolve_orders
 from numberdesk.flows.settle_orders import settle_orders
 from numberdesk.flows.tidy import Tidy, tidy
-from numberdesk.flows.verify import verify
 from numberdesk.infra.db import Database
 from numberdesk.infra.due_work import DueWorker
 from numberdesk.orders.carrier_order_store import list_unsettled
+from numberdesk.verify.books import verify
 from testbed.fake_carriers import Does
 from testbed.samples import listing_of
 from tests.flows.audits import auditing
@@ -98,8 +98,8 @@ def nobody_met_a_deadlock(shops: Sequence[Shop]) -> None:
 
 def in_order(shop: Shop) -> None:
     with shop.database.read() as tx:
-        verdict = verify(tx, lambda _what, _done, _of: None)
-    assert verdict.ok, verdict.violations
+        report = verify(tx, lambda _what, _done, _of: None)
+    assert report.ok, report.violations
     shop.audit()
 
 
@@ -244,8 +244,8 @@ class Business:
         async def voided(at: Shop) -> None:
             unsettled = await at.reader.read(lambda tx: list_unsettled(tx, parked=None, limit=3))
             for chase in unsettled:
-                verdict = ResolveOrder(chase.order_id, OrderResolution.VOID, 0, at.now)
-                await at.writer.submit(resolve_orders, verdict)
+                report = ResolveOrder(chase.order_id, OrderResolution.VOID, 0, at.now)
+                await at.writer.submit(resolve_orders, report)
 
         return voided
 

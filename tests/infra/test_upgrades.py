@@ -13,10 +13,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, event, inspect, text
 
 from numberdesk.core.purchase import Sold
-from numberdesk.flows.verify import verify
 from numberdesk.infra.db import Database, StorageFailedError
 from numberdesk.migrations import HEAD, alembic_config, current, prepare, upgrade
 from numberdesk.tables import metadata
+from numberdesk.verify.books import verify
 from tests.flows.conftest import NOW, PRICE, Shop
 from tests.infra.conftest import BROKEN_CONSTRAINT
 from tests.infra.schemas import schema_of

@@ -1,4 +1,4 @@
-"""Commands for orders, the audit of the books, and the schema.
+"""Commands for orders, the check of the books, and the schema.
 
 Touches: environment.
 """
@@ -14,9 +14,9 @@ from numberdesk.cli.output import REFUSED, fail, note, print_list, print_object,
 from numberdesk.cli.session import AsJson, Limit, asking_carriers, services
 from numberdesk.flows.describe_orders import describe_order, describe_orders, describe_parked_orders
 from numberdesk.flows.resolve_orders import OrderResolution, adopt_order, resolve_order
-from numberdesk.flows.verify import Verdict, verify
 from numberdesk.infra.settings import load_settings
-from numberdesk.views import carrier_order_view, verdict_view
+from numberdesk.verify.books import VerifyReport, verify
+from numberdesk.views import carrier_order_view, verify_view
 from numberdesk.wiring import Services, migrate, revision_of
 
 orders = typer.Typer(help="Purchase attempts.", no_args_is_help=True)
@@ -80,11 +80,11 @@ def retry(
     _resolve(order_id, OrderResolution.RETRY, as_json=as_json)
 
 
-def _resolve(order_id: str, verdict: OrderResolution, *, as_json: bool) -> None:
+def _resolve(order_id: str, report: OrderResolution, *, as_json: bool) -> None:
     _decide(
         order_id,
         lambda each: resolve_order(
-            each.writer, each.reader, each.carriers, order_id, verdict, each.now(), each.order_patience
+            each.writer, each.reader, each.carriers, order_id, report, each.now(), each.order_patience
         ),
         as_json=as_json,
     )
@@ -106,8 +106,8 @@ def _print_order(running: Services, order_id: str, *, as_json: bool) -> None:
 def verify_books(as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
     """Check every invariant of the books; exit status 1 when one is broken."""
     with services() as running:
-        verdict: Verdict = running.reader.read_now(lambda tx: verify(tx, _progress))
-    view = verdict_view(verdict)
+        report: VerifyReport = running.reader.read_now(lambda tx: verify(tx, _progress))
+    view = verify_view(report)
     if as_json:
         print_object(view, as_json=True)
     else:

@@ -8,7 +8,7 @@ save for the first, (0, 0), and the last, (entries, posted), which is the wallet
 entries only grow, nothing else can cancel out. That needs no order: number the states, spread
 the numbers like a hash, and the sum over all lines of spread(reached) - spread(left) must be the
 sum over all wallets of spread(last) - spread(first). So one pass over the table in any order
-does, in plain SQL (ledger/lines.py), where putting ten million lines in order would take eight
+does, in plain SQL (verify/statements.py), where putting ten million lines in order would take eight
 times as long as reading them. Damage that was not made to fit is missed once in 2**31.
 
 The sum must not have a shape that ordinary damage fits: with a square or a cube alone, errors

@@ -54,7 +54,7 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class VerifyReport:
     """All checks, in their order."""
 
     checked: tuple[Checked, ...]

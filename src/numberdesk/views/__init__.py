@@ -18,7 +18,6 @@ from numberdesk.views.accounts import (
     new_key_view,
     transaction_view,
 )
-from numberdesk.views.audit import CheckedView, VerdictView, ViolationView, verdict_view
 from numberdesk.views.carriers import (
     AuditView,
     CarrierOrderView,
@@ -66,6 +65,7 @@ from numberdesk.views.stock import (
     inventory_view,
     rule_view,
 )
+from numberdesk.views.verify import CheckedView, VerifyView, ViolationView, verify_view
 
 __all__ = [
     "AccountView",
@@ -96,7 +96,7 @@ __all__ = [
     "RentalView",
     "RuleView",
     "TransactionView",
-    "VerdictView",
+    "VerifyView",
     "ViolationView",
     "account_view",
     "admin_order_view",
@@ -122,5 +122,5 @@ __all__ = [
     "rental_view",
     "rule_view",
     "transaction_view",
-    "verdict_view",
+    "verify_view",
 ]

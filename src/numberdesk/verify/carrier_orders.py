@@ -14,8 +14,8 @@ from numberdesk.core.errors import BY_CODE
 from numberdesk.core.invariants import differing
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.purchase import POOL
-from numberdesk.infra.audit import in_key_order, rule
 from numberdesk.tables import carrier_orders, carriers, orders
+from numberdesk.verify.engine import in_key_order, rule
 
 # Most orders are the pool's: of those only columns are compared, without a look at another table.
 _UNSENT: Final = select(orders.c.id, orders.c.carrier, orders.c.state, orders.c.attempts).where(

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from sqlalchemy import func, or_, select
 
-from numberdesk.infra.audit import rule
 from numberdesk.tables import api_keys
+from numberdesk.verify.engine import rule
 
 _HASH_LENGTH: Final = 64
 _LONGEST_SHOWN: Final = 12

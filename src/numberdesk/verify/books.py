@@ -7,26 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from numberdesk.accounts.audit import CHECKS as OF_KEYS
-from numberdesk.carriers.audit import CHECKS as OF_CARRIERS
-from numberdesk.core.invariants import Checked, Verdict, Violation, found
-from numberdesk.infra.audit import Check, StorageDamagedError, naming_damage
+from numberdesk.core.invariants import Checked, VerifyReport, Violation, found
 from numberdesk.infra.db import Tx
-from numberdesk.ledger.audit import CHECKS as OF_MONEY
-from numberdesk.migrations.soundness import REFERENCE_CHECK, STORAGE, storage_check
-from numberdesk.migrations.walls import GUARD_CHECK, WALL_CHECK
-from numberdesk.numbers.audit import CHECKS as OF_NUMBERS
-from numberdesk.orders.audit import CHECKS as OF_ORDERS
-from numberdesk.orders.carrier_order_audit import CHECKS as OF_CHASES
-from numberdesk.outbox.audit import CHECKS as OF_EVENTS
+from numberdesk.verify.carrier_orders import CHECKS as OF_CHASES
+from numberdesk.verify.carriers import CHECKS as OF_CARRIERS
+from numberdesk.verify.engine import Check, StorageDamagedError, naming_damage
+from numberdesk.verify.events import CHECKS as OF_EVENTS
+from numberdesk.verify.keys import CHECKS as OF_KEYS
+from numberdesk.verify.money import CHECKS as OF_MONEY
+from numberdesk.verify.numbers import CHECKS as OF_NUMBERS
+from numberdesk.verify.orders import CHECKS as OF_ORDERS
+from numberdesk.verify.schema import GUARD_CHECK, WALL_CHECK
+from numberdesk.verify.storage import REFERENCE_CHECK, STORAGE, storage_check
 
-__all__ = ["Verdict", "verify"]
+__all__ = ["VerifyReport", "verify"]
 
 Progress = Callable[[str, int, int], None]
 """Told what is being checked, how many checks are done, and how many there are."""
 
 
-def verify(tx: Tx, progress: Progress, *, thorough: bool = False) -> Verdict:
+def verify(tx: Tx, progress: Progress, *, thorough: bool = False) -> VerifyReport:
     """Check a consistent view of the books; reads only.
 
     On SQLite the pages of the file are checked too; `thorough` also compares every index with
@@ -56,7 +56,7 @@ def verify(tx: Tx, progress: Progress, *, thorough: bool = False) -> Verdict:
             checked.append(_unreadable(check, error))
             break
     progress("done", len(checks), len(checks))
-    return Verdict(tuple(checked))
+    return VerifyReport(tuple(checked))
 
 
 def _unreadable(check: Check, error: StorageDamagedError) -> Checked:

@@ -19,14 +19,13 @@ from numberdesk.carriers.port import Account
 from numberdesk.carriers.store import insert_carriers
 from numberdesk.core.carrier_order import CarrierOrder
 from numberdesk.core.errors import NumberTaken
-from numberdesk.core.invariants import Verdict
+from numberdesk.core.invariants import VerifyReport
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.money import MICROS
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import Buy, Refused, Replayed, Sold
 from numberdesk.flows.create_accounts import create_accounts, new_account
 from numberdesk.flows.fund_wallets import ADJUSTMENT, TOP_UP, fund_wallets, funding
-from numberdesk.flows.verify import verify
 from numberdesk.infra.db import Database, Tx
 from numberdesk.infra.vault import Vault
 from numberdesk.infra.vault import new_key as new_vault_key
@@ -34,6 +33,7 @@ from numberdesk.orders.carrier_order_store import Ended, change_carrier_orders, 
 from numberdesk.outbox.model import ORDER_FAILED, Event
 from numberdesk.outbox.store import insert_events
 from numberdesk.tables import holds, metadata, orders
+from numberdesk.verify.books import verify
 from testbed.databases import Databases
 from tests.flows.conftest import NOW, PRICE, Shop
 
@@ -82,7 +82,7 @@ class Copy(Protocol):
     def change_schema(self, *statements: str) -> None:
         """Change the schema itself, and leave it so."""
 
-    def audit(self, *, thorough: bool = False) -> Verdict:
+    def audit(self, *, thorough: bool = False) -> VerifyReport:
         """The verdict over the books as they are now."""
 
     def repair(self) -> None:
@@ -163,7 +163,7 @@ class FileCopy:
             for statement in statements:
                 assert connection.execute(statement).rowcount != 0, statement
 
-    def audit(self, *, thorough: bool = False) -> Verdict:
+    def audit(self, *, thorough: bool = False) -> VerifyReport:
         return audit(self._path, thorough=thorough)
 
     def repair(self) -> None:
@@ -196,7 +196,7 @@ class TransactionCopy:
         for statement in statements:
             assert self._driver.execute(statement).rowcount != 0, statement
 
-    def audit(self, *, thorough: bool = False) -> Verdict:
+    def audit(self, *, thorough: bool = False) -> VerifyReport:
         return verify(self.tx, lambda _what, _done, _of: None, thorough=thorough)
 
     def repair(self) -> None:
@@ -239,7 +239,7 @@ def connect_a_carrier(tx: Tx) -> None:
     insert_carriers(tx, [Account("acme_2", "twilio", CarrierState.ACTIVE, options, sealed, NOW, NOW)])
 
 
-def audit(path: Path, *, thorough: bool = False) -> Verdict:
+def audit(path: Path, *, thorough: bool = False) -> VerifyReport:
     """The verdict over the books in a file."""
     database = Database(f"sqlite:///{path}")
     try:
@@ -249,14 +249,14 @@ def audit(path: Path, *, thorough: bool = False) -> Verdict:
         database.close()
 
 
-def named(verdict: Verdict) -> set[Row]:
+def named(report: VerifyReport) -> set[Row]:
     """The rows that a verdict names."""
-    return {(one.invariant, one.table, one.row) for one in verdict.violations}
+    return {(one.invariant, one.table, one.row) for one in report.violations}
 
 
-def said(verdict: Verdict) -> str:
+def said(report: VerifyReport) -> str:
     """The violations, a line each."""
-    return "".join(f"{one.invariant} {one.table} {one.row}: {one.message}\n" for one in verdict.violations)
+    return "".join(f"{one.invariant} {one.table} {one.row}: {one.message}\n" for one in report.violations)
 
 
 def must_be_named(copy: Copy, damage: Damage) -> None:
@@ -265,8 +265,8 @@ def must_be_named(copy: Copy, damage: Damage) -> None:
     if isinstance(copy, TransactionCopy):  # there the server keeps the checks, and the audit does not ask again
         expected = {row for row in expected if row[0] != "storage" or row[2].startswith("uq_") or "have" in message}
     copy.plant(*statements)
-    verdict = copy.audit()
-    assert named(verdict) == expected, said(verdict)
-    assert message in said(verdict)
-    assert verdict.violations_total == len(expected)
-    assert not verdict.ok
+    report = copy.audit()
+    assert named(report) == expected, said(report)
+    assert message in said(report)
+    assert report.violations_total == len(expected)
+    assert not report.ok

@@ -11,9 +11,9 @@ from sqlalchemy import case, func, or_, select
 
 from numberdesk.core.invariants import amount, differing
 from numberdesk.core.lifecycle import HoldState, OrderState
-from numberdesk.infra.audit import Check, in_key_order, rule
-from numberdesk.ledger.lines import audit_lines
 from numberdesk.tables import accounts, holds, orders, wallets
+from numberdesk.verify.engine import Check, in_key_order, rule
+from numberdesk.verify.statements import check_statements
 
 _HOLD_STATES: Final = {
     OrderState.ORDERING: HoldState.OPEN,
@@ -98,6 +98,6 @@ CHECKS: Final = (
     rule("I1", "every account has a wallet in its currency", accounts, _WITHOUT_WALLET, _says_wallet),
     rule("I3", "no wallet is overdrawn", wallets, _OVERDRAWN, _says_overdrawn),
     rule("I2", "every wallet holds what its open holds come to", wallets, _HELD, _says_held),
-    Check("every transfer is sound, follows the one before and is what its order charges", audit_lines),
+    Check("every transfer is sound, follows the one before and is what its order charges", check_statements),
     rule("hold", "every order has one hold, of its prices and in its state", orders, _HOLDS, _says_hold),
 )

@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from numberdesk.tables.ledger import GUARDS as MADE
-from tests.flows.verify.conftest import ONLY_POSTGRESQL, ONLY_SQLITE, Copy, named, said
+from tests.verify.conftest import ONLY_POSTGRESQL, ONLY_SQLITE, Copy, named, said
 
 GUARDS: Final = (
     ("transfers_never_change", "transfers"),
@@ -52,9 +52,9 @@ def test_a_guard_whose_function_lets_everything_through_is_named(guard: str, tab
     damaged.change_schema(
         f"CREATE OR REPLACE FUNCTION {guard}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$"
     )
-    verdict = damaged.audit()
-    assert named(verdict) == {("I4", table, guard)}
-    assert f"the trigger {guard} is not as it was made: rows of {table} could be changed or deleted" in said(verdict)
+    report = damaged.audit()
+    assert named(report) == {("I4", table, guard)}
+    assert f"the trigger {guard} is not as it was made: rows of {table} could be changed or deleted" in said(report)
 
 
 @ONLY_POSTGRESQL
@@ -112,9 +112,9 @@ def test_a_guard_of_a_file_that_says_something_else_is_named(guard: str, right: 
 )
 def test_an_index_that_is_gone_is_named(index: str, table: str, damaged: Copy) -> None:
     damaged.change_schema(f"DROP INDEX {index}")
-    verdict = damaged.audit()
-    assert named(verdict) == {("storage", table, index)}
-    assert f"{index} is gone" in said(verdict)
+    report = damaged.audit()
+    assert named(report) == {("storage", table, index)}
+    assert f"{index} is gone" in said(report)
 
 
 @pytest.mark.parametrize(
@@ -127,9 +127,9 @@ def test_an_index_that_is_gone_is_named(index: str, table: str, damaged: Copy) -
 )
 def test_an_index_that_keeps_only_its_name_is_named(other: str, damaged: Copy) -> None:
     damaged.change_schema("DROP INDEX uq_orders_open_e164", f"CREATE {other}")
-    verdict = damaged.audit()
-    assert named(verdict) == {("storage", "orders", "uq_orders_open_e164")}
-    assert "uq_orders_open_e164 is not as it was made" in said(verdict)
+    report = damaged.audit()
+    assert named(report) == {("storage", "orders", "uq_orders_open_e164")}
+    assert "uq_orders_open_e164 is not as it was made" in said(report)
 
 
 @ONLY_POSTGRESQL
@@ -169,9 +169,9 @@ def test_a_constraint_that_is_gone_or_keeps_only_its_name_is_named(
     damaged.change_schema(f"ALTER TABLE carrier_orders DROP CONSTRAINT {constraint}")
     if again is not None:
         damaged.change_schema(f"ALTER TABLE carrier_orders ADD CONSTRAINT {constraint} {again}")
-    verdict = damaged.audit()
-    assert named(verdict) == {("storage", "carrier_orders", constraint)}
-    assert ("is gone" if again is None else "is not as it was made") in said(verdict)
+    report = damaged.audit()
+    assert named(report) == {("storage", "carrier_orders", constraint)}
+    assert ("is gone" if again is None else "is not as it was made") in said(report)
 
 
 @ONLY_POSTGRESQL

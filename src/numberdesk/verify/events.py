@@ -11,9 +11,9 @@ from sqlalchemy import ColumnElement, and_, case, func, not_, or_, select
 
 from numberdesk.core.invariants import differing
 from numberdesk.core.lifecycle import OrderState
-from numberdesk.infra.audit import in_key_order, rule
 from numberdesk.outbox.model import NUMBER_PURCHASED, NUMBER_RELEASED, ORDER_FAILED
 from numberdesk.tables import events, orders, rentals
+from numberdesk.verify.engine import in_key_order, rule
 
 _SUFFIX: Final = len("ord_") + 1
 _PURCHASED_PREFIX: Final = "evt_"

@@ -11,10 +11,10 @@ from sqlalchemy import ColumnElement, and_, case, func, not_, or_, select
 
 from numberdesk.core.invariants import MOST_SHOWN, Checked, Violation, amount, differing, or_unexplained
 from numberdesk.core.lifecycle import OrderState
-from numberdesk.infra.audit import broken_rows, in_key_order
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.model import REVENUE
 from numberdesk.tables import orders, transfers
+from numberdesk.verify.engine import broken_rows, in_key_order
 
 CHARGED: Final = "every completed order charged its month and its setup once, no other order anything"
 
@@ -79,7 +79,7 @@ _MORE: Final = (
 )
 
 
-def audit_charges(tx: Tx, of_orders: int) -> list[Checked]:
+def check_charges(tx: Tx, of_orders: int) -> list[Checked]:
     """I6 as far as it applies. `of_orders` is how many transfers name an order.
 
     Every charge is met from its order, so when as many were met as there are, none is left over.

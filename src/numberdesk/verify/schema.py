@@ -18,10 +18,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import AddConstraint, CreateIndex, ExecutableDDLElement
 
 from numberdesk.core.invariants import Checked, Violation, found
-from numberdesk.infra.audit import Check
 from numberdesk.infra.db import Tx
 from numberdesk.tables import metadata
 from numberdesk.tables.ledger import GUARDS
+from numberdesk.verify.engine import Check
 
 _GUARDED: Final = "the guards of transfers and holds are in place, as they were made"
 _WALLED: Final = "every constraint and index is in place, as it was made"

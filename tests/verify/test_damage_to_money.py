@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from tests.flows.verify.conftest import ONLY_SQLITE, Copy, Damage, must_be_named, said
+from tests.verify.conftest import ONLY_SQLITE, Copy, Damage, must_be_named, said
 
 LAST: Final = "trf_5_rental"
 COPY: Final = (
@@ -206,5 +206,5 @@ def test_a_balance_that_is_no_number_is_named(damaged: Copy) -> None:
 
 def test_a_transfer_between_other_accounts_than_wallets_is_in_order(damaged: Copy) -> None:
     damaged.plant(NO_ACCOUNT.format("cost:acme", "payable:acme"))
-    verdict = damaged.audit()
-    assert verdict.ok, said(verdict)
+    report = damaged.audit()
+    assert report.ok, said(report)

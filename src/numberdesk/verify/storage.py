@@ -22,9 +22,9 @@ from sqlalchemy import (
 from sqlalchemy.types import Text
 
 from numberdesk.core.invariants import MOST_SHOWN, Checked, Violation, found
-from numberdesk.infra.audit import Check, broken_rows, count_rows
 from numberdesk.infra.db import Tx
 from numberdesk.tables import metadata
+from numberdesk.verify.engine import Check, broken_rows, count_rows
 
 STORAGE: Final = "storage"
 

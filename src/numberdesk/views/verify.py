@@ -1,4 +1,4 @@
-"""What the audit of the books found.
+"""What the check of the books found.
 
 Touches: nothing.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from numberdesk.core.invariants import Verdict
+from numberdesk.core.invariants import VerifyReport
 
 
 class ViolationView(msgspec.Struct, frozen=True):
@@ -28,8 +28,8 @@ class CheckedView(msgspec.Struct, frozen=True):
     broken: int
 
 
-class VerdictView(msgspec.Struct, frozen=True):
-    """What the audit of the books found. `violations` lists the first of each check."""
+class VerifyView(msgspec.Struct, frozen=True):
+    """What the check of the books found. `violations` lists the first of each check."""
 
     ok: bool
     checked: tuple[CheckedView, ...]
@@ -37,13 +37,13 @@ class VerdictView(msgspec.Struct, frozen=True):
     violations_total: int
 
 
-def verdict_view(verdict: Verdict) -> VerdictView:
-    """What the audit of the books found."""
-    checked = tuple(CheckedView(one.invariant, one.what, one.rows, one.broken) for one in verdict.checked)
+def verify_view(report: VerifyReport) -> VerifyView:
+    """What the check of the books found."""
+    checked = tuple(CheckedView(one.invariant, one.what, one.rows, one.broken) for one in report.checked)
     listed = tuple(
         ViolationView(broken.invariant, broken.table, broken.row, broken.message)
-        for one in verdict.checked
+        for one in report.checked
         for broken in one.violations
     )
     total = sum(one.broken for one in checked)
-    return VerdictView(total == 0, checked, listed, total)
+    return VerifyView(total == 0, checked, listed, total)

@@ -13,8 +13,8 @@ from numberdesk.core.errors import BY_CODE
 from numberdesk.core.invariants import differing
 from numberdesk.core.lifecycle import NumberState, OrderState
 from numberdesk.core.periods import MICROSECONDS, iso_seconds
-from numberdesk.infra.audit import in_key_order, json_check, rule
 from numberdesk.tables import answers, numbers, orders, rentals
+from numberdesk.verify.engine import in_key_order, json_check, rule
 
 _PREFIX: Final = len("ord_") + 1
 
@@ -74,7 +74,7 @@ def _says_open(row: Any) -> str:
     )
 
 
-# A rental's id follows from its order's, so an order cannot have two (numbers/audit.py checks the ids).
+# A rental's id follows from its order's, so an order cannot have two (verify/numbers.py checks the ids).
 _UNRENTED: Final = (
     select(orders.c.id, orders.c.e164)
     .select_from(orders.outerjoin(rentals, rentals.c.id == "rnt_" + func.substr(orders.c.id, _PREFIX)))

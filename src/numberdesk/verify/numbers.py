@@ -12,8 +12,8 @@ from sqlalchemy import func, or_, select
 from numberdesk.core.invariants import amount, differing
 from numberdesk.core.lifecycle import NumberState, OrderState
 from numberdesk.core.purchase import POOL
-from numberdesk.infra.audit import in_key_order, json_check, rule
 from numberdesk.tables import carrier_releases, numbers, orders, rentals
+from numberdesk.verify.engine import in_key_order, json_check, rule
 
 _PREFIX: Final = len("ord_") + 1
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from tests.flows.verify.conftest import Copy, Damage, must_be_named
+from tests.verify.conftest import Copy, Damage, must_be_named
 
 OF_NOBODY: Final = (
     "INSERT INTO transfers SELECT 'trf_out', kind, 'funding:manual', 'revenue:rental', amount, currency, "

@@ -1,4 +1,4 @@
-"""The audit of the books as a whole: clean books pass, nothing is changed, figures cannot be changed unseen."""
+"""the check of the books as a whole: clean books pass, nothing is changed, figures cannot be changed unseen."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import ForeignKey, select
 
-from numberdesk.core.invariants import MOST_SHOWN, Verdict
-from numberdesk.flows.verify import verify
+from numberdesk.core.invariants import MOST_SHOWN, VerifyReport
 from numberdesk.infra.db import Database, TryAgainError
 from numberdesk.tables import metadata
+from numberdesk.verify.books import verify
 from tests.flows.conftest import Shop
-from tests.flows.verify.conftest import FREE, ONLY_POSTGRESQL, Copy, said
+from tests.verify.conftest import FREE, ONLY_POSTGRESQL, Copy, said
 
 INVARIANTS = {"I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "I13", "I15", "hold", "storage"}
 REFERENCES = [
@@ -23,27 +23,27 @@ LINES = ("trf_acc_1_top_up", "trf_acc_1_adjustment", "trf_1_rental", "trf_1_setu
 FIGURE = st.integers(-(10**12), 10**12).filter(bool)
 
 
-def verdict_of(database: Database, *, thorough: bool = False) -> Verdict:
+def report_of(database: Database, *, thorough: bool = False) -> VerifyReport:
     with database.read() as tx:
         return verify(tx, lambda _what, _done, _of: None, thorough=thorough)
 
 
 def test_books_made_by_the_flows_are_in_order(books: Database) -> None:
-    verdict = verdict_of(books, thorough=True)
-    assert verdict.ok, said(verdict)
-    assert (verdict.violations, verdict.violations_total) == ((), 0)
-    assert {check.invariant for check in verdict.checked if check.rows} == INVARIANTS
+    report = report_of(books, thorough=True)
+    assert report.ok, said(report)
+    assert (report.violations, report.violations_total) == ((), 0)
+    assert {check.invariant for check in report.checked if check.rows} == INVARIANTS
 
 
 def test_a_check_says_how_many_rows_it_looked_at(books: Database) -> None:
-    rows = {check.what: check.rows for check in verdict_of(books).checked}
+    rows = {check.what: check.rows for check in report_of(books).checked}
     assert rows["every transfer continues the one before, the last is what its wallet has posted"] == 9
     assert rows["no wallet is overdrawn"] == 3
     assert rows["every order has one hold, of its prices and in its state"] == 7
 
 
 def test_a_database_without_books_is_in_order(database: Database) -> None:
-    assert verdict_of(database, thorough=True).ok
+    assert report_of(database, thorough=True).ok
 
 
 def test_a_number_sold_again_after_its_quarantine_is_in_order(shop: Shop) -> None:
@@ -54,8 +54,8 @@ def test_a_number_sold_again_after_its_quarantine_is_in_order(shop: Shop) -> Non
         with shop.database.write() as tx:
             tx.run("UPDATE numbers SET state = 'available', quarantined_until = NULL", [])
     shop.buy(account, e164)
-    verdict = verdict_of(shop.database)
-    assert verdict.ok, said(verdict)
+    report = report_of(shop.database)
+    assert report.ok, said(report)
 
 
 def test_the_audit_changes_nothing(books: Database) -> None:
@@ -64,7 +64,7 @@ def test_the_audit_changes_nothing(books: Database) -> None:
             return [sorted(map(tuple, tx.execute(select(table))), key=repr) for table in metadata.sorted_tables]
 
     before = rows()
-    verdict_of(books, thorough=True)
+    report_of(books, thorough=True)
     assert rows() == before
 
 
@@ -84,8 +84,8 @@ def test_a_check_lists_the_first_hundred_and_counts_all(damaged: Copy) -> None:
         "INSERT INTO events SELECT 'evt_more_' || n, account_id, kind, payload, created_at "
         "FROM n, events WHERE id = 'evt_3'",
     )
-    verdict = damaged.audit()
-    assert (len(verdict.violations), verdict.violations_total) == (MOST_SHOWN, many)
+    report = damaged.audit()
+    assert (len(report.violations), report.violations_total) == (MOST_SHOWN, many)
 
 
 @pytest.mark.parametrize("reference", REFERENCES, ids=lambda one: f"{one.parent.table.name}.{one.parent.name}")
@@ -139,4 +139,4 @@ def test_an_audit_whose_connection_is_cut_fails_and_blames_no_books(books: Datab
     with pytest.raises(TryAgainError):
         cut_audit()
     assert done_until_cut == [0, 1, 2, 3]
-    assert verdict_of(books).ok
+    assert report_of(books).ok

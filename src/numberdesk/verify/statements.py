@@ -24,10 +24,10 @@ from numberdesk.core.chain import (
 )
 from numberdesk.core.invariants import MOST_SHOWN, Checked, Violation, amount, found, or_unexplained
 from numberdesk.core.money import MAX_AMOUNT
-from numberdesk.infra.audit import broken_rows, count_rows, in_key_order
 from numberdesk.infra.db import Tx
-from numberdesk.ledger.charges import audit_charges
 from numberdesk.tables import transfers, wallets
+from numberdesk.verify.charges import check_charges
+from numberdesk.verify.engine import broken_rows, count_rows, in_key_order
 
 SOUND: Final = "every transfer is between its wallet and a known account, in the wallet's currency"
 CHAINED: Final = "every transfer continues the one before, the last is what its wallet has posted"
@@ -156,7 +156,7 @@ _STRAYS: Final = (
 )
 
 
-def audit_lines(tx: Tx) -> list[Checked]:
+def check_statements(tx: Tx) -> list[Checked]:
     """I1, I2 and I3 of every transfer, and with the orders I6, out of one pass over the transfers."""
     seen = tx.execute(_PASS_OF_SQLITE if tx.engine_name == "sqlite" else _PASS).one()
     rows = count_rows(tx, transfers)  # by an index, which has to agree with the table
@@ -166,17 +166,17 @@ def audit_lines(tx: Tx) -> list[Checked]:
         results = [Checked("I1", SOUND, rows), Checked("I2", CHAINED, rows), Checked("I3", COVERED, rows)]
     else:
         results = _explained(tx, rows)
-    return [*results, *audit_charges(tx, seen.of_orders)]
+    return [*results, *check_charges(tx, seen.of_orders)]
 
 
 def _explained(tx: Tx, rows: int) -> list[Checked]:
     """Which lines are wrong, when some are."""
-    sound, covered = _audit_sound(tx, rows), _audit_covered(tx, rows)
+    sound, covered = _check_sound(tx, rows), _check_covered(tx, rows)
     chain = found("I2", CHAINED, rows, _breaks(tx))
     return [sound, chain if sound.broken or covered.broken else or_unexplained(chain, "transfers"), covered]
 
 
-def _audit_sound(tx: Tx, rows: int) -> Checked:
+def _check_sound(tx: Tx, rows: int) -> Checked:
     unsound, shown = broken_rows(tx, _UNSOUND)
     strays, shown_strays = broken_rows(tx, _STRAYS)
     violations = [Violation("I1", "transfers", row.id, _says_unsound(row)) for row in shown]
@@ -204,7 +204,7 @@ def _says_stray(row: Any) -> str:
     return f"it goes from {row.debit} to {row.credit} and names no account"
 
 
-def _audit_covered(tx: Tx, rows: int) -> Checked:
+def _check_covered(tx: Tx, rows: int) -> Checked:
     broken, shown = broken_rows(tx, _UNCOVERED)
     violations = tuple(Violation("I3", "transfers", row.id, _says_uncovered(row)) for row in shown)
     return Checked("I3", COVERED, rows, broken, violations)

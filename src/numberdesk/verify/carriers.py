@@ -10,8 +10,8 @@ from typing import Any, Final
 from sqlalchemy import and_, func, not_, or_, select
 
 from numberdesk.carriers.registry import KINDS
-from numberdesk.infra.audit import rule
 from numberdesk.tables import carriers
+from numberdesk.verify.engine import rule
 
 # What the vault (infra/vault.py) makes is a Fernet token: in URL-safe base64 the version 128, eight bytes of time whose
 # first four are zero until the year 2106, 16 bytes to begin with, at least one block of 16, and 32 bytes of signature.

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from tests.flows.verify.conftest import ONLY_SQLITE, Copy, Damage, must_be_named, said
+from tests.verify.conftest import ONLY_SQLITE, Copy, Damage, must_be_named, said
 
 GIVEN_BACK = (
     "INSERT INTO carrier_releases VALUES ('rel_2', 'acme', '+13612738802', 'PN2', 1, NULL, 1, '', NULL, NULL, 1)"
@@ -351,5 +351,5 @@ def test_a_number_that_went_back_to_its_carrier_is_in_order(damaged: Copy) -> No
         "UPDATE numbers SET carrier = 'acme' WHERE e164 = '+13612738802'",
         GIVEN_BACK,
     )
-    verdict = damaged.audit()
-    assert verdict.ok, said(verdict)
+    report = damaged.audit()
+    assert report.ok, said(report)

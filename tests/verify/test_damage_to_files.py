@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from numberdesk.infra.db import Database, DatabaseError, StorageFailedError
-from tests.flows.verify.conftest import ONLY_SQLITE, audit, named, said
+from tests.verify.conftest import ONLY_SQLITE, audit, named, said
 
 PAGE: Final = 4096
 
@@ -44,9 +44,9 @@ def test_an_index_that_does_not_agree_with_its_table_is_found_when_thorough(file
     content[place : place + 5] = b"rnt_9"
     file.write_bytes(content)
     assert audit(file).ok
-    verdict = audit(file, thorough=True)
-    assert {one.invariant for one in verdict.violations} == {"storage"}
-    assert "ix_rentals_account_id_id" in said(verdict)
+    report = audit(file, thorough=True)
+    assert {one.invariant for one in report.violations} == {"storage"}
+    assert "ix_rentals_account_id_id" in said(report)
 
 
 def test_an_index_that_lost_a_transfer_is_found_without_being_thorough(file: Path) -> None:
@@ -64,10 +64,10 @@ def test_a_page_that_cannot_be_read_is_a_violation(table: str, file: Path) -> No
     content = bytearray(file.read_bytes())
     content[start : start + PAGE] = bytes(PAGE)
     file.write_bytes(content)
-    verdict = audit(file)
-    assert {one.invariant for one in verdict.violations} == {"storage"}
-    assert "malformed" in said(verdict)
-    last = verdict.checked[-1].violations[0]
+    report = audit(file)
+    assert {one.invariant for one in report.violations} == {"storage"}
+    assert "malformed" in said(report)
+    last = report.checked[-1].violations[0]
     assert last.message.endswith("the checks that were to follow were not made")
 
 
@@ -82,8 +82,8 @@ def test_a_flipped_byte_in_any_page_never_crashes_the_audit(seed: int, file: Pat
         content[start + dice.choice((dice.randrange(12), dice.randrange(PAGE)))] ^= dice.randrange(1, 256)
         path.write_bytes(content)
         if opens(path):
-            verdict = audit(path)
-            assert verdict.ok == (not verdict.violations)
+            report = audit(path)
+            assert report.ok == (not report.violations)
             audited += 1
     assert audited > len(sound) // PAGE // 2
 

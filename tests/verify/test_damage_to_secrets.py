@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from tests.flows.verify.conftest import Copy, Damage, must_be_named, said
+from tests.verify.conftest import Copy, Damage, must_be_named, said
 
 DAMAGE: Final[dict[str, Damage]] = {
     "I15 a hash that is none": (
@@ -63,7 +63,7 @@ def test_no_message_about_a_secret_quotes_it(damaged: Copy) -> None:
         """UPDATE carriers SET options = '{"api_key": "5ecre7", "auth_token": "5ecre7"}'""",
         "UPDATE api_keys SET shown = '5ecre7 and then more than 12 characters', hash = '5ecre7'",
     )
-    verdict = damaged.audit()
-    assert {one.invariant for one in verdict.violations} == {"I15"}
-    assert verdict.violations_total == 5
-    assert "5ecre7" not in said(verdict)
+    report = damaged.audit()
+    assert {one.invariant for one in report.violations} == {"I15"}
+    assert report.violations_total == 5
+    assert "5ecre7" not in said(report)
