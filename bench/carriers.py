@@ -26,8 +26,8 @@ from bench.stock import Stock, make_stock_of, sqlite_stock
 from carrier_mock.model import Api
 from numberdesk.carriers.port import Setup
 from numberdesk.core.findings import FindingKind
-from numberdesk.flows.connect_carriers import CarrierSetup, set_up_carriers
-from numberdesk.flows.set_price_rules import set_price_rules
+from numberdesk.flows.carriers.connect_carriers import CarrierSetup, set_up_carriers
+from numberdesk.flows.catalog.set_price_rules import set_price_rules
 from numberdesk.infra import log
 from numberdesk.infra.settings import load_settings
 from numberdesk.infra.vault import new_key

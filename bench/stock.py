@@ -12,9 +12,9 @@ from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, new_key
 from numberdesk.catalog.model import ListingChunk
 from numberdesk.core.memorability import memorability
 from numberdesk.core.money import MAX_AMOUNT
-from numberdesk.flows.create_accounts import create_accounts, new_account
-from numberdesk.flows.fund_wallets import TOP_UP, fund_wallets, funding
-from numberdesk.flows.issue_keys import NewKey, issue_keys, new_key_record
+from numberdesk.flows.accounts.create_accounts import create_accounts, new_account
+from numberdesk.flows.accounts.fund_wallets import TOP_UP, fund_wallets, funding
+from numberdesk.flows.accounts.issue_keys import NewKey, issue_keys, new_key_record
 from numberdesk.infra.settings import load_settings
 from numberdesk.wiring import build
 from testbed.samples import listing_of

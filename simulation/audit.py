@@ -59,7 +59,7 @@ _TOUCHED: Final = {
     "reprice": ("numbers", "superseded_prices", "repricings"),
     "set rules": ("price_rules", "repricings"),
     "remove rules": ("price_rules", "repricings"),
-    "tidy": ("numbers", "answers", "offers", "keyed_requests"),
+    "cleanup": ("numbers", "answers", "offers", "keyed_requests"),
     "buy": (
         "wallets", "numbers", "orders", "transfers", "holds", "rentals", "answers", "events", "carrier_orders",
     ),

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.purchase import POOL
-from numberdesk.flows.note_audits import AuditResult, BeginAudit, FindingResolution, ResolveFinding
+from numberdesk.flows.carriers.note_audits import AuditResult, BeginAudit, FindingResolution, ResolveFinding
 from simulation.books import Books, GivingBack, Number, require
 from simulation.desk import listing
 from simulation.plan import HOUR

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from numberdesk.core.carrier_order import Absent, NotSent, OutcomeReport, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.core.errors import NotFound, OrderEnded
-from numberdesk.flows.resolve_orders import OrderResolution, ResolveOrder
+from numberdesk.flows.purchase.resolve_orders import OrderResolution, ResolveOrder
 from simulation.books import Books, Chase, GivingBack, Order, require
 from simulation.plan import DAY, MINUTE
 from simulation.world import MICROSECONDS

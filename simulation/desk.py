@@ -15,10 +15,10 @@ from numberdesk.catalog.model import FROM_RULE, Listing, ListingChunk
 from numberdesk.catalog.rules import PriceRule
 from numberdesk.core.errors import NumberdeskError
 from numberdesk.core.purchase import POOL
-from numberdesk.flows.connect_carriers import CarrierSetup, set_up_carriers
-from numberdesk.flows.note_audits import resolve_findings
-from numberdesk.flows.resolve_orders import adopt_order, resolve_orders
-from numberdesk.flows.set_price_rules import new_price_rule, remove_price_rules, set_price_rules
+from numberdesk.flows.carriers.connect_carriers import CarrierSetup, set_up_carriers
+from numberdesk.flows.carriers.note_audits import resolve_findings
+from numberdesk.flows.catalog.set_price_rules import new_price_rule, remove_price_rules, set_price_rules
+from numberdesk.flows.purchase.resolve_orders import adopt_order, resolve_orders
 from numberdesk.infra.db import Tx
 from numberdesk.infra.vault import Vault
 from simulation.carriers import CREDENTIALS_KEY

@@ -11,10 +11,10 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from numberdesk.flows import buy_number, place_orders
-from numberdesk.flows.audit_carriers import CARRIER_AUDITS
-from numberdesk.flows.confirm_carrier_releases import CARRIER_RELEASES
-from numberdesk.flows.follow_carrier_orders import CARRIER_ORDERS
+from numberdesk.flows.carriers.audit_carriers import CARRIER_AUDITS
+from numberdesk.flows.carriers.confirm_carrier_releases import CARRIER_RELEASES
+from numberdesk.flows.purchase import buy_number, place_orders
+from numberdesk.flows.purchase.follow_carrier_orders import CARRIER_ORDERS
 from numberdesk.infra.due_work import points_of
 from simulation.audit import Auditor
 from simulation.plan import DAY, HOUR, MINUTE

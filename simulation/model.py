@@ -24,13 +24,13 @@ from numberdesk.core.errors import (
 )
 from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import POOL
-from numberdesk.flows.create_accounts import NewAccount, Standing
-from numberdesk.flows.fund_wallets import Funding
-from numberdesk.flows.issue_keys import NewKey, Revocation
-from numberdesk.flows.label_numbers import Labelling
-from numberdesk.flows.release_numbers import Release
-from numberdesk.flows.reprice import SUPERSEDED_KEPT, Reprice, Repriced
-from numberdesk.flows.tidy import Tidied, Tidy
+from numberdesk.flows.accounts.create_accounts import NewAccount, Standing
+from numberdesk.flows.accounts.fund_wallets import Funding
+from numberdesk.flows.accounts.issue_keys import NewKey, Revocation
+from numberdesk.flows.catalog.reprice import SUPERSEDED_KEPT, Reprice, Repriced
+from numberdesk.flows.cleanup import Cleanup, CleanupReport
+from numberdesk.flows.rentals.label_numbers import Labelling
+from numberdesk.flows.rentals.release_numbers import Release
 from numberdesk.ledger.model import Transfer
 from numberdesk.numbers.model import Rental
 from simulation.books import (
@@ -166,7 +166,7 @@ def label(books: Books, command: Labelling, given: Any) -> None:
     require((rental.id, rental.friendly_name), (given.id, given.friendly_name), "labelled rental")
 
 
-def tidy(books: Books, command: Tidy, given: Tidied) -> None:
+def clean_up(books: Books, command: Cleanup, given: CleanupReport) -> None:
     """Quarantines that are over end, and no others; answers and offers that are old enough are forgotten.
 
     A number of the pool is offered again, a carrier's is its carrier's again. Answers whose order is open are kept.
@@ -310,7 +310,7 @@ RULES: Final[dict[str, Rule]] = {
     "release": release,
     "set rules": set_rule,
     "remove rules": remove_rule,
-    "tidy": tidy,
+    "cleanup": clean_up,
     "connect": connect,
     "carrier standings": set_carrier_standing,
 }

@@ -11,7 +11,7 @@ from typing import Any, Final
 from numberdesk.catalog.offers import RemoteOffer
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.purchase import Buy
-from numberdesk.flows.keep_offers import Shown
+from numberdesk.flows.catalog.keep_offers import Shown
 from simulation.books import Books, Offer, Row
 from simulation.plan import MINUTE
 from simulation.world import MICROSECONDS

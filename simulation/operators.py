@@ -13,8 +13,8 @@ from numberdesk.api.admin import adjust, create_account_key, revoke_any_key, set
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.money import format_micros
-from numberdesk.flows.note_audits import FindingResolution, ResolveFinding
-from numberdesk.flows.resolve_orders import OrderResolution, ResolveOrder
+from numberdesk.flows.carriers.note_audits import FindingResolution, ResolveFinding
+from numberdesk.flows.purchase.resolve_orders import OrderResolution, ResolveOrder
 from simulation.books import Books
 from simulation.company import Company
 from simulation.customers import POOLED, Account

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from numberdesk.core.errors import IdempotencyConflict, InsufficientBalance, NotFound, OrderInProgress
 from numberdesk.core.purchase import Refused, Sold
-from numberdesk.flows.fund_wallets import Funding
+from numberdesk.flows.accounts.fund_wallets import Funding
 from numberdesk.infra.db import Database
 from numberdesk.ledger.model import Transfer
 from numberdesk.verify.books import verify
@@ -120,7 +120,7 @@ class Oracle:
             self._note_movement(command, outcome)
         elif flow == "release":
             self._world.reached(_released(command, outcome))
-        elif flow == "tidy":
+        elif flow == "cleanup":
             for goal, count in zip(
                 ("quarantine_ended", "answer_forgotten", "offer_forgotten", "key_forgotten"), outcome, strict=True
             ):

@@ -17,17 +17,17 @@ from pydantic import SecretStr
 from numberdesk.api.auth import Authenticator
 from numberdesk.carriers.audit_store import DUE_AUDITS
 from numberdesk.carriers.port import Carrier, Setup
-from numberdesk.flows.confirm_carrier_releases import note_releases
-from numberdesk.flows.create_accounts import create_accounts, set_standings
-from numberdesk.flows.fund_wallets import fund_wallets
-from numberdesk.flows.issue_keys import issue_keys, revoke
-from numberdesk.flows.keep_offers import keep_offers
-from numberdesk.flows.label_numbers import label_numbers
-from numberdesk.flows.note_audits import begin_audits, note_audits, resolve_findings
-from numberdesk.flows.resolve_orders import resolve_orders
-from numberdesk.flows.set_price_rules import remove_price_rules, set_price_rules
-from numberdesk.flows.settle_orders import settle_orders
-from numberdesk.flows.tidy import tidy
+from numberdesk.flows.accounts.create_accounts import create_accounts, set_standings
+from numberdesk.flows.accounts.fund_wallets import fund_wallets
+from numberdesk.flows.accounts.issue_keys import issue_keys, revoke
+from numberdesk.flows.carriers.confirm_carrier_releases import note_releases
+from numberdesk.flows.carriers.note_audits import begin_audits, note_audits, resolve_findings
+from numberdesk.flows.catalog.keep_offers import keep_offers
+from numberdesk.flows.catalog.set_price_rules import remove_price_rules, set_price_rules
+from numberdesk.flows.cleanup import clean_up
+from numberdesk.flows.purchase.resolve_orders import resolve_orders
+from numberdesk.flows.purchase.settle_orders import settle_orders
+from numberdesk.flows.rentals.label_numbers import label_numbers
 from numberdesk.infra.db import Database, Tx
 from numberdesk.infra.http import Http
 from numberdesk.infra.settings import Settings
@@ -53,7 +53,7 @@ NAMED: Final[dict[str, Flow]] = {
     "label": label_numbers,
     "set rules": set_price_rules,
     "remove rules": remove_price_rules,
-    "tidy": tidy,
+    "cleanup": clean_up,
     "connect": connect_carriers,
     "carrier standings": set_carrier_standings,
     "keep offers": keep_offers,

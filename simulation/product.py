@@ -13,11 +13,11 @@ from typing import Any
 
 from numberdesk.api.auth import Authenticator
 from numberdesk.api.endpoint import Handler
-from numberdesk.flows.import_inventory import save_listings
-from numberdesk.flows.open_orders import open_orders
-from numberdesk.flows.place_orders import Placement
-from numberdesk.flows.release_numbers import release_numbers
-from numberdesk.flows.reprice import reprice
+from numberdesk.flows.catalog.import_inventory import save_listings
+from numberdesk.flows.catalog.reprice import reprice
+from numberdesk.flows.purchase.open_orders import open_orders
+from numberdesk.flows.purchase.place_orders import Placement
+from numberdesk.flows.rentals.release_numbers import release_numbers
 from numberdesk.infra.db import Tx
 from numberdesk.infra.writer import Writer
 from simulation.carriers import SimulatedCarrier

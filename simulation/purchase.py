@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from numberdesk.core.money import as_decimal
 from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import POOL, Buy, Refused, Replayed, Sold
-from numberdesk.flows.open_orders import lease_of
+from numberdesk.flows.purchase.open_orders import lease_of
 from simulation.books import Books, Chase, Number, Order, StoredAnswer, Wallet, require
 from simulation.offered import good_offers
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from numberdesk.carriers.port import Released
-from numberdesk.flows.confirm_carrier_releases import ReleaseReport
+from numberdesk.flows.carriers.confirm_carrier_releases import ReleaseReport
 from simulation.books import Books, GivingBack, require
 from simulation.plan import HOUR, MINUTE
 from simulation.world import MICROSECONDS

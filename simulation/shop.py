@@ -12,10 +12,10 @@ from typing import Any, Final
 from numberdesk.accounts.model import RANDOM_BYTES, SCOPES, new_key
 from numberdesk.catalog.model import ListingChunk
 from numberdesk.core.purchase import POOL
-from numberdesk.flows.create_accounts import NewAccount, create_accounts
-from numberdesk.flows.fund_wallets import TOP_UP, Funding, fund_wallets
-from numberdesk.flows.issue_keys import NewKey, issue_keys, new_key_record
-from numberdesk.flows.set_price_rules import set_price_rules
+from numberdesk.flows.accounts.create_accounts import NewAccount, create_accounts
+from numberdesk.flows.accounts.fund_wallets import TOP_UP, Funding, fund_wallets
+from numberdesk.flows.accounts.issue_keys import NewKey, issue_keys, new_key_record
+from numberdesk.flows.catalog.set_price_rules import set_price_rules
 from simulation.carriers import account_at
 from simulation.customers import POOLED, Account
 from simulation.desk import connect_carriers, listing, rule_for

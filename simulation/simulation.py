@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from numberdesk.core.errors import Overloaded
-from numberdesk.flows.note_audits import FindingResolution
+from numberdesk.flows.carriers.note_audits import FindingResolution
 from numberdesk.wiring import DAY, MINUTE
 from simulation.audit import Auditor
 from simulation.books import Books

@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, Final
 
 from numberdesk.core.errors import Overloaded
-from numberdesk.flows.audit_carriers import CARRIER_AUDITS
-from numberdesk.flows.confirm_carrier_releases import CARRIER_RELEASES
-from numberdesk.flows.follow_carrier_orders import CARRIER_ORDERS
-from numberdesk.flows.reprice import Reprice, Repriced
-from numberdesk.flows.tidy import Tidied, Tidy, tidy
+from numberdesk.flows.carriers.audit_carriers import CARRIER_AUDITS
+from numberdesk.flows.carriers.confirm_carrier_releases import CARRIER_RELEASES
+from numberdesk.flows.catalog.reprice import Reprice, Repriced
+from numberdesk.flows.cleanup import Cleanup, CleanupReport, clean_up
+from numberdesk.flows.purchase.follow_carrier_orders import CARRIER_ORDERS
 from numberdesk.infra.db import StorageFailedError
 from numberdesk.infra.due_work import DueWorker
 from numberdesk.wiring import HOUR
@@ -92,15 +92,15 @@ class Worker:
 
     async def _keep_books(self) -> None:
         if self._world.happens(0.3):
-            while (await self._tidy()).left:
+            while (await self._clean_up()).left:
                 pass
         elif self._books.repricing is not None or self._world.happens(0.1):
             while (await self._reprice()).left:
                 self._world.reached("repriced_in_steps")
 
-    async def _tidy(self) -> Tidied:
-        command = Tidy(self._process.now(), self._world.plan.retention_hours * HOUR)
-        return await self._process.services.writer.submit(tidy, command)
+    async def _clean_up(self) -> CleanupReport:
+        command = Cleanup(self._process.now(), self._world.plan.retention_hours * HOUR)
+        return await self._process.services.writer.submit(clean_up, command)
 
     async def _reprice(self) -> Repriced:
         return await self._process.services.writer.submit(self._process.services.reprice, Reprice(_NUMBERS_PER_STEP))

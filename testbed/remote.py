@@ -19,9 +19,9 @@ from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import Order
 from numberdesk.core.schedule import turn_of
-from numberdesk.flows.audit_carriers import CARRIER_AUDITS
-from numberdesk.flows.connect_carriers import CarrierSetup, set_up_carriers
-from numberdesk.flows.keep_offers import Shown, keep_offers
+from numberdesk.flows.carriers.audit_carriers import CARRIER_AUDITS
+from numberdesk.flows.carriers.connect_carriers import CarrierSetup, set_up_carriers
+from numberdesk.flows.catalog.keep_offers import Shown, keep_offers
 from numberdesk.infra import clock
 from numberdesk.infra.settings import Settings, load_settings
 from numberdesk.infra.vault import new_key

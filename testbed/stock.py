@@ -11,9 +11,9 @@ from numberdesk.carriers.port import Account
 from numberdesk.carriers.store import find_carriers_named, insert_carriers
 from numberdesk.catalog.model import ListingChunk
 from numberdesk.core.lifecycle import CarrierState
-from numberdesk.flows.create_accounts import create_accounts, new_account
-from numberdesk.flows.fund_wallets import TOP_UP, fund_wallets, funding
-from numberdesk.flows.issue_keys import NewKey, issue_keys, new_key_record
+from numberdesk.flows.accounts.create_accounts import create_accounts, new_account
+from numberdesk.flows.accounts.fund_wallets import TOP_UP, fund_wallets, funding
+from numberdesk.flows.accounts.issue_keys import NewKey, issue_keys, new_key_record
 from numberdesk.infra.db import Database, Tx
 from numberdesk.wiring import Services
 from testbed.samples import listing_of

@@ -18,14 +18,14 @@ from numberdesk.catalog.model import ListingChunk, SavedChunk
 from numberdesk.core.errors import NumberdeskError
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Buy, Decision
-from numberdesk.flows.audit_carriers import Audit
-from numberdesk.flows.import_inventory import save_listings
-from numberdesk.flows.open_orders import open_orders
-from numberdesk.flows.place_orders import Placement, spawn_here
-from numberdesk.flows.release_numbers import Release, release_numbers
-from numberdesk.flows.reprice import Reprice, Repriced, reprice
-from numberdesk.flows.search_offers import OfferSearch
-from numberdesk.flows.settle_orders import settle_orders
+from numberdesk.flows.carriers.audit_carriers import Audit
+from numberdesk.flows.catalog.import_inventory import save_listings
+from numberdesk.flows.catalog.reprice import Reprice, Repriced, reprice
+from numberdesk.flows.catalog.search_offers import OfferSearch
+from numberdesk.flows.purchase.open_orders import open_orders
+from numberdesk.flows.purchase.place_orders import Placement, spawn_here
+from numberdesk.flows.purchase.settle_orders import settle_orders
+from numberdesk.flows.rentals.release_numbers import Release, release_numbers
 from numberdesk.infra import clock
 from numberdesk.infra.db import Database, Tx
 from numberdesk.infra.http import Http

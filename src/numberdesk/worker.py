@@ -14,14 +14,14 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from numberdesk.flows.confirm_carrier_releases import confirm_carrier_releases
-from numberdesk.flows.follow_carrier_orders import follow_carrier_orders
-from numberdesk.flows.reprice import Reprice
-from numberdesk.flows.tidy import Tidy, tidy
+from numberdesk.flows.carriers.confirm_carrier_releases import confirm_carrier_releases
+from numberdesk.flows.catalog.reprice import Reprice
+from numberdesk.flows.cleanup import Cleanup, clean_up
+from numberdesk.flows.purchase.follow_carrier_orders import follow_carrier_orders
 from numberdesk.infra.due_work import DueWork, DueWorker, put_off
 from numberdesk.wiring import HOUR, Services
 
-TIDY_SECONDS: Final = 60.0
+CLEANUP_SECONDS: Final = 60.0
 """How often old things are looked for."""
 
 _LOOK_SECONDS: Final = 1.0
@@ -47,7 +47,7 @@ async def run(services: Services, stop: asyncio.Event) -> None:
     tasks = [asyncio.create_task(_repeat(stop, _LOOK_SECONDS, worker.begin, stop.is_set)) for worker in workers]
     tasks += [
         asyncio.create_task(_repeat(stop, _LOOK_SECONDS, _keep_books, services, stop)),
-        asyncio.create_task(_repeat(stop, TIDY_SECONDS, _tidy, services, stop)),
+        asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, _clean_up, services, stop)),
     ]
     try:
         await stop.wait()
@@ -71,10 +71,10 @@ async def _keep_books(services: Services, stop: asyncio.Event) -> None:
         pass
 
 
-async def _tidy(services: Services, stop: asyncio.Event) -> None:
+async def _clean_up(services: Services, stop: asyncio.Event) -> None:
     """Rounds until nothing is left, each in a transaction of its own."""
     retention = services.settings.key_retention_hours * HOUR
-    while not stop.is_set() and (await services.writer.submit(tidy, Tidy(services.now(), retention))).left:
+    while not stop.is_set() and (await services.writer.submit(clean_up, Cleanup(services.now(), retention))).left:
         pass
 
 

@@ -17,9 +17,9 @@ from numberdesk.api.app import build_app
 from numberdesk.api.server import Limits, bind, make_server
 from numberdesk.catalog.model import Listing, ListingChunk
 from numberdesk.core.money import MICROS
-from numberdesk.flows.create_accounts import create_accounts, new_account
-from numberdesk.flows.fund_wallets import TOP_UP, fund_wallets, funding
-from numberdesk.flows.issue_keys import NewKey, issue_keys, new_key_record
+from numberdesk.flows.accounts.create_accounts import create_accounts, new_account
+from numberdesk.flows.accounts.fund_wallets import TOP_UP, fund_wallets, funding
+from numberdesk.flows.accounts.issue_keys import NewKey, issue_keys, new_key_record
 from numberdesk.infra import log
 from numberdesk.infra.settings import load_settings
 from numberdesk.wiring import Services, build

@@ -19,10 +19,10 @@ from numberdesk.accounts.model import RANDOM_BYTES, SCOPES, new_key
 from numberdesk.api.app import build_app
 from numberdesk.api.server import Limits, bind, make_server
 from numberdesk.core.invariants import VerifyReport
-from numberdesk.flows.create_accounts import create_accounts, new_account
-from numberdesk.flows.issue_keys import NewKey, issue_keys, new_key_record
-from numberdesk.flows.reprice import Reprice
-from numberdesk.flows.tidy import Tidy, tidy
+from numberdesk.flows.accounts.create_accounts import create_accounts, new_account
+from numberdesk.flows.accounts.issue_keys import NewKey, issue_keys, new_key_record
+from numberdesk.flows.catalog.reprice import Reprice
+from numberdesk.flows.cleanup import Cleanup, clean_up
 from numberdesk.infra import log
 from numberdesk.infra.settings import load_settings
 from numberdesk.ledger.store import find_wallet
@@ -67,10 +67,10 @@ class Desk:
         shown = {name.lower(): value for name, value in answer.getheaders()}
         return Answer(answer.status, shown, content, json.loads(content, parse_float=Decimal, parse_int=Decimal))
 
-    def tidy(self) -> None:
+    def clean_up(self) -> None:
         """One round of the worker."""
         now, retention = self.clock[0] * SECOND, self.services.settings.key_retention_hours * HOUR
-        while self.services.writer.apply(tidy, Tidy(now, retention)).left:
+        while self.services.writer.apply(clean_up, Cleanup(now, retention)).left:
             pass
         while self.services.writer.apply(self.services.reprice, Reprice()).left:
             pass

@@ -193,7 +193,7 @@ class Model:
             number.superseded.setdefault(self.now, number.prices)
         number.prices = prices
 
-    def tidy(self) -> None:
+    def clean_up(self) -> None:
         """The worker's round: quarantines that are over, answers and prices that are old."""
         for number in self.numbers.values():
             if number.state == "quarantined" and number.rests_until <= self.now:

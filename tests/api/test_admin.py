@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from numberdesk.flows.reprice import Reprice
+from numberdesk.flows.catalog.reprice import Reprice
 from tests.api.conftest import Shop
 
 HEADER = "phone_number,monthly_price,per_minute_price_inbound,per_minute_price_outbound,currency\n"

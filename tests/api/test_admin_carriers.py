@@ -13,8 +13,8 @@ import pytest
 
 from carrier_mock.model import Api
 from numberdesk.carriers.audit_store import DUE_AUDITS
-from numberdesk.flows.confirm_carrier_releases import confirm_carrier_releases
-from numberdesk.flows.note_audits import BeginAudit, begin_audits
+from numberdesk.flows.carriers.confirm_carrier_releases import confirm_carrier_releases
+from numberdesk.flows.carriers.note_audits import BeginAudit, begin_audits
 from numberdesk.infra import log
 from numberdesk.infra.due_work import DueWork, DueWorker, TakeUp
 from numberdesk.infra.vault import new_key

@@ -11,7 +11,7 @@ import pytest
 from carrier_mock.faults import Fault
 from carrier_mock.model import Api, Operation
 from numberdesk.core.carrier_order import DELAYS, LONGEST_DELAY, OutcomeReport, Unknown
-from numberdesk.flows.settle_orders import settle_orders
+from numberdesk.flows.purchase.settle_orders import settle_orders
 from numberdesk.infra.due_work import TakeUp
 from numberdesk.orders.carrier_order_store import DUE_ORDERS
 from numberdesk.verify.books import verify

@@ -282,8 +282,8 @@ class Tenants(History):
         self.desk.clock[0] = self.model.now
 
     def _work(self) -> None:
-        self.model.tidy()
-        self.desk.tidy()
+        self.model.clean_up()
+        self.desk.clean_up()
 
     def _offered(self, key: Key, which: int) -> str:
         """A number that the tenant can buy, if there is one."""

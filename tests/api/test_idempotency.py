@@ -9,9 +9,9 @@ import pytest
 from numberdesk.api.endpoint import ENDPOINTS, Endpoint
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import Buy
-from numberdesk.flows import open_orders
-from numberdesk.flows.issue_keys import MOST_LIVE_KEYS
-from numberdesk.flows.tidy import Tidy, tidy
+from numberdesk.flows.accounts.issue_keys import MOST_LIVE_KEYS
+from numberdesk.flows.cleanup import Cleanup, clean_up
+from numberdesk.flows.purchase import open_orders
 from tests.api.conftest import Shop
 
 KEY = {"Idempotency-Key": "once"}
@@ -66,7 +66,7 @@ def test_a_late_duplicate_of_a_release_ends_no_rental_that_began_after_it(other_
         return str(answer.json()["data"]["id"])
 
     def rests() -> None:
-        shop.services.writer.apply(tidy, Tidy(shop.services.now(), 10**15))
+        shop.services.writer.apply(clean_up, Cleanup(shop.services.now(), 10**15))
 
     by_id, by_key = shop.number(), shop.number()
     first = customer.http.delete(f"/phone-numbers/{bought(by_id)}/release/")

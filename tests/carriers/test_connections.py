@@ -15,7 +15,7 @@ from numberdesk.carriers.port import Account, Carrier, CarrierError, NotReleased
 from numberdesk.core.carrier_order import NotSent, Placed, Refused, Unknown
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.lifecycle import CarrierState
-from numberdesk.flows.connect_carriers import CarrierSetup, set_up_carriers
+from numberdesk.flows.carriers.connect_carriers import CarrierSetup, set_up_carriers
 from numberdesk.infra.db import Database
 from numberdesk.infra.http import Http, HttpClient, HttpRequest, NotSentError
 from numberdesk.infra.reader import Reader

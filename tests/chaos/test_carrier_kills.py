@@ -14,11 +14,11 @@ from carrier_mock.model import Api
 from carrier_mock.running import Config
 from numberdesk.carriers.finding_store import list_findings
 from numberdesk.core.lifecycle import OrderState
-from numberdesk.flows.audit_carriers import CARRIER_AUDITS
-from numberdesk.flows.confirm_carrier_releases import CARRIER_RELEASES
-from numberdesk.flows.follow_carrier_orders import CARRIER_ORDERS
-from numberdesk.flows.note_audits import AskForAudit, ask_for_audits
-from numberdesk.flows.release_numbers import Release
+from numberdesk.flows.carriers.audit_carriers import CARRIER_AUDITS
+from numberdesk.flows.carriers.confirm_carrier_releases import CARRIER_RELEASES
+from numberdesk.flows.carriers.note_audits import AskForAudit, ask_for_audits
+from numberdesk.flows.purchase.follow_carrier_orders import CARRIER_ORDERS
+from numberdesk.flows.rentals.release_numbers import Release
 from numberdesk.infra.db import Tx
 from numberdesk.infra.due_work import DueWorker, points_of
 from numberdesk.wiring import Services

@@ -13,7 +13,7 @@ import pytest
 
 from carrier_mock.running import Config
 from numberdesk.core.lifecycle import OrderState
-from numberdesk.flows.fund_wallets import ADJUSTMENT, fund_wallets, funding
+from numberdesk.flows.accounts.fund_wallets import ADJUSTMENT, fund_wallets, funding
 from testbed.carrier_mock import MockUrls, simulated
 from testbed.remote import SETTINGS, RemoteBooks, make_remote_books, offer
 from testbed.samples import PRICE

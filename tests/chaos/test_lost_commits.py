@@ -14,7 +14,7 @@ import pytest
 
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import Buy, Replayed, Sold
-from numberdesk.flows.fund_wallets import TOP_UP, Funding, fund_wallets
+from numberdesk.flows.accounts.fund_wallets import TOP_UP, Funding, fund_wallets
 from numberdesk.infra.db import CommitUnknownError
 from numberdesk.infra.settings import load_settings
 from numberdesk.ledger.store import find_wallet

@@ -19,10 +19,10 @@ import pytest
 from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, new_key
 from numberdesk.core.money import MICROS
 from numberdesk.core.purchase import POOL
-from numberdesk.flows.create_accounts import create_accounts, new_account
-from numberdesk.flows.fund_wallets import TOP_UP, fund_wallets, funding
-from numberdesk.flows.issue_keys import NewKey, issue_keys, new_key_record
-from numberdesk.flows.run_import import run_import
+from numberdesk.flows.accounts.create_accounts import create_accounts, new_account
+from numberdesk.flows.accounts.fund_wallets import TOP_UP, fund_wallets, funding
+from numberdesk.flows.accounts.issue_keys import NewKey, issue_keys, new_key_record
+from numberdesk.flows.catalog.run_import import run_import
 from numberdesk.infra.settings import load_settings
 from numberdesk.wiring import Services, build
 from testbed import nursery

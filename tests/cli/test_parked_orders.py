@@ -12,7 +12,7 @@ from carrier_mock.model import Api
 from numberdesk.core.carrier_order import DELAYS, LONGEST_DELAY, OutcomeReport, Unknown
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import Buy, Sold
-from numberdesk.flows.settle_orders import settle_orders
+from numberdesk.flows.purchase.settle_orders import settle_orders
 from testbed.carrier_mock import MockUrls, simulated
 from testbed.remote import CREDENTIALS_KEY, make_remote_books
 from tests.cli.runner import Run, json_of, runner

@@ -16,7 +16,7 @@ import pytest
 
 from numberdesk.carriers.port import Setup
 from numberdesk.core.lifecycle import CarrierState
-from numberdesk.flows.connect_carriers import CarrierSetup, set_up_carriers
+from numberdesk.flows.carriers.connect_carriers import CarrierSetup, set_up_carriers
 from numberdesk.infra.settings import load_settings
 from numberdesk.infra.vault import new_key
 from numberdesk.wiring import Services, build

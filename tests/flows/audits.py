@@ -7,7 +7,7 @@ from typing import Any, Final
 from numberdesk.carriers.finding_store import list_findings
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.purchase import Order
-from numberdesk.flows.audit_carriers import Audit, AuditReport
+from numberdesk.flows.carriers.audit_carriers import Audit, AuditReport
 from tests.flows.carrier_orders import DAY, SECOND, WINDOW
 from tests.flows.conftest import PRICE, Shop
 

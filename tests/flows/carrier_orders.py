@@ -7,8 +7,8 @@ from typing import Any, Final
 from numberdesk.core.carrier_order import CarrierOrder, OrderOutcome, OutcomeReport
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Buy, Order
-from numberdesk.flows.place_orders import Placement
-from numberdesk.flows.settle_orders import settle_orders
+from numberdesk.flows.purchase.place_orders import Placement
+from numberdesk.flows.purchase.settle_orders import settle_orders
 from numberdesk.orders.carrier_order_store import find_carrier_orders
 from testbed.fake_carriers import Does
 from tests.flows.conftest import PRICE, Shop

@@ -21,18 +21,18 @@ from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import POOL, Buy, Decision, Order, Refused
 from numberdesk.core.schedule import turn_of
-from numberdesk.flows.buy_number import buy_number
-from numberdesk.flows.confirm_carrier_releases import confirm_carrier_releases
-from numberdesk.flows.create_accounts import NewAccount, Standing, create_accounts, set_standings
-from numberdesk.flows.follow_carrier_orders import follow_carrier_orders
-from numberdesk.flows.fund_wallets import TOP_UP, Funding, fund_wallets
-from numberdesk.flows.import_inventory import save_listings
-from numberdesk.flows.keep_offers import SLACK, Shown, keep_offers
-from numberdesk.flows.open_orders import open_orders
-from numberdesk.flows.place_orders import Placement
-from numberdesk.flows.release_numbers import Release, release_numbers
-from numberdesk.flows.reprice import reprice
-from numberdesk.flows.settle_orders import settle_orders
+from numberdesk.flows.accounts.create_accounts import NewAccount, Standing, create_accounts, set_standings
+from numberdesk.flows.accounts.fund_wallets import TOP_UP, Funding, fund_wallets
+from numberdesk.flows.carriers.confirm_carrier_releases import confirm_carrier_releases
+from numberdesk.flows.catalog.import_inventory import save_listings
+from numberdesk.flows.catalog.keep_offers import SLACK, Shown, keep_offers
+from numberdesk.flows.catalog.reprice import reprice
+from numberdesk.flows.purchase.buy_number import buy_number
+from numberdesk.flows.purchase.follow_carrier_orders import follow_carrier_orders
+from numberdesk.flows.purchase.open_orders import open_orders
+from numberdesk.flows.purchase.place_orders import Placement
+from numberdesk.flows.purchase.settle_orders import settle_orders
+from numberdesk.flows.rentals.release_numbers import Release, release_numbers
 from numberdesk.infra.db import Database
 from numberdesk.infra.due_work import DueWork, DueWorker
 from numberdesk.infra.reader import Reader

@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 
 from numberdesk.catalog.rules import PriceRule
 from numberdesk.catalog.search import Offer, OfferPage
-from numberdesk.flows.search_offers import OfferSearch
-from numberdesk.flows.set_price_rules import set_price_rules
+from numberdesk.flows.catalog.search_offers import OfferSearch
+from numberdesk.flows.catalog.set_price_rules import set_price_rules
 from testbed.fake_carriers import FakeCarrier
 from testbed.offer_queries import sent_query
 from testbed.samples import price_rule

@@ -9,8 +9,8 @@ from numberdesk.accounts.model import Account
 from numberdesk.core.errors import Forbidden, InvalidRequest, NotFound
 from numberdesk.core.lifecycle import AccountState
 from numberdesk.core.purchase import Refused, Sold
-from numberdesk.flows.create_accounts import NewAccount, Standing, create_accounts, new_account, set_standings
-from numberdesk.flows.fund_wallets import LONGEST_REFERENCE, TOP_UP, funding
+from numberdesk.flows.accounts.create_accounts import NewAccount, Standing, create_accounts, new_account, set_standings
+from numberdesk.flows.accounts.fund_wallets import LONGEST_REFERENCE, TOP_UP, funding
 from numberdesk.ledger.model import Wallet
 from tests.flows.conftest import NOW, PRICE, Shop
 

@@ -16,16 +16,16 @@ from numberdesk.core.carrier_order import Absent, OrderOutcome, Pending, Placed,
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.purchase import Sold
-from numberdesk.flows.audit_carriers import LEFT_OUT, MOST_NOTED
-from numberdesk.flows.connect_carriers import CarrierSetup, set_up_carriers
-from numberdesk.flows.note_audits import (
+from numberdesk.flows.carriers.audit_carriers import LEFT_OUT, MOST_NOTED
+from numberdesk.flows.carriers.connect_carriers import CarrierSetup, set_up_carriers
+from numberdesk.flows.carriers.note_audits import (
     AskForAudit,
     FindingResolution,
     ResolveFinding,
     ask_for_audits,
     resolve_findings,
 )
-from numberdesk.flows.release_numbers import Release
+from numberdesk.flows.rentals.release_numbers import Release
 from numberdesk.infra.db import Tx
 from numberdesk.infra.due_work import TakeUp
 from numberdesk.infra.reader import Reader

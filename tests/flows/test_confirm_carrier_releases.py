@@ -11,8 +11,8 @@ from numberdesk.carriers.port import NotReleased, Released
 from numberdesk.core.errors import NotFound, NumberNotOffered, OrderInProgress, Overloaded
 from numberdesk.core.lifecycle import OrderState, RentalState
 from numberdesk.core.purchase import Order, Refused
-from numberdesk.flows.confirm_carrier_releases import ReleaseReport, confirm_carrier_releases, note_releases
-from numberdesk.flows.tidy import Tidy, tidy
+from numberdesk.flows.carriers.confirm_carrier_releases import ReleaseReport, confirm_carrier_releases, note_releases
+from numberdesk.flows.cleanup import Cleanup, clean_up
 from numberdesk.infra.due_work import TakeUp
 from numberdesk.infra.writer import Writer
 from numberdesk.numbers.carrier_release import CarrierRelease
@@ -185,7 +185,7 @@ def test_what_cannot_be_written_of_one_release_keeps_no_other_and_is_told_again(
 
 def rested(shop: Shop) -> None:
     shop.now += QUARANTINE
-    shop.writer.apply(tidy, Tidy(shop.now, 10**15))
+    shop.writer.apply(clean_up, Cleanup(shop.now, 10**15))
 
 
 @pytest.mark.parametrize("carrier", ["acme", "beta"])

@@ -12,13 +12,13 @@ from numberdesk.carriers.port import Account, Setup
 from numberdesk.carriers.store import list_carriers
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.lifecycle import CarrierState
-from numberdesk.flows.connect_carriers import (
+from numberdesk.flows.carriers.connect_carriers import (
     CarrierSetup,
     encrypt_anew,
     new_carrier,
     set_up_carriers,
 )
-from numberdesk.flows.note_audits import AuditResult, note_audits
+from numberdesk.flows.carriers.note_audits import AuditResult, note_audits
 from numberdesk.infra.vault import Vault, VaultError, new_key
 from testbed.samples import finding
 from testbed.stock import store_accounts

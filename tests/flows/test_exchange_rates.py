@@ -9,9 +9,9 @@ import pytest
 from numberdesk.catalog.offer_store import find_rates
 from numberdesk.catalog.rules import ExchangeRate
 from numberdesk.core.errors import InvalidRequest, NotFound
-from numberdesk.flows.reprice import Reprice
-from numberdesk.flows.set_price_rules import set_price_rules
-from numberdesk.flows.set_rates import Pair, new_rate, remove_rates, set_rates
+from numberdesk.flows.catalog.reprice import Reprice
+from numberdesk.flows.catalog.set_price_rules import set_price_rules
+from numberdesk.flows.catalog.set_rates import Pair, new_rate, remove_rates, set_rates
 from testbed.samples import price_rule
 from tests.flows.conftest import NOW, Shop
 

@@ -14,11 +14,11 @@ from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.purchase import Buy, Order, Replayed
 from numberdesk.core.purchase import Refused as Refusal
 from numberdesk.core.schedule import turn_of
-from numberdesk.flows.follow_carrier_orders import follow_carrier_orders
-from numberdesk.flows.open_orders import open_orders
-from numberdesk.flows.place_orders import Placement
-from numberdesk.flows.resolve_orders import adopt_order
-from numberdesk.flows.settle_orders import Standing, settle_orders
+from numberdesk.flows.purchase.follow_carrier_orders import follow_carrier_orders
+from numberdesk.flows.purchase.open_orders import open_orders
+from numberdesk.flows.purchase.place_orders import Placement
+from numberdesk.flows.purchase.resolve_orders import adopt_order
+from numberdesk.flows.purchase.settle_orders import Standing, settle_orders
 from numberdesk.infra.db import Tx
 from numberdesk.orders.carrier_order_store import LOOK_UP_LEASE, Ended, change_carrier_orders
 from testbed.fake_carriers import Does, FakeCarrier

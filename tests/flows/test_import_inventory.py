@@ -20,14 +20,14 @@ from numberdesk.catalog.model import BadLine, ImportCounts, InventoryItem, Store
 from numberdesk.catalog.store import count_inventory, find_superseded, list_inventory
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.prices import Prices
-from numberdesk.flows.import_inventory import (
+from numberdesk.flows.catalog.import_inventory import (
     MOST_PER_CHUNK,
     StagedInventory,
     find_conflicts,
     save_listings,
     stage_inventory,
 )
-from numberdesk.flows.set_price_rules import set_price_rules
+from numberdesk.flows.catalog.set_price_rules import set_price_rules
 from numberdesk.infra.db import Database
 from numberdesk.infra.writer import Writer
 from numberdesk.tables import accounts, numbers, orders, superseded_prices

@@ -12,8 +12,8 @@ from numberdesk.catalog.offers import RemoteOffer
 from numberdesk.core.errors import NumberNotOffered, PriceChanged
 from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import Order, Refused, Sold
-from numberdesk.flows.keep_offers import SLACK, Shown, keep_offers
-from numberdesk.flows.tidy import Tidy, tidy
+from numberdesk.flows.catalog.keep_offers import SLACK, Shown, keep_offers
+from numberdesk.flows.cleanup import Cleanup, clean_up
 from numberdesk.infra.failures import CommitUnknownError, StorageFailedError, TryAgainError
 from numberdesk.infra.writer import Writer
 from testbed.samples import listing_of
@@ -173,7 +173,9 @@ def test_two_processes_that_show_the_same_for_the_first_time_both_keep_it(
 def test_offers_are_forgotten_after_their_end_a_bounded_number_at_a_time(shop: Shop) -> None:
     shop.writer.apply(keep_offers, shown("acme", *(f"+1361{serial}" for serial in range(2_000_000, 2_001_100))))
     end = NOW + QUOTE_LIFETIME + SLACK
-    rounds = [shop.writer.apply(tidy, Tidy(now, 10**15)).offers_forgotten for now in (end, end + 1, end + 1, end + 1)]
+    rounds = [
+        shop.writer.apply(clean_up, Cleanup(now, 10**15)).offers_forgotten for now in (end, end + 1, end + 1, end + 1)
+    ]
     assert rounds == [0, 1_000, 100, 0]
 
 

@@ -14,7 +14,7 @@ from numberdesk.core.carrier_order import Placed, Reason, Refused
 from numberdesk.core.findings import FindingKind, FindingState
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.purchase import Buy, Order
-from numberdesk.flows.place_orders import Placement
+from numberdesk.flows.purchase.place_orders import Placement
 from numberdesk.infra.http import HttpClient
 from numberdesk.orders.store import find_orders
 from numberdesk.tables import findings

@@ -15,9 +15,9 @@ from numberdesk.core.errors import (
     NumberdeskError,
 )
 from numberdesk.core.money import MAX_AMOUNT, MICROS
-from numberdesk.flows.create_accounts import new_account
-from numberdesk.flows.fund_wallets import ADJUSTMENT, TOP_UP, Funding, fund_wallets, funding
-from numberdesk.flows.issue_keys import NewKey, Revocation, issue_keys, new_key_record, revoke
+from numberdesk.flows.accounts.create_accounts import new_account
+from numberdesk.flows.accounts.fund_wallets import ADJUSTMENT, TOP_UP, Funding, fund_wallets, funding
+from numberdesk.flows.accounts.issue_keys import NewKey, Revocation, issue_keys, new_key_record, revoke
 from numberdesk.ledger.model import Transfer
 from tests.flows.conftest import NOW, PRICE, Shop
 

@@ -12,8 +12,14 @@ from numberdesk.carriers.finding_store import Finding
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.findings import FindingKind, FindingState
 from numberdesk.core.purchase import Sold
-from numberdesk.flows.note_audits import AuditResult, FindingResolution, ResolveFinding, note_audits, resolve_findings
-from numberdesk.flows.tidy import Tidy, tidy
+from numberdesk.flows.carriers.note_audits import (
+    AuditResult,
+    FindingResolution,
+    ResolveFinding,
+    note_audits,
+    resolve_findings,
+)
+from numberdesk.flows.cleanup import Cleanup, clean_up
 from testbed.fake_carriers import Does, FakeCarrier
 from testbed.samples import finding
 from tests.flows.audits import EVERY, audited, auditing, found, rented, standing
@@ -186,7 +192,7 @@ def test_an_old_finding_takes_no_number_from_a_customer_who_has_it_by_now(connec
     audited(shop)
     shop.acme.lose(e164)
     shop.now += 100 * DAY
-    shop.writer.apply(tidy, Tidy(shop.now, 10**15))
+    shop.writer.apply(clean_up, Cleanup(shop.now, 10**15))
     shop.offer(e164, carrier="acme")
     account_id = shop.account(PRICE)
     shop.tell(shop.purchase(shop.placement(), shop.wants(account_id, e164)))

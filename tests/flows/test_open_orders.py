@@ -22,7 +22,7 @@ from numberdesk.core.money import MAX_AMOUNT
 from numberdesk.core.periods import add_months
 from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import Decision, Order, Refused, Replayed, Sold
-from numberdesk.flows.tidy import Tidy, tidy
+from numberdesk.flows.cleanup import Cleanup, clean_up
 from numberdesk.ledger.model import Transfer, Wallet
 from tests.flows.conftest import NOW, PRICE, QUARANTINE, QUOTE_LIFETIME, Shop
 
@@ -162,7 +162,7 @@ def test_a_number_in_quarantine_is_not_offered_and_then_is_again_to_anybody(shop
     for account_id in (first, second):
         assert refusal(shop.buy(account_id, e164)) == NumberNotOffered()
     shop.now += QUARANTINE
-    shop.writer.apply(tidy, Tidy(shop.now, 10**15))
+    shop.writer.apply(clean_up, Cleanup(shop.now, 10**15))
     again = order_of(shop.buy(second, e164))
     assert again.id != order.id
     assert refusal(shop.buy(first, e164)) == NumberTaken()
@@ -202,7 +202,7 @@ def test_a_key_outlives_the_rental_and_still_gives_the_first_order(shop: Shop) -
     ended = shop.release(first, e164)
     assert replayed(shop.buy(first, e164, key="k")) == order._replace(rental_ended_at=ended.released_at)
     shop.now += QUARANTINE
-    shop.writer.apply(tidy, Tidy(shop.now, 10**15))
+    shop.writer.apply(clean_up, Cleanup(shop.now, 10**15))
     order_of(shop.buy(second, e164, key="k"))
     assert replayed(shop.buy(first, e164, key="k")) == order._replace(rental_ended_at=ended.released_at)
 

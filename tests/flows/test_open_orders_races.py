@@ -12,7 +12,7 @@ import pytest
 from numberdesk.core.errors import InsufficientBalance, NumberTaken, Overloaded
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.purchase import Buy, Decision, Order, Refused, Replayed, Sold
-from numberdesk.flows.buy_number import buy_number
+from numberdesk.flows.purchase.buy_number import buy_number
 from numberdesk.infra.writer import Writer
 from tests.flows.conftest import PRICE, Shop
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 import pytest
 
 from numberdesk.core.carrier_order import LONGEST_SAID, Absent, NotSent, OrderOutcome, Placed, Reason, Refused, Unknown
-from numberdesk.flows.open_orders import open_orders
-from numberdesk.flows.resolve_orders import OrderResolution, ResolveOrder, resolve_orders
-from numberdesk.flows.settle_orders import settle_orders
+from numberdesk.flows.purchase.open_orders import open_orders
+from numberdesk.flows.purchase.resolve_orders import OrderResolution, ResolveOrder, resolve_orders
+from numberdesk.flows.purchase.settle_orders import settle_orders
 from testbed.fake_carriers import Does
 from testbed.logs import logged
 from tests.flows.carrier_orders import DAY, MINUTE, SECOND, WINDOW, chase_of, heard, opened, settled

@@ -15,9 +15,9 @@ from numberdesk.core.carrier_order import FEWEST_ABSENCES
 from numberdesk.core.errors import CarrierUnavailable, NumberNotOffered, NumberTaken, Overloaded
 from numberdesk.core.lifecycle import CarrierState, OrderState
 from numberdesk.core.purchase import Order, Refused
-from numberdesk.flows.connect_carriers import CarrierSetup, set_up_carriers
-from numberdesk.flows.place_orders import Placement
-from numberdesk.flows.settle_orders import settle_orders
+from numberdesk.flows.carriers.connect_carriers import CarrierSetup, set_up_carriers
+from numberdesk.flows.purchase.place_orders import Placement
+from numberdesk.flows.purchase.settle_orders import settle_orders
 from numberdesk.infra.db import Tx
 from numberdesk.infra.failures import CommitUnknownError, StorageFailedError
 from numberdesk.infra.reader import Reader

@@ -16,9 +16,9 @@ from numberdesk.catalog.rules import PriceRule
 from numberdesk.catalog.store import find_superseded, list_inventory
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.prices import Prices
-from numberdesk.flows.import_inventory import save_listings, stage_inventory
-from numberdesk.flows.reprice import SUPERSEDED_KEPT, Reprice, Repriced, reprice
-from numberdesk.flows.set_price_rules import new_price_rule, remove_price_rules, set_price_rules
+from numberdesk.flows.catalog.import_inventory import save_listings, stage_inventory
+from numberdesk.flows.catalog.reprice import SUPERSEDED_KEPT, Reprice, Repriced, reprice
+from numberdesk.flows.catalog.set_price_rules import new_price_rule, remove_price_rules, set_price_rules
 from numberdesk.infra.db import Database, Tx
 from numberdesk.infra.writer import Writer
 from numberdesk.tables import repricings, superseded_prices

@@ -9,9 +9,9 @@ import pytest
 from numberdesk.core.errors import NotFound
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Refused, Replayed, Sold
-from numberdesk.flows.label_numbers import Labelling, label_numbers
-from numberdesk.flows.release_numbers import Release
-from numberdesk.flows.tidy import Tidied, Tidy, tidy
+from numberdesk.flows.cleanup import Cleanup, CleanupReport, clean_up
+from numberdesk.flows.rentals.label_numbers import Labelling, label_numbers
+from numberdesk.flows.rentals.release_numbers import Release
 from numberdesk.numbers.model import Labels
 from numberdesk.numbers.store import find_rented
 from tests.flows.conftest import PRICE, QUARANTINE, Shop
@@ -67,10 +67,10 @@ def test_a_number_is_offered_again_when_its_quarantine_is_over_and_not_before(sh
     first = shop.buy(account_id, e164)
     shop.release(account_id, e164)
     shop.now += QUARANTINE - 1
-    assert shop.writer.apply(tidy, Tidy(shop.now, RETENTION)) == Tidied(0, 0)
+    assert shop.writer.apply(clean_up, Cleanup(shop.now, RETENTION)) == CleanupReport(0, 0)
     assert isinstance(shop.buy(account_id, e164), Refused)
     shop.now += 1
-    assert shop.writer.apply(tidy, Tidy(shop.now, RETENTION)) == Tidied(1, 0)
+    assert shop.writer.apply(clean_up, Cleanup(shop.now, RETENTION)) == CleanupReport(1, 0)
     second = shop.buy(account_id, e164)
     assert isinstance(first, Sold)
     assert isinstance(second, Sold)
@@ -87,7 +87,7 @@ def test_tidying_frees_a_bounded_number_of_numbers_in_one_transaction(shop: Shop
     with shop.database.write() as tx:
         shop.release_numbers(tx, [Release(account_id, e164, shop.now) for e164 in numbers])
     shop.now += QUARANTINE
-    rounds = [shop.writer.apply(tidy, Tidy(shop.now, RETENTION)) for _ in range(3)]
+    rounds = [shop.writer.apply(clean_up, Cleanup(shop.now, RETENTION)) for _ in range(3)]
     assert [(done.quarantines_ended, done.left) for done in rounds] == [(1_000, True), (100, False), (0, False)]
 
 
@@ -96,9 +96,9 @@ def test_answers_are_forgotten_after_their_retention_and_nothing_is_bought_twice
     first = shop.buy(account_id, e164, key="k")
     assert isinstance(first, Sold)
     shop.now += RETENTION
-    assert shop.writer.apply(tidy, Tidy(shop.now, RETENTION)) == Tidied(0, 0)
+    assert shop.writer.apply(clean_up, Cleanup(shop.now, RETENTION)) == CleanupReport(0, 0)
     shop.now += 1
-    assert shop.writer.apply(tidy, Tidy(shop.now, RETENTION)) == Tidied(0, 1)
+    assert shop.writer.apply(clean_up, Cleanup(shop.now, RETENTION)) == CleanupReport(0, 1)
     again = shop.buy(account_id, e164, key="k")
     assert isinstance(again, Replayed)
     assert again.order == first.order
@@ -109,7 +109,7 @@ def test_the_answer_of_an_open_order_is_kept_however_old(shop: Shop) -> None:
     account_id, e164 = shop.account(5 * PRICE), shop.number(carrier="acme")
     shop.buy(account_id, e164, key="k")
     shop.now += 100 * RETENTION
-    assert shop.writer.apply(tidy, Tidy(shop.now, RETENTION)) == Tidied(0, 0, offers_forgotten=1)
+    assert shop.writer.apply(clean_up, Cleanup(shop.now, RETENTION)) == CleanupReport(0, 0, offers_forgotten=1)
     assert isinstance(shop.buy(account_id, e164, key="k"), Replayed)
 
 
@@ -138,7 +138,7 @@ def test_the_live_rental_is_found_although_the_clock_went_back_before_it_began(s
     shop.writer.apply(shop.open_orders, late)
     shop.release(account_id, e164)
     shop.now += QUARANTINE
-    shop.writer.apply(tidy, Tidy(shop.now, RETENTION))
+    shop.writer.apply(clean_up, Cleanup(shop.now, RETENTION))
     again = shop.buy(account_id, e164)
     assert isinstance(again, Sold)
     assert again.order.id < late.order_id

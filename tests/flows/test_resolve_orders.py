@@ -9,8 +9,14 @@ import pytest
 from numberdesk.core.errors import CarrierRefused, NotFound, OrderEnded
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.purchase import Buy, Order, Sold
-from numberdesk.flows.place_orders import Placement
-from numberdesk.flows.resolve_orders import OrderResolution, ResolveOrder, adopt_order, resolve_order, resolve_orders
+from numberdesk.flows.purchase.place_orders import Placement
+from numberdesk.flows.purchase.resolve_orders import (
+    OrderResolution,
+    ResolveOrder,
+    adopt_order,
+    resolve_order,
+    resolve_orders,
+)
 from testbed.fake_carriers import Does
 from tests.flows.carrier_orders import DAY, MINUTE, WINDOW, books, chase_of, opened
 from tests.flows.conftest import NOW, PRICE, Shop

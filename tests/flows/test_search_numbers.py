@@ -21,7 +21,7 @@ from numberdesk.catalog.store import insert_listings
 from numberdesk.core.memorability import memorability
 from numberdesk.core.pattern import Subjects
 from numberdesk.core.prices import Prices
-from numberdesk.flows.search_numbers import USUAL, Bounds, search_numbers
+from numberdesk.flows.catalog.search_numbers import USUAL, Bounds, search_numbers
 from numberdesk.infra.db import Database, Tx
 from numberdesk.tables import numbers
 from testbed.databases import Databases

@@ -12,9 +12,9 @@ from numberdesk.catalog.search import OfferPage
 from numberdesk.core.breaker import FAILURES, REST_SECONDS
 from numberdesk.core.memorability import memorability
 from numberdesk.core.prices import Prices
-from numberdesk.flows.note_audits import AuditResult, note_audits
-from numberdesk.flows.search_offers import CARRIERS_SHARE, KEPT_SECONDS, MOST_ASKED_FOR_ONE
-from numberdesk.flows.set_rates import Pair, new_rate, remove_rates, set_rates
+from numberdesk.flows.carriers.note_audits import AuditResult, note_audits
+from numberdesk.flows.catalog.search_offers import CARRIERS_SHARE, KEPT_SECONDS, MOST_ASKED_FOR_ONE
+from numberdesk.flows.catalog.set_rates import Pair, new_rate, remove_rates, set_rates
 from testbed.fake_carriers import Does, FakeCarrier
 from testbed.logs import logged
 from testbed.offer_queries import sent_query

@@ -12,7 +12,7 @@ import pytest
 
 from numberdesk.catalog.search import OfferQuery
 from numberdesk.catalog.store import insert_listings
-from numberdesk.flows.search_numbers import Bounds, search_numbers
+from numberdesk.flows.catalog.search_numbers import Bounds, search_numbers
 from numberdesk.infra.db import Database, Tx
 from numberdesk.migrations import prepare
 from testbed.databases import Databases

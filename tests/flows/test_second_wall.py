@@ -12,8 +12,14 @@ import pytest
 from numberdesk.carriers.finding_store import Finding
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.purchase import Sold
-from numberdesk.flows.note_audits import AuditResult, FindingResolution, ResolveFinding, note_audits, resolve_findings
-from numberdesk.flows.set_rates import new_rate, set_rates
+from numberdesk.flows.carriers.note_audits import (
+    AuditResult,
+    FindingResolution,
+    ResolveFinding,
+    note_audits,
+    resolve_findings,
+)
+from numberdesk.flows.catalog.set_rates import new_rate, set_rates
 from numberdesk.infra.statements import InsertRows
 from numberdesk.tables import metadata
 from testbed.samples import finding

@@ -11,8 +11,8 @@ from numberdesk.core.carrier_order import Absent, OrderOutcome, Placed, Reason, 
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.purchase import Buy, Order
 from numberdesk.core.schedule import turn_of
-from numberdesk.flows.resolve_orders import OrderResolution, ResolveOrder, resolve_orders
-from numberdesk.flows.settle_orders import settle_orders
+from numberdesk.flows.purchase.resolve_orders import OrderResolution, ResolveOrder, resolve_orders
+from numberdesk.flows.purchase.settle_orders import settle_orders
 from numberdesk.infra.due_work import TakeUp
 from numberdesk.orders.carrier_order_store import DUE_ORDERS, LOOK_UP_LEASE
 from testbed.fake_carriers import Does

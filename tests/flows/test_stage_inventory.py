@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from numberdesk.core.errors import InvalidRequest
-from numberdesk.flows.import_inventory import MOST_BAD_LISTED, MOST_PER_CHUNK, StagedInventory, stage_inventory
+from numberdesk.flows.catalog.import_inventory import MOST_BAD_LISTED, MOST_PER_CHUNK, StagedInventory, stage_inventory
 
 HEADER = "phone_number,monthly_price,currency\n"
 DEMO = "+13612738809,1.15,USD\n"

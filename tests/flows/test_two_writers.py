@@ -17,19 +17,19 @@ from numberdesk.core.errors import NumberdeskError
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.lifecycle import AccountState
 from numberdesk.core.purchase import Buy, Order, Refused
-from numberdesk.flows.audit_carriers import AuditReport
-from numberdesk.flows.buy_number import buy_number
-from numberdesk.flows.create_accounts import Standing, set_standings
-from numberdesk.flows.follow_carrier_orders import follow_carrier_orders
-from numberdesk.flows.fund_wallets import TOP_UP, Funding, fund_wallets
-from numberdesk.flows.keep_offers import Shown, keep_offers
-from numberdesk.flows.note_audits import FindingResolution, ResolveFinding, resolve_findings
-from numberdesk.flows.place_orders import Placement
-from numberdesk.flows.release_numbers import Release
-from numberdesk.flows.reprice import Reprice, reprice
-from numberdesk.flows.resolve_orders import OrderResolution, ResolveOrder, resolve_orders
-from numberdesk.flows.settle_orders import settle_orders
-from numberdesk.flows.tidy import Tidy, tidy
+from numberdesk.flows.accounts.create_accounts import Standing, set_standings
+from numberdesk.flows.accounts.fund_wallets import TOP_UP, Funding, fund_wallets
+from numberdesk.flows.carriers.audit_carriers import AuditReport
+from numberdesk.flows.carriers.note_audits import FindingResolution, ResolveFinding, resolve_findings
+from numberdesk.flows.catalog.keep_offers import Shown, keep_offers
+from numberdesk.flows.catalog.reprice import Reprice, reprice
+from numberdesk.flows.cleanup import Cleanup, clean_up
+from numberdesk.flows.purchase.buy_number import buy_number
+from numberdesk.flows.purchase.follow_carrier_orders import follow_carrier_orders
+from numberdesk.flows.purchase.place_orders import Placement
+from numberdesk.flows.purchase.resolve_orders import OrderResolution, ResolveOrder, resolve_orders
+from numberdesk.flows.purchase.settle_orders import settle_orders
+from numberdesk.flows.rentals.release_numbers import Release
 from numberdesk.infra.db import Database
 from numberdesk.infra.due_work import DueWorker
 from numberdesk.orders.carrier_order_store import list_unsettled
@@ -255,7 +255,7 @@ class Business:
 
         async def kept_house(at: Shop) -> None:
             repriced = await at.writer.submit(reprice(lambda: later), Reprice())
-            tidied = await at.writer.submit(tidy, Tidy(later, QUARANTINE))
+            tidied = await at.writer.submit(clean_up, Cleanup(later, QUARANTINE))
             self.deleted.append((repriced.forgotten, tidied.answers_forgotten, tidied.offers_forgotten))
 
         return kept_house
@@ -286,10 +286,10 @@ def test_what_another_process_is_deleting_is_left_to_it(shop: Shop, beside: Call
         shop.offer(e164, price=PRICE + 5)
     later = shop.now + 10 * QUARANTINE
     with shop.database.write() as tx:
-        (mine,) = tidy(tx, [Tidy(later, QUARANTINE)])
+        (mine,) = clean_up(tx, [Cleanup(later, QUARANTINE)])
         (repriced,) = reprice(lambda: later)(tx, [Reprice()])
         assert (mine.answers_forgotten, repriced.forgotten) == (3, 3)
-        assert other.writer.apply(tidy, Tidy(later, QUARANTINE)).answers_forgotten == 0
+        assert other.writer.apply(clean_up, Cleanup(later, QUARANTINE)).answers_forgotten == 0
         assert other.writer.apply(reprice(lambda: later), Reprice()).forgotten == 0
     assert (shop.count("answers"), shop.count("superseded_prices")) == (0, 0)
     nobody_met_a_deadlock([other])

@@ -10,8 +10,8 @@ import pytest
 
 from numberdesk import worker
 from numberdesk.core.carrier_order import OutcomeReport, Placed
-from numberdesk.flows.place_orders import Placement
-from numberdesk.flows.settle_orders import settle_orders
+from numberdesk.flows.purchase.place_orders import Placement
+from numberdesk.flows.purchase.settle_orders import settle_orders
 from numberdesk.infra.settings import load_settings
 from numberdesk.wiring import Parts, Services, build
 from testbed.fake_carriers import FakeCarrier, FakeCarriers

@@ -29,14 +29,14 @@ from numberdesk.core.carrier_order import OutcomeReport, Reason, Refused
 from numberdesk.core.errors import BY_CODE
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import POOL, Buy, Sold
-from numberdesk.flows.create_accounts import NewAccount, create_accounts
-from numberdesk.flows.fund_wallets import TOP_UP, Funding, fund_wallets
-from numberdesk.flows.import_inventory import save_listings
-from numberdesk.flows.keep_offers import Shown, keep_offers
-from numberdesk.flows.open_orders import open_orders
-from numberdesk.flows.release_numbers import Release, release_numbers
-from numberdesk.flows.run_import import run_import
-from numberdesk.flows.settle_orders import settle_orders
+from numberdesk.flows.accounts.create_accounts import NewAccount, create_accounts
+from numberdesk.flows.accounts.fund_wallets import TOP_UP, Funding, fund_wallets
+from numberdesk.flows.catalog.import_inventory import save_listings
+from numberdesk.flows.catalog.keep_offers import Shown, keep_offers
+from numberdesk.flows.catalog.run_import import run_import
+from numberdesk.flows.purchase.open_orders import open_orders
+from numberdesk.flows.purchase.settle_orders import settle_orders
+from numberdesk.flows.rentals.release_numbers import Release, release_numbers
 from numberdesk.infra.db import Database, Tx
 from numberdesk.infra.settings import Settings
 from numberdesk.infra.writer import Writer

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from numberdesk import worker
-from numberdesk.flows.run_import import run_import
-from numberdesk.flows.set_price_rules import set_price_rules
+from numberdesk.flows.catalog.run_import import run_import
+from numberdesk.flows.catalog.set_price_rules import set_price_rules
 from numberdesk.infra.settings import load_settings
 from numberdesk.wiring import Services, build
 from testbed.samples import price_rule

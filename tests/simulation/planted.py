@@ -20,14 +20,14 @@ from numberdesk.api.endpoint import Answer, Ask
 from numberdesk.api.rentals import release_number
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import Refused, Replayed, Sold
-from numberdesk.flows.fund_wallets import Funding, fund_wallets
-from numberdesk.flows.import_inventory import save_listings
-from numberdesk.flows.issue_keys import revoke
-from numberdesk.flows.label_numbers import label_numbers
-from numberdesk.flows.open_orders import open_orders
-from numberdesk.flows.release_numbers import release_numbers
-from numberdesk.flows.reprice import reprice
-from numberdesk.flows.tidy import tidy
+from numberdesk.flows.accounts.fund_wallets import Funding, fund_wallets
+from numberdesk.flows.accounts.issue_keys import revoke
+from numberdesk.flows.catalog.import_inventory import save_listings
+from numberdesk.flows.catalog.reprice import reprice
+from numberdesk.flows.cleanup import clean_up
+from numberdesk.flows.purchase.open_orders import open_orders
+from numberdesk.flows.rentals.label_numbers import label_numbers
+from numberdesk.flows.rentals.release_numbers import release_numbers
 from numberdesk.infra.db import StorageFailedError, Tx
 from numberdesk.infra.writer import Writer
 from simulation.desk import DefectiveError
@@ -225,7 +225,7 @@ def tidy_early(*, quarantine: int = 0, retention: int = 1) -> Flow:
             )
             for command in commands
         ]
-        return tidy(tx, changed)
+        return clean_up(tx, changed)
 
     return apply
 
@@ -344,8 +344,8 @@ PLANTED: Final[dict[str, Product]] = {
             "UPDATE numbers SET state = 'available', quarantined_until = NULL WHERE e164 = ? AND state = 'quarantined'"
         )
     ),
-    "a quarantine ends a day early": Product(instead={tidy: tidy_early(quarantine=DAY)}),
-    "answers are forgotten early": Product(instead={tidy: tidy_early(retention=24)}),
+    "a quarantine ends a day early": Product(instead={clean_up: tidy_early(quarantine=DAY)}),
+    "answers are forgotten early": Product(instead={clean_up: tidy_early(retention=24)}),
     "a reference does not stop a second top-up": Product(instead={fund_wallets: without_references}),
     "of two top-ups in a batch one is lost": Product(instead={fund_wallets: balance_of_the_first}),
     "former prices are not kept": Product(

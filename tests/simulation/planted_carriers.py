@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from numberdesk.carriers.port import NotReleased, Released
 from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
-from numberdesk.flows.confirm_carrier_releases import note_releases
-from numberdesk.flows.keep_offers import keep_offers
-from numberdesk.flows.note_audits import note_audits
-from numberdesk.flows.open_orders import open_orders
-from numberdesk.flows.settle_orders import settle_orders
-from numberdesk.flows.tidy import tidy
+from numberdesk.flows.carriers.confirm_carrier_releases import note_releases
+from numberdesk.flows.carriers.note_audits import note_audits
+from numberdesk.flows.catalog.keep_offers import keep_offers
+from numberdesk.flows.cleanup import clean_up
+from numberdesk.flows.purchase.open_orders import open_orders
+from numberdesk.flows.purchase.settle_orders import settle_orders
 from numberdesk.infra.db import Tx
 from numberdesk.infra.log import get_log
 from numberdesk.orders.carrier_order_store import DUE_ORDERS
@@ -220,7 +220,7 @@ OF_CARRIERS: Final[dict[str, Product]] = {
     ),
     "a release is confirmed whatever the carrier said": Product(instead={note_releases: believe_every_release}),
     "a carrier's number is for sale when it has rested": Product(
-        instead={tidy: then(tidy, "UPDATE numbers SET state = 'available' WHERE state = 'withdrawn'")}
+        instead={clean_up: then(clean_up, "UPDATE numbers SET state = 'available' WHERE state = 'withdrawn'")}
     ),
     "an offer is good after its end": Product(open_orders=offers_for_ever),
     "offers are shown and not kept": Product(instead={keep_offers: keep_no_offers}),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from numberdesk.core.purchase import Order
-from numberdesk.flows.release_numbers import release_numbers
+from numberdesk.flows.rentals.release_numbers import release_numbers
 from numberdesk.infra.db import Tx
 from simulation.product import Flow
 

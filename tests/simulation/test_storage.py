@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from numberdesk.flows.create_accounts import NewAccount, create_accounts
+from numberdesk.flows.accounts.create_accounts import NewAccount, create_accounts
 from numberdesk.infra.db import CommitUnknownError, StorageFailedError, TryAgainError
 from simulation.storage import Disk, FailingDatabase, PowerLost, Trouble
 

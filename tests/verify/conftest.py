@@ -24,8 +24,8 @@ from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.money import MICROS
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import Buy, Refused, Replayed, Sold
-from numberdesk.flows.create_accounts import create_accounts, new_account
-from numberdesk.flows.fund_wallets import ADJUSTMENT, TOP_UP, fund_wallets, funding
+from numberdesk.flows.accounts.create_accounts import create_accounts, new_account
+from numberdesk.flows.accounts.fund_wallets import ADJUSTMENT, TOP_UP, fund_wallets, funding
 from numberdesk.infra.db import Database, Tx
 from numberdesk.infra.vault import Vault
 from numberdesk.infra.vault import new_key as new_vault_key

@@ -18,9 +18,9 @@ from numberdesk.api.shapes import Amount, Label, id_in_path
 from numberdesk.core.errors import NotFound
 from numberdesk.core.lifecycle import AccountState
 from numberdesk.core.request_keys import request_key
-from numberdesk.flows.create_accounts import Standing, create_accounts, new_account, set_standings
-from numberdesk.flows.fund_wallets import ADJUSTMENT, TOP_UP, fund_wallets, funding
-from numberdesk.flows.issue_keys import Revocation, revoke
+from numberdesk.flows.accounts.create_accounts import Standing, create_accounts, new_account, set_standings
+from numberdesk.flows.accounts.fund_wallets import ADJUSTMENT, TOP_UP, fund_wallets, funding
+from numberdesk.flows.accounts.issue_keys import Revocation, revoke
 from numberdesk.ledger.store import find_wallet
 from numberdesk.views import (
     AccountView,

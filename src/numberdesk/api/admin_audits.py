@@ -17,7 +17,7 @@ from numberdesk.carriers.audit_store import list_audits
 from numberdesk.carriers.finding_store import list_findings
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.findings import FindingKind
-from numberdesk.flows.note_audits import (
+from numberdesk.flows.carriers.note_audits import (
     AskForAudit,
     FindingResolution,
     ResolveFinding,

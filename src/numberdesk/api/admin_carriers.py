@@ -19,8 +19,8 @@ from numberdesk.carriers.port import Setup
 from numberdesk.carriers.registry import KINDS
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.lifecycle import CarrierState
-from numberdesk.flows.connect_carriers import CarrierSetup, set_up_carriers
-from numberdesk.flows.describe_carriers import describe_carriers
+from numberdesk.flows.carriers.connect_carriers import CarrierSetup, set_up_carriers
+from numberdesk.flows.carriers.describe_carriers import describe_carriers
 from numberdesk.infra.vault import VaultError
 from numberdesk.views import CarrierView, CheckView, KindView, carrier_view, carrier_views, check_view, kind_views
 

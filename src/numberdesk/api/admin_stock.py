@@ -27,15 +27,15 @@ from numberdesk.core.errors import BodyTooLarge, InvalidRequest, UnsupportedMedi
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.money import MoneyError, as_decimal
 from numberdesk.core.purchase import POOL
-from numberdesk.flows.run_import import ImportReport, run_import
-from numberdesk.flows.set_price_rules import (
+from numberdesk.flows.catalog.run_import import ImportReport, run_import
+from numberdesk.flows.catalog.set_price_rules import (
     find_minute_costs,
     new_price_rule,
     remove_price_rules,
     set_price_rules,
     unset_rates,
 )
-from numberdesk.flows.set_rates import Pair, new_rate, remove_rates, set_rates
+from numberdesk.flows.catalog.set_rates import Pair, new_rate, remove_rates, set_rates
 from numberdesk.views import (
     ImportView,
     InventoryView,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from numberdesk.api.endpoint import Ask
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.purchase import POOL
-from numberdesk.flows.describe_carriers import is_carrier
+from numberdesk.flows.carriers.describe_carriers import is_carrier
 
 
 async def check_filter(ask: Ask, carrier: str | None) -> None:

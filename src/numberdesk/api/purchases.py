@@ -14,7 +14,7 @@ from numberdesk.api.shapes import E164, Price, Rate
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import Buy, Refused
-from numberdesk.flows.buy_number import buy_number
+from numberdesk.flows.purchase.buy_number import buy_number
 from numberdesk.views import PendingView, PurchaseView, pending_view, purchase_view
 
 _ANSWER_MARGIN: Final = 0.2

@@ -16,8 +16,8 @@ from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.lifecycle import RentalState
 from numberdesk.core.request_keys import request_key
 from numberdesk.core.text import TextError, parse_text
-from numberdesk.flows.label_numbers import Labelling, label_numbers
-from numberdesk.flows.release_numbers import Release
+from numberdesk.flows.rentals.label_numbers import Labelling, label_numbers
+from numberdesk.flows.rentals.release_numbers import Release
 from numberdesk.numbers.model import Labels
 from numberdesk.numbers.store import find_rented, find_rented_by_id, list_rented
 from numberdesk.views import ReleaseView, RentalView, release_view, rental_view

@@ -12,8 +12,8 @@ import typer
 
 from numberdesk.cli.output import REFUSED, fail, note, print_list, print_object, reported
 from numberdesk.cli.session import AsJson, Limit, asking_carriers, services
-from numberdesk.flows.describe_orders import describe_order, describe_orders, describe_parked_orders
-from numberdesk.flows.resolve_orders import OrderResolution, adopt_order, resolve_order
+from numberdesk.flows.purchase.describe_orders import describe_order, describe_orders, describe_parked_orders
+from numberdesk.flows.purchase.resolve_orders import OrderResolution, adopt_order, resolve_order
 from numberdesk.infra.settings import load_settings
 from numberdesk.verify.books import VerifyReport, verify
 from numberdesk.views import carrier_order_view, verify_view

@@ -33,10 +33,10 @@ from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.findings import FindingState
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.phone import PhoneError, parse_e164
-from numberdesk.flows.audit_carriers import AuditReport
-from numberdesk.flows.connect_carriers import CarrierSetup, encrypt_anew, set_up_carriers
-from numberdesk.flows.describe_carriers import describe_carriers, find_idle_carriers
-from numberdesk.flows.note_audits import FindingResolution, ResolveFinding, resolve_findings
+from numberdesk.flows.carriers.audit_carriers import AuditReport
+from numberdesk.flows.carriers.connect_carriers import CarrierSetup, encrypt_anew, set_up_carriers
+from numberdesk.flows.carriers.describe_carriers import describe_carriers, find_idle_carriers
+from numberdesk.flows.carriers.note_audits import FindingResolution, ResolveFinding, resolve_findings
 from numberdesk.infra.vault import new_key
 from numberdesk.numbers.carrier_release_store import list_unconfirmed
 from numberdesk.views import (

@@ -21,7 +21,7 @@ import typer
 from numberdesk.carriers.port import Field
 from numberdesk.carriers.registry import KINDS
 from numberdesk.core.errors import InvalidRequest
-from numberdesk.flows.connect_carriers import check_name
+from numberdesk.flows.carriers.connect_carriers import check_name
 from numberdesk.infra.vault import Vault
 
 _STANDARD_INPUT: Final = "-"

@@ -16,10 +16,10 @@ from numberdesk.accounts.store import list_accounts
 from numberdesk.cli.output import fail
 from numberdesk.core.money import MICROS
 from numberdesk.core.purchase import POOL
-from numberdesk.flows.create_accounts import create_accounts, new_account
-from numberdesk.flows.fund_wallets import TOP_UP, fund_wallets, funding
-from numberdesk.flows.issue_keys import NewKey, issue_keys, new_key_record
-from numberdesk.flows.run_import import run_import
+from numberdesk.flows.accounts.create_accounts import create_accounts, new_account
+from numberdesk.flows.accounts.fund_wallets import TOP_UP, fund_wallets, funding
+from numberdesk.flows.accounts.issue_keys import NewKey, issue_keys, new_key_record
+from numberdesk.flows.catalog.run_import import run_import
 from numberdesk.wiring import Services
 
 DATABASE_URL: Final = "sqlite:///var/demo.db"

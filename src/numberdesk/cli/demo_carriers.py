@@ -19,8 +19,8 @@ from numberdesk.catalog.rule_store import list_price_rules
 from numberdesk.catalog.rules import PriceRule
 from numberdesk.cli.output import fail
 from numberdesk.core.lifecycle import CarrierState
-from numberdesk.flows.connect_carriers import CarrierSetup, set_up_carriers
-from numberdesk.flows.set_price_rules import set_price_rules
+from numberdesk.flows.carriers.connect_carriers import CarrierSetup, set_up_carriers
+from numberdesk.flows.catalog.set_price_rules import set_price_rules
 from numberdesk.infra.settings import Settings
 from numberdesk.infra.vault import new_key
 from numberdesk.wiring import Services

@@ -17,9 +17,9 @@ from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.lifecycle import AccountState
 from numberdesk.core.money import MoneyError, parse_micros
 from numberdesk.core.periods import MICROSECONDS
-from numberdesk.flows.create_accounts import Standing, create_accounts, new_account, set_standings
-from numberdesk.flows.fund_wallets import ADJUSTMENT, TOP_UP, fund_wallets, funding
-from numberdesk.flows.issue_keys import NewKey, Revocation, issue_keys, new_key_record, revoke
+from numberdesk.flows.accounts.create_accounts import Standing, create_accounts, new_account, set_standings
+from numberdesk.flows.accounts.fund_wallets import ADJUSTMENT, TOP_UP, fund_wallets, funding
+from numberdesk.flows.accounts.issue_keys import NewKey, Revocation, issue_keys, new_key_record, revoke
 from numberdesk.ledger.store import find_wallet, list_statement
 from numberdesk.views import account_view, balance_view, key_view, new_key_view, transaction_view
 

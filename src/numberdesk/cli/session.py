@@ -15,7 +15,7 @@ import typer
 from numberdesk.accounts.model import Account
 from numberdesk.accounts.store import find_accounts_named
 from numberdesk.cli.output import fail, reported
-from numberdesk.flows.describe_carriers import is_carrier
+from numberdesk.flows.carriers.describe_carriers import is_carrier
 from numberdesk.infra import log
 from numberdesk.infra.settings import load_settings
 from numberdesk.wiring import Services, build

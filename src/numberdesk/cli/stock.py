@@ -26,16 +26,16 @@ from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.money import MoneyError
 from numberdesk.core.purchase import POOL
-from numberdesk.flows.reprice import Reprice
-from numberdesk.flows.run_import import ImportReport, run_import
-from numberdesk.flows.set_price_rules import (
+from numberdesk.flows.catalog.reprice import Reprice
+from numberdesk.flows.catalog.run_import import ImportReport, run_import
+from numberdesk.flows.catalog.set_price_rules import (
     find_minute_costs,
     new_price_rule,
     remove_price_rules,
     set_price_rules,
     unset_rates,
 )
-from numberdesk.flows.set_rates import Pair, new_rate, remove_rates, set_rates
+from numberdesk.flows.catalog.set_rates import Pair, new_rate, remove_rates, set_rates
 from numberdesk.views import import_view, inventory_view, rate_view, rule_view
 from numberdesk.wiring import Services
 

@@ -23,7 +23,7 @@ _PREFIX: Final = len("ord_") + 1
 
 
 def _charge_id(kind: str) -> ColumnElement[str]:
-    """The id that the one charge of a kind has: it follows from the order's (flows/open_orders.py)."""
+    """The id that the one charge of a kind has: it follows from the order's (flows/purchase/open_orders.py)."""
     return "trf_" + func.substr(orders.c.id, _PREFIX) + f"_{kind}"
 
 

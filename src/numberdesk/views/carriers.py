@@ -19,8 +19,8 @@ from numberdesk.catalog.rules import WHOLE_RATE, ExchangeRate
 from numberdesk.core.carrier_order import CarrierOrder
 from numberdesk.core.periods import iso_or_none, iso_seconds
 from numberdesk.core.schedule import is_leased, turn_of
-from numberdesk.flows.describe_carriers import DescribedCarrier
-from numberdesk.flows.describe_orders import DescribedOrder
+from numberdesk.flows.carriers.describe_carriers import DescribedCarrier
+from numberdesk.flows.purchase.describe_orders import DescribedOrder
 from numberdesk.numbers.carrier_release import CarrierRelease
 from numberdesk.views.numbers import AdminOrderView, admin_order_view
 

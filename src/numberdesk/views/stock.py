@@ -14,7 +14,7 @@ from numberdesk.catalog.rules import PriceRule
 from numberdesk.core.money import as_decimal
 from numberdesk.core.periods import iso_seconds
 from numberdesk.core.prices import decimal_or_none
-from numberdesk.flows.run_import import ImportReport
+from numberdesk.flows.catalog.run_import import ImportReport
 
 
 class InventoryView(msgspec.Struct, frozen=True):

@@ -16,7 +16,7 @@ from numberdesk.catalog.model import BadLine, ImportCounts, ListingChunk, SavedC
 from numberdesk.catalog.reject_file import RejectFile
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.purchase import POOL
-from numberdesk.flows.import_inventory import (
+from numberdesk.flows.catalog.import_inventory import (
     MOST_BAD_LISTED,
     StagedInventory,
     preview_listings,

@@ -32,7 +32,7 @@ from numberdesk.core.lifecycle import HoldState, OrderState
 from numberdesk.core.purchase import Lot, Order, Purse
 from numberdesk.core.schedule import resting
 from numberdesk.core.settlement import Settlement, capture, void
-from numberdesk.flows.order_records import order_failed, purchased, transfers_of
+from numberdesk.flows.purchase.order_records import order_failed, purchased, transfers_of
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.store import insert_transfers, lock_purses, resolve_holds, save_purses
 from numberdesk.numbers.carrier_release import CarrierRelease, of_finding

@@ -12,8 +12,8 @@ from numberdesk.carriers.connections import CarrierConnections
 from numberdesk.carriers.port import VISIBILITY_WINDOW
 from numberdesk.core.carrier_order import CarrierOrder, OrderOutcome, Unknown
 from numberdesk.core.lifecycle import OrderState
-from numberdesk.flows.place_orders import Placement, log_word
-from numberdesk.flows.settle_orders import Standing
+from numberdesk.flows.purchase.place_orders import Placement, log_word
+from numberdesk.flows.purchase.settle_orders import Standing
 from numberdesk.infra.due_work import DueWork, WorkOutcome
 from numberdesk.orders.carrier_order_store import DUE_ORDERS
 

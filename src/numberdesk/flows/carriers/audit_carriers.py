@@ -26,8 +26,8 @@ from numberdesk.carriers.port import CarrierError, OwnedNumber, OwnedPage, Troub
 from numberdesk.core.carrier_order import Placed, Unknown
 from numberdesk.core.findings import FindingKind, FindingState
 from numberdesk.core.periods import MICROSECONDS
-from numberdesk.flows.describe_carriers import find_idle_carriers
-from numberdesk.flows.note_audits import AuditResult, BeginAudit, begin_audits, note_audits
+from numberdesk.flows.carriers.describe_carriers import find_idle_carriers
+from numberdesk.flows.carriers.note_audits import AuditResult, BeginAudit, begin_audits, note_audits
 from numberdesk.infra.db import Tx
 from numberdesk.infra.due_work import DueWork, WorkOutcome
 from numberdesk.infra.log import get_log

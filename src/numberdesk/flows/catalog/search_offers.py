@@ -27,8 +27,8 @@ from numberdesk.catalog.rules import RuleBook, exchange_of, rule_books
 from numberdesk.catalog.search import Found, OfferPage, OfferQuery, page_token
 from numberdesk.core.errors import Overloaded
 from numberdesk.core.purchase import POOL
-from numberdesk.flows.keep_offers import Shown, keep_offers
-from numberdesk.flows.search_numbers import search_stock
+from numberdesk.flows.catalog.keep_offers import Shown, keep_offers
+from numberdesk.flows.catalog.search_numbers import search_stock
 from numberdesk.infra.db import StorageFailedError, Tx
 from numberdesk.infra.log import get_log
 from numberdesk.infra.numbering import calling_code

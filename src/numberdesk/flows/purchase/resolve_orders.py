@@ -15,9 +15,9 @@ from numberdesk.core.carrier_order import Absent, CarrierOrder, Keep, Placed, Un
 from numberdesk.core.errors import CarrierRefused, CarrierUnavailable, NotFound, NumberdeskError, OrderEnded, Overloaded
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.purchase import Order
-from numberdesk.flows.open_orders import WANTED_FOR
-from numberdesk.flows.place_orders import Placement
-from numberdesk.flows.settle_orders import Books, end_order, keep_chase, load_books, write_books
+from numberdesk.flows.purchase.open_orders import WANTED_FOR
+from numberdesk.flows.purchase.place_orders import Placement
+from numberdesk.flows.purchase.settle_orders import Books, end_order, keep_chase, load_books, write_books
 from numberdesk.infra.db import Tx
 from numberdesk.infra.reader import Reader
 from numberdesk.infra.writer import Writer

@@ -22,7 +22,7 @@ from numberdesk.core.lifecycle import CarrierState, OrderState
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.prices import Quote
 from numberdesk.core.purchase import Buy, Decision, Loaded, Lot, Order, Outcome, Purse, Replayed, Sold, decide
-from numberdesk.flows.order_records import hold_of, purchased, transfers_of
+from numberdesk.flows.purchase.order_records import hold_of, purchased, transfers_of
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.store import insert_holds, insert_transfers, lock_purses, save_purses
 from numberdesk.numbers.carrier_release_store import find_on_their_way

@@ -11,7 +11,7 @@ from typing import Final
 
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.purchase import Buy, Decision, Order, Refused, Replayed, Sold
-from numberdesk.flows.place_orders import Placement
+from numberdesk.flows.purchase.place_orders import Placement
 from numberdesk.infra.db import CommitUnknownError, Tx
 from numberdesk.infra.writer import Writer, no_failpoint
 

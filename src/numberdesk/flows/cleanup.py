@@ -17,14 +17,14 @@ from numberdesk.orders.store import forget_answers
 _MOST_ROWS: Final = 1000
 
 
-class Tidy(NamedTuple):
+class Cleanup(NamedTuple):
     """One round at `now`; answers under keys older than `key_retention` microseconds are forgotten."""
 
     now: int
     key_retention: int
 
 
-class Tidied(NamedTuple):
+class CleanupReport(NamedTuple):
     """What a round did."""
 
     quarantines_ended: int
@@ -38,10 +38,10 @@ class Tidied(NamedTuple):
         return _MOST_ROWS in self
 
 
-def tidy(tx: Tx, commands: Sequence[Tidy]) -> list[Tidied]:
+def clean_up(tx: Tx, commands: Sequence[Cleanup]) -> list[CleanupReport]:
     """Do rounds, of a bounded number of rows each, so that no purchase waits long behind one."""
     return [
-        Tidied(
+        CleanupReport(
             end_quarantines(tx, command.now, _MOST_ROWS),
             forget_answers(tx, command.now - command.key_retention, _MOST_ROWS),
             forget_offers(tx, command.now, _MOST_ROWS),

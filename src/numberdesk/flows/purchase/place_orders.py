@@ -24,8 +24,8 @@ from numberdesk.core.errors import Overloaded
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Order
-from numberdesk.flows.note_audits import AskForAudit, ask_for_audits
-from numberdesk.flows.settle_orders import Standing
+from numberdesk.flows.carriers.note_audits import AskForAudit, ask_for_audits
+from numberdesk.flows.purchase.settle_orders import Standing
 from numberdesk.infra.db import StorageFailedError, Tx
 from numberdesk.infra.log import get_log
 from numberdesk.infra.reader import Reader

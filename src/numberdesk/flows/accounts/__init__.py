@@ -1,0 +1,4 @@
+"""Accounts, their keys and their wallets.
+
+Touches: nothing.
+"""

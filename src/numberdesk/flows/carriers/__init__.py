@@ -1,0 +1,4 @@
+"""Accounts at carriers: connected, described, audited; numbers given back.
+
+Touches: nothing.
+"""

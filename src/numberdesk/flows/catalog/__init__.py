@@ -1,0 +1,4 @@
+"""What is for sale: imported, priced, searched.
+
+Touches: nothing.
+"""

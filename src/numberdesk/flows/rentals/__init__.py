@@ -1,0 +1,4 @@
+"""Rented numbers: labelled and released.
+
+Touches: nothing.
+"""
