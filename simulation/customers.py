@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from numberdesk.api.billing import balance, order
-from numberdesk.api.offers import OffersQuery, available_numbers
-from numberdesk.api.purchases import buy
-from numberdesk.api.rentals import label_number, release_number
+from numberdesk.api.routes.available_numbers import OffersQuery, available_numbers
+from numberdesk.api.routes.billing import balance, order
+from numberdesk.api.routes.purchases import buy
+from numberdesk.api.routes.rentals import label_number, release_number
 from numberdesk.core.money import format_micros, parse_micros
 from simulation.books import Books
 from simulation.desk import offers

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from numberdesk.api.admin import adjust, create_account_key, revoke_any_key, set_standing, top_up
+from numberdesk.api.routes.admin_accounts import adjust, create_account_key, revoke_any_key, set_standing, top_up
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.money import format_micros

@@ -18,12 +18,12 @@ from typing import Any, Final, cast
 
 from numberdesk import worker
 from numberdesk.api.app import build_app
-from numberdesk.api.server import bind, serve
 from numberdesk.flows.carriers.audit_carriers import CARRIER_AUDITS
 from numberdesk.flows.carriers.confirm_carrier_releases import CARRIER_RELEASES
 from numberdesk.flows.purchase.buy_number import POINTS as PURCHASE_POINTS
 from numberdesk.flows.purchase.follow_carrier_orders import CARRIER_ORDERS
 from numberdesk.flows.purchase.place_orders import POINTS as ORDER_POINTS
+from numberdesk.http_server.server import bind, serve
 from numberdesk.infra import clock, log
 from numberdesk.infra.due_work import points_of
 from numberdesk.infra.settings import load_settings

@@ -24,7 +24,13 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 
-_LOADED: Final = ("numberdesk.cli", "numberdesk.worker", "numberdesk.api.app", "numberdesk.api.server", "psycopg")
+_LOADED: Final = (
+    "numberdesk.cli",
+    "numberdesk.worker",
+    "numberdesk.api.app",
+    "numberdesk.http_server.server",
+    "psycopg",
+)
 _ROOT: Final = Path(__file__).parent.parent
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
-from numberdesk.api.offers import OffersQuery
+from numberdesk.api.routes.available_numbers import OffersQuery
 from numberdesk.api.shapes import decode_query
 from numberdesk.catalog.search import OfferQuery, QueryError
 from numberdesk.catalog.search_parameters import offer_query

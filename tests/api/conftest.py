@@ -14,12 +14,12 @@ import pytest
 
 from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, new_key
 from numberdesk.api.app import build_app
-from numberdesk.api.server import Limits, bind, make_server
 from numberdesk.catalog.model import Listing, ListingChunk
 from numberdesk.core.money import MICROS
 from numberdesk.flows.accounts.create_accounts import create_accounts, new_account
 from numberdesk.flows.accounts.fund_wallets import TOP_UP, fund_wallets, funding
 from numberdesk.flows.accounts.issue_keys import NewKey, issue_keys, new_key_record
+from numberdesk.http_server.server import Limits, bind, make_server
 from numberdesk.infra import log
 from numberdesk.infra.settings import load_settings
 from numberdesk.wiring import Services, build

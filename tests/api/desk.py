@@ -17,12 +17,12 @@ from hypothesis.stateful import RuleBasedStateMachine
 
 from numberdesk.accounts.model import RANDOM_BYTES, SCOPES, new_key
 from numberdesk.api.app import build_app
-from numberdesk.api.server import Limits, bind, make_server
 from numberdesk.core.invariants import VerifyReport
 from numberdesk.flows.accounts.create_accounts import create_accounts, new_account
 from numberdesk.flows.accounts.issue_keys import NewKey, issue_keys, new_key_record
 from numberdesk.flows.catalog.reprice import Reprice
 from numberdesk.flows.cleanup import Cleanup, clean_up
+from numberdesk.http_server.server import Limits, bind, make_server
 from numberdesk.infra import log
 from numberdesk.infra.settings import load_settings
 from numberdesk.ledger.store import find_wallet

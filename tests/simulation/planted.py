@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from numberdesk.accounts.model import Caller
-from numberdesk.api.admin import create_account_key, top_up
 from numberdesk.api.auth import Authenticator
-from numberdesk.api.billing import order
 from numberdesk.api.endpoint import Answer, Ask
-from numberdesk.api.rentals import release_number
+from numberdesk.api.routes.admin_accounts import create_account_key, top_up
+from numberdesk.api.routes.billing import order
+from numberdesk.api.routes.rentals import release_number
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import Refused, Replayed, Sold
 from numberdesk.flows.accounts.fund_wallets import Funding, fund_wallets

@@ -93,7 +93,8 @@ def _serve_alone(settings: Settings, sock: socket.socket, *, demo: bool, urls: d
 
 def _serve_by_several(settings: Settings, sock: socket.socket) -> None:
     """Make the database ready once, then let each process open it for itself."""
-    from numberdesk.api import app, server  # noqa: F401, PLC0415  loaded once, for all of them
+    from numberdesk.api import app  # noqa: F401, PLC0415  loaded once, for all of them
+    from numberdesk.http_server import server  # noqa: F401, PLC0415  loaded once, for all of them
 
     running = build(settings)
     try:
@@ -135,8 +136,8 @@ def _warn_of_credentials(running: Services) -> None:
 
 def _serve(running: Services, sock: socket.socket, told: Told) -> None:
     from numberdesk.api.app import build_app  # noqa: PLC0415  other commands start without the web framework
-    from numberdesk.api.server import Limits  # noqa: PLC0415  the same
-    from numberdesk.api.server import serve as serve_on  # noqa: PLC0415  the same
+    from numberdesk.http_server.server import Limits  # noqa: PLC0415  the same
+    from numberdesk.http_server.server import serve as serve_on  # noqa: PLC0415  the same
 
     running.writer.start()
     end_work = worker.start(running)
@@ -181,7 +182,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _bound(settings: Settings) -> socket.socket:
-    from numberdesk.api.server import bind  # noqa: PLC0415  as below
+    from numberdesk.http_server.server import bind  # noqa: PLC0415  as below
 
     try:
         return bind(settings.host, settings.port)

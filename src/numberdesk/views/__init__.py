@@ -39,6 +39,15 @@ from numberdesk.views.carriers import (
     kind_views,
     rate_view,
 )
+from numberdesk.views.inventory import (
+    BadLineView,
+    ImportView,
+    InventoryView,
+    RuleView,
+    import_view,
+    inventory_view,
+    rule_view,
+)
 from numberdesk.views.numbers import (
     AdminOrderView,
     OfferView,
@@ -55,15 +64,6 @@ from numberdesk.views.numbers import (
     purchase_view,
     release_view,
     rental_view,
-)
-from numberdesk.views.stock import (
-    BadLineView,
-    ImportView,
-    InventoryView,
-    RuleView,
-    import_view,
-    inventory_view,
-    rule_view,
 )
 from numberdesk.views.verify import CheckedView, VerifyView, ViolationView, verify_view
 

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numberdesk.api.request_head import (
+from numberdesk.core.errors import InvalidRequest
+from numberdesk.http_server.request_head import (
     Headers,
     head_size,
     refuse_bad_head,
     refuse_websocket,
     without_upgrade,
 )
-from numberdesk.core.errors import InvalidRequest
 
 HOST: Headers = [(b"host", b"a")]
 

@@ -22,7 +22,7 @@ from typing import Any, Literal
 
 import pytest
 
-from numberdesk.api.server import DoorServer, Limits, bind, make_server
+from numberdesk.http_server.server import DoorServer, Limits, bind, make_server
 
 DEADLINE = 0.4
 PATIENCE = 20.0  # seconds a test waits for something that must happen
@@ -350,7 +350,7 @@ def test_a_taken_port_is_an_error_with_its_address() -> None:
 
 PROGRAM = """
 import asyncio
-from numberdesk.api.server import bind, serve
+from numberdesk.http_server.server import bind, serve
 
 async def app(scope, receive, send):
     if scope["type"] == "lifespan":

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from numberdesk.api.billing import ORDER_EXAMPLE
 from numberdesk.api.endpoint import Answer, Ask, endpoint
 from numberdesk.api.paging import PageQuery, page, position
+from numberdesk.api.routes.billing import ORDER_EXAMPLE
 from numberdesk.api.shapes import id_in_path
 from numberdesk.core.errors import NotFound
 from numberdesk.flows.purchase.describe_orders import describe_order, describe_orders, describe_parked_orders

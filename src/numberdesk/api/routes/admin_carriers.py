@@ -11,8 +11,8 @@ from typing import Annotated, Final
 
 import msgspec
 
-from numberdesk.api.admin_audits import AUDIT_EXAMPLE
 from numberdesk.api.endpoint import Answer, Ask, endpoint
+from numberdesk.api.routes.admin_audits import AUDIT_EXAMPLE
 from numberdesk.api.shapes import Label, id_in_path
 from numberdesk.carriers.client import CarrierClient
 from numberdesk.carriers.port import Setup

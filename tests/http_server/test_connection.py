@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from uvicorn.server import ServerState
 
-from numberdesk.api.connection import Limits, limited_protocol
+from numberdesk.http_server.connection import Limits, limited_protocol
 
 LIMITS = Limits(header_bytes=4096, header_count=20, pipelined=4, unwanted_bytes=10_000)
 GET = b"GET /echo HTTP/1.1\r\nHost: a\r\n"

@@ -26,10 +26,10 @@ from typing import ClassVar, cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from numberdesk.api.deadline import Deadline, HoldingFlow
-from numberdesk.api.refusal import refusal
-from numberdesk.api.request_head import head_size, invalid, refuse_bad_head, refuse_websocket, without_upgrade
 from numberdesk.core.errors import HeadersTooLarge, Internal, NumberdeskError, Overloaded, RequestTimeout
+from numberdesk.http_server.deadline import Deadline, HoldingFlow
+from numberdesk.http_server.refusal import refusal
+from numberdesk.http_server.request_head import head_size, invalid, refuse_bad_head, refuse_websocket, without_upgrade
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import pytest
 
-from numberdesk.api.server import DoorServer, Limits, bind, make_server
+from numberdesk.http_server.server import DoorServer, Limits, bind, make_server
 
 PATIENCE = 20.0
 GET = b"GET /%s HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 import uvicorn
 from uvicorn._types import ASGI3Application  # the type uvicorn's own signatures use; it has no public name
 
-from numberdesk.api.connection import LimitedProtocol, Limits, limited_protocol
+from numberdesk.http_server.connection import LimitedProtocol, Limits, limited_protocol
 
 if TYPE_CHECKING:
     from uvicorn.server import Protocols

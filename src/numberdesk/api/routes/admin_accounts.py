@@ -12,8 +12,8 @@ import msgspec
 from numberdesk.accounts.model import SCOPES
 from numberdesk.accounts.store import find_accounts, list_accounts
 from numberdesk.api.endpoint import Answer, Ask, endpoint
-from numberdesk.api.keys import KEY_REFUSAL, NEW_KEY_EXAMPLE, NewKeyBody, created_key, listed_keys
 from numberdesk.api.paging import PageQuery, page, position
+from numberdesk.api.routes.api_keys import KEY_REFUSAL, NEW_KEY_EXAMPLE, NewKeyBody, created_key, listed_keys
 from numberdesk.api.shapes import Amount, Label, id_in_path
 from numberdesk.core.errors import NotFound
 from numberdesk.core.lifecycle import AccountState

@@ -1,0 +1,4 @@
+"""The endpoints, by resource.
+
+Touches: nothing.
+"""
