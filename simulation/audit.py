@@ -200,7 +200,7 @@ _WANTED: Final[dict[str, Callable[[Books], set[Any]]]] = {
         (one.name, one.kind, one.state.value, one.credentials, one.updated_at) for one in books.carriers.values()
     },
     "offers": lambda books: {offer.row for offer in books.offers.values()},
-    "carrier_orders": lambda books: {chase_row(chase) for chase in books.chases.values()},
+    "carrier_orders": lambda books: {chase_row(carrier_order) for carrier_order in books.carrier_orders.values()},
     "carrier_releases": lambda books: {one.row for one in books.releases.values()},
     "findings": lambda books: {(*key, *row) for key, row in books.findings.items()},
     "audits": lambda books: {audit.row for audit in books.audits.values()},

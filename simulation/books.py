@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from numberdesk.carriers.port import Account as CarrierAccount
+from numberdesk.carriers.port import CarrierAccount
 from numberdesk.catalog.model import Listing
 from numberdesk.core.carrier_order import OrderOutcome
 from numberdesk.core.periods import add_months
@@ -254,7 +254,7 @@ class Books:
     references: dict[Row, str] = field(default_factory=dict)
     carriers: dict[str, CarrierAccount] = field(default_factory=dict)
     offers: dict[Row, Offer] = field(default_factory=dict)
-    chases: dict[str, Chase] = field(default_factory=dict)
+    carrier_orders: dict[str, Chase] = field(default_factory=dict)
     releases: dict[str, GivingBack] = field(default_factory=dict)
     findings: dict[tuple[str, str, str], list[Any]] = field(default_factory=dict)
     audits: dict[str, CarrierAudit] = field(default_factory=dict)

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from numberdesk.carriers.port import (
-    Account,
     AvailablePage,
+    CarrierAccount,
     CarrierError,
     Cost,
     Health,
@@ -133,11 +133,11 @@ class SimulatedCarrier:
             raise self._world.broken("no defect", "a carrier is asked inside a transaction")
 
 
-def account_at(name: str, secret: str) -> Account:
+def account_at(name: str, secret: str) -> CarrierAccount:
     """An account at a carrier, as the operator sets it up."""
     credentials = Vault(CREDENTIALS_KEY).seal(name, {"token": secret})
     options: Mapping[str, str] = {"order_seconds": str(ORDER_SECONDS), "read_seconds": "10"}
-    return Account(name, name, CarrierState.ACTIVE, options, credentials, EPOCH, EPOCH)
+    return CarrierAccount(name, name, CarrierState.ACTIVE, options, credentials, EPOCH, EPOCH)
 
 
 def listed_numbers(world: World) -> dict[str, list[str]]:

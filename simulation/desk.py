@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from numberdesk.api.endpoint import Answer, Ask
-from numberdesk.carriers.port import Account, Setup
+from numberdesk.api.endpoint import ApiRequest, ApiResponse
+from numberdesk.carriers.port import CarrierAccount, Setup
 from numberdesk.carriers.store import insert_carriers
 from numberdesk.catalog.model import FROM_RULE, Listing, ListingChunk
 from numberdesk.catalog.rules import PriceRule
@@ -28,7 +28,7 @@ _OFFERS: Final = """SELECT e164, price, inbound, outbound, setup FROM numbers
     WHERE state = 'available' AND price IS NOT NULL AND (currency = ? OR e164 LIKE '%3')"""
 
 
-def connect_carriers(tx: Tx, accounts: Sequence[Account]) -> Sequence[Account]:
+def connect_carriers(tx: Tx, accounts: Sequence[CarrierAccount]) -> Sequence[CarrierAccount]:
     """Store accounts at the simulated carriers, which are of no kind that the product knows."""
     insert_carriers(tx, accounts)
     return accounts
@@ -42,56 +42,56 @@ class DefectiveError(RuntimeError):
     """What the defective flow raises."""
 
 
-async def offers(ask: Ask) -> Answer:
+async def offers(ask: ApiRequest) -> ApiResponse:
     """The numbers for sale out of the books, with their prices; a few that another currency pays, too."""
     currency = ask.caller.currency
-    return Answer(await ask.services.reader.read(lambda tx: tx.fetch(_OFFERS, [currency])))
+    return ApiResponse(await ask.services.reader.read(lambda tx: tx.fetch(_OFFERS, [currency])))
 
 
-async def import_numbers(ask: Ask) -> Answer:
+async def import_numbers(ask: ApiRequest) -> ApiResponse:
     """Save listings as one chunk of an import."""
     listings: tuple[Listing, ...] = ask.body
     chunk = ListingChunk(POOL, listings, tuple(range(1, len(listings) + 1)))
     await ask.services.writer.submit(ask.services.save_listings, chunk)
-    return Answer(None)
+    return ApiResponse(None)
 
 
-async def set_rule(ask: Ask) -> Answer:
+async def set_rule(ask: ApiRequest) -> ApiResponse:
     """Set a price rule."""
     rule: PriceRule = ask.body
     await ask.services.writer.submit(set_price_rules, new_price_rule(rule))
-    return Answer(None)
+    return ApiResponse(None)
 
 
-async def remove_rule(ask: Ask) -> Answer:
+async def remove_rule(ask: ApiRequest) -> ApiResponse:
     """Remove a price rule; one that is gone already is no matter."""
     try:
         await ask.services.writer.submit(remove_price_rules, ask.body)
     except NumberdeskError as error:
         if error.code != "not_found":
             raise
-    return Answer(None)
+    return ApiResponse(None)
 
 
-async def set_carrier(ask: Ask) -> Answer:
+async def set_carrier(ask: ApiRequest) -> ApiResponse:
     """Disable or enable a carrier."""
     name, state = ask.body
     await ask.services.writer.submit(set_standings, CarrierSetup(name, None, Setup({}), state, ask.now))
     ask.services.carriers.forget()
-    return Answer(None)
+    return ApiResponse(None)
 
 
-async def resolve(ask: Ask) -> Answer:
+async def resolve(ask: ApiRequest) -> ApiResponse:
     """A person's decision about an open order; one that has ended meanwhile is no matter."""
     try:
         await ask.services.writer.submit(resolve_orders, ask.body)
     except NumberdeskError as error:
         if error.code != "order_ended":
             raise
-    return Answer(None)
+    return ApiResponse(None)
 
 
-async def adopt(ask: Ask) -> Answer:
+async def adopt(ask: ApiRequest) -> ApiResponse:
     """Take the number that a carrier has for us, under whatever reference, for an order."""
     services = ask.services
     try:
@@ -99,25 +99,25 @@ async def adopt(ask: Ask) -> Answer:
     except NumberdeskError as error:
         if error.code != "carrier_refused":
             raise
-    return Answer(None)
+    return ApiResponse(None)
 
 
-async def resolve_finding(ask: Ask) -> Answer:
+async def resolve_finding(ask: ApiRequest) -> ApiResponse:
     """A person's decision about a finding; one that has ended meanwhile is no matter."""
     try:
         await ask.services.writer.submit(resolve_findings, ask.body)
     except NumberdeskError as error:
         if error.code != "not_found":
             raise
-    return Answer(None)
+    return ApiResponse(None)
 
 
-async def meet_defect(ask: Ask) -> Answer:
+async def meet_defect(ask: ApiRequest) -> ApiResponse:
     """Ask for the defective flow and bear it."""
     try:
         await ask.services.writer.submit(defective, None)
     except DefectiveError:
-        return Answer("defective")
+        return ApiResponse("defective")
     raise AssertionError("a flow that raises cannot succeed")
 
 

@@ -32,7 +32,7 @@ class Kind(NamedTuple):
 
 
 KINDS = (
-    Kind("take up orders", lambda books: books.chases, 200, DAY),
+    Kind("take up orders", lambda books: books.carrier_orders, 200, DAY),
     Kind("take up releases", lambda books: books.releases, 200, 6 * HOUR),
     Kind("take up audits", lambda books: books.audits, HOUR, 366 * DAY),
 )

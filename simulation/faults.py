@@ -24,8 +24,8 @@ from simulation.world import MICROSECONDS, World
 
 _JUMPS: Final = (0.001, 0.5, 5, 60, 660, 2 * HOUR, 40 * DAY)
 _OFTENER: Final = {
-    **dict.fromkeys(buy_number.POINTS, 0.3),
-    **dict.fromkeys(place_orders.POINTS, 2.0),
+    **dict.fromkeys(buy_number.FAILPOINTS, 0.3),
+    **dict.fromkeys(place_orders.FAILPOINTS, 2.0),
     **dict.fromkeys(points_of(CARRIER_ORDERS), 3.0),
     **dict.fromkeys(points_of(CARRIER_RELEASES), 5.0),
     **dict.fromkeys(points_of(CARRIER_AUDITS), 8.0),
@@ -99,7 +99,7 @@ class Faults:
             self._turning.pop()
         self._note_recovery(process)
 
-    def reach(self, process: Process, point: str) -> None:
+    def failpoint(self, process: Process, point: str) -> None:
         """A writer or a purchase passes a point: its process may die there, another may try to write beside it."""
         world, plan = self._world, self._world.plan
         if world.calm or len(self._turning) > 1:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from numberdesk.accounts.model import Account, ApiKey
-from numberdesk.carriers.port import Account as CarrierAccount
+from numberdesk.carriers.port import CarrierAccount
 from numberdesk.catalog.model import Listing, ListingChunk, SavedChunk
 from numberdesk.core.errors import (
     IdempotencyConflict,
@@ -24,7 +24,7 @@ from numberdesk.core.errors import (
 )
 from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import POOL
-from numberdesk.flows.accounts.create_accounts import NewAccount, Standing
+from numberdesk.flows.accounts.create_accounts import NewAccount, SetAccountState
 from numberdesk.flows.accounts.fund_wallets import Funding
 from numberdesk.flows.accounts.issue_keys import NewKey, Revocation
 from numberdesk.flows.catalog.reprice import SUPERSEDED_KEPT, Reprice, Repriced
@@ -55,7 +55,7 @@ def create_account(books: Books, new: NewAccount, given: Account) -> None:
     books.wallets[new.id] = Wallet(new.currency, new.credit_limit)
 
 
-def set_standing(books: Books, command: Standing, given: Any) -> None:
+def set_standing(books: Books, command: SetAccountState, given: Any) -> None:
     """Suspended or active."""
     wallet = books.wallets.get(command.account_id)
     if wallet is None:

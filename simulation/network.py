@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from numberdesk.api.endpoint import ENDPOINTS, Answer, Ask, Endpoint, Handler, RefusedAnswer
+from numberdesk.api.endpoint import ENDPOINTS, ApiRequest, ApiResponse, Endpoint, Handler, RefusedResponse
 from numberdesk.api.errors import ENCODER, failure
 from numberdesk.api.shapes import decode_body
 from numberdesk.core.errors import CarrierUnavailable, Forbidden, Internal, NumberdeskError, Overloaded
@@ -161,7 +161,7 @@ class Network:
             raise Forbidden(f"This key lacks the scope {described.scope}.", {"scope": described.scope})
         shape = None if described is None else described.body
         no_request: Any = None  # only uploads read from it
-        ask = Ask(
+        ask = ApiRequest(
             door.services,
             caller,
             request_id,
@@ -174,12 +174,12 @@ class Network:
             request.headers[b"idempotency-key"].decode() if request.headers else None,
         )
         answer = await self._instead.get(request.handler, request.handler)(ask)
-        if isinstance(answer, RefusedAnswer):
+        if isinstance(answer, RefusedResponse):
             return _failed(answer.error, answer.request_id)
         return _succeeded(answer)
 
 
-def _succeeded(answer: Answer) -> Reply:
+def _succeeded(answer: ApiResponse) -> Reply:
     content = {"success": True, "message": answer.message, "data": answer.data, **answer.rest}
     return Reply("", ENCODER.encode(content))
 

@@ -218,28 +218,32 @@ class Operator:
 
     async def _judge_an_order(self) -> None:
         """Mostly one that waits for a person; and some that nobody would resolve yet."""
-        orders = [chase for chase in self._books.chases.values() if chase.settled_at is None]
-        parked = [chase for chase in orders if chase.parked_at is not None]
+        orders = [
+            carrier_order for carrier_order in self._books.carrier_orders.values() if carrier_order.settled_at is None
+        ]
+        parked = [carrier_order for carrier_order in orders if carrier_order.parked_at is not None]
         if orders and (parked or self._world.plan.meddles or self._world.happens(0.3)):
             await self.resolve(self._world.one_of(parked or orders).order_id)
 
     async def resolve(self, order_id: str) -> None:
         """Decide about an open order: give it up, look anew, or take what is there."""
-        chase, now = self._books.chases[order_id], self._world.now()
+        carrier_order, now = self._books.carrier_orders[order_id], self._world.now()
         if self._may_be_adopted(order_id) and self._world.happens(0.5):
             self._world.reached("resolved_adopt")
             self._world.adopted.add(order_id)
             await self._certainly(Request(adopt, self._secret, {}, order_id))
             return
         resolution = self._world.one_of((*OrderResolution, OrderResolution.VOID))
-        command = ResolveOrder(order_id, resolution, self._companies[chase.carrier].window, now)
+        command = ResolveOrder(order_id, resolution, self._companies[carrier_order.carrier].window, now)
         await self._certainly(Request(resolve, self._secret, {}, command))
 
     def _may_be_adopted(self, order_id: str) -> bool:
         """A person takes a number that is on our account for nobody else, and not on its way back."""
-        chase = self._books.chases[order_id]
-        held = self._companies[chase.carrier].has(chase.e164)
-        going = [one for one in self._books.releases.values() if one.e164 == chase.e164 and one.confirmed_at is None]
+        carrier_order = self._books.carrier_orders[order_id]
+        held = self._companies[carrier_order.carrier].has(carrier_order.e164)
+        going = [
+            one for one in self._books.releases.values() if one.e164 == carrier_order.e164 and one.confirmed_at is None
+        ]
         return held is not None and not going
 
     async def _judge_a_finding(self) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from numberdesk.core.errors import IdempotencyConflict, InsufficientBalance, NotFound, OrderInProgress
-from numberdesk.core.purchase import Refused, Sold
+from numberdesk.core.purchase import Refusal, Sold
 from numberdesk.flows.accounts.fund_wallets import Funding
 from numberdesk.infra.db import Database
 from numberdesk.ledger.model import Transfer
@@ -149,7 +149,7 @@ class Oracle:
         pairs = list(zip(applied.commands, applied.outcomes, strict=True))
         sold = [command for command, outcome in pairs if isinstance(outcome, Sold)]
         for command, outcome in pairs:
-            code = outcome.error.code if isinstance(outcome, Refused) else None
+            code = outcome.error.code if isinstance(outcome, Refusal) else None
             if code == "number_taken" and any(other.e164 == command.e164 for other in sold):
                 self._world.reached("one_number_wanted_by_two_in_a_batch")
             if code == "insufficient_balance" and any(other.account_id == command.account_id for other in sold):

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from numberdesk.api.auth import Authenticator
 from numberdesk.carriers.audit_store import DUE_AUDITS
 from numberdesk.carriers.port import Carrier, Setup
-from numberdesk.flows.accounts.create_accounts import create_accounts, set_standings
+from numberdesk.flows.accounts.create_accounts import change_account_states, create_accounts
 from numberdesk.flows.accounts.fund_wallets import fund_wallets
 from numberdesk.flows.accounts.issue_keys import issue_keys, revoke
 from numberdesk.flows.carriers.confirm_carrier_releases import note_releases
@@ -46,7 +46,7 @@ from simulation.world import World
 
 NAMED: Final[dict[str, Flow]] = {
     "create accounts": create_accounts,
-    "set standings": set_standings,
+    "set standings": change_account_states,
     "fund": fund_wallets,
     "issue keys": issue_keys,
     "revoke": revoke,
@@ -114,7 +114,7 @@ class Surroundings(NamedTuple):
     product: Product
     disk: Disk
     companies: Mapping[str, Company]
-    reach: Callable[[Process, str], None]
+    failpoint: Callable[[Process, str], None]
     committed: Callable[[Sequence[Applied]], None]
 
 
@@ -181,7 +181,7 @@ class Process:
             seconds=self.world.loop.time,
             new_id=lambda kind: self.world.new_id(kind, self.now()),
             random_bytes=self.world.chance.randbytes,
-            reach=self._passed,
+            failpoint=self._passed,
             spawn=self.spawn,
             open_database=lambda _settings, _lock_seconds: self.database,
             build_carrier=self._adapter,
@@ -269,7 +269,7 @@ class Process:
             self._log.clear()
         elif point == "committed":
             self.durable()
-        self._around.reach(self, point)
+        self._around.failpoint(self, point)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         error = None if task.cancelled() else task.exception()

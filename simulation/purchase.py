@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from numberdesk.core.money import as_decimal
 from numberdesk.core.prices import Prices
-from numberdesk.core.purchase import POOL, Buy, Refused, Replayed, Sold
+from numberdesk.core.purchase import POOL, Buy, Refusal, Replayed, Sold
 from numberdesk.flows.purchase.open_orders import lease_of
 from simulation.books import Books, Chase, Number, Order, StoredAnswer, Wallet, require
 from simulation.offered import good_offers
@@ -173,7 +173,7 @@ def _sell(books: Books, command: Buy, carrier: str, prices: Prices) -> None:
     number.listing, number.carrier = listing, carrier
     number.state, number.account_id, number.order_id = "claimed", command.account_id, command.order_id
     lease = lease_of(books.carriers[carrier])
-    books.chases[order.id] = Chase(
+    books.carrier_orders[order.id] = Chase(
         order.id, order.account_id, carrier, order.e164, command.now, command.now + books.patience,
         command.now, command.now + lease,
     )  # fmt: skip
@@ -182,7 +182,7 @@ def _sell(books: Books, command: Buy, carrier: str, prices: Prices) -> None:
 def _want_longer(books: Books, order_id: str, command: Buy) -> None:
     """Whoever asks again for an order that is under way still waits for it."""
     if books.orders[order_id].state == "ordering" and order_id not in books.opened:
-        books.chases[order_id].wanted_until = command.now + books.patience
+        books.carrier_orders[order_id].wanted_until = command.now + books.patience
 
 
 def _fingerprint(command: Buy) -> tuple[Any, ...]:
@@ -194,7 +194,7 @@ def _told(given: Any, why: str) -> Told:
         return ("sold", given.order.carrier, given.order.prices)
     if isinstance(given, Replayed):
         return ("replayed", given.order.id, given.request_id)
-    if not isinstance(given, Refused):
+    if not isinstance(given, Refusal):
         return (given,)
     told = why in ("refused_price_changed", "refused_insufficient_balance")
     return ("refused", given.error.code, given.request_id, given.error.details if told else None)

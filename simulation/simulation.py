@@ -62,7 +62,7 @@ class Simulation:
         self._truth = Truth(world, self._books, self._companies)
         self._oracle = Oracle(world, self._books, self._auditor, self._truth.look)
         names = [f"door{place}" for place in range(plan.doors)] + [f"worker{place}" for place in range(plan.workers)]
-        around = Surroundings(world, product, disk, self._companies, self._reach, self._oracle.committed)
+        around = Surroundings(world, product, disk, self._companies, self._failpoint, self._oracle.committed)
         self._processes = [Process(around, name) for name in names]
         doors = self._processes[: plan.doors]
         self._faults = Faults(world, disk, self._auditor, self._processes, self._start)
@@ -134,7 +134,11 @@ class Simulation:
 
     def _judge_what_is_left(self) -> None:
         """Orders that no carrier decides are parked by now; a person may decide about them."""
-        left = [chase.order_id for chase in self._books.chases.values() if chase.settled_at is None]
+        left = [
+            carrier_order.order_id
+            for carrier_order in self._books.carrier_orders.values()
+            if carrier_order.settled_at is None
+        ]
         for order_id in left:
             if self._world.happens(0.5):
                 self._await(self._operator.resolve(order_id))
@@ -235,8 +239,8 @@ class Simulation:
         if self._world.goals["machine_restarted"] > restarted and self._world.happens(0.3):
             self._oracle.check_all(process.database, audit=True)
 
-    def _reach(self, process: Process, point: str) -> None:
-        self._faults.reach(process, point)
+    def _failpoint(self, process: Process, point: str) -> None:
+        self._faults.failpoint(process, point)
 
     def _start(self, process: Process) -> None:
         process.start()

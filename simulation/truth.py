@@ -34,8 +34,8 @@ class Truth:
 
     def noted(self, reference: str) -> int:
         """How often an order may have been sent, as the books have it; 0 for one that they do not know."""
-        chase = self._books.chases.get(reference)
-        return 0 if chase is None else chase.attempt
+        carrier_order = self._books.carrier_orders.get(reference)
+        return 0 if carrier_order is None else carrier_order.attempt
 
     def look(self, flow: str, command: Any, goals: list[str]) -> None:
         """After a word about an order, or about a number on its way back: what ended it must be so."""
@@ -154,15 +154,15 @@ class Truth:
         Nor does one that took it, keeps no reference to ask by, and refused it later.
         """
         company = self._companies[order.carrier]
-        taken = any(isinstance(word, Pending) for word, _ in self._books.chases[order.id].heard)
+        taken = any(isinstance(word, Pending) for word, _ in self._books.carrier_orders[order.id].heard)
         known, held = company.orders.get(order.id), company.has(order.e164)
         astray = known is not None and known.held is not None and known.held.e164 != order.e164
         silent = taken and not company.keeps_references and held is None
         return order.id in company.undecided or astray or silent or (held is not None and held.reference != order.id)
 
     def _is_parked(self, order: Order) -> bool:
-        chase, hold = self._books.chases[order.id], self._books.holds[order.id]
-        return chase.parked_at is not None and hold[3] == "open"
+        carrier_order, hold = self._books.carrier_orders[order.id], self._books.holds[order.id]
+        return carrier_order.parked_at is not None and hold[3] == "open"
 
 
 def _is_of(held: Held | None, order: Order | None) -> bool:

@@ -45,8 +45,10 @@ class Worker:
         tend(self._repeat(self._keep_books, 1, 120, lambda: [] if books.repricing is None else [0]))
         if self._world.plan.carriers:
             rows: dict[str, Callable[[], Iterable[Due]]] = {
-                CARRIER_ORDERS: books.chases.values, CARRIER_RELEASES: books.releases.values, CARRIER_AUDITS: tuple,
-            }  # fmt: skip
+                CARRIER_ORDERS: books.carrier_orders.values,
+                CARRIER_RELEASES: books.releases.values,
+                CARRIER_AUDITS: tuple,
+            }
             for worker in due_workers(self._process.services):
                 tend(self._work_off(worker, rows[worker.work.name]))
 

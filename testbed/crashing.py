@@ -20,17 +20,17 @@ from numberdesk import worker
 from numberdesk.api.app import build_app
 from numberdesk.flows.carriers.audit_carriers import CARRIER_AUDITS
 from numberdesk.flows.carriers.confirm_carrier_releases import CARRIER_RELEASES
-from numberdesk.flows.purchase.buy_number import POINTS as PURCHASE_POINTS
+from numberdesk.flows.purchase.buy_number import FAILPOINTS as PURCHASE_POINTS
 from numberdesk.flows.purchase.follow_carrier_orders import CARRIER_ORDERS
-from numberdesk.flows.purchase.place_orders import POINTS as ORDER_POINTS
+from numberdesk.flows.purchase.place_orders import FAILPOINTS as ORDER_POINTS
 from numberdesk.http_server.server import bind, serve
 from numberdesk.infra import clock, log
 from numberdesk.infra.due_work import points_of
 from numberdesk.infra.settings import load_settings
-from numberdesk.infra.writer import POINTS as WRITER_POINTS
+from numberdesk.infra.writer import FAILPOINTS as WRITER_POINTS
 from numberdesk.wiring import Parts, build
 
-POINTS: Final = (*WRITER_POINTS, *PURCHASE_POINTS)
+FAILPOINTS: Final = (*WRITER_POINTS, *PURCHASE_POINTS)
 """What a purchase of the own pool passes."""
 
 DUE_POINTS: Final = tuple(
@@ -38,7 +38,7 @@ DUE_POINTS: Final = tuple(
 )
 """What due work of every kind passes."""
 
-_ALL: Final = (*POINTS, *ORDER_POINTS, *DUE_POINTS)
+_ALL: Final = (*FAILPOINTS, *ORDER_POINTS, *DUE_POINTS)
 
 
 def killing(point: str, hits: int) -> Callable[[str], None]:
@@ -49,7 +49,7 @@ def killing(point: str, hits: int) -> Callable[[str], None]:
     begun = False
     counting = threading.Lock()
 
-    def reach(reached: str) -> None:
+    def failpoint(reached: str) -> None:
         nonlocal left, begun
         with counting:
             begun = begun or reached == stage
@@ -59,7 +59,7 @@ def killing(point: str, hits: int) -> Callable[[str], None]:
             if left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    return reach
+    return failpoint
 
 
 def _first_stage(point: str) -> str:
@@ -75,7 +75,7 @@ def main(point: str, hits: int, ahead: int = 0) -> None:
     settings = load_settings()
     log.configure("error")
     with bind("127.0.0.1", 0) as sock:
-        services = build(settings, Parts(now=lambda: clock.now() + ahead * 1_000_000, reach=killing(point, hits)))
+        services = build(settings, Parts(now=lambda: clock.now() + ahead * 1_000_000, failpoint=killing(point, hits)))
         services.writer.start()
         end_work = worker.start(services)
         print(f"Numberdesk on http://127.0.0.1:{sock.getsockname()[1]}", flush=True)  # noqa: T201  the first answer

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, new_key
-from numberdesk.carriers.port import Account
+from numberdesk.carriers.port import CarrierAccount
 from numberdesk.carriers.store import find_carriers_named, insert_carriers
 from numberdesk.catalog.model import ListingChunk
 from numberdesk.core.lifecycle import CarrierState
@@ -45,7 +45,7 @@ def stocked(services: Services, *, accounts: int, numbers: int, balance: int = 1
     return Stock(account_ids, keys, [one.e164 for one in listings], balance)
 
 
-def store_accounts(tx: Tx, accounts: Sequence[Account]) -> Sequence[Account]:
+def store_accounts(tx: Tx, accounts: Sequence[CarrierAccount]) -> Sequence[CarrierAccount]:
     """Accounts at carriers that nobody will ask, unless they are there: without what a person would have to set up."""
     there = find_carriers_named(tx, [account.name for account in accounts])
     insert_carriers(tx, [account for account in accounts if account.name not in there])
@@ -54,7 +54,7 @@ def store_accounts(tx: Tx, accounts: Sequence[Account]) -> Sequence[Account]:
 
 def connected(database: Database, carrier: str) -> None:
     """Connect an account at a carrier that nobody will ask."""
-    account = Account(carrier, "twilio", CarrierState.ACTIVE, {}, "", 1, 1)
+    account = CarrierAccount(carrier, "twilio", CarrierState.ACTIVE, {}, "", 1, 1)
     with database.write() as tx:
         store_accounts(tx, [account])
 

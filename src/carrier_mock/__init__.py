@@ -2,7 +2,7 @@
 
 Touches: nothing.
 
-It is a door of its own, beside api and worker, and knows nothing of accounts, orders or books. From the
+It is an entry point of its own, beside api and worker, and knows nothing of accounts, orders or books. From the
 bottom up:
 
     model, places, prices, digits     values, data, and how digits are searched for

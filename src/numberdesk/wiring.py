@@ -18,7 +18,7 @@ from numberdesk.catalog.model import ListingChunk, SavedChunk
 from numberdesk.core.errors import NumberdeskError
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Buy, Decision
-from numberdesk.flows.carriers.audit_carriers import Audit
+from numberdesk.flows.carriers.audit_carriers import CarrierAuditor
 from numberdesk.flows.catalog.import_inventory import save_listings
 from numberdesk.flows.catalog.reprice import Reprice, Repriced, reprice
 from numberdesk.flows.catalog.search_offers import OfferSearch
@@ -43,7 +43,7 @@ DAY: Final = 24 * HOUR
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """All that a door needs. `now`, `new_id` and `random_bytes` are the only sources of chance and time."""
+    """All that an entry point needs. `now`, `new_id` and `random_bytes` are the only sources of chance and time."""
 
     settings: Settings
     database: Database
@@ -52,7 +52,7 @@ class Services:
     now: Callable[[], int]
     new_id: Callable[[str], str]
     random_bytes: Callable[[int], bytes]
-    reach: Callable[[str], None]
+    failpoint: Callable[[str], None]
     open_orders: Callable[[Tx, Sequence[Buy]], list[Decision]]
     release_numbers: Callable[[Tx, Sequence[Release]], list[Rental | NumberdeskError]]
     save_listings: Callable[[Tx, Sequence[ListingChunk]], list[SavedChunk]]
@@ -61,7 +61,7 @@ class Services:
     carriers: CarrierConnections
     placement: Placement
     offer_search: OfferSearch
-    audit: Audit
+    audit: CarrierAuditor
 
     @property
     def order_patience(self) -> int:
@@ -107,8 +107,8 @@ def open_database(settings: Settings, lock_seconds: float) -> Database:
 class Parts:
     """What services are built of beside their settings. The defaults are the real parts; a simulation gives its own.
 
-    `now` and `seconds` are the two clocks: microseconds since 1970, and seconds that only go forward. `reach` is
-    told each point that a batch, a purchase, an order or a look-up passes (POINTS of writer, buy_number,
+    `now` and `seconds` are the two clocks: microseconds since 1970, and seconds that only go forward. `failpoint` is
+    told each point that a batch, a purchase, an order or a look-up passes (FAILPOINTS of writer, buy_number,
     place_orders, chase_orders, confirm_releases), where a test may end the process. `spawn` begins the story of an
     order on its way to a carrier.
     """
@@ -117,7 +117,7 @@ class Parts:
     seconds: Callable[[], float] = time.monotonic
     new_id: Callable[[str], str] = clock.new_id
     random_bytes: Callable[[int], bytes] = clock.random_bytes
-    reach: Callable[[str], None] = no_failpoint
+    failpoint: Callable[[str], None] = no_failpoint
     spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]] = spawn_here
     open_database: Callable[[Settings, float], Database] = open_database
     build_carrier: Callable[[str, Setup, Http], Carrier] = build_carrier
@@ -151,7 +151,7 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
         patience_seconds=patience,
         lock_seconds=min(lock_seconds, patience / 2),
         monotonic=parts.seconds,
-        reach=parts.reach,
+        failpoint=parts.failpoint,
     )
     reader = Reader(database, threads=settings.read_threads)
     quote_lifetime = settings.quote_lifetime_seconds * MICROSECONDS
@@ -165,7 +165,7 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
         now=now,
         new_id=parts.new_id,
         random_bytes=parts.random_bytes,
-        reach=parts.reach,
+        failpoint=parts.failpoint,
         open_orders=parts.open_orders(quote_lifetime, settings.order_patience_minutes * MINUTE),
         release_numbers=parts.release_numbers(settings.quarantine_days * DAY),
         save_listings=parts.save_listings(now),
@@ -173,7 +173,7 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
         vault=vault,
         carriers=carriers,
         placement=parts.placement(
-            writer, reader, carriers, settle_orders, now=now, reach=parts.reach, spawn=parts.spawn
+            writer, reader, carriers, settle_orders, now=now, failpoint=parts.failpoint, spawn=parts.spawn
         ),
         offer_search=OfferSearch(
             writer,
@@ -184,7 +184,7 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
             now=now,
             seconds=parts.seconds,
         ),
-        audit=Audit(
+        audit=CarrierAuditor(
             writer, reader, carriers, now, every=settings.audit_hours * HOUR, quarantine=settings.quarantine_days * DAY
         ),
     )

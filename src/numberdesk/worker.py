@@ -37,7 +37,8 @@ def due_workers(services: Services) -> tuple[DueWorker[Any, Any], ...]:
         services.audit.due_work,
     )
     return tuple(
-        DueWorker(work, services.writer, services.reader, now=services.now, failpoint=services.reach) for work in kinds
+        DueWorker(work, services.writer, services.reader, now=services.now, failpoint=services.failpoint)
+        for work in kinds
     )
 
 

@@ -1,4 +1,4 @@
-"""A running service for the tests of the HTTP door: real server, real database, real sockets."""
+"""A running service for the tests of the HTTP entry point: real server, real database, real sockets."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import pytest
 
 from numberdesk.carriers.client import CarrierClient
 from numberdesk.carriers.connections import LOOK_SECONDS, StoredConnections
-from numberdesk.carriers.port import Account, Carrier, CarrierError, NotReleased, Setup, Wanted
+from numberdesk.carriers.port import Carrier, CarrierAccount, CarrierError, NotReleased, Setup, Wanted
 from numberdesk.core.carrier_order import NotSent, Placed, Refused, Unknown
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.lifecycle import CarrierState
@@ -58,12 +58,12 @@ class Desk:
         self.built.append(Built(kind, setup))
         return self.built[-1]
 
-    def connect(self, name: str, **values: str) -> Account:
+    def connect(self, name: str, **values: str) -> CarrierAccount:
         """Set an account up."""
         given = {"account_sid": f"AC{name.encode().hex():0<32}", "auth_token": TOKEN, **values}
         setup = CarrierSetup(name, "twilio", Setup(given), None, 1)
         stored = self.writer.apply(set_up_carriers(Vault(KEY)), setup)
-        assert isinstance(stored, Account)
+        assert isinstance(stored, CarrierAccount)
         return stored
 
     def clients(self, connections: StoredConnections | None = None, *, active_only: bool = True) -> list[CarrierClient]:
@@ -135,7 +135,7 @@ def test_disabled_accounts_are_asked_about_what_is_open_and_not_searched(desk: D
     for name in ("beta", "acme"):
         desk.connect(name)
     off = CarrierSetup("acme", None, Setup({}), CarrierState.DISABLED, 2)
-    assert isinstance(desk.writer.apply(set_up_carriers(Vault("")), off), Account)
+    assert isinstance(desk.writer.apply(set_up_carriers(Vault("")), off), CarrierAccount)
     assert [line.name for line in desk.clients()] == ["beta"]
     assert [line.name for line in desk.clients(active_only=False)] == ["acme", "beta"]
 

@@ -38,14 +38,14 @@ IN_A_LOOK_UP = (
 )
 IN_FLIGHT = "in flight"
 ENGINES = ("sqlite", "postgresql")
-POINTS = (*AT_ONCE, IN_FLIGHT, *AFTER_THE_ANSWER)
+FAILPOINTS = (*AT_ONCE, IN_FLIGHT, *AFTER_THE_ANSWER)
 NEVER_SENT = frozenset(AT_ONCE[:-1])
 """Points before the carrier is asked. What was opened there is sent by whoever proves that it was not."""
 
 POINTS_NOW = ("begun", "decided", "sending", "heard", IN_FLIGHT, "heard:applied", "heard:committed", "settled")
 LOOK_UP_NOW = (*points_of(CARRIER_ORDERS), f"{LOOKED_UP}:applied", f"{LOOKED_UP}:committed")
 
-CELLS = [(point, behaviour) for point in POINTS for behaviour in BEHAVIOURS]
+CELLS = [(point, behaviour) for point in FAILPOINTS for behaviour in BEHAVIOURS]
 LOOKED_UP_CELLS = [(point, behaviour) for point in IN_A_LOOK_UP for behaviour in BEHAVIOURS]
 
 

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from testbed.books import Books, make_books
-from testbed.crashing import POINTS
+from testbed.crashing import FAILPOINTS
 from testbed.customers import Customers
 from testbed.service import Service
 
@@ -22,7 +22,7 @@ MOST_BETWEEN = 60
 
 
 @pytest.mark.parametrize("hits", [3, pytest.param(1, marks=pytest.mark.long), pytest.param(7, marks=pytest.mark.long)])
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", FAILPOINTS)
 def test_killed_at_a_point_nothing_is_lost_or_doubled_and_every_request_may_be_sent_again(
     books: Books, point: str, hits: int
 ) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from numberdesk.cli.signals import heed_signals
+from numberdesk.cli.signals import stop_on_signals
 
 STOPS = (signal.SIGTERM, signal.SIGINT)
 
@@ -24,7 +24,7 @@ def handlers() -> Iterator[None]:
 
 @pytest.mark.parametrize("number", STOPS)
 def test_a_signal_that_came_before_anybody_waits_is_heard(number: signal.Signals) -> None:
-    told = heed_signals()
+    told = stop_on_signals()
     assert not told.is_set()
     signal.raise_signal(number)
     signal.raise_signal(number)
@@ -33,7 +33,7 @@ def test_a_signal_that_came_before_anybody_waits_is_heard(number: signal.Signals
 
 
 def test_a_signal_that_comes_while_somebody_waits_is_heard() -> None:
-    told = heed_signals()
+    told = stop_on_signals()
     timer = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM))
     timer.start()
     told.wait()

@@ -11,7 +11,7 @@ import pytest
 
 from numberdesk.carriers.port import Carrier, CarrierError, Wanted
 from numberdesk.carriers.registry import KINDS, checked_setup
-from numberdesk.infra.http import HttpAnswer, HttpClient, HttpRequest
+from numberdesk.infra.http import HttpClient, HttpRequest, HttpResponse
 from testbed.prism import SPECS, Mend, mock
 
 pytestmark = [pytest.mark.contract, pytest.mark.timeout(180)]
@@ -106,7 +106,7 @@ class Recording:
         self.sent: list[str] = []
         self.wrong: list[str] = []
 
-    async def send(self, request: HttpRequest) -> HttpAnswer:
+    async def send(self, request: HttpRequest) -> HttpResponse:
         """Send one."""
         answer = await self._http.send(request)
         self.sent.append(f"{request.method} {request.url}")

@@ -43,7 +43,7 @@ DOUBTS = (Pending("queued"), Absent(), Unknown("HTTP 500"))
 
 
 def hear(
-    chase: CarrierOrder,
+    carrier_order: CarrierOrder,
     word: OrderOutcome,
     *,
     now: int = NOW,
@@ -51,12 +51,15 @@ def hear(
     window: int = WINDOW,
     **told: bool,
 ) -> Step:
-    return step(chase, OutcomeReport(chase.order_id, attempt or chase.sends, word, window, LEASE, now, **told))
+    return step(
+        carrier_order,
+        OutcomeReport(carrier_order.order_id, attempt or carrier_order.sends, word, window, LEASE, now, **told),
+    )
 
 
 def kept(what: Step) -> CarrierOrder:
     assert isinstance(what, Keep)
-    return what.chase
+    return what.carrier_order
 
 
 def test_an_order_that_is_sent_is_looked_up_when_its_time_is_over_and_not_before() -> None:
@@ -70,9 +73,9 @@ def test_an_order_that_is_sent_is_looked_up_when_its_time_is_over_and_not_before
 @pytest.mark.parametrize("chase", [CHASE, AGAIN])
 @pytest.mark.parametrize("attempt", [1, 2])
 def test_a_number_that_is_ours_is_captured_whichever_attempt_it_came_from(
-    chase: CarrierOrder, reference: str | None, attempt: int
+    carrier_order: CarrierOrder, reference: str | None, attempt: int
 ) -> None:
-    assert hear(chase, Placed("PN1", reference), attempt=attempt) == Capture("PN1")
+    assert hear(carrier_order, Placed("PN1", reference), attempt=attempt) == Capture("PN1")
 
 
 def test_a_number_that_the_carrier_has_for_us_under_another_reference_is_left_open() -> None:
@@ -106,19 +109,19 @@ def test_a_definite_no_ends_the_order(word: OrderOutcome, what: Void) -> None:
 
 @pytest.mark.parametrize("reason", Reason)
 def test_no_refusal_of_a_later_attempt_ends_the_order_because_the_one_before_may_have_bought(reason: Reason) -> None:
-    chase = kept(hear(AGAIN, Refused(reason, "21422")))
-    assert (chase.absences, chase.absent_since, chase.attempts) == (1, NOW, 1)
-    assert chase.message == "refused after an earlier attempt of ours: 21422"
-    assert isinstance(hear(kept(absences(chase, 1, 2)), Placed("PN1")), Capture)
-    assert absences(chase, 1, 2, WINDOW) == Void(CarrierUnavailable(), final=False)
+    carrier_order = kept(hear(AGAIN, Refused(reason, "21422")))
+    assert (carrier_order.absences, carrier_order.absent_since, carrier_order.attempts) == (1, NOW, 1)
+    assert carrier_order.message == "refused after an earlier attempt of ours: 21422"
+    assert isinstance(hear(kept(absences(carrier_order, 1, 2)), Placed("PN1")), Capture)
+    assert absences(carrier_order, 1, 2, WINDOW) == Void(CarrierUnavailable(), final=False)
 
 
 def test_what_a_carrier_answered_to_each_order_is_kept_beside_what_look_ups_find() -> None:
-    chase = kept(hear(kept(hear(CHASE, Unknown("HTTP 502"))), Unknown("HTTP 503"), looked_up=True))
-    assert (chase.message, chase.order_message) == ("HTTP 503", "HTTP 502")
-    second = kept(hear(kept(hear(chase._replace(sends=2), Refused(Reason.ACCOUNT, "HTTP 402"))), Absent()))
+    carrier_order = kept(hear(kept(hear(CHASE, Unknown("HTTP 502"))), Unknown("HTTP 503"), looked_up=True))
+    assert (carrier_order.message, carrier_order.order_message) == ("HTTP 503", "HTTP 502")
+    second = kept(hear(kept(hear(carrier_order._replace(sends=2), Refused(Reason.ACCOUNT, "HTTP 402"))), Absent()))
     assert second.order_message == "HTTP 502; attempt 2: HTTP 402"
-    long = kept(hear(chase._replace(sends=2, order_message="a" * 900), Unknown("b" * 900)))
+    long = kept(hear(carrier_order._replace(sends=2, order_message="a" * 900), Unknown("b" * 900)))
     assert (long.order_message.rstrip("b"), len(long.order_message)) == ("a" * 150 + "; attempt 2: ", LONGEST_SAID)
 
 
@@ -133,22 +136,22 @@ def test_a_word_about_an_attempt_before_changes_nothing(word: OrderOutcome) -> N
 
 @pytest.mark.parametrize("word", DOUBTS)
 def test_look_ups_come_at_growing_intervals_and_then_the_order_is_left_to_a_person(word: OrderOutcome) -> None:
-    chase, now, gaps = CHASE, NOW, []
+    carrier_order, now, gaps = CHASE, NOW, []
     for _ in range(len(DELAYS) + 1):
-        chase = kept(hear(chase, word, now=now, window=LONGEST_DELAY * 100))
-        if chase.next_at is not None:
-            gaps.append((chase.next_at - now) // SECOND)
-            now = chase.next_at
+        carrier_order = kept(hear(carrier_order, word, now=now, window=LONGEST_DELAY * 100))
+        if carrier_order.next_at is not None:
+            gaps.append((carrier_order.next_at - now) // SECOND)
+            now = carrier_order.next_at
     assert gaps == [2, 8, 50, 240, 3300, *[86_400] * 5]
-    assert (chase.next_at, chase.parked_at, chase.attempts) == (None, now, 10)
+    assert (carrier_order.next_at, carrier_order.parked_at, carrier_order.attempts) == (None, now, 10)
     last = kept(hear(CHASE._replace(attempts=len(DELAYS), message="before"), word, window=LONGEST_DELAY))
     assert (last.parked_at, last.message) == (NOW, getattr(word, "message", "absent"))
 
 
 def test_an_order_that_was_parked_and_is_asked_about_anew_is_due_again() -> None:
     parked = CHASE._replace(next_at=None, parked_at=NOW)
-    chase = kept(hear(parked, Unknown("?")))
-    assert (chase.parked_at, chase.next_at) == (None, NOW + DELAYS[0])
+    carrier_order = kept(hear(parked, Unknown("?")))
+    assert (carrier_order.parked_at, carrier_order.next_at) == (None, NOW + DELAYS[0])
 
 
 @pytest.mark.parametrize(("word", "said"), [(Pending(""), "pending"), (Pending("x"), "x"), (Unknown("y"), "y")])
@@ -161,14 +164,14 @@ def test_only_so_much_of_what_was_said_is_kept() -> None:
 
 
 def absences(
-    chase: CarrierOrder,
+    carrier_order: CarrierOrder,
     *instants: int,
     window: int = WINDOW,
     word: OrderOutcome = Absent(),  # noqa: B008  a value without state
     **told: bool,
 ) -> Step:
     """Look-ups that find nothing, at these times after the first."""
-    what: Step = Keep(chase)
+    what: Step = Keep(carrier_order)
     for instant in instants:
         what = hear(kept(what), word, now=NOW + instant, window=window, **told)
     return what
@@ -182,46 +185,46 @@ def test_absence_is_proven_by_look_ups_over_the_whole_window() -> None:
 
 
 def test_the_last_look_up_of_the_window_comes_at_its_end() -> None:
-    chase = kept(absences(CHASE, 0, 8 * SECOND, MINUTE, 5 * MINUTE))
-    assert chase.next_at == NOW + 5 * MINUTE + DELAYS[3]
-    chase = kept(hear(chase, Absent(), now=NOW + 9 * MINUTE))
-    assert chase.next_at == NOW + WINDOW
+    carrier_order = kept(absences(CHASE, 0, 8 * SECOND, MINUTE, 5 * MINUTE))
+    assert carrier_order.next_at == NOW + 5 * MINUTE + DELAYS[3]
+    carrier_order = kept(hear(carrier_order, Absent(), now=NOW + 9 * MINUTE))
+    assert carrier_order.next_at == NOW + WINDOW
 
 
 def test_the_first_absence_after_long_doubt_is_followed_up_at_the_end_of_its_window() -> None:
-    chase = kept(hear(CHASE._replace(attempts=9), Absent()))
-    assert (chase.absent_since, chase.next_at) == (NOW, NOW + WINDOW)
+    carrier_order = kept(hear(CHASE._replace(attempts=9), Absent()))
+    assert (carrier_order.absent_since, carrier_order.next_at) == (NOW, NOW + WINDOW)
 
 
 def test_no_jump_of_a_clock_is_a_proof() -> None:
-    chase = kept(absences(CHASE, 0, 100 * WINDOW, 100 * WINDOW))
-    assert chase.absences == FEWEST_ABSENCES - 1
-    assert chase.next_at == NOW + 100 * WINDOW + DELAYS[0]
-    assert isinstance(hear(chase, Absent(), now=NOW + 100 * WINDOW), Void)
+    carrier_order = kept(absences(CHASE, 0, 100 * WINDOW, 100 * WINDOW))
+    assert carrier_order.absences == FEWEST_ABSENCES - 1
+    assert carrier_order.next_at == NOW + 100 * WINDOW + DELAYS[0]
+    assert isinstance(hear(carrier_order, Absent(), now=NOW + 100 * WINDOW), Void)
 
 
 def test_when_the_clock_goes_back_the_window_begins_anew() -> None:
-    chase = kept(absences(CHASE, 0, -MINUTE))
-    assert (chase.absent_since, chase.absences, chase.message) == (NOW - MINUTE, 2, "absent")
+    carrier_order = kept(absences(CHASE, 0, -MINUTE))
+    assert (carrier_order.absent_since, carrier_order.absences, carrier_order.message) == (NOW - MINUTE, 2, "absent")
 
 
 @pytest.mark.parametrize("word", [Pending("there"), Placed("PN1", "ord_0")])
 def test_a_sign_of_the_order_at_the_carrier_makes_what_was_absent_before_worthless(word: OrderOutcome) -> None:
-    chase = kept(hear(kept(absences(CHASE, 0, 1, 2)), word, now=NOW + 3))
-    assert (chase.absences, chase.absent_since) == (0, None)
+    carrier_order = kept(hear(kept(absences(CHASE, 0, 1, 2)), word, now=NOW + 3))
+    assert (carrier_order.absences, carrier_order.absent_since) == (0, None)
 
 
 def test_what_a_carrier_said_that_it_has_is_never_proven_absent_and_ends_with_a_person() -> None:
     pending = kept(hear(kept(absences(CHASE, 0, 1, 2)), Pending("there"), now=NOW + 3))
     assert (pending.accepted_at, pending.absences) == (NOW + 3, 0)
     assert kept(hear(pending, Pending("there"), now=NOW + 4)).accepted_at == NOW + 3
-    chase, now = pending, NOW + 3
+    carrier_order, now = pending, NOW + 3
     for _ in DELAYS:
-        chase = kept(hear(chase, Absent(), now=now))
-        assert (chase.sends, chase.absences, chase.absent_since) == (1, 0, None)
-        assert chase.message == "absent, though the carrier said that it has the order"
-        now = chase.next_at or now
-    assert chase.parked_at == now
+        carrier_order = kept(hear(carrier_order, Absent(), now=now))
+        assert (carrier_order.sends, carrier_order.absences, carrier_order.absent_since) == (1, 0, None)
+        assert carrier_order.message == "absent, though the carrier said that it has the order"
+        now = carrier_order.next_at or now
+    assert carrier_order.parked_at == now
     assert isinstance(hear(pending, Refused(Reason.OTHER, "no")), Void)
     assert isinstance(hear(pending, Placed("PN1")), Capture)
 
@@ -229,8 +232,8 @@ def test_what_a_carrier_said_that_it_has_is_never_proven_absent_and_ends_with_a_
 def test_a_refusal_that_a_look_up_finds_of_a_later_attempt_may_be_that_of_the_one_before() -> None:
     no = Refused(Reason.OTHER, "failed")
     assert isinstance(hear(CHASE, no, looked_up=True), Void)
-    chase = kept(hear(AGAIN, no, looked_up=True))
-    assert (chase.absences, chase.absent_since) == (1, NOW)
+    carrier_order = kept(hear(AGAIN, no, looked_up=True))
+    assert (carrier_order.absences, carrier_order.absent_since) == (1, NOW)
     assert isinstance(absences(AGAIN, 0, 1, 2, WINDOW - 1, word=no, looked_up=True), Keep)
     accepted = AGAIN._replace(accepted_at=NOW)
     assert absences(accepted, 0, 1, 2, WINDOW, word=no, looked_up=True) == Void(CarrierUnavailable(), final=False)
@@ -241,12 +244,12 @@ def test_to_a_carrier_that_is_not_in_use_nothing_is_sent_once_more() -> None:
 
 
 def test_no_answer_is_neither_a_sign_nor_an_absence() -> None:
-    chase = kept(hear(kept(absences(CHASE, 0, 1, 2)), Unknown("HTTP 503"), now=NOW + 3))
-    assert (chase.absences, chase.absent_since) == (3, NOW)
+    carrier_order = kept(hear(kept(absences(CHASE, 0, 1, 2)), Unknown("HTTP 503"), now=NOW + 3))
+    assert (carrier_order.absences, carrier_order.absent_since) == (3, NOW)
 
 
-def proven(chase: CarrierOrder) -> Step:
-    return absences(chase, 0, 1, 2, WINDOW)
+def proven(carrier_order: CarrierOrder) -> Step:
+    return absences(carrier_order, 0, 1, 2, WINDOW)
 
 
 def test_an_order_that_never_arrived_is_sent_once_more_while_its_customer_waits() -> None:
@@ -263,8 +266,8 @@ def test_an_order_that_never_arrived_is_sent_once_more_while_its_customer_waits(
 
 
 @pytest.mark.parametrize("chase", [CHASE._replace(wanted_until=NOW + WINDOW), AGAIN])
-def test_it_is_given_up_when_nobody_waits_any_more_or_it_was_sent_twice(chase: CarrierOrder) -> None:
-    assert proven(chase) == Void(CarrierUnavailable(), final=False)
+def test_it_is_given_up_when_nobody_waits_any_more_or_it_was_sent_twice(carrier_order: CarrierOrder) -> None:
+    assert proven(carrier_order) == Void(CarrierUnavailable(), final=False)
     assert AGAIN.sends == MOST_ATTEMPTS
 
 
@@ -282,26 +285,30 @@ words = st.one_of(
 def test_whatever_is_heard_an_order_is_sent_twice_at_most_and_never_ends_in_doubt(
     story: list[tuple[OrderOutcome, int, int]],
 ) -> None:
-    chase, now = CHASE, NOW
+    carrier_order, now = CHASE, NOW
     for word, gap, attempt in story:
         now += gap
-        what = hear(chase, word, now=now, attempt=attempt)
+        what = hear(carrier_order, word, now=now, attempt=attempt)
         if isinstance(what, Capture):
             assert isinstance(word, Placed)
-            assert word.reference in (None, chase.order_id)
+            assert word.reference in (None, carrier_order.order_id)
             return
         if isinstance(what, Void):
             assert isinstance(word, Refused | NotSent | Absent)
-            assert not isinstance(word, Refused) or chase.sends == 1 or chase.absences + 1 >= FEWEST_ABSENCES
+            assert (
+                not isinstance(word, Refused)
+                or carrier_order.sends == 1
+                or carrier_order.absences + 1 >= FEWEST_ABSENCES
+            )
             return
         if isinstance(what, Again):
             assert isinstance(word, Absent)
-            assert chase.absences + 1 >= FEWEST_ABSENCES
-        if attempt != chase.sends and not isinstance(word, Placed):
-            assert what == Keep(chase)
+            assert carrier_order.absences + 1 >= FEWEST_ABSENCES
+        if attempt != carrier_order.sends and not isinstance(word, Placed):
+            assert what == Keep(carrier_order)
             continue
-        chase = what.chase
-        assert 1 <= chase.sends <= MOST_ATTEMPTS
-        assert (chase.next_at is None) == (chase.parked_at is not None)
-        assert chase.next_at is None or now <= chase.next_at <= now + LONGEST_DELAY
-        assert len(chase.message) <= LONGEST_SAID
+        carrier_order = what.carrier_order
+        assert 1 <= carrier_order.sends <= MOST_ATTEMPTS
+        assert (carrier_order.next_at is None) == (carrier_order.parked_at is not None)
+        assert carrier_order.next_at is None or now <= carrier_order.next_at <= now + LONGEST_DELAY
+        assert len(carrier_order.message) <= LONGEST_SAID

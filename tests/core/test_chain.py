@@ -13,7 +13,7 @@ from numberdesk.core.chain import (
     FIRST_STATE,
     MOST_ENTRIES,
     WALLET_STEP,
-    Line,
+    StatementLine,
     first_break,
     path_sum,
     spread,
@@ -25,16 +25,16 @@ MOVES = st.lists(st.integers(-(10**12), 10**12).filter(bool), min_size=1, max_si
 ALIKE = st.lists(st.sampled_from((-1_150_000, -500_000, 1)), min_size=1, max_size=8)
 
 
-def lines_of(moves: list[int]) -> list[Line]:
+def lines_of(moves: list[int]) -> list[StatementLine]:
     """A sound statement with these movements."""
     balances = [sum(moves[:count]) for count in range(len(moves) + 1)]
     return [
-        Line(f"trf_{entry}", entry, after - before, after)
+        StatementLine(f"trf_{entry}", entry, after - before, after)
         for entry, (before, after) in enumerate(pairwise(balances), 1)
     ]
 
 
-def link_sum(start: int, lines: list[Line]) -> int:
+def link_sum(start: int, lines: list[StatementLine]) -> int:
     """What the pass over the table adds up for these lines: in any order, each line by itself."""
     total = 0
     for line in lines:

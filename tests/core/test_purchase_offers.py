@@ -9,13 +9,13 @@ import pytest
 from numberdesk.core.errors import NumberNotOffered, NumberTaken, PriceChanged
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.prices import Confirmation, Quote
-from numberdesk.core.purchase import Loaded, Lot, Refused, Sold, decide
+from numberdesk.core.purchase import Loaded, Refusal, SaleNumber, Sold, decide
 from tests.core.test_purchase import BUY, LOT, ME, NOW, NUMBER, OFFER, OTHER, PURSE, desk, held, one, refusal
 
 
-def offered(*quotes: Quote, lot: Lot | None = None) -> Loaded:
+def offered(*quotes: Quote, sale_number: SaleNumber | None = None) -> Loaded:
     """What the database holds of a number that is its carrier's."""
-    return replace(desk(*(() if lot is None else (lot,))), offers={NUMBER: quotes})
+    return replace(desk(*(() if sale_number is None else (sale_number,))), offers={NUMBER: quotes})
 
 
 @pytest.mark.parametrize("until", [NOW, NOW - 1])
@@ -24,20 +24,20 @@ def test_a_carriers_number_whose_offer_has_ended_is_not_offered(until: int) -> N
 
 
 @pytest.mark.parametrize("lot", [None, LOT._replace(carrier="other", state=NumberState.WITHDRAWN)])
-def test_a_carriers_number_is_sold_until_the_last_instant_of_its_offer(lot: Lot | None) -> None:
-    outcome = decide(offered(Quote("acme", OFFER, NOW + 1), lot=lot), [BUY])
+def test_a_carriers_number_is_sold_until_the_last_instant_of_its_offer(sale_number: SaleNumber | None) -> None:
+    outcome = decide(offered(Quote("acme", OFFER, NOW + 1), sale_number=sale_number), [BUY])
     (decision,) = outcome.decisions
     assert isinstance(decision, Sold)
     assert (decision.order.carrier, decision.charges) == ("acme", ())
-    assert outcome.lots[NUMBER] == Lot(NUMBER, "acme", NumberState.CLAIMED, OFFER, ME, BUY.order_id)
+    assert outcome.sale_numbers[NUMBER] == SaleNumber(NUMBER, "acme", NumberState.CLAIMED, OFFER, ME, BUY.order_id)
 
 
 def test_each_buy_of_a_batch_is_sold_what_is_offered_at_its_own_time() -> None:
     ending, other = Quote("acme", OFFER._replace(inbound=1), NOW + 1), Quote("zeta", OFFER, NOW + 9)
-    poor = replace(offered(ending, other), purses={ME: PURSE._replace(posted=1), OTHER: PURSE})
+    poor = replace(offered(ending, other), wallets={ME: PURSE._replace(posted=1), OTHER: PURSE})
     late = BUY._replace(account_id=OTHER, order_id="ord_2", now=NOW + 1)
     first, second = decide(poor, [BUY, late]).decisions
-    assert isinstance(first, Refused)
+    assert isinstance(first, Refusal)
     assert isinstance(second, Sold)
     assert second.order.carrier == "zeta"
 

@@ -14,17 +14,17 @@ from numberdesk.core.lifecycle import AccountState, NumberState, OrderState
 from numberdesk.core.prices import Confirmation, Prices, Quote
 from numberdesk.core.purchase import (
     POOL,
-    Answer,
     Buy,
+    Decided,
     Fingerprint,
+    IdempotencyRecord,
     Loaded,
-    Lot,
     Order,
-    Outcome,
-    Purse,
-    Refused,
+    Refusal,
     Replayed,
+    SaleNumber,
     Sold,
+    Wallet,
     decide,
 )
 
@@ -47,41 +47,43 @@ _PRICES = st.builds(
 
 
 @st.composite
-def purses(draw: st.DrawFn) -> Purse:
+def wallets(draw: st.DrawFn) -> Wallet:
     """A wallet that is within its limit, often too small for what is bought."""
     limit, held = draw(st.integers(0, 5)), draw(st.integers(0, 3))
     state = draw(st.sampled_from([AccountState.ACTIVE] * 11 + [AccountState.SUSPENDED]))
-    return Purse(state, "USD", draw(st.integers(held - limit, 20)), held, limit, draw(st.integers(0, 3)))
+    return Wallet("acc_1", state, "USD", draw(st.integers(held - limit, 20)), held, limit, draw(st.integers(0, 3)))
 
 
 @st.composite
-def lots(draw: st.DrawFn, e164: str) -> tuple[Lot, Order | None]:
+def sale_numbers(draw: st.DrawFn, e164: str) -> tuple[SaleNumber, Order | None]:
     """A number, with its order when it is somebody's."""
     prices, carrier = draw(_PRICES), draw(st.sampled_from([POOL, POOL, "acme"]))
     state = draw(st.sampled_from([NumberState.AVAILABLE] * 15 + list(NumberState)))
     offered = draw(st.sampled_from([prices] * 12 + [None]))
     if state not in (NumberState.CLAIMED, NumberState.ASSIGNED):
-        return Lot(e164, carrier, state, offered, None, None), None
+        return SaleNumber(e164, carrier, state, offered, None, None), None
     account_id, order_id = draw(st.sampled_from(ACCOUNTS)), f"ord_before_{e164}"
     done = NOW - 1 if state is NumberState.ASSIGNED else None
     order_state = OrderState.COMPLETED if done else OrderState.ORDERING
     order = Order(order_id, account_id, e164, carrier, order_state, prices, NOW - 1, done, done)
-    return Lot(e164, carrier, state, offered, account_id, order_id), order
+    return SaleNumber(e164, carrier, state, offered, account_id, order_id), order
 
 
 @st.composite
 def desks(draw: st.DrawFn) -> Loaded:
     """What a database could hold: purses, numbers, orders, used keys, superseded prices."""
-    pairs = [draw(lots(e164)) for e164 in NUMBERS]
+    pairs = [draw(sale_numbers(e164)) for e164 in NUMBERS]
     orders = {order.id: order for _, order in pairs if order is not None}
     answers = {}
     for order in orders.values():
         if draw(st.booleans()):
             key, fingerprint = draw(st.sampled_from(KEYS)), Fingerprint(order.e164, order.prices.monthly, None, None)
-            answers[order.account_id, key] = Answer(order.account_id, key, fingerprint, "req_0", order.id, None, NOW)
+            answers[order.account_id, key] = IdempotencyRecord(
+                order.account_id, key, fingerprint, "req_0", order.id, None, NOW
+            )
     return Loaded(
-        {account_id: draw(purses()) for account_id in ACCOUNTS},
-        {lot.e164: lot for lot, _ in pairs},
+        {account_id: draw(wallets()) for account_id in ACCOUNTS},
+        {sale_number.e164: sale_number for sale_number, _ in pairs},
         answers,
         orders,
         {
@@ -98,8 +100,8 @@ def batches(draw: st.DrawFn, loaded: Loaded) -> list[Buy]:
     buys = []
     for place in range(draw(st.integers(0, 14))):
         e164 = draw(st.sampled_from((*NUMBERS, *NUMBERS, UNKNOWN)))
-        lot = loaded.lots.get(e164)
-        right = lot.prices.monthly if lot is not None and lot.prices is not None else 1
+        sale_number = loaded.sale_numbers.get(e164)
+        right = sale_number.prices.monthly if sale_number is not None and sale_number.prices is not None else 1
         confirmed = Confirmation(
             draw(st.sampled_from([right] * 8 + [1, 2])),
             draw(st.sampled_from([None] * 8 + [0, 7])),
@@ -117,26 +119,26 @@ def cases(draw: st.DrawFn) -> tuple[Loaded, list[Buy]]:
     return loaded, draw(batches(loaded))
 
 
-def after(loaded: Loaded, outcome: Outcome) -> Loaded:
+def after(loaded: Loaded, outcome: Decided) -> Loaded:
     """What the database holds once the outcome is written."""
     answers = {(a.account_id, a.key): a for a in (d.answer for d in outcome.decisions) if a is not None}
     orders = {d.order.id: d.order for d in outcome.decisions if isinstance(d, Sold)}
     return Loaded(
-        outcome.purses,
-        outcome.lots,
+        outcome.wallets,
+        outcome.sale_numbers,
         {**loaded.answers, **answers},
         {**loaded.orders, **orders},
         loaded.superseded,
     )
 
 
-def in_pieces(loaded: Loaded, buys: list[Buy], cuts: set[int]) -> Outcome:
+def in_pieces(loaded: Loaded, buys: list[Buy], cuts: set[int]) -> Decided:
     """Decide in several batches, each loading what the one before wrote."""
-    decided = Outcome([], dict(loaded.purses), dict(loaded.lots))
+    decided = Decided([], dict(loaded.wallets), dict(loaded.sale_numbers))
     places = sorted({0, len(buys), *(cut for cut in cuts if cut < len(buys))})
     for start, end in pairwise(places):
         outcome = decide(loaded, buys[start:end])
-        decided = Outcome(decided.decisions + outcome.decisions, outcome.purses, outcome.lots)
+        decided = Decided(decided.decisions + outcome.decisions, outcome.wallets, outcome.sale_numbers)
         loaded = after(loaded, outcome)
     return decided
 
@@ -168,12 +170,12 @@ def test_a_number_is_sold_at_most_once_and_only_when_it_was_available(case: tupl
     assert len(outcome.decisions) == len(buys)
     sold = Counter(decision.order.e164 for decision in outcome.decisions if isinstance(decision, Sold))
     assert all(times == 1 for times in sold.values())
-    for e164, lot in loaded.lots.items():
+    for e164, sale_number in loaded.sale_numbers.items():
         if e164 in sold:
-            assert lot.state is NumberState.AVAILABLE
-            assert outcome.lots[e164].state in (NumberState.ASSIGNED, NumberState.CLAIMED)
+            assert sale_number.state is NumberState.AVAILABLE
+            assert outcome.sale_numbers[e164].state in (NumberState.ASSIGNED, NumberState.CLAIMED)
         else:
-            assert outcome.lots[e164] == lot
+            assert outcome.sale_numbers[e164] == sale_number
 
 
 @enough
@@ -181,7 +183,7 @@ def test_a_number_is_sold_at_most_once_and_only_when_it_was_available(case: tupl
 def test_no_wallet_is_below_its_limit_after_any_beginning_of_a_batch(case: tuple[Loaded, list[Buy]]) -> None:
     loaded, buys = case
     for end in range(len(buys) + 1):
-        assert all(purse.available >= 0 for purse in decide(loaded, buys[:end]).purses.values())
+        assert all(wallet.available >= 0 for wallet in decide(loaded, buys[:end]).wallets.values())
 
 
 @enough
@@ -189,14 +191,14 @@ def test_no_wallet_is_below_its_limit_after_any_beginning_of_a_batch(case: tuple
 def test_wallets_change_by_exactly_what_is_sold(case: tuple[Loaded, list[Buy]]) -> None:
     loaded, buys = case
     outcome = decide(loaded, buys)
-    for account_id, before in loaded.purses.items():
+    for account_id, before in loaded.wallets.items():
         mine = [d for d in outcome.decisions if isinstance(d, Sold) and d.order.account_id == account_id]
         charges = [charge for sold in mine for charge in sold.charges]
         completed = [sold.order for sold in mine if sold.order.state is OrderState.COMPLETED]
         ordering = [sold.order for sold in mine if sold.order.state is OrderState.ORDERING]
         spent = sum(charge.amount for charge in charges)
         assert spent == sum(order.prices.total for order in completed)
-        assert outcome.purses[account_id] == before._replace(
+        assert outcome.wallets[account_id] == before._replace(
             posted=before.posted - spent,
             held=before.held + sum(order.prices.total for order in ordering),
             entries=before.entries + len(charges),
@@ -216,19 +218,19 @@ def test_what_is_sold_is_what_was_asked_for_at_prices_that_were_confirmed(case: 
         if not isinstance(decision, Sold):
             continue
         order = decision.order
-        lot = loaded.lots[buy.e164]
+        sale_number = loaded.sale_numbers[buy.e164]
         assert (order.id, order.account_id, order.e164, order.created_at) == (buy[5], buy[0], buy[1], buy.now)
         honoured = [former.prices for former in loaded.superseded.get(buy.e164, ()) if buy.now < (former.until or 0)]
         agreeing = [
             prices
-            for prices in (lot.prices, *honoured)
+            for prices in (sale_number.prices, *honoured)
             if prices is not None and prices.currency == order.prices.currency and buy.confirmed.agrees_with(prices)
         ]
         assert order.prices in agreeing
         assert order.prices.rank == min(prices.rank for prices in agreeing)
         assert buy.confirmed.agrees_with(order.prices)
-        assert order.prices.currency == loaded.purses[buy.account_id].currency
-        assert loaded.purses[buy.account_id].state is AccountState.ACTIVE
+        assert order.prices.currency == loaded.wallets[buy.account_id].currency
+        assert loaded.wallets[buy.account_id].state is AccountState.ACTIVE
         assert bool(decision.charges) == (order.carrier == POOL)
 
 
@@ -253,14 +255,14 @@ def test_asking_everything_again_sells_nothing_and_answers_the_same(case: tuple[
     first = decide(loaded, buys)
     retries = [buy._replace(order_id=f"{buy.order_id}_again", request_id=f"{buy.request_id}_again") for buy in buys]
     second = decide(after(loaded, first), retries)
-    assert (second.purses, second.lots) == (first.purses, first.lots)
+    assert (second.wallets, second.sale_numbers) == (first.wallets, first.sale_numbers)
     for buy, before, again in zip(buys, first.decisions, second.decisions, strict=True):
         assert not isinstance(again, Sold)
         if isinstance(before, (Sold, Replayed)):
             assert isinstance(again, Replayed)
             assert (again.order, again.answer) == (before.order, None)
         elif buy.idempotency_key is not None:
-            assert isinstance(again, Refused)
+            assert isinstance(again, Refusal)
             assert again.error == before.error
 
 
@@ -289,12 +291,12 @@ def test_a_balance_for_k_numbers_buys_exactly_k_whatever_the_order(
     prices = Prices("USD", 3, None, None, 1)
     names = [f"+1361273880{place}" for place in range(8)]
     loaded = Loaded(
-        {"acc_1": Purse(AccountState.ACTIVE, "USD", 4 * payable + rest, 0, 0, 0)},
-        {e164: Lot(e164, carrier, NumberState.AVAILABLE, prices, None, None) for e164 in names},
+        {"acc_1": Wallet("acc_1", AccountState.ACTIVE, "USD", 4 * payable + rest, 0, 0, 0)},
+        {e164: SaleNumber(e164, carrier, NumberState.AVAILABLE, prices, None, None) for e164 in names},
     )
     buys = [Buy("acc_1", names[place], Confirmation(3), None, "req", f"ord_{place}", NOW) for place in order]
     outcome = in_pieces(loaded, buys, cuts)
     assert [isinstance(decision, Sold) for decision in outcome.decisions] == [place < payable for place in range(8)]
-    assert outcome.purses["acc_1"].available == rest
-    refused = [decision.error for decision in outcome.decisions if isinstance(decision, Refused)]
+    assert outcome.wallets["acc_1"].available == rest
+    refused = [decision.error for decision in outcome.decisions if isinstance(decision, Refusal)]
     assert all(isinstance(error, InsufficientBalance) for error in refused)

@@ -16,7 +16,7 @@ from numberdesk.core.money import MAX_PRICE, MoneyError, parse_currency, parse_m
 from numberdesk.core.pattern import MatchOn, Pattern, compile_excludes, compile_pattern
 from numberdesk.core.phone import parse_e164
 from numberdesk.core.prices import Confirmation, Prices
-from numberdesk.core.purchase import Buy, Loaded, Lot, Purse, Refused, decide
+from numberdesk.core.purchase import Buy, Loaded, Refusal, SaleNumber, Wallet, decide
 from numberdesk.core.text import parse_text, parse_token
 
 Parse = Callable[[Any], Any]
@@ -115,8 +115,10 @@ def test_a_conflict_says_with_what_the_field_conflicts() -> None:
 
 
 def test_a_suspended_account_is_told_so() -> None:
-    lot = Lot("+13612738809", "pool", NumberState.AVAILABLE, Prices("USD", 1, None, None), None, None)
-    desk = Loaded({"acc_1": Purse(AccountState.SUSPENDED, "USD", 9, 0, 0, 0)}, {lot.e164: lot})
-    (decision,) = decide(desk, [Buy("acc_1", lot.e164, Confirmation(1), None, "req_1", "ord_1", 1)]).decisions
-    assert isinstance(decision, Refused)
+    sale_number = SaleNumber("+13612738809", "pool", NumberState.AVAILABLE, Prices("USD", 1, None, None), None, None)
+    desk = Loaded(
+        {"acc_1": Wallet("acc_1", AccountState.SUSPENDED, "USD", 9, 0, 0, 0)}, {sale_number.e164: sale_number}
+    )
+    (decision,) = decide(desk, [Buy("acc_1", sale_number.e164, Confirmation(1), None, "req_1", "ord_1", 1)]).decisions
+    assert isinstance(decision, Refusal)
     assert decision.error == Forbidden("This account is suspended.")

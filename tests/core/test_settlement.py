@@ -8,21 +8,21 @@ from numberdesk.core.errors import NumberTaken
 from numberdesk.core.lifecycle import AccountState, IllegalMoveError, NumberState, OrderState
 from numberdesk.core.periods import add_months
 from numberdesk.core.prices import Prices
-from numberdesk.core.purchase import POOL, Charge, Lot, Order, Purse
+from numberdesk.core.purchase import POOL, Charge, Order, SaleNumber, Wallet
 from numberdesk.core.settlement import capture, void
 
 NOW = 1_750_000_000_000_000
 PRICES = Prices("USD", 1_150_000, 8_500, 94_500, 250_000)
 ORDER = Order("ord_1", "acc_1", "+13612738809", "acme", OrderState.ORDERING, PRICES, NOW - 9, None, None, 1)
-PURSE = Purse(AccountState.ACTIVE, "USD", 5_000_000, 2_000_000, 0, 3)
-LOT = Lot(ORDER.e164, "acme", NumberState.CLAIMED, None, "acc_1", "ord_1")
+PURSE = Wallet("acc_1", AccountState.ACTIVE, "USD", 5_000_000, 2_000_000, 0, 3)
+LOT = SaleNumber(ORDER.e164, "acme", NumberState.CLAIMED, None, "acc_1", "ord_1")
 
 
 def test_a_captured_order_is_charged_its_month_and_its_setup_out_of_what_was_held() -> None:
     settled = capture(ORDER, PURSE, LOT, "PN1", NOW)
     assert settled.charges == (Charge("rental", 1_150_000, 4, 3_850_000), Charge("setup", 250_000, 5, 3_600_000))
-    assert settled.purse == PURSE._replace(posted=3_600_000, held=600_000, entries=5)
-    assert settled.lot == LOT._replace(state=NumberState.ASSIGNED)
+    assert settled.wallet == PURSE._replace(posted=3_600_000, held=600_000, entries=5)
+    assert settled.sale_number == LOT._replace(state=NumberState.ASSIGNED)
     assert settled.order == ORDER._replace(
         state=OrderState.COMPLETED, completed_at=NOW, renews_at=add_months(NOW, 1), carrier_reference="PN1"
     )
@@ -35,11 +35,11 @@ def test_a_captured_order_without_setup_price_has_one_charge() -> None:
 
 @pytest.mark.parametrize(("carrier", "state"), [("acme", NumberState.WITHDRAWN), (POOL, NumberState.AVAILABLE)])
 def test_a_void_order_charges_nothing_and_frees_what_it_held(carrier: str, state: NumberState) -> None:
-    lot = LOT._replace(carrier=carrier)
-    settled = void(ORDER, PURSE, lot, NumberTaken(), NOW)
+    sale_number = LOT._replace(carrier=carrier)
+    settled = void(ORDER, PURSE, sale_number, NumberTaken(), NOW)
     assert settled.charges == ()
-    assert settled.purse == PURSE._replace(held=600_000)
-    assert settled.lot == lot._replace(state=state, account_id=None, order_id=None)
+    assert settled.wallet == PURSE._replace(held=600_000)
+    assert settled.sale_number == sale_number._replace(state=state, account_id=None, order_id=None)
     assert settled.order == ORDER._replace(state=OrderState.FAILED, failure=NumberTaken(), failed_at=NOW)
 
 

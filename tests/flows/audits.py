@@ -7,16 +7,16 @@ from typing import Any, Final
 from numberdesk.carriers.finding_store import list_findings
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.purchase import Order
-from numberdesk.flows.carriers.audit_carriers import Audit, AuditReport
+from numberdesk.flows.carriers.audit_carriers import AuditReport, CarrierAuditor
 from tests.flows.carrier_orders import DAY, SECOND, WINDOW
 from tests.flows.conftest import PRICE, Shop
 
 EVERY: Final = DAY
 
 
-def auditing(shop: Shop, **changes: Any) -> Audit:
+def auditing(shop: Shop, **changes: Any) -> CarrierAuditor:
     """The audits of one process."""
-    return Audit(shop.writer, shop.reader, shop.carriers, lambda: shop.now, EVERY, 7 * DAY, **changes)
+    return CarrierAuditor(shop.writer, shop.reader, shop.carriers, lambda: shop.now, EVERY, 7 * DAY, **changes)
 
 
 def audited(shop: Shop, **changes: Any) -> AuditReport:
@@ -31,7 +31,7 @@ def found(report: AuditReport) -> list[tuple[str, FindingKind]]:
     return [(finding.e164, finding.kind) for finding in report.findings]
 
 
-def standing(shop: Shop, *, ended: bool = False) -> dict[str, tuple[str, str]]:
+def status(shop: Shop, *, ended: bool = False) -> dict[str, tuple[str, str]]:
     """Findings in the books: kind and state by number."""
     with shop.database.read() as tx:
         return {

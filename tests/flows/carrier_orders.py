@@ -43,7 +43,7 @@ def heard(shop: Shop, buy: Buy, word: OrderOutcome, *, attempt: int = 1) -> Outc
 def settled(shop: Shop, *words: OutcomeReport) -> list[Order]:
     """The orders after some words, heard in one batch."""
     with shop.database.write() as tx:
-        return [standing.order for standing in settle_orders(tx, words)]
+        return [status.order for status in settle_orders(tx, words)]
 
 
 def books(shop: Shop) -> list[list[tuple[Any, ...]]]:

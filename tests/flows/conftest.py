@@ -1,4 +1,4 @@
-"""A shop without doors: real flows on a real database, a clock that is set by hand, and an audit at the end."""
+"""A shop without entry points: real flows on a real database, a clock that is set by hand, and an audit at the end."""
 
 from __future__ import annotations
 
@@ -13,15 +13,20 @@ import pytest
 import structlog
 from sqlalchemy import text
 
-from numberdesk.carriers.port import Account
+from numberdesk.carriers.port import CarrierAccount
 from numberdesk.catalog.model import FROM_RULE, ListingChunk
 from numberdesk.catalog.offers import RemoteOffer
 from numberdesk.core.lifecycle import AccountState, CarrierState
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.prices import Confirmation
-from numberdesk.core.purchase import POOL, Buy, Decision, Order, Refused
+from numberdesk.core.purchase import POOL, Buy, Decision, Order, Refusal, Wallet
 from numberdesk.core.schedule import turn_of
-from numberdesk.flows.accounts.create_accounts import NewAccount, Standing, create_accounts, set_standings
+from numberdesk.flows.accounts.create_accounts import (
+    NewAccount,
+    SetAccountState,
+    change_account_states,
+    create_accounts,
+)
 from numberdesk.flows.accounts.fund_wallets import TOP_UP, Funding, fund_wallets
 from numberdesk.flows.carriers.confirm_carrier_releases import confirm_carrier_releases
 from numberdesk.flows.catalog.import_inventory import save_listings
@@ -37,7 +42,7 @@ from numberdesk.infra.db import Database
 from numberdesk.infra.due_work import DueWork, DueWorker
 from numberdesk.infra.reader import Reader
 from numberdesk.infra.writer import Writer
-from numberdesk.ledger.model import Transfer, Wallet
+from numberdesk.ledger.model import Transfer
 from numberdesk.ledger.store import find_wallet, list_statement
 from numberdesk.numbers.model import Rental
 from numberdesk.orders.carrier_order_store import list_unsettled
@@ -140,18 +145,18 @@ class Shop:
         """Run a story to its end in no time. Writers that it needs are turned, not started."""
         return self.time.tell(story, self.writer, *(other.writer for other in others))
 
-    async def purchase(self, placement: Placement, buy: Buy, seconds: float = 3.8) -> Order | Refused:
+    async def purchase(self, placement: Placement, buy: Buy, seconds: float = 3.8) -> Order | Refusal:
         """The story of a purchase."""
         return await buy_number(self.writer, self.open_orders, placement, buy, seconds=seconds)
 
-    async def chase(self, placement: Placement) -> None:
+    async def carrier_order(self, placement: Placement) -> None:
         """What the worker does with orders that are due now."""
         await self.work_off(follow_carrier_orders(self.carriers, placement))
 
     async def chase_to_the_end(self, placement: Placement) -> int:
         """What the worker does in days: until every order has ended or is parked. How many rounds that took."""
         for rounds in range(100):
-            await self.chase(placement)
+            await self.carrier_order(placement)
             due = [turn_of(one) for one in self.reader.read_now(lambda tx: list_unsettled(tx, parked=False, limit=99))]
             if not due:
                 return rounds
@@ -193,7 +198,7 @@ class Shop:
 
     def suspend(self, account_id: str) -> None:
         """Suspend an account."""
-        self.writer.apply(set_standings, Standing(account_id, AccountState.SUSPENDED))
+        self.writer.apply(change_account_states, SetAccountState(account_id, AccountState.SUSPENDED))
 
     def number(self, *, carrier: str = POOL, **changes: Any) -> str:
         """Put a new number up for sale."""
@@ -210,7 +215,7 @@ class Shop:
 
     def connect(self, carrier: str) -> str:
         """Connect an account at a carrier, unless it is there."""
-        account = Account(carrier, "twilio", CarrierState.ACTIVE, {}, "", self.now, self.now)
+        account = CarrierAccount(carrier, "twilio", CarrierState.ACTIVE, {}, "", self.now, self.now)
         self.writer.apply(store_accounts, account)
         return carrier
 
@@ -237,7 +242,7 @@ class Shop:
         key: str | None = None,
         now: int | None = None,
     ) -> Buy:
-        """A buy as the door would read it."""
+        """A buy as the entry point would read it."""
         instant = self.now if now is None else now
         confirmed = Confirmation(price, inbound, outbound, setup)
         return Buy(account_id, e164, confirmed, key, self.new_id("req"), self.new_id("ord"), instant)

@@ -8,10 +8,15 @@ from sqlalchemy.exc import IntegrityError
 from numberdesk.accounts.model import Account
 from numberdesk.core.errors import Forbidden, InvalidRequest, NotFound
 from numberdesk.core.lifecycle import AccountState
-from numberdesk.core.purchase import Refused, Sold
-from numberdesk.flows.accounts.create_accounts import NewAccount, Standing, create_accounts, new_account, set_standings
+from numberdesk.core.purchase import Refusal, Sold, Wallet
+from numberdesk.flows.accounts.create_accounts import (
+    NewAccount,
+    SetAccountState,
+    change_account_states,
+    create_accounts,
+    new_account,
+)
 from numberdesk.flows.accounts.fund_wallets import LONGEST_REFERENCE, TOP_UP, funding
-from numberdesk.ledger.model import Wallet
 from tests.flows.conftest import NOW, PRICE, Shop
 
 
@@ -23,8 +28,8 @@ def test_an_account_comes_with_an_empty_wallet_in_its_currency(shop: Shop) -> No
         Account("acc_1", "Ä", "USD", AccountState.ACTIVE, NOW),
         Account("acc_2", "B", "EUR", AccountState.ACTIVE, NOW + 1),
     ]
-    assert shop.wallet("acc_1") == Wallet("acc_1", "USD", 0, 0, 0, 0)
-    assert shop.wallet("acc_2") == Wallet("acc_2", "EUR", 0, 0, 5, 0)
+    assert shop.wallet("acc_1") == Wallet("acc_1", AccountState.ACTIVE, "USD", 0, 0, 0, 0)
+    assert shop.wallet("acc_2") == Wallet("acc_2", AccountState.ACTIVE, "EUR", 0, 0, 5, 0)
 
 
 def test_two_accounts_may_have_one_name_but_not_one_id(shop: Shop) -> None:
@@ -40,9 +45,9 @@ def test_a_suspended_account_buys_nothing_until_it_is_active_again(shop: Shop) -
     account_id, e164 = shop.account(PRICE), shop.number()
     shop.suspend(account_id)
     refused = shop.buy(account_id, e164)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, Refusal)
     assert isinstance(refused.error, Forbidden)
-    shop.writer.apply(set_standings, Standing(account_id, AccountState.ACTIVE))
+    shop.writer.apply(change_account_states, SetAccountState(account_id, AccountState.ACTIVE))
     assert isinstance(shop.buy(account_id, e164), Sold)
 
 
@@ -58,9 +63,9 @@ def test_a_suspended_account_keeps_its_numbers_and_may_give_them_back_and_be_pai
 def test_standings_of_a_batch_see_each_other_and_an_unknown_account_harms_none(shop: Shop) -> None:
     one, two = shop.account(), shop.account()
     states = [AccountState.SUSPENDED, AccountState.SUSPENDED, AccountState.ACTIVE]
-    commands = [Standing(account_id, state) for account_id, state in zip([one, one, two], states, strict=True)]
+    commands = [SetAccountState(account_id, state) for account_id, state in zip([one, one, two], states, strict=True)]
     with shop.database.write() as tx:
-        outcomes = set_standings(tx, [*commands, Standing("acc_nobody", AccountState.SUSPENDED)])
+        outcomes = change_account_states(tx, [*commands, SetAccountState("acc_nobody", AccountState.SUSPENDED)])
     assert [outcome.state for outcome in outcomes if isinstance(outcome, Account)] == states
     assert isinstance(outcomes[-1], NotFound)
     assert shop.rows("SELECT id, state FROM accounts ORDER BY id") == [(one, "suspended"), (two, "active")]
@@ -69,7 +74,9 @@ def test_standings_of_a_batch_see_each_other_and_an_unknown_account_harms_none(s
 def test_the_last_standing_of_a_batch_stands(shop: Shop) -> None:
     account_id = shop.account()
     with shop.database.write() as tx:
-        set_standings(tx, [Standing(account_id, state) for state in (AccountState.SUSPENDED, AccountState.ACTIVE)])
+        change_account_states(
+            tx, [SetAccountState(account_id, state) for state in (AccountState.SUSPENDED, AccountState.ACTIVE)]
+        )
     assert shop.rows("SELECT state FROM accounts") == [("active",)]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from numberdesk.carriers.audit_store import AUDIT_LEASE, DUE_AUDITS, find_audit
-from numberdesk.carriers.port import Account, OwnedNumber, OwnedPage, Setup
+from numberdesk.carriers.port import CarrierAccount, OwnedNumber, OwnedPage, Setup
 from numberdesk.core.carrier_order import Absent, OrderOutcome, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.lifecycle import CarrierState
@@ -33,7 +33,7 @@ from numberdesk.infra.vault import Vault
 from numberdesk.numbers.carrier_release import of_finding
 from numberdesk.numbers.carrier_release_store import insert_releases
 from testbed.fake_carriers import Does, FakeCarrier
-from tests.flows.audits import EVERY, audited, auditing, found, rented, standing
+from tests.flows.audits import EVERY, audited, auditing, found, rented, status
 from tests.flows.carrier_orders import DAY, SECOND, WINDOW, opened
 from tests.flows.conftest import PRICE, Shop
 
@@ -53,7 +53,7 @@ def test_what_is_at_the_carrier_and_in_nobodys_books_is_an_orphan_that_rests(con
     report = audited(shop)
     assert (found(report), report.owned, report.known) == ([(e164, FindingKind.ORPHAN)], 1, 0)
     assert report.findings[0].order_reference == "ord_lost"
-    assert standing(shop) == {e164: ("orphan", "open")}
+    assert status(shop) == {e164: ("orphan", "open")}
     assert shop.rows("SELECT e164, carrier, state, quarantined_until FROM numbers") == [
         (e164, "acme", "quarantined", shop.now + 2 * EVERY + 7 * DAY)
     ]
@@ -70,10 +70,10 @@ def test_what_a_customer_rents_and_the_carrier_has_not_is_lost_or_ported_away(
     shop.acme.lose(lost, gone)
     report = audited(shop)
     assert found(report) == [(lost, gone or FindingKind.LOST)]
-    assert standing(shop) == {lost: ((gone or FindingKind.LOST).value, "open")}
+    assert status(shop) == {lost: ((gone or FindingKind.LOST).value, "open")}
     # whose it is does not change by that: a person decides
     assert shop.rows("SELECT DISTINCT state FROM numbers") == [("assigned",)]
-    assert kept not in standing(shop)
+    assert kept not in status(shop)
 
 
 @pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
@@ -135,7 +135,7 @@ def test_what_is_bought_or_given_back_meanwhile_is_no_alarm(shop: Shop) -> None:
 
     shop.acme.owned = meanwhile  # type: ignore[method-assign]  # things happen
     report = audited(shop)
-    assert (found(report), report.unclear, standing(shop)) == ([], 0, {})
+    assert (found(report), report.unclear, status(shop)) == ([], 0, {})
     assert open_order in shop.acme.ours
 
 
@@ -214,7 +214,7 @@ def test_what_the_books_have_under_another_name_is_no_orphan(shop: Shop) -> None
     assert found(report) == [(was_beta, FindingKind.ORPHAN)]  # which nobody has
     assert (report.owned, report.known, report.elsewhere) == (5, 0, {"pool": 2, "beta": 1, "gamma": 1})
     assert shop.rows("SELECT * FROM numbers ORDER BY e164") == before
-    assert standing(shop) == {was_beta: ("orphan", "open")}
+    assert status(shop) == {was_beta: ("orphan", "open")}
     shop.verified()
 
 
@@ -256,7 +256,7 @@ def test_an_audit_whose_worker_died_is_begun_again_by_another(shop: Shop, beside
 
 def stand(shop: Shop, state: CarrierState) -> None:
     command = CarrierSetup("acme", None, Setup({}), state, shop.now)
-    assert isinstance(shop.writer.apply(set_up_carriers(Vault("")), command), Account)
+    assert isinstance(shop.writer.apply(set_up_carriers(Vault("")), command), CarrierAccount)
 
 
 def test_an_account_that_was_closed_is_audited_only_when_somebody_asks_for_it(connected: Shop) -> None:
@@ -284,7 +284,7 @@ def test_an_account_that_was_closed_is_audited_only_when_somebody_asks_for_it(co
         assert audit.next_at == audit.began_at + (EVERY if audit.message == LEFT_OUT else 1800 * SECOND)
         steps.append((shop.acme.pages - before, audit.message == LEFT_OUT))
     assert steps == [(0, True), (3, False), (0, True), (3, False)]
-    assert standing(shop) == {kept: ("orphan", "kept")}
+    assert status(shop) == {kept: ("orphan", "kept")}
 
 
 @pytest.mark.parametrize("factor", [0.5, 3], ids=["more often", "less often"])

@@ -9,7 +9,7 @@ import pytest
 from numberdesk.carriers.audit_store import find_audit
 from numberdesk.carriers.port import CarrierError, OwnedNumber, OwnedPage, Trouble
 from testbed.fake_carriers import FakeCarrier
-from tests.flows.audits import audited, rented, standing
+from tests.flows.audits import audited, rented, status
 from tests.flows.carrier_orders import SECOND
 from tests.flows.conftest import PRICE, Shop
 
@@ -39,7 +39,7 @@ def test_an_audit_that_failed_says_nothing(shop: Shop, how: str) -> None:
     shop.acme.looked_up.clear()
     report = audited(shop, most_asked=2)
     assert report.message
-    assert (report.findings, standing(shop), shop.acme.looked_up) == ((), {orphan: ("orphan", "open")}, [])
+    assert (report.findings, status(shop), shop.acme.looked_up) == ((), {orphan: ("orphan", "open")}, [])
     with shop.database.read() as tx:
         audit = find_audit(tx, "acme")
     assert audit is not None

@@ -10,7 +10,7 @@ import pytest
 from numberdesk.carriers.port import NotReleased, Released
 from numberdesk.core.errors import NotFound, NumberNotOffered, OrderInProgress, Overloaded
 from numberdesk.core.lifecycle import OrderState, RentalState
-from numberdesk.core.purchase import Order, Refused
+from numberdesk.core.purchase import Order, Refusal
 from numberdesk.flows.carriers.confirm_carrier_releases import ReleaseReport, confirm_carrier_releases, note_releases
 from numberdesk.flows.cleanup import Cleanup, clean_up
 from numberdesk.infra.due_work import TakeUp
@@ -197,7 +197,7 @@ def test_a_carriers_number_is_its_carriers_again_after_its_rest_and_may_be_bough
     shop.tell(shop.give_back())
     shop.carriers.carriers["beta"] = FakeCarrier(now=lambda: shop.now)
     shop.offer(e164, carrier=carrier, lifetime=10 * QUARANTINE)
-    assert isinstance(shop.buy(account_id, e164), Refused)
+    assert isinstance(shop.buy(account_id, e164), Refusal)
     rested(shop)
     assert shop.rows("SELECT state, carrier FROM numbers") == [("withdrawn", "acme")]
     other = shop.account(10 * PRICE)
@@ -235,7 +235,7 @@ def test_a_number_that_is_not_known_to_be_back_is_sold_to_nobody_by_that_carrier
     shop.offer(e164, carrier="acme")
     other = shop.account(10 * PRICE)
     refused = shop.buy(other, e164)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, Refusal)
     assert refused.error == NumberNotOffered()
     shop.tell(shop.give_back())
     bought(shop, other, e164)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from numberdesk.carriers.port import Account, Setup
+from numberdesk.carriers.port import CarrierAccount, Setup
 from numberdesk.carriers.store import list_carriers
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.lifecycle import CarrierState
@@ -39,11 +39,11 @@ def set_up(
     kind: str | None = None,
     vault: Vault = VAULT,
     state: CarrierState | None = None,
-) -> Account:
+) -> CarrierAccount:
     """Set an account up, or change it."""
     command = CarrierSetup(name, kind, Setup(fields), state, shop.now)
     account: Any = shop.writer.apply(set_up_carriers(vault), command)
-    assert isinstance(account, Account)
+    assert isinstance(account, CarrierAccount)
     return account
 
 
@@ -52,7 +52,7 @@ def values_of(name: str) -> dict[str, str]:
     return {**VALUES, "account_sid": "AC" + name.encode().hex().rjust(32, "0")}
 
 
-def stored(shop: Shop) -> list[Account]:
+def stored(shop: Shop) -> list[CarrierAccount]:
     with shop.database.read() as tx:
         return list_carriers(tx)
 
@@ -132,9 +132,9 @@ def test_of_two_who_give_an_account_a_name_in_one_batch_the_second_is_refused(sh
     commands = [CarrierSetup(name, "twilio", Setup(VALUES), None, NOW) for name in ("acme", "beta", "acme")]
     with shop.database.write() as tx:
         first, second, third = set_up_carriers(VAULT)(tx, commands)
-    assert isinstance(first, Account)
+    assert isinstance(first, CarrierAccount)
     assert isinstance(second, InvalidRequest)
-    assert isinstance(third, Account)
+    assert isinstance(third, CarrierAccount)
 
 
 def test_two_names_that_an_account_has_already_can_be_changed_but_in_that(shop: Shop) -> None:
@@ -236,8 +236,8 @@ def test_two_who_connect_the_same_name_at_once_are_one_after_the_other(shop: Sho
             with pytest.raises(TimeoutError):
                 second.result(0.2)
         after = second.result(10)
-    assert isinstance(first, Account)
-    assert isinstance(after, Account)
+    assert isinstance(first, CarrierAccount)
+    assert isinstance(after, CarrierAccount)
     assert (len(stored(shop)), after.updated_at) == (1, first.updated_at + 1)
 
 
@@ -268,7 +268,7 @@ def test_of_several_that_are_added_under_one_name_the_first_is_kept(shop: Shop) 
     assert [outcome.details["field"] for outcome in outcomes if isinstance(outcome, InvalidRequest)] == [
         "auth_token", "name",
     ]  # fmt: skip
-    assert stored(shop) == [outcome for outcome in outcomes if isinstance(outcome, Account)]
+    assert stored(shop) == [outcome for outcome in outcomes if isinstance(outcome, CarrierAccount)]
     assert VAULT.open("acme", stored(shop)[0].credentials) == {"auth_token": TOKEN}
 
 

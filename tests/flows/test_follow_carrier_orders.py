@@ -11,14 +11,13 @@ import pytest
 from numberdesk.core.carrier_order import FEWEST_ABSENCES, LONGEST_DELAY, OutcomeReport
 from numberdesk.core.errors import CarrierRefused, CarrierUnavailable, NumberdeskError, NumberTaken
 from numberdesk.core.lifecycle import OrderState
-from numberdesk.core.purchase import Buy, Order, Replayed
-from numberdesk.core.purchase import Refused as Refusal
+from numberdesk.core.purchase import Buy, Order, Refusal, Replayed
 from numberdesk.core.schedule import turn_of
 from numberdesk.flows.purchase.follow_carrier_orders import follow_carrier_orders
 from numberdesk.flows.purchase.open_orders import open_orders
 from numberdesk.flows.purchase.place_orders import Placement
 from numberdesk.flows.purchase.resolve_orders import adopt_order
-from numberdesk.flows.purchase.settle_orders import Standing, settle_orders
+from numberdesk.flows.purchase.settle_orders import OrderStatus, settle_orders
 from numberdesk.infra.db import Tx
 from numberdesk.orders.carrier_order_store import LOOK_UP_LEASE, Ended, change_carrier_orders
 from testbed.fake_carriers import Does, FakeCarrier
@@ -160,13 +159,13 @@ def test_while_lists_hide_what_was_bought_it_is_neither_ordered_again_nor_given_
     shop.acme.lag = lag
     buy, placement = opened(shop, Does.BUYS_SILENTLY)
     seen = []
-    while (chase := chase_of(shop, buy)).settled_at is None:
+    while (carrier_order := chase_of(shop, buy)).settled_at is None:
         seen.append((shop.now - shop.acme.ours[buy.e164].since) // SECOND)
         assert shop.acme.orders == [(buy.e164, buy.order_id)]
         assert shop.wallet(buy.account_id).held == PRICE
-        assert chase.next_at is not None
-        shop.now = max(shop.now, chase.next_at)
-        shop.tell(shop.chase(placement))
+        assert carrier_order.next_at is not None
+        shop.now = max(shop.now, carrier_order.next_at)
+        shop.tell(shop.carrier_order(placement))
     assert [at for at in seen if at * SECOND > lag] == []
     assert shop.wallet(buy.account_id).posted == 9 * PRICE
 
@@ -177,7 +176,7 @@ def test_a_number_that_never_shows_up_is_ordered_once_more_while_it_is_wanted_an
     while chase_of(shop, buy).settled_at is None:
         sent_at += [shop.now] * (len(shop.acme.orders) - len(sent_at))
         shop.now = max(shop.now, chase_of(shop, buy).next_at or 0)
-        shop.tell(shop.chase(placement))
+        shop.tell(shop.carrier_order(placement))
     assert len(sent_at) == 2
     assert sent_at[1] - sent_at[0] >= WINDOW
     assert WINDOW <= shop.now - sent_at[1] < WINDOW + MINUTE
@@ -204,8 +203,8 @@ def test_an_order_that_its_carrier_took_and_does_not_show_is_neither_sent_again_
     shop.time.pass_by(60, shop.writer)
     shop.acme.pending.clear()
     shop.tell(shop.chase_to_the_end(placement))
-    chase = chase_of(shop, buy)
-    assert (chase.sends, chase.parked_at is None, shop.wallet(buy.account_id).held) == (1, False, PRICE)
+    carrier_order = chase_of(shop, buy)
+    assert (carrier_order.sends, carrier_order.parked_at is None, shop.wallet(buy.account_id).held) == (1, False, PRICE)
     shop.acme.buy(buy.e164, buy.order_id)
     adopted = shop.tell(adopt_order(shop.reader, shop.carriers, placement, buy.order_id))
     assert (adopted.state, shop.wallet(buy.account_id).posted) == (OrderState.COMPLETED, 9 * PRICE)
@@ -215,11 +214,11 @@ def test_an_order_that_its_carrier_took_and_does_not_show_is_neither_sent_again_
 def test_whoever_asks_again_meanwhile_still_waits_for_it(shop: Shop) -> None:
     shop.open_orders = open_orders(QUOTE_LIFETIME, wanted_for=MINUTE)
     buy, placement = opened(shop, Does.LOSES)
-    while (chase := chase_of(shop, buy)).absences < FEWEST_ABSENCES:
-        shop.now = max(shop.now, turn_of(chase) or 0)
-        shop.tell(shop.chase(placement))
-    assert chase.next_at is not None
-    shop.now = chase.next_at - 1
+    while (carrier_order := chase_of(shop, buy)).absences < FEWEST_ABSENCES:
+        shop.now = max(shop.now, turn_of(carrier_order) or 0)
+        shop.tell(shop.carrier_order(placement))
+    assert carrier_order.next_at is not None
+    shop.now = carrier_order.next_at - 1
     shop.buy(buy.account_id, buy.e164)
     assert chase_of(shop, buy).wanted_until == shop.now + MINUTE
     shop.tell(shop.chase_to_the_end(placement))
@@ -250,14 +249,14 @@ def test_a_time_far_ahead_was_set_by_a_clock_that_was_wrong(shop: Shop) -> None:
                 [Ended(chase_of(shop, buy)._replace(next_at=shop.now + min(ahead, 10 * DAY), leased_until=None), None)],
             )
         if found:
-            shop.tell(shop.chase(placement))
+            shop.tell(shop.carrier_order(placement))
     assert shop.rows("SELECT state FROM orders") == [("completed",)]
 
 
 def test_when_the_clock_goes_back_an_order_is_looked_up_all_the_same(shop: Shop) -> None:
     buy, placement = opened(shop, Does.BUYS_SILENTLY)
     shop.now -= 40 * DAY
-    shop.tell(shop.chase(placement))
+    shop.tell(shop.carrier_order(placement))
     assert shop.acme.looked_up == [buy.e164]
     assert shop.rows("SELECT state FROM orders") == [("completed",)]
     shop.verified()
@@ -267,9 +266,9 @@ def test_an_order_at_a_carrier_that_is_gone_stays_open_and_is_left_to_a_person_i
     buy, placement = opened(shop, Does.LOSES)
     shop.carriers.carriers.clear()
     shop.tell(shop.chase_to_the_end(placement))
-    chase = chase_of(shop, buy)
-    assert (chase.next_at, chase.message) == (None, "this carrier is not connected")
-    assert chase.parked_at == shop.now
+    carrier_order = chase_of(shop, buy)
+    assert (carrier_order.next_at, carrier_order.message) == (None, "this carrier is not connected")
+    assert carrier_order.parked_at == shop.now
     assert shop.wallet(buy.account_id).held == PRICE
     shop.verified()
 
@@ -294,14 +293,14 @@ def test_a_carrier_that_hangs_with_many_orders_keeps_no_other_carriers_order_wai
 def test_an_order_that_cannot_be_settled_for_a_defect_keeps_no_other_from_it(shop: Shop) -> None:
     buys = [opened(shop, Does.BUYS_SILENTLY)[0] for _ in range(3)]
 
-    def stumbling(tx: Tx, words: Sequence[OutcomeReport]) -> list[Standing]:
+    def stumbling(tx: Tx, words: Sequence[OutcomeReport]) -> list[OrderStatus]:
         if any(word.order_id == buys[0].order_id for word in words):
             raise ZeroDivisionError
         return settle_orders(tx, words)
 
     placement = Placement(shop.writer, shop.reader, shop.carriers, stumbling, now=lambda: shop.now)
     shop.now += MINUTE
-    shop.tell(shop.chase(placement))
+    shop.tell(shop.carrier_order(placement))
     states = dict(shop.rows("SELECT id, state FROM orders"))
     assert [states[buy.order_id] for buy in buys] == ["ordering", "completed", "completed"]
     assert chase_of(shop, buys[0]).leased_until == shop.now + LOOK_UP_LEASE

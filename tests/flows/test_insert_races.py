@@ -13,7 +13,7 @@ import pytest
 
 from numberdesk.catalog.model import ListingChunk, SavedChunk
 from numberdesk.core.errors import PriceChanged
-from numberdesk.core.purchase import POOL, Buy, Order, Refused, Sold
+from numberdesk.core.purchase import POOL, Buy, Order, Refusal, Sold
 from numberdesk.infra.db import Tx
 from numberdesk.infra.statements import InsertRows
 from numberdesk.infra.writer import Apply
@@ -85,7 +85,7 @@ def test_a_purchase_of_a_number_that_is_being_imported_is_told_what_it_costs_now
     shop.offer(E164, carrier="acme")
     buy = shop.wants(shop.account(10 * PRICE), E164)
     (refused,) = second_to(shop, shop.save_listings, chunk_of(E164), lambda: submitted(other, other.open_orders, buy))
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, Refusal)
     assert isinstance(refused.error, PriceChanged)
     assert shop.rows("SELECT carrier, state, price FROM numbers") == [(POOL, "available", DEAR)]
     came_second_once(other)
@@ -97,7 +97,7 @@ def test_its_neighbours_in_the_batch_buy_what_they_want(shop: Shop, other: Shop)
     account_id = shop.account(10 * PRICE)
     buys = [shop.wants(account_id, E164), shop.wants(account_id, OTHER), shop.wants(account_id, shop.number())]
     outcomes = second_to(shop, shop.save_listings, chunk_of(E164), lambda: submitted(other, other.open_orders, *buys))
-    assert [type(outcome) for outcome in outcomes] == [Refused, Sold, Sold]
+    assert [type(outcome) for outcome in outcomes] == [Refusal, Sold, Sold]
     came_second_once(other)
 
 

@@ -11,7 +11,7 @@ import pytest
 from numberdesk.catalog.offers import RemoteOffer
 from numberdesk.core.errors import NumberNotOffered, PriceChanged
 from numberdesk.core.prices import Prices
-from numberdesk.core.purchase import Order, Refused, Sold
+from numberdesk.core.purchase import Order, Refusal, Sold
 from numberdesk.flows.catalog.keep_offers import SLACK, Shown, keep_offers
 from numberdesk.flows.cleanup import Cleanup, clean_up
 from numberdesk.infra.failures import CommitUnknownError, StorageFailedError, TryAgainError
@@ -44,7 +44,7 @@ def test_what_was_shown_can_be_bought_at_the_price_that_was_shown(market: Market
     (offer,) = market.find().offers
     shop, account_id = market.shop, market.shop.account(10 * PRICE)
     another_rate = shop.wants(account_id, E164, offer.prices.monthly, inbound=5_750, outbound=0)
-    assert isinstance(shop.tell(shop.purchase(shop.placement(), another_rate)), Refused)
+    assert isinstance(shop.tell(shop.purchase(shop.placement(), another_rate)), Refusal)
     order = shop.tell(
         shop.purchase(shop.placement(), shop.wants(account_id, E164, offer.prices.monthly, inbound=5_750))
     )
@@ -58,7 +58,7 @@ def test_what_was_shown_can_be_bought_at_the_price_that_was_shown(market: Market
 def test_what_was_never_shown_cannot_be_bought(market: Market) -> None:
     market.acme.offer(E164)
     refused = market.shop.buy(market.shop.account(10 * PRICE), E164)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, Refusal)
     assert refused.error == NumberNotOffered()
     assert kept(market.shop) == []
 
@@ -68,7 +68,7 @@ def test_an_offer_is_good_to_its_end_and_not_one_moment_longer(shop: Shop) -> No
     shop.writer.apply(keep_offers, shown("acme", E164, OTHER))
     account_id, end = shop.account(10 * PRICE), shop.now + QUOTE_LIFETIME + SLACK
     late = shop.buy(account_id, OTHER, now=end)
-    assert isinstance(late, Refused)
+    assert isinstance(late, Refusal)
     assert late.error == NumberNotOffered()
     assert isinstance(shop.buy(account_id, E164, now=end - 1), Sold)
 
@@ -98,7 +98,7 @@ def test_a_changed_price_refuses_with_the_current_one_and_the_former_quote_is_ho
     market.rule("acme", margin=500_000)
     market.find()
     refused = shop.buy(account_id, E164, PRICE + 1)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, Refusal)
     assert refused.error == PriceChanged(details=Prices("USD", 1_500_000, 7_500, 75_000).details())
     former, current = shop.buy(account_id, NUMBERS[0], PRICE), shop.buy(account_id, NUMBERS[1], 1_500_000)
     assert isinstance(former, Sold)
@@ -106,7 +106,7 @@ def test_a_changed_price_refuses_with_the_current_one_and_the_former_quote_is_ho
     assert (former.order.prices.monthly, current.order.prices.monthly) == (PRICE, 1_500_000)
     shop.now = NOW + QUOTE_LIFETIME + SLACK
     too_late = shop.buy(account_id, NUMBERS[2], PRICE)
-    assert isinstance(too_late, Refused)
+    assert isinstance(too_late, Refusal)
     assert isinstance(too_late.error, PriceChanged)
 
 
@@ -187,7 +187,7 @@ def test_an_account_in_another_currency_is_sold_the_offer_in_its_own(shop: Shop)
         shop.now += 1
     in_pounds, in_euros = shop.account(PRICE, currency="GBP"), shop.account(PRICE, currency="EUR")
     refused, sold = shop.buy(in_pounds, E164), shop.buy(in_euros, E164)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, Refusal)
     assert refused.error == NumberNotOffered()
     assert isinstance(sold, Sold)
     assert sold.order.prices.currency == "EUR"

@@ -22,7 +22,7 @@ from numberdesk.flows.carriers.note_audits import (
 from numberdesk.flows.cleanup import Cleanup, clean_up
 from testbed.fake_carriers import Does, FakeCarrier
 from testbed.samples import finding
-from tests.flows.audits import EVERY, audited, auditing, found, rented, standing
+from tests.flows.audits import EVERY, audited, auditing, found, rented, status
 from tests.flows.carrier_orders import DAY
 from tests.flows.conftest import NOW, PRICE, Shop
 
@@ -42,7 +42,7 @@ def test_findings_are_new_stay_end_and_come_again(connected: Shop) -> None:
         shop.acme.own(number for number in there if number not in shop.acme.ours)
         shop.now += EVERY
         shop.tell(audit.run("acme"))
-        states.append(standing(shop, ended=True)[e164][1])
+        states.append(status(shop, ended=True)[e164][1])
     assert states == ["open", "open", "ended", "ended", "open"]
     assert shop.rows(f"SELECT first_seen_at, last_seen_at FROM findings WHERE e164 = '{other}'") == [  # noqa: S608  the test's own
         (NOW + EVERY, NOW + 5 * EVERY)
@@ -64,7 +64,7 @@ def test_what_a_person_keeps_stays_kept_and_goes_on_resting(connected: Shop) -> 
     assert resolved(shop, e164, FindingResolution.KEEP).state is FindingState.KEPT
     shop.now += EVERY
     audited(shop)
-    assert standing(shop) == {e164: ("orphan", "kept")}
+    assert status(shop) == {e164: ("orphan", "kept")}
     assert shop.rows("SELECT state, quarantined_until FROM numbers") == [
         ("quarantined", shop.now + 2 * EVERY + 7 * DAY)
     ]
@@ -82,7 +82,7 @@ def test_an_orphan_goes_back_when_a_person_says_so_and_its_finding_ends(connecte
     assert shop.acme.ours == {}
     shop.now += EVERY
     audited(shop)
-    assert standing(shop, ended=True) == {e164: ("orphan", "ended")}
+    assert status(shop, ended=True) == {e164: ("orphan", "ended")}
     with pytest.raises(NotFound):
         resolved(shop, e164, FindingResolution.KEEP)
     shop.verified()
@@ -99,7 +99,7 @@ def test_what_is_on_its_way_back_cannot_be_kept_and_what_is_kept_can_go_back(con
         with pytest.raises(InvalidRequest, match="on its way back") as caught:
             resolved(shop, e164, FindingResolution.KEEP)
         assert caught.value.details["field"] == "phone_number"
-        assert standing(shop) == {e164: ("orphan", "releasing")}
+        assert status(shop) == {e164: ("orphan", "releasing")}
         shop.acme.down = down
         shop.tell(shop.give_back())
     shop.acme.down = False
@@ -119,7 +119,7 @@ def test_of_a_keep_and_a_release_in_one_batch_the_release_that_was_first_holds(c
     assert isinstance(kept, Finding)
     assert isinstance(going, Finding)
     assert isinstance(refused, InvalidRequest)
-    assert standing(shop) == {e164: ("orphan", "releasing")}
+    assert status(shop) == {e164: ("orphan", "releasing")}
 
 
 @pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
@@ -152,7 +152,7 @@ def test_an_orphan_that_is_there_though_its_carrier_confirmed_to_have_it_is_open
     shop.acme.own([e164])
     shop.now += EVERY
     assert found(audited(shop)) == [(e164, FindingKind.ORPHAN)]
-    assert standing(shop) == {e164: ("orphan", "open")}
+    assert status(shop) == {e164: ("orphan", "open")}
     resolved(shop, e164, FindingResolution.RELEASE)
     assert shop.count("carrier_releases") == 2
     shop.tell(shop.give_back())
@@ -173,7 +173,7 @@ def test_an_orphan_given_back_while_the_carrier_was_audited_stays_on_its_way(
     if confirmed:
         shop.tell(shop.give_back())
     assert shop.writer.apply(note_audits, result).news == []
-    assert standing(shop) == {e164: ("orphan", "releasing")}
+    assert status(shop) == {e164: ("orphan", "releasing")}
 
 
 def test_only_orphans_can_be_given_back(shop: Shop) -> None:
@@ -224,10 +224,10 @@ def test_an_orphan_that_the_books_have_under_another_name_is_not_given_back(
     with pytest.raises(InvalidRequest, match=carrier) as caught:
         resolved(shop, e164, FindingResolution.RELEASE)
     assert caught.value.details["field"] == "phone_number"
-    assert (shop.count("carrier_releases"), standing(shop)) == (0, {e164: ("orphan", "open")})
+    assert (shop.count("carrier_releases"), status(shop)) == (0, {e164: ("orphan", "open")})
     assert resolved(shop, e164, FindingResolution.KEEP).state is FindingState.KEPT
     audited(shop)
-    assert standing(shop, ended=True) == {e164: ("orphan", "ended")}
+    assert status(shop, ended=True) == {e164: ("orphan", "ended")}
 
 
 def test_findings_in_several_parts_end_and_begin_as_in_one(shop: Shop) -> None:
@@ -240,7 +240,7 @@ def test_findings_in_several_parts_end_and_begin_as_in_one(shop: Shop) -> None:
     shop.acme.own(second)
     report = audited(shop, most_noted=3)
     assert [number for number, _ in found(report)] == second
-    states = standing(shop, ended=True)
+    states = status(shop, ended=True)
     assert {e164 for e164, (_, state) in states.items() if state == "ended"} == set(first) - set(second)
     assert {e164 for e164, (_, state) in states.items() if state == "open"} == set(second)
 

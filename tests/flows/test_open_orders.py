@@ -17,13 +17,13 @@ from numberdesk.core.errors import (
     NumberTaken,
     PriceChanged,
 )
-from numberdesk.core.lifecycle import OrderState
+from numberdesk.core.lifecycle import AccountState, OrderState
 from numberdesk.core.money import MAX_AMOUNT
 from numberdesk.core.periods import add_months
 from numberdesk.core.prices import Prices
-from numberdesk.core.purchase import Decision, Order, Refused, Replayed, Sold
+from numberdesk.core.purchase import Decision, Order, Refusal, Replayed, Sold, Wallet
 from numberdesk.flows.cleanup import Cleanup, clean_up
-from numberdesk.ledger.model import Transfer, Wallet
+from numberdesk.ledger.model import Transfer
 from tests.flows.conftest import NOW, PRICE, QUARANTINE, QUOTE_LIFETIME, Shop
 
 TABLES = ("orders", "answers", "holds", "transfers", "rentals", "events")
@@ -40,7 +40,7 @@ def replayed(decision: Decision) -> Order:
 
 
 def refusal(decision: Decision) -> NumberdeskError:
-    assert isinstance(decision, Refused)
+    assert isinstance(decision, Refusal)
     return decision.error
 
 
@@ -62,7 +62,7 @@ def test_a_purchase_writes_every_row_that_it_needs_and_no_other(shop: Shop) -> N
         "rentals": 1,
         "events": 1,
     }
-    assert shop.wallet(account_id) == Wallet(account_id, "USD", 10 * PRICE - total, 0, 0, 3)
+    assert shop.wallet(account_id) == Wallet(account_id, AccountState.ACTIVE, "USD", 10 * PRICE - total, 0, 0, 3)
     assert shop.rows("SELECT state, account_id, order_id, updated_at FROM numbers") == [
         ("assigned", account_id, order.id, NOW + 5)
     ]
@@ -112,14 +112,14 @@ def test_a_number_of_a_carrier_is_claimed_and_held_for(shop: Shop) -> None:
     account_id, e164 = shop.account(PRICE), shop.number(carrier="acme")
     order = order_of(shop.buy(account_id, e164, key="k"))
     assert order.state is OrderState.ORDERING
-    assert shop.wallet(account_id) == Wallet(account_id, "USD", PRICE, PRICE, 0, 1)
+    assert shop.wallet(account_id) == Wallet(account_id, AccountState.ACTIVE, "USD", PRICE, PRICE, 0, 1)
     assert shop.rows("SELECT state, order_id FROM numbers") == [("claimed", order.id)]
     assert shop.rows("SELECT state, amount, resolved_at FROM holds") == [("open", PRICE, None)]
     assert shop.rows("SELECT state, completed_at, renews_at FROM orders") == [("ordering", None, None)]
     assert [shop.count(table) for table in ("rentals", "events")] == [0, 0]
     assert len(shop.statement(account_id)) == 1
     # what is held is spent as far as the next purchase goes
-    assert isinstance(shop.buy(account_id, shop.number()), Refused)
+    assert isinstance(shop.buy(account_id, shop.number()), Refusal)
     # and whoever asks again waits for the same order
     assert [replayed(shop.buy(account_id, e164, key=key)) for key in (None, "k", "k2")] == [order] * 3
     assert shop.count("orders") == 1
@@ -242,11 +242,11 @@ def test_a_key_with_another_body_is_a_conflict_that_names_the_field(
 def test_a_refusal_for_want_of_money_stays_under_its_key_after_a_top_up(shop: Shop) -> None:
     account_id, e164 = shop.account(PRICE - 1), shop.number()
     first = shop.buy(account_id, e164, key="k")
-    assert isinstance(first, Refused)
+    assert isinstance(first, Refusal)
     shop.top_up(account_id, 10 * PRICE)
     again = shop.buy(account_id, e164, key="k")
     assert again == first._replace(answer=None)
-    assert isinstance(again, Refused)
+    assert isinstance(again, Refusal)
     assert again.error.details["missing"] == Decimal("0.000001")
     assert str(again.error.details["missing"]) == "0.000001"
     order_of(shop.buy(account_id, e164, key="another"))
@@ -264,8 +264,8 @@ def test_every_refusal_comes_back_from_its_key_exactly_as_it_was_given(shop: Sho
     for place, (account_id, e164, price) in enumerate(asked):
         first = shop.buy(account_id, e164, price, key=f"k{place}")
         again = shop.buy(account_id, e164, price, key=f"k{place}")
-        assert isinstance(first, Refused)
-        assert isinstance(again, Refused)
+        assert isinstance(first, Refusal)
+        assert isinstance(again, Refusal)
         assert (again.error, again.request_id) == (first.error, first.request_id)
         assert (repr(again.error.details), str(again.error)) == (repr(first.error.details), str(first.error))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numberdesk.core.errors import InsufficientBalance, NumberNotOffered, NumberTaken
-from numberdesk.core.purchase import Refused, Sold
+from numberdesk.core.purchase import Refusal, Sold
 from tests.flows.conftest import PRICE, QUOTE_LIFETIME, Shop
 
 
@@ -13,11 +13,11 @@ def test_of_several_offers_each_buyer_of_a_batch_is_sold_the_one_that_it_means(s
     poor, rich, late = shop.account(), *(shop.account(10 * PRICE, currency="EUR") for _ in range(2))
     wishes = [shop.wants(poor, e164), shop.wants(rich, e164, 2 * PRICE), shop.wants(late, e164, 2 * PRICE)]
     refused, sold, taken = shop.buy_all(wishes)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, Refusal)
     assert isinstance(refused.error, InsufficientBalance)
     assert isinstance(sold, Sold)
     assert (sold.order.carrier, sold.order.prices.currency, sold.order.prices.monthly) == ("beta", "EUR", 2 * PRICE)
-    assert isinstance(taken, Refused)
+    assert isinstance(taken, Refusal)
     assert isinstance(taken.error, NumberTaken)
     shop.verified()
 
@@ -38,7 +38,7 @@ def test_each_buy_of_a_batch_is_judged_by_its_own_time_also_where_an_offer_ends_
     shop.offer(e164, carrier="acme")
     poor, rich = shop.account(), shop.account(10 * PRICE)
     refused, sold = shop.buy_all([shop.wants(poor, e164), shop.wants(rich, e164, now=ended)])
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, Refusal)
     assert isinstance(refused.error, InsufficientBalance)
     assert isinstance(sold, Sold)
     assert sold.order.carrier == "beta"
@@ -49,6 +49,6 @@ def test_a_buy_whose_clock_is_ahead_does_not_end_an_offer_for_the_next_one(shop:
     late, early = shop.account(PRICE), shop.account(PRICE)
     wishes = [shop.wants(late, e164, now=shop.now + 2 * QUOTE_LIFETIME), shop.wants(early, e164)]
     refused, sold = shop.buy_all(wishes)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, Refusal)
     assert isinstance(refused.error, NumberNotOffered)
     assert isinstance(sold, Sold)

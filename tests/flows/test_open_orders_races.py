@@ -11,7 +11,7 @@ import pytest
 
 from numberdesk.core.errors import InsufficientBalance, NumberTaken, Overloaded
 from numberdesk.core.lifecycle import OrderState
-from numberdesk.core.purchase import Buy, Decision, Order, Refused, Replayed, Sold
+from numberdesk.core.purchase import Buy, Decision, Order, Refusal, Replayed, Sold
 from numberdesk.flows.purchase.buy_number import buy_number
 from numberdesk.infra.writer import Writer
 from tests.flows.conftest import PRICE, Shop
@@ -19,7 +19,7 @@ from tests.flows.conftest import PRICE, Shop
 BOOKS = ("orders", "answers", "holds", "transfers", "rentals", "events", "wallets", "numbers")
 
 
-async def all_at_once(shop: Shop, buys: Sequence[Buy], seconds: float) -> list[Order | Refused | BaseException]:
+async def all_at_once(shop: Shop, buys: Sequence[Buy], seconds: float) -> list[Order | Refusal | BaseException]:
     """Send buys through the writer as concurrent requests do."""
     placement = shop.placement()
     stories = [buy_number(shop.writer, shop.open_orders, placement, buy, seconds=seconds) for buy in buys]
@@ -29,7 +29,7 @@ async def all_at_once(shop: Shop, buys: Sequence[Buy], seconds: float) -> list[O
     return outcomes
 
 
-def ran(shop: Shop, buys: Sequence[Buy], *, seconds: float = 30) -> list[Order | Refused | BaseException]:
+def ran(shop: Shop, buys: Sequence[Buy], *, seconds: float = 30) -> list[Order | Refusal | BaseException]:
     shop.writer.start()
     try:
         return asyncio.run(all_at_once(shop, buys, seconds))
@@ -42,7 +42,7 @@ def test_of_fifty_buyers_of_one_number_one_gets_it_and_only_that_one_pays(shop: 
     outcomes = ran(shop, [shop.wants(account_id, e164) for account_id in buyers])
     won = [outcome for outcome in outcomes if isinstance(outcome, Order)]
     assert len(won) == 1
-    assert [outcome.error for outcome in outcomes if isinstance(outcome, Refused)] == [NumberTaken()] * 49
+    assert [outcome.error for outcome in outcomes if isinstance(outcome, Refusal)] == [NumberTaken()] * 49
     left = Counter(shop.wallet(account_id).posted for account_id in buyers)
     assert left == {PRICE: 49, 0: 1}
     assert shop.wallet(won[0].account_id).posted == 0
@@ -52,7 +52,7 @@ def test_of_fifty_buyers_of_one_number_one_gets_it_and_only_that_one_pays(shop: 
 def test_a_wallet_for_seven_numbers_buys_exactly_seven_of_thirty(shop: Shop, carrier: str) -> None:
     account_id, numbers = shop.account(7 * PRICE + 1), [shop.number(carrier=carrier) for _ in range(30)]
     outcomes = ran(shop, [shop.wants(account_id, e164) for e164 in numbers])
-    refused = [outcome.error for outcome in outcomes if isinstance(outcome, Refused)]
+    refused = [outcome.error for outcome in outcomes if isinstance(outcome, Refusal)]
     assert len(refused) == 23
     assert all(isinstance(error, InsufficientBalance) for error in refused)
     wallet = shop.wallet(account_id)
@@ -76,7 +76,7 @@ def test_one_key_sent_with_different_numbers_at_once_buys_one_of_them(shop: Shop
     account_id, numbers = shop.account(100 * PRICE), [shop.number() for _ in range(20)]
     outcomes = ran(shop, [shop.wants(account_id, e164, key="k") for e164 in numbers])
     assert sum(isinstance(outcome, Order) for outcome in outcomes) == 1
-    conflicts = [outcome.error.details for outcome in outcomes if isinstance(outcome, Refused)]
+    conflicts = [outcome.error.details for outcome in outcomes if isinstance(outcome, Refusal)]
     assert conflicts == [{"field": "phone_number"}] * 19
     assert shop.wallet(account_id).posted == 99 * PRICE
 
@@ -139,7 +139,7 @@ def test_a_batch_leaves_the_books_as_its_purchases_one_by_one_would(shop: Shop, 
     for table in BOOKS:
         query = f"SELECT * FROM {table} ORDER BY 1, 2"  # noqa: S608  the tests' own table names
         assert shop.rows(query) == other_shop.rows(query), table
-    assert {type(decision) for decision in together} == {Sold, Replayed, Refused}
+    assert {type(decision) for decision in together} == {Sold, Replayed, Refusal}
 
     # the same requests again, with ids of their own: everybody is answered, nobody is charged
     before = [shop.rows(f"SELECT * FROM {table} ORDER BY 1") for table in BOOKS if table != "answers"]  # noqa: S608
@@ -150,4 +150,4 @@ def test_a_batch_leaves_the_books_as_its_purchases_one_by_one_would(shop: Shop, 
 
 def outcome_of(decision: Decision) -> str | None:
     """Which order, if any; a refusal without a key may have another reason the second time."""
-    return None if isinstance(decision, Refused) else decision.order.id
+    return None if isinstance(decision, Refusal) else decision.order.id

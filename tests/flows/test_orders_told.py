@@ -146,5 +146,5 @@ def test_of_two_words_in_one_batch_that_a_number_came_too_late_the_first_tells_i
     buy, _ = opened(shop, Does.LOSES)
     shop.writer.apply(resolve_orders, ResolveOrder(buy.order_id, OrderResolution.VOID, WINDOW, shop.now))
     with shop.database.write() as tx:
-        standings = settle_orders(tx, [heard(shop, buy, Placed("PN1", buy.order_id))] * 2)
-    assert [one.too_late is None for one in standings] == [False, True]
+        statuses = settle_orders(tx, [heard(shop, buy, Placed("PN1", buy.order_id))] * 2)
+    assert [one.too_late is None for one in statuses] == [False, True]

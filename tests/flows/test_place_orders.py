@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from numberdesk.carriers.client import CarrierClient
-from numberdesk.carriers.port import Account, Setup
+from numberdesk.carriers.port import CarrierAccount, Setup
 from numberdesk.core.breaker import FAILURES, LONGEST_REST_SECONDS
 from numberdesk.core.carrier_order import FEWEST_ABSENCES
 from numberdesk.core.errors import CarrierUnavailable, NumberNotOffered, NumberTaken, Overloaded
 from numberdesk.core.lifecycle import CarrierState, OrderState
-from numberdesk.core.purchase import Order, Refused
+from numberdesk.core.purchase import Order, Refusal
 from numberdesk.flows.carriers.connect_carriers import CarrierSetup, set_up_carriers
 from numberdesk.flows.purchase.place_orders import Placement
 from numberdesk.flows.purchase.settle_orders import settle_orders
@@ -79,13 +79,13 @@ def test_who_joins_an_order_that_is_refused_is_told_the_refusal(shop: Shop, besi
     account_id, other = shop.account(10 * PRICE), beside()
     first, second = shop.wants(account_id, e164, key="k"), shop.wants(account_id, e164, key="k")
 
-    async def both() -> list[Order | Refused]:
+    async def both() -> list[Order | Refusal]:
         begun = asyncio.ensure_future(shop.purchase(placement, first))
         await asyncio.sleep(1)
         return [await other.purchase(other.placement(), second), await begun]
 
     told = shop.tell(both(), other)
-    assert told == [Refused(NumberTaken(), first.request_id, None)] * 2
+    assert told == [Refusal(NumberTaken(), first.request_id, None)] * 2
 
 
 @pytest.mark.parametrize("after", [0.0, 0.5, 4.5], ids=["while it is opened", "while its carrier is asked", "later"])
@@ -167,7 +167,7 @@ def test_an_order_of_a_carrier_that_is_gone_fails_and_was_never_sent(shop: Shop)
     account_id = shop.account(PRICE)
     del shop.carriers.carriers["acme"]
     outcome = shop.tell(shop.purchase(placement, shop.wants(account_id, e164)))
-    assert isinstance(outcome, Refused)
+    assert isinstance(outcome, Refusal)
     assert outcome.error == CarrierUnavailable()
     assert (shop.wallet(account_id).held, shop.acme.orders) == (0, [])
 
@@ -180,9 +180,9 @@ def test_a_carrier_that_failed_again_and_again_is_not_asked_and_nobody_waits_for
         shop.acme.script(e164, Does.LOSES)
         outcomes.append(shop.tell(shop.purchase(placement, shop.wants(account_id, e164), 0.5)))
     assert len(shop.acme.orders) == FAILURES
-    assert [type(outcome) for outcome in outcomes] == [*[Order] * FAILURES, Refused, Refused]
+    assert [type(outcome) for outcome in outcomes] == [*[Order] * FAILURES, Refusal, Refusal]
     refusal = outcomes[-1]
-    assert isinstance(refusal, Refused)
+    assert isinstance(refusal, Refusal)
     assert refusal.error.code == "carrier_unavailable"
     assert refusal.error.details["retry_after"] in range(1, 11)
     assert shop.wallet(account_id).held == FAILURES * PRICE
@@ -199,7 +199,7 @@ def test_while_a_carrier_has_too_many_requests_it_is_hardly_asked_and_afterwards
         e164 = shop.number(carrier="acme")
         shop.acme.script(e164, Does.THROTTLES)
         outcome = shop.tell(shop.purchase(placement, shop.wants(account_id, e164), 0.5))
-        assert isinstance(outcome, Refused)
+        assert isinstance(outcome, Refusal)
         refusals.append((outcome.error.code, float(str(outcome.error.details["retry_after"]))))
         shop.time.pass_by(10, shop.writer)
     assert {code for code, _ in refusals} == {"carrier_unavailable"}
@@ -219,7 +219,7 @@ def test_orders_of_a_disabled_carrier_go_on_and_no_new_ones_are_taken(shop: Shop
     shop.tell(shop.purchase(placement, shop.wants(account_id, e164)))
     disable(shop, "acme")
     refused = shop.tell(shop.purchase(placement, shop.wants(account_id, another)))
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, Refusal)
     assert refused.error == NumberNotOffered()
     shop.time.pass_by(5, shop.writer)
     assert shop.acme.executed == [(e164, shop.acme.orders[0][1])]
@@ -228,7 +228,7 @@ def test_orders_of_a_disabled_carrier_go_on_and_no_new_ones_are_taken(shop: Shop
 
 def disable(shop: Shop, carrier: str) -> None:
     command = CarrierSetup(carrier, None, Setup({}), CarrierState.DISABLED, shop.now)
-    assert isinstance(shop.writer.apply(set_up_carriers(Vault("")), command), Account)
+    assert isinstance(shop.writer.apply(set_up_carriers(Vault("")), command), CarrierAccount)
 
 
 # storage
@@ -308,7 +308,7 @@ def test_an_order_whose_carrier_cannot_be_looked_up_was_not_sent_and_ends_so(sho
     e164, account_id = shop.number(carrier="acme"), shop.account(PRICE)
     placement = Placement(shop.writer, shop.reader, Lost({}), settle_orders, now=lambda: shop.now)
     outcome = shop.tell(shop.purchase(placement, shop.wants(account_id, e164)))
-    assert isinstance(outcome, Refused)
+    assert isinstance(outcome, Refusal)
     assert (outcome.error, shop.wallet(account_id).held) == (CarrierUnavailable(), 0)
 
 
@@ -329,7 +329,7 @@ def test_whoever_waits_for_an_order_that_this_process_ends_is_woken_and_looks_no
     placement = Placement(shop.writer, blind, shop.carriers, settle_orders, now=lambda: shop.now)
     first, again = shop.wants(account_id, e164, key="k"), shop.wants(account_id, e164, key="k")
 
-    async def both() -> list[Order | Refused]:
+    async def both() -> list[Order | Refusal]:
         return list(await asyncio.gather(shop.purchase(placement, first), shop.purchase(placement, again)))
 
     assert [state_of(outcome) for outcome in shop.tell(both())] == [OrderState.COMPLETED] * 2
@@ -342,11 +342,11 @@ def test_whoever_waits_for_an_order_is_woken_by_the_chase_that_ends_it(shop: Sho
     shop.acme.script(e164, Does.BUYS_SILENTLY)
     placement = shop.placement()
 
-    async def story() -> Order | Refused:
+    async def story() -> Order | Refusal:
         waiting = asyncio.ensure_future(shop.purchase(placement, shop.wants(account_id, e164), 60))
         await asyncio.sleep(5)
         shop.now += WINDOW
-        await shop.chase(placement)
+        await shop.carrier_order(placement)
         ended = asyncio.get_running_loop().time()
         outcome = await waiting
         assert asyncio.get_running_loop().time() == ended
@@ -371,10 +371,10 @@ def test_a_proof_that_could_not_be_written_sends_nothing(shop: Shop) -> None:
     buy, placement = opened(shop, Does.LOSES)
     while chase_of(shop, buy).absences < FEWEST_ABSENCES:
         shop.now = max(shop.now, chase_of(shop, buy).next_at or 0)
-        shop.tell(shop.chase(placement))
+        shop.tell(shop.carrier_order(placement))
     shop.now += WINDOW
     reluctant(shop, *[Overloaded()] * 6)
-    shop.tell(shop.chase(shop.placement()))
+    shop.tell(shop.carrier_order(shop.placement()))
     assert len(shop.acme.orders) == 1
     shop.tell(shop.chase_to_the_end(shop.placement()))
     assert shop.acme.executed == [(buy.e164, buy.order_id)]

@@ -8,7 +8,7 @@ import pytest
 
 from numberdesk.core.errors import NotFound
 from numberdesk.core.periods import MICROSECONDS
-from numberdesk.core.purchase import Refused, Replayed, Sold
+from numberdesk.core.purchase import Refusal, Replayed, Sold
 from numberdesk.flows.cleanup import Cleanup, CleanupReport, clean_up
 from numberdesk.flows.rentals.label_numbers import Labelling, label_numbers
 from numberdesk.flows.rentals.release_numbers import Release
@@ -68,7 +68,7 @@ def test_a_number_is_offered_again_when_its_quarantine_is_over_and_not_before(sh
     shop.release(account_id, e164)
     shop.now += QUARANTINE - 1
     assert shop.writer.apply(clean_up, Cleanup(shop.now, RETENTION)) == CleanupReport(0, 0)
-    assert isinstance(shop.buy(account_id, e164), Refused)
+    assert isinstance(shop.buy(account_id, e164), Refusal)
     shop.now += 1
     assert shop.writer.apply(clean_up, Cleanup(shop.now, RETENTION)) == CleanupReport(1, 0)
     second = shop.buy(account_id, e164)

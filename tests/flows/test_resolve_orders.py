@@ -48,7 +48,7 @@ def test_an_order_that_its_carrier_never_decides_is_looked_up_for_days_and_its_h
     assert shop.rows("SELECT state FROM numbers") == [("claimed",)]
     assert shop.rows("SELECT count(*) FROM events") == [(0,)]
     shop.now += 400 * DAY
-    shop.tell(shop.chase(shop.placement()))
+    shop.tell(shop.carrier_order(shop.placement()))
     assert shop.wallet(buy.account_id).held == PRICE
     shop.verified()
 
@@ -82,9 +82,14 @@ def test_an_order_may_be_looked_up_anew_from_the_beginning(shop: Shop, does: Doe
     shop.carriers.carriers.update(carriers)
     shop.acme.decides_after = MINUTE
     assert resolve(shop, buy, OrderResolution.RETRY).state is OrderState.ORDERING
-    chase = chase_of(shop, buy)
-    assert (chase.attempts, chase.absences, chase.next_at, chase.parked_at) == (0, 0, shop.now, None)
-    assert chase.wanted_until > shop.now + WINDOW
+    carrier_order = chase_of(shop, buy)
+    assert (carrier_order.attempts, carrier_order.absences, carrier_order.next_at, carrier_order.parked_at) == (
+        0,
+        0,
+        shop.now,
+        None,
+    )
+    assert carrier_order.wanted_until > shop.now + WINDOW
     shop.tell(shop.chase_to_the_end(placement))
     assert shop.rows("SELECT state FROM orders") == [(ends,)]
     assert len(shop.acme.executed) == 1
@@ -95,7 +100,7 @@ def test_a_retry_sends_no_third_order(shop: Shop) -> None:
     buy, placement = opened(shop, *[Does.LOSES] * 3)
     while chase_of(shop, buy).sends == 1:
         shop.now = max(shop.now, chase_of(shop, buy).next_at or 0)
-        shop.tell(shop.chase(placement))
+        shop.tell(shop.carrier_order(placement))
     resolve(shop, buy, OrderResolution.RETRY)
     shop.tell(shop.chase_to_the_end(placement))
     assert len(shop.acme.orders) == 2

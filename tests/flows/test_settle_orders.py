@@ -31,7 +31,7 @@ def test_what_one_worker_has_taken_up_no_other_takes_up_until_its_lease_is_over(
     first = shop.writer.apply(DUE_ORDERS.take_up, TakeUp("acme", shop.now, 2))
     second = other.writer.apply(DUE_ORDERS.take_up, TakeUp("acme", shop.now, 9))
     assert [len(first), len(second)] == [2, 1]
-    assert {chase.order_id for chase in (*first, *second)} == {buy.order_id for buy in buys}
+    assert {carrier_order.order_id for carrier_order in (*first, *second)} == {buy.order_id for buy in buys}
     assert other.writer.apply(DUE_ORDERS.take_up, TakeUp("acme", shop.now + LOOK_UP_LEASE - 1, 9)) == []
     assert len(other.writer.apply(DUE_ORDERS.take_up, TakeUp("acme", shop.now + LOOK_UP_LEASE, 9))) == 3
 
@@ -45,9 +45,9 @@ def test_two_workers_whose_look_ups_take_longer_than_the_lease_still_agree(
 
     async def both() -> None:
         shop.now += 2 * SECOND
-        first = asyncio.ensure_future(shop.chase(placement))
+        first = asyncio.ensure_future(shop.carrier_order(placement))
         await asyncio.sleep(LOOK_UP_LEASE // SECOND)
-        await asyncio.gather(first, other.chase(other.placement()))
+        await asyncio.gather(first, other.carrier_order(other.placement()))
 
     shop.tell(both(), other)
     assert shop.acme.looked_up == [buy.e164] * 2
@@ -63,8 +63,8 @@ def test_two_workers_with_the_same_proof_of_absence_send_one_order(shop: Shop) -
     shop.now += WINDOW
     words = [heard(shop, buy, Absent())] * 2
     with shop.database.write() as tx:
-        standings = settle_orders(tx, words)
-    assert [standing.again is None for standing in standings] == [False, True]
+        statuses = settle_orders(tx, words)
+    assert [status.again is None for status in statuses] == [False, True]
     again = shop.writer.apply(settle_orders, words[0])
     assert (again.again, chase_of(shop, buy).sends) == (None, 2)
 
@@ -77,7 +77,7 @@ def test_a_worker_that_looks_while_the_request_is_still_out_changes_nothing(shop
     shop.tell(shop.purchase(placement, buy))
     shop.time.pass_by(62, shop.writer)
     assert shop.acme.orders == []
-    shop.tell(shop.chase(placement))
+    shop.tell(shop.carrier_order(placement))
     assert shop.acme.looked_up == [e164]
     shop.time.pass_by(10, shop.writer)
     assert shop.rows("SELECT state FROM orders") == [("completed",)]
@@ -110,7 +110,7 @@ def test_a_word_about_an_attempt_before_counts_only_when_the_number_is_ours(shop
     buy, placement = opened(shop, Does.LOSES, Does.LOSES)
     while chase_of(shop, buy).sends == 1:
         shop.now = max(shop.now, turn_of(chase_of(shop, buy)) or 0)
-        shop.tell(shop.chase(placement))
+        shop.tell(shop.carrier_order(placement))
     before = books(shop)
     for word in (Refused(Reason.TAKEN, "late"), Refused(Reason.OTHER, "late"), Unknown("late"), Absent()):
         settled(shop, heard(shop, buy, word))

@@ -16,8 +16,8 @@ from numberdesk.catalog.offers import RemoteOffer
 from numberdesk.core.errors import NumberdeskError
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.lifecycle import AccountState
-from numberdesk.core.purchase import Buy, Order, Refused
-from numberdesk.flows.accounts.create_accounts import Standing, set_standings
+from numberdesk.core.purchase import Buy, Order, Refusal
+from numberdesk.flows.accounts.create_accounts import SetAccountState, change_account_states
 from numberdesk.flows.accounts.fund_wallets import TOP_UP, Funding, fund_wallets
 from numberdesk.flows.carriers.audit_carriers import AuditReport
 from numberdesk.flows.carriers.note_audits import FindingResolution, ResolveFinding, resolve_findings
@@ -42,7 +42,7 @@ from tests.flows.conftest import PRICE, QUARANTINE, Shop
 
 pytestmark = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 
-Outcome = Order | Refused | BaseException
+Outcome = Order | Refusal | BaseException
 Work = Callable[[Shop], Any]
 
 PATIENCE = 60.0
@@ -115,7 +115,7 @@ def test_what_several_want_is_sold_once_and_paid_once(shops: list[Shop], shared:
         wanted = [shop.wants(chance.choice(buyers), e164) for e164 in numbers]
         stories.append([buying(buy) for buy in chance.sample(wanted, len(wanted))])
     outcomes = [outcome for each in at_once(shops, stories) for outcome in each]
-    assert {type(outcome) for outcome in outcomes} == {Order, Refused}
+    assert {type(outcome) for outcome in outcomes} == {Order, Refusal}
     # An account that wants a number again within the same moments is told of the order that it has.
     orders = {outcome.id: outcome for outcome in outcomes if isinstance(outcome, Order)}
     assert Counter(order.e164 for order in orders.values()) == Counter(numbers)
@@ -198,8 +198,8 @@ class Business:
         return lambda at: at.writer.submit(at.save_listings, chunk)
 
     def _stand(self) -> Work:
-        standing = Standing(self._chance.choice(self._accounts), self._chance.choice(list(AccountState)))
-        return lambda at: at.writer.submit(set_standings, standing)
+        status = SetAccountState(self._chance.choice(self._accounts), self._chance.choice(list(AccountState)))
+        return lambda at: at.writer.submit(change_account_states, status)
 
     def _show(self) -> Work:
         """Offers of old and new numbers, in any order."""
@@ -243,8 +243,8 @@ class Business:
 
         async def voided(at: Shop) -> None:
             unsettled = await at.reader.read(lambda tx: list_unsettled(tx, parked=None, limit=3))
-            for chase in unsettled:
-                report = ResolveOrder(chase.order_id, OrderResolution.VOID, 0, at.now)
+            for carrier_order in unsettled:
+                report = ResolveOrder(carrier_order.order_id, OrderResolution.VOID, 0, at.now)
                 await at.writer.submit(resolve_orders, report)
 
         return voided
@@ -299,8 +299,10 @@ def at_rest(shop: Shop) -> None:
     """When all work is done, the carrier has what customers rent and what an audit finds, and nothing else."""
 
     async def done() -> AuditReport | None:
-        for chase in await shop.reader.read(lambda tx: list_unsettled(tx, parked=None, limit=99)):
-            await shop.writer.submit(resolve_orders, ResolveOrder(chase.order_id, OrderResolution.VOID, 0, shop.now))
+        for carrier_order in await shop.reader.read(lambda tx: list_unsettled(tx, parked=None, limit=99)):
+            await shop.writer.submit(
+                resolve_orders, ResolveOrder(carrier_order.order_id, OrderResolution.VOID, 0, shop.now)
+            )
         shop.now += 1000 * DAY
         await shop.give_back()
         return await auditing(shop).run("acme")
@@ -329,7 +331,7 @@ def test_imports_in_one_batch_and_purchases_in_another_lock_numbers_in_one_order
     imports = [offering(chance) for chance in random.Random(7).choices(range(40), k=200)]
     buys = [buying(shop.wants(account_id, e164)) for e164 in numbers * 5]
     outcomes = [outcome for each in at_once(shops, [imports, buys, buys]) for outcome in each]
-    assert {type(one) for one in outcomes} <= {Order, Refused, SavedChunk}
+    assert {type(one) for one in outcomes} <= {Order, Refusal, SavedChunk}
     assert shop.wallet(account_id).posted == 960 * PRICE
     nobody_met_a_deadlock(shops)
     in_order(shop)

@@ -57,7 +57,7 @@ class Checked:
 LAYERS: Final = "Imports point down only"
 PURE: Final = "core and models are pure: standard library only, and none of it that does I/O"
 SQL: Final = "SQL only in stores, tables, migrations and infra.db"
-WEB: Final = "The web framework only in the HTTP door"
+WEB: Final = "The web framework only in the HTTP entry point"
 ADAPTERS: Final = "Adapters of carriers know no database, and only infra.http speaks to the network"
 CYCLES: Final = "No package imports its sibling back"
 

@@ -11,7 +11,7 @@ The line names what the module's own code uses, never what the functions it call
 
 - a table of `numberdesk.tables` by its name;
 - `database` for SQLAlchemy, Alembic, psycopg or what infra offers of the database (Tx, Database, Reader, Writer and so
-  on), unless tables are named, which say it already. So a flow that takes a Tx touches the database, and a door
+  on), unless tables are named, which say it already. So a flow that takes a Tx touches the database, and an entry point
   that hands `lambda tx: find_wallet(tx, ...)` to a reader does not. Errors of infra.db do not count;
 - `clock`, `randomness`, `environment` (variables, settings, signals, standard streams), `files`, `threads` and
   `network` for what stands under those words in _BY_NAME and _BY_METHOD;

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import pytest
 
-from numberdesk.infra.http import MOST_HEADERS, HttpAnswer, HttpClient, HttpRequest, NoAnswerError, NotSentError
+from numberdesk.infra.http import MOST_HEADERS, HttpClient, HttpRequest, HttpResponse, NoAnswerError, NotSentError
 from testbed.scripted import Answer, Scripted, Seen, dripping, raw, reply, reset, scripted, silence
 
 SECRET: Final = "Basic c2VjcmV0OnNlY3JldA=="
@@ -21,10 +21,10 @@ HEAD: Final = b"HTTP/1.1 200 OK\r\n"
 PACKED: Final = HEAD + b"Content-Encoding: gzip\r\n\r\n"
 
 
-def send(url: str, *, connect_seconds: float = 3.0, most_bytes: int = 1 << 20, **given: Any) -> HttpAnswer:
+def send(url: str, *, connect_seconds: float = 3.0, most_bytes: int = 1 << 20, **given: Any) -> HttpResponse:
     """What one request is answered with, by a client of its own."""
 
-    async def main() -> HttpAnswer:
+    async def main() -> HttpResponse:
         client = HttpClient(connect_seconds=connect_seconds, most_bytes=most_bytes)
         request = HttpRequest("GET", url, {"Authorization": SECRET})._replace(**given)
         try:
@@ -35,7 +35,7 @@ def send(url: str, *, connect_seconds: float = 3.0, most_bytes: int = 1 << 20, *
     return asyncio.run(main())
 
 
-def answered(answer: Answer, **given: Any) -> HttpAnswer:
+def answered(answer: Answer, **given: Any) -> HttpResponse:
     """What the client makes of an answer. It has to have asked once."""
     with scripted(lambda _seen: answer) as server:
         try:
@@ -216,7 +216,7 @@ def test_an_answer_in_very_many_pieces_lets_others_have_their_turn() -> None:
             await asyncio.sleep(0)
             turns += 1
 
-    async def main(server: Scripted) -> HttpAnswer:
+    async def main(server: Scripted) -> HttpResponse:
         client = HttpClient()
         counting = asyncio.create_task(count())
         try:

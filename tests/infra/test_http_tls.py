@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from numberdesk.infra.http import HttpAnswer, HttpClient, HttpRequest, NoAnswerError, NotSentError
+from numberdesk.infra.http import HttpClient, HttpRequest, HttpResponse, NoAnswerError, NotSentError
 
 HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"
 
@@ -59,7 +59,7 @@ def certified(tmp_path: Path) -> Certified:
     return Certified(tmp_path)
 
 
-def ask(certified: Certified, behaviour: Behaviour, *, once: bool, believed: bool = True) -> tuple[HttpAnswer, int]:
+def ask(certified: Certified, behaviour: Behaviour, *, once: bool, believed: bool = True) -> tuple[HttpResponse, int]:
     """What one request is answered with, and how many requests arrived."""
     arrived = 0
 
@@ -69,7 +69,7 @@ def ask(certified: Certified, behaviour: Behaviour, *, once: bool, believed: boo
         arrived += 1
         await behaviour(reader, writer)
 
-    async def main() -> HttpAnswer:
+    async def main() -> HttpResponse:
         client = HttpClient(trust=certified.trust if believed else None)
         server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=certified.serving)
         try:

@@ -228,10 +228,10 @@ def test_every_statement_of_the_stores_is_one_that_the_engine_understands(databa
 
 
 def test_the_selects_that_lock_do_so_in_a_sorted_order_on_postgresql() -> None:
-    purses, _ = ledger_store._PURSES._compile("postgresql")
-    assert purses.rstrip().endswith("ORDER BY wallets.account_id FOR UPDATE OF wallets")
-    lots, _ = numbers_store._LOTS._compile("postgresql")
-    assert lots.rstrip().endswith("ORDER BY numbers.e164 FOR UPDATE")
+    wallets, _ = ledger_store._LOCK_WALLETS._compile("postgresql")
+    assert wallets.rstrip().endswith("ORDER BY wallets.account_id FOR UPDATE OF wallets")
+    locked, _ = numbers_store._LOTS._compile("postgresql")
+    assert locked.rstrip().endswith("ORDER BY numbers.e164 FOR UPDATE")
 
 
 def understood(tx: Tx, statement: InsertRows) -> None:

@@ -14,12 +14,12 @@ from typing import Any, Final
 
 from numberdesk.accounts.model import Caller
 from numberdesk.api.auth import Authenticator
-from numberdesk.api.endpoint import Answer, Ask
+from numberdesk.api.endpoint import ApiRequest, ApiResponse
 from numberdesk.api.routes.admin_accounts import create_account_key, top_up
 from numberdesk.api.routes.billing import order
 from numberdesk.api.routes.rentals import release_number
 from numberdesk.core.prices import Confirmation
-from numberdesk.core.purchase import Refused, Replayed, Sold
+from numberdesk.core.purchase import Refusal, Replayed, Sold
 from numberdesk.flows.accounts.fund_wallets import Funding, fund_wallets
 from numberdesk.flows.accounts.issue_keys import revoke
 from numberdesk.flows.catalog.import_inventory import save_listings
@@ -118,7 +118,7 @@ def charge_twice(tx: Tx, buy: Any, decision: Any) -> None:
 
 
 def keep_number(tx: Tx, buy: Any, decision: Any) -> None:
-    if isinstance(decision, Refused) and decision.error.code == "insufficient_balance":
+    if isinstance(decision, Refusal) and decision.error.code == "insufficient_balance":
         tx.run("UPDATE numbers SET state = 'withdrawn' WHERE e164 = ? AND state = 'available'", [buy.e164])
 
 
@@ -280,21 +280,21 @@ def note_other_price(tx: Tx, _buy: Any, decision: Any) -> None:
         tx.run("UPDATE orders SET price = price + 10000 WHERE id = ?", [decision.order.id])
 
 
-async def show_any_order(ask: Ask) -> Answer:
+async def show_any_order(ask: ApiRequest) -> ApiResponse:
     """Another account's order is as good as one's own."""
     query = "SELECT account_id FROM orders WHERE id = ?"
     owner = await ask.services.reader.read(lambda tx: tx.fetch(query, [ask.path["order_id"]]))
     if owner:
         ask.caller = ask.caller._replace(account_id=owner[0][0])
     answer = await order(ask)
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, ApiResponse)
     return answer
 
 
-async def name_key_by_itself(ask: Ask) -> Answer:
+async def name_key_by_itself(ask: ApiRequest) -> ApiResponse:
     """The secret of a key is kept with it."""
     answer = await create_account_key(ask)
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, ApiResponse)
 
     def keep(tx: Tx, commands: Sequence[Any]) -> Sequence[Any]:
         for key_id, secret in commands:
@@ -305,16 +305,16 @@ async def name_key_by_itself(ask: Ask) -> Answer:
     return answer
 
 
-async def promise_release(_ask: Ask) -> Answer:
+async def promise_release(_ask: ApiRequest) -> ApiResponse:
     """A release is answered, and never done."""
-    return Answer(None)
+    return ApiResponse(None)
 
 
-async def top_up_loosely(ask: Ask) -> Answer:
+async def top_up_loosely(ask: ApiRequest) -> ApiResponse:
     """The reference of a top-up is lost on the way."""
     ask.body = type(ask.body)(ask.body.amount)
     answer = await top_up(ask)
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, ApiResponse)
     return answer
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import CheckConstraint, Connection
 
 from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, ApiKey, key_hash, new_key, shown_part
 from numberdesk.accounts.store import insert_keys
-from numberdesk.carriers.port import Account
+from numberdesk.carriers.port import CarrierAccount
 from numberdesk.carriers.store import insert_carriers
 from numberdesk.core.carrier_order import CarrierOrder
 from numberdesk.core.errors import NumberTaken
@@ -23,7 +23,7 @@ from numberdesk.core.invariants import VerifyReport
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.money import MICROS
 from numberdesk.core.prices import Confirmation
-from numberdesk.core.purchase import Buy, Refused, Replayed, Sold
+from numberdesk.core.purchase import Buy, Refusal, Replayed, Sold
 from numberdesk.flows.accounts.create_accounts import create_accounts, new_account
 from numberdesk.flows.accounts.fund_wallets import ADJUSTMENT, TOP_UP, fund_wallets, funding
 from numberdesk.infra.db import Database, Tx
@@ -49,8 +49,8 @@ BUYS: Final = (
     ("acc_2", "+13612738805", PRICE, "k5", "ord_5", Sold),
     ("acc_1", CLAIMED, PRICE, "k6", "ord_6", Sold),
     ("acc_1", "+13612738803", PRICE, "k7", "ord_7", Replayed),
-    ("acc_3", "+13612738806", PRICE, "k8", "ord_8", Refused),
-    ("acc_3", "+13612738806", PRICE + 1, "k9", "ord_9", Refused),
+    ("acc_3", "+13612738806", PRICE, "k8", "ord_8", Refusal),
+    ("acc_3", "+13612738806", PRICE + 1, "k9", "ord_9", Refusal),
 )
 
 Row = tuple[str, str, str]
@@ -219,9 +219,9 @@ def fail_an_order(tx: Tx) -> None:
     hold = {"order_id": "ord_f", "account_id": "acc_1", "amount": PRICE, "state": "voided"}
     tx.execute(orders.insert(), [order])
     tx.execute(holds.insert(), [{**hold, "opened_at": NOW, "resolved_at": NOW}])
-    chase = CarrierOrder("ord_f", "acc_1", "acme", FREE, 1, NOW, NOW, settled_at=NOW)
-    insert_carrier_orders(tx, [chase])
-    change_carrier_orders(tx, [Ended(chase, NumberTaken())])
+    carrier_order = CarrierOrder("ord_f", "acc_1", "acme", FREE, 1, NOW, NOW, settled_at=NOW)
+    insert_carrier_orders(tx, [carrier_order])
+    change_carrier_orders(tx, [Ended(carrier_order, NumberTaken())])
     payload = json.dumps({"phone_number": FREE, "order_id": "ord_f", "code": NumberTaken().code})
     insert_events(tx, [Event("evt_fail_f", "acc_1", ORDER_FAILED, payload, NOW)])
 
@@ -236,7 +236,7 @@ def connect_a_carrier(tx: Tx) -> None:
     """An account at a carrier with a secret, which is sealed; that of acme has none."""
     sealed = Vault(new_vault_key()).seal("acme_2", {"auth_token": "5ecre7"})
     options = {"account_sid": "AC1", "api_key_sid": '"auth_token": is elsewhere'}
-    insert_carriers(tx, [Account("acme_2", "twilio", CarrierState.ACTIVE, options, sealed, NOW, NOW)])
+    insert_carriers(tx, [CarrierAccount("acme_2", "twilio", CarrierState.ACTIVE, options, sealed, NOW, NOW)])
 
 
 def audit(path: Path, *, thorough: bool = False) -> VerifyReport:

@@ -1,4 +1,4 @@
-"""The HTTP door: decode, authenticate, answer.
+"""The HTTP entry point: decode, authenticate, answer.
 
 Touches: nothing.
 """

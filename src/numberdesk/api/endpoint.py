@@ -2,7 +2,7 @@
 
 Touches: nothing.
 
-A handler is a plain function of an `Ask` that returns an `Answer` or raises an error of the
+A handler is a plain function of an `ApiRequest` that returns an `ApiResponse` or raises an error of the
 tree. `endpoint` keeps its description, from which routes and the OpenAPI document are built:
 what is documented is what is decoded and checked.
 """
@@ -56,8 +56,8 @@ _LONGEST_KEY: Final = 255
 
 
 @dataclass(slots=True)
-class Door:
-    """What the HTTP door keeps beside the services."""
+class EntryPoint:
+    """What the HTTP entry point keeps beside the services."""
 
     services: Services
     authenticator: Authenticator
@@ -65,7 +65,7 @@ class Door:
 
 
 @dataclass(slots=True)
-class Ask:
+class ApiRequest:
     """One request, decoded: `body` and `query` are of the endpoint's shapes."""
 
     services: Services
@@ -81,7 +81,7 @@ class Ask:
 
 
 @dataclass(slots=True)
-class Answer:
+class ApiResponse:
     """A success. `rest` stands beside data in the envelope, such as page."""
 
     data: Any
@@ -92,14 +92,14 @@ class Answer:
 
 
 @dataclass(slots=True)
-class RefusedAnswer:
+class RefusedResponse:
     """A refusal that was decided earlier and is answered again with its first request's id."""
 
     error: NumberdeskError
     request_id: str
 
 
-Handler = Callable[[Ask], Awaitable[Answer | RefusedAnswer]]
+Handler = Callable[[ApiRequest], Awaitable[ApiResponse | RefusedResponse]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +170,10 @@ def endpoint(
     return declare
 
 
-async def respond(described: Endpoint, door: Door, scope: Scope, receive: Receive) -> Response:
+async def respond(described: Endpoint, entry_point: EntryPoint, scope: Scope, receive: Receive) -> Response:
     """Answer one request to an endpoint. Raises what the handler raises, and what is wrong with the request."""
-    answer = await described.handler(await _ask(described, door, scope, receive))
-    if isinstance(answer, RefusedAnswer):
+    answer = await described.handler(await _ask(described, entry_point, scope, receive))
+    if isinstance(answer, RefusedResponse):
         return failed(answer.error, answer.request_id)
     content = ENCODER.encode({"success": True, "message": answer.message, "data": answer.data, **answer.rest})
     return Response(content, answer.status, answer.headers | _UNCACHED, JSON)
@@ -185,10 +185,10 @@ def failed(error: NumberdeskError, request_id: str, headers: dict[str, str] | No
     return Response(content, status, own | (headers or {}) | _UNCACHED, JSON)
 
 
-async def _ask(described: Endpoint, door: Door, scope: Scope, receive: Receive) -> Ask:
+async def _ask(described: Endpoint, entry_point: EntryPoint, scope: Scope, receive: Receive) -> ApiRequest:
     headers = _read_headers(scope)
-    caller = await door.authenticator.caller(_sent_key(headers))
-    door.rate_limits.spend(caller.account_id, caller.key_id)
+    caller = await entry_point.authenticator.caller(_sent_key(headers))
+    entry_point.rate_limits.spend(caller.account_id, caller.key_id)
     if described.scope is not None and described.scope not in caller.scopes:
         raise Forbidden(f"This key lacks the scope {described.scope}.", {"scope": described.scope})
     key = _idempotency_key(described, headers)
@@ -196,12 +196,14 @@ async def _ask(described: Endpoint, door: Door, scope: Scope, receive: Receive) 
     body = None
     if described.body is not None:
         _require_json(headers)
-        body = decode_body(await _read_body(headers, receive, door.services.settings.body_limit_bytes), described.body)
-    return Ask(
-        door.services,
+        body = decode_body(
+            await _read_body(headers, receive, entry_point.services.settings.body_limit_bytes), described.body
+        )
+    return ApiRequest(
+        entry_point.services,
         caller,
         scope["state"]["request_id"],
-        door.services.now(),
+        entry_point.services.now(),
         scope["path_params"],
         query,
         body,

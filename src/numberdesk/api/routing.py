@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from numberdesk.api.endpoint import BASE, ENDPOINTS, Door, Endpoint, failed, respond
+from numberdesk.api.endpoint import BASE, ENDPOINTS, Endpoint, EntryPoint, failed, respond
 from numberdesk.core.errors import Internal, MethodNotAllowed, NotFound, NumberdeskError, Overloaded
 from numberdesk.infra.db import CommitUnknownError, StorageFailedError
 from numberdesk.infra.log import get_log
@@ -87,14 +87,14 @@ def import_endpoints(package: ModuleType) -> None:
         importlib.import_module(module.name)
 
 
-def endpoint_routes(door: Door) -> list[Route]:
+def endpoint_routes(entry_point: EntryPoint) -> list[Route]:
     """A route for each path of the declared endpoints. Fixed paths come before those with parameters."""
     by_path: dict[str, list[Endpoint]] = {}
     for described in ENDPOINTS:
         for path in (described.path, *described.other_paths):
             by_path.setdefault(BASE + path, []).append(described)
     return [
-        Route(path, Resource({each.method: partial(respond, each, door) for each in by_path[path]}))
+        Route(path, Resource({each.method: partial(respond, each, entry_point) for each in by_path[path]}))
         for path in sorted(by_path, key=lambda path: path.count("{"))
     ]
 

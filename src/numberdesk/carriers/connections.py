@@ -18,9 +18,9 @@ from weakref import WeakKeyDictionary
 from numberdesk.carriers.client import AT_ONCE, CarrierClient
 from numberdesk.carriers.port import (
     VISIBILITY_WINDOW,
-    Account,
     AvailablePage,
     Carrier,
+    CarrierAccount,
     CarrierError,
     Health,
     NotReleased,
@@ -45,7 +45,7 @@ LOOK_SECONDS: Final = 1.0
 class Connected(NamedTuple):
     """An account at a carrier with its client."""
 
-    account: Account
+    account: CarrierAccount
     client: CarrierClient
 
 
@@ -92,7 +92,7 @@ class StoredConnections:
         self._vault = vault
         self._build = build
         self._seconds = seconds
-        self._accounts: Mapping[str, Account] = {}
+        self._accounts: Mapping[str, CarrierAccount] = {}
         self._read_at: float | None = None
         self._breakers: dict[str, tuple[Breaker, Breaker]] = {}
         self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _OfLoop] = WeakKeyDictionary()
@@ -119,14 +119,14 @@ class StoredConnections:
         if mine is not None:
             await mine.http.close()
 
-    async def _known(self) -> Mapping[str, Account]:
+    async def _known(self) -> Mapping[str, CarrierAccount]:
         now = self._seconds()
         if self._read_at is None or now >= self._read_at + LOOK_SECONDS:
             found = await self._reader.read(list_carriers)
             self._accounts, self._read_at = {account.name: account for account in found}, now
         return self._accounts
 
-    def _client_of(self, account: Account) -> CarrierClient:
+    def _client_of(self, account: CarrierAccount) -> CarrierClient:
         loop = asyncio.get_running_loop()
         mine = self._loops.get(loop)
         if mine is None:
@@ -136,7 +136,7 @@ class StoredConnections:
             known = mine.clients[account.name] = Connected(account, self._connected(account, mine.http))
         return known.client
 
-    def _connected(self, account: Account, http: Http) -> CarrierClient:
+    def _connected(self, account: CarrierAccount, http: Http) -> CarrierClient:
         at_once = AT_ONCE
         try:
             setup = Setup({**account.options, **self._vault.open(account.name, account.credentials)})

@@ -192,7 +192,7 @@ class Field(NamedTuple):
     example: str = ""
 
 
-class Account(NamedTuple):
+class CarrierAccount(NamedTuple):
     """An account at a carrier, as it is stored. `options` are for all to read, `credentials` is encrypted."""
 
     name: str

@@ -14,7 +14,7 @@ from numberdesk.carriers import adapters
 from numberdesk.carriers.adapters.http_api import CarrierKind, check_common
 from numberdesk.carriers.port import Setup
 from numberdesk.core.errors import InvalidRequest
-from numberdesk.infra.http import HttpAnswer, HttpRequest, NotSentError
+from numberdesk.infra.http import HttpRequest, HttpResponse, NotSentError
 
 _LONGEST_VALUE: Final = 500
 
@@ -55,5 +55,5 @@ def checked_setup(kind: str, values: Mapping[str, str]) -> Setup:
 class _Nowhere:
     """For an adapter that is only built to see whether it can be."""
 
-    async def send(self, request: HttpRequest) -> HttpAnswer:  # noqa: ARG002  the signature of Http
+    async def send(self, request: HttpRequest) -> HttpResponse:  # noqa: ARG002  the signature of Http
         raise NotSentError("this goes nowhere")

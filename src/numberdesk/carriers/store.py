@@ -12,39 +12,39 @@ from typing import Any, Final
 from sqlalchemy import select, update
 
 from numberdesk.carriers.audit_store import insert_audits
-from numberdesk.carriers.port import Account
+from numberdesk.carriers.port import CarrierAccount
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.infra.db import Tx
 from numberdesk.tables import carriers
 
-_COLUMNS: Final = tuple(carriers.c[name] for name in Account._fields)
+_COLUMNS: Final = tuple(carriers.c[name] for name in CarrierAccount._fields)
 
 
-def list_carriers(tx: Tx) -> list[Account]:
+def list_carriers(tx: Tx) -> list[CarrierAccount]:
     """All accounts at carriers, by name. There are few."""
     return [_account_of(row) for row in tx.execute(select(*_COLUMNS).order_by(carriers.c.name))]
 
 
-def lock_carriers(tx: Tx, names: Iterable[str]) -> dict[str, Account]:
+def lock_carriers(tx: Tx, names: Iterable[str]) -> dict[str, CarrierAccount]:
     """Accounts at carriers by name, locked in sorted order until the transaction ends."""
     query = select(*_COLUMNS).where(carriers.c.name.in_(sorted(set(names)))).order_by(carriers.c.name)
     return {row.name: _account_of(row) for row in tx.execute(query.with_for_update())}
 
 
-def find_carriers_named(tx: Tx, names: Iterable[str]) -> dict[str, Account]:
+def find_carriers_named(tx: Tx, names: Iterable[str]) -> dict[str, CarrierAccount]:
     """Accounts at carriers by name."""
     query = select(*_COLUMNS).where(carriers.c.name.in_(sorted(set(names))))
     return {row.name: _account_of(row) for row in tx.execute(query)}
 
 
-def insert_carriers(tx: Tx, new: Sequence[Account]) -> None:
+def insert_carriers(tx: Tx, new: Sequence[CarrierAccount]) -> None:
     """Record accounts at carriers, each to be audited from now on."""
     for account in new:
         tx.execute(carriers.insert(), [_row(account)])
         insert_audits(tx, [account.name], account.created_at)
 
 
-def change_carriers(tx: Tx, changed: Iterable[Account]) -> None:
+def change_carriers(tx: Tx, changed: Iterable[CarrierAccount]) -> None:
     """Write state, options and credentials back."""
     for account in changed:
         row = _row(account)
@@ -52,7 +52,7 @@ def change_carriers(tx: Tx, changed: Iterable[Account]) -> None:
         tx.execute(update(carriers).where(carriers.c.name == account.name).values(values))
 
 
-def _row(account: Account) -> dict[str, Any]:
+def _row(account: CarrierAccount) -> dict[str, Any]:
     return {
         **account._asdict(),
         "state": account.state.value,
@@ -60,6 +60,6 @@ def _row(account: Account) -> dict[str, Any]:
     }
 
 
-def _account_of(row: Any) -> Account:
+def _account_of(row: Any) -> CarrierAccount:
     name, kind, state, options, *rest = row
-    return Account(name, kind, CarrierState(state), json.loads(options), *rest)
+    return CarrierAccount(name, kind, CarrierState(state), json.loads(options), *rest)

@@ -1,4 +1,4 @@
-"""The command line: starts the other doors, and the operator's commands.
+"""The command line: starts the other entry points, and the operator's commands.
 
 Touches: nothing.
 """

@@ -13,7 +13,7 @@ from typing import Annotated, Final
 import typer
 
 from numberdesk.cli.output import USAGE, fail, reported
-from numberdesk.cli.signals import heed_signals
+from numberdesk.cli.signals import stop_on_signals
 from numberdesk.infra import log
 
 _TEXT: Final = """Carrier mock on {url}
@@ -57,7 +57,7 @@ def carrier_sim(
     if not _is_loopback(host):
         fail("carrier-sim listens on loopback only, like 127.0.0.1: it lets everybody in", USAGE)
     log.configure("info")
-    told = heed_signals()
+    told = stop_on_signals()
     config = Config(host, port, seed, numbers, state, lag, delay)
     with reported():
         try:

@@ -17,7 +17,12 @@ from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.lifecycle import AccountState
 from numberdesk.core.money import MoneyError, parse_micros
 from numberdesk.core.periods import MICROSECONDS
-from numberdesk.flows.accounts.create_accounts import Standing, create_accounts, new_account, set_standings
+from numberdesk.flows.accounts.create_accounts import (
+    SetAccountState,
+    change_account_states,
+    create_accounts,
+    new_account,
+)
 from numberdesk.flows.accounts.fund_wallets import ADJUSTMENT, TOP_UP, fund_wallets, funding
 from numberdesk.flows.accounts.issue_keys import NewKey, Revocation, issue_keys, new_key_record, revoke
 from numberdesk.ledger.store import find_wallet, list_statement
@@ -65,13 +70,13 @@ def list_all_accounts(limit: Limit = 1000, as_json: AsJson = False) -> None:  # 
 @accounts.command("suspend")
 def suspend(account: AccountArgument, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
     """Keep an account from buying; what it rents goes on."""
-    _set_standing(account, AccountState.SUSPENDED, as_json=as_json)
+    _set_account_state(account, AccountState.SUSPENDED, as_json=as_json)
 
 
 @accounts.command("reactivate")
 def reactivate(account: AccountArgument, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
     """Let a suspended account buy again."""
-    _set_standing(account, AccountState.ACTIVE, as_json=as_json)
+    _set_account_state(account, AccountState.ACTIVE, as_json=as_json)
 
 
 @keys.command("create")
@@ -168,10 +173,10 @@ def statement(account: AccountArgument, limit: Limit = 1000, as_json: AsJson = F
         print_list([transaction_view(one) for one in found], columns, as_json=as_json)
 
 
-def _set_standing(account: str, state: AccountState, *, as_json: bool) -> None:
+def _set_account_state(account: str, state: AccountState, *, as_json: bool) -> None:
     with services() as running:
         owner = account_called(running, account)
-        changed = running.writer.apply(set_standings, Standing(owner.id, state))
+        changed = running.writer.apply(change_account_states, SetAccountState(owner.id, state))
         print_object(account_view(changed), as_json=as_json)
 
 

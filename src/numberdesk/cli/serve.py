@@ -19,7 +19,7 @@ from numberdesk.catalog.store import count_inventory
 from numberdesk.cli import demo_carriers, processes
 from numberdesk.cli.demo import ACCOUNT_NAME, DATABASE_URL, NUMBER, prepare_demo
 from numberdesk.cli.output import REFUSED, USAGE, fail, note, reported
-from numberdesk.cli.signals import Told, heed_signals
+from numberdesk.cli.signals import StopSignal, stop_on_signals
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.money import format_micros
 from numberdesk.infra import log
@@ -58,7 +58,7 @@ def work() -> None:
         settings = load_settings()
         log.configure(settings.log_level)
         running = build(settings)
-        stopped = heed_signals()
+        stopped = stop_on_signals()
         _warn_of_credentials(running)
         running.writer.start()
         end = worker.start(running)
@@ -84,7 +84,7 @@ def _serve_alone(settings: Settings, sock: socket.socket, *, demo: bool, urls: d
             address = _address(sock)
             text = _demo(running, settings, address, urls) if demo else _welcome(running, address)
             _warn_of_credentials(running)
-            told = heed_signals()
+            told = stop_on_signals()
             _say(text)
             _serve(running, sock, told)
     finally:
@@ -113,7 +113,7 @@ def _serve_as_one(settings: Settings, sock: socket.socket) -> None:
     with reported():
         running = build(settings)
         try:
-            _serve(running, sock, heed_signals())
+            _serve(running, sock, stop_on_signals())
         finally:
             running.close()
 
@@ -134,7 +134,7 @@ def _warn_of_credentials(running: Services) -> None:
             log.get_log().warning("carriers cannot be connected", reason=str(error))
 
 
-def _serve(running: Services, sock: socket.socket, told: Told) -> None:
+def _serve(running: Services, sock: socket.socket, told: StopSignal) -> None:
     from numberdesk.api.app import build_app  # noqa: PLC0415  other commands start without the web framework
     from numberdesk.http_server.server import Limits  # noqa: PLC0415  the same
     from numberdesk.http_server.server import serve as serve_on  # noqa: PLC0415  the same

@@ -12,7 +12,7 @@ from typing import Final
 _LOOK_SECONDS: Final = 0.05
 
 
-class Told:
+class StopSignal:
     """Whether this process was told to stop.
 
     A handler may interrupt its own process anywhere, also in the middle of waiting for it, so it takes
@@ -36,9 +36,9 @@ class Told:
             time.sleep(_LOOK_SECONDS)
 
 
-def heed_signals() -> Told:
+def stop_on_signals() -> StopSignal:
     """From now on SIGTERM and SIGINT end this process in order; what is returned tells whether one has come."""
-    told = Told()
+    told = StopSignal()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, told.note)
     return told

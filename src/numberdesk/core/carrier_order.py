@@ -165,46 +165,46 @@ class Void(NamedTuple):
 class Again(NamedTuple):
     """One attempt more is to be sent, by whoever holds the order."""
 
-    chase: CarrierOrder
+    carrier_order: CarrierOrder
 
 
 class Keep(NamedTuple):
     """The order stays open. Without a `next_at` it is parked for a person."""
 
-    chase: CarrierOrder
+    carrier_order: CarrierOrder
 
 
 Step = Capture | Void | Again | Keep
 
 
-def step(chase: CarrierOrder, report: OutcomeReport) -> Step:
+def step(carrier_order: CarrierOrder, report: OutcomeReport) -> Step:
     """What follows from an outcome of an open order."""
     outcome = report.outcome
-    chase = answered(chase, report)
+    carrier_order = answered(carrier_order, report)
     if isinstance(outcome, Placed):
-        return _owned(chase, outcome, report.now)
-    if report.attempt != chase.sends:
-        return Keep(chase)  # about an attempt before: only that the number is ours would count
+        return _owned(carrier_order, outcome, report.now)
+    if report.attempt != carrier_order.sends:
+        return Keep(carrier_order)  # about an attempt before: only that the number is ours would count
     if isinstance(outcome, Refused):
-        return _refused(chase, outcome, report)
+        return _refused(carrier_order, outcome, report)
     if isinstance(outcome, NotSent):
         return Void(_unavailable(outcome.retry_after), final=False)
     if isinstance(outcome, Absent):
-        return _absent(chase, report)
-    seen = _accepted(chase, report.now) if isinstance(outcome, Pending) else chase
+        return _absent(carrier_order, report)
+    seen = _accepted(carrier_order, report.now) if isinstance(outcome, Pending) else carrier_order
     return _ask_again(seen, outcome.message or "pending", report.now)
 
 
-def answered(chase: CarrierOrder, report: OutcomeReport) -> CarrierOrder:
+def answered(carrier_order: CarrierOrder, report: OutcomeReport) -> CarrierOrder:
     """An order with what its carrier answered to it, if that is what was reported; of each attempt the first words."""
     message = getattr(report.outcome, "message", "")
-    if report.looked_up or report.attempt != chase.sends or not message:
-        return chase
+    if report.looked_up or report.attempt != carrier_order.sends or not message:
+        return carrier_order
     shown = f"attempt {report.attempt}: {message}" if report.attempt > 1 else message
-    if shown in chase.order_message:
-        return chase
-    kept = chase.order_message[: LONGEST_SAID // 2] + "; " if chase.order_message else ""
-    return chase._replace(order_message=f"{kept}{shown}"[:LONGEST_SAID])
+    if shown in carrier_order.order_message:
+        return carrier_order
+    kept = carrier_order.order_message[: LONGEST_SAID // 2] + "; " if carrier_order.order_message else ""
+    return carrier_order._replace(order_message=f"{kept}{shown}"[:LONGEST_SAID])
 
 
 def first_carrier_order(
@@ -217,16 +217,16 @@ def first_carrier_order(
     )  # fmt: skip
 
 
-def _owned(chase: CarrierOrder, outcome: Placed, now: int) -> Step:
-    if outcome.reference not in (None, chase.order_id):
+def _owned(carrier_order: CarrierOrder, outcome: Placed, now: int) -> Step:
+    if outcome.reference not in (None, carrier_order.order_id):
         said = f"the carrier has the number for us under the reference {outcome.reference!r}"
-        return _ask_again(_seen_there(chase), said, now)
+        return _ask_again(_seen_there(carrier_order), said, now)
     return Capture(outcome.number_id)
 
 
-def _refused(chase: CarrierOrder, outcome: Refused, report: OutcomeReport) -> Step:
-    if chase.sends > 1:
-        return _not_there(chase, report, f"refused after an earlier attempt of ours: {outcome.message}")
+def _refused(carrier_order: CarrierOrder, outcome: Refused, report: OutcomeReport) -> Step:
+    if carrier_order.sends > 1:
+        return _not_there(carrier_order, report, f"refused after an earlier attempt of ours: {outcome.message}")
     if outcome.reason is Reason.TAKEN:
         return Void(NumberTaken(), final=True)
     if outcome.reason in (Reason.THROTTLED, Reason.ACCOUNT):
@@ -234,40 +234,42 @@ def _refused(chase: CarrierOrder, outcome: Refused, report: OutcomeReport) -> St
     return Void(CarrierRefused(), final=True)
 
 
-def _seen_there(chase: CarrierOrder) -> CarrierOrder:
+def _seen_there(carrier_order: CarrierOrder) -> CarrierOrder:
     """A sign of the number at the carrier: whatever was absent before proves nothing."""
-    return chase._replace(absences=0, absent_since=None)
+    return carrier_order._replace(absences=0, absent_since=None)
 
 
-def _accepted(chase: CarrierOrder, now: int) -> CarrierOrder:
+def _accepted(carrier_order: CarrierOrder, now: int) -> CarrierOrder:
     """The carrier has the order: from now on only it can say what becomes of it."""
-    return _seen_there(chase)._replace(accepted_at=now if chase.accepted_at is None else chase.accepted_at)
+    return _seen_there(carrier_order)._replace(
+        accepted_at=now if carrier_order.accepted_at is None else carrier_order.accepted_at
+    )
 
 
 def _unavailable(retry_after: int | None) -> CarrierUnavailable:
     return CarrierUnavailable(details={} if retry_after is None else {"retry_after": retry_after})
 
 
-def _absent(chase: CarrierOrder, report: OutcomeReport) -> Step:
-    if chase.accepted_at is not None:
-        return _ask_again(chase, "absent, though the carrier said that it has the order", report.now)
-    return _not_there(chase, report)
+def _absent(carrier_order: CarrierOrder, report: OutcomeReport) -> Step:
+    if carrier_order.accepted_at is not None:
+        return _ask_again(carrier_order, "absent, though the carrier said that it has the order", report.now)
+    return _not_there(carrier_order, report)
 
 
-def _not_there(chase: CarrierOrder, report: OutcomeReport, message: str = "absent") -> Step:
+def _not_there(carrier_order: CarrierOrder, report: OutcomeReport, message: str = "absent") -> Step:
     now = report.now
-    since = now if chase.absent_since is None else chase.absent_since
-    seen = chase._replace(absences=chase.absences + 1, absent_since=since)
+    since = now if carrier_order.absent_since is None else carrier_order.absent_since
+    seen = carrier_order._replace(absences=carrier_order.absences + 1, absent_since=since)
     if now < since:  # the clock went back: the window begins anew
         return _ask_again(seen._replace(absent_since=now), message, now)
     proven_at = since + report.window
     if now < proven_at or seen.absences < FEWEST_ABSENCES:
         return _ask_again(seen, message, now, no_later=max(proven_at, now + DELAYS[0]))
-    if report.may_send and now < chase.wanted_until and chase.sends < MOST_ATTEMPTS:
+    if report.may_send and now < carrier_order.wanted_until and carrier_order.sends < MOST_ATTEMPTS:
         return Again(
             leased(
-                chase._replace(
-                    sends=chase.sends + 1,
+                carrier_order._replace(
+                    sends=carrier_order.sends + 1,
                     attempted_at=now,
                     attempts=0,
                     absences=0,
@@ -281,5 +283,5 @@ def _not_there(chase: CarrierOrder, report: OutcomeReport, message: str = "absen
     return Void(CarrierUnavailable(), final=False)
 
 
-def _ask_again(chase: CarrierOrder, said: str, now: int, *, no_later: int | None = None) -> Keep:
-    return Keep(retried(chase, SCHEDULE, said, now, no_later=no_later))
+def _ask_again(carrier_order: CarrierOrder, said: str, now: int, *, no_later: int | None = None) -> Keep:
+    return Keep(retried(carrier_order, SCHEDULE, said, now, no_later=no_later))

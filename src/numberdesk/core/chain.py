@@ -40,7 +40,7 @@ _P: Final = 2**31 - 1
 _Q: Final = 2**31 - 19
 
 
-class Line(NamedTuple):
+class StatementLine(NamedTuple):
     """A transfer as its wallet sees it: `moved` micros into the wallet, negative when out of it."""
 
     id: str
@@ -72,7 +72,7 @@ def path_sum(start: int, entries: int, posted: int) -> int:
     return int(spread(state_number(start, entries, posted)) - spread(start))
 
 
-def first_break(lines: Iterable[Line], entries: int, posted: int) -> Break | None:
+def first_break(lines: Iterable[StatementLine], entries: int, posted: int) -> Break | None:
     """Walk a wallet's lines in the order of their entries; None when all hold and end in the wallet."""
     entry = balance = 0
     for line in lines:
@@ -87,7 +87,7 @@ def first_break(lines: Iterable[Line], entries: int, posted: int) -> Break | Non
     return None
 
 
-def _wrong_with(line: Line, entry: int, balance: int) -> Break | None:
+def _wrong_with(line: StatementLine, entry: int, balance: int) -> Break | None:
     values: tuple[object, ...] = (line.entry, line.moved, line.balance_after)
     if not all(isinstance(value, int) for value in values):
         return Break("I2", line.id, "entry, amount or balance_after is not a whole number")

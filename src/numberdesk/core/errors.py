@@ -19,7 +19,7 @@ Touches: nothing.
       CarrierUnavailable    carrier_unavailable      the carrier did not take the order; nothing charged
       Overloaded            overloaded               too busy or stopping; nothing charged
       Internal              internal                 a defect; nothing leaks
-      MethodNotAllowed, BodyTooLarge, UnsupportedMediaType, HeadersTooLarge, RequestTimeout: the HTTP door's own
+      MethodNotAllowed, BodyTooLarge, UnsupportedMediaType, HeadersTooLarge, RequestTimeout: the HTTP entry point's own
 
 A business refusal is a value while it is decided (purchase.py) and raised only by the story
 that answers for it. Codes never change; docs/errors.md lists them and a test compares.

@@ -40,7 +40,7 @@ POOL: Final = "pool"
 
 
 class Buy(NamedTuple):
-    """One buy as the door read it. `now` in microseconds since the epoch; `order_id` is new and used only if opened."""
+    """One buy as it was read. `now` in microseconds since the epoch; `order_id` is new and used only if opened."""
 
     account_id: str
     e164: str
@@ -51,9 +51,10 @@ class Buy(NamedTuple):
     now: int
 
 
-class Purse(NamedTuple):
-    """An account's standing and wallet: amounts in micros, `entries` counts the transfers so far."""
+class Wallet(NamedTuple):
+    """The prepaid balance of an account, in micros, and the account's state. `entries` counts the transfers so far."""
 
+    account_id: str
     state: AccountState
     currency: str
     posted: int
@@ -67,7 +68,7 @@ class Purse(NamedTuple):
         return self.posted - self.held + self.credit_limit
 
 
-class Lot(NamedTuple):
+class SaleNumber(NamedTuple):
     """A number as a purchase sees it. `account_id` and `order_id`: who claims or rents it, by which order.
 
     `repriced_at` is when its prices changed last, in microseconds; None when they never did.
@@ -138,7 +139,7 @@ UNRECORDED: Final = -1
 """The setup price in the fingerprint of a request to an earlier release, which did not look at it."""
 
 
-class Answer(NamedTuple):
+class IdempotencyRecord(NamedTuple):
     """The final answer stored under an account's idempotency key: an order, or a refusal."""
 
     account_id: str
@@ -164,7 +165,7 @@ class Sold(NamedTuple):
 
     order: Order
     charges: tuple[Charge, ...]
-    answer: Answer | None
+    answer: IdempotencyRecord | None
 
 
 class Replayed(NamedTuple):
@@ -174,19 +175,19 @@ class Replayed(NamedTuple):
     """
 
     order: Order
-    answer: Answer | None
+    answer: IdempotencyRecord | None
     request_id: str
 
 
-class Refused(NamedTuple):
+class Refusal(NamedTuple):
     """The buy is refused. `request_id` is that of the request which was first refused so."""
 
     error: NumberdeskError
     request_id: str
-    answer: Answer | None
+    answer: IdempotencyRecord | None
 
 
-Decision = Sold | Replayed | Refused
+Decision = Sold | Replayed | Refusal
 
 
 @dataclass(slots=True)
@@ -198,43 +199,43 @@ class Loaded:
     to what carriers offer of it, the latest first. Each buy is asked by its own time.
     """
 
-    purses: Mapping[str, Purse]
-    lots: Mapping[str, Lot]
-    answers: Mapping[tuple[str, str], Answer] = field(default_factory=dict)
+    wallets: Mapping[str, Wallet]
+    sale_numbers: Mapping[str, SaleNumber]
+    answers: Mapping[tuple[str, str], IdempotencyRecord] = field(default_factory=dict)
     orders: Mapping[str, Order] = field(default_factory=dict)
     superseded: Mapping[str, tuple[Quote, ...]] = field(default_factory=dict)
     offers: Mapping[str, tuple[Quote, ...]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
-class Outcome:
+class Decided:
     """Decisions in the order of the buys, and the wallets and numbers as they are after them."""
 
     decisions: list[Decision]
-    purses: dict[str, Purse]
-    lots: dict[str, Lot]
+    wallets: dict[str, Wallet]
+    sale_numbers: dict[str, SaleNumber]
 
 
-def decide(loaded: Loaded, buys: Sequence[Buy]) -> Outcome:
+def decide(loaded: Loaded, buys: Sequence[Buy]) -> Decided:
     """Decide a batch. Pure: the same input gives the same decisions."""
     table = _Table(
-        dict(loaded.purses),
-        dict(loaded.lots),
+        dict(loaded.wallets),
+        dict(loaded.sale_numbers),
         dict(loaded.answers),
         dict(loaded.orders),
         loaded.superseded,
         loaded.offers,
     )
-    return Outcome([table.decide(buy) for buy in buys], table.purses, table.lots)
+    return Decided([table.decide(buy) for buy in buys], table.wallets, table.sale_numbers)
 
 
 @dataclass(slots=True)
 class _Table:
     """The batch's working state: what the next buy of the batch sees."""
 
-    purses: dict[str, Purse]
-    lots: dict[str, Lot]
-    answers: dict[tuple[str, str], Answer]
+    wallets: dict[str, Wallet]
+    sale_numbers: dict[str, SaleNumber]
+    answers: dict[tuple[str, str], IdempotencyRecord]
     orders: dict[str, Order]
     superseded: Mapping[str, tuple[Quote, ...]]
     offers: Mapping[str, tuple[Quote, ...]]
@@ -245,27 +246,27 @@ class _Table:
             earlier = self.answers.get((buy.account_id, buy.idempotency_key))
             if earlier is not None:
                 return self._again(earlier, buy)
-        lot = self.lots.get(buy.e164)
-        if lot is not None and lot.order_id is not None and lot.account_id == buy.account_id:
-            return self._replayed(self.orders[lot.order_id], buy)
-        purse = self.purses[buy.account_id]
-        quotes = self._quotes(buy, lot, purse.currency)
-        error = _standing_refusal(purse, lot, quotes)
+        sale_number = self.sale_numbers.get(buy.e164)
+        if sale_number is not None and sale_number.order_id is not None and sale_number.account_id == buy.account_id:
+            return self._replayed(self.orders[sale_number.order_id], buy)
+        wallet = self.wallets[buy.account_id]
+        quotes = self._quotes(buy, sale_number, wallet.currency)
+        error = _standing_refusal(wallet, sale_number, quotes)
         if error is not None:
             return self._refused(error, buy)
         quote = cheapest_agreeing(buy.confirmed, quotes)
         if quote is None:
-            return self._refused(_price_changed(lot, quotes[0].prices), buy)
-        if purse.available < quote.prices.total:
-            return self._refused(_cannot_pay(purse, quote.prices), buy)
-        return self._sold(buy, lot, purse, quote)
+            return self._refused(_price_changed(sale_number, quotes[0].prices), buy)
+        if wallet.available < quote.prices.total:
+            return self._refused(_cannot_pay(wallet, quote.prices), buy)
+        return self._sold(buy, sale_number, wallet, quote)
 
-    def _quotes(self, buy: Buy, lot: Lot | None, currency: str) -> list[Quote]:
+    def _quotes(self, buy: Buy, sale_number: SaleNumber | None, currency: str) -> list[Quote]:
         """The quotes that are good for this account at the time of this buy, newest first."""
-        if lot is None or lot.is_nobodys:
+        if sale_number is None or sale_number.is_nobodys:
             quotes = self.offers.get(buy.e164, ())
         else:
-            current = () if lot.prices is None else (Quote(lot.carrier, lot.prices),)
+            current = () if sale_number.prices is None else (Quote(sale_number.carrier, sale_number.prices),)
             quotes = (*current, *self.superseded.get(buy.e164, ()))
         return [
             quote
@@ -273,24 +274,24 @@ class _Table:
             if quote.prices.currency == currency and (quote.until is None or buy.now < quote.until)
         ]
 
-    def _again(self, earlier: Answer, buy: Buy) -> Decision:
+    def _again(self, earlier: IdempotencyRecord, buy: Buy) -> Decision:
         differing = _differing_field(earlier.fingerprint, _fingerprint(buy))
         if differing is not None:
-            return Refused(IdempotencyConflict(differing), buy.request_id, None)
+            return Refusal(IdempotencyConflict(differing), buy.request_id, None)
         if earlier.error is not None:
-            return Refused(earlier.error, earlier.request_id, None)
+            return Refusal(earlier.error, earlier.request_id, None)
         order = self.orders[earlier.order_id or ""]
         if order.failure is not None:
-            return Refused(order.failure, earlier.request_id, None)
+            return Refusal(order.failure, earlier.request_id, None)
         return Replayed(order, None, earlier.request_id)
 
     def _replayed(self, order: Order, buy: Buy) -> Replayed:
         return Replayed(order, self._answer(buy, order.id, None), buy.request_id)
 
-    def _refused(self, error: NumberdeskError, buy: Buy) -> Refused:
-        return Refused(error, buy.request_id, self._answer(buy, None, error))
+    def _refused(self, error: NumberdeskError, buy: Buy) -> Refusal:
+        return Refusal(error, buy.request_id, self._answer(buy, None, error))
 
-    def _sold(self, buy: Buy, lot: Lot | None, purse: Purse, quote: Quote) -> Sold:
+    def _sold(self, buy: Buy, sale_number: SaleNumber | None, wallet: Wallet, quote: Quote) -> Sold:
         prices, at_once = quote.prices, quote.carrier == POOL
         order = Order(
             id=buy.order_id,
@@ -306,56 +307,62 @@ class _Table:
         )
         if at_once:
             order = completed(order, buy.now)
-        charges = charges_of(purse, prices) if at_once else ()
+        charges = charges_of(wallet, prices) if at_once else ()
         if at_once:
             last = charges[-1]
-            self.purses[buy.account_id] = purse._replace(posted=last.balance_after, entries=last.entry)
+            self.wallets[buy.account_id] = wallet._replace(posted=last.balance_after, entries=last.entry)
         else:
-            self.purses[buy.account_id] = purse._replace(held=purse.held + prices.total)
+            self.wallets[buy.account_id] = wallet._replace(held=wallet.held + prices.total)
         state = NumberState.ASSIGNED if at_once else NumberState.CLAIMED
-        lot = lot if lot is not None and not lot.is_nobodys else Lot(buy.e164, quote.carrier, state, prices, None, None)
-        self.lots[buy.e164] = lot._replace(state=state, account_id=buy.account_id, order_id=order.id)
+        sale_number = (
+            sale_number
+            if sale_number is not None and not sale_number.is_nobodys
+            else SaleNumber(buy.e164, quote.carrier, state, prices, None, None)
+        )
+        self.sale_numbers[buy.e164] = sale_number._replace(state=state, account_id=buy.account_id, order_id=order.id)
         self.orders[order.id] = order
         return Sold(order, charges, self._answer(buy, order.id, None))
 
-    def _answer(self, buy: Buy, order_id: str | None, error: NumberdeskError | None) -> Answer | None:
+    def _answer(self, buy: Buy, order_id: str | None, error: NumberdeskError | None) -> IdempotencyRecord | None:
         if buy.idempotency_key is None:
             return None
-        answer = Answer(
+        answer = IdempotencyRecord(
             buy.account_id, buy.idempotency_key, _fingerprint(buy), buy.request_id, order_id, error, buy.now
         )
         self.answers[buy.account_id, buy.idempotency_key] = answer
         return answer
 
 
-def _standing_refusal(purse: Purse, lot: Lot | None, quotes: Sequence[Quote]) -> NumberdeskError | None:
+def _standing_refusal(
+    wallet: Wallet, sale_number: SaleNumber | None, quotes: Sequence[Quote]
+) -> NumberdeskError | None:
     """Refusals that do not depend on what the client confirms."""
-    if purse.state is AccountState.SUSPENDED:
+    if wallet.state is AccountState.SUSPENDED:
         return Forbidden("This account is suspended.")
     if not quotes:
         return NumberNotOffered()
-    if lot is None or lot.is_nobodys:
+    if sale_number is None or sale_number.is_nobodys:
         return None
-    if lot.state in (NumberState.CLAIMED, NumberState.ASSIGNED):
+    if sale_number.state in (NumberState.CLAIMED, NumberState.ASSIGNED):
         return NumberTaken()
-    return None if lot.state is NumberState.AVAILABLE else NumberNotOffered()
+    return None if sale_number.state is NumberState.AVAILABLE else NumberNotOffered()
 
 
-def _price_changed(lot: Lot | None, newest: Prices) -> NumberdeskError:
+def _price_changed(sale_number: SaleNumber | None, newest: Prices) -> NumberdeskError:
     """The refusal of prices that no good quote has. A number of the books that has no price now is not offered."""
-    in_books = lot is not None and not lot.is_nobodys
-    if in_books and lot is not None and lot.prices != newest:
+    in_books = sale_number is not None and not sale_number.is_nobodys
+    if in_books and sale_number is not None and sale_number.prices != newest:
         return NumberNotOffered()
     return PriceChanged(details=newest.details())
 
 
-def _cannot_pay(purse: Purse, prices: Prices) -> InsufficientBalance:
+def _cannot_pay(wallet: Wallet, prices: Prices) -> InsufficientBalance:
     return InsufficientBalance(
         details={
             "needed": as_decimal(prices.total),
-            "available": as_decimal(purse.available),
-            "missing": as_decimal(prices.total - purse.available),
-            "currency": purse.currency,
+            "available": as_decimal(wallet.available),
+            "missing": as_decimal(prices.total - wallet.available),
+            "currency": wallet.currency,
         }
     )
 
@@ -365,9 +372,9 @@ def completed(order: Order, now: int) -> Order:
     return order._replace(state=OrderState.COMPLETED, completed_at=now, renews_at=add_months(now, 1))
 
 
-def charges_of(purse: Purse, prices: Prices) -> tuple[Charge, ...]:
+def charges_of(wallet: Wallet, prices: Prices) -> tuple[Charge, ...]:
     """The first month, then the setup price where there is one, taken out of what is posted."""
-    month = Charge("rental", prices.monthly, purse.entries + 1, purse.posted - prices.monthly)
+    month = Charge("rental", prices.monthly, wallet.entries + 1, wallet.posted - prices.monthly)
     if not prices.setup:
         return (month,)
     return (month, Charge("setup", prices.setup, month.entry + 1, month.balance_after - prices.setup))

@@ -1,4 +1,4 @@
-"""The time and new ids, asked for at the doors only; everything below gets them as arguments.
+"""The time and new ids, asked for at the entry points only; everything below gets them as arguments.
 
 Touches: clock, randomness.
 """

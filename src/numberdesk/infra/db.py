@@ -206,12 +206,12 @@ class Database:
         with self.raw() as connection:
             self._engine.check(connection.connection.dbapi_connection)
 
-    def came_second(self, error: BaseException) -> bool:
+    def is_insert_race(self, error: BaseException) -> bool:
         """Whether an error may tell of another process that inserted a row between a look and an insertion.
 
         No row can be locked that is not there. Whoever looks again sees it, unless it is a defect.
         """
-        return self._engine.came_second(_driver_error(error))
+        return self._engine.is_insert_race(_driver_error(error))
 
     def close(self) -> None:
         """Close every connection. On SQLite the last one folds the WAL into the file."""

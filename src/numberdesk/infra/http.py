@@ -65,7 +65,7 @@ class HttpRequest(NamedTuple):
     once: bool = False
 
 
-class HttpAnswer(NamedTuple):
+class HttpResponse(NamedTuple):
     """An answer. Names of headers are in lower case; of one that came twice the last counts."""
 
     status: int
@@ -76,7 +76,7 @@ class HttpAnswer(NamedTuple):
 class Http(Protocol):
     """Sends requests."""
 
-    async def send(self, request: HttpRequest) -> HttpAnswer:
+    async def send(self, request: HttpRequest) -> HttpResponse:
         """Send once and read the answer. Raises NotSentError or NoAnswerError."""
         ...
 
@@ -98,7 +98,7 @@ class HttpClient:
         self._waiting: set[_Watch] = set()
         self._closed = False
 
-    async def send(self, request: HttpRequest) -> HttpAnswer:
+    async def send(self, request: HttpRequest) -> HttpResponse:
         """Send once and read the answer. Raises NotSentError or NoAnswerError."""
         if transaction_is_open():
             raise RuntimeError("a request to a carrier must not be made inside a transaction")
@@ -120,7 +120,7 @@ class HttpClient:
             raise NoAnswerError("the HTTP library does not say any more when it begins to send")
         return answer
 
-    async def _sent(self, request: HttpRequest, watch: _Watch) -> HttpAnswer:
+    async def _sent(self, request: HttpRequest, watch: _Watch) -> HttpResponse:
         import httpx2  # noqa: PLC0415  a service without carriers does without its 10 MB
 
         built = httpx2.Request(
@@ -139,7 +139,7 @@ class HttpClient:
                 raise
         return await self._exchanged(self._transport(once=True), built)  # it was a kept connection, closed over there
 
-    async def _exchanged(self, transport: httpx2.AsyncHTTPTransport, request: httpx2.Request) -> HttpAnswer:
+    async def _exchanged(self, transport: httpx2.AsyncHTTPTransport, request: httpx2.Request) -> HttpResponse:
         response = await transport.handle_async_request(request)
         try:
             if len(response.headers.raw) > MOST_HEADERS:
@@ -148,7 +148,7 @@ class HttpClient:
         finally:
             await response.aclose()
         headers = {name.lower(): value for name, value in response.headers.multi_items()}
-        return HttpAnswer(response.status_code, headers, body)
+        return HttpResponse(response.status_code, headers, body)
 
     async def _body(self, response: httpx2.Response) -> bytes:
         encoding = response.headers.get("content-encoding", "identity").strip().lower()

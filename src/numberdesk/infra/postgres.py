@@ -325,7 +325,7 @@ class Postgres:
             return StorageFailedError(text)
         return None
 
-    def came_second(self, error: BaseException | None) -> bool:
+    def is_insert_race(self, error: BaseException | None) -> bool:
         """Whether a key was there that had not been when it was looked for, or a flow is wrong: nobody can tell yet."""
         return isinstance(error, psycopg.errors.UniqueViolation)
 

@@ -101,7 +101,7 @@ class Sqlite:
             return StorageFailedError(str(error))
         return None
 
-    def came_second(self, error: BaseException | None) -> bool:  # noqa: ARG002  the engines' one signature
+    def is_insert_race(self, error: BaseException | None) -> bool:  # noqa: ARG002  the engines' one signature
         """Nobody else writes between a look and an insertion, so a key that is there twice is a defect."""
         return False
 

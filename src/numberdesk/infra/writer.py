@@ -59,8 +59,8 @@ _MOST_RETRIES: Final = 200
 _STUCK_SECONDS: Final = 2.0
 """After which a database that has neither committed nor refused anything is taken to be in trouble."""
 
-POINTS: Final = ("taken", "begun", "applied", "committed", "resolved")
-"""The points that a batch passes, each told to `reach`: where a crash may be put by whoever tests this."""
+FAILPOINTS: Final = ("taken", "begun", "applied", "committed", "resolved")
+"""The points that a batch passes, each told to `failpoint`: where a crash may be put by whoever tests this."""
 
 _STOP: Final = object()
 
@@ -96,7 +96,7 @@ class Writer:
 
     `queue_limit` bounds the commands that wait; `patience_seconds` is how long an outcome may take
     before a command is turned away unbegun, of which `lock_seconds` are kept for the database's lock.
-    `monotonic` gives seconds; `reach` is told when a batch passes one of POINTS.
+    `monotonic` gives seconds; `failpoint` is told when a batch passes one of POINTS.
     """
 
     def __init__(
@@ -107,14 +107,14 @@ class Writer:
         patience_seconds: float = 4.0,
         lock_seconds: float = 0.0,
         monotonic: Callable[[], float] = time.monotonic,
-        reach: Callable[[str], None] = no_failpoint,
+        failpoint: Callable[[str], None] = no_failpoint,
     ) -> None:
         self._database = database
         self._limit = queue_limit
         self._patience = patience_seconds
         self._lock_seconds = lock_seconds
         self._monotonic = monotonic
-        self._reach = reach
+        self._failpoint = failpoint
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._accepting = threading.Lock()
         self._waiting = 0
@@ -198,9 +198,9 @@ class Writer:
         """
         batch, stopping = self._take()
         if batch:
-            self._reach("taken")
+            self._failpoint("taken")
             self._settle(batch, self._outcomes(batch))
-            self._reach("resolved")
+            self._failpoint("resolved")
         return not stopping
 
     def _take(self) -> tuple[list[_Waiting[Any, Any]], bool]:
@@ -261,7 +261,7 @@ class Writer:
 
     def _patiently(self, transaction: Callable[[], Result], end: float) -> Result:
         """One transaction, tried again until `end` while the storage may come back, and once if it came second."""
-        came_second = False
+        is_insert_race = False
         for _ in range(_MOST_RETRIES):
             try:
                 return transaction()
@@ -269,9 +269,9 @@ class Writer:
                 if self._monotonic() + _RETRY_SECONDS >= end:
                     raise
             except Exception as error:
-                if came_second or not self._database.came_second(error):
+                if is_insert_race or not self._database.is_insert_race(error):
                     raise
-                came_second = True
+                is_insert_race = True
             self._retries += 1
             time.sleep(_RETRY_SECONDS)
         return transaction()
@@ -290,15 +290,15 @@ class Writer:
             places.setdefault(waiting.flow, []).append(place)
         outcomes: list[object] = [None] * len(batch)
         with self._database.write() as tx:
-            self._reach("begun")
+            self._failpoint("begun")
             for flow, mine in places.items():
                 results = flow(tx, [batch[place].command for place in mine])
                 if len(results) != len(mine):
                     raise RuntimeError("a flow must give one outcome per command")
                 for place, result in zip(mine, results, strict=True):
                     outcomes[place] = result
-            self._reach("applied")
-        self._reach("committed")
+            self._failpoint("applied")
+        self._failpoint("committed")
         return outcomes
 
     def _settle(self, batch: list[_Waiting[Any, Any]], outcomes: list[object]) -> None:

@@ -44,22 +44,6 @@ class Hold(NamedTuple):
     resolved_at: int | None
 
 
-class Wallet(NamedTuple):
-    """A prepaid balance, in micros."""
-
-    account_id: str
-    currency: str
-    posted: int
-    held: int
-    credit_limit: int
-    entries: int
-
-    @property
-    def available(self) -> int:
-        """What may still be spent, in micros."""
-        return self.posted - self.held + self.credit_limit
-
-
 def wallet_account(account_id: str) -> str:
     """The ledger account of an account's wallet."""
     return f"wallet:{account_id}"

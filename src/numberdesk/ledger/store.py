@@ -11,29 +11,25 @@ from typing import Any, Final
 from sqlalchemy import select
 
 from numberdesk.core.lifecycle import AccountState, HoldState
-from numberdesk.core.purchase import Purse
+from numberdesk.core.purchase import Wallet
 from numberdesk.infra.db import Tx
 from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set
-from numberdesk.ledger.model import Hold, Transfer, Wallet
+from numberdesk.ledger.model import Hold, Transfer
 from numberdesk.tables import accounts, holds, transfers, wallets
 
-_PURSES: Final = SelectSet(
-    select(
-        wallets.c.account_id,
-        accounts.c.state,
-        wallets.c.currency,
-        wallets.c.posted,
-        wallets.c.held,
-        wallets.c.credit_limit,
-        wallets.c.entries,
-    )
-    .join(accounts, accounts.c.id == wallets.c.account_id)
-    .where(in_set(wallets.c.account_id, "ids"))
-    .order_by(wallets.c.account_id)
-    .with_for_update(of=wallets),
+_WALLETS: Final = select(
+    wallets.c.account_id,
+    accounts.c.state,
+    wallets.c.currency,
+    wallets.c.posted,
+    wallets.c.held,
+    wallets.c.credit_limit,
+    wallets.c.entries,
+).join(accounts, accounts.c.id == wallets.c.account_id)
+_LOCK_WALLETS: Final = SelectSet(
+    _WALLETS.where(in_set(wallets.c.account_id, "ids")).order_by(wallets.c.account_id).with_for_update(of=wallets),
     "ids",
 )
-_WALLET_COLUMNS: Final = [wallets.c[name] for name in Wallet._fields]
 _TRANSFER_COLUMNS: Final = [transfers.c[name] for name in Transfer._fields]
 
 _INSERT_TRANSFERS: Final = InsertRows(transfers, Transfer._fields)
@@ -42,14 +38,14 @@ _RESOLVE_HOLDS: Final = UpdateRows(holds, "order_id", "state", "resolved_at")
 _UPDATE_WALLETS: Final = UpdateRows(wallets, "account_id", "posted", "held", "entries")
 
 
-def lock_purses(tx: Tx, account_ids: Iterable[str]) -> dict[str, Purse]:
+def lock_wallets(tx: Tx, account_ids: Iterable[str]) -> dict[str, Wallet]:
     """The standing and wallets of accounts, locked in sorted order until the transaction ends."""
-    return {row.account_id: _purse_of(row) for row in _PURSES.run(tx, ids=account_ids)}
+    return {row.account_id: _wallet_of(row) for row in _LOCK_WALLETS.run(tx, ids=account_ids)}
 
 
-def save_purses(tx: Tx, changed: dict[str, Purse]) -> None:
+def save_wallets(tx: Tx, changed: dict[str, Wallet]) -> None:
     """Write what is posted, held and counted back to locked wallets."""
-    rows = [(account_id, purse.posted, purse.held, purse.entries) for account_id, purse in changed.items()]
+    rows = [(account_id, wallet.posted, wallet.held, wallet.entries) for account_id, wallet in changed.items()]
     _UPDATE_WALLETS.run(tx, rows)
 
 
@@ -70,13 +66,16 @@ def resolve_holds(tx: Tx, ends: Mapping[str, tuple[HoldState, int]]) -> None:
 
 def insert_wallets(tx: Tx, new: Sequence[Wallet]) -> None:
     """Create wallets; each comes with its account, so that there is always a row to lock."""
-    tx.execute(wallets.insert(), [wallet._asdict() for wallet in new])
+    tx.execute(
+        wallets.insert(),
+        [{name: value for name, value in wallet._asdict().items() if name != "state"} for wallet in new],
+    )
 
 
 def find_wallet(tx: Tx, account_id: str) -> Wallet | None:
     """The wallet of an account."""
-    row = tx.execute(select(*_WALLET_COLUMNS).where(wallets.c.account_id == account_id)).first()
-    return None if row is None else Wallet._make(row)
+    row = tx.execute(_WALLETS.where(wallets.c.account_id == account_id)).first()
+    return None if row is None else _wallet_of(row)
 
 
 def find_transfers(tx: Tx, ids: Sequence[str]) -> dict[str, Transfer]:
@@ -107,5 +106,7 @@ def list_statement(tx: Tx, account_id: str, *, before_entry: int | None, limit: 
     return [Transfer._make(row) for row in tx.execute(query.order_by(transfers.c.entry.desc()).limit(limit))]
 
 
-def _purse_of(row: Any) -> Purse:
-    return Purse(AccountState(row.state), row.currency, row.posted, row.held, row.credit_limit, row.entries)
+def _wallet_of(row: Any) -> Wallet:
+    return Wallet(
+        row.account_id, AccountState(row.state), row.currency, row.posted, row.held, row.credit_limit, row.entries
+    )

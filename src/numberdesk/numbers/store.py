@@ -13,7 +13,7 @@ from sqlalchemy import Select, case, or_, select, update
 
 from numberdesk.core.lifecycle import NumberState, RentalState
 from numberdesk.core.prices import Prices
-from numberdesk.core.purchase import POOL, Lot
+from numberdesk.core.purchase import POOL, SaleNumber
 from numberdesk.infra.db import Tx
 from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set
 from numberdesk.numbers.model import Rental, RentedNumber
@@ -67,7 +67,7 @@ _RENTAL_COLUMNS: Final = (
 )
 
 
-def lock_lots(tx: Tx, e164s: Iterable[str]) -> dict[str, Lot]:
+def lock_sale_numbers(tx: Tx, e164s: Iterable[str]) -> dict[str, SaleNumber]:
     """Numbers as a purchase sees them, locked in sorted order until the transaction ends."""
     return {row.e164: _lot_of(row) for row in _LOTS.run(tx, e164s=e164s)}
 
@@ -81,9 +81,21 @@ def find_held(tx: Tx, e164s: Iterable[str]) -> set[str]:
     return set(tx.execute(query).scalars())
 
 
-def place_lots(tx: Tx, lots: Iterable[Lot], now: int, *, quarantined_until: int | None = None) -> None:
+def save_sale_numbers(
+    tx: Tx, sale_numbers: Iterable[SaleNumber], now: int, *, quarantined_until: int | None = None
+) -> None:
     """Write the state and holder of locked numbers."""
-    rows = [(lot.e164, lot.state.value, lot.account_id, lot.order_id, quarantined_until, now) for lot in lots]
+    rows = [
+        (
+            sale_number.e164,
+            sale_number.state.value,
+            sale_number.account_id,
+            sale_number.order_id,
+            quarantined_until,
+            now,
+        )
+        for sale_number in sale_numbers
+    ]
     _PLACE_LOTS.run(tx, rows)
 
 
@@ -229,10 +241,10 @@ def _rented_of(row: Any) -> RentedNumber:
     return RentedNumber(_rental_of(row), row.iso_country, row.region)
 
 
-def _lot_of(row: Any) -> Lot:
+def _lot_of(row: Any) -> SaleNumber:
     known = row.currency is not None
     prices = Prices(row.currency, row.price, row.inbound, row.outbound, row.setup) if known else None
-    return Lot(row.e164, row.carrier, _STATES[row.state], prices, row.account_id, row.order_id, row.repriced_at)
+    return SaleNumber(row.e164, row.carrier, _STATES[row.state], prices, row.account_id, row.order_id, row.repriced_at)
 
 
 def _rental_row(rental: Rental) -> tuple[Any, ...]:

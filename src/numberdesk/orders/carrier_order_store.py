@@ -42,7 +42,7 @@ _UNSETTLED: Final = carrier_orders.c.settled_at.is_(None)
 class Ended(NamedTuple):
     """A chase that is over, with the refusal that its order failed with."""
 
-    chase: CarrierOrder
+    carrier_order: CarrierOrder
     error: NumberdeskError | None
 
 
@@ -55,7 +55,7 @@ class Unsettled(NamedTuple):
 
 def insert_carrier_orders(tx: Tx, new: Sequence[CarrierOrder]) -> None:
     """Record orders that are about to be sent to their carriers."""
-    _INSERT.run(tx, [(*chase, None, None, None) for chase in new])
+    _INSERT.run(tx, [(*carrier_order, None, None, None) for carrier_order in new])
 
 
 def find_carrier_orders(tx: Tx, order_ids: Iterable[str]) -> dict[str, CarrierOrder]:
@@ -70,7 +70,9 @@ def lock_carrier_orders(tx: Tx, order_ids: Iterable[str]) -> dict[str, CarrierOr
 
 def change_carrier_orders(tx: Tx, changed: Sequence[Ended]) -> None:
     """Write chases back, those that are over with their errors."""
-    _CHANGE.run(tx, [(ended.chase.order_id, *ended.chase[4:], *error_columns(ended.error)) for ended in changed])
+    _CHANGE.run(
+        tx, [(ended.carrier_order.order_id, *ended.carrier_order[4:], *error_columns(ended.error)) for ended in changed]
+    )
 
 
 def want_longer(tx: Tx, until: Mapping[str, int]) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import delete, literal, select, tuple_
 from numberdesk.core.errors import Details, NumberdeskError, restored
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.prices import Prices
-from numberdesk.core.purchase import Answer, Fingerprint, Order
+from numberdesk.core.purchase import Fingerprint, IdempotencyRecord, Order
 from numberdesk.infra.db import Tx
 from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set
 from numberdesk.tables import answers, carrier_orders, orders
@@ -105,7 +105,7 @@ def list_orders(
     return _with_failures(tx, [_order_of(row) for row in found])
 
 
-def find_answers(tx: Tx, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Answer]:
+def find_idempotency_records(tx: Tx, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], IdempotencyRecord]:
     """Stored answers by (account, key)."""
     wanted = set(keys)
     if not wanted:
@@ -115,12 +115,12 @@ def find_answers(tx: Tx, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str
     return {(answer.account_id, answer.key): answer for answer in found if (answer.account_id, answer.key) in wanted}
 
 
-def insert_answers(tx: Tx, new: Sequence[Answer]) -> None:
+def insert_idempotency_records(tx: Tx, new: Sequence[IdempotencyRecord]) -> None:
     """Store final answers under their keys."""
-    _INSERT_ANSWERS.run(tx, [_answer_row(answer) for answer in new])
+    _INSERT_ANSWERS.run(tx, [_idempotency_row(answer) for answer in new])
 
 
-def withdraw_answers(tx: Tx, order_ids: Collection[str]) -> None:
+def withdraw_idempotency_records(tx: Tx, order_ids: Collection[str]) -> None:
     """Delete the answers that were to be these orders: the same request may begin anew."""
     if not order_ids:
         return
@@ -201,7 +201,7 @@ def _with_failures(tx: Tx, found: list[Order]) -> list[Order]:
     ]
 
 
-def _answer_row(answer: Answer) -> tuple[Any, ...]:
+def _idempotency_row(answer: IdempotencyRecord) -> tuple[Any, ...]:
     """In the order of _INSERT_ANSWERS."""
     return (
         answer.account_id,
@@ -214,10 +214,10 @@ def _answer_row(answer: Answer) -> tuple[Any, ...]:
     )
 
 
-def _answer_of(row: Any) -> Answer:
+def _answer_of(row: Any) -> IdempotencyRecord:
     fingerprint = Fingerprint(row.e164, row.monthly, row.inbound, row.outbound, row.setup)
     error = None if row.error_code is None else _error_of(row)
-    return Answer(row.account_id, row.key, fingerprint, row.request_id, row.order_id, error, row.created_at)
+    return IdempotencyRecord(row.account_id, row.key, fingerprint, row.request_id, row.order_id, error, row.created_at)
 
 
 def error_columns(error: NumberdeskError | None) -> tuple[str | None, str | None, str | None]:

@@ -16,7 +16,7 @@ from numberdesk.core.chain import (
     MOST_ENTRIES,
     WALLET_STEP,
     Break,
-    Line,
+    StatementLine,
     first_break,
     path_sum,
     spread,
@@ -228,7 +228,7 @@ def _violation(account_id: str, broken: Break) -> Violation:
     return Violation(broken.invariant, "transfers", broken.line_id, broken.message)
 
 
-def _lines_of(tx: Tx, account_id: str) -> Iterator[Line]:
+def _lines_of(tx: Tx, account_id: str) -> Iterator[StatementLine]:
     """A wallet's transfers in the order of their entries, read page by page."""
     page: Sequence[Any] = ()
     first = True
@@ -241,7 +241,7 @@ def _lines_of(tx: Tx, account_id: str) -> Iterator[Line]:
             query = query.where(tuple_(transfers.c.entry, transfers.c.id) > (last.entry, last.id))
         page = tx.execute(query.order_by(transfers.c.entry, transfers.c.id).limit(_PAGE)).all()
         first = False
-        yield from (Line._make(row) for row in page)
+        yield from (StatementLine._make(row) for row in page)
 
 
 def _signed(account_id: str) -> Any:

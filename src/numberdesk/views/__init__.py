@@ -1,4 +1,4 @@
-"""What doors show: the shapes of answers, and how they are made from values.
+"""What entry points show: the shapes of answers, and how they are made from values.
 
 Touches: nothing.
 
@@ -22,8 +22,8 @@ from numberdesk.views.carriers import (
     AuditView,
     CarrierOrderView,
     CarrierReleaseView,
+    CarrierStateView,
     CarrierView,
-    ChaseView,
     CheckView,
     FieldView,
     FindingView,
@@ -75,8 +75,8 @@ __all__ = [
     "BalanceView",
     "CarrierOrderView",
     "CarrierReleaseView",
+    "CarrierStateView",
     "CarrierView",
-    "ChaseView",
     "CheckView",
     "CheckedView",
     "FieldView",

@@ -12,7 +12,8 @@ import msgspec
 from numberdesk.accounts.model import Account, ApiKey
 from numberdesk.core.money import as_decimal
 from numberdesk.core.periods import iso_or_none, iso_seconds
-from numberdesk.ledger.model import Transfer, Wallet, wallet_account
+from numberdesk.core.purchase import Wallet
+from numberdesk.ledger.model import Transfer, wallet_account
 
 
 class BalanceView(msgspec.Struct, frozen=True):

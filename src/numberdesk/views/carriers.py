@@ -124,7 +124,7 @@ class CarrierReleaseView(msgspec.Struct, frozen=True):
     said: str
 
 
-class ChaseView(msgspec.Struct, frozen=True):
+class CarrierStateView(msgspec.Struct, frozen=True):
     """How an order stands with its carrier. `looks` and `absences` count since the last attempt.
 
     `accepted_at` is when the carrier said that it has the order: from then on only it can end it.
@@ -149,7 +149,7 @@ class ChaseView(msgspec.Struct, frozen=True):
 class CarrierOrderView(AdminOrderView, frozen=True):
     """A purchase attempt, with how it stands with its carrier; null for the own pool."""
 
-    at_carrier: ChaseView | None
+    at_carrier: CarrierStateView | None
 
 
 class RateView(msgspec.Struct, frozen=True):
@@ -260,23 +260,25 @@ def carrier_release_view(one: CarrierRelease) -> CarrierReleaseView:
 def carrier_order_view(described: DescribedOrder) -> CarrierOrderView:
     """An order, with how it stands with its carrier."""
     seen = msgspec.structs.asdict(admin_order_view(described.order))
-    return CarrierOrderView(**seen, at_carrier=None if described.chase is None else _chase_view(described.chase))
+    return CarrierOrderView(
+        **seen, at_carrier=None if described.carrier_order is None else _carrier_state_view(described.carrier_order)
+    )
 
 
-def _chase_view(chase: CarrierOrder) -> ChaseView:
-    return ChaseView(
-        attempt=chase.sends,
-        attempted_at=iso_seconds(chase.attempted_at),
-        wanted_until=iso_seconds(chase.wanted_until),
-        looks=chase.attempts,
-        absences=chase.absences,
-        absent_since=iso_or_none(chase.absent_since),
-        accepted_at=iso_or_none(chase.accepted_at),
-        next_look_at=iso_or_none(turn_of(chase)),
-        said=chase.message,
-        answer=chase.order_message,
-        parked_at=iso_or_none(chase.parked_at),
-        settled_at=iso_or_none(chase.settled_at),
+def _carrier_state_view(carrier_order: CarrierOrder) -> CarrierStateView:
+    return CarrierStateView(
+        attempt=carrier_order.sends,
+        attempted_at=iso_seconds(carrier_order.attempted_at),
+        wanted_until=iso_seconds(carrier_order.wanted_until),
+        looks=carrier_order.attempts,
+        absences=carrier_order.absences,
+        absent_since=iso_or_none(carrier_order.absent_since),
+        accepted_at=iso_or_none(carrier_order.accepted_at),
+        next_look_at=iso_or_none(turn_of(carrier_order)),
+        said=carrier_order.message,
+        answer=carrier_order.order_message,
+        parked_at=iso_or_none(carrier_order.parked_at),
+        settled_at=iso_or_none(carrier_order.settled_at),
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from numberdesk.carriers import port
 from numberdesk.carriers.adapters.bandwidth import Bandwidth
-from numberdesk.carriers.adapters.bandwidth_search import Searches, searches_for
+from numberdesk.carriers.adapters.bandwidth_search import BandwidthSearches, searches_for
 from numberdesk.infra.http import HttpClient
 from testbed.scripted import Answer, Scripted, Seen, scripted, silence
 from tests.carriers.adapters.words import HTML, close
@@ -172,7 +172,7 @@ QUERIES: Final[dict[str, tuple[dict[str, Any], list[dict[str, str]], bool]]] = {
 def test_what_is_wanted_is_asked_for_as_far_as_it_can_be(
     wanted: Any, queries: list[dict[str, str]], whole: Any
 ) -> None:
-    searches: Searches = searches_for(WANTED._replace(**wanted))
+    searches: BandwidthSearches = searches_for(WANTED._replace(**wanted))
     assert [dict(one.query) for one in searches.requests] == queries
     assert searches.whole is whole
 

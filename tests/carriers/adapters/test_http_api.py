@@ -22,7 +22,7 @@ from numberdesk.carriers.adapters.http_api import (
 from numberdesk.carriers.port import VISIBILITY_WINDOW, CarrierError, Setup, Trouble
 from numberdesk.core.carrier_order import NotSent, Reason, Refused, Unknown
 from numberdesk.core.errors import InvalidRequest
-from numberdesk.infra.http import HttpAnswer, HttpRequest, NoAnswerError, NotSentError
+from numberdesk.infra.http import HttpRequest, HttpResponse, NoAnswerError, NotSentError
 
 AUTHORIZATION: Final = basic("account", "a-long-password")
 CALL: Final = Call("GET", "/numbers")
@@ -31,30 +31,30 @@ CALL: Final = Call("GET", "/numbers")
 class Sent:
     """An HTTP client that gives what it is told to, and keeps the requests."""
 
-    def __init__(self, outcome: HttpAnswer | Exception) -> None:
+    def __init__(self, outcome: HttpResponse | Exception) -> None:
         self.outcome = outcome
         self.requests: list[HttpRequest] = []
 
-    async def send(self, request: HttpRequest) -> HttpAnswer:
+    async def send(self, request: HttpRequest) -> HttpResponse:
         self.requests.append(request)
         if isinstance(self.outcome, Exception):
             raise self.outcome
         return self.outcome
 
 
-def answer(status: int = 200, body: bytes = b"", **headers: str) -> HttpAnswer:
-    return HttpAnswer(status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
+def answer(status: int = 200, body: bytes = b"", **headers: str) -> HttpResponse:
+    return HttpResponse(status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
 
 
 def api(http: Sent, *, authorization: str = AUTHORIZATION, **values: str) -> CarrierHttpApi:
     return CarrierHttpApi(Setup(values), http, base_url="https://api.example.com", authorization=authorization)
 
 
-def read(outcome: HttpAnswer | Exception, call: Call = CALL, **values: str) -> HttpAnswer:
+def read(outcome: HttpResponse | Exception, call: Call = CALL, **values: str) -> HttpResponse:
     return asyncio.run(api(Sent(outcome), **values).read(call))
 
 
-def order(outcome: HttpAnswer | Exception, **values: str) -> Any:
+def order(outcome: HttpResponse | Exception, **values: str) -> Any:
     return asyncio.run(api(Sent(outcome), **values).order(Call("POST", "/orders")))
 
 
@@ -132,7 +132,7 @@ def test_a_stand_in_on_this_machine_has_every_host(set_up: str, other: str | Non
         (answer(503), Trouble.FAILING, "HTTP 503"),
     ],
 )
-def test_a_read_that_fails_says_why(outcome: HttpAnswer | Exception, trouble: Trouble, said: str) -> None:
+def test_a_read_that_fails_says_why(outcome: HttpResponse | Exception, trouble: Trouble, said: str) -> None:
     with pytest.raises(CarrierError) as caught:
         read(outcome)
     assert (caught.value.trouble, caught.value.message) == (trouble, said)
@@ -175,7 +175,7 @@ def test_other_answers_are_the_adapters_to_read(status: int) -> None:
         (answer(403), answer(403)),
     ],
 )
-def test_what_came_of_an_order_is_a_word_or_an_answer(outcome: HttpAnswer | Exception, word: Any) -> None:
+def test_what_came_of_an_order_is_a_word_or_an_answer(outcome: HttpResponse | Exception, word: Any) -> None:
     assert order(outcome) == word
 
 

@@ -20,7 +20,7 @@ from numberdesk.carriers.port import (
 )
 from numberdesk.core.carrier_order import Absent, NotSent, Placed, Reason, Refused, Unknown
 from numberdesk.core.errors import InvalidRequest
-from numberdesk.infra.http import HttpAnswer, HttpClient, HttpRequest
+from numberdesk.infra.http import HttpClient, HttpRequest, HttpResponse
 from testbed.scripted import Answer, Seen, json_reply, raw, reply, reset, scripted, silence
 from tests.carriers.adapters.words import FORBIDDEN, HTML, TAKEN, kind
 from tests.carriers.adapters.words import OTHER as NO
@@ -132,9 +132,9 @@ class Kept:
     def __init__(self) -> None:
         self.urls: list[str] = []
 
-    async def send(self, request: HttpRequest) -> HttpAnswer:
+    async def send(self, request: HttpRequest) -> HttpResponse:
         self.urls.append(request.url)
-        return HttpAnswer(200, {}, b'{"data": []}')
+        return HttpResponse(200, {}, b'{"data": []}')
 
 
 def test_requests_go_to_the_space() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from numberdesk.carriers.adapters.twilio import Twilio
 from numberdesk.carriers.port import Available, AvailablePage, CarrierError, Trouble, Wanted
-from numberdesk.infra.http import HttpAnswer, HttpClient, HttpRequest
+from numberdesk.infra.http import HttpClient, HttpRequest, HttpResponse
 from testbed.scripted import Answer, Scripted, Seen, json_reply, reply, scripted, silence
 from tests.carriers.adapters.test_twilio import ACCOUNT, BASIC, failure, setup
 
@@ -231,9 +231,9 @@ class Kept:
     def __init__(self) -> None:
         self.urls: list[str] = []
 
-    async def send(self, request: HttpRequest) -> HttpAnswer:
+    async def send(self, request: HttpRequest) -> HttpResponse:
         self.urls.append(request.url)
-        return HttpAnswer(200, {}, b'{"available_phone_numbers": [{"phone_number": "+14155550142"}]}')
+        return HttpResponse(200, {}, b'{"available_phone_numbers": [{"phone_number": "+14155550142"}]}')
 
 
 def test_requests_go_to_the_hosts_of_twilio() -> None:

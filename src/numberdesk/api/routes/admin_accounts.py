@@ -11,14 +11,19 @@ import msgspec
 
 from numberdesk.accounts.model import SCOPES
 from numberdesk.accounts.store import find_accounts, list_accounts
-from numberdesk.api.endpoint import Answer, Ask, endpoint
+from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, page, position
 from numberdesk.api.routes.api_keys import KEY_REFUSAL, NEW_KEY_EXAMPLE, NewKeyBody, created_key, listed_keys
 from numberdesk.api.shapes import Amount, Label, id_in_path
 from numberdesk.core.errors import NotFound
 from numberdesk.core.lifecycle import AccountState
 from numberdesk.core.request_keys import request_key
-from numberdesk.flows.accounts.create_accounts import Standing, create_accounts, new_account, set_standings
+from numberdesk.flows.accounts.create_accounts import (
+    SetAccountState,
+    change_account_states,
+    create_accounts,
+    new_account,
+)
 from numberdesk.flows.accounts.fund_wallets import ADJUSTMENT, TOP_UP, fund_wallets, funding
 from numberdesk.flows.accounts.issue_keys import Revocation, revoke
 from numberdesk.ledger.store import find_wallet
@@ -62,7 +67,7 @@ class NewAccountBody(msgspec.Struct, frozen=True):
     credit_limit: Amount | None = None
 
 
-class StandingBody(msgspec.Struct, frozen=True):
+class AccountStateBody(msgspec.Struct, frozen=True):
     """A suspended account cannot buy; everything else goes on."""
 
     status: AccountState
@@ -86,13 +91,13 @@ class MovementBody(msgspec.Struct, frozen=True):
     paged=True,
     answer_example=[_ACCOUNT_EXAMPLE],
 )
-async def accounts(ask: Ask) -> Answer:
+async def accounts(request: ApiRequest) -> ApiResponse:
     """Page all accounts."""
-    query: PageQuery = ask.query
+    query: PageQuery = request.query
     after = position(query.page_token, "acc_")
-    found = await ask.services.reader.read(lambda tx: list_accounts(tx, after_id=after, limit=query.page_size + 1))
+    found = await request.services.reader.read(lambda tx: list_accounts(tx, after_id=after, limit=query.page_size + 1))
     items, rest = page(found, query.page_size, "id")
-    return Answer([account_view(item) for item in items], rest=rest)
+    return ApiResponse([account_view(item) for item in items], rest=rest)
 
 
 @endpoint(
@@ -106,12 +111,12 @@ async def accounts(ask: Ask) -> Answer:
     example={"name": "Voice Agency", "currency": "USD"},
     answer_example=_ACCOUNT_EXAMPLE,
 )
-async def create_account(ask: Ask) -> Answer:
+async def create_account(request: ApiRequest) -> ApiResponse:
     """Create an account."""
-    body: NewAccountBody = ask.body
-    command = new_account(ask.services.new_id("acc"), body.name, body.currency, body.credit_limit or 0, ask.now)
-    made = await ask.services.writer.submit(create_accounts, command)
-    return Answer(account_view(made), "Account created")
+    body: NewAccountBody = request.body
+    command = new_account(request.services.new_id("acc"), body.name, body.currency, body.credit_limit or 0, request.now)
+    made = await request.services.writer.submit(create_accounts, command)
+    return ApiResponse(account_view(made), "Account created")
 
 
 @endpoint(
@@ -124,13 +129,13 @@ async def create_account(ask: Ask) -> Answer:
     errors=("not_found",),
     answer_example=_ACCOUNT_EXAMPLE,
 )
-async def get_account(ask: Ask) -> Answer:
+async def get_account(request: ApiRequest) -> ApiResponse:
     """Find one account."""
-    wanted = id_in_path(ask.path["account_id"])
-    found = (await ask.services.reader.read(lambda tx: find_accounts(tx, [wanted], lock=False))).get(wanted)
+    wanted = id_in_path(request.path["account_id"])
+    found = (await request.services.reader.read(lambda tx: find_accounts(tx, [wanted], lock=False))).get(wanted)
     if found is None:
         raise NotFound
-    return Answer(account_view(found))
+    return ApiResponse(account_view(found))
 
 
 @endpoint(
@@ -139,17 +144,17 @@ async def get_account(ask: Ask) -> Answer:
     summary="Suspend or reactivate an account",
     tag="Operators",
     scope="admin",
-    body=StandingBody,
+    body=AccountStateBody,
     data=AccountView,
     errors=("not_found",),
     example={"status": "suspended"},
     answer_example={**_ACCOUNT_EXAMPLE, "status": "suspended"},
 )
-async def set_standing(ask: Ask) -> Answer:
+async def set_standing(request: ApiRequest) -> ApiResponse:
     """Set whether an account may buy."""
-    command = Standing(id_in_path(ask.path["account_id"]), ask.body.status)
-    changed = await ask.services.writer.submit(set_standings, command)
-    return Answer(account_view(changed), "Account updated")
+    command = SetAccountState(id_in_path(request.path["account_id"]), request.body.status)
+    changed = await request.services.writer.submit(change_account_states, command)
+    return ApiResponse(account_view(changed), "Account updated")
 
 
 @endpoint(
@@ -162,13 +167,13 @@ async def set_standing(ask: Ask) -> Answer:
     errors=("not_found",),
     answer_example={"currency": "USD", "posted": 100, "held": 0, "available": 100, "credit_limit": 0},
 )
-async def account_balance(ask: Ask) -> Answer:
+async def account_balance(request: ApiRequest) -> ApiResponse:
     """What is posted, held and available."""
-    wanted = id_in_path(ask.path["account_id"])
-    wallet = await ask.services.reader.read(lambda tx: find_wallet(tx, wanted))
+    wanted = id_in_path(request.path["account_id"])
+    wallet = await request.services.reader.read(lambda tx: find_wallet(tx, wanted))
     if wallet is None:
         raise NotFound
-    return Answer(balance_view(wallet))
+    return ApiResponse(balance_view(wallet))
 
 
 @endpoint(
@@ -184,9 +189,9 @@ async def account_balance(ask: Ask) -> Answer:
     answer_example=_MOVEMENT_EXAMPLE,
     takes_key=True,
 )
-async def top_up(ask: Ask) -> Answer:
+async def top_up(request: ApiRequest) -> ApiResponse:
     """Top a wallet up."""
-    return await _moved(ask, TOP_UP, "Balance topped up")
+    return await _moved(request, TOP_UP, "Balance topped up")
 
 
 @endpoint(
@@ -202,9 +207,9 @@ async def top_up(ask: Ask) -> Answer:
     answer_example={**_MOVEMENT_EXAMPLE, "kind": "adjustment", "amount": -2.5, "balance": 97.5, "entry": 2},
     takes_key=True,
 )
-async def adjust(ask: Ask) -> Answer:
+async def adjust(request: ApiRequest) -> ApiResponse:
     """Adjust a wallet."""
-    return await _moved(ask, ADJUSTMENT, "Balance adjusted")
+    return await _moved(request, ADJUSTMENT, "Balance adjusted")
 
 
 @endpoint(
@@ -218,9 +223,9 @@ async def adjust(ask: Ask) -> Answer:
     paged=True,
     answer_example=[{name: value for name, value in NEW_KEY_EXAMPLE.items() if name != "key"}],
 )
-async def account_keys(ask: Ask) -> Answer:
+async def account_keys(request: ApiRequest) -> ApiResponse:
     """Page an account's keys."""
-    return await listed_keys(ask, id_in_path(ask.path["account_id"]))
+    return await listed_keys(request, id_in_path(request.path["account_id"]))
 
 
 @endpoint(
@@ -236,9 +241,9 @@ async def account_keys(ask: Ask) -> Answer:
     answer_example=NEW_KEY_EXAMPLE,
     key_refusal=KEY_REFUSAL,
 )
-async def create_account_key(ask: Ask) -> Answer:
+async def create_account_key(request: ApiRequest) -> ApiResponse:
     """Create a key with any scopes."""
-    return await created_key(ask, id_in_path(ask.path["account_id"]), SCOPES)
+    return await created_key(request, id_in_path(request.path["account_id"]), SCOPES)
 
 
 @endpoint(
@@ -251,30 +256,30 @@ async def create_account_key(ask: Ask) -> Answer:
     errors=("not_found",),
     answer_example={name: value for name, value in NEW_KEY_EXAMPLE.items() if name != "key"},
 )
-async def revoke_any_key(ask: Ask) -> Answer:
+async def revoke_any_key(request: ApiRequest) -> ApiResponse:
     """Revoke a key of any account."""
-    command = Revocation(id_in_path(ask.path["key_id"]), None, ask.now)
-    revoked = await ask.services.writer.submit(revoke, command)
-    return Answer(key_view(revoked), "Key revoked")
+    command = Revocation(id_in_path(request.path["key_id"]), None, request.now)
+    revoked = await request.services.writer.submit(revoke, command)
+    return ApiResponse(key_view(revoked), "Key revoked")
 
 
-async def _moved(ask: Ask, kind: str, message: str) -> Answer:
-    body: MovementBody = ask.body
+async def _moved(request: ApiRequest, kind: str, message: str) -> ApiResponse:
+    body: MovementBody = request.body
     command = funding(
-        ask.services.new_id("trf"),
+        request.services.new_id("trf"),
         kind,
-        id_in_path(ask.path["account_id"]),
+        id_in_path(request.path["account_id"]),
         body.amount,
         reference=body.reference,
-        now=ask.now,
+        now=request.now,
         request_key=request_key(
-            ask.caller.account_id,
+            request.caller.account_id,
             kind,
-            ask.idempotency_key,
-            account=ask.path["account_id"],
+            request.idempotency_key,
+            account=request.path["account_id"],
             amount=str(body.amount),
             reference=body.reference,
         ),
     )
-    transfer = await ask.services.writer.submit(fund_wallets, command)
-    return Answer(transaction_view(transfer), message)
+    transfer = await request.services.writer.submit(fund_wallets, command)
+    return ApiResponse(transaction_view(transfer), message)

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from numberdesk.api.carrier_filter import check_filter
-from numberdesk.api.endpoint import BASE, Answer, Ask, endpoint
+from numberdesk.api.endpoint import BASE, ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, page, position
 from numberdesk.api.shapes import E164, Label, id_in_path
 from numberdesk.carriers.audit_store import list_audits
@@ -84,12 +84,12 @@ class FindingBody(msgspec.Struct, frozen=True):
     pending=AuditView,
     pending_example={**AUDIT_EXAMPLE, "status": "due", "next_at": "2026-03-20T18:00:00Z"},
 )
-async def ask_for_audit(ask: Ask) -> Answer:
+async def ask_for_audit(request: ApiRequest) -> ApiResponse:
     """Leave it to the worker: it may take minutes, and this process has purchases to answer."""
-    wanted = AskForAudit(id_in_path(ask.path["name"]), ask.now)
-    audit = await ask.services.writer.submit(ask_for_audits, wanted)
+    wanted = AskForAudit(id_in_path(request.path["name"]), request.now)
+    audit = await request.services.writer.submit(ask_for_audits, wanted)
     headers = {"Location": f"{BASE}/admin/audits"}
-    return Answer(audit_view(audit, ask.now), "The audit begins shortly", status=202, headers=headers)
+    return ApiResponse(audit_view(audit, request.now), "The audit begins shortly", status=202, headers=headers)
 
 
 @endpoint(
@@ -102,10 +102,10 @@ async def ask_for_audit(ask: Ask) -> Answer:
     paged=True,
     answer_example=[AUDIT_EXAMPLE],
 )
-async def audits(ask: Ask) -> Answer:
+async def audits(request: ApiRequest) -> ApiResponse:
     """List all: there is one for each carrier."""
-    found = await ask.services.reader.read(list_audits)
-    return Answer([audit_view(audit, ask.now) for audit in found], rest={"page": {"next": None}})
+    found = await request.services.reader.read(list_audits)
+    return ApiResponse([audit_view(audit, request.now) for audit in found], rest={"page": {"next": None}})
 
 
 @endpoint(
@@ -119,16 +119,16 @@ async def audits(ask: Ask) -> Answer:
     paged=True,
     answer_example=[_FINDING_EXAMPLE],
 )
-async def findings(ask: Ask) -> Answer:
+async def findings(request: ApiRequest) -> ApiResponse:
     """Page the findings."""
-    query: FindingsQuery = ask.query
+    query: FindingsQuery = request.query
     after = _finding_position(query.page_token)
-    await check_filter(ask, query.carrier)
-    found = await ask.services.reader.read(
+    await check_filter(request, query.carrier)
+    found = await request.services.reader.read(
         lambda tx: list_findings(tx, query.carrier, ended=query.ended, after=after, limit=query.page_size + 1)
     )
     items, rest = page([finding_view(item) for item in found], query.page_size, "id")
-    return Answer(items, rest=rest)
+    return ApiResponse(items, rest=rest)
 
 
 @endpoint(
@@ -143,9 +143,9 @@ async def findings(ask: Ask) -> Answer:
     example={"carrier": "twilio", "phone_number": "+13612738809"},
     answer_example={**_FINDING_EXAMPLE, "status": "kept"},
 )
-async def keep_finding(ask: Ask) -> Answer:
+async def keep_finding(request: ApiRequest) -> ApiResponse:
     """Keep."""
-    return await _resolved(ask, FindingResolution.KEEP, "Finding kept")
+    return await _resolved(request, FindingResolution.KEEP, "Finding kept")
 
 
 @endpoint(
@@ -160,9 +160,9 @@ async def keep_finding(ask: Ask) -> Answer:
     example={"carrier": "twilio", "phone_number": "+13612738809"},
     answer_example={**_FINDING_EXAMPLE, "status": "releasing"},
 )
-async def release_finding(ask: Ask) -> Answer:
+async def release_finding(request: ApiRequest) -> ApiResponse:
     """Give back."""
-    return await _resolved(ask, FindingResolution.RELEASE, "The number goes back to its carrier")
+    return await _resolved(request, FindingResolution.RELEASE, "The number goes back to its carrier")
 
 
 @endpoint(
@@ -187,13 +187,15 @@ async def release_finding(ask: Ask) -> Answer:
         }
     ],
 )
-async def carrier_releases(ask: Ask) -> Answer:
+async def carrier_releases(request: ApiRequest) -> ApiResponse:
     """Page the releases that are not confirmed."""
-    query: PageQuery = ask.query
+    query: PageQuery = request.query
     after = position(query.page_token, "rel_")
-    found = await ask.services.reader.read(lambda tx: list_unconfirmed(tx, after_id=after, limit=query.page_size + 1))
+    found = await request.services.reader.read(
+        lambda tx: list_unconfirmed(tx, after_id=after, limit=query.page_size + 1)
+    )
     items, rest = page(found, query.page_size, "id")
-    return Answer([carrier_release_view(item) for item in items], rest=rest)
+    return ApiResponse([carrier_release_view(item) for item in items], rest=rest)
 
 
 def _finding_position(token: str | None) -> tuple[str, str, str] | None:
@@ -206,9 +208,9 @@ def _finding_position(token: str | None) -> tuple[str, str, str] | None:
     return parts[0], parts[1], parts[2]
 
 
-async def _resolved(ask: Ask, resolution: FindingResolution, message: str) -> Answer:
-    body: FindingBody = ask.body
-    serial = ask.services.new_id("rel").removeprefix("rel_")
-    command = ResolveFinding(body.carrier, body.phone_number, body.kind, resolution, serial, ask.now)
-    resolved = await ask.services.writer.submit(resolve_findings, command)
-    return Answer(finding_view(resolved), message)
+async def _resolved(request: ApiRequest, resolution: FindingResolution, message: str) -> ApiResponse:
+    body: FindingBody = request.body
+    serial = request.services.new_id("rel").removeprefix("rel_")
+    command = ResolveFinding(body.carrier, body.phone_number, body.kind, resolution, serial, request.now)
+    resolved = await request.services.writer.submit(resolve_findings, command)
+    return ApiResponse(finding_view(resolved), message)

@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from numberdesk.api.endpoint import Answer, Ask, endpoint
+from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.routes.admin_audits import AUDIT_EXAMPLE
 from numberdesk.api.shapes import Label, id_in_path
 from numberdesk.carriers.client import CarrierClient
@@ -82,12 +82,12 @@ class CarrierBody(msgspec.Struct, frozen=True):
     paged=True,
     answer_example=[_CARRIER_EXAMPLE],
 )
-async def carriers(ask: Ask) -> Answer:
+async def carriers(request: ApiRequest) -> ApiResponse:
     """List all: there are few."""
-    vault = ask.services.vault
-    found = await ask.services.reader.read(lambda tx: describe_carriers(tx, vault))
-    lines = {line.name: line for line in await ask.services.carriers.clients(active_only=False)}
-    return Answer(carrier_views(found, ask.now, lines), rest={"page": {"next": None}})
+    vault = request.services.vault
+    found = await request.services.reader.read(lambda tx: describe_carriers(tx, vault))
+    lines = {line.name: line for line in await request.services.carriers.clients(active_only=False)}
+    return ApiResponse(carrier_views(found, request.now, lines), rest={"page": {"next": None}})
 
 
 @endpoint(
@@ -107,9 +107,9 @@ async def carriers(ask: Ask) -> Answer:
         }
     ],
 )
-async def carrier_kinds(ask: Ask) -> Answer:  # noqa: ARG001  every handler takes one
+async def carrier_kinds(request: ApiRequest) -> ApiResponse:  # noqa: ARG001  every handler takes one
     """List all."""
-    return Answer(kind_views(), rest={"page": {"next": None}})
+    return ApiResponse(kind_views(), rest={"page": {"next": None}})
 
 
 @endpoint(
@@ -128,15 +128,15 @@ async def carrier_kinds(ask: Ask) -> Answer:  # noqa: ARG001  every handler take
     },
     answer_example={**_CARRIER_EXAMPLE, "last_audit": None},
 )
-async def connect_carrier(ask: Ask) -> Answer:
+async def connect_carrier(request: ApiRequest) -> ApiResponse:
     """Connect."""
-    body: NewCarrierBody = ask.body
+    body: NewCarrierBody = request.body
     known = KINDS.get(body.kind)
     if known is None:
         raise InvalidRequest("kind", f"must be one of {', '.join(KINDS)}")
     fields = _fields(body.kind, body.options, body.secrets)
-    await _keep(ask, CarrierSetup(body.name, body.kind, fields, None, ask.now, new=True))
-    return Answer(await _described(ask, body.name), "Carrier connected")
+    await _keep(request, CarrierSetup(body.name, body.kind, fields, None, request.now, new=True))
+    return ApiResponse(await _described(request, body.name), "Carrier connected")
 
 
 @endpoint(
@@ -149,9 +149,9 @@ async def connect_carrier(ask: Ask) -> Answer:
     errors=("not_found",),
     answer_example=_CARRIER_EXAMPLE,
 )
-async def get_carrier(ask: Ask) -> Answer:
+async def get_carrier(request: ApiRequest) -> ApiResponse:
     """Find one account at a carrier."""
-    return Answer(await _described(ask, id_in_path(ask.path["name"])))
+    return ApiResponse(await _described(request, id_in_path(request.path["name"])))
 
 
 @endpoint(
@@ -166,13 +166,13 @@ async def get_carrier(ask: Ask) -> Answer:
     example={"status": "disabled", "options": {"at_once": "10"}},
     answer_example={**_CARRIER_EXAMPLE, "status": "disabled"},
 )
-async def change_carrier(ask: Ask) -> Answer:
+async def change_carrier(request: ApiRequest) -> ApiResponse:
     """Change what is sent."""
-    body: CarrierBody = ask.body
-    kind = (await _described(ask, id_in_path(ask.path["name"]))).kind
+    body: CarrierBody = request.body
+    kind = (await _described(request, id_in_path(request.path["name"]))).kind
     fields = _fields(kind, body.options, body.secrets)
-    await _keep(ask, CarrierSetup(ask.path["name"], None, fields, body.status, ask.now))
-    return Answer(await _described(ask, ask.path["name"]), "Carrier updated")
+    await _keep(request, CarrierSetup(request.path["name"], None, fields, body.status, request.now))
+    return ApiResponse(await _described(request, request.path["name"]), "Carrier updated")
 
 
 @endpoint(
@@ -185,10 +185,10 @@ async def change_carrier(ask: Ask) -> Answer:
     errors=("not_found",),
     answer_example={"name": "twilio", "ok": True, "said": "Twilio knows the account", "facts": {"balance": "12.50"}},
 )
-async def check_carrier(ask: Ask) -> Answer:
+async def check_carrier(request: ApiRequest) -> ApiResponse:
     """Ask the carrier. It is no failure of this request when the carrier fails."""
-    line = await _line(ask, id_in_path(ask.path["name"]))
-    return Answer(check_view(line.name, await line.check()))
+    line = await _line(request, id_in_path(request.path["name"]))
+    return ApiResponse(check_view(line.name, await line.check()))
 
 
 def _fields(kind: str, options: Mapping[str, str | int | None], secrets: Mapping[str, str | None]) -> Setup:
@@ -206,27 +206,27 @@ def _fields(kind: str, options: Mapping[str, str | int | None], secrets: Mapping
     return Setup({name: "" if value is None else str(value) for name, value in {**options, **secrets}.items()})
 
 
-async def _keep(ask: Ask, command: CarrierSetup) -> None:
+async def _keep(request: ApiRequest, command: CarrierSetup) -> None:
     try:
-        await ask.services.writer.submit(set_up_carriers(ask.services.vault), command)
+        await request.services.writer.submit(set_up_carriers(request.services.vault), command)
     except VaultError as error:
         raise InvalidRequest("secrets", f"cannot be kept or read: {error}") from None
-    ask.services.carriers.forget()
+    request.services.carriers.forget()
 
 
-async def _described(ask: Ask, name: str) -> CarrierView:
-    vault = ask.services.vault
-    found = await ask.services.reader.read(lambda tx: describe_carriers(tx, vault, [name]))
+async def _described(request: ApiRequest, name: str) -> CarrierView:
+    vault = request.services.vault
+    found = await request.services.reader.read(lambda tx: describe_carriers(tx, vault, [name]))
     if not found:
         raise NotFound("There is no such carrier.")
-    return carrier_view(found[0], ask.now, await ask.services.carriers.client(name))
+    return carrier_view(found[0], request.now, await request.services.carriers.client(name))
 
 
-async def _line(ask: Ask, name: str) -> CarrierClient:
-    line = await ask.services.carriers.client(name)
+async def _line(request: ApiRequest, name: str) -> CarrierClient:
+    line = await request.services.carriers.client(name)
     if line is None:  # or connected a moment ago, by another process
-        ask.services.carriers.forget()
-        line = await ask.services.carriers.client(name)
+        request.services.carriers.forget()
+        line = await request.services.carriers.client(name)
     if line is None:
         raise NotFound("There is no such carrier.")
     return line

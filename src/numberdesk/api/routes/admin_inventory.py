@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 import msgspec
 
 from numberdesk.api.carrier_filter import check_filter
-from numberdesk.api.endpoint import Answer, Ask, body_pieces, endpoint
+from numberdesk.api.endpoint import ApiRequest, ApiResponse, body_pieces, endpoint
 from numberdesk.api.paging import PageQuery, page, position
 from numberdesk.api.shapes import Amount, Label, Price, Rate, id_in_path
 from numberdesk.catalog.listing_entry import EntryTerms
@@ -143,16 +143,16 @@ class RuleBody(msgspec.Struct, frozen=True):
     paged=True,
     answer_example=[],
 )
-async def inventory(ask: Ask) -> Answer:
+async def inventory(request: ApiRequest) -> ApiResponse:
     """Page the inventory."""
-    query: InventoryQuery = ask.query
+    query: InventoryQuery = request.query
     after = position(query.page_token, "+")
-    await check_filter(ask, query.carrier)
-    found = await ask.services.reader.read(
+    await check_filter(request, query.carrier)
+    found = await request.services.reader.read(
         lambda tx: list_inventory(tx, query.carrier, query.state, after, query.page_size + 1)
     )
     items, rest = page(found, query.page_size, "listing.e164")
-    return Answer([inventory_view(item) for item in items], rest=rest)
+    return ApiResponse([inventory_view(item) for item in items], rest=rest)
 
 
 @endpoint(
@@ -178,19 +178,19 @@ async def inventory(ask: Ask) -> Answer:
     },
     key_refusal="is not taken by this request: the same file sent again changes nothing",
 )
-async def import_inventory(ask: Ask) -> Answer:
+async def import_inventory(request: ApiRequest) -> ApiResponse:
     """Take the file in, then check and save it in a thread."""
-    query: ImportQuery = ask.query
-    if ask.headers.get(b"content-type", b"").lower().partition(b";")[0].strip() != _CSV.encode():
+    query: ImportQuery = request.query
+    if request.headers.get(b"content-type", b"").lower().partition(b";")[0].strip() != _CSV.encode():
         raise UnsupportedMediaType("Send the file with Content-Type: text/csv.")
     loop = asyncio.get_running_loop()
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as file:
-        await _receive(ask, file)
+        await _receive(request, file)
         async with _turns.setdefault(loop, asyncio.Semaphore(_IMPORTS_AT_ONCE)):
-            report = await asyncio.to_thread(_import, ask.services, loop, file, query)
+            report = await asyncio.to_thread(_import, request.services, loop, file, query)
     if report.bad_count and not query.skip_bad:
         raise _bad_file(report)
-    return Answer(import_view(report), "Inventory checked" if report.dry_run else "Inventory imported")
+    return ApiResponse(import_view(report), "Inventory checked" if report.dry_run else "Inventory imported")
 
 
 @endpoint(
@@ -204,16 +204,16 @@ async def import_inventory(ask: Ask) -> Answer:
     paged=True,
     answer_example=[_RULE_EXAMPLE],
 )
-async def price_rules(ask: Ask) -> Answer:
+async def price_rules(request: ApiRequest) -> ApiResponse:
     """Page the price rules."""
-    query: RuleQuery = ask.query
+    query: RuleQuery = request.query
     after = position(query.page_token, "prl_")
-    await check_filter(ask, query.carrier)
-    found = await ask.services.reader.read(
+    await check_filter(request, query.carrier)
+    found = await request.services.reader.read(
         lambda tx: list_price_rules(tx, query.carrier, after_id=after, limit=query.page_size + 1)
     )
     items, rest = page(found, query.page_size, "id")
-    return Answer([rule_view(item) for item in items], rest=rest)
+    return ApiResponse([rule_view(item) for item in items], rest=rest)
 
 
 @endpoint(
@@ -227,11 +227,11 @@ async def price_rules(ask: Ask) -> Answer:
     example={"currency": "USD", "prefix": "1361", "price": 1.15, "per_minute_price_inbound": 0.0085},
     answer_example=_RULE_EXAMPLE,
 )
-async def set_price_rule(ask: Ask) -> Answer:
+async def set_price_rule(request: ApiRequest) -> ApiResponse:
     """Set a rule, in place of the one for the same numbers if there is one."""
-    body: RuleBody = ask.body
+    body: RuleBody = request.body
     rule = PriceRule(
-        ask.services.new_id("prl"),
+        request.services.new_id("prl"),
         body.carrier or POOL,
         body.iso_country or "",
         "" if body.number_type is None else body.number_type.value,
@@ -244,11 +244,11 @@ async def set_price_rule(ask: Ask) -> Answer:
         _margin(body.margin_percent),
         body.margin_fixed,
         _ROUND_TO if body.round_to is None else body.round_to,
-        ask.now,
+        request.now,
     )
-    stored = await ask.services.writer.submit(set_price_rules, new_price_rule(rule))
-    told = await ask.services.reader.read(lambda tx: find_minute_costs(tx, stored.carrier))
-    return Answer(rule_view(stored), ". ".join(filter(None, (_RULE_SET, unset_rates(stored, told)))))
+    stored = await request.services.writer.submit(set_price_rules, new_price_rule(rule))
+    told = await request.services.reader.read(lambda tx: find_minute_costs(tx, stored.carrier))
+    return ApiResponse(rule_view(stored), ". ".join(filter(None, (_RULE_SET, unset_rates(stored, told)))))
 
 
 @endpoint(
@@ -261,10 +261,10 @@ async def set_price_rule(ask: Ask) -> Answer:
     errors=("not_found",),
     answer_example=_RULE_EXAMPLE,
 )
-async def remove_price_rule(ask: Ask) -> Answer:
+async def remove_price_rule(request: ApiRequest) -> ApiResponse:
     """Remove a rule."""
-    removed = await ask.services.writer.submit(remove_price_rules, id_in_path(ask.path["rule_id"]))
-    return Answer(rule_view(removed), "Price rule removed")
+    removed = await request.services.writer.submit(remove_price_rules, id_in_path(request.path["rule_id"]))
+    return ApiResponse(rule_view(removed), "Price rule removed")
 
 
 @endpoint(
@@ -277,10 +277,10 @@ async def remove_price_rule(ask: Ask) -> Answer:
     paged=True,
     answer_example=[_RATE_EXAMPLE],
 )
-async def exchange_rates(ask: Ask) -> Answer:
+async def exchange_rates(request: ApiRequest) -> ApiResponse:
     """List all: there are few."""
-    found = await ask.services.reader.read(find_rates)
-    return Answer([rate_view(rate) for rate in found], rest={"page": {"next": None}})
+    found = await request.services.reader.read(find_rates)
+    return ApiResponse([rate_view(rate) for rate in found], rest={"page": {"next": None}})
 
 
 @endpoint(
@@ -294,12 +294,12 @@ async def exchange_rates(ask: Ask) -> Answer:
     example={"base": "EUR", "quote": "USD", "rate": 1.08},
     answer_example=_RATE_EXAMPLE,
 )
-async def set_exchange_rate(ask: Ask) -> Answer:
+async def set_exchange_rate(request: ApiRequest) -> ApiResponse:
     """Set a rate, in place of the one for the same pair if there is one."""
-    body: RateBody = ask.body
-    rate = new_rate(body.base, body.quote, _plain(body.rate), ask.now)
-    stored = await ask.services.writer.submit(set_rates, rate)
-    return Answer(rate_view(stored), "Exchange rate set")
+    body: RateBody = request.body
+    rate = new_rate(body.base, body.quote, _plain(body.rate), request.now)
+    stored = await request.services.writer.submit(set_rates, rate)
+    return ApiResponse(rate_view(stored), "Exchange rate set")
 
 
 @endpoint(
@@ -312,11 +312,11 @@ async def set_exchange_rate(ask: Ask) -> Answer:
     errors=("not_found",),
     answer_example=_RATE_EXAMPLE,
 )
-async def remove_exchange_rate(ask: Ask) -> Answer:
+async def remove_exchange_rate(request: ApiRequest) -> ApiResponse:
     """Remove a rate."""
-    pair = Pair(id_in_path(ask.path["base"]), id_in_path(ask.path["quote"]))
-    removed = await ask.services.writer.submit(remove_rates, pair)
-    return Answer(rate_view(removed), "Exchange rate removed")
+    pair = Pair(id_in_path(request.path["base"]), id_in_path(request.path["quote"]))
+    removed = await request.services.writer.submit(remove_rates, pair)
+    return ApiResponse(rate_view(removed), "Exchange rate removed")
 
 
 def _plain(rate: Decimal) -> str:
@@ -325,11 +325,11 @@ def _plain(rate: Decimal) -> str:
     return f"{rate:f}" if few and rate.adjusted() > -_MOST_DIGITS else str(rate)
 
 
-async def _receive(ask: Ask, file: IO[bytes]) -> None:
+async def _receive(request: ApiRequest, file: IO[bytes]) -> None:
     """Write the body to a temporary file, as far as the limit allows."""
-    limit = ask.services.settings.import_limit_bytes
+    limit = request.services.settings.import_limit_bytes
     size = 0
-    async for piece in body_pieces(ask.receive):
+    async for piece in body_pieces(request.receive):
         size += len(piece)
         if size > limit:
             raise BodyTooLarge(details={"limit_bytes": limit})

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from numberdesk.api.endpoint import Answer, Ask, endpoint
+from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, page, position
 from numberdesk.api.routes.billing import ORDER_EXAMPLE
 from numberdesk.api.shapes import id_in_path
@@ -70,19 +70,19 @@ class AdminOrdersQuery(PageQuery, frozen=True):
     paged=True,
     answer_example=[_OPEN_EXAMPLE],
 )
-async def all_orders(ask: Ask) -> Answer:
+async def all_orders(request: ApiRequest) -> ApiResponse:
     """Page the orders of all accounts."""
-    query: AdminOrdersQuery = ask.query
+    query: AdminOrdersQuery = request.query
     edge, limit = position(query.page_token, "ord_"), query.page_size + 1
     if query.status == "parked":
-        found = await ask.services.reader.read(lambda tx: describe_parked_orders(tx, after_id=edge, limit=limit))
+        found = await request.services.reader.read(lambda tx: describe_parked_orders(tx, after_id=edge, limit=limit))
     else:
         open_only = query.status == "open"
-        found = await ask.services.reader.read(
+        found = await request.services.reader.read(
             lambda tx: describe_orders(tx, open_only=open_only, before_id=edge, limit=limit)
         )
     items, rest = page(found, query.page_size, "order.id")
-    return Answer([carrier_order_view(item) for item in items], rest=rest)
+    return ApiResponse([carrier_order_view(item) for item in items], rest=rest)
 
 
 @endpoint(
@@ -95,9 +95,9 @@ async def all_orders(ask: Ask) -> Answer:
     errors=("not_found",),
     answer_example=_OPEN_EXAMPLE,
 )
-async def any_order(ask: Ask) -> Answer:
+async def any_order(request: ApiRequest) -> ApiResponse:
     """Find one order."""
-    return Answer(await _described(ask))
+    return ApiResponse(await _described(request))
 
 
 @endpoint(
@@ -110,11 +110,11 @@ async def any_order(ask: Ask) -> Answer:
     errors=("not_found", "order_ended", "carrier_refused"),
     answer_example=_COMPLETED_EXAMPLE,
 )
-async def adopt(ask: Ask) -> Answer:
+async def adopt(request: ApiRequest) -> ApiResponse:
     """Take the number that is there: the customer is charged and rents it."""
-    services = ask.services
-    await adopt_order(services.reader, services.carriers, services.placement, id_in_path(ask.path["order_id"]))
-    return Answer(await _described(ask), "Order adopted")
+    services = request.services
+    await adopt_order(services.reader, services.carriers, services.placement, id_in_path(request.path["order_id"]))
+    return ApiResponse(await _described(request), "Order adopted")
 
 
 @endpoint(
@@ -127,9 +127,9 @@ async def adopt(ask: Ask) -> Answer:
     errors=("not_found", "order_ended"),
     answer_example={**_OPEN_EXAMPLE, "status": "failed", "failed_at": "2026-03-25T09:00:00Z", "attempts": 1},
 )
-async def void(ask: Ask) -> Answer:
+async def void(request: ApiRequest) -> ApiResponse:
     """Give up."""
-    return await _resolved(ask, OrderResolution.VOID, "Order given up")
+    return await _resolved(request, OrderResolution.VOID, "Order given up")
 
 
 @endpoint(
@@ -142,22 +142,24 @@ async def void(ask: Ask) -> Answer:
     errors=("not_found", "order_ended"),
     answer_example=_OPEN_EXAMPLE,
 )
-async def retry(ask: Ask) -> Answer:
+async def retry(request: ApiRequest) -> ApiResponse:
     """Let the worker ask its carrier anew."""
-    return await _resolved(ask, OrderResolution.RETRY, "Order to be looked up anew")
+    return await _resolved(request, OrderResolution.RETRY, "Order to be looked up anew")
 
 
-async def _resolved(ask: Ask, resolution: OrderResolution, message: str) -> Answer:
-    services = ask.services
-    order_id = id_in_path(ask.path["order_id"])
+async def _resolved(request: ApiRequest, resolution: OrderResolution, message: str) -> ApiResponse:
+    services = request.services
+    order_id = id_in_path(request.path["order_id"])
     patience = services.order_patience
-    await resolve_order(services.writer, services.reader, services.carriers, order_id, resolution, ask.now, patience)
-    return Answer(await _described(ask), message)
+    await resolve_order(
+        services.writer, services.reader, services.carriers, order_id, resolution, request.now, patience
+    )
+    return ApiResponse(await _described(request), message)
 
 
-async def _described(ask: Ask) -> CarrierOrderView:
-    wanted = id_in_path(ask.path["order_id"])
-    found = await ask.services.reader.read(lambda tx: describe_order(tx, wanted))
+async def _described(request: ApiRequest) -> CarrierOrderView:
+    wanted = id_in_path(request.path["order_id"])
+    found = await request.services.reader.read(lambda tx: describe_order(tx, wanted))
     if found is None:
         raise NotFound
     return carrier_order_view(found)

@@ -12,7 +12,7 @@ import msgspec
 
 from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, SCOPES, Scope, new_key
 from numberdesk.accounts.store import find_keys, list_keys
-from numberdesk.api.endpoint import Answer, Ask, endpoint
+from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, page, position
 from numberdesk.api.shapes import Label, id_in_path
 from numberdesk.core.errors import InvalidRequest, NotFound
@@ -54,9 +54,9 @@ class NewKeyBody(msgspec.Struct, frozen=True):
     paged=True,
     answer_example=[_KEY_EXAMPLE],
 )
-async def keys(ask: Ask) -> Answer:
+async def keys(request: ApiRequest) -> ApiResponse:
     """Page the account's keys, oldest first."""
-    return await listed_keys(ask, ask.caller.account_id)
+    return await listed_keys(request, request.caller.account_id)
 
 
 @endpoint(
@@ -71,9 +71,9 @@ async def keys(ask: Ask) -> Answer:
     answer_example=NEW_KEY_EXAMPLE,
     key_refusal=KEY_REFUSAL,
 )
-async def create_key(ask: Ask) -> Answer:
+async def create_key(request: ApiRequest) -> ApiResponse:
     """Create a key with scopes that the asking key has itself."""
-    return await created_key(ask, ask.caller.account_id, tuple(ask.caller.scopes))
+    return await created_key(request, request.caller.account_id, tuple(request.caller.scopes))
 
 
 @endpoint(
@@ -86,13 +86,13 @@ async def create_key(ask: Ask) -> Answer:
     errors=("not_found",),
     answer_example=_KEY_EXAMPLE,
 )
-async def get_key(ask: Ask) -> Answer:
+async def get_key(request: ApiRequest) -> ApiResponse:
     """Find one key of the account."""
-    wanted = id_in_path(ask.path["key_id"])
-    found = (await ask.services.reader.read(lambda tx: find_keys(tx, [wanted]))).get(wanted)
-    if found is None or found.account_id != ask.caller.account_id:
+    wanted = id_in_path(request.path["key_id"])
+    found = (await request.services.reader.read(lambda tx: find_keys(tx, [wanted]))).get(wanted)
+    if found is None or found.account_id != request.caller.account_id:
         raise NotFound
-    return Answer(key_view(found))
+    return ApiResponse(key_view(found))
 
 
 @endpoint(
@@ -105,41 +105,41 @@ async def get_key(ask: Ask) -> Answer:
     errors=("not_found",),
     answer_example={**_KEY_EXAMPLE, "revoked_at": "2026-04-02T09:00:00Z"},
 )
-async def revoke_key(ask: Ask) -> Answer:
+async def revoke_key(request: ApiRequest) -> ApiResponse:
     """Revoke a key of the account, also the one that asks."""
-    command = Revocation(id_in_path(ask.path["key_id"]), ask.caller.account_id, ask.now)
-    revoked = await ask.services.writer.submit(revoke, command)
-    return Answer(key_view(revoked), "Key revoked")
+    command = Revocation(id_in_path(request.path["key_id"]), request.caller.account_id, request.now)
+    revoked = await request.services.writer.submit(revoke, command)
+    return ApiResponse(key_view(revoked), "Key revoked")
 
 
-async def listed_keys(ask: Ask, account_id: str) -> Answer:
+async def listed_keys(request: ApiRequest, account_id: str) -> ApiResponse:
     """A page of an account's keys."""
-    query: PageQuery = ask.query
+    query: PageQuery = request.query
     after = position(query.page_token, "key_")
-    found = await ask.services.reader.read(
+    found = await request.services.reader.read(
         lambda tx: list_keys(tx, account_id, after_id=after, limit=query.page_size + 1)
     )
     items, rest = page(found, query.page_size, "id")
-    return Answer([key_view(item) for item in items], rest=rest)
+    return ApiResponse([key_view(item) for item in items], rest=rest)
 
 
-async def created_key(ask: Ask, account_id: str, grantable: tuple[str, ...]) -> Answer:
+async def created_key(request: ApiRequest, account_id: str, grantable: tuple[str, ...]) -> ApiResponse:
     """Create a key of an account with scopes out of the grantable ones."""
-    body: NewKeyBody = ask.body
-    secret = new_key(ask.services.random_bytes(RANDOM_BYTES))
+    body: NewKeyBody = request.body
+    secret = new_key(request.services.random_bytes(RANDOM_BYTES))
     scopes = body.scopes if body.scopes is not None else [scope for scope in CUSTOMER_SCOPES if scope in grantable]
     record = new_key_record(
-        ask.services.new_id("key"),
+        request.services.new_id("key"),
         secret,
         account_id=account_id,
         name=body.name or "",
         scopes=list(scopes),
         expires_at=_instant(body.expires_at),
-        now=ask.now,
+        now=request.now,
         grantable=grantable,
     )
-    made = await ask.services.writer.submit(issue_keys, NewKey(record))
-    return Answer(new_key_view(made, secret), "Key created. It is shown only now.")
+    made = await request.services.writer.submit(issue_keys, NewKey(record))
+    return ApiResponse(new_key_view(made, secret), "Key created. It is shown only now.")
 
 
 def _instant(text: str | None) -> int | None:

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from numberdesk.api.endpoint import Answer, Ask, endpoint
+from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery
 from numberdesk.api.shapes import Price
 from numberdesk.catalog.model import NumberType
@@ -69,14 +69,14 @@ class OffersQuery(PageQuery, frozen=True):
     paged=True,
     answer_example=[_EXAMPLE],
 )
-async def available_numbers(ask: Ask) -> Answer:
+async def available_numbers(request: ApiRequest) -> ApiResponse:
     """Search the offers in the account's currency."""
-    query: OffersQuery = ask.query
+    query: OffersQuery = request.query
     try:
-        wanted = offer_query(ask.path["iso_country"], ask.caller.currency, query)
+        wanted = offer_query(request.path["iso_country"], request.caller.currency, query)
     except QueryError as error:
         raise InvalidRequest(error.field, error.reason) from None
-    found = await ask.services.offer_search.search(wanted, ask.caller.account_id)
-    expires_at = ask.now + ask.services.quote_lifetime
+    found = await request.services.offer_search.search(wanted, request.caller.account_id)
+    expires_at = request.now + request.services.quote_lifetime
     page = {"next": found.next_token, **({"incomplete": found.incomplete} if found.incomplete else {})}
-    return Answer([offer_view(offer, expires_at) for offer in found.offers], rest={"page": page})
+    return ApiResponse([offer_view(offer, expires_at) for offer in found.offers], rest={"page": page})

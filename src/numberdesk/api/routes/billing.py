@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from numberdesk.api.endpoint import Answer, Ask, endpoint
+from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, numbered_position, page, position
 from numberdesk.api.shapes import id_in_path
 from numberdesk.core.errors import NotFound
@@ -53,13 +53,13 @@ class OrdersQuery(PageQuery, frozen=True):
     data=BalanceView,
     answer_example={"currency": "USD", "posted": 98.85, "held": 0, "available": 98.85, "credit_limit": 0},
 )
-async def balance(ask: Ask) -> Answer:
+async def balance(request: ApiRequest) -> ApiResponse:
     """What is posted, held and available."""
-    account_id = ask.caller.account_id
-    wallet = await ask.services.reader.read(lambda tx: find_wallet(tx, account_id))
+    account_id = request.caller.account_id
+    wallet = await request.services.reader.read(lambda tx: find_wallet(tx, account_id))
     if wallet is None:
         raise NotFound
-    return Answer(balance_view(wallet))
+    return ApiResponse(balance_view(wallet))
 
 
 @endpoint(
@@ -85,16 +85,16 @@ async def balance(ask: Ask) -> Answer:
         }
     ],
 )
-async def transactions(ask: Ask) -> Answer:
+async def transactions(request: ApiRequest) -> ApiResponse:
     """Page the wallet's transfers, each with the balance after it."""
-    query: PageQuery = ask.query
+    query: PageQuery = request.query
     before = numbered_position(query.page_token)
-    account_id = ask.caller.account_id
-    found = await ask.services.reader.read(
+    account_id = request.caller.account_id
+    found = await request.services.reader.read(
         lambda tx: list_statement(tx, account_id, before_entry=before, limit=query.page_size + 1)
     )
     items, rest = page(found, query.page_size, "entry")
-    return Answer([transaction_view(item) for item in items], rest=rest)
+    return ApiResponse([transaction_view(item) for item in items], rest=rest)
 
 
 @endpoint(
@@ -108,18 +108,18 @@ async def transactions(ask: Ask) -> Answer:
     paged=True,
     answer_example=[ORDER_EXAMPLE],
 )
-async def orders(ask: Ask) -> Answer:
+async def orders(request: ApiRequest) -> ApiResponse:
     """Page the account's orders."""
-    query: OrdersQuery = ask.query
+    query: OrdersQuery = request.query
     before = position(query.page_token, "ord_")
-    account_id = ask.caller.account_id
-    found = await ask.services.reader.read(
+    account_id = request.caller.account_id
+    found = await request.services.reader.read(
         lambda tx: list_orders(
             tx, account_id, open_only=query.status == "open", before_id=before, limit=query.page_size + 1
         )
     )
     items, rest = page(found, query.page_size, "id")
-    return Answer([order_view(item) for item in items], rest=rest)
+    return ApiResponse([order_view(item) for item in items], rest=rest)
 
 
 @endpoint(
@@ -132,10 +132,10 @@ async def orders(ask: Ask) -> Answer:
     errors=("not_found",),
     answer_example=ORDER_EXAMPLE,
 )
-async def order(ask: Ask) -> Answer:
+async def order(request: ApiRequest) -> ApiResponse:
     """Find one order; another account's looks as if it were not there."""
-    wanted = id_in_path(ask.path["order_id"])
-    found = (await ask.services.reader.read(lambda tx: find_orders(tx, [wanted]))).get(wanted)
-    if found is None or found.account_id != ask.caller.account_id:
+    wanted = id_in_path(request.path["order_id"])
+    found = (await request.services.reader.read(lambda tx: find_orders(tx, [wanted]))).get(wanted)
+    if found is None or found.account_id != request.caller.account_id:
         raise NotFound
-    return Answer(order_view(found))
+    return ApiResponse(order_view(found))

@@ -9,11 +9,11 @@ from typing import Annotated, Final
 
 import msgspec
 
-from numberdesk.api.endpoint import BASE, Answer, Ask, RefusedAnswer, endpoint
+from numberdesk.api.endpoint import BASE, ApiRequest, ApiResponse, RefusedResponse, endpoint
 from numberdesk.api.shapes import E164, Price, Rate
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.prices import Confirmation
-from numberdesk.core.purchase import Buy, Refused
+from numberdesk.core.purchase import Buy, Refusal
 from numberdesk.flows.purchase.buy_number import buy_number
 from numberdesk.views import PendingView, PurchaseView, pending_view, purchase_view
 
@@ -102,30 +102,30 @@ _PENDING_EXAMPLE: Final = {
     pending_example=_PENDING_EXAMPLE,
     takes_key=True,
 )
-async def buy(ask: Ask) -> Answer | RefusedAnswer:
+async def buy(request: ApiRequest) -> ApiResponse | RefusedResponse:
     """Charge the wallet once and rent the number, or say why not."""
-    services, body = ask.services, ask.body
+    services, body = request.services, request.body
     outcome = await buy_number(
         services.writer,
         services.open_orders,
         services.placement,
         Buy(
-            account_id=ask.caller.account_id,
+            account_id=request.caller.account_id,
             e164=body.phone_number,
             confirmed=Confirmation(
                 body.price, body.per_minute_price_inbound, body.per_minute_price_outbound, body.setup_price
             ),
-            idempotency_key=ask.idempotency_key,
-            request_id=ask.request_id,
+            idempotency_key=request.idempotency_key,
+            request_id=request.request_id,
             order_id=services.new_id("ord"),
-            now=ask.now,
+            now=request.now,
         ),
         seconds=services.settings.answer_timeout_seconds - _ANSWER_MARGIN,
-        reach=services.reach,
+        failpoint=services.failpoint,
     )
-    if isinstance(outcome, Refused):
-        return RefusedAnswer(outcome.error, outcome.request_id)
+    if isinstance(outcome, Refusal):
+        return RefusedResponse(outcome.error, outcome.request_id)
     if outcome.state is OrderState.ORDERING:
         headers = {"Location": f"{BASE}/orders/{outcome.id}"}
-        return Answer(pending_view(outcome), _PENDING, status=202, headers=headers)
-    return Answer(purchase_view(outcome), "Phone number purchased successfully")
+        return ApiResponse(pending_view(outcome), _PENDING, status=202, headers=headers)
+    return ApiResponse(purchase_view(outcome), "Phone number purchased successfully")

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from numberdesk.api.endpoint import Answer, Ask, endpoint
+from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, page, position
 from numberdesk.api.shapes import E164, Label, e164_in_path, id_in_path
 from numberdesk.core.errors import InvalidRequest, NotFound
@@ -78,13 +78,13 @@ class LabelBody(msgspec.Struct, frozen=True):
     answer_example=[_EXAMPLE],
     other_paths=("/phone-numbers/list",),
 )
-async def list_numbers(ask: Ask) -> Answer:
+async def list_numbers(request: ApiRequest) -> ApiResponse:
     """Filter and page the account's rentals."""
-    query: RentedQuery = ask.query
+    query: RentedQuery = request.query
     before = position(query.page_token, "rnt_")
     unfiltered = query.is_active is None and query.status is None
-    account_id = ask.caller.account_id
-    found = await ask.services.reader.read(
+    account_id = request.caller.account_id
+    found = await request.services.reader.read(
         lambda tx: list_rented(
             tx,
             account_id,
@@ -98,7 +98,7 @@ async def list_numbers(ask: Ask) -> Answer:
         )
     )
     items, rest = page(found, query.page_size, "rental.id")
-    return Answer([rental_view(item) for item in items], rest=rest)
+    return ApiResponse([rental_view(item) for item in items], rest=rest)
 
 
 @endpoint(
@@ -111,18 +111,18 @@ async def list_numbers(ask: Ask) -> Answer:
     errors=("not_found",),
     answer_example=_EXAMPLE,
 )
-async def get_number(ask: Ask) -> Answer:
+async def get_number(request: ApiRequest) -> ApiResponse:
     """Find one rental by its number, or by its id."""
-    named, account_id = ask.path["number"], ask.caller.account_id
+    named, account_id = request.path["number"], request.caller.account_id
     if named.startswith(_RENTAL):
         rental_id = id_in_path(named)
-        found = await ask.services.reader.read(lambda tx: find_rented_by_id(tx, account_id, rental_id))
+        found = await request.services.reader.read(lambda tx: find_rented_by_id(tx, account_id, rental_id))
     else:
         e164 = e164_in_path(named)
-        found = await ask.services.reader.read(lambda tx: find_rented(tx, account_id, e164))
+        found = await request.services.reader.read(lambda tx: find_rented(tx, account_id, e164))
     if found is None:
         raise NotFound
-    return Answer(rental_view(found))
+    return ApiResponse(rental_view(found))
 
 
 @endpoint(
@@ -137,17 +137,17 @@ async def get_number(ask: Ask) -> Answer:
     example={"friendly_name": "Front desk", "tags": ["support"]},
     answer_example=_EXAMPLE,
 )
-async def label_number(ask: Ask) -> Answer:
+async def label_number(request: ApiRequest) -> ApiResponse:
     """Write labels on a live rental."""
-    e164 = e164_in_path(ask.path["number"])
-    body: LabelBody = ask.body
+    e164 = e164_in_path(request.path["number"])
+    body: LabelBody = request.body
     labels = Labels(body.friendly_name, body.agent_id, None if body.tags is None else _tags(body.tags))
-    account_id = ask.caller.account_id
-    await ask.services.writer.submit(label_numbers, Labelling(account_id, e164, labels, ask.now))
-    found = await ask.services.reader.read(lambda tx: find_rented(tx, account_id, e164))
+    account_id = request.caller.account_id
+    await request.services.writer.submit(label_numbers, Labelling(account_id, e164, labels, request.now))
+    found = await request.services.reader.read(lambda tx: find_rented(tx, account_id, e164))
     if found is None:
         raise NotFound
-    return Answer(rental_view(found), "Phone number updated")
+    return ApiResponse(rental_view(found), "Phone number updated")
 
 
 @endpoint(
@@ -166,16 +166,16 @@ async def label_number(ask: Ask) -> Answer:
     },
     takes_key=True,
 )
-async def release_number(ask: Ask) -> Answer:
+async def release_number(request: ApiRequest) -> ApiResponse:
     """End a rental, named by its number or its id; one that ended already is answered as it ended."""
-    named, account_id = ask.path["number"], ask.caller.account_id
+    named, account_id = request.path["number"], request.caller.account_id
     rental_id = id_in_path(named) if named.startswith(_RENTAL) else None
     e164 = "" if rental_id is not None else e164_in_path(named)
-    key = request_key(account_id, "release", ask.idempotency_key, phone_number=rental_id or e164)
-    rental = await ask.services.writer.submit(
-        ask.services.release_numbers, Release(account_id, e164, ask.now, rental_id, key)
+    key = request_key(account_id, "release", request.idempotency_key, phone_number=rental_id or e164)
+    rental = await request.services.writer.submit(
+        request.services.release_numbers, Release(account_id, e164, request.now, rental_id, key)
     )
-    return Answer(release_view(rental), "Phone number released")
+    return ApiResponse(release_view(rental), "Phone number released")
 
 
 def _tags(sent: list[str]) -> tuple[str, ...]:

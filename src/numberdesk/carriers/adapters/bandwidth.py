@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, quote
 
 from numberdesk.carriers.adapters.bandwidth_orders import (
     RUNNING,
-    Order,
+    BandwidthOrder,
     customer_order_id,
     message_in,
     order_of,
@@ -52,7 +52,7 @@ from numberdesk.carriers.port import (
     Wanted,
 )
 from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
-from numberdesk.infra.http import Http, HttpAnswer
+from numberdesk.infra.http import Http, HttpResponse
 
 FIELDS: Final = (
     Field("account_id", "the account", example="9900012"),
@@ -132,7 +132,7 @@ class Bandwidth:
             self._peer,
         )
         answer = await self._api.order(Call("POST", self._path("orders"), body=document(body), headers=_POSTED))
-        if not isinstance(answer, HttpAnswer):
+        if not isinstance(answer, HttpResponse):
             return answer
         if answer.status in _UNAUTHORIZED:
             return Refused(Reason.ACCOUNT, f"HTTP {answer.status}{excerpt(answer)}")
@@ -199,7 +199,7 @@ class Bandwidth:
     def _path(self, *parts: str) -> str:
         return "/".join(("/accounts", *(quote(part, safe="") for part in (self._account_id, *parts))))
 
-    async def _read(self, *parts: str, query: Iterable[tuple[str, str]] = ()) -> HttpAnswer:
+    async def _read(self, *parts: str, query: Iterable[tuple[str, str]] = ()) -> HttpResponse:
         return await self._api.read(Call("GET", self._path(*parts), tuple(query), headers=XML))
 
     async def _is_in_service(self, number: str) -> bool:
@@ -230,7 +230,7 @@ class Bandwidth:
         ]
         return _Listed(written, int(total) if _is_count(total) else None, text(found, "next"))
 
-    async def _orders(self, reference: str) -> list[Order]:
+    async def _orders(self, reference: str) -> list[BandwidthOrder]:
         """Orders under our reference. Raises CarrierError."""
         wanted = customer_order_id(reference)
         query = (("page", "1"), ("size", str(_MOST_LISTED)), ("customerOrderId", wanted))
@@ -249,7 +249,7 @@ class Bandwidth:
             raise CarrierError(Trouble.UNREADABLE, "an order without our reference among those under it")
         return [order for _, order in orders if order.reference in ("", wanted)]
 
-    async def _ordered(self, order_id: str) -> Order:
+    async def _ordered(self, order_id: str) -> BandwidthOrder:
         answer = await self._read("orders", _checked_token(order_id))
         if answer.status != _OK:
             raise refused(answer)

@@ -35,7 +35,7 @@ class _Went(Enum):
     FAILED = auto()
 
 
-class Order(NamedTuple):
+class BandwidthOrder(NamedTuple):
     """An order as Bandwidth tells it. `named` are all the numbers in it."""
 
     status: str
@@ -48,7 +48,7 @@ class Order(NamedTuple):
 
 
 def put_together(
-    number: str, reference: str, orders: Collection[Order], *, in_service: bool
+    number: str, reference: str, orders: Collection[BandwidthOrder], *, in_service: bool
 ) -> Placed | Pending | Refused | Absent | Unknown:
     """What the orders under our reference say, and whether the number is on our account."""
     went = {_went(order, number) for order in orders}
@@ -64,7 +64,7 @@ def put_together(
     return _failure(orders) if orders else Absent()
 
 
-def taken(number: str, reference: str, order: Order) -> Placed | Pending | Refused | Unknown:
+def taken(number: str, reference: str, order: BandwidthOrder) -> Placed | Pending | Refused | Unknown:
     """What the answer to an order says that was taken. It may leave the state of the new order out."""
     about = order.reference in ("", customer_order_id(reference)) and (order.reference or order.named)
     others = order.reference not in ("", customer_order_id(reference)) or order.named - {number}
@@ -80,7 +80,7 @@ def taken(number: str, reference: str, order: Order) -> Placed | Pending | Refus
     return Unknown(f"an order that is {order.status[:20]!r}{order.message}") if went is None else _failure([order])
 
 
-def refused_order(status: int, order: Order) -> Refused | Unknown:
+def refused_order(status: int, order: BandwidthOrder) -> Refused | Unknown:
     """What an answer to an order means that is no success. One without a code says nothing that is documented."""
     message = f"HTTP {status}{order.message}"
     if not order.codes or order.codes & _UNCLEAR or status in UNDECIDED:
@@ -88,7 +88,7 @@ def refused_order(status: int, order: Order) -> Refused | Unknown:
     return refusal(status, message, Reason.TAKEN if order.codes & _TAKEN else None)
 
 
-def _failure(orders: Iterable[Order]) -> Refused:
+def _failure(orders: Iterable[BandwidthOrder]) -> Refused:
     """What orders of ours say that failed."""
     failed = list(orders)
     unavailable = any(order.codes & _TAKEN for order in failed)
@@ -96,7 +96,7 @@ def _failure(orders: Iterable[Order]) -> Refused:
     return Refused(Reason.TAKEN if unavailable else Reason.OTHER, f"the order failed{message}"[:LONGEST_SAID])
 
 
-def _went(order: Order, number: str) -> _Went | None:
+def _went(order: BandwidthOrder, number: str) -> _Went | None:
     """How an order for one number stands. None where it is not for that number alone, or says what does not fit."""
     status = order.status.lower()
     if order.named - {number}:
@@ -109,9 +109,9 @@ def _went(order: Order, number: str) -> _Went | None:
     return _Went.FAILED if failed and number not in order.completed else None
 
 
-def order_of(found: Element) -> Order:
+def order_of(found: Element) -> BandwidthOrder:
     """An order as it stands in a document."""
-    return Order(
+    return BandwidthOrder(
         text(found, "OrderStatus"),
         text(found, "CustomerOrderId"),
         all_numbers(found),

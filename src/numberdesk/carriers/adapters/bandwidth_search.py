@@ -18,7 +18,7 @@ from xml.etree.ElementTree import Element
 from numberdesk.carriers.adapters.bandwidth_xml import e164_of, elements, parsed, text, texts
 from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, refused
 from numberdesk.carriers.port import Available, AvailablePage, CarrierError, Wanted
-from numberdesk.infra.http import HttpAnswer
+from numberdesk.infra.http import HttpResponse
 
 LOCAL: Final = "local"
 TOLL_FREE: Final = "toll_free"
@@ -41,17 +41,17 @@ _NOTHING_THERE: Final = frozenset({"4000", "4002", "4003", "4004", "4005", "4006
 Query = tuple[tuple[str, str], ...]
 
 
-class Search(NamedTuple):
+class BandwidthSearch(NamedTuple):
     """One request. Its numbers are of this type."""
 
     query: Query
     number_type: str
 
 
-class Searches(NamedTuple):
+class BandwidthSearches(NamedTuple):
     """Requests that together show what is wanted. Without `whole` some of it is not looked for."""
 
-    requests: tuple[Search, ...]
+    requests: tuple[BandwidthSearch, ...]
     whole: bool = True
 
 
@@ -86,16 +86,18 @@ async def search(api: CarrierHttpApi, account_id: str, wanted: Wanted) -> Availa
     return AvailablePage(tuple(found.values()), errors[0] if errors else None, more, by_country=False)
 
 
-def searches_for(wanted: Wanted) -> Searches:
+def searches_for(wanted: Wanted) -> BandwidthSearches:
     """The requests for what is wanted. None where Bandwidth has nothing of the kind."""
     digits = _digits(wanted)
     if digits is None or wanted.iso_country not in _SWEPT:
-        return Searches(())
-    local = _local(wanted, digits) if wanted.number_type in (None, LOCAL) else Searches(())
+        return BandwidthSearches(())
+    local = _local(wanted, digits) if wanted.number_type in (None, LOCAL) else BandwidthSearches(())
     # Toll-free numbers are of no place, and numbering plans count them as American.
     placed = wanted.region or wanted.locality or wanted.iso_country != "US"
     toll_free = [] if placed or wanted.number_type not in (None, TOLL_FREE) else _toll_free(digits)
-    return Searches((*local.requests, *(Search(query, TOLL_FREE) for query in toll_free)), local.whole)
+    return BandwidthSearches(
+        (*local.requests, *(BandwidthSearch(query, TOLL_FREE) for query in toll_free)), local.whole
+    )
 
 
 def _digits(wanted: Wanted) -> _Digits | None:
@@ -109,7 +111,7 @@ def _digits(wanted: Wanted) -> _Digits | None:
     return _Digits(begin, wanted.ends_with, "" if implied else wanted.contains)
 
 
-def _local(wanted: Wanted, digits: _Digits) -> Searches:
+def _local(wanted: Wanted, digits: _Digits) -> BandwidthSearches:
     begins = _begins_with(digits.begin)
     state = (("state", wanted.region.upper()),) if len(wanted.region) == _STATE_LENGTH else ()
     vanity = _vanity(digits)
@@ -118,11 +120,11 @@ def _local(wanted: Wanted, digits: _Digits) -> Searches:
         within = (*_begins_with(area), *state)
         over_the_edge, whole = _over_the_edge(area, "" if ("endsIn", "true") in vanity else digits.inside)
         queries = [(*vanity, ("LCA", "false"), *within), *((*query, *state) for query in over_the_edge)]
-        return Searches(tuple(_detailed(query) for query in queries), whole)
+        return BandwidthSearches(tuple(_detailed(query) for query in queries), whole)
     city = (("city", wanted.locality),) if state and wanted.locality else ()
     if begins or state:
-        return Searches((_detailed((*begins, *state, *city)),))
-    return Searches(tuple(_detailed((("state", state),)) for state in _SWEPT[wanted.iso_country]), whole=False)
+        return BandwidthSearches((_detailed((*begins, *state, *city)),))
+    return BandwidthSearches(tuple(_detailed((("state", state),)) for state in _SWEPT[wanted.iso_country]), whole=False)
 
 
 def _begins_with(digits: str) -> Query:
@@ -163,11 +165,11 @@ def _toll_free(digits: _Digits) -> list[Query]:
     return [(("tollFreeWildCardPattern", digits.begin[:_WILD_DIGITS].ljust(_AREA, "*") if digits.begin else "8**"),)]
 
 
-def _detailed(query: Query) -> Search:
-    return Search((*query, ("enableTNDetail", "true")), LOCAL)
+def _detailed(query: Query) -> BandwidthSearch:
+    return BandwidthSearch((*query, ("enableTNDetail", "true")), LOCAL)
 
 
-def _found(answer: HttpAnswer, number_type: str) -> list[Available]:
+def _found(answer: HttpResponse, number_type: str) -> list[Available]:
     """The numbers in an answer; what is no number is left out. Raises CarrierError."""
     if answer.status not in (_OK, _BAD_REQUEST):
         raise refused(answer)

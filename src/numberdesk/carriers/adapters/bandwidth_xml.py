@@ -16,7 +16,7 @@ from defusedxml.ElementTree import fromstring
 from numberdesk.carriers.port import CarrierError, Trouble
 from numberdesk.core.carrier_order import LONGEST_SAID
 from numberdesk.core.phone import PhoneError, parse_e164
-from numberdesk.infra.http import HttpAnswer
+from numberdesk.infra.http import HttpResponse
 
 _MOST_TAGS: Final = 200_000  # 5000 numbers with their details have half as many
 _WEB_PAGE: Final = "html"
@@ -24,7 +24,7 @@ _CALLING_CODE: Final = "+1"
 _NATIONAL_LENGTH: Final = 10
 
 
-def parsed(answer: HttpAnswer, root: str) -> Element:
+def parsed(answer: HttpResponse, root: str) -> Element:
     """The document in an answer, with a root of this name, "" for any but a web page. Raises CarrierError."""
     if answer.body.count(b"<") > _MOST_TAGS:
         raise CarrierError(Trouble.UNREADABLE, f"HTTP {answer.status} with too many elements")

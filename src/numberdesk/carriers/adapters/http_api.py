@@ -19,7 +19,7 @@ from numberdesk.carriers.port import VISIBILITY_WINDOW, Carrier, CarrierError, F
 from numberdesk.core.carrier_order import LONGEST_SAID, NotSent, Reason, Refused, Unknown
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.periods import MICROSECONDS
-from numberdesk.infra.http import Http, HttpAnswer, HttpRequest, NoAnswerError, NotSentError
+from numberdesk.infra.http import Http, HttpRequest, HttpResponse, NoAnswerError, NotSentError
 
 Shape = TypeVar("Shape")
 
@@ -91,7 +91,7 @@ class CarrierHttpApi:
         self._order_seconds = float(setup.get("order_seconds", "30"))
         self.window = round(float(setup.get("window_seconds") or VISIBILITY_WINDOW / MICROSECONDS) * MICROSECONDS)
 
-    async def read(self, call: Call, *, base_url: str | None = None) -> HttpAnswer:
+    async def read(self, call: Call, *, base_url: str | None = None) -> HttpResponse:
         """Ask something that may be asked twice. An answer is a success, or a refusal other than those raised here.
 
         Raises CarrierError: unreachable, failing (5xx), credentials (401, 403), throttled (429).
@@ -109,7 +109,7 @@ class CarrierHttpApi:
             raise CarrierError(Trouble.FAILING, f"HTTP {answer.status}{excerpt(answer)}")
         return answer
 
-    async def order(self, call: Call) -> HttpAnswer | NotSent | Refused | Unknown:
+    async def order(self, call: Call) -> HttpResponse | NotSent | Refused | Unknown:
         """Send an order, once. A word where the outcome does not depend on what the carrier's answer says.
 
         429 is a refusal: nothing was processed (https://www.twilio.com/docs/api/errors/20429, and by RFC 6585).
@@ -127,7 +127,7 @@ class CarrierHttpApi:
             return Unknown(f"HTTP {answer.status}{excerpt(answer)}")
         return answer
 
-    async def _sent(self, request: HttpRequest) -> HttpAnswer:
+    async def _sent(self, request: HttpRequest) -> HttpResponse:
         """The answer, without our credentials: error pages echo requests, and parts of answers are shown and stored."""
         answer = await self._http.send(request)
         body = answer.body
@@ -175,7 +175,7 @@ def _secrets(authorization: str) -> tuple[bytes, ...]:
     return tuple(secret for secret in (credential.encode(), password) if len(secret) >= _SHORTEST_SECRET)
 
 
-def decoded(answer: HttpAnswer, shape: type[Shape]) -> Shape:
+def decoded(answer: HttpResponse, shape: type[Shape]) -> Shape:
     """The body as a shape; fields it does not name are ignored. Raises CarrierError for anything else."""
     try:
         return msgspec.json.decode(answer.body, type=shape)
@@ -196,7 +196,7 @@ def each(items: Sequence[msgspec.Raw], shape: type[Shape]) -> list[Shape | None]
     return found
 
 
-def refused(answer: HttpAnswer) -> CarrierError:
+def refused(answer: HttpResponse) -> CarrierError:
     """The error for an answer that is a refusal where none is documented."""
     return CarrierError(Trouble.REFUSED, f"HTTP {answer.status}{excerpt(answer)}")
 
@@ -214,14 +214,14 @@ def refusal(status: int, message: str, reason: Reason | None = None) -> Refused 
     return Refused(reason, message)
 
 
-def excerpt(answer: HttpAnswer) -> str:
+def excerpt(answer: HttpResponse) -> str:
     """The beginning of what a carrier said, in printable signs."""
     text = answer.body[:LONGEST_SAID].decode("utf-8", "replace")
     shown = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
     return f": {shown[:200]}" if shown else ""
 
 
-def retry_after(answer: HttpAnswer) -> int | None:
+def retry_after(answer: HttpResponse) -> int | None:
     """The seconds of a Retry-After header; None where it is missing or a date."""
     text = answer.headers.get("retry-after", "").strip()
     return int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(_MOST_SECONDS)) else None

@@ -46,7 +46,7 @@ from numberdesk.carriers.port import (
 )
 from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.core.money import MoneyError
-from numberdesk.infra.http import Http, HttpAnswer
+from numberdesk.infra.http import Http, HttpResponse
 
 FIELDS: Final[tuple[Field, ...]] = (
     Field("auth_id", "Auth ID of the account, from the overview page of its console", example="MAXXXXXXXXXXXXXXXXXX"),
@@ -196,7 +196,7 @@ class Plivo:
         """Order exactly this number, with one request. Plivo has no place for the reference. Raises nothing."""
         digits = e164.removeprefix("+")
         answer = await self._api.order(Call("POST", f"{self._account}PhoneNumber/{digits}/", json=self._options))
-        return _outcome(answer, digits) if isinstance(answer, HttpAnswer) else answer
+        return _outcome(answer, digits) if isinstance(answer, HttpResponse) else answer
 
     async def find(self, e164: str, reference: str) -> Placed | Pending | Refused | Absent | Unknown:  # noqa: ARG002  as above
         """Look for the number on the account. Raises nothing.
@@ -283,11 +283,11 @@ class Plivo:
         return decoded(answer, _Page)
 
 
-def _no_account(answer: HttpAnswer) -> CarrierError:
+def _no_account(answer: HttpResponse) -> CarrierError:
     return CarrierError(Trouble.UNREADABLE, f"HTTP {answer.status} without an account{excerpt(answer)}")
 
 
-def _outcome(answer: HttpAnswer, digits: str) -> Placed | Pending | Refused | Unknown:
+def _outcome(answer: HttpResponse, digits: str) -> Placed | Pending | Refused | Unknown:
     """What the answer to an order means.
 
     A number that is not for sale, to us or at all, is "not found" (https://github.com/plivo/plivo-node/issues/144).

@@ -17,7 +17,7 @@ from numberdesk.carriers.adapters.http_api import Shape, decoded
 from numberdesk.carriers.port import CarrierError, Trouble
 from numberdesk.core.money import parse_price
 from numberdesk.core.phone import PhoneError, parse_e164
-from numberdesk.infra.http import HttpAnswer
+from numberdesk.infra.http import HttpResponse
 
 _OK: Final = 200
 _NOTHING: Final = (b"", b"null")
@@ -26,7 +26,7 @@ _CURSOR: Final = re.compile(r"([0-9]{1,9})\.([!-~]{0,200})", re.ASCII)
 
 def item_of(item: msgspec.Raw, shape: type[Shape]) -> Shape:
     """One item of a list as a shape. Raises CarrierError."""
-    return decoded(HttpAnswer(_OK, {}, bytes(item)), shape)
+    return decoded(HttpResponse(_OK, {}, bytes(item)), shape)
 
 
 def price_of(raw: msgspec.Raw) -> int | None:

@@ -43,7 +43,7 @@ from numberdesk.carriers.port import (
 )
 from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.core.errors import InvalidRequest
-from numberdesk.infra.http import Http, HttpAnswer
+from numberdesk.infra.http import Http, HttpResponse
 
 FIELDS: Final[tuple[Field, ...]] = (
     Field("space", "the space's name, which stands before .signalwire.com", example="example"),
@@ -160,7 +160,7 @@ class SignalWire:
     ) -> Placed | Pending | Refused | NotSent | Unknown:
         """Order exactly this number, with one request. Raises nothing."""
         answer = await self._api.order(Call("POST", _PATH, json={"number": e164}))
-        return _ordered(answer, e164) if isinstance(answer, HttpAnswer) else answer
+        return _ordered(answer, e164) if isinstance(answer, HttpResponse) else answer
 
     async def find(self, e164: str, reference: str) -> Placed | Pending | Refused | Absent | Unknown:  # noqa: ARG002  it keeps no reference
         """Look whether the number is ours: by a filter on substrings, with the plus sign and without."""
@@ -281,7 +281,7 @@ def _available(offer: _Offered, kind: str) -> Available:
     )
 
 
-def _ordered(answer: HttpAnswer, e164: str) -> Placed | Refused | Unknown:
+def _ordered(answer: HttpResponse, e164: str) -> Placed | Refused | Unknown:
     message = refused(answer).message
     try:
         if _OK <= answer.status < _MULTIPLE:

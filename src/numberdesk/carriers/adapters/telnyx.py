@@ -20,7 +20,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, CarrierKind, decoded, excerpt, refusal, refused
-from numberdesk.carriers.adapters.telnyx_search import Page, Searches, answered
+from numberdesk.carriers.adapters.telnyx_search import TelnyxPage, TelnyxSearches, answered
 from numberdesk.carriers.port import (
     AvailablePage,
     CarrierError,
@@ -37,7 +37,7 @@ from numberdesk.carriers.port import (
 from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.phone import PhoneError, parse_e164
-from numberdesk.infra.http import Http, HttpAnswer
+from numberdesk.infra.http import Http, HttpResponse
 
 FIELDS: Final = (
     Field("api_key", "the API key", secret=True),
@@ -135,7 +135,7 @@ class Telnyx:
 
     def __init__(self, setup: Setup, http: Http, *, seconds: Callable[[], float] = time.monotonic) -> None:
         self._api = CarrierHttpApi(setup, http, base_url=_BASE_URL, authorization=f"Bearer {setup['api_key']}")
-        self._searches = Searches(self._api, seconds=seconds)
+        self._searches = TelnyxSearches(self._api, seconds=seconds)
         self._of_orders = {name: value for name in _OF_ORDERS if (value := setup.get(name))}
         group = setup.get("requirement_group_id")
         self._of_numbers = {"requirement_group_id": group} if group else {}
@@ -171,10 +171,10 @@ class Telnyx:
             return answer
         return await self._taken(e164, reference, answer) if answer.status in _OK else _refusal(answer)
 
-    async def _taken(self, e164: str, reference: str, answer: HttpAnswer) -> Placed | Pending | Refused | Unknown:
+    async def _taken(self, e164: str, reference: str, answer: HttpResponse) -> Placed | Pending | Refused | Unknown:
         """What an order that was taken has come to. Ids in it are of the order: that of the number is looked up."""
         try:
-            order = decoded(answer, Page[_Order]).data
+            order = decoded(answer, TelnyxPage[_Order]).data
         except CarrierError:
             return _refusal(answer)
         if not _is_about(order, e164, reference):
@@ -200,7 +200,7 @@ class Telnyx:
     async def owned(self, cursor: str | None) -> OwnedPage:
         """A page of the numbers on our account, from a cursor of the page before. Raises CarrierError."""
         page = _page_number(cursor)
-        found = answered(await self._api.read(Call("GET", "/phone_numbers", _paged(page))), Page[list[_Number]])
+        found = answered(await self._api.read(Call("GET", "/phone_numbers", _paged(page))), TelnyxPage[list[_Number]])
         goes_on = _goes_on(found, page)
         if goes_on and not found.data:
             raise CarrierError(Trouble.UNREADABLE, f"page {page} is empty, and more are said to follow")
@@ -235,7 +235,7 @@ class Telnyx:
                 return Health(
                     ok=False, message=f"no Telnyx is there; check base_url: {refused(answer).message}", facts={}
                 )
-            balance = answered(answer, Page[dict[str, Any]]).data
+            balance = answered(answer, TelnyxPage[dict[str, Any]]).data
         except CarrierError as error:
             wrong = "the API key is wrong, revoked, or may not read the balance: "
             return Health(ok=False, message=f"{wrong if error.trouble is Trouble.CREDENTIALS else ''}{error}", facts={})
@@ -246,7 +246,7 @@ class Telnyx:
     async def _records(self, e164: str) -> list[_Number]:
         """Records of exactly this number, of now and of former times. Raises CarrierError."""
         query = [("filter[phone_number]", e164[1:]), *_paged(1)]
-        found = answered(await self._api.read(Call("GET", "/phone_numbers", query)), Page[list[_Number]])
+        found = answered(await self._api.read(Call("GET", "/phone_numbers", query)), TelnyxPage[list[_Number]])
         same = [number for number in found.data if number.phone_number.removeprefix("+") == e164[1:]]
         if _goes_on(found, 1) and _id_of_ours(same) is None:
             raise CarrierError(Trouble.UNREADABLE, "a look-up of one number has several pages")
@@ -255,7 +255,7 @@ class Telnyx:
     async def _orders(self, e164: str, reference: str) -> list[_Order]:
         """Orders under our reference. Raises CarrierError."""
         query = [("filter[customer_reference]", reference), *_paged(1)]
-        found = answered(await self._api.read(Call("GET", "/number_orders", query)), Page[list[_Order]])
+        found = answered(await self._api.read(Call("GET", "/number_orders", query)), TelnyxPage[list[_Order]])
         ours = [order for order in found.data if order.customer_reference == reference]
         if _goes_on(found, 1) and not ours:
             raise CarrierError(Trouble.UNREADABLE, "a look-up of one reference has several pages")
@@ -311,7 +311,7 @@ def _is_about(order: _Order, e164: str, reference: str) -> bool:
     return numbers <= {e164} and references <= {reference} and bool(numbers or references)
 
 
-def _refusal(answer: HttpAnswer) -> Refused | Unknown:
+def _refusal(answer: HttpResponse) -> Refused | Unknown:
     """What an answer to an order means that is no success."""
     message = f"HTTP {answer.status}{excerpt(answer)}"
     if answer.status in _UNAUTHORIZED:
@@ -382,7 +382,7 @@ def _page_number(cursor: str | None) -> int:
     return int(cursor)
 
 
-def _goes_on(found: Page[list[Any]], page: int) -> bool:
+def _goes_on(found: TelnyxPage[list[Any]], page: int) -> bool:
     """Whether a list has more pages; without a word about it, when this one is full."""
     if found.meta is None or found.meta.total_pages is None:
         return len(found.data) >= _LARGEST_PAGE

@@ -21,7 +21,7 @@ from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, decoded,
 from numberdesk.carriers.port import Available, AvailablePage, CarrierError, Cost, Trouble, Wanted
 from numberdesk.core.money import MoneyError, parse_currency, parse_price
 from numberdesk.core.phone import PhoneError, parse_e164
-from numberdesk.infra.http import HttpAnswer
+from numberdesk.infra.http import HttpResponse
 
 SHOWN_SECONDS: Final = 300.0
 """How long a number that was shown is taken to be orderable; Telnyx says no more than that it has to be recent."""
@@ -73,7 +73,7 @@ class Pages(msgspec.Struct):
     total_pages: int | None = None
 
 
-class Page(msgspec.Struct, Generic[Data]):
+class TelnyxPage(msgspec.Struct, Generic[Data]):
     """What every answer looks like, about one thing or a list of them."""
 
     data: Data
@@ -93,14 +93,14 @@ class _Priced(msgspec.Struct):
     upfront_cost: Decimal | None = None
 
 
-def answered(answer: HttpAnswer, shape: type[Data]) -> Data:
+def answered(answer: HttpResponse, shape: type[Data]) -> Data:
     """The body of a success as a shape. Raises CarrierError."""
     if answer.status != _OK:
         raise refused(answer)
     return decoded(answer, shape)
 
 
-class Searches:
+class TelnyxSearches:
     """The searches of one account. `seconds` is a clock that only goes forward."""
 
     def __init__(self, api: CarrierHttpApi, *, seconds: Callable[[], float] = time.monotonic) -> None:
@@ -159,7 +159,7 @@ class Searches:
 
     async def _found(self, query: Query, number_type: str) -> list[Available]:
         answer = await self._api.read(Call("GET", "/available_phone_numbers", query))
-        items = answered(answer, Page[list[msgspec.Raw]]).data
+        items = answered(answer, TelnyxPage[list[msgspec.Raw]]).data
         numbers = [number for item in items if (number := _available(item, number_type)) is not None]
         now = self._seconds()
         for number in numbers:

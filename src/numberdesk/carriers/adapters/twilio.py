@@ -31,7 +31,7 @@ from numberdesk.carriers.adapters.http_api import (
 )
 from numberdesk.carriers.adapters.reading import PageLinks, is_e164
 from numberdesk.carriers.adapters.twilio_errors import REASONS
-from numberdesk.carriers.adapters.twilio_prices import Costs, Prices
+from numberdesk.carriers.adapters.twilio_prices import Costs, TwilioPrices
 from numberdesk.carriers.port import (
     Available,
     AvailablePage,
@@ -48,7 +48,7 @@ from numberdesk.carriers.port import (
 )
 from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.core.errors import InvalidRequest
-from numberdesk.infra.http import Http, HttpAnswer
+from numberdesk.infra.http import Http, HttpResponse
 
 FIELDS: Final[tuple[Field, ...]] = (
     Field("account_sid", "the account's SID, which begins with AC", example="AC0123456789abcdef0123456789abcdef"),
@@ -127,7 +127,7 @@ class Twilio:
         if not _ACCOUNT.fullmatch(account):
             raise InvalidRequest("account_sid", "must be AC and 32 hexadecimal digits")
         self._api = CarrierHttpApi(setup, http, base_url=_API, authorization=_authorization(setup))
-        self._prices = Prices(self._api, seconds)
+        self._prices = TwilioPrices(self._api, seconds)
         self._account = f"/2010-04-01/Accounts/{account}"
         self._numbers = f"{self._account}/IncomingPhoneNumbers.json"
         named = (("BundleSid", "bundle_sid"), ("AddressSid", "address_sid"), ("IdentitySid", "identity_sid"))
@@ -168,7 +168,7 @@ class Twilio:
         """Order exactly this number, with one request, under our reference. Raises nothing."""
         form = [("PhoneNumber", e164), ("FriendlyName", reference), *self._papers]
         answer = await self._api.order(Call("POST", self._numbers, form=form))
-        return _ordered(answer, e164, reference) if isinstance(answer, HttpAnswer) else answer
+        return _ordered(answer, e164, reference) if isinstance(answer, HttpResponse) else answer
 
     async def find(self, e164: str, reference: str) -> Placed | Pending | Refused | Absent | Unknown:
         """Look for what became of an order, by number and by reference."""
@@ -339,7 +339,7 @@ def _most_selective(patterns: Mapping[str, int]) -> str:
     return max(fitting)[1] if fitting else ""
 
 
-def _ordered(answer: HttpAnswer, e164: str, reference: str) -> Placed | Refused | Unknown:
+def _ordered(answer: HttpResponse, e164: str, reference: str) -> Placed | Refused | Unknown:
     message = str(refused(answer).message)
     failure = _failure_in(answer)
     if failure is not None and not _MULTIPLE <= answer.status < _BAD_REQUEST:
@@ -356,7 +356,7 @@ def _ordered(answer: HttpAnswer, e164: str, reference: str) -> Placed | Refused 
     return Refused(Reason.ACCOUNT, message) if answer.status in (_UNAUTHORIZED, _FORBIDDEN) else Unknown(message)
 
 
-def _failure_in(answer: HttpAnswer) -> _Failure | None:
+def _failure_in(answer: HttpResponse) -> _Failure | None:
     """The error in an answer to an order: it has a code, or words beside a status that is none of success."""
     try:
         failure = decoded(answer, _Failure)
@@ -366,7 +366,7 @@ def _failure_in(answer: HttpAnswer) -> _Failure | None:
     return failure if said_so and failure.sid is None else None
 
 
-def _code_of(answer: HttpAnswer) -> int | None:
+def _code_of(answer: HttpResponse) -> int | None:
     """The error code of a 4xx answer."""
     if not _BAD_REQUEST <= answer.status < _BROKEN:
         return None

@@ -56,7 +56,7 @@ class _Kept(NamedTuple):
     until: float
 
 
-class Prices:
+class TwilioPrices:
     """What numbers cost, per country and type; a country that is being asked for is not asked for twice."""
 
     def __init__(self, api: CarrierHttpApi, seconds: Callable[[], float]) -> None:

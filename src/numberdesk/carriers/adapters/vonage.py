@@ -48,7 +48,7 @@ from numberdesk.carriers.port import (
 )
 from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.core.money import MoneyError
-from numberdesk.infra.http import Http, HttpAnswer
+from numberdesk.infra.http import Http, HttpResponse
 from numberdesk.infra.numbering import country_of
 
 FIELDS: Final[tuple[Field, ...]] = (
@@ -180,7 +180,7 @@ class Vonage:
             return NotSent("the country of the number is not known")
         form = (("country", country), ("msisdn", digits))
         answer = await self._api.order(Call("POST", "/number/buy", form=form))
-        return _outcome(answer, _number_id(country, digits)) if isinstance(answer, HttpAnswer) else answer
+        return _outcome(answer, _number_id(country, digits)) if isinstance(answer, HttpResponse) else answer
 
     async def find(self, e164: str, reference: str) -> Placed | Pending | Refused | Absent | Unknown:  # noqa: ARG002  as above
         """Look for the number on the account. Raises nothing."""
@@ -300,7 +300,7 @@ class Vonage:
         return Available(e164, number_type, "", "", capabilities, _cost(offered))
 
 
-def _outcome(answer: HttpAnswer, number_id: str) -> Placed | Refused | Unknown:
+def _outcome(answer: HttpResponse, number_id: str) -> Placed | Refused | Unknown:
     """What the answer to an order means. A code inside a 200 counts as that status.
 
     420 is said of a number that somebody else has, that is ours already, of another country, and without credit,
@@ -324,7 +324,7 @@ def _outcome(answer: HttpAnswer, number_id: str) -> Placed | Refused | Unknown:
     return refusal(answer.status, message, reason_of(answer.status, status.label.casefold()))
 
 
-def _status_of(answer: HttpAnswer) -> _Status:
+def _status_of(answer: HttpResponse) -> _Status:
     """What an answer says of itself, in either form. Raises CarrierError."""
     try:
         return decoded(answer, _Status)

@@ -13,9 +13,9 @@ from numberdesk.accounts.store import find_accounts, insert_accounts, set_accoun
 from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError
 from numberdesk.core.lifecycle import AccountState, may_move
 from numberdesk.core.money import MoneyError, parse_currency
+from numberdesk.core.purchase import Wallet
 from numberdesk.core.text import TextError, parse_text
 from numberdesk.infra.db import Tx
-from numberdesk.ledger.model import Wallet
 from numberdesk.ledger.store import insert_wallets
 
 LONGEST_NAME: Final = 100
@@ -31,7 +31,7 @@ class NewAccount(NamedTuple):
     now: int
 
 
-class Standing(NamedTuple):
+class SetAccountState(NamedTuple):
     """The state that an account is to have."""
 
     account_id: str
@@ -57,11 +57,13 @@ def create_accounts(tx: Tx, commands: Sequence[NewAccount]) -> list[Account]:
     """Write accounts and their empty wallets."""
     made = [Account(new.id, new.name, new.currency, AccountState.ACTIVE, new.now) for new in commands]
     insert_accounts(tx, made)
-    insert_wallets(tx, [Wallet(new.id, new.currency, 0, 0, new.credit_limit, 0) for new in commands])
+    insert_wallets(
+        tx, [Wallet(new.id, AccountState.ACTIVE, new.currency, 0, 0, new.credit_limit, 0) for new in commands]
+    )
     return made
 
 
-def set_standings(tx: Tx, commands: Sequence[Standing]) -> list[Account | NumberdeskError]:
+def change_account_states(tx: Tx, commands: Sequence[SetAccountState]) -> list[Account | NumberdeskError]:
     """Suspend or reactivate accounts; a state that an account already has is no change."""
     known = find_accounts(tx, [command.account_id for command in commands])
     outcomes: list[Account | NumberdeskError] = []

@@ -20,7 +20,7 @@ from numberdesk.core.errors import (
     NumberdeskError,
 )
 from numberdesk.core.money import MAX_AMOUNT, as_decimal
-from numberdesk.core.purchase import Purse
+from numberdesk.core.purchase import Wallet
 from numberdesk.core.request_keys import RequestKey
 from numberdesk.core.text import TextError, parse_token
 from numberdesk.flows.keyed_requests import KeyedRequests
@@ -30,8 +30,8 @@ from numberdesk.ledger.store import (
     find_transfers,
     find_transfers_by_reference,
     insert_transfers,
-    lock_purses,
-    save_purses,
+    lock_wallets,
+    save_wallets,
 )
 
 TOP_UP: Final = "top_up"
@@ -76,9 +76,9 @@ def funding(
 
 def fund_wallets(tx: Tx, commands: Sequence[Funding]) -> list[Transfer | NumberdeskError]:
     """Write movements once per reference and key; each outcome is the transfer, new or first, or the refusal."""
-    purses = lock_purses(tx, [command.account_id for command in commands])
+    wallets = lock_wallets(tx, [command.account_id for command in commands])
     keyed = KeyedRequests(tx, [command.request_key for command in commands])
-    books = _Books(purses, {}, [], keyed, find_transfers(tx, keyed.outcome_ids))
+    books = _Books(wallets, {}, [], keyed, find_transfers(tx, keyed.outcome_ids))
     for kind in sorted({command.kind for command in commands}):
         pairs = [
             (command.account_id, command.reference)
@@ -90,9 +90,9 @@ def fund_wallets(tx: Tx, commands: Sequence[Funding]) -> list[Transfer | Numberd
     outcomes = [books.fund(command) for command in commands]
     insert_transfers(tx, books.written)
     keyed.save(tx, commands[-1].now)
-    save_purses(
+    save_wallets(
         tx,
-        {transfer.account_id: books.purses[transfer.account_id] for transfer in books.written if transfer.account_id},
+        {transfer.account_id: books.wallets[transfer.account_id] for transfer in books.written if transfer.account_id},
     )
     return outcomes
 
@@ -101,7 +101,7 @@ def fund_wallets(tx: Tx, commands: Sequence[Funding]) -> list[Transfer | Numberd
 class _Books:
     """What the next movement of a batch sees."""
 
-    purses: dict[str, Purse]
+    wallets: dict[str, Wallet]
     by_reference: dict[tuple[str | None, str, str | None], Transfer]
     written: list[Transfer]
     keyed: KeyedRequests
@@ -121,29 +121,29 @@ class _Books:
         return outcome
 
     def _fund(self, command: Funding) -> Transfer | NumberdeskError:
-        purse = self.purses.get(command.account_id)
-        if purse is None:
+        wallet = self.wallets.get(command.account_id)
+        if wallet is None:
             return NotFound("There is no such account.")
         earlier = command.reference and self.by_reference.get((command.account_id, command.kind, command.reference))
         if earlier:
             return earlier if _signed(earlier) == command.amount else _conflict()
-        if purse.posted + command.amount > MAX_AMOUNT:
+        if wallet.posted + command.amount > MAX_AMOUNT:
             return InvalidRequest("amount", "would make the balance too large")
-        if command.amount < 0 and purse.available + command.amount < 0:
-            return _too_little(purse, -command.amount)
-        return self._written(command, purse)
+        if command.amount < 0 and wallet.available + command.amount < 0:
+            return _too_little(wallet, -command.amount)
+        return self._written(command, wallet)
 
-    def _written(self, command: Funding, purse: Purse) -> Transfer:
-        wallet, source = wallet_account(command.account_id), funding_account(command.method)
-        debit, credit = (source, wallet) if command.amount > 0 else (wallet, source)
-        after = purse._replace(posted=purse.posted + command.amount, entries=purse.entries + 1)
+    def _written(self, command: Funding, wallet: Wallet) -> Transfer:
+        owned, source = wallet_account(command.account_id), funding_account(command.method)
+        debit, credit = (source, owned) if command.amount > 0 else (owned, source)
+        after = wallet._replace(posted=wallet.posted + command.amount, entries=wallet.entries + 1)
         transfer = Transfer(
             command.transfer_id,
             command.kind,
             debit,
             credit,
             abs(command.amount),
-            purse.currency,
+            wallet.currency,
             command.account_id,
             after.entries,
             after.posted,
@@ -151,7 +151,7 @@ class _Books:
             command.reference,
             command.now,
         )
-        self.purses[command.account_id] = after
+        self.wallets[command.account_id] = after
         self.written.append(transfer)
         if command.reference is not None:
             self.by_reference[command.account_id, command.kind, command.reference] = transfer
@@ -166,13 +166,13 @@ def _conflict() -> IdempotencyConflict:
     return IdempotencyConflict("amount", "differs from the first movement with this reference")
 
 
-def _too_little(purse: Purse, needed: int) -> InsufficientBalance:
+def _too_little(wallet: Wallet, needed: int) -> InsufficientBalance:
     return InsufficientBalance(
         "The balance does not cover this adjustment.",
         {
             "needed": as_decimal(needed),
-            "available": as_decimal(purse.available),
-            "missing": as_decimal(needed - purse.available),
-            "currency": purse.currency,
+            "available": as_decimal(wallet.available),
+            "missing": as_decimal(needed - wallet.available),
+            "currency": wallet.currency,
         },
     )

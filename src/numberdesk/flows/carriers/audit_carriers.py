@@ -90,7 +90,7 @@ class AuditReport(NamedTuple):
 
 
 @dataclass(slots=True)
-class Audit:
+class CarrierAuditor:
     """The audits of one process. `now` gives microseconds, `every` is how long until the next audit is due."""
 
     writer: Writer

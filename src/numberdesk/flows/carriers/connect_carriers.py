@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from numberdesk.carriers.port import Account, Setup
+from numberdesk.carriers.port import CarrierAccount, Setup
 from numberdesk.carriers.registry import KINDS, checked_setup
 from numberdesk.carriers.store import change_carriers, insert_carriers, list_carriers, lock_carriers
 from numberdesk.catalog.rule_store import lock_catalog
@@ -36,14 +36,14 @@ class CarrierSetup(NamedTuple):
     new: bool = False
 
 
-def new_carrier(name: str, kind: str, values: Mapping[str, str], vault: Vault, now: int) -> Account:
+def new_carrier(name: str, kind: str, values: Mapping[str, str], vault: Vault, now: int) -> CarrierAccount:
     """Check what a person set up, and encrypt its secrets. Raises InvalidRequest naming the field, and VaultError."""
     check_name(name)
     setup = checked_setup(kind, values)
     secret = {field.name for field in KINDS[kind].all_fields if field.secret}
     options = {key: value for key, value in setup.values.items() if key not in secret}
     credentials = {key: value for key, value in setup.values.items() if key in secret}
-    return Account(name, kind, CarrierState.ACTIVE, options, vault.seal(name, credentials), now, now)
+    return CarrierAccount(name, kind, CarrierState.ACTIVE, options, vault.seal(name, credentials), now, now)
 
 
 def check_name(name: str) -> None:
@@ -56,7 +56,7 @@ def check_name(name: str) -> None:
         raise InvalidRequest("name", f"must not be {POOL}, which is your own inventory")
 
 
-def set_up_carriers(vault: Vault) -> Callable[[Tx, Sequence[CarrierSetup]], list[Account | Exception]]:
+def set_up_carriers(vault: Vault) -> Callable[[Tx, Sequence[CarrierSetup]], list[CarrierAccount | Exception]]:
     """The write flow: accounts as they are set up then.
 
     InvalidRequest names a field, also where another name stands for the account already; NotFound for one that
@@ -64,13 +64,13 @@ def set_up_carriers(vault: Vault) -> Callable[[Tx, Sequence[CarrierSetup]], list
     their place.
     """
 
-    def apply(tx: Tx, commands: Sequence[CarrierSetup]) -> list[Account | Exception]:
+    def apply(tx: Tx, commands: Sequence[CarrierSetup]) -> list[CarrierAccount | Exception]:
         lock_catalog(tx)  # two that connect the same name, or the same account, at once wait for each other here
         known = lock_carriers(tx, [command.name for command in commands])
         there = set(known)
         everyone = {account.name: account for account in list_carriers(tx)}
-        outcomes: list[Account | Exception] = []
-        touched: dict[str, Account] = {}
+        outcomes: list[CarrierAccount | Exception] = []
+        touched: dict[str, CarrierAccount] = {}
         for command in commands:
             try:
                 outcome = _set_up(tx, known.get(command.name), command, vault)
@@ -87,7 +87,7 @@ def set_up_carriers(vault: Vault) -> Callable[[Tx, Sequence[CarrierSetup]], list
     return apply
 
 
-def _set_up(tx: Tx, before: Account | None, command: CarrierSetup, vault: Vault) -> Account:
+def _set_up(tx: Tx, before: CarrierAccount | None, command: CarrierSetup, vault: Vault) -> CarrierAccount:
     state = command.state or (CarrierState.ACTIVE if before is None else before.state)
     if before is None:
         if command.kind is None:
@@ -106,7 +106,7 @@ def _set_up(tx: Tx, before: Account | None, command: CarrierSetup, vault: Vault)
     return after._replace(state=state, created_at=before.created_at)
 
 
-def _kept_secrets(before: Account, command: CarrierSetup, vault: Vault) -> Mapping[str, str]:
+def _kept_secrets(before: CarrierAccount, command: CarrierSetup, vault: Vault) -> Mapping[str, str]:
     """The secrets that an account has. Those that cannot be read are gone when others are given."""
     try:
         return vault.open(before.name, before.credentials)
@@ -116,7 +116,7 @@ def _kept_secrets(before: Account, command: CarrierSetup, vault: Vault) -> Mappi
         raise
 
 
-def _check_identity(tx: Tx, before: Account, after: Account) -> None:
+def _check_identity(tx: Tx, before: CarrierAccount, after: CarrierAccount) -> None:
     """A name stands for one account for ever: at another one, what was ordered and is owned would not be found."""
     for field in KINDS[before.kind].identity:
         if before.options.get(field) != after.options.get(field) and list_inventory(tx, before.name, None, None, 1):
@@ -126,7 +126,7 @@ def _check_identity(tx: Tx, before: Account, after: Account) -> None:
             )
 
 
-def _check_sole(before: Account | None, after: Account, everyone: Iterable[Account]) -> None:
+def _check_sole(before: CarrierAccount | None, after: CarrierAccount, everyone: Iterable[CarrierAccount]) -> None:
     """An account has one name: under a second one all that is rented through the first would seem to be nobody's.
 
     Two that are there already, from before anybody looked, can still be changed in all other respects.
@@ -142,23 +142,23 @@ def _check_sole(before: Account | None, after: Account, everyone: Iterable[Accou
             )
 
 
-def _identity(account: Account) -> tuple[str, ...] | None:
+def _identity(account: CarrierAccount) -> tuple[str, ...] | None:
     """Which account at which carrier it is; None where that cannot be told. No carrier tells two apart by case."""
     kind = KINDS.get(account.kind)  # None: a later release stored it
     values = [account.options.get(field, "").lower() for field in kind.identity] if kind is not None else []
     return (account.kind, *values) if values and all(values) else None
 
 
-def encrypt_anew(vault: Vault) -> Callable[[Tx, Sequence[int]], list[list[Account] | VaultError]]:
+def encrypt_anew(vault: Vault) -> Callable[[Tx, Sequence[int]], list[list[CarrierAccount] | VaultError]]:
     """The write flow, for the instants at which it is asked: all credentials under the vault's first key, or none."""
 
-    def apply(tx: Tx, commands: Sequence[int]) -> list[list[Account] | VaultError]:
+    def apply(tx: Tx, commands: Sequence[int]) -> list[list[CarrierAccount] | VaultError]:
         return [_encrypt_anew(tx, vault, now) for now in commands]
 
     return apply
 
 
-def _encrypt_anew(tx: Tx, vault: Vault, now: int) -> list[Account] | VaultError:
+def _encrypt_anew(tx: Tx, vault: Vault, now: int) -> list[CarrierAccount] | VaultError:
     accounts = lock_carriers(tx, [account.name for account in list_carriers(tx)]).values()
     try:
         anew = [
@@ -174,6 +174,6 @@ def _encrypt_anew(tx: Tx, vault: Vault, now: int) -> list[Account] | VaultError:
     return anew
 
 
-def _later(before: Account, now: int) -> int:
+def _later(before: CarrierAccount, now: int) -> int:
     """A time of change that differs from the one before, whatever the clock says: who sees another looks anew."""
     return max(now, before.updated_at + 1)

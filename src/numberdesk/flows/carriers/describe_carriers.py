@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from numberdesk.carriers.audit_store import CarrierAudit, list_audits
 from numberdesk.carriers.finding_store import count_open_findings
-from numberdesk.carriers.port import Account
+from numberdesk.carriers.port import CarrierAccount
 from numberdesk.carriers.store import find_carriers_named, list_carriers
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.purchase import POOL
@@ -24,7 +24,7 @@ from numberdesk.orders.carrier_order_store import Unsettled, count_unsettled
 class DescribedCarrier(NamedTuple):
     """An account at a carrier. `secrets` names the secrets it has; `problem` says why they cannot be read, or ""."""
 
-    account: Account
+    account: CarrierAccount
     secrets: tuple[str, ...]
     problem: str
     open_orders: int
@@ -74,7 +74,7 @@ def is_carrier(tx: Tx, name: str) -> bool:
     return name == POOL or bool(find_carriers_named(tx, [name]))
 
 
-def _secrets(account: Account, vault: Vault) -> tuple[tuple[str, ...], str]:
+def _secrets(account: CarrierAccount, vault: Vault) -> tuple[tuple[str, ...], str]:
     try:
         return tuple(sorted(vault.open(account.name, account.credentials))), ""
     except VaultError as error:

@@ -29,12 +29,12 @@ from numberdesk.catalog.store import insert_listings
 from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError
 from numberdesk.core.findings import FindingKind, FindingState
 from numberdesk.core.lifecycle import NumberState
-from numberdesk.core.purchase import POOL, Lot
+from numberdesk.core.purchase import POOL, SaleNumber
 from numberdesk.core.schedule import is_leased, leased
 from numberdesk.infra.db import Tx
 from numberdesk.numbers.carrier_release import of_finding
 from numberdesk.numbers.carrier_release_store import find_asked_back, insert_releases
-from numberdesk.numbers.store import lock_lots, place_lots
+from numberdesk.numbers.store import lock_sale_numbers, save_sale_numbers
 
 
 class BeginAudit(NamedTuple):
@@ -212,32 +212,32 @@ def _differences(
 def _rest(tx: Tx, result: AuditResult) -> None:
     """Let orphans rest until well after the next audit."""
     orphans = [finding for finding in result.findings if finding.kind is FindingKind.ORPHAN]
-    lots = lock_lots(tx, [finding.e164 for finding in orphans])
-    unknown = [finding.e164 for finding in orphans if finding.e164 not in lots]
+    sale_numbers = lock_sale_numbers(tx, [finding.e164 for finding in orphans])
+    unknown = [finding.e164 for finding in orphans if finding.e164 not in sale_numbers]
     lock_offers(tx, unknown)  # where whoever orders a number for the first time waits, or is waited for
-    lots |= lock_lots(tx, unknown)
-    unknown = [e164 for e164 in unknown if e164 not in lots]
+    sale_numbers |= lock_sale_numbers(tx, unknown)
+    unknown = [e164 for e164 in unknown if e164 not in sale_numbers]
     listings = [listing_of_any(Known.plain(e164)) for e164 in unknown]
     insert_listings(tx, result.carrier, [listing for listing in listings if listing is not None], result.began_at)
-    lots |= lock_lots(tx, unknown)
+    sale_numbers |= lock_sale_numbers(tx, unknown)
     until = result.next_at + (result.next_at - result.began_at) + result.quarantine
     resting = [
-        Lot(lot.e164, lot.carrier, NumberState.QUARANTINED, lot.prices, None, None)
-        for lot in lots.values()
-        if lot.order_id is None and lot.carrier == result.carrier
+        SaleNumber(sale_number.e164, sale_number.carrier, NumberState.QUARANTINED, sale_number.prices, None, None)
+        for sale_number in sale_numbers.values()
+        if sale_number.order_id is None and sale_number.carrier == result.carrier
     ]
-    place_lots(tx, resting, result.ended_at, quarantined_until=until)
+    save_sale_numbers(tx, resting, result.ended_at, quarantined_until=until)
 
 
 def resolve_findings(tx: Tx, commands: Sequence[ResolveFinding]) -> list[Finding | NumberdeskError]:
     """The write flow: findings as they stand after a person's decisions."""
     known = lock_findings(tx, [key for command in commands for key in _keys(command)])
-    lots = lock_lots(tx, [command.e164 for command in commands])
+    sale_numbers = lock_sale_numbers(tx, [command.e164 for command in commands])
     outcomes: list[Finding | NumberdeskError] = []
     for command in commands:
         found = [known[key] for key in _keys(command) if key in known]
         live = next((finding for finding in found if finding.state is not FindingState.ENDED), None)
-        outcome = _resolve(tx, live, lots.get(command.e164), command)
+        outcome = _resolve(tx, live, sale_numbers.get(command.e164), command)
         if isinstance(outcome, Finding):
             known[outcome.key] = outcome
         outcomes.append(outcome)
@@ -250,14 +250,16 @@ def _keys(command: ResolveFinding) -> list[tuple[str, str, str]]:
     return [(command.carrier, command.e164, kind.value) for kind in kinds]
 
 
-def _resolve(tx: Tx, finding: Finding | None, lot: Lot | None, command: ResolveFinding) -> Finding | NumberdeskError:
+def _resolve(
+    tx: Tx, finding: Finding | None, sale_number: SaleNumber | None, command: ResolveFinding
+) -> Finding | NumberdeskError:
     if finding is None:
         return NotFound("There is no such finding.")
     if command.resolution is FindingResolution.KEEP:
         if finding.state is FindingState.RELEASING:  # its carrier may have been told already, and cannot be stopped
             return InvalidRequest("phone_number", "is on its way back to its carrier already, and cannot be kept")
         return finding._replace(state=FindingState.KEPT)
-    refusal = _not_given_back(finding, lot)
+    refusal = _not_given_back(finding, sale_number)
     if refusal is not None:
         return refusal
     if finding.state is not FindingState.RELEASING:
@@ -266,15 +268,17 @@ def _resolve(tx: Tx, finding: Finding | None, lot: Lot | None, command: ResolveF
     return finding._replace(state=FindingState.RELEASING)
 
 
-def _not_given_back(finding: Finding, lot: Lot | None) -> InvalidRequest | None:
+def _not_given_back(finding: Finding, sale_number: SaleNumber | None) -> InvalidRequest | None:
     """Why a number is not given back, whoever says so.
 
     Under whatever name the books have it: at the carrier it is the one number, and whoever has it would lose it.
     """
     if finding.kind is not FindingKind.ORPHAN:
         return InvalidRequest("kind", "must be orphan: only such a number can be given back")
-    if lot is not None and lot.order_id is not None:
-        return InvalidRequest("phone_number", f"is a customer's, of {lot.carrier}: have the carrier audited anew")
-    if lot is not None and lot.carrier == POOL:
+    if sale_number is not None and sale_number.order_id is not None:
+        return InvalidRequest(
+            "phone_number", f"is a customer's, of {sale_number.carrier}: have the carrier audited anew"
+        )
+    if sale_number is not None and sale_number.carrier == POOL:
         return InvalidRequest("phone_number", f"is of your own inventory, {POOL}: have the carrier audited anew")
     return None

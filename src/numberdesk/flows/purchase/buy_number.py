@@ -10,14 +10,14 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from numberdesk.core.lifecycle import OrderState
-from numberdesk.core.purchase import Buy, Decision, Order, Refused, Replayed, Sold
+from numberdesk.core.purchase import Buy, Decision, Order, Refusal, Replayed, Sold
 from numberdesk.flows.purchase.place_orders import Placement
 from numberdesk.infra.db import CommitUnknownError, Tx
 from numberdesk.infra.writer import Writer, no_failpoint
 
 Open = Callable[[Tx, Sequence[Buy]], Sequence[Decision]]
 
-POINTS: Final = ("asked", "decided")
+FAILPOINTS: Final = ("asked", "decided")
 """The points that a purchase passes: before anything of it is written, and when all of it is and nobody knows yet."""
 
 
@@ -28,24 +28,24 @@ async def buy_number(
     buy: Buy,
     *,
     seconds: float,
-    reach: Callable[[str], None] = no_failpoint,
-) -> Order | Refused:
+    failpoint: Callable[[str], None] = no_failpoint,
+) -> Order | Refusal:
     """Buy once: the order, new or the one that was made before, or the refusal.
 
     An order that is still `ordering` after `seconds` goes on and ends by itself; asked again it is
-    waited for anew. `reach` is told when a purchase passes one of POINTS. Raises Overloaded and
+    waited for anew. `failpoint` is told when a purchase passes one of POINTS. Raises Overloaded and
     StorageFailedError, both with nothing charged (only CommitUnknownError leaves that open: asking
     again tells).
     """
     end = asyncio.get_running_loop().time() + seconds
-    reach("asked")
+    failpoint("asked")
     try:
         decision: Decision = await writer.submit(open_orders, buy)
     except (asyncio.CancelledError, CommitUnknownError):  # it may be opened, and nobody waits for it
         placement.look_after(buy.order_id)
         raise
-    reach("decided")
-    if isinstance(decision, Refused):
+    failpoint("decided")
+    if isinstance(decision, Refusal):
         return decision
     order = decision.order
     if order.state is OrderState.ORDERING:
@@ -54,5 +54,5 @@ async def buy_number(
         order = await placement.outcome(order, end - asyncio.get_running_loop().time())
     if order.failure is not None:
         request_id = decision.request_id if isinstance(decision, Replayed) else buy.request_id
-        return Refused(order.failure, request_id, None)
+        return Refusal(order.failure, request_id, None)
     return order

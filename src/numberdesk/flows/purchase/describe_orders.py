@@ -19,7 +19,7 @@ class DescribedOrder(NamedTuple):
     """An order, and how it stands with its carrier; an order of the own pool was never at one."""
 
     order: Order
-    chase: CarrierOrder | None
+    carrier_order: CarrierOrder | None
 
 
 def describe_order(tx: Tx, order_id: str) -> DescribedOrder | None:
@@ -37,11 +37,11 @@ def describe_orders(
 
 def describe_parked_orders(tx: Tx, *, after_id: str | None = None, limit: int) -> list[DescribedOrder]:
     """Open orders that wait for a person, oldest first, from after the given id."""
-    chases = list_unsettled(tx, parked=True, after_id=after_id, limit=limit)
-    orders = find_orders(tx, [chase.order_id for chase in chases])
-    return [DescribedOrder(orders[chase.order_id], chase) for chase in chases]
+    carrier_orders = list_unsettled(tx, parked=True, after_id=after_id, limit=limit)
+    orders = find_orders(tx, [carrier_order.order_id for carrier_order in carrier_orders])
+    return [DescribedOrder(orders[carrier_order.order_id], carrier_order) for carrier_order in carrier_orders]
 
 
 def _described(tx: Tx, orders: Sequence[Order]) -> list[DescribedOrder]:
-    chases = find_carrier_orders(tx, [order.id for order in orders])
-    return [DescribedOrder(order, chases.get(order.id)) for order in orders]
+    carrier_orders = find_carrier_orders(tx, [order.id for order in orders])
+    return [DescribedOrder(order, carrier_orders.get(order.id)) for order in orders]

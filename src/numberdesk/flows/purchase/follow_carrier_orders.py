@@ -13,7 +13,7 @@ from numberdesk.carriers.port import VISIBILITY_WINDOW
 from numberdesk.core.carrier_order import CarrierOrder, OrderOutcome, Unknown
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.flows.purchase.place_orders import Placement, log_word
-from numberdesk.flows.purchase.settle_orders import Standing
+from numberdesk.flows.purchase.settle_orders import OrderStatus
 from numberdesk.infra.due_work import DueWork, WorkOutcome
 from numberdesk.orders.carrier_order_store import DUE_ORDERS
 
@@ -39,7 +39,7 @@ def follow_carrier_orders(carriers: CarrierConnections, placement: Placement) ->
 
     async def note(order: CarrierOrder, found: LookUp) -> WorkOutcome:
         line = found.line
-        standing = await placement.hear(
+        status = await placement.hear(
             order.order_id,
             order.sends,
             found.outcome,
@@ -48,20 +48,20 @@ def follow_carrier_orders(carriers: CarrierConnections, placement: Placement) ->
             may_send=line is None or line.in_use,
             leased_until=order.leased_until,
         )
-        if standing is None:
+        if status is None:
             return WorkOutcome.FAILED
-        if standing.order.state is OrderState.FAILED and line is not None:
+        if status.order.state is OrderState.FAILED and line is not None:
             log_word(order.carrier, order.order_id, order.sends, found.outcome)  # what ended it, not each look before
-        if line is not None and standing.again is not None:
-            await placement.send_again(line, standing.order, standing.again.sends)
-        return _outcome(standing)
+        if line is not None and status.again is not None:
+            await placement.send_again(line, status.order, status.again.sends)
+        return _outcome(status)
 
     return DueWork(CARRIER_ORDERS, DUE_ORDERS, look_up, note)
 
 
-def _outcome(standing: Standing) -> WorkOutcome:
-    if standing.lease_lost:
+def _outcome(status: OrderStatus) -> WorkOutcome:
+    if status.lease_lost:
         return WorkOutcome.LEASE_LOST
-    if standing.order.state is not OrderState.ORDERING:
+    if status.order.state is not OrderState.ORDERING:
         return WorkOutcome.DONE
-    return WorkOutcome.RETRIED if standing.parked is None else WorkOutcome.PARKED
+    return WorkOutcome.RETRIED if status.parked is None else WorkOutcome.PARKED

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from numberdesk.carriers.port import Account
+from numberdesk.carriers.port import CarrierAccount
 from numberdesk.carriers.store import find_carriers_named
 from numberdesk.catalog.model import Listing
 from numberdesk.catalog.offer_store import lock_offers
@@ -21,15 +21,21 @@ from numberdesk.core.carrier_order import CarrierOrder, first_carrier_order
 from numberdesk.core.lifecycle import CarrierState, OrderState
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.prices import Quote
-from numberdesk.core.purchase import Buy, Decision, Loaded, Lot, Order, Outcome, Purse, Replayed, Sold, decide
+from numberdesk.core.purchase import Buy, Decided, Decision, Loaded, Order, Replayed, SaleNumber, Sold, Wallet, decide
 from numberdesk.flows.purchase.order_records import hold_of, purchased, transfers_of
 from numberdesk.infra.db import Tx
-from numberdesk.ledger.store import insert_holds, insert_transfers, lock_purses, save_purses
+from numberdesk.ledger.store import insert_holds, insert_transfers, lock_wallets, save_wallets
 from numberdesk.numbers.carrier_release_store import find_on_their_way
 from numberdesk.numbers.model import rental_of
-from numberdesk.numbers.store import find_rental_ends, insert_rentals, lock_lots, place_lots
+from numberdesk.numbers.store import find_rental_ends, insert_rentals, lock_sale_numbers, save_sale_numbers
 from numberdesk.orders.carrier_order_store import insert_carrier_orders, want_longer
-from numberdesk.orders.store import evict_refusals, find_answers, find_orders, insert_answers, insert_orders
+from numberdesk.orders.store import (
+    evict_refusals,
+    find_idempotency_records,
+    find_orders,
+    insert_idempotency_records,
+    insert_orders,
+)
 from numberdesk.outbox.store import insert_events
 
 WANTED_FOR: Final = 30 * 60 * MICROSECONDS
@@ -53,7 +59,7 @@ class OpenTerms(NamedTuple):
     wanted_for: int = WANTED_FOR
 
 
-def lease_of(account: Account) -> int:
+def lease_of(account: CarrierAccount) -> int:
     """How long whoever sends an order to a carrier may take, in microseconds: one order, and two look-ups for it."""
     order_seconds = int(account.options.get("order_seconds") or _ORDER_SECONDS)
     read_seconds = int(account.options.get("read_seconds") or _READ_SECONDS)
@@ -65,10 +71,10 @@ def open_orders(quote_lifetime: int, wanted_for: int = WANTED_FOR) -> Callable[[
     terms = OpenTerms(quote_lifetime, wanted_for)
 
     def apply(tx: Tx, buys: Sequence[Buy]) -> list[Decision]:
-        purses = lock_purses(tx, [buy.account_id for buy in buys])
-        lots = lock_lots(tx, [buy.e164 for buy in buys])
-        remote = _offered(tx, buys, lots)
-        outcome = decide(_loaded(tx, buys, purses, lots, remote, terms), buys)
+        wallets = lock_wallets(tx, [buy.account_id for buy in buys])
+        sale_numbers = lock_sale_numbers(tx, [buy.e164 for buy in buys])
+        remote = _offered(tx, buys, sale_numbers)
+        outcome = decide(_loaded(tx, buys, wallets, sale_numbers, remote, terms), buys)
         _note_waiting(tx, buys, outcome, terms)
         _write(tx, buys, outcome, remote, terms)
         return outcome.decisions
@@ -80,7 +86,7 @@ class _Remote(NamedTuple):
     """What carriers offer of the numbers that the books have not, the latest first. `known` have a row already."""
 
     offers: dict[str, list[RemoteOffer]]
-    accounts: dict[str, Account]
+    accounts: dict[str, CarrierAccount]
     known: frozenset[str]
 
     def quotes(self) -> dict[str, tuple[Quote, ...]]:
@@ -102,13 +108,13 @@ class _Remote(NamedTuple):
 _NOTHING_REMOTE: Final = _Remote({}, {}, frozenset())
 
 
-def _offered(tx: Tx, buys: Sequence[Buy], lots: dict[str, Lot]) -> _Remote:
+def _offered(tx: Tx, buys: Sequence[Buy], sale_numbers: dict[str, SaleNumber]) -> _Remote:
     """Look for offers of numbers that have no row, or had one before; `lots` gets rows that came meanwhile."""
-    wanted = {buy.e164 for buy in buys if _is_nobodys(lots.get(buy.e164))}
+    wanted = {buy.e164 for buy in buys if _is_nobodys(sale_numbers.get(buy.e164))}
     found = lock_offers(tx, wanted) if wanted else {}
     if not found:
         return _NOTHING_REMOTE
-    lots |= lock_lots(tx, found)  # who ordered one meanwhile was waited for at its offer
+    sale_numbers |= lock_sale_numbers(tx, found)  # who ordered one meanwhile was waited for at its offer
     names = {offer.carrier for offers in found.values() for offer in offers}
     accounts = {
         name: account
@@ -119,44 +125,46 @@ def _offered(tx: Tx, buys: Sequence[Buy], lots: dict[str, Lot]) -> _Remote:
     offers = {
         e164: [one for one in offers if one.carrier in accounts and (one.carrier, e164) not in going_back]
         for e164, offers in found.items()
-        if _is_nobodys(lots.get(e164))
+        if _is_nobodys(sale_numbers.get(e164))
     }
-    return _Remote(offers, accounts, frozenset(e164 for e164 in offers if e164 in lots))
+    return _Remote(offers, accounts, frozenset(e164 for e164 in offers if e164 in sale_numbers))
 
 
-def _is_nobodys(lot: Lot | None) -> bool:
-    return lot is None or lot.is_nobodys
+def _is_nobodys(sale_number: SaleNumber | None) -> bool:
+    return sale_number is None or sale_number.is_nobodys
 
 
 def _loaded(
     tx: Tx,
     buys: Sequence[Buy],
-    purses: Mapping[str, Purse],
-    lots: Mapping[str, Lot],
+    wallets: Mapping[str, Wallet],
+    sale_numbers: Mapping[str, SaleNumber],
     remote: _Remote,
     terms: OpenTerms,
 ) -> Loaded:
-    answers = find_answers(
+    answers = find_idempotency_records(
         tx, [(buy.account_id, buy.idempotency_key) for buy in buys if buy.idempotency_key is not None]
     )
     answered = find_orders(tx, [answer.order_id for answer in answers.values() if answer.order_id is not None])
     mine: list[str] = []
     repriced: dict[str, int] = {}
     for buy in buys:
-        lot = lots.get(buy.e164)
-        if lot is None:
+        sale_number = sale_numbers.get(buy.e164)
+        if sale_number is None:
             continue
         since = buy.now - terms.quote_lifetime
-        if lot.account_id == buy.account_id and lot.order_id is not None:
-            mine.append(lot.order_id)
-        elif lot.repriced_at is not None and lot.repriced_at > since:
+        if sale_number.account_id == buy.account_id and sale_number.order_id is not None:
+            mine.append(sale_number.order_id)
+        elif sale_number.repriced_at is not None and sale_number.repriced_at > since:
             repriced[buy.e164] = min(since, repriced.get(buy.e164, since))
     superseded = {
-        e164: tuple(Quote(lots[e164].carrier, prices, instant + terms.quote_lifetime) for instant, prices in former)
+        e164: tuple(
+            Quote(sale_numbers[e164].carrier, prices, instant + terms.quote_lifetime) for instant, prices in former
+        )
         for e164, former in find_superseded(tx, repriced).items()
     }
     orders = find_orders(tx, mine) | _with_ends(tx, answered)
-    return Loaded(purses, lots, answers, orders, superseded, remote.quotes())
+    return Loaded(wallets, sale_numbers, answers, orders, superseded, remote.quotes())
 
 
 def _with_ends(tx: Tx, orders: Mapping[str, Order]) -> dict[str, Order]:
@@ -166,27 +174,27 @@ def _with_ends(tx: Tx, orders: Mapping[str, Order]) -> dict[str, Order]:
     return {order_id: order._replace(rental_ended_at=ends.get(order.rental_id)) for order_id, order in orders.items()}
 
 
-def _write(tx: Tx, buys: Sequence[Buy], outcome: Outcome, remote: _Remote, terms: OpenTerms) -> None:
+def _write(tx: Tx, buys: Sequence[Buy], outcome: Decided, remote: _Remote, terms: OpenTerms) -> None:
     sold = [decision for decision in outcome.decisions if isinstance(decision, Sold)]
     insert_orders(tx, [decision.order for decision in sold])
     answers = [decision.answer for decision in outcome.decisions if decision.answer is not None]
-    insert_answers(tx, answers)
+    insert_idempotency_records(tx, answers)
     evict_refusals(tx, {answer.account_id for answer in answers if answer.order_id is None}, MOST_REFUSALS)
     if not sold:
         return
     now = buys[-1].now
     insert_holds(tx, [hold_of(decision.order) for decision in sold])
     insert_transfers(tx, [transfer for decision in sold for transfer in transfers_of(decision.order, decision.charges)])
-    save_purses(tx, {decision.order.account_id: outcome.purses[decision.order.account_id] for decision in sold})
+    save_wallets(tx, {decision.order.account_id: outcome.wallets[decision.order.account_id] for decision in sold})
     if remote.offers:
         _write_remote(tx, sold, remote, terms, now)
-    place_lots(tx, [outcome.lots[decision.order.e164] for decision in sold], now)
+    save_sale_numbers(tx, [outcome.sale_numbers[decision.order.e164] for decision in sold], now)
     completed = [decision.order for decision in sold if decision.order.state is OrderState.COMPLETED]
     insert_rentals(tx, [rental_of(order) for order in completed])
     insert_events(tx, [purchased(order) for order in completed])
 
 
-def _note_waiting(tx: Tx, buys: Sequence[Buy], outcome: Outcome, terms: OpenTerms) -> None:
+def _note_waiting(tx: Tx, buys: Sequence[Buy], outcome: Decided, terms: OpenTerms) -> None:
     """Customers who ask again for an order that was under way still want it."""
     opened = {decision.order.id for decision in outcome.decisions if isinstance(decision, Sold)}
     waiting = {

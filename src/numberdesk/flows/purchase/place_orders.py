@@ -25,14 +25,14 @@ from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Order
 from numberdesk.flows.carriers.note_audits import AskForAudit, ask_for_audits
-from numberdesk.flows.purchase.settle_orders import Standing
+from numberdesk.flows.purchase.settle_orders import OrderStatus
 from numberdesk.infra.db import StorageFailedError, Tx
 from numberdesk.infra.log import get_log
 from numberdesk.infra.reader import Reader
 from numberdesk.infra.writer import Writer, no_failpoint
 from numberdesk.orders.store import find_orders
 
-POINTS: Final = ("sending", "heard", "settled")
+FAILPOINTS: Final = ("sending", "heard", "settled")
 """The points that an order passes: before its carrier is asked, when it has answered, and when that is in the books."""
 
 AGAIN_LEASE: Final = 300 * MICROSECONDS
@@ -48,7 +48,7 @@ _LOOK_RESTS: Final = (0.1, 0.2, 0.4, 0.8)
 _OPENING_RESTS: Final = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0)
 """Seconds between looks for an order that may be opened yet: longer than a command waits for the writer."""
 
-Settle = Callable[[Tx, Sequence[OutcomeReport]], Sequence[Standing]]
+Settle = Callable[[Tx, Sequence[OutcomeReport]], Sequence[OrderStatus]]
 
 
 def spawn_here(story: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -59,7 +59,7 @@ def spawn_here(story: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
 class Placement:
     """The orders of one process that are on their way.
 
-    `now` gives microseconds; `reach` is told the points that an order passes; `spawn` runs a story
+    `now` gives microseconds; `failpoint` is told the points that an order passes; `spawn` runs a story
     beside the one that asks.
     """
 
@@ -71,7 +71,7 @@ class Placement:
         settle: Settle,
         *,
         now: Callable[[], int],
-        reach: Callable[[str], None] = no_failpoint,
+        failpoint: Callable[[str], None] = no_failpoint,
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]] = spawn_here,
     ) -> None:
         self._writer = writer
@@ -79,7 +79,7 @@ class Placement:
         self._carriers = carriers
         self._settle = settle
         self._now = now
-        self._reach = reach
+        self._failpoint = failpoint
         self._spawn = spawn
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._waiters: dict[str, list[asyncio.Future[Order]]] = {}
@@ -171,27 +171,27 @@ class Placement:
         looked_up: bool = False,
         may_send: bool = True,
         leased_until: int | None = None,
-    ) -> Standing | None:
+    ) -> OrderStatus | None:
         """Write down what was heard. None when the books could not be written; the order then stays due."""
         heard = OutcomeReport(
             order_id, attempt, word, window, AGAIN_LEASE, self._now(), looked_up, may_send, leased_until
         )
         for rest in (*_SETTLE_RESTS, None):
             try:
-                standing = await self._writer.submit(self._settle, heard)
+                status = await self._writer.submit(self._settle, heard)
             except (Overloaded, StorageFailedError) as error:
                 if rest is None:
                     get_log().warning("order not settled yet", order_id=order_id, reason=str(error))
                     return None
                 await asyncio.sleep(rest)
             else:
-                self._reach("settled")
-                if standing.order.state is not OrderState.ORDERING:
-                    self._wake(standing.order)
-                _log_news(standing)
-                if standing.unexplained:
-                    await self._have_audited(standing.order)
-                return standing
+                self._failpoint("settled")
+                if status.order.state is not OrderState.ORDERING:
+                    self._wake(status.order)
+                _log_news(status)
+                if status.unexplained:
+                    await self._have_audited(status.order)
+                return status
         return None
 
     async def _have_audited(self, order: Order) -> None:
@@ -244,9 +244,9 @@ class Placement:
 
     async def _send(self, line: CarrierClient, order: Order, attempt: int) -> None:
         country = await self._country(order.e164)
-        self._reach("sending")
+        self._failpoint("sending")
         word: OrderOutcome = await line.order(order.e164, order.id, country)
-        self._reach("heard")
+        self._failpoint("heard")
         log_word(line.name, order.id, attempt, word)
         looked_up = False
         for rest in _POLLS:
@@ -277,9 +277,9 @@ def log_word(carrier: str, order_id: str, attempt: int, word: OrderOutcome) -> N
     )  # fmt: skip
 
 
-def _log_news(standing: Standing) -> None:
+def _log_news(status: OrderStatus) -> None:
     """Log what a person has to know of: an order that waits for one, a number that the operator pays for in vain."""
-    parked, late, order_id = standing.parked, standing.too_late, standing.order.id
+    parked, late, order_id = status.parked, status.too_late, status.order.id
     if parked is not None:
         get_log().error("order parked for a person", order_id=order_id, carrier=parked.carrier, said=parked.message)
     if late is not None:

@@ -17,7 +17,7 @@ from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.purchase import Order
 from numberdesk.flows.purchase.open_orders import WANTED_FOR
 from numberdesk.flows.purchase.place_orders import Placement
-from numberdesk.flows.purchase.settle_orders import Books, end_order, keep_chase, load_books, write_books
+from numberdesk.flows.purchase.settle_orders import OrderBatch, end_order, keep_chase, load_books, write_books
 from numberdesk.infra.db import Tx
 from numberdesk.infra.reader import Reader
 from numberdesk.infra.writer import Writer
@@ -52,22 +52,22 @@ def resolve_orders(tx: Tx, commands: Sequence[ResolveOrder]) -> list[Order | Num
     return outcomes
 
 
-def _resolve(books: Books, command: ResolveOrder) -> Order | NumberdeskError:
-    order, chase = books.orders.get(command.order_id), books.chases.get(command.order_id)
-    if order is None or chase is None:
+def _resolve(books: OrderBatch, command: ResolveOrder) -> Order | NumberdeskError:
+    order, carrier_order = books.orders.get(command.order_id), books.carrier_orders.get(command.order_id)
+    if order is None or carrier_order is None:
         return NotFound("There is no such order at a carrier.")
     if order.state is not OrderState.ORDERING:
         return OrderEnded(f"This order is {order.state.value} already.", {"order_id": order.id})
     if command.resolution is OrderResolution.VOID:
         why = CarrierUnavailable("The carrier never confirmed this order, so it was given up. Nothing was charged.")
-        return end_order(books, chase, Void(why, final=False), command.now)
-    keep_chase(books, Keep(_anew(chase, command)))
+        return end_order(books, carrier_order, Void(why, final=False), command.now)
+    keep_chase(books, Keep(_anew(carrier_order, command)))
     return order
 
 
-def _anew(chase: CarrierOrder, command: ResolveOrder) -> CarrierOrder:
+def _anew(carrier_order: CarrierOrder, command: ResolveOrder) -> CarrierOrder:
     """Looked up from the beginning, and sent once more when it is proven to be absent and was sent only once."""
-    return chase._replace(
+    return carrier_order._replace(
         attempts=0,
         absences=0,
         absent_since=None,
@@ -90,8 +90,8 @@ async def resolve_order(
     wanted_for: int,
 ) -> Order:
     """Decide about one order. Raises NotFound, and OrderEnded."""
-    chase = (await reader.read(lambda tx: find_carrier_orders(tx, [order_id]))).get(order_id)
-    line = None if chase is None else await carriers.client(chase.carrier)
+    carrier_order = (await reader.read(lambda tx: find_carrier_orders(tx, [order_id]))).get(order_id)
+    line = None if carrier_order is None else await carriers.client(carrier_order.carrier)
     window = VISIBILITY_WINDOW if line is None else line.window
     return await writer.submit(resolve_orders, ResolveOrder(order_id, resolution, window, now, wanted_for))
 
@@ -101,18 +101,18 @@ async def adopt_order(reader: Reader, carriers: CarrierConnections, placement: P
 
     Raises NotFound, OrderEnded, and CarrierRefused when the carrier does not say that the number is ours.
     """
-    chase = (await reader.read(lambda tx: find_carrier_orders(tx, [order_id]))).get(order_id)
-    if chase is None:
+    carrier_order = (await reader.read(lambda tx: find_carrier_orders(tx, [order_id]))).get(order_id)
+    if carrier_order is None:
         raise NotFound("There is no such order at a carrier.")
-    if chase.settled_at is not None:
+    if carrier_order.settled_at is not None:
         raise OrderEnded(details={"order_id": order_id})
-    line = await carriers.client(chase.carrier)
-    found = Unknown("this carrier is not connected") if line is None else await line.find(chase.e164, order_id)
+    line = await carriers.client(carrier_order.carrier)
+    found = Unknown("this carrier is not connected") if line is None else await line.find(carrier_order.e164, order_id)
     if line is None or not isinstance(found, Placed):
         said = "absent" if isinstance(found, Absent | Placed) else found.message
         why = "The carrier does not say that this number is ours, so it cannot be adopted."
         raise CarrierRefused(why, {"order_id": order_id, "said": said})
-    standing = await placement.hear(order_id, chase.sends, Placed(found.number_id, None), line.window)
-    if standing is None:
+    status = await placement.hear(order_id, carrier_order.sends, Placed(found.number_id, None), line.window)
+    if status is None:
         raise Overloaded
-    return standing.order
+    return status.order

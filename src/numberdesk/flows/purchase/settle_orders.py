@@ -29,22 +29,22 @@ from numberdesk.core.carrier_order import (
     step,
 )
 from numberdesk.core.lifecycle import HoldState, OrderState
-from numberdesk.core.purchase import Lot, Order, Purse
+from numberdesk.core.purchase import Order, SaleNumber, Wallet
 from numberdesk.core.schedule import resting
 from numberdesk.core.settlement import Settlement, capture, void
 from numberdesk.flows.purchase.order_records import order_failed, purchased, transfers_of
 from numberdesk.infra.db import Tx
-from numberdesk.ledger.store import insert_transfers, lock_purses, resolve_holds, save_purses
+from numberdesk.ledger.store import insert_transfers, lock_wallets, resolve_holds, save_wallets
 from numberdesk.numbers.carrier_release import CarrierRelease, of_finding
 from numberdesk.numbers.carrier_release_store import insert_releases, lock_releases
 from numberdesk.numbers.model import rental_of
-from numberdesk.numbers.store import insert_rentals, lock_lots, place_lots
+from numberdesk.numbers.store import insert_rentals, lock_sale_numbers, save_sale_numbers
 from numberdesk.orders.carrier_order_store import Ended, change_carrier_orders, find_carrier_orders, lock_carrier_orders
-from numberdesk.orders.store import change_orders, find_orders, withdraw_answers
+from numberdesk.orders.store import change_orders, find_orders, withdraw_idempotency_records
 from numberdesk.outbox.store import insert_events
 
 
-class Standing(NamedTuple):
+class OrderStatus(NamedTuple):
     """How an order stands after a word about it. `again`: one attempt more is to be sent now, by whoever asked.
 
     `lease_lost`: who looked it up took so long that somebody else has it by now, or has ended it.
@@ -63,12 +63,12 @@ class Standing(NamedTuple):
 
 
 @dataclass(slots=True)
-class Books:
+class OrderBatch:
     """What the next word of a batch sees, and what is to be written at the end."""
 
-    purses: dict[str, Purse]
-    lots: dict[str, Lot]
-    chases: dict[str, CarrierOrder]
+    wallets: dict[str, Wallet]
+    sale_numbers: dict[str, SaleNumber]
+    carrier_orders: dict[str, CarrierOrder]
     orders: dict[str, Order]
     kept: set[tuple[str, str]] = field(default_factory=set)
     settled: list[Settlement] = field(default_factory=list)
@@ -77,45 +77,50 @@ class Books:
     too_late: dict[str, CarrierRelease] = field(default_factory=dict)
 
 
-def settle_orders(tx: Tx, commands: Sequence[OutcomeReport]) -> list[Standing]:
+def settle_orders(tx: Tx, commands: Sequence[OutcomeReport]) -> list[OrderStatus]:
     """The write flow: one standing per word."""
     books = load_books(tx, [heard.order_id for heard in commands])
     books.kept = find_kept(tx, [order.e164 for order in books.orders.values() if order.state is OrderState.FAILED])
-    standings = [_hear_under_lease(books, heard) for heard in commands]
+    statuses = [_hear_under_lease(books, heard) for heard in commands]
     there = write_books(tx, books)
-    return [one if one.order.id not in there else one._replace(too_late=None) for one in standings]
+    return [one if one.order.id not in there else one._replace(too_late=None) for one in statuses]
 
 
-def load_books(tx: Tx, order_ids: Sequence[str]) -> Books:
+def load_books(tx: Tx, order_ids: Sequence[str]) -> OrderBatch:
     """All that ending some orders touches, locked: wallets, then numbers, then chases."""
     known = find_carrier_orders(tx, order_ids)
-    purses = lock_purses(tx, [chase.account_id for chase in known.values()])
-    lots = lock_lots(tx, [chase.e164 for chase in known.values()])
-    chases = lock_carrier_orders(tx, known)
-    return Books(purses, lots, chases, find_orders(tx, known))
+    wallets = lock_wallets(tx, [carrier_order.account_id for carrier_order in known.values()])
+    sale_numbers = lock_sale_numbers(tx, [carrier_order.e164 for carrier_order in known.values()])
+    carrier_orders = lock_carrier_orders(tx, known)
+    return OrderBatch(wallets, sale_numbers, carrier_orders, find_orders(tx, known))
 
 
-def _hear_under_lease(books: Books, heard: OutcomeReport) -> Standing:
-    lease_lost = heard.leased_until not in (None, books.chases[heard.order_id].leased_until)
+def _hear_under_lease(books: OrderBatch, heard: OutcomeReport) -> OrderStatus:
+    lease_lost = heard.leased_until not in (None, books.carrier_orders[heard.order_id].leased_until)
     return _hear(books, heard)._replace(lease_lost=lease_lost)
 
 
-def _hear(books: Books, heard: OutcomeReport) -> Standing:
-    order, chase = books.orders[heard.order_id], books.chases[heard.order_id]
+def _hear(books: OrderBatch, heard: OutcomeReport) -> OrderStatus:
+    order, carrier_order = books.orders[heard.order_id], books.carrier_orders[heard.order_id]
     if order.state is not OrderState.ORDERING:
         if order.state is OrderState.FAILED and isinstance(heard.outcome, Placed):
             return _placed_too_late(books, order, heard.outcome, heard.now)
-        return Standing(order)
-    what = step(chase, heard)
-    chase = answered(chase, heard)
+        return OrderStatus(order)
+    what = step(carrier_order, heard)
+    carrier_order = answered(carrier_order, heard)
     if isinstance(what, Void):
-        return Standing(end_order(books, chase._replace(message=_said(heard.outcome)), what, heard.now))
+        return OrderStatus(end_order(books, carrier_order._replace(message=_said(heard.outcome)), what, heard.now))
     if isinstance(what, Capture):
-        return Standing(end_order(books, chase, what, heard.now))
+        return OrderStatus(end_order(books, carrier_order, what, heard.now))
     keep_chase(books, what)
     if isinstance(what, Again):
-        return Standing(order, what.chase)
-    return Standing(order, parked=what.chase if chase.parked_at is None and what.chase.parked_at is not None else None)
+        return OrderStatus(order, what.carrier_order)
+    return OrderStatus(
+        order,
+        parked=what.carrier_order
+        if carrier_order.parked_at is None and what.carrier_order.parked_at is not None
+        else None,
+    )
 
 
 def _said(word: OrderOutcome) -> str:
@@ -123,48 +128,48 @@ def _said(word: OrderOutcome) -> str:
     return "absent over the whole window" if isinstance(word, Absent | Placed) else word.message[:LONGEST_SAID]
 
 
-def keep_chase(books: Books, what: Keep | Again) -> None:
+def keep_chase(books: OrderBatch, what: Keep | Again) -> None:
     """The order stays open."""
-    books.chases[what.chase.order_id] = what.chase
-    books.changed[what.chase.order_id] = Ended(what.chase, None)
+    books.carrier_orders[what.carrier_order.order_id] = what.carrier_order
+    books.changed[what.carrier_order.order_id] = Ended(what.carrier_order, None)
 
 
-def end_order(books: Books, chase: CarrierOrder, what: Capture | Void, now: int) -> Order:
+def end_order(books: OrderBatch, carrier_order: CarrierOrder, what: Capture | Void, now: int) -> Order:
     """Capture or void an open order; the books then have it so."""
-    order = books.orders[chase.order_id]._replace(attempts=chase.sends)
-    purse, lot = books.purses[order.account_id], books.lots[order.e164]
+    order = books.orders[carrier_order.order_id]._replace(attempts=carrier_order.sends)
+    wallet, sale_number = books.wallets[order.account_id], books.sale_numbers[order.e164]
     if isinstance(what, Capture):
-        settled = capture(order, purse, lot, what.number_id, now)
+        settled = capture(order, wallet, sale_number, what.number_id, now)
     else:
-        settled = void(order, purse, lot, what.error, now)
+        settled = void(order, wallet, sale_number, what.error, now)
         if not what.final:
             books.withdrawn.add(order.id)
     books.settled.append(settled)
     books.orders[order.id] = settled.order
-    books.purses[order.account_id] = settled.purse
-    books.lots[order.e164] = settled.lot
-    over = resting(chase)._replace(parked_at=None, settled_at=now)
-    books.chases[order.id] = over
+    books.wallets[order.account_id] = settled.wallet
+    books.sale_numbers[order.e164] = settled.sale_number
+    over = resting(carrier_order)._replace(parked_at=None, settled_at=now)
+    books.carrier_orders[order.id] = over
     books.changed[order.id] = Ended(over, settled.order.failure)
     return settled.order
 
 
-def _placed_too_late(books: Books, order: Order, word: Placed, now: int) -> Standing:
+def _placed_too_late(books: OrderBatch, order: Order, word: Placed, now: int) -> OrderStatus:
     """The number of a failed order is on our account after all. It goes back by itself, once, if it is certainly ours.
 
     That is so only where it carries this order's id there and nobody has it in the books: at a carrier that keeps no
     references it may have been the operator's all along. Then a person decides.
     """
-    if books.lots[order.e164].order_id is not None or order.id in books.too_late:
-        return Standing(order)
+    if books.sale_numbers[order.e164].order_id is not None or order.id in books.too_late:
+        return OrderStatus(order)
     if word.reference != order.id or (order.carrier, order.e164) in books.kept:
-        return Standing(order, unexplained=True)
+        return OrderStatus(order, unexplained=True)
     serial = order.id.removeprefix("ord_")
     books.too_late[order.id] = of_finding(order.carrier, order.e164, word.number_id, serial, now)
-    return Standing(order, too_late=books.too_late[order.id])
+    return OrderStatus(order, too_late=books.too_late[order.id])
 
 
-def write_books(tx: Tx, books: Books) -> set[str]:
+def write_books(tx: Tx, books: OrderBatch) -> set[str]:
     """Write all that the words changed. Which failed orders' numbers were on their way back before."""
     settled = books.settled
     change_orders(tx, [one.order for one in settled])
@@ -178,14 +183,14 @@ def write_books(tx: Tx, books: Books) -> set[str]:
         },
     )
     insert_transfers(tx, [transfer for one in settled for transfer in transfers_of(one.order, one.charges)])
-    save_purses(tx, {one.order.account_id: books.purses[one.order.account_id] for one in settled})
+    save_wallets(tx, {one.order.account_id: books.wallets[one.order.account_id] for one in settled})
     for one in settled:
-        place_lots(tx, [one.lot], one.order.completed_at or one.order.failed_at or 0)
+        save_sale_numbers(tx, [one.sale_number], one.order.completed_at or one.order.failed_at or 0)
     completed = [one.order for one in settled if one.order.state is OrderState.COMPLETED]
     failed = [one.order for one in settled if one.order.state is OrderState.FAILED]
     insert_rentals(tx, [rental_of(order) for order in completed])
     insert_events(tx, [*(purchased(order) for order in completed), *(order_failed(order) for order in failed)])
-    withdraw_answers(tx, books.withdrawn)
+    withdraw_idempotency_records(tx, books.withdrawn)
     change_carrier_orders(tx, list(books.changed.values()))
     if not books.too_late:
         return set()

@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 from numberdesk.core.errors import IdempotencyConflict, NotFound, NumberdeskError, OrderInProgress
 from numberdesk.core.lifecycle import NumberState, RentalState, require_move
 from numberdesk.core.periods import MICROSECONDS, iso_seconds
-from numberdesk.core.purchase import POOL, Lot, Order
+from numberdesk.core.purchase import POOL, Order, SaleNumber
 from numberdesk.core.request_keys import RequestKey
 from numberdesk.flows.keyed_requests import KeyedRequests
 from numberdesk.infra.db import Tx
@@ -31,9 +31,9 @@ from numberdesk.numbers.store import (
     change_rentals,
     find_rental_numbers,
     latest_rentals,
-    lock_lots,
     lock_rentals,
-    place_lots,
+    lock_sale_numbers,
+    save_sale_numbers,
 )
 from numberdesk.orders.store import find_orders
 from numberdesk.outbox.model import NUMBER_RELEASED, Event
@@ -82,7 +82,7 @@ def release_numbers(quarantine: int) -> Callable[[Tx, Sequence[Release]], list[R
 class _Books:
     """What the next release of a batch sees. `latest` by account and number, `ended` are those that end now, by id."""
 
-    lots: dict[str, Lot]
+    sale_numbers: dict[str, SaleNumber]
     latest: dict[tuple[str, str], Rental]
     by_id: dict[str, Rental]
     keyed: KeyedRequests
@@ -106,9 +106,13 @@ class _Books:
         return self._ended(rental, command)
 
     def _latest(self, command: Release) -> Rental | NumberdeskError:
-        rental, lot = self.latest.get((command.account_id, command.e164)), self.lots.get(command.e164)
-        if lot is not None and lot.state is NumberState.CLAIMED and lot.account_id == command.account_id:
-            return OrderInProgress(details={"order_id": lot.order_id})
+        rental, sale_number = self.latest.get((command.account_id, command.e164)), self.sale_numbers.get(command.e164)
+        if (
+            sale_number is not None
+            and sale_number.state is NumberState.CLAIMED
+            and sale_number.account_id == command.account_id
+        ):
+            return OrderInProgress(details={"order_id": sale_number.order_id})
         if rental is None:
             return NotFound("This account does not rent this number.")
         return self._ended(self.by_id.get(rental.id, rental), command)
@@ -127,9 +131,9 @@ def _load(tx: Tx, commands: Sequence[Release]) -> _Books:
     keyed = KeyedRequests(tx, [command.request_key for command in commands])
     ids = {*keyed.outcome_ids, *(command.rental_id for command in commands if command.rental_id is not None)}
     numbers = find_rental_numbers(tx, ids)
-    lots = lock_lots(tx, {*numbers.values(), *(command.e164 for command in commands if command.e164)})
+    sale_numbers = lock_sale_numbers(tx, {*numbers.values(), *(command.e164 for command in commands if command.e164)})
     latest = latest_rentals(tx, [(command.account_id, command.e164) for command in commands if command.e164])
-    return _Books(lots, latest, lock_rentals(tx, numbers), keyed)
+    return _Books(sale_numbers, latest, lock_rentals(tx, numbers), keyed)
 
 
 def _write(tx: Tx, books: _Books, quarantine: int) -> None:
@@ -137,24 +141,24 @@ def _write(tx: Tx, books: _Books, quarantine: int) -> None:
     change_rentals(tx, ended)
     insert_events(tx, [_released(rental) for rental in ended])
     for rental, command in books.ended.values():
-        lot = books.lots[rental.e164]
-        state = require_move(lot.state, NumberState.QUARANTINED)
+        sale_number = books.sale_numbers[rental.e164]
+        state = require_move(sale_number.state, NumberState.QUARANTINED)
         rest = quarantine if command.names_its_rental else max(quarantine, SHORTEST_REST)
-        resting = lot._replace(state=state, account_id=None, order_id=None)
-        place_lots(tx, [resting], rental.updated_at, quarantined_until=rental.updated_at + rest)
-    _give_back(tx, [rental for rental in ended if books.lots[rental.e164].carrier != POOL], books.lots)
+        resting = sale_number._replace(state=state, account_id=None, order_id=None)
+        save_sale_numbers(tx, [resting], rental.updated_at, quarantined_until=rental.updated_at + rest)
+    _give_back(tx, [rental for rental in ended if books.sale_numbers[rental.e164].carrier != POOL], books.sale_numbers)
 
 
-def _give_back(tx: Tx, ended: Sequence[Rental], lots: Mapping[str, Lot]) -> None:
+def _give_back(tx: Tx, ended: Sequence[Rental], sale_numbers: Mapping[str, SaleNumber]) -> None:
     """Note that carriers have to be told."""
     if not ended:
         return
     orders = find_orders(tx, [rental.order_id for rental in ended])
-    insert_releases(tx, [_going_back(rental, lots[rental.e164], orders[rental.order_id]) for rental in ended])
+    insert_releases(tx, [_going_back(rental, sale_numbers[rental.e164], orders[rental.order_id]) for rental in ended])
 
 
-def _going_back(rental: Rental, lot: Lot, order: Order) -> CarrierRelease:
-    return of_rental(rental.id, lot.carrier, rental.e164, order.carrier_reference, rental.updated_at)
+def _going_back(rental: Rental, sale_number: SaleNumber, order: Order) -> CarrierRelease:
+    return of_rental(rental.id, sale_number.carrier, rental.e164, order.carrier_reference, rental.updated_at)
 
 
 def _released(rental: Rental) -> Event:
