@@ -9,6 +9,9 @@ RUN_READY := $(VENV)/.ready-run
 DEV_READY := $(VENV)/.ready-dev
 PRISM := tests/contract/node_modules/.package-lock.json
 
+# The tests start hundreds of processes: without compiled modules each of them compiles every library anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help run test test-long contract check format simulate mutate bench lock clean
 
