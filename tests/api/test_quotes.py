@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from testbed.samples import listing_of
 from tests.api.conftest import Customer, Shop
 
 PATH = "/phone-numbers/available-numbers/US/"
@@ -15,7 +16,7 @@ _AREAS = itertools.count(700)
 
 def _relist(shop: Shop, number: str, **changes: Any) -> None:
     """List a number again at other prices."""
-    shop.number(area_code=number[2:5], e164=number, national=number[2:], **changes)
+    shop.list([listing_of(number, area_code=number[2:5], **changes)])
 
 
 def _offer(customer: Customer, number: str) -> Any:
