@@ -13,7 +13,7 @@ from simulation.product import Product
 from simulation.runs import run_seeds
 from tests.simulation.planted import PLANTED
 
-DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "simulator.md"
+DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "simulation.md"
 MOST_SEEDS: Final = 2000
 
 
