@@ -26,7 +26,7 @@ def hearing(change: Callable[[Any], Any]) -> Flow:
     """Words about orders are heard as others."""
 
     def apply(tx: Tx, commands: Sequence[Any]) -> Sequence[Any]:
-        return settle_orders(tx, [heard._replace(word=change(heard.outcome)) for heard in commands])
+        return settle_orders(tx, [heard._replace(outcome=change(heard.outcome)) for heard in commands])
 
     return apply
 
@@ -132,7 +132,7 @@ def keep_no_offers(tx: Tx, commands: Sequence[Any]) -> Sequence[Any]:  # noqa: A
 
 def believe_every_release(tx: Tx, commands: Sequence[Any]) -> Sequence[Any]:
     """A release whose answer never came is noted as confirmed."""
-    heard = [told._replace(word=Released()) if isinstance(told.word, NotReleased) else told for told in commands]
+    heard = [told._replace(answer=Released()) if isinstance(told.answer, NotReleased) else told for told in commands]
     return note_releases(tx, heard)
 
 
