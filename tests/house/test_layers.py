@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +27,9 @@ class Checked:
     def __init__(self, folder: Path) -> None:
         self.package = folder / "src" / "numberdesk"
         self._folder = folder
-        shutil.copytree(PACKAGE, self.package, ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("numberdesk", "carrier_mock"):
+            source, copy = PACKAGE.with_name(name), self.package.with_name(name)
+            shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(PYPROJECT, folder)
 
     def plant(self, path: str, statement: str) -> None:
@@ -46,9 +51,9 @@ class Checked:
             timeout=60,
             check=False,
         )
-        verdicts = [line.strip() for line in done.stdout.splitlines()]
-        broken = {line.removesuffix(" BROKEN") for line in verdicts if line.endswith(" BROKEN")}
-        kept = {line for line in verdicts if line.endswith(" KEPT")}
+        verdicts = re.findall(r"^(.+?) ?(KEPT|BROKEN)(?: \(.*\))?$", done.stdout, re.MULTILINE)
+        broken = {name for name, verdict in verdicts if verdict == "BROKEN"}
+        kept = {name for name, verdict in verdicts if verdict == "KEPT"}
         assert broken or kept, done.stdout + done.stderr
         assert done.returncode == bool(broken)
         return broken
@@ -56,10 +61,30 @@ class Checked:
 
 LAYERS: Final = "Imports point down only"
 PURE: Final = "core and models are pure: standard library only, and none of it that does I/O"
-SQL: Final = "SQL only in stores, tables, migrations and infra.db"
+SQL: Final = "SQL only in features, verify, tables, migrations and infra"
 WEB: Final = "The web framework only in the HTTP entry point"
 ADAPTERS: Final = "Adapters of carriers know no database, and only infra.http speaks to the network"
+MOCK: Final = "The mock of carriers needs core alone"
 CYCLES: Final = "No package imports its sibling back"
+
+
+FEATURES: Final = ("accounts", "carriers", "catalog", "ledger", "numbers", "orders", "outbox")
+
+
+def speaks_sql(code: str) -> bool:
+    """Whether a module imports the tables, or the library that makes SQL of them."""
+    names = [
+        name
+        for node in ast.walk(ast.parse(code))
+        for name in (
+            [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else []
+        )
+    ]
+    return any(re.match(r"(sqlalchemy|sqlite3|psycopg|numberdesk\.tables)(\.|$)", name) for name in names)
 
 
 @pytest.fixture
@@ -98,6 +123,15 @@ def test_the_package_as_it_is_keeps_every_contract(checked: Checked) -> None:
         ("carriers/adapters/vonage.py", "from numberdesk.infra import reader", ADAPTERS),
         ("carriers/adapters/planted.py", "import httpx2", ADAPTERS),
         ("carriers/adapters/planted.py", "from numberdesk.tables import orders", ADAPTERS),
+        ("outbox/model.py", "import threading", PURE),
+        ("numbers/planted.py", "from numberdesk.orders import model", LAYERS),
+        ("orders/model.py", "import os", PURE),
+        ("orders/planted.py", "import starlette", WEB),
+        ("api/routes/planted.py", "import sqlalchemy", SQL),
+        ("api/routes/planted.py", "from numberdesk.tables.numbers import numbers", SQL),
+        ("planted/__init__.py", "import sqlalchemy", SQL),
+        ("planted/__init__.py", "import uvicorn", WEB),
+        ("../carrier_mock/planted.py", "from numberdesk.infra import clock", MOCK),
     ],
 )
 def test_a_planted_import_breaks_its_contract(checked: Checked, path: str, statement: str, contract: str) -> None:
@@ -109,3 +143,29 @@ def test_two_packages_that_import_each_other_break_their_contract(checked: Check
     checked.plant("infra/planted.py", "from numberdesk.tables import base")
     checked.plant("tables/base.py", "from numberdesk.infra import planted")
     assert CYCLES in checked.broken()
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_the_sql_of_a_feature_is_in_its_stores(feature: str) -> None:
+    files = (PACKAGE / feature).rglob("*.py")
+    assert {path.name for path in files if speaks_sql(path.read_text()) and not path.stem.endswith("store")} == set()
+
+
+def test_every_feature_of_the_contract_is_looked_at_for_sql() -> None:
+    layers = tomllib.loads(PYPROJECT.read_text())["tool"]["importlinter"]["contracts"][0]["layers"]
+    assert tuple(layers[layers.index("verify") + 1].split(" | ")) == FEATURES
+
+
+@pytest.mark.parametrize(
+    ("code", "speaks"),
+    [
+        ("from sqlalchemy import select", True),
+        ("import sqlalchemy.sql", True),
+        ("from numberdesk.tables.orders import orders", True),
+        ("def late():\n    from numberdesk.tables import orders", True),
+        ("from numberdesk.infra.db import Tx", False),
+        ("import csv", False),
+    ],
+)
+def test_a_module_that_speaks_sql_is_told_from_one_that_does_not(code: str, speaks: bool) -> None:  # noqa: FBT001  a case's answer
+    assert speaks_sql(code) is speaks
