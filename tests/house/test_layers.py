@@ -117,7 +117,7 @@ def test_the_package_as_it_is_keeps_every_contract(checked: Checked) -> None:
         ("flows/purchase/open_orders.py", "from numberdesk.tables import orders", SQL),
         ("api/health.py", "import sqlite3", SQL),
         ("flows/purchase/open_orders.py", "import psycopg", SQL),
-        ("cli/books.py", "from numberdesk.tables import orders", SQL),
+        ("cli/orders.py", "from numberdesk.tables import orders", SQL),
         ("flows/purchase/open_orders.py", "import starlette", WEB),
         ("infra/writer.py", "import uvicorn", WEB),
         ("carriers/adapters/vonage.py", "from numberdesk.infra import reader", ADAPTERS),

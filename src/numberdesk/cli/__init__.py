@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import typer
 
-from numberdesk.cli.books import db, orders, verify_books
+from numberdesk.cli.accounts import accounts
 from numberdesk.cli.carrier_sim import carrier_sim
 from numberdesk.cli.carriers import carriers
-from numberdesk.cli.people import accounts, keys, wallet
+from numberdesk.cli.db import db
+from numberdesk.cli.inventory import inventory
+from numberdesk.cli.keys import keys
+from numberdesk.cli.orders import orders
+from numberdesk.cli.prices import prices
 from numberdesk.cli.serve import serve, work
-from numberdesk.cli.stock import inventory, prices
+from numberdesk.cli.verify import verify_books
+from numberdesk.cli.wallet import wallet
 
 app = typer.Typer(
     name="numberdesk",

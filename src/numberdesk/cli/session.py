@@ -15,6 +15,8 @@ import typer
 from numberdesk.accounts.model import Account
 from numberdesk.accounts.store import find_accounts_named
 from numberdesk.cli.output import fail, reported
+from numberdesk.core.errors import InvalidRequest
+from numberdesk.core.money import MoneyError, parse_micros
 from numberdesk.flows.carriers.describe_carriers import is_carrier
 from numberdesk.infra import log
 from numberdesk.infra.settings import load_settings
@@ -24,6 +26,8 @@ Result = TypeVar("Result")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output and nothing else there")]
 _PATIENCE_SECONDS = 30.0  # a person's command may wait for a busy server
+
+AccountArgument = Annotated[str, typer.Argument(metavar="ACCOUNT", help="The account's id or exact name")]
 
 Limit = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="At most so many")]
 
@@ -54,6 +58,14 @@ def asking_carriers(running: Services, story: Callable[[], Awaitable[Result]]) -
             await running.hang_up()
 
     return asyncio.run(told())
+
+
+def amount_of(text: str, field: str = "amount") -> int:
+    """Micros of an amount that a person typed. Raises InvalidRequest naming the field."""
+    try:
+        return parse_micros(text)
+    except MoneyError as error:
+        raise InvalidRequest(field, str(error)) from None
 
 
 def check_carrier(running: Services, name: str | None) -> None:

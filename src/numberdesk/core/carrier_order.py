@@ -1,4 +1,4 @@
-"""How an order at a carrier ends: what carriers say, and what follows from it.
+"""How an order at a carrier ends: what carriers say, what follows from it, and what that does to the books.
 
 Touches: nothing.
 
@@ -27,7 +27,9 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from numberdesk.core.errors import CarrierRefused, CarrierUnavailable, NumberdeskError, NumberTaken
+from numberdesk.core.lifecycle import NumberState, OrderState, require_move
 from numberdesk.core.periods import MICROSECONDS
+from numberdesk.core.purchase import POOL, Charge, Order, SaleNumber, Wallet, charges_of, completed
 from numberdesk.core.schedule import LONGEST_MESSAGE, Schedule, leased, retried
 
 DELAYS: Final = tuple(seconds * MICROSECONDS for seconds in (2, 8, 50, 240, 3300, *(86_400,) * 5))
@@ -285,3 +287,43 @@ def _not_there(carrier_order: CarrierOrder, report: OutcomeReport, message: str 
 
 def _ask_again(carrier_order: CarrierOrder, said: str, now: int, *, no_later: int | None = None) -> Keep:
     return Keep(retried(carrier_order, SCHEDULE, said, now, no_later=no_later))
+
+
+class Settlement(NamedTuple):
+    """An ended order, with its wallet and number as they are after it. `charges` are empty when it failed."""
+
+    order: Order
+    wallet: Wallet
+    sale_number: SaleNumber
+    charges: tuple[Charge, ...]
+
+
+def capture(order: Order, wallet: Wallet, sale_number: SaleNumber, number_id: str, now: int) -> Settlement:
+    """Complete an open order: what was held is charged, and the number assigned."""
+    require_move(order.state, OrderState.COMPLETED)
+    charges = charges_of(wallet, order.prices)
+    last = charges[-1]
+    return Settlement(
+        completed(order, now)._replace(carrier_reference=number_id),
+        wallet._replace(held=wallet.held - order.prices.total, posted=last.balance_after, entries=last.entry),
+        _moved(sale_number, order, NumberState.ASSIGNED),
+        charges,
+    )
+
+
+def void(order: Order, wallet: Wallet, sale_number: SaleNumber, error: NumberdeskError, now: int) -> Settlement:
+    """Fail an open order: what was held is free again, and so is the number."""
+    state = require_move(order.state, OrderState.FAILED)
+    free = NumberState.AVAILABLE if sale_number.carrier == POOL else NumberState.WITHDRAWN
+    return Settlement(
+        order._replace(state=state, failure=error, failed_at=now),
+        wallet._replace(held=wallet.held - order.prices.total),
+        _moved(sale_number, order, free)._replace(account_id=None, order_id=None),
+        (),
+    )
+
+
+def _moved(sale_number: SaleNumber, order: Order, state: NumberState) -> SaleNumber:
+    if sale_number.order_id != order.id:
+        raise ValueError(f"{sale_number.e164} is not claimed by {order.id}")
+    return sale_number._replace(state=require_move(sale_number.state, state))

@@ -1,6 +1,6 @@
-"""Commands for orders, the check of the books, and the schema.
+"""Commands for purchase attempts: listing them, and what a person decides about those that are open.
 
-Touches: environment.
+Touches: nothing.
 """
 
 from __future__ import annotations
@@ -10,17 +10,14 @@ from typing import Annotated, Any
 
 import typer
 
-from numberdesk.cli.output import REFUSED, fail, note, print_list, print_object, reported
+from numberdesk.cli.output import fail, print_list, print_object
 from numberdesk.cli.session import AsJson, Limit, asking_carriers, services
 from numberdesk.flows.purchase.describe_orders import describe_order, describe_orders, describe_parked_orders
 from numberdesk.flows.purchase.resolve_orders import OrderResolution, adopt_order, resolve_order
-from numberdesk.infra.settings import load_settings
-from numberdesk.verify.books import VerifyReport, verify
-from numberdesk.views import carrier_order_view, verify_view
-from numberdesk.wiring import Services, migrate, revision_of
+from numberdesk.views import carrier_order_view
+from numberdesk.wiring import Services
 
 orders = typer.Typer(help="Purchase attempts.", no_args_is_help=True)
-db = typer.Typer(help="The schema of the database.", no_args_is_help=True)
 
 
 @orders.command("list")
@@ -101,37 +98,3 @@ def _print_order(running: Services, order_id: str, *, as_json: bool) -> None:
     if found is None:
         fail(f"there is no order {order_id!r}")
     print_object(carrier_order_view(found), as_json=as_json)
-
-
-def verify_books(as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
-    """Check every invariant of the books; exit status 1 when one is broken."""
-    with services() as running:
-        report: VerifyReport = running.reader.read_now(lambda tx: verify(tx, _progress))
-    view = verify_view(report)
-    if as_json:
-        print_object(view, as_json=True)
-    else:
-        for broken in view.violations:
-            note(f"{broken.invariant} {broken.table} {broken.row}: {broken.message}")
-        note("the books are in order" if view.ok else f"{view.violations_total} violations")
-    if not view.ok:
-        raise typer.Exit(REFUSED)
-
-
-@db.command("upgrade")
-def upgrade_schema() -> None:
-    """Bring the database to the schema of this program."""
-    with reported():
-        note(f"the database is at revision {migrate(load_settings())}")
-
-
-@db.command("current")
-def current_revision(as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
-    """Print the revision of the database and that of this program."""
-    with reported():
-        found, wanted = revision_of(load_settings())
-        print_object({"database": found, "program": wanted}, as_json=as_json)
-
-
-def _progress(what: str, done: int, of: int) -> None:
-    note(f"[{done}/{of}] {what}")

@@ -1,0 +1,72 @@
+"""Commands for the keys of accounts.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, SCOPES, new_key
+from numberdesk.accounts.store import list_keys
+from numberdesk.cli.output import print_list, print_object
+from numberdesk.cli.session import AccountArgument, AsJson, Limit, account_called, services
+from numberdesk.core.periods import MICROSECONDS
+from numberdesk.flows.accounts.issue_keys import NewKey, Revocation, issue_keys, new_key_record, revoke
+from numberdesk.views import key_view, new_key_view
+
+keys = typer.Typer(help="API keys of accounts.", no_args_is_help=True)
+
+
+@keys.command("create")
+def create_key(
+    account: AccountArgument,
+    scope: Annotated[list[str] | None, typer.Option(help=f"May be given several times: {', '.join(SCOPES)}")] = None,
+    name: Annotated[str, typer.Option(help="To tell keys apart")] = "",
+    expires_days: Annotated[int | None, typer.Option(min=1, max=36_500, help="Expire after so many days")] = None,
+    test: Annotated[bool, typer.Option("--test", help="Mark it nd_test_ instead of nd_live_")] = False,  # noqa: FBT002
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """Create a key. It is printed this once and stored only as a hash."""
+    with services() as running:
+        owner = account_called(running, account)
+        secret = new_key(running.random_bytes(RANDOM_BYTES), test=test)
+        now = running.now()
+        record = new_key_record(
+            running.new_id("key"),
+            secret,
+            account_id=owner.id,
+            name=name,
+            scopes=scope or CUSTOMER_SCOPES,
+            expires_at=None if expires_days is None else now + expires_days * 86_400 * MICROSECONDS,
+            now=now,
+        )
+        made = running.writer.apply(issue_keys, NewKey(record))
+        print_object(new_key_view(made, secret), as_json=as_json)
+
+
+@keys.command("list")
+def list_all_keys(
+    account: Annotated[str | None, typer.Argument(metavar="[ACCOUNT]", help="Only this account's")] = None,
+    limit: Limit = 1000,
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """List keys without their secrets."""
+    with services() as running:
+        owner = None if account is None else account_called(running, account).id
+        found = running.reader.read_now(lambda tx: list_keys(tx, owner, after_id=None, limit=limit))
+        columns = ("id", "account_id", "name", "starts_with", "scopes", "created_at", "revoked_at")
+        print_list([key_view(one) for one in found], columns, as_json=as_json)
+
+
+@keys.command("revoke")
+def revoke_key(
+    key_id: Annotated[str, typer.Argument(metavar="KEY_ID")],
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """Revoke a key; it stops working within a second."""
+    with services() as running:
+        revoked = running.writer.apply(revoke, Revocation(key_id, None, running.now()))
+        print_object(key_view(revoked), as_json=as_json)
