@@ -12,8 +12,10 @@ from typing import Any, Final, NoReturn
 
 import msgspec
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from numberdesk.core.errors import InvalidRequest, NumberdeskError, Overloaded
 from numberdesk.infra.db import CommitUnknownError, DatabaseError, StorageFailedError
@@ -22,6 +24,11 @@ from numberdesk.infra.vault import VaultError
 
 REFUSED: Final = 1
 USAGE: Final = 2
+_GAP: Final = 2
+_LEAST_TEXT: Final = 16
+_TEXTS: Final = frozenset({"meaning", "name", "said", "scopes"})
+"""Columns of words, which may be broken between them."""
+
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -62,15 +69,16 @@ def print_object(view: msgspec.Struct | dict[str, Any], *, as_json: bool) -> Non
     fields = _fields(view)
     if as_json:
         sys.stdout.write(_json(fields) + "\n")
-        return
-    lines = dict(_lines(fields))
-    width = max(map(len, lines))
-    for name, value in lines.items():
-        sys.stdout.write(f"{name:<{width}}  {_text(value)}\n")
+    else:
+        _print_lines(dict(_lines(fields)))
 
 
 def print_list(views: Sequence[msgspec.Struct | dict[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
-    """A list: a JSON array, or a table of the given columns."""
+    """A list: a JSON array, or the given columns.
+
+    A terminal that is too narrow for a table gets a block of lines for each row: what people copy, such as ids,
+    numbers, times and money, is never broken. What is no terminal gets one line for each row, however long.
+    """
     rows = [_fields(view) for view in views]
     if as_json:
         sys.stdout.write(_json(rows) + "\n")
@@ -78,13 +86,36 @@ def print_list(views: Sequence[msgspec.Struct | dict[str, Any]], columns: Sequen
     if not rows:
         note("nothing to list")
         return
+    shown = [{name: _text(row[name]) for name in columns} for row in rows]
+    natural = {name: max(cell_len(name), *(cell_len(row[name]) for row in shown)) for name in columns}
+    if not sys.stdout.isatty():
+        _print_table(shown, natural, sum(natural.values()) + _GAP * len(natural))
+        return
+    width = Console(file=sys.stdout).width
+    least = [min(most, _LEAST_TEXT) if name in _TEXTS else most for name, most in natural.items()]
+    if sum(least) + _GAP * (len(least) - 1) <= width:
+        _print_table(shown, natural, width)
+        return
+    for place, row in enumerate(shown):
+        if place:
+            sys.stdout.write("\n")
+        _print_lines(row)
+
+
+def _print_table(rows: Sequence[dict[str, str]], natural: dict[str, int], width: int) -> None:
     table = Table(box=None, pad_edge=False)
-    for name in columns:
-        table.add_column(name, overflow="fold", no_wrap=not sys.stdout.isatty())
+    for name, most in natural.items():
+        least = min(most, _LEAST_TEXT) if name in _TEXTS else most
+        table.add_column(name, overflow="fold", no_wrap=name not in _TEXTS, min_width=least)
     for row in rows:
-        table.add_row(*(_text(row[name]) for name in columns))
-    width = None if sys.stdout.isatty() else 500
+        table.add_row(*(Text(value) for value in row.values()))
     Console(file=sys.stdout, highlight=False, width=width).print(table)
+
+
+def _print_lines(fields: dict[str, Any]) -> None:
+    width = max(map(len, fields))
+    for name, value in fields.items():
+        sys.stdout.write(f"{name:<{width}}  {_text(value)}\n")
 
 
 def _lines(fields: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:

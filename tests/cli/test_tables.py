@@ -1,0 +1,72 @@
+"""Lists at a terminal and elsewhere: what people copy out of them is whole."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import COMMAND, PATIENCE, environment
+from tests.cli.runner import Run, json_of, runner, shown_until
+
+LONG = "A customer whose name is far longer than any column of eighty could be, GmbH & Co. KG"
+
+
+@pytest.fixture
+def run(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    return runner(database_url, "", tmp_path, monkeypatch)
+
+
+def _at_a_terminal(folder: Path, url: str, columns: int, *arguments: str) -> str:
+    """What a command shows on standard output, when that is a terminal so wide."""
+    ours, theirs = pty.openpty()
+    running = subprocess.Popen(
+        [*COMMAND, *arguments],
+        cwd=folder, env=environment(database_url=url) | {"TERM": "xterm", "COLUMNS": str(columns)},
+        stdout=theirs, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    os.close(theirs)
+    shown = shown_until(ours, None)
+    assert running.wait(PATIENCE) == 0
+    os.close(ours)
+    return re.sub("\x1b\\[[0-9;]*m", "", shown)
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120])
+def test_a_terminal_of_any_width_shows_ids_times_and_money_whole(
+    run: Run, database_url: str, tmp_path: Path, columns: int
+) -> None:
+    account = json_of(run("accounts", "create", LONG, "--currency", "USD", "--json"))
+    paid = json_of(run("wallet", "top-up", account["id"], "1234567.123456", "--json"))
+    accounts = _at_a_terminal(tmp_path, database_url, columns, "accounts", "list")
+    assert account["id"] in accounts
+    assert account["created_at"] in accounts
+    statement = _at_a_terminal(tmp_path, database_url, columns, "wallet", "statement", account["id"])
+    assert paid["created_at"] in statement
+    assert "1234567.123456" in statement
+
+
+def test_names_are_broken_between_words_and_only_where_a_table_fits(
+    run: Run, database_url: str, tmp_path: Path
+) -> None:
+    json_of(run("accounts", "create", LONG, "--currency", "USD", "--json"))
+    table = _at_a_terminal(tmp_path, database_url, 140, "accounts", "list").splitlines()
+    assert len(table) > 2
+    assert max(map(len, table)) <= 140
+    assert "KG" in table[-1]
+    block = _at_a_terminal(tmp_path, database_url, 80, "accounts", "list")
+    assert f"name        {LONG}" in block
+
+
+def test_what_is_no_terminal_gets_a_line_for_each_row_however_long(run: Run) -> None:
+    json_of(run("accounts", "create", "[bold]no markup[/] :smile:", "--currency", "USD", "--json"))
+    for place in range(3):
+        json_of(run("accounts", "create", f"{'x' * 99}{place}", "--currency", "USD", "--json"))
+    header, *lines = run("accounts", "list").stdout.splitlines()
+    assert header.split() == ["id", "name", "currency", "status", "created_at"]
+    assert "[bold]no markup[/] :smile:" in lines[0]
+    assert [line.split()[1] for line in lines[1:]] == [f"{'x' * 99}{place}" for place in range(3)]
