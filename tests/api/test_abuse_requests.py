@@ -107,7 +107,7 @@ def test_a_method_in_a_header_or_a_parameter_is_not_the_method(shop: Shop, name:
         {"X-Forwarded-For": "127.0.0.1", "X-Real-IP": "127.0.0.1"},
         {"Forwarded": "for=127.0.0.1;host=internal;proto=https"},
         {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"},
-        {"Authorization": "Bearer admin", "Cookie": "admin=1"},
+        {"Authorization": "Basic YWRtaW46YWRtaW4=", "Cookie": "admin=1"},
         {"X-User": "admin", "X-Scopes": "admin"},
     ],
     ids=",".join,

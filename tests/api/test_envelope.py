@@ -321,12 +321,16 @@ def test_a_key_may_come_as_a_bearer_token(shop: Shop) -> None:
         assert refused.headers["www-authenticate"] == "Bearer"
 
 
-def test_where_there_is_an_api_key_header_no_other_is_looked_at(shop: Shop) -> None:
+def test_two_headers_with_one_key_are_as_one_and_with_two_keys_a_mistake(shop: Shop) -> None:
     customer, other = shop.customer(1), shop.customer(2)
-    answer = customer.http.get("/balance/", headers={"Authorization": f"Bearer {other.key}"})
+    answer = customer.http.get("/balance/", headers={"Authorization": f"Bearer {customer.key}"})
     assert answer.json()["data"]["posted"] == 1
-    refused = shop.client().get("/balance/", headers={"X-Api-Key": "", "Authorization": f"Bearer {other.key}"})
-    _check_failure(refused, 401, "invalid_api_key")
+    for key in (customer.key, "", "nd_live_x"):
+        refused = shop.client().get("/balance/", headers={"X-Api-Key": key, "Authorization": f"Bearer {other.key}"})
+        _check_failure(refused, 400, "invalid_request")
+        assert refused.json()["error"]["details"]["field"] == "Authorization"
+    other_scheme = customer.http.get("/balance/", headers={"Authorization": "Basic eDp5"})
+    assert other_scheme.json()["data"]["posted"] == 1
 
 
 @pytest.mark.parametrize(

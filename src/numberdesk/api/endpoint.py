@@ -225,12 +225,15 @@ def _read_headers(scope: Scope) -> Headers:
 
 
 def _sent_key(headers: Headers) -> bytes | None:
-    """The key, from X-Api-Key, or without that from `Authorization: Bearer`."""
+    """The key, from X-Api-Key or `Authorization: Bearer`. Raises InvalidRequest where both are sent and differ."""
     key = headers.get(b"x-api-key")
-    if key is not None:
-        return key
     scheme, _, credential = headers.get(b"authorization", b"").partition(b" ")
-    return credential.strip(b" ") if scheme.lower() == b"bearer" else None
+    if scheme.lower() != b"bearer":
+        return key
+    token = credential.strip(b" ")
+    if key is not None and key != token:
+        raise InvalidRequest("Authorization", "must carry the same key as X-Api-Key; send one of the two")
+    return token
 
 
 def _idempotency_key(described: Endpoint, headers: Headers) -> str | None:

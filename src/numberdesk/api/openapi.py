@@ -258,7 +258,10 @@ def _page_schema() -> dict[str, Any]:
         "required": ["next"],
         "properties": {
             "next": {"type": ["string", "null"], "description": "Send it as page_token to get the next page"},
-            "incomplete": {"type": "array", "items": {"type": "string"}, "description": "Sources not fully searched"},
+            "incomplete": {
+                "anyOf": [{"const": True}, {"type": "array", "items": {"type": "string"}, "minItems": 1}],
+                "description": "There may be more than was found; scope admin gets the names of sources that lack",
+            },
         },
     }
 

@@ -54,7 +54,7 @@ class Settings(BaseSettings):
         4, gt=0, le=60, description="Longest wait for the writer before 503 overloaded"
     )
     search_deadline_seconds: float = Field(
-        2.5, gt=0, le=30, description="Longest a search takes; carriers that are silent by then are named in the page"
+        2.5, gt=0, le=30, description="Longest a search takes; the page is incomplete where a carrier is silent by then"
     )
     order_patience_minutes: int = Field(
         30, ge=0, le=10_080, description="How long a customer is taken to want a number whose order is still open"

@@ -5,7 +5,7 @@ Touches: nothing.
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -78,5 +78,7 @@ async def available_numbers(request: ApiRequest) -> ApiResponse:
         raise InvalidRequest(error.field, error.reason) from None
     found = await request.services.offer_search.search(wanted, request.caller.account_id)
     expires_at = request.now + request.services.quote_lifetime
-    page = {"next": found.next_token, **({"incomplete": found.incomplete} if found.incomplete else {})}
+    page: dict[str, Any] = {"next": found.next_token}
+    if found.incomplete:  # whom the operator buys from is no customer's business
+        page["incomplete"] = found.incomplete if "admin" in request.caller.scopes else True
     return ApiResponse([offer_view(offer, expires_at) for offer in found.offers], rest={"page": page})
