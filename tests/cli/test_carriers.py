@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import stat
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -206,6 +207,21 @@ def test_credentials_are_encrypted_anew_all_or_none(run: Run, carriers: MockUrls
     assert run("carriers", "check", "one", NUMBERDESK_CREDENTIALS_KEY=later).returncode == 0
     swapped = run("carriers", "check", "two", "--json", NUMBERDESK_CREDENTIALS_KEY=later)
     assert "those of another carrier" in json.loads(swapped.stdout)[0]["said"]
+
+
+def test_a_new_key_in_a_file_is_for_its_owner_alone_is_not_shown_and_replaces_no_other(
+    run: Run, carriers: MockUrls, tmp_path: Path
+) -> None:
+    made = run("carriers", "new-key", "--file", "secrets/key")
+    file = tmp_path / "secrets" / "key"
+    assert (made.returncode, made.stdout, stat.S_IMODE(file.stat().st_mode)) == (0, "", 0o600)
+    key = file.read_text()
+    again = run("carriers", "new-key", "--file", "secrets/key")
+    assert (again.returncode, "is there already" in again.stderr, file.read_text()) == (1, True, key)
+    by_file = {"NUMBERDESK_CREDENTIALS_KEY": "", "NUMBERDESK_CREDENTIALS_KEY_FILE": str(file)}
+    assert _add(run, carriers.url, "--secret-env", "auth_token=TOKEN", **by_file).returncode == 0
+    assert run("carriers", "check", NUMBERDESK_CREDENTIALS_KEY=key.strip()).returncode == 0
+    assert run("carriers", "check").returncode == 1
 
 
 def _dump(url: str) -> str:

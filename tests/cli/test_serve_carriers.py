@@ -168,7 +168,10 @@ def test_a_start_without_the_key_warns_of_each_carrier_that_is_enabled(
 def test_a_start_tells_how_to_connect_a_carrier_until_numbers_of_one_can_be_sold(start: Start, tmp_path: Path) -> None:
     settings = {"database_url": f"sqlite:///{tmp_path}/books.db"}
     first = start("serve", "--port", "0", until="inventory import FILE.csv", **settings)
-    assert "numberdesk carriers new-key" in first.said
+    lines = [line.strip() for line in first.said.splitlines() if "credentials-key" in line]
+    typed = [line.replace("numberdesk", " ".join(COMMAND), 1) if "new-key" in line else line for line in lines]
+    made = _in_a_terminal(tmp_path, *typed, "ls -l $NUMBERDESK_CREDENTIALS_KEY_FILE")
+    assert made.stdout.startswith("-rw------- "), made.stderr
     assert "numberdesk carriers add" in first.said
     assert "numberdesk prices set --carrier" in first.said
     assert first.stop() == 0

@@ -132,6 +132,39 @@ def test_an_error_does_not_repeat_the_value_for_it_may_be_a_secret(monkeypatch: 
     assert "topsecret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("content", ["new\nold\n", "new,old", " new \r\n\n old"])
+def test_the_key_for_credentials_may_stand_in_a_file(
+    folder: Path, content: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "key").write_text(content)
+    monkeypatch.setenv("NUMBERDESK_CREDENTIALS_KEY_FILE", "key")
+    settings = load_settings()
+    assert settings.credentials_key.get_secret_value() == "new,old"
+    assert "old" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("content", "key", "said"),
+    [
+        (None, "", "key cannot be read"),
+        (b"", "", "key is empty"),
+        (b" \n", "", "key is empty"),
+        (b"topsecret\xff", "", "key holds no key"),
+        (b"topsecret", "another", "must be left out where NUMBERDESK_CREDENTIALS_KEY is set"),
+    ],
+)
+def test_a_file_for_the_key_that_cannot_be_used_is_an_error_and_no_service_without_a_key(
+    folder: Path, content: bytes | None, key: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if content is not None:
+        (folder / "key").write_bytes(content)
+    monkeypatch.setenv("NUMBERDESK_CREDENTIALS_KEY_FILE", "key")
+    monkeypatch.setenv("NUMBERDESK_CREDENTIALS_KEY", key)
+    with pytest.raises(SettingsError, match=rf"setting credentials_key_file \(NUMBERDESK_.*\): {said}") as caught:
+        load_settings()
+    assert "topsecret" not in str(caught.value)
+
+
 def test_other_variables_and_an_env_file_are_not_looked_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / ".env").write_text("NUMBERDESK_PORT=9000\n")
     monkeypatch.setenv("PORT", "9001")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import stat
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from numberdesk.infra.db import Database, DatabaseError, StorageFailedError, Tx
+from numberdesk.infra.serve_lock import only_server
 from tests.infra.conftest import NOTES, BreakableDatabase, Notes, keep, run, started, words_in
 from tests.infra.test_db import WAYS, Write
 
@@ -169,6 +171,33 @@ def test_a_page_damaged_under_a_running_service_is_failed_storage(notes: Databas
         tx.fetch("SELECT count(*) FROM notes WHERE word > ?", ["0100"])
     with pytest.raises(StorageFailedError, match="malformed"), notes.write() as tx:
         tx.run(INSERT, ["0100"])
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o022, 0o277])
+def test_a_new_file_and_what_stands_beside_it_are_for_their_owner_alone(tmp_path: Path, mask: int) -> None:
+    (tmp_path / "link.db").symlink_to(tmp_path / "books.db")
+    before = os.umask(mask)
+    try:
+        database = Database(f"sqlite:///{tmp_path}/link.db")
+        with database.write() as tx:
+            tx.run("CREATE TABLE notes (word TEXT PRIMARY KEY)", [])
+        with only_server(database), database.read() as tx:
+            assert tx.fetch("SELECT count(*) FROM notes", []) == [(0,)]
+            modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.glob("books.db*")}
+        database.close()
+    finally:
+        os.umask(before)
+    assert {"books.db", "books.db-wal", "books.db-shm", "books.db-serve"} <= modes.keys()
+    assert set(modes.values()) == {0o600}
+
+
+def test_a_file_that_is_there_keeps_the_mode_that_its_owner_gave_it(file: Path) -> None:
+    file.chmod(0o640)
+    database = Database(f"sqlite:///{file}")
+    with database.write() as tx:
+        tx.run(INSERT, ["a"])
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+    database.close()
 
 
 def test_closing_leaves_one_file_that_holds_everything(notes: Database, file: Path) -> None:

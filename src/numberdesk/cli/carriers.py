@@ -1,6 +1,6 @@
 """Commands for accounts at carriers: connecting, checking and auditing them, and what audits found.
 
-Touches: nothing.
+Touches: files.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import asyncio
 import dataclasses
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -20,7 +21,7 @@ from numberdesk.carriers.store import find_carriers_named, list_carriers
 from numberdesk.catalog.rule_store import list_price_rules
 from numberdesk.cli.bars import Bars, bars
 from numberdesk.cli.credentials import asked_secrets, check_keepable, fields_of, given_fields, telling_where_secrets_go
-from numberdesk.cli.output import REFUSED, note, print_list, print_object
+from numberdesk.cli.output import REFUSED, fail, note, print_list, print_object
 from numberdesk.cli.session import (
     AsJson,
     Limit,
@@ -37,6 +38,7 @@ from numberdesk.flows.carriers.audit_carriers import AuditReport
 from numberdesk.flows.carriers.connect_carriers import CarrierSetup, encrypt_anew, set_up_carriers
 from numberdesk.flows.carriers.describe_carriers import describe_carriers, find_idle_carriers
 from numberdesk.flows.carriers.note_audits import FindingResolution, ResolveFinding, resolve_findings
+from numberdesk.infra.private_file import create_private
 from numberdesk.infra.vault import new_key
 from numberdesk.numbers.carrier_release_store import list_unconfirmed
 from numberdesk.views import (
@@ -216,9 +218,20 @@ def kinds(as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
 
 
 @carriers.command("new-key")
-def print_new_key() -> None:
-    """Print a new key for NUMBERDESK_CREDENTIALS_KEY. It is kept nowhere."""
-    typer.echo(new_key())
+def make_new_key(
+    file: Annotated[Path | None, typer.Option("--file", help="Write it to this new file, for its owner alone")] = None,
+) -> None:
+    """Make a new key for credentials: printed and kept nowhere, or in a file for NUMBERDESK_CREDENTIALS_KEY_FILE."""
+    if file is None:
+        typer.echo(new_key())
+        return
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if not create_private(file):
+            fail(f"{file} is there already; a key in it may still be needed, so choose another file")
+        file.write_text(f"{new_key()}\n")
+    except OSError as error:
+        fail(f"{file} cannot be written: {error.strerror}")
 
 
 @carriers.command("rotate")

@@ -21,6 +21,7 @@ from numberdesk.cli.output import fail
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.flows.carriers.connect_carriers import CarrierSetup, set_up_carriers
 from numberdesk.flows.catalog.set_price_rules import set_price_rules
+from numberdesk.infra.private_file import create_private
 from numberdesk.infra.settings import Settings
 from numberdesk.infra.vault import new_key
 from numberdesk.wiring import Services
@@ -49,7 +50,7 @@ def key_of(settings: Settings) -> SecretStr:
     if not key:
         file = _key_file(settings)
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch(mode=0o600)
+        create_private(file)
         key = new_key()
         file.write_text(f"{key}\n")
     return SecretStr(key)

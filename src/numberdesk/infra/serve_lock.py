@@ -13,9 +13,11 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 from numberdesk.infra.db import Database, DatabaseError
+from numberdesk.infra.private_file import create_private
 
 SUFFIX: Final = "-serve"
 """What the lock's file is called, after the name of the books."""
@@ -32,6 +34,8 @@ def only_server(database: Database) -> Iterator[None]:
         return
     with database.read() as tx:
         file = next(str(path) for _, name, path in tx.fetch("PRAGMA database_list", []) if name == "main")
+    with contextlib.suppress(OSError):  # SQLite says what is wrong; a lock that others can open, they can hold
+        create_private(Path(file + SUFFIX))
     with contextlib.closing(sqlite3.connect(file + SUFFIX, timeout=0, isolation_level=None)) as lock:
         _take(lock, file)
         yield

@@ -18,6 +18,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 DEFAULT_DATABASE_URL = "sqlite:///var/numberdesk.db"
 
 
+_MOST_KEY_BYTES = 65_536
+
+
 class SettingsError(ValueError):
     """A setting is wrong; the text names it and says why."""
 
@@ -63,6 +66,9 @@ class Settings(BaseSettings):
     credentials_key: SecretStr = Field(
         SecretStr(""), description="Key that carriers' credentials are encrypted with; several, separated by commas"
     )
+    credentials_key_file: str = Field(
+        "", description="File that holds the key for credentials, in place of credentials_key"
+    )
     queue_limit: int = Field(4096, ge=1, le=1_000_000, description="Commands that may wait for the writer")
     read_threads: int = Field(4, ge=1, le=64, description="Threads, and so connections, for reading")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged")
@@ -88,10 +94,33 @@ def load_settings(**given: Any) -> Settings:
     if named is not None and not Path(named).is_file():
         raise SettingsError(f"NUMBERDESK_CONFIG: there is no file {named}")
     try:
-        return Settings(**given)
+        return _with_key(Settings(**given))
+    except SettingsError:
+        raise
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"])
         raise SettingsError(f"setting {name} (NUMBERDESK_{name.upper()}): {first['msg']}") from None
     except ValueError as error:
         raise SettingsError(f"the settings file cannot be read: {error}") from None
+
+
+def _with_key(settings: Settings) -> Settings:
+    """The settings with the key for credentials, where a file holds it: lines of one key each, or commas between."""
+    name = settings.credentials_key_file
+    if not name:
+        return settings
+    where = "setting credentials_key_file (NUMBERDESK_CREDENTIALS_KEY_FILE)"
+    if settings.credentials_key.get_secret_value():
+        raise SettingsError(f"{where}: must be left out where NUMBERDESK_CREDENTIALS_KEY is set")
+    try:
+        with Path(name).open("rb") as file:
+            text = file.read(_MOST_KEY_BYTES).decode("ascii")
+    except OSError as error:
+        raise SettingsError(f"{where}: {name} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{where}: {name} holds no key") from None
+    keys = ",".join(text.split())
+    if not keys:
+        raise SettingsError(f"{where}: {name} is empty")
+    return settings.model_copy(update={"credentials_key": SecretStr(keys)})

@@ -5,6 +5,7 @@ Touches: database, files.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -13,6 +14,7 @@ from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.pool import NullPool, QueuePool
 
 from numberdesk.infra.failures import CommitUnknownError, DatabaseError, StorageFailedError
+from numberdesk.infra.private_file import create_private
 
 _PRAGMAS: Final = (
     "PRAGMA journal_mode=WAL",
@@ -55,10 +57,20 @@ class Sqlite:
     def _engine(self, begin: str | None, **options: Any) -> Engine:
         arguments = {"timeout": self._busy_seconds, "check_same_thread": False}
         engine = create_engine(self._url, connect_args=arguments, hide_parameters=True, **options)
+        event.listen(engine, "do_connect", lambda *_: self._create_file())
         event.listen(engine, "connect", _prepare)
         if begin is not None:
             event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
         return engine
+
+    def _create_file(self) -> None:
+        """Make a file that is not there yet, for its owner only; SQLite gives the log and its index the same mode.
+
+        What cannot be made, SQLite cannot open either, and says so.
+        """
+        if self.file and not self.file.startswith("file:"):  # an SQLite URI may say that nothing is to be made
+            with contextlib.suppress(OSError):
+                create_private(Path(self.file))
 
     def check(self, driver: Any) -> None:
         """Nothing of an operator's can make a file unfit."""
