@@ -70,7 +70,7 @@ def test_an_order_that_is_sent_is_looked_up_when_its_time_is_over_and_not_before
 
 
 @pytest.mark.parametrize("reference", [None, "ord_1"])
-@pytest.mark.parametrize("chase", [CHASE, AGAIN])
+@pytest.mark.parametrize("carrier_order", [CHASE, AGAIN])
 @pytest.mark.parametrize("attempt", [1, 2])
 def test_a_number_that_is_ours_is_captured_whichever_attempt_it_came_from(
     carrier_order: CarrierOrder, reference: str | None, attempt: int
@@ -265,7 +265,7 @@ def test_an_order_that_never_arrived_is_sent_once_more_while_its_customer_waits(
     )
 
 
-@pytest.mark.parametrize("chase", [CHASE._replace(wanted_until=NOW + WINDOW), AGAIN])
+@pytest.mark.parametrize("carrier_order", [CHASE._replace(wanted_until=NOW + WINDOW), AGAIN])
 def test_it_is_given_up_when_nobody_waits_any_more_or_it_was_sent_twice(carrier_order: CarrierOrder) -> None:
     assert proven(carrier_order) == Void(CarrierUnavailable(), final=False)
     assert AGAIN.sends == MOST_ATTEMPTS

@@ -187,7 +187,7 @@ def test_an_unknown_number_is_not_offered() -> None:
     assert refusal(desk()) == NumberNotOffered()
 
 
-@pytest.mark.parametrize("lot", NOT_OFFERED)
+@pytest.mark.parametrize("sale_number", NOT_OFFERED)
 def test_a_number_without_a_price_for_this_account_or_at_rest_is_not_offered(sale_number: SaleNumber) -> None:
     assert refusal(desk(sale_number)) == NumberNotOffered()
 
@@ -267,7 +267,7 @@ def test_a_superseded_price_in_another_currency_is_not_a_price_for_this_account(
 
 
 @pytest.mark.parametrize(
-    ("purse", "setup"),
+    ("wallet", "setup"),
     [
         (PURSE._replace(posted=1_150_000), 0),
         (PURSE._replace(posted=1_400_000), 250_000),

@@ -23,7 +23,7 @@ def test_a_carriers_number_whose_offer_has_ended_is_not_offered(until: int) -> N
     assert refusal(offered(Quote("acme", OFFER, until))) == NumberNotOffered()
 
 
-@pytest.mark.parametrize("lot", [None, LOT._replace(carrier="other", state=NumberState.WITHDRAWN)])
+@pytest.mark.parametrize("sale_number", [None, LOT._replace(carrier="other", state=NumberState.WITHDRAWN)])
 def test_a_carriers_number_is_sold_until_the_last_instant_of_its_offer(sale_number: SaleNumber | None) -> None:
     outcome = decide(offered(Quote("acme", OFFER, NOW + 1), sale_number=sale_number), [BUY])
     (decision,) = outcome.decisions
