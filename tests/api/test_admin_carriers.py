@@ -163,10 +163,30 @@ def test_what_is_left_out_stays_what_is_sent_takes_its_place_and_null_takes_away
         before, after = (seen.headers["authorization"] for seen in carrier.seen if "/Balance" in seen.path)
     assert before == _basic(SECRET)
     assert after == _basic("another-token")
-    gone = http.patch("/admin/carriers/twilio/", json={"options": {"at_once": None, "base_url": ""}}).json()["data"]
+    moved = {"options": {"at_once": None, "base_url": ""}, "secrets": {"auth_token": "another-token"}}
+    gone = http.patch("/admin/carriers/twilio/", json=moved).json()["data"]
     assert gone["options"] == {"account_sid": ACCOUNT}
     missing = http.patch("/admin/carriers/twilio/", json={"secrets": {"auth_token": None}})
     assert (missing.status_code, missing.json()["error"]["details"]["field"]) == (400, "auth_token")
+
+
+def test_a_carrier_that_is_moved_to_another_address_gets_no_secret_there_that_was_not_given_anew(
+    other_shop: Callable[..., Shop],
+) -> None:
+    http = other_shop(credentials_key=KEY).operator().http
+    with scripted(lambda _: KNOWN) as carrier, scripted(lambda _: KNOWN) as elsewhere:
+        http.post("/admin/carriers/", json=setup_of(carrier.url))
+        for options in ({"base_url": elsewhere.url}, {"base_url": None}, {"base_url": elsewhere.url, "at_once": 5}):
+            refused = http.patch("/admin/carriers/twilio/", json={"options": options})
+            assert (refused.status_code, refused.json()["error"]["details"]["field"]) == (400, "auth_token")
+        http.post("/admin/carriers/twilio/check/")
+        assert (len(elsewhere.seen), {seen.headers["authorization"] for seen in carrier.seen}) == (0, {_basic(SECRET)})
+        same = http.patch("/admin/carriers/twilio/", json={"options": {"base_url": carrier.url, "at_once": 5}})
+        assert same.status_code == 200
+        moved = {"options": {"base_url": elsewhere.url}, "secrets": {"auth_token": "another-token"}}
+        assert http.patch("/admin/carriers/twilio/", json=moved).status_code == 200
+        http.post("/admin/carriers/twilio/check/")
+        assert {seen.headers["authorization"] for seen in elsewhere.seen} == {_basic("another-token")}
 
 
 @pytest.mark.parametrize(("changes", "field"), BAD, ids=[f"{field} {place}" for place, (_, field) in enumerate(BAD)])

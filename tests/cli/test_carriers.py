@@ -136,6 +136,9 @@ def test_an_option_is_changed_without_typing_secrets_again(run: Run) -> None:
     gone = json_of(run("carriers", "add", "twilio", "twilio", "--set", "at_once=", "--json"))
     assert "at_once" not in gone["options"]
     assert run("carriers", "add", "twilio", "telnyx", "--set", "at_once=5").returncode == 2
+    moved = run("carriers", "add", "twilio", "twilio", "--set", "base_url=http://127.0.0.1:1")
+    assert (moved.returncode, "auth_token must be given anew" in moved.stderr) == (2, True)
+    assert "--secret-env auth_token=VARIABLE" in moved.stderr
 
 
 @pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)

@@ -77,7 +77,7 @@ def add(
         fields = fields_of(kind)
         given = given_fields(fields, options or (), secrets, variables or ())
         there = bool(running.reader.read_now(lambda tx: find_carriers_named(tx, [name])))
-        if not there or not given:
+        if not there or not given or "base_url" in given:  # at another address all secrets are given anew
             check_keepable(name, running.vault)
             given |= asked_secrets(fields, given, there=there)
         with telling_where_secrets_go(fields, given):

@@ -236,8 +236,7 @@ def _welcome(running: Services, address: str) -> str:
         text += (
             "\nThere is no number to sell yet. Put your numbers into a CSV file and:\n\n"
             "  numberdesk inventory import FILE.csv\n\n"
-            "or connect a carrier. The key for its credentials is in a file that you keep; start this server anew "
-            "with it:\n\n"
+            "or connect a carrier. Keep the file with the key for its credentials, and start this server with it:\n\n"
             "  numberdesk carriers new-key --file var/credentials-key\n"
             "  export NUMBERDESK_CREDENTIALS_KEY_FILE=var/credentials-key\n"
             "  numberdesk carriers add twilio twilio --set account_sid=...\n"

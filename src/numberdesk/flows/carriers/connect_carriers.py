@@ -6,7 +6,7 @@ Touches: database.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from numberdesk.carriers.port import CarrierAccount, Setup
 from numberdesk.carriers.registry import KINDS, checked_setup
@@ -19,6 +19,8 @@ from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.purchase import POOL
 from numberdesk.infra.db import Tx
 from numberdesk.infra.vault import Vault, VaultError
+
+_ADDRESS: Final = "base_url"
 
 
 class CarrierSetup(NamedTuple):
@@ -100,7 +102,9 @@ def _set_up(tx: Tx, before: CarrierAccount | None, command: CarrierSetup, vault:
     later = _later(before, command.now)
     if not command.fields.values:
         return before._replace(state=state, updated_at=later) if state is not before.state else before
-    values = {**before.options, **_kept_secrets(before, command, vault), **command.fields.values}
+    kept = _kept_secrets(before, command, vault)
+    _check_destination(before, command, kept)
+    values = {**before.options, **kept, **command.fields.values}
     after = new_carrier(before.name, before.kind, values, vault, later)
     _check_identity(tx, before, after)
     return after._replace(state=state, created_at=before.created_at)
@@ -114,6 +118,15 @@ def _kept_secrets(before: CarrierAccount, command: CarrierSetup, vault: Vault) -
         if any(field.secret and command.fields.get(field.name) for field in KINDS[before.kind].all_fields):
             return {}
         raise
+
+
+def _check_destination(before: CarrierAccount, command: CarrierSetup, kept: Iterable[str]) -> None:
+    """Secrets go nowhere but where they were given for: who moves an account to another address has to know them."""
+    if command.fields.values.get(_ADDRESS, before.options.get(_ADDRESS, "")) == before.options.get(_ADDRESS, ""):
+        return
+    for name in sorted(kept):
+        if name not in command.fields.values:
+            raise InvalidRequest(name, f"must be given anew where {_ADDRESS} changes, since it is sent there")
 
 
 def _check_identity(tx: Tx, before: CarrierAccount, after: CarrierAccount) -> None:
