@@ -91,9 +91,10 @@ def test_a_method_in_a_header_or_a_parameter_is_not_the_method(shop: Shop, name:
     customer, number = shop.customer(), shop.number()
     customer.buy(number)
     plain = customer.http.get(f"/phone-numbers/{number}/")
+    assert customer.http.get(f"/phone-numbers/{number}/", headers={name: "PATCH"}).content == plain.content
+    assert customer.http.get(f"/phone-numbers/{number}/", params={name: "DELETE"}).status_code == 400
     for given in ({"headers": {name: "PATCH"}}, {"params": {name: "DELETE"}}):
         sent: Any = given
-        assert customer.http.get(f"/phone-numbers/{number}/", **sent).content == plain.content
         assert customer.http.post(f"/phone-numbers/{number}/release/", **sent).status_code == 405
     assert customer.http.get(f"/phone-numbers/{number}/").content == plain.content
 
@@ -159,8 +160,5 @@ def test_there_is_no_offset_to_count_to(shop: Shop, name: str) -> None:
     customer = shop.customer()
     shop.number()
     for path in ("/phone-numbers/available-numbers/US/", "/transactions/", "/orders/", "/phone-numbers/"):
-        plain = customer.http.get(path).json()
-        asked = customer.http.get(path, params={name: 10**9}).json()
-        for item in (item for answer in (plain, asked) for item in answer["data"]):
-            item.pop("offer_expires_at", None)
-        assert asked == plain
+        asked = customer.http.get(path, params={name: 10**9})
+        assert (asked.status_code, asked.json()["error"]["details"]["field"]) == (400, name)

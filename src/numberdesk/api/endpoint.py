@@ -21,7 +21,7 @@ from numberdesk.accounts.model import Caller
 from numberdesk.api.auth import Authenticator
 from numberdesk.api.errors import ENCODER, failure
 from numberdesk.api.limits import RateLimits
-from numberdesk.api.shapes import decode_body, decode_query
+from numberdesk.api.shapes import NoQuery, decode_body, decode_query
 from numberdesk.core.errors import (
     BodyTooLarge,
     Forbidden,
@@ -192,7 +192,7 @@ async def _ask(described: Endpoint, entry_point: EntryPoint, scope: Scope, recei
     if described.scope is not None and described.scope not in caller.scopes:
         raise Forbidden(f"This key lacks the scope {described.scope}.", {"scope": described.scope})
     key = _idempotency_key(described, headers)
-    query = None if described.query is None else decode_query(scope["query_string"], described.query)
+    query = decode_query(scope["query_string"], described.query or NoQuery)
     body = None
     if described.body is not None:
         _require_json(headers)

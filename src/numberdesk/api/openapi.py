@@ -14,15 +14,15 @@ import msgspec
 from numberdesk import __version__
 from numberdesk.api.endpoint import ENDPOINTS, JSON, Endpoint
 from numberdesk.api.errors import ENCODER, STATUSES
+from numberdesk.api.field_names import ignores_others
 from numberdesk.api.shapes import E164, Amount, Label, Price, Rate
 from numberdesk.core.errors import BY_CODE
 from numberdesk.core.money import MAX_AMOUNT, MAX_PRICE, MICROS
 
 _REF: Final = "#/components/schemas/{name}"
-_ALWAYS: Final = ("internal", "overloaded", "headers_too_large")
+_ALWAYS: Final = ("invalid_request", "internal", "overloaded", "headers_too_large")
 _WITH_KEY: Final = ("invalid_api_key", "forbidden", "rate_limited")
-_WITH_INPUT: Final = ("invalid_request",)
-_WITH_BODY: Final = ("invalid_request", "body_too_large", "unsupported_media_type", "request_timeout")
+_WITH_BODY: Final = ("body_too_large", "unsupported_media_type", "request_timeout")
 _SCALARS: Final[dict[type, dict[str, Any]]] = {
     E164: {"type": "string", "pattern": "^\\+[1-9][0-9]{6,14}$", "examples": ["+13612738809"]},
     Price: {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_PRICE // MICROS, "multipleOf": 0.000001},
@@ -47,6 +47,9 @@ def build_document(base: str) -> dict[str, Any]:
     ]
     queries = [described.query for described in ENDPOINTS if described.query is not None]
     components = _components([*shapes, *queries])
+    for described in ENDPOINTS:
+        if described.body is not None:
+            components[described.body.__name__]["additionalProperties"] = ignores_others(described.body)
     paths: dict[str, dict[str, Any]] = {}
     for described in ENDPOINTS:
         for path in (described.path, *described.other_paths):
@@ -93,7 +96,8 @@ def _info() -> dict[str, Any]:
         "version": __version__,
         "description": (
             "Sells and rents phone numbers. Every path answers with and without a trailing slash. Amounts are JSON "
-            "numbers, exact to a millionth of the currency unit; on input numeric strings are taken too."
+            "numbers, exact to a millionth of the currency unit; on input numeric strings are taken too. Unknown query "
+            "parameters and fields are refused; names are also taken in camelCase."
         ),
         "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
     }
@@ -204,8 +208,6 @@ def _failures(described: Endpoint) -> dict[str, Any]:
     codes = [*_ALWAYS, *described.errors, "not_found", "method_not_allowed"]
     if described.scope is not None:
         codes += _WITH_KEY
-    if described.query is not None or described.path.count("{"):
-        codes += _WITH_INPUT
     if described.body is not None or described.raw_body is not None:
         codes += _WITH_BODY
     by_status: dict[int, list[str]] = {}

@@ -4,8 +4,7 @@ Touches: nothing.
 
 JSON is read by the standard library, because only it lets us keep decimals exact and see a
 key that comes twice; msgspec then turns the plain objects into the shape that the endpoint
-declares, and that same shape is what the OpenAPI document prints. null means absent, unknown
-keys are ignored.
+declares, and that same shape is what the OpenAPI document prints. null means absent.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from numberdesk.api.field_names import field_of, in_our_names, nameable
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.money import parse_micros, parse_price
 from numberdesk.core.phone import parse_e164
@@ -65,6 +65,10 @@ class Label(str):
     __slots__ = ()
 
 
+class NoQuery(msgspec.Struct, frozen=True):
+    """The query of an endpoint that has none."""
+
+
 class _RepeatedKeyError(ValueError):
     pass
 
@@ -75,7 +79,7 @@ def decode_body(raw: bytes, shape: type[Shape]) -> Shape:
     if not isinstance(document, dict):
         raise InvalidRequest("body", "must be a JSON object")
     present = {name: value for name, value in document.items() if value is not None}
-    return _convert(present, shape, strict=True)
+    return _convert(in_our_names(present, shape, "body"), shape, strict=True)
 
 
 def decode_query(query: bytes, shape: type[Shape]) -> Shape:
@@ -93,14 +97,15 @@ def decode_query(query: bytes, shape: type[Shape]) -> Shape:
     lists = {name for name, kind in get_type_hints(shape).items() if _is_list(kind)}
     values: dict[str, Any] = {}
     for name, text in pairs:
-        value = f"+{text[1:]}" if name in _PLUS_FIELDS and text.startswith(" ") else text
-        if name in lists:
+        field = field_of(name, shape)
+        value = f"+{text[1:]}" if field in _PLUS_FIELDS and text.startswith(" ") else text
+        if field in lists:
             values.setdefault(name, []).append(value)
         elif name in values:
-            raise InvalidRequest(name, "must be sent once")
+            raise InvalidRequest(nameable(name, "query"), "must be sent once")
         else:
             values[name] = value
-    return _convert(values, shape, strict=False)
+    return _convert(in_our_names(values, shape, "query"), shape, strict=False)
 
 
 def id_in_path(text: str) -> str:
@@ -132,7 +137,7 @@ def _parse_json(raw: bytes) -> Any:
             parse_constant=Decimal,
         )
     except _RepeatedKeyError as error:
-        raise InvalidRequest(_nameable(str(error)), "must be sent once") from None
+        raise InvalidRequest(nameable(str(error), "body"), "must be sent once") from None
     except RecursionError:
         raise InvalidRequest("body", "is nested too deeply") from None
     except UnicodeDecodeError:
@@ -161,11 +166,6 @@ def _decimal(text: str) -> Decimal:
 
 def _integer(text: str) -> int | Decimal:
     return int(text) if len(text) <= _LONGEST_INTEGER else _decimal(text)
-
-
-def _nameable(name: str) -> str:
-    """A field's name as it may stand in an answer: what a client made up is not echoed at length."""
-    return name if len(name) <= _LONGEST_INTEGER and name.isascii() and name.isprintable() and name else "body"
 
 
 def _convert(values: dict[str, Any], shape: type[Shape], *, strict: bool) -> Shape:

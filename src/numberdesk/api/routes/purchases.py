@@ -5,7 +5,7 @@ Touches: nothing.
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 import msgspec
 
@@ -15,7 +15,7 @@ from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import Buy, Refusal
 from numberdesk.flows.purchase.buy_number import buy_number
-from numberdesk.views import PendingView, PurchaseView, pending_view, purchase_view
+from numberdesk.views import OfferView, PendingView, PurchaseView, RentalView, pending_view, purchase_view
 
 _ANSWER_MARGIN: Final = 0.2
 """Seconds of the time for an answer that are kept for sending it."""
@@ -34,7 +34,8 @@ _OPTIONAL_SETUP: Final = msgspec.Meta(description="Charged once; left out, it ag
 class BuyBody(msgspec.Struct, frozen=True):
     """A confirmed quote: the prices are those that available-numbers returned.
 
-    Of the quotes still honoured that agree with what is sent, the cheapest holds.
+    Of the quotes still honoured that agree with what is sent, the cheapest holds. Other fields are ignored, as those of
+    an offer are; one that looks like a field misspelt is refused.
     """
 
     phone_number: Annotated[E164, msgspec.Meta(description="The number to buy, in E.164 form")]
@@ -42,6 +43,8 @@ class BuyBody(msgspec.Struct, frozen=True):
     per_minute_price_inbound: Annotated[Rate, _OPTIONAL_RATE] | None = None
     per_minute_price_outbound: Annotated[Rate, _OPTIONAL_RATE] | None = None
     setup_price: Annotated[Rate, _OPTIONAL_SETUP] | None = None
+
+    ignores_others: ClassVar = (OfferView, PurchaseView, RentalView)
 
 
 _EXAMPLE: Final = {

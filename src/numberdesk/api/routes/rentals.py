@@ -5,7 +5,7 @@ Touches: nothing.
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 import msgspec
 
@@ -59,11 +59,13 @@ class RentedQuery(PageQuery, frozen=True):
 
 
 class LabelBody(msgspec.Struct, frozen=True):
-    """Labels to write; one left out stays as it is, an empty one is cleared."""
+    """Labels to write; one left out stays as it is, an empty one is cleared. `inbound_agent_id` is `agent_id`."""
 
     friendly_name: Label | None = None
     agent_id: Label | None = None
     tags: Annotated[list[str], msgspec.Meta(max_length=_MOST_TAGS)] | None = None
+
+    other_names: ClassVar = {"inbound_agent_id": "agent_id"}
 
 
 @endpoint(
