@@ -46,7 +46,9 @@ class Shop:
             currency = "EUR" if plan.other_currency and place == 1 else "USD"
             secret = new_key(world.chance.randbytes(RANDOM_BYTES))
             self.accounts.append(Account(world.new_id("acc", EPOCH), [secret], currency))
-        made = [NewAccount(one.id, "Customer", one.currency, plan.credit_limit, EPOCH) for one in self.accounts]
+        made = [
+            NewAccount(one.id, f"Customer {one.id}", one.currency, plan.credit_limit, EPOCH) for one in self.accounts
+        ]
         self.carrier_secrets = [f"carrier-secret-{world.chance.getrandbits(64):016x}" for _ in self._carriers]
         connected = [
             account_at(name, secret) for name, secret in zip(self._carriers, self.carrier_secrets, strict=True)

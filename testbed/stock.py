@@ -32,10 +32,12 @@ class Stock(NamedTuple):
 
 def stocked(services: Services, *, accounts: int, numbers: int, balance: int = 1_000_000_000) -> Stock:
     """Open accounts and list numbers."""
-    account_ids, keys = [], []
+    account_ids: list[str] = []
+    keys = []
     for _ in range(accounts):
         now = services.now()
-        account = services.writer.apply(create_accounts, new_account(services.new_id("acc"), "Customer", "USD", 0, now))
+        new = new_account(services.new_id("acc"), f"Customer {len(account_ids)}", "USD", 0, now)
+        account = services.writer.apply(create_accounts, new)
         paid = funding(services.new_id("trf"), TOP_UP, account.id, balance, reference=None, now=now)
         services.writer.apply(fund_wallets, paid)
         account_ids.append(account.id)

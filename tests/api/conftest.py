@@ -74,8 +74,9 @@ class Shop:
     def customer(self, balance: float = 100.0, scopes: tuple[str, ...] = CUSTOMER_SCOPES, **given: Any) -> Customer:
         """Open an account with money and a key."""
         services, now = self.services, self.services.now()
+        account_id = services.new_id("acc")
         account = services.writer.apply(
-            create_accounts, new_account(services.new_id("acc"), "Customer", given.get("currency", "USD"), 0, now)
+            create_accounts, new_account(account_id, f"Customer {account_id}", given.get("currency", "USD"), 0, now)
         )
         if balance:
             amount = round(balance * MICROS)

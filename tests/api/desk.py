@@ -245,7 +245,7 @@ class History(RuleBasedStateMachine):
 
     def create_account(self, currency: str, limit: str) -> None:
         """Open an account."""
-        body = {"name": "Tenant", "currency": currency, "credit_limit": limit}
+        body = {"name": f"Tenant {len(self.model.accounts)}", "currency": currency, "credit_limit": limit}
         made = self.operate("POST", "/admin/accounts/", Expected(data={"status": "active"}), body)
         self.model.accounts.append(Account(made.data["id"], currency, Decimal(limit)))
 

@@ -47,7 +47,7 @@ def test_a_secret_that_is_missing_is_asked_for_with_the_ways_to_give_it(run: Run
 @pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 @pytest.mark.parametrize(
     ("name", "key", "status", "said"),
-    [("Acme", KEY, 2, "name must be"), ("pool", KEY, 2, "name must not be"), ("acme", "", 1, "carriers new-key")],
+    [("Acme", KEY, 2, "NAME must be"), ("pool", KEY, 2, "NAME must not be"), ("acme", "", 1, "carriers new-key")],
     ids=["a bad name", "the pool's name", "no key"],
 )
 def test_at_a_terminal_nobody_types_secrets_that_cannot_be_kept(

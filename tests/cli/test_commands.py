@@ -147,14 +147,21 @@ def test_books_that_are_broken_are_found_with_the_line(run: Run, tmp_path: Path)
     [
         (("accounts", "create"), 2, "NAME"),
         (("accounts", "create", "A"), 2, "--currency"),
-        (("accounts", "create", "A", "--currency", "dollars"), 2, "currency must be a currency code"),
-        (("accounts", "create", "", "--currency", "USD"), 2, "name must not be empty"),
+        (("accounts", "create", "A", "--currency", "dollars"), 2, "--currency must be a currency code"),
+        (("accounts", "create", "A", "--currency", "UDS"), 2, "--currency must be a currency of ISO 4217"),
+        (("accounts", "create", "A", "--currency", "USD", "--credit-limit", "-1"), 2, "--credit-limit must not be"),
+        (("accounts", "create", "", "--currency", "USD"), 2, "NAME must not be empty"),
         (("accounts", "suspend", "nobody"), 1, "there is no account 'nobody'"),
         (("keys", "create", "nobody"), 1, "there is no account 'nobody'"),
         (("keys", "revoke", "key_0"), 1, "not_found"),
         (("wallet", "show", "nobody"), 1, "there is no account 'nobody'"),
         (("inventory", "import", "missing.csv"), 2, "missing.csv"),
-        (("prices", "set", "--currency", "USD"), 2, "price or margin_percent must be given"),
+        (("prices", "set", "--currency", "USD"), 2, "--price or --margin-percent must be given"),
+        (("prices", "set", "--currency", "UDS", "--price", "1"), 2, "--currency must be a currency of ISO 4217"),
+        (("prices", "set", "--currency", "USD", "--price", "1", "--country", "usa"), 2, "--country must be two"),
+        (("prices", "set", "--currency", "USD", "--price", "1", "--round-to", "0"), 2, "--round-to must be"),
+        (("prices", "rates", "set", "UDS", "USD", "1"), 2, "BASE must be a currency of ISO 4217"),
+        (("carriers", "keep", "twilio", "12"), 2, "NUMBER "),
         (("orders", "show", "ord_0"), 1, "there is no order 'ord_0'"),
         (("nonsense",), 2, "nonsense"),
         (("serve", "--port", "70000"), 2, "--port"),
@@ -175,14 +182,27 @@ def test_amounts_that_are_none_are_refused(run: Run) -> None:
     for amount in ("abc", "0", "1e400", "0.0000001", "1,5"):
         done = run("wallet", "top-up", "A", amount)
         assert (done.returncode, done.stdout) == (2, ""), amount
-        assert "amount" in done.stderr
+        assert "AMOUNT" in done.stderr
     assert run("wallet", "adjust", "A", "-1").returncode == 1
     assert _json(run("wallet", "show", "A", "--json"))["posted"] == 0
 
 
-def test_two_accounts_of_one_name_must_be_told_apart_by_id(run: Run) -> None:
+def test_a_name_that_an_account_has_is_refused_for_another_one(run: Run) -> None:
     one = _json(run("accounts", "create", "A", "--currency", "USD", "--json"))
-    _json(run("accounts", "create", "A", "--currency", "EUR", "--json"))
+    done = run("accounts", "create", "A", "--currency", "EUR", "--json")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"NAME is that of {one['id']} already" in done.stderr
+    assert _json(run("accounts", "list", "--json")) == [one]
+
+
+def test_two_accounts_of_one_name_from_before_must_be_told_apart_by_id(run: Run, tmp_path: Path) -> None:
+    import sqlite3  # noqa: PLC0415  to name one as it could be before
+
+    one = _json(run("accounts", "create", "A", "--currency", "USD", "--json"))
+    _json(run("accounts", "create", "B", "--currency", "EUR", "--json"))
+    with sqlite3.connect(tmp_path / "var" / "numberdesk.db") as connection:
+        connection.execute("UPDATE accounts SET name = 'A'")
+    connection.close()
     done = run("wallet", "show", "A")
     assert done.returncode == 1
     assert one["id"] in done.stderr
@@ -203,6 +223,17 @@ def test_a_wrong_setting_is_named(run: Run, environment: dict[str, str], says: s
     done = run("accounts", "list", **environment)
     assert done.returncode == 1
     assert says in done.stderr
+
+
+def test_a_misspelt_variable_is_told_with_the_nearest_setting_and_without_its_value(run: Run) -> None:
+    done = run("accounts", "list", NUMBERDESK_QUARANTINE_DAY="secret", NUMBERDESK_COLOUR="secret")
+    assert done.returncode == 0
+    assert (
+        "NUMBERDESK_QUARANTINE_DAY is no setting, so nothing reads it; NUMBERDESK_QUARANTINE_DAYS is one" in done.stderr
+    )
+    assert "NUMBERDESK_COLOUR is no setting, so nothing reads it\n" in done.stderr
+    assert "secret" not in done.stderr
+    assert "no setting" not in run("accounts", "list", numberdesk_quarantine_days="3").stderr
 
 
 def test_a_file_that_is_no_database_is_refused_in_words(run: Run, tmp_path: Path) -> None:

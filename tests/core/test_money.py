@@ -233,7 +233,11 @@ def test_an_amount_parses_the_same_however_it_is_written(micros: int, shift: int
     assert parse_micros(text if as_text else Decimal(text)) == micros
 
 
-def test_a_currency_is_three_capital_letters() -> None:
+def test_a_currency_is_a_code_of_iso_4217() -> None:
+    for code in ("UDS", "XXX", "XTS", "XAU", "ZZZ"):
+        with pytest.raises(MoneyError, match=f"must be a currency of ISO 4217, like USD, not '{code}'"):
+            parse_currency(code)
+    assert [parse_currency(code) for code in ("EUR", "JPY", "XOF", "ZMW")] == ["EUR", "JPY", "XOF", "ZMW"]
     assert parse_currency("USD") == "USD"
 
 

@@ -183,7 +183,8 @@ class Shop:
 
     def account(self, balance: int = 0, *, currency: str = "USD", credit_limit: int = 0) -> str:
         """Open an account with `balance` micros in its wallet."""
-        new = NewAccount(self.new_id("acc"), "Customer", currency, credit_limit, self.now)
+        account_id = self.new_id("acc")
+        new = NewAccount(account_id, f"Customer {account_id}", currency, credit_limit, self.now)
         account = self.writer.apply(create_accounts, new)
         if balance:
             self.top_up(account.id, balance)

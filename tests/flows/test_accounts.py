@@ -32,12 +32,16 @@ def test_an_account_comes_with_an_empty_wallet_in_its_currency(shop: Shop) -> No
     assert shop.wallet("acc_2") == Wallet("acc_2", AccountState.ACTIVE, "EUR", 0, 0, 5, 0)
 
 
-def test_two_accounts_may_have_one_name_but_not_one_id(shop: Shop) -> None:
+def test_two_accounts_have_neither_one_name_nor_one_id(shop: Shop) -> None:
     shop.writer.apply(create_accounts, NewAccount("acc_1", "Same", "USD", 0, NOW))
-    shop.writer.apply(create_accounts, NewAccount("acc_2", "Same", "USD", 0, NOW))
+    with pytest.raises(InvalidRequest, match="name is that of acc_1 already"):
+        shop.writer.apply(create_accounts, NewAccount("acc_2", "Same", "USD", 0, NOW))
+    with shop.database.write() as tx:
+        twice = create_accounts(tx, [NewAccount(f"acc_{place}", "Twice", "USD", 0, NOW) for place in (3, 4)])
+    assert [type(one) for one in twice] == [Account, InvalidRequest]
     with pytest.raises(IntegrityError, match=r"accounts\.id|pk_accounts"):
         shop.writer.apply(create_accounts, NewAccount("acc_1", "Other", "USD", 0, NOW))
-    assert shop.rows("SELECT name FROM accounts") == [("Same",), ("Same",)]
+    assert shop.rows("SELECT name FROM accounts") == [("Same",), ("Twice",)]
     assert shop.count("wallets") == 2
 
 

@@ -16,6 +16,9 @@ from numberdesk.infra.db import Tx
 from numberdesk.tables import accounts, api_keys
 
 _KEY_COLUMNS: Final = [api_keys.c[name] for name in ApiKey._fields]
+_NAMES: Final = 0x6E64_6E61_6D65
+"""The advisory lock under which names are given."""
+
 _BY_HASH: Final = (
     select(*_KEY_COLUMNS, accounts.c.currency)
     .join(accounts, accounts.c.id == api_keys.c.account_id)
@@ -41,6 +44,18 @@ def find_accounts_named(tx: Tx, name: str) -> list[Account]:
     """Accounts of that id or exact name."""
     query = select(accounts).where((accounts.c.id == name) | (accounts.c.name == name)).order_by(accounts.c.id)
     return [_account_of(row) for row in tx.execute(query)]
+
+
+def lock_names(tx: Tx) -> None:
+    """Let one process at a time give accounts their names, until the transaction ends. SQLite has one writer anyway."""
+    if tx.engine_name == "postgresql":
+        tx.execute(select(func.pg_advisory_xact_lock(_NAMES)))
+
+
+def find_names(tx: Tx, names: Iterable[str]) -> dict[str, str]:
+    """The oldest account of each of these names, by name."""
+    query = select(accounts.c.name, func.min(accounts.c.id).label("id")).where(accounts.c.name.in_(sorted(set(names))))
+    return {row.name: row.id for row in tx.execute(query.group_by(accounts.c.name))}
 
 
 def list_accounts(tx: Tx, *, after_id: str | None, limit: int) -> list[Account]:

@@ -5,7 +5,7 @@ Touches: nothing.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -23,6 +23,8 @@ from numberdesk.views import account_view
 
 accounts = typer.Typer(help="Accounts: who pays.", no_args_is_help=True)
 
+_OPTIONS: Final = {"name": "NAME", "currency": "--currency", "credit_limit": "--credit-limit"}
+
 
 @accounts.command("create")
 def create_account(
@@ -32,7 +34,7 @@ def create_account(
     as_json: AsJson = False,  # noqa: FBT002  a flag of the command line
 ) -> None:
     """Create an account with an empty wallet."""
-    with services() as running:
+    with services(_OPTIONS) as running:
         limit = amount_of(credit_limit, "credit_limit")
         command = new_account(running.new_id("acc"), name, currency, limit, running.now())
         print_object(account_view(running.writer.apply(create_accounts, command)), as_json=as_json)
@@ -41,7 +43,7 @@ def create_account(
 @accounts.command("list")
 def list_all_accounts(limit: Limit = 1000, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
     """List accounts, oldest first."""
-    with services() as running:
+    with services(_OPTIONS) as running:
         found = running.reader.read_now(lambda tx: list_accounts(tx, after_id=None, limit=limit))
         print_list(
             [account_view(one) for one in found], ("id", "name", "currency", "status", "created_at"), as_json=as_json
@@ -61,7 +63,7 @@ def reactivate(account: AccountArgument, as_json: AsJson = False) -> None:  # no
 
 
 def _set_account_state(account: str, state: AccountState, *, as_json: bool) -> None:
-    with services() as running:
+    with services(_OPTIONS) as running:
         owner = account_called(running, account)
         changed = running.writer.apply(change_account_states, SetAccountState(owner.id, state))
         print_object(account_view(changed), as_json=as_json)

@@ -60,6 +60,8 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="What the acco
 CarrierArgument = Annotated[str, typer.Argument(metavar="CARRIER", help="What the account is called here")]
 NumberArgument = Annotated[str, typer.Argument(metavar="NUMBER", help="In E.164 form")]
 
+_OPTIONS: Final = {"name": "NAME", "kind": "KIND", "phone_number": "NUMBER"}
+
 
 @carriers.command("add")
 def add(
@@ -73,7 +75,7 @@ def add(
     as_json: AsJson = False,  # noqa: FBT002  a flag
 ) -> None:
     """Connect an account at a carrier, or change how one is set up."""
-    with services() as running:
+    with services(_OPTIONS) as running:
         fields = fields_of(kind)
         given = given_fields(fields, options or (), secrets, variables or ())
         there = bool(running.reader.read_now(lambda tx: find_carriers_named(tx, [name])))
@@ -89,7 +91,7 @@ def add(
 @carriers.command("list")
 def list_all(as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
     """List accounts at carriers and how they stand, by name."""
-    with services() as running:
+    with services(_OPTIONS) as running:
         found = running.reader.read_now(lambda tx: describe_carriers(tx, running.vault))
         views = [carrier_view(one, running.now()) for one in found]
         columns = ("name", "kind", "status", "open_orders", "parked_orders", "unconfirmed_releases", "open_findings")
@@ -102,7 +104,7 @@ def list_all(as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
 @carriers.command("show")
 def show(name: NameArgument, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
     """Show one account at a carrier, without its secrets."""
-    with services() as running:
+    with services(_OPTIONS) as running:
         _print(running, name, as_json=as_json)
 
 
@@ -112,7 +114,7 @@ def check(
     as_json: AsJson = False,  # noqa: FBT002  a flag
 ) -> None:
     """Make one harmless request to each carrier and say what is wrong; exit status 1 when anything is."""
-    with services() as running:
+    with services(_OPTIONS) as running:
         wanted = list(dict.fromkeys(names)) if names else _all_names(running)
         checked = asking_carriers(running, lambda: _checked(running, wanted))
         if as_json:
@@ -144,7 +146,7 @@ def audit(
     as_json: AsJson = False,  # noqa: FBT002  a flag
 ) -> None:
     """Compare what carriers say we own with the books; exit status 1 when they differ, or it could not be finished."""
-    with services() as running:
+    with services(_OPTIONS) as running:
         names = _all_names(running) if name is None else [name]
         with bars() as bar:
             reports = asking_carriers(running, lambda: _audited(running, names, bar))
@@ -169,7 +171,7 @@ def findings(
     as_json: AsJson = False,  # noqa: FBT002  a flag
 ) -> None:
     """List where carriers' lists of our numbers and the books differ, by carrier and number."""
-    with services() as running:
+    with services(_OPTIONS) as running:
         check_carrier(running, name)
         found = running.reader.read_now(lambda tx: list_findings(tx, name, ended=ended, limit=limit))
         print_list([finding_view(finding) for finding in found], _FINDING_COLUMNS, as_json=as_json)
@@ -190,7 +192,7 @@ def release(carrier: CarrierArgument, number: NumberArgument, as_json: AsJson = 
 @carriers.command("releases")
 def releases(limit: Limit = 1000, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
     """List numbers that carriers have not confirmed to be back."""
-    with services() as running:
+    with services(_OPTIONS) as running:
         found = running.reader.read_now(lambda tx: list_unconfirmed(tx, limit=limit))
         columns = ("id", "carrier", "phone_number", "asked_at", "tries", "next_try_at", "said")
         print_list([carrier_release_view(one) for one in found], columns, as_json=as_json)
@@ -237,7 +239,7 @@ def make_new_key(
 @carriers.command("rotate")
 def rotate(as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
     """Encrypt all credentials anew under the first key of NUMBERDESK_CREDENTIALS_KEY: all of them, or none."""
-    with services() as running:
+    with services(_OPTIONS) as running:
         anew = running.writer.apply(encrypt_anew(running.vault), running.now())
         print_list([{"name": account.name} for account in anew], ("name",), as_json=as_json)
         note(f"credentials encrypted anew: {len(anew)}")
@@ -257,7 +259,7 @@ def _set_up(running: Services, command: CarrierSetup, *, as_json: bool) -> None:
 
 
 def _set_state(name: str, state: CarrierState, *, as_json: bool) -> None:
-    with services() as running:
+    with services(_OPTIONS) as running:
         _set_up(running, CarrierSetup(name, None, Setup({}), state, running.now()), as_json=as_json)
 
 
@@ -318,11 +320,11 @@ def _tell(reports: Sequence[AuditReport], found: Sequence[Finding], *, as_json: 
 
 
 def _resolve(carrier: str, number: str, resolution: FindingResolution, *, as_json: bool) -> None:
-    with services() as running:
+    with services({**_OPTIONS, "kind": "the kind of the finding"}) as running:
         try:
             e164 = parse_e164(number)
         except PhoneError as error:
-            raise InvalidRequest("NUMBER", str(error)) from None
+            raise InvalidRequest("phone_number", str(error)) from None
         serial = running.new_id("rel").removeprefix("rel_")
         command = ResolveFinding(carrier, e164, None, resolution, serial, running.now())
         resolved = running.writer.apply(resolve_findings, command)

@@ -8,8 +8,7 @@ from __future__ import annotations
 import typer
 
 from numberdesk.cli.output import note, print_object, reported
-from numberdesk.cli.session import AsJson
-from numberdesk.infra.settings import load_settings
+from numberdesk.cli.session import AsJson, read_settings
 from numberdesk.wiring import migrate, revision_of
 
 db = typer.Typer(help="The schema of the database.", no_args_is_help=True)
@@ -19,12 +18,12 @@ db = typer.Typer(help="The schema of the database.", no_args_is_help=True)
 def upgrade_schema() -> None:
     """Bring the database to the schema of this program."""
     with reported():
-        note(f"the database is at revision {migrate(load_settings())}")
+        note(f"the database is at revision {migrate(read_settings())}")
 
 
 @db.command("current")
 def current_revision(as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
     """Print the revision of the database and that of this program."""
     with reported():
-        found, wanted = revision_of(load_settings())
+        found, wanted = revision_of(read_settings())
         print_object({"database": found, "program": wanted}, as_json=as_json)

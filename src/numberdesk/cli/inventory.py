@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -31,6 +31,8 @@ _MOST_SHOWN = 50
 
 _PHASES = {"check": "checking, bytes", "compare": "comparing, lines", "save": "saving, lines"}
 
+_OPTIONS: Final = {"file": "FILE.csv", "carrier": "--carrier", "country": "--country"}
+
 
 @inventory.command("import")
 def import_file(
@@ -48,7 +50,7 @@ def import_file(
     as_json: AsJson = False,  # noqa: FBT002  a flag
 ) -> None:
     """Import numbers from a CSV file: all of it, or nothing when a line is bad."""
-    with services() as running, file.open("rb") as source, _reject_file(rejects) as rejected, bars() as bar:
+    with services(_OPTIONS) as running, file.open("rb") as source, _reject_file(rejects) as rejected, bars() as bar:
         size = file.stat().st_size
         report = run_import(
             source,
@@ -88,7 +90,7 @@ def list_numbers(
     as_json: AsJson = False,  # noqa: FBT002  a flag
 ) -> None:
     """List numbers with their state and price, by number."""
-    with services() as running:
+    with services(_OPTIONS) as running:
         check_carrier(running, carrier)
         found = running.reader.read_now(lambda tx: list_inventory(tx, carrier, state, after, limit))
         columns = ("phone_number", "state", "carrier", "iso_country", "region", "number_type", "price", "currency")

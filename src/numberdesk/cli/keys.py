@@ -5,7 +5,7 @@ Touches: nothing.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -19,6 +19,8 @@ from numberdesk.views import key_view, new_key_view
 
 keys = typer.Typer(help="API keys of accounts.", no_args_is_help=True)
 
+_OPTIONS: Final = {"name": "--name", "scopes": "--scope", "expires_at": "--expires-days"}
+
 
 @keys.command("create")
 def create_key(
@@ -30,7 +32,7 @@ def create_key(
     as_json: AsJson = False,  # noqa: FBT002  a flag
 ) -> None:
     """Create a key. It is printed this once and stored only as a hash."""
-    with services() as running:
+    with services(_OPTIONS) as running:
         owner = account_called(running, account)
         secret = new_key(running.random_bytes(RANDOM_BYTES), test=test)
         now = running.now()
@@ -54,7 +56,7 @@ def list_all_keys(
     as_json: AsJson = False,  # noqa: FBT002  a flag
 ) -> None:
     """List keys without their secrets."""
-    with services() as running:
+    with services(_OPTIONS) as running:
         owner = None if account is None else account_called(running, account).id
         found = running.reader.read_now(lambda tx: list_keys(tx, owner, after_id=None, limit=limit))
         columns = ("id", "account_id", "name", "starts_with", "scopes", "created_at", "revoked_at")
@@ -67,6 +69,6 @@ def revoke_key(
     as_json: AsJson = False,  # noqa: FBT002  a flag
 ) -> None:
     """Revoke a key; it stops working within a second."""
-    with services() as running:
+    with services(_OPTIONS) as running:
         revoked = running.writer.apply(revoke, Revocation(key_id, None, running.now()))
         print_object(key_view(revoked), as_json=as_json)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NoReturn
 
 import msgspec
@@ -24,6 +24,8 @@ from numberdesk.infra.vault import VaultError
 
 REFUSED: Final = 1
 USAGE: Final = 2
+INTERRUPTED: Final = 130
+NO_OPTIONS: Final[Mapping[str, str]] = {}
 _GAP: Final = 2
 _LEAST_TEXT: Final = 16
 _TEXTS: Final = frozenset({"meaning", "name", "said", "scopes"})
@@ -45,12 +47,18 @@ def fail(text: str, status: int = REFUSED) -> NoReturn:
 
 
 @contextlib.contextmanager
-def reported() -> Iterator[None]:
-    """Turn errors into a line on standard error and an exit status: 1 refused, 2 used wrongly."""
+def reported(options: Mapping[str, str] = NO_OPTIONS) -> Iterator[None]:
+    """Turn errors into a line on standard error and an exit status: 1 refused, 2 used wrongly, 130 interrupted.
+
+    `options` are the names that the command line has for fields, to be named in their place.
+    """
     try:
         yield
     except InvalidRequest as error:
-        fail(error.message, USAGE)
+        fail(_in_options(error, options), USAGE)
+    except typer.Abort:
+        note("")
+        raise typer.Exit(INTERRUPTED) from None
     except Overloaded:
         fail("the database is busy; nothing was changed, try again")
     except NumberdeskError as error:
@@ -62,6 +70,15 @@ def reported() -> Iterator[None]:
         fail(f"it is not known whether the change was kept, so look before you repeat it: {error}")
     except StorageFailedError as error:
         fail(f"the database cannot be used: {error}; nothing was changed")
+
+
+def _in_options(error: InvalidRequest, options: Mapping[str, str]) -> str:
+    """What is wrong, with the words of the command line for the field and for others that the reason names."""
+    field, reason = str(error.details["field"]), str(error.details["reason"])
+    for name, option in options.items():
+        if "_" in name:
+            reason = reason.replace(name, option)
+    return f"{options.get(field, field)} {reason}"
 
 
 def print_object(view: msgspec.Struct | dict[str, Any], *, as_json: bool) -> None:

@@ -5,7 +5,7 @@ Touches: nothing.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -33,6 +33,24 @@ prices = typer.Typer(help="Price rules for numbers that came without prices.", n
 rates = typer.Typer(help="Exchange rates, by which costs become prices in another currency.", no_args_is_help=True)
 prices.add_typer(rates, name="rates")
 
+_OPTIONS: Final = {
+    "carrier": "--carrier",
+    "iso_country": "--country",
+    "number_type": "--type",
+    "prefix": "--prefix",
+    "currency": "--currency",
+    "price": "--price",
+    "inbound": "--inbound",
+    "outbound": "--outbound",
+    "setup": "--setup",
+    "margin_percent": "--margin-percent",
+    "margin_fixed": "--margin-fixed",
+    "round_to": "--round-to",
+    "base": "BASE",
+    "quote": "QUOTE",
+    "rate": "RATE",
+}
+
 
 @prices.command("set")
 def set_price(  # noqa: PLR0917  each is an option of the command
@@ -51,7 +69,7 @@ def set_price(  # noqa: PLR0917  each is an option of the command
     as_json: AsJson = False,  # noqa: FBT002  a flag
 ) -> None:
     """Set the rule for a set of numbers, and price them anew; the most specific rule wins."""
-    with services() as running:
+    with services(_OPTIONS) as running:
         rule = PriceRule(
             running.new_id("prl"),
             carrier,
@@ -90,7 +108,7 @@ def list_prices(
     as_json: AsJson = False,  # noqa: FBT002  a flag
 ) -> None:
     """List price rules."""
-    with services() as running:
+    with services(_OPTIONS) as running:
         check_carrier(running, carrier)
         found = running.reader.read_now(lambda tx: list_price_rules(tx, carrier, limit=limit))
         columns = ("id", "carrier", "iso_country", "number_type", "prefix", "currency", "price", "margin_percent")
@@ -103,7 +121,7 @@ def remove_price(
     as_json: AsJson = False,  # noqa: FBT002  a flag
 ) -> None:
     """Remove a rule, and price its numbers anew by those that are left."""
-    with services() as running:
+    with services(_OPTIONS) as running:
         removed = running.writer.apply(remove_price_rules, rule_id)
         print_object(rule_view(removed), as_json=as_json)
         _apply_rules_of(running, removed.carrier)
@@ -123,7 +141,7 @@ def set_rate(
     as_json: AsJson = False,  # noqa: FBT002  a flag
 ) -> None:
     """Set an exchange rate, and price numbers anew."""
-    with services() as running:
+    with services(_OPTIONS) as running:
         stored = running.writer.apply(set_rates, new_rate(base, quote, rate, running.now()))
         print_object(rate_view(stored), as_json=as_json)
         _reprice(running)
@@ -132,7 +150,7 @@ def set_rate(
 @rates.command("list")
 def list_rates(as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
     """List exchange rates, by currencies."""
-    with services() as running:
+    with services(_OPTIONS) as running:
         found = running.reader.read_now(find_rates)
         print_list([rate_view(rate) for rate in found], ("base", "quote", "rate", "updated_at"), as_json=as_json)
 
@@ -144,7 +162,7 @@ def remove_rate(
     as_json: AsJson = False,  # noqa: FBT002  a flag
 ) -> None:
     """Remove an exchange rate, and price numbers anew without it."""
-    with services() as running:
+    with services(_OPTIONS) as running:
         removed = running.writer.apply(remove_rates, Pair(base, quote))
         print_object(rate_view(removed), as_json=as_json)
         _reprice(running)

@@ -19,6 +19,7 @@ from numberdesk.catalog.store import count_inventory
 from numberdesk.cli import demo_carriers, processes
 from numberdesk.cli.demo import ACCOUNT_NAME, DATABASE_URL, NUMBER, prepare_demo
 from numberdesk.cli.output import REFUSED, USAGE, fail, note, reported
+from numberdesk.cli.session import read_settings
 from numberdesk.cli.signals import StopSignal, stop_on_signals
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.money import format_micros
@@ -55,7 +56,7 @@ def serve(
 def work() -> None:
     """Do only the background work, until SIGTERM or SIGINT."""
     with reported():
-        settings = load_settings()
+        settings = read_settings()
         log.configure(settings.log_level)
         running = build(settings)
         stopped = stop_on_signals()
@@ -152,7 +153,7 @@ def _serve(running: Services, sock: socket.socket, told: StopSignal) -> None:
 
 def _settings(*, demo: bool, **options: Any) -> Settings:
     given = {name: value for name, value in options.items() if value is not None}
-    settings = load_settings(**given)
+    settings = read_settings(**given)
     if demo:
         return _demo_settings(settings, given)
     if settings.workers > 1 and settings.database_url.startswith("sqlite"):

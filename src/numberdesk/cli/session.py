@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+import os
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
 from numberdesk.accounts.model import Account
 from numberdesk.accounts.store import find_accounts_named
-from numberdesk.cli.output import fail, reported
+from numberdesk.cli.output import NO_OPTIONS, fail, note, reported
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.money import MoneyError, parse_micros
 from numberdesk.flows.carriers.describe_carriers import is_carrier
 from numberdesk.infra import log
-from numberdesk.infra.settings import load_settings
+from numberdesk.infra.settings import Settings, load_settings, unknown_variables
 from numberdesk.wiring import Services, build
 
 Result = TypeVar("Result")
@@ -32,11 +33,19 @@ AccountArgument = Annotated[str, typer.Argument(metavar="ACCOUNT", help="The acc
 Limit = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="At most so many")]
 
 
+def read_settings(**given: Any) -> Settings:
+    """The settings of a command, having told of variables that none of them reads. Raises SettingsError."""
+    for name, nearest in unknown_variables(os.environ):
+        meant = f"; {nearest} is one" if nearest else ""
+        note(f"numberdesk: {name} is no setting, so nothing reads it{meant}")
+    return load_settings(**given)
+
+
 @contextlib.contextmanager
-def services(**given: Any) -> Iterator[Services]:
-    """Services for one command, closed at its end; errors become exit statuses."""
-    with reported():
-        running = build(load_settings(**given), lock_seconds=_PATIENCE_SECONDS)
+def services(options: Mapping[str, str] = NO_OPTIONS) -> Iterator[Services]:
+    """Services for one command, closed at its end; errors become exit statuses, and name `options` for fields."""
+    with reported(options):
+        running = build(read_settings(), lock_seconds=_PATIENCE_SECONDS)
         try:
             yield running
         finally:

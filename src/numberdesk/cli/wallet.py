@@ -5,7 +5,7 @@ Touches: nothing.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -16,6 +16,8 @@ from numberdesk.ledger.store import find_wallet, list_statement
 from numberdesk.views import balance_view, transaction_view
 
 wallet = typer.Typer(help="Prepaid balances.", no_args_is_help=True)
+
+_OPTIONS: Final = {"amount": "AMOUNT", "reference": "--reference"}
 
 
 @wallet.command("top-up")
@@ -43,7 +45,7 @@ def adjust(
 @wallet.command("show")
 def show(account: AccountArgument, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
     """Show a wallet."""
-    with services() as running:
+    with services(_OPTIONS) as running:
         owner = account_called(running, account)
         found = running.reader.read_now(lambda tx: find_wallet(tx, owner.id))
         if found is not None:
@@ -53,7 +55,7 @@ def show(account: AccountArgument, as_json: AsJson = False) -> None:  # noqa: FB
 @wallet.command("statement")
 def statement(account: AccountArgument, limit: Limit = 1000, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
     """List a wallet's transfers, newest first, each with the balance after it."""
-    with services() as running:
+    with services(_OPTIONS) as running:
         owner = account_called(running, account)
         found = running.reader.read_now(lambda tx: list_statement(tx, owner.id, before_entry=None, limit=limit))
         columns = ("entry", "created_at", "kind", "amount", "balance", "currency", "order_id", "reference")
@@ -61,7 +63,7 @@ def statement(account: AccountArgument, limit: Limit = 1000, as_json: AsJson = F
 
 
 def _move(kind: str, account: str, amount: str, reference: str | None, *, as_json: bool) -> None:
-    with services() as running:
+    with services(_OPTIONS) as running:
         owner = account_called(running, account)
         now = running.now()
         command = funding(running.new_id("trf"), kind, owner.id, amount_of(amount), reference=reference, now=now)

@@ -13,6 +13,8 @@ import re
 from decimal import Decimal
 from typing import Final
 
+from numberdesk.core.currencies import CURRENCIES
+
 MICROS: Final = 1_000_000
 """Micros in one unit of a currency."""
 
@@ -89,9 +91,11 @@ def as_decimal(micros: int) -> Decimal:
 
 
 def parse_currency(value: str) -> str:
-    """Check an ISO 4217 style code, three capital letters. Raises MoneyError."""
+    """Check a code of ISO 4217. Raises MoneyError."""
     if not _CURRENCY.fullmatch(value):
         raise MoneyError("must be a currency code of three capital letters, like USD")
+    if value not in CURRENCIES:
+        raise MoneyError(f"must be a currency of ISO 4217, like USD, not {value!r}")
     return value
 
 

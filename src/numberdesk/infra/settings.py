@@ -8,13 +8,16 @@ NUMBERDESK_CONFIG names. docs/settings.md lists every setting and a test compare
 
 from __future__ import annotations
 
+import difflib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+_CONFIG = "NUMBERDESK_CONFIG"
 DEFAULT_DATABASE_URL = "sqlite:///var/numberdesk.db"
 
 
@@ -84,13 +87,22 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  nor a folder of secrets
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments first, then the environment, then the TOML file."""
-        path = Path(os.environ.get("NUMBERDESK_CONFIG", "numberdesk.toml"))
+        path = Path(os.environ.get(_CONFIG, "numberdesk.toml"))
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=path)
+
+
+def unknown_variables(environment: Iterable[str]) -> list[tuple[str, str]]:
+    """Variables with our prefix that are no setting, each with the nearest setting's name, or with "" for none."""
+    prefix = str(Settings.model_config["env_prefix"])
+    known = [_CONFIG, *(f"{prefix}{name.upper()}" for name in Settings.model_fields)]
+    unknown = sorted(name for name in environment if name.upper().startswith(prefix) and name.upper() not in known)
+    nearest = (difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.85) for name in unknown)
+    return [(name, found[0] if found else "") for name, found in zip(unknown, nearest, strict=True)]
 
 
 def load_settings(**given: Any) -> Settings:
     """Read the settings; `given` overrides both sources. Raises SettingsError naming the setting."""
-    named = os.environ.get("NUMBERDESK_CONFIG")
+    named = os.environ.get(_CONFIG)
     if named is not None and not Path(named).is_file():
         raise SettingsError(f"NUMBERDESK_CONFIG: there is no file {named}")
     try:

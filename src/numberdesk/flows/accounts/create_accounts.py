@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from numberdesk.accounts.model import Account
-from numberdesk.accounts.store import find_accounts, insert_accounts, set_account_states
+from numberdesk.accounts.store import find_accounts, find_names, insert_accounts, lock_names, set_account_states
 from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError
 from numberdesk.core.lifecycle import AccountState, may_move
 from numberdesk.core.money import MoneyError, parse_currency
@@ -53,14 +53,26 @@ def new_account(account_id: str, name: str, currency: str, credit_limit: int, no
     return NewAccount(account_id, name, currency, credit_limit, now)
 
 
-def create_accounts(tx: Tx, commands: Sequence[NewAccount]) -> list[Account]:
-    """Write accounts and their empty wallets."""
-    made = [Account(new.id, new.name, new.currency, AccountState.ACTIVE, new.now) for new in commands]
-    insert_accounts(tx, made)
-    insert_wallets(
-        tx, [Wallet(new.id, AccountState.ACTIVE, new.currency, 0, 0, new.credit_limit, 0) for new in commands]
-    )
-    return made
+def create_accounts(tx: Tx, commands: Sequence[NewAccount]) -> list[Account | NumberdeskError]:
+    """Write accounts and their empty wallets. A name that an account has already is refused."""
+    lock_names(tx)
+    names = find_names(tx, [new.name for new in commands])
+    outcomes: list[Account | NumberdeskError] = []
+    made: dict[str, NewAccount] = {}
+    for new in commands:
+        if new.name in names:
+            outcomes.append(InvalidRequest("name", f"is that of {names[new.name]} already: take another one"))
+            continue
+        names[new.name] = new.id
+        made[new.id] = new
+        outcomes.append(Account(new.id, new.name, new.currency, AccountState.ACTIVE, new.now))
+    if made:
+        insert_accounts(tx, [account for account in outcomes if isinstance(account, Account)])
+        insert_wallets(
+            tx,
+            [Wallet(new.id, AccountState.ACTIVE, new.currency, 0, 0, new.credit_limit, 0) for new in made.values()],
+        )
+    return outcomes
 
 
 def change_account_states(tx: Tx, commands: Sequence[SetAccountState]) -> list[Account | NumberdeskError]:
