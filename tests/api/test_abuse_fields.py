@@ -68,7 +68,8 @@ def _write(shop: Shop, method: str, path: str, extra: dict[str, Any]) -> Written
     number = shop.number()
     if "{number}" in path:
         assert customer.buy(number).status_code == 200
-    body = {**content["example"], **({"phone_number": number} if path.endswith("/buy") else {}), **extra}
+    own = {"/buy": {"phone_number": number}, "/accounts": {"name": customer.account_id}}  # each may be made once only
+    body = {**content["example"], **own.get(path[path.rindex("/") :], {}), **extra}
     filled = path.removeprefix("/api/v1").replace("{number}", number).replace("{account_id}", customer.account_id)
     before = _state(customer)
     answer = customer.http.request(

@@ -65,7 +65,6 @@ def test_every_parameter_has_its_place_in_the_query() -> None:
         match_on="subscriber",
         capabilities="voice,sms",
         max_price="1.15",
-        unknown="ignored",
     )
     subscriber = MatchOn.SUBSCRIBER
     assert query == OfferQuery(
