@@ -178,12 +178,13 @@ def test_what_may_be_there_once_is_not_there_twice(
 def test_one_reference_pays_once(shop: Shop, trade: Trade) -> None:
     account_id = shop.account()
     shop.top_up(account_id, PRICE, "invoice-1")
-    again = trade.copied("transfers", "reference = 'invoice-1'", id="'t'", entry="2", balance_after="2")
+    where, changes = "reference = 'invoice-1'", {"id": "'t'", "entry": "2", "balance_after": "2"}
+    again = trade.copied("transfers", where, **changes)
     with refused(
         "UNIQUE constraint failed: transfers.account_id, transfers.kind", '"uq_transfers_account_id_reference"'
     ):
         trade.plant(again)
-    trade.undo(again.replace("kind", "'adjustment'", 1))
+    trade.undo(trade.copied("transfers", where, kind="'adjustment'", **changes))
 
 
 PARKED_AND_LEASED = "next_at = NULL, parked_at = 1, leased_until = 1"
