@@ -1,4 +1,4 @@
-"""The background work: quarantines that end, prices made anew, orders chased, numbers given back, audits.
+"""The background work: quarantines that end, prices made anew, carrier orders followed, numbers given back, audits.
 
 Touches: clock, threads.
 

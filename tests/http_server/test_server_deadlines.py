@@ -22,7 +22,7 @@ from typing import Any, Literal
 
 import pytest
 
-from numberdesk.http_server.server import DoorServer, Limits, bind, make_server
+from numberdesk.http_server.server import HttpServer, Limits, bind, make_server
 
 DEADLINE = 0.4
 PATIENCE = 20.0  # seconds a test waits for something that must happen
@@ -42,7 +42,7 @@ class Desk:
     seen: list[tuple[str, str]] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
     port: int = 0
-    server: DoorServer | None = None
+    server: HttpServer | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import pytest
 
-from numberdesk.http_server.server import DoorServer, Limits, bind, make_server
+from numberdesk.http_server.server import HttpServer, Limits, bind, make_server
 
 PATIENCE = 20.0
 GET = b"GET /%s HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -38,7 +38,7 @@ class Desk:
 
 
 @contextlib.contextmanager
-def running(desk: Desk, loop: Literal["asyncio", "uvloop"]) -> Iterator[tuple[DoorServer, threading.Thread, int]]:
+def running(desk: Desk, loop: Literal["asyncio", "uvloop"]) -> Iterator[tuple[HttpServer, threading.Thread, int]]:
     sock = bind("127.0.0.1", 0)
     port = sock.getsockname()[1]
     # Longer than any test: nothing may depend on these running out.

@@ -41,7 +41,7 @@ _TURN_SECONDS: Final = 2.0
 _NO_TURN: Final = "too many requests wait for this carrier"
 _LONGEST_TEXT: Final = 300
 
-Told = TypeVar("Told", bound=tuple[Any, ...])
+Value = TypeVar("Value", bound=tuple[Any, ...])
 
 
 class _NoTurnError(Exception):
@@ -119,7 +119,7 @@ class CarrierClient:
             return NotSent(str(Trouble.PAUSED), max(1, round(self.breaker.seconds_left(now))))
         try:
             async with self._turn(self._turns):
-                word = await self._carrier.order(e164, reference, iso_country)
+                outcome = await self._carrier.order(e164, reference, iso_country)
         except _NoTurnError:
             self.breaker.given_up()
             return NotSent(_NO_TURN, 1)
@@ -129,15 +129,17 @@ class CarrierClient:
         except Exception as error:  # noqa: BLE001  an adapter's defect must not lose a purchase
             self._defect("order", error, self.breaker)
             return Unknown(type(error).__name__)
-        self._resolve(word)
-        return _storable(word)
+        self._resolve(outcome)
+        return _storable(outcome)
 
     async def find(self, e164: str, reference: str) -> Placed | Pending | Refused | Absent | Unknown:
         """Look up what became of an order. Raises nothing."""
-        word = _storable(await self._unguarded("find", lambda: self._carrier.find(e164, reference), Unknown))
-        if isinstance(word, Refused) and word.reason is Reason.THROTTLED:  # the question was refused, not the order
-            return Unknown(word.message)
-        return word
+        outcome = _storable(await self._unguarded("find", lambda: self._carrier.find(e164, reference), Unknown))
+        if (
+            isinstance(outcome, Refused) and outcome.reason is Reason.THROTTLED
+        ):  # the question was refused, not the order
+            return Unknown(outcome.message)
+        return outcome
 
     async def release(self, e164: str, number_id: str | None) -> Released | NotReleased:
         """Give a number back. Raises nothing."""
@@ -194,12 +196,12 @@ class CarrierClient:
             left = max(1, round(max(self.breaker.seconds_left(now), self.search_breaker.seconds_left(now))))
             raise CarrierError(Trouble.PAUSED, "it failed several times in a row and is left alone for a while", left)
 
-    def _resolve(self, word: Placed | Pending | Refused | NotSent | Unknown) -> None:
+    def _resolve(self, outcome: Placed | Pending | Refused | NotSent | Unknown) -> None:
         """What an order's outcome says of the carrier's health: a no is healthy, silence is not."""
-        if isinstance(word, Unknown | NotSent):
+        if isinstance(outcome, Unknown | NotSent):
             self.breaker.failed(self._seconds())
-        elif isinstance(word, Refused) and word.reason is Reason.THROTTLED:
-            self.breaker.failed(self._seconds(), float(word.retry_after or 0))
+        elif isinstance(outcome, Refused) and outcome.reason is Reason.THROTTLED:
+            self.breaker.failed(self._seconds(), float(outcome.retry_after or 0))
         else:
             self.breaker.succeeded()
 
@@ -225,9 +227,9 @@ class CarrierClient:
         get_log().error("carrier adapter failed", carrier=self.name, call=what, exc_info=error)
 
 
-def _storable(told: Told) -> Told:
+def _storable(value: Value) -> Value:
     """What was told, in signs that every database keeps and a log shows: a text is not worth an order."""
-    return type(told)(*(_printable(part) if type(part) is str else part for part in told))
+    return type(value)(*(_printable(part) if type(part) is str else part for part in value))
 
 
 def _printable(text: str) -> str:

@@ -221,8 +221,8 @@ def first_carrier_order(
 
 def _owned(carrier_order: CarrierOrder, outcome: Placed, now: int) -> Step:
     if outcome.reference not in (None, carrier_order.order_id):
-        said = f"the carrier has the number for us under the reference {outcome.reference!r}"
-        return _ask_again(_seen_there(carrier_order), said, now)
+        message = f"the carrier has the number for us under the reference {outcome.reference!r}"
+        return _ask_again(_seen_there(carrier_order), message, now)
     return Capture(outcome.number_id)
 
 
@@ -285,8 +285,8 @@ def _not_there(carrier_order: CarrierOrder, report: OutcomeReport, message: str 
     return Void(CarrierUnavailable(), final=False)
 
 
-def _ask_again(carrier_order: CarrierOrder, said: str, now: int, *, no_later: int | None = None) -> Keep:
-    return Keep(retried(carrier_order, SCHEDULE, said, now, no_later=no_later))
+def _ask_again(carrier_order: CarrierOrder, message: str, now: int, *, no_later: int | None = None) -> Keep:
+    return Keep(retried(carrier_order, SCHEDULE, message, now, no_later=no_later))
 
 
 class Settlement(NamedTuple):

@@ -23,13 +23,13 @@ from numberdesk.http_server.connection import LimitedProtocol, Limits, limited_p
 if TYPE_CHECKING:
     from uvicorn.server import Protocols
 
-__all__ = ["DoorServer", "Limits", "bind", "limited_protocol", "make_server", "serve"]
+__all__ = ["HttpServer", "Limits", "bind", "limited_protocol", "make_server", "serve"]
 
 _BACKLOG = 2048
 _TICKS_PER_SECOND = 10  # uvicorn's
 
 
-class DoorServer(uvicorn.Server):
+class HttpServer(uvicorn.Server):
     """uvicorn's server, which ends by returning and leaves no connection behind. `should_exit = True` stops it."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 # a signal handler's signature
@@ -85,7 +85,7 @@ def make_server(
     limits: Limits | None = None,
     graceful_seconds: int = 20,
     loop: Literal["auto", "asyncio", "uvloop"] = "auto",
-) -> DoorServer:
+) -> HttpServer:
     """A server for `app` that has not started; `run(sockets=[sock])` starts it and returns when it has stopped.
 
     `graceful_seconds` is how long running requests may take once told to stop. The client's address is the peer's:
@@ -109,7 +109,7 @@ def make_server(
         timeout_keep_alive=limits.idle_seconds,
         timeout_graceful_shutdown=graceful_seconds,
     )
-    return DoorServer(config)
+    return HttpServer(config)
 
 
 def serve(

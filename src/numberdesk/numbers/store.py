@@ -19,7 +19,7 @@ from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_se
 from numberdesk.numbers.model import Rental, RentedNumber
 from numberdesk.tables import numbers, rentals
 
-_LOTS: Final = SelectSet(
+_SALE_NUMBERS: Final = SelectSet(
     select(
         numbers.c.e164,
         numbers.c.carrier,
@@ -69,7 +69,7 @@ _RENTAL_COLUMNS: Final = (
 
 def lock_sale_numbers(tx: Tx, e164s: Iterable[str]) -> dict[str, SaleNumber]:
     """Numbers as a purchase sees them, locked in sorted order until the transaction ends."""
-    return {row.e164: _lot_of(row) for row in _LOTS.run(tx, e164s=e164s)}
+    return {row.e164: _sale_number_of(row) for row in _SALE_NUMBERS.run(tx, e164s=e164s)}
 
 
 def find_held(tx: Tx, e164s: Iterable[str]) -> set[str]:
@@ -241,7 +241,7 @@ def _rented_of(row: Any) -> RentedNumber:
     return RentedNumber(_rental_of(row), row.iso_country, row.region)
 
 
-def _lot_of(row: Any) -> SaleNumber:
+def _sale_number_of(row: Any) -> SaleNumber:
     known = row.currency is not None
     prices = Prices(row.currency, row.price, row.inbound, row.outbound, row.setup) if known else None
     return SaleNumber(row.e164, row.carrier, _STATES[row.state], prices, row.account_id, row.order_id, row.repriced_at)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from numberdesk.core.invariants import Checked, VerifyReport, Violation, found
 from numberdesk.infra.db import Tx
-from numberdesk.verify.carrier_orders import CHECKS as OF_CHASES
+from numberdesk.verify.carrier_orders import CHECKS as OF_CARRIER_ORDERS
 from numberdesk.verify.carriers import CHECKS as OF_CARRIERS
 from numberdesk.verify.engine import Check, StorageDamagedError, naming_damage
 from numberdesk.verify.events import CHECKS as OF_EVENTS
@@ -17,7 +17,7 @@ from numberdesk.verify.keys import CHECKS as OF_KEYS
 from numberdesk.verify.money import CHECKS as OF_MONEY
 from numberdesk.verify.numbers import CHECKS as OF_NUMBERS
 from numberdesk.verify.orders import CHECKS as OF_ORDERS
-from numberdesk.verify.schema import GUARD_CHECK, WALL_CHECK
+from numberdesk.verify.schema import DEFINITION_CHECK, GUARD_CHECK
 from numberdesk.verify.storage import REFERENCE_CHECK, STORAGE, storage_check
 
 __all__ = ["VerifyReport", "verify"]
@@ -37,13 +37,13 @@ def verify(tx: Tx, progress: Progress, *, thorough: bool = False) -> VerifyRepor
         storage_check(thorough=thorough),
         *OF_MONEY,
         *OF_ORDERS,
-        *OF_CHASES,
+        *OF_CARRIER_ORDERS,
         *OF_NUMBERS,
         *OF_EVENTS,
         *OF_KEYS,
         *OF_CARRIERS,
         GUARD_CHECK,
-        WALL_CHECK,
+        DEFINITION_CHECK,
         REFERENCE_CHECK,
     )
     checked: list[Checked] = []

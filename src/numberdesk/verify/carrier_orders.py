@@ -34,7 +34,7 @@ def _says_unsent(row: Any) -> str:
     return f"the order is {row.state}, and how it stands with {row.carrier} is not noted"
 
 
-def _of_chases(*columns: Any) -> Select[Any]:
+def _of_carrier_orders(*columns: Any) -> Select[Any]:
     return (
         select(carrier_orders.c.order_id, carrier_orders.c.carrier, *columns)
         .select_from(carrier_orders.outerjoin(orders, orders.c.id == carrier_orders.c.order_id))
@@ -45,7 +45,7 @@ def _of_chases(*columns: Any) -> Select[Any]:
 _is_open = orders.c.state == OrderState.ORDERING
 # Somebody has to come to an open order: carriers are asked at next_at, a person where it is parked.
 _is_due_or_parked = carrier_orders.c.next_at.is_(None) == carrier_orders.c.parked_at.is_not(None)
-_ASTRAY: Final = _of_chases(
+_ASTRAY: Final = _of_carrier_orders(
     carrier_orders.c.account_id,
     carrier_orders.c.e164,
     carrier_orders.c.settled_at,
@@ -81,7 +81,7 @@ def _says_astray(row: Any) -> str:
     return f"the order is open, and nobody asks {row.carrier} about it any more"
 
 
-_MISCOUNTED: Final = _of_chases(carrier_orders.c.sends, orders.c.attempts, orders.c.state).where(
+_MISCOUNTED: Final = _of_carrier_orders(carrier_orders.c.sends, orders.c.attempts, orders.c.state).where(
     or_(carrier_orders.c.sends > MOST_ATTEMPTS, ~_is_open & (carrier_orders.c.sends != orders.c.attempts))
 )
 
@@ -91,7 +91,7 @@ def _says_miscounted(row: Any) -> str:
 
 
 _is_failed = orders.c.state == OrderState.FAILED
-_UNEXPLAINED: Final = _of_chases(carrier_orders.c.error_code, orders.c.state).where(
+_UNEXPLAINED: Final = _of_carrier_orders(carrier_orders.c.error_code, orders.c.state).where(
     or_(
         _is_failed
         & or_(
@@ -110,7 +110,7 @@ def _says_unexplained(row: Any) -> str:
 
 
 # The first sending is noted with the order, a second one when it begins.
-_UNSENT_AGAIN: Final = _of_chases(carrier_orders.c.sends, carrier_orders.c.attempted_at).where(
+_UNSENT_AGAIN: Final = _of_carrier_orders(carrier_orders.c.sends, carrier_orders.c.attempted_at).where(
     (carrier_orders.c.sends > 1) & (carrier_orders.c.attempted_at == orders.c.created_at)
 )
 
@@ -135,7 +135,7 @@ def _says_unreachable(row: Any) -> str:
     return f"the order is open at {row.carrier}, and there is no carrier of that name"
 
 
-_NAMELESS: Final = _of_chases(orders.c.e164).where(
+_NAMELESS: Final = _of_carrier_orders(orders.c.e164).where(
     orders.c.state == OrderState.COMPLETED, orders.c.carrier_reference.is_(None)
 )
 

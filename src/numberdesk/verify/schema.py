@@ -24,9 +24,9 @@ from numberdesk.tables.ledger import GUARDS
 from numberdesk.verify.engine import Check
 
 _GUARDED: Final = "the guards of transfers and holds are in place, as they were made"
-_WALLED: Final = "every constraint and index is in place, as it was made"
+_DEFINED: Final = "every constraint and index is in place, as it was made"
 
-Walls = Mapping[tuple[str, str], str]
+Definitions = Mapping[tuple[str, str], str]
 """What there is, by table and name, and what it means."""
 
 
@@ -122,7 +122,7 @@ def _meaning(sql: str) -> str:
 
 
 @functools.cache
-def _expected_guards(engine_name: str) -> Walls:
+def _expected_guards(engine_name: str) -> Definitions:
     return {(_guarded(name), name): _meaning(_guard_of(statements[engine_name])) for name, statements in GUARDS}
 
 
@@ -152,43 +152,43 @@ def _check_guards(tx: Tx) -> list[Checked]:
     return [found("I4", _GUARDED, len(expected), _missing(expected, there, says))]
 
 
-def _check_walls(tx: Tx) -> list[Checked]:
-    expected, there = _expected_walls(tx.engine_name), _walls_of(tx)
+def _check_definitions(tx: Tx) -> list[Checked]:
+    expected, there = _expected_definitions(tx.engine_name), _definitions_of(tx)
 
     def says(of: str, name: str, *, gone: bool) -> Violation:
         what = "is gone" if gone else "is not as it was made"
         return Violation("storage", of, name, f"{name} {what}")
 
-    return [found("storage", _WALLED, len(expected), _missing(expected, there, says))]
+    return [found("storage", _DEFINED, len(expected), _missing(expected, there, says))]
 
 
 @functools.cache
-def _expected_walls(engine_name: str) -> Walls:
+def _expected_definitions(engine_name: str) -> Definitions:
     dialect = _DIALECTS[engine_name]()
-    walls = {}
+    definitions = {}
     for of in metadata.sorted_tables:
         for constraint in of.constraints:
             added = _compiled(AddConstraint(constraint, isolate_from_table=False), dialect)
-            walls[of.name, str(constraint.name)] = _meaning(added.split(f" {constraint.name} ", 1)[1])
+            definitions[of.name, str(constraint.name)] = _meaning(added.split(f" {constraint.name} ", 1)[1])
         for index in of.indexes:
-            walls[of.name, str(index.name)] = _meaning(_compiled(CreateIndex(index), dialect))
-    return walls
+            definitions[of.name, str(index.name)] = _meaning(_compiled(CreateIndex(index), dialect))
+    return definitions
 
 
 def _compiled(statement: ExecutableDDLElement, dialect: Dialect) -> str:
     return str(statement.compile(dialect=dialect))
 
 
-def _walls_of(tx: Tx) -> dict[tuple[str, str], str]:
+def _definitions_of(tx: Tx) -> dict[tuple[str, str], str]:
     if tx.engine_name != "sqlite":
         return _there(tx, _INDEXES_OF_POSTGRESQL) | _there(tx, _CONSTRAINTS_OF_POSTGRESQL)
-    walls = _there(tx, _INDEXES_OF_SQLITE)
+    definitions = _there(tx, _INDEXES_OF_SQLITE)
     tables: Sequence[Any] = tx.execute(_TABLES_OF_SQLITE).all()
     for of, sql in tables:
         for part in _NEXT_CONSTRAINT.split(sql.partition("WITHOUT ROWID")[0])[1:]:
             name, _, definition = part.partition(" ")
-            walls[of, name.strip('"')] = _meaning(_to_its_end(definition))
-    return walls
+            definitions[of, name.strip('"')] = _meaning(_to_its_end(definition))
+    return definitions
 
 
 def _to_its_end(definition: str) -> str:
@@ -201,11 +201,11 @@ def _to_its_end(definition: str) -> str:
     return definition
 
 
-def _missing(expected: Walls, there: Walls, says: _Says) -> Iterator[Violation]:
+def _missing(expected: Definitions, there: Definitions, says: _Says) -> Iterator[Violation]:
     for (of, name), meaning in sorted(expected.items()):
         if there.get((of, name)) != meaning:
             yield says(of, name, gone=(of, name) not in there)
 
 
 GUARD_CHECK: Final = Check(_GUARDED, _check_guards)
-WALL_CHECK: Final = Check(_WALLED, _check_walls)
+DEFINITION_CHECK: Final = Check(_DEFINED, _check_definitions)

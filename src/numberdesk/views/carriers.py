@@ -209,7 +209,7 @@ def audit_view(audit: CarrierAudit, now: int) -> AuditView:
     """The last audit of a carrier, at `now`."""
     return AuditView(
         carrier=audit.carrier,
-        status=_standing(audit, now),
+        status=_state_view(audit, now),
         began_at=iso_or_none(audit.began_at),
         ended_at=iso_or_none(audit.ended_at),
         next_at=iso_seconds(turn_of(audit) or 0),
@@ -219,7 +219,7 @@ def audit_view(audit: CarrierAudit, now: int) -> AuditView:
     )
 
 
-def _standing(audit: CarrierAudit, now: int) -> str:
+def _state_view(audit: CarrierAudit, now: int) -> str:
     if is_leased(audit, now):
         return "running"
     if (audit.next_at or 0) <= now:

@@ -110,33 +110,33 @@ class CarrierAuditor:
 
     async def run(self, name: str) -> AuditReport | None:
         """Audit one carrier now; None when there is no such carrier."""
-        line = await self.carriers.client(name)
-        if line is None:
+        client = await self.carriers.client(name)
+        if client is None:
             return None
         audit = await self.writer.submit(begin_audits, BeginAudit(name, self.now()))
-        report = await self._audited(line)
+        report = await self._audited(client)
         await self._note(audit, report)
         return report
 
     async def _audit_unless_idle(self, audit: CarrierAudit) -> AuditReport:
-        line = await self.carriers.client(audit.carrier)
-        if line is None:
+        client = await self.carriers.client(audit.carrier)
+        if client is None:
             return _unfinished(audit.carrier, self.now(), NOT_CONNECTED)
-        if audit.asked_at is None and line.name in await self.reader.read(find_idle_carriers):
+        if audit.asked_at is None and client.name in await self.reader.read(find_idle_carriers):
             return _unfinished(audit.carrier, self.now(), LEFT_OUT)
-        report = await self._audited(line)
+        report = await self._audited(client)
         if not report.message:
-            get_log().info("carrier audited", carrier=line.name, owned=report.owned, found=len(report.findings))
+            get_log().info("carrier audited", carrier=client.name, owned=report.owned, found=len(report.findings))
         return report
 
-    async def _audited(self, line: CarrierClient) -> AuditReport:
+    async def _audited(self, client: CarrierClient) -> AuditReport:
         began = self.now()
         try:
-            owned = await self._list(line)
-            report = await self._compared(line, owned, began)
+            owned = await self._list(client)
+            report = await self._compared(client, owned, began)
         except CarrierError as error:
-            get_log().error("carrier not audited", carrier=line.name, trouble=error.trouble.value, said=error.message)
-            return _unfinished(line.name, began, str(error))
+            get_log().error("carrier not audited", carrier=client.name, trouble=error.trouble.value, said=error.message)
+            return _unfinished(client.name, began, str(error))
         return report
 
     async def _note(self, audit: CarrierAudit, report: AuditReport) -> WorkOutcome:
@@ -159,12 +159,12 @@ class CarrierAuditor:
             return WorkOutcome.LEASE_LOST
         return WorkOutcome.RETRIED if failed else WorkOutcome.DONE
 
-    async def _list(self, line: CarrierClient) -> dict[str, OwnedNumber]:
+    async def _list(self, client: CarrierClient) -> dict[str, OwnedNumber]:
         owned: dict[str, OwnedNumber] = {}
         cursor: str | None = None
         idle, until = 0, self.now() + AUDIT_LEASE
         while True:
-            page = await self._page(line, cursor)
+            page = await self._page(client, cursor)
             before = len(owned)
             for number in page.numbers:
                 if not _is_there(owned.get(number.e164)):  # one that went and came back may be listed as both
@@ -179,35 +179,35 @@ class CarrierAuditor:
             if self.now() > until:
                 raise CarrierError(Trouble.UNREADABLE, "its list of our numbers takes too long")
 
-    async def _page(self, line: CarrierClient, cursor: str | None) -> OwnedPage:
+    async def _page(self, client: CarrierClient, cursor: str | None) -> OwnedPage:
         for rest in _PAGE_RESTS:
             try:
-                return await line.owned(cursor)
+                return await client.owned(cursor)
             except CarrierError as error:
                 if error.trouble not in (Trouble.UNREACHABLE, Trouble.THROTTLED):
                     raise
                 await asyncio.sleep(min(max(rest, float(error.retry_after or 0)), _LONGEST_REST))
-        return await line.owned(cursor)
+        return await client.owned(cursor)
 
-    async def _compared(self, line: CarrierClient, owned: Mapping[str, OwnedNumber], began: int) -> AuditReport:
-        known = await self.reader.read(lambda tx: find_known_numbers(tx, line.name, began - line.window))
+    async def _compared(self, client: CarrierClient, owned: Mapping[str, OwnedNumber], began: int) -> AuditReport:
+        known = await self.reader.read(lambda tx: find_known_numbers(tx, client.name, began - client.window))
         self.progress("compare", len(known), len(known))
         unknown = [number for number in owned.values() if _is_unknown(number, known)]
         held = await self._held([number.e164 for number in unknown])
-        orphans = [_orphan(line.name, number, began) for number in unknown if number.e164 not in held]
+        orphans = [_orphan(client.name, number, began) for number in unknown if number.e164 not in held]
         missing = [
             number
             for number in known.values()
-            if number.is_rented and number.since <= began - line.window and not _is_there(owned.get(number.e164))
+            if number.is_rented and number.since <= began - client.window and not _is_there(owned.get(number.e164))
         ]
         if len(missing) > self.most_asked:
             raise CarrierError(
                 Trouble.UNREADABLE,
                 f"{len(missing)} rented numbers are not on its list of {len(owned)}: the list cannot be whole",
             )
-        lost, unclear = await self._confirmed(line, missing, owned, began)
-        elsewhere = Counter(carrier for carrier in held.values() if carrier != line.name)  # its own: ordered just now
-        return AuditReport(line.name, began, len(owned), len(known), (*orphans, *lost), unclear, "", elsewhere)
+        lost, unclear = await self._confirmed(client, missing, owned, began)
+        elsewhere = Counter(carrier for carrier in held.values() if carrier != client.name)  # its own: ordered just now
+        return AuditReport(client.name, began, len(owned), len(known), (*orphans, *lost), unclear, "", elsewhere)
 
     async def _held(self, e164s: Sequence[str]) -> dict[str, str]:
         """Those of the numbers that somebody has in the books, under whatever name."""
@@ -218,7 +218,7 @@ class CarrierAuditor:
         return held
 
     async def _confirmed(
-        self, line: CarrierClient, missing: Sequence[KnownNumber], owned: Mapping[str, OwnedNumber], began: int
+        self, client: CarrierClient, missing: Sequence[KnownNumber], owned: Mapping[str, OwnedNumber], began: int
     ) -> tuple[list[Finding], int]:
         """The numbers that are lost, each asked for by itself, and how many the carrier did not answer for."""
         turns, done = asyncio.Semaphore(_AT_ONCE), 0
@@ -229,16 +229,16 @@ class CarrierAuditor:
             nonlocal done, unclear
             listed = owned.get(number.e164)
             async with turns:
-                word = await line.find(number.e164, number.order_id)
+                outcome = await client.find(number.e164, number.order_id)
             done += 1
             self.progress("ask", done, len(missing))
-            if isinstance(word, Unknown) and (listed is None or listed.gone is None):
+            if isinstance(outcome, Unknown) and (listed is None or listed.gone is None):
                 unclear += 1
-            elif not isinstance(word, Placed) or listed is not None:
-                lost.append(_lost(line.name, number, listed, began))
+            elif not isinstance(outcome, Placed) or listed is not None:
+                lost.append(_lost(client.name, number, listed, began))
 
         await asyncio.gather(*(ask(number) for number in missing))
-        still = await self.reader.read(lambda tx: _still_rented(tx, line.name, began - line.window, lost))
+        still = await self.reader.read(lambda tx: _still_rented(tx, client.name, began - client.window, lost))
         return [finding for finding in lost if finding.e164 in still], unclear
 
 
@@ -279,17 +279,25 @@ def _still_rented(tx: Tx, carrier: str, since: int, lost: Iterable[Finding]) -> 
 
 
 def _orphan(carrier: str, number: OwnedNumber, now: int) -> Finding:
-    said = "on our account at the carrier, and nobody's in the books"
+    message = "on our account at the carrier, and nobody's in the books"
     if number.reference:
-        said += f"; its reference there is {number.reference}"
+        message += f"; its reference there is {number.reference}"
     return Finding(
-        carrier, number.e164, FindingKind.ORPHAN, FindingState.OPEN, number.number_id, number.reference, said, now, now
+        carrier,
+        number.e164,
+        FindingKind.ORPHAN,
+        FindingState.OPEN,
+        number.number_id,
+        number.reference,
+        message,
+        now,
+        now,
     )
 
 
 def _lost(carrier: str, number: KnownNumber, listed: OwnedNumber | None, now: int) -> Finding:
     gone = listed.gone if listed is not None and listed.gone is not None else FindingKind.LOST
-    said = f"rented by {number.account_id} with {number.order_id}, and the carrier "
-    said += "says it went elsewhere" if gone is FindingKind.PORTED_AWAY else "does not have it for us"
+    message = f"rented by {number.account_id} with {number.order_id}, and the carrier "
+    message += "says it went elsewhere" if gone is FindingKind.PORTED_AWAY else "does not have it for us"
     number_id = "" if listed is None else listed.number_id
-    return Finding(carrier, number.e164, gone, FindingState.OPEN, number_id, number.order_id, said, now, now)
+    return Finding(carrier, number.e164, gone, FindingState.OPEN, number_id, number.order_id, message, now, now)

@@ -63,10 +63,10 @@ def confirm_carrier_releases(
     """The kind of due work: numbers that go back to their carriers."""
 
     async def tell(one: CarrierRelease) -> Released | NotReleased:
-        line = await carriers.client(one.carrier)
-        if line is None:
+        client = await carriers.client(one.carrier)
+        if client is None:
             return NotReleased("this carrier is not connected")
-        return await line.release(one.e164, one.carrier_reference)
+        return await client.release(one.e164, one.carrier_reference)
 
     async def note(one: CarrierRelease, answer: Released | NotReleased) -> WorkOutcome:
         if isinstance(answer, NotReleased):

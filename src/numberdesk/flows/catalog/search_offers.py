@@ -91,10 +91,10 @@ class OfferSearch:
 
     async def search(self, query: OfferQuery, account_id: str) -> OfferPage:
         """A page of offers of all sources, for an account. Every remote offer on it is kept for the quote lifetime."""
-        lines = await self._carriers.clients(active_only=True)
+        clients = await self._carriers.clients(active_only=True)
         stock_read = asyncio.ensure_future(self._reader.read(lambda tx: search_stock(tx, query)))
         try:
-            pages, silent = await self._ask_all(lines, query, account_id)
+            pages, silent = await self._ask_all(clients, query, account_id)
         finally:
             stock = await stock_read
         if not pages:
@@ -113,51 +113,53 @@ class OfferSearch:
         await asyncio.gather(*self._asking.values(), return_exceptions=True)
 
     async def _ask_all(
-        self, lines: Sequence[CarrierClient], query: OfferQuery, account_id: str
+        self, clients: Sequence[CarrierClient], query: OfferQuery, account_id: str
     ) -> tuple[dict[str, AvailablePage], tuple[str, ...]]:
         """The answers by carrier, and the carriers that have not answered, or not whole."""
-        if not lines:
+        if not clients:
             return {}, ()
         wanted = _wanted(query)
         pages: dict[str, AvailablePage] = {}
         tasks: dict[str, asyncio.Task[AvailablePage]] = {}
-        for line in lines:
-            known = self._answered(line, wanted)
+        for client in clients:
+            known = self._answered(client, wanted)
             if known is not None:
-                pages[line.name] = known
-            elif (task := self._asked(line, wanted, account_id)) is not None:
-                tasks[line.name] = task
+                pages[client.name] = known
+            elif (task := self._asked(client, wanted, account_id)) is not None:
+                tasks[client.name] = task
         if tasks:
             await asyncio.wait(tasks.values(), timeout=self._deadline * CARRIERS_SHARE)
         for name, task in tasks.items():
             if task.done() and not task.cancelled() and task.exception() is None:
                 pages[name] = task.result()
-        silent = tuple(line.name for line in lines if line.name not in pages or pages[line.name].missed is not None)
+        silent = tuple(
+            client.name for client in clients if client.name not in pages or pages[client.name].missed is not None
+        )
         return pages, silent
 
-    def _answered(self, line: CarrierClient, wanted: Wanted) -> AvailablePage | None:
-        known = self._answers.get((line.name, wanted))
+    def _answered(self, client: CarrierClient, wanted: Wanted) -> AvailablePage | None:
+        known = self._answers.get((client.name, wanted))
         if known is None or self._seconds() >= known.at + KEPT_SECONDS:
             return None
         return known.page
 
-    def _asked(self, line: CarrierClient, wanted: Wanted, account_id: str) -> asyncio.Task[AvailablePage] | None:
+    def _asked(self, client: CarrierClient, wanted: Wanted, account_id: str) -> asyncio.Task[AvailablePage] | None:
         """The task that asks a carrier, or that asks already. None where the account has too many under way there."""
-        key, whose = (line.name, wanted), (account_id, line.name)
+        key, whose = (client.name, wanted), (account_id, client.name)
         task = self._asking.get(key)
         if task is not None:
             return task
         if self._asked_for[whose] >= MOST_ASKED_FOR_ONE:
             return None
         self._asked_for[whose] += 1
-        task = self._asking[key] = asyncio.get_running_loop().create_task(self._ask(line, wanted))
+        task = self._asking[key] = asyncio.get_running_loop().create_task(self._ask(client, wanted))
         task.add_done_callback(lambda done: self._told(key, whose, done))
         return task
 
-    async def _ask(self, line: CarrierClient, wanted: Wanted) -> AvailablePage:
-        page = _sound(await line.search(wanted))
-        self._answers[line.name, wanted] = _Answered(page, self._seconds())
-        self._answers.move_to_end((line.name, wanted))
+    async def _ask(self, client: CarrierClient, wanted: Wanted) -> AvailablePage:
+        page = _sound(await client.search(wanted))
+        self._answers[client.name, wanted] = _Answered(page, self._seconds())
+        self._answers.move_to_end((client.name, wanted))
         while len(self._answers) > _MOST_KEPT:
             self._answers.popitem(last=False)
         return page

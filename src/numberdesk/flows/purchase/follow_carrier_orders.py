@@ -12,7 +12,7 @@ from numberdesk.carriers.connections import CarrierConnections
 from numberdesk.carriers.port import VISIBILITY_WINDOW
 from numberdesk.core.carrier_order import CarrierOrder, OrderOutcome, Unknown
 from numberdesk.core.lifecycle import OrderState
-from numberdesk.flows.purchase.place_orders import Placement, log_word
+from numberdesk.flows.purchase.place_orders import Placement, log_outcome
 from numberdesk.flows.purchase.settle_orders import OrderStatus
 from numberdesk.infra.due_work import DueWork, WorkOutcome
 from numberdesk.orders.carrier_order_store import DUE_ORDERS
@@ -24,7 +24,7 @@ CARRIER_ORDERS: Final = "carrier_orders"
 class LookUp(NamedTuple):
     """What a carrier said when it was asked about an order; no client where it is not connected."""
 
-    line: CarrierClient | None
+    client: CarrierClient | None
     outcome: OrderOutcome
 
 
@@ -32,28 +32,30 @@ def follow_carrier_orders(carriers: CarrierConnections, placement: Placement) ->
     """The kind of due work: orders at carriers that are open."""
 
     async def look_up(order: CarrierOrder) -> LookUp:
-        line = await carriers.client(order.carrier)
-        if line is None:
+        client = await carriers.client(order.carrier)
+        if client is None:
             return LookUp(None, Unknown("this carrier is not connected"))
-        return LookUp(line, await line.find(order.e164, order.order_id))
+        return LookUp(client, await client.find(order.e164, order.order_id))
 
     async def note(order: CarrierOrder, found: LookUp) -> WorkOutcome:
-        line = found.line
+        client = found.client
         status = await placement.hear(
             order.order_id,
             order.sends,
             found.outcome,
-            VISIBILITY_WINDOW if line is None else line.window,
-            looked_up=line is not None,
-            may_send=line is None or line.in_use,
+            VISIBILITY_WINDOW if client is None else client.window,
+            looked_up=client is not None,
+            may_send=client is None or client.in_use,
             leased_until=order.leased_until,
         )
         if status is None:
             return WorkOutcome.FAILED
-        if status.order.state is OrderState.FAILED and line is not None:
-            log_word(order.carrier, order.order_id, order.sends, found.outcome)  # what ended it, not each look before
-        if line is not None and status.again is not None:
-            await placement.send_again(line, status.order, status.again.sends)
+        if status.order.state is OrderState.FAILED and client is not None:
+            log_outcome(
+                order.carrier, order.order_id, order.sends, found.outcome
+            )  # what ended it, not each look before
+        if client is not None and status.again is not None:
+            await placement.send_again(client, status.order, status.again.sends)
         return _outcome(status)
 
     return DueWork(CARRIER_ORDERS, DUE_ORDERS, look_up, note)

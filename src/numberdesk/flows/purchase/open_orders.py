@@ -214,10 +214,10 @@ def _write_remote(tx: Tx, sold: Iterable[Sold], remote: _Remote, terms: OpenTerm
         mine = [remote.listing_of(order) for order in orders if order.carrier == carrier]
         insert_listings(tx, carrier, [listing for listing in mine if listing.e164 not in remote.known], now)
         move_listings(tx, carrier, [listing for listing in mine if listing.e164 in remote.known], now)
-    insert_carrier_orders(tx, [_first_chase(order, remote, terms) for order in orders])
+    insert_carrier_orders(tx, [_first_carrier_order(order, remote, terms) for order in orders])
 
 
-def _first_chase(order: Order, remote: _Remote, terms: OpenTerms) -> CarrierOrder:
+def _first_carrier_order(order: Order, remote: _Remote, terms: OpenTerms) -> CarrierOrder:
     return first_carrier_order(
         order.id,
         order.account_id,

@@ -1,4 +1,4 @@
-"""Orders on their way to a carrier: sent once, heard, settled, also when nobody waits any more.
+"""Send each opened order to its carrier once, and settle it by the answer, also when its client has gone.
 
 Touches: database, clock, threads.
 
@@ -157,15 +157,15 @@ class Placement:
         for task in list(self._tasks.values()):
             task.cancel()
 
-    async def send_again(self, line: CarrierClient, order: Order, attempt: int) -> None:
+    async def send_again(self, client: CarrierClient, order: Order, attempt: int) -> None:
         """Send an order once more, after proof that the attempt before came to nothing."""
-        await self._send(line, order, attempt)
+        await self._send(client, order, attempt)
 
     async def hear(
         self,
         order_id: str,
         attempt: int,
-        word: OrderOutcome,
+        outcome: OrderOutcome,
         window: int,
         *,
         looked_up: bool = False,
@@ -173,12 +173,12 @@ class Placement:
         leased_until: int | None = None,
     ) -> OrderStatus | None:
         """Write down what was heard. None when the books could not be written; the order then stays due."""
-        heard = OutcomeReport(
-            order_id, attempt, word, window, AGAIN_LEASE, self._now(), looked_up, may_send, leased_until
+        report = OutcomeReport(
+            order_id, attempt, outcome, window, AGAIN_LEASE, self._now(), looked_up, may_send, leased_until
         )
         for rest in (*_SETTLE_RESTS, None):
             try:
-                status = await self._writer.submit(self._settle, heard)
+                status = await self._writer.submit(self._settle, report)
             except (Overloaded, StorageFailedError) as error:
                 if rest is None:
                     get_log().warning("order not settled yet", order_id=order_id, reason=str(error))
@@ -216,18 +216,18 @@ class Placement:
 
     async def _carry(self, order: Order) -> None:
         try:
-            line = await self._line(order)
-            if line is None:
-                word = NotSent("this carrier is not connected")
-                log_word(order.carrier, order.id, 1, word)
-                await self.hear(order.id, 1, word, VISIBILITY_WINDOW)
+            client = await self._client(order)
+            if client is None:
+                outcome = NotSent("this carrier is not connected")
+                log_outcome(order.carrier, order.id, 1, outcome)
+                await self.hear(order.id, 1, outcome, VISIBILITY_WINDOW)
                 return
-            await self._send(line, order, 1)
+            await self._send(client, order, 1)
         except Exception:  # noqa: BLE001  nothing was sent, which is worth more than why
             get_log().exception("order not carried through", order_id=order.id)
 
-    async def _line(self, order: Order) -> CarrierClient | None:
-        """The line to an order's carrier; None where there is none, or none that can be found now."""
+    async def _client(self, order: Order) -> CarrierClient | None:
+        """The client of an order's carrier; None where there is none, or none that can be found now."""
         try:
             return await self._carriers.client(order.carrier)
         except Exception:  # noqa: BLE001  nothing was sent, which is worth more than why
@@ -242,22 +242,22 @@ class Placement:
             get_log().warning("country of a number not looked up", number=e164, reason=str(error))
             return ""
 
-    async def _send(self, line: CarrierClient, order: Order, attempt: int) -> None:
+    async def _send(self, client: CarrierClient, order: Order, attempt: int) -> None:
         country = await self._country(order.e164)
         self._failpoint("sending")
-        word: OrderOutcome = await line.order(order.e164, order.id, country)
+        outcome: OrderOutcome = await client.order(order.e164, order.id, country)
         self._failpoint("heard")
-        log_word(line.name, order.id, attempt, word)
+        log_outcome(client.name, order.id, attempt, outcome)
         looked_up = False
         for rest in _POLLS:
-            if not isinstance(word, Pending):
+            if not isinstance(outcome, Pending):
                 break
             await asyncio.sleep(rest)
-            found = await line.find(order.e164, order.id)
+            found = await client.find(order.e164, order.id)
             if not isinstance(found, Absent | Unknown):  # it took the order: absence proves nothing
-                word, looked_up = found, True
-                log_word(line.name, order.id, attempt, word)
-        await self.hear(order.id, attempt, word, line.window, looked_up=looked_up)
+                outcome, looked_up = found, True
+                log_outcome(client.name, order.id, attempt, outcome)
+        await self.hear(order.id, attempt, outcome, client.window, looked_up=looked_up)
 
 
 def _tell(ended: asyncio.Future[Order], order: Order) -> None:
@@ -265,15 +265,15 @@ def _tell(ended: asyncio.Future[Order], order: Order) -> None:
         ended.set_result(order)
 
 
-def log_word(carrier: str, order_id: str, attempt: int, word: OrderOutcome) -> None:
+def log_outcome(carrier: str, order_id: str, attempt: int, outcome: OrderOutcome) -> None:
     """Log what was heard of an order, where that is neither a yes nor that it is pending."""
-    if isinstance(word, Placed | Pending):
+    if isinstance(outcome, Placed | Pending):
         return
-    unclear = isinstance(word, Unknown)
+    unclear = isinstance(outcome, Unknown)
     get_log().warning(
         "carrier gave no clear answer to an order" if unclear else "carrier did not place an order",
-        carrier=carrier, order_id=order_id, attempt=attempt, outcome=type(word).__name__.lower(),
-        said="" if isinstance(word, Absent) else word.message,
+        carrier=carrier, order_id=order_id, attempt=attempt, outcome=type(outcome).__name__.lower(),
+        said="" if isinstance(outcome, Absent) else outcome.message,
     )  # fmt: skip
 
 

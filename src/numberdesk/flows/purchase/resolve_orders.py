@@ -17,7 +17,7 @@ from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.purchase import Order
 from numberdesk.flows.purchase.open_orders import WANTED_FOR
 from numberdesk.flows.purchase.place_orders import Placement
-from numberdesk.flows.purchase.settle_orders import OrderBatch, end_order, keep_chase, load_books, write_books
+from numberdesk.flows.purchase.settle_orders import OrderBatch, end_order, keep_open, load_books, write_books
 from numberdesk.infra.db import Tx
 from numberdesk.infra.reader import Reader
 from numberdesk.infra.writer import Writer
@@ -61,7 +61,7 @@ def _resolve(books: OrderBatch, command: ResolveOrder) -> Order | NumberdeskErro
     if command.resolution is OrderResolution.VOID:
         why = CarrierUnavailable("The carrier never confirmed this order, so it was given up. Nothing was charged.")
         return end_order(books, carrier_order, Void(why, final=False), command.now)
-    keep_chase(books, Keep(_anew(carrier_order, command)))
+    keep_open(books, Keep(_anew(carrier_order, command)))
     return order
 
 
@@ -91,8 +91,8 @@ async def resolve_order(
 ) -> Order:
     """Decide about one order. Raises NotFound, and OrderEnded."""
     carrier_order = (await reader.read(lambda tx: find_carrier_orders(tx, [order_id]))).get(order_id)
-    line = None if carrier_order is None else await carriers.client(carrier_order.carrier)
-    window = VISIBILITY_WINDOW if line is None else line.window
+    client = None if carrier_order is None else await carriers.client(carrier_order.carrier)
+    window = VISIBILITY_WINDOW if client is None else client.window
     return await writer.submit(resolve_orders, ResolveOrder(order_id, resolution, window, now, wanted_for))
 
 
@@ -106,13 +106,15 @@ async def adopt_order(reader: Reader, carriers: CarrierConnections, placement: P
         raise NotFound("There is no such order at a carrier.")
     if carrier_order.settled_at is not None:
         raise OrderEnded(details={"order_id": order_id})
-    line = await carriers.client(carrier_order.carrier)
-    found = Unknown("this carrier is not connected") if line is None else await line.find(carrier_order.e164, order_id)
-    if line is None or not isinstance(found, Placed):
+    client = await carriers.client(carrier_order.carrier)
+    found = (
+        Unknown("this carrier is not connected") if client is None else await client.find(carrier_order.e164, order_id)
+    )
+    if client is None or not isinstance(found, Placed):
         said = "absent" if isinstance(found, Absent | Placed) else found.message
         why = "The carrier does not say that this number is ours, so it cannot be adopted."
         raise CarrierRefused(why, {"order_id": order_id, "said": said})
-    status = await placement.hear(order_id, carrier_order.sends, Placed(found.number_id, None), line.window)
+    status = await placement.hear(order_id, carrier_order.sends, Placed(found.number_id, None), client.window)
     if status is None:
         raise Overloaded
     return status.order

@@ -1,4 +1,4 @@
-"""End orders at carriers, or keep them open: what was heard of each, decided and written as sets.
+"""End orders at carriers, or keep them open: what follows from each outcome, written as sets.
 
 Touches: database.
 
@@ -47,11 +47,11 @@ from numberdesk.outbox.store import insert_events
 
 
 class OrderStatus(NamedTuple):
-    """How an order stands after a word about it. `again`: one attempt more is to be sent now, by whoever asked.
+    """How an order stands after an outcome. `again`: one attempt more is to be sent now, by whoever asked.
 
     `lease_lost`: who looked it up took so long that somebody else has it by now, or has ended it.
 
-    `parked` and `too_late` are set by the word that did it and by no later one: that the order waits for a
+    `parked` and `too_late` are set by the outcome that did it and by no later one: that the order waits for a
     person, and that its number came after it had failed and is given back. `unexplained`: the number of this failed
     order is on our account and nothing says that the order brought it there, so that an audit has to show it.
     """
@@ -66,7 +66,7 @@ class OrderStatus(NamedTuple):
 
 @dataclass(slots=True)
 class OrderBatch:
-    """What the next word of a batch sees, and what is to be written at the end."""
+    """What the next outcome of a batch sees, and what is to be written at the end."""
 
     wallets: dict[str, Wallet]
     sale_numbers: dict[str, SaleNumber]
@@ -80,10 +80,10 @@ class OrderBatch:
 
 
 def settle_orders(tx: Tx, commands: Sequence[OutcomeReport]) -> list[OrderStatus]:
-    """The write flow: one standing per word."""
-    books = load_books(tx, [heard.order_id for heard in commands])
+    """The write flow: one status per outcome."""
+    books = load_books(tx, [report.order_id for report in commands])
     books.kept = find_kept(tx, [order.e164 for order in books.orders.values() if order.state is OrderState.FAILED])
-    statuses = [_hear_under_lease(books, heard) for heard in commands]
+    statuses = [_settle_under_lease(books, report) for report in commands]
     there = write_books(tx, books)
     return [one if one.order.id not in there else one._replace(too_late=None) for one in statuses]
 
@@ -97,24 +97,26 @@ def load_books(tx: Tx, order_ids: Sequence[str]) -> OrderBatch:
     return OrderBatch(wallets, sale_numbers, carrier_orders, find_orders(tx, known))
 
 
-def _hear_under_lease(books: OrderBatch, heard: OutcomeReport) -> OrderStatus:
-    lease_lost = heard.leased_until not in (None, books.carrier_orders[heard.order_id].leased_until)
-    return _hear(books, heard)._replace(lease_lost=lease_lost)
+def _settle_under_lease(books: OrderBatch, report: OutcomeReport) -> OrderStatus:
+    lease_lost = report.leased_until not in (None, books.carrier_orders[report.order_id].leased_until)
+    return _settle(books, report)._replace(lease_lost=lease_lost)
 
 
-def _hear(books: OrderBatch, heard: OutcomeReport) -> OrderStatus:
-    order, carrier_order = books.orders[heard.order_id], books.carrier_orders[heard.order_id]
+def _settle(books: OrderBatch, report: OutcomeReport) -> OrderStatus:
+    order, carrier_order = books.orders[report.order_id], books.carrier_orders[report.order_id]
     if order.state is not OrderState.ORDERING:
-        if order.state is OrderState.FAILED and isinstance(heard.outcome, Placed):
-            return _placed_too_late(books, order, heard.outcome, heard.now)
+        if order.state is OrderState.FAILED and isinstance(report.outcome, Placed):
+            return _placed_too_late(books, order, report.outcome, report.now)
         return OrderStatus(order)
-    what = step(carrier_order, heard)
-    carrier_order = answered(carrier_order, heard)
+    what = step(carrier_order, report)
+    carrier_order = answered(carrier_order, report)
     if isinstance(what, Void):
-        return OrderStatus(end_order(books, carrier_order._replace(message=_said(heard.outcome)), what, heard.now))
+        return OrderStatus(
+            end_order(books, carrier_order._replace(message=_message_of(report.outcome)), what, report.now)
+        )
     if isinstance(what, Capture):
-        return OrderStatus(end_order(books, carrier_order, what, heard.now))
-    keep_chase(books, what)
+        return OrderStatus(end_order(books, carrier_order, what, report.now))
+    keep_open(books, what)
     if isinstance(what, Again):
         return OrderStatus(order, what.carrier_order)
     return OrderStatus(
@@ -125,12 +127,12 @@ def _hear(books: OrderBatch, heard: OutcomeReport) -> OrderStatus:
     )
 
 
-def _said(word: OrderOutcome) -> str:
+def _message_of(outcome: OrderOutcome) -> str:
     """What ended an order that failed."""
-    return "absent over the whole window" if isinstance(word, Absent | Placed) else word.message[:LONGEST_SAID]
+    return "absent over the whole window" if isinstance(outcome, Absent | Placed) else outcome.message[:LONGEST_SAID]
 
 
-def keep_chase(books: OrderBatch, what: Keep | Again) -> None:
+def keep_open(books: OrderBatch, what: Keep | Again) -> None:
     """The order stays open."""
     books.carrier_orders[what.carrier_order.order_id] = what.carrier_order
     books.changed[what.carrier_order.order_id] = Ended(what.carrier_order, None)
@@ -156,7 +158,7 @@ def end_order(books: OrderBatch, carrier_order: CarrierOrder, what: Capture | Vo
     return settled.order
 
 
-def _placed_too_late(books: OrderBatch, order: Order, word: Placed, now: int) -> OrderStatus:
+def _placed_too_late(books: OrderBatch, order: Order, outcome: Placed, now: int) -> OrderStatus:
     """The number of a failed order is on our account after all. It goes back by itself, once, if it is certainly ours.
 
     That is so only where it carries this order's id there and nobody has it in the books: at a carrier that keeps no
@@ -164,10 +166,10 @@ def _placed_too_late(books: OrderBatch, order: Order, word: Placed, now: int) ->
     """
     if books.sale_numbers[order.e164].order_id is not None or order.id in books.too_late:
         return OrderStatus(order)
-    if word.reference != order.id or (order.carrier, order.e164) in books.kept:
+    if outcome.reference != order.id or (order.carrier, order.e164) in books.kept:
         return OrderStatus(order, unexplained=True)
     serial = order.id.removeprefix("ord_")
-    books.too_late[order.id] = of_finding(order.carrier, order.e164, word.number_id, serial, now)
+    books.too_late[order.id] = of_finding(order.carrier, order.e164, outcome.number_id, serial, now)
     return OrderStatus(order, too_late=books.too_late[order.id])
 
 
