@@ -230,7 +230,7 @@ def test_every_statement_of_the_stores_is_one_that_the_engine_understands(databa
 def test_the_selects_that_lock_do_so_in_a_sorted_order_on_postgresql() -> None:
     wallets, _ = ledger_store._LOCK_WALLETS._compile("postgresql")
     assert wallets.rstrip().endswith("ORDER BY wallets.account_id FOR UPDATE OF wallets")
-    locked, _ = numbers_store._LOTS._compile("postgresql")
+    locked, _ = numbers_store._SALE_NUMBERS._compile("postgresql")
     assert locked.rstrip().endswith("ORDER BY numbers.e164 FOR UPDATE")
 
 
