@@ -277,7 +277,10 @@ def test_an_audit_tells_what_it_found_until_a_person_has_decided(run: Run, carri
             (kept, "orphan", "open"), (going, "orphan", "open"),
         ]  # fmt: skip
     assert json_of(run("carriers", "keep", "twilio", kept, "--json"))["status"] == "kept"
-    assert json_of(run("carriers", "release", "twilio", going, "--json"))["status"] == "releasing"
+    unasked = run("carriers", "release", "twilio", going)
+    assert (unasked.returncode, "say --yes" in unasked.stderr) == (1, True)
+    assert json_of(run("carriers", "releases", "--json")) == []
+    assert json_of(run("carriers", "release", "twilio", going, "--yes", "--json"))["status"] == "releasing"
     late = run("carriers", "keep", "twilio", going)
     assert (late.returncode, "on its way back to its carrier already" in late.stderr) == (2, True)
     assert [each["phone_number"] for each in json_of(run("carriers", "releases", "--json"))] == [going]
@@ -300,7 +303,8 @@ def test_a_number_of_the_pool_that_is_on_the_account_too_is_told_and_no_orphan(
     done = run("carriers", "audit", "--json")
     assert json_of(done) == []
     assert "twilio: the books have 1 of its numbers under pool, which are no orphans" in done.stderr
-    assert run("carriers", "release", "twilio", number.phone_number).returncode == 1
+    refused = run("carriers", "release", "twilio", number.phone_number, "--yes")
+    assert (refused.returncode, "not_found" in refused.stderr) == (1, True)
 
 
 def test_an_account_that_was_closed_is_left_out_unless_it_is_named(run: Run, carriers: MockUrls) -> None:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pty
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -9,13 +14,16 @@ from typing import Final, NamedTuple
 import pytest
 
 from carrier_mock.model import Api
-from numberdesk.core.carrier_order import DELAYS, LONGEST_DELAY, OutcomeReport, Unknown
+from numberdesk.core.carrier_order import DELAYS, LONGEST_DELAY, OutcomeReport, Pending, Unknown
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import Buy, Sold
 from numberdesk.flows.purchase.settle_orders import settle_orders
+from numberdesk.infra.settings import load_settings
+from numberdesk.wiring import build
 from testbed.carrier_mock import MockUrls, simulated
 from testbed.remote import CREDENTIALS_KEY, make_remote_books
-from tests.cli.runner import Run, json_of, runner
+from tests.cli.conftest import COMMAND, PATIENCE, environment
+from tests.cli.runner import Run, json_of, runner, shown_until
 
 NUMBER: Final = "+12125550307"
 
@@ -82,6 +90,44 @@ def test_a_parked_order_is_given_up(parked: Parked) -> None:
     assert (voided["status"], voided["error"]["code"]) == ("failed", "carrier_unavailable")
     assert json_of(parked.run("orders", "list", "--parked", "--json")) == []
     assert json_of(parked.run("verify", "--json"))["ok"] is True
+
+
+def test_an_order_that_its_carrier_took_is_given_up_only_when_asked_for_twice(
+    parked: Parked, database_url: str, tmp_path: Path
+) -> None:
+    with contextlib.closing(build(load_settings(database_url=database_url))) as services:
+        taken = OutcomeReport("ord_1", 1, Pending("in progress"), 0, 0, services.now() + 99 * LONGEST_DELAY)
+        services.writer.apply(settle_orders, taken)
+    unasked = parked.run("orders", "void", "ord_1")
+    assert (unasked.returncode, "said that it has this order" in unasked.stderr) == (1, True)
+    for answer, status in (("n\n", 1), ("\x03", 130)):
+        assert _answered(database_url, tmp_path, answer) == status
+        assert json_of(parked.run("orders", "show", "ord_1", "--json"))["status"] == "ordering"
+    assert json_of(parked.run("orders", "void", "ord_1", "--yes", "--json"))["status"] == "failed"
+
+
+def _answered(url: str, folder: Path, answer: str) -> int:
+    """The exit status of giving the order up at a terminal, where the question is answered so."""
+    ours, theirs = pty.openpty()
+    asked = subprocess.Popen(
+        [sys.executable, "-c", _AT_A_TERMINAL, *COMMAND, "orders", "void", "ord_1"],
+        cwd=folder, env=environment(database_url=url, credentials_key=CREDENTIALS_KEY),
+        stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+    )  # fmt: skip
+    os.close(theirs)
+    shown_until(ours, "[y/N]")
+    os.write(ours, answer.encode())
+    shown_until(ours, None)
+    os.close(ours)
+    return asked.wait(PATIENCE)
+
+
+_AT_A_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+"""Makes standard input the terminal that Ctrl-C is typed at, then becomes the command."""
 
 
 def test_a_parked_order_is_looked_up_anew(parked: Parked) -> None:

@@ -22,11 +22,14 @@ from numberdesk.catalog.rule_store import list_price_rules
 from numberdesk.cli.bars import Bars, bars
 from numberdesk.cli.credentials import asked_secrets, check_keepable, fields_of, given_fields, telling_where_secrets_go
 from numberdesk.cli.output import REFUSED, fail, note, print_list, print_object
+from numberdesk.cli.output import REFUSED, note, print_list, print_object, reported
 from numberdesk.cli.session import (
     AsJson,
     Limit,
+    Yes,
     asking_carriers,
     check_carrier,
+    confirm,
     fail_unknown_carrier,
     services,
 )
@@ -184,8 +187,15 @@ def keep(carrier: CarrierArgument, number: NumberArgument, as_json: AsJson = Fal
 
 
 @carriers.command("release")
-def release(carrier: CarrierArgument, number: NumberArgument, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
-    """Give an orphan back to its carrier; the server or worker tells it until it confirms."""
+def release(
+    carrier: CarrierArgument,
+    number: NumberArgument,
+    yes: Yes = False,  # noqa: FBT002  a flag
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """Give an orphan back to its carrier, having asked; the server or worker tells it until it confirms."""
+    with reported():
+        confirm(f"{carrier} will take {number} back for good. Whoever uses it loses it. Give it back?", yes=yes)
     _resolve(carrier, number, FindingResolution.RELEASE, as_json=as_json)
 
 

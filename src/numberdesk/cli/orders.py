@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from numberdesk.cli.output import fail, print_list, print_object
-from numberdesk.cli.session import AsJson, Limit, asking_carriers, services
+from numberdesk.cli.session import AsJson, Limit, Yes, asking_carriers, confirm, services
 from numberdesk.flows.purchase.describe_orders import describe_order, describe_orders, describe_parked_orders
 from numberdesk.flows.purchase.resolve_orders import OrderResolution, adopt_order, resolve_order
 from numberdesk.views import carrier_order_view
@@ -62,9 +62,19 @@ def adopt(
 @orders.command("void")
 def void(
     order_id: Annotated[str, typer.Argument(metavar="ID")],
+    yes: Yes = False,  # noqa: FBT002  a flag
     as_json: AsJson = False,  # noqa: FBT002  a flag
 ) -> None:
-    """Give an open order up: nothing is charged, and the number is free again."""
+    """Give an open order up: nothing is charged, and the number is free again. Asks first if its carrier took it."""
+    with services() as running:
+        found = running.reader.read_now(lambda tx: describe_order(tx, order_id))
+        at_carrier = None if found is None else found.carrier_order
+        if at_carrier is not None and at_carrier.settled_at is None and at_carrier.accepted_at is not None:
+            question = (
+                f"{at_carrier.carrier} said that it has this order, and may deliver and bill {at_carrier.e164}. "
+                "Give it up all the same?"
+            )
+            confirm(question, yes=yes)
     _resolve(order_id, OrderResolution.VOID, as_json=as_json)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -29,6 +30,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard out
 _PATIENCE_SECONDS = 30.0  # a person's command may wait for a busy server
 
 AccountArgument = Annotated[str, typer.Argument(metavar="ACCOUNT", help="The account's id or exact name")]
+
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask first")]
 
 Limit = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="At most so many")]
 
@@ -75,6 +78,16 @@ def amount_of(text: str, field: str = "amount") -> int:
         return parse_micros(text)
     except MoneyError as error:
         raise InvalidRequest(field, str(error)) from None
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask the person at the terminal before what cannot be taken back; end the command unless the answer is yes."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        fail(f"{question} Nothing was changed; say --yes to do it")
+    if not typer.confirm(question, err=True):
+        fail("nothing was changed")
 
 
 def check_carrier(running: Services, name: str | None) -> None:
