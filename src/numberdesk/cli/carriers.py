@@ -21,8 +21,7 @@ from numberdesk.carriers.store import find_carriers_named, list_carriers
 from numberdesk.catalog.rule_store import list_price_rules
 from numberdesk.cli.bars import Bars, bars
 from numberdesk.cli.credentials import asked_secrets, check_keepable, fields_of, given_fields, telling_where_secrets_go
-from numberdesk.cli.output import REFUSED, fail, note, print_list, print_object
-from numberdesk.cli.output import REFUSED, note, print_list, print_object, reported
+from numberdesk.cli.output import REFUSED, fail, note, print_list, print_object, reported
 from numberdesk.cli.session import (
     AsJson,
     Limit,
