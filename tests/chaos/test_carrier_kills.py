@@ -168,7 +168,7 @@ def of_every_engine(kind: str) -> list[object]:
 
 def die_at(books: RemoteBooks, point: str, *, ahead: int = 0) -> None:
     """Have a service that nobody asks for anything die at a point of its background work."""
-    with Service(books.url, "-m", "testbed.crashing", point, "1", str(ahead), **SETTINGS) as doomed:
+    with Service(books.url, "testbed.crashing", point, "1", str(ahead), **SETTINGS) as doomed:
         assert doomed.died() == -signal.SIGKILL
 
 
