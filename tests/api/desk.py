@@ -245,7 +245,8 @@ class History(RuleBasedStateMachine):
 
     def create_account(self, currency: str, limit: str) -> None:
         """Open an account."""
-        body = {"name": f"Tenant {len(self.model.accounts)}", "currency": currency, "credit_limit": limit}
+        name = self.desk.services.new_id("acc")  # histories share the books, where each name may be had once
+        body = {"name": name, "currency": currency, "credit_limit": limit}
         made = self.operate("POST", "/admin/accounts/", Expected(data={"status": "active"}), body)
         self.model.accounts.append(Account(made.data["id"], currency, Decimal(limit)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import itertools
 from typing import Any
 
@@ -88,7 +89,8 @@ def test_rates_that_nobody_set_are_null_wherever_they_are_shown_and_a_sent_zero_
         assert [shown[name] for name in rates] == [None, None]
 
 
-def test_a_quote_lives_on_when_its_price_goes_away(shop: Shop) -> None:
+def test_a_quote_lives_on_when_its_price_goes_away(other_shop: Callable[..., Shop]) -> None:
+    shop = other_shop()  # where nobody has set a price rule
     customer, number = shop.customer(), shop.number()
     _relist(shop, number, currency=None, price=None, inbound=None, outbound=None, price_source="rule")
     assert customer.http.get(PATH, params={"starts_with": number}).json()["data"] == []

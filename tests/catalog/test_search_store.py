@@ -56,7 +56,7 @@ SPANS = {
     "suffix": Span("reversed", "90", "90999"),
     "number": Span("e164", "+1361", "+1361999"),
     "area": Span("area_code", among=tuple(str(code) for code in range(200, 500))),
-    "price": Span("price", 1, 1_000_000),
+    "price": Span("charged_at_once", 1, 1_000_000),
 }
 ORDERS = {Sort.NUMBER: "number", Sort.PRICE: "price", Sort.MEMORABLE: "memorable"}
 
@@ -137,7 +137,7 @@ def test_a_walk_searches_the_index_of_its_order_and_sorts_no_more_than_its_windo
     ("sort", "from_position"),
     [
         (Sort.NUMBER, "((iso_country,e164)>(?,?) AND (iso_country,e164)<(?,?))"),
-        (Sort.PRICE, "(iso_country=? AND (price,e164)>(?,?) AND price<?)"),
+        (Sort.PRICE, "(iso_country=? AND (charged_at_once,e164)>(?,?) AND charged_at_once<?)"),
         (Sort.MEMORABLE, "(iso_country=? AND (memorability,e164)<(?,?))"),
     ],
 )

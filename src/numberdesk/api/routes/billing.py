@@ -30,6 +30,7 @@ ORDER_EXAMPLE: Final = {
     "per_minute_price_inbound": 0.0085,
     "per_minute_price_outbound": 0.0945,
     "setup_price": 0,
+    "charged": 1.15,
     "currency": "USD",
     "created_at": "2026-03-20T14:30:00Z",
     "completed_at": "2026-03-20T14:30:00Z",
