@@ -1,6 +1,6 @@
 """Commands for the schema of the database.
 
-Touches: environment.
+Touches: nothing.
 """
 
 from __future__ import annotations
