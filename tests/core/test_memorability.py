@@ -114,6 +114,13 @@ def test_the_score_is_that_of_the_best_of_all_cuts(national: str) -> None:
     assert memorability(national) == _plainly(national)
 
 
+@pytest.mark.parametrize(
+    "national", ["4155112233", "112233", "2029876543", "98765", "3617712345", "4155123123", "2155445544"]
+)
+def test_a_long_piece_is_found_whatever_it_ends_with(national: str) -> None:
+    assert memorability(national) == _plainly(national)
+
+
 @given(digit=st.sampled_from("0123456789"), size=st.integers(4, 15))
 def test_one_digit_throughout_is_the_highest_score(digit: str, size: int) -> None:
     assert memorability(digit * size) == HIGHEST

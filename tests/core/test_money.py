@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import re
 from decimal import Decimal
 from fractions import Fraction
 
@@ -245,3 +246,12 @@ def test_a_currency_is_a_code_of_iso_4217() -> None:
 def test_any_other_currency_is_refused(sent: str) -> None:
     with pytest.raises(MoneyError, match="three capital letters"):
         parse_currency(sent)
+
+
+@pytest.mark.parametrize(
+    ("text", "nearest"),
+    [("1.0000004", "1"), ("1.0000005", "1.000001"), ("0.0085000000000000006", "0.0085"), ("-1.0000004", "-1")],
+)
+def test_an_amount_that_is_too_fine_is_told_the_nearest_that_can_be_sent(text: str, nearest: str) -> None:
+    with pytest.raises(MoneyError, match=f"like {re.escape(nearest)}$"):
+        parse_micros(text)
