@@ -250,7 +250,13 @@ def test_any_other_currency_is_refused(sent: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "nearest"),
-    [("1.0000004", "1"), ("1.0000005", "1.000001"), ("0.0085000000000000006", "0.0085"), ("-1.0000004", "-1"), ("1e-40", "0")],
+    [
+        ("1.0000004", "1"),
+        ("1.0000005", "1.000001"),
+        ("0.0085000000000000006", "0.0085"),
+        ("-1.0000004", "-1"),
+        ("1e-40", "0"),
+    ],
 )
 def test_an_amount_that_is_too_fine_is_told_the_nearest_that_can_be_sent(text: str, nearest: str) -> None:
     with pytest.raises(MoneyError, match=f"like {re.escape(nearest)}$"):
