@@ -36,7 +36,8 @@ def stocked(services: Services, *, accounts: int, numbers: int, balance: int = 1
     keys = []
     for _ in range(accounts):
         now = services.now()
-        new = new_account(services.new_id("acc"), f"Customer {len(account_ids)}", "USD", 0, now)
+        account_id = services.new_id("acc")
+        new = new_account(account_id, f"Customer {account_id}", "USD", 0, now)
         account = services.writer.apply(create_accounts, new)
         paid = funding(services.new_id("trf"), TOP_UP, account.id, balance, reference=None, now=now)
         services.writer.apply(fund_wallets, paid)
