@@ -74,6 +74,7 @@ _TOUCHED: Final = {
     "note releases": ("carrier_releases",),
     "take up audits": ("audits",),
     "begin audits": ("audits",),
+    "ask for audits": ("audits",),
     "note audits": ("audits", "findings", "numbers"),
     "resolve findings": ("findings", "carrier_releases"),
 }  # fmt: skip

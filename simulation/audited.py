@@ -12,7 +12,13 @@ from typing import Any, Final
 
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.purchase import POOL
-from numberdesk.flows.carriers.note_audits import AuditResult, BeginAudit, FindingResolution, ResolveFinding
+from numberdesk.flows.carriers.note_audits import (
+    AskForAudit,
+    AuditResult,
+    BeginAudit,
+    FindingResolution,
+    ResolveFinding,
+)
 from simulation.books import Books, GivingBack, Number, require
 from simulation.desk import listing
 from simulation.plan import HOUR
@@ -29,11 +35,20 @@ def begin(books: Books, command: BeginAudit, given: Any) -> list[str]:
     return []
 
 
+def ask(books: Books, command: AskForAudit, given: Any) -> list[str]:
+    """An audit that somebody asks for is due at once, unless it is under way."""
+    audit = books.audits[command.carrier]
+    if audit.leased_until is None or command.now >= audit.leased_until:
+        audit.next_at, audit.leased_until, audit.asked_at = command.now, None, command.now
+    require((audit.next_at, audit.asked_at), (given.next_at, given.asked_at), "audit asked for")
+    return []
+
+
 def note(books: Books, result: AuditResult, noted: Any) -> list[str]:
     """New differences are reported, those that are there again too, and those that are gone have ended."""
     audit, given = books.audits[result.carrier], noted.news
     require(audit.leased_until != result.leased_until, noted.lease_lost, "lease of an audit")
-    audit.next_at, audit.leased_until = result.next_at, None
+    audit.next_at, audit.leased_until, audit.asked_at = result.next_at, None, None
     audit.attempts = audit.attempts + 1 if result.message else 0
     audit.began_at, audit.ended_at = result.began_at, result.ended_at
     audit.owned, audit.found = result.owned, len(result.findings)

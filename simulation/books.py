@@ -216,6 +216,7 @@ class CarrierAudit:
     next_at: int | None
     attempts: int = 0
     leased_until: int | None = None
+    asked_at: int | None = None
     began_at: int | None = None
     ended_at: int | None = None
     owned: int = 0
@@ -225,7 +226,7 @@ class CarrierAudit:
     def row(self) -> Row:
         """As the table has it, but for why it was not finished."""
         return (
-            self.carrier, self.next_at, self.attempts, self.leased_until, None, self.began_at, self.ended_at,
+            self.carrier, self.next_at, self.attempts, self.leased_until, self.asked_at, self.began_at, self.ended_at,
             self.owned, self.found,
         )  # fmt: skip
 

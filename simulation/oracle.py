@@ -31,6 +31,7 @@ _TELLING: Final[dict[str, Callable[[Books, Any, Any], list[str]]]] = {
     "resolve": fulfilment.resolve,
     "note releases": returns.note,
     "begin audits": audited.begin,
+    "ask for audits": audited.ask,
     "note audits": audited.note,
     "resolve findings": audited.resolve,
     **{kind.name: taking_up(kind) for kind in KINDS},

@@ -21,7 +21,7 @@ from numberdesk.flows.accounts.create_accounts import change_account_states, cre
 from numberdesk.flows.accounts.fund_wallets import fund_wallets
 from numberdesk.flows.accounts.issue_keys import issue_keys, revoke
 from numberdesk.flows.carriers.confirm_carrier_releases import note_releases
-from numberdesk.flows.carriers.note_audits import begin_audits, note_audits, resolve_findings
+from numberdesk.flows.carriers.note_audits import ask_for_audits, begin_audits, note_audits, resolve_findings
 from numberdesk.flows.catalog.keep_offers import keep_offers
 from numberdesk.flows.catalog.set_price_rules import remove_price_rules, set_price_rules
 from numberdesk.flows.cleanup import clean_up
@@ -64,6 +64,7 @@ NAMED: Final[dict[str, Flow]] = {
     "note releases": note_releases,
     "take up audits": DUE_AUDITS.take_up,
     "begin audits": begin_audits,
+    "ask for audits": ask_for_audits,
     "note audits": note_audits,
     "resolve findings": resolve_findings,
 }
