@@ -225,13 +225,6 @@ def test_a_superseded_price_within_the_quote_lifetime_is_what_is_charged() -> No
     assert [charge.amount for charge in decision.charges] == [FORMER.monthly]
 
 
-def test_a_number_sold_at_a_superseded_price_keeps_its_own() -> None:
-    decided = decide(desk(LOT, superseded=(FORMER,)), [BUY._replace(confirmed=Confirmation(FORMER.monthly))])
-    assert decided.sale_numbers[NUMBER] == LOT._replace(
-        state=NumberState.ASSIGNED, account_id=ME, order_id=BUY.order_id
-    )
-
-
 def test_a_superseded_price_is_honoured_by_the_time_of_each_buy_not_by_that_of_its_batch() -> None:
     loaded = desk(LOT._replace(prices=OFFER), superseded=(FORMER,))
     late = BUY._replace(account_id=OTHER, confirmed=Confirmation(FORMER.monthly), now=NOW + 1)

@@ -10,7 +10,7 @@ from numberdesk.core.errors import NumberNotOffered, NumberTaken, PriceChanged
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.prices import Confirmation, Quote
 from numberdesk.core.purchase import Loaded, Refusal, SaleNumber, Sold, decide
-from tests.core.test_purchase import BUY, LOT, ME, NOW, NUMBER, OFFER, OTHER, PURSE, desk, held, one, refusal
+from tests.core.test_purchase import BUY, FORMER, LOT, ME, NOW, NUMBER, OFFER, OTHER, PURSE, desk, held, one, refusal
 
 
 def offered(*quotes: Quote, sale_number: SaleNumber | None = None) -> Loaded:
@@ -64,3 +64,10 @@ def test_terms_that_a_newer_search_replaced_are_honoured_with_the_setup_price_th
 def test_a_number_that_somebody_else_orders_is_taken_though_its_offer_has_ended() -> None:
     loaded = replace(desk(held(OTHER, NumberState.CLAIMED)), offers={NUMBER: (Quote("acme", OFFER, NOW),)})
     assert refusal(loaded) == NumberTaken()
+
+
+def test_a_number_sold_at_a_superseded_price_keeps_its_own() -> None:
+    decided = decide(desk(LOT, superseded=(FORMER,)), [BUY._replace(confirmed=Confirmation(FORMER.monthly))])
+    assert decided.sale_numbers[NUMBER] == LOT._replace(
+        state=NumberState.ASSIGNED, account_id=ME, order_id=BUY.order_id
+    )
