@@ -117,7 +117,7 @@ def _answered(url: str, folder: Path, answer: str) -> int:
     os.close(theirs)
     shown_until(ours, "[y/N]")
     os.write(ours, answer.encode())
-    shown_until(ours, None)
+    shown_until(ours, None, typed=answer.encode())
     os.close(ours)
     return asked.wait(PATIENCE)
 
