@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -30,7 +29,7 @@ from numberdesk.infra.db import Database, Tx
 from numberdesk.infra.vault import Vault
 from numberdesk.infra.vault import new_key as new_vault_key
 from numberdesk.orders.carrier_order_store import Ended, change_carrier_orders, insert_carrier_orders
-from numberdesk.outbox.model import ORDER_FAILED, Event
+from numberdesk.outbox.model import ORDER_FAILED
 from numberdesk.outbox.store import insert_events
 from numberdesk.tables import holds, metadata, orders
 from numberdesk.verify.books import verify
@@ -222,8 +221,8 @@ def fail_an_order(tx: Tx) -> None:
     carrier_order = CarrierOrder("ord_f", "acc_1", "acme", FREE, 1, NOW, NOW, settled_at=NOW)
     insert_carrier_orders(tx, [carrier_order])
     change_carrier_orders(tx, [Ended(carrier_order, NumberTaken())])
-    payload = json.dumps({"phone_number": FREE, "order_id": "ord_f", "code": NumberTaken().code})
-    insert_events(tx, [Event("evt_fail_f", "acc_1", ORDER_FAILED, payload, NOW)])
+    payload = dict.fromkeys(ORDER_FAILED.fields, "") | {"phone_number": FREE, "order_id": "ord_f"}
+    insert_events(tx, [ORDER_FAILED.event("ord_f", "acc_1", payload, NOW)])
 
 
 def issue_a_key(tx: Tx) -> None:

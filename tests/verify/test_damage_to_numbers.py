@@ -263,7 +263,7 @@ DAMAGE: Final[dict[str, Damage]] = {
     "I13 a failure not told": (
         ("DELETE FROM events WHERE id = 'evt_fail_f'",),
         {("I13", "orders", "ord_f")},
-        "no event tells of +13612738809",
+        "no event order.failed tells of +13612738809",
     ),
     "I13 an event of a failure that was none": (
         ("UPDATE events SET id = 'evt_fail_3' WHERE id = 'evt_fail_f'",),
@@ -273,12 +273,12 @@ DAMAGE: Final[dict[str, Damage]] = {
     "I13 a purchase not told": (
         ("DELETE FROM events WHERE id = 'evt_3'",),
         {("I13", "orders", "ord_3")},
-        "no event tells of +13612738803",
+        "no event number.purchased tells of +13612738803",
     ),
     "I13 a release not told": (
         ("DELETE FROM events WHERE id = 'evt_rel_2'",),
         {("I13", "rentals", "rnt_2")},
-        "no event tells of +13612738802",
+        "no event number.released tells of +13612738802",
     ),
     "I13 an event of a purchase that was not made": (
         ("INSERT INTO events SELECT 'evt_6', account_id, kind, payload, created_at FROM events WHERE id = 'evt_3'",),
