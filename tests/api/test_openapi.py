@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import jsonschema_rs
@@ -19,6 +19,8 @@ from numberdesk.api.errors import ENCODER, STATUSES
 from numberdesk.api.openapi import build_document
 from numberdesk.core.lifecycle import AccountState
 from tests.api.conftest import Customer, Shop
+
+POSTGRESQL_IN_THE_LONG_RUN: Final = "the rules of fields are the same on both engines"
 
 schema = schemathesis.openapi.from_dict(json.loads(ENCODER.encode(build_document("/api/v1"))))
 

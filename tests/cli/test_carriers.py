@@ -25,6 +25,8 @@ from testbed.scripted import Answer, Seen, json_reply, scripted
 from tests.cli.conftest import COMMAND, PATIENCE, environment, wait_until
 from tests.cli.runner import Done, Run, json_of, runner
 
+POSTGRESQL_IN_THE_LONG_RUN: Final = "the rules of commands about carriers are the same on both engines"
+
 KEY: Final = new_key()
 SECRET: Final = "s3cret-t0ken-of-ours-4711"
 ACCOUNT: Final = "AC" + "0" * 31 + "7"
@@ -61,6 +63,11 @@ def _connected(run: Run, url: str, name: str = "twilio") -> Any:
     return json_of(_add(run, url, "--secret-env", "auth_token=TOKEN", name=name))
 
 
+def _with_a_wrong_key(run: Run, url: str, name: str) -> None:
+    options = ("--secrets", "-", "--set", f"base_url={url}/v2", "--json")
+    json_of(run("carriers", "add", name, "telnyx", *options, sent="api_key = wrong\n"))
+
+
 def _basic(password: str) -> str:
     return "Basic " + base64.b64encode(f"{ACCOUNT}:{password}".encode()).decode()
 
@@ -92,8 +99,7 @@ def test_an_account_is_connected_checked_disabled_and_listed(run: Run, carriers:
 def test_a_carrier_that_is_not_well_is_told_in_words_and_by_the_exit_status(run: Run, carriers: MockUrls) -> None:
     _connected(run, carriers.url)
     _add(run, "http://127.0.0.1:1", "--secret-env", "auth_token=TOKEN", name="gone")
-    json_of(run("carriers", "add", "typo", "telnyx", "--secrets", "-", "--set", f"base_url={carriers.url}/v2", "--json",
-              sent="api_key = wrong\n"))  # fmt: skip
+    _with_a_wrong_key(run, carriers.url, "typo")
     done = run("carriers", "check", "--json")
     assert done.returncode == 1
     told = {each["name"]: each for each in json.loads(done.stdout)}
@@ -141,7 +147,6 @@ def test_an_option_is_changed_without_typing_secrets_again(run: Run) -> None:
     assert "--secret-env auth_token=VARIABLE" in moved.stderr
 
 
-@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
@@ -309,7 +314,7 @@ def test_a_number_of_the_pool_that_is_on_the_account_too_is_told_and_no_orphan(
 
 def test_an_account_that_was_closed_is_left_out_unless_it_is_named(run: Run, carriers: MockUrls) -> None:
     _connected(run, carriers.url)
-    _add(run, "http://127.0.0.1:1", "--secret-env", "auth_token=TOKEN", name="closed")
+    _with_a_wrong_key(run, carriers.url, "closed")
     commands = ("check", "audit")
     assert [run("carriers", command).returncode for command in commands] == [1, 1]
     json_of(run("carriers", "disable", "closed", "--json"))

@@ -6,6 +6,7 @@ both directions. In all documents, command lines, paths of the API, settings and
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 import tomllib
@@ -127,9 +128,14 @@ def command_lines(text: str) -> Iterator[list[str]]:
             yield shlex.split(re.sub(r"\s[|>].*", "", match[1]), comments=True)
 
 
+@functools.cache
+def _all_commands() -> Any:
+    return typer.main.get_command(app)
+
+
 def unknown_words(words: list[str]) -> list[str]:
     """The words of a command line that name no command or option there is."""
-    command: Any = typer.main.get_command(app)
+    command = _all_commands()
     rest = list(words)
     while getattr(command, "commands", None) is not None:
         if not rest or rest[0] not in command.commands:
