@@ -87,7 +87,7 @@ async def list_numbers(request: ApiRequest) -> ApiResponse:
     if asked is None:
         return ApiResponse([], rest={"page": {"next": None}})
     account_id = request.caller.account_id
-    found = await request.services.reader.read(
+    found = await request.read(
         lambda tx: list_rented(tx, account_id, asked, before_id=before, limit=query.page_size + 1)
     )
     items, rest = page(found.items, query.page_size, "rental.id", walked_to=found.walked_to)
@@ -119,10 +119,10 @@ async def get_number(request: ApiRequest) -> ApiResponse:
     named, account_id = request.path["number"], request.caller.account_id
     if named.startswith(_RENTAL):
         rental_id = id_in_path(named)
-        found = await request.services.reader.read(lambda tx: find_rented_by_id(tx, account_id, rental_id))
+        found = await request.read(lambda tx: find_rented_by_id(tx, account_id, rental_id))
     else:
         e164 = e164_in_path(named)
-        found = await request.services.reader.read(lambda tx: find_rented(tx, account_id, e164))
+        found = await request.read(lambda tx: find_rented(tx, account_id, e164))
     if found is None:
         raise NotFound
     return ApiResponse(rental_view(found))
@@ -147,7 +147,7 @@ async def label_number(request: ApiRequest) -> ApiResponse:
     labels = Labels(body.friendly_name, body.agent_id, None if body.tags is None else _tags(body.tags))
     account_id = request.caller.account_id
     await request.services.writer.submit(label_numbers, Labelling(account_id, e164, labels, request.now))
-    found = await request.services.reader.read(lambda tx: find_rented(tx, account_id, e164))
+    found = await request.read_back(lambda tx: find_rented(tx, account_id, e164))
     if found is None:
         raise NotFound
     return ApiResponse(rental_view(found), "Phone number updated")
