@@ -29,7 +29,7 @@ from numberdesk.flows.rentals.release_numbers import Release, release_numbers
 from numberdesk.infra import clock
 from numberdesk.infra.db import Database, Tx
 from numberdesk.infra.http import Http
-from numberdesk.infra.reader import Reader
+from numberdesk.infra.reader import Reader, ReadLimits
 from numberdesk.infra.settings import Settings
 from numberdesk.infra.vault import Vault
 from numberdesk.infra.writer import Writer, no_failpoint
@@ -39,6 +39,8 @@ from numberdesk.numbers.model import Rental
 MINUTE: Final = 60 * MICROSECONDS
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
+_IMPORT_CONNECTIONS: Final = 2
+"""For imports over HTTP, which read in threads of their own: so many run at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ def open_database(settings: Settings, lock_seconds: float) -> Database:
     """Open the database; an empty one gets its schema. Raises DatabaseError when it cannot be used as it is."""
     database = Database(
         settings.database_url,
-        read_connections=settings.read_threads,
+        read_connections=settings.read_threads + settings.look_up_threads + _IMPORT_CONNECTIONS,
         busy_seconds=lock_seconds,
         resolve_seconds=settings.answer_timeout_seconds,
     )
@@ -153,7 +155,7 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
         monotonic=parts.seconds,
         failpoint=parts.failpoint,
     )
-    reader = Reader(database, threads=settings.read_threads)
+    reader = Reader(database, _read_limits(settings))
     quote_lifetime = settings.quote_lifetime_seconds * MICROSECONDS
     vault = Vault(settings.credentials_key.get_secret_value())
     carriers = StoredConnections(reader, vault, parts.build_carrier, seconds=parts.seconds)
@@ -187,6 +189,17 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
         audit=CarrierAuditor(
             writer, reader, carriers, now, every=settings.audit_hours * HOUR, quarantine=settings.quarantine_days * DAY
         ),
+    )
+
+
+def _read_limits(settings: Settings) -> ReadLimits:
+    return ReadLimits(
+        threads=settings.read_threads,
+        account_reads=settings.account_reads,
+        account_waiting=settings.account_reads_waiting,
+        look_up_threads=settings.look_up_threads,
+        wait_seconds=settings.answer_timeout_seconds,
+        read_seconds=settings.read_timeout_seconds,
     )
 
 

@@ -40,7 +40,7 @@ from numberdesk.flows.purchase.settle_orders import settle_orders
 from numberdesk.flows.rentals.release_numbers import Release, release_numbers
 from numberdesk.infra.db import Database
 from numberdesk.infra.due_work import DueWork, DueWorker
-from numberdesk.infra.reader import Reader
+from numberdesk.infra.reader import Reader, ReadLimits
 from numberdesk.infra.writer import Writer
 from numberdesk.ledger.model import Transfer
 from numberdesk.ledger.store import find_wallet, list_statement
@@ -116,7 +116,7 @@ class Shop:
         self.release_numbers = release_numbers(QUARANTINE)
         self.save_listings = save_listings(lambda: self.now)
         self.reprice = reprice(lambda: self.now)
-        self.reader = Reader(database, threads=2)
+        self.reader = Reader(database, ReadLimits(threads=2))
         self._first = beside or self
         self._now = NOW
         self.time: OwnTime = OwnTime(self._pass) if beside is None else beside.time

@@ -28,7 +28,7 @@ from numberdesk.flows.carriers.note_audits import (
 from numberdesk.flows.rentals.release_numbers import Release
 from numberdesk.infra.db import Tx
 from numberdesk.infra.due_work import TakeUp
-from numberdesk.infra.reader import Reader
+from numberdesk.infra.reader import Reader, ReadLimits
 from numberdesk.infra.vault import Vault
 from numberdesk.numbers.carrier_release import of_finding
 from numberdesk.numbers.carrier_release_store import insert_releases
@@ -343,7 +343,7 @@ def test_a_hundred_thousand_numbers_are_read_once_and_written_in_small_transacti
     shop.acme.own(e164s)
     with shop.database.write() as tx:  # nearly all are known, since they are on their way back
         insert_releases(tx, [of_finding("acme", e164, None, e164[5:], shop.now) for e164 in e164s[2_000:]])
-    reader = shop.reader = CountingReader(shop.database, threads=1)
+    reader = shop.reader = CountingReader(shop.database, ReadLimits(threads=1))
     report = audited(shop)
     assert (report.owned, report.known, len(report.findings)) == (100_000, 98_000, 2_000)
     assert (shop.acme.pages, reader.questions, shop.acme.looked_up) == (100, 3, [])
@@ -360,6 +360,8 @@ class CountingReader(Reader):
 
     questions = 0
 
-    async def read(self, question: Callable[[Tx], Any]) -> Any:
+    async def read(
+        self, question: Callable[[Tx], Any], *, for_account: str | None, seconds: float | None = None
+    ) -> Any:
         self.questions += 1
-        return await super().read(question)
+        return await super().read(question, for_account=for_account, seconds=seconds)

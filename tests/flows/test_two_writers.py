@@ -242,7 +242,7 @@ class Business:
             return lambda at: at.writer.submit(resolve_findings, release)
 
         async def voided(at: Shop) -> None:
-            unsettled = await at.reader.read(lambda tx: list_unsettled(tx, parked=None, limit=3))
+            unsettled = await at.reader.read(lambda tx: list_unsettled(tx, parked=None, limit=3), for_account=None)
             for carrier_order in unsettled:
                 report = ResolveOrder(carrier_order.order_id, OrderResolution.VOID, 0, at.now)
                 await at.writer.submit(resolve_orders, report)
@@ -299,7 +299,9 @@ def at_rest(shop: Shop) -> None:
     """When all work is done, the carrier has what customers rent and what an audit finds, and nothing else."""
 
     async def done() -> AuditReport | None:
-        for carrier_order in await shop.reader.read(lambda tx: list_unsettled(tx, parked=None, limit=99)):
+        for carrier_order in await shop.reader.read(
+            lambda tx: list_unsettled(tx, parked=None, limit=99), for_account=None
+        ):
             await shop.writer.submit(
                 resolve_orders, ResolveOrder(carrier_order.order_id, OrderResolution.VOID, 0, shop.now)
             )

@@ -283,7 +283,7 @@ def note_other_price(tx: Tx, _buy: Any, decision: Any) -> None:
 async def show_any_order(ask: ApiRequest) -> ApiResponse:
     """Another account's order is as good as one's own."""
     query = "SELECT account_id FROM orders WHERE id = ?"
-    owner = await ask.services.reader.read(lambda tx: tx.fetch(query, [ask.path["order_id"]]))
+    owner = await ask.services.reader.read(lambda tx: tx.fetch(query, [ask.path["order_id"]]), for_account=None)
     if owner:
         ask.caller = ask.caller._replace(account_id=owner[0][0])
     answer = await order(ask)

@@ -5,14 +5,16 @@ Touches: accounts, api_keys.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, func, select, update
 
 from numberdesk.accounts.model import Account, ApiKey
 from numberdesk.core.lifecycle import AccountState
 from numberdesk.infra.db import Tx
+from numberdesk.infra.statements import stretch_of
 from numberdesk.tables import accounts, api_keys
 
 _KEY_COLUMNS: Final = [api_keys.c[name] for name in ApiKey._fields]
@@ -91,21 +93,30 @@ def find_keys(tx: Tx, ids: Iterable[str]) -> dict[str, ApiKey]:
 
 def count_live_keys(tx: Tx, account_ids: Iterable[str], now: int) -> dict[str, int]:
     """How many keys of accounts work; an account without any is left out."""
+    wanted, live = sorted(account_ids), Counter[str]()
+    for works in (api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now):  # each a stretch of the index
+        query = live_keys_query(wanted, works)
+        live.update({row.account_id: row.live for row in tx.execute(query)})
+    return dict(live)
+
+
+def live_keys_query(account_ids: Sequence[str], works: ColumnElement[bool]) -> Select[Any]:
+    """The statement that counts keys which are not revoked, and which work by their end."""
     query = select(api_keys.c.account_id, func.count().label("live")).where(
-        api_keys.c.account_id.in_(sorted(account_ids)),
-        api_keys.c.revoked_at.is_(None),
-        or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now),
+        api_keys.c.account_id.in_(account_ids), api_keys.c.revoked_at.is_(None), works
     )
-    return {row.account_id: row.live for row in tx.execute(query.group_by(api_keys.c.account_id))}
+    return query.group_by(api_keys.c.account_id)
 
 
 def list_keys(tx: Tx, account_id: str | None, *, after_id: str | None, limit: int) -> list[ApiKey]:
     """Keys of one account or of all, in the order of their making."""
-    query = select(*_KEY_COLUMNS).order_by(api_keys.c.id).limit(limit)
-    if account_id is not None:
-        query = query.where(api_keys.c.account_id == account_id)
-    if after_id is not None:
-        query = query.where(api_keys.c.id > after_id)
+    query = select(*_KEY_COLUMNS).limit(limit)
+    if account_id is None:
+        query = query.order_by(api_keys.c.id)
+        query = query if after_id is None else query.where(api_keys.c.id > after_id)
+    else:
+        query = query.where(*stretch_of(api_keys.c.account_id, api_keys.c.id, account_id, after=after_id))
+        query = query.order_by(api_keys.c.account_id, api_keys.c.id)
     return [_key_of(row) for row in tx.execute(query)]
 
 

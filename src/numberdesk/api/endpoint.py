@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 from starlette.responses import Response
@@ -31,7 +31,10 @@ from numberdesk.core.errors import (
     UnsupportedMediaType,
 )
 from numberdesk.core.text import TextError, parse_token
+from numberdesk.infra.db import Tx
 from numberdesk.wiring import Services
+
+Result = TypeVar("Result")
 
 BASE: Final = "/api/v1"
 """The path that all endpoints live under."""
@@ -78,6 +81,14 @@ class ApiRequest:
     headers: Headers
     receive: Receive
     idempotency_key: str | None = None
+
+    async def read(self, question: Callable[[Tx], Result]) -> Result:
+        """Ask the database something for the caller's account, when it is its turn. Raises RateLimited."""
+        return await self.services.reader.read(question, for_account=self.caller.account_id)
+
+    async def read_back(self, question: Callable[[Tx], Result]) -> Result:
+        """Ask for a few rows by their keys, to show what was just written: it was done, so it is never refused."""
+        return await self.services.reader.look_up(question)
 
 
 @dataclass(slots=True)

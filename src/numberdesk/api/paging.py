@@ -59,12 +59,19 @@ def numbered_position(token: str | None) -> int | None:
     return int(text)
 
 
-def page(found: Sequence[Any], size: int, key: str) -> tuple[list[Any], dict[str, Any]]:
-    """Cut `size` + 1 found items to a page; the envelope's `page` tells whether there is a next one."""
+def page(
+    found: Sequence[Any], size: int, key: str, *, walked_to: str | None = None
+) -> tuple[list[Any], dict[str, Any]]:
+    """Cut `size` + 1 found items to a page; the envelope's `page` tells whether there is a next one.
+
+    `walked_to` is where looking ended before the page was full: it goes on there, and is `incomplete` until then.
+    """
     items = list(found[:size])
-    more = len(found) > size
-    token = _token(str(_attribute(items[-1], key))) if more else None
-    return items, {"page": {"next": token}}
+    if len(found) > size:
+        return items, {"page": {"next": _token(str(_attribute(items[-1], key)))}}
+    if walked_to is not None:
+        return items, {"page": {"next": _token(walked_to), "incomplete": True}}
+    return items, {"page": {"next": None}}
 
 
 def _attribute(item: Any, path: str) -> Any:

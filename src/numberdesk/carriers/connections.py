@@ -122,7 +122,7 @@ class StoredConnections:
     async def _known(self) -> Mapping[str, CarrierAccount]:
         now = self._seconds()
         if self._read_at is None or now >= self._read_at + LOOK_SECONDS:
-            found = await self._reader.read(list_carriers)
+            found = await self._reader.look_up(list_carriers)
             self._accounts, self._read_at = {account.name: account for account in found}, now
         return self._accounts
 

@@ -138,7 +138,7 @@ class IdempotencyConflict(NumberdeskError):
 
 
 class RateLimited(NumberdeskError):
-    """Too many requests with this key."""
+    """Too many requests with this key, or too many of its account's reads at once."""
 
     code = "rate_limited"
     sentence = "Too many requests. Try again later."

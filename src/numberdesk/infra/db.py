@@ -177,7 +177,8 @@ class Database:
     def read(self, *, seconds: float | None = None) -> Iterator[Tx]:
         """One read transaction: a consistent view, closed at the end.
 
-        `seconds` is how long PostgreSQL may take over it before TryAgainError; None is for ever.
+        `seconds` is how long it may take: SQLite then raises StorageFailedError, and PostgreSQL, which may
+        only be silent, TryAgainError. None is for ever.
         """
         with self._failures(), _counted(), self._reading.connect() as connection:
             driver: Any = connection.connection.dbapi_connection

@@ -243,7 +243,9 @@ class DueWorker(Generic[Row, Result]):
         if limit <= 0:
             return []
         wanted = limit + len(self.running)
-        due = await self._reader.read(lambda tx: self.work.table.find_due_parties(tx, self._now(), self._last, wanted))
+        due = await self._reader.read(
+            lambda tx: self.work.table.find_due_parties(tx, self._now(), self._last, wanted), for_account=None
+        )
         return [party for party in due if party not in self.running][:limit]
 
     async def _all_of(self, party: str, stopping: Callable[[], bool]) -> None:

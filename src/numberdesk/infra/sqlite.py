@@ -1,12 +1,13 @@
 """SQLite as an engine: durable pragmas, one writer at a time, failures told apart.
 
-Touches: database, files.
+Touches: database, files, clock.
 """
 
 from __future__ import annotations
 
 import contextlib
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -24,6 +25,10 @@ _PRAGMAS: Final = (
     "PRAGMA temp_store=MEMORY",
     "PRAGMA cache_size=-65536",
 )
+
+
+_INSTRUCTIONS: Final = 50_000
+"""Of SQLite's, after which it is asked whether it may go on: about a millisecond's. Most reads end before."""
 
 
 class Sqlite:
@@ -76,7 +81,12 @@ class Sqlite:
         """Nothing of an operator's can make a file unfit."""
 
     def bound(self, driver: Any, seconds: float | None) -> None:
-        """A file waits for nobody but its lock, which has a bound of its own."""
+        """Let the connection work for so long from now on, then interrupt its statement; None is for ever."""
+        if seconds is None:
+            driver.set_progress_handler(None, 0)
+            return
+        end = time.monotonic() + seconds
+        driver.set_progress_handler(lambda: time.monotonic() >= end, _INSTRUCTIONS)
 
     def begin(self, driver: Any) -> None:
         """Begin a write transaction and take the lock at once."""

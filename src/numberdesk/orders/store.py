@@ -10,14 +10,14 @@ from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import delete, literal, select, tuple_
+from sqlalchemy import delete, literal, literal_column, select, tuple_
 
 from numberdesk.core.errors import Details, NumberdeskError, restored
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import Fingerprint, IdempotencyRecord, Order
 from numberdesk.infra.db import Tx
-from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set
+from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set, stretch_of
 from numberdesk.tables import answers, carrier_orders, orders
 
 _COLUMNS: Final = (
@@ -37,6 +37,8 @@ _COLUMNS: Final = (
     orders.c.attempts,
     orders.c.carrier_reference,
 )
+# Spelled out, because a partial index is only used where its condition can be seen.
+_OPEN: Final = orders.c.state == literal_column("'ordering'")
 _BY_ID: Final = SelectSet(select(*_COLUMNS).where(in_set(orders.c.id, "ids")), "ids")
 _ANSWERS: Final = SelectSet(
     select(answers).where(in_set(answers.c.account_id, "ids"), in_set(answers.c.key, "keys")), "ids", "keys"
@@ -94,14 +96,14 @@ def list_orders(
     tx: Tx, account_id: str | None, *, open_only: bool = False, before_id: str | None = None, limit: int
 ) -> list[Order]:
     """Orders, newest first, of one account or of all, from before the given id."""
-    query = select(*_COLUMNS)
-    if account_id is not None:
-        query = query.where(orders.c.account_id == account_id)
-    if open_only:
-        query = query.where(orders.c.state == OrderState.ORDERING)
-    if before_id is not None:
-        query = query.where(orders.c.id < before_id)
-    found = tx.execute(query.order_by(orders.c.id.desc()).limit(limit))
+    query = select(*_COLUMNS).limit(limit)
+    if account_id is None:
+        query = query.order_by(orders.c.id.desc())
+        query = query if before_id is None else query.where(orders.c.id < before_id)
+    else:
+        query = query.where(*stretch_of(orders.c.account_id, orders.c.id, account_id, before=before_id))
+        query = query.order_by(orders.c.account_id.desc(), orders.c.id.desc())
+    found = tx.execute(query.where(_OPEN) if open_only else query)
     return _with_failures(tx, [_order_of(row) for row in found])
 
 
@@ -129,7 +131,7 @@ def withdraw_idempotency_records(tx: Tx, order_ids: Collection[str]) -> None:
 
 def forget_answers(tx: Tx, before: int, limit: int) -> int:
     """Delete at most `limit` answers given before an instant, none whose order is open; return how many."""
-    still_open = select(orders.c.id).where(orders.c.state == OrderState.ORDERING)
+    still_open = select(orders.c.id).where(_OPEN)
     old = (
         select(answers.c.account_id, answers.c.key)
         .where(answers.c.created_at < before)

@@ -22,6 +22,8 @@ accounts = Table(
     sqlite_with_rowid=False,
 )
 
+Index(None, accounts.c.name)
+
 # A key is stored as the SHA-256 of its text; `shown` is its beginning, for people to tell keys apart.
 api_keys = Table(
     "api_keys",
@@ -39,6 +41,13 @@ api_keys = Table(
     sqlite_with_rowid=False,
 )
 Index(None, api_keys.c.account_id, api_keys.c.id)
+Index(
+    "ix_api_keys_kept",
+    api_keys.c.account_id,
+    api_keys.c.expires_at,
+    sqlite_where=api_keys.c.revoked_at.is_(None),
+    postgresql_where=api_keys.c.revoked_at.is_(None),
+)
 
 # posted: what was paid in less what was spent. held: the sum of open holds. entries: how many
 # transfers the wallet has had; the next one gets entries + 1.

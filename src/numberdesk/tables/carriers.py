@@ -120,6 +120,15 @@ findings = Table(
     one_of("state", FindingState),
     sqlite_with_rowid=False,
 )
+_NOT_ENDED = findings.c.state != "ended"
+Index(
+    "ix_findings_current",
+    findings.c.carrier,
+    findings.c.e164,
+    findings.c.kind,
+    sqlite_where=_NOT_ENDED,
+    postgresql_where=_NOT_ENDED,
+)
 
 # The audits of each carrier: due work that comes again and again. asked_at is when somebody asked for one
 # that has not ended since; the rest is about the last.

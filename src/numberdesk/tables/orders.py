@@ -36,13 +36,10 @@ orders = Table(
     sqlite_with_rowid=False,
 )
 Index(None, orders.c.account_id, orders.c.id)
-Index(
-    "uq_orders_open_e164",
-    orders.c.e164,
-    unique=True,
-    sqlite_where=orders.c.state == "ordering",
-    postgresql_where=orders.c.state == "ordering",
-)
+_OPEN = orders.c.state == "ordering"
+Index("ix_orders_open", orders.c.id, sqlite_where=_OPEN, postgresql_where=_OPEN)
+Index("ix_orders_open_account", orders.c.account_id, orders.c.id, sqlite_where=_OPEN, postgresql_where=_OPEN)
+Index("uq_orders_open_e164", orders.c.e164, unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN)
 
 # The first request with a key, field by field, and its final answer: an order, or a refusal.
 answers = Table(

@@ -95,7 +95,7 @@ async def accounts(request: ApiRequest) -> ApiResponse:
     """Page all accounts."""
     query: PageQuery = request.query
     after = position(query.page_token, "acc_")
-    found = await request.services.reader.read(lambda tx: list_accounts(tx, after_id=after, limit=query.page_size + 1))
+    found = await request.read(lambda tx: list_accounts(tx, after_id=after, limit=query.page_size + 1))
     items, rest = page(found, query.page_size, "id")
     return ApiResponse([account_view(item) for item in items], rest=rest)
 
@@ -132,7 +132,7 @@ async def create_account(request: ApiRequest) -> ApiResponse:
 async def get_account(request: ApiRequest) -> ApiResponse:
     """Find one account."""
     wanted = id_in_path(request.path["account_id"])
-    found = (await request.services.reader.read(lambda tx: find_accounts(tx, [wanted], lock=False))).get(wanted)
+    found = (await request.read(lambda tx: find_accounts(tx, [wanted], lock=False))).get(wanted)
     if found is None:
         raise NotFound
     return ApiResponse(account_view(found))
@@ -170,7 +170,7 @@ async def set_standing(request: ApiRequest) -> ApiResponse:
 async def account_balance(request: ApiRequest) -> ApiResponse:
     """What is posted, held and available."""
     wanted = id_in_path(request.path["account_id"])
-    wallet = await request.services.reader.read(lambda tx: find_wallet(tx, wanted))
+    wallet = await request.read(lambda tx: find_wallet(tx, wanted))
     if wallet is None:
         raise NotFound
     return ApiResponse(balance_view(wallet))

@@ -104,7 +104,7 @@ async def ask_for_audit(request: ApiRequest) -> ApiResponse:
 )
 async def audits(request: ApiRequest) -> ApiResponse:
     """List all: there is one for each carrier."""
-    found = await request.services.reader.read(list_audits)
+    found = await request.read(list_audits)
     return ApiResponse([audit_view(audit, request.now) for audit in found], rest={"page": {"next": None}})
 
 
@@ -124,7 +124,7 @@ async def findings(request: ApiRequest) -> ApiResponse:
     query: FindingsQuery = request.query
     after = _finding_position(query.page_token)
     await check_filter(request, query.carrier)
-    found = await request.services.reader.read(
+    found = await request.read(
         lambda tx: list_findings(tx, query.carrier, ended=query.ended, after=after, limit=query.page_size + 1)
     )
     items, rest = page([finding_view(item) for item in found], query.page_size, "id")
@@ -191,9 +191,7 @@ async def carrier_releases(request: ApiRequest) -> ApiResponse:
     """Page the releases that are not confirmed."""
     query: PageQuery = request.query
     after = position(query.page_token, "rel_")
-    found = await request.services.reader.read(
-        lambda tx: list_unconfirmed(tx, after_id=after, limit=query.page_size + 1)
-    )
+    found = await request.read(lambda tx: list_unconfirmed(tx, after_id=after, limit=query.page_size + 1))
     items, rest = page(found, query.page_size, "id")
     return ApiResponse([carrier_release_view(item) for item in items], rest=rest)
 

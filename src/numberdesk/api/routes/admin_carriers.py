@@ -85,7 +85,7 @@ class CarrierBody(msgspec.Struct, frozen=True):
 async def carriers(request: ApiRequest) -> ApiResponse:
     """List all: there are few."""
     vault = request.services.vault
-    found = await request.services.reader.read(lambda tx: describe_carriers(tx, vault))
+    found = await request.read(lambda tx: describe_carriers(tx, vault))
     lines = {line.name: line for line in await request.services.carriers.clients(active_only=False)}
     return ApiResponse(carrier_views(found, request.now, lines), rest={"page": {"next": None}})
 
@@ -151,7 +151,7 @@ async def connect_carrier(request: ApiRequest) -> ApiResponse:
 )
 async def get_carrier(request: ApiRequest) -> ApiResponse:
     """Find one account at a carrier."""
-    return ApiResponse(await _described(request, id_in_path(request.path["name"])))
+    return ApiResponse(await _described(request, id_in_path(request.path["name"]), just_written=False))
 
 
 @endpoint(
@@ -169,7 +169,7 @@ async def get_carrier(request: ApiRequest) -> ApiResponse:
 async def change_carrier(request: ApiRequest) -> ApiResponse:
     """Change what is sent."""
     body: CarrierBody = request.body
-    kind = (await _described(request, id_in_path(request.path["name"]))).kind
+    kind = (await _described(request, id_in_path(request.path["name"]), just_written=False)).kind
     fields = _fields(kind, body.options, body.secrets)
     await _keep(request, CarrierSetup(request.path["name"], None, fields, body.status, request.now))
     return ApiResponse(await _described(request, request.path["name"]), "Carrier updated")
@@ -214,9 +214,10 @@ async def _keep(request: ApiRequest, command: CarrierSetup) -> None:
     request.services.carriers.forget()
 
 
-async def _described(request: ApiRequest, name: str) -> CarrierView:
+async def _described(request: ApiRequest, name: str, *, just_written: bool = True) -> CarrierView:
     vault = request.services.vault
-    found = await request.services.reader.read(lambda tx: describe_carriers(tx, vault, [name]))
+    read = request.read_back if just_written else request.read
+    found = await read(lambda tx: describe_carriers(tx, vault, [name]))
     if not found:
         raise NotFound("There is no such carrier.")
     return carrier_view(found[0], request.now, await request.services.carriers.client(name))

@@ -148,9 +148,7 @@ async def inventory(request: ApiRequest) -> ApiResponse:
     query: InventoryQuery = request.query
     after = position(query.page_token, "+")
     await check_filter(request, query.carrier)
-    found = await request.services.reader.read(
-        lambda tx: list_inventory(tx, query.carrier, query.state, after, query.page_size + 1)
-    )
+    found = await request.read(lambda tx: list_inventory(tx, query.carrier, query.state, after, query.page_size + 1))
     items, rest = page(found, query.page_size, "listing.e164")
     return ApiResponse([inventory_view(item) for item in items], rest=rest)
 
@@ -209,7 +207,7 @@ async def price_rules(request: ApiRequest) -> ApiResponse:
     query: RuleQuery = request.query
     after = position(query.page_token, "prl_")
     await check_filter(request, query.carrier)
-    found = await request.services.reader.read(
+    found = await request.read(
         lambda tx: list_price_rules(tx, query.carrier, after_id=after, limit=query.page_size + 1)
     )
     items, rest = page(found, query.page_size, "id")
@@ -247,7 +245,7 @@ async def set_price_rule(request: ApiRequest) -> ApiResponse:
         request.now,
     )
     stored = await request.services.writer.submit(set_price_rules, new_price_rule(rule))
-    told = await request.services.reader.read(lambda tx: find_minute_costs(tx, stored.carrier))
+    told = await request.read_back(lambda tx: find_minute_costs(tx, stored.carrier))
     return ApiResponse(rule_view(stored), ". ".join(filter(None, (_RULE_SET, unset_rates(stored, told)))))
 
 
@@ -279,7 +277,7 @@ async def remove_price_rule(request: ApiRequest) -> ApiResponse:
 )
 async def exchange_rates(request: ApiRequest) -> ApiResponse:
     """List all: there are few."""
-    found = await request.services.reader.read(find_rates)
+    found = await request.read(find_rates)
     return ApiResponse([rate_view(rate) for rate in found], rest={"page": {"next": None}})
 
 

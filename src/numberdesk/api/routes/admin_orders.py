@@ -75,12 +75,10 @@ async def all_orders(request: ApiRequest) -> ApiResponse:
     query: AdminOrdersQuery = request.query
     edge, limit = position(query.page_token, "ord_"), query.page_size + 1
     if query.status == "parked":
-        found = await request.services.reader.read(lambda tx: describe_parked_orders(tx, after_id=edge, limit=limit))
+        found = await request.read(lambda tx: describe_parked_orders(tx, after_id=edge, limit=limit))
     else:
         open_only = query.status == "open"
-        found = await request.services.reader.read(
-            lambda tx: describe_orders(tx, open_only=open_only, before_id=edge, limit=limit)
-        )
+        found = await request.read(lambda tx: describe_orders(tx, open_only=open_only, before_id=edge, limit=limit))
     items, rest = page(found, query.page_size, "order.id")
     return ApiResponse([carrier_order_view(item) for item in items], rest=rest)
 
@@ -97,7 +95,7 @@ async def all_orders(request: ApiRequest) -> ApiResponse:
 )
 async def any_order(request: ApiRequest) -> ApiResponse:
     """Find one order."""
-    return ApiResponse(await _described(request))
+    return ApiResponse(await _described(request, just_written=False))
 
 
 @endpoint(
@@ -157,9 +155,10 @@ async def _resolved(request: ApiRequest, resolution: OrderResolution, message: s
     return ApiResponse(await _described(request), message)
 
 
-async def _described(request: ApiRequest) -> CarrierOrderView:
+async def _described(request: ApiRequest, *, just_written: bool = True) -> CarrierOrderView:
     wanted = id_in_path(request.path["order_id"])
-    found = await request.services.reader.read(lambda tx: describe_order(tx, wanted))
+    read = request.read_back if just_written else request.read
+    found = await read(lambda tx: describe_order(tx, wanted))
     if found is None:
         raise NotFound
     return carrier_order_view(found)

@@ -89,7 +89,7 @@ async def create_key(request: ApiRequest) -> ApiResponse:
 async def get_key(request: ApiRequest) -> ApiResponse:
     """Find one key of the account."""
     wanted = id_in_path(request.path["key_id"])
-    found = (await request.services.reader.read(lambda tx: find_keys(tx, [wanted]))).get(wanted)
+    found = (await request.read(lambda tx: find_keys(tx, [wanted]))).get(wanted)
     if found is None or found.account_id != request.caller.account_id:
         raise NotFound
     return ApiResponse(key_view(found))
@@ -116,9 +116,7 @@ async def listed_keys(request: ApiRequest, account_id: str) -> ApiResponse:
     """A page of an account's keys."""
     query: PageQuery = request.query
     after = position(query.page_token, "key_")
-    found = await request.services.reader.read(
-        lambda tx: list_keys(tx, account_id, after_id=after, limit=query.page_size + 1)
-    )
+    found = await request.read(lambda tx: list_keys(tx, account_id, after_id=after, limit=query.page_size + 1))
     items, rest = page(found, query.page_size, "id")
     return ApiResponse([key_view(item) for item in items], rest=rest)
 

@@ -57,7 +57,7 @@ class OrdersQuery(PageQuery, frozen=True):
 async def balance(request: ApiRequest) -> ApiResponse:
     """What is posted, held and available."""
     account_id = request.caller.account_id
-    wallet = await request.services.reader.read(lambda tx: find_wallet(tx, account_id))
+    wallet = await request.read(lambda tx: find_wallet(tx, account_id))
     if wallet is None:
         raise NotFound
     return ApiResponse(balance_view(wallet))
@@ -91,7 +91,7 @@ async def transactions(request: ApiRequest) -> ApiResponse:
     query: PageQuery = request.query
     before = numbered_position(query.page_token)
     account_id = request.caller.account_id
-    found = await request.services.reader.read(
+    found = await request.read(
         lambda tx: list_statement(tx, account_id, before_entry=before, limit=query.page_size + 1)
     )
     items, rest = page(found, query.page_size, "entry")
@@ -114,7 +114,7 @@ async def orders(request: ApiRequest) -> ApiResponse:
     query: OrdersQuery = request.query
     before = position(query.page_token, "ord_")
     account_id = request.caller.account_id
-    found = await request.services.reader.read(
+    found = await request.read(
         lambda tx: list_orders(
             tx, account_id, open_only=query.status == "open", before_id=before, limit=query.page_size + 1
         )
@@ -136,7 +136,7 @@ async def orders(request: ApiRequest) -> ApiResponse:
 async def order(request: ApiRequest) -> ApiResponse:
     """Find one order; another account's looks as if it were not there."""
     wanted = id_in_path(request.path["order_id"])
-    found = (await request.services.reader.read(lambda tx: find_orders(tx, [wanted]))).get(wanted)
+    found = (await request.read(lambda tx: find_orders(tx, [wanted]))).get(wanted)
     if found is None or found.account_id != request.caller.account_id:
         raise NotFound
     return ApiResponse(order_view(found))

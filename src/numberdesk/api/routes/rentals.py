@@ -18,7 +18,7 @@ from numberdesk.core.request_keys import request_key
 from numberdesk.core.text import TextError, parse_text
 from numberdesk.flows.rentals.label_numbers import Labelling, label_numbers
 from numberdesk.flows.rentals.release_numbers import Release
-from numberdesk.numbers.model import Labels
+from numberdesk.numbers.model import Labels, RentedFilter
 from numberdesk.numbers.store import find_rented, find_rented_by_id, list_rented
 from numberdesk.views import ReleaseView, RentalView, release_view, rental_view
 
@@ -83,24 +83,25 @@ class LabelBody(msgspec.Struct, frozen=True):
 async def list_numbers(request: ApiRequest) -> ApiResponse:
     """Filter and page the account's rentals."""
     query: RentedQuery = request.query
-    before = position(query.page_token, "rnt_")
-    unfiltered = query.is_active is None and query.status is None
+    before, asked = position(query.page_token, _RENTAL), _filter_of(query)
+    if asked is None:
+        return ApiResponse([], rest={"page": {"next": None}})
     account_id = request.caller.account_id
-    found = await request.services.reader.read(
-        lambda tx: list_rented(
-            tx,
-            account_id,
-            live=True if unfiltered else query.is_active,
-            state=query.status,
-            iso_country=None if query.iso_country is None else query.iso_country.upper(),
-            region=query.region,
-            e164=query.phone_number,
-            before_id=before,
-            limit=query.page_size + 1,
-        )
+    found = await request.read(
+        lambda tx: list_rented(tx, account_id, asked, before_id=before, limit=query.page_size + 1)
     )
-    items, rest = page(found, query.page_size, "rental.id")
+    items, rest = page(found.items, query.page_size, "rental.id", walked_to=found.walked_to)
     return ApiResponse([rental_view(item) for item in items], rest=rest)
+
+
+def _filter_of(query: RentedQuery) -> RentedFilter | None:
+    """What is asked for; None where nothing can be both. Those that ended have one state, so it need not be asked."""
+    ended = query.status is RentalState.RELEASED
+    if query.status is not None and query.is_active is ended:
+        return None
+    live = query.is_active is not False if query.status is None else not ended
+    iso_country = None if query.iso_country is None else query.iso_country.upper()
+    return RentedFilter(live, None if ended else query.status, iso_country, query.region, query.phone_number)
 
 
 @endpoint(
@@ -118,10 +119,10 @@ async def get_number(request: ApiRequest) -> ApiResponse:
     named, account_id = request.path["number"], request.caller.account_id
     if named.startswith(_RENTAL):
         rental_id = id_in_path(named)
-        found = await request.services.reader.read(lambda tx: find_rented_by_id(tx, account_id, rental_id))
+        found = await request.read(lambda tx: find_rented_by_id(tx, account_id, rental_id))
     else:
         e164 = e164_in_path(named)
-        found = await request.services.reader.read(lambda tx: find_rented(tx, account_id, e164))
+        found = await request.read(lambda tx: find_rented(tx, account_id, e164))
     if found is None:
         raise NotFound
     return ApiResponse(rental_view(found))
@@ -146,7 +147,7 @@ async def label_number(request: ApiRequest) -> ApiResponse:
     labels = Labels(body.friendly_name, body.agent_id, None if body.tags is None else _tags(body.tags))
     account_id = request.caller.account_id
     await request.services.writer.submit(label_numbers, Labelling(account_id, e164, labels, request.now))
-    found = await request.services.reader.read(lambda tx: find_rented(tx, account_id, e164))
+    found = await request.read_back(lambda tx: find_rented(tx, account_id, e164))
     if found is None:
         raise NotFound
     return ApiResponse(rental_view(found), "Phone number updated")
