@@ -232,13 +232,12 @@ def list_rented(
 
 
 def _rented() -> Select[Any]:
-    return select(*_RENTAL_COLUMNS, numbers.c.iso_country, numbers.c.region).join(
-        numbers, numbers.c.e164 == rentals.c.e164
-    )
+    described = [numbers.c[name] for name in RentedNumber._fields[1:]]
+    return select(*_RENTAL_COLUMNS, *described).join(numbers, numbers.c.e164 == rentals.c.e164)
 
 
 def _rented_of(row: Any) -> RentedNumber:
-    return RentedNumber(_rental_of(row), row.iso_country, row.region)
+    return RentedNumber(_rental_of(row), row.iso_country, row.region, row.locality, row.number_type, row.capabilities)
 
 
 def _sale_number_of(row: Any) -> SaleNumber:

@@ -91,14 +91,14 @@ def change_orders(tx: Tx, ended: Sequence[Order]) -> None:
 
 
 def list_orders(
-    tx: Tx, account_id: str | None, *, open_only: bool = False, before_id: str | None = None, limit: int
+    tx: Tx, account_id: str | None, *, state: OrderState | None = None, before_id: str | None = None, limit: int
 ) -> list[Order]:
-    """Orders, newest first, of one account or of all, from before the given id."""
+    """Orders, newest first, of one account or of all, in a state or in any, from before the given id."""
     query = select(*_COLUMNS)
     if account_id is not None:
         query = query.where(orders.c.account_id == account_id)
-    if open_only:
-        query = query.where(orders.c.state == OrderState.ORDERING)
+    if state is not None:
+        query = query.where(orders.c.state == state)
     if before_id is not None:
         query = query.where(orders.c.id < before_id)
     found = tx.execute(query.order_by(orders.c.id.desc()).limit(limit))
