@@ -46,7 +46,8 @@ def test_a_database_without_books_is_in_order(database: Database) -> None:
     assert report_of(database, thorough=True).ok
 
 
-def test_a_number_sold_again_after_its_quarantine_is_in_order(shop: Shop) -> None:
+def test_a_number_sold_again_after_its_quarantine_is_in_order(database: Database) -> None:
+    shop = Shop(database)
     account, e164 = shop.account(10_000_000), shop.number()
     for _ in range(2):
         shop.buy(account, e164)

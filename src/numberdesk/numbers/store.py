@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Select, case, or_, select, update
+from sqlalchemy import Select, case, func, or_, select, update
 
 from numberdesk.core.lifecycle import NumberState, RentalState
 from numberdesk.core.prices import Prices
@@ -192,6 +192,14 @@ def lock_rentals(tx: Tx, ids: Iterable[str]) -> dict[str, Rental]:
         return {}
     query = select(*_RENTAL_COLUMNS).where(rentals.c.id.in_(wanted)).order_by(rentals.c.id).with_for_update()
     return {row.id: _rental_of(row) for row in tx.execute(query)}
+
+
+def count_live_rentals(tx: Tx, account_ids: Iterable[str]) -> dict[str, int]:
+    """How many numbers accounts rent now; an account without any is left out."""
+    query = select(rentals.c.account_id, func.count().label("live")).where(
+        rentals.c.account_id.in_(sorted(account_ids)), rentals.c.released_at.is_(None)
+    )
+    return {row.account_id: row.live for row in tx.execute(query.group_by(rentals.c.account_id))}
 
 
 def find_rental_ends(tx: Tx, rental_ids: Iterable[str]) -> dict[str, int]:

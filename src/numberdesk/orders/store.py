@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import delete, literal, select, tuple_
+from sqlalchemy import delete, func, literal, select, tuple_
 
 from numberdesk.core.errors import Details, NumberdeskError, restored
 from numberdesk.core.lifecycle import OrderState
@@ -103,6 +103,14 @@ def list_orders(
         query = query.where(orders.c.id < before_id)
     found = tx.execute(query.order_by(orders.c.id.desc()).limit(limit))
     return _with_failures(tx, [_order_of(row) for row in found])
+
+
+def count_open_orders(tx: Tx, account_ids: Iterable[str]) -> dict[str, int]:
+    """How many orders of accounts have not ended; an account without any is left out."""
+    query = select(orders.c.account_id, func.count().label("open")).where(
+        orders.c.account_id.in_(sorted(account_ids)), orders.c.state == OrderState.ORDERING
+    )
+    return {row.account_id: row.open for row in tx.execute(query.group_by(orders.c.account_id))}
 
 
 def find_idempotency_records(tx: Tx, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], IdempotencyRecord]:
