@@ -95,13 +95,23 @@ def build_carrier(kind: str, setup: Setup, http: Http) -> Carrier:
 
 def open_database(settings: Settings, lock_seconds: float) -> Database:
     """Open the database; an empty one gets its schema. Raises DatabaseError when it cannot be used as it is."""
+    return _opened(settings, lock_seconds, makes=True)
+
+
+def open_made_database(settings: Settings, lock_seconds: float) -> Database:
+    """Open a database that somebody made before, and make none. Raises DatabaseError as open_database, and for none."""
+    return _opened(settings, lock_seconds, makes=False)
+
+
+def _opened(settings: Settings, lock_seconds: float, *, makes: bool) -> Database:
     database = Database(
         settings.database_url,
+        makes_file=makes,
         read_connections=settings.read_threads + settings.look_up_threads + _IMPORT_CONNECTIONS,
         busy_seconds=lock_seconds,
         resolve_seconds=settings.answer_timeout_seconds,
     )
-    prepare(database)
+    prepare(database, makes_schema=makes)
     return database
 
 
@@ -137,6 +147,9 @@ class Parts:
 
 REAL: Final = Parts()
 """The parts of a service that serves."""
+
+OF_COMMANDS: Final = Parts(open_database=open_made_database)
+"""The parts of what works on a database that is there: a command that was told the wrong place makes no other one."""
 
 
 def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0) -> Services:
@@ -203,19 +216,19 @@ def _read_limits(settings: Settings) -> ReadLimits:
     )
 
 
-def migrate(settings: Settings) -> str | None:
-    """Bring the database to this program's schema; return the revision it is at."""
+def migrate(settings: Settings) -> tuple[str | None, list[str]]:
+    """Bring the database to this program's schema; return the revision it is at, and what the operator is to know."""
     database = Database(settings.database_url)
     try:
-        upgrade(database)
-        return current(database)
+        told = upgrade(database)
+        return current(database), told
     finally:
         database.close()
 
 
 def revision_of(settings: Settings) -> tuple[str | None, str]:
-    """The revisions of the database (None when it is empty) and of this program."""
-    database = Database(settings.database_url)
+    """The revisions of the database, None when it is empty, and of this program. Raises DatabaseError for none."""
+    database = Database(settings.database_url, makes_file=False)
     try:
         return current(database), HEAD
     finally:

@@ -21,10 +21,9 @@ from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import POOL, Buy, Decision, Order, Refusal, Wallet
 from numberdesk.core.schedule import turn_of
+from numberdesk.flows.accounts.change_accounts import AccountChange, change_accounts
 from numberdesk.flows.accounts.create_accounts import (
     NewAccount,
-    SetAccountState,
-    change_account_states,
     create_accounts,
 )
 from numberdesk.flows.accounts.fund_wallets import TOP_UP, Funding, fund_wallets
@@ -199,7 +198,7 @@ class Shop:
 
     def suspend(self, account_id: str) -> None:
         """Suspend an account."""
-        self.writer.apply(change_account_states, SetAccountState(account_id, AccountState.SUSPENDED))
+        self.writer.apply(change_accounts, AccountChange(account_id, self.now, state=AccountState.SUSPENDED))
 
     def number(self, *, carrier: str = POOL, **changes: Any) -> str:
         """Put a new number up for sale."""

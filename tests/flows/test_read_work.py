@@ -43,7 +43,7 @@ def short_and_long(made: Databases, tmp_path_factory: pytest.TempPathFactory) ->
     opened = {}
     for length in (SHORT, LONG):
         url = made.empty(tmp_path_factory.mktemp("work"))
-        opened[url] = Database(url)
+        opened[url] = Database(url, resolve_seconds=60)
         prepare(opened[url])
         with opened[url].write() as tx:
             _open(tx, "acc_1", MINE, length)
@@ -101,11 +101,14 @@ READS: dict[str, Question] = {
     "another's": lambda tx: find_rented(tx, "acc_1", e164_of(ANOTHERS)),
     "one by its id": lambda tx: find_rented_by_id(tx, "acc_1", f"rnt_{MINE:032}"),
     "orders": lambda tx: list_orders(tx, "acc_1", limit=11),
-    "open orders": lambda tx: list_orders(tx, "acc_1", open_only=True, limit=11),
+    "open orders": lambda tx: list_orders(tx, "acc_1", state=OrderState.ORDERING, limit=11),
     "open orders, further on": lambda tx: list_orders(
-        tx, "acc_1", open_only=True, before_id=f"ord_{MINE + 9:032}", limit=11
+        tx, "acc_1", state=OrderState.ORDERING, before_id=f"ord_{MINE + 9:032}", limit=11
     ),
-    "open orders of all": lambda tx: list_orders(tx, None, open_only=True, limit=11),
+    "open orders of all": lambda tx: list_orders(tx, None, state=OrderState.ORDERING, limit=11),
+    "failed orders": lambda tx: list_orders(tx, "acc_1", state=OrderState.FAILED, limit=11),
+    "completed orders": lambda tx: list_orders(tx, "acc_1", state=OrderState.COMPLETED, limit=11),
+    "failed orders of all": lambda tx: list_orders(tx, None, state=OrderState.FAILED, limit=11),
     "one order": lambda tx: find_orders(tx, [f"ord_{MINE:032}"]),
     "the wallet": lambda tx: find_wallet(tx, "acc_1"),
     "the statement": lambda tx: list_statement(tx, "acc_1", before_entry=None, limit=11),
@@ -168,6 +171,6 @@ def test_a_walk_that_finds_nothing_gets_to_the_end_step_by_step(short_and_long: 
 
 def test_orders_that_are_open_are_those_that_are_open(short_and_long: list[Database]) -> None:
     with short_and_long[0].read() as tx:
-        found = list_orders(tx, "acc_1", open_only=True, limit=11)
+        found = list_orders(tx, "acc_1", state=OrderState.ORDERING, limit=11)
         assert [order.id for order in found] == [f"ord_{MINE + SHORT - 1:032}", f"ord_{MINE:032}"]
         assert {order.state for order in found} == {OrderState.ORDERING}

@@ -25,7 +25,7 @@ def small_and_large(made: Databases, tmp_path_factory: pytest.TempPathFactory) -
     opened = {}
     for size in (3_000, 12_000):
         url = made.empty(tmp_path_factory.mktemp("work"))
-        opened[url] = Database(url)
+        opened[url] = Database(url, resolve_seconds=60)
         prepare(opened[url])
         with opened[url].write() as tx:
             insert_listings(tx, "pool", [listing(f"3610{n:06}", price=DOLLAR + n % 3) for n in range(size)], now=1)

@@ -17,7 +17,7 @@ from numberdesk.core.errors import NumberdeskError
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.lifecycle import AccountState
 from numberdesk.core.purchase import Buy, Order, Refusal
-from numberdesk.flows.accounts.create_accounts import SetAccountState, change_account_states
+from numberdesk.flows.accounts.change_accounts import AccountChange, change_accounts
 from numberdesk.flows.accounts.fund_wallets import TOP_UP, Funding, fund_wallets
 from numberdesk.flows.carriers.audit_carriers import AuditReport
 from numberdesk.flows.carriers.note_audits import FindingResolution, ResolveFinding, resolve_findings
@@ -198,8 +198,9 @@ class Business:
         return lambda at: at.writer.submit(at.save_listings, chunk)
 
     def _stand(self) -> Work:
-        status = SetAccountState(self._chance.choice(self._accounts), self._chance.choice(list(AccountState)))
-        return lambda at: at.writer.submit(change_account_states, status)
+        state = self._chance.choice((AccountState.ACTIVE, AccountState.SUSPENDED))
+        status = AccountChange(self._chance.choice(self._accounts), self._shop.now, state=state)
+        return lambda at: at.writer.submit(change_accounts, status)
 
     def _show(self) -> Work:
         """Offers of old and new numbers, in any order."""

@@ -25,7 +25,7 @@ BOOKS: Final = Path(__file__).parent / "books"
 """Rows for every table, as they were when a revision was the newest: a file for each, never changed."""
 
 REVISIONS: Final = [each.revision for each in ScriptDirectory.from_config(alembic_config()).walk_revisions()]
-UNRELEASED: Final = ("0004", "0005")
+UNRELEASED: Final = ("0004", "0005", "0006", "0007", "0008", "0009", "0010")
 """Revisions that no release ended with, so that nobody's books are at them."""
 
 EARLIER: Final = sorted(set(REVISIONS) - {HEAD, *UNRELEASED})
@@ -166,6 +166,33 @@ def test_orders_releases_and_audits_go_on_where_they_were_before_0004(old: Old) 
         ("epsilon", at + 13, 0, "", None, None, at + 13, None, None, 0, 0),
         ("gamma", at, 0, "throttled: wait", None, at + 3_600_000_000, None, at, at - 14, 7, 0),
     ]
+
+
+@pytest.mark.parametrize("revision", EARLIER)
+def test_accounts_with_one_name_are_told_apart_and_the_operator_is_told_which(old: Old, revision: str) -> None:
+    database, long = old(revision), "x" * 100
+    named = {"acc_t1": "Twin", "acc_t2": "Twin", "acc_t3": "Twin", "acc_t4": "Twin (2)", "acc_x1": long, "acc_x2": long}
+    with database.raw(writing=True) as connection:
+        for place, (account_id, name) in enumerate(named.items()):
+            connection.execute(
+                text(
+                    "INSERT INTO accounts (id, name, currency, state, created_at) "
+                    "VALUES (:id, :name, 'USD', 'active', :at)"
+                ),
+                {"id": account_id, "name": name, "at": place},
+            )
+            connection.execute(
+                text("INSERT INTO wallets (account_id, currency) VALUES (:id, 'USD')"), {"id": account_id}
+            )
+        connection.commit()
+    told = upgrade(database)
+    after = {**named, "acc_t2": "Twin (3)", "acc_t3": "Twin (4)", "acc_x2": "x" * 96 + " (2)"}
+    found = {row[0]: row[1] for row in rows(database, ["accounts"])["accounts"]}
+    assert {account_id: found[account_id] for account_id in named} == after
+    assert [line.split()[1] for line in told] == ["acc_t2", "acc_t3", "acc_x2"]
+    assert told[0] == "account acc_t2 is now named 'Twin (3)': an older one is named 'Twin'"
+    assert in_order(database)
+    assert upgrade(database) == []
 
 
 def test_there_are_rows_for_every_earlier_revision() -> None:

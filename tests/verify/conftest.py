@@ -23,6 +23,7 @@ from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.money import MICROS
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import Buy, Refusal, Replayed, Sold
+from numberdesk.flows.accounts.change_accounts import account_change, change_accounts
 from numberdesk.flows.accounts.create_accounts import create_accounts, new_account
 from numberdesk.flows.accounts.fund_wallets import ADJUSTMENT, TOP_UP, fund_wallets, funding
 from numberdesk.infra.db import Database, Tx
@@ -203,9 +204,10 @@ class TransactionCopy:
 
 
 def fund(shop: Shop) -> None:
-    """Three accounts: one prepaid with a correction, one with credit, one with nothing."""
-    for account_id, credit_limit in (("acc_1", 0), ("acc_2", 5 * MICROS), ("acc_3", 0)):
+    """Three accounts: one prepaid with a correction, one with credit, which was less at first, one with nothing."""
+    for account_id, credit_limit in (("acc_1", 0), ("acc_2", 4 * MICROS), ("acc_3", 0)):
         shop.writer.apply(create_accounts, new_account(account_id, account_id, "USD", credit_limit, NOW))
+    shop.writer.apply(change_accounts, account_change("acc_2", NOW, credit_limit=5 * MICROS))
     for kind, account_id, amount in ((TOP_UP, "acc_1", 20), (ADJUSTMENT, "acc_1", -3), (TOP_UP, "acc_2", 1)):
         command = funding(f"trf_{account_id}_{kind}", kind, account_id, amount * MICROS, reference="r", now=NOW)
         shop.writer.apply(fund_wallets, command)

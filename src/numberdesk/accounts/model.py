@@ -52,13 +52,14 @@ CUSTOMER_SCOPES: Final = SCOPES[:5]
 
 
 class Account(NamedTuple):
-    """Who pays."""
+    """Who pays. Instants in microseconds; `closed_at` is None unless it is closed."""
 
     id: str
     name: str
     currency: str
     state: AccountState
     created_at: int
+    closed_at: int | None = None
 
 
 class ApiKey(NamedTuple):

@@ -24,7 +24,7 @@ _NAMES: Final = 0x6E64_6E61_6D65
 _BY_HASH: Final = (
     select(*_KEY_COLUMNS, accounts.c.currency)
     .join(accounts, accounts.c.id == api_keys.c.account_id)
-    .where(api_keys.c.hash == bindparam("hash"))
+    .where(api_keys.c.hash == bindparam("hash"), accounts.c.closed_at.is_(None))
 )
 
 
@@ -48,6 +48,11 @@ def find_accounts_named(tx: Tx, name: str) -> list[Account]:
     return [_account_of(row) for row in tx.execute(query)]
 
 
+def list_names(tx: Tx, *, limit: int) -> list[str]:
+    """Names of accounts, of books at any revision."""
+    return list(tx.execute(select(accounts.c.name).order_by(accounts.c.id).limit(limit)).scalars())
+
+
 def lock_names(tx: Tx) -> None:
     """Let one process at a time give accounts their names, until the transaction ends. SQLite has one writer anyway."""
     if tx.engine_name == "postgresql":
@@ -68,10 +73,12 @@ def list_accounts(tx: Tx, *, after_id: str | None, limit: int) -> list[Account]:
     return [_account_of(row) for row in tx.execute(query)]
 
 
-def set_account_states(tx: Tx, states: dict[str, AccountState]) -> None:
-    """Suspend or reactivate accounts."""
-    for account_id, state in states.items():
-        tx.execute(update(accounts).where(accounts.c.id == account_id).values(state=state.value))
+def save_accounts(tx: Tx, changed: Iterable[Account]) -> None:
+    """Write the names and states of locked accounts. One that is closed keeps the state that it had before."""
+    for account in changed:
+        state = {} if account.state is AccountState.CLOSED else {"state": account.state.value}
+        values = {"name": account.name, "closed_at": account.closed_at, **state}
+        tx.execute(update(accounts).where(accounts.c.id == account.id).values(values))
 
 
 def insert_keys(tx: Tx, new: Sequence[ApiKey]) -> None:
@@ -80,7 +87,7 @@ def insert_keys(tx: Tx, new: Sequence[ApiKey]) -> None:
 
 
 def find_key_by_hash(tx: Tx, key_hash: str) -> tuple[ApiKey, str] | None:
-    """The key with this hash and its account's currency, whether or not it is still valid."""
+    """The key with this hash and its account's currency, valid or not; None also where the account is closed."""
     row = tx.execute(_BY_HASH, {"hash": key_hash}).first()
     return None if row is None else (_key_of(row), row.currency)
 
@@ -115,7 +122,7 @@ def list_keys(tx: Tx, account_id: str | None, *, after_id: str | None, limit: in
         query = query.order_by(api_keys.c.id)
         query = query if after_id is None else query.where(api_keys.c.id > after_id)
     else:
-        query = query.where(*stretch_of(api_keys.c.account_id, api_keys.c.id, account_id, after=after_id))
+        query = query.where(*stretch_of({api_keys.c.account_id: account_id}, api_keys.c.id, after=after_id))
         query = query.order_by(api_keys.c.account_id, api_keys.c.id)
     return [_key_of(row) for row in tx.execute(query)]
 
@@ -129,7 +136,8 @@ def revoke_keys(tx: Tx, revoked: dict[str, int]) -> None:
 
 
 def _account_of(row: Any) -> Account:
-    return Account(row.id, row.name, row.currency, AccountState(row.state), row.created_at)
+    state = AccountState(row.state) if row.closed_at is None else AccountState.CLOSED
+    return Account(row.id, row.name, row.currency, state, row.created_at, row.closed_at)
 
 
 def _key_row(key: ApiKey) -> dict[str, Any]:

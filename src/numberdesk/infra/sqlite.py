@@ -29,20 +29,30 @@ _PRAGMAS: Final = (
 
 _INSTRUCTIONS: Final = 50_000
 """Of SQLite's, after which it is asked whether it may go on: about a millisecond's. Most reads end before."""
+HOW_TO_MAKE_ONE: Final = (
+    "`numberdesk serve` or `numberdesk db upgrade` makes one, and NUMBERDESK_DATABASE_URL says where it is"
+)
+"""What a person is told who has no database yet."""
 
 
 class Sqlite:
-    """One SQLite file. `busy_seconds` is how long to wait for a writer of another process."""
+    """One SQLite file. `busy_seconds` is how long to wait for a writer of another process.
+
+    A file that is not there is made where `makes_file`, and else refused with DatabaseError.
+    """
 
     name: ClassVar[str] = "sqlite"
     one_flow_per_commit: ClassVar[bool] = False
     """Nobody else writes meanwhile, so the order in which flows take their rows cannot matter."""
 
-    def __init__(self, url: URL, *, busy_seconds: float) -> None:
+    def __init__(self, url: URL, *, busy_seconds: float, makes_file: bool = True) -> None:
         if not url.database or url.database == ":memory:":
             raise DatabaseError("NUMBERDESK_DATABASE_URL: SQLite needs a file, like sqlite:///var/numberdesk.db")
         if not url.database.startswith("file:"):  # an SQLite URI is no path
-            _make_folder(Path(url.database).parent)
+            if makes_file:
+                _make_folder(Path(url.database).parent)
+            elif not Path(url.database).exists():
+                raise DatabaseError(f"there is no database at {url.database}; {HOW_TO_MAKE_ONE}")
         self._url = url.set(drivername="sqlite")
         self._busy_seconds = busy_seconds
         self.file: str | None = url.database

@@ -15,7 +15,7 @@ PostgreSQL rows are inserted by COPY and updated from arrays, one text for any n
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -181,16 +181,16 @@ _LAST_KEY: Final = "~"
 
 
 def stretch_of(
-    owner: Column[str], key: Column[str], whose: str, *, after: str | None = None, before: str | None = None
+    owner: Mapping[Column[str], str], key: Column[str], *, after: str | None = None, before: str | None = None
 ) -> list[ColumnElement[bool]]:
-    """The rows of one owner after a key, before one, or all of them; to be sorted by owner and key.
+    """The rows of one owner after a key, before one, or all of them; to be sorted by the owner's columns and the key.
 
-    Both are compared, and sorted by, as one. With the owner in a condition of its own, PostgreSQL may well walk the
+    All are compared, and sorted by, as one. With the owner in a condition of its own, PostgreSQL may well walk the
     primary key instead, past all rows of others, when it expects to meet enough of this owner's soon.
     """
-    both = tuple_(owner, key)
+    place, whose = tuple_(*owner, key), [literal(value) for value in owner.values()]
     first, last = after or _FIRST_KEY, _LAST_KEY if before is None else before
-    return [both > tuple_(literal(whose), literal(first)), both < tuple_(literal(whose), literal(last))]
+    return [place > tuple_(*whose, literal(first)), place < tuple_(*whose, literal(last))]
 
 
 def _sent(engine: str, members: Iterable[str]) -> Any:

@@ -32,11 +32,14 @@ class Rental(NamedTuple):
 
 
 class RentedNumber(NamedTuple):
-    """A rental with where its number is."""
+    """A rental with what its number is: where, of which type, and good for what (`capabilities`, a bit set)."""
 
     rental: Rental
     iso_country: str
     region: str
+    locality: str
+    number_type: str
+    capabilities: int
 
 
 class RentedFilter(NamedTuple):

@@ -218,6 +218,14 @@ def lock_rentals(tx: Tx, ids: Iterable[str]) -> dict[str, Rental]:
     return {row.id: _rental_of(row) for row in tx.execute(query)}
 
 
+def count_live_rentals(tx: Tx, account_ids: Iterable[str]) -> dict[str, int]:
+    """How many numbers accounts rent now; an account without any is left out."""
+    query = select(rentals.c.account_id, func.count().label("live")).where(
+        rentals.c.account_id.in_(sorted(account_ids)), rentals.c.released_at.is_(None)
+    )
+    return {row.account_id: row.live for row in tx.execute(query.group_by(rentals.c.account_id))}
+
+
 def find_rental_ends(tx: Tx, rental_ids: Iterable[str]) -> dict[str, int]:
     """When rentals ended, by id; one that goes on is left out."""
     query = select(rentals.c.id, rentals.c.released_at).where(
@@ -261,7 +269,7 @@ def _ahead(columns: Sequence[Any], account_id: str, asked: RentedFilter, before_
     ended = rentals.c.released_at
     query = select(*columns).where(ended.is_(None) if asked.live else ended.is_not(None))
     if asked.e164 is None:
-        query = query.where(*stretch_of(rentals.c.account_id, rentals.c.id, account_id, before=before_id))
+        query = query.where(*stretch_of({rentals.c.account_id: account_id}, rentals.c.id, before=before_id))
         return query.order_by(rentals.c.account_id.desc(), rentals.c.id.desc())
     query = query.where(rentals.c.account_id == account_id, rentals.c.e164 == asked.e164)
     if before_id is not None:
@@ -270,13 +278,12 @@ def _ahead(columns: Sequence[Any], account_id: str, asked: RentedFilter, before_
 
 
 def _rented() -> Select[Any]:
-    return select(*_RENTAL_COLUMNS, numbers.c.iso_country, numbers.c.region).join(
-        numbers, numbers.c.e164 == rentals.c.e164
-    )
+    described = [numbers.c[name] for name in RentedNumber._fields[1:]]
+    return select(*_RENTAL_COLUMNS, *described).join(numbers, numbers.c.e164 == rentals.c.e164)
 
 
 def _rented_of(row: Any) -> RentedNumber:
-    return RentedNumber(_rental_of(row), row.iso_country, row.region)
+    return RentedNumber(_rental_of(row), row.iso_country, row.region, row.locality, row.number_type, row.capabilities)
 
 
 def _sale_number_of(row: Any) -> SaleNumber:

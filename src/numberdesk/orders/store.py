@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import delete, literal, literal_column, select, tuple_
+from sqlalchemy import ColumnElement, Select, delete, func, literal, literal_column, select, tuple_, union_all
 
 from numberdesk.core.errors import Details, NumberdeskError, restored
 from numberdesk.core.lifecycle import OrderState
@@ -37,8 +37,6 @@ _COLUMNS: Final = (
     orders.c.attempts,
     orders.c.carrier_reference,
 )
-# Spelled out, because a partial index is only used where its condition can be seen.
-_OPEN: Final = orders.c.state == literal_column("'ordering'")
 _BY_ID: Final = SelectSet(select(*_COLUMNS).where(in_set(orders.c.id, "ids")), "ids")
 _ANSWERS: Final = SelectSet(
     select(answers).where(in_set(answers.c.account_id, "ids"), in_set(answers.c.key, "keys")), "ids", "keys"
@@ -92,19 +90,44 @@ def change_orders(tx: Tx, ended: Sequence[Order]) -> None:
     _SETTLE_ORDERS.run(tx, rows)
 
 
+def _is_in(state: OrderState) -> ColumnElement[bool]:
+    """Spelled out, because a partial index is only used where its condition can be seen."""
+    return orders.c.state == literal_column(f"'{state.value}'")
+
+
+def _newest(account_id: str, state: OrderState, before_id: str | None, limit: int) -> Select[Any]:
+    """The newest orders of an account in a state, from before an id."""
+    whose = {orders.c.account_id: account_id, orders.c.state: state.value}
+    query = select(*_COLUMNS).where(*stretch_of(whose, orders.c.id, before=before_id))
+    return query.order_by(orders.c.account_id.desc(), orders.c.state.desc(), orders.c.id.desc()).limit(limit)
+
+
 def list_orders(
-    tx: Tx, account_id: str | None, *, open_only: bool = False, before_id: str | None = None, limit: int
+    tx: Tx, account_id: str | None, *, state: OrderState | None = None, before_id: str | None = None, limit: int
 ) -> list[Order]:
-    """Orders, newest first, of one account or of all, from before the given id."""
-    query = select(*_COLUMNS).limit(limit)
+    """Orders, newest first, of one account or of all, in a state or in any, from before the given id.
+
+    Those of an account lie by state in the index. In any state they are the newest of the newest of each.
+    """
     if account_id is None:
-        query = query.order_by(orders.c.id.desc())
+        query = select(*_COLUMNS) if state is None else select(*_COLUMNS).where(_is_in(state))
         query = query if before_id is None else query.where(orders.c.id < before_id)
+        found = tx.execute(query.order_by(orders.c.id.desc()).limit(limit))
+    elif state is not None:
+        found = tx.execute(_newest(account_id, state, before_id, limit))
     else:
-        query = query.where(*stretch_of(orders.c.account_id, orders.c.id, account_id, before=before_id))
-        query = query.order_by(orders.c.account_id.desc(), orders.c.id.desc())
-    found = tx.execute(query.where(_OPEN) if open_only else query)
+        each = [_newest(account_id, one, before_id, limit).subquery() for one in OrderState]
+        newest = union_all(*(select(part) for part in each)).subquery()
+        found = tx.execute(select(newest).order_by(newest.c.id.desc()).limit(limit))
     return _with_failures(tx, [_order_of(row) for row in found])
+
+
+def count_open_orders(tx: Tx, account_ids: Iterable[str]) -> dict[str, int]:
+    """How many orders of accounts have not ended; an account without any is left out."""
+    query = select(orders.c.account_id, func.count().label("open")).where(
+        orders.c.account_id.in_(sorted(account_ids)), orders.c.state == OrderState.ORDERING
+    )
+    return {row.account_id: row.open for row in tx.execute(query.group_by(orders.c.account_id))}
 
 
 def find_idempotency_records(tx: Tx, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], IdempotencyRecord]:
@@ -131,7 +154,7 @@ def withdraw_idempotency_records(tx: Tx, order_ids: Collection[str]) -> None:
 
 def forget_answers(tx: Tx, before: int, limit: int) -> int:
     """Delete at most `limit` answers given before an instant, none whose order is open; return how many."""
-    still_open = select(orders.c.id).where(_OPEN)
+    still_open = select(orders.c.id).where(_is_in(OrderState.ORDERING))
     old = (
         select(answers.c.account_id, answers.c.key)
         .where(answers.c.created_at < before)

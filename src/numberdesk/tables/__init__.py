@@ -7,7 +7,7 @@ text. Constraints here are the second wall behind the decisions: what a defect w
 the database refuses.
 """
 
-from numberdesk.tables.accounts import accounts, api_keys, wallets
+from numberdesk.tables.accounts import accounts, api_keys, credit_limit_changes, wallets
 from numberdesk.tables.base import metadata
 from numberdesk.tables.carriers import audits, carrier_orders, carrier_releases, carriers, findings
 from numberdesk.tables.ledger import holds, transfers
@@ -24,6 +24,7 @@ __all__ = [
     "carrier_orders",
     "carrier_releases",
     "carriers",
+    "credit_limit_changes",
     "events",
     "exchange_rates",
     "findings",

@@ -5,11 +5,12 @@ Touches: nothing.
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Table, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, PrimaryKeyConstraint, Table, UniqueConstraint
 
 from numberdesk.core.lifecycle import AccountState
 from numberdesk.tables.base import metadata, one_of, optional_whole, text, whole
 
+# An account with closed_at is closed; state is what it was before.
 accounts = Table(
     "accounts",
     metadata,
@@ -18,11 +19,11 @@ accounts = Table(
     text("currency"),
     text("state"),
     whole("created_at"),
-    one_of("state", AccountState),
+    optional_whole("closed_at"),
+    one_of("state", (AccountState.ACTIVE, AccountState.SUSPENDED)),
     sqlite_with_rowid=False,
 )
-
-Index(None, accounts.c.name)
+Index("uq_accounts_name", accounts.c.name, unique=True)
 
 # A key is stored as the SHA-256 of its text; `shown` is its beginning, for people to tell keys apart.
 api_keys = Table(
@@ -63,5 +64,20 @@ wallets = Table(
     CheckConstraint("posted - held >= -credit_limit", name="covered"),
     CheckConstraint("held >= 0", name="held_not_negative"),
     CheckConstraint("credit_limit >= 0", name="limit_not_negative"),
+    sqlite_with_rowid=False,
+)
+
+# Each change of a credit limit, numbered from 1: `before` was the limit until the wallet had so many `entries`.
+credit_limit_changes = Table(
+    "credit_limit_changes",
+    metadata,
+    text("account_id", ForeignKey(accounts.c.id)),
+    whole("change"),
+    whole("before"),
+    whole("after"),
+    whole("entries"),
+    whole("changed_at"),
+    PrimaryKeyConstraint("account_id", "change"),
+    CheckConstraint("before >= 0 AND after >= 0 AND before <> after", name="changes_the_limit"),
     sqlite_with_rowid=False,
 )

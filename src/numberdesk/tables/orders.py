@@ -35,10 +35,11 @@ orders = Table(
     CheckConstraint("(state = 'completed') = (completed_at IS NOT NULL)", name="completed_with_time"),
     sqlite_with_rowid=False,
 )
-Index(None, orders.c.account_id, orders.c.id)
+Index(None, orders.c.account_id, orders.c.state, orders.c.id)
 _OPEN = orders.c.state == "ordering"
+_FAILED = orders.c.state == "failed"
 Index("ix_orders_open", orders.c.id, sqlite_where=_OPEN, postgresql_where=_OPEN)
-Index("ix_orders_open_account", orders.c.account_id, orders.c.id, sqlite_where=_OPEN, postgresql_where=_OPEN)
+Index("ix_orders_failed", orders.c.id, sqlite_where=_FAILED, postgresql_where=_FAILED)
 Index("uq_orders_open_e164", orders.c.e164, unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN)
 
 # The first request with a key, field by field, and its final answer: an order, or a refusal.

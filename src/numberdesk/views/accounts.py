@@ -60,13 +60,15 @@ class NewKeyView(KeyView, frozen=True):
 
 
 class AccountView(msgspec.Struct, frozen=True):
-    """An account, as its operator sees it."""
+    """An account, as its operator sees it. `status` is active, suspended or closed."""
 
     id: str
     name: str
     currency: str
     status: str
+    credit_limit: Decimal
     created_at: str
+    closed_at: str | None
 
 
 def balance_view(wallet: Wallet) -> BalanceView:
@@ -115,6 +117,14 @@ def new_key_view(key: ApiKey, secret: str) -> NewKeyView:
     return NewKeyView(**msgspec.structs.asdict(key_view(key)), key=secret)
 
 
-def account_view(account: Account) -> AccountView:
-    """An account."""
-    return AccountView(account.id, account.name, account.currency, account.state.value, iso_seconds(account.created_at))
+def account_view(account: Account, credit_limit: int) -> AccountView:
+    """An account, with its credit limit in micros."""
+    return AccountView(
+        account.id,
+        account.name,
+        account.currency,
+        account.state.value,
+        as_decimal(credit_limit),
+        iso_seconds(account.created_at),
+        iso_or_none(account.closed_at),
+    )

@@ -259,7 +259,7 @@ def carrier_release_view(one: CarrierRelease) -> CarrierReleaseView:
 
 def carrier_order_view(described: DescribedOrder) -> CarrierOrderView:
     """An order, with how it stands with its carrier."""
-    seen = msgspec.structs.asdict(admin_order_view(described.order))
+    seen = msgspec.structs.asdict(admin_order_view(described.order, described.account_name))
     return CarrierOrderView(
         **seen, at_carrier=None if described.carrier_order is None else _carrier_state_view(described.carrier_order)
     )

@@ -6,6 +6,8 @@ Touches: nothing.
 from __future__ import annotations
 
 from decimal import Decimal
+from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -17,6 +19,26 @@ from numberdesk.core.periods import iso_or_none, iso_seconds
 from numberdesk.core.prices import decimal_or_none
 from numberdesk.core.purchase import Order
 from numberdesk.numbers.model import Rental, RentedNumber
+
+
+class ShownOrderState(StrEnum):
+    """What the state of an order is called in every answer, list and filter."""
+
+    PENDING = "pending"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+    @property
+    def state(self) -> OrderState:
+        """The state that is called so."""
+        return next(state for state, status in _STATUSES.items() if status is self)
+
+
+_STATUSES: Final = {
+    OrderState.ORDERING: ShownOrderState.PENDING,
+    OrderState.COMPLETED: ShownOrderState.COMPLETED,
+    OrderState.FAILED: ShownOrderState.FAILED,
+}
 
 
 class PurchaseView(msgspec.Struct, frozen=True):
@@ -66,7 +88,10 @@ class RentalView(msgspec.Struct, frozen=True):
     per_minute_price_outbound: Decimal | None
     currency: str
     region: str
+    locality: str
     iso_country: str
+    number_type: str
+    capabilities: tuple[str, ...]
     status: str
     is_active: bool
     renews_at: str | None
@@ -94,7 +119,7 @@ class OrderErrorView(msgspec.Struct, frozen=True):
 
 
 class OrderView(msgspec.Struct, frozen=True):
-    """One purchase attempt. `status` is ordering, completed or failed; a failed one has its error.
+    """One purchase attempt. `status` is pending, completed or failed; a failed one has its error.
 
     `charged` is what it took from the wallet so far: nothing, or the first month and the setup price.
     """
@@ -115,9 +140,10 @@ class OrderView(msgspec.Struct, frozen=True):
 
 
 class AdminOrderView(OrderView, frozen=True):
-    """One purchase attempt, with what only the operator sees. `attempts`: how often its carrier was sent it."""
+    """One purchase attempt as the operator sees it, with whose it is. `attempts`: how often its carrier was sent it."""
 
     account_id: str
+    account_name: str
     carrier: str
     attempts: int
     carrier_reference: str | None
@@ -166,7 +192,7 @@ def pending_view(order: Order) -> PendingView:
     return PendingView(
         phone_number=order.e164,
         price=as_decimal(prices.monthly),
-        status="pending",
+        status=_STATUSES[order.state].value,
         order_id=order.id,
         currency=prices.currency,
         per_minute_price_inbound=decimal_or_none(prices.inbound),
@@ -189,7 +215,10 @@ def rental_view(rented: RentedNumber) -> RentalView:
         per_minute_price_outbound=decimal_or_none(rental.prices.outbound),
         currency=rental.prices.currency,
         region=rented.region,
+        locality=rented.locality,
         iso_country=rented.iso_country,
+        number_type=rented.number_type,
+        capabilities=capability_names(rented.capabilities),
         status=rental.state.value,
         is_active=rental.released_at is None,
         renews_at=None if rental.released_at is not None else iso_seconds(rental.renews_at),
@@ -211,7 +240,7 @@ def order_view(order: Order) -> OrderView:
     return OrderView(
         id=order.id,
         phone_number=order.e164,
-        status=order.state.value,
+        status=_STATUSES[order.state].value,
         price=as_decimal(order.prices.monthly),
         per_minute_price_inbound=decimal_or_none(order.prices.inbound),
         per_minute_price_outbound=decimal_or_none(order.prices.outbound),
@@ -225,12 +254,13 @@ def order_view(order: Order) -> OrderView:
     )
 
 
-def admin_order_view(order: Order) -> AdminOrderView:
-    """An order as the operator sees it."""
+def admin_order_view(order: Order, account_name: str) -> AdminOrderView:
+    """An order as the operator sees it, of the account of that name."""
     seen = msgspec.structs.asdict(order_view(order))
     return AdminOrderView(
         **seen,
         account_id=order.account_id,
+        account_name=account_name,
         carrier=order.carrier,
         attempts=order.attempts,
         carrier_reference=order.carrier_reference,

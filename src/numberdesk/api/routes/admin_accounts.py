@@ -10,7 +10,6 @@ from typing import Final
 import msgspec
 
 from numberdesk.accounts.model import SCOPES
-from numberdesk.accounts.store import find_accounts, list_accounts
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, page, position
 from numberdesk.api.routes.api_keys import KEY_REFUSAL, NEW_KEY_EXAMPLE, NewKeyBody, created_key, listed_keys
@@ -18,12 +17,12 @@ from numberdesk.api.shapes import Amount, Label, id_in_path
 from numberdesk.core.errors import NotFound
 from numberdesk.core.lifecycle import AccountState
 from numberdesk.core.request_keys import request_key
+from numberdesk.flows.accounts.change_accounts import account_change, change_accounts
 from numberdesk.flows.accounts.create_accounts import (
-    SetAccountState,
-    change_account_states,
     create_accounts,
     new_account,
 )
+from numberdesk.flows.accounts.describe_accounts import describe_account, describe_accounts
 from numberdesk.flows.accounts.fund_wallets import ADJUSTMENT, TOP_UP, fund_wallets, funding
 from numberdesk.flows.accounts.issue_keys import Revocation, revoke
 from numberdesk.ledger.store import find_wallet
@@ -44,7 +43,9 @@ _ACCOUNT_EXAMPLE: Final = {
     "name": "Voice Agency",
     "currency": "USD",
     "status": "active",
+    "credit_limit": 0,
     "created_at": "2026-03-20T14:30:00Z",
+    "closed_at": None,
 }
 _MOVEMENT_EXAMPLE: Final = {
     "id": "trf_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
@@ -67,10 +68,15 @@ class NewAccountBody(msgspec.Struct, frozen=True):
     credit_limit: Amount | None = None
 
 
-class AccountStateBody(msgspec.Struct, frozen=True):
-    """A suspended account cannot buy; everything else goes on."""
+class AccountBody(msgspec.Struct, frozen=True):
+    """What to change of an account; what is left out stays as it is.
 
-    status: AccountState
+    A suspended account cannot buy; everything else goes on. A closed one stays closed, and has nothing any more.
+    """
+
+    name: Label | None = None
+    status: AccountState | None = None
+    credit_limit: Amount | None = None
 
 
 class MovementBody(msgspec.Struct, frozen=True):
@@ -95,9 +101,9 @@ async def accounts(request: ApiRequest) -> ApiResponse:
     """Page all accounts."""
     query: PageQuery = request.query
     after = position(query.page_token, "acc_")
-    found = await request.read(lambda tx: list_accounts(tx, after_id=after, limit=query.page_size + 1))
-    items, rest = page(found, query.page_size, "id")
-    return ApiResponse([account_view(item) for item in items], rest=rest)
+    found = await request.read(lambda tx: describe_accounts(tx, after_id=after, limit=query.page_size + 1))
+    items, rest = page(found, query.page_size, "account.id")
+    return ApiResponse([account_view(*item) for item in items], rest=rest)
 
 
 @endpoint(
@@ -116,7 +122,7 @@ async def create_account(request: ApiRequest) -> ApiResponse:
     body: NewAccountBody = request.body
     command = new_account(request.services.new_id("acc"), body.name, body.currency, body.credit_limit or 0, request.now)
     made = await request.services.writer.submit(create_accounts, command)
-    return ApiResponse(account_view(made), "Account created")
+    return ApiResponse(account_view(made, command.credit_limit), "Account created")
 
 
 @endpoint(
@@ -132,29 +138,36 @@ async def create_account(request: ApiRequest) -> ApiResponse:
 async def get_account(request: ApiRequest) -> ApiResponse:
     """Find one account."""
     wanted = id_in_path(request.path["account_id"])
-    found = (await request.read(lambda tx: find_accounts(tx, [wanted], lock=False))).get(wanted)
+    found = await request.read(lambda tx: describe_account(tx, wanted))
     if found is None:
         raise NotFound
-    return ApiResponse(account_view(found))
+    return ApiResponse(account_view(*found))
 
 
 @endpoint(
     "PATCH",
     "/admin/accounts/{account_id:str}",
-    summary="Suspend or reactivate an account",
+    summary="Rename, suspend, reactivate or close an account, or change its credit limit",
     tag="Operators",
     scope="admin",
-    body=AccountStateBody,
+    body=AccountBody,
     data=AccountView,
-    errors=("not_found",),
+    errors=("not_found", "account_in_use"),
     example={"status": "suspended"},
     answer_example={**_ACCOUNT_EXAMPLE, "status": "suspended"},
 )
-async def set_standing(request: ApiRequest) -> ApiResponse:
-    """Set whether an account may buy."""
-    command = SetAccountState(id_in_path(request.path["account_id"]), request.body.status)
-    changed = await request.services.writer.submit(change_account_states, command)
-    return ApiResponse(account_view(changed), "Account updated")
+async def change_account(request: ApiRequest) -> ApiResponse:
+    """Change an account, all that was sent or nothing."""
+    body: AccountBody = request.body
+    command = account_change(
+        id_in_path(request.path["account_id"]),
+        request.now,
+        name=body.name,
+        state=body.status,
+        credit_limit=body.credit_limit,
+    )
+    changed = await request.services.writer.submit(change_accounts, command)
+    return ApiResponse(account_view(*changed), "Account updated")
 
 
 @endpoint(

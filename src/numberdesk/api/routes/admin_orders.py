@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, page, position
-from numberdesk.api.routes.billing import ORDER_EXAMPLE
+from numberdesk.api.routes.billing import ORDER_EXAMPLE, order_state
 from numberdesk.api.shapes import id_in_path
 from numberdesk.core.errors import NotFound
 from numberdesk.flows.purchase.describe_orders import describe_order, describe_orders, describe_parked_orders
@@ -18,9 +18,10 @@ from numberdesk.views import CarrierOrderView, carrier_order_view
 
 _OPEN_EXAMPLE: Final = {
     **ORDER_EXAMPLE,
-    "status": "ordering",
+    "status": "pending",
     "completed_at": None,
     "account_id": "acc_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
+    "account_name": "Voice Agency",
     "carrier": "twilio",
     "attempts": 0,
     "carrier_reference": None,
@@ -54,9 +55,9 @@ _COMPLETED_EXAMPLE: Final = {
 
 
 class AdminOrdersQuery(PageQuery, frozen=True):
-    """`open` lists the orders that have not ended yet; `parked` those of them that wait for a person, oldest first."""
+    """`pending`, or `open`, lists the orders that have not ended yet; `parked` those that wait for a person, too."""
 
-    status: Literal["open", "parked"] | None = None
+    status: Literal["pending", "completed", "failed", "open", "parked"] | None = None
 
 
 @endpoint(
@@ -77,8 +78,8 @@ async def all_orders(request: ApiRequest) -> ApiResponse:
     if query.status == "parked":
         found = await request.read(lambda tx: describe_parked_orders(tx, after_id=edge, limit=limit))
     else:
-        open_only = query.status == "open"
-        found = await request.read(lambda tx: describe_orders(tx, open_only=open_only, before_id=edge, limit=limit))
+        state = None if query.status is None else order_state(query.status)
+        found = await request.read(lambda tx: describe_orders(tx, state=state, before_id=edge, limit=limit))
     items, rest = page(found, query.page_size, "order.id")
     return ApiResponse([carrier_order_view(item) for item in items], rest=rest)
 

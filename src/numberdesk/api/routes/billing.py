@@ -11,11 +11,13 @@ from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, numbered_position, page, position
 from numberdesk.api.shapes import id_in_path
 from numberdesk.core.errors import NotFound
+from numberdesk.core.lifecycle import OrderState
 from numberdesk.ledger.store import find_wallet, list_statement
 from numberdesk.orders.store import find_orders, list_orders
 from numberdesk.views import (
     BalanceView,
     OrderView,
+    ShownOrderState,
     TransactionView,
     balance_view,
     order_view,
@@ -39,10 +41,15 @@ ORDER_EXAMPLE: Final = {
 }
 
 
-class OrdersQuery(PageQuery, frozen=True):
-    """`open` lists the orders that have not ended yet."""
+def order_state(status: str) -> OrderState:
+    """The state that orders are filtered by: a status, or `open`."""
+    return (ShownOrderState.PENDING if status == "open" else ShownOrderState(status)).state
 
-    status: Literal["open"] | None = None
+
+class OrdersQuery(PageQuery, frozen=True):
+    """`pending` lists the orders that have not ended yet; `open` says the same."""
+
+    status: Literal["pending", "completed", "failed", "open"] | None = None
 
 
 @endpoint(
@@ -112,12 +119,10 @@ async def transactions(request: ApiRequest) -> ApiResponse:
 async def orders(request: ApiRequest) -> ApiResponse:
     """Page the account's orders."""
     query: OrdersQuery = request.query
-    before = position(query.page_token, "ord_")
-    account_id = request.caller.account_id
+    before, account_id = position(query.page_token, "ord_"), request.caller.account_id
+    state = None if query.status is None else order_state(query.status)
     found = await request.read(
-        lambda tx: list_orders(
-            tx, account_id, open_only=query.status == "open", before_id=before, limit=query.page_size + 1
-        )
+        lambda tx: list_orders(tx, account_id, state=state, before_id=before, limit=query.page_size + 1)
     )
     items, rest = page(found, query.page_size, "id")
     return ApiResponse([order_view(item) for item in items], rest=rest)

@@ -36,7 +36,10 @@ _EXAMPLE: Final = {
     "per_minute_price_outbound": 0.0945,
     "currency": "USD",
     "region": "TX",
+    "locality": "Corpus Christi",
     "iso_country": "US",
+    "number_type": "local",
+    "capabilities": ["voice", "sms"],
     "status": "active",
     "is_active": True,
     "renews_at": "2026-04-20T14:30:00Z",
@@ -116,13 +119,12 @@ def _filter_of(query: RentedQuery) -> RentedFilter | None:
 )
 async def get_number(request: ApiRequest) -> ApiResponse:
     """Find one rental by its number, or by its id."""
-    named, account_id = request.path["number"], request.caller.account_id
-    if named.startswith(_RENTAL):
-        rental_id = id_in_path(named)
-        found = await request.read(lambda tx: find_rented_by_id(tx, account_id, rental_id))
-    else:
-        e164 = e164_in_path(named)
-        found = await request.read(lambda tx: find_rented(tx, account_id, e164))
+    (e164, rental_id), account_id = _named(request), request.caller.account_id
+    found = await request.read(
+        lambda tx: (
+            find_rented(tx, account_id, e164) if rental_id is None else find_rented_by_id(tx, account_id, rental_id)
+        )
+    )
     if found is None:
         raise NotFound
     return ApiResponse(rental_view(found))
@@ -141,13 +143,15 @@ async def get_number(request: ApiRequest) -> ApiResponse:
     answer_example=_EXAMPLE,
 )
 async def label_number(request: ApiRequest) -> ApiResponse:
-    """Write labels on a live rental."""
-    e164 = e164_in_path(request.path["number"])
+    """Write labels on a live rental, named by its number or its id."""
+    e164, rental_id = _named(request)
     body: LabelBody = request.body
     labels = Labels(body.friendly_name, body.agent_id, None if body.tags is None else _tags(body.tags))
     account_id = request.caller.account_id
-    await request.services.writer.submit(label_numbers, Labelling(account_id, e164, labels, request.now))
-    found = await request.read_back(lambda tx: find_rented(tx, account_id, e164))
+    rental = await request.services.writer.submit(
+        label_numbers, Labelling(account_id, e164, labels, request.now, rental_id)
+    )
+    found = await request.read_back(lambda tx: find_rented_by_id(tx, account_id, rental.id))
     if found is None:
         raise NotFound
     return ApiResponse(rental_view(found), "Phone number updated")
@@ -171,14 +175,18 @@ async def label_number(request: ApiRequest) -> ApiResponse:
 )
 async def release_number(request: ApiRequest) -> ApiResponse:
     """End a rental, named by its number or its id; one that ended already is answered as it ended."""
-    named, account_id = request.path["number"], request.caller.account_id
-    rental_id = id_in_path(named) if named.startswith(_RENTAL) else None
-    e164 = "" if rental_id is not None else e164_in_path(named)
+    (e164, rental_id), account_id = _named(request), request.caller.account_id
     key = request_key(account_id, "release", request.idempotency_key, phone_number=rental_id or e164)
     rental = await request.services.writer.submit(
         request.services.release_numbers, Release(account_id, e164, request.now, rental_id, key)
     )
     return ApiResponse(release_view(rental), "Phone number released")
+
+
+def _named(request: ApiRequest) -> tuple[str, str | None]:
+    """The number in the path and None, or an empty number and the id of the rental. Raises InvalidRequest, NotFound."""
+    named = request.path["number"]
+    return ("", id_in_path(named)) if named.startswith(_RENTAL) else (e164_in_path(named), None)
 
 
 def _tags(sent: list[str]) -> tuple[str, ...]:

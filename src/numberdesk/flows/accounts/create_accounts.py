@@ -1,4 +1,4 @@
-"""Create accounts, each with its wallet; suspend and reactivate them.
+"""Create accounts, each with its wallet.
 
 Touches: database.
 """
@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from numberdesk.accounts.model import Account
-from numberdesk.accounts.store import find_accounts, find_names, insert_accounts, lock_names, set_account_states
-from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError
-from numberdesk.core.lifecycle import AccountState, may_move
+from numberdesk.accounts.store import find_names, insert_accounts, lock_names
+from numberdesk.core.errors import InvalidRequest, NumberdeskError
+from numberdesk.core.lifecycle import AccountState
 from numberdesk.core.money import MoneyError, parse_currency
 from numberdesk.core.purchase import Wallet
 from numberdesk.core.text import TextError, parse_text
@@ -31,19 +31,17 @@ class NewAccount(NamedTuple):
     now: int
 
 
-class SetAccountState(NamedTuple):
-    """The state that an account is to have."""
-
-    account_id: str
-    state: AccountState
-
-
-def new_account(account_id: str, name: str, currency: str, credit_limit: int, now: int) -> NewAccount:
-    """Check what a person typed. Raises InvalidRequest naming the field."""
+def check_name(name: str) -> None:
+    """Raises InvalidRequest naming the field for what cannot be an account's name."""
     try:
         parse_text(name, longest=LONGEST_NAME)
     except TextError as error:
         raise InvalidRequest("name", str(error)) from None
+
+
+def new_account(account_id: str, name: str, currency: str, credit_limit: int, now: int) -> NewAccount:
+    """Check what a person typed. Raises InvalidRequest naming the field."""
+    check_name(name)
     try:
         parse_currency(currency)
     except MoneyError as error:
@@ -72,20 +70,4 @@ def create_accounts(tx: Tx, commands: Sequence[NewAccount]) -> list[Account | Nu
             tx,
             [Wallet(new.id, AccountState.ACTIVE, new.currency, 0, 0, new.credit_limit, 0) for new in made.values()],
         )
-    return outcomes
-
-
-def change_account_states(tx: Tx, commands: Sequence[SetAccountState]) -> list[Account | NumberdeskError]:
-    """Suspend or reactivate accounts; a state that an account already has is no change."""
-    known = find_accounts(tx, [command.account_id for command in commands])
-    outcomes: list[Account | NumberdeskError] = []
-    for command in commands:
-        account = known.get(command.account_id)
-        if account is None:
-            outcomes.append(NotFound())
-            continue
-        if may_move(account.state, command.state):
-            account = known[account.id] = account._replace(state=command.state)
-        outcomes.append(account)
-    set_account_states(tx, {command.account_id: command.state for command in commands})
     return outcomes

@@ -11,7 +11,9 @@ from typing import Final, NamedTuple
 from numberdesk.accounts.model import SCOPES, ApiKey, key_hash, shown_part
 from numberdesk.accounts.store import count_live_keys, find_accounts, find_keys, insert_keys, revoke_keys
 from numberdesk.core.errors import Forbidden, InvalidRequest, NotFound, NumberdeskError
+from numberdesk.core.lifecycle import AccountState
 from numberdesk.core.periods import MICROSECONDS
+from numberdesk.core.purchase import ACCOUNT_CLOSED
 from numberdesk.core.text import TextError, parse_text
 from numberdesk.infra.db import Tx
 
@@ -75,13 +77,15 @@ def new_key_record(
 
 
 def issue_keys(tx: Tx, commands: Sequence[NewKey]) -> list[ApiKey | NumberdeskError]:
-    """Record keys of accounts that exist, so many of each that MOST_LIVE_KEYS work at a time."""
+    """Record keys of accounts that exist and are not closed, so many of each that MOST_LIVE_KEYS work at a time."""
     known = find_accounts(tx, [command.key.account_id for command in commands])
     live = count_live_keys(tx, known, commands[-1].key.created_at)
     outcomes: list[ApiKey | NumberdeskError] = []
     for key in (command.key for command in commands):
         if key.account_id not in known:
             outcomes.append(NotFound("There is no such account."))
+        elif known[key.account_id].state is AccountState.CLOSED:
+            outcomes.append(Forbidden(ACCOUNT_CLOSED))
         elif live.get(key.account_id, 0) >= MOST_LIVE_KEYS:
             outcomes.append(Forbidden(_TOO_MANY, {"limit": MOST_LIVE_KEYS}))
         else:

@@ -16,10 +16,11 @@ def upgrade() -> None:
     _partial("ix_rentals_ended", "rentals", ["account_id", "id"], "released_at IS NOT NULL")
     _partial("ix_rentals_ended_number", "rentals", ["account_id", "e164", "id"], "released_at IS NOT NULL")
     _partial("ix_orders_open", "orders", ["id"], "state = 'ordering'")
-    _partial("ix_orders_open_account", "orders", ["account_id", "id"], "state = 'ordering'")
+    _partial("ix_orders_failed", "orders", ["id"], "state = 'failed'")
+    op.drop_index("ix_orders_account_id_id", table_name="orders")
+    op.create_index("ix_orders_account_id_state_id", "orders", ["account_id", "state", "id"], unique=False)
     _partial("ix_api_keys_kept", "api_keys", ["account_id", "expires_at"], "revoked_at IS NULL")
     _partial("ix_findings_current", "findings", ["carrier", "e164", "kind"], "state != 'ended'")
-    op.create_index("ix_accounts_name", "accounts", ["name"], unique=False)
 
 
 def _partial(name: str, table: str, columns: list[str], condition: str) -> None:
