@@ -14,7 +14,10 @@ from sqlalchemy import text
 
 from numberdesk.accounts.model import ApiKey
 from numberdesk.accounts.store import count_live_keys, find_key_by_hash, find_keys, find_names, insert_keys, list_keys
+from numberdesk.core.errors import NumberNotOffered
 from numberdesk.core.lifecycle import OrderState, RentalState
+from numberdesk.core.purchase import Fingerprint, IdempotencyRecord
+from numberdesk.core.request_keys import RequestKey
 from numberdesk.flows.accounts.create_accounts import create_accounts, new_account
 from numberdesk.flows.accounts.fund_wallets import TOP_UP, fund_wallets, funding
 from numberdesk.infra.db import Database, Tx
@@ -22,7 +25,14 @@ from numberdesk.ledger.store import find_wallet, list_statement
 from numberdesk.migrations import prepare
 from numberdesk.numbers.model import RentedFilter
 from numberdesk.numbers.store import find_rented, find_rented_by_id, latest_rentals, list_rented
-from numberdesk.orders.store import find_orders, forget_answers, list_orders
+from numberdesk.orders.keyed_request_store import find_keyed_requests, forget_keyed_requests, insert_keyed_requests
+from numberdesk.orders.store import (
+    find_idempotency_records,
+    find_orders,
+    forget_answers,
+    insert_idempotency_records,
+    list_orders,
+)
 from testbed.databases import Databases
 from testbed.history import e164_of, record_purchases
 from testbed.work import work_of
@@ -63,8 +73,16 @@ def _open(tx: Tx, account_id: str, first: int, length: int) -> None:
     record_purchases(tx, account_id, first, length, now=NOW, ended_every=ENDED_EVERY)
     opened = "UPDATE orders SET state = 'ordering', completed_at = NULL WHERE id IN ('ord_{:032}', 'ord_{:032}')"
     tx.execute(text(opened.format(first, first + length - 1)))
-    keys = [_key(account_id, place) for place in range(length)]
-    insert_keys(tx, keys)
+    insert_keys(tx, [_key(account_id, place) for place in range(length)])
+    insert_idempotency_records(tx, [_refused(account_id, place) for place in range(length)])
+    released = {RequestKey(account_id, "release", f"k{place}", "{}"): f"rnt_{place}" for place in range(length)}
+    insert_keyed_requests(tx, released, NOW)
+
+
+def _refused(account_id: str, place: int) -> IdempotencyRecord:
+    """A request that was refused and may come again."""
+    said = Fingerprint(e164_of(place), 1, None, None)
+    return IdempotencyRecord(account_id, f"k{place}", said, "req_1", None, NumberNotOffered(), NOW)
 
 
 def _key(account_id: str, place: int) -> ApiKey:
@@ -120,9 +138,17 @@ WRITES: dict[str, Question] = {
     "rentals to release or label": lambda tx: latest_rentals(
         tx, [("acc_1", e164_of(place)) for place in (MINE, MINE + 1, MINE + 2, ANOTHERS, 9_999_999_999)]
     ),
+    "answers under keys": lambda tx: find_idempotency_records(
+        tx, [("acc_1", "k0"), ("acc_1", "k200"), ("acc_2", "k0"), ("acc_1", "none")]
+    ),
+    "what was done under keys": lambda tx: find_keyed_requests(
+        tx, [("acc_1", "release", "k0"), ("acc_1", "release", "none"), ("acc_2", "release", "k200")]
+    ),
     "keys that work": lambda tx: count_live_keys(tx, ["acc_1"], NOW),
     "a name that is given": lambda tx: find_names(tx, ["acc_1", "nobody"]),
-    "answers to forget": lambda tx: forget_answers(tx, NOW, 10),
+    "no answers to forget": lambda tx: forget_answers(tx, NOW, 10),
+    "answers to forget": lambda tx: forget_answers(tx, NOW + 1, 10),
+    "requests to forget": lambda tx: forget_keyed_requests(tx, NOW + 1, 10),
 }
 
 
