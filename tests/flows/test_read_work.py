@@ -7,24 +7,42 @@ Two sets of books differ only in how long two accounts have been customers: the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from sqlalchemy import text
 
 from numberdesk.accounts.model import ApiKey
 from numberdesk.accounts.store import count_live_keys, find_key_by_hash, find_keys, find_names, insert_keys, list_keys
-from numberdesk.core.lifecycle import OrderState, RentalState
+from numberdesk.catalog.model import InventoryPage
+from numberdesk.catalog.store import list_inventory, page_inventory
+from numberdesk.core.errors import NotFound, NumberNotOffered
+from numberdesk.core.lifecycle import NumberState, OrderState, RentalState
+from numberdesk.core.prices import Confirmation
+from numberdesk.core.purchase import Buy, Fingerprint, IdempotencyRecord
+from numberdesk.core.request_keys import RequestKey
 from numberdesk.flows.accounts.create_accounts import create_accounts, new_account
 from numberdesk.flows.accounts.fund_wallets import TOP_UP, fund_wallets, funding
+from numberdesk.flows.accounts.issue_keys import NewKey, Revocation, issue_keys, revoke
+from numberdesk.flows.purchase.open_orders import open_orders
+from numberdesk.flows.rentals.label_numbers import Labelling, label_numbers
+from numberdesk.flows.rentals.release_numbers import Release, release_numbers
 from numberdesk.infra.db import Database, Tx
 from numberdesk.ledger.store import find_wallet, list_statement
 from numberdesk.migrations import prepare
-from numberdesk.numbers.model import RentedFilter
+from numberdesk.numbers.model import Labels, RentedFilter
 from numberdesk.numbers.store import find_rented, find_rented_by_id, latest_rentals, list_rented
-from numberdesk.orders.store import find_orders, forget_answers, list_orders
+from numberdesk.orders.keyed_request_store import find_keyed_requests, forget_keyed_requests, insert_keyed_requests
+from numberdesk.orders.store import (
+    find_idempotency_records,
+    find_orders,
+    forget_answers,
+    insert_idempotency_records,
+    list_orders,
+)
 from testbed.databases import Databases
 from testbed.history import e164_of, record_purchases
+from testbed.samples import INBOUND, OUTBOUND, PRICE
 from testbed.work import work_of
 
 MINE, ANOTHERS = 5_000_000_000, 6_000_000_000
@@ -32,6 +50,7 @@ SHORT, LONG = 300, 3_000
 ENDED_EVERY = 3
 NOW = 1_750_000_000_000_000
 MOST = 60
+DAY = 86_400_000_000
 LIVE_KEYS = 20
 
 Question = Callable[[Tx], object]
@@ -63,8 +82,16 @@ def _open(tx: Tx, account_id: str, first: int, length: int) -> None:
     record_purchases(tx, account_id, first, length, now=NOW, ended_every=ENDED_EVERY)
     opened = "UPDATE orders SET state = 'ordering', completed_at = NULL WHERE id IN ('ord_{:032}', 'ord_{:032}')"
     tx.execute(text(opened.format(first, first + length - 1)))
-    keys = [_key(account_id, place) for place in range(length)]
-    insert_keys(tx, keys)
+    insert_keys(tx, [_key(account_id, place) for place in range(length)])
+    insert_idempotency_records(tx, [_refused(account_id, place) for place in range(length)])
+    released = {RequestKey(account_id, "release", f"k{place}", "{}"): f"rnt_{place}" for place in range(length)}
+    insert_keyed_requests(tx, released, NOW)
+
+
+def _refused(account_id: str, place: int) -> IdempotencyRecord:
+    """A request that was refused and may come again."""
+    said = Fingerprint(e164_of(place), 1, None, None)
+    return IdempotencyRecord(account_id, f"k{place}", said, "req_1", None, NumberNotOffered(), NOW)
 
 
 def _key(account_id: str, place: int) -> ApiKey:
@@ -115,6 +142,7 @@ READS: dict[str, Question] = {
     "the statement, further on": lambda tx: list_statement(tx, "acc_1", before_entry=100, limit=11),
     "keys": lambda tx: list_keys(tx, "acc_1", after_id=None, limit=11),
     "keys, further on": lambda tx: list_keys(tx, "acc_1", after_id="key_acc_1_000100", limit=11),
+    "an operator's inventory, of nothing": lambda tx: page_inventory(tx, "acme", None, None, 11, MOST),
     "one key": lambda tx: find_keys(tx, ["key_acc_1_000001"]),
     "a key by its hash": lambda tx: find_key_by_hash(tx, "key_acc_1_000001"),
 }
@@ -123,9 +151,17 @@ WRITES: dict[str, Question] = {
     "rentals to release or label": lambda tx: latest_rentals(
         tx, [("acc_1", e164_of(place)) for place in (MINE, MINE + 1, MINE + 2, ANOTHERS, 9_999_999_999)]
     ),
+    "answers under keys": lambda tx: find_idempotency_records(
+        tx, [("acc_1", "k0"), ("acc_1", "k200"), ("acc_2", "k0"), ("acc_1", "none")]
+    ),
+    "what was done under keys": lambda tx: find_keyed_requests(
+        tx, [("acc_1", "release", "k0"), ("acc_1", "release", "none"), ("acc_2", "release", "k200")]
+    ),
     "keys that work": lambda tx: count_live_keys(tx, ["acc_1"], NOW),
     "a name that is given": lambda tx: find_names(tx, ["acc_1", "nobody"]),
-    "answers to forget": lambda tx: forget_answers(tx, NOW, 10),
+    "no answers to forget": lambda tx: forget_answers(tx, NOW, 10),
+    "answers to forget": lambda tx: forget_answers(tx, NOW + 1, 10),
+    "requests to forget": lambda tx: forget_keyed_requests(tx, NOW + 1, 10),
 }
 
 
@@ -145,6 +181,42 @@ def test_nor_does_that_of_what_the_writer_looks_up_for_an_account(short_and_long
         with database.write() as tx:
             work.append(work_of(tx, WRITES[name]))
     assert work[1] <= 1.5 * work[0] + 2
+
+
+COMMANDS: dict[str, Callable[[Tx], Sequence[object]]] = {
+    "a purchase": lambda tx: open_orders(0)(tx, [_buy(MINE + 2)]),
+    "a purchase of what one has": lambda tx: open_orders(0)(tx, [_buy(MINE + 3)]),
+    "a purchase of what another has": lambda tx: open_orders(0)(tx, [_buy(ANOTHERS + 3)]),
+    "a release": lambda tx: release_numbers(DAY)(tx, [Release("acc_1", e164_of(MINE + 4), NOW)]),
+    "a release that names its rental": lambda tx: release_numbers(DAY)(
+        tx, [Release("acc_1", "", NOW, f"rnt_{MINE + 6:032}")]
+    ),
+    "a release of what has ended": lambda tx: release_numbers(DAY)(tx, [Release("acc_1", e164_of(MINE + 5), NOW)]),
+    "labels": lambda tx: label_numbers(
+        tx, [Labelling("acc_1", e164_of(MINE + 7), Labels("Front desk", None, None), NOW)]
+    ),
+    "a key": lambda tx: issue_keys(tx, [NewKey(_key("acc_1", 999_999)._replace(created_at=NOW))]),
+    "a revocation": lambda tx: revoke(tx, [Revocation("key_acc_1_000021", "acc_1", NOW)]),
+}
+
+
+def _buy(serial: int) -> Buy:
+    prices = Confirmation(PRICE, INBOUND, OUTBOUND)
+    return Buy("acc_1", e164_of(serial), prices, None, "req_1", f"ord_{serial:031}b", NOW)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_nor_does_that_of_a_command(short_and_long: list[Database], name: str) -> None:
+    work = []
+    for database in short_and_long:
+        with database.write() as tx:
+            work.append(work_of(tx, lambda tx: _done(COMMANDS[name], tx)))
+    assert work[1] <= 1.5 * work[0] + 5
+
+
+def _done(command: Callable[[Tx], Sequence[object]], tx: Tx) -> None:
+    (outcome,) = command(tx)
+    assert not isinstance(outcome, NotFound)
 
 
 def test_keys_are_counted_that_work(short_and_long: list[Database]) -> None:
@@ -167,6 +239,24 @@ def test_a_walk_that_finds_nothing_gets_to_the_end_step_by_step(short_and_long: 
             before = page.walked_to
     live = SHORT - SHORT // ENDED_EVERY
     assert steps == live // MOST + 1
+
+
+def test_an_inventory_that_is_filtered_is_walked_to_its_end_step_by_step(short_and_long: list[Database]) -> None:
+    def pages(tx: Tx, state: NumberState) -> list[InventoryPage]:
+        found = [page_inventory(tx, "pool", state, None, SHORT, MOST)]
+        while found[-1].walked_to is not None:
+            found.append(page_inventory(tx, "pool", state, found[-1].walked_to, SHORT, MOST))
+        return found
+
+    numbers = 2 * SHORT
+    with short_and_long[0].read() as tx:
+        nothing, rented = pages(tx, NumberState.WITHDRAWN), pages(tx, NumberState.ASSIGNED)
+        whole = page_inventory(tx, None, None, None, numbers + 1, MOST)
+        listed = list_inventory(tx, "pool", NumberState.ASSIGNED, None, numbers)
+    assert [page.items for page in nothing] == [[]] * (numbers // MOST + 1)
+    assert [item.listing.e164 for page in rented for item in page.items] == [item.listing.e164 for item in listed]
+    assert len(rented) == len(nothing)
+    assert (len(whole.items), whole.walked_to) == (numbers, None)
 
 
 def test_orders_that_are_open_are_those_that_are_open(short_and_long: list[Database]) -> None:

@@ -22,7 +22,7 @@ from numberdesk.catalog.model import ListingChunk, NumberType, SavedChunk
 from numberdesk.catalog.offer_store import find_rates
 from numberdesk.catalog.rule_store import list_price_rules
 from numberdesk.catalog.rules import PriceRule, parse_percent
-from numberdesk.catalog.store import list_inventory
+from numberdesk.catalog.store import page_inventory
 from numberdesk.core.errors import BodyTooLarge, InvalidRequest, UnsupportedMediaType
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.money import MoneyError, as_decimal
@@ -148,8 +148,8 @@ async def inventory(request: ApiRequest) -> ApiResponse:
     query: InventoryQuery = request.query
     after = position(query.page_token, "+")
     await check_filter(request, query.carrier)
-    found = await request.read(lambda tx: list_inventory(tx, query.carrier, query.state, after, query.page_size + 1))
-    items, rest = page(found, query.page_size, "listing.e164")
+    found = await request.read(lambda tx: page_inventory(tx, query.carrier, query.state, after, query.page_size + 1))
+    items, rest = page(found.items, query.page_size, "listing.e164", walked_to=found.walked_to)
     return ApiResponse([inventory_view(item) for item in items], rest=rest)
 
 
