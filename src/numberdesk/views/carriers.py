@@ -95,7 +95,8 @@ class CheckView(msgspec.Struct, frozen=True):
 class FindingView(msgspec.Struct, frozen=True):
     """A difference between a carrier's list of our numbers and the books.
 
-    `kind` is orphan, lost or ported_away; `status` is open, kept, releasing or ended. `carrier_reference` is the
+    `kind` is orphan, lost, ported_away, wrong_reference or stale_release;
+    `status` is open, kept, releasing or ended. `carrier_reference` is the
     carrier's id for the number, `reference` the order id that it has there or in the books.
     """
 
@@ -112,7 +113,10 @@ class FindingView(msgspec.Struct, frozen=True):
 
 
 class CarrierReleaseView(msgspec.Struct, frozen=True):
-    """A number that its carrier is told to take back, until it confirms it."""
+    """A number that its carrier is told to take back, until it confirms it.
+
+    `next_try_at` is null when it waits for a person.
+    """
 
     id: str
     carrier: str
@@ -120,7 +124,7 @@ class CarrierReleaseView(msgspec.Struct, frozen=True):
     carrier_reference: str | None
     asked_at: str
     tries: int
-    next_try_at: str
+    next_try_at: str | None
     said: str
 
 
@@ -252,7 +256,7 @@ def carrier_release_view(one: CarrierRelease) -> CarrierReleaseView:
         carrier_reference=one.carrier_reference,
         asked_at=iso_seconds(one.asked_at),
         tries=one.attempts,
-        next_try_at=iso_seconds(turn_of(one) or 0),
+        next_try_at=iso_or_none(turn_of(one)),
         said=one.message,
     )
 

@@ -22,6 +22,7 @@ import msgspec
 from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, CarrierKind, decoded, excerpt, refusal, refused
 from numberdesk.carriers.adapters.telnyx_search import TelnyxPage, TelnyxSearches, answered
 from numberdesk.carriers.port import (
+    AnotherNumber,
     AvailablePage,
     CarrierError,
     Field,
@@ -208,12 +209,15 @@ class Telnyx:
         listed = tuple(number for number in numbers if number is not None)
         return OwnedPage(listed, str(page + 1) if goes_on else None)
 
-    async def release(self, e164: str, number_id: str | None) -> Released | NotReleased:
+    async def release(self, e164: str, number_id: str | None) -> Released | NotReleased | AnotherNumber:
         """Give a number back. Without `number_id` it is looked up by its digits. Safe to repeat; raises nothing."""
         try:
             known = number_id or _id_of_ours(await self._records(e164))
             if known is None:
                 return Released()
+            named = e164 if number_id is None else await self._number_of(known)
+            if named not in (None, e164):
+                return AnotherNumber(named)
             answer = await self._api.read(Call("DELETE", f"/phone_numbers/{_checked_id(known)}"))
             if answer.status in _OK:
                 if answer.body:
@@ -242,6 +246,13 @@ class Telnyx:
         texts = {name: str(balance.get(name, "")) for name in ("balance", "available_credit", "currency")}
         facts = {name: text[:40] for name, text in texts.items() if text and text.isprintable()}
         return Health(ok=True, message="the API key works", facts=facts)
+
+    async def _number_of(self, number_id: str) -> str | None:
+        """Which number an id is of; None when of none. Raises CarrierError when that is not clear."""
+        answer = await self._api.read(Call("GET", f"/phone_numbers/{_checked_id(number_id)}"))
+        if answer.status == _NOT_FOUND:
+            return None
+        return f"+{answered(answer, TelnyxPage[_Number]).data.phone_number.removeprefix('+')}"
 
     async def _records(self, e164: str) -> list[_Number]:
         """Records of exactly this number, of now and of former times. Raises CarrierError."""

@@ -33,6 +33,7 @@ from numberdesk.carriers.adapters.reading import PageLinks, is_e164
 from numberdesk.carriers.adapters.twilio_errors import REASONS
 from numberdesk.carriers.adapters.twilio_prices import Costs, TwilioPrices
 from numberdesk.carriers.port import (
+    AnotherNumber,
     Available,
     AvailablePage,
     CarrierError,
@@ -198,12 +199,16 @@ class Twilio:
         )
         return OwnedPage(numbers, _PAGES.cursor_in(listed.next_page_uri))
 
-    async def release(self, e164: str, number_id: str | None) -> Released | NotReleased:
+    async def release(self, e164: str, number_id: str | None) -> Released | NotReleased | AnotherNumber:
         """Give a number back. Without `number_id` it is looked up by its digits. Safe to repeat; raises nothing."""
         try:
-            sid = number_id if number_id and _NUMBER.fullmatch(number_id) else await self._sid_of(e164)
+            is_known = number_id is not None and _NUMBER.fullmatch(number_id) is not None
+            sid = number_id if is_known else await self._sid_of(e164)
             if sid is None:
                 return Released()
+            named = await self._number_of(sid) if is_known else e164
+            if named not in (None, e164):
+                return AnotherNumber(named)
             answer = await self._api.read(Call("DELETE", f"{self._account}/IncomingPhoneNumbers/{sid}.json"))
             gone = answer.status == _NOT_FOUND and await self._sid_of(e164) is None
         except CarrierError as error:
@@ -281,6 +286,15 @@ class Twilio:
         if len(numbers) < len(items):
             return _Look(numbers, "a number in the list cannot be read")
         return _Look(numbers, "the list goes on after its largest page" if listed.next_page_uri else "")
+
+    async def _number_of(self, sid: str) -> str | None:
+        """Which number of ours has a SID; None when none has. Raises CarrierError when that is not clear."""
+        answer = await self._api.read(Call("GET", f"{self._account}/IncomingPhoneNumbers/{sid}.json"))
+        if answer.status == _NOT_FOUND:
+            return None
+        if answer.status != _OK:
+            raise refused(answer)
+        return decoded(answer, _Held).phone_number
 
     async def _sid_of(self, e164: str) -> str | None:
         """The SID of a number that is ours, None when it is not. Raises CarrierError when that is not clear."""
