@@ -62,7 +62,9 @@ class CarrierView(msgspec.Struct, frozen=True):
     """An account at a carrier. `secrets` names those that it has; `problem` says why they cannot be read.
 
     `paused_seconds` is how long this process leaves the carrier alone yet after failures, `failures` how many
-    there were in a row; both are null on the command line, which has no such memory.
+    there were in a row; both are null on the command line, which has no such memory. While the carrier orders nothing
+    for this account, out of money or with wrong credentials, `orders_refused` counts the orders that it refused since
+    `orders_refused_since`, and `orders_refused_said` is what it said to the last.
     """
 
     name: str
@@ -74,6 +76,9 @@ class CarrierView(msgspec.Struct, frozen=True):
     paused_seconds: int | None
     search_paused_seconds: int | None
     failures: int | None
+    orders_refused: int
+    orders_refused_since: str | None
+    orders_refused_said: str | None
     open_orders: int
     parked_orders: int
     unconfirmed_releases: int
@@ -176,7 +181,7 @@ def _field_view(field: Field) -> FieldView:
 
 def carrier_view(described: DescribedCarrier, now: int, line: CarrierClient | None = None) -> CarrierView:
     """An account at a carrier, at `now`; `line` is this process's line to it."""
-    account = described.account
+    account, trouble = described.account, described.trouble
     return CarrierView(
         name=account.name,
         kind=account.kind,
@@ -187,6 +192,9 @@ def carrier_view(described: DescribedCarrier, now: int, line: CarrierClient | No
         paused_seconds=None if line is None else line.paused_seconds,
         search_paused_seconds=None if line is None else line.search_paused_seconds,
         failures=None if line is None else line.breaker.failures,
+        orders_refused=0 if trouble is None else trouble.orders,
+        orders_refused_since=None if trouble is None else iso_seconds(trouble.since),
+        orders_refused_said=None if trouble is None else trouble.said,
         open_orders=described.open_orders,
         parked_orders=described.parked_orders,
         unconfirmed_releases=described.unconfirmed_releases,

@@ -34,6 +34,14 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     _more_findings()
+    op.create_table(
+        "carrier_troubles",
+        sa.Column("carrier", TEXT, nullable=False),
+        sa.Column("said", TEXT, nullable=False),
+        *(sa.Column(name, sa.BigInteger(), nullable=False) for name in ("since", "last_at", "orders")),
+        sa.PrimaryKeyConstraint("carrier", name=op.f("pk_carrier_troubles")),
+        sqlite_with_rowid=False,
+    )
 
 
 def _more_findings() -> None:
