@@ -126,6 +126,24 @@ def test_an_order_has_one_name_for_its_state_in_the_purchase_in_lists_and_in_fil
     assert refused["details"]["reason"].count("pending") == 1
 
 
+def test_troubles_of_the_operators_account_are_told_to_the_operator_and_not_to_customers(
+    shop: Shop, books: RemoteBooks
+) -> None:
+    http, customer = shop.operator().http, shop.with_key(books.stock.account_ids[0])
+    books.control.arm(Fault.UNAUTHORIZED, api=Api.TWILIO, operation=Operation.ORDER)
+    refused = customer.buy(NUMBERS[0])
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "carrier_unavailable")
+    assert (refused.headers["Retry-After"], refused.json()["error"]["details"]) == ("300", {"retry_after": 300})
+    for word in ("twilio", "401", "authenti", "credential"):
+        assert word not in refused.text.lower()
+    seen = http.get("/admin/carriers/twilio/").json()["data"]
+    assert (seen["orders_refused"], "401" in seen["orders_refused_said"]) == (1, True)
+    assert seen["orders_refused_since"] is not None
+    assert customer.buy(NUMBERS[0]).json()["data"]["status"] == "active"
+    after = http.get("/admin/carriers/twilio/").json()["data"]
+    assert (after["orders_refused"], after["orders_refused_since"], after["orders_refused_said"]) == (0, None, None)
+
+
 def test_parked_orders_are_paged_oldest_first(shop: Shop, books: RemoteBooks) -> None:
     http = shop.operator().http
     made = [buy(shop, books, number, Fault.RESET) for number in NUMBERS]

@@ -164,7 +164,7 @@ class Shop:
 
     async def give_back(self) -> None:
         """What the worker does with releases that are due now."""
-        await self.work_off(confirm_carrier_releases(self.writer, self.carriers, lambda: self.now))
+        await self.work_off(confirm_carrier_releases(self.writer, self.reader, self.carriers, lambda: self.now))
 
     def worker(self, work: DueWork[Any, Any]) -> DueWorker[Any, Any]:
         """Who works on a kind of due work here."""

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from numberdesk.carriers.audit_store import AUDIT_LEASE, DUE_AUDITS, find_audit
 from numberdesk.carriers.port import CarrierAccount, OwnedNumber, OwnedPage, Setup
 from numberdesk.core.carrier_order import Absent, OrderOutcome, Pending, Placed, Reason, Refused, Unknown
+from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.purchase import Sold
@@ -32,6 +34,7 @@ from numberdesk.infra.reader import Reader, ReadLimits
 from numberdesk.infra.vault import Vault
 from numberdesk.numbers.carrier_release import of_finding
 from numberdesk.numbers.carrier_release_store import insert_releases
+from numberdesk.tables import orders
 from testbed.fake_carriers import Does, FakeCarrier
 from tests.flows.audits import EVERY, audited, auditing, found, rented, status
 from tests.flows.carrier_orders import DAY, SECOND, WINDOW, opened
@@ -60,6 +63,27 @@ def test_what_is_at_the_carrier_and_in_nobodys_books_is_an_orphan_that_rests(con
     shop.offer(e164, carrier="acme")
     assert not isinstance(shop.buy(shop.account(PRICE), e164), Sold)
     shop.verified()
+
+
+def test_numbers_that_the_books_call_by_each_others_id_are_found_until_they_are_not(shop: Shop) -> None:
+    one, other, fine = rented(shop), rented(shop), rented(shop)
+    ids = {e164: shop.acme.ours[e164].number_id for e164 in (one, other, fine)}
+
+    def call(names: dict[str, str]) -> None:
+        with shop.database.write() as tx:
+            for e164, number_id in names.items():
+                tx.execute(update(orders).where(orders.c.e164 == e164).values(carrier_reference=number_id))
+
+    call({one: ids[other], other: ids[one]})
+    assert found(audited(shop)) == [(e164, FindingKind.WRONG_REFERENCE) for e164 in sorted((one, other))]
+    assert status(shop) == dict.fromkeys((one, other), ("wrong_reference", "open"))
+    with shop.database.write() as tx:  # somebody rents it: what is wrong is the name, and the number stays
+        command = ResolveFinding("acme", one, None, FindingResolution.RELEASE, "serial", shop.now)
+        (refused,) = resolve_findings(tx, [command])
+    assert isinstance(refused, InvalidRequest)
+    call(ids)
+    assert found(audited(shop)) == []
+    assert status(shop) == {}
 
 
 @pytest.mark.parametrize("gone", [None, FindingKind.PORTED_AWAY])

@@ -14,10 +14,10 @@ PAGE = Path(__file__).parents[2] / "docs" / "scaling.md"
 
 OF_AN_ACCOUNT = {
     "accounts", "wallets", "api_keys", "orders", "holds", "transfers", "answers", "keyed_requests",
-    "rentals", "events", "carrier_orders",
+    "rentals", "events", "carrier_orders", "credit_limit_changes",
 }  # fmt: skip
 OF_A_NUMBER = {"numbers", "superseded_prices", "offers", "carrier_releases", "findings"}
-OF_EVERYBODY = {"price_rules", "repricings", "carriers", "exchange_rates", "audits"}
+OF_EVERYBODY = {"price_rules", "repricings", "carriers", "carrier_troubles", "exchange_rates", "audits"}
 OF_A_PROCESS = {"writers"}
 
 MAY_BE_EMPTY = {"transfers"}

@@ -41,6 +41,16 @@ class Finding(NamedTuple):
         return self.carrier, self.e164, self.kind.value
 
 
+def of_wrong_reference(reference: str, there: str) -> str:
+    """What is said of a number that the books call by a reference which is another number's at the carrier."""
+    return f"the books call it {reference}, which is {there} at the carrier: it is not given back under that name"
+
+
+def of_stale_release() -> str:
+    """What is said of a number whose going back was left undone for long."""
+    return "it should have gone back long ago, and the carrier was not told: it may be somebody else's since"
+
+
 _FINDING: Final = tuple(findings.c[name] for name in Finding._fields)
 # Spelled out, because a partial index is only used where its condition can be seen.
 _NOT_ENDED: Final = findings.c.state != literal_column("'ended'")

@@ -101,6 +101,11 @@ def list_all(as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
         for view in views:
             if view.problem is not None:
                 note(f"{view.name}: {view.problem}")
+            if view.orders_refused:
+                note(
+                    f"{view.name}: it has refused {view.orders_refused} orders for your account there since "
+                    f"{view.orders_refused_since}: {view.orders_refused_said}"
+                )
 
 
 @carriers.command("show")

@@ -1,6 +1,6 @@
 """The demo: an account with 100.00 USD, a key, and numbers nobody can be reached at.
 
-Touches: files.
+Touches: database, files.
 
 The numbers are those that the North American plan sets aside for fiction, 555-0100 to 555-0199
 of some area codes, and +13612738809, which the documentation uses.

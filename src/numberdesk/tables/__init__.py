@@ -9,7 +9,7 @@ the database refuses.
 
 from numberdesk.tables.accounts import accounts, api_keys, credit_limit_changes, wallets
 from numberdesk.tables.base import metadata
-from numberdesk.tables.carriers import audits, carrier_orders, carrier_releases, carriers, findings
+from numberdesk.tables.carriers import audits, carrier_orders, carrier_releases, carrier_troubles, carriers, findings
 from numberdesk.tables.ledger import holds, transfers
 from numberdesk.tables.numbers import numbers, price_rules, rentals, repricings, superseded_prices
 from numberdesk.tables.offers import exchange_rates, offers
@@ -23,6 +23,7 @@ __all__ = [
     "audits",
     "carrier_orders",
     "carrier_releases",
+    "carrier_troubles",
     "carriers",
     "credit_limit_changes",
     "events",

@@ -146,3 +146,16 @@ audits = Table(
     sqlite_with_rowid=False,
 )
 due_index(audits, "carrier")
+
+# Accounts at carriers for which nothing is ordered at present, for a reason that lies with the account; a row at most
+# for each. It goes with the first order that the carrier takes again. No reference, so that it can be written last.
+carrier_troubles = Table(
+    "carrier_troubles",
+    metadata,
+    text("carrier", primary_key=True),
+    text("said"),
+    whole("since"),
+    whole("last_at"),
+    whole("orders"),
+    sqlite_with_rowid=False,
+)

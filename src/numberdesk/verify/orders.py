@@ -1,20 +1,23 @@
 """What must hold of orders against numbers and rentals, and of the answers stored under keys.
 
-Touches: orders, answers, numbers, rentals.
+Touches: orders, answers, keyed_requests, numbers, rentals, transfers.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, case, func, or_, select, true
 
 from numberdesk.core.errors import BY_CODE
 from numberdesk.core.invariants import differing
 from numberdesk.core.lifecycle import NumberState, OrderState
 from numberdesk.core.periods import MICROSECONDS, iso_seconds
-from numberdesk.tables import answers, numbers, orders, rentals
+from numberdesk.tables import answers, keyed_requests, numbers, orders, rentals, transfers
 from numberdesk.verify.engine import in_key_order, json_check, rule
+
+RELEASE: Final = "release"
+"""The request by which a rental ends; the others are kinds of transfers."""
 
 _PREFIX: Final = len("ord_") + 1
 
@@ -155,6 +158,46 @@ def _says_answer(row: Any) -> str:
     )
 
 
+_about_release = or_(
+    keyed_requests.c.content.contains('"' + rentals.c.e164 + '"'),
+    keyed_requests.c.content.contains('"' + rentals.c.id + '"'),
+)
+_about_movement = keyed_requests.c.content.contains('"account": "' + transfers.c.account_id + '"')
+_KEYED: Final = (
+    select(
+        (keyed_requests.c.account_id + " " + keyed_requests.c.request + " " + keyed_requests.c.key).label("row"),
+        keyed_requests.c.request,
+        keyed_requests.c.outcome_id,
+        rentals.c.account_id.label("rental_account"),
+        transfers.c.kind.label("transfer_kind"),
+    )
+    .select_from(
+        keyed_requests.outerjoin(rentals, rentals.c.id == keyed_requests.c.outcome_id).outerjoin(
+            transfers, transfers.c.id == keyed_requests.c.outcome_id
+        )
+    )
+    .where(
+        case(
+            (
+                keyed_requests.c.request == RELEASE,
+                and_(rentals.c.account_id == keyed_requests.c.account_id, _about_release),
+            ),
+            else_=and_(transfers.c.kind == keyed_requests.c.request, _about_movement),
+        ).is_not(true())
+    )
+)
+
+
+def _says_keyed(row: Any) -> str:
+    if row.request == RELEASE and row.rental_account is None:
+        return f"the release ended {row.outcome_id}, which is no rental"
+    if row.request == RELEASE:
+        return f"the release ended {row.outcome_id}, a rental of {row.rental_account}, or of another number"
+    if row.transfer_kind is None:
+        return f"the {row.request} wrote {row.outcome_id}, which is no transfer"
+    return f"the {row.request} wrote {row.outcome_id}, which is a {row.transfer_kind}, or of another account"
+
+
 def are_details(content: object) -> bool:
     """Whether values by their names are what was decoded."""
     return isinstance(content, dict)
@@ -168,6 +211,7 @@ CHECKS: Final = (
     rule(
         "I9", "every stored answer is an order of its account and number, or a refusal", answers, _ANSWERS, _says_answer
     ),
+    rule("I9", "every request kept under a key did what it said", keyed_requests, _KEYED, _says_keyed),
     json_check(
         "I9", "the details of every stored refusal can be read", answers, _DETAILS, answers.c.error_details, are_details
     ),

@@ -62,7 +62,9 @@ class CarrierView(msgspec.Struct, frozen=True):
     """An account at a carrier. `secrets` names those that it has; `problem` says why they cannot be read.
 
     `paused_seconds` is how long this process leaves the carrier alone yet after failures, `failures` how many
-    there were in a row; both are null on the command line, which has no such memory.
+    there were in a row; both are null on the command line, which has no such memory. While the carrier orders nothing
+    for this account, out of money or with wrong credentials, `orders_refused` counts the orders that it refused since
+    `orders_refused_since`, and `orders_refused_said` is what it said to the last.
     """
 
     name: str
@@ -74,6 +76,9 @@ class CarrierView(msgspec.Struct, frozen=True):
     paused_seconds: int | None
     search_paused_seconds: int | None
     failures: int | None
+    orders_refused: int
+    orders_refused_since: str | None
+    orders_refused_said: str | None
     open_orders: int
     parked_orders: int
     unconfirmed_releases: int
@@ -95,7 +100,8 @@ class CheckView(msgspec.Struct, frozen=True):
 class FindingView(msgspec.Struct, frozen=True):
     """A difference between a carrier's list of our numbers and the books.
 
-    `kind` is orphan, lost or ported_away; `status` is open, kept, releasing or ended. `carrier_reference` is the
+    `kind` is orphan, lost, ported_away, wrong_reference or stale_release;
+    `status` is open, kept, releasing or ended. `carrier_reference` is the
     carrier's id for the number, `reference` the order id that it has there or in the books.
     """
 
@@ -112,7 +118,10 @@ class FindingView(msgspec.Struct, frozen=True):
 
 
 class CarrierReleaseView(msgspec.Struct, frozen=True):
-    """A number that its carrier is told to take back, until it confirms it."""
+    """A number that its carrier is told to take back, until it confirms it.
+
+    `next_try_at` is null when it waits for a person.
+    """
 
     id: str
     carrier: str
@@ -120,7 +129,7 @@ class CarrierReleaseView(msgspec.Struct, frozen=True):
     carrier_reference: str | None
     asked_at: str
     tries: int
-    next_try_at: str
+    next_try_at: str | None
     said: str
 
 
@@ -172,7 +181,7 @@ def _field_view(field: Field) -> FieldView:
 
 def carrier_view(described: DescribedCarrier, now: int, line: CarrierClient | None = None) -> CarrierView:
     """An account at a carrier, at `now`; `line` is this process's line to it."""
-    account = described.account
+    account, trouble = described.account, described.trouble
     return CarrierView(
         name=account.name,
         kind=account.kind,
@@ -183,6 +192,9 @@ def carrier_view(described: DescribedCarrier, now: int, line: CarrierClient | No
         paused_seconds=None if line is None else line.paused_seconds,
         search_paused_seconds=None if line is None else line.search_paused_seconds,
         failures=None if line is None else line.breaker.failures,
+        orders_refused=0 if trouble is None else trouble.orders,
+        orders_refused_since=None if trouble is None else iso_seconds(trouble.since),
+        orders_refused_said=None if trouble is None else trouble.said,
         open_orders=described.open_orders,
         parked_orders=described.parked_orders,
         unconfirmed_releases=described.unconfirmed_releases,
@@ -252,7 +264,7 @@ def carrier_release_view(one: CarrierRelease) -> CarrierReleaseView:
         carrier_reference=one.carrier_reference,
         asked_at=iso_seconds(one.asked_at),
         tries=one.attempts,
-        next_try_at=iso_seconds(turn_of(one) or 0),
+        next_try_at=iso_or_none(turn_of(one)),
         said=one.message,
     )
 

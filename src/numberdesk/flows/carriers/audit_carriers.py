@@ -21,7 +21,7 @@ from typing import Final, NamedTuple, TypeVar
 from numberdesk.carriers.audit_store import AUDIT_LEASE, DUE_AUDITS, CarrierAudit
 from numberdesk.carriers.client import CarrierClient
 from numberdesk.carriers.connections import CarrierConnections
-from numberdesk.carriers.finding_store import Finding
+from numberdesk.carriers.finding_store import Finding, of_stale_release, of_wrong_reference
 from numberdesk.carriers.port import CarrierError, OwnedNumber, OwnedPage, Trouble
 from numberdesk.core.carrier_order import Placed, Unknown
 from numberdesk.core.findings import FindingKind, FindingState
@@ -215,8 +215,9 @@ class CarrierAuditor:
                 f"{len(missing)} rented numbers are not on its list of {len(owned)}: the list cannot be whole",
             )
         lost, unclear = await self._confirmed(client, missing, owned, began)
+        odd = _odd(client.name, owned, known.values(), began)
         elsewhere = Counter(carrier for carrier in held.values() if carrier != client.name)  # its own: ordered just now
-        return AuditReport(client.name, began, len(owned), len(known), (*orphans, *lost), unclear, "", elsewhere)
+        return AuditReport(client.name, began, len(owned), len(known), (*orphans, *lost, *odd), unclear, "", elsewhere)
 
     async def _held(self, e164s: Sequence[str]) -> dict[str, str]:
         """Those of the numbers that somebody has in the books, under whatever name."""
@@ -302,6 +303,24 @@ def _orphan(carrier: str, number: OwnedNumber, now: int) -> Finding:
         now,
         now,
     )
+
+
+def _odd(carrier: str, owned: Mapping[str, OwnedNumber], known: Iterable[KnownNumber], now: int) -> list[Finding]:
+    """Numbers that the books call by another number's id at the carrier, and those whose release waits for a person."""
+    ids = {number.number_id: number.e164 for number in owned.values() if _is_there(number) and number.number_id}
+    found = []
+    for number in known:
+        listed = owned.get(number.e164)
+        reference = number.carrier_reference or ""
+        there = ids.get(reference, number.e164)
+        kind = FindingKind.STALE_RELEASE if there == number.e164 else FindingKind.WRONG_REFERENCE
+        message = of_stale_release() if there == number.e164 else of_wrong_reference(reference, there)
+        if there != number.e164 or number.is_parked:
+            number_id = "" if listed is None else listed.number_id
+            found.append(
+                Finding(carrier, number.e164, kind, FindingState.OPEN, number_id, number.order_id, message, now, now)
+            )
+    return found
 
 
 def _lost(carrier: str, number: KnownNumber, listed: OwnedNumber | None, now: int) -> Finding:

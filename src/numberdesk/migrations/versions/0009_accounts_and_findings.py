@@ -1,4 +1,4 @@
-"""Accounts have a name of their own and can be closed, and changes of credit limits are kept.
+"""Accounts have a name of their own and can be closed, changes of credit limits are kept, findings have more kinds.
 
 Touches: database.
 """
@@ -11,6 +11,7 @@ down_revision = "0006"
 
 TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 LONGEST_NAME = 100
+COLUMNS_OF_FINDINGS = ("carrier", "e164", "kind", "state", "carrier_reference", "order_reference", "message")
 
 
 def upgrade() -> None:
@@ -32,6 +33,36 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account_id", "change", name=op.f("pk_credit_limit_changes")),
         sqlite_with_rowid=False,
     )
+    _more_findings()
+    op.create_table(
+        "carrier_troubles",
+        sa.Column("carrier", TEXT, nullable=False),
+        sa.Column("said", TEXT, nullable=False),
+        *(sa.Column(name, sa.BigInteger(), nullable=False) for name in ("since", "last_at", "orders")),
+        sa.PrimaryKeyConstraint("carrier", name=op.f("pk_carrier_troubles")),
+        sqlite_with_rowid=False,
+    )
+
+
+def _more_findings() -> None:
+    check = "kind IN ('orphan', 'lost', 'ported_away', 'wrong_reference', 'stale_release')"
+    if op.get_bind().dialect.name == "postgresql":
+        op.drop_constraint("ck_findings_kind_known", "findings", type_="check")
+        op.create_check_constraint(op.f("ck_findings_kind_known"), "findings", check)
+        return
+    op.rename_table("findings", "findings_before")
+    op.create_table(
+        "findings",
+        *(sa.Column(name, TEXT, nullable=False) for name in COLUMNS_OF_FINDINGS),
+        sa.Column("first_seen_at", sa.BigInteger(), nullable=False),
+        sa.Column("last_seen_at", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint(check, name=op.f("ck_findings_kind_known")),
+        sa.CheckConstraint("state IN ('open', 'kept', 'releasing', 'ended')", name=op.f("ck_findings_state_known")),
+        sa.PrimaryKeyConstraint("carrier", "e164", "kind", name=op.f("pk_findings")),
+        sqlite_with_rowid=False,
+    )
+    op.execute("INSERT INTO findings SELECT * FROM findings_before")
+    op.drop_table("findings_before")
 
 
 def _tell_apart() -> None:
