@@ -19,8 +19,9 @@ from numberdesk.infra.db import Database, DatabaseError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD: Final = "0005"
-"""The newest revision; a test compares it with the tree."""
+_FOLDER: Final = Path(__file__).parent
+HEAD: Final = max(path.name for path in (_FOLDER / "versions").glob("[0-9]*.py")).partition("_")[0]
+"""The newest revision, which the names of the files begin with; a test compares it with the tree."""
 
 
 def prepare(database: Database) -> None:
@@ -71,7 +72,7 @@ def alembic_config() -> Config:
     from alembic.config import Config  # noqa: PLC0415  as above
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.set_main_option("script_location", str(_FOLDER))
     config.set_main_option("path_separator", "os")
     return config
 
