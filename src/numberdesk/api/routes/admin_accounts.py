@@ -27,7 +27,7 @@ from numberdesk.flows.accounts.create_accounts import (
 from numberdesk.flows.accounts.fund_wallets import ADJUSTMENT, TOP_UP, fund_wallets, funding
 from numberdesk.flows.accounts.issue_keys import Revocation, revoke
 from numberdesk.ledger.store import find_wallet
-from numberdesk.views import (
+from numberdesk.views.accounts import (
     AccountView,
     BalanceView,
     KeyView,
