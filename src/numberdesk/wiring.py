@@ -120,9 +120,9 @@ class Parts:
     """What services are built of beside their settings. The defaults are the real parts; a simulation gives its own.
 
     `now` and `seconds` are the two clocks: microseconds since 1970, and seconds that only go forward. `failpoint` is
-    told each point that a batch, a purchase, an order or a look-up passes (FAILPOINTS of writer, buy_number,
-    place_orders, chase_orders, confirm_releases), where a test may end the process. `spawn` begins the story of an
-    order on its way to a carrier.
+    told each point that a batch, a purchase, an order or due work passes (FAILPOINTS of writer, buy_number,
+    place_orders and due_work), where a test may end the process. `spawn` begins the story of an order on its way to a
+    carrier.
     """
 
     now: Callable[[], int] = clock.now

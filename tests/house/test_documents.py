@@ -22,6 +22,7 @@ from pydantic.fields import FieldInfo
 from numberdesk.api import app as _app  # noqa: F401  importing declares the endpoints
 from numberdesk.api.endpoint import BASE, ENDPOINTS
 from numberdesk.api.errors import STATUSES
+from numberdesk.carriers.registry import KINDS
 from numberdesk.cli import app
 from numberdesk.core.errors import BY_CODE
 from numberdesk.infra.settings import Settings
@@ -70,6 +71,20 @@ def documented_commands(text: str) -> Commands:
         command: {cells[0].strip("`"): cells[1].strip("`") for cells in rows(part)}
         for command, part in sections(text).items()
     }
+
+
+def carriers_in_table(text: str) -> list[str]:
+    """The names over the columns of the table of carriers, which is the one without a name over its first."""
+    (head,) = re.findall(r"^\| \| (.*) \|$", text, flags=re.MULTILINE)
+    return str(head).split(" | ")
+
+
+def carrier_sections(text: str) -> dict[str, str]:
+    """What stands in each paragraph that begins with a bold name, from the table of carriers to the next heading."""
+    _, part = text.split("| | ", 1)
+    paragraphs = part.partition("\n#")[0].split("\n\n")
+    found = [(re.match(r"\*\*([^*]+)\.\*\*", paragraph), paragraph) for paragraph in paragraphs]
+    return {name[1]: paragraph for name, paragraph in found if name is not None}
 
 
 def commands(command: Any, path: str = "numberdesk") -> Commands:
@@ -181,11 +196,21 @@ def test_the_catalogue_of_events_is_that_of_the_table_of_event_types() -> None:
     assert document[document.index("## `") :] == catalogue, f"docs/events.md ends in:\n\n{catalogue}"
 
 
-def test_every_type_of_event_is_in_the_table_and_written_by_a_flow() -> None:
-    types = {name: value for name, value in vars(outbox).items() if isinstance(value, EventType)}
-    assert tuple(types.values()) == EVENT_TYPES
+def test_every_type_of_event_is_written_by_a_flow() -> None:
+    names = [name for name, value in vars(outbox).items() if isinstance(value, EventType)]
+    assert len({kind.id_prefix for kind in EVENT_TYPES}) == len({kind.name for kind in EVENT_TYPES}) == len(names)
     flows = "\n".join(path.read_text() for path in (ROOT / "src" / "numberdesk" / "flows").rglob("*.py"))
-    assert [name for name in types if f"{name}.event(" not in flows] == []
+    assert [name for name in names if f"{name}.event(" not in flows] == []
+
+
+def test_every_carrier_has_a_column_and_a_section_with_what_it_must_be_given() -> None:
+    text = _document("carriers.md")
+    columns, sections = carriers_in_table(text), carrier_sections(text)
+    assert columns == list(sections)
+    assert sorted(map(str.casefold, columns)) == sorted(KINDS)
+    for name, section in sections.items():
+        fields = KINDS[name.casefold()].fields
+        assert [field.name for field in fields if field.required and f"`{field.name}`" not in section] == [], name
 
 
 def test_every_dependency_has_its_reason() -> None:

@@ -19,7 +19,7 @@ from numberdesk.flows.accounts.create_accounts import (
     new_account,
 )
 from numberdesk.flows.accounts.describe_accounts import describe_accounts
-from numberdesk.views import account_view
+from numberdesk.views.accounts import account_view
 
 accounts = typer.Typer(help="Accounts: who pays.", no_args_is_help=True)
 

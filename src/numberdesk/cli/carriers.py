@@ -43,7 +43,7 @@ from numberdesk.flows.carriers.note_audits import FindingResolution, ResolveFind
 from numberdesk.infra.private_file import create_private
 from numberdesk.infra.vault import new_key
 from numberdesk.numbers.carrier_release_store import list_unconfirmed
-from numberdesk.views import (
+from numberdesk.views.carriers import (
     CheckView,
     carrier_release_view,
     carrier_view,

@@ -14,7 +14,8 @@ from numberdesk.cli.output import USAGE, fail, print_list, print_object
 from numberdesk.cli.session import AsJson, Limit, Yes, asking_carriers, confirm, services
 from numberdesk.flows.purchase.describe_orders import describe_order, describe_orders, describe_parked_orders
 from numberdesk.flows.purchase.resolve_orders import OrderResolution, adopt_order, resolve_order
-from numberdesk.views import ShownOrderState, carrier_order_view
+from numberdesk.views.carriers import carrier_order_view
+from numberdesk.views.numbers import ShownOrderState
 from numberdesk.wiring import Services
 
 orders = typer.Typer(help="Purchase attempts.", no_args_is_help=True)

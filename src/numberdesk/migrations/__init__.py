@@ -20,8 +20,9 @@ from numberdesk.infra.sqlite import HOW_TO_MAKE_ONE
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD: Final = "0009"
-"""The newest revision; a test compares it with the tree."""
+_FOLDER: Final = Path(__file__).parent
+HEAD: Final = max(path.name for path in (_FOLDER / "versions").glob("[0-9]*.py")).partition("_")[0]
+"""The newest revision, which the names of the files begin with; a test compares it with the tree."""
 
 
 def prepare(database: Database, *, makes_schema: bool = True) -> None:
@@ -78,7 +79,7 @@ def alembic_config() -> Config:
     from alembic.config import Config  # noqa: PLC0415  as above
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.set_main_option("script_location", str(_FOLDER))
     config.set_main_option("path_separator", "os")
     return config
 

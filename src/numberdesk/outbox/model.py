@@ -89,5 +89,5 @@ NUMBER_RELEASED: Final = EventType(
     },
 )
 
-EVENT_TYPES: Final = (NUMBER_PURCHASED, ORDER_FAILED, NUMBER_RELEASED)
-"""Every kind there is."""
+EVENT_TYPES: Final = tuple(value for value in list(globals().values()) if isinstance(value, EventType))
+"""Every kind there is: those above."""

@@ -26,7 +26,7 @@ from numberdesk.flows.accounts.describe_accounts import describe_account, descri
 from numberdesk.flows.accounts.fund_wallets import ADJUSTMENT, TOP_UP, fund_wallets, funding
 from numberdesk.flows.accounts.issue_keys import Revocation, revoke
 from numberdesk.ledger.store import find_wallet
-from numberdesk.views import (
+from numberdesk.views.accounts import (
     AccountView,
     BalanceView,
     KeyView,

@@ -25,7 +25,7 @@ from numberdesk.flows.carriers.note_audits import (
     resolve_findings,
 )
 from numberdesk.numbers.carrier_release_store import list_unconfirmed
-from numberdesk.views import (
+from numberdesk.views.carriers import (
     AuditView,
     CarrierReleaseView,
     FindingView,

@@ -22,7 +22,15 @@ from numberdesk.core.lifecycle import CarrierState
 from numberdesk.flows.carriers.connect_carriers import CarrierSetup, set_up_carriers
 from numberdesk.flows.carriers.describe_carriers import describe_carriers
 from numberdesk.infra.vault import VaultError
-from numberdesk.views import CarrierView, CheckView, KindView, carrier_view, carrier_views, check_view, kind_views
+from numberdesk.views.carriers import (
+    CarrierView,
+    CheckView,
+    KindView,
+    carrier_view,
+    carrier_views,
+    check_view,
+    kind_views,
+)
 
 _MOST_FIELDS: Final = 50
 _FIELD: Final = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)

@@ -36,16 +36,8 @@ from numberdesk.flows.catalog.set_price_rules import (
     unset_rates,
 )
 from numberdesk.flows.catalog.set_rates import Pair, new_rate, remove_rates, set_rates
-from numberdesk.views import (
-    ImportView,
-    InventoryView,
-    RateView,
-    RuleView,
-    import_view,
-    inventory_view,
-    rate_view,
-    rule_view,
-)
+from numberdesk.views.carriers import RateView, rate_view
+from numberdesk.views.inventory import ImportView, InventoryView, RuleView, import_view, inventory_view, rule_view
 from numberdesk.wiring import Services
 
 _CSV: Final = "text/csv"

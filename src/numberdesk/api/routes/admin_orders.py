@@ -14,7 +14,7 @@ from numberdesk.api.shapes import id_in_path
 from numberdesk.core.errors import NotFound
 from numberdesk.flows.purchase.describe_orders import describe_order, describe_orders, describe_parked_orders
 from numberdesk.flows.purchase.resolve_orders import OrderResolution, adopt_order, resolve_order
-from numberdesk.views import CarrierOrderView, carrier_order_view
+from numberdesk.views.carriers import CarrierOrderView, carrier_order_view
 
 _OPEN_EXAMPLE: Final = {
     **ORDER_EXAMPLE,

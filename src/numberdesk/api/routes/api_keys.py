@@ -18,7 +18,7 @@ from numberdesk.api.shapes import Label, id_in_path
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.periods import from_datetime
 from numberdesk.flows.accounts.issue_keys import NewKey, Revocation, issue_keys, new_key_record, revoke
-from numberdesk.views import KeyView, NewKeyView, key_view, new_key_view
+from numberdesk.views.accounts import KeyView, NewKeyView, key_view, new_key_view
 
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 _KEY_EXAMPLE: Final = {

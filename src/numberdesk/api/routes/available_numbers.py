@@ -17,7 +17,7 @@ from numberdesk.catalog.search import QueryError, Sort
 from numberdesk.catalog.search_parameters import offer_query
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.pattern import MatchOn
-from numberdesk.views import OfferView, offer_view
+from numberdesk.views.numbers import OfferView, offer_view
 
 _PATTERN: Final = "Digits, letters as on a keypad, * or ? for one digit, % for any run"
 _EXAMPLE: Final = {

@@ -14,15 +14,8 @@ from numberdesk.core.errors import NotFound
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.ledger.store import find_wallet, list_statement
 from numberdesk.orders.store import find_orders, list_orders
-from numberdesk.views import (
-    BalanceView,
-    OrderView,
-    ShownOrderState,
-    TransactionView,
-    balance_view,
-    order_view,
-    transaction_view,
-)
+from numberdesk.views.accounts import BalanceView, TransactionView, balance_view, transaction_view
+from numberdesk.views.numbers import OrderView, ShownOrderState, order_view
 
 ORDER_EXAMPLE: Final = {
     "id": "ord_0195b3a4c7e07d2f8a1b2c3d4e5f6071",

@@ -15,7 +15,7 @@ from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import Buy, Refusal
 from numberdesk.flows.purchase.buy_number import buy_number
-from numberdesk.views import OfferView, PendingView, PurchaseView, RentalView, pending_view, purchase_view
+from numberdesk.views.numbers import OfferView, PendingView, PurchaseView, RentalView, pending_view, purchase_view
 
 _ANSWER_MARGIN: Final = 0.2
 """Seconds of the time for an answer that are kept for sending it."""

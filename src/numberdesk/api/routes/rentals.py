@@ -20,7 +20,7 @@ from numberdesk.flows.rentals.label_numbers import Labelling, label_numbers
 from numberdesk.flows.rentals.release_numbers import Release
 from numberdesk.numbers.model import Labels, RentedFilter
 from numberdesk.numbers.store import find_rented, find_rented_by_id, list_rented
-from numberdesk.views import ReleaseView, RentalView, release_view, rental_view
+from numberdesk.views.numbers import ReleaseView, RentalView, release_view, rental_view
 
 _RENTAL: Final = "rnt_"
 _MOST_TAGS: Final = 20

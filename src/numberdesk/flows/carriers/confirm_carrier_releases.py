@@ -134,7 +134,7 @@ def confirm_carrier_releases(
         if client is None:
             return NotReleased("this carrier is not connected")
         return await client.release(
-            one.e164, one.carrier_reference, may_ask=lambda: reader.read(lambda tx: may_be_told(tx, one, now()))
+            one.e164, one.carrier_reference, may_ask=lambda: reader.look_up(lambda tx: may_be_told(tx, one, now()))
         )
 
     async def note(one: CarrierRelease, answer: Answer) -> WorkOutcome:
