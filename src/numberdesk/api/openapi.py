@@ -262,7 +262,10 @@ def _page_schema() -> dict[str, Any]:
             "next": {"type": ["string", "null"], "description": "Send it as page_token to get the next page"},
             "incomplete": {
                 "anyOf": [{"const": True}, {"type": "array", "items": {"type": "string"}, "minItems": 1}],
-                "description": "There may be more than was found; scope admin gets the names of sources that lack",
+                "description": (
+                    "Not all was looked through: there may be more, on the next page where there is one. Scope admin "
+                    "gets the names of sources that lack"
+                ),
             },
         },
     }

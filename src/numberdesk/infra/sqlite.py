@@ -27,8 +27,11 @@ _PRAGMAS: Final = (
 )
 
 
-_INSTRUCTIONS: Final = 50_000
-"""Of SQLite's, after which it is asked whether it may go on: about a millisecond's. Most reads end before."""
+_INSTRUCTIONS: Final = 1_000_000
+"""Of SQLite's, after which it asks whether it may go on: some hundredths of a second's. Most reads end before.
+
+Each time it waits for the interpreter's lock, which a busy process may keep for milliseconds, so it must not be often.
+"""
 HOW_TO_MAKE_ONE: Final = (
     "`numberdesk serve` or `numberdesk db upgrade` makes one, and NUMBERDESK_DATABASE_URL says where it is"
 )
