@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 import pytest
 
 from carrier_mock.model import Api
+from numberdesk.carriers.trouble_store import CarrierTrouble, note_troubles
 from numberdesk.core.carrier_order import DELAYS, LONGEST_DELAY, OutcomeReport, Pending, Unknown
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import Buy, Sold
@@ -78,6 +79,23 @@ def test_a_parked_order_is_listed_with_what_is_known_of_it(parked: Parked) -> No
     assert ("pending" in table, order["account_name"] in table) == (True, True)
     refused = parked.run("orders", "list", "--parked", "--status", "failed")
     assert (refused.returncode, "--parked" in refused.stderr) == (2, True)
+
+
+def test_a_carrier_that_orders_nothing_for_the_account_is_told_where_carriers_are_listed(
+    parked: Parked, database_url: str
+) -> None:
+    with (
+        contextlib.closing(build(load_settings(database_url=database_url))) as services,
+        services.database.write() as tx,
+    ):
+        note_troubles(tx, {"twilio": CarrierTrouble("twilio", "HTTP 402: no money", 10**15, 10**15, 3)})
+    listed = parked.run("carriers", "list", "--json")
+    (view,) = [one for one in json_of(listed) if one["name"] == "twilio"]
+    assert (view["orders_refused"], view["orders_refused_said"]) == (3, "HTTP 402: no money")
+    said = "twilio: it has refused 3 orders for your account there since 2001-09-09T01:46:40Z: HTTP 402"
+    assert said in listed.stderr
+    assert "HTTP 402: no money" in parked.run("carriers", "show", "twilio").stdout
+    assert json_of(parked.run("carriers", "disable", "twilio", "--json"))["orders_refused"] == 0
 
 
 def test_a_parked_order_is_adopted_when_the_carrier_has_the_number_whatever_its_reference(parked: Parked) -> None:

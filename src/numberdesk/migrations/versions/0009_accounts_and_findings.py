@@ -47,7 +47,7 @@ def upgrade() -> None:
 def _more_findings() -> None:
     check = "kind IN ('orphan', 'lost', 'ported_away', 'wrong_reference', 'stale_release')"
     if op.get_bind().dialect.name == "postgresql":
-        op.drop_constraint("ck_findings_kind_known", "findings", type_="check")
+        op.drop_constraint(op.f("ck_findings_kind_known"), "findings", type_="check")
         op.create_check_constraint(op.f("ck_findings_kind_known"), "findings", check)
         return
     op.rename_table("findings", "findings_before")
