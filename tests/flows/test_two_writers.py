@@ -144,7 +144,7 @@ def test_one_key_sent_to_several_is_one_purchase_with_one_answer(shops: list[Sho
     assert answers[0] == answers[1] == answers[2]
     assert all(isinstance(answer, Order) for answer in answers[0])
     assert shop.wallet(account_id).posted == 80 * PRICE
-    assert shop.count("answers") == 20
+    assert shop.count("idempotency_records") == 20
     nobody_met_a_deadlock(shops)
     in_order(shop)
 
@@ -292,7 +292,7 @@ def test_what_another_process_is_deleting_is_left_to_it(shop: Shop, beside: Call
         assert (mine.answers_forgotten, repriced.forgotten) == (3, 3)
         assert other.writer.apply(clean_up, Cleanup(later, QUARANTINE)).answers_forgotten == 0
         assert other.writer.apply(reprice(lambda: later), Reprice()).forgotten == 0
-    assert (shop.count("answers"), shop.count("superseded_prices")) == (0, 0)
+    assert (shop.count("idempotency_records"), shop.count("superseded_prices")) == (0, 0)
     nobody_met_a_deadlock([other])
 
 

@@ -74,8 +74,8 @@ DAMAGE: Final[dict[str, Damage]] = {
         "acme was sent the order 2 times, and no sending was later than the order",
     ),
     "I9 a refusal whose details are no JSON": (
-        ("UPDATE answers SET error_details = '{' WHERE key = 'k8'",),
-        {("I9", "answers", "acc_3 k8")},
+        ("UPDATE idempotency_records SET error_details = '{' WHERE key = 'k8'",),
+        {("I9", "idempotency_records", "acc_3 k8")},
         "error_details cannot be read: '{'",
     ),
     "I9 a release under a key that ended another account's rental": (

@@ -13,12 +13,11 @@ from numberdesk.tables.carriers import audits, carrier_orders, carrier_releases,
 from numberdesk.tables.ledger import holds, transfers
 from numberdesk.tables.numbers import numbers, price_rules, rentals, repricings, superseded_prices
 from numberdesk.tables.offers import exchange_rates, offers
-from numberdesk.tables.orders import answers, events, keyed_requests, orders
+from numberdesk.tables.orders import events, idempotency_records, keyed_requests, orders
 from numberdesk.tables.writers import writers
 
 __all__ = [
     "accounts",
-    "answers",
     "api_keys",
     "audits",
     "carrier_orders",
@@ -30,6 +29,7 @@ __all__ = [
     "exchange_rates",
     "findings",
     "holds",
+    "idempotency_records",
     "keyed_requests",
     "metadata",
     "numbers",
