@@ -55,7 +55,7 @@ _ONE_VALUE: Final = frozenset(
 KEY_REFUSAL: Final = "is not taken by this request; send it without"
 """Why a key is refused where nothing more can be said."""
 
-_LONGEST_KEY: Final = 255
+LONGEST_KEY: Final = 255
 
 
 @dataclass(slots=True)
@@ -255,7 +255,7 @@ def _idempotency_key(described: Endpoint, headers: Headers) -> str | None:
     if not described.takes_key:
         raise InvalidRequest("Idempotency-Key", described.key_refusal)
     try:
-        return parse_token(sent.decode("latin-1"), longest=_LONGEST_KEY)
+        return parse_token(sent.decode("latin-1"), longest=LONGEST_KEY)
     except TextError as error:
         raise InvalidRequest("Idempotency-Key", str(error)) from None
 

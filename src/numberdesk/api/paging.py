@@ -17,8 +17,8 @@ from numberdesk.core.errors import InvalidRequest
 MOST_PER_PAGE: Final = 100
 _LONGEST_TOKEN: Final = 200
 
-PageSize = Annotated[int, msgspec.Meta(ge=1, le=MOST_PER_PAGE, description="Items in a page, 1 to 100")]
-PageToken = Annotated[str, msgspec.Meta(max_length=2000, description="`page.next` of the page before")]
+PageSize = Annotated[int, msgspec.Meta(ge=1, le=MOST_PER_PAGE)]
+PageToken = Annotated[str, msgspec.Meta(max_length=_LONGEST_TOKEN)]
 
 
 class PageQuery(msgspec.Struct, frozen=True):
@@ -39,8 +39,6 @@ def position(token: str | None, kind: str) -> str | None:
 
 
 def _decoded(token: str) -> str | None:
-    if len(token) > _LONGEST_TOKEN:
-        return None
     try:
         padded = token.encode("ascii") + b"=" * (-len(token) % 4)
         text = base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii")

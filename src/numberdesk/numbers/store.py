@@ -66,6 +66,8 @@ _RENTAL_COLUMNS: Final = (
     rentals.c.updated_at,
     rentals.c.released_at,
 )
+_DESCRIBED: Final = [numbers.c[name] for name in RentedNumber._fields[1:]]
+"""What the row of a number adds to its rental."""
 # A number has one live rental at most, so its number finds it; the account is only compared.
 _LIVE: Final = SelectSet(
     select(*_RENTAL_COLUMNS)
@@ -251,7 +253,7 @@ def listed_query(
     """The statement that finds a page: an index leads to the next rentals, which the rest of the filter sifts."""
     window = most if asked.is_walked else limit
     walked = _ahead(_RENTAL_COLUMNS, account_id, asked, before_id).limit(window).subquery("walked")
-    placed = select(walked, numbers.c.iso_country, numbers.c.region).join(numbers, numbers.c.e164 == walked.c.e164)
+    placed = select(walked, *_DESCRIBED).join(numbers, numbers.c.e164 == walked.c.e164)
     # With a limit of its own no filter gets inside, where an engine might look for all numbers of a region by it.
     rows = placed.limit(window).subquery("placed")
     sifted = ((rows.c.state, asked.state), (rows.c.iso_country, asked.iso_country), (rows.c.region, asked.region))
@@ -278,8 +280,7 @@ def _ahead(columns: Sequence[Any], account_id: str, asked: RentedFilter, before_
 
 
 def _rented() -> Select[Any]:
-    described = [numbers.c[name] for name in RentedNumber._fields[1:]]
-    return select(*_RENTAL_COLUMNS, *described).join(numbers, numbers.c.e164 == rentals.c.e164)
+    return select(*_RENTAL_COLUMNS, *_DESCRIBED).join(numbers, numbers.c.e164 == rentals.c.e164)
 
 
 def _rented_of(row: Any) -> RentedNumber:

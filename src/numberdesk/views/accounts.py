@@ -10,16 +10,18 @@ from decimal import Decimal
 import msgspec
 
 from numberdesk.accounts.model import Account, ApiKey
+from numberdesk.core.lifecycle import AccountState
 from numberdesk.core.money import as_decimal
 from numberdesk.core.periods import iso_or_none, iso_seconds
 from numberdesk.core.purchase import Wallet
 from numberdesk.ledger.model import Transfer, wallet_account
+from numberdesk.views.formats import AccountId, Currency, Instant, KeyId, OrderId, ScopeNames, TransferId, TransferKind
 
 
 class BalanceView(msgspec.Struct, frozen=True):
     """A wallet."""
 
-    currency: str
+    currency: Currency
     posted: Decimal
     held: Decimal
     available: Decimal
@@ -29,28 +31,28 @@ class BalanceView(msgspec.Struct, frozen=True):
 class TransactionView(msgspec.Struct, frozen=True):
     """A line of the statement. `amount` is positive into the wallet; `balance` is what was posted after it."""
 
-    id: str
+    id: TransferId
     entry: int
-    kind: str
+    kind: TransferKind
     amount: Decimal
     balance: Decimal
-    currency: str
-    order_id: str | None
+    currency: Currency
+    order_id: OrderId | None
     reference: str | None
-    created_at: str
+    created_at: Instant
 
 
 class KeyView(msgspec.Struct, frozen=True):
     """An API key without its secret."""
 
-    id: str
-    account_id: str
+    id: KeyId
+    account_id: AccountId
     name: str
     starts_with: str
-    scopes: tuple[str, ...]
-    created_at: str
-    expires_at: str | None
-    revoked_at: str | None
+    scopes: ScopeNames
+    created_at: Instant
+    expires_at: Instant | None
+    revoked_at: Instant | None
 
 
 class NewKeyView(KeyView, frozen=True):
@@ -60,15 +62,15 @@ class NewKeyView(KeyView, frozen=True):
 
 
 class AccountView(msgspec.Struct, frozen=True):
-    """An account, as its operator sees it. `status` is active, suspended or closed."""
+    """An account, as its operator sees it."""
 
-    id: str
+    id: AccountId
     name: str
-    currency: str
-    status: str
+    currency: Currency
+    status: AccountState
     credit_limit: Decimal
-    created_at: str
-    closed_at: str | None
+    created_at: Instant
+    closed_at: Instant | None
 
 
 def balance_view(wallet: Wallet) -> BalanceView:
@@ -123,7 +125,7 @@ def account_view(account: Account, credit_limit: int) -> AccountView:
         account.id,
         account.name,
         account.currency,
-        account.state.value,
+        account.state,
         as_decimal(credit_limit),
         iso_seconds(account.created_at),
         iso_or_none(account.closed_at),

@@ -5,7 +5,7 @@ Touches: nothing.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -13,17 +13,15 @@ from numberdesk.accounts.model import SCOPES
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, page, position
 from numberdesk.api.routes.api_keys import KEY_REFUSAL, NEW_KEY_EXAMPLE, NewKeyBody, created_key, listed_keys
-from numberdesk.api.shapes import Amount, Label, id_in_path
+from numberdesk.api.shapes import Amount, Currency, Label, id_in_path, stated
 from numberdesk.core.errors import NotFound
 from numberdesk.core.lifecycle import AccountState
 from numberdesk.core.request_keys import request_key
+from numberdesk.core.text import VISIBLE_ASCII
 from numberdesk.flows.accounts.change_accounts import account_change, change_accounts
-from numberdesk.flows.accounts.create_accounts import (
-    create_accounts,
-    new_account,
-)
+from numberdesk.flows.accounts.create_accounts import LONGEST_NAME, create_accounts, new_account
 from numberdesk.flows.accounts.describe_accounts import describe_account, describe_accounts
-from numberdesk.flows.accounts.fund_wallets import ADJUSTMENT, TOP_UP, fund_wallets, funding
+from numberdesk.flows.accounts.fund_wallets import ADJUSTMENT, LONGEST_REFERENCE, TOP_UP, fund_wallets, funding
 from numberdesk.flows.accounts.issue_keys import Revocation, revoke
 from numberdesk.ledger.store import find_wallet
 from numberdesk.views.accounts import (
@@ -60,12 +58,17 @@ _MOVEMENT_EXAMPLE: Final = {
 }
 
 
+AccountName = Annotated[Label, stated(minLength=1, maxLength=LONGEST_NAME)]
+CreditLimit = Annotated[Amount, stated(minimum=0)]
+Reference = Annotated[str, stated(minLength=1, maxLength=LONGEST_REFERENCE, pattern=VISIBLE_ASCII)]
+
+
 class NewAccountBody(msgspec.Struct, frozen=True):
     """An account to create. A credit limit lets its wallet go below zero by that much."""
 
-    name: Label
-    currency: str
-    credit_limit: Amount | None = None
+    name: AccountName
+    currency: Currency
+    credit_limit: CreditLimit | None = None
 
 
 class AccountBody(msgspec.Struct, frozen=True):
@@ -74,16 +77,16 @@ class AccountBody(msgspec.Struct, frozen=True):
     A suspended account cannot buy; everything else goes on. A closed one stays closed, and has nothing any more.
     """
 
-    name: Label | None = None
+    name: AccountName | None = None
     status: AccountState | None = None
-    credit_limit: Amount | None = None
+    credit_limit: CreditLimit | None = None
 
 
 class MovementBody(msgspec.Struct, frozen=True):
     """Money for a wallet. With a reference, or an Idempotency-Key, it is safe to send again."""
 
     amount: Amount
-    reference: str | None = None
+    reference: Reference | None = None
 
 
 @endpoint(

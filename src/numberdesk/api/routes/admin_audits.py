@@ -12,7 +12,7 @@ import msgspec
 from numberdesk.api.carrier_filter import check_filter
 from numberdesk.api.endpoint import BASE, ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, page, position
-from numberdesk.api.shapes import E164, Label, id_in_path
+from numberdesk.api.shapes import E164, CarrierName, Label, id_in_path
 from numberdesk.carriers.audit_store import list_audits
 from numberdesk.carriers.finding_store import list_findings
 from numberdesk.core.errors import InvalidRequest
@@ -61,7 +61,7 @@ _FINDING_EXAMPLE: Final = {
 class FindingsQuery(PageQuery, frozen=True):
     """Filters of the findings. `ended`: also those that are over."""
 
-    carrier: Label | None = None
+    carrier: CarrierName | None = None
     ended: bool = False
 
 

@@ -13,10 +13,10 @@ import msgspec
 
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.routes.admin_audits import AUDIT_EXAMPLE
-from numberdesk.api.shapes import Label, id_in_path
+from numberdesk.api.shapes import CarrierName, Label, id_in_path, stated
 from numberdesk.carriers.client import CarrierClient
 from numberdesk.carriers.port import Setup
-from numberdesk.carriers.registry import KINDS
+from numberdesk.carriers.registry import KINDS, LONGEST_VALUE
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.flows.carriers.connect_carriers import CarrierSetup, set_up_carriers
@@ -56,15 +56,17 @@ _CARRIER_EXAMPLE: Final = {
     "updated_at": "2026-03-20T14:00:00Z",
 }
 
-Options = dict[str, str | int | None]
-Secrets = dict[str, str | None]
+_NAMES: Final = {"maxProperties": _MOST_FIELDS, "propertyNames": {"pattern": f"^{_FIELD.pattern}$"}}
+Value = Annotated[str, stated(maxLength=LONGEST_VALUE)]
+Options = Annotated[dict[str, Value | int | None], stated(**_NAMES)]
+Secrets = Annotated[dict[str, Value | None], stated(**_NAMES)]
 
 
 class NewCarrierBody(msgspec.Struct, frozen=True):
     """An account at a carrier, under a name that nothing stands for yet. `null` and "" are as if left out."""
 
-    name: Annotated[Label, msgspec.Meta(description="What numbers, orders and price rules know it by")]
-    kind: Annotated[Label, msgspec.Meta(description="Which carrier it is at", examples=list(KINDS))]
+    name: CarrierName
+    kind: Annotated[Label, stated(enum=sorted(KINDS))]
     options: Options = {}
     secrets: Secrets = {}
 

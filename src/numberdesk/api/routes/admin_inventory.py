@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from decimal import Decimal
-from typing import IO, Any, Final
+from typing import IO, Annotated, Any, Final
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -16,16 +16,25 @@ import msgspec
 from numberdesk.api.carrier_filter import check_filter
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, body_pieces, endpoint
 from numberdesk.api.paging import PageQuery, page, position
-from numberdesk.api.shapes import Amount, Label, Price, Rate, id_in_path
+from numberdesk.api.shapes import Amount, CarrierName, CarrierOrPool, Currency, Label, Price, Rate, id_in_path, stated
 from numberdesk.catalog.listing_entry import EntryTerms
 from numberdesk.catalog.model import ListingChunk, NumberType, SavedChunk
 from numberdesk.catalog.offer_store import find_rates
 from numberdesk.catalog.rule_store import list_price_rules
-from numberdesk.catalog.rules import PriceRule, parse_percent
+from numberdesk.catalog.rules import (
+    BILLIONTH_DIGITS,
+    COUNTRY_CODE,
+    DIGIT_PREFIX,
+    LONGEST_WHOLE,
+    MOST_MARGIN,
+    WHOLE,
+    PriceRule,
+    parse_percent,
+)
 from numberdesk.catalog.store import page_inventory
 from numberdesk.core.errors import BodyTooLarge, InvalidRequest, UnsupportedMediaType
 from numberdesk.core.lifecycle import NumberState
-from numberdesk.core.money import MoneyError, as_decimal
+from numberdesk.core.money import CURRENCY_CODE, MoneyError, as_decimal
 from numberdesk.core.purchase import POOL
 from numberdesk.flows.catalog.run_import import ImportReport, run_import
 from numberdesk.flows.catalog.set_price_rules import (
@@ -79,47 +88,55 @@ _MOST_DIGITS: Final = 40
 class InventoryQuery(PageQuery, frozen=True):
     """Filters of the inventory."""
 
-    carrier: Label | None = None
+    carrier: CarrierName | None = None
     state: NumberState | None = None
 
 
 class ImportQuery(msgspec.Struct, frozen=True):
     """How to import."""
 
-    carrier: Label | None = None
+    carrier: Annotated[Label, stated(enum=["", POOL])] | None = None
     skip_bad: bool = False
     dry_run: bool = False
-    country: Label | None = None
+    country: Annotated[Label, stated(pattern="^([A-Za-z]{2})?$")] | None = None
     accept_unknown: bool = False
 
 
 class RuleQuery(PageQuery, frozen=True):
     """Filters of the price rules."""
 
-    carrier: Label | None = None
+    carrier: CarrierName | None = None
+
+
+CurrencyLabel = Annotated[Label, stated(pattern=f"^{CURRENCY_CODE.pattern}$")]
+_FINEST_RATE: Final = float(Decimal(1).scaleb(-BILLIONTH_DIGITS))
+WrittenRate = Annotated[
+    Decimal, stated(exclusiveMinimum=0, exclusiveMaximum=10**LONGEST_WHOLE, multipleOf=_FINEST_RATE)
+]
+Margin = Annotated[Amount, stated(minimum=0, maximum=100 * MOST_MARGIN // WHOLE, multipleOf=0.0001)]
 
 
 class RateBody(msgspec.Struct, frozen=True):
     """One unit of `base` is worth `rate` units of `quote`: above zero, at most nine digits after the point."""
 
-    base: Label
-    quote: Label
-    rate: Decimal
+    base: CurrencyLabel
+    quote: CurrencyLabel
+    rate: WrittenRate
 
 
 class RuleBody(msgspec.Struct, frozen=True):
     """A price rule: a fixed price, or a margin on the cost. Fields left out match every number of the carrier."""
 
-    currency: str
-    carrier: Label | None = None
-    iso_country: Label | None = None
+    currency: Currency
+    carrier: CarrierOrPool | None = None
+    iso_country: Annotated[Label, stated(pattern=f"^({COUNTRY_CODE.pattern})?$")] | None = None
     number_type: NumberType | None = None
-    prefix: Label | None = None
+    prefix: Annotated[Label, stated(pattern=f"^({DIGIT_PREFIX.pattern})?$")] | None = None
     price: Price | None = None
     per_minute_price_inbound: Rate | None = None
     per_minute_price_outbound: Rate | None = None
     setup_price: Rate | None = None
-    margin_percent: Amount | None = None
+    margin_percent: Margin | None = None
     margin_fixed: Rate | None = None
     round_to: Price | None = None
 

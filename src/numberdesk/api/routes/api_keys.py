@@ -14,10 +14,10 @@ from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, SCOPES, Sco
 from numberdesk.accounts.store import find_keys, list_keys
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, page, position
-from numberdesk.api.shapes import Label, id_in_path
+from numberdesk.api.shapes import Label, id_in_path, stated
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.periods import from_datetime
-from numberdesk.flows.accounts.issue_keys import NewKey, Revocation, issue_keys, new_key_record, revoke
+from numberdesk.flows.accounts.issue_keys import LONGEST_NAME, NewKey, Revocation, issue_keys, new_key_record, revoke
 from numberdesk.views.accounts import KeyView, NewKeyView, key_view, new_key_view
 
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -35,12 +35,15 @@ KEY_REFUSAL: Final = "is not taken by this request: the answer has a secret, whi
 NEW_KEY_EXAMPLE: Final = {**_KEY_EXAMPLE, "key": "nd_live_... (54 characters, shown once)"}
 
 
+SomeScopes = Annotated[list[Scope], msgspec.Meta(max_length=len(SCOPES), extra_json_schema={"minItems": 1})]
+
+
 class NewKeyBody(msgspec.Struct, frozen=True):
     """A key to create. Without scopes it gets those of a customer, as far as the asking key has them."""
 
-    name: Label | None = None
-    scopes: Annotated[list[Scope], msgspec.Meta(max_length=len(SCOPES))] | None = None
-    expires_at: Annotated[str, msgspec.Meta(description="ISO 8601 with offset; never when left out")] | None = None
+    name: Annotated[Label, stated(maxLength=LONGEST_NAME)] | None = None
+    scopes: SomeScopes | None = None
+    expires_at: Annotated[str, stated(format="date-time")] | None = None
 
 
 @endpoint(

@@ -11,7 +11,7 @@ import msgspec
 
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, page, position
-from numberdesk.api.shapes import E164, Label, e164_in_path, id_in_path
+from numberdesk.api.shapes import E164, Label, e164_in_path, id_in_path, stated
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.lifecycle import RentalState
 from numberdesk.core.request_keys import request_key
@@ -61,12 +61,20 @@ class RentedQuery(PageQuery, frozen=True):
     phone_number: E164 | None = None
 
 
+Tag = Annotated[str, stated(minLength=1, maxLength=_LONGEST_TAG)]
+
+
 class LabelBody(msgspec.Struct, frozen=True):
     """Labels to write; one left out stays as it is, an empty one is cleared. `inbound_agent_id` is `agent_id`."""
 
     friendly_name: Label | None = None
     agent_id: Label | None = None
-    tags: Annotated[list[str], msgspec.Meta(max_length=_MOST_TAGS)] | None = None
+    tags: (
+        Annotated[
+            list[Annotated[str, stated(minLength=1, maxLength=_LONGEST_TAG)]], msgspec.Meta(max_length=_MOST_TAGS)
+        ]
+        | None
+    ) = None
 
     other_names: ClassVar = {"inbound_agent_id": "agent_id"}
 
