@@ -87,9 +87,12 @@ class Turns(Generic[Asker]):
         self._taken[party] -= 1
         if not self._taken[party]:
             del self._taken[party]
-        following = next((each for each in self._waiting if not self.has_its_share(each)), party)
-        if following not in self._waiting:
-            return None
+        for following in self._waiting:
+            if not self.has_its_share(following):
+                return self._give(following)
+        return None
+
+    def _give(self, following: str | None) -> GivenTurn[Asker]:
         askers = self._waiting.pop(following)
         asker = askers.popleft()
         if askers:
