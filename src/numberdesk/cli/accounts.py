@@ -49,7 +49,7 @@ def list_all_accounts(limit: Limit = 1000, as_json: AsJson = False) -> None:  # 
         found = running.reader.read_now(lambda tx: describe_accounts(tx, after_id=None, limit=limit))
         print_list(
             [account_view(*one) for one in found],
-            ("id", "name", "currency", "status", "credit_limit", "created_at"),
+            ("id", "name", "currency", "status", "created_at"),
             as_json=as_json,
         )
 
