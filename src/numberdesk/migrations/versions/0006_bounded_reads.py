@@ -18,7 +18,7 @@ def upgrade() -> None:
     _partial("ix_orders_open", "orders", ["id"], "state = 'ordering'")
     _partial("ix_orders_open_account", "orders", ["account_id", "id"], "state = 'ordering'")
     _partial("ix_api_keys_kept", "api_keys", ["account_id", "expires_at"], "revoked_at IS NULL")
-    _partial("ix_findings_current", "findings", ["carrier", "e164", "kind"], "state != 'ended'")
+    _partial("ix_findings_current", "findings", ["carrier", "e164", "kind"], "state <> 'ended'")
     op.create_index("ix_accounts_name", "accounts", ["name"], unique=False)
 
 
