@@ -5,7 +5,7 @@ Touches: nothing.
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, PrimaryKeyConstraint, Table
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, PrimaryKeyConstraint, Table, literal_column
 
 from numberdesk.core.findings import FindingKind, FindingState
 from numberdesk.core.lifecycle import CarrierState
@@ -120,7 +120,9 @@ findings = Table(
     one_of("state", FindingState),
     sqlite_with_rowid=False,
 )
-_NOT_ENDED = findings.c.state != "ended"
+_NOT_ENDED: ColumnElement[bool] = literal_column(
+    "state <> 'ended'"
+)  # as PostgreSQL spells it, so that verify finds it as it was made
 Index(
     "ix_findings_current",
     findings.c.carrier,
