@@ -244,8 +244,8 @@ def test_every_field_has_a_limit_or_words_that_are_tried() -> None:
     }
     tried = {(case.shape, case.field) for case in CASES if not case.fits}
     assert not declared - tried, (
-        f"{sorted(declared - tried)}: the document lets these be anything. State at the field what is checked: a type "
-        "of src/numberdesk/api/shapes.py, a StrEnum, or Annotated[..., stated(maxLength=...)]"
+        f"{sorted(declared - tried)}: the document lets these be anything. State what is checked: a type of "
+        "src/numberdesk/api/shapes.py, a StrEnum, or Annotated[..., stated(maxLength=...)]"
     )
     assert len(declared) > 60
 
