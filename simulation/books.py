@@ -63,7 +63,9 @@ class Number:
         """Offer it anew; prices that go away, or that others take the place of, are superseded."""
         former, wanted = self.listing.prices, listing.prices
         if former is not None and former != wanted:
-            self.former.setdefault(now, former)
+            while now in self.former:  # a clock went back to where an earlier price ended
+                now += 1
+            self.former[now] = former
         self.listing = listing
 
 

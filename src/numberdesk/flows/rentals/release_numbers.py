@@ -72,7 +72,7 @@ def release_numbers(quarantine: int) -> Callable[[Tx, Sequence[Release]], list[R
         books = _load(tx, commands)
         outcomes = [books.release(command) for command in commands]
         _write(tx, books, quarantine)
-        books.keyed.save(tx, commands[-1].now)
+        books.keyed.save(tx)
         return outcomes
 
     return apply
@@ -96,7 +96,7 @@ class _Books:
         named = first or command.rental_id
         outcome = self._latest(command) if named is None else self._named(command, named)
         if isinstance(outcome, Rental) and first is None:
-            self.keyed.note(command.request_key, outcome.id)
+            self.keyed.note(command.request_key, outcome.id, command.now)
         return outcome
 
     def _named(self, command: Release, rental_id: str) -> Rental | NumberdeskError:
