@@ -25,7 +25,7 @@ from numberdesk.api.endpoint import BASE, ENDPOINTS
 from numberdesk.api.errors import STATUSES
 from numberdesk.catalog.offers import RemoteOffer
 from numberdesk.cli import app
-from numberdesk.core.carrier_order import OutcomeReport, Reason, Refused
+from numberdesk.core.carrier_order import Inquiry, OutcomeReport, Reason, Refused
 from numberdesk.core.errors import BY_CODE
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import POOL, Buy, Sold
@@ -208,7 +208,7 @@ def test_every_field_of_an_event_is_documented(database: Database) -> None:
     offered = RemoteOffer("acme", listing_of("+13612000001"), now, now + 1)
     writer.apply(keep_offers, Shown((offered,)))
     writer.apply(open_orders(0), buy._replace(e164="+13612000001", order_id="ord_2"))
-    writer.apply(settle_orders, OutcomeReport("ord_2", 1, Refused(Reason.OTHER, "no"), 0, 0, now))
+    writer.apply(settle_orders, OutcomeReport("ord_2", 1, Refused(Reason.OTHER, "no"), 0, 0, now, Inquiry("prc", 0, 0)))
     with database.read() as tx:
         told = {kind: set(json.loads(payload)) for kind, payload in tx.fetch("SELECT kind, payload FROM events", [])}
     assert told == documented_events(_document("events.md"))

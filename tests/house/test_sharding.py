@@ -17,7 +17,7 @@ OF_AN_ACCOUNT = {
     "rentals", "events", "carrier_orders",
 }  # fmt: skip
 OF_A_NUMBER = {"numbers", "superseded_prices", "offers", "carrier_releases", "findings"}
-OF_EVERYBODY = {"price_rules", "repricings", "carriers", "exchange_rates", "audits"}
+OF_EVERYBODY = {"agreed_time", "price_rules", "repricings", "carriers", "exchange_rates", "audits"}
 OF_A_PROCESS = {"writers"}
 
 MAY_BE_EMPTY = {"transfers"}
