@@ -7,6 +7,7 @@ instants are whole seconds.
 from __future__ import annotations
 
 import calendar
+import itertools
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -190,7 +191,8 @@ class Model:
         """A number comes up for sale, or again at other prices."""
         number = self.numbers.setdefault(e164, Number(e164, prices))
         if number.prices is not None and number.prices != prices:
-            number.superseded.setdefault(self.now, number.prices)
+            free = next(at for at in itertools.count(self.now) if at not in number.superseded)
+            number.superseded[free] = number.prices
         number.prices = prices
 
     def clean_up(self) -> None:

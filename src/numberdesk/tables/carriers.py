@@ -42,7 +42,8 @@ carriers = Table(
 
 # How an order stands with its carrier: one row for each order that a carrier was asked for, for
 # ever. Open orders are due work: their carriers are asked about them. sends counts the orders that
-# were sent; attempts, absences and absent_since are about the look-ups since the last.
+# were sent; attempts, absences and absent_since are about the look-ups since the last. counts has the absences that
+# each process has counted, as JSON, and counted_by the process that did so last.
 # The error is what the customer was told in the end.
 carrier_orders = Table(
     "carrier_orders",
@@ -63,6 +64,8 @@ carrier_orders = Table(
     optional_text("error_code"),
     optional_text("error_message"),
     optional_text("error_details"),
+    optional_text("counted_by"),
+    optional_text("counts"),
     CheckConstraint("sends > 0", name="sends_counted"),
     CheckConstraint("error_code IS NULL OR settled_at IS NOT NULL", name="refused_when_settled"),
     *due_checks("settled_at"),
