@@ -47,7 +47,7 @@ def upgrade() -> None:
 def _more_findings() -> None:
     check = "kind IN ('orphan', 'lost', 'ported_away', 'wrong_reference', 'stale_release')"
     if op.get_bind().dialect.name == "postgresql":
-        op.drop_constraint("ck_findings_kind_known", "findings", type_="check")
+        op.drop_constraint(op.f("ck_findings_kind_known"), "findings", type_="check")
         op.create_check_constraint(op.f("ck_findings_kind_known"), "findings", check)
         return
     op.rename_table("findings", "findings_before")
@@ -62,7 +62,10 @@ def _more_findings() -> None:
         sqlite_with_rowid=False,
     )
     op.execute("INSERT INTO findings SELECT * FROM findings_before")
-    op.drop_table("findings_before")
+    op.drop_table("findings_before")  # and with it the index that 0006 made
+    op.create_index(
+        "ix_findings_current", "findings", COLUMNS_OF_FINDINGS[:3], sqlite_where=sa.text("state != 'ended'")
+    )
 
 
 def _tell_apart() -> None:
