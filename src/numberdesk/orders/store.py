@@ -41,6 +41,12 @@ _BY_ID: Final = SelectSet(select(*_COLUMNS).where(in_set(orders.c.id, "ids")), "
 _ANSWERS: Final = SelectSet(
     select(answers).where(in_set(answers.c.account_id, "ids"), in_set(answers.c.key, "keys")), "ids", "keys"
 )
+_KEYS_OF_ORDERS: Final = SelectSet(
+    select(answers.c.order_id, func.count().label("keys"))
+    .where(in_set(answers.c.order_id, "ids"))
+    .group_by(answers.c.order_id),
+    "ids",
+)
 _FAILURES: Final = SelectSet(
     select(
         carrier_orders.c.order_id,
@@ -177,6 +183,26 @@ def evict_refusals(tx: Tx, account_ids: Iterable[str], most: int) -> None:
         if edge is not None:
             older = tuple_(answers.c.created_at, answers.c.key) <= tuple_(literal(edge.created_at), literal(edge.key))
             tx.execute(delete(answers).where(*mine, older))
+
+
+def evict_repeats(tx: Tx, order_ids: Collection[str], most: int) -> None:
+    """Delete further keys of orders that have many: of each order stay its first key and the newest `most`.
+
+    An order has up to twice as many, so that this happens once in so many times.
+    """
+    if not order_ids:
+        return
+    crowded = [row.order_id for row in _KEYS_OF_ORDERS.run(tx, ids=sorted(order_ids)) if row.keys > 2 * most]
+    for order_id in crowded:
+        age = (answers.c.created_at, answers.c.key)
+        mine = answers.c.order_id == order_id
+        # Where a clock went back its opener is not the oldest; one that was opened without a key has no opener here.
+        opener = answers.c.created_at == select(orders.c.created_at).where(orders.c.id == order_id).scalar_subquery()
+        first = tx.execute(select(answers.c.key).where(mine).order_by(opener.desc(), *age).limit(1)).scalar_one()
+        newest_first = (answers.c.created_at.desc(), answers.c.key.desc())
+        edge = tx.execute(select(*age).where(mine).order_by(*newest_first).limit(1).offset(most)).one()
+        older = tuple_(*age) <= tuple_(literal(edge.created_at), literal(edge.key))
+        tx.execute(delete(answers).where(mine, older, answers.c.key != first))
 
 
 def _order_row(order: Order) -> tuple[Any, ...]:

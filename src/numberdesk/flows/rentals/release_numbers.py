@@ -95,7 +95,8 @@ class _Books:
         named = first or command.rental_id
         outcome = self._latest(command) if named is None else self._named(command, named)
         if isinstance(outcome, Rental) and first is None:
-            self.keyed.note(command.request_key, outcome.id)
+            ended_by = self.ended.get(outcome.id)
+            self.keyed.note(command.request_key, outcome.id, in_vain=ended_by is None or ended_by[1] is not command)
         return outcome
 
     def _named(self, command: Release, rental_id: str) -> Rental | NumberdeskError:
