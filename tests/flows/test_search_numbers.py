@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 
 from numberdesk.catalog.model import FROM_FILE, Listing
-from numberdesk.catalog.search import Offer, OfferPage, OfferQuery, Sort, folded
+from numberdesk.catalog.search import Offer, OfferPage, OfferQuery, Sort
+from numberdesk.core.text import folded
 from numberdesk.catalog.store import insert_listings
 from numberdesk.core.memorability import memorability
 from numberdesk.core.pattern import Subjects

@@ -62,10 +62,9 @@ def _more_findings() -> None:
         sqlite_with_rowid=False,
     )
     op.execute("INSERT INTO findings SELECT * FROM findings_before")
-    op.drop_table("findings_before")  # and with it the index that 0006 made
-    op.create_index(
-        "ix_findings_current", "findings", COLUMNS_OF_FINDINGS[:3], sqlite_where=sa.text("state != 'ended'")
-    )
+    op.drop_table("findings_before")
+    current = sa.text("state != 'ended'")
+    op.create_index("ix_findings_current", "findings", ["carrier", "e164", "kind"], unique=False, sqlite_where=current)
 
 
 def _tell_apart() -> None:
