@@ -20,7 +20,15 @@ from numberdesk.core.money import MAX_PRICE
 from numberdesk.core.pattern import MatchOn, Pattern, Subjects
 from numberdesk.core.phone import PhoneError
 from numberdesk.core.text import TextError, folded, parse_text
-from numberdesk.infra.numbering import Numbering, calling_code, describe, describe_as, main_country, region_key, region_of
+from numberdesk.infra.numbering import (
+    Numbering,
+    calling_code,
+    describe,
+    describe_as,
+    main_country,
+    region_key,
+    region_of,
+)
 
 LONGEST_PLACE: Final = 100
 

@@ -92,7 +92,7 @@ class SearchParameters(Protocol):
 
     @property
     def max_price(self) -> int | None:
-        """The highest monthly price."""
+        """The most that a purchase may charge at once: the first month and the setup price together."""
 
     @property
     def sort(self) -> Sort | None:

@@ -249,7 +249,7 @@ def list_rented(
     return RentedPage([_rented_of(row) for row in found], edge)
 
 
-def listed_query(  # noqa: PLR0913  what a page is of, and how far it may look
+def listed_query(
     account_id: str,
     asked: RentedFilter,
     before_id: str | None,
@@ -277,9 +277,7 @@ def _placed(account_id: str, asked: RentedFilter, before_id: str | None, window:
     return placed.limit(window).subquery("placed")
 
 
-def _places(
-    tx: Tx, account_id: str, asked: RentedFilter, before_id: str | None, most: int
-) -> list[tuple[str, str]]:
+def _places(tx: Tx, account_id: str, asked: RentedFilter, before_id: str | None, most: int) -> list[tuple[str, str]]:
     """The countries and regions, as numbers have them, that are the region asked for, however that is spelled."""
     rows = _placed(account_id, asked, before_id, most)
     found = tx.execute(select(rows.c.iso_country, rows.c.region).distinct())
