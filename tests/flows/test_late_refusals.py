@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -107,7 +107,7 @@ def test_only_a_number_with_the_id_of_its_failed_order_goes_back_by_itself(
     assert bool(shop.rows("SELECT id FROM carrier_releases")) is gone
 
 
-ADAPTERS: Final = {"plivo": Plivo, "vonage": Vonage, "signalwire": SignalWire}
+ADAPTERS: Final[dict[str, Any]] = {"plivo": Plivo, "vonage": Vonage, "signalwire": SignalWire}
 
 
 def owned_at(kind: str) -> Answer:

@@ -227,7 +227,7 @@ ITEMS: Final[dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
     "text for a flag": ({"sms_enabled": "TRUE", "mms_enabled": "false"}, {"capabilities": ("voice", "sms")}),
     "no flags": (dict.fromkeys(("voice_enabled", "sms_enabled")), {"capabilities": ()}),
     "a rate without quotes": ({"monthly_rental_rate": 0.8}, {}),
-    "no setup rate": ({"setup_rate": None}, {"cost": USUAL._replace(setup=None)}),
+    "no setup rate": ({"setup_rate": None}, {"cost": None}),
     "a free number": ({"monthly_rental_rate": "0.00000"}, {"cost": USUAL._replace(monthly=0)}),
     "a rate that is no number": ({"voice_rate": "free"}, {"cost": None}),
     "a negative rate": ({"monthly_rental_rate": "-1"}, {"cost": None}),
