@@ -1,6 +1,6 @@
 """What every endpoint has in common: key, scope, decoding, the envelope.
 
-Touches: nothing.
+Touches: database.
 
 A handler is a plain function of an `ApiRequest` that returns an `ApiResponse` or raises an error of the
 tree. `endpoint` keeps its description, from which routes and the OpenAPI document are built:
