@@ -75,7 +75,6 @@ ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     "the same under 200": (status("420", ADDRESS, 200), (Refused, Reason.OTHER)),
     "it failed, for any reason": (status("420"), (Refused, Reason.OTHER)),
     "it may be ours already": (status("420", "you may already own this number"), (Refused, Reason.TAKEN)),
-    "a number that is not available": (status("420", "this number is not available"), (Refused, Reason.TAKEN)),
     "another code": (status("500", "oops", 200), Unknown),
     "a success that is a failure": (status("200", "success", 420), Unknown),
     "401 under 200": (status("401", "authentication failed", 200), (Refused, Reason.ACCOUNT)),

@@ -54,12 +54,7 @@ class OffersQuery(PageQuery, frozen=True):
     excludes: Expressions | None = None
     match_on: MatchOn | None = None
     capabilities: Annotated[list[str], msgspec.Meta(description="voice, sms, mms, fax; comma separated")] | None = None
-    max_price: (
-        Annotated[
-            Price, msgspec.Meta(description="Most that a purchase may charge at once: price and setup_price together")
-        ]
-        | None
-    ) = None
+    max_price: Annotated[Price, msgspec.Meta(description="Highest monthly price")] | None = None
     sort: Sort | None = None
 
 

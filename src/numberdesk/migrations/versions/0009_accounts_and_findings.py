@@ -63,7 +63,7 @@ def _more_findings() -> None:
     )
     op.execute("INSERT INTO findings SELECT * FROM findings_before")
     op.drop_table("findings_before")
-    current = sa.text("state != 'ended'")
+    current = sa.text("state <> 'ended'")
     op.create_index("ix_findings_current", "findings", ["carrier", "e164", "kind"], unique=False, sqlite_where=current)
 
 
