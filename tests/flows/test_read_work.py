@@ -196,7 +196,7 @@ COMMANDS: dict[str, Callable[[Tx], Sequence[object]]] = {
         tx, [Labelling("acc_1", e164_of(MINE + 7), Labels("Front desk", None, None), NOW)]
     ),
     "a key": lambda tx: issue_keys(tx, [NewKey(_key("acc_1", 999_999)._replace(created_at=NOW))]),
-    "a revocation": lambda tx: revoke(tx, [Revocation("key_acc_1_000021", "acc_1", NOW)]),
+    "a revocation": lambda tx: revoke(tx, [Revocation("key_acc_1_000011", "acc_1", NOW)]),
 }
 
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, delete, func, select, update
 
 from numberdesk.accounts.model import Account, ApiKey
 from numberdesk.core.lifecycle import AccountState
@@ -18,6 +18,7 @@ from numberdesk.infra.statements import stretch_of
 from numberdesk.tables import accounts, api_keys
 
 _KEY_COLUMNS: Final = [api_keys.c[name] for name in ApiKey._fields]
+_MOST_FORGOTTEN: Final = 100
 _NAMES: Final = 0x6E64_6E61_6D65
 """The advisory lock under which names are given."""
 
@@ -113,6 +114,17 @@ def live_keys_query(account_ids: Sequence[str], works: ColumnElement[bool]) -> S
         api_keys.c.account_id.in_(account_ids), api_keys.c.revoked_at.is_(None), works
     )
     return query.group_by(api_keys.c.account_id)
+
+
+def forget_dead_keys(tx: Tx, account_ids: Iterable[str], now: int, most: int) -> None:
+    """Delete old keys of accounts that have more than `most` which are revoked or expired, so many at a time."""
+    dead = (api_keys.c.revoked_at.is_not(None)) | (api_keys.c.expires_at <= now)
+    for account_id in sorted(set(account_ids)):
+        mine = select(api_keys.c.id).where(api_keys.c.account_id == account_id, dead)
+        order = (api_keys.c.account_id.desc(), api_keys.c.id.desc())  # as the index has them
+        older = list(tx.execute(mine.order_by(*order).limit(_MOST_FORGOTTEN).offset(most)).scalars())
+        if older:
+            tx.execute(delete(api_keys).where(api_keys.c.id.in_(older)))
 
 
 def list_keys(tx: Tx, account_id: str | None, *, after_id: str | None, limit: int) -> list[ApiKey]:

@@ -9,7 +9,14 @@ from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
 from numberdesk.accounts.model import SCOPES, ApiKey, key_hash, shown_part
-from numberdesk.accounts.store import count_live_keys, find_accounts, find_keys, insert_keys, revoke_keys
+from numberdesk.accounts.store import (
+    count_live_keys,
+    find_accounts,
+    find_keys,
+    forget_dead_keys,
+    insert_keys,
+    revoke_keys,
+)
 from numberdesk.core.errors import Forbidden, InvalidRequest, NotFound, NumberdeskError
 from numberdesk.core.lifecycle import AccountState
 from numberdesk.core.periods import MICROSECONDS
@@ -27,6 +34,10 @@ LONGEST_LIFE: Final = 36_525 * 86_400 * MICROSECONDS
 
 MOST_LIVE_KEYS: Final = 100
 """Keys of one account that may work at a time: a key that makes keys may not fill the disk with them."""
+
+
+MOST_DEAD_KEYS: Final = 200
+"""Keys of one account that are kept though they are revoked or expired: the newest."""
 
 
 class NewKey(NamedTuple):
@@ -94,6 +105,7 @@ def issue_keys(tx: Tx, commands: Sequence[NewKey]) -> list[ApiKey | NumberdeskEr
     made = [outcome for outcome in outcomes if isinstance(outcome, ApiKey)]
     if made:
         insert_keys(tx, made)
+        forget_dead_keys(tx, {key.account_id for key in made}, commands[-1].key.created_at, MOST_DEAD_KEYS)
     return outcomes
 
 
