@@ -37,6 +37,9 @@ REFUSED: Final = (
     ("DELETE FROM holds", "a hold is never deleted"),
 )
 
+RENAMED: Final = {"answers": "idempotency_records"}
+"""Tables that have another name now."""
+
 ADDED_TO: Final = ("events",)
 """Tables to which an upgrade adds rows: failures of orders are told of since 0003."""
 
@@ -81,8 +84,9 @@ def lost(database: Database, before: Rows) -> Rows:
     Columns that an upgrade adds are left out.
     """
     widths = {name: len(found[0]) for name, found in before.items()}
-    found = rows(database, list(before))
-    after = {name: [row[: widths[name]] for row in there] for name, there in found.items()}  # new columns come last
+    found = rows(database, [RENAMED.get(name, name) for name in before])
+    # New columns come last.
+    after = {name: [row[: widths[name]] for row in found[RENAMED.get(name, name)]] for name in before}
     return {
         name: differing
         for name in set(before) - set(RESHAPED)
