@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import calendar
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -360,22 +360,25 @@ class Model:
         after = {"entry": len(account.lines) + 1, "amount": amount, "balance": account.posted + amount}
         return Expected(data={**line, **after, "currency": account.currency}, then=then)
 
-    def new_key(
-        self, account: Account, grantable: Iterable[str] | None, scopes: tuple[str, ...], expires_at: int | None
-    ) -> Expected:
-        """A key made by one that may give away `grantable`, or by the operator."""
-        if grantable is not None and not set(scopes) <= set(grantable):
+    def new_key(self, account: Account, maker: Key | None, scopes: tuple[str, ...], expires_at: int | None) -> Expected:
+        """A key made with another, which gives only what it has, or by the operator."""
+        if maker is not None and not set(scopes) <= set(maker.scopes):
             return refused(403, "forbidden")
         if expires_at is not None and expires_at <= self.now:
             return refused(400, "invalid_request", field="expires_at", reason="must be in the future")
+        if maker is not None and maker.expires_at is not None:
+            expires_at = maker.expires_at if expires_at is None else expires_at
+            if expires_at > maker.expires_at:
+                end = f"must be no later than {iso(maker.expires_at)}, when the key that makes it expires"
+                return refused(400, "invalid_request", field="expires_at", reason=end)
         ordered = tuple(scope for scope in SCOPES if scope in scopes)
         view: Json = {"account_id": account.id, "name": "made", "scopes": list(ordered), "created_at": iso(self.now)}
         view |= {"expires_at": None if expires_at is None else iso(expires_at), "revoked_at": None}
+        view |= {} if maker is None else {"created_by": maker.view["id"]}
 
         def then(answer: Answer) -> None:
-            text = answer.data["key"]
-            known = {**view, "id": answer.data["id"], "starts_with": text[:12]}
-            self.keys.append(Key(text, account, ordered, known, expires_at))
+            known = {**view, "id": answer.data["id"], "starts_with": answer.data["key"][:12]}
+            self.keys.append(Key(answer.data["key"], account, ordered, known, expires_at))
 
         return Expected(data=view, then=then)
 

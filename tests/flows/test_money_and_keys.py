@@ -14,10 +14,11 @@ from numberdesk.core.errors import (
     NotFound,
     NumberdeskError,
 )
+from numberdesk.core.lifecycle import AccountKind
 from numberdesk.core.money import MAX_AMOUNT, MICROS
 from numberdesk.flows.accounts.create_accounts import new_account
 from numberdesk.flows.accounts.fund_wallets import ADJUSTMENT, TOP_UP, Funding, fund_wallets, funding
-from numberdesk.flows.accounts.issue_keys import NewKey, Revocation, issue_keys, new_key_record, revoke
+from numberdesk.flows.accounts.issue_keys import NewKey, Revocation, Revoked, issue_keys, new_key_record, revoke
 from numberdesk.ledger.model import Transfer
 from tests.flows.conftest import NOW, PRICE, Shop
 
@@ -124,7 +125,7 @@ def test_a_key_is_found_by_its_hash_alone(shop: Shop) -> None:
     account_id = shop.account()
     made = shop.writer.apply(issue_keys, NewKey(_record(account_id)))
     with shop.database.read() as tx:
-        assert find_key_by_hash(tx, key_hash(SECRET)) == (made, "USD")
+        assert find_key_by_hash(tx, key_hash(SECRET)) == (made, "USD", AccountKind.CUSTOMER)
     for row in shop.rows("SELECT * FROM api_keys"):
         assert SECRET not in row
 
@@ -139,9 +140,9 @@ def test_a_revoked_key_keeps_the_instant_of_its_first_revocation(shop: Shop) -> 
     account_id = shop.account()
     shop.writer.apply(issue_keys, NewKey(_record(account_id)))
     first = shop.writer.apply(revoke, Revocation("key_1", account_id, NOW + 1))
-    assert isinstance(first, ApiKey)
-    assert first.revoked_at == NOW + 1
-    assert not first.valid_at(NOW + 1)
+    assert isinstance(first, Revoked)
+    assert first.key.revoked_at == NOW + 1
+    assert not first.key.valid_at(NOW + 1)
     assert shop.writer.apply(revoke, Revocation("key_1", None, NOW + 2)) == first
 
 

@@ -5,13 +5,13 @@ Touches: accounts, api_keys.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, func, literal, or_, select, update
 
-from numberdesk.accounts.model import Account, ApiKey
-from numberdesk.core.lifecycle import AccountState
+from numberdesk.accounts.model import SCOPES, Account, ApiKey
+from numberdesk.core.lifecycle import AccountKind, AccountState
 from numberdesk.infra.db import Tx
 from numberdesk.tables import accounts, api_keys
 
@@ -20,7 +20,7 @@ _NAMES: Final = 0x6E64_6E61_6D65
 """The advisory lock under which names are given."""
 
 _BY_HASH: Final = (
-    select(*_KEY_COLUMNS, accounts.c.currency)
+    select(*_KEY_COLUMNS, accounts.c.currency, accounts.c.kind)
     .join(accounts, accounts.c.id == api_keys.c.account_id)
     .where(api_keys.c.hash == bindparam("hash"))
 )
@@ -58,9 +58,11 @@ def find_names(tx: Tx, names: Iterable[str]) -> dict[str, str]:
     return {row.name: row.id for row in tx.execute(query.group_by(accounts.c.name))}
 
 
-def list_accounts(tx: Tx, *, after_id: str | None, limit: int) -> list[Account]:
-    """Accounts in the order of their making, from after the given id."""
-    query = select(accounts).order_by(accounts.c.id).limit(limit)
+def list_accounts(
+    tx: Tx, *, after_id: str | None, limit: int, kind: AccountKind = AccountKind.CUSTOMER
+) -> list[Account]:
+    """Accounts of a kind in the order of their making, from after the given id."""
+    query = select(accounts).where(accounts.c.kind == kind.value).order_by(accounts.c.id).limit(limit)
     if after_id is not None:
         query = query.where(accounts.c.id > after_id)
     return [_account_of(row) for row in tx.execute(query)]
@@ -77,16 +79,16 @@ def insert_keys(tx: Tx, new: Sequence[ApiKey]) -> None:
     tx.execute(api_keys.insert(), [_key_row(key) for key in new])
 
 
-def find_key_by_hash(tx: Tx, key_hash: str) -> tuple[ApiKey, str] | None:
-    """The key with this hash and its account's currency, whether or not it is still valid."""
+def find_key_by_hash(tx: Tx, key_hash: str) -> tuple[ApiKey, str, AccountKind] | None:
+    """The key with this hash, its account's currency and kind, whether or not it is still valid."""
     row = tx.execute(_BY_HASH, {"hash": key_hash}).first()
-    return None if row is None else (_key_of(row), row.currency)
+    return None if row is None else (_key_of(row), row.currency, AccountKind(row.kind))
 
 
-def find_keys(tx: Tx, ids: Iterable[str]) -> dict[str, ApiKey]:
-    """Keys by id."""
-    query = select(*_KEY_COLUMNS).where(api_keys.c.id.in_(sorted(set(ids))))
-    return {row.id: _key_of(row) for row in tx.execute(query)}
+def find_keys(tx: Tx, ids: Iterable[str], *, lock: bool = False) -> dict[str, ApiKey]:
+    """Keys by id, locked until the transaction ends where that is asked for."""
+    query = select(*_KEY_COLUMNS).where(api_keys.c.id.in_(sorted(set(ids)))).order_by(api_keys.c.id)
+    return {row.id: _key_of(row) for row in tx.execute(query.with_for_update(key_share=True) if lock else query)}
 
 
 def count_live_keys(tx: Tx, account_ids: Iterable[str], now: int) -> dict[str, int]:
@@ -99,9 +101,12 @@ def count_live_keys(tx: Tx, account_ids: Iterable[str], now: int) -> dict[str, i
     return {row.account_id: row.live for row in tx.execute(query.group_by(api_keys.c.account_id))}
 
 
-def list_keys(tx: Tx, account_id: str | None, *, after_id: str | None, limit: int) -> list[ApiKey]:
-    """Keys of one account or of all, in the order of their making."""
+def list_keys(
+    tx: Tx, account_id: str | None, *, after_id: str | None, limit: int, scopes: Collection[str] = SCOPES
+) -> list[ApiKey]:
+    """Keys of one account or of all, in the order of their making; only those that have no other than these scopes."""
     query = select(*_KEY_COLUMNS).order_by(api_keys.c.id).limit(limit)
+    query = query.where(*(_lacks(scope) for scope in SCOPES if scope not in scopes))
     if account_id is not None:
         query = query.where(api_keys.c.account_id == account_id)
     if after_id is not None:
@@ -117,8 +122,21 @@ def revoke_keys(tx: Tx, revoked: dict[str, int]) -> None:
         )
 
 
+def revoke_descendants(tx: Tx, key_id: str, instant: int) -> int:
+    """Revoke all keys that were made with a key, or with one of these, at any remove; return how many."""
+    made = select(api_keys.c.id).where(api_keys.c.created_by == key_id).cte("made", recursive=True)
+    made = made.union(select(api_keys.c.id).where(api_keys.c.created_by == made.c.id))
+    to_revoke = update(api_keys).where(api_keys.c.id.in_(select(made.c.id)), api_keys.c.revoked_at.is_(None))
+    return len(tx.execute(to_revoke.values(revoked_at=instant).returning(api_keys.c.id)).all())
+
+
+def _lacks(scope: str) -> ColumnElement[bool]:
+    """That a key has not this scope; its scopes are words with blanks between."""
+    return (literal(" ") + api_keys.c.scopes + " ").not_like(f"% {scope} %")
+
+
 def _account_of(row: Any) -> Account:
-    return Account(row.id, row.name, row.currency, AccountState(row.state), row.created_at)
+    return Account(row.id, row.name, row.currency, AccountState(row.state), row.created_at, AccountKind(row.kind))
 
 
 def _key_row(key: ApiKey) -> dict[str, Any]:
@@ -136,4 +154,5 @@ def _key_of(row: Any) -> ApiKey:
         row.created_at,
         row.expires_at,
         row.revoked_at,
+        row.created_by,
     )

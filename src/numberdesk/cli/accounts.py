@@ -1,4 +1,4 @@
-"""Commands for accounts.
+"""Commands for the accounts of customers.
 
 Touches: nothing.
 """
@@ -11,7 +11,7 @@ import typer
 
 from numberdesk.accounts.store import list_accounts
 from numberdesk.cli.output import print_list, print_object
-from numberdesk.cli.session import AccountArgument, AsJson, Limit, account_called, amount_of, services
+from numberdesk.cli.session import AccountArgument, AsJson, Limit, amount_of, customer_called, services
 from numberdesk.core.lifecycle import AccountState
 from numberdesk.flows.accounts.create_accounts import (
     SetAccountState,
@@ -42,7 +42,7 @@ def create_account(
 
 @accounts.command("list")
 def list_all_accounts(limit: Limit = 1000, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
-    """List accounts, oldest first."""
+    """List customers' accounts, oldest first."""
     with services(_OPTIONS) as running:
         found = running.reader.read_now(lambda tx: list_accounts(tx, after_id=None, limit=limit))
         print_list(
@@ -64,6 +64,6 @@ def reactivate(account: AccountArgument, as_json: AsJson = False) -> None:  # no
 
 def _set_account_state(account: str, state: AccountState, *, as_json: bool) -> None:
     with services(_OPTIONS) as running:
-        owner = account_called(running, account)
+        owner = customer_called(running, account)
         changed = running.writer.apply(change_account_states, SetAccountState(owner.id, state))
         print_object(account_view(changed), as_json=as_json)

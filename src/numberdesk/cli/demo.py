@@ -14,6 +14,7 @@ from typing import Final
 from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, new_key
 from numberdesk.accounts.store import list_accounts
 from numberdesk.cli.output import fail
+from numberdesk.core.lifecycle import AccountKind
 from numberdesk.core.money import MICROS
 from numberdesk.core.purchase import POOL
 from numberdesk.flows.accounts.create_accounts import create_accounts, new_account
@@ -48,7 +49,10 @@ def prepare_demo(services: Services) -> str:
     Ends the command when the database holds somebody's real accounts.
     """
     known = services.reader.read_now(lambda tx: list_accounts(tx, after_id=None, limit=2))
-    if not known:
+    operators = services.reader.read_now(
+        lambda tx: list_accounts(tx, after_id=None, limit=1, kind=AccountKind.OPERATOR)
+    )
+    if not known and not operators:
         account_id = _fill(services)
     elif len(known) == 1 and known[0].name == ACCOUNT_NAME:
         account_id = known[0].id

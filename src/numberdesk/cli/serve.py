@@ -231,7 +231,10 @@ def _welcome(running: Services, address: str) -> str:
             "\n\nThere is no account yet. In another terminal, with the same NUMBERDESK_DATABASE_URL:\n\n"
             '  numberdesk accounts create "First customer" --currency USD\n'
             '  numberdesk keys create "First customer"\n'
-            '  numberdesk wallet top-up "First customer" 100\n'
+            '  numberdesk wallet top-up "First customer" 100\n\n'
+            "and for yourself a key for the endpoints under /admin:\n\n"
+            "  numberdesk operators create Operators\n"
+            "  numberdesk keys create Operators\n"
         )
     if not running.reader.read_now(count_inventory) and not _buys_from_carriers(running):
         text += (

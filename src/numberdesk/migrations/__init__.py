@@ -19,7 +19,7 @@ from numberdesk.infra.db import Database, DatabaseError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD: Final = "0005"
+HEAD: Final = "0007"
 """The newest revision; a test compares it with the tree."""
 
 

@@ -41,7 +41,7 @@ class TransactionView(msgspec.Struct, frozen=True):
 
 
 class KeyView(msgspec.Struct, frozen=True):
-    """An API key without its secret."""
+    """An API key without its secret. `created_by` is the id of the key that it was made with, if any."""
 
     id: str
     account_id: str
@@ -51,6 +51,7 @@ class KeyView(msgspec.Struct, frozen=True):
     created_at: str
     expires_at: str | None
     revoked_at: str | None
+    created_by: str | None
 
 
 class NewKeyView(KeyView, frozen=True):
@@ -60,13 +61,14 @@ class NewKeyView(KeyView, frozen=True):
 
 
 class AccountView(msgspec.Struct, frozen=True):
-    """An account, as its operator sees it."""
+    """An account, as operators see it. One of their own has no currency."""
 
     id: str
     name: str
-    currency: str
+    currency: str | None
     status: str
     created_at: str
+    kind: str
 
 
 def balance_view(wallet: Wallet) -> BalanceView:
@@ -107,6 +109,7 @@ def key_view(key: ApiKey) -> KeyView:
         created_at=iso_seconds(key.created_at),
         expires_at=iso_or_none(key.expires_at),
         revoked_at=iso_or_none(key.revoked_at),
+        created_by=key.created_by,
     )
 
 
@@ -117,4 +120,11 @@ def new_key_view(key: ApiKey, secret: str) -> NewKeyView:
 
 def account_view(account: Account) -> AccountView:
     """An account."""
-    return AccountView(account.id, account.name, account.currency, account.state.value, iso_seconds(account.created_at))
+    return AccountView(
+        account.id,
+        account.name,
+        account.currency or None,
+        account.state.value,
+        iso_seconds(account.created_at),
+        account.kind.value,
+    )

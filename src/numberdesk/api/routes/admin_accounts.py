@@ -9,14 +9,22 @@ from typing import Final
 
 import msgspec
 
-from numberdesk.accounts.model import SCOPES
+from numberdesk.accounts.model import Account
 from numberdesk.accounts.store import find_accounts, list_accounts
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, page, position
-from numberdesk.api.routes.api_keys import KEY_REFUSAL, NEW_KEY_EXAMPLE, NewKeyBody, created_key, listed_keys
+from numberdesk.api.routes.api_keys import (
+    KEY_REFUSAL,
+    NEW_KEY_EXAMPLE,
+    NewKeyBody,
+    RevokeQuery,
+    created_key,
+    listed_keys,
+    revoked_key,
+)
 from numberdesk.api.shapes import Amount, Label, id_in_path
 from numberdesk.core.errors import NotFound
-from numberdesk.core.lifecycle import AccountState
+from numberdesk.core.lifecycle import AccountKind, AccountState
 from numberdesk.core.request_keys import request_key
 from numberdesk.flows.accounts.create_accounts import (
     SetAccountState,
@@ -25,7 +33,6 @@ from numberdesk.flows.accounts.create_accounts import (
     new_account,
 )
 from numberdesk.flows.accounts.fund_wallets import ADJUSTMENT, TOP_UP, fund_wallets, funding
-from numberdesk.flows.accounts.issue_keys import Revocation, revoke
 from numberdesk.ledger.store import find_wallet
 from numberdesk.views import (
     AccountView,
@@ -35,7 +42,6 @@ from numberdesk.views import (
     TransactionView,
     account_view,
     balance_view,
-    key_view,
     transaction_view,
 )
 
@@ -45,6 +51,7 @@ _ACCOUNT_EXAMPLE: Final = {
     "currency": "USD",
     "status": "active",
     "created_at": "2026-03-20T14:30:00Z",
+    "kind": "customer",
 }
 _MOVEMENT_EXAMPLE: Final = {
     "id": "trf_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
@@ -57,6 +64,12 @@ _MOVEMENT_EXAMPLE: Final = {
     "reference": "invoice-17",
     "created_at": "2026-03-20T14:30:00Z",
 }
+
+
+class AccountsQuery(PageQuery, frozen=True):
+    """Which accounts."""
+
+    kind: AccountKind = AccountKind.CUSTOMER
 
 
 class NewAccountBody(msgspec.Struct, frozen=True):
@@ -83,19 +96,21 @@ class MovementBody(msgspec.Struct, frozen=True):
 @endpoint(
     "GET",
     "/admin/accounts",
-    summary="All accounts, oldest first",
+    summary="All accounts of customers, or of operators, oldest first",
     tag="Operators",
     scope="admin",
-    query=PageQuery,
+    query=AccountsQuery,
     data=list[AccountView],
     paged=True,
     answer_example=[_ACCOUNT_EXAMPLE],
 )
 async def accounts(request: ApiRequest) -> ApiResponse:
-    """Page all accounts."""
-    query: PageQuery = request.query
+    """Page all accounts of a kind."""
+    query: AccountsQuery = request.query
     after = position(query.page_token, "acc_")
-    found = await request.services.reader.read(lambda tx: list_accounts(tx, after_id=after, limit=query.page_size + 1))
+    found = await request.services.reader.read(
+        lambda tx: list_accounts(tx, after_id=after, limit=query.page_size + 1, kind=query.kind)
+    )
     items, rest = page(found, query.page_size, "id")
     return ApiResponse([account_view(item) for item in items], rest=rest)
 
@@ -131,11 +146,7 @@ async def create_account(request: ApiRequest) -> ApiResponse:
 )
 async def get_account(request: ApiRequest) -> ApiResponse:
     """Find one account."""
-    wanted = id_in_path(request.path["account_id"])
-    found = (await request.services.reader.read(lambda tx: find_accounts(tx, [wanted], lock=False))).get(wanted)
-    if found is None:
-        raise NotFound
-    return ApiResponse(account_view(found))
+    return ApiResponse(account_view(await _account(request)))
 
 
 @endpoint(
@@ -242,8 +253,9 @@ async def account_keys(request: ApiRequest) -> ApiResponse:
     key_refusal=KEY_REFUSAL,
 )
 async def create_account_key(request: ApiRequest) -> ApiResponse:
-    """Create a key with any scopes."""
-    return await created_key(request, id_in_path(request.path["account_id"]), SCOPES)
+    """Create a key with any scopes that its kind of account may have."""
+    account = await _account(request)
+    return await created_key(request, account.id, account.kind)
 
 
 @endpoint(
@@ -252,15 +264,23 @@ async def create_account_key(request: ApiRequest) -> ApiResponse:
     summary="Revoke any key",
     tag="Operators",
     scope="admin",
+    query=RevokeQuery,
     data=KeyView,
     errors=("not_found",),
     answer_example={name: value for name, value in NEW_KEY_EXAMPLE.items() if name != "key"},
 )
 async def revoke_any_key(request: ApiRequest) -> ApiResponse:
     """Revoke a key of any account."""
-    command = Revocation(id_in_path(request.path["key_id"]), None, request.now)
-    revoked = await request.services.writer.submit(revoke, command)
-    return ApiResponse(key_view(revoked), "Key revoked")
+    return await revoked_key(request, None)
+
+
+async def _account(request: ApiRequest) -> Account:
+    """The account that the path names. Raises NotFound."""
+    wanted = id_in_path(request.path["account_id"])
+    found = (await request.services.reader.read(lambda tx: find_accounts(tx, [wanted], lock=False))).get(wanted)
+    if found is None:
+        raise NotFound
+    return found
 
 
 async def _moved(request: ApiRequest, kind: str, message: str) -> ApiResponse:

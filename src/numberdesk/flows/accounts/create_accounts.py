@@ -1,4 +1,4 @@
-"""Create accounts, each with its wallet; suspend and reactivate them.
+"""Create accounts, those of customers with a wallet each; suspend and reactivate them.
 
 Touches: database.
 """
@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from numberdesk.accounts.model import Account
 from numberdesk.accounts.store import find_accounts, find_names, insert_accounts, lock_names, set_account_states
 from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError
-from numberdesk.core.lifecycle import AccountState, may_move
+from numberdesk.core.lifecycle import AccountKind, AccountState, may_move
 from numberdesk.core.money import MoneyError, parse_currency
 from numberdesk.core.purchase import Wallet
 from numberdesk.core.text import TextError, parse_text
@@ -20,15 +20,18 @@ from numberdesk.ledger.store import insert_wallets
 
 LONGEST_NAME: Final = 100
 
+_NEVER_SUSPENDED: Final = "is of customers' accounts: one of operators buys nothing; revoke its keys to shut it out"
+
 
 class NewAccount(NamedTuple):
-    """An account to create; `credit_limit` in micros, 0 for a prepaid account."""
+    """An account to create; `credit_limit` in micros, 0 for a prepaid account. One of operators has no currency: ""."""
 
     id: str
     name: str
     currency: str
     credit_limit: int
     now: int
+    kind: AccountKind = AccountKind.CUSTOMER
 
 
 class SetAccountState(NamedTuple):
@@ -39,11 +42,8 @@ class SetAccountState(NamedTuple):
 
 
 def new_account(account_id: str, name: str, currency: str, credit_limit: int, now: int) -> NewAccount:
-    """Check what a person typed. Raises InvalidRequest naming the field."""
-    try:
-        parse_text(name, longest=LONGEST_NAME)
-    except TextError as error:
-        raise InvalidRequest("name", str(error)) from None
+    """Check what a person typed of a customer's account. Raises InvalidRequest naming the field."""
+    _check_name(name)
     try:
         parse_currency(currency)
     except MoneyError as error:
@@ -53,8 +53,21 @@ def new_account(account_id: str, name: str, currency: str, credit_limit: int, no
     return NewAccount(account_id, name, currency, credit_limit, now)
 
 
+def new_operator_account(account_id: str, name: str, now: int) -> NewAccount:
+    """Check what a person typed of an operators' account, which never has a wallet. Raises InvalidRequest."""
+    _check_name(name)
+    return NewAccount(account_id, name, "", 0, now, AccountKind.OPERATOR)
+
+
+def _check_name(name: str) -> None:
+    try:
+        parse_text(name, longest=LONGEST_NAME)
+    except TextError as error:
+        raise InvalidRequest("name", str(error)) from None
+
+
 def create_accounts(tx: Tx, commands: Sequence[NewAccount]) -> list[Account | NumberdeskError]:
-    """Write accounts and their empty wallets. A name that an account has already is refused."""
+    """Write accounts, and the empty wallets of customers. A name that an account has already is refused."""
     lock_names(tx)
     names = find_names(tx, [new.name for new in commands])
     outcomes: list[Account | NumberdeskError] = []
@@ -65,18 +78,19 @@ def create_accounts(tx: Tx, commands: Sequence[NewAccount]) -> list[Account | Nu
             continue
         names[new.name] = new.id
         made[new.id] = new
-        outcomes.append(Account(new.id, new.name, new.currency, AccountState.ACTIVE, new.now))
+        outcomes.append(Account(new.id, new.name, new.currency, AccountState.ACTIVE, new.now, new.kind))
     if made:
         insert_accounts(tx, [account for account in outcomes if isinstance(account, Account)])
+    customers = [new for new in made.values() if new.kind is AccountKind.CUSTOMER]
+    if customers:
         insert_wallets(
-            tx,
-            [Wallet(new.id, AccountState.ACTIVE, new.currency, 0, 0, new.credit_limit, 0) for new in made.values()],
+            tx, [Wallet(new.id, AccountState.ACTIVE, new.currency, 0, 0, new.credit_limit, 0) for new in customers]
         )
     return outcomes
 
 
 def change_account_states(tx: Tx, commands: Sequence[SetAccountState]) -> list[Account | NumberdeskError]:
-    """Suspend or reactivate accounts; a state that an account already has is no change."""
+    """Suspend or reactivate customers' accounts; a state that an account already has is no change."""
     known = find_accounts(tx, [command.account_id for command in commands])
     outcomes: list[Account | NumberdeskError] = []
     for command in commands:
@@ -84,8 +98,11 @@ def change_account_states(tx: Tx, commands: Sequence[SetAccountState]) -> list[A
         if account is None:
             outcomes.append(NotFound())
             continue
+        if account.kind is AccountKind.OPERATOR:
+            outcomes.append(InvalidRequest("status", _NEVER_SUSPENDED))
+            continue
         if may_move(account.state, command.state):
             account = known[account.id] = account._replace(state=command.state)
         outcomes.append(account)
-    set_account_states(tx, {command.account_id: command.state for command in commands})
+    set_account_states(tx, {each.id: each.state for each in outcomes if isinstance(each, Account)})
     return outcomes
