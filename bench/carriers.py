@@ -186,7 +186,7 @@ def _hanging() -> Iterator[str]:
 
 
 def _services(stock: Stock) -> Services:
-    return build(load_settings(database_url=stock.url, credentials_key=CREDENTIALS_KEY))
+    return build(load_settings(database_url=stock.url, credentials_key=CREDENTIALS_KEY, egress_allow="127.0.0.1"))
 
 
 def _connect(stock: Stock, accounts: dict[str, tuple[str, str]]) -> None:
@@ -197,7 +197,7 @@ def _connect(stock: Stock, accounts: dict[str, tuple[str, str]]) -> None:
         for name, (kind, url) in accounts.items():
             values = {**credentials[kind], "base_url": url}
             setup = CarrierSetup(name, kind, Setup(values), None, services.now())
-            services.writer.apply(set_up_carriers(services.vault), setup)
+            services.writer.apply(set_up_carriers(services.vault, services.egress), setup)
             rule = price_rule(
                 services.new_id("prl"), carrier=name, price=PRICE, inbound=INBOUND, outbound=OUTBOUND, setup=0,
                 round_to=10_000, created_at=services.now(),

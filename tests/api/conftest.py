@@ -24,6 +24,7 @@ from numberdesk.infra import log
 from numberdesk.infra.settings import load_settings
 from numberdesk.wiring import Services, build
 from testbed.databases import Databases
+from testbed.egress import ALLOWED
 from testbed.samples import listing_of
 
 _SERIAL = itertools.count(2_000_000)
@@ -154,7 +155,7 @@ def other_shop(database_url: str) -> Iterator[Callable[..., Shop]]:
     running: list[Iterator[Shop]] = []
 
     def start(**settings: Any) -> Shop:
-        running.append(_run(database_url, **settings))
+        running.append(_run(database_url, **{"egress_allow": ALLOWED, **settings}))
         return next(running[-1])
 
     yield start

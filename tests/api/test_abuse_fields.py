@@ -133,7 +133,7 @@ def test_a_field_that_only_answers_have_is_refused_when_a_carrier_is_set_up(othe
         "created_at": "2020-01-01T00:00:00Z",
         "credentials": "x",
     }
-    setup = {"kind": "telnyx", "options": {"base_url": "http://127.0.0.1:1"}, "secrets": {"api_key": "a-key"}}
+    setup = {"kind": "telnyx", "options": {"base_url": "http://127.0.0.1:1029"}, "secrets": {"api_key": "a-key"}}
     plain = http.post("/admin/carriers/", json={"name": "first", **setup}).json()["data"]
     for name, value in extra.items():
         changed = http.patch("/admin/carriers/first/", json={"status": "disabled", name: value})

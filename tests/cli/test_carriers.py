@@ -21,6 +21,7 @@ from numberdesk.infra.db import Database
 from numberdesk.infra.vault import new_key
 from numberdesk.tables import metadata
 from testbed.carrier_mock import MockUrls, simulated
+from testbed.egress import ALLOWED
 from testbed.scripted import Answer, Seen, json_reply, scripted
 from tests.cli.conftest import COMMAND, PATIENCE, environment, wait_until
 from tests.cli.runner import Done, Run, json_of, runner
@@ -91,7 +92,7 @@ def test_an_account_is_connected_checked_disabled_and_listed(run: Run, carriers:
 
 def test_a_carrier_that_is_not_well_is_told_in_words_and_by_the_exit_status(run: Run, carriers: MockUrls) -> None:
     _connected(run, carriers.url)
-    _add(run, "http://127.0.0.1:1", "--secret-env", "auth_token=TOKEN", name="gone")
+    _add(run, "http://127.0.0.1:1029", "--secret-env", "auth_token=TOKEN", name="gone")
     json_of(run("carriers", "add", "typo", "telnyx", "--secrets", "-", "--set", f"base_url={carriers.url}/v2", "--json",
               sent="api_key = wrong\n"))  # fmt: skip
     done = run("carriers", "check", "--json")
@@ -136,7 +137,7 @@ def test_an_option_is_changed_without_typing_secrets_again(run: Run) -> None:
     gone = json_of(run("carriers", "add", "twilio", "twilio", "--set", "at_once=", "--json"))
     assert "at_once" not in gone["options"]
     assert run("carriers", "add", "twilio", "telnyx", "--set", "at_once=5").returncode == 2
-    moved = run("carriers", "add", "twilio", "twilio", "--set", "base_url=http://127.0.0.1:1")
+    moved = run("carriers", "add", "twilio", "twilio", "--set", "base_url=http://127.0.0.1:1029")
     assert (moved.returncode, "auth_token must be given anew" in moved.stderr) == (2, True)
     assert "--secret-env auth_token=VARIABLE" in moved.stderr
 
@@ -154,7 +155,7 @@ def test_an_option_is_changed_without_typing_secrets_again(run: Run) -> None:
         (("telnyx", "telnyx", "--set", "colour=red"), "field"),
         (("telnyx", "telnyx", "--set", "at_once"), "--set"),
         (("telnyx", "telnyx", "--set", "at_once=1", "--set", "at_once=2"), "at_once"),
-        (("telnyx", "telnyx", "--secret-env", "api_key=TOKEN", "--set", "base_url=http://carrier.example"), "base_url"),
+        (("telnyx", "telnyx", "--secret-env", "api_key=TOKEN", "--set", "base_url=http://8.8.8.8"), "base_url"),
         (("telnyx", "telnyx", "--secret-env", "api_key=TOKEN", "--set", "connection_id=a\nb"), "connection_id"),
         (("telnyx", "telnyx", "--secret-env", "api_key=NOWHERE"), "--secret-env"),
         (("telnyx", "telnyx", "--secret-env", "api_key"), "--secret-env"),
@@ -245,7 +246,9 @@ def test_a_secret_is_in_no_output_database_or_process_list(run: Run, database_ur
         adding = subprocess.Popen(
             [*COMMAND, "carriers", "add", "twilio", "twilio", "--set", f"account_sid={ACCOUNT}",
              "--set", f"base_url={carrier.url}", "--secrets", "-"],
-            cwd=tmp_path, env=environment(database_url=database_url, credentials_key=KEY, log_level="debug"),
+            cwd=tmp_path, env=environment(
+                database_url=database_url, credentials_key=KEY, egress_allow=ALLOWED, log_level="debug"
+            ),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         wait_until(lambda: bool(psutil.Process(adding.pid).cmdline()))
@@ -309,7 +312,7 @@ def test_a_number_of_the_pool_that_is_on_the_account_too_is_told_and_no_orphan(
 
 def test_an_account_that_was_closed_is_left_out_unless_it_is_named(run: Run, carriers: MockUrls) -> None:
     _connected(run, carriers.url)
-    _add(run, "http://127.0.0.1:1", "--secret-env", "auth_token=TOKEN", name="closed")
+    _add(run, "http://127.0.0.1:1029", "--secret-env", "auth_token=TOKEN", name="closed")
     commands = ("check", "audit")
     assert [run("carriers", command).returncode for command in commands] == [1, 1]
     json_of(run("carriers", "disable", "closed", "--json"))

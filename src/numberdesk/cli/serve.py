@@ -73,7 +73,8 @@ def work() -> None:
 
 def _serve_with_carriers(settings: Settings, sock: socket.socket) -> None:
     """The demo, with carriers to buy from: they run in this process and end with it."""
-    keyed = settings.model_copy(update={"credentials_key": demo_carriers.key_of(settings)})
+    own = {"credentials_key": demo_carriers.key_of(settings), "egress_allow": demo_carriers.egress_of(settings)}
+    keyed = settings.model_copy(update=own)
     with demo_carriers.simulated_carriers(demo_carriers.state_file(settings)) as urls:
         _serve_alone(keyed, sock, demo=True, urls=urls)
 
