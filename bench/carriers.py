@@ -150,7 +150,9 @@ def _bad_company(folder: Path) -> None:
 
 def _beside_searches(folder: Path, stock: Stock) -> _Round:
     with (
-        numberdesk(stock.url, NUMBERDESK_CREDENTIALS_KEY=CREDENTIALS_KEY) as server,
+        numberdesk(
+            stock.url, NUMBERDESK_CREDENTIALS_KEY=CREDENTIALS_KEY, NUMBERDESK_EGRESS_ALLOW="127.0.0.1"
+        ) as server,
         ThreadPoolExecutor(SEARCHERS + 1) as pool,
     ):
         bought = pool.submit(load_bought, folder, server.port, BUYERS, stock, stock.numbers)

@@ -12,6 +12,8 @@ import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, event, inspect, text
 
+from numberdesk.accounts.store import find_key_by_hash
+from numberdesk.core.lifecycle import AccountKind
 from numberdesk.core.purchase import Sold
 from numberdesk.infra.db import Database, StorageFailedError
 from numberdesk.migrations import HEAD, alembic_config, current, prepare, upgrade
@@ -221,6 +223,21 @@ def test_keys_of_operators_move_to_an_account_of_their_own_and_stay_what_they_we
         "keyed_requests",
     }
     assert in_order(before_operators)
+
+
+def test_a_key_of_an_operator_works_after_the_upgrade_as_one_of_an_operators_account(
+    before_operators: Database,
+) -> None:
+    upgrade(before_operators)
+    with before_operators.read() as tx:
+        for id_, account, scopes, _, revoked in ADMIN_KEYS:
+            found = find_key_by_hash(tx, id_[-1] * 64)
+            assert found is not None
+            key, currency, kind = found
+            assert (key.id, key.scopes, key.valid_at(89)) == (id_, tuple(scopes.split()), revoked is None)
+            moved = "admin" in scopes
+            assert (kind, currency) == ((AccountKind.OPERATOR, "") if moved else (AccountKind.CUSTOMER, "USD"))
+            assert (key.account_id == account) is not moved
 
 
 def test_a_top_up_that_was_done_before_operators_had_an_account_is_not_done_again_after(

@@ -59,7 +59,7 @@ def list_all_keys(
     with services(_OPTIONS) as running:
         owner = None if account is None else account_called(running, account).id
         found = running.reader.read_now(lambda tx: list_keys(tx, owner, after_id=None, limit=limit))
-        columns = ("id", "account_id", "name", "starts_with", "scopes", "created_at", "revoked_at")
+        columns = ("id", "account_id", "name", "starts_with", "scopes", "created_at", "revoked_at", "created_by")
         print_list([key_view(one) for one in found], columns, as_json=as_json)
 
 
