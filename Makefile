@@ -55,7 +55,7 @@ mutate: $(DEV_READY) ## Change core in every small way and run its tests; fail i
 	@cat mutants/left
 	NUMBERDESK_MUTANTS_LEFT=mutants/left $(BIN)/python -m pytest -q tests/house/test_mutants.py
 
-bench: $(DEV_READY) ## Measure against floors taken in the same run (about nine minutes)
+bench: $(DEV_READY) ## Measure against floors taken in the same run (about a quarter of an hour)
 	$(BIN)/python -m bench
 
 lock: $(DEV_READY) ## Resolve the dependencies anew into the lock files

@@ -1,10 +1,10 @@
-"""Measure and print P1 to P3 (purchases), P6 (memory, start), P7 (verify), P8 and P9 (carriers), beside their floors.
+"""Measure and print P1 to P3 (purchases), P6 (memory, start), P7 (verify), P8 and P9 (carriers), P10 (fairness).
 
 Touches: files, environment.
 
 Floors and the service are measured in turn, several times, and medians are printed, because the
-machine's speed drifts more than what is to be seen. Names of parts (purchases, idle, audit, carriers) as
-arguments run these only.
+machine's speed drifts more than what is to be seen. Names of parts (purchases, idle, audit, carriers,
+fairness) as arguments run these only.
 """
 
 from __future__ import annotations
@@ -15,10 +15,17 @@ from pathlib import Path
 
 from bench.audit import bench_audit
 from bench.carriers import bench_carriers
+from bench.fairness import bench_fairness
 from bench.idle import bench_idle
 from bench.purchases import bench_purchases
 
-PARTS = {"purchases": bench_purchases, "idle": bench_idle, "audit": bench_audit, "carriers": bench_carriers}
+PARTS = {
+    "purchases": bench_purchases,
+    "idle": bench_idle,
+    "audit": bench_audit,
+    "carriers": bench_carriers,
+    "fairness": bench_fairness,
+}
 
 
 def main(wanted: list[str]) -> None:

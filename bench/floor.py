@@ -15,6 +15,7 @@ import time
 from typing import NamedTuple
 
 from bench.stock import Stock
+from numberdesk.core.periods import add_months
 from testbed.samples import INBOUND, OUTBOUND, PRICE
 
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY", "cache_size=-65536")
@@ -59,14 +60,15 @@ def measure_floor(stock: Stock, numbers: list[str]) -> Floor:
 def buy(connection: sqlite3.Connection, account: str, e164: str, place: int) -> None:
     """Write one purchase's rows, in the transaction that is open."""
     now = time.time_ns() // 1000
+    renews = add_months(now, 1)
     order = f"ord_{place:032x}"
     run = connection.execute
     assert run(_WALLET, (PRICE, account, PRICE)).rowcount == 1
     entry, balance = run(_ENTRY, (account,)).fetchone()
-    run(_ORDER, (order, account, e164, PRICE, INBOUND, OUTBOUND, now, now, now + 1))
+    run(_ORDER, (order, account, e164, PRICE, INBOUND, OUTBOUND, now, now, renews))
     assert run(_NUMBER, (account, order, now, e164, PRICE)).rowcount == 1
     run(_HOLD, (order, account, PRICE, now, now))
     run(_TRANSFER, (f"trf_{place:032x}_rental", f"wallet:{account}", PRICE, account, entry, balance, order, now))
-    run(_RENTAL, (f"rnt_{place:032x}", order, account, e164, PRICE, INBOUND, OUTBOUND, now, now + 1, now, now))
+    run(_RENTAL, (f"rnt_{place:032x}", order, account, e164, PRICE, INBOUND, OUTBOUND, now, renews, now, now))
     payload = f'{{"phone_number": "{e164}", "order_id": "{order}", "price": "1.15", "currency": "USD"}}'
     run(_EVENT, (f"evt_{place:032x}", account, payload, now))

@@ -21,6 +21,7 @@ _ORDER = f"'ord_' || {_SERIAL}"
 _NUMBER = f"'+1361' || ({FIRST} + :place::BIGINT)"
 _OWNER = ":owner_id::TEXT"
 _NOW = ":now::BIGINT"
+_MONTH = 30 * 86_400_000_000
 _RATES = f"'USD', {PRICE}, {INBOUND}, {OUTBOUND}"
 
 _SCRIPT = f"""
@@ -33,14 +34,14 @@ UPDATE wallets SET posted = posted - {PRICE}, entries = entries + 1
 WHERE account_id = 'acc_' || lpad(:owner::BIGINT::TEXT, 32, '0') AND posted - held >= {PRICE}
 RETURNING account_id AS owner_id, entries, posted \\gset
 INSERT INTO orders VALUES ({_ORDER}, {_OWNER}, {_NUMBER}, 'pool', 'completed', {_RATES}, 0, 0, NULL,
-{_NOW}, {_NOW}, {_NOW} + 1);
+{_NOW}, {_NOW}, {_NOW} + {_MONTH});
 UPDATE numbers SET state = 'assigned', account_id = {_OWNER}, order_id = {_ORDER}, updated_at = {_NOW}
 WHERE e164 = {_NUMBER} AND state = 'available' AND price = {PRICE};
 INSERT INTO holds VALUES ({_ORDER}, {_OWNER}, {PRICE}, 'captured', {_NOW}, {_NOW});
 INSERT INTO transfers VALUES ('trf_' || {_SERIAL} || '_rental', 'rental', 'wallet' || chr(58) || {_OWNER},
 'revenue' || chr(58) || 'rental', {PRICE}, 'USD', {_OWNER}, :entries::BIGINT, :posted::BIGINT, {_ORDER}, NULL, {_NOW});
 INSERT INTO rentals VALUES ('rnt_' || {_SERIAL}, {_ORDER}, {_OWNER}, {_NUMBER}, 'active', {_RATES},
-{_NOW}, {_NOW} + 1, '', '', '[]', {_NOW}, {_NOW}, NULL);
+{_NOW}, {_NOW} + {_MONTH}, '', '', '[]', {_NOW}, {_NOW}, NULL);
 INSERT INTO events VALUES ('evt_' || {_SERIAL}, {_OWNER}, 'number.purchased',
 '{{"phone_number": "' || {_NUMBER} || '", "order_id": "' || {_ORDER} || '", "price": "1.15", "currency": "USD"}}',
 {_NOW});

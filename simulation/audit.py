@@ -25,8 +25,8 @@ _QUERIES: Final = {
     "holds": "SELECT order_id, account_id, amount, state, opened_at, resolved_at FROM holds",
     "rentals": "SELECT id, order_id, account_id, e164, state, currency, price, inbound, outbound, anchor, renews_at, "
     "friendly_name, created_at, updated_at, released_at FROM rentals",
-    "answers": "SELECT account_id, key, e164, monthly, inbound, outbound, setup, request_id, order_id, error_code, "
-    "created_at FROM answers",
+    "idempotency_records": "SELECT account_id, key, e164, monthly, inbound, outbound, setup, request_id, order_id, "
+    "error_code, created_at FROM idempotency_records",
     "keyed_requests": "SELECT account_id, request, key, content, outcome_id, created_at FROM keyed_requests",
     "events": "SELECT id, account_id, kind, created_at FROM events",
     "api_keys": "SELECT id, revoked_at FROM api_keys",
@@ -45,7 +45,7 @@ _QUERIES: Final = {
 }
 
 _SETTLING: Final = (
-    "wallets", "numbers", "orders", "transfers", "holds", "rentals", "answers", "events", "carrier_orders",
+    "wallets", "numbers", "orders", "transfers", "holds", "rentals", "idempotency_records", "events", "carrier_orders",
     "carrier_releases",
 )  # fmt: skip
 _TOUCHED: Final = {
@@ -59,9 +59,10 @@ _TOUCHED: Final = {
     "reprice": ("numbers", "superseded_prices", "repricings"),
     "set rules": ("price_rules", "repricings"),
     "remove rules": ("price_rules", "repricings"),
-    "cleanup": ("numbers", "answers", "offers", "keyed_requests"),
+    "cleanup": ("numbers", "idempotency_records", "offers", "keyed_requests"),
     "buy": (
-        "wallets", "numbers", "orders", "transfers", "holds", "rentals", "answers", "events", "carrier_orders",
+        "wallets", "numbers", "orders", "transfers", "holds", "rentals", "idempotency_records", "events",
+        "carrier_orders",
     ),
     "release": ("numbers", "rentals", "events", "carrier_releases", "keyed_requests"),
     "connect": ("carriers", "audits"),
@@ -89,7 +90,7 @@ _PROVES: Final = {
     "numbers": "I5",
     "rentals": "I5",
     "orders": "I6",
-    "answers": "I9",
+    "idempotency_records": "I9",
     "events": "I13",
     "carrier_orders": "I8",
     "carrier_releases": "I7",
@@ -190,7 +191,7 @@ _WANTED: Final[dict[str, Callable[[Books], set[Any]]]] = {
     "transfers": lambda books: set(books.transfers.values()),
     "holds": lambda books: set(books.holds.values()),
     "rentals": lambda books: {rental.row for rental in books.rentals.values()},
-    "answers": _answers,
+    "idempotency_records": _answers,
     "keyed_requests": lambda books: {
         (*name, one.content, one.outcome_id, one.created_at) for name, one in books.keyed.items()
     },

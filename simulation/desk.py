@@ -45,7 +45,7 @@ class DefectiveError(RuntimeError):
 async def offers(ask: ApiRequest) -> ApiResponse:
     """The numbers for sale out of the books, with their prices; a few that another currency pays, too."""
     currency = ask.caller.currency
-    return ApiResponse(await ask.services.reader.read(lambda tx: tx.fetch(_OFFERS, [currency])))
+    return ApiResponse(await ask.services.reader.read(lambda tx: tx.fetch(_OFFERS, [currency]), for_account=None))
 
 
 async def import_numbers(ask: ApiRequest) -> ApiResponse:

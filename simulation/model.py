@@ -25,7 +25,8 @@ from numberdesk.core.errors import (
 from numberdesk.core.lifecycle import AccountKind
 from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import POOL
-from numberdesk.flows.accounts.create_accounts import NewAccount, SetAccountState
+from numberdesk.flows.accounts.change_accounts import AccountChange
+from numberdesk.flows.accounts.create_accounts import NewAccount
 from numberdesk.flows.accounts.fund_wallets import Funding
 from numberdesk.flows.accounts.issue_keys import NewKey, Revocation, Revoked
 from numberdesk.flows.catalog.reprice import SUPERSEDED_KEPT, Reprice, Repriced
@@ -59,14 +60,14 @@ def create_account(books: Books, new: NewAccount, given: Account) -> None:
     books.wallets[new.id] = Wallet(new.currency, new.credit_limit)
 
 
-def set_standing(books: Books, command: SetAccountState, given: Any) -> None:
+def set_standing(books: Books, command: AccountChange, given: Any) -> None:
     """Suspended or active."""
     wallet = books.wallets.get(command.account_id)
     if wallet is None:
         require(NotFound, type(given), "standing of nobody")
         return
-    require(command.state, given.state, "standing")
-    wallet.suspended = command.state.value == "suspended"
+    require(command.state, given.account.state, "standing")
+    wallet.suspended = given.account.state.value == "suspended"
 
 
 def fund(books: Books, command: Funding, given: Any) -> None:

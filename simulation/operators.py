@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from numberdesk.api.routes.admin_accounts import adjust, create_account_key, revoke_any_key, set_standing, top_up
+from numberdesk.api.routes.admin_accounts import adjust, change_account, create_account_key, revoke_any_key, top_up
 from numberdesk.api.routes.api_keys import RevokeQuery
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.lifecycle import CarrierState
@@ -141,7 +141,7 @@ class Operator:
         await self._certainly(self._standing(account, "active"))
 
     def _standing(self, account: Account, status: Any) -> Request:
-        return Request(set_standing, self._secret, {"account_id": account.id}, {"status": status})
+        return Request(change_account, self._secret, {"account_id": account.id}, {"status": status})
 
     async def _change_a_key(self) -> None:
         """Revoke a key that a customer uses; the customer gets another one a while later."""

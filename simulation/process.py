@@ -17,7 +17,8 @@ from pydantic import SecretStr
 from numberdesk.api.auth import Authenticator
 from numberdesk.carriers.audit_store import DUE_AUDITS
 from numberdesk.carriers.port import Carrier, Setup
-from numberdesk.flows.accounts.create_accounts import change_account_states, create_accounts
+from numberdesk.flows.accounts.change_accounts import change_accounts
+from numberdesk.flows.accounts.create_accounts import create_accounts
 from numberdesk.flows.accounts.fund_wallets import fund_wallets
 from numberdesk.flows.accounts.issue_keys import issue_keys, revoke
 from numberdesk.flows.carriers.confirm_carrier_releases import note_releases
@@ -46,7 +47,7 @@ from simulation.world import World
 
 NAMED: Final[dict[str, Flow]] = {
     "create accounts": create_accounts,
-    "set standings": change_account_states,
+    "set standings": change_accounts,
     "fund": fund_wallets,
     "issue keys": issue_keys,
     "revoke": revoke,

@@ -50,7 +50,8 @@ class Worker:
                 CARRIER_AUDITS: tuple,
             }
             for worker in due_workers(self._process.services):
-                tend(self._work_off(worker, rows[worker.work.name]))
+                if worker.work.name in rows:  # the books here know nothing of any other kind yet
+                    tend(self._work_off(worker, rows[worker.work.name]))
 
     def _work_off(self, worker: DueWorker[Any, Any], rows: Callable[[], Iterable[Due]]) -> Coroutine[Any, Any, None]:
         """One kind of due work; audits, which take long, are looked for seldom, and not at the end."""

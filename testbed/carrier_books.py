@@ -181,6 +181,10 @@ class CarrierBooks:
         self.sold.append(held)
         return held
 
+    def named(self, number_id: str | None) -> str | None:
+        """Which number of ours has an id."""
+        return next((held.e164 for held in self.ours.values() if held.number_id == number_id), None)
+
     def take_back(self, e164: str, number_id: str | None) -> Held | None:
         """End our having of a number; None for one that is not here."""
         held = self.ours.get(e164)

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from numberdesk.carriers.client import CarrierClient
 from numberdesk.carriers.port import (
+    AnotherNumber,
     Available,
     AvailablePage,
     CarrierError,
@@ -244,13 +245,15 @@ class FakeCarrier:
             self._listed = sorted(self.books.listed(), key=lambda held: held.e164)
         return self._listed[: self.cut_list_at]
 
-    async def release(self, e164: str, number_id: str | None) -> Released | NotReleased:
+    async def release(self, e164: str, number_id: str | None) -> Released | NotReleased | AnotherNumber:
         """Take a number back."""
         self.asked += 1
         await asyncio.sleep(self.release_seconds)
         if self.down or self.releases_fail:
             self.releases_fail -= self.releases_fail > 0
             return NotReleased("no answer")
+        if self.keeps_references and (other := self.books.named(number_id)) not in (None, e164):
+            return AnotherNumber(other)
         self.books.take_back(e164, number_id)
         self._listed = None
         self.released[e164] += 1

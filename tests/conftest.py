@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,10 +11,25 @@ from hypothesis import settings
 
 from numberdesk.infra.db import Database
 from testbed.databases import ENGINES, Databases, databases
+from testbed.memory import scratch
 
 # How long an example takes says nothing on a machine that does other things beside.
 settings.register_profile("numberdesk", deadline=None)
 settings.load_profile("numberdesk")
+
+
+def pytest_configure() -> None:
+    """Let pytest make its folders where databases are quick."""
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(scratch()))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave PostgreSQL's half of a file to `make test-long` where the file says why that half hardly matters."""
+    for item in items:
+        engine = getattr(getattr(item, "callspec", None), "params", {}).get("engine")
+        if engine == "postgresql" and hasattr(getattr(item, "module", None), "POSTGRESQL_IN_THE_LONG_RUN"):
+            item.add_marker(pytest.mark.long)
 
 
 @pytest.fixture(scope="session", params=ENGINES)

@@ -30,7 +30,7 @@ from numberdesk.infra import clock
 from numberdesk.infra.db import Database, Tx
 from numberdesk.infra.egress import Egress, parse_networks, parse_ports
 from numberdesk.infra.http import Http
-from numberdesk.infra.reader import Reader
+from numberdesk.infra.reader import Reader, ReadLimits
 from numberdesk.infra.settings import Settings
 from numberdesk.infra.vault import Vault
 from numberdesk.infra.writer import Writer, no_failpoint
@@ -40,6 +40,8 @@ from numberdesk.numbers.model import Rental
 MINUTE: Final = 60 * MICROSECONDS
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
+_IMPORT_CONNECTIONS: Final = 2
+"""For imports over HTTP, which read in threads of their own: so many run at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +97,23 @@ def build_carrier(kind: str, setup: Setup, http: Http) -> Carrier:
 
 def open_database(settings: Settings, lock_seconds: float) -> Database:
     """Open the database; an empty one gets its schema. Raises DatabaseError when it cannot be used as it is."""
+    return _opened(settings, lock_seconds, makes=True)
+
+
+def open_made_database(settings: Settings, lock_seconds: float) -> Database:
+    """Open a database that somebody made before, and make none. Raises DatabaseError as open_database, and for none."""
+    return _opened(settings, lock_seconds, makes=False)
+
+
+def _opened(settings: Settings, lock_seconds: float, *, makes: bool) -> Database:
     database = Database(
         settings.database_url,
-        read_connections=settings.read_threads,
+        makes_file=makes,
+        read_connections=settings.read_threads + settings.look_up_threads + _IMPORT_CONNECTIONS,
         busy_seconds=lock_seconds,
         resolve_seconds=settings.answer_timeout_seconds,
     )
-    prepare(database)
+    prepare(database, makes_schema=makes)
     return database
 
 
@@ -110,9 +122,9 @@ class Parts:
     """What services are built of beside their settings. The defaults are the real parts; a simulation gives its own.
 
     `now` and `seconds` are the two clocks: microseconds since 1970, and seconds that only go forward. `failpoint` is
-    told each point that a batch, a purchase, an order or a look-up passes (FAILPOINTS of writer, buy_number,
-    place_orders, chase_orders, confirm_releases), where a test may end the process. `spawn` begins the story of an
-    order on its way to a carrier.
+    told each point that a batch, a purchase, an order or due work passes (FAILPOINTS of writer, buy_number,
+    place_orders and due_work), where a test may end the process. `spawn` begins the story of an order on its way to a
+    carrier.
     """
 
     now: Callable[[], int] = clock.now
@@ -138,6 +150,9 @@ class Parts:
 REAL: Final = Parts()
 """The parts of a service that serves."""
 
+OF_COMMANDS: Final = Parts(open_database=open_made_database)
+"""The parts of what works on a database that is there: a command that was told the wrong place makes no other one."""
+
 
 def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0) -> Services:
     """Open the database and build the services; the writer is not started.
@@ -155,7 +170,7 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
         monotonic=parts.seconds,
         failpoint=parts.failpoint,
     )
-    reader = Reader(database, threads=settings.read_threads)
+    reader = Reader(database, _read_limits(settings))
     quote_lifetime = settings.quote_lifetime_seconds * MICROSECONDS
     vault = Vault(settings.credentials_key.get_secret_value())
     egress = Egress(parse_networks(settings.egress_allow), parse_ports(settings.egress_ports))
@@ -194,19 +209,30 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
     )
 
 
-def migrate(settings: Settings) -> str | None:
-    """Bring the database to this program's schema; return the revision it is at."""
+def _read_limits(settings: Settings) -> ReadLimits:
+    return ReadLimits(
+        threads=settings.read_threads,
+        account_reads=settings.account_reads,
+        account_waiting=settings.account_reads_waiting,
+        look_up_threads=settings.look_up_threads,
+        wait_seconds=settings.answer_timeout_seconds,
+        read_seconds=settings.read_timeout_seconds,
+    )
+
+
+def migrate(settings: Settings) -> tuple[str | None, list[str]]:
+    """Bring the database to this program's schema; return the revision it is at, and what the operator is to know."""
     database = Database(settings.database_url)
     try:
-        upgrade(database)
-        return current(database)
+        told = upgrade(database)
+        return current(database), told
     finally:
         database.close()
 
 
 def revision_of(settings: Settings) -> tuple[str | None, str]:
-    """The revisions of the database (None when it is empty) and of this program."""
-    database = Database(settings.database_url)
+    """The revisions of the database, None when it is empty, and of this program. Raises DatabaseError for none."""
+    database = Database(settings.database_url, makes_file=False)
     try:
         return current(database), HEAD
     finally:

@@ -33,7 +33,9 @@ def due_workers(services: Services) -> tuple[DueWorker[Any, Any], ...]:
     """Every kind of due work. A new kind is named here."""
     kinds: tuple[DueWork[Any, Any], ...] = (
         follow_carrier_orders(services.carriers, services.placement),
-        confirm_carrier_releases(services.writer, services.carriers, services.now),
+        confirm_carrier_releases(
+            services.writer, services.reader, services.carriers, services.now, began=services.now()
+        ),
         services.audit.due_work,
     )
     return tuple(

@@ -1,7 +1,6 @@
 """A plain model of the service: what its documents promise, said once more without its code, for histories of requests.
 
-Each method predicts the answer to one request, and what becomes true when it comes. Money is Decimal,
-instants are whole seconds.
+Each method predicts the answer to one request, and what comes of it. Money is Decimal, instants are whole seconds.
 """
 
 from __future__ import annotations
@@ -289,6 +288,7 @@ class Model:
             order = {**known, "id": order_id, "status": "completed", "setup_price": prices.setup}
             order |= {"charged": prices.total}
             view = {**known, "id": answer.data["id"], "number": number.e164, "friendly_name": "", "region": "TX"}
+            view |= {"locality": "", "number_type": "local", "capabilities": ["voice"]}
             view |= {"iso_country": "US", "status": "active", "is_active": True, "renews_at": began["renews_at"]}
             view |= {"updated_at": iso(self.now), "released_at": None, "agent_id": "", "tags": []}
             rental = Rental(account, number, {**order, "completed_at": iso(self.now)}, answer.content, view)

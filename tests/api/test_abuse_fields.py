@@ -16,6 +16,8 @@ from numberdesk.api.openapi import build_document
 from numberdesk.infra.vault import new_key
 from tests.api.conftest import Customer, Shop
 
+POSTGRESQL_IN_THE_LONG_RUN: Final = "the rules of fields are the same on both engines"
+
 DOCUMENT: Final = json.loads(ENCODER.encode(build_document("/api/v1")))
 SCHEMAS: Final[dict[str, Any]] = DOCUMENT["components"]["schemas"]
 PLANTED: Final = {"string": "planted", "number": 999_999, "integer": 999_999, "boolean": True, "array": ["admin"]}

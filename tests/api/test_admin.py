@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
+
+import httpx
 
 from numberdesk.flows.catalog.reprice import Reprice
 from tests.api.conftest import Shop
@@ -59,6 +62,44 @@ def test_a_credit_limit_lets_a_wallet_go_below_zero_by_that_much(shop: Shop) -> 
     assert customer.buy(shop.number()).status_code == 200
     assert customer.buy(shop.number()).status_code == 402
     assert customer.balance() == -1.15
+
+
+def test_an_account_is_renamed_given_credit_and_closed_over_http(shop: Shop) -> None:
+    operator, customer, other = shop.operator(), shop.customer(1.15), shop.customer(0)
+    path = f"/admin/accounts/{customer.account_id}/"
+    taken = operator.http.get(f"/admin/accounts/{other.account_id}/").json()["data"]["name"]
+    for body, field in (({"name": taken}, "name"), ({"credit_limit": -1}, "credit_limit"), ({"status": "x"}, "status")):
+        refused = operator.http.patch(path, json=body)
+        assert (refused.status_code, refused.json()["error"]["details"]["field"]) == (400, field), refused.text
+    new = f"Renamed {customer.account_id}"
+    changed = operator.http.patch(path, json={"name": new, "credit_limit": "2.5"}).json()["data"]
+    assert (changed["name"], changed["credit_limit"], changed["closed_at"]) == (new, 2.5, None)
+    assert customer.http.get("/balance/").json()["data"]["credit_limit"] == 2.5
+    bought = customer.buy(number := shop.number()).json()["data"]
+    in_use = operator.http.patch(path, json={"status": "closed", "name": "not kept"})
+    assert (in_use.status_code, in_use.json()["error"]["code"]) == (409, "account_in_use")
+    assert in_use.json()["error"]["details"] == {"rentals": 1}
+    assert operator.http.get(path).json()["data"] == changed
+    customer.http.delete(f"/phone-numbers/{number}/release/")
+    closed = operator.http.patch(path, json={"status": "closed"}).json()["data"]
+    assert (closed["status"], closed["credit_limit"], closed["closed_at"] is None) == ("closed", 0, False)
+    fresh = shop.client({"X-Api-Key": customer.key})
+    refused_until(lambda: fresh.get("/balance/"), 401)
+    for made in ("keys", "top-ups", "adjustments"):
+        body = {"name": "late"} if made == "keys" else {"amount": 1}
+        late = operator.http.post(f"{path}{made}/", json=body)
+        assert (late.status_code, late.json()["message"]) == (403, "This account is closed."), made
+    assert operator.http.patch(path, json={"status": "active"}).status_code == 400
+    assert operator.http.get(f"/admin/orders/{bought['order_id']}/").json()["data"]["account_name"] == new
+
+
+def refused_until(ask: Callable[[], httpx.Response], status: int) -> None:
+    """What a process remembers of a key it remembers for half a second."""
+    for _ in range(100):
+        if ask().status_code == status:
+            return
+        time.sleep(0.05)
+    raise AssertionError(ask().text)
 
 
 def test_things_of_accounts_that_are_not_there_are_404(shop: Shop) -> None:

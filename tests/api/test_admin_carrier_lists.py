@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from numberdesk.carriers.registry import KINDS
 from tests.api.conftest import Shop
 
 
@@ -33,11 +34,6 @@ def test_things_at_carriers_that_are_not_there_are_404_and_customers_may_see_non
 def test_every_kind_of_carrier_is_listed_with_its_secrets_marked(shop: Shop) -> None:
     listed = shop.operator().http.get("/admin/carrier-kinds/").json()["data"]
     secrets = {kind["kind"]: [field["name"] for field in kind["fields"] if field["secret"]] for kind in listed}
-    assert secrets == {
-        "twilio": ["auth_token", "api_key_secret"],
-        "telnyx": ["api_key"],
-        "plivo": ["auth_token"],
-        "vonage": ["api_secret"],
-        "bandwidth": ["password"],
-        "signalwire": ["api_token"],
-    }
+    assert secrets.keys() == KINDS.keys()
+    assert all(secrets.values())
+    assert secrets["twilio"] == ["auth_token", "api_key_secret"]

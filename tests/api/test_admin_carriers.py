@@ -331,7 +331,7 @@ def test_an_audit_is_left_to_the_worker_and_its_findings_to_a_person(
     assert (going["phone_number"], going["tries"]) == (given_back, 0)
     _resolve(http, "release", given_back)
     assert len(http.get("/admin/releases/").json()["data"]) == 1
-    giving_back = confirm_carrier_releases(services.writer, services.carriers, services.now)
+    giving_back = confirm_carrier_releases(services.writer, services.reader, services.carriers, services.now)
     _beside(services, lambda: _work_off(services, giving_back))
     assert http.get("/admin/releases/").json()["data"] == []
     http.post("/admin/carriers/twilio/audit/")

@@ -77,7 +77,7 @@ def test_an_open_order_shows_how_it_stands_and_is_parked_when_its_carrier_never_
     http = shop.operator().http
     order_id = buy(shop, books, NUMBERS[0], Fault.RESET)
     (order,) = http.get("/admin/orders/", params={"status": "open"}).json()["data"]
-    assert (order["id"], order["status"], order["carrier"]) == (order_id, "ordering", "twilio")
+    assert (order["id"], order["status"], order["carrier"]) == (order_id, "pending", "twilio")
     at = order["at_carrier"]
     assert (at["attempt"], at["looks"], at["absences"], at["parked_at"]) == (1, 1, 0, None)
     assert at["next_look_at"] is not None
@@ -92,6 +92,56 @@ def test_an_open_order_shows_how_it_stands_and_is_parked_when_its_carrier_never_
     assert (seen["open_orders"], seen["parked_orders"]) == (1, 1)
     assert held(http, books) == 1.15
     assert in_order(shop)
+
+
+def test_an_order_has_one_name_for_its_state_in_the_purchase_in_lists_and_in_filters(
+    shop: Shop, books: RemoteBooks
+) -> None:
+    http, (account_id, *_) = shop.operator().http, books.stock.account_ids
+    customer = shop.with_key(account_id)
+    books.control.arm(Fault.RESET, api=Api.TWILIO, operation=Operation.ORDER)
+    waiting = customer.buy(NUMBERS[0]).json()["data"]
+    order_id = waiting["order_id"]
+    one = customer.http.get(f"/orders/{order_id}/").json()["data"]
+    assert waiting["status"] == one["status"] == "pending"
+
+    def listed(client: httpx.Client, path: str) -> dict[str, list[str]]:
+        named = ("pending", "open", "completed", "failed")
+        found = {name: client.get(path, params={"status": name}).json()["data"] for name in named}
+        return {name: [order["id"] for order in orders if order["id"] == order_id] for name, orders in found.items()}
+
+    yes: list[str] = [order_id]
+    open_ones = {"pending": yes, "open": yes, "completed": [], "failed": []}
+    assert listed(customer.http, "/orders/") == listed(http, "/admin/orders/") == open_ones
+    http.post(f"/admin/orders/{order_id}/void/")
+    failed_ones = {"pending": [], "open": [], "completed": [], "failed": yes}
+    assert listed(customer.http, "/orders/") == listed(http, "/admin/orders/") == failed_ones
+    (failed,) = customer.http.get("/orders/?status=failed").json()["data"]
+    assert (failed["status"], failed["error"]["code"]) == ("failed", "carrier_unavailable")
+    assert failed["error"]["message"]
+    seen = http.get(f"/admin/orders/{order_id}/").json()["data"]
+    name = http.get(f"/admin/accounts/{account_id}/").json()["data"]["name"]
+    assert (seen["account_id"], seen["account_name"], seen["error"]) == (account_id, name, failed["error"])
+    refused = customer.http.get("/orders/?status=ordering").json()["error"]
+    assert refused["details"]["reason"].count("pending") == 1
+
+
+def test_troubles_of_the_operators_account_are_told_to_the_operator_and_not_to_customers(
+    shop: Shop, books: RemoteBooks
+) -> None:
+    http, customer = shop.operator().http, shop.with_key(books.stock.account_ids[0])
+    books.control.arm(Fault.UNAUTHORIZED, api=Api.TWILIO, operation=Operation.ORDER)
+    refused = customer.buy(NUMBERS[0])
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "carrier_unavailable")
+    assert (refused.headers["Retry-After"], refused.json()["error"]["details"]) == ("300", {"retry_after": 300})
+    for word in ("twilio", "401", "authenti", "credential"):
+        assert word not in refused.text.lower()
+    seen = http.get("/admin/carriers/twilio/").json()["data"]
+    assert (seen["orders_refused"], "401" in seen["orders_refused_said"]) == (1, True)
+    assert seen["orders_refused_since"] is not None
+    assert customer.buy(NUMBERS[0]).json()["data"]["status"] == "active"
+    after = http.get("/admin/carriers/twilio/").json()["data"]
+    assert (after["orders_refused"], after["orders_refused_since"], after["orders_refused_said"]) == (0, None, None)
 
 
 def test_parked_orders_are_paged_oldest_first(shop: Shop, books: RemoteBooks) -> None:
@@ -135,7 +185,7 @@ def test_what_the_carrier_does_not_have_cannot_be_adopted_and_is_given_up(shop: 
     refused = http.post(f"/admin/orders/{order_id}/adopt/")
     assert (refused.status_code, refused.json()["error"]["code"]) == (502, "carrier_refused")
     assert refused.json()["error"]["details"] == {"order_id": order_id, "said": "absent"}
-    assert http.get(f"/admin/orders/{order_id}/").json()["data"]["status"] == "ordering"
+    assert http.get(f"/admin/orders/{order_id}/").json()["data"]["status"] == "pending"
     voided = http.post(f"/admin/orders/{order_id}/void/").json()["data"]
     assert (voided["status"], voided["error"]["code"]) == ("failed", "carrier_unavailable")
     assert held(http, books) == 0
@@ -149,7 +199,7 @@ def test_a_carrier_that_cannot_be_asked_adopts_nothing(shop: Shop, books: Remote
     refused = http.post(f"/admin/orders/{order_id}/adopt/")
     assert refused.status_code == 502
     assert "401" in refused.json()["error"]["details"]["said"]
-    assert http.get(f"/admin/orders/{order_id}/").json()["data"]["status"] == "ordering"
+    assert http.get(f"/admin/orders/{order_id}/").json()["data"]["status"] == "pending"
 
 
 def test_an_order_that_is_to_be_looked_up_anew_is_due_at_once(shop: Shop, books: RemoteBooks) -> None:
@@ -159,7 +209,7 @@ def test_an_order_that_is_to_be_looked_up_anew_is_due_at_once(shop: Shop, books:
     services = shop.services
     assert services.writer.apply(DUE_ORDERS.take_up, TakeUp("twilio", services.now(), 1)) == []
     again = http.post(f"/admin/orders/{order_id}/retry/").json()["data"]
-    assert (again["status"], again["at_carrier"]["looks"]) == ("ordering", 0)
+    assert (again["status"], again["at_carrier"]["looks"]) == ("pending", 0)
     assert again["at_carrier"]["parked_at"] is None
     (due,) = services.writer.apply(DUE_ORDERS.take_up, TakeUp("twilio", services.now(), 1))
     assert due.order_id == order_id

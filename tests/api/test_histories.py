@@ -343,7 +343,7 @@ def desk(database_url: str) -> Iterator[Desk]:
 @pytest.mark.timeout(600)  # a failure takes minutes to shrink
 def test_every_history_goes_as_the_model_says_and_leaves_the_books_in_order(desk: Desk, engine: str) -> None:
     revoked: set[str] = set()
-    examples = {"sqlite": 16, "postgresql": 8}[engine]
+    examples = {"sqlite": 12, "postgresql": 4}[engine]
     run_state_machine_as_test(
         cast("Any", lambda: Tenants(desk, revoked)),
         settings=settings(

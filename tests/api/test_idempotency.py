@@ -114,7 +114,7 @@ def test_of_refusals_only_the_newest_are_kept_and_orders_beside_them_are(other_s
         for start in range(0, len(commands), 500):
             shop.services.open_orders(tx, commands[start : start + 500])
     with shop.services.database.read() as tx:
-        kept = {key for (key,) in tx.fetch("SELECT key FROM answers WHERE order_id IS NULL", [])}
+        kept = {key for (key,) in tx.fetch("SELECT key FROM idempotency_records WHERE order_id IS NULL", [])}
     assert len(kept) == most
     assert min(kept) == "k00020"
     assert customer.buy(number, headers={"Idempotency-Key": "bought"}).content == bought.content

@@ -25,7 +25,10 @@ def test_a_rented_number_is_listed_with_everything_clients_read(shop: Shop) -> N
         "per_minute_price_outbound": 0.0945,
         "currency": "USD",
         "region": "TX",
+        "locality": "Corpus Christi",
         "iso_country": "US",
+        "number_type": "local",
+        "capabilities": ["voice", "sms"],
         "status": "active",
         "is_active": True,
         "renews_at": bought["renews_at"],
@@ -140,6 +143,29 @@ def test_a_released_number_rests_before_anybody_gets_it(shop: Shop) -> None:
     for buyer in (customer, shop.customer()):
         answer = buyer.buy(number)
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "number_not_offered")
+
+
+def test_a_rental_is_looked_up_labelled_and_released_by_its_id_and_never_another_one(shop: Shop) -> None:
+    customer, other = shop.customer(), shop.customer()
+    mine, theirs = customer.buy(shop.number()).json()["data"], other.buy(shop.number()).json()["data"]
+    path = f"/phone-numbers/{mine['id']}"
+    labelled = customer.http.patch(path, json={"friendly_name": "Front desk"})
+    assert (labelled.status_code, labelled.json()["data"]["friendly_name"]) == (200, "Front desk")
+    by_digits = customer.http.get(f"/phone-numbers/{mine['phone_number']}").json()["data"]
+    assert customer.http.get(path).json()["data"] == labelled.json()["data"] == by_digits
+    for rental_id in (theirs["id"], "rnt_nothing"):
+        for answer in (
+            customer.http.get(f"/phone-numbers/{rental_id}"),
+            customer.http.patch(f"/phone-numbers/{rental_id}", json={"friendly_name": "x"}),
+            customer.http.delete(f"/phone-numbers/{rental_id}/release"),
+        ):
+            assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+    untouched = other.http.get(f"/phone-numbers/{theirs['id']}").json()["data"]
+    assert (untouched["friendly_name"], untouched["status"]) == ("", "active")
+    released = customer.http.delete(f"{path}/release").json()["data"]
+    assert (released["id"], released["status"]) == (mine["id"], "released")
+    assert customer.http.get(path).json()["data"]["status"] == "released"
+    assert customer.http.patch(path, json={"friendly_name": "late"}).status_code == 404
 
 
 def test_orders_and_balance_tell_the_same_story(shop: Shop) -> None:

@@ -18,7 +18,7 @@ from numberdesk.core.lifecycle import CarrierState
 from numberdesk.flows.carriers.connect_carriers import CarrierSetup, set_up_carriers
 from numberdesk.infra.db import Database
 from numberdesk.infra.http import Http, HttpClient, HttpRequest, NotSentError
-from numberdesk.infra.reader import Reader
+from numberdesk.infra.reader import Reader, ReadLimits
 from numberdesk.infra.vault import Vault, new_key
 from numberdesk.infra.writer import Writer
 from testbed.fake_carriers import FakeCarrier
@@ -42,7 +42,7 @@ class Desk:
 
     def __init__(self, database: Database) -> None:
         self.writer = Writer(database)
-        self.reader = Reader(database, threads=1)
+        self.reader = Reader(database, ReadLimits(threads=1))
         self.now = 0.0
         self.built: list[Built] = []
         self.broken: Exception | None = None

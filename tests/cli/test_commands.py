@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable
@@ -12,6 +13,8 @@ import pytest
 from typer.testing import CliRunner
 
 from numberdesk.cli import app
+from numberdesk.infra.db import Database
+from numberdesk.migrations import upgrade
 
 HEADER = "phone_number,monthly_price,per_minute_price_inbound,per_minute_price_outbound,currency\n"
 
@@ -28,7 +31,7 @@ Run = Callable[..., Done]
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs a command in an empty folder; the same folder for all commands of a test."""
     for name in os.environ:
         if name.startswith("NUMBERDESK_"):
@@ -44,12 +47,21 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     return command
 
 
+@pytest.fixture
+def run(bare: Run) -> Run:
+    """The same, in a folder with an empty database."""
+    assert bare("db", "upgrade").returncode == 0
+    return bare
+
+
 def _json(done: Done) -> Any:
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
-def test_from_an_empty_folder_to_a_customer_with_money_and_numbers(run: Run, tmp_path: Path) -> None:
+def test_from_an_empty_folder_to_a_customer_with_money_and_numbers(bare: Run, tmp_path: Path) -> None:
+    run = bare
+    assert run("db", "upgrade").returncode == 0
     account = _json(run("accounts", "create", "First customer", "--currency", "USD", "--json"))
     assert account["id"].startswith("acc_")
     assert (tmp_path / "var" / "numberdesk.db").exists()
@@ -77,6 +89,65 @@ def test_from_an_empty_folder_to_a_customer_with_money_and_numbers(run: Run, tmp
     assert _json(run("keys", "revoke", key["id"], "--json"))["revoked_at"]
     assert _json(run("accounts", "suspend", "First customer", "--json"))["status"] == "suspended"
     assert _json(run("accounts", "reactivate", "First customer", "--json"))["status"] == "active"
+
+
+def test_only_serve_and_db_upgrade_make_a_database(bare: Run, tmp_path: Path) -> None:
+    for command in (
+        ("accounts", "list"),
+        ("accounts", "create", "First customer", "--currency", "USD"),
+        ("verify", "--json"),
+        ("carriers", "list"),
+        ("db", "current"),
+        ("worker",),
+    ):
+        done = bare(*command, NUMBERDESK_DATABASE_URL="sqlite:///elsewhere/books.db")
+        assert (done.returncode, done.stdout) == (1, ""), command
+        for said in ("there is no database at elsewhere/books.db", "numberdesk db upgrade", "NUMBERDESK_DATABASE_URL"):
+            assert said in done.stderr, command
+        assert list(tmp_path.iterdir()) == [], command
+    assert bare("db", "upgrade", NUMBERDESK_DATABASE_URL="sqlite:///elsewhere/books.db").returncode == 0
+    assert (tmp_path / "elsewhere" / "books.db").exists()
+    assert _json(bare("accounts", "list", "--json", NUMBERDESK_DATABASE_URL="sqlite:///elsewhere/books.db")) == []
+
+
+def test_a_command_on_an_empty_database_makes_no_schema(run: Run, empty_url: str) -> None:
+    with contextlib.closing(Database(empty_url)) as database, database.read() as tx:
+        assert tx.fetch("SELECT 1", []) == [(1,)]  # an SQLite file is there now, and empty
+    done = run("accounts", "list", NUMBERDESK_DATABASE_URL=empty_url)
+    assert (done.returncode, "the database is empty" in done.stderr) == (1, True)
+    assert _json(run("db", "current", "--json", NUMBERDESK_DATABASE_URL=empty_url))["database"] is None
+
+
+def test_an_account_is_renamed_given_credit_and_closed(run: Run) -> None:
+    account = _json(run("accounts", "create", "First customer", "--currency", "USD", "--json"))
+    run("accounts", "create", "Other", "--currency", "USD")
+    taken = run("accounts", "rename", "First customer", "Other")
+    assert (taken.returncode, "NAME is that of" in taken.stderr) == (2, True)
+    renamed = _json(run("accounts", "rename", "First customer", "Voice Agency", "--json"))
+    assert (renamed["id"], renamed["name"]) == (account["id"], "Voice Agency")
+    limited = _json(run("accounts", "credit-limit", "Voice Agency", "2.5", "--json"))
+    assert limited["credit_limit"] == _json(run("wallet", "show", "Voice Agency", "--json"))["credit_limit"] == 2.5
+    run("wallet", "adjust", "Voice Agency", "-1")
+    low = run("accounts", "credit-limit", "Voice Agency", "0.5")
+    assert (low.returncode, "AMOUNT must be at least 1" in low.stderr) == (2, True)
+    key = _json(run("keys", "create", "Voice Agency", "--json"))
+    unasked = run("accounts", "close", "Voice Agency")
+    assert (unasked.returncode, "--yes" in unasked.stderr) == (1, True)
+    owing = run("accounts", "close", "Voice Agency", "--yes")
+    assert (owing.returncode, "its wallet owes 1 USD" in owing.stderr, "account_in_use" in owing.stderr) == (
+        1,
+        True,
+        True,
+    )
+    run("wallet", "top-up", "Voice Agency", "1")
+    closed = _json(run("accounts", "close", "Voice Agency", "--yes", "--json"))
+    assert (closed["status"], closed["credit_limit"]) == ("closed", 0)
+    assert closed["closed_at"] is not None
+    for command in (("keys", "create", account["id"]), ("wallet", "top-up", account["id"], "1")):
+        assert (refused := run(*command)).returncode == 1
+        assert "closed" in refused.stderr
+    assert [one["id"] for one in _json(run("keys", "list", "--json"))] == [key["id"]]
+    assert _json(run("verify", "--json"))["ok"] is True
 
 
 def test_a_bad_file_is_listed_line_by_line_and_nothing_of_it_is_imported(run: Run, tmp_path: Path) -> None:
@@ -195,18 +266,17 @@ def test_a_name_that_an_account_has_is_refused_for_another_one(run: Run) -> None
     assert _json(run("accounts", "list", "--json")) == [one]
 
 
-def test_two_accounts_of_one_name_from_before_must_be_told_apart_by_id(run: Run, tmp_path: Path) -> None:
-    import sqlite3  # noqa: PLC0415  to name one as it could be before
-
-    one = _json(run("accounts", "create", "A", "--currency", "USD", "--json"))
-    _json(run("accounts", "create", "B", "--currency", "EUR", "--json"))
-    with sqlite3.connect(tmp_path / "var" / "numberdesk.db") as connection:
-        connection.execute("UPDATE accounts SET name = 'A'")
-    connection.close()
-    done = run("wallet", "show", "A")
-    assert done.returncode == 1
-    assert one["id"] in done.stderr
-    assert _json(run("wallet", "show", one["id"], "--json"))["currency"] == "USD"
+def test_an_upgrade_tells_which_accounts_of_one_name_have_another_one_now(bare: Run, tmp_path: Path) -> None:
+    with contextlib.closing(Database(f"sqlite:///{tmp_path}/var/numberdesk.db")) as database:
+        upgrade(database, "0003")
+        with database.write() as tx:
+            for account_id in ("acc_1", "acc_2"):
+                tx.run("INSERT INTO accounts VALUES (?, 'A', 'USD', 'active', 1)", [account_id])
+                tx.run("INSERT INTO wallets (account_id, currency) VALUES (?, 'USD')", [account_id])
+    assert "run numberdesk db upgrade" in bare("accounts", "list").stderr
+    done = bare("db", "upgrade")
+    assert (done.returncode, "account acc_2 is now named 'A (2)'" in done.stderr) == (0, True)
+    assert [one["name"] for one in _json(bare("accounts", "list", "--json"))] == ["A", "A (2)"]
 
 
 @pytest.mark.parametrize(
@@ -244,7 +314,6 @@ def test_a_file_that_is_no_database_is_refused_in_words(run: Run, tmp_path: Path
 
 
 def test_the_schema_can_be_upgraded_and_asked_for(run: Run) -> None:
-    assert _json(run("db", "current", "--json"))["database"] is None
     assert run("db", "upgrade").returncode == 0
     found = _json(run("db", "current", "--json"))
     assert found["database"] == found["program"]

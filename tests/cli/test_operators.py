@@ -44,7 +44,7 @@ def test_a_customers_account_gets_no_key_of_an_operator(run: Run) -> None:
 @pytest.mark.parametrize(
     "command",
     [("wallet", "show"), ("wallet", "statement"), ("wallet", "top-up", "1"), ("wallet", "adjust", "1"),
-     ("accounts", "suspend"), ("accounts", "reactivate")],
+     ("accounts", "suspend"), ("accounts", "reactivate"), ("accounts", "credit-limit", "1")],
 )  # fmt: skip
 def test_what_is_about_a_wallet_is_refused_for_an_operators_account(run: Run, command: tuple[str, ...]) -> None:
     json_of(run("operators", "create", "Operators", "--json"))
@@ -52,6 +52,18 @@ def test_what_is_about_a_wallet_is_refused_for_an_operators_account(run: Run, co
     refused = run(group, verb, "Operators", *rest)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "'Operators' is an operators' account, which has no wallet" in refused.stderr
+
+
+def test_an_operators_account_is_renamed_and_closed_as_others_are(run: Run) -> None:
+    account = json_of(run("operators", "create", "Operators", "--json"))
+    renamed = json_of(run("accounts", "rename", "Operators", "Night shift", "--json"))
+    assert renamed == {**account, "name": "Night shift"}
+    closed = json_of(run("accounts", "close", "Night shift", "--yes", "--json"))
+    assert (closed["status"], closed["kind"], closed["credit_limit"]) == ("closed", "operator", None)
+    assert json_of(run("operators", "list", "--json")) == [closed]
+    refused = run("keys", "create", "Night shift")
+    assert refused.returncode == 1
+    assert "closed" in refused.stderr
 
 
 def test_revoking_tells_how_many_keys_went_along(run: Run) -> None:

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 import pytest
 
 from carrier_mock.model import Api
+from numberdesk.carriers.trouble_store import CarrierTrouble, note_troubles
 from numberdesk.core.carrier_order import DELAYS, LONGEST_DELAY, OutcomeReport, Pending, Unknown
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import Buy, Sold
@@ -67,11 +68,35 @@ def _buy_there(parked: Parked) -> None:
 
 def test_a_parked_order_is_listed_with_what_is_known_of_it(parked: Parked) -> None:
     (order,) = json_of(parked.run("orders", "list", "--parked", "--json"))
-    assert (order["id"], order["status"], order["at_carrier"]["said"]) == ("ord_1", "ordering", "no answer")
+    assert (order["id"], order["status"], order["at_carrier"]["said"]) == ("ord_1", "pending", "no answer")
     shown = parked.run("orders", "show", "ord_1")
     assert "at_carrier.said" in shown.stdout
     assert "at_carrier.parked_at" in shown.stdout
-    assert [each["id"] for each in json_of(parked.run("orders", "list", "--open", "--json"))] == ["ord_1"]
+    for how in (("--open",), ("--status", "pending"), ("--status", "pending", "--open")):
+        assert [each["id"] for each in json_of(parked.run("orders", "list", *how, "--json"))] == ["ord_1"]
+    for status in ("completed", "failed"):
+        assert json_of(parked.run("orders", "list", "--status", status, "--json")) == []
+    table = parked.run("orders", "list").stdout
+    assert ("pending" in table, order["account_name"] in table) == (True, True)
+    refused = parked.run("orders", "list", "--parked", "--status", "failed")
+    assert (refused.returncode, "--parked" in refused.stderr) == (2, True)
+
+
+def test_a_carrier_that_orders_nothing_for_the_account_is_told_where_carriers_are_listed(
+    parked: Parked, database_url: str
+) -> None:
+    with (
+        contextlib.closing(build(load_settings(database_url=database_url))) as services,
+        services.database.write() as tx,
+    ):
+        note_troubles(tx, {"twilio": CarrierTrouble("twilio", "HTTP 402: no money", 10**15, 10**15, 3)})
+    listed = parked.run("carriers", "list", "--json")
+    (view,) = [one for one in json_of(listed) if one["name"] == "twilio"]
+    assert (view["orders_refused"], view["orders_refused_said"]) == (3, "HTTP 402: no money")
+    said = "twilio: it has refused 3 orders for your account there since 2001-09-09T01:46:40Z: HTTP 402"
+    assert said in listed.stderr
+    assert "HTTP 402: no money" in parked.run("carriers", "show", "twilio").stdout
+    assert json_of(parked.run("carriers", "disable", "twilio", "--json"))["orders_refused"] == 0
 
 
 def test_a_parked_order_is_adopted_when_the_carrier_has_the_number_whatever_its_reference(parked: Parked) -> None:
@@ -89,6 +114,7 @@ def test_a_parked_order_is_adopted_when_the_carrier_has_the_number_whatever_its_
 def test_a_parked_order_is_given_up(parked: Parked) -> None:
     voided = json_of(parked.run("orders", "void", "ord_1", "--json"))
     assert (voided["status"], voided["error"]["code"]) == ("failed", "carrier_unavailable")
+    assert [each["id"] for each in json_of(parked.run("orders", "list", "--status", "failed", "--json"))] == ["ord_1"]
     assert json_of(parked.run("orders", "list", "--parked", "--json")) == []
     assert json_of(parked.run("verify", "--json"))["ok"] is True
 
@@ -103,7 +129,7 @@ def test_an_order_that_its_carrier_took_is_given_up_only_when_asked_for_twice(
     assert (unasked.returncode, "said that it has this order" in unasked.stderr) == (1, True)
     for answer, status in (("n\n", 1), ("\x03", 130)):
         assert _answered(database_url, tmp_path, answer) == status
-        assert json_of(parked.run("orders", "show", "ord_1", "--json"))["status"] == "ordering"
+        assert json_of(parked.run("orders", "show", "ord_1", "--json"))["status"] == "pending"
     assert json_of(parked.run("orders", "void", "ord_1", "--yes", "--json"))["status"] == "failed"
 
 
@@ -118,7 +144,7 @@ def _answered(url: str, folder: Path, answer: str) -> int:
     os.close(theirs)
     shown_until(ours, "[y/N]")
     os.write(ours, answer.encode())
-    shown_until(ours, None)
+    shown_until(ours, None, typed=answer.encode())
     os.close(ours)
     return asked.wait(PATIENCE)
 
@@ -133,7 +159,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 def test_a_parked_order_is_looked_up_anew(parked: Parked) -> None:
     again = json_of(parked.run("orders", "retry", "ord_1", "--json"))
-    assert (again["status"], again["at_carrier"]["looks"], again["at_carrier"]["parked_at"]) == ("ordering", 0, None)
+    assert (again["status"], again["at_carrier"]["looks"], again["at_carrier"]["parked_at"]) == ("pending", 0, None)
     assert json_of(parked.run("orders", "list", "--parked", "--json")) == []
     assert parked.run("orders", "retry", "ord_0").returncode == 1
     assert parked.run("orders", "show", "ord_0").returncode == 1

@@ -17,6 +17,8 @@ from testbed.egress import ALLOWED
 from tests.cli.conftest import COMMAND, PATIENCE, environment
 from tests.cli.runner import json_of, runner, shown_until
 
+POSTGRESQL_IN_THE_LONG_RUN: Final = "the rules of progress are the same on both engines"
+
 KEY: Final = new_key()
 ACCOUNT: Final = "AC" + "0" * 31 + "7"
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from tests.cli.conftest import Running, Start
+from tests.cli.conftest import Running, Start, environment
 
 BUY = {
     "phone_number": "+13612738809",
@@ -85,24 +85,51 @@ def test_a_demo_started_again_goes_on_where_it_was(start: Start) -> None:
         assert httpx.post(f"{second.url}/phone-numbers/buy/", json=BUY, headers=key).content == bought.content
 
 
+def test_a_demo_prints_a_number_that_is_for_sale_now_and_begins_anew_with_fresh(start: Start, tmp_path: Path) -> None:
+    first = _demo(start)
+    assert "+13612738809" in first.said
+    httpx.post(f"{first.url}/phone-numbers/buy/", json=BUY, headers=first.key)
+    assert first.stop() == 0
+    second = _demo(start)
+    line = second.said[second.said.index("curl -X POST") : second.said.index("Others are listed")]
+    assert "+13615550100" in line
+    answer = subprocess.run(["sh", "-c", f"{line.strip()} -sS"], capture_output=True, text=True, timeout=30, check=True)
+    assert json.loads(answer.stdout)["data"]["phone_number"] == "+13615550100"
+    assert second.stop() == 0
+    fresh = start("serve", "--demo", "--fresh", "--port", "0", until="available-numbers")
+    assert "+13612738809" in fresh.said
+    assert httpx.get(f"{fresh.url}/balance/", headers=fresh.key).json()["data"]["available"] == 100
+    assert httpx.get(f"{fresh.url}/balance/", headers=second.key).status_code == 401
+    before = (tmp_path / "var" / "demo.db").stat().st_ino
+    refused = subprocess.run(  # it would take a demo away that is served
+        [sys.executable, "-m", "numberdesk", "serve", "--demo", "--fresh", "--port", "0"],
+        cwd=tmp_path, env=environment(), check=False, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (refused.returncode, "is serving" in refused.stderr) == (1, True)
+    assert (tmp_path / "var" / "demo.db").stat().st_ino == before
+
+
 def test_the_demo_leaves_a_database_with_real_accounts_alone(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "numberdesk"]
     real = {**os.environ, "NUMBERDESK_DATABASE_URL": "sqlite:///real.db"}
+    subprocess.run([*command, "db", "upgrade"], cwd=tmp_path, env=real, check=True, capture_output=True)
     subprocess.run(
         [*command, "accounts", "create", "Real", "--currency", "USD"], cwd=tmp_path, env=real, check=True,
         capture_output=True,
     )  # fmt: skip
-    refused = subprocess.run(
-        [*command, "serve", "--demo", "--port", "0"],
-        cwd=tmp_path,
-        env=real,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert refused.returncode == 1
-    assert "this one holds accounts" in refused.stderr
+    before = (tmp_path / "real.db").read_bytes()
+    for more, said in (((), "this one holds accounts"), (("--fresh",), "real.db holds accounts")):
+        refused = subprocess.run(
+            [*command, "serve", "--demo", *more, "--port", "0"],
+            cwd=tmp_path,
+            env=real,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert (refused.returncode, said in refused.stderr) == (1, True)
+        assert (tmp_path / "real.db").read_bytes() == before
 
 
 def test_a_fresh_start_says_what_to_do_next(start: Start) -> None:
@@ -171,6 +198,7 @@ def test_commands_work_beside_a_running_server(start: Start, tmp_path: Path) -> 
 
 
 def test_the_worker_alone_stops_when_told(start: Start) -> None:
+    assert start("serve", "--port", "0", until="Numberdesk on").stop() == 0  # which makes the database
     worker = start("worker", until="the worker runs")
     assert worker.stop() == 0
 

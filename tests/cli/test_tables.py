@@ -7,11 +7,14 @@ import pty
 import re
 import subprocess
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from tests.cli.conftest import COMMAND, PATIENCE, environment
 from tests.cli.runner import Run, json_of, runner, shown_until
+
+POSTGRESQL_IN_THE_LONG_RUN: Final = "a terminal shows the same of both engines"
 
 LONG = "A customer whose name is far longer than any column of eighty could be, GmbH & Co. KG"
 

@@ -41,7 +41,7 @@ LEGAL: dict[type[StrEnum], set[str]] = {
         "past_due > active",
         "past_due > released",
     },
-    AccountState: {"active > suspended", "suspended > active"},
+    AccountState: {"active > suspended", "suspended > active", "active > closed", "suspended > closed"},
     CarrierState: {"active > disabled", "disabled > active"},
 }
 STEPS = [step for states in LEGAL for step in itertools.product(states, repeat=2)]
@@ -64,7 +64,7 @@ def test_states_have_their_stored_words() -> None:
         *("ordering", "completed", "failed"),
         *("open", "captured", "voided"),
         *("active", "past_due", "released"),
-        *("active", "suspended"),
+        *("active", "suspended", "closed"),
         *("active", "disabled"),
     ]
 

@@ -181,6 +181,8 @@ def test_a_suspended_account_is_refused_before_anything_is_said_about_the_number
     suspended = PURSE._replace(state=AccountState.SUSPENDED)
     for sale_numbers in ((), (LOT,), (held(OTHER),), *((sale_number,) for sale_number in NOT_OFFERED)):
         assert isinstance(refusal(desk(*sale_numbers, wallet=suspended)), Forbidden)
+    closed = PURSE._replace(state=AccountState.CLOSED)
+    assert refusal(desk(LOT, wallet=closed)) == Forbidden("This account is closed.")
 
 
 def test_an_unknown_number_is_not_offered() -> None:

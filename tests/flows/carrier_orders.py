@@ -19,7 +19,7 @@ DAY: Final = 86_400 * SECOND
 WINDOW: Final = 15 * MINUTE
 
 BOOKS: Final = (
-    "orders", "answers", "wallets", "holds", "transfers", "numbers", "rentals", "events", "carrier_orders",
+    "orders", "idempotency_records", "wallets", "holds", "transfers", "numbers", "rentals", "events", "carrier_orders",
     "carrier_releases",
 )  # fmt: skip
 

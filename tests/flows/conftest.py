@@ -21,10 +21,9 @@ from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import POOL, Buy, Decision, Order, Refusal, Wallet
 from numberdesk.core.schedule import turn_of
+from numberdesk.flows.accounts.change_accounts import AccountChange, change_accounts
 from numberdesk.flows.accounts.create_accounts import (
     NewAccount,
-    SetAccountState,
-    change_account_states,
     create_accounts,
 )
 from numberdesk.flows.accounts.fund_wallets import TOP_UP, Funding, fund_wallets
@@ -40,7 +39,7 @@ from numberdesk.flows.purchase.settle_orders import settle_orders
 from numberdesk.flows.rentals.release_numbers import Release, release_numbers
 from numberdesk.infra.db import Database
 from numberdesk.infra.due_work import DueWork, DueWorker
-from numberdesk.infra.reader import Reader
+from numberdesk.infra.reader import Reader, ReadLimits
 from numberdesk.infra.writer import Writer
 from numberdesk.ledger.model import Transfer
 from numberdesk.ledger.store import find_wallet, list_statement
@@ -116,7 +115,7 @@ class Shop:
         self.release_numbers = release_numbers(QUARANTINE)
         self.save_listings = save_listings(lambda: self.now)
         self.reprice = reprice(lambda: self.now)
-        self.reader = Reader(database, threads=2)
+        self.reader = Reader(database, ReadLimits(threads=2))
         self._first = beside or self
         self._now = NOW
         self.time: OwnTime = OwnTime(self._pass) if beside is None else beside.time
@@ -165,7 +164,7 @@ class Shop:
 
     async def give_back(self) -> None:
         """What the worker does with releases that are due now."""
-        await self.work_off(confirm_carrier_releases(self.writer, self.carriers, lambda: self.now))
+        await self.work_off(confirm_carrier_releases(self.writer, self.reader, self.carriers, lambda: self.now))
 
     def worker(self, work: DueWork[Any, Any]) -> DueWorker[Any, Any]:
         """Who works on a kind of due work here."""
@@ -199,7 +198,7 @@ class Shop:
 
     def suspend(self, account_id: str) -> None:
         """Suspend an account."""
-        self.writer.apply(change_account_states, SetAccountState(account_id, AccountState.SUSPENDED))
+        self.writer.apply(change_accounts, AccountChange(account_id, self.now, state=AccountState.SUSPENDED))
 
     def number(self, *, carrier: str = POOL, **changes: Any) -> str:
         """Put a new number up for sale."""

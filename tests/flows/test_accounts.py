@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from sqlalchemy.exc import IntegrityError
 
 from numberdesk.accounts.model import Account
-from numberdesk.core.errors import Forbidden, InvalidRequest, NotFound
+from numberdesk.core.errors import AccountInUse, Forbidden, InvalidRequest, NotFound
 from numberdesk.core.lifecycle import AccountState
 from numberdesk.core.purchase import Refusal, Sold, Wallet
+from numberdesk.flows.accounts.change_accounts import AccountChange, account_change, change_accounts
 from numberdesk.flows.accounts.create_accounts import (
     NewAccount,
-    SetAccountState,
-    change_account_states,
     create_accounts,
     new_account,
 )
+from numberdesk.flows.accounts.describe_accounts import DescribedAccount
 from numberdesk.flows.accounts.fund_wallets import LONGEST_REFERENCE, TOP_UP, funding
 from tests.flows.conftest import NOW, PRICE, Shop
 
@@ -51,7 +53,7 @@ def test_a_suspended_account_buys_nothing_until_it_is_active_again(shop: Shop) -
     refused = shop.buy(account_id, e164)
     assert isinstance(refused, Refusal)
     assert isinstance(refused.error, Forbidden)
-    shop.writer.apply(change_account_states, SetAccountState(account_id, AccountState.ACTIVE))
+    shop.writer.apply(change_accounts, AccountChange(account_id, NOW, state=AccountState.ACTIVE))
     assert isinstance(shop.buy(account_id, e164), Sold)
 
 
@@ -67,10 +69,12 @@ def test_a_suspended_account_keeps_its_numbers_and_may_give_them_back_and_be_pai
 def test_standings_of_a_batch_see_each_other_and_an_unknown_account_harms_none(shop: Shop) -> None:
     one, two = shop.account(), shop.account()
     states = [AccountState.SUSPENDED, AccountState.SUSPENDED, AccountState.ACTIVE]
-    commands = [SetAccountState(account_id, state) for account_id, state in zip([one, one, two], states, strict=True)]
+    commands = [
+        AccountChange(account_id, NOW, state=state) for account_id, state in zip([one, one, two], states, strict=True)
+    ]
     with shop.database.write() as tx:
-        outcomes = change_account_states(tx, [*commands, SetAccountState("acc_nobody", AccountState.SUSPENDED)])
-    assert [outcome.state for outcome in outcomes if isinstance(outcome, Account)] == states
+        outcomes = change_accounts(tx, [*commands, AccountChange("acc_nobody", NOW, state=AccountState.SUSPENDED)])
+    assert [outcome.account.state for outcome in outcomes if isinstance(outcome, DescribedAccount)] == states
     assert isinstance(outcomes[-1], NotFound)
     assert shop.rows("SELECT id, state FROM accounts ORDER BY id") == [(one, "suspended"), (two, "active")]
 
@@ -78,10 +82,80 @@ def test_standings_of_a_batch_see_each_other_and_an_unknown_account_harms_none(s
 def test_the_last_standing_of_a_batch_stands(shop: Shop) -> None:
     account_id = shop.account()
     with shop.database.write() as tx:
-        change_account_states(
-            tx, [SetAccountState(account_id, state) for state in (AccountState.SUSPENDED, AccountState.ACTIVE)]
+        change_accounts(
+            tx, [AccountChange(account_id, NOW, state=state) for state in (AccountState.SUSPENDED, AccountState.ACTIVE)]
         )
     assert shop.rows("SELECT state FROM accounts") == [("active",)]
+
+
+def test_an_account_is_renamed_unless_another_one_has_the_name(shop: Shop) -> None:
+    for account_id, name in (("acc_1", "One"), ("acc_2", "Two")):
+        shop.writer.apply(create_accounts, new_account(account_id, name, "USD", 0, NOW))
+    with pytest.raises(InvalidRequest, match="name is that of acc_1 already"):
+        shop.writer.apply(change_accounts, account_change("acc_2", NOW, name="One"))
+    with shop.database.write() as tx:  # a name is free again for the next of a batch
+        swapped = change_accounts(
+            tx, [account_change("acc_1", NOW, name="Free"), account_change("acc_2", NOW, name="One")]
+        )
+    assert [one.account.name for one in swapped if isinstance(one, DescribedAccount)] == ["Free", "One"]
+    assert shop.rows("SELECT id, name FROM accounts ORDER BY id") == [("acc_1", "Free"), ("acc_2", "One")]
+    with pytest.raises(InvalidRequest, match="name"):
+        account_change("acc_1", NOW, name="")
+
+
+def test_a_credit_limit_is_changed_and_what_it_was_is_kept(shop: Shop) -> None:
+    account_id, e164 = shop.account(0), shop.number()
+    shop.writer.apply(change_accounts, account_change(account_id, NOW, credit_limit=2 * PRICE))
+    assert isinstance(shop.buy(account_id, e164), Sold)
+    with pytest.raises(InvalidRequest, match=r"credit_limit must be at least 1\.15"):
+        shop.writer.apply(change_accounts, account_change(account_id, NOW, credit_limit=PRICE - 1))
+    for limit in (PRICE, PRICE):  # the second is no change
+        shop.writer.apply(change_accounts, account_change(account_id, NOW + 5, credit_limit=limit))
+    assert shop.wallet(account_id).credit_limit == PRICE
+    changes = "SELECT change, before, after, entries, changed_at FROM credit_limit_changes ORDER BY change"
+    assert shop.rows(changes) == [(1, 0, 2 * PRICE, 0, NOW), (2, 2 * PRICE, PRICE, 1, NOW + 5)]
+    assert isinstance(shop.buy(account_id, shop.number()), Refusal)
+    with pytest.raises(InvalidRequest, match="credit_limit must be from 0"):
+        account_change(account_id, NOW, credit_limit=-1)
+
+
+def test_an_account_is_closed_when_it_has_nothing_and_nothing_is_done_for_it_any_more(shop: Shop) -> None:
+    account_id, e164 = shop.account(2 * PRICE), shop.number()
+    shop.writer.apply(change_accounts, account_change(account_id, NOW, credit_limit=PRICE))
+    shop.buy(account_id, e164)
+    closing = account_change(account_id, NOW + 9, state=AccountState.CLOSED)
+    with pytest.raises(AccountInUse, match=r"has 1\.15 USD; .* rents: 1") as refused:
+        shop.writer.apply(change_accounts, closing)
+    assert refused.value.details == {"balance": Decimal("1.15"), "currency": "USD", "rentals": 1}
+    shop.release(account_id, e164)
+    shop.buy(account_id, shop.number())
+    assert shop.wallet(account_id).posted == 0
+    for rented in [number for (number,) in shop.rows("SELECT e164 FROM rentals WHERE state = 'active'")]:
+        shop.release(account_id, rented)
+    closed = shop.writer.apply(change_accounts, closing)
+    assert (closed.account.state, closed.account.closed_at, closed.credit_limit) == (AccountState.CLOSED, NOW + 9, 0)
+    assert shop.writer.apply(change_accounts, closing._replace(now=NOW + 99)) == closed
+    refused_buy = shop.buy(account_id, shop.number())
+    assert isinstance(refused_buy, Refusal)
+    assert isinstance(refused_buy.error, Forbidden)
+    with pytest.raises(Forbidden, match="closed"):
+        shop.top_up(account_id, PRICE)
+    for change in ({"state": AccountState.ACTIVE}, {"credit_limit": 1}):
+        with pytest.raises(InvalidRequest, match="closed"):
+            shop.writer.apply(change_accounts, account_change(account_id, NOW, **change))
+    assert shop.rows("SELECT posted, credit_limit FROM wallets") == [(0, 0)]
+
+
+def test_an_account_that_owes_money_or_has_an_open_order_is_not_closed(shop: Shop) -> None:
+    account_id = shop.account(0)
+    shop.writer.apply(change_accounts, account_change(account_id, NOW, credit_limit=3 * PRICE))
+    shop.buy(account_id, shop.number())
+    shop.offer(e164 := "+12125550307", carrier="acme")
+    assert isinstance(shop.buy(account_id, e164), Sold)
+    with pytest.raises(AccountInUse) as refused:
+        shop.writer.apply(change_accounts, account_change(account_id, NOW, state=AccountState.CLOSED))
+    details = {"balance": Decimal("-1.15"), "currency": "USD", "open_orders": 1, "rentals": 1}
+    assert refused.value.details == details
 
 
 @pytest.mark.parametrize("reference", ["", "a b", "ä", "x" * (LONGEST_REFERENCE + 1), "a\n", "\x00"])

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from numberdesk.carriers.audit_store import AUDIT_LEASE, DUE_AUDITS, find_audit
 from numberdesk.carriers.port import CarrierAccount, OwnedNumber, OwnedPage, Setup
 from numberdesk.core.carrier_order import Absent, OrderOutcome, Pending, Placed, Reason, Refused, Unknown
+from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.purchase import Sold
@@ -28,10 +30,11 @@ from numberdesk.flows.carriers.note_audits import (
 from numberdesk.flows.rentals.release_numbers import Release
 from numberdesk.infra.db import Tx
 from numberdesk.infra.due_work import TakeUp
-from numberdesk.infra.reader import Reader
+from numberdesk.infra.reader import Reader, ReadLimits
 from numberdesk.infra.vault import Vault
 from numberdesk.numbers.carrier_release import of_finding
 from numberdesk.numbers.carrier_release_store import insert_releases
+from numberdesk.tables import orders
 from testbed.fake_carriers import Does, FakeCarrier
 from tests.flows.audits import EVERY, audited, auditing, found, rented, status
 from tests.flows.carrier_orders import DAY, SECOND, WINDOW, opened
@@ -60,6 +63,27 @@ def test_what_is_at_the_carrier_and_in_nobodys_books_is_an_orphan_that_rests(con
     shop.offer(e164, carrier="acme")
     assert not isinstance(shop.buy(shop.account(PRICE), e164), Sold)
     shop.verified()
+
+
+def test_numbers_that_the_books_call_by_each_others_id_are_found_until_they_are_not(shop: Shop) -> None:
+    one, other, fine = rented(shop), rented(shop), rented(shop)
+    ids = {e164: shop.acme.ours[e164].number_id for e164 in (one, other, fine)}
+
+    def call(names: dict[str, str]) -> None:
+        with shop.database.write() as tx:
+            for e164, number_id in names.items():
+                tx.execute(update(orders).where(orders.c.e164 == e164).values(carrier_reference=number_id))
+
+    call({one: ids[other], other: ids[one]})
+    assert found(audited(shop)) == [(e164, FindingKind.WRONG_REFERENCE) for e164 in sorted((one, other))]
+    assert status(shop) == dict.fromkeys((one, other), ("wrong_reference", "open"))
+    with shop.database.write() as tx:  # somebody rents it: what is wrong is the name, and the number stays
+        command = ResolveFinding("acme", one, None, FindingResolution.RELEASE, "serial", shop.now)
+        (refused,) = resolve_findings(tx, [command])
+    assert isinstance(refused, InvalidRequest)
+    call(ids)
+    assert found(audited(shop)) == []
+    assert status(shop) == {}
 
 
 @pytest.mark.parametrize("gone", [None, FindingKind.PORTED_AWAY])
@@ -343,7 +367,7 @@ def test_a_hundred_thousand_numbers_are_read_once_and_written_in_small_transacti
     shop.acme.own(e164s)
     with shop.database.write() as tx:  # nearly all are known, since they are on their way back
         insert_releases(tx, [of_finding("acme", e164, None, e164[5:], shop.now) for e164 in e164s[2_000:]])
-    reader = shop.reader = CountingReader(shop.database, threads=1)
+    reader = shop.reader = CountingReader(shop.database, ReadLimits(threads=1))
     report = audited(shop)
     assert (report.owned, report.known, len(report.findings)) == (100_000, 98_000, 2_000)
     assert (shop.acme.pages, reader.questions, shop.acme.looked_up) == (100, 3, [])
@@ -360,6 +384,8 @@ class CountingReader(Reader):
 
     questions = 0
 
-    async def read(self, question: Callable[[Tx], Any]) -> Any:
+    async def read(
+        self, question: Callable[[Tx], Any], *, for_account: str | None, seconds: float | None = None
+    ) -> Any:
         self.questions += 1
-        return await super().read(question)
+        return await super().read(question, for_account=for_account, seconds=seconds)

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 import pytest
+from sqlalchemy import update
 
-from numberdesk.carriers.port import NotReleased, Released
+from numberdesk.carriers.client import NOT_ASKED
+from numberdesk.carriers.finding_store import Finding, list_findings
+from numberdesk.carriers.port import AnotherNumber, NotReleased, Released
 from numberdesk.core.errors import NotFound, NumberNotOffered, OrderInProgress, Overloaded
+from numberdesk.core.findings import FindingKind, FindingState
 from numberdesk.core.lifecycle import OrderState, RentalState
 from numberdesk.core.purchase import Order, Refusal
 from numberdesk.flows.carriers.confirm_carrier_releases import ReleaseReport, confirm_carrier_releases, note_releases
+from numberdesk.flows.carriers.note_audits import FindingResolution, ResolveFinding, resolve_findings
 from numberdesk.flows.cleanup import Cleanup, clean_up
-from numberdesk.infra.due_work import TakeUp
+from numberdesk.infra.due_work import TakeUp, WorkOutcome
 from numberdesk.infra.writer import Writer
 from numberdesk.numbers.carrier_release import CarrierRelease
-from numberdesk.numbers.carrier_release_store import DUE_RELEASES, RELEASE_LEASE, insert_releases, list_unconfirmed
+from numberdesk.numbers.carrier_release_store import (
+    DUE_RELEASES,
+    LONGEST_TELLING,
+    RELEASE_LEASE,
+    insert_releases,
+    list_unconfirmed,
+)
+from numberdesk.tables import carrier_releases, orders
 from testbed.fake_carriers import Does, FakeCarrier
 from tests.flows.carrier_orders import DAY, MINUTE, SECOND, opened
 from tests.flows.conftest import PRICE, QUARANTINE, Shop
 
 HOUR = 60 * MINUTE
+Result = TypeVar("Result")
 
 
 def rented(shop: Shop, *, carrier: str = "acme", account_id: str | None = None) -> tuple[str, str]:
@@ -128,6 +141,122 @@ def test_what_is_confirmed_stays_so_whatever_another_worker_heard(shop: Shop) ->
     assert shop.writer.apply(note_releases, reports[0]).release == after[-1]
 
 
+def exchange_references(shop: Shop, *numbers: str) -> None:
+    """Let the books call two numbers by each other's id at the carrier."""
+    ids = [shop.acme.ours[e164].number_id for e164 in numbers]
+    with shop.database.write() as tx:
+        for e164, number_id in zip(numbers, reversed(ids), strict=True):
+            tx.execute(update(orders).where(orders.c.e164 == e164).values(carrier_reference=number_id))
+
+
+def test_a_release_under_another_numbers_id_takes_nobodys_number_and_waits_for_a_person(shop: Shop) -> None:
+    (account_id, mine), (_, theirs) = rented(shop), rented(shop)
+    exchange_references(shop, mine, theirs)
+    shop.release(account_id, mine)
+    for _ in range(2):
+        shop.tell(shop.give_back())
+        shop.now += DAY
+    assert (set(shop.acme.ours), shop.acme.released) == ({mine, theirs}, {})
+    (one,) = releases(shop)
+    assert (one.next_at, one.parked_at is None, f"which is {theirs}" in one.message) == (None, False, True)
+    (finding,) = found(shop)
+    assert (finding.e164, finding.kind, finding.state) == (mine, FindingKind.WRONG_REFERENCE, FindingState.OPEN)
+    refused = resolve(shop, theirs)
+    assert isinstance(refused, NotFound)
+    given = resolve(shop, mine)
+    assert isinstance(given, Finding)
+    assert given.state is FindingState.RELEASING
+    shop.tell(shop.give_back())
+    assert (set(shop.acme.ours), releases(shop)) == ({theirs}, [])
+
+
+def tell(shop: Shop, step: Awaitable[Result]) -> Result:
+    """What comes of one step of due work."""
+
+    async def done() -> Result:
+        return await step
+
+    return shop.tell(done())
+
+
+def found(shop: Shop) -> list[Finding]:
+    with shop.database.read() as tx:
+        return list_findings(tx, "acme", ended=False, limit=9)
+
+
+def resolve(shop: Shop, e164: str) -> object:
+    with shop.database.write() as tx:
+        command = ResolveFinding("acme", e164, None, FindingResolution.RELEASE, "serial", shop.now)
+        return resolve_findings(tx, [command])[0]
+
+
+def test_a_release_whose_lease_is_over_takes_no_number_that_was_bought_again(shop: Shop) -> None:
+    """A process is stopped between taking a release up and telling; another one tells, and the number is sold anew."""
+    shop.acme.keeps_references = False
+    account_id, e164 = rented(shop)
+    shop.release(account_id, e164)
+    work = confirm_carrier_releases(shop.writer, shop.reader, shop.carriers, lambda: shop.now)
+    (stopped,) = shop.writer.apply(DUE_RELEASES.take_up, TakeUp("acme", shop.now, 1))
+    shop.now += RELEASE_LEASE
+    (again,) = shop.writer.apply(DUE_RELEASES.take_up, TakeUp("acme", shop.now, 1))
+    assert tell(shop, work.act(stopped)) == NotReleased(NOT_ASKED)
+    assert tell(shop, work.note(again, tell(shop, work.act(again)))) is WorkOutcome.DONE
+    shop.acme.own([e164])  # the next customer's
+    answer = tell(shop, work.act(stopped))
+    assert answer == NotReleased(NOT_ASKED)
+    assert tell(shop, work.note(stopped, answer)) is WorkOutcome.LEASE_LOST
+    assert (set(shop.acme.ours), shop.acme.released[e164], releases(shop)) == ({e164}, 1, [])
+
+
+def test_a_release_is_not_begun_when_it_could_outlast_its_lease(shop: Shop) -> None:
+    shop.release(*rented(shop))
+    work = confirm_carrier_releases(shop.writer, shop.reader, shop.carriers, lambda: shop.now)
+    (one,) = shop.writer.apply(DUE_RELEASES.take_up, TakeUp("acme", shop.now, 1))
+    shop.now += RELEASE_LEASE - LONGEST_TELLING + 1
+    assert tell(shop, work.act(one)) == NotReleased(NOT_ASKED)
+    assert len(shop.acme.ours) == 1
+    shop.now -= 1
+    assert tell(shop, work.act(one)) == Released()
+
+
+def test_whoever_lost_the_lease_confirms_nothing_while_somebody_else_tells(shop: Shop) -> None:
+    shop.release(*rented(shop))
+    work = confirm_carrier_releases(shop.writer, shop.reader, shop.carriers, lambda: shop.now)
+    (late,) = shop.writer.apply(DUE_RELEASES.take_up, TakeUp("acme", shop.now, 1))
+    shop.now += RELEASE_LEASE
+    (other,) = shop.writer.apply(DUE_RELEASES.take_up, TakeUp("acme", shop.now, 1))
+    for answer in (Released(), NotReleased("?"), AnotherNumber("+12125550199")):
+        assert tell(shop, work.note(late, answer)) is WorkOutcome.LEASE_LOST
+        assert releases(shop) == [other]
+    assert found(shop) == []
+
+
+@pytest.mark.parametrize("by_digits", [True, False])
+def test_a_release_by_digits_that_a_backup_brought_back_waits_for_a_person(shop: Shop, *, by_digits: bool) -> None:
+    shop.acme.keeps_references = False
+    account_id, e164 = rented(shop)
+    shop.acme.down = True
+    shop.release(account_id, e164)
+    shop.tell(shop.give_back())
+    shop.acme.down = False
+    if by_digits:
+        with shop.database.write() as tx:
+            tx.execute(update(carrier_releases).values(carrier_reference=f"US:{e164[1:]}"))
+    shop.now += DAY
+    began = shop.now
+    work = confirm_carrier_releases(shop.writer, shop.reader, shop.carriers, lambda: shop.now, began=began)
+    shop.tell(shop.work_off(work))
+    if not by_digits:
+        assert (shop.acme.ours, found(shop)) == ({}, [])
+        return
+    assert (set(shop.acme.ours), releases(shop)[0].parked_at) == ({e164}, began)
+    (finding,) = found(shop)
+    assert (finding.kind, finding.state) == (FindingKind.STALE_RELEASE, FindingState.OPEN)
+    resolve(shop, e164)
+    shop.tell(shop.work_off(work))
+    assert (shop.acme.ours, releases(shop)) == ({}, [])
+
+
 def test_a_carrier_that_is_gone_and_a_clock_that_was_wrong_keep_nothing_from_going_back(shop: Shop) -> None:
     shop.release(*rented(shop))
     carriers = dict(shop.carriers.carriers)
@@ -149,7 +278,7 @@ def test_a_carrier_that_hangs_keeps_no_other_carriers_number(shop: Shop) -> None
     shop.now += SECOND
     shop.release(account_id, e164)
     shop.acme.down = True
-    work = confirm_carrier_releases(shop.writer, shop.carriers, lambda: shop.now)
+    work = confirm_carrier_releases(shop.writer, shop.reader, shop.carriers, lambda: shop.now)
     assert shop.tell(shop.worker(work).run_once()) is True
     assert (beta.ours, len(releases(shop))) == ({}, 20)
 

@@ -139,7 +139,7 @@ def again(shop: Shop, buy: Buy, first: Order | Refusal, case: Case) -> None:
     repeated = buy._replace(request_id="req_again", order_id="ord_again", now=shop.now)
     decision = shop.writer.apply(shop.open_orders, repeated)
     final = case.refusal is None or not isinstance(case.refusal, CarrierUnavailable)
-    assert shop.count("answers") == 1
+    assert shop.count("idempotency_records") == 1
     if case.refusal is None:
         assert isinstance(decision, Replayed)
         assert (decision.order.id, decision.order.state) == (buy.order_id, OrderState.COMPLETED)
@@ -149,7 +149,7 @@ def again(shop: Shop, buy: Buy, first: Order | Refusal, case: Case) -> None:
         assert repr(decision.error.details) == repr(case.refusal.details)
     else:
         assert not isinstance(decision, Replayed)
-        assert shop.rows("SELECT request_id FROM answers") == [("req_again",)]
+        assert shop.rows("SELECT request_id FROM idempotency_records") == [("req_again",)]
     if isinstance(first, Refusal):
         assert (first.error, first.request_id) == (case.refusal, buy.request_id)
 

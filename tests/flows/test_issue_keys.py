@@ -6,16 +6,13 @@ from typing import Any
 
 import pytest
 
-from numberdesk.accounts.model import CUSTOMER_SCOPES, OPERATOR_SCOPES, RANDOM_BYTES, SCOPES, ApiKey, new_key
-from numberdesk.accounts.store import list_accounts, list_keys
+from numberdesk.accounts.model import CUSTOMER_SCOPES, OPERATOR_SCOPES, RANDOM_BYTES, SCOPES, ApiKey, KeyPage, new_key
+from numberdesk.accounts.store import find_key_by_hash, list_accounts, list_keys, page_keys
 from numberdesk.core.errors import Forbidden, InvalidApiKey, InvalidRequest, NotFound, NumberdeskError
 from numberdesk.core.lifecycle import AccountKind, AccountState
-from numberdesk.flows.accounts.create_accounts import (
-    SetAccountState,
-    change_account_states,
-    create_accounts,
-    new_operator_account,
-)
+from numberdesk.flows.accounts.change_accounts import account_change, change_accounts
+from numberdesk.flows.accounts.create_accounts import create_accounts, new_operator_account
+from numberdesk.flows.accounts.describe_accounts import DescribedAccount, describe_account
 from numberdesk.flows.accounts.fund_wallets import TOP_UP, Funding, fund_wallets
 from numberdesk.flows.accounts.issue_keys import NewKey, Revocation, Revoked, issue_keys, new_key_record, revoke
 from numberdesk.verify.books import verify
@@ -78,11 +75,43 @@ def test_a_name_is_that_of_one_account_whatever_its_kind(shop: Shop) -> None:
 def test_an_operators_account_is_never_suspended_and_others_of_the_batch_are(shop: Shop) -> None:
     customer, operators = shop.account(), _operators(shop)
     with shop.database.write() as tx:
-        outcomes = change_account_states(
-            tx, [SetAccountState(one, AccountState.SUSPENDED) for one in (operators, customer)]
+        outcomes = change_accounts(
+            tx, [account_change(one, NOW, state=AccountState.SUSPENDED) for one in (operators, customer)]
         )
     assert isinstance(outcomes[0], InvalidRequest)
     assert dict(shop.rows("SELECT id, state FROM accounts")) == {operators: "active", customer: "suspended"}
+
+
+def test_an_operators_account_is_renamed_and_has_no_credit_limit(shop: Shop) -> None:
+    operators = _operators(shop)
+    renamed = shop.writer.apply(change_accounts, account_change(operators, NOW, name="Night shift"))
+    with shop.database.read() as tx:
+        assert describe_account(tx, operators) == renamed == DescribedAccount(renamed.account, None)
+    assert renamed.account.name == "Night shift"
+    for limit in (0, 1):
+        with pytest.raises(InvalidRequest, match="credit_limit is of customers' accounts"):
+            shop.writer.apply(change_accounts, account_change(operators, NOW, name="Other", credit_limit=limit))
+    assert shop.rows("SELECT name FROM accounts") == [("Night shift",)]
+
+
+def test_a_closed_operators_account_has_no_key_that_works_or_makes_others_and_those_it_made_go_on(shop: Shop) -> None:
+    operators, customer = _operators(shop), shop.account()
+    maker = _key(shop, operators, scopes=OPERATOR_SCOPES)
+    made = _key(shop, customer, created_by=maker.id)
+    closing = account_change(operators, NOW + 9, state=AccountState.CLOSED)
+    closed = shop.writer.apply(change_accounts, closing)
+    assert (closed.account.state, closed.account.closed_at) == (AccountState.CLOSED, NOW + 9)
+    assert shop.writer.apply(change_accounts, closing._replace(now=NOW + 99)) == closed
+    with shop.database.read() as tx:
+        assert find_key_by_hash(tx, maker.hash) is None
+        assert find_key_by_hash(tx, made.hash) is not None
+        assert verify(tx, lambda *_: None).ok
+    with pytest.raises(Forbidden, match="closed"):
+        _key(shop, operators)
+    with pytest.raises(InvalidApiKey):
+        _key(shop, customer, created_by=maker.id)
+    with pytest.raises(InvalidRequest, match="closed"):
+        shop.writer.apply(change_accounts, account_change(operators, NOW, state=AccountState.ACTIVE))
 
 
 @pytest.mark.parametrize("scope", SCOPES)
@@ -178,8 +207,8 @@ def test_a_key_with_a_scope_that_the_asking_one_lacks_is_neither_listed_nor_revo
     same = _key(shop, account_id, scopes=sorted(own))
     wide = _key(shop, account_id, scopes=CUSTOMER_SCOPES)
     with shop.database.read() as tx:
-        assert [one.id for one in list_keys(tx, account_id, after_id=None, limit=9, scopes=own)] == [narrow.id, same.id]
-        assert [one.id for one in list_keys(tx, account_id, after_id=narrow.id, limit=1, scopes=own)] == [same.id]
+        assert page_keys(tx, account_id, own, after_id=None, limit=9) == KeyPage([narrow, same], None)
+        assert page_keys(tx, account_id, own, after_id=narrow.id, limit=1) == KeyPage([same], None)
         assert len(list_keys(tx, None, after_id=None, limit=9)) == 3
     outcomes: list[Revoked | NumberdeskError] = []
     with shop.database.write() as tx:

@@ -26,7 +26,7 @@ from numberdesk.flows.cleanup import Cleanup, clean_up
 from numberdesk.ledger.model import Transfer
 from tests.flows.conftest import NOW, PRICE, QUARANTINE, QUOTE_LIFETIME, Shop
 
-TABLES = ("orders", "answers", "holds", "transfers", "rentals", "events")
+TABLES = ("orders", "idempotency_records", "holds", "transfers", "rentals", "events")
 
 
 def order_of(decision: Decision) -> Order:
@@ -56,7 +56,7 @@ def test_a_purchase_writes_every_row_that_it_needs_and_no_other(shop: Shop) -> N
     total = PRICE + 250_000
     assert {table: count - before[table] for table, count in counts(shop).items()} == {
         "orders": 1,
-        "answers": 1,
+        "idempotency_records": 1,
         "holds": 1,
         "transfers": 2,
         "rentals": 1,
@@ -131,7 +131,7 @@ def test_a_refusal_writes_its_answer_and_nothing_else(shop: Shop) -> None:
     shop.buy(account_id, e164)
     assert counts(shop) == before
     shop.buy(account_id, e164, key="k")
-    assert counts(shop) == {**before, "answers": before["answers"] + 1}
+    assert counts(shop) == {**before, "idempotency_records": before["idempotency_records"] + 1}
     assert shop.wallet(account_id).posted == PRICE - 1
     assert shop.rows("SELECT state, order_id FROM numbers") == [("available", None)]
 
@@ -276,7 +276,7 @@ def test_two_accounts_may_use_one_key(shop: Shop) -> None:
     assert len({order.id for order in orders}) == 2
 
 
-@pytest.mark.parametrize("key", ["!", "x" * 255, "'; DROP TABLE answers; --", '"\\', "a,b", "[]", "%", "K"])
+@pytest.mark.parametrize("key", ["!", "x" * 255, "'; DROP TABLE idempotency_records; --", '"\\', "a,b", "[]", "%", "K"])
 def test_a_key_is_compared_character_by_character(shop: Shop, key: str) -> None:
     account_id, e164 = shop.account(10 * PRICE), shop.number()
     order = order_of(shop.buy(account_id, e164, key=key))

@@ -7,10 +7,17 @@ from typing import Any, Final
 
 import pytest
 
+from numberdesk.carriers.port import Setup
+from numberdesk.carriers.store import list_carriers
+from numberdesk.carriers.trouble_store import CarrierTrouble, list_troubles
 from numberdesk.core.carrier_order import LONGEST_SAID, Absent, NotSent, OrderOutcome, Placed, Reason, Refused, Unknown
+from numberdesk.core.errors import CarrierUnavailable
+from numberdesk.core.lifecycle import CarrierState
+from numberdesk.flows.carriers.connect_carriers import CarrierSetup, set_up_carriers
 from numberdesk.flows.purchase.open_orders import open_orders
 from numberdesk.flows.purchase.resolve_orders import OrderResolution, ResolveOrder, resolve_orders
 from numberdesk.flows.purchase.settle_orders import settle_orders
+from numberdesk.infra.vault import Vault
 from testbed.fake_carriers import Does
 from testbed.logs import logged
 from tests.flows.carrier_orders import DAY, MINUTE, SECOND, WINDOW, chase_of, heard, opened, settled
@@ -104,6 +111,37 @@ def test_an_order_that_failed_keeps_what_its_carrier_said(shop: Shop, word: Refu
     buy, _ = opened(shop, Does.NEVER_ENDS)
     settled(shop, heard(shop, buy, word))
     assert chase_of(shop, buy).message == word.message
+
+
+def troubles(shop: Shop) -> dict[str, CarrierTrouble]:
+    return shop.reader.read_now(list_troubles)
+
+
+def test_a_carrier_that_refuses_orders_for_the_operators_account_is_noted_until_it_takes_one(shop: Shop) -> None:
+    times = []
+    for said in ("HTTP 402: no money", "HTTP 401: who are you?"):
+        buy, _ = opened(shop, Does.NEVER_ENDS)
+        times.append(shop.now)
+        (order,) = settled(shop, heard(shop, buy, Refused(Reason.ACCOUNT, said, 1)))
+        assert order.failure == CarrierUnavailable(details={"retry_after": 300})
+    (trouble,) = troubles(shop).values()
+    assert trouble == CarrierTrouble("acme", "HTTP 401: who are you?", times[0], times[1], 2)
+    others: tuple[OrderOutcome, ...] = (Refused(Reason.THROTTLED, "429"), Refused(Reason.TAKEN, "gone"), NotSent("x"))
+    for word in others:
+        buy, _ = opened(shop, Does.NEVER_ENDS)
+        settled(shop, heard(shop, buy, word))
+    assert troubles(shop) == {"acme": trouble}
+    buy, _ = opened(shop, Does.BUYS)
+    assert troubles(shop) == {}
+
+
+def test_a_trouble_is_over_when_its_account_is_set_up_anew(shop: Shop) -> None:
+    buy, _ = opened(shop, Does.NEVER_ENDS)
+    settled(shop, heard(shop, buy, Refused(Reason.ACCOUNT, "HTTP 401")))
+    assert [one.name for one in shop.reader.read_now(list_carriers)] == ["acme"]
+    command = CarrierSetup("acme", None, Setup({}), CarrierState.DISABLED, shop.now)
+    shop.writer.apply(set_up_carriers(Vault("")), command)
+    assert troubles(shop) == {}
 
 
 def test_only_so_much_is_kept_of_what_a_carrier_said(shop: Shop) -> None:

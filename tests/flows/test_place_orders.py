@@ -20,7 +20,7 @@ from numberdesk.flows.purchase.place_orders import Placement
 from numberdesk.flows.purchase.settle_orders import settle_orders
 from numberdesk.infra.db import Tx
 from numberdesk.infra.failures import CommitUnknownError, StorageFailedError
-from numberdesk.infra.reader import Reader
+from numberdesk.infra.reader import Reader, ReadLimits
 from numberdesk.infra.vault import Vault
 from numberdesk.infra.writer import Writer
 from testbed.fake_carriers import Does, FakeCarrier, FakeCarriers
@@ -317,7 +317,7 @@ class Blind(Reader):
 
     asked = 0
 
-    async def read(self, question: Callable[[Tx], Any]) -> Any:  # noqa: ARG002  nothing is asked
+    async def look_up(self, question: Callable[[Tx], Any]) -> Any:  # noqa: ARG002  nothing is asked
         self.asked += 1
         raise StorageFailedError("gone")
 
@@ -325,7 +325,7 @@ class Blind(Reader):
 def test_whoever_waits_for_an_order_that_this_process_ends_is_woken_and_looks_nothing_up(shop: Shop) -> None:
     e164, account_id = shop.number(carrier="acme"), shop.account(PRICE)
     shop.acme.order_seconds = 1
-    blind = Blind(shop.database, threads=1)
+    blind = Blind(shop.database, ReadLimits(threads=1))
     placement = Placement(shop.writer, blind, shop.carriers, settle_orders, now=lambda: shop.now)
     first, again = shop.wants(account_id, e164, key="k"), shop.wants(account_id, e164, key="k")
 
@@ -358,7 +358,7 @@ def test_whoever_waits_for_an_order_is_woken_by_the_chase_that_ends_it(shop: Sho
 def test_an_order_that_cannot_be_looked_up_is_not_told_as_one_that_charged_nothing(shop: Shop) -> None:
     e164, buy_of = shop.number(carrier="acme"), shop.account(PRICE)
     shop.acme.script(e164, Does.BUYS_SILENTLY)
-    blind = Blind(shop.database, threads=1)
+    blind = Blind(shop.database, ReadLimits(threads=1))
     placement = Placement(shop.writer, blind, shop.carriers, settle_orders, now=lambda: shop.now)
     buy = shop.wants(buy_of, e164)
     assert state_of(shop.tell(shop.purchase(placement, buy))) is OrderState.ORDERING

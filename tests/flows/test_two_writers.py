@@ -17,7 +17,7 @@ from numberdesk.core.errors import NumberdeskError
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.lifecycle import AccountState
 from numberdesk.core.purchase import Buy, Order, Refusal
-from numberdesk.flows.accounts.create_accounts import SetAccountState, change_account_states
+from numberdesk.flows.accounts.change_accounts import AccountChange, change_accounts
 from numberdesk.flows.accounts.fund_wallets import TOP_UP, Funding, fund_wallets
 from numberdesk.flows.carriers.audit_carriers import AuditReport
 from numberdesk.flows.carriers.note_audits import FindingResolution, ResolveFinding, resolve_findings
@@ -144,7 +144,7 @@ def test_one_key_sent_to_several_is_one_purchase_with_one_answer(shops: list[Sho
     assert answers[0] == answers[1] == answers[2]
     assert all(isinstance(answer, Order) for answer in answers[0])
     assert shop.wallet(account_id).posted == 80 * PRICE
-    assert shop.count("answers") == 20
+    assert shop.count("idempotency_records") == 20
     nobody_met_a_deadlock(shops)
     in_order(shop)
 
@@ -198,8 +198,9 @@ class Business:
         return lambda at: at.writer.submit(at.save_listings, chunk)
 
     def _stand(self) -> Work:
-        status = SetAccountState(self._chance.choice(self._accounts), self._chance.choice(list(AccountState)))
-        return lambda at: at.writer.submit(change_account_states, status)
+        state = self._chance.choice((AccountState.ACTIVE, AccountState.SUSPENDED))
+        status = AccountChange(self._chance.choice(self._accounts), self._shop.now, state=state)
+        return lambda at: at.writer.submit(change_accounts, status)
 
     def _show(self) -> Work:
         """Offers of old and new numbers, in any order."""
@@ -242,7 +243,7 @@ class Business:
             return lambda at: at.writer.submit(resolve_findings, release)
 
         async def voided(at: Shop) -> None:
-            unsettled = await at.reader.read(lambda tx: list_unsettled(tx, parked=None, limit=3))
+            unsettled = await at.reader.read(lambda tx: list_unsettled(tx, parked=None, limit=3), for_account=None)
             for carrier_order in unsettled:
                 report = ResolveOrder(carrier_order.order_id, OrderResolution.VOID, 0, at.now)
                 await at.writer.submit(resolve_orders, report)
@@ -291,7 +292,7 @@ def test_what_another_process_is_deleting_is_left_to_it(shop: Shop, beside: Call
         assert (mine.answers_forgotten, repriced.forgotten) == (3, 3)
         assert other.writer.apply(clean_up, Cleanup(later, QUARANTINE)).answers_forgotten == 0
         assert other.writer.apply(reprice(lambda: later), Reprice()).forgotten == 0
-    assert (shop.count("answers"), shop.count("superseded_prices")) == (0, 0)
+    assert (shop.count("idempotency_records"), shop.count("superseded_prices")) == (0, 0)
     nobody_met_a_deadlock([other])
 
 
@@ -299,7 +300,9 @@ def at_rest(shop: Shop) -> None:
     """When all work is done, the carrier has what customers rent and what an audit finds, and nothing else."""
 
     async def done() -> AuditReport | None:
-        for carrier_order in await shop.reader.read(lambda tx: list_unsettled(tx, parked=None, limit=99)):
+        for carrier_order in await shop.reader.read(
+            lambda tx: list_unsettled(tx, parked=None, limit=99), for_account=None
+        ):
             await shop.writer.submit(
                 resolve_orders, ResolveOrder(carrier_order.order_id, OrderResolution.VOID, 0, shop.now)
             )

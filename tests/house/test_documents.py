@@ -6,12 +6,11 @@ both directions. In all documents, command lines, paths of the API, settings and
 
 from __future__ import annotations
 
-import io
-import json
+import functools
 import re
 import shlex
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin
 
@@ -23,26 +22,12 @@ from pydantic.fields import FieldInfo
 from numberdesk.api import app as _app  # noqa: F401  importing declares the endpoints
 from numberdesk.api.endpoint import BASE, ENDPOINTS
 from numberdesk.api.errors import STATUSES
-from numberdesk.catalog.offers import RemoteOffer
+from numberdesk.carriers.registry import KINDS
 from numberdesk.cli import app
-from numberdesk.core.carrier_order import OutcomeReport, Reason, Refused
 from numberdesk.core.errors import BY_CODE
-from numberdesk.core.prices import Confirmation
-from numberdesk.core.purchase import POOL, Buy, Sold
-from numberdesk.flows.accounts.create_accounts import NewAccount, create_accounts
-from numberdesk.flows.accounts.fund_wallets import TOP_UP, Funding, fund_wallets
-from numberdesk.flows.catalog.import_inventory import save_listings
-from numberdesk.flows.catalog.keep_offers import Shown, keep_offers
-from numberdesk.flows.catalog.run_import import run_import
-from numberdesk.flows.purchase.open_orders import open_orders
-from numberdesk.flows.purchase.settle_orders import settle_orders
-from numberdesk.flows.rentals.release_numbers import Release, release_numbers
-from numberdesk.infra.db import Database, Tx
 from numberdesk.infra.settings import Settings
-from numberdesk.infra.writer import Writer
-from numberdesk.outbox.model import EVENT_KINDS
-from testbed.samples import listing_of
-from testbed.stock import connected
+from numberdesk.outbox import model as outbox
+from numberdesk.outbox.model import EVENT_TYPES, EventType
 
 ROOT: Final = Path(__file__).parents[2]
 DOCUMENTS: Final = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -80,17 +65,26 @@ def documented_errors(text: str) -> dict[str, int]:
     return {cells[1].strip("`"): int(cells[0]) for cells in rows(text)}
 
 
-def documented_events(text: str) -> dict[str, set[str]]:
-    """The fields of each event kind of a document."""
-    return {kind: {cells[0].strip("`") for cells in rows(part)} for kind, part in sections(text).items()}
-
-
 def documented_commands(text: str) -> Commands:
     """The commands of a document with the first two columns of their tables."""
     return {
         command: {cells[0].strip("`"): cells[1].strip("`") for cells in rows(part)}
         for command, part in sections(text).items()
     }
+
+
+def carriers_in_table(text: str) -> list[str]:
+    """The names over the columns of the table of carriers, which is the one without a name over its first."""
+    (head,) = re.findall(r"^\| \| (.*) \|$", text, flags=re.MULTILINE)
+    return str(head).split(" | ")
+
+
+def carrier_sections(text: str) -> dict[str, str]:
+    """What stands in each paragraph that begins with a bold name, from the table of carriers to the next heading."""
+    _, part = text.split("| | ", 1)
+    paragraphs = part.partition("\n#")[0].split("\n\n")
+    found = [(re.match(r"\*\*([^*]+)\.\*\*", paragraph), paragraph) for paragraph in paragraphs]
+    return {name[1]: paragraph for name, paragraph in found if name is not None}
 
 
 def commands(command: Any, path: str = "numberdesk") -> Commands:
@@ -149,9 +143,14 @@ def command_lines(text: str) -> Iterator[list[str]]:
             yield shlex.split(re.sub(r"\s[|>].*", "", match[1]), comments=True)
 
 
+@functools.cache
+def _all_commands() -> Any:
+    return typer.main.get_command(app)
+
+
 def unknown_words(words: list[str]) -> list[str]:
     """The words of a command line that name no command or option there is."""
-    command: Any = typer.main.get_command(app)
+    command = _all_commands()
     rest = list(words)
     while getattr(command, "commands", None) is not None:
         if not rest or rest[0] not in command.commands:
@@ -185,38 +184,33 @@ def test_every_error_code_is_documented_with_its_status() -> None:
     assert set(STATUSES) == set(BY_CODE)
 
 
-def test_every_event_kind_is_documented() -> None:
-    assert set(documented_events(_document("events.md"))) == set(EVENT_KINDS)
+def _section(kind: EventType) -> str:
+    """What docs/events.md says of a type of event."""
+    rows = "".join(f"| `{field}` | {meaning} |\n" for field, meaning in kind.fields.items())
+    return f"## `{kind.name}`\n\n{kind.meaning}\n\n| Field | Content |\n|---|---|\n{rows}"
 
 
-def test_every_field_of_an_event_is_documented(database: Database) -> None:
-    writer, number, now = Writer(database), "+13612738809", 1_774_016_400_000_000
-    account = writer.apply(create_accounts, NewAccount("acc_1", "Customer", "USD", 0, now))
-    writer.apply(fund_wallets, Funding("trf_1", TOP_UP, account.id, 10_000_000, "manual", None, now))
-    run_import(
-        io.BytesIO(f"phone_number,monthly_price,currency,region\n{number},1.15,USD,TX\n".encode()),
-        carrier=POOL,
-        skip_bad=False,
-        read=lambda question: _read(database, question),
-        save=lambda chunk: writer.apply(save_listings(lambda: now), chunk),
-        progress=lambda *_: None,
-    )
-    buy = Buy(account.id, number, Confirmation(1_150_000), None, "req_1", "ord_1", now)
-    assert isinstance(writer.apply(open_orders(0), buy), Sold)
-    writer.apply(release_numbers(0), Release(account.id, number, now))
-    connected(database, "acme")
-    offered = RemoteOffer("acme", listing_of("+13612000001"), now, now + 1)
-    writer.apply(keep_offers, Shown((offered,)))
-    writer.apply(open_orders(0), buy._replace(e164="+13612000001", order_id="ord_2"))
-    writer.apply(settle_orders, OutcomeReport("ord_2", 1, Refused(Reason.OTHER, "no"), 0, 0, now))
-    with database.read() as tx:
-        told = {kind: set(json.loads(payload)) for kind, payload in tx.fetch("SELECT kind, payload FROM events", [])}
-    assert told == documented_events(_document("events.md"))
+def test_the_catalogue_of_events_is_that_of_the_table_of_event_types() -> None:
+    catalogue = "\n".join(map(_section, EVENT_TYPES))
+    document = _document("events.md")
+    assert document[document.index("## `") :] == catalogue, f"docs/events.md ends in:\n\n{catalogue}"
 
 
-def _read(database: Database, question: Callable[[Tx], Any]) -> Any:
-    with database.read() as tx:
-        return question(tx)
+def test_every_type_of_event_is_written_by_a_flow() -> None:
+    names = [name for name, value in vars(outbox).items() if isinstance(value, EventType)]
+    assert len({kind.id_prefix for kind in EVENT_TYPES}) == len({kind.name for kind in EVENT_TYPES}) == len(names)
+    flows = "\n".join(path.read_text() for path in (ROOT / "src" / "numberdesk" / "flows").rglob("*.py"))
+    assert [name for name in names if f"{name}.event(" not in flows] == []
+
+
+def test_every_carrier_has_a_column_and_a_section_with_what_it_must_be_given() -> None:
+    text = _document("carriers.md")
+    columns, sections = carriers_in_table(text), carrier_sections(text)
+    assert columns == list(sections)
+    assert sorted(map(str.casefold, columns)) == sorted(KINDS)
+    for name, section in sections.items():
+        fields = KINDS[name.casefold()].fields
+        assert [field.name for field in fields if field.required and f"`{field.name}`" not in section] == [], name
 
 
 def test_every_dependency_has_its_reason() -> None:

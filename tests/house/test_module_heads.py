@@ -277,7 +277,10 @@ def test_a_head_may_wrap_and_go_on_in_prose() -> None:
         ("wallets", "from sqlalchemy import select\nfrom numberdesk.tables import wallets as w\nselect(w.c.held)"),
         ("orders, wallets", "from numberdesk import tables\n(tables.orders.c.id, tables.wallets)"),
         ("orders", "from numberdesk.tables.orders import orders\norders.insert()"),
-        ("answers", "from numberdesk.tables.orders import answers\nanswers.insert()"),
+        (
+            "idempotency_records",
+            "from numberdesk.tables.orders import idempotency_records\nidempotency_records.insert()",
+        ),
     ],
 )
 def test_each_use_is_seen_and_must_be_declared(touches: str, code: str) -> None:

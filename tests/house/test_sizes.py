@@ -6,6 +6,7 @@ Revisions in migrations/versions are generated once and then never change, so th
 from __future__ import annotations
 
 import ast
+import functools
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -42,6 +43,12 @@ def functions(source: str) -> list[Function]:
     return [Function(node.name, (node.end_lineno or node.lineno) - node.lineno + 1) for node in found]
 
 
+@functools.cache
+def functions_of(path: Path) -> list[Function]:
+    """Those of a file."""
+    return functions(path.read_text())
+
+
 def share_of_usual(found: list[Function]) -> float:
     """How many of the functions are of usual length, 0 to 1."""
     return sum(function.lines <= USUAL_LINES_OF_A_FUNCTION for function in found) / len(found)
@@ -57,15 +64,15 @@ def _shown(path: Path) -> str:
 
 
 def test_files_are_short_and_so_are_their_functions() -> None:
-    sources = {_shown(path): path.read_text() for path in FILES}
-    assert [name for name, source in sources.items() if len(source.splitlines()) > MOST_LINES_OF_A_FILE] == []
-    found = [(name, function) for name, source in sources.items() for function in functions(source)]
+    lines = {_shown(path): len(path.read_text().splitlines()) for path in FILES}
+    assert [name for name, count in lines.items() if count > MOST_LINES_OF_A_FILE] == []
+    found = [(_shown(path), function) for path in FILES for function in functions_of(path)]
     assert [(name, function) for name, function in found if function.lines > MOST_LINES_OF_A_FUNCTION] == []
 
 
 @pytest.mark.parametrize("root", [PACKAGE, TESTS], ids=["package", "tests"])
 def test_nine_functions_in_ten_are_of_usual_length(root: Path) -> None:
-    found = [function for path in FILES if path.is_relative_to(root) for function in functions(path.read_text())]
+    found = [function for path in FILES if path.is_relative_to(root) for function in functions_of(path)]
     assert share_of_usual(found) >= SHARE_OF_USUAL_FUNCTIONS
 
 

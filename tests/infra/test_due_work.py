@@ -12,7 +12,7 @@ from sqlalchemy import MetaData, Table, select, update
 from numberdesk.core.schedule import Schedule, resting, retried
 from numberdesk.infra.db import Database, Tx
 from numberdesk.infra.due_work import DueTable, DueWork, DueWorker, TakeUp, WorkOutcome, points_of
-from numberdesk.infra.reader import Reader
+from numberdesk.infra.reader import Reader, ReadLimits
 from numberdesk.infra.writer import Writer
 from numberdesk.tables.base import due_checks, due_columns, due_index, text
 
@@ -51,7 +51,7 @@ class Desk:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.now = NOW
-        self.writer, self.reader = Writer(database), Reader(database, threads=1)
+        self.writer, self.reader = Writer(database), Reader(database, ReadLimits(threads=1))
         self.acted: list[str] = []
         self.points: list[str] = []
         self.outcome = WorkOutcome.RETRIED

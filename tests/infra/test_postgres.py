@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import func, select, text
 
 from numberdesk.infra.db import Database, TryAgainError, Tx
-from numberdesk.infra.reader import Reader
+from numberdesk.infra.reader import Reader, ReadLimits
 from numberdesk.infra.writer import Writer
 from tests.infra.conftest import NOTES, PATIENCE, Notes, Session, keep, keep_one, queued, run, words_in
 
@@ -124,7 +124,7 @@ def test_a_writer_and_a_reader_whose_sessions_ended_for_idleness_take_others(
     def fall_asleep(tx: Tx, _words: Sequence[str]) -> list[int]:
         return [ends_itself(tx, "idle_session_timeout", in_this_transaction=False)]
 
-    reader = Reader(notes.database, threads=1)
+    reader = Reader(notes.database, ReadLimits(threads=1))
     pids = [run(writer.submit(fall_asleep, "")), reader.read_now(lambda tx: fall_asleep(tx, [""])[0])]
     wait_until(lambda: all(has_ended(other, pid) for pid in pids))
     assert run(writer.submit(keep, "a")) == "A"
@@ -169,7 +169,7 @@ def test_a_command_of_the_command_line_outlives_a_cut_too(notes: Notes, other: S
 
 
 def test_a_reader_outlives_the_loss_of_all_its_connections(notes: Notes, other: Session) -> None:
-    reader = Reader(notes.database, threads=4)
+    reader = Reader(notes.database, ReadLimits(threads=4))
     with notes.database.read() as one, notes.database.read() as two, notes.database.read() as three:
         pids = [pid_of(tx) for tx in (one, two, three)]
     for pid in pids:
@@ -192,7 +192,7 @@ def test_a_reader_whose_connection_is_cut_in_a_transaction_asks_again(
             cut(other, tried[0])
         return asked(tx)
 
-    reader = Reader(notes.database, threads=1)
+    reader = Reader(notes.database, ReadLimits(threads=1))
     assert reader.read_now(cut_once) == 1
     assert len(set(tried)) == 2
     assert reader.read_now(pid_of) == tried[1]

@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, event, inspect, text
 
-from numberdesk.accounts.store import find_key_by_hash
-from numberdesk.core.lifecycle import AccountKind
 from numberdesk.core.purchase import Sold
 from numberdesk.infra.db import Database, StorageFailedError
 from numberdesk.migrations import HEAD, alembic_config, current, prepare, upgrade
 from numberdesk.tables import metadata
-from numberdesk.verify.books import verify
 from tests.flows.conftest import NOW, PRICE, Shop
 from tests.infra.conftest import BROKEN_CONSTRAINT
+from tests.infra.old_books import BOOKS, Old, Rows, in_order, rows
 from tests.infra.schemas import schema_of
 
-BOOKS: Final = Path(__file__).parent / "books"
-"""Rows for every table, as they were when a revision was the newest: a file for each, never changed."""
-
 REVISIONS: Final = [each.revision for each in ScriptDirectory.from_config(alembic_config()).walk_revisions()]
-UNRELEASED: Final = ("0004", "0005", "0007")
+UNRELEASED: Final = ("0004", "0005", "0006", "0007", "0008", "0009", "0010")
 """Revisions that no release ended with, so that nobody's books are at them."""
 
 EARLIER: Final = sorted(set(REVISIONS) - {HEAD, *UNRELEASED})
@@ -43,37 +36,6 @@ ADDED_TO: Final = ("events",)
 
 RESHAPED: Final = ("audits", "carrier_orders", "carrier_releases")
 """Tables whose columns are others since 0004: what becomes of their rows is shown by itself."""
-
-Rows = dict[str, list[tuple[Any, ...]]]
-Old = Callable[[str], Database]
-
-
-@pytest.fixture
-def old(empty_url: str) -> Iterator[Old]:
-    """Makes books at a revision, with rows in every table."""
-    database = Database(empty_url)
-
-    def filled(revision: str) -> Database:
-        upgrade(database, revision)
-        with database.raw(writing=True) as connection:
-            for statement in (BOOKS / f"{revision}.sql").read_text().split(";\n"):
-                if statement:
-                    connection.exec_driver_sql(statement)
-            connection.commit()
-        return database
-
-    yield filled
-    database.close()
-
-
-def rows(database: Database, tables: list[str] | None = None) -> Rows:
-    """All rows of all tables, or of those named."""
-    with database.raw() as connection:
-        names = tables or sorted(set(inspect(connection).get_table_names()) - {"alembic_version"})
-        return {
-            name: sorted((tuple(row) for row in connection.execute(text(f"SELECT * FROM {name}"))), key=repr)  # noqa: S608  own
-            for name in names
-        }
 
 
 def lost(database: Database, before: Rows) -> Rows:
@@ -92,11 +54,6 @@ def lost(database: Database, before: Rows) -> Rows:
             + ([] if name in ADDED_TO else [row for row in after[name] if row not in before[name]])
         )
     }
-
-
-def in_order(database: Database) -> bool:
-    with database.read() as tx:
-        return verify(tx, lambda _what, _done, _of: None, thorough=True).ok
 
 
 @pytest.mark.parametrize("revision", EARLIER)
@@ -170,104 +127,31 @@ def test_orders_releases_and_audits_go_on_where_they_were_before_0004(old: Old) 
     ]
 
 
-FULL: Final = "numbers:read numbers:buy numbers:manage billing:read keys:manage admin"
-ADMIN_KEYS: Final = (
-    ("key_a", "acc_1", "admin", 5, None),
-    ("key_b", "acc_2", FULL, 7, None),
-    ("key_c", "acc_2", "keys:manage admin", 6, 9),
-    ("key_d", "acc_2", "numbers:read keys:manage", 8, None),
-)
-"""Ids, accounts, scopes, instants of making and of revocation, of which the last is of no operator."""
-
-KEYED: Final = (
-    ("acc_1", "top_up", "k", '{"account": "acc_3"}', "trf_1", 20),
-    ("acc_2", "top_up", "k", '{"account": "acc_9"}', "trf_2", 21),
-    ("acc_2", "adjustment", "k", "{}", "trf_3", 22),
-    ("acc_2", "release", "k", "{}", "rnt_1", 23),
-)
-
-
-@pytest.fixture
-def before_operators(old: Old) -> Database:
-    """Books at the revision before operators had accounts, with keys of theirs in customers' accounts."""
-    database = old("0003")
-    upgrade(database, "0005")
+@pytest.mark.parametrize("revision", EARLIER)
+def test_accounts_with_one_name_are_told_apart_and_the_operator_is_told_which(old: Old, revision: str) -> None:
+    database, long = old(revision), "x" * 100
+    named = {"acc_t1": "Twin", "acc_t2": "Twin", "acc_t3": "Twin", "acc_t4": "Twin (2)", "acc_x1": long, "acc_x2": long}
     with database.raw(writing=True) as connection:
-        for id_, account, scopes, made, revoked in ADMIN_KEYS:
+        for place, (account_id, name) in enumerate(named.items()):
             connection.execute(
                 text(
-                    "INSERT INTO api_keys VALUES (:id, :account, 'n', 'nd_live_0000', :hash, :scopes, :made, 90, :end)"
+                    "INSERT INTO accounts (id, name, currency, state, created_at) "
+                    "VALUES (:id, :name, 'USD', 'active', :at)"
                 ),
-                {"id": id_, "account": account, "hash": id_[-1] * 64, "scopes": scopes, "made": made, "end": revoked},
+                {"id": account_id, "name": name, "at": place},
             )
-        for row in KEYED:
-            names = dict(zip("abcdef", row, strict=True))
-            connection.execute(text("INSERT INTO keyed_requests VALUES (:a, :b, :c, :d, :e, :f)"), names)
+            connection.execute(
+                text("INSERT INTO wallets (account_id, currency) VALUES (:id, 'USD')"), {"id": account_id}
+            )
         connection.commit()
-    return database
-
-
-def test_keys_of_operators_move_to_an_account_of_their_own_and_stay_what_they_were(before_operators: Database) -> None:
-    before = rows(before_operators)
-    upgrade(before_operators)
-    after = rows(before_operators, sorted(before))
-    (made,) = [row for row in after["accounts"] if row[-1] == "operator"]
-    assert made[1:] == ("Operators", "", "active", 5, "operator")
-    assert [row[:-1] for row in after["accounts"] if row[-1] == "customer"] == before["accounts"]
-    moved = {"key_a", "key_b", "key_c"}
-    kept = [(*row[:1], made[0] if row[0] in moved else row[1], *row[2:], None) for row in before["api_keys"]]
-    assert after["api_keys"] == sorted(kept, key=repr)
-    assert {name for name in before if [row[: len(before[name][0])] for row in after[name]] != before[name]} == {
-        "accounts",
-        "api_keys",
-        "keyed_requests",
-    }
-    assert in_order(before_operators)
-
-
-def test_a_key_of_an_operator_works_after_the_upgrade_as_one_of_an_operators_account(
-    before_operators: Database,
-) -> None:
-    upgrade(before_operators)
-    with before_operators.read() as tx:
-        for id_, account, scopes, _, revoked in ADMIN_KEYS:
-            found = find_key_by_hash(tx, id_[-1] * 64)
-            assert found is not None
-            key, currency, kind = found
-            assert (key.id, key.scopes, key.valid_at(89)) == (id_, tuple(scopes.split()), revoked is None)
-            moved = "admin" in scopes
-            assert (kind, currency) == ((AccountKind.OPERATOR, "") if moved else (AccountKind.CUSTOMER, "USD"))
-            assert (key.account_id == account) is not moved
-
-
-def test_a_top_up_that_was_done_before_operators_had_an_account_is_not_done_again_after(
-    before_operators: Database,
-) -> None:
-    """Of two under one key the first holds: what differs from it is refused."""
-    upgrade(before_operators)
-    with before_operators.read() as tx:
-        ((operators,),) = tx.fetch("SELECT id FROM accounts WHERE kind = 'operator'", [])
-    first, second, third, fourth = KEYED
-    assert rows(before_operators, ["keyed_requests"])["keyed_requests"] == sorted(
-        [(operators, *first[1:]), second, (operators, *third[1:]), fourth], key=repr
-    )
-
-
-def test_an_upgrade_of_books_without_keys_of_operators_makes_no_account(old: Old) -> None:
-    database = old("0003")
-    upgrade(database)
-    with database.read() as tx:
-        assert tx.fetch("SELECT id FROM accounts WHERE kind <> 'customer'", []) == []
-
-
-def test_the_operators_account_takes_a_name_that_is_free(before_operators: Database) -> None:
-    with before_operators.raw(writing=True) as connection:
-        connection.execute(text("UPDATE accounts SET name = 'Operators' WHERE id = 'acc_1'"))
-        connection.execute(text("UPDATE accounts SET name = 'Operators 2' WHERE id = 'acc_2'"))
-        connection.commit()
-    upgrade(before_operators)
-    with before_operators.read() as tx:
-        assert tx.fetch("SELECT name FROM accounts WHERE kind = 'operator'", []) == [("Operators 3",)]
+    told = upgrade(database)
+    after = {**named, "acc_t2": "Twin (3)", "acc_t3": "Twin (4)", "acc_x2": "x" * 96 + " (2)"}
+    found = {row[0]: row[1] for row in rows(database, ["accounts"])["accounts"]}
+    assert {account_id: found[account_id] for account_id in named} == after
+    assert [line.split()[1] for line in told] == ["acc_t2", "acc_t3", "acc_x2"]
+    assert told[0] == "account acc_t2 is now named 'Twin (3)': an older one is named 'Twin'"
+    assert in_order(database)
+    assert upgrade(database) == []
 
 
 def test_there_are_rows_for_every_earlier_revision() -> None:

@@ -12,6 +12,7 @@ from numberdesk import worker
 from numberdesk.flows.catalog.run_import import run_import
 from numberdesk.flows.catalog.set_price_rules import set_price_rules
 from numberdesk.infra.settings import load_settings
+from numberdesk.tables import metadata
 from numberdesk.wiring import Services, build
 from testbed.samples import price_rule
 
@@ -41,6 +42,12 @@ def _unpriced_number_and_a_rule(services: Services, folder: Path) -> None:
         )
     rule = price_rule(round_to=10_000)
     services.writer.apply(set_price_rules, rule)
+
+
+def test_the_worker_works_on_every_table_of_due_work(services: Services) -> None:
+    due = {table.name for table in metadata.sorted_tables if "leased_until" in table.c}
+    assert {each.work.table.name for each in worker.due_workers(services)} == due
+    assert len({each.work.name for each in worker.due_workers(services)}) == len(due)
 
 
 def test_the_worker_prices_numbers_after_a_rule_changed(services: Services, tmp_path: Path) -> None:

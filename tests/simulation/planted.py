@@ -104,7 +104,7 @@ def after_buying(damage: Callable[[Tx, Any, Any], None]) -> Callable[[int, int],
 
 
 def forget_answer(tx: Tx, buy: Any, _decision: Any) -> None:
-    tx.run("DELETE FROM answers WHERE account_id = ? AND key = ?", [buy.account_id, buy.idempotency_key])
+    tx.run("DELETE FROM idempotency_records WHERE account_id = ? AND key = ?", [buy.account_id, buy.idempotency_key])
 
 
 def charge_again(tx: Tx, buy: Any, decision: Any) -> None:
@@ -185,7 +185,7 @@ def first_body_wins(quote_lifetime: int, wanted_for: int) -> Flow:
     flow = open_orders(quote_lifetime, wanted_for)
 
     def apply(tx: Tx, buys: Sequence[Any]) -> Sequence[Any]:
-        query = "SELECT e164, monthly, inbound, outbound FROM answers WHERE account_id = ? AND key = ?"
+        query = "SELECT e164, monthly, inbound, outbound FROM idempotency_records WHERE account_id = ? AND key = ?"
         bodies = [tx.fetch(query, [buy.account_id, buy.idempotency_key]) for buy in buys]
         return flow(
             tx,
@@ -283,7 +283,7 @@ def note_other_price(tx: Tx, _buy: Any, decision: Any) -> None:
 async def show_any_order(ask: ApiRequest) -> ApiResponse:
     """Another account's order is as good as one's own."""
     query = "SELECT account_id FROM orders WHERE id = ?"
-    owner = await ask.services.reader.read(lambda tx: tx.fetch(query, [ask.path["order_id"]]))
+    owner = await ask.services.reader.read(lambda tx: tx.fetch(query, [ask.path["order_id"]]), for_account=None)
     if owner:
         ask.caller = ask.caller._replace(account_id=owner[0][0])
     answer = await order(ask)

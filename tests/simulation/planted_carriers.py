@@ -97,12 +97,12 @@ def lose_failure(tx: Tx, heard: Any, standing: Any, had_ended: bool) -> None:  #
 
 def keep_answers(tx: Tx, commands: Sequence[Any]) -> Sequence[Any]:
     """What was to be the answer stays, though the order came to nothing."""
-    before = tx.fetch("SELECT * FROM answers", [])
+    before = tx.fetch("SELECT * FROM idempotency_records", [])
     standings = settle_orders(tx, commands)
-    there = {row[:2] for row in tx.fetch("SELECT account_id, key FROM answers", [])}
+    there = {row[:2] for row in tx.fetch("SELECT account_id, key FROM idempotency_records", [])}
     for row in before:
         if tuple(row[:2]) not in there:
-            tx.run(f"INSERT INTO answers VALUES ({', '.join('?' * len(row))})", list(row))  # noqa: S608  only marks
+            tx.run(f"INSERT INTO idempotency_records VALUES ({', '.join('?' * len(row))})", list(row))  # noqa: S608  only marks
     return standings
 
 

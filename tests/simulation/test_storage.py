@@ -25,9 +25,9 @@ def database(disk: Disk) -> Iterator[FailingDatabase]:
     database.close()
 
 
-def open_account(database: FailingDatabase, name: str) -> None:
+def open_account(database: FailingDatabase, account_id: str) -> None:
     with database.write() as tx:
-        create_accounts(tx, [NewAccount(name, "Customer " * 12, "USD", 0, 1)])
+        create_accounts(tx, [NewAccount(account_id, "Customer " * 12 + account_id, "USD", 0, 1)])
 
 
 def accounts(database: FailingDatabase) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -24,13 +23,14 @@ from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.money import MICROS
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import Buy, Refusal, Replayed, Sold
+from numberdesk.flows.accounts.change_accounts import account_change, change_accounts
 from numberdesk.flows.accounts.create_accounts import create_accounts, new_account
 from numberdesk.flows.accounts.fund_wallets import ADJUSTMENT, TOP_UP, fund_wallets, funding
 from numberdesk.infra.db import Database, Tx
 from numberdesk.infra.vault import Vault
 from numberdesk.infra.vault import new_key as new_vault_key
 from numberdesk.orders.carrier_order_store import Ended, change_carrier_orders, insert_carrier_orders
-from numberdesk.outbox.model import ORDER_FAILED, Event
+from numberdesk.outbox.model import ORDER_FAILED
 from numberdesk.outbox.store import insert_events
 from numberdesk.tables import holds, metadata, orders
 from numberdesk.verify.books import verify
@@ -204,9 +204,10 @@ class TransactionCopy:
 
 
 def fund(shop: Shop) -> None:
-    """Three accounts: one prepaid with a correction, one with credit, one with nothing."""
-    for account_id, credit_limit in (("acc_1", 0), ("acc_2", 5 * MICROS), ("acc_3", 0)):
+    """Three accounts: one prepaid with a correction, one with credit, which was less at first, one with nothing."""
+    for account_id, credit_limit in (("acc_1", 0), ("acc_2", 4 * MICROS), ("acc_3", 0)):
         shop.writer.apply(create_accounts, new_account(account_id, account_id, "USD", credit_limit, NOW))
+    shop.writer.apply(change_accounts, account_change("acc_2", NOW, credit_limit=5 * MICROS))
     for kind, account_id, amount in ((TOP_UP, "acc_1", 20), (ADJUSTMENT, "acc_1", -3), (TOP_UP, "acc_2", 1)):
         command = funding(f"trf_{account_id}_{kind}", kind, account_id, amount * MICROS, reference="r", now=NOW)
         shop.writer.apply(fund_wallets, command)
@@ -222,8 +223,8 @@ def fail_an_order(tx: Tx) -> None:
     carrier_order = CarrierOrder("ord_f", "acc_1", "acme", FREE, 1, NOW, NOW, settled_at=NOW)
     insert_carrier_orders(tx, [carrier_order])
     change_carrier_orders(tx, [Ended(carrier_order, NumberTaken())])
-    payload = json.dumps({"phone_number": FREE, "order_id": "ord_f", "code": NumberTaken().code})
-    insert_events(tx, [Event("evt_fail_f", "acc_1", ORDER_FAILED, payload, NOW)])
+    payload = dict.fromkeys(ORDER_FAILED.fields, "") | {"phone_number": FREE, "order_id": "ord_f"}
+    insert_events(tx, [ORDER_FAILED.event("ord_f", "acc_1", payload, NOW)])
 
 
 def issue_a_key(tx: Tx) -> None:

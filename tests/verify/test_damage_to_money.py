@@ -127,8 +127,12 @@ DAMAGE: Final[dict[str, Damage]] = {
     ),
     "I3 an overdrawn wallet, and the lines that overdrew it": (
         ("UPDATE wallets SET credit_limit = 1000000 WHERE account_id = 'acc_2'",),
-        {("I3", "wallets", "acc_2"), ("I3", "transfers", LAST), ("storage", "wallets", "acc_2")},
-        "balance_after is -1.3, the credit limit is 1\n",
+        {
+            *(("I3", table, "acc_2") for table in ("wallets", "credit_limit_changes")),
+            ("I3", "transfers", LAST),
+            ("storage", "wallets", "acc_2"),
+        },
+        "balance_after is -1.3, the credit limit was 1\n",
     ),
     "I4 a line that was deleted": (
         ("DELETE FROM transfers WHERE id = 'trf_acc_1_adjustment'",),

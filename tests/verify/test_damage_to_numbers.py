@@ -106,7 +106,7 @@ DAMAGE: Final[dict[str, Damage]] = {
             "DROP INDEX uq_rentals_live_e164",
             "UPDATE rentals SET e164 = '+13612738804' WHERE id = 'rnt_5'",
             "UPDATE orders SET e164 = '+13612738804' WHERE id = 'ord_5'",
-            "UPDATE answers SET e164 = '+13612738804' WHERE order_id = 'ord_5'",
+            "UPDATE idempotency_records SET e164 = '+13612738804' WHERE order_id = 'ord_5'",
             "UPDATE events SET payload = replace(payload, '+13612738805', '+13612738804') WHERE id = 'evt_5'",
             "UPDATE numbers SET state = 'available', account_id = NULL, order_id = NULL WHERE e164 = '+13612738805'",
         ),
@@ -143,33 +143,33 @@ DAMAGE: Final[dict[str, Damage]] = {
         "ord_2 makes the rental rnt_2 and no other",
     ),
     "I9 an answer with somebody else's order": (
-        ("UPDATE answers SET order_id = 'ord_5' WHERE key = 'k1'",),
-        {("I9", "answers", "acc_1 k1")},
+        ("UPDATE idempotency_records SET order_id = 'ord_5' WHERE key = 'k1'",),
+        {("I9", "idempotency_records", "acc_1 k1")},
         "account is acc_2, not acc_1; number is +13612738805, not +13612738801",
     ),
     "I9 an answer with an order that does not exist": (
-        ("UPDATE answers SET order_id = 'ord_none' WHERE key = 'k1'",),
-        {("I9", "answers", "acc_1 k1")},
+        ("UPDATE idempotency_records SET order_id = 'ord_none' WHERE key = 'k1'",),
+        {("I9", "idempotency_records", "acc_1 k1")},
         "the order ord_none, which does not exist",
     ),
     "I9 a refusal that does not exist": (
-        ("UPDATE answers SET error_code = 'no_mood' WHERE key = 'k8'",),
-        {("I9", "answers", "acc_3 k8")},
+        ("UPDATE idempotency_records SET error_code = 'no_mood' WHERE key = 'k8'",),
+        {("I9", "idempotency_records", "acc_3 k8")},
         "the refusal no_mood is none that exists",
     ),
     "I9 a refusal without its sentence": (
-        ("UPDATE answers SET error_message = NULL WHERE key = 'k8'",),
-        {("I9", "answers", "acc_3 k8")},
+        ("UPDATE idempotency_records SET error_message = NULL WHERE key = 'k8'",),
+        {("I9", "idempotency_records", "acc_3 k8")},
         "lacks its message or details",
     ),
     "I9 an answer that is nothing": (
-        ("UPDATE answers SET order_id = NULL WHERE key = 'k1'",),
-        {("I9", "answers", "acc_1 k1"), ("storage", "answers", "acc_1 k1")},
+        ("UPDATE idempotency_records SET order_id = NULL WHERE key = 'k1'",),
+        {("I9", "idempotency_records", "acc_1 k1"), ("storage", "idempotency_records", "acc_1 k1")},
         "neither an order nor a refusal",
     ),
     "I9 an answer that is both": (
-        ("UPDATE answers SET error_code = 'internal' WHERE key = 'k1'",),
-        {("I9", "answers", "acc_1 k1"), ("storage", "answers", "acc_1 k1")},
+        ("UPDATE idempotency_records SET error_code = 'internal' WHERE key = 'k1'",),
+        {("I9", "idempotency_records", "acc_1 k1"), ("storage", "idempotency_records", "acc_1 k1")},
         "both the order ord_1 and the refusal internal",
     ),
     "I7 a number bought at a carrier without its name there": (
@@ -263,7 +263,7 @@ DAMAGE: Final[dict[str, Damage]] = {
     "I13 a failure not told": (
         ("DELETE FROM events WHERE id = 'evt_fail_f'",),
         {("I13", "orders", "ord_f")},
-        "no event tells of +13612738809",
+        "no event order.failed tells of +13612738809",
     ),
     "I13 an event of a failure that was none": (
         ("UPDATE events SET id = 'evt_fail_3' WHERE id = 'evt_fail_f'",),
@@ -273,12 +273,12 @@ DAMAGE: Final[dict[str, Damage]] = {
     "I13 a purchase not told": (
         ("DELETE FROM events WHERE id = 'evt_3'",),
         {("I13", "orders", "ord_3")},
-        "no event tells of +13612738803",
+        "no event number.purchased tells of +13612738803",
     ),
     "I13 a release not told": (
         ("DELETE FROM events WHERE id = 'evt_rel_2'",),
         {("I13", "rentals", "rnt_2")},
-        "no event tells of +13612738802",
+        "no event number.released tells of +13612738802",
     ),
     "I13 an event of a purchase that was not made": (
         ("INSERT INTO events SELECT 'evt_6', account_id, kind, payload, created_at FROM events WHERE id = 'evt_3'",),

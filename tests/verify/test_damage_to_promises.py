@@ -74,9 +74,34 @@ DAMAGE: Final[dict[str, Damage]] = {
         "acme was sent the order 2 times, and no sending was later than the order",
     ),
     "I9 a refusal whose details are no JSON": (
-        ("UPDATE answers SET error_details = '{' WHERE key = 'k8'",),
-        {("I9", "answers", "acc_3 k8")},
+        ("UPDATE idempotency_records SET error_details = '{' WHERE key = 'k8'",),
+        {("I9", "idempotency_records", "acc_3 k8")},
         "error_details cannot be read: '{'",
+    ),
+    "I9 a release under a key that ended another account's rental": (
+        ("INSERT INTO keyed_requests VALUES ('acc_1', 'release', 'k', '{\"phone_number\": \"rnt_4\"}', 'rnt_4', 1)",),
+        {("I9", "keyed_requests", "acc_1 release k")},
+        "the release ended rnt_4, a rental of acc_2",
+    ),
+    "I9 a release under a key that ended another number's rental": (
+        ("INSERT INTO keyed_requests VALUES ('acc_1', 'release', 'k', '{\"phone_number\": \"rnt_1\"}', 'rnt_2', 1)",),
+        {("I9", "keyed_requests", "acc_1 release k")},
+        "the release ended rnt_2, a rental of acc_1, or of another number",
+    ),
+    "I9 a release under a key that ended nothing": (
+        ("INSERT INTO keyed_requests VALUES ('acc_1', 'release', 'k', '{}', 'rnt_nothing', 1)",),
+        {("I9", "keyed_requests", "acc_1 release k")},
+        "the release ended rnt_nothing, which is no rental",
+    ),
+    "I9 a top-up under a key that was somebody else's": (
+        (
+            (
+                "INSERT INTO keyed_requests VALUES "
+                "('acc_3', 'top_up', 'k', '{\"account\": \"acc_1\"}', 'trf_acc_2_top_up', 1)"
+            ),
+        ),
+        {("I9", "keyed_requests", "acc_3 top_up k")},
+        "the top_up wrote trf_acc_2_top_up, which is a top_up, or of another account",
     ),
     "I10 an open order whose carrier is gone": (
         ("DELETE FROM carriers WHERE name = 'acme'",),
@@ -89,6 +114,17 @@ DAMAGE: Final[dict[str, Damage]] = {
 @pytest.mark.parametrize("case", DAMAGE)
 def test_planted_damage_is_named_with_invariant_table_and_row(case: str, damaged: Copy) -> None:
     must_be_named(damaged, DAMAGE[case])
+
+
+def test_requests_kept_under_keys_that_did_what_they_said_are_in_order(damaged: Copy) -> None:
+    for request, content, outcome in (
+        ("release", '{"phone_number": "rnt_2"}', "rnt_2"),
+        ("release", '{"phone_number": "+13612738802"}', "rnt_2"),
+        ("top_up", '{"account": "acc_2", "amount": "1"}', "trf_acc_2_top_up"),
+    ):
+        values = f"'acc_1', '{request}', '{content}', '{content}', '{outcome}', 1"
+        damaged.plant(f"INSERT INTO keyed_requests VALUES ({values})")  # noqa: S608  the test's own
+    assert damaged.audit().ok
 
 
 def test_a_release_that_its_carrier_confirmed_may_be_of_a_number_that_was_bought_again(damaged: Copy) -> None:

@@ -1,4 +1,4 @@
-"""the check of the books as a whole: clean books pass, nothing is changed, figures cannot be changed unseen."""
+"""The check of the books as a whole: clean books pass, nothing is changed, figures cannot be changed unseen."""
 
 from __future__ import annotations
 
@@ -46,12 +46,13 @@ def test_a_database_without_books_is_in_order(database: Database) -> None:
     assert report_of(database, thorough=True).ok
 
 
-def test_a_number_sold_again_after_its_quarantine_is_in_order(shop: Shop) -> None:
+def test_a_number_sold_again_after_its_quarantine_is_in_order(database: Database) -> None:
+    shop = Shop(database)
     account, e164 = shop.account(10_000_000), shop.number()
     for _ in range(2):
         shop.buy(account, e164)
         shop.release(account, e164)
-        with shop.database.write() as tx:
+        with database.write() as tx:
             tx.run("UPDATE numbers SET state = 'available', quarantined_until = NULL", [])
     shop.buy(account, e164)
     report = report_of(shop.database)

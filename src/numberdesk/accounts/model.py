@@ -61,7 +61,10 @@ _SCOPES_OF_KIND: Final = {
 
 
 class Account(NamedTuple):
-    """Who pays, or who runs the service. The latter has no currency: "" stands in its place."""
+    """Who pays, or who runs the service. Instants in microseconds; `closed_at` is None unless it is closed.
+
+    An account of operators has no currency: "" stands in its place.
+    """
 
     id: str
     name: str
@@ -69,6 +72,7 @@ class Account(NamedTuple):
     state: AccountState
     created_at: int
     kind: AccountKind = AccountKind.CUSTOMER
+    closed_at: int | None = None
 
 
 class ApiKey(NamedTuple):
@@ -91,6 +95,13 @@ class ApiKey(NamedTuple):
     def valid_at(self, now: int) -> bool:
         """Neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+class KeyPage(NamedTuple):
+    """Keys that fit. `walked_to` is the id of the last that was looked at, where more may fit behind it."""
+
+    items: list[ApiKey]
+    walked_to: str | None
 
 
 class Caller(NamedTuple):

@@ -5,24 +5,29 @@ Touches: accounts, api_keys.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, bindparam, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, func, literal, select, update
 
-from numberdesk.accounts.model import SCOPES, Account, ApiKey
+from numberdesk.accounts.model import SCOPES, Account, ApiKey, KeyPage
 from numberdesk.core.lifecycle import AccountKind, AccountState
 from numberdesk.infra.db import Tx
+from numberdesk.infra.statements import stretch_of
 from numberdesk.tables import accounts, api_keys
 
 _KEY_COLUMNS: Final = [api_keys.c[name] for name in ApiKey._fields]
 _NAMES: Final = 0x6E64_6E61_6D65
 """The advisory lock under which names are given."""
 
+MOST_WALKED: Final = 1_000
+"""Keys that one page of a list looks at, however few of them fit."""
+
 _BY_HASH: Final = (
     select(*_KEY_COLUMNS, accounts.c.currency, accounts.c.kind)
     .join(accounts, accounts.c.id == api_keys.c.account_id)
-    .where(api_keys.c.hash == bindparam("hash"))
+    .where(api_keys.c.hash == bindparam("hash"), accounts.c.closed_at.is_(None))
 )
 
 
@@ -46,6 +51,12 @@ def find_accounts_named(tx: Tx, name: str) -> list[Account]:
     return [_account_of(row) for row in tx.execute(query)]
 
 
+def list_names(tx: Tx, *, limit: int) -> list[tuple[str, bool]]:
+    """Names of accounts, those of customers first, and whether each is one of theirs; of books at any revision."""
+    query = select(accounts.c.name, accounts.c.currency).order_by(accounts.c.currency.desc(), accounts.c.id)
+    return [(row.name, row.currency != "") for row in tx.execute(query.limit(limit))]  # operators' have no currency
+
+
 def lock_names(tx: Tx) -> None:
     """Let one process at a time give accounts their names, until the transaction ends. SQLite has one writer anyway."""
     if tx.engine_name == "postgresql":
@@ -62,16 +73,16 @@ def list_accounts(
     tx: Tx, *, after_id: str | None, limit: int, kind: AccountKind = AccountKind.CUSTOMER
 ) -> list[Account]:
     """Accounts of a kind in the order of their making, from after the given id."""
-    query = select(accounts).where(accounts.c.kind == kind.value).order_by(accounts.c.id).limit(limit)
-    if after_id is not None:
-        query = query.where(accounts.c.id > after_id)
-    return [_account_of(row) for row in tx.execute(query)]
+    query = select(accounts).where(*stretch_of({accounts.c.kind: kind.value}, accounts.c.id, after=after_id))
+    return [_account_of(row) for row in tx.execute(query.order_by(accounts.c.kind, accounts.c.id).limit(limit))]
 
 
-def set_account_states(tx: Tx, states: dict[str, AccountState]) -> None:
-    """Suspend or reactivate accounts."""
-    for account_id, state in states.items():
-        tx.execute(update(accounts).where(accounts.c.id == account_id).values(state=state.value))
+def save_accounts(tx: Tx, changed: Iterable[Account]) -> None:
+    """Write the names and states of locked accounts. One that is closed keeps the state that it had before."""
+    for account in changed:
+        state = {} if account.state is AccountState.CLOSED else {"state": account.state.value}
+        values = {"name": account.name, "closed_at": account.closed_at, **state}
+        tx.execute(update(accounts).where(accounts.c.id == account.id).values(values))
 
 
 def insert_keys(tx: Tx, new: Sequence[ApiKey]) -> None:
@@ -80,7 +91,7 @@ def insert_keys(tx: Tx, new: Sequence[ApiKey]) -> None:
 
 
 def find_key_by_hash(tx: Tx, key_hash: str) -> tuple[ApiKey, str, AccountKind] | None:
-    """The key with this hash, its account's currency and kind, whether or not it is still valid."""
+    """The key with this hash, its account's currency and kind, valid or not; None also where the account is closed."""
     row = tx.execute(_BY_HASH, {"hash": key_hash}).first()
     return None if row is None else (_key_of(row), row.currency, AccountKind(row.kind))
 
@@ -93,25 +104,57 @@ def find_keys(tx: Tx, ids: Iterable[str], *, lock: bool = False) -> dict[str, Ap
 
 def count_live_keys(tx: Tx, account_ids: Iterable[str], now: int) -> dict[str, int]:
     """How many keys of accounts work; an account without any is left out."""
+    wanted, live = sorted(account_ids), Counter[str]()
+    for works in (api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now):  # each a stretch of the index
+        query = live_keys_query(wanted, works)
+        live.update({row.account_id: row.live for row in tx.execute(query)})
+    return dict(live)
+
+
+def live_keys_query(account_ids: Sequence[str], works: ColumnElement[bool]) -> Select[Any]:
+    """The statement that counts keys which are not revoked, and which work by their end."""
     query = select(api_keys.c.account_id, func.count().label("live")).where(
-        api_keys.c.account_id.in_(sorted(account_ids)),
-        api_keys.c.revoked_at.is_(None),
-        or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now),
+        api_keys.c.account_id.in_(account_ids), api_keys.c.revoked_at.is_(None), works
     )
-    return {row.account_id: row.live for row in tx.execute(query.group_by(api_keys.c.account_id))}
+    return query.group_by(api_keys.c.account_id)
 
 
-def list_keys(
-    tx: Tx, account_id: str | None, *, after_id: str | None, limit: int, scopes: Collection[str] = SCOPES
-) -> list[ApiKey]:
-    """Keys of one account or of all, in the order of their making; only those that have no other than these scopes."""
-    query = select(*_KEY_COLUMNS).order_by(api_keys.c.id).limit(limit)
-    query = query.where(*(_lacks(scope) for scope in SCOPES if scope not in scopes))
+def list_keys(tx: Tx, account_id: str | None, *, after_id: str | None, limit: int) -> list[ApiKey]:
+    """Keys of one account or of all, in the order of their making."""
     if account_id is not None:
-        query = query.where(api_keys.c.account_id == account_id)
+        return [_key_of(row) for row in tx.execute(_ahead(_KEY_COLUMNS, account_id, after_id).limit(limit))]
+    query = select(*_KEY_COLUMNS).order_by(api_keys.c.id).limit(limit)
     if after_id is not None:
         query = query.where(api_keys.c.id > after_id)
     return [_key_of(row) for row in tx.execute(query)]
+
+
+def page_keys(
+    tx: Tx,
+    account_id: str,
+    scopes: Collection[str],
+    *,
+    after_id: str | None,
+    limit: int,
+    most: int = MOST_WALKED,
+) -> KeyPage:
+    """An account's keys that have no other than these scopes: `limit` that fit, among the next `most`."""
+    beyond = [scope for scope in SCOPES if scope not in scopes]
+    if not beyond:
+        return KeyPage(list_keys(tx, account_id, after_id=after_id, limit=limit), None)
+    walked = _ahead(_KEY_COLUMNS, account_id, after_id).limit(most).subquery("walked")
+    fit = select(walked).where(*(_lacks(walked.c.scopes, scope) for scope in beyond))
+    found = [_key_of(row) for row in tx.execute(fit.order_by(walked.c.id).limit(limit))]
+    edge = None
+    if len(found) < limit:
+        edge = tx.execute(_ahead([api_keys.c.id], account_id, after_id).limit(1).offset(most - 1)).scalar()
+    return KeyPage(found, edge)
+
+
+def _ahead(columns: Sequence[Any], account_id: str, after_id: str | None) -> Select[Any]:
+    """The keys of an account from after an id on, in the order of their making, as the index of the list has them."""
+    query = select(*columns).where(*stretch_of({api_keys.c.account_id: account_id}, api_keys.c.id, after=after_id))
+    return query.order_by(api_keys.c.account_id, api_keys.c.id)
 
 
 def revoke_keys(tx: Tx, revoked: dict[str, int]) -> None:
@@ -130,13 +173,14 @@ def revoke_descendants(tx: Tx, key_id: str, instant: int) -> int:
     return len(tx.execute(to_revoke.values(revoked_at=instant).returning(api_keys.c.id)).all())
 
 
-def _lacks(scope: str) -> ColumnElement[bool]:
+def _lacks(scopes: ColumnElement[str], scope: str) -> ColumnElement[bool]:
     """That a key has not this scope; its scopes are words with blanks between."""
-    return (literal(" ") + api_keys.c.scopes + " ").not_like(f"% {scope} %")
+    return (literal(" ") + scopes + " ").not_like(f"% {scope} %")
 
 
 def _account_of(row: Any) -> Account:
-    return Account(row.id, row.name, row.currency, AccountState(row.state), row.created_at, AccountKind(row.kind))
+    state = AccountState(row.state) if row.closed_at is None else AccountState.CLOSED
+    return Account(row.id, row.name, row.currency, state, row.created_at, AccountKind(row.kind), row.closed_at)
 
 
 def _key_row(key: ApiKey) -> dict[str, Any]:

@@ -62,7 +62,7 @@ class Authenticator:
 
     async def _ask(self, hashed: str) -> Caller | None:
         until = self._monotonic() + REMEMBERED_SECONDS
-        found = await self._reader.read(lambda tx: find_key_by_hash(tx, hashed))
+        found = await self._reader.look_up(lambda tx: find_key_by_hash(tx, hashed))
         if found is None or not found[0].valid_at(self._now()):
             self._known.pop(hashed, None)
             return None

@@ -13,5 +13,5 @@ from numberdesk.flows.carriers.describe_carriers import is_carrier
 
 async def check_filter(request: ApiRequest, carrier: str | None) -> None:
     """Let a carrier that there is pass, and no filter. Raises InvalidRequest."""
-    if carrier is not None and not await request.services.reader.read(lambda tx: is_carrier(tx, carrier)):
+    if carrier is not None and not await request.read(lambda tx: is_carrier(tx, carrier)):
         raise InvalidRequest("carrier", f"must be {POOL} or one that is connected")

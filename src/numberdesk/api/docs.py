@@ -6,6 +6,7 @@ Touches: nothing.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from html import escape
 from typing import Any, Final
 
@@ -14,6 +15,9 @@ from starlette.responses import Response
 from numberdesk.api.endpoint import BASE, JSON
 from numberdesk.api.errors import ENCODER
 from numberdesk.api.openapi import build_document
+
+Schemas = dict[str, dict[str, Any]]
+"""The schemas of the document by name."""
 
 _STYLE: Final = """
 body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;max-width:60rem;padding:1rem;color:#1c2330;background:#fff}
@@ -26,6 +30,17 @@ table{border-collapse:collapse}td,th{text-align:left;padding:.2rem .8rem .2rem 0
 @media(prefers-color-scheme:dark){body{background:#12161d;color:#dfe5ee}summary,pre{background:#1d2430}
 h2{border-color:#333c4a}a{color:#8db8ff}}
 """
+_LIMITS: Final = {
+    "minimum": "from",
+    "exclusiveMinimum": "above",
+    "maximum": "to",
+    "exclusiveMaximum": "below",
+    "minLength": "min. characters",
+    "maxLength": "max. characters",
+    "minItems": "min. items",
+    "maxItems": "max. items",
+    "pattern": "like",
+}
 _SUCCESSES: Final = ("200", "202")
 _SECURITY: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
@@ -43,9 +58,10 @@ def document_and_page() -> tuple[Response, Response]:
 def _page(document: dict[str, Any]) -> str:
     info = document["info"]
     by_tag: dict[str, list[str]] = {}
+    schemas = document["components"]["schemas"]
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            by_tag.setdefault(operation["tags"][0], []).append(_operation(method, path, operation))
+            by_tag.setdefault(operation["tags"][0], []).append(_operation(method, path, operation, schemas))
     sections = "".join(f"<h2>{escape(tag)}</h2>{''.join(parts)}" for tag, parts in by_tag.items())
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(info["title"])} API</title>'
@@ -56,15 +72,17 @@ def _page(document: dict[str, Any]) -> str:
     )
 
 
-def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
+def _operation(method: str, path: str, operation: dict[str, Any], schemas: Schemas) -> str:
     parts = [f"<p>{escape(operation.get('description', ''))}</p>", _parameters(operation["parameters"])]
-    for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
-        parts.append(f"<p>Body, <code>{escape(media_type)}</code>:</p>{_code(content['example'])}")
-    parts += [
-        f"<p>{status}:</p>{_code(operation['responses'][status]['content'][JSON]['example'])}"
-        for status in _SUCCESSES
-        if status in operation["responses"]
-    ]
+    body = operation.get("requestBody", {})
+    for media_type, content in body.get("content", {}).items():
+        parts.append(f"<p>Body, <code>{escape(media_type)}</code>. {escape(body['description'])}</p>")
+        parts.append(_code(content["example"]) + _fields(content["schema"], schemas))
+    for status in _SUCCESSES:
+        if status in operation["responses"]:
+            content = operation["responses"][status]["content"][JSON]
+            fields = _fields(content["schema"]["properties"]["data"], schemas)
+            parts.append(f"<p>{status}:</p>{_code(content['example'])}{fields}")
     failures = "".join(
         f"<tr><td>{status}</td><td><code>{escape(response['description'])}</code></td></tr>"
         for status, response in operation["responses"].items()
@@ -80,10 +98,40 @@ def _parameters(parameters: list[dict[str, Any]]) -> str:
         return ""
     rows = "".join(
         f"<tr><td><code>{escape(each['name'])}</code></td><td>{each['in']}{', required' if each['required'] else ''}"
-        f"</td><td>{escape(each.get('description', ''))}</td></tr>"
+        f"</td><td>{escape(_form(each['schema']))}</td><td>{escape(each['description'])}</td></tr>"
         for each in parameters
     )
-    return f"<table><tr><th>Parameter</th><th>Where</th><th></th></tr>{rows}</table>"
+    return f"<table><tr><th>Parameter</th><th>Where</th><th></th><th></th></tr>{rows}</table>"
+
+
+def _fields(schema: dict[str, Any], schemas: Schemas) -> str:
+    """What the fields of a body or of the data of an answer mean; those of a list are those of its items."""
+    rows = "".join(
+        f"<tr><td><code>{escape(name)}</code></td><td>{escape(_form(each))}</td>"
+        f"<td>{escape(each['description'])}</td></tr>"
+        for name, each in _named_fields(schema, schemas)
+    )
+    return f"<table><tr><th>Field</th><th></th><th></th></tr>{rows}</table>" if rows else ""
+
+
+def _named_fields(schema: dict[str, Any], schemas: Schemas, before: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    for part in (schema, schema.get("items", {}), *schema.get("anyOf", [])):
+        if "$ref" in part:
+            for name, each in schemas[part["$ref"].rpartition("/")[2]]["properties"].items():
+                yield before + name, each
+                yield from _named_fields(each, schemas, f"{before}{name}.")
+
+
+def _form(schema: dict[str, Any]) -> str:
+    """The form of a value in a few words: its type or its words, and its limits."""
+    choices = [_form(part) for part in schema.get("anyOf", [])]
+    if choices:
+        return " or ".join(choices)
+    if "enum" in schema:
+        return ", ".join(word or "(empty)" for word in schema["enum"])
+    limits = [f"{_LIMITS[name]} {value}" for name, value in schema.items() if name in _LIMITS]
+    kind = schema.get("format") or schema.get("type", "object")
+    return ", ".join([f"{kind} of {_form(schema['items'])}" if "items" in schema else kind, *limits])
 
 
 def _code(example: Any) -> str:

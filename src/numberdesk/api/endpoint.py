@@ -1,6 +1,6 @@
 """What every endpoint has in common: key, scope, decoding, the envelope.
 
-Touches: nothing.
+Touches: database.
 
 A handler is a plain function of an `ApiRequest` that returns an `ApiResponse` or raises an error of the
 tree. `endpoint` keeps its description, from which routes and the OpenAPI document are built:
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 from starlette.responses import Response
@@ -33,7 +33,10 @@ from numberdesk.core.errors import (
 )
 from numberdesk.core.lifecycle import AccountKind
 from numberdesk.core.text import TextError, parse_token
+from numberdesk.infra.db import Tx
 from numberdesk.wiring import Services
+
+Result = TypeVar("Result")
 
 BASE: Final = "/api/v1"
 """The path that all endpoints live under."""
@@ -54,7 +57,7 @@ _ONE_VALUE: Final = frozenset(
 KEY_REFUSAL: Final = "is not taken by this request; send it without"
 """Why a key is refused where nothing more can be said."""
 
-_LONGEST_KEY: Final = 255
+LONGEST_KEY: Final = 255
 
 _OF_ALL_ACCOUNTS: Final = frozenset({None, KeyScope.KEYS_MANAGE, KeyScope.ADMIN})
 """Scopes of endpoints that are of use to operators: the others are about a wallet and rented numbers."""
@@ -88,6 +91,14 @@ class ApiRequest:
     headers: Headers
     receive: Receive
     idempotency_key: str | None = None
+
+    async def read(self, question: Callable[[Tx], Result]) -> Result:
+        """Ask the database something for the caller's account, when it is its turn. Raises RateLimited."""
+        return await self.services.reader.read(question, for_account=self.caller.account_id)
+
+    async def read_back(self, question: Callable[[Tx], Result]) -> Result:
+        """Ask for a few rows by their keys, to show what was just written: it was done, so it is never refused."""
+        return await self.services.reader.look_up(question)
 
 
 @dataclass(slots=True)
@@ -260,7 +271,7 @@ def _idempotency_key(described: Endpoint, headers: Headers) -> str | None:
     if not described.takes_key:
         raise InvalidRequest("Idempotency-Key", described.key_refusal)
     try:
-        return parse_token(sent.decode("latin-1"), longest=_LONGEST_KEY)
+        return parse_token(sent.decode("latin-1"), longest=LONGEST_KEY)
     except TextError as error:
         raise InvalidRequest("Idempotency-Key", str(error)) from None
 

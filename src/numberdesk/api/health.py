@@ -29,7 +29,7 @@ async def readyz(services: Services) -> Response:
     """200 when the books can be read and the writer takes commands and gets on with them, 503 otherwise."""
     try:
         async with asyncio.timeout(_LOOK_SECONDS):
-            await services.reader.read(lambda tx: find_wallet(tx, ""))
+            await services.reader.look_up(lambda tx: find_wallet(tx, ""))
         ready = services.writer.accepting and not services.writer.stuck
     except (StorageFailedError, TimeoutError):
         ready = False

@@ -7,24 +7,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, get_args, get_type_hints
 
 import msgspec
 
 from numberdesk import __version__
-from numberdesk.api.endpoint import ENDPOINTS, JSON, Endpoint
+from numberdesk.api.endpoint import ENDPOINTS, JSON, LONGEST_KEY, Endpoint
 from numberdesk.api.errors import ENCODER, STATUSES
 from numberdesk.api.field_names import ignores_others
-from numberdesk.api.shapes import E164, Amount, Label, Price, Rate
+from numberdesk.api.field_texts import TEXTS, text_key
+from numberdesk.api.shapes import E164, LONGEST_ID, LONGEST_LABEL, Amount, Label, Price, Rate
+from numberdesk.catalog.rules import CARRIER_NAME
 from numberdesk.core.errors import BY_CODE
-from numberdesk.core.money import MAX_AMOUNT, MAX_PRICE, MICROS
+from numberdesk.core.money import CURRENCY_CODE, MAX_AMOUNT, MAX_PRICE, MICROS
+from numberdesk.core.phone import E164_PATTERN
+from numberdesk.core.text import VISIBLE_ASCII
+from numberdesk.infra.settings import Settings
 
 _REF: Final = "#/components/schemas/{name}"
 _ALWAYS: Final = ("invalid_request", "internal", "overloaded", "headers_too_large")
 _WITH_KEY: Final = ("invalid_api_key", "forbidden", "rate_limited")
 _WITH_BODY: Final = ("body_too_large", "unsupported_media_type", "request_timeout")
 _SCALARS: Final[dict[type, dict[str, Any]]] = {
-    E164: {"type": "string", "pattern": "^\\+[1-9][0-9]{6,14}$", "examples": ["+13612738809"]},
+    E164: {"type": "string", "pattern": E164_PATTERN, "examples": ["+13612738809"]},
     Price: {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_PRICE // MICROS, "multipleOf": 0.000001},
     Rate: {"type": "number", "minimum": 0, "maximum": MAX_PRICE // MICROS, "multipleOf": 0.000001},
     Amount: {
@@ -33,7 +38,7 @@ _SCALARS: Final[dict[type, dict[str, Any]]] = {
         "maximum": MAX_AMOUNT // MICROS,
         "multipleOf": 0.000001,
     },
-    Label: {"type": "string", "maxLength": 200},
+    Label: {"type": "string", "maxLength": LONGEST_LABEL},
 }
 
 
@@ -47,6 +52,7 @@ def build_document(base: str) -> dict[str, Any]:
     ]
     queries = [described.query for described in ENDPOINTS if described.query is not None]
     components = _components([*shapes, *queries])
+    _describe(components, [*shapes, *queries])
     for described in ENDPOINTS:
         if described.body is not None:
             components[described.body.__name__]["additionalProperties"] = ignores_others(described.body)
@@ -80,13 +86,35 @@ def _components(shapes: Sequence[Any]) -> dict[str, Any]:
     return {name: _with_words(schema, words) for name, schema in components.items() if "enum" not in schema}
 
 
+def _describe(components: dict[str, Any], shapes: Sequence[Any]) -> None:
+    """Give each property the text that its name has, unless the field carries its own."""
+    for shape in structs_in(shapes):
+        for name, schema in components[shape.__name__]["properties"].items():
+            key = text_key(name, [each.__name__ for each in shape.__mro__])
+            if key is not None and "description" not in schema:
+                schema["description"] = TEXTS[key]
+
+
+def structs_in(kinds: Sequence[Any]) -> set[type[msgspec.Struct]]:
+    """The structs that types are made of, down to the last."""
+    found: set[type[msgspec.Struct]] = set()
+    waiting = list(kinds)
+    while waiting:
+        kind = waiting.pop()
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind not in found:
+            found.add(kind)
+            waiting += get_type_hints(kind).values()
+        waiting += get_args(kind)
+    return found
+
+
 def _with_words(schema: Any, words: dict[str, list[str]]) -> Any:
     if isinstance(schema, list):
         return [_with_words(part, words) for part in schema]
     if not isinstance(schema, dict):
         return schema
     if schema.get("$ref") in words:
-        return {"enum": words[schema["$ref"]]}
+        return {**{name: part for name, part in schema.items() if name != "$ref"}, "enum": words[schema["$ref"]]}
     return {name: _with_words(part, words) for name, part in schema.items()}
 
 
@@ -120,16 +148,29 @@ def _operation(described: Endpoint, path: str, components: dict[str, Any]) -> di
         operation["description"] = f"Scope: `{described.scope}`."
     if described.body is not None:
         content = {"schema": {"$ref": _REF.format(name=described.body.__name__)}, "example": described.example}
-        operation["requestBody"] = {"required": True, "content": {JSON: content}}
+        limit = _size_limit("body_limit_bytes")
+        operation["requestBody"] = {"required": True, "description": limit, "content": {JSON: content}}
     if described.raw_body is not None:
         content = {"schema": {"type": "string"}, "example": described.example}
-        operation["requestBody"] = {"required": True, "content": {described.raw_body: content}}
+        limit = _size_limit("import_limit_bytes")
+        operation["requestBody"] = {"required": True, "description": limit, "content": {described.raw_body: content}}
     return operation
+
+
+def _size_limit(setting: str) -> str:
+    most = Settings.model_fields[setting].default
+    return f"At most {most:,} bytes, unless NUMBERDESK_{setting.upper()} says otherwise."
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:
     return [
-        {"name": name, "in": "path", "required": True, "schema": _path_schema(name)}
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": _path_schema(name),
+            "description": TEXTS[f"path.{name}"],
+        }
         for name in re.findall(r"\{(\w+):\w+\}", path)
     ]
 
@@ -140,10 +181,10 @@ def _path_schema(name: str) -> dict[str, Any]:
     if name == "iso_country":
         return {"type": "string", "pattern": "^[A-Za-z]{2}$", "examples": ["US"]}
     if name == "name":
-        return {"type": "string", "pattern": "^[a-z][a-z0-9_-]{0,31}$", "examples": ["twilio"]}
+        return {"type": "string", "pattern": f"^{CARRIER_NAME.pattern}$", "examples": ["twilio"]}
     if name in ("base", "quote"):
-        return {"type": "string", "pattern": "^[A-Z]{3}$", "examples": ["EUR"]}
-    return {"type": "string", "minLength": 1, "maxLength": 100, "pattern": "^[A-Za-z0-9_]+$"}
+        return {"type": "string", "pattern": f"^{CURRENCY_CODE.pattern}$", "examples": ["EUR"]}
+    return {"type": "string", "minLength": 1, "maxLength": LONGEST_ID, "pattern": "^[A-Za-z0-9_]+$"}
 
 
 def _query_parameters(described: Endpoint, components: dict[str, Any]) -> list[dict[str, Any]]:
@@ -164,7 +205,7 @@ def _query_parameters(described: Endpoint, components: dict[str, Any]) -> list[d
 def _header_parameters(described: Endpoint) -> list[dict[str, Any]]:
     if not described.takes_key:
         return []
-    schema = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}
+    schema = {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": VISIBLE_ASCII}
     text = "Makes the request safe to repeat: sent again with the same key, it is done once and answered alike."
     return [{"name": "Idempotency-Key", "in": "header", "required": False, "schema": schema, "description": text}]
 
@@ -174,11 +215,11 @@ def _success(described: Endpoint) -> dict[str, Any]:
     if described.data is None:
         return {}
     (schema,), _ = msgspec.json.schema_components([described.data], schema_hook=_scalar_schema, ref_template=_REF)
-    properties: dict[str, Any] = {"success": {"const": True}, "message": {"type": "string"}, "data": _plain(schema)}
+    properties: dict[str, Any] = {**_DONE, "data": {**_plain(schema), "description": "What was asked for."}}
     example: dict[str, Any] = {"success": True, "message": "OK", "data": described.answer_example}
     required = ["success", "message", "data"]
     if described.paged:
-        properties["page"] = {"$ref": _REF.format(name="Page")}
+        properties["page"] = {"$ref": _REF.format(name="Page"), "description": "Where the list goes on."}
         example["page"] = {"next": None}
         required.append("page")
     content = {"schema": {"type": "object", "required": required, "properties": properties}, "example": example}
@@ -190,7 +231,7 @@ def _pending(described: Endpoint) -> dict[str, Any]:
     if described.pending is None:
         return {}
     (schema,), _ = msgspec.json.schema_components([described.pending], schema_hook=_scalar_schema, ref_template=_REF)
-    properties = {"success": {"const": True}, "message": {"type": "string"}, "data": _plain(schema)}
+    properties = {**_DONE, "data": {**_plain(schema), "description": "What was asked for."}}
     example = {"success": True, "message": "Accepted", "data": described.pending_example}
     content = {
         "schema": {"type": "object", "required": ["success", "message", "data"], "properties": properties},
@@ -201,6 +242,10 @@ def _pending(described: Endpoint) -> dict[str, Any]:
     return {"202": {"description": text, "headers": {**_HEADERS, **location}, "content": {JSON: content}}}
 
 
+_DONE: Final = {
+    "success": {"const": True, "description": "Whether it was done."},
+    "message": {"type": "string", "description": "What was done, in a sentence for people."},
+}
 _HEADERS: Final = {"X-Request-Id": {"schema": {"type": "string"}, "description": "Names this request in the log"}}
 
 
@@ -240,16 +285,23 @@ def _failure_schema() -> dict[str, Any]:
     error = {
         "type": "object",
         "required": ["code", "details"],
-        "properties": {"code": {"enum": sorted(STATUSES)}, "details": {"type": "object"}},
+        "description": "What went wrong.",
+        "properties": {
+            "code": {"enum": sorted(STATUSES), "description": TEXTS["code"]},
+            "details": {
+                "type": "object",
+                "description": "What belongs to the code, such as `field`, the wrong one.",
+            },
+        },
     }
     return {
         "type": "object",
         "required": ["success", "message", "error", "request_id"],
         "properties": {
-            "success": {"const": False},
-            "message": {"type": "string"},
+            "success": {"const": False, "description": "Whether it was done."},
+            "message": {"type": "string", "description": TEXTS["message"]},
             "error": error,
-            "request_id": {"type": "string"},
+            "request_id": {"type": "string", "description": "Names this request in the log"},
         },
     }
 
@@ -262,7 +314,10 @@ def _page_schema() -> dict[str, Any]:
             "next": {"type": ["string", "null"], "description": "Send it as page_token to get the next page"},
             "incomplete": {
                 "anyOf": [{"const": True}, {"type": "array", "items": {"type": "string"}, "minItems": 1}],
-                "description": "There may be more than was found; scope admin gets the names of sources that lack",
+                "description": (
+                    "Not all was looked through: there may be more, on the next page where there is one. Scope admin "
+                    "gets the names of sources that lack"
+                ),
             },
         },
     }
@@ -281,14 +336,14 @@ def _plain(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     if schema.get("type") == "string" and schema.get("format") == "decimal":
-        return {"type": "number"}
+        return {**{name: part for name, part in schema.items() if name != "format"}, "type": "number"}
     return {name: _plain(part) for name, part in schema.items()}
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     """A query parameter is there or not; it is never null."""
     choices = [part for part in schema.get("anyOf", []) if part.get("type") != "null"]
-    given = {name: part for name, part in schema.items() if name not in ("anyOf", "default")}
+    given = {name: part for name, part in schema.items() if name != "anyOf" and (name, part) != ("default", None)}
     if not choices:
         return given
     return {**given, **(choices[0] if len(choices) == 1 else {"anyOf": choices})}

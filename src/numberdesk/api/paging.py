@@ -17,8 +17,8 @@ from numberdesk.core.errors import InvalidRequest
 MOST_PER_PAGE: Final = 100
 _LONGEST_TOKEN: Final = 200
 
-PageSize = Annotated[int, msgspec.Meta(ge=1, le=MOST_PER_PAGE, description="Items in a page, 1 to 100")]
-PageToken = Annotated[str, msgspec.Meta(max_length=2000, description="`page.next` of the page before")]
+PageSize = Annotated[int, msgspec.Meta(ge=1, le=MOST_PER_PAGE)]
+PageToken = Annotated[str, msgspec.Meta(max_length=_LONGEST_TOKEN)]
 
 
 class PageQuery(msgspec.Struct, frozen=True):
@@ -39,8 +39,6 @@ def position(token: str | None, kind: str) -> str | None:
 
 
 def _decoded(token: str) -> str | None:
-    if len(token) > _LONGEST_TOKEN:
-        return None
     try:
         padded = token.encode("ascii") + b"=" * (-len(token) % 4)
         text = base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii")
@@ -59,12 +57,19 @@ def numbered_position(token: str | None) -> int | None:
     return int(text)
 
 
-def page(found: Sequence[Any], size: int, key: str) -> tuple[list[Any], dict[str, Any]]:
-    """Cut `size` + 1 found items to a page; the envelope's `page` tells whether there is a next one."""
+def page(
+    found: Sequence[Any], size: int, key: str, *, walked_to: str | None = None
+) -> tuple[list[Any], dict[str, Any]]:
+    """Cut `size` + 1 found items to a page; the envelope's `page` tells whether there is a next one.
+
+    `walked_to` is where looking ended before the page was full: it goes on there, and is `incomplete` until then.
+    """
     items = list(found[:size])
-    more = len(found) > size
-    token = _token(str(_attribute(items[-1], key))) if more else None
-    return items, {"page": {"next": token}}
+    if len(found) > size:
+        return items, {"page": {"next": _token(str(_attribute(items[-1], key)))}}
+    if walked_to is not None:
+        return items, {"page": {"next": _token(walked_to), "incomplete": True}}
+    return items, {"page": {"next": None}}
 
 
 def _attribute(item: Any, path: str) -> Any:

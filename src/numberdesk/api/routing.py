@@ -28,6 +28,7 @@ Page = Callable[[], Awaitable[Response]]
 """Answers anybody, without a key, whatever the request holds."""
 
 _NOT_TAKEN: Final = "The database cannot take the change. Nothing was charged; try again shortly."
+_NOT_READ: Final = "The database cannot be read now, or not in time. Try again shortly."
 _UNKNOWN: Final = (
     "The database failed while it took the change, and cannot tell yet whether it did. "
     "Look before you repeat it; a purchase may simply be sent again and is not charged twice."
@@ -76,7 +77,9 @@ def _known_error(raised: Exception, scope: Scope) -> NumberdeskError:
     where = {"request_id": request_id(scope), "path": scope["path"]}
     if isinstance(raised, StorageFailedError):
         get_log().warning("storage failed", **where, reason=str(raised))
-        return Overloaded(_UNKNOWN if isinstance(raised, CommitUnknownError) else _NOT_TAKEN)
+        if isinstance(raised, CommitUnknownError):
+            return Overloaded(_UNKNOWN)
+        return Overloaded(_NOT_READ if scope["method"] in ("GET", "HEAD") else _NOT_TAKEN)
     get_log().error("request failed", **where, exc_info=raised)
     return Internal()
 

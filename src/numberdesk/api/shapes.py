@@ -13,22 +13,23 @@ import json
 import re
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
-from typing import Any, Final, TypeVar, get_args, get_type_hints
+from typing import Annotated, Any, Final, TypeVar, get_args, get_type_hints
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from numberdesk.api.field_names import field_of, in_our_names, nameable
+from numberdesk.catalog.rules import CARRIER_NAME
 from numberdesk.core.errors import InvalidRequest, NotFound
-from numberdesk.core.money import parse_micros, parse_price
+from numberdesk.core.money import CURRENCY_CODE, parse_micros, parse_price
 from numberdesk.core.phone import parse_e164
 from numberdesk.core.text import parse_text
 
 Shape = TypeVar("Shape", bound=msgspec.Struct)
 
-_LONGEST_LABEL: Final = 200
+LONGEST_LABEL: Final = 200
 _LONGEST_INTEGER: Final = 40
-_LONGEST_ID: Final = 100
+LONGEST_ID: Final = 100
 _MOST_PARAMETERS: Final = 50
 _PATH: Final = re.compile(r"^(?P<reason>.*) - at `\$\.?(?P<path>[^`]*)`$", re.DOTALL)
 _MISSING: Final = re.compile(r"^Object missing required field `(?P<field>[^`]+)`")
@@ -73,6 +74,19 @@ class _RepeatedKeyError(ValueError):
     pass
 
 
+def stated(**schema: Any) -> msgspec.Meta:
+    """Limits of a field for the OpenAPI document, in the words of JSON Schema, that its handler or flow checks.
+
+    Take them from the constants by which they are checked; tests/api/test_openapi_limits.py tries each.
+    """
+    return msgspec.Meta(extra_json_schema=schema)
+
+
+Currency = Annotated[str, stated(pattern=f"^{CURRENCY_CODE.pattern}$")]
+CarrierName = Annotated[Label, stated(pattern=f"^{CARRIER_NAME.pattern}$")]
+CarrierOrPool = Annotated[Label, stated(pattern=f"^({CARRIER_NAME.pattern})?$")]
+
+
 def decode_body(raw: bytes, shape: type[Shape]) -> Shape:
     """Turn a JSON body into `shape`. Raises InvalidRequest naming the field, or `body`."""
     document = _parse_json(raw)
@@ -110,7 +124,7 @@ def decode_query(query: bytes, shape: type[Shape]) -> Shape:
 
 def id_in_path(text: str) -> str:
     """An id in a path. Raises NotFound for what cannot be one: nothing has such an id."""
-    if len(text) > _LONGEST_ID or not text.isascii() or not text.isprintable():
+    if len(text) > LONGEST_ID or not text.isascii() or not text.isprintable():
         raise NotFound
     return text
 
@@ -228,7 +242,7 @@ def _scalar(kind: type, value: Any) -> Any:
     if kind is Amount:
         return Amount(parse_micros(value))
     if kind is Label:
-        return Label(parse_text(_text(value), longest=_LONGEST_LABEL, empty_allowed=True))
+        return Label(parse_text(_text(value), longest=LONGEST_LABEL, empty_allowed=True))
     raise NotImplementedError(kind)
 
 

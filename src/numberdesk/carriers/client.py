@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final, TypeVar
 
 from numberdesk.carriers.port import (
+    AnotherNumber,
     AvailablePage,
     Carrier,
     CarrierError,
@@ -46,6 +47,14 @@ Value = TypeVar("Value", bound=tuple[Any, ...])
 
 class _NoTurnError(Exception):
     """No turn came in time, and nothing was asked."""
+
+
+NOT_ASKED: Final = "taken up by somebody else meanwhile, or too long ago; it is taken up anew"
+"""Said of a release that is not sent any more."""
+
+
+async def _yes() -> bool:
+    return True
 
 
 class CarrierClient:
@@ -141,9 +150,15 @@ class CarrierClient:
             return Unknown(outcome.message)
         return outcome
 
-    async def release(self, e164: str, number_id: str | None) -> Released | NotReleased:
-        """Give a number back. Raises nothing."""
-        return _storable(await self._unguarded("release", lambda: self._carrier.release(e164, number_id), NotReleased))
+    async def release(
+        self, e164: str, number_id: str | None, *, may_ask: Callable[[], Awaitable[bool]] = _yes
+    ) -> Released | NotReleased | AnotherNumber:
+        """Give a number back, if `may_ask` says so when it has its turn. Raises nothing but what `may_ask` raises."""
+
+        async def tell() -> Released | NotReleased | AnotherNumber:
+            return await self._carrier.release(e164, number_id) if await may_ask() else NotReleased(NOT_ASKED)
+
+        return _storable(await self._unguarded("release", tell, NotReleased))
 
     async def owned(self, cursor: str | None) -> OwnedPage:
         """A page of the numbers on our account. Raises CarrierError and nothing else."""

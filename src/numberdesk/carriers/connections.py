@@ -31,7 +31,7 @@ from numberdesk.carriers.port import (
 )
 from numberdesk.carriers.store import list_carriers
 from numberdesk.core.breaker import Breaker
-from numberdesk.core.carrier_order import NotSent, Unknown
+from numberdesk.core.carrier_order import ACCOUNT_PAUSE, NotSent, Unknown
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.infra.egress import PUBLIC_ONLY, Egress
@@ -128,7 +128,7 @@ class StoredConnections:
     async def _known(self) -> Mapping[str, CarrierAccount]:
         now = self._seconds()
         if self._read_at is None or now >= self._read_at + LOOK_SECONDS:
-            found = await self._reader.read(list_carriers)
+            found = await self._reader.look_up(list_carriers)
             self._accounts, self._read_at = {account.name: account for account in found}, now
         return self._accounts
 
@@ -177,7 +177,7 @@ class _Closed:
         raise CarrierError(Trouble.CREDENTIALS, self._message)
 
     async def order(self, e164: str, reference: str, iso_country: str = "") -> NotSent:  # noqa: ARG002  the same
-        return NotSent(self._message)
+        return NotSent(self._message, ACCOUNT_PAUSE)
 
     async def find(self, e164: str, reference: str) -> Unknown:  # noqa: ARG002  the same
         return Unknown(self._message)

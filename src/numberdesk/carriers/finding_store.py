@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import bindparam, func, not_, select, tuple_, update
+from sqlalchemy import bindparam, func, literal_column, not_, select, tuple_, update
 
 from numberdesk.core.findings import FindingKind, FindingState
 from numberdesk.infra.db import Tx
@@ -41,7 +41,19 @@ class Finding(NamedTuple):
         return self.carrier, self.e164, self.kind.value
 
 
+def of_wrong_reference(reference: str, there: str) -> str:
+    """What is said of a number that the books call by a reference which is another number's at the carrier."""
+    return f"the books call it {reference}, which is {there} at the carrier: it is not given back under that name"
+
+
+def of_stale_release() -> str:
+    """What is said of a number whose going back was left undone for long."""
+    return "it should have gone back long ago, and the carrier was not told: it may be somebody else's since"
+
+
 _FINDING: Final = tuple(findings.c[name] for name in Finding._fields)
+# Spelled out, because a partial index is only used where its condition can be seen.
+_NOT_ENDED: Final = findings.c.state != literal_column("'ended'")
 _INSERT: Final = InsertRows(findings, Finding._fields)
 _KEY: Final = ("carrier", "e164", "kind")
 _CHANGED: Final = (*(f"key_{name}" for name in _KEY), *Finding._fields[len(_KEY) :])
@@ -53,7 +65,7 @@ def find_findings(tx: Tx, carrier: str, *, but_seen: tuple[int, int] | None) -> 
 
     `but_seen`: without those that were seen last between two instants.
     """
-    query = select(*_FINDING).where(findings.c.carrier == carrier, findings.c.state != FindingState.ENDED.value)
+    query = select(*_FINDING).where(findings.c.carrier == carrier, _NOT_ENDED)
     if but_seen is not None:
         query = query.where(not_(findings.c.last_seen_at.between(*but_seen)))
     query = query.order_by(findings.c.e164, findings.c.kind).with_for_update()
@@ -115,7 +127,7 @@ def list_findings(
     if carrier is not None:
         query = query.where(findings.c.carrier == carrier)
     if not ended:
-        query = query.where(findings.c.state != FindingState.ENDED.value)
+        query = query.where(_NOT_ENDED)
     key = tuple_(findings.c.carrier, findings.c.e164, findings.c.kind)
     if after is not None:
         query = query.where(key > after)
@@ -125,7 +137,8 @@ def list_findings(
 
 def count_open_findings(tx: Tx) -> dict[str, int]:
     """How many findings nobody has decided about, by carrier; a carrier without any is left out."""
-    query = select(findings.c.carrier, func.count().label("held")).where(findings.c.state == FindingState.OPEN.value)
+    is_open = findings.c.state == FindingState.OPEN.value
+    query = select(findings.c.carrier, func.count().label("held")).where(_NOT_ENDED, is_open)
     return {row.carrier: row.held for row in tx.execute(query.group_by(findings.c.carrier))}
 
 

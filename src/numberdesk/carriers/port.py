@@ -127,6 +127,12 @@ class Released(NamedTuple):
     """The carrier no longer has the number for us; it may not have had it before either."""
 
 
+class AnotherNumber(NamedTuple):
+    """The carrier's id that was given is that of another number, `e164`: nothing was given back."""
+
+    e164: str
+
+
 class NotReleased(NamedTuple):
     """It is not known to be released; to be tried again."""
 
@@ -173,8 +179,11 @@ class Carrier(Protocol):
         """A page of the numbers on our account, from a cursor of the page before. Raises CarrierError."""
         ...
 
-    async def release(self, e164: str, number_id: str | None) -> Released | NotReleased:
-        """Give a number back. Without `number_id` it is looked up by its digits. Safe to repeat; raises nothing."""
+    async def release(self, e164: str, number_id: str | None) -> Released | NotReleased | AnotherNumber:
+        """Give a number back. Without `number_id` it is looked up by its digits. Safe to repeat; raises nothing.
+
+        Where the carrier goes by an id of its own, it is asked first which number that is.
+        """
         ...
 
     async def check(self) -> Health:

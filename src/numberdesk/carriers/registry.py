@@ -16,7 +16,7 @@ from numberdesk.carriers.port import Setup
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.infra.http import HttpRequest, HttpResponse, NotSentError
 
-_LONGEST_VALUE: Final = 500
+LONGEST_VALUE: Final = 500
 
 
 def _found() -> dict[str, CarrierKind]:
@@ -39,9 +39,9 @@ def checked_setup(kind: str, values: Mapping[str, str]) -> Setup:
     for name, value in values.items():
         if name not in fields:
             raise InvalidRequest(name, f"is nothing that {kind} is set up with; it takes {', '.join(fields)}")
-        if not value.isascii() or not value.isprintable() or len(value) > _LONGEST_VALUE or value != value.strip():
+        if not value.isascii() or not value.isprintable() or len(value) > LONGEST_VALUE or value != value.strip():
             raise InvalidRequest(
-                name, f"must be at most {_LONGEST_VALUE} printable ASCII characters without blanks around"
+                name, f"must be at most {LONGEST_VALUE} printable ASCII characters without blanks around"
             )
     for field in known.fields:
         if field.required and not values.get(field.name):

@@ -97,6 +97,13 @@ class InventoryItem(NamedTuple):
     updated_at: int
 
 
+class InventoryPage(NamedTuple):
+    """Numbers that fit. `walked_to` is the last that was looked at, where more may fit behind it."""
+
+    items: list[InventoryItem]
+    walked_to: str | None
+
+
 class BadLine(NamedTuple):
     """A line of an inventory file, counted from 1, that cannot be imported, and why."""
 

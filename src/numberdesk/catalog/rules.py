@@ -38,12 +38,17 @@ WHOLE_RATE: Final = 10**9
 MOST_MARGIN: Final = 1000 * WHOLE
 """Largest margin: 100,000 %."""
 
-_LONGEST_WHOLE: Final = 6
-_BILLIONTH_DIGITS: Final = 9
+LONGEST_WHOLE: Final = 6
+BILLIONTH_DIGITS: Final = 9
 _PERCENT: Final = 100
-_CARRIER: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
-_COUNTRY: Final = re.compile(r"[A-Z]{2}", re.ASCII)
-_PREFIX: Final = re.compile(r"[1-9][0-9]{0,14}", re.ASCII)
+CARRIER_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
+"""What the name of a carrier looks like."""
+
+COUNTRY_CODE: Final = re.compile(r"[A-Z]{2}", re.ASCII)
+"""What a country looks like."""
+
+DIGIT_PREFIX: Final = re.compile(r"[1-9][0-9]{0,14}", re.ASCII)
+"""What the first digits of numbers look like."""
 
 
 class Matches(NamedTuple):
@@ -164,12 +169,14 @@ def check_rule(rule: PriceRule) -> PriceRule:
     Whether the country exists is numbering data's question and not asked here.
     """
     parse_carrier(rule.carrier)
-    _require("iso_country", not rule.iso_country or _COUNTRY.fullmatch(rule.iso_country), "must be two capital letters")
+    _require(
+        "iso_country", not rule.iso_country or COUNTRY_CODE.fullmatch(rule.iso_country), "must be two capital letters"
+    )
     known = ", ".join(NUMBER_TYPES)
     _require("number_type", rule.number_type in ("", *NUMBER_TYPES), f"must be one of {known}")
     _require(
         "prefix",
-        not rule.prefix or _PREFIX.fullmatch(rule.prefix),
+        not rule.prefix or DIGIT_PREFIX.fullmatch(rule.prefix),
         "must be 1 to 15 digits beginning with the country code, without a plus",
     )
     try:
@@ -182,7 +189,9 @@ def check_rule(rule: PriceRule) -> PriceRule:
 
 def parse_carrier(name: str) -> str:
     """Return the name of a carrier. Raises InvalidRequest."""
-    _require("carrier", _CARRIER.fullmatch(name), "must be 1 to 32 lower-case letters, digits, - or _, a letter first")
+    _require(
+        "carrier", CARRIER_NAME.fullmatch(name), "must be 1 to 32 lower-case letters, digits, - or _, a letter first"
+    )
     return name
 
 
@@ -200,9 +209,9 @@ def parse_rate(text: str) -> int:
     whole, point, fraction = text.partition(".")
     if not text.isascii() or not whole.isdigit() or (point and not fraction.isdigit()):
         raise MoneyError("must be a decimal number like 1.08")
-    if len(whole) > _LONGEST_WHOLE or len(fraction) > _BILLIONTH_DIGITS:
+    if len(whole) > LONGEST_WHOLE or len(fraction) > BILLIONTH_DIGITS:
         raise MoneyError("must be below a million and have at most nine digits after the point")
-    rate = int(whole + fraction.ljust(_BILLIONTH_DIGITS, "0"))
+    rate = int(whole + fraction.ljust(BILLIONTH_DIGITS, "0"))
     if not rate:
         raise MoneyError("must be greater than zero")
     return rate

@@ -25,8 +25,8 @@ from numberdesk.core.pattern import (
 from numberdesk.core.text import TextError, parse_text
 from numberdesk.infra.numbering import area_codes, is_country, region_of
 
-_LONGEST_AREA_CODE: Final = 6
-_MOST_EXPRESSIONS: Final = 8
+LONGEST_AREA_CODE: Final = 6
+MOST_EXPRESSIONS: Final = 8
 _DIGITS: Final = frozenset("0123456789")
 
 Compiler = Callable[[str, MatchOn], Pattern]
@@ -135,8 +135,8 @@ def _expression(name: str, value: str | None, compiled: Compiler, match_on: Matc
 
 
 def _expressions(name: str, values: Sequence[str], compiled: Compiler, match_on: MatchOn) -> tuple[Pattern, ...]:
-    if len(values) > _MOST_EXPRESSIONS:
-        raise QueryError(name, f"must be sent at most {_MOST_EXPRESSIONS} times")
+    if len(values) > MOST_EXPRESSIONS:
+        raise QueryError(name, f"must be sent at most {MOST_EXPRESSIONS} times")
     try:
         return tuple(compiled(value, match_on) for value in values)
     except PatternError as error:
@@ -158,9 +158,9 @@ def _region(value: str | None, country: str) -> str | None:
 def _area_code(value: str | None, country: str) -> str | None:
     if value is None:
         return None
-    plain = area_codes(country, value)[0] if len(value) <= _LONGEST_AREA_CODE + 1 else value
-    if len(plain) > _LONGEST_AREA_CODE or not _DIGITS.issuperset(plain):
-        raise QueryError("area_code", f"must have 1 to {_LONGEST_AREA_CODE} digits")
+    plain = area_codes(country, value)[0] if len(value) <= LONGEST_AREA_CODE + 1 else value
+    if len(plain) > LONGEST_AREA_CODE or not _DIGITS.issuperset(plain):
+        raise QueryError("area_code", f"must have 1 to {LONGEST_AREA_CODE} digits")
     return plain
 
 

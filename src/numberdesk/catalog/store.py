@@ -10,12 +10,15 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, delete, func, select, tuple_
 
-from numberdesk.catalog.model import FROM_RULE, InventoryItem, Listing, Stored
+from numberdesk.catalog.model import FROM_RULE, InventoryItem, InventoryPage, Listing, Stored
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.prices import Prices
 from numberdesk.infra.db import Tx
 from numberdesk.infra.statements import InsertRows, UpdateRows
 from numberdesk.tables import numbers, superseded_prices
+
+MOST_WALKED: Final = 10_000
+"""Numbers that one page of a filtered inventory looks at, however few of them fit."""
 
 _LISTING: Final = tuple(numbers.c[name] for name in Listing._fields)
 _PRICE_FIELDS: Final = ("currency", "price", "inbound", "outbound", "setup")
@@ -164,10 +167,33 @@ def forget_superseded(tx: Tx, before: int, limit: int) -> int:
     return tx.execute(delete(table).where(key.in_(old))).rowcount
 
 
+def page_inventory(
+    tx: Tx,
+    carrier: str | None,
+    state: NumberState | None,
+    after_e164: str | None,
+    limit: int,
+    most: int = MOST_WALKED,
+) -> InventoryPage:
+    """The same as list_inventory of the next `most` numbers, however few of them fit."""
+    if carrier is None and state is None:
+        return InventoryPage(list_inventory(tx, None, None, after_e164, limit), None)
+    window = select(numbers.c.e164).where(numbers.c.e164 > (after_e164 or "")).order_by(numbers.c.e164)
+    edge = tx.execute(window.limit(1).offset(most - 1)).scalar()
+    found = list_inventory(tx, carrier, state, after_e164, limit, until_e164=edge)
+    return InventoryPage(found, edge if len(found) < limit else None)
+
+
 def list_inventory(
-    tx: Tx, carrier: str | None, state: NumberState | None, after_e164: str | None, limit: int
+    tx: Tx,
+    carrier: str | None,
+    state: NumberState | None,
+    after_e164: str | None,
+    limit: int,
+    *,
+    until_e164: str | None = None,
 ) -> list[InventoryItem]:
-    """Numbers of one carrier or of all, in one state or in any, by number from after the given one."""
+    """Numbers of one carrier or of all, in one state or in any, by number from after the given one up to another."""
     query = select(*_LISTING, numbers.c.carrier, numbers.c.state, numbers.c.created_at, numbers.c.updated_at)
     if carrier is not None:
         query = query.where(numbers.c.carrier == carrier)
@@ -175,6 +201,8 @@ def list_inventory(
         query = query.where(numbers.c.state == state)
     if after_e164 is not None:
         query = query.where(numbers.c.e164 > after_e164)
+    if until_e164 is not None:
+        query = query.where(numbers.c.e164 <= until_e164)
     return [_item_of(row) for row in tx.execute(query.order_by(numbers.c.e164).limit(limit))]
 
 

@@ -5,25 +5,38 @@ Touches: nothing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Final
 
 import typer
 
-from numberdesk.accounts.store import list_accounts
+from numberdesk.accounts.model import Account
 from numberdesk.cli.output import print_list, print_object
-from numberdesk.cli.session import AccountArgument, AsJson, Limit, amount_of, customer_called, services
+from numberdesk.cli.session import (
+    AccountArgument,
+    AsJson,
+    Limit,
+    Yes,
+    account_called,
+    amount_of,
+    confirm,
+    customer_called,
+    services,
+)
 from numberdesk.core.lifecycle import AccountState
+from numberdesk.flows.accounts.change_accounts import AccountChange, account_change, change_accounts
 from numberdesk.flows.accounts.create_accounts import (
-    SetAccountState,
-    change_account_states,
     create_accounts,
     new_account,
 )
-from numberdesk.views import account_view
+from numberdesk.flows.accounts.describe_accounts import describe_accounts
+from numberdesk.views.accounts import account_view
+from numberdesk.wiring import Services
 
 accounts = typer.Typer(help="Accounts: who pays.", no_args_is_help=True)
 
 _OPTIONS: Final = {"name": "NAME", "currency": "--currency", "credit_limit": "--credit-limit"}
+_CHANGES: Final = {"name": "NAME", "credit_limit": "AMOUNT"}
 
 
 @accounts.command("create")
@@ -37,33 +50,92 @@ def create_account(
     with services(_OPTIONS) as running:
         limit = amount_of(credit_limit, "credit_limit")
         command = new_account(running.new_id("acc"), name, currency, limit, running.now())
-        print_object(account_view(running.writer.apply(create_accounts, command)), as_json=as_json)
+        made = running.writer.apply(create_accounts, command)
+        print_object(account_view(made, limit), as_json=as_json)
 
 
 @accounts.command("list")
 def list_all_accounts(limit: Limit = 1000, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
     """List customers' accounts, oldest first."""
     with services(_OPTIONS) as running:
-        found = running.reader.read_now(lambda tx: list_accounts(tx, after_id=None, limit=limit))
+        found = running.reader.read_now(lambda tx: describe_accounts(tx, after_id=None, limit=limit))
         print_list(
-            [account_view(one) for one in found], ("id", "name", "currency", "status", "created_at"), as_json=as_json
+            [account_view(*one) for one in found],
+            ("id", "name", "currency", "status", "created_at"),
+            as_json=as_json,
         )
+
+
+@accounts.command("rename")
+def rename(
+    account: AccountArgument,
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """Give an account another name."""
+    _change(account, lambda account_id, now: account_change(account_id, now, name=name), as_json=as_json)
+
+
+@accounts.command("credit-limit")
+def set_credit_limit(
+    account: AccountArgument,
+    amount: Annotated[str, typer.Argument(metavar="AMOUNT")],
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """Set how far an account's wallet may go below zero, from now on."""
+    _change(
+        account,
+        lambda account_id, now: account_change(account_id, now, credit_limit=amount_of(amount, "credit_limit")),
+        called=customer_called,
+        as_json=as_json,
+    )
 
 
 @accounts.command("suspend")
 def suspend(account: AccountArgument, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
     """Keep an account from buying; what it rents goes on."""
-    _set_account_state(account, AccountState.SUSPENDED, as_json=as_json)
+    _set_state(account, AccountState.SUSPENDED, as_json=as_json)
 
 
 @accounts.command("reactivate")
 def reactivate(account: AccountArgument, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
     """Let a suspended account buy again."""
-    _set_account_state(account, AccountState.ACTIVE, as_json=as_json)
+    _set_state(account, AccountState.ACTIVE, as_json=as_json)
 
 
-def _set_account_state(account: str, state: AccountState, *, as_json: bool) -> None:
+@accounts.command("close")
+def close(
+    account: AccountArgument,
+    yes: Yes = False,  # noqa: FBT002  a flag
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """Close an account for ever: its keys stop working. It may have no money, open orders or numbers. Asks first."""
     with services(_OPTIONS) as running:
-        owner = customer_called(running, account)
-        changed = running.writer.apply(change_account_states, SetAccountState(owner.id, state))
-        print_object(account_view(changed), as_json=as_json)
+        found = account_called(running, account)
+        if found.state is not AccountState.CLOSED:
+            confirm(f"Close {found.name!r} ({found.id})? It cannot be opened again.", yes=yes)
+    _change(
+        account, lambda account_id, now: account_change(account_id, now, state=AccountState.CLOSED), as_json=as_json
+    )
+
+
+def _set_state(account: str, state: AccountState, *, as_json: bool) -> None:
+    _change(
+        account,
+        lambda account_id, now: account_change(account_id, now, state=state),
+        called=customer_called,
+        as_json=as_json,
+    )
+
+
+def _change(
+    account: str,
+    command: Callable[[str, int], AccountChange],
+    *,
+    called: Callable[[Services, str], Account] = account_called,
+    as_json: bool,
+) -> None:
+    with services(_CHANGES) as running:
+        owner = called(running, account)
+        changed = running.writer.apply(change_accounts, command(owner.id, running.now()))
+        print_object(account_view(*changed), as_json=as_json)

@@ -43,7 +43,7 @@ from numberdesk.flows.carriers.note_audits import FindingResolution, ResolveFind
 from numberdesk.infra.private_file import create_private
 from numberdesk.infra.vault import new_key
 from numberdesk.numbers.carrier_release_store import list_unconfirmed
-from numberdesk.views import (
+from numberdesk.views.carriers import (
     CheckView,
     carrier_release_view,
     carrier_view,
@@ -101,6 +101,11 @@ def list_all(as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
         for view in views:
             if view.problem is not None:
                 note(f"{view.name}: {view.problem}")
+            if view.orders_refused:
+                note(
+                    f"{view.name}: it has refused {view.orders_refused} orders for your account there since "
+                    f"{view.orders_refused_since}: {view.orders_refused_said}"
+                )
 
 
 @carriers.command("show")

@@ -18,7 +18,10 @@ db = typer.Typer(help="The schema of the database.", no_args_is_help=True)
 def upgrade_schema() -> None:
     """Bring the database to the schema of this program."""
     with reported():
-        note(f"the database is at revision {migrate(read_settings())}")
+        revision, told = migrate(read_settings())
+        for line in told:
+            note(line)
+        note(f"the database is at revision {revision}")
 
 
 @db.command("current")

@@ -1,6 +1,6 @@
 """The demo: an account with 100.00 USD, a key, and numbers nobody can be reached at.
 
-Touches: nothing.
+Touches: database, files.
 
 The numbers are those that the North American plan sets aside for fiction, 555-0100 to 555-0199
 of some area codes, and +13612738809, which the documentation uses.
@@ -9,11 +9,14 @@ of some area codes, and +13612738809, which the documentation uses.
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Final
 
 from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, new_key
-from numberdesk.accounts.store import list_accounts
-from numberdesk.cli.output import fail
+from numberdesk.accounts.store import list_accounts, list_names
+from numberdesk.catalog.search import Offer, OfferQuery
+from numberdesk.cli.demo_carriers import SQLITE, state_file
+from numberdesk.cli.output import USAGE, fail
 from numberdesk.core.lifecycle import AccountKind
 from numberdesk.core.money import MICROS
 from numberdesk.core.purchase import POOL
@@ -21,6 +24,10 @@ from numberdesk.flows.accounts.create_accounts import create_accounts, new_accou
 from numberdesk.flows.accounts.fund_wallets import TOP_UP, fund_wallets, funding
 from numberdesk.flows.accounts.issue_keys import NewKey, issue_keys, new_key_record
 from numberdesk.flows.catalog.run_import import run_import
+from numberdesk.flows.catalog.search_numbers import search_numbers
+from numberdesk.infra.db import Database, StorageFailedError
+from numberdesk.infra.serve_lock import only_server
+from numberdesk.infra.settings import Settings
 from numberdesk.wiring import Services
 
 DATABASE_URL: Final = "sqlite:///var/demo.db"
@@ -41,6 +48,48 @@ _HEADER: Final = (
     "phone_number,number_type,region,locality,capabilities,monthly_price,per_minute_price_inbound,"
     "per_minute_price_outbound,currency"
 )
+
+
+def begin_anew(settings: Settings) -> None:
+    """Remove what an earlier demo left: its database, of whatever release, and what its simulated carriers sold.
+
+    Ends the command when it is not a demo's, or is being served. A demo that was never there is anew already.
+    """
+    if not settings.database_url.startswith(SQLITE) or settings.database_url.startswith(f"{SQLITE}file:"):
+        fail("--fresh removes the demo's SQLite file; empty another database yourself", USAGE)
+    file = Path(settings.database_url.removeprefix(SQLITE))
+    if file.exists() and file.stat().st_size:
+        database = Database(settings.database_url, makes_file=False)
+        try:
+            with only_server(database):
+                _require_demo(database, file)
+                _remove(file, state_file(settings))
+        finally:
+            database.close()
+    else:
+        _remove(file, state_file(settings))
+
+
+def _require_demo(database: Database, file: Path) -> None:
+    try:
+        with database.read() as tx:
+            names = list_names(tx, limit=2)
+    except StorageFailedError:
+        fail(f"--fresh removes nothing but a demo's database, and {file} is none")
+    # Of books that others made the first name differs, or there is a second customer.
+    if names and (names[0] != (ACCOUNT_NAME, True) or any(is_customer for _, is_customer in names[1:])):
+        fail(f"--fresh removes nothing but a demo's database, and {file} holds accounts")
+
+
+def _remove(file: Path, state: Path) -> None:
+    for each in (*(file.with_name(file.name + suffix) for suffix in ("-wal", "-shm", "")), state):
+        each.unlink(missing_ok=True)
+
+
+def number_for_sale(services: Services) -> Offer | None:
+    """A number that the demo sells now, the documented one while it is there; None when all are sold."""
+    query = OfferQuery("US", "USD", page_size=1)
+    return next(iter(services.reader.read_now(lambda tx: search_numbers(tx, query)).offers), None)
 
 
 def prepare_demo(services: Services) -> str:

@@ -40,7 +40,7 @@ _CENT: Final = 10_000
 
 
 _LISTENS: Final = "127.0.0.1"
-_SQLITE: Final = "sqlite:///"
+SQLITE: Final = "sqlite:///"
 
 
 def key_of(settings: Settings) -> SecretStr:
@@ -78,7 +78,7 @@ def _kept_key(settings: Settings) -> str:
 
 def _beside(settings: Settings, suffix: str) -> Path:
     url = settings.database_url
-    file = url.removeprefix(_SQLITE) if url.startswith(_SQLITE) else "var/demo.db"
+    file = url.removeprefix(SQLITE) if url.startswith(SQLITE) else "var/demo.db"
     return Path(file).with_suffix(suffix)
 
 
@@ -135,7 +135,7 @@ def text(urls: dict[str, str], address: str, key: str, settings: Settings) -> st
 def _exports(settings: Settings) -> str:
     """The settings that the demo chose. One that a person set is known to that person, and may hold a secret."""
     chosen = {}
-    if settings.database_url.startswith(_SQLITE):
+    if settings.database_url.startswith(SQLITE):
         chosen["NUMBERDESK_DATABASE_URL"] = settings.database_url
     if settings.credentials_key.get_secret_value() == _kept_key(settings):
         chosen["NUMBERDESK_CREDENTIALS_KEY"] = settings.credentials_key.get_secret_value()

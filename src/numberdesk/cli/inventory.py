@@ -21,7 +21,7 @@ from numberdesk.cli.session import AsJson, Limit, check_carrier, services
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.purchase import POOL
 from numberdesk.flows.catalog.run_import import ImportReport, run_import
-from numberdesk.views import import_view, inventory_view
+from numberdesk.views.inventory import import_view, inventory_view
 
 inventory = typer.Typer(help="The operator's own numbers.", no_args_is_help=True)
 

@@ -15,7 +15,7 @@ from numberdesk.cli.output import note, print_list, print_object
 from numberdesk.cli.session import AccountArgument, AsJson, Limit, account_called, services
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.flows.accounts.issue_keys import NewKey, Revocation, issue_keys, new_key_record, revoke
-from numberdesk.views import key_view, new_key_view
+from numberdesk.views.accounts import key_view, new_key_view
 
 keys = typer.Typer(help="API keys of accounts.", no_args_is_help=True)
 

@@ -10,11 +10,12 @@ from typing import Annotated, Any
 
 import typer
 
-from numberdesk.cli.output import fail, print_list, print_object
+from numberdesk.cli.output import USAGE, fail, print_list, print_object
 from numberdesk.cli.session import AsJson, Limit, Yes, asking_carriers, confirm, services
 from numberdesk.flows.purchase.describe_orders import describe_order, describe_orders, describe_parked_orders
 from numberdesk.flows.purchase.resolve_orders import OrderResolution, adopt_order, resolve_order
-from numberdesk.views import carrier_order_view
+from numberdesk.views.carriers import carrier_order_view
+from numberdesk.views.numbers import ShownOrderState
 from numberdesk.wiring import Services
 
 orders = typer.Typer(help="Purchase attempts.", no_args_is_help=True)
@@ -22,21 +23,25 @@ orders = typer.Typer(help="Purchase attempts.", no_args_is_help=True)
 
 @orders.command("list")
 def list_all_orders(
-    only_open: Annotated[bool, typer.Option("--open", help="Only those that have not ended")] = False,  # noqa: FBT002
+    status: Annotated[ShownOrderState | None, typer.Option(help="Only those with this status")] = None,
+    only_open: Annotated[bool, typer.Option("--open", help="The same as --status pending")] = False,  # noqa: FBT002
     parked: Annotated[bool, typer.Option("--parked", help="Only open ones that wait for a person")] = False,  # noqa: FBT002
     limit: Limit = 1000,
     as_json: AsJson = False,  # noqa: FBT002  a flag
 ) -> None:
     """List orders of all accounts, newest first; parked ones oldest first."""
+    wanted = ShownOrderState.PENDING if only_open and status is None else status
+    if (only_open or parked) and wanted not in {None, ShownOrderState.PENDING}:
+        fail("--open and --parked list pending orders only", USAGE)
     with services() as running:
         found = running.reader.read_now(
             lambda tx: (
                 describe_parked_orders(tx, limit=limit)
                 if parked
-                else describe_orders(tx, open_only=only_open, limit=limit)
+                else describe_orders(tx, state=None if wanted is None else wanted.state, limit=limit)
             )
         )
-        columns = ("id", "account_id", "phone_number", "carrier", "status", "price", "currency", "created_at")
+        columns = ("id", "account_name", "phone_number", "carrier", "status", "price", "currency", "created_at")
         print_list([carrier_order_view(order) for order in found], columns, as_json=as_json)
 
 

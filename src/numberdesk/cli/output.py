@@ -28,7 +28,7 @@ INTERRUPTED: Final = 130
 NO_OPTIONS: Final[Mapping[str, str]] = {}
 _GAP: Final = 2
 _LEAST_TEXT: Final = 16
-_TEXTS: Final = frozenset({"meaning", "name", "said", "scopes"})
+_TEXTS: Final = frozenset({"account_name", "meaning", "name", "said", "scopes"})
 """Columns of words, which may be broken between them."""
 
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")

@@ -26,7 +26,8 @@ from numberdesk.flows.catalog.set_price_rules import (
     unset_rates,
 )
 from numberdesk.flows.catalog.set_rates import Pair, new_rate, remove_rates, set_rates
-from numberdesk.views import rate_view, rule_view
+from numberdesk.views.carriers import rate_view
+from numberdesk.views.inventory import rule_view
 from numberdesk.wiring import Services
 
 prices = typer.Typer(help="Price rules for numbers that came without prices.", no_args_is_help=True)

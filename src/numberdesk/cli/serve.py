@@ -15,20 +15,22 @@ import typer
 from numberdesk import worker
 from numberdesk.accounts.store import list_accounts
 from numberdesk.carriers.store import list_carriers
+from numberdesk.catalog.search import Offer
 from numberdesk.catalog.store import count_inventory
 from numberdesk.cli import demo_carriers, processes
-from numberdesk.cli.demo import ACCOUNT_NAME, DATABASE_URL, NUMBER, prepare_demo
+from numberdesk.cli.demo import ACCOUNT_NAME, DATABASE_URL, begin_anew, number_for_sale, prepare_demo
 from numberdesk.cli.output import REFUSED, USAGE, fail, note, reported
 from numberdesk.cli.session import read_settings
 from numberdesk.cli.signals import StopSignal, stop_on_signals
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.money import format_micros
+from numberdesk.core.purchase import Wallet
 from numberdesk.infra import log
 from numberdesk.infra.serve_lock import only_server
 from numberdesk.infra.settings import Settings, load_settings
 from numberdesk.infra.vault import VaultError
 from numberdesk.ledger.store import find_wallet
-from numberdesk.wiring import Services, build
+from numberdesk.wiring import OF_COMMANDS, Services, build
 
 
 def serve(
@@ -37,14 +39,19 @@ def serve(
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one")] = None,
     workers: Annotated[int | None, typer.Option(min=1, max=64, help="Processes; more than one on PostgreSQL")] = None,
     carriers: Annotated[bool, typer.Option("--carriers", help="With --demo: simulated carriers, too")] = False,  # noqa: FBT002
+    fresh: Annotated[bool, typer.Option("--fresh", help="With --demo: begin anew, without what was bought")] = False,  # noqa: FBT002
 ) -> None:
     """Serve the API, with the worker beside it, until SIGTERM or SIGINT."""
     with reported():
         if carriers and not demo:
             fail("--carriers simulates carriers for --demo; connect real ones with numberdesk carriers add", USAGE)
+        if fresh and not demo:
+            fail("--fresh begins the demo of --demo anew; there is nothing to do it to", USAGE)
         settings = _settings(demo=demo, host=host, port=port, workers=workers)
         log.configure(settings.log_level)
         with _bound(settings) as sock:
+            if fresh:
+                begin_anew(settings)
             if carriers:
                 _serve_with_carriers(settings, sock)
             elif settings.workers == 1:
@@ -58,7 +65,7 @@ def work() -> None:
     with reported():
         settings = read_settings()
         log.configure(settings.log_level)
-        running = build(settings)
+        running = build(settings, OF_COMMANDS)
         stopped = stop_on_signals()
         _warn_of_credentials(running)
         running.writer.start()
@@ -215,13 +222,26 @@ def _demo_text(running: Services, key: str, address: str) -> str:
     return (
         f"Numberdesk demo on {address}, API reference at {address}/docs\n"
         f"Account {ACCOUNT_NAME} ({account.id}) has {balance} USD. Its key: {key}\n\n"
-        "Buy a number:\n\n"
-        f"curl -X POST {address}/api/v1/phone-numbers/buy/ \\\n"
-        f'  -H "X-Api-Key: {key}" -H "Content-Type: application/json" \\\n'
-        f'  -d \'{{"phone_number": "{NUMBER}", "price": 1.15,\n'
-        '       "per_minute_price_inbound": 0.0085, "per_minute_price_outbound": 0.0945}\'\n\n'
+        f"{_line_that_buys(number_for_sale(running), wallet, key, address)}"
         "Others are listed at:\n\n"
         f'curl -H "X-Api-Key: {key}" {address}/api/v1/phone-numbers/available-numbers/US/\n'
+    )
+
+
+def _line_that_buys(offer: Offer | None, wallet: Wallet | None, key: str, address: str) -> str:
+    """How to buy a number that is for sale now, at the prices that it has."""
+    if offer is None:
+        return "All its numbers are sold: `numberdesk serve --demo --fresh` begins anew.\n\n"
+    rates = (("per_minute_price_inbound", offer.prices.inbound), ("per_minute_price_outbound", offer.prices.outbound))
+    told = ", ".join(f'"{name}": {format_micros(rate)}' for name, rate in rates if rate is not None)
+    poor = wallet is None or wallet.available < offer.prices.total
+    hint = "The money is spent; `numberdesk serve --demo --fresh` begins anew.\n\n" if poor else ""
+    return (
+        f"{hint}Buy a number:\n\n"
+        f"curl -X POST {address}/api/v1/phone-numbers/buy/ \\\n"
+        f'  -H "X-Api-Key: {key}" -H "Content-Type: application/json" \\\n'
+        f'  -d \'{{"phone_number": "{offer.e164}", "price": {format_micros(offer.prices.monthly)},\n'
+        f"       {told}}}'\n\n"
     )
 
 

@@ -23,7 +23,7 @@ from numberdesk.core.money import MoneyError, parse_micros
 from numberdesk.flows.carriers.describe_carriers import is_carrier
 from numberdesk.infra import log
 from numberdesk.infra.settings import Settings, load_settings, unknown_variables
-from numberdesk.wiring import Services, build
+from numberdesk.wiring import OF_COMMANDS, Services, build
 
 Result = TypeVar("Result")
 
@@ -49,7 +49,7 @@ def read_settings(**given: Any) -> Settings:
 def services(options: Mapping[str, str] = NO_OPTIONS) -> Iterator[Services]:
     """Services for one command, closed at its end; errors become exit statuses, and name `options` for fields."""
     with reported(options):
-        running = build(read_settings(), lock_seconds=_PATIENCE_SECONDS)
+        running = build(read_settings(), OF_COMMANDS, lock_seconds=_PATIENCE_SECONDS)
         try:
             yield running
         finally:
@@ -111,12 +111,10 @@ def customer_called(running: Services, text: str) -> Account:
 
 
 def account_called(running: Services, text: str) -> Account:
-    """The account with this id or exact name; ends the command when there is none, or more than one."""
+    """The account with this id, else with this exact name; ends the command when there is none."""
     found = running.reader.read_now(lambda tx: find_accounts_named(tx, text))
     exact = [account for account in found if account.id == text]
     chosen = exact or found
     if not chosen:
         fail(f"there is no account {text!r}")
-    if len(chosen) > 1:
-        fail(f"{len(chosen)} accounts are named {text!r}; give the id: {', '.join(account.id for account in chosen)}")
     return chosen[0]

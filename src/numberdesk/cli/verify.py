@@ -10,7 +10,7 @@ import typer
 from numberdesk.cli.output import REFUSED, note, print_object
 from numberdesk.cli.session import AsJson, services
 from numberdesk.verify.books import VerifyReport, verify
-from numberdesk.views import verify_view
+from numberdesk.views.verify import verify_view
 
 
 def verify_books(as_json: AsJson = False) -> None:  # noqa: FBT002  a flag

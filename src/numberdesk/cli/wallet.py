@@ -13,7 +13,7 @@ from numberdesk.cli.output import print_list, print_object
 from numberdesk.cli.session import AccountArgument, AsJson, Limit, amount_of, customer_called, services
 from numberdesk.flows.accounts.fund_wallets import ADJUSTMENT, TOP_UP, fund_wallets, funding
 from numberdesk.ledger.store import find_wallet, list_statement
-from numberdesk.views import balance_view, transaction_view
+from numberdesk.views.accounts import balance_view, transaction_view
 
 wallet = typer.Typer(help="Prepaid balances.", no_args_is_help=True)
 

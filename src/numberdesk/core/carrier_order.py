@@ -99,6 +99,9 @@ class Unknown(NamedTuple):
     message: str
 
 
+ACCOUNT_PAUSE: Final = 300
+"""Seconds after which a customer may try again what a carrier refused for the operator's account."""
+
 OrderOutcome = Placed | Pending | Refused | NotSent | Absent | Unknown
 """What a carrier answered about an order, when it was sent or looked up."""
 
@@ -231,7 +234,9 @@ def _refused(carrier_order: CarrierOrder, outcome: Refused, report: OutcomeRepor
         return _not_there(carrier_order, report, f"refused after an earlier attempt of ours: {outcome.message}")
     if outcome.reason is Reason.TAKEN:
         return Void(NumberTaken(), final=True)
-    if outcome.reason in (Reason.THROTTLED, Reason.ACCOUNT):
+    if outcome.reason is Reason.ACCOUNT:  # only the operator can mend that: the same again in a second is of no use
+        return Void(_unavailable(ACCOUNT_PAUSE), final=False)
+    if outcome.reason is Reason.THROTTLED:
         return Void(_unavailable(outcome.retry_after), final=False)
     return Void(CarrierRefused(), final=True)
 

@@ -13,6 +13,7 @@ Touches: nothing.
       PriceChanged          price_changed            details carry the current prices
       OrderInProgress       order_in_progress        the same order is still running
       OrderEnded            order_ended              the order has ended, and stays as it is
+      AccountInUse          account_in_use           the account has money, open orders or numbers
       IdempotencyConflict   idempotency_conflict     key reused with another body
       RateLimited           rate_limited             too many requests for this key
       CarrierRefused        carrier_refused          the carrier said no
@@ -128,6 +129,13 @@ class OrderEnded(NumberdeskError):
     sentence = "This order has ended already."
 
 
+class AccountInUse(NumberdeskError):
+    """An account cannot be closed yet; details: balance and currency, open_orders, rentals, of what it has."""
+
+    code = "account_in_use"
+    sentence = "This account cannot be closed yet."
+
+
 class IdempotencyConflict(NumberdeskError):
     """A key or reference was reused with other content; `field` names what differs."""
 
@@ -138,7 +146,7 @@ class IdempotencyConflict(NumberdeskError):
 
 
 class RateLimited(NumberdeskError):
-    """Too many requests with this key."""
+    """Too many requests with this key, or too many of its account's reads at once."""
 
     code = "rate_limited"
     sentence = "Too many requests. Try again later."

@@ -1,4 +1,4 @@
-"""What an audit of a carrier's list of our numbers can find, and what becomes of it.
+"""How a carrier's list of our numbers and the books can differ, and what becomes of that.
 
 Touches: nothing.
 """
@@ -14,6 +14,8 @@ class FindingKind(StrEnum):
     ORPHAN = "orphan"  # it is on our account at the carrier, and the books do not know it
     LOST = "lost"  # the books say that a customer rents it, and the carrier does not have it for us
     PORTED_AWAY = "ported_away"  # the same, and the carrier says that it went to another carrier
+    WRONG_REFERENCE = "wrong_reference"  # the books call it by what is another number's id at the carrier
+    STALE_RELEASE = "stale_release"  # it should have gone back long ago, and may be somebody else's by now
 
 
 class FindingState(StrEnum):

@@ -6,7 +6,7 @@ The invariants that apply so far:
 
     I1       a transfer moves an amount above zero between its wallet and a known account, in one currency
     I2       posted is the sum of a wallet's transfers, held that of its open holds; balances follow line by line
-    I3       no wallet is, or ever was, below its credit limit
+    I3       no wallet is below its credit limit, or ever was below that of its time
     I4       transfers and holds are only ever added to: no gap in a statement, the guards as they were made
     I5       a number has at most one holder: one live rental when assigned, one open order when claimed
     I6       a completed order charged its first month and its setup once and renews a month later

@@ -51,10 +51,11 @@ class CarrierState(StrEnum):
 
 
 class AccountState(StrEnum):
-    """Whether an account may buy."""
+    """Whether an account may buy. A closed one is at its end: nobody uses it any more."""
 
     ACTIVE = "active"
     SUSPENDED = "suspended"
+    CLOSED = "closed"
 
 
 class AccountKind(StrEnum):
@@ -97,8 +98,9 @@ _MOVES: Final[dict[type[StrEnum], dict[StrEnum, frozenset[StrEnum]]]] = {
         CarrierState.DISABLED: frozenset({CarrierState.ACTIVE}),
     },
     AccountState: {
-        AccountState.ACTIVE: frozenset({AccountState.SUSPENDED}),
-        AccountState.SUSPENDED: frozenset({AccountState.ACTIVE}),
+        AccountState.ACTIVE: frozenset({AccountState.SUSPENDED, AccountState.CLOSED}),
+        AccountState.SUSPENDED: frozenset({AccountState.ACTIVE, AccountState.CLOSED}),
+        AccountState.CLOSED: frozenset(),
     },
 }
 

@@ -27,7 +27,8 @@ MAX_PRICE: Final = 1_000_000 * MICROS
 _PLAIN_NUMBER: Final = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?", re.ASCII)
 _LONGEST_TEXT: Final = 70
 _FEWEST_EXPONENT: Final = -40
-_CURRENCY: Final = re.compile(r"[A-Z]{3}", re.ASCII)
+CURRENCY_CODE: Final = re.compile(r"[A-Z]{3}", re.ASCII)
+"""What a currency looks like."""
 
 
 _TOO_FINE: Final = "has more digits than a millionth: send it rounded to six decimals"
@@ -92,7 +93,7 @@ def as_decimal(micros: int) -> Decimal:
 
 def parse_currency(value: str) -> str:
     """Check a code of ISO 4217. Raises MoneyError."""
-    if not _CURRENCY.fullmatch(value):
+    if not CURRENCY_CODE.fullmatch(value):
         raise MoneyError("must be a currency code of three capital letters, like USD")
     if value not in CURRENCIES:
         raise MoneyError(f"must be a currency of ISO 4217, like USD, not {value!r}")

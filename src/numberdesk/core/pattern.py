@@ -24,6 +24,9 @@ from typing import Final
 LONGEST_TEXT: Final = 32
 """Most characters of one expression, counted as they were sent."""
 
+WRITTEN_PATTERN: Final = r"^[-0-9A-Za-z*?%^+$ .()]*$"
+"""The signs that an expression is made of, as a regular expression, for documents."""
+
 KEYPAD: Final = dict(zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "22233344455566677778889999", strict=True))
 """Digit of each capital letter on a telephone keypad (ITU-T E.161)."""
 

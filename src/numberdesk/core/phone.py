@@ -13,6 +13,9 @@ from typing import Final
 
 _FEWEST_DIGITS: Final = 7
 _MOST_DIGITS: Final = 15
+E164_PATTERN: Final = f"^\\+[1-9][0-9]{{{_FEWEST_DIGITS - 1},{_MOST_DIGITS - 1}}}$"
+"""The same rule as parse_e164 as a regular expression, for documents."""
+
 _DIGITS: Final = frozenset("0123456789")
 
 

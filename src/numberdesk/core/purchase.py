@@ -135,6 +135,9 @@ FINGERPRINT_FIELDS: Final = (
     "setup_price",
 )
 
+ACCOUNT_CLOSED: Final = "This account is closed."
+"""Why nothing is done for a closed account."""
+
 UNRECORDED: Final = -1
 """The setup price in the fingerprint of a request to an earlier release, which did not look at it."""
 
@@ -339,6 +342,8 @@ def _standing_refusal(
     """Refusals that do not depend on what the client confirms."""
     if wallet.state is AccountState.SUSPENDED:
         return Forbidden("This account is suspended.")
+    if wallet.state is AccountState.CLOSED:
+        return Forbidden(ACCOUNT_CLOSED)
     if not quotes:
         return NumberNotOffered()
     if sale_number is None or sale_number.is_nobodys:

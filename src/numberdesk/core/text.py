@@ -6,6 +6,10 @@ Touches: nothing.
 from __future__ import annotations
 
 import unicodedata
+from typing import Final
+
+VISIBLE_ASCII: Final = "^[!-~]+$"
+"""The same rule as parse_token as a regular expression, for documents."""
 
 
 class TextError(ValueError):

@@ -115,13 +115,19 @@ class Database:
     `read_connections` bounds the pool for reads; `busy_seconds` is how long SQLite waits for a
     writer of another process before StorageFailedError; `resolve_seconds` how long PostgreSQL may take
     over a transaction that writes, and is asked what became of a commit that it did not answer. Raises
-    DatabaseError for a bad URL.
+    DatabaseError for a bad URL, and for an SQLite file that is not there unless it `makes_file`.
     """
 
     def __init__(
-        self, url: str, *, read_connections: int = 4, busy_seconds: float = 2.0, resolve_seconds: float = 4.0
+        self,
+        url: str,
+        *,
+        read_connections: int = 4,
+        busy_seconds: float = 2.0,
+        resolve_seconds: float = 4.0,
+        makes_file: bool = True,
     ) -> None:
-        self._engine = _engine_for(url, busy_seconds, resolve_seconds)
+        self._engine = _engine_for(url, busy_seconds, resolve_seconds, makes_file=makes_file)
         self.engine_name = self._engine.name
         self.one_flow_per_commit = self._engine.one_flow_per_commit
         self._write_lock = threading.Lock()
@@ -177,7 +183,8 @@ class Database:
     def read(self, *, seconds: float | None = None) -> Iterator[Tx]:
         """One read transaction: a consistent view, closed at the end.
 
-        `seconds` is how long PostgreSQL may take over it before TryAgainError; None is for ever.
+        `seconds` is how long it may take: SQLite then raises StorageFailedError, and PostgreSQL, which may
+        only be silent, TryAgainError. None is for ever.
         """
         with self._failures(), _counted(), self._reading.connect() as connection:
             driver: Any = connection.connection.dbapi_connection
@@ -241,7 +248,7 @@ def _driver_error(error: BaseException) -> BaseException | None:
     return error.orig if isinstance(error, DBAPIError) else error
 
 
-def _engine_for(url: str, busy_seconds: float, resolve_seconds: float) -> Sqlite | Postgres:
+def _engine_for(url: str, busy_seconds: float, resolve_seconds: float, *, makes_file: bool) -> Sqlite | Postgres:
     if url.startswith(("postgresql://", "postgres://")):  # libpq reads these: several hosts, its own parameters
         from numberdesk.infra.postgres import Postgres  # noqa: PLC0415  SQLite does without the driver's 6 MB
 
@@ -255,4 +262,4 @@ def _engine_for(url: str, busy_seconds: float, resolve_seconds: float) -> Sqlite
         raise DatabaseError("NUMBERDESK_DATABASE_URL: leave the driver out, like postgresql://user@host/numberdesk")
     if name != "sqlite":
         raise DatabaseError(f"NUMBERDESK_DATABASE_URL: {name} is not supported; take sqlite or postgresql")
-    return Sqlite(parsed, busy_seconds=busy_seconds)
+    return Sqlite(parsed, busy_seconds=busy_seconds, makes_file=makes_file)

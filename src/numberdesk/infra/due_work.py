@@ -85,7 +85,7 @@ class RoundFigures:
 
 
 class DueTable(Generic[Row]):
-    """The SQL of one kind: which rows are due, and taking them up.
+    """The SQL of one kind: which rows are due, and taking them up. `name` is its table's.
 
     `row` names the columns that are read, in its order; `key` is the primary key, `party` who is asked. `lease` is
     how long acting on a row may take, `longest` the longest wait that is ever set: a time further ahead was set by a
@@ -108,7 +108,7 @@ class DueTable(Generic[Row]):
         named: Any = cast("Any", row)  # a NamedTuple, which no bound can say beside its columns
         self._make: Callable[[Any], Row] = named._make
         self._columns = [table.c[name] for name in named._fields]
-        self._table, self._key, self._party = table, table.c[key], table.c[party]
+        self.name, self._table, self._key, self._party = table.name, table, table.c[key], table.c[party]
         self.lease, self._longest, self._began = lease, longest, began
         self._only = true() if only is None else only
         self._lease_rows = UpdateRows(table, key, "leased_until", *([] if began is None else [began]))
@@ -243,7 +243,9 @@ class DueWorker(Generic[Row, Result]):
         if limit <= 0:
             return []
         wanted = limit + len(self.running)
-        due = await self._reader.read(lambda tx: self.work.table.find_due_parties(tx, self._now(), self._last, wanted))
+        due = await self._reader.read(
+            lambda tx: self.work.table.find_due_parties(tx, self._now(), self._last, wanted), for_account=None
+        )
         return [party for party in due if party not in self.running][:limit]
 
     async def _all_of(self, party: str, stopping: Callable[[], bool]) -> None:

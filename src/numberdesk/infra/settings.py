@@ -82,7 +82,15 @@ class Settings(BaseSettings):
         description="Ports of public addresses that requests may go to beside 443, 80, 8080 and 8443, comma separated",
     )
     queue_limit: int = Field(4096, ge=1, le=1_000_000, description="Commands that may wait for the writer")
-    read_threads: int = Field(4, ge=1, le=64, description="Threads, and so connections, for reading")
+    read_threads: int = Field(4, ge=1, le=64, description="Threads, and so connections, for lists and searches")
+    look_up_threads: int = Field(
+        2, ge=1, le=16, description="Threads, and so connections, for look-ups of keys and for purchases"
+    )
+    account_reads: int = Field(2, ge=1, le=64, description="Lists, look-ups and searches of one account at a time")
+    account_reads_waiting: int = Field(
+        32, ge=0, le=10_000, description="Those of one account that wait for their turn; 429 beyond"
+    )
+    read_timeout_seconds: float = Field(8, gt=0, le=60, description="Longest that one read takes before 503")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged")
     access_log: bool = Field(default=False, description="Log a line for every request")
 

@@ -1,12 +1,13 @@
 """SQLite as an engine: durable pragmas, one writer at a time, failures told apart.
 
-Touches: database, files.
+Touches: database, files, clock.
 """
 
 from __future__ import annotations
 
 import contextlib
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -26,18 +27,35 @@ _PRAGMAS: Final = (
 )
 
 
+_INSTRUCTIONS: Final = 1_000_000
+"""Of SQLite's, after which it asks whether it may go on: some hundredths of a second's. Most reads end before.
+
+Each time it waits for the interpreter's lock, which a busy process may keep for milliseconds, so it must not be often.
+"""
+HOW_TO_MAKE_ONE: Final = (
+    "`numberdesk serve` or `numberdesk db upgrade` makes one, and NUMBERDESK_DATABASE_URL says where it is"
+)
+"""What a person is told who has no database yet."""
+
+
 class Sqlite:
-    """One SQLite file. `busy_seconds` is how long to wait for a writer of another process."""
+    """One SQLite file. `busy_seconds` is how long to wait for a writer of another process.
+
+    A file that is not there is made where `makes_file`, and else refused with DatabaseError.
+    """
 
     name: ClassVar[str] = "sqlite"
     one_flow_per_commit: ClassVar[bool] = False
     """Nobody else writes meanwhile, so the order in which flows take their rows cannot matter."""
 
-    def __init__(self, url: URL, *, busy_seconds: float) -> None:
+    def __init__(self, url: URL, *, busy_seconds: float, makes_file: bool = True) -> None:
         if not url.database or url.database == ":memory:":
             raise DatabaseError("NUMBERDESK_DATABASE_URL: SQLite needs a file, like sqlite:///var/numberdesk.db")
         if not url.database.startswith("file:"):  # an SQLite URI is no path
-            _make_folder(Path(url.database).parent)
+            if makes_file:
+                _make_folder(Path(url.database).parent)
+            elif not Path(url.database).exists():
+                raise DatabaseError(f"there is no database at {url.database}; {HOW_TO_MAKE_ONE}")
         self._url = url.set(drivername="sqlite")
         self._busy_seconds = busy_seconds
         self.file: str | None = url.database
@@ -76,7 +94,12 @@ class Sqlite:
         """Nothing of an operator's can make a file unfit."""
 
     def bound(self, driver: Any, seconds: float | None) -> None:
-        """A file waits for nobody but its lock, which has a bound of its own."""
+        """Let the connection work for so long from now on, then interrupt its statement; None is for ever."""
+        if seconds is None:
+            driver.set_progress_handler(None, 0)
+            return
+        end = time.monotonic() + seconds
+        driver.set_progress_handler(lambda: time.monotonic() >= end, _INSTRUCTIONS)
 
     def begin(self, driver: Any) -> None:
         """Begin a write transaction and take the lock at once."""

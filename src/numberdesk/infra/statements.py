@@ -15,11 +15,11 @@ PostgreSQL rows are inserted by COPY and updated from arrays, one text for any n
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Column, Select, Table, bindparam
+from sqlalchemy import Column, Select, Table, bindparam, literal, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
@@ -174,6 +174,23 @@ def _in_set_postgresql(element: in_set, compiler: Any, **options: Any) -> str:
     column = compiler.process(element.column, **options)
     members = compiler.process(bindparam(element.name, type_=Text), **options)
     return f"{column} = ANY(CAST({members} AS TEXT[]))"
+
+
+_FIRST_KEY: Final = ""
+_LAST_KEY: Final = "~"
+
+
+def stretch_of(
+    owner: Mapping[Column[str], str], key: Column[str], *, after: str | None = None, before: str | None = None
+) -> list[ColumnElement[bool]]:
+    """The rows of one owner after a key, before one, or all of them; to be sorted by the owner's columns and the key.
+
+    All are compared, and sorted by, as one. With the owner in a condition of its own, PostgreSQL may well walk the
+    primary key instead, past all rows of others, when it expects to meet enough of this owner's soon.
+    """
+    place, whose = tuple_(*owner, key), [literal(value) for value in owner.values()]
+    first, last = after or _FIRST_KEY, _LAST_KEY if before is None else before
+    return [place > tuple_(*whose, literal(first)), place < tuple_(*whose, literal(last))]
 
 
 def _sent(engine: str, members: Iterable[str]) -> Any:

@@ -96,7 +96,7 @@ class Writer:
 
     `queue_limit` bounds the commands that wait; `patience_seconds` is how long an outcome may take
     before a command is turned away unbegun, of which `lock_seconds` are kept for the database's lock.
-    `monotonic` gives seconds; `failpoint` is told when a batch passes one of POINTS.
+    `monotonic` gives seconds; `failpoint` is told when a batch passes one of FAILPOINTS.
     """
 
     def __init__(

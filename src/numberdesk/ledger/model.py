@@ -44,6 +44,16 @@ class Hold(NamedTuple):
     resolved_at: int | None
 
 
+class CreditLimitChange(NamedTuple):
+    """A credit limit that was `before` until the wallet had so many `entries`, and is `after` since; in micros."""
+
+    account_id: str
+    before: int
+    after: int
+    entries: int
+    changed_at: int
+
+
 def wallet_account(account_id: str) -> str:
     """The ledger account of an account's wallet."""
     return f"wallet:{account_id}"

@@ -1,6 +1,6 @@
 """The books' SQL: wallets, transfers, holds.
 
-Touches: accounts, wallets, transfers, holds.
+Touches: accounts, wallets, credit_limit_changes, transfers, holds.
 """
 
 from __future__ import annotations
@@ -8,18 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 
 from numberdesk.core.lifecycle import AccountState, HoldState
 from numberdesk.core.purchase import Wallet
 from numberdesk.infra.db import Tx
 from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set
-from numberdesk.ledger.model import Hold, Transfer
-from numberdesk.tables import accounts, holds, transfers, wallets
+from numberdesk.ledger.model import CreditLimitChange, Hold, Transfer
+from numberdesk.tables import accounts, credit_limit_changes, holds, transfers, wallets
 
 _WALLETS: Final = select(
     wallets.c.account_id,
     accounts.c.state,
+    accounts.c.closed_at,
     wallets.c.currency,
     wallets.c.posted,
     wallets.c.held,
@@ -47,6 +48,25 @@ def save_wallets(tx: Tx, changed: dict[str, Wallet]) -> None:
     """Write what is posted, held and counted back to locked wallets."""
     rows = [(account_id, wallet.posted, wallet.held, wallet.entries) for account_id, wallet in changed.items()]
     _UPDATE_WALLETS.run(tx, rows)
+
+
+def find_credit_limits(tx: Tx, account_ids: Iterable[str]) -> dict[str, int]:
+    """Credit limits by account, in micros."""
+    query = select(wallets.c.account_id, wallets.c.credit_limit).where(
+        wallets.c.account_id.in_(sorted(set(account_ids)))
+    )
+    return {row.account_id: row.credit_limit for row in tx.execute(query)}
+
+
+def change_credit_limits(tx: Tx, changes: Sequence[CreditLimitChange]) -> None:
+    """Set credit limits of locked wallets, and keep what each was before."""
+    for change in changes:
+        earlier = select(func.coalesce(func.max(credit_limit_changes.c.change), 0)).where(
+            credit_limit_changes.c.account_id == change.account_id
+        )
+        row = {"change": tx.execute(earlier).scalar_one() + 1, **change._asdict()}
+        tx.execute(credit_limit_changes.insert(), [row])
+        tx.execute(update(wallets).where(wallets.c.account_id == change.account_id).values(credit_limit=change.after))
 
 
 def insert_transfers(tx: Tx, new: Sequence[Transfer]) -> None:
@@ -107,6 +127,5 @@ def list_statement(tx: Tx, account_id: str, *, before_entry: int | None, limit: 
 
 
 def _wallet_of(row: Any) -> Wallet:
-    return Wallet(
-        row.account_id, AccountState(row.state), row.currency, row.posted, row.held, row.credit_limit, row.entries
-    )
+    state = AccountState(row.state) if row.closed_at is None else AccountState.CLOSED
+    return Wallet(row.account_id, state, row.currency, row.posted, row.held, row.credit_limit, row.entries)

@@ -15,19 +15,21 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import Connection, inspect, text
 
 from numberdesk.infra.db import Database, DatabaseError
+from numberdesk.infra.sqlite import HOW_TO_MAKE_ONE
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD: Final = "0007"
-"""The newest revision; a test compares it with the tree."""
+_FOLDER: Final = Path(__file__).parent
+HEAD: Final = max(path.name for path in (_FOLDER / "versions").glob("[0-9]*.py")).partition("_")[0]
+"""The newest revision, which the names of the files begin with; a test compares it with the tree."""
 
 
-def prepare(database: Database) -> None:
+def prepare(database: Database, *, makes_schema: bool = True) -> None:
     """Make an empty database ready, accept a current one.
 
-    Raises DatabaseError for an old or foreign one, and for a server that could lose what it
-    acknowledged or is not the primary.
+    Raises DatabaseError for an old or foreign one, for an empty one unless it `makes_schema`, and for a server that
+    could lose what it acknowledged or is not the primary.
     """
     database.check()
     with database.raw() as connection:
@@ -42,6 +44,8 @@ def prepare(database: Database) -> None:
         )
     if tables:
         raise DatabaseError("The database holds tables that are not Numberdesk's; take an empty one")
+    if not makes_schema:
+        raise DatabaseError(f"the database is empty; {HOW_TO_MAKE_ONE}")
     upgrade(database, at_once=True)
 
 
@@ -51,19 +55,23 @@ def current(database: Database) -> str | None:
         return _revision(connection)
 
 
-def upgrade(database: Database, revision: str = "head", *, at_once: bool = False) -> None:
+def upgrade(database: Database, revision: str = "head", *, at_once: bool = False) -> list[str]:
     """Bring the database to a revision, each step in a transaction of its own, or all of them in one.
 
-    At once makes a new schema so: nobody who looks meanwhile may take it for an old one.
+    At once makes a new schema so: nobody who looks meanwhile may take it for an old one. Returns what the operator
+    is to be told of what changed.
     """
     from alembic import command  # noqa: PLC0415  a start that has nothing to migrate does not pay for it
 
+    told: list[str] = []
     with database.raw(writing=True) as connection:
         config = alembic_config()
+        config.attributes["told"] = told
         config.attributes["connection"] = connection
         config.attributes["at_once"] = at_once
         command.upgrade(config, revision)
         connection.commit()
+    return told
 
 
 def alembic_config() -> Config:
@@ -71,7 +79,7 @@ def alembic_config() -> Config:
     from alembic.config import Config  # noqa: PLC0415  as above
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.set_main_option("script_location", str(_FOLDER))
     config.set_main_option("path_separator", "os")
     return config
 

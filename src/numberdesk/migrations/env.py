@@ -18,6 +18,7 @@ def run() -> None:
         transactional_ddl=True,  # on SQLite too, where transactions are begun by hand
         transaction_per_migration=not context.config.attributes.get("at_once", False),
         compare_type=True,
+        told=context.config.attributes.get("told", []),
     )
     with context.begin_transaction():
         context.run_migrations()

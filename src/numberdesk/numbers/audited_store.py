@@ -27,13 +27,19 @@ _HELD: Final = SelectSet(
 
 
 class KnownNumber(NamedTuple):
-    """A number that the books have at a carrier, or had until lately. `since`: when its order completed, else 0."""
+    """A number that the books have at a carrier, or had until lately. `since`: when its order completed, else 0.
+
+    `carrier_reference` is the carrier's id for it as the books have it; `is_parked`: it was to go back, and waits for
+    a person.
+    """
 
     e164: str
     is_rented: bool
     account_id: str
     order_id: str
     since: int
+    carrier_reference: str | None = None
+    is_parked: bool = False
 
 
 def find_known_numbers(tx: Tx, carrier: str, lately: int) -> dict[str, KnownNumber]:
@@ -43,7 +49,14 @@ def find_known_numbers(tx: Tx, carrier: str, lately: int) -> dict[str, KnownNumb
     says nothing: orphans rest, and are orphans for as long as they are found.
     """
     query = (
-        select(numbers.c.e164, numbers.c.state, numbers.c.account_id, numbers.c.order_id, orders.c.completed_at)
+        select(
+            numbers.c.e164,
+            numbers.c.state,
+            numbers.c.account_id,
+            numbers.c.order_id,
+            orders.c.completed_at,
+            orders.c.carrier_reference,
+        )
         .select_from(numbers.outerjoin(orders, orders.c.id == numbers.c.order_id))
         .where(numbers.c.carrier == carrier, numbers.c.state.in_(_OURS))
     )
@@ -54,15 +67,25 @@ def find_known_numbers(tx: Tx, carrier: str, lately: int) -> dict[str, KnownNumb
             row.account_id or "",
             row.order_id or "",
             row.completed_at or 0,
+            row.carrier_reference,
         )
         for row in tx.execute(query)
     }
-    going = select(carrier_releases.c.e164).where(
+    going = select(
+        carrier_releases.c.e164,
+        carrier_releases.c.confirmed_at,
+        carrier_releases.c.parked_at,
+        carrier_releases.c.carrier_reference,
+    ).where(
         carrier_releases.c.carrier == carrier,
         or_(carrier_releases.c.confirmed_at.is_(None), carrier_releases.c.confirmed_at > lately),
     )
-    for e164 in tx.execute(going).scalars():
-        known.setdefault(e164, KnownNumber(e164, is_rented=False, account_id="", order_id="", since=0))
+    # What is not confirmed comes last, and so is what is known of a number that went more than once.
+    for row in sorted(tx.execute(going), key=lambda each: each.confirmed_at is None):
+        if row.e164 not in known or not known[row.e164].order_id:
+            reference = row.carrier_reference if row.confirmed_at is None else None
+            parked = row.parked_at is not None
+            known[row.e164] = KnownNumber(row.e164, False, "", "", 0, reference, parked)  # noqa: FBT003  as named above
     return known
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from sqlalchemy import exists, func, or_, select
+from sqlalchemy import exists, func, or_, select, update
 
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.periods import MICROSECONDS
@@ -18,8 +18,11 @@ from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_se
 from numberdesk.numbers.carrier_release import SCHEDULE, CarrierRelease
 from numberdesk.tables import carrier_releases, numbers
 
-RELEASE_LEASE: Final = 200 * MICROSECONDS
-"""How long giving one number back may take: three requests of the longest wait that an account may be given."""
+LONGEST_TELLING: Final = 180 * MICROSECONDS
+"""How long telling a carrier may take: three requests of the longest wait that an account may be given."""
+
+RELEASE_LEASE: Final = LONGEST_TELLING + 20 * MICROSECONDS
+"""How long giving one number back may take, with the wait for a turn."""
 
 _IS_SOMEBODYS: Final = exists().where(
     numbers.c.e164 == carrier_releases.c.e164,
@@ -58,6 +61,34 @@ def lock_releases(tx: Tx, ids: Iterable[str]) -> dict[str, CarrierRelease]:
 def change_releases(tx: Tx, changed: Sequence[CarrierRelease]) -> None:
     """Write back how it goes."""
     _CHANGE.run(tx, [(one.id, *one[5:]) for one in changed])
+
+
+def may_be_told(tx: Tx, one: CarrierRelease, now: int) -> bool:
+    """Whether a release that was taken up is still this process's to tell, with time enough before its lease ends.
+
+    Looked at right before the carrier is asked: whoever took it up since may have ended it, and the number may have
+    been bought again.
+    """
+    if one.leased_until is None or now + LONGEST_TELLING > one.leased_until:
+        return False
+    query = select(carrier_releases.c.id).where(
+        carrier_releases.c.id == one.id,
+        carrier_releases.c.leased_until == one.leased_until,
+        carrier_releases.c.next_at.is_not(None),
+        ~_IS_SOMEBODYS,
+    )
+    return tx.execute(query).first() is not None
+
+
+def tell_by_digits(tx: Tx, carrier: str, e164: str, now: int) -> int:
+    """Let what waits for a person of a number's releases be told now, without a reference; return how many do."""
+    waiting = (
+        carrier_releases.c.carrier == carrier,
+        carrier_releases.c.e164 == e164,
+        carrier_releases.c.parked_at.is_not(None),
+    )
+    values = {"carrier_reference": None, "next_at": now, "parked_at": None}
+    return tx.execute(update(carrier_releases).where(*waiting).values(values)).rowcount
 
 
 def list_unconfirmed(tx: Tx, *, after_id: str | None = None, limit: int) -> list[CarrierRelease]:

@@ -9,14 +9,14 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Select, case, or_, select, update
+from sqlalchemy import Select, case, func, or_, select, update
 
 from numberdesk.core.lifecycle import NumberState, RentalState
 from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import POOL, SaleNumber
 from numberdesk.infra.db import Tx
-from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set
-from numberdesk.numbers.model import Rental, RentedNumber
+from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set, stretch_of
+from numberdesk.numbers.model import Rental, RentedFilter, RentedNumber, RentedPage
 from numberdesk.tables import numbers, rentals
 
 _SALE_NUMBERS: Final = SelectSet(
@@ -44,8 +44,9 @@ _INSERT_RENTALS: Final = InsertRows(rentals)
 _CHANGE_RENTALS: Final = UpdateRows(
     rentals, "id", "state", "friendly_name", "agent_id", "tags", "updated_at", "released_at"
 )
-# The live rental sorts last: ids sort by time, and clocks may have gone back between two rentals.
-_ENDED_FIRST: Final = case((rentals.c.released_at.is_(None), 1), else_=0)
+MOST_WALKED: Final = 1_000
+"""Rentals that one page of a list looks at, however few of them fit."""
+
 _RENTAL_COLUMNS: Final = (
     rentals.c.id,
     rentals.c.order_id,
@@ -64,6 +65,24 @@ _RENTAL_COLUMNS: Final = (
     rentals.c.created_at,
     rentals.c.updated_at,
     rentals.c.released_at,
+)
+_DESCRIBED: Final = [numbers.c[name] for name in RentedNumber._fields[1:]]
+"""What the row of a number adds to its rental."""
+# A number has one live rental at most, so its number finds it; the account is only compared.
+_LIVE: Final = SelectSet(
+    select(*_RENTAL_COLUMNS)
+    .where(in_set(rentals.c.e164, "e164s"), in_set(rentals.c.account_id, "ids"), rentals.c.released_at.is_(None))
+    .order_by(rentals.c.id)
+    .with_for_update(),
+    "ids",
+    "e164s",
+)
+_LAST_ENDED: Final = SelectSet(
+    select(func.max(rentals.c.id).label("id"))
+    .where(in_set(rentals.c.account_id, "ids"), in_set(rentals.c.e164, "e164s"), rentals.c.released_at.is_not(None))
+    .group_by(rentals.c.account_id, rentals.c.e164),
+    "ids",
+    "e164s",
 )
 
 
@@ -147,19 +166,24 @@ def change_rentals(tx: Tx, changed: Sequence[Rental]) -> None:
 
 
 def latest_rentals(tx: Tx, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Rental]:
-    """For each (account, number): its live rental, else the one that ended last."""
+    """For each (account, number): its live rental, else the one that began last. Locked until the transaction ends.
+
+    However many rentals an account has, only those of the wanted numbers are read.
+    """
     pairs = set(wanted)
-    query = (
-        select(*_RENTAL_COLUMNS)
-        .where(
-            rentals.c.account_id.in_(sorted({account_id for account_id, _ in pairs})),
-            rentals.c.e164.in_(sorted({e164 for _, e164 in pairs})),
-        )
-        .order_by(_ENDED_FIRST, rentals.c.id)
-        .with_for_update()
-    )
-    found = {(row.account_id, row.e164): _rental_of(row) for row in tx.execute(query)}
+    live = _LIVE.run(tx, ids={account_id for account_id, _ in pairs}, e164s={e164 for _, e164 in pairs})
+    found = {(row.account_id, row.e164): _rental_of(row) for row in live}
+    e164s_of: dict[str, list[str]] = {}
+    for account_id, e164 in pairs - found.keys():
+        e164s_of.setdefault(account_id, []).append(e164)
+    ended = [row.id for account_id in sorted(e164s_of) for row in _last_ended(tx, account_id, e164s_of[account_id])]
+    for rental in lock_rentals(tx, ended).values():
+        found[rental.account_id, rental.e164] = rental
     return {pair: rental for pair, rental in found.items() if pair in pairs}
+
+
+def _last_ended(tx: Tx, account_id: str, e164s: Iterable[str]) -> list[Any]:
+    return _LAST_ENDED.run(tx, ids=[account_id], e164s=e164s)
 
 
 def find_rented_by_id(tx: Tx, account_id: str, rental_id: str) -> RentedNumber | None:
@@ -169,10 +193,12 @@ def find_rented_by_id(tx: Tx, account_id: str, rental_id: str) -> RentedNumber |
 
 
 def find_rented(tx: Tx, account_id: str, e164: str) -> RentedNumber | None:
-    """An account's live rental of a number, else the one that ended last."""
-    query = _rented().where(rentals.c.account_id == account_id, rentals.c.e164 == e164)
-    row = tx.execute(query.order_by(_ENDED_FIRST.desc(), rentals.c.id.desc()).limit(1)).first()
-    return None if row is None else _rented_of(row)
+    """An account's live rental of a number, else the one that began last."""
+    for live in (True, False):
+        row = tx.execute(listed_query(account_id, RentedFilter(live=live, e164=e164), None, 1)).first()
+        if row is not None:
+            return _rented_of(row)
+    return None
 
 
 def find_rental_numbers(tx: Tx, ids: Iterable[str]) -> dict[str, str]:
@@ -194,6 +220,14 @@ def lock_rentals(tx: Tx, ids: Iterable[str]) -> dict[str, Rental]:
     return {row.id: _rental_of(row) for row in tx.execute(query)}
 
 
+def count_live_rentals(tx: Tx, account_ids: Iterable[str]) -> dict[str, int]:
+    """How many numbers accounts rent now; an account without any is left out."""
+    query = select(rentals.c.account_id, func.count().label("live")).where(
+        rentals.c.account_id.in_(sorted(account_ids)), rentals.c.released_at.is_(None)
+    )
+    return {row.account_id: row.live for row in tx.execute(query.group_by(rentals.c.account_id))}
+
+
 def find_rental_ends(tx: Tx, rental_ids: Iterable[str]) -> dict[str, int]:
     """When rentals ended, by id; one that goes on is left out."""
     query = select(rentals.c.id, rentals.c.released_at).where(
@@ -203,42 +237,54 @@ def find_rental_ends(tx: Tx, rental_ids: Iterable[str]) -> dict[str, int]:
 
 
 def list_rented(
-    tx: Tx,
-    account_id: str,
-    *,
-    live: bool | None,
-    state: RentalState | None,
-    iso_country: str | None,
-    region: str | None,
-    e164: str | None,
-    before_id: str | None,
-    limit: int,
-) -> list[RentedNumber]:
-    """An account's rentals, newest first, from before the given id; None leaves a filter out."""
-    query = _rented().where(rentals.c.account_id == account_id)
-    if live is not None:
-        query = query.where(rentals.c.released_at.is_(None) if live else rentals.c.released_at.is_not(None))
-    for column, value in (
-        (rentals.c.state, state),
-        (numbers.c.iso_country, iso_country),
-        (numbers.c.region, region),
-        (rentals.c.e164, e164),
-    ):
-        if value is not None:
-            query = query.where(column == value)
+    tx: Tx, account_id: str, asked: RentedFilter, *, before_id: str | None, limit: int, most: int = MOST_WALKED
+) -> RentedPage:
+    """An account's rentals, newest first, from before the given id: `limit` that fit, among the next `most`."""
+    found = tx.execute(listed_query(account_id, asked, before_id, limit, most)).all()
+    edge = None
+    if len(found) < limit and asked.is_walked:
+        edge = tx.execute(walked_query(account_id, asked, before_id, most)).scalar()
+    return RentedPage([_rented_of(row) for row in found], edge)
+
+
+def listed_query(
+    account_id: str, asked: RentedFilter, before_id: str | None, limit: int, most: int = MOST_WALKED
+) -> Select[Any]:
+    """The statement that finds a page: an index leads to the next rentals, which the rest of the filter sifts."""
+    window = most if asked.is_walked else limit
+    walked = _ahead(_RENTAL_COLUMNS, account_id, asked, before_id).limit(window).subquery("walked")
+    placed = select(walked, *_DESCRIBED).join(numbers, numbers.c.e164 == walked.c.e164)
+    # With a limit of its own no filter gets inside, where an engine might look for all numbers of a region by it.
+    rows = placed.limit(window).subquery("placed")
+    sifted = ((rows.c.state, asked.state), (rows.c.iso_country, asked.iso_country), (rows.c.region, asked.region))
+    query = select(rows).where(*(column == value for column, value in sifted if value is not None))
+    return query.order_by(rows.c.id.desc()).limit(limit)
+
+
+def walked_query(account_id: str, asked: RentedFilter, before_id: str | None, most: int) -> Select[Any]:
+    """The statement that finds the last of the next `most` rentals; none where there are fewer."""
+    return _ahead([rentals.c.id], account_id, asked, before_id).limit(1).offset(most - 1)
+
+
+def _ahead(columns: Sequence[Any], account_id: str, asked: RentedFilter, before_id: str | None) -> Select[Any]:
+    """The rentals from an id on, newest first: conditions that the index of the list answers, and no other."""
+    ended = rentals.c.released_at
+    query = select(*columns).where(ended.is_(None) if asked.live else ended.is_not(None))
+    if asked.e164 is None:
+        query = query.where(*stretch_of({rentals.c.account_id: account_id}, rentals.c.id, before=before_id))
+        return query.order_by(rentals.c.account_id.desc(), rentals.c.id.desc())
+    query = query.where(rentals.c.account_id == account_id, rentals.c.e164 == asked.e164)
     if before_id is not None:
         query = query.where(rentals.c.id < before_id)
-    return [_rented_of(row) for row in tx.execute(query.order_by(rentals.c.id.desc()).limit(limit))]
+    return query.order_by(rentals.c.id.desc())
 
 
 def _rented() -> Select[Any]:
-    return select(*_RENTAL_COLUMNS, numbers.c.iso_country, numbers.c.region).join(
-        numbers, numbers.c.e164 == rentals.c.e164
-    )
+    return select(*_RENTAL_COLUMNS, *_DESCRIBED).join(numbers, numbers.c.e164 == rentals.c.e164)
 
 
 def _rented_of(row: Any) -> RentedNumber:
-    return RentedNumber(_rental_of(row), row.iso_country, row.region)
+    return RentedNumber(_rental_of(row), row.iso_country, row.region, row.locality, row.number_type, row.capabilities)
 
 
 def _sale_number_of(row: Any) -> SaleNumber:

@@ -12,11 +12,22 @@ from sqlalchemy import delete, select, tuple_
 
 from numberdesk.core.request_keys import RequestKey
 from numberdesk.infra.db import Tx
-from numberdesk.infra.statements import InsertRows
+from numberdesk.infra.statements import InsertRows, SelectSet, in_set
 from numberdesk.tables import keyed_requests
 
 _INSERT: Final = InsertRows(keyed_requests, (*RequestKey._fields, "outcome_id", "created_at"))
 _NAME: Final = (keyed_requests.c.account_id, keyed_requests.c.request, keyed_requests.c.key)
+# Each part of a name by itself, and not all as one: SQLite would read every row for that.
+_BY_NAME: Final = SelectSet(
+    select(*_NAME, keyed_requests.c.content, keyed_requests.c.outcome_id).where(
+        in_set(keyed_requests.c.account_id, "accounts"),
+        in_set(keyed_requests.c.request, "requests"),
+        in_set(keyed_requests.c.key, "keys"),
+    ),
+    "accounts",
+    "requests",
+    "keys",
+)
 
 Name = tuple[str, str, str]
 """Account, kind of request, key."""
@@ -24,11 +35,13 @@ Name = tuple[str, str, str]
 
 def find_keyed_requests(tx: Tx, names: Iterable[Name]) -> dict[Name, tuple[str, str]]:
     """What requests said, and the ids of what they made or ended, by their names."""
-    wanted = sorted(set(names))
+    wanted = set(names)
     if not wanted:
         return {}
-    query = select(*_NAME, keyed_requests.c.content, keyed_requests.c.outcome_id).where(tuple_(*_NAME).in_(wanted))
-    return {(row.account_id, row.request, row.key): (row.content, row.outcome_id) for row in tx.execute(query)}
+    accounts, requests, keys = zip(*wanted, strict=True)
+    rows = _BY_NAME.run(tx, accounts=accounts, requests=requests, keys=keys)
+    found = {(row.account_id, row.request, row.key): (row.content, row.outcome_id) for row in rows}
+    return {name: said for name, said in found.items() if name in wanted}
 
 
 def insert_keyed_requests(tx: Tx, done: Mapping[RequestKey, str], now: int) -> None:

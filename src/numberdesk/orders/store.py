@@ -1,6 +1,6 @@
 """The SQL of orders and of the answers stored under idempotency keys.
 
-Touches: orders, answers, carrier_orders.
+Touches: orders, idempotency_records, carrier_orders.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import delete, literal, select, tuple_
+from sqlalchemy import ColumnElement, Select, delete, func, literal, literal_column, select, tuple_, union_all
 
 from numberdesk.core.errors import Details, NumberdeskError, restored
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import Fingerprint, IdempotencyRecord, Order
 from numberdesk.infra.db import Tx
-from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set
-from numberdesk.tables import answers, carrier_orders, orders
+from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set, stretch_of
+from numberdesk.tables import carrier_orders, idempotency_records, orders
 
 _COLUMNS: Final = (
     orders.c.id,
@@ -39,7 +39,11 @@ _COLUMNS: Final = (
 )
 _BY_ID: Final = SelectSet(select(*_COLUMNS).where(in_set(orders.c.id, "ids")), "ids")
 _ANSWERS: Final = SelectSet(
-    select(answers).where(in_set(answers.c.account_id, "ids"), in_set(answers.c.key, "keys")), "ids", "keys"
+    select(idempotency_records).where(
+        in_set(idempotency_records.c.account_id, "ids"), in_set(idempotency_records.c.key, "keys")
+    ),
+    "ids",
+    "keys",
 )
 _FAILURES: Final = SelectSet(
     select(
@@ -60,7 +64,7 @@ _INSERT_ORDERS: Final = InsertRows(
     ),
 )
 _INSERT_ANSWERS: Final = InsertRows(
-    answers,
+    idempotency_records,
     (
         *("account_id", "key", *Fingerprint._fields, "request_id", "order_id"),
         *("error_code", "error_message", "error_details", "created_at"),
@@ -90,19 +94,44 @@ def change_orders(tx: Tx, ended: Sequence[Order]) -> None:
     _SETTLE_ORDERS.run(tx, rows)
 
 
+def _is_in(state: OrderState) -> ColumnElement[bool]:
+    """Spelled out, because a partial index is only used where its condition can be seen."""
+    return orders.c.state == literal_column(f"'{state.value}'")
+
+
+def _newest(account_id: str, state: OrderState, before_id: str | None, limit: int) -> Select[Any]:
+    """The newest orders of an account in a state, from before an id."""
+    whose = {orders.c.account_id: account_id, orders.c.state: state.value}
+    query = select(*_COLUMNS).where(*stretch_of(whose, orders.c.id, before=before_id))
+    return query.order_by(orders.c.account_id.desc(), orders.c.state.desc(), orders.c.id.desc()).limit(limit)
+
+
 def list_orders(
-    tx: Tx, account_id: str | None, *, open_only: bool = False, before_id: str | None = None, limit: int
+    tx: Tx, account_id: str | None, *, state: OrderState | None = None, before_id: str | None = None, limit: int
 ) -> list[Order]:
-    """Orders, newest first, of one account or of all, from before the given id."""
-    query = select(*_COLUMNS)
-    if account_id is not None:
-        query = query.where(orders.c.account_id == account_id)
-    if open_only:
-        query = query.where(orders.c.state == OrderState.ORDERING)
-    if before_id is not None:
-        query = query.where(orders.c.id < before_id)
-    found = tx.execute(query.order_by(orders.c.id.desc()).limit(limit))
+    """Orders, newest first, of one account or of all, in a state or in any, from before the given id.
+
+    Those of an account lie by state in the index. In any state they are the newest of the newest of each.
+    """
+    if account_id is None:
+        query = select(*_COLUMNS) if state is None else select(*_COLUMNS).where(_is_in(state))
+        query = query if before_id is None else query.where(orders.c.id < before_id)
+        found = tx.execute(query.order_by(orders.c.id.desc()).limit(limit))
+    elif state is not None:
+        found = tx.execute(_newest(account_id, state, before_id, limit))
+    else:
+        each = [_newest(account_id, one, before_id, limit).subquery() for one in OrderState]
+        newest = union_all(*(select(part) for part in each)).subquery()
+        found = tx.execute(select(newest).order_by(newest.c.id.desc()).limit(limit))
     return _with_failures(tx, [_order_of(row) for row in found])
+
+
+def count_open_orders(tx: Tx, account_ids: Iterable[str]) -> dict[str, int]:
+    """How many orders of accounts have not ended; an account without any is left out."""
+    query = select(orders.c.account_id, func.count().label("open")).where(
+        orders.c.account_id.in_(sorted(account_ids)), orders.c.state == OrderState.ORDERING
+    )
+    return {row.account_id: row.open for row in tx.execute(query.group_by(orders.c.account_id))}
 
 
 def find_idempotency_records(tx: Tx, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], IdempotencyRecord]:
@@ -124,34 +153,42 @@ def withdraw_idempotency_records(tx: Tx, order_ids: Collection[str]) -> None:
     """Delete the answers that were to be these orders: the same request may begin anew."""
     if not order_ids:
         return
-    tx.execute(delete(answers).where(answers.c.order_id.in_(sorted(order_ids))))
+    tx.execute(delete(idempotency_records).where(idempotency_records.c.order_id.in_(sorted(order_ids))))
 
 
 def forget_answers(tx: Tx, before: int, limit: int) -> int:
     """Delete at most `limit` answers given before an instant, none whose order is open; return how many."""
-    still_open = select(orders.c.id).where(orders.c.state == OrderState.ORDERING)
+    still_open = select(orders.c.id).where(_is_in(OrderState.ORDERING))
     old = (
-        select(answers.c.account_id, answers.c.key)
-        .where(answers.c.created_at < before)
-        .where((answers.c.order_id.is_(None)) | (answers.c.order_id.not_in(still_open)))
-        .order_by(answers.c.created_at)
+        select(idempotency_records.c.account_id, idempotency_records.c.key)
+        .where(idempotency_records.c.created_at < before)
+        .where((idempotency_records.c.order_id.is_(None)) | (idempotency_records.c.order_id.not_in(still_open)))
+        .order_by(idempotency_records.c.created_at)
         .limit(limit)
         .with_for_update(skip_locked=True)  # this is no sorted order, so nothing may be waited for
     )
-    return tx.execute(delete(answers).where(tuple_(answers.c.account_id, answers.c.key).in_(old))).rowcount
+    return tx.execute(
+        delete(idempotency_records).where(tuple_(idempotency_records.c.account_id, idempotency_records.c.key).in_(old))
+    ).rowcount
 
 
 def evict_refusals(tx: Tx, account_ids: Iterable[str], most: int) -> None:
     """Delete the oldest refusals of accounts that have more than `most` stored; answers that are orders stay."""
     for account_id in sorted(set(account_ids)):
-        mine = (answers.c.account_id == account_id, answers.c.order_id.is_(None))
-        order = (answers.c.created_at.desc(), answers.c.key.desc())
+        mine = (idempotency_records.c.account_id == account_id, idempotency_records.c.order_id.is_(None))
+        order = (idempotency_records.c.created_at.desc(), idempotency_records.c.key.desc())
         edge = tx.execute(
-            select(answers.c.created_at, answers.c.key).where(*mine).order_by(*order).limit(1).offset(most)
+            select(idempotency_records.c.created_at, idempotency_records.c.key)
+            .where(*mine)
+            .order_by(*order)
+            .limit(1)
+            .offset(most)
         ).first()
         if edge is not None:
-            older = tuple_(answers.c.created_at, answers.c.key) <= tuple_(literal(edge.created_at), literal(edge.key))
-            tx.execute(delete(answers).where(*mine, older))
+            older = tuple_(idempotency_records.c.created_at, idempotency_records.c.key) <= tuple_(
+                literal(edge.created_at), literal(edge.key)
+            )
+            tx.execute(delete(idempotency_records).where(*mine, older))
 
 
 def _order_row(order: Order) -> tuple[Any, ...]:

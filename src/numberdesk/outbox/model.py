@@ -5,14 +5,9 @@ Touches: nothing.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Final, NamedTuple
-
-NUMBER_PURCHASED: Final = "number.purchased"
-NUMBER_RELEASED: Final = "number.released"
-ORDER_FAILED: Final = "order.failed"
-
-EVENT_KINDS: Final = (NUMBER_PURCHASED, NUMBER_RELEASED, ORDER_FAILED)
-"""Every kind there is; docs/events.md describes each."""
 
 
 class Event(NamedTuple):
@@ -23,3 +18,76 @@ class Event(NamedTuple):
     kind: str
     payload: str
     created_at: int
+
+
+class EventType(NamedTuple):
+    """A kind of event: which rows it tells of, and what it says of them.
+
+    It tells of each row of `table` whose `column` is `value`, or is set at all where `value` is None. The event's id is
+    `id_prefix` and what follows the prefix of the row's id. `numberdesk verify` and the test of docs/events.md are made
+    from these, so a row's table has the columns id, account_id and state.
+    """
+
+    name: str
+    id_prefix: str
+    table: str
+    column: str
+    value: str | None
+    meaning: str
+    fields: Mapping[str, str]
+
+    def event(self, row_id: str, account_id: str, payload: Mapping[str, str], created_at: int) -> Event:
+        """The event about a row. Raises ValueError when the payload's fields are not those of this kind."""
+        if payload.keys() != self.fields.keys():
+            raise ValueError(f"{self.name} has the fields {', '.join(self.fields)}, not {', '.join(payload)}")
+        return Event(self.id_prefix + row_id.partition("_")[2], account_id, self.name, json.dumps(payload), created_at)
+
+
+NUMBER_PURCHASED: Final = EventType(
+    "number.purchased",
+    id_prefix="evt_",
+    table="orders",
+    column="state",
+    value="completed",
+    meaning="An order has completed: the wallet is charged and the number is rented.",
+    fields={
+        "phone_number": "the number, E.164",
+        "order_id": "the order",
+        "id": "the rental",
+        "price": "the monthly price",
+        "currency": "its currency",
+        "purchased_at": "when",
+    },
+)
+ORDER_FAILED: Final = EventType(
+    "order.failed",
+    id_prefix="evt_fail_",
+    table="orders",
+    column="state",
+    value="failed",
+    meaning="An order has failed: nothing is charged, and what was held is free again.",
+    fields={
+        "phone_number": "the number, E.164",
+        "order_id": "the order",
+        "code": "the error code that its customer was given, as in [errors.md](errors.md)",
+        "message": "the same in words",
+        "failed_at": "when",
+    },
+)
+NUMBER_RELEASED: Final = EventType(
+    "number.released",
+    id_prefix="evt_rel_",
+    table="rentals",
+    column="released_at",
+    value=None,
+    meaning="A rental has ended.",
+    fields={
+        "phone_number": "the number, E.164",
+        "id": "the rental",
+        "order_id": "the order that began it",
+        "released_at": "when",
+    },
+)
+
+EVENT_TYPES: Final = tuple(value for value in list(globals().values()) if isinstance(value, EventType))
+"""Every kind there is: those above."""

@@ -7,27 +7,29 @@ text. Constraints here are the second wall behind the decisions: what a defect w
 the database refuses.
 """
 
-from numberdesk.tables.accounts import accounts, api_keys, wallets
+from numberdesk.tables.accounts import accounts, api_keys, credit_limit_changes, wallets
 from numberdesk.tables.base import metadata
-from numberdesk.tables.carriers import audits, carrier_orders, carrier_releases, carriers, findings
+from numberdesk.tables.carriers import audits, carrier_orders, carrier_releases, carrier_troubles, carriers, findings
 from numberdesk.tables.ledger import holds, transfers
 from numberdesk.tables.numbers import numbers, price_rules, rentals, repricings, superseded_prices
 from numberdesk.tables.offers import exchange_rates, offers
-from numberdesk.tables.orders import answers, events, keyed_requests, orders
+from numberdesk.tables.orders import events, idempotency_records, keyed_requests, orders
 from numberdesk.tables.writers import writers
 
 __all__ = [
     "accounts",
-    "answers",
     "api_keys",
     "audits",
     "carrier_orders",
     "carrier_releases",
+    "carrier_troubles",
     "carriers",
+    "credit_limit_changes",
     "events",
     "exchange_rates",
     "findings",
     "holds",
+    "idempotency_records",
     "keyed_requests",
     "metadata",
     "numbers",

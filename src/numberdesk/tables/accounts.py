@@ -5,12 +5,13 @@ Touches: nothing.
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Table, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, PrimaryKeyConstraint, Table, UniqueConstraint
 
 from numberdesk.core.lifecycle import AccountKind, AccountState
 from numberdesk.tables.base import metadata, one_of, optional_text, optional_whole, text, whole
 
 # A customer's account pays in its currency. One of operators has keys alone: no wallet, and for its currency "".
+# An account with closed_at is closed; state is what it was before.
 accounts = Table(
     "accounts",
     metadata,
@@ -20,11 +21,14 @@ accounts = Table(
     text("state"),
     whole("created_at"),
     text("kind", server_default=AccountKind.CUSTOMER.value),
-    one_of("state", AccountState),
+    optional_whole("closed_at"),
+    one_of("state", (AccountState.ACTIVE, AccountState.SUSPENDED)),
     one_of("kind", AccountKind),
     CheckConstraint("(kind = 'operator') = (currency = '')", name="currency_of_customers"),
     sqlite_with_rowid=False,
 )
+Index("uq_accounts_name", accounts.c.name, unique=True)
+Index(None, accounts.c.kind, accounts.c.id)
 
 # A key is stored as the SHA-256 of its text; `shown` is its beginning, for people to tell keys apart.
 # created_by is the key that it was made with; empty for those made by command.
@@ -46,6 +50,13 @@ api_keys = Table(
 )
 Index(None, api_keys.c.account_id, api_keys.c.id)
 Index(None, api_keys.c.created_by)
+Index(
+    "ix_api_keys_kept",
+    api_keys.c.account_id,
+    api_keys.c.expires_at,
+    sqlite_where=api_keys.c.revoked_at.is_(None),
+    postgresql_where=api_keys.c.revoked_at.is_(None),
+)
 
 # posted: what was paid in less what was spent. held: the sum of open holds. entries: how many
 # transfers the wallet has had; the next one gets entries + 1.
@@ -61,5 +72,20 @@ wallets = Table(
     CheckConstraint("posted - held >= -credit_limit", name="covered"),
     CheckConstraint("held >= 0", name="held_not_negative"),
     CheckConstraint("credit_limit >= 0", name="limit_not_negative"),
+    sqlite_with_rowid=False,
+)
+
+# Each change of a credit limit, numbered from 1: `before` was the limit until the wallet had so many `entries`.
+credit_limit_changes = Table(
+    "credit_limit_changes",
+    metadata,
+    text("account_id", ForeignKey(accounts.c.id)),
+    whole("change"),
+    whole("before"),
+    whole("after"),
+    whole("entries"),
+    whole("changed_at"),
+    PrimaryKeyConstraint("account_id", "change"),
+    CheckConstraint("before >= 0 AND after >= 0 AND before <> after", name="changes_the_limit"),
     sqlite_with_rowid=False,
 )

@@ -120,6 +120,15 @@ findings = Table(
     one_of("state", FindingState),
     sqlite_with_rowid=False,
 )
+_NOT_ENDED = findings.c.state != "ended"
+Index(
+    "ix_findings_current",
+    findings.c.carrier,
+    findings.c.e164,
+    findings.c.kind,
+    sqlite_where=_NOT_ENDED,
+    postgresql_where=_NOT_ENDED,
+)
 
 # The audits of each carrier: due work that comes again and again. asked_at is when somebody asked for one
 # that has not ended since; the rest is about the last.
@@ -137,3 +146,16 @@ audits = Table(
     sqlite_with_rowid=False,
 )
 due_index(audits, "carrier")
+
+# Accounts at carriers for which nothing is ordered at present, for a reason that lies with the account; a row at most
+# for each. It goes with the first order that the carrier takes again. No reference, so that it can be written last.
+carrier_troubles = Table(
+    "carrier_troubles",
+    metadata,
+    text("carrier", primary_key=True),
+    text("said"),
+    whole("since"),
+    whole("last_at"),
+    whole("orders"),
+    sqlite_with_rowid=False,
+)

@@ -172,7 +172,19 @@ Index(
     sqlite_where=rentals.c.released_at.is_(None),
     postgresql_where=rentals.c.released_at.is_(None),
 )
-Index(None, rentals.c.account_id, rentals.c.id)
+
+
+def _of_rentals(name: str, *columns: Column[str], live: bool) -> None:
+    """An index over the rentals that go on, or over those that have ended."""
+    ended = rentals.c.released_at
+    where = ended.is_(None) if live else ended.is_not(None)
+    Index(f"ix_rentals_{name}", *columns, sqlite_where=where, postgresql_where=where)
+
+
+# Two lists of an account, and what it had of a number. Who rents a number now is what uq_rentals_live_e164 knows.
+_of_rentals("live", rentals.c.account_id, rentals.c.id, live=True)
+_of_rentals("ended", rentals.c.account_id, rentals.c.id, live=False)
+_of_rentals("ended_number", rentals.c.account_id, rentals.c.e164, rentals.c.id, live=False)
 
 # Work left after a price rule changed: the carrier's numbers after this one are still to be priced anew.
 repricings = Table(

@@ -35,18 +35,16 @@ orders = Table(
     CheckConstraint("(state = 'completed') = (completed_at IS NOT NULL)", name="completed_with_time"),
     sqlite_with_rowid=False,
 )
-Index(None, orders.c.account_id, orders.c.id)
-Index(
-    "uq_orders_open_e164",
-    orders.c.e164,
-    unique=True,
-    sqlite_where=orders.c.state == "ordering",
-    postgresql_where=orders.c.state == "ordering",
-)
+Index(None, orders.c.account_id, orders.c.state, orders.c.id)
+_OPEN = orders.c.state == "ordering"
+_FAILED = orders.c.state == "failed"
+Index("ix_orders_open", orders.c.id, sqlite_where=_OPEN, postgresql_where=_OPEN)
+Index("ix_orders_failed", orders.c.id, sqlite_where=_FAILED, postgresql_where=_FAILED)
+Index("uq_orders_open_e164", orders.c.e164, unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN)
 
 # The first request with a key, field by field, and its final answer: an order, or a refusal.
-answers = Table(
-    "answers",
+idempotency_records = Table(
+    "idempotency_records",
     metadata,
     text("account_id", ForeignKey(accounts.c.id)),
     text("key"),
@@ -65,16 +63,16 @@ answers = Table(
     CheckConstraint("(order_id IS NULL) <> (error_code IS NULL)", name="order_or_refusal"),
     sqlite_with_rowid=False,
 )
-Index(None, answers.c.created_at)
-Index(None, answers.c.order_id)
+Index(None, idempotency_records.c.created_at)
+Index(None, idempotency_records.c.order_id)
 # The refusals of an account, of which only the latest are kept.
 Index(
-    "ix_answers_refusals",
-    answers.c.account_id,
-    answers.c.created_at,
-    answers.c.key,
-    sqlite_where=answers.c.order_id.is_(None),
-    postgresql_where=answers.c.order_id.is_(None),
+    "ix_idempotency_records_refusals",
+    idempotency_records.c.account_id,
+    idempotency_records.c.created_at,
+    idempotency_records.c.key,
+    sqlite_where=idempotency_records.c.order_id.is_(None),
+    postgresql_where=idempotency_records.c.order_id.is_(None),
 )
 
 # Other requests that came with a key and were done: what each said, as JSON, and the id of what it made or ended.

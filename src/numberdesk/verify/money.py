@@ -1,6 +1,6 @@
 """What must hold of the books: wallets, transfers, holds.
 
-Touches: accounts, wallets, holds, orders.
+Touches: accounts, wallets, credit_limit_changes, holds, orders.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from sqlalchemy import and_, case, func, or_, select
 
 from numberdesk.core.invariants import amount, differing
 from numberdesk.core.lifecycle import AccountKind, HoldState, OrderState
-from numberdesk.tables import accounts, holds, orders, wallets
+from numberdesk.tables import accounts, credit_limit_changes, holds, orders, wallets
 from numberdesk.verify.engine import Check, in_key_order, rule
 from numberdesk.verify.statements import check_statements
 
@@ -101,6 +101,27 @@ def _says_hold(row: Any) -> str:
     )
 
 
+_change, _next = credit_limit_changes, credit_limit_changes.alias("next")
+_follows = and_(_next.c.account_id == _change.c.account_id, _next.c.change == _change.c.change + 1)
+_then = func.coalesce(_next.c.before, wallets.c.credit_limit)
+_LIMITS: Final = (
+    select(_change.c.account_id, _change.c.change, _change.c.after, _change.c.entries, _then.label("then"))
+    .select_from(_change.outerjoin(_next, _follows).join(wallets, wallets.c.account_id == _change.c.account_id))
+    .where(
+        or_(
+            _change.c.after.is_distinct_from(_then),
+            _change.c.entries > func.coalesce(_next.c.entries, wallets.c.entries),
+        )
+    )
+)
+
+
+def _says_limit(row: Any) -> str:
+    return (
+        f"the credit limit became {amount(row.after)} at entry {row.entries}, and after that it is {amount(row.then)}"
+    )
+
+
 CHECKS: Final = (
     rule(
         "I1",
@@ -109,6 +130,7 @@ CHECKS: Final = (
         _WITHOUT_WALLET,
         _says_wallet,
     ),
+    rule("I3", "every change of a credit limit leads to the next, or to the wallet's", _change, _LIMITS, _says_limit),
     rule("I3", "no wallet is overdrawn", wallets, _OVERDRAWN, _says_overdrawn),
     rule("I2", "every wallet holds what its open holds come to", wallets, _HELD, _says_held),
     Check("every transfer is sound, follows the one before and is what its order charges", check_statements),

@@ -1,20 +1,23 @@
 """What must hold of orders against numbers and rentals, and of the answers stored under keys.
 
-Touches: orders, answers, numbers, rentals.
+Touches: orders, idempotency_records, keyed_requests, numbers, rentals, transfers.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, case, func, or_, select, true
 
 from numberdesk.core.errors import BY_CODE
 from numberdesk.core.invariants import differing
 from numberdesk.core.lifecycle import NumberState, OrderState
 from numberdesk.core.periods import MICROSECONDS, iso_seconds
-from numberdesk.tables import answers, numbers, orders, rentals
+from numberdesk.tables import idempotency_records, keyed_requests, numbers, orders, rentals, transfers
 from numberdesk.verify.engine import in_key_order, json_check, rule
+
+RELEASE: Final = "release"
+"""The request by which a rental ends; the others are kinds of transfers."""
 
 _PREFIX: Final = len("ord_") + 1
 
@@ -103,36 +106,36 @@ def _says_endless(row: Any) -> str:
     )
 
 
-_DETAILS: Final = (answers.c.account_id, answers.c.key)
+_DETAILS: Final = (idempotency_records.c.account_id, idempotency_records.c.key)
 
 _ANSWERS: Final = (
     select(
-        (answers.c.account_id + " " + answers.c.key).label("row"),
-        answers.c.account_id,
-        answers.c.e164,
-        answers.c.order_id,
-        answers.c.error_code,
+        (idempotency_records.c.account_id + " " + idempotency_records.c.key).label("row"),
+        idempotency_records.c.account_id,
+        idempotency_records.c.e164,
+        idempotency_records.c.order_id,
+        idempotency_records.c.error_code,
         orders.c.account_id.label("order_account"),
         orders.c.e164.label("order_e164"),
     )
-    .select_from(answers.outerjoin(orders, orders.c.id == answers.c.order_id))
+    .select_from(idempotency_records.outerjoin(orders, orders.c.id == idempotency_records.c.order_id))
     .where(
-        in_key_order(answers.c.account_id),
+        in_key_order(idempotency_records.c.account_id),
         or_(
-            answers.c.order_id.is_(None) == answers.c.error_code.is_(None),
+            idempotency_records.c.order_id.is_(None) == idempotency_records.c.error_code.is_(None),
             and_(
-                answers.c.order_id.is_not(None),
+                idempotency_records.c.order_id.is_not(None),
                 or_(
-                    orders.c.account_id.is_distinct_from(answers.c.account_id),
-                    orders.c.e164.is_distinct_from(answers.c.e164),
+                    orders.c.account_id.is_distinct_from(idempotency_records.c.account_id),
+                    orders.c.e164.is_distinct_from(idempotency_records.c.e164),
                 ),
             ),
             and_(
-                answers.c.error_code.is_not(None),
+                idempotency_records.c.error_code.is_not(None),
                 or_(
-                    answers.c.error_code.not_in(sorted(BY_CODE)),
-                    answers.c.error_message.is_(None),
-                    answers.c.error_details.is_(None),
+                    idempotency_records.c.error_code.not_in(sorted(BY_CODE)),
+                    idempotency_records.c.error_message.is_(None),
+                    idempotency_records.c.error_details.is_(None),
                 ),
             ),
         ),
@@ -155,6 +158,46 @@ def _says_answer(row: Any) -> str:
     )
 
 
+_about_release = or_(
+    keyed_requests.c.content.contains('"' + rentals.c.e164 + '"'),
+    keyed_requests.c.content.contains('"' + rentals.c.id + '"'),
+)
+_about_movement = keyed_requests.c.content.contains('"account": "' + transfers.c.account_id + '"')
+_KEYED: Final = (
+    select(
+        (keyed_requests.c.account_id + " " + keyed_requests.c.request + " " + keyed_requests.c.key).label("row"),
+        keyed_requests.c.request,
+        keyed_requests.c.outcome_id,
+        rentals.c.account_id.label("rental_account"),
+        transfers.c.kind.label("transfer_kind"),
+    )
+    .select_from(
+        keyed_requests.outerjoin(rentals, rentals.c.id == keyed_requests.c.outcome_id).outerjoin(
+            transfers, transfers.c.id == keyed_requests.c.outcome_id
+        )
+    )
+    .where(
+        case(
+            (
+                keyed_requests.c.request == RELEASE,
+                and_(rentals.c.account_id == keyed_requests.c.account_id, _about_release),
+            ),
+            else_=and_(transfers.c.kind == keyed_requests.c.request, _about_movement),
+        ).is_not(true())
+    )
+)
+
+
+def _says_keyed(row: Any) -> str:
+    if row.request == RELEASE and row.rental_account is None:
+        return f"the release ended {row.outcome_id}, which is no rental"
+    if row.request == RELEASE:
+        return f"the release ended {row.outcome_id}, a rental of {row.rental_account}, or of another number"
+    if row.transfer_kind is None:
+        return f"the {row.request} wrote {row.outcome_id}, which is no transfer"
+    return f"the {row.request} wrote {row.outcome_id}, which is a {row.transfer_kind}, or of another account"
+
+
 def are_details(content: object) -> bool:
     """Whether values by their names are what was decoded."""
     return isinstance(content, dict)
@@ -166,9 +209,19 @@ CHECKS: Final = (
     rule("I5", "every completed order made its rental", orders, _UNRENTED, _says_unrented),
     rule("I6", "every completed order renews a month after it was completed", orders, _ENDLESS, _says_endless),
     rule(
-        "I9", "every stored answer is an order of its account and number, or a refusal", answers, _ANSWERS, _says_answer
+        "I9",
+        "every stored answer is an order of its account and number, or a refusal",
+        idempotency_records,
+        _ANSWERS,
+        _says_answer,
     ),
+    rule("I9", "every request kept under a key did what it said", keyed_requests, _KEYED, _says_keyed),
     json_check(
-        "I9", "the details of every stored refusal can be read", answers, _DETAILS, answers.c.error_details, are_details
+        "I9",
+        "the details of every stored refusal can be read",
+        idempotency_records,
+        _DETAILS,
+        idempotency_records.c.error_details,
+        are_details,
     ),
 )

@@ -117,7 +117,7 @@ def _meaning(sql: str) -> str:
 
     Two that differ in brackets alone pass for one: no two engines, nor versions of one, set them alike.
     """
-    plain = _STORAGE_OPTIONS.sub("", sql).replace("OLD.", "old.").replace("= ANY", " IN ")
+    plain = _STORAGE_OPTIONS.sub("", sql).replace("OLD.", "old.").replace("= ANY", " IN ").replace("!=", "<>")
     return _TOKENS_APART.sub("", plain)
 
 

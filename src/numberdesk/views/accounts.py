@@ -10,16 +10,18 @@ from decimal import Decimal
 import msgspec
 
 from numberdesk.accounts.model import Account, ApiKey
+from numberdesk.core.lifecycle import AccountKind, AccountState
 from numberdesk.core.money import as_decimal
 from numberdesk.core.periods import iso_or_none, iso_seconds
 from numberdesk.core.purchase import Wallet
 from numberdesk.ledger.model import Transfer, wallet_account
+from numberdesk.views.formats import AccountId, Currency, Instant, KeyId, OrderId, ScopeNames, TransferId, TransferKind
 
 
 class BalanceView(msgspec.Struct, frozen=True):
     """A wallet."""
 
-    currency: str
+    currency: Currency
     posted: Decimal
     held: Decimal
     available: Decimal
@@ -29,29 +31,29 @@ class BalanceView(msgspec.Struct, frozen=True):
 class TransactionView(msgspec.Struct, frozen=True):
     """A line of the statement. `amount` is positive into the wallet; `balance` is what was posted after it."""
 
-    id: str
+    id: TransferId
     entry: int
-    kind: str
+    kind: TransferKind
     amount: Decimal
     balance: Decimal
-    currency: str
-    order_id: str | None
+    currency: Currency
+    order_id: OrderId | None
     reference: str | None
-    created_at: str
+    created_at: Instant
 
 
 class KeyView(msgspec.Struct, frozen=True):
     """An API key without its secret. `created_by` is the id of the key that it was made with, if any."""
 
-    id: str
-    account_id: str
+    id: KeyId
+    account_id: AccountId
     name: str
     starts_with: str
-    scopes: tuple[str, ...]
-    created_at: str
-    expires_at: str | None
-    revoked_at: str | None
-    created_by: str | None
+    scopes: ScopeNames
+    created_at: Instant
+    expires_at: Instant | None
+    revoked_at: Instant | None
+    created_by: KeyId | None
 
 
 class NewKeyView(KeyView, frozen=True):
@@ -61,14 +63,16 @@ class NewKeyView(KeyView, frozen=True):
 
 
 class AccountView(msgspec.Struct, frozen=True):
-    """An account, as operators see it. One of their own has no currency."""
+    """An account, as operators see it. One of their own has no currency and no limit."""
 
-    id: str
+    id: AccountId
     name: str
-    currency: str | None
-    status: str
-    created_at: str
-    kind: str
+    currency: Currency | None
+    status: AccountState
+    credit_limit: Decimal | None
+    created_at: Instant
+    closed_at: Instant | None
+    kind: AccountKind
 
 
 def balance_view(wallet: Wallet) -> BalanceView:
@@ -118,13 +122,15 @@ def new_key_view(key: ApiKey, secret: str) -> NewKeyView:
     return NewKeyView(**msgspec.structs.asdict(key_view(key)), key=secret)
 
 
-def account_view(account: Account) -> AccountView:
-    """An account."""
+def account_view(account: Account, credit_limit: int | None) -> AccountView:
+    """An account, with its credit limit in micros; one of operators has none."""
     return AccountView(
         account.id,
         account.name,
         account.currency or None,
-        account.state.value,
+        account.state,
+        None if credit_limit is None else as_decimal(credit_limit),
         iso_seconds(account.created_at),
-        account.kind.value,
+        iso_or_none(account.closed_at),
+        account.kind,
     )

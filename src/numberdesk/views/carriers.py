@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from enum import StrEnum
 
 import msgspec
 
@@ -17,11 +18,14 @@ from numberdesk.carriers.port import Field, Health
 from numberdesk.carriers.registry import KINDS
 from numberdesk.catalog.rules import WHOLE_RATE, ExchangeRate
 from numberdesk.core.carrier_order import CarrierOrder
+from numberdesk.core.findings import FindingKind, FindingState
+from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.periods import iso_or_none, iso_seconds
 from numberdesk.core.schedule import is_leased, turn_of
 from numberdesk.flows.carriers.describe_carriers import DescribedCarrier
 from numberdesk.flows.purchase.describe_orders import DescribedOrder
 from numberdesk.numbers.carrier_release import CarrierRelease
+from numberdesk.views.formats import CarrierReleaseId, Currency, Instant, PhoneNumber
 from numberdesk.views.numbers import AdminOrderView, admin_order_view
 
 
@@ -42,17 +46,26 @@ class KindView(msgspec.Struct, frozen=True):
     fields: tuple[FieldView, ...]
 
 
+class AuditStatus(StrEnum):
+    """How the last audit of a carrier stands."""
+
+    DUE = "due"  # the worker begins it shortly
+    RUNNING = "running"
+    DONE = "done"
+    UNFINISHED = "unfinished"  # it failed, or was cut short; `said` tells why
+
+
 class AuditView(msgspec.Struct, frozen=True):
-    """The last audit of a carrier. `status` is due, running, done or unfinished; `said` tells why it was not finished.
+    """The last audit of a carrier. `said` tells why it was not finished.
 
     `owned` and `found` are of the last one that ended.
     """
 
     carrier: str
-    status: str
-    began_at: str | None
-    ended_at: str | None
-    next_at: str
+    status: AuditStatus
+    began_at: Instant | None
+    ended_at: Instant | None
+    next_at: Instant
     owned: int
     found: int
     said: str
@@ -62,25 +75,30 @@ class CarrierView(msgspec.Struct, frozen=True):
     """An account at a carrier. `secrets` names those that it has; `problem` says why they cannot be read.
 
     `paused_seconds` is how long this process leaves the carrier alone yet after failures, `failures` how many
-    there were in a row; both are null on the command line, which has no such memory.
+    there were in a row; both are null on the command line, which has no such memory. While the carrier orders nothing
+    for this account, out of money or with wrong credentials, `orders_refused` counts the orders that it refused since
+    `orders_refused_since`, and `orders_refused_said` is what it said to the last.
     """
 
     name: str
     kind: str
-    status: str
+    status: CarrierState
     options: dict[str, str]
     secrets: tuple[str, ...]
     problem: str | None
     paused_seconds: int | None
     search_paused_seconds: int | None
     failures: int | None
+    orders_refused: int
+    orders_refused_since: Instant | None
+    orders_refused_said: str | None
     open_orders: int
     parked_orders: int
     unconfirmed_releases: int
     open_findings: int
     last_audit: AuditView | None
-    created_at: str
-    updated_at: str
+    created_at: Instant
+    updated_at: Instant
 
 
 class CheckView(msgspec.Struct, frozen=True):
@@ -95,32 +113,34 @@ class CheckView(msgspec.Struct, frozen=True):
 class FindingView(msgspec.Struct, frozen=True):
     """A difference between a carrier's list of our numbers and the books.
 
-    `kind` is orphan, lost or ported_away; `status` is open, kept, releasing or ended. `carrier_reference` is the
-    carrier's id for the number, `reference` the order id that it has there or in the books.
+    `carrier_reference` is the carrier's id for the number, `reference` the order id that it has there or in the books.
     """
 
     id: str
     carrier: str
-    phone_number: str
-    kind: str
-    status: str
+    phone_number: PhoneNumber
+    kind: FindingKind
+    status: FindingState
     carrier_reference: str | None
     reference: str | None
     said: str
-    first_seen_at: str
-    last_seen_at: str
+    first_seen_at: Instant
+    last_seen_at: Instant
 
 
 class CarrierReleaseView(msgspec.Struct, frozen=True):
-    """A number that its carrier is told to take back, until it confirms it."""
+    """A number that its carrier is told to take back, until it confirms it.
 
-    id: str
+    `next_try_at` is null when it waits for a person.
+    """
+
+    id: CarrierReleaseId
     carrier: str
-    phone_number: str
+    phone_number: PhoneNumber
     carrier_reference: str | None
-    asked_at: str
+    asked_at: Instant
     tries: int
-    next_try_at: str
+    next_try_at: Instant | None
     said: str
 
 
@@ -133,17 +153,17 @@ class CarrierStateView(msgspec.Struct, frozen=True):
     """
 
     attempt: int
-    attempted_at: str
-    wanted_until: str
+    attempted_at: Instant
+    wanted_until: Instant
     looks: int
     absences: int
-    absent_since: str | None
-    accepted_at: str | None
-    next_look_at: str | None
+    absent_since: Instant | None
+    accepted_at: Instant | None
+    next_look_at: Instant | None
     said: str
     answer: str
-    parked_at: str | None
-    settled_at: str | None
+    parked_at: Instant | None
+    settled_at: Instant | None
 
 
 class CarrierOrderView(AdminOrderView, frozen=True):
@@ -155,10 +175,10 @@ class CarrierOrderView(AdminOrderView, frozen=True):
 class RateView(msgspec.Struct, frozen=True):
     """One unit of `base` is worth `rate` units of `quote`."""
 
-    base: str
-    quote: str
+    base: Currency
+    quote: Currency
     rate: Decimal
-    updated_at: str
+    updated_at: Instant
 
 
 def kind_views() -> list[KindView]:
@@ -172,17 +192,20 @@ def _field_view(field: Field) -> FieldView:
 
 def carrier_view(described: DescribedCarrier, now: int, line: CarrierClient | None = None) -> CarrierView:
     """An account at a carrier, at `now`; `line` is this process's line to it."""
-    account = described.account
+    account, trouble = described.account, described.trouble
     return CarrierView(
         name=account.name,
         kind=account.kind,
-        status=account.state.value,
+        status=account.state,
         options=dict(account.options),
         secrets=described.secrets,
         problem=described.problem or None,
         paused_seconds=None if line is None else line.paused_seconds,
         search_paused_seconds=None if line is None else line.search_paused_seconds,
         failures=None if line is None else line.breaker.failures,
+        orders_refused=0 if trouble is None else trouble.orders,
+        orders_refused_since=None if trouble is None else iso_seconds(trouble.since),
+        orders_refused_said=None if trouble is None else trouble.said,
         open_orders=described.open_orders,
         parked_orders=described.parked_orders,
         unconfirmed_releases=described.unconfirmed_releases,
@@ -219,12 +242,12 @@ def audit_view(audit: CarrierAudit, now: int) -> AuditView:
     )
 
 
-def _state_view(audit: CarrierAudit, now: int) -> str:
+def _state_view(audit: CarrierAudit, now: int) -> AuditStatus:
     if is_leased(audit, now):
-        return "running"
+        return AuditStatus.RUNNING
     if (audit.next_at or 0) <= now:
-        return "due"
-    return "unfinished" if audit.message else "done"
+        return AuditStatus.DUE
+    return AuditStatus.UNFINISHED if audit.message else AuditStatus.DONE
 
 
 def finding_view(finding: Finding) -> FindingView:
@@ -233,8 +256,8 @@ def finding_view(finding: Finding) -> FindingView:
         id=":".join(finding.key),
         carrier=finding.carrier,
         phone_number=finding.e164,
-        kind=finding.kind.value,
-        status=finding.state.value,
+        kind=finding.kind,
+        status=finding.state,
         carrier_reference=finding.carrier_reference or None,
         reference=finding.order_reference or None,
         said=finding.message,
@@ -252,14 +275,14 @@ def carrier_release_view(one: CarrierRelease) -> CarrierReleaseView:
         carrier_reference=one.carrier_reference,
         asked_at=iso_seconds(one.asked_at),
         tries=one.attempts,
-        next_try_at=iso_seconds(turn_of(one) or 0),
+        next_try_at=iso_or_none(turn_of(one)),
         said=one.message,
     )
 
 
 def carrier_order_view(described: DescribedOrder) -> CarrierOrderView:
     """An order, with how it stands with its carrier."""
-    seen = msgspec.structs.asdict(admin_order_view(described.order))
+    seen = msgspec.structs.asdict(admin_order_view(described.order, described.account_name))
     return CarrierOrderView(
         **seen, at_carrier=None if described.carrier_order is None else _carrier_state_view(described.carrier_order)
     )

@@ -11,43 +11,56 @@ import msgspec
 
 from numberdesk.catalog.model import InventoryItem, capability_names
 from numberdesk.catalog.rules import PriceRule
+from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.money import as_decimal
 from numberdesk.core.periods import iso_seconds
 from numberdesk.core.prices import decimal_or_none
 from numberdesk.flows.catalog.run_import import ImportReport
+from numberdesk.views.formats import (
+    CapabilityNames,
+    Country,
+    CountryOrAny,
+    Currency,
+    Instant,
+    NumberTypeName,
+    NumberTypeOrAny,
+    PhoneNumber,
+    PriceSourceName,
+    RuleId,
+)
 
 
 class InventoryView(msgspec.Struct, frozen=True):
     """A number of the inventory, as its operator sees it."""
 
-    phone_number: str
-    state: str
+    phone_number: PhoneNumber
+    state: NumberState
     carrier: str
-    iso_country: str
-    number_type: str
+    iso_country: Country
+    number_type: NumberTypeName
     region: str
     locality: str
     area_code: str
-    capabilities: tuple[str, ...]
+    capabilities: CapabilityNames
     price: Decimal | None
     per_minute_price_inbound: Decimal | None
     per_minute_price_outbound: Decimal | None
     setup_price: Decimal
-    currency: str | None
-    price_source: str
-    created_at: str
-    updated_at: str
+    currency: Currency | None
+    price_source: PriceSourceName
+    created_at: Instant
+    updated_at: Instant
 
 
 class RuleView(msgspec.Struct, frozen=True):
     """A price rule. Empty fields match every number of the carrier; margin_percent is in percent."""
 
-    id: str
+    id: RuleId
     carrier: str
-    iso_country: str
-    number_type: str
+    iso_country: CountryOrAny
+    number_type: NumberTypeOrAny
     prefix: str
-    currency: str
+    currency: Currency
     price: Decimal | None
     per_minute_price_inbound: Decimal | None
     per_minute_price_outbound: Decimal | None
@@ -55,7 +68,7 @@ class RuleView(msgspec.Struct, frozen=True):
     margin_percent: Decimal | None
     margin_fixed: Decimal | None
     round_to: Decimal
-    created_at: str
+    created_at: Instant
 
 
 class BadLineView(msgspec.Struct, frozen=True):
@@ -84,7 +97,7 @@ def inventory_view(item: InventoryItem) -> InventoryView:
     listing = item.listing
     return InventoryView(
         phone_number=listing.e164,
-        state=item.state.value,
+        state=item.state,
         carrier=item.carrier,
         iso_country=listing.iso_country,
         number_type=listing.number_type,

@@ -6,6 +6,8 @@ Touches: nothing.
 from __future__ import annotations
 
 from decimal import Decimal
+from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -17,6 +19,38 @@ from numberdesk.core.periods import iso_or_none, iso_seconds
 from numberdesk.core.prices import decimal_or_none
 from numberdesk.core.purchase import Order
 from numberdesk.numbers.model import Rental, RentedNumber
+from numberdesk.views.formats import (
+    AccountId,
+    CapabilityNames,
+    Country,
+    Currency,
+    ErrorCode,
+    Instant,
+    NumberTypeName,
+    OrderId,
+    PhoneNumber,
+    RentalId,
+)
+
+
+class ShownOrderState(StrEnum):
+    """What the state of an order is called in every answer, list and filter."""
+
+    PENDING = "pending"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+    @property
+    def state(self) -> OrderState:
+        """The state that is called so."""
+        return next(state for state, status in _STATUSES.items() if status is self)
+
+
+_STATUSES: Final = {
+    OrderState.ORDERING: ShownOrderState.PENDING,
+    OrderState.COMPLETED: ShownOrderState.COMPLETED,
+    OrderState.FAILED: ShownOrderState.FAILED,
+}
 
 
 class PurchaseView(msgspec.Struct, frozen=True):
@@ -25,29 +59,29 @@ class PurchaseView(msgspec.Struct, frozen=True):
     `status` is active, or released when the answer is given again after its rental ended, at `released_at`.
     """
 
-    phone_number: str
+    phone_number: PhoneNumber
     price: Decimal
-    status: str
-    purchased_at: str
-    id: str
-    order_id: str
-    currency: str
+    status: RentalState
+    purchased_at: Instant
+    id: RentalId
+    order_id: OrderId
+    currency: Currency
     per_minute_price_inbound: Decimal | None
     per_minute_price_outbound: Decimal | None
     setup_price: Decimal
     charged: Decimal
-    renews_at: str
-    released_at: str | None
+    renews_at: Instant
+    released_at: Instant | None
 
 
 class PendingView(msgspec.Struct, frozen=True):
     """A purchase whose carrier has not answered yet. Price and setup price are held, and nothing is charged."""
 
-    phone_number: str
+    phone_number: PhoneNumber
     price: Decimal
-    status: str
-    order_id: str
-    currency: str
+    status: ShownOrderState
+    order_id: OrderId
+    currency: Currency
     per_minute_price_inbound: Decimal | None
     per_minute_price_outbound: Decimal | None
     setup_price: Decimal
@@ -57,22 +91,25 @@ class PendingView(msgspec.Struct, frozen=True):
 class RentalView(msgspec.Struct, frozen=True):
     """A rented number."""
 
-    id: str
-    number: str
-    phone_number: str
+    id: RentalId
+    number: PhoneNumber
+    phone_number: PhoneNumber
     friendly_name: str
     price: Decimal
     per_minute_price_inbound: Decimal | None
     per_minute_price_outbound: Decimal | None
-    currency: str
+    currency: Currency
     region: str
-    iso_country: str
-    status: str
+    locality: str
+    iso_country: Country
+    number_type: NumberTypeName
+    capabilities: CapabilityNames
+    status: RentalState
     is_active: bool
-    renews_at: str | None
-    created_at: str
-    updated_at: str
-    released_at: str | None
+    renews_at: Instant | None
+    created_at: Instant
+    updated_at: Instant
+    released_at: Instant | None
     agent_id: str
     tags: tuple[str, ...]
 
@@ -80,44 +117,45 @@ class RentalView(msgspec.Struct, frozen=True):
 class ReleaseView(msgspec.Struct, frozen=True):
     """A number given back. `id` is that of the rental which ended."""
 
-    phone_number: str
-    status: str
-    released_at: str
-    id: str
+    phone_number: PhoneNumber
+    status: RentalState
+    released_at: Instant
+    id: RentalId
 
 
 class OrderErrorView(msgspec.Struct, frozen=True):
     """Why an order failed."""
 
-    code: str
+    code: ErrorCode
     message: str
 
 
 class OrderView(msgspec.Struct, frozen=True):
-    """One purchase attempt. `status` is ordering, completed or failed; a failed one has its error.
+    """One purchase attempt. `status` is pending, completed or failed; a failed one has its error.
 
     `charged` is what it took from the wallet so far: nothing, or the first month and the setup price.
     """
 
-    id: str
-    phone_number: str
-    status: str
+    id: OrderId
+    phone_number: PhoneNumber
+    status: ShownOrderState
     price: Decimal
     per_minute_price_inbound: Decimal | None
     per_minute_price_outbound: Decimal | None
     setup_price: Decimal
     charged: Decimal
-    currency: str
-    created_at: str
-    completed_at: str | None
-    failed_at: str | None
+    currency: Currency
+    created_at: Instant
+    completed_at: Instant | None
+    failed_at: Instant | None
     error: OrderErrorView | None
 
 
 class AdminOrderView(OrderView, frozen=True):
-    """One purchase attempt, with what only the operator sees. `attempts`: how often its carrier was sent it."""
+    """One purchase attempt as the operator sees it, with whose it is. `attempts`: how often its carrier was sent it."""
 
-    account_id: str
+    account_id: AccountId
+    account_name: str
     carrier: str
     attempts: int
     carrier_reference: str | None
@@ -126,18 +164,18 @@ class AdminOrderView(OrderView, frozen=True):
 class OfferView(msgspec.Struct, frozen=True):
     """A number that can be bought, with the prices to confirm."""
 
-    phone_number: str
-    iso_country: str
+    phone_number: PhoneNumber
+    iso_country: Country
     region: str
     locality: str
-    number_type: str
-    capabilities: tuple[str, ...]
+    number_type: NumberTypeName
+    capabilities: CapabilityNames
     price: Decimal
     per_minute_price_inbound: Decimal | None
     per_minute_price_outbound: Decimal | None
-    currency: str
+    currency: Currency
     setup_price: Decimal
-    offer_expires_at: str
+    offer_expires_at: Instant
 
 
 def purchase_view(order: Order) -> PurchaseView:
@@ -146,7 +184,7 @@ def purchase_view(order: Order) -> PurchaseView:
     return PurchaseView(
         phone_number=order.e164,
         price=as_decimal(prices.monthly),
-        status=(RentalState.ACTIVE if order.rental_ended_at is None else RentalState.RELEASED).value,
+        status=RentalState.ACTIVE if order.rental_ended_at is None else RentalState.RELEASED,
         purchased_at=iso_seconds(order.completed_at or order.created_at),
         id=order.rental_id,
         order_id=order.id,
@@ -166,7 +204,7 @@ def pending_view(order: Order) -> PendingView:
     return PendingView(
         phone_number=order.e164,
         price=as_decimal(prices.monthly),
-        status="pending",
+        status=_STATUSES[order.state],
         order_id=order.id,
         currency=prices.currency,
         per_minute_price_inbound=decimal_or_none(prices.inbound),
@@ -189,8 +227,11 @@ def rental_view(rented: RentedNumber) -> RentalView:
         per_minute_price_outbound=decimal_or_none(rental.prices.outbound),
         currency=rental.prices.currency,
         region=rented.region,
+        locality=rented.locality,
         iso_country=rented.iso_country,
-        status=rental.state.value,
+        number_type=rented.number_type,
+        capabilities=capability_names(rented.capabilities),
+        status=rental.state,
         is_active=rental.released_at is None,
         renews_at=None if rental.released_at is not None else iso_seconds(rental.renews_at),
         created_at=iso_seconds(rental.created_at),
@@ -203,7 +244,7 @@ def rental_view(rented: RentedNumber) -> RentalView:
 
 def release_view(rental: Rental) -> ReleaseView:
     """A number given back."""
-    return ReleaseView(rental.e164, rental.state.value, iso_seconds(rental.released_at or rental.updated_at), rental.id)
+    return ReleaseView(rental.e164, rental.state, iso_seconds(rental.released_at or rental.updated_at), rental.id)
 
 
 def order_view(order: Order) -> OrderView:
@@ -211,7 +252,7 @@ def order_view(order: Order) -> OrderView:
     return OrderView(
         id=order.id,
         phone_number=order.e164,
-        status=order.state.value,
+        status=_STATUSES[order.state],
         price=as_decimal(order.prices.monthly),
         per_minute_price_inbound=decimal_or_none(order.prices.inbound),
         per_minute_price_outbound=decimal_or_none(order.prices.outbound),
@@ -225,12 +266,13 @@ def order_view(order: Order) -> OrderView:
     )
 
 
-def admin_order_view(order: Order) -> AdminOrderView:
-    """An order as the operator sees it."""
+def admin_order_view(order: Order, account_name: str) -> AdminOrderView:
+    """An order as the operator sees it, of the account of that name."""
     seen = msgspec.structs.asdict(order_view(order))
     return AdminOrderView(
         **seen,
         account_id=order.account_id,
+        account_name=account_name,
         carrier=order.carrier,
         attempts=order.attempts,
         carrier_reference=order.carrier_reference,

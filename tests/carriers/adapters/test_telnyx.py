@@ -68,6 +68,7 @@ def account(**answers: Answer) -> Callable[[Seen], Answer]:
         "POST /number_orders": answers.get("order", data(ordered())),
         "GET /phone_numbers": answers.get("numbers", data([], total_pages=0)),
         "GET /number_orders": answers.get("orders", data([], total_pages=0)),
+        f"GET /phone_numbers/{ID}": answers.get("one", data(record())),
         f"DELETE /phone_numbers/{ID}": answers.get("delete", data(record("deleted"))),
         "GET /balance": answers.get("balance", reply(500)),
     }
@@ -322,6 +323,21 @@ def test_a_number_is_released_when_telnyx_says_so_or_does_not_have_it(
 ) -> None:
     with scripted(account(delete=answer, numbers=numbers)) as server:
         assert type(release(server)) is expected
+
+
+@pytest.mark.parametrize(
+    ("one", "expected"),
+    [
+        (data({**record(), "phone_number": "+12125550199"}), port.AnotherNumber("+12125550199")),
+        (close(500), port.NotReleased),
+        (data({"id": ID}), port.NotReleased),
+    ],
+)
+def test_a_number_that_the_id_is_not_of_is_never_released(one: Answer, expected: Any) -> None:
+    with scripted(account(one=one)) as server:
+        word = release(server)
+    assert expected in (word, type(word))
+    assert {seen.method for seen in server.seen} == {"GET"}
 
 
 def test_a_number_without_an_id_is_looked_up_and_then_deleted() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from numberdesk.carriers.adapters.twilio import FIELDS, Twilio
 from numberdesk.carriers.port import (
+    AnotherNumber,
     CarrierError,
     NotReleased,
     OwnedNumber,
@@ -298,11 +299,27 @@ def test_what_is_not_clear_is_not_absent(name: str) -> None:
 def test_a_number_is_released_when_it_is_gone(
     deleted: Answer, left: Answer, number_id: str | None, expected: Any
 ) -> None:
-    with scripted(lambda seen: deleted if seen.method == "DELETE" else left) as server:
+    one = json_reply(200, held())
+    with scripted(lambda seen: deleted if seen.method == "DELETE" else one if SID in seen.path else left) as server:
         word = ask(server.url, lambda twilio: twilio.release(OURS, number_id))
     assert word == expected or (expected is NotReleased and isinstance(word, NotReleased) and word.message)
     assert {seen.path for seen in server.seen if seen.method == "DELETE"} <= {f"{NUMBERS}/{SID}.json"}
-    assert {seen.path for seen in server.seen if seen.method == "GET"} <= {f"{NUMBERS}.json"}
+    assert {seen.path for seen in server.seen if seen.method == "GET"} <= {f"{NUMBERS}.json", f"{NUMBERS}/{SID}.json"}
+
+
+@pytest.mark.parametrize(
+    ("one", "expected"),
+    [
+        (json_reply(200, held(OTHER)), AnotherNumber(OTHER)),
+        (reply(500), NotReleased),
+        (json_reply(200, {}), NotReleased),
+    ],
+)
+def test_a_number_that_the_sid_is_not_of_is_never_released(one: Answer, expected: Any) -> None:
+    with scripted(lambda seen: one if SID in seen.path else listed(held())) as server:
+        word = ask(server.url, lambda twilio: twilio.release(OURS, SID))
+    assert word == expected or (expected is NotReleased and isinstance(word, NotReleased))
+    assert {seen.method for seen in server.seen} == {"GET"}
 
 
 def test_our_numbers_are_listed_page_by_page() -> None:

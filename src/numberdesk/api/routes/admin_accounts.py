@@ -5,12 +5,12 @@ Touches: nothing.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
 from numberdesk.accounts.model import Account
-from numberdesk.accounts.store import find_accounts, list_accounts
+from numberdesk.accounts.store import find_accounts
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, page, position
 from numberdesk.api.routes.api_keys import (
@@ -22,19 +22,17 @@ from numberdesk.api.routes.api_keys import (
     listed_keys,
     revoked_key,
 )
-from numberdesk.api.shapes import Amount, Label, id_in_path
+from numberdesk.api.shapes import Amount, Currency, Label, id_in_path, stated
 from numberdesk.core.errors import NotFound
 from numberdesk.core.lifecycle import AccountKind, AccountState
 from numberdesk.core.request_keys import request_key
-from numberdesk.flows.accounts.create_accounts import (
-    SetAccountState,
-    change_account_states,
-    create_accounts,
-    new_account,
-)
-from numberdesk.flows.accounts.fund_wallets import ADJUSTMENT, TOP_UP, fund_wallets, funding
+from numberdesk.core.text import VISIBLE_ASCII
+from numberdesk.flows.accounts.change_accounts import account_change, change_accounts
+from numberdesk.flows.accounts.create_accounts import LONGEST_NAME, create_accounts, new_account
+from numberdesk.flows.accounts.describe_accounts import describe_account, describe_accounts
+from numberdesk.flows.accounts.fund_wallets import ADJUSTMENT, LONGEST_REFERENCE, TOP_UP, fund_wallets, funding
 from numberdesk.ledger.store import find_wallet
-from numberdesk.views import (
+from numberdesk.views.accounts import (
     AccountView,
     BalanceView,
     KeyView,
@@ -50,7 +48,9 @@ _ACCOUNT_EXAMPLE: Final = {
     "name": "Voice Agency",
     "currency": "USD",
     "status": "active",
+    "credit_limit": 0,
     "created_at": "2026-03-20T14:30:00Z",
+    "closed_at": None,
     "kind": "customer",
 }
 _MOVEMENT_EXAMPLE: Final = {
@@ -72,25 +72,35 @@ class AccountsQuery(PageQuery, frozen=True):
     kind: AccountKind = AccountKind.CUSTOMER
 
 
+AccountName = Annotated[Label, stated(minLength=1, maxLength=LONGEST_NAME)]
+CreditLimit = Annotated[Amount, stated(minimum=0)]
+Reference = Annotated[str, stated(minLength=1, maxLength=LONGEST_REFERENCE, pattern=VISIBLE_ASCII)]
+
+
 class NewAccountBody(msgspec.Struct, frozen=True):
     """An account to create. A credit limit lets its wallet go below zero by that much."""
 
-    name: Label
-    currency: str
-    credit_limit: Amount | None = None
+    name: AccountName
+    currency: Currency
+    credit_limit: CreditLimit | None = None
 
 
-class AccountStateBody(msgspec.Struct, frozen=True):
-    """A suspended account cannot buy; everything else goes on."""
+class AccountBody(msgspec.Struct, frozen=True):
+    """What to change of an account; what is left out stays as it is.
 
-    status: AccountState
+    A suspended account cannot buy; everything else goes on. A closed one stays closed, and has nothing any more.
+    """
+
+    name: AccountName | None = None
+    status: AccountState | None = None
+    credit_limit: CreditLimit | None = None
 
 
 class MovementBody(msgspec.Struct, frozen=True):
     """Money for a wallet. With a reference, or an Idempotency-Key, it is safe to send again."""
 
     amount: Amount
-    reference: str | None = None
+    reference: Reference | None = None
 
 
 @endpoint(
@@ -108,11 +118,11 @@ async def accounts(request: ApiRequest) -> ApiResponse:
     """Page all accounts of a kind."""
     query: AccountsQuery = request.query
     after = position(query.page_token, "acc_")
-    found = await request.services.reader.read(
-        lambda tx: list_accounts(tx, after_id=after, limit=query.page_size + 1, kind=query.kind)
+    found = await request.read(
+        lambda tx: describe_accounts(tx, after_id=after, limit=query.page_size + 1, kind=query.kind)
     )
-    items, rest = page(found, query.page_size, "id")
-    return ApiResponse([account_view(item) for item in items], rest=rest)
+    items, rest = page(found, query.page_size, "account.id")
+    return ApiResponse([account_view(*item) for item in items], rest=rest)
 
 
 @endpoint(
@@ -131,7 +141,7 @@ async def create_account(request: ApiRequest) -> ApiResponse:
     body: NewAccountBody = request.body
     command = new_account(request.services.new_id("acc"), body.name, body.currency, body.credit_limit or 0, request.now)
     made = await request.services.writer.submit(create_accounts, command)
-    return ApiResponse(account_view(made), "Account created")
+    return ApiResponse(account_view(made, command.credit_limit), "Account created")
 
 
 @endpoint(
@@ -146,26 +156,37 @@ async def create_account(request: ApiRequest) -> ApiResponse:
 )
 async def get_account(request: ApiRequest) -> ApiResponse:
     """Find one account."""
-    return ApiResponse(account_view(await _account(request)))
+    wanted = id_in_path(request.path["account_id"])
+    found = await request.read(lambda tx: describe_account(tx, wanted))
+    if found is None:
+        raise NotFound
+    return ApiResponse(account_view(*found))
 
 
 @endpoint(
     "PATCH",
     "/admin/accounts/{account_id:str}",
-    summary="Suspend or reactivate an account",
+    summary="Rename, suspend, reactivate or close an account, or change its credit limit",
     tag="Operators",
     scope="admin",
-    body=AccountStateBody,
+    body=AccountBody,
     data=AccountView,
-    errors=("not_found",),
+    errors=("not_found", "account_in_use"),
     example={"status": "suspended"},
     answer_example={**_ACCOUNT_EXAMPLE, "status": "suspended"},
 )
-async def set_standing(request: ApiRequest) -> ApiResponse:
-    """Set whether an account may buy."""
-    command = SetAccountState(id_in_path(request.path["account_id"]), request.body.status)
-    changed = await request.services.writer.submit(change_account_states, command)
-    return ApiResponse(account_view(changed), "Account updated")
+async def change_account(request: ApiRequest) -> ApiResponse:
+    """Change an account, all that was sent or nothing."""
+    body: AccountBody = request.body
+    command = account_change(
+        id_in_path(request.path["account_id"]),
+        request.now,
+        name=body.name,
+        state=body.status,
+        credit_limit=body.credit_limit,
+    )
+    changed = await request.services.writer.submit(change_accounts, command)
+    return ApiResponse(account_view(*changed), "Account updated")
 
 
 @endpoint(
@@ -181,7 +202,7 @@ async def set_standing(request: ApiRequest) -> ApiResponse:
 async def account_balance(request: ApiRequest) -> ApiResponse:
     """What is posted, held and available."""
     wanted = id_in_path(request.path["account_id"])
-    wallet = await request.services.reader.read(lambda tx: find_wallet(tx, wanted))
+    wallet = await request.read(lambda tx: find_wallet(tx, wanted))
     if wallet is None:
         raise NotFound
     return ApiResponse(balance_view(wallet))
@@ -277,7 +298,7 @@ async def revoke_any_key(request: ApiRequest) -> ApiResponse:
 async def _account(request: ApiRequest) -> Account:
     """The account that the path names. Raises NotFound."""
     wanted = id_in_path(request.path["account_id"])
-    found = (await request.services.reader.read(lambda tx: find_accounts(tx, [wanted], lock=False))).get(wanted)
+    found = (await request.read(lambda tx: find_accounts(tx, [wanted], lock=False))).get(wanted)
     if found is None:
         raise NotFound
     return found

@@ -12,7 +12,7 @@ import msgspec
 from numberdesk.api.carrier_filter import check_filter
 from numberdesk.api.endpoint import BASE, ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, page, position
-from numberdesk.api.shapes import E164, Label, id_in_path
+from numberdesk.api.shapes import E164, CarrierName, Label, id_in_path
 from numberdesk.carriers.audit_store import list_audits
 from numberdesk.carriers.finding_store import list_findings
 from numberdesk.core.errors import InvalidRequest
@@ -25,7 +25,7 @@ from numberdesk.flows.carriers.note_audits import (
     resolve_findings,
 )
 from numberdesk.numbers.carrier_release_store import list_unconfirmed
-from numberdesk.views import (
+from numberdesk.views.carriers import (
     AuditView,
     CarrierReleaseView,
     FindingView,
@@ -61,7 +61,7 @@ _FINDING_EXAMPLE: Final = {
 class FindingsQuery(PageQuery, frozen=True):
     """Filters of the findings. `ended`: also those that are over."""
 
-    carrier: Label | None = None
+    carrier: CarrierName | None = None
     ended: bool = False
 
 
@@ -104,7 +104,7 @@ async def ask_for_audit(request: ApiRequest) -> ApiResponse:
 )
 async def audits(request: ApiRequest) -> ApiResponse:
     """List all: there is one for each carrier."""
-    found = await request.services.reader.read(list_audits)
+    found = await request.read(list_audits)
     return ApiResponse([audit_view(audit, request.now) for audit in found], rest={"page": {"next": None}})
 
 
@@ -124,7 +124,7 @@ async def findings(request: ApiRequest) -> ApiResponse:
     query: FindingsQuery = request.query
     after = _finding_position(query.page_token)
     await check_filter(request, query.carrier)
-    found = await request.services.reader.read(
+    found = await request.read(
         lambda tx: list_findings(tx, query.carrier, ended=query.ended, after=after, limit=query.page_size + 1)
     )
     items, rest = page([finding_view(item) for item in found], query.page_size, "id")
@@ -191,9 +191,7 @@ async def carrier_releases(request: ApiRequest) -> ApiResponse:
     """Page the releases that are not confirmed."""
     query: PageQuery = request.query
     after = position(query.page_token, "rel_")
-    found = await request.services.reader.read(
-        lambda tx: list_unconfirmed(tx, after_id=after, limit=query.page_size + 1)
-    )
+    found = await request.read(lambda tx: list_unconfirmed(tx, after_id=after, limit=query.page_size + 1))
     items, rest = page(found, query.page_size, "id")
     return ApiResponse([carrier_release_view(item) for item in items], rest=rest)
 

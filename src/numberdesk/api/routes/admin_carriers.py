@@ -13,16 +13,24 @@ import msgspec
 
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.routes.admin_audits import AUDIT_EXAMPLE
-from numberdesk.api.shapes import Label, id_in_path
+from numberdesk.api.shapes import CarrierName, Label, id_in_path, stated
 from numberdesk.carriers.client import CarrierClient
 from numberdesk.carriers.port import Setup
-from numberdesk.carriers.registry import KINDS
+from numberdesk.carriers.registry import KINDS, LONGEST_VALUE
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.flows.carriers.connect_carriers import CarrierSetup, set_up_carriers
 from numberdesk.flows.carriers.describe_carriers import describe_carriers
 from numberdesk.infra.vault import VaultError
-from numberdesk.views import CarrierView, CheckView, KindView, carrier_view, carrier_views, check_view, kind_views
+from numberdesk.views.carriers import (
+    CarrierView,
+    CheckView,
+    KindView,
+    carrier_view,
+    carrier_views,
+    check_view,
+    kind_views,
+)
 
 _MOST_FIELDS: Final = 50
 _FIELD: Final = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
@@ -38,6 +46,9 @@ _CARRIER_EXAMPLE: Final = {
     "failures": 0,
     "open_orders": 0,
     "parked_orders": 0,
+    "orders_refused": 0,
+    "orders_refused_since": None,
+    "orders_refused_said": None,
     "unconfirmed_releases": 0,
     "open_findings": 0,
     "last_audit": AUDIT_EXAMPLE,
@@ -45,15 +56,17 @@ _CARRIER_EXAMPLE: Final = {
     "updated_at": "2026-03-20T14:00:00Z",
 }
 
-Options = dict[str, str | int | None]
-Secrets = dict[str, str | None]
+_NAMES: Final = {"maxProperties": _MOST_FIELDS, "propertyNames": {"pattern": f"^{_FIELD.pattern}$"}}
+Value = Annotated[str, stated(maxLength=LONGEST_VALUE)]
+Options = Annotated[dict[str, Value | int | None], stated(**_NAMES)]
+Secrets = Annotated[dict[str, Value | None], stated(**_NAMES)]
 
 
 class NewCarrierBody(msgspec.Struct, frozen=True):
     """An account at a carrier, under a name that nothing stands for yet. `null` and "" are as if left out."""
 
-    name: Annotated[Label, msgspec.Meta(description="What numbers, orders and price rules know it by")]
-    kind: Annotated[Label, msgspec.Meta(description="Which carrier it is at", examples=list(KINDS))]
+    name: CarrierName
+    kind: Annotated[Label, stated(enum=sorted(KINDS))]
     options: Options = {}
     secrets: Secrets = {}
 
@@ -85,7 +98,7 @@ class CarrierBody(msgspec.Struct, frozen=True):
 async def carriers(request: ApiRequest) -> ApiResponse:
     """List all: there are few."""
     vault = request.services.vault
-    found = await request.services.reader.read(lambda tx: describe_carriers(tx, vault))
+    found = await request.read(lambda tx: describe_carriers(tx, vault))
     lines = {line.name: line for line in await request.services.carriers.clients(active_only=False)}
     return ApiResponse(carrier_views(found, request.now, lines), rest={"page": {"next": None}})
 
@@ -151,7 +164,7 @@ async def connect_carrier(request: ApiRequest) -> ApiResponse:
 )
 async def get_carrier(request: ApiRequest) -> ApiResponse:
     """Find one account at a carrier."""
-    return ApiResponse(await _described(request, id_in_path(request.path["name"])))
+    return ApiResponse(await _described(request, id_in_path(request.path["name"]), just_written=False))
 
 
 @endpoint(
@@ -169,7 +182,7 @@ async def get_carrier(request: ApiRequest) -> ApiResponse:
 async def change_carrier(request: ApiRequest) -> ApiResponse:
     """Change what is sent."""
     body: CarrierBody = request.body
-    kind = (await _described(request, id_in_path(request.path["name"]))).kind
+    kind = (await _described(request, id_in_path(request.path["name"]), just_written=False)).kind
     fields = _fields(kind, body.options, body.secrets)
     await _keep(request, CarrierSetup(request.path["name"], None, fields, body.status, request.now))
     return ApiResponse(await _described(request, request.path["name"]), "Carrier updated")
@@ -214,9 +227,10 @@ async def _keep(request: ApiRequest, command: CarrierSetup) -> None:
     request.services.carriers.forget()
 
 
-async def _described(request: ApiRequest, name: str) -> CarrierView:
+async def _described(request: ApiRequest, name: str, *, just_written: bool = True) -> CarrierView:
     vault = request.services.vault
-    found = await request.services.reader.read(lambda tx: describe_carriers(tx, vault, [name]))
+    read = request.read_back if just_written else request.read
+    found = await read(lambda tx: describe_carriers(tx, vault, [name]))
     if not found:
         raise NotFound("There is no such carrier.")
     return carrier_view(found[0], request.now, await request.services.carriers.client(name))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from decimal import Decimal
-from typing import IO, Any, Final
+from typing import IO, Annotated, Any, Final
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -16,16 +16,25 @@ import msgspec
 from numberdesk.api.carrier_filter import check_filter
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, body_pieces, endpoint
 from numberdesk.api.paging import PageQuery, page, position
-from numberdesk.api.shapes import Amount, Label, Price, Rate, id_in_path
+from numberdesk.api.shapes import Amount, CarrierName, CarrierOrPool, Currency, Label, Price, Rate, id_in_path, stated
 from numberdesk.catalog.listing_entry import EntryTerms
 from numberdesk.catalog.model import ListingChunk, NumberType, SavedChunk
 from numberdesk.catalog.offer_store import find_rates
 from numberdesk.catalog.rule_store import list_price_rules
-from numberdesk.catalog.rules import PriceRule, parse_percent
-from numberdesk.catalog.store import list_inventory
+from numberdesk.catalog.rules import (
+    BILLIONTH_DIGITS,
+    COUNTRY_CODE,
+    DIGIT_PREFIX,
+    LONGEST_WHOLE,
+    MOST_MARGIN,
+    WHOLE,
+    PriceRule,
+    parse_percent,
+)
+from numberdesk.catalog.store import page_inventory
 from numberdesk.core.errors import BodyTooLarge, InvalidRequest, UnsupportedMediaType
 from numberdesk.core.lifecycle import NumberState
-from numberdesk.core.money import MoneyError, as_decimal
+from numberdesk.core.money import CURRENCY_CODE, MoneyError, as_decimal
 from numberdesk.core.purchase import POOL
 from numberdesk.flows.catalog.run_import import ImportReport, run_import
 from numberdesk.flows.catalog.set_price_rules import (
@@ -36,16 +45,8 @@ from numberdesk.flows.catalog.set_price_rules import (
     unset_rates,
 )
 from numberdesk.flows.catalog.set_rates import Pair, new_rate, remove_rates, set_rates
-from numberdesk.views import (
-    ImportView,
-    InventoryView,
-    RateView,
-    RuleView,
-    import_view,
-    inventory_view,
-    rate_view,
-    rule_view,
-)
+from numberdesk.views.carriers import RateView, rate_view
+from numberdesk.views.inventory import ImportView, InventoryView, RuleView, import_view, inventory_view, rule_view
 from numberdesk.wiring import Services
 
 _CSV: Final = "text/csv"
@@ -87,47 +88,55 @@ _MOST_DIGITS: Final = 40
 class InventoryQuery(PageQuery, frozen=True):
     """Filters of the inventory."""
 
-    carrier: Label | None = None
+    carrier: CarrierName | None = None
     state: NumberState | None = None
 
 
 class ImportQuery(msgspec.Struct, frozen=True):
     """How to import."""
 
-    carrier: Label | None = None
+    carrier: Annotated[Label, stated(enum=["", POOL])] | None = None
     skip_bad: bool = False
     dry_run: bool = False
-    country: Label | None = None
+    country: Annotated[Label, stated(pattern="^([A-Za-z]{2})?$")] | None = None
     accept_unknown: bool = False
 
 
 class RuleQuery(PageQuery, frozen=True):
     """Filters of the price rules."""
 
-    carrier: Label | None = None
+    carrier: CarrierName | None = None
+
+
+CurrencyLabel = Annotated[Label, stated(pattern=f"^{CURRENCY_CODE.pattern}$")]
+_FINEST_RATE: Final = float(Decimal(1).scaleb(-BILLIONTH_DIGITS))
+WrittenRate = Annotated[
+    Decimal, stated(exclusiveMinimum=0, exclusiveMaximum=10**LONGEST_WHOLE, multipleOf=_FINEST_RATE)
+]
+Margin = Annotated[Amount, stated(minimum=0, maximum=100 * MOST_MARGIN // WHOLE, multipleOf=0.0001)]
 
 
 class RateBody(msgspec.Struct, frozen=True):
     """One unit of `base` is worth `rate` units of `quote`: above zero, at most nine digits after the point."""
 
-    base: Label
-    quote: Label
-    rate: Decimal
+    base: CurrencyLabel
+    quote: CurrencyLabel
+    rate: WrittenRate
 
 
 class RuleBody(msgspec.Struct, frozen=True):
     """A price rule: a fixed price, or a margin on the cost. Fields left out match every number of the carrier."""
 
-    currency: str
-    carrier: Label | None = None
-    iso_country: Label | None = None
+    currency: Currency
+    carrier: CarrierOrPool | None = None
+    iso_country: Annotated[Label, stated(pattern=f"^({COUNTRY_CODE.pattern})?$")] | None = None
     number_type: NumberType | None = None
-    prefix: Label | None = None
+    prefix: Annotated[Label, stated(pattern=f"^({DIGIT_PREFIX.pattern})?$")] | None = None
     price: Price | None = None
     per_minute_price_inbound: Rate | None = None
     per_minute_price_outbound: Rate | None = None
     setup_price: Rate | None = None
-    margin_percent: Amount | None = None
+    margin_percent: Margin | None = None
     margin_fixed: Rate | None = None
     round_to: Price | None = None
 
@@ -148,10 +157,8 @@ async def inventory(request: ApiRequest) -> ApiResponse:
     query: InventoryQuery = request.query
     after = position(query.page_token, "+")
     await check_filter(request, query.carrier)
-    found = await request.services.reader.read(
-        lambda tx: list_inventory(tx, query.carrier, query.state, after, query.page_size + 1)
-    )
-    items, rest = page(found, query.page_size, "listing.e164")
+    found = await request.read(lambda tx: page_inventory(tx, query.carrier, query.state, after, query.page_size + 1))
+    items, rest = page(found.items, query.page_size, "listing.e164", walked_to=found.walked_to)
     return ApiResponse([inventory_view(item) for item in items], rest=rest)
 
 
@@ -209,7 +216,7 @@ async def price_rules(request: ApiRequest) -> ApiResponse:
     query: RuleQuery = request.query
     after = position(query.page_token, "prl_")
     await check_filter(request, query.carrier)
-    found = await request.services.reader.read(
+    found = await request.read(
         lambda tx: list_price_rules(tx, query.carrier, after_id=after, limit=query.page_size + 1)
     )
     items, rest = page(found, query.page_size, "id")
@@ -247,7 +254,7 @@ async def set_price_rule(request: ApiRequest) -> ApiResponse:
         request.now,
     )
     stored = await request.services.writer.submit(set_price_rules, new_price_rule(rule))
-    told = await request.services.reader.read(lambda tx: find_minute_costs(tx, stored.carrier))
+    told = await request.read_back(lambda tx: find_minute_costs(tx, stored.carrier))
     return ApiResponse(rule_view(stored), ". ".join(filter(None, (_RULE_SET, unset_rates(stored, told)))))
 
 
@@ -279,7 +286,7 @@ async def remove_price_rule(request: ApiRequest) -> ApiResponse:
 )
 async def exchange_rates(request: ApiRequest) -> ApiResponse:
     """List all: there are few."""
-    found = await request.services.reader.read(find_rates)
+    found = await request.read(find_rates)
     return ApiResponse([rate_view(rate) for rate in found], rest={"page": {"next": None}})
 
 

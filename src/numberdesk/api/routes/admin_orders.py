@@ -9,18 +9,19 @@ from typing import Final, Literal
 
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, page, position
-from numberdesk.api.routes.billing import ORDER_EXAMPLE
+from numberdesk.api.routes.billing import ORDER_EXAMPLE, order_state
 from numberdesk.api.shapes import id_in_path
 from numberdesk.core.errors import NotFound
 from numberdesk.flows.purchase.describe_orders import describe_order, describe_orders, describe_parked_orders
 from numberdesk.flows.purchase.resolve_orders import OrderResolution, adopt_order, resolve_order
-from numberdesk.views import CarrierOrderView, carrier_order_view
+from numberdesk.views.carriers import CarrierOrderView, carrier_order_view
 
 _OPEN_EXAMPLE: Final = {
     **ORDER_EXAMPLE,
-    "status": "ordering",
+    "status": "pending",
     "completed_at": None,
     "account_id": "acc_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
+    "account_name": "Voice Agency",
     "carrier": "twilio",
     "attempts": 0,
     "carrier_reference": None,
@@ -54,9 +55,9 @@ _COMPLETED_EXAMPLE: Final = {
 
 
 class AdminOrdersQuery(PageQuery, frozen=True):
-    """`open` lists the orders that have not ended yet; `parked` those of them that wait for a person, oldest first."""
+    """`pending`, or `open`, lists the orders that have not ended yet; `parked` those that wait for a person, too."""
 
-    status: Literal["open", "parked"] | None = None
+    status: Literal["pending", "completed", "failed", "open", "parked"] | None = None
 
 
 @endpoint(
@@ -75,12 +76,10 @@ async def all_orders(request: ApiRequest) -> ApiResponse:
     query: AdminOrdersQuery = request.query
     edge, limit = position(query.page_token, "ord_"), query.page_size + 1
     if query.status == "parked":
-        found = await request.services.reader.read(lambda tx: describe_parked_orders(tx, after_id=edge, limit=limit))
+        found = await request.read(lambda tx: describe_parked_orders(tx, after_id=edge, limit=limit))
     else:
-        open_only = query.status == "open"
-        found = await request.services.reader.read(
-            lambda tx: describe_orders(tx, open_only=open_only, before_id=edge, limit=limit)
-        )
+        state = None if query.status is None else order_state(query.status)
+        found = await request.read(lambda tx: describe_orders(tx, state=state, before_id=edge, limit=limit))
     items, rest = page(found, query.page_size, "order.id")
     return ApiResponse([carrier_order_view(item) for item in items], rest=rest)
 
@@ -97,7 +96,7 @@ async def all_orders(request: ApiRequest) -> ApiResponse:
 )
 async def any_order(request: ApiRequest) -> ApiResponse:
     """Find one order."""
-    return ApiResponse(await _described(request))
+    return ApiResponse(await _described(request, just_written=False))
 
 
 @endpoint(
@@ -157,9 +156,10 @@ async def _resolved(request: ApiRequest, resolution: OrderResolution, message: s
     return ApiResponse(await _described(request), message)
 
 
-async def _described(request: ApiRequest) -> CarrierOrderView:
+async def _described(request: ApiRequest, *, just_written: bool = True) -> CarrierOrderView:
     wanted = id_in_path(request.path["order_id"])
-    found = await request.services.reader.read(lambda tx: describe_order(tx, wanted))
+    read = request.read_back if just_written else request.read
+    found = await read(lambda tx: describe_order(tx, wanted))
     if found is None:
         raise NotFound
     return carrier_order_view(found)

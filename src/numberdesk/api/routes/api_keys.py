@@ -11,15 +11,23 @@ from typing import Annotated, Final
 import msgspec
 
 from numberdesk.accounts.model import RANDOM_BYTES, SCOPES, Scope, default_scopes, new_key
-from numberdesk.accounts.store import find_keys, list_keys
+from numberdesk.accounts.store import find_keys, page_keys
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, page, position
-from numberdesk.api.shapes import Label, id_in_path
+from numberdesk.api.shapes import Label, id_in_path, stated
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.lifecycle import AccountKind
 from numberdesk.core.periods import from_datetime
-from numberdesk.flows.accounts.issue_keys import NewKey, Revocation, Revoked, issue_keys, new_key_record, revoke
-from numberdesk.views import KeyView, NewKeyView, key_view, new_key_view
+from numberdesk.flows.accounts.issue_keys import (
+    LONGEST_NAME,
+    NewKey,
+    Revocation,
+    Revoked,
+    issue_keys,
+    new_key_record,
+    revoke,
+)
+from numberdesk.views.accounts import KeyView, NewKeyView, key_view, new_key_view
 
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 _KEY_EXAMPLE: Final = {
@@ -37,21 +45,21 @@ KEY_REFUSAL: Final = "is not taken by this request: the answer has a secret, whi
 NEW_KEY_EXAMPLE: Final = {**_KEY_EXAMPLE, "key": "nd_live_... (54 characters, shown once)"}
 
 
-_EXPIRES: Final = "ISO 8601 with offset; no later than the asking key expires, and then when left out"
+SomeScopes = Annotated[list[Scope], msgspec.Meta(max_length=len(SCOPES), extra_json_schema={"minItems": 1})]
 
 
 class RevokeQuery(msgspec.Struct, frozen=True):
     """What goes along with a key that is revoked."""
 
-    with_descendants: Annotated[bool, msgspec.Meta(description="Keys made with it, at any remove, too")] = False
+    with_descendants: bool = False
 
 
 class NewKeyBody(msgspec.Struct, frozen=True):
     """A key to create. Without scopes it gets the usual ones of its account, as far as the asking key has them."""
 
-    name: Label | None = None
-    scopes: Annotated[list[Scope], msgspec.Meta(max_length=len(SCOPES))] | None = None
-    expires_at: Annotated[str, msgspec.Meta(description=_EXPIRES)] | None = None
+    name: Annotated[Label, stated(maxLength=LONGEST_NAME)] | None = None
+    scopes: SomeScopes | None = None
+    expires_at: Annotated[str, stated(format="date-time")] | None = None
 
 
 @endpoint(
@@ -100,7 +108,7 @@ async def create_key(request: ApiRequest) -> ApiResponse:
 async def get_key(request: ApiRequest) -> ApiResponse:
     """Find one key of the account, among those that the asking one may see."""
     wanted = id_in_path(request.path["key_id"])
-    found = (await request.services.reader.read(lambda tx: find_keys(tx, [wanted]))).get(wanted)
+    found = (await request.read(lambda tx: find_keys(tx, [wanted]))).get(wanted)
     if (
         found is None
         or found.account_id != request.caller.account_id
@@ -130,10 +138,8 @@ async def listed_keys(request: ApiRequest, account_id: str) -> ApiResponse:
     """A page of those keys of an account that the caller may see."""
     query: PageQuery = request.query
     after, scopes = position(query.page_token, "key_"), request.caller.key_scopes
-    found = await request.services.reader.read(
-        lambda tx: list_keys(tx, account_id, after_id=after, limit=query.page_size + 1, scopes=scopes)
-    )
-    items, rest = page(found, query.page_size, "id")
+    found = await request.read(lambda tx: page_keys(tx, account_id, scopes, after_id=after, limit=query.page_size + 1))
+    items, rest = page(found.items, query.page_size, "id", walked_to=found.walked_to)
     return ApiResponse([key_view(item) for item in items], rest=rest)
 
 

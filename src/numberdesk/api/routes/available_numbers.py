@@ -7,21 +7,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-import msgspec
-
 from numberdesk.accounts.model import Caller
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery
-from numberdesk.api.shapes import Price
-from numberdesk.catalog.model import NumberType
+from numberdesk.api.shapes import Currency, Price, stated
+from numberdesk.catalog.listing_entry import LONGEST_PLACE
+from numberdesk.catalog.model import CAPABILITIES, NumberType
 from numberdesk.catalog.search import QueryError, Sort
-from numberdesk.catalog.search_parameters import offer_query
+from numberdesk.catalog.search_parameters import LONGEST_AREA_CODE, MOST_EXPRESSIONS, offer_query
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.money import MoneyError, parse_currency
-from numberdesk.core.pattern import MatchOn
-from numberdesk.views import OfferView, offer_view
+from numberdesk.core.pattern import LONGEST_TEXT, WRITTEN_PATTERN, MatchOn
+from numberdesk.views.numbers import OfferView, offer_view
 
-_PATTERN: Final = "Digits, letters as on a keypad, * or ? for one digit, % for any run"
 _EXAMPLE: Final = {
     "phone_number": "+13612738809",
     "iso_country": "US",
@@ -37,28 +35,35 @@ _EXAMPLE: Final = {
     "offer_expires_at": "2026-03-20T14:40:00Z",
 }
 
-Text = Annotated[str, msgspec.Meta(max_length=1000)]
-Expression = Annotated[str, msgspec.Meta(max_length=1000, description=_PATTERN)]
-Expressions = Annotated[list[str], msgspec.Meta(description=f"{_PATTERN}; may be sent several times")]
+_CAPABILITY: Final = "|".join(CAPABILITIES)
+Place = Annotated[str, stated(maxLength=LONGEST_PLACE)]
+AreaCode = Annotated[str, stated(maxLength=LONGEST_AREA_CODE + 1, pattern="^[0-9]*$", examples=["415"])]
+"""With what is dialled before it, as the 0 of 020."""
+
+Expression = Annotated[str, stated(minLength=1, maxLength=LONGEST_TEXT, pattern=WRITTEN_PATTERN)]
+LongerExpression = Annotated[str, stated(minLength=2, maxLength=LONGEST_TEXT, pattern=WRITTEN_PATTERN)]
+"""Of which two signs at least are digits or letters."""
+
+Names = Annotated[str, stated(pattern=f"^(({_CAPABILITY})([, ]+|$))*$", examples=["voice", "sms,mms"])]
 
 
 class OffersQuery(PageQuery, frozen=True):
     """Filters of the offers. A region equal to the country means anywhere in it."""
 
-    region: Text | None = None
-    locality: Text | None = None
+    region: Place | None = None
+    locality: Place | None = None
     number_type: NumberType | None = None
-    area_code: Annotated[str, msgspec.Meta(max_length=1000, description="1 to 6 digits")] | None = None
+    area_code: AreaCode | None = None
     starts_with: Expression | None = None
     ends_with: Expression | None = None
-    contains: Expressions | None = None
-    pattern: Expression | None = None
-    excludes: Expressions | None = None
+    contains: Annotated[list[LongerExpression], stated(maxItems=MOST_EXPRESSIONS)] | None = None
+    pattern: LongerExpression | None = None
+    excludes: Annotated[list[Expression], stated(maxItems=MOST_EXPRESSIONS)] | None = None
     match_on: MatchOn | None = None
-    capabilities: Annotated[list[str], msgspec.Meta(description="voice, sms, mms, fax; comma separated")] | None = None
-    max_price: Annotated[Price, msgspec.Meta(description="Highest monthly price")] | None = None
+    capabilities: list[Names] | None = None
+    max_price: Price | None = None
     sort: Sort | None = None
-    currency: Annotated[str, msgspec.Meta(description="For keys of operators' accounts, which have none")] | None = None
+    currency: Currency | None = None
 
 
 @endpoint(

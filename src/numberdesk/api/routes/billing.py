@@ -11,16 +11,11 @@ from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, numbered_position, page, position
 from numberdesk.api.shapes import id_in_path
 from numberdesk.core.errors import NotFound
+from numberdesk.core.lifecycle import OrderState
 from numberdesk.ledger.store import find_wallet, list_statement
 from numberdesk.orders.store import find_orders, list_orders
-from numberdesk.views import (
-    BalanceView,
-    OrderView,
-    TransactionView,
-    balance_view,
-    order_view,
-    transaction_view,
-)
+from numberdesk.views.accounts import BalanceView, TransactionView, balance_view, transaction_view
+from numberdesk.views.numbers import OrderView, ShownOrderState, order_view
 
 ORDER_EXAMPLE: Final = {
     "id": "ord_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
@@ -39,10 +34,15 @@ ORDER_EXAMPLE: Final = {
 }
 
 
-class OrdersQuery(PageQuery, frozen=True):
-    """`open` lists the orders that have not ended yet."""
+def order_state(status: str) -> OrderState:
+    """The state that orders are filtered by: a status, or `open`."""
+    return (ShownOrderState.PENDING if status == "open" else ShownOrderState(status)).state
 
-    status: Literal["open"] | None = None
+
+class OrdersQuery(PageQuery, frozen=True):
+    """`pending` lists the orders that have not ended yet; `open` says the same."""
+
+    status: Literal["pending", "completed", "failed", "open"] | None = None
 
 
 @endpoint(
@@ -57,7 +57,7 @@ class OrdersQuery(PageQuery, frozen=True):
 async def balance(request: ApiRequest) -> ApiResponse:
     """What is posted, held and available."""
     account_id = request.caller.account_id
-    wallet = await request.services.reader.read(lambda tx: find_wallet(tx, account_id))
+    wallet = await request.read(lambda tx: find_wallet(tx, account_id))
     if wallet is None:
         raise NotFound
     return ApiResponse(balance_view(wallet))
@@ -91,7 +91,7 @@ async def transactions(request: ApiRequest) -> ApiResponse:
     query: PageQuery = request.query
     before = numbered_position(query.page_token)
     account_id = request.caller.account_id
-    found = await request.services.reader.read(
+    found = await request.read(
         lambda tx: list_statement(tx, account_id, before_entry=before, limit=query.page_size + 1)
     )
     items, rest = page(found, query.page_size, "entry")
@@ -112,12 +112,10 @@ async def transactions(request: ApiRequest) -> ApiResponse:
 async def orders(request: ApiRequest) -> ApiResponse:
     """Page the account's orders."""
     query: OrdersQuery = request.query
-    before = position(query.page_token, "ord_")
-    account_id = request.caller.account_id
-    found = await request.services.reader.read(
-        lambda tx: list_orders(
-            tx, account_id, open_only=query.status == "open", before_id=before, limit=query.page_size + 1
-        )
+    before, account_id = position(query.page_token, "ord_"), request.caller.account_id
+    state = None if query.status is None else order_state(query.status)
+    found = await request.read(
+        lambda tx: list_orders(tx, account_id, state=state, before_id=before, limit=query.page_size + 1)
     )
     items, rest = page(found, query.page_size, "id")
     return ApiResponse([order_view(item) for item in items], rest=rest)
@@ -136,7 +134,7 @@ async def orders(request: ApiRequest) -> ApiResponse:
 async def order(request: ApiRequest) -> ApiResponse:
     """Find one order; another account's looks as if it were not there."""
     wanted = id_in_path(request.path["order_id"])
-    found = (await request.services.reader.read(lambda tx: find_orders(tx, [wanted]))).get(wanted)
+    found = (await request.read(lambda tx: find_orders(tx, [wanted]))).get(wanted)
     if found is None or found.account_id != request.caller.account_id:
         raise NotFound
     return ApiResponse(order_view(found))

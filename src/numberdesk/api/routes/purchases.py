@@ -5,7 +5,7 @@ Touches: nothing.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Final
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -15,7 +15,7 @@ from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import Buy, Refusal
 from numberdesk.flows.purchase.buy_number import buy_number
-from numberdesk.views import OfferView, PendingView, PurchaseView, RentalView, pending_view, purchase_view
+from numberdesk.views.numbers import OfferView, PendingView, PurchaseView, RentalView, pending_view, purchase_view
 
 _ANSWER_MARGIN: Final = 0.2
 """Seconds of the time for an answer that are kept for sending it."""
@@ -25,12 +25,6 @@ _PENDING: Final = (
 )
 
 
-_OPTIONAL_RATE: Final = msgspec.Meta(
-    description="Per minute; left out, it agrees with every quote. 0 agrees with a rate that nobody set"
-)
-_OPTIONAL_SETUP: Final = msgspec.Meta(description="Charged once; left out, it agrees with every quote")
-
-
 class BuyBody(msgspec.Struct, frozen=True):
     """A confirmed quote: the prices are those that available-numbers returned.
 
@@ -38,11 +32,11 @@ class BuyBody(msgspec.Struct, frozen=True):
     an offer are; one that looks like a field misspelt is refused.
     """
 
-    phone_number: Annotated[E164, msgspec.Meta(description="The number to buy, in E.164 form")]
-    price: Annotated[Price, msgspec.Meta(description="The monthly price")]
-    per_minute_price_inbound: Annotated[Rate, _OPTIONAL_RATE] | None = None
-    per_minute_price_outbound: Annotated[Rate, _OPTIONAL_RATE] | None = None
-    setup_price: Annotated[Rate, _OPTIONAL_SETUP] | None = None
+    phone_number: E164
+    price: Price
+    per_minute_price_inbound: Rate | None = None
+    per_minute_price_outbound: Rate | None = None
+    setup_price: Rate | None = None
 
     ignores_others: ClassVar = (OfferView, PurchaseView, RentalView)
 

@@ -11,16 +11,16 @@ import msgspec
 
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, page, position
-from numberdesk.api.shapes import E164, Label, e164_in_path, id_in_path
+from numberdesk.api.shapes import E164, Label, e164_in_path, id_in_path, stated
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.lifecycle import RentalState
 from numberdesk.core.request_keys import request_key
 from numberdesk.core.text import TextError, parse_text
 from numberdesk.flows.rentals.label_numbers import Labelling, label_numbers
 from numberdesk.flows.rentals.release_numbers import Release
-from numberdesk.numbers.model import Labels
+from numberdesk.numbers.model import Labels, RentedFilter
 from numberdesk.numbers.store import find_rented, find_rented_by_id, list_rented
-from numberdesk.views import ReleaseView, RentalView, release_view, rental_view
+from numberdesk.views.numbers import ReleaseView, RentalView, release_view, rental_view
 
 _RENTAL: Final = "rnt_"
 _MOST_TAGS: Final = 20
@@ -36,7 +36,10 @@ _EXAMPLE: Final = {
     "per_minute_price_outbound": 0.0945,
     "currency": "USD",
     "region": "TX",
+    "locality": "Corpus Christi",
     "iso_country": "US",
+    "number_type": "local",
+    "capabilities": ["voice", "sms"],
     "status": "active",
     "is_active": True,
     "renews_at": "2026-04-20T14:30:00Z",
@@ -58,12 +61,20 @@ class RentedQuery(PageQuery, frozen=True):
     phone_number: E164 | None = None
 
 
+Tag = Annotated[str, stated(minLength=1, maxLength=_LONGEST_TAG)]
+
+
 class LabelBody(msgspec.Struct, frozen=True):
     """Labels to write; one left out stays as it is, an empty one is cleared. `inbound_agent_id` is `agent_id`."""
 
     friendly_name: Label | None = None
     agent_id: Label | None = None
-    tags: Annotated[list[str], msgspec.Meta(max_length=_MOST_TAGS)] | None = None
+    tags: (
+        Annotated[
+            list[Annotated[str, stated(minLength=1, maxLength=_LONGEST_TAG)]], msgspec.Meta(max_length=_MOST_TAGS)
+        ]
+        | None
+    ) = None
 
     other_names: ClassVar = {"inbound_agent_id": "agent_id"}
 
@@ -83,24 +94,25 @@ class LabelBody(msgspec.Struct, frozen=True):
 async def list_numbers(request: ApiRequest) -> ApiResponse:
     """Filter and page the account's rentals."""
     query: RentedQuery = request.query
-    before = position(query.page_token, "rnt_")
-    unfiltered = query.is_active is None and query.status is None
+    before, asked = position(query.page_token, _RENTAL), _filter_of(query)
+    if asked is None:
+        return ApiResponse([], rest={"page": {"next": None}})
     account_id = request.caller.account_id
-    found = await request.services.reader.read(
-        lambda tx: list_rented(
-            tx,
-            account_id,
-            live=True if unfiltered else query.is_active,
-            state=query.status,
-            iso_country=None if query.iso_country is None else query.iso_country.upper(),
-            region=query.region,
-            e164=query.phone_number,
-            before_id=before,
-            limit=query.page_size + 1,
-        )
+    found = await request.read(
+        lambda tx: list_rented(tx, account_id, asked, before_id=before, limit=query.page_size + 1)
     )
-    items, rest = page(found, query.page_size, "rental.id")
+    items, rest = page(found.items, query.page_size, "rental.id", walked_to=found.walked_to)
     return ApiResponse([rental_view(item) for item in items], rest=rest)
+
+
+def _filter_of(query: RentedQuery) -> RentedFilter | None:
+    """What is asked for; None where nothing can be both. Those that ended have one state, so it need not be asked."""
+    ended = query.status is RentalState.RELEASED
+    if query.status is not None and query.is_active is ended:
+        return None
+    live = query.is_active is not False if query.status is None else not ended
+    iso_country = None if query.iso_country is None else query.iso_country.upper()
+    return RentedFilter(live, None if ended else query.status, iso_country, query.region, query.phone_number)
 
 
 @endpoint(
@@ -115,13 +127,12 @@ async def list_numbers(request: ApiRequest) -> ApiResponse:
 )
 async def get_number(request: ApiRequest) -> ApiResponse:
     """Find one rental by its number, or by its id."""
-    named, account_id = request.path["number"], request.caller.account_id
-    if named.startswith(_RENTAL):
-        rental_id = id_in_path(named)
-        found = await request.services.reader.read(lambda tx: find_rented_by_id(tx, account_id, rental_id))
-    else:
-        e164 = e164_in_path(named)
-        found = await request.services.reader.read(lambda tx: find_rented(tx, account_id, e164))
+    (e164, rental_id), account_id = _named(request), request.caller.account_id
+    found = await request.read(
+        lambda tx: (
+            find_rented(tx, account_id, e164) if rental_id is None else find_rented_by_id(tx, account_id, rental_id)
+        )
+    )
     if found is None:
         raise NotFound
     return ApiResponse(rental_view(found))
@@ -140,13 +151,15 @@ async def get_number(request: ApiRequest) -> ApiResponse:
     answer_example=_EXAMPLE,
 )
 async def label_number(request: ApiRequest) -> ApiResponse:
-    """Write labels on a live rental."""
-    e164 = e164_in_path(request.path["number"])
+    """Write labels on a live rental, named by its number or its id."""
+    e164, rental_id = _named(request)
     body: LabelBody = request.body
     labels = Labels(body.friendly_name, body.agent_id, None if body.tags is None else _tags(body.tags))
     account_id = request.caller.account_id
-    await request.services.writer.submit(label_numbers, Labelling(account_id, e164, labels, request.now))
-    found = await request.services.reader.read(lambda tx: find_rented(tx, account_id, e164))
+    rental = await request.services.writer.submit(
+        label_numbers, Labelling(account_id, e164, labels, request.now, rental_id)
+    )
+    found = await request.read_back(lambda tx: find_rented_by_id(tx, account_id, rental.id))
     if found is None:
         raise NotFound
     return ApiResponse(rental_view(found), "Phone number updated")
@@ -170,14 +183,18 @@ async def label_number(request: ApiRequest) -> ApiResponse:
 )
 async def release_number(request: ApiRequest) -> ApiResponse:
     """End a rental, named by its number or its id; one that ended already is answered as it ended."""
-    named, account_id = request.path["number"], request.caller.account_id
-    rental_id = id_in_path(named) if named.startswith(_RENTAL) else None
-    e164 = "" if rental_id is not None else e164_in_path(named)
+    (e164, rental_id), account_id = _named(request), request.caller.account_id
     key = request_key(account_id, "release", request.idempotency_key, phone_number=rental_id or e164)
     rental = await request.services.writer.submit(
         request.services.release_numbers, Release(account_id, e164, request.now, rental_id, key)
     )
     return ApiResponse(release_view(rental), "Phone number released")
+
+
+def _named(request: ApiRequest) -> tuple[str, str | None]:
+    """The number in the path and None, or an empty number and the id of the rental. Raises InvalidRequest, NotFound."""
+    named = request.path["number"]
+    return ("", id_in_path(named)) if named.startswith(_RENTAL) else (e164_in_path(named), None)
 
 
 def _tags(sent: list[str]) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from numberdesk.carriers.adapters.http_api import (
 )
 from numberdesk.carriers.adapters.reading import PageLinks, is_e164
 from numberdesk.carriers.port import (
+    AnotherNumber,
     Available,
     AvailablePage,
     CarrierError,
@@ -181,7 +182,7 @@ class SignalWire:
         )
         return OwnedPage(numbers, _PAGES.cursor_in(listed.next_page))
 
-    async def release(self, e164: str, number_id: str | None) -> Released | NotReleased:
+    async def release(self, e164: str, number_id: str | None) -> Released | NotReleased | AnotherNumber:
         """Give a number back. Without `number_id` it is looked up by its digits. Safe to repeat; raises nothing."""
         try:
             if number_id is None or not _ID.fullmatch(number_id):
@@ -189,6 +190,8 @@ class SignalWire:
                 if held is None:
                     return Released()
                 number_id = held.id
+            elif (named := await self._number_of(number_id)) not in (None, e164):
+                return AnotherNumber(named)
             answer = await self._api.read(Call("DELETE", f"{_PATH}/{number_id}"))
             gone = answer.status == _NOT_FOUND and await self._held(e164) is None
         except CarrierError as error:
@@ -223,6 +226,15 @@ class SignalWire:
             return await self._held(number)
         except CarrierError as error:
             return error
+
+    async def _number_of(self, number_id: str) -> str | None:
+        """Which number of ours has an id; None when none has. Raises CarrierError when that is not clear."""
+        answer = await self._api.read(Call("GET", f"{_PATH}/{number_id}"))
+        if answer.status == _NOT_FOUND:
+            return None
+        if answer.status != _OK:
+            raise refused(answer)
+        return f"+{decoded(answer, _Held).number.removeprefix('+')}"
 
     async def _held(self, number: str) -> _Held | None:
         """The number if it is ours, None if not; by its digits. Raises CarrierError when that is not clear."""

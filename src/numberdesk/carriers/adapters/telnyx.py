@@ -20,8 +20,9 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, CarrierKind, decoded, excerpt, refusal, refused
-from numberdesk.carriers.adapters.telnyx_search import TelnyxPage, TelnyxSearches, answered
+from numberdesk.carriers.adapters.telnyx_search import TelnyxPage, TelnyxSearches, answered, checked_id
 from numberdesk.carriers.port import (
+    AnotherNumber,
     AvailablePage,
     CarrierError,
     Field,
@@ -52,7 +53,6 @@ _BASE_URL: Final = "https://api.telnyx.com/v2"
 _OF_ORDERS: Final = ("connection_id", "messaging_profile_id", "billing_group_id")
 _LARGEST_PAGE: Final = 250
 _MOST_PAGES: Final = 100_000
-_LONGEST_ID: Final = 64
 _OK, _BAD_REQUEST, _NOT_FOUND, _CONFLICT = range(200, 300), 400, 404, 409
 _UNAUTHORIZED: Final = (401, 403)
 _REFUSALS: Final = range(400, 500)
@@ -208,13 +208,16 @@ class Telnyx:
         listed = tuple(number for number in numbers if number is not None)
         return OwnedPage(listed, str(page + 1) if goes_on else None)
 
-    async def release(self, e164: str, number_id: str | None) -> Released | NotReleased:
+    async def release(self, e164: str, number_id: str | None) -> Released | NotReleased | AnotherNumber:
         """Give a number back. Without `number_id` it is looked up by its digits. Safe to repeat; raises nothing."""
         try:
             known = number_id or _id_of_ours(await self._records(e164))
             if known is None:
                 return Released()
-            answer = await self._api.read(Call("DELETE", f"/phone_numbers/{_checked_id(known)}"))
+            named = e164 if number_id is None else await self._number_of(known)
+            if named not in (None, e164):
+                return AnotherNumber(named)
+            answer = await self._api.read(Call("DELETE", f"/phone_numbers/{checked_id(known)}"))
             if answer.status in _OK:
                 if answer.body:
                     decoded(answer, dict[str, Any])
@@ -242,6 +245,13 @@ class Telnyx:
         texts = {name: str(balance.get(name, "")) for name in ("balance", "available_credit", "currency")}
         facts = {name: text[:40] for name, text in texts.items() if text and text.isprintable()}
         return Health(ok=True, message="the API key works", facts=facts)
+
+    async def _number_of(self, number_id: str) -> str | None:
+        """Which number an id is of; None when of none. Raises CarrierError when that is not clear."""
+        answer = await self._api.read(Call("GET", f"/phone_numbers/{checked_id(number_id)}"))
+        if answer.status == _NOT_FOUND:
+            return None
+        return f"+{answered(answer, TelnyxPage[_Number]).data.phone_number.removeprefix('+')}"
 
     async def _records(self, e164: str) -> list[_Number]:
         """Records of exactly this number, of now and of former times. Raises CarrierError."""
@@ -277,7 +287,7 @@ def _put_together(
     if there.state in _OURS:
         # A number may be listed without its reference; our order for it says whose it is.
         ordered = reference if _Went.DONE in went else ""
-        return Placed(_checked_id(there.id), there.customer_reference or ordered)
+        return Placed(checked_id(there.id), there.customer_reference or ordered)
     message = f"the number is there as {there.state[:40]!r}"
     return Pending(message) if there.state in _COMING else Unknown(message)
 
@@ -352,21 +362,14 @@ def _owned(number: _Number) -> OwnedNumber | None:
     except PhoneError:
         return None
     gone = FindingKind.PORTED_AWAY if number.state == _PORTED_OUT else None
-    return OwnedNumber(e164, _checked_id(number.id), number.customer_reference or "", gone)
+    return OwnedNumber(e164, checked_id(number.id), number.customer_reference or "", gone)
 
 
 def _id_of_ours(records: Iterable[_Number]) -> str | None:
     """The id under which a number is on our account, whatever its state; None when it is not."""
     there = (number for number in records if number.state not in (*_GONE, *_PORTING_IN))
     first = next(there, None)
-    return None if first is None else _checked_id(first.id)
-
-
-def _checked_id(text: str) -> str:
-    """An id that can stand in a path. Raises CarrierError."""
-    if not (text.isascii() and text.replace("-", "").isalnum() and len(text) <= _LONGEST_ID):
-        raise CarrierError(Trouble.UNREADABLE, f"{text[:_LONGEST_ID]!r} is no id of a number")
-    return text
+    return None if first is None else checked_id(first.id)
 
 
 def _paged(page: int) -> list[tuple[str, str]]:

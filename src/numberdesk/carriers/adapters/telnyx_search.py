@@ -65,6 +65,7 @@ _ONE_DIGIT_CODES: Final = "17"
 
 Data = TypeVar("Data")
 Query = Sequence[tuple[str, str]]
+_LONGEST_ID: Final = 64
 
 
 class Pages(msgspec.Struct):
@@ -98,6 +99,13 @@ def answered(answer: HttpResponse, shape: type[Data]) -> Data:
     if answer.status != _OK:
         raise refused(answer)
     return decoded(answer, shape)
+
+
+def checked_id(text: str) -> str:
+    """An id that can stand in a path. Raises CarrierError."""
+    if not (text.isascii() and text.replace("-", "").isalnum() and len(text) <= _LONGEST_ID):
+        raise CarrierError(Trouble.UNREADABLE, f"{text[:_LONGEST_ID]!r} is no id of a number")
+    return text
 
 
 class TelnyxSearches:

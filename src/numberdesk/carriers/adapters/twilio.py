@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
@@ -32,7 +32,9 @@ from numberdesk.carriers.adapters.http_api import (
 from numberdesk.carriers.adapters.reading import PageLinks, is_e164
 from numberdesk.carriers.adapters.twilio_errors import REASONS
 from numberdesk.carriers.adapters.twilio_prices import Costs, TwilioPrices
+from numberdesk.carriers.adapters.twilio_search import LARGEST_PAGE, question, start_of
 from numberdesk.carriers.port import (
+    AnotherNumber,
     Available,
     AvailablePage,
     CarrierError,
@@ -62,17 +64,10 @@ FIELDS: Final[tuple[Field, ...]] = (
 
 _API: Final = "https://api.twilio.com"
 _RESOURCES: Final = {"local": "Local", "mobile": "Mobile", "toll_free": "TollFree", "national": "National"}
-_LARGEST_PAGE: Final = 1000
 _LONGEST_REFERENCE: Final = 64
 _ACCOUNT: Final = re.compile(r"AC[0-9a-fA-F]{32}", re.ASCII)
 _NUMBER: Final = re.compile(r"PN[0-9a-fA-F]{32}", re.ASCII)
 _PAGES: Final = PageLinks("Page", "PageToken")
-
-# Area codes, regions and AreaCode work in these two only; regions are their states and provinces.
-_SUBDIVIDED: Final = ("US", "CA")
-_AREA_CODE_LENGTH: Final = 3
-_FEWEST_LITERALS: Final = 2
-_LONGEST_PATTERN: Final = 16
 
 _NO_SUCH_AREA: Final = (21451, 21452)
 _OK, _MULTIPLE, _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _BROKEN = 200, 300, 400, 401, 403, 404, 500
@@ -141,7 +136,7 @@ class Twilio:
 
     async def search(self, wanted: Wanted) -> AvailablePage:
         """Numbers that can be bought now, of all types side by side where none is asked for. Raises CarrierError."""
-        start = _start_of(wanted)
+        start = start_of(wanted)
         if start is None:
             return AvailablePage(())
         self._prices.ask(wanted.iso_country)
@@ -186,7 +181,7 @@ class Twilio:
 
     async def owned(self, cursor: str | None) -> OwnedPage:
         """A page of the numbers on our account, from a cursor of the page before. Raises CarrierError."""
-        query = [("PageSize", str(_LARGEST_PAGE)), *_PAGES.query_of(cursor)]
+        query = [("PageSize", str(LARGEST_PAGE)), *_PAGES.query_of(cursor)]
         answer = await self._api.read(Call("GET", self._numbers, query=query))
         if answer.status != _OK:
             raise refused(answer)
@@ -198,12 +193,16 @@ class Twilio:
         )
         return OwnedPage(numbers, _PAGES.cursor_in(listed.next_page_uri))
 
-    async def release(self, e164: str, number_id: str | None) -> Released | NotReleased:
+    async def release(self, e164: str, number_id: str | None) -> Released | NotReleased | AnotherNumber:
         """Give a number back. Without `number_id` it is looked up by its digits. Safe to repeat; raises nothing."""
         try:
-            sid = number_id if number_id and _NUMBER.fullmatch(number_id) else await self._sid_of(e164)
+            is_known = number_id is not None and _NUMBER.fullmatch(number_id) is not None
+            sid = number_id if is_known else await self._sid_of(e164)
             if sid is None:
                 return Released()
+            named = await self._number_of(sid) if is_known else e164
+            if named not in (None, e164):
+                return AnotherNumber(named)
             answer = await self._api.read(Call("DELETE", f"{self._account}/IncomingPhoneNumbers/{sid}.json"))
             gone = answer.status == _NOT_FOUND and await self._sid_of(e164) is None
         except CarrierError as error:
@@ -239,7 +238,7 @@ class Twilio:
         """
         if kind == "toll_free" and (wanted.region or wanted.locality):
             return None
-        query = _question(kind, start, wanted, papers=self._may_need_address)
+        query = question(kind, start, wanted, papers=self._may_need_address)
         country = quote(wanted.iso_country, safe="")
         path = f"{self._account}/AvailablePhoneNumbers/{country}/{_RESOURCES[kind]}.json"
         try:
@@ -253,7 +252,7 @@ class Twilio:
             listed = decoded(answer, _Offers)
         except CarrierError as error:
             return error
-        full = len(listed.available_phone_numbers) >= min(wanted.limit, _LARGEST_PAGE) or bool(listed.next_page_uri)
+        full = len(listed.available_phone_numbers) >= min(wanted.limit, LARGEST_PAGE) or bool(listed.next_page_uri)
         offers = each(listed.available_phone_numbers, _Offered)
         return AvailablePage(
             tuple(
@@ -268,7 +267,7 @@ class Twilio:
 
     async def _look(self, parameter: str, value: str) -> _Look:
         """Our numbers by a filter. It is a proof when all of them were shown and each could be read."""
-        query = [(parameter, value), ("PageSize", str(_LARGEST_PAGE))]
+        query = [(parameter, value), ("PageSize", str(LARGEST_PAGE))]
         try:
             answer = await self._api.read(Call("GET", self._numbers, query=query))
             if answer.status != _OK:
@@ -281,6 +280,15 @@ class Twilio:
         if len(numbers) < len(items):
             return _Look(numbers, "a number in the list cannot be read")
         return _Look(numbers, "the list goes on after its largest page" if listed.next_page_uri else "")
+
+    async def _number_of(self, sid: str) -> str | None:
+        """Which number of ours has a SID; None when none has. Raises CarrierError when that is not clear."""
+        answer = await self._api.read(Call("GET", f"{self._account}/IncomingPhoneNumbers/{sid}.json"))
+        if answer.status == _NOT_FOUND:
+            return None
+        if answer.status != _OK:
+            raise refused(answer)
+        return decoded(answer, _Held).phone_number
 
     async def _sid_of(self, e164: str) -> str | None:
         """The SID of a number that is ours, None when it is not. Raises CarrierError when that is not clear."""
@@ -300,43 +308,6 @@ def _authorization(setup: Setup) -> str:
     if not key and not token:
         raise InvalidRequest("auth_token", "is required, or an API key in its place")
     return basic(key, secret) if key else basic(setup["account_sid"], token)
-
-
-def _start_of(wanted: Wanted) -> str | None:
-    """The digits that a national number has to begin with; None when none can."""
-    longer, shorter = sorted((wanted.starts_with, wanted.area_code), key=len, reverse=True)
-    return longer if longer.startswith(shorter) else None
-
-
-def _question(kind: str, start: str, wanted: Wanted, *, papers: bool) -> list[tuple[str, str]]:
-    """What can be asked for: an area code, one pattern, a place, what a number can do, and that we may buy it."""
-    subdivided = wanted.iso_country in _SUBDIVIDED
-    area = start[:_AREA_CODE_LENGTH] if subdivided and kind != "toll_free" and len(start) >= _AREA_CODE_LENGTH else ""
-    patterns = {f"+{wanted.calling_code}{start}": len(start) - len(area)}
-    patterns |= {wanted.contains: len(wanted.contains), f"{wanted.ends_with}$": len(wanted.ends_with)}
-    patterns = {pattern: digits for pattern, digits in patterns.items() if digits}
-    pattern = _most_selective(patterns)
-    region = wanted.region if subdivided and len(wanted.region) == len("CA") else ""
-    query = [
-        ("PageSize", str(max(1, min(wanted.limit, _LARGEST_PAGE)))),
-        ("AreaCode", area),
-        ("Contains", pattern),
-        ("InRegion", region),
-        ("InLocality", wanted.locality),
-        *((f"{name.capitalize()}Enabled", "true") for name in wanted.capabilities),
-        ("ExcludeAllAddressRequired", "" if papers else "true"),
-    ]
-    return [(name, value) for name, value in query if value]
-
-
-def _most_selective(patterns: Mapping[str, int]) -> str:
-    """Of patterns and how many digits each asks for, the best that Twilio takes: 2 to 16 signs, 2 digits or more."""
-    fitting = [
-        (digits, pattern)
-        for pattern, digits in patterns.items()
-        if len(pattern.strip("+$")) >= _FEWEST_LITERALS and len(pattern) <= _LONGEST_PATTERN
-    ]
-    return max(fitting)[1] if fitting else ""
 
 
 def _ordered(answer: HttpResponse, e164: str, reference: str) -> Placed | Refused | Unknown:

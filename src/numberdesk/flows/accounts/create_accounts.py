@@ -1,4 +1,4 @@
-"""Create accounts, those of customers with a wallet each; suspend and reactivate them.
+"""Create accounts, those of customers with a wallet each.
 
 Touches: database.
 """
@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from numberdesk.accounts.model import Account
-from numberdesk.accounts.store import find_accounts, find_names, insert_accounts, lock_names, set_account_states
-from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError
-from numberdesk.core.lifecycle import AccountKind, AccountState, may_move
+from numberdesk.accounts.store import find_names, insert_accounts, lock_names
+from numberdesk.core.errors import InvalidRequest, NumberdeskError
+from numberdesk.core.lifecycle import AccountKind, AccountState
 from numberdesk.core.money import MoneyError, parse_currency
 from numberdesk.core.purchase import Wallet
 from numberdesk.core.text import TextError, parse_text
@@ -19,8 +19,6 @@ from numberdesk.infra.db import Tx
 from numberdesk.ledger.store import insert_wallets
 
 LONGEST_NAME: Final = 100
-
-_NEVER_SUSPENDED: Final = "is of customers' accounts: one of operators buys nothing; revoke its keys to shut it out"
 
 
 class NewAccount(NamedTuple):
@@ -34,16 +32,17 @@ class NewAccount(NamedTuple):
     kind: AccountKind = AccountKind.CUSTOMER
 
 
-class SetAccountState(NamedTuple):
-    """The state that an account is to have."""
-
-    account_id: str
-    state: AccountState
+def check_name(name: str) -> None:
+    """Raises InvalidRequest naming the field for what cannot be an account's name."""
+    try:
+        parse_text(name, longest=LONGEST_NAME)
+    except TextError as error:
+        raise InvalidRequest("name", str(error)) from None
 
 
 def new_account(account_id: str, name: str, currency: str, credit_limit: int, now: int) -> NewAccount:
     """Check what a person typed of a customer's account. Raises InvalidRequest naming the field."""
-    _check_name(name)
+    check_name(name)
     try:
         parse_currency(currency)
     except MoneyError as error:
@@ -55,15 +54,8 @@ def new_account(account_id: str, name: str, currency: str, credit_limit: int, no
 
 def new_operator_account(account_id: str, name: str, now: int) -> NewAccount:
     """Check what a person typed of an operators' account, which never has a wallet. Raises InvalidRequest."""
-    _check_name(name)
+    check_name(name)
     return NewAccount(account_id, name, "", 0, now, AccountKind.OPERATOR)
-
-
-def _check_name(name: str) -> None:
-    try:
-        parse_text(name, longest=LONGEST_NAME)
-    except TextError as error:
-        raise InvalidRequest("name", str(error)) from None
 
 
 def create_accounts(tx: Tx, commands: Sequence[NewAccount]) -> list[Account | NumberdeskError]:
@@ -86,23 +78,4 @@ def create_accounts(tx: Tx, commands: Sequence[NewAccount]) -> list[Account | Nu
         insert_wallets(
             tx, [Wallet(new.id, AccountState.ACTIVE, new.currency, 0, 0, new.credit_limit, 0) for new in customers]
         )
-    return outcomes
-
-
-def change_account_states(tx: Tx, commands: Sequence[SetAccountState]) -> list[Account | NumberdeskError]:
-    """Suspend or reactivate customers' accounts; a state that an account already has is no change."""
-    known = find_accounts(tx, [command.account_id for command in commands])
-    outcomes: list[Account | NumberdeskError] = []
-    for command in commands:
-        account = known.get(command.account_id)
-        if account is None:
-            outcomes.append(NotFound())
-            continue
-        if account.kind is AccountKind.OPERATOR:
-            outcomes.append(InvalidRequest("status", _NEVER_SUSPENDED))
-            continue
-        if may_move(account.state, command.state):
-            account = known[account.id] = account._replace(state=command.state)
-        outcomes.append(account)
-    set_account_states(tx, {each.id: each.state for each in outcomes if isinstance(each, Account)})
     return outcomes

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from numberdesk.accounts.store import find_accounts
 from numberdesk.core.errors import (
+    Forbidden,
     IdempotencyConflict,
     InsufficientBalance,
     InvalidRequest,
@@ -20,7 +22,7 @@ from numberdesk.core.errors import (
     NumberdeskError,
 )
 from numberdesk.core.money import MAX_AMOUNT, as_decimal
-from numberdesk.core.purchase import Wallet
+from numberdesk.core.purchase import ACCOUNT_CLOSED, Wallet
 from numberdesk.core.request_keys import RequestKey
 from numberdesk.core.text import TextError, parse_token
 from numberdesk.flows.keyed_requests import KeyedRequests
@@ -77,8 +79,12 @@ def funding(
 def fund_wallets(tx: Tx, commands: Sequence[Funding]) -> list[Transfer | NumberdeskError]:
     """Write movements once per reference and key; each outcome is the transfer, new or first, or the refusal."""
     wallets = lock_wallets(tx, [command.account_id for command in commands])
+    # Whether an account is closed is read when its wallet is locked: whoever closes one locks that first, too.
+    closed = [
+        account.id for account in find_accounts(tx, wallets, lock=False).values() if account.closed_at is not None
+    ]
     keyed = KeyedRequests(tx, [command.request_key for command in commands])
-    books = _Books(wallets, {}, [], keyed, find_transfers(tx, keyed.outcome_ids))
+    books = _Books(wallets, {}, [], keyed, find_transfers(tx, keyed.outcome_ids), frozenset(closed))
     for kind in sorted({command.kind for command in commands}):
         pairs = [
             (command.account_id, command.reference)
@@ -106,6 +112,7 @@ class _Books:
     written: list[Transfer]
     keyed: KeyedRequests
     by_id: dict[str, Transfer]
+    closed: frozenset[str]
 
     def fund(self, command: Funding) -> Transfer | NumberdeskError:
         """Replay, refuse, or write one movement."""
@@ -127,6 +134,8 @@ class _Books:
         earlier = command.reference and self.by_reference.get((command.account_id, command.kind, command.reference))
         if earlier:
             return earlier if _signed(earlier) == command.amount else _conflict()
+        if wallet.account_id in self.closed:
+            return Forbidden(ACCOUNT_CLOSED)
         if wallet.posted + command.amount > MAX_AMOUNT:
             return InvalidRequest("amount", "would make the balance too large")
         if command.amount < 0 and wallet.available + command.amount < 0:

@@ -18,8 +18,9 @@ from numberdesk.accounts.store import (
     revoke_keys,
 )
 from numberdesk.core.errors import Forbidden, InvalidApiKey, InvalidRequest, NotFound, NumberdeskError
-from numberdesk.core.lifecycle import AccountKind
+from numberdesk.core.lifecycle import AccountKind, AccountState
 from numberdesk.core.periods import MICROSECONDS, iso_seconds
+from numberdesk.core.purchase import ACCOUNT_CLOSED
 from numberdesk.core.text import TextError, parse_text
 from numberdesk.infra.db import Tx
 
@@ -100,17 +101,18 @@ def new_key_record(
 
 
 def issue_keys(tx: Tx, commands: Sequence[NewKey]) -> list[ApiKey | NumberdeskError]:
-    """Record keys of accounts that exist, so many of each that MOST_LIVE_KEYS work at a time.
+    """Record keys of accounts that exist and are not closed, so many of each that MOST_LIVE_KEYS work at a time.
 
     A key that is made with another has no scope that its kind of account may not have, and expires no later than
-    that one. A key that was revoked meanwhile makes none.
+    that one. A key that was revoked meanwhile, or whose account was closed, makes none.
     """
-    known = find_accounts(tx, [command.key.account_id for command in commands])
-    live = count_live_keys(tx, known, commands[-1].key.created_at)
     makers = find_keys(tx, [each.key.created_by for each in commands if each.key.created_by is not None], lock=True)
+    owners = {command.key.account_id for command in commands}
+    known = find_accounts(tx, owners | {maker.account_id for maker in makers.values()})
+    live = count_live_keys(tx, owners, commands[-1].key.created_at)
     outcomes: list[ApiKey | NumberdeskError] = []
     for key in (command.key for command in commands):
-        outcome = _issued(key, known.get(key.account_id), makers, live.get(key.account_id, 0))
+        outcome = _issued(key, known, makers, live.get(key.account_id, 0))
         if isinstance(outcome, ApiKey):
             live[key.account_id] = live.get(key.account_id, 0) + 1
         outcomes.append(outcome)
@@ -120,20 +122,25 @@ def issue_keys(tx: Tx, commands: Sequence[NewKey]) -> list[ApiKey | NumberdeskEr
     return outcomes
 
 
-def _issued(key: ApiKey, account: Account | None, makers: Mapping[str, ApiKey], live: int) -> ApiKey | NumberdeskError:
+def _issued(
+    key: ApiKey, accounts: Mapping[str, Account], makers: Mapping[str, ApiKey], live: int
+) -> ApiKey | NumberdeskError:
+    account = accounts.get(key.account_id)
     if account is None:
         return NotFound("There is no such account.")
+    if account.state is AccountState.CLOSED:
+        return Forbidden(ACCOUNT_CLOSED)
     out_of_place = scopes_out_of_place(account.kind, key.scopes)
     if out_of_place:
         return InvalidRequest("scopes", f"must not have {', '.join(out_of_place)}: {_OUT_OF_PLACE[account.kind]}")
     if live >= MOST_LIVE_KEYS:
         return Forbidden(_TOO_MANY, {"limit": MOST_LIVE_KEYS})
-    return key if key.created_by is None else _within(key, makers.get(key.created_by))
+    return key if key.created_by is None else _within(key, accounts, makers.get(key.created_by))
 
 
-def _within(key: ApiKey, maker: ApiKey | None) -> ApiKey | NumberdeskError:
+def _within(key: ApiKey, accounts: Mapping[str, Account], maker: ApiKey | None) -> ApiKey | NumberdeskError:
     """A key that another one makes, which it does not outlive."""
-    if maker is None or not maker.valid_at(key.created_at):
+    if maker is None or not maker.valid_at(key.created_at) or accounts[maker.account_id].state is AccountState.CLOSED:
         return InvalidApiKey()
     if maker.expires_at is None:
         return key

@@ -16,12 +16,12 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from numberdesk.carriers.audit_store import AUDIT_LEASE, DUE_AUDITS, CarrierAudit
 from numberdesk.carriers.client import CarrierClient
 from numberdesk.carriers.connections import CarrierConnections
-from numberdesk.carriers.finding_store import Finding
+from numberdesk.carriers.finding_store import Finding, of_stale_release, of_wrong_reference
 from numberdesk.carriers.port import CarrierError, OwnedNumber, OwnedPage, Trouble
 from numberdesk.core.carrier_order import Placed, Unknown
 from numberdesk.core.findings import FindingKind, FindingState
@@ -68,6 +68,11 @@ _LONGEST_REST: Final = 60.0
 _AT_ONCE: Final = 8
 _MOST_LOOKED_UP: Final = 10_000
 """Numbers looked up in one read: bounds what it takes, of an account that is nearly all unknown too."""
+
+_READ_SECONDS: Final = 30.0
+"""How long one read of the books may take: they may have millions of numbers to be looked through."""
+
+Result = TypeVar("Result")
 
 Progress = Callable[[str, int, int], None]
 """Told the phase, how much is done, and of how much (0 when that is not known)."""
@@ -118,11 +123,15 @@ class CarrierAuditor:
         await self._note(audit, report)
         return report
 
+    async def _read(self, question: Callable[[Tx], Result]) -> Result:
+        """Ask the books."""
+        return await self.reader.read(question, for_account=None, seconds=_READ_SECONDS)
+
     async def _audit_unless_idle(self, audit: CarrierAudit) -> AuditReport:
         client = await self.carriers.client(audit.carrier)
         if client is None:
             return _unfinished(audit.carrier, self.now(), NOT_CONNECTED)
-        if audit.asked_at is None and client.name in await self.reader.read(find_idle_carriers):
+        if audit.asked_at is None and client.name in await self._read(find_idle_carriers):
             return _unfinished(audit.carrier, self.now(), LEFT_OUT)
         report = await self._audited(client)
         if not report.message:
@@ -190,7 +199,7 @@ class CarrierAuditor:
         return await client.owned(cursor)
 
     async def _compared(self, client: CarrierClient, owned: Mapping[str, OwnedNumber], began: int) -> AuditReport:
-        known = await self.reader.read(lambda tx: find_known_numbers(tx, client.name, began - client.window))
+        known = await self._read(lambda tx: find_known_numbers(tx, client.name, began - client.window))
         self.progress("compare", len(known), len(known))
         unknown = [number for number in owned.values() if _is_unknown(number, known)]
         held = await self._held([number.e164 for number in unknown])
@@ -206,15 +215,16 @@ class CarrierAuditor:
                 f"{len(missing)} rented numbers are not on its list of {len(owned)}: the list cannot be whole",
             )
         lost, unclear = await self._confirmed(client, missing, owned, began)
+        odd = _odd(client.name, owned, known.values(), began)
         elsewhere = Counter(carrier for carrier in held.values() if carrier != client.name)  # its own: ordered just now
-        return AuditReport(client.name, began, len(owned), len(known), (*orphans, *lost), unclear, "", elsewhere)
+        return AuditReport(client.name, began, len(owned), len(known), (*orphans, *lost, *odd), unclear, "", elsewhere)
 
     async def _held(self, e164s: Sequence[str]) -> dict[str, str]:
         """Those of the numbers that somebody has in the books, under whatever name."""
         held: dict[str, str] = {}
         for place in range(0, len(e164s), _MOST_LOOKED_UP):
             part = e164s[place : place + _MOST_LOOKED_UP]
-            held |= await self.reader.read(lambda tx, part=part: find_held_anywhere(tx, part))  # type: ignore[misc]  # a default in a lambda
+            held |= await self._read(lambda tx, part=part: find_held_anywhere(tx, part))  # type: ignore[misc]  # a default in a lambda
         return held
 
     async def _confirmed(
@@ -238,7 +248,7 @@ class CarrierAuditor:
                 lost.append(_lost(client.name, number, listed, began))
 
         await asyncio.gather(*(ask(number) for number in missing))
-        still = await self.reader.read(lambda tx: _still_rented(tx, client.name, began - client.window, lost))
+        still = await self._read(lambda tx: _still_rented(tx, client.name, began - client.window, lost))
         return [finding for finding in lost if finding.e164 in still], unclear
 
 
@@ -293,6 +303,24 @@ def _orphan(carrier: str, number: OwnedNumber, now: int) -> Finding:
         now,
         now,
     )
+
+
+def _odd(carrier: str, owned: Mapping[str, OwnedNumber], known: Iterable[KnownNumber], now: int) -> list[Finding]:
+    """Numbers that the books call by another number's id at the carrier, and those whose release waits for a person."""
+    ids = {number.number_id: number.e164 for number in owned.values() if _is_there(number) and number.number_id}
+    found = []
+    for number in known:
+        listed = owned.get(number.e164)
+        reference = number.carrier_reference or ""
+        there = ids.get(reference, number.e164)
+        kind = FindingKind.STALE_RELEASE if there == number.e164 else FindingKind.WRONG_REFERENCE
+        message = of_stale_release() if there == number.e164 else of_wrong_reference(reference, there)
+        if there != number.e164 or number.is_parked:
+            number_id = "" if listed is None else listed.number_id
+            found.append(
+                Finding(carrier, number.e164, kind, FindingState.OPEN, number_id, number.order_id, message, now, now)
+            )
+    return found
 
 
 def _lost(carrier: str, number: KnownNumber, listed: OwnedNumber | None, now: int) -> Finding:

@@ -9,25 +9,54 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from numberdesk.carriers.connections import CarrierConnections
-from numberdesk.carriers.port import NotReleased, Released
+from numberdesk.carriers.finding_store import (
+    Finding,
+    change_findings,
+    insert_findings,
+    lock_findings,
+    of_stale_release,
+    of_wrong_reference,
+)
+from numberdesk.carriers.port import AnotherNumber, NotReleased, Released
+from numberdesk.core.findings import FindingKind, FindingState
+from numberdesk.core.periods import MICROSECONDS
 from numberdesk.infra.db import Tx
 from numberdesk.infra.due_work import DueWork, WorkOutcome
 from numberdesk.infra.log import get_log
+from numberdesk.infra.reader import Reader
 from numberdesk.infra.writer import Writer
-from numberdesk.numbers.carrier_release import CarrierRelease, confirmed, put_off
-from numberdesk.numbers.carrier_release_store import DUE_RELEASES, change_releases, lock_releases
+from numberdesk.numbers.carrier_release import CarrierRelease, confirmed, goes_by_digits, parked, put_off
+from numberdesk.numbers.carrier_release_store import DUE_RELEASES, change_releases, lock_releases, may_be_told
 
 CARRIER_RELEASES: Final = "carrier_releases"
 """The name of this kind of due work."""
 
+_WAITS: Final = "it waits for a person: `numberdesk carriers findings`"
+
+
+LEFT_OVER: Final = 3600 * MICROSECONDS
+"""A release was due so long before this process began: nobody worked meanwhile, or the books are of a backup."""
+
+
+class LeftOver(NamedTuple):
+    """The release is left to a person: its carrier goes by the digits, and they may be somebody else's since."""
+
+
+Answer = Released | NotReleased | AnotherNumber | LeftOver
+
 
 class ReleaseReport(NamedTuple):
-    """What a carrier said to one release, which was taken up with a lease `leased_until`."""
+    """What a carrier said to one release, which was taken up with a lease `leased_until`.
+
+    `carrier` and `e164` are the release's, for what becomes a finding.
+    """
 
     release_id: str
-    answer: Released | NotReleased
+    answer: Answer
     leased_until: int | None
     now: int
+    carrier: str = ""
+    e164: str = ""
 
 
 class NotedRelease(NamedTuple):
@@ -38,42 +67,86 @@ class NotedRelease(NamedTuple):
 
 
 def note_releases(tx: Tx, commands: Sequence[ReleaseReport]) -> list[NotedRelease]:
-    """The write flow: how releases stand after what carriers said. One that is confirmed stays so."""
+    """The write flow: how releases stand after what carriers said.
+
+    Whoever has lost the lease changes nothing: a release that was confirmed while somebody else is telling the carrier
+    might let the number be sold, and be taken from its buyer. What a person has to look at becomes a finding.
+    """
+    keys = [_finding(report, "").key for report in commands if isinstance(report.answer, AnotherNumber | LeftOver)]
+    before = lock_findings(tx, keys)
     known = lock_releases(tx, [report.release_id for report in commands])
     outcomes = []
     changed: dict[str, CarrierRelease] = {}
     for report in commands:
         one = known[report.release_id]
         lease_lost = one.leased_until != report.leased_until
-        if one.confirmed_at is None:
-            answer = report.answer
-            if isinstance(answer, Released):
-                one = confirmed(one, report.now)
-            else:
-                one = put_off(one, answer.message, report.now)
+        if one.confirmed_at is None and not lease_lost:
+            finding = _finding(report, one.carrier_reference or "")
+            one = _after(one, report, finding)
             known[one.id] = changed[one.id] = one
+            if one.parked_at is not None:
+                before[finding.key] = _open(tx, before.get(finding.key), finding)
         outcomes.append(NotedRelease(one, lease_lost))
     change_releases(tx, list(changed.values()))
     return outcomes
 
 
-def confirm_carrier_releases(
-    writer: Writer, carriers: CarrierConnections, now: Callable[[], int]
-) -> DueWork[CarrierRelease, Released | NotReleased]:
-    """The kind of due work: numbers that go back to their carriers."""
+def _after(one: CarrierRelease, report: ReleaseReport, finding: Finding) -> CarrierRelease:
+    if isinstance(report.answer, Released):
+        return confirmed(one, report.now)
+    if isinstance(report.answer, NotReleased):
+        return put_off(one, report.answer.message, report.now)
+    return parked(one, finding.message, report.now)
 
-    async def tell(one: CarrierRelease) -> Released | NotReleased:
+
+def _finding(report: ReleaseReport, reference: str) -> Finding:
+    """What a person has to look at, if anything: the release went by `reference`."""
+    kind, message = FindingKind.STALE_RELEASE, of_stale_release()
+    if isinstance(report.answer, AnotherNumber):
+        kind, message = FindingKind.WRONG_REFERENCE, of_wrong_reference(reference, report.answer.e164)
+    return Finding(report.carrier, report.e164, kind, FindingState.OPEN, "", "", message, report.now, report.now)
+
+
+def _open(tx: Tx, before: Finding | None, finding: Finding) -> Finding:
+    """Write a finding, or open it again."""
+    if before is None:
+        insert_findings(tx, [finding])
+        return finding
+    again = finding if before.state is FindingState.ENDED else finding._replace(first_seen_at=before.first_seen_at)
+    change_findings(tx, [again])
+    return again
+
+
+def confirm_carrier_releases(
+    writer: Writer, reader: Reader, carriers: CarrierConnections, now: Callable[[], int], *, began: int = 0
+) -> DueWork[CarrierRelease, Answer]:
+    """The kind of due work: numbers that go back to their carriers. `began` is when this process began to work.
+
+    A carrier that goes by digits takes whatever number of ours has them. So it is told only while nobody else can have
+    the number: the release is asked for in the books right before, it must be this process's for as long as the
+    requests may take, and one that was left over from long before this process began is left to a person.
+    """
+
+    async def tell(one: CarrierRelease) -> Answer:
+        if one.next_at is not None and one.next_at < began - LEFT_OVER and goes_by_digits(one):
+            return LeftOver()
         client = await carriers.client(one.carrier)
         if client is None:
             return NotReleased("this carrier is not connected")
-        return await client.release(one.e164, one.carrier_reference)
+        return await client.release(
+            one.e164, one.carrier_reference, may_ask=lambda: reader.look_up(lambda tx: may_be_told(tx, one, now()))
+        )
 
-    async def note(one: CarrierRelease, answer: Released | NotReleased) -> WorkOutcome:
-        if isinstance(answer, NotReleased):
-            get_log().warning("release not confirmed", carrier=one.carrier, release_id=one.id, said=answer.message)
-        noted = await writer.submit(note_releases, ReleaseReport(one.id, answer, one.leased_until, now()))
+    async def note(one: CarrierRelease, answer: Answer) -> WorkOutcome:
+        if not isinstance(answer, Released):
+            said = answer.message if isinstance(answer, NotReleased) else _WAITS
+            get_log().warning("release not confirmed", carrier=one.carrier, release_id=one.id, said=said)
+        report = ReleaseReport(one.id, answer, one.leased_until, now(), one.carrier, one.e164)
+        noted = await writer.submit(note_releases, report)
         if noted.lease_lost:
             return WorkOutcome.LEASE_LOST
+        if noted.release.parked_at is not None:
+            return WorkOutcome.PARKED
         return WorkOutcome.RETRIED if noted.release.confirmed_at is None else WorkOutcome.DONE
 
     return DueWork(CARRIER_RELEASES, DUE_RELEASES, tell, note)

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from numberdesk.carriers.port import CarrierAccount, Setup
 from numberdesk.carriers.registry import KINDS, checked_setup
 from numberdesk.carriers.store import change_carriers, insert_carriers, list_carriers, lock_carriers
+from numberdesk.carriers.trouble_store import end_troubles
 from numberdesk.catalog.rule_store import lock_catalog
 from numberdesk.catalog.rules import parse_carrier
 from numberdesk.catalog.store import list_inventory
@@ -94,6 +95,7 @@ def set_up_carriers(
             outcomes.append(outcome)
         insert_carriers(tx, [account for name, account in touched.items() if name not in there])
         change_carriers(tx, [account for name, account in touched.items() if name in there])
+        end_troubles(tx, touched)
         return outcomes
 
     return apply

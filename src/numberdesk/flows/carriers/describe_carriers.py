@@ -12,6 +12,7 @@ from numberdesk.carriers.audit_store import CarrierAudit, list_audits
 from numberdesk.carriers.finding_store import count_open_findings
 from numberdesk.carriers.port import CarrierAccount
 from numberdesk.carriers.store import find_carriers_named, list_carriers
+from numberdesk.carriers.trouble_store import CarrierTrouble, list_troubles
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.purchase import POOL
 from numberdesk.infra.db import Tx
@@ -22,7 +23,10 @@ from numberdesk.orders.carrier_order_store import Unsettled, count_unsettled
 
 
 class DescribedCarrier(NamedTuple):
-    """An account at a carrier. `secrets` names the secrets it has; `problem` says why they cannot be read, or ""."""
+    """An account at a carrier. `secrets` names the secrets it has; `problem` says why they cannot be read, or "".
+
+    `trouble`: why the carrier orders nothing for it at present.
+    """
 
     account: CarrierAccount
     secrets: tuple[str, ...]
@@ -32,6 +36,7 @@ class DescribedCarrier(NamedTuple):
     unconfirmed_releases: int
     open_findings: int
     audit: CarrierAudit | None
+    trouble: CarrierTrouble | None = None
 
 
 def describe_carriers(tx: Tx, vault: Vault, names: Iterable[str] | None = None) -> list[DescribedCarrier]:
@@ -42,6 +47,7 @@ def describe_carriers(tx: Tx, vault: Vault, names: Iterable[str] | None = None) 
         accounts = [account for _, account in sorted(find_carriers_named(tx, names).items())]
     orders, releases, findings = count_unsettled(tx), count_unconfirmed(tx), count_open_findings(tx)
     audits = {audit.carrier: audit for audit in list_audits(tx)}
+    troubles = list_troubles(tx)
     described = []
     for account in accounts:
         unsettled = orders.get(account.name, Unsettled(0, 0))
@@ -54,6 +60,7 @@ def describe_carriers(tx: Tx, vault: Vault, names: Iterable[str] | None = None) 
                 releases.get(account.name, 0),
                 findings.get(account.name, 0),
                 audits.get(account.name),
+                troubles.get(account.name),
             )
         )
     return described

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from numberdesk.carriers.audit_store import AUDIT_LEASE, CarrierAudit, lock_audits, place_audit
 from numberdesk.carriers.finding_store import (
@@ -33,8 +33,11 @@ from numberdesk.core.purchase import POOL, SaleNumber
 from numberdesk.core.schedule import is_leased, leased
 from numberdesk.infra.db import Tx
 from numberdesk.numbers.carrier_release import of_finding
-from numberdesk.numbers.carrier_release_store import find_asked_back, insert_releases
+from numberdesk.numbers.carrier_release_store import find_asked_back, insert_releases, tell_by_digits
 from numberdesk.numbers.store import lock_sale_numbers, save_sale_numbers
+
+WAITING: Final = frozenset({FindingKind.WRONG_REFERENCE, FindingKind.STALE_RELEASE})
+"""What is found of numbers whose going back waits for a person; and of rented ones, which nobody gives back."""
 
 
 class BeginAudit(NamedTuple):
@@ -82,7 +85,7 @@ class FindingResolution(StrEnum):
     """What is to become of a finding."""
 
     KEEP = "keep"  # it is right so; not for what is on its way back already
-    RELEASE = "release"  # an orphan goes back to its carrier
+    RELEASE = "release"  # it goes back to its carrier: an orphan, or what waits for a person on its way back
 
 
 class ResolveFinding(NamedTuple):
@@ -262,7 +265,12 @@ def _resolve(
     refusal = _not_given_back(finding, sale_number)
     if refusal is not None:
         return refusal
-    if finding.state is not FindingState.RELEASING:
+    if finding.kind in WAITING:
+        if finding.state is not FindingState.RELEASING and not tell_by_digits(
+            tx, finding.carrier, finding.e164, command.now
+        ):
+            return InvalidRequest("phone_number", "is not on its way back: have the carrier audited anew")
+    elif finding.state is not FindingState.RELEASING:
         one = of_finding(finding.carrier, finding.e164, finding.carrier_reference or None, command.serial, command.now)
         insert_releases(tx, [one])
     return finding._replace(state=FindingState.RELEASING)
@@ -273,8 +281,8 @@ def _not_given_back(finding: Finding, sale_number: SaleNumber | None) -> Invalid
 
     Under whatever name the books have it: at the carrier it is the one number, and whoever has it would lose it.
     """
-    if finding.kind is not FindingKind.ORPHAN:
-        return InvalidRequest("kind", "must be orphan: only such a number can be given back")
+    if finding.kind not in {FindingKind.ORPHAN, *WAITING}:
+        return InvalidRequest("kind", "must be orphan, wrong_reference or stale_release: no other number is given back")
     if sale_number is not None and sale_number.order_id is not None:
         return InvalidRequest(
             "phone_number", f"is a customer's, of {sale_number.carrier}: have the carrier audited anew"

@@ -90,16 +90,24 @@ class OfferSearch:
         self._asked_for: Counter[tuple[str, str]] = Counter()
 
     async def search(self, query: OfferQuery, account_id: str) -> OfferPage:
-        """A page of offers of all sources, for an account. Every remote offer on it is kept for the quote lifetime."""
+        """A page of offers of all sources, for an account. Every remote offer on it is kept for the quote lifetime.
+
+        Raises RateLimited when too many reads of the account wait.
+        """
+        self._reader.require_room(account_id)  # before a carrier is asked for nothing
         clients = await self._carriers.clients(active_only=True)
-        stock_read = asyncio.ensure_future(self._reader.read(lambda tx: search_stock(tx, query)))
+        stock_read = asyncio.ensure_future(
+            self._reader.read(lambda tx: search_stock(tx, query), for_account=account_id)
+        )
         try:
             pages, silent = await self._ask_all(clients, query, account_id)
         finally:
             stock = await stock_read
         if not pages:
             return _page(query, stock, (), silent, {})
-        remote = await self._reader.read(lambda tx: _offers_of(tx, query, pages, self._now(), self._quote_lifetime))
+        remote = await self._reader.read(
+            lambda tx: _offers_of(tx, query, pages, self._now(), self._quote_lifetime), for_account=account_id
+        )
         page = _page(query, stock, remote.found, silent, pages)
         kept = await self._keep([remote.offers[offer.e164] for offer in page.offers if offer.carrier != POOL], remote)
         if not kept:

@@ -33,7 +33,7 @@ async def buy_number(
     """Buy once: the order, new or the one that was made before, or the refusal.
 
     An order that is still `ordering` after `seconds` goes on and ends by itself; asked again it is
-    waited for anew. `failpoint` is told when a purchase passes one of POINTS. Raises Overloaded and
+    waited for anew. `failpoint` is told when a purchase passes one of FAILPOINTS. Raises Overloaded and
     StorageFailedError, both with nothing charged (only CommitUnknownError leaves that open: asking
     again tells).
     """

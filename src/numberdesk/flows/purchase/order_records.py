@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import msgspec
-
 from numberdesk.core.lifecycle import HoldState, OrderState
 from numberdesk.core.money import format_micros
 from numberdesk.core.periods import iso_seconds
@@ -63,7 +61,7 @@ def purchased(order: Order) -> Event:
         "currency": order.prices.currency,
         "purchased_at": iso_seconds(order.completed_at or order.created_at),
     }
-    return _event(f"evt_{order.id.removeprefix('ord_')}", order, NUMBER_PURCHASED, payload, order.completed_at)
+    return NUMBER_PURCHASED.event(order.id, order.account_id, payload, order.completed_at or order.created_at)
 
 
 def order_failed(order: Order) -> Event:
@@ -75,8 +73,4 @@ def order_failed(order: Order) -> Event:
         "message": "" if order.failure is None else order.failure.message,
         "failed_at": iso_seconds(order.failed_at or order.created_at),
     }
-    return _event(f"evt_fail_{order.id.removeprefix('ord_')}", order, ORDER_FAILED, payload, order.failed_at)
-
-
-def _event(event_id: str, order: Order, kind: str, payload: dict[str, str], at: int | None) -> Event:
-    return Event(event_id, order.account_id, kind, msgspec.json.encode(payload).decode(), at or order.created_at)
+    return ORDER_FAILED.event(order.id, order.account_id, payload, order.failed_at or order.created_at)

@@ -145,7 +145,7 @@ class Placement:
     async def _found(self, order_id: str) -> Order | None:
         """An order as it stands; None when there is none, or the books cannot be read. It may go on all the same."""
         try:
-            return (await self._reader.read(lambda tx: find_orders(tx, [order_id]))).get(order_id)
+            return (await self._reader.look_up(lambda tx: find_orders(tx, [order_id]))).get(order_id)
         except StorageFailedError as error:
             get_log().warning("order not looked up", order_id=order_id, reason=str(error))
             return None
@@ -237,7 +237,7 @@ class Placement:
     async def _country(self, e164: str) -> str:
         """What the offer called the country of a number; "" when the books cannot be read."""
         try:
-            return await self._reader.read(lambda tx: find_country(tx, e164))
+            return await self._reader.look_up(lambda tx: find_country(tx, e164))
         except StorageFailedError as error:
             get_log().warning("country of a number not looked up", number=e164, reason=str(error))
             return ""

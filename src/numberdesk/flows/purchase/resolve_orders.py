@@ -90,7 +90,7 @@ async def resolve_order(
     wanted_for: int,
 ) -> Order:
     """Decide about one order. Raises NotFound, and OrderEnded."""
-    carrier_order = (await reader.read(lambda tx: find_carrier_orders(tx, [order_id]))).get(order_id)
+    carrier_order = (await reader.look_up(lambda tx: find_carrier_orders(tx, [order_id]))).get(order_id)
     client = None if carrier_order is None else await carriers.client(carrier_order.carrier)
     window = VISIBILITY_WINDOW if client is None else client.window
     return await writer.submit(resolve_orders, ResolveOrder(order_id, resolution, window, now, wanted_for))
@@ -101,7 +101,7 @@ async def adopt_order(reader: Reader, carriers: CarrierConnections, placement: P
 
     Raises NotFound, OrderEnded, and CarrierRefused when the carrier does not say that the number is ours.
     """
-    carrier_order = (await reader.read(lambda tx: find_carrier_orders(tx, [order_id]))).get(order_id)
+    carrier_order = (await reader.look_up(lambda tx: find_carrier_orders(tx, [order_id]))).get(order_id)
     if carrier_order is None:
         raise NotFound("There is no such order at a carrier.")
     if carrier_order.settled_at is not None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from numberdesk.carriers.finding_store import find_kept
+from numberdesk.carriers.trouble_store import CarrierTrouble, end_troubles, note_troubles
 from numberdesk.core.carrier_order import (
     LONGEST_SAID,
     Absent,
@@ -23,7 +24,10 @@ from numberdesk.core.carrier_order import (
     Keep,
     OrderOutcome,
     OutcomeReport,
+    Pending,
     Placed,
+    Reason,
+    Refused,
     Settlement,
     Void,
     answered,
@@ -77,6 +81,8 @@ class OrderBatch:
     withdrawn: set[str] = field(default_factory=set)
     changed: dict[str, Ended] = field(default_factory=dict)
     too_late: dict[str, CarrierRelease] = field(default_factory=dict)
+    troubles: dict[str, CarrierTrouble] = field(default_factory=dict)
+    taking: set[str] = field(default_factory=set)
 
 
 def settle_orders(tx: Tx, commands: Sequence[OutcomeReport]) -> list[OrderStatus]:
@@ -104,6 +110,7 @@ def _settle_under_lease(books: OrderBatch, report: OutcomeReport) -> OrderStatus
 
 def _settle(books: OrderBatch, report: OutcomeReport) -> OrderStatus:
     order, carrier_order = books.orders[report.order_id], books.carrier_orders[report.order_id]
+    _note_trouble(books, order.carrier, report)
     if order.state is not OrderState.ORDERING:
         if order.state is OrderState.FAILED and isinstance(report.outcome, Placed):
             return _placed_too_late(books, order, report.outcome, report.now)
@@ -125,6 +132,21 @@ def _settle(books: OrderBatch, report: OutcomeReport) -> OrderStatus:
         if carrier_order.parked_at is None and what.carrier_order.parked_at is not None
         else None,
     )
+
+
+def _note_trouble(books: OrderBatch, carrier: str, report: OutcomeReport) -> None:
+    """Whether a carrier orders for our account, if the answer to an order tells that. The last answer holds."""
+    outcome = report.outcome
+    if report.looked_up:
+        return
+    if isinstance(outcome, Placed | Pending):
+        books.taking.add(carrier)
+        books.troubles.pop(carrier, None)
+    elif isinstance(outcome, Refused) and outcome.reason is Reason.ACCOUNT:
+        before = books.troubles.get(carrier)
+        since, orders = (report.now, 0) if before is None else (before.since, before.orders)
+        said = outcome.message[:LONGEST_SAID]
+        books.troubles[carrier] = CarrierTrouble(carrier, said, since, report.now, orders + 1)
 
 
 def _message_of(outcome: OrderOutcome) -> str:
@@ -196,6 +218,14 @@ def write_books(tx: Tx, books: OrderBatch) -> set[str]:
     insert_events(tx, [*(purchased(order) for order in completed), *(order_failed(order) for order in failed)])
     withdraw_idempotency_records(tx, books.withdrawn)
     change_carrier_orders(tx, list(books.changed.values()))
+    there = _write_releases(tx, books)
+    end_troubles(tx, books.taking)
+    if books.troubles:
+        note_troubles(tx, books.troubles)
+    return there
+
+
+def _write_releases(tx: Tx, books: OrderBatch) -> set[str]:
     if not books.too_late:
         return set()
     there = lock_releases(tx, [one.id for one in books.too_late.values()])

@@ -12,7 +12,6 @@ number that was given back by its digits alone rests for a while, so that no oth
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -168,5 +167,4 @@ def _released(rental: Rental) -> Event:
         "order_id": rental.order_id,
         "released_at": iso_seconds(rental.released_at or rental.updated_at),
     }
-    suffix = rental.id.removeprefix("rnt_")
-    return Event(f"evt_rel_{suffix}", rental.account_id, NUMBER_RELEASED, json.dumps(payload), rental.updated_at)
+    return NUMBER_RELEASED.event(rental.id, rental.account_id, payload, rental.updated_at)

@@ -12,7 +12,7 @@ import uuid_utils
 from alembic import op
 
 revision = "0007"
-down_revision = "0005"
+down_revision = "0006"
 
 TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 ADMIN = "(' ' || scopes || ' ') LIKE '% admin %'"
@@ -26,6 +26,7 @@ def upgrade() -> None:
         "CONSTRAINT ck_accounts_kind_known CHECK (kind IN ('customer', 'operator')) "
         "CONSTRAINT ck_accounts_currency_of_customers CHECK ((kind = 'operator') = (currency = ''))"
     )
+    op.create_index("ix_accounts_kind_id", "accounts", ["kind", "id"], unique=False)
     if _on_postgresql():
         op.add_column("api_keys", sa.Column("created_by", TEXT, nullable=True))
         op.create_foreign_key("fk_api_keys_created_by", "api_keys", "api_keys", ["created_by"], ["id"])
@@ -41,7 +42,6 @@ def _on_postgresql() -> bool:
 
 def _make_keys_anew() -> None:
     """SQLite can add no named reference to a table that is there."""
-    op.drop_index("ix_api_keys_account_id_id", table_name="api_keys")
     op.rename_table("api_keys", "api_keys_before")
     op.create_table(
         "api_keys",
@@ -65,6 +65,8 @@ def _make_keys_anew() -> None:
     op.execute(f"INSERT INTO api_keys ({columns}) SELECT {columns} FROM api_keys_before")  # noqa: S608  no user text
     op.drop_table("api_keys_before")
     op.create_index("ix_api_keys_account_id_id", "api_keys", ["account_id", "id"], unique=False)
+    kept = sa.text("revoked_at IS NULL")
+    op.create_index("ix_api_keys_kept", "api_keys", ["account_id", "expires_at"], unique=False, sqlite_where=kept)
 
 
 def _move_admin_keys() -> None:
