@@ -38,14 +38,18 @@ RESHAPED: Final = ("audits", "carrier_orders", "carrier_releases")
 """Tables whose columns are others since 0004: what becomes of their rows is shown by itself."""
 
 
+RENAMED: Final = {"answers": "idempotency_records"}
+"""Tables by their names before 0010, with those that they have since then."""
+
+
 def lost(database: Database, before: Rows) -> Rows:
     """The rows that were there before and are not now, and those that came to tables that upgrades leave alone.
 
     Columns that an upgrade adds are left out.
     """
     widths = {name: len(found[0]) for name, found in before.items()}
-    found = rows(database, list(before))
-    after = {name: [row[: widths[name]] for row in there] for name, there in found.items()}  # new columns come last
+    found = rows(database, [RENAMED.get(name, name) for name in before])
+    after = {name: [row[: widths[name]] for row in found[RENAMED.get(name, name)]] for name in before}  # new come last
     return {
         name: differing
         for name in set(before) - set(RESHAPED)
