@@ -9,11 +9,20 @@ import argparse
 import sys
 import time
 from collections import Counter
+from datetime import UTC, date, datetime
+from typing import Final
 
 from simulation.goals import missed
 from simulation.product import Product
 from simulation.runs import Outcome, Totals, run_in_processes, run_seed, run_seeds
 from simulation.storage import Disk
+
+SEEDS_OF_A_DAY: Final = 1_000_000
+
+
+def first_of(day: date) -> int:
+    """The first of the seeds of a day: other days have others, and all are beyond those that are always run."""
+    return (day.year * 10_000 + day.month * 100 + day.day) * SEEDS_OF_A_DAY
 
 
 def main() -> int:
@@ -21,7 +30,9 @@ def main() -> int:
     arguments = _arguments()
     if arguments.seed is not None:
         return _one(arguments.seed, trace=arguments.trace)
-    seeds = range(arguments.first, arguments.first + arguments.seeds)
+    first = first_of(datetime.now(UTC).date()) if arguments.fresh else arguments.first
+    seeds = range(first, first + arguments.seeds)
+    print(f"python -m simulation --first {first} --seeds {arguments.seeds}", flush=True)
     outcomes = run_seeds(seeds, Product()) if arguments.jobs == 1 else run_in_processes(seeds, arguments.jobs)
     totals, began = Totals(), time.monotonic()
     for outcome in outcomes:
@@ -34,7 +45,11 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m simulation", description=__doc__)
     parser.add_argument("--seeds", type=int, default=200, help="how many seeds to run (default 200)")
-    parser.add_argument("--first", type=int, default=1, help="the first of them (default 1)")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--first", type=int, default=1, help="the first of them (default 1)")
+    which.add_argument(
+        "--fresh", action="store_true", help="begin with the seeds of today, which other days do not have"
+    )
     parser.add_argument("--jobs", type=int, default=1, help="processes to run them in (default 1)")
     parser.add_argument("--seed", type=int, help="run this one seed again")
     parser.add_argument("--trace", action="store_true", help="with --seed: print every step")

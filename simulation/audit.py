@@ -36,11 +36,13 @@ _QUERIES: Final = {
     "carriers": "SELECT name, kind, state, credentials, updated_at FROM carriers",
     "offers": "SELECT e164, carrier, currency, price, inbound, outbound, setup, offered_at, expires_at FROM offers",
     "carrier_orders": "SELECT order_id, account_id, carrier, e164, sends, attempted_at, wanted_until, absences, "
-    "absent_since, accepted_at, next_at, attempts, parked_at, leased_until, settled_at, error_code FROM carrier_orders",
+    "absent_since, accepted_at, next_at, attempts, parked_at, leased_until, settled_at, error_code, "
+    "counted_by, counts FROM carrier_orders",
     "carrier_releases": "SELECT id, carrier, e164, carrier_reference, asked_at, next_at, attempts, leased_until, "
     "confirmed_at FROM carrier_releases",
     "findings": "SELECT carrier, e164, kind, state, carrier_reference, order_reference, first_seen_at, last_seen_at "
     "FROM findings",
+    "agreed_time": "SELECT agreed_at, disputed_for FROM agreed_time",
     "audits": "SELECT carrier, next_at, attempts, leased_until, asked_at, began_at, ended_at, owned, found FROM audits",
 }
 
@@ -59,6 +61,7 @@ _TOUCHED: Final = {
     "reprice": ("numbers", "superseded_prices", "repricings"),
     "set rules": ("price_rules", "repricings"),
     "remove rules": ("price_rules", "repricings"),
+    "agree on time": ("agreed_time",),
     "cleanup": ("numbers", "idempotency_records", "offers", "keyed_requests"),
     "buy": (
         "wallets", "numbers", "orders", "transfers", "holds", "rentals", "idempotency_records", "events",
@@ -69,6 +72,7 @@ _TOUCHED: Final = {
     "carrier standings": ("carriers",),
     "keep offers": ("offers",),
     "settle": _SETTLING,
+    "hurry orders": ("carrier_orders",),
     "resolve": _SETTLING,
     "take up orders": ("carrier_orders",),
     "take up releases": ("carrier_releases",),
@@ -209,5 +213,6 @@ _WANTED: Final[dict[str, Callable[[Books], set[Any]]]] = {
     "carrier_orders": lambda books: {chase_row(carrier_order) for carrier_order in books.carrier_orders.values()},
     "carrier_releases": lambda books: {one.row for one in books.releases.values()},
     "findings": lambda books: {(*key, *row) for key, row in books.findings.items()},
+    "agreed_time": lambda books: set() if books.agreed is None else {books.agreed},
     "audits": lambda books: {audit.row for audit in books.audits.values()},
 }

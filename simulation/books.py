@@ -8,11 +8,11 @@ The rows are those of the tables, as tuples, so that the database can be compare
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from numberdesk.carriers.port import CarrierAccount
 from numberdesk.catalog.model import Listing
-from numberdesk.core.carrier_order import OrderOutcome
+from numberdesk.core.carrier_order import Inquiry, OrderOutcome
 from numberdesk.core.periods import add_months
 from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import POOL
@@ -63,7 +63,9 @@ class Number:
         """Offer it anew; prices that go away, or that others take the place of, are superseded."""
         former, wanted = self.listing.prices, listing.prices
         if former is not None and former != wanted:
-            self.former.setdefault(now, former)
+            while now in self.former:  # a clock went back to where an earlier price ended
+                now += 1
+            self.former[now] = former
         self.listing = listing
 
 
@@ -119,9 +121,21 @@ class Order:
         )  # fmt: skip
 
 
+class Heard(NamedTuple):
+    """A word about an order that left it open, known at `now`; `window` as whoever heard it took it."""
+
+    word: OrderOutcome
+    now: int
+    inquiry: Inquiry
+    window: int
+
+
 @dataclass
 class Chase:
-    """How an order stands with its carrier. `heard` are the words since the last attempt that left it open."""
+    """How an order stands with its carrier. `heard` are the words since the last attempt that left it open.
+
+    `looks` counts them for what the next wait is.
+    """
 
     order_id: str
     account_id: str
@@ -132,11 +146,17 @@ class Chase:
     next_at: int | None
     leased_until: int | None
     attempt: int = 1
-    heard: list[tuple[OrderOutcome, int]] = field(default_factory=list)
+    heard: list[Heard] = field(default_factory=list)
+    looks: int = 0
     parked_at: int | None = None
     settled_at: int | None = None
     error: str | None = None
     resolved: bool = False
+
+    @property
+    def words(self) -> list[OrderOutcome]:
+        """What was heard, the first word first."""
+        return [heard.word for heard in self.heard]
 
 
 @dataclass
@@ -233,7 +253,11 @@ class CarrierAudit:
 
 @dataclass
 class Books:
-    """All that the database should hold. `opened` are the orders that the batch which is looked at has opened."""
+    """All that the database should hold.
+
+    `agreed` is the time that two clocks agreed on, and how long they have not since. `opened` are the orders that the
+    batch which is looked at has opened.
+    """
 
     quote_lifetime: int
     quarantine: int
@@ -248,6 +272,7 @@ class Books:
     answers: dict[tuple[str, str], StoredAnswer] = field(default_factory=dict)
     keyed: dict[tuple[str, str, str], KeyedRequest] = field(default_factory=dict)
     forgotten: set[tuple[str, str]] = field(default_factory=set)
+    forgotten_requests: set[tuple[str, str, str]] = field(default_factory=set)
     withdrawn: set[tuple[str, str]] = field(default_factory=set)
     events: set[Row] = field(default_factory=set)
     keys: dict[str, int | None] = field(default_factory=dict)
@@ -261,6 +286,7 @@ class Books:
     findings: dict[tuple[str, str, str], list[Any]] = field(default_factory=dict)
     audits: dict[str, CarrierAudit] = field(default_factory=dict)
     opened: set[str] = field(default_factory=set)
+    agreed: tuple[int, int] | None = None
 
     def move(self, transfer_id: str, kind: str, other: str, account_id: str, amount: int, **rest: Any) -> None:
         """Write a transfer into a wallet, or out of it when the amount is negative."""

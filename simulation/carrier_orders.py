@@ -8,19 +8,26 @@ follows from it is worked out here from all the words that were heard, not from 
 
 from __future__ import annotations
 
+import json
+import math
 from typing import Any, Final
 
 from numberdesk.core.carrier_order import Absent, NotSent, OutcomeReport, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.core.errors import NotFound, OrderEnded
+from numberdesk.flows.purchase.hurry_orders import HurryOrders
 from numberdesk.flows.purchase.resolve_orders import OrderResolution, ResolveOrder
-from simulation.books import Books, Chase, GivingBack, Order, require
-from simulation.plan import DAY, MINUTE
+from simulation.books import Books, Chase, GivingBack, Heard, Order, require
+from simulation.plan import DAY, HOUR, MINUTE
 from simulation.world import MICROSECONDS
 
-_DELAYS: Final = (2, 8, 50, 4 * MINUTE, 55 * MINUTE, DAY, DAY, DAY, DAY, DAY)
-"""Seconds between look-ups: 2 s, 10 s, 1 min, 5 min, 1 h after the attempt, then daily for five days."""
+_DELAYS: Final = (2, 8, 50, 4 * MINUTE, 55 * MINUTE, *(HOUR,) * 23, *(DAY,) * 4)
+"""Seconds between look-ups: 2 s, 10 s, 1 min, 5 min, then hourly on the first day, then daily for four."""
+
+_LONG_WAIT: Final = 5 * MINUTE * MICROSECONDS
+_LOOKS_BEFORE_LONG_WAITS: Final = 3
 
 _FEWEST_ABSENCES: Final = 4
+_MOST_COUNTS: Final = 8
 _MOST_ATTEMPTS: Final = 2
 _JUDGED_WAIT: Final = 30 * MINUTE * MICROSECONDS
 
@@ -52,16 +59,43 @@ def resolve(books: Books, command: ResolveOrder, given: Any) -> list[str]:
         carrier_order.resolved = True
         void(books, order, carrier_order, "carrier_unavailable", command.now, final=False)
     else:
-        carrier_order.heard.clear()
+        _begin_anew(carrier_order)
         carrier_order.next_at, carrier_order.parked_at, carrier_order.leased_until = command.now, None, None
         carrier_order.wanted_until = command.now + command.window + _JUDGED_WAIT
     require((order.id, order.state), (given.id, given.state.value), "resolved order")
     return [f"resolved_{command.resolution}"]
 
 
+def hurry(books: Books, command: HurryOrders, given: int) -> list[str]:
+    """A carrier answers again: what would wait for it for long does not."""
+    count = sum(
+        hurried(carrier_order, command.now)
+        for carrier_order in books.carrier_orders.values()
+        if carrier_order.carrier == command.carrier
+    )
+    require(count, given, "hurried orders")
+    return ["hurried_when_its_carrier_answered"] if count else []
+
+
+def hurried(carrier_order: Chase, now: int) -> bool:
+    """Due now, unless it is due soon anyway, parked, or being looked up; whether it is."""
+    leased = carrier_order.leased_until is not None and now < carrier_order.leased_until
+    if carrier_order.next_at is None or carrier_order.next_at <= now + _LONG_WAIT or leased:
+        return False
+    carrier_order.next_at = now
+    return True
+
+
+def asked_for(carrier_order: Chase, now: int) -> None:
+    """Its customer asks: due now in the same way, and waits begin to grow anew."""
+    if hurried(carrier_order, now):
+        carrier_order.looks = min(carrier_order.looks, _LOOKS_BEFORE_LONG_WAITS)
+
+
 def chase_row(carrier_order: Chase) -> tuple[Any, ...]:
     """As the table has it, but for what the carrier said and how the refusal is worded."""
-    absences = _absences(carrier_order)
+    counts = _counts(carrier_order)
+    last = [] if not counts else list(counts.values())[-1]
     return (
         carrier_order.order_id,
         carrier_order.account_id,
@@ -70,16 +104,23 @@ def chase_row(carrier_order: Chase) -> tuple[Any, ...]:
         carrier_order.attempt,
         carrier_order.attempted_at,
         carrier_order.wanted_until,
-        _absences_counted(carrier_order),
-        _absent_since(absences),
+        len(last),
+        last[0].now if last else None,
         _accepted_at(carrier_order),
         carrier_order.next_at,
-        min(len(carrier_order.heard), len(_DELAYS)),
+        carrier_order.looks,
         carrier_order.parked_at,
         carrier_order.leased_until,
         carrier_order.settled_at,
         carrier_order.error,
+        last[0].inquiry.process if last else None,
+        json.dumps([_told(seen) for seen in counts.values()]) if counts else None,
     )
+
+
+def _told(seen: list[Heard]) -> list[object]:
+    first, last = seen[0], seen[-1]
+    return [first.inquiry.process, len(seen), first.now, first.inquiry.heard, last.inquiry.heard]
 
 
 def void(books: Books, order: Order, carrier_order: Chase, error: str, now: int, *, final: bool) -> None:
@@ -114,7 +155,7 @@ def _hear(books: Books, order: Order, carrier_order: Chase, heard: OutcomeReport
         return ["order_not_sent"]
     if isinstance(word, Absent):
         return _absent(books, order, carrier_order, heard)
-    return _ask_again(carrier_order, word, now)
+    return _ask_again(carrier_order, heard)
 
 
 def _refused(books: Books, order: Order, carrier_order: Chase, word: Refused, heard: OutcomeReport) -> list[str]:
@@ -122,7 +163,7 @@ def _refused(books: Books, order: Order, carrier_order: Chase, word: Refused, he
     if carrier_order.attempt > 1:
         goal = "refused_perhaps_before" if heard.looked_up else "refused_after_an_attempt"
         return [goal, *_not_there(books, order, carrier_order, heard)]
-    pending = any(isinstance(before, Pending) for before, _ in carrier_order.heard)
+    pending = any(isinstance(before, Pending) for before in carrier_order.words)
     code = {Reason.TAKEN: "number_taken", Reason.OTHER: "carrier_refused"}.get(word.reason, "carrier_unavailable")
     void(books, order, carrier_order, code, now, final=word.reason in (Reason.TAKEN, Reason.OTHER))
     return [f"carrier_said_{word.reason}", *(["pending_then_refused"] if pending else [])]
@@ -130,74 +171,108 @@ def _refused(books: Books, order: Order, carrier_order: Chase, word: Refused, he
 
 def _absent(books: Books, order: Order, carrier_order: Chase, heard: OutcomeReport) -> list[str]:
     if _accepted_at(carrier_order) is not None:
-        return ["absent_though_accepted", *_ask_again(carrier_order, Unknown(""), heard.now)]
+        return ["absent_though_accepted", *_ask_again(carrier_order, heard._replace(outcome=Unknown("")))]
     return _not_there(books, order, carrier_order, heard)
 
 
 def _not_there(books: Books, order: Order, carrier_order: Chase, heard: OutcomeReport) -> list[str]:
-    """Absence is a proof when it was seen so often and over the whole window; then once more, or given up."""
+    """Absence is a proof when one process saw it so often and over the whole window; then once more, or given up."""
     now = heard.now
-    before = _absences(carrier_order)
-    since = _absent_since(before)
-    counted = _absences_counted(carrier_order) + 1
-    proven = since is not None and since + heard.window <= now and counted >= _FEWEST_ABSENCES
-    if not proven:
-        return _ask_again(carrier_order, Absent(), now, window=heard.window)
+    before = _counts(carrier_order).get(heard.inquiry.process, [])
+    after = _with(before, _heard(heard))
+    elapsed = heard.inquiry.asked - after[0].inquiry.heard
+    if len(after) <= len(before) or len(after) < _FEWEST_ABSENCES or elapsed < heard.window:
+        stepped = _stepped(before, now, heard.window) if elapsed < heard.window else []
+        return [
+            *stepped,
+            *_ask_again(carrier_order, heard._replace(outcome=Absent()), counted=after, goes_on=bool(before)),
+        ]
     if heard.may_send and now < carrier_order.wanted_until and carrier_order.attempt < _MOST_ATTEMPTS:
         carrier_order.attempt, carrier_order.attempted_at = carrier_order.attempt + 1, now
         carrier_order.next_at, carrier_order.leased_until = now, now + heard.lease
-        carrier_order.heard.clear()
+        _begin_anew(carrier_order)
         return ["second_attempt"]
     void(books, order, carrier_order, "carrier_unavailable", now, final=False)
     return ["voided_after_proof"]
 
 
-def _ask_again(carrier_order: Chase, word: Any, now: int, *, window: int | None = None) -> list[str]:
-    """The order stays open and is looked up later, the sooner the proof; after the last look-up a person decides."""
-    looks = len(carrier_order.heard)
-    carrier_order.heard.append((word, now))
+def _stepped(counted: list[Heard], now: int, window: int) -> list[str]:
+    """Where the time of day says that the window is over, and it is not."""
+    return ["clock_stepped_over_the_window"] if counted and now >= counted[0].now + window else []
+
+
+def _ask_again(
+    carrier_order: Chase, heard: OutcomeReport, *, counted: list[Heard] | None = None, goes_on: bool = False
+) -> list[str]:
+    """The order stays open and is looked up later, the sooner the proof; after the last look-up a person decides.
+
+    `counted` are the absences that make up a proof: when one of them `goes_on` with others it is no last look-up.
+    """
+    now = heard.now
+    carrier_order.heard.append(_heard(heard))
     carrier_order.leased_until = None
+    looks = min(carrier_order.looks, len(_DELAYS) - 1) if goes_on else carrier_order.looks
     if looks >= len(_DELAYS):
         carrier_order.next_at, carrier_order.parked_at = None, now
         return ["parked"]
+    carrier_order.looks = looks + 1
     carrier_order.next_at, carrier_order.parked_at = now + _DELAYS[looks] * MICROSECONDS, None
-    since = _absent_since(_absences(carrier_order))
-    if window is not None and since is not None and (since < now or _absences_counted(carrier_order) == 1):
-        soonest = max(since + window, now + _DELAYS[0] * MICROSECONDS)
-        carrier_order.next_at = min(carrier_order.next_at, soonest)
-    return ["unknown" if isinstance(word, Unknown) else "kept_open"]
+    if counted:
+        wait = max(_next_that_counts(counted, heard) - heard.inquiry.heard, _DELAYS[0] * MICROSECONDS)
+        carrier_order.next_at = min(carrier_order.next_at, now + wait)
+    return ["unknown" if isinstance(heard.outcome, Unknown) else "kept_open"]
 
 
-def _absences(carrier_order: Chase) -> list[int]:
-    """When nothing was found, since the last sign that there is something. A clock that went back begins anew."""
-    seen: list[int] = []
-    for word, now in carrier_order.heard:
-        if isinstance(word, Absent):
-            seen = [*seen, now] if not seen or now >= seen[0] else [now]
-        elif not isinstance(word, Unknown):
-            seen = []
-    return seen
+def _next_that_counts(counted: list[Heard], heard: OutcomeReport) -> int:
+    """By the clock of the process that counts: a quarter of the window after the last; the proof when it is over."""
+    quarter = counted[-1].inquiry.heard + math.ceil(heard.window / 4)
+    if len(counted) + 1 < _FEWEST_ABSENCES:
+        return quarter
+    return max(quarter, counted[0].inquiry.heard + heard.window)
 
 
-def _absences_counted(carrier_order: Chase) -> int:
-    """How often nothing was found since that sign, clocks aside."""
-    count = 0
-    for word, _ in carrier_order.heard:
-        count = count + 1 if isinstance(word, Absent) else count if isinstance(word, Unknown) else 0
-    return count
+def _heard(heard: OutcomeReport) -> Heard:
+    return Heard(heard.outcome, heard.now, heard.inquiry, heard.window)
+
+
+def _begin_anew(carrier_order: Chase) -> None:
+    carrier_order.heard.clear()
+    carrier_order.looks = 0
+
+
+def _counts(carrier_order: Chase) -> dict[str, list[Heard]]:
+    """The absences that count since the last sign that there is something, by the process that heard them."""
+    counts: dict[str, list[Heard]] = {}
+    for heard in carrier_order.heard:
+        if isinstance(heard.word, Absent):
+            counts[heard.inquiry.process] = _with(counts.pop(heard.inquiry.process, []), heard)
+            for process in list(counts)[:-_MOST_COUNTS]:
+                del counts[process]
+        elif not isinstance(heard.word, Unknown):
+            counts.clear()
+    return counts
+
+
+def _with(seen: list[Heard], heard: Heard) -> list[Heard]:
+    """With one more, if it is far enough from the last."""
+    if not seen:
+        return [heard]
+    apart = heard.inquiry.asked - seen[-1].inquiry.heard
+    return [*seen, heard] if apart >= heard.window / 4 else seen
+
+
+def counting_process(carrier_order: Chase) -> str | None:
+    """The process that counted absences last, to which others leave the order for a while."""
+    return next(reversed(_counts(carrier_order)), None)
 
 
 def _accepted_at(carrier_order: Chase) -> int | None:
     """When the carrier first said of this attempt that it has the order."""
-    return next((now for word, now in carrier_order.heard if isinstance(word, Pending)), None)
-
-
-def _absent_since(absences: list[int]) -> int | None:
-    return absences[0] if absences else None
+    return next((heard.now for heard in carrier_order.heard if isinstance(heard.word, Pending)), None)
 
 
 def _adopted(carrier_order: Chase) -> list[str]:
-    words = [word for word, _ in carrier_order.heard]
+    words = carrier_order.words
     if not words:
         return ["placed"]
     if any(isinstance(word, Pending) for word in words):

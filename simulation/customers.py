@@ -78,16 +78,16 @@ class Customer:
         whims: tuple[Callable[[], Awaitable[None]], ...] = (
             self._buy_offered, self._buy_offered, self._buy_offered, self._buy_offered, self._buy_offered,
             self._buy_remembered, self._buy_remembered, self._buy_remembered, self._buy_unknown, self._ask_again,
-            self._change_the_body, self._release, self._release, self._release, self._release_again, self._label,
-            self._look,
+            self._change_the_body, self._change_the_body, self._release, self._release, self._release,
+            self._release_again, self._label, self._look,
         )  # fmt: skip
         if self._world.plan.carriers:
             whims = (
                 self._buy_searched, self._buy_searched, self._buy_searched, self._buy_searched, self._buy_searched,
                 self._buy_searched, self._buy_searched, self._buy_offered, self._buy_remembered, self._buy_remembered,
-                self._buy_unknown, self._ask_again, self._change_the_body, self._ask_for_pending, self._ask_for_pending,
-                self._ask_for_pending, self._release, self._release, self._release, self._release_again,
-                self._label, self._look, self._look_at_order,
+                self._buy_unknown, self._ask_again, self._change_the_body, self._change_the_body, self._ask_for_pending,
+                self._ask_for_pending, self._ask_for_pending, self._release, self._release, self._release,
+                self._release_again, self._label, self._look, self._look_at_order,
             )  # fmt: skip
         for _ in range(self._world.plan.intents):
             await self._pause()
@@ -187,7 +187,7 @@ class Customer:
     async def _release(self) -> None:
         """Give back a number of the account, or try with one that it gave back or never had."""
         others = [e164 for account in self._everybody for e164 in account.rented]
-        choices = self._account.rented if self._account.rented and self._world.happens(0.85) else others
+        choices = self._account.rented if self._account.rented and self._world.happens(0.8) else others
         if not choices:
             return
         await self._release_number(self._world.one_of(choices))
@@ -222,7 +222,7 @@ class Customer:
 
     def _key_forgotten(self, request: Request) -> bool:
         key = request.headers.get(b"idempotency-key", b"").decode()
-        return bool(key) and (self._account.id, "release", key) not in self._books.keyed
+        return bool(key) and (self._account.id, "release", key) in self._books.forgotten_requests
 
     async def _label(self) -> None:
         if self._account.rented:

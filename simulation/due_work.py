@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 from numberdesk.infra.due_work import TakeUp
 from simulation.books import Books, require
+from simulation.carrier_orders import counting_process
 from simulation.plan import DAY, HOUR
 from simulation.world import MICROSECONDS
 
@@ -23,16 +24,22 @@ class Due(Protocol):
 
 
 class Kind(NamedTuple):
-    """A kind of due work: its rows by key, how long a lease is, and the longest wait, both in seconds."""
+    """A kind of due work: its rows by key, how long a lease is, and the longest wait, both in seconds.
+
+    `keeper` names the process that has begun something with a row: others leave it to that one for a while.
+    """
 
     name: str
     rows: Callable[[Books], Mapping[str, Due]]
     lease: int
     longest: int
+    keeper: Callable[[Any], str | None] = lambda _: None
 
+
+_GRACE = 60 * MICROSECONDS
 
 KINDS = (
-    Kind("take up orders", lambda books: books.carrier_orders, 200, DAY),
+    Kind("take up orders", lambda books: books.carrier_orders, 200, DAY, counting_process),
     Kind("take up releases", lambda books: books.releases, 200, 6 * HOUR),
     Kind("take up audits", lambda books: books.audits, HOUR, 366 * DAY),
 )
@@ -71,6 +78,8 @@ def _due(kind: Kind, books: Books, command: TakeUp) -> list[str]:
         and row.next_at is not None
         and (row.leased_until is None or not command.now < row.leased_until <= wrong)
     }
-    due = sorted((next_at, key) for key, next_at in free.items() if next_at <= command.now)
+    keepers = {key: kind.keeper(row) for key, row in kind.rows(books).items()}
+    since = {key: command.now - (0 if keepers[key] in (None, command.process) else _GRACE) for key in free}
+    due = sorted((next_at, key) for key, next_at in free.items() if next_at <= since[key])
     beyond = sorted((next_at, key) for key, next_at in free.items() if next_at > wrong)
     return [key for _, key in [*due, *beyond]][: command.limit]

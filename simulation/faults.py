@@ -22,11 +22,16 @@ from simulation.process import Process
 from simulation.storage import Disk, PowerLost, SimulatedCrash, Trouble
 from simulation.world import MICROSECONDS, World
 
-_JUMPS: Final = (0.001, 0.5, 5, 60, 660, 2 * HOUR, 40 * DAY)
+_JUMPS: Final = (
+    0.001, 0.5, 5, 60, 660, 16 * MINUTE, 16 * MINUTE, 35 * MINUTE, 35 * MINUTE, 2 * HOUR, 40 * DAY,
+)  # fmt: skip
+"""Seconds: beyond what is tolerated, beyond the time in which lists lag and a customer waits, beyond what is kept."""
+
 _OFTENER: Final = {
     **dict.fromkeys(buy_number.FAILPOINTS, 0.3),
     **dict.fromkeys(place_orders.FAILPOINTS, 2.0),
     **dict.fromkeys(points_of(CARRIER_ORDERS), 3.0),
+    points_of(CARRIER_ORDERS)[-1]: 9.0,
     **dict.fromkeys(points_of(CARRIER_RELEASES), 5.0),
     **dict.fromkeys(points_of(CARRIER_AUDITS), 8.0),
 }
@@ -206,7 +211,6 @@ class Faults:
         seconds = self._world.one_of(_JUMPS) * self._world.one_of((1, -1))
         self._world.fault("clock jumps back" if seconds < 0 else "clock jumps ahead")
         process.skew = round(seconds * MICROSECONDS)
-        self._world.far_jump |= abs(seconds) > MINUTE
 
     def _kill_one(self) -> None:
         self._world.fault("process killed")

@@ -150,7 +150,8 @@ def _end(books: Books, rental: Any, command: Release) -> None:
     named = command.rental_id is not None or command.request_key is not None
     rental.released_at = rental.updated_at = command.now
     number.state, number.account_id, number.order_id = "quarantined", None, None
-    number.until = command.now + (books.quarantine if named else max(books.quarantine, _SHORTEST_REST))
+    begins = command.now if books.agreed is None else max(command.now, books.agreed[0])
+    number.until = begins + (books.quarantine if named else max(books.quarantine, _SHORTEST_REST))
     number.rested = True
     books.events.add((f"evt_rel_{order.serial}", order.account_id, "number.released", command.now))
     if order.carrier != POOL:
@@ -190,6 +191,7 @@ def clean_up(books: Books, command: Cleanup, given: CleanupReport) -> None:
     keyed = [name for name, one in books.keyed.items() if one.created_at < before]
     for request in keyed:
         del books.keyed[request]
+    books.forgotten_requests.update(keyed)
     counted = (len(over), len(old), len(ended), len(keyed))
     require(counted, tuple(given), "quarantines ended, answers, offers and keys forgotten")
 

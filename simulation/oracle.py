@@ -14,7 +14,7 @@ from numberdesk.flows.accounts.fund_wallets import Funding
 from numberdesk.infra.db import Database
 from numberdesk.ledger.model import Transfer
 from numberdesk.verify.books import verify
-from simulation import audited, offered, returns
+from simulation import agreed, audited, offered, returns
 from simulation import carrier_orders as fulfilment
 from simulation.audit import ALL, Auditor, touched
 from simulation.books import Books, Mismatch
@@ -29,6 +29,8 @@ _MANY: Final = 3
 _TELLING: Final[dict[str, Callable[[Books, Any, Any], list[str]]]] = {
     "settle": fulfilment.settle,
     "resolve": fulfilment.resolve,
+    "hurry orders": fulfilment.hurry,
+    "agree on time": agreed.agree,
     "note releases": returns.note,
     "begin audits": audited.begin,
     "ask for audits": audited.ask,

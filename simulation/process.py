@@ -21,11 +21,13 @@ from numberdesk.flows.accounts.change_accounts import change_accounts
 from numberdesk.flows.accounts.create_accounts import create_accounts
 from numberdesk.flows.accounts.fund_wallets import fund_wallets
 from numberdesk.flows.accounts.issue_keys import issue_keys, revoke
+from numberdesk.flows.agree_on_time import agree_on_time
 from numberdesk.flows.carriers.confirm_carrier_releases import note_releases
 from numberdesk.flows.carriers.note_audits import ask_for_audits, begin_audits, note_audits, resolve_findings
 from numberdesk.flows.catalog.keep_offers import keep_offers
 from numberdesk.flows.catalog.set_price_rules import remove_price_rules, set_price_rules
 from numberdesk.flows.cleanup import clean_up
+from numberdesk.flows.purchase.hurry_orders import hurry_orders
 from numberdesk.flows.purchase.resolve_orders import resolve_orders
 from numberdesk.flows.purchase.settle_orders import settle_orders
 from numberdesk.flows.rentals.label_numbers import label_numbers
@@ -54,11 +56,13 @@ NAMED: Final[dict[str, Flow]] = {
     "label": label_numbers,
     "set rules": set_price_rules,
     "remove rules": remove_price_rules,
+    "agree on time": agree_on_time,
     "cleanup": clean_up,
     "connect": connect_carriers,
     "carrier standings": set_carrier_standings,
     "keep offers": keep_offers,
     "settle": settle_orders,
+    "hurry orders": hurry_orders,
     "take up orders": DUE_ORDERS.take_up,
     "resolve": resolve_orders,
     "take up releases": DUE_RELEASES.take_up,

@@ -12,6 +12,7 @@ from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import POOL, Buy, Refusal, Replayed, Sold
 from numberdesk.flows.purchase.open_orders import lease_of
 from simulation.books import Books, Chase, Number, Order, StoredAnswer, Wallet, require
+from simulation.carrier_orders import asked_for
 from simulation.offered import good_offers
 
 Told = tuple[Any, ...]
@@ -183,6 +184,7 @@ def _want_longer(books: Books, order_id: str, command: Buy) -> None:
     """Whoever asks again for an order that is under way still waits for it."""
     if books.orders[order_id].state == "ordering" and order_id not in books.opened:
         books.carrier_orders[order_id].wanted_until = command.now + books.patience
+        asked_for(books.carrier_orders[order_id], command.now)
 
 
 def _fingerprint(command: Buy) -> tuple[Any, ...]:

@@ -37,7 +37,7 @@ _MOST_STORM_STEPS: Final = 300
 _MOST_AFTERMATH_STEPS: Final = 250
 """How long faults strike while customers are at it, and then while orders at carriers are still open."""
 
-_MOST_CALM_STEPS: Final = 4000
+_MOST_CALM_STEPS: Final = 8000
 """Liveness: within so many steps after the last fault everybody has an answer and all work is done."""
 
 _SOON: Final = 0.05

@@ -57,6 +57,8 @@ class Truth:
             self._world.broken("I7", f"{order.id} is completed, and {company.name} has {order.e164} as {held}")
         if order.state == "failed" and _is_of(held, order):
             self._early_void(order, proven=_PROOF in goals)
+        if "second_attempt" in goals and _is_of(held, order):
+            self._early_second(order)
 
     def gone(self, held: Held) -> None:
         """A number has just gone back to its carrier: nobody may rent it."""
@@ -140,10 +142,16 @@ class Truth:
         row = self._books.findings.get((carrier, e164, kind))
         return None if row is None or row[0] == "ended" else str(row[0])
 
+    def _early_second(self, order: Order) -> None:
+        """Nothing is ordered again that its carrier has done, however clocks are set, unless its lists lag too long."""
+        self._world.reached("sent_again_too_early")
+        if not self._world.plan.breaks_window:
+            self._world.broken("I8", f"{order.id} is sent again, and {order.carrier} has {order.e164} for us by it")
+
     def _early_void(self, order: Order, *, proven: bool) -> None:
-        """Only absence can deceive: where lists lag more than is promised, or clocks are wrong by more than that."""
+        """Only absence can deceive, and only where lists lag more than is promised: no clock can."""
         self._world.reached("voided_too_early")
-        if not (proven and (self._world.plan.breaks_window or self._world.far_jump)):
+        if not (proven and self._world.plan.breaks_window):
             self._world.broken(
                 "early void", f"{order.id} is given up, and {order.carrier} has {order.e164} for us by it"
             )
@@ -154,7 +162,7 @@ class Truth:
         Nor does one that took it, keeps no reference to ask by, and refused it later.
         """
         company = self._companies[order.carrier]
-        taken = any(isinstance(word, Pending) for word, _ in self._books.carrier_orders[order.id].heard)
+        taken = any(isinstance(word, Pending) for word in self._books.carrier_orders[order.id].words)
         known, held = company.orders.get(order.id), company.has(order.e164)
         astray = known is not None and known.held is not None and known.held.e164 != order.e164
         silent = taken and not company.keeps_references and held is None

@@ -15,6 +15,7 @@ from numberdesk.flows.carriers.confirm_carrier_releases import CARRIER_RELEASES
 from numberdesk.flows.catalog.reprice import Reprice, Repriced
 from numberdesk.flows.cleanup import Cleanup, CleanupReport, clean_up
 from numberdesk.flows.purchase.follow_carrier_orders import CARRIER_ORDERS
+from numberdesk.flows.purchase.hurry_orders import hurry_answered
 from numberdesk.infra.db import StorageFailedError
 from numberdesk.infra.due_work import DueWorker
 from numberdesk.wiring import HOUR
@@ -49,7 +50,9 @@ class Worker:
                 CARRIER_RELEASES: books.releases.values,
                 CARRIER_AUDITS: tuple,
             }
-            for worker in due_workers(self._process.services):
+            services = self._process.services
+            tend(self._repeat(lambda: hurry_answered(services.carriers, services.writer, services.now), 1, 60, list))
+            for worker in due_workers(services):
                 if worker.work.name in rows:  # the books here know nothing of any other kind yet
                     tend(self._work_off(worker, rows[worker.work.name]))
 
@@ -102,7 +105,8 @@ class Worker:
                 self._world.reached("repriced_in_steps")
 
     async def _clean_up(self) -> CleanupReport:
-        command = Cleanup(self._process.now(), self._world.plan.retention_hours * HOUR)
+        past = await self._process.services.agreed_clock.surely_past()
+        command = Cleanup(past, self._world.plan.retention_hours * HOUR)
         return await self._process.services.writer.submit(clean_up, command)
 
     async def _reprice(self) -> Repriced:

@@ -57,8 +57,8 @@ class World:
     """One simulation's surroundings, all of it from the seed.
 
     `late`: nobody begins anything new. `calm`: faults have stopped, everybody finishes. `rested`: there is no work
-    left, and what was answered is asked again. `over`: whatever still happens is no part of it. `far_jump`: a
-    process's clock was wrong by more than lists may lag. `adopted`: orders for which a person took a number that was
+    left, and what was answered is asked again. `over`: whatever still happens is no part of it.
+    `adopted`: orders for which a person took a number that was
     bought under another reference. `logged` is what the service wrote into its log.
     """
 
@@ -74,7 +74,6 @@ class World:
         self.late = False
         self.calm = False
         self.rested = asyncio.Event()
-        self.far_jump = False
         self.adopted: set[str] = set()
         self.logged: list[str] = []
         self.over = False

@@ -18,6 +18,7 @@ from numberdesk.catalog.model import ListingChunk, SavedChunk
 from numberdesk.core.errors import NumberdeskError
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Buy, Decision
+from numberdesk.flows.agree_on_time import AgreedClock
 from numberdesk.flows.carriers.audit_carriers import CarrierAuditor
 from numberdesk.flows.catalog.import_inventory import save_listings
 from numberdesk.flows.catalog.reprice import Reprice, Repriced, reprice
@@ -27,6 +28,7 @@ from numberdesk.flows.purchase.place_orders import Placement, spawn_here
 from numberdesk.flows.purchase.settle_orders import settle_orders
 from numberdesk.flows.rentals.release_numbers import Release, release_numbers
 from numberdesk.infra import clock
+from numberdesk.infra.clock import ProcessTime
 from numberdesk.infra.db import Database, Tx
 from numberdesk.infra.egress import Egress, parse_networks, parse_ports
 from numberdesk.infra.http import Http
@@ -46,7 +48,10 @@ _IMPORT_CONNECTIONS: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """All that an entry point needs. `now`, `new_id` and `random_bytes` are the only sources of chance and time."""
+    """All that an entry point needs.
+
+    `now`, `time`, `new_id` and `random_bytes` are the only sources of chance and time.
+    """
 
     settings: Settings
     database: Database
@@ -64,6 +69,8 @@ class Services:
     egress: Egress
     carriers: CarrierConnections
     placement: Placement
+    time: ProcessTime
+    agreed_clock: AgreedClock
     offer_search: OfferSearch
     audit: CarrierAuditor
 
@@ -146,6 +153,11 @@ class Parts:
     )
     reprice: Callable[[Callable[[], int]], Callable[[Tx, Sequence[Reprice]], list[Repriced]]] = reprice
 
+    @property
+    def of_placement(self) -> dict[str, Any]:
+        """What a placement is built of beside what it shares with others."""
+        return {"failpoint": self.failpoint, "spawn": self.spawn}
+
 
 REAL: Final = Parts()
 """The parts of a service that serves."""
@@ -161,6 +173,7 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
     database cannot be used as it is.
     """
     patience, now = settings.answer_timeout_seconds, parts.now
+    process_time = ProcessTime(parts.new_id("prc"), parts.seconds)
     database = parts.open_database(settings, lock_seconds)
     writer = parts.writer(
         database,
@@ -192,8 +205,10 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
         egress=egress,
         carriers=carriers,
         placement=parts.placement(
-            writer, reader, carriers, settle_orders, now=now, failpoint=parts.failpoint, spawn=parts.spawn
+            writer, reader, carriers, settle_orders, now=now, time=process_time, **parts.of_placement
         ),
+        time=process_time,
+        agreed_clock=AgreedClock(writer, now, process_time),
         offer_search=OfferSearch(
             writer,
             reader,

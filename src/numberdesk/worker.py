@@ -18,6 +18,7 @@ from numberdesk.flows.carriers.confirm_carrier_releases import confirm_carrier_r
 from numberdesk.flows.catalog.reprice import Reprice
 from numberdesk.flows.cleanup import Cleanup, clean_up
 from numberdesk.flows.purchase.follow_carrier_orders import follow_carrier_orders
+from numberdesk.flows.purchase.hurry_orders import hurry_answered
 from numberdesk.infra.due_work import DueWork, DueWorker, put_off
 from numberdesk.wiring import HOUR, Services
 
@@ -39,7 +40,14 @@ def due_workers(services: Services) -> tuple[DueWorker[Any, Any], ...]:
         services.audit.due_work,
     )
     return tuple(
-        DueWorker(work, services.writer, services.reader, now=services.now, failpoint=services.failpoint)
+        DueWorker(
+            work,
+            services.writer,
+            services.reader,
+            now=services.now,
+            process=services.time.process,
+            failpoint=services.failpoint,
+        )
         for work in kinds
     )
 
@@ -50,7 +58,10 @@ async def run(services: Services, stop: asyncio.Event) -> None:
     tasks = [asyncio.create_task(_repeat(stop, _LOOK_SECONDS, worker.begin, stop.is_set)) for worker in workers]
     tasks += [
         asyncio.create_task(_repeat(stop, _LOOK_SECONDS, _keep_books, services, stop)),
-        asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, _clean_up, services, stop)),
+        asyncio.create_task(
+            _repeat(stop, _LOOK_SECONDS, hurry_answered, services.carriers, services.writer, services.now)
+        ),
+        asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, clean_up_rounds, services, stop.is_set)),
     ]
     try:
         await stop.wait()
@@ -74,10 +85,11 @@ async def _keep_books(services: Services, stop: asyncio.Event) -> None:
         pass
 
 
-async def _clean_up(services: Services, stop: asyncio.Event) -> None:
-    """Rounds until nothing is left, each in a transaction of its own."""
+async def clean_up_rounds(services: Services, stopping: Callable[[], bool]) -> None:
+    """Rounds until nothing is left, each in a transaction of its own; what is over must be so by two clocks."""
     retention = services.settings.key_retention_hours * HOUR
-    while not stop.is_set() and (await services.writer.submit(clean_up, Cleanup(services.now(), retention))).left:
+    past = await services.agreed_clock.surely_past()
+    while not stopping() and (await services.writer.submit(clean_up, Cleanup(past, retention))).left:
         pass
 
 

@@ -28,7 +28,8 @@ from numberdesk.infra.settings import load_settings
 from numberdesk.ledger.store import find_wallet
 from numberdesk.verify.books import verify
 from numberdesk.wiring import HOUR, Parts, Services, build
-from tests.api.model import FIELDS, Account, Answer, Expected, Key, Model, Prices, iso, refused
+from tests.api.expected import Answer, Expected, refused
+from tests.api.model import FIELDS, Account, Key, Model, Prices, iso
 
 Predict = Callable[[], Expected]
 

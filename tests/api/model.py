@@ -6,14 +6,14 @@ Each method predicts the answer to one request, and what comes of it. Money is D
 from __future__ import annotations
 
 import calendar
+import itertools
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-Json = dict[str, Any]
+from tests.api.expected import Answer, Expected, Json, refused
 
 HOUR: Final = 3600
 DAY: Final = 24 * HOUR
@@ -23,38 +23,6 @@ KEY_RETENTION: Final = 168 * HOUR
 SUPERSEDED_KEPT: Final = DAY
 SCOPES: Final = ("numbers:read", "numbers:buy", "numbers:manage", "billing:read", "keys:manage")
 FIELDS: Final = ("phone_number", "price", "per_minute_price_inbound", "per_minute_price_outbound", "setup_price")
-
-
-class Answer(NamedTuple):
-    """What came over the wire."""
-
-    status: int
-    headers: dict[str, str]
-    content: bytes
-    body: Any
-
-    @property
-    def data(self) -> Any:
-        return self.body["data"]
-
-
-def nothing(_: Answer) -> None:
-    """What becomes true of an answer that changes nothing."""
-
-
-@dataclass
-class Expected:
-    """An answer to come: `data` and `details` whole, or `content` byte for byte. `then` takes in what it brought.
-
-    Of `data` only what is known beforehand is named: a new id is learnt, not predicted.
-    """
-
-    status: int = 200
-    code: str | None = None
-    data: Any = None
-    details: Json = field(default_factory=dict)
-    content: bytes | None = None
-    then: Callable[[Answer], None] = nothing
 
 
 class Prices(NamedTuple):
@@ -170,11 +138,6 @@ def a_month_later(instant: int) -> str:
     return f"{moment.replace(year=year, month=month, day=day):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def refused(status: int, code: str, **details: Any) -> Expected:
-    """A refusal to come."""
-    return Expected(status, code, details=details)
-
-
 class Model:
     """All that the tenants of one history have, and the time."""
 
@@ -189,7 +152,8 @@ class Model:
         """A number comes up for sale, or again at other prices."""
         number = self.numbers.setdefault(e164, Number(e164, prices))
         if number.prices is not None and number.prices != prices:
-            number.superseded.setdefault(self.now, number.prices)
+            free = next(at for at in itertools.count(self.now) if at not in number.superseded)
+            number.superseded[free] = number.prices
         number.prices = prices
 
     def clean_up(self) -> None:

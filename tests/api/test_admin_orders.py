@@ -10,7 +10,7 @@ import pytest
 
 from carrier_mock.faults import Fault
 from carrier_mock.model import Api, Operation
-from numberdesk.core.carrier_order import DELAYS, LONGEST_DELAY, OutcomeReport, Unknown
+from numberdesk.core.carrier_order import DELAYS, LONGEST_DELAY, Inquiry, OutcomeReport, Unknown
 from numberdesk.flows.purchase.settle_orders import settle_orders
 from numberdesk.infra.due_work import TakeUp
 from numberdesk.orders.carrier_order_store import DUE_ORDERS
@@ -59,7 +59,8 @@ def park(services: Services, order_id: str) -> None:
     now = services.now()
     for place in range(len(DELAYS) + 1):
         services.writer.apply(
-            settle_orders, OutcomeReport(order_id, 1, Unknown("no answer"), 0, 0, now + place * LONGEST_DELAY)
+            settle_orders,
+            OutcomeReport(order_id, 1, Unknown("no answer"), 0, 0, now + place * LONGEST_DELAY, Inquiry("prc", 0, 0)),
         )
 
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, initialize, invariant, multiple, rule, run_state_machine_as_test
 
 from tests.api.desk import ABSENT_ID, Desk, History, running_desk
-from tests.api.model import DAY, HOUR, QUARANTINE, QUOTE_LIFETIME, SCOPES, Expected, Key, Prices, refused
+from tests.api.expected import Expected, refused
+from tests.api.model import DAY, HOUR, QUARANTINE, QUOTE_LIFETIME, SCOPES, Key, Prices
 
 Thing = TypeVar("Thing")
 

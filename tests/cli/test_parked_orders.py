@@ -15,7 +15,7 @@ import pytest
 
 from carrier_mock.model import Api
 from numberdesk.carriers.trouble_store import CarrierTrouble, note_troubles
-from numberdesk.core.carrier_order import DELAYS, LONGEST_DELAY, OutcomeReport, Pending, Unknown
+from numberdesk.core.carrier_order import DELAYS, LONGEST_DELAY, Inquiry, OutcomeReport, Pending, Unknown
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import Buy, Sold
 from numberdesk.flows.purchase.settle_orders import settle_orders
@@ -54,7 +54,9 @@ def parked(database_url: str, mock: MockUrls, tmp_path: Path, monkeypatch: pytes
         buy = Buy(books.stock.account_ids[0], NUMBER, Confirmation(1_150_000), None, "req_1", "ord_1", now)
         assert isinstance(services.writer.apply(services.open_orders, buy), Sold)
         for place in range(len(DELAYS) + 1):
-            heard = OutcomeReport("ord_1", 1, Unknown("no answer"), 0, 0, now + place * LONGEST_DELAY)
+            heard = OutcomeReport(
+                "ord_1", 1, Unknown("no answer"), 0, 0, now + place * LONGEST_DELAY, Inquiry("prc", 0, 0)
+            )
             services.writer.apply(settle_orders, heard)
     return Parked(runner(database_url, CREDENTIALS_KEY, tmp_path, monkeypatch), mock)
 
@@ -123,7 +125,9 @@ def test_an_order_that_its_carrier_took_is_given_up_only_when_asked_for_twice(
     parked: Parked, database_url: str, tmp_path: Path
 ) -> None:
     with contextlib.closing(build(load_settings(database_url=database_url))) as services:
-        taken = OutcomeReport("ord_1", 1, Pending("in progress"), 0, 0, services.now() + 99 * LONGEST_DELAY)
+        taken = OutcomeReport(
+            "ord_1", 1, Pending("in progress"), 0, 0, services.now() + 99 * LONGEST_DELAY, Inquiry("prc", 0, 0)
+        )
         services.writer.apply(settle_orders, taken)
     unasked = parked.run("orders", "void", "ord_1")
     assert (unasked.returncode, "said that it has this order" in unasked.stderr) == (1, True)

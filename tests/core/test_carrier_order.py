@@ -19,7 +19,6 @@ from numberdesk.core.carrier_order import (
     Keep,
     NotSent,
     OrderOutcome,
-    OutcomeReport,
     Pending,
     Placed,
     Reason,
@@ -28,38 +27,9 @@ from numberdesk.core.carrier_order import (
     Unknown,
     Void,
     first_carrier_order,
-    step,
 )
 from numberdesk.core.errors import CarrierRefused, CarrierUnavailable, NumberTaken
-
-SECOND = 1_000_000
-MINUTE = 60 * SECOND
-NOW = 1_750_000_000 * SECOND
-WINDOW = 15 * MINUTE
-LEASE = 45 * SECOND
-CHASE = first_carrier_order("ord_1", "acc_1", "acme", "+13612738809", now=NOW, wanted_for=30 * MINUTE, lease=LEASE)
-AGAIN = CHASE._replace(sends=2)
-DOUBTS = (Pending("queued"), Absent(), Unknown("HTTP 500"))
-
-
-def hear(
-    carrier_order: CarrierOrder,
-    word: OrderOutcome,
-    *,
-    now: int = NOW,
-    attempt: int | None = None,
-    window: int = WINDOW,
-    **told: bool,
-) -> Step:
-    return step(
-        carrier_order,
-        OutcomeReport(carrier_order.order_id, attempt or carrier_order.sends, word, window, LEASE, now, **told),
-    )
-
-
-def kept(what: Step) -> CarrierOrder:
-    assert isinstance(what, Keep)
-    return what.carrier_order
+from tests.core.hearing import AGAIN, CHASE, LEASE, MINUTE, NOW, PROOF, SECOND, WINDOW, absences, at, hear, kept
 
 
 def test_an_order_that_is_sent_is_looked_up_when_its_time_is_over_and_not_before() -> None:
@@ -79,7 +49,7 @@ def test_a_number_that_is_ours_is_captured_whichever_attempt_it_came_from(
 
 
 def test_a_number_that_the_carrier_has_for_us_under_another_reference_is_left_open() -> None:
-    seen = CHASE._replace(absences=3, absent_since=NOW)
+    seen = kept(absences(CHASE, *PROOF[:-1]))._replace(attempts=0)
     assert kept(hear(seen, Placed("PN1", "ord_0"))) == CHASE._replace(
         attempts=1,
         next_at=NOW + DELAYS[0],
@@ -113,8 +83,8 @@ def test_no_refusal_of_a_later_attempt_ends_the_order_because_the_one_before_may
     carrier_order = kept(hear(AGAIN, Refused(reason, "21422")))
     assert (carrier_order.absences, carrier_order.absent_since, carrier_order.attempts) == (1, NOW, 1)
     assert carrier_order.message == "refused after an earlier attempt of ours: 21422"
-    assert isinstance(hear(kept(absences(carrier_order, 1, 2)), Placed("PN1")), Capture)
-    assert absences(carrier_order, 1, 2, WINDOW) == Void(CarrierUnavailable(), final=False)
+    assert isinstance(hear(kept(absences(carrier_order, *PROOF[1:-1])), Placed("PN1")), Capture)
+    assert absences(carrier_order, *PROOF[1:]) == Void(CarrierUnavailable(), final=False)
 
 
 def test_what_a_carrier_answered_to_each_order_is_kept_beside_what_look_ups_find() -> None:
@@ -135,7 +105,7 @@ def test_a_word_about_an_attempt_before_changes_nothing(word: OrderOutcome) -> N
     assert hear(AGAIN, word, attempt=1) == Keep(AGAIN)
 
 
-@pytest.mark.parametrize("word", DOUBTS)
+@pytest.mark.parametrize("word", [Pending("queued"), Unknown("HTTP 500")])
 def test_look_ups_come_at_growing_intervals_and_then_the_order_is_left_to_a_person(word: OrderOutcome) -> None:
     carrier_order, now, gaps = CHASE, NOW, []
     for _ in range(len(DELAYS) + 1):
@@ -143,8 +113,9 @@ def test_look_ups_come_at_growing_intervals_and_then_the_order_is_left_to_a_pers
         if carrier_order.next_at is not None:
             gaps.append((carrier_order.next_at - now) // SECOND)
             now = carrier_order.next_at
-    assert gaps == [2, 8, 50, 240, 3300, *[86_400] * 5]
-    assert (carrier_order.next_at, carrier_order.parked_at, carrier_order.attempts) == (None, now, 10)
+    assert gaps == [2, 8, 50, 240, 3300, *[3600] * 23, *[86_400] * 4]
+    assert sum(gaps) == 5 * 86_400
+    assert (carrier_order.next_at, carrier_order.parked_at, carrier_order.attempts) == (None, now, len(DELAYS))
     last = kept(hear(CHASE._replace(attempts=len(DELAYS), message="before"), word, window=LONGEST_DELAY))
     assert (last.parked_at, last.message) == (NOW, getattr(word, "message", "absent"))
 
@@ -164,59 +135,15 @@ def test_only_so_much_of_what_was_said_is_kept() -> None:
     assert kept(hear(CHASE, Unknown("x" * 1000))).message == "x" * LONGEST_SAID
 
 
-def absences(
-    carrier_order: CarrierOrder,
-    *instants: int,
-    window: int = WINDOW,
-    word: OrderOutcome = Absent(),  # noqa: B008  a value without state
-    **told: bool,
-) -> Step:
-    """Look-ups that find nothing, at these times after the first."""
-    what: Step = Keep(carrier_order)
-    for instant in instants:
-        what = hear(kept(what), word, now=NOW + instant, window=window, **told)
-    return what
-
-
-def test_absence_is_proven_by_look_ups_over_the_whole_window() -> None:
-    before = kept(absences(CHASE, 0, 8 * SECOND, MINUTE, 5 * MINUTE))
-    assert (before.absences, before.absent_since) == (4, NOW)
-    assert isinstance(hear(before, Absent(), now=NOW + WINDOW - 1), Keep)
-    assert isinstance(hear(before, Absent(), now=NOW + WINDOW), Again)
-
-
-def test_the_last_look_up_of_the_window_comes_at_its_end() -> None:
-    carrier_order = kept(absences(CHASE, 0, 8 * SECOND, MINUTE, 5 * MINUTE))
-    assert carrier_order.next_at == NOW + 5 * MINUTE + DELAYS[3]
-    carrier_order = kept(hear(carrier_order, Absent(), now=NOW + 9 * MINUTE))
-    assert carrier_order.next_at == NOW + WINDOW
-
-
-def test_the_first_absence_after_long_doubt_is_followed_up_at_the_end_of_its_window() -> None:
-    carrier_order = kept(hear(CHASE._replace(attempts=9), Absent()))
-    assert (carrier_order.absent_since, carrier_order.next_at) == (NOW, NOW + WINDOW)
-
-
-def test_no_jump_of_a_clock_is_a_proof() -> None:
-    carrier_order = kept(absences(CHASE, 0, 100 * WINDOW, 100 * WINDOW))
-    assert carrier_order.absences == FEWEST_ABSENCES - 1
-    assert carrier_order.next_at == NOW + 100 * WINDOW + DELAYS[0]
-    assert isinstance(hear(carrier_order, Absent(), now=NOW + 100 * WINDOW), Void)
-
-
-def test_when_the_clock_goes_back_the_window_begins_anew() -> None:
-    carrier_order = kept(absences(CHASE, 0, -MINUTE))
-    assert (carrier_order.absent_since, carrier_order.absences, carrier_order.message) == (NOW - MINUTE, 2, "absent")
-
-
 @pytest.mark.parametrize("word", [Pending("there"), Placed("PN1", "ord_0")])
 def test_a_sign_of_the_order_at_the_carrier_makes_what_was_absent_before_worthless(word: OrderOutcome) -> None:
-    carrier_order = kept(hear(kept(absences(CHASE, 0, 1, 2)), word, now=NOW + 3))
+    carrier_order = kept(hear(kept(absences(CHASE, *PROOF[:-1])), word, now=NOW + WINDOW))
     assert (carrier_order.absences, carrier_order.absent_since) == (0, None)
+    assert (carrier_order.counted_by, carrier_order.counts) == (None, None)
 
 
 def test_what_a_carrier_said_that_it_has_is_never_proven_absent_and_ends_with_a_person() -> None:
-    pending = kept(hear(kept(absences(CHASE, 0, 1, 2)), Pending("there"), now=NOW + 3))
+    pending = kept(hear(kept(absences(CHASE, *PROOF[:-1])), Pending("there"), now=NOW + 3))
     assert (pending.accepted_at, pending.absences) == (NOW + 3, 0)
     assert kept(hear(pending, Pending("there"), now=NOW + 4)).accepted_at == NOW + 3
     carrier_order, now = pending, NOW + 3
@@ -235,22 +162,23 @@ def test_a_refusal_that_a_look_up_finds_of_a_later_attempt_may_be_that_of_the_on
     assert isinstance(hear(CHASE, no, looked_up=True), Void)
     carrier_order = kept(hear(AGAIN, no, looked_up=True))
     assert (carrier_order.absences, carrier_order.absent_since) == (1, NOW)
-    assert isinstance(absences(AGAIN, 0, 1, 2, WINDOW - 1, word=no, looked_up=True), Keep)
+    assert isinstance(absences(AGAIN, *PROOF[:-1], WINDOW - 1, word=no, looked_up=True), Keep)
     accepted = AGAIN._replace(accepted_at=NOW)
-    assert absences(accepted, 0, 1, 2, WINDOW, word=no, looked_up=True) == Void(CarrierUnavailable(), final=False)
+    assert absences(accepted, *PROOF, word=no, looked_up=True) == Void(CarrierUnavailable(), final=False)
 
 
 def test_to_a_carrier_that_is_not_in_use_nothing_is_sent_once_more() -> None:
-    assert absences(CHASE, 0, 1, 2, WINDOW, may_send=False) == Void(CarrierUnavailable(), final=False)
+    assert absences(CHASE, *PROOF, may_send=False) == Void(CarrierUnavailable(), final=False)
 
 
 def test_no_answer_is_neither_a_sign_nor_an_absence() -> None:
-    carrier_order = kept(hear(kept(absences(CHASE, 0, 1, 2)), Unknown("HTTP 503"), now=NOW + 3))
+    carrier_order = kept(hear(kept(absences(CHASE, *PROOF[:-1])), Unknown("HTTP 503"), now=NOW + WINDOW - 1))
     assert (carrier_order.absences, carrier_order.absent_since) == (3, NOW)
+    assert isinstance(hear(carrier_order, Absent(), now=NOW + WINDOW), Again)
 
 
 def proven(carrier_order: CarrierOrder) -> Step:
-    return absences(carrier_order, 0, 1, 2, WINDOW)
+    return absences(carrier_order, *PROOF)
 
 
 def test_an_order_that_never_arrived_is_sent_once_more_while_its_customer_waits() -> None:
@@ -282,29 +210,27 @@ words = st.one_of(
 )
 
 
-@given(st.lists(st.tuples(words, st.integers(0, 3 * WINDOW), st.integers(1, 3)), max_size=30))
+stories = st.lists(
+    st.tuples(words, st.integers(0, WINDOW), st.integers(1, 3), st.integers(-9 * WINDOW, 9 * WINDOW)), max_size=40
+)
+
+
+@given(stories)
 def test_whatever_is_heard_an_order_is_sent_twice_at_most_and_never_ends_in_doubt(
-    story: list[tuple[OrderOutcome, int, int]],
+    story: list[tuple[OrderOutcome, int, int, int]],
 ) -> None:
-    carrier_order, now = CHASE, NOW
-    for word, gap, attempt in story:
-        now += gap
-        what = hear(carrier_order, word, now=now, attempt=attempt)
-        if isinstance(what, Capture):
-            assert isinstance(word, Placed)
-            assert word.reference in (None, carrier_order.order_id)
-            return
-        if isinstance(what, Void):
-            assert isinstance(word, Refused | NotSent | Absent)
-            assert (
-                not isinstance(word, Refused)
-                or carrier_order.sends == 1
-                or carrier_order.absences + 1 >= FEWEST_ABSENCES
-            )
+    carrier_order, elapsed, absent_from = CHASE, 0, None
+    for word, gap, attempt, wrong in story:
+        elapsed += gap
+        now = NOW + elapsed + wrong
+        what = hear(carrier_order, word, now=now, attempt=attempt, inquiry=at(elapsed))
+        if isinstance(word, Absent | Refused) and attempt == carrier_order.sends and absent_from is None:
+            absent_from = elapsed
+        check_end(what, word, carrier_order, 0 if absent_from is None else elapsed - absent_from)
+        if isinstance(what, Capture | Void):
             return
         if isinstance(what, Again):
-            assert isinstance(word, Absent)
-            assert carrier_order.absences + 1 >= FEWEST_ABSENCES
+            absent_from = None
         if attempt != carrier_order.sends and not isinstance(word, Placed):
             assert what == Keep(carrier_order)
             continue
@@ -313,3 +239,15 @@ def test_whatever_is_heard_an_order_is_sent_twice_at_most_and_never_ends_in_doub
         assert (carrier_order.next_at is None) == (carrier_order.parked_at is not None)
         assert carrier_order.next_at is None or now <= carrier_order.next_at <= now + LONGEST_DELAY
         assert len(carrier_order.message) <= LONGEST_SAID
+
+
+def check_end(what: Step, word: OrderOutcome, before: CarrierOrder, absent_for: int) -> None:
+    """Only a word without doubt ends an order, or absence of so many look-ups over the whole window."""
+    if isinstance(what, Capture):
+        assert isinstance(word, Placed)
+        assert word.reference in (None, before.order_id)
+    elif not isinstance(what, Keep) and not isinstance(word, NotSent):
+        assert isinstance(word, Absent | Refused)
+        if before.sends > 1 or not isinstance(word, Refused):
+            assert before.absences + 1 >= FEWEST_ABSENCES
+            assert absent_for >= WINDOW

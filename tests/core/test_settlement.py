@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from numberdesk.core.carrier_order import capture, void
 from numberdesk.core.errors import NumberTaken
 from numberdesk.core.lifecycle import AccountState, IllegalMoveError, NumberState, OrderState
 from numberdesk.core.periods import add_months
 from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import POOL, Charge, Order, SaleNumber, Wallet
+from numberdesk.core.settlement import capture, void
 
 NOW = 1_750_000_000_000_000
 PRICES = Prices("USD", 1_150_000, 8_500, 94_500, 250_000)

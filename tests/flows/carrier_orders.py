@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from numberdesk.core.carrier_order import CarrierOrder, OrderOutcome, OutcomeReport
+from numberdesk.core.carrier_order import CarrierOrder, Inquiry, OrderOutcome, OutcomeReport
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Buy, Order
 from numberdesk.flows.purchase.place_orders import Placement
@@ -37,7 +37,13 @@ def opened(shop: Shop, *does: Does, key: str | None = None, account_id: str | No
 
 def heard(shop: Shop, buy: Buy, word: OrderOutcome, *, attempt: int = 1) -> OutcomeReport:
     """A word about an attempt, heard now."""
-    return OutcomeReport(buy.order_id, attempt, word, shop.acme.window, 135 * SECOND, shop.now)
+    return OutcomeReport(buy.order_id, attempt, word, shop.acme.window, 135 * SECOND, shop.now, inquiry_of(shop))
+
+
+def inquiry_of(shop: Shop) -> Inquiry:
+    """A question that is answered at once."""
+    time = shop.process_time
+    return Inquiry(time.process, time.elapsed(), time.elapsed())
 
 
 def settled(shop: Shop, *words: OutcomeReport) -> list[Order]:

@@ -33,10 +33,12 @@ from numberdesk.flows.catalog.keep_offers import SLACK, Shown, keep_offers
 from numberdesk.flows.catalog.reprice import reprice
 from numberdesk.flows.purchase.buy_number import buy_number
 from numberdesk.flows.purchase.follow_carrier_orders import follow_carrier_orders
+from numberdesk.flows.purchase.hurry_orders import hurry_answered
 from numberdesk.flows.purchase.open_orders import open_orders
 from numberdesk.flows.purchase.place_orders import Placement
 from numberdesk.flows.purchase.settle_orders import settle_orders
 from numberdesk.flows.rentals.release_numbers import Release, release_numbers
+from numberdesk.infra.clock import ProcessTime
 from numberdesk.infra.db import Database
 from numberdesk.infra.due_work import DueWork, DueWorker
 from numberdesk.infra.reader import Reader, ReadLimits
@@ -105,6 +107,7 @@ _UNSOUND = {
 class Shop:
     """Accounts, money and numbers in one database. `now` moves only when a test moves it, or a story that is told.
 
+    `step_clock` moves the time of day and no clock that only goes forward.
     `beside` is another process on the same database, in the same time, with the same carriers.
     """
 
@@ -118,8 +121,9 @@ class Shop:
         self.reader = Reader(database, ReadLimits(threads=2))
         self._first = beside or self
         self._now = NOW
+        self._stepped = 0
         self.time: OwnTime = OwnTime(self._pass) if beside is None else beside.time
-        self.acme: FakeCarrier = FakeCarrier(now=lambda: self.now) if beside is None else beside.acme
+        self.acme: FakeCarrier = FakeCarrier(now=lambda: self._now - self._stepped) if beside is None else beside.acme
         self._serials: Iterator[int] = itertools.count(1) if beside is None else beside._serials
         adapters: dict[str, FakeCarrier] = {"acme": self.acme} if beside is None else beside.carriers.carriers
         self.carriers: FakeCarriers = FakeCarriers(adapters, seconds=lambda: time.monotonic() + self.time.seconds())
@@ -133,12 +137,26 @@ class Shop:
     def now(self, instant: int) -> None:
         self._first._now = instant
 
+    @property
+    def process_time(self) -> ProcessTime:
+        """This process's clock that only goes forward."""
+        first = self._first
+        return ProcessTime(f"prc_{id(self)}", lambda: (first._now - first._stepped) / MICROSECONDS)
+
+    def step_clock(self, microseconds: int) -> None:
+        """The time of day is set, for all processes."""
+        self._first._now += microseconds
+        self._first._stepped += microseconds
+
     def _pass(self, microseconds: int) -> None:
         self._now += microseconds
 
     def placement(self, writer: Writer | None = None) -> Placement:
         """Orders on their way to carriers."""
-        return Placement(writer or self.writer, self.reader, self.carriers, settle_orders, now=lambda: self.now)
+        return Placement(
+            writer or self.writer, self.reader, self.carriers, settle_orders, now=lambda: self.now,
+            time=self.process_time,
+        )  # fmt: skip
 
     def tell(self, story: Coroutine[Any, Any, Result], *others: Shop) -> Result:
         """Run a story to its end in no time. Writers that it needs are turned, not started."""
@@ -162,13 +180,18 @@ class Shop:
             self.now = max(self.now, min(at for at in due if at is not None))
         raise AssertionError("never settled")
 
+    async def hurry(self) -> None:
+        """What the worker does for carriers that answer again."""
+        await hurry_answered(self.carriers, self.writer, lambda: self.now)
+
     async def give_back(self) -> None:
         """What the worker does with releases that are due now."""
         await self.work_off(confirm_carrier_releases(self.writer, self.reader, self.carriers, lambda: self.now))
 
     def worker(self, work: DueWork[Any, Any]) -> DueWorker[Any, Any]:
         """Who works on a kind of due work here."""
-        return DueWorker(work, self.writer, self.reader, now=lambda: self.now)
+        process = self.process_time.process
+        return DueWorker(work, self.writer, self.reader, now=lambda: self.now, process=process)
 
     async def work_off(self, work: DueWork[Any, Any]) -> None:
         """What the worker does with one kind of work that is due now."""

@@ -114,11 +114,12 @@ def test_former_prices_are_remembered_when_others_take_their_place(database: Dat
     assert inventory(database)["+13612738809"].listing.prices == DEMO_PRICES._replace(monthly=1_350_000)
 
 
-def test_of_prices_that_change_twice_at_one_instant_the_offered_ones_are_remembered(database: Database) -> None:
+def test_prices_that_change_again_and_again_at_one_instant_are_all_remembered(database: Database) -> None:
     imported(database, HEADER + DEMO)
-    imported(database, HEADER + DEMO.replace("1.15", "1.25"), now=NOW + 1)
-    imported(database, HEADER + DEMO.replace("1.15", "1.35"), now=NOW + 1)
-    assert superseded(database, "+13612738809") == (DEMO_PRICES,)
+    for price in ("1.25", "1.35", "1.45"):
+        imported(database, HEADER + DEMO.replace("1.15", price), now=NOW + 1)
+    former = superseded(database, "+13612738809")
+    assert [prices.monthly for prices in former] == [1_350_000, 1_250_000, 1_150_000]
 
 
 def test_a_number_that_loses_its_price_is_no_longer_offered_at_any(database: Database) -> None:

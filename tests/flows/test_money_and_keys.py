@@ -16,6 +16,7 @@ from numberdesk.core.errors import (
 )
 from numberdesk.core.lifecycle import AccountKind
 from numberdesk.core.money import MAX_AMOUNT, MICROS
+from numberdesk.core.request_keys import RequestKey
 from numberdesk.flows.accounts.create_accounts import new_account
 from numberdesk.flows.accounts.fund_wallets import ADJUSTMENT, TOP_UP, Funding, fund_wallets, funding
 from numberdesk.flows.accounts.issue_keys import NewKey, Revocation, Revoked, issue_keys, new_key_record, revoke
@@ -59,6 +60,22 @@ def test_a_reference_is_the_accounts_own_and_the_kinds(shop: Shop) -> None:
     shop.top_up(two, MICROS, "r")
     shop.writer.apply(fund_wallets, _move(shop, one, MICROS, ADJUSTMENT, "r"))
     assert shop.rows("SELECT posted FROM wallets ORDER BY account_id") == [(2 * MICROS,), (MICROS,)]
+
+
+def test_keys_of_one_batch_are_kept_from_their_own_times(shop: Shop) -> None:
+    account_id = shop.account()
+    movements = [
+        Funding(
+            f"trf_{key}", TOP_UP, account_id, 7, "manual", None, shop.now + wait, RequestKey(account_id, "t", key, "{}")
+        )
+        for wait, key in ((0, "a"), (3, "b"), (5, "a"))
+    ]
+    with shop.database.write() as tx:
+        fund_wallets(tx, movements)
+    assert shop.rows("SELECT key, created_at FROM keyed_requests ORDER BY key") == [
+        ("a", shop.now),
+        ("b", shop.now + 3),
+    ]
 
 
 def test_an_adjustment_down_stops_at_the_limit(shop: Shop) -> None:

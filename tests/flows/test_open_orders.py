@@ -315,6 +315,33 @@ def test_a_superseded_price_is_honoured_for_the_quote_lifetime_and_not_one_momen
     assert shop.rows("SELECT price FROM rentals") == [(PRICE,)]
 
 
+def test_a_clock_that_goes_back_to_where_a_price_ended_loses_no_quote(shop: Shop) -> None:
+    account_id, e164 = shop.account(20 * PRICE), shop.number()
+    ended = shop.now + 10
+    for instant, price in ((ended, 2), (ended + 1, 3), (ended + 5, 4), (ended, 5)):
+        shop.now = instant
+        shop.offer(e164, price=price * PRICE)
+    shop.now = ended + 60 * 10**6
+    assert [prices for (prices,) in shop.rows("SELECT price FROM superseded_prices ORDER BY superseded_at")] == [
+        PRICE,
+        2 * PRICE,
+        4 * PRICE,
+        3 * PRICE,
+    ]
+    assert order_of(shop.buy(account_id, e164, 4 * PRICE)).prices.monthly == 4 * PRICE
+
+
+def test_a_price_that_ended_before_a_clock_went_back_is_honoured_as_long_as_its_instant_says(shop: Shop) -> None:
+    account_id, e164 = shop.account(20 * PRICE), shop.number()
+    start, ahead = shop.now, shop.now + 60 * 10**6
+    for instant, price in ((ahead, 2), (start, 3)):
+        shop.now = instant
+        shop.offer(e164, price=price * PRICE)
+    end = ahead + QUOTE_LIFETIME
+    assert isinstance(refusal(shop.buy(account_id, e164, PRICE, now=end)), PriceChanged)
+    assert order_of(shop.buy(account_id, e164, PRICE, now=end - 1)).prices.monthly == PRICE
+
+
 def test_asking_many_times_at_once_makes_no_quote_live_longer(shop: Shop) -> None:
     accounts, e164 = [shop.account(10 * PRICE) for _ in range(5)], shop.number()
     shop.now += 1

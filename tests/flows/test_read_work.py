@@ -93,8 +93,8 @@ def _open(tx: Tx, account_id: str, first: int, length: int) -> None:
     tx.execute(text(opened.format(first, first + length - 1)))
     insert_keys(tx, [_key(account_id, place) for place in range(length)])
     insert_idempotency_records(tx, [_refused(account_id, place) for place in range(length)])
-    released = {RequestKey(account_id, "release", f"k{place}", "{}"): f"rnt_{place}" for place in range(length)}
-    insert_keyed_requests(tx, released, NOW)
+    keys = [RequestKey(account_id, "release", f"k{place}", "{}") for place in range(length)]
+    insert_keyed_requests(tx, {key: (f"rnt_{place}", NOW) for place, key in enumerate(keys)})
 
 
 def _refused(account_id: str, place: int) -> IdempotencyRecord:

@@ -9,6 +9,7 @@ import pytest
 from numberdesk.core.errors import NotFound
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Refusal, Replayed, Sold
+from numberdesk.core.request_keys import RequestKey
 from numberdesk.flows.cleanup import Cleanup, CleanupReport, clean_up
 from numberdesk.flows.rentals.label_numbers import Labelling, label_numbers
 from numberdesk.flows.rentals.release_numbers import Release
@@ -50,6 +51,15 @@ def test_two_releases_in_one_batch_are_one(shop: Shop) -> None:
         first, second = shop.release_numbers(tx, [Release(account_id, e164, shop.now)] * 2)
     assert first == second
     assert shop.rows("SELECT count(*) FROM events WHERE kind = 'number.released'") == [(1,)]
+
+
+def test_a_key_is_kept_from_the_release_that_used_it_however_late_others_of_its_batch_came(shop: Shop) -> None:
+    account_id, e164 = shop.account(5 * PRICE), shop.number()
+    shop.buy(account_id, e164)
+    key = RequestKey(account_id, "release", "k", "{}")
+    with shop.database.write() as tx:
+        shop.release_numbers(tx, [Release(account_id, e164, shop.now + wait, request_key=key) for wait in (0, 7, 9)])
+    assert shop.rows("SELECT created_at FROM keyed_requests") == [(shop.now,)]
 
 
 def test_nobody_releases_what_another_rents(shop: Shop) -> None:

@@ -219,9 +219,11 @@ class Business:
         later = self._shop.now + self._later
 
         async def chased(at: Shop) -> None:
-            placement = Placement(at.writer, at.reader, at.carriers, settle_orders, now=lambda: later)
+            placement = Placement(
+                at.writer, at.reader, at.carriers, settle_orders, now=lambda: later, time=at.process_time
+            )
             work = follow_carrier_orders(at.carriers, placement)
-            await DueWorker(work, at.writer, at.reader, now=lambda: later).run_once()
+            await DueWorker(work, at.writer, at.reader, now=lambda: later, process=at.process_time.process).run_once()
 
         return chased
 

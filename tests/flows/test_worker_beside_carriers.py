@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from numberdesk import worker
-from numberdesk.core.carrier_order import OutcomeReport, Placed
+from numberdesk.core.carrier_order import Inquiry, OutcomeReport, Placed
 from numberdesk.flows.purchase.place_orders import Placement
 from numberdesk.flows.purchase.settle_orders import settle_orders
 from numberdesk.infra.settings import load_settings
@@ -31,7 +31,10 @@ def due_work(shop: Shop, carrier: FakeCarrier, name: str, what: str) -> None:
     shop.writer.apply(shop.open_orders, buy)
     placed = carrier.buy(buy.e164, buy.order_id)
     if what == "given back":
-        shop.writer.apply(settle_orders, OutcomeReport(buy.order_id, 1, Placed(placed.number_id), 0, 0, shop.now))
+        shop.writer.apply(
+            settle_orders,
+            OutcomeReport(buy.order_id, 1, Placed(placed.number_id), 0, 0, shop.now, Inquiry("prc", 0, 0)),
+        )
         shop.release(buy.account_id, buy.e164)
     shop.now += 3600 * SECOND
 
@@ -61,7 +64,9 @@ def test_a_carrier_that_takes_its_time_keeps_nobody_elses_numbers_waiting(
     carriers = FakeCarriers({"slow": slow, "quick": quick})
     services = build(load_settings(database_url=database_url), Parts(now=lambda: shop.now))
     try:
-        placement = Placement(services.writer, services.reader, carriers, settle_orders, now=lambda: shop.now)
+        placement = Placement(
+            services.writer, services.reader, carriers, settle_orders, now=lambda: shop.now, time=shop.process_time
+        )
         services.writer.start()
         beside = replace(services, carriers=carriers, placement=placement)
         asyncio.run(beside_a_slow_one(shop, beside, slow, quick, what))

@@ -7,14 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from numberdesk import worker
+from numberdesk.catalog.model import ListingChunk
 from numberdesk.flows.catalog.run_import import run_import
 from numberdesk.flows.catalog.set_price_rules import set_price_rules
 from numberdesk.infra.settings import load_settings
-from numberdesk.tables import metadata
-from numberdesk.wiring import Services, build
-from testbed.samples import price_rule
+from numberdesk.tables import metadata, numbers
+from numberdesk.wiring import DAY, Parts, Services, build
+from testbed.samples import listing_of, price_rule
+
+NOW = 1_750_000_000_000_000
 
 
 @pytest.fixture
@@ -61,6 +65,24 @@ def test_the_worker_prices_numbers_after_a_rule_changed(services: Services, tmp_
         asyncio.run(asyncio.sleep(0.01))
     stop()
     assert _prices(services) == [2_000_000]
+
+
+def test_a_step_of_the_clock_ends_no_quarantine(database_url: str) -> None:
+    """The worker asks what time has surely passed; the same round ends it when that is so."""
+    at = [NOW, 0]
+    running = build(load_settings(database_url=database_url), Parts(now=lambda: at[0], seconds=lambda: at[-1] / 10**6))
+    listing = ListingChunk("pool", (listing_of("+13612738809"),), (1,))
+    running.writer.apply(running.save_listings, listing)
+    with running.database.write() as tx:
+        tx.execute(update(numbers).values(state="quarantined", quarantined_until=NOW + 10 * DAY))
+    running.writer.start()
+    states = []
+    for day, elapsed in ((0, 0), (40, 0), (10, 10)):
+        at[:] = [NOW + day * DAY, elapsed * DAY]
+        asyncio.run(worker.clean_up_rounds(running, lambda: False))
+        states += running.reader.read_now(lambda tx: [row[0] for row in tx.fetch("SELECT state FROM numbers", [])])
+    running.close()
+    assert states == ["quarantined", "quarantined", "available"]
 
 
 def test_a_stopped_worker_stops_and_may_be_stopped_again(services: Services) -> None:

@@ -22,6 +22,7 @@ from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import Refusal, Replayed, Sold
 from numberdesk.flows.accounts.fund_wallets import Funding, fund_wallets
 from numberdesk.flows.accounts.issue_keys import revoke
+from numberdesk.flows.agree_on_time import agree_on_time
 from numberdesk.flows.catalog.import_inventory import save_listings
 from numberdesk.flows.catalog.reprice import reprice
 from numberdesk.flows.cleanup import clean_up
@@ -215,6 +216,11 @@ def anybody_may_release(quarantine: int) -> Flow:
     return apply
 
 
+def believe_the_time_of_day(tx: Tx, readings: Sequence[Any]) -> Sequence[Any]:
+    """Agree on whatever the time of day is."""
+    return agree_on_time(tx, [reading._replace(expected=reading.now) for reading in readings])
+
+
 def tidy_early(*, quarantine: int = 0, retention: int = 1) -> Flow:
     """Quarantines end `quarantine` microseconds early, and answers are kept `retention` times shorter."""
 
@@ -345,6 +351,7 @@ PLANTED: Final[dict[str, Product]] = {
         )
     ),
     "a quarantine ends a day early": Product(instead={clean_up: tidy_early(quarantine=DAY)}),
+    "the time of day alone ends what cannot be undone": Product(instead={agree_on_time: believe_the_time_of_day}),
     "answers are forgotten early": Product(instead={clean_up: tidy_early(retention=24)}),
     "a reference does not stop a second top-up": Product(instead={fund_wallets: without_references}),
     "of two top-ups in a batch one is lost": Product(instead={fund_wallets: balance_of_the_first}),

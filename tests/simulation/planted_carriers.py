@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from numberdesk.carriers.port import NotReleased, Released
-from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
+from numberdesk.core.carrier_order import (
+    FEWEST_ABSENCES,
+    AbsenceCount,
+    Absent,
+    NotSent,
+    Pending,
+    Placed,
+    Reason,
+    Refused,
+    Unknown,
+)
 from numberdesk.flows.carriers.confirm_carrier_releases import note_releases
 from numberdesk.flows.carriers.note_audits import note_audits
 from numberdesk.flows.catalog.keep_offers import keep_offers
@@ -45,6 +56,25 @@ def absence_proves_at_once(wanted_until: str) -> Flow:
         return settle_orders(tx, commands)
 
     return apply
+
+
+def believe_the_time_of_day(tx: Tx, commands: Sequence[Any]) -> Sequence[Any]:
+    """Absence is proven when the time of day says that the window is over, which has not passed by any other clock."""
+    for heard in commands:
+        if isinstance(heard.outcome, Absent):
+            _prove_early(tx, heard)
+    return settle_orders(tx, commands)
+
+
+def _prove_early(tx: Tx, heard: Any) -> None:
+    query = "SELECT counts FROM carrier_orders WHERE order_id = ? AND attempts >= ? AND absent_since <= ?"
+    found = tx.fetch(query, [heard.order_id, FEWEST_ABSENCES - 1, heard.now - heard.window])
+    counts = [AbsenceCount._make(count) for (text,) in found for count in json.loads(text)]
+    mine = [count for count in counts if count.process == heard.inquiry.process]
+    if mine and heard.inquiry.asked - mine[0].first < heard.window:
+        began = heard.inquiry.asked - heard.window
+        proven = json.dumps([mine[0]._replace(absences=FEWEST_ABSENCES, first=began, last=began)])
+        tx.run("UPDATE carrier_orders SET counts = ? WHERE order_id = ?", [proven, heard.order_id])
 
 
 def after_settling(damage: Callable[[Tx, Any, Any, bool], None]) -> Flow:
@@ -204,6 +234,7 @@ def _not_sent(word: Any) -> Any:
 OF_CARRIERS: Final[dict[str, Product]] = {
     "an order is given up at the first absence": Product(instead={settle_orders: absence_proves_at_once("0")}),
     "an order is sent again without proof": Product(instead={settle_orders: absence_proves_at_once(f"{1 << 60}")}),
+    "the time of day proves that an order is absent": Product(instead={settle_orders: believe_the_time_of_day}),
     "the hold ends when a carrier does not answer": Product(instead={settle_orders: hearing(_not_sent)}),
     "a purchase is charged once more when it is heard of again": Product(
         instead={settle_orders: after_settling(capture_again)}

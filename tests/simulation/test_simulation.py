@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -83,6 +84,18 @@ def test_a_run_with_a_violation_or_a_missed_goal_fails(capsys: pytest.CaptureFix
     without = Outcome(1, 10, "", "", Counter({**enough, "batch_isolated": 0}), Counter(), [])
     assert program.summary(totals(without), 1.0) == 1
     assert "goal missed: batch_isolated: 0 of" in capsys.readouterr().out
+
+
+def test_fresh_seeds_are_those_of_the_day_and_told_so_that_they_can_be_run_again() -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "simulation", "--fresh", "--seeds", "1"],
+        cwd=ROOT, env={**os.environ}, capture_output=True, text=True, timeout=60, check=False,
+    ).stdout.splitlines()[0]  # fmt: skip
+    again = re.fullmatch(r"python -m simulation --first (\d+) --seeds 1", told)
+    assert again is not None
+    day = datetime.strptime(str(int(again[1]) // program.SEEDS_OF_A_DAY), "%Y%m%d").replace(tzinfo=UTC).date()
+    assert program.first_of(day) == int(again[1])
+    assert program.first_of(day + timedelta(1)) >= int(again[1]) + program.SEEDS_OF_A_DAY
 
 
 def test_goals_grow_with_the_seeds_and_are_not_asked_of_a_few() -> None:

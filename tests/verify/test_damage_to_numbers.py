@@ -22,7 +22,7 @@ RETURNED_TO_ACME: Final = (
     "UPDATE orders SET carrier = 'acme', attempts = 1, carrier_reference = 'PN2' WHERE id = 'ord_2'",
     (
         "INSERT INTO carrier_orders SELECT 'ord_2', 'acc_1', 'acme', '+13612738802', 1, 1, 1, 0, NULL, NULL, "
-        "NULL, 0, '', NULL, NULL, 1, '', NULL, NULL, NULL FROM carrier_orders WHERE order_id = 'ord_f'"
+        "NULL, 0, '', NULL, NULL, 1, '', NULL, NULL, NULL, NULL, NULL FROM carrier_orders WHERE order_id = 'ord_f'"
     ),
 )
 
@@ -178,7 +178,8 @@ DAMAGE: Final[dict[str, Damage]] = {
             "UPDATE numbers SET carrier = 'acme' WHERE e164 = '+13612738803'",
             (
                 "INSERT INTO carrier_orders SELECT 'ord_3', 'acc_1', 'acme', '+13612738803', 1, 1, 1, 0, NULL, NULL, "
-                "NULL, 0, '', NULL, NULL, 1, '', NULL, NULL, NULL FROM carrier_orders WHERE order_id = 'ord_f'"
+                "NULL, 0, '', NULL, NULL, 1, '', NULL, NULL, NULL, NULL, NULL "
+                "FROM carrier_orders WHERE order_id = 'ord_f'"
             ),
         ),
         {("I7", "carrier_orders", "ord_3")},

@@ -19,7 +19,7 @@ BOUGHT_AT_ACME: Final = (
     "UPDATE numbers SET carrier = 'acme' WHERE e164 = '+13612738803'",
     (
         "INSERT INTO carrier_orders SELECT 'ord_3', 'acc_1', 'acme', '+13612738803', 1, 1, 1, 0, NULL, NULL, "
-        "NULL, 0, '', NULL, NULL, 1, '', NULL, NULL, NULL FROM carrier_orders WHERE order_id = 'ord_f'"
+        "NULL, 0, '', NULL, NULL, 1, '', NULL, NULL, NULL, NULL, NULL FROM carrier_orders WHERE order_id = 'ord_f'"
     ),
 )
 

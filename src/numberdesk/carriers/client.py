@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from numberdesk.carriers.port import (
@@ -38,9 +39,13 @@ Result = TypeVar("Result")
 AT_ONCE: Final = 20
 """Requests to one account at a carrier that run at once in one process, unless it is set up otherwise."""
 
+SILENT: Final = 3
+"""Questions in a row without an answer that make a silence: one may be about something that the carrier cannot tell."""
+
 _TURN_SECONDS: Final = 2.0
 _NO_TURN: Final = "too many requests wait for this carrier"
 _LONGEST_TEXT: Final = 300
+_ANSWERS: Final = (Trouble.REFUSED, Trouble.CREDENTIALS)
 
 Value = TypeVar("Value", bound=tuple[Any, ...])
 
@@ -55,6 +60,23 @@ NOT_ASKED: Final = "taken up by somebody else meanwhile, or too long ago; it is 
 
 async def _yes() -> bool:
     return True
+
+
+@dataclass(slots=True)
+class Contact:
+    """Whether a carrier answers, whatever it says. `unanswered` counts the last questions that it did not answer.
+
+    `answers_again` is set when it answers after several of these, or for the first time; whoever does what waited for
+    that clears it.
+    """
+
+    unanswered: int = SILENT
+    answers_again: bool = False
+
+    def heard(self, *, answered: bool) -> None:
+        """A question was answered, or not."""
+        self.answers_again |= answered and self.unanswered >= SILENT
+        self.unanswered = 0 if answered else self.unanswered + 1
 
 
 class CarrierClient:
@@ -72,6 +94,7 @@ class CarrierClient:
         at_once: int = AT_ONCE,
         breaker: Breaker,
         search_breaker: Breaker | None = None,
+        contact: Contact | None = None,
         in_use: bool = True,
     ) -> None:
         self.name = name
@@ -82,6 +105,7 @@ class CarrierClient:
         self._search_turns = asyncio.Semaphore(max(1, at_once // 2))
         self.breaker = breaker
         self.search_breaker = Breaker() if search_breaker is None else search_breaker
+        self.contact = Contact() if contact is None else contact
 
     @property
     def window(self) -> int:
@@ -106,6 +130,7 @@ class CarrierClient:
                 page = await self._carrier.search(wanted)
         except CarrierError as error:
             self._failed(error.trouble, error.retry_after)
+            self.contact.heard(answered=error.trouble in _ANSWERS)
             raise
         except _NoTurnError:
             self.search_breaker.given_up()
@@ -117,6 +142,7 @@ class CarrierClient:
             self._defect("search", error, self.search_breaker)
             raise CarrierError(Trouble.UNREADABLE, type(error).__name__) from error
         self._heard(page)
+        self.contact.heard(answered=True)
         return page
 
     async def order(
@@ -139,11 +165,13 @@ class CarrierClient:
             self._defect("order", error, self.breaker)
             return Unknown(type(error).__name__)
         self._resolve(outcome)
+        self.contact.heard(answered=not isinstance(outcome, Unknown | NotSent))
         return _storable(outcome)
 
     async def find(self, e164: str, reference: str) -> Placed | Pending | Refused | Absent | Unknown:
         """Look up what became of an order. Raises nothing."""
         outcome = _storable(await self._unguarded("find", lambda: self._carrier.find(e164, reference), Unknown))
+        self.contact.heard(answered=not isinstance(outcome, Unknown))
         if (
             isinstance(outcome, Refused) and outcome.reason is Reason.THROTTLED
         ):  # the question was refused, not the order
@@ -232,7 +260,7 @@ class CarrierClient:
 
     def _failed(self, trouble: Trouble, retry_after: int | None) -> None:
         """What a search that failed says of the carrier's health."""
-        if trouble in (Trouble.REFUSED, Trouble.CREDENTIALS):
+        if trouble in _ANSWERS:
             self.search_breaker.succeeded()
         else:
             self.search_breaker.failed(self._seconds(), float(retry_after or 0))

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
-from numberdesk.carriers.client import AT_ONCE, CarrierClient
+from numberdesk.carriers.client import AT_ONCE, CarrierClient, Contact
 from numberdesk.carriers.port import (
     VISIBILITY_WINDOW,
     AvailablePage,
@@ -100,7 +100,7 @@ class StoredConnections:
         self._seconds = seconds
         self._accounts: Mapping[str, CarrierAccount] = {}
         self._read_at: float | None = None
-        self._breakers: dict[str, tuple[Breaker, Breaker]] = {}
+        self._health: dict[str, tuple[Breaker, Breaker, Contact]] = {}
         self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _OfLoop] = WeakKeyDictionary()
 
     async def client(self, name: str) -> CarrierClient | None:
@@ -153,7 +153,7 @@ class StoredConnections:
         except Exception as error:  # noqa: BLE001  set up for a release that knew or allowed more: the others go on
             why = str(error) if isinstance(error, InvalidRequest) else type(error).__name__  # which quotes no value
             carrier = _Closed(f"this release cannot use it as it is set up: {why}")
-        breaker, search_breaker = self._breakers.setdefault(account.name, (Breaker(), Breaker()))
+        breaker, search_breaker, contact = self._health.setdefault(account.name, (Breaker(), Breaker(), Contact()))
         return CarrierClient(
             account.name,
             carrier,
@@ -161,6 +161,7 @@ class StoredConnections:
             at_once=at_once,
             breaker=breaker,
             search_breaker=search_breaker,
+            contact=contact,
             in_use=account.state is CarrierState.ACTIVE,
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, func, select, tuple_
+from sqlalchemy import bindparam, delete, exists, func, select, tuple_
 
 from numberdesk.catalog.model import FROM_RULE, InventoryItem, InventoryPage, Listing, Stored
 from numberdesk.core.lifecycle import NumberState
@@ -116,16 +116,48 @@ def listings_to_price(tx: Tx, carrier: str, after_e164: str, limit: int) -> tupl
 
 
 def insert_superseded(tx: Tx, former: Sequence[tuple[str, Prices]], now: int) -> None:
-    """Remember the prices that numbers had until now. Of several at one instant the first is kept: it was offered."""
+    """Remember the prices that numbers had until now, each at an instant of its own.
+
+    A clock that went back may show an instant at which an earlier price of the number ended. Both were offered, so
+    the later one is noted at the next microsecond that is free.
+    """
     if not former:
         return
-    _NOTE_REPRICED.run(tx, [(e164, now) for e164, _ in former])
+    latest = _latest_superseded(tx, [e164 for e164, _ in former], now)
+    free = _next_free(tx, latest, now)
+    rows = [(e164, free.get(e164, now), *prices) for e164, prices in former]
+    _NOTE_REPRICED.run(tx, [(e164, max(instant, latest.get(e164, instant))) for e164, instant, *_ in rows])
+    _INSERT_SUPERSEDED.run(tx, rows)
+
+
+def _latest_superseded(tx: Tx, e164s: Iterable[str], since: int) -> dict[str, int]:
+    """The last instant from `since` on at which a price of a number ended; numbers without one are left out."""
     table = superseded_prices
-    query = select(table.c.e164).where(
-        table.c.e164.in_(sorted(e164 for e164, _ in former)), table.c.superseded_at == now
+    query = (
+        select(table.c.e164, func.max(table.c.superseded_at).label("latest"))
+        .where(table.c.e164.in_(sorted(e164s)), table.c.superseded_at >= since)
+        .group_by(table.c.e164)
     )
-    there = set(tx.execute(query).scalars())
-    _INSERT_SUPERSEDED.run(tx, [(e164, now, *prices) for e164, prices in former if e164 not in there])
+    return {row.e164: row.latest for row in tx.execute(query)}
+
+
+def _next_free(tx: Tx, e164s: Iterable[str], now: int) -> dict[str, int]:
+    """The first instant after `now` at which no price of a number ended, for those of which one ended at `now`."""
+    wanted = sorted(e164s)
+    if not wanted:
+        return {}
+    table, at_once, following = superseded_prices, superseded_prices.alias("at_once"), superseded_prices.alias("f")
+    query = (
+        select(table.c.e164, func.min(table.c.superseded_at + 1).label("free"))
+        .where(
+            table.c.e164.in_(wanted),
+            table.c.superseded_at >= now,
+            exists().where(at_once.c.e164 == table.c.e164, at_once.c.superseded_at == now),
+            ~exists().where(following.c.e164 == table.c.e164, following.c.superseded_at == table.c.superseded_at + 1),
+        )
+        .group_by(table.c.e164)
+    )
+    return {row.e164: row.free for row in tx.execute(query)}
 
 
 def find_superseded(tx: Tx, since: Mapping[str, int]) -> dict[str, tuple[tuple[int, Prices], ...]]:

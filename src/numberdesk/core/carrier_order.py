@@ -1,4 +1,4 @@
-"""How an order at a carrier ends: what carriers say, what follows from it, and what that does to the books.
+"""How an order at a carrier ends: what carriers say, and what follows from it (settlement.py: in the books).
 
 Touches: nothing.
 
@@ -14,7 +14,8 @@ reference, at growing intervals (docs/decisions/0009-carriers.md):
                                     left" or a code may be there because the attempt before bought the number
     NotSent                         void; nothing left this machine
     Absent, over the whole window   nothing is there to be seen any more: one attempt more while its
-                                    customer waits and its carrier is in use, else void
+                                    customer waits and its carrier is in use, else void. The window passes by a clock
+                                    that only goes forward, in one process: no step of the time of day is a proof
     Absent, once it was Pending     proves nothing: the carrier has said that it has the order
     Unknown                         asked again; after the last look-up the order is left to a person
 
@@ -23,24 +24,31 @@ Instants and windows are microseconds.
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
 from typing import Final, NamedTuple
 
 from numberdesk.core.errors import CarrierRefused, CarrierUnavailable, NumberdeskError, NumberTaken
-from numberdesk.core.lifecycle import NumberState, OrderState, require_move
 from numberdesk.core.periods import MICROSECONDS
-from numberdesk.core.purchase import POOL, Charge, Order, SaleNumber, Wallet, charges_of, completed
-from numberdesk.core.schedule import LONGEST_MESSAGE, Schedule, leased, retried
+from numberdesk.core.schedule import LONGEST_MESSAGE, Schedule, is_leased, leased, retried
 
-DELAYS: Final = tuple(seconds * MICROSECONDS for seconds in (2, 8, 50, 240, 3300, *(86_400,) * 5))
-"""Between look-ups: they come 2 s, 10 s, 1 min, 5 min and 1 h after the attempt, then daily for five days."""
+DELAYS: Final = tuple(seconds * MICROSECONDS for seconds in (2, 8, 50, 240, 3300, *(3600,) * 23, *(86_400,) * 4))
+"""Between look-ups: 2 s, 10 s, 1 min and 5 min after the attempt, then hourly on the first day, then daily for four."""
 
 SCHEDULE: Final = Schedule(DELAYS, endless=False)
 
 LONGEST_DELAY: Final = SCHEDULE.longest
 
 FEWEST_ABSENCES: Final = 4
-"""Look-ups that must have found nothing, beside the window, so that no jump of a clock makes a proof."""
+"""Look-ups that must have found nothing, a quarter of the window or more apart, the first and the last a whole one."""
+
+LONG_WAIT: Final = 300 * MICROSECONDS
+"""A look-up that is due later than this comes at once when the carrier answers again or the customer asks."""
+
+_LOOKS_BEFORE_LONG_WAITS: Final = 3
+
+MOST_COUNTS: Final = 8
+"""Processes that count the absences of one order side by side: the last ones that did."""
 
 MOST_ATTEMPTS: Final = 2
 """Orders sent to a carrier for one purchase."""
@@ -106,14 +114,41 @@ OrderOutcome = Placed | Pending | Refused | NotSent | Absent | Unknown
 """What a carrier answered about an order, when it was sent or looked up."""
 
 
+class Inquiry(NamedTuple):
+    """When a carrier was asked and when it was heard, by the clock of one `process` that only goes forward.
+
+    Microseconds since a moment that nobody else knows: two of them tell how long it was between them, if they are of
+    one process.
+    """
+
+    process: str
+    asked: int
+    heard: int
+
+
+class AbsenceCount(NamedTuple):
+    """The absences that one process has counted, a quarter of the window or more apart.
+
+    `first` and `last` are when the carrier was heard at the first and the last of them, by the clock of that process
+    that only goes forward, `since` the former by the time of day. What another process counts is no part of it.
+    """
+
+    process: str
+    absences: int
+    since: int
+    first: int
+    last: int
+
+
 class CarrierOrder(NamedTuple):
     """How an open order stands with its carrier: the row, which is due work. `sends` counts the orders that were sent.
 
-    `attempts` and `absences` count look-ups since the last of them, all and those that found nothing;
-    `absent_since` is the first of the latter. `accepted_at` is when the carrier first said that it has
-    the last order sent. `next_at` is when its carrier is asked; it is None when the order is parked for a
-    person or settled. `message` is what was learned last; `order_message` what the carrier answered to
-    the orders themselves, one after the other, which no look-up covers.
+    `attempts` counts look-ups since the last of them. `counts` are the absences that each process has counted since
+    (`AbsenceCount`, as JSON); `absences` and `absent_since` are those of `counted_by`, the process that counted last,
+    and when its first was, by the time of day. `accepted_at` is when the carrier first said that it has the last order
+    sent. `next_at` is when its carrier is asked; it is None when the order is parked for a person or settled.
+    `message` is what was learned last; `order_message` what the carrier answered to the orders themselves, one after
+    the other, which no look-up covers.
     """
 
     order_id: str
@@ -133,10 +168,12 @@ class CarrierOrder(NamedTuple):
     leased_until: int | None = None
     settled_at: int | None = None
     order_message: str = ""
+    counted_by: str | None = None
+    counts: str | None = None
 
 
 class OutcomeReport(NamedTuple):
-    """The outcome of one attempt of an order, known at `now`.
+    """The outcome of one attempt of an order, known at `now`; `inquiry` has when its carrier was asked for it.
 
     `window` is how long its carrier may hide what it has, `lease` how long one attempt more would take.
     `looked_up` tells a look-up's outcome from the answer to the order itself; `may_send` whether the carrier
@@ -149,6 +186,7 @@ class OutcomeReport(NamedTuple):
     window: int
     lease: int
     now: int
+    inquiry: Inquiry
     looked_up: bool = False
     may_send: bool = True
     leased_until: int | None = None
@@ -225,7 +263,7 @@ def first_carrier_order(
 def _owned(carrier_order: CarrierOrder, outcome: Placed, now: int) -> Step:
     if outcome.reference not in (None, carrier_order.order_id):
         message = f"the carrier has the number for us under the reference {outcome.reference!r}"
-        return _ask_again(_seen_there(carrier_order), message, now)
+        return _ask_again(uncounted(carrier_order), message, now)
     return Capture(outcome.number_id)
 
 
@@ -241,14 +279,14 @@ def _refused(carrier_order: CarrierOrder, outcome: Refused, report: OutcomeRepor
     return Void(CarrierRefused(), final=True)
 
 
-def _seen_there(carrier_order: CarrierOrder) -> CarrierOrder:
-    """A sign of the number at the carrier: whatever was absent before proves nothing."""
-    return carrier_order._replace(absences=0, absent_since=None)
+def uncounted(carrier_order: CarrierOrder) -> CarrierOrder:
+    """An order whose absences so far prove nothing: there was a sign of its number, or it is sent or looked up anew."""
+    return carrier_order._replace(absences=0, absent_since=None, counted_by=None, counts=None)
 
 
 def _accepted(carrier_order: CarrierOrder, now: int) -> CarrierOrder:
     """The carrier has the order: from now on only it can say what becomes of it."""
-    return _seen_there(carrier_order)._replace(
+    return uncounted(carrier_order)._replace(
         accepted_at=now if carrier_order.accepted_at is None else carrier_order.accepted_at
     )
 
@@ -264,71 +302,81 @@ def _absent(carrier_order: CarrierOrder, report: OutcomeReport) -> Step:
 
 
 def _not_there(carrier_order: CarrierOrder, report: OutcomeReport, message: str = "absent") -> Step:
+    counts = _counts_of(carrier_order)
+    before = counts.pop(report.inquiry.process, None)
+    count = _counted(before, report)
+    counts_now = before is None or count.absences > before.absences
+    if counts_now and count.absences >= FEWEST_ABSENCES and report.inquiry.asked - count.first >= report.window:
+        return _proven_absent(carrier_order, report)
+    others = list(counts.values())[1 - MOST_COUNTS :]
+    seen = carrier_order._replace(
+        absences=count.absences, absent_since=count.since, counted_by=count.process,
+        counts=json.dumps([*others, count]),
+    )  # fmt: skip
+    if before is not None:  # a count that goes on comes to its end, however many look-ups there were before
+        seen = seen._replace(attempts=min(seen.attempts, len(DELAYS) - 1))
+    wait = max(_until_next(count, report), DELAYS[0])
+    return _ask_again(seen, message, report.now, no_later=report.now + wait)
+
+
+def _counts_of(carrier_order: CarrierOrder) -> dict[str, AbsenceCount]:
+    """What each process has counted, by process, the one that counted last at the end."""
+    return {count[0]: AbsenceCount._make(count) for count in json.loads(carrier_order.counts or "[]")}
+
+
+def _counted(before: AbsenceCount | None, report: OutcomeReport) -> AbsenceCount:
+    """One absence more, if it is far enough from the last that this process counted."""
+    inquiry = report.inquiry
+    if before is None:
+        return AbsenceCount(inquiry.process, 1, report.now, inquiry.heard, inquiry.heard)
+    if 4 * (inquiry.asked - before.last) < report.window:
+        return before
+    return before._replace(absences=before.absences + 1, last=inquiry.heard)
+
+
+def _until_next(count: AbsenceCount, report: OutcomeReport) -> int:
+    """How long until an absence counts again; the one that may be the proof comes at the end of the window."""
+    quarter = count.last + -(-report.window // 4)
+    proof = quarter if count.absences + 1 < FEWEST_ABSENCES else max(quarter, count.first + report.window)
+    return proof - report.inquiry.heard
+
+
+def _proven_absent(carrier_order: CarrierOrder, report: OutcomeReport) -> Again | Void:
     now = report.now
-    since = now if carrier_order.absent_since is None else carrier_order.absent_since
-    seen = carrier_order._replace(absences=carrier_order.absences + 1, absent_since=since)
-    if now < since:  # the clock went back: the window begins anew
-        return _ask_again(seen._replace(absent_since=now), message, now)
-    proven_at = since + report.window
-    if now < proven_at or seen.absences < FEWEST_ABSENCES:
-        return _ask_again(seen, message, now, no_later=max(proven_at, now + DELAYS[0]))
-    if report.may_send and now < carrier_order.wanted_until and carrier_order.sends < MOST_ATTEMPTS:
-        return Again(
-            leased(
-                carrier_order._replace(
-                    sends=carrier_order.sends + 1,
-                    attempted_at=now,
-                    attempts=0,
-                    absences=0,
-                    absent_since=None,
-                    next_at=now,
-                    message="absent over the whole window: sent once more",
-                ),
-                now + report.lease,
-            )
+    if not report.may_send or now >= carrier_order.wanted_until or carrier_order.sends >= MOST_ATTEMPTS:
+        return Void(CarrierUnavailable(), final=False)
+    return Again(
+        leased(
+            uncounted(carrier_order)._replace(
+                sends=carrier_order.sends + 1,
+                attempted_at=now,
+                attempts=0,
+                next_at=now,
+                message="absent over the whole window: sent once more",
+            ),
+            now + report.lease,
         )
-    return Void(CarrierUnavailable(), final=False)
+    )
+
+
+def soon(carrier_order: CarrierOrder, now: int) -> CarrierOrder:
+    """An order that is looked up at once instead of after a long wait, since its carrier answers again.
+
+    What is due soon anyway, is being looked up, or waits for a person, is left as it is.
+    """
+    next_at = carrier_order.next_at
+    if next_at is None or next_at <= now + LONG_WAIT or is_leased(carrier_order, now):
+        return carrier_order
+    return carrier_order._replace(next_at=now)
+
+
+def asked_for(carrier_order: CarrierOrder, now: int) -> CarrierOrder:
+    """The same, since its customer asks. Waits grow from minutes on again: asking often has it looked up seldom."""
+    hurried = soon(carrier_order, now)
+    if hurried == carrier_order:
+        return carrier_order
+    return hurried._replace(attempts=min(hurried.attempts, _LOOKS_BEFORE_LONG_WAITS))
 
 
 def _ask_again(carrier_order: CarrierOrder, message: str, now: int, *, no_later: int | None = None) -> Keep:
     return Keep(retried(carrier_order, SCHEDULE, message, now, no_later=no_later))
-
-
-class Settlement(NamedTuple):
-    """An ended order, with its wallet and number as they are after it. `charges` are empty when it failed."""
-
-    order: Order
-    wallet: Wallet
-    sale_number: SaleNumber
-    charges: tuple[Charge, ...]
-
-
-def capture(order: Order, wallet: Wallet, sale_number: SaleNumber, number_id: str, now: int) -> Settlement:
-    """Complete an open order: what was held is charged, and the number assigned."""
-    require_move(order.state, OrderState.COMPLETED)
-    charges = charges_of(wallet, order.prices)
-    last = charges[-1]
-    return Settlement(
-        completed(order, now)._replace(carrier_reference=number_id),
-        wallet._replace(held=wallet.held - order.prices.total, posted=last.balance_after, entries=last.entry),
-        _moved(sale_number, order, NumberState.ASSIGNED),
-        charges,
-    )
-
-
-def void(order: Order, wallet: Wallet, sale_number: SaleNumber, error: NumberdeskError, now: int) -> Settlement:
-    """Fail an open order: what was held is free again, and so is the number."""
-    state = require_move(order.state, OrderState.FAILED)
-    free = NumberState.AVAILABLE if sale_number.carrier == POOL else NumberState.WITHDRAWN
-    return Settlement(
-        order._replace(state=state, failure=error, failed_at=now),
-        wallet._replace(held=wallet.held - order.prices.total),
-        _moved(sale_number, order, free)._replace(account_id=None, order_id=None),
-        (),
-    )
-
-
-def _moved(sale_number: SaleNumber, order: Order, state: NumberState) -> SaleNumber:
-    if sale_number.order_id != order.id:
-        raise ValueError(f"{sale_number.e164} is not claimed by {order.id}")
-    return sale_number._replace(state=require_move(sale_number.state, state))

@@ -18,7 +18,10 @@ _MOST_ROWS: Final = 1000
 
 
 class Cleanup(NamedTuple):
-    """One round at `now`; answers under keys older than `key_retention` microseconds are forgotten."""
+    """One round at `now`, which has surely passed (core/agreed_time.py), since nothing of this can be undone.
+
+    Answers under keys older than `key_retention` microseconds are forgotten.
+    """
 
     now: int
     key_retention: int

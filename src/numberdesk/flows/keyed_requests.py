@@ -4,8 +4,8 @@ Touches: database.
 
     keyed = KeyedRequests(tx, (command.request_key for command in commands))
     first = keyed.first(command.request_key)        an id, a conflict, or None: it is to be done now
-    keyed.note(command.request_key, made.id)
-    keyed.save(tx, now)
+    keyed.note(command.request_key, made.id, command.now)
+    keyed.save(tx)
 
 Only what was done is noted: a refused request may be sent again with its key.
 """
@@ -25,7 +25,7 @@ class KeyedRequests:
 
     def __init__(self, tx: Tx, keys: Iterable[RequestKey | None]) -> None:
         self._known = find_keyed_requests(tx, [key[:3] for key in keys if key is not None])
-        self._done: dict[RequestKey, str] = {}
+        self._done: dict[RequestKey, tuple[str, int]] = {}
 
     @property
     def outcome_ids(self) -> Sequence[str]:
@@ -41,13 +41,13 @@ class KeyedRequests:
         differing = differing_field(content, key.content)
         return outcome_id if differing is None else IdempotencyConflict(differing)
 
-    def note(self, key: RequestKey | None, outcome_id: str) -> None:
-        """A request was done."""
+    def note(self, key: RequestKey | None, outcome_id: str, now: int) -> None:
+        """A request was done, at its own time: others of the batch may be later."""
         if key is not None:
-            self._done[key] = outcome_id
+            self._done[key] = outcome_id, now
             self._known[key[:3]] = key.content, outcome_id
 
-    def save(self, tx: Tx, now: int) -> None:
+    def save(self, tx: Tx) -> None:
         """Write what was done."""
         if self._done:
-            insert_keyed_requests(tx, self._done, now)
+            insert_keyed_requests(tx, self._done)

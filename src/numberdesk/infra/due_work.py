@@ -33,6 +33,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
 from sqlalchemy import ColumnElement, Select, Table, and_, exists, func, or_, select, true
 
 from numberdesk.core.errors import Overloaded
+from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.schedule import DueRow, leased
 from numberdesk.infra.db import StorageFailedError, Tx
 from numberdesk.infra.log import get_log
@@ -50,12 +51,17 @@ Row = TypeVar("Row", bound=DueRow)
 Result = TypeVar("Result")
 
 
+KEEPERS_GRACE: Final = 60 * MICROSECONDS
+"""How long a row that is due is left to the process that has begun something with it."""
+
+
 class TakeUp(NamedTuple):
-    """Take up to `limit` rows of a party that are due at `now`."""
+    """Take up to `limit` rows of a party that are due at `now`, in a process of this name."""
 
     party: str
     now: int
     limit: int
+    process: str = ""
 
 
 class WorkOutcome(StrEnum):
@@ -89,8 +95,9 @@ class DueTable(Generic[Row]):
 
     `row` names the columns that are read, in its order; `key` is the primary key, `party` who is asked. `lease` is
     how long acting on a row may take, `longest` the longest wait that is ever set: a time further ahead was set by a
-    clock that was wrong, and is over. `began` is a column that notes when a row was taken up. `only` is what must hold
-    besides, looked at in the transaction that takes a row up.
+    clock that was wrong, and is over. `began` is a column that notes when a row was taken up. `keeper` is one that
+    names a process whose work would be lost if another went on with the row: the others leave it to that one for a
+    while after it is due. `only` is what must hold besides, looked at in the transaction that takes a row up.
     """
 
     def __init__(
@@ -103,6 +110,7 @@ class DueTable(Generic[Row]):
         lease: int,
         longest: int,
         began: str | None = None,
+        keeper: str | None = None,
         only: ColumnElement[bool] | None = None,
     ) -> None:
         named: Any = cast("Any", row)  # a NamedTuple, which no bound can say beside its columns
@@ -110,14 +118,16 @@ class DueTable(Generic[Row]):
         self._columns = [table.c[name] for name in named._fields]
         self.name, self._table, self._key, self._party = table.name, table, table.c[key], table.c[party]
         self.lease, self._longest, self._began = lease, longest, began
+        self._keeper = None if keeper is None else table.c[keeper]
         self._only = true() if only is None else only
         self._lease_rows = UpdateRows(table, key, "leased_until", *([] if began is None else [began]))
 
-    def find_due_parties(self, tx: Tx, now: int, after: str, limit: int) -> list[str]:
-        """Up to `limit` parties with due rows: those after a name first, then from the beginning."""
-        found = sorted(tx.execute(self._due_parties(now, self._party > after).limit(limit)).scalars())
+    def find_due_parties(self, tx: Tx, now: int, after: str, limit: int, process: str = "") -> list[str]:
+        """Up to `limit` parties with rows due in a process: those after a name first, then from the beginning."""
+        is_due = self._is_due(now, process)
+        found = sorted(tx.execute(self._due_parties(is_due, self._party > after).limit(limit)).scalars())
         if len(found) < limit:
-            rest = self._due_parties(now, self._party <= after).limit(limit - len(found))
+            rest = self._due_parties(is_due, self._party <= after).limit(limit - len(found))
             found += sorted(tx.execute(rest).scalars())
         return found
 
@@ -127,7 +137,7 @@ class DueTable(Generic[Row]):
 
     def _take_up(self, tx: Tx, command: TakeUp) -> list[Row]:
         rows: list[Row] = []
-        for due in self._is_due(command.now):
+        for due in self._is_due(command.now, command.process):
             if len(rows) < command.limit:
                 query = self._due_rows(and_(self._party == command.party, due), command.limit - len(rows))
                 rows += map(self._make, tx.execute(query))
@@ -141,7 +151,7 @@ class DueTable(Generic[Row]):
         ordered = select(*self._columns).where(due).order_by(self._table.c.next_at, self._key).limit(limit)
         return ordered.with_for_update(skip_locked=True, of=self._table)
 
-    def _is_due(self, now: int) -> tuple[ColumnElement[bool], ...]:
+    def _is_due(self, now: int, process: str) -> tuple[ColumnElement[bool], ...]:
         """What makes a row due, in turn: its time, or one that cannot be right. Two, so that an index serves each."""
         columns = self._table.c
         free = or_(
@@ -149,17 +159,20 @@ class DueTable(Generic[Row]):
             columns.leased_until <= now,
             columns.leased_until > now + self._longest,
         )
-        times = columns.next_at <= now, columns.next_at > now + self._longest
+        mine: ColumnElement[bool] = true()
+        if self._keeper is not None:
+            mine = or_(self._keeper.is_(None), self._keeper == process, columns.next_at <= now - KEEPERS_GRACE)
+        times = and_(columns.next_at <= now, mine), columns.next_at > now + self._longest
         return tuple(and_(columns.next_at.is_not(None), time, free, self._only) for time in times)
 
-    def _due_parties(self, now: int, among: ColumnElement[bool]) -> Select[Any]:
+    def _due_parties(self, is_due: Sequence[ColumnElement[bool]], among: ColumnElement[bool]) -> Select[Any]:
         """Steps from party to party through the index, however many rows each has, and only so far as is asked for."""
         of_open = select(func.min(self._party)).where(self._table.c.next_at.is_not(None))
         first = select(of_open.where(among).scalar_subquery().label("party"))
         parties = first.cte("parties", recursive=True)
         following = of_open.where(among, self._party > parties.c.party).correlate(parties).scalar_subquery()
         parties = parties.union_all(select(following).where(parties.c.party.is_not(None)))
-        has_due = [exists().where(self._party == parties.c.party, due) for due in self._is_due(now)]
+        has_due = [exists().where(self._party == parties.c.party, due) for due in is_due]
         return select(parties.c.party).where(parties.c.party.is_not(None), or_(*has_due))
 
 
@@ -178,7 +191,7 @@ class DueWork(NamedTuple, Generic[Row, Result]):
 
 
 class DueWorker(Generic[Row, Result]):
-    """Works on one kind in one process. `now` gives microseconds; `failpoint` is told what each row passes."""
+    """Works on one kind in a process of this name. `now` gives microseconds; `failpoint` is told what rows pass."""
 
     def __init__(
         self,
@@ -187,6 +200,7 @@ class DueWorker(Generic[Row, Result]):
         reader: Reader,
         *,
         now: Callable[[], int],
+        process: str = "",
         failpoint: Callable[[str], None] = no_failpoint,
     ) -> None:
         self.work = work
@@ -194,6 +208,7 @@ class DueWorker(Generic[Row, Result]):
         self._writer = writer
         self._reader = reader
         self._now = now
+        self._process = process
         self._failpoint = failpoint
         self._last = ""
         self.running: dict[str, asyncio.Task[None]] = {}
@@ -214,7 +229,7 @@ class DueWorker(Generic[Row, Result]):
 
     async def run_round(self, party: str) -> bool:
         """One round for a party: take up, act, note. True when there may be more."""
-        command = TakeUp(party, self._now(), self.work.at_once)
+        command = TakeUp(party, self._now(), self.work.at_once, self._process)
         rows = await self._writer.submit(self.work.table.take_up, command)
         self.figures.taken_up += len(rows)
         await asyncio.gather(*(self._do(party, row) for row in rows))
@@ -244,7 +259,8 @@ class DueWorker(Generic[Row, Result]):
             return []
         wanted = limit + len(self.running)
         due = await self._reader.read(
-            lambda tx: self.work.table.find_due_parties(tx, self._now(), self._last, wanted), for_account=None
+            lambda tx: self.work.table.find_due_parties(tx, self._now(), self._last, wanted, self._process),
+            for_account=None,
         )
         return [party for party in due if party not in self.running][:limit]
 

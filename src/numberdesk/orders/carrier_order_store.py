@@ -5,12 +5,12 @@ Touches: carrier_orders.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, or_, select
 
-from numberdesk.core.carrier_order import LONGEST_DELAY, CarrierOrder
+from numberdesk.core.carrier_order import LONG_WAIT, LONGEST_DELAY, CarrierOrder
 from numberdesk.core.errors import NumberdeskError
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.infra.db import Tx
@@ -23,8 +23,9 @@ LOOK_UP_LEASE: Final = 200 * MICROSECONDS
 """How long looking one order up may take: three requests of the longest wait that an account may be given."""
 
 DUE_ORDERS: Final = DueTable(
-    carrier_orders, CarrierOrder, key="order_id", party="carrier", lease=LOOK_UP_LEASE, longest=LONGEST_DELAY
-)
+    carrier_orders, CarrierOrder, key="order_id", party="carrier", lease=LOOK_UP_LEASE, longest=LONGEST_DELAY,
+    keeper="counted_by",
+)  # fmt: skip
 """Open orders whose carriers are to be asked about them."""
 
 _COLUMNS: Final = tuple(carrier_orders.c[name] for name in CarrierOrder._fields)
@@ -35,7 +36,6 @@ _FIND: Final = SelectSet(_BY_ORDER, "ids")
 _LOCK: Final = SelectSet(_BY_ORDER.order_by(carrier_orders.c.order_id).with_for_update(), "ids")
 _INSERT: Final = InsertRows(carrier_orders, (*CarrierOrder._fields, *_ERROR))
 _CHANGE: Final = UpdateRows(carrier_orders, "order_id", *_CHANGED, *_ERROR)
-_WANT: Final = UpdateRows(carrier_orders, "order_id", "wanted_until")
 _UNSETTLED: Final = carrier_orders.c.settled_at.is_(None)
 
 
@@ -75,9 +75,21 @@ def change_carrier_orders(tx: Tx, changed: Sequence[Ended]) -> None:
     )
 
 
-def want_longer(tx: Tx, until: Mapping[str, int]) -> None:
-    """Note until when the customers of open orders wait for them, in microseconds."""
-    _WANT.run(tx, sorted(until.items()))
+def lock_waiting_long(tx: Tx, carrier: str, now: int, limit: int) -> list[CarrierOrder]:
+    """A carrier's open orders that nobody is looking up and that would be only long after `now`, locked."""
+    columns = carrier_orders.c
+    query = (
+        select(*_COLUMNS)
+        .where(
+            columns.carrier == carrier,
+            columns.next_at > now + LONG_WAIT,
+            or_(columns.leased_until.is_(None), columns.leased_until <= now),
+        )
+        .order_by(columns.next_at, columns.order_id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)  # who has one locked looks it up
+    )
+    return [CarrierOrder._make(row) for row in tx.execute(query)]
 
 
 def list_unsettled(tx: Tx, *, parked: bool | None, after_id: str | None = None, limit: int) -> list[CarrierOrder]:

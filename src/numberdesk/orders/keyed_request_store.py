@@ -44,9 +44,9 @@ def find_keyed_requests(tx: Tx, names: Iterable[Name]) -> dict[Name, tuple[str, 
     return {name: said for name, said in found.items() if name in wanted}
 
 
-def insert_keyed_requests(tx: Tx, done: Mapping[RequestKey, str], now: int) -> None:
-    """Note requests that were done, each with the id of what it made or ended."""
-    rows: Sequence[tuple[object, ...]] = [(*key, outcome_id, now) for key, outcome_id in done.items()]
+def insert_keyed_requests(tx: Tx, done: Mapping[RequestKey, tuple[str, int]]) -> None:
+    """Note requests that were done, each with the id of what it made or ended and the instant."""
+    rows: Sequence[tuple[object, ...]] = [(*key, *outcome) for key, outcome in done.items()]
     _INSERT.run(tx, rows)
 
 

@@ -14,10 +14,12 @@ from numberdesk.tables.ledger import holds, transfers
 from numberdesk.tables.numbers import numbers, price_rules, rentals, repricings, superseded_prices
 from numberdesk.tables.offers import exchange_rates, offers
 from numberdesk.tables.orders import events, idempotency_records, keyed_requests, orders
+from numberdesk.tables.times import agreed_time
 from numberdesk.tables.writers import writers
 
 __all__ = [
     "accounts",
+    "agreed_time",
     "api_keys",
     "audits",
     "carrier_orders",

@@ -5,7 +5,7 @@ Touches: nothing.
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, PrimaryKeyConstraint, Table
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, PrimaryKeyConstraint, Table, literal_column
 
 from numberdesk.core.findings import FindingKind, FindingState
 from numberdesk.core.lifecycle import CarrierState
@@ -42,7 +42,8 @@ carriers = Table(
 
 # How an order stands with its carrier: one row for each order that a carrier was asked for, for
 # ever. Open orders are due work: their carriers are asked about them. sends counts the orders that
-# were sent; attempts, absences and absent_since are about the look-ups since the last.
+# were sent; attempts, absences and absent_since are about the look-ups since the last. counts has the absences that
+# each process has counted, as JSON, and counted_by the process that did so last.
 # The error is what the customer was told in the end.
 carrier_orders = Table(
     "carrier_orders",
@@ -63,6 +64,8 @@ carrier_orders = Table(
     optional_text("error_code"),
     optional_text("error_message"),
     optional_text("error_details"),
+    optional_text("counted_by"),
+    optional_text("counts"),
     CheckConstraint("sends > 0", name="sends_counted"),
     CheckConstraint("error_code IS NULL OR settled_at IS NOT NULL", name="refused_when_settled"),
     *due_checks("settled_at"),
@@ -120,7 +123,9 @@ findings = Table(
     one_of("state", FindingState),
     sqlite_with_rowid=False,
 )
-_NOT_ENDED = findings.c.state != "ended"
+_NOT_ENDED: ColumnElement[bool] = literal_column(
+    "state <> 'ended'"
+)  # as PostgreSQL spells it, so that verify finds it as it was made
 Index(
     "ix_findings_current",
     findings.c.carrier,

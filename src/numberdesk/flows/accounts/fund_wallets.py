@@ -95,7 +95,7 @@ def fund_wallets(tx: Tx, commands: Sequence[Funding]) -> list[Transfer | Numberd
             books.by_reference[transfer.account_id, kind, transfer.reference] = transfer
     outcomes = [books.fund(command) for command in commands]
     insert_transfers(tx, books.written)
-    keyed.save(tx, commands[-1].now)
+    keyed.save(tx)
     save_wallets(
         tx,
         {transfer.account_id: books.wallets[transfer.account_id] for transfer in books.written if transfer.account_id},
@@ -123,7 +123,7 @@ class _Books:
             return self.by_id[first]
         outcome = self._fund(command)
         if isinstance(outcome, Transfer):
-            self.keyed.note(command.request_key, outcome.id)
+            self.keyed.note(command.request_key, outcome.id, command.now)
             self.by_id[outcome.id] = outcome
         return outcome
 

@@ -22,10 +22,14 @@ CARRIER_ORDERS: Final = "carrier_orders"
 
 
 class LookUp(NamedTuple):
-    """What a carrier said when it was asked about an order; no client where it is not connected."""
+    """What a carrier said when it was asked about an order; no client where it is not connected.
+
+    `asked` is when that was, by this process's clock that only goes forward.
+    """
 
     client: CarrierClient | None
     outcome: OrderOutcome
+    asked: int
 
 
 def follow_carrier_orders(carriers: CarrierConnections, placement: Placement) -> DueWork[CarrierOrder, LookUp]:
@@ -33,9 +37,10 @@ def follow_carrier_orders(carriers: CarrierConnections, placement: Placement) ->
 
     async def look_up(order: CarrierOrder) -> LookUp:
         client = await carriers.client(order.carrier)
+        asked = placement.time.elapsed()
         if client is None:
-            return LookUp(None, Unknown("this carrier is not connected"))
-        return LookUp(client, await client.find(order.e164, order.order_id))
+            return LookUp(None, Unknown("this carrier is not connected"), asked)
+        return LookUp(client, await client.find(order.e164, order.order_id), asked)
 
     async def note(order: CarrierOrder, found: LookUp) -> WorkOutcome:
         client = found.client
@@ -47,6 +52,7 @@ def follow_carrier_orders(carriers: CarrierConnections, placement: Placement) ->
             looked_up=client is not None,
             may_send=client is None or client.in_use,
             leased_until=order.leased_until,
+            asked=found.asked,
         )
         if status is None:
             return WorkOutcome.FAILED

@@ -17,7 +17,7 @@ from numberdesk.catalog.model import Listing
 from numberdesk.catalog.offer_store import lock_offers
 from numberdesk.catalog.offers import RemoteOffer
 from numberdesk.catalog.store import find_superseded, insert_listings, move_listings
-from numberdesk.core.carrier_order import CarrierOrder, first_carrier_order
+from numberdesk.core.carrier_order import CarrierOrder, asked_for, first_carrier_order
 from numberdesk.core.lifecycle import CarrierState, OrderState
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.prices import Quote
@@ -28,7 +28,12 @@ from numberdesk.ledger.store import insert_holds, insert_transfers, lock_wallets
 from numberdesk.numbers.carrier_release_store import find_on_their_way
 from numberdesk.numbers.model import rental_of
 from numberdesk.numbers.store import find_rental_ends, insert_rentals, lock_sale_numbers, save_sale_numbers
-from numberdesk.orders.carrier_order_store import insert_carrier_orders, want_longer
+from numberdesk.orders.carrier_order_store import (
+    Ended,
+    change_carrier_orders,
+    insert_carrier_orders,
+    lock_carrier_orders,
+)
 from numberdesk.orders.store import (
     evict_refusals,
     find_idempotency_records,
@@ -195,16 +200,20 @@ def _write(tx: Tx, buys: Sequence[Buy], outcome: Decided, remote: _Remote, terms
 
 
 def _note_waiting(tx: Tx, buys: Sequence[Buy], outcome: Decided, terms: OpenTerms) -> None:
-    """Customers who ask again for an order that was under way still want it."""
+    """Customers who ask again for an order that was under way still want it, and have it looked up soon."""
     opened = {decision.order.id for decision in outcome.decisions if isinstance(decision, Sold)}
-    waiting = {
-        decision.order.id: buy.now + terms.wanted_for
+    asked = {
+        decision.order.id: buy.now
         for buy, decision in zip(buys, outcome.decisions, strict=True)
         if isinstance(decision, Replayed) and decision.order.state is OrderState.ORDERING
     }
-    later = {order_id: until for order_id, until in waiting.items() if order_id not in opened}
-    if later:
-        want_longer(tx, later)
+    waiting = lock_carrier_orders(tx, asked.keys() - opened) if asked else {}
+    wanted = [
+        Ended(asked_for(one, asked[order_id])._replace(wanted_until=asked[order_id] + terms.wanted_for), None)
+        for order_id, one in waiting.items()
+        if one.settled_at is None
+    ]
+    change_carrier_orders(tx, wanted)
 
 
 def _write_remote(tx: Tx, sold: Iterable[Sold], remote: _Remote, terms: OpenTerms, now: int) -> None:

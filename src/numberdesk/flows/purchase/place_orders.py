@@ -19,13 +19,23 @@ from numberdesk.carriers.client import CarrierClient
 from numberdesk.carriers.connections import CarrierConnections
 from numberdesk.carriers.port import VISIBILITY_WINDOW
 from numberdesk.catalog.store import find_country
-from numberdesk.core.carrier_order import Absent, NotSent, OrderOutcome, OutcomeReport, Pending, Placed, Unknown
+from numberdesk.core.carrier_order import (
+    Absent,
+    Inquiry,
+    NotSent,
+    OrderOutcome,
+    OutcomeReport,
+    Pending,
+    Placed,
+    Unknown,
+)
 from numberdesk.core.errors import Overloaded
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Order
 from numberdesk.flows.carriers.note_audits import AskForAudit, ask_for_audits
 from numberdesk.flows.purchase.settle_orders import OrderStatus
+from numberdesk.infra.clock import ProcessTime
 from numberdesk.infra.db import StorageFailedError, Tx
 from numberdesk.infra.log import get_log
 from numberdesk.infra.reader import Reader
@@ -59,8 +69,8 @@ def spawn_here(story: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
 class Placement:
     """The orders of one process that are on their way.
 
-    `now` gives microseconds; `failpoint` is told the points that an order passes; `spawn` runs a story
-    beside the one that asks.
+    `now` gives microseconds, `time` is this process's clock that only goes forward; `failpoint` is told the points
+    that an order passes; `spawn` runs a story beside the one that asks.
     """
 
     def __init__(
@@ -71,6 +81,7 @@ class Placement:
         settle: Settle,
         *,
         now: Callable[[], int],
+        time: ProcessTime,
         failpoint: Callable[[str], None] = no_failpoint,
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]] = spawn_here,
     ) -> None:
@@ -79,6 +90,7 @@ class Placement:
         self._carriers = carriers
         self._settle = settle
         self._now = now
+        self.time = time
         self._failpoint = failpoint
         self._spawn = spawn
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -171,10 +183,16 @@ class Placement:
         looked_up: bool = False,
         may_send: bool = True,
         leased_until: int | None = None,
+        asked: int | None = None,
     ) -> OrderStatus | None:
-        """Write down what was heard. None when the books could not be written; the order then stays due."""
+        """Write down what was heard just now. None when the books could not be written; the order then stays due.
+
+        `asked` is what this process's clock that only goes forward showed when the carrier was asked; None: shows.
+        """
+        heard = self.time.elapsed()
+        inquiry = Inquiry(self.time.process, heard if asked is None else asked, heard)
         report = OutcomeReport(
-            order_id, attempt, outcome, window, AGAIN_LEASE, self._now(), looked_up, may_send, leased_until
+            order_id, attempt, outcome, window, AGAIN_LEASE, self._now(), inquiry, looked_up, may_send, leased_until
         )
         for rest in (*_SETTLE_RESTS, None):
             try:
@@ -245,6 +263,7 @@ class Placement:
     async def _send(self, client: CarrierClient, order: Order, attempt: int) -> None:
         country = await self._country(order.e164)
         self._failpoint("sending")
+        asked = self.time.elapsed()
         outcome: OrderOutcome = await client.order(order.e164, order.id, country)
         self._failpoint("heard")
         log_outcome(client.name, order.id, attempt, outcome)
@@ -253,11 +272,12 @@ class Placement:
             if not isinstance(outcome, Pending):
                 break
             await asyncio.sleep(rest)
+            asked = self.time.elapsed()
             found = await client.find(order.e164, order.id)
             if not isinstance(found, Absent | Unknown):  # it took the order: absence proves nothing
                 outcome, looked_up = found, True
                 log_outcome(client.name, order.id, attempt, outcome)
-        await self.hear(order.id, attempt, outcome, client.window, looked_up=looked_up)
+        await self.hear(order.id, attempt, outcome, client.window, looked_up=looked_up, asked=asked)
 
 
 def _tell(ended: asyncio.Future[Order], order: Order) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from numberdesk.carriers.connections import CarrierConnections
 from numberdesk.carriers.port import VISIBILITY_WINDOW
-from numberdesk.core.carrier_order import Absent, CarrierOrder, Keep, Placed, Unknown, Void
+from numberdesk.core.carrier_order import Absent, CarrierOrder, Keep, Placed, Unknown, Void, uncounted
 from numberdesk.core.errors import CarrierRefused, CarrierUnavailable, NotFound, NumberdeskError, OrderEnded, Overloaded
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.purchase import Order
@@ -67,10 +67,8 @@ def _resolve(books: OrderBatch, command: ResolveOrder) -> Order | NumberdeskErro
 
 def _anew(carrier_order: CarrierOrder, command: ResolveOrder) -> CarrierOrder:
     """Looked up from the beginning, and sent once more when it is proven to be absent and was sent only once."""
-    return carrier_order._replace(
+    return uncounted(carrier_order)._replace(
         attempts=0,
-        absences=0,
-        absent_since=None,
         accepted_at=None,
         next_at=command.now,
         parked_at=None,

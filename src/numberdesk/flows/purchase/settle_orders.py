@@ -28,16 +28,14 @@ from numberdesk.core.carrier_order import (
     Placed,
     Reason,
     Refused,
-    Settlement,
     Void,
     answered,
-    capture,
     step,
-    void,
 )
 from numberdesk.core.lifecycle import HoldState, OrderState
 from numberdesk.core.purchase import Order, SaleNumber, Wallet
 from numberdesk.core.schedule import resting
+from numberdesk.core.settlement import Settlement, capture, void
 from numberdesk.flows.purchase.order_records import order_failed, purchased, transfers_of
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.store import insert_transfers, lock_wallets, resolve_holds, save_wallets

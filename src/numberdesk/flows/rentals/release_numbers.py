@@ -23,6 +23,7 @@ from numberdesk.core.purchase import POOL, Order, SaleNumber
 from numberdesk.core.request_keys import RequestKey
 from numberdesk.flows.keyed_requests import KeyedRequests
 from numberdesk.infra.db import Tx
+from numberdesk.numbers.agreed_time_store import find_agreed_time
 from numberdesk.numbers.carrier_release import CarrierRelease, of_rental
 from numberdesk.numbers.carrier_release_store import insert_releases
 from numberdesk.numbers.model import Rental
@@ -71,7 +72,7 @@ def release_numbers(quarantine: int) -> Callable[[Tx, Sequence[Release]], list[R
         books = _load(tx, commands)
         outcomes = [books.release(command) for command in commands]
         _write(tx, books, quarantine)
-        books.keyed.save(tx, commands[-1].now)
+        books.keyed.save(tx)
         return outcomes
 
     return apply
@@ -95,7 +96,7 @@ class _Books:
         named = first or command.rental_id
         outcome = self._latest(command) if named is None else self._named(command, named)
         if isinstance(outcome, Rental) and first is None:
-            self.keyed.note(command.request_key, outcome.id)
+            self.keyed.note(command.request_key, outcome.id, command.now)
         return outcome
 
     def _named(self, command: Release, rental_id: str) -> Rental | NumberdeskError:
@@ -139,12 +140,15 @@ def _write(tx: Tx, books: _Books, quarantine: int) -> None:
     ended = [rental for rental, _ in books.ended.values()]
     change_rentals(tx, ended)
     insert_events(tx, [_released(rental) for rental in ended])
+    agreed = find_agreed_time(tx) if ended else None
     for rental, command in books.ended.values():
         sale_number = books.sale_numbers[rental.e164]
         state = require_move(sale_number.state, NumberState.QUARANTINED)
         rest = quarantine if command.names_its_rental else max(quarantine, SHORTEST_REST)
         resting = sale_number._replace(state=state, account_id=None, order_id=None)
-        save_sale_numbers(tx, [resting], rental.updated_at, quarantined_until=rental.updated_at + rest)
+        # A clock that went back must not make the rest begin, and so end, before it does.
+        begins = rental.updated_at if agreed is None else max(rental.updated_at, agreed.agreed_at)
+        save_sale_numbers(tx, [resting], rental.updated_at, quarantined_until=begins + rest)
     _give_back(tx, [rental for rental in ended if books.sale_numbers[rental.e164].carrier != POOL], books.sale_numbers)
 
 

@@ -20,7 +20,7 @@ def upgrade() -> None:
     op.drop_index("ix_orders_account_id_id", table_name="orders")
     op.create_index("ix_orders_account_id_state_id", "orders", ["account_id", "state", "id"], unique=False)
     _partial("ix_api_keys_kept", "api_keys", ["account_id", "expires_at"], "revoked_at IS NULL")
-    _partial("ix_findings_current", "findings", ["carrier", "e164", "kind"], "state != 'ended'")
+    _partial("ix_findings_current", "findings", ["carrier", "e164", "kind"], "state <> 'ended'")
 
 
 def _partial(name: str, table: str, columns: list[str], condition: str) -> None:

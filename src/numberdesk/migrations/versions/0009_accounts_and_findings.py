@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0009"
-down_revision = "0007"
+down_revision = "0008"
 
 TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 LONGEST_NAME = 100
@@ -63,7 +63,7 @@ def _more_findings() -> None:
     )
     op.execute("INSERT INTO findings SELECT * FROM findings_before")
     op.drop_table("findings_before")
-    current = sa.text("state != 'ended'")
+    current = sa.text("state <> 'ended'")
     op.create_index("ix_findings_current", "findings", ["carrier", "e164", "kind"], unique=False, sqlite_where=current)
 
 
