@@ -21,14 +21,14 @@ PAID_AGAIN: Final = "UPDATE wallets SET posted = posted - 1150000, entries = 7 W
 DAMAGE: Final[dict[str, Damage]] = {
     "I1 an operators' account that has a wallet": (
         (
-            "INSERT INTO accounts VALUES ('acc_0', 'Operators', '', 'active', 1, 'operator')",
+            "INSERT INTO accounts VALUES ('acc_0', 'Operators', '', 'active', 1, 'operator', NULL)",
             "INSERT INTO wallets (account_id, currency) VALUES ('acc_0', 'USD')",
         ),
         {("I1", "accounts", "acc_0")},
         "an operators' account has a wallet",
     ),
     "I1 a customer's account without a wallet": (
-        ("INSERT INTO accounts VALUES ('acc_0', 'Customer', 'USD', 'active', 1, 'customer')",),
+        ("INSERT INTO accounts VALUES ('acc_0', 'Customer', 'USD', 'active', 1, 'customer', NULL)",),
         {("I1", "accounts", "acc_0")},
         "the account has no wallet",
     ),
