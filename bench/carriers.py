@@ -150,7 +150,9 @@ def _bad_company(folder: Path) -> None:
 
 def _beside_searches(folder: Path, stock: Stock) -> _Round:
     with (
-        numberdesk(stock.url, NUMBERDESK_CREDENTIALS_KEY=CREDENTIALS_KEY) as server,
+        numberdesk(
+            stock.url, NUMBERDESK_CREDENTIALS_KEY=CREDENTIALS_KEY, NUMBERDESK_EGRESS_ALLOW="127.0.0.1"
+        ) as server,
         ThreadPoolExecutor(SEARCHERS + 1) as pool,
     ):
         bought = pool.submit(load_bought, folder, server.port, BUYERS, stock, stock.numbers)
@@ -186,7 +188,7 @@ def _hanging() -> Iterator[str]:
 
 
 def _services(stock: Stock) -> Services:
-    return build(load_settings(database_url=stock.url, credentials_key=CREDENTIALS_KEY))
+    return build(load_settings(database_url=stock.url, credentials_key=CREDENTIALS_KEY, egress_allow="127.0.0.1"))
 
 
 def _connect(stock: Stock, accounts: dict[str, tuple[str, str]]) -> None:
@@ -197,7 +199,7 @@ def _connect(stock: Stock, accounts: dict[str, tuple[str, str]]) -> None:
         for name, (kind, url) in accounts.items():
             values = {**credentials[kind], "base_url": url}
             setup = CarrierSetup(name, kind, Setup(values), None, services.now())
-            services.writer.apply(set_up_carriers(services.vault), setup)
+            services.writer.apply(set_up_carriers(services.vault, services.egress), setup)
             rule = price_rule(
                 services.new_id("prl"), carrier=name, price=PRICE, inbound=INBOUND, outbound=OUTBOUND, setup=0,
                 round_to=10_000, created_at=services.now(),

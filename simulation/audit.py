@@ -179,9 +179,13 @@ def _answers(books: Books) -> set[Row]:
 
 
 _WANTED: Final[dict[str, Callable[[Books], set[Any]]]] = {
-    "accounts": lambda books: {
-        (name, wallet.currency, "suspended" if wallet.suspended else "active") for name, wallet in books.wallets.items()
-    },
+    "accounts": lambda books: (
+        {
+            (name, wallet.currency, "suspended" if wallet.suspended else "active")
+            for name, wallet in books.wallets.items()
+        }
+        | {(name, "", "active") for name in books.operators}
+    ),
     "wallets": lambda books: {
         (name, wallet.currency, wallet.posted, wallet.held, wallet.limit, wallet.entries)
         for name, wallet in books.wallets.items()

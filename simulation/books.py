@@ -264,6 +264,7 @@ class Books:
     quarantine: int
     patience: int
     wallets: dict[str, Wallet] = field(default_factory=dict)
+    operators: set[str] = field(default_factory=set)
     numbers: dict[str, Number] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
     transfers: dict[str, Row] = field(default_factory=dict)

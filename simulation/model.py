@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from numberdesk.accounts.model import Account, ApiKey
+from numberdesk.accounts.model import Account
 from numberdesk.carriers.port import CarrierAccount
 from numberdesk.catalog.model import Listing, ListingChunk, SavedChunk
 from numberdesk.core.errors import (
@@ -22,12 +22,13 @@ from numberdesk.core.errors import (
     NotFound,
     OrderInProgress,
 )
+from numberdesk.core.lifecycle import AccountKind
 from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import POOL
 from numberdesk.flows.accounts.change_accounts import AccountChange
 from numberdesk.flows.accounts.create_accounts import NewAccount
 from numberdesk.flows.accounts.fund_wallets import Funding
-from numberdesk.flows.accounts.issue_keys import NewKey, Revocation
+from numberdesk.flows.accounts.issue_keys import NewKey, Revocation, Revoked
 from numberdesk.flows.catalog.reprice import SUPERSEDED_KEPT, Reprice, Repriced
 from numberdesk.flows.cleanup import Cleanup, CleanupReport
 from numberdesk.flows.rentals.label_numbers import Labelling
@@ -51,8 +52,11 @@ _SHORTEST_REST: Final = 10 * 60 * 1_000_000
 
 
 def create_account(books: Books, new: NewAccount, given: Account) -> None:
-    """An account with an empty wallet."""
+    """A customer's account with an empty wallet, or one of operators."""
     require(new.id, given.id, "account")
+    if new.kind is AccountKind.OPERATOR:
+        books.operators.add(new.id)
+        return
     books.wallets[new.id] = Wallet(new.currency, new.credit_limit)
 
 
@@ -93,7 +97,7 @@ def fund(books: Books, command: Funding, given: Any) -> None:
 
 def issue_key(books: Books, command: NewKey, given: Any) -> None:
     """A key of an account that exists."""
-    if command.key.account_id not in books.wallets:
+    if command.key.account_id not in {*books.wallets, *books.operators}:
         require(NotFound, type(given), "key for nobody")
         return
     require(command.key, given, "key")
@@ -107,7 +111,7 @@ def revoke_key(books: Books, command: Revocation, given: Any) -> None:
         return
     if books.keys[command.key_id] is None:
         books.keys[command.key_id] = command.now
-    require(books.keys[command.key_id], given.revoked_at if isinstance(given, ApiKey) else given, "revoked at")
+    require(books.keys[command.key_id], given.key.revoked_at if isinstance(given, Revoked) else given, "revoked at")
 
 
 def release(books: Books, command: Release, given: Any) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from numberdesk.api.routes.admin_accounts import adjust, change_account, create_account_key, revoke_any_key, top_up
+from numberdesk.api.routes.api_keys import RevokeQuery
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.money import format_micros
@@ -147,7 +148,9 @@ class Operator:
         account = self._world.one_of(self._accounts)
         secret = account.secrets[-1]
         account.revoked[secret] = None
-        await self._certainly(Request(revoke_any_key, self._secret, {"key_id": self._keys[secret]}))
+        await self._certainly(
+            Request(revoke_any_key, self._secret, {"key_id": self._keys[secret]}, query=RevokeQuery())
+        )
         account.revoked[secret] = self._world.loop.time()
         await asyncio.sleep(self._world.between(0.5, 4))
         body = {"name": "another"}

@@ -9,10 +9,10 @@ import asyncio
 from collections.abc import Coroutine, Iterable
 from typing import Any, Final
 
-from numberdesk.accounts.model import RANDOM_BYTES, SCOPES, new_key
+from numberdesk.accounts.model import CUSTOMER_SCOPES, OPERATOR_SCOPES, RANDOM_BYTES, new_key
 from numberdesk.catalog.model import ListingChunk
 from numberdesk.core.purchase import POOL
-from numberdesk.flows.accounts.create_accounts import NewAccount, create_accounts
+from numberdesk.flows.accounts.create_accounts import NewAccount, create_accounts, new_operator_account
 from numberdesk.flows.accounts.fund_wallets import TOP_UP, Funding, fund_wallets
 from numberdesk.flows.accounts.issue_keys import NewKey, issue_keys, new_key_record
 from numberdesk.flows.catalog.set_price_rules import set_price_rules
@@ -46,9 +46,9 @@ class Shop:
             currency = "EUR" if plan.other_currency and place == 1 else "USD"
             secret = new_key(world.chance.randbytes(RANDOM_BYTES))
             self.accounts.append(Account(world.new_id("acc", EPOCH), [secret], currency))
-        made = [
-            NewAccount(one.id, f"Customer {one.id}", one.currency, plan.credit_limit, EPOCH) for one in self.accounts
-        ]
+        *customers, operator = self.accounts
+        made = [NewAccount(one.id, f"Customer {one.id}", one.currency, plan.credit_limit, EPOCH) for one in customers]
+        made.append(new_operator_account(operator.id, "Operators", EPOCH))
         self.carrier_secrets = [f"carrier-secret-{world.chance.getrandbits(64):016x}" for _ in self._carriers]
         connected = [
             account_at(name, secret) for name, secret in zip(self._carriers, self.carrier_secrets, strict=True)
@@ -83,8 +83,9 @@ class Shop:
 
     async def _first_key(self, submit: Any, account: Account) -> None:
         key_id = self._world.new_id("key", EPOCH)
+        scopes = OPERATOR_SCOPES if account is self.accounts[-1] else CUSTOMER_SCOPES
         record = new_key_record(
-            key_id, account.secrets[0], account_id=account.id, name="first", scopes=SCOPES, expires_at=None, now=EPOCH
+            key_id, account.secrets[0], account_id=account.id, name="first", scopes=scopes, expires_at=None, now=EPOCH
         )
         self.keys[account.secrets[0]] = key_id
         await submit(issue_keys, NewKey(record))

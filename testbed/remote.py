@@ -33,13 +33,18 @@ from numberdesk.verify.books import verify
 from numberdesk.wiring import HOUR, Parts, Services, build
 from numberdesk.worker import due_workers
 from testbed.carrier_mock import Control, MockUrls
+from testbed.egress import ALLOWED
 from testbed.samples import PRICE
 from testbed.stock import Stock, stocked
 
 Result = TypeVar("Result")
 
 CREDENTIALS_KEY: Final = new_key()
-SETTINGS: Final = {"credentials_key": CREDENTIALS_KEY, "quote_lifetime_seconds": "86400"}
+SETTINGS: Final = {
+    "credentials_key": CREDENTIALS_KEY,
+    "quote_lifetime_seconds": "86400",
+    "egress_allow": ALLOWED,
+}
 """What a service that is to find the carrier again must be started with."""
 
 FAST: Final = {"order_seconds": "1", "read_seconds": "2"}
@@ -184,7 +189,7 @@ def make_remote_books(
             **(FAST if options is None else options),
         }  # fmt: skip
         setup = CarrierSetup("twilio", "twilio", Setup(values), None, services.now())
-        services.writer.apply(set_up_carriers(services.vault), setup)
+        services.writer.apply(set_up_carriers(services.vault, services.egress), setup)
         offer(services, numbers)
     return books._replace(stock=stock)
 

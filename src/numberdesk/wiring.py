@@ -30,6 +30,7 @@ from numberdesk.flows.rentals.release_numbers import Release, release_numbers
 from numberdesk.infra import clock
 from numberdesk.infra.clock import ProcessTime
 from numberdesk.infra.db import Database, Tx
+from numberdesk.infra.egress import Egress, parse_networks, parse_ports
 from numberdesk.infra.http import Http
 from numberdesk.infra.reader import Reader, ReadLimits
 from numberdesk.infra.settings import Settings
@@ -65,6 +66,7 @@ class Services:
     save_listings: Callable[[Tx, Sequence[ListingChunk]], list[SavedChunk]]
     reprice: Callable[[Tx, Sequence[Reprice]], list[Repriced]]
     vault: Vault
+    egress: Egress
     carriers: CarrierConnections
     placement: Placement
     time: ProcessTime
@@ -184,7 +186,8 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
     reader = Reader(database, _read_limits(settings))
     quote_lifetime = settings.quote_lifetime_seconds * MICROSECONDS
     vault = Vault(settings.credentials_key.get_secret_value())
-    carriers = StoredConnections(reader, vault, parts.build_carrier, seconds=parts.seconds)
+    egress = Egress(parse_networks(settings.egress_allow), parse_ports(settings.egress_ports))
+    carriers = StoredConnections(reader, vault, parts.build_carrier, seconds=parts.seconds, egress=egress)
     return Services(
         settings=settings,
         database=database,
@@ -199,6 +202,7 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
         save_listings=parts.save_listings(now),
         reprice=parts.reprice(now),
         vault=vault,
+        egress=egress,
         carriers=carriers,
         placement=parts.placement(
             writer, reader, carriers, settle_orders, now=now, time=process_time, **parts.of_placement

@@ -12,11 +12,11 @@ from typing import Any, Final, cast
 import httpx
 import pytest
 
-from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, new_key
+from numberdesk.accounts.model import CUSTOMER_SCOPES, OPERATOR_SCOPES, RANDOM_BYTES, new_key
 from numberdesk.api.app import build_app
 from numberdesk.catalog.model import Listing, ListingChunk
 from numberdesk.core.money import MICROS
-from numberdesk.flows.accounts.create_accounts import create_accounts, new_account
+from numberdesk.flows.accounts.create_accounts import create_accounts, new_account, new_operator_account
 from numberdesk.flows.accounts.fund_wallets import TOP_UP, fund_wallets, funding
 from numberdesk.flows.accounts.issue_keys import NewKey, issue_keys, new_key_record
 from numberdesk.http_server.server import Limits, bind, make_server
@@ -24,6 +24,7 @@ from numberdesk.infra import log
 from numberdesk.infra.settings import load_settings
 from numberdesk.wiring import Services, build
 from testbed.databases import Databases
+from testbed.egress import ALLOWED
 from testbed.samples import listing_of
 
 _SERIAL = itertools.count(2_000_000)
@@ -100,9 +101,11 @@ class Shop:
         services.writer.apply(issue_keys, NewKey(record))
         return Customer(account_id, secret, self.client({"X-Api-Key": secret}))
 
-    def operator(self) -> Customer:
-        """An operator's key."""
-        return self.customer(0, (*CUSTOMER_SCOPES, "admin"))
+    def operator(self, scopes: tuple[str, ...] = OPERATOR_SCOPES) -> Customer:
+        """A key of a new operators' account."""
+        services, account_id = self.services, self.services.new_id("acc")
+        made = new_operator_account(account_id, f"Operators {account_id}", services.now())
+        return self.with_key(services.writer.apply(create_accounts, made).id, scopes)
 
     def client(self, headers: Key | None = None) -> httpx.Client:
         """An HTTP client of the API, closed at the end."""
@@ -152,7 +155,7 @@ def other_shop(database_url: str) -> Iterator[Callable[..., Shop]]:
     running: list[Iterator[Shop]] = []
 
     def start(**settings: Any) -> Shop:
-        running.append(_run(database_url, **settings))
+        running.append(_run(database_url, **{"egress_allow": ALLOWED, **settings}))
         return next(running[-1])
 
     yield start

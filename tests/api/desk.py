@@ -15,10 +15,10 @@ from urllib.parse import urlencode
 
 from hypothesis.stateful import RuleBasedStateMachine
 
-from numberdesk.accounts.model import RANDOM_BYTES, SCOPES, new_key
+from numberdesk.accounts.model import OPERATOR_SCOPES, RANDOM_BYTES, new_key
 from numberdesk.api.app import build_app
 from numberdesk.core.invariants import VerifyReport
-from numberdesk.flows.accounts.create_accounts import create_accounts, new_account
+from numberdesk.flows.accounts.create_accounts import create_accounts, new_operator_account
 from numberdesk.flows.accounts.issue_keys import NewKey, issue_keys, new_key_record
 from numberdesk.flows.catalog.reprice import Reprice
 from numberdesk.flows.cleanup import Cleanup, clean_up
@@ -28,7 +28,8 @@ from numberdesk.infra.settings import load_settings
 from numberdesk.ledger.store import find_wallet
 from numberdesk.verify.books import verify
 from numberdesk.wiring import HOUR, Parts, Services, build
-from tests.api.model import FIELDS, Account, Answer, Expected, Key, Model, Prices, iso, refused
+from tests.api.expected import Answer, Expected, refused
+from tests.api.model import FIELDS, Account, Key, Model, Prices, iso
 
 Predict = Callable[[], Expected]
 
@@ -111,10 +112,10 @@ def running_desk(database_url: str) -> Iterator[Desk]:
 def _operator(services: Services) -> str:
     """The first operator's key, which is made beside the API."""
     now = services.now()
-    account = services.writer.apply(create_accounts, new_account(services.new_id("acc"), "Operator", "USD", 0, now))
+    account = services.writer.apply(create_accounts, new_operator_account(services.new_id("acc"), "Operators", now))
     secret = new_key(services.random_bytes(RANDOM_BYTES))
     record = new_key_record(
-        services.new_id("key"), secret, account_id=account.id, name="", scopes=SCOPES, expires_at=None, now=now
+        services.new_id("key"), secret, account_id=account.id, name="", scopes=OPERATOR_SCOPES, expires_at=None, now=now
     )
     services.writer.apply(issue_keys, NewKey(record))
     return secret
@@ -259,7 +260,7 @@ class History(RuleBasedStateMachine):
     def create_key_with(self, key: Key, scopes: tuple[str, ...], until: int | None) -> None:
         """Make a key with another of the same account."""
         body = {"name": "made", "scopes": scopes, "expires_at": None if until is None else iso(until)}
-        predict = lambda: self.model.new_key(key.account, key.scopes, scopes, until)  # noqa: E731
+        predict = lambda: self.model.new_key(key.account, key, scopes, until)  # noqa: E731
         self.ask(key, "keys:manage", "POST", "/api-keys/", predict, body)
 
     def e164(self, place: int) -> str:

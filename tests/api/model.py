@@ -1,7 +1,6 @@
 """A plain model of the service: what its documents promise, said once more without its code, for histories of requests.
 
-Each method predicts the answer to one request, and what becomes true when it comes. Money is Decimal,
-instants are whole seconds.
+Each method predicts the answer to one request, and what comes of it. Money is Decimal, instants are whole seconds.
 """
 
 from __future__ import annotations
@@ -9,13 +8,12 @@ from __future__ import annotations
 import calendar
 import itertools
 import json
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-Json = dict[str, Any]
+from tests.api.expected import Answer, Expected, Json, refused
 
 HOUR: Final = 3600
 DAY: Final = 24 * HOUR
@@ -25,38 +23,6 @@ KEY_RETENTION: Final = 168 * HOUR
 SUPERSEDED_KEPT: Final = DAY
 SCOPES: Final = ("numbers:read", "numbers:buy", "numbers:manage", "billing:read", "keys:manage")
 FIELDS: Final = ("phone_number", "price", "per_minute_price_inbound", "per_minute_price_outbound", "setup_price")
-
-
-class Answer(NamedTuple):
-    """What came over the wire."""
-
-    status: int
-    headers: dict[str, str]
-    content: bytes
-    body: Any
-
-    @property
-    def data(self) -> Any:
-        return self.body["data"]
-
-
-def nothing(_: Answer) -> None:
-    """What becomes true of an answer that changes nothing."""
-
-
-@dataclass
-class Expected:
-    """An answer to come: `data` and `details` whole, or `content` byte for byte. `then` takes in what it brought.
-
-    Of `data` only what is known beforehand is named: a new id is learnt, not predicted.
-    """
-
-    status: int = 200
-    code: str | None = None
-    data: Any = None
-    details: Json = field(default_factory=dict)
-    content: bytes | None = None
-    then: Callable[[Answer], None] = nothing
 
 
 class Prices(NamedTuple):
@@ -170,11 +136,6 @@ def a_month_later(instant: int) -> str:
     year, month = (moment.year, moment.month + 1) if moment.month < 12 else (moment.year + 1, 1)
     day = min(moment.day, calendar.monthrange(year, month)[1])
     return f"{moment.replace(year=year, month=month, day=day):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def refused(status: int, code: str, **details: Any) -> Expected:
-    """A refusal to come."""
-    return Expected(status, code, details=details)
 
 
 class Model:
@@ -363,22 +324,25 @@ class Model:
         after = {"entry": len(account.lines) + 1, "amount": amount, "balance": account.posted + amount}
         return Expected(data={**line, **after, "currency": account.currency}, then=then)
 
-    def new_key(
-        self, account: Account, grantable: Iterable[str] | None, scopes: tuple[str, ...], expires_at: int | None
-    ) -> Expected:
-        """A key made by one that may give away `grantable`, or by the operator."""
-        if grantable is not None and not set(scopes) <= set(grantable):
+    def new_key(self, account: Account, maker: Key | None, scopes: tuple[str, ...], expires_at: int | None) -> Expected:
+        """A key made with another, which gives only what it has, or by the operator."""
+        if maker is not None and not set(scopes) <= set(maker.scopes):
             return refused(403, "forbidden")
         if expires_at is not None and expires_at <= self.now:
             return refused(400, "invalid_request", field="expires_at", reason="must be in the future")
+        if maker is not None and maker.expires_at is not None:
+            expires_at = maker.expires_at if expires_at is None else expires_at
+            if expires_at > maker.expires_at:
+                end = f"must be no later than {iso(maker.expires_at)}, when the key that makes it expires"
+                return refused(400, "invalid_request", field="expires_at", reason=end)
         ordered = tuple(scope for scope in SCOPES if scope in scopes)
         view: Json = {"account_id": account.id, "name": "made", "scopes": list(ordered), "created_at": iso(self.now)}
         view |= {"expires_at": None if expires_at is None else iso(expires_at), "revoked_at": None}
+        view |= {} if maker is None else {"created_by": maker.view["id"]}
 
         def then(answer: Answer) -> None:
-            text = answer.data["key"]
-            known = {**view, "id": answer.data["id"], "starts_with": text[:12]}
-            self.keys.append(Key(text, account, ordered, known, expires_at))
+            known = {**view, "id": answer.data["id"], "starts_with": answer.data["key"][:12]}
+            self.keys.append(Key(answer.data["key"], account, ordered, known, expires_at))
 
         return Expected(data=view, then=then)
 

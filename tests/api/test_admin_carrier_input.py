@@ -1,4 +1,4 @@
-"""What operators send about carriers over HTTP by mistake: refused by name, and nothing that works is harmed."""
+"""What operators send about carriers over HTTP by mistake or to do harm: refused by name, what works is not harmed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from numberdesk.infra.vault import new_key
+from testbed.egress import INSIDE, ODD_HOSTS, listening
 from testbed.scripted import json_reply, scripted
 from tests.api.conftest import Shop
 
@@ -24,7 +25,7 @@ def _setup(url: str, secret: str = SECRET) -> dict[str, Any]:
 
 def test_lists_of_a_carrier_that_is_not_connected_are_refused(other_shop: Callable[..., Shop]) -> None:
     http = other_shop(credentials_key=KEY).operator().http
-    assert http.post("/admin/carriers/", json=_setup("http://127.0.0.1:1")).status_code == 200
+    assert http.post("/admin/carriers/", json=_setup("http://127.0.0.1:1029")).status_code == 200
     for path in ("/admin/findings/", "/admin/price-rules/", "/admin/inventory/"):
         for name in ("nope", "", "Twilio"):
             refused = http.get(path, params={"carrier": name})
@@ -35,7 +36,7 @@ def test_lists_of_a_carrier_that_is_not_connected_are_refused(other_shop: Callab
 
 def test_options_may_be_whole_numbers_and_nothing_else_but_text(other_shop: Callable[..., Shop]) -> None:
     http = other_shop(credentials_key=KEY).operator().http
-    http.post("/admin/carriers/", json=_setup("http://127.0.0.1:1"))
+    http.post("/admin/carriers/", json=_setup("http://127.0.0.1:1029"))
     changed = http.patch("/admin/carriers/twilio/", json={"options": {"at_once": 10}})
     assert (changed.status_code, changed.json()["data"]["options"]["at_once"]) == (200, "10")
     for value, field in (
@@ -69,10 +70,47 @@ def test_a_carrier_that_fails_again_and_again_is_shown_as_left_alone_by_searches
 ) -> None:
     shop = other_shop(credentials_key=KEY)
     http, customer = shop.operator().http, shop.customer()
-    http.post("/admin/carriers/", json=_setup("http://127.0.0.1:1"))
+    http.post("/admin/carriers/", json=_setup("http://127.0.0.1:1029"))
     for area_code in range(201, 206):
         page = customer.http.get(f"/phone-numbers/available-numbers/US/?area_code={area_code}").json()
         assert page["page"] == {"next": None, "incomplete": True}
     (seen,) = http.get("/admin/carriers/").json()["data"]
     assert 0 < seen["search_paused_seconds"] <= 10
     assert (seen["failures"], seen["paused_seconds"]) == (0, 0)  # orders are another thing
+
+
+def test_a_carrier_is_not_moved_to_an_address_inside_and_no_secret_of_it_arrives_there(
+    other_shop: Callable[..., Shop],
+) -> None:
+    """With all secrets given anew, as a new address needs, and checked afterwards all the same."""
+    http = other_shop(credentials_key=KEY, egress_allow="").operator().http
+    before = http.post("/admin/carriers/", json=_setup("https://8.8.8.8")).json()["data"]
+    with listening() as listener:
+        places = (*INSIDE, *ODD_HOSTS)
+        for url in [f"{scheme}://{host}:{listener.port}" for scheme in ("https", "http") for host in places]:
+            body = {"options": {"base_url": url}, "secrets": {"auth_token": SECRET}}
+            for answer in (
+                http.patch("/admin/carriers/twilio/", json=body),
+                http.post("/admin/carriers/", json={**_setup(url), "name": "another"}),
+            ):
+                assert (answer.status_code, answer.json()["error"]["details"]["field"]) == (400, "base_url"), url
+                assert answer.json()["message"].startswith("base_url must ")
+                assert SECRET not in answer.text
+        assert listener.arrived == []
+    assert http.get("/admin/carriers/").json()["data"] == [before]
+
+
+def test_an_address_that_was_allowed_once_is_asked_nothing_when_it_is_not_any_more(
+    other_shop: Callable[..., Shop],
+) -> None:
+    with scripted(lambda _: json_reply(200, {"balance": "1", "currency": "USD"})) as carrier:
+        http = other_shop(credentials_key=KEY).operator().http
+        assert http.post("/admin/carriers/", json=_setup(carrier.url)).status_code == 200
+        closed = other_shop(credentials_key=KEY, egress_allow="").operator().http
+        said = closed.post("/admin/carriers/twilio/check/").json()["data"]
+        assert said["ok"] is False
+        assert "requests to it are not sent" in said["said"]
+        assert "NUMBERDESK_EGRESS_ALLOW" in said["said"]
+        assert carrier.seen == []
+        changed = closed.patch("/admin/carriers/twilio/", json={"options": {"at_once": "3"}})
+        assert changed.status_code == 200

@@ -353,11 +353,11 @@ def test_a_wrong_label_is_400_naming_it(customer: Customer, number: str, body: A
     ],
 )
 def test_an_operators_mistake_is_400_naming_the_field(shop: Shop, path: str, body: Any, field: str) -> None:
-    operator = shop.operator()
-    answer = operator.http.post(path.replace("{id}", operator.account_id), json=body)
+    operator, customer = shop.operator(), shop.customer(0)
+    answer = operator.http.post(path.replace("{id}", customer.account_id), json=body)
     assert answer.status_code == 400, answer.text
     assert answer.json()["error"]["details"]["field"] == field
-    assert operator.balance() == 0
+    assert customer.balance() == 0
 
 
 def test_a_word_that_is_not_among_the_known_ones_is_answered_with_those(shop: Shop) -> None:

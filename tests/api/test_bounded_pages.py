@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import pytest
 
+from numberdesk.accounts import store as accounts_store
+from numberdesk.accounts.model import CUSTOMER_SCOPES, ApiKey
 from numberdesk.numbers.store import MOST_WALKED
 from testbed.history import e164_of, record_purchases
 from tests.api.conftest import Customer, Shop
@@ -97,3 +99,25 @@ def test_whether_it_goes_on_and_its_state_are_asked_together(
     (page,) = pages(customer, **{name: value for name, value in asked.items() if value is not None})
     of = {"live": [e164_of(first)], "ended": [e164_of(first + 1)], "none": []}
     assert [item["phone_number"] for item in page["data"]] == of[shown]
+
+
+def test_keys_are_looked_at_in_bounded_steps_by_one_that_may_not_see_all(shop: Shop) -> None:
+    wide, most = shop.customer(), accounts_store.MOST_WALKED
+    made = [wide.http.post("/api-keys/", json={"scopes": ["keys:manage"]}).json()["data"] for _ in range(2)]
+    narrow = shop.client({"X-Api-Key": made[0]["key"]})
+    with shop.services.database.write() as tx:
+        accounts_store.insert_keys(tx, [_revoked_key(wide.account_id, place) for place in range(most)])
+    first = narrow.get("/api-keys/", params={"page_size": 100}).json()
+    assert [key["id"] for key in first["data"]] == [key["id"] for key in made]
+    assert first["page"]["incomplete"] is True
+    rest = narrow.get("/api-keys/", params={"page_size": 100, "page_token": first["page"]["next"]}).json()
+    assert (rest["data"], rest["page"]) == ([], {"next": None})
+    whole = wide.http.get("/api-keys/", params={"page_size": 100}).json()
+    assert len(whole["data"]) == 100
+    assert "incomplete" not in whole["page"]
+
+
+def _revoked_key(account_id: str, place: int) -> ApiKey:
+    """One of a long past, which may more than keys:manage; it comes after all that were made by asking."""
+    key_id = f"key_f{account_id[-20:]}{place:06}"
+    return ApiKey(key_id, account_id, "", "nd_live_", key_id, CUSTOMER_SCOPES, 1, None, 2)

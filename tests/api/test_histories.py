@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, initialize, invariant, multiple, rule, run_state_machine_as_test
 
 from tests.api.desk import ABSENT_ID, Desk, History, running_desk
-from tests.api.model import DAY, HOUR, QUARANTINE, QUOTE_LIFETIME, SCOPES, Expected, Key, Prices, refused
+from tests.api.expected import Expected, refused
+from tests.api.model import DAY, HOUR, QUARANTINE, QUOTE_LIFETIME, SCOPES, Key, Prices
 
 Thing = TypeVar("Thing")
 
@@ -191,7 +192,7 @@ class Tenants(History):
         elif what == "statement":
             self.ask_for_all(key, "billing:read", "/transactions/", account.lines[::-1], size)
         else:
-            keys = [one.view for one in model.keys if one.account is account]
+            keys = [one.view for one in model.keys if one.account is account and set(one.scopes) <= set(key.scopes)]
             self.ask_for_all(key, "keys:manage", "/api-keys/", keys, size)
 
     @rule(key=keys, by_operator=MOSTLY, kind=KIND, amount=MONEY, reference=REFERENCE)
@@ -299,11 +300,12 @@ class Tenants(History):
         return rental.number.e164, max(keys, key=lambda one: len(one.scopes)) if own and keys else key
 
     def _key(self, asker: Key, which: int) -> tuple[str, Key | None]:
-        """The id of a key of anybody, or of none, and the key if it is one of the asker's account."""
+        """The id of a key of anybody, or of none, and the key if the asker may see it."""
         found = _one_of(self.model.keys, which)
         if found is None:
             return ABSENT_ID, None
-        return found.view["id"], found if found.account is asker.account else None
+        seen = found.account is asker.account and set(found.scopes) <= set(asker.scopes)
+        return found.view["id"], found if seen else None
 
     def _confirmed(self, e164: str, confirms: str) -> tuple[Any, ...]:
         """What a buyer of a number confirms: the offer, what it was before, or something else."""

@@ -14,7 +14,6 @@ from typing import Any, Final, NamedTuple
 
 import httpx
 
-from numberdesk.accounts.model import SCOPES
 from numberdesk.api.app import build_app  # noqa: F401  its import declares the endpoints
 from numberdesk.api.endpoint import ENDPOINTS, Endpoint
 from numberdesk.api.errors import ENCODER
@@ -214,10 +213,9 @@ def test_what_is_at_a_limit_is_taken_and_what_is_beyond_is_refused_by_name(
     other_shop: Callable[..., Shop],
 ) -> None:
     shop = other_shop(credentials_key=new_key())
-    operator = shop.customer(100, SCOPES)
-    number = shop.number()
-    operator.buy(number)
-    options = {"account_sid": "AC" + "0" * 32, "base_url": "http://127.0.0.1:1"}
+    operator, customer, number = shop.operator(), shop.customer(), shop.number()
+    customer.buy(number)
+    options = {"account_sid": "AC" + "0" * 32, "base_url": "http://127.0.0.1:1029"}
     connected = {"name": "ours", "kind": "twilio", "options": options, "secrets": {"auth_token": "x" * 20}}
     assert operator.http.post("/admin/carriers/", json=connected).status_code == 200
     wrong = []
@@ -225,8 +223,9 @@ def test_what_is_at_a_limit_is_taken_and_what_is_beyond_is_refused_by_name(
         if case.fits and (case.shape, case.field) in MAY_BE_REFUSED:
             continue
         # An account that is closed or suspended is one that nobody needs afterwards.
-        account_id = shop.customer(0).account_id if case.shape == "AccountBody" else operator.account_id
-        answer = _ask(case, operator.http, account_id, number)
+        account_id = shop.customer(0).account_id if case.shape == "AccountBody" else customer.account_id
+        asking = operator if case.described.scope == "admin" else customer
+        answer = _ask(case, asking.http, account_id, number)
         refused = _refused_field(answer)
         as_told = refused is None if case.fits else refused == case.field
         if not as_told or answer.is_server_error:

@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from numberdesk.cli import app
+from testbed.egress import ALLOWED
 from tests.cli.conftest import PATIENCE
 
 
@@ -30,13 +31,14 @@ Run = Callable[..., Done]
 
 
 def runner(url: str, key: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs commands in a folder, on a database, with a key for credentials and no other setting."""
+    """Runs commands in a folder, on a database, with a key for credentials, and mocks of carriers in reach."""
     for name in os.environ:
         if name.startswith("NUMBERDESK_"):
             monkeypatch.delenv(name)
     monkeypatch.chdir(folder)
     monkeypatch.setenv("NUMBERDESK_DATABASE_URL", url)
     monkeypatch.setenv("NUMBERDESK_CREDENTIALS_KEY", key)
+    monkeypatch.setenv("NUMBERDESK_EGRESS_ALLOW", ALLOWED)
 
     def command(*arguments: str, sent: str = "", **variables: str) -> Done:
         result = CliRunner().invoke(app, arguments, env=variables, input=sent)

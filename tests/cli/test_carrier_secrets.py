@@ -12,6 +12,7 @@ from typing import Final
 import pytest
 
 from numberdesk.infra.vault import new_key
+from testbed.egress import ALLOWED
 from testbed.scripted import Answer, Seen, json_reply, scripted
 from tests.cli.conftest import COMMAND, PATIENCE, environment
 from tests.cli.runner import Run, runner, shown_until
@@ -56,7 +57,7 @@ def test_at_a_terminal_nobody_types_secrets_that_cannot_be_kept(
     ours, theirs = pty.openpty()
     asked = subprocess.Popen(
         [*COMMAND, "carriers", "add", name, "telnyx"],
-        cwd=tmp_path, env=environment(database_url=database_url, credentials_key=key),
+        cwd=tmp_path, env=environment(database_url=database_url, credentials_key=key, egress_allow=ALLOWED),
         stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
     )  # fmt: skip
     os.close(theirs)
@@ -73,7 +74,7 @@ def test_at_a_terminal_secrets_are_asked_for_without_an_echo(run: Run, database_
         asked = subprocess.Popen(
             [*COMMAND, "carriers", "add", "vonage", "vonage", "--set", "api_key=abcd1234",
              "--set", f"base_url={carrier.url}"],
-            cwd=tmp_path, env=environment(database_url=database_url, credentials_key=KEY),
+            cwd=tmp_path, env=environment(database_url=database_url, credentials_key=KEY, egress_allow=ALLOWED),
             stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
         )  # fmt: skip
         os.close(theirs)

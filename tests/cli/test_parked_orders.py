@@ -22,6 +22,7 @@ from numberdesk.flows.purchase.settle_orders import settle_orders
 from numberdesk.infra.settings import load_settings
 from numberdesk.wiring import build
 from testbed.carrier_mock import MockUrls, simulated
+from testbed.egress import ALLOWED
 from testbed.remote import CREDENTIALS_KEY, make_remote_books
 from tests.cli.conftest import COMMAND, PATIENCE, environment
 from tests.cli.runner import Run, json_of, runner, shown_until
@@ -143,7 +144,7 @@ def _answered(url: str, folder: Path, answer: str) -> int:
     ours, theirs = pty.openpty()
     asked = subprocess.Popen(
         [sys.executable, "-c", _AT_A_TERMINAL, *COMMAND, "orders", "void", "ord_1"],
-        cwd=folder, env=environment(database_url=url, credentials_key=CREDENTIALS_KEY),
+        cwd=folder, env=environment(database_url=url, credentials_key=CREDENTIALS_KEY, egress_allow=ALLOWED),
         stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
     )  # fmt: skip
     os.close(theirs)

@@ -13,6 +13,7 @@ import pytest
 from carrier_mock.model import Api
 from numberdesk.infra.vault import new_key
 from testbed.carrier_mock import simulated
+from testbed.egress import ALLOWED
 from tests.cli.conftest import COMMAND, PATIENCE, environment
 from tests.cli.runner import json_of, runner, shown_until
 
@@ -27,7 +28,9 @@ def _at_a_terminal(folder: Path, url: str, *arguments: str) -> str:
     ours, theirs = pty.openpty()
     running = subprocess.Popen(
         [*COMMAND, *arguments],
-        cwd=folder, env=environment(database_url=url, credentials_key=KEY) | {"TERM": "xterm", "COLUMNS": "120"},
+        cwd=folder,
+        env=environment(database_url=url, credentials_key=KEY, egress_allow=ALLOWED)
+        | {"TERM": "xterm", "COLUMNS": "120"},
         stdout=subprocess.DEVNULL, stderr=theirs,
     )  # fmt: skip
     os.close(theirs)

@@ -21,6 +21,7 @@ from numberdesk.infra.settings import load_settings
 from numberdesk.infra.vault import new_key
 from numberdesk.wiring import Services, build
 from testbed.carrier_mock import Control
+from testbed.egress import ALLOWED
 from tests.cli.conftest import COMMAND, Running, Start, environment
 
 
@@ -113,7 +114,8 @@ def test_the_demo_repeats_no_key_that_a_person_set(start: Start) -> None:
         database_url="sqlite:///other.db",
     )  # fmt: skip
     assert re.findall(r"^  (export .+)$", demo.said, re.MULTILINE) == [
-        "export NUMBERDESK_DATABASE_URL=sqlite:///other.db"
+        "export NUMBERDESK_DATABASE_URL=sqlite:///other.db",
+        "export NUMBERDESK_EGRESS_ALLOW=127.0.0.1",
     ]
     assert key not in demo.said
     with _control(demo):
@@ -153,9 +155,10 @@ def test_a_start_without_the_key_warns_of_each_carrier_that_is_enabled(
 ) -> None:
     with _connected(tmp_path, "off", "on") as services:
         services.writer.apply(
-            set_up_carriers(services.vault), CarrierSetup("off", None, Setup({}), CarrierState.DISABLED, services.now())
+            set_up_carriers(services.vault, services.egress),
+            CarrierSetup("off", None, Setup({}), CarrierState.DISABLED, services.now()),
         )
-    settings = {"database_url": f"sqlite:///{tmp_path}/books.db", "credentials_key": key}
+    settings = {"database_url": f"sqlite:///{tmp_path}/books.db", "credentials_key": key, "egress_allow": ALLOWED}
     running = start(*command, until="Numberdesk on" if command[0] == "serve" else "the worker runs", **settings)
     (warning,) = _warnings(running)
     assert (warning["event"], warning["carrier"]) == ("carrier cannot be used", "on")
@@ -183,7 +186,7 @@ def test_a_start_tells_how_to_connect_a_carrier_until_numbers_of_one_can_be_sold
 
 @pytest.mark.parametrize(("key", "warned"), [("", 0), (new_key(), 0), ("garbage", 1)], ids=["none", "a key", "no key"])
 def test_a_start_without_carriers_warns_of_a_key_that_is_none(start: Start, key: str, warned: int) -> None:
-    server = start("serve", "--port", "0", until="Numberdesk on", credentials_key=key)
+    server = start("serve", "--port", "0", until="Numberdesk on", credentials_key=key, egress_allow=ALLOWED)
     assert [warning["event"] for warning in _warnings(server)] == ["carriers cannot be connected"] * warned
     assert server.stop() == 0
 
@@ -191,11 +194,13 @@ def test_a_start_without_carriers_warns_of_a_key_that_is_none(start: Start, key:
 @contextmanager
 def _connected(folder: Path, *names: str) -> Iterator[Services]:
     """Books with accounts at carriers that nobody can reach, under a key of their own."""
-    services = build(load_settings(database_url=f"sqlite:///{folder}/books.db", credentials_key=new_key()))
+    services = build(
+        load_settings(database_url=f"sqlite:///{folder}/books.db", credentials_key=new_key(), egress_allow=ALLOWED)
+    )
     with closing(services):
         for name in names:
             setup = CarrierSetup(name, "telnyx", Setup({"api_key": "secret"}), None, services.now())
-            services.writer.apply(set_up_carriers(services.vault), setup)
+            services.writer.apply(set_up_carriers(services.vault, services.egress), setup)
         yield services
 
 

@@ -12,6 +12,7 @@ import pytest
 from numberdesk.carriers.port import Carrier, CarrierError, Wanted
 from numberdesk.carriers.registry import KINDS, checked_setup
 from numberdesk.infra.http import HttpClient, HttpRequest, HttpResponse
+from testbed.egress import LOOPBACK
 from testbed.prism import SPECS, Mend, mock
 
 pytestmark = [pytest.mark.contract, pytest.mark.timeout(180)]
@@ -138,7 +139,7 @@ async def everything(carrier: Carrier, number_id: str) -> None:
 @pytest.mark.parametrize("kind", DOCUMENTS)
 def test_whatever_an_adapter_asks_is_in_its_carriers_document(kind: str) -> None:
     async def story(url: str) -> Recording:
-        http = HttpClient()
+        http = HttpClient(egress=LOOPBACK)
         recording = Recording(http)
         setup = checked_setup(kind, {**SETUPS[kind], "base_url": url})
         await everything(KINDS[kind].build(setup, recording), NUMBER_IDS[kind])
@@ -154,7 +155,7 @@ def test_whatever_an_adapter_asks_is_in_its_carriers_document(kind: str) -> None
 
 def test_a_request_that_is_not_in_the_document_is_seen() -> None:
     async def story(url: str) -> Recording:
-        http = HttpClient()
+        http = HttpClient(egress=LOOPBACK)
         recording = Recording(http)
         for path in ("/2010-04-01/Accounts/AC/IncomingPhoneNumbers.json", "/2010-04-01/Nothing.json"):
             await recording.send(HttpRequest("GET", url + path, {"Authorization": "Basic YTpi"}))

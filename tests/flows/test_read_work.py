@@ -12,12 +12,21 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 from sqlalchemy import text
 
-from numberdesk.accounts.model import ApiKey
-from numberdesk.accounts.store import count_live_keys, find_key_by_hash, find_keys, find_names, insert_keys, list_keys
+from numberdesk.accounts.model import SCOPES, ApiKey
+from numberdesk.accounts.store import (
+    count_live_keys,
+    find_key_by_hash,
+    find_keys,
+    find_names,
+    insert_keys,
+    list_accounts,
+    list_keys,
+    page_keys,
+)
 from numberdesk.catalog.model import InventoryPage
 from numberdesk.catalog.store import list_inventory, page_inventory
 from numberdesk.core.errors import NotFound, NumberNotOffered
-from numberdesk.core.lifecycle import NumberState, OrderState, RentalState
+from numberdesk.core.lifecycle import AccountKind, NumberState, OrderState, RentalState
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import Buy, Fingerprint, IdempotencyRecord
 from numberdesk.core.request_keys import RequestKey
@@ -142,6 +151,11 @@ READS: dict[str, Question] = {
     "the statement, further on": lambda tx: list_statement(tx, "acc_1", before_entry=100, limit=11),
     "keys": lambda tx: list_keys(tx, "acc_1", after_id=None, limit=11),
     "keys, further on": lambda tx: list_keys(tx, "acc_1", after_id="key_acc_1_000100", limit=11),
+    "keys of which few may be seen": lambda tx: page_keys(
+        tx, "acc_1", ["keys:manage"], after_id=None, limit=11, most=MOST
+    ),
+    "keys of which all may be seen": lambda tx: page_keys(tx, "acc_1", SCOPES, after_id=None, limit=11, most=MOST),
+    "accounts of operators": lambda tx: list_accounts(tx, after_id=None, limit=11, kind=AccountKind.OPERATOR),
     "an operator's inventory, of nothing": lambda tx: page_inventory(tx, "acme", None, None, 11, MOST),
     "one key": lambda tx: find_keys(tx, ["key_acc_1_000001"]),
     "a key by its hash": lambda tx: find_key_by_hash(tx, "key_acc_1_000001"),
@@ -239,6 +253,16 @@ def test_a_walk_that_finds_nothing_gets_to_the_end_step_by_step(short_and_long: 
             before = page.walked_to
     live = SHORT - SHORT // ENDED_EVERY
     assert steps == live // MOST + 1
+
+
+def test_keys_of_which_none_may_be_seen_are_walked_to_their_end_step_by_step(short_and_long: list[Database]) -> None:
+    steps, after = 0, None
+    with short_and_long[0].read() as tx:
+        while steps == 0 or after is not None:
+            page = page_keys(tx, "acc_1", ["keys:manage"], after_id=after, limit=11, most=MOST)
+            assert page.items == []
+            steps, after = steps + 1, page.walked_to
+    assert steps == SHORT // MOST + 1
 
 
 def test_an_inventory_that_is_filtered_is_walked_to_its_end_step_by_step(short_and_long: list[Database]) -> None:

@@ -16,7 +16,9 @@ from sqlalchemy.exc import IntegrityError
 
 from numberdesk.infra.db import Database, StorageFailedError, Tx
 from numberdesk.infra.writer import Writer
+from numberdesk.migrations import upgrade
 from testbed.databases import Databases
+from tests.infra.old_books import BOOKS, Old
 
 Result = TypeVar("Result")
 Session = psycopg.Connection[Any]
@@ -178,6 +180,24 @@ def notes_book(made: Databases, tmp_path_factory: pytest.TempPathFactory) -> Ite
         connection.execute("CREATE TABLE notes (word TEXT PRIMARY KEY)")
     yield url
     made.done(url)
+
+
+@pytest.fixture
+def old(empty_url: str) -> Iterator[Old]:
+    """Makes books at a revision, with rows in every table."""
+    database = Database(empty_url)
+
+    def filled(revision: str) -> Database:
+        upgrade(database, revision)
+        with database.raw(writing=True) as connection:
+            for statement in (BOOKS / f"{revision}.sql").read_text().split(";\n"):
+                if statement:
+                    connection.exec_driver_sql(statement)
+            connection.commit()
+        return database
+
+    yield filled
+    database.close()
 
 
 @pytest.fixture

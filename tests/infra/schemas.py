@@ -43,4 +43,5 @@ def _parts(sql: str) -> list[str]:
         return [sql]
     body, without_rowid, _ = body.partition("WITHOUT ROWID")
     parts = body.replace("CONSTRAINT", ",CONSTRAINT").split(",")
-    return [head, without_rowid, *sorted(part.strip(" \n\t,)") for part in parts)]
+    said = (part.strip(" \n\t,)") for part in parts)
+    return [head, without_rowid, *sorted(part for part in said if part)]

@@ -13,6 +13,7 @@ from typing import Any, Final
 import pytest
 
 from numberdesk.infra.http import MOST_HEADERS, HttpClient, HttpRequest, HttpResponse, NoAnswerError, NotSentError
+from testbed.egress import LOOPBACK
 from testbed.scripted import Answer, Scripted, Seen, dripping, raw, reply, reset, scripted, silence
 
 SECRET: Final = "Basic c2VjcmV0OnNlY3JldA=="
@@ -25,7 +26,7 @@ def send(url: str, *, connect_seconds: float = 3.0, most_bytes: int = 1 << 20, *
     """What one request is answered with, by a client of its own."""
 
     async def main() -> HttpResponse:
-        client = HttpClient(connect_seconds=connect_seconds, most_bytes=most_bytes)
+        client = HttpClient(egress=LOOPBACK, connect_seconds=connect_seconds, most_bytes=most_bytes)
         request = HttpRequest("GET", url, {"Authorization": SECRET})._replace(**given)
         try:
             return await client.send(request)
@@ -217,7 +218,7 @@ def test_an_answer_in_very_many_pieces_lets_others_have_their_turn() -> None:
             turns += 1
 
     async def main(server: Scripted) -> HttpResponse:
-        client = HttpClient()
+        client = HttpClient(egress=LOOPBACK)
         counting = asyncio.create_task(count())
         try:
             return await client.send(HttpRequest("GET", server.url, {}))

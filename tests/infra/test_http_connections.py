@@ -13,6 +13,7 @@ import pytest
 
 from numberdesk.infra.db import Database
 from numberdesk.infra.http import HttpClient, HttpRequest, NoAnswerError, NotSentError
+from testbed.egress import LOOPBACK
 from testbed.scripted import Scripted, dripping, raw, reply, scripted, silence
 from tests.infra.test_http import GOOD, answered, send
 
@@ -102,7 +103,7 @@ def test_where_there_is_no_encryption_nothing_was_sent(
         await script(reader, writer)
 
     async def use(port: int) -> None:
-        client = HttpClient(connect_seconds=connect)
+        client = HttpClient(egress=LOOPBACK, connect_seconds=connect)
         with pytest.raises(NotSentError):
             await client.send(HttpRequest("POST", f"https://127.0.0.1:{port}/", {}, b"x", seconds, once))
         await client.close()
@@ -113,7 +114,7 @@ def test_where_there_is_no_encryption_nothing_was_sent(
 
 def test_a_connection_is_closed_when_its_request_is_given_up_before_it_is_encrypted() -> None:
     async def use(port: int) -> None:
-        client = HttpClient()
+        client = HttpClient(egress=LOOPBACK)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(client.send(HttpRequest("GET", f"https://127.0.0.1:{port}/", {})), 0.2)
         await client.close()
@@ -147,7 +148,7 @@ def test_reads_use_a_connection_again_and_orders_have_one_each() -> None:
     counted = []
 
     async def use(port: int) -> None:
-        client = HttpClient()
+        client = HttpClient(egress=LOOPBACK)
         read = HttpRequest("GET", f"http://127.0.0.1:{port}/", {})
         for request in (read, read, read._replace(once=True), read._replace(once=True), read):
             await client.send(request)
@@ -163,7 +164,7 @@ def test_a_read_that_meets_a_kept_connection_closed_at_the_other_end_is_sent_ane
     counted = []
 
     async def use(port: int) -> None:
-        client = HttpClient()
+        client = HttpClient(egress=LOOPBACK)
         for _ in range(3):
             assert (await client.send(HttpRequest("GET", f"http://127.0.0.1:{port}/", {}))).body == b"ok"
             counted.append((server.connections, server.requests))
@@ -178,7 +179,7 @@ def test_on_a_new_connection_nothing_is_sent_twice(*, once: bool) -> None:
     server = KeepsOpen(answers=0)
 
     async def use(port: int) -> None:
-        client = HttpClient()
+        client = HttpClient(egress=LOOPBACK)
         with pytest.raises(NoAnswerError):
             await client.send(HttpRequest("GET", f"http://127.0.0.1:{port}/", {}, once=once))
         await client.close()
@@ -191,7 +192,7 @@ def test_many_requests_run_side_by_side() -> None:
     server = KeepsOpen()
 
     async def use(port: int) -> None:
-        client = HttpClient()
+        client = HttpClient(egress=LOOPBACK)
         requests = [HttpRequest("GET", f"http://127.0.0.1:{port}/", {}, once=bool(n % 2)) for n in range(60)]
         answers = await asyncio.gather(*(client.send(request) for request in requests))
         assert {answer.body for answer in answers} == {b"ok"}
@@ -203,7 +204,7 @@ def test_many_requests_run_side_by_side() -> None:
 
 def test_no_cookie_is_kept() -> None:
     async def main(server: Scripted) -> None:
-        client = HttpClient()
+        client = HttpClient(egress=LOOPBACK)
         for once in (False, True, False, True):
             await client.send(HttpRequest("GET", server.url, {}, once=once))
         await client.close()
@@ -247,7 +248,7 @@ def test_a_request_inside_a_transaction_is_refused(tmp_path: Path) -> None:
 
 def test_closing_ends_requests_that_wait_and_is_for_good() -> None:
     async def main(server: Scripted) -> None:
-        client = HttpClient()
+        client = HttpClient(egress=LOOPBACK)
         waiting = [
             asyncio.create_task(client.send(HttpRequest("GET", server.url, {}, once=once))) for once in (True, False)
         ]
@@ -266,7 +267,7 @@ def test_closing_ends_requests_that_wait_and_is_for_good() -> None:
 
 def test_closing_ends_requests_that_connect() -> None:
     async def use(port: int) -> None:
-        client = HttpClient()
+        client = HttpClient(egress=LOOPBACK)
         url = f"https://127.0.0.1:{port}/"
         waiting = [asyncio.create_task(client.send(HttpRequest("GET", url, {}, once=bool(n % 2)))) for n in range(6)]
         for n in range(6):
@@ -282,7 +283,7 @@ def test_closing_ends_requests_that_connect() -> None:
 def test_closing_ends_a_request_wherever_it_is() -> None:
     async def main(server: Scripted) -> None:
         for turns in range(40):
-            client = HttpClient()
+            client = HttpClient(egress=LOOPBACK)
             waiting = asyncio.create_task(client.send(HttpRequest("GET", server.url, {}, seconds=60.0)))
             for _ in range(turns):
                 await asyncio.sleep(0)
@@ -298,7 +299,7 @@ def test_a_request_may_be_given_up_by_whoever_waits_for_it() -> None:
     answers = iter([silence, raw(GOOD)])
 
     async def main(server: Scripted) -> None:
-        client = HttpClient()
+        client = HttpClient(egress=LOOPBACK)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(client.send(HttpRequest("GET", server.url, {})), 0.2)
         assert (await client.send(HttpRequest("GET", server.url, {}))).body == b"ok"

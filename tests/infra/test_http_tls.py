@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from numberdesk.infra.http import HttpClient, HttpRequest, HttpResponse, NoAnswerError, NotSentError
+from testbed.egress import LOOPBACK
 
 HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"
 
@@ -70,7 +71,7 @@ def ask(certified: Certified, behaviour: Behaviour, *, once: bool, believed: boo
         await behaviour(reader, writer)
 
     async def main() -> HttpResponse:
-        client = HttpClient(trust=certified.trust if believed else None)
+        client = HttpClient(egress=LOOPBACK, trust=certified.trust if believed else None)
         server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=certified.serving)
         try:
             port = server.sockets[0].getsockname()[1]

@@ -49,7 +49,7 @@ def test_an_empty_database_gets_the_schema(empty: Database) -> None:
 def test_a_current_database_is_left_as_it_is(database: Database) -> None:
     before = schema_of(database)
     with database.write() as tx:
-        tx.execute(text("INSERT INTO accounts VALUES ('acc_1', 'Customer', 'USD', 'active', 1, NULL)"))
+        tx.execute(text("INSERT INTO accounts VALUES ('acc_1', 'Customer', 'USD', 'active', 1, 'customer', NULL)"))
     prepare(database)
     upgrade(database)
     assert schema_of(database) == before

@@ -209,7 +209,7 @@ def test_a_commit_that_no_standby_has_is_not_taken_for_durable(
         if cancelled:
             helping.start()
         with pytest.raises(CommitUnknownError), hurried.write() as tx:
-            tx.run("INSERT INTO accounts VALUES ('acc_1', 'a', 'USD', 'active', 0, NULL)", [])
+            tx.run("INSERT INTO accounts VALUES ('acc_1', 'a', 'USD', 'active', 0, 'customer', NULL)", [])
         if cancelled:
             helping.join()
     with hurried.write() as tx:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from decimal import Decimal
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from alembic.script import ScriptDirectory
@@ -17,13 +15,10 @@ from numberdesk.core.purchase import Refusal, Sold
 from numberdesk.infra.db import Database, StorageFailedError
 from numberdesk.migrations import HEAD, alembic_config, current, prepare, upgrade
 from numberdesk.tables import metadata
-from numberdesk.verify.books import verify
 from tests.flows.conftest import NOW, PRICE, Shop
 from tests.infra.conftest import BROKEN_CONSTRAINT
+from tests.infra.old_books import BOOKS, Old, Rows, in_order, rows
 from tests.infra.schemas import schema_of
-
-BOOKS: Final = Path(__file__).parent / "books"
-"""Rows for every table, as they were when a revision was the newest: a file for each, never changed."""
 
 REVISIONS: Final = [each.revision for each in ScriptDirectory.from_config(alembic_config()).walk_revisions()]
 UNRELEASED: Final = ("0004", "0005", "0006", "0007", "0008", "0009", "0010")
@@ -46,37 +41,6 @@ ADDED_TO: Final = ("events",)
 RESHAPED: Final = ("audits", "carrier_orders", "carrier_releases")
 """Tables whose columns are others since 0004: what becomes of their rows is shown by itself."""
 
-Rows = dict[str, list[tuple[Any, ...]]]
-Old = Callable[[str], Database]
-
-
-@pytest.fixture
-def old(empty_url: str) -> Iterator[Old]:
-    """Makes books at a revision, with rows in every table."""
-    database = Database(empty_url)
-
-    def filled(revision: str) -> Database:
-        upgrade(database, revision)
-        with database.raw(writing=True) as connection:
-            for statement in (BOOKS / f"{revision}.sql").read_text().split(";\n"):
-                if statement:
-                    connection.exec_driver_sql(statement)
-            connection.commit()
-        return database
-
-    yield filled
-    database.close()
-
-
-def rows(database: Database, tables: list[str] | None = None) -> Rows:
-    """All rows of all tables, or of those named."""
-    with database.raw() as connection:
-        names = tables or sorted(set(inspect(connection).get_table_names()) - {"alembic_version"})
-        return {
-            name: sorted((tuple(row) for row in connection.execute(text(f"SELECT * FROM {name}"))), key=repr)  # noqa: S608  own
-            for name in names
-        }
-
 
 def lost(database: Database, before: Rows) -> Rows:
     """The rows that were there before and are not now, and those that came to tables that upgrades leave alone.
@@ -95,11 +59,6 @@ def lost(database: Database, before: Rows) -> Rows:
             + ([] if name in ADDED_TO else [row for row in after[name] if row not in before[name]])
         )
     }
-
-
-def in_order(database: Database) -> bool:
-    with database.read() as tx:
-        return verify(tx, lambda _what, _done, _of: None, thorough=True).ok
 
 
 @pytest.mark.parametrize("revision", EARLIER)

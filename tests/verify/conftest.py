@@ -228,9 +228,11 @@ def fail_an_order(tx: Tx) -> None:
 
 
 def issue_a_key(tx: Tx) -> None:
-    """A key, stored as keys are."""
-    key = new_key(bytes(RANDOM_BYTES))
-    insert_keys(tx, [ApiKey("key_1", "acc_1", "k", shown_part(key), key_hash(key), CUSTOMER_SCOPES, NOW, None, None)])
+    """A key, stored as keys are, and one that was made with it."""
+    key, other = new_key(bytes(RANDOM_BYTES)), new_key(b"\1" * RANDOM_BYTES)
+    first = ApiKey("key_1", "acc_1", "k", shown_part(key), key_hash(key), CUSTOMER_SCOPES, NOW, None, None)
+    second = first._replace(id="key_2", shown=shown_part(other), hash=key_hash(other), scopes=CUSTOMER_SCOPES[:2])
+    insert_keys(tx, [first, second._replace(created_by="key_1")])
 
 
 def connect_a_carrier(tx: Tx) -> None:

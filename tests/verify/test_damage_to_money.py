@@ -19,6 +19,19 @@ NO_ACCOUNT: Final = COPY.format("'trf_out'", "'{}', '{}'", "NULL, NULL, NULL, NU
 PAID_AGAIN: Final = "UPDATE wallets SET posted = posted - 1150000, entries = 7 WHERE account_id = 'acc_1'"
 
 DAMAGE: Final[dict[str, Damage]] = {
+    "I1 an operators' account that has a wallet": (
+        (
+            "INSERT INTO accounts VALUES ('acc_0', 'Operators', '', 'active', 1, 'operator', NULL)",
+            "INSERT INTO wallets (account_id, currency) VALUES ('acc_0', 'USD')",
+        ),
+        {("I1", "accounts", "acc_0")},
+        "an operators' account has a wallet",
+    ),
+    "I1 a customer's account without a wallet": (
+        ("INSERT INTO accounts VALUES ('acc_0', 'Customer', 'USD', 'active', 1, 'customer', NULL)",),
+        {("I1", "accounts", "acc_0")},
+        "the account has no wallet",
+    ),
     "I1 an amount that is not above zero": (
         ("UPDATE transfers SET amount = 0 WHERE id = 'trf_acc_2_top_up'",),
         {("I1", "transfers", "trf_acc_2_top_up"), ("I2", "transfers", "trf_acc_2_top_up")}

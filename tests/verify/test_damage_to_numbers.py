@@ -322,7 +322,7 @@ DAMAGE: Final[dict[str, Damage]] = {
         "its account is acc_2, not acc_1",
     ),
     "storage a reference that leads nowhere": (
-        ("UPDATE api_keys SET account_id = 'acc_none'",),
+        ("UPDATE api_keys SET account_id = 'acc_none' WHERE id = 'key_1'",),
         {("storage", "api_keys", "key_1")},
         "account_id is acc_none, which accounts does not have",
     ),

@@ -1,4 +1,7 @@
-"""Planted secrets: a key or a carrier's credentials in clear are named, and nothing of them is quoted."""
+"""Planted secrets: a key or a carrier's credentials in clear are named, and nothing of them is quoted.
+
+And keys that reach further than they may.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +13,39 @@ from tests.verify.conftest import Copy, Damage, must_be_named, said
 
 DAMAGE: Final[dict[str, Damage]] = {
     "I15 a hash that is none": (
-        ("UPDATE api_keys SET hash = 'G' || substr(hash, 2)",),
+        ("UPDATE api_keys SET hash = 'G' || substr(hash, 2) WHERE id = 'key_1'",),
         {("I15", "api_keys", "key_1")},
         "hash, of 64 characters, is not a SHA-256",
     ),
     "I15 a hash that is too short": (
-        ("UPDATE api_keys SET hash = substr(hash, 2)",),
+        ("UPDATE api_keys SET hash = substr(hash, 2) WHERE id = 'key_1'",),
         {("I15", "api_keys", "key_1")},
         "hash, of 63 characters",
     ),
     "I15 a key stored in clear": (
-        ("UPDATE api_keys SET shown = shown || 'secret'",),
+        ("UPDATE api_keys SET shown = shown || 'secret' WHERE id = 'key_1'",),
         {("I15", "api_keys", "key_1")},
         "shown has 18 characters of the key, 12 is the most",
+    ),
+    "I16 a customer's key that is an operator's": (
+        ("UPDATE api_keys SET scopes = scopes || ' admin'",),
+        {("I16", "api_keys", "key_1"), ("I16", "api_keys", "key_2")},
+        "has the scope admin, and its account is a customer's",
+    ),
+    "I16 a key with a scope that its maker lacks": (
+        ("UPDATE api_keys SET scopes = 'numbers:read usage:write' WHERE id = 'key_2'",),
+        {("I16", "api_keys", "key_2")},
+        "made with key_1 and has a scope which that one lacks",
+    ),
+    "I16 a key that never expires, of one that does": (
+        ("UPDATE api_keys SET expires_at = created_at + 1 WHERE id = 'key_1'",),
+        {("I16", "api_keys", "key_2")},
+        "made with key_1 and expires after it",
+    ),
+    "I16 a key that expires after its maker": (
+        ("UPDATE api_keys SET expires_at = created_at + CASE id WHEN 'key_2' THEN 2 ELSE 1 END",),
+        {("I16", "api_keys", "key_2")},
+        "expires after it",
     ),
     "I15 a carrier's secret stored in clear": (
         ("""UPDATE carriers SET credentials = '{"auth_token": "5ecre7"}' WHERE name = 'acme_2'""",),
@@ -61,7 +84,7 @@ def test_no_message_about_a_secret_quotes_it(damaged: Copy) -> None:
     damaged.plant(
         "UPDATE carriers SET credentials = '5ecre7'",
         """UPDATE carriers SET options = '{"api_key": "5ecre7", "auth_token": "5ecre7"}'""",
-        "UPDATE api_keys SET shown = '5ecre7 and then more than 12 characters', hash = '5ecre7'",
+        "UPDATE api_keys SET shown = '5ecre7 and then more than 12 characters', hash = '5ecre7' WHERE id = 'key_1'",
     )
     report = damaged.audit()
     assert {one.invariant for one in report.violations} == {"I15"}

@@ -15,7 +15,7 @@ from numberdesk.verify.books import verify
 from tests.flows.conftest import Shop
 from tests.verify.conftest import FREE, ONLY_POSTGRESQL, Copy, said
 
-INVARIANTS = {"I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "I13", "I15", "hold", "storage"}
+INVARIANTS = {"I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "I13", "I15", "I16", "hold", "storage"}
 REFERENCES = [
     one for table in metadata.sorted_tables for one in sorted(table.foreign_keys, key=lambda each: each.parent.name)
 ]

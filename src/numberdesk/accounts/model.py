@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from numberdesk.core.lifecycle import AccountState
+from numberdesk.core.lifecycle import AccountKind, AccountState
 
 _BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _ALPHABET: Final = frozenset(_BASE62)
@@ -48,22 +49,37 @@ SCOPES: Final = tuple(scope.value for scope in Scope)
 """Every scope there is, as plain text."""
 
 CUSTOMER_SCOPES: Final = SCOPES[:5]
-"""What a key gets when nothing else is asked for."""
+"""What a key of a customer's account gets when nothing else is asked for."""
+
+OPERATOR_SCOPES: Final = (Scope.NUMBERS_READ.value, Scope.KEYS_MANAGE.value, Scope.ADMIN.value)
+"""What a key of an operators' account gets when nothing else is asked for."""
+
+_SCOPES_OF_KIND: Final = {
+    AccountKind.CUSTOMER: frozenset(SCOPES) - {Scope.ADMIN},
+    AccountKind.OPERATOR: frozenset(SCOPES) - {Scope.NUMBERS_BUY, Scope.NUMBERS_MANAGE, Scope.BILLING_READ},
+}
 
 
 class Account(NamedTuple):
-    """Who pays. Instants in microseconds; `closed_at` is None unless it is closed."""
+    """Who pays, or who runs the service. Instants in microseconds; `closed_at` is None unless it is closed.
+
+    An account of operators has no currency: "" stands in its place.
+    """
 
     id: str
     name: str
     currency: str
     state: AccountState
     created_at: int
+    kind: AccountKind = AccountKind.CUSTOMER
     closed_at: int | None = None
 
 
 class ApiKey(NamedTuple):
-    """A credential of an account, without its secret. `shown` is its beginning; instants in microseconds."""
+    """A credential of an account, without its secret. `shown` is its beginning; instants in microseconds.
+
+    `created_by` is the id of the key that it was made with, None for one made by command.
+    """
 
     id: str
     account_id: str
@@ -74,10 +90,18 @@ class ApiKey(NamedTuple):
     created_at: int
     expires_at: int | None
     revoked_at: int | None
+    created_by: str | None = None
 
     def valid_at(self, now: int) -> bool:
         """Neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+class KeyPage(NamedTuple):
+    """Keys that fit. `walked_to` is the id of the last that was looked at, where more may fit behind it."""
+
+    items: list[ApiKey]
+    walked_to: str | None
 
 
 class Caller(NamedTuple):
@@ -87,6 +111,22 @@ class Caller(NamedTuple):
     key_id: str
     currency: str
     scopes: frozenset[str]
+    kind: AccountKind = AccountKind.CUSTOMER
+
+    @property
+    def key_scopes(self) -> frozenset[str]:
+        """The scopes that a key may have for the caller to see, give or revoke it: its own, and all with admin."""
+        return frozenset(SCOPES) if Scope.ADMIN in self.scopes else self.scopes
+
+
+def default_scopes(kind: AccountKind) -> tuple[str, ...]:
+    """What a key gets when nothing else is asked for."""
+    return OPERATOR_SCOPES if kind is AccountKind.OPERATOR else CUSTOMER_SCOPES
+
+
+def scopes_out_of_place(kind: AccountKind, scopes: Iterable[str]) -> list[str]:
+    """Those scopes that no key of such an account may be given."""
+    return [scope for scope in scopes if scope not in _SCOPES_OF_KIND[kind]]
 
 
 def new_key(random: bytes, *, test: bool = False) -> str:

@@ -6,13 +6,13 @@ Touches: accounts, api_keys.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, delete, func, literal, select, update
 
-from numberdesk.accounts.model import Account, ApiKey
-from numberdesk.core.lifecycle import AccountState
+from numberdesk.accounts.model import SCOPES, Account, ApiKey, KeyPage
+from numberdesk.core.lifecycle import AccountKind, AccountState
 from numberdesk.infra.db import Tx
 from numberdesk.infra.statements import stretch_of
 from numberdesk.tables import accounts, api_keys
@@ -22,8 +22,11 @@ _MOST_FORGOTTEN: Final = 100
 _NAMES: Final = 0x6E64_6E61_6D65
 """The advisory lock under which names are given."""
 
+MOST_WALKED: Final = 1_000
+"""Keys that one page of a list looks at, however few of them fit."""
+
 _BY_HASH: Final = (
-    select(*_KEY_COLUMNS, accounts.c.currency)
+    select(*_KEY_COLUMNS, accounts.c.currency, accounts.c.kind)
     .join(accounts, accounts.c.id == api_keys.c.account_id)
     .where(api_keys.c.hash == bindparam("hash"), accounts.c.closed_at.is_(None))
 )
@@ -49,9 +52,10 @@ def find_accounts_named(tx: Tx, name: str) -> list[Account]:
     return [_account_of(row) for row in tx.execute(query)]
 
 
-def list_names(tx: Tx, *, limit: int) -> list[str]:
-    """Names of accounts, of books at any revision."""
-    return list(tx.execute(select(accounts.c.name).order_by(accounts.c.id).limit(limit)).scalars())
+def list_names(tx: Tx, *, limit: int) -> list[tuple[str, bool]]:
+    """Names of accounts, those of customers first, and whether each is one of theirs; of books at any revision."""
+    query = select(accounts.c.name, accounts.c.currency).order_by(accounts.c.currency.desc(), accounts.c.id)
+    return [(row.name, row.currency != "") for row in tx.execute(query.limit(limit))]  # operators' have no currency
 
 
 def lock_names(tx: Tx) -> None:
@@ -66,12 +70,12 @@ def find_names(tx: Tx, names: Iterable[str]) -> dict[str, str]:
     return {row.name: row.id for row in tx.execute(query.group_by(accounts.c.name))}
 
 
-def list_accounts(tx: Tx, *, after_id: str | None, limit: int) -> list[Account]:
-    """Accounts in the order of their making, from after the given id."""
-    query = select(accounts).order_by(accounts.c.id).limit(limit)
-    if after_id is not None:
-        query = query.where(accounts.c.id > after_id)
-    return [_account_of(row) for row in tx.execute(query)]
+def list_accounts(
+    tx: Tx, *, after_id: str | None, limit: int, kind: AccountKind = AccountKind.CUSTOMER
+) -> list[Account]:
+    """Accounts of a kind in the order of their making, from after the given id."""
+    query = select(accounts).where(*stretch_of({accounts.c.kind: kind.value}, accounts.c.id, after=after_id))
+    return [_account_of(row) for row in tx.execute(query.order_by(accounts.c.kind, accounts.c.id).limit(limit))]
 
 
 def save_accounts(tx: Tx, changed: Iterable[Account]) -> None:
@@ -87,16 +91,16 @@ def insert_keys(tx: Tx, new: Sequence[ApiKey]) -> None:
     tx.execute(api_keys.insert(), [_key_row(key) for key in new])
 
 
-def find_key_by_hash(tx: Tx, key_hash: str) -> tuple[ApiKey, str] | None:
-    """The key with this hash and its account's currency, valid or not; None also where the account is closed."""
+def find_key_by_hash(tx: Tx, key_hash: str) -> tuple[ApiKey, str, AccountKind] | None:
+    """The key with this hash, its account's currency and kind, valid or not; None also where the account is closed."""
     row = tx.execute(_BY_HASH, {"hash": key_hash}).first()
-    return None if row is None else (_key_of(row), row.currency)
+    return None if row is None else (_key_of(row), row.currency, AccountKind(row.kind))
 
 
-def find_keys(tx: Tx, ids: Iterable[str]) -> dict[str, ApiKey]:
-    """Keys by id."""
-    query = select(*_KEY_COLUMNS).where(api_keys.c.id.in_(sorted(set(ids))))
-    return {row.id: _key_of(row) for row in tx.execute(query)}
+def find_keys(tx: Tx, ids: Iterable[str], *, lock: bool = False) -> dict[str, ApiKey]:
+    """Keys by id, locked until the transaction ends where that is asked for."""
+    query = select(*_KEY_COLUMNS).where(api_keys.c.id.in_(sorted(set(ids)))).order_by(api_keys.c.id)
+    return {row.id: _key_of(row) for row in tx.execute(query.with_for_update(key_share=True) if lock else query)}
 
 
 def count_live_keys(tx: Tx, account_ids: Iterable[str], now: int) -> dict[str, int]:
@@ -117,26 +121,60 @@ def live_keys_query(account_ids: Sequence[str], works: ColumnElement[bool]) -> S
 
 
 def forget_dead_keys(tx: Tx, account_ids: Iterable[str], now: int, most: int) -> None:
-    """Delete old keys of accounts that have more than `most` which are revoked or expired, so many at a time."""
+    """Delete old keys of accounts that have more than `most` which are revoked or expired, so many at a time.
+
+    Keys that were made with a deleted one count as made with the one that made it.
+    """
     dead = (api_keys.c.revoked_at.is_not(None)) | (api_keys.c.expires_at <= now)
     for account_id in sorted(set(account_ids)):
-        mine = select(api_keys.c.id).where(api_keys.c.account_id == account_id, dead)
+        mine = select(api_keys.c.id, api_keys.c.created_by).where(api_keys.c.account_id == account_id, dead)
         order = (api_keys.c.account_id.desc(), api_keys.c.id.desc())  # as the index has them
-        older = list(tx.execute(mine.order_by(*order).limit(_MOST_FORGOTTEN).offset(most)).scalars())
-        if older:
-            tx.execute(delete(api_keys).where(api_keys.c.id.in_(older)))
+        older = tx.execute(mine.order_by(*order).limit(_MOST_FORGOTTEN).offset(most)).all()
+        gone: dict[str, str | None] = {row.id: row.created_by for row in older}
+        for key_id, maker in gone.items():
+            while maker in gone:
+                maker = gone[maker]  # noqa: PLW2901  up to the first that stays
+            tx.execute(update(api_keys).where(api_keys.c.created_by == key_id).values(created_by=maker))
+        if gone:
+            tx.execute(delete(api_keys).where(api_keys.c.id.in_(gone)))
 
 
 def list_keys(tx: Tx, account_id: str | None, *, after_id: str | None, limit: int) -> list[ApiKey]:
     """Keys of one account or of all, in the order of their making."""
-    query = select(*_KEY_COLUMNS).limit(limit)
-    if account_id is None:
-        query = query.order_by(api_keys.c.id)
-        query = query if after_id is None else query.where(api_keys.c.id > after_id)
-    else:
-        query = query.where(*stretch_of({api_keys.c.account_id: account_id}, api_keys.c.id, after=after_id))
-        query = query.order_by(api_keys.c.account_id, api_keys.c.id)
+    if account_id is not None:
+        return [_key_of(row) for row in tx.execute(_ahead(_KEY_COLUMNS, account_id, after_id).limit(limit))]
+    query = select(*_KEY_COLUMNS).order_by(api_keys.c.id).limit(limit)
+    if after_id is not None:
+        query = query.where(api_keys.c.id > after_id)
     return [_key_of(row) for row in tx.execute(query)]
+
+
+def page_keys(
+    tx: Tx,
+    account_id: str,
+    scopes: Collection[str],
+    *,
+    after_id: str | None,
+    limit: int,
+    most: int = MOST_WALKED,
+) -> KeyPage:
+    """An account's keys that have no other than these scopes: `limit` that fit, among the next `most`."""
+    beyond = [scope for scope in SCOPES if scope not in scopes]
+    if not beyond:
+        return KeyPage(list_keys(tx, account_id, after_id=after_id, limit=limit), None)
+    walked = _ahead(_KEY_COLUMNS, account_id, after_id).limit(most).subquery("walked")
+    fit = select(walked).where(*(_lacks(walked.c.scopes, scope) for scope in beyond))
+    found = [_key_of(row) for row in tx.execute(fit.order_by(walked.c.id).limit(limit))]
+    edge = None
+    if len(found) < limit:
+        edge = tx.execute(_ahead([api_keys.c.id], account_id, after_id).limit(1).offset(most - 1)).scalar()
+    return KeyPage(found, edge)
+
+
+def _ahead(columns: Sequence[Any], account_id: str, after_id: str | None) -> Select[Any]:
+    """The keys of an account from after an id on, in the order of their making, as the index of the list has them."""
+    query = select(*columns).where(*stretch_of({api_keys.c.account_id: account_id}, api_keys.c.id, after=after_id))
+    return query.order_by(api_keys.c.account_id, api_keys.c.id)
 
 
 def revoke_keys(tx: Tx, revoked: dict[str, int]) -> None:
@@ -147,9 +185,22 @@ def revoke_keys(tx: Tx, revoked: dict[str, int]) -> None:
         )
 
 
+def revoke_descendants(tx: Tx, key_id: str, instant: int) -> int:
+    """Revoke all keys that were made with a key, or with one of these, at any remove; return how many."""
+    made = select(api_keys.c.id).where(api_keys.c.created_by == key_id).cte("made", recursive=True)
+    made = made.union(select(api_keys.c.id).where(api_keys.c.created_by == made.c.id))
+    to_revoke = update(api_keys).where(api_keys.c.id.in_(select(made.c.id)), api_keys.c.revoked_at.is_(None))
+    return len(tx.execute(to_revoke.values(revoked_at=instant).returning(api_keys.c.id)).all())
+
+
+def _lacks(scopes: ColumnElement[str], scope: str) -> ColumnElement[bool]:
+    """That a key has not this scope; its scopes are words with blanks between."""
+    return (literal(" ") + scopes + " ").not_like(f"% {scope} %")
+
+
 def _account_of(row: Any) -> Account:
     state = AccountState(row.state) if row.closed_at is None else AccountState.CLOSED
-    return Account(row.id, row.name, row.currency, state, row.created_at, row.closed_at)
+    return Account(row.id, row.name, row.currency, state, row.created_at, AccountKind(row.kind), row.closed_at)
 
 
 def _key_row(key: ApiKey) -> dict[str, Any]:
@@ -167,4 +218,5 @@ def _key_of(row: Any) -> ApiKey:
         row.created_at,
         row.expires_at,
         row.revoked_at,
+        row.created_by,
     )

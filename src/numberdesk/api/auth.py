@@ -66,8 +66,8 @@ class Authenticator:
         if found is None or not found[0].valid_at(self._now()):
             self._known.pop(hashed, None)
             return None
-        key, currency = found
-        caller = Caller(key.account_id, key.id, currency, frozenset(key.scopes))
+        key, currency, kind = found
+        caller = Caller(key.account_id, key.id, currency, frozenset(key.scopes), kind)
         self._known[hashed] = (until, caller)
         self._known.move_to_end(hashed)
         while len(self._known) > _MOST_REMEMBERED:

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope
 
 from numberdesk.accounts.model import Caller
+from numberdesk.accounts.model import Scope as KeyScope
 from numberdesk.api.auth import Authenticator
 from numberdesk.api.errors import ENCODER, failure
 from numberdesk.api.limits import RateLimits
@@ -30,6 +31,7 @@ from numberdesk.core.errors import (
     RequestTimeout,
     UnsupportedMediaType,
 )
+from numberdesk.core.lifecycle import AccountKind
 from numberdesk.core.text import TextError, parse_token
 from numberdesk.infra.db import Tx
 from numberdesk.wiring import Services
@@ -56,6 +58,14 @@ KEY_REFUSAL: Final = "is not taken by this request; send it without"
 """Why a key is refused where nothing more can be said."""
 
 LONGEST_KEY: Final = 255
+
+_OF_ALL_ACCOUNTS: Final = frozenset({None, KeyScope.KEYS_MANAGE, KeyScope.ADMIN})
+"""Scopes of endpoints that are of use to operators: the others are about a wallet and rented numbers."""
+
+_FOR_CUSTOMERS: Final = (
+    "This key is of an operators' account, which has no wallet and rents no numbers. Use a key of a customer's "
+    "account, or the paths under /admin."
+)
 
 
 @dataclass(slots=True)
@@ -136,6 +146,7 @@ class Endpoint:
     pending_example: Any = None
     takes_key: bool = False
     key_refusal: str = KEY_REFUSAL
+    operators_too: bool = False
 
 
 ENDPOINTS: Final[list[Endpoint]] = []
@@ -162,11 +173,13 @@ def endpoint(
     pending_example: Any = None,
     takes_key: bool = False,
     key_refusal: str = KEY_REFUSAL,
+    operators_too: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Declare a handler. `data` is the type of the answer's data, `errors` the codes beyond the usual ones.
 
     `pending` is the type of the data of a 202, where that can be the answer; `data` is None where it always is.
     `takes_key`: an Idempotency-Key makes the request safe to repeat; else one is refused, and `key_refusal` says why.
+    `operators_too`: it answers keys of operators' accounts, though its scope is one of customers.
     """
 
     def declare(handler: Handler) -> Handler:
@@ -174,6 +187,7 @@ def endpoint(
             Endpoint(
                 method, path, handler, summary, tag, scope, query, body, raw_body, data, paged, errors, example,
                 answer_example, other_paths, pending, pending_example, takes_key, key_refusal,
+                operators_too or scope in _OF_ALL_ACCOUNTS,
             )
         )  # fmt: skip
         return handler
@@ -202,6 +216,8 @@ async def _ask(described: Endpoint, entry_point: EntryPoint, scope: Scope, recei
     entry_point.rate_limits.spend(caller.account_id, caller.key_id)
     if described.scope is not None and described.scope not in caller.scopes:
         raise Forbidden(f"This key lacks the scope {described.scope}.", {"scope": described.scope})
+    if caller.kind is AccountKind.OPERATOR and not described.operators_too:
+        raise Forbidden(_FOR_CUSTOMERS, {"account": caller.kind.value})
     key = _idempotency_key(described, headers)
     query = decode_query(scope["query_string"], described.query or NoQuery)
     body = None

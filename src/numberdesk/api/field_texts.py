@@ -20,6 +20,9 @@ _MONEY: Final = {
     "balance": "What was posted in the wallet after this entry.",
     "charged": "What the order took from the wallet so far: nothing, or the first month and the setup price.",
     "credit_limit": "How far below zero the wallet may go.",
+    "AccountView.credit_limit": "How far below zero the wallet may go; null for an account of operators.",
+    "AccountView.currency": "Currency that the account pays in, as in ISO 4217; null for an account of operators.",
+    "OffersQuery.currency": "Currency to search in, for keys of accounts of operators, which have none of their own.",
     "currency": "Currency of all amounts beside it, as in ISO 4217.",
     "InventoryView.currency": "Currency of the prices; null for a number without a price.",
     "RuleBody.currency": "Currency of the prices that the rule makes, as in ISO 4217.",
@@ -122,6 +125,8 @@ _RECORDS: Final = {
     "NewCarrierBody.kind": "Carrier that the account is at.",
     "status": "Where it stands.",
     "AccountView.status": "Whether the account may buy. A closed one is at its end.",
+    "AccountView.kind": "Whether it is an account of a customer or of operators, who run the service.",
+    "AccountsQuery.kind": "Accounts of customers or of operators.",
     "AccountBody.status": "A suspended account cannot buy, everything else goes on; a closed one stays closed.",
     "OrderView.status": "Whether the order has ended, and how.",
     "AdminOrdersQuery.status": "Only these orders: `open` is `pending`, `parked` those that wait for a person.",
@@ -133,7 +138,9 @@ _RECORDS: Final = {
     "code": "Why, in a word that never changes.",
     "message": "Why, in a sentence for people.",
     "scopes": "What the key may be used for.",
-    "NewKeyBody.scopes": "What the key may be used for; left out, what customers need, of what the asking key has.",
+    "NewKeyBody.scopes": "What the key may be used for; left out, what its account needs, of what the asking key has.",
+    "created_by": "Id of the key that it was made with; null for one made by command.",
+    "with_descendants": "Whether the keys that were made with it, at any remove, are revoked, too.",
     "key": "The secret key itself, shown this once.",
 }
 _INSTANTS: Final = {
@@ -143,7 +150,10 @@ _INSTANTS: Final = {
     "completed_at": "When the order was completed; null unless it was.",
     "failed_at": "When the order failed; null unless it did.",
     "expires_at": "When the key stops working; null for never.",
-    "NewKeyBody.expires_at": "When the key stops working, with offset, within a hundred years; left out, never.",
+    "NewKeyBody.expires_at": (
+        "When the key stops working, with offset, within a hundred years; no later than the asking key does, "
+        "and then when left out."
+    ),
     "revoked_at": "When the key was revoked; null unless it was.",
     "offer_expires_at": "Until when these prices are honoured, at least.",
     "purchased_at": "When the number was bought.",

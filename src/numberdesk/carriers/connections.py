@@ -34,6 +34,7 @@ from numberdesk.core.breaker import Breaker
 from numberdesk.core.carrier_order import ACCOUNT_PAUSE, NotSent, Unknown
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.lifecycle import CarrierState
+from numberdesk.infra.egress import PUBLIC_ONLY, Egress
 from numberdesk.infra.http import Http, HttpClient
 from numberdesk.infra.reader import Reader
 from numberdesk.infra.vault import Vault, VaultError
@@ -78,7 +79,10 @@ class _OfLoop:
 
 
 class StoredConnections:
-    """Reads the accounts at most once a second. `build` makes an adapter of an account that was opened."""
+    """Reads the accounts at most once a second.
+
+    `build` makes an adapter of an account that was opened, `egress` says where its requests may go.
+    """
 
     def __init__(
         self,
@@ -87,7 +91,9 @@ class StoredConnections:
         build: Callable[[str, Setup, Http], Carrier],
         *,
         seconds: Callable[[], float] = time.monotonic,
+        egress: Egress = PUBLIC_ONLY,
     ) -> None:
+        self._egress = egress
         self._reader = reader
         self._vault = vault
         self._build = build
@@ -130,7 +136,7 @@ class StoredConnections:
         loop = asyncio.get_running_loop()
         mine = self._loops.get(loop)
         if mine is None:
-            mine = self._loops[loop] = _OfLoop(HttpClient())
+            mine = self._loops[loop] = _OfLoop(HttpClient(egress=self._egress))
         known = mine.clients.get(account.name)
         if known is None or known.account.updated_at != account.updated_at:
             known = mine.clients[account.name] = Connected(account, self._connected(account, mine.http))

@@ -13,6 +13,7 @@ from numberdesk.cli.carriers import carriers
 from numberdesk.cli.db import db
 from numberdesk.cli.inventory import inventory
 from numberdesk.cli.keys import keys
+from numberdesk.cli.operators import operators
 from numberdesk.cli.orders import orders
 from numberdesk.cli.prices import prices
 from numberdesk.cli.serve import serve, work
@@ -33,6 +34,7 @@ app.command("verify")(verify_books)
 app.command("carrier-sim")(carrier_sim)
 app.add_typer(db, name="db")
 app.add_typer(accounts, name="accounts")
+app.add_typer(operators, name="operators")
 app.add_typer(keys, name="keys")
 app.add_typer(wallet, name="wallet")
 app.add_typer(inventory, name="inventory")

@@ -1,4 +1,4 @@
-"""Commands for accounts.
+"""Commands for the accounts of customers.
 
 Touches: nothing.
 """
@@ -10,8 +10,19 @@ from typing import Annotated, Final
 
 import typer
 
+from numberdesk.accounts.model import Account
 from numberdesk.cli.output import print_list, print_object
-from numberdesk.cli.session import AccountArgument, AsJson, Limit, Yes, account_called, amount_of, confirm, services
+from numberdesk.cli.session import (
+    AccountArgument,
+    AsJson,
+    Limit,
+    Yes,
+    account_called,
+    amount_of,
+    confirm,
+    customer_called,
+    services,
+)
 from numberdesk.core.lifecycle import AccountState
 from numberdesk.flows.accounts.change_accounts import AccountChange, account_change, change_accounts
 from numberdesk.flows.accounts.create_accounts import (
@@ -20,6 +31,7 @@ from numberdesk.flows.accounts.create_accounts import (
 )
 from numberdesk.flows.accounts.describe_accounts import describe_accounts
 from numberdesk.views.accounts import account_view
+from numberdesk.wiring import Services
 
 accounts = typer.Typer(help="Accounts: who pays.", no_args_is_help=True)
 
@@ -44,7 +56,7 @@ def create_account(
 
 @accounts.command("list")
 def list_all_accounts(limit: Limit = 1000, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
-    """List accounts, oldest first."""
+    """List customers' accounts, oldest first."""
     with services(_OPTIONS) as running:
         found = running.reader.read_now(lambda tx: describe_accounts(tx, after_id=None, limit=limit))
         print_list(
@@ -74,6 +86,7 @@ def set_credit_limit(
     _change(
         account,
         lambda account_id, now: account_change(account_id, now, credit_limit=amount_of(amount, "credit_limit")),
+        called=customer_called,
         as_json=as_json,
     )
 
@@ -101,15 +114,28 @@ def close(
         found = account_called(running, account)
         if found.state is not AccountState.CLOSED:
             confirm(f"Close {found.name!r} ({found.id})? It cannot be opened again.", yes=yes)
-    _set_state(account, AccountState.CLOSED, as_json=as_json)
+    _change(
+        account, lambda account_id, now: account_change(account_id, now, state=AccountState.CLOSED), as_json=as_json
+    )
 
 
 def _set_state(account: str, state: AccountState, *, as_json: bool) -> None:
-    _change(account, lambda account_id, now: account_change(account_id, now, state=state), as_json=as_json)
+    _change(
+        account,
+        lambda account_id, now: account_change(account_id, now, state=state),
+        called=customer_called,
+        as_json=as_json,
+    )
 
 
-def _change(account: str, command: Callable[[str, int], AccountChange], *, as_json: bool) -> None:
+def _change(
+    account: str,
+    command: Callable[[str, int], AccountChange],
+    *,
+    called: Callable[[Services, str], Account] = account_called,
+    as_json: bool,
+) -> None:
     with services(_CHANGES) as running:
-        owner = account_called(running, account)
+        owner = called(running, account)
         changed = running.writer.apply(change_accounts, command(owner.id, running.now()))
         print_object(account_view(*changed), as_json=as_json)

@@ -268,7 +268,7 @@ def _all_names(running: Services) -> list[str]:
 
 
 def _set_up(running: Services, command: CarrierSetup, *, as_json: bool) -> None:
-    running.writer.apply(set_up_carriers(running.vault), command)
+    running.writer.apply(set_up_carriers(running.vault, running.egress), command)
     _print(running, command.name, as_json=as_json)
 
 

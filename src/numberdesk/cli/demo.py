@@ -17,6 +17,7 @@ from numberdesk.accounts.store import list_accounts, list_names
 from numberdesk.catalog.search import Offer, OfferQuery
 from numberdesk.cli.demo_carriers import SQLITE, state_file
 from numberdesk.cli.output import USAGE, fail
+from numberdesk.core.lifecycle import AccountKind
 from numberdesk.core.money import MICROS
 from numberdesk.core.purchase import POOL
 from numberdesk.flows.accounts.create_accounts import create_accounts, new_account
@@ -75,7 +76,8 @@ def _require_demo(database: Database, file: Path) -> None:
             names = list_names(tx, limit=2)
     except StorageFailedError:
         fail(f"--fresh removes nothing but a demo's database, and {file} is none")
-    if names not in ([], [ACCOUNT_NAME]):
+    # Of books that others made the first name differs, or there is a second customer.
+    if names and (names[0] != (ACCOUNT_NAME, True) or any(is_customer for _, is_customer in names[1:])):
         fail(f"--fresh removes nothing but a demo's database, and {file} holds accounts")
 
 
@@ -96,7 +98,10 @@ def prepare_demo(services: Services) -> str:
     Ends the command when the database holds somebody's real accounts.
     """
     known = services.reader.read_now(lambda tx: list_accounts(tx, after_id=None, limit=2))
-    if not known:
+    operators = services.reader.read_now(
+        lambda tx: list_accounts(tx, after_id=None, limit=1, kind=AccountKind.OPERATOR)
+    )
+    if not known and not operators:
         account_id = _fill(services)
     elif len(known) == 1 and known[0].name == ACCOUNT_NAME:
         account_id = known[0].id

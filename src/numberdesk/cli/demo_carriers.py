@@ -39,6 +39,7 @@ _INBOUND: Final = 10_000
 _CENT: Final = 10_000
 
 
+_LISTENS: Final = "127.0.0.1"
 SQLITE: Final = "sqlite:///"
 
 
@@ -54,6 +55,11 @@ def key_of(settings: Settings) -> SecretStr:
         key = new_key()
         file.write_text(f"{key}\n")
     return SecretStr(key)
+
+
+def egress_of(settings: Settings) -> str:
+    """What was set of networks that requests may go to, and where the simulated carriers listen."""
+    return ",".join(filter(None, (settings.egress_allow, _LISTENS)))
 
 
 def state_file(settings: Settings) -> Path:
@@ -96,7 +102,9 @@ def connect(services: Services, urls: dict[str, str]) -> None:
     for kind, name in NAMES.items():
         values = {**_CREDENTIALS[kind], "base_url": urls[kind]}
         setup = CarrierSetup(name, kind, Setup(values), CarrierState.ACTIVE, services.now())
-        services.writer.apply(set_up_carriers(services.vault), setup)  # active: a plain demo may have run meanwhile
+        services.writer.apply(
+            set_up_carriers(services.vault, services.egress), setup
+        )  # active: a plain demo may have run meanwhile
         if not services.reader.read_now(lambda tx, name=name: list_price_rules(tx, name, limit=1)):  # type: ignore[misc]  # binds the loop's name
             services.writer.apply(set_price_rules, _rule(services, name))
     services.carriers.forget()
@@ -106,7 +114,7 @@ def disable(services: Services) -> None:
     """Ask and offer nothing of simulated carriers that an earlier demo connected: nobody simulates them now."""
     for name in services.reader.read_now(lambda tx: find_carriers_named(tx, NAMES.values())):
         command = CarrierSetup(name, None, Setup({}), CarrierState.DISABLED, services.now())
-        services.writer.apply(set_up_carriers(services.vault), command)
+        services.writer.apply(set_up_carriers(services.vault, services.egress), command)
 
 
 def text(urls: dict[str, str], address: str, key: str, settings: Settings) -> str:
@@ -131,6 +139,7 @@ def _exports(settings: Settings) -> str:
         chosen["NUMBERDESK_DATABASE_URL"] = settings.database_url
     if settings.credentials_key.get_secret_value() == _kept_key(settings):
         chosen["NUMBERDESK_CREDENTIALS_KEY"] = settings.credentials_key.get_secret_value()
+    chosen["NUMBERDESK_EGRESS_ALLOW"] = settings.egress_allow
     return "".join(f"  export {name}={shlex.quote(value)}\n" for name, value in chosen.items())
 
 

@@ -9,9 +9,9 @@ from typing import Annotated, Final
 
 import typer
 
-from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, SCOPES, new_key
+from numberdesk.accounts.model import RANDOM_BYTES, SCOPES, default_scopes, new_key
 from numberdesk.accounts.store import list_keys
-from numberdesk.cli.output import print_list, print_object
+from numberdesk.cli.output import note, print_list, print_object
 from numberdesk.cli.session import AccountArgument, AsJson, Limit, account_called, services
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.flows.accounts.issue_keys import NewKey, Revocation, issue_keys, new_key_record, revoke
@@ -41,7 +41,7 @@ def create_key(
             secret,
             account_id=owner.id,
             name=name,
-            scopes=scope or CUSTOMER_SCOPES,
+            scopes=scope or default_scopes(owner.kind),
             expires_at=None if expires_days is None else now + expires_days * 86_400 * MICROSECONDS,
             now=now,
         )
@@ -59,16 +59,22 @@ def list_all_keys(
     with services(_OPTIONS) as running:
         owner = None if account is None else account_called(running, account).id
         found = running.reader.read_now(lambda tx: list_keys(tx, owner, after_id=None, limit=limit))
-        columns = ("id", "account_id", "name", "starts_with", "scopes", "created_at", "revoked_at")
+        columns = ("id", "account_id", "name", "starts_with", "scopes", "created_at", "revoked_at", "created_by")
         print_list([key_view(one) for one in found], columns, as_json=as_json)
 
 
 @keys.command("revoke")
 def revoke_key(
     key_id: Annotated[str, typer.Argument(metavar="KEY_ID")],
+    with_descendants: Annotated[  # noqa: FBT002  a flag
+        bool, typer.Option("--with-descendants", help="Keys made with it, at any remove, too")
+    ] = False,
     as_json: AsJson = False,  # noqa: FBT002  a flag
 ) -> None:
     """Revoke a key; it stops working within a second."""
     with services(_OPTIONS) as running:
-        revoked = running.writer.apply(revoke, Revocation(key_id, None, running.now()))
-        print_object(key_view(revoked), as_json=as_json)
+        command = Revocation(key_id, None, running.now(), with_descendants=with_descendants)
+        revoked = running.writer.apply(revoke, command)
+        print_object(key_view(revoked.key), as_json=as_json)
+        if with_descendants:
+            note(f"numberdesk: {revoked.descendants} keys that were made with it are revoked, too")

@@ -80,7 +80,8 @@ def work() -> None:
 
 def _serve_with_carriers(settings: Settings, sock: socket.socket) -> None:
     """The demo, with carriers to buy from: they run in this process and end with it."""
-    keyed = settings.model_copy(update={"credentials_key": demo_carriers.key_of(settings)})
+    own = {"credentials_key": demo_carriers.key_of(settings), "egress_allow": demo_carriers.egress_of(settings)}
+    keyed = settings.model_copy(update=own)
     with demo_carriers.simulated_carriers(demo_carriers.state_file(settings)) as urls:
         _serve_alone(keyed, sock, demo=True, urls=urls)
 
@@ -251,7 +252,10 @@ def _welcome(running: Services, address: str) -> str:
             "\n\nThere is no account yet. In another terminal, with the same NUMBERDESK_DATABASE_URL:\n\n"
             '  numberdesk accounts create "First customer" --currency USD\n'
             '  numberdesk keys create "First customer"\n'
-            '  numberdesk wallet top-up "First customer" 100\n'
+            '  numberdesk wallet top-up "First customer" 100\n\n'
+            "and for yourself a key for the endpoints under /admin:\n\n"
+            "  numberdesk operators create Operators\n"
+            "  numberdesk keys create Operators\n"
         )
     if not running.reader.read_now(count_inventory) and not _buys_from_carriers(running):
         text += (

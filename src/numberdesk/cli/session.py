@@ -18,6 +18,7 @@ from numberdesk.accounts.model import Account
 from numberdesk.accounts.store import find_accounts_named
 from numberdesk.cli.output import NO_OPTIONS, fail, note, reported
 from numberdesk.core.errors import InvalidRequest
+from numberdesk.core.lifecycle import AccountKind
 from numberdesk.core.money import MoneyError, parse_micros
 from numberdesk.flows.carriers.describe_carriers import is_carrier
 from numberdesk.infra import log
@@ -99,6 +100,14 @@ def check_carrier(running: Services, name: str | None) -> None:
 def fail_unknown_carrier(name: str) -> NoReturn:
     """End the command."""
     fail(f"there is no carrier {name!r}; `numberdesk carriers list` lists them")
+
+
+def customer_called(running: Services, text: str) -> Account:
+    """The customer's account with this id or exact name; ends the command when there is none."""
+    account = account_called(running, text)
+    if account.kind is AccountKind.OPERATOR:
+        fail(f"{account.name!r} is an operators' account, which has no wallet and buys nothing")
+    return account
 
 
 def account_called(running: Services, text: str) -> Account:

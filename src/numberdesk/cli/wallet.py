@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from numberdesk.cli.output import print_list, print_object
-from numberdesk.cli.session import AccountArgument, AsJson, Limit, account_called, amount_of, services
+from numberdesk.cli.session import AccountArgument, AsJson, Limit, amount_of, customer_called, services
 from numberdesk.flows.accounts.fund_wallets import ADJUSTMENT, TOP_UP, fund_wallets, funding
 from numberdesk.ledger.store import find_wallet, list_statement
 from numberdesk.views.accounts import balance_view, transaction_view
@@ -46,7 +46,7 @@ def adjust(
 def show(account: AccountArgument, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
     """Show a wallet."""
     with services(_OPTIONS) as running:
-        owner = account_called(running, account)
+        owner = customer_called(running, account)
         found = running.reader.read_now(lambda tx: find_wallet(tx, owner.id))
         if found is not None:
             print_object(balance_view(found), as_json=as_json)
@@ -56,7 +56,7 @@ def show(account: AccountArgument, as_json: AsJson = False) -> None:  # noqa: FB
 def statement(account: AccountArgument, limit: Limit = 1000, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
     """List a wallet's transfers, newest first, each with the balance after it."""
     with services(_OPTIONS) as running:
-        owner = account_called(running, account)
+        owner = customer_called(running, account)
         found = running.reader.read_now(lambda tx: list_statement(tx, owner.id, before_entry=None, limit=limit))
         columns = ("entry", "created_at", "kind", "amount", "balance", "currency", "order_id", "reference")
         print_list([transaction_view(one) for one in found], columns, as_json=as_json)
@@ -64,7 +64,7 @@ def statement(account: AccountArgument, limit: Limit = 1000, as_json: AsJson = F
 
 def _move(kind: str, account: str, amount: str, reference: str | None, *, as_json: bool) -> None:
     with services(_OPTIONS) as running:
-        owner = account_called(running, account)
+        owner = customer_called(running, account)
         now = running.now()
         command = funding(running.new_id("trf"), kind, owner.id, amount_of(amount), reference=reference, now=now)
         moved = running.writer.apply(fund_wallets, command)

@@ -16,6 +16,7 @@ The invariants that apply so far:
     I10      an open order is to be asked about at its carrier, or parked for a person, and no other is
     I13      each purchase, failure and release is told by one event, and no event tells of what was not
     I15      of an API key only the hash and the beginning are stored, of a carrier's credentials only the sealed form
+    I16      admin is for operators' accounts; no key has more scopes, or lasts longer, than the one that made it
     hold     an order has one hold, of its prices and in its state
     storage  what the database itself promises: sound pages, references, constraints and indexes
 """

@@ -58,6 +58,13 @@ class AccountState(StrEnum):
     CLOSED = "closed"
 
 
+class AccountKind(StrEnum):
+    """Whose an account is: a customer's, or of those who run the service."""
+
+    CUSTOMER = "customer"
+    OPERATOR = "operator"
+
+
 State = TypeVar("State", bound=StrEnum)
 
 _N = NumberState

@@ -5,7 +5,10 @@ Touches: network, clock.
     NotSentError     no byte of the request was sent: no name, no connection, no TLS, no such URL
     NoAnswerError    it may have been received, and no usable answer came: cut, late, too large, unreadable
 
-It sends once: no retries, no redirects, no cookies, nothing from the environment. A request that
+It goes only where it may (infra/egress.py): the address that is connected to is one that was checked, so that a
+name which resolves to another one the next time leads nowhere else.
+
+It sends once: no retries, no redirects, no cookies, nothing from the environment, such as a proxy. A request that
 must not be sent twice goes over a connection of its own, since one that was kept open may be closed
 at the other end while it is written to, and then nobody knows; any other request is sent anew, over
 a new connection, when that happens to it. It refuses to work while a transaction of its thread is
@@ -25,6 +28,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from numberdesk.infra.db import transaction_is_open
+from numberdesk.infra.egress import PUBLIC_ONLY, Egress, EgressError
+from numberdesk.infra.guarded_connections import guarded_transport
 
 if TYPE_CHECKING:
     import ssl
@@ -84,17 +89,23 @@ class Http(Protocol):
 class HttpClient:
     """The client of one event loop. `connect_seconds` bounds name look-up, connection and TLS together.
 
-    `trust` says whose certificates are believed; unless told otherwise those that browsers believe.
+    `trust` says whose certificates are believed; unless told otherwise those that browsers believe. `egress` says where
+    requests may go; unless told otherwise to public addresses.
     """
 
     def __init__(
-        self, *, connect_seconds: float = 3.0, most_bytes: int = MOST_BYTES, trust: ssl.SSLContext | None = None
+        self,
+        *,
+        connect_seconds: float = 3.0,
+        most_bytes: int = MOST_BYTES,
+        trust: ssl.SSLContext | None = None,
+        egress: Egress = PUBLIC_ONLY,
     ) -> None:
+        self._egress = egress
         self._connect_seconds = connect_seconds
         self._most_bytes = most_bytes
         self._trust = trust
-        self._kept: httpx2.AsyncHTTPTransport | None = None
-        self._fresh: httpx2.AsyncHTTPTransport | None = None
+        self._transports: dict[tuple[bool, bool], httpx2.AsyncHTTPTransport] = {}
         self._waiting: set[_Watch] = set()
         self._closed = False
 
@@ -123,6 +134,8 @@ class HttpClient:
     async def _sent(self, request: HttpRequest, watch: _Watch) -> HttpResponse:
         import httpx2  # noqa: PLC0415  a service without carriers does without its 10 MB
 
+        self._egress.check_url(request.url)
+        secure = request.url.lower().startswith("https:")
         built = httpx2.Request(
             request.method,
             request.url,
@@ -131,13 +144,14 @@ class HttpClient:
             extensions={"trace": watch},
         )
         if request.once:
-            return await self._exchanged(self._transport(once=True), built)
+            return await self._exchanged(self._transport(once=True, secure=secure), built)
         try:
-            return await self._exchanged(self._transport(once=False), built)
+            return await self._exchanged(self._transport(once=False, secure=secure), built)
         except httpx2.TransportError:
             if watch.connects or watch.heard:
                 raise
-        return await self._exchanged(self._transport(once=True), built)  # it was a kept connection, closed over there
+        # It was a kept connection, closed over there.
+        return await self._exchanged(self._transport(once=True, secure=secure), built)
 
     async def _exchanged(self, transport: httpx2.AsyncHTTPTransport, request: httpx2.Request) -> HttpResponse:
         response = await transport.handle_async_request(request)
@@ -163,14 +177,12 @@ class HttpClient:
                 await asyncio.sleep(0)
         return body.whole()
 
-    def _transport(self, *, once: bool) -> httpx2.AsyncHTTPTransport:
-        made = self._fresh if once else self._kept
+    def _transport(self, *, once: bool, secure: bool) -> httpx2.AsyncHTTPTransport:
+        """Connections with TLS and without are apart, since not all that may be reached with may be without."""
+        made = self._transports.get((once, secure))
         if made is None:
-            made = _made(self._trust, keep=0 if once else 20)
-            if once:
-                self._fresh = made
-            else:
-                self._kept = made
+            made = guarded_transport(self._egress, self._trust or _trust(), keep=0 if once else 20, secure=secure)
+            self._transports[once, secure] = made
         return made
 
     async def close(self) -> None:
@@ -181,9 +193,8 @@ class HttpClient:
             watch.give_up()
         for watch in waiting:
             await watch.ended.wait()
-        for transport in (self._kept, self._fresh):
-            if transport is not None:
-                await transport.aclose()
+        for transport in self._transports.values():
+            await transport.aclose()
 
 
 class _Watch:
@@ -272,14 +283,6 @@ class _Body:
         return bytes(self._plain)
 
 
-def _made(trust: ssl.SSLContext | None, *, keep: int) -> httpx2.AsyncHTTPTransport:
-    import httpx2  # noqa: PLC0415  as above
-
-    # Waits are bounded by the limit around everything; how many requests run at once, by whoever asks.
-    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=keep, keepalive_expiry=5.0)
-    return httpx2.AsyncHTTPTransport(verify=trust or _trust(), limits=limits, trust_env=False)
-
-
 @functools.cache
 def _trust() -> ssl.SSLContext:
     import httpx2  # noqa: PLC0415  as above
@@ -289,6 +292,8 @@ def _trust() -> ssl.SSLContext:
 
 def _reason(error: Exception) -> str:
     """The kind of an error, and its text where that never quotes the request and no answer that might echo it."""
+    if isinstance(error, EgressError):
+        return f"requests to it are not sent (it {error})"
     name = type(error).__name__
     text = str(error).partition("bytearray(")[0].rstrip(": ") if name in _TELLING else ""
     return f"{name}: {text}"[:200] if text else name

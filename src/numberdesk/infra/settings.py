@@ -14,8 +14,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from numberdesk.infra.egress import parse_networks, parse_ports
 
 _CONFIG = "NUMBERDESK_CONFIG"
 DEFAULT_DATABASE_URL = "sqlite:///var/numberdesk.db"
@@ -72,6 +74,13 @@ class Settings(BaseSettings):
     credentials_key_file: str = Field(
         "", description="File that holds the key for credentials, in place of credentials_key"
     )
+    egress_allow: str = Field(
+        "", description="Networks inside that requests may go to, like those to a mock of carriers, comma separated"
+    )
+    egress_ports: str = Field(
+        "",
+        description="Ports of public addresses that requests may go to beside 443, 80, 8080 and 8443, comma separated",
+    )
     queue_limit: int = Field(4096, ge=1, le=1_000_000, description="Commands that may wait for the writer")
     read_threads: int = Field(4, ge=1, le=64, description="Threads, and so connections, for lists and searches")
     look_up_threads: int = Field(
@@ -84,6 +93,18 @@ class Settings(BaseSettings):
     read_timeout_seconds: float = Field(8, gt=0, le=60, description="Longest that one read takes before 503")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged")
     access_log: bool = Field(default=False, description="Log a line for every request")
+
+    @field_validator("egress_allow")
+    @classmethod
+    def _networks(cls, text: str) -> str:
+        parse_networks(text)
+        return text
+
+    @field_validator("egress_ports")
+    @classmethod
+    def _ports(cls, text: str) -> str:
+        parse_ports(text)
+        return text
 
     @classmethod
     def settings_customise_sources(

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, PrimaryKeyConstraint, Table, UniqueConstraint
 
-from numberdesk.core.lifecycle import AccountState
-from numberdesk.tables.base import metadata, one_of, optional_whole, text, whole
+from numberdesk.core.lifecycle import AccountKind, AccountState
+from numberdesk.tables.base import metadata, one_of, optional_text, optional_whole, text, whole
 
+# A customer's account pays in its currency. One of operators has keys alone: no wallet, and for its currency "".
 # An account with closed_at is closed; state is what it was before.
 accounts = Table(
     "accounts",
@@ -19,13 +20,18 @@ accounts = Table(
     text("currency"),
     text("state"),
     whole("created_at"),
+    text("kind", server_default=AccountKind.CUSTOMER.value),
     optional_whole("closed_at"),
     one_of("state", (AccountState.ACTIVE, AccountState.SUSPENDED)),
+    one_of("kind", AccountKind),
+    CheckConstraint("(kind = 'operator') = (currency = '')", name="currency_of_customers"),
     sqlite_with_rowid=False,
 )
 Index("uq_accounts_name", accounts.c.name, unique=True)
+Index(None, accounts.c.kind, accounts.c.id)
 
 # A key is stored as the SHA-256 of its text; `shown` is its beginning, for people to tell keys apart.
+# created_by is the key that it was made with; empty for those made by command.
 api_keys = Table(
     "api_keys",
     metadata,
@@ -38,10 +44,12 @@ api_keys = Table(
     whole("created_at"),
     optional_whole("expires_at"),
     optional_whole("revoked_at"),
+    optional_text("created_by", ForeignKey("api_keys.id")),
     UniqueConstraint("hash"),
     sqlite_with_rowid=False,
 )
 Index(None, api_keys.c.account_id, api_keys.c.id)
+Index(None, api_keys.c.created_by)
 Index(
     "ix_api_keys_kept",
     api_keys.c.account_id,

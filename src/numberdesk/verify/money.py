@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import and_, case, func, or_, select
 
 from numberdesk.core.invariants import amount, differing
-from numberdesk.core.lifecycle import HoldState, OrderState
+from numberdesk.core.lifecycle import AccountKind, HoldState, OrderState
 from numberdesk.tables import accounts, credit_limit_changes, holds, orders, wallets
 from numberdesk.verify.engine import Check, in_key_order, rule
 from numberdesk.verify.statements import check_statements
@@ -24,13 +24,20 @@ _HOLD_STATES: Final = {
 _WITHOUT_WALLET: Final = (
     select(accounts.c.id, accounts.c.currency, wallets.c.currency.label("wallet_currency"))
     .select_from(accounts.outerjoin(wallets, wallets.c.account_id == accounts.c.id))
-    .where(or_(wallets.c.account_id.is_(None), wallets.c.currency != accounts.c.currency))
+    .where(
+        or_(
+            and_(wallets.c.account_id.is_(None), accounts.c.kind != AccountKind.OPERATOR.value),
+            wallets.c.currency != accounts.c.currency,  # that of operators' accounts is none
+        )
+    )
 )
 
 
 def _says_wallet(row: Any) -> str:
     if row.wallet_currency is None:
         return "the account has no wallet"
+    if not row.currency:
+        return "an operators' account has a wallet"
     return f"the account pays in {row.currency}, its wallet is in {row.wallet_currency}"
 
 
@@ -116,7 +123,13 @@ def _says_limit(row: Any) -> str:
 
 
 CHECKS: Final = (
-    rule("I1", "every account has a wallet in its currency", accounts, _WITHOUT_WALLET, _says_wallet),
+    rule(
+        "I1",
+        "every customer's account has a wallet in its currency, no operators' account has one",
+        accounts,
+        _WITHOUT_WALLET,
+        _says_wallet,
+    ),
     rule("I3", "every change of a credit limit leads to the next, or to the wallet's", _change, _LIMITS, _says_limit),
     rule("I3", "no wallet is overdrawn", wallets, _OVERDRAWN, _says_overdrawn),
     rule("I2", "every wallet holds what its open holds come to", wallets, _HELD, _says_held),

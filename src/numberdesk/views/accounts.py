@@ -10,7 +10,7 @@ from decimal import Decimal
 import msgspec
 
 from numberdesk.accounts.model import Account, ApiKey
-from numberdesk.core.lifecycle import AccountState
+from numberdesk.core.lifecycle import AccountKind, AccountState
 from numberdesk.core.money import as_decimal
 from numberdesk.core.periods import iso_or_none, iso_seconds
 from numberdesk.core.purchase import Wallet
@@ -43,7 +43,7 @@ class TransactionView(msgspec.Struct, frozen=True):
 
 
 class KeyView(msgspec.Struct, frozen=True):
-    """An API key without its secret."""
+    """An API key without its secret. `created_by` is the id of the key that it was made with, if any."""
 
     id: KeyId
     account_id: AccountId
@@ -53,6 +53,7 @@ class KeyView(msgspec.Struct, frozen=True):
     created_at: Instant
     expires_at: Instant | None
     revoked_at: Instant | None
+    created_by: KeyId | None
 
 
 class NewKeyView(KeyView, frozen=True):
@@ -62,15 +63,16 @@ class NewKeyView(KeyView, frozen=True):
 
 
 class AccountView(msgspec.Struct, frozen=True):
-    """An account, as its operator sees it."""
+    """An account, as operators see it. One of their own has no currency and no limit."""
 
     id: AccountId
     name: str
-    currency: Currency
+    currency: Currency | None
     status: AccountState
-    credit_limit: Decimal
+    credit_limit: Decimal | None
     created_at: Instant
     closed_at: Instant | None
+    kind: AccountKind
 
 
 def balance_view(wallet: Wallet) -> BalanceView:
@@ -111,6 +113,7 @@ def key_view(key: ApiKey) -> KeyView:
         created_at=iso_seconds(key.created_at),
         expires_at=iso_or_none(key.expires_at),
         revoked_at=iso_or_none(key.revoked_at),
+        created_by=key.created_by,
     )
 
 
@@ -119,14 +122,15 @@ def new_key_view(key: ApiKey, secret: str) -> NewKeyView:
     return NewKeyView(**msgspec.structs.asdict(key_view(key)), key=secret)
 
 
-def account_view(account: Account, credit_limit: int) -> AccountView:
-    """An account, with its credit limit in micros."""
+def account_view(account: Account, credit_limit: int | None) -> AccountView:
+    """An account, with its credit limit in micros; one of operators has none."""
     return AccountView(
         account.id,
         account.name,
-        account.currency,
+        account.currency or None,
         account.state,
-        as_decimal(credit_limit),
+        None if credit_limit is None else as_decimal(credit_limit),
         iso_seconds(account.created_at),
         iso_or_none(account.closed_at),
+        account.kind,
     )

@@ -18,6 +18,7 @@ from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Reas
 from numberdesk.core.findings import FindingKind
 from numberdesk.infra.http import HttpClient
 from testbed.carrier_mock import MockUrls, simulated
+from testbed.egress import LOOPBACK
 
 Result = TypeVar("Result")
 
@@ -72,7 +73,7 @@ class TestEveryAdapter:
 
         def asked(story: Callable[[Carrier], Awaitable[Result]]) -> Result:
             async def whole() -> Result:
-                http = HttpClient()
+                http = HttpClient(egress=LOOPBACK)
                 try:
                     return await story(KINDS[api.value].build(checked_setup(api.value, values), http))
                 finally:
@@ -232,7 +233,7 @@ class TestEveryAdapter:
         setup = checked_setup(api.value, {**SETUPS[api], secret: "wrong", "base_url": url})
 
         async def story() -> Any:
-            http = HttpClient()
+            http = HttpClient(egress=LOOPBACK)
             carrier = KINDS[api.value].build(setup, http)
             health = await carrier.check()
             with pytest.raises(CarrierError) as raised:

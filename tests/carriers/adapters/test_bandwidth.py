@@ -15,6 +15,7 @@ from numberdesk.carriers import port
 from numberdesk.carriers.adapters.bandwidth import Bandwidth
 from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Unknown
 from numberdesk.infra.http import HttpClient
+from testbed.egress import LOOPBACK
 from testbed.scripted import Answer, Scripted, Seen, json_reply, reply, scripted, silence
 from tests.carriers.adapters.words import FORBIDDEN, OTHER, TAKEN, THROTTLED, close, kind, posts
 
@@ -32,7 +33,7 @@ OUTSIDE: Final = b'<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><OrderR
 
 def ask(url: str, call: Callable[[Bandwidth], Awaitable[Any]], **more: str) -> Any:
     async def main() -> Any:
-        http = HttpClient()
+        http = HttpClient(egress=LOOPBACK)
         values = {"account_id": "9900012", "username": "api", "password": PASSWORD, "site_id": "743", "base_url": url}
         try:
             return await call(
@@ -344,7 +345,7 @@ def test_a_look_up_that_shows_very_many_orders_is_not_followed() -> None:
 
 
 def test_without_a_connection_nothing_is_sent_and_nothing_is_known() -> None:
-    nowhere = "http://127.0.0.1:9"
+    nowhere = "http://127.0.0.1:1029"
     assert kind(ask(nowhere, lambda bandwidth: bandwidth.order(OURS, REFERENCE))) == NotSent
     assert kind(ask(nowhere, lambda bandwidth: bandwidth.find(OURS, REFERENCE))) == Unknown
     assert type(ask(nowhere, lambda bandwidth: bandwidth.release(OURS, NUMBER))) is port.NotReleased

@@ -13,6 +13,7 @@ from defusedxml.ElementTree import fromstring
 from numberdesk.carriers import port
 from numberdesk.carriers.adapters.bandwidth import Bandwidth
 from numberdesk.infra.http import HttpClient
+from testbed.egress import LOOPBACK
 from testbed.scripted import Answer, Scripted, Seen, reset, scripted, silence
 from tests.carriers.adapters.words import HTML, close
 
@@ -27,7 +28,7 @@ NEXT: Final = (
 
 def ask(url: str, call: Callable[[Bandwidth], Awaitable[Any]]) -> Any:
     async def main() -> Any:
-        http = HttpClient()
+        http = HttpClient(egress=LOOPBACK)
         values = {"account_id": "9900012", "username": "api", "password": PASSWORD, "site_id": "743", "base_url": url}
         try:
             return await call(Bandwidth(port.Setup({**values, "read_seconds": "1"}), http))

@@ -12,6 +12,7 @@ from numberdesk.carriers import port
 from numberdesk.carriers.adapters.bandwidth import Bandwidth
 from numberdesk.carriers.adapters.bandwidth_search import BandwidthSearches, searches_for
 from numberdesk.infra.http import HttpClient
+from testbed.egress import LOOPBACK
 from testbed.scripted import Answer, Scripted, Seen, scripted, silence
 from tests.carriers.adapters.words import HTML, close
 
@@ -24,7 +25,7 @@ DETAILED: Final = ("enableTNDetail", "true")
 
 def search(server: Scripted, wanted: port.Wanted = WANTED) -> port.AvailablePage:
     async def main() -> port.AvailablePage:
-        http = HttpClient()
+        http = HttpClient(egress=LOOPBACK)
         values = {"account_id": "99/12", "username": "api", "password": PASSWORD, "site_id": "743"}
         try:
             setup = port.Setup({**values, "base_url": server.url, "read_seconds": "1"})

@@ -12,6 +12,7 @@ from numberdesk.carriers.port import Carrier, CarrierError, NotReleased, Wanted
 from numberdesk.carriers.registry import KINDS, checked_setup
 from numberdesk.core.carrier_order import Unknown
 from numberdesk.infra.http import HttpClient
+from testbed.egress import LOOPBACK
 from testbed.scripted import Answer, json_reply, raw, reply, reset, scripted, silence
 from tests.carriers.adapters.words import FORBIDDEN, HTML, THROTTLED, kind
 
@@ -59,7 +60,7 @@ def asked(name: str, answer: Answer, call: Callable[[Carrier], Awaitable[Any]]) 
     """What comes of a call, an error as a value, when every request gets the same answer; and how many POSTs came."""
 
     async def story(url: str) -> Any:
-        http = HttpClient()
+        http = HttpClient(egress=LOOPBACK)
         fields = KINDS[name].fields
         values = {field.name: field.example or SECRET for field in fields if field.required}
         values |= {next(field.name for field in fields if field.secret): SECRET}

@@ -272,14 +272,14 @@ def test_a_bad_item_of_a_list_costs_itself_and_not_the_list() -> None:
         "http://127.0.0.1:9000", "http://localhost", "http://[::1]:9000/twilio",
     ],
 )  # fmt: skip
-def test_a_base_url_is_encrypted_or_on_this_machine(url: str) -> None:
+def test_a_base_url_names_a_host_and_whether_requests_may_go_there_is_decided_elsewhere(url: str) -> None:
     check_common(Setup({"base_url": url}))
 
 
 @pytest.mark.parametrize(
     "url",
     [
-        "http://api.example.com", "http://127.0.0.1.example.com", "http://127.0.0.2", "ftp://127.0.0.1", "example.com",
+        "ftp://127.0.0.1", "example.com",
         "https://", "https:///v1", "//api.example.com", "https://key@api.example.com", "https://a:b@api.example.com",
         "https://@api.example.com", "https://api.example.com/?a=b", "https://api.example.com?", "https://api.example.com#",
         "https://api.example.com#top", "https://[::1", "https://api.example.com:port", "https://api.example.com:99999",

@@ -13,6 +13,7 @@ from numberdesk.carriers import port
 from numberdesk.carriers.adapters.plivo import Plivo
 from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.infra.http import HttpClient
+from testbed.egress import LOOPBACK
 from testbed.scripted import Answer, Scripted, Seen, json_reply, reply, reset, scripted, silence
 from tests.carriers.adapters.words import FORBIDDEN, HTML, OTHER, TAKEN, kind
 
@@ -30,7 +31,7 @@ def setup(url: str, **more: str) -> port.Setup:
 
 def ask(url: str, call: Callable[[Plivo], Awaitable[Any]], **more: str) -> Any:
     async def main() -> Any:
-        http = HttpClient()
+        http = HttpClient(egress=LOOPBACK)
         try:
             return await call(Plivo(setup(url, **more), http))
         finally:
@@ -390,5 +391,5 @@ def test_a_check_asks_for_the_account_and_says_what_is_wrong(answer: Answer, wor
 
 
 def test_the_window_is_that_of_the_account() -> None:
-    assert Plivo(setup("http://127.0.0.1:9"), HttpClient()).window == 900_000_000
-    assert Plivo(setup("http://127.0.0.1:9", window_seconds="60"), HttpClient()).window == 60_000_000
+    assert Plivo(setup("http://127.0.0.1:9"), HttpClient(egress=LOOPBACK)).window == 900_000_000
+    assert Plivo(setup("http://127.0.0.1:9", window_seconds="60"), HttpClient(egress=LOOPBACK)).window == 60_000_000

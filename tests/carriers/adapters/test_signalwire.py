@@ -22,6 +22,7 @@ from numberdesk.carriers.port import (
 from numberdesk.core.carrier_order import Absent, NotSent, Placed, Reason, Refused, Unknown
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.infra.http import HttpClient, HttpRequest, HttpResponse
+from testbed.egress import LOOPBACK
 from testbed.scripted import Answer, Seen, json_reply, raw, reply, reset, scripted, silence
 from tests.carriers.adapters.words import FORBIDDEN, HTML, TAKEN, kind
 from tests.carriers.adapters.words import OTHER as NO
@@ -45,7 +46,7 @@ def ask(url: str, call: Callable[[SignalWire], Awaitable[Any]]) -> Any:
     """What a call of the adapter gives, before a server."""
 
     async def main() -> Any:
-        http = HttpClient()
+        http = HttpClient(egress=LOOPBACK)
         try:
             return await call(SignalWire(setup(url), http))
         finally:

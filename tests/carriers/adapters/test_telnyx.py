@@ -13,6 +13,7 @@ from numberdesk.carriers.adapters.telnyx import FIELDS, Telnyx
 from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Unknown
 from numberdesk.core.findings import FindingKind
 from numberdesk.infra.http import HttpClient
+from testbed.egress import LOOPBACK
 from testbed.scripted import Answer, Scripted, Seen, json_reply, raw, reply, reset, scripted, silence
 from tests.carriers.adapters.words import FORBIDDEN, HTML, OTHER, TAKEN, THROTTLED, close, kind, posts
 
@@ -25,7 +26,7 @@ ID: Final = "1293384261075731499"
 
 def ask(url: str, call: Callable[[Telnyx], Awaitable[Any]], **more: str) -> Any:
     async def main() -> Any:
-        http = HttpClient()
+        http = HttpClient(egress=LOOPBACK)
         values = {"api_key": KEY, "base_url": url, "read_seconds": "1", "order_seconds": "1", **more}
         try:
             return await call(Telnyx(port.Setup(values), http))
@@ -384,7 +385,7 @@ def test_a_check_says_what_is_wrong(answer: Answer, ok: bool, words: str) -> Non
 
 
 def test_without_a_connection_nothing_is_sent_and_nothing_is_known() -> None:
-    nowhere = "http://127.0.0.1:9"
+    nowhere = "http://127.0.0.1:1029"
     assert kind(ask(nowhere, lambda telnyx: telnyx.order(OURS, REFERENCE))) == NotSent
     assert kind(ask(nowhere, lambda telnyx: telnyx.find(OURS, REFERENCE))) == Unknown
     assert type(ask(nowhere, lambda telnyx: telnyx.release(OURS, ID))) is port.NotReleased

@@ -16,6 +16,7 @@ from numberdesk.carriers.adapters.telnyx import Telnyx
 from numberdesk.carriers.adapters.telnyx_search import MOST_SHOWN, SHOWN_SECONDS, countries_of, digit_filters
 from numberdesk.core.carrier_order import NotSent, Pending
 from numberdesk.infra.http import HttpClient
+from testbed.egress import LOOPBACK
 from testbed.scripted import Answer, Scripted, Seen, json_reply, reply, scripted, silence
 from tests.carriers.adapters.words import FORBIDDEN, HTML, OTHER, TAKEN, THROTTLED, close, kind
 
@@ -28,7 +29,7 @@ STARTS, ENDS, CONTAINS = (f"filter[phone_number][{name}]" for name in ("starts_w
 
 def ask(url: str, call: Callable[[Telnyx], Awaitable[Any]], now: Callable[[], float] = lambda: 0.0) -> Any:
     async def main() -> Any:
-        http = HttpClient()
+        http = HttpClient(egress=LOOPBACK)
         values = {"api_key": "KEY0", "base_url": url, "read_seconds": "1", "order_seconds": "1"}
         try:
             return await call(Telnyx(port.Setup(values), http, seconds=now))

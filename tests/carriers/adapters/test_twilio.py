@@ -23,6 +23,7 @@ from numberdesk.carriers.port import (
 from numberdesk.core.carrier_order import Absent, NotSent, Placed, Reason, Refused, Unknown
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.infra.http import HttpClient
+from testbed.egress import LOOPBACK
 from testbed.scripted import Answer, Scripted, Seen, json_reply, raw, reply, scripted, silence
 from tests.carriers.adapters.words import FORBIDDEN, HTML, TAKEN, kind
 from tests.carriers.adapters.words import OTHER as NO
@@ -46,7 +47,7 @@ def ask(url: str, call: Callable[[Twilio], Awaitable[Any]], **more: str) -> Any:
     """What a call of the adapter gives, before a server."""
 
     async def main() -> Any:
-        http = HttpClient()
+        http = HttpClient(egress=LOOPBACK)
         try:
             return await call(Twilio(setup(url, **more), http))
         finally:
@@ -184,7 +185,7 @@ def test_papers_go_with_an_order_and_a_key_replaces_the_token() -> None:
 )
 def test_a_setup_that_cannot_work_is_refused_by_its_field(values: dict[str, str], field: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        Twilio(setup("", **values), HttpClient())
+        Twilio(setup("", **values), HttpClient(egress=LOOPBACK))
     assert caught.value.details["field"] == field
 
 

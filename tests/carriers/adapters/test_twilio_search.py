@@ -11,6 +11,7 @@ import pytest
 from numberdesk.carriers.adapters.twilio import Twilio
 from numberdesk.carriers.port import Available, AvailablePage, CarrierError, Trouble, Wanted
 from numberdesk.infra.http import HttpClient, HttpRequest, HttpResponse
+from testbed.egress import LOOPBACK
 from testbed.scripted import Answer, Scripted, Seen, json_reply, reply, scripted, silence
 from tests.carriers.adapters.test_twilio import ACCOUNT, BASIC, failure, setup
 
@@ -54,7 +55,7 @@ def use(server: Scripted, calls: Callable[[Twilio], Awaitable[Any]], **more: Any
     clock = more.pop("seconds", lambda: 0.0)
 
     async def main() -> Any:
-        http = HttpClient()
+        http = HttpClient(egress=LOOPBACK)
         try:
             return await calls(Twilio(setup(server.url, **more), http, seconds=clock))
         finally:

@@ -13,13 +13,13 @@ from numberdesk.carriers import port
 from numberdesk.carriers.adapters.vonage import Vonage
 from numberdesk.core.carrier_order import Absent, NotSent, Placed, Reason, Refused, Unknown
 from numberdesk.infra.http import HttpClient
+from testbed.egress import LOOPBACK
 from testbed.scripted import Answer, Scripted, Seen, json_reply, reply, reset, scripted
 from tests.carriers.adapters.words import HTML, kind
 
 SECRET: Final = "t0p-s3cret"
 OURS: Final = "+447700900142"
 DIGITS: Final = "447700900142"
-NUMBER_ID: Final = "GB:447700900142"
 
 
 def setup(url: str, **more: str) -> port.Setup:
@@ -29,7 +29,7 @@ def setup(url: str, **more: str) -> port.Setup:
 
 def ask(server: Scripted, call: Callable[[Vonage], Awaitable[Any]]) -> Any:
     async def main() -> Any:
-        http = HttpClient()
+        http = HttpClient(egress=LOOPBACK)
         try:
             return await call(Vonage(setup(server.url), http))
         finally:
@@ -108,7 +108,7 @@ def test_an_order_is_sent_once_and_its_answer_is_read_with_care(answer: Answer, 
     assert [seen.method for seen in server.seen] == ["POST"]
     assert SECRET not in repr(word)
     if isinstance(word, Placed):
-        assert word == Placed(NUMBER_ID, None)
+        assert word == Placed(f"GB:{DIGITS}", None)
 
 
 def test_an_order_names_its_country_and_digits_in_the_body_and_the_secret_only_in_a_header() -> None:
@@ -200,7 +200,7 @@ def test_a_number_is_absent_only_when_the_list_says_so_for_certain(answer: Answe
     assert kind(word) == expected
     assert SECRET not in repr(word)
     if isinstance(word, Placed):
-        assert word == Placed(NUMBER_ID, None)
+        assert word == Placed(f"GB:{DIGITS}", None)
     (seen,) = server.seen
     assert (seen.method, seen.path) == ("GET", "/account/numbers")
     assert dict(seen.query) == {"pattern": DIGITS, "search_pattern": "0", "size": "100", "index": "1"}
@@ -345,7 +345,7 @@ def test_a_list_that_ends_early_or_holds_the_unreadable_is_no_list_and_a_short_c
         for _ in range(2):
             with pytest.raises(port.CarrierError):
                 owned(server)
-        assert owned(server) == ((port.OwnedNumber(OURS, NUMBER_ID, ""),), None)
+        assert owned(server) == ((port.OwnedNumber(OURS, f"GB:{DIGITS}", ""),), None)
         assert owned(server) == ((), None)
 
 
@@ -374,7 +374,7 @@ def test_a_number_is_released_by_its_country_and_digits(
         return cancels[seen.form["country"]] if seen.path == "/number/cancel" else found
 
     with scripted(script) as server:
-        words = [ask(server, lambda vonage: vonage.release(OURS, NUMBER_ID))]
+        words = [ask(server, lambda vonage: vonage.release(OURS, f"GB:{DIGITS}"))]
         words.append(ask(server, lambda vonage: vonage.release(OURS, None)))
     assert {type(word) for word in words} == {expected}
     assert SECRET not in repr(words)

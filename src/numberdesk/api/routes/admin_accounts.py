@@ -9,20 +9,28 @@ from typing import Annotated, Final
 
 import msgspec
 
-from numberdesk.accounts.model import SCOPES
+from numberdesk.accounts.model import Account
+from numberdesk.accounts.store import find_accounts
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, page, position
-from numberdesk.api.routes.api_keys import KEY_REFUSAL, NEW_KEY_EXAMPLE, NewKeyBody, created_key, listed_keys
+from numberdesk.api.routes.api_keys import (
+    KEY_REFUSAL,
+    NEW_KEY_EXAMPLE,
+    NewKeyBody,
+    RevokeQuery,
+    created_key,
+    listed_keys,
+    revoked_key,
+)
 from numberdesk.api.shapes import Amount, Currency, Label, id_in_path, stated
 from numberdesk.core.errors import NotFound
-from numberdesk.core.lifecycle import AccountState
+from numberdesk.core.lifecycle import AccountKind, AccountState
 from numberdesk.core.request_keys import request_key
 from numberdesk.core.text import VISIBLE_ASCII
 from numberdesk.flows.accounts.change_accounts import account_change, change_accounts
 from numberdesk.flows.accounts.create_accounts import LONGEST_NAME, create_accounts, new_account
 from numberdesk.flows.accounts.describe_accounts import describe_account, describe_accounts
 from numberdesk.flows.accounts.fund_wallets import ADJUSTMENT, LONGEST_REFERENCE, TOP_UP, fund_wallets, funding
-from numberdesk.flows.accounts.issue_keys import Revocation, revoke
 from numberdesk.ledger.store import find_wallet
 from numberdesk.views.accounts import (
     AccountView,
@@ -32,7 +40,6 @@ from numberdesk.views.accounts import (
     TransactionView,
     account_view,
     balance_view,
-    key_view,
     transaction_view,
 )
 
@@ -44,6 +51,7 @@ _ACCOUNT_EXAMPLE: Final = {
     "credit_limit": 0,
     "created_at": "2026-03-20T14:30:00Z",
     "closed_at": None,
+    "kind": "customer",
 }
 _MOVEMENT_EXAMPLE: Final = {
     "id": "trf_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
@@ -56,6 +64,12 @@ _MOVEMENT_EXAMPLE: Final = {
     "reference": "invoice-17",
     "created_at": "2026-03-20T14:30:00Z",
 }
+
+
+class AccountsQuery(PageQuery, frozen=True):
+    """Which accounts."""
+
+    kind: AccountKind = AccountKind.CUSTOMER
 
 
 AccountName = Annotated[Label, stated(minLength=1, maxLength=LONGEST_NAME)]
@@ -92,19 +106,21 @@ class MovementBody(msgspec.Struct, frozen=True):
 @endpoint(
     "GET",
     "/admin/accounts",
-    summary="All accounts, oldest first",
+    summary="All accounts of customers, or of operators, oldest first",
     tag="Operators",
     scope="admin",
-    query=PageQuery,
+    query=AccountsQuery,
     data=list[AccountView],
     paged=True,
     answer_example=[_ACCOUNT_EXAMPLE],
 )
 async def accounts(request: ApiRequest) -> ApiResponse:
-    """Page all accounts."""
-    query: PageQuery = request.query
+    """Page all accounts of a kind."""
+    query: AccountsQuery = request.query
     after = position(query.page_token, "acc_")
-    found = await request.read(lambda tx: describe_accounts(tx, after_id=after, limit=query.page_size + 1))
+    found = await request.read(
+        lambda tx: describe_accounts(tx, after_id=after, limit=query.page_size + 1, kind=query.kind)
+    )
     items, rest = page(found, query.page_size, "account.id")
     return ApiResponse([account_view(*item) for item in items], rest=rest)
 
@@ -258,8 +274,9 @@ async def account_keys(request: ApiRequest) -> ApiResponse:
     key_refusal=KEY_REFUSAL,
 )
 async def create_account_key(request: ApiRequest) -> ApiResponse:
-    """Create a key with any scopes."""
-    return await created_key(request, id_in_path(request.path["account_id"]), SCOPES)
+    """Create a key with any scopes that its kind of account may have."""
+    account = await _account(request)
+    return await created_key(request, account.id, account.kind)
 
 
 @endpoint(
@@ -268,15 +285,23 @@ async def create_account_key(request: ApiRequest) -> ApiResponse:
     summary="Revoke any key",
     tag="Operators",
     scope="admin",
+    query=RevokeQuery,
     data=KeyView,
     errors=("not_found",),
     answer_example={name: value for name, value in NEW_KEY_EXAMPLE.items() if name != "key"},
 )
 async def revoke_any_key(request: ApiRequest) -> ApiResponse:
     """Revoke a key of any account."""
-    command = Revocation(id_in_path(request.path["key_id"]), None, request.now)
-    revoked = await request.services.writer.submit(revoke, command)
-    return ApiResponse(key_view(revoked), "Key revoked")
+    return await revoked_key(request, None)
+
+
+async def _account(request: ApiRequest) -> Account:
+    """The account that the path names. Raises NotFound."""
+    wanted = id_in_path(request.path["account_id"])
+    found = (await request.read(lambda tx: find_accounts(tx, [wanted], lock=False))).get(wanted)
+    if found is None:
+        raise NotFound
+    return found
 
 
 async def _moved(request: ApiRequest, kind: str, message: str) -> ApiResponse:

@@ -221,7 +221,7 @@ def _fields(kind: str, options: Mapping[str, str | int | None], secrets: Mapping
 
 async def _keep(request: ApiRequest, command: CarrierSetup) -> None:
     try:
-        await request.services.writer.submit(set_up_carriers(request.services.vault), command)
+        await request.services.writer.submit(set_up_carriers(request.services.vault, request.services.egress), command)
     except VaultError as error:
         raise InvalidRequest("secrets", f"cannot be kept or read: {error}") from None
     request.services.carriers.forget()

@@ -10,14 +10,23 @@ from typing import Annotated, Final
 
 import msgspec
 
-from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, SCOPES, Scope, new_key
-from numberdesk.accounts.store import find_keys, list_keys
+from numberdesk.accounts.model import RANDOM_BYTES, SCOPES, Scope, default_scopes, new_key
+from numberdesk.accounts.store import find_keys, page_keys
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, page, position
 from numberdesk.api.shapes import Label, id_in_path, stated
 from numberdesk.core.errors import InvalidRequest, NotFound
+from numberdesk.core.lifecycle import AccountKind
 from numberdesk.core.periods import from_datetime
-from numberdesk.flows.accounts.issue_keys import LONGEST_NAME, NewKey, Revocation, issue_keys, new_key_record, revoke
+from numberdesk.flows.accounts.issue_keys import (
+    LONGEST_NAME,
+    NewKey,
+    Revocation,
+    Revoked,
+    issue_keys,
+    new_key_record,
+    revoke,
+)
 from numberdesk.views.accounts import KeyView, NewKeyView, key_view, new_key_view
 
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -30,6 +39,7 @@ _KEY_EXAMPLE: Final = {
     "created_at": "2026-03-20T14:30:00Z",
     "expires_at": None,
     "revoked_at": None,
+    "created_by": None,
 }
 KEY_REFUSAL: Final = "is not taken by this request: the answer has a secret, which is not kept to be given again"
 NEW_KEY_EXAMPLE: Final = {**_KEY_EXAMPLE, "key": "nd_live_... (54 characters, shown once)"}
@@ -38,8 +48,14 @@ NEW_KEY_EXAMPLE: Final = {**_KEY_EXAMPLE, "key": "nd_live_... (54 characters, sh
 SomeScopes = Annotated[list[Scope], msgspec.Meta(max_length=len(SCOPES), extra_json_schema={"minItems": 1})]
 
 
+class RevokeQuery(msgspec.Struct, frozen=True):
+    """What goes along with a key that is revoked."""
+
+    with_descendants: bool = False
+
+
 class NewKeyBody(msgspec.Struct, frozen=True):
-    """A key to create. Without scopes it gets those of a customer, as far as the asking key has them."""
+    """A key to create. Without scopes it gets the usual ones of its account, as far as the asking key has them."""
 
     name: Annotated[Label, stated(maxLength=LONGEST_NAME)] | None = None
     scopes: SomeScopes | None = None
@@ -49,7 +65,7 @@ class NewKeyBody(msgspec.Struct, frozen=True):
 @endpoint(
     "GET",
     "/api-keys",
-    summary="The account's keys, without their secrets",
+    summary="The account's keys that have no scope beyond one's own, without their secrets",
     tag="Keys",
     scope="keys:manage",
     query=PageQuery,
@@ -58,7 +74,7 @@ class NewKeyBody(msgspec.Struct, frozen=True):
     answer_example=[_KEY_EXAMPLE],
 )
 async def keys(request: ApiRequest) -> ApiResponse:
-    """Page the account's keys, oldest first."""
+    """Page the account's keys that the asking one may see, oldest first."""
     return await listed_keys(request, request.caller.account_id)
 
 
@@ -76,7 +92,7 @@ async def keys(request: ApiRequest) -> ApiResponse:
 )
 async def create_key(request: ApiRequest) -> ApiResponse:
     """Create a key with scopes that the asking key has itself."""
-    return await created_key(request, request.caller.account_id, tuple(request.caller.scopes))
+    return await created_key(request, request.caller.account_id, request.caller.kind)
 
 
 @endpoint(
@@ -90,10 +106,14 @@ async def create_key(request: ApiRequest) -> ApiResponse:
     answer_example=_KEY_EXAMPLE,
 )
 async def get_key(request: ApiRequest) -> ApiResponse:
-    """Find one key of the account."""
+    """Find one key of the account, among those that the asking one may see."""
     wanted = id_in_path(request.path["key_id"])
     found = (await request.read(lambda tx: find_keys(tx, [wanted]))).get(wanted)
-    if found is None or found.account_id != request.caller.account_id:
+    if (
+        found is None
+        or found.account_id != request.caller.account_id
+        or not request.caller.key_scopes.issuperset(found.scopes)
+    ):
         raise NotFound
     return ApiResponse(key_view(found))
 
@@ -104,31 +124,44 @@ async def get_key(request: ApiRequest) -> ApiResponse:
     summary="Revoke a key: it stops working within a second; safe to send again",
     tag="Keys",
     scope="keys:manage",
+    query=RevokeQuery,
     data=KeyView,
     errors=("not_found",),
     answer_example={**_KEY_EXAMPLE, "revoked_at": "2026-04-02T09:00:00Z"},
 )
 async def revoke_key(request: ApiRequest) -> ApiResponse:
-    """Revoke a key of the account, also the one that asks."""
-    command = Revocation(id_in_path(request.path["key_id"]), request.caller.account_id, request.now)
-    revoked = await request.services.writer.submit(revoke, command)
-    return ApiResponse(key_view(revoked), "Key revoked")
+    """Revoke a key of the account that has no scope beyond those of the asking one; also that one itself."""
+    return await revoked_key(request, request.caller.account_id)
 
 
 async def listed_keys(request: ApiRequest, account_id: str) -> ApiResponse:
-    """A page of an account's keys."""
+    """A page of those keys of an account that the caller may see."""
     query: PageQuery = request.query
-    after = position(query.page_token, "key_")
-    found = await request.read(lambda tx: list_keys(tx, account_id, after_id=after, limit=query.page_size + 1))
-    items, rest = page(found, query.page_size, "id")
+    after, scopes = position(query.page_token, "key_"), request.caller.key_scopes
+    found = await request.read(lambda tx: page_keys(tx, account_id, scopes, after_id=after, limit=query.page_size + 1))
+    items, rest = page(found.items, query.page_size, "id", walked_to=found.walked_to)
     return ApiResponse([key_view(item) for item in items], rest=rest)
 
 
-async def created_key(request: ApiRequest, account_id: str, grantable: tuple[str, ...]) -> ApiResponse:
-    """Create a key of an account with scopes out of the grantable ones."""
+async def revoked_key(request: ApiRequest, account_id: str | None) -> ApiResponse:
+    """Revoke a key that the caller may see, of an account or of any."""
+    command = Revocation(
+        id_in_path(request.path["key_id"]),
+        account_id,
+        request.now,
+        request.caller.key_scopes,
+        with_descendants=request.query.with_descendants,
+    )
+    revoked: Revoked = await request.services.writer.submit(revoke, command)
+    beside = f", and {revoked.descendants} that were made with it" if command.with_descendants else ""
+    return ApiResponse(key_view(revoked.key), f"Key revoked{beside}")
+
+
+async def created_key(request: ApiRequest, account_id: str, kind: AccountKind) -> ApiResponse:
+    """Create a key of an account of a kind, with scopes out of those that the caller may give."""
     body: NewKeyBody = request.body
-    secret = new_key(request.services.random_bytes(RANDOM_BYTES))
-    scopes = body.scopes if body.scopes is not None else [scope for scope in CUSTOMER_SCOPES if scope in grantable]
+    secret, grantable = new_key(request.services.random_bytes(RANDOM_BYTES)), request.caller.key_scopes
+    scopes = body.scopes if body.scopes is not None else [each for each in default_scopes(kind) if each in grantable]
     record = new_key_record(
         request.services.new_id("key"),
         secret,
@@ -138,6 +171,7 @@ async def created_key(request: ApiRequest, account_id: str, grantable: tuple[str
         expires_at=_instant(body.expires_at),
         now=request.now,
         grantable=grantable,
+        created_by=request.caller.key_id,
     )
     made = await request.services.writer.submit(issue_keys, NewKey(record))
     return ApiResponse(new_key_view(made, secret), "Key created. It is shown only now.")

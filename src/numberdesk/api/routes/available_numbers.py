@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
+from numberdesk.accounts.model import Caller
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery
-from numberdesk.api.shapes import Price, stated
+from numberdesk.api.shapes import Currency, Price, stated
 from numberdesk.catalog.listing_entry import LONGEST_PLACE
 from numberdesk.catalog.model import CAPABILITIES, NumberType
 from numberdesk.catalog.search import QueryError, Sort
 from numberdesk.catalog.search_parameters import LONGEST_AREA_CODE, MOST_EXPRESSIONS, offer_query
 from numberdesk.core.errors import InvalidRequest
+from numberdesk.core.money import MoneyError, parse_currency
 from numberdesk.core.pattern import LONGEST_TEXT, WRITTEN_PATTERN, MatchOn
 from numberdesk.views.numbers import OfferView, offer_view
 
@@ -61,6 +63,7 @@ class OffersQuery(PageQuery, frozen=True):
     capabilities: list[Names] | None = None
     max_price: Price | None = None
     sort: Sort | None = None
+    currency: Currency | None = None
 
 
 @endpoint(
@@ -73,12 +76,14 @@ class OffersQuery(PageQuery, frozen=True):
     data=list[OfferView],
     paged=True,
     answer_example=[_EXAMPLE],
+    operators_too=True,
 )
 async def available_numbers(request: ApiRequest) -> ApiResponse:
-    """Search the offers in the account's currency."""
+    """Search the offers in the account's currency; operators name one."""
     query: OffersQuery = request.query
+    currency = _currency(request.caller, query.currency)
     try:
-        wanted = offer_query(request.path["iso_country"], request.caller.currency, query)
+        wanted = offer_query(request.path["iso_country"], currency, query)
     except QueryError as error:
         raise InvalidRequest(error.field, error.reason) from None
     found = await request.services.offer_search.search(wanted, request.caller.account_id)
@@ -87,3 +92,17 @@ async def available_numbers(request: ApiRequest) -> ApiResponse:
     if found.incomplete:  # whom the operator buys from is no customer's business
         page["incomplete"] = found.incomplete if "admin" in request.caller.scopes else True
     return ApiResponse([offer_view(offer, expires_at) for offer in found.offers], rest={"page": page})
+
+
+def _currency(caller: Caller, asked: str | None) -> str:
+    """The account's currency, or the one asked for where it has none. Raises InvalidRequest."""
+    if caller.currency:
+        if asked not in (None, caller.currency):
+            raise InvalidRequest("currency", f"must be {caller.currency}, the account's, or be left out")
+        return caller.currency
+    if asked is None:
+        raise InvalidRequest("currency", "must be given, like USD: an operators' account has none")
+    try:
+        return parse_currency(asked)
+    except MoneyError as error:
+        raise InvalidRequest("currency", str(error)) from None

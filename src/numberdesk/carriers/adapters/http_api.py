@@ -151,7 +151,8 @@ class CarrierHttpApi:
 
     def _rebased(self, base_url: str | None) -> str:
         """Another host of the same carrier, unless requests go to a stand-in, which then has everything."""
-        if base_url is None or urlsplit(self._base_url).hostname in _LOOPBACK:
+        parts = urlsplit(self._base_url)
+        if base_url is None or parts.scheme == "http" or parts.hostname in _LOOPBACK:
             return self._base_url
         return base_url
 
@@ -241,7 +242,7 @@ def check_common(setup: Setup) -> None:
     base_url = setup.get("base_url")
     if base_url and not _is_base_url(base_url):
         raise InvalidRequest(
-            "base_url", "must be https://..., or http:// on loopback, without user, query and fragment"
+            "base_url", "must be an address like https://api.example.com, without user, query and fragment"
         )
     for name, lowest, highest in (
         ("at_once", 1, 200),
@@ -255,9 +256,10 @@ def check_common(setup: Setup) -> None:
 
 
 def _is_base_url(text: str) -> bool:
+    """Whether it could be one; whether requests may go there is for infra/egress.py to say."""
     try:
         parts = urlsplit(text)
-        secure = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
-        return bool(secure and parts.hostname and parts.port != 0) and not _NOT_IN_BASE.intersection(text)
+        named = parts.scheme in ("https", "http") and parts.hostname and parts.port != 0
+        return bool(named) and not _NOT_IN_BASE.intersection(text)
     except ValueError:  # brackets that do not match, a port that is none
         return False

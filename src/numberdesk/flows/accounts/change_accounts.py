@@ -5,13 +5,16 @@ Touches: database.
 A closed account is at its end: its keys do not work, nobody pays into it, and it buys nothing. It keeps its statement.
 So only one is closed that has neither money nor debts, orders nor numbers; its credit limit becomes 0 with it, so that
 a purchase that read the account a moment before finds nothing to pay with.
+
+An account of operators has none of these. It is renamed and closed as others are; it has no credit limit, and since it
+buys nothing it is not suspended.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from numberdesk.accounts.model import Account
 from numberdesk.accounts.store import find_accounts, find_names, lock_names, save_accounts
@@ -26,6 +29,9 @@ from numberdesk.ledger.model import CreditLimitChange
 from numberdesk.ledger.store import change_credit_limits, lock_wallets
 from numberdesk.numbers.store import count_live_rentals
 from numberdesk.orders.store import count_open_orders
+
+_NEVER_SUSPENDED: Final = "is of customers' accounts: one of operators buys nothing; revoke its keys to shut it out"
+_WITHOUT_LIMIT: Final = "is of customers' accounts: one of operators has no wallet"
 
 
 class AccountChange(NamedTuple):
@@ -57,8 +63,9 @@ def account_change(
 def change_accounts(tx: Tx, commands: Sequence[AccountChange]) -> list[DescribedAccount | NumberdeskError]:
     """Change accounts, each as a whole or not at all. What is so already is no change.
 
-    NotFound for no account; InvalidRequest for a name that another one has, a limit that its debts are above, and any
-    change but of the name of a closed account; AccountInUse for one that cannot be closed yet.
+    NotFound for no account; InvalidRequest for a name that another one has, a limit that its debts are above, any
+    change but of the name of a closed account, and a limit or suspension of one of operators; AccountInUse for one that
+    cannot be closed yet.
     """
     names = [command.name for command in commands if command.name is not None]
     if names:
@@ -96,23 +103,28 @@ class _Books:
         account = self.accounts.get(command.account_id)
         if account is None:
             return NotFound("There is no such account.")
-        wallet = self.wallets[account.id]
+        wallet = self.wallets.get(account.id)
         refusal = self._refusal(command, account, wallet)
         if refusal is not None:
             return refusal
         changed = self._renamed(command, account)
-        limit = wallet.credit_limit if command.credit_limit is None else command.credit_limit
         if command.state is not None and may_move(account.state, command.state):
-            changed = changed._replace(state=command.state)
-            if command.state is AccountState.CLOSED:
-                changed, limit = changed._replace(closed_at=command.now), 0
+            closed_at = command.now if command.state is AccountState.CLOSED else None
+            changed = changed._replace(state=command.state, closed_at=closed_at)
         if changed != account:
             self.accounts[account.id] = changed
             self.changed.add(account.id)
+        return DescribedAccount(changed, None if wallet is None else self._limited(command, wallet))
+
+    def _limited(self, command: AccountChange, wallet: Wallet) -> int:
+        limit = wallet.credit_limit if command.credit_limit is None else command.credit_limit
+        if command.state is AccountState.CLOSED:
+            limit = 0
         if limit != wallet.credit_limit:
-            self.limits.append(CreditLimitChange(account.id, wallet.credit_limit, limit, wallet.entries, command.now))
-            self.wallets[account.id] = wallet._replace(credit_limit=limit)
-        return DescribedAccount(changed, limit)
+            account_id = command.account_id
+            self.limits.append(CreditLimitChange(account_id, wallet.credit_limit, limit, wallet.entries, command.now))
+            self.wallets[account_id] = wallet._replace(credit_limit=limit)
+        return limit
 
     def _renamed(self, command: AccountChange, account: Account) -> Account:
         if command.name is None:
@@ -122,13 +134,15 @@ class _Books:
         self.names[command.name] = account.id
         return account._replace(name=command.name)
 
-    def _refusal(self, command: AccountChange, account: Account, wallet: Wallet) -> NumberdeskError | None:
+    def _refusal(self, command: AccountChange, account: Account, wallet: Wallet | None) -> NumberdeskError | None:
         if command.name is not None and self.names.get(command.name, account.id) != account.id:
             return InvalidRequest("name", f"is that of {self.names[command.name]} already: take another one")
         if account.state is AccountState.CLOSED:
             if command.state not in {None, AccountState.CLOSED}:
                 return InvalidRequest("status", "cannot change: the account is closed, which is final")
             return InvalidRequest("credit_limit", "is 0: the account is closed") if command.credit_limit else None
+        if wallet is None:
+            return _refusal_of_operators(command)
         if command.credit_limit is not None and wallet.posted - wallet.held < -command.credit_limit:
             least = format_micros(wallet.held - wallet.posted)
             return InvalidRequest("credit_limit", f"must be at least {least}, which the wallet is below zero by")
@@ -149,3 +163,9 @@ class _Books:
                 reasons.append(f"there are {words}: {count}")
                 details[name] = count
         return AccountInUse(f"This account cannot be closed yet: {'; '.join(reasons)}.", details) if reasons else None
+
+
+def _refusal_of_operators(command: AccountChange) -> InvalidRequest | None:
+    if command.credit_limit is not None:
+        return InvalidRequest("credit_limit", _WITHOUT_LIMIT)
+    return InvalidRequest("status", _NEVER_SUSPENDED) if command.state is AccountState.SUSPENDED else None

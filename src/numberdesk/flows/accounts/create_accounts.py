@@ -1,4 +1,4 @@
-"""Create accounts, each with its wallet.
+"""Create accounts, those of customers with a wallet each.
 
 Touches: database.
 """
@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from numberdesk.accounts.model import Account
 from numberdesk.accounts.store import find_names, insert_accounts, lock_names
 from numberdesk.core.errors import InvalidRequest, NumberdeskError
-from numberdesk.core.lifecycle import AccountState
+from numberdesk.core.lifecycle import AccountKind, AccountState
 from numberdesk.core.money import MoneyError, parse_currency
 from numberdesk.core.purchase import Wallet
 from numberdesk.core.text import TextError, parse_text
@@ -22,13 +22,14 @@ LONGEST_NAME: Final = 100
 
 
 class NewAccount(NamedTuple):
-    """An account to create; `credit_limit` in micros, 0 for a prepaid account."""
+    """An account to create; `credit_limit` in micros, 0 for a prepaid account. One of operators has no currency: ""."""
 
     id: str
     name: str
     currency: str
     credit_limit: int
     now: int
+    kind: AccountKind = AccountKind.CUSTOMER
 
 
 def check_name(name: str) -> None:
@@ -40,7 +41,7 @@ def check_name(name: str) -> None:
 
 
 def new_account(account_id: str, name: str, currency: str, credit_limit: int, now: int) -> NewAccount:
-    """Check what a person typed. Raises InvalidRequest naming the field."""
+    """Check what a person typed of a customer's account. Raises InvalidRequest naming the field."""
     check_name(name)
     try:
         parse_currency(currency)
@@ -51,8 +52,14 @@ def new_account(account_id: str, name: str, currency: str, credit_limit: int, no
     return NewAccount(account_id, name, currency, credit_limit, now)
 
 
+def new_operator_account(account_id: str, name: str, now: int) -> NewAccount:
+    """Check what a person typed of an operators' account, which never has a wallet. Raises InvalidRequest."""
+    check_name(name)
+    return NewAccount(account_id, name, "", 0, now, AccountKind.OPERATOR)
+
+
 def create_accounts(tx: Tx, commands: Sequence[NewAccount]) -> list[Account | NumberdeskError]:
-    """Write accounts and their empty wallets. A name that an account has already is refused."""
+    """Write accounts, and the empty wallets of customers. A name that an account has already is refused."""
     lock_names(tx)
     names = find_names(tx, [new.name for new in commands])
     outcomes: list[Account | NumberdeskError] = []
@@ -63,11 +70,12 @@ def create_accounts(tx: Tx, commands: Sequence[NewAccount]) -> list[Account | Nu
             continue
         names[new.name] = new.id
         made[new.id] = new
-        outcomes.append(Account(new.id, new.name, new.currency, AccountState.ACTIVE, new.now))
+        outcomes.append(Account(new.id, new.name, new.currency, AccountState.ACTIVE, new.now, new.kind))
     if made:
         insert_accounts(tx, [account for account in outcomes if isinstance(account, Account)])
+    customers = [new for new in made.values() if new.kind is AccountKind.CUSTOMER]
+    if customers:
         insert_wallets(
-            tx,
-            [Wallet(new.id, AccountState.ACTIVE, new.currency, 0, 0, new.credit_limit, 0) for new in made.values()],
+            tx, [Wallet(new.id, AccountState.ACTIVE, new.currency, 0, 0, new.credit_limit, 0) for new in customers]
         )
     return outcomes

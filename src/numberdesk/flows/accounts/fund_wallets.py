@@ -130,7 +130,7 @@ class _Books:
     def _fund(self, command: Funding) -> Transfer | NumberdeskError:
         wallet = self.wallets.get(command.account_id)
         if wallet is None:
-            return NotFound("There is no such account.")
+            return NotFound("There is no such account of a customer.")
         earlier = command.reference and self.by_reference.get((command.account_id, command.kind, command.reference))
         if earlier:
             return earlier if _signed(earlier) == command.amount else _conflict()

@@ -5,21 +5,22 @@ Touches: database.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from numberdesk.accounts.model import SCOPES, ApiKey, key_hash, shown_part
+from numberdesk.accounts.model import SCOPES, Account, ApiKey, key_hash, scopes_out_of_place, shown_part
 from numberdesk.accounts.store import (
     count_live_keys,
     find_accounts,
     find_keys,
     forget_dead_keys,
     insert_keys,
+    revoke_descendants,
     revoke_keys,
 )
-from numberdesk.core.errors import Forbidden, InvalidRequest, NotFound, NumberdeskError
-from numberdesk.core.lifecycle import AccountState
-from numberdesk.core.periods import MICROSECONDS
+from numberdesk.core.errors import Forbidden, InvalidApiKey, InvalidRequest, NotFound, NumberdeskError
+from numberdesk.core.lifecycle import AccountKind, AccountState
+from numberdesk.core.periods import MICROSECONDS, iso_seconds
 from numberdesk.core.purchase import ACCOUNT_CLOSED
 from numberdesk.core.text import TextError, parse_text
 from numberdesk.infra.db import Tx
@@ -38,6 +39,10 @@ MOST_LIVE_KEYS: Final = 100
 
 MOST_DEAD_KEYS: Final = 200
 """Keys of one account that are kept though they are revoked or expired: the newest."""
+_OUT_OF_PLACE: Final = {
+    AccountKind.CUSTOMER: "it is for the accounts of operators, which `numberdesk operators create` makes",
+    AccountKind.OPERATOR: "an operators' account has no wallet and rents no numbers",
+}
 
 
 class NewKey(NamedTuple):
@@ -47,11 +52,20 @@ class NewKey(NamedTuple):
 
 
 class Revocation(NamedTuple):
-    """A key to revoke at `now`; `account_id` is None for an operator, who may revoke any."""
+    """A key to revoke at `now`, out of those of an account (None: of any) that have no other than these scopes."""
 
     key_id: str
     account_id: str | None
     now: int
+    scopes: Collection[str] = SCOPES
+    with_descendants: bool = False
+
+
+class Revoked(NamedTuple):
+    """A revoked key, and how many that were made with it, at any remove, were revoked with it."""
+
+    key: ApiKey
+    descendants: int
 
 
 def new_key_record(
@@ -64,11 +78,12 @@ def new_key_record(
     expires_at: int | None,
     now: int,
     grantable: Collection[str] = SCOPES,
+    created_by: str | None = None,
 ) -> ApiKey:
     """Check what was asked for and make the record of a key.
 
-    `grantable` are the scopes that whoever asks may give away. Raises InvalidRequest naming the
-    field, and Forbidden for a scope that the asker has not itself.
+    `grantable` are the scopes that whoever asks may give away, `created_by` the id of the key that asks. Raises
+    InvalidRequest naming the field, and Forbidden for a scope that the asker has not itself.
     """
     try:
         parse_text(name, longest=LONGEST_NAME, empty_allowed=True)
@@ -84,24 +99,26 @@ def new_key_record(
     if expires_at is not None and expires_at > now + LONGEST_LIFE:
         raise InvalidRequest("expires_at", "must be within a hundred years")
     ordered = tuple(scope for scope in SCOPES if scope in scopes)
-    return ApiKey(key_id, account_id, name, shown_part(secret), key_hash(secret), ordered, now, expires_at, None)
+    shown, hashed = shown_part(secret), key_hash(secret)
+    return ApiKey(key_id, account_id, name, shown, hashed, ordered, now, expires_at, None, created_by)
 
 
 def issue_keys(tx: Tx, commands: Sequence[NewKey]) -> list[ApiKey | NumberdeskError]:
-    """Record keys of accounts that exist and are not closed, so many of each that MOST_LIVE_KEYS work at a time."""
-    known = find_accounts(tx, [command.key.account_id for command in commands])
-    live = count_live_keys(tx, known, commands[-1].key.created_at)
+    """Record keys of accounts that exist and are not closed, so many of each that MOST_LIVE_KEYS work at a time.
+
+    A key that is made with another has no scope that its kind of account may not have, and expires no later than
+    that one. A key that was revoked meanwhile, or whose account was closed, makes none.
+    """
+    makers = find_keys(tx, [each.key.created_by for each in commands if each.key.created_by is not None], lock=True)
+    owners = {command.key.account_id for command in commands}
+    known = find_accounts(tx, owners | {maker.account_id for maker in makers.values()})
+    live = count_live_keys(tx, owners, commands[-1].key.created_at)
     outcomes: list[ApiKey | NumberdeskError] = []
     for key in (command.key for command in commands):
-        if key.account_id not in known:
-            outcomes.append(NotFound("There is no such account."))
-        elif known[key.account_id].state is AccountState.CLOSED:
-            outcomes.append(Forbidden(ACCOUNT_CLOSED))
-        elif live.get(key.account_id, 0) >= MOST_LIVE_KEYS:
-            outcomes.append(Forbidden(_TOO_MANY, {"limit": MOST_LIVE_KEYS}))
-        else:
+        outcome = _issued(key, known, makers, live.get(key.account_id, 0))
+        if isinstance(outcome, ApiKey):
             live[key.account_id] = live.get(key.account_id, 0) + 1
-            outcomes.append(key)
+        outcomes.append(outcome)
     made = [outcome for outcome in outcomes if isinstance(outcome, ApiKey)]
     if made:
         insert_keys(tx, made)
@@ -109,17 +126,55 @@ def issue_keys(tx: Tx, commands: Sequence[NewKey]) -> list[ApiKey | NumberdeskEr
     return outcomes
 
 
-def revoke(tx: Tx, commands: Sequence[Revocation]) -> list[ApiKey | NumberdeskError]:
-    """Revoke keys; one that is revoked already keeps its instant."""
-    known = find_keys(tx, [command.key_id for command in commands])
-    outcomes: list[ApiKey | NumberdeskError] = []
+def _issued(
+    key: ApiKey, accounts: Mapping[str, Account], makers: Mapping[str, ApiKey], live: int
+) -> ApiKey | NumberdeskError:
+    account = accounts.get(key.account_id)
+    if account is None:
+        return NotFound("There is no such account.")
+    if account.state is AccountState.CLOSED:
+        return Forbidden(ACCOUNT_CLOSED)
+    out_of_place = scopes_out_of_place(account.kind, key.scopes)
+    if out_of_place:
+        return InvalidRequest("scopes", f"must not have {', '.join(out_of_place)}: {_OUT_OF_PLACE[account.kind]}")
+    if live >= MOST_LIVE_KEYS:
+        return Forbidden(_TOO_MANY, {"limit": MOST_LIVE_KEYS})
+    return key if key.created_by is None else _within(key, accounts, makers.get(key.created_by))
+
+
+def _within(key: ApiKey, accounts: Mapping[str, Account], maker: ApiKey | None) -> ApiKey | NumberdeskError:
+    """A key that another one makes, which it does not outlive."""
+    if maker is None or not maker.valid_at(key.created_at) or accounts[maker.account_id].state is AccountState.CLOSED:
+        return InvalidApiKey()
+    if maker.expires_at is None:
+        return key
+    if key.expires_at is None:
+        return key._replace(expires_at=maker.expires_at)
+    if key.expires_at > maker.expires_at:
+        end = iso_seconds(maker.expires_at)
+        return InvalidRequest("expires_at", f"must be no later than {end}, when the key that makes it expires")
+    return key
+
+
+def revoke(tx: Tx, commands: Sequence[Revocation]) -> list[Revoked | NumberdeskError]:
+    """Revoke keys; one that is revoked already keeps its instant.
+
+    Keys that were made with it, at any remove, stay as they are unless they are to go along.
+    """
+    known = find_keys(tx, [command.key_id for command in commands], lock=True)
+    outcomes: list[Revoked | NumberdeskError] = []
     for command in commands:
         key = known.get(command.key_id)
-        if key is None or command.account_id not in (None, key.account_id):
+        if (
+            key is None
+            or command.account_id not in (None, key.account_id)
+            or not set(key.scopes) <= set(command.scopes)
+        ):
             outcomes.append(NotFound())
             continue
         if key.revoked_at is None:
             key = known[key.id] = key._replace(revoked_at=command.now)
             revoke_keys(tx, {key.id: command.now})
-        outcomes.append(key)
+        descendants = revoke_descendants(tx, key.id, command.now) if command.with_descendants else 0
+        outcomes.append(Revoked(key, descendants))
     return outcomes

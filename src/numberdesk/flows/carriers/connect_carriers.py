@@ -19,6 +19,7 @@ from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.purchase import POOL
 from numberdesk.infra.db import Tx
+from numberdesk.infra.egress import PUBLIC_ONLY, Egress, EgressError
 from numberdesk.infra.vault import Vault, VaultError
 
 _ADDRESS: Final = "base_url"
@@ -39,10 +40,17 @@ class CarrierSetup(NamedTuple):
     new: bool = False
 
 
-def new_carrier(name: str, kind: str, values: Mapping[str, str], vault: Vault, now: int) -> CarrierAccount:
-    """Check what a person set up, and encrypt its secrets. Raises InvalidRequest naming the field, and VaultError."""
+def new_carrier(
+    name: str, kind: str, values: Mapping[str, str], vault: Vault, now: int, egress: Egress | None = PUBLIC_ONLY
+) -> CarrierAccount:
+    """Check what a person set up, and encrypt its secrets. Raises InvalidRequest naming the field, and VaultError.
+
+    `egress` is None where its address is not what was set up now.
+    """
     check_name(name)
     setup = checked_setup(kind, values)
+    if egress is not None:
+        _check_egress(setup, egress)
     secret = {field.name for field in KINDS[kind].all_fields if field.secret}
     options = {key: value for key, value in setup.values.items() if key not in secret}
     credentials = {key: value for key, value in setup.values.items() if key in secret}
@@ -59,12 +67,14 @@ def check_name(name: str) -> None:
         raise InvalidRequest("name", f"must not be {POOL}, which is your own inventory")
 
 
-def set_up_carriers(vault: Vault) -> Callable[[Tx, Sequence[CarrierSetup]], list[CarrierAccount | Exception]]:
+def set_up_carriers(
+    vault: Vault, egress: Egress = PUBLIC_ONLY
+) -> Callable[[Tx, Sequence[CarrierSetup]], list[CarrierAccount | Exception]]:
     """The write flow: accounts as they are set up then.
 
-    InvalidRequest names a field, also where another name stands for the account already; NotFound for one that
-    has to be there; VaultError where secrets cannot be kept, or those that were kept cannot be read and none take
-    their place.
+    InvalidRequest names a field, also where requests may not go to its address, and where another name stands for the
+    account already; NotFound for one that has to be there; VaultError where secrets cannot be kept, or those that were
+    kept cannot be read and none take their place.
     """
 
     def apply(tx: Tx, commands: Sequence[CarrierSetup]) -> list[CarrierAccount | Exception]:
@@ -76,7 +86,7 @@ def set_up_carriers(vault: Vault) -> Callable[[Tx, Sequence[CarrierSetup]], list
         touched: dict[str, CarrierAccount] = {}
         for command in commands:
             try:
-                outcome = _set_up(tx, known.get(command.name), command, vault)
+                outcome = _set_up(tx, known.get(command.name), command, vault, egress)
                 _check_sole(known.get(command.name), outcome, everyone.values())
             except (NumberdeskError, VaultError) as error:
                 outcomes.append(error)
@@ -91,12 +101,15 @@ def set_up_carriers(vault: Vault) -> Callable[[Tx, Sequence[CarrierSetup]], list
     return apply
 
 
-def _set_up(tx: Tx, before: CarrierAccount | None, command: CarrierSetup, vault: Vault) -> CarrierAccount:
+def _set_up(
+    tx: Tx, before: CarrierAccount | None, command: CarrierSetup, vault: Vault, egress: Egress
+) -> CarrierAccount:
     state = command.state or (CarrierState.ACTIVE if before is None else before.state)
     if before is None:
         if command.kind is None:
             raise NotFound("There is no such carrier.")
-        return new_carrier(command.name, command.kind, command.fields.values, vault, command.now)._replace(state=state)
+        made = new_carrier(command.name, command.kind, command.fields.values, vault, command.now, egress)
+        return made._replace(state=state)
     if command.new:
         raise InvalidRequest("name", "stands for an account already; PATCH changes how it is set up")
     if command.kind not in (None, before.kind):
@@ -107,9 +120,21 @@ def _set_up(tx: Tx, before: CarrierAccount | None, command: CarrierSetup, vault:
     kept = _kept_secrets(before, command, vault)
     _check_destination(before, command, kept)
     values = {**before.options, **kept, **command.fields.values}
-    after = new_carrier(before.name, before.kind, values, vault, later)
+    after = new_carrier(
+        before.name, before.kind, values, vault, later, egress if command.fields.get(_ADDRESS) else None
+    )
     _check_identity(tx, before, after)
     return after._replace(state=state, created_at=before.created_at)
+
+
+def _check_egress(setup: Setup, egress: Egress) -> None:
+    """An address that is set up is one that requests may go to, as far as can be told without a look-up."""
+    base_url = setup.get(_ADDRESS)
+    if base_url:
+        try:
+            egress.check_url(base_url)
+        except EgressError as error:
+            raise InvalidRequest(_ADDRESS, str(error)) from None
 
 
 def _kept_secrets(before: CarrierAccount, command: CarrierSetup, vault: Vault) -> Mapping[str, str]:
