@@ -1,4 +1,4 @@
-"""What two clocks must agree on, by docs/decisions/0012-clocks.md: what has elapsed, and the time of day that fits it.
+"""What two clocks must agree on, by docs/decisions/0014-clocks.md: what has elapsed, and the time of day that fits it.
 
 Touches: nothing.
 """

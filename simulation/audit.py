@@ -197,7 +197,8 @@ _WANTED: Final[dict[str, Callable[[Books], set[Any]]]] = {
     "rentals": lambda books: {rental.row for rental in books.rentals.values()},
     "idempotency_records": _answers,
     "keyed_requests": lambda books: {
-        (*name, one.content, one.outcome_id, one.created_at) for name, one in books.keyed.items()
+        (account, f"{request} in vain" if one.in_vain else request, key, one.content, one.outcome_id, one.created_at)
+        for (account, request, key), one in books.keyed.items()
     },
     "events": lambda books: books.events,
     "api_keys": lambda books: set(books.keys.items()),

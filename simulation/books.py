@@ -82,11 +82,12 @@ class StoredAnswer:
 
 @dataclass
 class KeyedRequest:
-    """A request other than a buy that was done under a key: what it said, and what it ended."""
+    """A request other than a buy that was done under a key: what it said, and what it ended, or found ended in vain."""
 
     content: str
     outcome_id: str
     created_at: int
+    in_vain: bool = False
 
 
 @dataclass

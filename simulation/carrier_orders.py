@@ -151,11 +151,17 @@ def _hear(books: Books, order: Order, carrier_order: Chase, heard: OutcomeReport
     if isinstance(word, Refused):
         return _refused(books, order, carrier_order, word, heard)
     if isinstance(word, NotSent):
-        void(books, order, carrier_order, "carrier_unavailable", now, final=False)
-        return ["order_not_sent"]
+        return _not_sent(books, order, carrier_order, heard)
     if isinstance(word, Absent):
         return _absent(books, order, carrier_order, heard)
     return _ask_again(carrier_order, heard)
+
+
+def _not_sent(books: Books, order: Order, carrier_order: Chase, heard: OutcomeReport) -> list[str]:
+    if carrier_order.attempt > 1:
+        return _not_there(books, order, carrier_order, heard)
+    void(books, order, carrier_order, "carrier_unavailable", heard.now, final=False)
+    return ["order_not_sent"]
 
 
 def _refused(books: Books, order: Order, carrier_order: Chase, word: Refused, heard: OutcomeReport) -> list[str]:

@@ -138,10 +138,11 @@ def release(books: Books, command: Release, given: Any) -> None:
     if rental is None:
         require(NotFound, type(given), "release of a number never had")
         return
-    if rental.released_at is None:
+    ended_before = rental.released_at is not None
+    if not ended_before:
         _end(books, rental, command)
     if key is not None and first is None:
-        books.keyed[key[:3]] = KeyedRequest(key.content, rental.id, command.now)
+        books.keyed[key[:3]] = KeyedRequest(key.content, rental.id, command.now, in_vain=ended_before)
     require((rental.id, rental.released_at), _ended(given), "released rental")
 
 

@@ -194,13 +194,13 @@ def make_remote_books(
     return books._replace(stock=stock)
 
 
-def offer(services: Services, numbers: Sequence[str]) -> None:
-    """Have the carrier's numbers been shown to somebody, at the usual price."""
+def offer(services: Services, numbers: Sequence[str], *, setup: int = 0) -> None:
+    """Have the carrier's numbers been shown to somebody, at the usual price and a setup price."""
     now = services.now()
     offers = []
     for e164 in numbers:
         listing = listing_of_any(Known.plain(e164))
         assert listing is not None
-        priced = listing.priced(Prices("USD", PRICE, 8_500, 94_500))
+        priced = listing.priced(Prices("USD", PRICE, 8_500, 94_500, setup))
         offers.append(RemoteOffer("twilio", priced, now, now + 24 * HOUR))
     services.writer.apply(keep_offers, Shown(tuple(offers)))

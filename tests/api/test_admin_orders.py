@@ -17,7 +17,7 @@ from numberdesk.orders.carrier_order_store import DUE_ORDERS
 from numberdesk.verify.books import verify
 from numberdesk.wiring import Services
 from testbed.carrier_mock import MockUrls, simulated
-from testbed.remote import SETTINGS, RemoteBooks, make_remote_books
+from testbed.remote import SETTINGS, RemoteBooks, make_remote_books, offer
 from tests.api.conftest import Shop
 
 NUMBERS: Final = ("+12125550307", "+12125550308", "+12125550309")
@@ -88,11 +88,25 @@ def test_an_open_order_shows_how_it_stands_and_is_parked_when_its_carrier_never_
     (parked,) = http.get("/admin/orders/", params={"status": "parked"}).json()["data"]
     assert parked == http.get(f"/admin/orders/{order_id}/").json()["data"]
     assert (parked["at_carrier"]["next_look_at"], parked["at_carrier"]["said"]) == (None, "no answer")
+    assert "the connection was cut" in parked["at_carrier"]["answer"]  # its first words stay beside the last
     assert parked["at_carrier"]["parked_at"] is not None
     seen = http.get("/admin/carriers/twilio/").json()["data"]
     assert (seen["open_orders"], seen["parked_orders"]) == (1, 1)
     assert held(http, books) == 1.15
     assert in_order(shop)
+
+
+def test_a_purchase_that_waits_for_its_carrier_shows_its_setup_price_which_is_held_and_not_charged(
+    shop: Shop, books: RemoteBooks
+) -> None:
+    offer(shop.services, [NUMBERS[1]], setup=500_000)
+    customer = shop.with_key(books.stock.account_ids[0])
+    books.control.arm(Fault.RESET, api=Api.TWILIO, operation=Operation.ORDER)
+    answer = customer.buy(NUMBERS[1], setup_price=0.5)
+    waiting = answer.json()["data"]
+    assert (answer.status_code, waiting["status"]) == (202, "pending")
+    assert (waiting["price"], waiting["setup_price"], waiting["charged"]) == (1.15, 0.5, 0)
+    assert held(shop.operator().http, books) == 1.65
 
 
 def test_an_order_has_one_name_for_its_state_in_the_purchase_in_lists_and_in_filters(

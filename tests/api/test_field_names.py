@@ -171,3 +171,27 @@ def test_thousands_of_unknown_names_are_not_all_compared(customer: Customer) -> 
     sent = {"phone_number": "+13612738809", "price": 1, **harmless}
     assert decode_body(msgspec.json.encode(sent), BuyBody).price == 1_000_000
     assert _details(customer.http.post("/phone-numbers/buy/", json={**sent, "one_more": 0}))["field"] == "body"
+
+
+def test_a_name_is_refused_though_nothing_is_sent_under_it(customer: Customer, shop: Shop) -> None:
+    details = _details(customer.http.post("/api-keys/", json={"scope": None}))
+    assert (details["field"], details["suggestion"]) == ("scope", "scopes")
+    assert customer.http.post("/api-keys/", json={"name": None, "expiresAt": None}).status_code == 200
+    body = {"phone_number": shop.number(), "price": 1.15, "priceee": None}
+    assert _details(customer.http.post("/phone-numbers/buy/", json=body))["field"] == "priceee"
+
+
+def test_a_body_that_no_field_of_is_taken_is_refused_and_an_empty_one_is_not(customer: Customer, shop: Shop) -> None:
+    number = shop.number()
+    assert customer.buy(number).status_code == 200
+    path = f"/phone-numbers/{number}/release/"
+
+    def released(content: bytes) -> httpx.Response:
+        return customer.http.request("DELETE", path, content=content, headers={"Content-Type": "application/json"})
+
+    assert _details(released(b'{"reason": "moved"}'))["field"] == "reason"
+    assert _details(released(b'{"reason": null}'))["field"] == "reason"
+    assert _details(released(b"reason=moved"))["field"] == "body"
+    assert customer.http.get(f"/phone-numbers/{number}/").json()["data"]["is_active"] is True
+    assert released(b"{}").status_code == 200
+    assert customer.http.request("GET", f"/phone-numbers/{number}/", content=b'{"a": 1}').status_code == 200

@@ -129,3 +129,13 @@ def test_an_account_has_so_many_live_keys_and_no_more(other_shop: Any) -> None:
     assert refused["error"]["details"] == {"limit": MOST_LIVE_KEYS}
     customer.http.delete(f"/api-keys/{made[0].json()['data']['id']}/")
     assert customer.http.post("/api-keys/", json={}).status_code == 200
+
+
+def test_reading_ignores_a_key_whichever_way_it_is_asked_for(shop: Shop) -> None:
+    customer = shop.customer()
+    path = f"/phone-numbers/{shop.number()}/"
+    for headers in (KEY, {"Idempotency-Key": "x" * 300}):
+        for url, status in (("/balance/", 200), ("/orders/", 200), (path, 404)):
+            head, get = customer.http.head(url, headers=headers), customer.http.get(url, headers=headers)
+            assert (head.status_code, get.status_code, head.content) == (status, status, b"")
+            assert head.headers["content-length"] == str(len(get.content))

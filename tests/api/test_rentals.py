@@ -72,7 +72,8 @@ def test_filters_of_the_list(shop: Shop) -> None:
     assert listed(status="active") == [three, one]
     assert listed(status="past_due") == []
     assert listed(iso_country="ca") == [three]
-    assert listed(region="TX") == [one]
+    assert listed(region="TX") == listed(region="Texas") == listed(region="tx") == [one]
+    assert listed(region="ontario") == listed(region="CA", iso_country="CA") == [three]
     assert listed(phone_number=one) == [one]
     assert customer.http.get(f"/phone-numbers/?phone_number={one}").json()["data"][0]["phone_number"] == one
     assert listed(phone_number=one, region="ON") == []

@@ -132,6 +132,21 @@ def test_searches_leave_half_of_the_turns_to_orders_and_their_failures_and_429_d
     assert (setting.line.paused_seconds, setting.line.search_paused_seconds > 0) == (0, True)
 
 
+def test_of_a_single_turn_a_search_takes_nothing_from_orders() -> None:
+    setting = Setting(AvailablePage(()), seconds=30.0, at_once=1)
+    setting.ask_many("search", "search", "order")
+    assert setting.adapter.most_running == 2
+    assert setting.breaker.failures == 0
+
+
+@pytest.mark.parametrize("said", [Refused(Reason.THROTTLED, "429", 60, of_search=True), NotSent("no", of_search=True)])
+def test_a_search_before_an_order_that_fails_closes_no_orders(said: Refused | NotSent) -> None:
+    setting = Setting(said)
+    assert [setting.ask("order") for _ in range(8)] == [said] * 8
+    assert setting.breaker.failures == 0
+    assert setting.search_breaker.failures == 8
+
+
 def test_whoever_waits_too_long_for_a_turn_is_told_that_nothing_was_asked() -> None:
     setting = Setting(AvailablePage(()), seconds=30)
     said = setting.ask_many("order", "order", "search", "order", "find", "release", "check")[2:]

@@ -173,6 +173,7 @@ def test_reading_tells_how_many_bytes_and_lines_were_read() -> None:
         (b"phone_number,monthly_prize\n", "line 1: unknown column 'monthly_prize'; is monthly_price meant"),
         (b"\xff\xfep\0", "line 1: unknown column 'p'"),
         (b"\xff\xfe", "is empty"),
+        (b"p\0h\0o\0n\0e\0\n\0", "line 1, the header, has a NUL byte, as UTF-16 has: save the file as CSV UTF-8"),
         (b"\xff\xfe\n\0\x00\xd8\n\0", "is not UTF-16 after line"),
         (b"\xe9t\xe9\n", "line 1, the header, is not UTF-8 at byte 1: save the file as CSV UTF-8"),
         (b'"phone_number\n', "line 1, the header, has a quote"),
@@ -181,6 +182,12 @@ def test_reading_tells_how_many_bytes_and_lines_were_read() -> None:
 def test_a_header_that_is_missing_or_wrong_is_refused_by_name(content: bytes, reason: str) -> None:
     with pytest.raises(InvalidRequest, match=f"^file {reason}"):
         InventoryFile(io.BytesIO(content))
+
+
+@pytest.mark.parametrize("behind", ["", ";;", ",,", "\t\t"])
+def test_a_bare_list_of_numbers_may_have_empty_columns_to_the_right(behind: str) -> None:
+    found = entries(f"+13612738809{behind}\n+13612738810{behind}\n".encode())
+    assert [getattr(entry, "phone_number", entry) for entry in found] == ["+13612738809", "+13612738810"]
 
 
 @given(st.binary(max_size=300))

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numberdesk.catalog.search import OfferQuery, Position, QueryError, Sort, folded, page_token, read_page_token
+from numberdesk.catalog.search import OfferQuery, Position, QueryError, Sort, page_token, read_page_token
 from numberdesk.catalog.search_plan import Place, Span, Stretch, beginning, onward, spans, spots_of, stretches
 from numberdesk.core.pattern import MatchOn, Pattern
+from numberdesk.core.text import folded
 from testbed.offer_queries import sent_query
 
 NAMES = (

@@ -55,18 +55,13 @@ def json_of(done: Done) -> Any:
     return json.loads(done.stdout)
 
 
-def shown_until(terminal: int, text: str | None, typed: bytes = b"") -> str:
-    """What a terminal shows, until it shows the text, or to its end.
-
-    `typed` is typed again whenever nothing was shown for a second: a Ctrl-C that comes just before a read is not seen
-    by it.
-    """
+def shown_until(terminal: int, text: str | None) -> str:
+    """What a terminal shows, until it shows the text, or to its end."""
     shown = ""
     give_up = time.monotonic() + PATIENCE
     while text is None or text not in shown:
         assert time.monotonic() < give_up, shown
-        if not select.select([terminal], [], [], 1)[0]:
-            os.write(terminal, typed)
+        if not select.select([terminal], [], [], 0.1)[0]:
             continue
         try:
             piece = os.read(terminal, 4096)

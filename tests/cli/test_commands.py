@@ -184,6 +184,15 @@ def test_a_file_as_a_spreadsheet_writes_it_is_tried_out_mended_and_imported(run:
     assert run("inventory", "import", "bad.csv", "--country", "Texas").returncode != 0
 
 
+def test_setting_prices_names_the_rates_that_numbers_will_not_have(run: Run) -> None:
+    fixed = run("prices", "set", "--currency", "USD", "--price", "2", "--inbound", "0")
+    assert "no price per minute outbound: its numbers get no such rate, it is null, not 0" in fixed.stderr
+    margin = run("prices", "set", "--currency", "USD", "--margin-percent", "20")
+    assert "no cost per minute inbound and outbound get no such rate: it is null, not 0" in margin.stderr
+    both = run("prices", "set", "--currency", "USD", "--price", "2", "--inbound", "0", "--outbound", "0.1")
+    assert "null" not in both.stderr
+
+
 def test_price_rules_price_numbers_at_once(run: Run, tmp_path: Path) -> None:
     (tmp_path / "n.csv").write_text("phone_number,cost_monthly,cost_currency\n+13612738809,1.00,USD\n")
     assert _json(run("inventory", "import", "n.csv", "--json"))["unpriced"] == 1

@@ -54,9 +54,9 @@ def parked(database_url: str, mock: MockUrls, tmp_path: Path, monkeypatch: pytes
         buy = Buy(books.stock.account_ids[0], NUMBER, Confirmation(1_150_000), None, "req_1", "ord_1", now)
         assert isinstance(services.writer.apply(services.open_orders, buy), Sold)
         for place in range(len(DELAYS) + 1):
-            heard = OutcomeReport(
-                "ord_1", 1, Unknown("no answer"), 0, 0, now + place * LONGEST_DELAY, Inquiry("prc", 0, 0)
-            )
+            word = Unknown("no answer" if place else "HTTP 500: oops")  # the first is about the order itself
+            at, asked = now + place * LONGEST_DELAY, Inquiry("prc", 0, 0)
+            heard = OutcomeReport("ord_1", 1, word, 0, 0, at, asked, looked_up=place > 0)
             services.writer.apply(settle_orders, heard)
     return Parked(runner(database_url, CREDENTIALS_KEY, tmp_path, monkeypatch), mock)
 
@@ -73,6 +73,8 @@ def test_a_parked_order_is_listed_with_what_is_known_of_it(parked: Parked) -> No
     assert (order["id"], order["status"], order["at_carrier"]["said"]) == ("ord_1", "pending", "no answer")
     shown = parked.run("orders", "show", "ord_1")
     assert "at_carrier.said" in shown.stdout
+    assert "HTTP 500: oops" in shown.stdout
+    assert json_of(parked.run("orders", "show", "ord_1", "--json"))["at_carrier"]["answer"] == "HTTP 500: oops"
     assert "at_carrier.parked_at" in shown.stdout
     for how in (("--open",), ("--status", "pending"), ("--status", "pending", "--open")):
         assert [each["id"] for each in json_of(parked.run("orders", "list", *how, "--json"))] == ["ord_1"]
@@ -148,17 +150,21 @@ def _answered(url: str, folder: Path, answer: str) -> int:
     os.close(theirs)
     shown_until(ours, "[y/N]")
     os.write(ours, answer.encode())
-    shown_until(ours, None, typed=answer.encode())
+    shown_until(ours, None)
     os.close(ours)
     return asked.wait(PATIENCE)
 
 
 _AT_A_TERMINAL = """
-import fcntl, os, sys, termios
+import fcntl, os, signal, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 os.execv(sys.argv[1], sys.argv[1:])
 """
-"""Makes standard input the terminal that Ctrl-C is typed at, then becomes the command."""
+"""Makes standard input the terminal that Ctrl-C is typed at, then becomes the command.
+
+Tests that are run in the background have inherited that Ctrl-C is ignored, and would pass it on.
+"""
 
 
 def test_a_parked_order_is_looked_up_anew(parked: Parked) -> None:

@@ -96,8 +96,12 @@ def test_what_a_carrier_answered_to_each_order_is_kept_beside_what_look_ups_find
     assert (long.order_message.rstrip("b"), len(long.order_message)) == ("a" * 150 + "; attempt 2: ", LONGEST_SAID)
 
 
-def test_a_later_attempt_that_was_not_sent_ends_the_order() -> None:
-    assert isinstance(hear(AGAIN, NotSent("down")), Void)
+def test_a_later_attempt_that_was_not_sent_ends_nothing_because_the_one_before_may_have_bought() -> None:
+    carrier_order = kept(hear(AGAIN, NotSent("down")))
+    assert (carrier_order.absences, carrier_order.absent_since, carrier_order.attempts) == (1, NOW, 1)
+    assert carrier_order.message == "not sent after an earlier attempt of ours: down"
+    assert isinstance(hear(kept(absences(carrier_order, 1, 2)), Placed("PN1")), Capture)
+    assert absences(carrier_order, 1, 2, WINDOW) == Void(CarrierUnavailable(), final=False)
 
 
 @pytest.mark.parametrize("word", [Refused(Reason.TAKEN, "late"), NotSent("late"), Absent(), Unknown("late")])
@@ -224,7 +228,7 @@ def test_whatever_is_heard_an_order_is_sent_twice_at_most_and_never_ends_in_doub
         elapsed += gap
         now = NOW + elapsed + wrong
         what = hear(carrier_order, word, now=now, attempt=attempt, inquiry=at(elapsed))
-        if isinstance(word, Absent | Refused) and attempt == carrier_order.sends and absent_from is None:
+        if isinstance(word, Absent | Refused | NotSent) and attempt == carrier_order.sends and absent_from is None:
             absent_from = elapsed
         check_end(what, word, carrier_order, 0 if absent_from is None else elapsed - absent_from)
         if isinstance(what, Capture | Void):
@@ -246,8 +250,8 @@ def check_end(what: Step, word: OrderOutcome, before: CarrierOrder, absent_for: 
     if isinstance(what, Capture):
         assert isinstance(word, Placed)
         assert word.reference in (None, before.order_id)
-    elif not isinstance(what, Keep) and not isinstance(word, NotSent):
-        assert isinstance(word, Absent | Refused)
-        if before.sends > 1 or not isinstance(word, Refused):
+    elif not isinstance(what, Keep):
+        assert isinstance(word, Absent | Refused | NotSent)
+        if before.sends > 1 or isinstance(word, Absent):
             assert before.absences + 1 >= FEWEST_ABSENCES
             assert absent_for >= WINDOW

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
 from numberdesk.carriers.adapters.plivo import Plivo
+from numberdesk.carriers.adapters.signalwire import SignalWire
 from numberdesk.carriers.adapters.vonage import Vonage
 from numberdesk.carriers.port import Setup
 from numberdesk.core.carrier_order import Placed, Reason, Refused
@@ -107,10 +108,15 @@ def test_only_a_number_with_the_id_of_its_failed_order_goes_back_by_itself(
     assert bool(shop.rows("SELECT id FROM carrier_releases")) is gone
 
 
+ADAPTERS: Final[dict[str, Any]] = {"plivo": Plivo, "vonage": Vonage, "signalwire": SignalWire}
+
+
 def owned_at(kind: str) -> Answer:
     """What a carrier without references answers to everything about a number that the operator has there."""
     if kind == "plivo":
         return json_reply(200, {"number": "14155550142", "objects": [], "api_id": "x"})
+    if kind == "signalwire":
+        return json_reply(200, {"data": [{"id": "no-1", "number": "+14155550142"}], "links": {}})
     return json_reply(200, {"count": 1, "numbers": [{"country": "US", "msisdn": "14155550142"}]})
 
 
@@ -119,6 +125,7 @@ def owned_at(kind: str) -> Answer:
     [
         ("plivo", {"auth_id": "MAXXXXXXXXXXXXXXXXXX", "auth_token": "s"}),
         ("vonage", {"api_key": "k", "api_secret": "s"}),
+        ("signalwire", {"space": "acme", "project_id": "p", "api_token": "s"}),
     ],
 )
 def test_the_operators_own_number_at_a_carrier_without_references_is_never_asked_back(
@@ -126,6 +133,7 @@ def test_the_operators_own_number_at_a_carrier_without_references_is_never_asked
 ) -> None:
     refusal = {
         "plivo": json_reply(400, {"error": "number is already rented"}),
+        "signalwire": json_reply(422, {"errors": [{"detail": "Number has already been taken"}]}),
         "vonage": json_reply(420, {"error-code": "420", "error-code-label": "you may already own this number"}),
     }[kind]
 
@@ -135,8 +143,7 @@ def test_the_operators_own_number_at_a_carrier_without_references_is_never_asked
     async def story(url: str) -> tuple[object, object]:
         http = HttpClient(egress=LOOPBACK)
         try:
-            build = Plivo if kind == "plivo" else Vonage
-            carrier = build(Setup({**values, "base_url": url}), http)
+            carrier = ADAPTERS[kind](Setup({**values, "base_url": url}), http)
             return await carrier.order("+14155550142", "ord_1"), await carrier.find("+14155550142", "ord_1")
         finally:
             await http.close()

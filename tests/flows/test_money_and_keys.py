@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from numberdesk.accounts.model import RANDOM_BYTES, SCOPES, ApiKey, key_hash, new_key
-from numberdesk.accounts.store import find_key_by_hash
+from numberdesk.accounts.store import find_key_by_hash, list_keys
 from numberdesk.core.errors import (
     Forbidden,
     IdempotencyConflict,
@@ -19,7 +19,15 @@ from numberdesk.core.money import MAX_AMOUNT, MICROS
 from numberdesk.core.request_keys import RequestKey
 from numberdesk.flows.accounts.create_accounts import new_account
 from numberdesk.flows.accounts.fund_wallets import ADJUSTMENT, TOP_UP, Funding, fund_wallets, funding
-from numberdesk.flows.accounts.issue_keys import NewKey, Revocation, Revoked, issue_keys, new_key_record, revoke
+from numberdesk.flows.accounts.issue_keys import (
+    MOST_DEAD_KEYS,
+    NewKey,
+    Revocation,
+    Revoked,
+    issue_keys,
+    new_key_record,
+    revoke,
+)
 from numberdesk.ledger.model import Transfer
 from tests.flows.conftest import NOW, PRICE, Shop
 
@@ -188,3 +196,16 @@ def test_scopes_are_kept_once_and_in_their_order() -> None:
 def test_a_key_that_must_not_be_is_refused(given: dict[str, object], error: type[NumberdeskError]) -> None:
     with pytest.raises(error):
         _record("acc_1", **given)
+
+
+def test_of_the_keys_that_work_no_more_only_the_newest_are_kept(shop: Shop) -> None:
+    account_id = shop.account()
+    for place in range(MOST_DEAD_KEYS + 5):
+        key_id = f"key_{place:05}"
+        made = _record(account_id)._replace(id=key_id, hash=key_id, expires_at=NOW + 1 if place % 2 else None)
+        shop.writer.apply(issue_keys, NewKey(made))
+        shop.writer.apply(revoke, Revocation(key_id, account_id, NOW))
+    with shop.database.read() as tx:
+        kept = [key.id for key in list_keys(tx, account_id, after_id=None, limit=MOST_DEAD_KEYS + 9)]
+    assert len(kept) == MOST_DEAD_KEYS + 1
+    assert (kept[0], kept[-1]) == ("key_00004", f"key_{MOST_DEAD_KEYS + 4:05}")

@@ -19,10 +19,11 @@ from numberdesk.core.errors import (
 )
 from numberdesk.core.lifecycle import AccountState, OrderState
 from numberdesk.core.money import MAX_AMOUNT
-from numberdesk.core.periods import add_months
+from numberdesk.core.periods import MICROSECONDS, add_months
 from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import Decision, Order, Refusal, Replayed, Sold, Wallet
 from numberdesk.flows.cleanup import Cleanup, clean_up
+from numberdesk.flows.purchase.open_orders import MOST_REPEATS
 from numberdesk.ledger.model import Transfer
 from tests.flows.conftest import NOW, PRICE, QUARANTINE, QUOTE_LIFETIME, Shop
 
@@ -393,3 +394,24 @@ def test_an_offer_without_rates_is_confirmed_by_zeros(shop: Shop) -> None:
     order = order_of(shop.buy(account_id, e164, inbound=0, outbound=0))
     assert order.prices == Prices("USD", PRICE, None, None)
     assert shop.rows("SELECT inbound, outbound FROM rentals") == [(None, None)]
+
+
+def test_of_the_keys_of_an_order_the_first_and_the_newest_are_kept(shop: Shop) -> None:
+    account_id, e164, other = shop.account(2 * PRICE), shop.number(), shop.number()
+    first = shop.buy(account_id, e164, key="zz opener")
+    shop.buy(account_id, other)  # without a key: its first key is that of a repeat
+    assert isinstance(first, Sold)
+    shop.now -= MICROSECONDS  # a clock that was put back makes no repeat the first
+    for place in range(5 * MOST_REPEATS):
+        shop.now += 1
+        assert isinstance(shop.buy(account_id, e164, key=f"a{place:05}"), Replayed)
+        assert isinstance(shop.buy(account_id, other, key=f"b{place:05}"), Replayed)
+    kept = {key for (key,) in shop.rows("SELECT key FROM idempotency_records")}
+    assert {"zz opener", "b00000"} < kept
+    for letter in "ab":
+        newest = {f"{letter}{place:05}" for place in range(4 * MOST_REPEATS, 5 * MOST_REPEATS)}
+        assert newest <= {key for key in kept if key.startswith(letter)}
+    assert len(kept) <= 2 * (2 * MOST_REPEATS)
+    again = shop.buy(account_id, e164, key="zz opener")
+    assert isinstance(again, Replayed)
+    assert again.order.id == first.order.id

@@ -9,8 +9,9 @@ import pytest
 from numberdesk.core.errors import NotFound
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Refusal, Replayed, Sold
-from numberdesk.core.request_keys import RequestKey
+from numberdesk.core.request_keys import RequestKey, request_key
 from numberdesk.flows.cleanup import Cleanup, CleanupReport, clean_up
+from numberdesk.flows.keyed_requests import MOST_IN_VAIN
 from numberdesk.flows.rentals.label_numbers import Labelling, label_numbers
 from numberdesk.flows.rentals.release_numbers import Release
 from numberdesk.numbers.model import Labels
@@ -159,3 +160,25 @@ def test_the_live_rental_is_found_although_the_clock_went_back_before_it_began(s
     shop.now += MICROSECONDS
     assert shop.release(account_id, e164).order_id == again.order.id
     assert shop.rows("SELECT state FROM numbers") == [("quarantined",)]
+
+
+def test_keys_of_releases_that_ended_nothing_are_bounded_and_the_one_that_did_is_kept(shop: Shop) -> None:
+    account_id, e164 = shop.account(5 * PRICE), shop.number()
+    shop.buy(account_id, e164)
+
+    def release(key: str) -> object:
+        shop.now += 1
+        named = request_key(account_id, "release", key, phone_number=e164)
+        return shop.writer.apply(shop.release_numbers, Release(account_id, e164, shop.now, None, named))
+
+    first = release("first")
+    for place in range(MOST_IN_VAIN + 5):
+        assert release(f"late-{place:05}") == first
+    kept = [key for (key,) in shop.rows("SELECT key FROM keyed_requests ORDER BY created_at")]
+    assert kept == ["first", *(f"late-{place:05}" for place in range(5, MOST_IN_VAIN + 5))]
+    shop.now += QUARANTINE
+    shop.writer.apply(clean_up, Cleanup(shop.now, RETENTION * 365))
+    assert isinstance(shop.buy(account_id, e164), Sold)
+    assert release("first") == release(f"late-{MOST_IN_VAIN:05}") == first
+    assert shop.rows("SELECT state FROM numbers") == [("assigned",)]
+    shop.verified()

@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 
 from numberdesk.catalog.model import FROM_FILE, Listing
-from numberdesk.catalog.search import Offer, OfferPage, OfferQuery, Sort, folded
+from numberdesk.catalog.search import Offer, OfferPage, OfferQuery, Sort
 from numberdesk.catalog.store import insert_listings
 from numberdesk.core.memorability import memorability
 from numberdesk.core.pattern import Subjects
 from numberdesk.core.prices import Prices
+from numberdesk.core.text import folded
 from numberdesk.flows.catalog.search_numbers import USUAL, Bounds, search_numbers
 from numberdesk.infra.db import Database, Tx
 from numberdesk.tables import numbers

@@ -194,6 +194,34 @@ def test_countries_without_area_codes_get_none_made_up() -> None:
     assert describe("+48221234567", with_region=False).area_code == "22"
 
 
+WITHOUT_AREA_CODES = """
+    AD AW BF BH BI BJ BL CF CG CI CK CM CR CV CY DJ DK EE FJ FK FM FO GA GF GI GL GM GN GP GT GW HK HN HT IO IS KI KM KW
+    LI LS LU LV MC MF ML MO MQ MR MT MU MV NC NE NI NO NR NU PA PF PG PM PW QA RE RW SB SC SG SJ SN SR ST SV SZ TD TG TK
+    TL TO TV VU WF WS YT
+"""
+
+
+@pytest.mark.parametrize("country", WITHOUT_AREA_CODES.split())
+def test_a_number_of_a_closed_plan_has_no_area_code_and_cannot_be_told_one(country: str) -> None:
+    kinds = (phonenumbers.PhoneNumberType.FIXED_LINE, phonenumbers.PhoneNumberType.MOBILE)
+    examples = [example for kind in kinds if (example := phonenumbers.example_number_for_type(country, kind))]
+    assert examples
+    for example in examples:
+        e164 = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)
+        found = describe_as(e164, country, e164[4:6], with_region=False)
+        assert (found.iso_country, found.area_code) == (country, "")
+        assert describe(e164, with_region=False).area_code == ""
+
+
+@pytest.mark.parametrize(
+    ("e164", "area_code"),
+    [("+34912345678", "91"), ("+351212345678", "21"), ("+48221234567", "22"), ("+302101234567", "21"),
+     ("+420212345678", "2"), ("+4312345678", "1"), ("+37052123456", "5"), ("+38512345678", "1")],
+)  # fmt: skip
+def test_where_the_first_digits_name_a_place_they_are_an_area_code(e164: str, area_code: str) -> None:
+    assert describe(e164, with_region=False).area_code.startswith(area_code)
+
+
 @pytest.mark.parametrize(
     ("country", "name", "stored"),
     [

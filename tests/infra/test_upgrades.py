@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from decimal import Decimal
 from typing import Final
 
 import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, event, inspect, text
 
-from numberdesk.core.purchase import Sold
+from numberdesk.core.purchase import Refusal, Sold
 from numberdesk.infra.db import Database, StorageFailedError
 from numberdesk.migrations import HEAD, alembic_config, current, prepare, upgrade
 from numberdesk.tables import metadata
@@ -96,6 +97,30 @@ def test_upgraded_books_are_traded_with_and_still_guarded(old: Old, revision: st
         with pytest.raises(BROKEN_CONSTRAINT, match=says), database.write() as tx:
             tx.execute(text(statement))
     assert in_order(database)
+
+
+@pytest.mark.parametrize("revision", EARLIER)
+def test_what_was_promised_before_an_upgrade_holds_after_it(old: Old, revision: str) -> None:
+    """A price that was superseded is honoured as long as it was to be, and a refusal comes again under its key."""
+    database = old(revision)
+    upgrade(database)
+    shop = Shop(database)
+    shop.now = NOW + 10**6
+    shop.top_up("acc_1", 5 * PRICE)
+    shop.top_up("acc_3", 5 * PRICE)
+    with database.raw(writing=True) as connection:
+        connection.exec_driver_sql("UPDATE numbers SET state = 'available' WHERE e164 = '+13612738809'")
+        connection.commit()
+    honoured = shop.buy("acc_1", "+13612738809", PRICE, inbound=8_500, outbound=94_500, key="honoured")
+    assert isinstance(honoured, Sold), honoured
+    assert honoured.order.prices.monthly == PRICE
+    refused = shop.buy("acc_3", "+13612738806", PRICE, key="k8")
+    assert isinstance(refused, Refusal)
+    assert (refused.error.code, refused.request_id, refused.answer) == ("insufficient_balance", "req_ord_8", None)
+    assert refused.error.details["missing"] == Decimal("1.15")
+    again = shop.buy("acc_3", "+13612738806", PRICE + 1, key="k9")
+    assert isinstance(again, Refusal)
+    assert (again.error.code, again.request_id) == ("price_changed", "req_ord_9")
 
 
 def test_orders_releases_and_audits_go_on_where_they_were_before_0004(old: Old) -> None:

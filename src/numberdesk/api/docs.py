@@ -67,7 +67,8 @@ def _page(document: dict[str, Any]) -> str:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(info["title"])} API</title>'
         f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{_STYLE}</style></head><body>'
         f"<h1>{escape(info['title'])} API {escape(info['version'])}</h1><p>{escape(info['description'])}</p>"
-        "<p>Send your key in the header <code>X-Api-Key</code>. The machine-readable form of this page is "
+        "<p>Send your key in the header <code>X-Api-Key</code>, or as <code>Authorization: Bearer KEY</code>.</p>"
+        "<p>The machine-readable form of this page is "
         f'<a href="/openapi.json">/openapi.json</a>.</p>{sections}</body></html>'
     )
 

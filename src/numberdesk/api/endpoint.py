@@ -22,7 +22,7 @@ from numberdesk.accounts.model import Scope as KeyScope
 from numberdesk.api.auth import Authenticator
 from numberdesk.api.errors import ENCODER, failure
 from numberdesk.api.limits import RateLimits
-from numberdesk.api.shapes import NoQuery, decode_body, decode_query
+from numberdesk.api.shapes import NoBody, NoQuery, decode_body, decode_query
 from numberdesk.core.errors import (
     BodyTooLarge,
     Forbidden,
@@ -226,6 +226,8 @@ async def _ask(described: Endpoint, entry_point: EntryPoint, scope: Scope, recei
         body = decode_body(
             await _read_body(headers, receive, entry_point.services.settings.body_limit_bytes), described.body
         )
+    elif described.raw_body is None and described.method != "GET":
+        await _require_no_fields(headers, receive, entry_point.services.settings.body_limit_bytes)
     return ApiRequest(
         entry_point.services,
         caller,
@@ -286,6 +288,15 @@ def _require_json(headers: Headers) -> None:
             raise UnsupportedMediaType("Send JSON in UTF-8.")
     if headers.get(b"content-encoding", b"identity") != b"identity":
         raise UnsupportedMediaType("Send the body without a content encoding.")
+
+
+async def _require_no_fields(headers: Headers, receive: Receive, limit: int) -> None:
+    """Refuse a body that nobody would heed; an empty object says nothing. Raises InvalidRequest."""
+    if headers.get(b"content-length", b"0") == b"0" and b"transfer-encoding" not in headers:
+        return
+    sent = await _read_body(headers, receive, limit)
+    if sent.strip():
+        decode_body(sent, NoBody)
 
 
 async def _read_body(headers: Headers, receive: Receive, limit: int) -> bytes:

@@ -70,6 +70,10 @@ class NoQuery(msgspec.Struct, frozen=True):
     """The query of an endpoint that has none."""
 
 
+class NoBody(msgspec.Struct, frozen=True):
+    """The body of an endpoint that has none."""
+
+
 class _RepeatedKeyError(ValueError):
     pass
 
@@ -93,6 +97,8 @@ def decode_body(raw: bytes, shape: type[Shape]) -> Shape:
     if not isinstance(document, dict):
         raise InvalidRequest("body", "must be a JSON object")
     present = {name: value for name, value in document.items() if value is not None}
+    if len(present) != len(document):  # absent, but under a name that has to be one of ours all the same
+        in_our_names({name: None for name, value in document.items() if value is None}, shape, "body")
     return _convert(in_our_names(present, shape, "body"), shape, strict=True)
 
 

@@ -2,10 +2,10 @@
 
 Touches: clock.
 
-At most so many requests run at once, and half of these turns are never a search's; the others wait a bounded
-time for their turn. A carrier that failed several times in a row is left alone for a while: when orders failed,
-for orders and searches; when searches failed, for searches alone. What the books need to know of orders that are
-open is asked all the same. Whatever an adapter raises ends here, as the
+At most so many requests run at once, and half of these turns are never a search's (beside a single turn one search
+runs); the others wait a bounded time for their turn. A carrier that failed several times in a row is left alone for a
+while: when orders failed, for orders and searches; when searches failed, for searches alone. What the books need to
+know of orders that are open is asked all the same. Whatever an adapter raises ends here, as the
 word that leaves the most open.
 """
 
@@ -79,6 +79,9 @@ class Contact:
         self.unanswered = 0 if answered else self.unanswered + 1
 
 
+_nothing: Final = contextlib.nullcontext[None]
+
+
 class CarrierClient:
     """A carrier by its name, behind its limits. `seconds` is a clock that only goes forward.
 
@@ -103,6 +106,7 @@ class CarrierClient:
         self._seconds = seconds
         self._turns = asyncio.Semaphore(at_once)
         self._search_turns = asyncio.Semaphore(max(1, at_once // 2))
+        self._share = at_once > 1
         self.breaker = breaker
         self.search_breaker = Breaker() if search_breaker is None else search_breaker
         self.contact = Contact() if contact is None else contact
@@ -126,7 +130,7 @@ class CarrierClient:
         """Numbers that can be bought now. Raises CarrierError and nothing else."""
         self._require_searchable()
         try:
-            async with self._turn(self._search_turns), self._turn(self._turns):
+            async with self._turn(self._search_turns), self._turn(self._turns) if self._share else _nothing():
                 page = await self._carrier.search(wanted)
         except CarrierError as error:
             self._failed(error.trouble, error.retry_after)
@@ -240,8 +244,15 @@ class CarrierClient:
             raise CarrierError(Trouble.PAUSED, "it failed several times in a row and is left alone for a while", left)
 
     def _resolve(self, outcome: Placed | Pending | Refused | NotSent | Unknown) -> None:
-        """What an order's outcome says of the carrier's health: a no is healthy, silence is not."""
-        if isinstance(outcome, Unknown | NotSent):
+        """What an order's outcome says of the carrier's health: a no is healthy, silence is not.
+
+        What a search before the order came to says nothing of how orders are taken.
+        """
+        if isinstance(outcome, Refused | NotSent) and outcome.of_search:
+            self.breaker.given_up()
+            if isinstance(outcome, NotSent) or outcome.reason is Reason.THROTTLED:
+                self.search_breaker.failed(self._seconds(), float(outcome.retry_after or 0))
+        elif isinstance(outcome, Unknown | NotSent):
             self.breaker.failed(self._seconds())
         elif isinstance(outcome, Refused) and outcome.reason is Reason.THROTTLED:
             self.breaker.failed(self._seconds(), float(outcome.retry_after or 0))

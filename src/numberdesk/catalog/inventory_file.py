@@ -220,7 +220,10 @@ def _separator(header: str, told: str) -> str:
         return sum(_column(cell.strip(' "')) in Entry._fields for cell in header.split(separator))
 
     separators: tuple[str, ...] = (told, *_SEPARATORS)
-    return max(separators, key=known)
+    best = max(separators, key=known)
+    if known(best):
+        return best
+    return next((each for each in separators if header.endswith(each)), best)  # a list with empty columns to the right
 
 
 def _checked_header(names: list[str], line: int) -> list[str]:
@@ -249,7 +252,7 @@ def _text(raw: bytes | None) -> str:
     if raw is None:
         raise _LineError(f"is longer than {MOST_BYTES_PER_LINE} bytes")
     if b"\0" in raw:
-        raise _LineError("has a NUL byte")
+        raise _LineError("has a NUL byte, as UTF-16 has: save the file as CSV UTF-8")
     try:
         text = raw.decode()
     except UnicodeDecodeError as error:

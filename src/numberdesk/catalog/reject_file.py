@@ -29,7 +29,3 @@ class RejectFile:
         """Write a line. One that has not a cell for each column comes with those that it has."""
         row = [cells[place] if place < len(cells) else "" for place in self._places]
         self._lines.writerow([*row, reason])
-
-    def add_number(self, e164: str, reason: str) -> None:
-        """Write a line of which the number alone is still known."""
-        self._lines.writerow([*(e164 if name == "phone_number" else "" for name in self._columns), reason])

@@ -14,13 +14,21 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from numberdesk.catalog.model import CAPABILITIES, FROM_RULE, NUMBER_TYPES, Listing, capability_bits
-from numberdesk.catalog.search import Found, Offer, OfferQuery, Position, Sort, folded, region_key
+from numberdesk.catalog.search import Found, Offer, OfferQuery, Position, Sort
 from numberdesk.core.memorability import memorability
 from numberdesk.core.money import MAX_PRICE
 from numberdesk.core.pattern import MatchOn, Pattern, Subjects
 from numberdesk.core.phone import PhoneError
-from numberdesk.core.text import TextError, parse_text
-from numberdesk.infra.numbering import Numbering, calling_code, describe, describe_as, main_country, region_of
+from numberdesk.core.text import TextError, folded, parse_text
+from numberdesk.infra.numbering import (
+    Numbering,
+    calling_code,
+    describe,
+    describe_as,
+    main_country,
+    region_key,
+    region_of,
+)
 
 LONGEST_PLACE: Final = 100
 

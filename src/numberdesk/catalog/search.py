@@ -12,7 +12,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -22,7 +21,8 @@ from numberdesk.core.money import MAX_PRICE
 from numberdesk.core.pattern import Pattern, Query, Subjects
 from numberdesk.core.phone import PhoneError, parse_e164
 from numberdesk.core.prices import Prices
-from numberdesk.infra.numbering import area_codes, region_of
+from numberdesk.core.text import folded
+from numberdesk.infra.numbering import area_codes
 
 _LONGEST_TOKEN: Final = 100
 _FINGERPRINT_LENGTH: Final = 12
@@ -150,16 +150,6 @@ def read_page_token(token: str, query: OfferQuery) -> Position:
     if page_token(query, position) != token:
         raise QueryError("page_token", "belongs to a search with other filters or another order")
     return position
-
-
-def folded(place: str) -> str:
-    """A place's name in the form in which names are compared: without case, in one Unicode form."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", place).casefold()).strip()
-
-
-def region_key(iso_country: str, region: str) -> str:
-    """The form in which regions are compared: that of names, or the code of a state or province."""
-    return folded(region_of(iso_country, region))
 
 
 def _decoded(token: str) -> Position | None:

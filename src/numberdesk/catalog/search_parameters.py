@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from numberdesk.catalog.listing_entry import LONGEST_PLACE
 from numberdesk.catalog.model import CAPABILITIES, NumberType, capability_bits
-from numberdesk.catalog.search import OfferQuery, QueryError, Sort, folded, read_page_token
+from numberdesk.catalog.search import OfferQuery, QueryError, Sort, read_page_token
 from numberdesk.core.pattern import (
     MatchOn,
     Pattern,
@@ -22,7 +22,7 @@ from numberdesk.core.pattern import (
     compile_pattern,
     compile_starts_with,
 )
-from numberdesk.core.text import TextError, parse_text
+from numberdesk.core.text import TextError, folded, parse_text
 from numberdesk.infra.numbering import area_codes, is_country, region_of
 
 LONGEST_AREA_CODE: Final = 6
@@ -92,7 +92,7 @@ class SearchParameters(Protocol):
 
     @property
     def max_price(self) -> int | None:
-        """The highest monthly price."""
+        """The most that a purchase may charge at once: the first month and the setup price together."""
 
     @property
     def sort(self) -> Sort | None:

@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, NamedTuple
 
-from numberdesk.catalog.search import OfferQuery, Position, Sort, folded, region_key
+from numberdesk.catalog.search import OfferQuery, Position, Sort
 from numberdesk.core.memorability import HIGHEST
 from numberdesk.core.pattern import MatchOn, Pattern
+from numberdesk.core.text import folded
+from numberdesk.infra.numbering import region_key
 
 _MOST_DIGITS: Final = 15
 _LONGEST_E164: Final = 1 + _MOST_DIGITS

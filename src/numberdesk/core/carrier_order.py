@@ -83,18 +83,20 @@ class Pending(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """A definite no. `retry_after` in seconds, where the carrier named it."""
+    """A definite no. `retry_after` in seconds, where the carrier named it. `of_search`: to a search before it."""
 
     reason: Reason
     message: str
     retry_after: int | None = None
+    of_search: bool = False
 
 
 class NotSent(NamedTuple):
-    """Nothing of the order left this machine."""
+    """Nothing of the order left this machine. `of_search`: a search before it did, and failed."""
 
     message: str
     retry_after: int | None = None
+    of_search: bool = False
 
 
 class Absent(NamedTuple):
@@ -231,7 +233,7 @@ def step(carrier_order: CarrierOrder, report: OutcomeReport) -> Step:
     if isinstance(outcome, Refused):
         return _refused(carrier_order, outcome, report)
     if isinstance(outcome, NotSent):
-        return Void(_unavailable(outcome.retry_after), final=False)
+        return _not_sent(carrier_order, outcome, report)
     if isinstance(outcome, Absent):
         return _absent(carrier_order, report)
     seen = _accepted(carrier_order, report.now) if isinstance(outcome, Pending) else carrier_order
@@ -282,6 +284,12 @@ def _refused(carrier_order: CarrierOrder, outcome: Refused, report: OutcomeRepor
 def uncounted(carrier_order: CarrierOrder) -> CarrierOrder:
     """An order whose absences so far prove nothing: there was a sign of its number, or it is sent or looked up anew."""
     return carrier_order._replace(absences=0, absent_since=None, counted_by=None, counts=None)
+
+
+def _not_sent(carrier_order: CarrierOrder, outcome: NotSent, report: OutcomeReport) -> Step:
+    if carrier_order.sends > 1:  # the attempt before may have bought
+        return _not_there(carrier_order, report, f"not sent after an earlier attempt of ours: {outcome.message}")
+    return Void(_unavailable(outcome.retry_after), final=False)
 
 
 def _accepted(carrier_order: CarrierOrder, now: int) -> CarrierOrder:

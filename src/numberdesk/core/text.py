@@ -30,6 +30,11 @@ def parse_text(value: str, *, longest: int, empty_allowed: bool = False) -> str:
     return value
 
 
+def folded(name: str) -> str:
+    """A name in the form in which names are compared: without case, in one Unicode form."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold()).strip()
+
+
 def parse_token(value: str, *, longest: int) -> str:
     """Return `value` when it is 1 to `longest` visible ASCII characters. Raises TextError."""
     if not 1 <= len(value) <= longest:

@@ -7,24 +7,35 @@ Touches: database.
     keyed.note(command.request_key, made.id, command.now)
     keyed.save(tx)
 
-Only what was done is noted: a refused request may be sent again with its key.
+Only what was done is noted: a refused request may be sent again with its key. A request that found done
+what it asked for is noted in vain: such keys cost nothing, so only the newest are kept of an account.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from numberdesk.core.errors import IdempotencyConflict
 from numberdesk.core.request_keys import RequestKey, differing_field
 from numberdesk.infra.db import Tx
-from numberdesk.orders.keyed_request_store import find_keyed_requests, insert_keyed_requests
+from numberdesk.orders.keyed_request_store import evict_keyed_requests, find_keyed_requests, insert_keyed_requests
+
+MOST_IN_VAIN: Final = 100
+"""Keys kept of one account and kind of request of those that changed nothing."""
+
+_IN_VAIN: Final = " in vain"
 
 
 class KeyedRequests:
     """The keyed requests that a batch meets, as each of its commands sees them."""
 
     def __init__(self, tx: Tx, keys: Iterable[RequestKey | None]) -> None:
-        self._known = find_keyed_requests(tx, [key[:3] for key in keys if key is not None])
+        given = [key for key in keys if key is not None]
+        found = find_keyed_requests(tx, [named[:3] for key in given for named in (key, _in_vain(key))])
+        self._known = {
+            key[:3]: found[named[:3]] for key in given for named in (_in_vain(key), key) if named[:3] in found
+        }
         self._done: dict[RequestKey, tuple[str, int]] = {}
 
     @property
@@ -41,13 +52,18 @@ class KeyedRequests:
         differing = differing_field(content, key.content)
         return outcome_id if differing is None else IdempotencyConflict(differing)
 
-    def note(self, key: RequestKey | None, outcome_id: str, now: int) -> None:
-        """A request was done, at its own time: others of the batch may be later."""
+    def note(self, key: RequestKey | None, outcome_id: str, now: int, *, in_vain: bool = False) -> None:
+        """A request was done, at its own time, or was `in_vain`: it was done before, under no key or another."""
         if key is not None:
-            self._done[key] = outcome_id, now
+            self._done[_in_vain(key) if in_vain else key] = outcome_id, now
             self._known[key[:3]] = key.content, outcome_id
 
     def save(self, tx: Tx) -> None:
         """Write what was done."""
         if self._done:
             insert_keyed_requests(tx, self._done)
+            evict_keyed_requests(tx, [key[:2] for key in self._done if key.request.endswith(_IN_VAIN)], MOST_IN_VAIN)
+
+
+def _in_vain(key: RequestKey) -> RequestKey:
+    return key._replace(request=f"{key.request}{_IN_VAIN}")

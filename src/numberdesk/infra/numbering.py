@@ -23,6 +23,7 @@ import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType
 
 from numberdesk.core.phone import PhoneError, parse_e164
+from numberdesk.core.text import folded
 from numberdesk.infra.numbering_plan import look_up
 
 _NORTH_AMERICA: Final = 1
@@ -69,8 +70,13 @@ _ALSO_CALLED: Final = {
     "washington": "WA", "district of columbia": "DC", "washington dc": "DC", "newfoundland": "NL", "pei": "PE",
 }  # fmt: skip
 
-# Closed numbering plans, written in groups that mean no place: the geocoder knows none below the country.
-_NO_AREAS: Final = "AD AW BH CR CY DJ DK FK FM FO GI GT HK HT IO KW MO MT NC NI NR NU PA QA SB SC SG SR SV TD WF"
+# Closed numbering plans without area codes, as the national plans notified to the ITU have them
+# (https://www.itu.int/oth/T0202): the whole number is dialled everywhere, and its groups are for the eye.
+_NO_AREAS: Final = """
+    AD AW BF BH BI BJ BL CF CG CI CK CM CR CV CY DJ DK EE FJ FK FM FO GA GF GI GL GM GN GP GT GW HK HN HT IO IS KI KM KW
+    LI LS LU LV MC MF ML MO MQ MR MT MU MV NC NE NI NO NR NU PA PF PG PM PW QA RE RW SB SC SG SJ SN SR ST SV SZ TD TG TK
+    TL TO TV VU WF WS YT
+"""
 _WITHOUT_AREA_CODES: Final = frozenset(_NO_AREAS.split())
 
 
@@ -178,6 +184,11 @@ def region_of(iso_country: str, name: str) -> str:
     if iso_country not in _SUBDIVIDED:
         return name
     return _spelled().get(_plain(name), name)
+
+
+def region_key(iso_country: str, region: str) -> str:
+    """The form in which regions are compared: that of names, or the code of a state or province."""
+    return folded(region_of(iso_country, region))
 
 
 def calling_code(iso_country: str) -> str:

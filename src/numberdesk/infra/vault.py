@@ -2,19 +2,23 @@
 
 Touches: nothing.
 
-The key is NUMBERDESK_CREDENTIALS_KEY: one made by `numberdesk carriers new-key`, or several
-separated by commas. The first one encrypts, all decrypt, so that a key can be changed. What is
-encrypted is bound to a name: a text copied to another row does not open there.
+The key is NUMBERDESK_CREDENTIALS_KEY, or stands in the file NUMBERDESK_CREDENTIALS_KEY_FILE: one made by
+`numberdesk carriers new-key`, or several separated by commas. The first one encrypts, all decrypt, so
+that a key can be changed. What is encrypted is bound to a name: a text copied to another row does not
+open there.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
+
+
+_SETTINGS: Final = "NUMBERDESK_CREDENTIALS_KEY (or the file in NUMBERDESK_CREDENTIALS_KEY_FILE)"
 
 
 class VaultError(RuntimeError):
@@ -31,7 +35,7 @@ class Vault:
         """Values as a text that can be stored. Raises VaultError."""
         content = json.dumps({"name": name, "values": dict(values)}, sort_keys=True)
         advice = (
-            "set NUMBERDESK_CREDENTIALS_KEY to the one that other credentials were added with; for the first ones make "
+            f"set {_SETTINGS} to the one that other credentials were added with; for the first ones make "
             "one with `numberdesk carriers new-key`"
         )
         return self._fernet(advice).encrypt(content.encode()).decode()
@@ -41,12 +45,12 @@ class Vault:
         from cryptography.fernet import InvalidToken  # noqa: PLC0415  a service without carriers does without it
 
         # A new key would open nothing, so none is suggested where there is something to open.
-        advice = f"set NUMBERDESK_CREDENTIALS_KEY to the one that the credentials of {name} were added with"
+        advice = f"set {_SETTINGS} to the one that the credentials of {name} were added with"
         try:
             content = json.loads(self._fernet(advice).decrypt(sealed.encode()))
         except InvalidToken:
             raise VaultError(
-                f"the credentials of {name} were encrypted under another key: set NUMBERDESK_CREDENTIALS_KEY to the "
+                f"the credentials of {name} were encrypted under another key: set {_SETTINGS} to the "
                 "one they were added with (several keys may be given, separated by commas)"
             ) from None
         if content["name"] != name:
@@ -61,7 +65,7 @@ class Vault:
         try:
             return MultiFernet([Fernet(key) for key in self._keys])
         except ValueError:
-            raise VaultError(f"NUMBERDESK_CREDENTIALS_KEY is no key: {advice}") from None
+            raise VaultError(f"what is set is no key: {advice}") from None
 
 
 def new_key() -> str:

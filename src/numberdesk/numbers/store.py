@@ -9,12 +9,13 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Select, case, func, or_, select, update
+from sqlalchemy import Select, Subquery, case, func, or_, select, tuple_, update
 
 from numberdesk.core.lifecycle import NumberState, RentalState
 from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import POOL, SaleNumber
 from numberdesk.infra.db import Tx
+from numberdesk.infra.numbering import region_key
 from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set, stretch_of
 from numberdesk.numbers.model import Rental, RentedFilter, RentedNumber, RentedPage
 from numberdesk.tables import numbers, rentals
@@ -240,7 +241,8 @@ def list_rented(
     tx: Tx, account_id: str, asked: RentedFilter, *, before_id: str | None, limit: int, most: int = MOST_WALKED
 ) -> RentedPage:
     """An account's rentals, newest first, from before the given id: `limit` that fit, among the next `most`."""
-    found = tx.execute(listed_query(account_id, asked, before_id, limit, most)).all()
+    places = () if asked.region is None else _places(tx, account_id, asked, before_id, most)
+    found = tx.execute(listed_query(account_id, asked, before_id, limit, most, places)).all()
     edge = None
     if len(found) < limit and asked.is_walked:
         edge = tx.execute(walked_query(account_id, asked, before_id, most)).scalar()
@@ -248,17 +250,42 @@ def list_rented(
 
 
 def listed_query(
-    account_id: str, asked: RentedFilter, before_id: str | None, limit: int, most: int = MOST_WALKED
+    account_id: str,
+    asked: RentedFilter,
+    before_id: str | None,
+    limit: int,
+    most: int = MOST_WALKED,
+    places: Sequence[tuple[str, str]] = (),
 ) -> Select[Any]:
-    """The statement that finds a page: an index leads to the next rentals, which the rest of the filter sifts."""
-    window = most if asked.is_walked else limit
+    """The statement that finds a page: an index leads to the next rentals, which the rest of the filter sifts.
+
+    `places` are the countries and regions of the numbers among them that lie in the region asked for.
+    """
+    rows = _placed(account_id, asked, before_id, most if asked.is_walked else limit)
+    sifted = ((rows.c.state, asked.state), (rows.c.iso_country, asked.iso_country))
+    query = select(rows).where(*(column == value for column, value in sifted if value is not None))
+    if asked.region is not None:
+        query = query.where(tuple_(rows.c.iso_country, rows.c.region).in_(places))
+    return query.order_by(rows.c.id.desc()).limit(limit)
+
+
+def _placed(account_id: str, asked: RentedFilter, before_id: str | None, window: int) -> Subquery:
+    """The next rentals with where their numbers are."""
     walked = _ahead(_RENTAL_COLUMNS, account_id, asked, before_id).limit(window).subquery("walked")
     placed = select(walked, *_DESCRIBED).join(numbers, numbers.c.e164 == walked.c.e164)
     # With a limit of its own no filter gets inside, where an engine might look for all numbers of a region by it.
-    rows = placed.limit(window).subquery("placed")
-    sifted = ((rows.c.state, asked.state), (rows.c.iso_country, asked.iso_country), (rows.c.region, asked.region))
-    query = select(rows).where(*(column == value for column, value in sifted if value is not None))
-    return query.order_by(rows.c.id.desc()).limit(limit)
+    return placed.limit(window).subquery("placed")
+
+
+def _places(tx: Tx, account_id: str, asked: RentedFilter, before_id: str | None, most: int) -> list[tuple[str, str]]:
+    """The countries and regions, as numbers have them, that are the region asked for, however that is spelled."""
+    rows = _placed(account_id, asked, before_id, most)
+    found = tx.execute(select(rows.c.iso_country, rows.c.region).distinct())
+    return [
+        (row.iso_country, row.region)
+        for row in found
+        if region_key(row.iso_country, row.region) == region_key(row.iso_country, asked.region or "")
+    ]
 
 
 def walked_query(account_id: str, asked: RentedFilter, before_id: str | None, most: int) -> Select[Any]:

@@ -15,6 +15,7 @@ from numberdesk.infra.db import Tx
 from numberdesk.infra.statements import InsertRows, SelectSet, in_set
 from numberdesk.tables import keyed_requests
 
+_MOST_EVICTED: Final = 1000
 _INSERT: Final = InsertRows(keyed_requests, (*RequestKey._fields, "outcome_id", "created_at"))
 _NAME: Final = (keyed_requests.c.account_id, keyed_requests.c.request, keyed_requests.c.key)
 # Each part of a name by itself, and not all as one: SQLite would read every row for that.
@@ -60,3 +61,17 @@ def forget_keyed_requests(tx: Tx, before: int, limit: int) -> int:
         .with_for_update(skip_locked=True)  # this is no sorted order, so nothing may be waited for
     )
     return tx.execute(delete(keyed_requests).where(tuple_(*_NAME).in_(old))).rowcount
+
+
+def evict_keyed_requests(tx: Tx, kinds: Iterable[tuple[str, str]], most: int) -> None:
+    """Delete the oldest requests of an account and a kind that has more than `most`."""
+    for account_id, request in sorted(set(kinds)):
+        older = (
+            select(*_NAME)
+            .where(keyed_requests.c.account_id == account_id, keyed_requests.c.request == request)
+            .order_by(keyed_requests.c.created_at.desc(), keyed_requests.c.key.desc())
+            .limit(_MOST_EVICTED)
+            .offset(most)
+            .with_for_update(skip_locked=True)  # another process may do the same
+        )
+        tx.execute(delete(keyed_requests).where(tuple_(*_NAME).in_(older)))

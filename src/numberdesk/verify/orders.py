@@ -158,6 +158,9 @@ def _says_answer(row: Any) -> str:
     )
 
 
+_RELEASES: Final = (RELEASE, f"{RELEASE} in vain")
+"""Those that ended a rental, and those that found it ended."""
+
 _about_release = or_(
     keyed_requests.c.content.contains('"' + rentals.c.e164 + '"'),
     keyed_requests.c.content.contains('"' + rentals.c.id + '"'),
@@ -179,7 +182,7 @@ _KEYED: Final = (
     .where(
         case(
             (
-                keyed_requests.c.request == RELEASE,
+                keyed_requests.c.request.in_(_RELEASES),
                 and_(rentals.c.account_id == keyed_requests.c.account_id, _about_release),
             ),
             else_=and_(transfers.c.kind == keyed_requests.c.request, _about_movement),
@@ -189,9 +192,9 @@ _KEYED: Final = (
 
 
 def _says_keyed(row: Any) -> str:
-    if row.request == RELEASE and row.rental_account is None:
+    if row.request in _RELEASES and row.rental_account is None:
         return f"the release ended {row.outcome_id}, which is no rental"
-    if row.request == RELEASE:
+    if row.request in _RELEASES:
         return f"the release ended {row.outcome_id}, a rental of {row.rental_account}, or of another number"
     if row.transfer_kind is None:
         return f"the {row.request} wrote {row.outcome_id}, which is no transfer"

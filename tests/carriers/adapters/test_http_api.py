@@ -127,7 +127,7 @@ def test_a_stand_in_on_this_machine_has_every_host(set_up: str, other: str | Non
         (NoAnswerError("cut off"), Trouble.UNREACHABLE, "api.example.com: cut off"),
         (answer(401, b'{"error": "who?"}'), Trouble.CREDENTIALS, 'HTTP 401: {"error": "who?"}'),
         (answer(403), Trouble.CREDENTIALS, "HTTP 403"),
-        (answer(429, b"slow down"), Trouble.THROTTLED, "HTTP 429"),
+        (answer(429, b"slow down"), Trouble.THROTTLED, "HTTP 429: slow down"),
         (answer(500, b"<html>\n<b>oops"), Trouble.FAILING, "HTTP 500: <html> <b>oops"),
         (answer(503), Trouble.FAILING, "HTTP 503"),
     ],

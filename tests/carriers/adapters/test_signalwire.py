@@ -93,6 +93,8 @@ ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     "taken": (invalid("Number has already been taken"), TAKEN),
     "not available": (invalid("Other", "Number is not available for purchase"), TAKEN),
     "no money": (invalid("Your available balance is too low, and it was already so"), FORBIDDEN),
+    "a trial": (invalid("Buying is not available for trial projects"), FORBIDDEN),
+    "a project": (invalid("Buying numbers is not available for this project"), NO),
     "no reason": (invalid(), NO),
     "reason that is none": (invalid(7), NO),
     "null for a reason": (json_reply(422, {"errors": [{"detail": None, "code": "number_not_available"}]}), TAKEN),

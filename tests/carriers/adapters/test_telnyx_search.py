@@ -193,14 +193,15 @@ def test_a_number_is_read_with_its_place_what_it_can_do_and_its_exact_cost() -> 
 
 COSTS: Final[dict[str, tuple[Any, port.Cost | None]]] = {
     "as numbers": ({"monthly_cost": 0.1, "upfront_cost": 0, "currency": "USD"}, port.Cost("USD", 100_000, setup=0)),
-    "only monthly": ({"monthly_cost": "2", "currency": "EUR"}, port.Cost("EUR", 2_000_000)),
+    "only monthly": ({"monthly_cost": "2", "currency": "EUR"}, None),
+    "nobody knows what it takes at once": ({"monthly_cost": "2", "upfront_cost": None, "currency": "EUR"}, None),
     "null": ({"monthly_cost": None, "upfront_cost": "1", "currency": "USD"}, port.Cost("USD", None, setup=1_000_000)),
-    "finer than a micro": ({"monthly_cost": "0.00000001", "currency": "USD"}, None),
-    "negative": ({"monthly_cost": "-1", "currency": "USD"}, None),
-    "no number": ({"monthly_cost": "NaN", "currency": "USD"}, None),
-    "words": ({"monthly_cost": "call us", "currency": "USD"}, None),
-    "no currency": ({"monthly_cost": "1"}, None),
-    "another currency code": ({"monthly_cost": "1", "currency": "dollars"}, None),
+    "finer than a micro": ({"monthly_cost": "0.00000001", "upfront_cost": "0", "currency": "USD"}, None),
+    "negative": ({"monthly_cost": "-1", "upfront_cost": "0", "currency": "USD"}, None),
+    "no number": ({"monthly_cost": "NaN", "upfront_cost": "0", "currency": "USD"}, None),
+    "words": ({"monthly_cost": "call us", "upfront_cost": "0", "currency": "USD"}, None),
+    "no currency": ({"monthly_cost": "1", "upfront_cost": "0"}, None),
+    "another currency code": ({"monthly_cost": "1", "upfront_cost": "0", "currency": "dollars"}, None),
     "a text": ("1.00 USD", None),
     "nothing": (None, None),
 }

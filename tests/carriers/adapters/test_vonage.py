@@ -73,7 +73,7 @@ ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
     "a code without quotes": (status(200, "success", 200), Placed),
     "a local address is missing": (status("420", ADDRESS), (Refused, Reason.OTHER)),
     "the same under 200": (status("420", ADDRESS, 200), (Refused, Reason.OTHER)),
-    "it failed, for any reason": (status("420"), (Refused, Reason.TAKEN)),
+    "it failed, for any reason": (status("420"), (Refused, Reason.OTHER)),
     "it may be ours already": (status("420", "you may already own this number"), (Refused, Reason.TAKEN)),
     "another code": (status("500", "oops", 200), Unknown),
     "a success that is a failure": (status("200", "success", 420), Unknown),

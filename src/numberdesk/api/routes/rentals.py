@@ -15,7 +15,7 @@ from numberdesk.api.shapes import E164, Label, e164_in_path, id_in_path, stated
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.lifecycle import RentalState
 from numberdesk.core.request_keys import request_key
-from numberdesk.core.text import TextError, parse_text
+from numberdesk.core.text import TextError, folded, parse_text
 from numberdesk.flows.rentals.label_numbers import Labelling, label_numbers
 from numberdesk.flows.rentals.release_numbers import Release
 from numberdesk.numbers.model import Labels, RentedFilter
@@ -112,7 +112,10 @@ def _filter_of(query: RentedQuery) -> RentedFilter | None:
         return None
     live = query.is_active is not False if query.status is None else not ended
     iso_country = None if query.iso_country is None else query.iso_country.upper()
-    return RentedFilter(live, None if ended else query.status, iso_country, query.region, query.phone_number)
+    region = (query.region or "").strip() or None
+    if region is not None and iso_country is not None and folded(region) == folded(iso_country):
+        region = None  # clients send the country itself for "anywhere in it", as to the search
+    return RentedFilter(live, None if ended else query.status, iso_country, region, query.phone_number)
 
 
 @endpoint(

@@ -37,7 +37,17 @@ from numberdesk.carriers.adapters.bandwidth_xml import (
     text,
     texts,
 )
-from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, CarrierKind, basic, excerpt, refused
+from numberdesk.carriers.adapters.http_api import (
+    Call,
+    CarrierHttpApi,
+    CarrierKind,
+    basic,
+    excerpt,
+    plain_refusal,
+    refusal,
+    refused,
+)
+from numberdesk.carriers.adapters.refusal_words import reason_in
 from numberdesk.carriers.port import (
     AvailablePage,
     CarrierError,
@@ -132,18 +142,7 @@ class Bandwidth:
             self._peer,
         )
         answer = await self._api.order(Call("POST", self._path("orders"), body=document(body), headers=_POSTED))
-        if not isinstance(answer, HttpResponse):
-            return answer
-        if answer.status in _UNAUTHORIZED:
-            return Refused(Reason.ACCOUNT, f"HTTP {answer.status}{excerpt(answer)}")
-        failed = answer.status not in _SUCCESS  # then with a document of whatever name
-        try:
-            order = order_of(parsed(answer, "" if failed else "OrderResponse"))
-        except CarrierError as error:
-            return Unknown(f"{error}{excerpt(answer)}")
-        if failed:
-            return refused_order(answer.status, order)
-        return taken(number, reference, order)
+        return _outcome(answer, number, reference) if isinstance(answer, HttpResponse) else answer
 
     async def find(self, e164: str, reference: str) -> Placed | Pending | Refused | Absent | Unknown:
         """Look for what became of an order, by number and by reference. Refused: the carrier says that it failed."""
@@ -287,6 +286,22 @@ class Bandwidth:
         # It ended, and the number is in service, perhaps bought anew since: the next call orders once more.
         self._disconnects.pop(number, None)
         return NotReleased(f"{message}, and the number is in service")
+
+
+def _outcome(answer: HttpResponse, number: str, reference: str) -> Placed | Pending | Refused | Unknown:
+    """What the answer to an order means: a document, or a line of plain text that says what is wrong with it."""
+    if answer.status in _UNAUTHORIZED:
+        return Refused(Reason.ACCOUNT, f"HTTP {answer.status}{excerpt(answer)}")
+    if plain_refusal(answer):
+        return refusal(answer.status, f"HTTP {answer.status}{excerpt(answer)}", reason_in(answer.body.decode()))
+    failed = answer.status not in _SUCCESS  # then with a document of whatever name
+    try:
+        order = order_of(parsed(answer, "" if failed else "OrderResponse"))
+    except CarrierError as error:
+        return Unknown(f"{error}{excerpt(answer)}")
+    if failed:
+        return refused_order(answer.status, order)
+    return taken(number, reference, order)
 
 
 def _owned(number: str) -> OwnedNumber:

@@ -104,7 +104,7 @@ class CarrierHttpApi:
         if answer.status in (_UNAUTHORIZED, _FORBIDDEN):
             raise CarrierError(Trouble.CREDENTIALS, f"HTTP {answer.status}{excerpt(answer)}")
         if answer.status == _THROTTLED:
-            raise CarrierError(Trouble.THROTTLED, "HTTP 429", retry_after(answer))
+            raise CarrierError(Trouble.THROTTLED, f"HTTP 429{excerpt(answer)}", retry_after(answer))
         if answer.status >= _BROKEN:
             raise CarrierError(Trouble.FAILING, f"HTTP {answer.status}{excerpt(answer)}")
         return answer
@@ -122,7 +122,7 @@ class CarrierHttpApi:
         except NoAnswerError as error:
             return Unknown(_in_words(error, request))
         if answer.status == _THROTTLED:
-            return Refused(Reason.THROTTLED, "HTTP 429", retry_after(answer))
+            return Refused(Reason.THROTTLED, f"HTTP 429{excerpt(answer)}", retry_after(answer))
         if answer.status >= _BROKEN:
             return Unknown(f"HTTP {answer.status}{excerpt(answer)}")
         return answer
@@ -220,6 +220,15 @@ def excerpt(answer: HttpResponse) -> str:
     text = answer.body[:LONGEST_SAID].decode("utf-8", "replace")
     shown = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
     return f": {shown[:200]}" if shown else ""
+
+
+def plain_refusal(answer: HttpResponse) -> bool:
+    """Whether an answer is an error in plain text: said to be that, one line of it, and no markup."""
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    body = answer.body.strip()
+    is_line = 0 < len(body) <= LONGEST_SAID and body.isascii() and body.decode("ascii", "replace").isprintable()
+    decided = answer.status in _REFUSALS and answer.status not in UNDECIDED
+    return decided and kind == "text/plain" and is_line and body[:1] not in (b"<", b"{", b"[")
 
 
 def retry_after(answer: HttpResponse) -> int | None:

@@ -360,14 +360,15 @@ def _available(item: msgspec.Raw) -> Available | None:
 
 
 def _cost(offered: _Offered) -> Cost | None:
-    """What the number costs; None when a rate cannot be read. The rate for voice is that of calls received."""
+    """What the number costs; None when a rate cannot be read or what it costs to set up is not told.
+
+    The rate for voice is that of calls received.
+    """
     try:
         monthly, inbound, setup = map(price_of, (offered.monthly_rental_rate, offered.voice_rate, offered.setup_rate))
     except (MoneyError, msgspec.MsgspecError):
         return None
-    if monthly is None and inbound is None and setup is None:
-        return None
-    return Cost(_CURRENCY, monthly, inbound=inbound, setup=setup)
+    return None if setup is None else Cost(_CURRENCY, monthly, inbound=inbound, setup=setup)
 
 
 def _offset(cursor: str | None) -> int:

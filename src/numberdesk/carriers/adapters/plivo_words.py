@@ -7,22 +7,19 @@ from __future__ import annotations
 
 from typing import Final
 
+from numberdesk.carriers.adapters.refusal_words import reason_in
 from numberdesk.core.carrier_order import Reason
 
 _NOT_FOUND: Final = 404
-_TAKEN: Final = ("already", "rented", "owned", "exist", "available", "in use")
-"""Words of a refusal that may be about a number which somebody has, us included."""
-_OF_ACCOUNT: Final = ("insufficient", "balance", "credit", "funds", "payment", "suspended")
-"""Words of a refusal that are about the account, whatever else it says."""
 _UNTOLD: Final = (402, 408, 409, 425)
 """Statuses whose words are not listed."""
 
 
 def reason_of(status: int, error: str) -> Reason | None:
-    """What the words of a refusal say; None where only its status does. What is said of money is not of the number."""
+    """What the words of a refusal say; None where only its status does. "not found" alone is said of the number."""
     if status in _UNTOLD:
         return None
-    if any(word in error for word in _OF_ACCOUNT):
-        return Reason.ACCOUNT
-    taken = error.strip() == "not found" if status == _NOT_FOUND else any(word in error for word in _TAKEN)
-    return Reason.TAKEN if taken else None
+    told = reason_in(error)
+    if status == _NOT_FOUND and told is not Reason.ACCOUNT:
+        return Reason.TAKEN if error.strip() == "not found" else None
+    return told

@@ -17,6 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from numberdesk.carriers.adapters.http_api import (
+    UNDECIDED,
     Call,
     CarrierHttpApi,
     CarrierKind,
@@ -27,6 +28,7 @@ from numberdesk.carriers.adapters.http_api import (
     refused,
 )
 from numberdesk.carriers.adapters.reading import PageLinks, is_e164
+from numberdesk.carriers.adapters.refusal_words import reason_in
 from numberdesk.carriers.port import (
     AnotherNumber,
     Available,
@@ -62,8 +64,6 @@ _FEWEST_DIGITS, _MOST_DIGITS = 3, 7
 _LABEL: Final = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?", re.ASCII)
 _ID: Final = re.compile(r"[0-9a-zA-Z-]{1,64}", re.ASCII)
 _PAGES: Final = PageLinks("page_number", "page_token")
-_SIGNS_OF_ACCOUNT: Final = ("insufficient", "balance", "funds", "payment", "suspended")
-_SIGNS_OF_TAKEN: Final = ("not available", "no longer available", "unavailable", "taken", "already")
 _OK, _MULTIPLE, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _INVALID = 200, 300, 401, 403, 404, 422
 
 
@@ -312,9 +312,8 @@ def _ordered(answer: HttpResponse, e164: str) -> Placed | Refused | Unknown:
 
 def _reason(status: int, words: str) -> Reason | None:
     """Codes are not documented: only its words tell that somebody has the number. Money is the account's."""
-    if any(sign in words for sign in _SIGNS_OF_ACCOUNT):
-        return Reason.ACCOUNT
-    return Reason.TAKEN if status == _INVALID and any(sign in words for sign in _SIGNS_OF_TAKEN) else None
+    told = None if status in UNDECIDED else reason_in(words)
+    return None if told is Reason.TAKEN and status != _INVALID else told
 
 
 def _advice(error: CarrierError) -> str:

@@ -71,7 +71,8 @@ _REASONS: Final = {
 
 
 _UNCLEAR: Final = frozenset(("10007", "10036"))  # an unexpected error, a busy resource
-_MOST_TELLING: Final = (Reason.TAKEN, Reason.THROTTLED, Reason.ACCOUNT, Reason.OTHER)
+_MOST_TELLING: Final = (Reason.ACCOUNT, Reason.TAKEN, Reason.THROTTLED, Reason.OTHER)
+"""Which of several reasons counts: without money a number that can be had cannot be bought either."""
 
 
 class _Went(Enum):
@@ -158,7 +159,7 @@ class Telnyx:
         """Order exactly this number, with one request, under our reference. Raises nothing."""
         try:
             if not await self._searches.can_be_ordered(e164):
-                return Refused(Reason.TAKEN, "a search for exactly this number does not show it")
+                return Refused(Reason.TAKEN, "a search for exactly this number does not show it", of_search=True)
         except CarrierError as error:
             return _not_ordered(error)
         number = {"phone_number": e164, **self._of_numbers}
@@ -336,21 +337,20 @@ def _refusal(answer: HttpResponse) -> Refused | Unknown:
     if not codes or status not in _REFUSALS or not _UNCLEAR.isdisjoint(codes):
         return Unknown(message)
     reasons = {_REASONS[code] for code in codes if code in _REASONS}
-    first = next((reason for reason in _MOST_TELLING if reason in reasons), None)
-    if first is None and answer.status == _CONFLICT:
-        first = Reason.TAKEN
-    return refusal(status, message, first)
+    if status == _CONFLICT and not all(code in _REASONS for code in codes):
+        return Unknown(message)  # a conflict may be one with an order of ours: only codes that are listed say more
+    return refusal(status, message, next((reason for reason in _MOST_TELLING if reason in reasons), None))
 
 
 def _not_ordered(error: CarrierError) -> Refused | NotSent:
     """What it means for an order that the search before it failed: nothing was ordered."""
     if error.trouble is Trouble.THROTTLED:
-        return Refused(Reason.THROTTLED, str(error), error.retry_after)
+        return Refused(Reason.THROTTLED, str(error), error.retry_after, of_search=True)
     if error.trouble is Trouble.CREDENTIALS:
-        return Refused(Reason.ACCOUNT, str(error))
+        return Refused(Reason.ACCOUNT, str(error), of_search=True)
     if error.trouble is Trouble.REFUSED:
-        return Refused(Reason.OTHER, str(error))
-    return NotSent(str(error), error.retry_after)
+        return Refused(Reason.OTHER, str(error), of_search=True)
+    return NotSent(str(error), error.retry_after, of_search=True)
 
 
 def _owned(number: _Number) -> OwnedNumber | None:

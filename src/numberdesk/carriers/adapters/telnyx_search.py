@@ -235,14 +235,17 @@ def _available(item: msgspec.Raw, number_type: str) -> Available | None:
 
 
 def _cost(item: msgspec.Raw) -> Cost | None:
-    """What a number costs, exactly; None where that cannot be read or is finer than we count."""
+    """What a number costs, exactly; None where that cannot be read, is finer than we count, or lacks the setup cost.
+
+    Every number here has one, if only 0: where it is not told, what a purchase costs is not known.
+    """
     try:
         priced = msgspec.json.decode(item, type=_Priced)
         monthly, setup = (
             None if price is None else parse_price(price, zero_allowed=True)
             for price in (priced.monthly_cost, priced.upfront_cost)
         )
-        return Cost(parse_currency(priced.currency), monthly, setup=setup)
+        return None if setup is None else Cost(parse_currency(priced.currency), monthly, setup=setup)
     except (msgspec.MsgspecError, UnicodeDecodeError, MoneyError):
         return None
 

@@ -304,8 +304,8 @@ def _outcome(answer: HttpResponse, number_id: str) -> Placed | Refused | Unknown
     """What the answer to an order means. A code inside a 200 counts as that status.
 
     420 is said of a number that somebody else has, that is ours already, of another country, and without credit,
-    nearly always as "method failed" (https://github.com/Vonage/vonage-php-sdk-core, tests of purchases). This
-    request bought nothing then; whether one before it did is asked by who knows of one.
+    nearly always as "method failed" (https://github.com/Vonage/vonage-php-sdk-core, tests of purchases), which says
+    none of these. This request bought nothing then; whether one before it did is asked by who knows of one.
     """
     message = f"HTTP {answer.status}{excerpt(answer)}"
     if answer.status in _CREDENTIALS:

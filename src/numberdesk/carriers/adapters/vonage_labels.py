@@ -7,14 +7,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from numberdesk.carriers.adapters.refusal_words import reason_in
 from numberdesk.core.carrier_order import Reason
 
 _ACTION_FAILED, _THROTTLED = 420, 429
-_LABELS: Final = (
-    (Reason.ACCOUNT, ("credit", "balance", "funds", "quota", "payment")),
-    (Reason.OTHER, ("address", "country", "document", "numbers dashboard", "invalid")),
-)
-"""What a 420 says that is not about somebody who has the number; the first reason that fits."""
+_OF_ACCOUNT: Final = "quota"
 
 
 def reason_of(status: int, label: str) -> Reason | None:
@@ -23,7 +20,4 @@ def reason_of(status: int, label: str) -> Reason | None:
         return Reason.THROTTLED
     if status != _ACTION_FAILED:
         return None
-    for reason, signs in _LABELS:
-        if any(sign in label for sign in signs):
-            return reason
-    return Reason.TAKEN
+    return Reason.ACCOUNT if _OF_ACCOUNT in label else reason_in(label)

@@ -13,6 +13,7 @@ from numberdesk.accounts.store import (
     count_live_keys,
     find_accounts,
     find_keys,
+    forget_dead_keys,
     insert_keys,
     revoke_descendants,
     revoke_keys,
@@ -35,6 +36,9 @@ LONGEST_LIFE: Final = 36_525 * 86_400 * MICROSECONDS
 MOST_LIVE_KEYS: Final = 100
 """Keys of one account that may work at a time: a key that makes keys may not fill the disk with them."""
 
+
+MOST_DEAD_KEYS: Final = 200
+"""Keys of one account that are kept though they are revoked or expired: the newest."""
 
 _OUT_OF_PLACE: Final = {
     AccountKind.CUSTOMER: "it is for the accounts of operators, which `numberdesk operators create` makes",
@@ -119,6 +123,7 @@ def issue_keys(tx: Tx, commands: Sequence[NewKey]) -> list[ApiKey | NumberdeskEr
     made = [outcome for outcome in outcomes if isinstance(outcome, ApiKey)]
     if made:
         insert_keys(tx, made)
+        forget_dead_keys(tx, {key.account_id for key in made}, commands[-1].key.created_at, MOST_DEAD_KEYS)
     return outcomes
 
 

@@ -8,9 +8,10 @@ belongs to another carrier makes its line bad, too.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import BinaryIO, NamedTuple, Protocol, TypeVar
 
+from numberdesk.catalog.inventory_file import InventoryFile
 from numberdesk.catalog.listing_entry import AS_GIVEN, EntryTerms
 from numberdesk.catalog.model import BadLine, ImportCounts, ListingChunk, SavedChunk
 from numberdesk.catalog.reject_file import RejectFile
@@ -67,12 +68,15 @@ def run_import(
     """Import a file.
 
     Raises InvalidRequest for a header that is wrong, and for a carrier other than the own pool: what
-    the others offer is asked of them at every search.
+    the others offer is asked of them at every search. With `rejects` the source has to be one that can be read twice.
     """
     if carrier != POOL:
         raise InvalidRequest("carrier", f"must be {POOL}: other carriers are searched, not imported")
     if terms.country and not is_country(terms.country):
         raise InvalidRequest("country", "must be the two-letter code of a country, like US")
+    if rejects is not None and not source.seekable():
+        raise InvalidRequest("file", "must be one that can be read twice, for a file of rejected lines: not a pipe")
+    start = source.tell() if rejects is not None else 0
     with stage_inventory(
         source,
         carrier=carrier,
@@ -80,7 +84,10 @@ def run_import(
         rejects=rejects,
         progress=lambda size, _: progress("check", size, 0),
     ) as staged:
-        conflicts = _conflicts(staged, read, rejects, progress)
+        conflicts = _conflicts(staged, read, progress)
+        if rejects is not None and conflicts.reasons:
+            source.seek(start)
+            _reject(rejects, source, conflicts.reasons)
         bad = sorted([*staged.bad, *conflicts.listed])[:MOST_BAD_LISTED]
         bad_count = staged.bad_count + conflicts.found
         good = staged.good - conflicts.found
@@ -98,30 +105,36 @@ def run_import(
 
 
 class _Conflicts(NamedTuple):
-    found: int
+    """Good lines of numbers that are somebody's: how many, some of them, and all by line with the reason."""
+
     listed: list[BadLine]
     counts: ImportCounts
+    reasons: dict[int, str]
+
+    @property
+    def found(self) -> int:
+        return len(self.reasons)
 
 
-def _conflicts(staged: StagedInventory, read: Read, rejects: RejectFile | None, progress: Progress) -> _Conflicts:
-    count = done = 0
+def _conflicts(staged: StagedInventory, read: Read, progress: Progress) -> _Conflicts:
+    done = 0
     counts = ImportCounts()
     listed: list[BadLine] = []
+    reasons: dict[int, str] = {}
     for chunk in staged.chunks():
         preview = read(lambda tx, chunk=chunk: preview_listings(tx, chunk))  # type: ignore[misc]  # binds the loop's chunk
         found = preview.conflicts
         counts = counts.plus(preview.counts)
-        _reject(rejects, chunk, found)
-        count += len(found)
+        reasons |= {bad.line: bad.reason for bad in found}
         listed += found[: MOST_BAD_LISTED - len(listed)]
         done += len(chunk.listings)
         progress("compare", done, staged.good)
-    return _Conflicts(count, listed, counts)
+    return _Conflicts(listed, counts, reasons)
 
 
-def _reject(rejects: RejectFile | None, chunk: ListingChunk, found: list[BadLine]) -> None:
-    if rejects is None or not found:
-        return
-    numbers = dict(zip(chunk.lines, (listing.e164 for listing in chunk.listings), strict=True))
-    for bad in found:
-        rejects.add_number(numbers[bad.line], bad.reason)
+def _reject(rejects: RejectFile, source: BinaryIO, reasons: Mapping[int, str]) -> None:
+    """Write lines as the file has them: only what a line says itself can be imported later without a loss."""
+    file = InventoryFile(source)
+    for entry in file.entries():
+        if not isinstance(entry, BadLine) and file.line in reasons:
+            rejects.add(file.cells(), reasons[file.line])

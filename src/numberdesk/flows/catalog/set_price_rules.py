@@ -36,17 +36,18 @@ def new_price_rule(rule: PriceRule) -> PriceRule:
 
 
 def unset_rates(rule: PriceRule, told: Collection[str]) -> str:
-    """Say which rates a rule with a margin cannot make of costs, "" when there are none.
+    """Say which rates a rule does not give: one with a margin makes them of costs, another has them fixed. "" for none.
 
     `told` are the directions of calls of which the rule's carrier tells what a minute costs.
     """
-    if rule.margin_percent is None:
-        return ""
     fixed = {"inbound": rule.inbound, "outbound": rule.outbound}
-    unset = [direction for direction, rate in fixed.items() if rate is None and direction not in told]
+    of_costs = told if rule.margin_percent is not None else ()
+    unset = [direction for direction, rate in fixed.items() if rate is None and direction not in of_costs]
     if not unset:
         return ""
     directions = " and ".join(unset)
+    if rule.margin_percent is None:
+        return f"The rule has no price per minute {directions}: its numbers get no such rate, it is null, not 0."
     if rule.carrier == POOL:
         return f"Numbers whose file has no cost per minute {directions} get no such rate: it is null, not 0."
     return f"{rule.carrier} tells no cost per minute {directions}, so its numbers get no such rate: it is null, not 0."

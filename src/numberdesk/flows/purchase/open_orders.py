@@ -36,6 +36,7 @@ from numberdesk.orders.carrier_order_store import (
 )
 from numberdesk.orders.store import (
     evict_refusals,
+    evict_repeats,
     find_idempotency_records,
     find_orders,
     insert_idempotency_records,
@@ -48,6 +49,9 @@ WANTED_FOR: Final = 30 * 60 * MICROSECONDS
 
 MOST_REFUSALS: Final = 1_000
 """Refusals under keys that are kept of one account: its newest. Answers that are orders are kept beside them."""
+
+MOST_REPEATS: Final = 10
+"""Keys kept of one order beside its first: the newest with which its customer asked for it again."""
 
 _ORDER_SECONDS: Final = 30
 _READ_SECONDS: Final = 10
@@ -185,6 +189,8 @@ def _write(tx: Tx, buys: Sequence[Buy], outcome: Decided, remote: _Remote, terms
     answers = [decision.answer for decision in outcome.decisions if decision.answer is not None]
     insert_idempotency_records(tx, answers)
     evict_refusals(tx, {answer.account_id for answer in answers if answer.order_id is None}, MOST_REFUSALS)
+    repeated = [one for one in outcome.decisions if isinstance(one, Replayed) and one.answer is not None]
+    evict_repeats(tx, {one.order.id for one in repeated}, MOST_REPEATS)
     if not sold:
         return
     now = buys[-1].now

@@ -4,7 +4,8 @@ Touches: database.
 
 The request that sent an order and the worker that looked it up end here alike, and may meet: an
 order that ended is left as it is. A number that turns out to be ours after its order failed is
-given back to its carrier; the cost is the operator's.
+given back to its carrier, at the operator's cost, where it carries the id of that order there and
+nobody has it in the books; any other is a finding for a person.
 """
 
 from __future__ import annotations

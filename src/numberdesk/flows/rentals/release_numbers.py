@@ -96,7 +96,9 @@ class _Books:
         named = first or command.rental_id
         outcome = self._latest(command) if named is None else self._named(command, named)
         if isinstance(outcome, Rental) and first is None:
-            self.keyed.note(command.request_key, outcome.id, command.now)
+            ended_by = self.ended.get(outcome.id)
+            in_vain = ended_by is None or ended_by[1] is not command
+            self.keyed.note(command.request_key, outcome.id, command.now, in_vain=in_vain)
         return outcome
 
     def _named(self, command: Release, rental_id: str) -> Rental | NumberdeskError:
