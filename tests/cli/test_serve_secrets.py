@@ -116,7 +116,7 @@ def test_a_key_with_a_wrong_checksum_is_refused_without_a_look_at_the_database()
     asked = []
 
     class Watched:
-        async def read(self, question: object) -> None:
+        async def look_up(self, question: object) -> None:
             asked.append(question)
 
     authenticator = Authenticator(cast("Reader", Watched()), lambda: 0)

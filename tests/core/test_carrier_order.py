@@ -100,8 +100,8 @@ def test_a_later_attempt_that_was_not_sent_ends_nothing_because_the_one_before_m
     carrier_order = kept(hear(AGAIN, NotSent("down")))
     assert (carrier_order.absences, carrier_order.absent_since, carrier_order.attempts) == (1, NOW, 1)
     assert carrier_order.message == "not sent after an earlier attempt of ours: down"
-    assert isinstance(hear(kept(absences(carrier_order, 1, 2)), Placed("PN1")), Capture)
-    assert absences(carrier_order, 1, 2, WINDOW) == Void(CarrierUnavailable(), final=False)
+    assert isinstance(hear(kept(absences(carrier_order, *PROOF[1:-1])), Placed("PN1")), Capture)
+    assert absences(carrier_order, *PROOF[1:]) == Void(CarrierUnavailable(), final=False)
 
 
 @pytest.mark.parametrize("word", [Refused(Reason.TAKEN, "late"), NotSent("late"), Absent(), Unknown("late")])

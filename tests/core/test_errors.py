@@ -30,6 +30,7 @@ CODES = {
     "price_changed",
     "order_in_progress",
     "order_ended",
+    "account_in_use",
     "idempotency_conflict",
     "rate_limited",
     "carrier_refused",

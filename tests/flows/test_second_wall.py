@@ -126,7 +126,7 @@ COPIES = [
         "idempotency_records",
         "key = 'k'",
         {"request_id": "'r'"},
-        "answers.account_id, answers.key",
+        "idempotency_records.account_id, idempotency_records.key",
         "pk_idempotency_records",
     ),
     ("two holds for one order", "holds", "order_id = '{open}'", {}, "holds.order_id", "pk_holds"),

@@ -248,7 +248,8 @@ def test_a_set_is_looked_up_in_the_index_and_never_scanned(database: Database) -
     with database.read() as tx:
         for text, order in _selects("sqlite"):
             steps = [row[3] for row in tx.fetch(f"EXPLAIN QUERY PLAN {text}", ["[]"] * len(order))]
-            tables = [step for step in steps if "json_each" not in step and "SUBQUERY" not in step]
+            beside = ("json_each", "SUBQUERY", "USE TEMP B-TREE")  # members, and the order of what was found
+            tables = [step for step in steps if not any(word in step for word in beside)]
             assert tables
             assert all(step.startswith("SEARCH") for step in tables), (text, steps)
 

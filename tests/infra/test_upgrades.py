@@ -32,15 +32,14 @@ REFUSED: Final = (
     ("DELETE FROM holds", "a hold is never deleted"),
 )
 
+RENAMED: Final = {"answers": "idempotency_records"}
+"""Tables that have another name now."""
+
 ADDED_TO: Final = ("events",)
 """Tables to which an upgrade adds rows: failures of orders are told of since 0003."""
 
 RESHAPED: Final = ("audits", "carrier_orders", "carrier_releases")
 """Tables whose columns are others since 0004: what becomes of their rows is shown by itself."""
-
-
-RENAMED: Final = {"answers": "idempotency_records"}
-"""Tables by their names before 0010, with those that they have since then."""
 
 
 def lost(database: Database, before: Rows) -> Rows:
@@ -50,7 +49,8 @@ def lost(database: Database, before: Rows) -> Rows:
     """
     widths = {name: len(found[0]) for name, found in before.items()}
     found = rows(database, [RENAMED.get(name, name) for name in before])
-    after = {name: [row[: widths[name]] for row in found[RENAMED.get(name, name)]] for name in before}  # new come last
+    # New columns come last.
+    after = {name: [row[: widths[name]] for row in found[RENAMED.get(name, name)]] for name in before}
     return {
         name: differing
         for name in set(before) - set(RESHAPED)
