@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from numberdesk.accounts.model import CUSTOMER_SCOPES, OPERATOR_SCOPES, RANDOM_BYTES, SCOPES, ApiKey, KeyPage, new_key
-from numberdesk.accounts.store import find_key_by_hash, list_accounts, list_keys, page_keys
+from numberdesk.accounts.store import find_key_by_hash, forget_dead_keys, list_accounts, list_keys, page_keys
 from numberdesk.core.errors import Forbidden, InvalidApiKey, InvalidRequest, NotFound, NumberdeskError
 from numberdesk.core.lifecycle import AccountKind, AccountState
 from numberdesk.flows.accounts.change_accounts import account_change, change_accounts
@@ -215,6 +215,26 @@ def test_a_key_with_a_scope_that_the_asking_one_lacks_is_neither_listed_nor_revo
         outcomes = revoke(tx, [Revocation(one.id, account_id, NOW + 1, own) for one in (narrow, wide, same)])
     assert [type(outcome) for outcome in outcomes] == [Revoked, NotFound, Revoked]
     assert _working(shop) == {wide.id}
+
+
+def test_what_a_forgotten_key_made_stays_a_descendant_of_those_before_it(shop: Shop) -> None:
+    account_id = shop.account()
+    first = _key(shop, account_id)
+    rotated = [_key(shop, account_id, created_by=first.id)]
+    for _ in range(2):
+        rotated.append(_key(shop, account_id, created_by=rotated[-1].id))
+        _revoke(shop, rotated[-2])
+    last = rotated.pop()
+    orphan = _key(shop, account_id, created_by=(lone := _key(shop, account_id)).id)
+    _revoke(shop, lone)
+    with shop.database.write() as tx:
+        forget_dead_keys(tx, [account_id], NOW, 0)
+    kept = {first.id: None, last.id: first.id, orphan.id: None}
+    assert dict(shop.rows("SELECT id, created_by FROM api_keys")) == kept
+    with shop.database.read() as tx:
+        assert verify(tx, lambda *_: None).ok
+    assert _revoke(shop, first, with_descendants=True).descendants == 1
+    assert _working(shop) == {orphan.id}
 
 
 def test_an_account_has_a_hundred_working_keys_whoever_made_them(shop: Shop) -> None:

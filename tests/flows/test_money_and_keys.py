@@ -209,22 +209,3 @@ def test_of_the_keys_that_work_no_more_only_the_newest_are_kept(shop: Shop) -> N
         kept = [key.id for key in list_keys(tx, account_id, after_id=None, limit=MOST_DEAD_KEYS + 9)]
     assert len(kept) == MOST_DEAD_KEYS + 1
     assert (kept[0], kept[-1]) == ("key_00004", f"key_{MOST_DEAD_KEYS + 4:05}")
-
-
-def test_of_a_long_rotation_the_oldest_keys_go_and_the_last_still_counts_as_made_with_the_first(shop: Shop) -> None:
-    account_id = shop.account()
-    root, maker = "key_root", "key_root"
-    shop.writer.apply(issue_keys, NewKey(_record(account_id)._replace(id=root, hash=root)))
-    for place in range(MOST_DEAD_KEYS + 5):
-        key_id = f"key_z{place:05}"
-        made = _record(account_id)._replace(id=key_id, hash=key_id, created_by=maker)
-        assert isinstance(shop.writer.apply(issue_keys, NewKey(made)), ApiKey)
-        if maker != root:
-            shop.writer.apply(revoke, Revocation(maker, account_id, NOW))
-        maker = key_id
-    with shop.database.read() as tx:
-        kept = list_keys(tx, account_id, after_id=None, limit=MOST_DEAD_KEYS + 9)
-    assert (kept[1].id, kept[1].created_by) == ("key_z00003", root)
-    done = shop.writer.apply(revoke, Revocation(root, account_id, NOW, with_descendants=True))
-    assert isinstance(done, Revoked)
-    assert done.descendants == 1

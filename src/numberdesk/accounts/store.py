@@ -6,7 +6,7 @@ Touches: accounts, api_keys.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, bindparam, delete, func, literal, select, update
@@ -123,20 +123,30 @@ def live_keys_query(account_ids: Sequence[str], works: ColumnElement[bool]) -> S
 def forget_dead_keys(tx: Tx, account_ids: Iterable[str], now: int, most: int) -> None:
     """Delete old keys of accounts that have more than `most` which are revoked or expired, so many at a time.
 
-    Keys that were made with a deleted one count as made with the one that made it.
+    What was made with one of them counts from then on as made with the key that made that one, so that it stays a
+    descendant of all others.
     """
     dead = (api_keys.c.revoked_at.is_not(None)) | (api_keys.c.expires_at <= now)
     for account_id in sorted(set(account_ids)):
         mine = select(api_keys.c.id, api_keys.c.created_by).where(api_keys.c.account_id == account_id, dead)
         order = (api_keys.c.account_id.desc(), api_keys.c.id.desc())  # as the index has them
-        older = tx.execute(mine.order_by(*order).limit(_MOST_FORGOTTEN).offset(most)).all()
-        gone: dict[str, str | None] = {row.id: row.created_by for row in older}
-        for key_id, maker in gone.items():
-            while maker in gone:
-                maker = gone[maker]  # noqa: PLW2901  up to the first that stays
-            tx.execute(update(api_keys).where(api_keys.c.created_by == key_id).values(created_by=maker))
-        if gone:
-            tx.execute(delete(api_keys).where(api_keys.c.id.in_(gone)))
+        rows = tx.execute(mine.order_by(*order).limit(_MOST_FORGOTTEN).offset(most)).all()
+        older: dict[str, str | None] = {row.id: row.created_by for row in rows}
+        if older:
+            _hand_descendants_on(tx, older)
+            tx.execute(delete(api_keys).where(api_keys.c.id.in_(older)))
+
+
+def _hand_descendants_on(tx: Tx, leaving: Mapping[str, str | None]) -> None:
+    """Give keys whose makers are leaving, by id with their own makers, the nearest one of these that stays."""
+    made = select(api_keys.c.id, api_keys.c.created_by).where(
+        api_keys.c.created_by.in_(leaving), api_keys.c.id.not_in(leaving)
+    )
+    for row in tx.execute(made.order_by(api_keys.c.id).with_for_update(key_share=True)).all():
+        maker = row.created_by
+        while maker in leaving:
+            maker = leaving[maker]
+        tx.execute(update(api_keys).where(api_keys.c.id == row.id).values(created_by=maker))
 
 
 def list_keys(tx: Tx, account_id: str | None, *, after_id: str | None, limit: int) -> list[ApiKey]:

@@ -139,7 +139,7 @@ _RECORDS: Final = {
     "message": "Why, in a sentence for people.",
     "scopes": "What the key may be used for.",
     "NewKeyBody.scopes": "What the key may be used for; left out, what its account needs, of what the asking key has.",
-    "created_by": "Id of the key that it was made with; null for one made by command.",
+    "created_by": "Id of the key that it was made with, or that made this one if it is forgotten; null for none.",
     "with_descendants": "Whether the keys that were made with it, at any remove, are revoked, too.",
     "key": "The secret key itself, shown this once.",
 }

@@ -39,6 +39,7 @@ MOST_LIVE_KEYS: Final = 100
 
 MOST_DEAD_KEYS: Final = 200
 """Keys of one account that are kept though they are revoked or expired: the newest."""
+
 _OUT_OF_PLACE: Final = {
     AccountKind.CUSTOMER: "it is for the accounts of operators, which `numberdesk operators create` makes",
     AccountKind.OPERATOR: "an operators' account has no wallet and rents no numbers",
