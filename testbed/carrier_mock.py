@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import httpx
 
 from carrier_mock.faults import MAGIC_NUMBERS, Fault
-from carrier_mock.model import Api, Operation, Outcome, Standing
+from carrier_mock.model import Api, HoldingState, Operation, Outcome
 from carrier_mock.running import Config, running
 from carrier_mock.settings import State
 
@@ -40,7 +40,7 @@ class Purchase(NamedTuple):
     order_id: str | None
     at: str
     charged: str
-    standing: Standing
+    standing: HoldingState
     ended_at: str | None
 
 
@@ -204,7 +204,7 @@ def _given(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _purchase(said: dict[str, Any]) -> Purchase:
-    return Purchase(**{**said, "api": Api(said["api"]), "standing": Standing(said["standing"])})
+    return Purchase(**{**said, "api": Api(said["api"]), "standing": HoldingState(said["standing"])})
 
 
 def _attempt(said: dict[str, Any]) -> Attempt:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -16,6 +17,7 @@ from numberdesk.catalog.offers import RemoteOffer
 from numberdesk.catalog.remote_search import Known, listing_of_any
 from numberdesk.core.carrier_order import CarrierOrder
 from numberdesk.core.lifecycle import OrderState
+from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import Order
 from numberdesk.core.schedule import turn_of
@@ -76,6 +78,10 @@ class MovingClock:
         """Microseconds since the epoch."""
         return clock.now() + self.ahead
 
+    def seconds(self) -> float:
+        """The clock that only goes forward: it was moved ahead as far, as if so much time had passed."""
+        return time.monotonic() + self.ahead / MICROSECONDS
+
     def move_to(self, instant: int) -> None:
         """Let it be that time, unless it is later already."""
         self.ahead += max(0, instant - self())
@@ -99,9 +105,10 @@ class RemoteBooks(NamedTuple):
         return load_settings(**given)
 
     @contextmanager
-    def running(self, now: Callable[[], int] = clock.now) -> Iterator[Services]:
+    def running(self, moving: MovingClock | None = None) -> Iterator[Services]:
         """The service in this process, its writer started."""
-        services = build(self.settings(), Parts(now=now))
+        moving = MovingClock() if moving is None else moving
+        services = build(self.settings(), Parts(now=moving, seconds=moving.seconds))
         services.writer.start()
         try:
             yield services

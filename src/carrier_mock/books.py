@@ -14,7 +14,7 @@ from typing import Final, Generic, TypeVar
 
 from carrier_mock.changes import Attempted, Change, Held, Ordered, Settled, Stocked, Turned, Withdrawn
 from carrier_mock.inventory import Inventory
-from carrier_mock.model import Account, Api, Attempt, Deal, Holding, Order, Outcome, Standing
+from carrier_mock.model import Account, Api, Attempt, Deal, Holding, HoldingState, Order, Outcome
 
 Item = TypeVar("Item", Holding, Order)
 
@@ -148,7 +148,7 @@ class Books:
     @staticmethod
     def is_listed(holding: Holding) -> bool:
         """Whether the carrier lists it: Telnyx goes on to list what was ported away."""
-        return holding.is_live or (holding.api is Api.TELNYX and holding.standing is Standing.PORTED)
+        return holding.is_live or (holding.api is Api.TELNYX and holding.standing is HoldingState.PORTED)
 
     def spent(self, account: Account) -> int:
         """What an account was charged, in micros."""

@@ -16,10 +16,10 @@ import msgspec
 from carrier_mock.books import Books
 from carrier_mock.changes import Change
 from carrier_mock.control import Control
-from carrier_mock.desk import Desk
 from carrier_mock.digits import Match
 from carrier_mock.exchange import Answer, Call, Plan, Request
 from carrier_mock.faults import EFFECTS, NOT_RECEIVED, Armed, Delivery, Fault, Faults, Twist
+from carrier_mock.holdings import Holdings
 from carrier_mock.inventory import Found, Inventory, Query
 from carrier_mock.model import Api, Attempt, Kind, Operation, Outcome
 from carrier_mock.settings import Settings, State
@@ -62,13 +62,13 @@ class Carriers:
 
     def handle(self, request: Request, now: int, token: str) -> Plan:
         """What a request is answered. `token` is 32 hexadecimal digits that no other request has."""
-        self.desk.settle(now)
+        self.holdings.settle(now)
         if request.path == "/control" or request.path.startswith("/control/"):
             return Plan(self._control.handle(request, now, token))
         carrier = self._carrier(request.path)
         if carrier is None:
             return Plan(_marked(_NOTHING_HERE))
-        way = self.desk.settings.way(carrier.api)
+        way = self.holdings.settings.way(carrier.api)
         if way.state is State.DOWN:
             return Plan(_NO_ANSWER, Delivery.RESET)
         if way.state is State.HANGING:
@@ -86,11 +86,11 @@ class Carriers:
 
     def state(self, api: Api) -> State:
         """Whether a carrier answers."""
-        return self.desk.settings.way(api).state
+        return self.holdings.settings.way(api).state
 
     def examples(self, count: int) -> list[Found]:
         """Some local numbers of the United States that are for sale."""
-        return self.desk.books.inventory.search(Query("US", Kind.LOCAL, Match()), count)
+        return self.holdings.books.inventory.search(Query("US", Kind.LOCAL, Match()), count)
 
     def _begin(self, changes: Iterable[Change]) -> None:
         inventory = Inventory()
@@ -98,10 +98,10 @@ class Carriers:
         books = Books(inventory)
         for change in changes:
             books.apply(change)
-        self.desk = Desk(books, self._first_settings, self._record)
+        self.holdings = Holdings(books, self._first_settings, self._record)
         self.faults = Faults()
-        self._control = Control(self.desk, self.faults, self.reset)
-        self._twilio, self._telnyx = Twilio(self.desk), Telnyx(self.desk)
+        self._control = Control(self.holdings, self.faults, self.reset)
+        self._twilio, self._telnyx = Twilio(self.holdings), Telnyx(self.holdings)
 
     def _carrier(self, path: str) -> Twilio | Telnyx | None:
         if path.startswith(PREFIXES):
@@ -130,7 +130,7 @@ class Carriers:
         else:
             outcome, said = Outcome.REFUSED, _code(answer)
         name = "" if fault is None else fault.value
-        self.desk.note(Attempt(api, call.account.name, call.numbers, call.reference, now, outcome, said, name))
+        self.holdings.note(Attempt(api, call.account.name, call.numbers, call.reference, now, outcome, said, name))
 
 
 def _faulty(carrier: Twilio | Telnyx, call: Call, armed: Armed, answer: Answer) -> Plan:

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from carrier_mock.inventory import Found
-from carrier_mock.model import Attempt, Holding, Order, Standing
+from carrier_mock.model import Attempt, Holding, HoldingState, Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Turned:
     """A number's standing with its account changed. `for_sale`: it can be bought again."""
 
     number_id: str
-    standing: Standing
+    standing: HoldingState
     at: int
     for_sale: bool = False
 

@@ -30,9 +30,9 @@ from carrier_mock.control_shapes import (
     order_view,
     settings_view,
 )
-from carrier_mock.desk import Desk
 from carrier_mock.exchange import Answer, Request, json_answer
 from carrier_mock.faults import Faults
+from carrier_mock.holdings import Holdings
 from carrier_mock.inventory import Found
 from carrier_mock.model import Account, Api, Holding, derived
 from carrier_mock.settings import Way
@@ -54,9 +54,9 @@ class BadRequestError(ValueError):
 class Control:
     """Answers what is asked under /control. `reset` begins everything anew."""
 
-    def __init__(self, desk: Desk, faults: Faults, reset: Callable[[], None]) -> None:
-        self._desk = desk
-        self._books = desk.books
+    def __init__(self, holdings: Holdings, faults: Faults, reset: Callable[[], None]) -> None:
+        self._holdings = holdings
+        self._books = holdings.books
         self._faults = faults
         self._reset = reset
 
@@ -87,7 +87,7 @@ class Control:
             case "GET", "":
                 return self._overview()
             case "GET", "settings":
-                return settings_view(self._desk.settings)
+                return settings_view(self._holdings.settings)
             case "GET", "purchases":
                 return [holding_view(each) for each in self._purchases(request)]
             case "GET", "attempts":
@@ -101,17 +101,17 @@ class Control:
             case "GET", "numbers", e164:
                 return deal_view(e164, self._books.deal(e164))
             case "DELETE", "numbers", e164:
-                return _DONE if self._desk.take_away(e164, now) else None
+                return _DONE if self._holdings.take_away(e164, now) else None
             case "POST", "orphans":
                 return self._orphans(_read(request, NewOrphans), now, token)
             case "POST", "ports":
-                return _DONE if self._desk.port_away(_read(request, NewPort).phone_number, now) else None
+                return _DONE if self._holdings.port_away(_read(request, NewPort).phone_number, now) else None
         return None
 
     def _overview(self) -> dict[str, Any]:
         held = Counter(holding.api.value for holding in self._books.holdings() if holding.is_live)
         return {
-            "settings": settings_view(self._desk.settings),
+            "settings": settings_view(self._holdings.settings),
             "faults": [fault_view(each) for each in self._faults.armed],
             "struck": {fault.value: times for fault, times in self._faults.struck.items()},
             "numbers": len(self._books.inventory),
@@ -121,14 +121,14 @@ class Control:
         }
 
     def _set(self, new: NewSettings) -> dict[str, Any]:
-        settings = self._desk.settings
-        self._desk.settings = settings._replace(
+        settings = self._holdings.settings
+        self._holdings.settings = settings._replace(
             twilio=_changed(settings.twilio, new.twilio),
             telnyx=_changed(settings.telnyx, new.telnyx),
             order_seconds=settings.order_seconds if new.order_seconds is None else new.order_seconds,
             searched_seconds=settings.searched_seconds if new.searched_seconds is None else new.searched_seconds,
         )
-        return settings_view(self._desk.settings)
+        return settings_view(self._holdings.settings)
 
     def _about_faults(self, request: Request) -> list[dict[str, Any]]:
         if request.method == "POST":
@@ -147,12 +147,12 @@ class Control:
         order = self._books.order(order_id)
         if order is None or order.status != PENDING:
             return None
-        self._desk.end_order(order, succeeds=ending.status == "success", now=now)
+        self._holdings.end_order(order, succeeds=ending.status == "success", now=now)
         return order_view(self._books.order(order_id) or order)
 
     def _add(self, new: NewNumbers) -> dict[str, Any]:
         found = [Found(_checked(each.phone_number), each.place()) for each in new.numbers]
-        self._desk.stock(found)
+        self._holdings.stock(found)
         return {"numbers": len(self._books.inventory)}
 
     def _orphans(self, new: NewOrphans, now: int, token: str) -> list[dict[str, Any]]:
@@ -168,7 +168,9 @@ class Control:
         taken = [e164 for e164 in wanted if self._books.holder(e164) is not None]
         if taken:
             raise BadRequestError(f"{taken[0]} is on an account already")
-        given = [self._desk.give(account, e164, new.reference, now=now, token=derived(token, e164)) for e164 in wanted]
+        given = [
+            self._holdings.give(account, e164, new.reference, now=now, token=derived(token, e164)) for e164 in wanted
+        ]
         return [holding_view(each) for each in given]
 
     def _account(self, api: Api, name: str | None) -> Account:

@@ -72,7 +72,7 @@ class Place(NamedTuple):
     simulated: bool = False
 
 
-class Standing(StrEnum):
+class HoldingState(StrEnum):
     """How it is with a number that somebody ordered."""
 
     PENDING = "pending"
@@ -99,13 +99,13 @@ class Holding(NamedTuple):
     order_id: str
     at: int
     cost: int
-    standing: Standing
+    standing: HoldingState
     ended_at: int | None = None
 
     @property
     def is_live(self) -> bool:
         """Whether the number is with this account, or about to be."""
-        return self.standing in (Standing.PENDING, Standing.ACTIVE)
+        return self.standing in (HoldingState.PENDING, HoldingState.ACTIVE)
 
 
 class End(StrEnum):

@@ -17,9 +17,9 @@ import msgspec
 
 from carrier_mock import telnyx_shapes as shapes
 from carrier_mock.books import Roll
-from carrier_mock.desk import Desk, No
 from carrier_mock.exchange import Answer, Call, Request, credentials, json_answer
 from carrier_mock.faults import Fault, Twist
+from carrier_mock.holdings import Holdings, No
 from carrier_mock.model import Account, Api, Holding, Operation, Order
 from carrier_mock.prices import CREDIT
 from carrier_mock.telnyx_filters import (
@@ -81,9 +81,9 @@ class Telnyx:
 
     api: Final = Api.TELNYX
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self._books = desk.books
+    def __init__(self, holdings: Holdings) -> None:
+        self._holdings = holdings
+        self._books = holdings.books
 
     def understand(self, request: Request, now: int, token: str) -> Call | Answer:
         """What a request is for. `token` makes the ids of what it creates."""
@@ -142,7 +142,7 @@ class Telnyx:
 
         def run(twist: Twist) -> Answer:
             exact, near = search(inventory, wanted)
-            self._desk.saw(account, (each.e164 for each in (*exact, *near)), now)
+            self._holdings.saw(account, (each.e164 for each in (*exact, *near)), now)
             data = [shapes.for_sale(each, twist.price_times, best_effort=False) for each in exact]
             data += [shapes.for_sale(each, twist.price_times, best_effort=True) for each in near]
             meta = {"total_results": len(data), "best_effort_results": len(near)}
@@ -160,7 +160,7 @@ class Telnyx:
 
         def run(twist: Twist) -> Answer:
             mine = any((holder := self._books.holder(each)) and holder.account == account.name for each in numbers)
-            word = self._desk.order(
+            word = self._holdings.order(
                 account, numbers, reference, with_papers=with_papers, twist=twist, now=now, token=token
             )
             return _refused(word, is_own=mine) if isinstance(word, No) else self._shown(word)
@@ -180,7 +180,7 @@ class Telnyx:
 
     def _orders(self, request: Request, account: Account, now: int) -> Call:
         given, page = read_filters(request, ORDERS), read_page(request)
-        until = now - self._desk.settings.lag(Api.TELNYX)
+        until = now - self._holdings.settings.lag(Api.TELNYX)
         roll, reference = self._books.order_roll(account.name), given.get("customer_reference")
         if not given:
             return Call(account, Operation.LIST, (), lambda _: _page(roll, until, page, shapes.order_in_list))
@@ -195,7 +195,7 @@ class Telnyx:
 
     def _numbers(self, request: Request, account: Account, now: int) -> Call | Answer:
         given, page = read_filters(request, NUMBERS), read_page(request)
-        until = now - self._desk.settings.lag(Api.TELNYX)
+        until = now - self._holdings.settings.lag(Api.TELNYX)
         roll, inventory = self._books.roll(account), self._books.inventory
         show = lambda each: shapes.owned(each, inventory.place(each.e164))  # noqa: E731  it goes into several Calls
         if not given:
@@ -237,7 +237,7 @@ class Telnyx:
         about = () if holding is None else (holding.e164,)
 
         def run(_twist: Twist) -> Answer:
-            if holding is None or holding.at > now - self._desk.settings.lag(Api.TELNYX):
+            if holding is None or holding.at > now - self._holdings.settings.lag(Api.TELNYX):
                 return _NOT_FOUND
             return json_answer(200, {"data": shapes.owned(holding, self._books.inventory.place(holding.e164), now=now)})
 
@@ -250,7 +250,7 @@ class Telnyx:
         def run(_twist: Twist) -> Answer:
             if holding is None:
                 return _NOT_FOUND
-            self._desk.release(holding, now)
+            self._holdings.release(holding, now)
             gone = self._books.holding(holding.number_id) or holding
             return json_answer(200, {"data": shapes.deleted(gone, self._books.inventory.place(gone.e164))})
 

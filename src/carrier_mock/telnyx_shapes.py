@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from carrier_mock.exchange import Answer, json_answer
 from carrier_mock.inventory import Found
-from carrier_mock.model import Api, Holding, Kind, Order, Place, Standing, as_uuid, derived
+from carrier_mock.model import Api, Holding, HoldingState, Kind, Order, Place, as_uuid, derived
 from carrier_mock.prices import CURRENCY, price_of, shown
 from carrier_mock.settings import microseconds
 from numberdesk.core.periods import to_datetime
@@ -20,10 +20,10 @@ from numberdesk.core.periods import to_datetime
 _LEGACY: Final = {Kind.TOLL_FREE: "tollfree"}
 _LEGACY_FOR: Final = microseconds(10)
 _STATUSES: Final = {
-    Standing.PENDING: "purchase-pending",
-    Standing.ACTIVE: "active",
-    Standing.PORTED: "ported-out",
-    Standing.RELEASED: "deleted",
+    HoldingState.PENDING: "purchase-pending",
+    HoldingState.ACTIVE: "active",
+    HoldingState.PORTED: "ported-out",
+    HoldingState.RELEASED: "deleted",
 }
 _ALWAYS_IN_NORTH_AMERICA: Final = ("emergency", "hd_voice", "local_calling")
 
@@ -122,7 +122,7 @@ def owned(holding: Holding, place: Place | None, *, now: int | None = None) -> d
     """A number on an account. With `now`, one that was just bought has its type in the old words, as documented."""
     kind = Kind.LOCAL if place is None else place.kind
     fresh = now is not None and now - holding.at < _LEGACY_FOR
-    active = holding.standing is not Standing.PENDING
+    active = holding.standing is not HoldingState.PENDING
     return {
         **_UNSET,
         "id": holding.number_id,

@@ -14,10 +14,10 @@ from typing import Final
 from urllib.parse import urlencode
 
 from carrier_mock import twilio_shapes as shapes
-from carrier_mock.desk import Desk, No
 from carrier_mock.digits import Match, partial
 from carrier_mock.exchange import Answer, Call, Request, json_answer, user_and_password
 from carrier_mock.faults import Fault, Twist
+from carrier_mock.holdings import Holdings, No
 from carrier_mock.inventory import Query
 from carrier_mock.model import Account, Api, Holding, Operation
 from carrier_mock.prices import CREDIT
@@ -49,9 +49,9 @@ class Twilio:
 
     api: Final = Api.TWILIO
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self._books = desk.books
+    def __init__(self, holdings: Holdings) -> None:
+        self._holdings = holdings
+        self._books = holdings.books
 
     def understand(self, request: Request, now: int, token: str) -> Call | Answer:
         """What a request is for. `token` makes the ids of what it creates."""
@@ -150,7 +150,9 @@ class Twilio:
 
         def run(twist: Twist) -> Answer:
             with_address = bool(form.get("AddressSid") or form.get("BundleSid"))
-            word = self._desk.buy(account, number, name, with_address=with_address, twist=twist, now=now, token=token)
+            word = self._holdings.buy(
+                account, number, name, with_address=with_address, twist=twist, now=now, token=token
+            )
             if isinstance(word, No):
                 return _refused(word, number)
             return json_answer(201, shapes.owned(word, self._books.inventory.place(number)))
@@ -173,7 +175,7 @@ class Twilio:
 
     def _list(self, request: Request, account: Account, now: int) -> Call:
         number, name = request.first("PhoneNumber"), request.first("FriendlyName")
-        until = now - self._desk.settings.lag(Api.TWILIO)
+        until = now - self._holdings.settings.lag(Api.TWILIO)
         if not number and not name:
             return Call(account, Operation.LIST, (), lambda _: self._page(request, account, until))
         digits = "".join(sign for sign in number if sign.isascii() and sign.isdigit())
@@ -235,7 +237,7 @@ class Twilio:
         about = () if holding is None else (holding.e164,)
 
         def run(_twist: Twist) -> Answer:
-            if holding is None or holding.at > now - self._desk.settings.lag(Api.TWILIO):
+            if holding is None or holding.at > now - self._holdings.settings.lag(Api.TWILIO):
                 return not_found(request.path)
             return json_answer(200, shapes.owned(holding, self._books.inventory.place(holding.e164)))
 
@@ -248,7 +250,7 @@ class Twilio:
         def run(_twist: Twist) -> Answer:
             if holding is None:
                 return not_found(request.path)
-            self._desk.release(holding, now)
+            self._holdings.release(holding, now)
             return Answer(204, headers=())
 
         return Call(account, Operation.RELEASE, about, run)

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from carrier_mock.faults import Fault
-from carrier_mock.model import Api, Operation, Outcome, Standing
+from carrier_mock.model import Api, HoldingState, Operation, Outcome
 from carrier_mock.settings import State
 from testbed.carrier_mock import Control, MockUrls
 from tests.carrier_mock.asking import KEY, SID, Bench, Telnyx, Twilio
@@ -27,7 +27,12 @@ def test_purchases_tell_who_bought_what_under_which_reference_and_when(
     order_id = telnyx.order(number, reference="ord_2").json()["data"]["id"]
     first, second = control.purchases()
     assert (first.api, first.account, first.phone_number, first.number_id) == (Api.TWILIO, SID, SUCCEEDS, sid)
-    assert (first.reference, first.charged, first.standing, first.order_id) == ("ord_1", "1.15", Standing.ACTIVE, None)
+    assert (first.reference, first.charged, first.standing, first.order_id) == (
+        "ord_1",
+        "1.15",
+        HoldingState.ACTIVE,
+        None,
+    )
     assert (second.phone_number, second.order_id, second.charged) == (number, order_id, "2.00")
     assert KEY not in second.account
     assert first.at < second.at
@@ -35,7 +40,7 @@ def test_purchases_tell_who_bought_what_under_which_reference_and_when(
     twilio.one(sid, "DELETE")
     assert control.purchases(live=True) == [second]
     (first,) = control.purchases(phone_number=SUCCEEDS)
-    assert first.standing is Standing.RELEASED
+    assert first.standing is HoldingState.RELEASED
     assert first.ended_at is not None
 
 
@@ -105,7 +110,7 @@ def test_a_number_is_taken_away_from_sale_and_from_its_account(control: Control,
         assert not control.number(number).for_sale
         assert number not in twilio.found(PageSize=1000)
     assert twilio.numbers() == []
-    assert [one.standing for one in control.purchases()] == [Standing.TAKEN_AWAY]
+    assert [one.standing for one in control.purchases()] == [HoldingState.TAKEN_AWAY]
     control.add_numbers({"phone_number": first})
     assert control.number(first).for_sale
 

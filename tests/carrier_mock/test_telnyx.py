@@ -230,7 +230,7 @@ def test_an_order_that_lacks_papers_stays_pending(bench: Bench) -> None:
 def test_a_search_gives_all_that_fits_its_filters_and_nothing_else(
     bench: Bench, filters: dict[str, str], fits: Any
 ) -> None:
-    everything = bench.inside.carriers.desk.books.inventory.for_sale()
+    everything = bench.inside.carriers.holdings.books.inventory.for_sale()
     expected = {found.e164 for found in everything if found.place.country == "US" and fits(found.e164)}
     assert len(expected) < 250
     assert set(bench.telnyx.found(limit=250, **filters)) == expected

@@ -19,8 +19,8 @@ MINUTE = 60 * SECOND
 NOW = 1_750_000_000 * SECOND
 WINDOW = 15 * MINUTE
 LEASE = 45 * SECOND
-CHASE = first_carrier_order("ord_1", "acc_1", "acme", "+13612738809", now=NOW, wanted_for=30 * MINUTE, lease=LEASE)
-AGAIN = CHASE._replace(sends=2)
+ORDERED = first_carrier_order("ord_1", "acc_1", "acme", "+13612738809", now=NOW, wanted_for=30 * MINUTE, lease=LEASE)
+AGAIN = ORDERED._replace(sends=2)
 QUARTER = WINDOW // 4
 PROOF = (0, QUARTER, 2 * QUARTER, WINDOW)
 """When look-ups that find nothing make a proof together: after the first of them."""

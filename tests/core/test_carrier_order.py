@@ -10,7 +10,6 @@ from numberdesk.core.carrier_order import (
     DELAYS,
     FEWEST_ABSENCES,
     LONGEST_DELAY,
-    LONGEST_SAID,
     MOST_ATTEMPTS,
     Absent,
     Again,
@@ -29,7 +28,8 @@ from numberdesk.core.carrier_order import (
     first_carrier_order,
 )
 from numberdesk.core.errors import CarrierRefused, CarrierUnavailable, NumberTaken
-from tests.core.hearing import AGAIN, CHASE, LEASE, MINUTE, NOW, PROOF, SECOND, WINDOW, absences, at, hear, kept
+from numberdesk.core.schedule import LONGEST_MESSAGE
+from tests.core.hearing import AGAIN, LEASE, MINUTE, NOW, ORDERED, PROOF, SECOND, WINDOW, absences, at, hear, kept
 
 
 def test_an_order_that_is_sent_is_looked_up_when_its_time_is_over_and_not_before() -> None:
@@ -40,7 +40,7 @@ def test_an_order_that_is_sent_is_looked_up_when_its_time_is_over_and_not_before
 
 
 @pytest.mark.parametrize("reference", [None, "ord_1"])
-@pytest.mark.parametrize("carrier_order", [CHASE, AGAIN])
+@pytest.mark.parametrize("carrier_order", [ORDERED, AGAIN])
 @pytest.mark.parametrize("attempt", [1, 2])
 def test_a_number_that_is_ours_is_captured_whichever_attempt_it_came_from(
     carrier_order: CarrierOrder, reference: str | None, attempt: int
@@ -49,8 +49,8 @@ def test_a_number_that_is_ours_is_captured_whichever_attempt_it_came_from(
 
 
 def test_a_number_that_the_carrier_has_for_us_under_another_reference_is_left_open() -> None:
-    seen = kept(absences(CHASE, *PROOF[:-1]))._replace(attempts=0)
-    assert kept(hear(seen, Placed("PN1", "ord_0"))) == CHASE._replace(
+    seen = kept(absences(ORDERED, *PROOF[:-1]))._replace(attempts=0)
+    assert kept(hear(seen, Placed("PN1", "ord_0"))) == ORDERED._replace(
         attempts=1,
         next_at=NOW + DELAYS[0],
         leased_until=None,
@@ -75,7 +75,7 @@ def test_a_number_that_the_carrier_has_for_us_under_another_reference_is_left_op
     ],
 )
 def test_a_definite_no_ends_the_order(word: OrderOutcome, what: Void) -> None:
-    assert hear(CHASE, word) == what
+    assert hear(ORDERED, word) == what
 
 
 @pytest.mark.parametrize("reason", Reason)
@@ -88,12 +88,12 @@ def test_no_refusal_of_a_later_attempt_ends_the_order_because_the_one_before_may
 
 
 def test_what_a_carrier_answered_to_each_order_is_kept_beside_what_look_ups_find() -> None:
-    carrier_order = kept(hear(kept(hear(CHASE, Unknown("HTTP 502"))), Unknown("HTTP 503"), looked_up=True))
+    carrier_order = kept(hear(kept(hear(ORDERED, Unknown("HTTP 502"))), Unknown("HTTP 503"), looked_up=True))
     assert (carrier_order.message, carrier_order.order_message) == ("HTTP 503", "HTTP 502")
     second = kept(hear(kept(hear(carrier_order._replace(sends=2), Refused(Reason.ACCOUNT, "HTTP 402"))), Absent()))
     assert second.order_message == "HTTP 502; attempt 2: HTTP 402"
     long = kept(hear(carrier_order._replace(sends=2, order_message="a" * 900), Unknown("b" * 900)))
-    assert (long.order_message.rstrip("b"), len(long.order_message)) == ("a" * 150 + "; attempt 2: ", LONGEST_SAID)
+    assert (long.order_message.rstrip("b"), len(long.order_message)) == ("a" * 150 + "; attempt 2: ", LONGEST_MESSAGE)
 
 
 def test_a_later_attempt_that_was_not_sent_ends_nothing_because_the_one_before_may_have_bought() -> None:
@@ -111,7 +111,7 @@ def test_a_word_about_an_attempt_before_changes_nothing(word: OrderOutcome) -> N
 
 @pytest.mark.parametrize("word", [Pending("queued"), Unknown("HTTP 500")])
 def test_look_ups_come_at_growing_intervals_and_then_the_order_is_left_to_a_person(word: OrderOutcome) -> None:
-    carrier_order, now, gaps = CHASE, NOW, []
+    carrier_order, now, gaps = ORDERED, NOW, []
     for _ in range(len(DELAYS) + 1):
         carrier_order = kept(hear(carrier_order, word, now=now, window=LONGEST_DELAY * 100))
         if carrier_order.next_at is not None:
@@ -120,34 +120,34 @@ def test_look_ups_come_at_growing_intervals_and_then_the_order_is_left_to_a_pers
     assert gaps == [2, 8, 50, 240, 3300, *[3600] * 23, *[86_400] * 4]
     assert sum(gaps) == 5 * 86_400
     assert (carrier_order.next_at, carrier_order.parked_at, carrier_order.attempts) == (None, now, len(DELAYS))
-    last = kept(hear(CHASE._replace(attempts=len(DELAYS), message="before"), word, window=LONGEST_DELAY))
+    last = kept(hear(ORDERED._replace(attempts=len(DELAYS), message="before"), word, window=LONGEST_DELAY))
     assert (last.parked_at, last.message) == (NOW, getattr(word, "message", "absent"))
 
 
 def test_an_order_that_was_parked_and_is_asked_about_anew_is_due_again() -> None:
-    parked = CHASE._replace(next_at=None, parked_at=NOW)
+    parked = ORDERED._replace(next_at=None, parked_at=NOW)
     carrier_order = kept(hear(parked, Unknown("?")))
     assert (carrier_order.parked_at, carrier_order.next_at) == (None, NOW + DELAYS[0])
 
 
 @pytest.mark.parametrize(("word", "said"), [(Pending(""), "pending"), (Pending("x"), "x"), (Unknown("y"), "y")])
 def test_what_was_said_is_noted(word: OrderOutcome, said: str) -> None:
-    assert kept(hear(CHASE, word)).message == said
+    assert kept(hear(ORDERED, word)).message == said
 
 
 def test_only_so_much_of_what_was_said_is_kept() -> None:
-    assert kept(hear(CHASE, Unknown("x" * 1000))).message == "x" * LONGEST_SAID
+    assert kept(hear(ORDERED, Unknown("x" * 1000))).message == "x" * LONGEST_MESSAGE
 
 
 @pytest.mark.parametrize("word", [Pending("there"), Placed("PN1", "ord_0")])
 def test_a_sign_of_the_order_at_the_carrier_makes_what_was_absent_before_worthless(word: OrderOutcome) -> None:
-    carrier_order = kept(hear(kept(absences(CHASE, *PROOF[:-1])), word, now=NOW + WINDOW))
+    carrier_order = kept(hear(kept(absences(ORDERED, *PROOF[:-1])), word, now=NOW + WINDOW))
     assert (carrier_order.absences, carrier_order.absent_since) == (0, None)
     assert (carrier_order.counted_by, carrier_order.counts) == (None, None)
 
 
 def test_what_a_carrier_said_that_it_has_is_never_proven_absent_and_ends_with_a_person() -> None:
-    pending = kept(hear(kept(absences(CHASE, *PROOF[:-1])), Pending("there"), now=NOW + 3))
+    pending = kept(hear(kept(absences(ORDERED, *PROOF[:-1])), Pending("there"), now=NOW + 3))
     assert (pending.accepted_at, pending.absences) == (NOW + 3, 0)
     assert kept(hear(pending, Pending("there"), now=NOW + 4)).accepted_at == NOW + 3
     carrier_order, now = pending, NOW + 3
@@ -163,7 +163,7 @@ def test_what_a_carrier_said_that_it_has_is_never_proven_absent_and_ends_with_a_
 
 def test_a_refusal_that_a_look_up_finds_of_a_later_attempt_may_be_that_of_the_one_before() -> None:
     no = Refused(Reason.OTHER, "failed")
-    assert isinstance(hear(CHASE, no, looked_up=True), Void)
+    assert isinstance(hear(ORDERED, no, looked_up=True), Void)
     carrier_order = kept(hear(AGAIN, no, looked_up=True))
     assert (carrier_order.absences, carrier_order.absent_since) == (1, NOW)
     assert isinstance(absences(AGAIN, *PROOF[:-1], WINDOW - 1, word=no, looked_up=True), Keep)
@@ -172,11 +172,11 @@ def test_a_refusal_that_a_look_up_finds_of_a_later_attempt_may_be_that_of_the_on
 
 
 def test_to_a_carrier_that_is_not_in_use_nothing_is_sent_once_more() -> None:
-    assert absences(CHASE, *PROOF, may_send=False) == Void(CarrierUnavailable(), final=False)
+    assert absences(ORDERED, *PROOF, may_send=False) == Void(CarrierUnavailable(), final=False)
 
 
 def test_no_answer_is_neither_a_sign_nor_an_absence() -> None:
-    carrier_order = kept(hear(kept(absences(CHASE, *PROOF[:-1])), Unknown("HTTP 503"), now=NOW + WINDOW - 1))
+    carrier_order = kept(hear(kept(absences(ORDERED, *PROOF[:-1])), Unknown("HTTP 503"), now=NOW + WINDOW - 1))
     assert (carrier_order.absences, carrier_order.absent_since) == (3, NOW)
     assert isinstance(hear(carrier_order, Absent(), now=NOW + WINDOW), Again)
 
@@ -186,9 +186,9 @@ def proven(carrier_order: CarrierOrder) -> Step:
 
 
 def test_an_order_that_never_arrived_is_sent_once_more_while_its_customer_waits() -> None:
-    what = proven(CHASE)
+    what = proven(ORDERED)
     assert what == Again(
-        CHASE._replace(
+        ORDERED._replace(
             sends=2,
             attempted_at=NOW + WINDOW,
             next_at=NOW + WINDOW,
@@ -198,7 +198,7 @@ def test_an_order_that_never_arrived_is_sent_once_more_while_its_customer_waits(
     )
 
 
-@pytest.mark.parametrize("carrier_order", [CHASE._replace(wanted_until=NOW + WINDOW), AGAIN])
+@pytest.mark.parametrize("carrier_order", [ORDERED._replace(wanted_until=NOW + WINDOW), AGAIN])
 def test_it_is_given_up_when_nobody_waits_any_more_or_it_was_sent_twice(carrier_order: CarrierOrder) -> None:
     assert proven(carrier_order) == Void(CarrierUnavailable(), final=False)
     assert AGAIN.sends == MOST_ATTEMPTS
@@ -223,7 +223,7 @@ stories = st.lists(
 def test_whatever_is_heard_an_order_is_sent_twice_at_most_and_never_ends_in_doubt(
     story: list[tuple[OrderOutcome, int, int, int]],
 ) -> None:
-    carrier_order, elapsed, absent_from = CHASE, 0, None
+    carrier_order, elapsed, absent_from = ORDERED, 0, None
     for word, gap, attempt, wrong in story:
         elapsed += gap
         now = NOW + elapsed + wrong
@@ -242,7 +242,7 @@ def test_whatever_is_heard_an_order_is_sent_twice_at_most_and_never_ends_in_doub
         assert 1 <= carrier_order.sends <= MOST_ATTEMPTS
         assert (carrier_order.next_at is None) == (carrier_order.parked_at is not None)
         assert carrier_order.next_at is None or now <= carrier_order.next_at <= now + LONGEST_DELAY
-        assert len(carrier_order.message) <= LONGEST_SAID
+        assert len(carrier_order.message) <= LONGEST_MESSAGE
 
 
 def check_end(what: Step, word: OrderOutcome, before: CarrierOrder, absent_for: int) -> None:

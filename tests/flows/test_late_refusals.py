@@ -72,7 +72,7 @@ def operators_own(shop: Shop) -> tuple[Buy, Placement]:
 
 def test_a_number_the_operator_had_before_does_not_go_back_but_is_for_a_person_to_judge(shop: Shop) -> None:
     buy, placement = operators_own(shop)
-    shop.tell(placement.hear(buy.order_id, 1, Placed("PN1", None), WINDOW))
+    shop.tell(placement.record(buy.order_id, 1, Placed("PN1", None), WINDOW))
     assert shop.rows("SELECT id FROM carrier_releases") == []
     shop.tell(shop.work_off(auditing(shop).due_work))
     shop.tell(shop.give_back())

@@ -10,9 +10,18 @@ import pytest
 from numberdesk.carriers.port import Setup
 from numberdesk.carriers.store import list_carriers
 from numberdesk.carriers.trouble_store import CarrierTrouble, list_troubles
-from numberdesk.core.carrier_order import LONGEST_SAID, Absent, NotSent, OrderOutcome, Placed, Reason, Refused, Unknown
+from numberdesk.core.carrier_order import (
+    Absent,
+    NotSent,
+    OrderOutcome,
+    Placed,
+    Reason,
+    Refused,
+    Unknown,
+)
 from numberdesk.core.errors import CarrierUnavailable
 from numberdesk.core.lifecycle import CarrierState
+from numberdesk.core.schedule import LONGEST_MESSAGE
 from numberdesk.flows.carriers.connect_carriers import CarrierSetup, set_up_carriers
 from numberdesk.flows.purchase.open_orders import open_orders
 from numberdesk.flows.purchase.resolve_orders import OrderResolution, ResolveOrder, resolve_orders
@@ -147,7 +156,7 @@ def test_a_trouble_is_over_when_its_account_is_set_up_anew(shop: Shop) -> None:
 def test_only_so_much_is_kept_of_what_a_carrier_said(shop: Shop) -> None:
     buy, _ = opened(shop, Does.NEVER_ENDS)
     settled(shop, heard(shop, buy, Refused(Reason.OTHER, "x" * 1000)))
-    assert chase_of(shop, buy).message == "x" * LONGEST_SAID
+    assert chase_of(shop, buy).message == "x" * LONGEST_MESSAGE
 
 
 def test_an_order_that_is_parked_is_an_error_in_the_log_once_and_again_when_it_is_parked_anew(shop: Shop) -> None:
@@ -158,7 +167,7 @@ def test_an_order_that_is_parked_is_an_error_in_the_log_once_and_again_when_it_i
         with logged() as lines:
             shop.tell(shop.chase_to_the_end(placement))
             for word in (Unknown("still down"), Absent()):
-                shop.tell(placement.hear(buy.order_id, 1, word, WINDOW))
+                shop.tell(placement.record(buy.order_id, 1, word, WINDOW))
         return lines
 
     line = {"event": "order parked for a person", "order_id": buy.order_id, "carrier": "acme", "said": "down"}
@@ -173,8 +182,8 @@ def test_a_number_that_comes_too_late_is_in_the_log_once(shop: Shop) -> None:
     word: OrderOutcome = Placed("PN1", buy.order_id)
     with logged() as lines:
         for _ in range(2):
-            shop.tell(placement.hear(buy.order_id, 1, word, WINDOW))
-        shop.tell(placement.hear(buy.order_id, 1, Placed("PN2", "ord_somebody"), WINDOW))
+            shop.tell(placement.record(buy.order_id, 1, word, WINDOW))
+        shop.tell(placement.record(buy.order_id, 1, Placed("PN2", "ord_somebody"), WINDOW))
     line = {"event": "number came too late and is given back", "carrier": "acme", "order_id": buy.order_id}
     assert lines[:-1] == [{**line, "number": buy.e164, "number_id": "PN1", "log_level": "warning"}]
     assert lines[-1]["event"] == "number is on the account after its order failed, and stays for a person to judge"

@@ -53,9 +53,6 @@ MOST_COUNTS: Final = 8
 MOST_ATTEMPTS: Final = 2
 """Orders sent to a carrier for one purchase."""
 
-LONGEST_SAID: Final = LONGEST_MESSAGE
-"""Characters kept of what a carrier said."""
-
 
 class Reason(StrEnum):
     """Why a carrier refuses."""
@@ -248,8 +245,8 @@ def answered(carrier_order: CarrierOrder, report: OutcomeReport) -> CarrierOrder
     shown = f"attempt {report.attempt}: {message}" if report.attempt > 1 else message
     if shown in carrier_order.order_message:
         return carrier_order
-    kept = carrier_order.order_message[: LONGEST_SAID // 2] + "; " if carrier_order.order_message else ""
-    return carrier_order._replace(order_message=f"{kept}{shown}"[:LONGEST_SAID])
+    kept = carrier_order.order_message[: LONGEST_MESSAGE // 2] + "; " if carrier_order.order_message else ""
+    return carrier_order._replace(order_message=f"{kept}{shown}"[:LONGEST_MESSAGE])
 
 
 def first_carrier_order(

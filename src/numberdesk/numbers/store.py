@@ -40,7 +40,9 @@ _SALE_NUMBERS: Final = SelectSet(
     "e164s",
 )
 _STATES: Final = {state.value: state for state in NumberState}  # calling the enum costs as much as the row
-_PLACE_LOTS: Final = UpdateRows(numbers, "e164", "state", "account_id", "order_id", "quarantined_until", "updated_at")
+_PLACE_NUMBERS: Final = UpdateRows(
+    numbers, "e164", "state", "account_id", "order_id", "quarantined_until", "updated_at"
+)
 _INSERT_RENTALS: Final = InsertRows(rentals)
 _CHANGE_RENTALS: Final = UpdateRows(
     rentals, "id", "state", "friendly_name", "agent_id", "tags", "updated_at", "released_at"
@@ -116,7 +118,7 @@ def save_sale_numbers(
         )
         for sale_number in sale_numbers
     ]
-    _PLACE_LOTS.run(tx, rows)
+    _PLACE_NUMBERS.run(tx, rows)
 
 
 def end_quarantines(tx: Tx, now: int, limit: int) -> int:

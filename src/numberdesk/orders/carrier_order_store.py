@@ -40,7 +40,7 @@ _UNSETTLED: Final = carrier_orders.c.settled_at.is_(None)
 
 
 class Ended(NamedTuple):
-    """A chase that is over, with the refusal that its order failed with."""
+    """An order at a carrier that is over, with the refusal that it failed with."""
 
     carrier_order: CarrierOrder
     error: NumberdeskError | None
@@ -69,7 +69,7 @@ def lock_carrier_orders(tx: Tx, order_ids: Iterable[str]) -> dict[str, CarrierOr
 
 
 def change_carrier_orders(tx: Tx, changed: Sequence[Ended]) -> None:
-    """Write chases back, those that are over with their errors."""
+    """Write orders at carriers back, those that are over with their errors."""
     _CHANGE.run(
         tx, [(ended.carrier_order.order_id, *ended.carrier_order[4:], *error_columns(ended.error)) for ended in changed]
     )

@@ -92,7 +92,7 @@ def find_orders(tx: Tx, ids: Iterable[str]) -> dict[str, Order]:
 
 
 def change_orders(tx: Tx, ended: Sequence[Order]) -> None:
-    """Write how orders ended; why one failed stands with its chase."""
+    """Write how orders ended; why one failed stands with its carrier order."""
     rows = [
         (order.id, order.state.value, order.attempts, order.carrier_reference, order.completed_at, order.renews_at)
         for order in ended

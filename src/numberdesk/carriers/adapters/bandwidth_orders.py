@@ -15,7 +15,8 @@ from xml.etree.ElementTree import Element
 
 from numberdesk.carriers.adapters.bandwidth_xml import all_numbers, numbers, text, texts
 from numberdesk.carriers.adapters.http_api import UNDECIDED, refusal
-from numberdesk.core.carrier_order import LONGEST_SAID, Absent, Pending, Placed, Reason, Refused, Unknown
+from numberdesk.core.carrier_order import Absent, Pending, Placed, Reason, Refused, Unknown
+from numberdesk.core.schedule import LONGEST_MESSAGE
 
 _BAD_REQUEST: Final = 400
 RUNNING: Final = ("received", "processing", "backordered")
@@ -93,7 +94,7 @@ def _failure(orders: Iterable[BandwidthOrder]) -> Refused:
     failed = list(orders)
     unavailable = any(order.codes & _TAKEN for order in failed)
     message = "".join(order.message for order in failed)
-    return Refused(Reason.TAKEN if unavailable else Reason.OTHER, f"the order failed{message}"[:LONGEST_SAID])
+    return Refused(Reason.TAKEN if unavailable else Reason.OTHER, f"the order failed{message}"[:LONGEST_MESSAGE])
 
 
 def _went(order: BandwidthOrder, number: str) -> _Went | None:

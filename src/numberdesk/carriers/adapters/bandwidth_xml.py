@@ -14,8 +14,8 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml.ElementTree import fromstring
 
 from numberdesk.carriers.port import CarrierError, Trouble
-from numberdesk.core.carrier_order import LONGEST_SAID
 from numberdesk.core.phone import PhoneError, parse_e164
+from numberdesk.core.schedule import LONGEST_MESSAGE
 from numberdesk.infra.http import HttpResponse
 
 _MOST_TAGS: Final = 200_000  # 5000 numbers with their details have half as many
@@ -32,7 +32,7 @@ def parsed(answer: HttpResponse, root: str) -> Element:
         document: Element = fromstring(answer.body, forbid_dtd=True)
     except (ParseError, ValueError, LookupError) as error:
         message = f"HTTP {answer.status} with a body that is not as documented: {type(error).__name__}: {error}"
-        raise CarrierError(Trouble.UNREADABLE, message[:LONGEST_SAID]) from None
+        raise CarrierError(Trouble.UNREADABLE, message[:LONGEST_MESSAGE]) from None
     if _name(document) == _WEB_PAGE or (root and _name(document) != root.lower()):
         raise CarrierError(
             Trouble.UNREADABLE, f"HTTP {answer.status} with {_name(document)[:40]!r} is not as documented"

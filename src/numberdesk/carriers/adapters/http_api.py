@@ -16,9 +16,10 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 
 from numberdesk.carriers.port import VISIBILITY_WINDOW, Carrier, CarrierError, Field, Setup, Trouble
-from numberdesk.core.carrier_order import LONGEST_SAID, NotSent, Reason, Refused, Unknown
+from numberdesk.core.carrier_order import NotSent, Reason, Refused, Unknown
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.periods import MICROSECONDS
+from numberdesk.core.schedule import LONGEST_MESSAGE
 from numberdesk.infra.http import Http, HttpRequest, HttpResponse, NoAnswerError, NotSentError
 
 Shape = TypeVar("Shape")
@@ -182,7 +183,7 @@ def decoded(answer: HttpResponse, shape: type[Shape]) -> Shape:
         return msgspec.json.decode(answer.body, type=shape)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise CarrierError(
-            Trouble.UNREADABLE, f"HTTP {answer.status} with a body that is not as documented: {error}"[:LONGEST_SAID]
+            Trouble.UNREADABLE, f"HTTP {answer.status} with a body that is not as documented: {error}"[:LONGEST_MESSAGE]
         ) from None
 
 
@@ -217,7 +218,7 @@ def refusal(status: int, message: str, reason: Reason | None = None) -> Refused 
 
 def excerpt(answer: HttpResponse) -> str:
     """The beginning of what a carrier said, in printable signs."""
-    text = answer.body[:LONGEST_SAID].decode("utf-8", "replace")
+    text = answer.body[:LONGEST_MESSAGE].decode("utf-8", "replace")
     shown = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
     return f": {shown[:200]}" if shown else ""
 
@@ -226,7 +227,7 @@ def plain_refusal(answer: HttpResponse) -> bool:
     """Whether an answer is an error in plain text: said to be that, one line of it, and no markup."""
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     body = answer.body.strip()
-    is_line = 0 < len(body) <= LONGEST_SAID and body.isascii() and body.decode("ascii", "replace").isprintable()
+    is_line = 0 < len(body) <= LONGEST_MESSAGE and body.isascii() and body.decode("ascii", "replace").isprintable()
     decided = answer.status in _REFUSALS and answer.status not in UNDECIDED
     return decided and kind == "text/plain" and is_line and body[:1] not in (b"<", b"{", b"[")
 

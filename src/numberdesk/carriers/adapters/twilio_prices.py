@@ -20,8 +20,8 @@ import msgspec
 from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, decoded, each, refused
 from numberdesk.carriers.adapters.reading import price_of
 from numberdesk.carriers.port import CarrierError, Cost, Trouble
-from numberdesk.core.carrier_order import LONGEST_SAID
 from numberdesk.core.money import MoneyError, parse_currency
+from numberdesk.core.schedule import LONGEST_MESSAGE
 
 _PRICING: Final = "https://pricing.twilio.com"
 _OK, _NOT_FOUND = 200, 404
@@ -115,7 +115,7 @@ def _path(kind: str, country: str) -> str:
 
 def _missed(error: CarrierError) -> CarrierError:
     """That prices are missing, which the same error in a search would not say."""
-    return CarrierError(error.trouble, f"prices: {error.message}"[:LONGEST_SAID])
+    return CarrierError(error.trouble, f"prices: {error.message}"[:LONGEST_MESSAGE])
 
 
 def _costs(numbers: _PriceList | CarrierError, voice: _PriceList | CarrierError) -> Costs:

@@ -44,7 +44,7 @@ def follow_carrier_orders(carriers: CarrierConnections, placement: Placement) ->
 
     async def note(order: CarrierOrder, found: LookUp) -> WorkOutcome:
         client = found.client
-        status = await placement.hear(
+        status = await placement.record(
             order.order_id,
             order.sends,
             found.outcome,

@@ -118,7 +118,7 @@ _NOTHING_REMOTE: Final = _Remote({}, {}, frozenset())
 
 
 def _offered(tx: Tx, buys: Sequence[Buy], sale_numbers: dict[str, SaleNumber]) -> _Remote:
-    """Look for offers of numbers that have no row, or had one before; `lots` gets rows that came meanwhile."""
+    """Look for offers of numbers that have no row, or had one before; `sale_numbers` gets rows that came meanwhile."""
     wanted = {buy.e164 for buy in buys if _is_nobodys(sale_numbers.get(buy.e164))}
     found = lock_offers(tx, wanted) if wanted else {}
     if not found:

@@ -173,7 +173,7 @@ class Placement:
         """Send an order once more, after proof that the attempt before came to nothing."""
         await self._send(client, order, attempt)
 
-    async def hear(
+    async def record(
         self,
         order_id: str,
         attempt: int,
@@ -238,7 +238,7 @@ class Placement:
             if client is None:
                 outcome = NotSent("this carrier is not connected")
                 log_outcome(order.carrier, order.id, 1, outcome)
-                await self.hear(order.id, 1, outcome, VISIBILITY_WINDOW)
+                await self.record(order.id, 1, outcome, VISIBILITY_WINDOW)
                 return
             await self._send(client, order, 1)
         except Exception:  # noqa: BLE001  nothing was sent, which is worth more than why
@@ -277,7 +277,7 @@ class Placement:
             if not isinstance(found, Absent | Unknown):  # it took the order: absence proves nothing
                 outcome, looked_up = found, True
                 log_outcome(client.name, order.id, attempt, outcome)
-        await self.hear(order.id, attempt, outcome, client.window, looked_up=looked_up, asked=asked)
+        await self.record(order.id, attempt, outcome, client.window, looked_up=looked_up, asked=asked)
 
 
 def _tell(ended: asyncio.Future[Order], order: Order) -> None:

@@ -112,7 +112,7 @@ async def adopt_order(reader: Reader, carriers: CarrierConnections, placement: P
         said = "absent" if isinstance(found, Absent | Placed) else found.message
         why = "The carrier does not say that this number is ours, so it cannot be adopted."
         raise CarrierRefused(why, {"order_id": order_id, "said": said})
-    status = await placement.hear(order_id, carrier_order.sends, Placed(found.number_id, None), client.window)
+    status = await placement.record(order_id, carrier_order.sends, Placed(found.number_id, None), client.window)
     if status is None:
         raise Overloaded
     return status.order

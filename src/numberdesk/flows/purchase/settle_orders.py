@@ -17,7 +17,6 @@ from typing import NamedTuple
 from numberdesk.carriers.finding_store import find_kept
 from numberdesk.carriers.trouble_store import CarrierTrouble, end_troubles, note_troubles
 from numberdesk.core.carrier_order import (
-    LONGEST_SAID,
     Absent,
     Again,
     Capture,
@@ -35,7 +34,7 @@ from numberdesk.core.carrier_order import (
 )
 from numberdesk.core.lifecycle import HoldState, OrderState
 from numberdesk.core.purchase import Order, SaleNumber, Wallet
-from numberdesk.core.schedule import resting
+from numberdesk.core.schedule import LONGEST_MESSAGE, resting
 from numberdesk.core.settlement import Settlement, capture, void
 from numberdesk.flows.purchase.order_records import order_failed, purchased, transfers_of
 from numberdesk.infra.db import Tx
@@ -94,7 +93,7 @@ def settle_orders(tx: Tx, commands: Sequence[OutcomeReport]) -> list[OrderStatus
 
 
 def load_books(tx: Tx, order_ids: Sequence[str]) -> OrderBatch:
-    """All that ending some orders touches, locked: wallets, then numbers, then chases."""
+    """All that ending some orders touches, locked: wallets, then numbers, then carrier orders."""
     known = find_carrier_orders(tx, order_ids)
     wallets = lock_wallets(tx, [carrier_order.account_id for carrier_order in known.values()])
     sale_numbers = lock_sale_numbers(tx, [carrier_order.e164 for carrier_order in known.values()])
@@ -144,13 +143,13 @@ def _note_trouble(books: OrderBatch, carrier: str, report: OutcomeReport) -> Non
     elif isinstance(outcome, Refused) and outcome.reason is Reason.ACCOUNT:
         before = books.troubles.get(carrier)
         since, orders = (report.now, 0) if before is None else (before.since, before.orders)
-        said = outcome.message[:LONGEST_SAID]
+        said = outcome.message[:LONGEST_MESSAGE]
         books.troubles[carrier] = CarrierTrouble(carrier, said, since, report.now, orders + 1)
 
 
 def _message_of(outcome: OrderOutcome) -> str:
     """What ended an order that failed."""
-    return "absent over the whole window" if isinstance(outcome, Absent | Placed) else outcome.message[:LONGEST_SAID]
+    return "absent over the whole window" if isinstance(outcome, Absent | Placed) else outcome.message[:LONGEST_MESSAGE]
 
 
 def keep_open(books: OrderBatch, what: Keep | Again) -> None:

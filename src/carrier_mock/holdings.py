@@ -23,9 +23,9 @@ from carrier_mock.model import (
     Attempt,
     End,
     Holding,
+    HoldingState,
     Line,
     Order,
-    Standing,
     as_digits,
     as_uuid,
     derived,
@@ -47,7 +47,7 @@ class No(Enum):
     NO_ADDRESS = "the country wants an address"
 
 
-class Desk:
+class Holdings:
     """Decides, over `books`. `settings` may be replaced at any time; what is already there is seen by the new ones."""
 
     def __init__(self, books: Books, settings: Settings, record: Callable[[Change], None] = lambda _: None) -> None:
@@ -65,7 +65,7 @@ class Desk:
             no = No.NO_ADDRESS
         if no is not None:
             return no
-        return self._hold(account, e164, f"PN{token}", reference, "", twist, Standing.ACTIVE, now)
+        return self._hold(account, e164, f"PN{token}", reference, "", twist, HoldingState.ACTIVE, now)
 
     def order(
         self,
@@ -93,7 +93,7 @@ class Desk:
         order = Order(number, order_id, account.name, reference, tuple(lines), at, at, PENDING, end, missing)
         self._do(Ordered(order))
         for line in lines:
-            self._hold(account, line.e164, line.number_id, reference, order_id, twist, Standing.PENDING, now)
+            self._hold(account, line.e164, line.number_id, reference, order_id, twist, HoldingState.PENDING, now)
         self.settle(now)
         return self.books.order(order_id) or order
 
@@ -110,13 +110,13 @@ class Desk:
         self._do(Settled(order.order_id, "success" if succeeds else "failure", at))
         for line in order.lines:
             holding = self.books.holding(line.number_id)
-            if holding is not None and holding.standing is Standing.PENDING:
-                standing = Standing.ACTIVE if succeeds else Standing.FAILED
+            if holding is not None and holding.standing is HoldingState.PENDING:
+                standing = HoldingState.ACTIVE if succeeds else HoldingState.FAILED
                 self._do(Turned(line.number_id, standing, at, for_sale=not succeeds))
 
     def release(self, holding: Holding, now: int) -> None:
         """Take a number back. It can be bought again at once, unless another carrier has it."""
-        self._do(Turned(holding.number_id, Standing.RELEASED, self._instant(now), for_sale=holding.is_live))
+        self._do(Turned(holding.number_id, HoldingState.RELEASED, self._instant(now), for_sale=holding.is_live))
         order = self.books.order(holding.order_id)
         held = () if order is None else (self.books.holding(line.number_id) for line in order.lines)
         if order is not None and not any(each is not None and each.is_live for each in held):
@@ -141,17 +141,17 @@ class Desk:
     def give(self, account: Account, e164: str, reference: str, *, now: int, token: str) -> Holding:
         """Put a number on an account without an order, and without a charge."""
         number_id = f"PN{token}" if account.api is Api.TWILIO else as_digits(token)
-        return self._hold(account, e164, number_id, reference, "", Twist(price_times=0), Standing.ACTIVE, now)
+        return self._hold(account, e164, number_id, reference, "", Twist(price_times=0), HoldingState.ACTIVE, now)
 
     def take_away(self, e164: str, now: int) -> bool:
         """Withdraw a number, from sale and from its account. False when there was nothing to withdraw."""
-        return self._end(e164, Standing.TAKEN_AWAY, now)
+        return self._end(e164, HoldingState.TAKEN_AWAY, now)
 
     def port_away(self, e164: str, now: int) -> bool:
         """Let another carrier have a number. False when nobody here had it and it was not for sale."""
-        return self._end(e164, Standing.PORTED, now)
+        return self._end(e164, HoldingState.PORTED, now)
 
-    def _end(self, e164: str, standing: Standing, now: int) -> bool:
+    def _end(self, e164: str, standing: HoldingState, now: int) -> bool:
         holding, for_sale = self.books.holder(e164), self.books.inventory.is_for_sale(e164)
         self._do(Withdrawn(e164))
         if holding is not None:
@@ -166,7 +166,7 @@ class Desk:
         reference: str,
         order_id: str,
         twist: Twist,
-        standing: Standing,
+        standing: HoldingState,
         now: int,
     ) -> Holding:
         place = self.books.inventory.place(e164)
