@@ -18,10 +18,11 @@ _WAITS: Final = (0, 2, 10, MINUTE, 5 * MINUTE, HOUR, 6 * HOUR)
 
 
 def note(books: Books, told: ReleaseReport, given: Any) -> list[str]:
-    """What a carrier said to a release; one that was confirmed stays so."""
+    """What a carrier said to a release; one that was confirmed stays so, and whoever lost the lease changes nothing."""
     one = books.releases[told.release_id]
-    require(one.leased_until != told.leased_until, given.lease_lost, "lease of a release")
-    goals = _noted(one, told)
+    lease_lost = one.leased_until != told.leased_until
+    require(lease_lost, given.lease_lost, "lease of a release")
+    goals = [] if lease_lost and one.confirmed_at is None else _noted(one, told)
     require(one.row, _row(given.release), "release")
     return goals
 
