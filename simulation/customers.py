@@ -173,7 +173,7 @@ class Customer:
         if reply is None or reply.code:
             return
         told, books = reply.data["status"], self._books.orders[order_id].state
-        if told not in ("ordering", books):
+        if told not in ("pending", books):
             raise self._world.broken("acknowledged", f"{order_id} was told as {told} and is {books}")
 
     async def _change_the_body(self) -> None:

@@ -40,7 +40,7 @@ _PROVEN_ELSEWHERE: Final = frozenset(
         "holds.account_id",
         "rentals.order_id",
         "rentals.account_id",
-        "answers.order_id",
+        "idempotency_records.order_id",
         "carrier_orders.order_id",
         "carrier_orders.account_id",
         "events.account_id",
