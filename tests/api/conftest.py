@@ -30,6 +30,7 @@ from testbed.samples import listing_of
 _SERIAL = itertools.count(2_000_000)
 _NO_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """Spares each client the reading of all certificates, which takes longer than many a test."""
+_FEW: Final = httpx.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=2)
 
 Key = dict[str, str]
 
@@ -58,7 +59,8 @@ class Shop:
     url: str
     port: int
     clock: list[int] = field(default_factory=list)
-    _clients: list[httpx.Client] = field(default_factory=list)
+    _connections: httpx.HTTPTransport = field(default_factory=lambda: httpx.HTTPTransport(verify=_NO_TLS, limits=_FEW))
+    """Shared by all clients: thousands of customers may come and go while a shop is open."""
 
     def number(self, *, price: int = 1_150_000, area_code: str = "361", **changes: Any) -> str:
         """Put a new number up for sale."""
@@ -109,13 +111,10 @@ class Shop:
 
     def client(self, headers: Key | None = None) -> httpx.Client:
         """An HTTP client of the API, closed at the end."""
-        made = httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=30, verify=_NO_TLS)
-        self._clients.append(made)
-        return made
+        return httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=30, transport=self._connections)
 
     def close(self) -> None:
-        for client in self._clients:
-            client.close()
+        self._connections.close()
 
 
 def _run(url: str, **settings: Any) -> Iterator[Shop]:
