@@ -32,6 +32,7 @@ def disk() -> Iterator[Disk]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # two minutes on a machine that does other things beside
 def test_hundreds_of_seeds_violate_nothing_and_reach_every_goal() -> None:
     totals = Totals()
     for outcome in run_seeds(range(1, SEEDS + 1), Product()):
