@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import shutil
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,6 +43,11 @@ def _failing(server: Running, call: str, nth: int, trace: Path) -> Iterator[None
         tracing.terminate()
 
 
+def _has_agreed_on_time(books: Books) -> bool:
+    with contextlib.closing(sqlite3.connect(books.url.removeprefix("sqlite:///"))) as connection:
+        return connection.execute("SELECT 1 FROM agreed_time").fetchone() is not None
+
+
 def _buy(server: Running, books: Books, number: str) -> int:
     return _answer(server, books, number).status_code
 
@@ -66,6 +72,7 @@ def test_a_disk_that_fails_once_acknowledges_nothing_that_is_not_on_it(
     start: Start, books: Books, tmp_path: Path, call: str, nth: int
 ) -> None:
     server = start("serve", "--port", "0", until="Numberdesk on", database_url=books.url)
+    wait_until(lambda: _has_agreed_on_time(books))  # the only thing that a server without work writes by itself
     with _failing(server, call, nth, tmp_path / "trace"):
         answers = {number: _answer(server, books, number) for number in books.numbers[:3]}
         statuses = {number: answer.status_code for number, answer in answers.items()}

@@ -56,7 +56,8 @@ def guarded_transport(egress: Egress, trust: ssl.SSLContext, *, keep: int, secur
             except OSError as error:
                 raise httpcore2.ConnectError(str(error)) from error
             connect = super().connect_tcp
-            return await _first([connect(each, port, timeout, local_address, socket_options) for each in addresses])
+            attempts = [connect(each, port, timeout, local_address, socket_options) for each in addresses]
+            return await (attempts[0] if len(attempts) == 1 else _first(attempts))
 
     return GuardedTransport()
 
