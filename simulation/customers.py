@@ -290,12 +290,13 @@ class Customer:
 
     async def _same_again(self, request: Request, reply: Reply) -> None:
         """The same request gets the same bytes (I9), as long as its answer is kept."""
+        ended_before = not reply.code and self._has_ended(reply)
         again = await self._until_answered(request._replace(secret=self._account.secrets[-1]))
         if again is None or again.code == "invalid_api_key" or self._forgotten(request):
             return
         if _as_bought(again) != _as_bought(reply):
             raise self._world.broken("I9", f"{request} was answered {reply.body!r} and then {again.body!r}")
-        self._check_end(again)
+        self._check_end(again, ended_before=ended_before)
         self._world.reached("asked_again_same_bytes")
 
     async def _settled_again(self, request: Request) -> None:
@@ -312,14 +313,18 @@ class Customer:
         self._heard(request, second)
         self._world.reached("pending_answered_at_last")
 
-    def _check_end(self, again: Reply) -> None:
-        """A purchase that is answered again says whether its rental has ended."""
+    def _has_ended(self, reply: Reply) -> bool:
+        return self._books.rentals[reply.data["id"]].released_at is not None
+
+    def _check_end(self, again: Reply, *, ended_before: bool) -> None:
+        """A purchase that is answered again says whether its rental had ended at some instant while it was asked."""
         if again.code:
             return
-        rental = self._books.rentals[again.data["id"]]
-        if (rental.released_at is None) != (again.data["released_at"] is None):
+        told = again.data["released_at"] is not None
+        if not ended_before <= told <= self._has_ended(again):
+            rental = self._books.rentals[again.data["id"]]
             raise self._world.broken("I9", f"{again.body!r} is told of {rental}")
-        if rental.released_at is not None:
+        if told:
             self._world.reached("told_that_its_rental_ended")
 
     def _forgotten(self, request: Request) -> bool:

@@ -9,6 +9,7 @@ held for, until its carrier has answered (settle_orders.py).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import reduce
 from typing import Final, NamedTuple
 
 from numberdesk.carriers.port import CarrierAccount
@@ -208,14 +209,15 @@ def _write(tx: Tx, buys: Sequence[Buy], outcome: Decided, remote: _Remote, terms
 def _note_waiting(tx: Tx, buys: Sequence[Buy], outcome: Decided, terms: OpenTerms) -> None:
     """Customers who ask again for an order that was under way still want it, and have it looked up soon."""
     opened = {decision.order.id for decision in outcome.decisions if isinstance(decision, Sold)}
-    asked = {
-        decision.order.id: buy.now
-        for buy, decision in zip(buys, outcome.decisions, strict=True)
-        if isinstance(decision, Replayed) and decision.order.state is OrderState.ORDERING
-    }
+    asked: dict[str, list[int]] = {}
+    for buy, decision in zip(buys, outcome.decisions, strict=True):
+        if isinstance(decision, Replayed) and decision.order.state is OrderState.ORDERING:
+            asked.setdefault(decision.order.id, []).append(buy.now)
     waiting = lock_carrier_orders(tx, asked.keys() - opened) if asked else {}
     wanted = [
-        Ended(asked_for(one, asked[order_id])._replace(wanted_until=asked[order_id] + terms.wanted_for), None)
+        Ended(
+            reduce(asked_for, asked[order_id], one)._replace(wanted_until=asked[order_id][-1] + terms.wanted_for), None
+        )
         for order_id, one in waiting.items()
         if one.settled_at is None
     ]
