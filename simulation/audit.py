@@ -76,7 +76,7 @@ _TOUCHED: Final = {
     "resolve": _SETTLING,
     "take up orders": ("carrier_orders",),
     "take up releases": ("carrier_releases",),
-    "note releases": ("carrier_releases",),
+    "note releases": ("carrier_releases", "findings"),
     "take up audits": ("audits",),
     "begin audits": ("audits",),
     "ask for audits": ("audits",),

@@ -219,6 +219,7 @@ class GivingBack:
     tries: int = 0
     leased_until: int | None = None
     confirmed_at: int | None = None
+    parked: bool = False
 
     @property
     def row(self) -> Row:

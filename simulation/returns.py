@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from numberdesk.carriers.port import Released
-from numberdesk.flows.carriers.confirm_carrier_releases import ReleaseReport
+from numberdesk.flows.carriers.confirm_carrier_releases import LeftOver, ReleaseReport
 from simulation.books import Books, GivingBack, require
 from simulation.plan import HOUR, MINUTE
 from simulation.world import MICROSECONDS
@@ -22,14 +22,17 @@ def note(books: Books, told: ReleaseReport, given: Any) -> list[str]:
     one = books.releases[told.release_id]
     lease_lost = one.leased_until != told.leased_until
     require(lease_lost, given.lease_lost, "lease of a release")
-    goals = [] if lease_lost and one.confirmed_at is None else _noted(one, told)
+    goals = [] if lease_lost and one.confirmed_at is None else _noted(books, one, told)
     require(one.row, _row(given.release), "release")
     return goals
 
 
-def _noted(one: GivingBack, told: ReleaseReport) -> list[str]:
+def _noted(books: Books, one: GivingBack, told: ReleaseReport) -> list[str]:
     if one.confirmed_at is not None:
         return ["release_confirmed_before"]
+    if isinstance(told.answer, LeftOver):
+        _park(books, one, told)
+        return []
     one.tries += 1
     one.leased_until = None
     if isinstance(told.answer, Released):
@@ -37,6 +40,15 @@ def _noted(one: GivingBack, told: ReleaseReport) -> list[str]:
         return ["release_confirmed"] if one.tries == 1 else ["release_confirmed_later"]
     one.next_at = told.now + _WAITS[min(one.tries, len(_WAITS) - 1)] * MICROSECONDS
     return ["release_put_off"]
+
+
+def _park(books: Books, one: GivingBack, told: ReleaseReport) -> None:
+    """Its carrier goes by the digits, and it was due long before the process began: a person has to look at it."""
+    one.next_at, one.leased_until, one.parked = None, None, True
+    key = (one.carrier, one.e164, "stale_release")
+    before = books.findings.get(key)
+    first = told.now if before is None or before[0] == "ended" else before[3]
+    books.findings[key] = ["open", "", "", first, told.now]
 
 
 def _row(given: Any) -> tuple[Any, ...]:

@@ -76,8 +76,8 @@ class Truth:
         ]
 
     def going_back(self) -> bool:
-        """Whether a number is on its way back to its carrier."""
-        return any(one.confirmed_at is None for one in self._books.releases.values())
+        """Whether a number is on its way back to its carrier, and not left to a person."""
+        return any(one.confirmed_at is None and not one.parked for one in self._books.releases.values())
 
     def unsettled(self) -> str | None:
         """At rest and after an audit: in what the carriers' books do not agree with ours (I7)."""
@@ -136,7 +136,8 @@ class Truth:
             return True
         number = self._books.numbers.get(held.e164)
         open_order = None if number is None or number.state != "claimed" else number.order_id
-        return open_order is not None or self._finding(company.name, held.e164, "orphan") == "kept"
+        parked = any(one.parked and one.e164 == held.e164 for one in self._books.releases.values())
+        return open_order is not None or parked or self._finding(company.name, held.e164, "orphan") == "kept"
 
     def _finding(self, carrier: str, e164: str, kind: str) -> str | None:
         row = self._books.findings.get((carrier, e164, kind))
