@@ -6,13 +6,16 @@ Touches: database.
 from __future__ import annotations
 
 import io
+import tracemalloc
 
 import pytest
 
 from numberdesk.catalog.reject_file import RejectFile
+from numberdesk.catalog.store import insert_listings
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.purchase import POOL
 from numberdesk.flows.catalog.run_import import ImportReport, run_import
+from testbed.samples import listing_of
 from tests.flows.conftest import Shop
 
 FILE = """Phone Number;monthlyPrice;locality;currency
@@ -58,3 +61,50 @@ def test_a_line_that_is_kept_out_by_what_is_there_comes_back_with_all_its_cells(
 def test_what_can_be_read_only_once_gives_no_file_of_rejected_lines(shop: Shop) -> None:
     with pytest.raises(InvalidRequest, match="read twice"):
         _imported(shop, _Pipe(FILE.encode()), io.StringIO())
+
+
+def _conflicting(count: int) -> bytes:
+    """Lines of numbers that are another carrier's, the highest number first."""
+    lines = "".join(f"+1361{serial},1.15,USD\n" for serial in range(2_000_000 + count - 1, 1_999_999, -1))
+    return f"phone_number,monthly_price,currency\n{lines}".encode()
+
+
+def test_lines_come_back_in_the_order_of_the_file(shop: Shop) -> None:
+    for serial in range(2_000_000, 2_000_004):
+        shop.offer(f"+1361{serial}", carrier="acme")
+        shop.buy(shop.account(10_000_000), f"+1361{serial}")
+    out = io.StringIO()
+    assert _imported(shop, io.BytesIO(_conflicting(4)), out).bad_count == 4
+    assert [line[:12] for line in out.getvalue().splitlines()[1:]] == [
+        f"+136120000{place:02}" for place in (3, 2, 1, 0)
+    ]
+
+
+class _Nowhere(io.StringIO):
+    """Counts lines and keeps none."""
+
+    lines = 0
+
+    def write(self, text: str) -> int:
+        self.lines += 1
+        return len(text)
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # what the import keeps, whatever the books are in
+def test_memory_does_not_grow_with_the_lines_that_are_kept_out(shop: Shop) -> None:
+    listings = [listing_of(f"+1361{serial}") for serial in range(2_000_000, 2_008_000)]
+    with shop.database.write() as tx:
+        insert_listings(tx, "acme", listings, now=1)
+
+    def peak_of(count: int) -> int:
+        out, source = _Nowhere(), io.BytesIO(_conflicting(count))
+        tracemalloc.start()
+        try:
+            assert _imported(shop, source, out).bad_count == count
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+            assert out.lines == count + 1
+
+    peak_of(8000)  # caches of numbering data are filled by then
+    assert peak_of(8000) < peak_of(2000) + 500_000

@@ -8,7 +8,8 @@ belongs to another carrier makes its line bad, too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable
 from typing import BinaryIO, NamedTuple, Protocol, TypeVar
 
 from numberdesk.catalog.inventory_file import InventoryFile
@@ -19,12 +20,14 @@ from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.purchase import POOL
 from numberdesk.flows.catalog.import_inventory import (
     MOST_BAD_LISTED,
+    MOST_PER_CHUNK,
     StagedInventory,
     preview_listings,
     stage_inventory,
 )
 from numberdesk.infra.db import Tx
 from numberdesk.infra.numbering import is_country
+from numberdesk.infra.spool import Spool
 
 Result = TypeVar("Result")
 Progress = Callable[[str, int, int], None]
@@ -84,10 +87,13 @@ def run_import(
         rejects=rejects,
         progress=lambda size, _: progress("check", size, 0),
     ) as staged:
-        conflicts = _conflicts(staged, read, progress)
-        if rejects is not None and conflicts.reasons:
-            source.seek(start)
-            _reject(rejects, source, conflicts.reasons)
+        if rejects is None:
+            conflicts = _conflicts(staged, read, None, progress)
+        else:
+            with contextlib.closing(Spool(("at", "reason"))) as reasons:
+                conflicts = _conflicts(staged, read, reasons, progress)
+                source.seek(start)
+                _reject(rejects, source, reasons)
         bad = sorted([*staged.bad, *conflicts.listed])[:MOST_BAD_LISTED]
         bad_count = staged.bad_count + conflicts.found
         good = staged.good - conflicts.found
@@ -105,36 +111,42 @@ def run_import(
 
 
 class _Conflicts(NamedTuple):
-    """Good lines of numbers that are somebody's: how many, some of them, and all by line with the reason."""
+    """Good lines of numbers that are somebody's: how many, and some of them."""
 
+    found: int
     listed: list[BadLine]
     counts: ImportCounts
-    reasons: dict[int, str]
-
-    @property
-    def found(self) -> int:
-        return len(self.reasons)
 
 
-def _conflicts(staged: StagedInventory, read: Read, progress: Progress) -> _Conflicts:
-    done = 0
+def _conflicts(staged: StagedInventory, read: Read, reasons: Spool | None, progress: Progress) -> _Conflicts:
+    """`reasons` takes all of them by line, however many there are."""
+    count = done = 0
     counts = ImportCounts()
     listed: list[BadLine] = []
-    reasons: dict[int, str] = {}
     for chunk in staged.chunks():
         preview = read(lambda tx, chunk=chunk: preview_listings(tx, chunk))  # type: ignore[misc]  # binds the loop's chunk
         found = preview.conflicts
         counts = counts.plus(preview.counts)
-        reasons |= {bad.line: bad.reason for bad in found}
+        count += len(found)
         listed += found[: MOST_BAD_LISTED - len(listed)]
+        if reasons is not None:
+            for bad in found:
+                reasons.add(bad.line, (bad.line, bad.reason))
         done += len(chunk.listings)
         progress("compare", done, staged.good)
-    return _Conflicts(listed, counts, reasons)
+    return _Conflicts(count, listed, counts)
 
 
-def _reject(rejects: RejectFile, source: BinaryIO, reasons: Mapping[int, str]) -> None:
+def _reject(rejects: RejectFile, source: BinaryIO, reasons: Spool) -> None:
     """Write lines as the file has them: only what a line says itself can be imported later without a loss."""
+    rows = (row for rows in reasons.chunks(MOST_PER_CHUNK) for row in rows)
+    following = next(rows, None)
+    if following is None:
+        return
     file = InventoryFile(source)
     for entry in file.entries():
-        if not isinstance(entry, BadLine) and file.line in reasons:
-            rejects.add(file.cells(), reasons[file.line])
+        if not isinstance(entry, BadLine) and file.line == following[0]:
+            rejects.add(file.cells(), following[1])
+            following = next(rows, None)
+            if following is None:
+                return
