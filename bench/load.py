@@ -25,6 +25,13 @@ _HEAD = (
 )
 
 
+def is_whole(received: bytes) -> bool:
+    """Whether an answer has come to its end."""
+    head, end, body = received.partition(b"\r\n\r\n")
+    _, _, rest = head.lower().partition(b"content-length: ")
+    return bool(end) and len(body) >= int(rest.partition(b"\r\n")[0])
+
+
 class Buyer(asyncio.Protocol):
     """One connection: sends a buy, waits for its answer, sends the next."""
 
@@ -50,14 +57,10 @@ class Buyer(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._received += data
-        head, end, body = self._received.partition(b"\r\n\r\n")
-        if not end:
-            return
-        _, _, rest = head.lower().partition(b"content-length: ")
-        if len(body) < int(rest.partition(b"\r\n")[0]):
+        if not is_whole(self._received):
             return
         self._times.append(time.perf_counter() - self._sent)
-        if not head.startswith(b"HTTP/1.1 200 "):
+        if not self._received.startswith(b"HTTP/1.1 200 "):
             self._refused.append(self._received)
         self._received = b""
         self._next()

@@ -22,6 +22,8 @@ from typing import cast
 
 import uvloop
 
+from bench.load import is_whole
+
 _HEAD = "%s /api/v1%s HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Api-Key: %s\r\nContent-Length: 0\r\n\r\n"
 _LISTS = (
     "/phone-numbers/?page_size=100",
@@ -85,13 +87,9 @@ class Asker(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._received += data
-        head, end, body = self._received.partition(b"\r\n\r\n")
-        if not end:
+        if not is_whole(self._received):
             return
-        _, _, rest = head.lower().partition(b"content-length: ")
-        if len(body) < int(rest.partition(b"\r\n")[0]):
-            return
-        self._statuses[head[9:12].decode()] += 1
+        self._statuses[self._received[9:12].decode()] += 1
         self._received = b""
         self._next()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, new_key
-from numberdesk.accounts.store import list_accounts, list_names
+from numberdesk.accounts.store import list_accounts, list_keys, list_names
 from numberdesk.catalog.search import Offer, OfferQuery
 from numberdesk.cli.demo_carriers import SQLITE, state_file
 from numberdesk.cli.output import USAGE, fail
@@ -22,7 +22,15 @@ from numberdesk.core.money import MICROS
 from numberdesk.core.purchase import POOL
 from numberdesk.flows.accounts.create_accounts import create_accounts, new_account
 from numberdesk.flows.accounts.fund_wallets import TOP_UP, fund_wallets, funding
-from numberdesk.flows.accounts.issue_keys import NewKey, issue_keys, new_key_record
+from numberdesk.flows.accounts.issue_keys import (
+    MOST_DEAD_KEYS,
+    MOST_LIVE_KEYS,
+    NewKey,
+    Revocation,
+    issue_keys,
+    new_key_record,
+    revoke,
+)
 from numberdesk.flows.catalog.run_import import run_import
 from numberdesk.flows.catalog.search_numbers import search_numbers
 from numberdesk.infra.db import Database, StorageFailedError
@@ -34,6 +42,9 @@ DATABASE_URL: Final = "sqlite:///var/demo.db"
 ACCOUNT_NAME: Final = "Demo"
 NUMBER: Final = "+13612738809"
 
+_KEY_NAME: Final = "demo"
+_KEYS_LEFT: Final = 20
+_MOST_LISTED: Final = MOST_LIVE_KEYS + MOST_DEAD_KEYS
 _BALANCE: Final = 100 * MICROS
 _AREAS: Final = (
     ("361", "TX", "Corpus Christi"),
@@ -107,18 +118,28 @@ def prepare_demo(services: Services) -> str:
         account_id = known[0].id
     else:
         fail("--demo wants a database of its own, and this one holds accounts")
+    _revoke_old_keys(services, account_id)
     secret = new_key(services.random_bytes(RANDOM_BYTES), test=True)
     record = new_key_record(
         services.new_id("key"),
         secret,
         account_id=account_id,
-        name="demo",
+        name=_KEY_NAME,
         scopes=CUSTOMER_SCOPES,
         expires_at=None,
         now=services.now(),
     )
     services.writer.apply(issue_keys, NewKey(record))
     return secret
+
+
+def _revoke_old_keys(services: Services, account_id: str) -> None:
+    """Each start makes a key, and an account may have only so many: those of the last starts go on working."""
+    now = services.now()
+    known = services.reader.read_now(lambda tx: list_keys(tx, account_id, after_id=None, limit=_MOST_LISTED))
+    working = [key.id for key in known if key.name == _KEY_NAME and key.valid_at(now)]
+    for key_id in working[:-_KEYS_LEFT]:
+        services.writer.apply(revoke, Revocation(key_id, account_id, now))
 
 
 def _fill(services: Services) -> str:
