@@ -290,6 +290,10 @@ class Books:
     opened: set[str] = field(default_factory=set)
     agreed: tuple[int, int] | None = None
 
+    def kept_since(self, now: int) -> int:
+        """When what is stored now begins to be kept, or a number to rest: not before the time that was agreed on."""
+        return now if self.agreed is None else max(now, self.agreed[0])
+
     def move(self, transfer_id: str, kind: str, other: str, account_id: str, amount: int, **rest: Any) -> None:
         """Write a transfer into a wallet, or out of it when the amount is negative."""
         wallet, mine = self.wallets[account_id], f"wallet:{account_id}"

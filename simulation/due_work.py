@@ -27,6 +27,7 @@ class Kind(NamedTuple):
     """A kind of due work: its rows by key, how long a lease is, and the longest wait, both in seconds.
 
     `keeper` names the process that has begun something with a row: others leave it to that one for a while.
+    Where leases are `watched`, none is over that whoever takes rows up has not watched for its length.
     """
 
     name: str
@@ -34,13 +35,14 @@ class Kind(NamedTuple):
     lease: int
     longest: int
     keeper: Callable[[Any], str | None] = lambda _: None
+    watched: bool = False
 
 
 _GRACE = 60 * MICROSECONDS
 
 KINDS = (
     Kind("take up orders", lambda books: books.carrier_orders, 200, DAY, counting_process),
-    Kind("take up releases", lambda books: books.releases, 200, 6 * HOUR),
+    Kind("take up releases", lambda books: books.releases, 200, 6 * HOUR, watched=True),
     Kind("take up audits", lambda books: books.audits, HOUR, 366 * DAY),
 )
 
@@ -77,6 +79,7 @@ def _due(kind: Kind, books: Books, command: TakeUp) -> list[str]:
         if row.carrier == command.party
         and row.next_at is not None
         and (row.leased_until is None or not command.now < row.leased_until <= wrong)
+        and (row.leased_until is None or not kind.watched or (key, row.leased_until) in command.outlasted)
     }
     keepers = {key: kind.keeper(row) for key, row in kind.rows(books).items()}
     since = {key: command.now - (0 if keepers[key] in (None, command.process) else _GRACE) for key in free}

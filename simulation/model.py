@@ -142,7 +142,7 @@ def release(books: Books, command: Release, given: Any) -> None:
     if not ended_before:
         _end(books, rental, command)
     if key is not None and first is None:
-        books.keyed[key[:3]] = KeyedRequest(key.content, rental.id, command.now, in_vain=ended_before)
+        books.keyed[key[:3]] = KeyedRequest(key.content, rental.id, books.kept_since(command.now), in_vain=ended_before)
     require((rental.id, rental.released_at), _ended(given), "released rental")
 
 
@@ -151,8 +151,9 @@ def _end(books: Books, rental: Any, command: Release) -> None:
     named = command.rental_id is not None or command.request_key is not None
     rental.released_at = rental.updated_at = command.now
     number.state, number.account_id, number.order_id = "quarantined", None, None
-    begins = command.now if books.agreed is None else max(command.now, books.agreed[0])
-    number.until = begins + (books.quarantine if named else max(books.quarantine, _SHORTEST_REST))
+    number.until = books.kept_since(command.now) + (
+        books.quarantine if named else max(books.quarantine, _SHORTEST_REST)
+    )
     number.rested = True
     books.events.add((f"evt_rel_{order.serial}", order.account_id, "number.released", command.now))
     if order.carrier != POOL:

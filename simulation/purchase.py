@@ -39,7 +39,8 @@ def buy(books: Books, command: Buy, given: Any) -> str:
     if fresh:
         order_id = command.order_id if wanted[0] == "sold" else wanted[1] if wanted[0] == "replayed" else None
         code = wanted[1] if wanted[0] == "refused" else None
-        books.answers[name] = StoredAnswer(_fingerprint(command), command.request_id, order_id, code, command.now)
+        kept_since = books.kept_since(command.now)
+        books.answers[name] = StoredAnswer(_fingerprint(command), command.request_id, order_id, code, kept_since)
     return why
 
 

@@ -46,6 +46,7 @@ def due_workers(services: Services) -> tuple[DueWorker[Any, Any], ...]:
             services.reader,
             now=services.now,
             process=services.time.process,
+            elapsed=services.time.elapsed,
             failpoint=services.failpoint,
         )
         for work in kinds

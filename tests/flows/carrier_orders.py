@@ -9,6 +9,9 @@ from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Buy, Order
 from numberdesk.flows.purchase.place_orders import Placement
 from numberdesk.flows.purchase.settle_orders import settle_orders
+from numberdesk.infra.due_work import TakeUp
+from numberdesk.numbers.carrier_release import CarrierRelease
+from numberdesk.numbers.carrier_release_store import DUE_RELEASES
 from numberdesk.orders.carrier_order_store import find_carrier_orders
 from testbed.fake_carriers import Does
 from tests.flows.conftest import PRICE, Shop
@@ -61,3 +64,8 @@ def chase_of(shop: Shop, buy: Buy) -> CarrierOrder:
     """How an order stands with its carrier."""
     with shop.database.read() as tx:
         return find_carrier_orders(tx, [buy.order_id])[buy.order_id]
+
+
+def take_up_releases(shop: Shop, now: int, limit: int, *outlasted: tuple[str, int]) -> list[CarrierRelease]:
+    """Rows that are due, also those whose leases are surely over."""
+    return shop.writer.apply(DUE_RELEASES.take_up, TakeUp("acme", now, limit, outlasted=outlasted))

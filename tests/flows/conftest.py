@@ -120,6 +120,7 @@ class Shop:
         self.reprice = reprice(lambda: self.now)
         self.reader = Reader(database, ReadLimits(threads=2))
         self._first = beside or self
+        self._releaser: DueWorker[Any, Any] | None = None
         self._now = NOW
         self._stepped = 0
         self.time: OwnTime = OwnTime(self._pass) if beside is None else beside.time
@@ -185,13 +186,19 @@ class Shop:
         await hurry_answered(self.carriers, self.writer, lambda: self.now)
 
     async def give_back(self) -> None:
-        """What the worker does with releases that are due now."""
-        await self.work_off(confirm_carrier_releases(self.writer, self.reader, self.carriers, lambda: self.now))
+        """What the worker does with releases that are due now. It remembers the leases that it has seen."""
+        if self._releaser is None:
+            work = confirm_carrier_releases(self.writer, self.reader, self.carriers, lambda: self.now)
+            self._releaser = self.worker(work)
+        while await self._releaser.run_once():
+            pass
 
     def worker(self, work: DueWork[Any, Any]) -> DueWorker[Any, Any]:
         """Who works on a kind of due work here."""
-        process = self.process_time.process
-        return DueWorker(work, self.writer, self.reader, now=lambda: self.now, process=process)
+        time = self.process_time
+        return DueWorker(
+            work, self.writer, self.reader, now=lambda: self.now, process=time.process, elapsed=time.elapsed
+        )
 
     async def work_off(self, work: DueWork[Any, Any]) -> None:
         """What the worker does with one kind of work that is due now."""

@@ -9,9 +9,10 @@ import pytest
 from numberdesk.core.agreed_time import BELIEVED_AFTER, RESTART
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Refusal, Sold
+from numberdesk.core.request_keys import request_key
 from numberdesk.flows.agree_on_time import AgreedClock
 from numberdesk.flows.cleanup import Cleanup, CleanupReport, clean_up
-from numberdesk.flows.rentals.release_numbers import SHORTEST_REST, release_numbers
+from numberdesk.flows.rentals.release_numbers import SHORTEST_REST, Release, release_numbers
 from numberdesk.numbers.agreed_time_store import find_agreed_time
 from tests.flows.conftest import PRICE, QUARANTINE, Shop
 
@@ -73,6 +74,25 @@ def test_a_clock_that_was_wrong_before_and_is_set_right_ends_no_rest(shop: Shop,
     assert tidy(shop, clock).quarantines_ended == 0
     shop.now += max(1, 1 + step)
     assert tidy(shop, clock).quarantines_ended == 1
+
+
+def test_what_was_answered_while_the_clock_was_behind_is_kept_as_long_when_it_is_set_right(shop: Shop) -> None:
+    account_id, numbers, clock = shop.account(5 * PRICE), shop.numbers(2), clock_of(shop)
+    shop.buy(account_id, numbers[0])
+    tidy(shop, clock)
+    shop.step_clock(-40 * DAY)
+    shop.buy(account_id, numbers[1], key="k")
+    key = request_key(account_id, "release", "k", phone_number=numbers[0])
+    shop.writer.apply(shop.release_numbers, Release(account_id, numbers[0], shop.now, None, key))
+    shop.step_clock(40 * DAY)
+    tidy(shop, clock)
+    assert (shop.count("idempotency_records"), shop.count("keyed_requests")) == (1, 1)
+    shop.now += RETENTION
+    tidy(shop, clock)
+    assert (shop.count("idempotency_records"), shop.count("keyed_requests")) == (1, 1)
+    shop.now += 1
+    tidy(shop, clock)
+    assert (shop.count("idempotency_records"), shop.count("keyed_requests")) == (0, 0)
 
 
 @pytest.mark.parametrize(("pause", "ended"), [(RESTART, 1), (RESTART + 1, 0)])

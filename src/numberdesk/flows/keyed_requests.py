@@ -19,6 +19,7 @@ from typing import Final
 from numberdesk.core.errors import IdempotencyConflict
 from numberdesk.core.request_keys import RequestKey, differing_field
 from numberdesk.infra.db import Tx
+from numberdesk.numbers.agreed_time_store import find_agreed_at
 from numberdesk.orders.keyed_request_store import evict_keyed_requests, find_keyed_requests, insert_keyed_requests
 
 MOST_IN_VAIN: Final = 100
@@ -61,7 +62,9 @@ class KeyedRequests:
     def save(self, tx: Tx) -> None:
         """Write what was done."""
         if self._done:
-            insert_keyed_requests(tx, self._done)
+            agreed_at = find_agreed_at(tx)
+            kept = {key: (outcome_id, max(now, agreed_at)) for key, (outcome_id, now) in self._done.items()}
+            insert_keyed_requests(tx, kept)
             evict_keyed_requests(tx, [key[:2] for key in self._done if key.request.endswith(_IN_VAIN)], MOST_IN_VAIN)
 
 

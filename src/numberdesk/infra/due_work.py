@@ -12,7 +12,9 @@ Orders at carriers, numbers that go back to them and audits are rows, each with 
    schedule of its kind says (core/schedule.py), and the lease is over.
 
 A process that dies in between leaves the lease behind. When that is over somebody else takes the row up, so acting
-twice must do no harm, and noting must expect a row that others have noted since.
+twice must do no harm, and noting must expect a row that others have noted since. Where acting twice at the same time
+would do harm, leases are `watched`: one that is over by the time of day, which may have been set, is taken over only
+after this process has seen it lie there for its whole length, by its clock that only goes forward.
 
 Every row has a party (the carrier): who is asked. Each party has a task of its own and so many rows at once, and
 parties take turns, so that a slow one with a million rows delays nobody else.
@@ -55,13 +57,24 @@ KEEPERS_GRACE: Final = 60 * MICROSECONDS
 """How long a row that is due is left to the process that has begun something with it."""
 
 
+Lease = tuple[str, int]
+"""A row by its key, and until when it is somebody's."""
+
+_MOST_WATCHED: Final = 1000
+"""Rows among which leases that are over are looked for: those that are due longest."""
+
+
 class TakeUp(NamedTuple):
-    """Take up to `limit` rows of a party that are due at `now`, in a process of this name."""
+    """Take up to `limit` rows of a party that are due at `now`, in a process of this name.
+
+    `outlasted` are leases that are surely over, for a kind whose leases are watched.
+    """
 
     party: str
     now: int
     limit: int
     process: str = ""
+    outlasted: tuple[Lease, ...] = ()
 
 
 class WorkOutcome(StrEnum):
@@ -98,6 +111,7 @@ class DueTable(Generic[Row]):
     clock that was wrong, and is over. `began` is a column that notes when a row was taken up. `keeper` is one that
     names a process whose work would be lost if another went on with the row: the others leave it to that one for a
     while after it is due. `only` is what must hold besides, looked at in the transaction that takes a row up.
+    With `watched`, a lease is over only when whoever wants the row has watched it for its length.
     """
 
     def __init__(
@@ -112,6 +126,7 @@ class DueTable(Generic[Row]):
         began: str | None = None,
         keeper: str | None = None,
         only: ColumnElement[bool] | None = None,
+        watched: bool = False,
     ) -> None:
         named: Any = cast("Any", row)  # a NamedTuple, which no bound can say beside its columns
         self._make: Callable[[Any], Row] = named._make
@@ -120,6 +135,7 @@ class DueTable(Generic[Row]):
         self.lease, self._longest, self._began = lease, longest, began
         self._keeper = None if keeper is None else table.c[keeper]
         self._only = true() if only is None else only
+        self.watched = watched
         self._lease_rows = UpdateRows(table, key, "leased_until", *([] if began is None else [began]))
 
     def find_due_parties(self, tx: Tx, now: int, after: str, limit: int, process: str = "") -> list[str]:
@@ -139,13 +155,30 @@ class DueTable(Generic[Row]):
         rows: list[Row] = []
         for due in self._is_due(command.now, command.process):
             if len(rows) < command.limit:
-                query = self._due_rows(and_(self._party == command.party, due), command.limit - len(rows))
-                rows += map(self._make, tx.execute(query))
+                mine = and_(self._party == command.party, due, self._is_outlasted(command.outlasted))
+                rows += map(self._make, tx.execute(self._due_rows(mine, command.limit - len(rows))))
         until = command.now + self.lease
         began = [] if self._began is None else [command.now]
         self._lease_rows.run(tx, [(getattr(row, self._key.name), until, *began) for row in rows])
         noted = {} if self._began is None else {self._began: command.now}
         return [leased(row, until, **noted) for row in rows]
+
+    def find_leases_over(self, tx: Tx, party: str, now: int) -> list[Lease]:
+        """The leases of a party that are over by the time of day, among the rows that are due longest."""
+        columns = self._table.c
+        oldest = select(self._key.label("key"), columns.leased_until).where(
+            self._party == party, columns.next_at.is_not(None), self._only
+        )
+        first = oldest.order_by(columns.next_at, self._key).limit(_MOST_WATCHED).subquery()
+        over = or_(first.c.leased_until <= now, first.c.leased_until > now + self._longest)
+        return [(row.key, row.leased_until) for row in tx.execute(select(first).where(over))]
+
+    def _is_outlasted(self, leases: Sequence[Lease]) -> ColumnElement[bool]:
+        """Nobody's, or under a lease that was watched."""
+        if not self.watched:
+            return true()
+        leased_until = self._table.c.leased_until
+        return or_(leased_until.is_(None), *(and_(self._key == key, leased_until == until) for key, until in leases))
 
     def _due_rows(self, due: ColumnElement[bool], limit: int) -> Select[Any]:
         ordered = select(*self._columns).where(due).order_by(self._table.c.next_at, self._key).limit(limit)
@@ -191,7 +224,10 @@ class DueWork(NamedTuple, Generic[Row, Result]):
 
 
 class DueWorker(Generic[Row, Result]):
-    """Works on one kind in a process of this name. `now` gives microseconds; `failpoint` is told what rows pass."""
+    """Works on one kind in a process of this name. `now` gives microseconds; `failpoint` is told what rows pass.
+
+    `elapsed` gives the microseconds of a clock that only goes forward; without it no watched lease is ever over.
+    """
 
     def __init__(
         self,
@@ -201,6 +237,7 @@ class DueWorker(Generic[Row, Result]):
         *,
         now: Callable[[], int],
         process: str = "",
+        elapsed: Callable[[], int] = lambda: 0,
         failpoint: Callable[[str], None] = no_failpoint,
     ) -> None:
         self.work = work
@@ -209,6 +246,8 @@ class DueWorker(Generic[Row, Result]):
         self._reader = reader
         self._now = now
         self._process = process
+        self._elapsed = elapsed
+        self._seen: dict[str, dict[Lease, int]] = {}
         self._failpoint = failpoint
         self._last = ""
         self.running: dict[str, asyncio.Task[None]] = {}
@@ -229,11 +268,23 @@ class DueWorker(Generic[Row, Result]):
 
     async def run_round(self, party: str) -> bool:
         """One round for a party: take up, act, note. True when there may be more."""
-        command = TakeUp(party, self._now(), self.work.at_once, self._process)
+        outlasted = await self._outlasted(party) if self.work.table.watched else ()
+        command = TakeUp(party, self._now(), self.work.at_once, self._process, outlasted)
         rows = await self._writer.submit(self.work.table.take_up, command)
         self.figures.taken_up += len(rows)
         await asyncio.gather(*(self._do(party, row) for row in rows))
         return len(rows) == self.work.at_once
+
+    async def _outlasted(self, party: str) -> tuple[Lease, ...]:
+        """Leases of a party that this process has watched for their length. What is not seen any more is forgotten."""
+        over = await self._reader.read(
+            lambda tx: self.work.table.find_leases_over(tx, party, self._now()), for_account=None
+        )
+        now, before = self._elapsed(), self._seen.pop(party, {})
+        if over:
+            self._seen[party] = {lease: before.get(lease, now) for lease in over}
+        watched = [lease for lease in over if now - before.get(lease, now) >= self.work.table.lease]
+        return tuple(watched[: self.work.at_once])
 
     async def _do(self, party: str, row: Row) -> None:
         try:

@@ -16,6 +16,7 @@ from numberdesk.tables import agreed_time
 _BEGIN: Final = text(
     "INSERT INTO agreed_time (id, agreed_at, disputed_for) VALUES (1, :now, 0) ON CONFLICT (id) DO NOTHING"
 )
+_AGREED_AT: Final = "SELECT coalesce(max(agreed_at), 0) FROM agreed_time"  # text: every batch of purchases asks
 _KNOWN: Final = select(agreed_time.c.agreed_at, agreed_time.c.disputed_for)
 
 
@@ -23,6 +24,16 @@ def find_agreed_time(tx: Tx) -> AgreedTime | None:
     """What was agreed on last; None when nothing ever was."""
     row = tx.execute(_KNOWN).one_or_none()
     return None if row is None else AgreedTime._make(row)
+
+
+def find_agreed_at(tx: Tx) -> int:
+    """The time that was agreed on last; 0 when none ever was.
+
+    What is stored and kept for a while is kept from then on at the earliest: by a clock that is behind it would be
+    forgotten as soon as that is set right.
+    """
+    (agreed_at,) = next(iter(tx.fetch(_AGREED_AT, [])))
+    return int(agreed_at)
 
 
 def lock_agreed_time(tx: Tx, now: int) -> AgreedTime:

@@ -33,9 +33,13 @@ _IS_SOMEBODYS: Final = exists().where(
 
 DUE_RELEASES: Final = DueTable(
     carrier_releases, CarrierRelease, key="id", party="carrier", lease=RELEASE_LEASE, longest=SCHEDULE.longest,
-    only=~_IS_SOMEBODYS,
+    only=~_IS_SOMEBODYS, watched=True,
 )  # fmt: skip
-"""Numbers whose carriers are to be told that they go back."""
+"""Numbers whose carriers are to be told that they go back.
+
+Some carriers go by the digits. Whoever told one under a lease that only a clock has ended might be heard there after
+somebody else has had it confirmed, and the number was sold again.
+"""
 
 _COLUMNS: Final = tuple(carrier_releases.c[name] for name in CarrierRelease._fields)
 _UNCONFIRMED: Final = carrier_releases.c.confirmed_at.is_(None)

@@ -117,6 +117,10 @@ def _open(tx: Tx, before: Finding | None, finding: Finding) -> Finding:
     return again
 
 
+def _is_left_over(one: CarrierRelease, began: int, now: int) -> bool:
+    return one.next_at is not None and not began - LEFT_OVER <= one.next_at <= now
+
+
 def confirm_carrier_releases(
     writer: Writer, reader: Reader, carriers: CarrierConnections, now: Callable[[], int], *, began: int = 0
 ) -> DueWork[CarrierRelease, Answer]:
@@ -124,11 +128,12 @@ def confirm_carrier_releases(
 
     A carrier that goes by digits takes whatever number of ours has them. So it is told only while nobody else can have
     the number: the release is asked for in the books right before, it must be this process's for as long as the
-    requests may take, and one that was left over from long before this process began is left to a person.
+    requests may take, and one that was left over from long before this process began is left to a person. So is one
+    that is due far ahead: by a clock that is behind nobody can tell how old it is.
     """
 
     async def tell(one: CarrierRelease) -> Answer:
-        if one.next_at is not None and one.next_at < began - LEFT_OVER and goes_by_digits(one):
+        if goes_by_digits(one) and _is_left_over(one, began, now()):
             return LeftOver()
         client = await carriers.client(one.carrier)
         if client is None:

@@ -22,10 +22,23 @@ from numberdesk.core.carrier_order import CarrierOrder, asked_for, first_carrier
 from numberdesk.core.lifecycle import CarrierState, OrderState
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.prices import Quote
-from numberdesk.core.purchase import Buy, Decided, Decision, Loaded, Order, Replayed, SaleNumber, Sold, Wallet, decide
+from numberdesk.core.purchase import (
+    Buy,
+    Decided,
+    Decision,
+    IdempotencyRecord,
+    Loaded,
+    Order,
+    Replayed,
+    SaleNumber,
+    Sold,
+    Wallet,
+    decide,
+)
 from numberdesk.flows.purchase.order_records import hold_of, purchased, transfers_of
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.store import insert_holds, insert_transfers, lock_wallets, save_wallets
+from numberdesk.numbers.agreed_time_store import find_agreed_at
 from numberdesk.numbers.carrier_release_store import find_on_their_way
 from numberdesk.numbers.model import rental_of
 from numberdesk.numbers.store import find_rental_ends, insert_rentals, lock_sale_numbers, save_sale_numbers
@@ -188,7 +201,7 @@ def _write(tx: Tx, buys: Sequence[Buy], outcome: Decided, remote: _Remote, terms
     sold = [decision for decision in outcome.decisions if isinstance(decision, Sold)]
     insert_orders(tx, [decision.order for decision in sold])
     answers = [decision.answer for decision in outcome.decisions if decision.answer is not None]
-    insert_idempotency_records(tx, answers)
+    insert_idempotency_records(tx, _kept(tx, answers))
     evict_refusals(tx, {answer.account_id for answer in answers if answer.order_id is None}, MOST_REFUSALS)
     repeated = [one for one in outcome.decisions if isinstance(one, Replayed) and one.answer is not None]
     evict_repeats(tx, {one.order.id for one in repeated}, MOST_REPEATS)
@@ -204,6 +217,14 @@ def _write(tx: Tx, buys: Sequence[Buy], outcome: Decided, remote: _Remote, terms
     completed = [decision.order for decision in sold if decision.order.state is OrderState.COMPLETED]
     insert_rentals(tx, [rental_of(order) for order in completed])
     insert_events(tx, [purchased(order) for order in completed])
+
+
+def _kept(tx: Tx, answers: Sequence[IdempotencyRecord]) -> list[IdempotencyRecord]:
+    """Answers as they are kept: for as long as others, also when the clock is behind."""
+    if not answers:
+        return []
+    agreed_at = find_agreed_at(tx)
+    return [answer._replace(created_at=max(answer.created_at, agreed_at)) for answer in answers]
 
 
 def _note_waiting(tx: Tx, buys: Sequence[Buy], outcome: Decided, terms: OpenTerms) -> None:
