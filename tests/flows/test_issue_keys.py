@@ -14,7 +14,15 @@ from numberdesk.flows.accounts.change_accounts import account_change, change_acc
 from numberdesk.flows.accounts.create_accounts import create_accounts, new_operator_account
 from numberdesk.flows.accounts.describe_accounts import DescribedAccount, describe_account
 from numberdesk.flows.accounts.fund_wallets import TOP_UP, Funding, fund_wallets
-from numberdesk.flows.accounts.issue_keys import NewKey, Revocation, Revoked, issue_keys, new_key_record, revoke
+from numberdesk.flows.accounts.issue_keys import (
+    MOST_LIVE_KEYS,
+    NewKey,
+    Revocation,
+    Revoked,
+    issue_keys,
+    new_key_record,
+    revoke,
+)
 from numberdesk.verify.books import verify
 from tests.flows.conftest import NOW, Shop
 
@@ -142,6 +150,15 @@ def test_a_key_expires_no_later_than_the_one_that_made_it(shop: Shop, asked: int
     assert isinstance(made, ApiKey)
     assert (made.expires_at, made.created_by) == (given, maker.id)
     assert shop.rows("SELECT expires_at, created_by FROM api_keys WHERE created_by IS NOT NULL") == [(given, maker.id)]
+
+
+def test_keys_count_while_they_work_at_the_time_of_each_request_of_a_batch(shop: Shop) -> None:
+    account_id = shop.account()
+    for _ in range(MOST_LIVE_KEYS):
+        _key(shop, account_id, expires_at=NOW + 5)
+    with shop.database.write() as tx:
+        outcomes = issue_keys(tx, [NewKey(_record(shop, account_id, now=NOW + after)) for after in (4, 5)])
+    assert [type(outcome) for outcome in outcomes] == [Forbidden, ApiKey]
 
 
 def test_a_key_that_never_expires_makes_keys_that_expire_when_they_are_asked_to(shop: Shop) -> None:

@@ -112,6 +112,20 @@ def count_live_keys(tx: Tx, account_ids: Iterable[str], now: int) -> dict[str, i
     return dict(live)
 
 
+def find_key_ends(tx: Tx, account_ids: Iterable[str], after: int, until: int) -> dict[str, list[int]]:
+    """When keys of accounts end that are not revoked and end after an instant and no later than another."""
+    ends: dict[str, list[int]] = {}
+    query = select(api_keys.c.account_id, api_keys.c.expires_at).where(
+        api_keys.c.account_id.in_(sorted(account_ids)),
+        api_keys.c.revoked_at.is_(None),
+        api_keys.c.expires_at > after,
+        api_keys.c.expires_at <= until,
+    )
+    for row in tx.execute(query):
+        ends.setdefault(row.account_id, []).append(row.expires_at)
+    return ends
+
+
 def live_keys_query(account_ids: Sequence[str], works: ColumnElement[bool]) -> Select[Any]:
     """The statement that counts keys which are not revoked, and which work by their end."""
     query = select(api_keys.c.account_id, func.count().label("live")).where(

@@ -5,6 +5,7 @@ Touches: database.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -12,6 +13,7 @@ from numberdesk.accounts.model import SCOPES, Account, ApiKey, key_hash, scopes_
 from numberdesk.accounts.store import (
     count_live_keys,
     find_accounts,
+    find_key_ends,
     find_keys,
     forget_dead_keys,
     insert_keys,
@@ -104,6 +106,26 @@ def new_key_record(
     return ApiKey(key_id, account_id, name, shown, hashed, ordered, now, expires_at, None, created_by)
 
 
+class LiveKeys:
+    """How many keys of accounts work at each time of a batch, which lies from `first` to `last`."""
+
+    def __init__(self, tx: Tx, account_ids: Collection[str], first: int, last: int) -> None:
+        self._last = last
+        self._for_long = Counter(count_live_keys(tx, account_ids, last))
+        self._ending = find_key_ends(tx, account_ids, first, last) if first < last else {}
+
+    def at(self, account_id: str, now: int) -> int:
+        """How many keys of an account work."""
+        return self._for_long[account_id] + sum(end > now for end in self._ending.get(account_id, ()))
+
+    def add(self, key: ApiKey) -> None:
+        """A key more."""
+        if key.expires_at is None or key.expires_at > self._last:
+            self._for_long[key.account_id] += 1
+        else:
+            self._ending.setdefault(key.account_id, []).append(key.expires_at)
+
+
 def issue_keys(tx: Tx, commands: Sequence[NewKey]) -> list[ApiKey | NumberdeskError]:
     """Record keys of accounts that exist and are not closed, so many of each that MOST_LIVE_KEYS work at a time.
 
@@ -113,12 +135,13 @@ def issue_keys(tx: Tx, commands: Sequence[NewKey]) -> list[ApiKey | NumberdeskEr
     makers = find_keys(tx, [each.key.created_by for each in commands if each.key.created_by is not None], lock=True)
     owners = {command.key.account_id for command in commands}
     known = find_accounts(tx, owners | {maker.account_id for maker in makers.values()})
-    live = count_live_keys(tx, owners, commands[-1].key.created_at)
+    times = [command.key.created_at for command in commands]
+    live = LiveKeys(tx, owners, min(times), max(times))
     outcomes: list[ApiKey | NumberdeskError] = []
     for key in (command.key for command in commands):
-        outcome = _issued(key, known, makers, live.get(key.account_id, 0))
+        outcome = _issued(key, known, makers, live.at(key.account_id, key.created_at))
         if isinstance(outcome, ApiKey):
-            live[key.account_id] = live.get(key.account_id, 0) + 1
+            live.add(outcome)
         outcomes.append(outcome)
     made = [outcome for outcome in outcomes if isinstance(outcome, ApiKey)]
     if made:
