@@ -135,7 +135,7 @@ class FakeCarrier:
         *,
         monthly: int | None = 1_000_000,
         currency: str = "USD",
-        setup: int | None = None,
+        setup: int | None = 0,
         **changes: Any,
     ) -> str:
         """Have a number for sale."""

@@ -103,7 +103,10 @@ def test_a_rule_with_a_margin_says_for_which_rates_there_is_no_cost(shop: Shop) 
     rule = {"currency": "USD", "prefix": "999", "margin_percent": 20, "per_minute_price_outbound": 0.01}
     said = operator.http.post("/admin/price-rules/", json=rule).json()
     assert "inbound" in said["message"]
+    assert "setup cost is unknown" in said["message"]
     assert "null" in said["message"]
-    said = operator.http.post("/admin/price-rules/", json={**rule, "per_minute_price_inbound": 0}).json()
+    said = operator.http.post(
+        "/admin/price-rules/", json={**rule, "per_minute_price_inbound": 0, "setup_price": 0}
+    ).json()
     assert said["message"] == "Price rule set"
     operator.http.delete(f"/admin/price-rules/{said['data']['id']}/")

@@ -49,9 +49,16 @@ def test_a_fixed_price_has_the_rates_and_setup_of_the_rule_and_no_others() -> No
 
 def test_cost_plus_adds_the_margin_to_everything_that_has_a_cost() -> None:
     assert priced(MARGIN, COSTED) == Prices("USD", 1_200_000, 6_000, 8_402, 600_000)
-    assert priced(MARGIN, COSTED._replace(cost_inbound=None, cost_outbound=0, cost_setup=None)) == Prices(
+    assert priced(MARGIN, COSTED._replace(cost_inbound=None, cost_outbound=0, cost_setup=0)) == Prices(
         "USD", 1_200_000, None, 0, 0
     )
+
+
+def test_a_number_whose_setup_cost_is_unknown_has_no_price_by_a_margin_unless_the_rule_says_what_setup_is() -> None:
+    unknown = COSTED._replace(cost_setup=None)
+    assert priced(MARGIN, unknown) is None
+    assert priced(MARGIN._replace(setup=0), unknown) == Prices("USD", 1_200_000, 6_000, 8_402, 0)
+    assert priced(FIXED, unknown) == Prices("USD", 1_000_000, None, None, 0)
 
 
 def test_rates_and_setup_of_a_cost_plus_rule_win_over_costs() -> None:

@@ -391,7 +391,7 @@ def test_exchange_rates_are_set_listed_and_removed(run: Run) -> None:
 def test_a_rate_prices_numbers_whose_costs_are_in_another_currency(run: Run, tmp_path: Path) -> None:
     (tmp_path / "n.csv").write_text("phone_number,cost_monthly,cost_currency\n+13612738809,2.00,EUR\n")
     assert json_of(run("inventory", "import", "n.csv", "--json"))["unpriced"] == 1
-    run("prices", "set", "--currency", "USD", "--margin-percent", "0")
+    run("prices", "set", "--currency", "USD", "--margin-percent", "0", "--setup", "0")
     assert json_of(run("inventory", "list", "--json"))[0]["price"] is None
     assert "1 numbers have a new price" in run("prices", "rates", "set", "EUR", "USD", "1.10").stderr
     assert json_of(run("inventory", "list", "--json"))[0]["price"] == 2.2

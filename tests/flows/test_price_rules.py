@@ -125,7 +125,7 @@ def test_a_changed_rule_supersedes_the_prices_that_it_changes(database: Database
 
 
 def test_cost_plus_leaves_numbers_without_a_cost_without_a_price(database: Database) -> None:
-    set_rule(database, RULE._replace(price=None, margin_percent=500_000, round_to=100_000))
+    set_rule(database, RULE._replace(price=None, margin_percent=500_000, setup=0, round_to=100_000))
     assert step(database) == Repriced(changed=3, unpriced=1, forgotten=0, left=False, repriced_at=NOW)
     assert monthly(database) == {
         "+13612738809": 800_000,

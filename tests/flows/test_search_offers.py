@@ -174,17 +174,17 @@ def test_a_carrier_that_ignores_what_is_looked_for_shows_nothing_else_all_the_sa
 
 def test_whatever_a_carrier_says_of_a_number_the_search_goes_on(market: Market) -> None:
     """Hostile values: what cannot be priced or stored is not shown, and the rest is."""
-    absurd = Cost("USD", 1_000_000, -5, 10**30, None)
+    absurd = Cost("USD", 1_000_000, -5, 10**30, 0)
     for e164, number in {
         NUMBERS[1]: Available(NUMBERS[1], "local", "TX", "x" * 5000, ("voice",), absurd),
-        NUMBERS[2]: Available(NUMBERS[2], "local", "TX", "", ("voice",), Cost("USD", 10**40)),
+        NUMBERS[2]: Available(NUMBERS[2], "local", "TX", "", ("voice",), Cost("USD", 10**40, setup=0)),
         NUMBERS[3]: Available(NUMBERS[3], "local", "TX", "", ("voice",), Cost("USD", -1)),
-        NUMBERS[4]: Available(NUMBERS[4], "local", "TX\x00", "\ud800", ("teleport",), Cost("USD", 1_000_000)),
-        NUMBERS[5]: Available(NUMBERS[5], "pager", "TX", "", (), Cost("USD", 1_000_000)),
-        "nonsense": Available("nonsense", "local", "", "", (), Cost("USD", 1_000_000)),
+        NUMBERS[4]: Available(NUMBERS[4], "local", "TX\x00", "\ud800", ("teleport",), Cost("USD", 1_000_000, setup=0)),
+        NUMBERS[5]: Available(NUMBERS[5], "pager", "TX", "", (), Cost("USD", 1_000_000, setup=0)),
+        "nonsense": Available("nonsense", "local", "", "", (), Cost("USD", 1_000_000, setup=0)),
         "": Available("", "local", "", "", (), None),
-        "\x00": Available("+1361273880\x00", "local", "", "", (), Cost("USD", 1_000_000)),
-        "\ud800": Available("+1361273880\ud800", "local", "", "", (), Cost("USD", 1_000_000)),
+        "\x00": Available("+1361273880\x00", "local", "", "", (), Cost("USD", 1_000_000, setup=0)),
+        "\ud800": Available("+1361273880\ud800", "local", "", "", (), Cost("USD", 1_000_000, setup=0)),
     }.items():
         market.acme.for_sale[e164] = number
     market.acme.offer(NUMBERS[0])
@@ -198,7 +198,9 @@ def test_whatever_a_carrier_says_of_a_number_the_search_goes_on(market: Market) 
 def test_a_carrier_that_answers_with_far_too_much_is_read_as_far_as_it_goes(market: Market) -> None:
     async def flood(wanted: Wanted) -> AvailablePage:  # noqa: ARG001  the port's signature
         numbers = (f"+1361{serial}" for serial in range(2_000_000, 2_040_000))
-        return AvailablePage(tuple(Available(e164, "local", "", "", (), Cost("USD", 10**6)) for e164 in numbers))
+        return AvailablePage(
+            tuple(Available(e164, "local", "", "", (), Cost("USD", 10**6, setup=0)) for e164 in numbers)
+        )
 
     market.acme.search = flood  # type: ignore[method-assign]  # a carrier that was hacked
     token, shown, page = None, 0, market.find(page_size="100")

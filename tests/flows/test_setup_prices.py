@@ -45,3 +45,9 @@ def test_terms_that_a_newer_search_replaced_hold_with_the_setup_price_that_was_s
     bought = market.shop.buy(account_id, ONE, shown.prices.monthly, setup=shown.prices.setup)
     assert isinstance(bought, Sold)
     assert bought.order.prices.setup == 0
+
+
+def test_what_a_carrier_does_not_say_of_setup_is_not_free_where_prices_are_made_of_costs(market: Market) -> None:
+    market.acme.offer(ONE, monthly=1_000_000, setup=None)
+    market.acme.offer(TWO, monthly=1_000_000, setup=0)
+    assert market.shown() == [TWO]

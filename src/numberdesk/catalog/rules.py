@@ -10,7 +10,8 @@ convertible, or the result zero or absurd) is passed over and the next one is as
     fixed price     price; inbound, outbound and setup as the rule has them, else none
     cost plus       price = cost x (1 + margin) + margin_fixed, rounded up to a multiple of round_to
                     inbound, outbound, setup: the rule's, else cost x (1 + margin), rounded up to
-                    a micro, else none
+                    a micro; a rate of which neither is known is none. A setup price cannot be none,
+                    and unknown is not free: of which neither is known, the rule cannot give a price
 
 A cost in another currency is converted by the operator's exchange rate, where there is one for
 exactly this pair; otherwise the rule cannot give a price.
@@ -114,6 +115,8 @@ class PriceRule(NamedTuple):
                 return None
             return Prices(self.currency, self.price, self.inbound, self.outbound, self.setup or 0)
         if listing.cost_monthly is None or listing.cost_currency is None:
+            return None
+        if self.setup is None and listing.cost_setup is None:
             return None
         same = listing.cost_currency == self.currency
         worth = WHOLE_RATE if same else exchange.get((listing.cost_currency, self.currency))

@@ -24,6 +24,7 @@ from numberdesk.flows.catalog.set_price_rules import (
     remove_price_rules,
     set_price_rules,
     unset_rates,
+    unset_setup,
 )
 from numberdesk.flows.catalog.set_rates import Pair, new_rate, remove_rates, set_rates
 from numberdesk.views.carriers import rate_view
@@ -99,6 +100,8 @@ def set_price(  # noqa: PLR0917  each is an option of the command
         told = running.reader.read_now(lambda tx: find_minute_costs(tx, carrier))
         if unset := unset_rates(stored, told):
             note(f"{unset} --inbound and --outbound set one.")
+        if missing := unset_setup(stored):
+            note(f"{missing}; --setup 0 says that there is none.")
         _apply_rules_of(running, carrier)
 
 

@@ -59,13 +59,13 @@ def priced(price: Any, **more: Any) -> Answer:
     ("prices", "calls", "expected"),
     [
         (json_reply(200, PRICES), json_reply(200, CALLS),
-         [Cost("USD", 1_150_000, 8_500), Cost("USD", 2_150_000, 22_000)]),
-        (json_reply(200, PRICES), reply(404), [Cost("USD", 1_150_000), Cost("USD", 2_150_000)]),
+         [Cost("USD", 1_150_000, 8_500, setup=0), Cost("USD", 2_150_000, 22_000, setup=0)]),
+        (json_reply(200, PRICES), reply(404), [Cost("USD", 1_150_000, setup=0), Cost("USD", 2_150_000, setup=0)]),
         (json_reply(200, PRICES), reply(500), [None, None]),
         (json_reply(200, PRICES), json_reply(200, {**CALLS, "price_unit": "EUR"}),
-         [Cost("USD", 1_150_000), Cost("USD", 2_150_000)]),
+         [Cost("USD", 1_150_000, setup=0), Cost("USD", 2_150_000, setup=0)]),
         (json_reply(200, PRICES), json_reply(200, {"price_unit": None, "inbound_call_prices": None}),
-         [Cost("USD", 1_150_000), Cost("USD", 2_150_000)]),
+         [Cost("USD", 1_150_000, setup=0), Cost("USD", 2_150_000, setup=0)]),
         (reply(404), json_reply(200, CALLS), [None, None]),
         (reply(500), json_reply(200, CALLS), [None, None]),
         (failure(401, 20003), json_reply(200, CALLS), [None, None]),
@@ -73,11 +73,11 @@ def priced(price: Any, **more: Any) -> Answer:
         (json_reply(200, {**PRICES, "price_unit": "dollars"}), reply(404), [None, None]),
         (json_reply(200, {**PRICES, "price_unit": None}), reply(404), [None, None]),
         (json_reply(200, {**PRICES, "phone_number_prices": None}), reply(404), [None, None]),
-        (priced(1.15), reply(404), [Cost("USD", 1_150_000), None]),
-        (priced(3), reply(404), [Cost("USD", 3_000_000), None]),
-        (priced(None), reply(404), [Cost("USD", 9_990_000), None]),
-        (priced("0"), reply(404), [Cost("USD", 0), None]),
-        (priced("0.000001"), reply(404), [Cost("USD", 1), None]),
+        (priced(1.15), reply(404), [Cost("USD", 1_150_000, setup=0), None]),
+        (priced(3), reply(404), [Cost("USD", 3_000_000, setup=0), None]),
+        (priced(None), reply(404), [Cost("USD", 9_990_000, setup=0), None]),
+        (priced("0"), reply(404), [Cost("USD", 0, setup=0), None]),
+        (priced("0.000001"), reply(404), [Cost("USD", 1, setup=0), None]),
         *((priced(bad), reply(404), [None, None]) for bad in NO_PRICES),
     ],
 )  # fmt: skip
@@ -88,8 +88,8 @@ def test_costs_are_exact_or_missing(prices: Answer, calls: Answer, expected: lis
 def test_one_bad_price_costs_itself_and_not_the_others() -> None:
     entries = [None, {"number_type": None}, {"current_price": "1"}, *PRICES["phone_number_prices"]]
     assert costs(json_reply(200, {**PRICES, "phone_number_prices": entries}), reply(404)) == [
-        Cost("USD", 1_150_000),
-        Cost("USD", 2_150_000),
+        Cost("USD", 1_150_000, setup=0),
+        Cost("USD", 2_150_000, setup=0),
     ]
 
 
@@ -138,7 +138,7 @@ def test_prices_are_asked_for_side_by_side_with_the_search() -> None:
 
     with scripted(market(Local=offers(offer()), prices=when_searched)) as server:
         page = use(server, lambda twilio: twilio.search(LOCAL))
-    assert [number.cost for number in page.numbers] == [Cost("USD", 1_150_000)]
+    assert [number.cost for number in page.numbers] == [Cost("USD", 1_150_000, setup=0)]
 
 
 def asked(server: Scripted) -> list[str]:
@@ -155,7 +155,7 @@ def test_searches_at_once_share_one_question_for_prices_and_later_ones_need_none
         for at, country in [(0, "US"), (6 * 3600 - 1, "US"), (6 * 3600, "US"), (6 * 3600, "CA"), (6 * 3600, "CA")]:
             now = float(at)
             pages = await asyncio.gather(*(twilio.search(LOCAL._replace(iso_country=country)) for _ in range(8)))
-            assert {page.numbers[0].cost for page in pages} == {Cost("USD", 1_150_000, 8_500)}
+            assert {page.numbers[0].cost for page in pages} == {Cost("USD", 1_150_000, 8_500, setup=0)}
             counts.append(len(asked(server)))
         return counts
 
@@ -178,7 +178,7 @@ def test_prices_that_failed_are_asked_for_again_after_a_minute() -> None:
         return found
 
     with scripted(lambda seen: next(answers) if "/v1/PhoneNumbers/" in seen.path else script(seen)) as server:
-        known = Cost("USD", 1_150_000)
+        known = Cost("USD", 1_150_000, setup=0)
         assert use(server, searches, seconds=lambda: now) == [None, None, known, known]
 
 

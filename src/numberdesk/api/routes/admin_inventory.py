@@ -43,6 +43,7 @@ from numberdesk.flows.catalog.set_price_rules import (
     remove_price_rules,
     set_price_rules,
     unset_rates,
+    unset_setup,
 )
 from numberdesk.flows.catalog.set_rates import Pair, new_rate, remove_rates, set_rates
 from numberdesk.views.carriers import RateView, rate_view
@@ -255,7 +256,9 @@ async def set_price_rule(request: ApiRequest) -> ApiResponse:
     )
     stored = await request.services.writer.submit(set_price_rules, new_price_rule(rule))
     told = await request.read_back(lambda tx: find_minute_costs(tx, stored.carrier))
-    return ApiResponse(rule_view(stored), ". ".join(filter(None, (_RULE_SET, unset_rates(stored, told)))))
+    return ApiResponse(
+        rule_view(stored), ". ".join(filter(None, (_RULE_SET, unset_setup(stored), unset_rates(stored, told))))
+    )
 
 
 @endpoint(

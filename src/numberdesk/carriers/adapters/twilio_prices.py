@@ -131,14 +131,17 @@ def _costs(numbers: _PriceList | CarrierError, voice: _PriceList | CarrierError)
 
 
 def _by_type(numbers: _PriceList, voice: _PriceList) -> dict[str, Cost]:
-    """Costs by type, of those whose monthly price can be read. Inbound calls count in the same currency only."""
+    """Costs by type, of those whose monthly price can be read. Inbound calls count in the same currency only.
+
+    Twilio takes the rent and nothing once.
+    """
     try:
         currency = parse_currency((numbers.price_unit or "").upper())
     except MoneyError:
         return {}
     inbound = _prices_in(voice.inbound_call_prices) if (voice.price_unit or "").upper() == currency else {}
     monthly = _prices_in(numbers.phone_number_prices)
-    return {kind: Cost(currency, price, inbound.get(kind)) for kind, price in monthly.items()}
+    return {kind: Cost(currency, price, inbound.get(kind), setup=0) for kind, price in monthly.items()}
 
 
 def _prices_in(items: Sequence[msgspec.Raw] | None) -> dict[str, int]:

@@ -53,6 +53,13 @@ def unset_rates(rule: PriceRule, told: Collection[str]) -> str:
     return f"{rule.carrier} tells no cost per minute {directions}, so its numbers get no such rate: it is null, not 0."
 
 
+def unset_setup(rule: PriceRule) -> str:
+    """Say which numbers a rule does not price for want of a setup price; "" for none."""
+    if rule.margin_percent is None or rule.setup is not None:
+        return ""
+    return "A number whose setup cost is unknown gets no price by this rule, which has no setup price"
+
+
 def find_minute_costs(tx: Tx, carrier: str) -> tuple[str, ...]:
     """The directions of calls of which a connected carrier tells what a minute costs; files may tell of none."""
     account = find_carriers_named(tx, [carrier]).get(carrier)
