@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from numberdesk.infra.db import Database
+from testbed.compiled import compile_once
 from testbed.databases import ENGINES, Databases, databases
 from testbed.memory import scratch
 
@@ -19,8 +20,9 @@ settings.load_profile("numberdesk")
 
 
 def pytest_configure() -> None:
-    """Let pytest make its folders where databases are quick."""
+    """Let pytest make its folders where databases are quick, and their SQL be compiled once."""
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(scratch()))
+    compile_once()
 
 
 @pytest.hookimpl(tryfirst=True)
