@@ -130,3 +130,53 @@ def test_a_wrong_filter_is_400_naming_it(shop: Shop, path: str, field: str) -> N
     answer = shop.customer().http.get(f"{PATH}{path}")
     assert answer.status_code == 400, answer.text
     assert answer.json()["error"]["details"]["field"] == field
+
+
+def test_where_nothing_fits_ready_searches_are_suggested_that_find_something(
+    stocked: tuple[Customer, Shop, list[str]],
+) -> None:
+    customer, _, numbers = stocked
+    sent: dict[str, Any] = {
+        "area_code": "361",
+        "ends_with": f"1{numbers[0][-5:]}",
+        "max_price": "9.5",
+        "sort": "price",
+        "page_size": 5,
+    }
+    answers = (customer.http.get(f"{PATH}/US/", params=sent).json() for _ in range(20))
+    # A database that is too slow for them has none.
+    answer = next(each for each in answers if "suggestions" in each["page"])
+    assert (answer["data"], answer["page"]["next"]) == ([], None)
+    suggestions = answer["page"]["suggestions"]
+    assert suggestions[0]["changed"] == ["ends_with"]
+    assert suggestions[0]["query"] == {
+        "area_code": "361", "ends_with": numbers[0][-5:], "max_price": "9.5", "sort": "price", "page_size": "5",
+    }  # fmt: skip
+    for suggestion in suggestions:
+        assert len(_listed(customer, **{**suggestion["query"], "page_size": 100})) >= suggestion["at_least"] > 0
+
+
+def test_a_search_that_finds_something_or_a_later_page_has_no_suggestions(
+    stocked: tuple[Customer, Shop, list[str]],
+) -> None:
+    customer, _, _ = stocked
+    assert customer.http.get(f"{PATH}/US/").json()["page"].keys() == {"next"}
+    page = customer.http.get(f"{PATH}/US/", params={"page_size": 13, "region": "TX"}).json()["page"]
+    while page["next"]:
+        assert "suggestions" not in page
+        sent = {"page_size": 13, "region": "TX", "page_token": page["next"]}
+        page = customer.http.get(f"{PATH}/US/", params=sent).json()["page"]
+    assert "suggestions" not in page
+
+
+def test_numbers_like_one_come_closest_first_in_one_page(stocked: tuple[Customer, Shop, list[str]]) -> None:
+    customer, _, numbers = stocked
+    wanted = numbers[4]
+    for like in (wanted, f" {wanted[1:]}"):
+        answer = customer.http.get(f"{PATH}/US/", params={"like": like, "page_size": 3}).json()
+        assert answer["page"] == {"next": None}
+        assert answer["data"][0]["phone_number"] == wanted
+    assert wanted not in _listed(customer, like=wanted, max_price="1.1")
+    for field, extra in (("sort", {"sort": "price"}), ("page_token", {"page_token": "x"}), ("like", {})):
+        refused = customer.http.get(f"{PATH}/US/", params={"like": wanted if extra else "+442079460000", **extra})
+        assert (refused.status_code, refused.json()["error"]["details"]["field"]) == (400, field)

@@ -10,7 +10,10 @@ from collections.abc import Iterator
 import pytest
 
 from numberdesk.catalog.store import insert_listings
+from numberdesk.catalog.suggestions import Sent
+from numberdesk.flows.catalog.find_near_numbers import find_near_numbers
 from numberdesk.flows.catalog.search_numbers import Bounds, search_numbers
+from numberdesk.flows.catalog.suggest_searches import suggest_searches
 from numberdesk.infra.db import Database
 from numberdesk.migrations import prepare
 from testbed.databases import Databases
@@ -58,3 +61,19 @@ def test_the_work_of_a_search_does_not_grow_with_the_inventory(
         with database.read() as tx:
             work.append(work_of(tx, lambda tx: search_numbers(tx, query, bounds)))
     assert 0 < work[1] < 1.5 * work[0]
+
+
+def test_the_work_of_suggestions_and_of_numbers_like_one_does_not_grow_with_the_inventory(
+    small_and_large: list[Database],
+) -> None:
+    bounds = Bounds(walked=400, glance=50, read_whole=100)
+    query, sent = sent_query("US", "USD", {"page_size": "100"}), Sent(contains=["98989", "77"], locality="Nowhere")
+    for question in (
+        lambda tx: suggest_searches(tx, "US", "USD", sent, bounds=bounds),
+        lambda tx: find_near_numbers(tx, query, "+13610001234", bounds),
+    ):
+        work = []
+        for database in small_and_large:
+            with database.read() as tx:
+                work.append(work_of(tx, question))
+        assert 0 < work[1] < 1.5 * work[0]

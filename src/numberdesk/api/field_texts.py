@@ -53,6 +53,10 @@ _MONEY: Final = {
     "BuyBody.setup_price": "Charged once, as shown. Left out, it agrees with every quote.",
     "RuleBody.setup_price": "Charged once; left out, it is the cost and the margin, or 0 beside a fixed price.",
     "RuleView.setup_price": "Charged once; null takes the cost and the margin, or 0 beside a fixed price.",
+    "OffersQuery.like": (
+        "A number of the country: those of the operator's own that resemble it, the closest first, in one page and "
+        "without `sort`."
+    ),
     "max_price": "Most that a purchase may charge at once: `price` and `setup_price` together.",
     "margin_percent": "Percent added to the cost, as 20; at most four digits after the point.",
     "RuleView.margin_percent": "Percent added to the cost; null for a fixed price.",

@@ -22,7 +22,9 @@ from numberdesk.core.errors import BY_CODE
 from numberdesk.core.money import CURRENCY_CODE, MAX_AMOUNT, MAX_PRICE, MICROS
 from numberdesk.core.phone import E164_PATTERN
 from numberdesk.core.text import VISIBLE_ASCII
+from numberdesk.flows.catalog.suggest_searches import MOST_SUGGESTED
 from numberdesk.infra.settings import Settings
+from numberdesk.views.numbers import SuggestionView
 
 _REF: Final = "#/components/schemas/{name}"
 _ALWAYS: Final = ("invalid_request", "internal", "overloaded", "headers_too_large")
@@ -50,6 +52,7 @@ def build_document(base: str) -> dict[str, Any]:
         for shape in (described.body, described.data, described.pending)
         if shape is not None
     ]
+    shapes.append(SuggestionView)  # which stands in Page
     queries = [described.query for described in ENDPOINTS if described.query is not None]
     components = _components([*shapes, *queries])
     _describe(components, [*shapes, *queries])
@@ -317,6 +320,15 @@ def _page_schema() -> dict[str, Any]:
                 "description": (
                     "Not all was looked through: there may be more, on the next page where there is one. Scope admin "
                     "gets the names of sources that lack"
+                ),
+            },
+            "suggestions": {
+                "type": "array",
+                "items": {"$ref": _REF.format(name=SuggestionView.__name__)},
+                "maxItems": MOST_SUGGESTED,
+                "description": (
+                    "Where a search finds nothing, searches like it that do, the closest kinds first; never there "
+                    "for other lists"
                 ),
             },
         },

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
 from numberdesk.catalog.model import capability_names
 from numberdesk.catalog.search import Offer
 from numberdesk.core.lifecycle import OrderState, RentalState
-from numberdesk.core.money import as_decimal
+from numberdesk.core.money import as_decimal, format_micros
 from numberdesk.core.periods import iso_or_none, iso_seconds
 from numberdesk.core.prices import decimal_or_none
 from numberdesk.core.purchase import Order
+from numberdesk.flows.catalog.suggest_searches import Suggestion
 from numberdesk.numbers.model import Rental, RentedNumber
 from numberdesk.views.formats import (
     AccountId,
@@ -86,6 +87,18 @@ class PendingView(msgspec.Struct, frozen=True):
     per_minute_price_outbound: Decimal | None
     setup_price: Decimal
     charged: Decimal
+
+
+def _text(description: str) -> msgspec.Meta:
+    return msgspec.Meta(description=description)
+
+
+class SuggestionView(msgspec.Struct, frozen=True):
+    """A search that finds something, where the one that was sent found nothing."""
+
+    query: Annotated[dict[str, str | tuple[str, ...]], _text("All parameters to send: those sent, but for `changed`.")]
+    changed: Annotated[tuple[str, ...], _text("Names of the parameters that are others, or left out.")]
+    at_least: Annotated[int, _text("So many of the operator's own numbers fit now, at least; counted up to ten.")]
 
 
 class RentalView(msgspec.Struct, frozen=True):
@@ -277,6 +290,21 @@ def admin_order_view(order: Order, account_name: str) -> AdminOrderView:
         attempts=order.attempts,
         carrier_reference=order.carrier_reference,
     )
+
+
+def suggestion_view(suggestion: Suggestion, currency: str | None) -> SuggestionView:
+    """A suggestion; `currency` is what was sent for it, if anything was."""
+    sent = suggestion.sent
+    values = sent.given()
+    query: dict[str, str | tuple[str, ...]] = {
+        name: value if isinstance(value, str) else str(value) if isinstance(value, int) else tuple(value)
+        for name, value in values.items()
+    }
+    if sent.max_price is not None:
+        query["max_price"] = format_micros(sent.max_price)
+    if currency is not None:
+        query["currency"] = currency
+    return SuggestionView(query, suggestion.changed, suggestion.at_least)
 
 
 def offer_view(offer: Offer, expires_at: int) -> OfferView:

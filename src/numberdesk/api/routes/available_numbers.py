@@ -5,20 +5,22 @@ Touches: nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 from numberdesk.accounts.model import Caller
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery
-from numberdesk.api.shapes import Currency, Price, stated
+from numberdesk.api.shapes import E164, Currency, Price, stated
 from numberdesk.catalog.listing_entry import LONGEST_PLACE
 from numberdesk.catalog.model import CAPABILITIES, NumberType
-from numberdesk.catalog.search import QueryError, Sort
+from numberdesk.catalog.search import Offer, OfferQuery, QueryError, Sort
 from numberdesk.catalog.search_parameters import LONGEST_AREA_CODE, MOST_EXPRESSIONS, offer_query
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.money import MoneyError, parse_currency
 from numberdesk.core.pattern import LONGEST_TEXT, WRITTEN_PATTERN, MatchOn
-from numberdesk.views.numbers import OfferView, offer_view
+from numberdesk.flows.catalog.find_near_numbers import check_like, find_near_numbers
+from numberdesk.views.numbers import OfferView, offer_view, suggestion_view
 
 _EXAMPLE: Final = {
     "phone_number": "+13612738809",
@@ -64,6 +66,7 @@ class OffersQuery(PageQuery, frozen=True):
     max_price: Price | None = None
     sort: Sort | None = None
     currency: Currency | None = None
+    like: E164 | None = None
 
 
 @endpoint(
@@ -86,12 +89,39 @@ async def available_numbers(request: ApiRequest) -> ApiResponse:
         wanted = offer_query(request.path["iso_country"], currency, query)
     except QueryError as error:
         raise InvalidRequest(error.field, error.reason) from None
+    if query.like is not None:
+        return _answer(request, await _near_numbers(request, wanted, query), {"next": None})
     found = await request.services.offer_search.search(wanted, request.caller.account_id)
-    expires_at = request.now + request.services.quote_lifetime
     page: dict[str, Any] = {"next": found.next_token}
     if found.incomplete:  # whom the operator buys from is no customer's business
         page["incomplete"] = found.incomplete if "admin" in request.caller.scopes else True
-    return ApiResponse([offer_view(offer, expires_at) for offer in found.offers], rest={"page": page})
+    if not found.offers and found.next_token is None and not query.page_token:
+        page |= await _suggestions(request, wanted, query)
+    return _answer(request, found.offers, page)
+
+
+def _answer(request: ApiRequest, offers: Sequence[Offer], page: dict[str, Any]) -> ApiResponse:
+    expires_at = request.now + request.services.quote_lifetime
+    return ApiResponse([offer_view(offer, expires_at) for offer in offers], rest={"page": page})
+
+
+async def _near_numbers(request: ApiRequest, wanted: OfferQuery, query: OffersQuery) -> Sequence[Offer]:
+    """The page for `like`. Raises InvalidRequest for what cannot be sent with it."""
+    like = query.like or ""
+    for name in ("sort", "page_token"):
+        if getattr(query, name):
+            raise InvalidRequest(name, "cannot be sent with like, which is one page, the closest numbers first")
+    try:
+        check_like(wanted, like)
+    except QueryError as error:
+        raise InvalidRequest(error.field, error.reason) from None
+    return await request.read(lambda tx: find_near_numbers(tx, wanted, like))
+
+
+async def _suggestions(request: ApiRequest, wanted: OfferQuery, query: OffersQuery) -> dict[str, Any]:
+    search, account_id = request.services.offer_search, request.caller.account_id
+    found = await search.suggest(wanted.iso_country, wanted.currency, query, account_id)
+    return {"suggestions": [suggestion_view(each, query.currency) for each in found]} if found else {}
 
 
 def _currency(caller: Caller, asked: str | None) -> str:

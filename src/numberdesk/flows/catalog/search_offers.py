@@ -25,10 +25,12 @@ from numberdesk.catalog.remote_search import Known, Stock, asked_of, fits, found
 from numberdesk.catalog.rule_store import find_rules
 from numberdesk.catalog.rules import RuleBook, exchange_of, rule_books
 from numberdesk.catalog.search import Found, OfferPage, OfferQuery, page_token
-from numberdesk.core.errors import Overloaded
+from numberdesk.catalog.search_parameters import SearchParameters
+from numberdesk.core.errors import Overloaded, RateLimited
 from numberdesk.core.purchase import POOL
 from numberdesk.flows.catalog.keep_offers import Shown, keep_offers
 from numberdesk.flows.catalog.search_numbers import search_stock
+from numberdesk.flows.catalog.suggest_searches import SECONDS, Suggestion, suggest_searches
 from numberdesk.infra.db import StorageFailedError, Tx
 from numberdesk.infra.log import get_log
 from numberdesk.infra.numbering import calling_code
@@ -113,6 +115,23 @@ class OfferSearch:
         if not kept:
             return _page(query, stock, (), (*silent, *pages), {})
         return page
+
+    async def suggest(
+        self, iso_country: str, currency: str, given: SearchParameters, account_id: str
+    ) -> tuple[Suggestion, ...]:
+        """Searches that find something where this one does not, tried in one more turn of the account.
+
+        None where it has no turn left or the database no time: what was asked for has been answered already.
+        """
+
+        def tried(tx: Tx) -> tuple[Suggestion, ...]:
+            end = self._seconds() + SECONDS
+            return suggest_searches(tx, iso_country, currency, given, in_time=lambda: self._seconds() < end)
+
+        try:
+            return await self._reader.read(tried, for_account=account_id)
+        except (RateLimited, Overloaded, StorageFailedError):
+            return ()
 
     async def close(self) -> None:
         """Ask no more."""

@@ -1,0 +1,96 @@
+"""What to search for where nothing fits: searches like the one that was sent, each tried on the own inventory.
+
+Touches: database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+from numberdesk.catalog.search import OfferQuery, QueryError
+from numberdesk.catalog.search_parameters import SearchParameters, offer_query
+from numberdesk.catalog.search_store import keep_to_indexes, list_places
+from numberdesk.catalog.suggestions import Idea, Sent, ideas_for, in_turn, last_ideas_for
+from numberdesk.flows.catalog.search_numbers import Bounds, search_stock
+from numberdesk.infra.db import Tx
+
+MOST_SUGGESTED: Final = 6
+MOST_TRIED: Final = 20
+"""Searches that are tried for one that found nothing."""
+
+EACH: Final = Bounds(walked=10_000, glance=1_000, read_whole=5_000)
+"""How much one of them may do, a tenth of what a search may: what finds nothing within that is not suggested."""
+
+SECONDS: Final = 1.0
+"""How long all of them may take: none is begun later."""
+
+_COUNTED: Final = 10
+_PLACES: Final = 5_000
+
+
+class Suggestion(NamedTuple):
+    """A search that finds something now, which parameters are others in it, and how many numbers it has at least."""
+
+    sent: Sent
+    changed: tuple[str, ...]
+    at_least: int
+
+
+def suggest_searches(
+    tx: Tx,
+    iso_country: str,
+    currency: str,
+    given: SearchParameters,
+    *,
+    in_time: Callable[[], bool] = lambda: True,
+    bounds: Bounds = EACH,
+) -> tuple[Suggestion, ...]:
+    """Try what resembles a search, kind by kind in turn, within a bounded number of searches.
+
+    Only when no single change helps, larger ones are tried. Raises QueryError for a search that is none.
+    """
+    sent = Sent.of(given)
+    query = offer_query(iso_country, currency, sent)
+    keep_to_indexes(tx)
+    places, _ = list_places(tx, query.iso_country, with_localities=False, most=_PLACES)
+    trial = _Trial(tx, query, sent, in_time, bounds)
+    found = trial.run(ideas_for(sent, query, places))
+    return tuple(found or trial.run([last_ideas_for(sent)]))
+
+
+class _Trial:
+    """Searches that are tried, and how many still may be."""
+
+    def __init__(self, tx: Tx, query: OfferQuery, sent: Sent, in_time: Callable[[], bool], bounds: Bounds) -> None:
+        self._tx = tx
+        self._query = query
+        self._sent = sent
+        self._in_time = in_time
+        self._bounds = bounds
+        self._left = MOST_TRIED
+
+    def run(self, ideas: list[Idea]) -> list[Suggestion]:
+        """What finds something: of each kind as many as are worth showing."""
+        found: list[Suggestion] = []
+        missing = [idea.shown for idea in ideas]
+        for kind, sent in in_turn(ideas):
+            if not self._left or len(found) == MOST_SUGGESTED or not self._in_time():
+                break
+            if missing[kind]:
+                self._left -= 1
+                count = self._count(sent)
+                if count:
+                    missing[kind] -= 1
+                    found.append(Suggestion(sent, self._sent.differs_in(sent), count))
+        return found
+
+    def _count(self, sent: Sent) -> int:
+        """How many offers a search has, as far as a page tells; 0 where it is none that can be asked."""
+        try:
+            query = offer_query(self._query.iso_country, self._query.currency, sent)
+        except QueryError:
+            return 0
+        query = replace(query, page_size=_COUNTED)
+        return min(_COUNTED, len(search_stock(self._tx, query, self._bounds).found))
