@@ -74,7 +74,7 @@ _UNSOUND = {
     "a statement's balances follow from each other": """
         SELECT t.id FROM transfers AS t
         LEFT JOIN transfers AS b ON b.account_id = t.account_id AND b.entry = t.entry - 1
-        WHERE coalesce(t.balance_after, -1) <> coalesce(b.balance_after, 0)
+        WHERE t.account_id IS NOT NULL AND coalesce(t.balance_after, -1) <> coalesce(b.balance_after, 0)
             + CASE t.credit WHEN 'wallet:' || t.account_id THEN t.amount ELSE -t.amount END""",
     "what is held is the sum of open holds": """
         SELECT account_id FROM wallets AS w WHERE held <> (

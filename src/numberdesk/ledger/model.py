@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from numberdesk.core.lifecycle import HoldState
 
-REVENUE: Final = {"rental": "revenue:rental", "setup": "revenue:setup"}
+REVENUE: Final = {"rental": "revenue:rental", "setup": "revenue:setup", "usage": "revenue:usage"}
 """The revenue account that each kind of charge goes to."""
 
 
@@ -57,6 +57,11 @@ class CreditLimitChange(NamedTuple):
 def wallet_account(account_id: str) -> str:
     """The ledger account of an account's wallet."""
     return f"wallet:{account_id}"
+
+
+def receivable_account(account_id: str) -> str:
+    """The ledger account of what an account owes."""
+    return f"receivable:{account_id}"
 
 
 def funding_account(method: str) -> str:

@@ -15,6 +15,7 @@ from numberdesk.tables.numbers import numbers, price_rules, rentals, repricings,
 from numberdesk.tables.offers import exchange_rates, offers
 from numberdesk.tables.orders import events, idempotency_records, keyed_requests, orders
 from numberdesk.tables.times import agreed_time
+from numberdesk.tables.usage import call_terms, calls, receivables, usage_rates, usage_sources
 from numberdesk.tables.writers import writers
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "agreed_time",
     "api_keys",
     "audits",
+    "call_terms",
+    "calls",
     "carrier_orders",
     "carrier_releases",
     "carrier_troubles",
@@ -38,10 +41,13 @@ __all__ = [
     "offers",
     "orders",
     "price_rules",
+    "receivables",
     "rentals",
     "repricings",
     "superseded_prices",
     "transfers",
+    "usage_rates",
+    "usage_sources",
     "wallets",
     "writers",
 ]

@@ -46,6 +46,16 @@ Index(
     postgresql_where=transfers.c.reference.is_not(None),
 )
 
+# What accounts owe is moved without a wallet; receivables and statements find it so.
+_WITHOUT_WALLET = transfers.c.account_id.is_(None)
+Index(
+    "ix_transfers_without_wallet",
+    transfers.c.debit,
+    transfers.c.id,
+    sqlite_where=_WITHOUT_WALLET,
+    postgresql_where=_WITHOUT_WALLET,
+)
+
 holds = Table(
     "holds",
     metadata,

@@ -185,6 +185,14 @@ def _of_rentals(name: str, *columns: Column[str], live: bool) -> None:
 _of_rentals("live", rentals.c.account_id, rentals.c.id, live=True)
 _of_rentals("ended", rentals.c.account_id, rentals.c.id, live=False)
 _of_rentals("ended_number", rentals.c.account_id, rentals.c.e164, rentals.c.id, live=False)
+# Who had a number when a call of it began.
+Index(
+    "ix_rentals_had_number",
+    rentals.c.e164,
+    rentals.c.released_at,
+    sqlite_where=rentals.c.released_at.is_not(None),
+    postgresql_where=rentals.c.released_at.is_not(None),
+)
 
 # Work left after a price rule changed: the carrier's numbers after this one are still to be priced anew.
 repricings = Table(
