@@ -14,6 +14,7 @@ from numberdesk.tables.ledger import holds, transfers
 from numberdesk.tables.numbers import numbers, price_rules, rentals, repricings, superseded_prices
 from numberdesk.tables.offers import exchange_rates, offers
 from numberdesk.tables.orders import events, idempotency_records, keyed_requests, orders
+from numberdesk.tables.rent import rent_charges, rent_notices, rent_policies, rent_prices
 from numberdesk.tables.times import agreed_time
 from numberdesk.tables.writers import writers
 
@@ -38,6 +39,10 @@ __all__ = [
     "offers",
     "orders",
     "price_rules",
+    "rent_charges",
+    "rent_notices",
+    "rent_policies",
+    "rent_prices",
     "rentals",
     "repricings",
     "superseded_prices",
