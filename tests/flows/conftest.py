@@ -20,6 +20,7 @@ from numberdesk.core.lifecycle import AccountState, CarrierState
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import POOL, Buy, Decision, Order, Refusal, Wallet
+from numberdesk.core.rental import Rental
 from numberdesk.core.schedule import turn_of
 from numberdesk.flows.accounts.change_accounts import AccountChange, change_accounts
 from numberdesk.flows.accounts.create_accounts import (
@@ -45,7 +46,6 @@ from numberdesk.infra.reader import Reader, ReadLimits
 from numberdesk.infra.writer import Writer
 from numberdesk.ledger.model import Transfer
 from numberdesk.ledger.store import find_wallet, list_statement
-from numberdesk.numbers.model import Rental
 from numberdesk.orders.carrier_order_store import list_unsettled
 from numberdesk.verify.books import verify
 from testbed import samples

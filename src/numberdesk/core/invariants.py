@@ -9,7 +9,8 @@ The invariants that apply so far:
     I3       no wallet is below its credit limit, or ever was below that of its time
     I4       transfers and holds are only ever added to: no gap in a statement, the guards as they were made
     I5       a number has at most one holder: one live rental when assigned, one open order when claimed
-    I6       a completed order charged its first month and its setup once and renews a month later
+    I6       a completed order charged its first month and its setup once and renews a month later; each period of a
+             rental is charged or waived once, in order, and none that began after its end
     I7       what was bought at a carrier has the carrier's name for it, and goes back there when it is given back
     I8       an order was sent to its carrier no more often than may be
     I9       an answer stored under a key is the order of that account and number, or a refusal; a failed order says why

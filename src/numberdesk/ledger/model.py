@@ -16,7 +16,8 @@ REVENUE: Final = {"rental": "revenue:rental", "setup": "revenue:setup", "usage":
 class Transfer(NamedTuple):
     """One movement: `amount` micros from the ledger account `debit` to `credit`, for ever.
 
-    `entry` is its number in the wallet's statement and `balance_after` what was posted after it.
+    `entry` is its number in the wallet's statement and `balance_after` what was posted after it. It belongs to an
+    order, to a `period` of a rental, or to neither.
     """
 
     id: str
@@ -31,6 +32,8 @@ class Transfer(NamedTuple):
     order_id: str | None
     reference: str | None
     created_at: int
+    rental_id: str | None = None
+    period: int | None = None
 
 
 class Hold(NamedTuple):

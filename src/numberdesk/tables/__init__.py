@@ -14,6 +14,7 @@ from numberdesk.tables.ledger import holds, transfers
 from numberdesk.tables.numbers import numbers, price_rules, rentals, repricings, superseded_prices
 from numberdesk.tables.offers import exchange_rates, offers
 from numberdesk.tables.orders import events, idempotency_records, keyed_requests, orders
+from numberdesk.tables.rent import rent_charges, rent_notices, rent_policies, rent_prices
 from numberdesk.tables.times import agreed_time
 from numberdesk.tables.usage import call_terms, calls, receivables, usage_rates, usage_sources
 from numberdesk.tables.writers import writers
@@ -42,6 +43,10 @@ __all__ = [
     "orders",
     "price_rules",
     "receivables",
+    "rent_charges",
+    "rent_notices",
+    "rent_policies",
+    "rent_prices",
     "rentals",
     "repricings",
     "superseded_prices",
