@@ -230,6 +230,7 @@ def test_a_number_of_the_pool_has_no_source_until_one_is_appointed(shop: Shop) -
     assert outcomes(told) == [("parked", "no_source")]
     shop.now += A_MINUTE
     shop.writer.apply(appoint_sources, AppointSource(e164, SWITCH, shop.now))
+    assert shop.writer.apply(rate_parked, RateParked("bat_0", None, shop.now)) == RatedParked(1, 1, None)
     later = record._replace(call_id="c2", started_at=shop.now)
     told = shop.writer.apply(record_calls, RecordCalls("bat_2", (later,), shop.now))
     assert outcomes(told) == [("accepted", None)]

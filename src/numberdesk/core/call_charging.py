@@ -83,6 +83,11 @@ class KeptCall(NamedTuple):
     transfer_id: str | None = None
     owed_transfer_id: str | None = None
 
+    @property
+    def place(self) -> str:
+        """Where it stands in a list of an account's calls."""
+        return f"{self.record.started_at}.{self.id}"
+
 
 class RecordOutcome(StrEnum):
     """What a source is told about a record that it sent."""
@@ -123,6 +128,18 @@ class Posting(NamedTuple):
     currency: str
     paid: int
     owed: int
+
+
+class Heard(NamedTuple):
+    """What a source told of a number on a day: how many calls, how many seconds, and what was charged for them."""
+
+    day: int
+    e164: str
+    source: str
+    state: CallState
+    calls: int
+    seconds: int
+    amount: int
 
 
 @dataclass(slots=True)

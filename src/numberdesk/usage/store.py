@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import func, or_, select, tuple_
 
-from numberdesk.core.call_charging import CallState, CallTerms, KeptCall, ParkedReason, RentedSpan
+from numberdesk.core.call_charging import CallState, CallTerms, Heard, KeptCall, ParkedReason, RentedSpan
 from numberdesk.core.call_record import CallRecord, Direction
 from numberdesk.core.rating import CallRate, Increments
 from numberdesk.infra.db import Tx
@@ -19,6 +19,9 @@ from numberdesk.tables import call_terms, calls, numbers, rentals, usage_rates, 
 
 MOST_LISTED: Final = 1_000
 """Parked calls that one transaction takes up."""
+
+DAY: Final = 86_400_000_000
+"""Microseconds of a day."""
 
 _OF_RECORD: Final = (
     "source", "call_id", "leg", "direction", "e164", "other", "started_at", "answered_at", "ended_at", "seconds",
@@ -163,10 +166,23 @@ def list_parked(tx: Tx, *, after: str | None, limit: int, lock: bool = False) ->
     return [_call_of(row) for row in tx.execute(query.with_for_update() if lock else query)]
 
 
-def count_parked(tx: Tx) -> int:
-    """How many calls are parked."""
-    query = select(func.count()).select_from(calls).where(calls.c.state == CallState.PARKED.value)
-    return int(tx.execute(query).scalar_one())
+def list_heard(tx: Tx, *, since: int, e164: str | None, limit: int) -> list[Heard]:
+    """What each source told of each number and day, in UTC, by day; every call since then is looked at."""
+    day = calls.c.started_at // DAY * DAY
+    columns = (day.label("day"), calls.c.e164, calls.c.source, calls.c.state)
+    query = select(
+        *columns,
+        func.count().label("calls"),
+        func.coalesce(func.sum(calls.c.seconds), 0).label("seconds"),
+        func.coalesce(func.sum(calls.c.amount), 0).label("amount"),
+    ).where(calls.c.started_at >= since)
+    if e164 is not None:
+        query = query.where(calls.c.e164 == e164)
+    ordered = query.group_by(*columns).order_by(*columns).limit(limit)
+    return [
+        Heard(row.day, row.e164, row.source, CallState(row.state), row.calls, int(row.seconds), int(row.amount))
+        for row in tx.execute(ordered)
+    ]
 
 
 def _record_row(record: CallRecord) -> tuple[Any, ...]:

@@ -2,7 +2,8 @@
 
 Touches: database.
 
-A source is appointed from an instant on, and calls are judged by when they began. Terms hold for rentals that begin
+A source is appointed from an instant on, and calls are judged by when they began; the first for a rental that had none
+is appointed from its beginning on. Terms hold for rentals that begin
 later, so that what a customer confirmed stays. A rate is set only where the rental was bought without one.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from numberdesk.core.call_charging import CallTerms, RentedSpan
+from numberdesk.core.call_charging import CallBooks, CallTerms, RentedSpan
 from numberdesk.core.call_record import Direction
 from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError
 from numberdesk.core.money import MAX_PRICE, format_micros
@@ -77,7 +78,10 @@ def appoint_sources(tx: Tx, commands: Sequence[AppointSource]) -> list[RentedSpa
         if appointed and appointed[-1][0] >= command.now:
             outcomes.append(InvalidRequest("source", "was appointed at this very moment already; try again"))
             continue
-        insert_source(tx, span.account_id, span.rental_id, command.now, command.source)
+        books = CallBooks(sources={span.rental_id: appointed}, terms=find_call_terms(tx))
+        is_first = books.source_of(span, command.now) is None
+        since = span.began_at if is_first else command.now
+        insert_source(tx, span.account_id, span.rental_id, since, command.source)
         outcomes.append(span)
     return outcomes
 
