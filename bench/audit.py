@@ -33,7 +33,8 @@ SIZES = (TRANSFERS // 4, TRANSFERS)
 SHARE = 100
 ROUNDS = 3
 _COLUMNS = (
-    "id, kind, debit, credit, amount, currency, account_id, entry, balance_after, order_id, reference, created_at"
+    "id, kind, debit, credit, amount, currency, account_id, entry, balance_after, order_id, reference, created_at, "
+    "rental_id, period"
 )
 _READ = "SELECT " + ", ".join(f"max({column})" for column in _COLUMNS.split(", ")) + " FROM transfers"
 _COUNT = "SELECT " + ", ".join(f"count({column})" for column in _COLUMNS.split(", ")) + " FROM transfers"
@@ -41,7 +42,7 @@ _TOP_UPS = """
     INSERT INTO transfers
     WITH RECURSIVE places (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM places WHERE n + 1 < ?1)
     SELECT printf('trf_0%031x', n), 'top_up', 'funding:manual', 'wallet:' || account_id, 1, 'USD', account_id,
-        entries + 1 + n / ?2, posted + 1 + n / ?2, NULL, NULL, 1790000000000000
+        entries + 1 + n / ?2, posted + 1 + n / ?2, NULL, NULL, 1790000000000000, NULL, NULL
     FROM places JOIN wallets ON account_id = printf('acc_%032d', n % ?2)
 """
 

@@ -27,8 +27,13 @@ _NUMBER = (
 )
 _ORDER = "INSERT INTO orders VALUES (?, ?, ?, 'pool', 'completed', 'USD', ?, ?, ?, 0, 0, NULL, ?, ?, ?)"
 _HOLD = "INSERT INTO holds VALUES (?, ?, ?, 'captured', ?, ?)"
-_TRANSFER = "INSERT INTO transfers VALUES (?, 'rental', ?, 'revenue:rental', ?, 'USD', ?, ?, ?, ?, NULL, ?)"
-_RENTAL = "INSERT INTO rentals VALUES (?, ?, ?, ?, 'active', 'USD', ?, ?, ?, ?, ?, '', '', '[]', ?, ?, NULL)"
+_TRANSFER = "INSERT INTO transfers VALUES (?, 'rental', ?, 'revenue:rental', ?, 'USD', ?, ?, ?, ?, NULL, ?, NULL, NULL)"
+_RENTAL = (
+    "INSERT INTO rentals VALUES (?, ?, ?, ?, 'active', 'USD', ?, ?, ?, ?, ?, '', '', '[]', ?, ?, NULL, "
+    "'month', 1, 0, NULL, NULL, 0, ?, 0, '', NULL, NULL)"
+)
+_RENT = "INSERT INTO rent_charges VALUES (?, ?, 0, ?, ?, 'purchased', ?, ?, NULL, NULL, ?)"
+_WEEK = 7 * 86_400_000_000
 _EVENT = "INSERT INTO events VALUES (?, ?, 'number.purchased', ?, ?)"
 
 
@@ -69,6 +74,10 @@ def buy(connection: sqlite3.Connection, account: str, e164: str, place: int) -> 
     assert run(_NUMBER, (account, order, now, e164, PRICE)).rowcount == 1
     run(_HOLD, (order, account, PRICE, now, now))
     run(_TRANSFER, (f"trf_{place:032x}_rental", f"wallet:{account}", PRICE, account, entry, balance, order, now))
-    run(_RENTAL, (f"rnt_{place:032x}", order, account, e164, PRICE, INBOUND, OUTBOUND, now, renews, now, now))
+    run(
+        _RENTAL,
+        (f"rnt_{place:032x}", order, account, e164, PRICE, INBOUND, OUTBOUND, now, renews, now, now, renews - _WEEK),
+    )
+    run(_RENT, (f"rch_{place:032x}_0", f"rnt_{place:032x}", account, e164, PRICE, f"trf_{place:032x}_rental", now))
     payload = f'{{"phone_number": "{e164}", "order_id": "{order}", "price": "1.15", "currency": "USD"}}'
     run(_EVENT, (f"evt_{place:032x}", account, payload, now))

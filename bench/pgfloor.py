@@ -22,6 +22,7 @@ _NUMBER = f"'+1361' || ({FIRST} + :place::BIGINT)"
 _OWNER = ":owner_id::TEXT"
 _NOW = ":now::BIGINT"
 _MONTH = 30 * 86_400_000_000
+_WEEK = 7 * 86_400_000_000
 _RATES = f"'USD', {PRICE}, {INBOUND}, {OUTBOUND}"
 
 _SCRIPT = f"""
@@ -39,9 +40,13 @@ UPDATE numbers SET state = 'assigned', account_id = {_OWNER}, order_id = {_ORDER
 WHERE e164 = {_NUMBER} AND state = 'available' AND price = {PRICE};
 INSERT INTO holds VALUES ({_ORDER}, {_OWNER}, {PRICE}, 'captured', {_NOW}, {_NOW});
 INSERT INTO transfers VALUES ('trf_' || {_SERIAL} || '_rental', 'rental', 'wallet' || chr(58) || {_OWNER},
-'revenue' || chr(58) || 'rental', {PRICE}, 'USD', {_OWNER}, :entries::BIGINT, :posted::BIGINT, {_ORDER}, NULL, {_NOW});
+'revenue' || chr(58) || 'rental', {PRICE}, 'USD', {_OWNER}, :entries::BIGINT, :posted::BIGINT, {_ORDER}, NULL, {_NOW},
+NULL, NULL);
 INSERT INTO rentals VALUES ('rnt_' || {_SERIAL}, {_ORDER}, {_OWNER}, {_NUMBER}, 'active', {_RATES},
-{_NOW}, {_NOW} + {_MONTH}, '', '', '[]', {_NOW}, {_NOW}, NULL);
+{_NOW}, {_NOW} + {_MONTH}, '', '', '[]', {_NOW}, {_NOW}, NULL, 'month', 1, 0, NULL, NULL, 0,
+{_NOW} + {_MONTH} - {_WEEK}, 0, '', NULL, NULL);
+INSERT INTO rent_charges VALUES ('rch_' || {_SERIAL} || '_0', 'rnt_' || {_SERIAL}, 0, {_OWNER}, {_NUMBER}, 'purchased',
+{PRICE}, 'trf_' || {_SERIAL} || '_rental', NULL, NULL, {_NOW});
 INSERT INTO events VALUES ('evt_' || {_SERIAL}, {_OWNER}, 'number.purchased',
 '{{"phone_number": "' || {_NUMBER} || '", "order_id": "' || {_ORDER} || '", "price": "1.15", "currency": "USD"}}',
 {_NOW});

@@ -25,6 +25,7 @@ from numberdesk.core.errors import (
 from numberdesk.core.lifecycle import AccountKind
 from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import POOL
+from numberdesk.core.rental import Rental
 from numberdesk.flows.accounts.change_accounts import AccountChange
 from numberdesk.flows.accounts.create_accounts import NewAccount
 from numberdesk.flows.accounts.fund_wallets import Funding
@@ -34,7 +35,6 @@ from numberdesk.flows.cleanup import Cleanup, CleanupReport
 from numberdesk.flows.rentals.label_numbers import Labelling
 from numberdesk.flows.rentals.release_numbers import Release
 from numberdesk.ledger.model import Transfer
-from numberdesk.numbers.model import Rental
 from simulation.books import (
     Books,
     CarrierAudit,

@@ -6,11 +6,14 @@ from numberdesk.catalog.store import insert_listings
 from numberdesk.core.lifecycle import HoldState, NumberState, OrderState, RentalState
 from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import POOL, Order, SaleNumber
+from numberdesk.core.rental import rental_of
+from numberdesk.flows.purchase.order_records import first_charges
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.model import REVENUE, Hold, Transfer, wallet_account
 from numberdesk.ledger.store import find_wallet, insert_holds, insert_transfers, save_wallets
-from numberdesk.numbers.model import rental_of
-from numberdesk.numbers.store import insert_rentals, save_sale_numbers
+from numberdesk.numbers.rent_store import insert_rent_charges
+from numberdesk.numbers.rental_store import insert_rentals
+from numberdesk.numbers.store import save_sale_numbers
 from numberdesk.orders.store import insert_orders
 from testbed.samples import INBOUND, OUTBOUND, PRICE, listing_of
 
@@ -31,7 +34,9 @@ def record_purchases(tx: Tx, account_id: str, first: int, count: int, *, now: in
     orders = [_order(account_id, serial, now) for serial in range(first, first + count)]
     rentals = [rental_of(order) for order in orders]
     for place in range(ended_every - 1, count, ended_every) if ended_every else ():
-        rentals[place] = rentals[place]._replace(state=RentalState.RELEASED, released_at=now + 1, updated_at=now + 1)
+        rentals[place] = rentals[place]._replace(
+            state=RentalState.RELEASED, released_at=now + 1, updated_at=now + 1, next_at=None
+        )
     rented = {rental.e164: rental for rental in rentals if rental.released_at is None}
     insert_orders(tx, orders)
     insert_listings(tx, POOL, [listing_of(order.e164, area_code=order.e164[2:5]) for order in orders], now)
@@ -40,9 +45,10 @@ def record_purchases(tx: Tx, account_id: str, first: int, count: int, *, now: in
         for e164, rental in rented.items()
     ]
     save_sale_numbers(tx, assigned, now)
-    insert_rentals(tx, rentals)
     insert_holds(tx, [Hold(order.id, account_id, PRICE, HoldState.CAPTURED, now, now) for order in orders])
     _charge(tx, account_id, orders, now)
+    insert_rentals(tx, rentals)
+    insert_rent_charges(tx, first_charges(rentals))
     return [rental.id for rental in rentals]
 
 

@@ -18,6 +18,7 @@ from numberdesk.catalog.model import ListingChunk, SavedChunk
 from numberdesk.core.errors import NumberdeskError
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Buy, Decision
+from numberdesk.core.rental import Rental
 from numberdesk.flows.agree_on_time import AgreedClock
 from numberdesk.flows.carriers.audit_carriers import CarrierAuditor
 from numberdesk.flows.catalog.import_inventory import save_listings
@@ -37,7 +38,6 @@ from numberdesk.infra.settings import Settings
 from numberdesk.infra.vault import Vault
 from numberdesk.infra.writer import Writer, no_failpoint
 from numberdesk.migrations import HEAD, current, prepare, upgrade
-from numberdesk.numbers.model import Rental
 
 MINUTE: Final = 60 * MICROSECONDS
 HOUR: Final = 60 * MINUTE

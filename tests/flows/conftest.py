@@ -20,6 +20,7 @@ from numberdesk.core.lifecycle import AccountState, CarrierState
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import POOL, Buy, Decision, Order, Refusal, Wallet
+from numberdesk.core.rental import Rental
 from numberdesk.core.schedule import turn_of
 from numberdesk.flows.accounts.change_accounts import AccountChange, change_accounts
 from numberdesk.flows.accounts.create_accounts import (
@@ -45,7 +46,6 @@ from numberdesk.infra.reader import Reader, ReadLimits
 from numberdesk.infra.writer import Writer
 from numberdesk.ledger.model import Transfer
 from numberdesk.ledger.store import find_wallet, list_statement
-from numberdesk.numbers.model import Rental
 from numberdesk.orders.carrier_order_store import list_unsettled
 from numberdesk.verify.books import verify
 from testbed import samples
@@ -74,7 +74,7 @@ _UNSOUND = {
     "a statement's balances follow from each other": """
         SELECT t.id FROM transfers AS t
         LEFT JOIN transfers AS b ON b.account_id = t.account_id AND b.entry = t.entry - 1
-        WHERE coalesce(t.balance_after, -1) <> coalesce(b.balance_after, 0)
+        WHERE t.account_id IS NOT NULL AND coalesce(t.balance_after, -1) <> coalesce(b.balance_after, 0)
             + CASE t.credit WHEN 'wallet:' || t.account_id THEN t.amount ELSE -t.amount END""",
     "what is held is the sum of open holds": """
         SELECT account_id FROM wallets AS w WHERE held <> (

@@ -18,8 +18,13 @@ BELONGS = {name: to for names, to in ROW.findall(PAGE.read_text()) for name in r
 
 OF_AN_ACCOUNT = {name for name, to in BELONGS.items() if to == "an account"}
 
-MAY_BE_EMPTY = {"transfers"}
-UNIQUE_ACROSS_ACCOUNTS = {"uq_api_keys_hash", "uq_orders_open_e164", "uq_rentals_live_e164"}
+MAY_BE_EMPTY = {"transfers", "calls"}
+UNIQUE_ACROSS_ACCOUNTS = {
+    "uq_api_keys_hash",
+    "uq_calls_source_call_id_leg",
+    "uq_orders_open_e164",
+    "uq_rentals_live_e164",
+}
 
 TABLES = pytest.mark.parametrize("table", metadata.sorted_tables, ids=lambda table: table.name)
 

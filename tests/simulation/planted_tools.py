@@ -19,7 +19,7 @@ def charge(tx: Tx, order: Order, transfer_id: str, now: int) -> None:
     if posted - held + limit < amount:
         return
     tx.run(
-        "INSERT INTO transfers VALUES (?, 'rental', ?, 'revenue:rental', ?, ?, ?, ?, ?, ?, NULL, ?)",
+        "INSERT INTO transfers VALUES (?, 'rental', ?, 'revenue:rental', ?, ?, ?, ?, ?, ?, NULL, ?, NULL, NULL)",
         [
             transfer_id, f"wallet:{account_id}", amount, currency, account_id, entries + 1, posted - amount, order.id,
             now,

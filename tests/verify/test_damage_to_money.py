@@ -10,7 +10,7 @@ from tests.verify.conftest import ONLY_SQLITE, Copy, Damage, must_be_named, said
 
 LAST: Final = "trf_5_rental"
 COPY: Final = (
-    "INSERT INTO transfers SELECT {}, kind, {}, amount, currency, {}, NULL, created_at "
+    "INSERT INTO transfers SELECT {}, kind, {}, amount, currency, {}, NULL, created_at, NULL, NULL "
     "FROM transfers WHERE id = 'trf_3_rental'"
 )
 TWICE: Final = COPY.format("'trf_again'", "debit, credit", "account_id, 7, balance_after - amount, order_id")

@@ -10,7 +10,7 @@ from tests.verify.conftest import Copy, Damage, must_be_named
 
 OF_NOBODY: Final = (
     "INSERT INTO transfers SELECT 'trf_out', kind, 'funding:manual', 'revenue:rental', amount, currency, "
-    "NULL, NULL, NULL, NULL, NULL, created_at FROM transfers WHERE id = 'trf_3_rental'"
+    "NULL, NULL, NULL, NULL, NULL, created_at, NULL, NULL FROM transfers WHERE id = 'trf_3_rental'"
 )
 
 # Order 3 as if its number had been bought at a carrier.

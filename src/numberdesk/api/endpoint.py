@@ -147,6 +147,7 @@ class Endpoint:
     takes_key: bool = False
     key_refusal: str = KEY_REFUSAL
     operators_too: bool = False
+    raw_limit: str = "import_limit_bytes"
 
 
 ENDPOINTS: Final[list[Endpoint]] = []
@@ -174,12 +175,14 @@ def endpoint(
     takes_key: bool = False,
     key_refusal: str = KEY_REFUSAL,
     operators_too: bool = False,
+    raw_limit: str = "import_limit_bytes",
 ) -> Callable[[Handler], Handler]:
     """Declare a handler. `data` is the type of the answer's data, `errors` the codes beyond the usual ones.
 
     `pending` is the type of the data of a 202, where that can be the answer; `data` is None where it always is.
     `takes_key`: an Idempotency-Key makes the request safe to repeat; else one is refused, and `key_refusal` says why.
     `operators_too`: it answers keys of operators' accounts, though its scope is one of customers.
+    `raw_limit`: the setting that bounds a body which the handler reads itself.
     """
 
     def declare(handler: Handler) -> Handler:
@@ -187,7 +190,7 @@ def endpoint(
             Endpoint(
                 method, path, handler, summary, tag, scope, query, body, raw_body, data, paged, errors, example,
                 answer_example, other_paths, pending, pending_example, takes_key, key_refusal,
-                operators_too or scope in _OF_ALL_ACCOUNTS,
+                operators_too or scope in _OF_ALL_ACCOUNTS, raw_limit,
             )
         )  # fmt: skip
         return handler

@@ -249,7 +249,38 @@ _PARAMETERS: Final = {
     "path.iso_country": "Two-letter code of the country to search in, as in ISO 3166-1; in capitals or not.",
     "path.number": "A number in E.164 form with `+` or `%2B`, or the id of a rental.",
 }
-TEXTS: Final = {**_MONEY, **_NUMBERS, **_RECORDS, **_INSTANTS, **_CARRIERS, **_IMPORTS, **_PARAMETERS}
+_USAGE: Final = {
+    "source": "Who told of the call: it follows from the key that sent the record.",
+    "call_id": "The source's name for the call.",
+    "leg": "The source's name for this leg of the call; empty where it tells of one.",
+    "direction": "`inbound` to our number, or `outbound` from it.",
+    "other": "The other party, as the source wrote it.",
+    "answered_at": "When the call was answered; null if nobody said.",
+    "seconds": "How long the call was, in seconds begun; null if nobody said.",
+    "disposition": "How the call ended, in the source's words.",
+    "CallView.status": "`charged`; `witness` for the record of a source that does not charge; `parked`.",
+    "ParkedCallView.status": "Always `parked`.",
+    "CallView.reason": "Why the call is parked.",
+    "started_at": "When the call began.",
+    "CallView.ended_at": "When the call ended; null if nobody said.",
+    "CallView.rate": "Price of a minute by which the call was charged.",
+    "connect_fee": "Charged once for an answered call.",
+    "increments": "Minimum and step in seconds by which the call was billed.",
+    "billed_seconds": "Seconds that the call was billed for.",
+    "CallView.amount": "What the call cost.",
+    "CallView.currency": "Currency of what the call cost; null as long as no rental is known.",
+    "owed": "How much of that the wallet did not cover; it is paid out of what comes in first.",
+    "transaction_id": "The line of the statement that paid for it, with other calls of its batch.",
+    "rental_id": "The rental that had the number when the call began.",
+    "ParkedCallView.id": "Id of the call here.",
+    "ParkedCallView.account_id": "The account that rented the number when the call began; null for none.",
+    "outcome": "`accepted`, `duplicate`, `conflict`, `parked` or `rejected`.",
+    "RecordResultView.status": "What became of the call; null where there is none.",
+    "RecordResultView.amount": "What the call cost; null unless it was charged.",
+    "RecordResultView.field": "The field that is wrong, or that differs from the first record.",
+    "RecordResultView.reason": "Why it is parked, rejected or in conflict.",
+}
+TEXTS: Final = {**_MONEY, **_NUMBERS, **_RECORDS, **_INSTANTS, **_CARRIERS, **_IMPORTS, **_USAGE, **_PARAMETERS}
 """Every text by the name that it explains."""
 
 

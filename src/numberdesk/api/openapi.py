@@ -154,8 +154,9 @@ def _operation(described: Endpoint, path: str, components: dict[str, Any]) -> di
         limit = _size_limit("body_limit_bytes")
         operation["requestBody"] = {"required": True, "description": limit, "content": {JSON: content}}
     if described.raw_body is not None:
-        content = {"schema": {"type": "string"}, "example": described.example}
-        limit = _size_limit("import_limit_bytes")
+        rows = {"type": "array", "items": {"type": "object"}}
+        content = {"schema": rows if described.raw_body == JSON else {"type": "string"}, "example": described.example}
+        limit = _size_limit(described.raw_limit)
         operation["requestBody"] = {"required": True, "description": limit, "content": {described.raw_body: content}}
     return operation
 

@@ -93,7 +93,7 @@ CarrierOrPool = Annotated[Label, stated(pattern=f"^({CARRIER_NAME.pattern})?$")]
 
 def decode_body(raw: bytes, shape: type[Shape]) -> Shape:
     """Turn a JSON body into `shape`. Raises InvalidRequest naming the field, or `body`."""
-    document = _parse_json(raw)
+    document = parse_json(raw)
     if not isinstance(document, dict):
         raise InvalidRequest("body", "must be a JSON object")
     present = {name: value for name, value in document.items() if value is not None}
@@ -147,7 +147,8 @@ def _is_list(kind: Any) -> bool:
     return any(getattr(part, "__origin__", None) in (list, tuple) for part in (kind, *get_args(kind)))
 
 
-def _parse_json(raw: bytes) -> Any:
+def parse_json(raw: bytes) -> Any:
+    """Read JSON with exact decimals. Raises InvalidRequest naming `body`, or a field that comes twice."""
     try:
         return json.loads(
             raw.decode("utf-8-sig"),

@@ -17,6 +17,7 @@ from numberdesk.cli.operators import operators
 from numberdesk.cli.orders import orders
 from numberdesk.cli.prices import prices
 from numberdesk.cli.serve import serve, work
+from numberdesk.cli.usage import usage
 from numberdesk.cli.verify import verify_books
 from numberdesk.cli.wallet import wallet
 
@@ -40,6 +41,7 @@ app.add_typer(wallet, name="wallet")
 app.add_typer(inventory, name="inventory")
 app.add_typer(prices, name="prices")
 app.add_typer(orders, name="orders")
+app.add_typer(usage, name="usage")
 app.add_typer(carriers, name="carriers")
 
 

@@ -9,12 +9,16 @@ The invariants that apply so far:
     I3       no wallet is below its credit limit, or ever was below that of its time
     I4       transfers and holds are only ever added to: no gap in a statement, the guards as they were made
     I5       a number has at most one holder: one live rental when assigned, one open order when claimed
-    I6       a completed order charged its first month and its setup once and renews a month later
+    I6       a completed order charged its first month and its setup once and renews a month later; each period of a
+             rental is charged or waived once, in order, and none that began after its end
     I7       what was bought at a carrier has the carrier's name for it, and goes back there when it is given back
     I8       an order was sent to its carrier no more often than may be
     I9       an answer stored under a key is the order of that account and number, or a refusal; a failed order says why
     I10      an open order is to be asked about at its carrier, or parked for a person, and no other is
-    I13      each purchase, failure and release is told by one event, and no event tells of what was not
+    I11      each call is charged once or waits with a reason: its shares come to its charge, and those of a batch to
+             the transfers that carried them; what is owed is what was put on the receivable and not paid since
+    I12      the charge of a call is what its seconds, rate and increments make
+    I13      each purchase, failure, release and debt is told by one event, and no event tells of what was not
     I15      of an API key only the hash and the beginning are stored, of a carrier's credentials only the sealed form
     I16      admin is for operators' accounts; no key has more scopes, or lasts longer, than the one that made it
     hold     an order has one hold, of its prices and in its state

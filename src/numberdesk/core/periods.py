@@ -1,4 +1,4 @@
-"""Rental periods: month k counts from the anchor, so the 31st does not drift.
+"""Rental periods: each is counted from the anchor, so the 31st does not drift.
 
 Touches: nothing.
 
@@ -10,10 +10,35 @@ from __future__ import annotations
 import calendar
 import functools
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from enum import StrEnum
+from typing import Final, NamedTuple
 
 MICROSECONDS: Final = 1_000_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class PeriodUnit(StrEnum):
+    """What a rental's periods are counted in. A year is twelve months."""
+
+    MONTH = "month"
+    DAY = "day"
+
+
+class Term(NamedTuple):
+    """How long a period is: so many months or days."""
+
+    unit: PeriodUnit
+    every: int
+
+
+MONTHLY: Final = Term(PeriodUnit.MONTH, 1)
+
+
+def begin_of(anchor: int, term: Term, period: int) -> int:
+    """When a period begins: the anchor and so many terms, computed from the anchor and never from the one before."""
+    if term.unit is PeriodUnit.MONTH:
+        return add_months(anchor, period * term.every)
+    return anchor + period * term.every * 86_400 * MICROSECONDS
 
 
 def add_months(anchor: int, months: int) -> int:

@@ -52,6 +52,9 @@ class Settings(BaseSettings):
     import_limit_bytes: int = Field(
         268_435_456, ge=1024, le=17_179_869_184, description="Largest inventory file over HTTP"
     )
+    usage_limit_bytes: int = Field(
+        8_388_608, ge=1024, le=268_435_456, description="Largest body of call records, unpacked"
+    )
     receive_timeout_seconds: float = Field(
         10, gt=0, le=3600, description="Time for the headers and body of a request to arrive"
     )

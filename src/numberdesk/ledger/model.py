@@ -9,14 +9,15 @@ from typing import Final, NamedTuple
 
 from numberdesk.core.lifecycle import HoldState
 
-REVENUE: Final = {"rental": "revenue:rental", "setup": "revenue:setup"}
+REVENUE: Final = {"rental": "revenue:rental", "setup": "revenue:setup", "usage": "revenue:usage"}
 """The revenue account that each kind of charge goes to."""
 
 
 class Transfer(NamedTuple):
     """One movement: `amount` micros from the ledger account `debit` to `credit`, for ever.
 
-    `entry` is its number in the wallet's statement and `balance_after` what was posted after it.
+    `entry` is its number in the wallet's statement and `balance_after` what was posted after it. It belongs to an
+    order, to a `period` of a rental, or to neither.
     """
 
     id: str
@@ -31,6 +32,8 @@ class Transfer(NamedTuple):
     order_id: str | None
     reference: str | None
     created_at: int
+    rental_id: str | None = None
+    period: int | None = None
 
 
 class Hold(NamedTuple):
@@ -57,6 +60,11 @@ class CreditLimitChange(NamedTuple):
 def wallet_account(account_id: str) -> str:
     """The ledger account of an account's wallet."""
     return f"wallet:{account_id}"
+
+
+def receivable_account(account_id: str) -> str:
+    """The ledger account of what an account owes."""
+    return f"receivable:{account_id}"
 
 
 def funding_account(method: str) -> str:

@@ -1,4 +1,4 @@
-"""Rentals as values, and what a customer may write on them.
+"""Rented numbers as they are listed, and what a customer may write on them.
 
 Touches: nothing.
 """
@@ -8,27 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from numberdesk.core.lifecycle import RentalState
-from numberdesk.core.prices import Prices
-from numberdesk.core.purchase import Order
-
-
-class Rental(NamedTuple):
-    """An account having a number, at the prices it confirmed. Instants in microseconds."""
-
-    id: str
-    order_id: str
-    account_id: str
-    e164: str
-    state: RentalState
-    prices: Prices
-    anchor: int
-    renews_at: int
-    friendly_name: str
-    agent_id: str
-    tags: tuple[str, ...]
-    created_at: int
-    updated_at: int
-    released_at: int | None
+from numberdesk.core.rental import Rental
 
 
 class RentedNumber(NamedTuple):
@@ -70,25 +50,3 @@ class Labels(NamedTuple):
     friendly_name: str | None
     agent_id: str | None
     tags: tuple[str, ...] | None
-
-
-def rental_of(order: Order) -> Rental:
-    """The rental that a completed order makes: period 0 begins when the order completed."""
-    if order.completed_at is None or order.renews_at is None:
-        raise ValueError("only a completed order makes a rental")
-    return Rental(
-        id=order.rental_id,
-        order_id=order.id,
-        account_id=order.account_id,
-        e164=order.e164,
-        state=RentalState.ACTIVE,
-        prices=order.prices,
-        anchor=order.completed_at,
-        renews_at=order.renews_at,
-        friendly_name="",
-        agent_id="",
-        tags=(),
-        created_at=order.completed_at,
-        updated_at=order.completed_at,
-        released_at=None,
-    )

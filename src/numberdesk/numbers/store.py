@@ -5,19 +5,20 @@ Touches: numbers, rentals.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Select, Subquery, case, func, or_, select, tuple_, update
 
-from numberdesk.core.lifecycle import NumberState, RentalState
+from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import POOL, SaleNumber
+from numberdesk.core.rental import Rental
 from numberdesk.infra.db import Tx
 from numberdesk.infra.numbering import region_key
-from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set, stretch_of
-from numberdesk.numbers.model import Rental, RentedFilter, RentedNumber, RentedPage
+from numberdesk.infra.statements import SelectSet, UpdateRows, in_set, stretch_of
+from numberdesk.numbers.model import RentedFilter, RentedNumber, RentedPage
+from numberdesk.numbers.rental_store import RENTAL_COLUMNS, rental_from
 from numberdesk.tables import numbers, rentals
 
 _SALE_NUMBERS: Final = SelectSet(
@@ -43,37 +44,14 @@ _STATES: Final = {state.value: state for state in NumberState}  # calling the en
 _PLACE_NUMBERS: Final = UpdateRows(
     numbers, "e164", "state", "account_id", "order_id", "quarantined_until", "updated_at"
 )
-_INSERT_RENTALS: Final = InsertRows(rentals)
-_CHANGE_RENTALS: Final = UpdateRows(
-    rentals, "id", "state", "friendly_name", "agent_id", "tags", "updated_at", "released_at"
-)
 MOST_WALKED: Final = 1_000
 """Rentals that one page of a list looks at, however few of them fit."""
 
-_RENTAL_COLUMNS: Final = (
-    rentals.c.id,
-    rentals.c.order_id,
-    rentals.c.account_id,
-    rentals.c.e164,
-    rentals.c.state,
-    rentals.c.currency,
-    rentals.c.price,
-    rentals.c.inbound,
-    rentals.c.outbound,
-    rentals.c.anchor,
-    rentals.c.renews_at,
-    rentals.c.friendly_name,
-    rentals.c.agent_id,
-    rentals.c.tags,
-    rentals.c.created_at,
-    rentals.c.updated_at,
-    rentals.c.released_at,
-)
 _DESCRIBED: Final = [numbers.c[name] for name in RentedNumber._fields[1:]]
 """What the row of a number adds to its rental."""
 # A number has one live rental at most, so its number finds it; the account is only compared.
 _LIVE: Final = SelectSet(
-    select(*_RENTAL_COLUMNS)
+    select(*RENTAL_COLUMNS)
     .where(in_set(rentals.c.e164, "e164s"), in_set(rentals.c.account_id, "ids"), rentals.c.released_at.is_(None))
     .order_by(rentals.c.id)
     .with_for_update(),
@@ -146,28 +124,6 @@ def end_quarantines(tx: Tx, now: int, limit: int) -> int:
     return tx.execute(freed).rowcount
 
 
-def insert_rentals(tx: Tx, new: Sequence[Rental]) -> None:
-    """Record rentals as they begin."""
-    _INSERT_RENTALS.run(tx, [_rental_row(rental) for rental in new])
-
-
-def change_rentals(tx: Tx, changed: Sequence[Rental]) -> None:
-    """Write the state and labels of rentals back."""
-    rows = [
-        (
-            rental.id,
-            rental.state.value,
-            rental.friendly_name,
-            rental.agent_id,
-            json.dumps(rental.tags),
-            rental.updated_at,
-            rental.released_at,
-        )
-        for rental in changed
-    ]
-    _CHANGE_RENTALS.run(tx, rows)
-
-
 def latest_rentals(tx: Tx, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Rental]:
     """For each (account, number): its live rental, else the one that began last. Locked until the transaction ends.
 
@@ -175,7 +131,7 @@ def latest_rentals(tx: Tx, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str,
     """
     pairs = set(wanted)
     live = _LIVE.run(tx, ids={account_id for account_id, _ in pairs}, e164s={e164 for _, e164 in pairs})
-    found = {(row.account_id, row.e164): _rental_of(row) for row in live}
+    found = {(row.account_id, row.e164): rental_from(row) for row in live}
     e164s_of: dict[str, list[str]] = {}
     for account_id, e164 in pairs - found.keys():
         e164s_of.setdefault(account_id, []).append(e164)
@@ -219,8 +175,8 @@ def lock_rentals(tx: Tx, ids: Iterable[str]) -> dict[str, Rental]:
     wanted = sorted(set(ids))
     if not wanted:
         return {}
-    query = select(*_RENTAL_COLUMNS).where(rentals.c.id.in_(wanted)).order_by(rentals.c.id).with_for_update()
-    return {row.id: _rental_of(row) for row in tx.execute(query)}
+    query = select(*RENTAL_COLUMNS).where(rentals.c.id.in_(wanted)).order_by(rentals.c.id).with_for_update()
+    return {row.id: rental_from(row) for row in tx.execute(query)}
 
 
 def count_live_rentals(tx: Tx, account_ids: Iterable[str]) -> dict[str, int]:
@@ -273,7 +229,7 @@ def listed_query(
 
 def _placed(account_id: str, asked: RentedFilter, before_id: str | None, window: int) -> Subquery:
     """The next rentals with where their numbers are."""
-    walked = _ahead(_RENTAL_COLUMNS, account_id, asked, before_id).limit(window).subquery("walked")
+    walked = _ahead(RENTAL_COLUMNS, account_id, asked, before_id).limit(window).subquery("walked")
     placed = select(walked, *_DESCRIBED).join(numbers, numbers.c.e164 == walked.c.e164)
     # With a limit of its own no filter gets inside, where an engine might look for all numbers of a region by it.
     return placed.limit(window).subquery("placed")
@@ -309,62 +265,14 @@ def _ahead(columns: Sequence[Any], account_id: str, asked: RentedFilter, before_
 
 
 def _rented() -> Select[Any]:
-    return select(*_RENTAL_COLUMNS, *_DESCRIBED).join(numbers, numbers.c.e164 == rentals.c.e164)
+    return select(*RENTAL_COLUMNS, *_DESCRIBED).join(numbers, numbers.c.e164 == rentals.c.e164)
 
 
 def _rented_of(row: Any) -> RentedNumber:
-    return RentedNumber(_rental_of(row), row.iso_country, row.region, row.locality, row.number_type, row.capabilities)
+    return RentedNumber(rental_from(row), row.iso_country, row.region, row.locality, row.number_type, row.capabilities)
 
 
 def _sale_number_of(row: Any) -> SaleNumber:
     known = row.currency is not None
     prices = Prices(row.currency, row.price, row.inbound, row.outbound, row.setup) if known else None
     return SaleNumber(row.e164, row.carrier, _STATES[row.state], prices, row.account_id, row.order_id, row.repriced_at)
-
-
-def _rental_row(rental: Rental) -> tuple[Any, ...]:
-    """In the order of the table's columns; the setup price is the order's matter."""
-    return (
-        rental.id,
-        rental.order_id,
-        rental.account_id,
-        rental.e164,
-        rental.state.value,
-        *rental.prices[:4],
-        rental.anchor,
-        rental.renews_at,
-        rental.friendly_name,
-        rental.agent_id,
-        json.dumps(rental.tags) if rental.tags else "[]",
-        rental.created_at,
-        rental.updated_at,
-        rental.released_at,
-    )
-
-
-def _tags_of(written: str) -> tuple[str, ...]:
-    """Tags that cannot be read are none: whoever lists its rentals gets them all. `verify` names the row."""
-    try:
-        tags = json.loads(written)
-    except ValueError:
-        return ()
-    return tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else ()
-
-
-def _rental_of(row: Any) -> Rental:
-    return Rental(
-        id=row.id,
-        order_id=row.order_id,
-        account_id=row.account_id,
-        e164=row.e164,
-        state=RentalState(row.state),
-        prices=Prices(row.currency, row.price, row.inbound, row.outbound),
-        anchor=row.anchor,
-        renews_at=row.renews_at,
-        friendly_name=row.friendly_name,
-        agent_id=row.agent_id,
-        tags=_tags_of(row.tags),
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        released_at=row.released_at,
-    )

@@ -89,5 +89,20 @@ NUMBER_RELEASED: Final = EventType(
     },
 )
 
+ACCOUNT_IN_DEBT: Final = EventType(
+    "account.in_debt",
+    id_prefix="evt_debt_",
+    table="receivables",
+    column="opened_at",
+    value=None,
+    meaning="Calls have cost more than the wallet covered: the account owes the rest, and pays it first.",
+    fields={
+        "id": "the receivable",
+        "owed": "what is owed as it begins",
+        "currency": "its currency",
+        "since": "when",
+    },
+)
+
 EVENT_TYPES: Final = tuple(value for value in list(globals().values()) if isinstance(value, EventType))
 """Every kind there is: those above."""

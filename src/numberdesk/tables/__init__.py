@@ -14,7 +14,9 @@ from numberdesk.tables.ledger import holds, transfers
 from numberdesk.tables.numbers import numbers, price_rules, rentals, repricings, superseded_prices
 from numberdesk.tables.offers import exchange_rates, offers
 from numberdesk.tables.orders import events, idempotency_records, keyed_requests, orders
+from numberdesk.tables.rent import rent_charges, rent_notices, rent_policies, rent_prices
 from numberdesk.tables.times import agreed_time
+from numberdesk.tables.usage import call_terms, calls, receivables, usage_rates, usage_sources
 from numberdesk.tables.writers import writers
 
 __all__ = [
@@ -22,6 +24,8 @@ __all__ = [
     "agreed_time",
     "api_keys",
     "audits",
+    "call_terms",
+    "calls",
     "carrier_orders",
     "carrier_releases",
     "carrier_troubles",
@@ -38,10 +42,17 @@ __all__ = [
     "offers",
     "orders",
     "price_rules",
+    "receivables",
+    "rent_charges",
+    "rent_notices",
+    "rent_policies",
+    "rent_prices",
     "rentals",
     "repricings",
     "superseded_prices",
     "transfers",
+    "usage_rates",
+    "usage_sources",
     "wallets",
     "writers",
 ]

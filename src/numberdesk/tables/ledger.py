@@ -14,7 +14,8 @@ from numberdesk.tables.orders import orders
 
 # One row moves `amount` from the ledger account `debit` to `credit`. When one of the two is a
 # wallet, account_id names its owner, entry is its number in that wallet's statement (from 1,
-# without gaps) and balance_after what was posted after it.
+# without gaps) and balance_after what was posted after it. A transfer belongs to an order, to a period of a rental,
+# which rent_charges refers back from, or to neither.
 transfers = Table(
     "transfers",
     metadata,
@@ -30,6 +31,8 @@ transfers = Table(
     optional_text("order_id", ForeignKey(orders.c.id)),
     optional_text("reference"),
     whole("created_at"),
+    optional_text("rental_id"),
+    optional_whole("period"),
     CheckConstraint("amount > 0", name="amount_positive"),
     CheckConstraint("debit <> credit", name="two_sides"),
     CheckConstraint("(account_id IS NULL) = (entry IS NULL)", name="entry_of_wallet"),
@@ -44,6 +47,16 @@ Index(
     unique=True,
     sqlite_where=transfers.c.reference.is_not(None),
     postgresql_where=transfers.c.reference.is_not(None),
+)
+
+# What accounts owe is moved without a wallet; receivables and statements find it so.
+_WITHOUT_WALLET = transfers.c.account_id.is_(None)
+Index(
+    "ix_transfers_without_wallet",
+    transfers.c.debit,
+    transfers.c.id,
+    sqlite_where=_WITHOUT_WALLET,
+    postgresql_where=_WITHOUT_WALLET,
 )
 
 holds = Table(

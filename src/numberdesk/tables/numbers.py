@@ -8,8 +8,20 @@ from __future__ import annotations
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table
 
 from numberdesk.core.lifecycle import NumberState, RentalState
+from numberdesk.core.periods import PeriodUnit
 from numberdesk.tables.accounts import accounts
-from numberdesk.tables.base import computed, metadata, one_of, optional_text, optional_whole, text, whole
+from numberdesk.tables.base import (
+    computed,
+    due_checks,
+    due_columns,
+    due_index,
+    metadata,
+    one_of,
+    optional_text,
+    optional_whole,
+    text,
+    whole,
+)
 from numberdesk.tables.orders import orders
 
 # One row per E.164 number, for ever. national and reversed are digits, capabilities a bit set,
@@ -139,6 +151,8 @@ Index(
     unique=True,
 )
 
+# Periods are counted from the anchor (core/rental.py): `period` is the last that is charged or waived. What renews a
+# rental is due work; its party is the currency, since nobody outside is asked.
 rentals = Table(
     "rentals",
     metadata,
@@ -159,10 +173,21 @@ rentals = Table(
     whole("created_at"),
     whole("updated_at"),
     optional_whole("released_at"),
+    text("unit"),
+    whole("every"),
+    whole("period"),
+    optional_whole("ends_at"),
+    optional_whole("past_due_since"),
+    whole("reminded"),
+    *due_columns(),
     one_of("state", RentalState),
     CheckConstraint("price > 0", name="price_positive"),
     CheckConstraint("inbound >= 0 AND outbound >= 0", name="rates_not_negative"),
     CheckConstraint("(state = 'released') = (released_at IS NOT NULL)", name="released_with_time"),
+    one_of("unit", PeriodUnit),
+    CheckConstraint("every > 0 AND period >= 0 AND reminded >= 0", name="period_counts"),
+    CheckConstraint("(state = 'past_due') = (past_due_since IS NOT NULL)", name="past_due_with_time"),
+    *due_checks("released_at"),
     sqlite_with_rowid=False,
 )
 Index(
@@ -181,10 +206,23 @@ def _of_rentals(name: str, *columns: Column[str], live: bool) -> None:
     Index(f"ix_rentals_{name}", *columns, sqlite_where=where, postgresql_where=where)
 
 
+due_index(rentals, "currency")
+_PAST_DUE = rentals.c.state == "past_due"
+Index("ix_rentals_past_due", rentals.c.account_id, rentals.c.id, sqlite_where=_PAST_DUE, postgresql_where=_PAST_DUE)
+
+
 # Two lists of an account, and what it had of a number. Who rents a number now is what uq_rentals_live_e164 knows.
 _of_rentals("live", rentals.c.account_id, rentals.c.id, live=True)
 _of_rentals("ended", rentals.c.account_id, rentals.c.id, live=False)
 _of_rentals("ended_number", rentals.c.account_id, rentals.c.e164, rentals.c.id, live=False)
+# Who had a number when a call of it began.
+Index(
+    "ix_rentals_had_number",
+    rentals.c.e164,
+    rentals.c.released_at,
+    sqlite_where=rentals.c.released_at.is_not(None),
+    postgresql_where=rentals.c.released_at.is_not(None),
+)
 
 # Work left after a price rule changed: the carrier's numbers after this one are still to be priced anew.
 repricings = Table(

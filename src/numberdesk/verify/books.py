@@ -17,8 +17,10 @@ from numberdesk.verify.keys import CHECKS as OF_KEYS
 from numberdesk.verify.money import CHECKS as OF_MONEY
 from numberdesk.verify.numbers import CHECKS as OF_NUMBERS
 from numberdesk.verify.orders import CHECKS as OF_ORDERS
+from numberdesk.verify.rent import CHECKS as OF_RENT
 from numberdesk.verify.schema import DEFINITION_CHECK, GUARD_CHECK
 from numberdesk.verify.storage import REFERENCE_CHECK, STORAGE, storage_check
+from numberdesk.verify.usage import CHECKS as OF_USAGE
 
 __all__ = ["VerifyReport", "verify"]
 
@@ -36,9 +38,11 @@ def verify(tx: Tx, progress: Progress, *, thorough: bool = False) -> VerifyRepor
     checks = (
         storage_check(thorough=thorough),
         *OF_MONEY,
+        *OF_USAGE,
         *OF_ORDERS,
         *OF_CARRIER_ORDERS,
         *OF_NUMBERS,
+        *OF_RENT,
         *OF_EVENTS,
         *OF_KEYS,
         *OF_CARRIERS,

@@ -1,6 +1,6 @@
 """What must hold of events: one for each business change, none without it, as the table of event types says.
 
-Touches: events, orders, rentals.
+Touches: events, orders, receivables, rentals.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from sqlalchemy import ColumnElement, FromClause, and_, case, func, not_, or_, s
 
 from numberdesk.core.invariants import differing
 from numberdesk.outbox.model import EVENT_TYPES, EventType
-from numberdesk.tables import events, orders, rentals
+from numberdesk.tables import events, orders, receivables, rentals
 from numberdesk.verify.engine import Check, in_key_order, rule
 
-_SOURCES: Final = {"orders": (orders, "ord_"), "rentals": (rentals, "rnt_")}
+_SOURCES: Final = {"orders": (orders, "ord_"), "rentals": (rentals, "rnt_"), "receivables": (receivables, "rcv_")}
 """The tables that events tell of, and how their ids begin."""
 
 
@@ -30,7 +30,7 @@ def _untold(kind: EventType) -> Check:
     table, prefix = _SOURCES[kind.table]
     event_id = kind.id_prefix + func.substr(table.c.id, len(prefix) + 1)
     broken = (
-        select(table.c.id, table.c.e164, events.c.kind)
+        select(table.c.id, table.c.get("e164", table.c.id).label("about"), events.c.kind)
         .select_from(table.outerjoin(events, events.c.id == event_id))
         .where(in_key_order(table.c.id), _is_told(kind), events.c.kind.is_distinct_from(kind.name))
     )
@@ -40,7 +40,7 @@ def _untold(kind: EventType) -> Check:
 
 def _says_untold(kind: str, row: Any) -> str:
     there = "" if row.kind is None else f": the event in its place is {row.kind}"
-    return f"no event {kind} tells of {row.e164}{there}"
+    return f"no event {kind} tells of {row.about}{there}"
 
 
 def _row_id(table: str) -> ColumnElement[str]:
@@ -65,7 +65,8 @@ def _with_rows() -> FromClause:
 
 
 def _of_its_row(column: str) -> ColumnElement[Any]:
-    return func.coalesce(*(table.c[column] for table, _ in _SOURCES.values()))
+    """A column of that row, empty where its table has none of the name."""
+    return func.coalesce(*(table.c[column] for table, _ in _SOURCES.values() if column in table.c))
 
 
 def _in_payload(value: ColumnElement[str]) -> ColumnElement[bool]:
@@ -73,7 +74,10 @@ def _in_payload(value: ColumnElement[str]) -> ColumnElement[bool]:
     return events.c.payload.contains('"' + value + '"')  # an underline in an id stands for any sign, which does no harm
 
 
-_names_all = and_(_in_payload(_of_its_row("e164")), _in_payload(_of_its_row("id")))
+_names_all = and_(
+    _in_payload(func.coalesce(_of_its_row("e164"), _of_its_row("id"))),  # what an account owes is of no number
+    _in_payload(_of_its_row("id")),
+)
 _UNFOUNDED: Final = (
     select(
         events.c.id,

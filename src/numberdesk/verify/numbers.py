@@ -1,18 +1,18 @@
 """What must hold between numbers, rentals and the orders that made them.
 
-Touches: numbers, rentals, orders, carrier_releases.
+Touches: numbers, rentals, orders, rent_prices, carrier_releases.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 
 from numberdesk.core.invariants import amount, differing
 from numberdesk.core.lifecycle import NumberState, OrderState
 from numberdesk.core.purchase import POOL
-from numberdesk.tables import carrier_releases, numbers, orders, rentals
+from numberdesk.tables import carrier_releases, numbers, orders, rent_prices, rentals
 from numberdesk.verify.engine import in_key_order, json_check, rule
 
 _PREFIX: Final = len("ord_") + 1
@@ -103,29 +103,47 @@ def _says_held(row: Any) -> str:
     return f"the number is {row.state} and still held by {row.account_id} with order {row.order_id}"
 
 
-_SOLD: Final = ("e164", "account_id", "currency", "price", "inbound", "outbound")
-# The first month begins when the order completes. Nothing renews a rental yet, so it still ends as it was sold.
+_SOLD: Final = ("e164", "account_id", "currency")
+_PRICED: Final = ("price", "inbound", "outbound")
+# The last prices that were announced and have begun, else those that it was sold at.
+_latest = rent_prices.alias("latest")
+_announced = (
+    select(func.max(rent_prices.c.from_period))
+    .where(rent_prices.c.rental_id == rentals.c.id, rent_prices.c.from_period <= rentals.c.period)
+    .correlate(rentals)
+    .scalar_subquery()
+)
+_has_begun = and_(_latest.c.rental_id == rentals.c.id, rentals.c.period > 0, _latest.c.from_period == _announced)
+
+
+def _agreed(name: str) -> ColumnElement[Any]:
+    return case((_latest.c.id.is_not(None), _latest.c[name]), else_=orders.c[name])
+
+
+# The first period begins when the order completes. When later ones do, verify/rent.py looks at.
 _OF_ORDER: Final = (
     select(
         rentals.c.id,
         rentals.c.order_id,
-        *(rentals.c[name] for name in _SOLD),
+        *(rentals.c[name] for name in (*_SOLD, *_PRICED)),
         rentals.c.anchor,
         rentals.c.renews_at,
         orders.c.state.label("order_state"),
         orders.c.completed_at,
         orders.c.renews_at.label("order_renews_at"),
         *(orders.c[name].label(f"order_{name}") for name in _SOLD),
+        *(_agreed(name).label(f"order_{name}") for name in _PRICED),
     )
-    .select_from(rentals.outerjoin(orders, orders.c.id == rentals.c.order_id))
+    .select_from(rentals.outerjoin(orders, orders.c.id == rentals.c.order_id).outerjoin(_latest, _has_begun))
     .where(
         in_key_order(rentals.c.id),
         or_(
             orders.c.state.is_distinct_from(OrderState.COMPLETED),
             rentals.c.id != "rnt_" + func.substr(rentals.c.order_id, _PREFIX),
             rentals.c.anchor.is_distinct_from(orders.c.completed_at),
-            rentals.c.renews_at.is_distinct_from(orders.c.renews_at),
+            and_(rentals.c.period == 0, rentals.c.renews_at.is_distinct_from(orders.c.renews_at)),
             *(rentals.c[name].is_distinct_from(orders.c[name]) for name in _SOLD),
+            *(rentals.c[name].is_distinct_from(_agreed(name)) for name in _PRICED),
         ),
     )
 )

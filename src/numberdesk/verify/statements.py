@@ -38,6 +38,7 @@ from numberdesk.core.chain import (
 from numberdesk.core.invariants import MOST_SHOWN, Checked, Violation, amount, found, or_unexplained
 from numberdesk.core.money import MAX_AMOUNT
 from numberdesk.infra.db import Tx
+from numberdesk.ledger.model import REVENUE
 from numberdesk.tables import credit_limit_changes, transfers, wallets
 from numberdesk.verify.charges import check_charges
 from numberdesk.verify.engine import broken_rows, count_rows, in_key_order
@@ -183,11 +184,15 @@ _below_its_limit = (
 _UNCOVERED: Final = _below_its_limit.where(in_key_order(transfers.c.id))
 _CHANGED: Final = select(credit_limit_changes.c.account_id).distinct()
 _UNCOVERED_WHERE_CHANGED: Final = _below_its_limit.where(transfers.c.account_id.in_(_CHANGED))
-# A transfer that names no account may move what carriers cost. What customers pay is never without a wallet.
+# A transfer that names no account may move what carriers cost, or what a customer owes for calls (verify/usage.py).
+# What customers pay is never without a wallet.
 _sides = (transfers.c.debit, transfers.c.credit)
 _between_others = and_(
     *(_is_one_of(side, (*_COUNTERPARTS, *_CARRIERS)) for side in _sides),
-    or_(*(_is_one_of(side, _CARRIERS) for side in _sides)),
+    or_(
+        *(_is_one_of(side, _CARRIERS) for side in _sides),
+        and_(_is_one_of(transfers.c.debit, ("receivable:",)), transfers.c.credit == REVENUE["usage"]),
+    ),
 )
 _OWNERLESS: Final = select(func.count(case((_between_others, 1)))).where(transfers.c.account_id.is_(None))
 _STRAYS: Final = (

@@ -46,6 +46,9 @@ _PROVEN_ELSEWHERE: Final = frozenset(
         "events.account_id",
         "numbers.account_id",
         "numbers.order_id",
+        "rent_charges.rental_id",
+        "rent_charges.account_id",
+        "rent_charges.transfer_id",
     }
 )
 """References that another check follows anyway, row by row."""

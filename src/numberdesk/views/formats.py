@@ -19,6 +19,7 @@ from numberdesk.core.errors import BY_CODE
 from numberdesk.core.money import CURRENCY_CODE
 from numberdesk.core.phone import E164_PATTERN
 from numberdesk.flows.accounts.fund_wallets import ADJUSTMENT, TOP_UP
+from numberdesk.flows.usage.pay_debts import DEBT_PAYMENT
 from numberdesk.ledger.model import REVENUE
 
 
@@ -50,4 +51,4 @@ NumberTypeOrAny = Annotated[str, _words(("", *NUMBER_TYPES))]
 CapabilityNames = tuple[Annotated[str, _words(CAPABILITIES)], ...]
 ScopeNames = tuple[Annotated[str, _words(SCOPES)], ...]
 PriceSourceName = Annotated[str, _words((FROM_FILE, FROM_RULE))]
-TransferKind = Annotated[str, _words((TOP_UP, ADJUSTMENT, *REVENUE))]
+TransferKind = Annotated[str, _words((TOP_UP, ADJUSTMENT, DEBT_PAYMENT, *REVENUE))]

@@ -18,8 +18,9 @@ from numberdesk.core.money import as_decimal, format_micros
 from numberdesk.core.periods import iso_or_none, iso_seconds
 from numberdesk.core.prices import decimal_or_none
 from numberdesk.core.purchase import Order
+from numberdesk.core.rental import Rental
 from numberdesk.flows.catalog.suggest_searches import Suggestion
-from numberdesk.numbers.model import Rental, RentedNumber
+from numberdesk.numbers.model import RentedNumber
 from numberdesk.views.formats import (
     AccountId,
     CapabilityNames,

@@ -24,9 +24,11 @@ from numberdesk.core.money import MAX_AMOUNT, as_decimal, format_micros
 from numberdesk.core.purchase import Wallet
 from numberdesk.flows.accounts.create_accounts import check_name
 from numberdesk.flows.accounts.describe_accounts import DescribedAccount
+from numberdesk.flows.usage.pay_debts import pay_debts
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.model import CreditLimitChange
-from numberdesk.ledger.store import change_credit_limits, lock_wallets
+from numberdesk.ledger.receivable_store import find_unpaid
+from numberdesk.ledger.store import change_credit_limits, lock_wallets, save_wallets
 from numberdesk.numbers.store import count_live_rentals
 from numberdesk.orders.store import count_open_orders
 
@@ -79,10 +81,14 @@ def change_accounts(tx: Tx, commands: Sequence[AccountChange]) -> list[Described
         find_names(tx, names),
         count_open_orders(tx, closing),
         count_live_rentals(tx, closing),
+        {one.account_id: one.owed for one in find_unpaid(tx, closing).values()} if closing else {},
     )
     outcomes = [books.change(command) for command in commands]
     save_accounts(tx, [books.accounts[account_id] for account_id in sorted(books.changed)])
     change_credit_limits(tx, books.limits)
+    if books.limits:
+        raised = {change.account_id: books.wallets[change.account_id] for change in books.limits}
+        save_wallets(tx, pay_debts(tx, raised, commands[-1].now))
     return outcomes
 
 
@@ -95,6 +101,7 @@ class _Books:
     names: dict[str, str]
     open_orders: dict[str, int]
     rentals: dict[str, int]
+    owed: dict[str, int]
     changed: set[str] = field(default_factory=set)
     limits: list[CreditLimitChange] = field(default_factory=list)
 
@@ -155,6 +162,10 @@ class _Books:
             has = "has" if wallet.posted > 0 else "owes"
             reasons.append(f"its wallet {has} {format_micros(abs(wallet.posted))} {wallet.currency}")
             details |= {"balance": as_decimal(wallet.posted), "currency": wallet.currency}
+        owed = self.owed.get(account.id, 0)
+        if owed:
+            reasons.append(f"it owes {format_micros(owed)} {wallet.currency} for calls")
+            details |= {"owed": as_decimal(owed), "currency": wallet.currency}
         for name, count, words in (
             ("open_orders", self.open_orders.get(account.id, 0), "orders of it that are open"),
             ("rentals", self.rentals.get(account.id, 0), "numbers that it rents"),

@@ -26,6 +26,7 @@ from numberdesk.core.purchase import ACCOUNT_CLOSED, Wallet
 from numberdesk.core.request_keys import RequestKey
 from numberdesk.core.text import TextError, parse_token
 from numberdesk.flows.keyed_requests import KeyedRequests
+from numberdesk.flows.usage.pay_debts import pay_debts
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.model import Transfer, funding_account, wallet_account
 from numberdesk.ledger.store import (
@@ -96,10 +97,8 @@ def fund_wallets(tx: Tx, commands: Sequence[Funding]) -> list[Transfer | Numberd
     outcomes = [books.fund(command) for command in commands]
     insert_transfers(tx, books.written)
     keyed.save(tx)
-    save_wallets(
-        tx,
-        {transfer.account_id: books.wallets[transfer.account_id] for transfer in books.written if transfer.account_id},
-    )
+    changed = {one.account_id: books.wallets[one.account_id] for one in books.written if one.account_id}
+    save_wallets(tx, changed | (pay_debts(tx, changed, commands[-1].now) if changed else {}))
     return outcomes
 
 

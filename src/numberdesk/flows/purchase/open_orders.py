@@ -35,13 +35,15 @@ from numberdesk.core.purchase import (
     Wallet,
     decide,
 )
-from numberdesk.flows.purchase.order_records import hold_of, purchased, transfers_of
+from numberdesk.core.rental import rental_of
+from numberdesk.flows.purchase.order_records import first_charges, hold_of, purchased, transfers_of
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.store import insert_holds, insert_transfers, lock_wallets, save_wallets
 from numberdesk.numbers.agreed_time_store import find_agreed_at
 from numberdesk.numbers.carrier_release_store import find_on_their_way
-from numberdesk.numbers.model import rental_of
-from numberdesk.numbers.store import find_rental_ends, insert_rentals, lock_sale_numbers, save_sale_numbers
+from numberdesk.numbers.rent_store import insert_rent_charges
+from numberdesk.numbers.rental_store import insert_rentals
+from numberdesk.numbers.store import find_rental_ends, lock_sale_numbers, save_sale_numbers
 from numberdesk.orders.carrier_order_store import (
     Ended,
     change_carrier_orders,
@@ -215,7 +217,9 @@ def _write(tx: Tx, buys: Sequence[Buy], outcome: Decided, remote: _Remote, terms
         _write_remote(tx, sold, remote, terms, now)
     save_sale_numbers(tx, [outcome.sale_numbers[decision.order.e164] for decision in sold], now)
     completed = [decision.order for decision in sold if decision.order.state is OrderState.COMPLETED]
-    insert_rentals(tx, [rental_of(order) for order in completed])
+    rentals = [rental_of(order) for order in completed]
+    insert_rentals(tx, rentals)
+    insert_rent_charges(tx, first_charges(rentals))
     insert_events(tx, [purchased(order) for order in completed])
 
 

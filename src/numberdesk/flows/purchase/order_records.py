@@ -13,6 +13,7 @@ from numberdesk.core.lifecycle import HoldState, OrderState
 from numberdesk.core.money import format_micros
 from numberdesk.core.periods import iso_seconds
 from numberdesk.core.purchase import Charge, Order
+from numberdesk.core.rental import Rental, RentCharge, of_purchase
 from numberdesk.ledger.model import REVENUE, Hold, Transfer, wallet_account
 from numberdesk.outbox.model import NUMBER_PURCHASED, ORDER_FAILED, Event
 
@@ -34,7 +35,7 @@ def transfers_of(order: Order, charges: Iterable[Charge]) -> list[Transfer]:
     """The charges of a completed order."""
     return [
         Transfer(
-            id=f"trf_{order.id.removeprefix('ord_')}_{charge.kind}",
+            id=_charge_id(order.id, charge.kind),
             kind=charge.kind,
             debit=wallet_account(order.account_id),
             credit=REVENUE[charge.kind],
@@ -49,6 +50,15 @@ def transfers_of(order: Order, charges: Iterable[Charge]) -> list[Transfer]:
         )
         for charge in charges
     ]
+
+
+def first_charges(rentals: Iterable[Rental]) -> list[RentCharge]:
+    """Period 0 of new rentals, which their orders charge."""
+    return [of_purchase(rental, _charge_id(rental.order_id, "rental")) for rental in rentals]
+
+
+def _charge_id(order_id: str, kind: str) -> str:
+    return f"trf_{order_id.removeprefix('ord_')}_{kind}"
 
 
 def purchased(order: Order) -> Event:

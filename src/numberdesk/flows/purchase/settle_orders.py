@@ -34,15 +34,18 @@ from numberdesk.core.carrier_order import (
 )
 from numberdesk.core.lifecycle import HoldState, OrderState
 from numberdesk.core.purchase import Order, SaleNumber, Wallet
+from numberdesk.core.rental import rental_of
 from numberdesk.core.schedule import LONGEST_MESSAGE, resting
 from numberdesk.core.settlement import Settlement, capture, void
-from numberdesk.flows.purchase.order_records import order_failed, purchased, transfers_of
+from numberdesk.flows.purchase.order_records import first_charges, order_failed, purchased, transfers_of
+from numberdesk.flows.usage.pay_debts import pay_debts
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.store import insert_transfers, lock_wallets, resolve_holds, save_wallets
 from numberdesk.numbers.carrier_release import CarrierRelease, of_finding
 from numberdesk.numbers.carrier_release_store import insert_releases, lock_releases
-from numberdesk.numbers.model import rental_of
-from numberdesk.numbers.store import insert_rentals, lock_sale_numbers, save_sale_numbers
+from numberdesk.numbers.rent_store import insert_rent_charges
+from numberdesk.numbers.rental_store import insert_rentals
+from numberdesk.numbers.store import lock_sale_numbers, save_sale_numbers
 from numberdesk.orders.carrier_order_store import Ended, change_carrier_orders, find_carrier_orders, lock_carrier_orders
 from numberdesk.orders.store import change_orders, find_orders, withdraw_idempotency_records
 from numberdesk.outbox.store import insert_events
@@ -207,12 +210,16 @@ def write_books(tx: Tx, books: OrderBatch) -> set[str]:
         },
     )
     insert_transfers(tx, [transfer for one in settled for transfer in transfers_of(one.order, one.charges)])
-    save_wallets(tx, {one.order.account_id: books.wallets[one.order.account_id] for one in settled})
+    changed = {one.order.account_id: books.wallets[one.order.account_id] for one in settled}
+    failed_at = max((one.order.failed_at or 0 for one in settled), default=0)
+    save_wallets(tx, changed | (pay_debts(tx, changed, failed_at) if failed_at else {}))
     for one in settled:
         save_sale_numbers(tx, [one.sale_number], one.order.completed_at or one.order.failed_at or 0)
     completed = [one.order for one in settled if one.order.state is OrderState.COMPLETED]
     failed = [one.order for one in settled if one.order.state is OrderState.FAILED]
-    insert_rentals(tx, [rental_of(order) for order in completed])
+    rentals = [rental_of(order) for order in completed]
+    insert_rentals(tx, rentals)
+    insert_rent_charges(tx, first_charges(rentals))
     insert_events(tx, [*(purchased(order) for order in completed), *(order_failed(order) for order in failed)])
     withdraw_idempotency_records(tx, books.withdrawn)
     change_carrier_orders(tx, list(books.changed.values()))

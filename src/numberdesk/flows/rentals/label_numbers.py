@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from numberdesk.core.errors import NotFound, NumberdeskError
+from numberdesk.core.rental import Rental
 from numberdesk.infra.db import Tx
-from numberdesk.numbers.model import Labels, Rental
-from numberdesk.numbers.store import change_rentals, latest_rentals, lock_rentals
+from numberdesk.numbers.model import Labels
+from numberdesk.numbers.rental_store import label_rentals
+from numberdesk.numbers.store import latest_rentals, lock_rentals
 
 
 class Labelling(NamedTuple):
@@ -44,5 +46,5 @@ def label_numbers(tx: Tx, commands: Sequence[Labelling]) -> list[Rental | Number
             rental = rental._replace(**sent, updated_at=command.now)
             changed[rental.id] = by_id[rental.id] = rental
         outcomes.append(rental)
-    change_rentals(tx, list(changed.values()))
+    label_rentals(tx, list(changed.values()))
     return outcomes

@@ -20,15 +20,16 @@ from numberdesk.core.errors import IdempotencyConflict, NotFound, NumberdeskErro
 from numberdesk.core.lifecycle import NumberState, RentalState, require_move
 from numberdesk.core.periods import MICROSECONDS, iso_seconds
 from numberdesk.core.purchase import POOL, Order, SaleNumber
+from numberdesk.core.rental import Rental
 from numberdesk.core.request_keys import RequestKey
+from numberdesk.core.schedule import resting
 from numberdesk.flows.keyed_requests import KeyedRequests
 from numberdesk.infra.db import Tx
 from numberdesk.numbers.agreed_time_store import find_agreed_time
 from numberdesk.numbers.carrier_release import CarrierRelease, of_rental
 from numberdesk.numbers.carrier_release_store import insert_releases
-from numberdesk.numbers.model import Rental
+from numberdesk.numbers.rental_store import change_rentals
 from numberdesk.numbers.store import (
-    change_rentals,
     find_rental_numbers,
     latest_rentals,
     lock_rentals,
@@ -122,7 +123,11 @@ class _Books:
     def _ended(self, rental: Rental, command: Release) -> Rental:
         if rental.released_at is None:
             state = require_move(rental.state, RentalState.RELEASED)
-            rental = rental._replace(state=state, updated_at=command.now, released_at=command.now)
+            # A clock that went back must not make it end before the period that is paid has begun.
+            at = max(command.now, rental.begin_of(rental.period)) if rental.period else command.now
+            rental = resting(rental)._replace(
+                state=state, updated_at=at, released_at=at, past_due_since=None, parked_at=None
+            )
             self.ended[rental.id] = rental, command
         self.by_id[rental.id] = rental
         return rental

@@ -1,0 +1,181 @@
+"""Call records: sent by whoever carries calls, and listed for those who pay for them.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from datetime import datetime
+from typing import Annotated, Any, Final
+from weakref import WeakKeyDictionary
+
+import msgspec
+
+from numberdesk.api.call_bodies import JSON, read_calls
+from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
+from numberdesk.api.paging import PageQuery, page, position
+from numberdesk.core.call_charging import CUSTOMERS
+from numberdesk.core.errors import InvalidRequest
+from numberdesk.core.lifecycle import AccountKind
+from numberdesk.core.periods import from_datetime
+from numberdesk.flows.usage.send_calls import send_calls
+from numberdesk.usage.store import list_calls, list_parked
+from numberdesk.views.usage import (
+    CallView,
+    ParkedCallView,
+    RecordResultView,
+    call_view,
+    parked_call_view,
+    record_result_view,
+)
+
+_AT_ONCE: Final = 2
+"""Requests with call records that are worked on side by side: each may hold ten thousand of them in memory."""
+
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+_LONGEST_INSTANT: Final = 40
+_OPERATORS: Final = "operator:"
+_EXAMPLE: Final = {
+    "call_id": "b2f4-1",
+    "direction": "inbound",
+    "phone_number": "+13612738809",
+    "other": "+13612738000",
+    "started_at": "2026-03-20T14:30:00Z",
+    "answered_at": "2026-03-20T14:30:05Z",
+    "ended_at": "2026-03-20T14:31:36Z",
+}
+_CALL_EXAMPLE: Final = {
+    **_EXAMPLE,
+    "source": "operator:acc_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
+    "leg": "",
+    "seconds": 91,
+    "disposition": "",
+    "status": "charged",
+    "reason": None,
+    "rate": 0.0085,
+    "connect_fee": 0,
+    "increments": "60/60",
+    "billed_seconds": 120,
+    "amount": 0.017,
+    "owed": 0,
+    "currency": "USD",
+    "transaction_id": "trf_0195b3a4c7e07d2f8a1b2c3d4e5f6071_usage_0",
+}
+
+Written = Annotated[str, msgspec.Meta(max_length=_LONGEST_INSTANT)]
+
+
+class CallsQuery(PageQuery, frozen=True):
+    """Which calls: those that began from `since` to before `until`."""
+
+    since: Annotated[Written, msgspec.Meta(description="Only calls that began then or later; ISO 8601.")] | None = None
+    until: Annotated[Written, msgspec.Meta(description="Only calls that began before; ISO 8601.")] | None = None
+
+
+@endpoint(
+    "POST",
+    "/usage/calls",
+    summary="Send up to 10,000 call records; each has an outcome of its own",
+    tag="Usage",
+    scope="usage:write",
+    raw_body=JSON,
+    raw_limit="usage_limit_bytes",
+    data=list[RecordResultView],
+    example=[_EXAMPLE],
+    answer_example=[
+        {
+            "outcome": "accepted",
+            "call_id": "b2f4-1",
+            "leg": "",
+            "status": "charged",
+            "amount": 0.017,
+            "field": None,
+            "reason": None,
+        }
+    ],
+    key_refusal="is not taken by this request: a record that is sent again is taken once",
+    operators_too=True,
+)
+async def send(request: ApiRequest) -> ApiResponse:
+    """Answer when all that was accepted is on disk."""
+    services = request.services
+    loop = asyncio.get_running_loop()
+    async with _turns.setdefault(loop, asyncio.Semaphore(_AT_ONCE)):
+        sent = await read_calls(request.headers, request.receive, services.settings.usage_limit_bytes)
+        results = await send_calls(services.writer, sent, _source_of(request), request.now, services.new_id)
+    counts = Counter(result.outcome.value for result in results)
+    told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
+    return ApiResponse([record_result_view(result) for result in results], told or "Nothing was sent")
+
+
+@endpoint(
+    "GET",
+    "/usage/calls",
+    summary="The account's calls, the latest first",
+    tag="Usage",
+    scope="billing:read",
+    query=CallsQuery,
+    data=list[CallView],
+    paged=True,
+    answer_example=[_CALL_EXAMPLE],
+)
+async def calls(request: ApiRequest) -> ApiResponse:
+    """Page the account's calls."""
+    query: CallsQuery = request.query
+    before, account_id = _place(query.page_token), request.caller.account_id
+    since, until = _instant("since", query.since), _instant("until", query.until)
+    found = await request.read(
+        lambda tx: list_calls(tx, account_id, since=since, until=until, before=before, limit=query.page_size + 1)
+    )
+    items, rest = page(found, query.page_size, "place")
+    return ApiResponse([call_view(item) for item in items], rest=rest)
+
+
+@endpoint(
+    "GET",
+    "/admin/usage/parked",
+    summary="Calls that wait for a person, oldest first",
+    tag="Operators",
+    scope="admin",
+    query=PageQuery,
+    data=list[ParkedCallView],
+    paged=True,
+    answer_example=[],
+)
+async def parked(request: ApiRequest) -> ApiResponse:
+    """Page parked calls of all accounts."""
+    query: PageQuery = request.query
+    after = position(query.page_token, "cal_")
+    found = await request.read(lambda tx: list_parked(tx, after=after, limit=query.page_size + 1))
+    items, rest = page(found, query.page_size, "id")
+    return ApiResponse([parked_call_view(item) for item in items], rest=rest)
+
+
+def _source_of(request: ApiRequest) -> str:
+    """The source follows from the key, so that nobody writes another's records."""
+    caller = request.caller
+    return (_OPERATORS if caller.kind is AccountKind.OPERATOR else CUSTOMERS) + caller.account_id
+
+
+def _place(token: str | None) -> tuple[int, str] | None:
+    text = position(token, "")
+    if text is None:
+        return None
+    started, _, call = text.partition(".")
+    if not (started.isascii() and started.isdigit() and len(started) <= 18 and call):  # noqa: PLR2004  fits 64 bits
+        raise InvalidRequest("page_token", "is not a token of this list")
+    return int(started), call
+
+
+def _instant(name: str, text: Any) -> int | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidRequest(name, "must be like 2026-03-20T14:30:00Z") from None
+    if moment.tzinfo is None:
+        raise InvalidRequest(name, "must say its zone, like 2026-03-20T14:30:00Z")
+    return from_datetime(moment)

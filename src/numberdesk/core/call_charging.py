@@ -1,0 +1,266 @@
+"""What becomes of call records: each is charged once, witnesses, or is parked, decided over a batch.
+
+Touches: nothing.
+
+The rental that had the number when the call began pays, at its own rate. One source charges for a rental; what other
+sources tell is kept and compared. A finished call cannot be refused: the wallet pays down to its limit, and the rest is
+owed. So what a call costs depends on no order, batch or repeat, and neither does wallet less receivable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from numberdesk.core.call_record import CallRecord, Direction, differing_field
+from numberdesk.core.money import MAX_PRICE
+from numberdesk.core.purchase import POOL, Wallet
+from numberdesk.core.rating import BY_THE_MINUTE, CallRate, Increments, billed_seconds, charge_of
+
+CUSTOMERS: Final = "customer:"
+"""How sources begin that are customers' own: the rest is the account, whose numbers alone they can tell of."""
+
+
+class CallState(StrEnum):
+    """What became of a call record."""
+
+    CHARGED = "charged"
+    WITNESS = "witness"
+    PARKED = "parked"
+
+
+class ParkedReason(StrEnum):
+    """Why a call waits for a person."""
+
+    NOT_RENTED = "not_rented"
+    NO_SOURCE = "no_source"
+    NO_DURATION = "no_duration"
+    NOT_PRICED = "not_priced"
+    TOO_DEAR = "too_dear"
+
+
+class RentedSpan(NamedTuple):
+    """Who had a number from when to when, and at which rates in micros per minute; None where nobody set one."""
+
+    rental_id: str
+    account_id: str
+    e164: str
+    carrier: str
+    currency: str
+    inbound: int | None
+    outbound: int | None
+    began_at: int
+    ended_at: int | None
+
+
+class CallTerms(NamedTuple):
+    """How calls of a carrier's numbers are taken from `since` on: the source that charges, connect fee, increments."""
+
+    carrier: str
+    since: int
+    source: str | None = None
+    connect: int = 0
+    minimum: int = BY_THE_MINUTE.minimum
+    step: int = BY_THE_MINUTE.step
+
+
+class KeptCall(NamedTuple):
+    """A call as it is kept: its record, what became of it, and the shares of its charge in micros."""
+
+    id: str
+    record: CallRecord
+    state: CallState
+    reason: ParkedReason | None
+    span: RentedSpan | None
+    rate: CallRate | None
+    billed: int | None
+    amount: int | None
+    received_at: int
+    charged_at: int | None = None
+    owed: int = 0
+    transfer_id: str | None = None
+    owed_transfer_id: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Where it stands in a list of an account's calls."""
+        return f"{self.record.started_at}.{self.id}"
+
+
+class RecordOutcome(StrEnum):
+    """What a source is told about a record that it sent."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"
+    PARKED = "parked"
+    REJECTED = "rejected"
+
+
+class RecordResult(NamedTuple):
+    """The outcome of one record: the call that it made or that was there, and the field that is in the way."""
+
+    outcome: RecordOutcome
+    call_id: str | None
+    leg: str
+    call: KeptCall | None = None
+    field: str | None = None
+    reason: str | None = None
+
+
+class Receivable(NamedTuple):
+    """What an account owes, in micros, since `opened_at`; all is paid at `paid_at`."""
+
+    id: str
+    account_id: str
+    currency: str
+    owed: int
+    opened_at: int
+    paid_at: int | None = None
+
+
+class Posting(NamedTuple):
+    """The shares of an account's calls of one batch: out of the wallet, and owed."""
+
+    account_id: str
+    currency: str
+    paid: int
+    owed: int
+
+
+class Heard(NamedTuple):
+    """What a source told of a number on a day: how many calls, how many seconds, and what was charged for them."""
+
+    day: int
+    e164: str
+    source: str
+    state: CallState
+    calls: int
+    seconds: int
+    amount: int
+
+
+@dataclass(slots=True)
+class CallBooks:
+    """What the database holds about a batch of records. `spans` by number; `rates` what a person set; newest last."""
+
+    spans: Mapping[str, Sequence[RentedSpan]] = field(default_factory=dict)
+    sources: Mapping[str, Sequence[tuple[int, str]]] = field(default_factory=dict)
+    rates: Mapping[tuple[str, Direction], int] = field(default_factory=dict)
+    terms: Mapping[str, Sequence[CallTerms]] = field(default_factory=dict)
+
+    def span_at(self, record: CallRecord) -> RentedSpan | None:
+        """Who rented the number as the call began, where its source may tell of that account."""
+        for span in self.spans.get(record.e164, ()):
+            if span.began_at <= record.started_at and (span.ended_at is None or record.started_at < span.ended_at):
+                is_other = record.source.startswith(CUSTOMERS) and record.source != CUSTOMERS + span.account_id
+                return None if is_other else span
+        return None
+
+    def source_of(self, span: RentedSpan, instant: int) -> str | None:
+        """The source that charges for a rental at an instant: its own, its carrier's appointed one, its carrier."""
+        own = [source for since, source in self.sources.get(span.rental_id, ()) if since <= instant]
+        if own:
+            return own[-1]
+        appointed = [terms.source for terms in self.terms.get(span.carrier, ()) if terms.since <= instant]
+        if appointed and appointed[-1] is not None:
+            return appointed[-1]
+        return None if span.carrier == POOL else span.carrier
+
+    def rate_of(self, span: RentedSpan, direction: Direction) -> CallRate | None:
+        """What calls of a rental cost, by the terms there were when it began; None where nobody set a rate."""
+        own = span.inbound if direction is Direction.INBOUND else span.outbound
+        per_minute = self.rates.get((span.rental_id, direction)) if own is None else own
+        if per_minute is None:
+            return None
+        then = [terms for terms in self.terms.get(span.carrier, ()) if terms.since <= span.began_at]
+        terms = then[-1] if then else CallTerms(span.carrier, 0)
+        return CallRate(per_minute, terms.connect, Increments(terms.minimum, terms.step))
+
+    def call_of(self, call_id: str, record: CallRecord, now: int) -> KeptCall:
+        """What becomes of a record."""
+        span = self.span_at(record)
+        call = KeptCall(call_id, record, CallState.WITNESS, None, span, None, None, None, now)
+        if span is None:
+            return _parked(call, ParkedReason.NOT_RENTED)
+        source = self.source_of(span, record.started_at)
+        if source is None:
+            return _parked(call, ParkedReason.NO_SOURCE)
+        return call if source != record.source else _rated(call, self.rate_of(span, record.direction))
+
+
+def _rated(call: KeptCall, rate: CallRate | None) -> KeptCall:
+    seconds = call.record.seconds
+    if seconds is None:
+        return _parked(call, ParkedReason.NO_DURATION)
+    if rate is None:
+        return _parked(call, ParkedReason.NOT_PRICED)
+    amount = charge_of(seconds, rate)
+    if amount > MAX_PRICE:
+        return _parked(call, ParkedReason.TOO_DEAR)
+    billed = billed_seconds(seconds, rate.increments)
+    return call._replace(state=CallState.CHARGED, rate=rate, billed=billed, amount=amount, charged_at=call.received_at)
+
+
+def _parked(call: KeptCall, reason: ParkedReason) -> KeptCall:
+    return call._replace(state=CallState.PARKED, reason=reason)
+
+
+def result_of(call: KeptCall) -> RecordResult:
+    """What a source is told of a record that is new."""
+    outcome = RecordOutcome.PARKED if call.state is CallState.PARKED else RecordOutcome.ACCEPTED
+    return RecordResult(outcome, call.record.call_id, call.record.leg, call, None, call.reason)
+
+
+def repeated(call: KeptCall, record: CallRecord) -> RecordResult:
+    """What a source is told of a record whose key is known."""
+    differs = differing_field(call.record, record)
+    if differs is None:
+        return RecordResult(RecordOutcome.DUPLICATE, record.call_id, record.leg, call)
+    return RecordResult(
+        RecordOutcome.CONFLICT, record.call_id, record.leg, call, differs, "differs from the first record of this call"
+    )
+
+
+def shared(
+    calls: Iterable[KeptCall], wallets: Mapping[str, Wallet], serial: str
+) -> tuple[list[KeptCall], list[Posting]]:
+    """The calls with their shares, each account's wallet first down to its limit, and what to post for each account.
+
+    `serial` is that of the batch, out of which the ids of transfers are made.
+    """
+    left = {account_id: max(0, wallet.available) for account_id, wallet in wallets.items()}
+    places = {account_id: place for place, account_id in enumerate(sorted(wallets))}
+    sums: dict[str, Posting] = {}
+    done: list[KeptCall] = []
+    for call in calls:
+        if not call.amount or call.span is None:
+            done.append(call)
+            continue
+        account_id = call.span.account_id
+        paid = min(left[account_id], call.amount)
+        owed = call.amount - paid
+        left[account_id] -= paid
+        before = sums.get(account_id, Posting(account_id, call.span.currency, 0, 0))
+        sums[account_id] = before._replace(paid=before.paid + paid, owed=before.owed + owed)
+        place = places[account_id]
+        done.append(
+            call._replace(
+                owed=owed,
+                transfer_id=usage_transfer_id(serial, place) if paid else None,
+                owed_transfer_id=owed_transfer_id(serial, place) if owed else None,
+            )
+        )
+    return done, [sums[account_id] for account_id in sorted(sums)]
+
+
+def usage_transfer_id(serial: str, place: int) -> str:
+    """The transfer out of a wallet for a batch of calls; `place` is that of the account among the batch's."""
+    return f"trf_{serial}_usage_{place}"
+
+
+def owed_transfer_id(serial: str, place: int) -> str:
+    """The transfer into the receivable for a batch of calls."""
+    return f"trf_{serial}_owed_{place}"

@@ -1,0 +1,244 @@
+"""Call records: the one form that every source is brought to, and what makes one good.
+
+Touches: nothing.
+
+A record that is wrong is an outcome and names its field, so that the others of a batch go on. What is
+missing is never guessed: a record that does not say how long the call was is kept, and waits for a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
+
+from numberdesk.core.periods import MICROSECONDS, from_datetime
+from numberdesk.core.phone import PhoneError, parse_e164
+from numberdesk.core.text import TextError, parse_text, parse_token
+
+MOST_SECONDS: Final = 2 * 86_400
+"""The longest call there is: what is above it is a mistake of whoever counted."""
+
+LONGEST_CALL_ID: Final = 128
+LONGEST_LEG: Final = 32
+LONGEST_OTHER: Final = 128
+LONGEST_DISPOSITION: Final = 40
+
+_EARLIEST: Final = 946_684_800 * MICROSECONDS  # 2000-01-01: before it clocks were not set
+_AHEAD: Final = 300 * MICROSECONDS
+_ROUNDED_BY: Final = 60
+_LONGEST_NUMBER: Final = 20
+
+
+class Direction(StrEnum):
+    """Which way a call went, seen from our number."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+
+
+class CallRecord(NamedTuple):
+    """One leg of a call as its source told it. Instants in microseconds; `seconds` is None where nobody said."""
+
+    source: str
+    call_id: str
+    leg: str
+    direction: Direction
+    e164: str
+    other: str
+    started_at: int
+    answered_at: int | None
+    ended_at: int | None
+    seconds: int | None
+    disposition: str
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What makes it this record for ever."""
+        return self.source, self.call_id, self.leg
+
+
+class BadRecord(NamedTuple):
+    """A record that is refused: the field that is wrong, and why. `call_id` and `leg` as far as they could be read."""
+
+    field: str
+    reason: str
+    call_id: str | None = None
+    leg: str = ""
+
+
+FIELDS: Final = (
+    "call_id",
+    "leg",
+    "direction",
+    "phone_number",
+    "other",
+    "started_at",
+    "answered_at",
+    "ended_at",
+    "seconds",
+    "disposition",
+)
+"""The fields of a record, as sources write them."""
+
+_WRITTEN: Final = {"e164": "phone_number"}
+
+
+class _FieldError(ValueError):
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(reason)
+        self.field = field
+
+
+def read_record(sent: Any, source: str, now: int) -> CallRecord | BadRecord:
+    """Read what a source sent: texts, whole numbers and decimals by the names in FIELDS; null means absent.
+
+    Instants are ISO 8601 with a zone, or seconds since 1970. Without `seconds` it is the time from the answer to the
+    end, begun seconds counting as whole; without an answer nobody knows.
+    """
+    if not isinstance(sent, Mapping):
+        return BadRecord("record", "must be a JSON object")
+    fields = {name: value for name, value in sent.items() if value is not None}
+    call_id = fields.get("call_id")
+    leg = fields.get("leg")
+    named = (call_id if isinstance(call_id, str) else None, leg if isinstance(leg, str) else "")
+    try:
+        return _record(fields, source, now)
+    except _FieldError as error:
+        return BadRecord(error.field, str(error), *named)
+
+
+def differing_field(first: CallRecord, again: CallRecord) -> str | None:
+    """The first field in which two records with one key differ, as sources write it; None when they say the same."""
+    for name in CallRecord._fields:
+        if getattr(first, name) != getattr(again, name):
+            return _WRITTEN.get(name, name)
+    return None
+
+
+def _record(fields: dict[str, Any], source: str, now: int) -> CallRecord:
+    for name in fields:
+        if name not in FIELDS:
+            raise _FieldError(name if name.isidentifier() else "record", "is not a field")
+    record = CallRecord(
+        source,
+        _text(fields, "call_id", lambda text: parse_token(text, longest=LONGEST_CALL_ID)),
+        _text(fields, "leg", lambda text: parse_token(text, longest=LONGEST_LEG), absent=""),
+        _direction(fields),
+        _text(fields, "phone_number", parse_e164),
+        _text(fields, "other", lambda text: parse_text(text, longest=LONGEST_OTHER, empty_allowed=True), absent=""),
+        _instant(fields, "started_at", now) or _required("started_at"),
+        _instant(fields, "answered_at", now),
+        _instant(fields, "ended_at", now),
+        _seconds(fields),
+        _text(fields, "disposition", lambda text: parse_token(text, longest=LONGEST_DISPOSITION), absent=""),
+    )
+    return _timed(record)
+
+
+def _timed(record: CallRecord) -> CallRecord:
+    """The record with its seconds, once its instants make sense."""
+    if record.answered_at is not None and record.answered_at < record.started_at:
+        raise _FieldError("answered_at", "is before started_at")
+    begun = record.started_at if record.answered_at is None else record.answered_at
+    if record.ended_at is None:
+        return record
+    if record.ended_at < begun:
+        raise _FieldError("ended_at", "is before the call began")
+    lasted = -(-(record.ended_at - begun) // MICROSECONDS)
+    if record.seconds is not None:
+        if record.seconds > lasted + _ROUNDED_BY:
+            raise _FieldError("seconds", "is more than there are between the beginning and ended_at")
+        return record
+    if record.answered_at is None:
+        return record
+    if lasted > MOST_SECONDS:
+        raise _FieldError("ended_at", f"makes a call of more than {MOST_SECONDS} seconds")
+    return record._replace(seconds=lasted)
+
+
+def _required(name: str) -> Any:
+    raise _FieldError(name, "is required")
+
+
+def _text(fields: dict[str, Any], name: str, parse: Callable[[str], str], *, absent: str | None = None) -> str:
+    value = fields.get(name)
+    if value is None:
+        return _required(name) if absent is None else absent
+    if not isinstance(value, str):
+        raise _FieldError(name, "must be text")
+    if value == "" and absent is not None:
+        return absent
+    try:
+        return parse(value)
+    except (TextError, PhoneError) as error:
+        raise _FieldError(name, str(error)) from None
+
+
+def _direction(fields: dict[str, Any]) -> Direction:
+    try:
+        return Direction(fields.get("direction") or _required("direction"))
+    except (ValueError, TypeError) as error:
+        if isinstance(error, _FieldError):
+            raise
+        raise _FieldError("direction", "must be inbound or outbound") from None
+
+
+def _instant(fields: dict[str, Any], name: str, now: int) -> int | None:
+    value = fields.get(name)
+    if value is None or value == "":
+        return None
+    instant = _written_instant(name, value)
+    if instant > now + _AHEAD:
+        raise _FieldError(name, "is in the future")
+    if instant < _EARLIEST:
+        raise _FieldError(name, "is before the year 2000")
+    return instant
+
+
+def _written_instant(name: str, value: object) -> int:
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            raise _FieldError(name, "must be like 2026-03-20T14:30:00Z, or seconds since 1970") from None
+        if moment.tzinfo is None:
+            raise _FieldError(name, "must say its zone, like 2026-03-20T14:30:00Z")
+        return from_datetime(moment)
+    number = _number(name, value)
+    return int(number * MICROSECONDS)
+
+
+def _seconds(fields: dict[str, Any]) -> int | None:
+    value = fields.get("seconds")
+    if value is None or value == "":
+        return None
+    number = _number("seconds", value)
+    if number < 0:
+        raise _FieldError("seconds", "must not be negative")
+    if number > MOST_SECONDS:
+        raise _FieldError("seconds", f"must be at most {MOST_SECONDS}")
+    whole = int(number)
+    return whole if whole == number else whole + 1
+
+
+def _number(name: str, value: object) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
+        raise _FieldError(name, "must be a number")
+    if isinstance(value, str) and not _is_plain(value):
+        raise _FieldError(name, "must be a number")
+    if isinstance(value, int) and value.bit_length() > 64:  # noqa: PLR2004  far past every bound
+        raise _FieldError(name, "is out of range")
+    number = Decimal(value)
+    if not number.is_finite():
+        raise _FieldError(name, "must be a finite number")
+    if number.adjusted() > _LONGEST_NUMBER or (number and number.adjusted() < -_LONGEST_NUMBER):
+        raise _FieldError(name, "is out of range")
+    return number
+
+
+def _is_plain(text: str) -> bool:
+    digits = text.removeprefix("-").replace(".", "", 1)
+    return len(text) <= _LONGEST_NUMBER and digits.isascii() and digits.isdigit()

@@ -1,0 +1,88 @@
+"""What a call costs: increments, one multiplication, one division, one rounding.
+
+Touches: nothing.
+
+Rates are micros per minute. A call of more than 0 seconds is billed for its minimum, and beyond that in whole steps;
+what it costs is rounded up to a micro, once. A call of 0 seconds costs nothing, and no connect fee either.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+_MINUTE: Final = 60
+INCREMENTS: Final = re.compile(r"([1-9][0-9]{0,3})/([1-9][0-9]{0,3})", re.ASCII)
+"""What increments look like: minimum and step in seconds, like 30/6."""
+
+
+class RatingError(ValueError):
+    """What was sent are no increments; the text says why, in words for the sender."""
+
+
+class Increments(NamedTuple):
+    """How seconds are billed: at least `minimum`, and what is beyond it in whole steps."""
+
+    minimum: int
+    step: int
+
+    def __str__(self) -> str:
+        return f"{self.minimum}/{self.step}"
+
+
+BY_THE_MINUTE: Final = Increments(60, 60)
+"""What holds where nobody said otherwise."""
+
+
+class CallRate(NamedTuple):
+    """What calls in one direction cost: micros per minute, micros once per answered call, and the increments."""
+
+    per_minute: int
+    connect: int = 0
+    increments: Increments = BY_THE_MINUTE
+
+
+def parse_increments(text: str) -> Increments:
+    """Increments as people write them. Raises RatingError."""
+    written = INCREMENTS.fullmatch(text)
+    if written is None:
+        raise RatingError("must be a minimum and a step in seconds, like 60/60 or 30/6")
+    return Increments(int(written[1]), int(written[2]))
+
+
+def billed_seconds(seconds: int, increments: Increments) -> int:
+    """The seconds that a call of so many is billed for."""
+    if seconds <= 0:
+        return 0
+    beyond = max(0, seconds - increments.minimum)
+    return increments.minimum + -(-beyond // increments.step) * increments.step
+
+
+def charge_of(seconds: int, rate: CallRate) -> int:
+    """What a call of so many seconds costs, in micros."""
+    if seconds <= 0:
+        return 0
+    return rate.connect - (-billed_seconds(seconds, rate.increments) * rate.per_minute // _MINUTE)
+
+
+def longest_affordable(available: int, rate: CallRate, wanted: int) -> int:
+    """The most seconds, up to `wanted`, whose charge `available` micros cover; 0 where they cover none."""
+    least, most = 0, wanted
+    while least < most:
+        middle = (least + most + 1) // 2
+        if charge_of(middle, rate) <= available:
+            least = middle
+        else:
+            most = middle - 1
+    return least
+
+
+def deck_rate(deck: Mapping[str, CallRate], e164: str) -> CallRate | None:
+    """The rate of the longest prefix that a number begins with, prefixes without the plus sign; None for no match."""
+    digits = e164.removeprefix("+")
+    for length in range(len(digits), 0, -1):
+        rate = deck.get(digits[:length])
+        if rate is not None:
+            return rate
+    return None

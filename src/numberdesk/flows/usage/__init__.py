@@ -1,0 +1,4 @@
+"""Use cases of calls and of what is owed for them.
+
+Touches: nothing.
+"""

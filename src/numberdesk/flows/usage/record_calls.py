@@ -1,0 +1,218 @@
+"""Record calls: keep each record once, and charge what is to be charged, as sets.
+
+Touches: database.
+
+Whatever way a record comes by, it ends here. Money moves once per account and batch: at most one transfer out of the
+wallet and one into the receivable, and every call has its shares of both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+from numberdesk.core.call_charging import (
+    CallBooks,
+    CallState,
+    KeptCall,
+    Posting,
+    Receivable,
+    RecordResult,
+    owed_transfer_id,
+    repeated,
+    result_of,
+    shared,
+    usage_transfer_id,
+)
+from numberdesk.core.call_record import CallRecord
+from numberdesk.core.money import format_micros
+from numberdesk.core.periods import iso_seconds
+from numberdesk.core.purchase import Wallet
+from numberdesk.flows.usage.pay_debts import pay_debts
+from numberdesk.infra.db import Tx
+from numberdesk.ledger.model import REVENUE, Transfer, receivable_account, wallet_account
+from numberdesk.ledger.receivable_store import change_receivables, find_unpaid, insert_receivables
+from numberdesk.ledger.store import insert_transfers, lock_wallets, save_wallets
+from numberdesk.outbox.model import ACCOUNT_IN_DEBT, Event
+from numberdesk.outbox.store import insert_events
+from numberdesk.usage.store import (
+    charge_calls,
+    find_call_terms,
+    find_calls,
+    find_set_rates,
+    find_sources,
+    find_spans,
+    insert_calls,
+    list_parked,
+)
+
+MOST_RECORDS: Final = 500
+"""Records of one command: a purchase that waits behind it does not notice."""
+
+USAGE: Final = "usage"
+
+
+class RecordCalls(NamedTuple):
+    """Records as they were read, at most MOST_RECORDS. `batch_id` is new."""
+
+    batch_id: str
+    records: tuple[CallRecord, ...]
+    now: int
+
+
+class RateParked(NamedTuple):
+    """Look at parked calls anew, those after `after`. `batch_id` is new."""
+
+    batch_id: str
+    after: str | None
+    now: int
+
+
+class RatedParked(NamedTuple):
+    """How many parked calls were seen, how many of them wait no longer, and the last; None when there are no more."""
+
+    seen: int
+    rated: int
+    last: str | None
+
+
+def record_calls(tx: Tx, commands: Sequence[RecordCalls]) -> list[list[RecordResult]]:
+    """Keep and charge records; one result for each, in order."""
+    records = [record for command in commands for record in command.records]
+    books = load_books(tx, records)
+    wallets = lock_wallets(tx, {span.account_id for spans in books.spans.values() for span in spans})
+    known = find_calls(tx, records)  # once the wallets are locked: whoever charged one of them has locked its wallet
+    new: dict[tuple[str, str, str], KeptCall] = {}
+    results: list[list[RecordResult]] = []
+    for command in commands:
+        mine: list[RecordResult] = []
+        for place, record in enumerate(command.records):
+            earlier = known.get(record.key) or new.get(record.key)
+            if earlier is not None:
+                mine.append(repeated(earlier, record))
+                continue
+            call_id = f"cal_{command.batch_id.removeprefix('bat_')}_{place:03d}"
+            new[record.key] = call = books.call_of(call_id, record, command.now)
+            mine.append(result_of(call))
+        results.append(mine)
+    if new:
+        insert_calls(tx, charge(tx, list(new.values()), wallets, commands[0].batch_id, commands[-1].now))
+    return results
+
+
+def rate_parked(tx: Tx, commands: Sequence[RateParked]) -> list[RatedParked]:
+    """Look at parked calls anew: what they lacked may be there by now."""
+    return [_rate_parked(tx, command) for command in commands]
+
+
+def _rate_parked(tx: Tx, command: RateParked) -> RatedParked:
+    parked = list_parked(tx, after=command.after, limit=MOST_RECORDS)
+    books = load_books(tx, [call.record for call in parked])
+    wallets = lock_wallets(tx, {span.account_id for spans in books.spans.values() for span in spans})
+    still = find_calls(tx, [call.record for call in parked])  # as above
+    changed = [
+        again._replace(received_at=call.received_at)
+        for call in parked
+        if still[call.record.key].state is CallState.PARKED
+        and (again := books.call_of(call.id, call.record, command.now))._replace(received_at=0, span=None)
+        != call._replace(received_at=0, span=None)
+    ]
+    charge_calls(tx, charge(tx, changed, wallets, command.batch_id, command.now))
+    rated = sum(call.state is not CallState.PARKED for call in changed)
+    return RatedParked(len(parked), rated, parked[-1].id if len(parked) == MOST_RECORDS else None)
+
+
+def load_books(tx: Tx, records: Sequence[CallRecord]) -> CallBooks:
+    """What decides about some records."""
+    spans = find_spans(tx, records)
+    every = [span for found in spans.values() for span in found]
+    return CallBooks(spans, find_sources(tx, every), find_set_rates(tx, every), find_call_terms(tx))
+
+
+def charge(tx: Tx, calls: Iterable[KeptCall], wallets: dict[str, Wallet], batch_id: str, now: int) -> list[KeptCall]:
+    """Move the money for calls, out of locked wallets; the calls with their shares."""
+    serial = batch_id.removeprefix("bat_")
+    paid = pay_debts(tx, wallets, now)
+    wallets = wallets | paid
+    places = {account_id: place for place, account_id in enumerate(sorted(wallets))}
+    done, postings = shared(calls, wallets, serial)
+    transfers: list[Transfer] = []
+    changed = dict(paid)
+    for posting in postings:
+        place = places[posting.account_id]
+        if posting.paid:
+            wallet = wallets[posting.account_id]
+            after = wallet._replace(posted=wallet.posted - posting.paid, entries=wallet.entries + 1)
+            changed[posting.account_id] = after
+            transfers.append(_out_of_wallet(posting, after, usage_transfer_id(serial, place), now))
+        if posting.owed:
+            transfers.append(_into_receivable(posting, owed_transfer_id(serial, place), now))
+    insert_transfers(tx, transfers)
+    save_wallets(tx, changed)
+    _owe(tx, [posting for posting in postings if posting.owed], serial, now)
+    return done
+
+
+def _owe(tx: Tx, postings: Sequence[Posting], serial: str, now: int) -> None:
+    """Add to what accounts owe; who did not owe before is told."""
+    if not postings:
+        return
+    unpaid = find_unpaid(tx, [posting.account_id for posting in postings])
+    grown = [
+        unpaid[posting.account_id]._replace(owed=unpaid[posting.account_id].owed + posting.owed)
+        for posting in postings
+        if posting.account_id in unpaid
+    ]
+    begun = [
+        Receivable(f"rcv_{serial}_{place}", posting.account_id, posting.currency, posting.owed, now)
+        for place, posting in enumerate(postings)
+        if posting.account_id not in unpaid
+    ]
+    change_receivables(tx, grown)
+    insert_receivables(tx, begun)
+    insert_events(tx, [_in_debt(receivable) for receivable in begun])
+
+
+def _in_debt(receivable: Receivable) -> Event:
+    payload = {
+        "id": receivable.id,
+        "owed": format_micros(receivable.owed),
+        "currency": receivable.currency,
+        "since": iso_seconds(receivable.opened_at),
+    }
+    return ACCOUNT_IN_DEBT.event(receivable.id, receivable.account_id, payload, receivable.opened_at)
+
+
+def _out_of_wallet(posting: Posting, after: Wallet, transfer_id: str, now: int) -> Transfer:
+    return Transfer(
+        id=transfer_id,
+        kind=USAGE,
+        debit=wallet_account(posting.account_id),
+        credit=REVENUE[USAGE],
+        amount=posting.paid,
+        currency=posting.currency,
+        account_id=posting.account_id,
+        entry=after.entries,
+        balance_after=after.posted,
+        order_id=None,
+        reference=None,
+        created_at=now,
+    )
+
+
+def _into_receivable(posting: Posting, transfer_id: str, now: int) -> Transfer:
+    """What is owed is no line of the wallet's statement: its money was never there."""
+    return Transfer(
+        id=transfer_id,
+        kind=USAGE,
+        debit=receivable_account(posting.account_id),
+        credit=REVENUE[USAGE],
+        amount=posting.owed,
+        currency=posting.currency,
+        account_id=None,
+        entry=None,
+        balance_after=None,
+        order_id=None,
+        reference=None,
+        created_at=now,
+    )

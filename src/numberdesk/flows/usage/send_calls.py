@@ -1,0 +1,38 @@
+"""The story of call records that somebody sends: read, recorded in bounded batches, one outcome each.
+
+Touches: database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from numberdesk.core.call_charging import RecordOutcome, RecordResult
+from numberdesk.core.call_record import BadRecord, CallRecord, read_record
+from numberdesk.flows.usage.record_calls import MOST_RECORDS, RecordCalls, record_calls
+from numberdesk.infra.writer import Writer
+
+
+async def send_calls(
+    writer: Writer, sent: Sequence[Any], source: str, now: int, new_id: Callable[[str], str]
+) -> list[RecordResult]:
+    """Record what was sent, each batch committed before the next; one result for each record, in order."""
+    results: list[RecordResult] = []
+    for begin in range(0, len(sent), MOST_RECORDS):
+        read = [read_record(one, source, now) for one in sent[begin : begin + MOST_RECORDS]]
+        good = tuple(record for record in read if isinstance(record, CallRecord))
+        done = await writer.submit(record_calls, RecordCalls(new_id("bat"), good, now)) if good else []
+        results += in_order(read, done)
+    return results
+
+
+def in_order(read: Sequence[CallRecord | BadRecord], done: Sequence[RecordResult]) -> list[RecordResult]:
+    """The results of the good records, and those of the bad ones, in the order in which they came."""
+    left = iter(done)
+    return [rejected(record) if isinstance(record, BadRecord) else next(left) for record in read]
+
+
+def rejected(record: BadRecord) -> RecordResult:
+    """The result of a record that is refused."""
+    return RecordResult(RecordOutcome.REJECTED, record.call_id, record.leg, field=record.field, reason=record.reason)

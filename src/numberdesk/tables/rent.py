@@ -1,0 +1,95 @@
+"""Rent: what each period of a rental cost, what was told of it beforehand, and terms of accounts that differ.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Table
+
+from numberdesk.core.rental import ChargeState, MissedRule, NoticeState, RefundRule
+from numberdesk.tables.accounts import accounts
+from numberdesk.tables.base import metadata, one_of, optional_text, optional_whole, text, whole
+from numberdesk.tables.ledger import transfers
+from numberdesk.tables.numbers import rentals
+
+# One row for each period of a rental, from 0 without gaps: charged by its transfer, or waived by somebody who says why.
+# The purchase charges period 0. `id` follows from the rental's and the period; account_id and e164 are the rental's.
+rent_charges = Table(
+    "rent_charges",
+    metadata,
+    text("id", primary_key=True),
+    text("rental_id", ForeignKey(rentals.c.id)),
+    whole("period"),
+    text("account_id", ForeignKey(accounts.c.id)),
+    text("e164"),
+    text("state"),
+    whole("amount"),
+    optional_text("transfer_id", ForeignKey(transfers.c.id)),
+    optional_text("waived_by"),
+    optional_text("reason"),
+    whole("created_at"),
+    one_of("state", ChargeState),
+    CheckConstraint("period >= 0 AND amount > 0", name="period_and_amount"),
+    CheckConstraint("(state = 'purchased') = (period = 0)", name="period_0_is_purchased"),
+    CheckConstraint("(state = 'waived') = (transfer_id IS NULL)", name="charged_or_waived"),
+    CheckConstraint("(state = 'waived') = (reason IS NOT NULL AND waived_by IS NOT NULL)", name="waived_by_whom"),
+    sqlite_with_rowid=False,
+)
+Index("uq_rent_charges_rental_id_period", rent_charges.c.rental_id, rent_charges.c.period, unique=True)
+
+# What a customer was told of a period before it was paid: that it comes and the wallet does not cover it, or that it
+# could not be paid. `days` is how long before; 0 where it is past due.
+rent_notices = Table(
+    "rent_notices",
+    metadata,
+    text("id", primary_key=True),
+    text("rental_id", ForeignKey(rentals.c.id)),
+    whole("period"),
+    whole("days"),
+    text("account_id", ForeignKey(accounts.c.id)),
+    text("e164"),
+    text("state"),
+    whole("created_at"),
+    one_of("state", NoticeState),
+    CheckConstraint("(state = 'past_due') = (days = 0)", name="days_before"),
+    sqlite_with_rowid=False,
+)
+
+# Prices that were announced: those of a rental from a period on. The latest that has begun are the rental's.
+rent_prices = Table(
+    "rent_prices",
+    metadata,
+    text("id", primary_key=True),
+    text("rental_id", ForeignKey(rentals.c.id)),
+    whole("from_period"),
+    text("account_id", ForeignKey(accounts.c.id)),
+    text("e164"),
+    text("state"),
+    whole("price"),
+    optional_whole("inbound"),
+    optional_whole("outbound"),
+    whole("created_at"),
+    CheckConstraint("state = 'announced'", name="state_known"),
+    CheckConstraint("from_period > 0 AND price > 0", name="from_period_and_price"),
+    CheckConstraint("inbound >= 0 AND outbound >= 0", name="rates_not_negative"),
+    sqlite_with_rowid=False,
+)
+Index("uq_rent_prices_rental_id_from_period", rent_prices.c.rental_id, rent_prices.c.from_period, unique=True)
+
+# Terms of an account that differ from the settings; what is empty is as they say.
+rent_policies = Table(
+    "rent_policies",
+    metadata,
+    text("account_id", ForeignKey(accounts.c.id), primary_key=True),
+    optional_whole("grace_hours"),
+    optional_whole("notice_days"),
+    optional_text("reminder_days"),
+    optional_text("missed"),
+    optional_text("refund"),
+    whole("updated_at"),
+    CheckConstraint("grace_hours >= 0 AND notice_days >= 0", name="not_negative"),
+    one_of("missed", MissedRule),
+    one_of("refund", RefundRule),
+    sqlite_with_rowid=False,
+)

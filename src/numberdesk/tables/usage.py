@@ -1,0 +1,125 @@
+"""Calls, how they are charged, what accounts owe for them, and prepaid sessions.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, PrimaryKeyConstraint, Table
+
+from numberdesk.core.call_charging import CallState, ParkedReason
+from numberdesk.core.call_record import Direction
+from numberdesk.tables.accounts import accounts
+from numberdesk.tables.base import metadata, one_of, optional_text, optional_whole, text, whole
+from numberdesk.tables.numbers import rentals
+
+# One leg of a call for ever: what its source told, and what was made of it. A charged call has the terms by which it
+# was, `billed` seconds, and its `amount`, of which `owed` went to the receivable and the rest came out of the wallet;
+# the transfers that carried its shares are those of its batch. A parked call that nobody rented has no account.
+calls = Table(
+    "calls",
+    metadata,
+    text("id", primary_key=True),
+    text("source"),
+    text("call_id"),
+    text("leg"),
+    text("direction"),
+    text("e164"),
+    text("other"),
+    whole("started_at"),
+    optional_whole("answered_at"),
+    optional_whole("ended_at"),
+    optional_whole("seconds"),
+    text("disposition"),
+    text("state"),
+    optional_text("reason"),
+    optional_text("account_id", ForeignKey(accounts.c.id)),
+    optional_text("rental_id", ForeignKey(rentals.c.id)),
+    optional_text("currency"),
+    optional_whole("per_minute"),
+    optional_whole("connect"),
+    optional_whole("minimum"),
+    optional_whole("step"),
+    optional_whole("billed"),
+    optional_whole("amount"),
+    whole("owed"),
+    optional_text("transfer_id"),
+    optional_text("owed_transfer_id"),
+    whole("received_at"),
+    optional_whole("charged_at"),
+    one_of("direction", Direction),
+    one_of("state", CallState),
+    one_of("reason", ParkedReason),
+    CheckConstraint("(state = 'parked') = (reason IS NOT NULL)", name="parked_with_reason"),
+    CheckConstraint("(state = 'charged') = (amount IS NOT NULL)", name="charged_with_amount"),
+    CheckConstraint("(state = 'charged') = (charged_at IS NOT NULL)", name="charged_with_time"),
+    CheckConstraint("state = 'parked' OR rental_id IS NOT NULL", name="of_a_rental"),
+    CheckConstraint("(account_id IS NULL) = (rental_id IS NULL)", name="account_of_rental"),
+    CheckConstraint("owed >= 0 AND (owed = 0 OR owed <= amount)", name="owed_is_a_part"),
+    CheckConstraint("(owed > 0) = (owed_transfer_id IS NOT NULL)", name="owed_with_transfer"),
+    CheckConstraint("seconds >= 0", name="seconds_not_negative"),
+    sqlite_with_rowid=False,
+)
+Index("uq_calls_source_call_id_leg", calls.c.source, calls.c.call_id, calls.c.leg, unique=True)
+Index(None, calls.c.account_id, calls.c.started_at, calls.c.id)
+_PARKED = calls.c.state == "parked"
+Index("ix_calls_parked", calls.c.id, sqlite_where=_PARKED, postgresql_where=_PARKED)
+
+# What an account owes for calls that its wallet did not cover: one row from the first unpaid micro until all is paid.
+# Whoever changes it has locked the wallet before.
+receivables = Table(
+    "receivables",
+    metadata,
+    text("id", primary_key=True),
+    text("account_id", ForeignKey(accounts.c.id)),
+    text("currency"),
+    whole("owed"),
+    whole("opened_at"),
+    optional_whole("paid_at"),
+    CheckConstraint("owed >= 0 AND (owed = 0) = (paid_at IS NOT NULL)", name="owed_until_paid"),
+    sqlite_with_rowid=False,
+)
+_UNPAID = receivables.c.paid_at.is_(None)
+Index("uq_receivables_unpaid", receivables.c.account_id, unique=True, sqlite_where=_UNPAID, postgresql_where=_UNPAID)
+
+# Which source charges for a rental, from an instant on. Where there is none, it is that of the rental's carrier.
+usage_sources = Table(
+    "usage_sources",
+    metadata,
+    text("account_id", ForeignKey(accounts.c.id)),
+    text("rental_id", ForeignKey(rentals.c.id)),
+    whole("since"),
+    text("source"),
+    PrimaryKeyConstraint("account_id", "rental_id", "since"),
+    sqlite_with_rowid=False,
+)
+
+# The rate that a person set for a direction in which a rental was bought without one.
+usage_rates = Table(
+    "usage_rates",
+    metadata,
+    text("account_id", ForeignKey(accounts.c.id)),
+    text("rental_id", ForeignKey(rentals.c.id)),
+    text("direction"),
+    whole("per_minute"),
+    whole("set_at"),
+    PrimaryKeyConstraint("account_id", "rental_id", "direction"),
+    one_of("direction", Direction),
+    CheckConstraint("per_minute >= 0", name="rate_not_negative"),
+    sqlite_with_rowid=False,
+)
+
+# From an instant on: which source charges for a carrier's numbers, and how calls of rentals that begin then are rated.
+call_terms = Table(
+    "call_terms",
+    metadata,
+    text("carrier"),
+    whole("since"),
+    optional_text("source"),
+    whole("connect"),
+    whole("minimum"),
+    whole("step"),
+    PrimaryKeyConstraint("carrier", "since"),
+    CheckConstraint("connect >= 0 AND minimum > 0 AND step > 0", name="increments_positive"),
+    sqlite_with_rowid=False,
+)

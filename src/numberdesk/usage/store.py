@@ -1,0 +1,248 @@
+"""The SQL of calls: records of ever, and the terms by which they are charged.
+
+Touches: calls, usage_sources, usage_rates, call_terms, rentals, numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from sqlalchemy import func, or_, select, tuple_
+
+from numberdesk.core.call_charging import CallState, CallTerms, Heard, KeptCall, ParkedReason, RentedSpan
+from numberdesk.core.call_record import CallRecord, Direction
+from numberdesk.core.rating import CallRate, Increments
+from numberdesk.infra.db import Tx
+from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set
+from numberdesk.tables import call_terms, calls, numbers, rentals, usage_rates, usage_sources
+
+MOST_LISTED: Final = 1_000
+"""Parked calls that one transaction takes up."""
+
+DAY: Final = 86_400_000_000
+"""Microseconds of a day."""
+
+_OF_RECORD: Final = (
+    "source", "call_id", "leg", "direction", "e164", "other", "started_at", "answered_at", "ended_at", "seconds",
+    "disposition",
+)  # fmt: skip
+_OF_CHARGE: Final = (
+    "state", "reason", "account_id", "rental_id", "currency", "per_minute", "connect", "minimum", "step", "billed",
+    "amount", "owed", "transfer_id", "owed_transfer_id", "received_at", "charged_at",
+)  # fmt: skip
+_COLUMNS: Final = ("id", *_OF_RECORD, *_OF_CHARGE)
+_INSERT_CALLS: Final = InsertRows(calls, _COLUMNS)
+_CHARGE_CALLS: Final = UpdateRows(calls, "id", *_OF_CHARGE)
+_ALL: Final = [calls.c[name] for name in _COLUMNS]
+_KNOWN: Final = SelectSet(
+    select(*_ALL).where(in_set(calls.c.source, "sources"), in_set(calls.c.call_id, "call_ids")), "sources", "call_ids"
+)
+_SPANS: Final = select(
+    rentals.c.id,
+    rentals.c.account_id,
+    rentals.c.e164,
+    numbers.c.carrier,
+    rentals.c.currency,
+    rentals.c.inbound,
+    rentals.c.outbound,
+    rentals.c.created_at,
+    rentals.c.released_at,
+).join(numbers, numbers.c.e164 == rentals.c.e164)
+
+
+def find_calls(tx: Tx, records: Iterable[CallRecord]) -> dict[tuple[str, str, str], KeptCall]:
+    """The calls that there are with the keys of some records."""
+    wanted = {record.key for record in records}
+    found = _KNOWN.run(tx, sources={key[0] for key in wanted}, call_ids={key[1] for key in wanted})
+    known = {call.record.key: call for call in map(_call_of, found)}
+    return {key: call for key, call in known.items() if key in wanted}
+
+
+def insert_calls(tx: Tx, new: Sequence[KeptCall]) -> None:
+    """Keep calls."""
+    _INSERT_CALLS.run(tx, [(call.id, *_record_row(call.record), *_charge_row(call)) for call in new])
+
+
+def charge_calls(tx: Tx, changed: Sequence[KeptCall]) -> None:
+    """Write what became of calls that were parked."""
+    _CHARGE_CALLS.run(tx, [(call.id, *_charge_row(call)) for call in changed])
+
+
+def find_spans(tx: Tx, records: Sequence[CallRecord]) -> dict[str, list[RentedSpan]]:
+    """Who rented the numbers of some calls, from the earliest call on."""
+    if not records:
+        return {}
+    since = min(record.started_at for record in records)
+    query = _SPANS.where(
+        rentals.c.e164.in_(sorted({record.e164 for record in records})),
+        or_(rentals.c.released_at.is_(None), rentals.c.released_at > since),
+    )
+    spans: dict[str, list[RentedSpan]] = {}
+    for row in tx.execute(query):
+        spans.setdefault(row.e164, []).append(RentedSpan._make(row))
+    return spans
+
+
+def find_live_span(tx: Tx, e164: str) -> RentedSpan | None:
+    """The rental that a number has now."""
+    row = tx.execute(_SPANS.where(rentals.c.e164 == e164, rentals.c.released_at.is_(None))).first()
+    return None if row is None else RentedSpan._make(row)
+
+
+def find_sources(tx: Tx, spans: Iterable[RentedSpan]) -> dict[str, list[tuple[int, str]]]:
+    """The sources that were appointed for rentals, oldest first."""
+    keys = sorted({(span.account_id, span.rental_id) for span in spans})
+    if not keys:
+        return {}
+    query = (
+        select(usage_sources.c.rental_id, usage_sources.c.since, usage_sources.c.source)
+        .where(tuple_(usage_sources.c.account_id, usage_sources.c.rental_id).in_(keys))
+        .order_by(usage_sources.c.rental_id, usage_sources.c.since)
+    )
+    found: dict[str, list[tuple[int, str]]] = {}
+    for row in tx.execute(query):
+        found.setdefault(row.rental_id, []).append((row.since, row.source))
+    return found
+
+
+def find_set_rates(tx: Tx, spans: Iterable[RentedSpan]) -> dict[tuple[str, Direction], int]:
+    """Rates that a person set, by rental and direction."""
+    keys = sorted({(span.account_id, span.rental_id) for span in spans})
+    if not keys:
+        return {}
+    query = select(usage_rates.c.rental_id, usage_rates.c.direction, usage_rates.c.per_minute).where(
+        tuple_(usage_rates.c.account_id, usage_rates.c.rental_id).in_(keys)
+    )
+    return {(row.rental_id, Direction(row.direction)): row.per_minute for row in tx.execute(query)}
+
+
+def find_call_terms(tx: Tx) -> dict[str, list[CallTerms]]:
+    """The terms of every carrier, oldest first: there are a few rows."""
+    found: dict[str, list[CallTerms]] = {}
+    for row in tx.execute(select(call_terms).order_by(call_terms.c.carrier, call_terms.c.since)):
+        found.setdefault(row.carrier, []).append(CallTerms._make(row))
+    return found
+
+
+def insert_source(tx: Tx, account_id: str, rental_id: str, since: int, source: str) -> None:
+    """Appoint the source that charges for a rental."""
+    row = {"account_id": account_id, "rental_id": rental_id, "since": since, "source": source}
+    tx.execute(usage_sources.insert(), [row])
+
+
+def insert_set_rate(tx: Tx, account_id: str, rental_id: str, direction: Direction, per_minute: int, now: int) -> None:
+    """Keep the rate that a person set for a direction without one."""
+    row = {"account_id": account_id, "rental_id": rental_id, "direction": direction.value}
+    tx.execute(usage_rates.insert(), [{**row, "per_minute": per_minute, "set_at": now}])
+
+
+def insert_call_terms(tx: Tx, terms: CallTerms) -> None:
+    """Keep the terms of a carrier from an instant on."""
+    tx.execute(call_terms.insert(), [terms._asdict()])
+
+
+def list_calls(
+    tx: Tx, account_id: str, *, since: int | None, until: int | None, before: tuple[int, str] | None, limit: int
+) -> list[KeptCall]:
+    """Calls of an account, the latest first: those that began from `since` to before `until`, beyond a place."""
+    query = select(*_ALL).where(calls.c.account_id == account_id)
+    if since is not None:
+        query = query.where(calls.c.started_at >= since)
+    if until is not None:
+        query = query.where(calls.c.started_at < until)
+    if before is not None:
+        query = query.where(tuple_(calls.c.started_at, calls.c.id) < before)
+    ordered = query.order_by(calls.c.started_at.desc(), calls.c.id.desc()).limit(limit)
+    return [_call_of(row) for row in tx.execute(ordered)]
+
+
+def list_parked(tx: Tx, *, after: str | None, limit: int, lock: bool = False) -> list[KeptCall]:
+    """Parked calls of all accounts, oldest first."""
+    query = select(*_ALL).where(calls.c.state == CallState.PARKED.value)
+    if after is not None:
+        query = query.where(calls.c.id > after)
+    query = query.order_by(calls.c.id).limit(limit)
+    return [_call_of(row) for row in tx.execute(query.with_for_update() if lock else query)]
+
+
+def list_heard(tx: Tx, *, since: int, e164: str | None, limit: int) -> list[Heard]:
+    """What each source told of each number and day, in UTC, by day; every call since then is looked at."""
+    day = calls.c.started_at // DAY * DAY
+    columns = (day.label("day"), calls.c.e164, calls.c.source, calls.c.state)
+    query = select(
+        *columns,
+        func.count().label("calls"),
+        func.coalesce(func.sum(calls.c.seconds), 0).label("seconds"),
+        func.coalesce(func.sum(calls.c.amount), 0).label("amount"),
+    ).where(calls.c.started_at >= since)
+    if e164 is not None:
+        query = query.where(calls.c.e164 == e164)
+    ordered = query.group_by(*columns).order_by(*columns).limit(limit)
+    return [
+        Heard(row.day, row.e164, row.source, CallState(row.state), row.calls, int(row.seconds), int(row.amount))
+        for row in tx.execute(ordered)
+    ]
+
+
+def _record_row(record: CallRecord) -> tuple[Any, ...]:
+    return (*record[:3], record.direction.value, *record[4:])
+
+
+def _charge_row(call: KeptCall) -> tuple[Any, ...]:
+    span, rate = call.span, call.rate
+    return (
+        call.state.value,
+        None if call.reason is None else call.reason.value,
+        None if span is None else span.account_id,
+        None if span is None else span.rental_id,
+        None if span is None else span.currency,
+        None if rate is None else rate.per_minute,
+        None if rate is None else rate.connect,
+        None if rate is None else rate.increments.minimum,
+        None if rate is None else rate.increments.step,
+        call.billed,
+        call.amount,
+        call.owed,
+        call.transfer_id,
+        call.owed_transfer_id,
+        call.received_at,
+        call.charged_at,
+    )
+
+
+def _call_of(row: Any) -> KeptCall:
+    span = None
+    if row.rental_id is not None:  # as much of it as the call knows
+        span = RentedSpan(row.rental_id, row.account_id, row.e164, "", row.currency, None, None, 0, None)
+    rate = None
+    if row.per_minute is not None:
+        rate = CallRate(row.per_minute, row.connect, Increments(row.minimum, row.step))
+    record = CallRecord(
+        row.source,
+        row.call_id,
+        row.leg,
+        Direction(row.direction),
+        row.e164,
+        row.other,
+        row.started_at,
+        row.answered_at,
+        row.ended_at,
+        row.seconds,
+        row.disposition,
+    )
+    return KeptCall(
+        row.id,
+        record,
+        CallState(row.state),
+        None if row.reason is None else ParkedReason(row.reason),
+        span,
+        rate,
+        row.billed,
+        row.amount,
+        row.received_at,
+        row.charged_at,
+        row.owed,
+        row.transfer_id,
+        row.owed_transfer_id,
+    )

@@ -1,0 +1,219 @@
+"""Call records over HTTP: one outcome each, taken once, within bounds; and the list of an account's calls."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from numberdesk.accounts.model import CUSTOMER_SCOPES
+from numberdesk.flows.usage.set_usage_terms import AppointSource, appoint_sources
+from tests.api.conftest import Customer, Shop
+
+POSTGRESQL_IN_THE_LONG_RUN = "the flow is shown on both engines; this is about HTTP"
+
+NDJSON = {"Content-Type": "application/x-ndjson"}
+
+
+class Line:
+    """A customer with a number whose calls an operator's switch tells of."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.shop = shop
+        self.customer = shop.customer(10, (*CUSTOMER_SCOPES, "usage:write"))
+        self.switch = shop.operator(("usage:write", "admin"))
+        self.number = shop.number(inbound=10_000, outbound=20_000)
+        assert self.customer.buy(self.number).status_code == 200
+        self.started = datetime.now(UTC) + timedelta(seconds=1)
+        self.source = f"operator:{self.switch.account_id}"
+        shop.services.writer.apply(appoint_sources, AppointSource(self.number, self.source, shop.services.now()))
+
+    def record(self, call_id: str, **changes: Any) -> dict[str, Any]:
+        return {
+            "call_id": call_id,
+            "direction": "inbound",
+            "phone_number": self.number,
+            "started_at": self.started.isoformat(),
+            "seconds": 61,
+            **changes,
+        }
+
+    def send(self, *records: Any, by: Customer | None = None) -> httpx.Response:
+        return (by or self.switch).http.post("/usage/calls/", json=list(records))
+
+
+@pytest.fixture
+def line(shop: Shop) -> Line:
+    return Line(shop)
+
+
+def outcomes(answer: httpx.Response) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return [one["outcome"] for one in answer.json()["data"]]
+
+
+def test_a_call_is_charged_and_listed_for_its_account(line: Line) -> None:
+    sent = line.record("c1", other="+13612738000")
+    answer = line.send(sent)
+    assert answer.json()["message"] == "1 accepted"
+    assert answer.json()["data"] == [
+        {
+            "outcome": "accepted",
+            "call_id": "c1",
+            "leg": "",
+            "status": "charged",
+            "amount": 0.02,
+            "field": None,
+            "reason": None,
+        }
+    ]
+    assert line.customer.balance() == 10 - 1.15 - 0.02
+    (call,) = line.customer.http.get("/usage/calls/").json()["data"]
+    assert {name: call[name] for name in ("call_id", "source", "phone_number", "status", "amount", "owed")} == {
+        "call_id": "c1",
+        "source": line.source,
+        "phone_number": line.number,
+        "status": "charged",
+        "amount": 0.02,
+        "owed": 0,
+    }
+    assert (call["seconds"], call["billed_seconds"], call["increments"], call["rate"]) == (61, 120, "60/60", 0.01)
+    (last, *_) = line.customer.http.get("/transactions/").json()["data"]
+    assert (last["id"], last["kind"], last["amount"]) == (call["transaction_id"], "usage", -0.02)
+
+
+def test_one_wrong_record_is_its_own_outcome_and_the_others_go_on(line: Line) -> None:
+    future = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    answer = line.send(
+        line.record("c1"),
+        line.record("c2", seconds=-1),
+        line.record("c3", started_at=future),
+        line.record("c4", phone_number="+13612738888"),
+        line.record("c5", seconds="nan"),
+        5,
+        line.record("c1", seconds=62),
+        line.record("c6", billsec=1),
+        line.record("c7", seconds=None),
+        line.record("c8"),
+    )
+    assert outcomes(answer) == [
+        "accepted", "rejected", "rejected", "parked", "rejected", "rejected", "conflict", "rejected", "parked",
+        "accepted",
+    ]  # fmt: skip
+    assert [(one["field"], one["reason"]) for one in answer.json()["data"]][1:9] == [
+        ("seconds", "must not be negative"),
+        ("started_at", "is in the future"),
+        (None, "not_rented"),
+        ("seconds", "must be a number"),
+        ("record", "must be a JSON object"),
+        ("seconds", "differs from the first record of this call"),
+        ("billsec", "is not a field"),
+        (None, "no_duration"),
+    ]
+
+
+def test_what_was_sent_twice_is_charged_once(line: Line) -> None:
+    sent = [line.record(f"c{n}") for n in range(1_200)]
+    assert outcomes(line.send(*sent)) == ["accepted"] * 1_200
+    before = line.customer.balance()
+    assert outcomes(line.send(*reversed(sent))) == ["duplicate"] * 1_200
+    assert line.customer.balance() == before
+
+
+def test_records_are_taken_a_line_each_and_a_cut_line_is_its_own_outcome(line: Line) -> None:
+    lines = "\n".join(json.dumps(line.record(f"c{n}")) for n in range(3)) + '\n{"call_id": "c3", "dire'
+    answer = line.switch.http.post("/usage/calls/", content=lines.encode(), headers=NDJSON)
+    assert outcomes(answer) == ["accepted", "accepted", "accepted", "rejected"]
+
+
+def test_names_in_camel_case_are_taken(line: Line) -> None:
+    sent = line.record("c1")
+    assert outcomes(line.send({"callId" if name == "call_id" else name: sent[name] for name in sent})) == ["accepted"]
+
+
+def test_a_packed_body_is_unpacked_within_the_limit(line: Line) -> None:
+    packed = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+    good = gzip.compress(json.dumps([line.record("c1")]).encode())
+    assert outcomes(line.switch.http.post("/usage/calls/", content=good, headers=packed)) == ["accepted"]
+    bomb = gzip.compress(b" " * 50_000_000)
+    assert len(bomb) < 60_000
+    for content, status, code in (
+        (bomb, 413, "body_too_large"),
+        (good[:-9], 400, "invalid_request"),
+        (b"[]", 400, "invalid_request"),
+    ):
+        answer = line.switch.http.post("/usage/calls/", content=content, headers=packed)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"{}", "body must be a JSON array of call records"),
+        (b"[nan]", "body must be valid JSON"),
+        (b"[" + b"0," * 10_000 + b"0]", "body must have at most 10,000 records, not 10,001"),
+    ],
+)
+def test_a_body_that_is_wrong_as_a_whole_is_refused(line: Line, content: bytes, says: str) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = line.switch.http.post("/usage/calls/", content=content, headers=headers)
+    assert (answer.status_code, answer.json()["message"]) == (400, says)
+
+
+def test_a_body_of_another_kind_or_size_is_refused(line: Line, other_shop: Callable[..., Shop]) -> None:
+    plain = line.switch.http.post("/usage/calls/", content=b"[]", headers={"Content-Type": "text/plain"})
+    assert plain.status_code == 415
+    small = Line(other_shop(usage_limit_bytes=1024))
+    assert small.send(*(small.record(f"c{n}") for n in range(20))).status_code == 413
+
+
+def test_a_customers_own_records_are_witnesses_and_say_nothing_of_others_numbers(line: Line) -> None:
+    other = Line(line.shop)
+    told = line.send(line.record("c1"), line.record("c2", phone_number=other.number), by=line.customer)
+    unknown = line.send(line.record("c3", phone_number="+13612738888"), by=line.customer)
+    assert [one["status"] for one in told.json()["data"]] == ["witness", "parked"]
+    assert told.json()["data"][1] == {**unknown.json()["data"][0], "call_id": "c2"}
+    assert line.customer.balance() == other.customer.balance() == 10 - 1.15
+    assert other.customer.http.get("/usage/calls/").json()["data"] == []
+
+
+def test_sending_needs_its_scope(line: Line) -> None:
+    refused = line.send(line.record("c1"), by=line.shop.with_key(line.customer.account_id))
+    assert (refused.status_code, refused.json()["error"]["details"]) == (403, {"scope": "usage:write"})
+
+
+def test_calls_are_paged_from_the_latest_and_cut_by_time(line: Line) -> None:
+    start = datetime.now(UTC) + timedelta(seconds=1)
+    times = [start + timedelta(seconds=n % 5) for n in range(7)]
+    line.send(*(line.record(f"c{n}", started_at=at.isoformat()) for n, at in enumerate(times)))
+    seen: list[str] = []
+    token: str | None = ""
+    while token is not None:
+        page = line.customer.http.get("/usage/calls/", params={"page_size": 3, "page_token": token}).json()
+        seen += [call["call_id"] for call in page["data"]]
+        token = page["page"]["next"]
+    assert seen == ["c4", "c3", "c2", "c6", "c1", "c5", "c0"]
+    cut = {"since": (start + timedelta(seconds=1)).isoformat(), "until": (start + timedelta(seconds=3)).isoformat()}
+    found = line.customer.http.get("/usage/calls/", params=cut).json()["data"]
+    assert [call["call_id"] for call in found] == ["c2", "c6", "c1"]
+    for name, value in (("since", "yesterday"), ("until", "2026-01-01T00:00:00"), ("page_token", "eA")):
+        answer = line.customer.http.get("/usage/calls/", params={name: value})
+        assert (answer.status_code, answer.json()["error"]["details"]["field"]) == (400, name)
+
+
+def test_operators_see_what_is_parked(line: Line) -> None:
+    line.send(line.record("p1", seconds=None))
+    seen: dict[str, dict[str, Any]] = {}
+    token: str | None = ""
+    while token is not None:
+        page = line.switch.http.get("/admin/usage/parked/", params={"page_size": 100, "page_token": token}).json()
+        seen |= {call["source"] + call["call_id"]: call for call in page["data"]}
+        token = page["page"]["next"]
+    mine = seen[line.source + "p1"]
+    assert (mine["reason"], mine["account_id"], mine["status"]) == ("no_duration", line.customer.account_id, "parked")
+    assert line.customer.http.get("/admin/usage/parked/").status_code == 403

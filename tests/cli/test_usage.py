@@ -1,0 +1,135 @@
+"""Commands for calls: a file is imported once however often, and parked calls are charged when they can be."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from numberdesk.catalog.model import ListingChunk
+from numberdesk.cli import app
+from numberdesk.core.periods import iso_seconds
+from numberdesk.core.prices import Confirmation
+from numberdesk.core.purchase import Buy, Sold
+from numberdesk.flows.accounts.create_accounts import create_accounts, new_account
+from numberdesk.flows.accounts.fund_wallets import TOP_UP, fund_wallets, funding
+from numberdesk.infra.settings import load_settings
+from numberdesk.wiring import build
+from testbed.samples import PRICE, listing_of
+
+NUMBER = "+13612738801"
+pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # what commands say is the same on both
+
+
+class Desk:
+    """Books with a rented number, and commands for them."""
+
+    def __init__(self, url: str, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        patch.setenv("NUMBERDESK_DATABASE_URL", url)
+        self.folder = folder
+        services = build(load_settings(database_url=url))
+        now = services.now()
+        self.began = iso_seconds(now + 120_000_000)  # after whatever the commands set, and not yet the future
+        write = services.writer.apply
+        write(create_accounts, new_account("acc_1", "Customer", "USD", 0, now))
+        write(fund_wallets, funding("trf_1", TOP_UP, "acc_1", 10_000_000, reference=None, now=now))
+        listing = listing_of(NUMBER, inbound=10_000, outbound=None)
+        write(services.save_listings, ListingChunk("pool", (listing,), (1,)))
+        bought = write(services.open_orders, Buy("acc_1", NUMBER, Confirmation(PRICE), None, "req_1", "ord_1", now))
+        assert isinstance(bought, Sold)
+        services.close()
+
+    def run(self, *arguments: str, status: int = 0) -> Result:
+        """What a command said."""
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == status, result.output
+        return result
+
+    def json(self, *arguments: str, status: int = 0) -> Any:
+        """What a command printed as JSON."""
+        return json.loads(self.run(*arguments, "--json", status=status).stdout)
+
+    def file(self, name: str, text: str) -> str:
+        """A file of calls."""
+        (self.folder / name).write_text(text)
+        return str(self.folder / name)
+
+    def record(self, call_id: str, direction: str = "inbound", seconds: object = 61) -> str:
+        """A line of a file."""
+        fields = {"call_id": call_id, "direction": direction, "phone_number": NUMBER, "seconds": seconds}
+        return json.dumps({**fields, "started_at": self.began})
+
+
+@pytest.fixture
+def desk(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    folder = tmp_path / "calls"
+    folder.mkdir()
+    return Desk(database_url, folder, monkeypatch)
+
+
+def counts(**given: int) -> dict[str, int]:
+    return dict.fromkeys(("accepted", "duplicate", "conflict", "parked", "rejected"), 0) | given
+
+
+def test_a_file_is_charged_once_however_often_it_is_imported(desk: Desk) -> None:
+    desk.run("usage", "source", NUMBER, "switch")
+    path = desk.file("a.ndjson", f"{desk.record('c1')}\n\n{desk.record('c2')}\n")
+    importing = ("usage", "import", path, "--source", "switch")
+    assert desk.json(*importing) == counts(accepted=2)
+    assert desk.json(*importing) == counts(duplicate=2)
+    (line, *_) = desk.json("wallet", "statement", "acc_1")
+    assert (line["kind"], line["amount"]) == ("usage", -0.04)
+
+
+def test_a_folder_is_imported_with_the_lines_that_are_wrong_named(desk: Desk) -> None:
+    desk.run("usage", "source", NUMBER, "switch")
+    desk.file("a.csv", f"call_id,direction,phone_number,started_at,seconds\nc1,inbound,{NUMBER},{desk.began},60\n"
+              f"c2,inbound,{NUMBER},{desk.began},-5\n")  # fmt: skip
+    desk.file("b.jsonl", f'{desk.record("c3")}\n{{"call_id": "c4", "dir')
+    desk.file("notes.txt", "no calls")
+    told = desk.run("usage", "import", str(desk.folder), "--source", "switch", "--json", status=1)
+    assert json.loads(told.stdout) == counts(accepted=2, rejected=2)
+    assert "a.csv line 3: seconds must not be negative" in told.stderr
+    assert "b.jsonl line 2: record must be a JSON object" in told.stderr
+
+
+def test_parked_calls_are_listed_and_charged_once_they_have_a_source_and_a_rate(desk: Desk) -> None:
+    path = desk.file("a.jsonl", f"{desk.record('c1', 'outbound')}\n")
+    assert desk.json("usage", "import", path, "--source", "switch") == counts(parked=1)
+    assert [call["reason"] for call in desk.json("usage", "parked", "list")] == ["no_source"]
+    desk.run("usage", "source", NUMBER, "switch")
+    assert desk.json("usage", "parked", "rate") == {"seen": 1, "rated": 0, "parked": 1}
+    assert [call["reason"] for call in desk.json("usage", "parked", "list")] == ["not_priced"]
+    rate = ("usage", "parked", "rate", "--number", NUMBER, "--rate", "0.05")
+    assert desk.json(*rate) == {"seen": 1, "rated": 1, "parked": 0}
+    assert "rate is 0.05 a minute already" in desk.run(*rate, status=2).stderr.replace("--rate is", "rate is")
+    assert "number and --rate belong together" in desk.run(*rate[:3], "--rate", "1", status=2).stderr
+
+
+def test_sources_are_compared_by_number_and_day(desk: Desk) -> None:
+    desk.run("usage", "terms", "pool", "--source", "switch", "--increments", "1/1", "--connect-fee", "0.1")
+    desk.run("usage", "source", NUMBER, "switch")
+    for source in ("switch", "carrier_report"):
+        desk.json("usage", "import", desk.file("a.jsonl", desk.record("c1")), "--source", source)
+    lines = desk.json("usage", "reconcile", "--number", NUMBER)
+    assert [(line["source"], line["status"], line["minutes"], line["amount"]) for line in lines] == [
+        ("carrier_report", "witness", 1.02, 0),
+        ("switch", "charged", 1.02, 0.02),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("source", "+13612738888", "switch"), "Nobody rents this number."),
+        (("source", "3612738801", "switch"), "NUMBER must start with +"),
+        (("source", NUMBER, "two words"), "SOURCE must have visible ASCII characters only"),
+        (("terms", "pool", "--increments", "60"), "--increments must be a minimum and a step in seconds"),
+        (("terms", "pool", "--connect-fee", "-1"), "must be from 0 to 1000000"),
+    ],
+)
+def test_what_cannot_be_set_is_refused_with_its_name(desk: Desk, arguments: tuple[str, ...], says: str) -> None:
+    assert says in desk.run("usage", *arguments, status=1 if "Nobody" in says else 2).stderr
