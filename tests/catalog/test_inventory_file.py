@@ -44,7 +44,7 @@ def test_byte_order_mark_line_ends_and_empty_lines_change_nothing(start: bytes, 
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("announced", [True, False])
 def test_files_of_spreadsheets_are_read_as_they_are(separator: str, encoding: str, announced: bool) -> None:  # noqa: FBT001
     rows = [
@@ -173,7 +173,8 @@ def test_reading_tells_how_many_bytes_and_lines_were_read() -> None:
         (b"phone_number,monthly_prize\n", "line 1: unknown column 'monthly_prize'; is monthly_price meant"),
         (b"\xff\xfep\0", "line 1: unknown column 'p'"),
         (b"\xff\xfe", "is empty"),
-        (b"p\0h\0o\0n\0e\0\n\0", "line 1, the header, has a NUL byte, as UTF-16 has: save the file as CSV UTF-8"),
+        (b"t\0i\0n\0t\0\n\0", "line 1: unknown column 'tint'"),
+        (b"phone\0\n", "line 1, the header, has a NUL byte, as UTF-16 has: save the file as CSV UTF-8"),
         (b"\xff\xfe\n\0\x00\xd8\n\0", "is not UTF-16 after line"),
         (b"\xe9t\xe9\n", "line 1, the header, is not UTF-8 at byte 1: save the file as CSV UTF-8"),
         (b'"phone_number\n', "line 1, the header, has a quote"),

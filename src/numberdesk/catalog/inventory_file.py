@@ -2,7 +2,7 @@
 
 Touches: files.
 
-UTF-8, or UTF-16 with a byte order mark; commas, semicolons, tabs or bars, whichever the header has;
+UTF-8 or UTF-16, each with a byte order mark or without; commas, semicolons, tabs or bars, whichever the header has;
 LF or CRLF; quotes as in RFC 4180, except that a quoted field ends on its line, because no column
 may hold a line break. So one broken quote spoils one line and not the rest of the file. A file that
 is nothing but numbers, one on a line, needs no header.
@@ -168,10 +168,10 @@ class InventoryFile:
 class _Utf16(io.RawIOBase):
     """UTF-16 text as UTF-8 bytes."""
 
-    def __init__(self, source: BinaryIO, encoding: str) -> None:
+    def __init__(self, source: BinaryIO, encoding: str, first: bytes = b"") -> None:
         self._source = source
         self._decoder = codecs.getincrementaldecoder(encoding)()
-        self._ready = b""
+        self._ready = self._decoder.decode(first).encode()
 
     def readable(self) -> bool:
         return True
@@ -204,7 +204,13 @@ class _Pushed:
 def _as_utf_8(source: BinaryIO) -> io.BufferedReader | _Pushed:
     first = source.readline(len(codecs.BOM_UTF16_LE))
     encoding = _UTF_16.get(first)
-    return _Pushed(first, source) if encoding is None else io.BufferedReader(_Utf16(source, encoding), _AT_ONCE)
+    if encoding is not None:
+        return io.BufferedReader(_Utf16(source, encoding), _AT_ONCE)
+    # Without a byte order mark: every file begins with a letter, a digit or a sign of ASCII.
+    if len(first) > 1 and (first[0] == 0) != (first[1] == 0):
+        encoding = "utf-16-be" if first[0] == 0 else "utf-16-le"
+        return io.BufferedReader(_Utf16(source, encoding, first), _AT_ONCE)
+    return _Pushed(first, source)
 
 
 def _column(cell: str) -> str:

@@ -6,6 +6,10 @@ Touches: database, threads, clock.
 transaction, applies flow by flow, commits once and only then resolves the futures. Nobody
 waits for a batch to fill: with no load a batch is one command.
 
+Accounts share the queue: of n that wait, each may have one part in n + 1 of it, so that another finds
+room; and where more waits than a batch takes, they take turns. Whose a command is says its `account_id`.
+What has none, as background work, is the house's, and bounded by the queue alone.
+
 What happens when something fails:
 
 - a flow raises: the batch is rolled back and every command runs again alone, so that only the
@@ -33,6 +37,7 @@ import math
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
@@ -78,6 +83,7 @@ class _Waiting(Generic[Command, Result]):
     future: asyncio.Future[Result]
     loop: asyncio.AbstractEventLoop
     deadline: float
+    account_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +124,9 @@ class Writer:
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._accepting = threading.Lock()
         self._waiting = 0
+        self._shares: Counter[str] = Counter()
+        self._backlog: list[_Waiting[Any, Any]] = []
+        self._stopping = False
         self._closed = False
         self._thread: threading.Thread | None = None
         self._asked_at: float | None = None
@@ -157,13 +166,22 @@ class Writer:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
         deadline = self._monotonic() + self._patience
+        account_id: str | None = getattr(command, "account_id", None)
         with self._accepting:
-            if self._closed or self._waiting >= self._limit:
+            if self._closed or self._waiting >= self._limit or self._has_its_share(account_id):
                 raise Overloaded
             self._waiting += 1
-            self._queue.put(_Waiting(flow, command, future, loop, deadline))
+            if account_id is not None:
+                self._shares[account_id] += 1
+            self._queue.put(_Waiting(flow, command, future, loop, deadline, account_id))
         # A client that hangs up cancels only this wait: the command stays accepted and is applied.
         return await future
+
+    def _has_its_share(self, account_id: str | None) -> bool:
+        """Whether an account has as many commands waiting as leave room for one account more."""
+        if account_id is None or account_id not in self._shares:
+            return False
+        return self._shares[account_id] >= max(1, self._limit // (len(self._shares) + 1))
 
     def apply(self, flow: Apply[Command, Result], command: Command) -> Result:
         """Run one command at once in its own transaction: for the command line, which has no thread."""
@@ -204,15 +222,20 @@ class Writer:
         return not stopping
 
     def _take(self) -> tuple[list[_Waiting[Any, Any]], bool]:
-        """Wait for a command, then take all that wait beside it, up to the batch bound."""
-        taken = [self._queue.get()]
-        while len(taken) < MOST_PER_BATCH and taken[-1] is not _STOP:
-            try:
-                taken.append(self._queue.get_nowait())
-            except queue.Empty:
-                break
-        stopping = taken[-1] is _STOP
-        return (taken[:-1] if stopping else taken), stopping
+        """Wait for a command, then take all that wait beside it, up to the batch bound, in turn by account."""
+        if not self._backlog and not self._stopping:
+            self._receive(self._queue.get())
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._receive(self._queue.get_nowait())
+        batch, self._backlog = _in_turn(self._backlog)
+        return batch, self._stopping and not self._backlog
+
+    def _receive(self, one: Any) -> None:
+        if one is _STOP:
+            self._stopping = True
+        else:
+            self._backlog.append(one)
 
     def _outcomes(self, batch: list[_Waiting[Any, Any]]) -> list[object]:
         """One outcome or exception per command, after the commit."""
@@ -301,6 +324,12 @@ class Writer:
         self._failpoint("committed")
         return outcomes
 
+    def _give_back(self, account_id: str | None) -> None:
+        if account_id is not None:
+            self._shares[account_id] -= 1
+            if not self._shares[account_id]:
+                del self._shares[account_id]
+
     def _settle(self, batch: list[_Waiting[Any, Any]], outcomes: list[object]) -> None:
         """Hand the outcomes over: one wake-up per event loop, not one per command."""
         loops: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], object]]] = {}
@@ -308,9 +337,25 @@ class Writer:
             loops.setdefault(waiting.loop, []).append((waiting.future, outcome))
         with self._accepting:
             self._waiting -= len(batch)
+            for waiting in batch:
+                self._give_back(waiting.account_id)
         for loop, pairs in loops.items():
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits there any more
                 loop.call_soon_threadsafe(_resolve, pairs)
+
+
+def _in_turn(backlog: list[_Waiting[Any, Any]]) -> tuple[list[_Waiting[Any, Any]], list[_Waiting[Any, Any]]]:
+    """The next batch and what is left: where not all fit, the first of every account, then the second, and so on."""
+    if len(backlog) <= MOST_PER_BATCH:
+        return backlog, []
+    before: Counter[str | None] = Counter()
+    turns = []
+    for waiting in backlog:
+        turns.append(before[waiting.account_id])
+        before[waiting.account_id] += 1
+    chosen = set(sorted(range(len(backlog)), key=turns.__getitem__)[:MOST_PER_BATCH])
+    batch = [waiting for place, waiting in enumerate(backlog) if place in chosen]
+    return batch, [waiting for place, waiting in enumerate(backlog) if place not in chosen]
 
 
 def _resolve(pairs: list[tuple[asyncio.Future[Any], object]]) -> None:

@@ -53,6 +53,11 @@ class NewKey(NamedTuple):
 
     key: ApiKey
 
+    @property
+    def account_id(self) -> str:
+        """Whose it will be."""
+        return self.key.account_id
+
 
 class Revocation(NamedTuple):
     """A key to revoke at `now`, out of those of an account (None: of any) that have no other than these scopes."""
