@@ -6,7 +6,9 @@ import contextlib
 import itertools
 import shutil
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import psycopg
 
 from numberdesk.infra.db import Database
 from numberdesk.migrations import prepare
@@ -65,8 +67,10 @@ class Postgreses:
         self._serials = itertools.count(1)
         self._idle: list[str] = []
         self._uses: dict[str, int] = {}
+        self._sessions: dict[str, psycopg.Connection[Any]] = {}
         prepared(server.make_database("template"))
         self._schema = self._schema_of("template")
+        self._end_session("template")  # a template that somebody is in cannot be copied
 
     def empty(self, _folder: Path | None = None) -> str:
         """The address of a database without a schema."""
@@ -87,25 +91,41 @@ class Postgreses:
             self._idle.append(name)
         else:
             self._uses.pop(name, None)
+            self._end_session(name)
             self.server.drop_database(name)
 
     def _emptied(self, name: str) -> bool:
-        if self._schema_of(name) != self._schema:
+        """Whether it has the schema that it had, and nothing in it any more."""
+        try:
+            same = self._schema_of(name) == self._schema
+            if same:
+                self._session(name).execute(_EMPTY)
+        except psycopg.OperationalError:  # the test ended the sessions of its database, or the server
             return False
-        with self.server.session(name) as session:
-            session.execute(_EMPTY)
-        return True
+        return same
 
     def _schema_of(self, name: str) -> object:
-        with self.server.session(name) as session:
-            session.execute("CREATE TABLE IF NOT EXISTS alembic_version (version_num TEXT)")
-            return session.execute(_SCHEMA).fetchone()
+        session = self._session(name)
+        session.execute("CREATE TABLE IF NOT EXISTS alembic_version (version_num TEXT)")
+        return session.execute(_SCHEMA).fetchone()
+
+    def _session(self, name: str) -> psycopg.Connection[Any]:
+        """Kept for as long as the database is lent again: a new one would read the catalogue anew."""
+        if name not in self._sessions:
+            self._sessions[name] = self.server.session(name)
+        return self._sessions[name]
+
+    def _end_session(self, name: str) -> None:
+        if name in self._sessions:
+            self._sessions.pop(name).close()
 
     def _new_name(self) -> str:
         return f"books_{next(self._serials)}"
 
     def close(self) -> None:
         """Stop the server and remove it."""
+        for name in list(self._sessions):
+            self._end_session(name)
         self.server.delete()
 
 
