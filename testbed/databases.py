@@ -8,9 +8,10 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from numberdesk.infra.db import Database
+from numberdesk.infra.db import Database, Tx
 from numberdesk.migrations import prepare
 from numberdesk.tables import metadata
+from numberdesk.tables.trigrams import AS_VIRTUAL
 from testbed.postgres import Server
 
 ENGINES: Final = ("sqlite", "postgresql")
@@ -131,3 +132,9 @@ def prepared(url: str) -> None:
     database = Database(url)
     prepare(database)
     database.close()
+
+
+def readable(tx: Tx) -> list[str]:
+    """The tables whose rows can be read: of a virtual one SQLite has the index, not the rows."""
+    virtual = tx.engine_name == "sqlite"
+    return [table.name for table in metadata.sorted_tables if not (virtual and AS_VIRTUAL in table.info)]

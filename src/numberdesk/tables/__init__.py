@@ -15,6 +15,7 @@ from numberdesk.tables.numbers import numbers, price_rules, rentals, repricings,
 from numberdesk.tables.offers import exchange_rates, offers
 from numberdesk.tables.orders import events, idempotency_records, keyed_requests, orders
 from numberdesk.tables.times import agreed_time
+from numberdesk.tables.trigrams import number_trigrams, trigram_fills
 from numberdesk.tables.writers import writers
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "idempotency_records",
     "keyed_requests",
     "metadata",
+    "number_trigrams",
     "numbers",
     "offers",
     "orders",
@@ -42,6 +44,7 @@ __all__ = [
     "repricings",
     "superseded_prices",
     "transfers",
+    "trigram_fills",
     "wallets",
     "writers",
 ]
