@@ -10,9 +10,10 @@ from typing import Any, Final
 
 import psycopg
 
-from numberdesk.infra.db import Database
+from numberdesk.infra.db import Database, Tx
 from numberdesk.migrations import prepare
 from numberdesk.tables import metadata
+from numberdesk.tables.trigrams import AS_VIRTUAL
 from testbed.postgres import Server
 
 ENGINES: Final = ("sqlite", "postgresql")
@@ -151,3 +152,9 @@ def prepared(url: str) -> None:
     database = Database(url)
     prepare(database)
     database.close()
+
+
+def readable(tx: Tx) -> list[str]:
+    """The tables whose rows can be read: of a virtual one SQLite has the index, not the rows."""
+    virtual = tx.engine_name == "sqlite"
+    return [table.name for table in metadata.sorted_tables if not (virtual and AS_VIRTUAL in table.info)]

@@ -1,4 +1,4 @@
-"""The background work: quarantines that end, prices made anew, carrier orders followed, numbers given back, audits.
+"""The background work: quarantines end, prices are made anew, carriers are asked, audits, the search index is filled.
 
 Touches: clock, threads.
 
@@ -10,22 +10,26 @@ carrier that takes its time keeps no quarantine from ending.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from numberdesk.flows.carriers.confirm_carrier_releases import confirm_carrier_releases
+from numberdesk.flows.catalog.fill_trigrams import FillTrigrams, fill_trigrams
 from numberdesk.flows.catalog.reprice import Reprice
 from numberdesk.flows.cleanup import Cleanup, clean_up
 from numberdesk.flows.purchase.follow_carrier_orders import follow_carrier_orders
 from numberdesk.flows.purchase.hurry_orders import hurry_answered
 from numberdesk.infra.due_work import DueWork, DueWorker, put_off
+from numberdesk.infra.log import get_log
 from numberdesk.wiring import HOUR, Services
 
 CLEANUP_SECONDS: Final = 60.0
 """How often old things are looked for."""
 
 _LOOK_SECONDS: Final = 1.0
+_STEPS_PER_REPORT: Final = 100
 _LAST_SECONDS: Final = 5.0
 """How long work that asks carriers may go on after it is told to stop."""
 
@@ -63,6 +67,7 @@ async def run(services: Services, stop: asyncio.Event) -> None:
             _repeat(stop, _LOOK_SECONDS, hurry_answered, services.carriers, services.writer, services.now)
         ),
         asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, clean_up_rounds, services, stop.is_set)),
+        asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, fill_index, services, stop.is_set)),
     ]
     try:
         await stop.wait()
@@ -92,6 +97,20 @@ async def clean_up_rounds(services: Services, stopping: Callable[[], bool]) -> N
     past = await services.agreed_clock.surely_past()
     while not stopping() and (await services.writer.submit(clean_up, Cleanup(past, retention))).left:
         pass
+
+
+async def fill_index(services: Services, stopping: Callable[[], bool]) -> None:
+    """Put numbers that were there before the index of trigrams into it, and tell how far that has come."""
+    for steps in itertools.count(1):
+        if stopping():
+            return
+        step = await services.writer.submit(fill_trigrams, FillTrigrams())
+        if step.filled is not None and not step.left:
+            get_log().info("search index filled", numbers=step.filled)
+        elif step.left and steps % _STEPS_PER_REPORT == 0:
+            get_log().info("search index filling", numbers=step.filled)
+        if not step.left:
+            return
 
 
 def start(services: Services) -> Callable[[], None]:

@@ -18,9 +18,9 @@ from numberdesk.flows.carriers.note_audits import BeginAudit, begin_audits
 from numberdesk.infra import log
 from numberdesk.infra.due_work import DueWork, DueWorker, TakeUp
 from numberdesk.infra.vault import new_key
-from numberdesk.tables import metadata
 from numberdesk.wiring import Services
 from testbed.carrier_mock import MockUrls, simulated
+from testbed.databases import readable
 from testbed.scripted import Answer, Seen, json_reply, scripted
 from tests.api.conftest import Shop
 
@@ -80,7 +80,7 @@ def setup_of(url: str, account: str = ACCOUNT, **changes: Any) -> dict[str, Any]
 def _dump(services: Services) -> str:
     """Everything that the database holds, and of SQLite every byte of its files."""
     with services.database.read() as tx:
-        rows = [str(tx.fetch(f"SELECT * FROM {name}", [])) for name in metadata.tables]  # noqa: S608  our tables
+        rows = [str(tx.fetch(f"SELECT * FROM {name}", [])) for name in readable(tx)]  # noqa: S608  our tables
     url = services.settings.database_url
     file = Path(url.removeprefix("sqlite:///"))
     files = file.parent.glob(f"{file.name}*") if url.startswith("sqlite") else []

@@ -24,11 +24,13 @@ from numberdesk.catalog.search_store import (
     collect_query,
     count_query,
     keep_to_indexes,
+    look_up_query,
     places_query,
     walk_query,
     walked_to_query,
 )
 from numberdesk.catalog.store import insert_listings
+from numberdesk.catalog.trigram_store import find_matches
 from numberdesk.infra.db import Database, Tx
 from testbed.databases import Databases
 from testbed.offer_queries import sent_query
@@ -80,6 +82,8 @@ def number(place: int) -> Listing:
     return Listing._make((f"+1{national}", *about, *prices, None, None, None, None, None))
 
 
+NO_NUMBERS = "{}"
+"""A set without members: a JSON object to SQLite, an array to PostgreSQL."""
 ONLY_SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # SQLite's plans and texts of queries
 ONLY_POSTGRESQL = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 
@@ -168,6 +172,42 @@ def test_a_span_is_read_from_its_own_index_up_to_its_bound(database: Database, n
 
 
 @ONLY_SQLITE
+@pytest.mark.parametrize("sort", list(Sort))
+def test_what_the_index_of_trigrams_finds_is_looked_up_by_its_key(database: Database, sort: Sort) -> None:
+    query = read(**EVERYTHING, sort=sort)
+    steps = plan(database, look_up_query(query, SPOTS, beginning(sort), NO_NUMBERS, 100, 11))
+    assert searched(bounded_by(steps, "looked_up")) == ["SEARCH numbers USING PRIMARY KEY (e164=?)"]
+
+
+@ONLY_POSTGRESQL
+def test_postgresql_looks_up_by_the_key_what_the_index_of_trigrams_finds(database: Database) -> None:
+    found = scans(
+        database,
+        look_up_query(read(**EVERYTHING), SPOTS, beginning(Sort.NUMBER), NO_NUMBERS, 100, 11),
+        inner="looked_up",
+    )
+    assert found == [Scan("Index Scan", "pk_numbers", bounded=True)]
+
+
+@ONLY_POSTGRESQL
+def test_postgresql_reads_the_index_of_trigrams_though_other_reads_are_kept_from_bitmaps(database: Database) -> None:
+    held = [number(place).e164 for place in range(5000)]
+    with database.read() as tx:
+        keep_to_indexes(tx)
+        before = _pages_of_trigrams_read(tx)
+        assert len(find_matches(tx, [123, 234], 0, 2**62, 50)) == len(
+            [one for one in held if "123" in one and "234" in one]
+        )
+        assert _pages_of_trigrams_read(tx) == before
+        assert tx.fetch("SHOW enable_bitmapscan", []) == [("off",)]
+
+
+def _pages_of_trigrams_read(tx: Tx) -> int:
+    """How often the table of trigrams was read from its beginning to its end in this transaction."""
+    return int(tx.fetch("SELECT pg_stat_get_xact_numscans('number_trigrams'::regclass)", [])[0][0])
+
+
+@ONLY_SQLITE
 @pytest.mark.parametrize("names", [PLACE, PLACE[:-1]])
 def test_places_are_found_by_stepping_through_their_index(database: Database, names: tuple[str, ...]) -> None:
     steps = plan(database, places_query("US", names, 1000))
@@ -194,6 +234,7 @@ def statements(query: OfferQuery) -> list[Select[Any]]:
         walked_to_query(query, start, 1000),
         *(count_query(query, span, 100) for span in SPANS.values()),
         *(collect_query(query, spots, span, start, 100, 11) for span in SPANS.values()),
+        look_up_query(query, spots, start, NO_NUMBERS, 100, 11),
         calling_code_query(query.iso_country),
         places_query(query.iso_country, PLACE, 1000),
     ]
@@ -335,7 +376,7 @@ def test_like_gets_only_digits_and_its_own_two_signs(parameters: dict[str, Any])
         query = read(**parameters)
     except QueryError:
         return
-    known = {"US", "USD", "", "TX", "tx", "Austin", "361", "512", "808"}
+    known = {"US", "USD", "", "available", NO_NUMBERS, "TX", "tx", "Austin", "361", "512", "808"}
     for statement in statements(query):
         compiled = statement.compile(dialect=DIALECTS["sqlite"], compile_kwargs={"render_postcompile": True})
         for value in compiled.params.values():

@@ -20,8 +20,8 @@ from numberdesk.carriers.registry import KINDS
 from numberdesk.catalog.rules import parse_carrier
 from numberdesk.infra.db import Database
 from numberdesk.infra.vault import new_key
-from numberdesk.tables import metadata
 from testbed.carrier_mock import MockUrls, simulated
+from testbed.databases import readable
 from testbed.egress import ALLOWED
 from testbed.scripted import Answer, Seen, json_reply, scripted
 from tests.cli.conftest import COMMAND, PATIENCE, environment, wait_until
@@ -238,7 +238,7 @@ def _dump(url: str) -> str:
     """Everything that the database holds, and of SQLite every byte of its files."""
     database = Database(url)
     with contextlib.closing(database), database.read() as tx:
-        rows = [str(tx.fetch(f"SELECT * FROM {name}", [])) for name in metadata.tables]  # noqa: S608  our tables
+        rows = [str(tx.fetch(f"SELECT * FROM {name}", [])) for name in readable(tx)]  # noqa: S608  our tables
     file = Path(url.removeprefix("sqlite:///"))
     files = file.parent.glob(f"{file.name}*") if url.startswith("sqlite") else []
     return "".join([*rows, *(path.read_bytes().decode("latin-1") for path in files)])

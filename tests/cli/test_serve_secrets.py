@@ -18,7 +18,7 @@ from numberdesk.api.auth import REMEMBERED_SECONDS, Authenticator
 from numberdesk.core.errors import InvalidApiKey
 from numberdesk.infra.db import Database
 from numberdesk.infra.reader import Reader
-from numberdesk.tables import metadata
+from testbed.databases import readable
 from tests.cli.conftest import Books, Running, Start, wait_until
 
 
@@ -84,7 +84,7 @@ def _dump(books: Books) -> str:
     database = Database(books.url)
     try:
         with database.read() as tx:
-            rows = [str(tx.fetch(f"SELECT * FROM {name}", [])) for name in metadata.tables]  # noqa: S608  our tables
+            rows = [str(tx.fetch(f"SELECT * FROM {name}", [])) for name in readable(tx)]  # noqa: S608  our tables
     finally:
         database.close()
     file = Path(books.url.removeprefix("sqlite:///"))

@@ -21,6 +21,9 @@ from testbed.offer_queries import sent_query
 from testbed.work import work_of
 from tests.flows.test_search_numbers import DOLLAR, listing
 
+HARDLY_ANY = 20
+"""To look up the few numbers that the index finds in the larger inventory alone; to read that takes a thousand."""
+
 
 @pytest.fixture(scope="module")
 def small_and_large(made: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Database]]:
@@ -60,7 +63,7 @@ def test_the_work_of_a_search_does_not_grow_with_the_inventory(
     for database in small_and_large:
         with database.read() as tx:
             work.append(work_of(tx, lambda tx: search_numbers(tx, query, bounds)))
-    assert 0 < work[1] < 1.5 * work[0]
+    assert work[1] < 1.5 * work[0] + HARDLY_ANY
 
 
 def test_the_work_of_suggestions_and_of_numbers_like_one_does_not_grow_with_the_inventory(

@@ -59,7 +59,8 @@ def test_references_stay_with_the_account_or_lead_to_a_number(table: Table) -> N
 @TABLES
 def test_no_server_hands_out_numbers_and_no_type_is_of_one_engine(table: Table) -> None:
     for column in table.c:
-        assert isinstance(column.type, Text | BigInteger)
+        of_an_index = (table.name, column.name) == ("number_trigrams", "trigrams")  # every engine has its own
+        assert of_an_index or isinstance(column.type, Text | BigInteger)
         assert column.identity is None
         assert column.autoincrement in (False, "auto")
         plain = str(getattr(column.server_default, "arg", "0"))

@@ -43,7 +43,8 @@ def test_an_empty_database_gets_the_schema(empty: Database) -> None:
     prepare(empty)
     assert current(empty) == HEAD
     with empty.raw() as connection:
-        assert set(inspect(connection).get_table_names()) == {*metadata.tables, "alembic_version"}
+        made = {name for name in inspect(connection).get_table_names() if not name.startswith("number_trigrams_")}
+    assert made == {*metadata.tables, "alembic_version"}
 
 
 def test_a_current_database_is_left_as_it_is(database: Database) -> None:

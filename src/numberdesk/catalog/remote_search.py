@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 from numberdesk.catalog.model import CAPABILITIES, FROM_RULE, NUMBER_TYPES, Listing, capability_bits
 from numberdesk.catalog.search import Found, Offer, OfferQuery, Position, Sort
+from numberdesk.catalog.trigrams import rank_of
 from numberdesk.core.memorability import memorability
 from numberdesk.core.money import MAX_PRICE
 from numberdesk.core.pattern import MatchOn, Pattern, Subjects
@@ -251,14 +252,4 @@ def merge(query: OfferQuery, stock: Stock, remote: Iterable[Found]) -> Merged:
 def _rank(query: OfferQuery, position: Position) -> tuple[int, int]:
     """What sorts positions: numbers as whole numbers, of equal length within a country or not."""
     sign = -1 if query.sort is Sort.MEMORABLE else 1
-    return sign * position.key, sign * _text_rank(position.e164)
-
-
-def _text_rank(e164: str) -> int:
-    """A number that sorts as the text of an E.164 number does: by its digits from the left."""
-    digits = e164[1:]
-    return int((digits or "0").ljust(_MOST_DIGITS, "0")) * _LENGTHS + len(digits)
-
-
-_MOST_DIGITS: Final = 16
-_LENGTHS: Final = 32
+    return sign * position.key, sign * rank_of(position.e164)

@@ -6,16 +6,33 @@ Region, type and locality have no index of numbers for sale, because every such 
 purchase dearer. They are, near enough, a matter of the area code: the places of a country (few,
 whatever the size of the inventory) tell which area codes can hold what is looked for, and as an
 area code begins its national numbers, each is a stretch of the numbers in their own order.
+
+Which way a search goes is `way_of`:
+
+- Digits with which numbers begin or end narrow a walk, or are a set small enough to be read whole, which is looked at
+  first: no index of trigrams is better at them.
+- Digits in the middle are common when they are one trigram, one number in a hundred or so: walking the numbers for
+  sale in the order that is asked for fills a page soon. Where the index gives its matches in just that order, it is
+  asked at once.
+- Several trigrams are rare, a thousandth and less: a walk would pass by all the others, so the index is asked at
+  once, its matches are looked up, and sorted where the order is another one.
+- Without three digits in a row there is only the walk. It has an end, and then the page says `incomplete`.
+
+What one way does not find within its bound is left to the next: a walk that used up its budget asks the index, and
+where most of what the index finds is sold the walk goes on among what is for sale.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from functools import partial
 from typing import Final, NamedTuple
 
 from numberdesk.catalog.search import OfferQuery, Position, Sort
+from numberdesk.catalog.trigrams import inner_trigrams, wanted_trigrams
 from numberdesk.core.memorability import HIGHEST
 from numberdesk.core.pattern import MatchOn, Pattern
 from numberdesk.core.text import folded
@@ -25,6 +42,8 @@ _MOST_DIGITS: Final = 15
 _LONGEST_E164: Final = 1 + _MOST_DIGITS
 _FEWEST_NATIONAL: Final = 4
 _MOST_AREA_CODES: Final = 500
+_RARE: Final = 2
+"""So many trigrams in the middle of a number are rare."""
 
 
 class Place(NamedTuple):
@@ -73,6 +92,27 @@ class Spots:
     complete: bool
 
 
+class Way(Enum):
+    """How a search begins; the module's text says why."""
+
+    WALK = "walk"
+    SET_FIRST = "a small set first"
+    WALK_FIRST = "walk first"
+    INDEX_FIRST = "index first"
+
+
+def way_of(query: OfferQuery, *, in_order: bool) -> Way:
+    """How to search. `in_order` says whether the index of trigrams gives its matches by number."""
+    parts = query.digits.all_of
+    if not wanted_trigrams(parts):
+        return Way.WALK
+    inner = len(inner_trigrams(parts))
+    if not inner:
+        return Way.SET_FIRST
+    at_once = inner >= _RARE or (in_order and query.sort is Sort.NUMBER)
+    return Way.INDEX_FIRST if at_once else Way.WALK_FIRST
+
+
 def spots_of(query: OfferQuery, places: Sequence[Place], *, complete: bool) -> Spots:
     """What the places of the country say about a query. Without stretches there is nothing to find."""
     regions = _spellings(query.region, (place.region for place in places), partial(region_key, query.iso_country))
@@ -100,6 +140,14 @@ def stretches(query: OfferQuery, spots: Spots | None, calling_code: str) -> tupl
     asked = _asked_for(query, calling_code)
     parts = (asked,) if spots is None else (_overlap(part, asked) for part in spots.stretches)
     return tuple(part for part in parts if part.low <= part.high and len(part.low) <= _LONGEST_E164)
+
+
+def within_stretches(e164s: Sequence[str], within: Sequence[Stretch]) -> list[str]:
+    """Those of some numbers in order that lie in one of the stretches."""
+    found: list[str] = []
+    for part in within:
+        found += e164s[bisect_left(e164s, part.low) : bisect_right(e164s, part.high)]
+    return found
 
 
 def beginning(sort: Sort) -> Position:

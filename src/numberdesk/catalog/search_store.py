@@ -10,15 +10,30 @@ expressions that core.pattern compiled; places are looked up by the spellings th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, FromClause, Select, Subquery, and_, func, literal, literal_column, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    Subquery,
+    Text,
+    and_,
+    func,
+    literal,
+    literal_column,
+    select,
+    tuple_,
+)
 
 from numberdesk.catalog.search import Found, Offer, OfferQuery, Position, Sort
 from numberdesk.catalog.search_plan import Place, Span, Spots
+from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.pattern import MatchOn, Pattern, Subjects
 from numberdesk.core.prices import Prices
 from numberdesk.infra.db import Tx
+from numberdesk.infra.statements import in_set, set_text
 from numberdesk.tables import numbers
 
 _COLUMNS: Final = tuple(
@@ -74,6 +89,15 @@ def collect(
     return [_found_of(query, row) for row in tx.execute(collect_query(query, spots, span, after, most, limit))]
 
 
+def look_up(
+    tx: Tx, query: OfferQuery, spots: Spots | None, e164s: Sequence[str], after: Position, limit: int
+) -> list[Found]:
+    """The first `limit` fitting offers after a position, of these numbers."""
+    sent = set_text(tx.engine_name, e164s)
+    rows = tx.execute(look_up_query(query, spots, after, sent, len(e164s), limit))
+    return [_found_of(query, row) for row in rows]
+
+
 def find_calling_code(tx: Tx, iso_country: str) -> str | None:
     """The digits that stand before the national numbers of a country; None when it has no number for sale."""
     row = tx.execute(calling_code_query(iso_country)).first()
@@ -113,6 +137,18 @@ def collect_query(
     return _in_order(select(rows).where(*_filters(query, spots, rows), _past(query, after, rows)), query, rows).limit(
         limit
     )
+
+
+def look_up_query(
+    query: OfferQuery, spots: Spots | None, after: Position, e164s: str, most: int, limit: int
+) -> Select[Any]:
+    """The statement of `look_up`, for a set of `most` numbers as the engine takes it."""
+    # What is sold is left out afterwards: PostgreSQL would else take an index of numbers for sale, from end to end.
+    among = in_set(numbers.c.e164, literal(e164s, Text))
+    rows = select(*_COLUMNS, numbers.c.state).where(among).limit(most).subquery("looked_up")
+    of_country = [rows.c.state == NumberState.AVAILABLE.value, rows.c.iso_country == query.iso_country]
+    fitting = select(rows).where(*of_country, *_filters(query, spots, rows), _past(query, after, rows))
+    return _in_order(fitting, query, rows).limit(limit)
 
 
 def calling_code_query(iso_country: str) -> Select[Any]:

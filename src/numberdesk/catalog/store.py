@@ -11,6 +11,7 @@ from typing import Any, Final
 from sqlalchemy import bindparam, delete, exists, func, select, tuple_
 
 from numberdesk.catalog.model import FROM_RULE, InventoryItem, InventoryPage, Listing, Stored
+from numberdesk.catalog.trigram_store import insert_trigrams
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.prices import Prices
 from numberdesk.infra.db import Tx
@@ -57,7 +58,7 @@ def find_country(tx: Tx, e164: str) -> str:
 
 
 def insert_listings(tx: Tx, carrier: str, listings: Sequence[Listing], now: int) -> None:
-    """Put new numbers into the inventory, available."""
+    """Put new numbers into the inventory, available, and into the index that finds them by their digits."""
     known = {
         "carrier": carrier,
         "state": NumberState.AVAILABLE.value,
@@ -74,6 +75,7 @@ def insert_listings(tx: Tx, carrier: str, listings: Sequence[Listing], now: int)
         row = {**listing._asdict(), **known, "reversed": listing.national[::-1]}
         rows.append([row[name] for name in names])
     _INSERT_NUMBERS.run(tx, rows)
+    insert_trigrams(tx, [listing.e164 for listing in listings])
 
 
 def update_listings(tx: Tx, listings: Sequence[Listing], now: int) -> None:

@@ -113,8 +113,12 @@ class Pattern:
     @property
     def longest_literal(self) -> str:
         """The longest run of digits that the subject must contain; of equal ones the first."""
-        runs = self.shape.replace(_ONE, _RUN).split(_RUN)
-        return max(runs, key=len)
+        return max(self.literal_runs, key=len, default="")
+
+    @property
+    def literal_runs(self) -> tuple[str, ...]:
+        """All runs of digits that the subject must contain, in their order."""
+        return tuple(run for run in self.shape.replace(_ONE, _RUN).split(_RUN) if run)
 
 
 @dataclass(frozen=True, slots=True)

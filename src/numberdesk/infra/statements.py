@@ -19,11 +19,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Column, Select, Table, bindparam, literal, tuple_
+from sqlalchemy import BindParameter, Column, Select, Table, bindparam, literal, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.visitors import InternalTraversal
 from sqlalchemy.types import Boolean, Text
 
 from numberdesk.infra.db import Tx
@@ -131,7 +132,7 @@ class SelectSet:
     def run(self, tx: Tx, **members: Iterable[str]) -> list[Any]:
         """The rows, as named tuples."""
         text, order = self._texts.get(tx.engine_name) or self._compile(tx.engine_name)
-        sent = {name: _sent(tx.engine_name, members[name]) for name in self._sets}
+        sent = {name: set_text(tx.engine_name, members[name]) for name in self._sets}
         return [*map(self._named, tx.fetch(text, [sent[name] for name in order]))]
 
     def _compile(self, engine: str) -> tuple[str, list[str]]:
@@ -148,14 +149,18 @@ def _row_type(names: Sequence[str]) -> Any:
 
 
 class in_set(ColumnElement[bool]):  # noqa: N801  reads as an operator in queries
-    """`column` is a member of the set sent under `name`: one parameter, however large the set."""
+    """`column` is a member of a set: one parameter, however large the set. It is named, and sent later, or given."""
 
     type = Boolean()
-    inherit_cache = False
+    inherit_cache = True
+    _traverse_internals: Any = (
+        ("column", InternalTraversal.dp_clauseelement),
+        ("members", InternalTraversal.dp_clauseelement),
+    )
 
-    def __init__(self, column: Column[Any], name: str) -> None:
+    def __init__(self, column: Column[Any], members: str | BindParameter[str]) -> None:
         self.column = column
-        self.name = name
+        self.members = bindparam(members, type_=Text) if isinstance(members, str) else members
 
     def self_group(self, against: Any = None) -> Any:  # noqa: ARG002  SQLAlchemy's signature
         """Stay as it is: the usual `... = 1` around a boolean would keep SQLite from its indexes."""
@@ -165,14 +170,14 @@ class in_set(ColumnElement[bool]):  # noqa: N801  reads as an operator in querie
 @compiles(in_set, "sqlite")
 def _in_set_sqlite(element: in_set, compiler: Any, **options: Any) -> str:
     column = compiler.process(element.column, **options)
-    members = compiler.process(bindparam(element.name, type_=Text), **options)
+    members = compiler.process(element.members, **options)
     return f"{column} IN (SELECT value FROM json_each({members}))"  # noqa: S608  both parts are compiled, not typed
 
 
 @compiles(in_set, "postgresql")
 def _in_set_postgresql(element: in_set, compiler: Any, **options: Any) -> str:
     column = compiler.process(element.column, **options)
-    members = compiler.process(bindparam(element.name, type_=Text), **options)
+    members = compiler.process(element.members, **options)
     return f"{column} = ANY(CAST({members} AS TEXT[]))"
 
 
@@ -193,7 +198,8 @@ def stretch_of(
     return [place > tuple_(*whose, literal(first)), place < tuple_(*whose, literal(last))]
 
 
-def _sent(engine: str, members: Iterable[str]) -> Any:
+def set_text(engine: str, members: Iterable[str]) -> str:
+    """A set as the one value that `in_set` takes."""
     wanted = sorted(set(members))
     if engine == "postgresql":
         return array_text(wanted)

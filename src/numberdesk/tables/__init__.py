@@ -16,6 +16,7 @@ from numberdesk.tables.offers import exchange_rates, offers
 from numberdesk.tables.orders import events, idempotency_records, keyed_requests, orders
 from numberdesk.tables.rent import rent_charges, rent_notices, rent_policies, rent_prices
 from numberdesk.tables.times import agreed_time
+from numberdesk.tables.trigrams import number_trigrams, trigram_fills
 from numberdesk.tables.usage import call_terms, calls, receivables, usage_rates, usage_sources
 from numberdesk.tables.writers import writers
 
@@ -38,6 +39,7 @@ __all__ = [
     "idempotency_records",
     "keyed_requests",
     "metadata",
+    "number_trigrams",
     "numbers",
     "offers",
     "orders",
@@ -51,6 +53,7 @@ __all__ = [
     "repricings",
     "superseded_prices",
     "transfers",
+    "trigram_fills",
     "usage_rates",
     "usage_sources",
     "wallets",

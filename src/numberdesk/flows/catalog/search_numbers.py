@@ -2,7 +2,8 @@
 
 Touches: database.
 
-A search first glances at the next numbers in the order that is asked for, which is all that most
+A search for rare digits asks the index of trigrams (search_plan.py says when) and looks up what that finds. Any
+other first glances at the next numbers in the order that is asked for, which is all that most
 need. When too few of them fit, it looks for a way round: a set of numbers that holds every one
 that fits and is small enough to be read whole, or the stretches of numbers where the places that
 are asked for lie. Otherwise it walks on, in ever larger windows, until the page is full or its
@@ -11,25 +12,44 @@ work is used up; then the page says so, and its token goes on where the walk sto
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from numberdesk.catalog.remote_search import Stock, merge
 from numberdesk.catalog.search import Found, OfferPage, OfferQuery, Position, Sort, page_token
-from numberdesk.catalog.search_plan import Spots, beginning, needs_calling_code, onward, spans, spots_of, stretches
+from numberdesk.catalog.search_plan import (
+    Spots,
+    Stretch,
+    Way,
+    beginning,
+    needs_calling_code,
+    onward,
+    spans,
+    spots_of,
+    stretches,
+    way_of,
+    within_stretches,
+)
 from numberdesk.catalog.search_store import (
     collect,
     find_calling_code,
     holds_at_most,
     keep_to_indexes,
     list_places,
+    look_up,
     walk,
     walked_to,
 )
+from numberdesk.catalog.trigram_store import comes_in_order, find_matches, is_filled
+from numberdesk.catalog.trigrams import e164_of, rank_of, wanted_trigrams
 from numberdesk.infra.db import Tx
 
 POOL: Final = "pool"
 """What an incomplete page calls the own inventory."""
+
+_FEWEST_LOOKED_UP: Final = 100
+"""Numbers that the index found which are looked up at a time, at first."""
 
 _GROWTH: Final = 4
 """How much larger each window is than the one before."""
@@ -37,12 +57,16 @@ _GROWTH: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How much one search may do: numbers walked, in the first window, and in a set read whole; places read."""
+    """How much one search may do: numbers walked, in the first window, and in a set read whole; places read.
+
+    `matches` is how many numbers that the index of trigrams finds are looked up, whether they are for sale or not.
+    """
 
     walked: int = 100_000
     glance: int = 1_000
     read_whole: int = 10_000
     places: int = 20_000
+    matches: int = 20_000
 
 
 USUAL: Final = Bounds()
@@ -96,13 +120,19 @@ class _Search:
             return
         if self.query.names_place and self._nowhere():
             return
+        way = way_of(self.query, in_order=comes_in_order(self.tx))
+        if way is not Way.WALK and not is_filled(self.tx):
+            way = Way.WALK
+        if (way is Way.INDEX_FIRST and self._look_up()) or (way is Way.SET_FIRST and self._read_whole()):
+            return
         glance = self.bounds.glance if self.query.is_selective else self.missing
-        if self._walk(glance, budget=glance):
+        if self._walk(glance, budget=glance * (1 + _GROWTH) if way is Way.WALK_FIRST else glance):
             return
         # Few numbers fit, or few are sold in this currency: the places may lead past the rest.
         if self.spots is None and self._nowhere():
             return
-        if not self._read_whole():
+        may_look_up = way in (Way.SET_FIRST, Way.WALK_FIRST)
+        if not self._read_whole() and not (may_look_up and self._look_up()):
             # In their own order numbers lie side by side; in the others each is somewhere else on the disk.
             in_place = self.query.sort is Sort.NUMBER
             self._walk(self.bounds.glance, budget=self.bounds.walked if in_place else self.bounds.walked // 2)
@@ -155,6 +185,49 @@ class _Search:
             size = size * _GROWTH if start == last else window
         self.ended = True
         return True
+
+    def _look_up(self) -> bool:
+        """Look up what the index of trigrams finds, all or until the page is full. False when that is too much."""
+        within = stretches(self.query, self.spots, self.calling_code)
+        if not within:
+            self.ended = True
+            return True
+        if self.query.sort is Sort.NUMBER:
+            return self._look_up_on(within)
+        matches = self._matches(within, beginning(Sort.NUMBER).e164, self.bounds.matches + 1)
+        if len(matches) > self.bounds.matches:
+            return False
+        self.found += look_up(self.tx, self.query, self.spots, within_stretches(matches, within), self.at, self.missing)
+        self.ended = True
+        return True
+
+    def _look_up_on(self, within: Sequence[Stretch]) -> bool:
+        """The same in the order of the numbers: as few of what is found are looked up as fill the page."""
+        budget, looked_up = self.bounds.matches, _FEWEST_LOOKED_UP
+        asked = self.bounds.glance if comes_in_order(self.tx) else budget
+        while budget:
+            asked = min(asked, budget)
+            matches = self._matches(within, self.at.e164, asked)
+            budget -= asked
+            inside = within_stretches(matches, within)
+            while inside:
+                chunk, inside = inside[:looked_up], inside[looked_up:]
+                self.found += look_up(self.tx, self.query, self.spots, chunk, self.at, self.missing)
+                if not self.missing:
+                    return True
+                self.at, looked_up = Position(0, chunk[-1]), looked_up * _GROWTH
+            if len(matches) < asked:
+                self.ended = True
+                return True
+            self.at, asked = Position(0, matches[-1]), budget
+        return False
+
+    def _matches(self, within: Sequence[Stretch], after: str, limit: int) -> list[str]:
+        """The first numbers after one, within the stretches at least, that have all trigrams of the query."""
+        first = max(rank_of(after), rank_of(within[0].low) - 1)
+        wanted = wanted_trigrams(self.query.digits.all_of)
+        ranks = find_matches(self.tx, wanted, first, rank_of(within[-1].high), limit)
+        return [e164_of(rank) for rank in ranks]
 
     def _read_whole(self) -> bool:
         """Read a set that holds all that fits, when there is a small one."""
