@@ -1,4 +1,4 @@
-"""The background work: quarantines that end, prices made anew, carrier orders followed, numbers given back, audits.
+"""The background work: rentals renewed, quarantines ended, prices made anew, and all that carriers are asked later.
 
 Touches: clock, threads.
 
@@ -19,6 +19,7 @@ from numberdesk.flows.catalog.reprice import Reprice
 from numberdesk.flows.cleanup import Cleanup, clean_up
 from numberdesk.flows.purchase.follow_carrier_orders import follow_carrier_orders
 from numberdesk.flows.purchase.hurry_orders import hurry_answered
+from numberdesk.flows.rentals.renew_rentals import renewals
 from numberdesk.infra.due_work import DueWork, DueWorker, put_off
 from numberdesk.wiring import HOUR, Services
 
@@ -38,6 +39,7 @@ def due_workers(services: Services) -> tuple[DueWorker[Any, Any], ...]:
             services.writer, services.reader, services.carriers, services.now, began=services.now()
         ),
         services.audit.due_work,
+        renewals(services.writer, services.renew_rentals, services.now, services.agreed_clock.lately_past),
     )
     return tuple(
         DueWorker(
