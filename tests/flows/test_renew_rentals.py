@@ -14,8 +14,10 @@ from numberdesk.core.rent import RentTerms
 from numberdesk.core.rental import DAY, RentPrice
 from numberdesk.flows.agree_on_time import AgreedClock
 from numberdesk.flows.rentals.announce_prices import announce_prices, announcement
+from numberdesk.flows.rentals.label_numbers import Labelling, label_numbers
 from numberdesk.flows.rentals.renew_rentals import renew_rentals, renewals
 from numberdesk.infra.due_work import DueWork, TakeUp
+from numberdesk.numbers.model import Labels
 from numberdesk.numbers.rent_store import RentPolicy, save_rent_policy
 from tests.flows.conftest import NOW, PRICE, QUARANTINE, Shop
 
@@ -257,3 +259,17 @@ def test_no_price_is_announced_for_a_rental_that_has_ended(shop: Shop) -> None:
     ended = shop.release(account_id, e164)
     with pytest.raises(NotFound):
         shop.writer.apply(announce_prices, announcement(ended.id, PRICE, None, None, now=NOW, usual=TERMS))
+
+
+def test_a_rental_that_is_not_to_be_renewed_ends_with_its_month(shop: Shop) -> None:
+    account_id, e164 = shop.account(5 * PRICE), shop.number()
+    shop.buy(account_id, e164)
+    choice = Labelling(account_id, e164, Labels(None, None, None), NOW, auto_renew=False)
+    shop.writer.apply(label_numbers, choice)
+    renew(shop, add_months(NOW, 1) - 1)
+    assert shop.rows("SELECT state FROM rentals") == [("active",)]
+    renew(shop, add_months(NOW, 1))
+    assert shop.rows("SELECT state FROM rentals") == [("released",)]
+    assert [one["reason"] for one in told(shop, "number.released")] == ["period_end"]
+    assert charges(shop) == [(0, "purchased", PRICE)]
+    shop.verified()
