@@ -18,7 +18,8 @@ from numberdesk.catalog.model import ListingChunk, SavedChunk
 from numberdesk.core.errors import NumberdeskError
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Buy, Decision
-from numberdesk.core.rental import Rental
+from numberdesk.core.rent import RentTerms
+from numberdesk.core.rental import MissedRule, Rental
 from numberdesk.flows.agree_on_time import AgreedClock
 from numberdesk.flows.carriers.audit_carriers import CarrierAuditor
 from numberdesk.flows.catalog.import_inventory import save_listings
@@ -28,6 +29,8 @@ from numberdesk.flows.purchase.open_orders import open_orders
 from numberdesk.flows.purchase.place_orders import Placement, spawn_here
 from numberdesk.flows.purchase.settle_orders import settle_orders
 from numberdesk.flows.rentals.release_numbers import Release, release_numbers
+from numberdesk.flows.rentals.renew_rentals import Renew, renew_rentals
+from numberdesk.flows.rentals.rent_records import parse_reminders
 from numberdesk.infra import clock
 from numberdesk.infra.clock import ProcessTime
 from numberdesk.infra.db import Database, Tx
@@ -65,6 +68,8 @@ class Services:
     release_numbers: Callable[[Tx, Sequence[Release]], list[Rental | NumberdeskError]]
     save_listings: Callable[[Tx, Sequence[ListingChunk]], list[SavedChunk]]
     reprice: Callable[[Tx, Sequence[Reprice]], list[Repriced]]
+    renew_rentals: Renew
+    rent_terms: RentTerms
     vault: Vault
     egress: Egress
     carriers: CarrierConnections
@@ -185,6 +190,7 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
     )
     reader = Reader(database, _read_limits(settings))
     quote_lifetime = settings.quote_lifetime_seconds * MICROSECONDS
+    terms = _rent_terms(settings)
     vault = Vault(settings.credentials_key.get_secret_value())
     egress = Egress(parse_networks(settings.egress_allow), parse_ports(settings.egress_ports))
     carriers = StoredConnections(reader, vault, parts.build_carrier, seconds=parts.seconds, egress=egress)
@@ -201,6 +207,8 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
         release_numbers=parts.release_numbers(settings.quarantine_days * DAY),
         save_listings=parts.save_listings(now),
         reprice=parts.reprice(now),
+        renew_rentals=renew_rentals(terms, settings.quarantine_days * DAY),
+        rent_terms=terms,
         vault=vault,
         egress=egress,
         carriers=carriers,
@@ -221,6 +229,15 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
         audit=CarrierAuditor(
             writer, reader, carriers, now, every=settings.audit_hours * HOUR, quarantine=settings.quarantine_days * DAY
         ),
+    )
+
+
+def _rent_terms(settings: Settings) -> RentTerms:
+    return RentTerms(
+        settings.rent_grace_hours * HOUR,
+        MissedRule(settings.rent_missed),
+        parse_reminders(settings.rent_reminder_days),
+        settings.rent_notice_days,
     )
 
 

@@ -1,4 +1,4 @@
-"""The background work: quarantines end, prices are made anew, carriers are asked, audits, the search index is filled.
+"""The background work: rentals renewed, quarantines ended, prices made anew, the search index filled, carriers asked.
 
 Touches: clock, threads.
 
@@ -21,6 +21,7 @@ from numberdesk.flows.catalog.reprice import Reprice
 from numberdesk.flows.cleanup import Cleanup, clean_up
 from numberdesk.flows.purchase.follow_carrier_orders import follow_carrier_orders
 from numberdesk.flows.purchase.hurry_orders import hurry_answered
+from numberdesk.flows.rentals.renew_rentals import renewals
 from numberdesk.infra.due_work import DueWork, DueWorker, put_off
 from numberdesk.infra.log import get_log
 from numberdesk.wiring import HOUR, Services
@@ -42,6 +43,7 @@ def due_workers(services: Services) -> tuple[DueWorker[Any, Any], ...]:
             services.writer, services.reader, services.carriers, services.now, began=services.now()
         ),
         services.audit.due_work,
+        renewals(services.writer, services.renew_rentals, services.now, services.agreed_clock.lately_past),
     )
     return tuple(
         DueWorker(

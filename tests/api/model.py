@@ -254,7 +254,8 @@ class Model:
             view = {**known, "id": answer.data["id"], "number": number.e164, "friendly_name": "", "region": "TX"}
             view |= {"locality": "", "number_type": "local", "capabilities": ["voice"]}
             view |= {"iso_country": "US", "status": "active", "is_active": True, "renews_at": began["renews_at"]}
-            view |= {"updated_at": iso(self.now), "released_at": None, "agent_id": "", "tags": []}
+            view |= {"updated_at": iso(self.now), "released_at": None, "agent_id": "", "tags": [], "auto_renew": True}
+            view |= {"ends_at": None, "past_due_since": None}
             rental = Rental(account, number, {**order, "completed_at": iso(self.now)}, answer.content, view)
             self.rentals.append(rental)
             number.state, number.rental = "assigned", rental
@@ -280,7 +281,7 @@ class Model:
         def then(_: Answer) -> None:
             if not rental.view["is_active"]:
                 return
-            rental.view |= {"status": "released", "is_active": False, "renews_at": None}
+            rental.view |= {"status": "released", "is_active": False, "renews_at": None, "auto_renew": False}
             rental.view |= {"released_at": iso(self.now), "updated_at": iso(self.now)}
             number = rental.number
             number.state, number.rental, number.rests_until = "quarantined", None, self.now + QUARANTINE

@@ -32,6 +32,9 @@ def test_a_rented_number_is_listed_with_everything_clients_read(shop: Shop) -> N
         "status": "active",
         "is_active": True,
         "renews_at": bought["renews_at"],
+        "auto_renew": True,
+        "ends_at": None,
+        "past_due_since": None,
         "created_at": bought["purchased_at"],
         "updated_at": bought["purchased_at"],
         "released_at": None,
@@ -209,3 +212,26 @@ def test_a_plus_that_was_not_escaped_in_a_query_is_understood(shop: Shop) -> Non
     for form in (number, quote(number)):
         found = customer.http.get(f"/phone-numbers/?phone_number={form}").json()["data"]
         assert [item["phone_number"] for item in found] == [number]
+
+
+@pytest.mark.parametrize("way", ["release", "patch"])
+def test_a_rental_can_be_ended_when_its_month_does_and_kept_after_all(shop: Shop, way: str) -> None:
+    customer, number = shop.customer(), shop.number()
+    bought = customer.buy(number).json()["data"]
+    if way == "release":
+        answer = customer.http.delete(f"/phone-numbers/{number}/release/?at=period_end").json()["data"]
+        assert (answer["status"], answer["released_at"], answer["ends_at"]) == ("active", None, bought["renews_at"])
+    else:
+        assert customer.http.patch(f"/phone-numbers/{number}/", json={"auto_renew": False}).status_code == 200
+    (item,) = customer.http.get("/phone-numbers/").json()["data"]
+    assert (item["auto_renew"], item["ends_at"], item["is_active"]) == (False, bought["renews_at"], True)
+    kept = customer.http.patch(f"/phone-numbers/{number}/", json={"auto_renew": True}).json()["data"]
+    assert (kept["auto_renew"], kept["ends_at"]) == (True, None)
+
+
+def test_a_release_at_no_known_time_is_refused(shop: Shop) -> None:
+    customer, number = shop.customer(), shop.number()
+    customer.buy(number)
+    answer = customer.http.delete(f"/phone-numbers/{number}/release/?at=tomorrow")
+    assert (answer.status_code, answer.json()["error"]["details"]["field"]) == (400, "at")
+    assert customer.http.get(f"/phone-numbers/{number}/").json()["data"]["status"] == "active"

@@ -23,14 +23,16 @@ from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.money import MICROS
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import Buy, Refusal, Replayed, Sold
+from numberdesk.core.rental import NoticeState, RentNotice, RentPrice
 from numberdesk.flows.accounts.change_accounts import account_change, change_accounts
 from numberdesk.flows.accounts.create_accounts import create_accounts, new_account
 from numberdesk.flows.accounts.fund_wallets import ADJUSTMENT, TOP_UP, fund_wallets, funding
 from numberdesk.infra.db import Database, Tx
 from numberdesk.infra.vault import Vault
 from numberdesk.infra.vault import new_key as new_vault_key
+from numberdesk.numbers.rent_store import RentPolicy, insert_rent_notices, insert_rent_prices, save_rent_policy
 from numberdesk.orders.carrier_order_store import Ended, change_carrier_orders, insert_carrier_orders
-from numberdesk.outbox.model import ORDER_FAILED
+from numberdesk.outbox.model import ORDER_FAILED, RENEWAL_UPCOMING, RENTAL_PRICE_CHANGING
 from numberdesk.outbox.store import insert_events
 from numberdesk.tables import holds, metadata, orders
 from numberdesk.verify.books import verify
@@ -106,6 +108,7 @@ def books_url(made: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iter
         fail_an_order(tx)
         issue_a_key(tx)
         connect_a_carrier(tx)
+        announce(tx)
     database.close()
     yield url
     made.done(url)
@@ -225,6 +228,27 @@ def fail_an_order(tx: Tx) -> None:
     change_carrier_orders(tx, [Ended(carrier_order, NumberTaken())])
     payload = dict.fromkeys(ORDER_FAILED.fields, "") | {"phone_number": FREE, "order_id": "ord_f"}
     insert_events(tx, [ORDER_FAILED.event("ord_f", "acc_1", payload, NOW)])
+
+
+def announce(tx: Tx) -> None:
+    """What a customer was told of rent: that a month comes, and costs more from the fifth on; and terms of its own."""
+    named = {"phone_number": "+13612738804", "id": "rnt_4"}
+    insert_rent_notices(
+        tx, [RentNotice("rno_4_1_7", "rnt_4", 1, 7, "acc_2", "+13612738804", NoticeState.UPCOMING, NOW)]
+    )
+    insert_rent_prices(
+        tx, [RentPrice("rpc_4_5", "rnt_4", 5, "acc_2", "+13612738804", "announced", 2 * PRICE, 1, 2, NOW)]
+    )
+    save_rent_policy(tx, RentPolicy("acc_2", 24, None, None, None, NOW))
+    soon = dict.fromkeys(RENEWAL_UPCOMING.fields, "") | named | {"notice_id": "rno_4_1_7"}
+    dearer = dict.fromkeys(RENTAL_PRICE_CHANGING.fields, "") | named | {"change_id": "rpc_4_5"}
+    insert_events(
+        tx,
+        [
+            RENEWAL_UPCOMING.event("rno_4_1_7", "acc_2", soon, NOW),
+            RENTAL_PRICE_CHANGING.event("rpc_4_5", "acc_2", dearer, NOW),
+        ],
+    )
 
 
 def issue_a_key(tx: Tx) -> None:

@@ -107,6 +107,7 @@ DAMAGE: Final[dict[str, Damage]] = {
             "DROP INDEX uq_rentals_live_e164",
             "UPDATE rentals SET e164 = '+13612738804' WHERE id = 'rnt_5'",
             "UPDATE orders SET e164 = '+13612738804' WHERE id = 'ord_5'",
+            "UPDATE rent_charges SET e164 = '+13612738804' WHERE rental_id = 'rnt_5'",
             "UPDATE idempotency_records SET e164 = '+13612738804' WHERE order_id = 'ord_5'",
             "UPDATE events SET payload = replace(payload, '+13612738805', '+13612738804') WHERE id = 'evt_5'",
             "UPDATE numbers SET state = 'available', account_id = NULL, order_id = NULL WHERE e164 = '+13612738805'",
@@ -120,7 +121,7 @@ DAMAGE: Final[dict[str, Damage]] = {
     ),
     "I5 a completed order without its rental": (
         ("DELETE FROM rentals WHERE id = 'rnt_2'",),
-        {("I5", "orders", "ord_2"), ("I13", "events", "evt_rel_2")},
+        {("I5", "orders", "ord_2"), ("I13", "events", "evt_rel_2"), ("I6", "rent_charges", "rch_2_0")},
         "the order for +13612738802 is completed and made no rental",
     ),
     "I5 a rental at another price than its order's": (
@@ -140,7 +141,7 @@ DAMAGE: Final[dict[str, Damage]] = {
     ),
     "I5 a second rental of an order": (
         (SECOND_RENTAL,),
-        {("I5", "rentals", "rnt_again"), ("I13", "rentals", "rnt_again")},
+        {("I5", "rentals", "rnt_again"), ("I13", "rentals", "rnt_again"), ("I6", "rentals", "rnt_again")},
         "ord_2 makes the rental rnt_2 and no other",
     ),
     "I9 an answer with somebody else's order": (

@@ -163,6 +163,9 @@ _INSTANTS: Final = {
     "purchased_at": "When the number was bought.",
     "released_at": "When the rental ended; null while it goes on.",
     "renews_at": "When the paid month ends.",
+    "auto_renew": "Whether the rental goes on when the paid month ends. False is the same as a release at its end.",
+    "ends_at": "When the rental ends instead of being renewed; null while it is renewed.",
+    "past_due_since": "Since when the wallet does not cover the month that has begun; null while it is paid.",
     "RentalView.renews_at": "When the paid month ends; null when the rental has ended.",
 }
 _CARRIERS: Final = {

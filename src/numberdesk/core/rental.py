@@ -43,13 +43,6 @@ class MissedRule(StrEnum):
     WAIVED = "waived"
 
 
-class RefundRule(StrEnum):
-    """What a customer gets back of a period that began, when the rental ends in it."""
-
-    NONE = "none"
-    PRORATED = "prorated"
-
-
 class Rental(NamedTuple):
     """An account having a number, at the prices of the period that is paid.
 
@@ -108,6 +101,34 @@ class RentCharge(NamedTuple):
     created_at: int
 
 
+class RentNotice(NamedTuple):
+    """What a customer was told of a period before it was paid; `days` before it, 0 where it is past due."""
+
+    id: str
+    rental_id: str
+    period: int
+    days: int
+    account_id: str
+    e164: str
+    state: NoticeState
+    created_at: int
+
+
+class RentPrice(NamedTuple):
+    """Prices that were announced: those of a rental from a period on. In micros."""
+
+    id: str
+    rental_id: str
+    from_period: int
+    account_id: str
+    e164: str
+    state: str
+    price: int
+    inbound: int | None
+    outbound: int | None
+    created_at: int
+
+
 def rental_of(order: Order) -> Rental:
     """The rental that a completed order makes: period 0 begins when the order completed."""
     if order.completed_at is None or order.renews_at is None:
@@ -156,3 +177,13 @@ def of_purchase(rental: Rental, transfer_id: str) -> RentCharge:
 def charge_id(rental_id: str, period: int) -> str:
     """The id of what became of a period. Derived, so that a period has one."""
     return f"rch_{rental_id.partition('_')[2]}_{period}"
+
+
+def notice_id(rental_id: str, period: int, days: int) -> str:
+    """The id of what was told of a period so many days before. Derived, so that it is told once."""
+    return f"rno_{rental_id.partition('_')[2]}_{period}_{days}"
+
+
+def price_id(rental_id: str, from_period: int) -> str:
+    """The id of prices that were announced from a period on. Derived, so that a period has one."""
+    return f"rpc_{rental_id.partition('_')[2]}_{from_period}"

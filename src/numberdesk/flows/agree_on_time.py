@@ -8,7 +8,7 @@ What is agreed on is kept in the database, for all processes and over restarts.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from numberdesk.core.agreed_time import AgreedTime, agree, surely_past
 from numberdesk.core.periods import MICROSECONDS
@@ -17,6 +17,8 @@ from numberdesk.infra.db import Tx
 from numberdesk.infra.log import get_log
 from numberdesk.infra.writer import Writer
 from numberdesk.numbers.agreed_time_store import lock_agreed_time, save_agreed_time
+
+_LATELY: Final = 10 * MICROSECONDS
 
 
 class TimeReading(NamedTuple):
@@ -46,6 +48,7 @@ class AgreedClock:
         self._time = time
         self._noted: tuple[int, int] | None = None
         self._disputed = False
+        self._past: tuple[int, int] | None = None
 
     async def surely_past(self) -> int:
         """The instant that has passed by both clocks. Raises Overloaded and StorageFailedError."""
@@ -55,6 +58,12 @@ class AgreedClock:
         self._noted = agreed.agreed_at, elapsed
         self._tell(agreed, now)
         return surely_past(agreed, now)
+
+    async def lately_past(self) -> int:
+        """The same, as it was not long ago: enough for what is due to the minute, and no commit each time."""
+        if self._past is None or self._time.elapsed() - self._past[1] >= _LATELY:
+            self._past = await self.surely_past(), self._time.elapsed()
+        return self._past[0]
 
     def _tell(self, agreed: AgreedTime, now: int) -> None:
         """Log once that the time of day was set."""

@@ -212,7 +212,8 @@ class DueTable(Generic[Row]):
 class DueWork(NamedTuple, Generic[Row, Result]):
     """One kind of due work. `act` does the thing, `note` writes down what came of it; the row is as it was taken up.
 
-    `at_once` bounds the rows of one party, `parties` the parties, that one process works on side by side.
+    `at_once` bounds the rows of one party, `parties` the parties, that one process works on side by side. `time` says
+    by what instant rows are due, where that is not the time of day.
     """
 
     name: str
@@ -221,6 +222,7 @@ class DueWork(NamedTuple, Generic[Row, Result]):
     note: Callable[[Row, Result], Awaitable[WorkOutcome]]
     at_once: int = 16
     parties: int = MOST_PARTIES
+    time: Callable[[], Awaitable[int]] | None = None
 
 
 class DueWorker(Generic[Row, Result]):
@@ -269,7 +271,7 @@ class DueWorker(Generic[Row, Result]):
     async def run_round(self, party: str) -> bool:
         """One round for a party: take up, act, note. True when there may be more."""
         outlasted = await self._outlasted(party) if self.work.table.watched else ()
-        command = TakeUp(party, self._now(), self.work.at_once, self._process, outlasted)
+        command = TakeUp(party, await self._time(), self.work.at_once, self._process, outlasted)
         rows = await self._writer.submit(self.work.table.take_up, command)
         self.figures.taken_up += len(rows)
         await asyncio.gather(*(self._do(party, row) for row in rows))
@@ -308,12 +310,15 @@ class DueWorker(Generic[Row, Result]):
     async def _next_parties(self, limit: int) -> list[str]:
         if limit <= 0:
             return []
-        wanted = limit + len(self.running)
+        wanted, now = limit + len(self.running), await self._time()
         due = await self._reader.read(
-            lambda tx: self.work.table.find_due_parties(tx, self._now(), self._last, wanted, self._process),
+            lambda tx: self.work.table.find_due_parties(tx, now, self._last, wanted, self._process),
             for_account=None,
         )
         return [party for party in due if party not in self.running][:limit]
+
+    async def _time(self) -> int:
+        return self._now() if self.work.time is None else await self.work.time()
 
     async def _all_of(self, party: str, stopping: Callable[[], bool]) -> None:
         while await self.run_round(party) and not stopping():

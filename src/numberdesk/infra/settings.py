@@ -24,6 +24,7 @@ DEFAULT_DATABASE_URL = "sqlite:///var/numberdesk.db"
 
 
 _MOST_KEY_BYTES = 65_536
+_LONGEST_REMINDER = 7
 
 
 class SettingsError(ValueError):
@@ -67,6 +68,16 @@ class Settings(BaseSettings):
     search_deadline_seconds: float = Field(
         2.5, gt=0, le=30, description="Longest a search takes; the page is incomplete where a carrier is silent by then"
     )
+    rent_grace_hours: int = Field(
+        48, ge=0, le=8760, description="How long a number is kept whose rent the wallet does not cover"
+    )
+    rent_reminder_days: str = Field(
+        "7,1", description="Days before a period, from 1 to 7, at which a wallet that would not cover it is told of"
+    )
+    rent_missed: Literal["charged", "waived"] = Field(
+        "charged", description="What is done with periods that went by while no service ran"
+    )
+    rent_notice_days: int = Field(30, ge=0, le=3650, description="How long before they hold new prices are announced")
     order_patience_minutes: int = Field(
         30, ge=0, le=10_080, description="How long a customer is taken to want a number whose order is still open"
     )
@@ -101,6 +112,14 @@ class Settings(BaseSettings):
     @classmethod
     def _networks(cls, text: str) -> str:
         parse_networks(text)
+        return text
+
+    @field_validator("rent_reminder_days")
+    @classmethod
+    def _reminders(cls, text: str) -> str:
+        days = [part.strip() for part in text.split(",") if part.strip()]
+        if not all(day.isascii() and day.isdigit() and 1 <= int(day) <= _LONGEST_REMINDER for day in days):
+            raise ValueError(f"must be days from 1 to {_LONGEST_REMINDER}, comma separated")
         return text
 
     @field_validator("egress_ports")

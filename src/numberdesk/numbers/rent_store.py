@@ -1,20 +1,68 @@
-"""The SQL of rent: what became of each period of a rental.
+"""The SQL of rent: charges, notices and announced prices of rentals, terms of accounts, and what is due.
 
-Touches: rent_charges.
+Touches: rentals, rent_charges, rent_notices, rent_prices, rent_policies.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import delete, select, update
 
-from numberdesk.core.rental import ChargeState, RentCharge
+from numberdesk.core.periods import MICROSECONDS
+from numberdesk.core.rent import LONGEST_WAIT
+from numberdesk.core.rental import DAY, ChargeState, Rental, RentCharge, RentNotice, RentPrice
 from numberdesk.infra.db import Tx
-from numberdesk.infra.statements import InsertRows
-from numberdesk.tables import rent_charges
+from numberdesk.infra.due_work import DueTable
+from numberdesk.infra.statements import InsertRows, SelectSet, in_set
+from numberdesk.tables import rent_charges, rent_notices, rent_policies, rent_prices, rentals
 
+LEASE: Final = 60 * MICROSECONDS
+"""How long a look at a rental may take, with the wait for the writer."""
+
+
+class DueRental(NamedTuple):
+    """A rental as due work: whose turn it is, and what of it never changes."""
+
+    id: str
+    currency: str
+    account_id: str
+    e164: str
+    next_at: int | None
+    attempts: int
+    message: str
+    parked_at: int | None
+    leased_until: int | None
+
+
+class RentPolicy(NamedTuple):
+    """Terms of an account that differ from the settings; None is as they say. `reminder_days` are joined by commas."""
+
+    account_id: str
+    grace_hours: int | None
+    notice_days: int | None
+    reminder_days: str | None
+    missed: str | None
+    updated_at: int
+
+
+DUE_RENTALS: Final = DueTable(rentals, DueRental, key="id", party="currency", lease=LEASE, longest=LONGEST_WAIT + DAY)
+"""Rentals whose turn has come. Nobody outside is asked, so the party is only the currency."""
+
+_INSERT_NOTICES: Final = InsertRows(rent_notices, RentNotice._fields)
+_INSERT_PRICES: Final = InsertRows(rent_prices, RentPrice._fields)
+_PRICES: Final = SelectSet(
+    select(*(rent_prices.c[name] for name in RentPrice._fields))
+    .where(in_set(rent_prices.c.account_id, "account_ids"), in_set(rent_prices.c.rental_id, "ids"))
+    .order_by(rent_prices.c.rental_id, rent_prices.c.from_period),
+    "account_ids",
+    "ids",
+)
+_POLICIES: Final = SelectSet(
+    select(*(rent_policies.c[name] for name in RentPolicy._fields)).where(in_set(rent_policies.c.account_id, "ids")),
+    "ids",
+)
 _INSERT_CHARGES: Final = InsertRows(rent_charges, RentCharge._fields)
 _CHARGE_COLUMNS: Final = [rent_charges.c[name] for name in RentCharge._fields]
 
@@ -24,8 +72,58 @@ def insert_rent_charges(tx: Tx, new: Sequence[RentCharge]) -> None:
     _INSERT_CHARGES.run(tx, new)
 
 
-def find_rent_charges(tx: Tx, rental_ids: Iterable[str]) -> list[RentCharge]:
-    """What became of the periods of some rentals, by rental and period."""
-    query = select(*_CHARGE_COLUMNS).where(rent_charges.c.rental_id.in_(sorted(set(rental_ids))))
-    rows = tx.execute(query.order_by(rent_charges.c.rental_id, rent_charges.c.period))
+def list_rent_charges(tx: Tx, account_id: str, rental_id: str, *, limit: int) -> list[RentCharge]:
+    """What became of the periods of a rental, the last one first."""
+    query = select(*_CHARGE_COLUMNS).where(
+        rent_charges.c.account_id == account_id, rent_charges.c.rental_id == rental_id
+    )
+    rows = tx.execute(query.order_by(rent_charges.c.period.desc()).limit(limit))
     return [RentCharge._make(row)._replace(state=ChargeState(row.state)) for row in rows]
+
+
+def insert_rent_notices(tx: Tx, new: Sequence[RentNotice]) -> None:
+    """Record what customers are told of periods that are not paid."""
+    _INSERT_NOTICES.run(tx, new)
+
+
+def insert_rent_prices(tx: Tx, new: Sequence[RentPrice]) -> None:
+    """Record prices that are announced."""
+    _INSERT_PRICES.run(tx, new)
+
+
+def find_rent_prices(tx: Tx, wanted: Iterable[Rental]) -> dict[str, list[RentPrice]]:
+    """The prices that were announced for some rentals, by rental; one without any is left out."""
+    found: dict[str, list[RentPrice]] = {}
+    ids = {rental.id: rental.account_id for rental in wanted}
+    if not ids:
+        return found
+    for row in _PRICES.run(tx, account_ids=ids.values(), ids=ids):
+        found.setdefault(row.rental_id, []).append(RentPrice._make(row))
+    return found
+
+
+def find_rent_policies(tx: Tx, account_ids: Iterable[str]) -> dict[str, RentPolicy]:
+    """Terms of accounts that differ from the settings, by account."""
+    return {row.account_id: RentPolicy._make(row) for row in _POLICIES.run(tx, ids=account_ids)}
+
+
+def save_rent_policy(tx: Tx, policy: RentPolicy) -> None:
+    """Write the terms of an account, whether it had any or not."""
+    tx.execute(delete(rent_policies).where(rent_policies.c.account_id == policy.account_id))
+    tx.execute(rent_policies.insert(), [policy._asdict()])
+
+
+def hurry_past_due(tx: Tx, account_ids: Iterable[str], limit: int) -> int:
+    """Make rentals of accounts that money came to due at once, those that wait longest first; return how many."""
+    wanted = (
+        select(rentals.c.id)
+        .where(
+            rentals.c.account_id.in_(sorted(set(account_ids))),
+            rentals.c.state == "past_due",
+            rentals.c.next_at.is_not(None),
+        )
+        .order_by(rentals.c.past_due_since, rentals.c.id)
+        .limit(limit)
+    )
+    hurried = update(rentals).where(rentals.c.id.in_(wanted.scalar_subquery()))
+    return tx.execute(hurried.values(next_at=rentals.c.past_due_since)).rowcount

@@ -85,7 +85,76 @@ NUMBER_RELEASED: Final = EventType(
         "phone_number": "the number, E.164",
         "id": "the rental",
         "order_id": "the order that began it",
+        "reason": "`requested`, `period_end`, or `not_paid`",
         "released_at": "when",
+    },
+)
+RENTAL_RENEWED: Final = EventType(
+    "rental.renewed",
+    id_prefix="evt_renew_",
+    table="rent_charges",
+    column="state",
+    value="charged",
+    meaning="A further period of a rental is charged.",
+    fields={
+        "phone_number": "the number, E.164",
+        "id": "the rental",
+        "charge_id": "the charge",
+        "period": "the number of the period; the purchase paid period 0",
+        "price": "what it cost",
+        "currency": "its currency",
+        "began_at": "when the period began",
+        "renews_at": "when the next one begins",
+    },
+)
+RENTAL_PAST_DUE: Final = EventType(
+    "rental.past_due",
+    id_prefix="evt_due_",
+    table="rent_notices",
+    column="state",
+    value="past_due",
+    meaning="The wallet does not cover a period that has begun. The number works on, and is released after the grace.",
+    fields={
+        "phone_number": "the number, E.164",
+        "id": "the rental",
+        "notice_id": "the notice",
+        "price": "what the period costs",
+        "currency": "its currency",
+        "released_from": "when it is released at the earliest, unless it is paid",
+    },
+)
+RENEWAL_UPCOMING: Final = EventType(
+    "renewal.upcoming",
+    id_prefix="evt_soon_",
+    table="rent_notices",
+    column="state",
+    value="upcoming",
+    meaning="A period begins soon, and the wallet would not cover it now.",
+    fields={
+        "phone_number": "the number, E.164",
+        "id": "the rental",
+        "notice_id": "the notice",
+        "price": "what the period costs",
+        "currency": "its currency",
+        "available": "what the wallet has for it",
+        "renews_at": "when the period begins",
+    },
+)
+RENTAL_PRICE_CHANGING: Final = EventType(
+    "rental.price_changing",
+    id_prefix="evt_price_",
+    table="rent_prices",
+    column="state",
+    value="announced",
+    meaning="Other prices of a rental are announced, from a period on. It may be released before.",
+    fields={
+        "phone_number": "the number, E.164",
+        "id": "the rental",
+        "change_id": "the change",
+        "price": "what a period costs then",
+        "price_before": "what it costs now",
+        "currency": "its currency",
+        "from": "when they take effect",
     },
 )
 

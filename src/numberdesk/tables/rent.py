@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Table
 
-from numberdesk.core.rental import ChargeState, MissedRule, NoticeState, RefundRule
+from numberdesk.core.rental import ChargeState, MissedRule, NoticeState
 from numberdesk.tables.accounts import accounts
 from numberdesk.tables.base import metadata, one_of, optional_text, optional_whole, text, whole
 from numberdesk.tables.ledger import transfers
@@ -36,7 +36,7 @@ rent_charges = Table(
     CheckConstraint("(state = 'waived') = (reason IS NOT NULL AND waived_by IS NOT NULL)", name="waived_by_whom"),
     sqlite_with_rowid=False,
 )
-Index("uq_rent_charges_rental_id_period", rent_charges.c.rental_id, rent_charges.c.period, unique=True)
+Index("uq_rent_charges_period", rent_charges.c.account_id, rent_charges.c.rental_id, rent_charges.c.period, unique=True)
 
 # What a customer was told of a period before it was paid: that it comes and the wallet does not cover it, or that it
 # could not be paid. `days` is how long before; 0 where it is past due.
@@ -75,7 +75,13 @@ rent_prices = Table(
     CheckConstraint("inbound >= 0 AND outbound >= 0", name="rates_not_negative"),
     sqlite_with_rowid=False,
 )
-Index("uq_rent_prices_rental_id_from_period", rent_prices.c.rental_id, rent_prices.c.from_period, unique=True)
+Index(
+    "uq_rent_prices_from_period",
+    rent_prices.c.account_id,
+    rent_prices.c.rental_id,
+    rent_prices.c.from_period,
+    unique=True,
+)
 
 # Terms of an account that differ from the settings; what is empty is as they say.
 rent_policies = Table(
@@ -86,10 +92,8 @@ rent_policies = Table(
     optional_whole("notice_days"),
     optional_text("reminder_days"),
     optional_text("missed"),
-    optional_text("refund"),
     whole("updated_at"),
     CheckConstraint("grace_hours >= 0 AND notice_days >= 0", name="not_negative"),
     one_of("missed", MissedRule),
-    one_of("refund", RefundRule),
     sqlite_with_rowid=False,
 )

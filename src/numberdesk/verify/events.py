@@ -1,6 +1,6 @@
 """What must hold of events: one for each business change, none without it, as the table of event types says.
 
-Touches: events, orders, receivables, rentals.
+Touches: events, orders, receivables, rentals, rent_charges, rent_notices, rent_prices.
 """
 
 from __future__ import annotations
@@ -12,10 +12,17 @@ from sqlalchemy import ColumnElement, FromClause, and_, case, func, not_, or_, s
 
 from numberdesk.core.invariants import differing
 from numberdesk.outbox.model import EVENT_TYPES, EventType
-from numberdesk.tables import events, orders, receivables, rentals
+from numberdesk.tables import events, orders, receivables, rent_charges, rent_notices, rent_prices, rentals
 from numberdesk.verify.engine import Check, in_key_order, rule
 
-_SOURCES: Final = {"orders": (orders, "ord_"), "rentals": (rentals, "rnt_"), "receivables": (receivables, "rcv_")}
+_SOURCES: Final = {
+    "orders": (orders, "ord_"),
+    "rentals": (rentals, "rnt_"),
+    "receivables": (receivables, "rcv_"),
+    "rent_charges": (rent_charges, "rch_"),
+    "rent_notices": (rent_notices, "rno_"),
+    "rent_prices": (rent_prices, "rpc_"),
+}
 """The tables that events tell of, and how their ids begin."""
 
 

@@ -109,11 +109,20 @@ _PRICED: Final = ("price", "inbound", "outbound")
 _latest = rent_prices.alias("latest")
 _announced = (
     select(func.max(rent_prices.c.from_period))
-    .where(rent_prices.c.rental_id == rentals.c.id, rent_prices.c.from_period <= rentals.c.period)
+    .where(
+        rent_prices.c.account_id == rentals.c.account_id,
+        rent_prices.c.rental_id == rentals.c.id,
+        rent_prices.c.from_period <= rentals.c.period,
+    )
     .correlate(rentals)
     .scalar_subquery()
 )
-_has_begun = and_(_latest.c.rental_id == rentals.c.id, rentals.c.period > 0, _latest.c.from_period == _announced)
+_has_begun = and_(
+    _latest.c.account_id == rentals.c.account_id,
+    _latest.c.rental_id == rentals.c.id,
+    rentals.c.period > 0,
+    _latest.c.from_period == _announced,
+)
 
 
 def _agreed(name: str) -> ColumnElement[Any]:

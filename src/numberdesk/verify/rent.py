@@ -87,13 +87,9 @@ def _says_wrong(row: Any) -> str:
     return f"{says}, and {row.paid_by} " + ("is no rent" if row.belongs else "belongs to something else")
 
 
-_counted = select(func.count()).where(rent_charges.c.rental_id == rentals.c.id).correlate(rentals).scalar_subquery()
-_last = (
-    select(func.max(rent_charges.c.period))
-    .where(rent_charges.c.rental_id == rentals.c.id)
-    .correlate(rentals)
-    .scalar_subquery()
-)
+_is_of_rental = and_(rent_charges.c.account_id == rentals.c.account_id, rent_charges.c.rental_id == rentals.c.id)
+_counted = select(func.count()).where(_is_of_rental).correlate(rentals).scalar_subquery()
+_last = select(func.max(rent_charges.c.period)).where(_is_of_rental).correlate(rentals).scalar_subquery()
 _GAPS: Final = select(
     rentals.c.id, rentals.c.state, rentals.c.period, _counted.label("counted"), _last.label("last")
 ).where(
@@ -115,6 +111,7 @@ _FOR_NOTHING: Final = (
         transfers.outerjoin(
             rent_charges,
             and_(
+                rent_charges.c.account_id == transfers.c.account_id,
                 rent_charges.c.rental_id == transfers.c.rental_id,
                 rent_charges.c.period == transfers.c.period,
                 rent_charges.c.transfer_id == transfers.c.id,

@@ -121,6 +121,9 @@ class RentalView(msgspec.Struct, frozen=True):
     status: RentalState
     is_active: bool
     renews_at: Instant | None
+    auto_renew: bool
+    ends_at: Instant | None
+    past_due_since: Instant | None
     created_at: Instant
     updated_at: Instant
     released_at: Instant | None
@@ -129,11 +132,12 @@ class RentalView(msgspec.Struct, frozen=True):
 
 
 class ReleaseView(msgspec.Struct, frozen=True):
-    """A number given back. `id` is that of the rental which ended."""
+    """A number given back, or to be given back at `ends_at`. `id` is that of its rental."""
 
     phone_number: PhoneNumber
     status: RentalState
-    released_at: Instant
+    released_at: Instant | None
+    ends_at: Instant | None
     id: RentalId
 
 
@@ -248,6 +252,9 @@ def rental_view(rented: RentedNumber) -> RentalView:
         status=rental.state,
         is_active=rental.released_at is None,
         renews_at=None if rental.released_at is not None else iso_seconds(rental.renews_at),
+        auto_renew=rental.released_at is None and rental.auto_renew,
+        ends_at=iso_or_none(rental.ends_at),
+        past_due_since=iso_or_none(rental.past_due_since),
         created_at=iso_seconds(rental.created_at),
         updated_at=iso_seconds(rental.updated_at),
         released_at=iso_or_none(rental.released_at),
@@ -258,7 +265,8 @@ def rental_view(rented: RentedNumber) -> RentalView:
 
 def release_view(rental: Rental) -> ReleaseView:
     """A number given back."""
-    return ReleaseView(rental.e164, rental.state, iso_seconds(rental.released_at or rental.updated_at), rental.id)
+    ended, ends = iso_or_none(rental.released_at), iso_or_none(rental.ends_at)
+    return ReleaseView(rental.e164, rental.state, ended, ends, rental.id)
 
 
 def order_view(order: Order) -> OrderView:

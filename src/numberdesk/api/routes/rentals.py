@@ -5,7 +5,7 @@ Touches: nothing.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
 
@@ -43,6 +43,9 @@ _EXAMPLE: Final = {
     "status": "active",
     "is_active": True,
     "renews_at": "2026-04-20T14:30:00Z",
+    "auto_renew": True,
+    "ends_at": None,
+    "past_due_since": None,
     "created_at": "2026-03-20T14:30:00Z",
     "updated_at": "2026-03-20T14:30:00Z",
     "released_at": None,
@@ -61,11 +64,22 @@ class RentedQuery(PageQuery, frozen=True):
     phone_number: E164 | None = None
 
 
+class ReleaseQuery(msgspec.Struct, frozen=True):
+    """When to end: `now`, or at `period_end`, until when the number is paid for."""
+
+    at: Annotated[
+        Literal["now", "period_end"], msgspec.Meta(description="`now`, or when the month that is paid ends.")
+    ] = "now"
+
+
 Tag = Annotated[str, stated(minLength=1, maxLength=_LONGEST_TAG)]
 
 
 class LabelBody(msgspec.Struct, frozen=True):
-    """Labels to write; one left out stays as it is, an empty one is cleared. `inbound_agent_id` is `agent_id`."""
+    """Labels to write; one left out stays as it is, an empty one is cleared. `inbound_agent_id` is `agent_id`.
+
+    `auto_renew` false ends the rental when the paid month does, until it is set again.
+    """
 
     friendly_name: Label | None = None
     agent_id: Label | None = None
@@ -75,6 +89,8 @@ class LabelBody(msgspec.Struct, frozen=True):
         ]
         | None
     ) = None
+
+    auto_renew: bool | None = None
 
     other_names: ClassVar = {"inbound_agent_id": "agent_id"}
 
@@ -144,7 +160,7 @@ async def get_number(request: ApiRequest) -> ApiResponse:
 @endpoint(
     "PATCH",
     "/phone-numbers/{number:str}",
-    summary="Write friendly name, agent and tags",
+    summary="Write friendly name, agent and tags, and whether the rental goes on",
     tag="Numbers",
     scope="numbers:manage",
     body=LabelBody,
@@ -160,7 +176,7 @@ async def label_number(request: ApiRequest) -> ApiResponse:
     labels = Labels(body.friendly_name, body.agent_id, None if body.tags is None else _tags(body.tags))
     account_id = request.caller.account_id
     rental = await request.services.writer.submit(
-        label_numbers, Labelling(account_id, e164, labels, request.now, rental_id)
+        label_numbers, Labelling(account_id, e164, labels, request.now, rental_id, body.auto_renew)
     )
     found = await request.read_back(lambda tx: find_rented_by_id(tx, account_id, rental.id))
     if found is None:
@@ -174,12 +190,14 @@ async def label_number(request: ApiRequest) -> ApiResponse:
     summary="Give a number back; safe to send again",
     tag="Numbers",
     scope="numbers:manage",
+    query=ReleaseQuery,
     data=ReleaseView,
     errors=("not_found", "order_in_progress", "idempotency_conflict"),
     answer_example={
         "phone_number": "+13612738809",
         "status": "released",
         "released_at": "2026-04-02T09:00:00Z",
+        "ends_at": None,
         "id": "rnt_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
     },
     takes_key=True,
@@ -187,6 +205,14 @@ async def label_number(request: ApiRequest) -> ApiResponse:
 async def release_number(request: ApiRequest) -> ApiResponse:
     """End a rental, named by its number or its id; one that ended already is answered as it ended."""
     (e164, rental_id), account_id = _named(request), request.caller.account_id
+    query: ReleaseQuery = request.query
+    if query.at == "period_end":
+        unchanged = Labels(None, None, None)
+        ending = Labelling(account_id, e164, unchanged, request.now, rental_id, auto_renew=False)
+        return ApiResponse(
+            release_view(await request.services.writer.submit(label_numbers, ending)),
+            "Phone number to be released when its month ends",
+        )
     key = request_key(account_id, "release", request.idempotency_key, phone_number=rental_id or e164)
     rental = await request.services.writer.submit(
         request.services.release_numbers, Release(account_id, e164, request.now, rental_id, key)

@@ -4,6 +4,8 @@ Touches: database.
 
 A reference makes a movement safe to repeat: the same account, kind and reference is written
 once, and a second request gets the first transfer. So does the Idempotency-Key of a request.
+
+Money that comes makes rentals of its account that are past due due at once (flows/rentals/renew_rentals.py).
 """
 
 from __future__ import annotations
@@ -36,10 +38,13 @@ from numberdesk.ledger.store import (
     lock_wallets,
     save_wallets,
 )
+from numberdesk.numbers.rent_store import hurry_past_due
 
 TOP_UP: Final = "top_up"
 ADJUSTMENT: Final = "adjustment"
 LONGEST_REFERENCE: Final = 100
+MOST_HURRIED: Final = 500
+"""Rentals that are past due and are tried again as soon as money comes; the others have their turn within a day."""
 
 
 class Funding(NamedTuple):
@@ -99,6 +104,9 @@ def fund_wallets(tx: Tx, commands: Sequence[Funding]) -> list[Transfer | Numberd
     keyed.save(tx)
     changed = {one.account_id: books.wallets[one.account_id] for one in books.written if one.account_id}
     save_wallets(tx, changed | (pay_debts(tx, changed, commands[-1].now) if changed else {}))
+    credited = {transfer.account_id for transfer in books.written if transfer.account_id and _signed(transfer) > 0}
+    if credited:
+        hurry_past_due(tx, credited, MOST_HURRIED)
     return outcomes
 
 

@@ -12,7 +12,7 @@ from numberdesk.core.errors import NotFound, NumberdeskError
 from numberdesk.core.rental import Rental
 from numberdesk.infra.db import Tx
 from numberdesk.numbers.model import Labels
-from numberdesk.numbers.rental_store import label_rentals
+from numberdesk.numbers.rental_store import change_rentals, label_rentals
 from numberdesk.numbers.store import latest_rentals, lock_rentals
 
 
@@ -24,6 +24,7 @@ class Labelling(NamedTuple):
     labels: Labels
     now: int
     rental_id: str | None = None
+    auto_renew: bool | None = None
 
 
 def label_numbers(tx: Tx, commands: Sequence[Labelling]) -> list[Rental | NumberdeskError]:
@@ -34,6 +35,7 @@ def label_numbers(tx: Tx, commands: Sequence[Labelling]) -> list[Rental | Number
     by_id = lock_rentals(tx, [command.rental_id for command in commands if command.rental_id is not None])
     by_id.update((rental.id, rental) for rental in latest.values())
     changed: dict[str, Rental] = {}
+    ending: dict[str, Rental] = {}
     outcomes: list[Rental | NumberdeskError] = []
     for command in commands:
         found = latest.get((command.account_id, command.e164)) if command.rental_id is None else None
@@ -42,9 +44,13 @@ def label_numbers(tx: Tx, commands: Sequence[Labelling]) -> list[Rental | Number
             outcomes.append(NotFound("This account does not rent this number."))
             continue
         sent = {name: value for name, value in command.labels._asdict().items() if value is not None}
+        if command.auto_renew is not None:
+            rental = rental._replace(ends_at=None if command.auto_renew else rental.renews_at, updated_at=command.now)
+            ending[rental.id] = by_id[rental.id] = rental
         if sent:
             rental = rental._replace(**sent, updated_at=command.now)
             changed[rental.id] = by_id[rental.id] = rental
         outcomes.append(rental)
+    change_rentals(tx, [by_id[rental_id] for rental_id in ending])
     label_rentals(tx, list(changed.values()))
     return outcomes

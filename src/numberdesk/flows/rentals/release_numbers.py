@@ -2,9 +2,8 @@
 
 Touches: database.
 
-A number of the own pool is offered again after its rest. One of another carrier goes back there: that
-the carrier has to be told is written in the same transaction (confirm_carrier_releases.py), and from its
-customer's release on nobody pays for it, whatever the carrier says.
+Periods that began before are charged as far as the wallet reaches, and waived beyond it. What becomes of the number is
+in end_rentals.py; from its customer's release on nobody pays for it, whatever its carrier says.
 
 A release may come twice, the second time late. So it may name the rental, or carry an Idempotency-Key; a
 number that was given back by its digits alone rests for a while, so that no other rental of it can be meant.
@@ -12,33 +11,26 @@ number that was given back by its digits alone rests for a while, so that no oth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from numberdesk.core.agreed_time import AgreedTime, surely_past
 from numberdesk.core.errors import IdempotencyConflict, NotFound, NumberdeskError, OrderInProgress
-from numberdesk.core.lifecycle import NumberState, RentalState, require_move
-from numberdesk.core.periods import MICROSECONDS, iso_seconds
-from numberdesk.core.purchase import POOL, Order, SaleNumber
-from numberdesk.core.rental import Rental
+from numberdesk.core.lifecycle import NumberState
+from numberdesk.core.periods import MICROSECONDS
+from numberdesk.core.purchase import SaleNumber, Wallet
+from numberdesk.core.rent import EndReason, RentLook, RentTerms, resolve_begun
+from numberdesk.core.rental import Rental, RentPrice
 from numberdesk.core.request_keys import RequestKey
-from numberdesk.core.schedule import resting
 from numberdesk.flows.keyed_requests import KeyedRequests
+from numberdesk.flows.rentals.end_rentals import Ending, end_rentals
+from numberdesk.flows.rentals.rent_records import write_looks
 from numberdesk.infra.db import Tx
+from numberdesk.ledger.store import lock_wallets
 from numberdesk.numbers.agreed_time_store import find_agreed_time
-from numberdesk.numbers.carrier_release import CarrierRelease, of_rental
-from numberdesk.numbers.carrier_release_store import insert_releases
-from numberdesk.numbers.rental_store import change_rentals
-from numberdesk.numbers.store import (
-    find_rental_numbers,
-    latest_rentals,
-    lock_rentals,
-    lock_sale_numbers,
-    save_sale_numbers,
-)
-from numberdesk.orders.store import find_orders
-from numberdesk.outbox.model import NUMBER_RELEASED, Event
-from numberdesk.outbox.store import insert_events
+from numberdesk.numbers.rent_store import find_rent_prices
+from numberdesk.numbers.store import find_rental_numbers, latest_rentals, lock_rentals, lock_sale_numbers
 
 SHORTEST_REST: Final = 10 * 60 * MICROSECONDS
 """Rest of a number that was given back by its digits alone: so late a second such request may come."""
@@ -87,7 +79,10 @@ class _Books:
     latest: dict[tuple[str, str], Rental]
     by_id: dict[str, Rental]
     keyed: KeyedRequests
-    ended: dict[str, tuple[Rental, Release]] = field(default_factory=dict)
+    wallets: dict[str, Wallet]
+    prices: dict[str, list[RentPrice]]
+    agreed: AgreedTime | None
+    ended: dict[str, tuple[RentLook, Release]] = field(default_factory=dict)
 
     def release(self, command: Release) -> Rental | NumberdeskError:
         """End a rental, answer as one ended before, or refuse."""
@@ -122,13 +117,12 @@ class _Books:
 
     def _ended(self, rental: Rental, command: Release) -> Rental:
         if rental.released_at is None:
-            state = require_move(rental.state, RentalState.RELEASED)
-            # A clock that went back must not make it end before the period that is paid has begun.
-            at = max(command.now, rental.begin_of(rental.period)) if rental.period else command.now
-            rental = resting(rental)._replace(
-                state=state, updated_at=at, released_at=at, past_due_since=None, parked_at=None
-            )
-            self.ended[rental.id] = rental, command
+            look = RentLook(rental, self.wallets[rental.account_id], self.prices.get(rental.id, ()))
+            past = command.now if self.agreed is None else surely_past(self.agreed, command.now)
+            resolve_begun(look, past=past, now=command.now, reason=EndReason.REQUESTED)
+            self.wallets[rental.account_id] = look.wallet
+            self.ended[rental.id] = look, command
+            rental = Ending(look.rental, EndReason.REQUESTED, command.now).ended
         self.by_id[rental.id] = rental
         return rental
 
@@ -138,44 +132,27 @@ def _load(tx: Tx, commands: Sequence[Release]) -> _Books:
     keyed = KeyedRequests(tx, [command.request_key for command in commands])
     ids = {*keyed.outcome_ids, *(command.rental_id for command in commands if command.rental_id is not None)}
     numbers = find_rental_numbers(tx, ids)
+    wallets = lock_wallets(tx, [command.account_id for command in commands])
     sale_numbers = lock_sale_numbers(tx, {*numbers.values(), *(command.e164 for command in commands if command.e164)})
     latest = latest_rentals(tx, [(command.account_id, command.e164) for command in commands if command.e164])
-    return _Books(sale_numbers, latest, lock_rentals(tx, numbers), keyed)
+    by_id = lock_rentals(tx, numbers)
+    live = [one for one in (*latest.values(), *by_id.values()) if one.released_at is None]
+    prices, agreed = find_rent_prices(tx, live), find_agreed_time(tx)
+    return _Books(sale_numbers, latest, by_id, keyed, wallets, prices, agreed)
 
 
 def _write(tx: Tx, books: _Books, quarantine: int) -> None:
-    ended = [rental for rental, _ in books.ended.values()]
-    change_rentals(tx, ended)
-    insert_events(tx, [_released(rental) for rental in ended])
-    agreed = find_agreed_time(tx) if ended else None
-    for rental, command in books.ended.values():
-        sale_number = books.sale_numbers[rental.e164]
-        state = require_move(sale_number.state, NumberState.QUARANTINED)
-        rest = quarantine if command.names_its_rental else max(quarantine, SHORTEST_REST)
-        resting = sale_number._replace(state=state, account_id=None, order_id=None)
-        # A clock that went back must not make the rest begin, and so end, before it does.
-        begins = rental.updated_at if agreed is None else max(rental.updated_at, agreed.agreed_at)
-        save_sale_numbers(tx, [resting], rental.updated_at, quarantined_until=begins + rest)
-    _give_back(tx, [rental for rental in ended if books.sale_numbers[rental.e164].carrier != POOL], books.sale_numbers)
-
-
-def _give_back(tx: Tx, ended: Sequence[Rental], sale_numbers: Mapping[str, SaleNumber]) -> None:
-    """Note that carriers have to be told."""
-    if not ended:
+    looks = [(look, RentTerms()) for look, _ in books.ended.values()]
+    if not looks:
         return
-    orders = find_orders(tx, [rental.order_id for rental in ended])
-    insert_releases(tx, [_going_back(rental, sale_numbers[rental.e164], orders[rental.order_id]) for rental in ended])
+    paid = {look.rental.account_id: books.wallets[look.rental.account_id] for look, _ in looks if look.paid}
+    write_looks(tx, looks, paid, looks[-1][0].rental.updated_at)
+    endings = [
+        Ending(look.rental, EndReason.REQUESTED, command.now, _rest(command, quarantine))
+        for look, command in books.ended.values()
+    ]
+    end_rentals(tx, endings, books.sale_numbers, quarantine)
 
 
-def _going_back(rental: Rental, sale_number: SaleNumber, order: Order) -> CarrierRelease:
-    return of_rental(rental.id, sale_number.carrier, rental.e164, order.carrier_reference, rental.updated_at)
-
-
-def _released(rental: Rental) -> Event:
-    payload = {
-        "phone_number": rental.e164,
-        "id": rental.id,
-        "order_id": rental.order_id,
-        "released_at": iso_seconds(rental.released_at or rental.updated_at),
-    }
-    return NUMBER_RELEASED.event(rental.id, rental.account_id, payload, rental.updated_at)
+def _rest(command: Release, quarantine: int) -> int:
+    return quarantine if command.names_its_rental else max(quarantine, SHORTEST_REST)

@@ -61,11 +61,10 @@ def upgrade() -> None:
         sa.Column("account_id", TEXT, nullable=False),
         sa.Column("grace_hours", sa.BigInteger(), nullable=True),
         sa.Column("notice_days", sa.BigInteger(), nullable=True),
-        *(sa.Column(name, TEXT, nullable=True) for name in ("reminder_days", "missed", "refund")),
+        *(sa.Column(name, TEXT, nullable=True) for name in ("reminder_days", "missed")),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("grace_hours >= 0 AND notice_days >= 0", name=op.f("ck_rent_policies_not_negative")),
         sa.CheckConstraint("missed IN ('charged', 'waived')", name=op.f("ck_rent_policies_missed_known")),
-        sa.CheckConstraint("refund IN ('none', 'prorated')", name=op.f("ck_rent_policies_refund_known")),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_rent_policies_account_id")),
         sa.PrimaryKeyConstraint("account_id", name=op.f("pk_rent_policies")),
         sqlite_with_rowid=False,
@@ -176,7 +175,7 @@ def _charges() -> None:
         "SELECT 'rch_' || substr(id, 5) || '_0', id, 0, account_id, e164, 'purchased', price, "
         "'trf_' || substr(order_id, 5) || '_rental', anchor FROM rentals"
     )
-    _index("uq_rent_charges_rental_id_period", ["rental_id", "period"])
+    _index("uq_rent_charges_period", ["account_id", "rental_id", "period"])
 
 
 def _notices_and_prices() -> None:
@@ -209,4 +208,4 @@ def _notices_and_prices() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rent_prices")),
         sqlite_with_rowid=False,
     )
-    _index("uq_rent_prices_rental_id_from_period", ["rental_id", "from_period"])
+    _index("uq_rent_prices_from_period", ["account_id", "rental_id", "from_period"])

@@ -1,0 +1,88 @@
+"""What the end of rentals leaves in the books: numbers that rest, carriers to be told, events.
+
+Touches: database.
+
+A number of the own pool is offered again after its rest. One of another carrier goes back there: that the carrier has
+to be told is written in the same transaction (confirm_carrier_releases.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from numberdesk.core.lifecycle import NumberState, RentalState, require_move
+from numberdesk.core.periods import iso_seconds
+from numberdesk.core.purchase import POOL, Order, SaleNumber
+from numberdesk.core.rent import EndReason
+from numberdesk.core.rental import Rental
+from numberdesk.core.schedule import resting
+from numberdesk.infra.db import Tx
+from numberdesk.numbers.agreed_time_store import find_agreed_time
+from numberdesk.numbers.carrier_release import CarrierRelease, of_rental
+from numberdesk.numbers.carrier_release_store import insert_releases
+from numberdesk.numbers.rental_store import change_rentals
+from numberdesk.numbers.store import save_sale_numbers
+from numberdesk.orders.store import find_orders
+from numberdesk.outbox.model import NUMBER_RELEASED, Event
+from numberdesk.outbox.store import insert_events
+
+
+class Ending(NamedTuple):
+    """A rental that ends at `now`. `rest` is that of its number, in microseconds; None: as long as usual."""
+
+    rental: Rental
+    reason: EndReason
+    now: int
+    rest: int | None = None
+
+    @property
+    def ended(self) -> Rental:
+        """The rental as it has ended."""
+        rental = self.rental
+        state = require_move(rental.state, RentalState.RELEASED)
+        # A clock that went back must not make it end before the period that is paid has begun.
+        at = max(self.now, rental.begin_of(rental.period)) if rental.period else self.now
+        return resting(rental)._replace(state=state, updated_at=at, released_at=at, past_due_since=None, parked_at=None)
+
+
+def end_rentals(tx: Tx, endings: Sequence[Ending], sale_numbers: Mapping[str, SaleNumber], quarantine: int) -> None:
+    """End live rentals whose numbers are locked."""
+    if not endings:
+        return
+    agreed = find_agreed_time(tx)
+    ended = [one.ended for one in endings]
+    change_rentals(tx, ended)
+    insert_events(tx, [_released(rental, one.reason) for rental, one in zip(ended, endings, strict=True)])
+    for rental, one in zip(ended, endings, strict=True):
+        sale_number = sale_numbers[rental.e164]
+        state = require_move(sale_number.state, NumberState.QUARANTINED)
+        at_rest = sale_number._replace(state=state, account_id=None, order_id=None)
+        # A clock that went back must not make the rest begin, and so end, before it does.
+        begins = rental.updated_at if agreed is None else max(rental.updated_at, agreed.agreed_at)
+        until = begins + (quarantine if one.rest is None else one.rest)
+        save_sale_numbers(tx, [at_rest], rental.updated_at, quarantined_until=until)
+    _give_back(tx, [rental for rental in ended if sale_numbers[rental.e164].carrier != POOL], sale_numbers)
+
+
+def _give_back(tx: Tx, ended: Sequence[Rental], sale_numbers: Mapping[str, SaleNumber]) -> None:
+    """Note that carriers have to be told."""
+    if not ended:
+        return
+    orders = find_orders(tx, [rental.order_id for rental in ended])
+    insert_releases(tx, [_going_back(rental, sale_numbers[rental.e164], orders[rental.order_id]) for rental in ended])
+
+
+def _going_back(rental: Rental, sale_number: SaleNumber, order: Order) -> CarrierRelease:
+    return of_rental(rental.id, sale_number.carrier, rental.e164, order.carrier_reference, rental.updated_at)
+
+
+def _released(rental: Rental, reason: EndReason) -> Event:
+    payload = {
+        "phone_number": rental.e164,
+        "id": rental.id,
+        "order_id": rental.order_id,
+        "reason": reason.value,
+        "released_at": iso_seconds(rental.released_at or rental.updated_at),
+    }
+    return NUMBER_RELEASED.event(rental.id, rental.account_id, payload, rental.updated_at)

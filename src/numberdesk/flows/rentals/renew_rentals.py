@@ -1,0 +1,113 @@
+"""Renew rentals as their time comes: a kind of due work in small batches, so that no purchase waits long behind one.
+
+Touches: database.
+
+What is due is so by the time that two clocks agree on (core/agreed_time.py), since neither a charge nor the loss of a
+number can be undone. One look charges, tells that the wallet does not cover a period, or ends the rental
+(core/rent.py); all of it is in one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, NamedTuple
+
+from numberdesk.core.purchase import Wallet
+from numberdesk.core.rent import EndReason, RentLook, RentTerms, look_at, resolve_begun
+from numberdesk.core.rental import Rental, RentPrice
+from numberdesk.flows.rentals.end_rentals import Ending, end_rentals
+from numberdesk.flows.rentals.rent_records import find_terms, write_looks
+from numberdesk.infra.db import Tx
+from numberdesk.infra.due_work import DueWork, WorkOutcome
+from numberdesk.infra.writer import Writer
+from numberdesk.ledger.store import lock_wallets
+from numberdesk.numbers.rent_store import DUE_RENTALS, DueRental, find_rent_prices
+from numberdesk.numbers.rental_store import change_rentals
+from numberdesk.numbers.store import lock_rentals, lock_sale_numbers
+
+RENEWALS: Final = "renewals"
+AT_ONCE: Final = 50
+"""Rentals of one batch: a tenth of what a batch of purchases may have."""
+
+
+class Look(NamedTuple):
+    """Look at a rental that was taken up: `past` has surely passed, `now` is the time of day."""
+
+    due: DueRental
+    past: int
+    now: int
+
+
+Renew = Callable[[Tx, Sequence[Look]], list[WorkOutcome]]
+
+
+def renew_rentals(usual: RentTerms, quarantine: int) -> Renew:
+    """The write flow, for the operator's terms, and the rest of a number that is released, in microseconds."""
+
+    def apply(tx: Tx, commands: Sequence[Look]) -> list[WorkOutcome]:
+        account_ids = {command.due.account_id for command in commands}
+        wallets = lock_wallets(tx, account_ids)
+        sale_numbers = lock_sale_numbers(tx, {command.due.e164 for command in commands})
+        rentals = lock_rentals(tx, [command.due.id for command in commands])
+        books = _Books(rentals, wallets, find_terms(tx, account_ids, usual), usual)
+        prices = find_rent_prices(tx, rentals.values())
+        looks: list[tuple[RentLook, RentTerms]] = []
+        endings: list[Ending] = []
+        outcomes = []
+        for command in commands:
+            rental = rentals[command.due.id]
+            if rental.released_at is not None or rental.leased_until != command.due.leased_until:
+                outcomes.append(WorkOutcome.LEASE_LOST)
+                continue
+            terms = books.terms.get(rental.account_id, usual)
+            look = books.look(rental, terms, prices.get(rental.id, []), command)
+            looks.append((look, terms))
+            if look.ending is not None:
+                endings.append(Ending(look.rental, look.ending, command.now))
+            outcomes.append(_outcome(look))
+        changed = {look.rental.account_id: wallets[look.rental.account_id] for look, _ in looks if look.paid}
+        if looks:
+            write_looks(tx, looks, changed, commands[-1].now)
+        change_rentals(tx, [look.rental for look, _ in looks if look.ending is None])
+        end_rentals(tx, endings, sale_numbers, quarantine)
+        return outcomes
+
+    return apply
+
+
+class _Books(NamedTuple):
+    """What the next look of a batch sees."""
+
+    rentals: dict[str, Rental]
+    wallets: dict[str, Wallet]
+    terms: dict[str, RentTerms]
+    usual: RentTerms
+
+    def look(self, rental: Rental, terms: RentTerms, prices: Sequence[RentPrice], command: Look) -> RentLook:
+        """Decide, and let the next one see the wallet as it is then."""
+        look = look_at(rental, self.wallets[rental.account_id], terms, prices, past=command.past, now=command.now)
+        if look.ending is EndReason.NOT_PAID:
+            resolve_begun(look, past=command.past, now=command.now, reason=look.ending)
+        self.wallets[rental.account_id] = look.wallet
+        self.rentals[rental.id] = look.rental
+        return look
+
+
+def _outcome(look: RentLook) -> WorkOutcome:
+    if look.rental.parked_at is not None:
+        return WorkOutcome.PARKED
+    return WorkOutcome.RETRIED if look.rental.past_due_since is not None and look.ending is None else WorkOutcome.DONE
+
+
+def renewals(
+    writer: Writer, renew: Renew, now: Callable[[], int], past: Callable[[], Awaitable[int]]
+) -> DueWork[DueRental, int]:
+    """The kind of due work. `past` gives the instant that has surely passed, by which rentals are taken up, too."""
+
+    async def act(_due: DueRental) -> int:
+        return await past()
+
+    async def note(due: DueRental, surely: int) -> WorkOutcome:
+        return await writer.submit(renew, Look(due, surely, now()))
+
+    return DueWork(RENEWALS, DUE_RENTALS, act, note, at_once=AT_ONCE, time=past)

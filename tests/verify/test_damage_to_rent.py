@@ -1,0 +1,160 @@
+"""Planted damage to rent: each is named with its invariant, table and row."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from numberdesk.core.periods import add_months
+from numberdesk.core.rental import DAY
+from numberdesk.infra.db import Database
+from testbed.databases import Databases
+from tests.flows.conftest import NOW, PRICE, Shop
+from tests.flows.test_renew_rentals import renew
+from tests.verify.conftest import ONLY_SQLITE, Damage, FileCopy, named, said
+
+DAMAGE: Final[dict[str, Damage]] = {
+    "a period charged twice": (
+        (
+            "DROP INDEX uq_rent_charges_period",
+            (
+                "INSERT INTO rent_charges SELECT 'rch_1_x', rental_id, period, account_id, e164, state, amount, "
+                "transfer_id, NULL, NULL, 1 FROM rent_charges WHERE id = 'rch_1_1'"
+            ),
+        ),
+        {
+            ("I6", "rent_charges", "rch_1_x"),
+            ("I6", "rentals", "rnt_1"),
+            ("I13", "rent_charges", "rch_1_x"),
+            ("storage", "rent_charges", "uq_rent_charges_period"),
+        },
+        "it has 3 charges or waivers, the last of that period: 4 are there",
+    ),
+    "a charge that moved nothing": (
+        ("UPDATE rent_charges SET transfer_id = 'trf_none' WHERE id = 'rch_1_2'",),
+        {("I6", "rent_charges", "rch_1_2"), ("I6", "transfers", "trf_1_rent_2")},
+        "period 2 of rnt_1 is charged, and the transfer trf_none does not exist",
+    ),
+    "a charge of another amount": (
+        ("UPDATE rent_charges SET amount = 1 WHERE id = 'rch_1_1'",),
+        {("I6", "rent_charges", "rch_1_1")},
+        "is charged: 0.000001, and trf_1_rent_1 moved 1.15",
+    ),
+    "a charge by the transfer of another period": (
+        ("UPDATE rent_charges SET transfer_id = 'trf_1_rent_1' WHERE id = 'rch_1_2'",),
+        {("I6", "rent_charges", "rch_1_2"), ("I6", "transfers", "trf_1_rent_2")},
+        "trf_1_rent_1 belongs to something else",
+    ),
+    "a charge of another account": (
+        ("UPDATE rent_charges SET account_id = 'acc_none' WHERE id = 'rch_1_1'",),
+        {
+            ("I6", "rent_charges", "rch_1_1"),
+            ("I6", "rentals", "rnt_1"),
+            ("I6", "transfers", "trf_1_rent_1"),
+            ("I13", "events", "evt_renew_1_1"),
+        },
+        "account is acc_none",
+    ),
+    "a period without a charge": (
+        (
+            "UPDATE rent_charges SET period = 5, id = 'rch_1_5' WHERE id = 'rch_1_2'",
+            (
+                "UPDATE events SET id = 'evt_renew_1_5', payload = replace(payload, 'rch_1_2', 'rch_1_5') "
+                "WHERE id = 'evt_renew_1_2'"
+            ),
+        ),
+        {
+            ("I6", "rentals", "rnt_1"),
+            ("I6", "rent_charges", "rch_1_5"),
+            ("I6", "transfers", "trf_1_rent_2"),
+        },
+        "the last of that period: 3 are there, the last of period 5",
+    ),
+    "a first month that is not noted": (
+        ("DELETE FROM rent_charges WHERE id = 'rch_2_0'",),
+        {("I6", "rentals", "rnt_2")},
+        "it has 2 charges or waivers",
+    ),
+    "rent taken for no period": (
+        ("DELETE FROM rent_charges WHERE id = 'rch_1_2'", "UPDATE rentals SET period = 1 WHERE id = 'rnt_1'"),
+        {("I6", "transfers", "trf_1_rent_2"), ("I6", "rentals", "rnt_1"), ("I13", "events", "evt_renew_1_2")},
+        "it moves 1.15 for period 2 of rnt_1, which it did not charge",
+    ),
+    "a rental that renews at another time": (
+        ("UPDATE rentals SET renews_at = renews_at + 86400000000 WHERE id = 'rnt_1'",),
+        {("I6", "rentals", "rnt_1")},
+        "and it renews at",
+    ),
+    "a rental that ended before what it was charged for": (
+        (f"UPDATE rentals SET released_at = {NOW + DAY} WHERE id = 'rnt_2'",),  # noqa: S608  own
+        {("I6", "rentals", "rnt_2")},
+        "it ended before period 1 began",
+    ),
+    "a charge after the release": (
+        (
+            (
+                "INSERT INTO rent_charges SELECT 'rch_2_2', rental_id, 2, account_id, e164, 'waived', amount, "
+                "NULL, 'x', 'y', 1 FROM rent_charges WHERE id = 'rch_2_0'"
+            ),
+        ),
+        {("I6", "rentals", "rnt_2")},
+        "the rental is released and in period 1",
+    ),
+    "a renewal that nobody was told of": (
+        ("DELETE FROM events WHERE id = 'evt_renew_1_1'",),
+        {("I13", "rent_charges", "rch_1_1")},
+        "no event rental.renewed tells of",
+    ),
+    "a price that nobody announced": (
+        ("UPDATE rentals SET price = 2 WHERE id = 'rnt_1'",),
+        {("I5", "rentals", "rnt_1")},
+        "price is 0.000002, not 1.15",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def rented(made: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Books in which one rental was renewed twice, and another was not paid and has ended."""
+    folder = tmp_path_factory.mktemp("rent")
+    url = made.prepared(folder)
+    database = Database(url)
+    shop = Shop(database)
+    for balance, place in ((9 * PRICE, 1), (PRICE, 2)):
+        account_id, e164 = shop.account(balance), shop.number()
+        wanted = shop.wants(account_id, e164)._replace(order_id=f"ord_{place}")
+        shop.writer.apply(shop.open_orders, wanted)
+    due = add_months(NOW, 1)
+    for at in (due, due + DAY, due + 2 * DAY, add_months(NOW, 2)):
+        renew(shop, at)
+    shop.reader.close()
+    database.close()
+    yield Path(url.removeprefix("sqlite:///"))
+    made.done(url)
+
+
+@ONLY_SQLITE
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_planted_damage_to_rent_is_named_with_invariant_table_and_row(
+    rented: Path, tmp_path: Path, damage: Damage
+) -> None:
+    copy = FileCopy(rented, tmp_path / "copy.db")
+    assert copy.audit().violations == ()
+    statements, expected, message = damage
+    copy.plant(*statements)
+    report = copy.audit()
+    assert named(report) == expected, said(report)
+    assert message in said(report)
+
+
+@ONLY_SQLITE
+def test_the_books_that_are_damaged_have_a_life_behind_them(rented: Path, tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{shutil.copyfile(rented, tmp_path / 'copy.db')}")
+    with database.read() as tx:
+        found = tx.fetch("SELECT state, period FROM rentals ORDER BY id", [])
+    assert [tuple(row) for row in found] == [("active", 2), ("released", 1)]
+    database.close()
