@@ -216,6 +216,47 @@ _CARRIERS: Final = {
     "parked_at": "When it was left to a person; null unless it is.",
     "settled_at": "When it was decided what became of it; null while it is open.",
 }
+_WEBHOOKS: Final = {
+    "type": "Type of the event.",
+    "timestamp": "When it happened.",
+    "EventView.id": "Id of the event, the same at every delivery.",
+    "EventView.account_id": "Id of the account that the event is about.",
+    "EventView.number": "Place of the event among its account's, from 1 and without a gap.",
+    "EventView.data": "What the event tells, by its type.",
+    "after": "Number of the last event that is known; the list begins behind it.",
+    "url": "Where events are posted to.",
+    "description": "What people call the webhook.",
+    "kinds": "Types of the events that are sent; empty for every type, also those of later releases.",
+    "NewWebhookBody.kinds": "Types of the events that are sent; left out or empty, every type.",
+    "WebhookBody.kinds": "Types of the events that are sent; empty for every type.",
+    "all_accounts": "Whether the events of every account are sent, which only operators may ask for.",
+    "WebhookView.status": "Whether events are sent.",
+    "WebhookBody.status": "A disabled webhook is sent nothing. Enabled again, it goes on with what is due.",
+    "disabled_at": "When it was disabled; null unless it is.",
+    "disabled_reason": "Why it is disabled; null unless it is.",
+    "failing_since": "Since when nothing has arrived; null after a success.",
+    "former_secret_until": "Until when the former secret signs as well; null unless it does.",
+    "secret": "The secret that deliveries are signed with, shown this once.",
+    "webhook_id": "Id of the webhook.",
+    "event_id": "Id of the event.",
+    "DeliveryView.status": "Where the delivery stands; a failed one is sent no more unless it is replayed.",
+    "DeliveriesQuery.status": "Only these deliveries.",
+    "DeliveryView.attempts": "How often it was sent, since it was last replayed.",
+    "DeliveryView.message": "What came of the last attempt.",
+    "DeliveryView.created_at": "When the event was made.",
+    "next_attempt_at": "When it is sent again; null unless it is pending.",
+    "last_attempt_at": "When it was last sent; null if it was not.",
+    "delivered_at": "When it arrived; null unless it has.",
+    "answer_status": "HTTP status of the last answer; null if none came.",
+    "DeliveryView.answer": "First 1,000 bytes of the last answer.",
+    "WebhookTestView.answer": "First 1,000 bytes of the answer.",
+    "WebhookTestView.answer_status": "HTTP status of the answer; null if none came.",
+    "WebhookTestView.message": "What came of it, in words.",
+    "delivered": "Whether the receiver answered with success.",
+    "since": "Failed deliveries of events from this instant on, with its offset.",
+    "replayed": "How many deliveries are sent again.",
+    "left": "Whether there may be more: send the request again.",
+}
 _IMPORTS: Final = {
     "imported": "Whether the file was saved.",
     "dry_run": "Whether the file is only checked.",
@@ -237,6 +278,8 @@ _PARAMETERS: Final = {
     "page_token": "`page.next` of the page before; left out or empty for the first.",
     "path.account_id": "Id of an account.",
     "path.key_id": "Id of a key.",
+    "path.webhook_id": "Id of a webhook.",
+    "path.delivery_id": "Id of a delivery.",
     "path.order_id": "Id of an order.",
     "path.rule_id": "Id of a price rule.",
     "path.name": "Name of an account at a carrier.",
@@ -245,7 +288,7 @@ _PARAMETERS: Final = {
     "path.iso_country": "Two-letter code of the country to search in, as in ISO 3166-1; in capitals or not.",
     "path.number": "A number in E.164 form with `+` or `%2B`, or the id of a rental.",
 }
-TEXTS: Final = {**_MONEY, **_NUMBERS, **_RECORDS, **_INSTANTS, **_CARRIERS, **_IMPORTS, **_PARAMETERS}
+TEXTS: Final = {**_MONEY, **_NUMBERS, **_RECORDS, **_INSTANTS, **_CARRIERS, **_WEBHOOKS, **_IMPORTS, **_PARAMETERS}
 """Every text by the name that it explains."""
 
 

@@ -13,8 +13,9 @@ from numberdesk.tables.carriers import audits, carrier_orders, carrier_releases,
 from numberdesk.tables.ledger import holds, transfers
 from numberdesk.tables.numbers import numbers, price_rules, rentals, repricings, superseded_prices
 from numberdesk.tables.offers import exchange_rates, offers
-from numberdesk.tables.orders import events, idempotency_records, keyed_requests, orders
+from numberdesk.tables.orders import event_streams, events, idempotency_records, keyed_requests, orders
 from numberdesk.tables.times import agreed_time
+from numberdesk.tables.webhooks import webhook_deliveries, webhook_endpoints
 from numberdesk.tables.writers import writers
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "carrier_troubles",
     "carriers",
     "credit_limit_changes",
+    "event_streams",
     "events",
     "exchange_rates",
     "findings",
@@ -43,5 +45,7 @@ __all__ = [
     "superseded_prices",
     "transfers",
     "wallets",
+    "webhook_deliveries",
+    "webhook_endpoints",
     "writers",
 ]

@@ -19,6 +19,7 @@ from numberdesk.verify.numbers import CHECKS as OF_NUMBERS
 from numberdesk.verify.orders import CHECKS as OF_ORDERS
 from numberdesk.verify.schema import DEFINITION_CHECK, GUARD_CHECK
 from numberdesk.verify.storage import REFERENCE_CHECK, STORAGE, storage_check
+from numberdesk.verify.webhooks import CHECKS as OF_WEBHOOKS
 
 __all__ = ["VerifyReport", "verify"]
 
@@ -42,6 +43,7 @@ def verify(tx: Tx, progress: Progress, *, thorough: bool = False) -> VerifyRepor
         *OF_EVENTS,
         *OF_KEYS,
         *OF_CARRIERS,
+        *OF_WEBHOOKS,
         GUARD_CHECK,
         DEFINITION_CHECK,
         REFERENCE_CHECK,
