@@ -31,6 +31,8 @@ from numberdesk.flows.purchase.settle_orders import settle_orders
 from numberdesk.flows.rentals.release_numbers import Release, release_numbers
 from numberdesk.flows.rentals.renew_rentals import Renew, renew_rentals
 from numberdesk.flows.rentals.rent_records import parse_reminders
+from numberdesk.flows.webhooks.sequence_events import SequenceFlow, sequence_events
+from numberdesk.flows.webhooks.try_webhook import WebhookTests
 from numberdesk.infra import clock
 from numberdesk.infra.clock import ProcessTime
 from numberdesk.infra.db import Database, Tx
@@ -41,6 +43,7 @@ from numberdesk.infra.settings import Settings
 from numberdesk.infra.vault import Vault
 from numberdesk.infra.writer import Writer, no_failpoint
 from numberdesk.migrations import HEAD, current, prepare, upgrade
+from numberdesk.webhooks.sender import WebhookSender
 
 MINUTE: Final = 60 * MICROSECONDS
 HOUR: Final = 60 * MINUTE
@@ -78,6 +81,9 @@ class Services:
     agreed_clock: AgreedClock
     offer_search: OfferSearch
     audit: CarrierAuditor
+    sequence_events: SequenceFlow
+    webhooks: WebhookSender
+    webhook_tests: WebhookTests
 
     @property
     def order_patience(self) -> int:
@@ -94,6 +100,7 @@ class Services:
         await self.placement.close(seconds)
         await self.offer_search.close()
         await self.carriers.close()
+        await self.webhooks.close()
 
     def close(self) -> None:
         """Finish what was accepted and close everything, in that order."""
@@ -194,6 +201,7 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
     vault = Vault(settings.credentials_key.get_secret_value())
     egress = Egress(parse_networks(settings.egress_allow), parse_ports(settings.egress_ports))
     carriers = StoredConnections(reader, vault, parts.build_carrier, seconds=parts.seconds, egress=egress)
+    webhooks = WebhookSender(vault, now, egress=egress)
     return Services(
         settings=settings,
         database=database,
@@ -229,6 +237,9 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
         audit=CarrierAuditor(
             writer, reader, carriers, now, every=settings.audit_hours * HOUR, quarantine=settings.quarantine_days * DAY
         ),
+        sequence_events=sequence_events(parts.new_id),
+        webhooks=webhooks,
+        webhook_tests=WebhookTests(webhooks),
     )
 
 

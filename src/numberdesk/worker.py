@@ -1,4 +1,4 @@
-"""The background work: rentals renewed, quarantines ended, prices made anew, the search index filled, carriers asked.
+"""The background work: rents, quarantines, prices, events numbered and sent, the search index, what carriers are asked.
 
 Touches: clock, threads.
 
@@ -10,9 +10,11 @@ carrier that takes its time keeps no quarantine from ending.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import threading
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 
 from numberdesk.flows.carriers.confirm_carrier_releases import confirm_carrier_releases
@@ -22,15 +24,22 @@ from numberdesk.flows.cleanup import Cleanup, clean_up
 from numberdesk.flows.purchase.follow_carrier_orders import follow_carrier_orders
 from numberdesk.flows.purchase.hurry_orders import hurry_answered
 from numberdesk.flows.rentals.renew_rentals import renewals
+from numberdesk.flows.webhooks.deliver_events import WEBHOOK_DELIVERIES, deliver_events
+from numberdesk.flows.webhooks.prune_events import PruneEvents, prune_events
+from numberdesk.flows.webhooks.sequence_events import SequenceEvents
 from numberdesk.infra.due_work import DueWork, DueWorker, put_off
 from numberdesk.infra.log import get_log
-from numberdesk.wiring import HOUR, Services
+from numberdesk.outbox.store import has_unnumbered
+from numberdesk.wiring import DAY, HOUR, Services
 
 CLEANUP_SECONDS: Final = 60.0
 """How often old things are looked for."""
 
 _LOOK_SECONDS: Final = 1.0
 _STEPS_PER_REPORT: Final = 100
+_BREATH_SECONDS: Final = 0.05
+"""Between two rounds of the sequencer, so that under load one round numbers the events of many purchases."""
+
 _LAST_SECONDS: Final = 5.0
 """How long work that asks carriers may go on after it is told to stop."""
 
@@ -44,6 +53,14 @@ def due_workers(services: Services) -> tuple[DueWorker[Any, Any], ...]:
         ),
         services.audit.due_work,
         renewals(services.writer, services.renew_rentals, services.now, services.agreed_clock.lately_past),
+        deliver_events(
+            services.writer,
+            services.reader,
+            services.webhooks,
+            services.now,
+            new_id=services.new_id,
+            random_bytes=services.random_bytes,
+        ),
     )
     return tuple(
         DueWorker(
@@ -62,14 +79,18 @@ def due_workers(services: Services) -> tuple[DueWorker[Any, Any], ...]:
 async def run(services: Services, stop: asyncio.Event) -> None:
     """Work until `stop` is set. A step that fails is logged and tried again at the next round."""
     workers = due_workers(services)
-    tasks = [asyncio.create_task(_repeat(stop, _LOOK_SECONDS, worker.begin, stop.is_set)) for worker in workers]
+    (deliveries,) = [worker for worker in workers if worker.work.name == WEBHOOK_DELIVERIES]
+    others = [worker for worker in workers if worker is not deliveries]
+    tasks = [asyncio.create_task(_repeat(stop, _LOOK_SECONDS, worker.begin, stop.is_set)) for worker in others]
     tasks += [
+        asyncio.create_task(_tell_events(services, deliveries, stop)),
         asyncio.create_task(_repeat(stop, _LOOK_SECONDS, _keep_books, services, stop)),
         asyncio.create_task(
             _repeat(stop, _LOOK_SECONDS, hurry_answered, services.carriers, services.writer, services.now)
         ),
         asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, clean_up_rounds, services, stop.is_set)),
         asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, fill_index, services, stop.is_set)),
+        asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, prune_rounds, services, stop.is_set)),
     ]
     try:
         await stop.wait()
@@ -80,6 +101,33 @@ async def run(services: Services, stop: asyncio.Event) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
     finally:
         await services.carriers.close()
+        await services.webhooks.close()
+
+
+async def _tell_events(services: Services, deliveries: DueWorker[Any, Any], stop: asyncio.Event) -> None:
+    """Number events and send them: soon after this process committed something, and every second for the others'."""
+    committed, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def wake() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nothing is told here any more
+            loop.call_soon_threadsafe(committed.set)
+
+    services.writer.tell_of_commits(wake)
+    try:
+        while not stop.is_set():
+            committed.clear()
+            await put_off(partial(number_events, services, stop.is_set))
+            await put_off(partial(deliveries.begin, stop.is_set))
+            await _first_of(committed, stop, _LOOK_SECONDS)
+            await _rest(stop, _BREATH_SECONDS)
+    finally:
+        services.writer.tell_of_commits(None)
+
+
+async def number_events(services: Services, stopping: Callable[[], bool]) -> None:
+    """Rounds of the sequencer until every event has its number; nothing is written where none is without."""
+    while not stopping() and await services.reader.look_up(has_unnumbered):
+        await services.writer.submit(services.sequence_events, SequenceEvents(services.now()))
 
 
 async def _repeat(stop: asyncio.Event, seconds: float, work: Callable[..., Awaitable[None]], *given: Any) -> None:
@@ -115,6 +163,14 @@ async def fill_index(services: Services, stopping: Callable[[], bool]) -> None:
             return
 
 
+async def prune_rounds(services: Services, stopping: Callable[[], bool]) -> None:
+    """Rounds until no event is too old, each in a transaction of its own; what is old must be so by two clocks."""
+    retention = services.settings.event_retention_days * DAY
+    past = await services.agreed_clock.surely_past()
+    while not stopping() and (await services.writer.submit(prune_events, PruneEvents(past, retention))).left:
+        pass
+
+
 def start(services: Services) -> Callable[[], None]:
     """Work in a thread of its own; the returned function stops it and waits."""
     loop = asyncio.new_event_loop()
@@ -133,6 +189,16 @@ def start(services: Services) -> Callable[[], None]:
         thread.join()
 
     return end
+
+
+async def _first_of(one: asyncio.Event, other: asyncio.Event, seconds: float) -> None:
+    """Wait until one of two events is set, for so long at most."""
+    waits = [asyncio.ensure_future(event.wait()) for event in (one, other)]
+    try:
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
 
 
 async def _rest(stop: asyncio.Event, seconds: float) -> None:

@@ -18,6 +18,10 @@ from numberdesk.accounts.model import CUSTOMER_SCOPES
 from numberdesk.api.endpoint import ENDPOINTS
 from numberdesk.api.errors import ENCODER
 from numberdesk.api.openapi import build_document
+from numberdesk.flows.webhooks.create_webhooks import NewWebhook, create_webhooks
+from numberdesk.flows.webhooks.sequence_events import SequenceEvents
+from numberdesk.webhooks.delivery_store import list_deliveries
+from numberdesk.webhooks.model import WebhookEndpoint
 from tests.api.conftest import Customer, Shop
 
 DOCUMENT: Final = json.loads(ENCODER.encode(build_document("/api/v1")))
@@ -28,6 +32,8 @@ KINDS: Final = {
     "key_id": "key",
     "account_id": "account",
     "rule_id": "rule",
+    "webhook_id": "webhook",
+    "delivery_id": "delivery",
 }
 """What an id names, by the name of the field that carries it."""
 NO_IDS: Final = {"iso_country", "page_token", "agent_id"}
@@ -84,6 +90,7 @@ def _after(id_: str) -> str:
 @pytest.fixture(scope="module")
 def targets(shop: Shop) -> Targets:
     other = shop.customer()
+    webhook_id = _webhook_of(shop, other.account_id)
     rented, released = shop.number(), shop.number()
     orders = [other.buy(number).json()["data"]["order_id"] for number in (rented, released)]
     assert other.http.delete(f"/phone-numbers/{released}/release/").status_code == 200
@@ -91,16 +98,32 @@ def targets(shop: Shop) -> Targets:
     assert other.http.delete(f"/api-keys/{revoked}/").status_code == 200
     rule = {"currency": "USD", "prefix": "1999", "price": 1}
     rule_id = shop.operator().http.post("/admin/price-rules/", json=rule).json()["data"]["id"]
+    delivery_id = _delivery_to(shop, webhook_id)
     shop.number()  # for sale, beside the others
     others = {
         "number": {"rented": rented, "released": released, "for sale": shop.number(), "next": "+13619999998"},
         "order": {"theirs": orders[0], "of the released": orders[1], "next": _after(orders[1])},
         "key": {"live": live, "revoked": revoked, "next": _after(revoked)},
         "account": {"theirs": other.account_id, "next": _after(other.account_id)},
+        "webhook": {"theirs": webhook_id, "next": _after(webhook_id)},
+        "delivery": {"theirs": delivery_id, "next": _after(delivery_id)},
         "rule": {"theirs": rule_id, "next": _after(rule_id)},
     }
     absent = {kind: shop.services.new_id(given["next"].partition("_")[0]) for kind, given in others.items()}
     return Targets(others, {**absent, "number": "+13619999999"})
+
+
+def _webhook_of(shop: Shop, account_id: str) -> str:
+    webhook_id = shop.services.new_id("whk")
+    made = WebhookEndpoint(webhook_id, account_id, 0, "https://example.com/", "", "", "sealed", 1, 1)
+    shop.services.writer.apply(create_webhooks, NewWebhook(made))
+    return webhook_id
+
+
+def _delivery_to(shop: Shop, webhook_id: str) -> str:
+    shop.services.writer.apply(shop.services.sequence_events, SequenceEvents(shop.services.now()))
+    found = shop.services.reader.read_now(lambda tx: list_deliveries(tx, webhook_id, None, before_id=None, limit=1))
+    return found[0].id
 
 
 def _ask(customer: Customer, place: Place, value: str) -> httpx.Response:
@@ -127,7 +150,7 @@ def _seen(answer: httpx.Response) -> tuple[int, dict[str, str], Any]:
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: f"{place.method} {place.path} {place.where} {place.field}")
 def test_what_belongs_to_others_looks_as_if_it_were_not_there(shop: Shop, targets: Targets, place: Place) -> None:
-    customer, kind = shop.customer(), KINDS[place.field]
+    customer, kind = shop.customer(scopes=(*CUSTOMER_SCOPES, "webhooks:manage")), KINDS[place.field]
     absent = _seen(_ask(customer, place, targets.absent[kind]))
     others = dict(targets.others[kind])
     if place.path.endswith("/buy"):

@@ -13,6 +13,7 @@ import jsonschema_rs
 import msgspec
 import pytest
 
+from numberdesk.accounts.model import CUSTOMER_SCOPES
 from numberdesk.api.app import build_app  # noqa: F401  its import declares the endpoints
 from numberdesk.api.docs import document_and_page
 from numberdesk.api.endpoint import ENDPOINTS
@@ -20,6 +21,9 @@ from numberdesk.api.errors import ENCODER
 from numberdesk.api.field_names import ignores_others
 from numberdesk.api.field_texts import TEXTS, text_key
 from numberdesk.api.openapi import build_document, structs_in
+from numberdesk.flows.webhooks.create_webhooks import NewWebhook, create_webhooks
+from numberdesk.flows.webhooks.sequence_events import SequenceEvents
+from numberdesk.webhooks.model import WebhookEndpoint
 from tests.api.conftest import Customer, Shop
 
 POSTGRESQL_IN_THE_LONG_RUN: Final = "the forms of answers are the same on both engines"
@@ -159,13 +163,16 @@ def _valid(answer: httpx.Response, method: str, path: str) -> list[str]:
 @pytest.fixture(scope="module")
 def customer(shop: Shop) -> Customer:
     """A customer who has bought three numbers, released one and named another."""
-    customer = shop.customer()
+    customer = shop.customer(scopes=(*CUSTOMER_SCOPES, "webhooks:manage"))
+    sealed = WebhookEndpoint("whk_1", customer.account_id, 0, "https://example.com/", "", "", "sealed", 1, 1)
+    shop.services.writer.apply(create_webhooks, NewWebhook(sealed._replace(id=shop.services.new_id("whk"))))
     bought = [shop.number(region="TX", locality="Corpus Christi") for _ in range(3)]
     for number in bought:
         assert customer.buy(number).status_code == 200
     customer.http.delete(f"/phone-numbers/{bought[0]}/release/")
     customer.http.patch(f"/phone-numbers/{bought[1]}/", json={"friendly_name": "Desk", "tags": ["a"]})
     shop.number()
+    shop.services.writer.apply(shop.services.sequence_events, SequenceEvents(shop.services.now()))
     return customer
 
 

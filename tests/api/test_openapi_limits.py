@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import httpx
 
+from numberdesk.accounts.model import CUSTOMER_SCOPES
 from numberdesk.api.app import build_app  # noqa: F401  its import declares the endpoints
 from numberdesk.api.endpoint import ENDPOINTS, Endpoint
 from numberdesk.api.errors import ENCODER
@@ -54,6 +55,8 @@ SAMPLES: Final[dict[str, list[Any]]] = {
     "country": ["US", "us", ""],
     "prefix": ["1", "1" * 15, ""],
     "expires_at": ["2030-01-01T00:00:00Z", "2030-01-01T00:00:00+02:00"],
+    "url": ["http://127.0.0.1:8080/hook"],
+    "since": ["2030-01-01T00:00:00Z"],
     "area_code": ["4", "415", ""],
     "capabilities": ["voice", "sms, mms"],
 }
@@ -180,9 +183,9 @@ def _fields(described: Endpoint) -> Iterator[tuple[str, str, str, dict[str, Any]
 CASES: Final = list(_cases())
 
 
-def _ask(case: Case, http: httpx.Client, account_id: str, number: str) -> httpx.Response:
+def _ask(case: Case, http: httpx.Client, ids: dict[str, str]) -> httpx.Response:
     path = case.described.path
-    for name, value in {"account_id": account_id, "iso_country": "US", "number": number, "name": "ours"}.items():
+    for name, value in {"iso_country": "US", "name": "ours", **ids}.items():
         path = path.replace(f"{{{name}:str}}", value)
     if case.place == "query":
         value = str(case.value).lower() if isinstance(case.value, bool) else case.value
@@ -194,6 +197,8 @@ def _ask(case: Case, http: httpx.Client, account_id: str, number: str) -> httpx.
             case.described.method, path, params={**query, case.field: given}, content=content, headers=headers
         )
     example = dict(case.described.example)
+    if "url" in example:
+        example["url"] = SAMPLES["url"][0]  # the example's host need not be there
     if case.shape == "NewAccountBody":
         example["name"] = f"Account {next(SERIAL)}"
     body = {**example, **NEEDED.get(case.field, {}), case.field: case.value}
@@ -213,11 +218,17 @@ def test_what_is_at_a_limit_is_taken_and_what_is_beyond_is_refused_by_name(
     other_shop: Callable[..., Shop],
 ) -> None:
     shop = other_shop(credentials_key=new_key())
-    operator, customer, number = shop.operator(), shop.customer(), shop.number()
+    operator, customer, number = (
+        shop.operator(),
+        shop.customer(scopes=(*CUSTOMER_SCOPES, "webhooks:manage")),
+        shop.number(),
+    )
     customer.buy(number)
     options = {"account_sid": "AC" + "0" * 32, "base_url": "http://127.0.0.1:1029"}
     connected = {"name": "ours", "kind": "twilio", "options": options, "secrets": {"auth_token": "x" * 20}}
     assert operator.http.post("/admin/carriers/", json=connected).status_code == 200
+    webhook = customer.http.post("/webhooks/", json={"url": "http://127.0.0.1:8080/hook"})
+    ids = {"number": number, "webhook_id": webhook.json()["data"]["id"]}
     wrong = []
     for case in CASES:
         if case.fits and (case.shape, case.field) in MAY_BE_REFUSED:
@@ -225,7 +236,7 @@ def test_what_is_at_a_limit_is_taken_and_what_is_beyond_is_refused_by_name(
         # An account that is closed or suspended is one that nobody needs afterwards.
         account_id = shop.customer(0).account_id if case.shape == "AccountBody" else customer.account_id
         asking = operator if case.described.scope == "admin" else customer
-        answer = _ask(case, asking.http, account_id, number)
+        answer = _ask(case, asking.http, {"account_id": account_id, **ids})
         refused = _refused_field(answer)
         as_told = refused is None if case.fits else refused == case.field
         if not as_told or answer.is_server_error:

@@ -68,7 +68,7 @@ MOCK: Final = "The mock of carriers needs core alone"
 CYCLES: Final = "No package imports its sibling back"
 
 
-FEATURES: Final = ("accounts", "carriers", "catalog", "ledger", "numbers", "orders", "outbox", "usage")
+FEATURES: Final = ("accounts", "carriers", "catalog", "ledger", "numbers", "orders", "outbox", "usage", "webhooks")
 
 
 def speaks_sql(code: str) -> bool:

@@ -32,10 +32,13 @@ from numberdesk.infra.vault import Vault
 from numberdesk.infra.vault import new_key as new_vault_key
 from numberdesk.numbers.rent_store import RentPolicy, insert_rent_notices, insert_rent_prices, save_rent_policy
 from numberdesk.orders.carrier_order_store import Ended, change_carrier_orders, insert_carrier_orders
-from numberdesk.outbox.model import ORDER_FAILED, RENEWAL_UPCOMING, RENTAL_PRICE_CHANGING
-from numberdesk.outbox.store import insert_events
+from numberdesk.outbox.model import ORDER_FAILED, RENEWAL_UPCOMING, RENTAL_PRICE_CHANGING, WEBHOOK_DISABLED
+from numberdesk.outbox.store import insert_events, number_events
 from numberdesk.tables import holds, metadata, orders
 from numberdesk.verify.books import verify
+from numberdesk.webhooks.delivery_store import insert_deliveries
+from numberdesk.webhooks.model import Delivery, WebhookEndpoint
+from numberdesk.webhooks.store import insert_endpoints
 from testbed.databases import Databases
 from tests.flows.conftest import NOW, PRICE, Shop
 
@@ -109,6 +112,7 @@ def books_url(made: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iter
         issue_a_key(tx)
         connect_a_carrier(tx)
         announce(tx)
+        tell_a_webhook(tx)
     database.close()
     yield url
     made.done(url)
@@ -264,6 +268,19 @@ def connect_a_carrier(tx: Tx) -> None:
     sealed = Vault(new_vault_key()).seal("acme_2", {"auth_token": "5ecre7"})
     options = {"account_sid": "AC1", "api_key_sid": '"auth_token": is elsewhere'}
     insert_carriers(tx, [CarrierAccount("acme_2", "twilio", CarrierState.ACTIVE, options, sealed, NOW, NOW)])
+
+
+def tell_a_webhook(tx: Tx) -> None:
+    """A webhook that was sent three numbered events. The events of other changes have no number yet."""
+    sealed = Vault(new_vault_key()).seal("whk_1", {"secret": "whsec_5ecre7"})
+    insert_endpoints(tx, [WebhookEndpoint("whk_1", "acc_1", 0, "https://example.com/", "", "", sealed, NOW, NOW)])
+    payload = dict.fromkeys(WEBHOOK_DISABLED.fields, "")
+    told = [WEBHOOK_DISABLED.event(f"evt_{serial}", "acc_1", payload, NOW) for serial in (1, 2, 3)]
+    insert_events(tx, told)
+    numbered = number_events(tx, told)
+    insert_deliveries(
+        tx, [Delivery(f"dlv_{one.number}", "acc_1", "whk_1", one.id, one.kind, NOW, next_at=NOW) for one in numbered]
+    )
 
 
 def audit(path: Path, *, thorough: bool = False) -> VerifyReport:

@@ -284,7 +284,12 @@ DAMAGE: Final[dict[str, Damage]] = {
         "no event number.released tells of +13612738802",
     ),
     "I13 an event of a purchase that was not made": (
-        ("INSERT INTO events SELECT 'evt_6', account_id, kind, payload, created_at FROM events WHERE id = 'evt_3'",),
+        (
+            (
+                "INSERT INTO events SELECT 'evt_6', account_id, kind, payload, created_at, NULL "
+                "FROM events WHERE id = 'evt_3'"
+            ),
+        ),
         {("I13", "events", "evt_6")},
         "the event number.purchased tells of ord_6, which is ordering",
     ),

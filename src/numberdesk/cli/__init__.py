@@ -20,6 +20,7 @@ from numberdesk.cli.serve import serve, work
 from numberdesk.cli.usage import usage
 from numberdesk.cli.verify import verify_books
 from numberdesk.cli.wallet import wallet
+from numberdesk.cli.webhooks import webhooks
 
 app = typer.Typer(
     name="numberdesk",
@@ -43,6 +44,7 @@ app.add_typer(prices, name="prices")
 app.add_typer(orders, name="orders")
 app.add_typer(usage, name="usage")
 app.add_typer(carriers, name="carriers")
+app.add_typer(webhooks, name="webhooks")
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """Where requests may go: public addresses by https, and what the operator allows inside.
 
-Touches: network.
+Touches: network, clock.
 
 An address that somebody typed is checked twice: when it is set up (`check_url`), and when a connection is made, where
 every address that its name resolves to is checked and one of these is connected to (`addresses`), so that no second
@@ -30,9 +30,12 @@ _DATABASE_PORTS: Final = frozenset(
     }
 )
 _FIRST_FREE_PORT: Final = 1024
-_LONGEST_URL: Final = 2048
+LONGEST_URL: Final = 2048
+"""Signs of an address."""
+
 _LONGEST_HOST: Final = 253
 _MOST_ADDRESSES: Final = 16
+_LOOK_UP_SECONDS: Final = 3.0
 
 _LABEL: Final = re.compile(r"[a-zA-Z0-9_](?:[a-zA-Z0-9_-]{0,61}[a-zA-Z0-9_])?")
 _NUMBER: Final = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
@@ -128,6 +131,16 @@ class Egress:
         elif port in _DATABASE_PORTS:
             raise EgressError(f"must not name port {port}, which is one of databases")
 
+    async def check_destination(self, url: str) -> None:
+        """Check an address as it is set up, with all that its host resolves to now. Raises EgressError."""
+        self.check_url(url)
+        host, port, secure = _parts(url)
+        try:
+            async with asyncio.timeout(_LOOK_UP_SECONDS):
+                await self.addresses(host, port, secure=secure)
+        except (OSError, UnicodeError):  # a time that is over is one of the first
+            raise EgressError("must name a host whose address can be found") from None
+
     def _check_any(self, addresses: Sequence[Address], port: int, *, secure: bool) -> None:
         for address in addresses[:-1]:
             try:
@@ -203,8 +216,8 @@ def _check_public(port: int, ports: frozenset[int], *, secure: bool) -> None:
 
 def _parts(url: str) -> tuple[str, int, bool]:
     """Host in lower case, port, and whether it is https. Raises EgressError for all that two readers may read twice."""
-    if len(url) > _LONGEST_URL or _NOT_IN_URL.search(url):
-        raise EgressError(f"must be an address of at most {_LONGEST_URL} visible signs of ASCII, without a backslash")
+    if len(url) > LONGEST_URL or _NOT_IN_URL.search(url):
+        raise EgressError(f"must be an address of at most {LONGEST_URL} visible signs of ASCII, without a backslash")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port

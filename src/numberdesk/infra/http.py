@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 from numberdesk.infra.db import transaction_is_open
 from numberdesk.infra.egress import PUBLIC_ONLY, Egress, EgressError
 from numberdesk.infra.guarded_connections import guarded_transport
+from numberdesk.infra.log import get_log
 
 if TYPE_CHECKING:
     import ssl
@@ -41,6 +42,9 @@ MOST_BYTES: Final = 4 << 20
 
 MOST_HEADERS: Final = 200
 _GZIP_OR_ZLIB: Final = 47
+_BODY_SECONDS: Final = 2.0
+"""How long the body of an answer may take whose status is all that is wanted."""
+
 _PIECES_AT_ONCE: Final = 64
 _MOST_PIECES: Final = 65_536
 _CONNECTS: Final = "connection.connect_tcp.started"
@@ -90,7 +94,8 @@ class HttpClient:
     """The client of one event loop. `connect_seconds` bounds name look-up, connection and TLS together.
 
     `trust` says whose certificates are believed; unless told otherwise those that browsers believe. `egress` says where
-    requests may go; unless told otherwise to public addresses.
+    requests may go; unless told otherwise to public addresses. A client that `cuts` wants the status, and of the body
+    what comes soon: one that is too long, too slow, packed or broken off is cut there, and the answer stands.
     """
 
     def __init__(
@@ -100,8 +105,10 @@ class HttpClient:
         most_bytes: int = MOST_BYTES,
         trust: ssl.SSLContext | None = None,
         egress: Egress = PUBLIC_ONLY,
+        cuts: bool = False,
     ) -> None:
         self._egress = egress
+        self._cuts = cuts
         self._connect_seconds = connect_seconds
         self._most_bytes = most_bytes
         self._trust = trust
@@ -158,7 +165,9 @@ class HttpClient:
         try:
             if len(response.headers.raw) > MOST_HEADERS:
                 raise NoAnswerError("too many headers")
-            body = await self._body(response)
+            if self._cuts:
+                request.extensions["trace"].allow(_BODY_SECONDS + 1)
+            body = await (self._beginning(response) if self._cuts else self._body(response))
         finally:
             await response.aclose()
         headers = {name.lower(): value for name, value in response.headers.multi_items()}
@@ -176,6 +185,21 @@ class HttpClient:
             if body.pieces % _PIECES_AT_ONCE == 0:  # they may all be here already: others want their turn
                 await asyncio.sleep(0)
         return body.whole()
+
+    async def _beginning(self, response: httpx2.Response) -> bytes:
+        """What comes of a body soon, and no more than may."""
+        taken = bytearray()
+        try:
+            async with asyncio.timeout(_BODY_SECONDS):
+                async for piece in response.aiter_raw():
+                    taken += piece[: self._most_bytes - len(taken)]
+                    if len(taken) >= self._most_bytes:
+                        break
+                    await asyncio.sleep(0)
+        except Exception as error:  # noqa: BLE001  the status has come, and nothing of the body can take it back
+            get_log().debug("an answer was cut", reason=type(error).__name__)
+        packed = response.headers.get("content-encoding", "identity").strip().lower() not in ("identity", "")
+        return b"" if packed else bytes(taken)
 
     def _transport(self, *, once: bool, secure: bool) -> httpx2.AsyncHTTPTransport:
         """Connections with TLS and without are apart, since not all that may be reached with may be without."""
@@ -234,6 +258,11 @@ class _Watch:
                 await self._unused.aclose()
         finally:
             self.ended.set()
+
+    def allow(self, seconds: float) -> None:
+        """Let the limit end in so many seconds: the status has come in time."""
+        if not self._given_up:
+            self.limit.reschedule(asyncio.get_running_loop().time() + seconds)
 
     def give_up(self) -> None:
         """Let the limit end now."""

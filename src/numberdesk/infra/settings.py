@@ -49,6 +49,9 @@ class Settings(BaseSettings):
     key_retention_hours: int = Field(
         168, ge=24, le=87_600, description="How long answers are kept under an Idempotency-Key"
     )
+    event_retention_days: int = Field(
+        90, ge=7, le=3650, description="How long events and what is known of their deliveries are kept"
+    )
     body_limit_bytes: int = Field(65_536, ge=1024, le=16_777_216, description="Largest JSON body")
     import_limit_bytes: int = Field(
         268_435_456, ge=1024, le=17_179_869_184, description="Largest inventory file over HTTP"

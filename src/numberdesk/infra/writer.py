@@ -70,6 +70,10 @@ FAILPOINTS: Final = ("taken", "begun", "applied", "committed", "resolved")
 _STOP: Final = object()
 
 
+def _nobody() -> None:
+    """Whoever is told of commits where nobody asked for it."""
+
+
 def no_failpoint(_point: str) -> None:
     """What is done at a point that nobody watches."""
 
@@ -123,6 +127,7 @@ class Writer:
         self._failpoint = failpoint
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._accepting = threading.Lock()
+        self._on_commit: Callable[[], None] = _nobody
         self._waiting = 0
         self._shares: Counter[str] = Counter()
         self._backlog: list[_Waiting[Any, Any]] = []
@@ -194,6 +199,10 @@ class Writer:
     def _alone(self, flow: Apply[Command, Result], command: Command) -> Result | Exception:
         with self._database.write() as tx:
             return flow(tx, [command])[0]
+
+    def tell_of_commits(self, on_commit: Callable[[], None] | None) -> None:
+        """Call this in the writer's thread after each commit, which it must not delay; None ends it."""
+        self._on_commit = on_commit or _nobody
 
     def close(self) -> None:
         """Take no more, finish what was accepted, stop the thread. May be called twice."""
@@ -322,6 +331,7 @@ class Writer:
                     outcomes[place] = result
             self._failpoint("applied")
         self._failpoint("committed")
+        self._on_commit()
         return outcomes
 
     def _give_back(self, account_id: str | None) -> None:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+from numberdesk.core.periods import iso_seconds
 
 
 class Event(NamedTuple):
@@ -20,12 +22,50 @@ class Event(NamedTuple):
     created_at: int
 
 
+class NumberedEvent(NamedTuple):
+    """An event with its place in its account's stream."""
+
+    id: str
+    account_id: str
+    kind: str
+    payload: str
+    created_at: int
+    number: int
+
+
+class EventStream(NamedTuple):
+    """The numbered events of one account: up to `last_number`, of which those up to `pruned_to` are deleted.
+
+    `pruned_until` is when the youngest of these was made; `look_at` when the oldest that is kept was made, or later
+    where it was looked at and had to be kept. Instants in microseconds.
+    """
+
+    account_id: str
+    last_number: int
+    pruned_to: int = 0
+    pruned_until: int = 0
+    look_at: int | None = None
+
+
+def as_told(event: NumberedEvent) -> dict[str, Any]:
+    """An event as the API lists it and as webhooks carry it: the same object."""
+    return {
+        "type": event.kind,
+        "timestamp": iso_seconds(event.created_at),
+        "id": event.id,
+        "account_id": event.account_id,
+        "number": event.number,
+        "data": json.loads(event.payload),
+    }
+
+
 class EventType(NamedTuple):
     """A kind of event: which rows it tells of, and what it says of them.
 
     It tells of each row of `table` whose `column` is `value`, or is set at all where `value` is None. The event's id is
     `id_prefix` and what follows the prefix of the row's id. `numberdesk verify` and the test of docs/events.md are made
-    from these, so a row's table has the columns id, account_id and state.
+    from these, so a row's table has the columns id, account_id and state. A type whose `table` is empty tells of what
+    no row keeps, and may come several times: its events have ids of their own.
     """
 
     name: str
@@ -172,6 +212,23 @@ ACCOUNT_IN_DEBT: Final = EventType(
         "since": "when",
     },
 )
+WEBHOOK_DISABLED: Final = EventType(
+    "webhook.disabled",
+    id_prefix="evt_off_",
+    table="",
+    column="",
+    value=None,
+    meaning="A webhook is sent nothing any more, since its receiver failed for days or said that it is gone.",
+    fields={
+        "webhook_id": "the webhook",
+        "url": "where its events were sent to",
+        "reason": "why, in words",
+        "disabled_at": "when",
+    },
+)
 
 EVENT_TYPES: Final = tuple(value for value in list(globals().values()) if isinstance(value, EventType))
 """Every kind there is: those above."""
+
+KINDS_OF_EVENTS: Final = tuple(kind.name for kind in EVENT_TYPES)
+"""Their names."""

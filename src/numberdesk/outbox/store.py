@@ -1,21 +1,105 @@
-"""The outbox's SQL: events are written in the transaction of the change they tell of.
+"""The outbox's SQL: events are written in the transaction of the change they tell of, and numbered after it.
 
-Touches: events.
+Touches: events, event_streams.
+
+Only one process at a time numbers events, or deletes old ones, under a lock that nobody else takes: whoever writes an
+event waits for nobody here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from sqlalchemy import delete, exists, func, select, update
 
 from numberdesk.infra.db import Tx
-from numberdesk.infra.statements import InsertRows
-from numberdesk.outbox.model import Event
-from numberdesk.tables import events
+from numberdesk.infra.statements import InsertRows, UpdateRows
+from numberdesk.outbox.model import Event, EventStream, NumberedEvent
+from numberdesk.tables import event_streams, events
 
-_INSERT_EVENTS: Final = InsertRows(events, Event._fields)
+_NUMBERS: Final = 0x6E64_6576_6E74
+"""The advisory lock under which events are numbered."""
+
+_INSERT_EVENTS: Final = InsertRows(events, NumberedEvent._fields)
+_EVENT: Final = [events.c[name] for name in Event._fields]
+_NUMBERED_EVENT: Final = [events.c[name] for name in NumberedEvent._fields]
+_UNNUMBERED: Final = events.c.number.is_(None)
+_NUMBER: Final = UpdateRows(events, "id", "number")
+_INSERT_STREAMS: Final = InsertRows(event_streams, EventStream._fields)
+_CHANGE_STREAMS: Final = UpdateRows(event_streams, *EventStream._fields)
 
 
 def insert_events(tx: Tx, new: Sequence[Event]) -> None:
-    """Append events."""
-    _INSERT_EVENTS.run(tx, new)
+    """Append events, which the sequencer will number."""
+    _INSERT_EVENTS.run(tx, [(*event, None) for event in new])
+
+
+def lock_numbers(tx: Tx) -> None:
+    """Let one process at a time number events, until the transaction ends. SQLite has one writer anyway."""
+    if tx.engine_name == "postgresql":
+        tx.execute(select(func.pg_advisory_xact_lock(_NUMBERS)))
+
+
+def has_unnumbered(tx: Tx) -> bool:
+    """Whether there is an event without a number."""
+    return bool(tx.execute(select(exists().where(_UNNUMBERED))).scalar_one())
+
+
+def find_unnumbered(tx: Tx, limit: int) -> list[Event]:
+    """The oldest events without a number."""
+    query = select(*_EVENT).where(_UNNUMBERED).order_by(events.c.created_at, events.c.id).limit(limit)
+    return [Event._make(row) for row in tx.execute(query)]
+
+
+def find_streams(tx: Tx, account_ids: Iterable[str]) -> dict[str, EventStream]:
+    """The streams of accounts; one that has no numbered event yet is left out."""
+    query = select(event_streams).where(event_streams.c.account_id.in_(sorted(set(account_ids))))
+    return {row.account_id: EventStream._make(row) for row in tx.execute(query)}
+
+
+def number_events(tx: Tx, unnumbered: Sequence[Event]) -> list[NumberedEvent]:
+    """Give events the next numbers of their accounts, in the order given. The numbers must be locked."""
+    before = find_streams(tx, {event.account_id for event in unnumbered})
+    streams, numbered = dict(before), list[NumberedEvent]()
+    for event in unnumbered:
+        stream = streams.get(event.account_id) or EventStream(event.account_id, 0)
+        look_at = event.created_at if stream.look_at is None else stream.look_at
+        stream = stream._replace(last_number=stream.last_number + 1, look_at=look_at)
+        streams[event.account_id] = stream
+        numbered.append(NumberedEvent(*event, stream.last_number))
+    _NUMBER.run(tx, [(event.id, event.number) for event in numbered])
+    _INSERT_STREAMS.run(tx, [stream for account_id, stream in streams.items() if account_id not in before])
+    _CHANGE_STREAMS.run(tx, [stream for account_id, stream in streams.items() if account_id in before])
+    return numbered
+
+
+def list_events(tx: Tx, account_id: str, *, after: int, limit: int) -> list[NumberedEvent]:
+    """An account's events with numbers above one, in their order."""
+    query = select(*_NUMBERED_EVENT).where(events.c.account_id == account_id, events.c.number > after)
+    return [NumberedEvent._make(row) for row in tx.execute(query.order_by(events.c.number).limit(limit))]
+
+
+def find_event(tx: Tx, event_id: str) -> NumberedEvent | None:
+    """An event that has its number."""
+    row: Any = tx.execute(select(*_NUMBERED_EVENT).where(events.c.id == event_id, ~_UNNUMBERED)).first()
+    return None if row is None else NumberedEvent._make(row)
+
+
+def find_old_streams(tx: Tx, before: int, limit: int) -> list[EventStream]:
+    """Streams whose oldest event was made before an instant, the oldest first."""
+    query = select(event_streams).where(event_streams.c.look_at < before)
+    rows = tx.execute(query.order_by(event_streams.c.look_at, event_streams.c.account_id).limit(limit))
+    return [EventStream._make(row) for row in rows]
+
+
+def delete_events(tx: Tx, account_id: str, up_to: int) -> None:
+    """Delete the events of an account up to a number."""
+    mine = (events.c.account_id == account_id, events.c.number <= up_to)
+    tx.execute(delete(events).where(*mine))
+
+
+def change_stream(tx: Tx, stream: EventStream) -> None:
+    """Write a stream back. The numbers must be locked."""
+    mine = event_streams.c.account_id == stream.account_id
+    tx.execute(update(event_streams).where(mine).values(stream._asdict()))

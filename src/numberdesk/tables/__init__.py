@@ -13,11 +13,12 @@ from numberdesk.tables.carriers import audits, carrier_orders, carrier_releases,
 from numberdesk.tables.ledger import holds, transfers
 from numberdesk.tables.numbers import numbers, price_rules, rentals, repricings, superseded_prices
 from numberdesk.tables.offers import exchange_rates, offers
-from numberdesk.tables.orders import events, idempotency_records, keyed_requests, orders
+from numberdesk.tables.orders import event_streams, events, idempotency_records, keyed_requests, orders
 from numberdesk.tables.rent import rent_charges, rent_notices, rent_policies, rent_prices
 from numberdesk.tables.times import agreed_time
 from numberdesk.tables.trigrams import number_trigrams, trigram_fills
 from numberdesk.tables.usage import call_terms, calls, receivables, usage_rates, usage_sources
+from numberdesk.tables.webhooks import webhook_deliveries, webhook_endpoints
 from numberdesk.tables.writers import writers
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "carrier_troubles",
     "carriers",
     "credit_limit_changes",
+    "event_streams",
     "events",
     "exchange_rates",
     "findings",
@@ -57,5 +59,7 @@ __all__ = [
     "usage_rates",
     "usage_sources",
     "wallets",
+    "webhook_deliveries",
+    "webhook_endpoints",
     "writers",
 ]

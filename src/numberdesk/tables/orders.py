@@ -90,6 +90,8 @@ keyed_requests = Table(
 )
 Index(None, keyed_requests.c.created_at)
 
+# Facts told to customers. number is the event's place in its account's stream, from 1, and empty until the sequencer
+# has given it one: what has none is what it has yet to do.
 events = Table(
     "events",
     metadata,
@@ -98,5 +100,44 @@ events = Table(
     text("kind"),
     text("payload"),
     whole("created_at"),
+    optional_whole("number"),
+    CheckConstraint("number > 0", name="number_positive"),
     sqlite_with_rowid=False,
+)
+_NUMBERED = events.c.number.is_not(None)
+_UNNUMBERED = events.c.number.is_(None)
+Index(
+    "uq_events_number",
+    events.c.account_id,
+    events.c.number,
+    unique=True,
+    sqlite_where=_NUMBERED,
+    postgresql_where=_NUMBERED,
+)
+Index(
+    "ix_events_unnumbered",
+    events.c.created_at,
+    events.c.id,
+    sqlite_where=_UNNUMBERED,
+    postgresql_where=_UNNUMBERED,
+)
+
+# The numbered events of each account: up to last_number, of which those up to pruned_to are deleted, none of them
+# younger than pruned_until. look_at is when the oldest one that is kept was made, or later where it had to be kept.
+event_streams = Table(
+    "event_streams",
+    metadata,
+    text("account_id", ForeignKey(accounts.c.id), primary_key=True),
+    whole("last_number"),
+    whole("pruned_to", default="0"),
+    whole("pruned_until", default="0"),
+    optional_whole("look_at"),
+    CheckConstraint("last_number >= pruned_to AND pruned_to >= 0", name="pruned_within"),
+    sqlite_with_rowid=False,
+)
+Index(
+    "ix_event_streams_look_at",
+    event_streams.c.look_at,
+    sqlite_where=event_streams.c.look_at.is_not(None),
+    postgresql_where=event_streams.c.look_at.is_not(None),
 )

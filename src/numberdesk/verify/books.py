@@ -21,6 +21,7 @@ from numberdesk.verify.rent import CHECKS as OF_RENT
 from numberdesk.verify.schema import DEFINITION_CHECK, GUARD_CHECK
 from numberdesk.verify.storage import REFERENCE_CHECK, STORAGE, storage_check
 from numberdesk.verify.usage import CHECKS as OF_USAGE
+from numberdesk.verify.webhooks import CHECKS as OF_WEBHOOKS
 
 __all__ = ["VerifyReport", "verify"]
 
@@ -46,6 +47,7 @@ def verify(tx: Tx, progress: Progress, *, thorough: bool = False) -> VerifyRepor
         *OF_EVENTS,
         *OF_KEYS,
         *OF_CARRIERS,
+        *OF_WEBHOOKS,
         GUARD_CHECK,
         DEFINITION_CHECK,
         REFERENCE_CHECK,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import and_, func, not_, or_, select
+from sqlalchemy import ColumnElement, and_, func, not_, or_, select
 
 from numberdesk.carriers.registry import KINDS
 from numberdesk.tables import carriers
@@ -20,14 +20,21 @@ _SHORTEST: Final = 100
 _ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_="
 
 _length = func.length(carriers.c.credentials)
-_is_sealed = and_(
-    func.substr(carriers.c.credentials, 1, len(_BEGINS)) == _BEGINS,
-    func.ltrim(carriers.c.credentials, _ALPHABET) == "",
-    _length >= _SHORTEST,
-    _length % 4 == 0,
-)
+
+
+def is_sealed(column: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether a text is what the vault makes."""
+    length = func.length(column)
+    return and_(
+        func.substr(column, 1, len(_BEGINS)) == _BEGINS,
+        func.ltrim(column, _ALPHABET) == "",
+        length >= _SHORTEST,
+        length % 4 == 0,
+    )
+
+
 _OPEN: Final = select(carriers.c.name, carriers.c.kind, _length.label("length")).where(
-    carriers.c.credentials != "", not_(_is_sealed)
+    carriers.c.credentials != "", not_(is_sealed(carriers.c.credentials))
 )
 
 

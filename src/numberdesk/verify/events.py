@@ -1,6 +1,8 @@
 """What must hold of events: one for each business change, none without it, as the table of event types says.
 
-Touches: events, orders, receivables, rentals, rent_charges, rent_notices, rent_prices.
+Touches: event_streams, events, orders, receivables, rentals, rent_charges, rent_notices, rent_prices.
+
+Old events are deleted: the mark of their account's stream says until when the deleted ones were made.
 """
 
 from __future__ import annotations
@@ -12,7 +14,16 @@ from sqlalchemy import ColumnElement, FromClause, and_, case, func, not_, or_, s
 
 from numberdesk.core.invariants import differing
 from numberdesk.outbox.model import EVENT_TYPES, EventType
-from numberdesk.tables import events, orders, receivables, rent_charges, rent_notices, rent_prices, rentals
+from numberdesk.tables import (
+    event_streams,
+    events,
+    orders,
+    receivables,
+    rent_charges,
+    rent_notices,
+    rent_prices,
+    rentals,
+)
 from numberdesk.verify.engine import Check, in_key_order, rule
 
 _SOURCES: Final = {
@@ -38,8 +49,17 @@ def _untold(kind: EventType) -> Check:
     event_id = kind.id_prefix + func.substr(table.c.id, len(prefix) + 1)
     broken = (
         select(table.c.id, table.c.get("e164", table.c.id).label("about"), events.c.kind)
-        .select_from(table.outerjoin(events, events.c.id == event_id))
-        .where(in_key_order(table.c.id), _is_told(kind), events.c.kind.is_distinct_from(kind.name))
+        .select_from(
+            table.outerjoin(events, events.c.id == event_id).outerjoin(
+                event_streams, event_streams.c.account_id == table.c.account_id
+            )
+        )
+        .where(
+            in_key_order(table.c.id),
+            _is_told(kind),
+            events.c.kind.is_distinct_from(kind.name),
+            or_(events.c.id.is_not(None), table.c.created_at > func.coalesce(event_streams.c.pruned_until, 0)),
+        )
     )
     what = f"every change that is told by {kind.name} is told by one event"
     return rule("I13", what, table, broken, partial(_says_untold, kind.name))
@@ -81,6 +101,9 @@ def _in_payload(value: ColumnElement[str]) -> ColumnElement[bool]:
     return events.c.payload.contains('"' + value + '"')  # an underline in an id stands for any sign, which does no harm
 
 
+_OF_NO_ROW: Final = [kind.name for kind in EVENT_TYPES if not kind.table]
+"""Kinds that tell of what no row keeps."""
+
 _names_all = and_(
     _in_payload(func.coalesce(_of_its_row("e164"), _of_its_row("id"))),  # what an account owes is of no number
     _in_payload(_of_its_row("id")),
@@ -98,9 +121,10 @@ _UNFOUNDED: Final = (
     .select_from(_with_rows())
     .where(
         in_key_order(events.c.id),
+        events.c.kind.not_in(_OF_NO_ROW),
         or_(
             _of_its_row("account_id").is_distinct_from(events.c.account_id),
-            *(and_(events.c.kind == kind.name, not_(_is_told(kind))) for kind in EVENT_TYPES),
+            *(and_(events.c.kind == kind.name, not_(_is_told(kind))) for kind in EVENT_TYPES if kind.table),
             not_(_names_all),
         ),
     )
@@ -116,7 +140,55 @@ def _says_unfounded(row: Any) -> str:
     return says if row.names_all else says + f"; its payload does not name {row.row_id} and the number"
 
 
+_counted = (
+    select(
+        events.c.account_id,
+        func.count().label("held"),
+        func.min(events.c.number).label("first"),
+        func.max(events.c.number).label("last"),
+    )
+    .where(events.c.number.is_not(None))
+    .group_by(events.c.account_id)
+    .subquery("counted")
+)
+_GAPS: Final = (
+    select(
+        event_streams.c.account_id,
+        event_streams.c.pruned_to,
+        event_streams.c.last_number,
+        func.coalesce(_counted.c.held, 0).label("held"),
+        _counted.c.first,
+        _counted.c.last,
+    )
+    .select_from(event_streams.outerjoin(_counted, _counted.c.account_id == event_streams.c.account_id))
+    .where(
+        or_(
+            func.coalesce(_counted.c.held, 0) != event_streams.c.last_number - event_streams.c.pruned_to,
+            _counted.c.first != event_streams.c.pruned_to + 1,
+            _counted.c.last != event_streams.c.last_number,
+        )
+    )
+)
+_STRAY: Final = (
+    select(events.c.id, events.c.account_id, events.c.number)
+    .select_from(events.outerjoin(event_streams, event_streams.c.account_id == events.c.account_id))
+    .where(events.c.number.is_not(None), event_streams.c.account_id.is_(None))
+)
+
+
+def _says_gap(row: Any) -> str:
+    held = f"there are {row.held} events"
+    held += f" with numbers from {row.first} to {row.last}" if row.held else ""
+    return f"its events should have the numbers from {row.pruned_to + 1} to {row.last_number}, but {held}"
+
+
+def _says_stray(row: Any) -> str:
+    return f"it has the number {row.number}, and nothing says which numbers {row.account_id} has given"
+
+
 CHECKS: Final = (
-    *map(_untold, EVENT_TYPES),
+    *(_untold(kind) for kind in EVENT_TYPES if kind.table),
     rule("I13", "every event tells of a change that was made", events, _UNFOUNDED, _says_unfounded),
+    rule("I13", "the numbers of an account's events have no gap", event_streams, _GAPS, _says_gap),
+    rule("I13", "every number of an event was given by its account's stream", events, _STRAY, _says_stray),
 )

@@ -21,6 +21,7 @@ from numberdesk.core.phone import E164_PATTERN
 from numberdesk.flows.accounts.fund_wallets import ADJUSTMENT, TOP_UP
 from numberdesk.flows.usage.pay_debts import DEBT_PAYMENT
 from numberdesk.ledger.model import REVENUE
+from numberdesk.outbox.model import KINDS_OF_EVENTS
 
 
 def _words(words: Iterable[str]) -> msgspec.Meta:
@@ -43,12 +44,16 @@ OrderId = Annotated[str, _id("ord")]
 RentalId = Annotated[str, _id("rnt")]
 TransferId = Annotated[str, _id("trf")]
 RuleId = Annotated[str, _id("prl")]
+WebhookId = Annotated[str, _id("whk")]
+DeliveryId = Annotated[str, _id("dlv")]
+EventId = Annotated[str, _id("evt")]
 CarrierReleaseId = Annotated[str, _id("rel")]
 
 ErrorCode = Annotated[str, _words(BY_CODE)]
 NumberTypeName = Annotated[str, _words(NUMBER_TYPES)]
 NumberTypeOrAny = Annotated[str, _words(("", *NUMBER_TYPES))]
 CapabilityNames = tuple[Annotated[str, _words(CAPABILITIES)], ...]
+EventKind = Annotated[str, _words(KINDS_OF_EVENTS)]
 ScopeNames = tuple[Annotated[str, _words(SCOPES)], ...]
 PriceSourceName = Annotated[str, _words((FROM_FILE, FROM_RULE))]
 TransferKind = Annotated[str, _words((TOP_UP, ADJUSTMENT, DEBT_PAYMENT, *REVENUE))]

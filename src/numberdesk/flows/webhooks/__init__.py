@@ -1,0 +1,4 @@
+"""Flows of events and webhooks.
+
+Touches: nothing.
+"""

@@ -1,0 +1,4 @@
+"""Webhooks: events sent to receivers of customers and operators.
+
+Touches: nothing.
+"""
