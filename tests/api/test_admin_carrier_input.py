@@ -11,6 +11,8 @@ from testbed.egress import INSIDE, ODD_HOSTS, listening
 from testbed.scripted import json_reply, scripted
 from tests.api.conftest import Shop
 
+POSTGRESQL_IN_THE_LONG_RUN: Final = "what is wrong in a request is seen before the database is asked"
+
 KEY: Final = new_key()
 SECRET: Final = "s3cret-t0ken-of-ours-4711"
 ACCOUNT: Final = "AC" + "0" * 31 + "7"

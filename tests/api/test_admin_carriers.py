@@ -24,6 +24,8 @@ from testbed.databases import readable
 from testbed.scripted import Answer, Seen, json_reply, scripted
 from tests.api.conftest import Shop
 
+POSTGRESQL_IN_THE_LONG_RUN: Final = "the same is done by tests/flows/test_connect_carriers.py, on both engines"
+
 KEY: Final = new_key()
 SECRET: Final = "s3cret-t0ken-of-ours-4711"
 ACCOUNT: Final = "AC" + "0" * 31 + "7"

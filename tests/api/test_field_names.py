@@ -17,6 +17,8 @@ from numberdesk.api.shapes import decode_body
 from numberdesk.core.errors import InvalidRequest
 from tests.api.conftest import Customer, Shop
 
+POSTGRESQL_IN_THE_LONG_RUN: Final = "names of fields are the same on both engines"
+
 OFFERS: Final = "/phone-numbers/available-numbers/US/"
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import select
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from numberdesk.cli import app
@@ -41,12 +44,26 @@ def runner(url: str, key: str, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("NUMBERDESK_EGRESS_ALLOW", ALLOWED)
 
     def command(*arguments: str, sent: str = "", **variables: str) -> Done:
-        result = CliRunner().invoke(app, arguments, env=variables, input=sent)
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return Done(result.exit_code, result.stdout, result.stderr)
+        return invoked(arguments, sent, variables)
 
     return command
+
+
+def invoked(arguments: Sequence[str], sent: str, variables: Mapping[str, str | None]) -> Done:
+    """Run a command in this process. Raises what it raises."""
+    with CliRunner().isolation(input=sent, env=variables) as (stdout, stderr, _):
+        with pytest.raises(SystemExit) as ended:
+            commands().main(args=arguments, prog_name="numberdesk")
+        sys.stdout.flush()
+        sys.stderr.flush()
+        assert ended.value.code is None or isinstance(ended.value.code, int)
+        return Done(ended.value.code or 0, stdout.getvalue().decode(), stderr.getvalue().decode())
+
+
+@cache
+def commands() -> Any:
+    """All commands, put together once: Typer's own runner does so for each run, which takes longer than most."""
+    return get_command(app)
 
 
 def json_of(done: Done) -> Any:

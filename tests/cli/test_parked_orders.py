@@ -27,6 +27,8 @@ from testbed.remote import CREDENTIALS_KEY, make_remote_books
 from tests.cli.conftest import COMMAND, PATIENCE, environment
 from tests.cli.runner import Run, json_of, runner, shown_until
 
+POSTGRESQL_IN_THE_LONG_RUN: Final = "the same is done by tests/flows/test_resolve_orders.py, on both engines"
+
 NUMBER: Final = "+12125550307"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 import pytest
 
@@ -14,6 +15,8 @@ from numberdesk.infra.due_work import KEEPERS_GRACE
 from testbed.fake_carriers import Does
 from tests.flows.carrier_orders import DAY, MINUTE, SECOND, WINDOW, chase_of, opened
 from tests.flows.conftest import PRICE, Shop
+
+POSTGRESQL_IN_THE_LONG_RUN: Final = "which clock is believed is decided without the database"
 
 HOUR = 60 * MINUTE
 
@@ -26,14 +29,23 @@ def look_up_for(shop: Shop, microseconds: int, *workers: tuple[Shop, Placement],
         shop.now += every
 
 
+def steps_of_the_clock() -> list[Any]:
+    """By how much it is set, and how long after the order: each of both now, all pairs of them in the long run."""
+    steps, instants = [15 * MINUTE, 35 * MINUTE, 40 * DAY, -35 * MINUTE], [30 * SECOND, 4 * MINUTE, 9 * MINUTE]
+    return [
+        pytest.param(step, after, marks=[] if row % len(instants) == place else [pytest.mark.long])
+        for row, step in enumerate(steps)
+        for place, after in enumerate(instants)
+    ]
+
+
 def sent_and_state(shop: Shop, buy: Buy) -> tuple[int, str]:
     """How often an order was sent, and how it stands."""
     ((state,),) = shop.rows("SELECT state FROM orders WHERE id = :id", id=buy.order_id)
     return len(shop.acme.orders), state
 
 
-@pytest.mark.parametrize("after", [30 * SECOND, 4 * MINUTE, 9 * MINUTE])
-@pytest.mark.parametrize("step", [15 * MINUTE, 35 * MINUTE, 40 * DAY, -35 * MINUTE])
+@pytest.mark.parametrize(("step", "after"), steps_of_the_clock())
 def test_a_clock_that_is_set_while_lists_lag_makes_no_second_order_and_no_void(
     shop: Shop, step: int, after: int
 ) -> None:
