@@ -1,10 +1,11 @@
-"""Measure and print P1 to P3 (purchases), P6 (memory, start), P7 (verify), P8 and P9 (carriers), P10 (fairness).
+"""Measure and print P1 to P3 (purchases), P4 (search), P6 (memory), P7 (verify), P8 and P9 (carriers), P10 (fairness).
 
 Touches: files, environment.
 
 Floors and the service are measured in turn, several times, and medians are printed, because the
 machine's speed drifts more than what is to be seen. Names of parts (purchases, idle, audit, carriers,
-fairness) as arguments run these only.
+fairness, search) as arguments run these only. Of search, numbers among the arguments are the sizes of inventories, and
+sqlite or postgresql the one engine.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from bench.carriers import bench_carriers
 from bench.fairness import bench_fairness
 from bench.idle import bench_idle
 from bench.purchases import bench_purchases
+from bench.search import ENGINES, USUAL_SIZES, bench_search
 
 PARTS = {
     "purchases": bench_purchases,
@@ -25,16 +27,22 @@ PARTS = {
     "audit": bench_audit,
     "carriers": bench_carriers,
     "fairness": bench_fairness,
+    "search": bench_search,
 }
 
 
 def main(wanted: list[str]) -> None:
     """Run the benchmarks in a temporary folder."""
     print(f"Python {sys.version.split()[0]}, medians; floors are measured in turn with the service.\n")
-    for name, part in PARTS.items():
-        if not wanted or name in wanted:
-            with tempfile.TemporaryDirectory() as folder:
-                part(Path(folder))
+    sizes = [int(word) for word in wanted if word.isdigit()] or USUAL_SIZES
+    engines = [word for word in wanted if word in ENGINES] or ENGINES
+    names = [word for word in wanted if word in PARTS] or list(PARTS)
+    for name in names:
+        with tempfile.TemporaryDirectory() as folder:
+            if name == "search":
+                bench_search(Path(folder), sizes, engines)
+            else:
+                PARTS[name](Path(folder))
 
 
 main(sys.argv[1:])

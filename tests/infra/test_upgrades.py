@@ -11,7 +11,10 @@ import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, event, inspect, text
 
+from numberdesk.catalog.trigram_store import find_matches, is_filled
+from numberdesk.catalog.trigrams import e164_of, trigrams_of
 from numberdesk.core.purchase import Refusal, Sold
+from numberdesk.flows.catalog.fill_trigrams import FillTrigrams, TrigramsFilled, fill_trigrams
 from numberdesk.infra.db import Database, StorageFailedError
 from numberdesk.migrations import HEAD, alembic_config, current, prepare, upgrade
 from numberdesk.tables import metadata
@@ -177,10 +180,30 @@ def test_accounts_with_one_name_are_told_apart_and_the_operator_is_told_which(ol
     after = {**named, "acc_t2": "Twin (3)", "acc_t3": "Twin (4)", "acc_x2": "x" * 96 + " (2)"}
     found = {row[0]: row[1] for row in rows(database, ["accounts"])["accounts"]}
     assert {account_id: found[account_id] for account_id in named} == after
-    assert [line.split()[1] for line in told] == ["acc_t2", "acc_t3", "acc_x2"]
-    assert told[0] == "account acc_t2 is now named 'Twin (3)': an older one is named 'Twin'"
+    of_accounts = [line for line in told if line.startswith("account ")]
+    assert [line.split()[1] for line in of_accounts] == ["acc_t2", "acc_t3", "acc_x2"]
+    assert of_accounts[0] == "account acc_t2 is now named 'Twin (3)': an older one is named 'Twin'"
     assert in_order(database)
     assert upgrade(database) == []
+
+
+@pytest.mark.parametrize("revision", EARLIER)
+def test_an_upgrade_leaves_the_index_of_trigrams_to_be_filled_and_says_so(old: Old, revision: str) -> None:
+    database = old(revision)
+    assert any("search index filled" in line for line in upgrade(database))
+    e164s = [row[0] for row in rows(database, ["numbers"])["numbers"]]
+    in_all = sorted(set.intersection(*(set(trigrams_of(e164[1:])) for e164 in e164s)))
+    with database.write() as tx:
+        assert not is_filled(tx)
+        assert find_matches(tx, in_all, 0, 2**62, 1000) == []
+        assert fill_trigrams(tx, [FillTrigrams()]) == [TrigramsFilled(len(e164s), left=False)]
+    with database.read() as tx:
+        assert [e164_of(rank) for rank in find_matches(tx, in_all, 0, 2**62, 1000)] == sorted(e164s)
+
+
+def test_a_new_database_has_no_index_to_be_filled(database: Database) -> None:
+    with database.read() as tx:
+        assert is_filled(tx)
 
 
 def test_there_are_rows_for_every_earlier_revision() -> None:
