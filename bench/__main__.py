@@ -1,10 +1,10 @@
-"""Measure and print P1 to P3 (purchases), P6 (memory, start), P7 (verify), P8 and P9 (carriers), P10 (fairness).
+"""Measure and print P1 to P3 (purchases), P6 (memory, start), P7 (verify), P8, P9 (carriers), P10 (fairness), imports.
 
 Touches: files, environment.
 
 Floors and the service are measured in turn, several times, and medians are printed, because the
 machine's speed drifts more than what is to be seen. Names of parts (purchases, idle, audit, carriers,
-fairness) as arguments run these only.
+fairness, imports) as arguments run these only.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from bench.audit import bench_audit
 from bench.carriers import bench_carriers
 from bench.fairness import bench_fairness
 from bench.idle import bench_idle
+from bench.imports import bench_imports
 from bench.purchases import bench_purchases
 
 PARTS = {
@@ -25,6 +26,7 @@ PARTS = {
     "audit": bench_audit,
     "carriers": bench_carriers,
     "fairness": bench_fairness,
+    "imports": bench_imports,
 }
 
 
