@@ -33,6 +33,11 @@ def ended_by(first: tuple[int, int]) -> int:
     return number
 
 
+def heeds_ctrl_c(_: int) -> bool:
+    """Whether the process that does the work would be ended by Ctrl-C."""
+    return signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
 @pytest.mark.parametrize("processes", [1, 2])
 def test_results_come_in_the_order_of_the_tasks(processes: int) -> None:
     assert list(in_order(squared, range(40), processes=processes)) == [(n, n * n) for n in range(40)]
@@ -63,6 +68,11 @@ def test_what_the_work_raises_is_raised_and_no_process_is_left() -> None:
 def test_the_tasks_of_processes_that_are_killed_are_done_here() -> None:
     tasks = [(os.getpid(), number) for number in range(30)]
     assert [result for _, result in in_order(ended_by, tasks, processes=2)] == list(range(30))
+
+
+def test_the_processes_leave_ctrl_c_to_this_one() -> None:
+    assert [heeds for _, heeds in in_order(heeds_ctrl_c, range(3), processes=2)] == [False] * 3
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 def test_it_is_done_also_where_other_threads_hold_locks() -> None:

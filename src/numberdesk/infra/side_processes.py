@@ -36,7 +36,7 @@ def in_order(
         for task in tasks:
             yield task, work(task)
         return
-    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _leave_signals)
+    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"))
     waiting: deque[tuple[Task, Future[Result] | None]] = deque()
     try:
         for task in tasks:
@@ -50,10 +50,14 @@ def in_order(
 
 
 def _submitted(pool: ProcessPoolExecutor, work: Callable[[Task], Result], task: Task) -> Future[Result] | None:
+    # The processes that this may start keep the mask: Ctrl-C at a terminal is sent to them, too.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         return pool.submit(work, task)
     except BrokenProcessPool:
         return None
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _first(waiting: deque[tuple[Task, Future[Result] | None]], work: Callable[[Task], Result]) -> tuple[Task, Result]:
@@ -62,7 +66,3 @@ def _first(waiting: deque[tuple[Task, Future[Result] | None]], work: Callable[[T
         return task, work(task) if future is None else future.result()
     except BrokenProcessPool:
         return task, work(task)
-
-
-def _leave_signals() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
