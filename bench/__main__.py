@@ -1,10 +1,10 @@
-"""Measure and print P1 to P3 (purchases), P4 (search), P6 (memory), P7 (verify), P8 and P9 (carriers), P10 (fairness).
+"""Measure and print P1-3 (purchases), P4 (search), P6 (memory), P7 (verify), P8, P9 (carriers), P10 (fairness), imports.
 
 Touches: files, environment.
 
 Floors and the service are measured in turn, several times, and medians are printed, because the
 machine's speed drifts more than what is to be seen. Names of parts (purchases, idle, audit, carriers,
-fairness, search) as arguments run these only. Of search, numbers among the arguments are the sizes of inventories, and
+fairness, search, imports) as arguments run these only. Of search, numbers among the arguments are the sizes of inventories, and
 sqlite or postgresql the one engine.
 """
 
@@ -18,6 +18,7 @@ from bench.audit import bench_audit
 from bench.carriers import bench_carriers
 from bench.fairness import bench_fairness
 from bench.idle import bench_idle
+from bench.imports import bench_imports
 from bench.purchases import bench_purchases
 from bench.search import ENGINES, USUAL_SIZES, bench_search
 
@@ -28,6 +29,7 @@ PARTS = {
     "carriers": bench_carriers,
     "fairness": bench_fairness,
     "search": bench_search,
+    "imports": bench_imports,
 }
 
 

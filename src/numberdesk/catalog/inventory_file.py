@@ -70,6 +70,37 @@ class _LineError(ValueError):
     """A line cannot be read; the text says why."""
 
 
+class RawLine(NamedTuple):
+    """A line as it stands in the file. `raw` is None for one over the bound, of which `text` has the beginning."""
+
+    number: int
+    raw: bytes | None
+    text: bytes
+
+
+class Layout(NamedTuple):
+    """How the lines of a file are read: what its header says. `places` are those of the columns among the cells."""
+
+    separator: str
+    width: int
+    places: tuple[int, ...]
+
+    def entry(self, line: int, raw: bytes | None) -> Entry | BadLine | None:
+        """One line, None for one over the bound; None when nothing is on it."""
+        try:
+            cells = _cells(raw, self.separator)
+        except _LineError as error:
+            return BadLine(line, str(error))
+        if cells is None:
+            return None
+        if len(cells) > self.width and not any(cells[self.width :]):
+            del cells[self.width :]  # empty columns that a spreadsheet has to the right
+        if len(cells) != self.width:
+            return BadLine(line, f"has {len(cells)} fields where the header has {self.width}")
+        cells.append("")
+        return Entry._make([cells[place] for place in self.places])
+
+
 class InventoryFile:
     """An inventory file whose header has been read. `line` and `bytes_read` say how far reading is.
 
@@ -88,41 +119,32 @@ class InventoryFile:
         self._raw = self._read()
         self.header = self._read_header()
         self.absent = frozenset(Entry._fields).difference(self.header)
-        self._width = len(self.header)
+        width = len(self.header)
         # A column that the header has not is read from behind the last cell, where an empty one is put.
-        self._places = [
-            self.header.index(name) if name in self.header else self._width for name in Entry._fields
-        ]  # fmt: skip
+        places = (self.header.index(name) if name in self.header else width for name in Entry._fields)
+        self.layout = Layout(self._separator, width, tuple(places))
 
     def entries(self) -> Iterator[Entry | BadLine]:
         """The lines after the header; `line` tells each one's number. Lines with nothing on them are left out."""
+        for line in self.lines():
+            entry = self.layout.entry(line.number, line.raw)
+            if entry is not None:
+                yield entry
+
+    def lines(self) -> Iterator[RawLine]:
+        """The lines after the header, as they are."""
         if self._first is not None:
-            yield from self._entry(self._first)
+            yield RawLine(self.line, self._first, self.text)
         for raw in self._raw:
-            yield from self._entry(raw)
+            yield RawLine(self.line, raw, self.text)
 
-    def cells(self) -> list[str]:
-        """The fields of the line read last; what cannot be split is one field."""
+    def cells(self, text: bytes | None = None) -> list[str]:
+        """The fields of a line, the one read last unless it is given; what cannot be split is one field."""
+        text = self.text if text is None else text
         try:
-            return _cells(self.text, self._separator) or []
+            return _cells(text, self._separator) or []
         except _LineError:
-            return [self.text.decode(errors="replace").strip()]
-
-    def _entry(self, raw: bytes | None) -> Iterator[Entry | BadLine]:
-        try:
-            cells = _cells(raw, self._separator)
-        except _LineError as error:
-            yield BadLine(self.line, str(error))
-            return
-        if cells is None:
-            return
-        if len(cells) > self._width and not any(cells[self._width :]):
-            del cells[self._width :]  # empty columns that a spreadsheet has to the right
-        if len(cells) != self._width:
-            yield BadLine(self.line, f"has {len(cells)} fields where the header has {self._width}")
-            return
-        cells.append("")
-        yield Entry._make([cells[place] for place in self._places])
+            return [text.decode(errors="replace").strip()]
 
     def _read(self) -> Iterator[bytes | None]:
         """Each line's bytes, None for one over the bound; its rest is read and dropped."""

@@ -31,7 +31,10 @@ _LISTINGS: Final = (
     .order_by(numbers.c.e164)
 )
 _LOCK_LISTINGS: Final = _LISTINGS.with_for_update()
-_INSERT_NUMBERS: Final = InsertRows(numbers)
+_OF_NOBODY: Final = ("account_id", "order_id", "quarantined_until", "repriced_at")
+_INSERT_NUMBERS: Final = InsertRows(
+    numbers, (*Listing._fields, "reversed", "carrier", "state", "created_at", "updated_at", *_OF_NOBODY)
+)
 _INSERT_SUPERSEDED: Final = InsertRows(superseded_prices)
 _UPDATE_LISTINGS: Final = UpdateRows(numbers, "e164", *_OFFER_FIELDS, "reversed", "updated_at")
 _TAKE_OVER: Final = UpdateRows(numbers, "e164", *_OFFER_FIELDS, "reversed", "carrier", "state", "updated_at")
@@ -59,22 +62,8 @@ def find_country(tx: Tx, e164: str) -> str:
 
 def insert_listings(tx: Tx, carrier: str, listings: Sequence[Listing], now: int) -> None:
     """Put new numbers into the inventory, available, and into the index that finds them by their digits."""
-    known = {
-        "carrier": carrier,
-        "state": NumberState.AVAILABLE.value,
-        "account_id": None,
-        "order_id": None,
-        "quarantined_until": None,
-        "created_at": now,
-        "updated_at": now,
-        "repriced_at": None,
-    }
-    names = _INSERT_NUMBERS.names
-    rows = []
-    for listing in listings:
-        row = {**listing._asdict(), **known, "reversed": listing.national[::-1]}
-        rows.append([row[name] for name in names])
-    _INSERT_NUMBERS.run(tx, rows)
+    of_all = (carrier, NumberState.AVAILABLE.value, now, now, *[None] * len(_OF_NOBODY))
+    _INSERT_NUMBERS.run(tx, [(*listing, listing.national[::-1], *of_all) for listing in listings])
     insert_trigrams(tx, [listing.e164 for listing in listings])
 
 

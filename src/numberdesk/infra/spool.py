@@ -63,6 +63,21 @@ class Spool:
         except sqlite3.OperationalError as error:
             raise _disk_failure(error) from error
 
+    def add_all(self, rows: Sequence[tuple[int, tuple[str | int | None, ...]]]) -> list[int | None]:
+        """Keep many rows, each with the line that it came from, as `add` would one after the other."""
+        try:
+            before = self._connection.total_changes
+            self._cursor.executemany(self._insert, [(*row, line) for line, row in rows])
+            added = self._connection.total_changes - before
+            self.rows += added
+            if added == len(rows):
+                return [None] * len(rows)
+            # No two rows come from one line, so a row that is not there under its own line has left another in place.
+            firsts = [int(self._cursor.execute(self._first, row[:1]).fetchone()[0]) for _, row in rows]
+            return [None if first == line else first for first, (line, _) in zip(firsts, rows, strict=True)]
+        except sqlite3.OperationalError as error:
+            raise _disk_failure(error) from error
+
     def chunks(self, size: int) -> Iterator[list[tuple[Any, ...]]]:
         """All rows by key, `size` at a time; behind the columns each has its line. May be asked for again."""
         with contextlib.closing(self._connection.execute(self._ordered)) as cursor:

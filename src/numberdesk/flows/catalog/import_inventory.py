@@ -13,13 +13,15 @@ finished by importing the file again: what is there already is left as it is.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, NamedTuple, Self
 
 from numberdesk.catalog.import_changes import conflicts_of, decide_listings
-from numberdesk.catalog.inventory_file import Entry, InventoryFile
+from numberdesk.catalog.inventory_file import Entry, InventoryFile, Layout, RawLine
 from numberdesk.catalog.listing_entry import AS_GIVEN, EntryError, EntryTerms, listing_of
 from numberdesk.catalog.model import BadLine, ImportCounts, Listing, ListingChunk, SavedChunk, Stored
 from numberdesk.catalog.offer_store import find_rates
@@ -36,6 +38,7 @@ from numberdesk.catalog.store import (
 )
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.infra.db import Tx
+from numberdesk.infra.side_processes import in_order
 from numberdesk.infra.spool import Spool
 from numberdesk.numbers.carrier_release_store import find_on_their_way
 
@@ -45,7 +48,8 @@ MOST_BAD_LISTED: Final = 1000
 MOST_PER_CHUNK: Final = 1000
 """Listings saved in one transaction: bounds how long a purchase waits behind an import."""
 
-_LINES_PER_REPORT: Final = 1000
+_LINES_PER_BATCH: Final = 1000
+_BYTES_PER_BATCH: Final = 256 * 1024
 
 
 class StagedInventory:
@@ -96,10 +100,12 @@ def stage_inventory(
     terms: EntryTerms = AS_GIVEN,
     rejects: RejectFile | None = None,
     directory: Path | None = None,
+    processes: int = 1,
 ) -> StagedInventory:
     """Read and check a whole file, in memory that does not grow with it.
 
-    `progress` is told the bytes and lines read so far, every thousand lines and at the end.
+    `progress` is told the bytes and lines read so far, every thousand lines and at the end. With more than one
+    of `processes` lines are checked in others, which the caller's main module must allow to be started.
     `rejects` takes the bad lines, all of them. `directory` is for temporary files, about 250 bytes
     a line. Raises InvalidRequest for a carrier's name or a header that is wrong and for a file
     without lines, StorageFailedError when there is no space for the temporary files.
@@ -110,7 +116,7 @@ def stage_inventory(
     if rejects is not None:
         rejects.begin(file.header)
     try:
-        bad, bad_count = _stage(file, spool, terms, rejects, progress)
+        bad, bad_count = _stage(file, spool, terms, rejects, progress, processes)
     except BaseException:
         spool.close()
         raise
@@ -161,41 +167,75 @@ def _going_back(tx: Tx, chunk: ListingChunk, stored: Mapping[str, Stored]) -> se
     return {e164 for _, e164 in find_on_their_way(tx, others)} if others else set()
 
 
+def check_lines(layout: Layout, terms: EntryTerms, lines: Sequence[RawLine]) -> list[Listing | BadLine | None]:
+    """What each line holds: a listing, a reason why it has none, or nothing. Needs no more than its arguments."""
+    return [_checked(layout.entry(line.number, line.raw), line.number, terms) for line in lines]
+
+
+def _checked(entry: Entry | BadLine | None, line: int, terms: EntryTerms) -> Listing | BadLine | None:
+    if not isinstance(entry, Entry):
+        return entry
+    try:
+        return listing_of(entry, terms)
+    except EntryError as error:
+        return BadLine(line, str(error))
+
+
 def _stage(
     file: InventoryFile,
     spool: Spool,
     terms: EntryTerms,
     rejects: RejectFile | None,
     progress: Callable[[int, int], None],
+    processes: int,
 ) -> tuple[list[BadLine], int]:
     bad: list[BadLine] = []
-    bad_count = 0
-    for entry in file.entries():
-        problem = entry if isinstance(entry, BadLine) else _spooled(entry, file.line, spool, terms)
-        if problem is not None:
-            bad_count += 1
-            if rejects is not None:
-                rejects.add(file.cells(), problem.reason)
-            if len(bad) < MOST_BAD_LISTED:
-                bad.append(problem)
-        if file.line % _LINES_PER_REPORT == 0:
+    bad_count = told = 0
+    check = partial(check_lines, file.layout, terms)
+    with contextlib.closing(in_order(check, _batches(file.lines()), processes=processes)) as checked:
+        for lines, found in checked:
+            problems = _spooled(spool, found, lines)
+            bad_count += len(problems)
+            for text, problem in problems:
+                if rejects is not None:
+                    rejects.add(file.cells(text), problem.reason)
+                if len(bad) < MOST_BAD_LISTED:
+                    bad.append(problem)
             progress(file.bytes_read, file.line)
-    progress(file.bytes_read, file.line)
+            told = file.line
+    if told != file.line:
+        progress(file.bytes_read, file.line)
     if not spool.rows and not bad_count:
         raise InvalidRequest("file", "has no line after its header")
     return bad, bad_count
 
 
-def _spooled(entry: Entry, line: int, spool: Spool, terms: EntryTerms) -> BadLine | None:
-    """Check a line and keep it on disk; None when it is good."""
-    try:
-        listing = listing_of(entry, terms)
-    except EntryError as error:
-        return BadLine(line, str(error))
-    first = spool.add(line, listing)
-    if first is not None:
-        return BadLine(line, f"phone_number {listing.e164} is there already, on line {first}")
-    return None
+def _batches(lines: Iterator[RawLine]) -> Iterator[list[RawLine]]:
+    """Lines to be checked together: a thousand, or fewer that are long."""
+    batch: list[RawLine] = []
+    size = 0
+    for line in lines:
+        batch.append(line)
+        size += len(line.text)
+        if line.number % _LINES_PER_BATCH == 0 or size >= _BYTES_PER_BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _spooled(
+    spool: Spool, found: Sequence[Listing | BadLine | None], lines: Sequence[RawLine]
+) -> list[tuple[bytes, BadLine]]:
+    """Keep the good lines of a batch on disk; those that are not good, with what stands there, in their order."""
+    good = [(line, each) for line, each in zip(lines, found, strict=True) if isinstance(each, Listing)]
+    firsts = spool.add_all([(line.number, listing) for line, listing in good])
+    bad = [(line.text, each) for line, each in zip(lines, found, strict=True) if isinstance(each, BadLine)]
+    for (line, listing), first in zip(good, firsts, strict=True):
+        if first is not None:
+            reason = f"phone_number {listing.e164} is there already, on line {first}"
+            bad.append((line.text, BadLine(line.number, reason)))
+    return sorted(bad, key=lambda each: each[1].line)
 
 
 def _save(tx: Tx, chunk: ListingChunk, book: RuleBook, now: Callable[[], int]) -> SavedChunk:

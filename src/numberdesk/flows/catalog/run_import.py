@@ -67,6 +67,7 @@ def run_import(
     read: Read,
     save: Callable[[ListingChunk], SavedChunk],
     progress: Progress,
+    processes: int = 1,
 ) -> ImportReport:
     """Import a file.
 
@@ -86,6 +87,7 @@ def run_import(
         terms=terms,
         rejects=rejects,
         progress=lambda size, _: progress("check", size, 0),
+        processes=processes,
     ) as staged:
         if rejects is None:
             conflicts = _conflicts(staged, read, None, progress)
