@@ -20,6 +20,7 @@ from numberdesk.core.lifecycle import AccountState, CarrierState
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import POOL, Buy, Decision, Order, Refusal, Wallet
+from numberdesk.core.rent import RentTerms
 from numberdesk.core.rental import Rental
 from numberdesk.core.schedule import turn_of
 from numberdesk.flows.accounts.change_accounts import AccountChange, change_accounts
@@ -39,6 +40,7 @@ from numberdesk.flows.purchase.open_orders import open_orders
 from numberdesk.flows.purchase.place_orders import Placement
 from numberdesk.flows.purchase.settle_orders import settle_orders
 from numberdesk.flows.rentals.release_numbers import Release, release_numbers
+from numberdesk.flows.rentals.renew_rentals import renew_rentals
 from numberdesk.infra.clock import ProcessTime
 from numberdesk.infra.db import Database
 from numberdesk.infra.due_work import DueWork, DueWorker
@@ -116,6 +118,7 @@ class Shop:
         self.writer = Writer(database)
         self.open_orders = open_orders(QUOTE_LIFETIME)
         self.release_numbers = release_numbers(QUARANTINE)
+        self.renew_rentals = renew_rentals(RentTerms(), QUARANTINE)
         self.save_listings = save_listings(lambda: self.now)
         self.reprice = reprice(lambda: self.now)
         self.reader = Reader(database, ReadLimits(threads=2))

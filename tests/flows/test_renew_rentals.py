@@ -30,7 +30,7 @@ def work(shop: Shop) -> DueWork[Any, Any]:
     async def past() -> int:
         return shop.now
 
-    return renewals(shop.writer, renew_rentals(TERMS, QUARANTINE), lambda: shop.now, past)
+    return renewals(shop.writer, shop.renew_rentals, lambda: shop.now, past)
 
 
 def renew(shop: Shop, at: int) -> None:

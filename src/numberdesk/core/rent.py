@@ -34,7 +34,6 @@ from numberdesk.core.rental import (
     RentNotice,
     RentPrice,
     charge_id,
-    first_look,
     notice_id,
 )
 from numberdesk.core.schedule import LONGEST_MESSAGE, resting
@@ -241,8 +240,3 @@ def _parked(look: RentLook, now: int) -> RentLook:
 def _due_at(look: RentLook, at: int, past: int) -> RentLook:
     look.rental = look.rental._replace(next_at=min(at, past + LONGEST_WAIT), parked_at=None, leased_until=None)
     return look
-
-
-def after_period(rental: Rental) -> int:
-    """When a rental that was changed by hand is looked at next."""
-    return first_look(rental.begin_of(rental.period), rental.renews_at)

@@ -16,6 +16,7 @@ from numberdesk.core.rental import DAY, ChargeState, Rental, RentCharge, RentNot
 from numberdesk.infra.db import Tx
 from numberdesk.infra.due_work import DueTable
 from numberdesk.infra.statements import InsertRows, SelectSet, in_set
+from numberdesk.numbers.rental_store import RENTAL_COLUMNS, rental_from
 from numberdesk.tables import rent_charges, rent_notices, rent_policies, rent_prices, rentals
 
 LEASE: Final = 60 * MICROSECONDS
@@ -127,3 +128,19 @@ def hurry_past_due(tx: Tx, account_ids: Iterable[str], limit: int) -> int:
     )
     hurried = update(rentals).where(rentals.c.id.in_(wanted.scalar_subquery()))
     return tx.execute(hurried.values(next_at=rentals.c.past_due_since)).rowcount
+
+
+def list_live_rentals(tx: Tx, *, past_due: bool, parked: bool, limit: int) -> list[Rental]:
+    """Rentals of all accounts that go on, oldest first: all, those past due, or those that wait for a person."""
+    query = select(*RENTAL_COLUMNS).where(rentals.c.released_at.is_(None))
+    if past_due:
+        query = query.where(rentals.c.state == "past_due").order_by(rentals.c.account_id)
+    if parked:
+        query = query.where(rentals.c.parked_at.is_not(None))
+    return [rental_from(row) for row in tx.execute(query.order_by(rentals.c.id).limit(limit))]
+
+
+def find_rental(tx: Tx, rental_id: str) -> Rental | None:
+    """A rental of any account, live or ended."""
+    row = tx.execute(select(*RENTAL_COLUMNS).where(rentals.c.id == rental_id)).first()
+    return None if row is None else rental_from(row)

@@ -170,6 +170,12 @@ def find_rental_numbers(tx: Tx, ids: Iterable[str]) -> dict[str, str]:
     }
 
 
+def find_rental_accounts(tx: Tx, ids: Iterable[str]) -> dict[str, str]:
+    """Whose rentals are, by id. That never changes, so nothing is locked."""
+    query = select(rentals.c.id, rentals.c.account_id).where(rentals.c.id.in_(sorted(set(ids))))
+    return {row.id: row.account_id for row in tx.execute(query)}
+
+
 def lock_rentals(tx: Tx, ids: Iterable[str]) -> dict[str, Rental]:
     """Rentals by id, locked in sorted order until the transaction ends."""
     wanted = sorted(set(ids))

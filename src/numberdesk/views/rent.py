@@ -1,0 +1,102 @@
+"""Rent as operators see it: rentals of all accounts, what became of their periods, prices that are announced.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from numberdesk.core.lifecycle import RentalState
+from numberdesk.core.money import as_decimal
+from numberdesk.core.periods import iso_or_none, iso_seconds
+from numberdesk.core.prices import decimal_or_none
+from numberdesk.core.rental import ChargeState, Rental, RentCharge, RentPrice
+from numberdesk.views.formats import AccountId, Currency, Instant, PhoneNumber, RentalId
+
+
+class AnyRentalView(msgspec.Struct, frozen=True):
+    """A rental of any account, and how its rent stands. `said` is what came of the last look at it."""
+
+    id: RentalId
+    account_id: AccountId
+    phone_number: PhoneNumber
+    status: RentalState
+    price: Decimal
+    currency: Currency
+    period: int
+    renews_at: Instant
+    ends_at: Instant | None
+    past_due_since: Instant | None
+    parked_at: Instant | None
+    said: str
+
+
+class RentChargeView(msgspec.Struct, frozen=True):
+    """What became of a period: purchased, charged by a transfer, or waived by somebody who says why."""
+
+    period: int
+    begins_at: Instant
+    status: ChargeState
+    amount: Decimal
+    currency: Currency
+    transfer_id: str | None
+    waived_by: str | None
+    reason: str | None
+
+
+class RentPriceView(msgspec.Struct, frozen=True):
+    """Prices that are announced: what a rental costs from a period on."""
+
+    rental_id: RentalId
+    phone_number: PhoneNumber
+    from_period: int
+    price: Decimal
+    per_minute_price_inbound: Decimal | None
+    per_minute_price_outbound: Decimal | None
+
+
+def any_rental_view(rental: Rental) -> AnyRentalView:
+    """A rental as operators see it."""
+    return AnyRentalView(
+        id=rental.id,
+        account_id=rental.account_id,
+        phone_number=rental.e164,
+        status=rental.state,
+        price=as_decimal(rental.prices.monthly),
+        currency=rental.prices.currency,
+        period=rental.period,
+        renews_at=iso_seconds(rental.renews_at),
+        ends_at=iso_or_none(rental.ends_at),
+        past_due_since=iso_or_none(rental.past_due_since),
+        parked_at=iso_or_none(rental.parked_at),
+        said=rental.message,
+    )
+
+
+def rent_charge_view(rental: Rental, charge: RentCharge) -> RentChargeView:
+    """A period as operators see it."""
+    return RentChargeView(
+        period=charge.period,
+        begins_at=iso_seconds(rental.begin_of(charge.period)),
+        status=charge.state,
+        amount=as_decimal(charge.amount),
+        currency=rental.prices.currency,
+        transfer_id=charge.transfer_id,
+        waived_by=charge.waived_by,
+        reason=charge.reason,
+    )
+
+
+def rent_price_view(price: RentPrice) -> RentPriceView:
+    """Prices that are announced, as operators see them."""
+    return RentPriceView(
+        rental_id=price.rental_id,
+        phone_number=price.e164,
+        from_period=price.from_period,
+        price=as_decimal(price.price),
+        per_minute_price_inbound=decimal_or_none(price.inbound),
+        per_minute_price_outbound=decimal_or_none(price.outbound),
+    )
