@@ -8,6 +8,7 @@ import httpx
 import msgspec
 import pytest
 
+from numberdesk.accounts.model import CUSTOMER_SCOPES
 from numberdesk.api.endpoint import ENDPOINTS
 from numberdesk.api.field_names import closest
 from numberdesk.api.openapi import build_document
@@ -24,7 +25,7 @@ OFFERS: Final = "/phone-numbers/available-numbers/US/"
 
 @pytest.fixture(scope="module")
 def customer(shop: Shop) -> Customer:
-    return shop.customer()
+    return shop.customer(scopes=(*CUSTOMER_SCOPES, "usage:write"))
 
 
 @pytest.fixture(scope="module")
