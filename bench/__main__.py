@@ -1,11 +1,11 @@
-"""Measure and print P1-3 (purchases), P4 (search), P6 (memory), P7 (verify), P8, P9 (carriers), P10 (fairness), imports.
+"""Measure and print P1-3 (purchases), P4 (search), P6 (memory), P7 (verify), P8-9 (carriers), P10 (fairness), imports.
 
 Touches: files, environment.
 
 Floors and the service are measured in turn, several times, and medians are printed, because the
 machine's speed drifts more than what is to be seen. Names of parts (purchases, idle, audit, carriers,
-fairness, search, imports) as arguments run these only. Of search, numbers among the arguments are the sizes of inventories, and
-sqlite or postgresql the one engine.
+fairness, search, imports) as arguments run these only. Of search, numbers among the arguments are the sizes of
+inventories, and sqlite or postgresql the one engine.
 """
 
 from __future__ import annotations

@@ -184,17 +184,10 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
     `lock_seconds` is how long a write waits for one of another process on SQLite. Raises DatabaseError when the
     database cannot be used as it is.
     """
-    patience, now = settings.answer_timeout_seconds, parts.now
+    now = parts.now
     process_time = ProcessTime(parts.new_id("prc"), parts.seconds)
     database = parts.open_database(settings, lock_seconds)
-    writer = parts.writer(
-        database,
-        queue_limit=settings.queue_limit,
-        patience_seconds=patience,
-        lock_seconds=min(lock_seconds, patience / 2),
-        monotonic=parts.seconds,
-        failpoint=parts.failpoint,
-    )
+    writer = _writer(settings, parts, database, lock_seconds)
     reader = Reader(database, _read_limits(settings))
     quote_lifetime = settings.quote_lifetime_seconds * MICROSECONDS
     terms = _rent_terms(settings)
@@ -240,6 +233,18 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
         sequence_events=sequence_events(parts.new_id),
         webhooks=webhooks,
         webhook_tests=WebhookTests(webhooks),
+    )
+
+
+def _writer(settings: Settings, parts: Parts, database: Database, lock_seconds: float) -> Writer:
+    patience = settings.answer_timeout_seconds
+    return parts.writer(
+        database,
+        queue_limit=settings.queue_limit,
+        patience_seconds=patience,
+        lock_seconds=min(lock_seconds, patience / 2),
+        monotonic=parts.seconds,
+        failpoint=parts.failpoint,
     )
 
 

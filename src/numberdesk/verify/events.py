@@ -47,6 +47,7 @@ def _untold(kind: EventType) -> Check:
     """The check that each row in that state has its event."""
     table, prefix = _SOURCES[kind.table]
     event_id = kind.id_prefix + func.substr(table.c.id, len(prefix) + 1)
+    began_at = table.c.get("created_at", table.c.get("opened_at"))
     broken = (
         select(table.c.id, table.c.get("e164", table.c.id).label("about"), events.c.kind)
         .select_from(
@@ -58,7 +59,7 @@ def _untold(kind: EventType) -> Check:
             in_key_order(table.c.id),
             _is_told(kind),
             events.c.kind.is_distinct_from(kind.name),
-            or_(events.c.id.is_not(None), table.c.created_at > func.coalesce(event_streams.c.pruned_until, 0)),
+            or_(events.c.id.is_not(None), began_at > func.coalesce(event_streams.c.pruned_until, 0)),
         )
     )
     what = f"every change that is told by {kind.name} is told by one event"
