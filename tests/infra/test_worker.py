@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,12 +12,15 @@ from sqlalchemy import update
 
 from numberdesk import worker
 from numberdesk.catalog.model import ListingChunk
+from numberdesk.core.prices import Confirmation
+from numberdesk.core.purchase import Buy
 from numberdesk.flows.catalog.run_import import run_import
 from numberdesk.flows.catalog.set_price_rules import set_price_rules
 from numberdesk.infra.settings import load_settings
 from numberdesk.tables import metadata, numbers
 from numberdesk.wiring import DAY, Parts, Services, build
-from testbed.samples import listing_of, price_rule
+from testbed.samples import PRICE, listing_of, price_rule
+from testbed.stock import stocked
 
 NOW = 1_750_000_000_000_000
 
@@ -105,3 +109,22 @@ def test_the_worker_goes_on_after_the_writer_turned_it_away(services: Services) 
         await task
 
     asyncio.run(some_rounds())
+
+
+def test_an_event_is_numbered_and_sent_soon_after_its_commit(services: Services) -> None:
+    """Nobody is waited for: the worker is woken by the commit, and looks every second besides."""
+    stock = stocked(services, accounts=1, numbers=1)
+    wanted = Buy(stock.account_ids[0], stock.e164s[0], Confirmation(PRICE), None, "req_1", "ord_1", services.now())
+    services.writer.start()
+    stop = worker.start(services)
+    asyncio.run(services.writer.submit(services.open_orders, wanted))
+    numbers_given: list[int | None] = []
+    for _ in range(1000):
+        numbers_given = services.reader.read_now(
+            lambda tx: [row[0] for row in tx.fetch("SELECT number FROM events", [])]
+        )
+        if numbers_given == [1]:
+            break
+        time.sleep(0.01)
+    stop()
+    assert numbers_given == [1]

@@ -82,7 +82,7 @@ def test_a_check_lists_the_first_hundred_and_counts_all(damaged: Copy) -> None:
     many = MOST_SHOWN + 50
     damaged.plant(
         f"WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {many}) "  # noqa: S608  a number
-        "INSERT INTO events SELECT 'evt_more_' || n, account_id, kind, payload, created_at "
+        "INSERT INTO events SELECT 'evt_more_' || n, account_id, kind, payload, created_at, NULL "
         "FROM n, events WHERE id = 'evt_3'",
     )
     report = damaged.audit()
