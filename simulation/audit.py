@@ -21,7 +21,8 @@ _QUERIES: Final = {
     "order_id, quarantined_until, charged_at_once FROM numbers",
     "orders": "SELECT id, account_id, e164, carrier, state, currency, price, inbound, outbound, setup, attempts, "
     "carrier_reference, created_at, completed_at, renews_at FROM orders",
-    "transfers": "SELECT * FROM transfers",
+    "transfers": "SELECT id, kind, debit, credit, amount, currency, account_id, entry, balance_after, order_id, "
+    "reference, created_at FROM transfers",
     "holds": "SELECT order_id, account_id, amount, state, opened_at, resolved_at FROM holds",
     "rentals": "SELECT id, order_id, account_id, e164, state, currency, price, inbound, outbound, anchor, renews_at, "
     "friendly_name, created_at, updated_at, released_at FROM rentals",

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from numberdesk.api.routes.available_numbers import OffersQuery, available_numbers
 from numberdesk.api.routes.billing import balance, order
 from numberdesk.api.routes.purchases import buy
-from numberdesk.api.routes.rentals import label_number, release_number
+from numberdesk.api.routes.rentals import ReleaseQuery, label_number, release_number
 from numberdesk.core.money import format_micros, parse_micros
 from simulation.books import Books
 from simulation.desk import offers
@@ -194,9 +194,10 @@ class Customer:
 
     async def _release_number(self, e164: str) -> None:
         """By its digits, by its rental, or under a key: what names one rental may come again at any time."""
-        request, rental_id = self._request(release_number, {"number": e164}), self._account.rentals.get(e164)
+        request = self._request(release_number, {"number": e164})._replace(query=ReleaseQuery())
+        rental_id = self._account.rentals.get(e164)
         if rental_id is not None and self._world.happens(0.3):
-            request = self._request(release_number, {"number": rental_id})
+            request = request._replace(path={"number": rental_id})
         elif self._world.happens(0.3):
             key = f"back-{self._world.chance.getrandbits(48):012x}".encode()
             request = request._replace(headers={b"idempotency-key": key})

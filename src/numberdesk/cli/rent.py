@@ -102,7 +102,7 @@ def list_rentals(
     limit: Limit = 1000,
     as_json: AsJson = False,  # noqa: FBT002  a flag
 ) -> None:
-    """List rentals of all accounts that go on, oldest first; those past due by account."""
+    """List rentals of all accounts that go on, oldest first."""
     with services() as running:
         found = running.reader.read_now(lambda tx: list_live_rentals(tx, past_due=past_due, parked=parked, limit=limit))
         columns = (

@@ -130,11 +130,13 @@ def hurry_past_due(tx: Tx, account_ids: Iterable[str], limit: int) -> int:
     return tx.execute(hurried.values(next_at=rentals.c.past_due_since)).rowcount
 
 
-def list_live_rentals(tx: Tx, *, past_due: bool, parked: bool, limit: int) -> list[Rental]:
+def list_live_rentals(tx: Tx, *, past_due: bool, parked: bool, after_id: str | None = None, limit: int) -> list[Rental]:
     """Rentals of all accounts that go on, oldest first: all, those past due, or those that wait for a person."""
     query = select(*RENTAL_COLUMNS).where(rentals.c.released_at.is_(None))
     if past_due:
-        query = query.where(rentals.c.state == "past_due").order_by(rentals.c.account_id)
+        query = query.where(rentals.c.state == "past_due")
+    if after_id is not None:
+        query = query.where(rentals.c.id > after_id)
     if parked:
         query = query.where(rentals.c.parked_at.is_not(None))
     return [rental_from(row) for row in tx.execute(query.order_by(rentals.c.id).limit(limit))]

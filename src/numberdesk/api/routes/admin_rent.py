@@ -1,0 +1,169 @@
+"""The operator's endpoints for rent: rentals of all accounts, what became of their periods, waivers and new prices.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
+from numberdesk.api.paging import PageQuery, page, position
+from numberdesk.api.shapes import Price, Rate, id_in_path, stated
+from numberdesk.core.errors import NotFound
+from numberdesk.flows.rentals.announce_prices import announce_prices, announcement
+from numberdesk.flows.rentals.resolve_rent import LONGEST_REASON, waive_rent, waiver
+from numberdesk.numbers.rent_store import find_rental, list_live_rentals, list_rent_charges
+from numberdesk.views.rent import (
+    AnyRentalView,
+    RentChargeView,
+    RentPriceView,
+    any_rental_view,
+    rent_charge_view,
+    rent_price_view,
+)
+
+_MOST_PERIODS: Final = 1_000
+_EXAMPLE: Final = {
+    "id": "rnt_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
+    "account_id": "acc_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
+    "phone_number": "+13612738809",
+    "status": "past_due",
+    "price": 1.15,
+    "currency": "USD",
+    "period": 2,
+    "renews_at": "2026-06-20T14:30:00Z",
+    "ends_at": None,
+    "past_due_since": "2026-06-20T14:30:04Z",
+    "parked_at": None,
+    "said": "the wallet does not cover it",
+}
+_PERIOD_EXAMPLE: Final = {
+    "period": 1,
+    "begins_at": "2026-04-20T14:30:00Z",
+    "status": "charged",
+    "amount": 1.15,
+    "currency": "USD",
+    "transfer_id": "trf_0195b3a4c7e07d2f8a1b2c3d4e5f6071_rent_1",
+    "waived_by": None,
+    "reason": None,
+}
+_PRICE_EXAMPLE: Final = {
+    "rental_id": "rnt_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
+    "phone_number": "+13612738809",
+    "from_period": 4,
+    "price": 1.35,
+    "per_minute_price_inbound": 0.0085,
+    "per_minute_price_outbound": 0.0945,
+}
+
+
+class AdminRentalsQuery(PageQuery, frozen=True):
+    """`past_due` lists the rentals that are not paid, `parked` those that wait for a person."""
+
+    status: Literal["past_due", "parked"] | None = None
+
+
+class WaiverBody(msgspec.Struct, frozen=True):
+    """Why the period that has begun and is not paid is not charged."""
+
+    reason: Annotated[str, stated(minLength=1, maxLength=LONGEST_REASON)]
+
+
+class RentalPricesBody(msgspec.Struct, frozen=True):
+    """What the rental costs from the first period on that begins after the notice; a rate left out stays."""
+
+    price: Price
+    per_minute_price_inbound: Rate | None = None
+    per_minute_price_outbound: Rate | None = None
+
+
+@endpoint(
+    "GET",
+    "/admin/rentals",
+    summary="Rentals of all accounts that go on, oldest first",
+    tag="Operators",
+    scope="admin",
+    query=AdminRentalsQuery,
+    data=list[AnyRentalView],
+    paged=True,
+    answer_example=[_EXAMPLE],
+)
+async def all_rentals(request: ApiRequest) -> ApiResponse:
+    """Page the rentals of all accounts."""
+    query: AdminRentalsQuery = request.query
+    after, limit = position(query.page_token, "rnt_"), query.page_size + 1
+    past_due, parked = query.status == "past_due", query.status == "parked"
+    found = await request.read(
+        lambda tx: list_live_rentals(tx, past_due=past_due, parked=parked, after_id=after, limit=limit)
+    )
+    items, rest = page(found, query.page_size, "id")
+    return ApiResponse([any_rental_view(item) for item in items], rest=rest)
+
+
+@endpoint(
+    "GET",
+    "/admin/rentals/{rental_id:str}/periods",
+    summary="What became of the latest thousand periods of a rental, the last one first",
+    tag="Operators",
+    scope="admin",
+    data=list[RentChargeView],
+    errors=("not_found",),
+    answer_example=[_PERIOD_EXAMPLE],
+)
+async def rental_periods(request: ApiRequest) -> ApiResponse:
+    """Charged, or waived by whom and why."""
+    rental_id = id_in_path(request.path["rental_id"])
+    rental = await request.read(lambda tx: find_rental(tx, rental_id))
+    if rental is None:
+        raise NotFound
+    charges = await request.read(lambda tx: list_rent_charges(tx, rental.account_id, rental_id, limit=_MOST_PERIODS))
+    return ApiResponse([rent_charge_view(rental, charge) for charge in charges])
+
+
+@endpoint(
+    "POST",
+    "/admin/rentals/{rental_id:str}/waive",
+    summary="Do not charge the period of a rental that has begun and is not paid",
+    tag="Operators",
+    scope="admin",
+    body=WaiverBody,
+    data=AnyRentalView,
+    errors=("not_found",),
+    example={"reason": "our outage"},
+    answer_example={**_EXAMPLE, "status": "active", "period": 3, "past_due_since": None, "said": ""},
+)
+async def waive_period(request: ApiRequest) -> ApiResponse:
+    """Waive what is next; nothing that is charged can be waived."""
+    body: WaiverBody = request.body
+    command = waiver(id_in_path(request.path["rental_id"]), request.caller.account_id, body.reason, request.now)
+    return ApiResponse(any_rental_view(await request.services.writer.submit(waive_rent, command)), "Period waived")
+
+
+@endpoint(
+    "POST",
+    "/admin/rentals/{rental_id:str}/prices",
+    summary="Announce other prices of a rental, from the first period on that begins after the notice",
+    tag="Operators",
+    scope="admin",
+    body=RentalPricesBody,
+    data=RentPriceView,
+    errors=("not_found",),
+    example={"price": 1.35},
+    answer_example=_PRICE_EXAMPLE,
+)
+async def announce_rental_prices(request: ApiRequest) -> ApiResponse:
+    """The customer is told at once."""
+    body: RentalPricesBody = request.body
+    command = announcement(
+        id_in_path(request.path["rental_id"]),
+        body.price,
+        body.per_minute_price_inbound,
+        body.per_minute_price_outbound,
+        now=request.now,
+        usual=request.services.rent_terms,
+    )
+    made = await request.services.writer.submit(announce_prices, command)
+    return ApiResponse(rent_price_view(made), "Prices announced")

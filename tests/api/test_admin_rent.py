@@ -1,0 +1,45 @@
+"""Rent over HTTP, for operators: rentals of all accounts, their periods, waivers and new prices."""
+
+from __future__ import annotations
+
+from tests.api.conftest import Shop
+
+POSTGRESQL_IN_THE_LONG_RUN = "the flows behind the endpoints are tested on both engines"
+
+
+def test_rentals_of_all_accounts_are_listed_with_their_periods(shop: Shop) -> None:
+    bought = [shop.customer().buy(shop.number()).json()["data"] for _ in range(3)]
+    listed, path = list[str](), "/admin/rentals/?page_size=2"
+    while path:
+        answer = shop.operator().http.get(path).json()
+        listed += [one["id"] for one in answer["data"]]
+        token = answer["page"]["next"]
+        path = f"/admin/rentals/?page_size=2&page_token={token}" if token else ""
+    assert [one for one in listed if one in {each["id"] for each in bought}] == [one["id"] for one in bought]
+    assert listed == sorted(listed)
+    periods = shop.operator().http.get(f"/admin/rentals/{bought[0]['id']}/periods").json()["data"]
+    assert [(one["period"], one["status"], one["amount"]) for one in periods] == [(0, "purchased", 1.15)]
+    unpaid = shop.operator().http.get("/admin/rentals/?status=past_due").json()["data"]
+    assert not {one["id"] for one in unpaid} & {one["id"] for one in bought}
+
+
+def test_a_month_that_is_paid_cannot_be_waived(shop: Shop) -> None:
+    bought = shop.customer().buy(shop.number()).json()["data"]
+    refused = shop.operator().http.post(f"/admin/rentals/{bought['id']}/waive", json={"reason": "x"})
+    assert (refused.status_code, refused.json()["error"]["details"]["field"]) == (400, "rental")
+
+
+def test_prices_are_announced_from_a_period_after_the_notice(shop: Shop) -> None:
+    bought = shop.customer().buy(shop.number()).json()["data"]
+    made = shop.operator().http.post(f"/admin/rentals/{bought['id']}/prices", json={"price": 1.35}).json()["data"]
+    assert (made["price"], made["per_minute_price_inbound"]) == (1.35, 0.0085)
+    assert made["from_period"] in {1, 2}
+
+
+def test_a_rental_that_is_not_there_is_not_found(shop: Shop) -> None:
+    for answer in (
+        shop.operator().http.get("/admin/rentals/rnt_none/periods"),
+        shop.operator().http.post("/admin/rentals/rnt_none/waive", json={"reason": "x"}),
+        shop.operator().http.post("/admin/rentals/rnt_none/prices", json={"price": 1}),
+    ):
+        assert answer.status_code == 404
