@@ -1,6 +1,6 @@
 """Commands for calls: import, sources and terms, what is parked, and what sources say beside each other.
 
-Touches: nothing.
+Touches: files.
 """
 
 from __future__ import annotations
