@@ -16,6 +16,7 @@ from numberdesk.core.call_charging import (
     RecordResult,
 )
 from numberdesk.core.call_record import CallRecord, Direction
+from numberdesk.core.carrier_order import Reason, Refused
 from numberdesk.core.errors import AccountInUse, InvalidRequest
 from numberdesk.core.lifecycle import AccountState
 from numberdesk.core.money import MICROS
@@ -30,6 +31,7 @@ from numberdesk.flows.usage.set_usage_terms import (
     set_call_terms,
     set_missing_rates,
 )
+from tests.flows.carrier_orders import heard, settled
 from tests.flows.conftest import PRICE, Shop
 
 SWITCH = "switch"
@@ -181,6 +183,18 @@ def test_a_raised_credit_limit_pays_what_is_owed(shop: Shop) -> None:
     exchange.tell(exchange.record("c1", 300))
     shop.writer.apply(change_accounts, AccountChange(exchange.account_id, shop.now, credit_limit=3 * CENT))
     assert (exchange.owed(), shop.wallet(exchange.account_id).posted) == (2 * CENT, -3 * CENT)
+    shop.verified()
+
+
+def test_what_an_order_that_failed_had_held_pays_what_is_owed(shop: Shop) -> None:
+    exchange = Exchange(shop, balance=PRICE + CENT)
+    wanted = shop.wants(exchange.account_id, shop.number(carrier="acme"))
+    assert isinstance(shop.writer.apply(shop.open_orders, wanted), Sold)
+    exchange.tell(exchange.record("c1", 180))
+    assert (exchange.owed(), shop.wallet(exchange.account_id).held) == (2 * CENT, PRICE)
+    shop.verified()
+    settled(shop, heard(shop, wanted, Refused(Reason.TAKEN, "gone")))
+    assert (exchange.owed(), shop.wallet(exchange.account_id).posted) == (0, PRICE - 2 * CENT)
     shop.verified()
 
 

@@ -13,7 +13,7 @@ from numberdesk.core.call_charging import CallState, Heard, KeptCall, ParkedReas
 from numberdesk.core.call_record import Direction
 from numberdesk.core.money import as_decimal
 from numberdesk.core.periods import iso_or_none, iso_seconds
-from numberdesk.views.formats import AccountId, Instant, PhoneNumber, RentalId, TransferId
+from numberdesk.views.formats import AccountId, Currency, Instant, PhoneNumber, RentalId, TransferId
 
 
 class RecordResultView(msgspec.Struct, frozen=True):
@@ -50,7 +50,7 @@ class CallView(msgspec.Struct, frozen=True):
     billed_seconds: int | None
     amount: Decimal | None
     owed: Decimal | None
-    currency: str | None
+    currency: Currency | None
     transaction_id: TransferId | None
 
 

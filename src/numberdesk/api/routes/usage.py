@@ -16,6 +16,7 @@ import msgspec
 from numberdesk.api.call_bodies import JSON, read_calls
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, page, position
+from numberdesk.api.shapes import stated
 from numberdesk.core.call_charging import CUSTOMERS
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.lifecycle import AccountKind
@@ -35,7 +36,6 @@ _AT_ONCE: Final = 2
 """Requests with call records that are worked on side by side: each may hold ten thousand of them in memory."""
 
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
-_LONGEST_INSTANT: Final = 40
 _OPERATORS: Final = "operator:"
 _EXAMPLE: Final = {
     "call_id": "b2f4-1",
@@ -64,7 +64,7 @@ _CALL_EXAMPLE: Final = {
     "transaction_id": "trf_0195b3a4c7e07d2f8a1b2c3d4e5f6071_usage_0",
 }
 
-Written = Annotated[str, msgspec.Meta(max_length=_LONGEST_INSTANT)]
+Written = Annotated[str, stated(format="date-time")]
 
 
 class CallsQuery(PageQuery, frozen=True):
