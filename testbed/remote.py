@@ -65,6 +65,7 @@ BEHAVIOURS: Final[dict[str, Fault | None]] = {
 }
 """What a carrier does with an order (proof.md 2.2)."""
 
+_LEAST_WAIT: Final = 60 * MICROSECONDS
 BOUGHT_ONCE_SENT: Final = frozenset(BEHAVIOURS) - {"refuses", "never receives"}
 
 
@@ -156,14 +157,15 @@ class RemoteBooks(NamedTuple):
 
 async def _until_settled(services: Services, moving: MovingClock) -> None:
     try:
+        workers = due_workers(services)
         for _ in range(MOST_ROUNDS):
-            for worker in due_workers(services):
+            for worker in workers:
                 while worker.work.name != CARRIER_AUDITS and await worker.run_once():
                     pass
             due = _due(services)
             if not due:
                 return
-            moving.move_to(min(due))
+            moving.move_to(max(min(due), moving() + _LEAST_WAIT))  # a lease that is over is watched once more
         raise AssertionError(f"not settled: {_open(services)}")
     finally:
         await services.hang_up()

@@ -20,9 +20,12 @@ from numberdesk.core.carrier_order import Reason, Refused
 from numberdesk.core.errors import AccountInUse, InvalidRequest
 from numberdesk.core.lifecycle import AccountState
 from numberdesk.core.money import MICROS
-from numberdesk.core.periods import MICROSECONDS
+from numberdesk.core.periods import MICROSECONDS, add_months
 from numberdesk.core.purchase import POOL, Sold
+from numberdesk.core.rent import RentTerms
 from numberdesk.flows.accounts.change_accounts import AccountChange, change_accounts
+from numberdesk.flows.rentals.announce_prices import announce_prices, announcement
+from numberdesk.flows.rentals.renew_rentals import Look, renew_rentals
 from numberdesk.flows.usage.record_calls import RatedParked, RateParked, RecordCalls, rate_parked, record_calls
 from numberdesk.flows.usage.set_usage_terms import (
     AppointSource,
@@ -31,6 +34,8 @@ from numberdesk.flows.usage.set_usage_terms import (
     set_call_terms,
     set_missing_rates,
 )
+from numberdesk.infra.due_work import TakeUp
+from numberdesk.numbers.rent_store import DUE_RENTALS
 from tests.flows.carrier_orders import heard, settled
 from tests.flows.conftest import PRICE, Shop
 
@@ -101,6 +106,23 @@ def test_a_call_is_charged_at_the_rate_of_its_rental_out_of_the_wallet(exchange:
     assert (last.kind, last.amount, last.credit) == ("usage", 15_000, "revenue:usage")
     assert exchange.left() == 10 * MICROS - 15_000
     exchange.shop.verified()
+
+
+def test_a_call_costs_what_held_when_it_began_however_late_its_record_comes(exchange: Exchange) -> None:
+    shop = exchange.shop
+    before = exchange.record("before", 60)
+    rental_id = str(shop.rows("SELECT id FROM rentals")[0][0])
+    asked = announcement(rental_id, PRICE, 3 * CENT, None, now=shop.now, usual=RentTerms(notice_days=0))
+    shop.writer.apply(announce_prices, asked)
+    shop.now = add_months(shop.now, 1) + A_MINUTE
+    flow = renew_rentals(asked.usual, 0)
+    with shop.database.write() as tx:
+        (due,) = DUE_RENTALS.take_up(tx, [TakeUp("USD", shop.now, 1)])[0]
+    shop.writer.apply(flow, Look(due, shop.now, shop.now))
+    after = exchange.record("after", 60)
+    exchange.tell(after, before)
+    assert exchange.charges() == {"after": 3 * CENT, "before": CENT}
+    shop.verified()
 
 
 def test_money_moves_once_for_each_account_and_batch(exchange: Exchange) -> None:

@@ -141,7 +141,7 @@ DAMAGE: Final[dict[str, Damage]] = {
     ),
     "I4 the last line deleted": (
         ("DELETE FROM transfers WHERE id = 'trf_5_rental'",),
-        {("I2", "wallets", "acc_2"), ("I6", "orders", "ord_5")},
+        {("I2", "wallets", "acc_2"), ("I6", "orders", "ord_5"), ("I6", "rent_charges", "rch_5_0")},
         "entries is 3, but its transfers end at entry 2",
     ),
     "I4 two lines with one number": (
@@ -181,7 +181,7 @@ DAMAGE: Final[dict[str, Damage]] = {
     ),
     "I6 a charge to another revenue account": (
         ("UPDATE transfers SET credit = 'revenue:usage' WHERE id = 'trf_3_rental'",),
-        {("I6", "transfers", "trf_3_rental")},
+        {("I6", "transfers", "trf_3_rental"), ("I6", "rent_charges", "rch_3_0")},
         "its credit is revenue:usage, not revenue:rental",
     ),
     "hold an order without one": (

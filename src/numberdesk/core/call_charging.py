@@ -55,6 +55,14 @@ class RentedSpan(NamedTuple):
     ended_at: int | None
 
 
+class RatesSince(NamedTuple):
+    """The rates of a rental from `since` on, in micros per minute; None where nobody set one."""
+
+    since: int
+    inbound: int | None
+    outbound: int | None
+
+
 class CallTerms(NamedTuple):
     """How calls of a carrier's numbers are taken from `since` on: the source that charges, connect fee, increments."""
 
@@ -144,12 +152,17 @@ class Heard(NamedTuple):
 
 @dataclass(slots=True)
 class CallBooks:
-    """What the database holds about a batch of records. `spans` by number; `rates` what a person set; newest last."""
+    """What the database holds about a batch of records, newest last.
+
+    `spans` by number; `rates` what a person set; `repriced` the rates of rentals whose prices were changed, from those
+    that were confirmed on.
+    """
 
     spans: Mapping[str, Sequence[RentedSpan]] = field(default_factory=dict)
     sources: Mapping[str, Sequence[tuple[int, str]]] = field(default_factory=dict)
     rates: Mapping[tuple[str, Direction], int] = field(default_factory=dict)
     terms: Mapping[str, Sequence[CallTerms]] = field(default_factory=dict)
+    repriced: Mapping[str, Sequence[RatesSince]] = field(default_factory=dict)
 
     def span_at(self, record: CallRecord) -> RentedSpan | None:
         """Who rented the number as the call began, where its source may tell of that account."""
@@ -169,9 +182,17 @@ class CallBooks:
             return appointed[-1]
         return None if span.carrier == POOL else span.carrier
 
-    def rate_of(self, span: RentedSpan, direction: Direction) -> CallRate | None:
-        """What calls of a rental cost, by the terms there were when it began; None where nobody set a rate."""
-        own = span.inbound if direction is Direction.INBOUND else span.outbound
+    def rate_of(self, span: RentedSpan, direction: Direction, instant: int) -> CallRate | None:
+        """What a call costs that began at an instant; None where nobody set a rate.
+
+        The rates are those of that time, however late the record comes, and the other terms those there were when the
+        rental began.
+        """
+        rates: RentedSpan | RatesSince = span
+        for changed in self.repriced.get(span.rental_id, ()):
+            if changed.since <= instant:
+                rates = changed
+        own = rates.inbound if direction is Direction.INBOUND else rates.outbound
         per_minute = self.rates.get((span.rental_id, direction)) if own is None else own
         if per_minute is None:
             return None
@@ -188,7 +209,9 @@ class CallBooks:
         source = self.source_of(span, record.started_at)
         if source is None:
             return _parked(call, ParkedReason.NO_SOURCE)
-        return call if source != record.source else _rated(call, self.rate_of(span, record.direction))
+        return (
+            call if source != record.source else _rated(call, self.rate_of(span, record.direction, record.started_at))
+        )
 
 
 def _rated(call: KeptCall, rate: CallRate | None) -> KeptCall:

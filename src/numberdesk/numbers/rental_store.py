@@ -6,15 +6,17 @@ Touches: rentals.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
+
+from sqlalchemy import select
 
 from numberdesk.core.lifecycle import RentalState
 from numberdesk.core.periods import PeriodUnit, Term
 from numberdesk.core.prices import Prices
 from numberdesk.core.rental import Rental
 from numberdesk.infra.db import Tx
-from numberdesk.infra.statements import InsertRows, UpdateRows
+from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set
 from numberdesk.tables import rentals
 
 _INSERT_RENTALS: Final = InsertRows(rentals)
@@ -69,11 +71,17 @@ RENTAL_COLUMNS: Final = (
     rentals.c.parked_at,
     rentals.c.leased_until,
 )
+_FOUND: Final = SelectSet(select(*RENTAL_COLUMNS).where(in_set(rentals.c.id, "ids")), "ids")
 
 
 def insert_rentals(tx: Tx, new: Sequence[Rental]) -> None:
     """Record rentals as they begin."""
     _INSERT_RENTALS.run(tx, [_rental_row(rental) for rental in new])
+
+
+def find_rentals(tx: Tx, ids: Iterable[str]) -> list[Rental]:
+    """Rentals as they stand, live or ended; nothing is locked."""
+    return [rental_from(row) for row in _FOUND.run(tx, ids=ids)]
 
 
 def change_rentals(tx: Tx, changed: Sequence[Rental]) -> None:

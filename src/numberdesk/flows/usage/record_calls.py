@@ -16,6 +16,7 @@ from numberdesk.core.call_charging import (
     CallState,
     KeptCall,
     Posting,
+    RatesSince,
     Receivable,
     RecordResult,
     owed_transfer_id,
@@ -33,6 +34,9 @@ from numberdesk.infra.db import Tx
 from numberdesk.ledger.model import REVENUE, Transfer, receivable_account, wallet_account
 from numberdesk.ledger.receivable_store import change_receivables, find_unpaid, insert_receivables
 from numberdesk.ledger.store import insert_transfers, lock_wallets, save_wallets
+from numberdesk.numbers.rent_store import find_rent_prices
+from numberdesk.numbers.rental_store import find_rentals
+from numberdesk.orders.store import find_orders
 from numberdesk.outbox.model import ACCOUNT_IN_DEBT, Event
 from numberdesk.outbox.store import insert_events
 from numberdesk.usage.store import (
@@ -126,7 +130,27 @@ def load_books(tx: Tx, records: Sequence[CallRecord]) -> CallBooks:
     """What decides about some records."""
     spans = find_spans(tx, records)
     every = [span for found in spans.values() for span in found]
-    return CallBooks(spans, find_sources(tx, every), find_set_rates(tx, every), find_call_terms(tx))
+    return CallBooks(
+        spans,
+        find_sources(tx, every),
+        find_set_rates(tx, every),
+        find_call_terms(tx),
+        _repriced(tx, {span.rental_id for span in every}),
+    )
+
+
+def _repriced(tx: Tx, rental_ids: Iterable[str]) -> dict[str, list[RatesSince]]:
+    """The rates of rentals whose prices were changed: first those of the order, then each from its period on."""
+    rentals = {rental.id: rental for rental in find_rentals(tx, rental_ids)}
+    announced = find_rent_prices(tx, rentals.values())
+    orders = find_orders(tx, [rentals[rental_id].order_id for rental_id in announced])
+    found: dict[str, list[RatesSince]] = {}
+    for rental_id, changes in announced.items():
+        rental = rentals[rental_id]
+        confirmed = orders[rental.order_id].prices
+        later = [RatesSince(rental.begin_of(one.from_period), one.inbound, one.outbound) for one in changes]
+        found[rental_id] = [RatesSince(rental.anchor, confirmed.inbound, confirmed.outbound), *later]
+    return found
 
 
 def charge(tx: Tx, calls: Iterable[KeptCall], wallets: dict[str, Wallet], batch_id: str, now: int) -> list[KeptCall]:
