@@ -25,8 +25,8 @@ PLANTED = {
     "usage_sources": "'acc_1', 'rnt_3', 1, 'switch'",
     "usage_rates": "'acc_1', 'rnt_3', 'outbound', 1, 1",
     "receivables": "'rcv_1', 'acc_1', 'USD', 0, 1, 1",
-    "calls": "'cal_1', 'switch', 'c', '', 'inbound', '+13612738801', '', 1, NULL, NULL, 1, '', 'witness', NULL, 'acc_1', 'rnt_3', "
-    "'USD', NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, 1, NULL",
+    "calls": "'cal_1', 'switch', 'c', '', 'inbound', '+13612738801', '', 1, NULL, NULL, 1, '', 'witness', NULL, "
+    "'acc_1', 'rnt_3', 'USD', NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, 1, NULL",
 }
 """Rows of tables that the books have none of."""
 REFERENCES = [
