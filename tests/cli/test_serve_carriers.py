@@ -70,6 +70,15 @@ def test_numbers_of_simulated_carriers_are_searched_sold_once_and_released(start
     assert demo.stop() == 0
 
 
+def test_the_key_of_the_demo_sets_up_a_webhook_at_an_address_of_this_machine(start: Start) -> None:
+    demo = _demo(start)
+    made = httpx.post(f"{demo.url}/webhooks/", json={"url": "http://127.0.0.1:9999/events"}, headers=demo.key)
+    assert made.status_code == 200, made.text
+    assert made.json()["data"]["secret"].startswith("whsec_")
+    sent = httpx.post(f"{demo.url}/usage/calls/", json=[], headers=demo.key)
+    assert sent.status_code == 200, sent.text
+
+
 def test_what_was_sold_is_there_after_a_crash_of_the_demo_and_its_carriers(start: Start, tmp_path: Path) -> None:
     first = _demo(start)
     bought = _offers(first, area_code="212")[0]

@@ -12,7 +12,7 @@ import io
 from pathlib import Path
 from typing import Final
 
-from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, new_key
+from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, Scope, new_key
 from numberdesk.accounts.store import list_accounts, list_keys, list_names
 from numberdesk.catalog.search import Offer, OfferQuery
 from numberdesk.cli.demo_carriers import SQLITE, state_file
@@ -43,6 +43,9 @@ ACCOUNT_NAME: Final = "Demo"
 NUMBER: Final = "+13612738809"
 
 _KEY_NAME: Final = "demo"
+_KEY_SCOPES: Final = (*CUSTOMER_SCOPES, Scope.USAGE_WRITE.value, Scope.WEBHOOKS_MANAGE.value)
+"""All that a customer may do, to be tried."""
+
 _KEYS_LEFT: Final = 20
 _MOST_LISTED: Final = MOST_LIVE_KEYS + MOST_DEAD_KEYS
 _BALANCE: Final = 100 * MICROS
@@ -125,7 +128,7 @@ def prepare_demo(services: Services) -> str:
         secret,
         account_id=account_id,
         name=_KEY_NAME,
-        scopes=CUSTOMER_SCOPES,
+        scopes=_KEY_SCOPES,
         expires_at=None,
         now=services.now(),
     )
