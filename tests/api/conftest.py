@@ -34,6 +34,9 @@ _FEW: Final = httpx.Limits(max_connections=None, max_keepalive_connections=20, k
 
 Key = dict[str, str]
 
+EVERY_SCOPE = (*CUSTOMER_SCOPES, "usage:write", "webhooks:manage")
+"""All that a customer may do, so that a refusal is for what a test is about."""
+
 
 @dataclass
 class Customer:
@@ -74,7 +77,7 @@ class Shop:
         chunk = ListingChunk("pool", tuple(listings), tuple(range(len(listings))))
         self.services.writer.apply(self.services.save_listings, chunk)
 
-    def customer(self, balance: float = 100.0, scopes: tuple[str, ...] = CUSTOMER_SCOPES, **given: Any) -> Customer:
+    def customer(self, balance: float = 100.0, scopes: tuple[str, ...] = EVERY_SCOPE, **given: Any) -> Customer:
         """Open an account with money and a key."""
         services, now = self.services, self.services.now()
         account_id = services.new_id("acc")
@@ -87,7 +90,7 @@ class Shop:
             services.writer.apply(fund_wallets, paid)
         return self.with_key(account.id, scopes)
 
-    def with_key(self, account_id: str, scopes: tuple[str, ...] = CUSTOMER_SCOPES) -> Customer:
+    def with_key(self, account_id: str, scopes: tuple[str, ...] = EVERY_SCOPE) -> Customer:
         """Give an account another key."""
         services = self.services
         secret = new_key(services.random_bytes(RANDOM_BYTES))

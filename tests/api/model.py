@@ -19,6 +19,7 @@ HOUR: Final = 3600
 DAY: Final = 24 * HOUR
 QUOTE_LIFETIME: Final = 600
 QUARANTINE: Final = 30 * DAY
+MOST_CHARGED: Final = 3
 KEY_RETENTION: Final = 168 * HOUR
 SUPERSEDED_KEPT: Final = DAY
 SCOPES: Final = ("numbers:read", "numbers:buy", "numbers:manage", "billing:read", "keys:manage")
@@ -107,6 +108,8 @@ class Rental:
     order: Json
     first: bytes
     view: Json
+    began_at: int
+    monthly: Decimal
 
 
 @dataclass
@@ -130,12 +133,13 @@ def iso(instant: int) -> str:
     return f"{datetime.fromtimestamp(instant, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def a_month_later(instant: int) -> str:
-    """The same day of the next month, or that month's last."""
+def months_later(instant: int, months: int) -> int:
+    """The same day of a later month, or that month's last."""
     moment = datetime.fromtimestamp(instant, UTC)
-    year, month = (moment.year, moment.month + 1) if moment.month < 12 else (moment.year + 1, 1)
-    day = min(moment.day, calendar.monthrange(year, month)[1])
-    return f"{moment.replace(year=year, month=month, day=day):%Y-%m-%dT%H:%M:%SZ}"
+    years, month = divmod(moment.month - 1 + months, 12)
+    year = moment.year + years
+    day = min(moment.day, calendar.monthrange(year, month + 1)[1])
+    return int(moment.replace(year=year, month=month + 1, day=day).timestamp())
 
 
 class Model:
@@ -244,7 +248,7 @@ class Model:
     def _sold(self, account: Account, number: Number, prices: Prices) -> Expected:
         data = {"phone_number": number.e164, **prices.view(), "status": "active"}
         data |= {"setup_price": prices.setup, "charged": prices.total, "released_at": None}
-        began = {"purchased_at": iso(self.now), "renews_at": a_month_later(self.now)}
+        began = {"purchased_at": iso(self.now), "renews_at": iso(months_later(self.now, 1))}
 
         def then(answer: Answer) -> None:
             order_id = answer.data["order_id"]
@@ -256,7 +260,8 @@ class Model:
             view |= {"iso_country": "US", "status": "active", "is_active": True, "renews_at": began["renews_at"]}
             view |= {"updated_at": iso(self.now), "released_at": None, "agent_id": "", "tags": [], "auto_renew": True}
             view |= {"ends_at": None, "past_due_since": None}
-            rental = Rental(account, number, {**order, "completed_at": iso(self.now)}, answer.content, view)
+            order |= {"completed_at": iso(self.now)}
+            rental = Rental(account, number, order, answer.content, view, self.now, prices.monthly)
             self.rentals.append(rental)
             number.state, number.rental = "assigned", rental
             for kind, amount in (("rental", prices.monthly), ("setup", prices.setup)):
@@ -281,12 +286,24 @@ class Model:
         def then(_: Answer) -> None:
             if not rental.view["is_active"]:
                 return
+            self._charge_what_began(rental)
             rental.view |= {"status": "released", "is_active": False, "renews_at": None, "auto_renew": False}
             rental.view |= {"released_at": iso(self.now), "updated_at": iso(self.now)}
             number = rental.number
             number.state, number.rental, number.rests_until = "quarantined", None, self.now + QUARANTINE
 
         return Expected(data={"phone_number": e164, "status": "released", "released_at": at}, then=then)
+
+    def _charge_what_began(self, rental: Rental) -> None:
+        """Periods that began before a release are charged as far as the wallet reaches, at most three, else waived."""
+        account, charged = rental.account, 0
+        for period in itertools.count(1):
+            if months_later(rental.began_at, period) > self.now:
+                return
+            if account.available >= rental.monthly and charged < MOST_CHARGED:
+                charged += 1
+                line = {"id": f"trf_{rental.view['id'][4:]}_rent_{period}", "kind": "rental", "order_id": None}
+                account.move(-rental.monthly, {**line, "reference": None, "created_at": iso(self.now)})
 
     def label(self, account: Account, e164: str, labels: Json) -> Expected:
         """Labels written on a live rental."""

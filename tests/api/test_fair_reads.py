@@ -10,20 +10,19 @@ from typing import Final
 
 import httpx
 
-from numberdesk.accounts.model import CUSTOMER_SCOPES
 from numberdesk.api.endpoint import ENDPOINTS
 from numberdesk.infra.db import Tx
-from tests.api.conftest import Shop
+from tests.api.conftest import EVERY_SCOPE, Shop
 
 NOT_READ: Final = frozenset({"/admin/carrier-kinds"})
 """What the program answers by itself."""
 
 NAMED: Final = {
     "iso_country": "US", "number": "+13612738809", "order_id": "ord_1", "key_id": "key_1", "account_id": "acc_1",
-    "name": "twilio",
+    "name": "twilio", "rental_id": "rnt_1", "webhook_id": "whk_1",
 }  # fmt: skip
 READS: Final = sorted(each.path for each in ENDPOINTS if each.method == "GET" and each.path not in NOT_READ)
-CUSTOMERS: Final = sorted(each.path for each in ENDPOINTS if each.method == "GET" and each.scope in CUSTOMER_SCOPES)
+CUSTOMERS: Final = sorted(each.path for each in ENDPOINTS if each.method == "GET" and each.scope in EVERY_SCOPE)
 
 
 def path_of(described: str) -> str:

@@ -8,7 +8,13 @@ import pytest
 
 from numberdesk.outbox.model import NUMBER_RELEASED
 
-PAYLOAD = {"phone_number": "+13612738809", "id": "rnt_1", "order_id": "ord_1", "released_at": "2026-03-20T14:30:00Z"}
+PAYLOAD = {
+    "phone_number": "+13612738809",
+    "id": "rnt_1",
+    "order_id": "ord_1",
+    "reason": "requested",
+    "released_at": "2026-03-20T14:30:00Z",
+}
 
 
 def test_the_id_of_an_event_follows_from_what_it_tells_of() -> None:

@@ -342,7 +342,9 @@ PLANTED: Final[dict[str, Product]] = {
         open_orders=lambda _, wanted_for: open_orders(4000 * DAY, wanted_for)
     ),
     "a release does not end the rental": Product(
-        release_numbers=after_releasing("UPDATE rentals SET state = 'active', released_at = NULL WHERE e164 = ?")
+        release_numbers=after_releasing(
+            "UPDATE rentals SET state = 'active', released_at = NULL, next_at = renews_at WHERE e164 = ?"
+        )
     ),
     "anybody may release a number": Product(release_numbers=anybody_may_release),
     "a released number does not rest": Product(
