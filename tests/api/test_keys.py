@@ -89,7 +89,7 @@ def test_who_made_a_key_is_kept_and_it_expires_no_later(shop: Shop) -> None:
 
 
 def test_a_rotated_key_does_not_take_the_new_one_along(shop: Shop) -> None:
-    old = shop.customer()
+    old = shop.customer(scopes=CUSTOMER_SCOPES)
     (own,) = old.http.get("/api-keys/").json()["data"]
     new = _made(old, name="new")
     answer = _with(shop, new).http.delete(f"/api-keys/{own['id']}/")
