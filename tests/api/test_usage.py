@@ -183,7 +183,7 @@ def test_a_customers_own_records_are_witnesses_and_say_nothing_of_others_numbers
 
 
 def test_sending_needs_its_scope(line: Line) -> None:
-    refused = line.send(line.record("c1"), by=line.shop.with_key(line.customer.account_id))
+    refused = line.send(line.record("c1"), by=line.shop.with_key(line.customer.account_id, CUSTOMER_SCOPES))
     assert (refused.status_code, refused.json()["error"]["details"]) == (403, {"scope": "usage:write"})
 
 

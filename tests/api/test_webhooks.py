@@ -201,5 +201,5 @@ def test_a_service_without_a_key_keeps_no_secret_and_says_so(shop: Shop) -> None
 
 def test_a_key_needs_the_scope(shop: Shop) -> None:
     for path in ("/webhooks/", "/events/"):
-        answer = shop.customer(0).http.get(path)
+        answer = shop.customer(0, CUSTOMER_SCOPES).http.get(path)
         assert answer.json()["error"]["details"] == {"scope": "webhooks:manage"}
