@@ -34,6 +34,7 @@ KINDS: Final = {
     "rule_id": "rule",
     "webhook_id": "webhook",
     "delivery_id": "delivery",
+    "rental_id": "rental",
 }
 """What an id names, by the name of the field that carries it."""
 NO_IDS: Final = {"iso_country", "page_token", "agent_id"}
@@ -62,7 +63,9 @@ def _places() -> list[Place]:
 
 def _body(operation: dict[str, Any]) -> dict[str, Any]:
     content = operation.get("requestBody", {}).get("content", {}).get("application/json")
-    if content is None:
+    if (
+        content is None or "$ref" not in content["schema"]
+    ):  # call records are an array; no field of theirs is an id of ours
         return {"properties": {}}
     shape: dict[str, Any] = DOCUMENT["components"]["schemas"][content["schema"]["$ref"].rpartition("/")[2]]
     return shape
@@ -92,7 +95,8 @@ def targets(shop: Shop) -> Targets:
     other = shop.customer()
     webhook_id = _webhook_of(shop, other.account_id)
     rented, released = shop.number(), shop.number()
-    orders = [other.buy(number).json()["data"]["order_id"] for number in (rented, released)]
+    bought = [other.buy(number).json()["data"] for number in (rented, released)]
+    orders, rentals = [one["order_id"] for one in bought], [one["id"] for one in bought]
     assert other.http.delete(f"/phone-numbers/{released}/release/").status_code == 200
     live, revoked = (other.http.post("/api-keys/", json={"name": "x"}).json()["data"]["id"] for _ in range(2))
     assert other.http.delete(f"/api-keys/{revoked}/").status_code == 200
@@ -108,6 +112,7 @@ def targets(shop: Shop) -> Targets:
         "webhook": {"theirs": webhook_id, "next": _after(webhook_id)},
         "delivery": {"theirs": delivery_id, "next": _after(delivery_id)},
         "rule": {"theirs": rule_id, "next": _after(rule_id)},
+        "rental": {"theirs": rentals[0], "of the released": rentals[1], "next": _after(rentals[1])},
     }
     absent = {kind: shop.services.new_id(given["next"].partition("_")[0]) for kind, given in others.items()}
     return Targets(others, {**absent, "number": "+13619999999"})

@@ -75,7 +75,10 @@ def test_a_number_sold_again_after_its_quarantine_is_in_order(database: Database
 def test_the_audit_changes_nothing(books: Database) -> None:
     def rows() -> list[object]:
         with books.read() as tx:
-            return [sorted(map(tuple, tx.execute(select(table))), key=repr) for table in metadata.sorted_tables]
+            kept = [
+                table for table in metadata.sorted_tables if table.name != "number_trigrams"
+            ]  # SQLite keeps no columns
+            return [sorted(map(tuple, tx.execute(select(table))), key=repr) for table in kept]
 
     before = rows()
     report_of(books, thorough=True)
