@@ -8,7 +8,7 @@ The rows are those of the tables, as tuples, so that the database can be compare
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from numberdesk.carriers.port import CarrierAccount
 from numberdesk.catalog.model import Listing
@@ -22,6 +22,9 @@ Row = tuple[Any, ...]
 
 class Mismatch(AssertionError):
     """The product answered other than it must."""
+
+
+_MOST_CHARGED: Final = 3
 
 
 @dataclass
@@ -169,6 +172,8 @@ class Rental:
     updated_at: int
     released_at: int | None = None
     friendly_name: str = ""
+    period: int = 0
+    charged: int = 0
 
     @property
     def id(self) -> str:
@@ -176,12 +181,17 @@ class Rental:
         return f"rnt_{self.order.serial}"
 
     @property
+    def renews_at(self) -> int:
+        """When the next period begins."""
+        return add_months(self.created_at, self.period + 1)
+
+    @property
     def row(self) -> Row:
         """As the table has it, but for agent and tags."""
         order, state = self.order, "active" if self.released_at is None else "released"
         return (
             self.id, order.id, order.account_id, order.e164, state, *order.prices[:4], self.created_at,
-            order.renews_at, self.friendly_name, self.created_at, self.updated_at, self.released_at,
+            self.renews_at, self.friendly_name, self.created_at, self.updated_at, self.released_at,
         )  # fmt: skip
 
 
@@ -293,6 +303,23 @@ class Books:
     def kept_since(self, now: int) -> int:
         """When what is stored now begins to be kept, or a number to rest: not before the time that was agreed on."""
         return now if self.agreed is None else max(now, self.agreed[0])
+
+    def surely_past(self, now: int) -> int:
+        """The instant that has passed by both clocks."""
+        return now if self.agreed is None else min(now, self.agreed[0])
+
+    def charge_begun(self, rental: Rental, now: int) -> None:
+        """Periods that began before a rental ends: three at most are charged, if the wallet covers them."""
+        order = rental.order
+        while rental.renews_at <= self.surely_past(now):
+            rental.period += 1
+            if self.wallets[order.account_id].available >= order.prices.monthly and rental.charged < _MOST_CHARGED:
+                rental.charged += 1
+                name = f"{order.serial}_rent_{rental.period}"
+                amount = -order.prices.monthly
+                self.move(f"trf_{name}", "rental", "revenue:rental", order.account_id, amount, now=now)
+                event_id = f"evt_renew_{order.serial}_{rental.period}"
+                self.events.add((event_id, order.account_id, "rental.renewed", now))
 
     def move(self, transfer_id: str, kind: str, other: str, account_id: str, amount: int, **rest: Any) -> None:
         """Write a transfer into a wallet, or out of it when the amount is negative."""

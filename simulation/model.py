@@ -149,6 +149,7 @@ def release(books: Books, command: Release, given: Any) -> None:
 def _end(books: Books, rental: Any, command: Release) -> None:
     order, number = rental.order, books.numbers[rental.order.e164]
     named = command.rental_id is not None or command.request_key is not None
+    books.charge_begun(rental, command.now)
     rental.released_at = rental.updated_at = command.now
     number.state, number.account_id, number.order_id = "quarantined", None, None
     number.until = books.kept_since(command.now) + (

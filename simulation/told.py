@@ -76,6 +76,8 @@ class Told:
         paid = sum(amount for owner, amount in self.movements.values() if owner == account_id)
         mine = [order for order in books.orders.values() if order.account_id == account_id]
         spent = sum(order.prices.total for order in mine if order.state == "completed")
+        rentals = [rental for rental in books.rentals.values() if rental.order.account_id == account_id]
+        spent += sum(rental.charged * rental.order.prices.monthly for rental in rentals)
         possible = {paid - spent}
         for amount in self.unsure.get(account_id, []):
             possible |= {balance + amount for balance in possible}
