@@ -125,9 +125,13 @@ async def _tell_events(services: Services, deliveries: DueWorker[Any, Any], stop
 
 
 async def number_events(services: Services, stopping: Callable[[], bool]) -> None:
-    """Rounds of the sequencer until every event has its number; nothing is written where none is without."""
-    while not stopping() and await services.reader.look_up(has_unnumbered):
-        await services.writer.submit(services.sequence_events, SequenceEvents(services.now()))
+    """Give the events that are there their numbers; nothing is written where none is without.
+
+    A round that was not full is the last: what is committed meanwhile waits for the next call, with many others.
+    """
+    left = await services.reader.look_up(has_unnumbered)
+    while left and not stopping():
+        left = (await services.writer.submit(services.sequence_events, SequenceEvents(services.now()))).left
 
 
 async def _repeat(stop: asyncio.Event, seconds: float, work: Callable[..., Awaitable[None]], *given: Any) -> None:

@@ -121,7 +121,7 @@ class OfferSearch:
     ) -> tuple[Suggestion, ...]:
         """Searches that find something where this one does not, tried in one more turn of the account.
 
-        None where it has no turn left or the database no time: what was asked for has been answered already.
+        Empty where it has no turn left or the database no time: what was asked for has been answered already.
         """
 
         def tried(tx: Tx) -> tuple[Suggestion, ...]:
