@@ -18,7 +18,7 @@ from numberdesk.cli.call_files import files_in, records_in
 from numberdesk.cli.output import REFUSED, note, print_list, print_object
 from numberdesk.cli.session import AsJson, Limit, amount_of, services
 from numberdesk.core.call_charging import CallTerms, RecordOutcome, RecordResult
-from numberdesk.core.call_record import CallRecord, Direction, read_record
+from numberdesk.core.call_record import CallRecord, Direction, SentNames, read_record
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.phone import PhoneError, parse_e164
 from numberdesk.core.rating import RatingError, parse_increments
@@ -57,11 +57,11 @@ def import_calls(
     counts: Counter[str] = Counter({outcome.value: 0 for outcome in RecordOutcome})
     with services(_OPTIONS | {"source": "--source"}) as running, bars() as bar:
         name = checked_source(source)
-        shown = 0
+        shown, names = 0, SentNames()
         for file in files_in(path):
             records = records_in(file)
             while batch := list(islice(records, MOST_RECORDS)):
-                results = _record(running, name, [record for _, record in batch])
+                results = _record(running, name, [names.ours(record) for _, record in batch])
                 counts.update(result.outcome.value for result in results)
                 bar(f"recording {file.name}, lines", batch[-1][0], None)
                 for (line, _), result in zip(batch, results, strict=True):

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
@@ -30,6 +31,7 @@ _EARLIEST: Final = 946_684_800 * MICROSECONDS  # 2000-01-01: before it clocks we
 _AHEAD: Final = 300 * MICROSECONDS
 _ROUNDED_BY: Final = 60
 _LONGEST_NUMBER: Final = 20
+_LONGEST_NAME: Final = 40
 
 
 class Direction(StrEnum):
@@ -84,6 +86,33 @@ FIELDS: Final = (
 """The fields of a record, as sources write them."""
 
 _WRITTEN: Final = {"e164": "phone_number"}
+
+
+_SLIP: Final = 0.8
+"""From this likeness on (difflib's ratio) a name is one of ours misspelt."""
+
+_MOST_COMPARED: Final = 100
+"""Names that are not ours, of one sender at a time, which are held against ours; more are ignored without it."""
+
+
+class SentNames:
+    """The names that a source uses in its records: ours, slips, and others, which are ignored as sources have many."""
+
+    def __init__(self) -> None:
+        self._are_slips: dict[str, bool] = {}
+
+    def ours(self, record: Any) -> Any:
+        """A record without the fields that are not ours; slips stay, and are refused when it is read."""
+        if not isinstance(record, Mapping):
+            return record
+        return {name: value for name, value in record.items() if name in FIELDS or self._is_slip(name)}
+
+    def _is_slip(self, name: str) -> bool:
+        if name not in self._are_slips:
+            if len(self._are_slips) == _MOST_COMPARED or len(name) > _LONGEST_NAME:
+                return False
+            self._are_slips[name] = bool(get_close_matches(name, FIELDS, n=1, cutoff=_SLIP))
+        return self._are_slips[name]
 
 
 class _FieldError(ValueError):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from numberdesk.core.call_charging import RecordOutcome, RecordResult
-from numberdesk.core.call_record import BadRecord, CallRecord, read_record
+from numberdesk.core.call_record import BadRecord, CallRecord, SentNames, read_record
 from numberdesk.flows.usage.record_calls import MOST_RECORDS, RecordCalls, record_calls
 from numberdesk.infra.writer import Writer
 
@@ -19,8 +19,9 @@ async def send_calls(
 ) -> list[RecordResult]:
     """Record what was sent, each batch committed before the next; one result for each record, in order."""
     results: list[RecordResult] = []
+    names = SentNames()
     for begin in range(0, len(sent), MOST_RECORDS):
-        read = [read_record(one, source, now) for one in sent[begin : begin + MOST_RECORDS]]
+        read = [read_record(names.ours(one), source, now) for one in sent[begin : begin + MOST_RECORDS]]
         good = tuple(record for record in read if isinstance(record, CallRecord))
         done = await writer.submit(record_calls, RecordCalls(new_id("bat"), good, now)) if good else []
         results += in_order(read, done)
