@@ -40,13 +40,13 @@ class RefusedError(Exception):
         self.answer = Answer(status, text.encode(), (("Content-Type", "text/plain; charset=utf-8"),))
 
 
-class Connection(asyncio.Protocol):
+class HttpConnection(asyncio.Protocol):
     """A connection. `handler` is asked with each request once the one before is answered.
 
     `connections` is where it stands while it is open.
     """
 
-    def __init__(self, handler: Handler, connections: set[Connection]) -> None:
+    def __init__(self, handler: Handler, connections: set[HttpConnection]) -> None:
         self._handler = handler
         self._connections = connections
         self._parser = httptools.HttpRequestParser(self)

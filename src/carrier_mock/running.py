@@ -26,7 +26,7 @@ from carrier_mock.carriers import Carriers
 from carrier_mock.exchange import Plan, Request
 from carrier_mock.faults import SUCCEEDS
 from carrier_mock.generate import generate
-from carrier_mock.http1 import Connection
+from carrier_mock.http1 import HttpConnection
 from carrier_mock.journal import Journal, JournalError
 from carrier_mock.model import TOKEN_LENGTH, Api
 from carrier_mock.settings import Settings, State, Way
@@ -62,7 +62,7 @@ class CarrierMock:
         """Read its state. Raises JournalError."""
         self._config = config
         self._journal: Journal | None = None
-        self._connections: dict[Api | None, set[Connection]] = {where: set() for where in (None, *Api)}
+        self._connections: dict[Api | None, set[HttpConnection]] = {where: set() for where in (None, *Api)}
         self._sockets: dict[Api | None, socket.socket] = {}
         self._servers: dict[Api | None, asyncio.Server] = {}
         self._opening: dict[Api, asyncio.Task[None]] = {}
@@ -135,7 +135,7 @@ class CarrierMock:
             await self._listen(where)
 
     async def _listen(self, where: Api | None) -> None:
-        make: Callable[[], Connection] = partial(Connection, self._answer, self._connections[where])
+        make: Callable[[], HttpConnection] = partial(HttpConnection, self._answer, self._connections[where])
         server = await self._loop.create_server(make, sock=self._sockets[where], backlog=_BACKLOG)
         self._servers[where] = server
 

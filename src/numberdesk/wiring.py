@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from numberdesk.carriers.connections import CarrierConnections, StoredConnections
+from numberdesk.carriers.clients import CarrierClients, StoredClients
 from numberdesk.carriers.port import Carrier, Setup
 from numberdesk.carriers.registry import KINDS
 from numberdesk.catalog.model import ListingChunk, SavedChunk
@@ -75,7 +75,7 @@ class Services:
     rent_terms: RentTerms
     vault: Vault
     egress: Egress
-    carriers: CarrierConnections
+    carriers: CarrierClients
     placement: Placement
     time: ProcessTime
     agreed_clock: AgreedClock
@@ -193,7 +193,7 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
     terms = _rent_terms(settings)
     vault = Vault(settings.credentials_key.get_secret_value())
     egress = Egress(parse_networks(settings.egress_allow), parse_ports(settings.egress_ports))
-    carriers = StoredConnections(reader, vault, parts.build_carrier, seconds=parts.seconds, egress=egress)
+    carriers = StoredClients(reader, vault, parts.build_carrier, seconds=parts.seconds, egress=egress)
     webhooks = WebhookSender(vault, now, egress=egress)
     return Services(
         settings=settings,

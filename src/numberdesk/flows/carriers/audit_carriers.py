@@ -20,7 +20,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from numberdesk.carriers.audit_store import AUDIT_LEASE, DUE_AUDITS, CarrierAudit
 from numberdesk.carriers.client import CarrierClient
-from numberdesk.carriers.connections import CarrierConnections
+from numberdesk.carriers.clients import CarrierClients
 from numberdesk.carriers.finding_store import Finding, of_stale_release, of_wrong_reference
 from numberdesk.carriers.port import CarrierError, OwnedNumber, OwnedPage, Trouble
 from numberdesk.core.carrier_order import Placed, Unknown
@@ -100,7 +100,7 @@ class CarrierAuditor:
 
     writer: Writer
     reader: Reader
-    carriers: CarrierConnections
+    carriers: CarrierClients
     now: Callable[[], int]
     every: int
     quarantine: int

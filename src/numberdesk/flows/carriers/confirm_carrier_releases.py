@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from numberdesk.carriers.connections import CarrierConnections
+from numberdesk.carriers.clients import CarrierClients
 from numberdesk.carriers.finding_store import (
     Finding,
     change_findings,
@@ -122,7 +122,7 @@ def _is_left_over(one: CarrierRelease, began: int, now: int) -> bool:
 
 
 def confirm_carrier_releases(
-    writer: Writer, reader: Reader, carriers: CarrierConnections, now: Callable[[], int], *, began: int = 0
+    writer: Writer, reader: Reader, carriers: CarrierClients, now: Callable[[], int], *, began: int = 0
 ) -> DueWork[CarrierRelease, Answer]:
     """The kind of due work: numbers that go back to their carriers. `began` is when this process began to work.
 

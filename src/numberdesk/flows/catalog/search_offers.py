@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from numberdesk.carriers.adapters.reading import is_e164
 from numberdesk.carriers.client import CarrierClient
-from numberdesk.carriers.connections import CarrierConnections
+from numberdesk.carriers.clients import CarrierClients
 from numberdesk.carriers.port import Available, AvailablePage, CarrierError, Cost, Trouble, Wanted
 from numberdesk.catalog.model import Listing, capability_names
 from numberdesk.catalog.offer_store import find_offer_ends, find_rates
@@ -73,7 +73,7 @@ class OfferSearch:
         self,
         writer: Writer,
         reader: Reader,
-        carriers: CarrierConnections,
+        carriers: CarrierClients,
         *,
         deadline: float,
         quote_lifetime: int,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from numberdesk.carriers.client import CarrierClient
-from numberdesk.carriers.connections import CarrierConnections
+from numberdesk.carriers.clients import CarrierClients
 from numberdesk.carriers.port import VISIBILITY_WINDOW
 from numberdesk.core.carrier_order import CarrierOrder, OrderOutcome, Unknown
 from numberdesk.core.lifecycle import OrderState
@@ -32,7 +32,7 @@ class LookUp(NamedTuple):
     asked: int
 
 
-def follow_carrier_orders(carriers: CarrierConnections, placement: Placement) -> DueWork[CarrierOrder, LookUp]:
+def follow_carrier_orders(carriers: CarrierClients, placement: Placement) -> DueWork[CarrierOrder, LookUp]:
     """The kind of due work: orders at carriers that are open."""
 
     async def look_up(order: CarrierOrder) -> LookUp:

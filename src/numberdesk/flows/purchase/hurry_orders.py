@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from numberdesk.carriers.connections import CarrierConnections
+from numberdesk.carriers.clients import CarrierClients
 from numberdesk.core.carrier_order import soon
 from numberdesk.infra.db import Tx
 from numberdesk.infra.writer import Writer
@@ -36,7 +36,7 @@ def _hurry(tx: Tx, command: HurryOrders) -> int:
     return len(waiting)
 
 
-async def hurry_answered(carriers: CarrierConnections, writer: Writer, now: Callable[[], int]) -> None:
+async def hurry_answered(carriers: CarrierClients, writer: Writer, now: Callable[[], int]) -> None:
     """Hurry the orders of every carrier that has begun to answer since this was done last."""
     for client in await carriers.clients(active_only=False):
         contact = client.contact

@@ -16,7 +16,7 @@ from itertools import chain, repeat
 from typing import Any, Final
 
 from numberdesk.carriers.client import CarrierClient
-from numberdesk.carriers.connections import CarrierConnections
+from numberdesk.carriers.clients import CarrierClients
 from numberdesk.carriers.port import VISIBILITY_WINDOW
 from numberdesk.catalog.store import find_country
 from numberdesk.core.carrier_order import (
@@ -77,7 +77,7 @@ class Placement:
         self,
         writer: Writer,
         reader: Reader,
-        carriers: CarrierConnections,
+        carriers: CarrierClients,
         settle: Settle,
         *,
         now: Callable[[], int],

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from numberdesk.carriers.connections import CarrierConnections
+from numberdesk.carriers.clients import CarrierClients
 from numberdesk.carriers.port import VISIBILITY_WINDOW
 from numberdesk.core.carrier_order import Absent, CarrierOrder, Keep, Placed, Unknown, Void, uncounted
 from numberdesk.core.errors import CarrierRefused, CarrierUnavailable, NotFound, NumberdeskError, OrderEnded, Overloaded
@@ -81,7 +81,7 @@ def _anew(carrier_order: CarrierOrder, command: ResolveOrder) -> CarrierOrder:
 async def resolve_order(
     writer: Writer,
     reader: Reader,
-    carriers: CarrierConnections,
+    carriers: CarrierClients,
     order_id: str,
     resolution: OrderResolution,
     now: int,
@@ -94,7 +94,7 @@ async def resolve_order(
     return await writer.submit(resolve_orders, ResolveOrder(order_id, resolution, window, now, wanted_for))
 
 
-async def adopt_order(reader: Reader, carriers: CarrierConnections, placement: Placement, order_id: str) -> Order:
+async def adopt_order(reader: Reader, carriers: CarrierClients, placement: Placement, order_id: str) -> Order:
     """Complete an open order with the number that its carrier has for us, under whatever reference.
 
     Raises NotFound, OrderEnded, and CarrierRefused when the carrier does not say that the number is ours.

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from numberdesk.carriers.client import CarrierClient
-from numberdesk.carriers.connections import LOOK_SECONDS, StoredConnections
+from numberdesk.carriers.clients import LOOK_SECONDS, StoredClients
 from numberdesk.carriers.port import Carrier, CarrierAccount, CarrierError, NotReleased, Setup, Wanted
 from numberdesk.core.carrier_order import NotSent, Placed, Refused, Unknown
 from numberdesk.core.errors import InvalidRequest
@@ -48,9 +48,9 @@ class Desk:
         self.broken: Exception | None = None
         self.connections = self.another()
 
-    def another(self, keys: str = KEY) -> StoredConnections:
+    def another(self, keys: str = KEY) -> StoredClients:
         """The connections of another process."""
-        return StoredConnections(self.reader, Vault(keys), self._build, seconds=lambda: self.now)
+        return StoredClients(self.reader, Vault(keys), self._build, seconds=lambda: self.now)
 
     def _build(self, kind: str, setup: Setup, _: Http) -> Carrier:
         if self.broken is not None and setup.get("window_seconds") == "666":
@@ -66,7 +66,7 @@ class Desk:
         assert isinstance(stored, CarrierAccount)
         return stored
 
-    def clients(self, connections: StoredConnections | None = None, *, active_only: bool = True) -> list[CarrierClient]:
+    def clients(self, connections: StoredClients | None = None, *, active_only: bool = True) -> list[CarrierClient]:
         """The lines in an event loop of their own."""
 
         async def asked() -> list[CarrierClient]:

@@ -43,14 +43,14 @@ LOOK_SECONDS: Final = 1.0
 """How old what is known of the stored accounts may be."""
 
 
-class Connected(NamedTuple):
+class ConnectedCarrier(NamedTuple):
     """An account at a carrier with its client."""
 
     account: CarrierAccount
     client: CarrierClient
 
 
-class CarrierConnections(Protocol):
+class CarrierClients(Protocol):
     """Who knows the connected carriers."""
 
     async def client(self, name: str) -> CarrierClient | None:
@@ -75,10 +75,10 @@ class _OfLoop:
     """What belongs to one event loop."""
 
     http: HttpClient
-    clients: dict[str, Connected] = field(default_factory=dict)
+    clients: dict[str, ConnectedCarrier] = field(default_factory=dict)
 
 
-class StoredConnections:
+class StoredClients:
     """Reads the accounts at most once a second.
 
     `build` makes an adapter of an account that was opened, `egress` says where its requests may go.
@@ -139,7 +139,7 @@ class StoredConnections:
             mine = self._loops[loop] = _OfLoop(HttpClient(egress=self._egress))
         known = mine.clients.get(account.name)
         if known is None or known.account.updated_at != account.updated_at:
-            known = mine.clients[account.name] = Connected(account, self._connected(account, mine.http))
+            known = mine.clients[account.name] = ConnectedCarrier(account, self._connected(account, mine.http))
         return known.client
 
     def _connected(self, account: CarrierAccount, http: Http) -> CarrierClient:
