@@ -204,7 +204,10 @@ def _is_open(books: Books, answer: StoredAnswer) -> bool:
 
 
 def save_listings(books: Books, chunk: ListingChunk, given: SavedChunk) -> None:
-    """Numbers are offered; those that rules price get their price at once. Another carrier's are left alone."""
+    """Numbers are offered; those that rules price get their price at once.
+
+    Another carrier's are left alone, but one that it has back is the pool's from now on.
+    """
     for listing in chunk.listings:
         wanted = _by_rule(books, chunk.carrier, listing) if listing.price_source == "rule" else listing
         number = books.numbers.get(listing.e164)
@@ -212,6 +215,12 @@ def save_listings(books: Books, chunk: ListingChunk, given: SavedChunk) -> None:
             books.numbers[listing.e164] = Number(wanted, chunk.carrier)
         elif number.carrier == chunk.carrier:
             number.offer(wanted, given.saved_at)
+        elif chunk.carrier == POOL and number.state == "withdrawn" and not _goes_back(books, listing.e164):
+            number.listing, number.carrier, number.state = wanted, POOL, "available"
+
+
+def _goes_back(books: Books, e164: str) -> bool:
+    return any(one.e164 == e164 and one.confirmed_at is None for one in books.releases.values())
 
 
 def set_rule(books: Books, rule: Any, given: Any) -> None:

@@ -51,6 +51,11 @@ def test_hundreds_of_seeds_violate_nothing_and_reach_every_goal() -> None:
     assert missed(totals.goals + totals.faults, totals.seeds) == []
 
 
+def test_a_number_that_its_carrier_has_back_may_become_one_of_the_pool(disk: Disk) -> None:
+    outcome = run_seed(20054, disk, Product())
+    assert outcome.violation == ""
+
+
 def test_a_seed_runs_the_same_twice_whatever_ran_before_it(disk: Disk) -> None:
     first = {seed: run_seed(seed, disk, Product()) for seed in (1, 2, 3, 4)}
     again = {seed: run_seed(seed, disk, Product()) for seed in (4, 1, 3, 2)}
