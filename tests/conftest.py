@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,11 +28,22 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave PostgreSQL's half of a file to `make test-long` where the file says why that half hardly matters."""
+    """Leave to `make test-long` what a file says of its engines, and why.
+
+    `POSTGRESQL_IN_THE_LONG_RUN`: PostgreSQL's half hardly matters. `ENGINES_TAKE_TURNS`: of a test with values,
+    each value is tried on one engine, and the next on the other.
+    """
+    places: dict[str, dict[str, int]] = {}
     for item in items:
-        engine = getattr(getattr(item, "callspec", None), "params", {}).get("engine")
-        if engine == "postgresql" and hasattr(getattr(item, "module", None), "POSTGRESQL_IN_THE_LONG_RUN"):
+        params = getattr(getattr(item, "callspec", None), "params", {})
+        engine, module = params.get("engine"), getattr(item, "module", None)
+        if engine == "postgresql" and hasattr(module, "POSTGRESQL_IN_THE_LONG_RUN"):
             item.add_marker(pytest.mark.long)
+        if engine in ENGINES and len(params) > 1 and hasattr(module, "ENGINES_TAKE_TURNS"):
+            values = re.sub(rf"(?<=[\[-]){engine}(?=[\]-])", "", item.name)
+            seen = places.setdefault(item.nodeid.partition("[")[0], {})
+            if seen.setdefault(values, len(seen)) % len(ENGINES) != ENGINES.index(engine):
+                item.add_marker(pytest.mark.long)
 
 
 @pytest.fixture(scope="session", params=ENGINES)

@@ -13,6 +13,8 @@ from numberdesk.api.limits import KEYS_OF_AN_ACCOUNT, RateLimit, RateLimits
 from numberdesk.core.errors import RateLimited
 from tests.api.conftest import Shop
 
+POSTGRESQL_IN_THE_LONG_RUN = "the bounds stand before the database"
+
 
 class Clock:
     """Seconds that pass when they are told to."""

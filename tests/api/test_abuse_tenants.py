@@ -24,6 +24,8 @@ from numberdesk.webhooks.delivery_store import list_deliveries
 from numberdesk.webhooks.model import WebhookEndpoint
 from tests.api.conftest import Customer, Shop
 
+ENGINES_TAKE_TURNS: Final = "the flows ask for the account on both engines"
+
 DOCUMENT: Final = json.loads(ENCODER.encode(build_document("/api/v1")))
 KINDS: Final = {
     "number": "number",

@@ -11,6 +11,8 @@ import httpx
 from numberdesk.flows.catalog.reprice import Reprice
 from tests.api.conftest import Shop
 
+POSTGRESQL_IN_THE_LONG_RUN = "the flows behind the endpoints are tested on both engines"
+
 HEADER = "phone_number,monthly_price,per_minute_price_inbound,per_minute_price_outbound,currency\n"
 CSV = {"Content-Type": "text/csv"}
 

@@ -20,6 +20,8 @@ from testbed.carrier_mock import MockUrls, simulated
 from testbed.remote import SETTINGS, RemoteBooks, make_remote_books, offer
 from tests.api.conftest import Shop
 
+POSTGRESQL_IN_THE_LONG_RUN: Final = "the flows behind the endpoints are tested on both engines"
+
 NUMBERS: Final = ("+12125550307", "+12125550308", "+12125550309")
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from tests.api.conftest import Customer, Shop
 
+ENGINES_TAKE_TURNS = "what is wrong in a request is seen before the database is asked"
+
 JSON = {"Content-Type": "application/json"}
 
 WRONG_FOR_ANY_FIELD = {

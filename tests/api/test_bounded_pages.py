@@ -13,6 +13,8 @@ from numberdesk.numbers.store import MOST_WALKED
 from testbed.history import e164_of, record_purchases
 from tests.api.conftest import Customer, Shop
 
+POSTGRESQL_IN_THE_LONG_RUN: Final = "the stores' bounds are tested on both engines"
+
 _SERIALS: Final = itertools.count(8_000_000_000, 1_000_000)
 
 

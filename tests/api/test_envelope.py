@@ -14,6 +14,8 @@ from numberdesk.api.errors import STATUSES
 from numberdesk.core.errors import BY_CODE
 from tests.api.conftest import Customer, Shop
 
+ENGINES_TAKE_TURNS = "what is wrong in a request is seen before the database is asked"
+
 PLAYGROUND = "https://playground.example"
 
 

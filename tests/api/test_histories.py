@@ -17,6 +17,8 @@ from tests.api.desk import ABSENT_ID, Desk, History, running_desk
 from tests.api.expected import Expected, refused
 from tests.api.model import DAY, HOUR, QUARANTINE, QUOTE_LIFETIME, SCOPES, Key, Prices
 
+POSTGRESQL_IN_THE_LONG_RUN: Final = "the simulation and the flows go through both engines"
+
 Thing = TypeVar("Thing")
 
 PRICES: Final = st.builds(
@@ -342,9 +344,9 @@ def desk(database_url: str) -> Iterator[Desk]:
 
 
 @pytest.mark.timeout(600)  # a failure takes minutes to shrink
-def test_every_history_goes_as_the_model_says_and_leaves_the_books_in_order(desk: Desk, engine: str) -> None:
+@pytest.mark.parametrize("examples", [5, pytest.param(12, marks=pytest.mark.long)])
+def test_every_history_goes_as_the_model_says_and_leaves_the_books_in_order(desk: Desk, examples: int) -> None:
     revoked: set[str] = set()
-    examples = {"sqlite": 12, "postgresql": 4}[engine]
     run_state_machine_as_test(
         cast("Any", lambda: Tenants(desk, revoked)),
         settings=settings(

@@ -11,6 +11,8 @@ from numberdesk.accounts.model import CUSTOMER_SCOPES, OPERATOR_SCOPES, SCOPES
 from numberdesk.api.endpoint import ENDPOINTS
 from tests.api.conftest import Customer, Shop
 
+POSTGRESQL_IN_THE_LONG_RUN = "the flows behind the endpoints are tested on both engines"
+
 SEARCH = "/phone-numbers/available-numbers/US/"
 
 

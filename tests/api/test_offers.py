@@ -9,6 +9,8 @@ import pytest
 
 from tests.api.conftest import Customer, Shop
 
+POSTGRESQL_IN_THE_LONG_RUN = "the search behind the endpoint is tested on both engines"
+
 PATH = "/phone-numbers/available-numbers"
 
 

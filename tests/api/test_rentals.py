@@ -10,6 +10,8 @@ from sqlalchemy import update
 from numberdesk.tables import rentals
 from tests.api.conftest import Shop
 
+POSTGRESQL_IN_THE_LONG_RUN = "the flows behind the endpoints are tested on both engines"
+
 
 def test_a_rented_number_is_listed_with_everything_clients_read(shop: Shop) -> None:
     customer, number = shop.customer(), shop.number()

@@ -14,6 +14,8 @@ from testbed.crashing import FAILPOINTS
 from testbed.customers import Customers
 from testbed.service import Service
 
+ENGINES_TAKE_TURNS = "a point of the code is passed on either engine"
+
 KILLS = int(os.environ.get("NUMBERDESK_TEST_KILLS", "120"))
 """Random kills of each engine in the long run."""
 

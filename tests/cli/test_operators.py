@@ -11,6 +11,8 @@ from numberdesk.infra.settings import load_settings
 from numberdesk.wiring import build
 from tests.cli.runner import Run, json_of, runner
 
+POSTGRESQL_IN_THE_LONG_RUN = "the flows behind the commands are tested on both engines"
+
 
 @pytest.fixture
 def run(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:

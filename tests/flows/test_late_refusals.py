@@ -26,6 +26,8 @@ from tests.flows.audits import auditing
 from tests.flows.carrier_orders import MINUTE, WINDOW, chase_of, heard, opened, settled
 from tests.flows.conftest import Shop
 
+ENGINES_TAKE_TURNS: Final = "what a refusal means is decided without the database"
+
 NO: Final = {"taken": Does.REFUSES, "of its own": Does.FORBIDS, "402 or 21404": Does.UNPAID, "429": Does.THROTTLES}
 
 

@@ -26,6 +26,8 @@ from tests.flows.audits import EVERY, audited, auditing, found, rented, status
 from tests.flows.carrier_orders import DAY
 from tests.flows.conftest import NOW, PRICE, Shop
 
+ENGINES_TAKE_TURNS = "what an audit means is decided without the database"
+
 
 @pytest.fixture
 def connected(shop: Shop) -> Shop:

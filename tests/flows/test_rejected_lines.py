@@ -95,6 +95,7 @@ class _Nowhere(io.StringIO):
         return len(text)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # what the import keeps, whatever the books are in
 def test_memory_does_not_grow_with_the_lines_that_are_kept_out(shop: Shop) -> None:
     listings = [listing_of(f"+1361{serial}") for serial in range(2_000_000, 2_004_000)]

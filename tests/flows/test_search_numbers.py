@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from hypothesis import given, settings
@@ -223,21 +223,27 @@ def test_area_codes_and_regions_are_found_in_every_spelling(database: Database, 
             assert sorted(found) == [item.e164 for item in texan]
 
 
+MANY: Final = pytest.mark.parametrize("most", [40, pytest.param(200, marks=pytest.mark.long)])
+"""Examples of a property: more in the long run."""
+
+
 def for_all(database: Database, most: int, holds: Callable[..., None], **drawn: st.SearchStrategy[Any]) -> None:
     """Try so many examples; on PostgreSQL, where each takes several times as long, a sixth of them."""
     examples = most if database.engine_name == "sqlite" else most // 6
     settings(max_examples=examples)(given(**drawn)(holds))()
 
 
-def test_the_pages_together_are_what_a_naive_search_finds_each_number_once(database: Database) -> None:
+@MANY
+def test_the_pages_together_are_what_a_naive_search_finds_each_number_once(database: Database, most: int) -> None:
     def holds(inventory: list[Listing], search: Search, bounds: Bounds) -> None:
         with stocked(database, inventory) as tx:
             assert walked(tx, search, bounds) == naive(inventory, read(search))
 
-    for_all(database, 200, holds, inventory=INVENTORIES, search=searches(), bounds=BOUNDS)
+    for_all(database, most, holds, inventory=INVENTORIES, search=searches(), bounds=BOUNDS)
 
 
-def test_with_the_usual_bounds_every_page_but_the_last_is_full_and_none_is_empty(database: Database) -> None:
+@MANY
+def test_with_the_usual_bounds_every_page_but_the_last_is_full_and_none_is_empty(database: Database, most: int) -> None:
     def holds(inventory: list[Listing], search: Search) -> None:
         query = read(search)
         with stocked(database, inventory) as tx:
@@ -245,10 +251,13 @@ def test_with_the_usual_bounds_every_page_but_the_last_is_full_and_none_is_empty
         full, rest = divmod(len(naive(inventory, query)), query.page_size)
         assert sizes == ([query.page_size] * full + ([rest] if rest else []) or [0])
 
-    for_all(database, 120, holds, inventory=INVENTORIES, search=searches())
+    for_all(database, most, holds, inventory=INVENTORIES, search=searches())
 
 
-def test_while_numbers_are_sold_no_number_comes_twice_and_none_that_is_left_is_missed(database: Database) -> None:
+@MANY
+def test_while_numbers_are_sold_no_number_comes_twice_and_none_that_is_left_is_missed(
+    database: Database, most: int
+) -> None:
     def holds(inventory: list[Listing], search: Search, bounds: Bounds, data: st.DataObject) -> None:
         on_sale = {item.e164 for item in inventory}
 
@@ -265,10 +274,11 @@ def test_while_numbers_are_sold_no_number_comes_twice_and_none_that_is_left_is_m
         assert [e164 for e164 in expected if e164 in on_sale] == [e164 for e164 in shown if e164 in on_sale]
         assert set(shown) <= set(expected)
 
-    for_all(database, 120, holds, inventory=INVENTORIES, search=searches(), bounds=BOUNDS, data=st.data())
+    for_all(database, most, holds, inventory=INVENTORIES, search=searches(), bounds=BOUNDS, data=st.data())
 
 
-def test_a_page_that_is_short_and_not_the_last_says_that_it_is_incomplete(database: Database) -> None:
+@MANY
+def test_a_page_that_is_short_and_not_the_last_says_that_it_is_incomplete(database: Database, most: int) -> None:
     def holds(inventory: list[Listing], search: Search, bounds: Bounds) -> None:
         size = read(search).page_size
         with stocked(database, inventory) as tx:
@@ -276,7 +286,7 @@ def test_a_page_that_is_short_and_not_the_last_says_that_it_is_incomplete(databa
                 assert len(page.offers) <= size
                 assert page.incomplete == (("pool",) if len(page.offers) < size and page.next_token else ())
 
-    for_all(database, 120, holds, inventory=INVENTORIES, search=searches(), bounds=TIGHT)
+    for_all(database, most, holds, inventory=INVENTORIES, search=searches(), bounds=TIGHT)
 
 
 def test_an_offer_has_what_a_customer_is_shown(database: Database) -> None:

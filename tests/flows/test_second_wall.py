@@ -25,6 +25,8 @@ from numberdesk.tables import metadata
 from testbed.samples import finding
 from tests.flows.conftest import NOW, PRICE, Shop
 
+ENGINES_TAKE_TURNS = "the migrations' tests compare the guards of both engines"
+
 
 class Trade:
     """A shop in the middle of business.

@@ -23,7 +23,7 @@ from tests.simulation.planted import PLANTED
 
 ROOT: Final = Path(__file__).parents[2]
 SEEDS: Final = FEWEST_SEEDS
-FIRST_SEEDS: Final = 60
+FIRST_SEEDS: Final = 30
 """Enough for each kind of step; goals are asked of the long run, which runs these too."""
 
 
@@ -57,8 +57,8 @@ def test_a_number_that_its_carrier_has_back_may_become_one_of_the_pool(disk: Dis
 
 
 def test_a_seed_runs_the_same_twice_whatever_ran_before_it(disk: Disk) -> None:
-    first = {seed: run_seed(seed, disk, Product()) for seed in (1, 2, 3, 4)}
-    again = {seed: run_seed(seed, disk, Product()) for seed in (4, 1, 3, 2)}
+    first = {seed: run_seed(seed, disk, Product()) for seed in (1, 2, 3)}
+    again = {seed: run_seed(seed, disk, Product()) for seed in (3, 1, 2)}
     assert first == again
     assert len({outcome.digest for outcome in first.values()}) == len(first)
 
@@ -69,7 +69,7 @@ def test_a_seed_runs_the_same_in_another_process(disk: Disk) -> None:
 
 
 def test_several_processes_find_what_one_finds() -> None:
-    seeds = range(1, 5)
+    seeds = range(1, 4)
     assert list(run_in_processes(seeds, 2)) == list(run_seeds(seeds, Product()))
 
 

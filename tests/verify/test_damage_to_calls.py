@@ -17,6 +17,8 @@ from testbed.databases import Databases
 from tests.flows.conftest import NOW, PRICE, Shop
 from tests.verify.conftest import Copy, Damage, must_be_named, said
 
+ENGINES_TAKE_TURNS: Final = "a check is one statement for both engines"
+
 CENT: Final = 10_000
 TOLD: Final = (
     ("c1", "switch", 61),

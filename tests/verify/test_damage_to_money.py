@@ -8,6 +8,8 @@ import pytest
 
 from tests.verify.conftest import ONLY_SQLITE, Copy, Damage, must_be_named, said
 
+ENGINES_TAKE_TURNS: Final = "a check is one statement for both engines"
+
 LAST: Final = "trf_5_rental"
 COPY: Final = (
     "INSERT INTO transfers SELECT {}, kind, {}, amount, currency, {}, NULL, created_at, NULL, NULL "

@@ -8,6 +8,8 @@ import pytest
 
 from tests.verify.conftest import ONLY_SQLITE, Copy, Damage, must_be_named, said
 
+ENGINES_TAKE_TURNS: Final = "a check is one statement for both engines"
+
 GIVEN_BACK = (
     "INSERT INTO carrier_releases VALUES ('rel_2', 'acme', '+13612738802', 'PN2', 1, NULL, 1, '', NULL, NULL, 1)"
 )

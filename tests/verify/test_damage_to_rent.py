@@ -17,6 +17,8 @@ from tests.flows.conftest import NOW, PRICE, Shop
 from tests.flows.test_renew_rentals import renew
 from tests.verify.conftest import ONLY_SQLITE, Damage, FileCopy, named, said
 
+ENGINES_TAKE_TURNS: Final = "a check is one statement for both engines"
+
 DAMAGE: Final[dict[str, Damage]] = {
     "a period charged twice": (
         (

@@ -9,6 +9,8 @@ import pytest
 from numberdesk.tables.ledger import GUARDS as MADE
 from tests.verify.conftest import ONLY_POSTGRESQL, ONLY_SQLITE, Copy, named, said
 
+ENGINES_TAKE_TURNS: Final = "each kind of damage is planted on one engine or the other"
+
 GUARDS: Final = (
     ("transfers_never_change", "transfers"),
     ("transfers_never_go", "transfers"),

@@ -8,6 +8,8 @@ import pytest
 
 from tests.verify.conftest import Copy, Damage, must_be_named, said
 
+ENGINES_TAKE_TURNS: Final = "a check is one statement for both engines"
+
 DAMAGE: Final[dict[str, Damage]] = {
     "I13 a number that is missing": (
         ("UPDATE events SET number = number + 100 WHERE id = 'evt_off_3'",),

@@ -54,6 +54,16 @@ WORDS: Final[dict[Fault, tuple[type, ...]]] = {
 """What an order is heard to be when its answer has this fault."""
 
 
+_OPERATIONS: Final = (Operation.SEARCH, Operation.FIND, Operation.LIST, Operation.RELEASE)
+_FAULTS: Final = (Fault.SILENCE, Fault.RESET, Fault.HTML, Fault.CUT_JSON, Fault.HUGE, Fault.BOMB)
+ASKED: Final = [
+    pytest.param(operation, fault, marks=[] if (row + column) % 3 == 0 else [pytest.mark.long])
+    for row, operation in enumerate(_OPERATIONS)
+    for column, fault in enumerate(_FAULTS)
+]
+"""Every call and every fault now, all pairs in the long run."""
+
+
 @pytest.fixture(scope="module")
 def carriers() -> Iterator[MockUrls]:
     with simulated(Config(order_seconds=0)) as running:
@@ -160,12 +170,7 @@ class TestEveryAdapter:
         if isinstance(word, Refused) and fault is Fault.THROTTLED:
             assert (word.reason, word.retry_after) == (Reason.THROTTLED, 2)
 
-    @pytest.mark.parametrize(
-        "operation", [Operation.SEARCH, Operation.FIND, Operation.LIST, Operation.RELEASE], ids=str
-    )
-    @pytest.mark.parametrize(
-        "fault", [Fault.SILENCE, Fault.RESET, Fault.HTML, Fault.CUT_JSON, Fault.HUGE, Fault.BOMB], ids=str
-    )
+    @pytest.mark.parametrize(("operation", "fault"), ASKED, ids=str)
     def test_other_calls_bear_what_comes_back(
         self, ask: Any, api: Api, carriers: MockUrls, operation: Operation, fault: Fault
     ) -> None:
