@@ -46,6 +46,16 @@ COMMANDS: Final[dict[str, CommandPlace]] = {
         "carrier_sim",
         "Simulate the number APIs of Twilio and Telnyx, on loopback only, until SIGTERM or SIGINT.",
     ),
+    "doctor": CommandPlace(
+        "doctor",
+        "doctor",
+        "Look settings, database, carriers, prices and work over, and say what to do; exit status 1 for a problem.",
+    ),
+    "explain": CommandPlace(
+        "explain",
+        "explain",
+        "Say why a customer sees a number or not, and may buy it or not; exit status 1 when it may not.",
+    ),
     "db": CommandPlace("db", "db", "The schema of the database."),
     "accounts": CommandPlace("accounts", "accounts", "Accounts: who pays."),
     "operators": CommandPlace("operators", "operators", "Accounts of operators: who runs the service."),

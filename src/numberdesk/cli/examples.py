@@ -19,6 +19,14 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
         "numberdesk verify",
         "numberdesk verify --json",
     ),
+    "numberdesk doctor": (
+        "numberdesk doctor",
+        "numberdesk doctor --json",
+    ),
+    "numberdesk explain": (
+        'numberdesk explain +13612738809 --account "First customer"',
+        'numberdesk explain +13612738809 --account "First customer" --price 1.15',
+    ),
     "numberdesk db upgrade": ("numberdesk db upgrade",),
     "numberdesk db current": ("numberdesk db current",),
     "numberdesk accounts create": ('numberdesk accounts create "First customer" --currency USD',),

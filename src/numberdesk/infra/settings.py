@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Iterable
+from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -24,6 +26,7 @@ DEFAULT_DATABASE_URL = "sqlite:///var/numberdesk.db"
 
 
 _MOST_KEY_BYTES = 65_536
+_PASSWORD = re.compile(r"(://[^:@/]*:|[?&]password=)[^@&]*")
 _LONGEST_REMINDER = 7
 
 
@@ -152,6 +155,43 @@ def unknown_variables(environment: Iterable[str]) -> list[tuple[str, str]]:
     unknown = sorted(name for name in environment if name.upper().startswith(prefix) and name.upper() not in known)
     nearest = (difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.85) for name in unknown)
     return [(name, found[0] if found else "") for name, found in zip(unknown, nearest, strict=True)]
+
+
+class SettingSource(StrEnum):
+    """Where the value of a setting came from."""
+
+    DEFAULT = "default"
+    ENVIRONMENT = "environment"
+    FILE = "file"
+
+
+class SourcedSetting(NamedTuple):
+    """A setting as people may see it: its variable, its value, with secrets left out, and where that came from."""
+
+    variable: str
+    value: str
+    source: SettingSource
+
+
+def sourced_settings(settings: Settings, environment: Iterable[str]) -> list[SourcedSetting]:
+    """Every setting in the order of its declaration."""
+    given = {name.upper() for name in environment}
+    found = []
+    for name in Settings.model_fields:
+        variable = f"{Settings.model_config['env_prefix']}{name.upper()}"
+        source = SettingSource.FILE if name in settings.model_fields_set else SettingSource.DEFAULT
+        source = SettingSource.ENVIRONMENT if variable in given else source
+        found.append(SourcedSetting(variable, _shown(getattr(settings, name)), source))
+    return found
+
+
+def _shown(value: object) -> str:
+    """A value without what may be a secret: a key, or a password in a URL."""
+    if isinstance(value, SecretStr):
+        return "***" if value.get_secret_value() else ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return _PASSWORD.sub(r"\1***", str(value))
 
 
 def load_settings(**given: Any) -> Settings:
