@@ -36,7 +36,7 @@ KINDS_OF_WORK: Final[Mapping[str, DueTable[Any]]] = {
     "carrier_orders": DUE_ORDERS,
     "carrier_releases": DUE_RELEASES,
     "audits": DUE_AUDITS,
-    "rents": DUE_RENTALS,
+    "renewals": DUE_RENTALS,
     "webhook_deliveries": DUE_DELIVERIES,
 }
 """Every kind of due work under the name that people read. A test compares it with what the worker does."""
