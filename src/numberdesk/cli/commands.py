@@ -56,6 +56,11 @@ COMMANDS: Final[dict[str, CommandPlace]] = {
         "explain",
         "Say why a customer sees a number or not, and may buy it or not; exit status 1 when it may not.",
     ),
+    "backup": CommandPlace(
+        "backup",
+        "backup",
+        "Copy the books of an SQLite file beside a running server, and verify the copy; exit status 1 if it is broken.",
+    ),
     "db": CommandPlace("db", "db", "The schema of the database."),
     "accounts": CommandPlace("accounts", "accounts", "Accounts: who pays."),
     "operators": CommandPlace("operators", "operators", "Accounts of operators: who runs the service."),

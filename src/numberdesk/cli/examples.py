@@ -27,6 +27,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
         'numberdesk explain +13612738809 --account "First customer"',
         'numberdesk explain +13612738809 --account "First customer" --price 1.15',
     ),
+    "numberdesk backup": ("numberdesk backup backup.db",),
     "numberdesk db upgrade": ("numberdesk db upgrade",),
     "numberdesk db current": ("numberdesk db current",),
     "numberdesk accounts create": ('numberdesk accounts create "First customer" --currency USD',),
