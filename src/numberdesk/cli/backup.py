@@ -1,6 +1,6 @@
 """The command that copies the books and proves the copy.
 
-Touches: database.
+Touches: database, files.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Metrics of one process, as Prometheus reads them.
 
-Touches: network, threads.
+Touches: threads.
 
 They belong to an object, and several processes have one each: what reads them adds them up. All names begin with
 numberdesk_, units are seconds and those of money.

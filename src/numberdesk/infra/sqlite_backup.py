@@ -1,6 +1,6 @@
 """A consistent copy of an SQLite file that others go on writing to.
 
-Touches: database, files.
+Touches: files.
 """
 
 from __future__ import annotations
