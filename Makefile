@@ -13,7 +13,7 @@ PRISM := tests/contract/node_modules/.package-lock.json
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long contract check format simulate mutate bench lock clean
+.PHONY: help run test test-long contract check format simulate mutate bench package lock clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,12 +59,21 @@ mutate: $(DEV_READY) ## Change core in every small way and run its tests; fail i
 bench: $(DEV_READY) ## Measure against floors taken in the same run (about a quarter of an hour)
 	$(BIN)/python -m bench
 
+package: $(DEV_READY) ## Build the wheel, twice to the same bytes, with a list of what it needs (SBOM) and sums, into dist
+	rm -rf dist build/again
+	$(BIN)/uv build -q --wheel -o dist .
+	$(BIN)/uv build -q --wheel -o build/again .
+	cmp dist/*.whl build/again/*.whl
+	$(BIN)/uv tool run -q --from cyclonedx-bom==7.5.0 cyclonedx-py requirements requirements.lock \
+	  --pyproject pyproject.toml --output-reproducible --of JSON -o dist/numberdesk.cdx.json
+	cd dist && rm -f .gitignore && sha256sum * > SHA256SUMS && cat SHA256SUMS
+
 lock: $(DEV_READY) ## Resolve the dependencies anew into the lock files
 	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --group dev pyproject.toml -o requirements-dev.lock
 
 clean: ## Delete what the commands above made, the demo database included
-	rm -rf $(VENV) var tests/contract/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache mutants
+	rm -rf $(VENV) var dist build tests/contract/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache mutants
 	find src tests bench simulation -name __pycache__ -prune -exec rm -rf {} +
 
 $(BIN)/python:

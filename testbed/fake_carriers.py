@@ -295,6 +295,10 @@ class FakeCarriers:
         self._lines[name].in_use = name not in self.disabled
         return self._lines[name]
 
+    def paused(self) -> dict[tuple[str, ...], float]:
+        """For how long orders wait."""
+        return {(name, "orders"): one.seconds_left(self._seconds()) for name, one in self.breakers.items()}
+
     async def clients(self, *, active_only: bool) -> list[CarrierClient]:
         """The lines to all."""
         names: Iterable[str] = sorted(self.carriers)

@@ -24,8 +24,11 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 
+from numberdesk.cli.commands import COMMANDS
+
 _LOADED: Final = (
     "numberdesk.cli",
+    *(f"numberdesk.cli.{place.module}" for place in COMMANDS.values()),  # which it loads as they are asked for
     "numberdesk.worker",
     "numberdesk.api.app",
     "numberdesk.http_server.server",

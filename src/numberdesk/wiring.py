@@ -38,6 +38,7 @@ from numberdesk.infra.clock import ProcessTime
 from numberdesk.infra.db import Database, Tx
 from numberdesk.infra.egress import Egress, parse_networks, parse_ports
 from numberdesk.infra.http import Http
+from numberdesk.infra.observer import NOBODY, Observer
 from numberdesk.infra.reader import Reader, ReadLimits
 from numberdesk.infra.settings import Settings
 from numberdesk.infra.vault import Vault
@@ -51,6 +52,8 @@ DAY: Final = 24 * HOUR
 _IMPORT_CONNECTIONS: Final = 2
 """For imports over HTTP, which read in threads of their own: so many run at a time."""
 
+_METRICS_CONNECTIONS: Final = 1
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
@@ -61,6 +64,7 @@ class Services:
 
     settings: Settings
     database: Database
+    observer: Observer
     writer: Writer
     reader: Reader
     now: Callable[[], int]
@@ -128,7 +132,7 @@ def _opened(settings: Settings, lock_seconds: float, *, makes: bool) -> Database
     database = Database(
         settings.database_url,
         makes_file=makes,
-        read_connections=settings.read_threads + settings.look_up_threads + _IMPORT_CONNECTIONS,
+        read_connections=settings.read_threads + settings.look_up_threads + _IMPORT_CONNECTIONS + _METRICS_CONNECTIONS,
         busy_seconds=lock_seconds,
         resolve_seconds=settings.answer_timeout_seconds,
     )
@@ -187,17 +191,21 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
     now = parts.now
     process_time = ProcessTime(parts.new_id("prc"), parts.seconds)
     database = parts.open_database(settings, lock_seconds)
-    writer = _writer(settings, parts, database, lock_seconds)
+    observer = _observer(settings)
+    writer = _writer(settings, parts, database, lock_seconds, observer)
     reader = Reader(database, _read_limits(settings))
     quote_lifetime = settings.quote_lifetime_seconds * MICROSECONDS
     terms = _rent_terms(settings)
     vault = Vault(settings.credentials_key.get_secret_value())
     egress = Egress(parse_networks(settings.egress_allow), parse_ports(settings.egress_ports))
-    carriers = StoredClients(reader, vault, parts.build_carrier, seconds=parts.seconds, egress=egress)
+    carriers = StoredClients(
+        reader, vault, parts.build_carrier, seconds=parts.seconds, egress=egress, observer=observer
+    )
     webhooks = WebhookSender(vault, now, egress=egress)
     return Services(
         settings=settings,
         database=database,
+        observer=observer,
         writer=writer,
         reader=reader,
         now=now,
@@ -236,7 +244,15 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
     )
 
 
-def _writer(settings: Settings, parts: Parts, database: Database, lock_seconds: float) -> Writer:
+def _observer(settings: Settings) -> Observer:
+    if not settings.metrics_port:
+        return NOBODY
+    from numberdesk.infra.metrics import Metrics  # noqa: PLC0415  commands do without it
+
+    return Metrics()
+
+
+def _writer(settings: Settings, parts: Parts, database: Database, lock_seconds: float, observer: Observer) -> Writer:
     patience = settings.answer_timeout_seconds
     return parts.writer(
         database,
@@ -245,6 +261,7 @@ def _writer(settings: Settings, parts: Parts, database: Database, lock_seconds: 
         lock_seconds=min(lock_seconds, patience / 2),
         monotonic=parts.seconds,
         failpoint=parts.failpoint,
+        observer=observer,
     )
 
 

@@ -79,6 +79,8 @@ def due_workers(services: Services) -> tuple[DueWorker[Any, Any], ...]:
 async def run(services: Services, stop: asyncio.Event) -> None:
     """Work until `stop` is set. A step that fails is logged and tried again at the next round."""
     workers = due_workers(services)
+    for worker in workers:
+        services.observer.watch_work(worker.work.name, worker.figures)
     (deliveries,) = [worker for worker in workers if worker.work.name == WEBHOOK_DELIVERIES]
     others = [worker for worker in workers if worker is not deliveries]
     tasks = [asyncio.create_task(_repeat(stop, _LOOK_SECONDS, worker.begin, stop.is_set)) for worker in others]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import pytest
 
+from numberdesk.infra.metrics import Metrics
 from tests.api.conftest import Shop
 
 
@@ -368,3 +370,20 @@ def test_customers_share_nothing(shop: Shop) -> None:
     assert two.http.delete(f"/phone-numbers/{number}/release/").status_code == 404
     assert two.http.patch(f"/phone-numbers/{number}/", json={"friendly_name": "mine"}).status_code == 404
     assert two.http.get("/phone-numbers/").json()["data"] == []
+
+
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
+def test_purchases_are_measured_by_their_results_and_money_when_it_is_committed(
+    other_shop: Callable[..., Shop],
+) -> None:
+    shop = other_shop(metrics_port=1)
+    customer, number = shop.customer(), shop.number()
+    assert customer.buy(number).status_code == 200
+    assert customer.buy(number, price=9).status_code == 200, "the order that was made"
+    assert customer.buy("+13612730000").status_code == 404
+    assert isinstance(shop.services.observer, Metrics)
+    told = shop.services.observer.text().decode()
+    assert 'numberdesk_purchase_duration_seconds_count{result="completed"} 2.0' in told
+    assert 'numberdesk_purchase_duration_seconds_count{result="number_not_offered"} 1.0' in told
+    assert 'numberdesk_money_moved_total{currency="USD",kind="rental"} 1.15' in told
+    assert 'numberdesk_orders_total{state="completed"} 1.0' in told

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from numberdesk.infra.settings import DEFAULT_DATABASE_URL, Settings, SettingsError, load_settings
+from numberdesk.infra.settings import (
+    DEFAULT_DATABASE_URL,
+    Settings,
+    SettingsError,
+    SettingSource,
+    load_settings,
+    sourced_settings,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -163,6 +171,33 @@ def test_a_file_for_the_key_that_cannot_be_used_is_an_error_and_no_service_witho
     with pytest.raises(SettingsError, match=rf"setting credentials_key_file \(NUMBERDESK_.*\): {said}") as caught:
         load_settings()
     assert "topsecret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["database_url", "metrics_token"])
+def test_other_secrets_may_stand_in_files_too_and_not_in_both_places(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    variable = f"NUMBERDESK_{name.upper()}"
+    (folder / "secret").write_text("sqlite:///elsewhere.db\n")
+    monkeypatch.setenv(f"{variable}_FILE", "secret")
+    monkeypatch.setenv(variable, "")  # as images do that have a default of their own
+    found = getattr(load_settings(), name)
+    assert (found if isinstance(found, str) else found.get_secret_value()) == "sqlite:///elsewhere.db"
+    monkeypatch.setenv(variable, "sqlite:///here.db")
+    with pytest.raises(SettingsError, match=f"{variable}_FILE.*left out where {variable} is set"):
+        load_settings()
+
+
+def test_every_setting_tells_where_it_came_from_and_no_secret(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "numberdesk.toml").write_text("port = 8123\n")
+    monkeypatch.setenv("NUMBERDESK_METRICS_TOKEN", "hunter2")
+    monkeypatch.setenv("NUMBERDESK_DATABASE_URL", "postgresql://me:hunter2@a,b/books?password=hunter2&sslmode=require")
+    found = {one.variable: one for one in sourced_settings(load_settings(), os.environ)}
+    assert len(found) == len(Settings.model_fields)
+    assert found["NUMBERDESK_PORT"][1:] == ("8123", SettingSource.FILE)
+    assert found["NUMBERDESK_METRICS_TOKEN"][1:] == ("***", SettingSource.ENVIRONMENT)
+    assert found["NUMBERDESK_DATABASE_URL"].value == "postgresql://me:***@a,b/books?password=***&sslmode=require"
+    assert found["NUMBERDESK_HOST"].source is SettingSource.DEFAULT
 
 
 def test_other_variables_and_an_env_file_are_not_looked_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,6 +78,14 @@ def list_accounts(
     return [_account_of(row) for row in tx.execute(query.order_by(accounts.c.kind, accounts.c.id).limit(limit))]
 
 
+def find_currencies(tx: Tx) -> set[str]:
+    """The currencies of customers' accounts that are not closed."""
+    query = select(accounts.c.currency).where(
+        accounts.c.kind == AccountKind.CUSTOMER.value, accounts.c.closed_at.is_(None)
+    )
+    return set(tx.execute(query.distinct()).scalars())
+
+
 def save_accounts(tx: Tx, changed: Iterable[Account]) -> None:
     """Write the names and states of locked accounts. One that is closed keeps the state that it had before."""
     for account in changed:

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
 from numberdesk.carriers.client import AT_ONCE, CarrierClient, Contact
+from numberdesk.carriers.observed import observed
 from numberdesk.carriers.port import (
     VISIBILITY_WINDOW,
     AvailablePage,
@@ -36,6 +37,7 @@ from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.infra.egress import PUBLIC_ONLY, Egress
 from numberdesk.infra.http import Http, HttpClient
+from numberdesk.infra.observer import NOBODY, Observer
 from numberdesk.infra.reader import Reader
 from numberdesk.infra.vault import Vault, VaultError
 
@@ -65,6 +67,10 @@ class CarrierClients(Protocol):
         """What is known of the accounts is old: they were just changed here."""
         ...
 
+    def paused(self) -> dict[tuple[str, ...], float]:
+        """For how many seconds carriers are still left alone, by name, for `orders` and for `searches`."""
+        ...
+
     async def close(self) -> None:
         """Close the connections of this event loop."""
         ...
@@ -92,8 +98,10 @@ class StoredClients:
         *,
         seconds: Callable[[], float] = time.monotonic,
         egress: Egress = PUBLIC_ONLY,
+        observer: Observer = NOBODY,
     ) -> None:
         self._egress = egress
+        self._observer = observer
         self._reader = reader
         self._vault = vault
         self._build = build
@@ -118,6 +126,14 @@ class StoredClients:
     def forget(self) -> None:
         """Read the accounts anew at the next question: they were just changed here."""
         self._read_at = None
+
+    def paused(self) -> dict[tuple[str, ...], float]:
+        """For how many seconds carriers are still left alone, as far as they were asked for."""
+        now, health = self._seconds(), sorted(self._health.items())
+        orders: dict[tuple[str, ...], float] = {
+            (name, "orders"): breaker.seconds_left(now) for name, (breaker, _, _) in health
+        }
+        return orders | {(name, "searches"): breaker.seconds_left(now) for name, (_, breaker, _) in health}
 
     async def close(self) -> None:
         """Close the connections of this event loop."""
@@ -146,7 +162,7 @@ class StoredClients:
         at_once = AT_ONCE
         try:
             setup = Setup({**account.options, **self._vault.open(account.name, account.credentials)})
-            carrier = self._build(account.kind, setup, http)
+            carrier = observed(self._build(account.kind, setup, http), account.name, self._observer, self._seconds)
             at_once = int(account.options.get("at_once") or AT_ONCE)
         except VaultError as error:
             carrier = _Closed(str(error))

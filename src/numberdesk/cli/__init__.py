@@ -5,49 +5,39 @@ Touches: nothing.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
-from numberdesk.cli.accounts import accounts
-from numberdesk.cli.carrier_sim import carrier_sim
-from numberdesk.cli.carriers import carriers
-from numberdesk.cli.db import db
-from numberdesk.cli.inventory import inventory
-from numberdesk.cli.keys import keys
-from numberdesk.cli.operators import operators
-from numberdesk.cli.orders import orders
-from numberdesk.cli.prices import prices
-from numberdesk.cli.rent import rent, rentals
-from numberdesk.cli.serve import serve, work
-from numberdesk.cli.usage import usage
-from numberdesk.cli.verify import verify_books
-from numberdesk.cli.wallet import wallet
-from numberdesk.cli.webhooks import webhooks
+from numberdesk import __version__
+from numberdesk.cli.commands import PROGRAM, Program
 
 app = typer.Typer(
-    name="numberdesk",
+    name=PROGRAM,
+    cls=Program,
     help="Numberdesk sells and rents phone numbers.",
+    epilog="\b\nExamples:\n  numberdesk serve --demo\n  numberdesk doctor\n  numberdesk accounts --help",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["--help", "-h"]},
 )
-app.command("serve")(serve)
-app.command("worker")(work)
-app.command("verify")(verify_books)
-app.command("carrier-sim")(carrier_sim)
-app.add_typer(db, name="db")
-app.add_typer(accounts, name="accounts")
-app.add_typer(operators, name="operators")
-app.add_typer(keys, name="keys")
-app.add_typer(wallet, name="wallet")
-app.add_typer(inventory, name="inventory")
-app.add_typer(prices, name="prices")
-app.add_typer(orders, name="orders")
-app.add_typer(rent, name="rent")
-app.add_typer(rentals, name="rentals")
-app.add_typer(usage, name="usage")
-app.add_typer(carriers, name="carriers")
-app.add_typer(webhooks, name="webhooks")
+
+
+def _say_version(asked: bool) -> None:  # noqa: FBT001  what Typer calls
+    if asked:
+        typer.echo(f"{PROGRAM} {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and end", callback=_say_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Numberdesk sells and rents phone numbers."""
 
 
 def main() -> None:

@@ -40,6 +40,11 @@ def note(text: str) -> None:
     sys.stderr.flush()
 
 
+def say(text: str) -> None:
+    """A line or more of a result, on standard output."""
+    sys.stdout.write(f"{text}\n")
+
+
 def fail(text: str, status: int = REFUSED) -> NoReturn:
     """End with an error on standard error."""
     note(f"numberdesk: {text}")

@@ -19,6 +19,7 @@ from numberdesk.catalog.search import Offer
 from numberdesk.catalog.store import count_inventory
 from numberdesk.cli import demo_carriers, processes
 from numberdesk.cli.demo import ACCOUNT_NAME, DATABASE_URL, begin_anew, number_for_sale, prepare_demo
+from numberdesk.cli.metrics import metrics_served
 from numberdesk.cli.output import REFUSED, USAGE, fail, note, reported
 from numberdesk.cli.session import read_settings
 from numberdesk.cli.signals import StopSignal, stop_on_signals
@@ -72,7 +73,8 @@ def work() -> None:
         end = worker.start(running)
         note("numberdesk: the worker runs")
         try:
-            stopped.wait()
+            with metrics_served(running):
+                stopped.wait()
         finally:
             end()
             running.close()
@@ -144,6 +146,11 @@ def _warn_of_credentials(running: Services) -> None:
 
 
 def _serve(running: Services, sock: socket.socket, told: StopSignal) -> None:
+    with metrics_served(running):
+        _serve_and_work(running, sock, told)
+
+
+def _serve_and_work(running: Services, sock: socket.socket, told: StopSignal) -> None:
     from numberdesk.api.app import build_app  # noqa: PLC0415  other commands start without the web framework
     from numberdesk.http_server.server import Limits  # noqa: PLC0415  the same
     from numberdesk.http_server.server import serve as serve_on  # noqa: PLC0415  the same

@@ -29,7 +29,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from enum import StrEnum
+from typing import Final, NamedTuple
 
 from numberdesk.core.money import format_micros
 
@@ -78,6 +79,21 @@ class VerifyReport:
     def violations(self) -> tuple[Violation, ...]:
         """What the checks listed."""
         return tuple(violation for check in self.checked for violation in check.violations)
+
+
+class RunOutcome(StrEnum):
+    """What a check of the books came to."""
+
+    OK = "ok"
+    BROKEN = "broken"
+
+
+class VerifyRun(NamedTuple):
+    """The last check of the books with an outcome: when it ended, in microseconds, and what it found."""
+
+    outcome: RunOutcome
+    ran_at: int
+    violations: int
 
 
 def found(invariant: str, what: str, rows: int, violations: Iterable[Violation]) -> Checked:

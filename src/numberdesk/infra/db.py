@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -72,11 +73,16 @@ class Tx:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.dialect = connection.dialect
+        self.counted: Counter[tuple[str, ...]] = Counter()
 
     @property
     def engine_name(self) -> str:
         """`sqlite` or `postgresql`."""
         return self.dialect.name
+
+    def count(self, name: str, *labels: str, by: int = 1) -> None:
+        """Count something for metrics, under a name and labels of few values; what is rolled back was not counted."""
+        self.counted[name, *labels] += by
 
     def execute(self, statement: Executable, rows: Any = None) -> CursorResult[Any]:
         """Run a statement; with a list of rows, once for each."""

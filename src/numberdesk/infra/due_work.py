@@ -103,6 +103,17 @@ class RoundFigures:
         setattr(self, outcome.value, getattr(self, outcome.value) + 1)
 
 
+class Backlog(NamedTuple):
+    """What of one kind is due and not done: how many rows, at most so many of each party, and how long ago the first.
+
+    `late` is in microseconds, `tries` the most that one of the rows that are due longest was tried.
+    """
+
+    rows: int
+    late: int
+    tries: int
+
+
 class DueTable(Generic[Row]):
     """The SQL of one kind: which rows are due, and taking them up. `name` is its table's.
 
@@ -172,6 +183,20 @@ class DueTable(Generic[Row]):
         first = oldest.order_by(columns.next_at, self._key).limit(_MOST_WATCHED).subquery()
         over = or_(first.c.leased_until <= now, first.c.leased_until > now + self._longest)
         return [(row.key, row.leased_until) for row in tx.execute(select(first).where(over))]
+
+    def find_backlog(self, tx: Tx, now: int, most: int) -> Backlog:
+        """What is due now, leased or not: of up to MOST_PARTIES parties with free rows, up to `most` rows each."""
+        columns = self._table.c
+        rows, oldest, tries = 0, now, 0
+        for party in self.find_due_parties(tx, now, "", MOST_PARTIES):
+            due = select(columns.next_at, columns.attempts).where(
+                self._party == party, columns.next_at.is_not(None), columns.next_at <= now
+            )
+            first = due.order_by(columns.next_at).limit(most).subquery()
+            counted: Any = select(func.count(), func.min(first.c.next_at), func.max(first.c.attempts))
+            count, next_at, tried = tuple(tx.execute(counted).one())
+            rows, oldest, tries = rows + count, min(oldest, next_at or now), max(tries, tried or 0)
+        return Backlog(rows, now - oldest, tries)
 
     def _is_outlasted(self, leases: Sequence[Lease]) -> ColumnElement[bool]:
         """Nobody's, or under a lease that was watched."""

@@ -112,9 +112,9 @@ class Reader:
             self._look_ups, self._read, question, self._limits.read_seconds
         )
 
-    def read_now(self, question: Callable[[Tx], Result]) -> Result:
-        """Ask in this thread, for as long as it takes: for the command line."""
-        return self._read(question, None)
+    def read_now(self, question: Callable[[Tx], Result], seconds: float | None = None) -> Result:
+        """Ask in this thread, for as long as it takes unless told how long: for the command line and metrics."""
+        return self._read(question, seconds)
 
     async def _wait_for_turn(self, party: str | None) -> None:
         loop = asyncio.get_running_loop()

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Iterable
+from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -23,7 +25,9 @@ _CONFIG = "NUMBERDESK_CONFIG"
 DEFAULT_DATABASE_URL = "sqlite:///var/numberdesk.db"
 
 
-_MOST_KEY_BYTES = 65_536
+_MOST_SECRET_BYTES = 65_536
+_IN_FILES = ("database_url", "credentials_key", "metrics_token")
+_PASSWORD = re.compile(r"(://[^:@/]*:|[?&]password=)[^@&]*")
 _LONGEST_REMINDER = 7
 
 
@@ -37,6 +41,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="NUMBERDESK_", extra="forbid", frozen=True)
 
     database_url: str = Field(DEFAULT_DATABASE_URL, description="Where the books are: sqlite:///file or postgresql://")
+    database_url_file: str = Field("", description="File that holds the URL, in place of database_url")
     host: str = Field("127.0.0.1", description="Address that the API listens on")
     port: int = Field(8000, ge=0, le=65535, description="Port that the API listens on; 0 lets the system choose")
     workers: int = Field(1, ge=1, le=64, description="Processes that serve; more than one on PostgreSQL only")
@@ -91,6 +96,14 @@ class Settings(BaseSettings):
     credentials_key_file: str = Field(
         "", description="File that holds the key for credentials, in place of credentials_key"
     )
+    metrics_port: int = Field(
+        0, ge=0, le=65535, description="Port of /metrics, the first of one for each process; 0 is off"
+    )
+    metrics_host: str = Field("127.0.0.1", description="Address that the port of metrics listens on")
+    metrics_token: SecretStr = Field(
+        SecretStr(""), description="Bearer token that a request for metrics has to bring; empty is none"
+    )
+    metrics_token_file: str = Field("", description="File that holds the token, in place of metrics_token")
     egress_allow: str = Field(
         "", description="Networks inside that requests may go to, like those to a mock of carriers, comma separated"
     )
@@ -154,13 +167,50 @@ def unknown_variables(environment: Iterable[str]) -> list[tuple[str, str]]:
     return [(name, found[0] if found else "") for name, found in zip(unknown, nearest, strict=True)]
 
 
+class SettingSource(StrEnum):
+    """Where the value of a setting came from."""
+
+    DEFAULT = "default"
+    ENVIRONMENT = "environment"
+    FILE = "file"
+
+
+class SourcedSetting(NamedTuple):
+    """A setting as people may see it: its variable, its value, with secrets left out, and where that came from."""
+
+    variable: str
+    value: str
+    source: SettingSource
+
+
+def sourced_settings(settings: Settings, environment: Iterable[str]) -> list[SourcedSetting]:
+    """Every setting in the order of its declaration."""
+    given = {name.upper() for name in environment}
+    found = []
+    for name in Settings.model_fields:
+        variable = f"{Settings.model_config['env_prefix']}{name.upper()}"
+        source = SettingSource.FILE if name in settings.model_fields_set else SettingSource.DEFAULT
+        source = SettingSource.ENVIRONMENT if variable in given else source
+        found.append(SourcedSetting(variable, _shown(getattr(settings, name)), source))
+    return found
+
+
+def _shown(value: object) -> str:
+    """A value without what may be a secret: a key, or a password in a URL."""
+    if isinstance(value, SecretStr):
+        return "***" if value.get_secret_value() else ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return _PASSWORD.sub(r"\1***", str(value))
+
+
 def load_settings(**given: Any) -> Settings:
     """Read the settings; `given` overrides both sources. Raises SettingsError naming the setting."""
     named = os.environ.get(_CONFIG)
     if named is not None and not Path(named).is_file():
         raise SettingsError(f"NUMBERDESK_CONFIG: there is no file {named}")
     try:
-        return _with_key(Settings(**given))
+        return _with_files(Settings(**given))
     except SettingsError:
         raise
     except ValidationError as error:
@@ -171,22 +221,35 @@ def load_settings(**given: Any) -> Settings:
         raise SettingsError(f"the settings file cannot be read: {error}") from None
 
 
-def _with_key(settings: Settings) -> Settings:
-    """The settings with the key for credentials, where a file holds it: lines of one key each, or commas between."""
-    name = settings.credentials_key_file
-    if not name:
-        return settings
-    where = "setting credentials_key_file (NUMBERDESK_CREDENTIALS_KEY_FILE)"
-    if settings.credentials_key.get_secret_value():
-        raise SettingsError(f"{where}: must be left out where NUMBERDESK_CREDENTIALS_KEY is set")
+def _with_files(settings: Settings) -> Settings:
+    """The settings with the secrets that files hold: the key for credentials, a URL, a token."""
+    for name in _IN_FILES:
+        file = getattr(settings, f"{name}_file")
+        if not file:
+            continue
+        where = f"setting {name}_file (NUMBERDESK_{name.upper()}_FILE)"
+        if name in settings.model_fields_set and _plain(getattr(settings, name)):
+            raise SettingsError(f"{where}: must be left out where NUMBERDESK_{name.upper()} is set")
+        text = _secret_in(Path(file), where, "key" if name == "credentials_key" else "such value")
+        kept: object = SecretStr(text) if isinstance(getattr(settings, name), SecretStr) else text
+        settings = settings.model_copy(update={name: kept})
+    return settings
+
+
+def _plain(value: object) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+
+def _secret_in(file: Path, where: str, what: str) -> str:
+    """What a file holds: one value; or several keys, on lines of their own or with commas between."""
     try:
-        with Path(name).open("rb") as file:
-            text = file.read(_MOST_KEY_BYTES).decode("ascii")
+        with file.open("rb") as opened:
+            text = opened.read(_MOST_SECRET_BYTES).decode("ascii")
     except OSError as error:
-        raise SettingsError(f"{where}: {name} cannot be read: {error.strerror}") from None
+        raise SettingsError(f"{where}: {file} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise SettingsError(f"{where}: {name} holds no key") from None
-    keys = ",".join(text.split())
-    if not keys:
-        raise SettingsError(f"{where}: {name} is empty")
-    return settings.model_copy(update={"credentials_key": SecretStr(keys)})
+        raise SettingsError(f"{where}: {file} holds no {what}") from None
+    found = ",".join(text.split())
+    if not found:
+        raise SettingsError(f"{where}: {file} is empty")
+    return found

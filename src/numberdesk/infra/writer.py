@@ -44,6 +44,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from numberdesk.core.errors import Overloaded
 from numberdesk.infra.db import CommitUnknownError, Database, StorageFailedError, TryAgainError, Tx, UnfitServerError
+from numberdesk.infra.observer import NOBODY, Observer
 
 Command = TypeVar("Command")
 Result = TypeVar("Result")
@@ -106,7 +107,8 @@ class Writer:
 
     `queue_limit` bounds the commands that wait; `patience_seconds` is how long an outcome may take
     before a command is turned away unbegun, of which `lock_seconds` are kept for the database's lock.
-    `monotonic` gives seconds; `failpoint` is told when a batch passes one of FAILPOINTS.
+    `monotonic` gives seconds; `failpoint` is told when a batch passes one of FAILPOINTS, `observer` of
+    each commit.
     """
 
     def __init__(
@@ -118,7 +120,9 @@ class Writer:
         lock_seconds: float = 0.0,
         monotonic: Callable[[], float] = time.monotonic,
         failpoint: Callable[[str], None] = no_failpoint,
+        observer: Observer = NOBODY,
     ) -> None:
+        self._observer = observer
         self._database = database
         self._limit = queue_limit
         self._patience = patience_seconds
@@ -321,6 +325,7 @@ class Writer:
         for place, waiting in enumerate(batch):
             places.setdefault(waiting.flow, []).append(place)
         outcomes: list[object] = [None] * len(batch)
+        began = self._monotonic()
         with self._database.write() as tx:
             self._failpoint("begun")
             for flow, mine in places.items():
@@ -331,6 +336,7 @@ class Writer:
                     outcomes[place] = result
             self._failpoint("applied")
         self._failpoint("committed")
+        self._observer.batch(len(batch), self._monotonic() - began, tx.counted)
         self._on_commit()
         return outcomes
 

@@ -72,11 +72,19 @@ def change_credit_limits(tx: Tx, changes: Sequence[CreditLimitChange]) -> None:
 def insert_transfers(tx: Tx, new: Sequence[Transfer]) -> None:
     """Append movements to the books."""
     _INSERT_TRANSFERS.run(tx, new)
+    for transfer in new:
+        tx.count("money", transfer.kind, transfer.currency, by=transfer.amount)
 
 
 def insert_holds(tx: Tx, new: Sequence[Hold]) -> None:
     """Record holds, open or already captured."""
     _INSERT_HOLDS.run(tx, new)
+
+
+def count_open_holds(tx: Tx, most: int) -> int:
+    """How many holds are open; the first `most` are counted."""
+    first = select(holds.c.order_id).where(holds.c.state == HoldState.OPEN.value).limit(most).subquery()
+    return int(tx.execute(select(func.count()).select_from(first)).scalar_one())
 
 
 def resolve_holds(tx: Tx, ends: Mapping[str, tuple[HoldState, int]]) -> None:

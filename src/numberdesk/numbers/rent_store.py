@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 
+from numberdesk.core.lifecycle import RentalState
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.rent import LONGEST_WAIT
 from numberdesk.core.rental import DAY, ChargeState, Rental, RentCharge, RentNotice, RentPrice
@@ -128,6 +129,12 @@ def hurry_past_due(tx: Tx, account_ids: Iterable[str], limit: int) -> int:
     )
     hurried = update(rentals).where(rentals.c.id.in_(wanted.scalar_subquery()))
     return tx.execute(hurried.values(next_at=rentals.c.past_due_since)).rowcount
+
+
+def count_past_due(tx: Tx, most: int) -> int:
+    """How many rentals are past due; the first `most` are counted."""
+    first = select(rentals.c.id).where(rentals.c.state == RentalState.PAST_DUE.value).limit(most).subquery()
+    return int(tx.execute(select(func.count()).select_from(first)).scalar_one())
 
 
 def list_live_rentals(tx: Tx, *, past_due: bool, parked: bool, after_id: str | None = None, limit: int) -> list[Rental]:

@@ -81,6 +81,8 @@ _INSERT_ANSWERS: Final = InsertRows(
 def insert_orders(tx: Tx, new: Sequence[Order]) -> None:
     """Record orders as they are opened, or opened and completed."""
     _INSERT_ORDERS.run(tx, [_order_row(order) for order in new])
+    for order in new:
+        tx.count("orders", order.state.value)
 
 
 def find_orders(tx: Tx, ids: Iterable[str]) -> dict[str, Order]:
@@ -91,6 +93,12 @@ def find_orders(tx: Tx, ids: Iterable[str]) -> dict[str, Order]:
     return {order.id: order for order in _with_failures(tx, [_order_of(row) for row in _BY_ID.run(tx, ids=wanted)])}
 
 
+def find_oldest_open(tx: Tx) -> int | None:
+    """When the oldest order that is open was made; ids sort by time."""
+    query = select(orders.c.created_at).where(_is_in(OrderState.ORDERING)).order_by(orders.c.id).limit(1)
+    return tx.execute(query).scalar()
+
+
 def change_orders(tx: Tx, ended: Sequence[Order]) -> None:
     """Write how orders ended; why one failed stands with its carrier order."""
     rows = [
@@ -98,6 +106,8 @@ def change_orders(tx: Tx, ended: Sequence[Order]) -> None:
         for order in ended
     ]
     _SETTLE_ORDERS.run(tx, rows)
+    for order in ended:
+        tx.count("orders", order.state.value)
 
 
 def _is_in(state: OrderState) -> ColumnElement[bool]:

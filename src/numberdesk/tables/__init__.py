@@ -18,6 +18,7 @@ from numberdesk.tables.rent import rent_charges, rent_notices, rent_policies, re
 from numberdesk.tables.times import agreed_time
 from numberdesk.tables.trigrams import number_trigrams, trigram_fills
 from numberdesk.tables.usage import call_terms, calls, receivables, usage_rates, usage_sources
+from numberdesk.tables.verify import verify_runs
 from numberdesk.tables.webhooks import webhook_deliveries, webhook_endpoints
 from numberdesk.tables.writers import writers
 
@@ -58,6 +59,7 @@ __all__ = [
     "trigram_fills",
     "usage_rates",
     "usage_sources",
+    "verify_runs",
     "wallets",
     "webhook_deliveries",
     "webhook_endpoints",

@@ -11,11 +11,13 @@ import msgspec
 
 from numberdesk.api.endpoint import BASE, ApiRequest, ApiResponse, RefusedResponse, endpoint
 from numberdesk.api.shapes import E164, Price, Rate
+from numberdesk.core.errors import NumberdeskError
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.prices import Confirmation
-from numberdesk.core.purchase import Buy, Refusal
+from numberdesk.core.purchase import Buy, Order, Refusal
 from numberdesk.flows.purchase.buy_number import buy_number
 from numberdesk.views.numbers import OfferView, PendingView, PurchaseView, RentalView, pending_view, purchase_view
+from numberdesk.wiring import Services
 
 _ANSWER_MARGIN: Final = 0.2
 """Seconds of the time for an answer that are kept for sending it."""
@@ -102,7 +104,25 @@ _PENDING_EXAMPLE: Final = {
 async def buy(request: ApiRequest) -> ApiResponse | RefusedResponse:
     """Charge the wallet once and rent the number, or say why not."""
     services, body = request.services, request.body
-    outcome = await buy_number(
+    began, result = services.time.seconds(), "failed"
+    try:
+        outcome = await _bought(services, request, body)
+        result = outcome.error.code if isinstance(outcome, Refusal) else outcome.state.value
+    except NumberdeskError as error:
+        result = error.code
+        raise
+    finally:
+        services.observer.purchase(result, services.time.seconds() - began)
+    if isinstance(outcome, Refusal):
+        return RefusedResponse(outcome.error, outcome.request_id)
+    if outcome.state is OrderState.ORDERING:
+        headers = {"Location": f"{BASE}/orders/{outcome.id}"}
+        return ApiResponse(pending_view(outcome), _PENDING, status=202, headers=headers)
+    return ApiResponse(purchase_view(outcome), "Phone number purchased successfully")
+
+
+async def _bought(services: Services, request: ApiRequest, body: BuyBody) -> Order | Refusal:
+    return await buy_number(
         services.writer,
         services.open_orders,
         services.placement,
@@ -120,9 +140,3 @@ async def buy(request: ApiRequest) -> ApiResponse | RefusedResponse:
         seconds=services.settings.answer_timeout_seconds - _ANSWER_MARGIN,
         failpoint=services.failpoint,
     )
-    if isinstance(outcome, Refusal):
-        return RefusedResponse(outcome.error, outcome.request_id)
-    if outcome.state is OrderState.ORDERING:
-        headers = {"Location": f"{BASE}/orders/{outcome.id}"}
-        return ApiResponse(pending_view(outcome), _PENDING, status=202, headers=headers)
-    return ApiResponse(purchase_view(outcome), "Phone number purchased successfully")

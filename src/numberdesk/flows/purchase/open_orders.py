@@ -107,6 +107,29 @@ def open_orders(quote_lifetime: int, wanted_for: int = WANTED_FOR) -> Callable[[
     return apply
 
 
+class OrderPreview(NamedTuple):
+    """What a buy would come to now, and what that rests on."""
+
+    decision: Decision
+    wallet: Wallet
+    sale_number: SaleNumber | None
+    offers: tuple[RemoteOffer, ...]
+
+
+def preview_orders(quote_lifetime: int) -> Callable[[Tx, Sequence[Buy]], list[OrderPreview]]:
+    """The same decisions, each as if it were alone, with nothing written; what a purchase locks is locked meanwhile."""
+    return lambda tx, buys: [_preview(tx, buy, OpenTerms(quote_lifetime)) for buy in buys]
+
+
+def _preview(tx: Tx, buy: Buy, terms: OpenTerms) -> OrderPreview:
+    wallets = lock_wallets(tx, [buy.account_id])
+    sale_numbers = lock_sale_numbers(tx, [buy.e164])
+    remote = _offered(tx, [buy], sale_numbers)
+    outcome = decide(_loaded(tx, [buy], wallets, sale_numbers, remote, terms), [buy])
+    offers = tuple(remote.offers.get(buy.e164, ()))
+    return OrderPreview(outcome.decisions[0], wallets[buy.account_id], sale_numbers.get(buy.e164), offers)
+
+
 class _Remote(NamedTuple):
     """What carriers offer of the numbers that the books have not, the latest first. `known` have a row already."""
 

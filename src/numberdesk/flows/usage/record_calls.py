@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from numberdesk.core.call_charging import (
+    CUSTOMERS,
     CallBooks,
     CallState,
     KeptCall,
@@ -98,10 +99,17 @@ def record_calls(tx: Tx, commands: Sequence[RecordCalls]) -> list[list[RecordRes
             call_id = f"cal_{command.batch_id.removeprefix('bat_')}_{place:03d}"
             new[record.key] = call = books.call_of(call_id, record, command.now)
             mine.append(result_of(call))
+        for record, result in zip(command.records, mine, strict=True):
+            tx.count("usage_records", _teller(record.source), result.outcome.value)
         results.append(mine)
     if new:
         insert_calls(tx, charge(tx, list(new.values()), wallets, commands[0].batch_id, commands[-1].now))
     return results
+
+
+def _teller(source: str) -> str:
+    """Who tells, in one of two words."""
+    return "customer" if source.startswith(CUSTOMERS) else "operator"
 
 
 def rate_parked(tx: Tx, commands: Sequence[RateParked]) -> list[RatedParked]:

@@ -1,0 +1,157 @@
+"""Look a service over: carriers, what cannot be sold, calls that would wait, work that is late, the last check.
+
+Touches: database.
+
+What is read is bounded, and nothing is changed, so that this may run beside a server under load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from numberdesk.accounts.store import find_currencies
+from numberdesk.carriers.audit_store import DUE_AUDITS
+from numberdesk.carriers.store import list_carriers
+from numberdesk.catalog.gap_store import count_unpriced, count_unrated, find_currencies_sold
+from numberdesk.catalog.store import count_inventory
+from numberdesk.core.advice import Advice, hint, problem
+from numberdesk.core.invariants import RunOutcome
+from numberdesk.core.lifecycle import CarrierState
+from numberdesk.core.periods import MICROSECONDS, iso_seconds
+from numberdesk.core.purchase import POOL
+from numberdesk.flows.carriers.describe_carriers import DescribedCarrier, describe_carriers
+from numberdesk.infra.db import Tx
+from numberdesk.infra.due_work import Backlog, DueTable
+from numberdesk.infra.vault import Vault
+from numberdesk.numbers.carrier_release_store import DUE_RELEASES
+from numberdesk.numbers.rent_store import DUE_RENTALS
+from numberdesk.orders.carrier_order_store import DUE_ORDERS
+from numberdesk.usage.gap_store import count_rentals_unrated, count_unsourced
+from numberdesk.usage.store import find_call_terms, list_parked
+from numberdesk.verify.run_store import find_verify_runs
+from numberdesk.webhooks.delivery_store import DUE_DELIVERIES
+
+KINDS_OF_WORK: Final[Mapping[str, DueTable[Any]]] = {
+    "carrier_orders": DUE_ORDERS,
+    "carrier_releases": DUE_RELEASES,
+    "audits": DUE_AUDITS,
+    "renewals": DUE_RENTALS,
+    "webhook_deliveries": DUE_DELIVERIES,
+}
+"""Every kind of due work under the name that people read. A test compares it with what the worker does."""
+
+MOST_COUNTED: Final = 10_000
+"""So many rows of a kind are counted; more are not told apart."""
+
+LATE: Final = 5 * 60 * MICROSECONDS
+VERIFY_EVERY: Final = 7 * 86_400 * MICROSECONDS
+
+
+class Examined(NamedTuple):
+    """What there is, and what is to be said of it."""
+
+    work: dict[str, Backlog]
+    verified_at: int | None
+    advice: tuple[Advice, ...]
+
+
+def examine(tx: Tx, vault: Vault, now: int) -> Examined:
+    """Look over what the database holds. `now` is in microseconds."""
+    work = find_work(tx, now)
+    ok = find_verify_runs(tx).get(RunOutcome.OK)
+    advice = (*_of_carriers(tx, vault), *_of_catalog(tx), *_of_calls(tx), *_of_work(work), *_of_verify(tx, now))
+    return Examined(work, None if ok is None else ok.ran_at, advice)
+
+
+def find_work(tx: Tx, now: int) -> dict[str, Backlog]:
+    """What is due of each kind of work."""
+    return {name: table.find_backlog(tx, now, MOST_COUNTED) for name, table in KINDS_OF_WORK.items()}
+
+
+def _of_carriers(tx: Tx, vault: Vault) -> Iterator[Advice]:
+    for described in describe_carriers(tx, vault):
+        name = described.account.name
+        if described.problem and described.account.state is CarrierState.ACTIVE:
+            yield problem("carriers", described.problem, "give the key that they were added with, and restart")
+        if described.trouble is not None:
+            said = f"{name} orders nothing for this account: {described.trouble.said}"
+            yield problem("carriers", said, f"settle it with the carrier, then: numberdesk carriers check {name}")
+        yield from _left_at(described)
+
+
+def _left_at(described: DescribedCarrier) -> Iterator[Advice]:
+    name = described.account.name
+    if described.parked_orders:
+        said = f"{described.parked_orders} orders at {name} wait for a person"
+        yield problem("orders", said, "numberdesk orders list --parked, then orders show, adopt, void or retry")
+    if described.open_findings:
+        said = f"{described.open_findings} differences between {name}'s list of our numbers and the books"
+        yield problem("carriers", said, f"numberdesk carriers findings {name}")
+    if described.audit is not None and described.audit.parked_at is not None:
+        said = f"the list of our numbers at {name} could not be compared: {described.audit.message}"
+        yield problem("carriers", said, f"numberdesk carriers audit {name}")
+
+
+def _of_catalog(tx: Tx) -> Iterator[Advice]:
+    sells_own = bool(count_inventory(tx))
+    if not sells_own and not any(one.state is CarrierState.ACTIVE for one in list_carriers(tx)):
+        yield problem(
+            "numbers", "there is nothing to sell", "numberdesk inventory import FILE.csv, or numberdesk carriers add"
+        )
+    for carrier, count in sorted(count_unpriced(tx, MOST_COUNTED).items()):
+        yield problem(
+            "prices",
+            f"{_many(count)} of {carrier} have no price, so nobody is offered them",
+            f"numberdesk prices set --carrier {carrier} --currency ..., or prices in the file",
+        )
+    for carrier, count in sorted(count_unrated(tx, MOST_COUNTED).items()):
+        yield hint(
+            "prices",
+            f"{_many(count)} of {carrier} have no price per minute in some direction; their calls would be parked",
+            f"numberdesk prices set --carrier {carrier} ... --inbound --outbound, unless they are for no calls",
+        )
+    wanted = find_currencies(tx)
+    for currency in sorted(wanted - find_currencies_sold(tx, wanted)):
+        yield problem(
+            "currencies",
+            f"there are customers who pay in {currency}, and nothing is sold in it",
+            f"numberdesk prices set --currency {currency} ..., or numbers with prices in it",
+        )
+
+
+def _of_calls(tx: Tx) -> Iterator[Advice]:
+    appointed = [terms.source for terms in find_call_terms(tx).get(POOL, ())]
+    unsourced = 0 if any(appointed) else count_unsourced(tx, POOL, MOST_COUNTED)
+    if unsourced:
+        said = f"no source charges for the calls of {_many(unsourced)} of the own pool that are rented"
+        yield hint("calls", said, f"numberdesk usage terms {POOL} --source SOURCE, unless calls are not charged here")
+    unrated = count_rentals_unrated(tx, MOST_COUNTED)
+    if unrated:
+        said = f"{_many(unrated)} were rented without a price per minute in some direction"
+        yield hint("calls", said, "numberdesk usage parked rate --number NUMBER --direction ... --rate ...")
+    if list_parked(tx, after=None, limit=1):
+        yield problem("calls", "there are calls that wait for a person", "numberdesk usage parked list")
+
+
+def _of_work(work: Mapping[str, Backlog]) -> Iterator[Advice]:
+    for name, backlog in work.items():
+        if backlog.late > LATE:
+            said = f"{_many(backlog.rows, 'rows')} of {name} are due, the first for {backlog.late // MICROSECONDS} s"
+            yield problem("work", said, "see that numberdesk serve or worker runs, and what its log says")
+
+
+def _of_verify(tx: Tx, now: int) -> Iterator[Advice]:
+    runs = find_verify_runs(tx)
+    ok, broken = runs.get(RunOutcome.OK), runs.get(RunOutcome.BROKEN)
+    if broken is not None and (ok is None or broken.ran_at > ok.ran_at):
+        said = f"the books were not in order at {iso_seconds(broken.ran_at)}: {broken.violations} violations"
+        yield problem("verify", said, "numberdesk verify names them; docs/operations.md says what to do")
+    elif ok is None:
+        yield hint("verify", "the books were never checked", "numberdesk verify, daily, by a timer")
+    elif now - ok.ran_at > VERIFY_EVERY:
+        yield hint("verify", f"the books were checked last at {iso_seconds(ok.ran_at)}", "numberdesk verify, daily")
+
+
+def _many(count: int, what: str = "numbers") -> str:
+    return f"{MOST_COUNTED} {what} or more" if count >= MOST_COUNTED else f"{count} {what}"
