@@ -30,6 +30,7 @@ from numberdesk.carriers.adapters.http_api import (
 )
 from numberdesk.carriers.adapters.reading import PageLinks, is_e164
 from numberdesk.carriers.adapters.refusal_words import reason_in
+from numberdesk.carriers.adapters.signalwire_connections import SignalWireConnector
 from numberdesk.carriers.port import (
     AnotherNumber,
     Available,
@@ -132,6 +133,7 @@ class SignalWire(ConnectsNumbers):
         authorization = basic(setup["project_id"], setup["api_token"])
         base_url = f"https://{setup['space'].lower()}.signalwire.com"
         self._api = CarrierHttpApi(setup, http, base_url=base_url, authorization=authorization)
+        self._connector = SignalWireConnector(self._api)
 
     @property
     def window(self) -> int:

@@ -31,6 +31,7 @@ from numberdesk.carriers.adapters.http_api import (
     refused,
 )
 from numberdesk.carriers.adapters.reading import digits_of, e164_of, item_of, price_of
+from numberdesk.carriers.adapters.vonage_connections import VonageConnector
 from numberdesk.carriers.adapters.vonage_labels import reason_of
 from numberdesk.carriers.port import (
     Available,
@@ -132,6 +133,7 @@ class Vonage(ConnectsNumbers):
             setup, http, base_url=_HOST, authorization=basic(setup["api_key"], setup["api_secret"])
         )
         self._countries: dict[str, str] = {}
+        self._connector = VonageConnector(self._api)
 
     @property
     def window(self) -> int:
