@@ -29,23 +29,16 @@ from numberdesk.core.connection import (
     WebhookDialect,
     WebhookRoute,
 )
-from numberdesk.infra.http import HttpClient
+from numberdesk.infra.http import HttpClient, HttpRequest, HttpResponse
 from testbed.carrier_mock import MockUrls, plain_client, simulated
 from testbed.egress import LOOPBACK
 from testbed.scripted import scripted
 from tests.carriers.adapters.stand_ins import BandwidthStandIn, PlivoStandIn, SignalWireStandIn, VonageStandIn
+from tests.carriers.adapters.words import DIALECTS
 
 E164: Final = "+19195550142"
 SID: Final = "AC" + "0" * 31 + "7"
 URL: Final = "https://pbx.example.com/voice"
-OWN: Final = {
-    "twilio": WebhookDialect.TWIML,
-    "telnyx": WebhookDialect.TWIML,
-    "plivo": WebhookDialect.PLIVO,
-    "vonage": WebhookDialect.NCCO,
-    "bandwidth": WebhookDialect.BXML,
-    "signalwire": WebhookDialect.SWML,
-}
 NATIVE: Final = {
     "twilio": NativeRoute("application", "AP" + "0" * 32),
     "plivo": NativeRoute("application", "12345"),
@@ -151,7 +144,7 @@ def routes_of(kind: str) -> dict[str, Route]:
     """A route of each kind that a carrier has."""
     sip = SipTarget("sip:pbx.example.com:5070", 10, 10)
     method = "POST"
-    routes: dict[str, Route] = {"sip": SipRoute((sip,)), "webhook": WebhookRoute(URL, method, "", OWN[kind])}
+    routes: dict[str, Route] = {"sip": SipRoute((sip,)), "webhook": WebhookRoute(URL, method, "", DIALECTS[kind])}
     if kind in NATIVE:
         routes["native"] = NATIVE[kind]
     if kind in ("telnyx", "vonage", "bandwidth"):
@@ -301,6 +294,13 @@ CANNOT: Final[dict[str, tuple[Route, dict[str, str]]]] = {
     ),
     "another number abroad": (ForwardRoute("+4930901820"), {"bandwidth": "North American", "twilio": "cannot forward"}),
 }
+
+
+class Nobody:
+    """For adapters that are to ask nothing."""
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        pytest.fail(f"{request.url} was asked")
 
 
 @pytest.mark.parametrize(("kind", "name"), [(kind, name) for name, (_, reasons) in CANNOT.items() for kind in reasons])
