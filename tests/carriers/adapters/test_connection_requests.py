@@ -1,0 +1,400 @@
+"""What is sent to a carrier to set where calls go, to the letter, and what is made of answers that do not fit."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+import pytest
+
+from carrier_mock.model import Api
+from carrier_mock.running import Config
+from numberdesk.carriers.registry import KINDS, checked_setup
+from numberdesk.core.connection import (
+    Connected,
+    ForwardRoute,
+    NotConnected,
+    NumberFormat,
+    Route,
+    SipRoute,
+    SipTarget,
+    SipTransport,
+    Srtp,
+    WantedConnection,
+    WebhookDialect,
+    WebhookRoute,
+)
+from numberdesk.infra.http import HttpClient, HttpRequest, HttpResponse
+from testbed.carrier_mock import simulated
+from testbed.egress import LOOPBACK
+from testbed.scripted import Answer, Seen, json_reply, reply, scripted
+from tests.carriers.adapters.stand_ins import (
+    DIGITS,
+    NATIONAL,
+    BandwidthStandIn,
+    PlivoStandIn,
+    SignalWireStandIn,
+    VonageStandIn,
+    xml,
+)
+from tests.carriers.adapters.test_connections import E164, SETUPS, SID
+from tests.carriers.adapters.words import DIALECTS, HTML
+
+SECURE: Final = SipTarget("sip:pbx.example.com:5061", 10, 60, SipTransport.TLS, Srtp.REQUIRE, 20)
+NUMBER_SID: Final = "PN" + "1" * 32
+
+
+class Recording:
+    """Sends requests, and keeps what changes something, without ids that are made up."""
+
+    def __init__(self, http: HttpClient) -> None:
+        self._http = http
+        self.changes: list[tuple[str, str, str]] = []
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        """Send one."""
+        if request.method != "GET":
+            path = request.url.partition("//")[2].partition("/")[2]
+            self.changes.append((request.method, f"/{path}", request.body.decode()))
+        return await self._http.send(request)
+
+
+def told(kind: str, url: str, route: Route | None, *, e164: str = E164, number_id: str | None = None) -> Any:
+    """What comes of a connect, and the requests that changed something."""
+
+    async def story() -> Any:
+        http = HttpClient(egress=LOOPBACK)
+        recording = Recording(http)
+        carrier = KINDS[kind].build(checked_setup(kind, {**SETUPS[kind], "base_url": url}), recording)
+        try:
+            return await carrier.connect(e164, number_id, WantedConnection("con_1", route)), recording.changes
+        finally:
+            await http.close()
+
+    return asyncio.run(story())
+
+
+def at(kind: str, stand_in: Callable[[Seen], Answer], route: Route | None) -> Any:
+    with scripted(stand_in) as server:
+        return told(kind, server.url, route)
+
+
+def test_twilio_is_given_a_trunk_with_targets_and_then_the_number() -> None:
+    with simulated(Config(numbers=5, order_seconds=0)) as mock:
+        bought = mock.control.orphans(Api.TWILIO, account=SID)[0]
+        word, changes = told("twilio", mock.url, SipRoute((SECURE,)), e164=bought.phone_number)
+        trunk = word.reference
+        number = f"/2010-04-01/Accounts/{SID}/IncomingPhoneNumbers/{bought.number_id}.json"
+        sip_url = "sip:pbx.example.com:5061;transport=tls"
+        assert [(method, path, dict(parse_qsl(body))) for method, path, body in changes] == [
+            ("POST", "/v1/Trunks", {"FriendlyName": "numberdesk con_1", "Secure": "true"}),
+            (
+                "POST",
+                f"/v1/Trunks/{trunk}/OriginationUrls",
+                {"FriendlyName": sip_url, "SipUrl": sip_url, "Enabled": "true", "Priority": "10", "Weight": "60"},
+            ),
+            ("POST", number, {"TrunkSid": trunk}),
+        ]
+        _, changes = told("twilio", mock.url, WebhookRoute("https://a.example.com/x", "GET"), e164=bought.phone_number)
+        assert changes[0] == ("DELETE", f"/v1/Trunks/{trunk}/PhoneNumbers/{bought.number_id}", "")
+        assert changes[1][:2] == ("POST", number)
+        assert dict(parse_qsl(changes[1][2], keep_blank_values=True)) == {
+            "VoiceApplicationSid": "",
+            "VoiceUrl": "https://a.example.com/x",
+            "VoiceFallbackUrl": "",
+            "VoiceMethod": "GET",
+            "VoiceFallbackMethod": "GET",
+        }
+
+
+def test_telnyx_is_given_a_connection_its_hosts_their_order_and_then_the_number() -> None:
+    with simulated(Config(numbers=5, order_seconds=0)) as mock:
+        account = SETUPS["telnyx"]["api_key"]
+        bought = mock.control.orphans(Api.TELNYX, account=account)[0]
+        route = SipRoute((SECURE,), NumberFormat.PLAIN)
+        word, changes = told("telnyx", mock.url, route, e164=bought.phone_number)
+        trunk = word.reference
+        bodies = [(method, path, json_of(body)) for method, path, body in changes]
+        settings = {"transport_protocol": "TLS", "encrypted_media": "SRTP"}
+        inbound = {"dnis_number_format": "e164", "default_routing_method": "sequential", "timeout_2xx_secs": 20}
+        fqdn = bodies[2][2]["inbound"]["default_primary_fqdn_id"]
+        assert bodies == [
+            ("POST", "/fqdn_connections", {"connection_name": "numberdesk con_1", **settings, "inbound": inbound}),
+            (
+                "POST",
+                "/fqdns",
+                {"connection_id": trunk, "fqdn": "pbx.example.com", "dns_record_type": "a", "port": 5061},
+            ),
+            (
+                "PATCH",
+                f"/fqdn_connections/{trunk}",
+                {
+                    **settings,
+                    "inbound": {
+                        **inbound,
+                        "default_primary_fqdn_id": fqdn,
+                        "default_secondary_fqdn_id": None,
+                        "default_tertiary_fqdn_id": None,
+                    },
+                },
+            ),
+            ("PATCH", f"/phone_numbers/{bought.number_id}", {"connection_id": trunk}),
+        ]
+        _, changes = told("telnyx", mock.url, ForwardRoute("+12125550199"), e164=bought.phone_number)
+        forwarding = {"call_forwarding_enabled": True, "forwards_to": "+12125550199", "forwarding_type": "always"}
+        assert [(path, json_of(body)) for _, path, body in changes] == [
+            (f"/phone_numbers/{bought.number_id}/voice", {"call_forwarding": forwarding})
+        ]
+
+
+def json_of(body: str) -> Any:
+    return json.loads(body)
+
+
+def test_plivo_is_given_a_uri_a_trunk_and_then_the_number() -> None:
+    word, changes = at("plivo", PlivoStandIn(), SipRoute((SECURE,)))
+    assert word == Connected("trunk-2")
+    account = "/v1/Account/MA123"
+    uri = {"name": "numberdesk con_1 1", "uri": "pbx.example.com:5061;transport=tls", "authentication_needed": False}
+    trunk = {"name": "numberdesk con_1", "trunk_direction": "inbound", "secure": True, "trunk_status": "enabled"}
+    assert [(path, json_of(body)) for _, path, body in changes] == [
+        (f"{account}/Zentrunk/URI/", uri),
+        (f"{account}/Zentrunk/Trunk/", {**trunk, "primary_uri_uuid": "uri-1"}),
+        (f"{account}/Number/{DIGITS}/", {"app_id": "trunk-2"}),
+    ]
+    stand_in = PlivoStandIn()
+    stand_in.app_id = "5"
+    assert [json_of(body) for _, _, body in at("plivo", stand_in, None)[1]] == [{"app_id": None}]
+
+
+def test_vonage_keeps_all_that_the_number_has_for_messages() -> None:
+    stand_in = VonageStandIn()
+    stand_in.number |= {"messagesCallbackType": "app", "messagesCallbackValue": "c" * 36}
+    word, changes = at("vonage", stand_in, SipRoute((SipTarget("sip:pbx.example.com"),), NumberFormat.NATIONAL))
+    assert word == Connected()
+    assert [(method, path, dict(parse_qsl(body))) for method, path, body in changes] == [
+        (
+            "POST",
+            "/number/update",
+            {
+                "country": "US",
+                "msisdn": DIGITS,
+                "moHttpUrl": "https://sms.example.com/in",
+                "messagesCallbackType": "app",
+                "messagesCallbackValue": "c" * 36,
+                "app_id": "a" * 36,
+                "voiceCallbackType": "sip",
+                "voiceCallbackValue": f"sip:{NATIONAL}@pbx.example.com",
+            },
+        )
+    ]
+
+
+def test_bandwidth_is_sent_an_order_of_options() -> None:
+    word, changes = at("bandwidth", BandwidthStandIn(), SipRoute((SipTarget("sip:192.0.2.7:5070", 1, 2),)))
+    assert word == Connected()
+    ((method, path, body),) = changes
+    assert (method, path) == ("POST", "/accounts/9900012/tnoptions")
+    assert body.partition("</CustomerOrderId>")[2] == (
+        "<TnOptionGroups><TnOptionGroup><NumberFormat>e164</NumberFormat><CallForward>systemdefault</CallForward>"
+        "<OriginationRoutePlan><Action>asSpecified</Action><Route><Endpoint>192.0.2.7:5070</Endpoint>"
+        "<EndpointType>IPv4</EndpointType><Priority>1</Priority><Weight>2</Weight></Route></OriginationRoutePlan>"
+        f"<TelephoneNumbers><TelephoneNumber>{NATIONAL}</TelephoneNumber></TelephoneNumbers>"
+        "</TnOptionGroup></TnOptionGroups></TnOptionOrder>"
+    )
+    assert len(body.partition("<CustomerOrderId>")[2].partition("<")[0]) <= 40
+
+
+def test_signalwire_is_given_a_gateway_and_then_the_number() -> None:
+    word, changes = at("signalwire", SignalWireStandIn(), SipRoute((SECURE,)))
+    assert word == Connected("gateway-1")
+    (_, first, body), (_, second, route) = changes
+    assert (first, second) == ("/api/fabric/resources/sip_gateways", "/api/fabric/resources/gateway-1/phone_routes")
+    gateway = json_of(body)
+    assert (gateway["name"], gateway["uri"]) == ("numberdesk con_1", "pbx.example.com:5061;transport=tls")
+    assert gateway["encryption"] == "required"
+    assert json_of(route) == {"phone_route_id": SignalWireStandIn.number_id, "handler": "calling"}
+    laml = WebhookRoute("https://a.example.com/x", "GET", "https://b.example.com/y", WebhookDialect.TWIML)
+    _, ((method, path, body),) = at("signalwire", SignalWireStandIn(), laml)
+    assert (method, path) == ("PUT", f"/api/relay/rest/phone_numbers/{SignalWireStandIn.number_id}")
+    assert json_of(body) == {
+        "call_handler": "laml_webhooks",
+        "call_request_url": "https://a.example.com/x",
+        "call_request_method": "GET",
+        "call_fallback_url": "https://b.example.com/y",
+        "call_fallback_method": "GET",
+    }
+
+
+class TestBandwidthsOrders:
+    """Options are set by an order that is worked off later."""
+
+    route: Final = SipRoute((SipTarget("sip:pbx.example.com", 1, 1),))
+
+    def story(self, stand_in: BandwidthStandIn, calls: int) -> tuple[list[Any], int]:
+        async def asked(url: str) -> list[Any]:
+            http = HttpClient(egress=LOOPBACK)
+            setup = checked_setup("bandwidth", {**SETUPS["bandwidth"], "base_url": url})
+            carrier = KINDS["bandwidth"].build(setup, http)
+            try:
+                return [await carrier.connect(E164, None, WantedConnection("con_1", self.route)) for _ in range(calls)]
+            finally:
+                await http.close()
+
+        with scripted(stand_in) as server:
+            words = asyncio.run(asked(server.url))
+            return words, sum(seen.method == "POST" for seen in server.seen)
+
+    def test_one_that_is_worked_on_is_followed_and_not_sent_again(self) -> None:
+        words, posts = self.story(BandwidthStandIn(decides_after=4), 2)
+        assert isinstance(words[0], NotConnected)
+        assert "is 'processing'" in words[0].message
+        assert (words[1], posts) == (Connected(), 1)
+
+    def test_one_that_failed_is_told_in_its_words_and_sent_anew_the_next_time(self) -> None:
+        words, posts = self.story(BandwidthStandIn(fails="no such route"), 2)
+        assert all("is 'failed'" in word.message and "no such route" in word.message for word in words)
+        assert posts == 2
+
+    def test_where_the_record_is_silent_of_routes_the_newest_order_shows_them(self) -> None:
+        words, posts = self.story(BandwidthStandIn(shows_routes=False), 2)
+        assert (words, posts) == ([Connected(), Connected()], 1)
+
+
+VOICE: Final = {"phone_number": E164, "sid": NUMBER_SID}
+ELSE: Final = {"voice_url": "https://other.example.com/", "voice_method": "POST"}
+LINE: Final = {"id": "12", "phone_number": E164, "status": "active"}
+
+
+def twilio_shows(after: dict[str, Any]) -> Callable[[Seen], Answer]:
+    """A number without anything, and an answer to its change."""
+    return lambda seen: json_reply(200, {**VOICE, **(after if seen.method == "POST" else {})})
+
+
+SHOWS_ELSE: Final[dict[str, tuple[str, str | None, Callable[[Seen], Answer], str]]] = {
+    "Twilio says yes and shows another address": ("twilio", NUMBER_SID, twilio_shows(ELSE), "shows a webhook at"),
+    "Twilio says yes and shows nothing": ("twilio", NUMBER_SID, twilio_shows({}), "shows nothing"),
+    "Twilio answers with another number": (
+        "twilio", NUMBER_SID, twilio_shows({**ELSE, "phone_number": "+12125550100"}), "it took what was sent",
+    ),
+    "Twilio's id is that of another number": (
+        "twilio", NUMBER_SID, lambda _: json_reply(200, {**VOICE, "phone_number": "+12125550100"}),
+        "the id of the number is that of '+12125550100'",
+    ),
+    "Twilio has no such id": ("twilio", NUMBER_SID, lambda _: json_reply(404, {}), "no such number on the account"),
+    "Telnyx's id is that of another number": (
+        "telnyx", "12", lambda _: json_reply(200, {"data": {**LINE, "phone_number": "+12125550100"}}), "is that of",
+    ),
+    "Telnyx has no such id": ("telnyx", "12", lambda _: json_reply(404, {"errors": []}), "no such number"),
+    "Plivo has no such number": ("plivo", None, lambda _: json_reply(404, {"error": "not found"}), "no such number"),
+    "Plivo answers with another number": (
+        "plivo", None, lambda _: json_reply(200, {"number": "12125550100"}), "another number",
+    ),
+    "Vonage lists others": (
+        "vonage", None, lambda _: json_reply(200, {"count": 1, "numbers": [{"msisdn": "4412", "country": "GB"}]}),
+        "that were not asked for",
+    ),
+    "Vonage lists none": ("vonage", None, lambda _: json_reply(200, {}), "no such number"),
+    "SignalWire's id is that of another number": (
+        "signalwire", "12", lambda _: json_reply(200, {"id": "12", "number": "+12125550100"}), "is that of",
+    ),
+    "Bandwidth's answer is about another number": (
+        "bandwidth", None,
+        lambda _: xml(200, "<TelephoneNumberResponse><FullNumber>2125550100</FullNumber></TelephoneNumberResponse>"),
+        "is that of",
+    ),
+    "Bandwidth's number is on another account": (
+        "bandwidth", None,
+        lambda _: xml(200, f"<TelephoneNumberResponse><FullNumber>{NATIONAL}</FullNumber><AccountId>1</AccountId>"
+                      "</TelephoneNumberResponse>"),
+        "no such number",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SHOWS_ELSE)
+def test_an_answer_that_is_not_about_what_was_sent_connects_nothing(name: str) -> None:
+    kind, number_id, answer, message = SHOWS_ELSE[name]
+    with scripted(answer) as server:
+        route = WebhookRoute("https://pbx.example.com/", dialect=DIALECTS[kind])
+        word, changes = told(kind, server.url, route, number_id=number_id)
+    assert isinstance(word, NotConnected)
+    assert message in word.message
+    assert len(changes) == ("says" in name or ("answers with another number" in name and kind == "twilio"))
+
+
+def lying(stand_in: Any, names: tuple[str, ...]) -> Callable[[Seen], Answer]:
+    """A carrier that says yes to every change of the number and makes none."""
+
+    def answer(seen: Seen) -> Answer:
+        before = {name: getattr(stand_in, name) for name in names}
+        said: Answer = stand_in(seen)
+        for name, value in before.items():
+            setattr(stand_in, name, value)
+        return said
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer"),
+    [
+        ("plivo", lying(PlivoStandIn(), ("app_id",))),
+        ("vonage", lying(VonageStandIn(), ("number",))),
+        ("bandwidth", lying(BandwidthStandIn(), ("peer",))),
+    ],
+    ids=["plivo", "vonage", "bandwidth"],
+)
+def test_a_carrier_that_says_yes_and_does_nothing_is_seen(kind: str, answer: Callable[[Seen], Answer]) -> None:
+    route = WebhookRoute("https://pbx.example.com/", dialect=DIALECTS[kind])
+    word, _ = at(kind, answer, route)
+    assert isinstance(word, NotConnected)
+    assert "shows" in word.message or "not at its new location" in word.message
+
+
+def test_what_was_lost_of_messages_at_vonage_is_said() -> None:
+    stand_in = VonageStandIn()
+
+    def answer(seen: Seen) -> Answer:
+        said = stand_in(seen)
+        if seen.path == "/number/update":
+            stand_in.number.pop("moHttpUrl")
+        return said
+
+    word, _ = at("vonage", answer, ForwardRoute("+12125550199"))
+    assert word == NotConnected("unreadable: it took what was sent, and shows other settings for messages than before")
+
+
+def test_vonage_that_cannot_reach_the_address_for_messages_says_so() -> None:
+    stand_in = VonageStandIn()
+    failed = json_reply(420, {"error-code": "420", "error-code-label": "method failed"})
+    word, _ = at("vonage", lambda seen: failed if seen.path == "/number/update" else stand_in(seen), None)
+    assert isinstance(word, NotConnected)
+    assert "it wants the address for messages to answer a GET with 200" in word.message
+
+
+def test_a_refusal_that_repeats_what_was_sent_shows_no_key_of_a_webhook() -> None:
+    url = "https://user:pass-w0rd@pbx.example.com/voice?key=0123456789"
+
+    def answer(seen: Seen) -> Answer:
+        return json_reply(200, VOICE) if seen.method == "GET" else json_reply(400, {"message": f"{url} is not valid"})
+
+    with scripted(answer) as server:
+        word, _ = told("twilio", server.url, WebhookRoute(url), number_id=NUMBER_SID)
+    assert isinstance(word, NotConnected)
+    assert "pbx.example.com/voice" in word.message
+    assert not [secret for secret in ("0123456789", "pass-w0rd") if secret in word.message]
+
+
+def test_a_page_of_somebody_in_between_is_no_yes_to_a_change() -> None:
+    stand_in = PlivoStandIn()
+
+    def answer(seen: Seen) -> Answer:
+        return stand_in(seen) if seen.method == "GET" else reply(200, HTML)
+
+    word, _ = at("plivo", answer, WebhookRoute("https://pbx.example.com/", dialect=WebhookDialect.PLIVO))
+    assert isinstance(word, NotConnected)
+    assert stand_in.objects == 0
