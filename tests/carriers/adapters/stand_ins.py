@@ -152,7 +152,7 @@ class SignalWireStandIn:
     def _about_gateways(self, seen: Seen, rest: list[str]) -> Answer:
         if not rest and seen.method == "GET":
             return json_reply(200, {"data": list(self.gateways.values()), "links": {"self": "x", "first": "x"}})
-        identity = rest[0] if rest else f"gateway-{next(self._ids)}"
+        identity = rest[0] if rest else f"00000000-0000-4000-8000-{next(self._ids):012d}"
         if rest and identity not in self.gateways:
             return NOT_FOUND
         if seen.method == "DELETE":

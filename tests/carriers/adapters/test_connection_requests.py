@@ -102,7 +102,6 @@ def test_twilio_is_given_a_trunk_with_targets_and_then_the_number() -> None:
         assert changes[0] == ("DELETE", f"/v1/Trunks/{trunk}/PhoneNumbers/{bought.number_id}", "")
         assert changes[1][:2] == ("POST", number)
         assert dict(parse_qsl(changes[1][2], keep_blank_values=True)) == {
-            "VoiceApplicationSid": "",
             "VoiceUrl": "https://a.example.com/x",
             "VoiceFallbackUrl": "",
             "VoiceMethod": "GET",
@@ -210,9 +209,10 @@ def test_bandwidth_is_sent_an_order_of_options() -> None:
 
 def test_signalwire_is_given_a_gateway_and_then_the_number() -> None:
     word, changes = at("signalwire", SignalWireStandIn(), SipRoute((SECURE,)))
-    assert word == Connected("gateway-1")
+    gateway_id = f"00000000-0000-4000-8000-{1:012d}"
+    assert word == Connected(gateway_id)
     (_, first, body), (_, second, route) = changes
-    assert (first, second) == ("/api/fabric/resources/sip_gateways", "/api/fabric/resources/gateway-1/phone_routes")
+    assert (first, second) == ("/api/fabric/resources/sip_gateways", f"/api/fabric/resources/{gateway_id}/phone_routes")
     gateway = json_of(body)
     assert (gateway["name"], gateway["uri"]) == ("numberdesk con_1", "pbx.example.com:5061;transport=tls")
     assert gateway["encryption"] == "required"

@@ -60,7 +60,7 @@ class Place:
     """A carrier where a number of ours stands. `drift`: somebody changes it there; `objects`: how many we made."""
 
     def __init__(self, kind: str, url: str, e164: str, drift: Callable[[], object], objects: Callable[[], int]) -> None:
-        self.kind, self.e164, self.drift, self.objects = kind, e164, drift, objects
+        self.kind, self.url, self.e164, self.drift, self.objects = kind, url, e164, drift, objects
         self._runner = asyncio.Runner()
         self._http = HttpClient(egress=LOOPBACK)
         self.carrier = KINDS[kind].build(checked_setup(kind, {**SETUPS[kind], "base_url": url}), self._http)

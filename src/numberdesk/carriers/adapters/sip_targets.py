@@ -17,7 +17,7 @@ Value = TypeVar("Value")
 
 _URI: Final = re.compile(
     r"(?P<scheme>sips?:)?(?:(?P<user>[^@;?\s]*)@)?(?P<host>\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::(?P<port>[0-9]{1,5}))?"
-    r"(?P<parameters>(?:;[^;?\s]+)*)",
+    r"(?P<parameters>;[^?\s]+)?",
     re.ASCII | re.IGNORECASE,
 )
 _IPV4: Final = re.compile(r"[0-9]+(?:\.[0-9]+){3}", re.ASCII)
@@ -64,7 +64,7 @@ def address_of(target: SipTarget) -> SipAddress:
     found = _URI.fullmatch(target.uri)
     if found is None:
         raise CannotBeSetError("a target is no SIP address that can be handed to a carrier")
-    told = dict(part.lower().partition("=")[::2] for part in found["parameters"].split(";") if part)
+    told = dict(part.lower().partition("=")[::2] for part in (found["parameters"] or "").split(";") if part)
     transport = "tls" if (found["scheme"] or "").lower() == "sips:" else told.pop("transport", str(target.transport))
     if transport != str(target.transport) or told:
         raise CannotBeSetError("a target's address has parameters other than its transport, or another transport")

@@ -110,14 +110,13 @@ class _Voice(NamedTuple):
     method: str = ""
     fallback_url: str = ""
 
-    @property
-    def form(self) -> list[tuple[str, str]]:
-        """How it is set. A trunk takes the place of an application by itself."""
+    def form(self, shown: _Voice) -> list[tuple[str, str]]:
+        """How it is set after what is shown. Trunk and application take each other's place by themselves."""
         if self.trunk:
             return [("TrunkSid", self.trunk)]
-        form = [("VoiceApplicationSid", self.application)]
         if self.application:
-            return form
+            return [("VoiceApplicationSid", self.application)]
+        form = [("VoiceApplicationSid", "")] if shown.application else []
         form += [("VoiceUrl", self.url), ("VoiceFallbackUrl", self.fallback_url)]
         return form + [(name, self.method) for name in ("VoiceMethod", "VoiceFallbackMethod") if self.method]
 
@@ -152,7 +151,7 @@ class TwilioConnector:
         if shown != voice:
             if shown.trunk and not voice.trunk:
                 await self._delete(f"{_TRUNKS}/{_checked(shown.trunk)}/PhoneNumbers/{line.sid}")
-            answer = await self._api.read(Call("POST", f"{self._numbers}/{line.sid}.json", form=voice.form))
+            answer = await self._api.read(Call("POST", f"{self._numbers}/{line.sid}.json", form=voice.form(shown)))
             line = succeeded(answer, _Line)
             if line.phone_number != e164 or _voice_of(line) != voice:
                 raise shows_else(_in_words(_voice_of(line)))
