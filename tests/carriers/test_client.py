@@ -123,7 +123,8 @@ def trouble(said: object) -> Trouble:
 def test_only_so_many_requests_run_at_once_and_others_wait_for_their_turn(call: str) -> None:
     setting = Setting({"order": Pending(), "search": AvailablePage(())}.get(call, Absent()), seconds=0.5)
     setting.ask_many(*[call] * 4)
-    assert (setting.adapter.most_running, setting.adapter.calls) == (1 if call == "search" else 2, 4)
+    few = call in ("search", "connect", "routing", "forget_connection")
+    assert (setting.adapter.most_running, setting.adapter.calls) == (1 if few else 2, 4)
 
 
 def test_searches_leave_half_of_the_turns_to_orders_and_their_failures_and_429_do_not_keep_orders_back() -> None:
@@ -135,6 +136,14 @@ def test_searches_leave_half_of_the_turns_to_orders_and_their_failures_and_429_d
     assert trouble(setting.ask("search")) is Trouble.PAUSED
     assert setting.ask("order") == Placed("PN1")
     assert (setting.line.paused_seconds, setting.line.search_paused_seconds > 0) == (0, True)
+
+
+@pytest.mark.parametrize("call", ["connect", "routing", "forget_connection"])
+def test_setting_where_calls_go_leaves_three_quarters_of_the_turns_to_others(call: str) -> None:
+    setting = Setting(Placed("PN1"), seconds=1.5, at_once=8)
+    words = setting.ask_many(*[call] * 20, *["order"] * 6)
+    assert words[-6:] == [Placed("PN1")] * 6
+    assert setting.adapter.most_running == 8
 
 
 def test_of_a_single_turn_a_search_takes_nothing_from_orders() -> None:

@@ -257,6 +257,10 @@ CANNOT: Final[dict[str, tuple[Route, dict[str, str]]]] = {
         dict.fromkeys(SETUPS, "another transport"),
     ),
     "no address": (SipRoute((SipTarget("tel:+12125550199"),)), dict.fromkeys(SETUPS, "no SIP address")),
+    "an address with a password": (
+        SipRoute((SipTarget("sip:me:s3cret@pbx.example.com"),)),
+        dict.fromkeys(SETUPS, "has a password"),
+    ),
     "no target": (SipRoute(()), dict.fromkeys(SETUPS, "no targets")),
     "a user at the host": (
         SipRoute((SipTarget("sip:desk@pbx.example.com"),)),

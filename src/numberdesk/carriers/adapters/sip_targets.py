@@ -72,6 +72,8 @@ def address_of(target: SipTarget) -> SipAddress:
     if port is not None and not 0 < port <= _LARGEST_PORT:
         raise CannotBeSetError("a target's port is none")
     user = found["user"] or ""
+    if ":" in user:
+        raise CannotBeSetError("a target's address has a password, which does not belong there")
     return SipAddress("" if user in _CALLED else user, found["host"].lower(), port, target.transport)
 
 

@@ -66,6 +66,12 @@ class _Line(msgspec.Struct, rename="camel"):
     voice_status_callback: str | None = None
 
     @property
+    def application(self) -> str:
+        """The application that takes calls, in its old place too; "" without one."""
+        old = self.voice_callback_value if self.voice_callback_type == "app" else None
+        return self.app_id or old or ""
+
+    @property
     def kept(self) -> list[tuple[str, str]]:
         """What has nothing to do with where calls go."""
         pairs = (
@@ -269,7 +275,7 @@ def _is_set(line: _Line, voice: _Voice) -> bool:
     forwards = line.voice_callback_type in _FORWARDS
     if voice.kind:
         return (line.voice_callback_type, line.voice_callback_value) == (voice.kind, voice.value)
-    return not forwards and (line.app_id or "") == voice.application
+    return not forwards and line.application == voice.application
 
 
 def _in_words(line: _Line) -> str:
@@ -277,7 +283,7 @@ def _in_words(line: _Line) -> str:
         return f"SIP to {line.voice_callback_value}"
     if line.voice_callback_type == "tel":
         return f"forwarded to {line.voice_callback_value}"
-    return "an application" if line.app_id or line.voice_callback_type else "nothing"
+    return "an application" if line.application else "nothing"
 
 
 def _as_application(name: str, route: WebhookRoute) -> dict[str, Any]:
