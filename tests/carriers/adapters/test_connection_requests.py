@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 from collections.abc import Callable
 from typing import Any, Final
@@ -141,6 +142,13 @@ def test_telnyx_is_given_a_connection_its_hosts_their_order_and_then_the_number(
                 },
             ),
             ("PATCH", f"/phone_numbers/{bought.number_id}", {"connection_id": trunk}),
+        ]
+        other = SipRoute((SECURE._replace(uri="sip:other.example.com"),), NumberFormat.PLAIN)
+        _, changes = told("telnyx", mock.url, other, e164=bought.phone_number)
+        assert [(method, path.partition(trunk)[0]) for method, path, _ in changes] == [
+            ("POST", "/fqdns"),
+            ("PATCH", "/fqdn_connections/"),
+            ("DELETE", f"/fqdns/{fqdn}"),
         ]
         _, changes = told("telnyx", mock.url, ForwardRoute("+12125550199"), e164=bought.phone_number)
         forwarding = {"call_forwarding_enabled": True, "forwards_to": "+12125550199", "forwarding_type": "always"}
@@ -330,7 +338,7 @@ def lying(stand_in: Any, names: tuple[str, ...]) -> Callable[[Seen], Answer]:
     """A carrier that says yes to every change of the number and makes none."""
 
     def answer(seen: Seen) -> Answer:
-        before = {name: getattr(stand_in, name) for name in names}
+        before = {name: copy.copy(getattr(stand_in, name)) for name in names}
         said: Answer = stand_in(seen)
         for name, value in before.items():
             setattr(stand_in, name, value)
@@ -342,15 +350,16 @@ def lying(stand_in: Any, names: tuple[str, ...]) -> Callable[[Seen], Answer]:
 @pytest.mark.parametrize(
     ("kind", "answer"),
     [
+        ("signalwire", lying(SignalWireStandIn(), ("number",))),
         ("plivo", lying(PlivoStandIn(), ("app_id",))),
         ("vonage", lying(VonageStandIn(), ("number",))),
         ("bandwidth", lying(BandwidthStandIn(), ("peer",))),
     ],
-    ids=["plivo", "vonage", "bandwidth"],
+    ids=["signalwire", "plivo", "vonage", "bandwidth"],
 )
 def test_a_carrier_that_says_yes_and_does_nothing_is_seen(kind: str, answer: Callable[[Seen], Answer]) -> None:
-    route = WebhookRoute("https://pbx.example.com/", dialect=DIALECTS[kind])
-    word, _ = at(kind, answer, route)
+    webhook = WebhookRoute("https://pbx.example.com/", dialect=DIALECTS[kind])
+    word, _ = at(kind, answer, SipRoute((SECURE,)) if kind == "signalwire" else webhook)
     assert isinstance(word, NotConnected)
     assert "shows" in word.message or "not at its new location" in word.message
 

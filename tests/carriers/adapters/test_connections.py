@@ -335,6 +335,14 @@ def test_what_some_carriers_cannot_do_is_done_by_the_others(kind: str, name: str
         assert not place.shown(routes_of(kind)["sip"]).as_wanted
 
 
+@pytest.mark.parametrize("kind", ["twilio", "telnyx", "plivo", "signalwire"])
+def test_sound_that_is_no_longer_encrypted_is_drift(kind: str, mock: MockUrls) -> None:
+    open_sound = SipRoute((TLS._replace(srtp=Srtp.NONE),))
+    with place_at(kind, mock) as place:
+        place.connect(open_sound)
+        assert (place.shown(open_sound).as_wanted, place.shown(SipRoute((TLS,))).as_wanted) == (True, False)
+
+
 @pytest.mark.parametrize("kind", SETUPS)
 def test_a_number_that_is_not_ours_is_not_connected_and_not_shown(kind: str, mock: MockUrls) -> None:
     with place_at(kind, mock) as place:
