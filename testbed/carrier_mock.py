@@ -168,6 +168,10 @@ class Control:
         given = {"api": api, "phone_number": phone_number, "count": count, "account": account, "reference": reference}
         return [_purchase(each) for each in self._ask("POST", "/orphans", _given(given))]
 
+    def ring(self, phone_number: str) -> dict[str, Any]:
+        """Call a number: where the call goes, by what its carrier has set."""
+        return dict(self._ask("POST", "/calls", {"phone_number": phone_number}))
+
     def end_order(self, order_id: str, *, succeeds: bool) -> None:
         """End an order at Telnyx that is pending."""
         self._ask("POST", f"/orders/{order_id}", {"status": "success" if succeeds else "failure"})

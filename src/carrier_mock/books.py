@@ -12,9 +12,22 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import Final, Generic, TypeVar
 
-from carrier_mock.changes import Attempted, Change, Held, Ordered, Settled, Stocked, Turned, Withdrawn
+from carrier_mock.changes import (
+    Attempted,
+    Change,
+    Dropped,
+    Held,
+    Ordered,
+    Put,
+    Settled,
+    Stocked,
+    Turned,
+    Wired,
+    Withdrawn,
+)
 from carrier_mock.inventory import Inventory
 from carrier_mock.model import Account, Api, Attempt, Deal, Holding, HoldingState, Order, Outcome
+from carrier_mock.voice import Wires
 
 Item = TypeVar("Item", Holding, Order)
 
@@ -72,6 +85,7 @@ class Books:
         self.inventory = inventory
         self.attempts: list[Attempt] = []
         self.last_at = 0
+        self.wires = Wires()
         self._holdings: dict[str, Holding] = {}  # by the number's id, all there ever were
         self._holders: dict[str, str] = {}  # who has a number now
         self._orders: dict[str, Order] = {}
@@ -95,13 +109,12 @@ class Books:
                 self._hold(change.holding)
             case Turned():
                 self._turn(change)
-            case Ordered():
-                self._put_order(change.order)
-            case Settled():
-                order = self._orders[change.order_id]
-                self._put_order(order._replace(status=change.status, updated_at=change.at))
+            case Ordered() | Settled():
+                self._put_order(self._as_ordered(change))
             case Attempted():
                 self._note(change.attempt)
+            case Wired() | Put() | Dropped():
+                self._rewire(change)
 
     def roll(self, account: Account) -> Roll[Holding]:
         """The numbers that an account's list shows, late ones among them."""
@@ -196,6 +209,20 @@ class Books:
         if change.for_sale:
             self.inventory.put_back(holding.e164)
         self.last_at = max(self.last_at, change.at)
+
+    def _rewire(self, change: Wired | Put | Dropped) -> None:
+        match change:
+            case Wired():
+                self.wires.wire(change.number_id, change.settings)
+            case Put():
+                self.wires.put(change.thing)
+            case Dropped():
+                self.wires.drop(change.thing_id)
+
+    def _as_ordered(self, change: Ordered | Settled) -> Order:
+        if isinstance(change, Ordered):
+            return change.order
+        return self._orders[change.order_id]._replace(status=change.status, updated_at=change.at)
 
     def _put_order(self, order: Order) -> None:
         roll = self.order_roll(order.account)

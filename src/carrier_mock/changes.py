@@ -6,12 +6,13 @@ Touches: nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from carrier_mock.inventory import Found
 from carrier_mock.model import Attempt, Holding, HoldingState, Order
+from carrier_mock.voice import Thing
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +69,33 @@ class Attempted:
     attempt: Attempt
 
 
-Change: TypeAlias = Stocked | Withdrawn | Held | Turned | Ordered | Settled | Attempted
+@dataclass(frozen=True, slots=True)
+class Wired:
+    """Where calls to a number go was changed; what is left out stays."""
+
+    number_id: str
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """An object of an account was made or changed."""
+
+    thing: Thing
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """An object of an account was removed, with what belonged to it."""
+
+    thing_id: str
+
+
+Change: TypeAlias = Stocked | Withdrawn | Held | Turned | Ordered | Settled | Attempted | Wired | Put | Dropped
 
 _KINDS: Final[dict[str, type]] = {
-    kind.__name__.lower(): kind for kind in (Stocked, Withdrawn, Held, Turned, Ordered, Settled, Attempted)
+    kind.__name__.lower(): kind
+    for kind in (Stocked, Withdrawn, Held, Turned, Ordered, Settled, Attempted, Wired, Put, Dropped)
 }
 
 

@@ -17,6 +17,7 @@ import msgspec
 from carrier_mock.books import PENDING
 from carrier_mock.control_shapes import (
     Ending,
+    NewCall,
     NewFault,
     NewNumbers,
     NewOrphans,
@@ -35,6 +36,7 @@ from carrier_mock.faults import Faults
 from carrier_mock.holdings import Holdings
 from carrier_mock.inventory import Found
 from carrier_mock.model import Account, Api, Holding, derived
+from carrier_mock.ringing import ring
 from carrier_mock.settings import Way
 from carrier_mock.telnyx import account_of
 from carrier_mock.twilio import is_account_sid
@@ -77,6 +79,8 @@ class Control:
                 return self._set(_read(request, NewSettings))
             case "POST", "orders", order_id:
                 return self._end_order(order_id, _read(request, Ending), now)
+            case "POST", "calls":
+                return ring(self._books, _read(request, NewCall).phone_number)
             case "POST", "reset":
                 self._reset()
                 return _DONE

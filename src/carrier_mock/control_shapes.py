@@ -94,6 +94,12 @@ class NewPort(msgspec.Struct, forbid_unknown_fields=True):
     phone_number: str
 
 
+class NewCall(msgspec.Struct, forbid_unknown_fields=True):
+    """A number that somebody calls."""
+
+    phone_number: str
+
+
 class Ending(msgspec.Struct, forbid_unknown_fields=True):
     """How a pending order ends now."""
 

@@ -8,13 +8,25 @@ once and handed to `record`, so that no two requests can have the same number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 from carrier_mock.books import PENDING, Books
-from carrier_mock.changes import Attempted, Change, Held, Ordered, Settled, Stocked, Turned, Withdrawn
+from carrier_mock.changes import (
+    Attempted,
+    Change,
+    Dropped,
+    Held,
+    Ordered,
+    Put,
+    Settled,
+    Stocked,
+    Turned,
+    Wired,
+    Withdrawn,
+)
 from carrier_mock.faults import Twist
 from carrier_mock.inventory import Found
 from carrier_mock.model import (
@@ -32,6 +44,7 @@ from carrier_mock.model import (
 )
 from carrier_mock.prices import price_of
 from carrier_mock.settings import Settings, microseconds
+from carrier_mock.voice import Thing
 from numberdesk.core.phone import PhoneError, parse_e164
 
 _MOST_SEARCHED: Final = 1_000_000
@@ -121,6 +134,18 @@ class Holdings:
         held = () if order is None else (self.books.holding(line.number_id) for line in order.lines)
         if order is not None and not any(each is not None and each.is_live for each in held):
             self._do(Settled(order.order_id, "deleted", self._instant(now)))
+
+    def wire(self, holding: Holding, settings: Mapping[str, Any]) -> None:
+        """Set where calls to a number go."""
+        self._do(Wired(holding.number_id, dict(settings)))
+
+    def put(self, thing: Thing) -> None:
+        """Make or change an object of an account."""
+        self._do(Put(thing))
+
+    def drop(self, thing_id: str) -> None:
+        """Remove an object of an account, with what belongs to it."""
+        self._do(Dropped(thing_id))
 
     def saw(self, account: Account, numbers: Iterable[str], now: int) -> None:
         """Remember that an account was shown these numbers."""

@@ -30,6 +30,7 @@ class Operation(StrEnum):
     FIND = "find"  # a look-up by number, reference or id
     LIST = "list"  # everything on the account, page by page
     RELEASE = "release"
+    CONNECT = "connect"  # where calls go: numbers, trunks, connections, applications
     PRICING = "pricing"
     CHECK = "check"  # account and balance
 

@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from carrier_mock import telnyx_shapes as shapes
+from carrier_mock import telnyx_voice
 from carrier_mock.books import Roll
 from carrier_mock.exchange import Answer, Call, Request, credentials, json_answer
 from carrier_mock.faults import Fault, Twist
@@ -34,10 +35,11 @@ from carrier_mock.telnyx_filters import (
     search,
 )
 from carrier_mock.telnyx_shapes import error
+from carrier_mock.telnyx_voice import TelnyxVoice
 from carrier_mock.twilio import WRONG
 
 PREFIX: Final = "/v2/"
-ROOTS: Final = ("/available_phone_numbers", "/number_orders", "/phone_numbers", "/balance")
+ROOTS: Final = ("/available_phone_numbers", "/number_orders", "/phone_numbers", "/balance", *telnyx_voice.ROOTS)
 """How paths begin without the prefix: it is a part of the address that Telnyx's specification and SDK begin with."""
 
 _UNAUTHORIZED: Final = error(
@@ -84,6 +86,7 @@ class Telnyx:
     def __init__(self, holdings: Holdings) -> None:
         self._holdings = holdings
         self._books = holdings.books
+        self._voice = TelnyxVoice(holdings)
 
     def understand(self, request: Request, now: int, token: str) -> Call | Answer:
         """What a request is for. `token` makes the ids of what it creates."""
@@ -121,13 +124,28 @@ class Telnyx:
                 handlers["POST"] = lambda: self._order(request, account, now, token)
             case ["number_orders", order_id]:
                 handlers["GET"] = lambda: self._one_order(account, order_id)
-            case ["phone_numbers"]:
-                handlers["GET"] = lambda: self._numbers(request, account, now)
-            case ["phone_numbers", number_id]:
-                handlers["GET"] = lambda: self._one_number(account, number_id, now)
-                handlers["DELETE"] = lambda: self._release(account, number_id, now)
+            case ["phone_numbers", *rest]:
+                return self._about_numbers(request, account, rest, now)
+            case [root, *_] as parts if f"/{root}" in telnyx_voice.ROOTS:
+                return self._voice.understand(request, account, parts, now, token)
             case ["balance"]:
                 handlers["GET"] = lambda: Call(account, Operation.CHECK, (), lambda _: self._balance(account))
+            case _:
+                return _NOT_FOUND
+        handler = handlers.get(request.method)
+        return _NOT_ALLOWED if handler is None else handler()
+
+    def _about_numbers(self, request: Request, account: Account, rest: list[str], now: int) -> Call | Answer:
+        handlers: dict[str, Callable[[], Call | Answer]] = {}
+        match rest:
+            case []:
+                handlers["GET"] = lambda: self._numbers(request, account, now)
+            case [number_id]:
+                handlers["GET"] = lambda: self._one_number(account, number_id, now)
+                handlers["PATCH"] = lambda: self._connect(request, account, number_id)
+                handlers["DELETE"] = lambda: self._release(account, number_id, now)
+            case [number_id, "voice"]:
+                handlers |= dict.fromkeys(("GET", "PATCH"), lambda: self._voice_of(request, account, number_id))
             case _:
                 return _NOT_FOUND
         handler = handlers.get(request.method)
@@ -196,8 +214,8 @@ class Telnyx:
     def _numbers(self, request: Request, account: Account, now: int) -> Call | Answer:
         given, page = read_filters(request, NUMBERS), read_page(request)
         until = now - self._holdings.settings.lag(Api.TELNYX)
-        roll, inventory = self._books.roll(account), self._books.inventory
-        show = lambda each: shapes.owned(each, inventory.place(each.e164))  # noqa: E731  it goes into several Calls
+        roll = self._books.roll(account)
+        show = self._owned
         if not given:
             return Call(account, Operation.LIST, (), lambda _: _page(roll, until, page, show))
         digits, reference = given.get("phone_number"), given.get("customer_reference")
@@ -226,7 +244,7 @@ class Telnyx:
                 return False
             if country is None and kind is None and status is None:
                 return True
-            shown = shapes.owned(holding, self._books.inventory.place(holding.e164))
+            shown = self._owned(holding)
             in_country = country is None or shown["country_iso_alpha2"] in country.split(",")
             return in_country and kind in (None, shown["phone_number_type"]) and status in (None, shown["status"])
 
@@ -239,9 +257,23 @@ class Telnyx:
         def run(_twist: Twist) -> Answer:
             if holding is None or holding.at > now - self._holdings.settings.lag(Api.TELNYX):
                 return _NOT_FOUND
-            return json_answer(200, {"data": shapes.owned(holding, self._books.inventory.place(holding.e164), now=now)})
+            return json_answer(200, {"data": self._owned(holding, now=now)})
 
         return Call(account, Operation.FIND, about, run)
+
+    def _connect(self, request: Request, account: Account, number_id: str) -> Call | Answer:
+        holding = self._holding(account, number_id)
+        if holding is None:
+            return _NOT_FOUND
+        return self._voice.connect(request, account, holding, lambda: self._owned(holding))
+
+    def _voice_of(self, request: Request, account: Account, number_id: str) -> Call | Answer:
+        holding = self._holding(account, number_id)
+        return _NOT_FOUND if holding is None else self._voice.of_number(request, account, holding)
+
+    def _owned(self, holding: Holding, *, now: int | None = None) -> dict[str, Any]:
+        connection_id = self._books.wires.of(holding.number_id).get("connection_id")
+        return shapes.owned(holding, self._books.inventory.place(holding.e164), connection_id, now=now)
 
     def _release(self, account: Account, number_id: str, now: int) -> Call:
         holding = self._holding(account, number_id)
@@ -252,7 +284,7 @@ class Telnyx:
                 return _NOT_FOUND
             self._holdings.release(holding, now)
             gone = self._books.holding(holding.number_id) or holding
-            return json_answer(200, {"data": shapes.deleted(gone, self._books.inventory.place(gone.e164))})
+            return json_answer(200, {"data": shapes.deleted(self._owned(gone))})
 
         return Call(account, Operation.RELEASE, about, run)
 

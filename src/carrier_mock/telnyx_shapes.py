@@ -118,13 +118,16 @@ def _address_requirement(line_id: str) -> list[dict[str, Any]]:
     return [one]
 
 
-def owned(holding: Holding, place: Place | None, *, now: int | None = None) -> dict[str, Any]:
+def owned(
+    holding: Holding, place: Place | None, connection_id: str | None = None, *, now: int | None = None
+) -> dict[str, Any]:
     """A number on an account. With `now`, one that was just bought has its type in the old words, as documented."""
     kind = Kind.LOCAL if place is None else place.kind
     fresh = now is not None and now - holding.at < _LEGACY_FOR
     active = holding.standing is not HoldingState.PENDING
     return {
         **_UNSET,
+        "connection_id": connection_id,
         "id": holding.number_id,
         "phone_number": holding.e164,
         "phone_number_type": _LEGACY.get(kind, "longcode") if fresh else kind.value,
@@ -139,9 +142,8 @@ def owned(holding: Holding, place: Place | None, *, now: int | None = None) -> d
     }
 
 
-def deleted(holding: Holding, place: Place | None) -> dict[str, Any]:
+def deleted(shown_as: dict[str, Any]) -> dict[str, Any]:
     """A number that was just given back. Its specification has texts where the one of an owned number has nulls."""
-    shown_as = owned(holding, place)
     for name in ("country_iso_alpha2", "emergency_status", "inbound_call_screening", "source_type"):
         del shown_as[name]
     return {name: "" if value is None and name != "activated_at" else value for name, value in shown_as.items()}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from carrier_mock import twilio_shapes as shapes
@@ -23,6 +23,7 @@ from carrier_mock.model import Account, Api, Holding, Operation
 from carrier_mock.prices import CREDIT
 from carrier_mock.twilio_search import BadFilterError, read_filters
 from carrier_mock.twilio_shapes import error, not_found
+from carrier_mock.twilio_voice import TwilioVoice
 
 PREFIXES: Final = ("/2010-04-01/", "/v1/")
 WRONG: Final = "wrong"
@@ -52,6 +53,7 @@ class Twilio:
     def __init__(self, holdings: Holdings) -> None:
         self._holdings = holdings
         self._books = holdings.books
+        self._voice = TwilioVoice(holdings)
 
     def understand(self, request: Request, now: int, token: str) -> Call | Answer:
         """What a request is for. `token` makes the ids of what it creates."""
@@ -60,6 +62,8 @@ class Twilio:
         if not (is_account or _KEY_SID.fullmatch(user)) or password in ("", WRONG):
             return _UNAUTHORIZED
         match request.path.strip("/").removesuffix(".json").split("/"):
+            case ["v1", "Trunks", *rest]:
+                return self._voice.understand(request, Account(Api.TWILIO, user), rest, now, token)
             case ["v1", product, "Countries", country]:
                 return self._pricing(request, Account(Api.TWILIO, user), product, country)
             case ["2010-04-01", "Accounts", sid, *rest] if is_account_sid(sid):
@@ -99,6 +103,7 @@ class Twilio:
                 handlers["POST"] = lambda: self._buy(request, account, now, token)
             case ["IncomingPhoneNumbers", sid]:
                 handlers["GET"] = lambda: self._one(request, account, sid, now)
+                handlers["POST"] = lambda: self._update(request, account, sid)
                 handlers["DELETE"] = lambda: self._release(request, account, sid, now)
             case _:
                 return not_found(request.path)
@@ -155,7 +160,7 @@ class Twilio:
             )
             if isinstance(word, No):
                 return _refused(word, number)
-            return json_answer(201, shapes.owned(word, self._books.inventory.place(number)))
+            return json_answer(201, self._shown(word))
 
         return Call(account, Operation.ORDER, (number,), run, name)
 
@@ -220,7 +225,7 @@ class Twilio:
             after = ("PageToken", f"PAPN{shown[-1].number:032x}")
             following = _uri(request, (*sized, ("Page", str(page + 1)), after))
         body = {
-            "incoming_phone_numbers": [shapes.owned(each, self._books.inventory.place(each.e164)) for each in shown],
+            "incoming_phone_numbers": [self._shown(each) for each in shown],
             "page": page,
             "page_size": size,
             "start": page * size,
@@ -239,7 +244,7 @@ class Twilio:
         def run(_twist: Twist) -> Answer:
             if holding is None or holding.at > now - self._holdings.settings.lag(Api.TWILIO):
                 return not_found(request.path)
-            return json_answer(200, shapes.owned(holding, self._books.inventory.place(holding.e164)))
+            return json_answer(200, self._shown(holding))
 
         return Call(account, Operation.FIND, about, run)
 
@@ -254,6 +259,23 @@ class Twilio:
             return Answer(204, headers=())
 
         return Call(account, Operation.RELEASE, about, run)
+
+    def _update(self, request: Request, account: Account, sid: str) -> Call | Answer:
+        holding = self._holding(account, sid)
+        if holding is None:
+            return not_found(request.path)
+        settings = self._voice.settings(account, request.form())
+        if isinstance(settings, Answer):
+            return settings
+
+        def run(_twist: Twist) -> Answer:
+            self._holdings.wire(holding, settings)
+            return json_answer(200, self._shown(holding))
+
+        return Call(account, Operation.CONNECT, (holding.e164,), run)
+
+    def _shown(self, holding: Holding) -> dict[str, Any]:
+        return shapes.owned(holding, self._books.inventory.place(holding.e164), self._books.wires.of(holding.number_id))
 
     def _holding(self, account: Account, sid: str) -> Holding | None:
         holding = self._books.holding(sid)

@@ -9,6 +9,7 @@ prices are texts.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from email.utils import format_datetime
 from typing import Any, Final
 
@@ -91,8 +92,8 @@ def for_sale(found: Found) -> dict[str, Any]:
     }
 
 
-def owned(holding: Holding, place: Place | None) -> dict[str, Any]:
-    """A number on an account. One that the inventory never had is taken for a local one."""
+def owned(holding: Holding, place: Place | None, wired: Mapping[str, Any]) -> dict[str, Any]:
+    """A number on an account, with what was set for it. One that the inventory never had is taken for a local one."""
     capable = ("voice",) if place is None else place.capabilities
     kind = Kind.LOCAL if place is None else place.kind
     at = format_datetime(to_datetime(holding.at))
@@ -111,6 +112,7 @@ def owned(holding: Holding, place: Place | None) -> dict[str, Any]:
         "date_updated": at,
         "uri": f"/2010-04-01/Accounts/{holding.account}/IncomingPhoneNumbers/{holding.number_id}.json",
         **_UNSET,
+        **wired,
     }
 
 

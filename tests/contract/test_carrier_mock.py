@@ -13,6 +13,7 @@ from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
 
+from carrier_mock.model import Api
 from carrier_mock.running import Config
 from testbed.carrier_mock import MockUrls, simulated
 from testbed.prism import between
@@ -148,3 +149,60 @@ def test_telnyxs_client_is_told_what_cannot_be_ordered(telnyx_client: telnyx.Tel
     with pytest.raises(telnyx.APIStatusError) as refused:
         telnyx_client.number_orders.create(phone_numbers=[{"phone_number": "+12125550150"}])
     assert "85000" in refused.value.response.text
+
+
+def test_twilios_client_makes_a_trunk_with_targets_and_puts_a_number_on_it(carriers: MockUrls, twilio: Client) -> None:
+    wanted = twilio.available_phone_numbers("US").local.list(area_code=646, limit=1)[0].phone_number
+    number = twilio.incoming_phone_numbers.create(phone_number=wanted)
+    with between("twilio-trunking.json", carriers.twilio_url, twilios_own_mistakes) as url:
+        trunks = Client(SID, "a-token", http_client=Redirected(url)).trunking.v1.trunks
+        trunk = trunks.create(friendly_name="numberdesk con_1", secure=True)
+        assert [one.sid for one in trunks.list(limit=5)] == [trunk.sid]
+        target = {"weight": 10, "priority": 1, "enabled": True, "friendly_name": "a", "sip_url": "sip:a.example.com"}
+        made = trunks(trunk.sid).origination_urls.create(**target)
+        assert trunks(trunk.sid).origination_urls(made.sid).update(priority=5).priority == 5
+        assert twilio.incoming_phone_numbers(number.sid).update(trunk_sid=trunk.sid).trunk_sid == trunk.sid
+        assert carriers.control.ring(wanted)["targets"] == [{"uri": "sip:a.example.com", "priority": 5, "weight": 10}]
+        assert trunks(trunk.sid).phone_numbers(number.sid).delete()
+        assert twilio.incoming_phone_numbers(number.sid).fetch().trunk_sid is None
+        assert trunks(trunk.sid).delete()
+        assert trunks.list(limit=5) == []
+
+
+def test_telnyxs_client_makes_a_connection_with_hosts_and_puts_a_number_on_it(carriers: MockUrls) -> None:
+    bought = carriers.control.orphans(Api.TELNYX, account="KEY0123")[0]
+    client = telnyx.Telnyx(api_key="KEY0123", base_url=f"{carriers.telnyx_url}/v2", max_retries=0)
+    trunk = client.fqdn_connections.create(connection_name="numberdesk con_1", transport_protocol="TLS").data
+    assert trunk is not None
+    assert trunk.id is not None
+    host = client.fqdns.create(connection_id=trunk.id, dns_record_type="a", fqdn="a.example.com", port=5061).data
+    assert host is not None
+    assert host.id is not None
+    changed = client.fqdn_connections.update(trunk.id, inbound={"default_primary_fqdn_id": host.id}).data
+    assert changed is not None
+    assert changed.transport_protocol == "TLS"
+    found = list(client.fqdn_connections.list(filter={"connection_name": {"contains": "con_1"}}))
+    assert [one.id for one in found] == [trunk.id]
+    assert [one.id for one in client.fqdns.list(filter={"connection_id": trunk.id})] == [host.id]
+    number = client.phone_numbers.update(bought.number_id, connection_id=trunk.id).data
+    assert number is not None
+    assert number.connection_id == trunk.id
+    rung = carriers.control.ring(bought.phone_number)
+    assert rung["targets"] == [{"uri": "sip:a.example.com:5061;transport=tls"}]
+    voice = client.phone_numbers.voice.update(
+        bought.number_id,
+        call_forwarding={
+            "call_forwarding_enabled": True,
+            "forwards_to": "+12125550199",
+            "forwarding_type": "always",
+        },
+    ).data
+    assert voice is not None
+    assert carriers.control.ring(bought.phone_number) == {"kind": "forward", "number": "+12125550199"}
+    application = client.texml_applications.create(friendly_name="numberdesk con_1", voice_url="https://a.example.com/")
+    assert application.data is not None
+    assert [one.id for one in client.texml_applications.list(filter={"friendly_name": "numberdesk con_1"})] == [
+        application.data.id
+    ]
+    assert client.fqdn_connections.delete(trunk.id).data is not None
+    assert list(client.fqdns.list(filter={"connection_id": trunk.id})) == []

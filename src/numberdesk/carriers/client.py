@@ -3,10 +3,10 @@
 Touches: clock.
 
 At most so many requests run at once, and half of these turns are never a search's (beside a single turn one search
-runs); the others wait a bounded time for their turn. A carrier that failed several times in a row is left alone for a
-while: when orders failed, for orders and searches; when searches failed, for searches alone. What the books need to
-know of orders that are open is asked all the same. Whatever an adapter raises ends here, as the
-word that leaves the most open.
+runs), three quarters never those of setting where calls go; the others wait a bounded time for their turn. A carrier
+that failed several times in a row is left alone for a while: when orders failed, for orders and searches; when searches
+failed, for searches alone. What the books need to know of orders that are open is asked all the same. Whatever an
+adapter raises ends here, as the word that leaves the most open.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from numberdesk.carriers.port import (
 )
 from numberdesk.core.breaker import Breaker
 from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
+from numberdesk.core.connection import Connected, NotConnected, ShownRouting, Unsupported, WantedConnection
 from numberdesk.infra.log import get_log
 
 Result = TypeVar("Result")
@@ -106,6 +107,7 @@ class CarrierClient:
         self._seconds = seconds
         self._turns = asyncio.Semaphore(at_once)
         self._search_turns = asyncio.Semaphore(max(1, at_once // 2))
+        self._connect_turns = asyncio.Semaphore(max(1, at_once // 4))
         self._share = at_once > 1
         self.breaker = breaker
         self.search_breaker = Breaker() if search_breaker is None else search_breaker
@@ -192,6 +194,40 @@ class CarrierClient:
 
         return _storable(await self._unguarded("release", tell, NotReleased))
 
+    async def connect(
+        self, e164: str, number_id: str | None, wanted: WantedConnection
+    ) -> Connected | NotConnected | Unsupported:
+        """Have calls to a number go where they are wanted. Raises nothing.
+
+        Of a connection with many numbers one after the other is done: those that wait hold no turns of others.
+        """
+
+        async def tell() -> Connected | NotConnected | Unsupported:
+            return await self._carrier.connect(e164, number_id, wanted)
+
+        return _storable(await self._seldom("connect", tell))
+
+    async def forget_connection(self, connection_id: str) -> Connected | NotConnected | Unsupported:
+        """Remove what was made for a connection. Raises nothing."""
+
+        async def tell() -> Connected | NotConnected | Unsupported:
+            return await self._carrier.forget_connection(connection_id)
+
+        return _storable(await self._seldom("forget_connection", tell))
+
+    async def routing(self, e164: str, number_id: str | None, wanted: WantedConnection) -> ShownRouting:
+        """What the carrier has set for a number. Raises CarrierError and nothing else."""
+        try:
+            async with self._turn(self._connect_turns), self._turn(self._turns):
+                return _storable(await self._carrier.routing(e164, number_id, wanted))
+        except _NoTurnError:
+            raise CarrierError(Trouble.UNREACHABLE, _NO_TURN) from None
+        except CarrierError:
+            raise
+        except Exception as error:
+            self._defect("routing", error, self.breaker)
+            raise CarrierError(Trouble.UNREADABLE, type(error).__name__) from error
+
     async def owned(self, cursor: str | None) -> OwnedPage:
         """A page of the numbers on our account. Raises CarrierError and nothing else."""
         try:
@@ -208,6 +244,16 @@ class CarrierClient:
         return await self._unguarded(
             "check", self._carrier.check, lambda message: Health(ok=False, message=message, facts={})
         )
+
+    async def _seldom(
+        self, what: str, call: Callable[[], Awaitable[Connected | NotConnected | Unsupported]]
+    ) -> Connected | NotConnected | Unsupported:
+        """What may wait: a quarter of the turns is enough for it."""
+        try:
+            async with self._turn(self._connect_turns):
+                return await self._unguarded(what, call, NotConnected)
+        except _NoTurnError:
+            return NotConnected(_NO_TURN)
 
     async def _unguarded(
         self, what: str, call: Callable[[], Awaitable[Result]], unclear: Callable[[str], Result]

@@ -11,10 +11,11 @@ import pytest
 from numberdesk.carriers.port import Carrier, CarrierError, NotReleased, Wanted
 from numberdesk.carriers.registry import KINDS, checked_setup
 from numberdesk.core.carrier_order import Unknown
+from numberdesk.core.connection import NotConnected, SipRoute, SipTarget, WantedConnection, WebhookRoute
 from numberdesk.infra.http import HttpClient
 from testbed.egress import LOOPBACK
 from testbed.scripted import Answer, json_reply, raw, reply, reset, scripted, silence
-from tests.carriers.adapters.words import FORBIDDEN, HTML, THROTTLED, kind
+from tests.carriers.adapters.words import DIALECTS, FORBIDDEN, HTML, THROTTLED, kind
 
 E164: Final = "+19195550142"
 WANTED: Final = Wanted("US", "1", "local", "919", "", "", "", "", "", (), 20)
@@ -44,6 +45,21 @@ UNREADABLE: Final[dict[str, Answer]] = {
     "cut off": raw(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{"),
     "very deep": reply(200, b"[" * 100_000),
 }
+SIP: Final = WantedConnection("con_1", SipRoute((SipTarget("sip:pbx.example.com"),)))
+CLEARED: Final = WantedConnection("con_1", None)
+WEBHOOKS: Final = {
+    name: WantedConnection("con_1", WebhookRoute(f"https://pbx.example.com/?key={SECRET}", dialect=dialect))
+    for name, dialect in DIALECTS.items()
+}
+NUMBER_IDS: Final = {
+    "twilio": "PN" + "0" * 32,
+    "telnyx": "1293384261075731499",
+    "plivo": "19195550142",
+    "vonage": "US:19195550142",
+    "bandwidth": "9195550142",
+    "signalwire": "497f6eca-6276-4993-bfeb-53cbbbba6f08",
+}
+
 EMPTY: Final = (UNREADABLE["no body"], UNREADABLE["an empty body"])
 """Enough for a release, which is answered without a body."""
 EMPTY_LISTS: Final = (("bandwidth", UNREADABLE["no body"]),)
@@ -78,6 +94,11 @@ def asked(name: str, answer: Answer, call: Callable[[Carrier], Awaitable[Any]]) 
     return told, sum(seen.method == "POST" for seen in server.seen)
 
 
+def connecting(number_id: str | None, wanted: WantedConnection) -> Callable[[Carrier], Awaitable[Any]]:
+    """The call that sets where calls go."""
+    return lambda carrier: carrier.connect(E164, number_id, wanted)
+
+
 @pytest.mark.parametrize("answer", UNREADABLE.values(), ids=UNREADABLE)
 @pytest.mark.parametrize("name", KINDS)
 class TestWhatCannotBeRead:
@@ -98,6 +119,18 @@ class TestWhatCannotBeRead:
     def test_confirms_no_release(self, name: str, answer: Answer) -> None:
         outcome, _ = asked(name, answer, lambda carrier: carrier.release(E164, None))
         assert isinstance(outcome, NotReleased) or answer in EMPTY
+
+    def test_says_of_no_call_that_it_goes_somewhere(self, name: str, answer: Answer) -> None:
+        for number_id, wanted in ((None, SIP), (NUMBER_IDS[name], WEBHOOKS[name]), (NUMBER_IDS[name], CLEARED)):
+            outcome, posts = asked(name, answer, connecting(number_id, wanted))
+            assert isinstance(outcome, NotConnected)
+            assert posts == 0  # nothing is made or changed before it is clear which number that is
+        shown, _ = asked(name, answer, lambda carrier: carrier.routing(E164, NUMBER_IDS[name], SIP))
+        assert isinstance(shown, CarrierError)
+
+    def test_removes_nothing_for_certain(self, name: str, answer: Answer) -> None:
+        outcome, _ = asked(name, answer, lambda carrier: carrier.forget_connection("con_1"))
+        assert isinstance(outcome, NotConnected) or (name, answer) in EMPTY_LISTS
 
 
 @pytest.mark.parametrize(("answer", "expected"), KNOWN.values(), ids=KNOWN)

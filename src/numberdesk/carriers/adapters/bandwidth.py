@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 from urllib.parse import parse_qs, quote
 
+from numberdesk.carriers.adapters.bandwidth_connections import BandwidthConnector
+from numberdesk.carriers.adapters.bandwidth_locations import BandwidthApi, BandwidthLocations
 from numberdesk.carriers.adapters.bandwidth_orders import (
     RUNNING,
     BandwidthOrder,
@@ -37,6 +39,7 @@ from numberdesk.carriers.adapters.bandwidth_xml import (
     text,
     texts,
 )
+from numberdesk.carriers.adapters.connecting import ConnectsNumbers
 from numberdesk.carriers.adapters.http_api import (
     Call,
     CarrierHttpApi,
@@ -100,7 +103,7 @@ class _Listed(NamedTuple):
     next_link: str
 
 
-class Bandwidth:
+class Bandwidth(ConnectsNumbers):
     """One account at Bandwidth."""
 
     def __init__(self, setup: Setup, http: Http) -> None:
@@ -111,6 +114,8 @@ class Bandwidth:
         peer_id = setup.get("peer_id")
         self._peer = leaf("PeerId", peer_id) if peer_id else ""
         self._disconnects: dict[str, str] = {}
+        bandwidth = BandwidthApi(self._api, self._account_id)
+        self._connector = BandwidthConnector(bandwidth, BandwidthLocations(bandwidth, setup["site_id"], peer_id))
 
     @property
     def window(self) -> int:

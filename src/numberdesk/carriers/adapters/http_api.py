@@ -97,7 +97,13 @@ class CarrierHttpApi:
 
         Raises CarrierError: unreachable, failing (5xx), credentials (401, 403), throttled (429).
         """
-        request = self._request(call, self._read_seconds, base_url=base_url, once=False)
+        return await self._asked(self._request(call, self._read_seconds, base_url=base_url, once=False))
+
+    async def make(self, call: Call, *, base_url: str | None = None) -> HttpResponse:
+        """Ask for something that there would be two of if it were asked twice. As `read`, and sent once."""
+        return await self._asked(self._request(call, self._read_seconds, base_url=base_url, once=True))
+
+    async def _asked(self, request: HttpRequest) -> HttpResponse:
         try:
             answer = await self._sent(request)
         except (NotSentError, NoAnswerError) as error:

@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from numberdesk.carriers.adapters.connecting import ConnectsNumbers
 from numberdesk.carriers.adapters.http_api import (
     Call,
     CarrierHttpApi,
@@ -27,6 +28,7 @@ from numberdesk.carriers.adapters.http_api import (
     refusal,
     refused,
 )
+from numberdesk.carriers.adapters.plivo_connections import PlivoConnector
 from numberdesk.carriers.adapters.plivo_words import reason_of
 from numberdesk.carriers.adapters.reading import digits_of, e164_of, item_of, price_of
 from numberdesk.carriers.port import (
@@ -150,13 +152,14 @@ class _AccountState(msgspec.Struct):
     cash_credits: Any = None
 
 
-class Plivo:
+class Plivo(ConnectsNumbers):
     """An account at Plivo."""
 
     def __init__(self, setup: Setup, http: Http) -> None:
         auth_id = setup["auth_id"]
         self._api = CarrierHttpApi(setup, http, base_url=_HOST, authorization=basic(auth_id, setup["auth_token"]))
         self._account = f"/v1/Account/{quote(auth_id, safe='')}/"
+        self._connector = PlivoConnector(self._api, self._account)
         options = {name: setup.get(name) for name in ("app_id", "compliance_application_id")}
         self._options = {name: value for name, value in options.items() if value}
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
+from numberdesk.carriers.adapters.connecting import ConnectsNumbers
 from numberdesk.carriers.adapters.http_api import (
     UNDECIDED,
     Call,
@@ -29,6 +30,7 @@ from numberdesk.carriers.adapters.http_api import (
 )
 from numberdesk.carriers.adapters.reading import PageLinks, is_e164
 from numberdesk.carriers.adapters.refusal_words import reason_in
+from numberdesk.carriers.adapters.signalwire_connections import SignalWireConnector
 from numberdesk.carriers.port import (
     AnotherNumber,
     Available,
@@ -120,7 +122,7 @@ class _Failure(msgspec.Struct):
         return " ".join(part.casefold().replace("_", " ") for part in parts if isinstance(part, str))
 
 
-class SignalWire:
+class SignalWire(ConnectsNumbers):
     """One SignalWire project."""
 
     def __init__(self, setup: Setup, http: Http) -> None:
@@ -131,6 +133,7 @@ class SignalWire:
         authorization = basic(setup["project_id"], setup["api_token"])
         base_url = f"https://{setup['space'].lower()}.signalwire.com"
         self._api = CarrierHttpApi(setup, http, base_url=base_url, authorization=authorization)
+        self._connector = SignalWireConnector(self._api)
 
     @property
     def window(self) -> int:

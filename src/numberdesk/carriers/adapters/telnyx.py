@@ -19,7 +19,9 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from numberdesk.carriers.adapters.connecting import ConnectsNumbers
 from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, CarrierKind, decoded, excerpt, refusal, refused
+from numberdesk.carriers.adapters.telnyx_connections import TelnyxConnector
 from numberdesk.carriers.adapters.telnyx_search import TelnyxPage, TelnyxSearches, answered, checked_id
 from numberdesk.carriers.port import (
     AnotherNumber,
@@ -131,11 +133,12 @@ class _Errors(msgspec.Struct):
     errors: list[_Error]
 
 
-class Telnyx:
+class Telnyx(ConnectsNumbers):
     """One account at Telnyx. `seconds` is a clock that only goes forward."""
 
     def __init__(self, setup: Setup, http: Http, *, seconds: Callable[[], float] = time.monotonic) -> None:
         self._api = CarrierHttpApi(setup, http, base_url=_BASE_URL, authorization=f"Bearer {setup['api_key']}")
+        self._connector = TelnyxConnector(self._api)
         self._searches = TelnyxSearches(self._api, seconds=seconds)
         self._of_orders = {name: value for name in _OF_ORDERS if (value := setup.get(name))}
         group = setup.get("requirement_group_id")

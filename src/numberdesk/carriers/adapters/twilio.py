@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from numberdesk.carriers.adapters.connecting import ConnectsNumbers
 from numberdesk.carriers.adapters.http_api import (
     Call,
     CarrierHttpApi,
@@ -30,6 +31,7 @@ from numberdesk.carriers.adapters.http_api import (
     refused,
 )
 from numberdesk.carriers.adapters.reading import PageLinks, is_e164
+from numberdesk.carriers.adapters.twilio_connections import TwilioConnector
 from numberdesk.carriers.adapters.twilio_errors import REASONS
 from numberdesk.carriers.adapters.twilio_prices import Costs, TwilioPrices
 from numberdesk.carriers.adapters.twilio_search import LARGEST_PAGE, question, start_of
@@ -114,7 +116,7 @@ class _Look(NamedTuple):
     unclear: str
 
 
-class Twilio:
+class Twilio(ConnectsNumbers):
     """One Twilio account. `seconds` is a clock that only goes forward, by which prices grow old."""
 
     def __init__(self, setup: Setup, http: Http, *, seconds: Callable[[], float] = time.monotonic) -> None:
@@ -125,6 +127,7 @@ class Twilio:
         self._prices = TwilioPrices(self._api, seconds)
         self._account = f"/2010-04-01/Accounts/{account}"
         self._numbers = f"{self._account}/IncomingPhoneNumbers.json"
+        self._connector = TwilioConnector(self._api, self._account)
         named = (("BundleSid", "bundle_sid"), ("AddressSid", "address_sid"), ("IdentitySid", "identity_sid"))
         self._may_need_address = bool(setup.get("bundle_sid") or setup.get("address_sid"))
         self._papers = [(parameter, setup.get(field)) for parameter, field in named if setup.get(field)]

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import msgspec
 
+from numberdesk.carriers.adapters.connecting import ConnectsNumbers
 from numberdesk.carriers.adapters.http_api import (
     Call,
     CarrierHttpApi,
@@ -30,6 +31,7 @@ from numberdesk.carriers.adapters.http_api import (
     refused,
 )
 from numberdesk.carriers.adapters.reading import digits_of, e164_of, item_of, price_of
+from numberdesk.carriers.adapters.vonage_connections import VonageConnector
 from numberdesk.carriers.adapters.vonage_labels import reason_of
 from numberdesk.carriers.port import (
     Available,
@@ -123,7 +125,7 @@ class _Balance(msgspec.Struct):
     value: Decimal
 
 
-class Vonage:
+class Vonage(ConnectsNumbers):
     """An account at Vonage."""
 
     def __init__(self, setup: Setup, http: Http) -> None:
@@ -131,6 +133,7 @@ class Vonage:
             setup, http, base_url=_HOST, authorization=basic(setup["api_key"], setup["api_secret"])
         )
         self._countries: dict[str, str] = {}
+        self._connector = VonageConnector(self._api)
 
     @property
     def window(self) -> int:
