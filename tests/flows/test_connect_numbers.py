@@ -198,7 +198,7 @@ def test_who_lost_the_lease_changes_nothing(shop: Shop, account: str) -> None:
     rental = buy(shop, account, connection_id=connection_id)
     report = ConnectionReport(rental.id, Told(Connected(), 1, connection_id), 12_345, shop.now)
     noted = shop.writer.apply(note_connections, report)
-    assert noted.lease_lost  # type: ignore[attr-defined]
+    assert noted.lease_lost
     assert standing(shop, rental).state is ConnectionState.PENDING
 
 
@@ -333,7 +333,7 @@ def test_a_change_that_thousands_of_numbers_follow_goes_on_in_rounds(
     change(shop, kept(shop, connection_id), SIP)
     assert sum(rental_of(shop, rental.id).connection_generation == 2 for rental in rentals) == 2
     rounds = 0
-    while shop.writer.apply(raise_rentals, RaiseRentals(shop.now)).left:  # type: ignore[attr-defined]
+    while shop.writer.apply(raise_rentals, RaiseRentals(shop.now)).left:
         rounds += 1
         assert rounds < 5
     assert [rental_of(shop, rental.id).connection_generation for rental in rentals] == [2] * 5
