@@ -6,6 +6,7 @@ Touches: nothing.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
@@ -57,7 +58,7 @@ _OPTIONS: Final = {
     "preset": "--preset",
     "name": "NAME",
     "username": "--username",
-    "password": "NUMBERDESK_CONNECTION_PASSWORD",
+    "password": "the password",
 }
 _COLUMNS: Final = ("id", "account_id", "kind", "preset", "name")
 ConnectionArgument = Annotated[str, typer.Argument(metavar="CONNECTION_ID")]
@@ -79,10 +80,6 @@ def add(
     ] = None,
     number_format: Annotated[str | None, typer.Option(help="e164, plain or national")] = None,
     username: Annotated[str | None, typer.Option(help="The user by whom calls are sent")] = None,
-    password: Annotated[
-        str | None,
-        typer.Option(envvar="NUMBERDESK_CONNECTION_PASSWORD", help="Its password", show_envvar=True, hidden=True),
-    ] = None,
     url: Annotated[str | None, typer.Option(help="For webhook: where calls are asked about")] = None,
     fallback_url: Annotated[str | None, typer.Option(help="For webhook: where that fails")] = None,
     dialect: Annotated[str | None, typer.Option(help="For webhook: twiml, plivo, ncco, bxml or swml")] = None,
@@ -92,13 +89,13 @@ def add(
     forward_to: Annotated[str | None, typer.Option(help="For forward: a number in E.164")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Set up a connection. A password comes from the environment: NUMBERDESK_CONNECTION_PASSWORD."""
+    """Set up a connection. With --username its password is asked for, or read from standard input."""
     object_kind, _, object_id = (native or "").partition(":")
     fields: dict[str, Any] = {
         "targets": None if target is None else [_target(place, text) for place, text in enumerate(target)],
         "number_format": number_format,
         "username": username,
-        "password": password if username else None,
+        "password": None if username is None else _asked_password(),
         "url": url,
         "fallback_url": fallback_url,
         "dialect": dialect,
@@ -232,6 +229,13 @@ def connect(
         print_object(number_connection_view(found), as_json=as_json)
         if found.row is not None and found.row.next_at is not None:
             note("its carrier is told by the worker: numberdesk serve, or numberdesk worker")
+
+
+def _asked_password() -> str:
+    """The password, typed without an echo, or the line that is piped in."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().strip()
+    return str(typer.prompt("Password", hide_input=True, err=True)).strip()
 
 
 def _called(running: Services, connection_id: str) -> Connection:
