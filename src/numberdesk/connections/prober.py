@@ -8,6 +8,7 @@ Every address is checked by the rules of egress before anything is sent there, a
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -211,9 +212,9 @@ def _of_error(error: Exception) -> str:
         return "it does not speak TLS as it should"
     if isinstance(error, ConnectionRefusedError):
         return "nothing listens there"
-    if isinstance(error, IndexError):
+    if isinstance(error, IndexError | UnicodeError | socket.gaierror):
         return "its name has no address"
-    return getattr(error, "strerror", None) or "its name has no address, or it cannot be reached"
+    return getattr(error, "strerror", None) or "it cannot be reached"
 
 
 def _usual_trust() -> ssl.SSLContext:
