@@ -63,6 +63,6 @@ def test_what_is_typed_wrongly_is_named_by_its_option(run: Run) -> None:
         (("--preset", "livekit"), "--value must have subdomain"),
     ):
         refused = run("connections", "add", "office", *words)
-        assert (refused.returncode, says in refused.stderr) == (1, True), refused.stderr
+        assert (refused.returncode, says in refused.stderr) == (2, True), refused.stderr
     nobody = run("numbers", "connect", "Nobody", "+13612738809")
     assert nobody.returncode == 1
