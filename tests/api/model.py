@@ -259,6 +259,7 @@ class Model:
             view |= {"locality": "", "number_type": "local", "capabilities": ["voice"]}
             view |= {"iso_country": "US", "status": "active", "is_active": True, "renews_at": began["renews_at"]}
             view |= {"updated_at": iso(self.now), "released_at": None, "agent_id": "", "tags": [], "auto_renew": True}
+            view |= {"connection_id": None}
             view |= {"ends_at": None, "past_due_since": None}
             order |= {"completed_at": iso(self.now)}
             rental = Rental(account, number, order, answer.content, view, self.now, prices.monthly)

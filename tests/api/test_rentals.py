@@ -41,6 +41,7 @@ def test_a_rented_number_is_listed_with_everything_clients_read(shop: Shop) -> N
         "updated_at": bought["purchased_at"],
         "released_at": None,
         "agent_id": "",
+        "connection_id": None,
         "tags": [],
     }
     assert customer.http.get("/phone-numbers/list").json()["data"] == [item]

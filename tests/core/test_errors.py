@@ -31,6 +31,7 @@ CODES = {
     "order_in_progress",
     "order_ended",
     "account_in_use",
+    "connection_in_use",
     "idempotency_conflict",
     "rate_limited",
     "carrier_refused",

@@ -224,7 +224,6 @@ def test_area_codes_and_regions_are_found_in_every_spelling(database: Database, 
 
 
 MANY: Final = pytest.mark.parametrize("most", [40, pytest.param(200, marks=pytest.mark.long)])
-"""Examples of a property: more in the long run."""
 
 
 def for_all(database: Database, most: int, holds: Callable[..., None], **drawn: st.SearchStrategy[Any]) -> None:

@@ -25,7 +25,7 @@ from numberdesk.tables import metadata
 from testbed.samples import finding
 from tests.flows.conftest import NOW, PRICE, Shop
 
-ENGINES_TAKE_TURNS = "the migrations' tests compare the guards of both engines"
+ENGINES_TAKE_TURNS = "the guards of both engines are compared by tests of migrations"
 
 
 class Trade:

@@ -298,6 +298,8 @@ _PARAMETERS: Final = {
     "page_token": "`page.next` of the page before; left out or empty for the first.",
     "path.account_id": "Id of an account.",
     "path.key_id": "Id of a key.",
+    "connection_id": "What calls to the number go to; null where it is connected to nothing.",
+    "path.connection_id": "Id of the connection.",
     "path.webhook_id": "Id of a webhook.",
     "path.delivery_id": "Id of a delivery.",
     "path.order_id": "Id of an order.",

@@ -14,7 +14,7 @@ from numberdesk.infra.observer import Observer
 
 Result = TypeVar("Result")
 
-_CALLS: Final = ("search", "order", "find", "owned", "release", "check", "connect")
+_CALLS: Final = ("search", "order", "find", "owned", "release", "check", "connect", "routing", "forget_connection")
 
 
 def observed(carrier: Carrier, name: str, observer: Observer, seconds: Callable[[], float]) -> Carrier:

@@ -8,8 +8,12 @@ asked again and again, since setting the same destination twice changes nothing.
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+CONNECTION_ID: Final = re.compile(r"con_[0-9A-Za-z]{1,64}")
+"""What an id of a connection looks like."""
 
 
 class ConnectionKind(StrEnum):
@@ -20,6 +24,23 @@ class ConnectionKind(StrEnum):
     NATIVE = "native"  # the carrier's own trunk, application or connection
     FORWARD = "forward"  # another phone number
     LIVEKIT = "livekit"  # a trunk of a LiveKit server, to which numbers are added
+
+
+class ConnectionState(StrEnum):
+    """How a number stands with what it is to be connected to."""
+
+    NONE = "none"  # it is connected to nothing, as is wanted
+    PENDING = "pending"  # its carrier is being told
+    ACTIVE = "active"  # calls go where they are wanted
+    FAILED = "failed"  # its carrier was told several times and has not done it; it is tried again
+    UNSUPPORTED = "unsupported"  # its carrier cannot do this
+
+
+class DefaultScope(StrEnum):
+    """What a default connection is for: the numbers of a carrier account, or those of a customer's account."""
+
+    CARRIER = "carrier"
+    ACCOUNT = "account"
 
 
 class SipTransport(StrEnum):

@@ -40,7 +40,7 @@ POOL: Final = "pool"
 
 
 class Buy(NamedTuple):
-    """One buy as it was read. `now` in microseconds since the epoch; `order_id` is new and used only if opened."""
+    """One buy as it was read at `now`. `order_id` is new and used only if opened; `connection_id` decides nothing."""
 
     account_id: str
     e164: str
@@ -49,6 +49,7 @@ class Buy(NamedTuple):
     request_id: str
     order_id: str
     now: int
+    connection_id: str | None = None
 
 
 class Wallet(NamedTuple):
@@ -94,6 +95,7 @@ class Order(NamedTuple):
     `attempts` counts how often its carrier was asked for it, `carrier_reference` is the carrier's
     name for the number; the own pool has neither. `failure` is the refusal that a failed order ended
     with, at `failed_at`. `rental_ended_at`: when its rental ended, where an order is given again.
+    `connection_id` is what the number is to be connected to once it is bought.
     """
 
     id: str
@@ -110,6 +112,7 @@ class Order(NamedTuple):
     failure: NumberdeskError | None = None
     failed_at: int | None = None
     rental_ended_at: int | None = None
+    connection_id: str | None = None
 
     @property
     def rental_id(self) -> str:
@@ -307,6 +310,7 @@ class _Table:
             completed_at=None,
             renews_at=None,
             attempts=0 if at_once else 1,
+            connection_id=buy.connection_id,
         )
         if at_once:
             order = completed(order, buy.now)

@@ -15,6 +15,7 @@ from numberdesk.carriers.audit_store import DUE_AUDITS
 from numberdesk.carriers.store import list_carriers
 from numberdesk.catalog.gap_store import count_unpriced, count_unrated, find_currencies_sold
 from numberdesk.catalog.store import count_inventory
+from numberdesk.connections.rental_connection_store import DUE_CONNECTIONS, DUE_REMOVALS
 from numberdesk.core.advice import Advice, hint, problem
 from numberdesk.core.invariants import RunOutcome
 from numberdesk.core.lifecycle import CarrierState
@@ -38,6 +39,8 @@ KINDS_OF_WORK: Final[Mapping[str, DueTable[Any]]] = {
     "audits": DUE_AUDITS,
     "renewals": DUE_RENTALS,
     "webhook_deliveries": DUE_DELIVERIES,
+    "connections": DUE_CONNECTIONS,
+    "connection_removals": DUE_REMOVALS,
 }
 """Every kind of due work under the name that people read. A test compares it with what the worker does."""
 

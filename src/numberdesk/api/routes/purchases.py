@@ -5,13 +5,14 @@ Touches: nothing.
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import Annotated, ClassVar, Final
 
 import msgspec
 
 from numberdesk.api.endpoint import BASE, ApiRequest, ApiResponse, RefusedResponse, endpoint
-from numberdesk.api.shapes import E164, Price, Rate
-from numberdesk.core.errors import NumberdeskError
+from numberdesk.api.shapes import E164, LONGEST_ID, Price, Rate, stated
+from numberdesk.core.connection import CONNECTION_ID
+from numberdesk.core.errors import InvalidRequest, NumberdeskError
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import Buy, Order, Refusal
@@ -39,6 +40,10 @@ class BuyBody(msgspec.Struct, frozen=True):
     per_minute_price_inbound: Rate | None = None
     per_minute_price_outbound: Rate | None = None
     setup_price: Rate | None = None
+    connection_id: Annotated[
+        Annotated[str, stated(minLength=1, maxLength=LONGEST_ID)] | None,
+        msgspec.Meta(description="What to connect the number to once it is bought; it never makes a purchase fail."),
+    ] = None
 
     ignores_others: ClassVar = (OfferView, PurchaseView, RentalView)
 
@@ -136,7 +141,17 @@ async def _bought(services: Services, request: ApiRequest, body: BuyBody) -> Ord
             request_id=request.request_id,
             order_id=services.new_id("ord"),
             now=request.now,
+            connection_id=_connection_id(body.connection_id),
         ),
         seconds=services.settings.answer_timeout_seconds - _ANSWER_MARGIN,
         failpoint=services.failpoint,
     )
+
+
+def _connection_id(sent: str | None) -> str | None:
+    """The id as it is kept. One that is none is refused before anything is held. Raises InvalidRequest."""
+    if sent is not None and not CONNECTION_ID.fullmatch(sent):
+        raise InvalidRequest(
+            "connection_id", "must be the id of a connection, like con_0195b3a4c7e07d2f8a1b2c3d4e5f6071"
+        )
+    return sent
