@@ -39,7 +39,7 @@ KINDS_OF_WORK: Final[Mapping[str, DueTable[Any]]] = {
     "audits": DUE_AUDITS,
     "renewals": DUE_RENTALS,
     "webhook_deliveries": DUE_DELIVERIES,
-    "connections": DUE_CONNECTIONS,
+    "rental_connections": DUE_CONNECTIONS,
     "connection_removals": DUE_REMOVALS,
 }
 """Every kind of due work under the name that people read. A test compares it with what the worker does."""
