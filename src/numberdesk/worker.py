@@ -1,4 +1,4 @@
-"""The background work: rents, quarantines, prices, events numbered and sent, the search index, what carriers are asked.
+"""The background work: rents, sessions, quarantines, prices, events numbered and sent, the index, carriers asked.
 
 Touches: clock, threads.
 
@@ -24,6 +24,7 @@ from numberdesk.flows.cleanup import Cleanup, clean_up
 from numberdesk.flows.purchase.follow_carrier_orders import follow_carrier_orders
 from numberdesk.flows.purchase.hurry_orders import hurry_answered
 from numberdesk.flows.rentals.renew_rentals import renewals
+from numberdesk.flows.usage.expire_sessions import session_expiry
 from numberdesk.flows.webhooks.deliver_events import WEBHOOK_DELIVERIES, deliver_events
 from numberdesk.flows.webhooks.prune_events import PruneEvents, prune_events
 from numberdesk.flows.webhooks.sequence_events import SequenceEvents
@@ -53,6 +54,7 @@ def due_workers(services: Services) -> tuple[DueWorker[Any, Any], ...]:
         ),
         services.audit.due_work,
         renewals(services.writer, services.renew_rentals, services.now, services.agreed_clock.lately_past),
+        session_expiry(services.writer, services.now, services.agreed_clock.lately_past),
         deliver_events(
             services.writer,
             services.reader,

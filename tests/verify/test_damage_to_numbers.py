@@ -66,7 +66,7 @@ DAMAGE: Final[dict[str, Damage]] = {
     "I5 a claim that outlived its order": (
         (
             "UPDATE orders SET state = 'failed' WHERE id = 'ord_6'",
-            "UPDATE holds SET state = 'voided', resolved_at = 1 WHERE order_id = 'ord_6'",
+            "UPDATE holds SET state = 'voided', resolved_at = 1 WHERE owner_id = 'ord_6'",
             "UPDATE wallets SET held = 0 WHERE account_id = 'acc_1'",
         ),
         {
@@ -91,7 +91,7 @@ DAMAGE: Final[dict[str, Damage]] = {
         (
             "DROP INDEX uq_orders_open_e164",
             "UPDATE orders SET state = 'ordering', e164 = '+13612738808' WHERE id = 'ord_f'",
-            "UPDATE holds SET state = 'open', resolved_at = NULL WHERE order_id = 'ord_f'",
+            "UPDATE holds SET state = 'open', resolved_at = NULL WHERE owner_id = 'ord_f'",
             "UPDATE wallets SET held = 2300000 WHERE account_id = 'acc_1'",
             (
                 "UPDATE carrier_orders SET e164 = '+13612738808', settled_at = NULL, next_at = 1, error_code = NULL "

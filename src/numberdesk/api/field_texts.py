@@ -26,7 +26,8 @@ _MONEY: Final = {
     "currency": "Currency of all amounts beside it, as in ISO 4217.",
     "InventoryView.currency": "Currency of the prices; null for a number without a price.",
     "RuleBody.currency": "Currency of the prices that the rule makes, as in ISO 4217.",
-    "held": "What is set aside for open orders.",
+    "held": "What is set aside for open orders and sessions.",
+    "SessionView.held": "What is set aside for the call now: what it costs so far, by its rental's increments.",
     "posted": "What was paid in, less what was spent.",
     "price": "Price of a month.",
     "InventoryView.price": "Price of a month; null for a number without a price, which is not offered.",
@@ -296,6 +297,7 @@ _IMPORTS: Final = {
 _PARAMETERS: Final = {
     "page_size": "Items in a page, at most.",
     "page_token": "`page.next` of the page before; left out or empty for the first.",
+    "path.session_id": "Id of a session.",
     "path.account_id": "Id of an account.",
     "path.key_id": "Id of a key.",
     "path.webhook_id": "Id of a webhook.",
@@ -338,6 +340,15 @@ _USAGE: Final = {
     "RecordResultView.status": "What became of the call; null where there is none.",
     "RecordResultView.amount": "What the call cost; null unless it was charged.",
     "RecordResultView.field": "The field that is wrong, or that differs from the first record.",
+    "allowed": "Whether the call may begin, or go on when the seconds that were held for before are over.",
+    "SessionView.reason": "Why it is not allowed; null where it is.",
+    "SessionView.status": "Whether the session goes on, has ended by a record of its call, or has expired.",
+    "SessionView.expires_at": "When the seconds that are held for are over, unless the session is extended before.",
+    "SessionView.ended_at": "When the session ended or expired; null while it is open.",
+    "SessionEndBody.seconds": "How long the call was, in seconds; a begun second counts, 0 for one nobody answered.",
+    "session_id": "Id of the session.",
+    "max_seconds": "How long the call may be by what is held for it, from its answer on.",
+    "opened_at": "When the session was opened.",
     "RecordResultView.reason": "Why it is parked, rejected or in conflict.",
 }
 TEXTS: Final = {

@@ -35,7 +35,8 @@ _TRANSFER_COLUMNS: Final = [transfers.c[name] for name in Transfer._fields]
 
 _INSERT_TRANSFERS: Final = InsertRows(transfers, Transfer._fields)
 _INSERT_HOLDS: Final = InsertRows(holds, Hold._fields)
-_RESOLVE_HOLDS: Final = UpdateRows(holds, "order_id", "state", "resolved_at")
+_GROW_HOLDS: Final = UpdateRows(holds, "owner_id", "amount")
+_RESOLVE_HOLDS: Final = UpdateRows(holds, "owner_id", "state", "resolved_at")
 _UPDATE_WALLETS: Final = UpdateRows(wallets, "account_id", "posted", "held", "entries")
 
 
@@ -79,9 +80,14 @@ def insert_holds(tx: Tx, new: Sequence[Hold]) -> None:
     _INSERT_HOLDS.run(tx, new)
 
 
+def change_holds(tx: Tx, amounts: Mapping[str, int]) -> None:
+    """Set what open holds come to, by owner."""
+    _GROW_HOLDS.run(tx, list(amounts.items()))
+
+
 def resolve_holds(tx: Tx, ends: Mapping[str, tuple[HoldState, int]]) -> None:
-    """Capture or void open holds, by order, each with the instant."""
-    _RESOLVE_HOLDS.run(tx, [(order_id, state.value, instant) for order_id, (state, instant) in ends.items()])
+    """Capture or void open holds, by owner, each with the instant."""
+    _RESOLVE_HOLDS.run(tx, [(owner_id, state.value, instant) for owner_id, (state, instant) in ends.items()])
 
 
 def insert_wallets(tx: Tx, new: Sequence[Wallet]) -> None:
