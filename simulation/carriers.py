@@ -26,6 +26,7 @@ from numberdesk.carriers.port import (
     Wanted,
 )
 from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Refused, Unknown
+from numberdesk.core.connection import Connected, NotConnected, ShownRouting, Unsupported, WantedConnection
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.infra.db import transaction_is_open
 from numberdesk.infra.vault import Vault
@@ -107,6 +108,32 @@ class SimulatedCarrier:
             return NotReleased("no answer in time")
         await self._travel()
         return word
+
+    async def connect(
+        self, e164: str, number_id: str | None, wanted: WantedConnection
+    ) -> Connected | NotConnected | Unsupported:
+        """Set where calls go; the request or its answer may get lost."""
+        fails = self._world.plan.release_fails
+        if not await self._heard(fails / 2):
+            return NotConnected("no answer in time")
+        word = self._company.connect(e164, number_id, wanted)
+        if not self._world.calm and self._world.happens(fails):
+            self._world.fault("connect answered, answer lost")
+            return NotConnected("no answer in time")
+        await self._travel()
+        return word
+
+    async def routing(self, e164: str, number_id: str | None, wanted: WantedConnection) -> ShownRouting:  # noqa: ARG002  the port's signature
+        """What is set there."""
+        if not await self._heard(self._world.plan.look_up_fails):
+            raise CarrierError(Trouble.UNREACHABLE, "no answer in time")
+        return self._company.switchboard.shown(e164, wanted)
+
+    async def forget_connection(self, connection_id: str) -> Connected | NotConnected | Unsupported:
+        """Remove what was made for a connection."""
+        if not await self._heard(self._world.plan.release_fails):
+            return NotConnected("no answer in time")
+        return self._company.switchboard.forget(connection_id)
 
     async def check(self) -> Health:
         """Nobody asks here."""

@@ -16,9 +16,11 @@ from typing import Final
 
 from numberdesk.carriers.port import VISIBILITY_WINDOW, NotReleased, OwnedPage, Released
 from numberdesk.core.carrier_order import Reason, Refused
+from numberdesk.core.connection import Connected, NotConnected, Unsupported, WantedConnection
 from simulation.plan import HOUR, MINUTE
 from simulation.world import MICROSECONDS, World
 from testbed.carrier_books import UNDECIDED, Answer, CarrierBooks, Does, Held, Market
+from testbed.switchboard import Switchboard
 
 ORDER_SECONDS: Final = 5
 """How long we wait for an answer to an order, by the option of the account."""
@@ -60,6 +62,7 @@ class Company(CarrierBooks):
         self.gone: Callable[[Held], None] = lambda _: None
         self.bought: Counter[tuple[str, str]] = Counter()
         self.received: Counter[str] = Counter()
+        self.switchboard = Switchboard()
         self.down_until = 0.0
         self.under_way = 0
         self._world = world
@@ -105,8 +108,18 @@ class Company(CarrierBooks):
         held = self.take_back(e164, number_id)
         if held is not None:
             self._world.note(f"{self.name} takes {e164} back")
+            self.switchboard.set.pop(e164, None)
             self.gone(held)
         return Released()
+
+    def connect(
+        self, e164: str, number_id: str | None, wanted: WantedConnection
+    ) -> Connected | NotConnected | Unsupported:
+        """Set where calls to a number of ours go."""
+        held = self.has(e164)
+        if held is None or number_id not in (None, held.number_id):
+            return NotConnected("no such number on the account")
+        return self.switchboard.connect(e164, wanted)
 
     def sell_elsewhere(self, e164: str) -> None:
         """Somebody else buys a number, and gives it back some time."""

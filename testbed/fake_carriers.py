@@ -25,10 +25,12 @@ from numberdesk.carriers.port import (
 )
 from numberdesk.core.breaker import Breaker
 from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
+from numberdesk.core.connection import Connected, NotConnected, ShownRouting, Unsupported, WantedConnection
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.periods import MICROSECONDS
 from testbed.carrier_books import CarrierBooks, Does, Held, Known, Market
 from testbed.samples import available
+from testbed.switchboard import Switchboard
 
 __all__ = ["SURE", "Does", "FakeCarrier", "FakeCarriers"]
 
@@ -90,6 +92,12 @@ class FakeCarrier:
         self.list_loops = False
         self.releases_fail = 0
         self.releases_unheard = 0
+        self.switchboard = Switchboard()
+        self.connect_seconds = 0.0
+        self.connects_fail = 0
+        self.connects_unheard = 0
+        self.connects_lie = 0
+        self.connects_raise: Exception | None = None
         self._listed: list[Held] | None = None
 
     @property
@@ -255,12 +263,53 @@ class FakeCarrier:
         if self.keeps_references and (other := self.books.named(number_id)) not in (None, e164):
             return AnotherNumber(other)
         self.books.take_back(e164, number_id)
+        self.switchboard.set.pop(e164, None)
         self._listed = None
         self.released[e164] += 1
         if self.releases_unheard:
             self.releases_unheard -= 1
             return NotReleased("no answer")
         return Released()
+
+    async def connect(
+        self, e164: str, number_id: str | None, wanted: WantedConnection
+    ) -> Connected | NotConnected | Unsupported:
+        """Set where calls go.
+
+        So many fail (`connects_fail`), are done and not answered (`connects_unheard`), or answered and not done
+        (`connects_lie`); an answer takes `connect_seconds`, after it is done.
+        """
+        self.asked += 1
+        if self.connects_raise is not None:
+            raise self.connects_raise
+        if self.down or self.connects_fail:
+            self.connects_fail -= self.connects_fail > 0
+            return NotConnected("no answer")
+        held = self.ours.get(e164)
+        if held is None or (self.keeps_references and number_id not in (None, held.number_id)):
+            return NotConnected("no such number on the account")
+        lies = self.connects_lie > 0
+        self.connects_lie -= lies
+        word = Connected() if lies else self.switchboard.connect(e164, wanted)
+        await asyncio.sleep(self.connect_seconds)
+        if self.connects_unheard:
+            self.connects_unheard -= 1
+            return NotConnected("no answer")
+        return word
+
+    async def routing(self, e164: str, number_id: str | None, wanted: WantedConnection) -> ShownRouting:  # noqa: ARG002  the port's signature
+        """What is set, really; `switchboard.drift` sets something else."""
+        self.asked += 1
+        if self.down:
+            raise CarrierError(Trouble.UNREACHABLE, "down")
+        if e164 not in self.ours:
+            raise CarrierError(Trouble.REFUSED, "no such number on the account")
+        return self.switchboard.shown(e164, wanted)
+
+    async def forget_connection(self, connection_id: str) -> Connected | NotConnected | Unsupported:
+        """Remove what was made for it."""
+        self.asked += 1
+        return NotConnected("no answer") if self.down else self.switchboard.forget(connection_id)
 
     async def check(self) -> Health:
         """All is well."""

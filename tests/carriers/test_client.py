@@ -23,11 +23,13 @@ from numberdesk.carriers.port import (
 )
 from numberdesk.core.breaker import FAILURES, REST_SECONDS, Breaker
 from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
+from numberdesk.core.connection import NotConnected, ShownRouting, Unsupported, WantedConnection
 from numberdesk.core.findings import FindingKind
 from testbed.own_time import OwnTime
 
 E164 = "+13612738809"
 WANTED = Wanted("US", "1", None, "", "", "", "", "", "", (), 10)
+CONNECTION = WantedConnection("con_1", None)
 NO_TURN = "too many requests wait for this carrier"
 
 
@@ -63,7 +65,7 @@ class Scripted:
         finally:
             self.running -= 1
 
-    search = order = find = owned = release = check = _say
+    search = order = find = owned = release = connect = routing = forget_connection = check = _say
 
 
 class Setting:
@@ -86,7 +88,8 @@ class Setting:
         """One request of a kind."""
         arguments = {
             "search": (WANTED,), "order": (E164, "ord_1"), "find": (E164, "ord_1"), "owned": (None,),
-            "release": (E164, None), "check": (),
+            "release": (E164, None), "check": (), "connect": (E164, None, CONNECTION),
+            "routing": (E164, None, CONNECTION), "forget_connection": ("con_1",),
         }[call]  # fmt: skip
         return cast("Coroutine[Any, Any, Any]", getattr(self.line, call)(*arguments))
 
@@ -114,7 +117,9 @@ def trouble(said: object) -> Trouble:
     return said.trouble
 
 
-@pytest.mark.parametrize("call", ["search", "order", "find", "release", "check"])
+@pytest.mark.parametrize(
+    "call", ["search", "order", "find", "release", "check", "connect", "routing", "forget_connection"]
+)
 def test_only_so_many_requests_run_at_once_and_others_wait_for_their_turn(call: str) -> None:
     setting = Setting({"order": Pending(), "search": AvailablePage(())}.get(call, Absent()), seconds=0.5)
     setting.ask_many(*[call] * 4)
@@ -171,16 +176,21 @@ def test_whatever_an_adapter_raises_ends_as_the_word_that_leaves_the_most_open(e
     assert setting.ask("find") == Unknown(name)
     assert setting.ask("release") == NotReleased(name)
     assert setting.ask("check") == Health(ok=False, message=name, facts={})
-    raised = setting.ask("owned")
-    assert (trouble(raised), raised.message) == (Trouble.UNREADABLE, name)
-    assert (setting.breaker.failures, setting.search_breaker.failures) == (5, 1)
+    assert setting.ask("connect") == NotConnected(name)
+    assert setting.ask("forget_connection") == NotConnected(name)
+    for call in ("owned", "routing"):
+        raised = setting.ask(call)
+        assert (trouble(raised), raised.message) == (Trouble.UNREADABLE, name)
+    assert (setting.breaker.failures, setting.search_breaker.failures) == (8, 1)
 
 
 def test_an_error_of_a_carrier_is_unknown_where_an_order_is_looked_up() -> None:
     setting = Setting(CarrierError(Trouble.CREDENTIALS, "HTTP 401"))
     assert setting.ask("find") == Unknown("credentials: HTTP 401")
     assert setting.ask("release") == NotReleased("credentials: HTTP 401")
+    assert setting.ask("connect") == NotConnected("credentials: HTTP 401")
     assert trouble(setting.ask("owned")) is Trouble.CREDENTIALS
+    assert trouble(setting.ask("routing")) is Trouble.CREDENTIALS
 
 
 def test_a_look_up_that_was_too_much_for_a_carrier_says_nothing_of_the_order() -> None:
@@ -309,6 +319,8 @@ def test_what_a_carrier_says_is_handed_on_in_signs_that_can_be_kept(text: str) -
     assert Setting(Unknown(text)).ask("find") == Unknown("a b")
     assert Setting(Refused(Reason.OTHER, text, 3)).ask("order") == Refused(Reason.OTHER, "a b", 3)
     assert Setting(NotReleased(text)).ask("release") == NotReleased("a b")
+    assert Setting(Unsupported(text)).ask("connect") == Unsupported("a b")
+    assert Setting(ShownRouting(text, as_wanted=True)).ask("routing") == ShownRouting("a b", as_wanted=True)
     number = OwnedNumber(E164, text, text, FindingKind.PORTED_AWAY)
     assert Setting(OwnedPage((number,), text)).ask("owned") == OwnedPage(
         (OwnedNumber(E164, "a b", "a b", FindingKind.PORTED_AWAY),), text

@@ -68,7 +68,9 @@ MOCK: Final = "The mock of carriers needs core alone"
 CYCLES: Final = "No package imports its sibling back"
 
 
-FEATURES: Final = ("accounts", "carriers", "catalog", "ledger", "numbers", "orders", "outbox", "usage", "webhooks")
+FEATURES: Final = (
+    "accounts", "carriers", "catalog", "connections", "ledger", "numbers", "orders", "outbox", "usage", "webhooks",
+)  # fmt: skip
 
 
 def speaks_sql(code: str) -> bool:

@@ -18,7 +18,7 @@ BELONGS = {name: to for names, to in ROW.findall(PAGE.read_text()) for name in r
 
 OF_AN_ACCOUNT = {name for name, to in BELONGS.items() if to == "an account"}
 
-MAY_BE_EMPTY = {"transfers", "calls"}
+MAY_BE_EMPTY = {"transfers", "calls", "connections"}
 UNIQUE_ACROSS_ACCOUNTS = {
     "uq_api_keys_hash",
     "uq_calls_source_call_id_leg",

@@ -15,7 +15,7 @@ GIVEN_BACK = (
 SECOND_RENTAL: Final = (
     "INSERT INTO rentals SELECT 'rnt_again', order_id, account_id, e164, state, currency, price, inbound, outbound, "
     "anchor, renews_at, '', '', '[]', created_at, updated_at, released_at, "
-    "unit, every, period, NULL, NULL, 0, next_at, 0, '', NULL, NULL FROM rentals WHERE id = 'rnt_2'"
+    "unit, every, period, NULL, NULL, 0, next_at, 0, '', NULL, NULL, NULL, 0 FROM rentals WHERE id = 'rnt_2'"
 )
 
 # The order of the number that was given back, as if it had been bought at a carrier.

@@ -32,6 +32,7 @@ from numberdesk.carriers.port import (
 )
 from numberdesk.core.breaker import Breaker
 from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
+from numberdesk.core.connection import Connected, NotConnected, ShownRouting, Unsupported, WantedConnection
 from numberdesk.infra.log import get_log
 
 Result = TypeVar("Result")
@@ -191,6 +192,37 @@ class CarrierClient:
             return await self._carrier.release(e164, number_id) if await may_ask() else NotReleased(NOT_ASKED)
 
         return _storable(await self._unguarded("release", tell, NotReleased))
+
+    async def connect(
+        self, e164: str, number_id: str | None, wanted: WantedConnection
+    ) -> Connected | NotConnected | Unsupported:
+        """Have calls to a number go where they are wanted. Raises nothing."""
+
+        async def tell() -> Connected | NotConnected | Unsupported:
+            return await self._carrier.connect(e164, number_id, wanted)
+
+        return _storable(await self._unguarded("connect", tell, NotConnected))
+
+    async def forget_connection(self, connection_id: str) -> Connected | NotConnected | Unsupported:
+        """Remove what was made for a connection. Raises nothing."""
+
+        async def tell() -> Connected | NotConnected | Unsupported:
+            return await self._carrier.forget_connection(connection_id)
+
+        return _storable(await self._unguarded("forget_connection", tell, NotConnected))
+
+    async def routing(self, e164: str, number_id: str | None, wanted: WantedConnection) -> ShownRouting:
+        """What the carrier has set for a number. Raises CarrierError and nothing else."""
+        try:
+            async with self._turn(self._turns):
+                return _storable(await self._carrier.routing(e164, number_id, wanted))
+        except _NoTurnError:
+            raise CarrierError(Trouble.UNREACHABLE, _NO_TURN) from None
+        except CarrierError:
+            raise
+        except Exception as error:
+            self._defect("routing", error, self.breaker)
+            raise CarrierError(Trouble.UNREADABLE, type(error).__name__) from error
 
     async def owned(self, cursor: str | None) -> OwnedPage:
         """A page of the numbers on our account. Raises CarrierError and nothing else."""

@@ -32,6 +32,7 @@ from numberdesk.carriers.port import (
 from numberdesk.carriers.store import list_carriers
 from numberdesk.core.breaker import Breaker
 from numberdesk.core.carrier_order import ACCOUNT_PAUSE, NotSent, Unknown
+from numberdesk.core.connection import NotConnected, ShownRouting, WantedConnection
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.infra.egress import PUBLIC_ONLY, Egress
@@ -188,6 +189,15 @@ class _Closed:
 
     async def release(self, e164: str, number_id: str | None) -> NotReleased:  # noqa: ARG002  the same
         return NotReleased(self._message)
+
+    async def connect(self, e164: str, number_id: str | None, wanted: WantedConnection) -> NotConnected:  # noqa: ARG002  the same
+        return NotConnected(self._message)
+
+    async def routing(self, e164: str, number_id: str | None, wanted: WantedConnection) -> ShownRouting:  # noqa: ARG002  the same
+        raise CarrierError(Trouble.CREDENTIALS, self._message)
+
+    async def forget_connection(self, connection_id: str) -> NotConnected:  # noqa: ARG002  the same
+        return NotConnected(self._message)
 
     async def check(self) -> Health:
         return Health(ok=False, message=self._message, facts={})

@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple, Protocol
 
 from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Refused, Unknown
+from numberdesk.core.connection import Connected, NotConnected, ShownRouting, Unsupported, WantedConnection
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.periods import MICROSECONDS
@@ -183,6 +184,27 @@ class Carrier(Protocol):
         """Give a number back. Without `number_id` it is looked up by its digits. Safe to repeat; raises nothing.
 
         Where the carrier goes by an id of its own, it is asked first which number that is.
+        """
+        ...
+
+    async def connect(
+        self, e164: str, number_id: str | None, wanted: WantedConnection
+    ) -> Connected | NotConnected | Unsupported:
+        """Have calls to a number of ours go where they are wanted; nowhere, where `wanted` has no route.
+
+        Safe to repeat: what is set already stays. What the carrier needs beside the number is made once for a
+        connection, found by its name, and changed when what is wanted has changed. Raises nothing.
+        """
+        ...
+
+    async def routing(self, e164: str, number_id: str | None, wanted: WantedConnection) -> ShownRouting:
+        """What the carrier has set for a number, and whether it is what is wanted. Raises CarrierError."""
+        ...
+
+    async def forget_connection(self, connection_id: str) -> Connected | NotConnected | Unsupported:
+        """Remove what was made for a connection, once none of its numbers is connected any more. Raises nothing.
+
+        `Connected` when nothing of it is left, or never was.
         """
         ...
 

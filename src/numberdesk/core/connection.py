@@ -22,6 +22,23 @@ class ConnectionKind(StrEnum):
     LIVEKIT = "livekit"  # a trunk of a LiveKit server, to which numbers are added
 
 
+class ConnectionState(StrEnum):
+    """How a number stands with what it is to be connected to."""
+
+    NONE = "none"  # it is connected to nothing, as is wanted
+    PENDING = "pending"  # its carrier is being told
+    ACTIVE = "active"  # calls go where they are wanted
+    FAILED = "failed"  # its carrier was told several times and has not done it; it is tried again
+    UNSUPPORTED = "unsupported"  # its carrier cannot do this
+
+
+class DefaultScope(StrEnum):
+    """What a default connection is for: the numbers of a carrier account, or those of a customer's account."""
+
+    CARRIER = "carrier"
+    ACCOUNT = "account"
+
+
 class SipTransport(StrEnum):
     """How SIP is carried to a target."""
 

@@ -94,6 +94,7 @@ class Order(NamedTuple):
     `attempts` counts how often its carrier was asked for it, `carrier_reference` is the carrier's
     name for the number; the own pool has neither. `failure` is the refusal that a failed order ended
     with, at `failed_at`. `rental_ended_at`: when its rental ended, where an order is given again.
+    `connection_id` is what the number is to be connected to once it is bought.
     """
 
     id: str
@@ -110,6 +111,7 @@ class Order(NamedTuple):
     failure: NumberdeskError | None = None
     failed_at: int | None = None
     rental_ended_at: int | None = None
+    connection_id: str | None = None
 
     @property
     def rental_id(self) -> str:

@@ -47,7 +47,8 @@ class Rental(NamedTuple):
     """An account having a number, at the prices of the period that is paid.
 
     `ends_at`: it ends then instead of being renewed. `past_due_since`: the wallet could not pay the next period.
-    `reminded` counts reminders of the next period. The last five are those of due work (core/schedule.py).
+    `reminded` counts reminders of the next period. From `next_at` on five are those of due work (core/schedule.py).
+    `connection_id` is where its calls are to go, which has changed `connection_generation` times.
     """
 
     id: str
@@ -74,6 +75,8 @@ class Rental(NamedTuple):
     message: str = ""
     parked_at: int | None = None
     leased_until: int | None = None
+    connection_id: str | None = None
+    connection_generation: int = 0
 
     @property
     def auto_renew(self) -> bool:
@@ -149,6 +152,8 @@ def rental_of(order: Order) -> Rental:
         updated_at=order.completed_at,
         released_at=None,
         next_at=first_look(order.completed_at, order.renews_at),
+        connection_id=order.connection_id,
+        connection_generation=0 if order.connection_id is None else 1,
     )
 
 

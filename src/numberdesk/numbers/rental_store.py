@@ -21,6 +21,7 @@ from numberdesk.tables import rentals
 
 _INSERT_RENTALS: Final = InsertRows(rentals)
 _LABEL_RENTALS: Final = UpdateRows(rentals, "id", "friendly_name", "agent_id", "tags", "updated_at")
+_CONNECT_RENTALS: Final = UpdateRows(rentals, "id", "connection_id", "connection_generation", "updated_at")
 _CHANGE_RENTALS: Final = UpdateRows(
     rentals,
     "id",
@@ -70,6 +71,8 @@ RENTAL_COLUMNS: Final = (
     rentals.c.message,
     rentals.c.parked_at,
     rentals.c.leased_until,
+    rentals.c.connection_id,
+    rentals.c.connection_generation,
 )
 _FOUND: Final = SelectSet(select(*RENTAL_COLUMNS).where(in_set(rentals.c.id, "ids")), "ids")
 
@@ -109,6 +112,12 @@ def change_rentals(tx: Tx, changed: Sequence[Rental]) -> None:
     _CHANGE_RENTALS.run(tx, rows)
 
 
+def connect_rentals(tx: Tx, changed: Sequence[Rental]) -> None:
+    """Write back where the calls of rentals are to go."""
+    rows = [(one.id, one.connection_id, one.connection_generation, one.updated_at) for one in changed]
+    _CONNECT_RENTALS.run(tx, rows)
+
+
 def label_rentals(tx: Tx, changed: Sequence[Rental]) -> None:
     """Write the labels of rentals back."""
     rows = [
@@ -146,6 +155,8 @@ def _rental_row(rental: Rental) -> tuple[Any, ...]:
         rental.message,
         rental.parked_at,
         rental.leased_until,
+        rental.connection_id,
+        rental.connection_generation,
     )
 
 
@@ -185,4 +196,6 @@ def rental_from(row: Any) -> Rental:
         message=row.message,
         parked_at=row.parked_at,
         leased_until=row.leased_until,
+        connection_id=row.connection_id,
+        connection_generation=row.connection_generation,
     )

@@ -36,6 +36,7 @@ _COLUMNS: Final = (
     orders.c.renews_at,
     orders.c.attempts,
     orders.c.carrier_reference,
+    orders.c.connection_id,
 )
 _BY_ID: Final = SelectSet(select(*_COLUMNS).where(in_set(orders.c.id, "ids")), "ids")
 _ANSWERS: Final = SelectSet(
@@ -66,7 +67,7 @@ _INSERT_ORDERS: Final = InsertRows(
     orders,
     (
         *("id", "account_id", "e164", "carrier", "state", "currency", "price", "inbound", "outbound", "setup"),
-        *("attempts", "carrier_reference", "created_at", "completed_at", "renews_at"),
+        *("attempts", "carrier_reference", "created_at", "completed_at", "renews_at", "connection_id"),
     ),
 )
 _INSERT_ANSWERS: Final = InsertRows(
@@ -232,6 +233,7 @@ def _order_row(order: Order) -> tuple[Any, ...]:
         order.created_at,
         order.completed_at,
         order.renews_at,
+        order.connection_id,
     )
 
 
@@ -248,6 +250,7 @@ def _order_of(row: Any) -> Order:
         renews_at=row.renews_at,
         attempts=row.attempts,
         carrier_reference=row.carrier_reference,
+        connection_id=row.connection_id,
     )
 
 

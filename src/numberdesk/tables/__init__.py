@@ -10,6 +10,7 @@ the database refuses.
 from numberdesk.tables.accounts import accounts, api_keys, credit_limit_changes, wallets
 from numberdesk.tables.base import metadata
 from numberdesk.tables.carriers import audits, carrier_orders, carrier_releases, carrier_troubles, carriers, findings
+from numberdesk.tables.connections import connection_defaults, connection_removals, connections, rental_connections
 from numberdesk.tables.ledger import holds, transfers
 from numberdesk.tables.numbers import numbers, price_rules, rentals, repricings, superseded_prices
 from numberdesk.tables.offers import exchange_rates, offers
@@ -32,6 +33,9 @@ __all__ = [
     "carrier_releases",
     "carrier_troubles",
     "carriers",
+    "connection_defaults",
+    "connection_removals",
+    "connections",
     "credit_limit_changes",
     "event_streams",
     "events",
@@ -51,6 +55,7 @@ __all__ = [
     "rent_notices",
     "rent_policies",
     "rent_prices",
+    "rental_connections",
     "rentals",
     "repricings",
     "superseded_prices",

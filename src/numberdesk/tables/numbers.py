@@ -152,7 +152,8 @@ Index(
 )
 
 # Periods are counted from the anchor (core/rental.py): `period` is the last that is charged or waived. What renews a
-# rental is due work; its party is the currency, since nobody outside is asked.
+# rental is due work; its party is the currency, since nobody outside is asked. connection_id is where its calls are to
+# go, and connection_generation counts how often that changed.
 rentals = Table(
     "rentals",
     metadata,
@@ -180,6 +181,8 @@ rentals = Table(
     optional_whole("past_due_since"),
     whole("reminded"),
     *due_columns(),
+    optional_text("connection_id"),
+    whole("connection_generation", default="0"),
     one_of("state", RentalState),
     CheckConstraint("price > 0", name="price_positive"),
     CheckConstraint("inbound >= 0 AND outbound >= 0", name="rates_not_negative"),
@@ -215,6 +218,15 @@ Index("ix_rentals_past_due", rentals.c.account_id, rentals.c.id, sqlite_where=_P
 _of_rentals("live", rentals.c.account_id, rentals.c.id, live=True)
 _of_rentals("ended", rentals.c.account_id, rentals.c.id, live=False)
 _of_rentals("ended_number", rentals.c.account_id, rentals.c.e164, rentals.c.id, live=False)
+# Live rentals by where their calls go.
+_CONNECTED = rentals.c.connection_id.is_not(None) & rentals.c.released_at.is_(None)
+Index(
+    "ix_rentals_connected",
+    rentals.c.connection_id,
+    rentals.c.id,
+    sqlite_where=_CONNECTED,
+    postgresql_where=_CONNECTED,
+)
 # Who had a number when a call of it began.
 Index(
     "ix_rentals_had_number",

@@ -29,6 +29,7 @@ orders = Table(
     whole("created_at"),
     optional_whole("completed_at"),
     optional_whole("renews_at"),
+    optional_text("connection_id"),  # that its number is to be given when it is bought
     one_of("state", OrderState),
     CheckConstraint("price > 0", name="price_positive"),
     CheckConstraint("inbound >= 0 AND outbound >= 0 AND setup >= 0", name="rates_not_negative"),

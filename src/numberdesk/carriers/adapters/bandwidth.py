@@ -37,6 +37,7 @@ from numberdesk.carriers.adapters.bandwidth_xml import (
     text,
     texts,
 )
+from numberdesk.carriers.adapters.connecting import ConnectsNumbers
 from numberdesk.carriers.adapters.http_api import (
     Call,
     CarrierHttpApi,
@@ -100,7 +101,7 @@ class _Listed(NamedTuple):
     next_link: str
 
 
-class Bandwidth:
+class Bandwidth(ConnectsNumbers):
     """One account at Bandwidth."""
 
     def __init__(self, setup: Setup, http: Http) -> None:

@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from numberdesk.carriers.adapters.connecting import ConnectsNumbers
 from numberdesk.carriers.adapters.http_api import (
     Call,
     CarrierHttpApi,
@@ -150,7 +151,7 @@ class _AccountState(msgspec.Struct):
     cash_credits: Any = None
 
 
-class Plivo:
+class Plivo(ConnectsNumbers):
     """An account at Plivo."""
 
     def __init__(self, setup: Setup, http: Http) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
+from numberdesk.carriers.adapters.connecting import ConnectsNumbers
 from numberdesk.carriers.adapters.http_api import (
     UNDECIDED,
     Call,
@@ -120,7 +121,7 @@ class _Failure(msgspec.Struct):
         return " ".join(part.casefold().replace("_", " ") for part in parts if isinstance(part, str))
 
 
-class SignalWire:
+class SignalWire(ConnectsNumbers):
     """One SignalWire project."""
 
     def __init__(self, setup: Setup, http: Http) -> None:

@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from numberdesk.carriers.adapters.connecting import ConnectsNumbers
 from numberdesk.carriers.adapters.http_api import (
     Call,
     CarrierHttpApi,
@@ -114,7 +115,7 @@ class _Look(NamedTuple):
     unclear: str
 
 
-class Twilio:
+class Twilio(ConnectsNumbers):
     """One Twilio account. `seconds` is a clock that only goes forward, by which prices grow old."""
 
     def __init__(self, setup: Setup, http: Http, *, seconds: Callable[[], float] = time.monotonic) -> None:

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import msgspec
 
+from numberdesk.carriers.adapters.connecting import ConnectsNumbers
 from numberdesk.carriers.adapters.http_api import (
     Call,
     CarrierHttpApi,
@@ -123,7 +124,7 @@ class _Balance(msgspec.Struct):
     value: Decimal
 
 
-class Vonage:
+class Vonage(ConnectsNumbers):
     """An account at Vonage."""
 
     def __init__(self, setup: Setup, http: Http) -> None:
