@@ -287,9 +287,10 @@ def test_a_transfer_cannot_be_written_that_moves_nothing(
 @pytest.mark.parametrize("column", ["amount", "currency", "debit", "created_at", "id", "state"])
 def test_what_must_have_a_value_has_one(trade: Trade, column: str) -> None:
     table, row = ("holds", {"owner_id": "'x'"}) if column == "state" else ("transfers", {"id": "'t'", "entry": "99"})
+    where = "owner_id = '{paid}'" if column == "state" else "order_id = '{paid}'"
     in_words = f'null value in column "{column}" of relation "{table}" violates not-null constraint'
     with refused(f"NOT NULL constraint failed: {table}.{column}", in_words):
-        trade.plant(trade.copied(table, "order_id = '{paid}'", **{**row, column: "NULL"}))
+        trade.plant(trade.copied(table, where, **{**row, column: "NULL"}))
 
 
 GUARDED = [
@@ -345,7 +346,7 @@ DANGLING = [
     ("rentals", "account_id", "e164 = '{rented}'", {"id": "'x'", "e164": "'{free}'"}),
     ("transfers", "account_id", "order_id = '{paid}'", {"id": "'x'"}),
     ("transfers", "order_id", "order_id = '{paid}'", {"id": "'x'", "entry": "99"}),
-    ("holds", "owner_id", "owner_id = '{open}'", {}),
+    ("holds", "account_id", "owner_id = '{open}'", {"owner_id": "'x'"}),
     ("idempotency_records", "order_id", "key = 'k'", {"key": "'x'"}),
     ("idempotency_records", "account_id", "key = 'k'", {}),
     ("events", "account_id", "true", {"id": "'x'"}),

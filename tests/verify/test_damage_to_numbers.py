@@ -333,10 +333,10 @@ DAMAGE: Final[dict[str, Damage]] = {
         {("storage", "api_keys", "key_1")},
         "account_id is acc_none, which accounts does not have",
     ),
-    "storage a hold for an order that does not exist": (
+    "hold one of an order that does not exist": (
         ("INSERT INTO holds VALUES ('ord_none', 'acc_1', 1, 'voided', 1, 1)",),
-        {("storage", "holds", "ord_none")},
-        "order_id is ord_none, which orders does not have",
+        {("hold", "holds", "ord_none")},
+        "0.000001 is held for ord_none, which is no order and no session",
     ),
 }
 
