@@ -179,7 +179,7 @@ class SessionBooks:
         if self.calls.source_of(span, begins) != command.source:
             return WrongSource()
         rate = self.calls.rate_of(span, command.direction, begins)
-        denial = Denial.ENDED if command.key in self.recorded else self._standing(span.account_id, rate)
+        denial = Denial.ENDED if command.key in self.recorded else self._barred(span.account_id, rate)
         if denial is not None or rate is None:
             return SessionAnswer(None, denial)
         room = min(self.wallets[span.account_id].available, MAX_PRICE)
@@ -218,7 +218,7 @@ class SessionBooks:
         self._keep(grown, grown.amount - session.amount)
         return SessionAnswer(grown)
 
-    def _standing(self, account_id: str, rate: CallRate | None) -> Denial | None:
+    def _barred(self, account_id: str, rate: CallRate | None) -> Denial | None:
         """Refusals that no money of the moment changes."""
         if self.wallets[account_id].state is not AccountState.ACTIVE:
             return Denial.SUSPENDED
