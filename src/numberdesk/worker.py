@@ -17,10 +17,15 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final
 
+from numberdesk.connections.rental_connection_store import find_raising, find_to_look_at
 from numberdesk.flows.carriers.confirm_carrier_releases import confirm_carrier_releases
 from numberdesk.flows.catalog.fill_trigrams import FillTrigrams, fill_trigrams
 from numberdesk.flows.catalog.reprice import Reprice
 from numberdesk.flows.cleanup import Cleanup, clean_up
+from numberdesk.flows.connections.connect_anew import RaiseRentals, raise_rentals
+from numberdesk.flows.connections.connect_numbers import connect_numbers
+from numberdesk.flows.connections.forget_connections import forget_connections
+from numberdesk.flows.connections.look_for_drift import look_for_drift
 from numberdesk.flows.purchase.follow_carrier_orders import follow_carrier_orders
 from numberdesk.flows.purchase.hurry_orders import hurry_answered
 from numberdesk.flows.rentals.renew_rentals import renewals
@@ -53,6 +58,8 @@ def due_workers(services: Services) -> tuple[DueWorker[Any, Any], ...]:
             services.writer, services.reader, services.carriers, services.now, began=services.now()
         ),
         services.audit.due_work,
+        connect_numbers(services.writer, services.reader, services.carriers, services.vault, services.now),
+        forget_connections(services.writer, services.reader, services.carriers, services.now),
         renewals(services.writer, services.renew_rentals, services.now, services.agreed_clock.lately_past),
         session_expiry(services.writer, services.now, services.agreed_clock.lately_past),
         deliver_events(
@@ -90,6 +97,8 @@ async def run(services: Services, stop: asyncio.Event) -> None:
         asyncio.create_task(
             _repeat(stop, _LOOK_SECONDS, hurry_answered, services.carriers, services.writer, services.now)
         ),
+        asyncio.create_task(_repeat(stop, _LOOK_SECONDS, raise_rounds, services, stop.is_set)),
+        asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, drift_rounds, services, stop.is_set)),
         asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, clean_up_rounds, services, stop.is_set)),
         asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, fill_index, services, stop.is_set)),
         asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, prune_rounds, services, stop.is_set)),
@@ -153,6 +162,19 @@ async def clean_up_rounds(services: Services, stopping: Callable[[], bool]) -> N
     past = await services.agreed_clock.surely_past()
     while not stopping() and (await services.writer.submit(clean_up, Cleanup(past, retention))).left:
         pass
+
+
+async def raise_rounds(services: Services, stopping: Callable[[], bool]) -> None:
+    """Give rentals of connections that changed their next generation; nothing is written where none did."""
+    while not stopping() and await services.reader.look_up(lambda tx: bool(find_raising(tx, 1))):
+        await services.writer.submit(raise_rentals, RaiseRentals(services.now()))
+
+
+async def drift_rounds(services: Services, stopping: Callable[[], bool]) -> None:
+    """Look at a few numbers at their carriers, where it is time to; nothing is written where it is not."""
+    if stopping() or not await services.reader.look_up(lambda tx: bool(find_to_look_at(tx, services.now(), 1))):
+        return
+    await look_for_drift(services.writer, services.reader, services.carriers, services.vault, services.now)
 
 
 async def fill_index(services: Services, stopping: Callable[[], bool]) -> None:

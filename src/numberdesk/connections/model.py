@@ -54,3 +54,12 @@ class DefaultConnection(NamedTuple):
     name: str
     connection_id: str
     updated_at: int
+
+
+class ConnectionPermit(NamedTuple):
+    """An account may connect to what others may not: a carrier's own object by its id, or any phone number ("")."""
+
+    account_id: str
+    kind: ConnectionKind
+    object_id: str
+    created_at: int

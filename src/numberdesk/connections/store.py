@@ -1,6 +1,6 @@
 """The SQL of connections, and of which of them calls to a number go to.
 
-Touches: connections, connection_defaults, numbers, rentals.
+Touches: connections, connection_defaults, connection_permits, numbers, rentals.
 """
 
 from __future__ import annotations
@@ -8,19 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import delete, exists, func, or_, select
 
-from numberdesk.connections.model import ConnectedRental, Connection, DefaultConnection
+from numberdesk.connections.model import ConnectedRental, Connection, ConnectionPermit, DefaultConnection
 from numberdesk.core.connection import ConnectionKind, DefaultScope
 from numberdesk.infra.db import Tx
 from numberdesk.infra.statements import InsertRows, UpdateRows, stretch_of
-from numberdesk.tables import connection_defaults, connections, numbers, rentals
+from numberdesk.tables import connection_defaults, connection_permits, connections, numbers, rentals
 
 _COLUMNS: Final = [connections.c[name] for name in Connection._fields]
 _LABELLED: Final = [connections.c[name].label(f"connection_{name}") for name in Connection._fields]
 _INSERT: Final = InsertRows(connections, Connection._fields)
 _CHANGE: Final = UpdateRows(connections, *Connection._fields)
 _INSERT_DEFAULTS: Final = InsertRows(connection_defaults, DefaultConnection._fields)
+_INSERT_PERMITS: Final = InsertRows(connection_permits, ConnectionPermit._fields)
 _THERE: Final = connections.c.deleted_at.is_(None)
 _OF_RENTALS: Final = (
     select(
@@ -54,13 +55,17 @@ def change_connections(tx: Tx, changed: Sequence[Connection]) -> None:
     _CHANGE.run(tx, changed)
 
 
-def find_connections(tx: Tx, ids: Iterable[str], *, lock: bool = False) -> dict[str, Connection]:
-    """Connections by id, deleted ones too; locked in sorted order where that is asked for."""
+def find_connections(tx: Tx, ids: Iterable[str], *, lock: bool = False, share: bool = False) -> dict[str, Connection]:
+    """Connections by id, deleted ones too; locked in sorted order where that is asked for.
+
+    To `share` is to keep others from changing or deleting them, and not from giving them to rentals as well.
+    """
     wanted = sorted(set(ids))
     if not wanted:
         return {}
     query = select(*_COLUMNS).where(connections.c.id.in_(wanted)).order_by(connections.c.id)
-    return {row.id: _connection_of(row) for row in tx.execute(query.with_for_update() if lock else query)}
+    locked = query.with_for_update(read=share) if lock or share else query
+    return {row.id: _connection_of(row) for row in tx.execute(locked)}
 
 
 def list_connections(tx: Tx, account_id: str | None, *, after_id: str | None, limit: int) -> list[Connection]:
@@ -126,6 +131,11 @@ def find_defaults(tx: Tx, names: Iterable[tuple[DefaultScope, str]]) -> dict[tup
     return {(DefaultScope(row.scope), row.name): row.connection_id for row in rows}
 
 
+def has_defaults(tx: Tx) -> bool:
+    """Whether there is any default connection."""
+    return bool(tx.execute(select(exists().select_from(connection_defaults))).scalar_one())
+
+
 def list_defaults(tx: Tx, connection_id: str | None = None) -> list[DefaultConnection]:
     """Default connections, or where one connection is that."""
     query = select(connection_defaults).order_by(connection_defaults.c.scope, connection_defaults.c.name)
@@ -150,3 +160,29 @@ def clear_default(tx: Tx, scope: DefaultScope, name: str) -> None:
             connection_defaults.c.scope == scope.value, connection_defaults.c.name == name
         )
     )
+
+
+def find_permits(tx: Tx, account_ids: Iterable[str]) -> list[ConnectionPermit]:
+    """What accounts may connect to that others may not."""
+    query = select(connection_permits).where(connection_permits.c.account_id.in_(sorted(set(account_ids))))
+    ordered = query.order_by(*(connection_permits.c[name] for name in ConnectionPermit._fields[:3]))
+    return [
+        ConnectionPermit(row.account_id, ConnectionKind(row.kind), row.object_id, row.created_at)
+        for row in tx.execute(ordered)
+    ]
+
+
+def add_permit(tx: Tx, permit: ConnectionPermit) -> None:
+    """Let an account connect to something, as from now."""
+    remove_permit(tx, permit)
+    _INSERT_PERMITS.run(tx, [permit])
+
+
+def remove_permit(tx: Tx, permit: ConnectionPermit) -> bool:
+    """Let it no longer; whether it might."""
+    mine = (
+        connection_permits.c.account_id == permit.account_id,
+        connection_permits.c.kind == permit.kind.value,
+        connection_permits.c.object_id == permit.object_id,
+    )
+    return tx.execute(delete(connection_permits).where(*mine)).rowcount > 0

@@ -16,6 +16,7 @@ Touches: nothing.
       SessionEnded          session_ended            the session has ended, and holds nothing any more
       WrongSource           wrong_source             another source charges for the calls of this number
       AccountInUse          account_in_use           the account has money, open orders or numbers
+      ConnectionInUse       connection_in_use        numbers are connected to it, or it was changed meanwhile
       IdempotencyConflict   idempotency_conflict     key reused with another body
       RateLimited           rate_limited             too many requests for this key
       CarrierRefused        carrier_refused          the carrier said no
@@ -150,6 +151,13 @@ class AccountInUse(NumberdeskError):
 
     code = "account_in_use"
     sentence = "This account cannot be closed yet."
+
+
+class ConnectionInUse(NumberdeskError):
+    """A connection cannot be deleted while numbers use it, nor changed as it was before; details may have `numbers`."""
+
+    code = "connection_in_use"
+    sentence = "Numbers are connected to this connection."
 
 
 class IdempotencyConflict(NumberdeskError):

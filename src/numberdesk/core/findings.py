@@ -16,6 +16,7 @@ class FindingKind(StrEnum):
     PORTED_AWAY = "ported_away"  # the same, and the carrier says that it went to another carrier
     WRONG_REFERENCE = "wrong_reference"  # the books call it by what is another number's id at the carrier
     STALE_RELEASE = "stale_release"  # it should have gone back long ago, and may be somebody else's by now
+    DRIFTED = "drifted"  # its calls go elsewhere at the carrier than is wanted: somebody changed it there
 
 
 class FindingState(StrEnum):

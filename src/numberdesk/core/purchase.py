@@ -40,7 +40,10 @@ POOL: Final = "pool"
 
 
 class Buy(NamedTuple):
-    """One buy as it was read. `now` in microseconds since the epoch; `order_id` is new and used only if opened."""
+    """One buy as it was read. `now` in microseconds since the epoch; `order_id` is new and used only if opened.
+
+    `connection_id` is what the number is to be connected to once it is bought, and decides nothing.
+    """
 
     account_id: str
     e164: str
@@ -49,6 +52,7 @@ class Buy(NamedTuple):
     request_id: str
     order_id: str
     now: int
+    connection_id: str | None = None
 
 
 class Wallet(NamedTuple):
@@ -309,6 +313,7 @@ class _Table:
             completed_at=None,
             renews_at=None,
             attempts=0 if at_once else 1,
+            connection_id=buy.connection_id,
         )
         if at_once:
             order = completed(order, buy.now)

@@ -11,6 +11,7 @@ look-up lies between. Public addresses are reached by https only, at ports of th
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import socket
 from collections.abc import Awaitable, Callable, Sequence
@@ -165,6 +166,40 @@ class Egress:
         if name is not None:
             raise EgressError(f"must not lead to {address}, {name}, unless NUMBERDESK_EGRESS_ALLOW has it")
         _check_public(port, self.ports, secure=secure)
+
+    async def sip_addresses(self, host: str, port: int) -> list[str]:
+        """Every address of a host that speaks SIP, if each may be reached there; raises as `addresses`.
+
+        Such hosts listen at any port but those of the system and of databases, with TLS or without.
+        """
+        literal = _literal(host)
+        found = [str(literal)] if literal is not None else list(await self.resolve(host, port))
+        for text in found:
+            self._check_sip(ip_address(text), port)
+        return found[:_MOST_ADDRESSES]
+
+    async def check_sip_destination(self, host: str, port: int) -> None:
+        """Check a host that speaks SIP as it is set up. Raises EgressError.
+
+        A name that has no address now is let pass, as one that has only SRV records: nothing is sent there from here.
+        """
+        if host == "localhost" or host.endswith(".localhost"):
+            self._check_sip(IPv4Address("127.0.0.1"), port)
+        with contextlib.suppress(OSError, UnicodeError):
+            async with asyncio.timeout(_LOOK_UP_SECONDS):
+                await self.sip_addresses(host, port)
+
+    def _check_sip(self, address: Address, port: int) -> None:
+        meant = _meant(address)
+        if meant in _METADATA:
+            raise EgressError(f"must not lead to {address}, where a cloud tells secrets of this machine")
+        if port in _DATABASE_PORTS:
+            raise EgressError(f"must not name port {port}, which is one of databases")
+        if port < _FIRST_FREE_PORT and port not in _WEB_PORTS | self.ports:
+            raise EgressError(f"must not name port {port}, which is one of the system")
+        name = None if self._allows(meant) else _inside(meant)
+        if name is not None:
+            raise EgressError(f"must not lead to {address}, {name}, unless NUMBERDESK_EGRESS_ALLOW has it")
 
     def _allows(self, address: Address) -> bool:
         return any(address in network for network in self.networks)

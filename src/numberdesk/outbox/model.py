@@ -198,6 +198,35 @@ RENTAL_PRICE_CHANGING: Final = EventType(
     },
 )
 
+NUMBER_CONNECTED: Final = EventType(
+    "number.connected",
+    id_prefix="evt_con_",
+    table="",
+    column="",
+    value=None,
+    meaning="Calls to a number go where they are wanted.",
+    fields={
+        "phone_number": "the number, E.164",
+        "id": "the rental",
+        "connection_id": "the connection",
+        "connected_at": "when",
+    },
+)
+NUMBER_CONNECTION_FAILED: Final = EventType(
+    "number.connection_failed",
+    id_prefix="evt_nocon_",
+    table="",
+    column="",
+    value=None,
+    meaning="Calls to a number do not go where they are wanted: its carrier has failed three times, or cannot do it.",
+    fields={
+        "phone_number": "the number, E.164",
+        "id": "the rental",
+        "connection_id": "the connection that is wanted",
+        "message": "why, in words",
+        "failed_at": "when",
+    },
+)
 ACCOUNT_IN_DEBT: Final = EventType(
     "account.in_debt",
     id_prefix="evt_debt_",

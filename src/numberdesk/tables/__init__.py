@@ -10,7 +10,13 @@ the database refuses.
 from numberdesk.tables.accounts import accounts, api_keys, credit_limit_changes, wallets
 from numberdesk.tables.base import metadata
 from numberdesk.tables.carriers import audits, carrier_orders, carrier_releases, carrier_troubles, carriers, findings
-from numberdesk.tables.connections import connection_defaults, connection_removals, connections, rental_connections
+from numberdesk.tables.connections import (
+    connection_defaults,
+    connection_permits,
+    connection_removals,
+    connections,
+    rental_connections,
+)
 from numberdesk.tables.ledger import holds, transfers
 from numberdesk.tables.numbers import numbers, price_rules, rentals, repricings, superseded_prices
 from numberdesk.tables.offers import exchange_rates, offers
@@ -34,6 +40,7 @@ __all__ = [
     "carrier_troubles",
     "carriers",
     "connection_defaults",
+    "connection_permits",
     "connection_removals",
     "connections",
     "credit_limit_changes",

@@ -124,3 +124,17 @@ connection_defaults = Table(
     sqlite_with_rowid=False,
 )
 Index(None, connection_defaults.c.connection_id)
+
+# What an account may connect to that others may not: a carrier's own object by its id, and any phone number.
+connection_permits = Table(
+    "connection_permits",
+    metadata,
+    text("account_id", ForeignKey(accounts.c.id)),
+    text("kind"),
+    text("object_id"),
+    whole("created_at"),
+    one_of("kind", (ConnectionKind.NATIVE, ConnectionKind.FORWARD)),
+    CheckConstraint("(kind = 'forward') = (object_id = '')", name="object_of_native"),
+    PrimaryKeyConstraint("account_id", "kind", "object_id"),
+    sqlite_with_rowid=False,
+)

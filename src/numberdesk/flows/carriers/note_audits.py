@@ -31,10 +31,14 @@ from numberdesk.core.findings import FindingKind, FindingState
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.purchase import POOL, SaleNumber
 from numberdesk.core.schedule import is_leased, leased
+from numberdesk.flows.connections.connect_anew import connect_anew
 from numberdesk.infra.db import Tx
 from numberdesk.numbers.carrier_release import of_finding
 from numberdesk.numbers.carrier_release_store import find_asked_back, insert_releases, tell_by_digits
 from numberdesk.numbers.store import lock_sale_numbers, save_sale_numbers
+
+PUTTING: Final = "; it is being put back"
+"""What is added to what is said of a number whose carrier is told anew."""
 
 WAITING: Final = frozenset({FindingKind.WRONG_REFERENCE, FindingKind.STALE_RELEASE})
 """What is found of numbers whose going back waits for a person; and of rented ones, which nobody gives back."""
@@ -85,6 +89,7 @@ class FindingResolution(StrEnum):
     """What is to become of a finding."""
 
     KEEP = "keep"  # it is right so; not for what is on its way back already
+    PUT_BACK = "put_back"  # its carrier is told anew where the calls of a drifted number go
     RELEASE = "release"  # it goes back to its carrier: an orphan, or what waits for a person on its way back
 
 
@@ -190,7 +195,7 @@ def _end(tx: Tx, result: AuditResult) -> None:
     found = {finding.key for finding in result.findings}
     gone: dict[FindingKind, list[str]] = {}
     for finding in find_findings(tx, result.carrier, but_seen=seen).values():
-        if finding.key not in found:
+        if finding.key not in found and finding.kind is not FindingKind.DRIFTED:  # its own look ends that
             gone.setdefault(finding.kind, []).append(finding.e164)
     for kind, e164s in gone.items():
         end_findings(tx, result.carrier, kind, e164s, result.ended_at)
@@ -258,13 +263,22 @@ def _resolve(
 ) -> Finding | NumberdeskError:
     if finding is None:
         return NotFound("There is no such finding.")
-    if command.resolution is FindingResolution.KEEP:
-        if finding.state is FindingState.RELEASING:  # its carrier may have been told already, and cannot be stopped
-            return InvalidRequest("phone_number", "is on its way back to its carrier already, and cannot be kept")
-        return finding._replace(state=FindingState.KEPT)
-    refusal = _not_given_back(finding, sale_number)
-    if refusal is not None:
-        return refusal
+    match command.resolution:
+        case FindingResolution.KEEP:
+            return _keep(finding)
+        case FindingResolution.PUT_BACK:
+            return _put_back(tx, finding, command)
+        case FindingResolution.RELEASE:
+            return _not_given_back(finding, sale_number) or _give_back(tx, finding, command)
+
+
+def _keep(finding: Finding) -> Finding | NumberdeskError:
+    if finding.state is FindingState.RELEASING:  # its carrier may have been told already, and cannot be stopped
+        return InvalidRequest("phone_number", "is on its way back to its carrier already, and cannot be kept")
+    return finding._replace(state=FindingState.KEPT)
+
+
+def _give_back(tx: Tx, finding: Finding, command: ResolveFinding) -> Finding | NumberdeskError:
     if finding.kind in WAITING:
         if finding.state is not FindingState.RELEASING and not tell_by_digits(
             tx, finding.carrier, finding.e164, command.now
@@ -274,6 +288,15 @@ def _resolve(
         one = of_finding(finding.carrier, finding.e164, finding.carrier_reference or None, command.serial, command.now)
         insert_releases(tx, [one])
     return finding._replace(state=FindingState.RELEASING)
+
+
+def _put_back(tx: Tx, finding: Finding, command: ResolveFinding) -> Finding | NumberdeskError:
+    """Tell the carrier anew where calls go. The finding ends when the carrier has it so."""
+    if finding.kind is not FindingKind.DRIFTED:
+        return InvalidRequest("kind", "must be drifted: of no other number anything is put back")
+    if not connect_anew(tx, finding.carrier, finding.e164, command.now):
+        return InvalidRequest("phone_number", "is rented by nobody there, so that nothing is to be put back")
+    return finding._replace(state=FindingState.OPEN, message=f"{finding.message.removesuffix(PUTTING)}{PUTTING}")
 
 
 def _not_given_back(finding: Finding, sale_number: SaleNumber | None) -> InvalidRequest | None:

@@ -36,6 +36,7 @@ from numberdesk.core.purchase import (
     decide,
 )
 from numberdesk.core.rental import rental_of
+from numberdesk.flows.connections.connect_bought import begin_connections, sift_connections
 from numberdesk.flows.purchase.order_records import first_charges, hold_of, purchased, transfers_of
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.store import insert_holds, insert_transfers, lock_wallets, save_wallets
@@ -217,10 +218,11 @@ def _write(tx: Tx, buys: Sequence[Buy], outcome: Decided, remote: _Remote, terms
         _write_remote(tx, sold, remote, terms, now)
     save_sale_numbers(tx, [outcome.sale_numbers[decision.order.e164] for decision in sold], now)
     completed = [decision.order for decision in sold if decision.order.state is OrderState.COMPLETED]
-    rentals = [rental_of(order) for order in completed]
-    insert_rentals(tx, rentals)
-    insert_rent_charges(tx, first_charges(rentals))
+    bought = sift_connections(tx, [rental_of(order) for order in completed])
+    insert_rentals(tx, bought.rentals)
+    insert_rent_charges(tx, first_charges(bought.rentals))
     insert_events(tx, [purchased(order) for order in completed])
+    begin_connections(tx, bought, completed, now)
 
 
 def _kept(tx: Tx, answers: Sequence[IdempotencyRecord]) -> list[IdempotencyRecord]:

@@ -17,6 +17,7 @@ from numberdesk.core.purchase import POOL, Order, SaleNumber
 from numberdesk.core.rent import EndReason
 from numberdesk.core.rental import Rental
 from numberdesk.core.schedule import resting
+from numberdesk.flows.connections.want_connections import clear_connections
 from numberdesk.infra.db import Tx
 from numberdesk.numbers.agreed_time_store import find_agreed_time
 from numberdesk.numbers.carrier_release import CarrierRelease, of_rental
@@ -62,6 +63,7 @@ def end_rentals(tx: Tx, endings: Sequence[Ending], sale_numbers: Mapping[str, Sa
         begins = rental.updated_at if agreed is None else max(rental.updated_at, agreed.agreed_at)
         until = begins + (quarantine if one.rest is None else one.rest)
         save_sale_numbers(tx, [at_rest], rental.updated_at, quarantined_until=until)
+    clear_connections(tx, ended, max(one.now for one in endings))
     _give_back(tx, [rental for rental in ended if sale_numbers[rental.e164].carrier != POOL], sale_numbers)
 
 

@@ -5,6 +5,8 @@ Touches: database.
 Events are written without a number, in the transaction of their fact, which takes no lock for it. This step comes
 after: it sees committed events only and runs in one process at a time, so that each account's numbers have no gap, and
 whoever has read up to one never misses an event that was committed late. What has no number yet is the queue.
+A number that was bought without a connection is given its default here: soon after the purchase, which knows nothing
+of it, and surely, since its event waits for this step.
 """
 
 from __future__ import annotations
@@ -12,8 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+from numberdesk.flows.connections.connect_bought import connect_by_default
 from numberdesk.infra.db import Tx
-from numberdesk.outbox.model import NumberedEvent
+from numberdesk.outbox.model import NUMBER_PURCHASED, NumberedEvent
 from numberdesk.outbox.store import find_unnumbered, lock_numbers, number_events
 from numberdesk.webhooks.delivery_store import insert_deliveries
 from numberdesk.webhooks.model import Delivery
@@ -56,9 +59,14 @@ def _round(tx: Tx, command: SequenceEvents, new_id: Callable[[str], str]) -> Seq
     if not unnumbered:
         return SequenceReport(0, 0, left=False)
     events = number_events(tx, unnumbered)
+    connect_by_default(tx, [_order_of(event) for event in events if event.kind == NUMBER_PURCHASED.name], command.now)
     deliveries = _deliveries(tx, events, command.now, new_id)
     insert_deliveries(tx, deliveries)
     return SequenceReport(len(events), len(deliveries), left=len(events) == command.limit)
+
+
+def _order_of(event: NumberedEvent) -> str:
+    return f"ord_{event.id.removeprefix(NUMBER_PURCHASED.id_prefix)}"
 
 
 def _deliveries(tx: Tx, events: Sequence[NumberedEvent], now: int, new_id: Callable[[str], str]) -> list[Delivery]:

@@ -11,6 +11,7 @@ from alembic import op
 revision = "0015"
 down_revision = "0014"
 
+COLUMNS_OF_FINDINGS = ("carrier", "e164", "kind", "state", "carrier_reference", "order_reference", "message")
 TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
@@ -24,6 +25,7 @@ def upgrade() -> None:
     _connections()
     _rental_connections()
     _removals_and_defaults()
+    _drifted()
 
 
 def _index(name: str, table: str, columns: list[str], where: str | None = None) -> None:
@@ -134,3 +136,38 @@ def _removals_and_defaults() -> None:
         sqlite_with_rowid=False,
     )
     _index("ix_connection_defaults_connection_id", "connection_defaults", ["connection_id"])
+    op.create_table(
+        "connection_permits",
+        *(sa.Column(name, TEXT, nullable=False) for name in ("account_id", "kind", "object_id")),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("kind IN ('native', 'forward')", name=op.f("ck_connection_permits_kind_known")),
+        sa.CheckConstraint(
+            "(kind = 'forward') = (object_id = '')", name=op.f("ck_connection_permits_object_of_native")
+        ),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_connection_permits_account_id")),
+        sa.PrimaryKeyConstraint("account_id", "kind", "object_id", name=op.f("pk_connection_permits")),
+        sqlite_with_rowid=False,
+    )
+
+
+def _drifted() -> None:
+    """A kind of finding more. SQLite cannot change a check, so there the table is made anew."""
+    check = "kind IN ('orphan', 'lost', 'ported_away', 'wrong_reference', 'stale_release', 'drifted')"
+    if op.get_bind().dialect.name == "postgresql":
+        op.drop_constraint(op.f("ck_findings_kind_known"), "findings", type_="check")
+        op.create_check_constraint(op.f("ck_findings_kind_known"), "findings", check)
+        return
+    op.rename_table("findings", "findings_before")
+    op.create_table(
+        "findings",
+        *(sa.Column(name, TEXT, nullable=False) for name in COLUMNS_OF_FINDINGS),
+        sa.Column("first_seen_at", sa.BigInteger(), nullable=False),
+        sa.Column("last_seen_at", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint(check, name=op.f("ck_findings_kind_known")),
+        sa.CheckConstraint("state IN ('open', 'kept', 'releasing', 'ended')", name=op.f("ck_findings_state_known")),
+        sa.PrimaryKeyConstraint("carrier", "e164", "kind", name=op.f("pk_findings")),
+        sqlite_with_rowid=False,
+    )
+    op.execute("INSERT INTO findings SELECT * FROM findings_before")
+    op.drop_table("findings_before")
+    _index("ix_findings_current", "findings", ["carrier", "e164", "kind"], "state <> 'ended'")

@@ -1,0 +1,123 @@
+"""What voice platforms want of a connection, filled in, and the steps that remain at the other side.
+
+Touches: nothing.
+
+A preset is used once, when a connection is set up: the connection then is one like any other. What only the customer
+can know is asked for by name, and stands in braces until then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from numberdesk.core.connection import NumberFormat, SipTransport, Srtp
+from numberdesk.core.errors import InvalidRequest
+
+
+class Preset(NamedTuple):
+    """A platform: the address of its SIP targets, how the called number is written, and what remains to be done there.
+
+    `asks` are the names in braces that the customer fills in, each with what it is.
+    """
+
+    name: str
+    title: str
+    uri: str
+    transport: SipTransport
+    srtp: Srtp
+    number_format: NumberFormat
+    asks: Mapping[str, str]
+    steps: tuple[str, ...]
+
+
+_E164: Final = NumberFormat.E164
+PRESETS: Final = {
+    preset.name: preset
+    for preset in (
+        Preset(
+            "livekit", "LiveKit", "sip:{subdomain}.sip.livekit.cloud", SipTransport.TCP, Srtp.ALLOW, _E164,
+            {"subdomain": "the SIP address of the project without .sip.livekit.cloud"},
+            (
+                "Create an inbound trunk with the numbers, each with its +: a missing + is answered with silence.",
+                "Create a dispatch rule that names the trunk and the agent.",
+                "If the trunk asks for a user and password, set the same here.",
+            ),
+        ),
+        Preset(
+            "vapi", "Vapi", "sip:{credential_id}.sip.vapi.ai", SipTransport.UDP, Srtp.NONE, _E164,
+            {"credential_id": "the id of the credential of the type byo-sip-trunk"},
+            (
+                "Create a byo-sip-trunk credential whose gateways are the carrier's IPv4 addresses, inbound enabled.",
+                "Create a byo-phone-number for each number with that credential, and give it an assistant.",
+            ),
+        ),
+        Preset(
+            "retell", "Retell", "sip:sip.retellai.com", SipTransport.TCP, Srtp.NONE, _E164, {},
+            (
+                "Import each number with import-phone-number, its termination URI and its inbound agent.",
+                "If you set a user and password there, set the same here.",
+            ),
+        ),
+        Preset(
+            "elevenlabs", "ElevenLabs", "sip:sip.rtc.elevenlabs.io:5060", SipTransport.TCP, Srtp.ALLOW, _E164, {},
+            ("Import each number as a SIP trunk number and assign an agent to it.",),
+        ),
+        Preset(
+            "ultravox", "Ultravox", "sip:agent_{agent_id}@{domain}", SipTransport.UDP, Srtp.NONE, _E164,
+            {"agent_id": "the id of the agent", "domain": "the account's SIP domain, from GET /api/sip"},
+            ("Allow incoming SIP calls for the account. Numbers need not be imported.",),
+        ),
+        Preset(
+            "vogent", "Vogent", "sip:sip.vogent.ai", SipTransport.UDP, Srtp.NONE, _E164, {},
+            ("Import each number, with the user and password that are set here.",),
+        ),
+        Preset(
+            "openai", "OpenAI Realtime", "sip:{project_id}@sip.api.openai.com:5061", SipTransport.TLS, Srtp.REQUIRE,
+            _E164, {"project_id": "the id of the project, which begins with proj_"},
+            (
+                "Set a webhook of the project for realtime.call.incoming, and accept or reject each call there.",
+                "There is no user or password: only the webhook keeps strangers out.",
+            ),
+        ),
+        Preset(
+            "xai", "xAI", "sip:sip.voice.x.ai", SipTransport.TLS, Srtp.ALLOW, _E164, {},
+            ("Register each number with the agent that answers it.",),
+        ),
+        Preset(
+            "twilio", "Twilio trunk", "sip:{domain}.sip.twilio.com", SipTransport.UDP, Srtp.NONE, _E164,
+            {"domain": "the name of your SIP domain without .sip.twilio.com"},
+            ("Give the SIP domain a voice URL, and allow the carrier's addresses or a user and password.",),
+        ),
+        Preset(
+            "sbc", "Your own SBC", "sip:{host}", SipTransport.UDP, Srtp.NONE, _E164,
+            {"host": "its public name or address, and maybe :port"},
+            ("Allow the carrier's addresses, and route the numbers as they are written by number_format.",),
+        ),
+    )
+}  # fmt: skip
+"""All there are, by name."""
+
+
+def filled(preset_name: str, values: Mapping[str, str]) -> dict[str, Any]:
+    """The fields of a connection that a preset fills in. Raises InvalidRequest naming what is missing or too much."""
+    preset = PRESETS.get(preset_name)
+    if preset is None:
+        raise InvalidRequest("preset", f"must be one of {', '.join(PRESETS)}")
+    missing = [f"{name} ({meaning})" for name, meaning in preset.asks.items() if not values.get(name)]
+    if missing:
+        raise InvalidRequest("preset_values", f"must have {', '.join(missing)}")
+    foreign = sorted(values.keys() - preset.asks.keys())
+    if foreign:
+        raise InvalidRequest("preset_values", f"has {foreign[0]}, which {preset.title} does not ask for")
+    uri = preset.uri
+    for name, value in values.items():
+        uri = uri.replace(f"{{{name}}}", value.strip())
+    target = {"uri": uri, "transport": preset.transport.value, "srtp": preset.srtp.value}
+    return {"targets": [target], "number_format": preset.number_format.value}
+
+
+def steps_of(preset_name: str) -> tuple[str, ...]:
+    """What remains to be done at the other side."""
+    preset = PRESETS.get(preset_name)
+    return () if preset is None else preset.steps

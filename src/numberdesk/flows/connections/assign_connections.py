@@ -1,0 +1,75 @@
+"""Connect rented numbers, or disconnect them.
+
+Touches: database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from numberdesk.connections.model import Connection
+from numberdesk.connections.rental_connection_store import lock_rental_connections
+from numberdesk.connections.store import find_connections
+from numberdesk.core.connection import ConnectionState
+from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError
+from numberdesk.core.rental import Rental
+from numberdesk.flows.connections.want_connections import Wish, want_connections
+from numberdesk.infra.db import Tx
+from numberdesk.numbers.store import latest_rentals, lock_rentals
+
+NO_CONNECTION = "is no connection that this account has"
+
+
+class Assignment(NamedTuple):
+    """Connect the number that an account rents, or the rental named by `rental_id`; to nothing without a connection.
+
+    Without an `account_id` it is the operator, who may connect any rental to what its account has.
+    """
+
+    account_id: str | None
+    e164: str
+    connection_id: str | None
+    now: int
+    rental_id: str | None = None
+
+
+def assign_connections(tx: Tx, commands: Sequence[Assignment]) -> list[Rental | NumberdeskError]:
+    """The write flow: the rentals as they are connected then.
+
+    The same again changes nothing, but has a carrier told anew that had failed or could not.
+    """
+    known = find_connections(tx, [one.connection_id for one in commands if one.connection_id is not None], share=True)
+    latest = latest_rentals(tx, [(one.account_id or "", one.e164) for one in commands if one.rental_id is None])
+    rentals = lock_rentals(tx, [one.rental_id for one in commands if one.rental_id is not None])
+    rentals |= {rental.id: rental for rental in latest.values()}
+    stuck = {
+        row.rental_id
+        for row in lock_rental_connections(tx, rentals).values()
+        if row.state in (ConnectionState.FAILED, ConnectionState.UNSUPPORTED)
+    }
+    outcomes: list[Rental | NumberdeskError] = []
+    for command in commands:
+        found = latest.get((command.account_id or "", command.e164)) if command.rental_id is None else None
+        rental = rentals.get(command.rental_id or (found.id if found is not None else ""))
+        outcome = _outcome(rental, known.get(command.connection_id or ""), command)
+        if isinstance(outcome, Wish):
+            if _changes(outcome) or outcome.rental.id in stuck:
+                (rental,) = want_connections(tx, [outcome], command.now)
+                rentals[rental.id] = rental
+            outcomes.append(rentals[outcome.rental.id])
+        else:
+            outcomes.append(outcome)
+    return outcomes
+
+
+def _outcome(rental: Rental | None, connection: Connection | None, command: Assignment) -> Wish | NumberdeskError:
+    if rental is None or rental.released_at is not None or command.account_id not in (None, rental.account_id):
+        return NotFound("This account does not rent this number.")
+    if command.connection_id is not None and (connection is None or not connection.is_for(rental.account_id)):
+        return InvalidRequest("connection_id", NO_CONNECTION)
+    return Wish(rental, connection)
+
+
+def _changes(wish: Wish) -> bool:
+    return wish.rental.connection_id != (None if wish.connection is None else wish.connection.id)

@@ -1,0 +1,83 @@
+"""Tell carriers anew where calls go: after a connection has changed, or somebody changed it at the carrier.
+
+Touches: database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from numberdesk.connections.model import Connection
+from numberdesk.connections.rental_connection_store import find_live_rental, find_raising, next_connected
+from numberdesk.connections.store import change_connections, find_connections
+from numberdesk.flows.connections.want_connections import Wish, want_connections
+from numberdesk.infra.db import Tx
+from numberdesk.numbers.store import lock_rentals
+
+MOST_AT_ONCE: Final = 200
+"""Rentals of one transaction, so that no purchase waits long behind a change that thousands of numbers follow."""
+
+_MOST_CONNECTIONS: Final = 20
+
+
+class RaiseRentals(NamedTuple):
+    """One round at `now`, over the next rentals of connections that have changed."""
+
+    now: int
+
+
+class RaiseReport(NamedTuple):
+    """How many rentals got their next generation. `left`: there may be more."""
+
+    rentals: int
+    left: bool
+
+
+def raise_rentals(tx: Tx, commands: Sequence[RaiseRentals]) -> list[RaiseReport]:
+    """The write flow of the worker."""
+    return [_round(tx, command.now) for command in commands]
+
+
+def _round(tx: Tx, now: int) -> RaiseReport:
+    found = find_raising(tx, _MOST_CONNECTIONS)
+    known = find_connections(tx, found, lock=True)
+    raised = 0
+    for connection in known.values():
+        raised += len(_raise(tx, connection, now))
+        if raised >= MOST_AT_ONCE:
+            break
+    return RaiseReport(raised, left=raised >= MOST_AT_ONCE or len(found) == _MOST_CONNECTIONS)
+
+
+def _raise(tx: Tx, connection: Connection, now: int) -> list[str]:
+    """Raise the next rentals of a locked connection, and note how far that has come."""
+    if connection.raising_after is None:
+        return []
+    ids = next_connected(tx, connection.id, connection.raising_after, MOST_AT_ONCE)
+    rentals = lock_rentals(tx, ids).values()
+    wishes = [
+        Wish(rental, connection)
+        for rental in rentals
+        if rental.released_at is None and rental.connection_id == connection.id
+    ]
+    want_connections(tx, wishes, now)
+    after = ids[-1] if len(ids) == MOST_AT_ONCE else None
+    change_connections(tx, [connection._replace(raising_after=after)])
+    return ids
+
+
+def raise_changed(tx: Tx, connection: Connection, now: int) -> None:
+    """Begin with the rentals of a locked connection whose change is written: few of them are told at once."""
+    _raise(tx, connection, now)
+
+
+def connect_anew(tx: Tx, carrier: str, e164: str, now: int) -> bool:
+    """Have a carrier told anew of a number; False where nobody rents it there, or it is connected to nothing."""
+    rental_id = find_live_rental(tx, carrier, e164)
+    rental = None if rental_id is None else lock_rentals(tx, [rental_id]).get(rental_id)
+    if rental is None or rental.released_at is not None or rental.connection_id is None:
+        return False
+    connection = find_connections(tx, [rental.connection_id], share=True)[rental.connection_id]
+    want_connections(tx, [Wish(rental, connection)], now)
+    return True
