@@ -220,7 +220,7 @@ def test_what_is_at_a_limit_is_taken_and_what_is_beyond_is_refused_by_name(
     shop = other_shop(credentials_key=new_key())
     operator, customer, number = (
         shop.operator(),
-        shop.customer(scopes=(*CUSTOMER_SCOPES, "webhooks:manage")),
+        shop.customer(scopes=(*CUSTOMER_SCOPES, "webhooks:manage", "usage:write", "routing:read")),
         shop.number(),
     )
     customer.buy(number)

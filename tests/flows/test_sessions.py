@@ -49,14 +49,16 @@ class Line:
         return command._replace(**changes)
 
     def open(self, call_id: str = "c1", **changes: Any) -> SessionOutcome:
-        return self._told(open_flow, self.wants(call_id, **changes))
+        outcome: SessionOutcome = self._told(open_flow, self.wants(call_id, **changes))
+        return outcome
 
     def opened(self, call_id: str = "c1", **changes: Any) -> UsageSession:
         return session_of(self.open(call_id, **changes))
 
     def extend(self, session_id: str, **changes: Any) -> SessionOutcome:
         command = ExtendSession(session_id, SWITCH, self.shop.now)._replace(**changes)
-        return self._told(extend_flow, command)
+        outcome: SessionOutcome = self._told(extend_flow, command)
+        return outcome
 
     def end(self, session_id: str, seconds: int, **changes: Any) -> Any:
         batch_id = self.shop.new_id("bat")

@@ -17,6 +17,7 @@ from numberdesk.cli.operators import operators
 from numberdesk.cli.orders import orders
 from numberdesk.cli.prices import prices
 from numberdesk.cli.rent import rent, rentals
+from numberdesk.cli.routing import routing
 from numberdesk.cli.serve import serve, work
 from numberdesk.cli.usage import usage
 from numberdesk.cli.verify import verify_books
@@ -46,6 +47,7 @@ app.add_typer(orders, name="orders")
 app.add_typer(rent, name="rent")
 app.add_typer(rentals, name="rentals")
 app.add_typer(usage, name="usage")
+app.add_typer(routing, name="routing")
 app.add_typer(carriers, name="carriers")
 app.add_typer(webhooks, name="webhooks")
 
