@@ -15,6 +15,7 @@ from numberdesk.carriers.clients import CarrierClients, StoredClients
 from numberdesk.carriers.port import Carrier, Setup
 from numberdesk.carriers.registry import KINDS
 from numberdesk.catalog.model import ListingChunk, SavedChunk
+from numberdesk.connections.prober import ConnectionTests
 from numberdesk.core.errors import NumberdeskError
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Buy, Decision
@@ -87,6 +88,7 @@ class Services:
     sequence_events: SequenceFlow
     webhooks: WebhookSender
     webhook_tests: WebhookTests
+    connection_tests: ConnectionTests
 
     @property
     def order_patience(self) -> int:
@@ -104,6 +106,7 @@ class Services:
         await self.offer_search.close()
         await self.carriers.close()
         await self.webhooks.close()
+        await self.connection_tests.close()
 
     def close(self) -> None:
         """Finish what was accepted and close everything, in that order."""
@@ -238,6 +241,7 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
         sequence_events=sequence_events(parts.new_id),
         webhooks=webhooks,
         webhook_tests=WebhookTests(webhooks),
+        connection_tests=ConnectionTests(lambda: parts.random_bytes(16).hex(), egress=egress),
     )
 
 

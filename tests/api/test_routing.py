@@ -52,8 +52,9 @@ class Desk:
         )
         services.writer.apply(connected, (made, self.rental_id))
 
-    def ask(self, form: str = "json", by: Customer | None = None, **asked: Any) -> httpx.Response:
-        return (by or self.server).http.get(f"/routing/{form}/", params={"to": self.number, **asked})
+    def ask(self, form: str = "json", **asked: Any) -> httpx.Response:
+        by: Customer = asked.pop("by", self.server)
+        return by.http.get(f"/routing/{form}/", params={"to": self.number, **asked})
 
     def data(self, **asked: Any) -> Any:
         answer = self.ask(**asked)
@@ -163,7 +164,11 @@ def test_basic_takes_any_user_with_the_key_as_password_and_challenges(desk: Desk
 def test_asking_needs_its_scope_and_reserving_another(desk: Desk) -> None:
     none = desk.shop.with_key(desk.customer.account_id, ("numbers:read",))
     reads = desk.shop.with_key(desk.customer.account_id, ("routing:read",))
-    for by, asked, scope in ((none, {}, "routing:read"), (reads, {"reserve": 1, "call_id": "c"}, "usage:write")):
+    cases: tuple[tuple[Customer, dict[str, Any], str], ...] = (
+        (none, {}, "routing:read"),
+        (reads, {"reserve": 1, "call_id": "c"}, "usage:write"),
+    )
+    for by, asked, scope in cases:
         answer = desk.ask(by=by, **asked)
         assert (answer.status_code, answer.json()["error"]["details"]) == (403, {"scope": scope})
 
@@ -172,7 +177,7 @@ def test_reserving_opens_the_calls_session_once_and_head_never_does(shop: Shop) 
     desk = Desk(shop)
     source = f"operator:{desk.server.account_id}"
     shop.services.writer.apply(appoint_sources, AppointSource(desk.number, source, shop.services.now()))
-    asked = {"reserve": 1, "call_id": "c1", "from": "+13612738000"}
+    asked: dict[str, Any] = {"reserve": 1, "call_id": "c1", "from": "+13612738000"}
 
     def held() -> float:
         return float(desk.customer.http.get("/balance/").json()["data"]["held"])

@@ -30,6 +30,7 @@ Shape = TypeVar("Shape", bound=msgspec.Struct)
 LONGEST_LABEL: Final = 200
 _LONGEST_INTEGER: Final = 40
 LONGEST_ID: Final = 100
+_RENTAL: Final = "rnt_"
 _MOST_PARAMETERS: Final = 50
 _PATH: Final = re.compile(r"^(?P<reason>.*) - at `\$\.?(?P<path>[^`]*)`$", re.DOTALL)
 _MISSING: Final = re.compile(r"^Object missing required field `(?P<field>[^`]+)`")
@@ -133,6 +134,11 @@ def id_in_path(text: str) -> str:
     if len(text) > LONGEST_ID or not text.isascii() or not text.isprintable():
         raise NotFound
     return text
+
+
+def named_rental(named: str) -> tuple[str, str | None]:
+    """The number in a path and None, or an empty number and the id of a rental. Raises InvalidRequest, NotFound."""
+    return ("", id_in_path(named)) if named.startswith(_RENTAL) else (e164_in_path(named), None)
 
 
 def e164_in_path(text: str) -> str:

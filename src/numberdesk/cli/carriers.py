@@ -40,6 +40,7 @@ from numberdesk.flows.carriers.audit_carriers import AuditReport
 from numberdesk.flows.carriers.connect_carriers import CarrierSetup, encrypt_anew, set_up_carriers
 from numberdesk.flows.carriers.describe_carriers import describe_carriers, find_idle_carriers
 from numberdesk.flows.carriers.note_audits import FindingResolution, ResolveFinding, resolve_findings
+from numberdesk.flows.connections.seal_connections_anew import SealConnections, seal_connections_anew
 from numberdesk.flows.webhooks.seal_anew import SealAnew, seal_anew
 from numberdesk.infra.private_file import create_private
 from numberdesk.infra.vault import new_key
@@ -253,7 +254,7 @@ def make_new_key(
 
 @carriers.command("rotate")
 def rotate(as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
-    """Encrypt credentials and secrets of webhooks anew under the first key of NUMBERDESK_CREDENTIALS_KEY."""
+    """Encrypt credentials, and secrets of webhooks and connections, anew under the first key that is set."""
     with services(_OPTIONS) as running:
         anew = running.writer.apply(encrypt_anew(running.vault), running.now())
         report = running.writer.apply(seal_anew(running.vault), SealAnew())
@@ -265,6 +266,19 @@ def rotate(as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
         note(f"credentials encrypted anew: {len(anew)}")
         if webhooks:
             note(f"secrets of webhooks encrypted anew: {webhooks}")
+        connections = _seal_connections(running)
+        if connections:
+            note(f"secrets of connections encrypted anew: {connections}")
+
+
+def _seal_connections(running: Services) -> int:
+    seal = seal_connections_anew(running.vault)
+    report = running.writer.apply(seal, SealConnections())
+    sealed = report.sealed
+    while report.last_id is not None:
+        report = running.writer.apply(seal, SealConnections(report.last_id))
+        sealed += report.sealed
+    return sealed
 
 
 def _all_names(running: Services) -> list[str]:

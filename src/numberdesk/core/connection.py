@@ -8,8 +8,12 @@ asked again and again, since setting the same destination twice changes nothing.
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+CONNECTION_ID: Final = re.compile(r"con_[0-9A-Za-z]{1,64}")
+"""What an id of a connection looks like."""
 
 
 class ConnectionKind(StrEnum):

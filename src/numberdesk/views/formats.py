@@ -49,6 +49,7 @@ WebhookId = Annotated[str, _id("whk")]
 DeliveryId = Annotated[str, _id("dlv")]
 EventId = Annotated[str, _id("evt")]
 CarrierReleaseId = Annotated[str, _id("rel")]
+ConnectionId = Annotated[str, _id("con")]
 
 ErrorCode = Annotated[str, _words(BY_CODE)]
 NumberTypeName = Annotated[str, _words(NUMBER_TYPES)]

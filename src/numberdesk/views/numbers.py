@@ -24,6 +24,7 @@ from numberdesk.numbers.model import RentedNumber
 from numberdesk.views.formats import (
     AccountId,
     CapabilityNames,
+    ConnectionId,
     Country,
     Currency,
     ErrorCode,
@@ -129,6 +130,7 @@ class RentalView(msgspec.Struct, frozen=True):
     released_at: Instant | None
     agent_id: str
     tags: tuple[str, ...]
+    connection_id: ConnectionId | None
 
 
 class ReleaseView(msgspec.Struct, frozen=True):
@@ -260,6 +262,7 @@ def rental_view(rented: RentedNumber) -> RentalView:
         released_at=iso_or_none(rental.released_at),
         agent_id=rental.agent_id,
         tags=rental.tags,
+        connection_id=rental.connection_id if rental.released_at is None else None,
     )
 
 

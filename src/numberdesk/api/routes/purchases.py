@@ -5,12 +5,14 @@ Touches: nothing.
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import Annotated, ClassVar, Final
 
 import msgspec
 
 from numberdesk.api.endpoint import BASE, ApiRequest, ApiResponse, RefusedResponse, endpoint
-from numberdesk.api.shapes import E164, Price, Rate
+from numberdesk.api.shapes import E164, LONGEST_ID, Price, Rate, stated
+from numberdesk.core.connection import CONNECTION_ID
+from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import Buy, Refusal
@@ -37,6 +39,16 @@ class BuyBody(msgspec.Struct, frozen=True):
     per_minute_price_inbound: Rate | None = None
     per_minute_price_outbound: Rate | None = None
     setup_price: Rate | None = None
+    connection_id: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                description="What to connect the number to once it is bought; it never makes a purchase fail."
+            ),
+            stated(minLength=1, maxLength=LONGEST_ID),
+        ]
+        | None
+    ) = None
 
     ignores_others: ClassVar = (OfferView, PurchaseView, RentalView)
 
@@ -116,6 +128,7 @@ async def buy(request: ApiRequest) -> ApiResponse | RefusedResponse:
             request_id=request.request_id,
             order_id=services.new_id("ord"),
             now=request.now,
+            connection_id=_connection_id(body.connection_id),
         ),
         seconds=services.settings.answer_timeout_seconds - _ANSWER_MARGIN,
         failpoint=services.failpoint,
@@ -126,3 +139,12 @@ async def buy(request: ApiRequest) -> ApiResponse | RefusedResponse:
         headers = {"Location": f"{BASE}/orders/{outcome.id}"}
         return ApiResponse(pending_view(outcome), _PENDING, status=202, headers=headers)
     return ApiResponse(purchase_view(outcome), "Phone number purchased successfully")
+
+
+def _connection_id(sent: str | None) -> str | None:
+    """The id as it is kept. One that is none is refused before anything is held. Raises InvalidRequest."""
+    if sent is not None and not CONNECTION_ID.fullmatch(sent):
+        raise InvalidRequest(
+            "connection_id", "must be the id of a connection, like con_0195b3a4c7e07d2f8a1b2c3d4e5f6071"
+        )
+    return sent

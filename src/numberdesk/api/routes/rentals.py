@@ -11,7 +11,7 @@ import msgspec
 
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, page, position
-from numberdesk.api.shapes import E164, Label, e164_in_path, id_in_path, stated
+from numberdesk.api.shapes import E164, Label, named_rental, stated
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.lifecycle import RentalState
 from numberdesk.core.request_keys import request_key
@@ -51,6 +51,7 @@ _EXAMPLE: Final = {
     "released_at": None,
     "agent_id": "agent-7",
     "tags": ["support"],
+    "connection_id": None,
 }
 
 
@@ -146,7 +147,7 @@ def _filter_of(query: RentedQuery) -> RentedFilter | None:
 )
 async def get_number(request: ApiRequest) -> ApiResponse:
     """Find one rental by its number, or by its id."""
-    (e164, rental_id), account_id = _named(request), request.caller.account_id
+    (e164, rental_id), account_id = named_rental(request.path["number"]), request.caller.account_id
     found = await request.read(
         lambda tx: (
             find_rented(tx, account_id, e164) if rental_id is None else find_rented_by_id(tx, account_id, rental_id)
@@ -171,7 +172,7 @@ async def get_number(request: ApiRequest) -> ApiResponse:
 )
 async def label_number(request: ApiRequest) -> ApiResponse:
     """Write labels on a live rental, named by its number or its id."""
-    e164, rental_id = _named(request)
+    e164, rental_id = named_rental(request.path["number"])
     body: LabelBody = request.body
     labels = Labels(body.friendly_name, body.agent_id, None if body.tags is None else _tags(body.tags))
     account_id = request.caller.account_id
@@ -204,7 +205,7 @@ async def label_number(request: ApiRequest) -> ApiResponse:
 )
 async def release_number(request: ApiRequest) -> ApiResponse:
     """End a rental, named by its number or its id; one that ended already is answered as it ended."""
-    (e164, rental_id), account_id = _named(request), request.caller.account_id
+    (e164, rental_id), account_id = named_rental(request.path["number"]), request.caller.account_id
     query: ReleaseQuery = request.query
     if query.at == "period_end":
         unchanged = Labels(None, None, None)
@@ -218,12 +219,6 @@ async def release_number(request: ApiRequest) -> ApiResponse:
         request.services.release_numbers, Release(account_id, e164, request.now, rental_id, key)
     )
     return ApiResponse(release_view(rental), "Phone number released")
-
-
-def _named(request: ApiRequest) -> tuple[str, str | None]:
-    """The number in the path and None, or an empty number and the id of the rental. Raises InvalidRequest, NotFound."""
-    named = request.path["number"]
-    return ("", id_in_path(named)) if named.startswith(_RENTAL) else (e164_in_path(named), None)
 
 
 def _tags(sent: list[str]) -> tuple[str, ...]:

@@ -1,0 +1,85 @@
+"""What is wrong with a number whose calls do not arrive, in one sentence: the first that applies, the gravest first.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from numberdesk.core.connection import ConnectionState
+from numberdesk.core.lifecycle import AccountState, RentalState
+
+FEWEST_CALLS: Final = 3
+"""So many calls in a row that nobody answered are no chance."""
+
+ALL_WELL: Final = "Nothing is wrong that can be seen from here: calls go to the connection."
+
+
+class Symptoms(NamedTuple):
+    """What is known of a number. `as_wanted`: whether its carrier has it as it should; None where nobody could tell.
+
+    `incoming` says of the last incoming calls, the newest first, whether they were answered. `connection_id` is what
+    the number is connected to, `message` what was said of that.
+    """
+
+    rental: RentalState
+    account: AccountState
+    available: int
+    connection_id: str | None
+    state: ConnectionState
+    message: str
+    as_wanted: bool | None
+    not_asked: str
+    incoming: Sequence[bool]
+
+
+def sentence(known: Symptoms) -> str:
+    """What is wrong, and what to do about it."""
+    return _of_account(known) or _of_connection(known) or _of_calls(known) or ALL_WELL
+
+
+def _of_account(known: Symptoms) -> str:
+    if known.rental is RentalState.RELEASED:
+        return "The number was given back: calls to it do not arrive here any more."
+    if known.account is not AccountState.ACTIVE:
+        return f"The account is {known.account}: have its operator look at it."
+    return ""
+
+
+def _of_connection(known: Symptoms) -> str:
+    match known.state:
+        case ConnectionState.NONE:
+            return "The number is connected to nothing: give it a connection."
+        case ConnectionState.PENDING:
+            tail = f" It has not worked yet: {known.message}." if known.message else ""
+            return f"The number is being connected: look again in a minute.{tail}"
+        case ConnectionState.FAILED:
+            return f"The number could not be connected, and is tried again: {known.message}."
+        case ConnectionState.UNSUPPORTED:
+            return f"The number cannot be connected like that: {known.message}. Give it another connection."
+        case ConnectionState.ACTIVE:
+            return _of_carrier(known)
+
+
+def _of_carrier(known: Symptoms) -> str:
+    if known.as_wanted is False:
+        return "The carrier has something else set than the connection: have the operator put it back."
+    if known.not_asked:
+        return f"The number is connected, but nobody could see whether it still is: {known.not_asked}."
+    return ""
+
+
+def _of_calls(known: Symptoms) -> str:
+    if known.available <= 0:
+        return "The balance is used up: calls may be refused until money is paid in."
+    if known.rental is RentalState.PAST_DUE:
+        return "The rent is past due: the number is released unless it is paid."
+    last = known.incoming[:FEWEST_CALLS]
+    if len(last) == FEWEST_CALLS and not any(last):
+        return (
+            "Calls arrive, and the last of them were not answered: test the connection, and compare the number format "
+            "with what the other side expects."
+        )
+    return ""

@@ -1,0 +1,142 @@
+"""Look at a number from all sides: its rental, its connection, what its carrier has, its last calls, the balance.
+
+Touches: database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from numberdesk.carriers.clients import CarrierClients
+from numberdesk.carriers.port import CarrierError
+from numberdesk.connections.model import Connection
+from numberdesk.connections.rental_connection_store import find_rental_connection
+from numberdesk.connections.sealing import wanted_of
+from numberdesk.connections.store import find_connections
+from numberdesk.core.call_charging import KeptCall
+from numberdesk.core.call_record import Direction
+from numberdesk.core.connecting import RentalConnection, state_of
+from numberdesk.core.connection import ConnectionState, ShownRouting, WantedConnection
+from numberdesk.core.diagnosis import Symptoms, sentence
+from numberdesk.core.periods import MICROSECONDS
+from numberdesk.core.purchase import POOL, Order, Wallet
+from numberdesk.core.rental import Rental
+from numberdesk.infra.db import Tx
+from numberdesk.infra.reader import Reader
+from numberdesk.infra.vault import Vault, VaultError
+from numberdesk.ledger.store import find_wallet
+from numberdesk.numbers.store import find_rented, find_rented_by_id
+from numberdesk.orders.store import find_orders
+from numberdesk.usage.store import list_calls
+
+MOST_CALLS: Final = 10
+_CALLS_SINCE: Final = 30 * 86_400 * MICROSECONDS
+_MOST_LOOKED_AT: Final = 200
+_NO_ANSWER: Final = "its carrier did not tell"
+_OPERATORS: Final = "its operator has to look at the settings"
+
+
+class NumberConnection(NamedTuple):
+    """A rental with what it is connected to, and how that stands: `state` and `message`; `row` is a carrier's."""
+
+    rental: Rental
+    connection: Connection | None
+    state: ConnectionState
+    message: str
+    row: RentalConnection | None
+    is_pool: bool
+
+
+class Diagnosis(NamedTuple):
+    """All that is known of a number. `shown` is what its carrier has; None where nobody was asked, or `not_asked`."""
+
+    number: NumberConnection
+    shown: ShownRouting | None
+    not_asked: str
+    calls: list[KeptCall]
+    wallet: Wallet
+    sentence: str
+
+
+class _Known(NamedTuple):
+    number: NumberConnection
+    calls: list[KeptCall]
+    wallet: Wallet
+
+
+def find_number_connection(tx: Tx, account_id: str, e164: str, rental_id: str | None) -> NumberConnection | None:
+    """What an account's number, or the rental named, is connected to; None where the account has none such."""
+    found = find_rented(tx, account_id, e164) if rental_id is None else find_rented_by_id(tx, account_id, rental_id)
+    return None if found is None else number_connection(tx, found.rental)
+
+
+def number_connection(tx: Tx, rental: Rental) -> NumberConnection:
+    """What a rental is connected to."""
+    wanted = rental.connection_id
+    connection = None if wanted is None else find_connections(tx, [wanted]).get(wanted)
+    row = find_rental_connection(tx, rental.id)
+    order: Order = find_orders(tx, [rental.order_id])[rental.order_id]
+    state, message = state_of(rental, order.carrier, None if connection is None else connection.kind, row)
+    return NumberConnection(rental, connection, state, message, row, order.carrier == POOL)
+
+
+async def diagnose(
+    account_id: str,
+    e164: str,
+    rental_id: str | None,
+    *,
+    read: Reader,
+    carriers: CarrierClients,
+    vault: Vault,
+    now: Callable[[], int],
+) -> Diagnosis | None:
+    """Look at a number; its carrier is asked. None where the account has no such number."""
+
+    def known(tx: Tx) -> _Known | None:
+        number = find_number_connection(tx, account_id, e164, rental_id)
+        wallet = find_wallet(tx, account_id)
+        if number is None or wallet is None:
+            return None
+        recent = list_calls(tx, account_id, since=now() - _CALLS_SINCE, until=None, before=None, limit=_MOST_LOOKED_AT)
+        calls = [call for call in recent if call.record.e164 == number.rental.e164][:MOST_CALLS]
+        return _Known(number, calls, wallet)
+
+    found = await read.read(known, for_account=account_id)
+    if found is None:
+        return None
+    shown, not_asked = await _shown(found.number, carriers, vault)
+    return Diagnosis(found.number, shown, not_asked, found.calls, found.wallet, _sentence(found, shown, not_asked))
+
+
+def _sentence(found: _Known, shown: ShownRouting | None, not_asked: str) -> str:
+    number, incoming = found.number, [call for call in found.calls if call.record.direction is Direction.INBOUND]
+    return sentence(
+        Symptoms(
+            rental=number.rental.state,
+            account=found.wallet.state,
+            available=found.wallet.available,
+            connection_id=number.rental.connection_id,
+            state=number.state,
+            message=number.message,
+            as_wanted=None if shown is None else shown.as_wanted,
+            not_asked=not_asked,
+            incoming=[call.record.answered_at is not None for call in incoming],
+        )
+    )
+
+
+async def _shown(number: NumberConnection, carriers: CarrierClients, vault: Vault) -> tuple[ShownRouting | None, str]:
+    row = number.row
+    if row is None or number.rental.released_at is not None:
+        return None, ""
+    client = await carriers.client(row.carrier)
+    if client is None:
+        return None, _OPERATORS
+    try:
+        wanted = WantedConnection("", None) if number.connection is None else wanted_of(number.connection, vault)
+        return await client.routing(row.e164, row.carrier_reference, wanted), ""
+    except CarrierError:
+        return None, _NO_ANSWER
+    except (VaultError, ValueError):
+        return None, _OPERATORS

@@ -1,0 +1,68 @@
+"""Connections as people type them: a preset and fields, checked, with their secrets sealed.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from numberdesk.connections.model import Connection
+from numberdesk.connections.sealing import route_of, with_route
+from numberdesk.core.connection import ConnectionKind
+from numberdesk.core.connection_presets import filled
+from numberdesk.core.connection_targets import route_of_fields
+from numberdesk.core.errors import Forbidden, InvalidRequest
+from numberdesk.flows.connections.set_up_connections import NewConnection, check_route, checked_name
+from numberdesk.infra.egress import Egress
+from numberdesk.infra.vault import Vault, VaultError
+
+_NO_VAULT = "This service has no key to keep secrets with, so its operator has to set one first."
+
+
+class TypedConnection(NamedTuple):
+    """What somebody typed of a new connection; what is None was left out. `kind` may be left out beside a preset."""
+
+    name: str
+    kind: ConnectionKind | None
+    preset: str
+    preset_values: Mapping[str, str]
+    fields: Mapping[str, Any]
+
+
+async def new_connection(
+    typed: TypedConnection, connection_id: str, account_id: str | None, *, egress: Egress, vault: Vault, now: int
+) -> NewConnection:
+    """Check what was typed, and seal what is secret in it. Raises InvalidRequest, and Forbidden without a vault."""
+    name, kind = checked_name(typed.name), typed.kind
+    fields = {field: value for field, value in typed.fields.items() if value is not None}
+    if typed.preset:
+        if kind not in (None, ConnectionKind.SIP):
+            raise InvalidRequest("kind", "must be sip, or left out, beside a preset")
+        fields, kind = {**filled(typed.preset, typed.preset_values), **fields}, ConnectionKind.SIP
+    elif typed.preset_values:
+        raise InvalidRequest("preset_values", "must be left out without a preset")
+    if kind is None:
+        raise InvalidRequest("kind", "must be given, or a preset")
+    route = route_of_fields(kind, fields)
+    await check_route(egress, route)
+    empty = Connection(connection_id, account_id, name, kind, typed.preset, "{}", None, 1, now, now)
+    try:
+        return NewConnection(with_route(empty, route, vault), route)
+    except VaultError:
+        raise Forbidden(_NO_VAULT) from None
+
+
+async def changed_route(
+    connection: Connection, fields: Mapping[str, Any], *, egress: Egress, vault: Vault
+) -> NewConnection | None:
+    """A connection with other fields, None where none was typed. Raises InvalidRequest, and Forbidden."""
+    if all(value is None for value in fields.values()):
+        return None
+    try:
+        route = route_of_fields(connection.kind, fields, route_of(connection, vault))
+        await check_route(egress, route)
+        return NewConnection(with_route(connection, route, vault), route)
+    except VaultError:
+        raise Forbidden(_NO_VAULT) from None
