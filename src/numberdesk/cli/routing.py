@@ -1,6 +1,6 @@
 """Commands for servers that ask where calls go: what they keep for the time in which nobody answers.
 
-Touches: nothing.
+Touches: database, environment.
 """
 
 from __future__ import annotations
