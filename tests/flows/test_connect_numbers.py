@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from typing import Any
 
 import pytest
 
-from numberdesk.carriers.finding_store import Finding, list_findings
 from numberdesk.connections.model import Connection, DefaultConnection
-from numberdesk.connections.rental_connection_store import removal_id
+from numberdesk.connections.rental_connection_store import ask_removals, removal_id
 from numberdesk.connections.store import find_connections
 from numberdesk.core.connection import (
     Connected,
     ConnectionState,
     DefaultScope,
-    ForwardRoute,
     NativeRoute,
     SipRoute,
     WebhookRoute,
 )
 from numberdesk.core.errors import ConnectionInUse, InvalidRequest, NotFound
-from numberdesk.core.findings import FindingKind, FindingState
 from numberdesk.core.rental import Rental
-from numberdesk.flows.carriers.note_audits import FindingResolution, ResolveFinding, resolve_findings
 from numberdesk.flows.connections.allow_connections import SetDefault, set_defaults
 from numberdesk.flows.connections.assign_connections import Assignment, assign_connections
 from numberdesk.flows.connections.connect_anew import MOST_AT_ONCE, RaiseRentals, raise_rentals
-from numberdesk.flows.connections.connect_numbers import GONE, ConnectionReport, Told, note_connections
+from numberdesk.flows.connections.connect_numbers import GONE, ConnectionReport, Told, connect_numbers, note_connections
+from numberdesk.flows.connections.forget_connections import RemovalReport, note_removals
 from numberdesk.flows.webhooks.sequence_events import SequenceEvents, sequence_events
 from tests.flows.conftest import PRICE, Shop
 from tests.flows.switching import (
     HOOK,
+    NO_KEY,
     POOL,
     SIP,
     assign,
@@ -39,7 +37,6 @@ from tests.flows.switching import (
     change,
     connection,
     converge,
-    look,
     remove,
     rental_of,
     standing,
@@ -47,11 +44,6 @@ from tests.flows.switching import (
 )
 
 POSTGRESQL_IN_THE_LONG_RUN = "the flows are the same; the stores run on both in tests/connections"
-
-
-def found(shop: Shop) -> list[Finding]:
-    with shop.database.read() as tx:
-        return list_findings(tx, "acme", ended=True, limit=9)
 
 
 def kept(shop: Shop, connection_id: str) -> Connection:
@@ -172,14 +164,9 @@ def test_an_older_answer_is_ignored_whatever_it_says(shop: Shop, account: str) -
     shop.acme.connect_seconds = 5.0
 
     async def story() -> None:
-        from asyncio import create_task, sleep  # noqa: PLC0415  a story's own
-
-        from numberdesk.flows.connections.connect_numbers import connect_numbers  # noqa: PLC0415
-        from tests.flows.switching import NO_KEY  # noqa: PLC0415
-
         work = connect_numbers(shop.writer, shop.reader, shop.carriers, NO_KEY, lambda: shop.now)
-        running = create_task(shop.work_off(work))
-        await sleep(1)
+        running = asyncio.create_task(shop.work_off(work))
+        await asyncio.sleep(1)
         await shop.writer.submit(assign_connections, Assignment(account, rental.e164, second, shop.now))
         await running
         shop.acme.connect_seconds = 0.0
@@ -198,7 +185,7 @@ def test_who_lost_the_lease_changes_nothing(shop: Shop, account: str) -> None:
     rental = buy(shop, account, connection_id=connection_id)
     report = ConnectionReport(rental.id, Told(Connected(), 1, connection_id), 12_345, shop.now)
     noted = shop.writer.apply(note_connections, report)
-    assert noted.lease_lost  # type: ignore[attr-defined]
+    assert noted.lease_lost
     assert standing(shop, rental).state is ConnectionState.PENDING
 
 
@@ -225,14 +212,10 @@ def test_what_is_wanted_again_while_it_is_removed_is_made_again(shop: Shop, acco
     rental = buy(shop, account, connection_id=connection_id)
     converge(shop)
     assign(shop, rental, None)
-    from numberdesk.flows.connections.forget_connections import RemovalReport, note_removals  # noqa: PLC0415
-
     converge(shop)
     assign(shop, rental, connection_id)
     converge(shop)
     with shop.database.write() as tx:  # a removal that was under way meanwhile, and took it away
-        from numberdesk.connections.rental_connection_store import ask_removals  # noqa: PLC0415
-
         ask_removals(tx, [("acme", connection_id)], shop.now)
     shop.acme.switchboard.forget(connection_id)
     shop.writer.apply(note_removals, RemovalReport(removal_id("acme", connection_id), Connected(), None, shop.now))
@@ -333,7 +316,7 @@ def test_a_change_that_thousands_of_numbers_follow_goes_on_in_rounds(
     change(shop, kept(shop, connection_id), SIP)
     assert sum(rental_of(shop, rental.id).connection_generation == 2 for rental in rentals) == 2
     rounds = 0
-    while shop.writer.apply(raise_rentals, RaiseRentals(shop.now)).left:  # type: ignore[attr-defined]
+    while shop.writer.apply(raise_rentals, RaiseRentals(shop.now)).left:
         rounds += 1
         assert rounds < 5
     assert [rental_of(shop, rental.id).connection_generation for rental in rentals] == [2] * 5
@@ -380,66 +363,3 @@ def test_a_default_is_for_what_is_there_and_whose_it_is(
     connection_id = connection(shop, shop.account() if whose else None)
     with pytest.raises(refusal):
         shop.writer.apply(set_defaults, SetDefault(scope, account if name == "mine" else name, connection_id, shop.now))
-
-
-def test_what_somebody_changed_at_the_carrier_is_found_and_put_back(shop: Shop, account: str) -> None:
-    rental = buy(shop, account, connection_id=connection(shop, account))
-    converge(shop)
-    assert look(shop) == 0
-    assert (look(shop, 301), found(shop)) == (1, [])
-    shop.acme.switchboard.drift(rental.e164, ForwardRoute("+13612738800"))
-    assert look(shop, 86_401) == 1
-    (finding,) = found(shop)
-    assert (finding.kind, finding.state, finding.e164) == (FindingKind.DRIFTED, FindingState.OPEN, rental.e164)
-    assert "the carrier has: ForwardRoute" in finding.message
-    assert standing(shop, rental).message == "connected, but the carrier has shown something else since"
-    assert standing(shop, rental).state is ConnectionState.ACTIVE
-    resolve(shop, rental, FindingResolution.PUT_BACK)
-    assert "it is being put back" in found(shop)[0].message
-    converge(shop)
-    assert shop.acme.switchboard.set[rental.e164].route == HOOK
-    assert found(shop)[0].state is FindingState.ENDED
-
-
-def test_a_carrier_that_says_yes_and_shows_something_else_is_found_out(shop: Shop, account: str) -> None:
-    shop.acme.connects_lie = 1
-    rental = buy(shop, account, connection_id=connection(shop, account))
-    converge(shop)
-    assert standing(shop, rental).state is ConnectionState.ACTIVE
-    look(shop, 301)
-    (finding,) = found(shop)
-    assert (finding.kind, finding.e164) == (FindingKind.DRIFTED, rental.e164)
-    assert "nothing is set" in finding.message
-
-
-def test_a_drifted_number_that_is_kept_stays_so_until_it_is_as_wanted(shop: Shop, account: str) -> None:
-    rental = buy(shop, account, connection_id=connection(shop, account))
-    converge(shop)
-    shop.acme.switchboard.drift(rental.e164, None)
-    look(shop, 301)
-    resolve(shop, rental, FindingResolution.KEEP)
-    look(shop, 86_401)
-    assert found(shop)[0].state is FindingState.KEPT
-    shop.acme.switchboard.connect(rental.e164, shop.acme.switchboard.told[0][1])
-    look(shop, 86_401)
-    assert found(shop)[0].state is FindingState.ENDED
-    with pytest.raises(NotFound):
-        resolve(shop, rental, FindingResolution.PUT_BACK)
-
-
-def test_a_look_that_came_too_late_says_nothing(shop: Shop, account: str) -> None:
-    rental = buy(shop, account, connection_id=connection(shop, account))
-    converge(shop)
-    shop.acme.down = True
-    assert look(shop, 301) == 1
-    assert found(shop) == []
-    shop.acme.down = False
-    assert look(shop) == 0
-    shop.acme.switchboard.drift(rental.e164, None)
-    assign(shop, rental, None)
-    assert look(shop, 86_401) == 0
-
-
-def resolve(shop: Shop, rental: Rental, resolution: FindingResolution) -> Any:
-    command = ResolveFinding("acme", rental.e164, None, resolution, "1", shop.now)
-    return shop.writer.apply(resolve_findings, command)

@@ -301,6 +301,7 @@ _PARAMETERS: Final = {
     "path.session_id": "Id of a session.",
     "path.account_id": "Id of an account.",
     "path.key_id": "Id of a key.",
+    "connection_id": "What calls to the number go to; null where it is connected to nothing.",
     "path.connection_id": "Id of the connection.",
     "path.webhook_id": "Id of a webhook.",
     "path.delivery_id": "Id of a delivery.",

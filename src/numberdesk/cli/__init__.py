@@ -10,6 +10,7 @@ import typer
 from numberdesk.cli.accounts import accounts
 from numberdesk.cli.carrier_sim import carrier_sim
 from numberdesk.cli.carriers import carriers
+from numberdesk.cli.connections import connections, numbers
 from numberdesk.cli.db import db
 from numberdesk.cli.inventory import inventory
 from numberdesk.cli.keys import keys
@@ -50,6 +51,8 @@ app.add_typer(usage, name="usage")
 app.add_typer(routing, name="routing")
 app.add_typer(carriers, name="carriers")
 app.add_typer(webhooks, name="webhooks")
+app.add_typer(connections, name="connections")
+app.add_typer(numbers, name="numbers")
 
 
 def main() -> None:

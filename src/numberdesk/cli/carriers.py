@@ -252,6 +252,12 @@ def make_new_key(
         fail(f"{file} cannot be written: {error.strerror}")
 
 
+@carriers.command("put-back")
+def put_back(carrier: CarrierArgument, number: NumberArgument, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
+    """Tell a carrier anew where the calls of a drifted number go."""
+    _resolve(carrier, number, FindingResolution.PUT_BACK, as_json=as_json)
+
+
 @carriers.command("rotate")
 def rotate(as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
     """Encrypt credentials, and secrets of webhooks and connections, anew under the first key that is set."""

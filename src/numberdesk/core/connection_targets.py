@@ -47,8 +47,7 @@ FIELDS: Final[Mapping[ConnectionKind, tuple[str, ...]]] = {
 """What each kind is set up with."""
 
 _SIP: Final = re.compile(r"(?:(?P<scheme>sips?):)?(?:(?P<user>[A-Za-z0-9_.!~*()&=+$,/-]{1,64})@)?(?P<rest>[^@\s]+)")
-_LABEL: Final = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-_HOST: Final = re.compile(rf"(?P<host>(?:{_LABEL}\.)+{_LABEL}|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{{1,5}}))?")
+_HOST: Final = re.compile(r"(?P<host>[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::(?P<port>[0-9]{1,5}))?")
 _OBJECT_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 _VISIBLE: Final = re.compile(r"[!-~]+")
 _Word = TypeVar("_Word", bound=StrEnum)

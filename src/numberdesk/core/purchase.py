@@ -40,10 +40,7 @@ POOL: Final = "pool"
 
 
 class Buy(NamedTuple):
-    """One buy as it was read. `now` in microseconds since the epoch; `order_id` is new and used only if opened.
-
-    `connection_id` is what the number is to be connected to once it is bought, and decides nothing.
-    """
+    """One buy as it was read at `now`. `order_id` is new and used only if opened; `connection_id` decides nothing."""
 
     account_id: str
     e164: str

@@ -172,10 +172,11 @@ class Egress:
 
         Such hosts listen at any port but those of the system and of databases, with TLS or without.
         """
+        self._check_sip_port(port)
         literal = _literal(host)
         found = [str(literal)] if literal is not None else list(await self.resolve(host, port))
         for text in found:
-            self._check_sip(ip_address(text), port)
+            self._check_sip(ip_address(text))
         return found[:_MOST_ADDRESSES]
 
     async def check_sip_destination(self, host: str, port: int) -> None:
@@ -184,19 +185,21 @@ class Egress:
         A name that has no address now is let pass, as one that has only SRV records: nothing is sent there from here.
         """
         if host == "localhost" or host.endswith(".localhost"):
-            self._check_sip(IPv4Address("127.0.0.1"), port)
+            self._check_sip(IPv4Address("127.0.0.1"))
         with contextlib.suppress(OSError, UnicodeError):
             async with asyncio.timeout(_LOOK_UP_SECONDS):
                 await self.sip_addresses(host, port)
 
-    def _check_sip(self, address: Address, port: int) -> None:
-        meant = _meant(address)
-        if meant in _METADATA:
-            raise EgressError(f"must not lead to {address}, where a cloud tells secrets of this machine")
+    def _check_sip_port(self, port: int) -> None:
         if port in _DATABASE_PORTS:
             raise EgressError(f"must not name port {port}, which is one of databases")
         if port < _FIRST_FREE_PORT and port not in _WEB_PORTS | self.ports:
             raise EgressError(f"must not name port {port}, which is one of the system")
+
+    def _check_sip(self, address: Address) -> None:
+        meant = _meant(address)
+        if meant in _METADATA:
+            raise EgressError(f"must not lead to {address}, where a cloud tells secrets of this machine")
         name = None if self._allows(meant) else _inside(meant)
         if name is not None:
             raise EgressError(f"must not lead to {address}, {name}, unless NUMBERDESK_EGRESS_ALLOW has it")

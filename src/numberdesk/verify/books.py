@@ -11,6 +11,7 @@ from numberdesk.core.invariants import Checked, VerifyReport, Violation, found
 from numberdesk.infra.db import Tx
 from numberdesk.verify.carrier_orders import CHECKS as OF_CARRIER_ORDERS
 from numberdesk.verify.carriers import CHECKS as OF_CARRIERS
+from numberdesk.verify.connections import CHECKS as OF_CONNECTIONS
 from numberdesk.verify.engine import Check, StorageDamagedError, naming_damage
 from numberdesk.verify.events import CHECKS as OF_EVENTS
 from numberdesk.verify.keys import CHECKS as OF_KEYS
@@ -50,6 +51,7 @@ def verify(tx: Tx, progress: Progress, *, thorough: bool = False) -> VerifyRepor
         *OF_KEYS,
         *OF_CARRIERS,
         *OF_WEBHOOKS,
+        *OF_CONNECTIONS,
         GUARD_CHECK,
         DEFINITION_CHECK,
         REFERENCE_CHECK,

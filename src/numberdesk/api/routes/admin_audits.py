@@ -166,6 +166,33 @@ async def release_finding(request: ApiRequest) -> ApiResponse:
 
 
 @endpoint(
+    "POST",
+    "/admin/findings/put-back",
+    summary="Tell a carrier anew where the calls of a drifted number go",
+    tag="Carriers",
+    scope="admin",
+    body=FindingBody,
+    data=FindingView,
+    errors=("not_found",),
+    example={"carrier": "twilio", "phone_number": "+13612738809"},
+    answer_example={
+        "carrier": "twilio",
+        "phone_number": "+13612738809",
+        "kind": "drifted",
+        "status": "open",
+        "carrier_reference": "PN0123456789abcdef0123456789abcdef",
+        "reference": None,
+        "said": "calls should go to con_1; the carrier has: nothing; it is being put back",
+        "first_seen_at": "2026-03-20T14:30:00Z",
+        "last_seen_at": "2026-03-20T14:30:00Z",
+    },
+)
+async def put_finding_back(request: ApiRequest) -> ApiResponse:
+    """Put back."""
+    return await _resolved(request, FindingResolution.PUT_BACK, "The carrier is told anew")
+
+
+@endpoint(
     "GET",
     "/admin/releases",
     summary="Numbers that carriers have not confirmed to be back, by id",

@@ -86,79 +86,71 @@ class SipTargetBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         _text("Address like sip:pbx.example.com:5080; without a user, the called number stands there."),
         stated(minLength=1, maxLength=LONGEST_URI),
     ]
-    priority: Annotated[int, _text("The lowest is tried first; 10 unless it is given.")] | None = None
-    weight: Annotated[int, _text("Among targets of one priority calls are shared by this; else 10.")] | None = None
-    transport: Annotated[SipTransport, _text("How SIP is carried there; else udp.")] | None = None
-    srtp: Annotated[Srtp, _text("Whether the sound is encrypted; else none.")] | None = None
-    timeout_seconds: Annotated[int, _text("How long it may ring, from 1 to 120; else 30.")] | None = None
+    priority: Annotated[int | None, _text("The lowest is tried first; 10 unless it is given.")] = None
+    weight: Annotated[int | None, _text("Among targets of one priority calls are shared by this; else 10.")] = None
+    transport: Annotated[SipTransport | None, _text("How SIP is carried there; else udp.")] = None
+    srtp: Annotated[Srtp | None, _text("Whether the sound is encrypted; else none.")] = None
+    timeout_seconds: Annotated[int | None, _text("How long it may ring, from 1 to 120; else 30.")] = None
 
 
-Targets = Annotated[
-    list[SipTargetBody], _text("Hosts that take calls, for the kind sip."), msgspec.Meta(max_length=MOST_TARGETS)
-]
-Name = Annotated[str, _text("What people call it."), stated(minLength=1, maxLength=LONGEST_NAME)]
-Format = Annotated[NumberFormat, _text("How the called number is written for the targets; e164 unless given.")]
-Username = Annotated[
-    str, _text("The user by whom calls are sent; goes with `password`."), stated(maxLength=LONGEST_SECRET)
-]
-Password = Annotated[str, _text("Kept encrypted, and never shown."), stated(maxLength=LONGEST_SECRET)]
-Url = Annotated[
-    str, _text("Address that is asked what to do with a call, for the kind webhook."),
-    stated(format="uri", maxLength=LONGEST_URL),
-]  # fmt: skip
-Method = Annotated[str, _text("How it is asked; POST unless given."), stated(enum=list(METHODS))]
-FallbackUrl = Annotated[
-    str, _text("Address that is asked where the first fails; empty for none."), stated(maxLength=LONGEST_URL)
-]
-Dialect = Annotated[WebhookDialect, _text("The language in which it answers; twiml unless given.")]
-ObjectKind = Annotated[
-    str, _text("What of the carrier takes calls, for the kind native."), stated(enum=list(OBJECT_KINDS))
-]
-ObjectId = Annotated[str, _text("Its id at the carrier."), stated(minLength=1, maxLength=100)]
-ForwardTo = Annotated[
-    str, _text("The number that calls go on to, for the kind forward."), stated(pattern=r"^\+[1-9][0-9]{6,14}$")
-]
+Name = Annotated[str, stated(minLength=1, maxLength=LONGEST_NAME)]
+Secret = Annotated[str, stated(maxLength=LONGEST_SECRET)]
+Url = Annotated[str, stated(format="uri", maxLength=LONGEST_URL)]
 
 
-class NewConnectionBody(msgspec.Struct, frozen=True):
+class RouteBody(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a connection leads: the fields of its kind."""
+
+    targets: Annotated[
+        Annotated[list[SipTargetBody], msgspec.Meta(max_length=MOST_TARGETS)] | None,
+        _text("Hosts that take calls, for the kind sip."),
+    ] = None
+    number_format: Annotated[
+        NumberFormat | None, _text("How the called number is written for the targets; e164 unless given.")
+    ] = None
+    username: Annotated[Secret | None, _text("The user by whom calls are sent; goes with `password`.")] = None
+    password: Annotated[Secret | None, _text("Kept encrypted, and never shown.")] = None
+    url: Annotated[Url | None, _text("Address that is asked what to do with a call, for the kind webhook.")] = None
+    method: Annotated[
+        Annotated[str, stated(enum=list(METHODS))] | None, _text("How it is asked; POST unless given.")
+    ] = None
+    fallback_url: Annotated[
+        Annotated[str, stated(maxLength=LONGEST_URL)] | None,
+        _text("Address that is asked where the first fails; empty for none."),
+    ] = None
+    dialect: Annotated[WebhookDialect | None, _text("The language in which it answers; twiml unless given.")] = None
+    object_kind: Annotated[
+        Annotated[str, stated(enum=list(OBJECT_KINDS))] | None,
+        _text("What of the carrier takes calls, for the kind native."),
+    ] = None
+    object_id: Annotated[Annotated[str, stated(minLength=1, maxLength=100)] | None, _text("Its id at the carrier.")] = (
+        None
+    )
+    forward_to: Annotated[
+        Annotated[str, stated(pattern=r"^\+[1-9][0-9]{6,14}$")] | None,
+        _text("The number that calls go on to, for the kind forward."),
+    ] = None
+
+
+class NewConnectionBody(RouteBody, frozen=True, kw_only=True):
     """A connection to set up: a preset, or a kind with its fields."""
 
-    name: Name
-    kind: Annotated[ConnectionKind, _text("What a call is handed to; left out beside a preset.")] | None = None
-    preset: (
-        Annotated[str, _text("A voice platform, which fills in what it wants."), stated(enum=sorted(PRESETS))] | None
-    ) = None
-    preset_values: (
-        Annotated[dict[str, str], _text("What the preset asks for, by name."), msgspec.Meta(max_length=10)] | None
-    ) = None
-    targets: Targets | None = None
-    number_format: Format | None = None
-    username: Username | None = None
-    password: Password | None = None
-    url: Url | None = None
-    method: Method | None = None
-    fallback_url: FallbackUrl | None = None
-    dialect: Dialect | None = None
-    object_kind: ObjectKind | None = None
-    object_id: ObjectId | None = None
-    forward_to: ForwardTo | None = None
+    name: Annotated[Name, _text("What people call it.")]
+    kind: Annotated[ConnectionKind | None, _text("What a call is handed to; left out beside a preset.")] = None
+    preset: Annotated[
+        Annotated[str, stated(enum=sorted(PRESETS))] | None,
+        _text("A voice platform, which fills in what it wants."),
+    ] = None
+    preset_values: Annotated[
+        Annotated[dict[str, str], msgspec.Meta(max_length=10)] | None,
+        _text("What the preset asks for, by name."),
+    ] = None
 
 
-class ConnectionBody(msgspec.Struct, frozen=True):
+class ConnectionBody(RouteBody, frozen=True, kw_only=True):
     """What is to change of a connection; what is left out stays as it is. Its kind stays, too."""
 
-    name: Name | None = None
-    targets: Targets | None = None
-    number_format: Format | None = None
-    username: Username | None = None
-    password: Password | None = None
-    url: Url | None = None
-    method: Method | None = None
-    fallback_url: FallbackUrl | None = None
-    dialect: Dialect | None = None
-    object_kind: ObjectKind | None = None
-    object_id: ObjectId | None = None
-    forward_to: ForwardTo | None = None
+    name: Annotated[Name | None, _text("What people call it.")] = None
 
 
 @endpoint(
@@ -320,9 +312,9 @@ async def _own(request: ApiRequest) -> Connection:
     return found
 
 
-def _fields(body: NewConnectionBody | ConnectionBody) -> dict[str, Any]:
+def _fields(body: RouteBody) -> dict[str, Any]:
     """What was sent of a route, by field."""
-    sent = {field: getattr(body, field) for field in ConnectionBody.__struct_fields__ if field != "name"}
+    sent = {field: getattr(body, field) for field in RouteBody.__struct_fields__}
     if body.targets is not None:
         sent["targets"] = [msgspec.structs.asdict(target) for target in body.targets]
     return sent

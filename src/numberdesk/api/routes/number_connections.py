@@ -36,9 +36,9 @@ _EXAMPLE: Final = {
 class ConnectBody(msgspec.Struct, frozen=True):
     """What a number is to be connected to; null, or left out, for nothing."""
 
-    connection_id: (
-        Annotated[str, msgspec.Meta(description="The connection."), stated(minLength=1, maxLength=LONGEST_ID)] | None
-    ) = None
+    connection_id: Annotated[
+        Annotated[str, stated(minLength=1, maxLength=LONGEST_ID)] | None, msgspec.Meta(description="The connection.")
+    ] = None
 
 
 @endpoint(

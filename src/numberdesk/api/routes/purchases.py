@@ -39,16 +39,10 @@ class BuyBody(msgspec.Struct, frozen=True):
     per_minute_price_inbound: Rate | None = None
     per_minute_price_outbound: Rate | None = None
     setup_price: Rate | None = None
-    connection_id: (
-        Annotated[
-            str,
-            msgspec.Meta(
-                description="What to connect the number to once it is bought; it never makes a purchase fail."
-            ),
-            stated(minLength=1, maxLength=LONGEST_ID),
-        ]
-        | None
-    ) = None
+    connection_id: Annotated[
+        Annotated[str, stated(minLength=1, maxLength=LONGEST_ID)] | None,
+        msgspec.Meta(description="What to connect the number to once it is bought; it never makes a purchase fail."),
+    ] = None
 
     ignores_others: ClassVar = (OfferView, PurchaseView, RentalView)
 
