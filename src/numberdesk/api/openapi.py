@@ -274,7 +274,18 @@ def _failures(described: Endpoint) -> dict[str, Any]:
     by_status: dict[int, list[str]] = {}
     for code in dict.fromkeys(codes):
         by_status.setdefault(STATUSES[code], []).append(code)
-    return {str(status): _failure(by_status[status]) for status in sorted(by_status)}
+    failures = {str(status): _failure(by_status[status]) for status in sorted(by_status)}
+    return failures | ({} if not described.loose else _refusals(failures))
+
+
+def _refusals(failures: dict[str, Any]) -> dict[str, Any]:
+    """The same where a status is also how an asker is refused, in its own form."""
+    refused = {status: failures.get(status, _failure([])) for status in ("402", "403", "404")}
+    other = {"schema": {"type": "object"}}
+    return {
+        status: failure | {"description": failure["description"] or "refused", "content": {JSON: other}}
+        for status, failure in refused.items()
+    }
 
 
 def _failure(codes: list[str]) -> dict[str, Any]:
