@@ -187,6 +187,7 @@ def _ask(case: Case, http: httpx.Client, ids: dict[str, str]) -> httpx.Response:
     path = case.described.path
     for name, value in {"iso_country": "US", "name": "ours", **ids}.items():
         path = path.replace(f"{{{name}:str}}", value)
+    path = path.replace("{form:str}", "json")
     if case.place == "query":
         value = str(case.value).lower() if isinstance(case.value, bool) else case.value
         given = [str(part) for part in value] if isinstance(value, list) else str(value)
