@@ -23,7 +23,7 @@ _QUERIES: Final = {
     "carrier_reference, created_at, completed_at, renews_at FROM orders",
     "transfers": "SELECT id, kind, debit, credit, amount, currency, account_id, entry, balance_after, order_id, "
     "reference, created_at FROM transfers",
-    "holds": "SELECT order_id, account_id, amount, state, opened_at, resolved_at FROM holds",
+    "holds": "SELECT owner_id, account_id, amount, state, opened_at, resolved_at FROM holds",
     "rentals": "SELECT id, order_id, account_id, e164, state, currency, price, inbound, outbound, anchor, renews_at, "
     "friendly_name, created_at, updated_at, released_at FROM rentals",
     "idempotency_records": "SELECT account_id, key, e164, monthly, inbound, outbound, setup, request_id, order_id, "

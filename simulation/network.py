@@ -176,6 +176,8 @@ class Network:
         answer = await self._instead.get(request.handler, request.handler)(ask)
         if isinstance(answer, RefusedResponse):
             return _failed(answer.error, answer.request_id)
+        if not isinstance(answer, ApiResponse):
+            raise TypeError("no customer of the simulation asks for another form than JSON")
         return _succeeded(answer)
 
 

@@ -24,6 +24,7 @@ from numberdesk.flows.purchase.buy_number import FAILPOINTS as PURCHASE_POINTS
 from numberdesk.flows.purchase.follow_carrier_orders import CARRIER_ORDERS
 from numberdesk.flows.purchase.place_orders import FAILPOINTS as ORDER_POINTS
 from numberdesk.flows.rentals.renew_rentals import RENEWALS
+from numberdesk.flows.usage.expire_sessions import SESSIONS
 from numberdesk.flows.webhooks.deliver_events import WEBHOOK_DELIVERIES
 from numberdesk.http_server.server import bind, serve
 from numberdesk.infra import clock, log
@@ -37,7 +38,7 @@ FAILPOINTS: Final = (*WRITER_POINTS, *PURCHASE_POINTS)
 
 DUE_POINTS: Final = tuple(
     point
-    for kind in (CARRIER_ORDERS, CARRIER_RELEASES, CARRIER_AUDITS, RENEWALS, WEBHOOK_DELIVERIES)
+    for kind in (CARRIER_ORDERS, CARRIER_RELEASES, CARRIER_AUDITS, RENEWALS, SESSIONS, WEBHOOK_DELIVERIES)
     for point in points_of(kind)
 )
 """What due work of every kind passes."""

@@ -32,6 +32,7 @@ from numberdesk.flows.purchase.settle_orders import settle_orders
 from numberdesk.flows.rentals.release_numbers import Release, release_numbers
 from numberdesk.flows.rentals.renew_rentals import Renew, renew_rentals
 from numberdesk.flows.rentals.rent_records import parse_reminders
+from numberdesk.flows.usage.hold_sessions import ExtendFlow, OpenFlow, extend_sessions, open_sessions
 from numberdesk.flows.webhooks.sequence_events import SequenceFlow, sequence_events
 from numberdesk.flows.webhooks.try_webhook import WebhookTests
 from numberdesk.infra import clock
@@ -78,6 +79,8 @@ class Services:
     reprice: Callable[[Tx, Sequence[Reprice]], list[Repriced]]
     renew_rentals: Renew
     rent_terms: RentTerms
+    open_sessions: OpenFlow
+    extend_sessions: ExtendFlow
     vault: Vault
     egress: Egress
     carriers: CarrierClients
@@ -221,6 +224,8 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
         reprice=parts.reprice(now),
         renew_rentals=renew_rentals(terms, settings.quarantine_days * DAY),
         rent_terms=terms,
+        open_sessions=open_sessions(settings.usage_session_seconds),
+        extend_sessions=extend_sessions(settings.usage_session_seconds),
         vault=vault,
         egress=egress,
         carriers=carriers,

@@ -1,4 +1,4 @@
-"""The background work: rents, quarantines, prices, events numbered and sent, the search index, what carriers are asked.
+"""The background work: rents, sessions, quarantines, prices, events numbered and sent, the index, carriers asked.
 
 Touches: clock, threads.
 
@@ -29,6 +29,7 @@ from numberdesk.flows.connections.look_for_drift import look_for_drift
 from numberdesk.flows.purchase.follow_carrier_orders import follow_carrier_orders
 from numberdesk.flows.purchase.hurry_orders import hurry_answered
 from numberdesk.flows.rentals.renew_rentals import renewals
+from numberdesk.flows.usage.expire_sessions import session_expiry
 from numberdesk.flows.webhooks.deliver_events import WEBHOOK_DELIVERIES, deliver_events
 from numberdesk.flows.webhooks.prune_events import PruneEvents, prune_events
 from numberdesk.flows.webhooks.sequence_events import SequenceEvents
@@ -60,6 +61,7 @@ def due_workers(services: Services) -> tuple[DueWorker[Any, Any], ...]:
         connect_numbers(services.writer, services.reader, services.carriers, services.vault, services.now),
         forget_connections(services.writer, services.reader, services.carriers, services.now),
         renewals(services.writer, services.renew_rentals, services.now, services.agreed_clock.lately_past),
+        session_expiry(services.writer, services.now, services.agreed_clock.lately_past),
         deliver_events(
             services.writer,
             services.reader,

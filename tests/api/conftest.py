@@ -34,7 +34,7 @@ _FEW: Final = httpx.Limits(max_connections=None, max_keepalive_connections=20, k
 
 Key = dict[str, str]
 
-EVERY_SCOPE = (*CUSTOMER_SCOPES, "usage:write", "webhooks:manage")
+EVERY_SCOPE = (*CUSTOMER_SCOPES, "usage:write", "webhooks:manage", "routing:read")
 """All that a customer may do, so that a refusal is for what a test is about."""
 
 

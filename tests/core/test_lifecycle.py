@@ -15,6 +15,7 @@ from numberdesk.core.lifecycle import (
     NumberState,
     OrderState,
     RentalState,
+    SessionState,
     may_move,
     require_move,
 )
@@ -35,6 +36,7 @@ LEGAL: dict[type[StrEnum], set[str]] = {
     },
     OrderState: {"ordering > completed", "ordering > failed"},
     HoldState: {"open > captured", "open > voided"},
+    SessionState: {"open > ended", "open > expired"},
     RentalState: {
         "active > past_due",
         "active > released",
@@ -63,6 +65,7 @@ def test_states_have_their_stored_words() -> None:
         *("available", "claimed", "assigned", "quarantined", "withdrawn"),
         *("ordering", "completed", "failed"),
         *("open", "captured", "voided"),
+        *("open", "ended", "expired"),
         *("active", "past_due", "released"),
         *("active", "suspended", "closed"),
         *("active", "disabled"),

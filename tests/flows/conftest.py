@@ -87,13 +87,13 @@ _UNSOUND = {
         SELECT id FROM orders AS o WHERE state = 'completed' AND (
             (SELECT count(*) FROM rentals AS r WHERE r.order_id = o.id) <> 1
             OR (SELECT coalesce(sum(amount), 0) FROM transfers AS t WHERE t.order_id = o.id) <> o.price + o.setup
-            OR (SELECT count(*) FROM holds AS h WHERE h.order_id = o.id AND state = 'captured') <> 1
+            OR (SELECT count(*) FROM holds AS h WHERE h.owner_id = o.id AND state = 'captured') <> 1
             OR (SELECT count(*) FROM events AS e WHERE e.id = 'evt_' || substr(o.id, 5)) <> 1)""",
     "an open order is held for and not paid": """
         SELECT id FROM orders AS o WHERE state = 'ordering' AND (
             EXISTS (SELECT 1 FROM transfers AS t WHERE t.order_id = o.id)
             OR EXISTS (SELECT 1 FROM rentals AS r WHERE r.order_id = o.id)
-            OR (SELECT coalesce(sum(amount), 0) FROM holds AS h WHERE h.order_id = o.id AND state = 'open')
+            OR (SELECT coalesce(sum(amount), 0) FROM holds AS h WHERE h.owner_id = o.id AND state = 'open')
                 <> o.price + o.setup)""",
     "an assigned number has one live rental, of its order": """
         SELECT e164 FROM numbers AS n WHERE (state = 'assigned') <> EXISTS (

@@ -70,7 +70,7 @@ def test_a_purchase_writes_every_row_that_it_needs_and_no_other(shop: Shop) -> N
     assert shop.rows("SELECT id, state, price, setup, attempts, created_at, completed_at FROM orders") == [
         (order.id, "completed", PRICE, 250_000, 0, NOW + 5, NOW + 5)
     ]
-    assert shop.rows("SELECT order_id, amount, state, opened_at, resolved_at FROM holds") == [
+    assert shop.rows("SELECT owner_id, amount, state, opened_at, resolved_at FROM holds") == [
         (order.id, total, "captured", NOW + 5, NOW + 5)
     ]
     assert shop.rows("SELECT id, order_id, state, price, inbound, outbound, anchor, renews_at FROM rentals") == [

@@ -131,7 +131,7 @@ COPIES = [
         "idempotency_records.account_id, idempotency_records.key",
         "pk_idempotency_records",
     ),
-    ("two holds for one order", "holds", "order_id = '{open}'", {}, "holds.order_id", "pk_holds"),
+    ("two holds for one order", "holds", "owner_id = '{open}'", {}, "holds.owner_id", "pk_holds"),
     ("a charge taken twice", "transfers", "order_id = '{paid}'", {"entry": "9"}, "transfers.id", "pk_transfers"),
     (
         "two entries of one number",
@@ -208,11 +208,10 @@ UPDATES = [
     ("orders", "state = 'completed'", "id = '{open}'", "ck_orders_completed_with_time"),
     ("orders", "state = 'ordering'", "id = '{paid}'", "ck_orders_completed_with_time"),
     # holds
-    ("holds", "amount = 0", "order_id = '{open}'", "ck_holds_amount_positive"),
-    ("holds", "amount = -1", "order_id = '{open}'", "ck_holds_amount_positive"),
-    ("holds", "state = 'expired', resolved_at = 1", "order_id = '{open}'", "ck_holds_state_known"),
-    ("holds", "state = 'voided'", "order_id = '{open}'", "ck_holds_resolved_with_time"),
-    ("holds", "resolved_at = 1", "order_id = '{open}'", "ck_holds_resolved_with_time"),
+    ("holds", "amount = 0", "owner_id = '{open}'", "ck_holds_amount_positive"),
+    ("holds", "state = 'gone', resolved_at = 1", "owner_id = '{open}'", "ck_holds_state_known"),
+    ("holds", "state = 'voided'", "owner_id = '{open}'", "ck_holds_resolved_with_time"),
+    ("holds", "resolved_at = 1", "owner_id = '{open}'", "ck_holds_resolved_with_time"),
     # numbers
     ("numbers", "state = 'assigned'", "e164 = '{free}'", "ck_numbers_held_by_order"),
     ("numbers", "state = 'claimed'", "e164 = '{free}'", "ck_numbers_held_by_order"),
@@ -288,24 +287,25 @@ def test_a_transfer_cannot_be_written_that_moves_nothing(
 
 @pytest.mark.parametrize("column", ["amount", "currency", "debit", "created_at", "id", "state"])
 def test_what_must_have_a_value_has_one(trade: Trade, column: str) -> None:
-    table, row = ("holds", {"order_id": "'x'"}) if column == "state" else ("transfers", {"id": "'t'", "entry": "99"})
+    table, owner, row = ("transfers", "order_id", {"id": "'t'", "entry": "99"})
+    if column == "state":
+        table, owner, row = ("holds", "owner_id", {"owner_id": "'x'"})
     in_words = f'null value in column "{column}" of relation "{table}" violates not-null constraint'
     with refused(f"NOT NULL constraint failed: {table}.{column}", in_words):
-        trade.plant(trade.copied(table, "order_id = '{paid}'", **{**row, column: "NULL"}))
+        trade.plant(trade.copied(table, f"{owner} = '{{paid}}'", **{**row, column: "NULL"}))
 
 
 GUARDED = [
     ("UPDATE transfers SET amount = amount + 1 WHERE order_id = '{paid}'", "a transfer never changes"),
     ("UPDATE transfers SET reference = 'late'", "a transfer never changes"),
-    ("UPDATE transfers SET id = id", "a transfer never changes"),
     ("DELETE FROM transfers WHERE order_id = '{paid}'", "a transfer is never deleted"),
     ("DELETE FROM transfers", "a transfer is never deleted"),
-    ("UPDATE holds SET state = 'voided' WHERE order_id = '{paid}'", "a hold is resolved once"),
-    ("UPDATE holds SET state = 'open', resolved_at = NULL WHERE order_id = '{paid}'", "a hold is resolved once"),
-    ("UPDATE holds SET amount = 1 WHERE order_id = '{paid}'", "a hold is resolved once"),
+    ("UPDATE holds SET state = 'voided' WHERE owner_id = '{paid}'", "a hold is resolved once"),
+    ("UPDATE holds SET state = 'open', resolved_at = NULL WHERE owner_id = '{paid}'", "a hold is resolved once"),
+    ("UPDATE holds SET amount = 1 WHERE owner_id = '{paid}'", "a hold is resolved once"),
     ("UPDATE holds SET state = 'captured', resolved_at = 1", "a hold is resolved once"),
-    ("DELETE FROM holds WHERE order_id = '{open}'", "a hold is never deleted"),
-    ("DELETE FROM holds WHERE order_id = '{paid}'", "a hold is never deleted"),
+    ("DELETE FROM holds WHERE owner_id = '{open}'", "a hold is never deleted"),
+    ("DELETE FROM holds WHERE owner_id = '{paid}'", "a hold is never deleted"),
 ]
 # What each engine has beside: ways to insert that become an update or a deletion.
 _CONFLICT = "INSERT INTO {0} SELECT * FROM {0} ON CONFLICT ({1}) DO UPDATE SET amount = 1"
@@ -314,7 +314,7 @@ GUARDED_BESIDE = [
     ("sqlite", "UPDATE OR REPLACE transfers SET entry = 1", "a transfer never changes"),
     ("sqlite", "INSERT OR REPLACE INTO holds SELECT * FROM holds", "a hold is never deleted"),
     ("postgresql", _CONFLICT.format("transfers", "id"), "a transfer never changes"),
-    ("postgresql", _CONFLICT.format("holds", "order_id"), "a hold is resolved once"),
+    ("postgresql", _CONFLICT.format("holds", "owner_id"), "a hold is resolved once"),
     (
         "postgresql",
         "MERGE INTO transfers AS t USING transfers AS s ON s.id = t.id WHEN MATCHED THEN DELETE",
@@ -347,7 +347,7 @@ DANGLING = [
     ("rentals", "account_id", "e164 = '{rented}'", {"id": "'x'", "e164": "'{free}'"}),
     ("transfers", "account_id", "order_id = '{paid}'", {"id": "'x'"}),
     ("transfers", "order_id", "order_id = '{paid}'", {"id": "'x'", "entry": "99"}),
-    ("holds", "order_id", "order_id = '{open}'", {}),
+    ("holds", "account_id", "owner_id = '{open}'", {"owner_id": "'x'"}),
     ("idempotency_records", "order_id", "key = 'k'", {"key": "'x'"}),
     ("idempotency_records", "account_id", "key = 'k'", {}),
     ("events", "account_id", "true", {"id": "'x'"}),
@@ -383,8 +383,8 @@ def test_what_others_refer_to_cannot_go(trade: Trade, sql: str) -> None:
 @pytest.mark.parametrize(
     "sql",
     [
-        "UPDATE holds SET state = 'captured', resolved_at = {now} WHERE order_id = '{open}'",
-        "UPDATE holds SET state = 'voided', resolved_at = {now} WHERE order_id = '{open}'",
+        "UPDATE holds SET state = 'captured', resolved_at = {now} WHERE owner_id = '{open}'",
+        "UPDATE holds SET state = 'voided', resolved_at = {now} WHERE owner_id = '{open}'",
         "UPDATE wallets SET posted = held WHERE account_id = '{me}'",
         "UPDATE wallets SET posted = held - 5, credit_limit = 5 WHERE account_id = '{me}'",
         "UPDATE orders SET state = 'failed' WHERE id = '{open}'",

@@ -24,6 +24,7 @@ UNIQUE_ACROSS_ACCOUNTS = {
     "uq_calls_source_call_id_leg",
     "uq_orders_open_e164",
     "uq_rentals_live_e164",
+    "uq_usage_sessions_source_call_id_leg",
 }
 
 TABLES = pytest.mark.parametrize("table", metadata.sorted_tables, ids=lambda table: table.name)

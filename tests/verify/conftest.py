@@ -224,7 +224,7 @@ def fail_an_order(tx: Tx) -> None:
     """An order that its carrier refused."""
     refused = {"id": "ord_f", "account_id": "acc_1", "e164": FREE, "carrier": "acme", "state": "failed"}
     order = {**refused, "currency": "USD", "price": PRICE, "setup": 0, "attempts": 1, "created_at": NOW}
-    hold = {"order_id": "ord_f", "account_id": "acc_1", "amount": PRICE, "state": "voided"}
+    hold = {"owner_id": "ord_f", "account_id": "acc_1", "amount": PRICE, "state": "voided"}
     tx.execute(orders.insert(), [order])
     tx.execute(holds.insert(), [{**hold, "opened_at": NOW, "resolved_at": NOW}])
     carrier_order = CarrierOrder("ord_f", "acc_1", "acme", FREE, 1, NOW, NOW, settled_at=NOW)

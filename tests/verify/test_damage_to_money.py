@@ -187,22 +187,22 @@ DAMAGE: Final[dict[str, Damage]] = {
         "its credit is revenue:usage, not revenue:rental",
     ),
     "hold an order without one": (
-        ("DELETE FROM holds WHERE order_id = 'ord_3'",),
+        ("DELETE FROM holds WHERE owner_id = 'ord_3'",),
         {("hold", "orders", "ord_3")},
         "the order is completed and has no hold",
     ),
     "hold one that outlived its order": (
-        ("UPDATE holds SET state = 'open', resolved_at = NULL WHERE order_id = 'ord_3'",),
+        ("UPDATE holds SET state = 'open', resolved_at = NULL WHERE owner_id = 'ord_3'",),
         {("hold", "orders", "ord_3"), ("I2", "wallets", "acc_1")},
         "the order is completed; of its hold state is open, not captured",
     ),
     "hold one of a failed order captured": (
-        ("UPDATE holds SET state = 'captured' WHERE order_id = 'ord_f'",),
+        ("UPDATE holds SET state = 'captured' WHERE owner_id = 'ord_f'",),
         {("hold", "orders", "ord_f")},
         "state is captured, not voided",
     ),
     "hold another amount": (
-        ("UPDATE holds SET amount = 1150000 WHERE order_id = 'ord_1'",),
+        ("UPDATE holds SET amount = 1150000 WHERE owner_id = 'ord_1'",),
         {("hold", "orders", "ord_1")},
         "amount is 1.15, not 1.65",
     ),

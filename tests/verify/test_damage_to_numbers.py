@@ -68,7 +68,7 @@ DAMAGE: Final[dict[str, Damage]] = {
     "I5 a claim that outlived its order": (
         (
             "UPDATE orders SET state = 'failed' WHERE id = 'ord_6'",
-            "UPDATE holds SET state = 'voided', resolved_at = 1 WHERE order_id = 'ord_6'",
+            "UPDATE holds SET state = 'voided', resolved_at = 1 WHERE owner_id = 'ord_6'",
             "UPDATE wallets SET held = 0 WHERE account_id = 'acc_1'",
         ),
         {
@@ -93,7 +93,7 @@ DAMAGE: Final[dict[str, Damage]] = {
         (
             "DROP INDEX uq_orders_open_e164",
             "UPDATE orders SET state = 'ordering', e164 = '+13612738808' WHERE id = 'ord_f'",
-            "UPDATE holds SET state = 'open', resolved_at = NULL WHERE order_id = 'ord_f'",
+            "UPDATE holds SET state = 'open', resolved_at = NULL WHERE owner_id = 'ord_f'",
             "UPDATE wallets SET held = 2300000 WHERE account_id = 'acc_1'",
             (
                 "UPDATE carrier_orders SET e164 = '+13612738808', settled_at = NULL, next_at = 1, error_code = NULL "
@@ -335,10 +335,10 @@ DAMAGE: Final[dict[str, Damage]] = {
         {("storage", "api_keys", "key_1")},
         "account_id is acc_none, which accounts does not have",
     ),
-    "storage a hold for an order that does not exist": (
+    "hold one of an order that does not exist": (
         ("INSERT INTO holds VALUES ('ord_none', 'acc_1', 1, 'voided', 1, 1)",),
-        {("storage", "holds", "ord_none")},
-        "order_id is ord_none, which orders does not have",
+        {("hold", "holds", "ord_none")},
+        "0.000001 is held for ord_none, which is no order and no session",
     ),
 }
 

@@ -42,6 +42,7 @@ class Scope(StrEnum):
     KEYS_MANAGE = "keys:manage"
     USAGE_WRITE = "usage:write"
     WEBHOOKS_MANAGE = "webhooks:manage"
+    ROUTING_READ = "routing:read"
     ADMIN = "admin"
 
 

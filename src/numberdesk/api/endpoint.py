@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeVar
 
 import msgspec
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope
 
 from numberdesk.accounts.model import Caller
 from numberdesk.accounts.model import Scope as KeyScope
-from numberdesk.api.auth import Authenticator
+from numberdesk.api.auth import Authenticator, basic_pair, takes_basic
 from numberdesk.api.errors import ENCODER, failure
 from numberdesk.api.limits import RateLimits
 from numberdesk.api.shapes import NoBody, NoQuery, decode_body, decode_query
@@ -91,6 +91,7 @@ class ApiRequest:
     headers: Headers
     receive: Receive
     idempotency_key: str | None = None
+    is_head: bool = False
 
     async def read(self, question: Callable[[Tx], Result]) -> Result:
         """Ask the database something for the caller's account, when it is its turn. Raises RateLimited."""
@@ -120,7 +121,26 @@ class RefusedResponse:
     request_id: str
 
 
-Handler = Callable[[ApiRequest], Awaitable[ApiResponse | RefusedResponse]]
+@dataclass(slots=True)
+class StreamedResponse:
+    """A success in another form than JSON, sent piece by piece as it is made. One that breaks off is cut short."""
+
+    pieces: AsyncIterator[str]
+    media_type: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class DocumentResponse:
+    """An answer in the asker's own form and status, cached as its headers say."""
+
+    content: bytes
+    media_type: str
+    status: int
+    headers: dict[str, str]
+
+
+Handler = Callable[[ApiRequest], Awaitable[ApiResponse | RefusedResponse | StreamedResponse | DocumentResponse]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +168,8 @@ class Endpoint:
     key_refusal: str = KEY_REFUSAL
     operators_too: bool = False
     raw_limit: str = "import_limit_bytes"
+    other_forms: tuple[str, ...] = ()
+    loose: bool = False
 
 
 ENDPOINTS: Final[list[Endpoint]] = []
@@ -176,13 +198,17 @@ def endpoint(
     key_refusal: str = KEY_REFUSAL,
     operators_too: bool = False,
     raw_limit: str = "import_limit_bytes",
+    other_forms: tuple[str, ...] = (),
+    loose: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Declare a handler. `data` is the type of the answer's data, `errors` the codes beyond the usual ones.
 
     `pending` is the type of the data of a 202, where that can be the answer; `data` is None where it always is.
     `takes_key`: an Idempotency-Key makes the request safe to repeat; else one is refused, and `key_refusal` says why.
     `operators_too`: it answers keys of operators' accounts, though its scope is one of customers.
-    `raw_limit`: the setting that bounds a body which the handler reads itself.
+    `raw_limit`: the setting that bounds a body which the handler reads itself. `other_forms`: media types in which the
+    same is answered to a client that would rather have them than JSON. `loose`: the handler reads the query itself,
+    which may hold more than is described.
     """
 
     def declare(handler: Handler) -> Handler:
@@ -190,7 +216,7 @@ def endpoint(
             Endpoint(
                 method, path, handler, summary, tag, scope, query, body, raw_body, data, paged, errors, example,
                 answer_example, other_paths, pending, pending_example, takes_key, key_refusal,
-                operators_too or scope in _OF_ALL_ACCOUNTS, raw_limit,
+                operators_too or scope in _OF_ALL_ACCOUNTS, raw_limit, other_forms, loose,
             )
         )  # fmt: skip
         return handler
@@ -203,6 +229,10 @@ async def respond(described: Endpoint, entry_point: EntryPoint, scope: Scope, re
     answer = await described.handler(await _ask(described, entry_point, scope, receive))
     if isinstance(answer, RefusedResponse):
         return failed(answer.error, answer.request_id)
+    if isinstance(answer, StreamedResponse):
+        return StreamingResponse(answer.pieces, 200, answer.headers | _UNCACHED, answer.media_type)
+    if isinstance(answer, DocumentResponse):
+        return Response(answer.content, answer.status, answer.headers, answer.media_type)
     content = ENCODER.encode({"success": True, "message": answer.message, "data": answer.data, **answer.rest})
     return Response(content, answer.status, answer.headers | _UNCACHED, JSON)
 
@@ -215,14 +245,15 @@ def failed(error: NumberdeskError, request_id: str, headers: dict[str, str] | No
 
 async def _ask(described: Endpoint, entry_point: EntryPoint, scope: Scope, receive: Receive) -> ApiRequest:
     headers = _read_headers(scope)
-    caller = await entry_point.authenticator.caller(_sent_key(headers))
+    caller = await entry_point.authenticator.caller(_sent_key(headers, scope["path"].removeprefix(BASE)))
     entry_point.rate_limits.spend(caller.account_id, caller.key_id)
     if described.scope is not None and described.scope not in caller.scopes:
         raise Forbidden(f"This key lacks the scope {described.scope}.", {"scope": described.scope})
     if caller.kind is AccountKind.OPERATOR and not described.operators_too:
         raise Forbidden(_FOR_CUSTOMERS, {"account": caller.kind.value})
     key = _idempotency_key(described, headers)
-    query = decode_query(scope["query_string"], described.query or NoQuery)
+    sent: bytes = scope["query_string"]
+    query: Any = sent if described.loose else decode_query(sent, described.query or NoQuery)
     body = None
     if described.body is not None:
         _require_json(headers)
@@ -242,6 +273,7 @@ async def _ask(described: Endpoint, entry_point: EntryPoint, scope: Scope, recei
         headers,
         receive,
         key,
+        is_head=scope["method"] == "HEAD",
     )
 
 
@@ -256,13 +288,19 @@ def _read_headers(scope: Scope) -> Headers:
     return headers
 
 
-def _sent_key(headers: Headers) -> bytes | None:
-    """The key, from X-Api-Key or `Authorization: Bearer`. Raises InvalidRequest where both are sent and differ."""
+def _sent_key(headers: Headers, path: str) -> bytes | None:
+    """The key, from X-Api-Key or Authorization: Bearer, and Basic for telephony servers.
+
+    Raises InvalidRequest where two are sent and differ.
+    """
     key = headers.get(b"x-api-key")
-    scheme, _, credential = headers.get(b"authorization", b"").partition(b" ")
-    if scheme.lower() != b"bearer":
-        return key
+    authorization = headers.get(b"authorization", b"")
+    scheme, _, credential = authorization.partition(b" ")
     token = credential.strip(b" ")
+    if takes_basic(path) and (pair := basic_pair(authorization)) is not None:
+        token = pair.partition(b":")[2]
+    elif scheme.lower() != b"bearer":
+        return key
     if key is not None and key != token:
         raise InvalidRequest("Authorization", "must carry the same key as X-Api-Key; send one of the two")
     return token

@@ -25,6 +25,8 @@ STATUSES: Final = {
     "order_in_progress": 409,
     "order_ended": 409,
     "account_in_use": 409,
+    "session_ended": 409,
+    "wrong_source": 409,
     "connection_in_use": 409,
     "body_too_large": 413,
     "unsupported_media_type": 415,

@@ -12,6 +12,7 @@ from typing import Any, Final, get_args, get_type_hints
 import msgspec
 
 from numberdesk import __version__
+from numberdesk.api.auth import takes_basic
 from numberdesk.api.endpoint import ENDPOINTS, JSON, LONGEST_KEY, Endpoint
 from numberdesk.api.errors import ENCODER, STATUSES
 from numberdesk.api.field_names import ignores_others
@@ -24,6 +25,7 @@ from numberdesk.core.phone import E164_PATTERN
 from numberdesk.core.text import VISIBLE_ASCII
 from numberdesk.flows.catalog.suggest_searches import MOST_SUGGESTED
 from numberdesk.infra.settings import Settings
+from numberdesk.views.call_routes import FORMATS
 from numberdesk.views.numbers import SuggestionView
 
 _REF: Final = "#/components/schemas/{name}"
@@ -77,6 +79,11 @@ def build_document(base: str) -> dict[str, Any]:
             "securitySchemes": {
                 "ApiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
                 "Bearer": {"type": "http", "scheme": "bearer"},
+                "Basic": {
+                    "type": "http",
+                    "scheme": "basic",
+                    "description": "Under /usage/ and /routing/ only, for telephony servers: the password is the key.",
+                },
             },
         },
     }
@@ -147,6 +154,8 @@ def _operation(described: Endpoint, path: str, components: dict[str, Any]) -> di
         ],
         "responses": {**_success(described), **_pending(described), **_failures(described)},
     }
+    if takes_basic(path):
+        operation["security"] = [{"ApiKey": []}, {"Bearer": []}, {"Basic": []}]
     if described.scope is not None:
         operation["description"] = f"Scope: `{described.scope}`."
     if described.body is not None:
@@ -186,6 +195,8 @@ def _path_schema(name: str) -> dict[str, Any]:
         return {"type": "string", "pattern": "^[A-Za-z]{2}$", "examples": ["US"]}
     if name == "name":
         return {"type": "string", "pattern": f"^{CARRIER_NAME.pattern}$", "examples": ["twilio"]}
+    if name == "form":
+        return {"type": "string", "enum": ["json", *FORMATS], "examples": ["json"]}
     if name in ("base", "quote"):
         return {"type": "string", "pattern": f"^{CURRENCY_CODE.pattern}$", "examples": ["EUR"]}
     return {"type": "string", "minLength": 1, "maxLength": LONGEST_ID, "pattern": "^[A-Za-z0-9_]+$"}
@@ -227,7 +238,8 @@ def _success(described: Endpoint) -> dict[str, Any]:
         example["page"] = {"next": None}
         required.append("page")
     content = {"schema": {"type": "object", "required": required, "properties": properties}, "example": example}
-    return {"200": {"description": described.summary, "headers": _HEADERS, "content": {JSON: content}}}
+    others = {form: {"schema": {"type": "string"}} for form in described.other_forms}
+    return {"200": {"description": described.summary, "headers": _HEADERS, "content": {JSON: content, **others}}}
 
 
 def _pending(described: Endpoint) -> dict[str, Any]:
@@ -262,7 +274,18 @@ def _failures(described: Endpoint) -> dict[str, Any]:
     by_status: dict[int, list[str]] = {}
     for code in dict.fromkeys(codes):
         by_status.setdefault(STATUSES[code], []).append(code)
-    return {str(status): _failure(by_status[status]) for status in sorted(by_status)}
+    failures = {str(status): _failure(by_status[status]) for status in sorted(by_status)}
+    return failures | ({} if not described.loose else _refusals(failures))
+
+
+def _refusals(failures: dict[str, Any]) -> dict[str, Any]:
+    """The same where a status is also how an asker is refused, in its own form."""
+    refused = {status: failures.get(status, _failure([])) for status in ("402", "403", "404")}
+    other = {"schema": {"type": "object"}}
+    return {
+        status: failure | {"description": failure["description"] or "refused", "content": {JSON: other}}
+        for status, failure in refused.items()
+    }
 
 
 def _failure(codes: list[str]) -> dict[str, Any]:

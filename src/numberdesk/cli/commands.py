@@ -72,6 +72,7 @@ COMMANDS: Final[dict[str, CommandPlace]] = {
     "rent": CommandPlace("rent", "rent", "Rent of numbers, period by period."),
     "rentals": CommandPlace("rent", "rentals", "Rented numbers of all accounts."),
     "usage": CommandPlace("usage", "usage", "Calls and how they are charged."),
+    "routing": CommandPlace("routing", "routing", "Where calls to rented numbers go."),
     "carriers": CommandPlace("carriers", "carriers", "Accounts at carriers that numbers are bought from."),
     "webhooks": CommandPlace("webhooks", "webhooks", "Webhooks, to which events are sent."),
     "connections": CommandPlace("connections", "connections", "Connections, where calls to numbers go."),

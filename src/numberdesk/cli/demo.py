@@ -43,7 +43,10 @@ ACCOUNT_NAME: Final = "Demo"
 NUMBER: Final = "+13612738809"
 
 _KEY_NAME: Final = "demo"
-_KEY_SCOPES: Final = (*CUSTOMER_SCOPES, Scope.USAGE_WRITE.value, Scope.WEBHOOKS_MANAGE.value)
+_KEY_SCOPES: Final = (
+    *CUSTOMER_SCOPES,
+    *(s.value for s in (Scope.USAGE_WRITE, Scope.WEBHOOKS_MANAGE, Scope.ROUTING_READ)),
+)
 """All that a customer may do, to be tried."""
 
 _KEYS_LEFT: Final = 20

@@ -131,19 +131,23 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "numberdesk webhooks replay": ("numberdesk webhooks replay whk_01a207c2065f76ab8efa1d4a0bc5fa5b",),
     "numberdesk carriers put-back": ("numberdesk carriers put-back twilio +13612738809",),
     "numberdesk connections add": (
-        'numberdesk connections add "Front desk" --account "First customer" --preset livekit --value subdomain=acme',
-        'numberdesk connections add "Two hosts" --kind sip --target sip:a.example.com,tls --target sip:b.example.com',
+        'numberdesk connections add "Front desk" --preset vogent',
+        'numberdesk connections add Office --kind sip --target sip:a.example.com,tls',
     ),
     "numberdesk connections default": (
-        "numberdesk connections default con_01a207c2065f76ab8efa1d4a0bc5fa5b --carrier twilio",
+        "numberdesk connections default con_01a207c2 --carrier twilio",
         'numberdesk connections default --account "First customer"',
     ),
     "numberdesk connections allow": ('numberdesk connections allow "First customer" --object TK0123456789',),
     "numberdesk numbers connect": (
-        'numberdesk numbers connect "First customer" +13612738809 con_01a207c2065f76ab8efa1d4a0bc5fa5b',
+        'numberdesk numbers connect "First customer" +13612738809 con_01a207c2',
     ),
     "numberdesk connections list": ('numberdesk connections list "First customer"',),
-    "numberdesk connections show": ("numberdesk connections show con_01a207c2065f76ab8efa1d4a0bc5fa5b",),
-    "numberdesk connections test": ("numberdesk connections test con_01a207c2065f76ab8efa1d4a0bc5fa5b",),
-    "numberdesk connections remove": ("numberdesk connections remove con_01a207c2065f76ab8efa1d4a0bc5fa5b --yes",),
+    "numberdesk connections show": ("numberdesk connections show con_01a207c2",),
+    "numberdesk connections test": ("numberdesk connections test con_01a207c2",),
+    "numberdesk connections remove": ("numberdesk connections remove con_01a207c2 --yes",),
+    "numberdesk routing export": (
+        "numberdesk routing export --format kamailio-htable",
+        'numberdesk routing export --format csv --account "First customer"',
+    ),
 }

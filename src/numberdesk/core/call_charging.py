@@ -168,9 +168,12 @@ class CallBooks:
         """Who rented the number as the call began, where its source may tell of that account."""
         for span in self.spans.get(record.e164, ()):
             if span.began_at <= record.started_at and (span.ended_at is None or record.started_at < span.ended_at):
-                is_other = record.source.startswith(CUSTOMERS) and record.source != CUSTOMERS + span.account_id
-                return None if is_other else span
+                return span if self.may_tell(record.source, span) else None
         return None
+
+    def may_tell(self, source: str, span: RentedSpan) -> bool:
+        """Whether a source may tell of a rental's calls: a customer's only of his own."""
+        return not source.startswith(CUSTOMERS) or source == CUSTOMERS + span.account_id
 
     def source_of(self, span: RentedSpan, instant: int) -> str | None:
         """The source that charges for a rental at an instant: its own, its carrier's appointed one, its carrier."""

@@ -13,6 +13,8 @@ Touches: nothing.
       PriceChanged          price_changed            details carry the current prices
       OrderInProgress       order_in_progress        the same order is still running
       OrderEnded            order_ended              the order has ended, and stays as it is
+      SessionEnded          session_ended            the session has ended, and holds nothing any more
+      WrongSource           wrong_source             another source charges for the calls of this number
       AccountInUse          account_in_use           the account has money, open orders or numbers
       ConnectionInUse       connection_in_use        numbers are connected to it, or it was changed meanwhile
       IdempotencyConflict   idempotency_conflict     key reused with another body
@@ -128,6 +130,20 @@ class OrderEnded(NumberdeskError):
 
     code = "order_ended"
     sentence = "This order has ended already."
+
+
+class SessionEnded(NumberdeskError):
+    """The session has ended or expired; details: status."""
+
+    code = "session_ended"
+    sentence = "This session has ended. What its call costs comes from its record."
+
+
+class WrongSource(NumberdeskError):
+    """Only the source that charges for a number opens sessions for its calls."""
+
+    code = "wrong_source"
+    sentence = "Another source charges for the calls of this number, and only that one opens sessions."
 
 
 class AccountInUse(NumberdeskError):

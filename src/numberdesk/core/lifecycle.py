@@ -1,4 +1,4 @@
-"""The life cycles of numbers, orders, holds and rentals: one table each, all else is refused.
+"""The life cycles of numbers, orders, holds, rentals and sessions: one table each, all else is refused.
 
 Touches: nothing.
 """
@@ -28,11 +28,19 @@ class OrderState(StrEnum):
 
 
 class HoldState(StrEnum):
-    """Where the money set aside for an order stands."""
+    """Where the money set aside for an order or a session stands."""
 
     OPEN = "open"
     CAPTURED = "captured"
     VOIDED = "voided"
+
+
+class SessionState(StrEnum):
+    """Where a prepaid call stands that a source asked for."""
+
+    OPEN = "open"
+    ENDED = "ended"  # a record says how long the call was
+    EXPIRED = "expired"  # nobody asked for more in time
 
 
 class RentalState(StrEnum):
@@ -87,6 +95,11 @@ _MOVES: Final[dict[type[StrEnum], dict[StrEnum, frozenset[StrEnum]]]] = {
         HoldState.OPEN: frozenset({HoldState.CAPTURED, HoldState.VOIDED}),
         HoldState.CAPTURED: frozenset(),
         HoldState.VOIDED: frozenset(),
+    },
+    SessionState: {
+        SessionState.OPEN: frozenset({SessionState.ENDED, SessionState.EXPIRED}),
+        SessionState.ENDED: frozenset(),
+        SessionState.EXPIRED: frozenset(),
     },
     RentalState: {
         RentalState.ACTIVE: frozenset({RentalState.PAST_DUE, RentalState.RELEASED}),

@@ -76,6 +76,9 @@ class Settings(BaseSettings):
     search_deadline_seconds: float = Field(
         2.5, gt=0, le=30, description="Longest a search takes; the page is incomplete where a carrier is silent by then"
     )
+    usage_session_seconds: int = Field(
+        60, ge=1, le=3600, description="Seconds of a call that a session holds money for at a time"
+    )
     rent_grace_hours: int = Field(
         48, ge=0, le=8760, description="How long a number is kept whose rent the wallet does not cover"
     )

@@ -37,9 +37,9 @@ class Transfer(NamedTuple):
 
 
 class Hold(NamedTuple):
-    """Micros set aside for one order."""
+    """Micros set aside for one order or session, its owner."""
 
-    order_id: str
+    owner_id: str
     account_id: str
     amount: int
     state: HoldState

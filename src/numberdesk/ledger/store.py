@@ -35,7 +35,8 @@ _TRANSFER_COLUMNS: Final = [transfers.c[name] for name in Transfer._fields]
 
 _INSERT_TRANSFERS: Final = InsertRows(transfers, Transfer._fields)
 _INSERT_HOLDS: Final = InsertRows(holds, Hold._fields)
-_RESOLVE_HOLDS: Final = UpdateRows(holds, "order_id", "state", "resolved_at")
+_GROW_HOLDS: Final = UpdateRows(holds, "owner_id", "amount")
+_RESOLVE_HOLDS: Final = UpdateRows(holds, "owner_id", "state", "resolved_at")
 _UPDATE_WALLETS: Final = UpdateRows(wallets, "account_id", "posted", "held", "entries")
 
 
@@ -83,13 +84,18 @@ def insert_holds(tx: Tx, new: Sequence[Hold]) -> None:
 
 def count_open_holds(tx: Tx, most: int) -> int:
     """How many holds are open; the first `most` are counted."""
-    first = select(holds.c.order_id).where(holds.c.state == HoldState.OPEN.value).limit(most).subquery()
+    first = select(holds.c.owner_id).where(holds.c.state == HoldState.OPEN.value).limit(most).subquery()
     return int(tx.execute(select(func.count()).select_from(first)).scalar_one())
 
 
+def change_holds(tx: Tx, amounts: Mapping[str, int]) -> None:
+    """Set what open holds come to, by owner."""
+    _GROW_HOLDS.run(tx, list(amounts.items()))
+
+
 def resolve_holds(tx: Tx, ends: Mapping[str, tuple[HoldState, int]]) -> None:
-    """Capture or void open holds, by order, each with the instant."""
-    _RESOLVE_HOLDS.run(tx, [(order_id, state.value, instant) for order_id, (state, instant) in ends.items()])
+    """Capture or void open holds, by owner, each with the instant."""
+    _RESOLVE_HOLDS.run(tx, [(owner_id, state.value, instant) for owner_id, (state, instant) in ends.items()])
 
 
 def insert_wallets(tx: Tx, new: Sequence[Wallet]) -> None:

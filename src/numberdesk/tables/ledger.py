@@ -59,10 +59,12 @@ Index(
     postgresql_where=_WITHOUT_WALLET,
 )
 
+# Money set aside for an order or a prepaid session, whose id is that of its owner: one rule for both. While it is open
+# that of a session may grow. Two tables can own a hold, so no reference leads there; verify/money.py looks.
 holds = Table(
     "holds",
     metadata,
-    text("order_id", ForeignKey(orders.c.id), primary_key=True),
+    text("owner_id", primary_key=True),
     text("account_id", ForeignKey(accounts.c.id)),
     whole("amount"),
     text("state"),

@@ -9,8 +9,19 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, PrimaryKeyConstraint,
 
 from numberdesk.core.call_charging import CallState, ParkedReason
 from numberdesk.core.call_record import Direction
+from numberdesk.core.lifecycle import SessionState
 from numberdesk.tables.accounts import accounts
-from numberdesk.tables.base import metadata, one_of, optional_text, optional_whole, text, whole
+from numberdesk.tables.base import (
+    due_checks,
+    due_columns,
+    due_index,
+    metadata,
+    one_of,
+    optional_text,
+    optional_whole,
+    text,
+    whole,
+)
 from numberdesk.tables.numbers import rentals
 
 # One leg of a call for ever: what its source told, and what was made of it. A charged call has the terms by which it
@@ -123,3 +134,50 @@ call_terms = Table(
     CheckConstraint("connect >= 0 AND minimum > 0 AND step > 0", name="increments_positive"),
     sqlite_with_rowid=False,
 )
+
+# A call that is paid for as it goes on. It holds what `granted` seconds cost at its terms, `amount`, by a hold of its
+# own id unless that is nothing. Its end is a call record with the same source, call and leg, or that nobody asked for
+# more in time: the rows that are due. Whoever changes it has locked the wallet before.
+usage_sessions = Table(
+    "usage_sessions",
+    metadata,
+    text("id", primary_key=True),
+    text("account_id", ForeignKey(accounts.c.id)),
+    text("rental_id", ForeignKey(rentals.c.id)),
+    text("source"),
+    text("call_id"),
+    text("leg"),
+    text("direction"),
+    text("e164"),
+    text("other"),
+    text("currency"),
+    whole("per_minute"),
+    whole("connect"),
+    whole("minimum"),
+    whole("step"),
+    whole("granted"),
+    whole("amount"),
+    text("state"),
+    whole("opened_at"),
+    whole("expires_at"),
+    optional_whole("ended_at"),
+    *due_columns(),
+    one_of("direction", Direction),
+    one_of("state", SessionState),
+    CheckConstraint("(state = 'open') = (ended_at IS NULL)", name="ended_with_time"),
+    CheckConstraint("granted > 0 AND amount >= 0", name="granted_seconds"),
+    CheckConstraint("per_minute >= 0 AND connect >= 0 AND minimum > 0 AND step > 0", name="increments_positive"),
+    *due_checks("ended_at"),
+    sqlite_with_rowid=False,
+)
+_CALL = (usage_sessions.c.source, usage_sessions.c.call_id, usage_sessions.c.leg)
+Index("uq_usage_sessions_source_call_id_leg", *_CALL, unique=True)
+_OPEN = usage_sessions.c.state == "open"
+Index(
+    "ix_usage_sessions_open",
+    usage_sessions.c.account_id,
+    usage_sessions.c.rental_id,
+    sqlite_where=_OPEN,
+    postgresql_where=_OPEN,
+)
+due_index(usage_sessions, "currency")

@@ -38,6 +38,13 @@ _ALL: Final = [calls.c[name] for name in _COLUMNS]
 _KNOWN: Final = SelectSet(
     select(*_ALL).where(in_set(calls.c.source, "sources"), in_set(calls.c.call_id, "call_ids")), "sources", "call_ids"
 )
+_RECORDED: Final = SelectSet(
+    select(calls.c.source, calls.c.call_id, calls.c.leg).where(
+        in_set(calls.c.source, "sources"), in_set(calls.c.call_id, "call_ids")
+    ),
+    "sources",
+    "call_ids",
+)
 _SPANS: Final = select(
     rentals.c.id,
     rentals.c.account_id,
@@ -49,6 +56,9 @@ _SPANS: Final = select(
     rentals.c.created_at,
     rentals.c.released_at,
 ).join(numbers, numbers.c.e164 == rentals.c.e164)
+_LIVE_SPANS: Final = SelectSet(
+    _SPANS.where(in_set(rentals.c.e164, "numbers"), rentals.c.released_at.is_(None)), "numbers"
+)
 
 
 def find_calls(tx: Tx, records: Iterable[CallRecord]) -> dict[tuple[str, str, str], KeptCall]:
@@ -57,6 +67,15 @@ def find_calls(tx: Tx, records: Iterable[CallRecord]) -> dict[tuple[str, str, st
     found = _KNOWN.run(tx, sources={key[0] for key in wanted}, call_ids={key[1] for key in wanted})
     known = {call.record.key: call for call in map(_call_of, found)}
     return {key: call for key, call in known.items() if key in wanted}
+
+
+def find_recorded(tx: Tx, keys: Iterable[tuple[str, str, str]]) -> set[tuple[str, str, str]]:
+    """Those calls that there are records of."""
+    wanted = set(keys)
+    if not wanted:
+        return set()
+    found = _RECORDED.run(tx, sources={key[0] for key in wanted}, call_ids={key[1] for key in wanted})
+    return wanted & {tuple(row) for row in found}
 
 
 def insert_calls(tx: Tx, new: Sequence[KeptCall]) -> None:
@@ -84,10 +103,14 @@ def find_spans(tx: Tx, records: Sequence[CallRecord]) -> dict[str, list[RentedSp
     return spans
 
 
+def find_live_spans(tx: Tx, numbers_asked: Iterable[str]) -> dict[str, RentedSpan]:
+    """The rentals that numbers have now, by number."""
+    return {row.e164: RentedSpan._make(row) for row in _LIVE_SPANS.run(tx, numbers=numbers_asked)}
+
+
 def find_live_span(tx: Tx, e164: str) -> RentedSpan | None:
     """The rental that a number has now."""
-    row = tx.execute(_SPANS.where(rentals.c.e164 == e164, rentals.c.released_at.is_(None))).first()
-    return None if row is None else RentedSpan._make(row)
+    return find_live_spans(tx, [e164]).get(e164)
 
 
 def find_sources(tx: Tx, spans: Iterable[RentedSpan]) -> dict[str, list[tuple[int, str]]]:

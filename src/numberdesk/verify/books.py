@@ -20,6 +20,7 @@ from numberdesk.verify.numbers import CHECKS as OF_NUMBERS
 from numberdesk.verify.orders import CHECKS as OF_ORDERS
 from numberdesk.verify.rent import CHECKS as OF_RENT
 from numberdesk.verify.schema import DEFINITION_CHECK, GUARD_CHECK
+from numberdesk.verify.sessions import CHECKS as OF_SESSIONS
 from numberdesk.verify.storage import REFERENCE_CHECK, STORAGE, storage_check
 from numberdesk.verify.usage import CHECKS as OF_USAGE
 from numberdesk.verify.webhooks import CHECKS as OF_WEBHOOKS
@@ -41,6 +42,7 @@ def verify(tx: Tx, progress: Progress, *, thorough: bool = False) -> VerifyRepor
         storage_check(thorough=thorough),
         *OF_MONEY,
         *OF_USAGE,
+        *OF_SESSIONS,
         *OF_ORDERS,
         *OF_CARRIER_ORDERS,
         *OF_NUMBERS,

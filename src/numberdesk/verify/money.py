@@ -1,6 +1,6 @@
 """What must hold of the books: wallets, transfers, holds.
 
-Touches: accounts, wallets, credit_limit_changes, holds, orders.
+Touches: accounts, wallets, credit_limit_changes, holds, orders, usage_sessions.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from sqlalchemy import and_, case, func, or_, select
 
 from numberdesk.core.invariants import amount, differing
 from numberdesk.core.lifecycle import AccountKind, HoldState, OrderState
-from numberdesk.tables import accounts, credit_limit_changes, holds, orders, wallets
+from numberdesk.tables import accounts, credit_limit_changes, holds, orders, usage_sessions, wallets
 from numberdesk.verify.engine import Check, in_key_order, rule
 from numberdesk.verify.statements import check_statements
 
@@ -79,7 +79,7 @@ _HOLDS: Final = (
         holds.c.account_id.label("hold_account"),
         holds.c.amount,
     )
-    .select_from(orders.outerjoin(holds, holds.c.order_id == orders.c.id))
+    .select_from(orders.outerjoin(holds, holds.c.owner_id == orders.c.id))
     .where(
         in_key_order(orders.c.id),
         or_(
@@ -99,6 +99,21 @@ def _says_hold(row: Any) -> str:
         ("amount", amount(row.amount), amount(row.total)),
         ("account", row.hold_account, row.account_id),
     )
+
+
+_OWNERLESS: Final = (
+    select(holds.c.owner_id, holds.c.amount)
+    .select_from(
+        holds.outerjoin(orders, orders.c.id == holds.c.owner_id).outerjoin(
+            usage_sessions, usage_sessions.c.id == holds.c.owner_id
+        )
+    )
+    .where(in_key_order(holds.c.owner_id), orders.c.id.is_(None), usage_sessions.c.id.is_(None))
+)
+
+
+def _says_ownerless(row: Any) -> str:
+    return f"{amount(row.amount)} is held for {row.owner_id}, which is no order and no session"
 
 
 _change, _next = credit_limit_changes, credit_limit_changes.alias("next")
@@ -135,4 +150,5 @@ CHECKS: Final = (
     rule("I2", "every wallet holds what its open holds come to", wallets, _HELD, _says_held),
     Check("every transfer is sound, follows the one before and is what its order charges", check_statements),
     rule("hold", "every order has one hold, of its prices and in its state", orders, _HOLDS, _says_hold),
+    rule("hold", "every hold is an order's or a session's", holds, _OWNERLESS, _says_ownerless),
 )

@@ -11,9 +11,11 @@ import msgspec
 
 from numberdesk.core.call_charging import CallState, Heard, KeptCall, ParkedReason, RecordOutcome, RecordResult
 from numberdesk.core.call_record import Direction
+from numberdesk.core.lifecycle import SessionState
 from numberdesk.core.money import as_decimal
 from numberdesk.core.periods import iso_or_none, iso_seconds
-from numberdesk.views.formats import AccountId, Currency, Instant, PhoneNumber, RentalId, TransferId
+from numberdesk.core.session import Denial, SessionAnswer
+from numberdesk.views.formats import AccountId, Currency, Instant, PhoneNumber, RentalId, SessionId, TransferId
 
 
 class RecordResultView(msgspec.Struct, frozen=True):
@@ -73,6 +75,60 @@ class HeardView(msgspec.Struct, frozen=True):
     seconds: int
     minutes: Decimal
     amount: Decimal
+
+
+class SessionView(msgspec.Struct, frozen=True):
+    """Whether a call may begin or go on, and how far it is held for. All is null where no session could be opened."""
+
+    allowed: bool
+    reason: Denial | None
+    session_id: SessionId | None
+    call_id: str | None
+    leg: str | None
+    phone_number: PhoneNumber | None
+    direction: Direction | None
+    status: SessionState | None
+    max_seconds: int | None
+    held: Decimal | None
+    currency: Currency | None
+    opened_at: Instant | None
+    expires_at: Instant | None
+    ended_at: Instant | None
+
+
+class EndedSessionView(RecordResultView, frozen=True):
+    """What became of the record of a session's call."""
+
+    session_id: SessionId
+
+
+def session_view(answer: SessionAnswer) -> SessionView:
+    """The answer to a source that asked."""
+    session = answer.session
+    if session is None:
+        return SessionView(answer.allowed, answer.denial, *(None,) * 12)
+    is_open = session.state is SessionState.OPEN
+    return SessionView(
+        answer.allowed,
+        answer.denial,
+        session.id,
+        session.call_id,
+        session.leg,
+        session.e164,
+        session.direction,
+        session.state,
+        session.granted,
+        as_decimal(session.amount if is_open else 0),
+        session.currency,
+        iso_seconds(session.opened_at),
+        iso_seconds(session.expires_at),
+        iso_or_none(session.ended_at),
+    )
+
+
+def ended_session_view(session_id: str, result: RecordResult) -> EndedSessionView:
+    """The outcome of the record that ends a session."""
+    return EndedSessionView(**msgspec.structs.asdict(record_result_view(result)), session_id=session_id)
 
 
 def heard_view(heard: Heard) -> HeardView:

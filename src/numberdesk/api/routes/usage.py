@@ -17,9 +17,8 @@ from numberdesk.api.call_bodies import JSON, read_calls
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, page, position
 from numberdesk.api.shapes import stated
-from numberdesk.core.call_charging import CUSTOMERS
+from numberdesk.api.sources import source_of
 from numberdesk.core.errors import InvalidRequest
-from numberdesk.core.lifecycle import AccountKind
 from numberdesk.core.periods import from_datetime
 from numberdesk.flows.usage.send_calls import send_calls
 from numberdesk.usage.store import list_calls, list_parked
@@ -36,7 +35,6 @@ _AT_ONCE: Final = 2
 """Requests with call records that are worked on side by side: each may hold ten thousand of them in memory."""
 
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
-_OPERATORS: Final = "operator:"
 _EXAMPLE: Final = {
     "call_id": "b2f4-1",
     "direction": "inbound",
@@ -104,7 +102,7 @@ async def send(request: ApiRequest) -> ApiResponse:
     loop = asyncio.get_running_loop()
     async with _turns.setdefault(loop, asyncio.Semaphore(_AT_ONCE)):
         sent = await read_calls(request.headers, request.receive, services.settings.usage_limit_bytes)
-        results = await send_calls(services.writer, sent, _source_of(request), request.now, services.new_id)
+        results = await send_calls(services.writer, sent, source_of(request.caller), request.now, services.new_id)
     counts = Counter(result.outcome.value for result in results)
     told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
     return ApiResponse([record_result_view(result) for result in results], told or "Nothing was sent")
@@ -151,12 +149,6 @@ async def parked(request: ApiRequest) -> ApiResponse:
     found = await request.read(lambda tx: list_parked(tx, after=after, limit=query.page_size + 1))
     items, rest = page(found, query.page_size, "id")
     return ApiResponse([parked_call_view(item) for item in items], rest=rest)
-
-
-def _source_of(request: ApiRequest) -> str:
-    """The source follows from the key, so that nobody writes another's records."""
-    caller = request.caller
-    return (_OPERATORS if caller.kind is AccountKind.OPERATOR else CUSTOMERS) + caller.account_id
 
 
 def _place(token: str | None) -> tuple[int, str] | None:

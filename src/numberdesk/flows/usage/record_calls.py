@@ -8,7 +8,7 @@ wallet and one into the receivable, and every call has its shares of both.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from numberdesk.core.call_charging import (
@@ -20,6 +20,7 @@ from numberdesk.core.call_charging import (
     RatesSince,
     Receivable,
     RecordResult,
+    RentedSpan,
     owed_transfer_id,
     repeated,
     result_of,
@@ -30,6 +31,7 @@ from numberdesk.core.call_record import CallRecord
 from numberdesk.core.money import format_micros
 from numberdesk.core.periods import iso_seconds
 from numberdesk.core.purchase import Wallet
+from numberdesk.flows.usage.close_sessions import close_sessions
 from numberdesk.flows.usage.pay_debts import pay_debts
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.model import REVENUE, Transfer, receivable_account, wallet_account
@@ -103,7 +105,8 @@ def record_calls(tx: Tx, commands: Sequence[RecordCalls]) -> list[list[RecordRes
             tx.count("usage_records", _teller(record.source), result.outcome.value)
         results.append(mine)
     if new:
-        insert_calls(tx, charge(tx, list(new.values()), wallets, commands[0].batch_id, commands[-1].now))
+        freed = close_sessions(tx, new, wallets, commands[-1].now)
+        insert_calls(tx, charge(tx, new.values(), wallets | freed, commands[0].batch_id, commands[-1].now, freed))
     return results
 
 
@@ -129,14 +132,19 @@ def _rate_parked(tx: Tx, command: RateParked) -> RatedParked:
         and (again := books.call_of(call.id, call.record, command.now))._replace(received_at=0, span=None)
         != call._replace(received_at=0, span=None)
     ]
-    charge_calls(tx, charge(tx, changed, wallets, command.batch_id, command.now))
+    freed = close_sessions(tx, [call.record.key for call in changed], wallets, command.now)
+    charge_calls(tx, charge(tx, changed, wallets | freed, command.batch_id, command.now, freed))
     rated = sum(call.state is not CallState.PARKED for call in changed)
     return RatedParked(len(parked), rated, parked[-1].id if len(parked) == MOST_RECORDS else None)
 
 
 def load_books(tx: Tx, records: Sequence[CallRecord]) -> CallBooks:
     """What decides about some records."""
-    spans = find_spans(tx, records)
+    return terms_of(tx, find_spans(tx, records))
+
+
+def terms_of(tx: Tx, spans: Mapping[str, Sequence[RentedSpan]]) -> CallBooks:
+    """By which terms calls of some rentals are charged; `spans` by number."""
     every = [span for found in spans.values() for span in found]
     return CallBooks(
         spans,
@@ -161,15 +169,25 @@ def _repriced(tx: Tx, rental_ids: Iterable[str]) -> dict[str, list[RatesSince]]:
     return found
 
 
-def charge(tx: Tx, calls: Iterable[KeptCall], wallets: dict[str, Wallet], batch_id: str, now: int) -> list[KeptCall]:
-    """Move the money for calls, out of locked wallets; the calls with their shares."""
+def charge(
+    tx: Tx,
+    calls: Iterable[KeptCall],
+    wallets: dict[str, Wallet],
+    batch_id: str,
+    now: int,
+    freed: Mapping[str, Wallet] | None = None,
+) -> list[KeptCall]:
+    """Move the money for calls, out of locked wallets; the calls with their shares.
+
+    `freed` are those of the wallets that changed before, and are saved with the others.
+    """
     serial = batch_id.removeprefix("bat_")
     paid = pay_debts(tx, wallets, now)
     wallets = wallets | paid
     places = {account_id: place for place, account_id in enumerate(sorted(wallets))}
     done, postings = shared(calls, wallets, serial)
     transfers: list[Transfer] = []
-    changed = dict(paid)
+    changed = {**(freed or {}), **paid}
     for posting in postings:
         place = places[posting.account_id]
         if posting.paid:

@@ -1,0 +1,4 @@
+"""Use cases of servers that ask where calls go.
+
+Touches: nothing.
+"""
