@@ -7,6 +7,7 @@ Touches: nothing.
       InvalidApiKey         invalid_api_key          no valid key
       InsufficientBalance   insufficient_balance     the wallet cannot pay
       Forbidden             forbidden                scope missing, account suspended
+      SpendLimit            spend_limit              over a cap of the account or the key
       NotFound              not_found                no such thing, or somebody else's
       NumberNotOffered      number_not_offered       not for sale to this account
       NumberTaken           number_taken             somebody else claimed or rents it
@@ -85,6 +86,13 @@ class Forbidden(NumberdeskError):
 
     code = "forbidden"
     sentence = "This key may not do that."
+
+
+class SpendLimit(NumberdeskError):
+    """A purchase is over a cap; details: limit, of, cap, spent, needed, currency, and until for a day or a month."""
+
+    code = "spend_limit"
+    sentence = "This purchase is over what the account or this key may spend."
 
 
 class NotFound(NumberdeskError):

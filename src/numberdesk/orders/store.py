@@ -36,6 +36,8 @@ _COLUMNS: Final = (
     orders.c.renews_at,
     orders.c.attempts,
     orders.c.carrier_reference,
+    orders.c.key_id,
+    orders.c.counted_at,
 )
 _BY_ID: Final = SelectSet(select(*_COLUMNS).where(in_set(orders.c.id, "ids")), "ids")
 _ANSWERS: Final = SelectSet(
@@ -67,6 +69,7 @@ _INSERT_ORDERS: Final = InsertRows(
     (
         *("id", "account_id", "e164", "carrier", "state", "currency", "price", "inbound", "outbound", "setup"),
         *("attempts", "carrier_reference", "created_at", "completed_at", "renews_at"),
+        *("key_id", "counted_at"),
     ),
 )
 _INSERT_ANSWERS: Final = InsertRows(
@@ -232,6 +235,8 @@ def _order_row(order: Order) -> tuple[Any, ...]:
         order.created_at,
         order.completed_at,
         order.renews_at,
+        order.key_id,
+        order.counted_at,
     )
 
 
@@ -248,6 +253,8 @@ def _order_of(row: Any) -> Order:
         renews_at=row.renews_at,
         attempts=row.attempts,
         carrier_reference=row.carrier_reference,
+        key_id=row.key_id,
+        counted_at=row.counted_at,
     )
 
 

@@ -86,6 +86,7 @@ _PENDING_EXAMPLE: Final = {
     data=PurchaseView,
     errors=(
         "insufficient_balance",
+        "spend_limit",
         "number_not_offered",
         "number_taken",
         "price_changed",
@@ -116,6 +117,7 @@ async def buy(request: ApiRequest) -> ApiResponse | RefusedResponse:
             request_id=request.request_id,
             order_id=services.new_id("ord"),
             now=request.now,
+            key_id=request.caller.key_id,
         ),
         seconds=services.settings.answer_timeout_seconds - _ANSWER_MARGIN,
         failpoint=services.failpoint,
