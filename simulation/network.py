@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from numberdesk.api.endpoint import ENDPOINTS, ApiRequest, ApiResponse, Endpoint, Handler, RefusedResponse
+from numberdesk.api.endpoint import ENDPOINTS, ApiRequest, ApiResponse, Endpoint, Handler, RefusedResponse, StreamedResponse
 from numberdesk.api.errors import ENCODER, failure
 from numberdesk.api.shapes import decode_body
 from numberdesk.core.errors import CarrierUnavailable, Forbidden, Internal, NumberdeskError, Overloaded
@@ -176,6 +176,8 @@ class Network:
         answer = await self._instead.get(request.handler, request.handler)(ask)
         if isinstance(answer, RefusedResponse):
             return _failed(answer.error, answer.request_id)
+        if isinstance(answer, StreamedResponse):
+            raise TypeError("no customer of the simulation asks for another form than JSON")
         return _succeeded(answer)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeVar
 
 import msgspec
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope
 
 from numberdesk.accounts.model import Caller
@@ -120,7 +120,16 @@ class RefusedResponse:
     request_id: str
 
 
-Handler = Callable[[ApiRequest], Awaitable[ApiResponse | RefusedResponse]]
+@dataclass(slots=True)
+class StreamedResponse:
+    """A success in another form than JSON, sent piece by piece as it is made. One that breaks off is cut short."""
+
+    pieces: AsyncIterator[str]
+    media_type: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+Handler = Callable[[ApiRequest], Awaitable[ApiResponse | RefusedResponse | StreamedResponse]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +157,7 @@ class Endpoint:
     key_refusal: str = KEY_REFUSAL
     operators_too: bool = False
     raw_limit: str = "import_limit_bytes"
+    other_forms: tuple[str, ...] = ()
 
 
 ENDPOINTS: Final[list[Endpoint]] = []
@@ -176,13 +186,15 @@ def endpoint(
     key_refusal: str = KEY_REFUSAL,
     operators_too: bool = False,
     raw_limit: str = "import_limit_bytes",
+    other_forms: tuple[str, ...] = (),
 ) -> Callable[[Handler], Handler]:
     """Declare a handler. `data` is the type of the answer's data, `errors` the codes beyond the usual ones.
 
     `pending` is the type of the data of a 202, where that can be the answer; `data` is None where it always is.
     `takes_key`: an Idempotency-Key makes the request safe to repeat; else one is refused, and `key_refusal` says why.
     `operators_too`: it answers keys of operators' accounts, though its scope is one of customers.
-    `raw_limit`: the setting that bounds a body which the handler reads itself.
+    `raw_limit`: the setting that bounds a body which the handler reads itself. `other_forms`: media types in which the
+    same is answered to a client that would rather have them than JSON.
     """
 
     def declare(handler: Handler) -> Handler:
@@ -190,7 +202,7 @@ def endpoint(
             Endpoint(
                 method, path, handler, summary, tag, scope, query, body, raw_body, data, paged, errors, example,
                 answer_example, other_paths, pending, pending_example, takes_key, key_refusal,
-                operators_too or scope in _OF_ALL_ACCOUNTS, raw_limit,
+                operators_too or scope in _OF_ALL_ACCOUNTS, raw_limit, other_forms,
             )
         )  # fmt: skip
         return handler
@@ -203,6 +215,8 @@ async def respond(described: Endpoint, entry_point: EntryPoint, scope: Scope, re
     answer = await described.handler(await _ask(described, entry_point, scope, receive))
     if isinstance(answer, RefusedResponse):
         return failed(answer.error, answer.request_id)
+    if isinstance(answer, StreamedResponse):
+        return StreamingResponse(answer.pieces, 200, answer.headers | _UNCACHED, answer.media_type)
     content = ENCODER.encode({"success": True, "message": answer.message, "data": answer.data, **answer.rest})
     return Response(content, answer.status, answer.headers | _UNCACHED, JSON)
 

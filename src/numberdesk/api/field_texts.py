@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from numberdesk.api.statement_texts import STATEMENT_TEXTS
+
 _MONEY: Final = {
     "amount": "Money into the wallet; negative is out of it.",
     "available": "What may be spent now: `posted` less `held`, and the credit limit.",
@@ -66,14 +68,6 @@ _MONEY: Final = {
     "base": "Currency of which one unit is exchanged, as in ISO 4217.",
     "quote": "Currency that it is worth something in, as in ISO 4217; another one than `base`.",
     "rate": "Units of `quote` that one unit of `base` is worth; at most nine digits after the point.",
-    "spend_limits": "The most that may be spent on purchases. Renewals and calls are none.",
-    "KeyView.spend_limits": "The most that may be spent with it on purchases, beside what limits its account.",
-    "AccountView.spend_limits": "The most that may be spent on purchases; null for an account of operators.",
-    "per_purchase": "Most that one purchase may cost: the first month and the setup price.",
-    "per_day": "Most that the purchases of a day of UTC may cost, without those that failed.",
-    "per_month": "Most that the purchases of a month of UTC may cost, without those that failed.",
-    "low_balance": "When the account is told that its balance is low, by the event `account.low_balance`.",
-    "below": "It is told once as `posted` less `held` falls below this, and again after it rose.",
     "entry": "Place in the statement of the wallet, from 1.",
 }
 _NUMBERS: Final = {
@@ -350,6 +344,7 @@ _USAGE: Final = {
 }
 TEXTS: Final = {
     **_MONEY,
+    **STATEMENT_TEXTS,
     **_NUMBERS,
     **_RECORDS,
     **_INSTANTS,

@@ -227,7 +227,8 @@ def _success(described: Endpoint) -> dict[str, Any]:
         example["page"] = {"next": None}
         required.append("page")
     content = {"schema": {"type": "object", "required": required, "properties": properties}, "example": example}
-    return {"200": {"description": described.summary, "headers": _HEADERS, "content": {JSON: content}}}
+    others = {form: {"schema": {"type": "string"}} for form in described.other_forms}
+    return {"200": {"description": described.summary, "headers": _HEADERS, "content": {JSON: content, **others}}}
 
 
 def _pending(described: Endpoint) -> dict[str, Any]:

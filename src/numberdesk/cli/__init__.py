@@ -18,6 +18,7 @@ from numberdesk.cli.orders import orders
 from numberdesk.cli.prices import prices
 from numberdesk.cli.rent import rent, rentals
 from numberdesk.cli.serve import serve, work
+from numberdesk.cli.statements import statements
 from numberdesk.cli.usage import usage
 from numberdesk.cli.verify import verify_books
 from numberdesk.cli.wallet import wallet
@@ -40,6 +41,7 @@ app.add_typer(accounts, name="accounts")
 app.add_typer(operators, name="operators")
 app.add_typer(keys, name="keys")
 app.add_typer(wallet, name="wallet")
+app.add_typer(statements, name="statements")
 app.add_typer(inventory, name="inventory")
 app.add_typer(prices, name="prices")
 app.add_typer(orders, name="orders")

@@ -22,11 +22,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from numberdesk.core.errors import IdempotencyConflict, NumberdeskError
+from numberdesk.core.errors import IdempotencyConflict, NumberdeskError, NumberNotOffered, PriceChanged
 from numberdesk.core.lifecycle import AccountState, NumberState, OrderState
 from numberdesk.core.periods import add_months
 from numberdesk.core.prices import Confirmation, Prices, Quote, cheapest_agreeing
-from numberdesk.core.purchase_refusals import cannot_pay, over_a_cap, price_changed, standing_refusal
+from numberdesk.core.purchase_refusals import cannot_pay, over_a_cap, standing_refusal
 from numberdesk.core.spending import SpendCaps, day_of
 
 POOL: Final = "pool"
@@ -267,12 +267,13 @@ class _Table:
             return self._replayed(self.orders[sale_number.order_id], buy)
         wallet = self.wallets[buy.account_id]
         quotes = self._quotes(buy, sale_number, wallet.currency)
-        error = standing_refusal(wallet, sale_number, quotes)
+        number = None if sale_number is None or sale_number.is_nobodys else sale_number.state
+        error = standing_refusal(wallet.state, number, is_quoted=bool(quotes))
         if error is not None:
             return self._refused(error, buy)
         quote = cheapest_agreeing(buy.confirmed, quotes)
         if quote is None:
-            return self._refused(price_changed(sale_number, quotes[0].prices), buy)
+            return self._refused(_price_changed(sale_number, quotes[0].prices), buy)
         error = self._unpayable(buy, wallet, quote.prices.total)
         if error is not None:
             return self._refused(error, buy)
@@ -280,8 +281,10 @@ class _Table:
 
     def _unpayable(self, buy: Buy, wallet: Wallet, amount: int) -> NumberdeskError | None:
         """Why so much is not spent: a cap first, which no money lifts."""
-        over = over_a_cap(buy, wallet, amount, self.caps, self.spent) if wallet.capped else None
-        return over or (cannot_pay(wallet, amount) if wallet.available < amount else None)
+        owners = {"account": buy.account_id, "key": buy.key_id} if wallet.capped else {}
+        over = over_a_cap(owners, amount, wallet.currency, buy.now, caps=self.caps, spent=self.spent)
+        short = wallet.available < amount
+        return over or (cannot_pay(wallet.available, amount, wallet.currency) if short else None)
 
     def _quotes(self, buy: Buy, sale_number: SaleNumber | None, currency: str) -> list[Quote]:
         """The quotes that are good for this account at the time of this buy, newest first."""
@@ -363,6 +366,14 @@ class _Table:
         )
         self.answers[buy.account_id, buy.idempotency_key] = answer
         return answer
+
+
+def _price_changed(sale_number: SaleNumber | None, newest: Prices) -> NumberdeskError:
+    """The refusal of prices that no good quote has. A number of the books that has no price now is not offered."""
+    in_books = sale_number is not None and not sale_number.is_nobodys
+    if in_books and sale_number is not None and sale_number.prices != newest:
+        return NumberNotOffered()
+    return PriceChanged(details=newest.details())
 
 
 def completed(order: Order, now: int) -> Order:

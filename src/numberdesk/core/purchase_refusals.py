@@ -5,8 +5,8 @@ Touches: nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import Final
 
 from numberdesk.core.errors import (
     Forbidden,
@@ -14,63 +14,54 @@ from numberdesk.core.errors import (
     NumberdeskError,
     NumberNotOffered,
     NumberTaken,
-    PriceChanged,
     SpendLimit,
 )
 from numberdesk.core.lifecycle import AccountState, NumberState
 from numberdesk.core.money import as_decimal
 from numberdesk.core.spending import SpendCaps, refused_by
 
-if TYPE_CHECKING:
-    from numberdesk.core.prices import Prices, Quote
-    from numberdesk.core.purchase import Buy, SaleNumber, Wallet
-
 ACCOUNT_CLOSED: Final = "This account is closed."
 """Why nothing is done for a closed account."""
 
 
-def standing_refusal(wallet: Wallet, sale_number: SaleNumber | None, quotes: Sequence[Quote]) -> NumberdeskError | None:
-    """Refusals that do not depend on what the client confirms."""
-    if wallet.state is AccountState.SUSPENDED:
+def standing_refusal(state: AccountState, number: NumberState | None, *, is_quoted: bool) -> NumberdeskError | None:
+    """Refusals that do not depend on what the client confirms. `number` is None for one that its carrier has."""
+    if state is AccountState.SUSPENDED:
         return Forbidden("This account is suspended.")
-    if wallet.state is AccountState.CLOSED:
+    if state is AccountState.CLOSED:
         return Forbidden(ACCOUNT_CLOSED)
-    if not quotes:
+    if not is_quoted:
         return NumberNotOffered()
-    if sale_number is None or sale_number.is_nobodys:
-        return None
-    if sale_number.state in (NumberState.CLAIMED, NumberState.ASSIGNED):
+    if number in (NumberState.CLAIMED, NumberState.ASSIGNED):
         return NumberTaken()
-    return None if sale_number.state is NumberState.AVAILABLE else NumberNotOffered()
-
-
-def price_changed(sale_number: SaleNumber | None, newest: Prices) -> NumberdeskError:
-    """The refusal of prices that no good quote has. A number of the books that has no price now is not offered."""
-    in_books = sale_number is not None and not sale_number.is_nobodys
-    if in_books and sale_number is not None and sale_number.prices != newest:
-        return NumberNotOffered()
-    return PriceChanged(details=newest.details())
+    return None if number in (None, NumberState.AVAILABLE) else NumberNotOffered()
 
 
 def over_a_cap(
-    buy: Buy, wallet: Wallet, amount: int, caps: Mapping[str, SpendCaps], spent: Mapping[str, Mapping[int, int]]
+    owners: Mapping[str, str | None],
+    amount: int,
+    currency: str,
+    now: int,
+    *,
+    caps: Mapping[str, SpendCaps],
+    spent: Mapping[str, Mapping[int, int]],
 ) -> SpendLimit | None:
-    """The refusal of what the account or its key may not spend; None where neither is capped so low."""
-    for owner, whose in ((buy.account_id, "account"), (buy.key_id, "key")):
+    """The refusal of what the account or its key, by these words, may not spend; None where neither is capped so."""
+    for whose, owner in owners.items():
         if owner is not None and owner in caps:
-            refused = refused_by(caps[owner], spent.get(owner, {}), amount, wallet.currency, buy.now, whose=whose)
+            refused = refused_by(caps[owner], spent.get(owner, {}), amount, currency, now, whose=whose)
             if refused is not None:
                 return refused
     return None
 
 
-def cannot_pay(wallet: Wallet, needed: int) -> InsufficientBalance:
+def cannot_pay(available: int, needed: int, currency: str) -> InsufficientBalance:
     """The refusal of what the wallet does not cover."""
     return InsufficientBalance(
         details={
             "needed": as_decimal(needed),
-            "available": as_decimal(wallet.available),
-            "missing": as_decimal(needed - wallet.available),
-            "currency": wallet.currency,
+            "available": as_decimal(available),
+            "missing": as_decimal(needed - available),
+            "currency": currency,
         }
     )

@@ -28,10 +28,6 @@ def save_alerts(tx: Tx, changed: Sequence[Wallet], new: Sequence[BalanceAlert]) 
             "alerts": bindparam("count"),
             "alerted_at": bindparam("since"),
         }
-            "alert_below": bindparam("below"),
-            "alerts": bindparam("count"),
-            "alerted_at": bindparam("since"),
-        }
         tx.execute(update(wallets).where(wallets.c.account_id == bindparam("id")).values(values), rows)
     if new:
         tx.execute(balance_alerts.insert(), [one._asdict() for one in new])

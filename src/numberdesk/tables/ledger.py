@@ -70,6 +70,14 @@ Index(
     postgresql_where=_WITHOUT_WALLET,
 )
 
+Index(
+    "ix_transfers_without_wallet_credit",
+    transfers.c.credit,
+    transfers.c.id,
+    sqlite_where=_WITHOUT_WALLET,
+    postgresql_where=_WITHOUT_WALLET,
+)
+
 holds = Table(
     "holds",
     metadata,

@@ -16,8 +16,20 @@ from numberdesk.core.money import as_decimal
 from numberdesk.core.periods import iso_or_none, iso_seconds
 from numberdesk.core.purchase import Wallet
 from numberdesk.core.spending import SpendCaps
+from numberdesk.flows.statements.read_statements import LinePeriod
 from numberdesk.ledger.model import Transfer, wallet_account
-from numberdesk.views.formats import AccountId, Currency, Instant, KeyId, OrderId, ScopeNames, TransferId, TransferKind
+from numberdesk.views.formats import (
+    AccountId,
+    Currency,
+    Instant,
+    KeyId,
+    OrderId,
+    PhoneNumber,
+    ScopeNames,
+    TransferId,
+    TransferKind,
+)
+from numberdesk.views.statements import PeriodView, period_view
 
 _NO_CAPS: Final = SpendCaps()
 
@@ -58,6 +70,8 @@ class TransactionView(msgspec.Struct, frozen=True):
     order_id: OrderId | None
     reference: str | None
     created_at: Instant
+    phone_number: PhoneNumber | None
+    period: PeriodView | None
 
 
 class KeyView(msgspec.Struct, frozen=True):
@@ -112,8 +126,8 @@ def balance_view(wallet: Wallet) -> BalanceView:
     )
 
 
-def transaction_view(transfer: Transfer) -> TransactionView:
-    """A line of the statement, with its sign as the wallet's owner sees it."""
+def transaction_view(transfer: Transfer, e164: str | None = None, period: LinePeriod | None = None) -> TransactionView:
+    """A line of the statement, with its sign as the wallet's owner sees it, and the number and period it is for."""
     inward = transfer.credit == wallet_account(transfer.account_id or "")
     return TransactionView(
         id=transfer.id,
@@ -125,6 +139,8 @@ def transaction_view(transfer: Transfer) -> TransactionView:
         order_id=transfer.order_id,
         reference=transfer.reference,
         created_at=iso_seconds(transfer.created_at),
+        phone_number=e164,
+        period=period_view(period),
     )
 
 

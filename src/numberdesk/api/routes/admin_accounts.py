@@ -68,6 +68,8 @@ _MOVEMENT_EXAMPLE: Final = {
     "order_id": None,
     "reference": "invoice-17",
     "created_at": "2026-03-20T14:30:00Z",
+    "phone_number": None,
+    "period": None,
 }
 
 

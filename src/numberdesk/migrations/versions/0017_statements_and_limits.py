@@ -15,6 +15,7 @@ TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 def upgrade() -> None:
     op.create_index("ix_transfers_account_id_created_at_entry", "transfers", ["account_id", "created_at", "entry"])
     _partial("ix_transfers_debt_payments", "transfers", ["account_id", "entry"], "kind = 'debt_payment'")
+    _partial("ix_transfers_without_wallet_credit", "transfers", ["credit", "id"], "account_id IS NULL")
     for name in ("transfer_id", "owed_transfer_id"):
         _partial(f"ix_calls_{name}", "calls", [name], f"{name} IS NOT NULL")
     op.add_column("orders", sa.Column("key_id", TEXT, nullable=True))
