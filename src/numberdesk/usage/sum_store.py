@@ -59,7 +59,7 @@ def sum_carried(tx: Tx, transfer_ids: Collection[str], *, owed: bool = False) ->
         select(*by, *_SUMS, func.sum(share).label("amount"))
         .where(carrier.in_(sorted(transfer_ids)), carrier.is_not(None))
         .group_by(*by)
-        .order_by(*by)
+        .order_by("carrier", calls.c.e164, "day", calls.c.direction, *_TERMS)
     )
     return [_carried_of(row) for row in tx.execute(query)]
 

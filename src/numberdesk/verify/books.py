@@ -14,6 +14,7 @@ from numberdesk.verify.carriers import CHECKS as OF_CARRIERS
 from numberdesk.verify.engine import Check, StorageDamagedError, naming_damage
 from numberdesk.verify.events import CHECKS as OF_EVENTS
 from numberdesk.verify.keys import CHECKS as OF_KEYS
+from numberdesk.verify.limits import CHECKS as OF_LIMITS
 from numberdesk.verify.money import CHECKS as OF_MONEY
 from numberdesk.verify.numbers import CHECKS as OF_NUMBERS
 from numberdesk.verify.orders import CHECKS as OF_ORDERS
@@ -39,6 +40,7 @@ def verify(tx: Tx, progress: Progress, *, thorough: bool = False) -> VerifyRepor
     checks = (
         storage_check(thorough=thorough),
         *OF_MONEY,
+        *OF_LIMITS,
         *OF_USAGE,
         *OF_ORDERS,
         *OF_CARRIER_ORDERS,
