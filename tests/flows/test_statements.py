@@ -19,10 +19,10 @@ from numberdesk.core.purchase import POOL
 from numberdesk.core.statement import month_of
 from numberdesk.flows.accounts.fund_wallets import ADJUSTMENT, TOP_UP, fund_wallets, funding
 from numberdesk.flows.statements.read_statements import (
+    DescribedLine,
     LinePlace,
     Section,
     StatementHead,
-    StatementLine,
     find_statement,
     list_statements,
     list_transactions,
@@ -103,7 +103,7 @@ class Life:
         now = max(int(last), self.shop.now)
         return self.ask(lambda tx: list_statements(tx, self.account_id, now, before=None, limit=99))[::-1]
 
-    def lines(self, head: StatementHead, size: int = 2) -> Iterator[StatementLine]:
+    def lines(self, head: StatementHead, size: int = 2) -> Iterator[DescribedLine]:
         """All lines of a statement, a small page after the other."""
         place: LinePlace | None = None
         while found := self.ask(lambda tx: read_page(tx, head, place, size)):  # noqa: B023  asked at once

@@ -1,6 +1,6 @@
 """What the demo's account did before today: it rents a number that has taken calls for four weeks.
 
-Touches: database.
+Touches: nothing.
 
 All of it goes by the flows that customers' requests and operators' commands go by, each told the time at which it is to
 have happened. It is the same each time, counted from that day, and may be begun again where it was interrupted.

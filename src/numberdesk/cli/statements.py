@@ -1,6 +1,6 @@
 """Commands for statements: the months of an account, and the statement of one in three forms.
 
-Touches: nothing.
+Touches: database, environment.
 """
 
 from __future__ import annotations

@@ -138,7 +138,10 @@ class OrderEnded(NumberdeskError):
 
 
 class AccountInUse(NumberdeskError):
-    """An account cannot be closed yet; details: balance and currency, open_orders, rentals, of what it has."""
+    """An account cannot be closed yet, or its credit limit is used; details: balance and currency, open_orders, rentals.
+
+    They say what it has; for a limit they are field, least and currency.
+    """
 
     code = "account_in_use"
     sentence = "This account cannot be closed yet."

@@ -17,7 +17,7 @@ from typing import Final
 from numberdesk.core.money import format_micros
 from numberdesk.core.periods import iso_seconds
 from numberdesk.core.statement import CarriedCalls, KindTotal
-from numberdesk.flows.statements.read_statements import Section, StatementHead, StatementLine
+from numberdesk.flows.statements.read_statements import Section, StatementHead, DescribedLine
 from numberdesk.views.statements import day_text
 
 COLUMNS: Final = (
@@ -47,7 +47,7 @@ class CsvStatement:
         """What was there before."""
         return _rows([_edge(head, section, "opening", head.month.begins_at, opening)])
 
-    def lines(self, head: StatementHead, lines: Sequence[StatementLine]) -> str:
+    def lines(self, head: StatementHead, lines: Sequence[DescribedLine]) -> str:
         """Lines, each followed by the calls that it is made of."""
         rows = []
         for line in lines:
@@ -82,7 +82,7 @@ def _edge(head: StatementHead, section: Section, kind: str, at: int, balance: in
     }
 
 
-def _line(head: StatementHead, line: StatementLine) -> dict[str, str]:
+def _line(head: StatementHead, line: DescribedLine) -> dict[str, str]:
     transfer, period = line.transfer, line.period
     row = {
         "section": line.section.value,
@@ -107,7 +107,7 @@ def _line(head: StatementHead, line: StatementLine) -> dict[str, str]:
     return row
 
 
-def _calls(head: StatementHead, line: StatementLine, calls: CarriedCalls) -> dict[str, str]:
+def _calls(head: StatementHead, line: DescribedLine, calls: CarriedCalls) -> dict[str, str]:
     sign = -1 if line.amount < 0 else 1
     return {
         "section": line.section.value,

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from numberdesk.core.statement import KindTotal
-from numberdesk.flows.statements.read_statements import Section, StatementHead, StatementLine
+from numberdesk.flows.statements.read_statements import Section, StatementHead, DescribedLine
 from numberdesk.views.statements import statement_line_view, statement_view
 
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
@@ -32,7 +32,7 @@ class JsonStatement:
         """Nothing: each line names its section."""
         return ""
 
-    def lines(self, head: StatementHead, lines: Sequence[StatementLine]) -> str:  # noqa: ARG002  a form's signature
+    def lines(self, head: StatementHead, lines: Sequence[DescribedLine]) -> str:  # noqa: ARG002  a form's signature
         """Some lines."""
         written = ",".join(_ENCODER.encode(statement_line_view(line)).decode() for line in lines)
         before = "" if self._is_first else ","

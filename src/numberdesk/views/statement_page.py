@@ -15,7 +15,7 @@ from typing import Final
 from numberdesk.core.money import format_micros
 from numberdesk.core.periods import iso_seconds
 from numberdesk.core.statement import CarriedCalls, KindTotal
-from numberdesk.flows.statements.read_statements import Section, StatementHead, StatementLine
+from numberdesk.flows.statements.read_statements import Section, StatementHead, DescribedLine
 from numberdesk.views.statements import day_text
 
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -89,7 +89,7 @@ class HtmlStatement:
         table = f'<table class="lines"><thead><tr>{names}</tr></thead><tbody>\n'
         return f"<h2>{_TITLES[section]}</h2>\n{table}" + _edge(_day(head.month.begins_at), "Opening balance", opening)
 
-    def lines(self, head: StatementHead, lines: Sequence[StatementLine]) -> str:  # noqa: ARG002  a form's signature
+    def lines(self, head: StatementHead, lines: Sequence[DescribedLine]) -> str:  # noqa: ARG002  a form's signature
         """Rows of lines, and of the calls that they are made of."""
         return "".join(_line(line) + "".join(_calls(line, one) for one in line.calls) for line in lines)
 
@@ -103,7 +103,7 @@ class HtmlStatement:
         return "</body></html>\n"
 
 
-def _line(line: StatementLine) -> str:
+def _line(line: DescribedLine) -> str:
     transfer, what = line.transfer, _kind(line.transfer.kind)
     if line.period is not None:
         what += f" {_day(line.period.begins_at)} to {_day(line.period.ends_at)}"
@@ -113,7 +113,7 @@ def _line(line: StatementLine) -> str:
     return _row("", _day(transfer.created_at), what, line.e164 or "", format_micros(line.amount), balance)
 
 
-def _calls(line: StatementLine, calls: CarriedCalls) -> str:
+def _calls(line: DescribedLine, calls: CarriedCalls) -> str:
     fee = f" and {format_micros(calls.rate.connect)} a call" if calls.rate.connect else ""
     what = (
         f"{calls.calls} {calls.direction.value}, {calls.seconds} s, billed {calls.billed} s at "

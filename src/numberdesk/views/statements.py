@@ -16,7 +16,7 @@ from numberdesk.core.call_record import Direction
 from numberdesk.core.money import as_decimal
 from numberdesk.core.periods import iso_seconds
 from numberdesk.core.statement import CarriedCalls, KindTotal, UsageSum
-from numberdesk.flows.statements.read_statements import LinePeriod, Section, StatementHead, StatementLine
+from numberdesk.flows.statements.read_statements import LinePeriod, Section, StatementHead, DescribedLine
 from numberdesk.views.formats import AccountId, Currency, Instant, OrderId, PhoneNumber, TransferId, TransferKind
 
 MonthName = Annotated[str, msgspec.Meta(pattern="^[0-9]{4}-[0-9]{2}$")]
@@ -136,7 +136,7 @@ def statement_head_view(head: StatementHead) -> StatementHeadView:
 
 
 def statement_view(
-    head: StatementHead, totals: Sequence[KindTotal] | None, lines: Sequence[StatementLine]
+    head: StatementHead, totals: Sequence[KindTotal] | None, lines: Sequence[DescribedLine]
 ) -> StatementView:
     """A month with some of its lines."""
     return StatementView(
@@ -148,7 +148,7 @@ def statement_view(
     )
 
 
-def statement_line_view(line: StatementLine) -> StatementLineView:
+def statement_line_view(line: DescribedLine) -> StatementLineView:
     """A line."""
     transfer = line.transfer
     return StatementLineView(

@@ -51,7 +51,7 @@ class LinePeriod(NamedTuple):
     ends_at: int
 
 
-class StatementLine(NamedTuple):
+class DescribedLine(NamedTuple):
     """A line: `amount` with its sign in its section. `balance` is what is there after it, where that is known."""
 
     section: Section
@@ -95,7 +95,7 @@ class LinePlace(NamedTuple):
 
 def list_transactions(
     tx: Tx, account_id: str, wanted: LineFilter, *, before: int | None, limit: int
-) -> tuple[list[StatementLine], str | None]:
+) -> tuple[list[DescribedLine], str | None]:
     """Lines of a wallet that fit, newest first, from before an entry; and how far was looked, if no further."""
     found = page_lines(tx, account_id, wanted, before=before, limit=limit)
     return describe_lines(tx, found.items), None if found.walked_to is None else str(found.walked_to)
@@ -129,7 +129,7 @@ def total_kinds(tx: Tx, head: StatementHead) -> list[KindTotal]:
     return sum_kinds(tx, head.account.id, head.edges)
 
 
-def read_lines(tx: Tx, head: StatementHead, after: LinePlace | None, limit: int) -> list[StatementLine]:
+def read_lines(tx: Tx, head: StatementHead, after: LinePlace | None, limit: int) -> list[DescribedLine]:
     """Lines after a place, of one section. The wallet's come first; where they end, so does the page."""
     account_id = head.account.id
     if after is None or after.section is Section.WALLET:
@@ -139,7 +139,7 @@ def read_lines(tx: Tx, head: StatementHead, after: LinePlace | None, limit: int)
     return describe_lines(tx, owed, section=Section.OWED, account_id=account_id)
 
 
-def read_page(tx: Tx, head: StatementHead, after: LinePlace | None, limit: int) -> list[StatementLine]:
+def read_page(tx: Tx, head: StatementHead, after: LinePlace | None, limit: int) -> list[DescribedLine]:
     """Lines after a place, of both sections, each knowing its month."""
     found = read_lines(tx, head, after, limit)
     if len(found) < limit and (after is None or after.section is Section.WALLET):
@@ -147,7 +147,7 @@ def read_page(tx: Tx, head: StatementHead, after: LinePlace | None, limit: int) 
     return [line._replace(month=head.month.name) for line in found]
 
 
-def place_of(line: StatementLine) -> LinePlace:
+def place_of(line: DescribedLine) -> LinePlace:
     """Where a line stands."""
     transfer = line.transfer
     if line.section is Section.WALLET:
@@ -157,7 +157,7 @@ def place_of(line: StatementLine) -> LinePlace:
 
 def describe_lines(
     tx: Tx, transfers: Sequence[Transfer], *, section: Section = Section.WALLET, account_id: str | None = None
-) -> list[StatementLine]:
+) -> list[DescribedLine]:
     """Transfers with the numbers, periods and calls that they are for."""
     orders = find_orders(tx, [one.order_id for one in transfers if one.order_id is not None])
     rental_ids = {one.rental_id for one in transfers if one.rental_id is not None}
@@ -172,7 +172,7 @@ def describe_lines(
         e164 = rented.e164 if rented is not None else numbers.pop() if len(numbers) == 1 else None
         amount, balance = _signed(transfer, section, account_id)
         period = _period(transfer, order, rental)
-        lines.append(StatementLine(section, transfer, amount, balance, e164, period, mine))
+        lines.append(DescribedLine(section, transfer, amount, balance, e164, period, mine))
     return lines
 
 

@@ -1,6 +1,6 @@
 """Tell a whole statement piece by piece, in some form: never more of it is in memory than LINES_AT_ONCE lines.
 
-Touches: nothing.
+Touches: database.
 
 Each piece is read in a transaction of its own, so a long statement keeps nobody waiting. Lines of a month that is over
 do not change; to one that is open, some may be added between two pieces behind those that were told.
@@ -17,7 +17,7 @@ from numberdesk.flows.statements.read_statements import (
     LinePlace,
     Section,
     StatementHead,
-    StatementLine,
+    DescribedLine,
     place_of,
     read_lines,
     total_kinds,
@@ -43,7 +43,7 @@ class StatementForm(Protocol):
     def open_section(self, head: StatementHead, section: Section, opening: int) -> str:
         """The beginning of a section."""
 
-    def lines(self, head: StatementHead, lines: Sequence[StatementLine]) -> str:
+    def lines(self, head: StatementHead, lines: Sequence[DescribedLine]) -> str:
         """Some lines of it."""
 
     def close_section(self, head: StatementHead, section: Section, closing: int) -> str:
@@ -70,5 +70,5 @@ async def tell_statement(ask: Ask, head: StatementHead, form: StatementForm) -> 
     yield form.end(head)
 
 
-def _page(head: StatementHead, after: LinePlace) -> Callable[[Tx], list[StatementLine]]:
+def _page(head: StatementHead, after: LinePlace) -> Callable[[Tx], list[DescribedLine]]:
     return lambda tx: read_lines(tx, head, after, LINES_AT_ONCE)
