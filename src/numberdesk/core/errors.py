@@ -138,9 +138,9 @@ class OrderEnded(NumberdeskError):
 
 
 class AccountInUse(NumberdeskError):
-    """An account cannot be closed yet, or its credit limit is used; details: balance and currency, open_orders, rentals.
+    """An account cannot be closed yet, or a credit limit is used.
 
-    They say what it has; for a limit they are field, least and currency.
+    Details: of what it has, balance and currency, open_orders and rentals; or for the limit field, least and currency.
     """
 
     code = "account_in_use"

@@ -17,7 +17,7 @@ from typing import Final
 from numberdesk.core.money import format_micros
 from numberdesk.core.periods import iso_seconds
 from numberdesk.core.statement import CarriedCalls, KindTotal
-from numberdesk.flows.statements.read_statements import Section, StatementHead, DescribedLine
+from numberdesk.flows.statements.read_statements import DescribedLine, Section, StatementHead
 from numberdesk.views.statements import day_text
 
 COLUMNS: Final = (

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from numberdesk.core.statement import KindTotal
-from numberdesk.flows.statements.read_statements import Section, StatementHead, DescribedLine
+from numberdesk.flows.statements.read_statements import DescribedLine, Section, StatementHead
 from numberdesk.views.statements import statement_line_view, statement_view
 
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")

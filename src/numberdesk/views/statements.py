@@ -16,7 +16,7 @@ from numberdesk.core.call_record import Direction
 from numberdesk.core.money import as_decimal
 from numberdesk.core.periods import iso_seconds
 from numberdesk.core.statement import CarriedCalls, KindTotal, UsageSum
-from numberdesk.flows.statements.read_statements import LinePeriod, Section, StatementHead, DescribedLine
+from numberdesk.flows.statements.read_statements import DescribedLine, LinePeriod, Section, StatementHead
 from numberdesk.views.formats import AccountId, Currency, Instant, OrderId, PhoneNumber, TransferId, TransferKind
 
 MonthName = Annotated[str, msgspec.Meta(pattern="^[0-9]{4}-[0-9]{2}$")]

@@ -14,10 +14,10 @@ from typing import Protocol, TypeVar
 from numberdesk.core.statement import KindTotal
 from numberdesk.flows.statements.read_statements import (
     LINES_AT_ONCE,
+    DescribedLine,
     LinePlace,
     Section,
     StatementHead,
-    DescribedLine,
     place_of,
     read_lines,
     total_kinds,
