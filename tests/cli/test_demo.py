@@ -43,6 +43,6 @@ def test_a_demo_has_a_number_with_calls_whose_statement_comes_to_its_balance(dat
             report = verify(tx, lambda *_: None)
     assert months[0].edges.closing == 100 * MICROS
     assert kinds == {"rental", "top_up", "usage"}
-    assert len(calls) == 75
+    assert len(calls) == 79
     assert {call.record.e164 for call in calls} == {RENTED}
     assert report.ok, report
