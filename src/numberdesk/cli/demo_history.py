@@ -26,7 +26,7 @@ from numberdesk.wiring import DAY, Services
 DAYS: Final = 27
 """Days before today that it begins: less than any month has, so that no rent is due yet."""
 
-RENTED: Final = "+13615550100"
+RENTED: Final = "+19175550199"
 _PRICE: Final = Confirmation(1_150_000, 8_500, 94_500)
 _FIRST_TOP_UP: Final = 20 * MICROS
 _SOURCE: Final = "demo"
