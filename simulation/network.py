@@ -12,7 +12,14 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from numberdesk.api.endpoint import ENDPOINTS, ApiRequest, ApiResponse, Endpoint, Handler, RefusedResponse
+from numberdesk.api.endpoint import (
+    ENDPOINTS,
+    ApiRequest,
+    ApiResponse,
+    Endpoint,
+    Handler,
+    RefusedResponse,
+)
 from numberdesk.api.errors import ENCODER, failure
 from numberdesk.api.shapes import decode_body
 from numberdesk.core.errors import CarrierUnavailable, Forbidden, Internal, NumberdeskError, Overloaded

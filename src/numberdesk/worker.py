@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any, Final
 
 from numberdesk.connections.rental_connection_store import find_raising, find_to_look_at
+from numberdesk.flows.accounts.suspend_debtors import SuspendDebtors, suspend_debtors
 from numberdesk.flows.carriers.confirm_carrier_releases import confirm_carrier_releases
 from numberdesk.flows.catalog.fill_trigrams import FillTrigrams, fill_trigrams
 from numberdesk.flows.catalog.reprice import Reprice
@@ -104,6 +105,7 @@ async def run(services: Services, stop: asyncio.Event) -> None:
         asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, clean_up_rounds, services, stop.is_set)),
         asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, fill_index, services, stop.is_set)),
         asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, prune_rounds, services, stop.is_set)),
+        asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, debt_rounds, services, stop.is_set)),
     ]
     try:
         await stop.wait()
@@ -199,6 +201,18 @@ async def prune_rounds(services: Services, stopping: Callable[[], bool]) -> None
     past = await services.agreed_clock.surely_past()
     while not stopping() and (await services.writer.submit(prune_events, PruneEvents(past, retention))).left:
         pass
+
+
+async def debt_rounds(services: Services, stopping: Callable[[], bool]) -> None:
+    """Suspend accounts that have owed for too long by two clocks, where the operator's rule says so."""
+    days = services.settings.suspend_after_debt_days
+    if not days:
+        return
+    past = await services.agreed_clock.surely_past()
+    left = True
+    while left and not stopping():
+        command = SuspendDebtors(past, days * DAY, services.now())
+        left = (await services.writer.submit(suspend_debtors, command)).left
 
 
 def start(services: Services) -> Callable[[], None]:

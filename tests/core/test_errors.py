@@ -24,6 +24,7 @@ CODES = {
     "invalid_api_key",
     "insufficient_balance",
     "forbidden",
+    "spend_limit",
     "not_found",
     "number_not_offered",
     "number_taken",

@@ -107,7 +107,7 @@ def test_a_credit_limit_is_changed_and_what_it_was_is_kept(shop: Shop) -> None:
     account_id, e164 = shop.account(0), shop.number()
     shop.writer.apply(change_accounts, account_change(account_id, NOW, credit_limit=2 * PRICE))
     assert isinstance(shop.buy(account_id, e164), Sold)
-    with pytest.raises(InvalidRequest, match=r"credit_limit must be at least 1\.15"):
+    with pytest.raises(AccountInUse, match=r"cannot be lowered so far: 1\.15 USD of it is used"):
         shop.writer.apply(change_accounts, account_change(account_id, NOW, credit_limit=PRICE - 1))
     for limit in (PRICE, PRICE):  # the second is no change
         shop.writer.apply(change_accounts, account_change(account_id, NOW + 5, credit_limit=limit))

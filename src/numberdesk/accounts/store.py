@@ -1,6 +1,6 @@
 """The SQL of accounts and keys.
 
-Touches: accounts, api_keys.
+Touches: accounts, api_keys, spend_caps.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numberdesk.accounts.model import SCOPES, Account, ApiKey, KeyPage
 from numberdesk.core.lifecycle import AccountKind, AccountState
 from numberdesk.infra.db import Tx
 from numberdesk.infra.statements import stretch_of
-from numberdesk.tables import accounts, api_keys
+from numberdesk.tables import accounts, api_keys, spend_caps
 
 _KEY_COLUMNS: Final = [api_keys.c[name] for name in ApiKey._fields]
 _MOST_FORGOTTEN: Final = 100
@@ -156,6 +156,7 @@ def forget_dead_keys(tx: Tx, account_ids: Iterable[str], now: int, most: int) ->
         older: dict[str, str | None] = {row.id: row.created_by for row in rows}
         if older:
             _hand_descendants_on(tx, older)
+            tx.execute(delete(spend_caps).where(spend_caps.c.owner_id.in_(older)))
             tx.execute(delete(api_keys).where(api_keys.c.id.in_(older)))
 
 

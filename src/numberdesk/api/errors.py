@@ -16,6 +16,7 @@ STATUSES: Final = {
     "invalid_api_key": 401,
     "insufficient_balance": 402,
     "forbidden": 403,
+    "spend_limit": 403,
     "not_found": 404,
     "number_not_offered": 404,
     "method_not_allowed": 405,

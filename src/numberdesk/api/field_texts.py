@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from numberdesk.api.statement_texts import STATEMENT_TEXTS
+
 _MONEY: Final = {
     "amount": "Money into the wallet; negative is out of it.",
     "available": "What may be spent now: `posted` less `held`, and the credit limit.",
@@ -377,6 +379,7 @@ _USAGE: Final = {
 }
 TEXTS: Final = {
     **_MONEY,
+    **STATEMENT_TEXTS,
     **_NUMBERS,
     **_RECORDS,
     **_INSTANTS,

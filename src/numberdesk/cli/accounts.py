@@ -10,7 +10,9 @@ from typing import Annotated, Final
 
 import typer
 
+from numberdesk.accounts.cap_store import find_caps_of
 from numberdesk.accounts.model import Account
+from numberdesk.cli.caps import cap_of, caps_given
 from numberdesk.cli.output import print_list, print_object
 from numberdesk.cli.session import (
     AccountArgument,
@@ -24,7 +26,8 @@ from numberdesk.cli.session import (
     services,
 )
 from numberdesk.core.lifecycle import AccountState
-from numberdesk.flows.accounts.change_accounts import AccountChange, account_change, change_accounts
+from numberdesk.core.spending import SpendCaps
+from numberdesk.flows.accounts.change_accounts import AccountChange, LowBalance, account_change, change_accounts
 from numberdesk.flows.accounts.create_accounts import (
     create_accounts,
     new_account,
@@ -36,6 +39,13 @@ from numberdesk.wiring import Services
 accounts = typer.Typer(help="Accounts: who pays.", no_args_is_help=True)
 
 _OPTIONS: Final = {"name": "NAME", "currency": "--currency", "credit_limit": "--credit-limit"}
+_LIMITS: Final = {
+    "per_purchase": "--per-purchase",
+    "per_day": "--per-day",
+    "per_month": "--per-month",
+    "low_balance": "--low-balance",
+}
+_OR_NONE: Final = "none takes it away"
 _CHANGES: Final = {"name": "NAME", "credit_limit": "AMOUNT"}
 
 
@@ -89,6 +99,28 @@ def set_credit_limit(
         called=customer_called,
         as_json=as_json,
     )
+
+
+@accounts.command("limit")
+def set_limits(
+    account: AccountArgument,
+    per_purchase: Annotated[str | None, typer.Option(help=f"Most that a purchase may cost; {_OR_NONE}")] = None,
+    per_day: Annotated[str | None, typer.Option(help=f"Most that purchases of a day may cost; {_OR_NONE}")] = None,
+    per_month: Annotated[str | None, typer.Option(help=f"Most that purchases of a month may cost; {_OR_NONE}")] = None,
+    low_balance: Annotated[str | None, typer.Option(help=f"Tell of a balance below this; {_OR_NONE}")] = None,
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """Limit what an account may spend on purchases, and say which balance is low. What is left out stays."""
+    with services(_LIMITS) as running:
+        owner = customer_called(running, account)
+        known = running.reader.read_now(lambda tx: find_caps_of(tx, [owner.id])).get(owner.id, SpendCaps())
+        command = account_change(
+            owner.id,
+            running.now(),
+            caps=caps_given(known, per_purchase, per_day, per_month),
+            low_balance=None if low_balance is None else LowBalance(cap_of(low_balance, "low_balance")),
+        )
+        print_object(account_view(*running.writer.apply(change_accounts, command)), as_json=as_json)
 
 
 @accounts.command("suspend")

@@ -66,6 +66,7 @@ COMMANDS: Final[dict[str, CommandPlace]] = {
     "operators": CommandPlace("operators", "operators", "Accounts of operators: who runs the service."),
     "keys": CommandPlace("keys", "keys", "API keys of accounts."),
     "wallet": CommandPlace("wallet", "wallet", "Prepaid balances."),
+    "statements": CommandPlace("statements", "statements", "Statements of months."),
     "inventory": CommandPlace("inventory", "inventory", "The operator's own numbers."),
     "prices": CommandPlace("prices", "prices", "Price rules for numbers that came without prices."),
     "orders": CommandPlace("orders", "orders", "Purchase attempts."),

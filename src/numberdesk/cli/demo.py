@@ -1,4 +1,4 @@
-"""The demo: an account with 100.00 USD, a key, and numbers nobody can be reached at.
+"""The demo: an account with 100.00 USD, a key, a number with four weeks of calls, and numbers nobody can be reached at.
 
 Touches: database, files.
 
@@ -12,16 +12,17 @@ import io
 from pathlib import Path
 from typing import Final
 
-from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, Scope, new_key
+from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, Account, Scope, new_key
 from numberdesk.accounts.store import list_accounts, list_keys, list_names
 from numberdesk.catalog.search import Offer, OfferQuery
 from numberdesk.cli.demo_carriers import SQLITE, state_file
+from numberdesk.cli.demo_history import DAYS, live_through
 from numberdesk.cli.output import USAGE, fail
 from numberdesk.core.lifecycle import AccountKind
 from numberdesk.core.money import MICROS
 from numberdesk.core.purchase import POOL
 from numberdesk.flows.accounts.create_accounts import create_accounts, new_account
-from numberdesk.flows.accounts.fund_wallets import TOP_UP, fund_wallets, funding
+from numberdesk.flows.accounts.fund_wallets import TOP_UP
 from numberdesk.flows.accounts.issue_keys import (
     MOST_DEAD_KEYS,
     MOST_LIVE_KEYS,
@@ -36,7 +37,8 @@ from numberdesk.flows.catalog.search_numbers import search_numbers
 from numberdesk.infra.db import Database, StorageFailedError
 from numberdesk.infra.serve_lock import only_server
 from numberdesk.infra.settings import Settings
-from numberdesk.wiring import Services
+from numberdesk.ledger.store import find_transfers_by_reference
+from numberdesk.wiring import DAY, Services
 
 DATABASE_URL: Final = "sqlite:///var/demo.db"
 ACCOUNT_NAME: Final = "Demo"
@@ -122,6 +124,7 @@ def prepare_demo(services: Services) -> str:
         account_id = _fill(services)
     elif len(known) == 1 and known[0].name == ACCOUNT_NAME:
         account_id = known[0].id
+        _live(services, known[0])
     else:
         fail("--demo wants a database of its own, and this one holds accounts")
     _revoke_old_keys(services, account_id)
@@ -150,7 +153,7 @@ def _revoke_old_keys(services: Services, account_id: str) -> None:
 
 def _fill(services: Services) -> str:
     now = services.now()
-    # The numbers first and the account last: a demo that was interrupted begins again.
+    # The numbers first, and then the account: a demo that was interrupted begins again, or goes on.
     run_import(
         io.BytesIO(_inventory().encode()),
         carrier=POOL,
@@ -159,10 +162,17 @@ def _fill(services: Services) -> str:
         save=lambda chunk: services.writer.apply(services.save_listings, chunk),
         progress=lambda *_: None,
     )
-    account = services.writer.apply(create_accounts, new_account(services.new_id("acc"), ACCOUNT_NAME, "USD", 0, now))
-    paid = funding(services.new_id("trf"), TOP_UP, account.id, _BALANCE, reference="demo", now=now)
-    services.writer.apply(fund_wallets, paid)
-    return account.id
+    began = now - DAYS * DAY
+    account = services.writer.apply(create_accounts, new_account(services.new_id("acc"), ACCOUNT_NAME, "USD", 0, began))
+    _live(services, account)
+    return str(account.id)
+
+
+def _live(services: Services, account: Account) -> None:
+    """Let the account have its history, unless it has: the last of that is what it is paid in."""
+    paid = services.reader.read_now(lambda tx: find_transfers_by_reference(tx, TOP_UP, [(account.id, "demo")]))
+    if not paid:
+        live_through(services, account.id, account.created_at, services.now(), _BALANCE)
 
 
 def _inventory() -> str:

@@ -132,16 +132,14 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "numberdesk carriers put-back": ("numberdesk carriers put-back twilio +13612738809",),
     "numberdesk connections add": (
         'numberdesk connections add "Front desk" --preset vogent',
-        'numberdesk connections add Office --kind sip --target sip:a.example.com,tls',
+        "numberdesk connections add Office --kind sip --target sip:a.example.com,tls",
     ),
     "numberdesk connections default": (
         "numberdesk connections default con_01a207c2 --carrier twilio",
         'numberdesk connections default --account "First customer"',
     ),
     "numberdesk connections allow": ('numberdesk connections allow "First customer" --object TK0123456789',),
-    "numberdesk numbers connect": (
-        'numberdesk numbers connect "First customer" +13612738809 con_01a207c2',
-    ),
+    "numberdesk numbers connect": ('numberdesk numbers connect "First customer" +13612738809 con_01a207c2',),
     "numberdesk connections list": ('numberdesk connections list "First customer"',),
     "numberdesk connections show": ("numberdesk connections show con_01a207c2",),
     "numberdesk connections test": ("numberdesk connections test con_01a207c2",),
@@ -150,4 +148,11 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
         "numberdesk routing export --format kamailio-htable",
         'numberdesk routing export --format csv --account "First customer"',
     ),
+    "numberdesk accounts limit": (
+        'numberdesk accounts limit "First customer" --per-day 20 --low-balance 10',
+        'numberdesk accounts limit "First customer" --per-day none',
+    ),
+    "numberdesk keys limit": ("numberdesk keys limit key_01a207c2065f76ab8efa1d4a0bc5fa5b --per-day 5",),
+    "numberdesk statements list": ('numberdesk statements list "First customer"',),
+    "numberdesk statements show": ('numberdesk statements show "First customer" 2026-03 --format html > 2026-03.html',),
 }

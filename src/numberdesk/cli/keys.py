@@ -9,16 +9,21 @@ from typing import Annotated, Final
 
 import typer
 
+from numberdesk.accounts.cap_store import find_caps_of
 from numberdesk.accounts.model import RANDOM_BYTES, SCOPES, default_scopes, new_key
 from numberdesk.accounts.store import list_keys
+from numberdesk.cli.caps import caps_given
 from numberdesk.cli.output import note, print_list, print_object
 from numberdesk.cli.session import AccountArgument, AsJson, Limit, account_called, services
 from numberdesk.core.periods import MICROSECONDS
+from numberdesk.core.spending import SpendCaps
+from numberdesk.flows.accounts.cap_spending import CapKey, cap_keys, check_caps
 from numberdesk.flows.accounts.issue_keys import NewKey, Revocation, issue_keys, new_key_record, revoke
 from numberdesk.views.accounts import key_view, new_key_view
 
 keys = typer.Typer(help="API keys of accounts.", no_args_is_help=True)
 
+_LIMITS: Final = {"per_purchase": "--per-purchase", "per_day": "--per-day", "per_month": "--per-month"}
 _OPTIONS: Final = {"name": "--name", "scopes": "--scope", "expires_at": "--expires-days"}
 
 
@@ -60,7 +65,25 @@ def list_all_keys(
         owner = None if account is None else account_called(running, account).id
         found = running.reader.read_now(lambda tx: list_keys(tx, owner, after_id=None, limit=limit))
         columns = ("id", "account_id", "name", "starts_with", "scopes", "created_at", "revoked_at", "created_by")
-        print_list([key_view(one) for one in found], columns, as_json=as_json)
+        caps = running.reader.read_now(lambda tx: find_caps_of(tx, [one.id for one in found]))
+        print_list([key_view(one, caps.get(one.id, SpendCaps())) for one in found], columns, as_json=as_json)
+
+
+@keys.command("limit")
+def limit_key(
+    key_id: Annotated[str, typer.Argument(metavar="KEY_ID")],
+    per_purchase: Annotated[str | None, typer.Option(help="Most that a purchase may cost; none takes it away")] = None,
+    per_day: Annotated[str | None, typer.Option(help="Most that purchases of a day may cost")] = None,
+    per_month: Annotated[str | None, typer.Option(help="Most that purchases of a month may cost")] = None,
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """Limit what a key may spend on purchases, beside what limits its account. What is left out stays."""
+    with services(_LIMITS) as running:
+        known = running.reader.read_now(lambda tx: find_caps_of(tx, [key_id])).get(key_id, SpendCaps())
+        caps = caps_given(known, per_purchase, per_day, per_month) or known
+        check_caps(caps)
+        capped = running.writer.apply(cap_keys, CapKey(key_id, caps, running.now()))
+        print_object(key_view(capped.key, capped.caps), as_json=as_json)
 
 
 @keys.command("revoke")

@@ -26,6 +26,7 @@ from numberdesk.cli.signals import StopSignal, stop_on_signals
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.money import format_micros
 from numberdesk.core.purchase import Wallet
+from numberdesk.core.statement import month_of
 from numberdesk.infra import log
 from numberdesk.infra.serve_lock import only_server
 from numberdesk.infra.settings import Settings, load_settings
@@ -226,12 +227,15 @@ def _demo_text(running: Services, key: str, address: str) -> str:
     account = running.reader.read_now(lambda tx: list_accounts(tx, after_id=None, limit=1))[0]
     wallet = running.reader.read_now(lambda tx: find_wallet(tx, account.id))
     balance = format_micros(wallet.posted) if wallet else "0"
+    month = month_of(account.created_at).name
     return (
         f"Numberdesk demo on {address}, API reference at {address}/docs\n"
         f"Account {ACCOUNT_NAME} ({account.id}) has {balance} USD. Its key: {key}\n\n"
         f"{_line_that_buys(number_for_sale(running), wallet, key, address)}"
         "Others are listed at:\n\n"
-        f'curl -H "X-Api-Key: {key}" {address}/api/v1/phone-numbers/available-numbers/US/\n'
+        f'curl -H "X-Api-Key: {key}" {address}/api/v1/phone-numbers/available-numbers/US/\n\n'
+        "It rents a number that has taken calls for four weeks. Its statement, as a page (or text/csv):\n\n"
+        f'curl -H "X-Api-Key: {key}" -H "Accept: text/html" {address}/api/v1/statements/{month}/ > statement.html\n'
     )
 
 

@@ -12,6 +12,7 @@ import typer
 from numberdesk.cli.output import print_list, print_object
 from numberdesk.cli.session import AccountArgument, AsJson, Limit, amount_of, customer_called, services
 from numberdesk.flows.accounts.fund_wallets import ADJUSTMENT, TOP_UP, fund_wallets, funding
+from numberdesk.flows.statements.read_statements import describe_lines
 from numberdesk.ledger.store import find_wallet, list_statement
 from numberdesk.views.accounts import balance_view, transaction_view
 
@@ -57,9 +58,12 @@ def statement(account: AccountArgument, limit: Limit = 1000, as_json: AsJson = F
     """List a wallet's transfers, newest first, each with the balance after it."""
     with services(_OPTIONS) as running:
         owner = customer_called(running, account)
-        found = running.reader.read_now(lambda tx: list_statement(tx, owner.id, before_entry=None, limit=limit))
-        columns = ("entry", "created_at", "kind", "amount", "balance", "currency", "order_id", "reference")
-        print_list([transaction_view(one) for one in found], columns, as_json=as_json)
+        found = running.reader.read_now(
+            lambda tx: describe_lines(tx, list_statement(tx, owner.id, before_entry=None, limit=limit))
+        )
+        columns = ("entry", "created_at", "kind", "phone_number", "amount", "balance", "currency", "reference")
+        shown = [transaction_view(one.transfer, one.e164, one.period) for one in found]
+        print_list(shown, columns, as_json=as_json)
 
 
 def _move(kind: str, account: str, amount: str, reference: str | None, *, as_json: bool) -> None:

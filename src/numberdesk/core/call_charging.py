@@ -119,7 +119,10 @@ class RecordResult(NamedTuple):
 
 
 class Receivable(NamedTuple):
-    """What an account owes, in micros, since `opened_at`; all is paid at `paid_at`."""
+    """What an account owes, in micros, since `opened_at`; all is paid at `paid_at`.
+
+    `suspended_at` is when the account was suspended since it did not pay.
+    """
 
     id: str
     account_id: str
@@ -127,6 +130,7 @@ class Receivable(NamedTuple):
     owed: int
     opened_at: int
     paid_at: int | None = None
+    suspended_at: int | None = None
 
 
 class Posting(NamedTuple):

@@ -7,6 +7,7 @@ Touches: nothing.
       InvalidApiKey         invalid_api_key          no valid key
       InsufficientBalance   insufficient_balance     the wallet cannot pay
       Forbidden             forbidden                scope missing, account suspended
+      SpendLimit            spend_limit              over a cap of the account or the key
       NotFound              not_found                no such thing, or somebody else's
       NumberNotOffered      number_not_offered       not for sale to this account
       NumberTaken           number_taken             somebody else claimed or rents it
@@ -90,6 +91,13 @@ class Forbidden(NumberdeskError):
     sentence = "This key may not do that."
 
 
+class SpendLimit(NumberdeskError):
+    """A purchase is over a cap; details: limit, of, cap, spent, needed, currency, and until for a day or a month."""
+
+    code = "spend_limit"
+    sentence = "This purchase is over what the account or this key may spend."
+
+
 class NotFound(NumberdeskError):
     """No such thing for this account: absent and somebody else's look the same."""
 
@@ -147,7 +155,10 @@ class WrongSource(NumberdeskError):
 
 
 class AccountInUse(NumberdeskError):
-    """An account cannot be closed yet; details: balance and currency, open_orders, rentals, of what it has."""
+    """An account cannot be closed yet, or a credit limit is used.
+
+    Details: of what it has, balance and currency, open_orders and rentals; or for the limit field, least and currency.
+    """
 
     code = "account_in_use"
     sentence = "This account cannot be closed yet."

@@ -11,8 +11,9 @@ contract (docs/decisions/0004-purchase-decision.md):
 2. this account already rents the number, or orders it: that order again
 3. account suspended; number not offered; number somebody else's
 4. confirmed prices are the current ones, or were until within the quote lifetime; the cheapest that agree hold
-5. the wallet covers month and setup
-6. open the order; a number of the own pool completes at once
+5. neither the account nor its key spends more than it may
+6. the wallet covers month and setup
+7. open the order; a number of the own pool completes at once
 """
 
 from __future__ import annotations
@@ -21,26 +22,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from numberdesk.core.errors import (
-    Forbidden,
-    IdempotencyConflict,
-    InsufficientBalance,
-    NumberdeskError,
-    NumberNotOffered,
-    NumberTaken,
-    PriceChanged,
-)
+from numberdesk.core.errors import IdempotencyConflict, NumberdeskError, NumberNotOffered, PriceChanged
 from numberdesk.core.lifecycle import AccountState, NumberState, OrderState
-from numberdesk.core.money import as_decimal
 from numberdesk.core.periods import add_months
 from numberdesk.core.prices import Confirmation, Prices, Quote, cheapest_agreeing
+from numberdesk.core.purchase_refusals import cannot_pay, over_a_cap, standing_refusal
+from numberdesk.core.spending import SpendCaps, day_of
 
 POOL: Final = "pool"
 """The carrier of the operator's own inventory: nobody needs to be asked."""
 
 
 class Buy(NamedTuple):
-    """One buy as it was read at `now`. `order_id` is new and used only if opened; `connection_id` decides nothing."""
+    """One buy as it was read at `now`. `order_id` is new and used only if opened; `key_id` is None for a command."""
 
     account_id: str
     e164: str
@@ -50,10 +44,15 @@ class Buy(NamedTuple):
     order_id: str
     now: int
     connection_id: str | None = None
+    key_id: str | None = None
 
 
 class Wallet(NamedTuple):
-    """The prepaid balance of an account, in micros, and the account's state. `entries` counts the transfers so far."""
+    """The prepaid balance of an account, in micros, and the account's state. `entries` counts the transfers so far.
+
+    `capped` is 1 where a cap limits purchases. Since `alerted_at` the balance is below `alert_below`; `alerts` counts
+    how often it fell so low.
+    """
 
     account_id: str
     state: AccountState
@@ -62,6 +61,10 @@ class Wallet(NamedTuple):
     held: int
     credit_limit: int
     entries: int
+    capped: int = 0
+    alert_below: int | None = None
+    alerts: int = 0
+    alerted_at: int | None = None
 
     @property
     def available(self) -> int:
@@ -94,8 +97,8 @@ class Order(NamedTuple):
 
     `attempts` counts how often its carrier was asked for it, `carrier_reference` is the carrier's
     name for the number; the own pool has neither. `failure` is the refusal that a failed order ended
-    with, at `failed_at`. `rental_ended_at`: when its rental ended, where an order is given again.
-    `connection_id` is what the number is to be connected to once it is bought.
+    with, at `failed_at`. `rental_ended_at`: when its rental ended, where an order is given again. Once bought it is
+    connected to `connection_id`. `key_id` asked for it; it counts towards caps from `counted_at` on.
     """
 
     id: str
@@ -113,6 +116,8 @@ class Order(NamedTuple):
     failed_at: int | None = None
     rental_ended_at: int | None = None
     connection_id: str | None = None
+    key_id: str | None = None
+    counted_at: int | None = None
 
     @property
     def rental_id(self) -> str:
@@ -137,9 +142,6 @@ FINGERPRINT_FIELDS: Final = (
     "per_minute_price_outbound",
     "setup_price",
 )
-
-ACCOUNT_CLOSED: Final = "This account is closed."
-"""Why nothing is done for a closed account."""
 
 UNRECORDED: Final = -1
 """The setup price in the fingerprint of a request to an earlier release, which did not look at it."""
@@ -203,6 +205,7 @@ class Loaded:
     `superseded` maps a number of the books to its earlier quotes, newest first, at least those that some
     buy of the batch is still within the quote lifetime of; `offers` maps a number that is its carrier's
     to what carriers offer of it, the latest first. Each buy is asked by its own time.
+    `caps` are those of accounts and of keys, `spent` what each of them spent by day (core/spending.py).
     """
 
     wallets: Mapping[str, Wallet]
@@ -211,6 +214,8 @@ class Loaded:
     orders: Mapping[str, Order] = field(default_factory=dict)
     superseded: Mapping[str, tuple[Quote, ...]] = field(default_factory=dict)
     offers: Mapping[str, tuple[Quote, ...]] = field(default_factory=dict)
+    caps: Mapping[str, SpendCaps] = field(default_factory=dict)
+    spent: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -231,6 +236,8 @@ def decide(loaded: Loaded, buys: Sequence[Buy]) -> Decided:
         dict(loaded.orders),
         loaded.superseded,
         loaded.offers,
+        loaded.caps,
+        {owner: dict(days) for owner, days in loaded.spent.items()},
     )
     return Decided([table.decide(buy) for buy in buys], table.wallets, table.sale_numbers)
 
@@ -245,6 +252,8 @@ class _Table:
     orders: dict[str, Order]
     superseded: Mapping[str, tuple[Quote, ...]]
     offers: Mapping[str, tuple[Quote, ...]]
+    caps: Mapping[str, SpendCaps]
+    spent: dict[str, dict[int, int]]
 
     def decide(self, buy: Buy) -> Decision:
         """Ask the questions in their order; the first that ends the matter does."""
@@ -257,15 +266,24 @@ class _Table:
             return self._replayed(self.orders[sale_number.order_id], buy)
         wallet = self.wallets[buy.account_id]
         quotes = self._quotes(buy, sale_number, wallet.currency)
-        error = _standing_refusal(wallet, sale_number, quotes)
+        number = None if sale_number is None or sale_number.is_nobodys else sale_number.state
+        error = standing_refusal(wallet.state, number, is_quoted=bool(quotes))
         if error is not None:
             return self._refused(error, buy)
         quote = cheapest_agreeing(buy.confirmed, quotes)
         if quote is None:
             return self._refused(_price_changed(sale_number, quotes[0].prices), buy)
-        if wallet.available < quote.prices.total:
-            return self._refused(_cannot_pay(wallet, quote.prices), buy)
+        error = self._unpayable(buy, wallet, quote.prices.total)
+        if error is not None:
+            return self._refused(error, buy)
         return self._sold(buy, sale_number, wallet, quote)
+
+    def _unpayable(self, buy: Buy, wallet: Wallet, amount: int) -> NumberdeskError | None:
+        """Why so much is not spent: a cap first, which no money lifts."""
+        owners = {"account": buy.account_id, "key": buy.key_id} if wallet.capped else {}
+        over = over_a_cap(owners, amount, wallet.currency, buy.now, caps=self.caps, spent=self.spent)
+        short = wallet.available < amount
+        return over or (cannot_pay(wallet.available, amount, wallet.currency) if short else None)
 
     def _quotes(self, buy: Buy, sale_number: SaleNumber | None, currency: str) -> list[Quote]:
         """The quotes that are good for this account at the time of this buy, newest first."""
@@ -311,6 +329,8 @@ class _Table:
             renews_at=None,
             attempts=0 if at_once else 1,
             connection_id=buy.connection_id,
+            key_id=buy.key_id,
+            counted_at=buy.now if wallet.capped else None,
         )
         if at_once:
             order = completed(order, buy.now)
@@ -328,7 +348,15 @@ class _Table:
         )
         self.sale_numbers[buy.e164] = sale_number._replace(state=state, account_id=buy.account_id, order_id=order.id)
         self.orders[order.id] = order
+        if wallet.capped:
+            self._spend(buy, prices.total)
         return Sold(order, charges, self._answer(buy, order.id, None))
+
+    def _spend(self, buy: Buy, amount: int) -> None:
+        for owner in (buy.account_id, buy.key_id):
+            if owner is not None:
+                days = self.spent.setdefault(owner, {})
+                days[day_of(buy.now)] = days.get(day_of(buy.now), 0) + amount
 
     def _answer(self, buy: Buy, order_id: str | None, error: NumberdeskError | None) -> IdempotencyRecord | None:
         if buy.idempotency_key is None:
@@ -340,40 +368,12 @@ class _Table:
         return answer
 
 
-def _standing_refusal(
-    wallet: Wallet, sale_number: SaleNumber | None, quotes: Sequence[Quote]
-) -> NumberdeskError | None:
-    """Refusals that do not depend on what the client confirms."""
-    if wallet.state is AccountState.SUSPENDED:
-        return Forbidden("This account is suspended.")
-    if wallet.state is AccountState.CLOSED:
-        return Forbidden(ACCOUNT_CLOSED)
-    if not quotes:
-        return NumberNotOffered()
-    if sale_number is None or sale_number.is_nobodys:
-        return None
-    if sale_number.state in (NumberState.CLAIMED, NumberState.ASSIGNED):
-        return NumberTaken()
-    return None if sale_number.state is NumberState.AVAILABLE else NumberNotOffered()
-
-
 def _price_changed(sale_number: SaleNumber | None, newest: Prices) -> NumberdeskError:
     """The refusal of prices that no good quote has. A number of the books that has no price now is not offered."""
     in_books = sale_number is not None and not sale_number.is_nobodys
     if in_books and sale_number is not None and sale_number.prices != newest:
         return NumberNotOffered()
     return PriceChanged(details=newest.details())
-
-
-def _cannot_pay(wallet: Wallet, prices: Prices) -> InsufficientBalance:
-    return InsufficientBalance(
-        details={
-            "needed": as_decimal(prices.total),
-            "available": as_decimal(wallet.available),
-            "missing": as_decimal(prices.total - wallet.available),
-            "currency": wallet.currency,
-        }
-    )
 
 
 def completed(order: Order, now: int) -> Order:

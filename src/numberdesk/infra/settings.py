@@ -89,6 +89,9 @@ class Settings(BaseSettings):
         "charged", description="What is done with periods that went by while no service ran"
     )
     rent_notice_days: int = Field(30, ge=0, le=3650, description="How long before they hold new prices are announced")
+    suspend_after_debt_days: int = Field(
+        0, ge=0, le=3650, description="Days after which an account that owes may not buy any more; 0 is off"
+    )
     order_patience_minutes: int = Field(
         30, ge=0, le=10_080, description="How long a customer is taken to want a number whose order is still open"
     )

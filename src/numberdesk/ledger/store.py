@@ -26,6 +26,10 @@ _WALLETS: Final = select(
     wallets.c.held,
     wallets.c.credit_limit,
     wallets.c.entries,
+    wallets.c.capped,
+    wallets.c.alert_below,
+    wallets.c.alerts,
+    wallets.c.alerted_at,
 ).join(accounts, accounts.c.id == wallets.c.account_id)
 _LOCK_WALLETS: Final = SelectSet(
     _WALLETS.where(in_set(wallets.c.account_id, "ids")).order_by(wallets.c.account_id).with_for_update(of=wallets),
@@ -49,6 +53,19 @@ def save_wallets(tx: Tx, changed: dict[str, Wallet]) -> None:
     """Write what is posted, held and counted back to locked wallets."""
     rows = [(account_id, wallet.posted, wallet.held, wallet.entries) for account_id, wallet in changed.items()]
     _UPDATE_WALLETS.run(tx, rows)
+
+
+def mark_capped(tx: Tx, account_id: str, *, capped: bool) -> None:
+    """Say whether purchases of an account whose wallet is locked have to look at caps."""
+    tx.execute(update(wallets).where(wallets.c.account_id == account_id).values(capped=int(capped)))
+
+
+def find_alerts(tx: Tx, account_ids: Iterable[str]) -> dict[str, int]:
+    """Below which balance accounts want to be told, in micros; those that do not are left out."""
+    query = select(wallets.c.account_id, wallets.c.alert_below).where(
+        wallets.c.account_id.in_(sorted(set(account_ids))), wallets.c.alert_below.is_not(None)
+    )
+    return {row.account_id: row.alert_below for row in tx.execute(query)}
 
 
 def find_credit_limits(tx: Tx, account_ids: Iterable[str]) -> dict[str, int]:
@@ -142,4 +159,4 @@ def list_statement(tx: Tx, account_id: str, *, before_entry: int | None, limit: 
 
 def _wallet_of(row: Any) -> Wallet:
     state = AccountState(row.state) if row.closed_at is None else AccountState.CLOSED
-    return Wallet(row.account_id, state, row.currency, row.posted, row.held, row.credit_limit, row.entries)
+    return Wallet(row.account_id, state, *row[3:])

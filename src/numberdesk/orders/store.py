@@ -37,6 +37,8 @@ _COLUMNS: Final = (
     orders.c.attempts,
     orders.c.carrier_reference,
     orders.c.connection_id,
+    orders.c.key_id,
+    orders.c.counted_at,
 )
 _BY_ID: Final = SelectSet(select(*_COLUMNS).where(in_set(orders.c.id, "ids")), "ids")
 _ANSWERS: Final = SelectSet(
@@ -68,6 +70,7 @@ _INSERT_ORDERS: Final = InsertRows(
     (
         *("id", "account_id", "e164", "carrier", "state", "currency", "price", "inbound", "outbound", "setup"),
         *("attempts", "carrier_reference", "created_at", "completed_at", "renews_at", "connection_id"),
+        *("key_id", "counted_at"),
     ),
 )
 _INSERT_ANSWERS: Final = InsertRows(
@@ -244,6 +247,8 @@ def _order_row(order: Order) -> tuple[Any, ...]:
         order.completed_at,
         order.renews_at,
         order.connection_id,
+        order.key_id,
+        order.counted_at,
     )
 
 
@@ -261,6 +266,8 @@ def _order_of(row: Any) -> Order:
         attempts=row.attempts,
         carrier_reference=row.carrier_reference,
         connection_id=row.connection_id,
+        key_id=row.key_id,
+        counted_at=row.counted_at,
     )
 
 

@@ -241,6 +241,37 @@ ACCOUNT_IN_DEBT: Final = EventType(
         "since": "when",
     },
 )
+ACCOUNT_SUSPENDED: Final = EventType(
+    "account.suspended",
+    id_prefix="evt_susp_",
+    table="receivables",
+    column="suspended_at",
+    value=None,
+    meaning="The account has owed for longer than the operator's rule allows, and may not buy until it is reactivated.",
+    fields={
+        "id": "the receivable",
+        "owed": "what is owed then",
+        "currency": "its currency",
+        "since": "since when it is owed",
+        "suspended_at": "when",
+    },
+)
+ACCOUNT_LOW_BALANCE: Final = EventType(
+    "account.low_balance",
+    id_prefix="evt_low_",
+    table="balance_alerts",
+    column="created_at",
+    value=None,
+    meaning="The balance has fallen below what its account wants to be told of; told again once it rose and fell.",
+    fields={
+        "id": "the alert",
+        "balance": "what is posted less what is held",
+        "below": "what it fell below",
+        "available": "what may still be spent, with the credit limit",
+        "currency": "its currency",
+        "since": "when",
+    },
+)
 WEBHOOK_DISABLED: Final = EventType(
     "webhook.disabled",
     id_prefix="evt_off_",

@@ -7,7 +7,7 @@ text. Constraints here are the second wall behind the decisions: what a defect w
 the database refuses.
 """
 
-from numberdesk.tables.accounts import accounts, api_keys, credit_limit_changes, wallets
+from numberdesk.tables.accounts import accounts, api_keys, balance_alerts, credit_limit_changes, spend_caps, wallets
 from numberdesk.tables.base import metadata
 from numberdesk.tables.carriers import audits, carrier_orders, carrier_releases, carrier_troubles, carriers, findings
 from numberdesk.tables.connections import (
@@ -34,6 +34,7 @@ __all__ = [
     "agreed_time",
     "api_keys",
     "audits",
+    "balance_alerts",
     "call_terms",
     "calls",
     "carrier_orders",
@@ -66,6 +67,7 @@ __all__ = [
     "rental_connections",
     "rentals",
     "repricings",
+    "spend_caps",
     "superseded_prices",
     "transfers",
     "trigram_fills",

@@ -59,7 +59,8 @@ Index(
 )
 
 # posted: what was paid in less what was spent. held: the sum of open holds. entries: how many
-# transfers the wallet has had; the next one gets entries + 1.
+# transfers the wallet has had; the next one gets entries + 1. capped: 1 where a cap limits what the account or one of
+# its keys spends. Where posted - held is below alert_below, alerted_at says since when, and `alerts` counts how often.
 wallets = Table(
     "wallets",
     metadata,
@@ -69,6 +70,10 @@ wallets = Table(
     whole("held", default="0"),
     whole("credit_limit", default="0"),
     whole("entries", default="0"),
+    whole("capped", default="0"),
+    optional_whole("alert_below"),
+    whole("alerts", default="0"),
+    optional_whole("alerted_at"),
     CheckConstraint("posted - held >= -credit_limit", name="covered"),
     CheckConstraint("held >= 0", name="held_not_negative"),
     CheckConstraint("credit_limit >= 0", name="limit_not_negative"),
@@ -89,3 +94,32 @@ credit_limit_changes = Table(
     CheckConstraint("before >= 0 AND after >= 0 AND before <> after", name="changes_the_limit"),
     sqlite_with_rowid=False,
 )
+
+# The most that an account (owner_id is its id), or one of its keys, may spend on purchases; null is without a cap.
+spend_caps = Table(
+    "spend_caps",
+    metadata,
+    text("owner_id", primary_key=True),
+    text("account_id", ForeignKey(accounts.c.id)),
+    optional_whole("per_purchase"),
+    optional_whole("per_day"),
+    optional_whole("per_month"),
+    whole("updated_at"),
+    CheckConstraint("per_purchase >= 0 AND per_day >= 0 AND per_month >= 0", name="caps_not_negative"),
+    sqlite_with_rowid=False,
+)
+Index(None, spend_caps.c.account_id)
+
+# Each time that a wallet fell below what its account wants to be told of; the id follows from its and from `alerts`.
+balance_alerts = Table(
+    "balance_alerts",
+    metadata,
+    text("id", primary_key=True),
+    text("account_id", ForeignKey(accounts.c.id)),
+    whole("below"),
+    whole("balance"),
+    whole("created_at"),
+    CheckConstraint("balance < below", name="is_below"),
+    sqlite_with_rowid=False,
+)
+Index(None, balance_alerts.c.account_id, balance_alerts.c.created_at)

@@ -49,11 +49,30 @@ Index(
     postgresql_where=transfers.c.reference.is_not(None),
 )
 
+# When a line was posted is asked for by statements: the first line of an account from an instant on.
+Index(None, transfers.c.account_id, transfers.c.created_at, transfers.c.entry)
+_PAYS_DEBT = transfers.c.kind == "debt_payment"
+Index(
+    "ix_transfers_debt_payments",
+    transfers.c.account_id,
+    transfers.c.entry,
+    sqlite_where=_PAYS_DEBT,
+    postgresql_where=_PAYS_DEBT,
+)
+
 # What accounts owe is moved without a wallet; receivables and statements find it so.
 _WITHOUT_WALLET = transfers.c.account_id.is_(None)
 Index(
     "ix_transfers_without_wallet",
     transfers.c.debit,
+    transfers.c.id,
+    sqlite_where=_WITHOUT_WALLET,
+    postgresql_where=_WITHOUT_WALLET,
+)
+
+Index(
+    "ix_transfers_without_wallet_credit",
+    transfers.c.credit,
     transfers.c.id,
     sqlite_where=_WITHOUT_WALLET,
     postgresql_where=_WITHOUT_WALLET,

@@ -11,6 +11,8 @@ from numberdesk.core.lifecycle import OrderState
 from numberdesk.tables.accounts import accounts
 from numberdesk.tables.base import metadata, one_of, optional_text, optional_whole, text, whole
 
+# key_id is the key that asked for it, which may be forgotten by now. counted_at is created_at where the order counts
+# towards a cap on what its account or one of its keys spends.
 orders = Table(
     "orders",
     metadata,
@@ -30,6 +32,8 @@ orders = Table(
     optional_whole("completed_at"),
     optional_whole("renews_at"),
     optional_text("connection_id"),  # that its number is to be given when it is bought
+    optional_text("key_id"),
+    optional_whole("counted_at"),
     one_of("state", OrderState),
     CheckConstraint("price > 0", name="price_positive"),
     CheckConstraint("inbound >= 0 AND outbound >= 0 AND setup >= 0", name="rates_not_negative"),
@@ -42,6 +46,13 @@ _FAILED = orders.c.state == "failed"
 Index("ix_orders_open", orders.c.id, sqlite_where=_OPEN, postgresql_where=_OPEN)
 Index("ix_orders_failed", orders.c.id, sqlite_where=_FAILED, postgresql_where=_FAILED)
 Index("uq_orders_open_e164", orders.c.e164, unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN)
+_COUNTED = orders.c.counted_at.is_not(None)
+Index(
+    "ix_orders_counted",
+    *(orders.c[name] for name in ("account_id", "counted_at", "key_id", "state", "price", "setup")),
+    sqlite_where=_COUNTED,
+    postgresql_where=_COUNTED,
+)
 
 # The first request with a key, field by field, and its final answer: an order, or a refusal.
 idempotency_records = Table(

@@ -73,11 +73,15 @@ calls = Table(
 )
 Index("uq_calls_source_call_id_leg", calls.c.source, calls.c.call_id, calls.c.leg, unique=True)
 Index(None, calls.c.account_id, calls.c.started_at, calls.c.id)
+# Which calls a transfer carries, for statements.
+for _name in ("transfer_id", "owed_transfer_id"):
+    _carried = calls.c[_name].is_not(None)
+    Index(f"ix_calls_{_name}", calls.c[_name], sqlite_where=_carried, postgresql_where=_carried)
 _PARKED = calls.c.state == "parked"
 Index("ix_calls_parked", calls.c.id, sqlite_where=_PARKED, postgresql_where=_PARKED)
 
 # What an account owes for calls that its wallet did not cover: one row from the first unpaid micro until all is paid.
-# Whoever changes it has locked the wallet before.
+# Whoever changes it has locked the wallet before. suspended_at: when its account was suspended since it did not pay.
 receivables = Table(
     "receivables",
     metadata,
@@ -87,6 +91,7 @@ receivables = Table(
     whole("owed"),
     whole("opened_at"),
     optional_whole("paid_at"),
+    optional_whole("suspended_at"),
     CheckConstraint("owed >= 0 AND (owed = 0) = (paid_at IS NOT NULL)", name="owed_until_paid"),
     sqlite_with_rowid=False,
 )

@@ -15,6 +15,7 @@ from numberdesk.verify.connections import CHECKS as OF_CONNECTIONS
 from numberdesk.verify.engine import Check, StorageDamagedError, naming_damage
 from numberdesk.verify.events import CHECKS as OF_EVENTS
 from numberdesk.verify.keys import CHECKS as OF_KEYS
+from numberdesk.verify.limits import CHECKS as OF_LIMITS
 from numberdesk.verify.money import CHECKS as OF_MONEY
 from numberdesk.verify.numbers import CHECKS as OF_NUMBERS
 from numberdesk.verify.orders import CHECKS as OF_ORDERS
@@ -41,6 +42,7 @@ def verify(tx: Tx, progress: Progress, *, thorough: bool = False) -> VerifyRepor
     checks = (
         storage_check(thorough=thorough),
         *OF_MONEY,
+        *OF_LIMITS,
         *OF_USAGE,
         *OF_SESSIONS,
         *OF_ORDERS,

@@ -1,6 +1,6 @@
 """What must hold of events: one for each business change, none without it, as the table of event types says.
 
-Touches: event_streams, events, orders, receivables, rentals, rent_charges, rent_notices, rent_prices.
+Touches: balance_alerts, event_streams, events, orders, receivables, rentals, rent_charges, rent_notices, rent_prices.
 
 Old events are deleted: the mark of their account's stream says until when the deleted ones were made.
 """
@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, FromClause, and_, case, func, not_, or_, s
 from numberdesk.core.invariants import differing
 from numberdesk.outbox.model import EVENT_TYPES, EventType
 from numberdesk.tables import (
+    balance_alerts,
     event_streams,
     events,
     orders,
@@ -30,6 +31,7 @@ _SOURCES: Final = {
     "orders": (orders, "ord_"),
     "rentals": (rentals, "rnt_"),
     "receivables": (receivables, "rcv_"),
+    "balance_alerts": (balance_alerts, "alr_"),
     "rent_charges": (rent_charges, "rch_"),
     "rent_notices": (rent_notices, "rno_"),
     "rent_prices": (rent_prices, "rpc_"),

@@ -6,6 +6,7 @@ Touches: nothing.
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Final
 
 import msgspec
 
@@ -14,8 +15,23 @@ from numberdesk.core.lifecycle import AccountKind, AccountState
 from numberdesk.core.money import as_decimal
 from numberdesk.core.periods import iso_or_none, iso_seconds
 from numberdesk.core.purchase import Wallet
+from numberdesk.core.spending import SpendCaps
+from numberdesk.flows.statements.read_statements import LinePeriod
 from numberdesk.ledger.model import Transfer, wallet_account
-from numberdesk.views.formats import AccountId, Currency, Instant, KeyId, OrderId, ScopeNames, TransferId, TransferKind
+from numberdesk.views.formats import (
+    AccountId,
+    Currency,
+    Instant,
+    KeyId,
+    OrderId,
+    PhoneNumber,
+    ScopeNames,
+    TransferId,
+    TransferKind,
+)
+from numberdesk.views.statements import PeriodView, period_view
+
+_NO_CAPS: Final = SpendCaps()
 
 
 class BalanceView(msgspec.Struct, frozen=True):
@@ -26,6 +42,20 @@ class BalanceView(msgspec.Struct, frozen=True):
     held: Decimal
     available: Decimal
     credit_limit: Decimal
+
+
+class SpendLimitsView(msgspec.Struct, frozen=True):
+    """The most that may be spent on purchases; null is without a limit."""
+
+    per_purchase: Decimal | None
+    per_day: Decimal | None
+    per_month: Decimal | None
+
+
+class LowBalanceView(msgspec.Struct, frozen=True):
+    """Below which balance the account is told of it; null for never."""
+
+    below: Decimal | None
 
 
 class TransactionView(msgspec.Struct, frozen=True):
@@ -40,6 +70,8 @@ class TransactionView(msgspec.Struct, frozen=True):
     order_id: OrderId | None
     reference: str | None
     created_at: Instant
+    phone_number: PhoneNumber | None
+    period: PeriodView | None
 
 
 class KeyView(msgspec.Struct, frozen=True):
@@ -54,6 +86,7 @@ class KeyView(msgspec.Struct, frozen=True):
     expires_at: Instant | None
     revoked_at: Instant | None
     created_by: KeyId | None
+    spend_limits: SpendLimitsView
 
 
 class NewKeyView(KeyView, frozen=True):
@@ -73,6 +106,13 @@ class AccountView(msgspec.Struct, frozen=True):
     created_at: Instant
     closed_at: Instant | None
     kind: AccountKind
+    low_balance: LowBalanceView | None
+    spend_limits: SpendLimitsView | None
+
+
+def spend_limits_view(caps: SpendCaps) -> SpendLimitsView:
+    """Caps."""
+    return SpendLimitsView(*(None if cap is None else as_decimal(cap) for cap in caps))
 
 
 def balance_view(wallet: Wallet) -> BalanceView:
@@ -86,8 +126,8 @@ def balance_view(wallet: Wallet) -> BalanceView:
     )
 
 
-def transaction_view(transfer: Transfer) -> TransactionView:
-    """A line of the statement, with its sign as the wallet's owner sees it."""
+def transaction_view(transfer: Transfer, e164: str | None = None, period: LinePeriod | None = None) -> TransactionView:
+    """A line of the statement, with its sign as the wallet's owner sees it, and the number and period it is for."""
     inward = transfer.credit == wallet_account(transfer.account_id or "")
     return TransactionView(
         id=transfer.id,
@@ -99,10 +139,12 @@ def transaction_view(transfer: Transfer) -> TransactionView:
         order_id=transfer.order_id,
         reference=transfer.reference,
         created_at=iso_seconds(transfer.created_at),
+        phone_number=e164,
+        period=period_view(period),
     )
 
 
-def key_view(key: ApiKey) -> KeyView:
+def key_view(key: ApiKey, caps: SpendCaps = _NO_CAPS) -> KeyView:
     """A key without its secret."""
     return KeyView(
         id=key.id,
@@ -114,16 +156,20 @@ def key_view(key: ApiKey) -> KeyView:
         expires_at=iso_or_none(key.expires_at),
         revoked_at=iso_or_none(key.revoked_at),
         created_by=key.created_by,
+        spend_limits=spend_limits_view(caps),
     )
 
 
-def new_key_view(key: ApiKey, secret: str) -> NewKeyView:
+def new_key_view(key: ApiKey, secret: str, caps: SpendCaps = _NO_CAPS) -> NewKeyView:
     """A key with its secret, for the one answer that shows it."""
-    return NewKeyView(**msgspec.structs.asdict(key_view(key)), key=secret)
+    return NewKeyView(**msgspec.structs.asdict(key_view(key, caps)), key=secret)
 
 
-def account_view(account: Account, credit_limit: int | None) -> AccountView:
-    """An account, with its credit limit in micros; one of operators has none."""
+def account_view(
+    account: Account, credit_limit: int | None, alert_below: int | None = None, caps: SpendCaps | None = None
+) -> AccountView:
+    """An account, with its credit limit, low balance and caps, in micros; one of operators has none."""
+    is_customers = credit_limit is not None
     return AccountView(
         account.id,
         account.name,
@@ -133,4 +179,6 @@ def account_view(account: Account, credit_limit: int | None) -> AccountView:
         iso_seconds(account.created_at),
         iso_or_none(account.closed_at),
         account.kind,
+        LowBalanceView(None if alert_below is None else as_decimal(alert_below)) if is_customers else None,
+        spend_limits_view(caps or _NO_CAPS) if is_customers else None,
     )

@@ -58,4 +58,5 @@ CapabilityNames = tuple[Annotated[str, _words(CAPABILITIES)], ...]
 EventKind = Annotated[str, _words(KINDS_OF_EVENTS)]
 ScopeNames = tuple[Annotated[str, _words(SCOPES)], ...]
 PriceSourceName = Annotated[str, _words((FROM_FILE, FROM_RULE))]
-TransferKind = Annotated[str, _words((TOP_UP, ADJUSTMENT, DEBT_PAYMENT, *REVENUE))]
+KINDS_OF_TRANSFERS = tuple(sorted((TOP_UP, ADJUSTMENT, DEBT_PAYMENT, *REVENUE)))
+TransferKind = Annotated[str, _words(KINDS_OF_TRANSFERS)]

@@ -16,8 +16,11 @@ from numberdesk.api.paging import PageQuery, page, position
 from numberdesk.api.routes.api_keys import (
     KEY_REFUSAL,
     NEW_KEY_EXAMPLE,
+    KeyBody,
     NewKeyBody,
     RevokeQuery,
+    SpendLimitsBody,
+    capped_key,
     created_key,
     listed_keys,
     revoked_key,
@@ -27,7 +30,7 @@ from numberdesk.core.errors import NotFound
 from numberdesk.core.lifecycle import AccountKind, AccountState
 from numberdesk.core.request_keys import request_key
 from numberdesk.core.text import VISIBLE_ASCII
-from numberdesk.flows.accounts.change_accounts import account_change, change_accounts
+from numberdesk.flows.accounts.change_accounts import LowBalance, account_change, change_accounts
 from numberdesk.flows.accounts.create_accounts import LONGEST_NAME, create_accounts, new_account
 from numberdesk.flows.accounts.describe_accounts import describe_account, describe_accounts
 from numberdesk.flows.accounts.fund_wallets import ADJUSTMENT, LONGEST_REFERENCE, TOP_UP, fund_wallets, funding
@@ -52,6 +55,8 @@ _ACCOUNT_EXAMPLE: Final = {
     "created_at": "2026-03-20T14:30:00Z",
     "closed_at": None,
     "kind": "customer",
+    "low_balance": {"below": 10},
+    "spend_limits": {"per_purchase": 5, "per_day": None, "per_month": 500},
 }
 _MOVEMENT_EXAMPLE: Final = {
     "id": "trf_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
@@ -63,6 +68,8 @@ _MOVEMENT_EXAMPLE: Final = {
     "order_id": None,
     "reference": "invoice-17",
     "created_at": "2026-03-20T14:30:00Z",
+    "phone_number": None,
+    "period": None,
 }
 
 
@@ -75,6 +82,12 @@ class AccountsQuery(PageQuery, frozen=True):
 AccountName = Annotated[Label, stated(minLength=1, maxLength=LONGEST_NAME)]
 CreditLimit = Annotated[Amount, stated(minimum=0)]
 Reference = Annotated[str, stated(minLength=1, maxLength=LONGEST_REFERENCE, pattern=VISIBLE_ASCII)]
+
+
+class LowBalanceBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Below which balance the account is to be told; left out, it never is."""
+
+    below: Amount | None = None
 
 
 class NewAccountBody(msgspec.Struct, frozen=True):
@@ -94,6 +107,8 @@ class AccountBody(msgspec.Struct, frozen=True):
     name: AccountName | None = None
     status: AccountState | None = None
     credit_limit: CreditLimit | None = None
+    low_balance: LowBalanceBody | None = None
+    spend_limits: SpendLimitsBody | None = None
 
 
 class MovementBody(msgspec.Struct, frozen=True):
@@ -166,7 +181,7 @@ async def get_account(request: ApiRequest) -> ApiResponse:
 @endpoint(
     "PATCH",
     "/admin/accounts/{account_id:str}",
-    summary="Rename, suspend, reactivate or close an account, or change its credit limit",
+    summary="Rename, suspend, reactivate or close an account, or change its limits and its low balance",
     tag="Operators",
     scope="admin",
     body=AccountBody,
@@ -184,6 +199,8 @@ async def change_account(request: ApiRequest) -> ApiResponse:
         name=body.name,
         state=body.status,
         credit_limit=body.credit_limit,
+        caps=None if body.spend_limits is None else body.spend_limits.caps,
+        low_balance=None if body.low_balance is None else LowBalance(_whole(body.low_balance.below)),
     )
     changed = await request.services.writer.submit(change_accounts, command)
     return ApiResponse(account_view(*changed), "Account updated")
@@ -280,6 +297,23 @@ async def create_account_key(request: ApiRequest) -> ApiResponse:
 
 
 @endpoint(
+    "PATCH",
+    "/admin/keys/{key_id:str}",
+    summary="Limit what any key may spend on purchases",
+    tag="Operators",
+    scope="admin",
+    body=KeyBody,
+    data=KeyView,
+    errors=("not_found",),
+    example={"spend_limits": {"per_day": 20}},
+    answer_example={name: value for name, value in NEW_KEY_EXAMPLE.items() if name != "key"},
+)
+async def change_any_key(request: ApiRequest) -> ApiResponse:
+    """Cap a key of any account."""
+    return await capped_key(request, None)
+
+
+@endpoint(
     "DELETE",
     "/admin/keys/{key_id:str}",
     summary="Revoke any key",
@@ -293,6 +327,10 @@ async def create_account_key(request: ApiRequest) -> ApiResponse:
 async def revoke_any_key(request: ApiRequest) -> ApiResponse:
     """Revoke a key of any account."""
     return await revoked_key(request, None)
+
+
+def _whole(amount: int | None) -> int | None:
+    return None if amount is None else int(amount)
 
 
 async def _account(request: ApiRequest) -> Account:

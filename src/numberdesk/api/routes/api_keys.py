@@ -10,14 +10,17 @@ from typing import Annotated, Final
 
 import msgspec
 
+from numberdesk.accounts.cap_store import find_caps_of
 from numberdesk.accounts.model import RANDOM_BYTES, SCOPES, Scope, default_scopes, new_key
 from numberdesk.accounts.store import find_keys, page_keys
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, page, position
-from numberdesk.api.shapes import Label, id_in_path, stated
+from numberdesk.api.shapes import Amount, Label, id_in_path, stated
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.lifecycle import AccountKind
 from numberdesk.core.periods import from_datetime
+from numberdesk.core.spending import SpendCaps
+from numberdesk.flows.accounts.cap_spending import CapKey, CappedKey, cap_keys, check_caps
 from numberdesk.flows.accounts.issue_keys import (
     LONGEST_NAME,
     NewKey,
@@ -40,11 +43,13 @@ _KEY_EXAMPLE: Final = {
     "expires_at": None,
     "revoked_at": None,
     "created_by": None,
+    "spend_limits": {"per_purchase": None, "per_day": 20, "per_month": None},
 }
 KEY_REFUSAL: Final = "is not taken by this request: the answer has a secret, which is not kept to be given again"
 NEW_KEY_EXAMPLE: Final = {**_KEY_EXAMPLE, "key": "nd_live_... (54 characters, shown once)"}
 
 
+Cap = Annotated[Amount, stated(minimum=0)]
 SomeScopes = Annotated[list[Scope], msgspec.Meta(max_length=len(SCOPES), extra_json_schema={"minItems": 1})]
 
 
@@ -54,12 +59,33 @@ class RevokeQuery(msgspec.Struct, frozen=True):
     with_descendants: bool = False
 
 
+class SpendLimitsBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The most that may be spent on purchases; what is left out is without a limit."""
+
+    per_purchase: Cap | None = None
+    per_day: Cap | None = None
+    per_month: Cap | None = None
+
+    @property
+    def caps(self) -> SpendCaps:
+        """The caps that are meant."""
+        given = (self.per_purchase, self.per_day, self.per_month)
+        return SpendCaps(*(None if cap is None else int(cap) for cap in given))
+
+
+class KeyBody(msgspec.Struct, frozen=True):
+    """What to change of a key. Its limits are set as a whole: what is left out within them is without a limit."""
+
+    spend_limits: SpendLimitsBody
+
+
 class NewKeyBody(msgspec.Struct, frozen=True):
     """A key to create. Without scopes it gets the usual ones of its account, as far as the asking key has them."""
 
     name: Annotated[Label, stated(maxLength=LONGEST_NAME)] | None = None
     scopes: SomeScopes | None = None
     expires_at: Annotated[str, stated(format="date-time")] | None = None
+    spend_limits: SpendLimitsBody | None = None
 
 
 @endpoint(
@@ -115,7 +141,25 @@ async def get_key(request: ApiRequest) -> ApiResponse:
         or not request.caller.key_scopes.issuperset(found.scopes)
     ):
         raise NotFound
-    return ApiResponse(key_view(found))
+    caps = await request.read(lambda tx: find_caps_of(tx, [wanted]))
+    return ApiResponse(key_view(found, caps.get(wanted, SpendCaps())))
+
+
+@endpoint(
+    "PATCH",
+    "/api-keys/{key_id:str}",
+    summary="Limit what a key may spend on purchases, no higher than the account is limited itself",
+    tag="Keys",
+    scope="keys:manage",
+    body=KeyBody,
+    data=KeyView,
+    errors=("not_found",),
+    example={"spend_limits": {"per_day": 20}},
+    answer_example=_KEY_EXAMPLE,
+)
+async def change_key(request: ApiRequest) -> ApiResponse:
+    """Cap a key of the account that the asking one may see."""
+    return await capped_key(request, request.caller.account_id)
 
 
 @endpoint(
@@ -140,7 +184,23 @@ async def listed_keys(request: ApiRequest, account_id: str) -> ApiResponse:
     after, scopes = position(query.page_token, "key_"), request.caller.key_scopes
     found = await request.read(lambda tx: page_keys(tx, account_id, scopes, after_id=after, limit=query.page_size + 1))
     items, rest = page(found.items, query.page_size, "id", walked_to=found.walked_to)
-    return ApiResponse([key_view(item) for item in items], rest=rest)
+    caps = await request.read_back(lambda tx: find_caps_of(tx, [item.id for item in items]))
+    return ApiResponse([key_view(item, caps.get(item.id, SpendCaps())) for item in items], rest=rest)
+
+
+async def capped_key(request: ApiRequest, account_id: str | None) -> ApiResponse:
+    """Cap a key that the caller may see, of an account or of any."""
+    command = CapKey(
+        id_in_path(request.path["key_id"]),
+        request.body.spend_limits.caps,
+        request.now,
+        account_id,
+        request.caller.key_id,
+        request.caller.key_scopes,
+    )
+    check_caps(command.caps)
+    capped: CappedKey = await request.services.writer.submit(cap_keys, command)
+    return ApiResponse(key_view(capped.key, capped.caps), "Key updated")
 
 
 async def revoked_key(request: ApiRequest, account_id: str | None) -> ApiResponse:
@@ -153,8 +213,9 @@ async def revoked_key(request: ApiRequest, account_id: str | None) -> ApiRespons
         with_descendants=request.query.with_descendants,
     )
     revoked: Revoked = await request.services.writer.submit(revoke, command)
+    caps = await request.read_back(lambda tx: find_caps_of(tx, [revoked.key.id]))
     beside = f", and {revoked.descendants} that were made with it" if command.with_descendants else ""
-    return ApiResponse(key_view(revoked.key), f"Key revoked{beside}")
+    return ApiResponse(key_view(revoked.key, caps.get(revoked.key.id, SpendCaps())), f"Key revoked{beside}")
 
 
 async def created_key(request: ApiRequest, account_id: str, kind: AccountKind) -> ApiResponse:
@@ -173,8 +234,10 @@ async def created_key(request: ApiRequest, account_id: str, kind: AccountKind) -
         grantable=grantable,
         created_by=request.caller.key_id,
     )
-    made = await request.services.writer.submit(issue_keys, NewKey(record))
-    return ApiResponse(new_key_view(made, secret), "Key created. It is shown only now.")
+    caps = SpendCaps() if body.spend_limits is None else body.spend_limits.caps
+    check_caps(caps)
+    made = await request.services.writer.submit(issue_keys, NewKey(record, caps))
+    return ApiResponse(new_key_view(made, secret, caps), "Key created. It is shown only now.")
 
 
 def _instant(text: str | None) -> int | None:

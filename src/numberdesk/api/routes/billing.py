@@ -5,16 +5,22 @@ Touches: nothing.
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
+
+import msgspec
 
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
+from numberdesk.api.instants import Written, instant_of
 from numberdesk.api.paging import PageQuery, numbered_position, page, position
-from numberdesk.api.shapes import id_in_path
-from numberdesk.core.errors import NotFound
+from numberdesk.api.shapes import E164, id_in_path
+from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.lifecycle import OrderState
-from numberdesk.ledger.store import find_wallet, list_statement
+from numberdesk.flows.statements.read_statements import list_transactions
+from numberdesk.ledger.line_store import LineFilter
+from numberdesk.ledger.store import find_wallet
 from numberdesk.orders.store import find_orders, list_orders
 from numberdesk.views.accounts import BalanceView, TransactionView, balance_view, transaction_view
+from numberdesk.views.formats import KINDS_OF_TRANSFERS, TransferKind
 from numberdesk.views.numbers import OrderView, ShownOrderState, order_view
 
 ORDER_EXAMPLE: Final = {
@@ -45,6 +51,17 @@ class OrdersQuery(PageQuery, frozen=True):
     status: Literal["pending", "completed", "failed", "open"] | None = None
 
 
+class TransactionsQuery(PageQuery, frozen=True):
+    """Which lines: of a kind, a number, posted from `since` to before `until`; also taken as `from` and `to`."""
+
+    other_names: ClassVar = {"from": "since", "to": "until"}
+
+    kind: Annotated[TransferKind, msgspec.Meta(description="Only lines of this kind.")] | None = None
+    since: Annotated[Written, msgspec.Meta(description="Only lines posted then or later; ISO 8601.")] | None = None
+    until: Annotated[Written, msgspec.Meta(description="Only lines posted before; ISO 8601.")] | None = None
+    phone_number: E164 | None = None
+
+
 @endpoint(
     "GET",
     "/balance",
@@ -69,7 +86,7 @@ async def balance(request: ApiRequest) -> ApiResponse:
     summary="The statement: every transfer of the wallet, newest first",
     tag="Billing",
     scope="billing:read",
-    query=PageQuery,
+    query=TransactionsQuery,
     data=list[TransactionView],
     paged=True,
     answer_example=[
@@ -83,19 +100,25 @@ async def balance(request: ApiRequest) -> ApiResponse:
             "order_id": "ord_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
             "reference": None,
             "created_at": "2026-03-20T14:30:00Z",
+            "phone_number": "+13612738809",
+            "period": {"period": 0, "begins_at": "2026-03-20T14:30:00Z", "ends_at": "2026-04-20T14:30:00Z"},
         }
     ],
 )
 async def transactions(request: ApiRequest) -> ApiResponse:
-    """Page the wallet's transfers, each with the balance after it."""
-    query: PageQuery = request.query
+    """Page the wallet's transfers that fit, each with the balance after it and what it is for."""
+    query: TransactionsQuery = request.query
+    if query.kind is not None and query.kind not in KINDS_OF_TRANSFERS:
+        raise InvalidRequest("kind", f"must be one of {', '.join(KINDS_OF_TRANSFERS)}")
     before = numbered_position(query.page_token)
-    account_id = request.caller.account_id
-    found = await request.read(
-        lambda tx: list_statement(tx, account_id, before_entry=before, limit=query.page_size + 1)
+    since, until = instant_of("since", query.since), instant_of("until", query.until)
+    wanted = LineFilter(query.kind, since, until, query.phone_number)
+    account_id, limit = request.caller.account_id, query.page_size + 1
+    found, walked_to = await request.read(
+        lambda tx: list_transactions(tx, account_id, wanted, before=before, limit=limit)
     )
-    items, rest = page(found, query.page_size, "entry")
-    return ApiResponse([transaction_view(item) for item in items], rest=rest)
+    items, rest = page(found, query.page_size, "transfer.entry", walked_to=walked_to)
+    return ApiResponse([transaction_view(item.transfer, item.e164, item.period) for item in items], rest=rest)
 
 
 @endpoint(

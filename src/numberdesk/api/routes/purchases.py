@@ -93,6 +93,7 @@ _PENDING_EXAMPLE: Final = {
     data=PurchaseView,
     errors=(
         "insufficient_balance",
+        "spend_limit",
         "number_not_offered",
         "number_taken",
         "price_changed",
@@ -142,6 +143,7 @@ async def _bought(services: Services, request: ApiRequest, body: BuyBody) -> Ord
             order_id=services.new_id("ord"),
             now=request.now,
             connection_id=_connection_id(body.connection_id),
+            key_id=request.caller.key_id,
         ),
         seconds=services.settings.answer_timeout_seconds - _ANSWER_MARGIN,
         failpoint=services.failpoint,

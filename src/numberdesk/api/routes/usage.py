@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from weakref import WeakKeyDictionary
 
 import msgspec
 
 from numberdesk.api.call_bodies import JSON, read_calls
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
+from numberdesk.api.instants import Written, instant_of
 from numberdesk.api.paging import PageQuery, page, position
-from numberdesk.api.shapes import stated
 from numberdesk.api.sources import source_of
 from numberdesk.core.errors import InvalidRequest
-from numberdesk.core.periods import from_datetime
 from numberdesk.flows.usage.send_calls import send_calls
 from numberdesk.usage.store import list_calls, list_parked
 from numberdesk.views.usage import (
@@ -61,8 +59,6 @@ _CALL_EXAMPLE: Final = {
     "currency": "USD",
     "transaction_id": "trf_0195b3a4c7e07d2f8a1b2c3d4e5f6071_usage_0",
 }
-
-Written = Annotated[str, stated(format="date-time")]
 
 
 class CallsQuery(PageQuery, frozen=True):
@@ -123,7 +119,7 @@ async def calls(request: ApiRequest) -> ApiResponse:
     """Page the account's calls."""
     query: CallsQuery = request.query
     before, account_id = _place(query.page_token), request.caller.account_id
-    since, until = _instant("since", query.since), _instant("until", query.until)
+    since, until = instant_of("since", query.since), instant_of("until", query.until)
     found = await request.read(
         lambda tx: list_calls(tx, account_id, since=since, until=until, before=before, limit=query.page_size + 1)
     )
@@ -159,15 +155,3 @@ def _place(token: str | None) -> tuple[int, str] | None:
     if not (started.isascii() and started.isdigit() and len(started) <= 18 and call):  # noqa: PLR2004  fits 64 bits
         raise InvalidRequest("page_token", "is not a token of this list")
     return int(started), call
-
-
-def _instant(name: str, text: Any) -> int | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise InvalidRequest(name, "must be like 2026-03-20T14:30:00Z") from None
-    if moment.tzinfo is None:
-        raise InvalidRequest(name, "must say its zone, like 2026-03-20T14:30:00Z")
-    return from_datetime(moment)

@@ -1,4 +1,4 @@
-"""Change accounts: rename, suspend, reactivate and close them, and set their credit limits.
+"""Change accounts: rename, suspend, reactivate and close them, and set their credit limits, caps and low balances.
 
 Touches: database.
 
@@ -16,24 +16,36 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from numberdesk.accounts.cap_store import find_caps_of
 from numberdesk.accounts.model import Account
 from numberdesk.accounts.store import find_accounts, find_names, lock_names, save_accounts
 from numberdesk.core.errors import AccountInUse, Details, InvalidRequest, NotFound, NumberdeskError
 from numberdesk.core.lifecycle import AccountState, may_move
 from numberdesk.core.money import MAX_AMOUNT, as_decimal, format_micros
 from numberdesk.core.purchase import Wallet
+from numberdesk.core.spending import SpendCaps
+from numberdesk.flows.accounts.cap_spending import cap_owner, check_caps
 from numberdesk.flows.accounts.create_accounts import check_name
 from numberdesk.flows.accounts.describe_accounts import DescribedAccount
+from numberdesk.flows.keep_wallets import keep_wallets, watch_anew
 from numberdesk.flows.usage.pay_debts import pay_debts
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.model import CreditLimitChange
 from numberdesk.ledger.receivable_store import find_unpaid
-from numberdesk.ledger.store import change_credit_limits, lock_wallets, save_wallets
+from numberdesk.ledger.store import change_credit_limits, lock_wallets
 from numberdesk.numbers.store import count_live_rentals
 from numberdesk.orders.store import count_open_orders
 
 _NEVER_SUSPENDED: Final = "is of customers' accounts: one of operators buys nothing; revoke its keys to shut it out"
+_WITHOUT_CAPS: Final = "are of customers' accounts: one of operators buys nothing"
+_WITHOUT_ALERT: Final = "is of customers' accounts: one of operators has no wallet"
 _WITHOUT_LIMIT: Final = "is of customers' accounts: one of operators has no wallet"
+
+
+class LowBalance(NamedTuple):
+    """Below which balance, in micros, an account wants to be told; None for never."""
+
+    below: int | None
 
 
 class AccountChange(NamedTuple):
@@ -44,6 +56,8 @@ class AccountChange(NamedTuple):
     name: str | None = None
     state: AccountState | None = None
     credit_limit: int | None = None
+    caps: SpendCaps | None = None
+    low_balance: LowBalance | None = None
 
 
 def account_change(
@@ -53,21 +67,28 @@ def account_change(
     name: str | None = None,
     state: AccountState | None = None,
     credit_limit: int | None = None,
+    caps: SpendCaps | None = None,
+    low_balance: LowBalance | None = None,
 ) -> AccountChange:
     """Check what a person typed. Raises InvalidRequest naming the field."""
     if name is not None:
         check_name(name)
     if credit_limit is not None and not 0 <= credit_limit <= MAX_AMOUNT:
         raise InvalidRequest("credit_limit", f"must be from 0 to {format_micros(MAX_AMOUNT)}")
-    return AccountChange(account_id, now, name, state, credit_limit)
+    if caps is not None:
+        check_caps(caps)
+    below = None if low_balance is None else low_balance.below
+    if below is not None and abs(below) > MAX_AMOUNT:
+        raise InvalidRequest("low_balance", f"must be from -{format_micros(MAX_AMOUNT)} to {format_micros(MAX_AMOUNT)}")
+    return AccountChange(account_id, now, name, state, credit_limit, caps, low_balance)
 
 
 def change_accounts(tx: Tx, commands: Sequence[AccountChange]) -> list[DescribedAccount | NumberdeskError]:
     """Change accounts, each as a whole or not at all. What is so already is no change.
 
-    NotFound for no account; InvalidRequest for a name that another one has, a limit that its debts are above, any
-    change but of the name of a closed account, and a limit or suspension of one of operators; AccountInUse for one that
-    cannot be closed yet.
+    NotFound for no account; InvalidRequest for a name that another one has, any change but of the name of a closed
+    account, and a limit, cap or suspension of one of operators; AccountInUse for one that cannot be closed yet, and for
+    a credit limit of which more is used.
     """
     names = [command.name for command in commands if command.name is not None]
     if names:
@@ -82,13 +103,20 @@ def change_accounts(tx: Tx, commands: Sequence[AccountChange]) -> list[Described
         count_open_orders(tx, closing),
         count_live_rentals(tx, closing),
         {one.account_id: one.owed for one in find_unpaid(tx, closing).values()} if closing else {},
+        caps=find_caps_of(tx, ids),
     )
     outcomes = [books.change(command) for command in commands]
     save_accounts(tx, [books.accounts[account_id] for account_id in sorted(books.changed)])
+    now = commands[-1].now
     change_credit_limits(tx, books.limits)
-    if books.limits:
-        raised = {change.account_id: books.wallets[change.account_id] for change in books.limits}
-        save_wallets(tx, pay_debts(tx, raised, commands[-1].now))
+    raised = {change.account_id: books.wallets[change.account_id] for change in books.limits}
+    paid = pay_debts(tx, raised, now) if raised else {}
+    keep_wallets(tx, paid, now)
+    for account_id, low_balance in books.watching.items():
+        kept = paid.get(account_id, books.wallets[account_id])
+        watch_anew(tx, kept._replace(alert_below=low_balance.below), now)
+    for account_id, caps in books.capping.items():
+        cap_owner(tx, account_id, books.wallets[account_id], caps, now)
     return outcomes
 
 
@@ -104,6 +132,9 @@ class _Books:
     owed: dict[str, int]
     changed: set[str] = field(default_factory=set)
     limits: list[CreditLimitChange] = field(default_factory=list)
+    watching: dict[str, LowBalance] = field(default_factory=dict)
+    capping: dict[str, SpendCaps] = field(default_factory=dict)
+    caps: dict[str, SpendCaps] = field(default_factory=dict)
 
     def change(self, command: AccountChange) -> DescribedAccount | NumberdeskError:
         """Change one account, or say why not."""
@@ -121,7 +152,15 @@ class _Books:
         if changed != account:
             self.accounts[account.id] = changed
             self.changed.add(account.id)
-        return DescribedAccount(changed, None if wallet is None else self._limited(command, wallet))
+        if wallet is None:
+            return DescribedAccount(changed, None)
+        if command.caps is not None:
+            self.capping[account.id] = self.caps[account.id] = command.caps
+        if command.low_balance is not None:
+            self.watching[account.id] = command.low_balance
+            wallet = self.wallets[account.id] = wallet._replace(alert_below=command.low_balance.below)
+        limit = self._limited(command, wallet)
+        return DescribedAccount(changed, limit, wallet.alert_below, self.caps.get(account.id, SpendCaps()))
 
     def _limited(self, command: AccountChange, wallet: Wallet) -> int:
         limit = wallet.credit_limit if command.credit_limit is None else command.credit_limit
@@ -151,8 +190,7 @@ class _Books:
         if wallet is None:
             return _refusal_of_operators(command)
         if command.credit_limit is not None and wallet.posted - wallet.held < -command.credit_limit:
-            least = format_micros(wallet.held - wallet.posted)
-            return InvalidRequest("credit_limit", f"must be at least {least}, which the wallet is below zero by")
+            return _limit_in_use(wallet)
         return self._in_use(account, wallet) if command.state is AccountState.CLOSED else None
 
     def _in_use(self, account: Account, wallet: Wallet) -> AccountInUse | None:
@@ -176,7 +214,19 @@ class _Books:
         return AccountInUse(f"This account cannot be closed yet: {'; '.join(reasons)}.", details) if reasons else None
 
 
+def _limit_in_use(wallet: Wallet) -> AccountInUse:
+    used = wallet.held - wallet.posted
+    return AccountInUse(
+        f"The credit limit cannot be lowered so far: {format_micros(used)} {wallet.currency} of it is used.",
+        {"field": "credit_limit", "least": as_decimal(used), "currency": wallet.currency},
+    )
+
+
 def _refusal_of_operators(command: AccountChange) -> InvalidRequest | None:
     if command.credit_limit is not None:
         return InvalidRequest("credit_limit", _WITHOUT_LIMIT)
+    if command.caps is not None:
+        return InvalidRequest("spend_limits", _WITHOUT_CAPS)
+    if command.low_balance is not None:
+        return InvalidRequest("low_balance", _WITHOUT_ALERT)
     return InvalidRequest("status", _NEVER_SUSPENDED) if command.state is AccountState.SUSPENDED else None

@@ -8,18 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from numberdesk.accounts.cap_store import find_caps_of
 from numberdesk.accounts.model import Account
 from numberdesk.accounts.store import find_accounts, list_accounts
 from numberdesk.core.lifecycle import AccountKind
+from numberdesk.core.spending import SpendCaps
 from numberdesk.infra.db import Tx
-from numberdesk.ledger.store import find_credit_limits
+from numberdesk.ledger.store import find_alerts, find_credit_limits
 
 
 class DescribedAccount(NamedTuple):
-    """An account with its credit limit in micros; one of operators has none."""
+    """An account with its credit limit, low balance and caps, in micros; one of operators has none of them."""
 
     account: Account
     credit_limit: int | None
+    alert_below: int | None = None
+    caps: SpendCaps | None = None
 
 
 def describe_account(tx: Tx, account_id: str) -> DescribedAccount | None:
@@ -36,5 +40,11 @@ def describe_accounts(
 
 def _described(tx: Tx, accounts: Iterable[Account]) -> list[DescribedAccount]:
     known = list(accounts)
-    limits = find_credit_limits(tx, [account.id for account in known])
-    return [DescribedAccount(account, limits.get(account.id)) for account in known]
+    ids = [account.id for account in known]
+    limits, alerts, caps = find_credit_limits(tx, ids), find_alerts(tx, ids), find_caps_of(tx, ids)
+    return [
+        DescribedAccount(account, limits[account.id], alerts.get(account.id), caps.get(account.id, SpendCaps()))
+        if account.id in limits
+        else DescribedAccount(account, None)
+        for account in known
+    ]

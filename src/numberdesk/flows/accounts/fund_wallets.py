@@ -24,9 +24,11 @@ from numberdesk.core.errors import (
     NumberdeskError,
 )
 from numberdesk.core.money import MAX_AMOUNT, as_decimal
-from numberdesk.core.purchase import ACCOUNT_CLOSED, Wallet
+from numberdesk.core.purchase import Wallet
+from numberdesk.core.purchase_refusals import ACCOUNT_CLOSED
 from numberdesk.core.request_keys import RequestKey
 from numberdesk.core.text import TextError, parse_token
+from numberdesk.flows.keep_wallets import keep_wallets
 from numberdesk.flows.keyed_requests import KeyedRequests
 from numberdesk.flows.usage.pay_debts import pay_debts
 from numberdesk.infra.db import Tx
@@ -36,7 +38,6 @@ from numberdesk.ledger.store import (
     find_transfers_by_reference,
     insert_transfers,
     lock_wallets,
-    save_wallets,
 )
 from numberdesk.numbers.rent_store import hurry_past_due
 
@@ -103,7 +104,8 @@ def fund_wallets(tx: Tx, commands: Sequence[Funding]) -> list[Transfer | Numberd
     insert_transfers(tx, books.written)
     keyed.save(tx)
     changed = {one.account_id: books.wallets[one.account_id] for one in books.written if one.account_id}
-    save_wallets(tx, changed | (pay_debts(tx, changed, commands[-1].now) if changed else {}))
+    now = commands[-1].now
+    keep_wallets(tx, changed | (pay_debts(tx, changed, now) if changed else {}), now)
     credited = {transfer.account_id for transfer in books.written if transfer.account_id and _signed(transfer) > 0}
     if credited:
         hurry_past_due(tx, credited, MOST_HURRIED)

@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from numberdesk.accounts.model import SCOPES, Account, ApiKey, key_hash, scopes_out_of_place, shown_part
+from numberdesk.accounts.cap_store import find_caps_of
+from numberdesk.accounts.model import SCOPES, Account, ApiKey, Scope, key_hash, scopes_out_of_place, shown_part
 from numberdesk.accounts.store import (
     count_live_keys,
     find_accounts,
@@ -23,9 +24,12 @@ from numberdesk.accounts.store import (
 from numberdesk.core.errors import Forbidden, InvalidApiKey, InvalidRequest, NotFound, NumberdeskError
 from numberdesk.core.lifecycle import AccountKind, AccountState
 from numberdesk.core.periods import MICROSECONDS, iso_seconds
-from numberdesk.core.purchase import ACCOUNT_CLOSED
+from numberdesk.core.purchase_refusals import ACCOUNT_CLOSED
+from numberdesk.core.spending import SpendCaps
 from numberdesk.core.text import TextError, parse_text
+from numberdesk.flows.accounts.cap_spending import cap_owner, looser_than_account, makes_no_buyers
 from numberdesk.infra.db import Tx
+from numberdesk.ledger.store import lock_wallets
 
 LONGEST_NAME: Final = 100
 
@@ -42,6 +46,8 @@ MOST_LIVE_KEYS: Final = 100
 MOST_DEAD_KEYS: Final = 200
 """Keys of one account that are kept though they are revoked or expired: the newest."""
 
+_BUYS_NOTHING: Final = "are for keys of customers: operators' keys buy nothing"
+
 _OUT_OF_PLACE: Final = {
     AccountKind.CUSTOMER: "it is for the accounts of operators, which `numberdesk operators create` makes",
     AccountKind.OPERATOR: "an operators' account has no wallet and rents no numbers",
@@ -49,9 +55,10 @@ _OUT_OF_PLACE: Final = {
 
 
 class NewKey(NamedTuple):
-    """A key to record. Its secret text never gets here: only what may be stored."""
+    """A key to record, and its caps. Its secret text never gets here: only what may be stored."""
 
     key: ApiKey
+    caps: SpendCaps = SpendCaps()
 
     @property
     def account_id(self) -> str:
@@ -137,20 +144,29 @@ def issue_keys(tx: Tx, commands: Sequence[NewKey]) -> list[ApiKey | NumberdeskEr
     A key that is made with another has no scope that its kind of account may not have, and expires no later than
     that one. A key that was revoked meanwhile, or whose account was closed, makes none.
     """
+    wallets = lock_wallets(tx, {command.account_id for command in commands if not command.caps.is_none})
     makers = find_keys(tx, [each.key.created_by for each in commands if each.key.created_by is not None], lock=True)
     owners = {command.key.account_id for command in commands}
     known = find_accounts(tx, owners | {maker.account_id for maker in makers.values()})
     times = [command.key.created_at for command in commands]
     live = LiveKeys(tx, owners, min(times), max(times))
     outcomes: list[ApiKey | NumberdeskError] = []
-    for key in (command.key for command in commands):
+    caps = find_caps_of(tx, {*owners, *makers}) if owners else {}
+    for command in commands:
+        key = command.key
         outcome = _issued(key, known, makers, live.at(key.account_id, key.created_at))
+        if isinstance(outcome, ApiKey):
+            outcome = _capped(outcome, command.caps, known[key.account_id], caps) or outcome
         if isinstance(outcome, ApiKey):
             live.add(outcome)
         outcomes.append(outcome)
     made = [outcome for outcome in outcomes if isinstance(outcome, ApiKey)]
     if made:
         insert_keys(tx, made)
+        done = [command for command, outcome in zip(commands, outcomes, strict=True) if isinstance(outcome, ApiKey)]
+        for command in done:
+            if not command.caps.is_none:  # it has spent nothing yet
+                cap_owner(tx, command.key.id, wallets[command.account_id], command.caps, command.key.created_at)
         forget_dead_keys(tx, {key.account_id for key in made}, commands[-1].key.created_at, MOST_DEAD_KEYS)
     return outcomes
 
@@ -169,6 +185,17 @@ def _issued(
     if live >= MOST_LIVE_KEYS:
         return Forbidden(_TOO_MANY, {"limit": MOST_LIVE_KEYS})
     return key if key.created_by is None else _within(key, accounts, makers.get(key.created_by))
+
+
+def _capped(key: ApiKey, caps: SpendCaps, account: Account, known: Mapping[str, SpendCaps]) -> NumberdeskError | None:
+    """Why a new key may not have these caps, or may not be made by one that has some."""
+    if account.kind is AccountKind.OPERATOR:
+        return None if caps.is_none else InvalidRequest("spend_limits", _BUYS_NOTHING)
+    if Scope.NUMBERS_BUY in key.scopes:
+        refusal = makes_no_buyers(known.get(key.created_by or "", SpendCaps()))
+        if refusal is not None:
+            return refusal
+    return looser_than_account(caps, known.get(key.account_id, SpendCaps()))
 
 
 def _within(key: ApiKey, accounts: Mapping[str, Account], maker: ApiKey | None) -> ApiKey | NumberdeskError:

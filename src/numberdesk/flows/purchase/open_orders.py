@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import reduce
 from typing import Final, NamedTuple
 
+from numberdesk.accounts.cap_store import find_caps
 from numberdesk.carriers.port import CarrierAccount
 from numberdesk.carriers.store import find_carriers_named
 from numberdesk.catalog.model import Listing
@@ -36,10 +37,12 @@ from numberdesk.core.purchase import (
     decide,
 )
 from numberdesk.core.rental import rental_of
+from numberdesk.core.spending import by_owner, month_begin
 from numberdesk.flows.connections.connect_bought import begin_connections, sift_connections
+from numberdesk.flows.keep_wallets import keep_wallets
 from numberdesk.flows.purchase.order_records import first_charges, hold_of, purchased, transfers_of
 from numberdesk.infra.db import Tx
-from numberdesk.ledger.store import insert_holds, insert_transfers, lock_wallets, save_wallets
+from numberdesk.ledger.store import insert_holds, insert_transfers, lock_wallets
 from numberdesk.numbers.agreed_time_store import find_agreed_at
 from numberdesk.numbers.carrier_release_store import find_on_their_way
 from numberdesk.numbers.rent_store import insert_rent_charges
@@ -51,6 +54,7 @@ from numberdesk.orders.carrier_order_store import (
     insert_carrier_orders,
     lock_carrier_orders,
 )
+from numberdesk.orders.spent_store import find_spent
 from numberdesk.orders.store import (
     evict_refusals,
     evict_repeats,
@@ -213,7 +217,11 @@ def _loaded(
         for e164, former in find_superseded(tx, repriced).items()
     }
     orders = find_orders(tx, mine) | _with_ends(tx, answered)
-    return Loaded(wallets, sale_numbers, answers, orders, superseded, remote.quotes())
+    capped = {account_id for account_id, wallet in wallets.items() if wallet.capped}
+    caps = find_caps(tx, capped) if capped else {}
+    since = month_begin(min(buy.now for buy in buys)) if capped else 0
+    spent = by_owner(find_spent(tx, capped, since)) if capped else {}
+    return Loaded(wallets, sale_numbers, answers, orders, superseded, remote.quotes(), caps, spent)
 
 
 def _with_ends(tx: Tx, orders: Mapping[str, Order]) -> dict[str, Order]:
@@ -236,7 +244,8 @@ def _write(tx: Tx, buys: Sequence[Buy], outcome: Decided, remote: _Remote, terms
     now = buys[-1].now
     insert_holds(tx, [hold_of(decision.order) for decision in sold])
     insert_transfers(tx, [transfer for decision in sold for transfer in transfers_of(decision.order, decision.charges)])
-    save_wallets(tx, {decision.order.account_id: outcome.wallets[decision.order.account_id] for decision in sold})
+    buyers = {decision.order.account_id: outcome.wallets[decision.order.account_id] for decision in sold}
+    keep_wallets(tx, buyers, now)
     if remote.offers:
         _write_remote(tx, sold, remote, terms, now)
     save_sale_numbers(tx, [outcome.sale_numbers[decision.order.e164] for decision in sold], now)

@@ -38,10 +38,11 @@ from numberdesk.core.rental import rental_of
 from numberdesk.core.schedule import LONGEST_MESSAGE, resting
 from numberdesk.core.settlement import Settlement, capture, void
 from numberdesk.flows.connections.connect_bought import begin_connections, sift_connections
+from numberdesk.flows.keep_wallets import keep_wallets
 from numberdesk.flows.purchase.order_records import first_charges, order_failed, purchased, transfers_of
 from numberdesk.flows.usage.pay_debts import pay_debts
 from numberdesk.infra.db import Tx
-from numberdesk.ledger.store import insert_transfers, lock_wallets, resolve_holds, save_wallets
+from numberdesk.ledger.store import insert_transfers, lock_wallets, resolve_holds
 from numberdesk.numbers.carrier_release import CarrierRelease, of_finding
 from numberdesk.numbers.carrier_release_store import insert_releases, lock_releases
 from numberdesk.numbers.rent_store import insert_rent_charges
@@ -213,7 +214,8 @@ def write_books(tx: Tx, books: OrderBatch) -> set[str]:
     insert_transfers(tx, [transfer for one in settled for transfer in transfers_of(one.order, one.charges)])
     changed = {one.order.account_id: books.wallets[one.order.account_id] for one in settled}
     failed_at = max((one.order.failed_at or 0 for one in settled), default=0)
-    save_wallets(tx, changed | (pay_debts(tx, changed, failed_at) if failed_at else {}))
+    ended_at = max((one.order.completed_at or one.order.failed_at or 0 for one in settled), default=0)
+    keep_wallets(tx, changed | (pay_debts(tx, changed, failed_at) if failed_at else {}), ended_at)
     for one in settled:
         save_sale_numbers(tx, [one.sale_number], one.order.completed_at or one.order.failed_at or 0)
     completed = [one.order for one in settled if one.order.state is OrderState.COMPLETED]

@@ -14,9 +14,10 @@ from numberdesk.core.periods import iso_seconds
 from numberdesk.core.purchase import Wallet
 from numberdesk.core.rent import PaidCharge, RentLook, RentTerms
 from numberdesk.core.rental import MissedRule, NoticeState, Rental, RentCharge, RentNotice
+from numberdesk.flows.keep_wallets import keep_wallets
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.model import REVENUE, Transfer, wallet_account
-from numberdesk.ledger.store import insert_transfers, save_wallets
+from numberdesk.ledger.store import insert_transfers
 from numberdesk.numbers.rent_store import (
     RentPolicy,
     find_rent_policies,
@@ -56,7 +57,7 @@ def write_looks(tx: Tx, looks: Sequence[tuple[RentLook, RentTerms]], wallets: di
     insert_rent_charges(tx, charges + [one for look, _ in looks for one in look.waived])
     notices = [(look, terms, notice) for look, terms in looks for notice in look.notices]
     insert_rent_notices(tx, [notice for _, _, notice in notices])
-    save_wallets(tx, wallets)
+    keep_wallets(tx, wallets, now)
     events = [_renewed(rental, one.charge) for rental, one in paid]
     insert_events(tx, events + [_told(look, terms, notice, now) for look, terms, notice in notices])
 

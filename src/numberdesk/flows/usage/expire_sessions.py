@@ -12,12 +12,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple
 
 from numberdesk.core.lifecycle import SessionState
+from numberdesk.flows.keep_wallets import keep_wallets
 from numberdesk.flows.usage.close_sessions import end_sessions
 from numberdesk.flows.usage.pay_debts import pay_debts
 from numberdesk.infra.db import Tx
 from numberdesk.infra.due_work import DueWork, WorkOutcome
 from numberdesk.infra.writer import Writer
-from numberdesk.ledger.store import lock_wallets, save_wallets
+from numberdesk.ledger.store import lock_wallets
 from numberdesk.usage.session_store import DUE_SESSIONS, DueSession, lock_sessions
 
 SESSIONS: Final = "sessions"
@@ -44,7 +45,7 @@ def expire_sessions(tx: Tx, commands: Sequence[ExpireSession]) -> list[WorkOutco
     }
     now = commands[-1].now
     freed = end_sessions(tx, [sessions[one] for one in sorted(over)], wallets, SessionState.EXPIRED, now)
-    save_wallets(tx, {**freed, **pay_debts(tx, freed, now)})
+    keep_wallets(tx, {**freed, **pay_debts(tx, freed, now)}, now)
     return [WorkOutcome.DONE if command.due.id in over else WorkOutcome.LEASE_LOST for command in commands]
 
 

@@ -12,11 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 from numberdesk.core.lifecycle import HoldState
 from numberdesk.core.session import ExtendSession, Key, OpenSession, SessionBooks, SessionOutcome, UsageSession
+from numberdesk.flows.keep_wallets import keep_wallets
 from numberdesk.flows.usage.record_calls import terms_of
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.model import Hold
 from numberdesk.ledger.receivable_store import find_unpaid
-from numberdesk.ledger.store import change_holds, insert_holds, lock_wallets, save_wallets
+from numberdesk.ledger.store import change_holds, insert_holds, lock_wallets
 from numberdesk.usage.session_store import (
     change_sessions,
     find_sessions,
@@ -40,7 +41,7 @@ def open_sessions(slice_seconds: int) -> OpenFlow:
         opened = list(books.changed.values())
         insert_sessions(tx, opened)
         insert_holds(tx, [_hold_of(session) for session in opened if session.amount])
-        _save_wallets(tx, books)
+        _keep_wallets(tx, books, commands[-1].now)
         return outcomes
 
     return apply
@@ -58,7 +59,7 @@ def extend_sessions(slice_seconds: int) -> ExtendFlow:
         dearer = [session for session in books.changed.values() if session.amount > before[session.id].amount]
         change_holds(tx, {session.id: session.amount for session in dearer if before[session.id].amount})
         insert_holds(tx, [_hold_of(session) for session in dearer if not before[session.id].amount])
-        _save_wallets(tx, books)
+        _keep_wallets(tx, books, commands[-1].now)
         return outcomes
 
     return apply
@@ -83,8 +84,8 @@ def _load(
     )
 
 
-def _save_wallets(tx: Tx, books: SessionBooks) -> None:
-    save_wallets(tx, {one.account_id: books.wallets[one.account_id] for one in books.changed.values()})
+def _keep_wallets(tx: Tx, books: SessionBooks, now: int) -> None:
+    keep_wallets(tx, {one.account_id: books.wallets[one.account_id] for one in books.changed.values()}, now)
 
 
 def _hold_of(session: UsageSession) -> Hold:

@@ -31,12 +31,13 @@ from numberdesk.core.call_record import CallRecord
 from numberdesk.core.money import format_micros
 from numberdesk.core.periods import iso_seconds
 from numberdesk.core.purchase import Wallet
+from numberdesk.flows.keep_wallets import keep_wallets
 from numberdesk.flows.usage.close_sessions import close_sessions
 from numberdesk.flows.usage.pay_debts import pay_debts
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.model import REVENUE, Transfer, receivable_account, wallet_account
 from numberdesk.ledger.receivable_store import change_receivables, find_unpaid, insert_receivables
-from numberdesk.ledger.store import insert_transfers, lock_wallets, save_wallets
+from numberdesk.ledger.store import insert_transfers, lock_wallets
 from numberdesk.numbers.rent_store import find_rent_prices
 from numberdesk.numbers.rental_store import find_rentals
 from numberdesk.orders.store import find_orders
@@ -198,7 +199,7 @@ def charge(
         if posting.owed:
             transfers.append(_into_receivable(posting, owed_transfer_id(serial, place), now))
     insert_transfers(tx, transfers)
-    save_wallets(tx, changed)
+    keep_wallets(tx, changed, now)
     _owe(tx, [posting for posting in postings if posting.owed], serial, now)
     return done
 

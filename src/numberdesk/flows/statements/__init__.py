@@ -1,0 +1,4 @@
+"""Use cases of statements.
+
+Touches: nothing.
+"""
