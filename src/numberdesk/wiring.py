@@ -31,6 +31,7 @@ from numberdesk.flows.purchase.settle_orders import settle_orders
 from numberdesk.flows.rentals.release_numbers import Release, release_numbers
 from numberdesk.flows.rentals.renew_rentals import Renew, renew_rentals
 from numberdesk.flows.rentals.rent_records import parse_reminders
+from numberdesk.flows.usage.feed_calls import FeedDesk
 from numberdesk.flows.webhooks.sequence_events import SequenceFlow, sequence_events
 from numberdesk.flows.webhooks.try_webhook import WebhookTests
 from numberdesk.infra import clock
@@ -84,6 +85,7 @@ class Services:
     sequence_events: SequenceFlow
     webhooks: WebhookSender
     webhook_tests: WebhookTests
+    feed_desk: FeedDesk
 
     @property
     def order_patience(self) -> int:
@@ -233,6 +235,7 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
         sequence_events=sequence_events(parts.new_id),
         webhooks=webhooks,
         webhook_tests=WebhookTests(webhooks),
+        feed_desk=FeedDesk(writer, reader, parts.new_id, settings.usage_parked_most),
     )
 
 

@@ -1,4 +1,4 @@
-"""From the X-Api-Key header to the caller.
+"""From the headers to the caller.
 
 Touches: clock, database.
 
@@ -10,6 +10,8 @@ valid checksum is refused without a look-up.
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -22,6 +24,28 @@ from numberdesk.infra.reader import Reader
 
 REMEMBERED_SECONDS: Final = 0.5
 _MOST_REMEMBERED: Final = 10_000
+
+CHALLENGE: Final = 'Basic realm="numberdesk"'
+"""How senders that know HTTP Basic alone are asked for their key; some send it only when they are."""
+
+_BASIC_BELOW: Final = ("/usage/", "/routing/")
+
+
+def takes_basic(path: str) -> bool:
+    """Whether a path, below the base of the API, is one of those that telephony servers ask."""
+    return path.startswith(_BASIC_BELOW)
+
+
+def basic_pair(authorization: bytes) -> bytes | None:
+    """User and password of HTTP Basic with the colon between; None for what is no such header."""
+    scheme, _, credential = authorization.partition(b" ")
+    if scheme.lower() != b"basic":
+        return None
+    try:
+        pair = base64.b64decode(credential.strip(b" "), validate=True)
+    except binascii.Error:
+        return b":"
+    return pair if b":" in pair else b":"
 
 
 class Authenticator:

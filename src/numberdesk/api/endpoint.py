@@ -19,7 +19,7 @@ from starlette.types import Message, Receive, Scope
 
 from numberdesk.accounts.model import Caller
 from numberdesk.accounts.model import Scope as KeyScope
-from numberdesk.api.auth import Authenticator
+from numberdesk.api.auth import Authenticator, basic_pair, takes_basic
 from numberdesk.api.errors import ENCODER, failure
 from numberdesk.api.limits import RateLimits
 from numberdesk.api.shapes import NoBody, NoQuery, decode_body, decode_query
@@ -215,7 +215,7 @@ def failed(error: NumberdeskError, request_id: str, headers: dict[str, str] | No
 
 async def _ask(described: Endpoint, entry_point: EntryPoint, scope: Scope, receive: Receive) -> ApiRequest:
     headers = _read_headers(scope)
-    caller = await entry_point.authenticator.caller(_sent_key(headers))
+    caller = await entry_point.authenticator.caller(_sent_key(headers, scope["path"].removeprefix(BASE)))
     entry_point.rate_limits.spend(caller.account_id, caller.key_id)
     if described.scope is not None and described.scope not in caller.scopes:
         raise Forbidden(f"This key lacks the scope {described.scope}.", {"scope": described.scope})
@@ -256,13 +256,19 @@ def _read_headers(scope: Scope) -> Headers:
     return headers
 
 
-def _sent_key(headers: Headers) -> bytes | None:
-    """The key, from X-Api-Key or `Authorization: Bearer`. Raises InvalidRequest where both are sent and differ."""
+def _sent_key(headers: Headers, path: str) -> bytes | None:
+    """The key, from X-Api-Key or Authorization: Bearer, and Basic for telephony servers.
+
+    Raises InvalidRequest where two are sent and differ.
+    """
     key = headers.get(b"x-api-key")
-    scheme, _, credential = headers.get(b"authorization", b"").partition(b" ")
-    if scheme.lower() != b"bearer":
-        return key
+    authorization = headers.get(b"authorization", b"")
+    scheme, _, credential = authorization.partition(b" ")
     token = credential.strip(b" ")
+    if takes_basic(path) and (pair := basic_pair(authorization)) is not None:
+        token = pair.partition(b":")[2]
+    elif scheme.lower() != b"bearer":
+        return key
     if key is not None and key != token:
         raise InvalidRequest("Authorization", "must carry the same key as X-Api-Key; send one of the two")
     return token

@@ -303,6 +303,7 @@ _PARAMETERS: Final = {
     "path.order_id": "Id of an order.",
     "path.rental_id": "Id of a rental.",
     "path.rule_id": "Id of a price rule.",
+    "path.source": "Name of the feed: the records' source is that of the key, a slash, and this.",
     "path.name": "Name of an account at a carrier.",
     "path.base": "Currency of which one unit is exchanged.",
     "path.quote": "Currency that it is worth something in.",

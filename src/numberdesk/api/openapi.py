@@ -12,12 +12,14 @@ from typing import Any, Final, get_args, get_type_hints
 import msgspec
 
 from numberdesk import __version__
+from numberdesk.api.auth import takes_basic
 from numberdesk.api.endpoint import ENDPOINTS, JSON, LONGEST_KEY, Endpoint
 from numberdesk.api.errors import ENCODER, STATUSES
 from numberdesk.api.field_names import ignores_others
 from numberdesk.api.field_texts import TEXTS, text_key
 from numberdesk.api.shapes import E164, LONGEST_ID, LONGEST_LABEL, Amount, Label, Price, Rate
 from numberdesk.catalog.rules import CARRIER_NAME
+from numberdesk.core.call_forms import FEED_NAME
 from numberdesk.core.errors import BY_CODE
 from numberdesk.core.money import CURRENCY_CODE, MAX_AMOUNT, MAX_PRICE, MICROS
 from numberdesk.core.phone import E164_PATTERN
@@ -77,6 +79,11 @@ def build_document(base: str) -> dict[str, Any]:
             "securitySchemes": {
                 "ApiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
                 "Bearer": {"type": "http", "scheme": "bearer"},
+                "Basic": {
+                    "type": "http",
+                    "scheme": "basic",
+                    "description": "Under /usage/ and /routing/ only, for telephony servers: the password is the key.",
+                },
             },
         },
     }
@@ -147,6 +154,8 @@ def _operation(described: Endpoint, path: str, components: dict[str, Any]) -> di
         ],
         "responses": {**_success(described), **_pending(described), **_failures(described)},
     }
+    if takes_basic(path):
+        operation["security"] = [{"ApiKey": []}, {"Bearer": []}, {"Basic": []}]
     if described.scope is not None:
         operation["description"] = f"Scope: `{described.scope}`."
     if described.body is not None:
@@ -186,6 +195,8 @@ def _path_schema(name: str) -> dict[str, Any]:
         return {"type": "string", "pattern": "^[A-Za-z]{2}$", "examples": ["US"]}
     if name == "name":
         return {"type": "string", "pattern": f"^{CARRIER_NAME.pattern}$", "examples": ["twilio"]}
+    if name == "source":
+        return {"type": "string", "pattern": f"^{FEED_NAME.pattern}$", "examples": ["switch"]}
     if name in ("base", "quote"):
         return {"type": "string", "pattern": f"^{CURRENCY_CODE.pattern}$", "examples": ["EUR"]}
     return {"type": "string", "minLength": 1, "maxLength": LONGEST_ID, "pattern": "^[A-Za-z0-9_]+$"}

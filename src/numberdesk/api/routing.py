@@ -16,8 +16,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from numberdesk.api.auth import CHALLENGE, takes_basic
 from numberdesk.api.endpoint import BASE, ENDPOINTS, Endpoint, EntryPoint, failed, respond
-from numberdesk.core.errors import Internal, MethodNotAllowed, NotFound, NumberdeskError, Overloaded
+from numberdesk.core.errors import Internal, InvalidApiKey, MethodNotAllowed, NotFound, NumberdeskError, Overloaded
 from numberdesk.infra.db import CommitUnknownError, StorageFailedError
 from numberdesk.infra.log import get_log
 
@@ -50,7 +51,8 @@ class Resource:
         try:
             response = await respond_to(scope, receive)
         except Exception as error:  # noqa: BLE001  whatever it is, the client gets an answer
-            response = failed(_known_error(error, scope), request_id(scope))
+            known = _known_error(error, scope)
+            response = failed(known, request_id(scope), _challenge(known, scope))
         await response(scope, receive, send)
 
     async def _answer_other_methods(self, scope: Scope, _: Receive) -> Response:
@@ -82,6 +84,12 @@ def _known_error(raised: Exception, scope: Scope) -> NumberdeskError:
         return Overloaded(_NOT_READ if scope["method"] in ("GET", "HEAD") else _NOT_TAKEN)
     get_log().error("request failed", **where, exc_info=raised)
     return Internal()
+
+
+def _challenge(error: NumberdeskError, scope: Scope) -> dict[str, str] | None:
+    """Where senders know HTTP Basic alone they are asked for it."""
+    asked = isinstance(error, InvalidApiKey) and takes_basic(scope["path"].removeprefix(BASE))
+    return {"WWW-Authenticate": CHALLENGE} if asked else None
 
 
 def import_endpoints(package: ModuleType) -> None:

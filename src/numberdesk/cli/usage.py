@@ -6,7 +6,8 @@ Touches: files.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -14,16 +15,18 @@ from typing import Annotated, Any, Final
 import typer
 
 from numberdesk.cli.bars import bars
-from numberdesk.cli.call_files import files_in, records_in
+from numberdesk.cli.call_files import cdrs_in, files_in, mapping_of, records_in, shipped_mappings
 from numberdesk.cli.output import REFUSED, note, print_list, print_object
 from numberdesk.cli.session import AsJson, Limit, amount_of, services
+from numberdesk.cli.usage_feeds import feeds
 from numberdesk.core.call_charging import CallTerms, RecordOutcome, RecordResult
+from numberdesk.core.call_forms import CallForm
 from numberdesk.core.call_record import CallRecord, Direction, SentNames, read_record
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.phone import PhoneError, parse_e164
 from numberdesk.core.rating import RatingError, parse_increments
+from numberdesk.flows.usage.feed_calls import Read, outcomes, read_foreign
 from numberdesk.flows.usage.record_calls import MOST_RECORDS, RateParked, RecordCalls, rate_parked, record_calls
-from numberdesk.flows.usage.send_calls import in_order
 from numberdesk.flows.usage.set_usage_terms import (
     AppointSource,
     SetRate,
@@ -40,6 +43,7 @@ from numberdesk.wiring import Services
 usage = typer.Typer(help="Calls and how they are charged.", no_args_is_help=True)
 parked = typer.Typer(help="Calls that wait for a person.", no_args_is_help=True)
 usage.add_typer(parked, name="parked")
+usage.add_typer(feeds, name="feeds")
 
 _MOST_SHOWN: Final = 50
 _TOLD: Final = {RecordOutcome.CONFLICT, RecordOutcome.REJECTED}
@@ -51,17 +55,25 @@ NumberArgument = Annotated[str, typer.Argument(metavar="NUMBER", help="The numbe
 def import_calls(
     path: Annotated[Path, typer.Argument(metavar="PATH", exists=True, readable=True)],
     source: Annotated[str, typer.Option(help="Who tells of these calls")],
+    mapping: Annotated[
+        str | None, typer.Option(metavar="FILE|NAME", help=f"A mapping file, or {', '.join(shipped_mappings())}")
+    ] = None,
+    freeswitch: Annotated[  # noqa: FBT002  a flag
+        bool, typer.Option("--freeswitch", help="Files of mod_json_cdr's error folder")
+    ] = False,
     as_json: AsJson = False,  # noqa: FBT002  a flag
 ) -> None:
     """Record the calls of a file, or of all files of a folder; what is known already is not charged again."""
     counts: Counter[str] = Counter({outcome.value: 0 for outcome in RecordOutcome})
-    with services(_OPTIONS | {"source": "--source"}) as running, bars() as bar:
+    with services(_OPTIONS | {"source": "--source", "mapping": "--mapping"}) as running, bars() as bar:
         name = checked_source(source)
-        shown, names = 0, SentNames()
+        read, opened = _reading(mapping, freeswitch=freeswitch)
+        shown = 0
         for file in files_in(path):
-            records = records_in(file)
+            records = opened(file)
             while batch := list(islice(records, MOST_RECORDS)):
-                results = _record(running, name, [names.ours(record) for _, record in batch])
+                now = running.now()
+                results = _record(running, [read(record, name, now) for _, record in batch], now)
                 counts.update(result.outcome.value for result in results)
                 bar(f"recording {file.name}, lines", batch[-1][0], None)
                 for (line, _), result in zip(batch, results, strict=True):
@@ -72,12 +84,25 @@ def import_calls(
         raise typer.Exit(REFUSED)
 
 
-def _record(running: Services, source: str, sent: Sequence[Any]) -> list[RecordResult]:
-    now = running.now()
-    read = [read_record(one, source, now) for one in sent]
+def _reading(
+    mapping: str | None, *, freeswitch: bool
+) -> tuple[Callable[[Any, str, int], Read], Callable[[Path], Iterator[tuple[int, Any]]]]:
+    """How a record is read, and how the records of a file are found. Raises InvalidRequest."""
+    if freeswitch and mapping is not None:
+        raise InvalidRequest("mapping", "is not for files of FreeSWITCH, which have a form of their own")
+    if freeswitch:
+        return partial(read_foreign, CallForm.FREESWITCH, None), cdrs_in
+    if mapping is not None:
+        read = mapping_of(mapping)
+        return partial(read_foreign, CallForm.MAPPING, read), partial(records_in, columns=read.columns)
+    names = SentNames()
+    return lambda sent, source, now: read_record(names.ours(sent), source, now), records_in
+
+
+def _record(running: Services, read: Sequence[Read], now: int) -> list[RecordResult]:
     good = tuple(record for record in read if isinstance(record, CallRecord))
     done = running.writer.apply(record_calls, RecordCalls(running.new_id("bat"), good, now)) if good else []
-    return in_order(read, done)
+    return outcomes(read, done)
 
 
 @usage.command("source")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from sqlalchemy import CheckConstraint, ForeignKey, Index, PrimaryKeyConstraint, Table
 
 from numberdesk.core.call_charging import CallState, ParkedReason
+from numberdesk.core.call_forms import CallForm
 from numberdesk.core.call_record import Direction
 from numberdesk.tables.accounts import accounts
 from numberdesk.tables.base import metadata, one_of, optional_text, optional_whole, text, whole
@@ -64,6 +65,7 @@ Index("uq_calls_source_call_id_leg", calls.c.source, calls.c.call_id, calls.c.le
 Index(None, calls.c.account_id, calls.c.started_at, calls.c.id)
 _PARKED = calls.c.state == "parked"
 Index("ix_calls_parked", calls.c.id, sqlite_where=_PARKED, postgresql_where=_PARKED)
+Index("ix_calls_parked_of_source", calls.c.source, calls.c.id, sqlite_where=_PARKED, postgresql_where=_PARKED)
 
 # What an account owes for calls that its wallet did not cover: one row from the first unpaid micro until all is paid.
 # Whoever changes it has locked the wallet before.
@@ -121,5 +123,25 @@ call_terms = Table(
     whole("step"),
     PrimaryKeyConstraint("carrier", "since"),
     CheckConstraint("connect >= 0 AND minimum > 0 AND step > 0", name="increments_positive"),
+    sqlite_with_rowid=False,
+)
+
+# How records that come to /usage/in/{name}/ with a key of an account are read. The secret, sealed, is what callbacks to
+# the address url are signed with.
+call_feeds = Table(
+    "call_feeds",
+    metadata,
+    text("account_id", ForeignKey(accounts.c.id)),
+    text("name"),
+    text("form"),
+    optional_text("mapping"),
+    optional_text("secret"),
+    optional_text("url"),
+    whole("created_at"),
+    PrimaryKeyConstraint("account_id", "name"),
+    one_of("form", CallForm),
+    CheckConstraint("(form = 'mapping') = (mapping IS NOT NULL)", name="mapping_with_text"),
+    CheckConstraint("(secret IS NULL) = (url IS NULL)", name="secret_with_url"),
+    CheckConstraint("secret IS NULL OR form = 'callback'", name="secret_of_callbacks"),
     sqlite_with_rowid=False,
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import func, or_, select, tuple_
+from sqlalchemy import and_, func, or_, select, tuple_
 
 from numberdesk.core.call_charging import CallState, CallTerms, Heard, KeptCall, ParkedReason, RentedSpan
 from numberdesk.core.call_record import CallRecord, Direction
@@ -164,6 +164,13 @@ def list_parked(tx: Tx, *, after: str | None, limit: int, lock: bool = False) ->
         query = query.where(calls.c.id > after)
     query = query.order_by(calls.c.id).limit(limit)
     return [_call_of(row) for row in tx.execute(query.with_for_update() if lock else query)]
+
+
+def count_parked(tx: Tx, source: str, most: int) -> int:
+    """How many calls of a source and its feeds are parked; no more than `most` are looked at."""
+    mine = or_(calls.c.source == source, and_(calls.c.source > f"{source}/", calls.c.source < f"{source}0"))
+    found = select(calls.c.id).where(calls.c.state == CallState.PARKED.value, mine).limit(most)
+    return int(tx.execute(select(func.count()).select_from(found.subquery())).scalar_one())
 
 
 def list_heard(tx: Tx, *, since: int, e164: str | None, limit: int) -> list[Heard]:

@@ -10,9 +10,11 @@ from decimal import Decimal
 import msgspec
 
 from numberdesk.core.call_charging import CallState, Heard, KeptCall, ParkedReason, RecordOutcome, RecordResult
+from numberdesk.core.call_forms import CallForm
 from numberdesk.core.call_record import Direction
 from numberdesk.core.money import as_decimal
 from numberdesk.core.periods import iso_or_none, iso_seconds
+from numberdesk.usage.model import CallFeed
 from numberdesk.views.formats import AccountId, Currency, Instant, PhoneNumber, RentalId, TransferId
 
 
@@ -134,4 +136,29 @@ def parked_call_view(call: KeptCall) -> ParkedCallView:
         id=call.id,
         account_id=None if span is None else span.account_id,
         rental_id=None if span is None else span.rental_id,
+    )
+
+
+class FeedView(msgspec.Struct, frozen=True):
+    """A feed, without its secret."""
+
+    account_id: str
+    name: str
+    form: CallForm
+    signed: bool
+    url: str | None
+    mapping: str | None
+    created_at: str
+
+
+def feed_view(feed: CallFeed) -> FeedView:
+    """A feed, as operators see it."""
+    return FeedView(
+        feed.account_id,
+        feed.name,
+        feed.form,
+        feed.secret is not None,
+        feed.url,
+        feed.mapping,
+        iso_seconds(feed.created_at),
     )

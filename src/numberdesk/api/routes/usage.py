@@ -5,11 +5,9 @@ Touches: nothing.
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from datetime import datetime
 from typing import Annotated, Any, Final
-from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -17,6 +15,7 @@ from numberdesk.api.call_bodies import JSON, read_calls
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, page, position
 from numberdesk.api.shapes import stated
+from numberdesk.api.turns import reading_turn
 from numberdesk.core.call_charging import CUSTOMERS
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.lifecycle import AccountKind
@@ -32,10 +31,6 @@ from numberdesk.views.usage import (
     record_result_view,
 )
 
-_AT_ONCE: Final = 2
-"""Requests with call records that are worked on side by side: each may hold ten thousand of them in memory."""
-
-_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 _OPERATORS: Final = "operator:"
 _EXAMPLE: Final = {
     "call_id": "b2f4-1",
@@ -101,10 +96,12 @@ class CallsQuery(PageQuery, frozen=True):
 async def send(request: ApiRequest) -> ApiResponse:
     """Answer when all that was accepted is on disk."""
     services = request.services
-    loop = asyncio.get_running_loop()
-    async with _turns.setdefault(loop, asyncio.Semaphore(_AT_ONCE)):
+    async with reading_turn():
         sent = await read_calls(request.headers, request.receive, services.settings.usage_limit_bytes)
-        results = await send_calls(services.writer, sent, _source_of(request), request.now, services.new_id)
+        most = services.settings.usage_parked_most
+        results = await send_calls(
+            services.writer, sent, source_of(request), request.now, services.new_id, most_parked=most
+        )
     counts = Counter(result.outcome.value for result in results)
     told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
     return ApiResponse([record_result_view(result) for result in results], told or "Nothing was sent")
@@ -153,7 +150,7 @@ async def parked(request: ApiRequest) -> ApiResponse:
     return ApiResponse([parked_call_view(item) for item in items], rest=rest)
 
 
-def _source_of(request: ApiRequest) -> str:
+def source_of(request: ApiRequest) -> str:
     """The source follows from the key, so that nobody writes another's records."""
     caller = request.caller
     return (_OPERATORS if caller.kind is AccountKind.OPERATOR else CUSTOMERS) + caller.account_id

@@ -15,7 +15,13 @@ from numberdesk.infra.writer import Writer
 
 
 async def send_calls(
-    writer: Writer, sent: Sequence[Any], source: str, now: int, new_id: Callable[[str], str]
+    writer: Writer,
+    sent: Sequence[Any],
+    source: str,
+    now: int,
+    new_id: Callable[[str], str],
+    *,
+    most_parked: int | None = None,
 ) -> list[RecordResult]:
     """Record what was sent, each batch committed before the next; one result for each record, in order."""
     results: list[RecordResult] = []
@@ -23,7 +29,7 @@ async def send_calls(
     for begin in range(0, len(sent), MOST_RECORDS):
         read = [read_record(names.ours(one), source, now) for one in sent[begin : begin + MOST_RECORDS]]
         good = tuple(record for record in read if isinstance(record, CallRecord))
-        done = await writer.submit(record_calls, RecordCalls(new_id("bat"), good, now)) if good else []
+        done = await writer.submit(record_calls, RecordCalls(new_id("bat"), good, now, most_parked)) if good else []
         results += in_order(read, done)
     return results
 
