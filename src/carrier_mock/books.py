@@ -12,9 +12,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import Final, Generic, TypeVar
 
-from carrier_mock.changes import Attempted, Change, Held, Ordered, Settled, Stocked, Turned, Withdrawn
+from carrier_mock.changes import Attempted, Called, Change, Held, Ordered, Settled, Stocked, Turned, Withdrawn
 from carrier_mock.inventory import Inventory
-from carrier_mock.model import Account, Api, Attempt, Deal, Holding, HoldingState, Order, Outcome
+from carrier_mock.model import Account, Api, Attempt, Deal, Holding, HoldingState, MadeCall, Order, Outcome
 
 Item = TypeVar("Item", Holding, Order)
 
@@ -71,6 +71,7 @@ class Books:
     def __init__(self, inventory: Inventory) -> None:
         self.inventory = inventory
         self.attempts: list[Attempt] = []
+        self.calls: list[MadeCall] = []
         self.last_at = 0
         self._holdings: dict[str, Holding] = {}  # by the number's id, all there ever were
         self._holders: dict[str, str] = {}  # who has a number now
@@ -100,8 +101,8 @@ class Books:
             case Settled():
                 order = self._orders[change.order_id]
                 self._put_order(order._replace(status=change.status, updated_at=change.at))
-            case Attempted():
-                self._note(change.attempt)
+            case Attempted() | Called():
+                self._keep(change)
 
     def roll(self, account: Account) -> Roll[Holding]:
         """The numbers that an account's list shows, late ones among them."""
@@ -137,6 +138,10 @@ class Books:
         """An order by its id."""
         return self._orders.get(order_id)
 
+    def calls_of(self, account: Account) -> list[MadeCall]:
+        """The calls of an account, in the order in which they were made."""
+        return [call for call in self.calls if (call.api, call.account) == account]
+
     def orders_called(self, account: str, reference: str) -> list[Order]:
         """The orders of an account under a reference, newest first."""
         return [self._orders[each] for each in reversed(self._orders_called.get((account, reference), ()))]
@@ -162,6 +167,13 @@ class Books:
     def next_number(self) -> int:
         """The number of the next holding or order."""
         return len(self._holdings) + len(self._orders) + 1
+
+    def _keep(self, change: Attempted | Called) -> None:
+        """Write down what changes nothing else."""
+        if isinstance(change, Called):
+            self.calls.append(change.call)
+        else:
+            self._note(change.attempt)
 
     def _stock(self, change: Stocked) -> None:
         self.inventory.stock(change.numbers)

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from carrier_mock.inventory import Found
-from carrier_mock.model import Attempt, Holding, HoldingState, Order
+from carrier_mock.model import Attempt, Holding, HoldingState, MadeCall, Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +68,17 @@ class Attempted:
     attempt: Attempt
 
 
-Change: TypeAlias = Stocked | Withdrawn | Held | Turned | Ordered | Settled | Attempted
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A call was made."""
+
+    call: MadeCall
+
+
+Change: TypeAlias = Stocked | Withdrawn | Held | Turned | Ordered | Settled | Attempted | Called
 
 _KINDS: Final[dict[str, type]] = {
-    kind.__name__.lower(): kind for kind in (Stocked, Withdrawn, Held, Turned, Ordered, Settled, Attempted)
+    kind.__name__.lower(): kind for kind in (Stocked, Withdrawn, Held, Turned, Ordered, Settled, Attempted, Called)
 }
 
 

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Final
 
 from carrier_mock.books import PENDING, Books
-from carrier_mock.changes import Attempted, Change, Held, Ordered, Settled, Stocked, Turned, Withdrawn
+from carrier_mock.changes import Attempted, Called, Change, Held, Ordered, Settled, Stocked, Turned, Withdrawn
 from carrier_mock.faults import Twist
 from carrier_mock.inventory import Found
 from carrier_mock.model import (
@@ -25,6 +25,7 @@ from carrier_mock.model import (
     Holding,
     HoldingState,
     Line,
+    MadeCall,
     Order,
     as_digits,
     as_uuid,
@@ -129,6 +130,10 @@ class Holdings:
             self._searched[account.name, e164] = now
         for key in list(islice(self._searched, max(0, len(self._searched) - _MOST_SEARCHED))):
             del self._searched[key]
+
+    def call(self, call: MadeCall) -> None:
+        """Let a call be made."""
+        self._do(Called(call))
 
     def note(self, attempt: Attempt) -> None:
         """Write down that somebody tried to order."""

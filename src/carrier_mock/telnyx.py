@@ -17,6 +17,7 @@ import msgspec
 
 from carrier_mock import telnyx_shapes as shapes
 from carrier_mock.books import Roll
+from carrier_mock.calls import DETAIL_RECORDS, telnyx_calls
 from carrier_mock.exchange import Answer, Call, Request, credentials, json_answer
 from carrier_mock.faults import Fault, Twist
 from carrier_mock.holdings import Holdings, No
@@ -37,7 +38,7 @@ from carrier_mock.telnyx_shapes import error
 from carrier_mock.twilio import WRONG
 
 PREFIX: Final = "/v2/"
-ROOTS: Final = ("/available_phone_numbers", "/number_orders", "/phone_numbers", "/balance")
+ROOTS: Final = ("/available_phone_numbers", "/number_orders", "/phone_numbers", "/balance", DETAIL_RECORDS)
 """How paths begin without the prefix: it is a part of the address that Telnyx's specification and SDK begin with."""
 
 _UNAUTHORIZED: Final = error(
@@ -121,6 +122,10 @@ class Telnyx:
                 handlers["POST"] = lambda: self._order(request, account, now, token)
             case ["number_orders", order_id]:
                 handlers["GET"] = lambda: self._one_order(account, order_id)
+            case ["detail_records"]:
+                mine = self._books.calls_of(account)
+                run = lambda _: telnyx_calls(request, mine, now)  # noqa: E731  it goes into a Call
+                handlers["GET"] = lambda: Call(account, Operation.CALLS, (), run)
             case ["phone_numbers"]:
                 handlers["GET"] = lambda: self._numbers(request, account, now)
             case ["phone_numbers", number_id]:

@@ -32,6 +32,7 @@ from numberdesk.flows.rentals.release_numbers import Release, release_numbers
 from numberdesk.flows.rentals.renew_rentals import Renew, renew_rentals
 from numberdesk.flows.rentals.rent_records import parse_reminders
 from numberdesk.flows.usage.feed_calls import FeedDesk
+from numberdesk.flows.usage.pull_calls import CallPuller
 from numberdesk.flows.webhooks.sequence_events import SequenceFlow, sequence_events
 from numberdesk.flows.webhooks.try_webhook import WebhookTests
 from numberdesk.infra import clock
@@ -86,6 +87,7 @@ class Services:
     webhooks: WebhookSender
     webhook_tests: WebhookTests
     feed_desk: FeedDesk
+    call_puller: CallPuller
 
     @property
     def order_patience(self) -> int:
@@ -236,6 +238,7 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
         webhooks=webhooks,
         webhook_tests=WebhookTests(webhooks),
         feed_desk=FeedDesk(writer, reader, parts.new_id, settings.usage_parked_most),
+        call_puller=CallPuller(writer, reader, carriers, now, parts.new_id, every=settings.usage_pull_minutes * MINUTE),
     )
 
 

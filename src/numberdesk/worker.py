@@ -61,6 +61,7 @@ def due_workers(services: Services) -> tuple[DueWorker[Any, Any], ...]:
             new_id=services.new_id,
             random_bytes=services.random_bytes,
         ),
+        *services.call_puller.due_work,
     )
     return tuple(
         DueWorker(
@@ -89,6 +90,7 @@ async def run(services: Services, stop: asyncio.Event) -> None:
             _repeat(stop, _LOOK_SECONDS, hurry_answered, services.carriers, services.writer, services.now)
         ),
         asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, clean_up_rounds, services, stop.is_set)),
+        asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, services.call_puller.begin)),
         asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, fill_index, services, stop.is_set)),
         asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, prune_rounds, services, stop.is_set)),
     ]

@@ -133,8 +133,9 @@ def test_a_record_that_is_not_taken_is_an_error_so_that_its_sender_keeps_it(feed
 
 def test_senders_without_a_key_are_asked_for_it_by_basic_here_and_nowhere_else(feed: Feed) -> None:
     client, key = feed.shop.client(), feed.switch.key
-    for auth in (None, ("any", "wrong"), ("any", key + "x")):
-        refused = client.post("/usage/in/fs/", content=feed.cdr(), headers=JSON, auth=auth)
+    asking: tuple[dict[str, Any], ...] = ({}, {"auth": ("any", "wrong")}, {"auth": ("any", key + "x")})
+    for auth in asking:
+        refused = client.post("/usage/in/fs/", content=feed.cdr(), headers=JSON, **auth)
         assert refused.status_code == 401
         assert refused.headers["www-authenticate"] == 'Basic realm="numberdesk"'
     for broken in ("Basic", "Basic !", "Basic " + base64.b64encode(b"no colon").decode()):

@@ -265,7 +265,8 @@ def test_times_are_read_in_each_form_and_what_is_none_is_refused_by_our_name() -
         record = read_record(read(f'time = "{time}"\nzone = "UTC"\n{words}{LEAST}', at=sent), "s", NOW)
         assert isinstance(record, CallRecord), (time, record)
         assert record.started_at - BEGAN * 1_000_000 == instant * 1_000_000
-        for wrong in ("never", [], {}, True):
+        wrongs: tuple[Any, ...] = ("never", [], {}, True)
+        for wrong in wrongs:
             bad = read_record(read(f'time = "{time}"\nzone = "UTC"\n{words}{LEAST}', at=wrong), "s", NOW)
             assert isinstance(bad, BadRecord), (time, wrong)
             assert bad.field == "started_at"
@@ -277,7 +278,8 @@ def test_times_are_read_in_each_form_and_what_is_none_is_refused_by_our_name() -
 
 
 def test_documents_of_any_shape_are_records_that_are_refused() -> None:
-    for document in (None, 5, "x", [], {}, {"id": {}}, {"id": "1", "way": [], "n": {}, "at": None}):
+    documents: tuple[Any, ...] = (None, 5, "x", [], {}, {"id": {}}, {"id": "1", "way": [], "n": {}, "at": None})
+    for document in documents:
         found = parse_mapping(LEAST).read(document)
         assert isinstance(found, SentFields)
         assert isinstance(read_record(found.values, "s", NOW), BadRecord)

@@ -25,6 +25,7 @@ from numberdesk.core.call_record import CallRecord, Direction, SentNames, read_r
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.phone import PhoneError, parse_e164
 from numberdesk.core.rating import RatingError, parse_increments
+from numberdesk.flows.carriers.describe_carriers import is_carrier
 from numberdesk.flows.usage.feed_calls import Read, outcomes, read_foreign
 from numberdesk.flows.usage.record_calls import MOST_RECORDS, RateParked, RecordCalls, rate_parked, record_calls
 from numberdesk.flows.usage.set_usage_terms import (
@@ -36,8 +37,9 @@ from numberdesk.flows.usage.set_usage_terms import (
     set_call_terms,
     set_missing_rates,
 )
+from numberdesk.usage.pull_store import list_pulls
 from numberdesk.usage.store import list_heard, list_parked
-from numberdesk.views.usage import heard_view, parked_call_view
+from numberdesk.views.usage import heard_view, parked_call_view, pull_view
 from numberdesk.wiring import Services
 
 usage = typer.Typer(help="Calls and how they are charged.", no_args_is_help=True)
@@ -67,6 +69,8 @@ def import_calls(
     counts: Counter[str] = Counter({outcome.value: 0 for outcome in RecordOutcome})
     with services(_OPTIONS | {"source": "--source", "mapping": "--mapping"}) as running, bars() as bar:
         name = checked_source(source)
+        if running.reader.read_now(lambda tx: is_carrier(tx, name)):
+            raise InvalidRequest("source", "is a carrier that is connected: its calls are read from its own list")
         read, opened = _reading(mapping, freeswitch=freeswitch)
         shown = 0
         for file in files_in(path):
@@ -170,6 +174,19 @@ def rate(
             if after is None:
                 break
         print_object({"seen": seen, "rated": rated, "parked": seen - rated}, as_json=as_json)
+
+
+@usage.command("pulls")
+def pulls(
+    all_days: Annotated[bool, typer.Option("--all", help="Days that are done too")] = False,  # noqa: FBT002  a flag
+    limit: Limit = 1000,
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """List the days whose calls are read from carriers that list them, the latest first."""
+    with services(_OPTIONS) as running:
+        found = running.reader.read_now(lambda tx: list_pulls(tx, ended=all_days, limit=limit))
+        columns = ("carrier", "day", "listed", "read_at", "next_at", "message")
+        print_list([pull_view(pull) for pull in found], columns, as_json=as_json)
 
 
 @usage.command("reconcile")

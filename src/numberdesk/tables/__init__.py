@@ -17,7 +17,16 @@ from numberdesk.tables.orders import event_streams, events, idempotency_records,
 from numberdesk.tables.rent import rent_charges, rent_notices, rent_policies, rent_prices
 from numberdesk.tables.times import agreed_time
 from numberdesk.tables.trigrams import number_trigrams, trigram_fills
-from numberdesk.tables.usage import call_feeds, call_terms, calls, receivables, usage_rates, usage_sources
+from numberdesk.tables.usage import (
+    call_costs,
+    call_feeds,
+    call_pulls,
+    call_terms,
+    calls,
+    receivables,
+    usage_rates,
+    usage_sources,
+)
 from numberdesk.tables.webhooks import webhook_deliveries, webhook_endpoints
 from numberdesk.tables.writers import writers
 
@@ -26,7 +35,9 @@ __all__ = [
     "agreed_time",
     "api_keys",
     "audits",
+    "call_costs",
     "call_feeds",
+    "call_pulls",
     "call_terms",
     "calls",
     "carrier_orders",

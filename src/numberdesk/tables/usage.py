@@ -11,7 +11,17 @@ from numberdesk.core.call_charging import CallState, ParkedReason
 from numberdesk.core.call_forms import CallForm
 from numberdesk.core.call_record import Direction
 from numberdesk.tables.accounts import accounts
-from numberdesk.tables.base import metadata, one_of, optional_text, optional_whole, text, whole
+from numberdesk.tables.base import (
+    due_checks,
+    due_columns,
+    due_index,
+    metadata,
+    one_of,
+    optional_text,
+    optional_whole,
+    text,
+    whole,
+)
 from numberdesk.tables.numbers import rentals
 
 # One leg of a call for ever: what its source told, and what was made of it. A charged call has the terms by which it
@@ -143,5 +153,37 @@ call_feeds = Table(
     CheckConstraint("(form = 'mapping') = (mapping IS NOT NULL)", name="mapping_with_text"),
     CheckConstraint("(secret IS NULL) = (url IS NULL)", name="secret_with_url"),
     CheckConstraint("secret IS NULL OR form = 'callback'", name="secret_of_callbacks"),
+    sqlite_with_rowid=False,
+)
+
+# A day of UTC whose calls are read from a carrier's list: due work, until the day is old enough for nothing to come any
+# more. Of the last reading that came to its end: how many calls were listed of our numbers.
+call_pulls = Table(
+    "call_pulls",
+    metadata,
+    text("id", primary_key=True),
+    text("carrier"),
+    whole("day"),
+    *due_columns(),
+    optional_whole("began_at"),
+    optional_whole("ended_at"),
+    whole("listed"),
+    *due_checks("ended_at"),
+    sqlite_with_rowid=False,
+)
+due_index(call_pulls, "carrier")
+Index(None, call_pulls.c.carrier, call_pulls.c.day)
+
+# What a call of a number costs the operator, as its carrier told later. It may be told anew. It belongs to the number,
+# which may have been nobody's when the call began, and so has no reference to the call.
+call_costs = Table(
+    "call_costs",
+    metadata,
+    text("call", primary_key=True),
+    text("e164"),
+    text("currency"),
+    whole("amount"),
+    whole("told_at"),
+    CheckConstraint("amount >= 0", name="cost_not_negative"),
     sqlite_with_rowid=False,
 )

@@ -15,6 +15,7 @@ from numberdesk.core.call_record import Direction
 from numberdesk.core.money import as_decimal
 from numberdesk.core.periods import iso_or_none, iso_seconds
 from numberdesk.usage.model import CallFeed
+from numberdesk.usage.pull_store import CallPull
 from numberdesk.views.formats import AccountId, Currency, Instant, PhoneNumber, RentalId, TransferId
 
 
@@ -161,4 +162,29 @@ def feed_view(feed: CallFeed) -> FeedView:
         feed.url,
         feed.mapping,
         iso_seconds(feed.created_at),
+    )
+
+
+class PullView(msgspec.Struct, frozen=True):
+    """A day of a carrier whose calls are read: when that began last, comes next, and what went wrong."""
+
+    carrier: str
+    day: str
+    listed: int
+    read_at: str | None
+    next_at: str | None
+    done_at: str | None
+    message: str
+
+
+def pull_view(pull: CallPull) -> PullView:
+    """A day of a carrier, as operators see it."""
+    return PullView(
+        pull.carrier,
+        iso_seconds(pull.day)[:10],
+        pull.listed,
+        iso_or_none(pull.began_at),
+        iso_or_none(pull.next_at),
+        iso_or_none(pull.ended_at),
+        pull.message,
     )

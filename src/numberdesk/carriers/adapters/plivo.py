@@ -27,6 +27,7 @@ from numberdesk.carriers.adapters.http_api import (
     refusal,
     refused,
 )
+from numberdesk.carriers.adapters.plivo_calls import PlivoCalls
 from numberdesk.carriers.adapters.plivo_words import reason_of
 from numberdesk.carriers.adapters.reading import digits_of, e164_of, item_of, price_of
 from numberdesk.carriers.port import (
@@ -150,7 +151,7 @@ class _AccountState(msgspec.Struct):
     cash_credits: Any = None
 
 
-class Plivo:
+class Plivo(PlivoCalls):
     """An account at Plivo."""
 
     def __init__(self, setup: Setup, http: Http) -> None:

@@ -29,6 +29,7 @@ from numberdesk.carriers.adapters.http_api import (
 )
 from numberdesk.carriers.adapters.reading import PageLinks, is_e164
 from numberdesk.carriers.adapters.refusal_words import reason_in
+from numberdesk.carriers.adapters.signalwire_calls import SignalWireCalls
 from numberdesk.carriers.port import (
     AnotherNumber,
     Available,
@@ -120,7 +121,7 @@ class _Failure(msgspec.Struct):
         return " ".join(part.casefold().replace("_", " ") for part in parts if isinstance(part, str))
 
 
-class SignalWire:
+class SignalWire(SignalWireCalls):
     """One SignalWire project."""
 
     def __init__(self, setup: Setup, http: Http) -> None:

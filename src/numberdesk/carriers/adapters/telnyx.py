@@ -20,6 +20,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, CarrierKind, decoded, excerpt, refusal, refused
+from numberdesk.carriers.adapters.telnyx_calls import TelnyxCalls
 from numberdesk.carriers.adapters.telnyx_search import TelnyxPage, TelnyxSearches, answered, checked_id
 from numberdesk.carriers.port import (
     AnotherNumber,
@@ -131,7 +132,7 @@ class _Errors(msgspec.Struct):
     errors: list[_Error]
 
 
-class Telnyx:
+class Telnyx(TelnyxCalls):
     """One account at Telnyx. `seconds` is a clock that only goes forward."""
 
     def __init__(self, setup: Setup, http: Http, *, seconds: Callable[[], float] = time.monotonic) -> None:

@@ -30,6 +30,7 @@ from numberdesk.carriers.adapters.http_api import (
     refused,
 )
 from numberdesk.carriers.adapters.reading import PageLinks, is_e164
+from numberdesk.carriers.adapters.twilio_calls import TwilioCalls
 from numberdesk.carriers.adapters.twilio_errors import REASONS
 from numberdesk.carriers.adapters.twilio_prices import Costs, TwilioPrices
 from numberdesk.carriers.adapters.twilio_search import LARGEST_PAGE, question, start_of
@@ -114,7 +115,7 @@ class _Look(NamedTuple):
     unclear: str
 
 
-class Twilio:
+class Twilio(TwilioCalls):
     """One Twilio account. `seconds` is a clock that only goes forward, by which prices grow old."""
 
     def __init__(self, setup: Setup, http: Http, *, seconds: Callable[[], float] = time.monotonic) -> None:

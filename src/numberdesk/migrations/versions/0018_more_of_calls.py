@@ -1,4 +1,4 @@
-"""Feeds of call records, and parked ones counted by their source.
+"""Feeds of call records, calls that are read from carriers with their cost, and parked ones counted by their source.
 
 Touches: database.
 """
@@ -25,6 +25,39 @@ def upgrade() -> None:
         sa.CheckConstraint("secret IS NULL OR form = 'callback'", name=op.f("ck_call_feeds_secret_of_callbacks")),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_call_feeds_account_id")),
         sa.PrimaryKeyConstraint("account_id", "name", name=op.f("pk_call_feeds")),
+        sqlite_with_rowid=False,
+    )
+    _pulls()
+
+
+def _pulls() -> None:
+    op.create_table(
+        "call_pulls",
+        *_texts("id", "carrier"),
+        *_wholes("day"),
+        sa.Column("next_at", sa.BigInteger(), nullable=True),
+        *_wholes("attempts"),
+        *_texts("message"),
+        *(sa.Column(name, sa.BigInteger(), nullable=True) for name in ("parked_at", "leased_until")),
+        *(sa.Column(name, sa.BigInteger(), nullable=True) for name in ("began_at", "ended_at")),
+        *_wholes("listed"),
+        sa.CheckConstraint("ended_at IS NULL OR next_at IS NULL", name=op.f("ck_call_pulls_ended_is_left_alone")),
+        sa.CheckConstraint(
+            "ended_at IS NOT NULL OR (next_at IS NULL) = (parked_at IS NOT NULL)",
+            name=op.f("ck_call_pulls_due_or_parked"),
+        ),
+        sa.CheckConstraint("leased_until IS NULL OR next_at IS NOT NULL", name=op.f("ck_call_pulls_leased_while_due")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_call_pulls")),
+        sqlite_with_rowid=False,
+    )
+    _partial("ix_call_pulls_due", "call_pulls", ["carrier", "next_at", "id"], "next_at IS NOT NULL")
+    op.create_index("ix_call_pulls_carrier_day", "call_pulls", ["carrier", "day"])
+    op.create_table(
+        "call_costs",
+        *_texts("call", "e164", "currency"),
+        *_wholes("amount", "told_at"),
+        sa.CheckConstraint("amount >= 0", name=op.f("ck_call_costs_cost_not_negative")),
+        sa.PrimaryKeyConstraint("call", name=op.f("pk_call_costs")),
         sqlite_with_rowid=False,
     )
 
