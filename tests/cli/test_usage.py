@@ -175,6 +175,51 @@ def test_feeds_are_set_listed_without_their_secret_and_removed(desk: Desk, monke
         desk.run("usage", "feeds", "set", "acc_1", *wrong, status=2)
 
 
+def test_charges_are_rated_anew_after_a_dry_run_and_raised_only_where_that_is_allowed(desk: Desk) -> None:
+    desk.run("usage", "source", NUMBER, "switch")
+    desk.json(
+        "usage", "import", desk.file("a.jsonl", f"{desk.record('c1')}\n{desk.record('c2')}"), "--source", "switch"
+    )
+    day = desk.began[:10]
+    rating = ("usage", "rerate", "--account", "acc_1", "--from", day, "--to", day)
+    halved = {
+        "seen": 2,
+        "changed": 2,
+        "raised": 0,
+        "charged_before": "0.04",
+        "charged_after": "0.02",
+        "difference": "-0.02",
+    }
+    assert desk.json(*rating, "--inbound", "0.005", "--dry-run") == halved
+    assert [line["kind"] for line in desk.json("wallet", "statement", "acc_1")][:2] == ["usage", "rental"]
+    assert "--reason must not be empty" in desk.run(*rating, "--inbound", "0.005", status=2).stderr
+    assert desk.json(*rating, "--inbound", "0.005", "--reason", "a slip") == halved
+    refused = desk.run(*rating, "--inbound", "0.02", "--reason", "more", status=1).stderr
+    assert "charges would rise: 2 of them, which needs --allow-raise" in refused
+    raised = desk.json(*rating, "--inbound", "0.02", "--reason", "more", "--allow-raise")
+    assert (raised["changed"], raised["difference"]) == (2, "0.06")
+    assert [line["kind"] for line in desk.json("wallet", "statement", "acc_1")][:2] == ["usage", "usage_reversal"]
+    for wrong in (("--from", "today"), ("--to", "2026-13-01"), ("--inbound", "-1"), ("--increments", "60")):
+        desk.run(*rating, *wrong, "--dry-run", status=2)
+    (line,) = desk.json("usage", "margin", "--month", day[:7])
+    assert (line["phone_number"], line["calls"], line["charged"], line["margin"]) == (NUMBER, 2, 0.08, 0.08)
+    desk.run("usage", "margin", "--month", "March", status=2)
+    assert desk.json("verify")["violations"] == []
+
+
+def test_one_call_is_corrected(desk: Desk) -> None:
+    desk.json("usage", "import", desk.file("a.jsonl", desk.record("c1", seconds=None)), "--source", "switch")
+    desk.run("usage", "source", NUMBER, "switch")
+    desk.json("usage", "parked", "rate")
+    (parked,) = desk.json("usage", "parked", "list")
+    told = desk.run("usage", "correct", parked["id"], "--seconds", "61", "--reason", "from the switch's log")
+    assert "usage parked rate" in told.stderr
+    assert desk.json("usage", "parked", "rate")["rated"] == 1
+    fixing = ("usage", "correct", parked["id"], "--reason", "a stuck channel")
+    assert desk.json(*fixing, "--seconds", "60")["charged_after"] == "0.01"
+    assert "has to be allowed" in desk.run(*fixing, "--seconds", "600", status=1).stderr
+
+
 def test_sources_are_compared_by_number_and_day(desk: Desk) -> None:
     desk.run("usage", "terms", "pool", "--source", "switch", "--increments", "1/1", "--connect-fee", "0.1")
     desk.run("usage", "source", NUMBER, "switch")

@@ -18,6 +18,7 @@ from numberdesk.cli.bars import bars
 from numberdesk.cli.call_files import cdrs_in, files_in, mapping_of, records_in, shipped_mappings
 from numberdesk.cli.output import REFUSED, note, print_list, print_object
 from numberdesk.cli.session import AsJson, Limit, amount_of, services
+from numberdesk.cli.usage_charges import correct, margin, rerate
 from numberdesk.cli.usage_feeds import feeds
 from numberdesk.core.call_charging import CallTerms, RecordOutcome, RecordResult
 from numberdesk.core.call_forms import CallForm
@@ -46,6 +47,9 @@ usage = typer.Typer(help="Calls and how they are charged.", no_args_is_help=True
 parked = typer.Typer(help="Calls that wait for a person.", no_args_is_help=True)
 usage.add_typer(parked, name="parked")
 usage.add_typer(feeds, name="feeds")
+usage.command("rerate")(rerate)
+usage.command("correct")(correct)
+usage.command("margin")(margin)
 
 _MOST_SHOWN: Final = 50
 _TOLD: Final = {RecordOutcome.CONFLICT, RecordOutcome.REJECTED}

@@ -187,3 +187,31 @@ call_costs = Table(
     CheckConstraint("amount >= 0", name="cost_not_negative"),
     sqlite_with_rowid=False,
 )
+
+# Charges that were taken back, each with what it was and the transfers that had carried its shares; the calls they were
+# of are rated anew since. reversal_id is the transfer that gave it back, empty where it was nothing.
+call_reversals = Table(
+    "call_reversals",
+    metadata,
+    text("id", primary_key=True),
+    text("account_id", ForeignKey(accounts.c.id)),
+    text("call", ForeignKey(calls.c.id)),
+    whole("seconds"),
+    whole("per_minute"),
+    whole("connect"),
+    whole("minimum"),
+    whole("step"),
+    whole("billed"),
+    whole("amount"),
+    whole("owed"),
+    optional_text("transfer_id"),
+    optional_text("owed_transfer_id"),
+    whole("charged_at"),
+    optional_text("reversal_id"),
+    whole("reversed_at"),
+    text("reason"),
+    CheckConstraint("owed >= 0 AND owed <= amount", name="owed_is_a_part"),
+    CheckConstraint("(amount > 0) = (reversal_id IS NOT NULL)", name="reversed_with_transfer"),
+    sqlite_with_rowid=False,
+)
+Index(None, call_reversals.c.call)

@@ -34,9 +34,13 @@ _OF_CHARGE: Final = (
 _COLUMNS: Final = ("id", *_OF_RECORD, *_OF_CHARGE)
 _INSERT_CALLS: Final = InsertRows(calls, _COLUMNS)
 _CHARGE_CALLS: Final = UpdateRows(calls, "id", *_OF_CHARGE)
-_ALL: Final = [calls.c[name] for name in _COLUMNS]
+CALL_COLUMNS: Final = [calls.c[name] for name in _COLUMNS]
+"""The columns of a call, of which `call_of` makes one."""
+
 _KNOWN: Final = SelectSet(
-    select(*_ALL).where(in_set(calls.c.source, "sources"), in_set(calls.c.call_id, "call_ids")), "sources", "call_ids"
+    select(*CALL_COLUMNS).where(in_set(calls.c.source, "sources"), in_set(calls.c.call_id, "call_ids")),
+    "sources",
+    "call_ids",
 )
 _SPANS: Final = select(
     rentals.c.id,
@@ -55,7 +59,7 @@ def find_calls(tx: Tx, records: Iterable[CallRecord]) -> dict[tuple[str, str, st
     """The calls that there are with the keys of some records."""
     wanted = {record.key for record in records}
     found = _KNOWN.run(tx, sources={key[0] for key in wanted}, call_ids={key[1] for key in wanted})
-    known = {call.record.key: call for call in map(_call_of, found)}
+    known = {call.record.key: call for call in map(call_of, found)}
     return {key: call for key, call in known.items() if key in wanted}
 
 
@@ -146,7 +150,7 @@ def list_calls(
     tx: Tx, account_id: str, *, since: int | None, until: int | None, before: tuple[int, str] | None, limit: int
 ) -> list[KeptCall]:
     """Calls of an account, the latest first: those that began from `since` to before `until`, beyond a place."""
-    query = select(*_ALL).where(calls.c.account_id == account_id)
+    query = select(*CALL_COLUMNS).where(calls.c.account_id == account_id)
     if since is not None:
         query = query.where(calls.c.started_at >= since)
     if until is not None:
@@ -154,16 +158,16 @@ def list_calls(
     if before is not None:
         query = query.where(tuple_(calls.c.started_at, calls.c.id) < before)
     ordered = query.order_by(calls.c.started_at.desc(), calls.c.id.desc()).limit(limit)
-    return [_call_of(row) for row in tx.execute(ordered)]
+    return [call_of(row) for row in tx.execute(ordered)]
 
 
 def list_parked(tx: Tx, *, after: str | None, limit: int, lock: bool = False) -> list[KeptCall]:
     """Parked calls of all accounts, oldest first."""
-    query = select(*_ALL).where(calls.c.state == CallState.PARKED.value)
+    query = select(*CALL_COLUMNS).where(calls.c.state == CallState.PARKED.value)
     if after is not None:
         query = query.where(calls.c.id > after)
     query = query.order_by(calls.c.id).limit(limit)
-    return [_call_of(row) for row in tx.execute(query.with_for_update() if lock else query)]
+    return [call_of(row) for row in tx.execute(query.with_for_update() if lock else query)]
 
 
 def count_parked(tx: Tx, source: str, most: int) -> int:
@@ -218,7 +222,8 @@ def _charge_row(call: KeptCall) -> tuple[Any, ...]:
     )
 
 
-def _call_of(row: Any) -> KeptCall:
+def call_of(row: Any) -> KeptCall:
+    """The call of a row."""
     span = None
     if row.rental_id is not None:  # as much of it as the call knows
         span = RentedSpan(row.rental_id, row.account_id, row.e164, "", row.currency, None, None, 0, None)

@@ -20,6 +20,7 @@ from numberdesk.core.money import CURRENCY_CODE
 from numberdesk.core.phone import E164_PATTERN
 from numberdesk.flows.accounts.fund_wallets import ADJUSTMENT, TOP_UP
 from numberdesk.flows.usage.pay_debts import DEBT_PAYMENT
+from numberdesk.flows.usage.rerate_calls import USAGE_REVERSAL
 from numberdesk.ledger.model import REVENUE
 from numberdesk.outbox.model import KINDS_OF_EVENTS
 
@@ -56,4 +57,4 @@ CapabilityNames = tuple[Annotated[str, _words(CAPABILITIES)], ...]
 EventKind = Annotated[str, _words(KINDS_OF_EVENTS)]
 ScopeNames = tuple[Annotated[str, _words(SCOPES)], ...]
 PriceSourceName = Annotated[str, _words((FROM_FILE, FROM_RULE))]
-TransferKind = Annotated[str, _words((TOP_UP, ADJUSTMENT, DEBT_PAYMENT, *REVENUE))]
+TransferKind = Annotated[str, _words((TOP_UP, ADJUSTMENT, DEBT_PAYMENT, USAGE_REVERSAL, *REVENUE))]

@@ -14,7 +14,7 @@ from numberdesk.core.call_forms import CallForm
 from numberdesk.core.call_record import Direction
 from numberdesk.core.money import as_decimal
 from numberdesk.core.periods import iso_or_none, iso_seconds
-from numberdesk.usage.model import CallFeed
+from numberdesk.usage.model import CallFeed, NumberMargin
 from numberdesk.usage.pull_store import CallPull
 from numberdesk.views.formats import AccountId, Currency, Instant, PhoneNumber, RentalId, TransferId
 
@@ -187,4 +187,35 @@ def pull_view(pull: CallPull) -> PullView:
         iso_or_none(pull.next_at),
         iso_or_none(pull.ended_at),
         pull.message,
+    )
+
+
+class MarginView(msgspec.Struct, frozen=True):
+    """What calls of a number in a month of UTC were charged beside what they cost."""
+
+    month: str
+    phone_number: PhoneNumber
+    carrier: str
+    currency: Currency
+    calls: int
+    seconds: int
+    charged: Decimal
+    cost: Decimal
+    margin: Decimal | None
+    calls_without_cost: int
+
+
+def margin_view(margin: NumberMargin) -> MarginView:
+    """The margin of a number."""
+    return MarginView(
+        iso_seconds(margin.month)[:7],
+        margin.e164,
+        margin.carrier,
+        margin.currency,
+        margin.calls,
+        margin.seconds,
+        as_decimal(margin.charged),
+        as_decimal(margin.cost),
+        None if margin.margin is None else as_decimal(margin.margin),
+        margin.uncosted,
     )

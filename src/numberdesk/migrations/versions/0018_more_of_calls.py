@@ -1,4 +1,4 @@
-"""Feeds of call records, calls that are read from carriers with their cost, and parked ones counted by their source.
+"""Feeds of call records, calls that are read from carriers with their cost, charges that are taken back.
 
 Touches: database.
 """
@@ -28,6 +28,7 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     _pulls()
+    _reversals()
 
 
 def _pulls() -> None:
@@ -60,6 +61,28 @@ def _pulls() -> None:
         sa.PrimaryKeyConstraint("call", name=op.f("pk_call_costs")),
         sqlite_with_rowid=False,
     )
+
+
+def _reversals() -> None:
+    op.create_table(
+        "call_reversals",
+        *_texts("id", "account_id", "call"),
+        *_wholes("seconds", "per_minute", "connect", "minimum", "step", "billed", "amount", "owed"),
+        *(sa.Column(name, TEXT, nullable=True) for name in ("transfer_id", "owed_transfer_id")),
+        *_wholes("charged_at"),
+        sa.Column("reversal_id", TEXT, nullable=True),
+        *_wholes("reversed_at"),
+        *_texts("reason"),
+        sa.CheckConstraint("owed >= 0 AND owed <= amount", name=op.f("ck_call_reversals_owed_is_a_part")),
+        sa.CheckConstraint(
+            "(amount > 0) = (reversal_id IS NOT NULL)", name=op.f("ck_call_reversals_reversed_with_transfer")
+        ),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_call_reversals_account_id")),
+        sa.ForeignKeyConstraint(["call"], ["calls.id"], name=op.f("fk_call_reversals_call")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_call_reversals")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_call_reversals_call", "call_reversals", ["call"])
 
 
 def _texts(*names: str) -> list[sa.Column[str]]:
