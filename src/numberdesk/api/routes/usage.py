@@ -100,7 +100,13 @@ async def send(request: ApiRequest) -> ApiResponse:
         sent = await read_calls(request.headers, request.receive, services.settings.usage_limit_bytes)
         most = services.settings.usage_parked_most
         results = await send_calls(
-            services.writer, sent, source_of(request), request.now, services.new_id, most_parked=most
+            services.writer,
+            sent,
+            source_of(request),
+            request.now,
+            services.new_id,
+            most_parked=most,
+            failpoint=services.failpoint,
         )
     counts = Counter(result.outcome.value for result in results)
     told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
