@@ -1,6 +1,6 @@
 """Commands about what calls were charged: rate anew, correct, and what they brought in.
 
-Touches: nothing.
+Touches: database.
 """
 
 from __future__ import annotations
