@@ -25,6 +25,8 @@ from numberdesk.flows.purchase.follow_carrier_orders import CARRIER_ORDERS
 from numberdesk.flows.purchase.place_orders import FAILPOINTS as ORDER_POINTS
 from numberdesk.flows.rentals.renew_rentals import RENEWALS
 from numberdesk.flows.usage.expire_sessions import SESSIONS
+from numberdesk.flows.usage.pull_calls import CALL_PULLS
+from numberdesk.flows.usage.send_calls import RECORDS_READ
 from numberdesk.flows.webhooks.deliver_events import WEBHOOK_DELIVERIES
 from numberdesk.http_server.server import bind, serve
 from numberdesk.infra import clock, log
@@ -38,12 +40,12 @@ FAILPOINTS: Final = (*WRITER_POINTS, *PURCHASE_POINTS)
 
 DUE_POINTS: Final = tuple(
     point
-    for kind in (CARRIER_ORDERS, CARRIER_RELEASES, CARRIER_AUDITS, RENEWALS, SESSIONS, WEBHOOK_DELIVERIES)
+    for kind in (CARRIER_ORDERS, CARRIER_RELEASES, CARRIER_AUDITS, RENEWALS, SESSIONS, WEBHOOK_DELIVERIES, CALL_PULLS)
     for point in points_of(kind)
 )
 """What due work of every kind passes."""
 
-_ALL: Final = (*FAILPOINTS, *ORDER_POINTS, *DUE_POINTS)
+_ALL: Final = (*FAILPOINTS, *ORDER_POINTS, *DUE_POINTS, RECORDS_READ)
 
 
 def killing(point: str, hits: int) -> Callable[[str], None]:

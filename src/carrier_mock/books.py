@@ -14,6 +14,7 @@ from typing import Final, Generic, TypeVar
 
 from carrier_mock.changes import (
     Attempted,
+    Called,
     Change,
     Dropped,
     Held,
@@ -26,7 +27,7 @@ from carrier_mock.changes import (
     Withdrawn,
 )
 from carrier_mock.inventory import Inventory
-from carrier_mock.model import Account, Api, Attempt, Deal, Holding, HoldingState, Order, Outcome
+from carrier_mock.model import Account, Api, Attempt, Deal, Holding, HoldingState, MadeCall, Order, Outcome
 from carrier_mock.voice import Wires
 
 Item = TypeVar("Item", Holding, Order)
@@ -84,6 +85,7 @@ class Books:
     def __init__(self, inventory: Inventory) -> None:
         self.inventory = inventory
         self.attempts: list[Attempt] = []
+        self.calls: list[MadeCall] = []
         self.last_at = 0
         self.wires = Wires()
         self._holdings: dict[str, Holding] = {}  # by the number's id, all there ever were
@@ -111,8 +113,8 @@ class Books:
                 self._turn(change)
             case Ordered() | Settled():
                 self._put_order(self._as_ordered(change))
-            case Attempted():
-                self._note(change.attempt)
+            case Attempted() | Called():
+                self._keep(change)
             case Wired() | Put() | Dropped():
                 self._rewire(change)
 
@@ -150,6 +152,10 @@ class Books:
         """An order by its id."""
         return self._orders.get(order_id)
 
+    def calls_of(self, account: Account) -> list[MadeCall]:
+        """The calls of an account, in the order in which they were made."""
+        return [call for call in self.calls if (call.api, call.account) == account]
+
     def orders_called(self, account: str, reference: str) -> list[Order]:
         """The orders of an account under a reference, newest first."""
         return [self._orders[each] for each in reversed(self._orders_called.get((account, reference), ()))]
@@ -175,6 +181,13 @@ class Books:
     def next_number(self) -> int:
         """The number of the next holding or order."""
         return len(self._holdings) + len(self._orders) + 1
+
+    def _keep(self, change: Attempted | Called) -> None:
+        """Write down what changes nothing else."""
+        if isinstance(change, Called):
+            self.calls.append(change.call)
+        else:
+            self._note(change.attempt)
 
     def _stock(self, change: Stocked) -> None:
         self.inventory.stock(change.numbers)

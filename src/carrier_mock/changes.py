@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from carrier_mock.inventory import Found
-from carrier_mock.model import Attempt, Holding, HoldingState, Order
+from carrier_mock.model import Attempt, Holding, HoldingState, MadeCall, Order
 from carrier_mock.voice import Thing
 
 
@@ -91,11 +91,18 @@ class Dropped:
     thing_id: str
 
 
-Change: TypeAlias = Stocked | Withdrawn | Held | Turned | Ordered | Settled | Attempted | Wired | Put | Dropped
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A call was made."""
+
+    call: MadeCall
+
+
+Change: TypeAlias = Stocked | Withdrawn | Held | Turned | Ordered | Settled | Attempted | Wired | Put | Dropped | Called
 
 _KINDS: Final[dict[str, type]] = {
     kind.__name__.lower(): kind
-    for kind in (Stocked, Withdrawn, Held, Turned, Ordered, Settled, Attempted, Wired, Put, Dropped)
+    for kind in (Stocked, Withdrawn, Held, Turned, Ordered, Settled, Attempted, Wired, Put, Dropped, Called)
 }
 
 

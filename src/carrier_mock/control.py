@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import UTC
 from itertools import islice
 from typing import Any, Final, TypeVar
 
@@ -18,6 +19,7 @@ from carrier_mock.books import PENDING
 from carrier_mock.control_shapes import (
     Ending,
     NewCall,
+    NewCallRecord,
     NewFault,
     NewNumbers,
     NewOrphans,
@@ -25,6 +27,7 @@ from carrier_mock.control_shapes import (
     NewSettings,
     NewWay,
     attempt_view,
+    call_view,
     deal_view,
     fault_view,
     holding_view,
@@ -35,11 +38,12 @@ from carrier_mock.exchange import Answer, Request, json_answer
 from carrier_mock.faults import Faults
 from carrier_mock.holdings import Holdings
 from carrier_mock.inventory import Found
-from carrier_mock.model import Account, Api, Holding, derived
+from carrier_mock.model import Account, Api, Holding, MadeCall, derived
 from carrier_mock.ringing import ring
 from carrier_mock.settings import Way
 from carrier_mock.telnyx import account_of
 from carrier_mock.twilio import is_account_sid
+from numberdesk.core.periods import from_datetime
 from numberdesk.core.phone import PhoneError, parse_e164
 
 _DONE: Final = {"done": True}
@@ -79,12 +83,17 @@ class Control:
                 return self._set(_read(request, NewSettings))
             case "POST", "orders", order_id:
                 return self._end_order(order_id, _read(request, Ending), now)
-            case "POST", "calls":
-                return ring(self._books, _read(request, NewCall).phone_number)
+            case "POST", ("calls" | "call-records"):
+                return self._about_calls(request, parts, now, token)
             case "POST", "reset":
                 self._reset()
                 return _DONE
         return self._about_numbers(request, parts, now, token) or self._seen(request, parts)
+
+    def _about_calls(self, request: Request, parts: list[str], now: int, token: str) -> Any:
+        if parts == ["calls"]:
+            return ring(self._books, _read(request, NewCall).phone_number)
+        return self._call(_read(request, NewCallRecord), now, token)
 
     def _seen(self, request: Request, parts: list[str]) -> Any:
         match request.method, *parts:
@@ -176,6 +185,20 @@ class Control:
             self._holdings.give(account, e164, new.reference, now=now, token=derived(token, e164)) for e164 in wanted
         ]
         return [holding_view(each) for each in given]
+
+    def _call(self, new: NewCallRecord, now: int, token: str) -> dict[str, Any]:
+        holding = self._books.holder(_checked(new.phone_number))
+        if holding is None:
+            raise BadRequestError("phone_number is on no account")
+        lasts = new.seconds * 1_000_000
+        began = now - lasts if new.started_at is None else from_datetime(new.started_at.astimezone(UTC))
+        call = MadeCall(
+            len(self._books.calls) + 1, holding.api, holding.account, holding.e164, new.other, new.direction,
+            began // 1_000_000 * 1_000_000, new.seconds, round(new.price * 1_000_000),
+            round(new.price_after_seconds * 1_000_000), token,
+        )  # fmt: skip
+        self._holdings.call(call)
+        return call_view(call)
 
     def _account(self, api: Api, name: str | None) -> Account:
         if name is not None:

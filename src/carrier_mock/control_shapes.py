@@ -5,12 +5,13 @@ Touches: nothing.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
 
 from carrier_mock.faults import Armed, Fault
-from carrier_mock.model import Api, Attempt, Deal, Holding, Kind, Operation, Order, Place
+from carrier_mock.model import Api, Attempt, Deal, Holding, Kind, MadeCall, Operation, Order, Place, as_uuid
 from carrier_mock.prices import shown
 from carrier_mock.settings import LONGEST_SECONDS, Settings, State
 from numberdesk.core.periods import to_datetime
@@ -100,6 +101,18 @@ class NewCall(msgspec.Struct, forbid_unknown_fields=True):
     phone_number: str
 
 
+class NewCallRecord(msgspec.Struct, forbid_unknown_fields=True):
+    """A call to or from a number that is on an account. Without `started_at` it has just ended."""
+
+    phone_number: str
+    direction: Literal["inbound", "outbound"] = "inbound"
+    other: Name = "+12025550123"
+    seconds: Annotated[int, msgspec.Meta(ge=0, le=172_800)] = 60
+    started_at: datetime | None = None
+    price: Annotated[float, msgspec.Meta(ge=0, le=1000)] = 0.0085
+    price_after_seconds: Seconds = 0
+
+
 class Ending(msgspec.Struct, forbid_unknown_fields=True):
     """How a pending order ends now."""
 
@@ -110,6 +123,19 @@ def settings_view(settings: Settings) -> dict[str, Any]:
     """The settings."""
     ways = {"twilio": settings.twilio._asdict(), "telnyx": settings.telnyx._asdict()}
     return {**ways, "order_seconds": settings.order_seconds, "searched_seconds": settings.searched_seconds}
+
+
+def call_view(call: MadeCall) -> dict[str, Any]:
+    """A call that was made."""
+    return {
+        "id": f"CA{call.token}" if call.api is Api.TWILIO else as_uuid(call.token),
+        "api": call.api.value,
+        "account": call.account,
+        "phone_number": call.e164,
+        "direction": call.direction,
+        "seconds": call.seconds,
+        "started_at": to_datetime(call.at).isoformat(),
+    }
 
 
 def fault_view(armed: Armed) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import Any, Final
 from carrier_mock.books import PENDING, Books
 from carrier_mock.changes import (
     Attempted,
+    Called,
     Change,
     Dropped,
     Held,
@@ -37,6 +38,7 @@ from carrier_mock.model import (
     Holding,
     HoldingState,
     Line,
+    MadeCall,
     Order,
     as_digits,
     as_uuid,
@@ -154,6 +156,10 @@ class Holdings:
             self._searched[account.name, e164] = now
         for key in list(islice(self._searched, max(0, len(self._searched) - _MOST_SEARCHED))):
             del self._searched[key]
+
+    def call(self, call: MadeCall) -> None:
+        """Let a call be made."""
+        self._do(Called(call))
 
     def note(self, attempt: Attempt) -> None:
         """Write down that somebody tried to order."""

@@ -33,6 +33,7 @@ class Operation(StrEnum):
     CONNECT = "connect"  # where calls go: numbers, trunks, connections, applications
     PRICING = "pricing"
     CHECK = "check"  # account and balance
+    CALLS = "calls"  # finished calls, page by page
 
 
 class Kind(StrEnum):
@@ -162,6 +163,30 @@ class Attempt(NamedTuple):
     outcome: Outcome
     said: str
     fault: str
+
+
+class MadeCall(NamedTuple):
+    """A call to or from a number.
+
+    `number` counts calls; `at` is when it began, `told_after` how long after its end its cost is told.
+    """
+
+    number: int
+    api: Api
+    account: str
+    e164: str
+    other: str
+    direction: str
+    at: int
+    seconds: int
+    cost: int
+    told_after: int
+    token: str
+
+    @property
+    def ended_at(self) -> int:
+        """When it ends."""
+        return self.at + self.seconds * 1_000_000
 
 
 class Deal(NamedTuple):

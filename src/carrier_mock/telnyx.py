@@ -18,6 +18,7 @@ import msgspec
 from carrier_mock import telnyx_shapes as shapes
 from carrier_mock import telnyx_voice
 from carrier_mock.books import Roll
+from carrier_mock.calls import DETAIL_RECORDS, telnyx_calls
 from carrier_mock.exchange import Answer, Call, Request, credentials, json_answer
 from carrier_mock.faults import Fault, Twist
 from carrier_mock.holdings import Holdings, No
@@ -39,7 +40,10 @@ from carrier_mock.telnyx_voice import TelnyxVoice
 from carrier_mock.twilio import WRONG
 
 PREFIX: Final = "/v2/"
-ROOTS: Final = ("/available_phone_numbers", "/number_orders", "/phone_numbers", "/balance", *telnyx_voice.ROOTS)
+ROOTS: Final = (
+    *("/available_phone_numbers", "/number_orders", "/phone_numbers", "/balance", DETAIL_RECORDS),
+    *telnyx_voice.ROOTS,
+)
 """How paths begin without the prefix: it is a part of the address that Telnyx's specification and SDK begin with."""
 
 _UNAUTHORIZED: Final = error(
@@ -124,6 +128,10 @@ class Telnyx:
                 handlers["POST"] = lambda: self._order(request, account, now, token)
             case ["number_orders", order_id]:
                 handlers["GET"] = lambda: self._one_order(account, order_id)
+            case ["detail_records"]:
+                mine = self._books.calls_of(account)
+                run = lambda _: telnyx_calls(request, mine, now)  # noqa: E731  it goes into a Call
+                handlers["GET"] = lambda: Call(account, Operation.CALLS, (), run)
             case ["phone_numbers", *rest]:
                 return self._about_numbers(request, account, rest, now)
             case [root, *_] as parts if f"/{root}" in telnyx_voice.ROOTS:

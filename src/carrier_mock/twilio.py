@@ -14,6 +14,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from carrier_mock import twilio_shapes as shapes
+from carrier_mock.calls import twilio_calls
 from carrier_mock.digits import Match, partial
 from carrier_mock.exchange import Answer, Call, Request, json_answer, user_and_password
 from carrier_mock.faults import Fault, Twist
@@ -98,6 +99,10 @@ class Twilio:
                 handlers["GET"] = lambda: Call(account, Operation.CHECK, (), lambda _: self._balance(account))
             case ["AvailablePhoneNumbers", country, kind] if kind in shapes.TYPES:
                 handlers["GET"] = lambda: self._search(request, account, country, kind)
+            case ["Calls"]:
+                mine = self._books.calls_of(account)
+                run = lambda _: twilio_calls(request, account, mine, now)  # noqa: E731  it goes into a Call
+                handlers["GET"] = lambda: Call(account, Operation.CALLS, (), run)
             case ["IncomingPhoneNumbers"]:
                 handlers["GET"] = lambda: self._list(request, account, now)
                 handlers["POST"] = lambda: self._buy(request, account, now, token)

@@ -32,7 +32,9 @@ from numberdesk.flows.purchase.settle_orders import settle_orders
 from numberdesk.flows.rentals.release_numbers import Release, release_numbers
 from numberdesk.flows.rentals.renew_rentals import Renew, renew_rentals
 from numberdesk.flows.rentals.rent_records import parse_reminders
+from numberdesk.flows.usage.feed_calls import FeedDesk
 from numberdesk.flows.usage.hold_sessions import ExtendFlow, OpenFlow, extend_sessions, open_sessions
+from numberdesk.flows.usage.pull_calls import CallPuller
 from numberdesk.flows.webhooks.sequence_events import SequenceFlow, sequence_events
 from numberdesk.flows.webhooks.try_webhook import WebhookTests
 from numberdesk.infra import clock
@@ -93,6 +95,8 @@ class Services:
     webhooks: WebhookSender
     webhook_tests: WebhookTests
     connection_tests: ConnectionTests
+    feed_desk: FeedDesk
+    call_puller: CallPuller
 
     @property
     def order_patience(self) -> int:
@@ -250,6 +254,8 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
         webhooks=webhooks,
         webhook_tests=WebhookTests(webhooks),
         connection_tests=ConnectionTests(lambda: parts.random_bytes(16).hex(), egress=egress),
+        feed_desk=FeedDesk(writer, reader, parts.new_id, settings.usage_parked_most),
+        call_puller=CallPuller(writer, reader, carriers, now, parts.new_id, every=settings.usage_pull_minutes * MINUTE),
     )
 
 

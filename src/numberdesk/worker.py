@@ -71,6 +71,7 @@ def due_workers(services: Services) -> tuple[DueWorker[Any, Any], ...]:
             new_id=services.new_id,
             random_bytes=services.random_bytes,
         ),
+        *services.call_puller.due_work,
     )
     return tuple(
         DueWorker(
@@ -103,6 +104,7 @@ async def run(services: Services, stop: asyncio.Event) -> None:
         asyncio.create_task(_repeat(stop, _LOOK_SECONDS, raise_rounds, services, stop.is_set)),
         asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, drift_rounds, services, stop.is_set)),
         asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, clean_up_rounds, services, stop.is_set)),
+        asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, services.call_puller.begin)),
         asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, fill_index, services, stop.is_set)),
         asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, prune_rounds, services, stop.is_set)),
         asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, debt_rounds, services, stop.is_set)),

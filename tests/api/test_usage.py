@@ -222,3 +222,27 @@ def test_operators_see_what_is_parked(line: Line) -> None:
     mine = seen[line.source + "p1"]
     assert (mine["reason"], mine["account_id"], mine["status"]) == ("no_duration", line.customer.account_id, "parked")
     assert line.customer.http.get("/admin/usage/parked/").status_code == 403
+
+
+def test_operators_see_what_calls_brought_in_by_number_and_month(line: Line) -> None:
+    assert outcomes(line.send(line.record("c1"), line.record("c2", seconds=1))) == ["accepted", "accepted"]
+    month = line.started.strftime("%Y-%m")
+    asked = {"month": month, "account_id": line.customer.account_id}
+    answer = line.switch.http.get("/admin/usage/margin/", params=asked).json()
+    assert answer["data"] == [
+        {
+            "month": month,
+            "phone_number": line.number,
+            "carrier": "pool",
+            "currency": "USD",
+            "calls": 2,
+            "seconds": 62,
+            "charged": 0.03,
+            "cost": 0,
+            "margin": 0.03,
+            "calls_without_cost": 2,
+        }
+    ]
+    for wrong in ({"month": "2026-13"}, {"page_token": "x"}, {"page_token": "cal_1"}):
+        assert line.switch.http.get("/admin/usage/margin/", params=wrong).status_code == 400
+    assert line.customer.http.get("/admin/usage/margin/").status_code == 403

@@ -17,6 +17,7 @@ from numberdesk.core.purchase import Buy, Sold
 from numberdesk.flows.accounts.create_accounts import create_accounts, new_account
 from numberdesk.flows.accounts.fund_wallets import TOP_UP, fund_wallets, funding
 from numberdesk.infra.settings import load_settings
+from numberdesk.infra.vault import new_key
 from numberdesk.wiring import build
 from testbed.samples import PRICE, listing_of
 
@@ -32,7 +33,8 @@ class Desk:
         self.folder = folder
         services = build(load_settings(database_url=url))
         now = services.now()
-        self.began = iso_seconds(now + 120_000_000)  # after whatever the commands set, and not yet the future
+        self.start = now // 1_000_000 + 120  # after whatever the commands set, and not yet the future
+        self.began = iso_seconds(self.start * 1_000_000)
         write = services.writer.apply
         write(create_accounts, new_account("acc_1", "Customer", "USD", 0, now))
         write(fund_wallets, funding("trf_1", TOP_UP, "acc_1", 10_000_000, reference=None, now=now))
@@ -71,7 +73,7 @@ def desk(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def counts(**given: int) -> dict[str, int]:
-    return dict.fromkeys(("accepted", "duplicate", "conflict", "parked", "rejected"), 0) | given
+    return dict.fromkeys(("accepted", "duplicate", "conflict", "parked", "rejected", "ignored"), 0) | given
 
 
 def test_a_file_is_charged_once_however_often_it_is_imported(desk: Desk) -> None:
@@ -107,6 +109,115 @@ def test_parked_calls_are_listed_and_charged_once_they_have_a_source_and_a_rate(
     assert desk.json(*rate) == {"seen": 1, "rated": 1, "parked": 0}
     assert "rate is 0.05 a minute already" in desk.run(*rate, status=2).stderr.replace("--rate is", "rate is")
     assert "number and --rate belong together" in desk.run(*rate[:3], "--rate", "1", status=2).stderr
+
+
+def test_the_error_folder_of_freeswitch_is_imported_one_record_a_file(desk: Desk) -> None:
+    desk.run("usage", "source", NUMBER, "switch")
+    profile = {"caller_id_number": "100", "destination_number": "%2B13612738801"}
+    for name, changes in (("a_1", {"uuid": "1"}), ("a_2", {"uuid": "2", "originating_leg_uuid": "1"})):
+        variables = {"direction": "inbound", "start_epoch": str(desk.start), "answer_epoch": str(desk.start),
+                     "end_epoch": str(desk.start + 61), "billsec": "61", **changes}  # fmt: skip
+        document = {"variables": variables, "callflow": [{"caller_profile": profile}]}
+        desk.file(f"{name}.cdr.json", json.dumps(document, indent=2)[:-2] + ',"mos": nan }')
+    desk.file("cut.cdr.json", '{"variables": {"uuid"')
+    importing = ("usage", "import", str(desk.folder), "--source", "switch", "--freeswitch")
+    assert desk.json(*importing, status=1) == counts(accepted=1, ignored=1, rejected=1)
+    assert "cut.cdr.json line 1: call_id is required" in desk.run(*importing, status=1).stderr
+    (line, *_) = desk.json("wallet", "statement", "acc_1")
+    assert (line["kind"], line["amount"]) == ("usage", -0.02)
+
+
+def test_a_file_is_imported_by_a_mapping_that_is_shipped_or_written(desk: Desk) -> None:
+    desk.run("usage", "source", NUMBER, "pbx")
+    began, ended = (iso_seconds((desk.start + after) * 1_000_000)[:19].replace("T", " ") for after in (0, 61))
+    line = f",100,{NUMBER},from-trunk,,,,,,{began},{began},{ended},61,61,ANSWERED,,17,,,,4\n"
+    master = desk.file("Master.csv", line)
+    assert desk.json("usage", "import", master, "--source", "pbx", "--mapping", "asterisk-csv") == counts(accepted=1)
+    fields = {"call_id": "id", "direction": "way", "phone_number": "n", "started_at": "at", "seconds": "s"}
+    own = "".join(f'{ours} = "{theirs}"\n' for ours, theirs in fields.items())
+    mapping = desk.file("own.toml", f'[only]\nkind = ["end"]\n[fields]\n{own}')
+    sent = {"kind": "end", "id": "1", "way": "inbound", "n": NUMBER, "at": desk.began, "s": "61"}
+    calls = desk.file("own.ndjson", json.dumps(sent) + "\n" + json.dumps({"kind": "ring"}))
+    assert desk.json("usage", "import", calls, "--source", "pbx", "--mapping", mapping) == counts(accepted=1, ignored=1)
+    wrong = desk.file("wrong.toml", "[fields]\ncall = 1")
+    assert "--mapping" in desk.run("usage", "import", calls, "--source", "x", "--mapping", wrong, status=2).stderr
+    missing = desk.run("usage", "import", calls, "--source", "x", "--mapping", "nowhere", status=2).stderr
+    assert "there are also asterisk-csv, bandwidth, jambonz" in missing
+
+
+def test_feeds_are_set_listed_without_their_secret_and_removed(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBERDESK_CREDENTIALS_KEY", new_key())
+    monkeypatch.setenv("TOKEN", "vendor-secret")
+    url = "https://desk.example/api/v1/usage/in/tw/"
+    setting = ("usage", "feeds", "set", "acc_1", "tw", "--form", "callback", "--secret-env", "TOKEN", "--url", url)
+    assert desk.json(*setting)["signed"] is True
+    desk.run("usage", "feeds", "set", "acc_1", "vapi", "--mapping", "vapi")
+    told = desk.run("usage", "feeds", "list", "--json").stdout
+    assert [(one["name"], one["form"], one["signed"]) for one in json.loads(told)] == [
+        ("tw", "callback", True),
+        ("vapi", "mapping", False),
+    ]
+    assert "vendor-secret" not in told
+    assert "secrets of feeds encrypted anew: 1" in desk.run("carriers", "rotate").stderr
+    desk.run("usage", "feeds", "remove", "acc_1", "vapi")
+    desk.run("usage", "feeds", "remove", "acc_1", "vapi", status=1)
+    for wrong in (
+        ("x y", "--form", "callback"),
+        ("a",),
+        ("a", "--form", "mapping"),
+        ("a", "--form", "freeswitch", "--mapping", "vapi"),
+        ("a", "--form", "callback", "--url", url),
+        ("a", "--form", "callback", "--secret-env", "NOT_SET", "--url", url),
+        ("a", "--form", "freeswitch", "--secret-env", "TOKEN", "--url", url),
+        ("a", "--form", "callback", "--secret-env", "TOKEN", "--url", "https://a:b@desk.example/"),
+        ("a", "--form", "callback", "--secret-env", "TOKEN", "--url", "ftp://desk.example/"),
+    ):
+        desk.run("usage", "feeds", "set", "acc_1", *wrong, status=2)
+
+
+def test_charges_are_rated_anew_after_a_dry_run_and_raised_only_where_that_is_allowed(desk: Desk) -> None:
+    desk.run("usage", "source", NUMBER, "switch")
+    desk.json(
+        "usage", "import", desk.file("a.jsonl", f"{desk.record('c1')}\n{desk.record('c2')}"), "--source", "switch"
+    )
+    day = desk.began[:10]
+    rating = ("usage", "rerate", "--account", "acc_1", "--from", day, "--to", day)
+    halved = {
+        "seen": 2,
+        "changed": 2,
+        "raised": 0,
+        "charged_before": "0.04",
+        "charged_after": "0.02",
+        "difference": "-0.02",
+    }
+    assert desk.json(*rating, "--inbound", "0.005", "--dry-run") == halved
+    assert [line["kind"] for line in desk.json("wallet", "statement", "acc_1")][:2] == ["usage", "rental"]
+    assert "--reason must not be empty" in desk.run(*rating, "--inbound", "0.005", status=2).stderr
+    assert desk.json(*rating, "--inbound", "0.005", "--reason", "a slip") == halved
+    refused = desk.run(*rating, "--inbound", "0.02", "--reason", "more", status=1).stderr
+    assert "charges would rise: 2 of them, which needs --allow-raise" in refused
+    raised = desk.json(*rating, "--inbound", "0.02", "--reason", "more", "--allow-raise")
+    assert (raised["changed"], raised["difference"]) == (2, "0.06")
+    assert [line["kind"] for line in desk.json("wallet", "statement", "acc_1")][:2] == ["usage", "usage_reversal"]
+    for wrong in (("--from", "today"), ("--to", "2026-13-01"), ("--inbound", "-1"), ("--increments", "60")):
+        desk.run(*rating, *wrong, "--dry-run", status=2)
+    (line,) = desk.json("usage", "margin", "--month", day[:7])
+    assert (line["phone_number"], line["calls"], line["charged"], line["margin"]) == (NUMBER, 2, 0.08, 0.08)
+    desk.run("usage", "margin", "--month", "March", status=2)
+    assert desk.json("verify")["violations"] == []
+
+
+def test_one_call_is_corrected(desk: Desk) -> None:
+    desk.json("usage", "import", desk.file("a.jsonl", desk.record("c1", seconds=None)), "--source", "switch")
+    desk.run("usage", "source", NUMBER, "switch")
+    desk.json("usage", "parked", "rate")
+    (parked,) = desk.json("usage", "parked", "list")
+    told = desk.run("usage", "correct", parked["id"], "--seconds", "61", "--reason", "from the switch's log")
+    assert "usage parked rate" in told.stderr
+    assert desk.json("usage", "parked", "rate")["rated"] == 1
+    fixing = ("usage", "correct", parked["id"], "--reason", "a stuck channel")
+    assert desk.json(*fixing, "--seconds", "60")["charged_after"] == "0.01"
+    assert "has to be allowed" in desk.run(*fixing, "--seconds", "600", status=1).stderr
 
 
 def test_sources_are_compared_by_number_and_day(desk: Desk) -> None:

@@ -9,8 +9,10 @@ import pytest
 
 from numberdesk.core.call_charging import CallTerms
 from numberdesk.core.call_record import CallRecord, Direction
+from numberdesk.core.call_reversal import MendedRates
 from numberdesk.core.purchase import POOL, Sold
 from numberdesk.flows.usage.record_calls import RecordCalls, record_calls
+from numberdesk.flows.usage.rerate_calls import Rerate, rerate_calls
 from numberdesk.flows.usage.set_usage_terms import set_call_terms
 from numberdesk.infra.db import Database
 from testbed.databases import Databases
@@ -46,6 +48,15 @@ def books_url(made: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iter
     )
     shop.writer.apply(record_calls, RecordCalls("bat_1", records, NOW))
     assert shop.rows("SELECT owed FROM receivables") == [(8 * CENT,)]
+    other_id = shop.account(PRICE + 5 * CENT)
+    mended = shop.number(inbound=CENT)
+    assert isinstance(shop.buy(other_id, mended), Sold)
+    record = CallRecord("switch", "m1", "", Direction.INBOUND, mended, "", NOW, None, None, 240, "")
+    shop.writer.apply(record_calls, RecordCalls("bat_2", (record,), NOW))
+    shop.writer.apply(
+        rerate_calls,
+        Rerate("bat_3", other_id, 0, 2**62, None, MendedRates(CENT // 2), allow_raise=False, reason="a slip", now=NOW),
+    )
     shop.reader.close()
     database.close()
     yield url
@@ -62,7 +73,24 @@ TWICE: Final = (
     "FROM calls WHERE call_id = 'c2'"
 )
 
+BACK: Final = "trf_3_reversal"
+
 DAMAGE: Final[dict[str, Damage]] = {
+    "I11 a charge that is said to have been taken back": (
+        ("UPDATE call_reversals SET amount = 50000",),
+        {("I11", "transfers", BACK), ("I11", "transfers", "trf_2_usage_0")},
+        "it gives back 0.04 to a wallet for charges of 0.05",
+    ),
+    "I11 a reversal that is gone": (
+        ("DELETE FROM call_reversals",),
+        {("I11", "transfers", BACK), ("I11", "transfers", "trf_2_usage_0")},
+        "it gives back 0.04, and no charge was taken back by it",
+    ),
+    "I11 a reversal whose transfer is none": (
+        ("UPDATE call_reversals SET reversal_id = 'trf_x'",),
+        {("I11", "transfers", BACK), ("I11", "transfers", "trf_x")},
+        "are taken back by a transfer that does not exist",
+    ),
     "I12 a charge that is not what its seconds make": (
         ("UPDATE calls SET seconds = 121 WHERE call_id = 'c1'",),
         {("I12", "calls", "cal_1_000")},

@@ -18,7 +18,7 @@ from numberdesk.api.shapes import parse_json
 from numberdesk.core.call_record import FIELDS
 from numberdesk.core.errors import BodyTooLarge, InvalidRequest, UnsupportedMediaType
 
-__all__ = ["JSON", "LINES", "MOST_SENT", "read_calls"]
+__all__ = ["JSON", "LINES", "MOST_SENT", "read_calls", "read_unpacked"]
 
 LINES: Final = "application/x-ndjson"
 MOST_SENT: Final = 10_000
@@ -33,7 +33,7 @@ async def read_calls(headers: Headers, receive: Receive, limit: int) -> list[Any
     media_type = headers.get(b"content-type", b"").lower().partition(b";")[0].strip().decode("latin-1")
     if media_type not in (JSON, LINES):
         raise UnsupportedMediaType(f"Send records with Content-Type: {JSON} or {LINES}.")
-    raw = await _read(headers, receive, limit)
+    raw = await read_unpacked(headers, receive, limit)
     if media_type == LINES:
         lines = [line for line in raw.split(b"\n") if line.strip()]
         _require_few(len(lines))
@@ -45,7 +45,7 @@ async def read_calls(headers: Headers, receive: Receive, limit: int) -> list[Any
     return [_in_our_names(record) for record in document]
 
 
-async def _read(headers: Headers, receive: Receive, limit: int) -> bytes:
+async def read_unpacked(headers: Headers, receive: Receive, limit: int) -> bytes:
     """The body, unpacked; refused as soon as it is larger than the limit, packed or not."""
     encoding = headers.get(b"content-encoding", b"identity").lower()
     if encoding not in (b"identity", b"gzip"):

@@ -19,6 +19,7 @@ from numberdesk.api.field_names import ignores_others
 from numberdesk.api.field_texts import TEXTS, text_key
 from numberdesk.api.shapes import E164, LONGEST_ID, LONGEST_LABEL, Amount, Label, Price, Rate
 from numberdesk.catalog.rules import CARRIER_NAME
+from numberdesk.core.call_forms import FEED_NAME
 from numberdesk.core.errors import BY_CODE
 from numberdesk.core.money import CURRENCY_CODE, MAX_AMOUNT, MAX_PRICE, MICROS
 from numberdesk.core.phone import E164_PATTERN
@@ -191,15 +192,22 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
 def _path_schema(name: str) -> dict[str, Any]:
     if name == "number":
         return dict(_SCALARS[E164])
-    if name == "iso_country":
-        return {"type": "string", "pattern": "^[A-Za-z]{2}$", "examples": ["US"]}
-    if name == "name":
-        return {"type": "string", "pattern": f"^{CARRIER_NAME.pattern}$", "examples": ["twilio"]}
     if name == "form":
         return {"type": "string", "enum": ["json", *FORMATS], "examples": ["json"]}
-    if name in ("base", "quote"):
-        return {"type": "string", "pattern": f"^{CURRENCY_CODE.pattern}$", "examples": ["EUR"]}
+    if name in _PATH_PATTERNS:
+        pattern, example = _PATH_PATTERNS[name]
+        return {"type": "string", "pattern": f"^{pattern}$", "examples": [example]}
     return {"type": "string", "minLength": 1, "maxLength": LONGEST_ID, "pattern": "^[A-Za-z0-9_]+$"}
+
+
+_PATH_PATTERNS: Final = {
+    "iso_country": ("[A-Za-z]{2}", "US"),
+    "name": (CARRIER_NAME.pattern, "twilio"),
+    "source": (FEED_NAME.pattern, "switch"),
+    "base": (CURRENCY_CODE.pattern, "EUR"),
+    "quote": (CURRENCY_CODE.pattern, "EUR"),
+}
+"""Forms of parts of paths, each with an example."""
 
 
 def _query_parameters(described: Endpoint, components: dict[str, Any]) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
+from numberdesk.carriers.call_port import CallPage, ListsCalls
 from numberdesk.carriers.port import (
     AnotherNumber,
     AvailablePage,
@@ -238,6 +239,23 @@ class CarrierClient:
             self._defect("owned", error, self.breaker)
             raise CarrierError(Trouble.UNREADABLE, type(error).__name__) from error
         return page._replace(numbers=tuple(map(_storable, page.numbers)))
+
+    @property
+    def lists_calls(self) -> bool:
+        """Whether this carrier lists finished calls."""
+        return isinstance(self._carrier, ListsCalls)
+
+    async def calls(self, day: int, cursor: str | None) -> CallPage:
+        """A page of the calls of a day. Raises CarrierError and nothing else."""
+        if not isinstance(self._carrier, ListsCalls):
+            raise CarrierError(Trouble.REFUSED, "this carrier lists no calls")
+        try:
+            return await self._carrier.calls(day, cursor)
+        except CarrierError:
+            raise
+        except Exception as error:
+            self._defect("calls", error, self.breaker)
+            raise CarrierError(Trouble.UNREADABLE, type(error).__name__) from error
 
     async def check(self) -> Health:
         """Make one harmless request. Raises nothing."""

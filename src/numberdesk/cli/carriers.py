@@ -41,6 +41,7 @@ from numberdesk.flows.carriers.connect_carriers import CarrierSetup, encrypt_ane
 from numberdesk.flows.carriers.describe_carriers import describe_carriers, find_idle_carriers
 from numberdesk.flows.carriers.note_audits import FindingResolution, ResolveFinding, resolve_findings
 from numberdesk.flows.connections.seal_connections_anew import SealConnections, seal_connections_anew
+from numberdesk.flows.usage.change_feeds import seal_feeds_anew
 from numberdesk.flows.webhooks.seal_anew import SealAnew, seal_anew
 from numberdesk.infra.private_file import create_private
 from numberdesk.infra.vault import new_key
@@ -260,7 +261,7 @@ def put_back(carrier: CarrierArgument, number: NumberArgument, as_json: AsJson =
 
 @carriers.command("rotate")
 def rotate(as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
-    """Encrypt credentials, and secrets of webhooks and connections, anew under the first key that is set."""
+    """Encrypt credentials, and secrets of webhooks, feeds and connections, anew under the first key that is set."""
     with services(_OPTIONS) as running:
         anew = running.writer.apply(encrypt_anew(running.vault), running.now())
         report = running.writer.apply(seal_anew(running.vault), SealAnew())
@@ -268,8 +269,11 @@ def rotate(as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
         while report.last_id is not None:
             report = running.writer.apply(seal_anew(running.vault), SealAnew(report.last_id))
             webhooks += report.sealed
+        feeds = running.writer.apply(seal_feeds_anew(running.vault), 1_000_000)
         print_list([{"name": account.name} for account in anew], ("name",), as_json=as_json)
         note(f"credentials encrypted anew: {len(anew)}")
+        if feeds:
+            note(f"secrets of feeds encrypted anew: {feeds}")
         if webhooks:
             note(f"secrets of webhooks encrypted anew: {webhooks}")
         connections = _seal_connections(running)

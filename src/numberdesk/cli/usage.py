@@ -6,7 +6,8 @@ Touches: files.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -14,16 +15,20 @@ from typing import Annotated, Any, Final
 import typer
 
 from numberdesk.cli.bars import bars
-from numberdesk.cli.call_files import files_in, records_in
+from numberdesk.cli.call_files import cdrs_in, files_in, mapping_of, records_in, shipped_mappings
 from numberdesk.cli.output import REFUSED, note, print_list, print_object
 from numberdesk.cli.session import AsJson, Limit, amount_of, services
+from numberdesk.cli.usage_charges import correct, margin, rerate
+from numberdesk.cli.usage_feeds import feeds
 from numberdesk.core.call_charging import CallTerms, RecordOutcome, RecordResult
+from numberdesk.core.call_forms import CallForm
 from numberdesk.core.call_record import CallRecord, Direction, SentNames, read_record
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.phone import PhoneError, parse_e164
 from numberdesk.core.rating import RatingError, parse_increments
+from numberdesk.flows.carriers.describe_carriers import is_carrier
+from numberdesk.flows.usage.feed_calls import Read, outcomes, read_foreign
 from numberdesk.flows.usage.record_calls import MOST_RECORDS, RateParked, RecordCalls, rate_parked, record_calls
-from numberdesk.flows.usage.send_calls import in_order
 from numberdesk.flows.usage.set_usage_terms import (
     AppointSource,
     SetRate,
@@ -33,13 +38,18 @@ from numberdesk.flows.usage.set_usage_terms import (
     set_call_terms,
     set_missing_rates,
 )
+from numberdesk.usage.pull_store import list_pulls
 from numberdesk.usage.store import list_heard, list_parked
-from numberdesk.views.usage import heard_view, parked_call_view
+from numberdesk.views.usage import heard_view, parked_call_view, pull_view
 from numberdesk.wiring import Services
 
 usage = typer.Typer(help="Calls and how they are charged.", no_args_is_help=True)
 parked = typer.Typer(help="Calls that wait for a person.", no_args_is_help=True)
 usage.add_typer(parked, name="parked")
+usage.add_typer(feeds, name="feeds")
+usage.command("rerate")(rerate)
+usage.command("correct")(correct)
+usage.command("margin")(margin)
 
 _MOST_SHOWN: Final = 50
 _TOLD: Final = {RecordOutcome.CONFLICT, RecordOutcome.REJECTED}
@@ -51,17 +61,27 @@ NumberArgument = Annotated[str, typer.Argument(metavar="NUMBER", help="The numbe
 def import_calls(
     path: Annotated[Path, typer.Argument(metavar="PATH", exists=True, readable=True)],
     source: Annotated[str, typer.Option(help="Who tells of these calls")],
+    mapping: Annotated[
+        str | None, typer.Option(metavar="FILE|NAME", help=f"A mapping file, or {', '.join(shipped_mappings())}")
+    ] = None,
+    freeswitch: Annotated[  # noqa: FBT002  a flag
+        bool, typer.Option("--freeswitch", help="Files of mod_json_cdr's error folder")
+    ] = False,
     as_json: AsJson = False,  # noqa: FBT002  a flag
 ) -> None:
     """Record the calls of a file, or of all files of a folder; what is known already is not charged again."""
     counts: Counter[str] = Counter({outcome.value: 0 for outcome in RecordOutcome})
-    with services(_OPTIONS | {"source": "--source"}) as running, bars() as bar:
+    with services(_OPTIONS | {"source": "--source", "mapping": "--mapping"}) as running, bars() as bar:
         name = checked_source(source)
-        shown, names = 0, SentNames()
+        if running.reader.read_now(lambda tx: is_carrier(tx, name)):
+            raise InvalidRequest("source", "is a carrier that is connected: its calls are read from its own list")
+        read, opened = _reading(mapping, freeswitch=freeswitch)
+        shown = 0
         for file in files_in(path):
-            records = records_in(file)
+            records = opened(file)
             while batch := list(islice(records, MOST_RECORDS)):
-                results = _record(running, name, [names.ours(record) for _, record in batch])
+                now = running.now()
+                results = _record(running, [read(record, name, now) for _, record in batch], now)
                 counts.update(result.outcome.value for result in results)
                 bar(f"recording {file.name}, lines", batch[-1][0], None)
                 for (line, _), result in zip(batch, results, strict=True):
@@ -72,12 +92,25 @@ def import_calls(
         raise typer.Exit(REFUSED)
 
 
-def _record(running: Services, source: str, sent: Sequence[Any]) -> list[RecordResult]:
-    now = running.now()
-    read = [read_record(one, source, now) for one in sent]
+def _reading(
+    mapping: str | None, *, freeswitch: bool
+) -> tuple[Callable[[Any, str, int], Read], Callable[[Path], Iterator[tuple[int, Any]]]]:
+    """How a record is read, and how the records of a file are found. Raises InvalidRequest."""
+    if freeswitch and mapping is not None:
+        raise InvalidRequest("mapping", "is not for files of FreeSWITCH, which have a form of their own")
+    if freeswitch:
+        return partial(read_foreign, CallForm.FREESWITCH, None), cdrs_in
+    if mapping is not None:
+        read = mapping_of(mapping)
+        return partial(read_foreign, CallForm.MAPPING, read), partial(records_in, columns=read.columns)
+    names = SentNames()
+    return lambda sent, source, now: read_record(names.ours(sent), source, now), records_in
+
+
+def _record(running: Services, read: Sequence[Read], now: int) -> list[RecordResult]:
     good = tuple(record for record in read if isinstance(record, CallRecord))
     done = running.writer.apply(record_calls, RecordCalls(running.new_id("bat"), good, now)) if good else []
-    return in_order(read, done)
+    return outcomes(read, done)
 
 
 @usage.command("source")
@@ -145,6 +178,19 @@ def rate(
             if after is None:
                 break
         print_object({"seen": seen, "rated": rated, "parked": seen - rated}, as_json=as_json)
+
+
+@usage.command("pulls")
+def pulls(
+    all_days: Annotated[bool, typer.Option("--all", help="Days that are done too")] = False,  # noqa: FBT002  a flag
+    limit: Limit = 1000,
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """List the days whose calls are read from carriers that list them, the latest first."""
+    with services(_OPTIONS) as running:
+        found = running.reader.read_now(lambda tx: list_pulls(tx, ended=all_days, limit=limit))
+        columns = ("carrier", "day", "listed", "read_at", "next_at", "message")
+        print_list([pull_view(pull) for pull in found], columns, as_json=as_json)
 
 
 @usage.command("reconcile")

@@ -20,7 +20,20 @@ from numberdesk.core.purchase import POOL, Wallet
 from numberdesk.core.rating import BY_THE_MINUTE, CallRate, Increments, billed_seconds, charge_of
 
 CUSTOMERS: Final = "customer:"
-"""How sources begin that are customers' own: the rest is the account, whose numbers alone they can tell of."""
+"""How sources begin that are customers' own: then the account, whose numbers alone they can tell of."""
+
+TOO_MANY_PARKED: Final = "is one too many: so many of this account's records are parked already"
+"""Why a record is refused that would be parked beside as many as an account may have."""
+
+
+def source_of_feed(source: str, feed: str) -> str:
+    """The source of the records of a feed, of the source that the key alone makes."""
+    return f"{source}/{feed}"
+
+
+def owner_of(source: str) -> str | None:
+    """The account of a customer's source; None for the sources of others."""
+    return source.removeprefix(CUSTOMERS).partition("/")[0] if source.startswith(CUSTOMERS) else None
 
 
 class CallState(StrEnum):
@@ -105,6 +118,7 @@ class RecordOutcome(StrEnum):
     CONFLICT = "conflict"
     PARKED = "parked"
     REJECTED = "rejected"
+    IGNORED = "ignored"
 
 
 class RecordResult(NamedTuple):
@@ -177,7 +191,7 @@ class CallBooks:
 
     def may_tell(self, source: str, span: RentedSpan) -> bool:
         """Whether a source may tell of a rental's calls: a customer's only of his own."""
-        return not source.startswith(CUSTOMERS) or source == CUSTOMERS + span.account_id
+        return owner_of(source) in (None, span.account_id)
 
     def source_of(self, span: RentedSpan, instant: int) -> str | None:
         """The source that charges for a rental at an instant: its own, its carrier's appointed one, its carrier."""
@@ -252,6 +266,11 @@ def repeated(call: KeptCall, record: CallRecord) -> RecordResult:
     return RecordResult(
         RecordOutcome.CONFLICT, record.call_id, record.leg, call, differs, "differs from the first record of this call"
     )
+
+
+def refused(record: CallRecord) -> RecordResult:
+    """What a source is told of a record that would be parked where no more are taken: nothing is kept."""
+    return RecordResult(RecordOutcome.REJECTED, record.call_id, record.leg, None, "record", TOO_MANY_PARKED)
 
 
 def shared(

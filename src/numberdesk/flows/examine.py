@@ -29,6 +29,7 @@ from numberdesk.numbers.carrier_release_store import DUE_RELEASES
 from numberdesk.numbers.rent_store import DUE_RENTALS
 from numberdesk.orders.carrier_order_store import DUE_ORDERS
 from numberdesk.usage.gap_store import count_rentals_unrated, count_unsourced
+from numberdesk.usage.pull_store import DUE_PULLS
 from numberdesk.usage.session_store import DUE_SESSIONS
 from numberdesk.usage.store import find_call_terms, list_parked
 from numberdesk.verify.run_store import find_verify_runs
@@ -43,6 +44,7 @@ KINDS_OF_WORK: Final[Mapping[str, DueTable[Any]]] = {
     "rental_connections": DUE_CONNECTIONS,
     "connection_removals": DUE_REMOVALS,
     "sessions": DUE_SESSIONS,
+    "call_pulls": DUE_PULLS,
 }
 """Every kind of due work under the name that people read. A test compares it with what the worker does."""
 

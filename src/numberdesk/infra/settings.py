@@ -64,6 +64,12 @@ class Settings(BaseSettings):
     usage_limit_bytes: int = Field(
         8_388_608, ge=1024, le=268_435_456, description="Largest body of call records, unpacked"
     )
+    usage_pull_minutes: int = Field(
+        60, ge=0, le=1440, description="Minutes between readings of carriers' lists of calls; 0 reads none"
+    )
+    usage_parked_most: int = Field(
+        10_000, ge=0, le=1_000_000, description="Call records of a customer's own that may wait for a person"
+    )
     receive_timeout_seconds: float = Field(
         10, gt=0, le=3600, description="Time for the headers and body of a request to arrive"
     )

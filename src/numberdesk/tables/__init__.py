@@ -24,7 +24,18 @@ from numberdesk.tables.orders import event_streams, events, idempotency_records,
 from numberdesk.tables.rent import rent_charges, rent_notices, rent_policies, rent_prices
 from numberdesk.tables.times import agreed_time
 from numberdesk.tables.trigrams import number_trigrams, trigram_fills
-from numberdesk.tables.usage import call_terms, calls, receivables, usage_rates, usage_sessions, usage_sources
+from numberdesk.tables.usage import (
+    call_costs,
+    call_feeds,
+    call_pulls,
+    call_reversals,
+    call_terms,
+    calls,
+    receivables,
+    usage_rates,
+    usage_sessions,
+    usage_sources,
+)
 from numberdesk.tables.verify import verify_runs
 from numberdesk.tables.webhooks import webhook_deliveries, webhook_endpoints
 from numberdesk.tables.writers import writers
@@ -35,6 +46,10 @@ __all__ = [
     "api_keys",
     "audits",
     "balance_alerts",
+    "call_costs",
+    "call_feeds",
+    "call_pulls",
+    "call_reversals",
     "call_terms",
     "calls",
     "carrier_orders",

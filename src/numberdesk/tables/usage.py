@@ -8,6 +8,7 @@ from __future__ import annotations
 from sqlalchemy import CheckConstraint, ForeignKey, Index, PrimaryKeyConstraint, Table
 
 from numberdesk.core.call_charging import CallState, ParkedReason
+from numberdesk.core.call_forms import CallForm
 from numberdesk.core.call_record import Direction
 from numberdesk.core.lifecycle import SessionState
 from numberdesk.tables.accounts import accounts
@@ -79,6 +80,7 @@ for _name in ("transfer_id", "owed_transfer_id"):
     Index(f"ix_calls_{_name}", calls.c[_name], sqlite_where=_carried, postgresql_where=_carried)
 _PARKED = calls.c.state == "parked"
 Index("ix_calls_parked", calls.c.id, sqlite_where=_PARKED, postgresql_where=_PARKED)
+Index("ix_calls_parked_of_source", calls.c.source, calls.c.id, sqlite_where=_PARKED, postgresql_where=_PARKED)
 
 # What an account owes for calls that its wallet did not cover: one row from the first unpaid micro until all is paid.
 # Whoever changes it has locked the wallet before. suspended_at: when its account was suspended since it did not pay.
@@ -186,3 +188,83 @@ Index(
     postgresql_where=_OPEN,
 )
 due_index(usage_sessions, "currency")
+
+# How records that come to /usage/in/{name}/ with a key of an account are read. The secret, sealed, is what callbacks to
+# the address url are signed with.
+call_feeds = Table(
+    "call_feeds",
+    metadata,
+    text("account_id", ForeignKey(accounts.c.id)),
+    text("name"),
+    text("form"),
+    optional_text("mapping"),
+    optional_text("secret"),
+    optional_text("url"),
+    whole("created_at"),
+    PrimaryKeyConstraint("account_id", "name"),
+    one_of("form", CallForm),
+    CheckConstraint("(form = 'mapping') = (mapping IS NOT NULL)", name="mapping_with_text"),
+    CheckConstraint("(secret IS NULL) = (url IS NULL)", name="secret_with_url"),
+    CheckConstraint("secret IS NULL OR form = 'callback'", name="secret_of_callbacks"),
+    sqlite_with_rowid=False,
+)
+
+# A day of UTC whose calls are read from a carrier's list: due work, until the day is old enough for nothing to come any
+# more. Of the last reading that came to its end: how many calls were listed of our numbers.
+call_pulls = Table(
+    "call_pulls",
+    metadata,
+    text("id", primary_key=True),
+    text("carrier"),
+    whole("day"),
+    *due_columns(),
+    optional_whole("began_at"),
+    optional_whole("ended_at"),
+    whole("listed"),
+    *due_checks("ended_at"),
+    sqlite_with_rowid=False,
+)
+due_index(call_pulls, "carrier")
+Index(None, call_pulls.c.carrier, call_pulls.c.day)
+
+# What a call of a number costs the operator, as its carrier told later. It may be told anew. It belongs to the number,
+# which may have been nobody's when the call began, and so has no reference to the call.
+call_costs = Table(
+    "call_costs",
+    metadata,
+    text("call", primary_key=True),
+    text("e164"),
+    text("currency"),
+    whole("amount"),
+    whole("told_at"),
+    CheckConstraint("amount >= 0", name="cost_not_negative"),
+    sqlite_with_rowid=False,
+)
+
+# Charges that were taken back, each with what it was and the transfers that had carried its shares; the calls they were
+# of are rated anew since. reversal_id is the transfer that gave it back, empty where it was nothing.
+call_reversals = Table(
+    "call_reversals",
+    metadata,
+    text("id", primary_key=True),
+    text("account_id", ForeignKey(accounts.c.id)),
+    text("call", ForeignKey(calls.c.id)),
+    whole("seconds"),
+    whole("per_minute"),
+    whole("connect"),
+    whole("minimum"),
+    whole("step"),
+    whole("billed"),
+    whole("amount"),
+    whole("owed"),
+    optional_text("transfer_id"),
+    optional_text("owed_transfer_id"),
+    whole("charged_at"),
+    optional_text("reversal_id"),
+    whole("reversed_at"),
+    text("reason"),
+    CheckConstraint("owed >= 0 AND owed <= amount", name="owed_is_a_part"),
+    CheckConstraint("(amount > 0) = (reversal_id IS NOT NULL)", name="reversed_with_transfer"),
+    sqlite_with_rowid=False,
+)
+Index(None, call_reversals.c.call)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import func, or_, select, tuple_
+from sqlalchemy import and_, func, or_, select, tuple_
 
 from numberdesk.core.call_charging import CallState, CallTerms, Heard, KeptCall, ParkedReason, RentedSpan
 from numberdesk.core.call_record import CallRecord, Direction
@@ -34,9 +34,13 @@ _OF_CHARGE: Final = (
 _COLUMNS: Final = ("id", *_OF_RECORD, *_OF_CHARGE)
 _INSERT_CALLS: Final = InsertRows(calls, _COLUMNS)
 _CHARGE_CALLS: Final = UpdateRows(calls, "id", *_OF_CHARGE)
-_ALL: Final = [calls.c[name] for name in _COLUMNS]
+CALL_COLUMNS: Final = [calls.c[name] for name in _COLUMNS]
+"""The columns of a call, of which `call_of` makes one."""
+
 _KNOWN: Final = SelectSet(
-    select(*_ALL).where(in_set(calls.c.source, "sources"), in_set(calls.c.call_id, "call_ids")), "sources", "call_ids"
+    select(*CALL_COLUMNS).where(in_set(calls.c.source, "sources"), in_set(calls.c.call_id, "call_ids")),
+    "sources",
+    "call_ids",
 )
 _RECORDED: Final = SelectSet(
     select(calls.c.source, calls.c.call_id, calls.c.leg).where(
@@ -65,7 +69,7 @@ def find_calls(tx: Tx, records: Iterable[CallRecord]) -> dict[tuple[str, str, st
     """The calls that there are with the keys of some records."""
     wanted = {record.key for record in records}
     found = _KNOWN.run(tx, sources={key[0] for key in wanted}, call_ids={key[1] for key in wanted})
-    known = {call.record.key: call for call in map(_call_of, found)}
+    known = {call.record.key: call for call in map(call_of, found)}
     return {key: call for key, call in known.items() if key in wanted}
 
 
@@ -169,7 +173,7 @@ def list_calls(
     tx: Tx, account_id: str, *, since: int | None, until: int | None, before: tuple[int, str] | None, limit: int
 ) -> list[KeptCall]:
     """Calls of an account, the latest first: those that began from `since` to before `until`, beyond a place."""
-    query = select(*_ALL).where(calls.c.account_id == account_id)
+    query = select(*CALL_COLUMNS).where(calls.c.account_id == account_id)
     if since is not None:
         query = query.where(calls.c.started_at >= since)
     if until is not None:
@@ -177,16 +181,23 @@ def list_calls(
     if before is not None:
         query = query.where(tuple_(calls.c.started_at, calls.c.id) < before)
     ordered = query.order_by(calls.c.started_at.desc(), calls.c.id.desc()).limit(limit)
-    return [_call_of(row) for row in tx.execute(ordered)]
+    return [call_of(row) for row in tx.execute(ordered)]
 
 
 def list_parked(tx: Tx, *, after: str | None, limit: int, lock: bool = False) -> list[KeptCall]:
     """Parked calls of all accounts, oldest first."""
-    query = select(*_ALL).where(calls.c.state == CallState.PARKED.value)
+    query = select(*CALL_COLUMNS).where(calls.c.state == CallState.PARKED.value)
     if after is not None:
         query = query.where(calls.c.id > after)
     query = query.order_by(calls.c.id).limit(limit)
-    return [_call_of(row) for row in tx.execute(query.with_for_update() if lock else query)]
+    return [call_of(row) for row in tx.execute(query.with_for_update() if lock else query)]
+
+
+def count_parked(tx: Tx, source: str, most: int) -> int:
+    """How many calls of a source and its feeds are parked; no more than `most` are looked at."""
+    mine = or_(calls.c.source == source, and_(calls.c.source > f"{source}/", calls.c.source < f"{source}0"))
+    found = select(calls.c.id).where(calls.c.state == CallState.PARKED.value, mine).limit(most)
+    return int(tx.execute(select(func.count()).select_from(found.subquery())).scalar_one())
 
 
 def list_heard(tx: Tx, *, since: int, e164: str | None, limit: int) -> list[Heard]:
@@ -234,7 +245,8 @@ def _charge_row(call: KeptCall) -> tuple[Any, ...]:
     )
 
 
-def _call_of(row: Any) -> KeptCall:
+def call_of(row: Any) -> KeptCall:
+    """The call of a row."""
     span = None
     if row.rental_id is not None:  # as much of it as the call knows
         span = RentedSpan(row.rental_id, row.account_id, row.e164, "", row.currency, None, None, 0, None)

@@ -1,6 +1,6 @@
 """What must hold of calls and of what is owed for them.
 
-Touches: calls, transfers, receivables, rentals, wallets.
+Touches: calls, call_reversals, transfers, receivables, rentals, wallets.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, literal, not_, o
 
 from numberdesk.core.invariants import amount, differing
 from numberdesk.ledger.model import REVENUE
-from numberdesk.tables import calls, receivables, rentals, transfers, wallets
+from numberdesk.tables import call_reversals, calls, receivables, rentals, transfers, wallets
 from numberdesk.verify.engine import Check, in_key_order, rule
 
 _USAGE: Final = "usage"
+_REVERSAL: Final = "usage_reversal"
 _OWED_BY: Final = "receivable:"
 _WALLET: Final = "wallet:"
 
@@ -58,21 +59,40 @@ def _says_had(row: Any) -> str:
     return f"{row.rental_id} of {row.account_id} did not have {row.e164} when the call began"
 
 
-def _shares(share: ColumnElement[int], transfer: ColumnElement[str | None]) -> Any:
+def _shares(name: str, *parts: tuple[ColumnElement[str | None], ColumnElement[int], ColumnElement[str]]) -> Any:
+    """The sums of shares by their transfer, out of one table or several."""
+    every = union_all(
+        *(
+            select(transfer.label("transfer_id"), share.label("share"), owner.label("account_id")).where(
+                transfer.is_not(None)
+            )
+            for transfer, share, owner in parts
+        )
+    ).subquery(f"every_{name}")
     return (
         select(
-            transfer.label("transfer_id"),
-            func.sum(share).label("amount"),
-            func.min(calls.c.account_id).label("account_id"),
-            func.max(calls.c.account_id).label("last_account_id"),
+            every.c.transfer_id,
+            func.sum(every.c.share).label("amount"),
+            func.min(every.c.account_id).label("account_id"),
+            func.max(every.c.account_id).label("last_account_id"),
         )
-        .where(transfer.is_not(None))
-        .group_by(transfer)
+        .group_by(every.c.transfer_id)
+        .subquery(name)
     )
 
 
-_paid = _shares(calls.c.amount - calls.c.owed, calls.c.transfer_id).subquery("paid")
-_owed = _shares(calls.c.owed, calls.c.owed_transfer_id).subquery("owed")
+_back = call_reversals.c
+_paid = _shares(
+    "paid",
+    (calls.c.transfer_id, calls.c.amount - calls.c.owed, calls.c.account_id),
+    (_back.transfer_id, _back.amount - _back.owed, _back.account_id),
+)
+_owed = _shares(
+    "owed",
+    (calls.c.owed_transfer_id, calls.c.owed, calls.c.account_id),
+    (_back.owed_transfer_id, _back.owed, _back.account_id),
+)
+_returned = _shares("returned", (_back.reversal_id, _back.amount, _back.account_id))
 
 
 def _carried(shares: Any, side: str) -> list[Select[Any]]:
@@ -105,6 +125,37 @@ def _says_transferred(row: Any) -> str:
     if row.shares is None:
         return f"it moves {amount(row.moved)} for calls, and no call has a share in it"
     return f"it moves {amount(row.moved)} for calls, whose shares come to {amount(int(row.shares))}"
+
+
+_of_reversals = transfers.c.kind == _REVERSAL
+_RETURNED: Final = (
+    union_all(
+        select(transfers.c.id, transfers.c.amount.label("moved"), _returned.c.amount.label("shares"))
+        .select_from(transfers.outerjoin(_returned, _returned.c.transfer_id == transfers.c.id))
+        .where(
+            _of_reversals,
+            or_(
+                transfers.c.amount.is_distinct_from(_returned.c.amount),
+                transfers.c.credit.is_distinct_from(_WALLET + _returned.c.account_id),
+                _returned.c.account_id != _returned.c.last_account_id,
+                transfers.c.debit != REVENUE[_USAGE],
+            ),
+        ),
+        select(_returned.c.transfer_id, transfers.c.amount, _returned.c.amount)
+        .select_from(_returned.outerjoin(transfers, and_(transfers.c.id == _returned.c.transfer_id, _of_reversals)))
+        .where(transfers.c.id.is_(None)),
+    )
+    .subquery("given_back")
+    .select()
+)
+
+
+def _says_returned(row: Any) -> str:
+    if row.moved is None:
+        return f"charges of {amount(int(row.shares))} are taken back by a transfer that does not exist"
+    if row.shares is None:
+        return f"it gives back {amount(row.moved)}, and no charge was taken back by it"
+    return f"it gives back {amount(row.moved)} to a wallet for charges of {amount(int(row.shares))}"
 
 
 _UNCARRIED: Final = select(calls.c.id, calls.c.amount, calls.c.owed).where(
@@ -159,6 +210,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     rule("I11", "every call is of the rental that had its number as it began", calls, _HAD, _says_had),
     rule("I11", "every charge of a call is carried by a transfer", calls, _UNCARRIED, _says_uncarried),
     rule("I11", "every transfer for calls is the sum of their shares", transfers, _TRANSFERRED, _says_transferred),
+    rule("I11", "every transfer that gives back is the sum of the charges", transfers, _RETURNED, _says_returned),
     rule("I11", "every account owes what its calls left unpaid", receivables, _OWING, _says_owing),
     rule("I11", "no account owes what it could pay", receivables, _UNPAID, _says_unpaid),
 )

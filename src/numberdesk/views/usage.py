@@ -10,11 +10,14 @@ from decimal import Decimal
 import msgspec
 
 from numberdesk.core.call_charging import CallState, Heard, KeptCall, ParkedReason, RecordOutcome, RecordResult
+from numberdesk.core.call_forms import CallForm
 from numberdesk.core.call_record import Direction
 from numberdesk.core.lifecycle import SessionState
 from numberdesk.core.money import as_decimal
 from numberdesk.core.periods import iso_or_none, iso_seconds
 from numberdesk.core.session import Denial, SessionAnswer
+from numberdesk.usage.model import CallFeed, NumberMargin
+from numberdesk.usage.pull_store import CallPull
 from numberdesk.views.formats import AccountId, Currency, Instant, PhoneNumber, RentalId, SessionId, TransferId
 
 
@@ -190,4 +193,85 @@ def parked_call_view(call: KeptCall) -> ParkedCallView:
         id=call.id,
         account_id=None if span is None else span.account_id,
         rental_id=None if span is None else span.rental_id,
+    )
+
+
+class FeedView(msgspec.Struct, frozen=True):
+    """A feed, without its secret."""
+
+    account_id: str
+    name: str
+    form: CallForm
+    signed: bool
+    url: str | None
+    mapping: str | None
+    created_at: str
+
+
+def feed_view(feed: CallFeed) -> FeedView:
+    """A feed, as operators see it."""
+    return FeedView(
+        feed.account_id,
+        feed.name,
+        feed.form,
+        feed.secret is not None,
+        feed.url,
+        feed.mapping,
+        iso_seconds(feed.created_at),
+    )
+
+
+class PullView(msgspec.Struct, frozen=True):
+    """A day of a carrier whose calls are read: when that began last, comes next, and what went wrong."""
+
+    carrier: str
+    day: str
+    listed: int
+    read_at: str | None
+    next_at: str | None
+    done_at: str | None
+    message: str
+
+
+def pull_view(pull: CallPull) -> PullView:
+    """A day of a carrier, as operators see it."""
+    return PullView(
+        pull.carrier,
+        iso_seconds(pull.day)[:10],
+        pull.listed,
+        iso_or_none(pull.began_at),
+        iso_or_none(pull.next_at),
+        iso_or_none(pull.ended_at),
+        pull.message,
+    )
+
+
+class MarginView(msgspec.Struct, frozen=True):
+    """What calls of a number in a month of UTC were charged beside what they cost."""
+
+    month: str
+    phone_number: PhoneNumber
+    carrier: str
+    currency: Currency
+    calls: int
+    seconds: int
+    charged: Decimal
+    cost: Decimal
+    margin: Decimal | None
+    calls_without_cost: int
+
+
+def margin_view(margin: NumberMargin) -> MarginView:
+    """The margin of a number."""
+    return MarginView(
+        iso_seconds(margin.month)[:7],
+        margin.e164,
+        margin.carrier,
+        margin.currency,
+        margin.calls,
+        margin.seconds,
+        as_decimal(margin.charged),
+        as_decimal(margin.cost),
+        None if margin.margin is None else as_decimal(margin.margin),
+        margin.uncosted,
     )

@@ -5,10 +5,8 @@ Touches: nothing.
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from typing import Annotated, Final
-from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -17,6 +15,7 @@ from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.instants import Written, instant_of
 from numberdesk.api.paging import PageQuery, page, position
 from numberdesk.api.sources import source_of
+from numberdesk.api.turns import reading_turn
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.flows.usage.send_calls import send_calls
 from numberdesk.usage.store import list_calls, list_parked
@@ -29,10 +28,6 @@ from numberdesk.views.usage import (
     record_result_view,
 )
 
-_AT_ONCE: Final = 2
-"""Requests with call records that are worked on side by side: each may hold ten thousand of them in memory."""
-
-_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 _EXAMPLE: Final = {
     "call_id": "b2f4-1",
     "direction": "inbound",
@@ -95,10 +90,18 @@ class CallsQuery(PageQuery, frozen=True):
 async def send(request: ApiRequest) -> ApiResponse:
     """Answer when all that was accepted is on disk."""
     services = request.services
-    loop = asyncio.get_running_loop()
-    async with _turns.setdefault(loop, asyncio.Semaphore(_AT_ONCE)):
+    async with reading_turn():
         sent = await read_calls(request.headers, request.receive, services.settings.usage_limit_bytes)
-        results = await send_calls(services.writer, sent, source_of(request.caller), request.now, services.new_id)
+        most = services.settings.usage_parked_most
+        results = await send_calls(
+            services.writer,
+            sent,
+            source_of(request.caller),
+            request.now,
+            services.new_id,
+            most_parked=most,
+            failpoint=services.failpoint,
+        )
     counts = Counter(result.outcome.value for result in results)
     told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
     return ApiResponse([record_result_view(result) for result in results], told or "Nothing was sent")

@@ -28,6 +28,7 @@ from numberdesk.carriers.adapters.http_api import (
     refusal,
     refused,
 )
+from numberdesk.carriers.adapters.plivo_calls import PlivoCalls
 from numberdesk.carriers.adapters.plivo_connections import PlivoConnector
 from numberdesk.carriers.adapters.plivo_words import reason_of
 from numberdesk.carriers.adapters.reading import digits_of, e164_of, item_of, price_of
@@ -152,7 +153,7 @@ class _AccountState(msgspec.Struct):
     cash_credits: Any = None
 
 
-class Plivo(ConnectsNumbers):
+class Plivo(PlivoCalls, ConnectsNumbers):
     """An account at Plivo."""
 
     def __init__(self, setup: Setup, http: Http) -> None:

@@ -30,6 +30,7 @@ from numberdesk.carriers.adapters.http_api import (
 )
 from numberdesk.carriers.adapters.reading import PageLinks, is_e164
 from numberdesk.carriers.adapters.refusal_words import reason_in
+from numberdesk.carriers.adapters.signalwire_calls import SignalWireCalls
 from numberdesk.carriers.adapters.signalwire_connections import SignalWireConnector
 from numberdesk.carriers.port import (
     AnotherNumber,
@@ -122,7 +123,7 @@ class _Failure(msgspec.Struct):
         return " ".join(part.casefold().replace("_", " ") for part in parts if isinstance(part, str))
 
 
-class SignalWire(ConnectsNumbers):
+class SignalWire(SignalWireCalls, ConnectsNumbers):
     """One SignalWire project."""
 
     def __init__(self, setup: Setup, http: Http) -> None:

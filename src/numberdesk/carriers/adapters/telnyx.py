@@ -21,6 +21,7 @@ import msgspec
 
 from numberdesk.carriers.adapters.connecting import ConnectsNumbers
 from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, CarrierKind, decoded, excerpt, refusal, refused
+from numberdesk.carriers.adapters.telnyx_calls import TelnyxCalls
 from numberdesk.carriers.adapters.telnyx_connections import TelnyxConnector
 from numberdesk.carriers.adapters.telnyx_search import TelnyxPage, TelnyxSearches, answered, checked_id
 from numberdesk.carriers.port import (
@@ -133,7 +134,7 @@ class _Errors(msgspec.Struct):
     errors: list[_Error]
 
 
-class Telnyx(ConnectsNumbers):
+class Telnyx(TelnyxCalls, ConnectsNumbers):
     """One account at Telnyx. `seconds` is a clock that only goes forward."""
 
     def __init__(self, setup: Setup, http: Http, *, seconds: Callable[[], float] = time.monotonic) -> None:

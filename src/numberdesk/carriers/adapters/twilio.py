@@ -31,6 +31,7 @@ from numberdesk.carriers.adapters.http_api import (
     refused,
 )
 from numberdesk.carriers.adapters.reading import PageLinks, is_e164
+from numberdesk.carriers.adapters.twilio_calls import TwilioCalls
 from numberdesk.carriers.adapters.twilio_connections import TwilioConnector
 from numberdesk.carriers.adapters.twilio_errors import REASONS
 from numberdesk.carriers.adapters.twilio_prices import Costs, TwilioPrices
@@ -116,7 +117,7 @@ class _Look(NamedTuple):
     unclear: str
 
 
-class Twilio(ConnectsNumbers):
+class Twilio(TwilioCalls, ConnectsNumbers):
     """One Twilio account. `seconds` is a clock that only goes forward, by which prices grow old."""
 
     def __init__(self, setup: Setup, http: Http, *, seconds: Callable[[], float] = time.monotonic) -> None:

@@ -22,6 +22,8 @@ from numberdesk.core.call_charging import (
     RecordResult,
     RentedSpan,
     owed_transfer_id,
+    owner_of,
+    refused,
     repeated,
     result_of,
     shared,
@@ -45,6 +47,7 @@ from numberdesk.outbox.model import ACCOUNT_IN_DEBT, Event
 from numberdesk.outbox.store import insert_events
 from numberdesk.usage.store import (
     charge_calls,
+    count_parked,
     find_call_terms,
     find_calls,
     find_set_rates,
@@ -61,11 +64,15 @@ USAGE: Final = "usage"
 
 
 class RecordCalls(NamedTuple):
-    """Records as they were read, at most MOST_RECORDS. `batch_id` is new."""
+    """Records as they were read, at most MOST_RECORDS. `batch_id` is new.
+
+    `most_parked` bounds the parked calls of each customer's sources; two processes at once may pass it by a batch each.
+    """
 
     batch_id: str
     records: tuple[CallRecord, ...]
     now: int
+    most_parked: int | None = None
 
 
 class RateParked(NamedTuple):
@@ -92,6 +99,7 @@ def record_calls(tx: Tx, commands: Sequence[RecordCalls]) -> list[list[RecordRes
     known = find_calls(tx, records)  # once the wallets are locked: whoever charged one of them has locked its wallet
     new: dict[tuple[str, str, str], KeptCall] = {}
     results: list[list[RecordResult]] = []
+    room = _ParkingRoom(tx)
     for command in commands:
         mine: list[RecordResult] = []
         for place, record in enumerate(command.records):
@@ -100,7 +108,11 @@ def record_calls(tx: Tx, commands: Sequence[RecordCalls]) -> list[list[RecordRes
                 mine.append(repeated(earlier, record))
                 continue
             call_id = f"cal_{command.batch_id.removeprefix('bat_')}_{place:03d}"
-            new[record.key] = call = books.call_of(call_id, record, command.now)
+            call = books.call_of(call_id, record, command.now)
+            if call.state is CallState.PARKED and not room.takes(record.source, command.most_parked):
+                mine.append(refused(record))
+                continue
+            new[record.key] = call
             mine.append(result_of(call))
         for record, result in zip(command.records, mine, strict=True):
             tx.count("usage_records", _teller(record.source), result.outcome.value)
@@ -114,6 +126,26 @@ def record_calls(tx: Tx, commands: Sequence[RecordCalls]) -> list[list[RecordRes
 def _teller(source: str) -> str:
     """Who tells, in one of two words."""
     return "customer" if source.startswith(CUSTOMERS) else "operator"
+
+
+class _ParkingRoom:
+    """How many more records each customer may have parked, counted once for a batch."""
+
+    def __init__(self, tx: Tx) -> None:
+        self._tx = tx
+        self._parked: dict[str, int] = {}
+
+    def takes(self, source: str, most: int | None) -> bool:
+        """Whether there is room for one more of a source, which then is taken."""
+        owner = owner_of(source)
+        if most is None or owner is None:
+            return True
+        if owner not in self._parked:
+            self._parked[owner] = count_parked(self._tx, CUSTOMERS + owner, most)
+        if self._parked[owner] >= most:
+            return False
+        self._parked[owner] += 1
+        return True
 
 
 def rate_parked(tx: Tx, commands: Sequence[RateParked]) -> list[RatedParked]:

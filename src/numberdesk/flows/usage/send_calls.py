@@ -6,24 +6,35 @@ Touches: database.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from numberdesk.core.call_charging import RecordOutcome, RecordResult
 from numberdesk.core.call_record import BadRecord, CallRecord, SentNames, read_record
 from numberdesk.flows.usage.record_calls import MOST_RECORDS, RecordCalls, record_calls
-from numberdesk.infra.writer import Writer
+from numberdesk.infra.writer import Writer, no_failpoint
+
+RECORDS_READ: Final = "records_read"
+"""Told to `failpoint` before the first batch of records is recorded: where a crash may be put by whoever tests this."""
 
 
 async def send_calls(
-    writer: Writer, sent: Sequence[Any], source: str, now: int, new_id: Callable[[str], str]
+    writer: Writer,
+    sent: Sequence[Any],
+    source: str,
+    now: int,
+    new_id: Callable[[str], str],
+    *,
+    most_parked: int | None = None,
+    failpoint: Callable[[str], None] = no_failpoint,
 ) -> list[RecordResult]:
     """Record what was sent, each batch committed before the next; one result for each record, in order."""
+    failpoint(RECORDS_READ)
     results: list[RecordResult] = []
     names = SentNames()
     for begin in range(0, len(sent), MOST_RECORDS):
         read = [read_record(names.ours(one), source, now) for one in sent[begin : begin + MOST_RECORDS]]
         good = tuple(record for record in read if isinstance(record, CallRecord))
-        done = await writer.submit(record_calls, RecordCalls(new_id("bat"), good, now)) if good else []
+        done = await writer.submit(record_calls, RecordCalls(new_id("bat"), good, now, most_parked)) if good else []
         results += in_order(read, done)
     return results
 

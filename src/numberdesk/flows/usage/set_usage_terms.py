@@ -29,7 +29,7 @@ from numberdesk.usage.store import (
     insert_source,
 )
 
-LONGEST_SOURCE: Final = 60
+LONGEST_SOURCE: Final = 90
 NOT_RENTED: Final = "Nobody rents this number."
 
 

@@ -1,0 +1,87 @@
+"""What calls were charged beside what they cost, for operators.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
+from numberdesk.api.paging import PageQuery, page, position
+from numberdesk.api.shapes import stated
+from numberdesk.core.errors import InvalidRequest
+from numberdesk.flows.usage.months import month_bounds
+from numberdesk.usage.margin_store import list_margins
+from numberdesk.views.usage import MarginView, margin_view
+
+Month = Annotated[str, stated(pattern="^20[0-9]{2}-(0[1-9]|1[0-2])$")]
+
+
+class MarginQuery(PageQuery, frozen=True):
+    """Whose margins, of which month."""
+
+    month: (
+        Annotated[Month, msgspec.Meta(description="Month of UTC in which the calls began; this month if left out.")]
+        | None
+    ) = None
+    account_id: (
+        Annotated[str, msgspec.Meta(description="Only calls that this account rented the number for.")] | None
+    ) = None
+    carrier: Annotated[str, msgspec.Meta(description="Only numbers of this carrier, or of `pool`.")] | None = None
+
+
+@endpoint(
+    "GET",
+    "/admin/usage/margin",
+    summary="What calls of each number were charged beside what they cost, a month",
+    tag="Operators",
+    scope="admin",
+    query=MarginQuery,
+    data=list[MarginView],
+    paged=True,
+    answer_example=[
+        {
+            "month": "2026-03",
+            "phone_number": "+13612738809",
+            "carrier": "twilio",
+            "currency": "USD",
+            "calls": 12,
+            "seconds": 1830,
+            "charged": 0.4,
+            "cost": 0.34,
+            "margin": 0.06,
+            "calls_without_cost": 0,
+        }
+    ],
+)
+async def margins(request: ApiRequest) -> ApiResponse:
+    """Page margins."""
+    query: MarginQuery = request.query
+    month, until = month_bounds(query.month, request.now)
+    after = _place(query.page_token)
+    found = await request.read(
+        lambda tx: list_margins(
+            tx,
+            month=month,
+            until=until,
+            account_id=query.account_id,
+            carrier=query.carrier,
+            after=after,
+            limit=query.page_size + 1,
+        )
+    )
+    items, rest = page(found, query.page_size, "place")
+    return ApiResponse([margin_view(item) for item in items], rest=rest)
+
+
+def _place(token: str | None) -> tuple[str, str] | None:
+    text = position(token, "")
+    if text is None:
+        return None
+    e164, point, currency = text.partition(".")
+    if not e164.startswith("+") or not point:
+        raise InvalidRequest("page_token", "is not a token of this list")
+    return e164, currency
