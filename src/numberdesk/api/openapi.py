@@ -16,6 +16,7 @@ from numberdesk.api.endpoint import ENDPOINTS, JSON, LONGEST_KEY, Endpoint
 from numberdesk.api.errors import ENCODER, STATUSES
 from numberdesk.api.field_names import ignores_others
 from numberdesk.api.field_texts import TEXTS, text_key
+from numberdesk.api.openapi_details import completed
 from numberdesk.api.shapes import E164, LONGEST_ID, LONGEST_LABEL, Amount, Label, Price, Rate
 from numberdesk.catalog.rules import CARRIER_NAME
 from numberdesk.core.errors import BY_CODE
@@ -66,7 +67,7 @@ def build_document(base: str) -> dict[str, Any]:
             paths.setdefault(plain, {})[described.method.lower()] = _operation(described, path, components)
     query_names = {query.__name__ for query in queries}
     schemas = {name: _plain(schema) for name, schema in components.items() if name not in query_names}
-    return {
+    document = {
         "openapi": "3.1.0",
         "info": _info(),
         "servers": [{"url": "/"}],
@@ -80,6 +81,7 @@ def build_document(base: str) -> dict[str, Any]:
             },
         },
     }
+    return completed(document)
 
 
 def _components(shapes: Sequence[Any]) -> dict[str, Any]:

@@ -1,0 +1,178 @@
+"""What people and generators want of the OpenAPI document beyond its schemas: groups, an example and the unit of values.
+
+Touches: nothing.
+
+All of it follows from the document: examples of fields are taken from the examples of endpoints, and groups from paths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from numberdesk.api.endpoint import JSON
+from numberdesk.api.errors import ENCODER
+from numberdesk.api.field_examples import EXAMPLES
+from numberdesk.core.errors import BY_CODE
+
+Node = dict[str, Any]
+"""An object of the document."""
+
+_ADMIN: Final = "/admin/"
+_ANY_OPERATORS: Final = "Operators"
+"""The tag of endpoints whose resource is what their path names."""
+
+_FIRST: Final = ("Numbers", "Orders", "Billing", "Usage", "Webhooks")
+_LAST: Final = ("Keys",)
+_INSTANT: Final = "2026-03-20T14:30:00Z"
+_MONEY: Final = "currency unit"
+_UNITS: Final = {
+    "per_minute_price_inbound": "currency unit per minute",
+    "per_minute_price_outbound": "currency unit per minute",
+    "margin_percent": "percent",
+    "rate": "currency unit per minute",
+    "RateView.rate": "units of `quote`",
+    "RateBody.rate": "units of `quote`",
+}
+"""Units of fields by name, or by shape and name, where they are not plain money or seconds."""
+
+
+def completed(document: Node) -> Node:
+    """A document with groups, and with an example and a unit at every value that wants one."""
+    whole: Node = msgspec.json.decode(ENCODER.encode(document))
+    _group(whole)
+    _name_aliases(whole)
+    _say_when(whole)
+    schemas = whole["components"]["schemas"]
+    for operation in _operations(whole):
+        for content in _contents(operation):
+            examples = [content.get("example"), *(each["value"] for each in content.get("examples", {}).values())]
+            for example in examples:
+                _take(content["schema"], example, schemas)
+    by_name: Node = {}
+    for _, name, schema in _values(whole):
+        if "examples" in schema:
+            by_name.setdefault(name, schema["examples"][0])
+    for shape, name, schema in _values(whole):
+        _measure(shape, name, schema)
+        if wants_example(schema):
+            _give(shape, name, schema, by_name)
+    return whole
+
+
+def wants_example(schema: Node) -> bool:
+    """Whether a value says nothing of how it looks: it has no example, no words, and is no other shape."""
+    parts = [schema, *schema.get("anyOf", []), schema.get("items", {})]
+    says = any(word in part for part in parts for word in ("examples", "enum", "const", "$ref", "properties"))
+    items = any("$ref" in part.get("items", {}) or "enum" in part.get("items", {}) for part in parts)
+    return not (says or items or any(part.get("type") == "boolean" for part in parts))
+
+
+def _group(document: Node) -> None:
+    """Tags by resource, in the order in which people want them: those for customers before those for operators."""
+    groups: dict[str, dict[str, str]] = {"Customers": {}, "Operators": {}}
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            shown, admin = operation["tags"][0], _ADMIN in path
+            if admin and shown == _ANY_OPERATORS:
+                shown = path.partition(_ADMIN)[2].partition("/")[0].replace("-", " ").capitalize()
+            tag = f"Operators: {shown.lower()}" if admin else shown
+            groups["Operators" if admin else "Customers"][tag] = shown
+            operation["tags"] = [tag]
+    ordered = {group: sorted(tags.items(), key=lambda item: _place(item[1])) for group, tags in groups.items()}
+    document["tags"] = [
+        {"name": tag, "x-displayName": shown, "description": f"{shown}, for {group.lower()}."}
+        for group, tags in ordered.items()
+        for tag, shown in tags
+    ]
+    document["x-tagGroups"] = [{"name": group, "tags": [tag for tag, _ in tags]} for group, tags in ordered.items()]
+
+
+def _place(shown: str) -> tuple[int, str]:
+    if shown in _FIRST:
+        return _FIRST.index(shown), ""
+    return (len(_FIRST) + (shown in _LAST), shown)
+
+
+def _name_aliases(document: Node) -> None:
+    """Say of a path that answers as another does which one that is."""
+    names = {operation["operationId"] for operation in _operations(document)}
+    for operation in _operations(document):
+        first, _, suffix = operation["operationId"].rpartition("_")
+        if suffix == "list" and first in names:
+            operation["x-alias-of"] = first
+
+
+def _say_when(document: Node) -> None:
+    """Say of each error when it comes, in the words of the tree of errors."""
+    for operation in _operations(document):
+        for response in operation["responses"].values():
+            for code, example in response["content"][JSON].get("examples", {}).items():
+                example["summary"] = (BY_CODE[code].__doc__ or BY_CODE[code].sentence).strip().partition("\n")[0]
+
+
+def _operations(document: Node) -> Iterator[Node]:
+    for operations in document["paths"].values():
+        yield from operations.values()
+
+
+def _contents(operation: Node) -> Iterator[Node]:
+    yield from operation.get("requestBody", {}).get("content", {}).values()
+    for response in operation["responses"].values():
+        yield from response["content"].values()
+
+
+def _take(schema: Node, value: Any, schemas: Node) -> None:
+    """Give the values of a schema what stands in their place in an example."""
+    if "$ref" in schema:
+        schema = schemas[schema["$ref"].rpartition("/")[2]]
+    for part in schema.get("anyOf", []):
+        _take(part, value, schemas)
+    if isinstance(value, list) and "items" in schema:
+        for item in value:
+            _take(schema["items"], item, schemas)
+    if not isinstance(value, dict):
+        return
+    for name, each in schema.get("properties", {}).items():
+        found = value.get(name)
+        if found is not None and found not in ("", [], {}) and wants_example(each):
+            each["examples"] = [found]
+        _take(each, found, schemas)
+
+
+def _values(document: Node) -> Iterator[tuple[str, str, Node]]:
+    """Every property and parameter with the shape or place that it belongs to."""
+    for shape, schema in document["components"]["schemas"].items():
+        yield from _properties(shape, schema)
+    for operation in _operations(document):
+        for parameter in operation["parameters"]:
+            yield parameter["in"], parameter["name"], parameter["schema"]
+        for content in _contents(operation):
+            yield from _properties(operation["operationId"], content["schema"])
+
+
+def _properties(shape: str, schema: Node) -> Iterator[tuple[str, str, Node]]:
+    for part in (schema, schema.get("items", {}), *schema.get("anyOf", [])):
+        for name, each in part.get("properties", {}).items():
+            yield shape, name, each
+            yield from _properties(f"{shape}.{name}", each)
+
+
+def _give(shape: str, name: str, schema: Node, by_name: Node) -> None:
+    parts = [schema, *schema.get("anyOf", [])]
+    found = EXAMPLES.get(f"{shape}.{name}", EXAMPLES.get(name, by_name.get(name)))
+    if found is None and any(part.get("format") == "date-time" for part in parts):
+        found = _INSTANT
+    if found is not None:
+        schema["examples"] = [found]
+
+
+def _measure(shape: str, name: str, schema: Node) -> None:
+    kinds = [part.get("type") for part in (schema, *schema.get("anyOf", []))]
+    unit = _UNITS.get(f"{shape}.{name}", _UNITS.get(name, ""))
+    if "number" in kinds:
+        schema["x-unit"] = unit or _MONEY
+    elif "integer" in kinds and name.endswith("seconds"):
+        schema["x-unit"] = "seconds"
