@@ -148,6 +148,7 @@ class Endpoint:
     key_refusal: str = KEY_REFUSAL
     operators_too: bool = False
     raw_limit: str = "import_limit_bytes"
+    raw_item: type[msgspec.Struct] | None = None
 
 
 ENDPOINTS: Final[list[Endpoint]] = []
@@ -176,13 +177,14 @@ def endpoint(
     key_refusal: str = KEY_REFUSAL,
     operators_too: bool = False,
     raw_limit: str = "import_limit_bytes",
+    raw_item: type[msgspec.Struct] | None = None,
 ) -> Callable[[Handler], Handler]:
     """Declare a handler. `data` is the type of the answer's data, `errors` the codes beyond the usual ones.
 
     `pending` is the type of the data of a 202, where that can be the answer; `data` is None where it always is.
     `takes_key`: an Idempotency-Key makes the request safe to repeat; else one is refused, and `key_refusal` says why.
     `operators_too`: it answers keys of operators' accounts, though its scope is one of customers.
-    `raw_limit`: the setting that bounds a body which the handler reads itself.
+    `raw_limit`: the setting that bounds a body which the handler reads itself; `raw_item`: what it is an array of.
     """
 
     def declare(handler: Handler) -> Handler:
@@ -190,7 +192,7 @@ def endpoint(
             Endpoint(
                 method, path, handler, summary, tag, scope, query, body, raw_body, data, paged, errors, example,
                 answer_example, other_paths, pending, pending_example, takes_key, key_refusal,
-                operators_too or scope in _OF_ALL_ACCOUNTS, raw_limit,
+                operators_too or scope in _OF_ALL_ACCOUNTS, raw_limit, raw_item,
             )
         )  # fmt: skip
         return handler

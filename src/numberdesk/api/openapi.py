@@ -50,7 +50,7 @@ def build_document(base: str) -> dict[str, Any]:
     shapes = [
         shape
         for described in ENDPOINTS
-        for shape in (described.body, described.data, described.pending)
+        for shape in (described.body, described.raw_item, described.data, described.pending)
         if shape is not None
     ]
     shapes.append(SuggestionView)  # which stands in Page
@@ -128,9 +128,18 @@ def _info() -> dict[str, Any]:
         "title": "Numberdesk",
         "version": __version__,
         "description": (
-            "Sells and rents phone numbers. Every path answers with and without a trailing slash. Amounts are JSON "
-            "numbers, exact to a millionth of the currency unit; on input numeric strings are taken too. Unknown query "
-            "parameters and fields are refused; names are also taken in camelCase."
+            "Sells and rents phone numbers. Every path answers with and without a trailing slash.\n\n"
+            "## Keys\n\nEvery request carries a key: `X-Api-Key: YOUR_API_KEY`, or `Authorization: Bearer YOUR_API_KEY`. "
+            "What a key may do are its scopes; each operation names the one that it wants.\n\n"
+            "## Answers\n\nA success has `success` true, a `message` for people and `data`; a failure has `error.code`, "
+            "which never changes. Amounts are JSON numbers, exact to a millionth of the currency unit; on input numeric "
+            "strings are taken too. Instants are ISO 8601 in UTC. Unknown query parameters and fields are refused; names "
+            "are also taken in camelCase, and null means left out.\n\n"
+            "## Lists\n\nA list comes in pages: `page.next` is sent as `page_token` until it is null. A page may be short, "
+            "or empty, and have a next one all the same.\n\n"
+            "## Sending again\n\nA purchase may be sent again, whatever happened to its answer: it is charged once. With an "
+            "`Idempotency-Key` the same answer comes again, byte for byte. 429 and 503 say in `Retry-After` when to come "
+            "again."
         ),
         "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
     }
@@ -156,11 +165,17 @@ def _operation(described: Endpoint, path: str, components: dict[str, Any]) -> di
         limit = _size_limit("body_limit_bytes")
         operation["requestBody"] = {"required": True, "description": limit, "content": {JSON: content}}
     if described.raw_body is not None:
-        rows = {"type": "array", "items": {"type": "object"}}
-        content = {"schema": rows if described.raw_body == JSON else {"type": "string"}, "example": described.example}
+        content = {"schema": _raw_schema(described), "example": described.example}
         limit = _size_limit(described.raw_limit)
         operation["requestBody"] = {"required": True, "description": limit, "content": {described.raw_body: content}}
     return operation
+
+
+def _raw_schema(described: Endpoint) -> dict[str, Any]:
+    """The form of a body which the handler reads itself."""
+    if described.raw_item is None:
+        return {"type": "string"}
+    return {"type": "array", "items": {"$ref": _REF.format(name=described.raw_item.__name__)}}
 
 
 def _size_limit(setting: str) -> str:

@@ -7,6 +7,7 @@ All of it follows from the document: examples of fields are taken from the examp
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -27,12 +28,12 @@ _ANY_OPERATORS: Final = "Operators"
 _FIRST: Final = ("Numbers", "Orders", "Billing", "Usage", "Webhooks")
 _LAST: Final = ("Keys",)
 _INSTANT: Final = "2026-03-20T14:30:00Z"
-_MONEY: Final = "currency unit"
+_MONEY: Final = "currency"
 _UNITS: Final = {
-    "per_minute_price_inbound": "currency unit per minute",
-    "per_minute_price_outbound": "currency unit per minute",
+    "per_minute_price_inbound": "currency per minute",
+    "per_minute_price_outbound": "currency per minute",
     "margin_percent": "percent",
-    "rate": "currency unit per minute",
+    "rate": "currency per minute",
     "RateView.rate": "units of `quote`",
     "RateBody.rate": "units of `quote`",
 }
@@ -51,10 +52,10 @@ def completed(document: Node) -> Node:
             examples = [content.get("example"), *(each["value"] for each in content.get("examples", {}).values())]
             for example in examples:
                 _take(content["schema"], example, schemas)
-    by_name: Node = {}
+    by_name: dict[tuple[str, str], Any] = {}
     for _, name, schema in _values(whole):
         if "examples" in schema:
-            by_name.setdefault(name, schema["examples"][0])
+            by_name.setdefault((name, _kind(schema)), schema["examples"][0])
     for shape, name, schema in _values(whole):
         _measure(shape, name, schema)
         if wants_example(schema):
@@ -81,7 +82,7 @@ def _group(document: Node) -> None:
             tag = f"Operators: {shown.lower()}" if admin else shown
             groups["Operators" if admin else "Customers"][tag] = shown
             operation["tags"] = [tag]
-    ordered = {group: sorted(tags.items(), key=lambda item: _place(item[1])) for group, tags in groups.items()}
+    ordered = {group: sorted(tags.items(), key=lambda item: _place(*item)) for group, tags in groups.items()}
     document["tags"] = [
         {"name": tag, "x-displayName": shown, "description": f"{shown}, for {group.lower()}."}
         for group, tags in ordered.items()
@@ -90,10 +91,11 @@ def _group(document: Node) -> None:
     document["x-tagGroups"] = [{"name": group, "tags": [tag for tag, _ in tags]} for group, tags in ordered.items()]
 
 
-def _place(shown: str) -> tuple[int, str]:
-    if shown in _FIRST:
-        return _FIRST.index(shown), ""
-    return (len(_FIRST) + (shown in _LAST), shown)
+def _place(tag: str, shown: str) -> tuple[int, str]:
+    """Customers find first what they came for; what operators have is in the order of the alphabet."""
+    if tag in _FIRST:
+        return _FIRST.index(tag), ""
+    return (len(_FIRST) + (tag in _LAST), shown)
 
 
 def _name_aliases(document: Node) -> None:
@@ -160,13 +162,22 @@ def _properties(shape: str, schema: Node) -> Iterator[tuple[str, str, Node]]:
             yield from _properties(f"{shape}.{name}", each)
 
 
-def _give(shape: str, name: str, schema: Node, by_name: Node) -> None:
+def _give(shape: str, name: str, schema: Node, by_name: dict[tuple[str, str], Any]) -> None:
+    """An example of its own, or that of another with its name and form."""
     parts = [schema, *schema.get("anyOf", [])]
-    found = EXAMPLES.get(f"{shape}.{name}", EXAMPLES.get(name, by_name.get(name)))
+    found = EXAMPLES.get(f"{shape}.{name}", EXAMPLES.get(name))
+    if found is None:
+        other = by_name.get((name, _kind(schema)))
+        fits = all(re.search(part["pattern"], str(other)) for part in parts if "pattern" in part)
+        found = other if fits else None
     if found is None and any(part.get("format") == "date-time" for part in parts):
         found = _INSTANT
     if found is not None:
         schema["examples"] = [found]
+
+
+def _kind(schema: Node) -> str:
+    return next((str(part["type"]) for part in (schema, *schema.get("anyOf", [])) if "type" in part), "")
 
 
 def _measure(shape: str, name: str, schema: Node) -> None:

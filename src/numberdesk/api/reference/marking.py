@@ -26,7 +26,9 @@ def prose(text: str) -> str:
 def paragraphs(text: str) -> str:
     """Text of several paragraphs, and headings that begin with `## `."""
     parts = (part.strip() for part in text.split("\n\n"))
-    return "".join(f"<h2>{prose(part[3:])}</h2>" if part.startswith("## ") else f"<p>{prose(part)}</p>" for part in parts)
+    return "".join(
+        f"<h2>{prose(part[3:])}</h2>" if part.startswith("## ") else f"<p>{prose(part)}</p>" for part in parts
+    )
 
 
 def code(text: str) -> str:

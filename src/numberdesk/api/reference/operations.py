@@ -54,7 +54,9 @@ def _inputs(operation: Operation) -> str:
 
 
 def _titled(title: str, note: str, fields: Iterable[Field], operation: Operation, *, answer: bool = False) -> str:
-    rows = "".join(_row(field, f"{operation.name}.{title.lower().replace(' ', '-')}", answer=answer) for field in fields)
+    rows = "".join(
+        _row(field, f"{operation.name}.{title.lower().replace(' ', '-')}", answer=answer) for field in fields
+    )
     told = f'<p class="note">{note}</p>' if note else ""
     return f'<h3>{title}</h3>{told}<div class="fields" role="list">{rows}</div>'
 
@@ -76,17 +78,22 @@ def _row(field: Field, place: str, *, answer: bool) -> str:
 
 def _answers(operation: Operation) -> str:
     return "".join(
-        _titled(answer.title, prose(answer.text) or "The fields of <code>data</code>.", answer.fields, operation, answer=True)
+        _titled(answer.title, prose(answer.text or _of_data(answer)), answer.fields, operation, answer=True)
         for answer in operation.answers
     )
 
 
+def _of_data(answer: Body) -> str:
+    whole = answer.example
+    listed = "Of each item of `data`" if isinstance(whole["data"], list) else "Of `data`"
+    return f"{listed}; `page.next` is the token of the next page." if "page" in whole else f"{listed}."
+
+
 def _errors(operation: Operation, usual: set[ErrorCase]) -> str:
     own = [case for case in operation.errors if case not in usual]
-    return (
-        f'<h3>Errors</h3>{error_table(own)}<p class="note">And <a href="/docs/errors">those that every request '
-        "may be answered</a>.</p>"
-    )
+    table = error_table(own) if own else ""
+    note = '<p class="note">And <a href="/docs/errors">those of every request</a>.</p>'
+    return f"<h3>Errors</h3>{table}{note}"
 
 
 def error_table(cases: Iterable[ErrorCase]) -> str:
@@ -121,11 +128,11 @@ def _examples(operation: Operation) -> str:
 
 def _form(operation: Operation) -> str:
     """What sends the request; the page shows it when its script runs, for without one no header can be sent."""
-    inputs = "".join(
-        _input(field, place, f"{operation.name}.{place}.{field.name}")
-        for place, fields in operation.parameters.items()
-        for field in fields
-    )
+    fields = [(place, field) for place, fields in operation.parameters.items() for field in fields]
+    optional = "".join(_input(field, place, operation.name) for place, field in fields if not field.required)
+    inputs = "".join(_input(field, place, operation.name) for place, field in fields if field.required)
+    if optional:
+        inputs += f"<details><summary>Optional</summary>{optional}</details>"
     if operation.body is not None:
         inputs += _body_input(operation.body, f"{operation.name}.body")
     warning = "" if operation.method == _READS else '<p class="note">This is done for real, with your key.</p>'
@@ -136,7 +143,8 @@ def _form(operation: Operation) -> str:
     )
 
 
-def _input(field: Field, place: str, name: str) -> str:
+def _input(field: Field, place: str, operation: str) -> str:
+    name = f"{operation}.{place}.{field.name}"
     needed = " required" if field.required else ""
     label = f'<label for="{name}"><code>{escape(field.name)}</code></label>'
     attributes = f'id="{name}" data-in="{place}" data-name="{escape(field.name)}"{needed}'

@@ -123,7 +123,9 @@ def _usual(topics: tuple[Topic, ...]) -> tuple[ErrorCase, ...]:
 def _operation(method: str, path: str, also: tuple[str, ...], node: Node, schemas: Node) -> Operation:
     parameters: dict[str, tuple[Field, ...]] = {}
     for each in node["parameters"]:
-        field = _field(each["name"], {"description": each["description"], **each["schema"]}, 0, required=each["required"])
+        field = _field(
+            each["name"], {"description": each["description"], **each["schema"]}, 0, required=each["required"]
+        )
         parameters[each["in"]] = (*parameters.get(each["in"], ()), field)
     return Operation(
         node["operationId"],
@@ -135,7 +137,9 @@ def _operation(method: str, path: str, also: tuple[str, ...], node: Node, schema
         node.get("description", ""),
         parameters,
         _body(node.get("requestBody"), schemas),
-        tuple(_answer(status, node["responses"][status], schemas) for status in _SUCCESSES if status in node["responses"]),
+        tuple(
+            _answer(status, node["responses"][status], schemas) for status in _SUCCESSES if status in node["responses"]
+        ),
         tuple(_errors(node["responses"])),
     )
 
@@ -178,7 +182,9 @@ def _field(name: str, schema: Node, depth: int, *, required: bool) -> Field:
     parts += [part["items"] for part in schema.get("anyOf", []) if "items" in part]
     words = tuple(word for part in parts for word in part.get("enum", ()))
     example = schema.get("examples", [None])[0]
-    return Field(name, depth, _kind(schema), required, tuple(_facts(schema, parts)), words, schema["description"], example)
+    return Field(
+        name, depth, _kind(schema), required, tuple(_facts(schema, parts)), words, schema["description"], example
+    )
 
 
 def _kind(schema: Node) -> str:

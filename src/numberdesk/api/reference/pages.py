@@ -78,7 +78,7 @@ def _top(told: Outline) -> str:
         'aria-label="Search the reference" aria-controls="found" autocomplete="off" spellcheck="false">'
         '<div id="found" hidden></div></div>'
         '<div class="key" hidden><label for="key">Your key</label><input id="key" type="password" autocomplete="off" '
-        'spellcheck="false" placeholder="for samples and Send" title="Kept by this page until you leave it"></div>'
+        'spellcheck="false" placeholder="Your API key" title="For samples and Send. This page keeps it until you leave it, and nowhere else."></div>'
         '</header><input type="checkbox" id="menu" aria-label="Show the menu">'
     )
 
@@ -137,7 +137,9 @@ def _errors(told: Outline) -> str:
     for topic in told.topics:
         for operation in topic.operations:
             for case in operation.errors:
-                givers.setdefault(case, []).append(f'<a href="/docs/{topic.slug}#{operation.name}">{operation.title}</a>')
+                givers.setdefault(case, []).append(
+                    f'<a href="/docs/{topic.slug}#{operation.name}">{operation.title}</a>'
+                )
     rest = sorted(case for case in givers if case not in told.usual)
     rows = "".join(
         f'<section id="{case.code}"><h3><a href="#{case.code}">{escape(case.code)}</a> <small>{case.status}</small></h3>'
@@ -149,10 +151,9 @@ def _errors(told: Outline) -> str:
         '<div class="title"><h1>Errors</h1></div><div class="intro"><p>An answer that is no success has '
         "<code>success</code> false, a <code>message</code> for people, and <code>error.code</code>, which never "
         "changes, with <code>error.details</code> for programs. <code>request_id</code> finds the request in the log.</p>"
-        f"</div><h2>Every request</h2>{error_table(told.usual)}<h2>Some requests</h2><div class=\"codes\">{rows}</div>"
+        f'</div><h2>Every request</h2>{error_table(told.usual)}<h2>Some requests</h2><div class="codes">{rows}</div>'
     )
 
 
 def _counted(count: int) -> str:
     return "One endpoint answers it" if count == 1 else f"{count} endpoints answer it"
-

@@ -98,6 +98,4 @@ def _javascript(operation: Operation, url: str) -> str:
     if operation.method == "GET":
         options.pop(0)
     inner = "\n".join(options)
-    return (
-        f'const answer = await fetch("{url}", {{\n{inner}\n}});\nconsole.log(answer.status, await answer.json());'
-    )
+    return f'const answer = await fetch("{url}", {{\n{inner}\n}});\nconsole.log(answer.status, await answer.json());'

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
-from numberdesk.api.call_bodies import JSON, read_calls
+from numberdesk.api.call_bodies import JSON, CallRecordBody, read_calls
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, page, position
 from numberdesk.api.shapes import stated
@@ -81,6 +81,7 @@ class CallsQuery(PageQuery, frozen=True):
     tag="Usage",
     scope="usage:write",
     raw_body=JSON,
+    raw_item=CallRecordBody,
     raw_limit="usage_limit_bytes",
     data=list[RecordResultView],
     example=[_EXAMPLE],
