@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, Self
 
 CHROMIUM: Final = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), ""
@@ -60,7 +60,7 @@ class Browser:
         for domain in ("Page", "Network", "Runtime", "Log"):
             self.call(f"{domain}.enable")
 
-    def __enter__(self) -> Browser:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -119,7 +119,8 @@ class Browser:
     def open(self, address: str) -> None:
         """Show an address and wait until it is there."""
         self.call("Page.navigate", url=address)
-        self.until(f"location.href === {json.dumps(address)} && document.readyState === 'complete'")
+        while not self.run(f"location.href === {json.dumps(address)} && document.readyState === 'complete'"):
+            pass  # also where pages may run no script
 
     def look(self, *, width: int, height: int = 900, dark: bool = False, script: bool = True) -> None:
         """How the page is looked at from now on."""

@@ -18,10 +18,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from numberdesk import api
 from numberdesk.api.auth import Authenticator
+from numberdesk.api.docs import reference_routes
 from numberdesk.api.endpoint import EntryPoint, failed
 from numberdesk.api.health import healthz, readyz
 from numberdesk.api.limits import RateLimits
-from numberdesk.api.reference.site import reference_routes
 from numberdesk.api.routing import Page, answer_not_found, endpoint_routes, import_endpoints, page_routes
 from numberdesk.core.errors import Internal
 from numberdesk.infra.log import get_log

@@ -10,10 +10,13 @@ from __future__ import annotations
 from typing import Any, Final
 
 EXAMPLES: Final[dict[str, Any]] = {
+    "area_code": "361",
     "at_least": 10,
+    "carrier": "twilio",
     "BadLineView.line": 17,
     "disposition": "completed",
     "FieldView.example": "AC0123456789abcdef0123456789abcdef",
+    "iso_country": "US",
     "leg": "b",
     "margin_fixed": 0.1,
     "margin_percent": 20,

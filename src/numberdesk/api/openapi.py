@@ -16,7 +16,7 @@ from numberdesk.api.endpoint import ENDPOINTS, JSON, LONGEST_KEY, Endpoint
 from numberdesk.api.errors import ENCODER, STATUSES
 from numberdesk.api.field_names import ignores_others
 from numberdesk.api.field_texts import TEXTS, text_key
-from numberdesk.api.openapi_details import completed
+from numberdesk.api.openapi_details import ABOUT, completed
 from numberdesk.api.shapes import E164, LONGEST_ID, LONGEST_LABEL, Amount, Label, Price, Rate
 from numberdesk.catalog.rules import CARRIER_NAME
 from numberdesk.core.errors import BY_CODE
@@ -127,20 +127,7 @@ def _info() -> dict[str, Any]:
     return {
         "title": "Numberdesk",
         "version": __version__,
-        "description": (
-            "Sells and rents phone numbers. Every path answers with and without a trailing slash.\n\n"
-            "## Keys\n\nEvery request carries a key: `X-Api-Key: YOUR_API_KEY`, or `Authorization: Bearer YOUR_API_KEY`. "
-            "What a key may do are its scopes; each operation names the one that it wants.\n\n"
-            "## Answers\n\nA success has `success` true, a `message` for people and `data`; a failure has `error.code`, "
-            "which never changes. Amounts are JSON numbers, exact to a millionth of the currency unit; on input numeric "
-            "strings are taken too. Instants are ISO 8601 in UTC. Unknown query parameters and fields are refused; names "
-            "are also taken in camelCase, and null means left out.\n\n"
-            "## Lists\n\nA list comes in pages: `page.next` is sent as `page_token` until it is null. A page may be short, "
-            "or empty, and have a next one all the same.\n\n"
-            "## Sending again\n\nA purchase may be sent again, whatever happened to its answer: it is charged once. With an "
-            "`Idempotency-Key` the same answer comes again, byte for byte. 429 and 503 say in `Retry-After` when to come "
-            "again."
-        ),
+        "description": ABOUT,
         "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
     }
 

@@ -1,4 +1,4 @@
-"""What people and generators want of the OpenAPI document beyond its schemas: groups, an example and the unit of values.
+"""What people and generators want of the OpenAPI document beyond its schemas: groups, examples and units of values.
 
 Touches: nothing.
 
@@ -7,7 +7,6 @@ All of it follows from the document: examples of fields are taken from the examp
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -20,6 +19,36 @@ from numberdesk.core.errors import BY_CODE
 
 Node = dict[str, Any]
 """An object of the document."""
+
+ABOUT: Final = """\
+Sells and rents phone numbers. Every path answers with and without a trailing slash.
+
+## Keys
+
+Every request carries a key: `X-Api-Key: YOUR_API_KEY`, or `Authorization: Bearer YOUR_API_KEY`. What a key may do are
+its scopes; each operation names the one that it wants.
+
+## Answers
+
+A success has `success` true, a `message` for people and `data`; a failure has `error.code`, which never changes.
+Amounts are JSON numbers, exact to a millionth of the currency unit; on input numeric strings are taken too. Instants
+are ISO 8601 in UTC. Unknown query parameters and fields are refused; names are also taken in camelCase, and null means
+left out.
+
+## Lists
+
+A list comes in pages: `page.next` is sent as `page_token` until it is null. A page may be short, or empty, and have a
+next one all the same.
+
+## Sending again
+
+A purchase may be sent again, whatever happened to its answer: it is charged once. With an `Idempotency-Key` the same
+answer comes again, byte for byte. 429 and 503 say in `Retry-After` when to come again.
+"""
+"""What everybody has to know, in Markdown."""
+
+Examples = dict[tuple[str, str, str], Any]
+"""Examples by name, type and pattern."""
 
 _ADMIN: Final = "/admin/"
 _ANY_OPERATORS: Final = "Operators"
@@ -52,10 +81,10 @@ def completed(document: Node) -> Node:
             examples = [content.get("example"), *(each["value"] for each in content.get("examples", {}).values())]
             for example in examples:
                 _take(content["schema"], example, schemas)
-    by_name: dict[tuple[str, str], Any] = {}
+    by_name: Examples = {}
     for _, name, schema in _values(whole):
         if "examples" in schema:
-            by_name.setdefault((name, _kind(schema)), schema["examples"][0])
+            by_name.setdefault((name, *_form(schema)), schema["examples"][0])
     for shape, name, schema in _values(whole):
         _measure(shape, name, schema)
         if wants_example(schema):
@@ -162,22 +191,24 @@ def _properties(shape: str, schema: Node) -> Iterator[tuple[str, str, Node]]:
             yield from _properties(f"{shape}.{name}", each)
 
 
-def _give(shape: str, name: str, schema: Node, by_name: dict[tuple[str, str], Any]) -> None:
+def _give(shape: str, name: str, schema: Node, by_name: Examples) -> None:
     """An example of its own, or that of another with its name and form."""
     parts = [schema, *schema.get("anyOf", [])]
     found = EXAMPLES.get(f"{shape}.{name}", EXAMPLES.get(name))
     if found is None:
-        other = by_name.get((name, _kind(schema)))
-        fits = all(re.search(part["pattern"], str(other)) for part in parts if "pattern" in part)
-        found = other if fits else None
+        found = by_name.get((name, *_form(schema)))
+    if found is None and shape == "path":  # an id, which is told of elsewhere with the letters that it begins with
+        found = next((known for (other, *_), known in by_name.items() if other == name), None)
     if found is None and any(part.get("format") == "date-time" for part in parts):
         found = _INSTANT
     if found is not None:
         schema["examples"] = [found]
 
 
-def _kind(schema: Node) -> str:
-    return next((str(part["type"]) for part in (schema, *schema.get("anyOf", [])) if "type" in part), "")
+def _form(schema: Node) -> tuple[str, str]:
+    """What values with one name must have in common for one of them to be an example of the other."""
+    parts = (part for part in (schema, *schema.get("anyOf", [])) if "type" in part)
+    return next(((str(part["type"]), part.get("pattern", "")) for part in parts), ("", ""))
 
 
 def _measure(shape: str, name: str, schema: Node) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 
 from numberdesk.api.endpoint import JSON
 from numberdesk.api.reference.marking import code, colored, prose
-from numberdesk.api.reference.outline import Body, ErrorCase, Field, Operation
+from numberdesk.api.reference.outline import Body, ErrorCase, Operation, ShownField
 from numberdesk.api.reference.samples import samples
 
 _PLACES: Final = {"path": "Path", "query": "Query", "header": "Headers"}
@@ -24,8 +24,8 @@ def section(operation: Operation, usual: Iterable[ErrorCase]) -> str:
     return (
         f'<section class="operation" id="{operation.name}" data-operation>'
         f'<div class="about">{_head(operation)}{_inputs(operation)}{_answers(operation)}'
-        f'{_errors(operation, set(usual))}</div><div class="beside">{_samples(operation)}{_examples(operation)}'
-        f"{_form(operation)}</div></section>"
+        f'{_errors(operation, set(usual))}</div><div class="beside">{_samples(operation)}{_form(operation)}'
+        f"{_examples(operation)}</div></section>"
     )
 
 
@@ -53,7 +53,7 @@ def _inputs(operation: Operation) -> str:
     return "".join(parts)
 
 
-def _titled(title: str, note: str, fields: Iterable[Field], operation: Operation, *, answer: bool = False) -> str:
+def _titled(title: str, note: str, fields: Iterable[ShownField], operation: Operation, *, answer: bool = False) -> str:
     rows = "".join(
         _row(field, f"{operation.name}.{title.lower().replace(' ', '-')}", answer=answer) for field in fields
     )
@@ -61,7 +61,7 @@ def _titled(title: str, note: str, fields: Iterable[Field], operation: Operation
     return f'<h3>{title}</h3>{told}<div class="fields" role="list">{rows}</div>'
 
 
-def _row(field: Field, place: str, *, answer: bool) -> str:
+def _row(field: ShownField, place: str, *, answer: bool) -> str:
     needed = '<span class="required">required</span>' if field.required and not answer else ""
     words = ""
     if field.words:
@@ -85,7 +85,7 @@ def _answers(operation: Operation) -> str:
 
 def _of_data(answer: Body) -> str:
     whole = answer.example
-    listed = "Of each item of `data`" if isinstance(whole["data"], list) else "Of `data`"
+    listed = "The fields of each item of `data`" if isinstance(whole["data"], list) else "The fields of `data`"
     return f"{listed}; `page.next` is the token of the next page." if "page" in whole else f"{listed}."
 
 
@@ -137,13 +137,14 @@ def _form(operation: Operation) -> str:
         inputs += _body_input(operation.body, f"{operation.name}.body")
     warning = "" if operation.method == _READS else '<p class="note">This is done for real, with your key.</p>'
     return (
-        f'<form class="try" hidden data-method="{operation.method}" data-path="{escape(operation.path)}">'
-        f'<h3>Try it</h3>{inputs}{warning}<p><button type="submit">Send {operation.method}</button></p>'
-        '<div class="outcome" role="status"></div></form>'
+        f'<details class="try" hidden><summary>Try it</summary><form data-method="{operation.method}" '
+        f'data-path="{escape(operation.path)}">{inputs}{warning}'
+        f'<p><button type="submit">Send {operation.method}</button></p>'
+        '<div class="outcome" role="status"></div></form></details>'
     )
 
 
-def _input(field: Field, place: str, operation: str) -> str:
+def _input(field: ShownField, place: str, operation: str) -> str:
     name = f"{operation}.{place}.{field.name}"
     needed = " required" if field.required else ""
     label = f'<label for="{name}"><code>{escape(field.name)}</code></label>'
@@ -159,7 +160,7 @@ def _input(field: Field, place: str, operation: str) -> str:
 def _body_input(body: Body, name: str) -> str:
     text = body.example if isinstance(body.example, str) else json.dumps(body.example, indent=2, ensure_ascii=False)
     rows = min(text.count("\n") + 1, 14)
-    media_type = escape(body.media_type if body.media_type else JSON)
+    media_type = escape(body.media_type or JSON)
     return (
         f'<label for="{name}">Body</label><textarea id="{name}" data-in="body" data-type="{media_type}" rows="{rows}" '
         f'spellcheck="false">{escape(text)}</textarea>'

@@ -20,7 +20,7 @@ _FORMATS: Final = {"date-time": "instant, ISO 8601"}
 _DEEPEST: Final = 4
 
 
-class Field(NamedTuple):
+class ShownField(NamedTuple):
     """A parameter, or a field of a body or an answer. `depth` says inside how many others it is."""
 
     name: str
@@ -39,7 +39,7 @@ class Body(NamedTuple):
     title: str
     media_type: str
     text: str
-    fields: tuple[Field, ...]
+    fields: tuple[ShownField, ...]
     example: Any
 
 
@@ -61,7 +61,7 @@ class Operation(NamedTuple):
     also: tuple[str, ...]
     summary: str
     text: str
-    parameters: dict[str, tuple[Field, ...]]
+    parameters: dict[str, tuple[ShownField, ...]]
     body: Body | None
     answers: tuple[Body, ...]
     errors: tuple[ErrorCase, ...]
@@ -121,7 +121,7 @@ def _usual(topics: tuple[Topic, ...]) -> tuple[ErrorCase, ...]:
 
 
 def _operation(method: str, path: str, also: tuple[str, ...], node: Node, schemas: Node) -> Operation:
-    parameters: dict[str, tuple[Field, ...]] = {}
+    parameters: dict[str, tuple[ShownField, ...]] = {}
     for each in node["parameters"]:
         field = _field(
             each["name"], {"description": each["description"], **each["schema"]}, 0, required=each["required"]
@@ -166,7 +166,7 @@ def _errors(responses: Node) -> Iterator[ErrorCase]:
                 yield ErrorCase(status, code, example.get("summary", example["value"]["message"]))
 
 
-def fields_of(schema: Node, schemas: Node, depth: int = 0) -> Iterator[Field]:
+def fields_of(schema: Node, schemas: Node, depth: int = 0) -> Iterator[ShownField]:
     """The fields of a schema, each before those inside it; the fields of a list are those of its items."""
     for part in (schema, schema.get("items", {}), *schema.get("anyOf", [])):
         named = schemas[part["$ref"].rpartition("/")[2]] if "$ref" in part else part
@@ -177,12 +177,12 @@ def fields_of(schema: Node, schemas: Node, depth: int = 0) -> Iterator[Field]:
                 yield from fields_of(each, schemas, depth + 1)
 
 
-def _field(name: str, schema: Node, depth: int, *, required: bool) -> Field:
+def _field(name: str, schema: Node, depth: int, *, required: bool) -> ShownField:
     parts = [schema, schema.get("items", {}), *schema.get("anyOf", [])]
     parts += [part["items"] for part in schema.get("anyOf", []) if "items" in part]
     words = tuple(word for part in parts for word in part.get("enum", ()))
     example = schema.get("examples", [None])[0]
-    return Field(
+    return ShownField(
         name, depth, _kind(schema), required, tuple(_facts(schema, parts)), words, schema["description"], example
     )
 
@@ -199,8 +199,9 @@ def _kind(schema: Node) -> str:
         return f"list of {inner if inner.endswith('s') else inner + 's'}"
     if isinstance(schema.get("type"), list):
         return " or ".join(schema["type"])
-    kind = schema.get("type", "string" if "enum" in schema else "object")
-    return _FORMATS.get(schema.get("format", ""), _KINDS.get(kind, kind))
+    kind = str(schema.get("type", "string" if "enum" in schema else "object"))
+    named = _KINDS.get(kind, kind)
+    return _FORMATS.get(schema.get("format", ""), named)
 
 
 def _facts(schema: Node, parts: list[Node]) -> Iterator[tuple[str, str]]:
@@ -209,7 +210,7 @@ def _facts(schema: Node, parts: list[Node]) -> Iterator[tuple[str, str]]:
         yield "unit", schema["x-unit"]
     for part in parts:
         yield from _limits(part)
-    if schema.get("default") not in (None, "", []):
+    if schema.get("default") not in (None, "", [], {}):
         yield "default", _plain(schema["default"])
     if "examples" in schema:
         yield "example", _plain(schema["examples"][0])

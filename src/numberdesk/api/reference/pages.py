@@ -63,7 +63,8 @@ def _page(told: Outline, assets: dict[str, str], here: str, title: str, content:
         f"<title>{name}</title>"
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
-        f'<link rel="stylesheet" href="{assets["reference.css"]}"><script src="{assets["reference.js"]}" defer></script>'
+        f'<link rel="stylesheet" href="{assets["reference.css"]}">'
+        f'<script src="{assets["reference.js"]}" defer></script>'
         '</head><body><a class="skip" href="#content">Skip to the content</a>'
         f'{_top(told)}<div class="columns"><nav class="navigation" id="navigation" aria-label="Reference">'
         f'{_navigation(told, here)}</nav><main id="content" tabindex="-1">{content}</main></div></body></html>'
@@ -78,7 +79,8 @@ def _top(told: Outline) -> str:
         'aria-label="Search the reference" aria-controls="found" autocomplete="off" spellcheck="false">'
         '<div id="found" hidden></div></div>'
         '<div class="key" hidden><label for="key">Your key</label><input id="key" type="password" autocomplete="off" '
-        'spellcheck="false" placeholder="Your API key" title="For samples and Send. This page keeps it until you leave it, and nowhere else."></div>'
+        'spellcheck="false" placeholder="Your API key" '
+        'title="For samples and Send. This page keeps it until you leave it, and nowhere else."></div>'
         '</header><input type="checkbox" id="menu" aria-label="Show the menu">'
     )
 
@@ -129,7 +131,8 @@ def _card(topic: Topic) -> str:
         f"</span></a><p>{prose(operation.summary)}</p></li>"
         for operation in topic.operations
     )
-    return f'<section class="card"><h3><a href="/docs/{topic.slug}">{escape(topic.title)}</a></h3><ul>{rows}</ul></section>'
+    title = f'<a href="/docs/{topic.slug}">{escape(topic.title)}</a>'
+    return f'<section class="card"><h3>{title}</h3><ul>{rows}</ul></section>'
 
 
 def _errors(told: Outline) -> str:
@@ -142,7 +145,7 @@ def _errors(told: Outline) -> str:
                 )
     rest = sorted(case for case in givers if case not in told.usual)
     rows = "".join(
-        f'<section id="{case.code}"><h3><a href="#{case.code}">{escape(case.code)}</a> <small>{case.status}</small></h3>'
+        f'<section id="{case.code}"><h3><a href="#{case.code}">{case.code}</a> <small>{case.status}</small></h3>'
         f'<p>{prose(case.when)}</p><details><summary>{_counted(len(givers[case]))}</summary><p class="givers">'
         f"{', '.join(givers[case])}</p></details></section>"
         for case in rest
@@ -150,7 +153,8 @@ def _errors(told: Outline) -> str:
     return (
         '<div class="title"><h1>Errors</h1></div><div class="intro"><p>An answer that is no success has '
         "<code>success</code> false, a <code>message</code> for people, and <code>error.code</code>, which never "
-        "changes, with <code>error.details</code> for programs. <code>request_id</code> finds the request in the log.</p>"
+        "changes, with <code>error.details</code> for programs. <code>request_id</code> finds the request in the "
+        "log.</p>"
         f'</div><h2>Every request</h2>{error_table(told.usual)}<h2>Some requests</h2><div class="codes">{rows}</div>'
     )
 

@@ -85,8 +85,8 @@ function pretty(text) {
 }
 
 function readyForms() {
-  for (const form of all("form.try")) {
-    form.hidden = false;
+  for (const form of all(".try form")) {
+    form.closest(".try").hidden = false;
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       send(form);

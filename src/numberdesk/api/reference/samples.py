@@ -9,14 +9,13 @@ The reader's key and the server's address stand in them as marks, which the page
 from __future__ import annotations
 
 import json
-import pprint
 import re
 import textwrap
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
 from numberdesk.api.endpoint import JSON
-from numberdesk.api.reference.outline import Field, Operation
+from numberdesk.api.reference.outline import Operation, ShownField
 
 KEY: Final = "YOUR_API_KEY"
 ORIGIN: Final = "http://127.0.0.1:8000"
@@ -46,7 +45,7 @@ def _path(operation: Operation) -> str:
     return f"{path}?{urlencode(needed)}" if needed else path
 
 
-def _value(field: Field) -> str:
+def _value(field: ShownField) -> str:
     return str(field.example if field.example is not None else next(iter(field.words), "VALUE"))
 
 
@@ -58,7 +57,7 @@ def _curl(operation: Operation, url: str) -> str:
     if body is not None:
         lines.append(f'-H "Content-Type: {body.media_type}"')
         text = body.example if isinstance(body.example, str) else json.dumps(body.example, indent=2)
-        lines.append(f"--data-binary {_quoted(text)}")
+        lines.append(f"{'-d' if body.media_type == JSON else '--data-binary'} {_quoted(text)}")
     return " \\\n  ".join(lines)
 
 
@@ -75,14 +74,28 @@ def _python(operation: Operation, url: str) -> str:
     lines.append(f"headers={{{headers}}}")
     if body is not None:
         name = "json" if body.media_type == JSON else "data"
-        literal = pprint.pformat(body.example, width=80, sort_dicts=False)
-        lines.append(f"{name}=" + textwrap.indent(literal, " " * 5).lstrip())
+        lines.append(f"{name}={_literal(body.example)}")
     lines.append("timeout=30")
     arguments = "".join(f"{textwrap.indent(line, '    ')},\n" for line in lines)
     return (
         f"import requests\n\nanswer = requests.{operation.method.lower()}(\n{arguments})\n"
         "print(answer.status_code, answer.json())"
     )
+
+
+def _literal(value: Any) -> str:
+    """A value of JSON as Python writes it."""
+    if isinstance(value, dict) and value:
+        return _lines("{", [f"{json.dumps(name)}: {_literal(each)}" for name, each in value.items()], "}")
+    if isinstance(value, list) and any(isinstance(each, dict | list) for each in value):
+        return _lines("[", [_literal(each) for each in value], "]")
+    if isinstance(value, list):
+        return "[" + ", ".join(_literal(each) for each in value) + "]"
+    return json.dumps(value) if isinstance(value, str) else repr(value)
+
+
+def _lines(opening: str, inner: list[str], closing: str) -> str:
+    return opening + "\n" + "".join(textwrap.indent(each, "    ") + ",\n" for each in inner) + closing
 
 
 def _javascript(operation: Operation, url: str) -> str:

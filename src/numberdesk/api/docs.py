@@ -1,6 +1,6 @@
 """/openapi.json and /docs: made when first asked for, then kept.
 
-Touches: files, threads.
+Touches: threads.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope
 
+from numberdesk.api import reference
 from numberdesk.api.endpoint import BASE, JSON
 from numberdesk.api.errors import ENCODER
 from numberdesk.api.openapi import build_document
@@ -74,7 +75,7 @@ def make_files() -> dict[str, _File]:
     raw = ENCODER.encode(build_document(BASE))
     document: dict[str, Any] = msgspec.json.decode(raw)
     told = outline(document)
-    assets = {name: (files(__package__) / name).read_bytes() for name in _ASSETS}
+    assets = {name: (files(reference) / name).read_bytes() for name in _ASSETS}
     marked = {name: f"/docs/{name}?v={hashlib.sha256(content).hexdigest()[:12]}" for name, content in assets.items()}
     made = {"/openapi.json": _File(raw, JSON, {})}
     for path, page in pages(told, marked):
