@@ -7,6 +7,7 @@ All of it follows from the document: examples of fields are taken from the examp
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -76,6 +77,9 @@ def completed(document: Node) -> Node:
     _name_aliases(whole)
     _say_when(whole)
     schemas = whole["components"]["schemas"]
+    for schema in schemas.values():
+        if "description" in schema:
+            schema["description"] = inspect.cleandoc(schema["description"])
     for operation in _operations(whole):
         for content in _contents(operation):
             examples = [content.get("example"), *(each["value"] for each in content.get("examples", {}).values())]
