@@ -9,12 +9,13 @@ RUN_READY := $(VENV)/.ready-run
 DEV_READY := $(VENV)/.ready-dev
 PRISM := tests/contract/node_modules/.package-lock.json
 GENERATOR := $(VENV)/generator/.ready
+SITE := $(VENV)/docs/.ready
 
 # The tests start hundreds of processes: without compiled modules each of them compiles every library anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long contract check format simulate mutate bench lock clean
+.PHONY: help run test test-long contract check format docs simulate mutate bench lock clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,6 +54,15 @@ format: $(DEV_READY) ## Format the code and apply safe fixes
 	$(BIN)/ruff check --fix --exit-zero .
 	$(BIN)/ruff format .
 
+docs: $(SITE) ## Build the documentation as a site, into site/; fails on a dead link
+	NO_MKDOCS_2_WARNING=1 $(VENV)/docs/bin/mkdocs build --strict
+	@echo "site/index.html"
+
+$(SITE): docs/_site/requirements.lock | $(BIN)/python
+	$(PYTHON) -m venv $(VENV)/docs
+	$(VENV)/docs/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r docs/_site/requirements.lock
+	@touch $@
+
 simulate: $(DEV_READY) ## Run SEEDS simulated histories, 200 unless told otherwise
 	$(BIN)/python -m simulation --seeds $(SEEDS) --jobs $(JOBS)
 
@@ -71,7 +81,7 @@ lock: $(DEV_READY) ## Resolve the dependencies anew into the lock files
 	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --group dev pyproject.toml -o requirements-dev.lock
 
 clean: ## Delete what the commands above made, the demo database included
-	rm -rf $(VENV) var tests/contract/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache mutants
+	rm -rf $(VENV) var tests/contract/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache mutants site
 	find src tests bench simulation -name __pycache__ -prune -exec rm -rf {} +
 
 $(BIN)/python:

@@ -76,24 +76,28 @@ def completed(document: Node) -> Node:
     _group(whole)
     _name_aliases(whole)
     _say_when(whole)
-    schemas = whole["components"]["schemas"]
-    for schema in schemas.values():
+    for schema in whole["components"]["schemas"].values():
         if "description" in schema:
             schema["description"] = inspect.cleandoc(schema["description"])
-    for operation in _operations(whole):
+    _show(whole)
+    return whole
+
+
+def _show(document: Node) -> None:
+    """Give every value an example and its unit."""
+    for operation in _operations(document):
         for content in _contents(operation):
             examples = [content.get("example"), *(each["value"] for each in content.get("examples", {}).values())]
             for example in examples:
-                _take(content["schema"], example, schemas)
+                _take(content["schema"], example, document["components"]["schemas"])
     by_name: Examples = {}
-    for _, name, schema in _values(whole):
+    for _, name, schema in _values(document):
         if "examples" in schema:
             by_name.setdefault((name, *_form(schema)), schema["examples"][0])
-    for shape, name, schema in _values(whole):
+    for shape, name, schema in _values(document):
         _measure(shape, name, schema)
         if wants_example(schema):
             _give(shape, name, schema, by_name)
-    return whole
 
 
 def wants_example(schema: Node) -> bool:
