@@ -30,6 +30,12 @@ def on_files(files: Any, config: Any) -> Any:
     return files
 
 
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Lead links out of docs/ to the added pages."""
+    names = "|".join(PAGES)
+    return re.sub(rf"\]\(((?:\.\./)*)\.\./({names})", r"](\1project/\2", markdown)
+
+
 def _fill(entries: list[Any], decisions: list[str]) -> None:
     for entry in entries:
         for title, inside in entry.items() if isinstance(entry, dict) else ():

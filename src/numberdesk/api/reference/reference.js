@@ -28,8 +28,10 @@ function addCopyButtons() {
     button.type = "button";
     button.addEventListener("click", async () => {
       const shown = all("pre", box).find((pre) => pre.offsetParent !== null);
-      await navigator.clipboard.writeText(shown.textContent);
-      button.textContent = "Copied";
+      // Browsers give the clipboard to pages over https or loopback only; elsewhere the text is selected.
+      if (navigator.clipboard) await navigator.clipboard.writeText(shown.textContent);
+      else getSelection().selectAllChildren(shown);
+      button.textContent = navigator.clipboard ? "Copied" : "Selected";
       setTimeout(() => (button.textContent = "Copy"), 1500);
     });
     box.append(button);
@@ -145,8 +147,8 @@ async function go(address, remember) {
   closeSearch();
   one("#menu").checked = false;
   if (to.pathname !== shownPath) {
-    const answer = await fetch(to.pathname, { credentials: "omit" });
-    if (!answer.ok) return void (location.href = address);
+    const answer = await fetch(to.pathname, { credentials: "omit" }).catch(() => null);
+    if (!answer?.ok) return void (location.href = address);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     document.title = page.title;
     one("main").replaceWith(one("main", page));
