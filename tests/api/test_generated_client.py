@@ -57,7 +57,7 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "openapi.json").write_bytes(make_files()["/openapi.json"].content)
     command = ["generate", "--meta", "none", "--path", "openapi.json", "--output-path", "client"]
     told = subprocess.run(
-        [GENERATOR / "openapi-python-client", *command],
+        [str(GENERATOR / "openapi-python-client"), *command],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -71,7 +71,7 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_client_searches_buys_and_releases(generated: Path, shop: Shop) -> None:
     customer, number = shop.customer(10), shop.number()
-    command = [GENERATOR / "python", "-c", SCRIPT, shop.url, customer.key, number]
+    command = [str(GENERATOR / "python"), "-c", SCRIPT, shop.url, customer.key, number]
     told = subprocess.run(command, cwd=generated, capture_output=True, text=True, check=True, timeout=60)
     assert json.loads(told.stdout) == {
         "offer": [number, 1.15, 0.0085],

@@ -39,7 +39,8 @@ PAGES: Final = {
 
 def scripts(text: str) -> list[str]:
     """The blocks of a page that are commands."""
-    found, block = [], []
+    found: list[str] = []
+    block: list[str] = []
     for line in [*text.splitlines(), "."]:
         if line.startswith("    ") or (not line and block):
             block.append(line[4:])
