@@ -8,12 +8,14 @@ JOBS ?= 1
 RUN_READY := $(VENV)/.ready-run
 DEV_READY := $(VENV)/.ready-dev
 PRISM := tests/contract/node_modules/.package-lock.json
+GENERATOR := $(VENV)/generator/.ready
+SITE := $(VENV)/docs/.ready
 
 # The tests start hundreds of processes: without compiled modules each of them compiles every library anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long contract check format simulate mutate bench package lock clean
+.PHONY: help run test test-long contract check format docs simulate mutate bench package lock clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,12 +31,18 @@ test-long: $(DEV_READY) ## Kill hundreds of times, fail over again and again, si
 	$(BIN)/python -m simulation --seeds 10000 --jobs 2
 	$(BIN)/python -m simulation --fresh --seeds 2000 --jobs 2
 
-contract: $(DEV_READY) $(PRISM) ## Hold adapters and the mock of carriers against carriers' documents (needs npm and the documents)
-	$(BIN)/python -m pytest -q -m contract tests/contract
+contract: $(DEV_READY) $(PRISM) $(GENERATOR) ## Hold adapters and the mock of carriers against carriers' documents (needs npm and the documents)
+	$(BIN)/python -m pytest -q -m contract tests/contract tests/api/test_generated_client.py
 
 $(PRISM): tests/contract/package-lock.json
 	@cd tests/contract && npm ci --ignore-scripts --no-audit --no-fund && touch node_modules/.package-lock.json || \
 	echo "npm could not install what the contract tests need: they will be skipped"
+
+# In an environment of its own, because it wants an older typer than we do.
+$(GENERATOR): tests/contract/generator.lock | $(BIN)/python
+	@$(PYTHON) -m venv $(VENV)/generator && \
+	$(VENV)/generator/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r tests/contract/generator.lock && touch $@ || \
+	echo "pip could not install the generator of clients: its test will be skipped"
 
 check: $(DEV_READY) ## Run all checks: format, lint, types, layers
 	$(BIN)/ruff format --check .
@@ -45,6 +53,15 @@ check: $(DEV_READY) ## Run all checks: format, lint, types, layers
 format: $(DEV_READY) ## Format the code and apply safe fixes
 	$(BIN)/ruff check --fix --exit-zero .
 	$(BIN)/ruff format .
+
+docs: $(SITE) ## Build the documentation as a site, into site/; fails on a dead link
+	NO_MKDOCS_2_WARNING=1 $(VENV)/docs/bin/mkdocs build --strict
+	@echo "site/index.html"
+
+$(SITE): docs/_site/requirements.lock | $(BIN)/python
+	$(PYTHON) -m venv $(VENV)/docs
+	$(VENV)/docs/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r docs/_site/requirements.lock
+	@touch $@
 
 simulate: $(DEV_READY) ## Run SEEDS simulated histories, 200 unless told otherwise
 	$(BIN)/python -m simulation --seeds $(SEEDS) --jobs $(JOBS)
@@ -73,7 +90,7 @@ lock: $(DEV_READY) ## Resolve the dependencies anew into the lock files
 	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --group dev pyproject.toml -o requirements-dev.lock
 
 clean: ## Delete what the commands above made, the demo database included
-	rm -rf $(VENV) var dist build tests/contract/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache mutants
+	rm -rf $(VENV) var dist build tests/contract/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache mutants site
 	find src tests bench simulation -name __pycache__ -prune -exec rm -rf {} +
 
 $(BIN)/python:

@@ -15,12 +15,13 @@ import pytest
 
 from numberdesk.accounts.model import CUSTOMER_SCOPES
 from numberdesk.api.app import build_app  # noqa: F401  its import declares the endpoints
-from numberdesk.api.docs import document_and_page
+from numberdesk.api.docs import make_files
 from numberdesk.api.endpoint import ENDPOINTS
 from numberdesk.api.errors import ENCODER
 from numberdesk.api.field_names import ignores_others
 from numberdesk.api.field_texts import TEXTS, text_key
 from numberdesk.api.openapi import build_document, structs_in
+from numberdesk.api.reference.marking import prose
 from numberdesk.flows.webhooks.create_webhooks import NewWebhook, create_webhooks
 from numberdesk.flows.webhooks.sequence_events import SequenceEvents
 from numberdesk.webhooks.model import WebhookEndpoint
@@ -31,7 +32,14 @@ POSTGRESQL_IN_THE_LONG_RUN: Final = "the forms of answers are the same on both e
 DOCUMENT: Final = json.loads(ENCODER.encode(build_document("/api/v1")))
 SCHEMAS: Final = DOCUMENT["components"]["schemas"]
 SHAPES: Final = sorted(
-    structs_in([shape for each in ENDPOINTS for shape in (each.body, each.data, each.pending, each.query) if shape]),
+    structs_in(
+        [
+            shape
+            for each in ENDPOINTS
+            for shape in (each.body, each.raw_item, each.data, each.pending, each.query)
+            if shape
+        ]
+    ),
     key=lambda shape: shape.__name__,
 )
 OPERATIONS: Final = [
@@ -145,12 +153,11 @@ def test_a_body_takes_other_fields_in_the_document_where_it_does_so_in_the_code(
 
 
 def test_the_page_for_people_tells_what_every_field_means() -> None:
-    page = bytes(document_and_page()[1].body).decode()
+    page = b"".join(made.content for path, made in make_files().items() if path.startswith("/docs")).decode()
     for shape in ("PurchaseView", "BuyBody", "CarrierStateView", "RuleBody"):
         for name, schema in SCHEMAS[shape]["properties"].items():
-            text = schema["description"].replace("'", "&#x27;")
             assert name in page
-            assert text in page, (shape, name)
+            assert prose(schema["description"]) in page, (shape, name)
 
 
 def _valid(answer: httpx.Response, method: str, path: str) -> list[str]:

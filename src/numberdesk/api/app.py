@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from numberdesk import api
 from numberdesk.api.auth import Authenticator
-from numberdesk.api.docs import document_and_page
+from numberdesk.api.docs import reference_routes
 from numberdesk.api.endpoint import EntryPoint, failed
 from numberdesk.api.health import healthz, readyz
 from numberdesk.api.limits import RateLimits
@@ -37,16 +37,13 @@ def build_app(services: Services) -> ASGIApp:
     """The application over running services. Starting and closing them is the caller's business."""
     settings = services.settings
     entry_point = EntryPoint(services, Authenticator(services.reader, services.now), RateLimits(settings.rate_limit))
-    document, page = document_and_page()
     pages: dict[str, Page] = {
         "/": partial(_as_made, Response(status_code=302, headers={"Location": "/docs"})),
         "/healthz": healthz,
         "/readyz": partial(readyz, services),
-        "/openapi.json": partial(_as_made, document),
-        "/docs": partial(_as_made, page),
     }
     router = Router(
-        [*endpoint_routes(entry_point), *page_routes(pages)],
+        [*endpoint_routes(entry_point), *reference_routes(), *page_routes(pages)],
         redirect_slashes=False,
         default=answer_not_found,
         lifespan=lambda _: _lifespan(services),

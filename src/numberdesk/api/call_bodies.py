@@ -9,16 +9,26 @@ from __future__ import annotations
 
 import re
 import zlib
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+import msgspec
 from starlette.types import Receive
 
 from numberdesk.api.endpoint import JSON, Headers, body_pieces
-from numberdesk.api.shapes import parse_json
-from numberdesk.core.call_record import FIELDS
+from numberdesk.api.shapes import E164, parse_json, stated
+from numberdesk.core.call_record import (
+    FIELDS,
+    LONGEST_CALL_ID,
+    LONGEST_DISPOSITION,
+    LONGEST_LEG,
+    LONGEST_OTHER,
+    MOST_SECONDS,
+    Direction,
+)
 from numberdesk.core.errors import BodyTooLarge, InvalidRequest, UnsupportedMediaType
+from numberdesk.core.text import VISIBLE_ASCII
 
-__all__ = ["JSON", "LINES", "MOST_SENT", "read_calls", "read_unpacked"]
+__all__ = ["JSON", "LINES", "MOST_SENT", "CallRecordBody", "read_calls", "read_unpacked"]
 
 LINES: Final = "application/x-ndjson"
 MOST_SENT: Final = 10_000
@@ -26,6 +36,28 @@ MOST_SENT: Final = 10_000
 
 _GZIP: Final = 31  # zlib's word for the format
 _CAMEL: Final = {re.sub(r"_(.)", lambda found: found[1].upper(), name): name for name in FIELDS if "_" in name}
+
+_Name = stated(pattern=VISIBLE_ASCII)
+_Instant = stated(format="date-time")
+
+
+class CallRecordBody(msgspec.Struct, frozen=True):
+    """A finished call, as the document tells of it; core/call_record.py reads what is sent.
+
+    Instants may also be seconds since 1970. Other fields are ignored; one that looks like a slip is refused, in its
+    record alone.
+    """
+
+    call_id: Annotated[str, _Name, stated(minLength=1, maxLength=LONGEST_CALL_ID)]
+    direction: Direction
+    phone_number: E164
+    started_at: Annotated[str, _Instant]
+    leg: Annotated[str, stated(maxLength=LONGEST_LEG)] = ""
+    other: Annotated[str, stated(maxLength=LONGEST_OTHER)] = ""
+    answered_at: Annotated[str, _Instant] | None = None
+    ended_at: Annotated[str, _Instant] | None = None
+    seconds: Annotated[int, stated(minimum=0, maximum=MOST_SECONDS)] | None = None
+    disposition: Annotated[str, stated(maxLength=LONGEST_DISPOSITION)] = ""
 
 
 async def read_calls(headers: Headers, receive: Receive, limit: int) -> list[Any]:

@@ -170,6 +170,7 @@ class Endpoint:
     raw_limit: str = "import_limit_bytes"
     other_forms: tuple[str, ...] = ()
     loose: bool = False
+    raw_item: type[msgspec.Struct] | None = None
 
 
 ENDPOINTS: Final[list[Endpoint]] = []
@@ -200,15 +201,16 @@ def endpoint(
     raw_limit: str = "import_limit_bytes",
     other_forms: tuple[str, ...] = (),
     loose: bool = False,
+    raw_item: type[msgspec.Struct] | None = None,
 ) -> Callable[[Handler], Handler]:
     """Declare a handler. `data` is the type of the answer's data, `errors` the codes beyond the usual ones.
 
     `pending` is the type of the data of a 202, where that can be the answer; `data` is None where it always is.
     `takes_key`: an Idempotency-Key makes the request safe to repeat; else one is refused, and `key_refusal` says why.
     `operators_too`: it answers keys of operators' accounts, though its scope is one of customers.
-    `raw_limit`: the setting that bounds a body which the handler reads itself. `other_forms`: media types in which the
-    same is answered to a client that would rather have them than JSON. `loose`: the handler reads the query itself,
-    which may hold more than is described.
+    `raw_limit`: the setting that bounds a body which the handler reads itself; `raw_item`: what it is an array of.
+    `other_forms`: media types in which the same is answered to a client that would rather have them than JSON.
+    `loose`: the handler reads the query itself, which may hold more than is described.
     """
 
     def declare(handler: Handler) -> Handler:
@@ -216,7 +218,7 @@ def endpoint(
             Endpoint(
                 method, path, handler, summary, tag, scope, query, body, raw_body, data, paged, errors, example,
                 answer_example, other_paths, pending, pending_example, takes_key, key_refusal,
-                operators_too or scope in _OF_ALL_ACCOUNTS, raw_limit, other_forms, loose,
+                operators_too or scope in _OF_ALL_ACCOUNTS, raw_limit, other_forms, loose, raw_item,
             )
         )  # fmt: skip
         return handler

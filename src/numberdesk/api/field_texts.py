@@ -334,6 +334,11 @@ _USAGE: Final = {
     "answered_at": "When the call was answered; null if nobody said.",
     "seconds": "How long the call was, in seconds begun; null if nobody said.",
     "disposition": "How the call ended, in the source's words.",
+    "CallRecordBody.answered_at": "When the call was answered; left out, nobody knows.",
+    "CallRecordBody.ended_at": "When the call ended; left out, nobody knows.",
+    "CallRecordBody.seconds": (
+        "How long the call was, in seconds begun; left out, it is the time from the answer to the end."
+    ),
     "CallView.status": "`charged`; `witness` for the record of a source that does not charge; `parked`.",
     "ParkedCallView.status": "Always `parked`.",
     "CallView.reason": "Why the call is parked.",

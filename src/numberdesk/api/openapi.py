@@ -17,6 +17,7 @@ from numberdesk.api.endpoint import ENDPOINTS, JSON, LONGEST_KEY, Endpoint
 from numberdesk.api.errors import ENCODER, STATUSES
 from numberdesk.api.field_names import ignores_others
 from numberdesk.api.field_texts import TEXTS, text_key
+from numberdesk.api.openapi_details import ABOUT, completed
 from numberdesk.api.shapes import E164, LONGEST_ID, LONGEST_LABEL, Amount, Label, Price, Rate
 from numberdesk.catalog.rules import CARRIER_NAME
 from numberdesk.core.call_forms import FEED_NAME
@@ -52,7 +53,7 @@ def build_document(base: str) -> dict[str, Any]:
     shapes = [
         shape
         for described in ENDPOINTS
-        for shape in (described.body, described.data, described.pending)
+        for shape in (described.body, described.raw_item, described.data, described.pending)
         if shape is not None
     ]
     shapes.append(SuggestionView)  # which stands in Page
@@ -69,7 +70,7 @@ def build_document(base: str) -> dict[str, Any]:
             paths.setdefault(plain, {})[described.method.lower()] = _operation(described, path, components)
     query_names = {query.__name__ for query in queries}
     schemas = {name: _plain(schema) for name, schema in components.items() if name not in query_names}
-    return {
+    document = {
         "openapi": "3.1.0",
         "info": _info(),
         "servers": [{"url": "/"}],
@@ -88,6 +89,7 @@ def build_document(base: str) -> dict[str, Any]:
             },
         },
     }
+    return completed(document)
 
 
 def _components(shapes: Sequence[Any]) -> dict[str, Any]:
@@ -133,11 +135,7 @@ def _info() -> dict[str, Any]:
     return {
         "title": "Numberdesk",
         "version": __version__,
-        "description": (
-            "Sells and rents phone numbers. Every path answers with and without a trailing slash. Amounts are JSON "
-            "numbers, exact to a millionth of the currency unit; on input numeric strings are taken too. Unknown query "
-            "parameters and fields are refused; names are also taken in camelCase."
-        ),
+        "description": ABOUT,
         "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
     }
 
@@ -164,11 +162,17 @@ def _operation(described: Endpoint, path: str, components: dict[str, Any]) -> di
         limit = _size_limit("body_limit_bytes")
         operation["requestBody"] = {"required": True, "description": limit, "content": {JSON: content}}
     if described.raw_body is not None:
-        rows = {"type": "array", "items": {"type": "object"}}
-        content = {"schema": rows if described.raw_body == JSON else {"type": "string"}, "example": described.example}
+        content = {"schema": _raw_schema(described), "example": described.example}
         limit = _size_limit(described.raw_limit)
         operation["requestBody"] = {"required": True, "description": limit, "content": {described.raw_body: content}}
     return operation
+
+
+def _raw_schema(described: Endpoint) -> dict[str, Any]:
+    """The form of a body which the handler reads itself."""
+    if described.raw_item is None:
+        return {"type": "string"}
+    return {"type": "array", "items": {"$ref": _REF.format(name=described.raw_item.__name__)}}
 
 
 def _size_limit(setting: str) -> str:

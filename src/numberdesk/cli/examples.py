@@ -162,8 +162,8 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "numberdesk usage feeds list": ("numberdesk usage feeds list --account acc_1",),
     "numberdesk usage feeds remove": ("numberdesk usage feeds remove acc_1 agents",),
     "numberdesk usage rerate": (
-        "numberdesk usage rerate --account acc_1 --from 2026-03-01 --to 2026-03-31 --outbound 0.01 --dry-run",
-        'numberdesk usage rerate --account acc_1 --from 2026-03-01 --to 2026-03-31 --outbound 0.01 --reason "wrong price list"',
+        "numberdesk usage rerate --account acc_1 --from 2026-03-01 --to 2026-03-31 --dry-run",
+        'numberdesk usage rerate --account acc_1 --from 2026-03-01 --to 2026-03-31 --reason "wrong list"',
     ),
     "numberdesk usage correct": (
         'numberdesk usage correct cal_0195b3a4c7e07d2f8a1b2c3d4e5f6071_000 --seconds 61 --reason "a stuck channel"',

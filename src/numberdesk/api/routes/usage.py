@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from numberdesk.api.call_bodies import JSON, read_calls
+from numberdesk.api.call_bodies import JSON, CallRecordBody, read_calls
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.instants import Written, instant_of
 from numberdesk.api.paging import PageQuery, page, position
@@ -70,6 +70,7 @@ class CallsQuery(PageQuery, frozen=True):
     tag="Usage",
     scope="usage:write",
     raw_body=JSON,
+    raw_item=CallRecordBody,
     raw_limit="usage_limit_bytes",
     data=list[RecordResultView],
     example=[_EXAMPLE],
