@@ -50,7 +50,7 @@ class Resource:
         try:
             response = await respond_to(scope, receive)
         except Exception as error:  # noqa: BLE001  whatever it is, the client gets an answer
-            response = failed(_known_error(error, scope), request_id(scope))
+            response = failed(known_error(error, scope), request_id(scope))
         await response(scope, receive, send)
 
     async def _answer_other_methods(self, scope: Scope, _: Receive) -> Response:
@@ -70,7 +70,7 @@ def request_id(scope: Scope) -> str:
     return found
 
 
-def _known_error(raised: Exception, scope: Scope) -> NumberdeskError:
+def known_error(raised: Exception, scope: Scope) -> NumberdeskError:
     """The error of the tree that a client is told. What is not of the tree is logged and hidden."""
     if isinstance(raised, NumberdeskError):
         return raised

@@ -7,7 +7,14 @@ text. Constraints here are the second wall behind the decisions: what a defect w
 the database refuses.
 """
 
-from numberdesk.tables.accounts import accounts, api_keys, credit_limit_changes, wallets
+from numberdesk.tables.accounts import (
+    accounts,
+    api_keys,
+    console_sessions,
+    credit_limit_changes,
+    sign_in_links,
+    wallets,
+)
 from numberdesk.tables.base import metadata
 from numberdesk.tables.carriers import audits, carrier_orders, carrier_releases, carrier_troubles, carriers, findings
 from numberdesk.tables.ledger import holds, transfers
@@ -32,6 +39,7 @@ __all__ = [
     "carrier_releases",
     "carrier_troubles",
     "carriers",
+    "console_sessions",
     "credit_limit_changes",
     "event_streams",
     "events",
@@ -53,6 +61,7 @@ __all__ = [
     "rent_prices",
     "rentals",
     "repricings",
+    "sign_in_links",
     "superseded_prices",
     "transfers",
     "trigram_fills",

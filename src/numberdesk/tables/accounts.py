@@ -89,3 +89,28 @@ credit_limit_changes = Table(
     CheckConstraint("before >= 0 AND after >= 0 AND before <> after", name="changes_the_limit"),
     sqlite_with_rowid=False,
 )
+
+# Who is signed in to the console: the SHA-256 of a token that its browser keeps, and the key whose rights it has.
+# A key that is deleted may leave a session behind, which then is good for nothing.
+console_sessions = Table(
+    "console_sessions",
+    metadata,
+    text("hash", primary_key=True),
+    text("key_id"),
+    whole("created_at"),
+    whole("seen_at"),
+    sqlite_with_rowid=False,
+)
+Index(None, console_sessions.c.key_id, console_sessions.c.created_at)
+Index(None, console_sessions.c.seen_at)
+
+# A link that signs in once, with the rights of a key: the SHA-256 of its token.
+sign_in_links = Table(
+    "sign_in_links",
+    metadata,
+    text("hash", primary_key=True),
+    text("key_id"),
+    whole("expires_at"),
+    sqlite_with_rowid=False,
+)
+Index(None, sign_in_links.c.expires_at)
