@@ -87,9 +87,10 @@ class Page:
         self.text = " ".join(" ".join(reader.words).split())
 
     def form(self, action: str) -> PageForm:
-        """The form that goes to a path."""
-        (found,) = [form for form in self.forms if form.action == action]
-        return found
+        """The form that goes to a path: the one that changes something, where another filters."""
+        found = [form for form in self.forms if form.action == action]
+        changing = [form for form in found if form.method == "post"]
+        return (changing or found)[0]
 
 
 class Browser:
