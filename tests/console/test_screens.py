@@ -101,7 +101,7 @@ def test_every_control_has_a_label_and_every_page_a_heading_and_a_name(browser: 
     seen = 0
     for page in [*pages(browser), *pages(operator), Browser(browser.url).get("/console/sign-in")]:
         labels = {given.get("for") for tag, given in page.tags if tag == "label"}
-        ids = [given["id"] for _, given in page.tags if given.get("id")]
+        ids = [given["id"] or "" for _, given in page.tags if given.get("id")]
         assert len(ids) == len(set(ids)), (page.url, sorted(each for each in ids if ids.count(each) > 1))
         for tag, given in page.tags:
             wraps = given.get("type") in ("checkbox", "radio")
