@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import re
+from functools import partial
 
 import pytest
 
 from numberdesk.accounts.model import key_hash
-from numberdesk.accounts.store import find_key_by_hash
-from numberdesk.cli.demo import prepare_demo
+from numberdesk.accounts.session_store import find_signed
+from numberdesk.accounts.store import find_accounts_named, find_key_by_hash, list_keys
+from numberdesk.cli.demo import ACCOUNT_NAME, prepare_demo
+from numberdesk.cli.demo_console import OPERATORS_NAME, sign_in_text
+from numberdesk.core.lifecycle import AccountKind
 from numberdesk.flows.accounts.issue_keys import MOST_LIVE_KEYS
+from numberdesk.flows.accounts.sign_in import IDLE, SignIn, sign_in, token_hash
 from numberdesk.infra.settings import load_settings
 from numberdesk.wiring import build
 
@@ -23,3 +29,27 @@ def test_a_demo_may_be_started_more_often_than_an_account_may_have_keys(database
         works = [one is not None and one[0].valid_at(services.now()) for one in found]
     assert works[-20:] == [True] * 20
     assert works[0] is False
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # the demo's database is a file
+def test_a_demo_prints_a_link_for_its_customer_and_one_for_its_operators_and_leaves_one_key_for_these(
+    database_url: str,
+) -> None:
+    with contextlib.closing(build(load_settings(database_url=database_url))) as services:
+        key = prepare_demo(services)
+        for _ in range(3):
+            text = sign_in_text(services, key, "http://127.0.0.1:1")
+        tokens = re.findall(r"http://127\.0\.0\.1:1/console/link\?token=(\S+)", text)
+        kinds = []
+        for token in tokens:
+            session = services.writer.apply(
+                sign_in, SignIn(token_hash(f"session {token}"), services.now(), link_hash=token_hash(token))
+            )
+            hashed, now = session.hash, services.now()
+            signed = services.reader.read_now(partial(find_signed, token_hash=hashed, now=now, idle=IDLE))
+            assert signed
+            kinds.append((signed.caller.kind, signed.account_name))
+        assert kinds == [(AccountKind.CUSTOMER, ACCOUNT_NAME), (AccountKind.OPERATOR, OPERATORS_NAME)]
+        (operators,) = services.reader.read_now(lambda tx: find_accounts_named(tx, OPERATORS_NAME))
+        keys = services.reader.read_now(lambda tx: list_keys(tx, operators.id, after_id=None, limit=10))
+        assert sum(each.valid_at(services.now()) for each in keys) == 1
