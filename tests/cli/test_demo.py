@@ -37,8 +37,8 @@ def test_a_demo_prints_a_link_for_its_customer_and_one_for_its_operators_and_lea
 ) -> None:
     with contextlib.closing(build(load_settings(database_url=database_url))) as services:
         key = prepare_demo(services)
-        for _ in range(3):
-            text = sign_in_text(services, key, "http://127.0.0.1:1")
+        sign_in_text(services, key, "http://127.0.0.1:1")
+        text = sign_in_text(services, key, "http://127.0.0.1:1")
         tokens = re.findall(r"http://127\.0\.0\.1:1/console/link\?token=(\S+)", text)
         kinds = []
         for token in tokens:

@@ -109,6 +109,30 @@ def test_a_sign_in_gives_a_new_token_whatever_the_browser_had(desk: Shop, custom
     assert chosen.status_code == 303
 
 
+def test_cookies_of_others_on_the_same_host_do_no_harm(desk: Shop, customer: Customer) -> None:
+    browser = signed_in(desk, customer)
+    ((name, value),) = browser.http.cookies.items()
+    for others in ('a={"b": [1, 2]}; ', "=; ;;a b=c; ", f"x{name}=1; {name}=; "):
+        seen = httpx.get(f"{desk.url}/console/numbers", headers={"Cookie": f"{others}{name}={value}"})
+        assert seen.status_code == 200, others
+
+
+def test_a_part_of_a_page_that_is_asked_for_after_the_session_makes_the_page_load_anew(desk: Shop) -> None:
+    answer = httpx.get(f"{desk.url}/console/orders/ord_1/state", headers={"HX-Request": "true"})
+    assert (answer.status_code, answer.headers["hx-refresh"], answer.text) == (200, "true", "")
+
+
+def test_what_somebody_sends_ends_in_no_header(desk: Shop, customer: Customer, browser: Browser) -> None:
+    number = desk.number()
+    customer.buy(number)
+    for path in (f"/console/numbers/{number}%0d%0aX-Made: up/labels", f"/console/numbers/%20{number}%20/labels"):
+        answer = browser.http.post(
+            path, data={"auto_renew": "yes"}, headers={"Origin": desk.url}, follow_redirects=False
+        )
+        assert "x-made" not in answer.headers
+        assert "\n" not in answer.headers.get("location", "")
+
+
 def test_a_link_signs_in_once_and_looking_at_it_does_not_use_it_up(desk: Shop, customer: Customer) -> None:
     link_for(desk, customer, "a-token-of-a-link")
     browser = Browser(desk.url)

@@ -59,7 +59,7 @@ def test_a_session_speaks_for_its_key_until_it_is_not_used_for_so_long(shop: Sho
     assert signed
     assert (signed.caller.account_id, signed.caller.scopes, signed.key_name) == (
         account_id,
-        {"numbers:read"},
+        frozenset({"numbers:read"}),
         "console",
     )
     assert (who(shop, "t", NOW + IDLE - 1), who(shop, "t", NOW + IDLE), who(shop, "u", NOW)) == (key, None, None)

@@ -128,6 +128,7 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
 
 
 def redirect(path: str, cookie: str | None = None) -> Response:
-    """Go on to a page, asking for it anew."""
-    headers = {**_PAGE, "Location": path} | ({} if cookie is None else {"Set-Cookie": cookie})
+    """Go on to a page, asking for it anew. A path that is none, whoever sent it, leads to the first page."""
+    plain = path.isascii() and path.isprintable() and " " not in path
+    headers = {**_PAGE, "Location": path if plain else "/console/"} | ({} if cookie is None else {"Set-Cookie": cookie})
     return Response(status_code=303, headers=headers)

@@ -164,6 +164,8 @@ def _failed(error: NumberdeskError, scope: Scope, headers: Mapping[str, str] | N
 
 def _to_sign_in(scope: Scope) -> Response:
     """To sign in, and after that to the page that was asked for, or to the one that a form was on."""
+    if (b"hx-request", b"true") in scope["headers"]:  # a part of a page: the page itself is asked for anew
+        return Response(headers={**SECURITY, "Cache-Control": "no-store", "HX-Refresh": "true"})
     wanted = scope["path"]
     if scope["method"] == "GET" and scope["query_string"]:
         wanted += f"?{scope['query_string'].decode('latin-1')}"
