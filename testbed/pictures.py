@@ -35,10 +35,8 @@ _SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 _FIND: Final = "/console/find?country=US&contains=555&sort=memorable"
 _SHOWN: Final = {
     "find": ("customer", _FIND),
-    "number": ("customer", "/console/numbers/+13612738809"),
     "overview": ("customer", "/console/"),
     "account": ("operator", "/console/accounts/{account}"),
-    "carriers": ("operator", "/console/carriers"),
 }
 """The pictures of the documents: who looks at what."""
 
