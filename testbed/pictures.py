@@ -204,7 +204,7 @@ def take(folder: Path, *, everything: bool) -> list[str]:
 
 
 def _shown_pictures() -> list[Picture]:
-    return [Picture(name, person, path, "light", 1280, 800) for name, (person, path) in _SHOWN.items()]
+    return [Picture(name, person, path, "light", 1400, 860) for name, (person, path) in _SHOWN.items()]
 
 
 def _every_picture() -> list[Picture]:

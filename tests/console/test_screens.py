@@ -140,8 +140,7 @@ def test_what_people_write_is_shown_as_they_wrote_it_and_never_run(
         browser.get(f"/console/{NASTY}"),
     ):
         assert "<script>alert" not in shown.html, shown.url
-        assert "49" not in shown.text or "{{7*7}}" in shown.text
-    assert "alert(1)" in browser.get("/console/numbers").text
+    assert NASTY in browser.get("/console/numbers").text  # as it was written, and nothing in it worked out
 
 
 def test_a_table_as_csv_runs_nothing_in_a_spreadsheet(desk: Shop, customer: Customer, browser: Browser) -> None:
