@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any, Final, cast
 
 from numberdesk import worker
-from numberdesk.api.app import build_app
+from numberdesk.console.site import build_site
 from numberdesk.flows.carriers.audit_carriers import CARRIER_AUDITS
 from numberdesk.flows.carriers.confirm_carrier_releases import CARRIER_RELEASES
 from numberdesk.flows.purchase.buy_number import FAILPOINTS as PURCHASE_POINTS
@@ -87,7 +87,7 @@ def main(point: str, hits: int, ahead: int = 0) -> None:
         end_work = worker.start(services)
         print(f"Numberdesk on http://127.0.0.1:{sock.getsockname()[1]}", flush=True)  # noqa: T201  the first answer
         try:
-            serve(cast("Any", build_app(services)), sock, new_id=lambda: services.new_id("req"))
+            serve(cast("Any", build_site(services)), sock, new_id=lambda: services.new_id("req"))
         finally:
             end_work()
             services.close()

@@ -120,7 +120,7 @@ class Shop:
         self._connections.close()
 
 
-def _run(url: str, **settings: Any) -> Iterator[Shop]:
+def _run(url: str, make: Callable[[Services], Any] = build_app, **settings: Any) -> Iterator[Shop]:
     log.configure("error")
     clock: list[int] = []
     services = build(load_settings(database_url=url, **settings))
@@ -128,7 +128,7 @@ def _run(url: str, **settings: Any) -> Iterator[Shop]:
     sock = bind("127.0.0.1", 0)
     port = sock.getsockname()[1]
     server = make_server(
-        cast("Any", build_app(services)),
+        cast("Any", make(services)),
         new_id=lambda: services.new_id("req"),
         limits=Limits(receive_seconds=5, idle_seconds=5),
     )

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import re
+from functools import partial
 
 import pytest
 
 from numberdesk.accounts.model import key_hash
-from numberdesk.accounts.store import find_key_by_hash, list_accounts
-from numberdesk.cli.demo import prepare_demo
+from numberdesk.accounts.session_store import find_signed
+from numberdesk.accounts.store import find_accounts_named, find_key_by_hash, list_keys
+from numberdesk.cli.demo import ACCOUNT_NAME, prepare_demo
+from numberdesk.cli.demo_console import OPERATORS_NAME, sign_in_text
 from numberdesk.cli.demo_history import RENTED
+from numberdesk.core.lifecycle import AccountKind
 from numberdesk.core.money import MICROS
 from numberdesk.flows.accounts.issue_keys import MOST_LIVE_KEYS
+from numberdesk.flows.accounts.sign_in import IDLE, SignIn, sign_in, token_hash
 from numberdesk.flows.statements.read_statements import list_statements, total_kinds
 from numberdesk.infra.settings import load_settings
 from numberdesk.usage.store import list_calls
@@ -36,7 +42,7 @@ def test_a_demo_has_a_number_with_calls_whose_statement_comes_to_its_balance(dat
         prepare_demo(services)
         prepare_demo(services)  # the second finds it done
         with services.database.read() as tx:
-            (account,) = list_accounts(tx, after_id=None, limit=2)
+            (account,) = find_accounts_named(tx, ACCOUNT_NAME)
             months = list_statements(tx, account.id, services.now(), before=None, limit=9)
             kinds = {total.kind for head in months for total in total_kinds(tx, head)}
             calls = list_calls(tx, account.id, since=None, until=None, before=None, limit=1000)
@@ -46,3 +52,27 @@ def test_a_demo_has_a_number_with_calls_whose_statement_comes_to_its_balance(dat
     assert len(calls) == 79
     assert {call.record.e164 for call in calls} == {RENTED}
     assert report.ok, report
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # the demo's database is a file
+def test_a_demo_prints_a_link_for_its_customer_and_one_for_its_operators_and_leaves_one_key_for_these(
+    database_url: str,
+) -> None:
+    with contextlib.closing(build(load_settings(database_url=database_url))) as services:
+        key = prepare_demo(services)
+        sign_in_text(services, key, "http://127.0.0.1:1")
+        text = sign_in_text(services, key, "http://127.0.0.1:1")
+        tokens = re.findall(r"http://127\.0\.0\.1:1/console/link\?token=(\S+)", text)
+        kinds = []
+        for token in tokens:
+            session = services.writer.apply(
+                sign_in, SignIn(token_hash(f"session {token}"), services.now(), link_hash=token_hash(token))
+            )
+            hashed, now = session.hash, services.now()
+            signed = services.reader.read_now(partial(find_signed, token_hash=hashed, now=now, idle=IDLE))
+            assert signed
+            kinds.append((signed.caller.kind, signed.account_name))
+        assert kinds == [(AccountKind.CUSTOMER, ACCOUNT_NAME), (AccountKind.OPERATOR, OPERATORS_NAME)]
+        (operators,) = services.reader.read_now(lambda tx: find_accounts_named(tx, OPERATORS_NAME))
+        keys = services.reader.read_now(lambda tx: list_keys(tx, operators.id, after_id=None, limit=10))
+        assert sum(each.valid_at(services.now()) for each in keys) == 1

@@ -6,10 +6,10 @@ Touches: clock.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
@@ -29,16 +29,25 @@ from numberdesk.wiring import Services
 
 import_endpoints(api)
 
+_NOTHING: Final[Mapping[str, Any]] = {}
+
 _HANG_UP_SECONDS: Final = 5.0
 """How long a process that stops waits for orders that are on their way to carriers; the worker sees to the rest."""
 
 
-def build_app(services: Services) -> ASGIApp:
-    """The application over running services. Starting and closing them is the caller's business."""
+Beside = Callable[[EntryPoint], ASGIApp]
+"""Makes what answers the paths below a prefix, with the same keys and limits as the endpoints."""
+
+
+def build_app(services: Services, *, front: str = "/docs", beside: Mapping[str, Beside] = _NOTHING) -> ASGIApp:
+    """The application over running services. Starting and closing them is the caller's business.
+
+    `/` leads to `front`. What is `beside` the API is asked without CORS: no other site's page is to read it.
+    """
     settings = services.settings
     entry_point = EntryPoint(services, Authenticator(services.reader, services.now), RateLimits(settings.rate_limit))
     pages: dict[str, Page] = {
-        "/": partial(_as_made, Response(status_code=302, headers={"Location": "/docs"})),
+        "/": partial(_as_made, Response(status_code=302, headers={"Location": front})),
         "/healthz": healthz,
         "/readyz": partial(readyz, services),
     }
@@ -55,7 +64,8 @@ def build_app(services: Services) -> ASGIApp:
         allow_headers=["X-Api-Key", "Authorization", "Content-Type", "Idempotency-Key"],
         expose_headers=["X-Request-Id", "Location", "Retry-After"],
     )
-    return _Identified(cors, services.new_id, log_all=settings.access_log)
+    apps = {prefix: make(entry_point) for prefix, make in beside.items()}
+    return _Identified(_Sorted(apps, cors), services.new_id, log_all=settings.access_log)
 
 
 async def _as_made(response: Response) -> Response:
@@ -66,6 +76,19 @@ async def _as_made(response: Response) -> Response:
 async def _lifespan(services: Services) -> AsyncIterator[None]:
     yield
     await services.hang_up(_HANG_UP_SECONDS)
+
+
+class _Sorted:
+    """Sends a request on by the first part of its path."""
+
+    def __init__(self, apps: Mapping[str, ASGIApp], rest: ASGIApp) -> None:
+        self._apps = apps
+        self._rest = rest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        first = scope["path"].lstrip("/").partition("/")[0] if scope["type"] == "http" else ""
+        await self._apps.get(f"/{first}", self._rest)(scope, receive, send)
 
 
 class _Identified:

@@ -245,14 +245,19 @@ def failed(error: NumberdeskError, request_id: str, headers: dict[str, str] | No
     return Response(content, status, own | (headers or {}) | _UNCACHED, JSON)
 
 
-async def _ask(described: Endpoint, entry_point: EntryPoint, scope: Scope, receive: Receive) -> ApiRequest:
-    headers = _read_headers(scope)
-    caller = await entry_point.authenticator.caller(_sent_key(headers, scope["path"].removeprefix(BASE)))
-    entry_point.rate_limits.spend(caller.account_id, caller.key_id)
+def require_right(described: Endpoint, caller: Caller) -> None:
+    """Raise Forbidden unless a caller may ask an endpoint."""
     if described.scope is not None and described.scope not in caller.scopes:
         raise Forbidden(f"This key lacks the scope {described.scope}.", {"scope": described.scope})
     if caller.kind is AccountKind.OPERATOR and not described.operators_too:
         raise Forbidden(_FOR_CUSTOMERS, {"account": caller.kind.value})
+
+
+async def _ask(described: Endpoint, entry_point: EntryPoint, scope: Scope, receive: Receive) -> ApiRequest:
+    headers = _read_headers(scope)
+    caller = await entry_point.authenticator.caller(_sent_key(headers, scope["path"].removeprefix(BASE)))
+    entry_point.rate_limits.spend(caller.account_id, caller.key_id)
+    require_right(described, caller)
     key = _idempotency_key(described, headers)
     sent: bytes = scope["query_string"]
     query: Any = sent if described.loose else decode_query(sent, described.query or NoQuery)
@@ -260,7 +265,7 @@ async def _ask(described: Endpoint, entry_point: EntryPoint, scope: Scope, recei
     if described.body is not None:
         _require_json(headers)
         body = decode_body(
-            await _read_body(headers, receive, entry_point.services.settings.body_limit_bytes), described.body
+            await read_body(headers, receive, entry_point.services.settings.body_limit_bytes), described.body
         )
     elif described.raw_body is None and described.method != "GET":
         await _require_no_fields(headers, receive, entry_point.services.settings.body_limit_bytes)
@@ -337,12 +342,12 @@ async def _require_no_fields(headers: Headers, receive: Receive, limit: int) -> 
     """Refuse a body that nobody would heed; an empty object says nothing. Raises InvalidRequest."""
     if headers.get(b"content-length", b"0") == b"0" and b"transfer-encoding" not in headers:
         return
-    sent = await _read_body(headers, receive, limit)
+    sent = await read_body(headers, receive, limit)
     if sent.strip():
         decode_body(sent, NoBody)
 
 
-async def _read_body(headers: Headers, receive: Receive, limit: int) -> bytes:
+async def read_body(headers: Headers, receive: Receive, limit: int) -> bytes:
     """The body, refused as soon as more than `limit` bytes are announced or sent."""
     announced = headers.get(b"content-length", b"")
     if announced.isdigit() and (len(announced) > 18 or int(announced) > limit):  # noqa: PLR2004

@@ -56,3 +56,9 @@ class RateLimit:
             self._buckets.popitem(last=False)
         if not allowed:
             raise RateLimited(details={"retry_after": math.ceil((1 - left) / self._rate)})
+
+    def give_back(self, name: str) -> None:
+        """Let a request that was counted count no more."""
+        if name in self._buckets:
+            left, since = self._buckets[name]
+            self._buckets[name] = (min(self._burst, left + 1), since)

@@ -51,7 +51,7 @@ class Resource:
         try:
             response = await respond_to(scope, receive)
         except Exception as error:  # noqa: BLE001  whatever it is, the client gets an answer
-            known = _known_error(error, scope)
+            known = known_error(error, scope)
             response = failed(known, request_id(scope), _challenge(known, scope))
         await response(scope, receive, send)
 
@@ -72,7 +72,7 @@ def request_id(scope: Scope) -> str:
     return found
 
 
-def _known_error(raised: Exception, scope: Scope) -> NumberdeskError:
+def known_error(raised: Exception, scope: Scope) -> NumberdeskError:
     """The error of the tree that a client is told. What is not of the tree is logged and hidden."""
     if isinstance(raised, NumberdeskError):
         return raised

@@ -19,6 +19,7 @@ from numberdesk.catalog.search import Offer
 from numberdesk.catalog.store import count_inventory
 from numberdesk.cli import demo_carriers, processes
 from numberdesk.cli.demo import ACCOUNT_NAME, DATABASE_URL, begin_anew, number_for_sale, prepare_demo
+from numberdesk.cli.demo_console import sign_in_text
 from numberdesk.cli.metrics import metrics_served
 from numberdesk.cli.output import REFUSED, USAGE, fail, note, reported
 from numberdesk.cli.session import read_settings
@@ -105,7 +106,7 @@ def _serve_alone(settings: Settings, sock: socket.socket, *, demo: bool, urls: d
 
 def _serve_by_several(settings: Settings, sock: socket.socket) -> None:
     """Make the database ready once, then let each process open it for itself."""
-    from numberdesk.api import app  # noqa: F401, PLC0415  loaded once, for all of them
+    from numberdesk.console import site  # noqa: F401, PLC0415  loaded once, for all of them
     from numberdesk.http_server import server  # noqa: F401, PLC0415  loaded once, for all of them
 
     running = build(settings)
@@ -152,14 +153,14 @@ def _serve(running: Services, sock: socket.socket, told: StopSignal) -> None:
 
 
 def _serve_and_work(running: Services, sock: socket.socket, told: StopSignal) -> None:
-    from numberdesk.api.app import build_app  # noqa: PLC0415  other commands start without the web framework
+    from numberdesk.console.site import build_site  # noqa: PLC0415  other commands start without the web framework
     from numberdesk.http_server.server import Limits  # noqa: PLC0415  the same
     from numberdesk.http_server.server import serve as serve_on  # noqa: PLC0415  the same
 
     running.writer.start()
     end_work = worker.start(running)
     try:
-        app = cast("Any", build_app(running))
+        app = cast("Any", build_site(running))
         settings = running.settings
         limits = Limits(receive_seconds=settings.receive_timeout_seconds, idle_seconds=settings.idle_timeout_seconds)
         serve_on(app, sock, new_id=lambda: running.new_id("req"), limits=limits, told_to_stop=told.is_set)
@@ -231,6 +232,7 @@ def _demo_text(running: Services, key: str, address: str) -> str:
     return (
         f"Numberdesk demo on {address}, API reference at {address}/docs\n"
         f"Account {ACCOUNT_NAME} ({account.id}) has {balance} USD. Its key: {key}\n\n"
+        f"{sign_in_text(running, key, address)}"
         f"{_line_that_buys(number_for_sale(running), wallet, key, address)}"
         "Others are listed at:\n\n"
         f'curl -H "X-Api-Key: {key}" {address}/api/v1/phone-numbers/available-numbers/US/\n\n'
@@ -257,7 +259,7 @@ def _line_that_buys(offer: Offer | None, wallet: Wallet | None, key: str, addres
 
 
 def _welcome(running: Services, address: str) -> str:
-    text = f"Numberdesk on {address}, API reference at {address}/docs"
+    text = f"Numberdesk on {address}, console at {address}/console/, API reference at {address}/docs"
     if not running.reader.read_now(lambda tx: list_accounts(tx, after_id=None, limit=1)):
         text += (
             "\n\nThere is no account yet. In another terminal, with the same NUMBERDESK_DATABASE_URL:\n\n"

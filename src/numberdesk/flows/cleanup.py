@@ -1,4 +1,4 @@
-"""The recurring work of the books: quarantines that are over, answers and offers that are old.
+"""The recurring work of the books: quarantines that are over; answers, offers and sessions that are old.
 
 Touches: database.
 """
@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from numberdesk.accounts.session_store import forget_sessions
 from numberdesk.catalog.offer_store import forget_offers
+from numberdesk.flows.accounts.sign_in import IDLE
 from numberdesk.infra.db import Tx
 from numberdesk.numbers.store import end_quarantines
 from numberdesk.orders.keyed_request_store import forget_keyed_requests
@@ -34,6 +36,7 @@ class CleanupReport(NamedTuple):
     answers_forgotten: int
     offers_forgotten: int = 0
     keys_forgotten: int = 0
+    sessions_forgotten: int = 0
 
     @property
     def left(self) -> bool:
@@ -49,6 +52,7 @@ def clean_up(tx: Tx, commands: Sequence[Cleanup]) -> list[CleanupReport]:
             forget_answers(tx, command.now - command.key_retention, _MOST_ROWS),
             forget_offers(tx, command.now, _MOST_ROWS),
             forget_keyed_requests(tx, command.now - command.key_retention, _MOST_ROWS),
+            forget_sessions(tx, command.now - IDLE, command.now, _MOST_ROWS),
         )
         for command in commands
     ]

@@ -44,6 +44,10 @@ class Settings(BaseSettings):
     database_url_file: str = Field("", description="File that holds the URL, in place of database_url")
     host: str = Field("127.0.0.1", description="Address that the API listens on")
     port: int = Field(8000, ge=0, le=65535, description="Port that the API listens on; 0 lets the system choose")
+    public_url: str = Field(
+        "",
+        description="Address at which browsers reach the service, like https://numbers.example.com; empty is its own",
+    )
     workers: int = Field(1, ge=1, le=64, description="Processes that serve; more than one on PostgreSQL only")
     cors_origins: str = Field("*", description="Origins that browsers may call from, comma separated; * is any")
     rate_limit: float = Field(0, ge=0, le=1e6, description="Requests per second and key; 0 is off")
@@ -135,6 +139,13 @@ class Settings(BaseSettings):
     read_timeout_seconds: float = Field(8, gt=0, le=60, description="Longest that one read takes before 503")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged")
     access_log: bool = Field(default=False, description="Log a line for every request")
+
+    @field_validator("public_url")
+    @classmethod
+    def _origin(cls, text: str) -> str:
+        if text and not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+/?", text):
+            raise ValueError("must be http:// or https:// and a host, without a path")
+        return text.rstrip("/").lower()
 
     @field_validator("egress_allow")
     @classmethod

@@ -7,7 +7,16 @@ text. Constraints here are the second wall behind the decisions: what a defect w
 the database refuses.
 """
 
-from numberdesk.tables.accounts import accounts, api_keys, balance_alerts, credit_limit_changes, spend_caps, wallets
+from numberdesk.tables.accounts import (
+    accounts,
+    api_keys,
+    balance_alerts,
+    console_sessions,
+    credit_limit_changes,
+    sign_in_links,
+    spend_caps,
+    wallets,
+)
 from numberdesk.tables.base import metadata
 from numberdesk.tables.carriers import audits, carrier_orders, carrier_releases, carrier_troubles, carriers, findings
 from numberdesk.tables.connections import (
@@ -60,6 +69,7 @@ __all__ = [
     "connection_permits",
     "connection_removals",
     "connections",
+    "console_sessions",
     "credit_limit_changes",
     "event_streams",
     "events",
@@ -82,6 +92,7 @@ __all__ = [
     "rental_connections",
     "rentals",
     "repricings",
+    "sign_in_links",
     "spend_caps",
     "superseded_prices",
     "transfers",

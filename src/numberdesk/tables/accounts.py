@@ -123,3 +123,28 @@ balance_alerts = Table(
     sqlite_with_rowid=False,
 )
 Index(None, balance_alerts.c.account_id, balance_alerts.c.created_at)
+
+# Who is signed in to the console: the SHA-256 of a token that its browser keeps, and the key whose rights it has.
+# A key that is deleted may leave a session behind, which then is good for nothing.
+console_sessions = Table(
+    "console_sessions",
+    metadata,
+    text("hash", primary_key=True),
+    text("key_id"),
+    whole("created_at"),
+    whole("seen_at"),
+    sqlite_with_rowid=False,
+)
+Index(None, console_sessions.c.key_id, console_sessions.c.created_at)
+Index(None, console_sessions.c.seen_at)
+
+# A link that signs in once, with the rights of a key: the SHA-256 of its token.
+sign_in_links = Table(
+    "sign_in_links",
+    metadata,
+    text("hash", primary_key=True),
+    text("key_id"),
+    whole("expires_at"),
+    sqlite_with_rowid=False,
+)
+Index(None, sign_in_links.c.expires_at)

@@ -1,0 +1,139 @@
+"""The SQL of sessions of the console, and of links that begin one.
+
+Touches: console_sessions, sign_in_links, api_keys, accounts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import delete, select, update
+
+from numberdesk.accounts.model import Caller
+from numberdesk.core.lifecycle import AccountKind
+from numberdesk.infra.db import Tx
+from numberdesk.tables import accounts, api_keys, console_sessions, sign_in_links
+
+MOST_SESSIONS: Final = 50
+"""Sessions of one key that are kept: the newest."""
+
+
+class ConsoleSession(NamedTuple):
+    """A signed-in browser. `hash` is that of its token; instants in microseconds."""
+
+    hash: str
+    key_id: str
+    created_at: int
+    seen_at: int
+
+
+class SignInLink(NamedTuple):
+    """A link that signs in once, before it expires. `hash` is that of its token."""
+
+    hash: str
+    key_id: str
+    expires_at: int
+
+
+class Signed(NamedTuple):
+    """Who a session speaks for, and the name of the account."""
+
+    session: ConsoleSession
+    caller: Caller
+    account_name: str
+    key_name: str
+
+
+_KEY: Final = (
+    select(
+        api_keys.c.id.label("key_id"),
+        api_keys.c.account_id,
+        api_keys.c.scopes,
+        api_keys.c.expires_at,
+        api_keys.c.name.label("key_name"),
+        accounts.c.currency,
+        accounts.c.kind,
+        accounts.c.name.label("account_name"),
+    )
+    .join(accounts, accounts.c.id == api_keys.c.account_id)
+    .where(api_keys.c.revoked_at.is_(None), accounts.c.closed_at.is_(None))
+)
+"""Keys that may sign in, but for those that have expired."""
+
+
+def find_signed(tx: Tx, token_hash: str, now: int, idle: int) -> Signed | None:
+    """The session of a token, if it was seen less than `idle` microseconds ago and its key is valid."""
+    session = tx.execute(select(console_sessions).where(console_sessions.c.hash == token_hash)).first()
+    if session is None or session.seen_at + idle <= now:
+        return None
+    row = tx.execute(_KEY.where(api_keys.c.id == session.key_id)).first()
+    if row is None or (row.expires_at is not None and row.expires_at <= now):
+        return None
+    found = ConsoleSession(session.hash, session.key_id, session.created_at, session.seen_at)
+    return Signed(found, _caller_of(row), row.account_name, row.key_name)
+
+
+def find_usable_keys(tx: Tx, key_ids: Iterable[str], now: int) -> set[str]:
+    """Those of some keys that are valid, and whose accounts are open."""
+    rows = tx.execute(_KEY.where(api_keys.c.id.in_(sorted(set(key_ids)))))
+    return {row.key_id for row in rows if row.expires_at is None or now < row.expires_at}
+
+
+def find_links(tx: Tx, hashes: Iterable[str], *, lock: bool = True) -> dict[str, SignInLink]:
+    """Links by the hashes of their tokens, locked until the transaction ends unless they are only looked at."""
+    query = select(sign_in_links).where(sign_in_links.c.hash.in_(sorted(set(hashes)))).order_by(sign_in_links.c.hash)
+    rows = tx.execute(query.with_for_update() if lock else query)
+    return {row.hash: SignInLink(row.hash, row.key_id, row.expires_at) for row in rows}
+
+
+def insert_links(tx: Tx, new: Collection[SignInLink]) -> None:
+    """Record links."""
+    tx.execute(sign_in_links.insert(), [link._asdict() for link in new])
+
+
+def delete_links(tx: Tx, hashes: Iterable[str]) -> None:
+    """Use links up."""
+    tx.execute(delete(sign_in_links).where(sign_in_links.c.hash.in_(sorted(set(hashes)))))
+
+
+def insert_sessions(tx: Tx, new: Collection[ConsoleSession]) -> None:
+    """Begin sessions; of each key the oldest beyond MOST_SESSIONS end."""
+    tx.execute(console_sessions.insert(), [session._asdict() for session in new])
+    for key_id in sorted({session.key_id for session in new}):
+        mine = select(console_sessions.c.hash).where(console_sessions.c.key_id == key_id)
+        order = (console_sessions.c.created_at.desc(), console_sessions.c.hash)
+        beyond = list(tx.execute(mine.order_by(*order).offset(MOST_SESSIONS).limit(MOST_SESSIONS)).scalars())
+        delete_sessions(tx, beyond)
+
+
+def touch_sessions(tx: Tx, seen: dict[str, int]) -> None:
+    """Note when sessions were last used."""
+    for token_hash, instant in sorted(seen.items()):
+        changed = update(console_sessions).where(
+            console_sessions.c.hash == token_hash, console_sessions.c.seen_at < instant
+        )
+        tx.execute(changed.values(seen_at=instant))
+
+
+def delete_sessions(tx: Tx, hashes: Collection[str]) -> None:
+    """End sessions."""
+    if hashes:
+        tx.execute(delete(console_sessions).where(console_sessions.c.hash.in_(sorted(hashes))))
+
+
+def forget_sessions(tx: Tx, unseen_since: int, expired_by: int, limit: int) -> int:
+    """Delete sessions not seen since an instant, and links that expired by one, at most `limit` of each; how many."""
+    old = select(console_sessions.c.hash).where(console_sessions.c.seen_at <= unseen_since)
+    sessions = list(tx.execute(old.order_by(console_sessions.c.seen_at).limit(limit)).scalars())
+    delete_sessions(tx, sessions)
+    over = select(sign_in_links.c.hash).where(sign_in_links.c.expires_at <= expired_by)
+    links = list(tx.execute(over.order_by(sign_in_links.c.expires_at).limit(limit)).scalars())
+    if links:
+        delete_links(tx, links)
+    return max(len(sessions), len(links))
+
+
+def _caller_of(row: Any) -> Caller:
+    scopes = frozenset(row.scopes.split())
+    return Caller(row.account_id, row.key_id, row.currency, scopes, AccountKind(row.kind))

@@ -1,0 +1,4 @@
+"""The console: pages for people, over the endpoints of the API.
+
+Touches: nothing.
+"""

@@ -1,0 +1,4 @@
+"""The pages, by subject.
+
+Touches: nothing.
+"""

@@ -1,0 +1,214 @@
+"""Find a number, confirm its price, buy it, and follow the order until it ends.
+
+Touches: nothing.
+
+What is bought is named by a confirmation with a key of its own, so that a double click, the back button or a second tab
+repeat the same purchase, which the API answers with what came of the first.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+from starlette.responses import Response
+
+from numberdesk.api.endpoint import ApiResponse
+from numberdesk.catalog.model import CAPABILITIES, NUMBER_TYPES
+from numberdesk.console.rendering import page, redirect
+from numberdesk.console.screens import screen, show
+from numberdesk.console.visit import Visit
+from numberdesk.core.errors import InvalidRequest, NumberdeskError, NumberTaken, OrderInProgress, PriceChanged
+from numberdesk.core.pattern import (
+    Pattern,
+    PatternError,
+    compile_contains,
+    compile_ends_with,
+    compile_pattern,
+    compile_starts_with,
+)
+
+_SEARCH: Final = "GET /phone-numbers/available-numbers/{iso_country}"
+_BUY: Final = "POST /phone-numbers/buy"
+_TEXTS: Final = ("region", "locality", "number_type", "area_code", "starts_with", "contains", "ends_with", "pattern",
+                 "max_price", "sort")  # fmt: skip
+_PRICES: Final = ("price", "setup_price", "per_minute_price_inbound", "per_minute_price_outbound")
+_PAGE_SIZE: Final = 20
+_COMPILERS: Final = {
+    "starts_with": compile_starts_with,
+    "contains": compile_contains,
+    "ends_with": compile_ends_with,
+    "pattern": compile_pattern,
+}
+
+
+@screen("GET", "/find", _SEARCH)
+async def find(visit: Visit) -> Response:
+    """The filters, which stand in the address, and what fits them."""
+    country = (visit.asked("country") or "US").upper()
+    filters = {name: visit.asked(name) for name in _TEXTS}
+    filters["capabilities"] = ",".join(visit.query.get("capabilities", []))
+    given = {name: value for name, value in filters.items() if value}
+    answer, error = ApiResponse([], rest={"page": {}}), None
+    try:
+        query = {**given, "page_size": _PAGE_SIZE, "page_token": visit.asked("page_token")}
+        answer = await visit.ask(_SEARCH, path={"iso_country": country}, query=query)
+    except InvalidRequest as refused:
+        error = refused
+    visit.error = error
+    token = answer.rest["page"].get("next")
+    return show(
+        visit,
+        "find.html",
+        "/console/find",
+        "Find a number",
+        country=country,
+        filters=filters,
+        offers=[(offer, _matched(offer.phone_number, filters)) for offer in answer.data],
+        incomplete=bool(answer.rest["page"].get("incomplete")),
+        suggestions=[_suggested(each) for each in answer.rest["page"].get("suggestions", [])],
+        first=_address(country, given) if visit.asked("page_token") else None,
+        follows=_address(country, {**given, "page_token": token}) if token else None,
+        may_buy=visit.may(_BUY),
+        number_types=NUMBER_TYPES,
+        capabilities=CAPABILITIES,
+        chosen=set(visit.query.get("capabilities", [])),
+    )
+
+
+@screen("GET", "/buy", _BUY)
+async def confirm(visit: Visit) -> Response:
+    """What a number costs, and what will be left; nothing is bought by looking."""
+    return await _confirmation(visit, _quoted(visit.asked), visit.asked("number"), _new_key(visit))
+
+
+@screen("POST", "/buy", _BUY)
+async def buy(visit: Visit) -> Response:
+    """Buy at the confirmed prices, once for each confirmation."""
+    number, quoted = visit.sent("number"), _quoted(visit.sent)
+    try:
+        body = {"phone_number": number, **{name: str(value) for name, value in quoted.items()}}
+        bought = (await visit.ask(_BUY, body=body, key=visit.sent("form_key") or None)).data
+    except (NumberTaken, OrderInProgress) as error:
+        if await _is_mine(visit, number):
+            return redirect(f"/console/numbers/{number}?said=yours")
+        visit.error = error
+        return await _confirmation(visit, quoted, number, visit.sent("form_key"))
+    except PriceChanged as error:
+        visit.error = error
+        return await _confirmation(visit, _changed(quoted, error), number, _new_key(visit), former=quoted)
+    except NumberdeskError as error:
+        visit.error = error
+        return await _confirmation(visit, quoted, number, visit.sent("form_key"))
+    return redirect(f"/console/orders/{quote(bought.order_id)}")
+
+
+@screen("GET", "/orders/{order_id}", "GET /orders/{order_id}")
+async def order(visit: Visit) -> Response:
+    """One order; while it is pending the page follows it."""
+    found = (await visit.ask("GET /orders/{order_id}", path=visit.path)).data
+    return show(visit, "order.html", "/console/orders", "Order", order=found)
+
+
+@screen("GET", "/orders/{order_id}/state", "GET /orders/{order_id}")
+async def order_state(visit: Visit) -> Response:
+    """The part of an order's page that changes, for the page to ask for again and again while it is pending."""
+    found = (await visit.ask("GET /orders/{order_id}", path=visit.path)).data
+    return page("order_state.html", order=found)
+
+
+async def _confirmation(
+    visit: Visit, quoted: dict[str, Decimal], number: str, form_key: str, former: dict[str, Decimal] | None = None
+) -> Response:
+    balance = (await visit.ask("GET /balance")).data if visit.may("GET /balance") else None
+    total = quoted["price"] + quoted.get("setup_price", Decimal(0))
+    return show(
+        visit,
+        "buy.html",
+        "/console/find",
+        "Confirm the purchase",
+        number=number,
+        quoted=quoted,
+        former=former,
+        total=total,
+        balance=balance,
+        after=None if balance is None else balance.available - total,
+        form_key=form_key,
+    )
+
+
+def _quoted(field: Any) -> dict[str, Decimal]:
+    """The prices of a confirmation. Raises InvalidRequest."""
+    found = {}
+    for name in _PRICES:
+        text = field(name).strip()
+        if not text and name != "price":
+            continue
+        try:
+            found[name] = Decimal(text)
+        except InvalidOperation:
+            raise InvalidRequest(name, "must be a price; choose the number again") from None
+        if not found[name].is_finite():
+            raise InvalidRequest(name, "must be a price; choose the number again")
+    return found
+
+
+def _changed(quoted: dict[str, Decimal], error: PriceChanged) -> dict[str, Decimal]:
+    """The prices of now, where a refusal tells them."""
+    told = {name: Decimal(str(error.details[name])) for name in _PRICES if error.details.get(name) is not None}
+    return {**quoted, **told}
+
+
+async def _is_mine(visit: Visit, number: str) -> bool:
+    try:
+        return bool((await visit.ask("GET /phone-numbers/{number}", path={"number": number})).data.is_active)
+    except NumberdeskError:
+        return False
+
+
+def _new_key(visit: Visit) -> str:
+    """A key for one confirmation."""
+    return visit.entry_point.services.new_id("buy")
+
+
+def _matched(e164: str, filters: dict[str, str]) -> frozenset[int]:
+    """The places, among a number's digits, of those that the filters asked for."""
+    digits, found = e164.removeprefix("+"), set[int]()
+    for name, compiler in _COMPILERS.items():
+        if filters[name]:
+            try:
+                found |= _places(digits, compiler(filters[name]))
+            except PatternError:
+                continue
+    if filters["area_code"] and filters["area_code"] in digits:
+        start = digits.index(filters["area_code"])
+        found |= set(range(start, start + len(filters["area_code"])))
+    return frozenset(found)
+
+
+def _places(digits: str, pattern: Pattern) -> set[int]:
+    """Where the runs of digits of an expression stand, the last one at the end where the expression is bound to it."""
+    found, start = set[int](), 0
+    for run in pattern.literal_runs:
+        at_end = run is pattern.literal_runs[-1] and run == pattern.literal_suffix
+        at = len(digits) - len(run) if at_end and digits.endswith(run) else digits.find(run, start)
+        if at < 0:
+            return set()
+        found |= set(range(at, at + len(run)))
+        start = at + len(run)
+    return found
+
+
+def _suggested(suggestion: Any) -> dict[str, Any]:
+    query = {name: value for name, value in suggestion.query.items() if name != "currency"}
+    country = query.pop("iso_country", None)
+    return {
+        "changed": ", ".join(suggestion.changed),
+        "at_least": suggestion.at_least,
+        "href": f"/console/find?{urlencode({**({'country': country} if country else {}), **query}, doseq=True)}",
+    }
+
+
+def _address(country: str, query: dict[str, str]) -> str:
+    return f"/console/find?{urlencode({'country': country, **query})}"

@@ -1,0 +1,177 @@
+"""What is sold, for operators: inventory and its import, prices, carriers and what they have.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from numberdesk.catalog.model import NUMBER_TYPES
+from numberdesk.catalog.store import count_inventory
+from numberdesk.console.forms import Upload
+from numberdesk.console.pages.lists import FINDINGS, INVENTORY
+from numberdesk.console.screens import Deed, deed, screen, show
+from numberdesk.console.tables import Column, Filter, ScreenTable, csv_answer, load
+from numberdesk.console.visit import Visit
+from numberdesk.core.errors import NumberdeskError
+
+_IMPORT: Final = "POST /admin/inventory/import"
+_RULE: Final = ("currency", "carrier", "iso_country", "number_type", "prefix", "price", "per_minute_price_inbound",
+                "per_minute_price_outbound", "setup_price", "margin_percent", "margin_fixed", "round_to")  # fmt: skip
+
+RULES: Final = ScreenTable(
+    "/console/prices",
+    "Prices",
+    "GET /admin/price-rules",
+    (
+        Column("Carrier", "carrier"),
+        Column("Country", "iso_country"),
+        Column("Type", "number_type", "words"),
+        Column("Begins with", "prefix", "mono"),
+        Column("Month", "price", "money", unit="currency"),
+        Column("In / min", "per_minute_price_inbound", "money"),
+        Column("Out / min", "per_minute_price_outbound", "money"),
+        Column("Setup", "setup_price", "money"),
+        Column("Margin %", "margin_percent"),
+        Column("Margin fixed", "margin_fixed", "money"),
+        Column("Rounded to", "round_to"),
+        Column("Currency", "currency"),
+    ),
+    (Filter("Carrier", "carrier", hint="pool"),),
+    empty="No rule: numbers cost what their file says, and those of carriers are not sold.",
+    about="The rule that says most about a number holds: its prefix before its type, its type before its country.",
+    deeds="deeds/rule.html",
+    new="new/rule.html",
+)
+
+
+@screen("GET", "/inventory", "GET /admin/inventory")
+async def inventory(visit: Visit) -> Response:
+    """Counts, the form for an import, and the numbers."""
+    counts = await visit.entry_point.services.reader.read(count_inventory, for_account=visit.caller.account_id)
+    return show(
+        visit,
+        "inventory.html",
+        "/console/inventory",
+        "Inventory",
+        table=await load(visit, INVENTORY),
+        counts={state.value: count for state, count in counts.items()},
+        report=None,
+    )
+
+
+@screen("GET", "/inventory/csv", "GET /admin/inventory")
+async def inventory_as_csv(visit: Visit) -> Response:
+    """The numbers as CSV."""
+    return await csv_answer(visit, INVENTORY)
+
+
+@screen("POST", "/inventory/import", _IMPORT, reads_form=False)
+async def import_file(visit: Visit) -> Response:
+    """Check a file, or take it in; its bad lines are shown with what is wrong."""
+    report, bad, upload = None, [], None
+    try:
+        upload = Upload(visit.headers, visit.receive)
+        await upload.begin("file")
+        visit.form = upload.fields
+        query = {
+            "dry_run": "true" if visit.sent("dry_run") else "",
+            "skip_bad": "true" if visit.sent("skip_bad") else "",
+            "country": visit.sent("country").strip(),
+        }
+        headers = {**visit.headers, b"content-type": b"text/csv"}
+        report = (await visit.ask(_IMPORT, query=query, receive=upload.receive, headers=headers)).data
+    except NumberdeskError as error:
+        visit.error = error
+        lines: Any = error.details.get("bad_lines", [])
+        bad = list(lines)
+    return show(
+        visit,
+        "import.html",
+        "/console/inventory",
+        "Import",
+        report=report,
+        bad=[{"line": each.line, "reason": each.reason} for each in report.bad_lines] if report else bad,
+        file_name=upload.file_name if upload else "",
+    )
+
+
+@screen("GET", "/prices", "GET /admin/price-rules")
+async def prices(visit: Visit) -> Response:
+    """The rules, and a form for another; exchange rates beside them."""
+    rates = (await visit.ask("GET /admin/exchange-rates")).data
+    table = await load(visit, RULES)
+    return show(visit, "prices.html", "/console/prices", "Prices", table=table, rates=rates, number_types=NUMBER_TYPES)
+
+
+@screen("GET", "/prices/csv", "GET /admin/price-rules")
+async def prices_as_csv(visit: Visit) -> Response:
+    """The rules as CSV."""
+    return await csv_answer(visit, RULES)
+
+
+@screen("GET", "/carriers", "GET /admin/carriers")
+async def carriers(visit: Visit) -> Response:
+    """How it goes with each carrier."""
+    found = (await visit.ask("GET /admin/carriers")).data
+    return show(visit, "carriers.html", "/console/carriers", "Carriers", carriers=found)
+
+
+@screen("GET", "/carriers/{name}", "GET /admin/carriers/{name}")
+async def carrier(visit: Visit) -> Response:
+    """One carrier."""
+    found = (await visit.ask("GET /admin/carriers/{name}", path=visit.path)).data
+    return show(visit, "carrier.html", "/console/carriers", found.name, carrier=found, outcome=None)
+
+
+@screen("POST", "/carriers/{name}/check", "POST /admin/carriers/{name}/check")
+async def check(visit: Visit) -> Response:
+    """Ask the carrier whether our credentials work; nothing is bought."""
+    outcome = (await visit.ask("POST /admin/carriers/{name}/check", path=visit.path)).data
+    found = (await visit.ask("GET /admin/carriers/{name}", path=visit.path)).data
+    return show(visit, "carrier.html", "/console/carriers", found.name, carrier=found, outcome=outcome)
+
+
+@screen("GET", "/findings", "GET /admin/findings")
+async def findings(visit: Visit) -> Response:
+    """Where carriers' lists and the books differ."""
+    return show(visit, "table.html", "/console/findings", "Findings", table=await load(visit, FINDINGS))
+
+
+@screen("GET", "/findings/csv", "GET /admin/findings")
+async def findings_as_csv(visit: Visit) -> Response:
+    """The same as CSV."""
+    return await csv_answer(visit, FINDINGS)
+
+
+deed(Deed("/prices", "POST /admin/price-rules", "/prices", "priced", fields=_RULE), prices)
+deed(Deed("/prices/{rule_id}/remove", "DELETE /admin/price-rules/{rule_id}", "/prices", "removed"), prices)
+deed(
+    Deed("/rates", "POST /admin/exchange-rates", "/prices", "saved", fields=("base", "quote", "rate")),
+    prices,
+)
+deed(
+    Deed("/rates/{base}/{quote}/remove", "DELETE /admin/exchange-rates/{base}/{quote}", "/prices", "removed"),
+    prices,
+)
+deed(
+    Deed("/carriers/{name}/state", "PATCH /admin/carriers/{name}", "/carriers/{name}", "saved", fields=("status",)),
+    carrier,
+)
+deed(Deed("/carriers/{name}/audit", "POST /admin/carriers/{name}/audit", "/carriers/{name}", "audit"), carrier)
+_FINDING: Final = ("carrier", "phone_number", "kind")
+deed(Deed("/findings/keep", "POST /admin/findings/keep", "/findings", "kept", fields=_FINDING), findings)
+deed(
+    Deed(
+        "/findings/release",
+        "POST /admin/findings/release",
+        "/findings",
+        "given-back",
+        fields=_FINDING,
+        digits_of_form="phone_number",
+    ),
+    findings,
+)

@@ -1,0 +1,134 @@
+"""From values to HTML: the templates, and how money, numbers and times are written.
+
+Touches: files.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import phonenumbers
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+from starlette.responses import Response
+
+from numberdesk.console.paths import filled, value_of
+
+_HERE: Final = Path(__file__).parent
+STATIC: Final = _HERE / "static"
+HTML: Final = "text/html; charset=utf-8"
+
+SECURITY: Final = {
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+"""On every answer of the console."""
+
+_NONE: Final = "\N{EN DASH}"
+_MINUS: Final = "\N{MINUS SIGN}"
+
+_PAGE: Final = {**SECURITY, "Cache-Control": "no-store"}
+
+
+def money(amount: Decimal | None, currency: str = "") -> str:
+    """An amount with at least two digits after its point: never fewer than it has."""
+    if amount is None:
+        return _NONE
+    written = f"{amount:f}"
+    whole, _, part = written.partition(".")
+    sign, digits = (_MINUS, whole[1:]) if whole.startswith("-") else ("", whole)
+    return f"{sign}{int(digits):,}.{part.rstrip('0'):0<2}{f' {currency}' if currency else ''}"
+
+
+@functools.lru_cache(maxsize=4_096)
+def phone(e164: str) -> str:
+    """A number grouped as people in its country read it, behind its country code."""
+    try:
+        parsed = phonenumbers.parse(e164)
+    except phonenumbers.NumberParseException:
+        return e164
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+
+
+def instant(text: str | None) -> Markup:
+    """A time, in UTC; console.js writes it in the reader's zone."""
+    if not text:
+        return escape(_NONE)
+    return Markup('<time datetime="{0}" title="{1} UTC">{1} UTC</time>').format(text, f"{text[:10]} {text[11:16]}")
+
+
+def marked(e164: str, places: frozenset[int]) -> Markup:
+    """A number with some of its digits marked; `places` count digits from 0."""
+    out, place = Markup(), -1
+    for sign in phone(e164):
+        place += sign.isdigit()
+        hit = sign.isdigit() and place in places
+        out += Markup("<mark>{}</mark>").format(sign) if hit else escape(sign)
+    return out
+
+
+_TONES: Final = {
+    "good": "active completed delivered charged available enabled done purchased paid",
+    "bad": "failed past_due suspended parked open refused",
+    "wait": "pending claimed running witnessed",
+}
+_TONE_OF: Final = {word: tone for tone, words in _TONES.items() for word in words.split()}
+
+
+def tone(state: str) -> str:
+    """Whether a state is good, bad, or one that waits, which is neither; empty for one that is none of these."""
+    return _TONE_OF.get(state, "")
+
+
+def words(text: str) -> str:
+    """A state as people write it."""
+    return text.replace("_", " ")
+
+
+@functools.cache
+def asset(name: str) -> str:
+    """The address of a static file, which changes with its content."""
+    digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+    return f"/console/static/{name}?v={digest}"
+
+
+@functools.cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.filters.update(money=money, phone=phone, instant=instant, words=words, tone=tone)
+    made.filters.update(filled=filled, field=value_of)
+    made.globals.update(asset=asset, marked=marked)
+    return made
+
+
+def render(template: str, **values: Any) -> str:
+    """The text of a template with values, each of them escaped."""
+    return _environment().get_template(template).render(values)
+
+
+def page(template: str, status: int = 200, **values: Any) -> Response:
+    """A page."""
+    return Response(render(template, **values), status, _PAGE, media_type=HTML)
+
+
+def redirect(path: str, cookie: str | None = None) -> Response:
+    """Go on to a page, asking for it anew. A path that is none, whoever sent it, leads to the first page."""
+    plain = path.isascii() and path.isprintable() and " " not in path
+    headers = {**_PAGE, "Location": path if plain else "/console/"} | ({} if cookie is None else {"Set-Cookie": cookie})
+    return Response(status_code=303, headers=headers)

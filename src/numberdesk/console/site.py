@@ -1,0 +1,194 @@
+"""The console as an ASGI application: who is there, what was asked for, and a page for every error.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Final
+from urllib.parse import quote
+
+from starlette.responses import Response
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from numberdesk.accounts.session_store import Signed, find_signed
+from numberdesk.api.app import build_app
+from numberdesk.api.endpoint import EntryPoint, Headers, require_right
+from numberdesk.api.errors import STATUSES
+from numberdesk.api.routing import import_endpoints, known_error, request_id
+from numberdesk.console import pages
+from numberdesk.console.forms import Form, parse_fields, read_form
+from numberdesk.console.guards import Origin, origin_of, read_cookie, refuse_forged
+from numberdesk.console.rendering import SECURITY, STATIC, page, redirect
+from numberdesk.console.screens import ROOT, SCREENS, Screen, menu_of
+from numberdesk.console.signing import Arrival, SignInPages
+from numberdesk.console.visit import Visit, endpoint_named
+from numberdesk.core.errors import InvalidApiKey, MethodNotAllowed, NotFound, NumberdeskError
+from numberdesk.flows.accounts.sign_in import IDLE, SEEN_EVERY, Seen, keep_sessions, token_hash
+from numberdesk.wiring import Services
+
+import_endpoints(pages)
+
+Answer = Callable[[Scope, Receive], Awaitable[Response]]
+
+_FOR_EVER: Final = "public, max-age=31536000, immutable"
+_TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".txt": "text/plain"}
+
+
+def build_site(services: Services) -> ASGIApp:
+    """The API and, beside it, the console, to which `/` leads."""
+    return build_app(services, front=f"{ROOT}/", beside={ROOT: Console})
+
+
+class Console:
+    """Answers everything below /console."""
+
+    def __init__(self, entry_point: EntryPoint) -> None:
+        self._entry_point = entry_point
+        self._services = entry_point.services
+        signing = SignInPages(entry_point)
+        by_path: dict[str, dict[str, Answer]] = {}
+        for each in SCREENS:
+            by_path.setdefault(each.path, {})[each.method] = partial(self._visit, each)
+        for (method, path), answer in signing.openers.items():
+            by_path.setdefault(ROOT + path, {})[method] = partial(self._open, answer)
+        routes = [
+            Route(path, _Page(by_path[path])) for path in sorted(by_path, key=lambda path: (path.count("{"), path))
+        ]
+        static = Route(f"{ROOT}/static/{{name:path}}", _Page({"GET": _static}))
+        self._router = Router([static, *routes], redirect_slashes=False, default=_answer_not_found)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        await self._router(scope, receive, send)
+
+    async def _open(self, answer: Callable[[Arrival], Awaitable[Response]], scope: Scope, receive: Receive) -> Response:
+        """A page for whoever is not signed in yet."""
+        headers = dict(scope["headers"])
+        origin = self._origin(scope, headers)
+        form: Form = {}
+        if scope["method"] == "POST":
+            refuse_forged(origin, headers)
+            form = await read_form(headers, receive, self._services.settings.body_limit_bytes)
+        query = parse_fields(scope["query_string"].decode("latin-1"), "query")
+        address = (scope.get("client") or ("", 0))[0]
+        return await answer(Arrival(origin, headers, query, form, address, self._services.now()))
+
+    async def _visit(self, screen: Screen, scope: Scope, receive: Receive) -> Response:
+        """A page for whoever is signed in."""
+        headers = dict(scope["headers"])
+        origin = self._origin(scope, headers)
+        if screen.method != "GET":
+            refuse_forged(origin, headers)
+        signed = await self._signed(origin, headers)
+        if signed is None:
+            return _to_sign_in(scope)
+        scope["state"]["signed"] = signed
+        for name in screen.asks:
+            require_right(endpoint_named(name), signed.caller)
+        self._entry_point.rate_limits.spend(signed.caller.account_id, signed.caller.key_id)
+        form: Form = {}
+        if screen.method != "GET" and screen.reads_form:
+            form = await read_form(headers, receive, self._services.settings.body_limit_bytes)
+        return await screen.show(
+            Visit(
+                self._entry_point,
+                signed,
+                request_id(scope),
+                self._services.now(),
+                scope["path_params"],
+                scope["path"],
+                parse_fields(scope["query_string"].decode("latin-1"), "query"),
+                form,
+                headers,
+                receive,
+            )
+        )
+
+    def _origin(self, scope: Scope, headers: Headers) -> Origin:
+        return origin_of(self._services.settings.public_url, headers, scope["scheme"])
+
+    async def _signed(self, origin: Origin, headers: Headers) -> Signed | None:
+        token = read_cookie(origin, headers)
+        if token is None:
+            return None
+        hashed, now = token_hash(token), self._services.now()
+        signed = await self._services.reader.look_up(lambda tx: find_signed(tx, hashed, now, IDLE))
+        if signed is not None and signed.session.seen_at + SEEN_EVERY < now:
+            await self._services.writer.submit(keep_sessions, Seen(hashed, now))
+        return signed
+
+
+class _Page:
+    """The ASGI application of one path of the console."""
+
+    def __init__(self, answers: Mapping[str, Answer]) -> None:
+        self._answers = dict(answers)
+        if "GET" in answers:
+            self._answers["HEAD"] = answers["GET"]
+        self._allow = {"Allow": ", ".join(sorted(self._answers))}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, whatever happens."""
+        answer = self._answers.get(scope["method"])
+        try:
+            if answer is None:
+                response = _failed(MethodNotAllowed(), scope, self._allow)
+            else:
+                response = await answer(scope, receive)
+        except Exception as error:  # noqa: BLE001  whatever it is, the browser gets a page
+            response = _failed(known_error(error, scope), scope)
+        await response(scope, receive, send)
+
+
+async def _answer_not_found(scope: Scope, receive: Receive, send: Send) -> None:
+    await _failed(NotFound("There is no such page."), scope)(scope, receive, send)
+
+
+def _failed(error: NumberdeskError, scope: Scope, headers: Mapping[str, str] | None = None) -> Response:
+    """The page of an error, with the menu of whoever is signed in."""
+    if isinstance(error, InvalidApiKey):
+        return _to_sign_in(scope)
+    signed: Signed | None = scope["state"].get("signed")
+    menu = {} if signed is None else menu_of(signed.caller)
+    answer = page(
+        "error.html", STATUSES[error.code], error=error, menu=menu, signed=signed, request_id=request_id(scope)
+    )
+    answer.headers.update(headers or {})
+    return answer
+
+
+def _to_sign_in(scope: Scope) -> Response:
+    """To sign in, and after that to the page that was asked for, or to the one that a form was on."""
+    if (b"hx-request", b"true") in scope["headers"]:  # a part of a page: the page itself is asked for anew
+        return Response(headers={**SECURITY, "Cache-Control": "no-store", "HX-Refresh": "true"})
+    wanted = scope["path"]
+    if scope["method"] == "GET" and scope["query_string"]:
+        wanted += f"?{scope['query_string'].decode('latin-1')}"
+    if scope["method"] != "GET":
+        return redirect(f"{ROOT}/sign-in?over=1")
+    return redirect(f"{ROOT}/sign-in?next={quote(wanted, safe='')}" if wanted != ROOT else f"{ROOT}/sign-in")
+
+
+async def _static(scope: Scope, _: Receive) -> Response:
+    """A file that pages load."""
+    name = scope["path_params"]["name"]
+    found = _files().get(name)
+    if found is None:
+        raise NotFound("There is no such file.")
+    kind = _TYPES.get(f".{name.rpartition('.')[2]}") or mimetypes.guess_type(name)[0]
+    return Response(found, media_type=kind, headers={**SECURITY, "Cache-Control": _FOR_EVER})
+
+
+def _files() -> dict[str, bytes]:
+    """The files that pages load, by name: none is found by a name that leads elsewhere."""
+    if not _LOADED:
+        _LOADED.update({str(path.relative_to(STATIC)): path.read_bytes() for path in STATIC.rglob("*.*")})
+    return _LOADED
+
+
+_LOADED: Final[dict[str, bytes]] = {}

@@ -1,0 +1,61 @@
+"""A running service with its console, and people at it. The engines are tried at the flows: here it is SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from numberdesk.accounts.model import OPERATOR_SCOPES
+from numberdesk.console.site import build_site
+from numberdesk.infra.vault import new_key
+from testbed.databases import Databases
+from testbed.egress import ALLOWED
+from tests.api.conftest import EVERY_SCOPE, Customer, Shop, _run
+from tests.console.browser import CONNECTIONS, Browser
+
+
+@pytest.fixture(scope="session")
+def desk(made: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """One service for all tests; each opens its own accounts and lists its own numbers."""
+    url = made.prepared(tmp_path_factory.mktemp("console"))
+    yield from _run(url, build_site, egress_allow=ALLOWED, credentials_key=new_key())
+    CONNECTIONS.close()
+
+
+@pytest.fixture
+def another_desk(database_url: str) -> Iterator[Callable[..., Shop]]:
+    """A service of its own, with settings of its own."""
+    running: list[Iterator[Shop]] = []
+
+    def start(**settings: Any) -> Shop:
+        running.append(_run(database_url, build_site, **{"egress_allow": ALLOWED, **settings}))
+        return next(running[-1])
+
+    yield start
+    for each in running:
+        next(each, None)
+
+
+def signed_in(desk: Shop, customer: Customer) -> Browser:
+    """A browser in which somebody is signed in. It has an address of its own, as far as tries are counted."""
+    browser = Browser(desk.url)
+    page = browser.sign_in(customer.key)
+    assert (page.status, page.url) == (200, "/console/"), page.text
+    return browser
+
+
+@pytest.fixture
+def customer(desk: Shop) -> Customer:
+    return desk.customer(scopes=EVERY_SCOPE)
+
+
+@pytest.fixture
+def browser(desk: Shop, customer: Customer) -> Browser:
+    return signed_in(desk, customer)
+
+
+@pytest.fixture(scope="session")
+def operator(desk: Shop) -> Browser:
+    return signed_in(desk, desk.operator((*OPERATOR_SCOPES, "webhooks:manage")))

@@ -1,0 +1,109 @@
+"""A real browser: pages by keys alone and without scripts, and an order that ends while its page is open.
+
+Skipped where there is no Chromium (`apt-get install chromium`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from carrier_mock.faults import Fault
+from carrier_mock.model import Api, Operation
+from testbed.carrier_mock import simulated
+from testbed.pictures import FLAGS, chromium
+from testbed.remote import SETTINGS, make_remote_books
+from tests.api.conftest import Customer, Shop
+
+pytestmark = [
+    pytest.mark.parametrize("engine", ["sqlite"], indirect=True),  # a browser does not see the engine
+    pytest.mark.skipif(chromium() is None, reason="there is no chromium here: apt-get install chromium"),
+    pytest.mark.slow,
+]
+CARRIERS: Final = "+12125550307"
+
+
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[Browser]:
+    with sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=chromium(), args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def tab(chrome: Browser, *, scripts: bool = True) -> Iterator[Page]:
+    """A tab far from UTC, in which nothing may be blocked or fail."""
+    context = chrome.new_context(java_script_enabled=scripts, locale="en-GB", timezone_id="Asia/Kolkata")
+    page = context.new_page()
+    amiss: list[str] = []
+    page.on("console", lambda message: amiss.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: amiss.append(str(error)))
+    yield page
+    context.close()
+    assert amiss == []
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without"])
+def test_a_number_is_bought_by_the_keyboard_alone(
+    desk: Shop,
+    customer: Customer,
+    chrome: Browser,
+    scripts: bool,  # noqa: FBT001  a parameter of the test
+) -> None:
+    number = desk.number()
+    with tab(chrome, scripts=scripts) as page:
+        page.goto(f"{desk.url}/console/find?contains={number[-7:]}")
+        page.keyboard.type(customer.key)  # the field has the focus
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/console/find?*")
+        page.get_by_role("button", name=f"Buy {number}").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/console/buy?*")
+        page.get_by_role("button", name=re.compile("^Buy .* for 1.15 USD$")).focus()
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/console/orders/*")
+        expect(page.get_by_text("The number is yours.")).to_be_visible()
+        placed = page.locator("time").first
+        assert placed.get_attribute("title", timeout=1000) is not None
+        assert placed.inner_text().endswith(" UTC") is not scripts
+    assert customer.balance() == 98.85
+
+
+def test_an_order_that_is_pending_ends_on_its_open_page(
+    database_url: str, another_desk: Callable[..., Shop], chrome: Browser
+) -> None:
+    with simulated() as mock:
+        mock.control.add_numbers({"phone_number": CARRIERS})
+        books = make_remote_books(database_url, mock, accounts=1, numbers=(CARRIERS,))
+        desk = another_desk(**SETTINGS, answer_timeout_seconds=0.7)
+        mock.control.arm(Fault.LOST_RESET, api=Api.TWILIO, operation=Operation.ORDER, phone_number=CARRIERS)
+        with tab(chrome) as page:
+            page.goto(f"{desk.url}/console/buy?number=%2B{CARRIERS[1:]}&price=1.15")
+            page.get_by_label("API key").fill(books.stock.keys[0])
+            page.get_by_role("button", name="Sign in").click()
+            page.get_by_role("button", name=re.compile("^Buy ")).click()
+            expect(page.get_by_text("The carrier has not answered yet.")).to_be_visible()
+            order_id = page.url.rpartition("/")[2]
+            operator = desk.operator()
+            operator.http.post(f"/admin/orders/{order_id}/void/")
+            expect(page.get_by_text("The order failed and nothing was charged.")).to_be_visible(timeout=10_000)
+
+
+def test_pages_fit_a_narrow_window_and_the_menu_opens_there(desk: Shop, customer: Customer, chrome: Browser) -> None:
+    customer.buy(desk.number())
+    with tab(chrome) as page:
+        page.set_viewport_size({"width": 400, "height": 800})
+        page.goto(f"{desk.url}/console/")
+        page.get_by_label("API key").fill(customer.key)
+        page.get_by_role("button", name="Sign in").click()
+        for name in ("Numbers", "Find a number", "Money", "API keys"):
+            page.get_by_text("Menu", exact=True).click()
+            page.get_by_role("link", name=name, exact=True).first.click()
+            expect(page.get_by_role("heading", level=1, name=name)).to_be_visible()
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
