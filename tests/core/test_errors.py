@@ -33,6 +33,8 @@ CODES = {
     "order_ended",
     "account_in_use",
     "connection_in_use",
+    "session_ended",
+    "wrong_source",
     "idempotency_conflict",
     "rate_limited",
     "carrier_refused",

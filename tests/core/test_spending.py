@@ -26,7 +26,7 @@ NUMBERS = {
 
 def buys(count: int, *, now: int = NOW, key_id: str | None = "key_1", key: str | None = None) -> list[Buy]:
     return [
-        Buy("acc_1", e164, Confirmation(PRICE), key, "req_1", f"ord_{place}", now, key_id)
+        Buy("acc_1", e164, Confirmation(PRICE), key, "req_1", f"ord_{place}", now, key_id=key_id)
         for place, e164 in enumerate(list(NUMBERS)[:count])
     ]
 

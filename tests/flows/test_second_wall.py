@@ -31,17 +31,15 @@ ENGINES_TAKE_TURNS = "the guards of both engines are compared by tests of migrat
 class Trade:
     """A shop in the middle of business.
 
-    `me` rents `rented` (order `paid`) and orders `ordered` from a carrier (order `open`, held
-    for); `other` has money; `free` is for sale. An audit found `orphan`, which goes back. SQL may
-    name all of them in braces.
+    `me` rents `rented` (order `paid`) and orders `ordered` from a carrier (order `open`, held for); `other` has money;
+    `free` is for sale. An audit found `orphan`, which goes back. SQL may name all of them in braces.
     """
 
     def __init__(self, shop: Shop) -> None:
         me, other = shop.account(10 * PRICE), shop.account(PRICE)
         rented, free, ordered = shop.number(), shop.number(), shop.number(carrier="acme")
         paid, begun = shop.buy(me, rented, key="k"), shop.buy(me, ordered)
-        assert isinstance(paid, Sold)
-        assert isinstance(begun, Sold)
+        assert isinstance(paid, Sold) and isinstance(begun, Sold)  # noqa: PT018  both are there
         orphan = _with_an_audit(shop)
         self._shop = shop
         self._names = {

@@ -194,17 +194,15 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
 
 
 def _path_schema(name: str) -> dict[str, Any]:
-    if name == "number":
-        return dict(_SCALARS[E164])
     if name == "form":
         return {"type": "string", "enum": ["json", *FORMATS], "examples": ["json"]}
-    if name in _PATH_PATTERNS:
-        pattern, example = _PATH_PATTERNS[name]
-        return {"type": "string", "pattern": f"^{pattern}$", "examples": [example]}
+    if found := _PATH_PATTERNS.get(name):
+        return {"type": "string", "pattern": f"^{found[0]}$", "examples": [found[1]]}
     return {"type": "string", "minLength": 1, "maxLength": LONGEST_ID, "pattern": "^[A-Za-z0-9_]+$"}
 
 
 _PATH_PATTERNS: Final = {
+    "number": (E164_PATTERN.removeprefix("^").removesuffix("$"), "+13612738809"),
     "iso_country": ("[A-Za-z]{2}", "US"),
     "name": (CARRIER_NAME.pattern, "twilio"),
     "source": (FEED_NAME.pattern, "switch"),

@@ -1,6 +1,6 @@
 """Commands for connections: of any account, and those that the operator shares with all.
 
-Touches: nothing.
+Touches: environment.
 """
 
 from __future__ import annotations

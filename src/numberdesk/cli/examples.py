@@ -152,22 +152,20 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
         'numberdesk accounts limit "First customer" --per-day 20 --low-balance 10',
         'numberdesk accounts limit "First customer" --per-day none',
     ),
-    "numberdesk keys limit": ("numberdesk keys limit key_01a207c2065f76ab8efa1d4a0bc5fa5b --per-day 5",),
+    "numberdesk keys limit": ("numberdesk keys limit key_01a207c2 --per-day 5",),
     "numberdesk statements list": ('numberdesk statements list "First customer"',),
-    "numberdesk statements show": ('numberdesk statements show "First customer" 2026-03 --format html > 2026-03.html',),
+    "numberdesk statements show": ('numberdesk statements show "First customer" 2026-03 --format html',),
     "numberdesk usage feeds set": (
         "numberdesk usage feeds set acc_1 agents --mapping retell",
-        "numberdesk usage feeds set acc_1 twilio --form callback --secret-env TOKEN --url https://desk.example/api/v1/usage/in/twilio/",
+        "numberdesk usage feeds set acc_1 switch --form freeswitch",
     ),
     "numberdesk usage feeds list": ("numberdesk usage feeds list --account acc_1",),
     "numberdesk usage feeds remove": ("numberdesk usage feeds remove acc_1 agents",),
     "numberdesk usage rerate": (
-        "numberdesk usage rerate --account acc_1 --from 2026-03-01 --to 2026-03-31 --dry-run",
-        'numberdesk usage rerate --account acc_1 --from 2026-03-01 --to 2026-03-31 --reason "wrong list"',
+        "numberdesk usage rerate --account acc_1 --from 2026-03-01 --dry-run",
+        'numberdesk usage rerate --account acc_1 --from 2026-03-01 --reason "mended"',
     ),
-    "numberdesk usage correct": (
-        'numberdesk usage correct cal_0195b3a4c7e07d2f8a1b2c3d4e5f6071_000 --seconds 61 --reason "a stuck channel"',
-    ),
+    "numberdesk usage correct": ('numberdesk usage correct cal_0195b3a4 --seconds 61 --reason "stuck channel"',),
     "numberdesk usage margin": ("numberdesk usage margin --month 2026-03 --carrier twilio",),
     "numberdesk usage pulls": ("numberdesk usage pulls --all",),
 }
