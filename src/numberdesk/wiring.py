@@ -238,15 +238,7 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
         ),
         time=process_time,
         agreed_clock=AgreedClock(writer, now, process_time),
-        offer_search=OfferSearch(
-            writer,
-            reader,
-            carriers,
-            deadline=settings.search_deadline_seconds,
-            quote_lifetime=quote_lifetime,
-            now=now,
-            seconds=parts.seconds,
-        ),
+        offer_search=_offer_search(settings, parts, writer, reader, carriers),
         audit=CarrierAuditor(
             writer, reader, carriers, now, every=settings.audit_hours * HOUR, quarantine=settings.quarantine_days * DAY
         ),
@@ -256,6 +248,20 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
         connection_tests=ConnectionTests(lambda: parts.random_bytes(16).hex(), egress=egress),
         feed_desk=FeedDesk(writer, reader, parts.new_id, settings.usage_parked_most),
         call_puller=CallPuller(writer, reader, carriers, now, parts.new_id, every=settings.usage_pull_minutes * MINUTE),
+    )
+
+
+def _offer_search(
+    settings: Settings, parts: Parts, writer: Writer, reader: Reader, carriers: CarrierClients
+) -> OfferSearch:
+    return OfferSearch(
+        writer,
+        reader,
+        carriers,
+        deadline=settings.search_deadline_seconds,
+        quote_lifetime=settings.quote_lifetime_seconds * MICROSECONDS,
+        now=parts.now,
+        seconds=parts.seconds,
     )
 
 

@@ -203,12 +203,12 @@ def _path_schema(name: str) -> dict[str, Any]:
 
 _PATH_PATTERNS: Final = {
     "number": (E164_PATTERN.removeprefix("^").removesuffix("$"), "+13612738809"),
-    "iso_country": ("[A-Za-z]{2}", "US"),
-    "name": (CARRIER_NAME.pattern, "twilio"),
+    "iso_country": ("[A-Za-z]{2}", "US"), "name": (CARRIER_NAME.pattern, "twilio"),
     "source": (FEED_NAME.pattern, "switch"),
+    "month": ("[0-9]{4}-[0-9]{2}", "2026-03"),
     "base": (CURRENCY_CODE.pattern, "EUR"),
     "quote": (CURRENCY_CODE.pattern, "EUR"),
-}
+}  # fmt: skip
 """Forms of parts of paths, each with an example."""
 
 

@@ -15,6 +15,7 @@ from numberdesk.cli.session import AsJson, Limit, account_called, amount_of, ser
 from numberdesk.core.call_reversal import MendedRates
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.money import format_micros
+from numberdesk.core.periods import iso_seconds
 from numberdesk.core.rating import RatingError, parse_increments
 from numberdesk.flows.usage.months import day_bounds, month_bounds
 from numberdesk.flows.usage.rerate_calls import (
@@ -42,7 +43,9 @@ def rerate(
     *,
     account: Annotated[str, typer.Option(help="Whose calls: the account's id or exact name")],
     since: Annotated[str, typer.Option("--from", metavar="DAY", help="Calls that began on this day of UTC or later")],
-    until: Annotated[str, typer.Option("--to", metavar="DAY", help="The last day, which is one of them")],
+    until: Annotated[
+        str | None, typer.Option("--to", metavar="DAY", help="The last day, which is one of them; else today")
+    ] = None,
     inbound: Annotated[str | None, typer.Option(help="What a minute costs instead")] = None,
     outbound: Annotated[str | None, typer.Option(help="What a minute costs instead")] = None,
     connect_fee: Annotated[str | None, typer.Option(help="Charged once for an answered call instead")] = None,
@@ -55,7 +58,7 @@ def rerate(
     """Take charges back and rate the calls anew, by the books or by what is given; what changes is posted now."""
     with services(_OPTIONS) as running:
         mended = MendedRates(_rate(inbound), _rate(outbound), _rate(connect_fee), _increments(increments))
-        begin, end = day_bounds("from", since)[0], day_bounds("to", until)[1]
+        begin, end = day_bounds("from", since)[0], day_bounds("to", until or iso_seconds(running.now())[:10])[1]
         words = "" if dry_run else checked_reason(reason)
         owner = account_called(running, account).id
         command = Rerate("", owner, begin, end, None, mended, allow_raise, words, running.now())
