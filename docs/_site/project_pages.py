@@ -31,8 +31,9 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Lead links out of docs/ to the added pages."""
+    """Lead links out of docs/ to the added pages; what links to other files of the repository keeps its words alone."""
     names = "|".join(PAGES)
+    markdown = re.sub(r"\[([^\]]+)\]\((?:\.\./)+ops/[^)]*\)", r"\1", markdown)
     return re.sub(rf"\]\(((?:\.\./)*)\.\./({names})", r"](\1project/\2", markdown)
 
 

@@ -31,6 +31,7 @@ PAGES: Final = {
     "docs/how-to/connect-a-carrier.md": "",
     "docs/how-to/money.md": "",
     "docs/how-to/events.md": "",
+    "docs/how-to/make-it-ring.md": "demo",
     "docs/how-to/calls.md": "",
     "docs/how-to/end-a-rental.md": "demo",
 }
@@ -119,7 +120,7 @@ def test_what_a_page_prints_runs(page: str, tmp_path: Path) -> None:
             )  # fmt: skip
             assert ran.returncode == 0, f"{block}\n{ran.stdout}{ran.stderr}"
             exported = dict(
-                re.findall(r"^(NUMBERDESK_\w+|KEY)=(.*)$", (tmp_path / "exported").read_text(), re.MULTILINE)
+                re.findall(r"^(NUMBERDESK_\w+|KEY|CONNECTION)=(.*)$", (tmp_path / "exported").read_text(), re.MULTILINE)
             )
             key = exported.pop("KEY", key)
             settings |= exported
