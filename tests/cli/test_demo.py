@@ -20,7 +20,7 @@ from numberdesk.flows.accounts.issue_keys import MOST_LIVE_KEYS
 from numberdesk.flows.accounts.sign_in import IDLE, SignIn, sign_in, token_hash
 from numberdesk.flows.statements.read_statements import list_statements, total_kinds
 from numberdesk.infra.settings import load_settings
-from numberdesk.usage.store import list_calls
+from numberdesk.usage.store import find_call_terms, list_calls
 from numberdesk.verify.books import verify
 from numberdesk.wiring import build
 
@@ -52,6 +52,15 @@ def test_a_demo_has_a_number_with_calls_whose_statement_comes_to_its_balance(dat
     assert len(calls) == 79
     assert {call.record.e164 for call in calls} == {RENTED}
     assert report.ok, report
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # the demo's database is a file
+def test_calls_that_the_demos_key_tells_of_are_charged(database_url: str) -> None:
+    with contextlib.closing(build(load_settings(database_url=database_url))) as services:
+        prepare_demo(services)
+        (account,) = services.reader.read_now(lambda tx: find_accounts_named(tx, ACCOUNT_NAME))
+        (terms,) = services.reader.read_now(find_call_terms)["pool"]
+    assert terms.source == f"customer:{account.id}"
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # the demo's database is a file

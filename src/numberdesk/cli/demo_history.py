@@ -11,16 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from numberdesk.core.call_charging import CUSTOMERS, CallTerms
 from numberdesk.core.call_record import CallRecord, read_record
 from numberdesk.core.money import MICROS
 from numberdesk.core.periods import MICROSECONDS, iso_seconds
 from numberdesk.core.prices import Confirmation
-from numberdesk.core.purchase import Buy
+from numberdesk.core.purchase import POOL, Buy
 from numberdesk.flows.accounts.fund_wallets import TOP_UP, fund_wallets, funding
 from numberdesk.flows.usage.record_calls import RecordCalls, record_calls
-from numberdesk.flows.usage.set_usage_terms import AppointSource, appoint_sources
+from numberdesk.flows.usage.set_usage_terms import AppointSource, appoint_sources, set_call_terms
 from numberdesk.ledger.store import find_wallet
-from numberdesk.usage.store import find_live_span, find_sources
+from numberdesk.usage.store import find_call_terms, find_live_span, find_sources
 from numberdesk.wiring import DAY, Services
 
 DAYS: Final = 27
@@ -39,7 +40,10 @@ _LONGEST: Final = 240
 
 
 def live_through(services: Services, account_id: str, began: int, now: int, balance: int) -> None:
-    """Let the account do what it did since `began`, and pay in what it has now."""
+    """Let the account do what it did since `began`, and pay in what it has now.
+
+    Calls of the pool's numbers are charged as its own keys tell of them, so that the key that is printed can.
+    """
     apply, new_id = services.writer.apply, services.new_id
     first = funding(new_id("trf"), TOP_UP, account_id, _FIRST_TOP_UP, reference="demo-first", now=began)
     apply(fund_wallets, first)
@@ -50,6 +54,8 @@ def live_through(services: Services, account_id: str, began: int, now: int, bala
     span = services.reader.read_now(lambda tx: find_live_span(tx, RENTED))
     if span is not None and not services.reader.read_now(lambda tx: find_sources(tx, [span])):
         apply(appoint_sources, AppointSource(RENTED, _SOURCE, began + MICROSECONDS))
+    if POOL not in services.reader.read_now(find_call_terms):
+        apply(set_call_terms, CallTerms(POOL, began, CUSTOMERS + account_id))
     for first_day in range(1, DAYS, _BATCH_DAYS):
         days = range(first_day, min(first_day + _BATCH_DAYS, DAYS))
         told_at = min(began + (days[-1] + 1) * DAY, now)

@@ -151,7 +151,10 @@ class WrongSource(NumberdeskError):
     """Only the source that charges for a number opens sessions for its calls."""
 
     code = "wrong_source"
-    sentence = "Another source charges for the calls of this number, and only that one opens sessions."
+    sentence = (
+        "Only the source that charges for the calls of this number opens sessions, and that is another one or none. "
+        "The operator appoints it."
+    )
 
 
 class AccountInUse(NumberdeskError):
