@@ -40,6 +40,14 @@ _TELLING: Final[dict[str, Callable[[Books, Any, Any], list[str]]]] = {
 }
 """The rules that tell which goals a command reached."""
 
+_CLEANED_UP: Final = {
+    "quarantine_ended": "quarantines_ended",
+    "answer_forgotten": "answers_forgotten",
+    "offer_forgotten": "offers_forgotten",
+    "key_forgotten": "keys_forgotten",
+}
+"""Goals, and what a clean-up counts for them."""
+
 
 class Oracle:
     """Knows the books as they must be. It never raises inside a transaction: a violation is noted with the world.
@@ -124,10 +132,8 @@ class Oracle:
         elif flow == "release":
             self._world.reached(_released(command, outcome))
         elif flow == "cleanup":
-            for goal, count in zip(
-                ("quarantine_ended", "answer_forgotten", "offer_forgotten", "key_forgotten"), outcome, strict=True
-            ):
-                if count:
+            for goal, counted in _CLEANED_UP.items():
+                if getattr(outcome, counted):
                     self._world.reached(goal)
 
     def _note_movement(self, command: Funding, outcome: Any) -> None:

@@ -18,7 +18,7 @@ from tests.verify.conftest import FREE, ONLY_POSTGRESQL, Copy, said
 ENGINES_TAKE_TURNS = "a check is one statement for both engines"
 
 INVARIANTS = {
-    *(f"I{number}" for number in (*range(1, 12), 13, 15, 16)),  # I12 has rows in the books with calls
+    *(f"I{number}" for number in (*range(1, 12), 13, *range(15, 19))),  # I12 has rows in the books with calls
     *("hold", "storage"),
 }
 PLANTED = {
@@ -26,7 +26,17 @@ PLANTED = {
     "keyed_requests": "'acc_1', 'release', 'k', '{}', 'rnt_2', 1",
     "usage_sources": "'acc_1', 'rnt_3', 1, 'switch'",
     "usage_rates": "'acc_1', 'rnt_3', 'outbound', 1, 1",
-    "receivables": "'rcv_1', 'acc_1', 'USD', 0, 1, 1",
+    "receivables": "'rcv_1', 'acc_1', 'USD', 0, 1, 1, NULL",
+    "spend_caps": "'acc_1', 'acc_1', NULL, NULL, NULL, 1",
+    "balance_alerts": "'alr_1_1', 'acc_1', 2, 1, 1",
+    "connections": "'con_1', 'acc_1', 'c', 'sip', 'custom', '{}', NULL, 1, NULL, NULL, 1, 1",
+    "connection_permits": "'acc_1', 'forward', '', 1",
+    "rental_connections": "'rnt_3', 'acc_1', 'pool', '+13612738803', NULL, 'none', 0, NULL, NULL, 0, '', NULL, NULL, "
+    "1, NULL",
+    "call_feeds": "'acc_1', 'switch', 'freeswitch', NULL, NULL, NULL, 1",
+    "usage_sessions": "'ses_1', 'acc_1', 'rnt_3', 'switch', 'c', '', 'inbound', '+13612738803', '', 'USD', 0, 0, 1, 1, "
+    "1, 0, 'open', 2000000000000000, 2000000000000000, NULL, 1, 0, '', NULL, NULL",
+    "call_reversals": "'rev_1', 'acc_1', 'cal_1', 1, 0, 0, 1, 1, 1, 0, 0, NULL, NULL, 1, NULL, 1, ''",
     "calls": "'cal_1', 'switch', 'c', '', 'inbound', '+13612738801', '', 1, NULL, NULL, 1, '', 'witness', NULL, "
     "'acc_1', 'rnt_3', 'USD', NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, 1, NULL",
 }
@@ -115,7 +125,8 @@ def test_no_reference_leads_nowhere_unseen(reference: ForeignKey, damaged: Copy)
     key = next(iter(reference.parent.table.primary_key)).name
     last = f"SELECT max({key}) FROM {child} WHERE {column} IS NOT NULL"  # noqa: S608  the schema's own names
     damaged.plant(f"UPDATE {child} SET {column} = 'none' WHERE {key} = ({last})")  # noqa: S608  as above
-    assert not damaged.audit().ok
+    found_at = "orders" if child == "holds" else child
+    assert found_at in {one.table for one in damaged.audit().violations}
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
