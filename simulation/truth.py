@@ -160,13 +160,14 @@ class Truth:
     def _is_stuck(self, order: Order) -> bool:
         """Its carrier never says what became of it: it has not decided, or has done something else.
 
-        Nor does one that took it, keeps no reference to ask by, and refused it later.
+        Nor does one that took it, keeps no reference to ask by, and refused it later; nor one that lost what it sold.
         """
         company = self._companies[order.carrier]
         taken = any(isinstance(word, Pending) for word in self._books.carrier_orders[order.id].words)
         known, held = company.orders.get(order.id), company.has(order.e164)
         astray = known is not None and known.held is not None and known.held.e164 != order.e164
-        silent = taken and not company.keeps_references and held is None
+        sold = any(one.e164 == order.e164 and one.reference == order.id for one in company.sold)
+        silent = taken and held is None and (sold or not company.keeps_references)
         return order.id in company.undecided or astray or silent or (held is not None and held.reference != order.id)
 
     def _is_parked(self, order: Order) -> bool:

@@ -185,6 +185,15 @@ def test_what_lists_show_late_or_for_too_long_is_no_alarm_within_the_window(shop
     assert len(found(audited(shop))) == (shown == "long")
 
 
+def test_what_went_back_by_a_clock_that_was_days_ahead_is_an_orphan_when_it_is_listed(shop: Shop) -> None:
+    mine = shop.acme.ours[e164 := rented(shop, account_id := shop.account(10 * PRICE))]
+    shop.release(account_id, e164)
+    shop.now += 30 * DAY
+    shop.tell(shop.give_back())
+    shop.now, shop.acme.ours[e164] = shop.now - 30 * DAY, mine
+    assert len(found(audited(shop))) == 1
+
+
 @pytest.mark.parametrize("does", [Does.BUYS_SILENTLY, Does.LOSES])
 def test_an_order_whose_outcome_is_not_known_is_neither_orphan_nor_lost(shop: Shop, does: Does) -> None:
     opened(shop, does)

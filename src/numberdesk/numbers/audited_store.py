@@ -42,11 +42,12 @@ class KnownNumber(NamedTuple):
     is_parked: bool = False
 
 
-def find_known_numbers(tx: Tx, carrier: str, lately: int) -> dict[str, KnownNumber]:
+def find_known_numbers(tx: Tx, carrier: str, now: int, window: int) -> dict[str, KnownNumber]:
     """Numbers that may be on a carrier's list of ours: rented, ordered, or on their way back.
 
-    One whose going back was confirmed after the instant `lately` may still be listed. That one rests here
-    says nothing: orphans rest, and are orphans for as long as they are found.
+    One whose going back was confirmed within the last `window` microseconds may still be listed; a confirmation further
+    ahead of `now` than that bears the time of a clock that was wrong, and hides nothing. That one rests here says
+    nothing: orphans rest, and are orphans for as long as they are found.
     """
     query = (
         select(
@@ -78,7 +79,10 @@ def find_known_numbers(tx: Tx, carrier: str, lately: int) -> dict[str, KnownNumb
         carrier_releases.c.carrier_reference,
     ).where(
         carrier_releases.c.carrier == carrier,
-        or_(carrier_releases.c.confirmed_at.is_(None), carrier_releases.c.confirmed_at > lately),
+        or_(
+            carrier_releases.c.confirmed_at.is_(None),
+            carrier_releases.c.confirmed_at.between(now - window + 1, now + window),
+        ),
     )
     # What is not confirmed comes last, and so is what is known of a number that went more than once.
     for row in sorted(tx.execute(going), key=lambda each: each.confirmed_at is None):

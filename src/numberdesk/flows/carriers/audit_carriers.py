@@ -199,7 +199,7 @@ class CarrierAuditor:
         return await client.owned(cursor)
 
     async def _compared(self, client: CarrierClient, owned: Mapping[str, OwnedNumber], began: int) -> AuditReport:
-        known = await self._read(lambda tx: find_known_numbers(tx, client.name, began - client.window))
+        known = await self._read(lambda tx: find_known_numbers(tx, client.name, began, client.window))
         self.progress("compare", len(known), len(known))
         unknown = [number for number in owned.values() if _is_unknown(number, known)]
         held = await self._held([number.e164 for number in unknown])
@@ -284,7 +284,7 @@ def _still_rented(tx: Tx, carrier: str, since: int, lost: Iterable[Finding]) -> 
     wanted = {finding.e164 for finding in lost}
     if not wanted:
         return set()
-    known = find_known_numbers(tx, carrier, since)
+    known = find_known_numbers(tx, carrier, since, 0)
     return {e164 for e164 in wanted if e164 in known and known[e164].is_rented}
 
 
