@@ -4,7 +4,7 @@
 # cannot be reached or this is no Debian.
 set -euo pipefail
 
-into=$1
+into=$(realpath -m "$1")
 wanted=(kamailio kamailio-extra-modules kamailio-json-modules kamailio-utils-modules sip-tester)
 [ ! -e "$into/.ready" ] || exit 0
 rm -rf "$into"

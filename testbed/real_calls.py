@@ -34,10 +34,11 @@ def missing() -> str:
 
 @dataclass
 class Exchange:
-    """A Kamailio that asks a desk, and a phone behind it that answers every call."""
+    """A Kamailio that asks a desk, and two phones behind it: one answers every call, the other is engaged."""
 
     port: int
     phone: int
+    engaged: int
     folder: Path
 
     @property
@@ -48,16 +49,28 @@ class Exchange:
     def dial(self, number: str, scenario: str, call_id: str, talk_ms: int = 0) -> None:
         """Place a call as a scenario tells it, from beginning to end. Raises AssertionError if it went otherwise."""
         log = self.folder / f"{scenario}.log"
-        arguments = ["-s", number, "-m", "1", "-d", str(talk_ms), "-cid_str", call_id, "-timeout", f"{_PATIENCE:.0f}s", "-timeout_error"]
+        arguments = [
+            "-s",
+            number,
+            "-m",
+            "1",
+            "-d",
+            str(talk_ms),
+            "-cid_str",
+            call_id,
+            "-timeout",
+            f"{_PATIENCE:.0f}s",
+            "-timeout_error",
+        ]
         with _sipp(log, scenario, *arguments, f"{_HOST}:{self.port}") as caller:
             status = caller.wait(_PATIENCE + 5)
         assert status == 0, f"{log.read_text(errors='replace')}\n{self.said}"
 
 
 @contextlib.contextmanager
-def exchange(desk: str, key: str, phone: int, folder: Path) -> Iterator[Exchange]:
-    """Kamailio before a desk, whose configuration has the desk's address and key, and a free port; and the phone."""
-    port = free_port()
+def exchange(desk: str, key: str, folder: Path) -> Iterator[Exchange]:
+    """Kamailio before a desk: in its configuration only the desk's address, the key and the port are changed."""
+    port, phone, engaged = (_free_port() for _ in range(3))
     text = CONFIGURATION.read_text()
     for written, ours in (
         ("http://any:YOUR_API_KEY@127.0.0.1:8000", desk.replace("://", f"://any:{key}@")),
@@ -66,16 +79,17 @@ def exchange(desk: str, key: str, phone: int, folder: Path) -> Iterator[Exchange
         assert written in text, f"{CONFIGURATION} has no {written}"
         text = text.replace(written, ours)
     (folder / "kamailio.cfg").write_text(text)
-    made = Exchange(port, phone, folder)
+    made = Exchange(port, phone, engaged, folder)
     with (
         _sipp(folder / "phone.log", "answers", "-p", str(phone)),
+        _sipp(folder / "engaged.log", "is_engaged", "-p", str(engaged)),
         _running(folder / "kamailio.log", *_kamailio(folder)) as process,
     ):
         _wait(made, process)
         yield made
 
 
-def free_port() -> int:
+def _free_port() -> int:
     """A port that nobody listens at, by UDP or TCP."""
     while True:
         with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
@@ -102,7 +116,11 @@ def _sipp(log: Path, scenario: str, *arguments: str) -> contextlib.AbstractConte
 @contextlib.contextmanager
 def _running(log: Path, *command: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program out of the folder, with its libraries, until the end of the `with`."""
-    libraries = [*TOOLS.glob("usr/lib/*-linux-gnu*"), *TOOLS.glob("lib/*-linux-gnu*"), *TOOLS.glob("usr/lib/*/kamailio")]
+    libraries = [
+        *TOOLS.glob("usr/lib/*-linux-gnu*"),
+        *TOOLS.glob("lib/*-linux-gnu*"),
+        *TOOLS.glob("usr/lib/*/kamailio"),
+    ]
     environment = {**os.environ, "LD_LIBRARY_PATH": ":".join(map(str, libraries)), "TERM": "dumb"}
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment)
