@@ -10,12 +10,13 @@ DEV_READY := $(VENV)/.ready-dev
 PRISM := tests/contract/node_modules/.package-lock.json
 GENERATOR := $(VENV)/generator/.ready
 SITE := $(VENV)/docs/.ready
+CALLS := $(VENV)/calls/.ready
 
 # The tests start hundreds of processes: without compiled modules each of them compiles every library anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long contract check format docs simulate mutate bench package lock clean
+.PHONY: help run test test-long call-tools contract check format docs simulate mutate bench package lock clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +31,11 @@ test-long: $(DEV_READY) ## Kill hundreds of times, fail over again and again, si
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m long
 	$(BIN)/python -m simulation --seeds 10000 --jobs 2
 	$(BIN)/python -m simulation --fresh --seeds 2000 --jobs 2
+
+call-tools: $(CALLS) ## Fetch Kamailio and SIPp from Debian, into a folder, for the tests that place real calls
+
+$(CALLS): testbed/call_tools.sh | $(BIN)/python
+	@timeout 300 testbed/call_tools.sh $(VENV)/calls || echo "Debian's packages could not be fetched: the tests that place real calls will be skipped"
 
 contract: $(DEV_READY) $(PRISM) $(GENERATOR) ## Hold adapters and the mock of carriers against carriers' documents (needs npm and the documents)
 	$(BIN)/python -m pytest -q -m contract tests/contract tests/api/test_generated_client.py
