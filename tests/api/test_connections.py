@@ -18,7 +18,7 @@ from numberdesk.flows.connections.allow_connections import Permit, SetDefault, p
 from numberdesk.infra.vault import new_key
 from testbed.databases import Databases
 from testbed.egress import ALLOWED, INSIDE, ODD_HOSTS
-from testbed.scripted import reply, scripted
+from testbed.scripted import raw, reply, scripted
 from tests.api.conftest import Customer, Shop, _run
 
 POSTGRESQL_IN_THE_LONG_RUN = "what the engines do differently is tested at the flows"
@@ -276,6 +276,14 @@ def test_a_test_says_what_came_back(customer: Customer, sip_server: int) -> None
         hook = made(customer, kind="webhook", url=server.url)
         tried = customer.http.post(f"/connections/{hook['id']}/test/").json()["data"]
     assert tried == {"reached": True, "places": [{"place": server.url, "reached": True, "said": "answered 204"}]}
+
+
+def test_something_that_speaks_without_end_is_cut_off(customer: Customer) -> None:
+    with scripted(lambda _seen: raw(b"x" * 200_000)) as server:
+        host = server.url.removeprefix("http://").rstrip("/")
+        connection = made(customer, kind="sip", targets=[{"uri": f"sip:{host}", "transport": "tcp"}])
+        tried = customer.http.post(f"/connections/{connection['id']}/test/")
+    assert (tried.status_code, tried.json()["data"]["places"][0]["reached"]) == (200, False)
 
 
 def test_something_that_does_not_speak_sip_is_told_as_such(customer: Customer) -> None:
