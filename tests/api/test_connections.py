@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from testbed.egress import ALLOWED, INSIDE, ODD_HOSTS
 from testbed.scripted import raw, reply, scripted
 from tests.api.conftest import Customer, Shop, _run
 
+JSON = {"Content-Type": "application/json"}
 POSTGRESQL_IN_THE_LONG_RUN = "what the engines do differently is tested at the flows"
 
 
@@ -151,6 +153,15 @@ def events(desk: Shop, customer: Customer) -> list[dict[str, Any]]:
     asyncio.run(worker.number_events(desk.services, lambda: False))
     found: list[dict[str, Any]] = customer.http.get("/events/").json()["data"]
     return found
+
+
+def test_a_number_is_connected_to_no_id_that_is_none(desk: Shop, customer: Customer) -> None:
+    mine = desk.number()
+    assert customer.buy(mine).status_code == 200
+    for wrong in ("con_nobodys", "con_\x00", "", "\ud800"):
+        sent = json.dumps({"connection_id": wrong})
+        answer = customer.http.post(f"/phone-numbers/{mine}/connection/", content=sent, headers=JSON)
+        assert (answer.status_code, answer.json()["error"]["details"]["field"]) == (400, "connection_id")
 
 
 def test_a_purchase_with_a_connection_is_the_same_purchase_and_no_id_is_refused_before_it(

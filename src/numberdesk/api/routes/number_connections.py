@@ -12,8 +12,9 @@ import msgspec
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.limits import RateLimit
 from numberdesk.api.shapes import LONGEST_ID, named_rental, stated
-from numberdesk.core.errors import NotFound, RateLimited
-from numberdesk.flows.connections.assign_connections import Assignment, assign_connections
+from numberdesk.core.connection import CONNECTION_ID
+from numberdesk.core.errors import InvalidRequest, NotFound, RateLimited
+from numberdesk.flows.connections.assign_connections import NO_CONNECTION, Assignment, assign_connections
 from numberdesk.flows.connections.diagnose_numbers import diagnose, find_number_connection
 from numberdesk.views.connections import (
     DiagnosisView,
@@ -81,6 +82,8 @@ async def connect_number(request: ApiRequest) -> ApiResponse:
     """Note what is wanted; its carrier is told after the answer."""
     (e164, rental_id), account_id = named_rental(request.path["number"]), request.caller.account_id
     body: ConnectBody = request.body
+    if body.connection_id is not None and not CONNECTION_ID.fullmatch(body.connection_id):
+        raise InvalidRequest("connection_id", NO_CONNECTION)
     rental = await request.services.writer.submit(
         assign_connections, Assignment(account_id, e164, body.connection_id, request.now, rental_id)
     )
