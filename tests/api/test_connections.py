@@ -13,8 +13,11 @@ from typing import Any
 import pytest
 
 from numberdesk import worker
+from numberdesk.api.routes.number_connections import LOOKS_AT_ONCE
 from numberdesk.connections.model import ConnectionPermit
-from numberdesk.core.connection import ConnectionKind, DefaultScope
+from numberdesk.connections.rental_connection_store import insert_rental_connections
+from numberdesk.core.connecting import RentalConnection
+from numberdesk.core.connection import ConnectionKind, ConnectionState, DefaultScope
 from numberdesk.flows.connections.allow_connections import Permit, SetDefault, permit_connections, set_defaults
 from numberdesk.infra.vault import new_key
 from testbed.databases import Databases
@@ -153,6 +156,25 @@ def events(desk: Shop, customer: Customer) -> list[dict[str, Any]]:
     asyncio.run(worker.number_events(desk.services, lambda: False))
     found: list[dict[str, Any]] = customer.http.get("/events/").json()["data"]
     return found
+
+
+def test_carriers_are_asked_for_an_accounts_diagnoses_at_a_bounded_pace(desk: Shop, customer: Customer) -> None:
+    number, connection = desk.number(), made(customer, kind="webhook", url="http://127.0.0.1:8080/voice")
+    body = {"phone_number": number, "price": 1.15, "connection_id": connection["id"]}
+    rental_id = customer.http.post("/phone-numbers/buy/", json=body).json()["data"]["id"]
+    at_a_carrier = RentalConnection(
+        rental_id, customer.account_id, "gone", number, None, ConnectionState.ACTIVE, None, settled_at=1
+    )
+    with desk.services.database.write() as tx:
+        insert_rental_connections(tx, [at_a_carrier])
+
+    def sentence() -> str:
+        found: str = customer.http.get(f"/phone-numbers/{number}/diagnose/").json()["data"]["sentence"]
+        return found
+
+    asked, let_be = "its operator has to look", "wait a little"
+    assert asked in sentence()
+    assert any(let_be in sentence() for _ in range(5 * LOOKS_AT_ONCE))
 
 
 def test_a_number_is_connected_to_no_id_that_is_none(desk: Shop, customer: Customer) -> None:

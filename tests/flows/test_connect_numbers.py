@@ -10,7 +10,6 @@ import pytest
 from numberdesk.connections.model import Connection, DefaultConnection
 from numberdesk.connections.rental_connection_store import ask_removals, removal_id
 from numberdesk.connections.store import find_connections
-from numberdesk.core.connecting import NOT_TAKEN
 from numberdesk.core.connection import (
     Connected,
     ConnectionState,
@@ -25,10 +24,8 @@ from numberdesk.flows.connections.allow_connections import SetDefault, set_defau
 from numberdesk.flows.connections.assign_connections import Assignment, assign_connections
 from numberdesk.flows.connections.connect_anew import MOST_AT_ONCE, RaiseRentals, raise_rentals
 from numberdesk.flows.connections.connect_numbers import GONE, ConnectionReport, Told, connect_numbers, note_connections
-from numberdesk.flows.connections.diagnose_numbers import Diagnosis, diagnose
 from numberdesk.flows.connections.forget_connections import RemovalReport, note_removals
 from numberdesk.flows.webhooks.sequence_events import SequenceEvents, sequence_events
-from numberdesk.views.connections import diagnosis_view
 from tests.flows.conftest import PRICE, Shop
 from tests.flows.switching import (
     HOOK,
@@ -52,17 +49,6 @@ POSTGRESQL_IN_THE_LONG_RUN = "the flows are the same; the stores run on both in 
 def kept(shop: Shop, connection_id: str) -> Connection:
     with shop.database.read() as tx:
         return find_connections(tx, [connection_id])[connection_id]
-
-
-def diagnosed(shop: Shop, rental: Rental, *, may_ask: bool = True) -> Diagnosis:
-    found = shop.tell(
-        diagnose(
-            rental.account_id, rental.e164, None, read=shop.reader, carriers=shop.carriers, vault=NO_KEY,
-            now=lambda: shop.now, may_ask=lambda: may_ask,
-        )
-    )  # fmt: skip
-    assert found is not None
-    return found
 
 
 @pytest.fixture
@@ -138,29 +124,6 @@ def test_a_carrier_that_fails_is_told_ever_more_seldom_and_its_customer_hears_of
     converge(shop)
     assert standing(shop, rental).state is ConnectionState.ACTIVE
     assert len(told(shop, "number.connected")) == 1
-
-
-def test_a_customer_is_not_told_a_failing_carriers_own_words(shop: Shop, account: str) -> None:
-    rental = buy(shop, account, connection_id=connection(shop, account))
-    shop.acme.connects_fail = 3
-    for _ in range(3):
-        converge(shop)
-        shop.now = standing(shop, rental).next_at or shop.now
-    said = standing(shop, rental).message
-    assert said == "no answer"
-    ((_, payload),) = told(shop, "number.connection_failed")
-    found = diagnosed(shop, rental)
-    for shown in (json.loads(payload)["message"], diagnosis_view(found).connection.message, found.sentence):
-        assert NOT_TAKEN in shown
-        assert said not in shown
-
-
-def test_a_diagnosis_that_may_not_ask_the_carrier_says_so_and_asks_nobody(shop: Shop, account: str) -> None:
-    rental = buy(shop, account, connection_id=connection(shop, account))
-    converge(shop)
-    shop.acme.down = True
-    assert "just now; wait a little" in diagnosed(shop, rental, may_ask=False).sentence
-    assert "did not tell" in diagnosed(shop, rental).sentence
 
 
 def test_what_a_carrier_cannot_do_is_said_at_once_and_not_tried_again(shop: Shop, account: str) -> None:
