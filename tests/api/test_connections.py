@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -12,15 +13,19 @@ from typing import Any
 import pytest
 
 from numberdesk import worker
+from numberdesk.api.routes.number_connections import LOOKS_AT_ONCE
 from numberdesk.connections.model import ConnectionPermit
-from numberdesk.core.connection import ConnectionKind, DefaultScope
+from numberdesk.connections.rental_connection_store import insert_rental_connections
+from numberdesk.core.connecting import RentalConnection
+from numberdesk.core.connection import ConnectionKind, ConnectionState, DefaultScope
 from numberdesk.flows.connections.allow_connections import Permit, SetDefault, permit_connections, set_defaults
 from numberdesk.infra.vault import new_key
 from testbed.databases import Databases
 from testbed.egress import ALLOWED, INSIDE, ODD_HOSTS
-from testbed.scripted import reply, scripted
+from testbed.scripted import raw, reply, scripted
 from tests.api.conftest import Customer, Shop, _run
 
+JSON = {"Content-Type": "application/json"}
 POSTGRESQL_IN_THE_LONG_RUN = "what the engines do differently is tested at the flows"
 
 
@@ -153,6 +158,34 @@ def events(desk: Shop, customer: Customer) -> list[dict[str, Any]]:
     return found
 
 
+def test_carriers_are_asked_for_an_accounts_diagnoses_at_a_bounded_pace(desk: Shop, customer: Customer) -> None:
+    number, connection = desk.number(), made(customer, kind="webhook", url="http://127.0.0.1:8080/voice")
+    body = {"phone_number": number, "price": 1.15, "connection_id": connection["id"]}
+    rental_id = customer.http.post("/phone-numbers/buy/", json=body).json()["data"]["id"]
+    at_a_carrier = RentalConnection(
+        rental_id, customer.account_id, "gone", number, None, ConnectionState.ACTIVE, None, settled_at=1
+    )
+    with desk.services.database.write() as tx:
+        insert_rental_connections(tx, [at_a_carrier])
+
+    def sentence() -> str:
+        found: str = customer.http.get(f"/phone-numbers/{number}/diagnose/").json()["data"]["sentence"]
+        return found
+
+    asked, let_be = "its operator has to look", "wait a little"
+    assert asked in sentence()
+    assert any(let_be in sentence() for _ in range(5 * LOOKS_AT_ONCE))
+
+
+def test_a_number_is_connected_to_no_id_that_is_none(desk: Shop, customer: Customer) -> None:
+    mine = desk.number()
+    assert customer.buy(mine).status_code == 200
+    for wrong in ("con_nobodys", "con_\x00", "", "\ud800"):
+        sent = json.dumps({"connection_id": wrong})
+        answer = customer.http.post(f"/phone-numbers/{mine}/connection/", content=sent, headers=JSON)
+        assert (answer.status_code, answer.json()["error"]["details"]["field"]) == (400, "connection_id")
+
+
 def test_a_purchase_with_a_connection_is_the_same_purchase_and_no_id_is_refused_before_it(
     desk: Shop, customer: Customer
 ) -> None:
@@ -276,6 +309,14 @@ def test_a_test_says_what_came_back(customer: Customer, sip_server: int) -> None
         hook = made(customer, kind="webhook", url=server.url)
         tried = customer.http.post(f"/connections/{hook['id']}/test/").json()["data"]
     assert tried == {"reached": True, "places": [{"place": server.url, "reached": True, "said": "answered 204"}]}
+
+
+def test_something_that_speaks_without_end_is_cut_off(customer: Customer) -> None:
+    with scripted(lambda _seen: raw(b"x" * 200_000)) as server:
+        host = server.url.removeprefix("http://").rstrip("/")
+        connection = made(customer, kind="sip", targets=[{"uri": f"sip:{host}", "transport": "tcp"}])
+        tried = customer.http.post(f"/connections/{connection['id']}/test/")
+    assert (tried.status_code, tried.json()["data"]["places"][0]["reached"]) == (200, False)
 
 
 def test_something_that_does_not_speak_sip_is_told_as_such(customer: Customer) -> None:

@@ -239,6 +239,12 @@ def test_what_is_wrong_with_a_question_is_named(desk: Desk, asked: dict[str, str
     assert (answer.status_code, answer.json()["error"]["details"]["field"]) == (400, field)
 
 
+def test_a_slip_is_found_behind_hundreds_of_names_that_are_too_long_for_one(desk: Desk) -> None:
+    theirs = {f"variable_{place:03d}": "x" for place in range(300)}
+    answer = desk.ask("freeswitch", **theirs, limits="0")
+    assert (answer.status_code, answer.json()["error"]["details"]["field"]) == (400, "limits")
+
+
 @pytest.mark.parametrize(
     ("content", "headers", "status"),
     [

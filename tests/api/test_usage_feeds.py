@@ -47,7 +47,13 @@ class Feed:
         shop.services.writer.apply(appoint_sources, AppointSource(self.number, self.source, now))
 
     def post(
-        self, content: str, headers: dict[str, str], name: str = "fs", *, by: Customer | None = None, **signed: str
+        self,
+        content: str | bytes,
+        headers: dict[str, str],
+        name: str = "fs",
+        *,
+        by: Customer | None = None,
+        **signed: str,
     ) -> httpx.Response:
         key = (by or self.switch).key
         return self.shop.client().post(

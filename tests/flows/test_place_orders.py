@@ -18,7 +18,6 @@ from numberdesk.core.purchase import Order, Refusal
 from numberdesk.flows.carriers.connect_carriers import CarrierSetup, set_up_carriers
 from numberdesk.flows.purchase.place_orders import Placement
 from numberdesk.flows.purchase.settle_orders import settle_orders
-from numberdesk.infra.db import Tx
 from numberdesk.infra.failures import CommitUnknownError, StorageFailedError
 from numberdesk.infra.reader import Reader, ReadLimits
 from numberdesk.infra.vault import Vault
@@ -319,7 +318,7 @@ class Blind(Reader):
 
     asked = 0
 
-    async def look_up(self, question: Callable[[Tx], Any]) -> Any:  # noqa: ARG002  nothing is asked
+    async def look_up(self, question: Any, *, for_account: str | None = None) -> Any:  # noqa: ARG002  nothing is asked
         self.asked += 1
         raise StorageFailedError("gone")
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from carrier_mock.model import Api
-from numberdesk.carriers.call_port import CallPage
+from numberdesk.carriers.call_port import CallCost, CallPage, CarrierCall
 from numberdesk.carriers.client import CarrierClient
 from numberdesk.carriers.port import CarrierError, Setup, Trouble
 from numberdesk.carriers.registry import KINDS
@@ -245,3 +245,20 @@ def test_a_list_that_does_not_end_is_given_up(wired: Wired) -> None:
     wired.carrier = Endless()
     wired.work()
     assert wired.shop.rows("SELECT message FROM call_pulls") == [("the list of calls of this day does not end",)]
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"], indirect=True)
+def test_one_call_that_no_database_takes_keeps_no_other_from_being_charged(wired: Wired) -> None:
+    began = datetime.fromtimestamp((wired.shop.now - 61 * MICROSECONDS) / MICROSECONDS, UTC).isoformat()
+    good = {"call_id": "c1", "direction": "inbound", "phone_number": wired.e164, "started_at": began, "seconds": 61}
+    odd = ({"phone_number": "+1361\x00"}, {"phone_number": ["+1361"]}, {"call_id": "c\x00"}, {"call_id": None})
+
+    class Odd:
+        async def calls(self, day: int, cursor: str | None) -> CallPage:  # noqa: ARG002
+            listed = [CarrierCall(good | one, CallCost("USD", 1)) for one in (*odd, {})]
+            return CallPage(tuple(listed), None)
+
+    wired.carrier = Odd()
+    wired.work()
+    assert [(state, seconds) for _, state, seconds, _ in wired.charges()] == [("charged", 61)]
+    assert wired.costs() == [1]

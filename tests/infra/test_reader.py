@@ -127,6 +127,24 @@ def test_the_services_own_reads_take_turns_but_are_never_refused_nor_given_up(da
         run(story(reader))
 
 
+def test_look_ups_for_an_account_leave_half_of_the_threads_to_all_others(database: Database) -> None:
+    async def story(reader: Reader) -> None:
+        question = Held()
+        first = asyncio.ensure_future(reader.look_up(question, for_account="a"))
+        assert await asyncio.to_thread(question.began.wait, LONG)
+        others = Held()
+        more = [asyncio.ensure_future(reader.look_up(others, for_account="a")) for _ in range(20)]
+        assert await reader.look_up(one) == 1
+        assert await reader.look_up(one, for_account="b") == 1
+        assert not others.began.is_set()
+        for each in (question, others):
+            each.may_end.set()
+        assert await asyncio.gather(first, *more) == ["held"] * 21
+
+    with reading(database) as reader:
+        asyncio.run(asyncio.wait_for(story(reader), LONG))
+
+
 def test_look_ups_wait_for_no_list(database: Database) -> None:
     async def story(reader: Reader) -> None:
         slow = [await held(reader, account) for account in ("mad", "madder")]

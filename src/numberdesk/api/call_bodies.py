@@ -1,14 +1,19 @@
 """Bodies with call records: a JSON array or a record a line, plain or gzip, within bounds.
 
-Touches: nothing.
+Touches: files, threads.
 
 What is wrong with the body as a whole refuses the request; what is wrong with one record is that record's outcome.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 import zlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from io import BytesIO
+from tempfile import SpooledTemporaryFile
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -28,13 +33,28 @@ from numberdesk.core.call_record import (
 from numberdesk.core.errors import BodyTooLarge, InvalidRequest, UnsupportedMediaType
 from numberdesk.core.text import VISIBLE_ASCII
 
-__all__ = ["JSON", "LINES", "MOST_SENT", "CallRecordBody", "read_calls", "read_unpacked"]
+__all__ = [
+    "JSON",
+    "LINES",
+    "MOST_SENT",
+    "CallRecordBody",
+    "ReceivedBody",
+    "read_calls",
+    "received",
+    "require_calls",
+    "require_few",
+    "unpacked",
+]
 
 LINES: Final = "application/x-ndjson"
 MOST_SENT: Final = 10_000
 """Records of one request."""
 
+ReceivedBody = SpooledTemporaryFile[bytes]
+"""A body that has arrived whole and was not looked at."""
+
 _GZIP: Final = 31  # zlib's word for the format
+_MOST_IN_MEMORY: Final = 65_536
 _CAMEL: Final = {re.sub(r"_(.)", lambda found: found[1].upper(), name): name for name in FIELDS if "_" in name}
 
 _Name = stated(pattern=VISIBLE_ASCII)
@@ -60,39 +80,66 @@ class CallRecordBody(msgspec.Struct, frozen=True):
     disposition: Annotated[str, stated(maxLength=LONGEST_DISPOSITION)] = ""
 
 
-async def read_calls(headers: Headers, receive: Receive, limit: int) -> list[Any]:
-    """The records of a body, as they were written. Raises UnsupportedMediaType, BodyTooLarge and InvalidRequest."""
-    media_type = headers.get(b"content-type", b"").lower().partition(b";")[0].strip().decode("latin-1")
-    if media_type not in (JSON, LINES):
-        raise UnsupportedMediaType(f"Send records with Content-Type: {JSON} or {LINES}.")
-    raw = await read_unpacked(headers, receive, limit)
-    if media_type == LINES:
-        lines = [line for line in raw.split(b"\n") if line.strip()]
-        _require_few(len(lines))
+async def read_calls(headers: Headers, body: ReceivedBody, limit: int) -> list[Any]:
+    """The records of a body, as they were written. Raises BodyTooLarge and InvalidRequest."""
+    return await asyncio.to_thread(_read_calls, headers, body, limit)
+
+
+def _read_calls(headers: Headers, body: ReceivedBody, limit: int) -> list[Any]:
+    raw = unpacked(headers, body, limit)
+    if _media_type(headers) == LINES:
+        lines = _lines(raw)
         return [_in_our_names(_line(line)) for line in lines]
     document = parse_json(raw)
     if not isinstance(document, list):
         raise InvalidRequest("body", "must be a JSON array of call records")
-    _require_few(len(document))
+    require_few(len(document))
     return [_in_our_names(record) for record in document]
 
 
-async def read_unpacked(headers: Headers, receive: Receive, limit: int) -> bytes:
-    """The body, unpacked; refused as soon as it is larger than the limit, packed or not."""
-    encoding = headers.get(b"content-encoding", b"identity").lower()
-    if encoding not in (b"identity", b"gzip"):
+def require_calls(headers: Headers) -> None:
+    """Refuse a body that is no list of records before it is received. Raises UnsupportedMediaType."""
+    if _media_type(headers) not in (JSON, LINES):
+        raise UnsupportedMediaType(f"Send records with Content-Type: {JSON} or {LINES}.")
+
+
+def _media_type(headers: Headers) -> str:
+    return headers.get(b"content-type", b"").lower().partition(b";")[0].strip().decode("latin-1")
+
+
+@asynccontextmanager
+async def received(headers: Headers, receive: Receive, limit: int) -> AsyncIterator[ReceivedBody]:
+    """A body as it was sent, packed or not, which is gone at the end of the `with`. Raises BodyTooLarge.
+
+    It is taken in before its turn to be worked on: who sends slowly keeps nobody waiting. A long one is on disk.
+    """
+    if headers.get(b"content-encoding", b"identity").lower() not in (b"identity", b"gzip"):
         raise UnsupportedMediaType("Send the body as it is, or with Content-Encoding: gzip.")
-    unpacker = zlib.decompressobj(_GZIP) if encoding == b"gzip" else None
+    size = 0
+    with SpooledTemporaryFile(_MOST_IN_MEMORY) as body:
+        async for piece in body_pieces(receive):
+            size += len(piece)
+            if size > limit:
+                raise BodyTooLarge(details={"limit_bytes": limit})
+            body.write(piece)
+        body.seek(0)
+        yield body
+
+
+def unpacked(headers: Headers, body: ReceivedBody, limit: int) -> bytes:
+    """What a body says; refused as soon as it is larger than the limit. Raises BodyTooLarge and InvalidRequest."""
+    if headers.get(b"content-encoding", b"identity").lower() == b"identity":
+        return body.read()
+    unpacker = zlib.decompressobj(_GZIP)
     pieces: list[bytes] = []
-    packed = size = 0
-    async for piece in body_pieces(receive):
-        packed += len(piece)
-        plain = piece if unpacker is None else _unpacked(unpacker, piece, limit - size + 1)
+    size = 0
+    while piece := body.read(_MOST_IN_MEMORY):
+        plain = _unpacked(unpacker, piece, limit - size + 1)
         size += len(plain)
-        if max(packed, size) > limit:
+        if size > limit:
             raise BodyTooLarge(details={"limit_bytes": limit})
         pieces.append(plain)
-    if unpacker is not None and not unpacker.eof:
+    if not unpacker.eof:
         raise InvalidRequest("body", "ends before its gzip does")
     return b"".join(pieces)
 
@@ -103,6 +150,12 @@ def _unpacked(unpacker: Any, piece: bytes, most: int) -> bytes:
     except zlib.error:
         raise InvalidRequest("body", "is not gzip") from None
     return plain
+
+
+def _lines(raw: bytes) -> list[bytes]:
+    """The lines that say something, of which there may be few: counted before any is read."""
+    require_few(sum(1 for line in BytesIO(raw) if line.strip()))
+    return [line for line in BytesIO(raw) if line.strip()]
 
 
 def _line(line: bytes) -> Any:
@@ -122,6 +175,7 @@ def _in_our_names(record: Any) -> Any:
     }
 
 
-def _require_few(count: int) -> None:
+def require_few(count: int) -> None:
+    """Refuse more records than a request may have. Raises InvalidRequest."""
     if count > MOST_SENT:
         raise InvalidRequest("body", f"must have at most {MOST_SENT:,} records, not {count:,}")

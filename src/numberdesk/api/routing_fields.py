@@ -47,7 +47,9 @@ _THEIRS: Final[Mapping[str, Mapping[str, str]]] = {
 _KNOWN: Final = frozenset(name for names in _THEIRS.values() for name in names)
 _SLIP: Final = 0.8
 _MOST_COMPARED: Final = 100
-_LONGEST_NAME: Final = 40
+_LONGEST_SLIP: Final = int(max(map(len, _OURS)) * (2 - _SLIP) / _SLIP)
+"""Signs of the longest name that can be so like one of ours."""
+
 _MOST_FIELDS: Final = 1000
 _WORD: Final = re.compile(r"[A-Za-z0-9_.-]{1,60}", re.ASCII)
 _YES_OR_NO: Final = {"1": True, "true": True, "0": False, "false": False}
@@ -128,7 +130,7 @@ def _ours(sent: list[tuple[str, str]], theirs: Mapping[str, str]) -> dict[str, s
 def _refuse_slips(names: list[str]) -> None:
     compared = 0
     for name in dict.fromkeys(names):
-        if name in _KNOWN or len(name) > _LONGEST_NAME or compared == _MOST_COMPARED:
+        if name in _KNOWN or len(name) > _LONGEST_SLIP or compared == _MOST_COMPARED:
             continue
         compared += 1
         meant = get_close_matches(name, _OURS, n=1, cutoff=_SLIP)

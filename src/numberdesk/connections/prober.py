@@ -144,7 +144,7 @@ class ConnectionTests:
         try:
             writer.write(self._options(target, host, port))
             await writer.drain()
-            return _first_line(await reader.readline())
+            return _first_line(await _up_to_a_line(reader))
         finally:
             writer.close()
 
@@ -192,6 +192,17 @@ async def _by_datagrams(request: bytes, address: str, port: int) -> str:
         return _first_line(await protocol.answer)
     finally:
         transport.close()
+
+
+async def _up_to_a_line(reader: asyncio.StreamReader) -> bytes:
+    """What was said up to the end of a line, or as much as is looked at: whoever speaks without end is cut off."""
+    said = b""
+    while b"\n" not in said and len(said) < _MOST_BYTES:
+        piece = await reader.read(_MOST_BYTES)
+        if not piece:
+            break
+        said += piece
+    return said
 
 
 def _bracketed(host: str) -> str:

@@ -44,7 +44,10 @@ def read_callback(form: Mapping[str, str]) -> SentFields | PassedOver:
     if ended is None:
         return SentFields(values, by_arrival=not form.get("Timestamp"))
     lasted = int(seconds) if seconds and seconds.isascii() and seconds.isdigit() and len(seconds) <= 6 else 0  # noqa: PLR2004  a longer one is refused
-    began = (ended - timedelta(seconds=lasted)).isoformat()
+    try:
+        began = (ended - timedelta(seconds=lasted)).isoformat()
+    except OverflowError:  # the first year
+        began = ended.isoformat()
     answered = began if lasted else None
     return SentFields(values | {"started_at": began, "answered_at": answered, "ended_at": ended.isoformat()})
 
@@ -68,7 +71,7 @@ def _instant(text: str | None) -> datetime | None:
     for parse in (parsedate_to_datetime, datetime.fromisoformat):
         try:
             moment = parse(text)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             continue
         return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     return None

@@ -113,7 +113,7 @@ class CallMapping(NamedTuple):
                 moment = parsedate_to_datetime(_text(found))
             else:
                 moment = datetime.strptime(_text(found), self.time)  # noqa: DTZ007  the zone follows
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             return found
         zoned = moment if moment.tzinfo is not None or not self.zone else moment.replace(tzinfo=ZoneInfo(self.zone))
         return zoned.isoformat()

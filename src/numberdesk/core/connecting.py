@@ -38,6 +38,9 @@ LOOKS: Final = DAY
 NO_OBJECTS: Final = "the operator's own numbers have no carrier that knows such an object"
 """Why a number of the pool is not connected to a carrier's own object."""
 
+NOT_TAKEN: Final = "its carrier has not taken it"
+"""What a customer is told where a carrier failed. Its own words name hosts, accounts and objects of the operator's."""
+
 KEPT_ROUTING: Final = "calls go where they went before"
 
 
@@ -173,6 +176,11 @@ def looked_at(row: RentalConnection, shown: str, now: int, *, as_wanted: bool) -
     """After a look at what the carrier has: `shown` in words for a customer, where it is something else."""
     said = "connected" if as_wanted else shown
     return row._replace(message=said[:LONGEST_MESSAGE], look_at=now + LOOKS)
+
+
+def customers_word(state: ConnectionState, message: str) -> str:
+    """What a customer is told of what was said: why a carrier failed is for the operator."""
+    return NOT_TAKEN if message and state in (ConnectionState.PENDING, ConnectionState.FAILED) else message
 
 
 def state_of(

@@ -66,7 +66,7 @@ def read_cdr(document: Any) -> SentFields | PassedOver:
     said = {str(name): _plain(value) for name, value in document["variables"].items()}
     uuid = said.get("uuid")
     if said.get("originating_leg_uuid", uuid) != uuid:
-        return PassedOver("is the leg that was made for another one, which counts", uuid)
+        return PassedOver("is the leg that was made for another one, which counts", _shown(uuid))
     profile = _first_profile(document)
     dialled = profile.get("destination_number") or said.get("sip_req_user") or said.get("sip_to_user")
     caller = profile.get("caller_id_number") or said.get("caller_id_number") or said.get("sip_from_user")
@@ -85,6 +85,11 @@ def read_cdr(document: Any) -> SentFields | PassedOver:
         "disposition": said.get("hangup_cause"),
     }
     return SentFields(values)
+
+
+def _shown(uuid: Any) -> str | None:
+    """An id as it may be told again: text of whole characters, which JSON need not be."""
+    return uuid.encode("utf-8", "replace").decode() if isinstance(uuid, str) else None
 
 
 def _plain(value: Any) -> Any:

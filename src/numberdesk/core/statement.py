@@ -52,6 +52,10 @@ def parse_month(text: str) -> Month | None:
     return month_of(from_datetime(first))
 
 
+LATEST: Final = from_datetime(to_datetime(0).replace(year=9999))
+"""An instant before which every month has a next one: nothing that is told of lies beyond it."""
+
+
 class StatementEdges(NamedTuple):
     """How a month of an account opens and closes, in micros: the wallet's entries from `first` to `last`, if any."""
 

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple, TypeVar
+from weakref import WeakValueDictionary
 
 from numberdesk.core.errors import Overloaded, RateLimited
 from numberdesk.core.turns import GivenTurn, TurnAnswer, Turns
@@ -72,6 +73,7 @@ class Reader:
         self._turns: Turns[_Asker] = Turns(
             at_once=limits.threads, each=limits.account_reads, waiting=limits.account_waiting
         )
+        self._shares: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._lock = threading.Lock()
         self._refused = 0
 
@@ -106,8 +108,18 @@ class Reader:
         if not has_room:
             raise self._refusal()
 
-    async def look_up(self, question: Callable[[Tx], Result]) -> Result:
-        """Ask for a few rows by their keys, beside all lists and searches."""
+    async def look_up(self, question: Callable[[Tx], Result], *, for_account: str | None = None) -> Result:
+        """Ask for a few rows by their keys, beside all lists and searches.
+
+        What is asked for an account, as often as it likes, has half of the threads at most: a key that is looked up
+        finds one of the others. It waits for its turn, and is not refused.
+        """
+        if for_account is None:
+            return await self._looked_up(question)
+        async with self._shares.setdefault(for_account, asyncio.Semaphore(max(1, self._limits.look_up_threads // 2))):
+            return await self._looked_up(question)
+
+    async def _looked_up(self, question: Callable[[Tx], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(
             self._look_ups, self._read, question, self._limits.read_seconds
         )

@@ -13,6 +13,7 @@ import msgspec
 
 from numberdesk.connections.model import Connection, ConnectionPermit, DefaultConnection
 from numberdesk.connections.prober import Probe
+from numberdesk.core.connecting import customers_word
 from numberdesk.core.connection import (
     ConnectionKind,
     ConnectionState,
@@ -221,7 +222,7 @@ def number_connection_view(number: NumberConnection) -> NumberConnectionView:
         number.rental.id,
         number.rental.connection_id if live else None,
         number.state,
-        number.message,
+        customers_word(number.state, number.message),
         iso_or_none(number.row.next_at if number.row is not None and live else None),
     )
 

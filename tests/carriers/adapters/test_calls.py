@@ -13,7 +13,7 @@ from numberdesk.carriers.adapters.reading_calls import cost_of
 from numberdesk.carriers.call_port import CallCost, CallPage, ListsCalls
 from numberdesk.carriers.port import CarrierError, Setup, Trouble
 from numberdesk.carriers.registry import KINDS
-from numberdesk.core.call_record import CallRecord, read_record
+from numberdesk.core.call_record import BadRecord, CallRecord, read_record
 from numberdesk.infra.http import HttpRequest, HttpResponse
 
 DAY: Final = 1_766_966_400_000_000
@@ -106,6 +106,13 @@ def test_finished_calls_are_read_with_what_they_cost_and_others_are_not(kind: st
     assert (record.e164, record.other.lstrip("+"), record.seconds) == ("+13612738809", "13612738000", 61)
     assert record.direction == ("outbound" if kind == "telnyx" else "inbound")
     assert (record.started_at - DAY) // 1_000_000 == 9 * 3600 + 20 * 60
+
+
+def test_a_time_that_no_calendar_has_is_the_affair_of_its_call_alone() -> None:
+    beyond = {**TWILIO, "start_time": "Mon, 29 Dec 99999999999999999999 09:20:00 +0000"}
+    odd, good = page("twilio", Scripted({"calls": [beyond, TWILIO]})).calls
+    assert isinstance(read_record(odd.values, "twilio", DAY * 2), BadRecord)
+    assert isinstance(read_record(good.values, "twilio", DAY * 2), CallRecord)
 
 
 @pytest.mark.parametrize(

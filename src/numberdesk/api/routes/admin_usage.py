@@ -11,7 +11,7 @@ import msgspec
 
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, page, position
-from numberdesk.api.shapes import stated
+from numberdesk.api.shapes import Label, stated
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.flows.usage.months import month_bounds
 from numberdesk.usage.margin_store import list_margins
@@ -28,9 +28,9 @@ class MarginQuery(PageQuery, frozen=True):
         | None
     ) = None
     account_id: (
-        Annotated[str, msgspec.Meta(description="Only calls that this account rented the number for.")] | None
+        Annotated[Label, msgspec.Meta(description="Only calls that this account rented the number for.")] | None
     ) = None
-    carrier: Annotated[str, msgspec.Meta(description="Only numbers of this carrier, or of `pool`.")] | None = None
+    carrier: Annotated[Label, msgspec.Meta(description="Only numbers of this carrier, or of `pool`.")] | None = None
 
 
 @endpoint(

@@ -10,9 +10,11 @@ from typing import Annotated, Final
 import msgspec
 
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
+from numberdesk.api.limits import RateLimit
 from numberdesk.api.shapes import LONGEST_ID, named_rental, stated
-from numberdesk.core.errors import NotFound
-from numberdesk.flows.connections.assign_connections import Assignment, assign_connections
+from numberdesk.core.connection import CONNECTION_ID
+from numberdesk.core.errors import InvalidRequest, NotFound, RateLimited
+from numberdesk.flows.connections.assign_connections import NO_CONNECTION, Assignment, assign_connections
 from numberdesk.flows.connections.diagnose_numbers import diagnose, find_number_connection
 from numberdesk.views.connections import (
     DiagnosisView,
@@ -23,6 +25,10 @@ from numberdesk.views.connections import (
 
 _TAG: Final = "Connections"
 _NOT_RENTED: Final = "This account does not rent this number."
+LOOKS_AT_ONCE: Final = 10
+"""Looks at what a carrier has that an account may ask for at once; after that one a second, in each process."""
+
+_LOOKS: Final = RateLimit(1 / LOOKS_AT_ONCE, times=LOOKS_AT_ONCE)
 _EXAMPLE: Final = {
     "phone_number": "+13612738809",
     "id": "rnt_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
@@ -76,6 +82,8 @@ async def connect_number(request: ApiRequest) -> ApiResponse:
     """Note what is wanted; its carrier is told after the answer."""
     (e164, rental_id), account_id = named_rental(request.path["number"]), request.caller.account_id
     body: ConnectBody = request.body
+    if body.connection_id is not None and not CONNECTION_ID.fullmatch(body.connection_id):
+        raise InvalidRequest("connection_id", NO_CONNECTION)
     rental = await request.services.writer.submit(
         assign_connections, Assignment(account_id, e164, body.connection_id, request.now, rental_id)
     )
@@ -118,7 +126,17 @@ async def diagnose_number(request: ApiRequest) -> ApiResponse:
         carriers=services.carriers,
         vault=services.vault,
         now=services.now,
+        may_ask=lambda: _may_ask(request.caller.account_id),
     )
     if found is None:
         raise NotFound(_NOT_RENTED)
     return ApiResponse(diagnosis_view(found))
+
+
+def _may_ask(account_id: str) -> bool:
+    """Whether a carrier is asked for this account: what it asks too much, others and their orders would wait for."""
+    try:
+        _LOOKS.spend(account_id)
+    except RateLimited:
+        return False
+    return True

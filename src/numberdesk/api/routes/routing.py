@@ -133,7 +133,7 @@ async def _route(request: ApiRequest, asked: AskedCall, *, with_balance: bool) -
     whose = None if caller.kind is AccountKind.OPERATOR else caller.account_id
     chance = int.from_bytes(services.random_bytes(_CHANCE_BYTES), "big")
     command = RouteCall(read_called(asked.to), whose, with_balance, chance, request.now)
-    return await services.reader.look_up(lambda tx: route_call(tx, command))
+    return await services.reader.look_up(lambda tx: route_call(tx, command), for_account=whose)
 
 
 async def _reserved(request: ApiRequest, asked: AskedCall, routed: RoutedCall) -> CallAnswer:

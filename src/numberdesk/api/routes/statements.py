@@ -15,7 +15,7 @@ from numberdesk.api.instants import Written, instant_of
 from numberdesk.api.paging import PageQuery, page, position
 from numberdesk.api.shapes import E164, id_in_path
 from numberdesk.core.errors import InvalidRequest, NotFound
-from numberdesk.core.statement import Month, month_of, parse_month
+from numberdesk.core.statement import LATEST, Month, month_of, parse_month
 from numberdesk.flows.statements.read_statements import (
     LinePlace,
     Section,
@@ -208,6 +208,9 @@ async def usage_summary(request: ApiRequest) -> ApiResponse:
     """Page the sums of the account's calls."""
     query: SummaryQuery = request.query
     since, until = instant_of("since", query.since), instant_of("until", query.until)
+    for field, instant in (("since", since), ("until", until)):
+        if instant is not None and not 0 <= instant < LATEST:
+            raise InvalidRequest(field, "must be in one of the years from 1970 to 9998")
     if since is None:
         since = month_of(request.now).begins_at
     if until is None:

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from numberdesk.api.call_bodies import JSON, CallRecordBody, read_calls
+from numberdesk.api.call_bodies import JSON, CallRecordBody, read_calls, received, require_calls
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.instants import Written, instant_of
 from numberdesk.api.paging import PageQuery, page, position
@@ -91,8 +91,10 @@ class CallsQuery(PageQuery, frozen=True):
 async def send(request: ApiRequest) -> ApiResponse:
     """Answer when all that was accepted is on disk."""
     services = request.services
-    async with reading_turn():
-        sent = await read_calls(request.headers, request.receive, services.settings.usage_limit_bytes)
+    require_calls(request.headers)
+    limit = services.settings.usage_limit_bytes
+    async with received(request.headers, request.receive, limit) as body, reading_turn():
+        sent = await read_calls(request.headers, body, limit)
         most = services.settings.usage_parked_most
         results = await send_calls(
             services.writer,

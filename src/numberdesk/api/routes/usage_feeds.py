@@ -1,10 +1,11 @@
 """Call records as switches and platforms send them on their own.
 
-Touches: nothing.
+Touches: threads.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Final
 from urllib.parse import urlsplit
@@ -12,13 +13,14 @@ from urllib.parse import urlsplit
 import msgspec
 
 from numberdesk.api.auth import basic_pair
-from numberdesk.api.call_bodies import read_unpacked
+from numberdesk.api.call_bodies import ReceivedBody, received, require_few, unpacked
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.feed_bodies import FORM, FeedBody, read_body
 from numberdesk.api.sources import source_of
 from numberdesk.api.turns import reading_turn
 from numberdesk.core.call_callback import signed_by
 from numberdesk.core.call_charging import TOO_MANY_PARKED, RecordOutcome, RecordResult, source_of_feed
+from numberdesk.core.call_forms import CallForm
 from numberdesk.core.call_mapping import parse_mapping
 from numberdesk.core.errors import Forbidden, IdempotencyConflict, InvalidRequest, RateLimited
 from numberdesk.flows.usage.change_feeds import checked_name
@@ -71,10 +73,9 @@ async def take(request: ApiRequest) -> ApiResponse:
     services, account_id = request.services, request.caller.account_id
     name = checked_name(request.path["source"])
     feed = await request.read_back(lambda tx: find_feed(tx, account_id, name))
-    async with reading_turn():
-        raw = await read_unpacked(request.headers, request.receive, services.settings.usage_limit_bytes)
-        media_type = request.headers.get(b"content-type", b"").lower().partition(b";")[0].strip().decode("latin-1")
-        body = read_body(raw, media_type, None if feed is None else feed.form)
+    limit = services.settings.usage_limit_bytes
+    async with received(request.headers, request.receive, limit) as sent, reading_turn():
+        body = await asyncio.to_thread(_read, request, sent, None if feed is None else feed.form)
         if feed is not None and feed.secret is not None:
             _require_signature(request, feed, body)
         mapping = None if feed is None or feed.mapping is None else parse_mapping(feed.mapping)
@@ -82,6 +83,14 @@ async def take(request: ApiRequest) -> ApiResponse:
         results = await services.feed_desk.take(body.form, mapping, body.documents, source, request.now)
     _require_taken(results)
     return ApiResponse([record_result_view(result) for result in results])
+
+
+def _read(request: ApiRequest, sent: ReceivedBody, declared: CallForm | None) -> FeedBody:
+    raw = unpacked(request.headers, sent, request.services.settings.usage_limit_bytes)
+    media_type = request.headers.get(b"content-type", b"").lower().partition(b";")[0].strip().decode("latin-1")
+    body = read_body(raw, media_type, declared)
+    require_few(len(body.documents))
+    return body
 
 
 def _require_signature(request: ApiRequest, feed: CallFeed, body: FeedBody) -> None:

@@ -40,7 +40,7 @@ def iso_of(written: str | None) -> str | None:
         return None
     try:
         moment = parsedate_to_datetime(written)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return written
     return moment.replace(tzinfo=moment.tzinfo or UTC).isoformat()
 

@@ -21,7 +21,14 @@ from numberdesk.connections.rental_connection_store import (
 )
 from numberdesk.connections.sealing import wanted_of
 from numberdesk.connections.store import find_connections
-from numberdesk.core.connecting import ConnectAnswer, Gone, RentalConnection, applied, wanted_generation
+from numberdesk.core.connecting import (
+    ConnectAnswer,
+    Gone,
+    RentalConnection,
+    applied,
+    customers_word,
+    wanted_generation,
+)
 from numberdesk.core.connection import ConnectionState, NotConnected, Unsupported, WantedConnection
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.rental import Rental
@@ -140,7 +147,7 @@ def note_connections(tx: Tx, commands: Sequence[ConnectionReport]) -> list[Noted
 def _event(rental: Rental, row: RentalConnection, now: int) -> Event:
     if row.state is ConnectionState.ACTIVE:
         return connected(rental, now)
-    return connection_failed(rental, rental.connection_id or "", row.message, now)
+    return connection_failed(rental, rental.connection_id or "", customers_word(row.state, row.message), now)
 
 
 def connect_numbers(

@@ -16,7 +16,7 @@ from numberdesk.connections.sealing import wanted_of
 from numberdesk.connections.store import find_connections
 from numberdesk.core.call_charging import KeptCall
 from numberdesk.core.call_record import Direction
-from numberdesk.core.connecting import RentalConnection, state_of
+from numberdesk.core.connecting import RentalConnection, customers_word, state_of
 from numberdesk.core.connection import ConnectionState, ShownRouting, WantedConnection
 from numberdesk.core.diagnosis import Symptoms, sentence
 from numberdesk.core.periods import MICROSECONDS
@@ -34,6 +34,7 @@ MOST_CALLS: Final = 10
 _CALLS_SINCE: Final = 30 * 86_400 * MICROSECONDS
 _MOST_LOOKED_AT: Final = 200
 _NO_ANSWER: Final = "its carrier did not tell"
+_TOO_OFTEN: Final = "carriers were asked about so many of this account's numbers just now; wait a little"
 _OPERATORS: Final = "its operator has to look at the settings"
 
 
@@ -90,8 +91,9 @@ async def diagnose(
     carriers: CarrierClients,
     vault: Vault,
     now: Callable[[], int],
+    may_ask: Callable[[], bool],
 ) -> Diagnosis | None:
-    """Look at a number; its carrier is asked. None where the account has no such number."""
+    """Look at a number; its carrier is asked, if it `may_ask`. None where the account has no such number."""
 
     def known(tx: Tx) -> _Known | None:
         number = find_number_connection(tx, account_id, e164, rental_id)
@@ -105,7 +107,7 @@ async def diagnose(
     found = await read.read(known, for_account=account_id)
     if found is None:
         return None
-    shown, not_asked = await _shown(found.number, carriers, vault)
+    shown, not_asked = await _shown(found.number, carriers, vault, may_ask)
     return Diagnosis(found.number, shown, not_asked, found.calls, found.wallet, _sentence(found, shown, not_asked))
 
 
@@ -118,7 +120,7 @@ def _sentence(found: _Known, shown: ShownRouting | None, not_asked: str) -> str:
             available=found.wallet.available,
             connection_id=number.rental.connection_id,
             state=number.state,
-            message=number.message,
+            message=customers_word(number.state, number.message),
             as_wanted=None if shown is None else shown.as_wanted,
             not_asked=not_asked,
             incoming=[call.record.answered_at is not None for call in incoming],
@@ -126,10 +128,14 @@ def _sentence(found: _Known, shown: ShownRouting | None, not_asked: str) -> str:
     )
 
 
-async def _shown(number: NumberConnection, carriers: CarrierClients, vault: Vault) -> tuple[ShownRouting | None, str]:
+async def _shown(
+    number: NumberConnection, carriers: CarrierClients, vault: Vault, may_ask: Callable[[], bool]
+) -> tuple[ShownRouting | None, str]:
     row = number.row
     if row is None or number.rental.released_at is not None:
         return None, ""
+    if not may_ask():
+        return None, _TOO_OFTEN
     client = await carriers.client(row.carrier)
     if client is None:
         return None, _OPERATORS

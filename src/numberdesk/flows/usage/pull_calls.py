@@ -125,17 +125,20 @@ class CallPuller:
             if good:
                 done = await self.writer.submit(record_calls, RecordCalls(self.new_id("bat"), good, now))
                 counts.update(result.outcome.value for result in done)
-            costs = {str(call.values["call_id"]): call.cost for call in part if call.cost is not None}
+            kept = [(record, call.cost) for record, call in zip(read, part, strict=True)]
+            costs = {
+                record.call_id: cost for record, cost in kept if isinstance(record, CallRecord) and cost is not None
+            }
             if costs:
                 await self.writer.submit(note_costs, NoteCosts(carrier, costs, now))
         return len(ours)
 
     async def _of_our_numbers(self, carrier: str, page: CallPage) -> list[CarrierCall]:
-        numbers = {number for call in page.calls if isinstance(number := call.values["phone_number"], str)}
+        numbers = {number for call in page.calls if _is_number(number := call.values["phone_number"])}
         if not numbers:
             return []
         known = await self.reader.look_up(lambda tx: find_numbers_at(tx, carrier, numbers))
-        return [call for call in page.calls if call.values["phone_number"] in known]
+        return [call for call in page.calls if _is_number(number := call.values["phone_number"]) and number in known]
 
     async def _note(self, pull: CallPull, read: PulledDay) -> WorkOutcome:
         note = NotePull(pull, read.began_at, self.now(), self.every, read.listed, read.message)
@@ -146,3 +149,8 @@ class CallPuller:
         wrong = {name: counts[name] for name in ("unread", "rejected", RecordOutcome.CONFLICT.value) if counts[name]}
         if wrong:
             get_log().warning("calls in a carrier's list were not taken", carrier=pull.carrier, day=pull.id, **wrong)
+
+
+def _is_number(listed: Any) -> bool:
+    """Whether what stands in place of our number may be asked of a database."""
+    return isinstance(listed, str) and listed.isascii() and listed.isprintable()
