@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import msgspec
 
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
-from numberdesk.api.shapes import LONGEST_ID, named_rental, stated
+from numberdesk.api.shapes import ConnectionId, named_rental
 from numberdesk.core.errors import NotFound
 from numberdesk.flows.connections.assign_connections import Assignment, assign_connections
 from numberdesk.flows.connections.diagnose_numbers import diagnose, find_number_connection
@@ -36,9 +36,7 @@ _EXAMPLE: Final = {
 class ConnectBody(msgspec.Struct, frozen=True):
     """What a number is to be connected to; null, or left out, for nothing."""
 
-    connection_id: Annotated[
-        Annotated[str, stated(minLength=1, maxLength=LONGEST_ID)] | None, msgspec.Meta(description="The connection.")
-    ] = None
+    connection_id: Annotated[ConnectionId | None, msgspec.Meta(description="The connection.")] = None
 
 
 @endpoint(
