@@ -243,6 +243,12 @@ def test_operators_see_what_calls_brought_in_by_number_and_month(line: Line) -> 
             "calls_without_cost": 2,
         }
     ]
-    for wrong in ({"month": "2026-13"}, {"page_token": "x"}, {"page_token": "cal_1"}):
+    for wrong in (
+        {"month": "2026-13"},
+        {"carrier": "nobody"},
+        {"account_id": ""},
+        {"page_token": "x"},
+        {"page_token": "cal_1"},
+    ):
         assert line.switch.http.get("/admin/usage/margin/", params=wrong).status_code == 400
     assert line.customer.http.get("/admin/usage/margin/").status_code == 403
