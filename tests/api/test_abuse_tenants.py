@@ -18,6 +18,8 @@ from numberdesk.accounts.model import CUSTOMER_SCOPES
 from numberdesk.api.endpoint import ENDPOINTS
 from numberdesk.api.errors import ENCODER
 from numberdesk.api.openapi import build_document
+from numberdesk.core.call_charging import CUSTOMERS
+from numberdesk.flows.usage.set_usage_terms import AppointSource, appoint_sources
 from numberdesk.flows.webhooks.create_webhooks import NewWebhook, create_webhooks
 from numberdesk.flows.webhooks.sequence_events import SequenceEvents
 from numberdesk.webhooks.delivery_store import list_deliveries
@@ -37,10 +39,12 @@ KINDS: Final = {
     "webhook_id": "webhook",
     "delivery_id": "delivery",
     "rental_id": "rental",
+    "connection_id": "connection",
+    "session_id": "session",
 }
 """What an id names, by the name of the field that carries it."""
-NO_IDS: Final = {"iso_country", "page_token", "agent_id"}
-"""A country, a position in the caller's own list (test_a_page_token_...), and a label that customers choose."""
+NO_IDS: Final = {"iso_country", "page_token", "agent_id", "call_id", "object_id"}
+"""A country, a position in the caller's own list (test_a_page_token_...), and what askers and carriers call things."""
 OTHER_ID: Final = re.compile(r"(^|_)(id|ids|token|number)$|^iso_country$")
 
 
@@ -51,6 +55,8 @@ class Place(NamedTuple):
     path: str
     where: str
     field: str
+    described: str
+    """The path as the document has it."""
 
 
 def _places() -> list[Place]:
@@ -59,7 +65,7 @@ def _places() -> list[Place]:
         for method, operation in operations.items():
             fields = [(each["in"], each["name"]) for each in operation["parameters"] if each["in"] != "header"]
             fields += [("body", name) for name in _body(operation)["properties"]]
-            found += [Place(method.upper(), path, where, name) for where, name in fields if OTHER_ID.search(name)]
+            found += [Place(method.upper(), path, where, name, path) for where, name in fields if OTHER_ID.search(name)]
     return found
 
 
@@ -73,7 +79,10 @@ def _body(operation: dict[str, Any]) -> dict[str, Any]:
     return shape
 
 
-PLACES: Final = [place for place in _places() if place.field in KINDS]
+BOUGHT_WITH: Final = ("/api/v1/phone-numbers/buy", "connection_id")
+"""Never makes a purchase fail: test_a_number_bought_..."""
+
+PLACES: Final = [place for place in _places() if place.field in KINDS and (place.path, place.field) != BOUGHT_WITH]
 
 
 @dataclass
@@ -105,9 +114,20 @@ def targets(shop: Shop) -> Targets:
     rule = {"currency": "USD", "prefix": "1999", "price": 1}
     rule_id = shop.operator().http.post("/admin/price-rules/", json=rule).json()["data"]["id"]
     delivery_id = _delivery_to(shop, webhook_id)
+    connection_ids = [_connection_of(other) for _ in range(2)]
+    assert other.http.delete(f"/connections/{connection_ids[1]}/").status_code == 200
+    session_id = _session_of(shop, other, rented)
     shop.number()  # for sale, beside the others
+    told_of = shop.number()  # by nobody but its carrier
+    assert other.buy(told_of).status_code == 200
     others = {
-        "number": {"rented": rented, "released": released, "for sale": shop.number(), "next": "+13619999998"},
+        "number": {
+            "rented": rented,
+            "rented, told of by its carrier": told_of,
+            "released": released,
+            "for sale": shop.number(),
+            "next": "+13619999998",
+        },
         "order": {"theirs": orders[0], "of the released": orders[1], "next": _after(orders[1])},
         "key": {"live": live, "revoked": revoked, "next": _after(revoked)},
         "account": {"theirs": other.account_id, "next": _after(other.account_id)},
@@ -115,6 +135,8 @@ def targets(shop: Shop) -> Targets:
         "delivery": {"theirs": delivery_id, "next": _after(delivery_id)},
         "rule": {"theirs": rule_id, "next": _after(rule_id)},
         "rental": {"theirs": rentals[0], "of the released": rentals[1], "next": _after(rentals[1])},
+        "connection": {"live": connection_ids[0], "deleted": connection_ids[1], "next": _after(connection_ids[1])},
+        "session": {"theirs": session_id, "next": _after(session_id)},
     }
     absent = {kind: shop.services.new_id(given["next"].partition("_")[0]) for kind, given in others.items()}
     return Targets(others, {**absent, "number": "+13619999999"})
@@ -133,8 +155,24 @@ def _delivery_to(shop: Shop, webhook_id: str) -> str:
     return found[0].id
 
 
+def _connection_of(customer: Customer) -> str:
+    body = {"name": "x", "kind": "sip", "targets": [{"uri": "sip:203.0.114.7"}]}
+    made = customer.http.post("/connections/", json=body)
+    assert made.status_code == 200, made.text
+    return str(made.json()["data"]["id"])
+
+
+def _session_of(shop: Shop, customer: Customer, number: str) -> str:
+    source = f"{CUSTOMERS}{customer.account_id}"
+    shop.services.writer.apply(appoint_sources, AppointSource(number, source, shop.services.now()))
+    body = {"call_id": "c", "phone_number": number, "direction": "inbound"}
+    made = customer.http.post("/usage/sessions/", json=body)
+    assert made.json()["data"]["allowed"], made.text
+    return str(made.json()["data"]["session_id"])
+
+
 def _ask(customer: Customer, place: Place, value: str) -> httpx.Response:
-    operation = DOCUMENT["paths"][place.path][place.method.lower()]
+    operation = DOCUMENT["paths"][place.described][place.method.lower()]
     content = next(iter(operation.get("requestBody", {}).get("content", {}).items()), None)
     given: dict[str, Any] = {"headers": {}}
     if content is not None:
@@ -157,16 +195,29 @@ def _seen(answer: httpx.Response) -> tuple[int, dict[str, str], Any]:
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: f"{place.method} {place.path} {place.where} {place.field}")
 def test_what_belongs_to_others_looks_as_if_it_were_not_there(shop: Shop, targets: Targets, place: Place) -> None:
-    customer, kind = shop.customer(scopes=(*CUSTOMER_SCOPES, "webhooks:manage")), KINDS[place.field]
+    customer, kind = shop.customer(), KINDS[place.field]
+    if place.where == "body" and "{number}" in place.path:
+        number = shop.number()
+        assert customer.buy(number).status_code == 200
+        place = place._replace(path=place.path.replace("{number}", number))
     absent = _seen(_ask(customer, place, targets.absent[kind]))
     others = dict(targets.others[kind])
     if place.path.endswith("/buy"):
         # What is for sale may be bought, and of what is rented anybody may know that it is; not by whom.
-        del others["for sale"], others["rented"]
+        del others["for sale"], others["rented"], others["rented, told of by its carrier"]
     assert {name: _seen(_ask(customer, place, value)) for name, value in others.items()} == dict.fromkeys(
         others, absent
     )
-    assert absent[0] in ((200,) if place.where == "query" else (403,) if "/admin/" in place.path else (404,))
+    assert absent[0] == _status(place)
+
+
+def _status(place: Place) -> int:
+    """What is answered of nothing: a list is empty, a call is denied in words, and a connection is a wrong value."""
+    if "/admin/" in place.path:
+        return 403
+    if place.where == "query" or (place.path.endswith("/sessions") and place.where == "body"):
+        return 200
+    return 400 if (place.where, place.field) == ("body", "connection_id") else 404
 
 
 def test_of_a_number_that_is_taken_nobody_learns_by_whom(shop: Shop) -> None:
@@ -176,6 +227,21 @@ def test_of_a_number_that_is_taken_nobody_learns_by_whom(shop: Shop) -> None:
     answers = [_seen(shop.customer().buy(number)) for number in numbers]
     assert answers[0] == answers[1]
     assert answers[0][0] == 409
+
+
+def test_a_number_bought_with_a_connection_of_others_is_connected_to_it_as_little_as_to_none(
+    shop: Shop, targets: Targets
+) -> None:
+    shown = []
+    for connection_id in (targets.absent["connection"], *targets.others["connection"].values()):
+        customer, number = shop.customer(), shop.number()
+        bought = customer.buy(number, connection_id=connection_id)
+        stands = customer.http.get(f"/phone-numbers/{number}/connection/")
+        lists = [customer.http.get(path).json()["data"] for path in ("/connections/", "/phone-numbers/")]
+        told = json.dumps([bought.json()["data"], stands.json()["data"], lists]).replace(connection_id, "the id sent")
+        shown.append(re.sub(r"([a-z]{3})_[0-9a-f]{32}|\+\d{11}|\d{4}-\d\d-\d\dT[\d:]+Z", "", told))
+        assert bought.status_code == 200
+    assert shown == [shown[0]] * len(shown)
 
 
 def test_a_page_token_of_another_tenant_opens_nothing_of_theirs(shop: Shop) -> None:

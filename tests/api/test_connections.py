@@ -279,6 +279,14 @@ def test_what_cannot_be_a_connection_is_refused_by_its_field(public: Shop, body:
     assert refused(public.customer(), **body) == field
 
 
+def test_another_name_is_checked_as_the_first_one(customer: Customer) -> None:
+    path = f"/connections/{made(customer, kind='sip', targets=[{'uri': 'sip:203.0.114.7'}])['id']}/"
+    for name in ("", "a\nb", "x" * 101):
+        answer = customer.http.patch(path, json={"name": name})
+        assert (answer.status_code, answer.json()["error"]["details"]["field"]) == (400, "name")
+    assert customer.http.patch(path, json={"name": "b"}).json()["data"]["name"] == "b"
+
+
 def test_no_connection_leads_inside(public: Shop) -> None:
     customer = public.customer()
     for host in (*INSIDE, *ODD_HOSTS):

@@ -245,7 +245,7 @@ def test_operators_see_what_calls_brought_in_by_number_and_month(line: Line) -> 
     ]
     for wrong in (
         {"month": "2026-13"}, {"month": "9999-12"}, {"page_token": "x"}, {"page_token": "cal_1"},
-        {"account_id": "a\x00"}, {"carrier": "a\x00"},
+        {"account_id": "a\x00"}, {"account_id": ""}, {"carrier": "a\x00"}, {"carrier": "nobody"},
     ):  # fmt: skip
         assert line.switch.http.get("/admin/usage/margin/", params=wrong).status_code == 400
     assert line.customer.http.get("/admin/usage/margin/").status_code == 403

@@ -291,7 +291,7 @@ def test_credentials_of_another_account_are_refused_and_a_key_is_accepted(bench:
 
 def test_other_paths_and_methods_are_refused(bench: Bench) -> None:
     base = bench.twilio.base
-    assert error(bench.twilio.ask("GET", f"{base}/Calls.json")) == (404, 20404)
+    assert error(bench.twilio.ask("GET", f"{base}/Messages.json")) == (404, 20404)
     assert error(bench.twilio.ask("GET", "/2010-04-01/Accounts/AC123/Balance.json")) == (404, 20404)
     assert error(bench.twilio.ask("GET", "/v1/Other/Countries/US")) == (404, 20404)
     assert error(bench.twilio.ask("PUT", f"{base}/IncomingPhoneNumbers.json")) == (405, 20004)

@@ -17,7 +17,7 @@ from numberdesk.api.endpoint import ENDPOINTS, JSON, LONGEST_KEY, Endpoint
 from numberdesk.api.errors import ENCODER, STATUSES
 from numberdesk.api.field_names import ignores_others
 from numberdesk.api.field_texts import TEXTS, text_key
-from numberdesk.api.openapi_details import ABOUT, completed
+from numberdesk.api.openapi_details import ABOUT, completed, refusal_examples
 from numberdesk.api.shapes import E164, LONGEST_ID, LONGEST_LABEL, Amount, Label, Price, Rate
 from numberdesk.catalog.rules import CARRIER_NAME
 from numberdesk.core.call_forms import FEED_NAME
@@ -285,17 +285,17 @@ def _failures(described: Endpoint) -> dict[str, Any]:
     for code in dict.fromkeys(codes):
         by_status.setdefault(STATUSES[code], []).append(code)
     failures = {str(status): _failure(by_status[status]) for status in sorted(by_status)}
-    return failures | ({} if not described.loose else _refusals(failures))
+    return failures | (_refusals(failures) if described.loose else {})
 
 
 def _refusals(failures: dict[str, Any]) -> dict[str, Any]:
     """The same where a status is also how an asker is refused, in its own form."""
-    refused = {status: failures.get(status, _failure([])) for status in ("402", "403", "404")}
-    other = {"schema": {"type": "object"}}
-    return {
-        status: failure | {"description": failure["description"] or "refused", "content": {JSON: other}}
-        for status, failure in refused.items()
-    }
+    told = {}
+    for status, refused in refusal_examples().items():
+        failure = failures.get(status, _failure([]))
+        examples = failure["content"][JSON]["examples"] | {"refused": refused}
+        told[status] = failure | {"content": {JSON: {"schema": {"type": "object"}, "examples": examples}}}
+    return told
 
 
 def _failure(codes: list[str]) -> dict[str, Any]:
@@ -312,7 +312,7 @@ def _failure(codes: list[str]) -> dict[str, Any]:
         for code in codes
     }
     return {
-        "description": ", ".join(codes),
+        "description": ", ".join(codes) or "refused",
         "headers": _HEADERS,
         "content": {JSON: {"schema": schema, "examples": examples}},
     }

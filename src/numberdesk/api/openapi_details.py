@@ -16,7 +16,9 @@ import msgspec
 from numberdesk.api.endpoint import JSON
 from numberdesk.api.errors import ENCODER
 from numberdesk.api.field_examples import EXAMPLES
+from numberdesk.core.call_route import RefusedCall, RoutingRefusal
 from numberdesk.core.errors import BY_CODE
+from numberdesk.views.call_routes import AskerOptions, kamailio
 
 Node = dict[str, Any]
 """An object of the document."""
@@ -149,7 +151,8 @@ def _say_when(document: Node) -> None:
     for operation in _operations(document):
         for response in operation["responses"].values():
             for code, example in response["content"][JSON].get("examples", {}).items():
-                example["summary"] = (BY_CODE[code].__doc__ or BY_CODE[code].sentence).strip().partition("\n")[0]
+                if code in BY_CODE:
+                    example["summary"] = (BY_CODE[code].__doc__ or BY_CODE[code].sentence).strip().partition("\n")[0]
 
 
 def _operations(document: Node) -> Iterator[Node]:
@@ -226,3 +229,11 @@ def _measure(shape: str, name: str, schema: Node) -> None:
         schema["x-unit"] = unit or _MONEY
     elif "integer" in kinds and name.endswith("seconds"):
         schema["x-unit"] = "seconds"
+
+
+def refusal_examples() -> dict[str, dict[str, Any]]:
+    """By status, how servers that read it are told that a call goes nowhere."""
+    reasons = (RoutingRefusal.NO_BALANCE, RoutingRefusal.SUSPENDED, RoutingRefusal.NOT_IN_SERVICE)
+    told = [kamailio(RefusedCall(reason), AskerOptions()) for reason in reasons]
+    summary = "The call goes nowhere, which each server is told in its own form; here as Kamailio is."
+    return {str(one.status): {"summary": summary, "value": msgspec.json.decode(one.content)} for one in told}

@@ -51,7 +51,7 @@ _LONGEST_SLIP: Final = int(max(map(len, _OURS)) * (2 - _SLIP) / _SLIP)
 """Signs of the longest name that can be so like one of ours."""
 
 _MOST_FIELDS: Final = 1000
-_WORD: Final = re.compile(r"[A-Za-z0-9_.-]{1,60}", re.ASCII)
+WORD: Final = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 _YES_OR_NO: Final = {"1": True, "true": True, "0": False, "false": False}
 
 
@@ -166,6 +166,6 @@ def _other(text: str) -> str:
 
 def _word(name: str, found: Mapping[str, str], usual: str) -> str:
     text = found.get(name, usual)
-    if not _WORD.fullmatch(text):
+    if not WORD.fullmatch(text):
         raise InvalidRequest(name, "must be 1 to 60 letters, digits, points, dashes or underscores")
     return text

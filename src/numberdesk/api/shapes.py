@@ -20,6 +20,7 @@ import msgspec
 
 from numberdesk.api.field_names import field_of, in_our_names, nameable
 from numberdesk.catalog.rules import CARRIER_NAME
+from numberdesk.core.connection import CONNECTION_ID
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.money import CURRENCY_CODE, parse_micros, parse_price
 from numberdesk.core.phone import parse_e164
@@ -87,6 +88,7 @@ def stated(**schema: Any) -> msgspec.Meta:
     return msgspec.Meta(extra_json_schema=schema)
 
 
+ConnectionId = Annotated[str, stated(pattern=f"^{CONNECTION_ID.pattern}$")]
 Currency = Annotated[str, stated(pattern=f"^{CURRENCY_CODE.pattern}$")]
 CarrierName = Annotated[Label, stated(pattern=f"^{CARRIER_NAME.pattern}$")]
 CarrierOrPool = Annotated[Label, stated(pattern=f"^({CARRIER_NAME.pattern})?$")]

@@ -48,7 +48,9 @@ FIELDS: Final[Mapping[ConnectionKind, tuple[str, ...]]] = {
 
 _SIP: Final = re.compile(r"(?:(?P<scheme>sips?):)?(?:(?P<user>[A-Za-z0-9_.!~*()&=+$,/-]{1,64})@)?(?P<rest>[^@\s]+)")
 _HOST: Final = re.compile(r"(?P<host>[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::(?P<port>[0-9]{1,5}))?")
-_OBJECT_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
+OBJECT_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
+FORWARDED_TO: Final = re.compile(r"\+[1-9][0-9]{6,14}")
+SECRET: Final = re.compile(r"[ -~]*")
 _VISIBLE: Final = re.compile(r"[!-~]+")
 _Word = TypeVar("_Word", bound=StrEnum)
 _HIGHEST_PORT: Final = 65_535
@@ -178,14 +180,14 @@ def _native(given: Mapping[str, Any], before: NativeRoute | None) -> NativeRoute
     )
     if route.object_kind not in OBJECT_KINDS:
         raise InvalidRequest("object_kind", f"must be one of {', '.join(OBJECT_KINDS)}")
-    if not _OBJECT_ID.fullmatch(route.object_id):
+    if not OBJECT_ID.fullmatch(route.object_id):
         raise InvalidRequest("object_id", "must be the carrier's id of it, like TK0123456789")
     return route
 
 
 def _forward(given: Mapping[str, Any], before: ForwardRoute | None) -> ForwardRoute:
     number = given.get("forward_to", "" if before is None else before.e164)
-    if not re.fullmatch(r"\+[1-9][0-9]{6,14}", number):
+    if not FORWARDED_TO.fullmatch(number):
         raise InvalidRequest("forward_to", "must be a phone number in E.164, like +13612738809")
     return ForwardRoute(number)
 
@@ -204,6 +206,6 @@ def _within(field: str, number: int, least: int, most: int) -> int:
 
 
 def _secret(field: str, text: str) -> str:
-    if text and (len(text) > LONGEST_SECRET or not re.fullmatch(r"[ -~]+", text)):
+    if len(text) > LONGEST_SECRET or not SECRET.fullmatch(text):
         raise InvalidRequest(field, f"must be at most {LONGEST_SECRET} signs of plain ASCII")
     return text

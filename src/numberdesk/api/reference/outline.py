@@ -162,12 +162,8 @@ def _answer(status: str, node: Node, schemas: Node) -> Body:
 def _errors(responses: Node) -> Iterator[ErrorCase]:
     for status, response in responses.items():
         if status not in _SUCCESSES:
-            examples = response["content"][JSON].get("examples")
-            if examples is None:  # in the asker's own form
-                yield ErrorCase(status, response["description"], "In the form of the asker.")
-                continue
-            for code, example in examples.items():
-                yield ErrorCase(status, code, example.get("summary", example["value"]["message"]))
+            for code, example in response["content"][JSON]["examples"].items():
+                yield ErrorCase(status, code, example["summary"])
 
 
 def fields_of(schema: Node, schemas: Node, depth: int = 0) -> Iterator[ShownField]:

@@ -176,15 +176,10 @@ async def release_finding(request: ApiRequest) -> ApiResponse:
     errors=("not_found",),
     example={"carrier": "twilio", "phone_number": "+13612738809"},
     answer_example={
-        "carrier": "twilio",
-        "phone_number": "+13612738809",
+        **_FINDING_EXAMPLE,
+        "id": "twilio:+13612738809:drifted",
         "kind": "drifted",
-        "status": "open",
-        "carrier_reference": "PN0123456789abcdef0123456789abcdef",
-        "reference": None,
         "said": "calls should go to con_1; the carrier has: nothing; it is being put back",
-        "first_seen_at": "2026-03-20T14:30:00Z",
-        "last_seen_at": "2026-03-20T14:30:00Z",
     },
 )
 async def put_finding_back(request: ApiRequest) -> ApiResponse:

@@ -9,9 +9,10 @@ from typing import Annotated
 
 import msgspec
 
+from numberdesk.api.carrier_filter import check_filter
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, page, position
-from numberdesk.api.shapes import Label, stated
+from numberdesk.api.shapes import LONGEST_ID, CarrierName, stated
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.flows.usage.months import month_bounds
 from numberdesk.usage.margin_store import list_margins
@@ -28,9 +29,18 @@ class MarginQuery(PageQuery, frozen=True):
         | None
     ) = None
     account_id: (
-        Annotated[Label, msgspec.Meta(description="Only calls that this account rented the number for.")] | None
+        Annotated[
+            str,
+            msgspec.Meta(
+                pattern=f"^[!-~]{{1,{LONGEST_ID}}}$",
+                description="Only calls that this account rented the number for.",
+            ),
+        ]
+        | None
     ) = None
-    carrier: Annotated[Label, msgspec.Meta(description="Only numbers of this carrier, or of `pool`.")] | None = None
+    carrier: Annotated[CarrierName, msgspec.Meta(description="Only numbers of this carrier, or of `pool`.")] | None = (
+        None
+    )
 
 
 @endpoint(
@@ -62,6 +72,7 @@ async def margins(request: ApiRequest) -> ApiResponse:
     query: MarginQuery = request.query
     month, until = month_bounds(query.month, request.now)
     after = _place(query.page_token)
+    await check_filter(request, query.carrier)
     found = await request.read(
         lambda tx: list_margins(
             tx,

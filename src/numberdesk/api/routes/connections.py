@@ -5,7 +5,7 @@ Touches: nothing.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -17,13 +17,26 @@ from numberdesk.connections.sealing import route_of
 from numberdesk.connections.store import find_connections, list_connections
 from numberdesk.core.connection import ConnectionKind, NumberFormat, SipTransport, Srtp, WebhookDialect
 from numberdesk.core.connection_presets import PRESETS
-from numberdesk.core.connection_targets import LONGEST_SECRET, LONGEST_URI, METHODS, MOST_TARGETS, OBJECT_KINDS
+from numberdesk.core.connection_targets import (
+    FORWARDED_TO,
+    LONGEST_SECRET,
+    LONGEST_TIMEOUT,
+    LONGEST_URI,
+    METHODS,
+    MOST_PRIORITY,
+    MOST_TARGETS,
+    OBJECT_ID,
+    OBJECT_KINDS,
+    SECRET,
+)
 from numberdesk.core.errors import Forbidden, NotFound
+from numberdesk.core.text import VISIBLE_ASCII
 from numberdesk.flows.connections.set_up_connections import (
     LONGEST_NAME,
     NOT_THERE,
     ConnectionChange,
     change_connection,
+    checked_name,
     create_connections,
     is_owned,
 )
@@ -84,17 +97,27 @@ class SipTargetBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     uri: Annotated[
         str,
         _text("Address like sip:pbx.example.com:5080; without a user, the called number stands there."),
-        stated(minLength=1, maxLength=LONGEST_URI),
+        stated(minLength=1, maxLength=LONGEST_URI, pattern=VISIBLE_ASCII),
     ]
-    priority: Annotated[int | None, _text("The lowest is tried first; 10 unless it is given.")] = None
-    weight: Annotated[int | None, _text("Among targets of one priority calls are shared by this; else 10.")] = None
+    priority: Annotated[
+        Annotated[int, stated(minimum=0, maximum=MOST_PRIORITY)] | None,
+        _text("The lowest is tried first; 10 unless it is given."),
+    ] = None
+    weight: Annotated[
+        Annotated[int, stated(minimum=1, maximum=MOST_PRIORITY)] | None,
+        _text("Among targets of one priority calls are shared by this; else 10."),
+    ] = None
     transport: Annotated[SipTransport | None, _text("How SIP is carried there; else udp.")] = None
     srtp: Annotated[Srtp | None, _text("Whether the sound is encrypted; else none.")] = None
-    timeout_seconds: Annotated[int | None, _text("How long it may ring, from 1 to 120; else 30.")] = None
+    timeout_seconds: Annotated[
+        Annotated[int, stated(minimum=1, maximum=LONGEST_TIMEOUT)] | None,
+        _text("How long it may ring, from 1 to 120; else 30."),
+    ] = None
 
 
+OfferedKind = Literal["sip", "webhook", "native", "forward"]
 Name = Annotated[str, stated(minLength=1, maxLength=LONGEST_NAME)]
-Secret = Annotated[str, stated(maxLength=LONGEST_SECRET)]
+Secret = Annotated[str, stated(maxLength=LONGEST_SECRET, pattern=f"^{SECRET.pattern}$")]
 Url = Annotated[str, stated(format="uri", maxLength=LONGEST_URL)]
 
 
@@ -102,7 +125,7 @@ class RouteBody(msgspec.Struct, frozen=True, kw_only=True):
     """Where a connection leads: the fields of its kind."""
 
     targets: Annotated[
-        Annotated[list[SipTargetBody], msgspec.Meta(max_length=MOST_TARGETS)] | None,
+        Annotated[list[SipTargetBody], msgspec.Meta(max_length=MOST_TARGETS, extra_json_schema={"minItems": 1})] | None,
         _text("Hosts that take calls, for the kind sip."),
     ] = None
     number_format: Annotated[
@@ -115,7 +138,7 @@ class RouteBody(msgspec.Struct, frozen=True, kw_only=True):
         Annotated[str, stated(enum=list(METHODS))] | None, _text("How it is asked; POST unless given.")
     ] = None
     fallback_url: Annotated[
-        Annotated[str, stated(maxLength=LONGEST_URL)] | None,
+        Annotated[str, stated(maxLength=LONGEST_URL, pattern="^(https?://.+)?$")] | None,
         _text("Address that is asked where the first fails; empty for none."),
     ] = None
     dialect: Annotated[WebhookDialect | None, _text("The language in which it answers; twiml unless given.")] = None
@@ -123,11 +146,11 @@ class RouteBody(msgspec.Struct, frozen=True, kw_only=True):
         Annotated[str, stated(enum=list(OBJECT_KINDS))] | None,
         _text("What of the carrier takes calls, for the kind native."),
     ] = None
-    object_id: Annotated[Annotated[str, stated(minLength=1, maxLength=100)] | None, _text("Its id at the carrier.")] = (
-        None
-    )
+    object_id: Annotated[
+        Annotated[str, stated(pattern=f"^{OBJECT_ID.pattern}$")] | None, _text("Its id at the carrier.")
+    ] = None
     forward_to: Annotated[
-        Annotated[str, stated(pattern=r"^\+[1-9][0-9]{6,14}$")] | None,
+        Annotated[str, stated(pattern=f"^{FORWARDED_TO.pattern}$")] | None,
         _text("The number that calls go on to, for the kind forward."),
     ] = None
 
@@ -136,7 +159,7 @@ class NewConnectionBody(RouteBody, frozen=True, kw_only=True):
     """A connection to set up: a preset, or a kind with its fields."""
 
     name: Annotated[Name, _text("What people call it.")]
-    kind: Annotated[ConnectionKind | None, _text("What a call is handed to; left out beside a preset.")] = None
+    kind: Annotated[OfferedKind | None, _text("What a call is handed to; left out beside a preset.")] = None
     preset: Annotated[
         Annotated[str, stated(enum=sorted(PRESETS))] | None,
         _text("A voice platform, which fills in what it wants."),
@@ -201,7 +224,8 @@ async def presets(request: ApiRequest) -> ApiResponse:  # noqa: ARG001  every ha
 async def create_connection(request: ApiRequest) -> ApiResponse:
     """Check where it leads, and record it with its secrets sealed."""
     body: NewConnectionBody = request.body
-    typed = TypedConnection(body.name, body.kind, body.preset or "", body.preset_values or {}, _fields(body))
+    kind = None if body.kind is None else ConnectionKind(body.kind)
+    typed = TypedConnection(body.name, kind, body.preset or "", body.preset_values or {}, _fields(body))
     services = request.services
     new = await new_connection(
         typed,
@@ -246,7 +270,8 @@ async def change(request: ApiRequest) -> ApiResponse:
     body, services = request.body, request.services
     connection = await _own(request)
     new = await changed_route(connection, _fields(body), egress=services.egress, vault=services.vault)
-    command = ConnectionChange(connection.id, request.caller.account_id, request.now, name=body.name)
+    name = None if body.name is None else checked_name(body.name)
+    command = ConnectionChange(connection.id, request.caller.account_id, request.now, name=name)
     if new is not None:
         command = command._replace(sealed=new.connection, route=new.route)
     changed = await services.writer.submit(change_connection, command)

@@ -11,7 +11,7 @@ import msgspec
 
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.limits import RateLimit
-from numberdesk.api.shapes import LONGEST_ID, named_rental, stated
+from numberdesk.api.shapes import ConnectionId, named_rental
 from numberdesk.core.connection import CONNECTION_ID
 from numberdesk.core.errors import InvalidRequest, NotFound, RateLimited
 from numberdesk.flows.connections.assign_connections import NO_CONNECTION, Assignment, assign_connections
@@ -42,9 +42,7 @@ _EXAMPLE: Final = {
 class ConnectBody(msgspec.Struct, frozen=True):
     """What a number is to be connected to; null, or left out, for nothing."""
 
-    connection_id: Annotated[
-        Annotated[str, stated(minLength=1, maxLength=LONGEST_ID)] | None, msgspec.Meta(description="The connection.")
-    ] = None
+    connection_id: Annotated[ConnectionId | None, msgspec.Meta(description="The connection.")] = None
 
 
 @endpoint(

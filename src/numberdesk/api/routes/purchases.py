@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Final
 import msgspec
 
 from numberdesk.api.endpoint import BASE, ApiRequest, ApiResponse, RefusedResponse, endpoint
-from numberdesk.api.shapes import E164, LONGEST_ID, Price, Rate, stated
+from numberdesk.api.shapes import E164, ConnectionId, Price, Rate
 from numberdesk.core.connection import CONNECTION_ID
 from numberdesk.core.errors import InvalidRequest, NumberdeskError
 from numberdesk.core.lifecycle import OrderState
@@ -41,7 +41,7 @@ class BuyBody(msgspec.Struct, frozen=True):
     per_minute_price_outbound: Rate | None = None
     setup_price: Rate | None = None
     connection_id: Annotated[
-        Annotated[str, stated(minLength=1, maxLength=LONGEST_ID)] | None,
+        ConnectionId | None,
         msgspec.Meta(description="What to connect the number to once it is bought; it never makes a purchase fail."),
     ] = None
 

@@ -14,9 +14,10 @@ import msgspec
 
 from numberdesk.api.endpoint import JSON, ApiRequest, DocumentResponse, body_pieces, endpoint
 from numberdesk.api.errors import ENCODER
-from numberdesk.api.routing_fields import FORM, AskedCall, read_asked
+from numberdesk.api.routing_fields import FORM, WORD, AskedCall, read_asked
+from numberdesk.api.shapes import stated
 from numberdesk.api.sources import source_of
-from numberdesk.core.call_record import Direction
+from numberdesk.core.call_record import LONGEST_CALL_ID, Direction
 from numberdesk.core.call_route import CallAnswer, RefusedCall, RoutedCall, RoutingRefusal, read_called
 from numberdesk.core.errors import BodyTooLarge, Forbidden, NotFound
 from numberdesk.core.lifecycle import AccountKind
@@ -59,16 +60,25 @@ _EXAMPLE: Final = {
 }
 
 
+Word = Annotated[str, stated(pattern=f"^{WORD.pattern}$")]
+
+
 class RoutingQuery(msgspec.Struct, frozen=True):
     """The call that is asked about. Each server's own names for these are taken as well, and others ignored."""
 
-    to: Annotated[str, msgspec.Meta(description="The number that is called, with or without its plus.")]
+    to: Annotated[str, stated(minLength=1), msgspec.Meta(description="The called number, with or without its plus.")]
     caller: Annotated[str, msgspec.Meta(description="Who calls.")] = msgspec.field(default="", name="from")
-    call_id: Annotated[str, msgspec.Meta(description="The asker's name for the call; needed to reserve.")] = ""
+    call_id: Annotated[
+        str,
+        stated(maxLength=LONGEST_CALL_ID, pattern="^[!-~]*$"),
+        msgspec.Meta(description="The asker's name for the call; needed to reserve."),
+    ] = ""
     reserve: Annotated[bool, msgspec.Meta(description="Open a session for the call as well.")] = False
     limit: Annotated[bool, msgspec.Meta(description="Say how long the balance lets the call be.")] = True
-    context: Annotated[str, msgspec.Meta(description="FreeSWITCH alone: the context of the dialplan.")] = "public"
-    profile: Annotated[str, msgspec.Meta(description="FreeSWITCH alone: the profile that calls leave by.")] = "external"
+    context: Annotated[Word, msgspec.Meta(description="FreeSWITCH alone: the context of the dialplan.")] = "public"
+    profile: Annotated[Word, msgspec.Meta(description="FreeSWITCH alone: the profile that calls leave by.")] = (
+        "external"
+    )
 
 
 _asking = partial(
