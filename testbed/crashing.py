@@ -20,6 +20,8 @@ from numberdesk import worker
 from numberdesk.console.site import build_site
 from numberdesk.flows.carriers.audit_carriers import CARRIER_AUDITS
 from numberdesk.flows.carriers.confirm_carrier_releases import CARRIER_RELEASES
+from numberdesk.flows.connections.connect_numbers import RENTAL_CONNECTIONS
+from numberdesk.flows.connections.forget_connections import CONNECTION_REMOVALS
 from numberdesk.flows.purchase.buy_number import FAILPOINTS as PURCHASE_POINTS
 from numberdesk.flows.purchase.follow_carrier_orders import CARRIER_ORDERS
 from numberdesk.flows.purchase.place_orders import FAILPOINTS as ORDER_POINTS
@@ -40,7 +42,17 @@ FAILPOINTS: Final = (*WRITER_POINTS, *PURCHASE_POINTS)
 
 DUE_POINTS: Final = tuple(
     point
-    for kind in (CARRIER_ORDERS, CARRIER_RELEASES, CARRIER_AUDITS, RENEWALS, SESSIONS, WEBHOOK_DELIVERIES, CALL_PULLS)
+    for kind in (
+        CARRIER_ORDERS,
+        CARRIER_RELEASES,
+        CARRIER_AUDITS,
+        RENTAL_CONNECTIONS,
+        CONNECTION_REMOVALS,
+        RENEWALS,
+        SESSIONS,
+        WEBHOOK_DELIVERIES,
+        CALL_PULLS,
+    )
     for point in points_of(kind)
 )
 """What due work of every kind passes."""
