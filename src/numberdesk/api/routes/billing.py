@@ -82,6 +82,35 @@ async def balance(request: ApiRequest) -> ApiResponse:
 
 @endpoint(
     "GET",
+    "/account",
+    summary="The account of the key: its state and its limits",
+    tag="Billing",
+    scope="billing:read",
+    data=AccountView,
+    answer_example={
+        "id": "acc_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
+        "name": "Voice Agency",
+        "currency": "USD",
+        "status": "active",
+        "credit_limit": 0,
+        "created_at": "2026-03-20T14:30:00Z",
+        "closed_at": None,
+        "kind": "customer",
+        "low_balance": {"below": 10},
+        "spend_limits": {"per_purchase": 5, "per_day": None, "per_month": 500},
+    },
+)
+async def own_account(request: ApiRequest) -> ApiResponse:
+    """What limits the account, which its operator sets."""
+    account_id = request.caller.account_id
+    found = await request.read(lambda tx: describe_account(tx, account_id))
+    if found is None:
+        raise NotFound
+    return ApiResponse(account_view(*found))
+
+
+@endpoint(
+    "GET",
     "/transactions",
     summary="The statement: every transfer of the wallet, newest first",
     tag="Billing",
