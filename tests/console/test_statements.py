@@ -53,7 +53,7 @@ def test_a_month_is_shown_printed_and_exported_as_the_api_tells_it(
     assert "default-src 'none'" in printed.headers["content-security-policy"]
     assert not [tag for tag, _ in printed.tags if tag == "script"]
     for path in ("", "/csv", "/print"):
-        assert browser.get(f"/console/statements/1999-01{path}").status == 404
+        assert browser.get(f"/console/statements/2999-01{path}").status == 404
         assert browser.get(f"/console/statements/x{path}").status == 400
 
 

@@ -49,6 +49,11 @@ def money(amount: Decimal | None, currency: str = "") -> str:
     return f"{sign}{int(digits):,}.{part.rstrip('0'):0<2}{f' {currency}' if currency else ''}"
 
 
+def plain(amount: Decimal | None) -> str:
+    """An amount as a form has it, to be sent again; empty for none."""
+    return "" if amount is None else f"{amount:f}"
+
+
 @functools.lru_cache(maxsize=4_096)
 def phone(e164: str) -> str:
     """A number grouped as people in its country read it, behind its country code."""
@@ -138,7 +143,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters.update(money=money, phone=phone, instant=instant, words=words, tone=tone)
+    made.filters.update(money=money, plain=plain, phone=phone, instant=instant, words=words, tone=tone)
     made.filters.update(filled=filled, field=value_of, field_words=field_words)
     made.filters.update(tone_of_connection=tone_of_connection, words_of_connection=words_of_connection)
     made.globals.update(asset=asset, marked=marked)

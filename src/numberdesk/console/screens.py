@@ -89,6 +89,7 @@ MENU: Final[dict[str, tuple[MenuItem, ...]]] = {
     ),
     "Operate": (
         MenuItem("Overview", "/console", "GET /admin/carriers"),
+        MenuItem("Health", "/console/health", "GET /admin/health"),
         MenuItem("Accounts", "/console/accounts", "GET /admin/accounts"),
         MenuItem("Inventory", "/console/inventory", "GET /admin/inventory"),
         MenuItem("Prices", "/console/prices", "GET /admin/price-rules"),
@@ -98,6 +99,9 @@ MENU: Final[dict[str, tuple[MenuItem, ...]]] = {
         MenuItem("Releases", "/console/releases", "GET /admin/releases"),
         MenuItem("Rents", "/console/rents", "GET /admin/rentals"),
         MenuItem("Parked calls", "/console/parked-calls", "GET /admin/usage/parked"),
+        MenuItem("Days read", "/console/pulls", "GET /admin/usage/pulls"),
+        MenuItem("Feeds", "/console/feeds", "GET /admin/usage/feeds"),
+        MenuItem("Margin", "/console/margin", "GET /admin/usage/margin"),
     ),
     "Integrate": (
         MenuItem("Webhooks", "/console/webhooks", "GET /webhooks"),

@@ -15,11 +15,19 @@ from numberdesk.api.paging import PageQuery, numbered_position, page, position
 from numberdesk.api.shapes import E164, id_in_path
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.lifecycle import OrderState
+from numberdesk.flows.accounts.describe_accounts import describe_account
 from numberdesk.flows.statements.read_statements import list_transactions
 from numberdesk.ledger.line_store import LineFilter
 from numberdesk.ledger.store import find_wallet
 from numberdesk.orders.store import find_orders, list_orders
-from numberdesk.views.accounts import BalanceView, TransactionView, balance_view, transaction_view
+from numberdesk.views.accounts import (
+    AccountView,
+    BalanceView,
+    TransactionView,
+    account_view,
+    balance_view,
+    transaction_view,
+)
 from numberdesk.views.formats import KINDS_OF_TRANSFERS, TransferKind
 from numberdesk.views.numbers import OrderView, ShownOrderState, order_view
 

@@ -9,7 +9,6 @@ from typing import Final
 
 from numberdesk.console.screens import listed
 from numberdesk.console.tables import Column, Filter, ScreenTable
-from numberdesk.views.formats import KINDS_OF_TRANSFERS
 
 _NUMBER: Final = Column("Number", "phone_number", "phone")
 _CARRIER: Final = Filter("Carrier", "carrier", hint="pool")
@@ -37,32 +36,6 @@ CALLS: Final = listed(
             Filter("Until (UTC)", "until", form="datetime-local"),
         ),
         empty="No calls yet. They appear when call records arrive (see docs/usage.md).",
-    )
-)
-
-MONEY: Final = listed(
-    ScreenTable(
-        "/console/money",
-        "Money",
-        "GET /transactions",
-        (
-            Column("When", "created_at", "time"),
-            Column("What", "kind", "words"),
-            Column("Number", "phone_number", "phone", "/console/numbers/{phone_number}"),
-            Column("Amount", "amount", "money", unit="currency"),
-            Column("Balance after", "balance", "money"),
-            Column("Order", "order_id", "mono", "/console/orders/{order_id}"),
-            Column("Reference", "reference"),
-            Column("Entry", "entry", "count"),
-        ),
-        (
-            Filter("What", "kind", KINDS_OF_TRANSFERS),
-            Filter("Number", "phone_number", form="tel", hint="+13612738809"),
-            Filter("Since (UTC)", "since", form="datetime-local"),
-            Filter("Until (UTC)", "until", form="datetime-local"),
-        ),
-        empty="Nothing that fits was paid in or spent.",
-        about="Every movement of the wallet, the newest first. A line never changes.",
     )
 )
 
