@@ -50,7 +50,7 @@ CONNECTIONS: Final = ScreenTable(
         Column("Name", "name", link="/console/connections/{id}"),
         Column("Kind", "kind"),
         Column("Set up for", "preset"),
-        Column("Everybody's", "shared", "yes"),
+        Column("For all accounts", "shared", "yes"),
         Column("Made", "created_at", "time"),
         Column("Changed", "updated_at", "time"),
         Column("Id", "id", "mono"),

@@ -46,7 +46,7 @@ MARGIN: Final = listed(
         ),
         empty="No calls were charged in this month.",
         about="What the calls of each number were charged beside what its carrier told that they cost, in a month of "
-        "UTC. There is no margin as long as a cost is missing. Rent is not in it.",
+        "UTC. There is none while a cost is missing; numbers of the own pool cost nothing here. Rent is not in it.",
     )
 )
 

@@ -20,7 +20,7 @@ from numberdesk.console.tables import Column, ScreenTable, load
 from numberdesk.console.visit import Visit
 
 _MONTHS: Final = (
-    Column("State", "status", "state"),
+    Column("State", "status"),
     Column("Opened with", "opening_balance", "money"),
     Column("Closed with", "closing_balance", "money", unit="currency"),
     Column("Owed for calls", "closing_owed", "money"),
@@ -35,7 +35,7 @@ _LINES: Final = (
     Column("Amount", "amount", "money"),
     Column("Balance after", "balance", "money"),
     Column("Reference", "reference"),
-    Column("Of", "section", "words"),
+    Column("Part", "section"),
 )
 
 
