@@ -46,7 +46,8 @@ NUMBERS: Final = ScreenTable(
         Filter("Country", "iso_country", hint="US"),
         Filter("Region", "region", hint="TX"),
     ),
-    empty="No number fits. Find one to rent.",
+    empty="No number fits.",
+    new="new/number_link.html",
 )
 
 
