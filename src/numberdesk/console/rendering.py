@@ -99,7 +99,7 @@ def words(text: str) -> str:
     return text.replace("_", " ")
 
 
-_STANDINGS: Final = {
+_CONNECTION_STATES: Final = {
     "none": ("", "rings nowhere"),
     "pending": ("wait", "being connected"),
     "active": ("good", "connected"),
@@ -110,12 +110,12 @@ _STANDINGS: Final = {
 
 def tone_of_connection(state: str) -> str:
     """How good it is that a number stands with its connection like that."""
-    return _STANDINGS[state][0]
+    return _CONNECTION_STATES[state][0]
 
 
 def words_of_connection(state: str) -> str:
     """How a number stands with its connection, as people say it."""
-    return _STANDINGS[state][1]
+    return _CONNECTION_STATES[state][1]
 
 
 _FIELDS: Final = {"targets[0].uri": "the address", "targets[1].uri": "the second address", "targets": "the address"}

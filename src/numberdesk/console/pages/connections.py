@@ -10,9 +10,9 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from numberdesk.connections.store import find_permits
+from numberdesk.console.connection_states import of_account, with_connections
 from numberdesk.console.rendering import redirect
 from numberdesk.console.screens import Deed, deed, perform, screen, show, show_again
-from numberdesk.console.standings import of_account, with_standing
 from numberdesk.console.tables import Column, ScreenTable, csv_answer, load
 from numberdesk.console.visit import Visit
 from numberdesk.core.connection import ConnectionKind, NumberFormat, SipTransport, Srtp, WebhookDialect
@@ -162,7 +162,7 @@ async def _page(visit: Visit, outcome: Any = None) -> Response:
         connection=found,
         outcome=outcome,
         count=len(mine),
-        numbers=await with_standing(visit, mine[:_MOST_SHOWN]),
+        numbers=await with_connections(visit, mine[:_MOST_SHOWN]),
         others=[item for item in numbers if item.connection_id != found.id][:_MOST_OFFERED],
         may_manage=visit.may(_ADD),
         **_CHOICES,

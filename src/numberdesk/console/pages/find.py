@@ -16,9 +16,9 @@ from starlette.responses import Response
 
 from numberdesk.api.endpoint import ApiResponse
 from numberdesk.catalog.model import CAPABILITIES, NUMBER_TYPES
+from numberdesk.console.connection_states import STATE, connection_state_of, connections_of
 from numberdesk.console.rendering import page, redirect
 from numberdesk.console.screens import screen, show
-from numberdesk.console.standings import STANDING, connections_of, standing_of
 from numberdesk.console.visit import Visit
 from numberdesk.core.errors import InvalidRequest, NumberdeskError, NumberTaken, OrderInProgress, PriceChanged
 from numberdesk.core.pattern import (
@@ -111,7 +111,7 @@ async def buy(visit: Visit) -> Response:
 async def order(visit: Visit) -> Response:
     """One order; while it is pending the page follows it."""
     found = (await visit.ask("GET /orders/{order_id}", path=visit.path)).data
-    stands = await _standing(visit, found)
+    stands = await _connection_state(visit, found)
     return show(visit, "order.html", "/console/orders", "Order", order=found, stands=stands)
 
 
@@ -119,7 +119,7 @@ async def order(visit: Visit) -> Response:
 async def order_state(visit: Visit) -> Response:
     """The part of an order's page that changes, for the page to ask for again and again while it is pending."""
     found = (await visit.ask("GET /orders/{order_id}", path=visit.path)).data
-    return page("order_state.html", order=found, stands=await _standing(visit, found))
+    return page("order_state.html", order=found, stands=await _connection_state(visit, found))
 
 
 async def _confirmation(
@@ -144,12 +144,12 @@ async def _confirmation(
     )
 
 
-async def _standing(visit: Visit, order: Any) -> Any:
+async def _connection_state(visit: Visit, order: Any) -> Any:
     """How the number of an order stands with its connection; None before it is the account's, and after it was."""
-    if order.status != "completed" or not visit.may(STANDING):
+    if order.status != "completed" or not visit.may(STATE):
         return None
     try:
-        return await standing_of(visit, order.phone_number)
+        return await connection_state_of(visit, order.phone_number)
     except NumberdeskError:
         return None
 

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
+from numberdesk.console.connection_states import STATE, connection_state_of, connections_of, with_connections
 from numberdesk.console.rendering import page, redirect
 from numberdesk.console.screens import Deed, perform, screen, show, show_again
-from numberdesk.console.standings import STANDING, connections_of, standing_of, with_standing
 from numberdesk.console.tables import Column, Filter, ScreenTable, csv_answer, load
 from numberdesk.console.visit import Visit
 from numberdesk.core.errors import NumberdeskError
@@ -55,7 +55,7 @@ NUMBERS: Final = ScreenTable(
 async def numbers(visit: Visit) -> Response:
     """What is rented, and how each stands with its connection."""
     table = await load(visit, NUMBERS)
-    table.rows = await with_standing(visit, table.rows)
+    table.rows = await with_connections(visit, table.rows)
     return show(visit, "table.html", "/console/numbers", "Numbers", table=table)
 
 
@@ -84,18 +84,18 @@ async def number(visit: Visit) -> Response:
         number=found,
         charges=charges,
         calls=calls,
-        stands=await standing_of(visit, found.id),
+        stands=await connection_state_of(visit, found.id),
         connections=await connections_of(visit),
         may_manage=visit.may(_LABEL),
         form_key=visit.sent("form_key") or visit.entry_point.services.new_id("rls"),
     )
 
 
-@screen("GET", "/numbers/{number}/connection", STANDING)
-async def standing(visit: Visit) -> Response:
+@screen("GET", "/numbers/{number}/connection", STATE)
+async def connection_state(visit: Visit) -> Response:
     """The part of a number's page that says how it stands with its connection, to be asked for while that changes."""
-    stands = await standing_of(visit, visit.path["number"])
-    return page("standing.html", stands=stands, connections=await connections_of(visit))
+    stands = await connection_state_of(visit, visit.path["number"])
+    return page("connection_state.html", stands=stands, connections=await connections_of(visit))
 
 
 @screen("POST", "/numbers/{number}/connection", _CONNECT, _ONE)

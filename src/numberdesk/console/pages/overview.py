@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from starlette.responses import Response
 
+from numberdesk.console.connection_states import walk
 from numberdesk.console.screens import screen, show
-from numberdesk.console.standings import walk
 from numberdesk.console.visit import Visit
 from numberdesk.core.lifecycle import AccountKind
 

@@ -13,7 +13,7 @@ import msgspec
 from numberdesk.console.visit import Visit
 from numberdesk.core.connection import ConnectionState
 
-STANDING: Final = "GET /phone-numbers/{number}/connection"
+STATE: Final = "GET /phone-numbers/{number}/connection"
 _MOST: Final = 1_000
 """Numbers that are looked through for those of one connection."""
 
@@ -46,19 +46,19 @@ async def connections_of(visit: Visit) -> list[Any]:
     return [item async for item in walk(visit, "GET /connections", {}, 2 * _MOST_CONNECTIONS)]
 
 
-async def standing_of(visit: Visit, number: str) -> Any:
+async def connection_state_of(visit: Visit, number: str) -> Any:
     """How a number, or the rental with this id, stands with its connection."""
-    return (await visit.ask(STANDING, path={"number": number})).data
+    return (await visit.ask(STATE, path={"number": number})).data
 
 
-async def with_standing(visit: Visit, rentals: Sequence[Any]) -> list[dict[str, Any]]:
+async def with_connections(visit: Visit, rentals: Sequence[Any]) -> list[dict[str, Any]]:
     """Rentals with how each stands with its connection, and what that is called."""
     names = {item.id: item.name for item in await connections_of(visit)} if any(map(_connected, rentals)) else {}
-    return [await _with_standing(visit, rental, names) for rental in rentals]
+    return [await _with_connection(visit, rental, names) for rental in rentals]
 
 
-async def _with_standing(visit: Visit, rental: Any, names: dict[str, str]) -> dict[str, Any]:
-    stands = await standing_of(visit, rental.id) if _connected(rental) else None
+async def _with_connection(visit: Visit, rental: Any, names: dict[str, str]) -> dict[str, Any]:
+    stands = await connection_state_of(visit, rental.id) if _connected(rental) else None
     return {
         **msgspec.structs.asdict(rental),
         "connection_name": names.get(rental.connection_id or "", rental.connection_id or ""),
