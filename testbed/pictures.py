@@ -42,12 +42,17 @@ _SHOWN: Final = {
 
 _CUSTOMER: Final = (
     "/console/", _FIND, "/console/buy?number=%2B14155550101&price=1.15&setup_price=0&per_minute_price_inbound=0.0085",
-    "/console/numbers", "/console/numbers/+13612738809", "/console/calls", "/console/money", "/console/orders",
+    "/console/numbers", "/console/numbers/+13612738809", "/console/numbers/+13612738809/diagnose",
+    "/console/connections", "/console/connections/new", "/console/connections/new?preset=livekit",
+    "/console/connections/new?kind=sip", "/console/connections/new?kind=webhook", "/console/connections/{connection}",
+    "/console/calls", "/console/money", "/console/statements", "/console/statements/{month}", "/console/orders",
     "/console/orders/{order}", "/console/orders/{pending}", "/console/orders/{failed}", "/console/webhooks",
     "/console/webhooks/{webhook}", "/console/keys", "/console/nothing",
 )  # fmt: skip
 _OPERATOR: Final = (
-    "/console/", "/console/accounts", "/console/accounts/{account}", "/console/inventory", "/console/prices",
+    "/console/", "/console/health", "/console/accounts", "/console/accounts/{account}",
+    "/console/accounts/{account}/statements", "/console/inventory", "/console/prices", "/console/margin",
+    "/console/pulls", "/console/feeds",
     "/console/carriers", "/console/carriers/twilio-demo", "/console/findings", "/console/all-orders",
     "/console/all-orders/{pending}", "/console/releases", "/console/rents", "/console/rents/{rental}",
     "/console/parked-calls", "/console/webhooks", "/console/keys",
@@ -142,6 +147,7 @@ def fill(served: Demo) -> dict[str, str]:
         http.patch("/phone-numbers/+13612738809/", json=labels)
         hook = {"url": "http://127.0.0.1:8080/hooks", "description": "billing"}
         webhook = http.post("/webhooks/", json=hook).json()["data"]
+        connection = _connect(http, [one["phone_number"] for one in bought[:3] if one])
         http.post("/usage/calls/", json=_calls(bought[0]["purchased_at"]))
         magic = http.get("/phone-numbers/available-numbers/US/", params={"starts_with": "500555", "page_size": 50})
         for offer in magic.json()["data"]:
@@ -149,12 +155,15 @@ def fill(served: Demo) -> dict[str, str]:
                 _buy(http, offer)
         me = http.get("/api-keys/").json()["data"][0]
         orders = http.get("/orders/", params={"page_size": 100}).json()["data"]
+        month = http.get("/statements/").json()["data"][0]["month"]
     by_state = {order["status"]: order["id"] for order in orders}
     return {
         "account": me["account_id"],
         "order": bought[0]["order_id"],
         "rental": bought[0]["id"],
         "webhook": webhook["id"],
+        "connection": connection,
+        "month": month,
         "pending": by_state["pending"],
         "failed": by_state["failed"],
     }
@@ -163,6 +172,15 @@ def fill(served: Demo) -> dict[str, str]:
 def _buy(http: httpx.Client, offer: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = http.post("/phone-numbers/buy/", json=offer).json().get("data") or {}
     return found
+
+
+def _connect(http: httpx.Client, numbers: list[str]) -> str:
+    """The id of a connection that some numbers were given."""
+    wanted = {"name": "Front desk", "preset": "livekit", "preset_values": {"subdomain": "acme-4f2k"}}
+    made: str = http.post("/connections/", json=wanted).json()["data"]["id"]
+    for number in numbers:
+        http.post(f"/phone-numbers/{number}/connection/", json={"connection_id": made})
+    return made
 
 
 def _calls(since: str) -> list[dict[str, Any]]:
@@ -211,7 +229,7 @@ def _every_picture() -> list[Picture]:
     made = []
     for person, paths in (("customer", _CUSTOMER), ("operator", _OPERATOR)):
         for path in paths:
-            name = re.sub(r"[^a-z]+", "-", path.partition("?")[0].removeprefix("/console")).strip("-") or "first"
+            name = re.sub(r"[^a-z]+", "-", path.removeprefix("/console").replace("+", "one")).strip("-")[:40] or "first"
             for scheme, width in itertools.product(_SCHEMES, (1400, 400)):
                 made.append(Picture(f"{person}-{name}-{width}-{scheme}", person, path, scheme, width, None))
     return made

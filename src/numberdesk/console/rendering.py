@@ -49,6 +49,11 @@ def money(amount: Decimal | None, currency: str = "") -> str:
     return f"{sign}{int(digits):,}.{part.rstrip('0'):0<2}{f' {currency}' if currency else ''}"
 
 
+def plain(amount: Decimal | None) -> str:
+    """An amount as a form has it, to be sent again; empty for none."""
+    return "" if amount is None else f"{amount:f}"
+
+
 @functools.lru_cache(maxsize=4_096)
 def phone(e164: str) -> str:
     """A number grouped as people in its country read it, behind its country code."""
@@ -94,6 +99,33 @@ def words(text: str) -> str:
     return text.replace("_", " ")
 
 
+_CONNECTION_STATES: Final = {
+    "none": ("", "rings nowhere"),
+    "pending": ("wait", "being connected"),
+    "active": ("good", "connected"),
+    "failed": ("bad", "not connected, tried again"),
+    "unsupported": ("bad", "cannot be connected so"),
+}
+
+
+def tone_of_connection(state: str) -> str:
+    """How good it is that a number stands with its connection like that."""
+    return _CONNECTION_STATES[state][0]
+
+
+def words_of_connection(state: str) -> str:
+    """How a number stands with its connection, as people say it."""
+    return _CONNECTION_STATES[state][1]
+
+
+_FIELDS: Final = {"targets[0].uri": "the address", "targets[1].uri": "the second address", "targets": "the address"}
+
+
+def field_words(name: str) -> str:
+    """What a field is called on a page."""
+    return _FIELDS.get(name) or words(name)
+
+
 @functools.cache
 def asset(name: str) -> str:
     """The address of a static file, which changes with its content."""
@@ -111,8 +143,9 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters.update(money=money, phone=phone, instant=instant, words=words, tone=tone)
-    made.filters.update(filled=filled, field=value_of)
+    made.filters.update(money=money, plain=plain, phone=phone, instant=instant, words=words, tone=tone)
+    made.filters.update(filled=filled, field=value_of, field_words=field_words)
+    made.filters.update(tone_of_connection=tone_of_connection, words_of_connection=words_of_connection)
     made.globals.update(asset=asset, marked=marked)
     return made
 

@@ -46,6 +46,11 @@ SAID: Final = {
     "audit": "The carrier's list is being compared with the books.",
     "yours": "This number is yours already. Nothing more was charged.",
     "bought": "The number is yours.",
+    "connection": "The connection is there. Do what remains at the other side, test it, and connect numbers to it.",
+    "connecting": "Noted. The number's carrier is being told.",
+    "disconnected": "Noted. The number rings nowhere from now on.",
+    "followed": "Saved. Its numbers follow within seconds.",
+    "put-back": "The carrier is told anew where calls to the number go.",
 }
 """What a page says after something was done, by the word in its address: never words from the address."""
 
@@ -76,12 +81,15 @@ MENU: Final[dict[str, tuple[MenuItem, ...]]] = {
         MenuItem("Overview", "/console", "GET /balance"),
         MenuItem("Find a number", "/console/find", "GET /phone-numbers/available-numbers/{iso_country}"),
         MenuItem("Numbers", "/console/numbers", "GET /phone-numbers"),
+        MenuItem("Connections", "/console/connections", "GET /connections"),
         MenuItem("Calls", "/console/calls", "GET /usage/calls"),
         MenuItem("Money", "/console/money", "GET /transactions"),
+        MenuItem("Statements", "/console/statements", "GET /statements"),
         MenuItem("Orders", "/console/orders", "GET /orders"),
     ),
     "Operate": (
         MenuItem("Overview", "/console", "GET /admin/carriers"),
+        MenuItem("Health", "/console/health", "GET /admin/health"),
         MenuItem("Accounts", "/console/accounts", "GET /admin/accounts"),
         MenuItem("Inventory", "/console/inventory", "GET /admin/inventory"),
         MenuItem("Prices", "/console/prices", "GET /admin/price-rules"),
@@ -91,6 +99,9 @@ MENU: Final[dict[str, tuple[MenuItem, ...]]] = {
         MenuItem("Releases", "/console/releases", "GET /admin/releases"),
         MenuItem("Rents", "/console/rents", "GET /admin/rentals"),
         MenuItem("Parked calls", "/console/parked-calls", "GET /admin/usage/parked"),
+        MenuItem("Days read", "/console/pulls", "GET /admin/usage/pulls"),
+        MenuItem("Feeds", "/console/feeds", "GET /admin/usage/feeds"),
+        MenuItem("Margin", "/console/margin", "GET /admin/usage/margin"),
     ),
     "Integrate": (
         MenuItem("Webhooks", "/console/webhooks", "GET /webhooks"),

@@ -33,8 +33,8 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 class Column(msgspec.Struct, frozen=True):
     """A column: its heading, the field it shows, and how.
 
-    `form` is text, money, phone, time, state, mono, list or yes; `link` a path with fields in braces; `unit` names the
-    field with the currency of a sum of money.
+    `form` is text, money, phone, time, state, mono, list, yes, or another that `cell` of parts.html knows; `link` is a
+    path with fields in braces; `unit` names the field with the currency of a sum of money.
     """
 
     title: str
@@ -156,6 +156,9 @@ def cell(value: Any) -> str:
         return ""
     if isinstance(value, Decimal):
         return f"{value:f}"
+    if isinstance(value, msgspec.Struct):
+        fields = msgspec.structs.asdict(value)
+        return ", ".join(f"{name}={cell(fields[name])}" for name in fields if fields[name] is not None)
     text = " ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) and not _HARMLESS.fullmatch(text) else text
 

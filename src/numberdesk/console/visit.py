@@ -28,6 +28,7 @@ from numberdesk.api.endpoint import (
     EntryPoint,
     Headers,
     RefusedResponse,
+    StreamedResponse,
     require_right,
 )
 from numberdesk.api.shapes import NoQuery, decode_body, decode_query
@@ -107,26 +108,46 @@ class Visit:
         headers: Headers | None = None,
     ) -> ApiResponse:
         """Ask an endpoint as the API would be asked with the visitor's key. Raises what the endpoint raises."""
+        answer = await self._answer(name, path or {}, query or {}, body or {}, key, receive, headers or {})
+        if not isinstance(answer, ApiResponse):
+            raise TypeError(f"{name} answers in another form than JSON")
+        return answer
+
+    async def ask_as(self, media_type: str, name: str, *, path: Mapping[str, str]) -> StreamedResponse:
+        """Ask an endpoint for another form than JSON. Raises what the endpoint raises."""
+        answer = await self._answer(name, path, {}, {}, None, None, {b"accept": media_type.encode()})
+        if not isinstance(answer, StreamedResponse):
+            raise TypeError(f"{name} does not answer in {media_type}")
+        return answer
+
+    async def _answer(
+        self,
+        name: str,
+        path: Mapping[str, str],
+        query: Mapping[str, Any],
+        body: Mapping[str, Any],
+        key: str | None,
+        receive: Receive | None,
+        headers: Headers,
+    ) -> object:
         described = endpoint_named(name)
         require_right(described, self.caller)
-        asked = urlencode({k: v for k, v in (query or {}).items() if v not in ("", None)}, doseq=True)
-        decoded = None if described.body is None else decode_body(json.dumps(body or {}).encode(), described.body)
+        asked = urlencode({k: v for k, v in query.items() if v not in ("", None)}, doseq=True)
+        decoded = None if described.body is None else decode_body(json.dumps(body).encode(), described.body)
         answer = await described.handler(
             ApiRequest(
                 self.entry_point.services,
                 self.caller,
                 self.request_id,
                 self.now,
-                dict(path or {}),
+                dict(path),
                 decode_query(asked.encode(), described.query or NoQuery),
                 decoded,
-                headers or {},
+                headers,
                 receive or self.receive,
                 key,
             )
         )
         if isinstance(answer, RefusedResponse):
             raise answer.error
-        if not isinstance(answer, ApiResponse):
-            raise TypeError(f"{name} answers in another form than JSON")
         return answer

@@ -6,6 +6,7 @@ Touches: nothing.
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Annotated
 
 import msgspec
 
@@ -199,13 +200,13 @@ def parked_call_view(call: KeptCall) -> ParkedCallView:
 class FeedView(msgspec.Struct, frozen=True):
     """A feed, without its secret."""
 
-    account_id: str
-    name: str
-    form: CallForm
-    signed: bool
-    url: str | None
-    mapping: str | None
-    created_at: str
+    account_id: AccountId
+    name: Annotated[str, msgspec.Meta(description="Its name, which stands in the address that records are sent to.")]
+    form: Annotated[CallForm, msgspec.Meta(description="The form of its records.")]
+    signed: Annotated[bool, msgspec.Meta(description="Whether its sender has to sign.")]
+    url: Annotated[str | None, msgspec.Meta(description="The address that is signed over, as its sender has it.")]
+    mapping: Annotated[str | None, msgspec.Meta(description="How its fields are read; null for a form that is known.")]
+    created_at: Instant
 
 
 def feed_view(feed: CallFeed) -> FeedView:
@@ -224,13 +225,13 @@ def feed_view(feed: CallFeed) -> FeedView:
 class PullView(msgspec.Struct, frozen=True):
     """A day of a carrier whose calls are read: when that began last, comes next, and what went wrong."""
 
-    carrier: str
-    day: str
-    listed: int
-    read_at: str | None
-    next_at: str | None
-    done_at: str | None
-    message: str
+    carrier: Annotated[str, msgspec.Meta(description="Whose list is read.")]
+    day: Annotated[str, msgspec.Meta(extra_json_schema={"format": "date"}, description="Which day, in UTC.")]
+    listed: Annotated[int, msgspec.Meta(description="Calls that it listed when it was read last.")]
+    read_at: Annotated[Instant | None, msgspec.Meta(description="When reading it began last.")]
+    next_at: Annotated[Instant | None, msgspec.Meta(description="When it is read again; null when it is not.")]
+    done_at: Annotated[Instant | None, msgspec.Meta(description="When it was read for the last time.")]
+    message: Annotated[str, msgspec.Meta(description="What went wrong; empty for nothing.")]
 
 
 def pull_view(pull: CallPull) -> PullView:

@@ -1,11 +1,11 @@
-"""What calls were charged beside what they cost, for operators.
+"""What calls were charged beside what they cost, and how call records come in, for operators.
 
 Touches: nothing.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
@@ -15,8 +15,12 @@ from numberdesk.api.paging import PageQuery, page, position
 from numberdesk.api.shapes import LONGEST_ID, CarrierName, stated
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.flows.usage.months import month_bounds
+from numberdesk.usage.feed_store import list_feeds
 from numberdesk.usage.margin_store import list_margins
-from numberdesk.views.usage import MarginView, margin_view
+from numberdesk.usage.pull_store import list_pulls
+from numberdesk.views.usage import FeedView, MarginView, PullView, feed_view, margin_view, pull_view
+
+_MOST: Final = 1_000
 
 Month = Annotated[str, stated(pattern="^20[0-9]{2}-(0[1-9]|1[0-2])$")]
 
@@ -86,6 +90,64 @@ async def margins(request: ApiRequest) -> ApiResponse:
     )
     items, rest = page(found, query.page_size, "place")
     return ApiResponse([margin_view(item) for item in items], rest=rest)
+
+
+class PullsQuery(msgspec.Struct, frozen=True):
+    """Which days."""
+
+    done: Annotated[bool | None, msgspec.Meta(description="Whether days that are done are listed too.")] = None
+
+
+@endpoint(
+    "GET",
+    "/admin/usage/pulls",
+    summary="The latest thousand days whose calls are read from carriers that list them",
+    tag="Operators",
+    scope="admin",
+    query=PullsQuery,
+    data=list[PullView],
+    answer_example=[
+        {
+            "carrier": "telnyx",
+            "day": "2026-03-20",
+            "listed": 41,
+            "read_at": "2026-03-20T14:30:00Z",
+            "next_at": "2026-03-20T15:30:00Z",
+            "done_at": None,
+            "message": "",
+        }
+    ],
+)
+async def pulls(request: ApiRequest) -> ApiResponse:
+    """List days, the latest first."""
+    query: PullsQuery = request.query
+    found = await request.read(lambda tx: list_pulls(tx, ended=bool(query.done), limit=_MOST))
+    return ApiResponse([pull_view(item) for item in found])
+
+
+@endpoint(
+    "GET",
+    "/admin/usage/feeds",
+    summary="The first thousand feeds of call records, without their secrets",
+    tag="Operators",
+    scope="admin",
+    data=list[FeedView],
+    answer_example=[
+        {
+            "account_id": "acc_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
+            "name": "pbx",
+            "form": "freeswitch",
+            "signed": False,
+            "url": None,
+            "mapping": None,
+            "created_at": "2026-03-20T14:30:00Z",
+        }
+    ],
+)
+async def feeds(request: ApiRequest) -> ApiResponse:
+    """List feeds of all accounts."""
+    found = await request.read(lambda tx: list_feeds(tx, None, _MOST))
+    return ApiResponse([feed_view(item) for item in found])
 
 
 def _place(token: str | None) -> tuple[str, str] | None:

@@ -15,11 +15,19 @@ from numberdesk.api.paging import PageQuery, numbered_position, page, position
 from numberdesk.api.shapes import E164, id_in_path
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.lifecycle import OrderState
+from numberdesk.flows.accounts.describe_accounts import describe_account
 from numberdesk.flows.statements.read_statements import list_transactions
 from numberdesk.ledger.line_store import LineFilter
 from numberdesk.ledger.store import find_wallet
 from numberdesk.orders.store import find_orders, list_orders
-from numberdesk.views.accounts import BalanceView, TransactionView, balance_view, transaction_view
+from numberdesk.views.accounts import (
+    AccountView,
+    BalanceView,
+    TransactionView,
+    account_view,
+    balance_view,
+    transaction_view,
+)
 from numberdesk.views.formats import KINDS_OF_TRANSFERS, TransferKind
 from numberdesk.views.numbers import OrderView, ShownOrderState, order_view
 
@@ -78,6 +86,35 @@ async def balance(request: ApiRequest) -> ApiResponse:
     if wallet is None:
         raise NotFound
     return ApiResponse(balance_view(wallet))
+
+
+@endpoint(
+    "GET",
+    "/account",
+    summary="The account of the key: its state and its limits",
+    tag="Billing",
+    scope="billing:read",
+    data=AccountView,
+    answer_example={
+        "id": "acc_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
+        "name": "Voice Agency",
+        "currency": "USD",
+        "status": "active",
+        "credit_limit": 0,
+        "created_at": "2026-03-20T14:30:00Z",
+        "closed_at": None,
+        "kind": "customer",
+        "low_balance": {"below": 10},
+        "spend_limits": {"per_purchase": 5, "per_day": None, "per_month": 500},
+    },
+)
+async def own_account(request: ApiRequest) -> ApiResponse:
+    """What limits the account, which its operator sets."""
+    account_id = request.caller.account_id
+    found = await request.read(lambda tx: describe_account(tx, account_id))
+    if found is None:
+        raise NotFound
+    return ApiResponse(account_view(*found))
 
 
 @endpoint(

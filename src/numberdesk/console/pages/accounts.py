@@ -37,6 +37,7 @@ ACCOUNTS: Final = ScreenTable(
     empty="No account yet. Open one for your first customer.",
     new="new/account.html",
 )
+_CAPS: Final = ("per_purchase", "per_day", "per_month")
 KEYS: Final = ScreenTable(
     "/console/accounts/{account_id}",
     "Keys",
@@ -105,6 +106,17 @@ async def create_key(visit: Visit) -> Response:
     except NumberdeskError as error:
         return await show_again(visit, error, account)
     return show_key(visit, made.key, "/console/accounts", f"/console/accounts/{visit.path['account_id']}")
+
+
+@screen("POST", "/accounts/{account_id}/limits", "PATCH /admin/accounts/{account_id}")
+async def limit(visit: Visit) -> Response:
+    """Cap what the account spends on purchases, and say when its balance is low; what is empty is without."""
+    body = {"spend_limits": visit.filled(*_CAPS), "low_balance": visit.filled("below")}
+    try:
+        await visit.ask("PATCH /admin/accounts/{account_id}", path=visit.path, body=body)
+    except NumberdeskError as error:
+        return await show_again(visit, error, account)
+    return redirect(f"/console/accounts/{visit.path['account_id']}?said=saved")
 
 
 _MONEY: Final = ("amount", "reference")

@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from numberdesk.api.endpoint import ApiResponse
 from numberdesk.catalog.model import CAPABILITIES, NUMBER_TYPES
+from numberdesk.console.connection_states import STATE, connection_state_of, connections_of
 from numberdesk.console.rendering import page, redirect
 from numberdesk.console.screens import screen, show
 from numberdesk.console.visit import Visit
@@ -57,7 +58,7 @@ async def find(visit: Visit) -> Response:
     except InvalidRequest as refused:
         error = refused
     visit.error = error
-    token = answer.rest["page"].get("next")
+    token, kept = answer.rest["page"].get("next"), {**given, **_connection(visit)}
     return show(
         visit,
         "find.html",
@@ -68,9 +69,10 @@ async def find(visit: Visit) -> Response:
         offers=[(offer, _matched(offer.phone_number, filters)) for offer in answer.data],
         incomplete=bool(answer.rest["page"].get("incomplete")),
         suggestions=[_suggested(each) for each in answer.rest["page"].get("suggestions", [])],
-        first=_address(country, given) if visit.asked("page_token") else None,
-        follows=_address(country, {**given, "page_token": token}) if token else None,
+        first=_address(country, kept) if visit.asked("page_token") else None,
+        follows=_address(country, {**kept, "page_token": token}) if token else None,
         may_buy=visit.may(_BUY),
+        connection=visit.asked("connection"),
         number_types=NUMBER_TYPES,
         capabilities=CAPABILITIES,
         chosen=set(visit.query.get("capabilities", [])),
@@ -88,7 +90,8 @@ async def buy(visit: Visit) -> Response:
     """Buy at the confirmed prices, once for each confirmation."""
     number, quoted = visit.sent("number"), _quoted(visit.sent)
     try:
-        body = {"phone_number": number, **{name: str(value) for name, value in quoted.items()}}
+        prices = {name: str(value) for name, value in quoted.items()}
+        body = {"phone_number": number, **prices, **visit.filled("connection_id")}
         bought = (await visit.ask(_BUY, body=body, key=visit.sent("form_key") or None)).data
     except (NumberTaken, OrderInProgress) as error:
         if await _is_mine(visit, number):
@@ -108,14 +111,15 @@ async def buy(visit: Visit) -> Response:
 async def order(visit: Visit) -> Response:
     """One order; while it is pending the page follows it."""
     found = (await visit.ask("GET /orders/{order_id}", path=visit.path)).data
-    return show(visit, "order.html", "/console/orders", "Order", order=found)
+    stands = await _connection_state(visit, found)
+    return show(visit, "order.html", "/console/orders", "Order", order=found, stands=stands)
 
 
 @screen("GET", "/orders/{order_id}/state", "GET /orders/{order_id}")
 async def order_state(visit: Visit) -> Response:
     """The part of an order's page that changes, for the page to ask for again and again while it is pending."""
     found = (await visit.ask("GET /orders/{order_id}", path=visit.path)).data
-    return page("order_state.html", order=found)
+    return page("order_state.html", order=found, stands=await _connection_state(visit, found))
 
 
 async def _confirmation(
@@ -135,7 +139,24 @@ async def _confirmation(
         balance=balance,
         after=None if balance is None else balance.available - total,
         form_key=form_key,
+        connections=await connections_of(visit),
+        connection=visit.sent("connection_id") or visit.asked("connection"),
     )
+
+
+async def _connection_state(visit: Visit, order: Any) -> Any:
+    """How the number of an order stands with its connection; None before it is the account's, and after it was."""
+    if order.status != "completed" or not visit.may(STATE):
+        return None
+    try:
+        return await connection_state_of(visit, order.phone_number)
+    except NumberdeskError:
+        return None
+
+
+def _connection(visit: Visit) -> dict[str, str]:
+    """The connection that a number is looked for, in the address from page to page."""
+    return {"connection": visit.asked("connection")} if visit.asked("connection") else {}
 
 
 def _quoted(field: Any) -> dict[str, Decimal]:

@@ -19,6 +19,7 @@ COLUMNS: Final = (
     Column("Name", "name"),
     Column("Begins with", "starts_with", "mono"),
     Column("May", "scopes", "list"),
+    Column("At most on purchases", "spend_limits", "limits"),
     Column("Made", "created_at", "time"),
     Column("Expires", "expires_at", "time"),
     Column("Revoked", "revoked_at", "time"),

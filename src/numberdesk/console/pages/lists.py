@@ -39,25 +39,6 @@ CALLS: Final = listed(
     )
 )
 
-MONEY: Final = listed(
-    ScreenTable(
-        "/console/money",
-        "Money",
-        "GET /transactions",
-        (
-            Column("When", "created_at", "time"),
-            Column("What", "kind", "words"),
-            Column("Amount", "amount", "money", unit="currency"),
-            Column("Balance after", "balance", "money"),
-            Column("Order", "order_id", "mono", "/console/orders/{order_id}"),
-            Column("Reference", "reference"),
-            Column("Entry", "entry", "count"),
-        ),
-        empty="Nothing was paid in or spent yet.",
-        about="Every movement of the wallet, the newest first. A line never changes.",
-    )
-)
-
 ORDERS: Final = listed(
     ScreenTable(
         "/console/orders",

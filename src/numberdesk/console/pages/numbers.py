@@ -9,41 +9,60 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
-from numberdesk.console.rendering import redirect
-from numberdesk.console.screens import Deed, listed, perform, screen, show, show_again
-from numberdesk.console.tables import Column, Filter, ScreenTable
+from numberdesk.console.connection_states import STATE, connection_state_of, connections_of, with_connections
+from numberdesk.console.rendering import page, redirect
+from numberdesk.console.screens import Deed, perform, screen, show, show_again
+from numberdesk.console.tables import Column, Filter, ScreenTable, csv_answer, load
 from numberdesk.console.visit import Visit
 from numberdesk.core.errors import NumberdeskError
 
+_ALL: Final = "GET /phone-numbers"
 _ONE: Final = "GET /phone-numbers/{number}"
 _LABEL: Final = "PATCH /phone-numbers/{number}"
 _RELEASE: Final = "DELETE /phone-numbers/{number}/release"
+_CONNECT: Final = "POST /phone-numbers/{number}/connection"
+_DIAGNOSE: Final = "GET /phone-numbers/{number}/diagnose"
+_LATEST: Final = 25
 
-NUMBERS: Final = listed(
-    ScreenTable(
-        "/console/numbers",
-        "Numbers",
-        "GET /phone-numbers",
-        (
-            Column("Number", "phone_number", "phone", "/console/numbers/{phone_number}"),
-            Column("Label", "friendly_name"),
-            Column("State", "status", "state"),
-            Column("Place", "locality"),
-            Column("Region", "region"),
-            Column("Month", "price", "money", unit="currency"),
-            Column("Renews", "renews_at", "time"),
-            Column("Ends", "ends_at", "time"),
-            Column("Tags", "tags", "list"),
-        ),
-        (
-            Filter("Number", "phone_number", form="tel", hint="+13612738809"),
-            Filter("State", "status", ("active", "past_due", "released")),
-            Filter("Country", "iso_country", hint="US"),
-            Filter("Region", "region", hint="TX"),
-        ),
-        empty="No number fits. Find one to rent.",
-    )
+NUMBERS: Final = ScreenTable(
+    "/console/numbers",
+    "Numbers",
+    _ALL,
+    (
+        Column("Number", "phone_number", "phone", "/console/numbers/{phone_number}"),
+        Column("Label", "friendly_name"),
+        Column("State", "status", "state"),
+        Column("Calls go to", "connection_id", "connection"),
+        Column("Place", "locality"),
+        Column("Region", "region"),
+        Column("Month", "price", "money", unit="currency"),
+        Column("Renews", "renews_at", "time"),
+        Column("Ends", "ends_at", "time"),
+        Column("Tags", "tags", "list"),
+    ),
+    (
+        Filter("Number", "phone_number", form="tel", hint="+13612738809"),
+        Filter("State", "status", ("active", "past_due", "released")),
+        Filter("Country", "iso_country", hint="US"),
+        Filter("Region", "region", hint="TX"),
+    ),
+    empty="No number fits.",
+    new="new/number_link.html",
 )
+
+
+@screen("GET", "/numbers", _ALL)
+async def numbers(visit: Visit) -> Response:
+    """What is rented, and how each stands with its connection."""
+    table = await load(visit, NUMBERS)
+    table.rows = await with_connections(visit, table.rows)
+    return show(visit, "table.html", "/console/numbers", "Numbers", table=table)
+
+
+@screen("GET", "/numbers/csv", _ALL)
+async def numbers_as_csv(visit: Visit) -> Response:
+    """The same as CSV, with the ids of connections."""
+    return await csv_answer(visit, NUMBERS)
 
 
 @screen("GET", "/numbers/{number}", _ONE)
@@ -52,9 +71,8 @@ async def number(visit: Visit) -> Response:
     found = (await visit.ask(_ONE, path=visit.path)).data
     charges, calls = [], []
     if visit.may("GET /transactions"):
-        mine = f"trf_{found.id.partition('_')[2]}_"
-        latest = (await visit.ask("GET /transactions", query={"page_size": 100})).data
-        charges = [each for each in latest if each.id.startswith(mine)]
+        mine = {"phone_number": found.phone_number, "since": found.created_at, "page_size": _LATEST}
+        charges = (await visit.ask("GET /transactions", query=mine)).data
     if visit.may("GET /usage/calls"):
         latest = (await visit.ask("GET /usage/calls", query={"page_size": 100})).data
         calls = [each for each in latest if each.phone_number == found.phone_number]
@@ -66,9 +84,37 @@ async def number(visit: Visit) -> Response:
         number=found,
         charges=charges,
         calls=calls,
+        stands=await connection_state_of(visit, found.id),
+        connections=await connections_of(visit),
         may_manage=visit.may(_LABEL),
         form_key=visit.sent("form_key") or visit.entry_point.services.new_id("rls"),
     )
+
+
+@screen("GET", "/numbers/{number}/connection", STATE)
+async def connection_state(visit: Visit) -> Response:
+    """The part of a number's page that says how it stands with its connection, to be asked for while that changes."""
+    stands = await connection_state_of(visit, visit.path["number"])
+    return page("connection_state.html", stands=stands, connections=await connections_of(visit))
+
+
+@screen("POST", "/numbers/{number}/connection", _CONNECT, _ONE)
+async def connect(visit: Visit) -> Response:
+    """Connect a number to what was chosen, or to nothing."""
+    chosen = visit.sent("connection_id").strip() or None
+    try:
+        await visit.ask(_CONNECT, path=visit.path, body={"connection_id": chosen})
+    except NumberdeskError as error:
+        return await show_again(visit, error, number)
+    return redirect(f"/console/numbers/{visit.path['number']}?said={'connecting' if chosen else 'disconnected'}")
+
+
+@screen("GET", "/numbers/{number}/diagnose", _DIAGNOSE)
+async def diagnose(visit: Visit) -> Response:
+    """Why a number does not ring: its carrier is asked."""
+    found = (await visit.ask(_DIAGNOSE, path=visit.path)).data
+    names = {each.id: each.name for each in await connections_of(visit)}
+    return show(visit, "diagnosis.html", "/console/numbers", "Why does it not ring?", found=found, names=names)
 
 
 @screen("POST", "/numbers/{number}/labels", _LABEL, _ONE)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from starlette.responses import Response
 
+from numberdesk.console.connection_states import walk
 from numberdesk.console.screens import screen, show
 from numberdesk.console.visit import Visit
 from numberdesk.core.lifecycle import AccountKind
@@ -66,7 +67,7 @@ async def _spent(visit: Visit) -> Summed:
     """What was spent within thirty days, corrections and money paid in left out."""
     since = _iso(visit.now, -30)
     amount, count = Decimal(0), 0
-    async for item in _walk(visit, "GET /transactions", {}):
+    async for item in walk(visit, "GET /transactions", {}, _MOST):
         if item.created_at < since:
             return Summed(count, amount, whole=True)
         count += 1
@@ -77,30 +78,18 @@ async def _spent(visit: Visit) -> Summed:
 
 async def _numbers(visit: Visit) -> dict[str, Any]:
     """How many numbers there are, which are past due, and what the next seven days take."""
-    until, states, renewing, count = _iso(visit.now, 7), dict[str, int](), [], 0
-    async for item in _walk(visit, "GET /phone-numbers", {"is_active": "true"}):
+    until, states, renewing, count, silent = _iso(visit.now, 7), dict[str, int](), [], 0, 0
+    async for item in walk(visit, "GET /phone-numbers", {"is_active": "true"}, _MOST):
         count += 1
         states[item.status] = states.get(item.status, 0) + 1
+        silent += item.connection_id is None
         if item.auto_renew and item.ends_at is None and item.renews_at is not None and item.renews_at <= until:
             renewing.append(item)
     total = sum((item.price for item in renewing), Decimal(0))
     renews = Summed(len(renewing), total, whole=count < _MOST)
     soon = sorted(renewing, key=lambda item: item.renews_at)[:10]
     return {"count": count, "whole": count < _MOST, "past_due": states.get("past_due", 0), "renews": renews,
-            "soon": soon}  # fmt: skip
-
-
-async def _walk(visit: Visit, endpoint: str, query: dict[str, str]) -> Any:
-    """The first items of a list, as many as the first page looks at."""
-    token, seen = "", 0
-    while seen < _MOST:
-        answer = await visit.ask(endpoint, query={**query, "page_size": 100, "page_token": token})
-        for item in answer.data:
-            yield item
-        seen += len(answer.data)
-        token = answer.rest["page"]["next"]
-        if not token:
-            return
+            "soon": soon, "silent": silent}  # fmt: skip
 
 
 def _iso(now: int, days: int) -> str:

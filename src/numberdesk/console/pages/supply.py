@@ -164,6 +164,7 @@ deed(
 deed(Deed("/carriers/{name}/audit", "POST /admin/carriers/{name}/audit", "/carriers/{name}", "audit"), carrier)
 _FINDING: Final = ("carrier", "phone_number", "kind")
 deed(Deed("/findings/keep", "POST /admin/findings/keep", "/findings", "kept", fields=_FINDING), findings)
+deed(Deed("/findings/put-back", "POST /admin/findings/put-back", "/findings", "put-back", fields=_FINDING), findings)
 deed(
     Deed(
         "/findings/release",

@@ -1,0 +1,90 @@
+"""How the service does, for operators: what is amiss or late, what calls earn, and how call records come in.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.responses import Response
+
+from numberdesk.console.screens import listed, screen, show
+from numberdesk.console.tables import Column, Filter, ScreenTable
+from numberdesk.console.visit import Visit
+
+_HEALTH: Final = "GET /admin/health"
+
+
+@screen("GET", "/health", _HEALTH)
+async def health(visit: Visit) -> Response:
+    """What the doctor says, what is late, and when the books were checked."""
+    found = (await visit.ask(_HEALTH)).data
+    return show(visit, "health.html", "/console/health", "Health", health=found)
+
+
+MARGIN: Final = listed(
+    ScreenTable(
+        "/console/margin",
+        "Margin",
+        "GET /admin/usage/margin",
+        (
+            Column("Number", "phone_number", "phone"),
+            Column("Carrier", "carrier"),
+            Column("Calls", "calls", "count"),
+            Column("Seconds", "seconds", "count"),
+            Column("Charged", "charged", "money", unit="currency"),
+            Column("Cost", "cost", "money"),
+            Column("Margin", "margin", "money"),
+            Column("Calls without a cost", "calls_without_cost", "count"),
+            Column("Month", "month"),
+        ),
+        (
+            Filter("Month", "month", form="month", hint="2026-03"),
+            Filter("Carrier", "carrier", hint="pool"),
+            Filter("Account", "account_id", hint="acc_…"),
+        ),
+        empty="No calls were charged in this month.",
+        about="What the calls of each number were charged beside what its carrier told that they cost, in a month of "
+        "UTC. There is none while a cost is missing; numbers of the own pool cost nothing here. Rent is not in it.",
+    )
+)
+
+PULLS: Final = listed(
+    ScreenTable(
+        "/console/pulls",
+        "Days read from carriers",
+        "GET /admin/usage/pulls",
+        (
+            Column("Carrier", "carrier", link="/console/carriers/{carrier}"),
+            Column("Day", "day"),
+            Column("Calls listed", "listed", "count"),
+            Column("Read", "read_at", "time"),
+            Column("Next", "next_at", "time"),
+            Column("Done", "done_at", "time"),
+            Column("What went wrong", "message"),
+        ),
+        (Filter("Days that are done", "done", ("true",)),),
+        empty="Nothing is being read. Carriers that list their calls are read a day at a time.",
+        about="The calls of each day are read from carriers that list them, again and again until the day is complete.",
+    )
+)
+
+FEEDS: Final = listed(
+    ScreenTable(
+        "/console/feeds",
+        "Feeds",
+        "GET /admin/usage/feeds",
+        (
+            Column("Name", "name"),
+            Column("Form", "form"),
+            Column("Account", "account_id", "mono", "/console/accounts/{account_id}"),
+            Column("Signed", "signed", "yes"),
+            Column("Address", "url"),
+            Column("Made", "created_at", "time"),
+        ),
+        empty="No feed has settings of its own. numberdesk usage feeds set makes one.",
+        about="How switches and platforms send call records on their own. Feeds are set at a terminal, where their "
+        "secrets are typed.",
+    )
+)

@@ -1,0 +1,51 @@
+"""How the service does, in the console: the doctor's advice, margins, and how call records come in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from numberdesk.core.call_forms import CallForm
+from numberdesk.core.invariants import RunOutcome, VerifyRun
+from numberdesk.flows.usage.change_feeds import save_feeds
+from numberdesk.infra.db import Tx
+from numberdesk.usage.model import CallFeed
+from numberdesk.usage.pull_store import CallPull, insert_pulls
+from numberdesk.verify.run_store import keep_verify_runs
+from tests.api.conftest import Customer, Shop
+from tests.console.browser import Browser
+
+pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # what is shown does not depend on it
+
+
+def test_health_says_what_the_doctor_says_and_when_the_books_were_checked(desk: Shop, operator: Browser) -> None:
+    assert "the books were never checked" in operator.get("/console/health").text
+    now = desk.services.now()
+    desk.services.writer.apply(keep_verify_runs, VerifyRun(RunOutcome.BROKEN, now, 3))
+    broken = operator.get("/console/health")
+    assert "the books were not in order" in broken.text
+    assert "numberdesk verify names them" in broken.text
+    desk.services.writer.apply(keep_verify_runs, VerifyRun(RunOutcome.OK, now + 60_000_000, 0))
+    shown = operator.get("/console/health")
+    assert "the books were" not in shown.text
+    assert "rental connections 0" in shown.text
+
+
+def test_margins_days_read_and_feeds_are_shown_and_exported(desk: Shop, customer: Customer, operator: Browser) -> None:
+    feed = CallFeed(customer.account_id, "pbx-7", CallForm.FREESWITCH, None, None, None, desk.services.now())
+    desk.services.writer.apply(save_feeds, feed)
+    day = 20_000 * 86_400_000_000
+
+    def read(tx: Tx, days: Sequence[CallPull]) -> list[None]:
+        insert_pulls(tx, days)
+        return [None for _ in days]
+
+    now = desk.services.now()
+    desk.services.writer.apply(read, CallPull("pul_1", "telnyx-7", day, now, message="no answer"))
+    assert "pbx-7" in operator.get("/console/feeds").text
+    pulls = operator.get("/console/pulls")
+    assert ("telnyx-7" in pulls.text, "no answer" in pulls.text) == (True, True)
+    assert "telnyx-7" in operator.http.get("/console/pulls/csv").text
+    assert operator.get("/console/margin", month="2026-13").status == 400
+    assert "No calls were charged" in operator.get("/console/margin", month="2026-01").text
