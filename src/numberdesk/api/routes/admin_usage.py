@@ -141,7 +141,16 @@ async def pulls(request: ApiRequest) -> ApiResponse:
             "url": None,
             "mapping": None,
             "created_at": "2026-03-20T14:30:00Z",
-        }
+        },
+        {
+            "account_id": "acc_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
+            "name": "bandwidth",
+            "form": "mapping",
+            "signed": True,
+            "url": "https://numbers.example.com/api/v1/usage/in/bandwidth/",
+            "mapping": '[fields]\ncall_id = "callId"\n',
+            "created_at": "2026-03-20T14:30:00Z",
+        },
     ],
 )
 async def feeds(request: ApiRequest) -> ApiResponse:
