@@ -13,7 +13,7 @@ cd "$into/packages"
 
 apt=(apt-get -q -o Acquire::Retries=1 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 -o APT::Sandbox::User=)
 missing() { # what these packages need that is not on this machine
-  "${apt[@]}" install -s --no-install-recommends "${wanted[@]}" 2>/dev/null | sed -n 's/^Inst \([^ ]*\).*/\1/p'
+  "${apt[@]}" install -s --no-install-recommends "${wanted[@]}" 2>/dev/null | sed -n 's/^Inst \([^ ]*\).*/\1/p' || true
 }
 names=$(missing)
 if [ -z "$names" ]; then # as in a container: apt knows no packages yet, or they are installed

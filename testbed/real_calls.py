@@ -49,19 +49,9 @@ class Exchange:
     def dial(self, number: str, scenario: str, call_id: str, talk_ms: int = 0) -> None:
         """Place a call as a scenario tells it, from beginning to end. Raises AssertionError if it went otherwise."""
         log = self.folder / f"{scenario}.log"
-        arguments = [
-            "-s",
-            number,
-            "-m",
-            "1",
-            "-d",
-            str(talk_ms),
-            "-cid_str",
-            call_id,
-            "-timeout",
-            f"{_PATIENCE:.0f}s",
-            "-timeout_error",
-        ]
+        port, longest = str(_free_port()), f"{_PATIENCE:.0f}s"
+        arguments = ["-s", number, "-p", port, "-m", "1", "-d", str(talk_ms), "-cid_str", call_id]
+        arguments += ["-timeout", longest, "-timeout_error"]
         with _sipp(log, scenario, *arguments, f"{_HOST}:{self.port}") as caller:
             status = caller.wait(_PATIENCE + 5)
         assert status == 0, f"{log.read_text(errors='replace')}\n{self.said}"
