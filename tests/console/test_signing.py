@@ -194,7 +194,7 @@ def test_the_console_takes_no_keys_and_the_api_no_cookies(desk: Shop, customer: 
     assert httpx.get(f"{desk.url}/api/v1/balance/", headers=cookie).status_code == 401
 
 
-def test_no_other_sites_page_may_read_the_console(desk: Shop, browser: Browser) -> None:
+def test_no_other_sites_page_may_read_the_console_or_frame_it(desk: Shop, customer: Customer, browser: Browser) -> None:
     answer = browser.http.get("/console/", headers={"Origin": "https://evil.example"})
     assert not [name for name in answer.headers if name.startswith("access-control")]
     assert answer.headers["cache-control"] == "no-store"
@@ -202,6 +202,10 @@ def test_no_other_sites_page_may_read_the_console(desk: Shop, browser: Browser) 
     assert "default-src 'self'" in policy
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
+    (month,) = [item["month"] for item in customer.http.get("/statements/").json()["data"]]
+    printed = browser.http.get(f"/console/statements/{month}/print", headers={"Origin": "https://evil.example"})
+    assert printed.status_code == 200
+    assert "frame-ancestors 'none'" in printed.headers["content-security-policy"]
     preflight = httpx.options(f"{desk.url}/console/keys", headers={"Origin": "https://evil.example"})
     assert preflight.status_code == 405
 

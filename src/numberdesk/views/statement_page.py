@@ -18,8 +18,10 @@ from numberdesk.core.statement import CarriedCalls, KindTotal
 from numberdesk.flows.statements.read_statements import DescribedLine, Section, StatementHead
 from numberdesk.views.statements import day_text
 
-POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-"""What a browser may load for the page: nothing but its own style."""
+POLICY: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""What a browser may load for the page: nothing but its own style; and no other page may show it within itself."""
 
 _STYLE: Final = """
 :root{color-scheme:light dark;--ink:#1a1c1f;--paper:#fff;--soft:#5c636b;--line:#d8dce0;--band:#f4f6f8}
