@@ -60,7 +60,7 @@ def test_an_unknown_parameter_is_refused_and_the_one_it_looks_like_is_named(
 def test_no_endpoint_takes_a_parameter_that_its_description_does_not_have(
     customer: Customer, operator: Customer
 ) -> None:
-    for described in ENDPOINTS:
+    for described in (each for each in ENDPOINTS if not each.loose):  # test_routing.py tells of those
         path = described.path.replace("{iso_country:str}", "US").replace("{number:str}", "+13619999999")
         path = re.sub(r"\{\w+:str\}", "none", path)
         asking = operator if described.scope == "admin" else customer

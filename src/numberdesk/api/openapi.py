@@ -293,7 +293,7 @@ def _refusals(failures: dict[str, Any]) -> dict[str, Any]:
     told = {}
     for status, refused in refusal_examples().items():
         failure = failures.get(status, _failure([]))
-        examples = failure["content"][JSON]["examples"] | {"refused": refused}
+        examples = failure["content"][JSON]["examples"] | {refused["value"]["reason"]: refused}
         told[status] = failure | {"content": {JSON: {"schema": {"type": "object"}, "examples": examples}}}
     return told
 
