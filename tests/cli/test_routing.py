@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -34,6 +35,8 @@ ROUTES = (
 @pytest.fixture
 def numbers(database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Numbers of two accounts, the last of one that is suspended; each connected as ROUTES says."""
+    for name in [name for name in os.environ if name.startswith("NUMBERDESK_")]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("NUMBERDESK_DATABASE_URL", database_url)
     shop = Shop(database)
     mine, gone = shop.account(9 * PRICE), shop.account(PRICE)
