@@ -25,16 +25,18 @@ _NUMBER = (
     "UPDATE numbers SET state = 'assigned', account_id = ?, order_id = ?, updated_at = ? "
     "WHERE e164 = ? AND state = 'available' AND price = ?"
 )
-_ORDER = "INSERT INTO orders VALUES (?, ?, ?, 'pool', 'completed', 'USD', ?, ?, ?, 0, 0, NULL, ?, ?, ?)"
+_ORDER = (
+    "INSERT INTO orders VALUES (?, ?, ?, 'pool', 'completed', 'USD', ?, ?, ?, 0, 0, NULL, ?, ?, ?, NULL, NULL, NULL)"
+)
 _HOLD = "INSERT INTO holds VALUES (?, ?, ?, 'captured', ?, ?)"
 _TRANSFER = "INSERT INTO transfers VALUES (?, 'rental', ?, 'revenue:rental', ?, 'USD', ?, ?, ?, ?, NULL, ?, NULL, NULL)"
 _RENTAL = (
     "INSERT INTO rentals VALUES (?, ?, ?, ?, 'active', 'USD', ?, ?, ?, ?, ?, '', '', '[]', ?, ?, NULL, "
-    "'month', 1, 0, NULL, NULL, 0, ?, 0, '', NULL, NULL)"
+    "'month', 1, 0, NULL, NULL, 0, ?, 0, '', NULL, NULL, NULL, 0)"
 )
 _RENT = "INSERT INTO rent_charges VALUES (?, ?, 0, ?, ?, 'purchased', ?, ?, NULL, NULL, ?)"
 _WEEK = 7 * 86_400_000_000
-_EVENT = "INSERT INTO events VALUES (?, ?, 'number.purchased', ?, ?)"
+_EVENT = "INSERT INTO events VALUES (?, ?, 'number.purchased', ?, ?, NULL)"
 
 
 class Floor(NamedTuple):
