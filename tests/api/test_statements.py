@@ -114,6 +114,7 @@ def test_the_page_loads_and_runs_nothing(caller: Caller) -> None:
     assert "url(" not in answer.text
     assert caller.number in page.text
     assert "9.83 USD" in page.text
+    assert "0.00 USD" in page.text  # columns of money line up
 
 
 def test_operators_see_any_account_and_others_none_but_theirs(caller: Caller, shop: Shop) -> None:

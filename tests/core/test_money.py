@@ -21,6 +21,7 @@ from numberdesk.core.money import (
     parse_currency,
     parse_micros,
     parse_price,
+    with_two_places,
 )
 
 AMOUNTS = st.integers(-MAX_AMOUNT, MAX_AMOUNT)
@@ -261,3 +262,11 @@ def test_any_other_currency_is_refused(sent: str) -> None:
 def test_an_amount_that_is_too_fine_is_told_the_nearest_that_can_be_sent(text: str, nearest: str) -> None:
     with pytest.raises(MoneyError, match=f"like {re.escape(nearest)}$"):
         parse_micros(text)
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [("20", "20.00"), ("-1.1", "-1.10"), ("0.0085", "0.0085"), ("1.150000", "1.15"), ("0", "0.00")],
+)
+def test_people_read_money_with_two_places_or_as_many_as_it_needs(written: str, shown: str) -> None:
+    assert with_two_places(written) == shown

@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 from starlette.responses import Response
 
 from numberdesk.console.paths import filled, value_of
+from numberdesk.core.money import with_two_places
 
 _HERE: Final = Path(__file__).parent
 STATIC: Final = _HERE / "static"
@@ -40,13 +41,12 @@ _PAGE: Final = {**SECURITY, "Cache-Control": "no-store"}
 
 
 def money(amount: Decimal | None, currency: str = "") -> str:
-    """An amount with at least two digits after its point: never fewer than it has."""
+    """An amount with two digits after its point, or as many as it needs, and its thousands apart."""
     if amount is None:
         return _NONE
-    written = f"{amount:f}"
-    whole, _, part = written.partition(".")
+    whole, _, part = with_two_places(f"{amount:f}").partition(".")
     sign, digits = (_MINUS, whole[1:]) if whole.startswith("-") else ("", whole)
-    return f"{sign}{int(digits):,}.{part.rstrip('0'):0<2}{f' {currency}' if currency else ''}"
+    return f"{sign}{int(digits):,}.{part}{f' {currency}' if currency else ''}"
 
 
 def plain(amount: Decimal | None) -> str:

@@ -86,6 +86,12 @@ def format_micros(micros: int) -> str:
     return f"{sign}{whole}.{fraction:06d}".rstrip("0")
 
 
+def with_two_places(written: str) -> str:
+    """A decimal as people read money in columns: with two digits after its point, or as many as it needs."""
+    whole, _, part = written.partition(".")
+    return f"{whole}.{part.rstrip('0'):0<2}"
+
+
 def as_decimal(micros: int) -> Decimal:
     """Exact decimal of micros, with just the digits it needs; JSON encoders write it as a number."""
     return Decimal(format_micros(micros))

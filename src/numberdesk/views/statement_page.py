@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Final
 
-from numberdesk.core.money import format_micros
+from numberdesk.core.money import format_micros, with_two_places
 from numberdesk.core.periods import iso_seconds
 from numberdesk.core.statement import CarriedCalls, KindTotal
 from numberdesk.flows.statements.read_statements import DescribedLine, Section, StatementHead
@@ -111,8 +111,8 @@ def _line(line: DescribedLine) -> str:
         what += f" {_day(line.period.begins_at)} to {_day(line.period.ends_at)}"
     if transfer.reference is not None:
         what += f", {transfer.reference}"
-    balance = "" if line.balance is None else format_micros(line.balance)
-    return _row("", _day(transfer.created_at), what, line.e164 or "", format_micros(line.amount), balance)
+    balance = "" if line.balance is None else _amount(line.balance)
+    return _row("", _day(transfer.created_at), what, line.e164 or "", _amount(line.amount), balance)
 
 
 def _calls(line: DescribedLine, calls: CarriedCalls) -> str:
@@ -120,13 +120,13 @@ def _calls(line: DescribedLine, calls: CarriedCalls) -> str:
     what = (
         f"{calls.calls} {calls.direction.value}, {calls.seconds} s, billed {calls.billed} s at "
         f"{format_micros(calls.rate.per_minute)} a minute ({calls.rate.increments}){fee}: "
-        f"{format_micros(-calls.amount if line.amount < 0 else calls.amount)}"
+        f"{_amount(-calls.amount if line.amount < 0 else calls.amount)}"
     )
     return _row("calls", day_text(calls.day), what, calls.e164, "", "")
 
 
 def _edge(day: str, name: str, balance: int) -> str:
-    return _row("edge", day, name, "", "", format_micros(balance))
+    return _row("edge", day, name, "", "", _amount(balance))
 
 
 def _row(kind: str, *cells: str) -> str:
@@ -144,8 +144,12 @@ def _kind(kind: str) -> str:
     return _KINDS.get(kind, kind.replace("_", " ").capitalize())
 
 
+def _amount(micros: int) -> str:
+    return with_two_places(format_micros(micros))
+
+
 def _money(amount: int, currency: str) -> str:
-    return f"{format_micros(amount)} {_text(currency)}"
+    return f"{_amount(amount)} {_text(currency)}"
 
 
 def _day(instant: int) -> str:
