@@ -344,9 +344,9 @@ def desk(database_url: str) -> Iterator[Desk]:
 
 
 @pytest.mark.timeout(600)  # a failure takes minutes to shrink
-@pytest.mark.parametrize("examples", [5, pytest.param(12, marks=pytest.mark.long)])
-def test_every_history_goes_as_the_model_says_and_leaves_the_books_in_order(desk: Desk, examples: int) -> None:
+def test_every_history_goes_as_the_model_says_and_leaves_the_books_in_order(desk: Desk) -> None:
     revoked: set[str] = set()
+    examples = 12  # fewer may revoke no key, and show nothing of that
     run_state_machine_as_test(
         cast("Any", lambda: Tenants(desk, revoked)),
         settings=settings(
