@@ -27,8 +27,9 @@ run: $(RUN_READY) ## Serve a demo on http://127.0.0.1:8000 and print a curl line
 test: $(DEV_READY) ## Run all tests
 	$(BIN)/python -m pytest -q -n 3 --dist worksteal  # on two cores, too: much of it waits
 
-test-long: $(DEV_READY) ## Kill hundreds of times, fail over again and again, simulate 12,000 seeds (half an hour)
+test-long: $(DEV_READY) ## Kill hundreds of times, fail over again and again, try new examples, simulate 12,000 seeds (an hour)
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m long
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal --hypothesis-profile fresh -m hypothesis
 	$(BIN)/python -m simulation --seeds 10000 --jobs 2
 	$(BIN)/python -m simulation --fresh --seeds 2000 --jobs 2
 

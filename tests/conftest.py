@@ -15,8 +15,10 @@ from testbed.compiled import compile_once
 from testbed.databases import ENGINES, Databases, databases
 from testbed.memory import scratch
 
-# How long an example takes says nothing on a machine that does other things beside.
-settings.register_profile("numberdesk", deadline=None)
+# How long an example takes says nothing on a machine that does other things beside. The same examples every time, so
+# that what fails is what was changed; `make test-long` looks for new ones.
+settings.register_profile("numberdesk", deadline=None, derandomize=True)
+settings.register_profile("fresh", deadline=None)
 settings.load_profile("numberdesk")
 
 

@@ -8,8 +8,10 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import httpx
+import jsonschema_rs
 import pytest
 
+from numberdesk.api.openapi import build_document
 from numberdesk.connections.model import Connection
 from numberdesk.connections.store import insert_connections
 from numberdesk.core.call_charging import CUSTOMERS
@@ -99,6 +101,17 @@ def test_each_server_is_answered_in_its_format_by_either_method(desk: Desk, form
     kinds = {"freeswitch": "text/xml", "twiml": "text/xml", "asterisk": "text/plain"}
     assert answer.headers["content-type"].partition(";")[0] == kinds.get(form, "application/json")
     assert "pbx.example.com" in answer.text
+
+
+@pytest.mark.parametrize("form", ["json", "freeswitch", "kamailio", "asterisk", "twiml", "jambonz"])
+@pytest.mark.parametrize("to", ["", "+13612738888"])
+def test_what_each_server_is_answered_is_in_the_document(desk: Desk, form: str, to: str) -> None:
+    document = build_document("/api/v1")
+    answer = desk.ask(form, to=to or desk.number)
+    described = document["paths"]["/api/v1/routing/{form}"]["get"]["responses"][str(answer.status_code)]["content"]
+    content = described[answer.headers["content-type"].partition(";")[0]]
+    value = answer.json() if "json" in answer.headers["content-type"] else answer.text
+    jsonschema_rs.validator_for({**content["schema"], "components": document["components"]}).validate(value)
 
 
 OWN_NAMES = [

@@ -17,7 +17,7 @@ from numberdesk.api.endpoint import ENDPOINTS, JSON, LONGEST_KEY, Endpoint
 from numberdesk.api.errors import ENCODER, STATUSES
 from numberdesk.api.field_names import ignores_others
 from numberdesk.api.field_texts import TEXTS, text_key
-from numberdesk.api.openapi_details import ABOUT, completed, refusal_examples
+from numberdesk.api.openapi_details import ABOUT, completed, in_any_form, refusal_examples
 from numberdesk.api.shapes import E164, LONGEST_ID, LONGEST_LABEL, Amount, Label, Price, Rate
 from numberdesk.catalog.rules import CARRIER_NAME
 from numberdesk.core.call_forms import FEED_NAME
@@ -247,7 +247,8 @@ def _success(described: Endpoint) -> dict[str, Any]:
         properties["page"] = {"$ref": _REF.format(name="Page"), "description": "Where the list goes on."}
         example["page"] = {"next": None}
         required.append("page")
-    content = {"schema": {"type": "object", "required": required, "properties": properties}, "example": example}
+    schema = {"type": "object", "required": required, "properties": properties}
+    content = {"schema": in_any_form(schema) if described.loose else schema, "example": example}
     others = {form: {"schema": {"type": "string"}} for form in described.other_forms}
     return {"200": {"description": described.summary, "headers": _HEADERS, "content": {JSON: content, **others}}}
 
@@ -259,10 +260,8 @@ def _pending(described: Endpoint) -> dict[str, Any]:
     (schema,), _ = msgspec.json.schema_components([described.pending], schema_hook=_scalar_schema, ref_template=_REF)
     properties = {**_DONE, "data": {**_plain(schema), "description": "What was asked for."}}
     example = {"success": True, "message": "Accepted", "data": described.pending_example}
-    content = {
-        "schema": {"type": "object", "required": ["success", "message", "data"], "properties": properties},
-        "example": example,
-    }
+    answer = {"type": "object", "required": ["success", "message", "data"], "properties": properties}
+    content = {"schema": answer, "example": example}
     location = {"Location": {"schema": {"type": "string"}, "description": "Where it is told how it ends"}}
     text = "Not done yet; it goes on and ends by itself"
     return {"202": {"description": text, "headers": {**_HEADERS, **location}, "content": {JSON: content}}}

@@ -237,3 +237,10 @@ def refusal_examples() -> dict[str, dict[str, Any]]:
     told = [kamailio(RefusedCall(reason), AskerOptions()) for reason in reasons]
     summary = "The call goes nowhere, which each server is told in its own form; here as Kamailio is."
     return {str(one.status): {"summary": summary, "value": msgspec.json.decode(one.content)} for one in told}
+
+
+def in_any_form(answer: Node) -> Node:
+    """The schema of an answer in our own JSON, or in that of the server which asks: Kamailio's or jambonz's."""
+    kamailios = {"type": "object", "required": ["version", "routing", "routes"], "description": "For Kamailio."}
+    verb = {"type": "object", "required": ["verb"]}
+    return {"anyOf": [answer, kamailios, {"type": "array", "items": verb, "description": "For jambonz: its verbs."}]}

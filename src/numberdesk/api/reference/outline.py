@@ -155,7 +155,8 @@ def _body(node: Node | None, schemas: Node) -> Body | None:
 def _answer(status: str, node: Node, schemas: Node) -> Body:
     content = node["content"][JSON]
     text = "" if status == _SUCCESSES[0] else node["description"]
-    fields = tuple(fields_of(content["schema"]["properties"]["data"], schemas))
+    ours = content["schema"].get("anyOf", [content["schema"]])[0]  # before other servers' forms of it
+    fields = tuple(fields_of(ours["properties"]["data"], schemas))
     return Body(f"Answer {status}", JSON, text, fields, content["example"])
 
 
