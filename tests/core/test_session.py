@@ -44,8 +44,10 @@ def wants(call_id: str = "c1", **changes: Any) -> OpenSession:
     return command._replace(**changes)
 
 
-def more(session_id: str = "ses_c1", *, source: str = SWITCH, now: int = NOW) -> ExtendSession:
-    return ExtendSession(session_id, source, now)
+def more(
+    session_id: str = "ses_c1", *, source: str = SWITCH, now: int = NOW, known: int | None = None
+) -> ExtendSession:
+    return ExtendSession(session_id, source, now, known)
 
 
 def session_of(outcome: object) -> UsageSession:
@@ -71,6 +73,16 @@ def test_a_slice_is_held_for_and_each_extension_holds_what_all_seconds_so_far_co
     )
     assert mine.wallets["acc_1"].held == held[-1]
     assert mine.by_id["ses_c1"].expires_at == NOW + 200 * MICROSECONDS
+
+
+def test_an_extension_that_is_sent_again_with_what_was_known_holds_no_second_slice() -> None:
+    mine = books(10 * UNIT)
+    mine.open(wants())
+    first = mine.extend(more(known=60))
+    assert session_of(first).granted == 120
+    assert mine.extend(more(known=60)) == first
+    assert mine.wallets["acc_1"].held == 2 * UNIT
+    assert session_of(mine.extend(more(known=120))).granted == 180
 
 
 def test_what_the_wallet_covers_of_a_slice_is_granted_and_nothing_beyond_it() -> None:

@@ -14,7 +14,16 @@ from numberdesk.core.lifecycle import SessionState
 from numberdesk.core.money import MICROS
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import POOL, Sold
-from numberdesk.core.session import Denial, ExtendSession, OpenSession, SessionAnswer, SessionOutcome, UsageSession
+from numberdesk.core.rating import charge_of
+from numberdesk.core.session import (
+    RINGING_SECONDS,
+    Denial,
+    ExtendSession,
+    OpenSession,
+    SessionAnswer,
+    SessionOutcome,
+    UsageSession,
+)
 from numberdesk.flows.usage.end_sessions import EndSession, end_sessions
 from numberdesk.flows.usage.expire_sessions import session_expiry
 from numberdesk.flows.usage.hold_sessions import extend_sessions, open_sessions
@@ -182,7 +191,7 @@ def test_a_free_call_holds_nothing_and_is_a_session_all_the_same(shop: Shop) -> 
 
 def test_a_session_that_nobody_extends_expires_and_charges_nothing_until_a_record_tells(line: Line) -> None:
     session, other = line.opened(), line.opened("c2")
-    line.shop.now += 59 * SECOND
+    line.shop.now += (59 + RINGING_SECONDS) * SECOND
     assert line.expire().done == 0
     line.extend(other.id)
     line.shop.now += 2 * SECOND
@@ -195,9 +204,18 @@ def test_a_session_that_nobody_extends_expires_and_charges_nothing_until_a_recor
     line.shop.verified()
 
 
+def test_a_call_that_rings_for_longer_than_a_slice_is_extended_when_it_is_answered(line: Line) -> None:
+    session = line.opened()
+    line.shop.now += 170 * SECOND
+    assert line.expire().done == 0
+    assert session_of(line.extend(session.id)).granted == 120
+    assert line.end(session.id, 100).call.amount == charge_of(100, session.rate)
+    line.shop.verified()
+
+
 def test_a_session_that_is_extended_while_it_is_taken_up_does_not_expire(line: Line) -> None:
     session = line.opened()
-    line.shop.now += 61 * SECOND
+    line.shop.now += (61 + RINGING_SECONDS) * SECOND
     (due,) = line.shop.writer.apply(DUE_SESSIONS.take_up, TakeUp("USD", line.shop.now, 9))
     assert due.id == session.id
     line.extend(session.id)
@@ -210,7 +228,7 @@ def test_what_expires_pays_debts_first(line: Line) -> None:
     line.opened()
     line.tell("c2", 600)
     assert (line.held(), line.owed()) == (UNIT, UNIT)
-    line.shop.now += 61 * SECOND
+    line.shop.now += (61 + RINGING_SECONDS) * SECOND
     line.expire()
     assert (line.held(), line.owed(), line.shop.wallet(line.account_id).posted) == (0, 0, 0)
     line.shop.verified()
@@ -304,7 +322,7 @@ def test_whatever_is_asked_and_told_in_which_order_each_call_is_charged_once(sho
             line.tell(call_id, seconds[call_id])
             told.add(call_id)
         elif what == "wait":
-            shop.now += chance.randrange(90) * SECOND
+            shop.now += chance.randrange(300) * SECOND
             line.expire()
         assert shop.wallet(line.account_id).available >= 0
     shop.verified()

@@ -34,6 +34,9 @@ from numberdesk.core.rating import CallRate, Increments, charge_of, longest_affo
 Key = tuple[str, str, str]
 """What makes a call this one: its source, the source's name for it, and the leg."""
 
+RINGING_SECONDS: Final = 180
+"""A call may ring so long before it is answered (RFC 3261, timer C), and its seconds begin then."""
+
 NO_SESSION: Final = "There is no such session, or another source opened it."
 
 
@@ -52,8 +55,9 @@ class Denial(StrEnum):
 class UsageSession(NamedTuple):
     """A call that is paid for as it goes on, at the rate and increments of its beginning.
 
-    `granted` seconds are held for so far, which cost `amount` micros. `expires_at` is when these seconds are over;
-    from then on nobody waits for the call. Instants in microseconds.
+    `granted` seconds are held for so far, which cost `amount` micros. `expires_at` is when these seconds are over, if
+    the call was answered at once; nobody waits for it from `next_at` on, since it may have rung. Instants in
+    microseconds.
     """
 
     id: str
@@ -123,11 +127,15 @@ class OpenSession(NamedTuple):
 
 
 class ExtendSession(NamedTuple):
-    """The source of a session asks whether its call may go on for another slice."""
+    """The source of a session asks whether its call may go on for another slice.
+
+    `known` are the seconds that it was told were granted: where more are, the same was asked before.
+    """
 
     session_id: str
     source: str
     now: int
+    known: int | None = None
 
 
 class SessionAnswer(NamedTuple):
@@ -197,6 +205,11 @@ class SessionBooks:
             return NotFound(NO_SESSION)
         if session.state is not SessionState.OPEN:
             return SessionEnded(details={"status": session.state.value})
+        if command.known is not None and command.known < session.granted:
+            return SessionAnswer(session)
+        return self._go_on(session, command.now)
+
+    def _go_on(self, session: UsageSession, now: int) -> SessionAnswer:
         wallet, span = self.wallets[session.account_id], self.spans.get(session.e164)
         if span is None or span.rental_id != session.rental_id:
             return SessionAnswer(session, Denial.NOT_IN_SERVICE)
@@ -207,12 +220,12 @@ class SessionBooks:
         if seconds <= session.granted:
             can_pay = charge_of(session.granted + 1, session.rate) <= room
             return SessionAnswer(session, Denial.TOO_LONG if can_pay else Denial.NO_BALANCE)
-        later = max(session.expires_at, command.now) + (seconds - session.granted) * MICROSECONDS
+        later = max(session.expires_at, now) + (seconds - session.granted) * MICROSECONDS
         grown = session._replace(
             granted=seconds,
             amount=charge_of(seconds, session.rate),
             expires_at=later,
-            next_at=later,
+            next_at=later + RINGING_SECONDS * MICROSECONDS,
             leased_until=None,
         )
         self._keep(grown, grown.amount - session.amount)
@@ -261,5 +274,5 @@ def _opened(command: OpenSession, span: RentedSpan, rate: CallRate, begins: int,
         state=SessionState.OPEN,
         opened_at=begins,
         expires_at=expires_at,
-        next_at=expires_at,
+        next_at=expires_at + RINGING_SECONDS * MICROSECONDS,
     )

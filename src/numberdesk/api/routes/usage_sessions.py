@@ -58,6 +58,18 @@ class SessionBody(msgspec.Struct, frozen=True):
     leg: Annotated[str, stated(maxLength=LONGEST_LEG)] = ""
 
 
+class ExtensionQuery(msgspec.Struct, frozen=True):
+    """What makes an extension safe to send again."""
+
+    max_seconds: Annotated[
+        Annotated[int, msgspec.Meta(ge=0, le=MOST_SECONDS)] | None,
+        msgspec.Meta(
+            description="The max_seconds that you were told last. Where more are held for already, you have asked "
+            "before, and are answered the same without holding once more."
+        ),
+    ] = None
+
+
 class SessionEndBody(msgspec.Struct, frozen=True):
     """How the call ended."""
 
@@ -101,17 +113,19 @@ async def open_session(request: ApiRequest) -> ApiResponse:
     summary="Ask whether a call may go on; the next slice of seconds is held for",
     tag="Usage",
     scope="usage:write",
+    query=ExtensionQuery,
     data=SessionView,
     errors=("not_found", "session_ended"),
     answer_example={
         **_SESSION_EXAMPLE, "max_seconds": 120, "held": 0.017, "expires_at": "2026-03-20T14:32:00Z"
     },
-    key_refusal="is not taken by this request: once more holds for one more slice, which is free at the call's end",
+    key_refusal="is not taken by this request: say `?max_seconds=` as you were told last, and it is safe to send again",
     operators_too=True,
 )  # fmt: skip
 async def extend_session(request: ApiRequest) -> ApiResponse:
     """Extend a session, or say why not."""
-    command = ExtendSession(id_in_path(request.path["session_id"]), source_of(request.caller), request.now)
+    session_id, known = id_in_path(request.path["session_id"]), request.query.max_seconds
+    command = ExtendSession(session_id, source_of(request.caller), request.now, known)
     return _answered(await request.services.writer.submit(request.services.extend_sessions, command))
 
 
