@@ -44,7 +44,7 @@ from numberdesk.infra.egress import Egress, parse_networks, parse_ports
 from numberdesk.infra.http import Http
 from numberdesk.infra.observer import NOBODY, Observer
 from numberdesk.infra.reader import Reader, ReadLimits
-from numberdesk.infra.settings import Settings
+from numberdesk.infra.settings import Settings, SettingsError
 from numberdesk.infra.vault import Vault
 from numberdesk.infra.writer import Writer, no_failpoint
 from numberdesk.migrations import HEAD, current, prepare, upgrade
@@ -121,6 +121,7 @@ class Services:
         self.writer.close()
         self.reader.close()
         self.database.close()
+        self.observer.close()
 
 
 def build_carrier(kind: str, setup: Setup, http: Http) -> Carrier:
@@ -266,11 +267,18 @@ def _offer_search(
 
 
 def _observer(settings: Settings) -> Observer:
-    if not settings.metrics_port:
-        return NOBODY
-    from numberdesk.infra.metrics import Metrics  # noqa: PLC0415  commands do without it
+    observer = NOBODY
+    if settings.metrics_port:
+        from numberdesk.infra.metrics import Metrics  # noqa: PLC0415  commands do without it
 
-    return Metrics()
+        observer = Metrics()
+    if settings.tracing:
+        try:
+            from numberdesk.infra.tracing import Tracing  # noqa: PLC0415  an extra, which few install
+        except ModuleNotFoundError:
+            raise SettingsError("NUMBERDESK_TRACING needs the extra: pip install 'numberdesk[otel]'") from None
+        observer = Tracing(observer)
+    return observer
 
 
 def _writer(settings: Settings, parts: Parts, database: Database, lock_seconds: float, observer: Observer) -> Writer:

@@ -68,6 +68,13 @@ class _Stream:
             raise self._fails
 
 
+class _Terminal(_Stream):
+    """Standard error that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 @pytest.mark.parametrize("fails", [OSError, BrokenPipeError])
 def test_a_log_that_cannot_be_written_fails_nobody(fails: type[OSError]) -> None:
     stream = _Stream(fails)
@@ -82,3 +89,27 @@ def test_a_line_and_its_end_are_one_write() -> None:
         log.get_log().info("said", number=1)
     (line,) = stream.written
     assert line.endswith("}\n")
+
+
+@pytest.mark.parametrize(("form", "beginning"), [("json", "{"), ("auto", "{"), ("text", "20")])
+def test_lines_are_for_people_at_a_terminal_or_where_they_are_wanted(
+    form: log.LogFormat, beginning: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.configure("info", form)
+    log.get_log().info("order placed", order_id="ord_1")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(beginning)
+    assert "order placed" in line
+    assert "ord_1" in line
+    assert "\x1b" not in line
+
+
+def test_at_a_terminal_lines_are_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = _Terminal()
+    monkeypatch.setenv("NO_COLOR", "1")
+    with contextlib.redirect_stderr(cast("TextIO", stream)):
+        log.configure("info", "auto")
+        log.get_log().info("order placed", order_id="ord_1")
+    (line,) = stream.written
+    assert "[info" in line
+    assert "order_id=ord_1" in line

@@ -24,7 +24,8 @@ from numberdesk.api.health import healthz, readyz
 from numberdesk.api.limits import RateLimits
 from numberdesk.api.routing import Page, answer_not_found, endpoint_routes, import_endpoints, page_routes
 from numberdesk.core.errors import Internal
-from numberdesk.infra.log import get_log
+from numberdesk.infra.log import get_log, logging_traceparent, read_traceparent
+from numberdesk.infra.observer import Observer
 from numberdesk.wiring import Services
 
 import_endpoints(api)
@@ -65,7 +66,7 @@ def build_app(services: Services, *, front: str = "/docs", beside: Mapping[str, 
         expose_headers=["X-Request-Id", "Location", "Retry-After"],
     )
     apps = {prefix: make(entry_point) for prefix, make in beside.items()}
-    return _Identified(_Sorted(apps, cors), services.new_id, log_all=settings.access_log)
+    return _Identified(_Sorted(apps, cors), services.new_id, services.observer, log_all=settings.access_log)
 
 
 async def _as_made(response: Response) -> Response:
@@ -97,9 +98,10 @@ class _Identified:
     A path means the same with and without a slash at its end.
     """
 
-    def __init__(self, app: ASGIApp, new_id: Callable[[str], str], *, log_all: bool) -> None:
+    def __init__(self, app: ASGIApp, new_id: Callable[[str], str], observer: Observer, *, log_all: bool) -> None:
         self._app = app
         self._new_id = new_id
+        self._observer = observer
         self._log_all = log_all
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -107,10 +109,19 @@ class _Identified:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = self._new_id("req")
-        scope.setdefault("state", {})["request_id"] = request_id
+        state = scope.setdefault("state", {})
+        state["request_id"], state["route"] = self._new_id("req"), ""
         if scope["path"] != "/":
             scope["path"] = scope["path"].rstrip("/")
+        sent = read_traceparent(scope["headers"])
+        with self._observer.request(scope["method"], sent) as observed:
+            with logging_traceparent(observed.traceparent or sent):
+                status = await self._answer(scope, receive, send)
+            observed.answered(state["route"], status)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> int:
+        """Have it answered, and say with what status."""
+        request_id = scope["state"]["request_id"]
         header = (b"x-request-id", request_id.encode())
         began, status = time.monotonic(), 0
 
@@ -132,3 +143,4 @@ class _Identified:
             millis = round((time.monotonic() - began) * 1000, 1)
             path, method = scope["path"], str(scope.get("method"))
             get_log().info("request", request_id=request_id, method=method, path=path, status=status, millis=millis)
+        return status

@@ -66,7 +66,7 @@ class Reference:
 
 def reference_routes() -> list[Route]:
     """Where document and pages are."""
-    resource = Resource({"GET": Reference().respond})
+    resource = Resource({"GET": Reference().respond}, "/docs")
     return [Route(path, resource) for path in ("/openapi.json", "/docs", "/docs/{page:path}")]
 
 

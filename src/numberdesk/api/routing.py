@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from types import ModuleType
@@ -39,14 +40,16 @@ _UNKNOWN: Final = (
 class Resource:
     """The ASGI application of one path: calls the responder of the request's method, and answers every error."""
 
-    def __init__(self, responders: Mapping[str, Responder]) -> None:
+    def __init__(self, responders: Mapping[str, Responder], path: str = "") -> None:
         self._responders = dict(responders)
+        self._path = re.sub(r"\{(\w+):\w+\}", r"{\1}", path)
         if "GET" in responders:
             self._responders["HEAD"] = responders["GET"]  # the server leaves the body out
         self._allow = {"Allow": ", ".join(sorted({*self._responders, "OPTIONS"}))}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        scope["state"]["route"] = self._path
         respond_to = self._responders.get(scope["method"], self._answer_other_methods)
         try:
             response = await respond_to(scope, receive)
@@ -105,14 +108,14 @@ def endpoint_routes(entry_point: EntryPoint) -> list[Route]:
         for path in (described.path, *described.other_paths):
             by_path.setdefault(BASE + path, []).append(described)
     return [
-        Route(path, Resource({each.method: partial(respond, each, entry_point) for each in by_path[path]}))
+        Route(path, Resource({each.method: partial(respond, each, entry_point) for each in by_path[path]}, path))
         for path in sorted(by_path, key=lambda path: path.count("{"))
     ]
 
 
 def page_routes(pages: Mapping[str, Page]) -> list[Route]:
     """Routes of paths that anybody may GET."""
-    return [Route(path, Resource({"GET": partial(_show, page)})) for path, page in pages.items()]
+    return [Route(path, Resource({"GET": partial(_show, page)}, path)) for path, page in pages.items()]
 
 
 async def _show(page: Page, *_: object) -> Response:

@@ -36,7 +36,7 @@ def metrics_served(running: Services) -> Iterator[None]:
         return
     from numberdesk.infra.metrics import Metrics, MetricsServer  # noqa: PLC0415  only where metrics are on
 
-    metrics = running.observer
+    metrics = running.observer.innermost()
     assert isinstance(metrics, Metrics)  # noqa: S101  wiring makes one where there is a port
     watch(metrics, running)
     ports = range(settings.metrics_port, settings.metrics_port + settings.workers)

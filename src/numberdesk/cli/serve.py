@@ -51,7 +51,7 @@ def serve(
         if fresh and not demo:
             fail("--fresh begins the demo of --demo anew; there is nothing to do it to", USAGE)
         settings = _settings(demo=demo, host=host, port=port, workers=workers)
-        log.configure(settings.log_level)
+        log.configure(settings.log_level, settings.log_format)
         with _bound(settings) as sock:
             if fresh:
                 begin_anew(settings)
@@ -67,7 +67,7 @@ def work() -> None:
     """Do only the background work, until SIGTERM or SIGINT."""
     with reported():
         settings = read_settings()
-        log.configure(settings.log_level)
+        log.configure(settings.log_level, settings.log_format)
         running = build(settings, OF_COMMANDS)
         stopped = stop_on_signals()
         _warn_of_credentials(running)

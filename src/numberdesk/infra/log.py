@@ -1,4 +1,4 @@
-"""The log: one JSON object per line on standard error, with the fields named.
+"""The log on standard error: one JSON object per line with the fields named, or a line for people at a terminal.
 
 Touches: clock, environment.
 
@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
+import re
 import string
 import sys
-from collections.abc import MutableMapping
-from typing import Any, Final, TextIO, cast
+from collections.abc import Iterable, MutableMapping
+from contextlib import AbstractContextManager
+from typing import Any, Final, Literal, TextIO, cast
 
 import structlog
 
@@ -27,23 +30,46 @@ _LEVELS = {
 
 _KEYS_BEGIN: Final = ("nd_live_", "nd_test_")
 _KEYS_GO_ON: Final = string.ascii_letters + string.digits
+_TRACEPARENT: Final = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+"""W3C Trace Context, version 00."""
+
+LogFormat = Literal["auto", "json", "text"]
 
 
-def configure(level: str) -> None:
-    """Set the least level that is written."""
+def configure(level: str, form: LogFormat = "json") -> None:
+    """Set the least level that is written, and how: `auto` is text where standard error is a terminal."""
+    at_terminal = sys.stderr is not None and sys.stderr.isatty()
+    render: Any = structlog.processors.JSONRenderer()
+    if form == "text" or (form == "auto" and at_terminal):
+        colors = at_terminal and "NO_COLOR" not in os.environ
+        render = structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=0)
     structlog.configure(
         processors=[
+            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             _without_keys,
-            structlog.processors.JSONRenderer(),
+            render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         # A line and its end in one write: several processes share the stream.
         logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _Lenient())),
         cache_logger_on_first_use=False,
     )
+
+
+def read_traceparent(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """What a client says that its request belongs to, where it says so as W3C Trace Context has it; else nothing."""
+    sent = next((value for name, value in headers if name == b"traceparent"), b"")
+    return sent.decode() if _TRACEPARENT.fullmatch(sent) else ""
+
+
+def logging_traceparent(traceparent: str) -> AbstractContextManager[Any]:
+    """Have every line that is logged meanwhile say what it belongs to."""
+    if not traceparent:
+        return contextlib.nullcontext()
+    return structlog.contextvars.bound_contextvars(traceparent=traceparent)
 
 
 def without_keys(text: str) -> str:

@@ -8,7 +8,7 @@ Whatever observes gets values and never an account or a number, and all labels h
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 Labels = tuple[str, ...]
 """Values of labels, in the order of their names."""
@@ -27,8 +27,30 @@ class Family(NamedTuple):
     total: bool = False
 
 
+class ObservedRequest:
+    """A request while it is answered. `traceparent` names it to others, where somebody makes traces."""
+
+    traceparent: str = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *given: object) -> None:
+        """The request is over."""
+
+    def answered(self, route: str, status: int) -> None:
+        """It was answered, at a path whose ids are left out."""
+
+
+_UNOBSERVED: Final = ObservedRequest()
+
+
 class Observer:
     """Is told what is done, and does nothing with it."""
+
+    def request(self, _method: str, _traceparent: str) -> ObservedRequest:
+        """A request is being answered; its client may have named what it belongs to (W3C Trace Context)."""
+        return _UNOBSERVED
 
     def purchase(self, result: str, seconds: float) -> None:
         """A purchase was answered."""
@@ -44,6 +66,13 @@ class Observer:
 
     def watch(self, read: Callable[[], list[Family]]) -> None:
         """Read these as well, whenever somebody asks."""
+
+    def innermost(self) -> Observer:
+        """Whom others that observe pass on to."""
+        return self
+
+    def close(self) -> None:
+        """Nothing more will be told."""
 
 
 NOBODY: Final = Observer()

@@ -137,6 +137,13 @@ class Settings(BaseSettings):
         32, ge=0, le=10_000, description="Those of one account that wait for their turn; 429 beyond"
     )
     read_timeout_seconds: float = Field(8, gt=0, le=60, description="Longest that one read takes before 503")
+    tracing: bool = Field(
+        default=False,
+        description="Send traces by OpenTelemetry, as its own variables OTEL_... say; wants numberdesk[otel]",
+    )
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="How lines of the log look; auto is text at a terminal, else JSON"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged")
     access_log: bool = Field(default=False, description="Log a line for every request")
 
