@@ -11,12 +11,14 @@ PRISM := tests/contract/node_modules/.package-lock.json
 GENERATOR := $(VENV)/generator/.ready
 SITE := $(VENV)/docs/.ready
 CALLS := $(VENV)/calls/.ready
+KAMAILIO := kamailio kamailio-extra-modules kamailio-json-modules kamailio-utils-modules sip-tester
+CLUSTER := $(VENV)/ha/.ready
 
 # The tests start hundreds of processes: without compiled modules each of them compiles every library anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long call-tools contract check format docs simulate mutate bench package lock clean
+.PHONY: help run test test-long call-tools cluster-tools contract check format docs simulate mutate bench package lock clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,8 +37,13 @@ test-long: $(DEV_READY) ## Kill hundreds of times, fail over again and again, tr
 
 call-tools: $(CALLS) ## Fetch Kamailio and SIPp from Debian, into a folder, for the tests that place real calls
 
-$(CALLS): testbed/call_tools.sh | $(BIN)/python
-	@timeout 300 testbed/call_tools.sh $(VENV)/calls || echo "Debian's packages could not be fetched: the tests that place real calls will be skipped"
+$(CALLS): testbed/debian_packages.sh | $(BIN)/python
+	@timeout 300 testbed/debian_packages.sh $(VENV)/calls $(KAMAILIO) || echo "Debian's packages could not be fetched: the tests that place real calls will be skipped"
+
+cluster-tools: $(CLUSTER) ## Fetch Patroni and etcd from Debian, into a folder, for the long tests of a cluster
+
+$(CLUSTER): testbed/debian_packages.sh | $(BIN)/python
+	@timeout 300 testbed/debian_packages.sh $(VENV)/ha patroni etcd-server || echo "Debian's packages could not be fetched: the tests of a cluster will be skipped"
 
 contract: $(DEV_READY) $(PRISM) $(GENERATOR) ## Hold adapters and the mock of carriers against carriers' documents (needs npm and the documents)
 	$(BIN)/python -m pytest -q -m contract tests/contract tests/api/test_generated_client.py

@@ -51,9 +51,9 @@ class Server:
     """One PostgreSQL server in a folder of its own, on loopback and on a socket in that folder."""
 
     def __init__(self, settings: Mapping[str, str] | None = None) -> None:
-        self.folder = _own_folder()
+        self.folder = own_folder()
         self.data = self.folder / "data"
-        self.port = _free_port()
+        self.port = free_port()
         self._settings = dict(QUICK if settings is None else settings)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -92,8 +92,8 @@ class Server:
                 [binaries() / "postgres", "-D", self.data, "-p", str(self.port), "-k", self.folder, *given],
                 stdout=log,
                 stderr=log,
-                preexec_fn=_end_with_parent,  # noqa: PLW1509  no thread of ours holds a lock that it would need
-                **_as_nobody(),
+                preexec_fn=end_with_parent,  # noqa: PLW1509  no thread of ours holds a lock that it would need
+                **as_nobody(),
             )
         self._wait()
 
@@ -193,7 +193,7 @@ class Server:
 def run(command: str, *arguments: str, **options: Any) -> str:
     """Run one of the wheel's programs to its end; return what it printed. Raises RuntimeError with what it said."""
     done: subprocess.CompletedProcess[str] = subprocess.run(
-        [binaries() / command, *arguments], capture_output=True, text=True, check=False, **_as_nobody(), **options
+        [binaries() / command, *arguments], capture_output=True, text=True, check=False, **as_nobody(), **options
     )
     if done.returncode:
         raise RuntimeError(f"{command} failed:\n{done.stdout}{done.stderr}")
@@ -238,7 +238,7 @@ def _readable_for_all(path: Path) -> bool:
     return all(folder.stat().st_mode & stat.S_IXOTH for folder in (path, *path.parents))
 
 
-def _as_nobody() -> dict[str, Any]:
+def as_nobody() -> dict[str, Any]:
     """Arguments that run a process without root's rights, which PostgreSQL insists on."""
     if os.geteuid() != 0:
         return {}
@@ -253,10 +253,11 @@ def _limit_files(pid: int, size: int) -> None:
         with contextlib.suppress(ProcessLookupError):
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
-    subprocess.run([binaries() / "pg_config"], preexec_fn=limit, check=True, capture_output=True, **_as_nobody())
+    subprocess.run([binaries() / "pg_config"], preexec_fn=limit, check=True, capture_output=True, **as_nobody())
 
 
-def _own_folder() -> Path:
+def own_folder() -> Path:
+    """A new folder of whoever runs the servers."""
     folder = Path(tempfile.mkdtemp(prefix="nd-pg-", dir=scratch()))
     if os.geteuid() == 0:
         nobody = pwd.getpwnam("nobody")
@@ -264,13 +265,14 @@ def _own_folder() -> Path:
     return folder
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Ask Linux for SIGQUIT when the starting process ends, however it ends."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens at."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

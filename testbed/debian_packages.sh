@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# call_tools.sh FOLDER: Kamailio and SIPp as Debian has them, unpacked into a folder, for the test that places calls.
+# debian_packages.sh FOLDER PACKAGE...: programs as Debian has them, unpacked into a folder, for tests that need them.
 # Nothing is installed, no service is started, and what is there already stays. Needs no rights; ends with 1 where Debian
 # cannot be reached or this is no Debian.
 set -euo pipefail
 
 into=$(realpath -m "$1")
-wanted=(kamailio kamailio-extra-modules kamailio-json-modules kamailio-utils-modules sip-tester)
+shift
+wanted=("$@")
 [ ! -e "$into/.ready" ] || exit 0
 rm -rf "$into"
 mkdir -p "$into/packages" "$into/lists/partial" "$into/cache/archives/partial"
