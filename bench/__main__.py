@@ -1,11 +1,12 @@
-"""Measure and print P1-3 (purchases), P4 (search), P6 (memory), P7 (verify), P8-9 (carriers), P10 (fairness), imports.
+"""Measure and print P1-3 (purchases), P4 (search), P6 (memory), P7 (verify), P8-9 (carriers), P10 (fairness), imports,
+deliveries of webhooks.
 
 Touches: files, environment.
 
-Floors and the service are measured in turn, several times, and medians are printed, because the
-machine's speed drifts more than what is to be seen. Names of parts (purchases, idle, audit, carriers,
-fairness, search, imports) as arguments run these only. Of search, numbers among the arguments are the sizes of
-inventories, and sqlite or postgresql the one engine.
+Floors and the service are measured in turn, several times, and medians are printed, because the machine's speed
+drifts more than what is to be seen. Names of parts (purchases, idle, audit, carriers, fairness, search, imports,
+deliveries) as arguments run these only. Of search, numbers among the arguments are the sizes of inventories, and
+sqlite or postgresql the one engine.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from bench.audit import bench_audit
 from bench.carriers import bench_carriers
+from bench.deliveries import bench_deliveries
 from bench.fairness import bench_fairness
 from bench.idle import bench_idle
 from bench.imports import bench_imports
@@ -30,6 +32,7 @@ PARTS = {
     "fairness": bench_fairness,
     "search": bench_search,
     "imports": bench_imports,
+    "deliveries": bench_deliveries,
 }
 
 
