@@ -31,7 +31,7 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """Leave what was loaded and collected to itself: a million objects that last, which every collection would visit."""
+    """Leave what was loaded and collected to itself: a million objects that last, which the collector would visit."""
     gc.disable()
     yield
     gc.freeze()

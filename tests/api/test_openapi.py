@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import json
 import re
@@ -19,10 +20,10 @@ from schemathesis.schemas import APIOperation
 from schemathesis.specs.openapi import checks
 
 from numberdesk.api.endpoint import ENDPOINTS
-from numberdesk.api.errors import ENCODER, STATUSES
-from numberdesk.api.openapi import build_document
+from numberdesk.api.errors import STATUSES
 from numberdesk.core.lifecycle import AccountState
 from tests.api.conftest import Customer, Shop
+from tests.api.described import DOCUMENT
 
 POSTGRESQL_IN_THE_LONG_RUN: Final = "the rules of fields are the same on both engines"
 
@@ -51,15 +52,9 @@ def operator(shop: Shop) -> Customer:
 
 
 @pytest.fixture(scope="module")
-def document() -> dict[str, Any]:
-    made: dict[str, Any] = json.loads(ENCODER.encode(build_document("/api/v1")))
-    return made
-
-
-@pytest.fixture(scope="module")
-def schema(document: dict[str, Any]) -> Any:
+def schema() -> Any:
     """The document as the machine reads it."""
-    return schemathesis.openapi.from_dict(document)
+    return schemathesis.openapi.from_dict(copy.deepcopy(DOCUMENT))
 
 
 def tried(operation: APIOperation[Any, Any, Any, Any], examples: int, check: Callable[[Any], None]) -> None:
@@ -105,31 +100,31 @@ def test_nothing_sent_to_buy_is_charged_by_mistake(schema: Any, shop: Shop) -> N
     tried(schema["/api/v1/phone-numbers/buy"]["POST"], 25, call)
 
 
-def test_the_words_that_a_field_takes_stand_at_the_field(document: dict[str, Any]) -> None:
-    schemas = document["components"]["schemas"]
+def test_the_words_that_a_field_takes_stand_at_the_field() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
     assert schemas["AccountBody"]["properties"]["status"]["anyOf"][0] == {"enum": sorted(AccountState)}
     assert not {"AccountState", "NumberState", "NumberType", "Scope"} & schemas.keys()
 
 
-def test_the_document_is_served_and_a_reader_has_what_stands_in_it(shop: Shop, document: dict[str, Any]) -> None:
-    assert httpx.get(f"{shop.url}/openapi.json").json() == document
+def test_the_document_is_served_and_a_reader_has_what_stands_in_it(shop: Shop) -> None:
+    assert httpx.get(f"{shop.url}/openapi.json").json() == DOCUMENT
 
 
-def test_every_route_is_documented_and_every_documented_path_is_routed(document: dict[str, Any]) -> None:
-    documented = {(method.upper(), path) for path, operations in document["paths"].items() for method in operations}
+def test_every_route_is_documented_and_every_documented_path_is_routed() -> None:
+    documented = {(method.upper(), path) for path, operations in DOCUMENT["paths"].items() for method in operations}
     assert documented == set(OPERATIONS)
-    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    operations = [operation for path in DOCUMENT["paths"].values() for operation in path.values()]
     names = [operation["operationId"] for operation in operations]
     assert len(names) == len(set(names))
 
 
-def test_every_operation_has_examples_that_fit_its_schemas(document: dict[str, Any]) -> None:
+def test_every_operation_has_examples_that_fit_its_schemas() -> None:
     @functools.cache  # most answers are of a few shapes
     def validator(schema: str) -> Any:
-        return jsonschema_rs.validator_for({**json.loads(schema), "components": document["components"]})
+        return jsonschema_rs.validator_for({**json.loads(schema), "components": DOCUMENT["components"]})
 
     checked = 0
-    for path, operations in document["paths"].items():
+    for path, operations in DOCUMENT["paths"].items():
         for method, operation in operations.items():
             contents = [*operation.get("requestBody", {}).get("content", {}).values()]
             contents += [response["content"]["application/json"] for response in operation["responses"].values()]
@@ -142,8 +137,8 @@ def test_every_operation_has_examples_that_fit_its_schemas(document: dict[str, A
     assert checked > 150
 
 
-def test_the_rates_are_numbers_and_the_price_is_required(document: dict[str, Any]) -> None:
-    body = document["components"]["schemas"]["BuyBody"]
+def test_the_rates_are_numbers_and_the_price_is_required() -> None:
+    body = DOCUMENT["components"]["schemas"]["BuyBody"]
     assert body["required"] == ["phone_number", "price"]
     assert body["properties"]["price"]["type"] == "number"
     rate = body["properties"]["per_minute_price_inbound"]
@@ -151,8 +146,8 @@ def test_the_rates_are_numbers_and_the_price_is_required(document: dict[str, Any
     assert any(choice.get("type") == "number" for choice in rate["anyOf"])
 
 
-def test_every_status_that_an_error_code_has_is_described_where_it_can_come(document: dict[str, Any]) -> None:
-    buy = document["paths"]["/api/v1/phone-numbers/buy"]["post"]["responses"]
+def test_every_status_that_an_error_code_has_is_described_where_it_can_come() -> None:
+    buy = DOCUMENT["paths"]["/api/v1/phone-numbers/buy"]["post"]["responses"]
     assert {"200", "400", "401", "402", "403", "404", "409", "413", "415", "422", "429", "500", "502", "503"} <= set(
         buy
     )
