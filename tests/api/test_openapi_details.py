@@ -58,9 +58,8 @@ def test_every_example_fits_its_value() -> None:
     checked = 0
     for place, name, schema in _values():
         for example in schema.get("examples", []):
-            validator = jsonschema_rs.validator_for(
-                {**schema, "components": DOCUMENT["components"]}, validate_formats=True
-            )
+            others = {"components": DOCUMENT["components"]} if "$ref" in json.dumps(schema) else {}
+            validator = jsonschema_rs.validator_for({**schema, **others}, validate_formats=True)
             assert validator.is_valid(example), (place, name, example)
             checked += 1
     assert checked > 300
