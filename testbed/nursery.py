@@ -31,6 +31,7 @@ _LOADED: Final = (
     *(f"numberdesk.cli.{place.module}" for place in COMMANDS.values()),  # which it loads as they are asked for
     "numberdesk.worker",
     "numberdesk.api.app",
+    "numberdesk.console.site",
     "numberdesk.http_server.server",
     "psycopg",
 )

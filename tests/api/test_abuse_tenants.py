@@ -16,8 +16,6 @@ import pytest
 
 from numberdesk.accounts.model import CUSTOMER_SCOPES
 from numberdesk.api.endpoint import ENDPOINTS
-from numberdesk.api.errors import ENCODER
-from numberdesk.api.openapi import build_document
 from numberdesk.core.call_charging import CUSTOMERS
 from numberdesk.flows.usage.set_usage_terms import AppointSource, appoint_sources
 from numberdesk.flows.webhooks.create_webhooks import NewWebhook, create_webhooks
@@ -25,10 +23,10 @@ from numberdesk.flows.webhooks.sequence_events import SequenceEvents
 from numberdesk.webhooks.delivery_store import list_deliveries
 from numberdesk.webhooks.model import WebhookEndpoint
 from tests.api.conftest import Customer, Shop
+from tests.api.described import DOCUMENT
 
 ENGINES_TAKE_TURNS: Final = "the flows ask for the account on both engines"
 
-DOCUMENT: Final = json.loads(ENCODER.encode(build_document("/api/v1")))
 KINDS: Final = {
     "number": "number",
     "phone_number": "number",

@@ -15,6 +15,8 @@ import pytest
 from numberdesk.infra.metrics import Metrics
 from tests.api.conftest import Shop
 
+ENGINES_TAKE_TURNS = "the rules of fields are the same on both engines"
+
 
 def test_the_documented_request_is_answered_as_documented(shop: Shop) -> None:
     customer, number = shop.customer(), shop.number()

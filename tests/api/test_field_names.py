@@ -11,12 +11,12 @@ import pytest
 
 from numberdesk.api.endpoint import ENDPOINTS
 from numberdesk.api.field_names import closest
-from numberdesk.api.openapi import build_document
 from numberdesk.api.routes.purchases import BuyBody
 from numberdesk.api.routes.rentals import LabelBody
 from numberdesk.api.shapes import decode_body
 from numberdesk.core.errors import InvalidRequest
 from tests.api.conftest import Customer, Shop
+from tests.api.described import DOCUMENT
 
 POSTGRESQL_IN_THE_LONG_RUN: Final = "names of fields are the same on both engines"
 
@@ -70,7 +70,7 @@ def test_no_endpoint_takes_a_parameter_that_its_description_does_not_have(
 
 
 def test_no_body_but_that_of_a_purchase_takes_another_field(customer: Customer, operator: Customer) -> None:
-    schemas = build_document("/api/v1")["components"]["schemas"]
+    schemas = DOCUMENT["components"]["schemas"]
     bodies = {described.body.__name__: described for described in ENDPOINTS if described.body is not None}
     assert {name for name in bodies if schemas[name]["additionalProperties"]} == {"BuyBody"}
     for name in bodies.keys() - {"BuyBody"}:

@@ -14,6 +14,8 @@ from numberdesk.flows.cleanup import Cleanup, clean_up
 from numberdesk.flows.purchase import open_orders
 from tests.api.conftest import Shop
 
+ENGINES_TAKE_TURNS = "the rules of requests are the same on both engines"
+
 KEY = {"Idempotency-Key": "once"}
 CHANGING = [one for one in ENDPOINTS if one.method != "GET"]
 

@@ -14,22 +14,20 @@ import msgspec
 import pytest
 
 from numberdesk.accounts.model import CUSTOMER_SCOPES
-from numberdesk.api.app import build_app  # noqa: F401  its import declares the endpoints
 from numberdesk.api.docs import make_files
 from numberdesk.api.endpoint import ENDPOINTS
-from numberdesk.api.errors import ENCODER
 from numberdesk.api.field_names import ignores_others
 from numberdesk.api.field_texts import TEXTS, text_key
-from numberdesk.api.openapi import build_document, structs_in
+from numberdesk.api.openapi import structs_in
 from numberdesk.api.reference.marking import prose
 from numberdesk.flows.webhooks.create_webhooks import NewWebhook, create_webhooks
 from numberdesk.flows.webhooks.sequence_events import SequenceEvents
 from numberdesk.webhooks.model import WebhookEndpoint
 from tests.api.conftest import Customer, Shop
+from tests.api.described import DOCUMENT
 
 POSTGRESQL_IN_THE_LONG_RUN: Final = "the forms of answers are the same on both engines"
 
-DOCUMENT: Final = json.loads(ENCODER.encode(build_document("/api/v1")))
 SCHEMAS: Final = DOCUMENT["components"]["schemas"]
 SHAPES: Final = sorted(
     structs_in(

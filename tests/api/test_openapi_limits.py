@@ -6,7 +6,6 @@ Values are made from the document, for every field of every body and every param
 from __future__ import annotations
 
 import itertools
-import json
 import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -14,20 +13,18 @@ from typing import Any, Final, NamedTuple
 
 import httpx
 
-from numberdesk.api.app import build_app  # noqa: F401  its import declares the endpoints
 from numberdesk.api.endpoint import ENDPOINTS, Endpoint
 from numberdesk.api.errors import ENCODER
-from numberdesk.api.openapi import build_document
 from numberdesk.connections.model import ConnectionPermit
 from numberdesk.core.connection import ConnectionKind
 from numberdesk.core.connection_targets import FIELDS
 from numberdesk.flows.connections.allow_connections import Permit, permit_connections
 from numberdesk.infra.vault import new_key
 from tests.api.conftest import Customer, Shop
+from tests.api.described import DOCUMENT
 
 POSTGRESQL_IN_THE_LONG_RUN: Final = "the rules of fields are the same on both engines"
 
-DOCUMENT: Final = json.loads(ENCODER.encode(build_document("/api/v1")))
 SCHEMAS: Final = DOCUMENT["components"]["schemas"]
 FORWARDED_TO: Final = "+13612738809"
 WORD: Final = "no_such_word"

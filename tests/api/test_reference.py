@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import re
 import shutil
@@ -57,34 +58,37 @@ class _Page(HTMLParser):
         assert self.open.pop() == tag
 
 
-PARSED: Final = {path: _Page(text) for path, text in PAGES.items()}
+@functools.cache
+def parsed(path: str) -> _Page:
+    """A page, taken apart."""
+    return _Page(PAGES[path])
 
 
 def test_every_operation_of_the_document_stands_on_the_page_of_its_resource() -> None:
     shown = {(each.method.lower(), path) for _, each in OPERATIONS for path in (each.path, *each.also)}
     assert shown == {(method, path) for path, operations in DOCUMENT["paths"].items() for method in operations}
     for topic, operation in OPERATIONS:
-        assert operation.name in PARSED[f"/docs/{topic.slug}"].ids
+        assert operation.name in parsed(f"/docs/{topic.slug}").ids
 
 
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_is_well_formed_and_has_no_id_twice(path: str) -> None:
-    page = PARSED[path]
+    page = parsed(path)
     assert not page.open
     assert len(page.ids) == len(set(page.ids))
 
 
 @pytest.mark.parametrize("path", PAGES)
 def test_every_link_of_a_page_leads_somewhere(path: str) -> None:
-    for link in PARSED[path].links:
+    for link in parsed(path).links:
         page, _, place = link.partition("#")
         assert (page or path) in FILES, link
-        assert not place or place in PARSED[page or path].ids, link
+        assert not place or place in parsed(page or path).ids, link
 
 
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_loads_its_style_and_script_from_here_and_has_none_within(path: str) -> None:
-    page = PARSED[path]
+    page = parsed(path)
     assert [load.partition("?")[0] for load in page.loads] == ["/docs/reference.css", "/docs/reference.js"]
     assert "style" not in page.attributes
     assert not [name for name in page.attributes if name.startswith("on")]
@@ -165,7 +169,7 @@ def test_pages_are_served_with_headers_that_let_nothing_else_in(shop: Shop) -> N
             policy = answer.headers["content-security-policy"]
             assert policy.startswith("default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'")
             assert "unsafe" not in policy
-        script = client.get(PARSED["/docs"].loads[1])
+        script = client.get(parsed("/docs").loads[1])
         assert script.headers["content-type"].startswith("text/javascript")
         assert "immutable" in script.headers["cache-control"]
         assert client.get("/docs/nothing").status_code == 404

@@ -11,7 +11,6 @@ import httpx
 import jsonschema_rs
 import pytest
 
-from numberdesk.api.openapi import build_document
 from numberdesk.connections.model import Connection
 from numberdesk.connections.store import insert_connections
 from numberdesk.core.call_charging import CUSTOMERS
@@ -23,6 +22,7 @@ from numberdesk.flows.usage.set_usage_terms import AppointSource, appoint_source
 from numberdesk.infra.db import Tx
 from numberdesk.numbers.rental_store import connect_rentals, find_rentals
 from tests.api.conftest import Customer, Shop
+from tests.api.described import DOCUMENT
 
 POSTGRESQL_IN_THE_LONG_RUN = "the store is shown on both engines; this is about HTTP and formats"
 
@@ -106,12 +106,11 @@ def test_each_server_is_answered_in_its_format_by_either_method(desk: Desk, form
 @pytest.mark.parametrize("form", ["json", "freeswitch", "kamailio", "asterisk", "twiml", "jambonz"])
 @pytest.mark.parametrize("to", ["", "+13612738888"])
 def test_what_each_server_is_answered_is_in_the_document(desk: Desk, form: str, to: str) -> None:
-    document = build_document("/api/v1")
     answer = desk.ask(form, to=to or desk.number)
-    described = document["paths"]["/api/v1/routing/{form}"]["get"]["responses"][str(answer.status_code)]["content"]
+    described = DOCUMENT["paths"]["/api/v1/routing/{form}"]["get"]["responses"][str(answer.status_code)]["content"]
     content = described[answer.headers["content-type"].partition(";")[0]]
     value = answer.json() if "json" in answer.headers["content-type"] else answer.text
-    jsonschema_rs.validator_for({**content["schema"], "components": document["components"]}).validate(value)
+    jsonschema_rs.validator_for({**content["schema"], "components": DOCUMENT["components"]}).validate(value)
 
 
 OWN_NAMES = [

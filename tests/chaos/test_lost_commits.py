@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +19,7 @@ from numberdesk.infra.settings import load_settings
 from numberdesk.ledger.store import find_wallet
 from numberdesk.verify.books import verify
 from numberdesk.wiring import Services, build
+from testbed import nursery
 from testbed.databases import Postgreses
 from testbed.proxy import HOW, Relay, relay_to
 from testbed.samples import PRICE
@@ -142,17 +142,11 @@ def test_a_command_whose_outcome_nobody_can_tell_says_so_and_not_that_nothing_wa
     try:
         stock = stocked(direct, accounts=1, numbers=1)
         relay.lose(GONE, passing=1)
-        done = subprocess.run(
-            [sys.executable, "-m", "numberdesk", "wallet", "top-up", stock.account_ids[0], "5"],
-            env={
-                **os.environ,
-                "NUMBERDESK_DATABASE_URL": relay.url(name),
-                "NUMBERDESK_ANSWER_TIMEOUT_SECONDS": "0.5",
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        settings = {"NUMBERDESK_DATABASE_URL": relay.url(name), "NUMBERDESK_ANSWER_TIMEOUT_SECONDS": "0.5"}
+        done = nursery.run(
+            "numberdesk", "wallet", "top-up", stock.account_ids[0], "5",
+            cwd=Path.cwd(), env={**os.environ, **settings}, timeout=60,
+        )  # fmt: skip
         assert relay.lost == 1
         assert done.returncode == 1
         assert "it is not known whether the change was kept" in done.stderr

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pty
-import subprocess
 from pathlib import Path
 from typing import Final
 
@@ -12,9 +11,10 @@ import pytest
 
 from carrier_mock.model import Api
 from numberdesk.infra.vault import new_key
+from testbed import nursery
 from testbed.carrier_mock import simulated
 from testbed.egress import ALLOWED
-from tests.cli.conftest import COMMAND, PATIENCE, environment
+from tests.cli.conftest import PATIENCE, environment
 from tests.cli.runner import json_of, runner, shown_until
 
 POSTGRESQL_IN_THE_LONG_RUN: Final = "the rules of progress are the same on both engines"
@@ -26,14 +26,12 @@ ACCOUNT: Final = "AC" + "0" * 31 + "7"
 def _at_a_terminal(folder: Path, url: str, *arguments: str) -> str:
     """All that a command shows on standard error, when that is a terminal."""
     ours, theirs = pty.openpty()
-    running = subprocess.Popen(
-        [*COMMAND, *arguments],
-        cwd=folder,
-        env=environment(database_url=url, credentials_key=KEY, egress_allow=ALLOWED)
-        | {"TERM": "xterm", "COLUMNS": "120"},
-        stdout=subprocess.DEVNULL, stderr=theirs,
-    )  # fmt: skip
-    os.close(theirs)
+    given = environment(database_url=url, credentials_key=KEY, egress_allow=ALLOWED)
+    with open(theirs, "wb") as terminal, Path(os.devnull).open("wb") as nothing:  # noqa: PTH123  it has no name
+        running = nursery.start(
+            "numberdesk", *arguments, cwd=folder, env=given | {"TERM": "xterm", "COLUMNS": "120"},
+            stdout=nothing, stderr=terminal,
+        )  # fmt: skip
     shown = shown_until(ours, None)
     running.wait(PATIENCE)
     os.close(ours)

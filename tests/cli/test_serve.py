@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import socket
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from numberdesk.cli.demo_history import RENTED
-from tests.cli.conftest import Running, Start, environment
+from testbed import nursery
+from tests.cli.conftest import PATIENCE, Running, Start, environment
 
 BUY = {
     "phone_number": "+13612738809",
@@ -23,6 +22,10 @@ BUY = {
     "per_minute_price_inbound": 0.0085,
     "per_minute_price_outbound": 0.0945,
 }
+
+
+def _ran(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return nursery.run("numberdesk", *arguments, cwd=folder, env=environment(**settings), timeout=PATIENCE)
 
 
 def _demo(start: Start) -> Running:
@@ -102,33 +105,18 @@ def test_a_demo_prints_a_number_that_is_for_sale_now_and_begins_anew_with_fresh(
     assert httpx.get(f"{fresh.url}/balance/", headers=fresh.key).json()["data"]["available"] == 100
     assert httpx.get(f"{fresh.url}/balance/", headers=second.key).status_code == 401
     before = (tmp_path / "var" / "demo.db").stat().st_ino
-    refused = subprocess.run(  # it would take a demo away that is served
-        [sys.executable, "-m", "numberdesk", "serve", "--demo", "--fresh", "--port", "0"],
-        cwd=tmp_path, env=environment(), check=False, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+    refused = _ran(tmp_path, "serve", "--demo", "--fresh", "--port", "0")  # it would take away what is served
     assert (refused.returncode, "is serving" in refused.stderr) == (1, True)
     assert (tmp_path / "var" / "demo.db").stat().st_ino == before
 
 
 def test_the_demo_leaves_a_database_with_real_accounts_alone(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "numberdesk"]
-    real = {**os.environ, "NUMBERDESK_DATABASE_URL": "sqlite:///real.db"}
-    subprocess.run([*command, "db", "upgrade"], cwd=tmp_path, env=real, check=True, capture_output=True)
-    subprocess.run(
-        [*command, "accounts", "create", "Real", "--currency", "USD"], cwd=tmp_path, env=real, check=True,
-        capture_output=True,
-    )  # fmt: skip
+    real = "sqlite:///real.db"
+    for made in (("db", "upgrade"), ("accounts", "create", "Real", "--currency", "USD")):
+        assert _ran(tmp_path, *made, database_url=real).returncode == 0
     before = (tmp_path / "real.db").read_bytes()
     for more, said in (((), "this one holds accounts"), (("--fresh",), "real.db holds accounts")):
-        refused = subprocess.run(
-            [*command, "serve", "--demo", *more, "--port", "0"],
-            cwd=tmp_path,
-            env=real,
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        refused = _ran(tmp_path, "serve", "--demo", *more, "--port", "0", database_url=real)
         assert (refused.returncode, said in refused.stderr) == (1, True)
         assert (tmp_path / "real.db").read_bytes() == before
 
@@ -145,10 +133,7 @@ def test_a_fresh_start_says_what_to_do_next(start: Start) -> None:
 def test_a_taken_port_is_a_clear_refusal(start: Start, tmp_path: Path) -> None:
     server = start("serve", "--port", "0", until="Numberdesk on")
     port = server.url.split(":")[2].partition("/")[0]
-    again = subprocess.run(
-        [sys.executable, "-m", "numberdesk", "serve", "--port", port], cwd=tmp_path, capture_output=True, text=True,
-        timeout=60, check=False,
-    )  # fmt: skip
+    again = _ran(tmp_path, "serve", "--port", port)
     assert again.returncode == 1
     assert f"cannot listen on 127.0.0.1:{port}" in again.stderr
 
@@ -180,13 +165,9 @@ def test_a_stop_loses_nothing_that_was_accepted(start: Start) -> None:
 
 def test_commands_work_beside_a_running_server(start: Start, tmp_path: Path) -> None:
     demo = _demo(start)
-    environment = {**os.environ, "NUMBERDESK_DATABASE_URL": "sqlite:///var/demo.db"}
 
     def run(*arguments: str) -> Any:
-        done = subprocess.run(
-            [sys.executable, "-m", "numberdesk", *arguments, "--json"], cwd=tmp_path, env=environment,
-            capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
+        done = _ran(tmp_path, *arguments, "--json", database_url="sqlite:///var/demo.db")
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 

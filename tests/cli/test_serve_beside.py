@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
 
+from testbed import nursery
 from tests.cli.buyers import Buyers
-from tests.cli.conftest import COMMAND, HEADER, PATIENCE, Books, Start, environment, filled, wait_until
+from tests.cli.conftest import HEADER, PATIENCE, Books, Start, environment, filled, wait_until
 
 ONLY_SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # one process serves a file
 
 
 def _refused(folder: Path, *arguments: str, **settings: str) -> str:
-    done = subprocess.run(
-        [*COMMAND, *arguments], cwd=folder, env=environment(**settings), capture_output=True, text=True,
-        timeout=PATIENCE, check=False,
-    )  # fmt: skip
+    done = nursery.run("numberdesk", *arguments, cwd=folder, env=environment(**settings), timeout=PATIENCE)
     assert (done.returncode, done.stdout) == (1, "")
     return done.stderr
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -21,9 +20,10 @@ from numberdesk.flows.carriers.connect_carriers import CarrierSetup, set_up_carr
 from numberdesk.infra.settings import load_settings
 from numberdesk.infra.vault import new_key
 from numberdesk.wiring import Services, build
+from testbed import nursery
 from testbed.carrier_mock import Control
 from testbed.egress import ALLOWED
-from tests.cli.conftest import COMMAND, Running, Start, environment
+from tests.cli.conftest import COMMAND, PATIENCE, Running, Start, environment
 
 
 def _demo(start: Start) -> Running:
@@ -220,9 +220,8 @@ def _warnings(running: Running) -> list[dict[str, Any]]:
 
 
 def test_carriers_are_simulated_for_the_demo_only(tmp_path: Path) -> None:
-    refused = subprocess.run(
-        [sys.executable, "-m", "numberdesk", "serve", "--carriers", "--port", "0"],
-        cwd=tmp_path, check=False, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+    refused = nursery.run(
+        "numberdesk", "serve", "--carriers", "--port", "0", cwd=tmp_path, env=environment(), timeout=PATIENCE
+    )
     assert refused.returncode == 2
     assert "numberdesk carriers add" in refused.stderr

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,10 +18,11 @@ from numberdesk.migrations import upgrade
 from numberdesk.orders.store import list_orders
 from numberdesk.verify.books import verify
 from numberdesk.wiring import build
+from testbed import nursery
 from testbed.databases import prepared
 from testbed.postgres import Server
 from testbed.proxy import HOW, relay_to
-from tests.cli.conftest import COMMAND, PATIENCE, Books, Running, Start, environment, filled, wait_until
+from tests.cli.conftest import PATIENCE, Books, Running, Start, environment, filled, wait_until
 
 COUNT = 40
 UNKNOWN = "cannot tell yet whether it did"
@@ -81,11 +81,9 @@ def _shown(server: Server, name: str) -> str:
 
 def _refusal(url: str, folder: Path) -> str:
     """What `serve` says on a database that it does not take."""
-    command = [*COMMAND, "serve", "--port", "0"]
-    done = subprocess.run(
-        command, cwd=folder, env=environment(database_url=url), capture_output=True, text=True, timeout=PATIENCE,
-        check=False,
-    )  # fmt: skip
+    done = nursery.run(
+        "numberdesk", "serve", "--port", "0", cwd=folder, env=environment(database_url=url), timeout=PATIENCE
+    )
     assert (done.returncode, done.stdout) == (1, "")
     return done.stderr
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import pty
 import re
-import subprocess
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from tests.cli.conftest import COMMAND, PATIENCE, environment
+from testbed import nursery
+from tests.cli.conftest import PATIENCE, environment
 from tests.cli.runner import Run, json_of, runner, shown_until
 
 POSTGRESQL_IN_THE_LONG_RUN: Final = "a terminal shows the same of both engines"
@@ -27,12 +27,9 @@ def run(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> R
 def _at_a_terminal(folder: Path, url: str, columns: int, *arguments: str) -> str:
     """What a command shows on standard output, when that is a terminal so wide."""
     ours, theirs = pty.openpty()
-    running = subprocess.Popen(
-        [*COMMAND, *arguments],
-        cwd=folder, env=environment(database_url=url) | {"TERM": "xterm", "COLUMNS": str(columns)},
-        stdout=theirs, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    os.close(theirs)
+    given = environment(database_url=url) | {"TERM": "xterm", "COLUMNS": str(columns)}
+    with open(theirs, "wb") as terminal, Path(os.devnull).open("wb") as nothing:  # noqa: PTH123  it has no name
+        running = nursery.start("numberdesk", *arguments, cwd=folder, env=given, stdout=terminal, stderr=nothing)
     shown = shown_until(ours, None)
     assert running.wait(PATIENCE) == 0
     os.close(ours)

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from testbed.prism import missing
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Unless they are asked for they are not read: carriers' own clients take seconds to load."""
+    wanted: str = config.option.markexpr
+    if collection_path.suffix == ".py" and wanted and not re.search(r"(?<!not )\bcontract\b", wanted):
+        return True
+    return None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -13,6 +13,8 @@ from tests.flows.audits import audited, rented, status
 from tests.flows.carrier_orders import SECOND
 from tests.flows.conftest import PRICE, Shop
 
+ENGINES_TAKE_TURNS = "what a carrier's failure means is the same on both engines"
+
 
 def failing(shop: Shop, how: str) -> None:
     if how == "down":

@@ -33,6 +33,8 @@ from testbed.fake_carriers import Does, FakeCarrier
 from tests.flows.carrier_orders import DAY, MINUTE, SECOND, opened, take_up_releases
 from tests.flows.conftest import PRICE, QUARANTINE, Shop
 
+ENGINES_TAKE_TURNS = "what a carrier's word means is the same on both engines"
+
 HOUR = 60 * MINUTE
 Result = TypeVar("Result")
 

@@ -25,6 +25,8 @@ from testbed.stock import store_accounts
 from tests.flows.carrier_orders import DAY
 from tests.flows.conftest import NOW, Shop
 
+ENGINES_TAKE_TURNS = "the rules of fields are the same on both engines"
+
 SID, TOKEN = "AC" + "0" * 32, "t0ken" * 4
 VALUES = {"account_sid": SID, "auth_token": TOKEN}
 KEY = new_key()

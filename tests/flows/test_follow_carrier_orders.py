@@ -24,6 +24,8 @@ from testbed.fake_carriers import Does, FakeCarrier
 from tests.flows.carrier_orders import DAY, MINUTE, SECOND, WINDOW, chase_of, opened
 from tests.flows.conftest import PRICE, QUOTE_LIFETIME, Shop
 
+ENGINES_TAKE_TURNS = "what follows from a carrier's word is decided by core, alike on both engines"
+
 SETUP = 250_000
 TOTAL = PRICE + SETUP
 

@@ -26,6 +26,8 @@ from numberdesk.flows.accounts.issue_keys import (
 from numberdesk.verify.books import verify
 from tests.flows.conftest import NOW, Shop
 
+ENGINES_TAKE_TURNS = "the rules of keys are the same on both engines"
+
 OFTEN_REFUSED = ("numbers:buy", "numbers:manage", "billing:read")
 
 

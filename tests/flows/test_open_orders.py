@@ -27,6 +27,8 @@ from numberdesk.flows.purchase.open_orders import MOST_REPEATS
 from numberdesk.ledger.model import Transfer
 from tests.flows.conftest import NOW, PRICE, QUARANTINE, Shop
 
+ENGINES_TAKE_TURNS = "a purchase is decided by core, alike on both engines"
+
 TABLES = ("orders", "idempotency_records", "holds", "transfers", "rentals", "events")
 
 

@@ -32,6 +32,8 @@ from testbed.logs import logged
 from tests.flows.carrier_orders import DAY, MINUTE, SECOND, WINDOW, chase_of, heard, opened, settled
 from tests.flows.conftest import QUOTE_LIFETIME, Shop
 
+ENGINES_TAKE_TURNS = "what is told follows from the order, alike on both engines"
+
 NO: Final = "carrier did not place an order"
 UNCLEAR: Final = "carrier gave no clear answer to an order"
 

@@ -25,6 +25,8 @@ from numberdesk.tables import repricings, superseded_prices
 from testbed.samples import price_rule
 from testbed.stock import connected
 
+ENGINES_TAKE_TURNS = "a price follows from its rule, alike on both engines"
+
 NOW = 1_700_000_000_000_000
 RULE = price_rule(price=1_000_000, inbound=8_500, created_at=NOW)
 FILE = """phone_number,monthly_price,currency,cost_monthly

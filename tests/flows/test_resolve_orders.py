@@ -21,6 +21,8 @@ from testbed.fake_carriers import Does
 from tests.flows.carrier_orders import DAY, MINUTE, WINDOW, books, chase_of, opened
 from tests.flows.conftest import NOW, PRICE, Shop
 
+ENGINES_TAKE_TURNS = "what a person may decide is the same on both engines"
+
 PATIENCE = 7 * MINUTE
 
 

@@ -23,6 +23,8 @@ from tests.flows.carrier_orders import DAY, SECOND
 from tests.flows.conftest import NOW, PRICE, Shop
 from tests.flows.markets import DEADLINE, NUMBERS, Market, opened_market
 
+ENGINES_TAKE_TURNS = "offers are put together by core, alike on both engines"
+
 
 @pytest.fixture
 def market(shop: Shop) -> Iterator[Market]:

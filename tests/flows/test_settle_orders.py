@@ -19,6 +19,8 @@ from testbed.fake_carriers import Does
 from tests.flows.carrier_orders import MINUTE, SECOND, WINDOW, books, chase_of, heard, opened, settled
 from tests.flows.conftest import NOW, PRICE, Shop
 
+ENGINES_TAKE_TURNS = "what follows from a carrier's word is decided by core, alike on both engines"
+
 # several who work on one order
 
 

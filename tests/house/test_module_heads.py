@@ -201,9 +201,14 @@ def _dotted(path: Path) -> str:
     return ".".join(path.relative_to(ROOT.parent).with_suffix("").parts)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=_dotted)
-def test_the_head_of_a_module_says_what_its_code_touches(path: Path) -> None:
-    check(path.read_text(), _dotted(path))
+def test_the_head_of_a_module_says_what_its_code_touches() -> None:
+    wrong = []
+    for path in MODULES:
+        try:
+            check(path.read_text(), _dotted(path))
+        except HeadError as error:
+            wrong.append(f"{_dotted(path)}: {error}")
+    assert wrong == []
 
 
 def test_there_are_modules_to_check() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ RETIRED: Final = re.compile(
 """Words that were given up for others, as whole names."""
 
 
+@functools.cache
 def _trees() -> list[ast.Module]:
     return [ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))]
 

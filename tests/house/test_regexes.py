@@ -48,7 +48,7 @@ class Found(NamedTuple):
 
 def found_in(source: str, name: str) -> Iterator[Found]:
     """The first argument of every call of the module `re`."""
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(ast.parse(source)) if re.search(r"\bre\.", source) else ():
         if (
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Attribute)

@@ -28,6 +28,12 @@ UNRELEASED: Final = tuple(f"{number:04}" for number in range(4, 21))
 """Revisions that no release ended with, so that nobody's books are at them."""
 
 EARLIER: Final = sorted(set(REVISIONS) - {HEAD, *UNRELEASED})
+FROM_EACH: Final = pytest.mark.parametrize("revision", EARLIER)
+FROM_THE_LAST: Final = pytest.mark.parametrize(
+    "revision", [*(pytest.param(each, marks=pytest.mark.long) for each in EARLIER[:-1]), EARLIER[-1]]
+)
+"""What comes before that never changes any more, and an upgrade from there is one through there."""
+
 REFUSED: Final = (
     ("UPDATE transfers SET amount = amount + 1", "a transfer never changes"),
     ("DELETE FROM transfers", "a transfer is never deleted"),
@@ -64,7 +70,7 @@ def lost(database: Database, before: Rows) -> Rows:
     }
 
 
-@pytest.mark.parametrize("revision", EARLIER)
+@FROM_EACH
 def test_an_upgrade_keeps_every_row_of_every_table_as_it_was(old: Old, revision: str) -> None:
     database = old(revision)
     before = rows(database)
@@ -76,14 +82,14 @@ def test_an_upgrade_keeps_every_row_of_every_table_as_it_was(old: Old, revision:
     prepare(database)
 
 
-@pytest.mark.parametrize("revision", EARLIER)
+@FROM_THE_LAST
 def test_an_upgraded_database_has_the_schema_of_a_new_one(old: Old, database: Database, revision: str) -> None:
     upgraded = old(revision)
     upgrade(upgraded)
     assert schema_of(upgraded) == schema_of(database)
 
 
-@pytest.mark.parametrize("revision", EARLIER)
+@FROM_THE_LAST
 def test_upgraded_books_are_traded_with_and_still_guarded(old: Old, revision: str) -> None:
     database = old(revision)
     upgrade(database)
@@ -102,7 +108,7 @@ def test_upgraded_books_are_traded_with_and_still_guarded(old: Old, revision: st
     assert in_order(database)
 
 
-@pytest.mark.parametrize("revision", EARLIER)
+@FROM_THE_LAST
 def test_what_was_promised_before_an_upgrade_holds_after_it(old: Old, revision: str) -> None:
     """A price that was superseded is honoured as long as it was to be, and a refusal comes again under its key."""
     database = old(revision)
@@ -159,7 +165,7 @@ def test_orders_releases_and_audits_go_on_where_they_were_before_0004(old: Old) 
     ]
 
 
-@pytest.mark.parametrize("revision", EARLIER)
+@FROM_THE_LAST
 def test_accounts_with_one_name_are_told_apart_and_the_operator_is_told_which(old: Old, revision: str) -> None:
     database, long = old(revision), "x" * 100
     named = {"acc_t1": "Twin", "acc_t2": "Twin", "acc_t3": "Twin", "acc_t4": "Twin (2)", "acc_x1": long, "acc_x2": long}
@@ -187,7 +193,7 @@ def test_accounts_with_one_name_are_told_apart_and_the_operator_is_told_which(ol
     assert upgrade(database) == []
 
 
-@pytest.mark.parametrize("revision", EARLIER)
+@FROM_THE_LAST
 def test_an_upgrade_leaves_the_index_of_trigrams_to_be_filled_and_says_so(old: Old, revision: str) -> None:
     database = old(revision)
     assert any("search index filled" in line for line in upgrade(database))
@@ -229,7 +235,7 @@ def test_a_new_schema_whose_last_table_cannot_be_made_leaves_nothing_behind(empt
     database.close()
 
 
-@pytest.mark.parametrize("revision", EARLIER)
+@FROM_THE_LAST
 def test_an_upgrade_that_fails_midway_leaves_the_books_as_they_were(old: Old, revision: str) -> None:
     database, table = old(revision), {"0001": "writers", "0002": "offers", "0003": "audits_before"}[revision]
     with database.raw(writing=True) as connection:
@@ -246,7 +252,7 @@ def test_an_upgrade_that_fails_midway_leaves_the_books_as_they_were(old: Old, re
     assert in_order(database)
 
 
-@pytest.mark.parametrize("revision", EARLIER)
+@FROM_THE_LAST
 def test_an_upgrade_that_is_killed_midway_leaves_the_books_as_they_were(
     old: Old, empty_url: str, revision: str
 ) -> None:

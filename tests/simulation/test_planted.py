@@ -36,10 +36,18 @@ def text() -> str:
 
 
 DOCUMENTED: Final = dict(documented())
+FIRST_OF_A_RULE: Final = {
+    next(name for name, other in DOCUMENTED.items() if rule in other.breaks)
+    for line in DOCUMENTED.values()
+    for rule in line.breaks
+}
+"""Faults enough for each rule to find one; the others are planted in the long run."""
 
 
 @pytest.mark.timeout(600)  # a documented seed that finds nothing any more is followed by many
-@pytest.mark.parametrize("fault", PLANTED)
+@pytest.mark.parametrize(
+    "fault", [pytest.param(each, marks=[] if each in FIRST_OF_A_RULE else pytest.mark.long) for each in PLANTED]
+)
 def test_a_planted_fault_is_found_by_what_it_breaks(fault: str) -> None:
     line = DOCUMENTED[fault]
     assert found_by(PLANTED[fault], line.seed) in line.breaks

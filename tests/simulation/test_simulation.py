@@ -23,7 +23,7 @@ from tests.simulation.planted import PLANTED
 
 ROOT: Final = Path(__file__).parents[2]
 SEEDS: Final = FEWEST_SEEDS
-FIRST_SEEDS: Final = 30
+FIRST_SEEDS: Final = 15
 """Enough for each kind of step; goals are asked of the long run, which runs these too."""
 
 

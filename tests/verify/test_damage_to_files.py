@@ -71,13 +71,16 @@ def test_a_page_that_cannot_be_read_is_a_violation(table: str, file: Path) -> No
     assert last.message.endswith("the checks that were to follow were not made")
 
 
-@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 8))])
-def test_a_flipped_byte_in_any_page_never_crashes_the_audit(seed: int, file: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("seed", "each"), [(0, 5), *(pytest.param(seed, 1, marks=pytest.mark.long) for seed in range(8))]
+)
+def test_a_flipped_byte_in_any_page_never_crashes_the_audit(seed: int, each: int, file: Path, tmp_path: Path) -> None:
     dice = random.Random(seed)
     sound = file.read_bytes()
     path = tmp_path / "flipped.db"
+    starts = range(0, len(sound), PAGE * each)
     audited = 0
-    for start in range(0, len(sound), PAGE):
+    for start in starts:
         content = bytearray(sound)
         content[start + dice.choice((dice.randrange(12), dice.randrange(PAGE)))] ^= dice.randrange(1, 256)
         path.write_bytes(content)
@@ -85,7 +88,7 @@ def test_a_flipped_byte_in_any_page_never_crashes_the_audit(seed: int, file: Pat
             report = audit(path)
             assert report.ok == (not report.violations)
             audited += 1
-    assert audited > len(sound) // PAGE // 2
+    assert audited > len(starts) // 2
 
 
 def test_the_audit_changes_no_byte(file: Path) -> None:

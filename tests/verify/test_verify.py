@@ -129,7 +129,7 @@ def test_no_reference_leads_nowhere_unseen(reference: ForeignKey, damaged: Copy)
     assert found_at in {one.table for one in damaged.audit().violations}
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     change=st.one_of(
         st.tuples(st.sampled_from(("amount", "balance_after")), FIGURE, st.sampled_from(LINES)),

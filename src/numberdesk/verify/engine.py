@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, Table, func, select, text, tuple_
@@ -112,7 +112,12 @@ def broken_rows(tx: Tx, query: Select[Any]) -> tuple[int, Sequence[Any]]:
 
 def count_rows(tx: Tx, table: Table) -> int:
     """How many rows a table has."""
-    return int(tx.execute(select(func.count()).select_from(table)).scalar_one())
+    return int(tx.execute(_counted(table)).scalar_one())
+
+
+@cache
+def _counted(table: Table) -> Select[Any]:
+    return select(func.count()).select_from(table)
 
 
 def in_key_order(key: ColumnElement[str]) -> ColumnElement[bool]:

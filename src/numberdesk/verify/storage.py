@@ -6,7 +6,7 @@ Touches: database.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import reduce
+from functools import cache, reduce
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -98,6 +98,7 @@ def _reference_name(reference: ForeignKey) -> str:
     return f"{reference.parent.table.name}.{reference.parent.name}"
 
 
+@cache
 def dangling_rows(reference: ForeignKey) -> Select[Any]:
     """The rows whose reference leads nowhere: id, and what they refer to."""
     child, here, there = reference.parent.table, reference.parent, reference.column
