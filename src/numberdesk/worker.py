@@ -127,7 +127,7 @@ async def run(services: Services, stop: asyncio.Event) -> None:
 
 async def _tell_events(services: Services, deliveries: DueWorker[Any, Any], stop: asyncio.Event) -> None:
     """Number events and send them: soon after this process committed something, and every second for the others'."""
-    committed = _Committed(asyncio.get_running_loop())
+    committed = CommitBell(asyncio.get_running_loop())
     services.writer.tell_of_commits(committed.tell)
     try:
         while not stop.is_set():
@@ -141,7 +141,7 @@ async def _tell_events(services: Services, deliveries: DueWorker[Any, Any], stop
         services.writer.tell_of_commits(None)
 
 
-class _Committed:
+class CommitBell:
     """Wakes a loop at the first commit since a round began, from the thread that commits; further ones cost nothing.
 
     To wake a loop is a system call, during which the writer gives the interpreter away and has to wait for it again.
