@@ -25,6 +25,8 @@ CLIENTS = 64
 SOLD = sized(1_000, 200)
 """Purchases before the kill: many, and not all."""
 
+_LONGEST = 60.0
+
 
 class Seen(NamedTuple):
     """One round: bytes of memory when idle, and seconds to the first answer of a start and of one after a kill."""
@@ -84,8 +86,9 @@ def _seen(folder: Path, stock: Stock) -> Seen:
 def _wait_until_sold(url: str) -> None:
     """Look at the books until so many orders stand there."""
     database = Database(url)
-    sold = 0
+    sold, end = 0, time.monotonic() + _LONGEST
     while sold < SOLD:
+        assert time.monotonic() < end, f"{sold} were sold in {_LONGEST:g} s"
         time.sleep(0.01)
         with database.read() as tx:
             ((sold,),) = tx.fetch("SELECT count(*) FROM orders", [])

@@ -2,7 +2,7 @@
 
 Touches: environment.
 
-NUMBERDESK_BENCH_TINY in the environment asks for the tiny ones, whose figures say nothing.
+BENCH_TINY in the environment asks for the tiny ones, whose figures say nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import Final
 
-TINY: Final = "NUMBERDESK_BENCH_TINY"
+TINY: Final = "BENCH_TINY"
 
 
 def sized(usual: int, tiny: int) -> int:

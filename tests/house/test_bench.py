@@ -72,6 +72,7 @@ def test_the_floor_writes_the_rows_and_columns_of_a_purchase(
     assert expected.total() > 9 * CLIENTS
 
 
+@pytest.mark.timeout(300)  # it starts several servers, which takes its time on a busy machine
 @pytest.mark.parametrize("part", ["audit", "imports", *IN_THE_LONG_RUN])
 def test_every_benchmark_runs_and_prints_figures(part: str) -> None:
     ran = subprocess.run(
