@@ -23,15 +23,16 @@ import time
 from pathlib import Path
 
 from bench.floor import buy
+from bench.sizes import sized
 from bench.stock import Stock, sqlite_stock
 from numberdesk.infra.settings import load_settings
 from numberdesk.verify.books import verify
 from numberdesk.wiring import build
 
-TRANSFERS = int(os.environ.get("NUMBERDESK_BENCH_TRANSFERS", "4000000"))
+TRANSFERS = int(os.environ.get("NUMBERDESK_BENCH_TRANSFERS", sized(4_000_000, 40_000)))
 SIZES = (TRANSFERS // 4, TRANSFERS)
 SHARE = 100
-ROUNDS = 3
+ROUNDS = sized(3, 1)
 _COLUMNS = (
     "id, kind, debit, credit, amount, currency, account_id, entry, balance_after, order_id, reference, created_at, "
     "rental_id, period"

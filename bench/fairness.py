@@ -18,16 +18,17 @@ from typing import NamedTuple
 
 from bench.process import Server, numberdesk
 from bench.purchases import load_bought
+from bench.sizes import sized
 from bench.stock import Stock, sqlite_stock
 from numberdesk.infra.db import Database
 from testbed.history import e164_of, record_purchases
 
-ROUNDS = 5
-LONG, SHORT = 300_000, 100
-BUYS = 1_000
+ROUNDS = sized(5, 1)
+LONG, SHORT = sized(300_000, 200), sized(100, 10)
+BUYS = sized(1_000, 16)
 BUYERS = 8
 READERS = 16
-OFFERS = 100_000
+OFFERS = sized(100_000, 200)
 _CHUNK = 1_000
 _LONGEST = 60.0
 _WARM_SECONDS = 0.5

@@ -1,6 +1,6 @@
 """P6: memory of the idle service, start, and start after kill -9 under load, beside an empty application.
 
-Touches: files, clock.
+Touches: files, clock, database.
 """
 
 from __future__ import annotations
@@ -14,14 +14,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.process import empty_app, numberdesk
+from bench.sizes import sized
 from bench.stock import Stock, make_stock, sqlite_stock
+from numberdesk.infra.db import Database
 from testbed.postgres import Server
 
-ROUNDS = 3
-NUMBERS = 12_000
+ROUNDS = sized(3, 1)
+NUMBERS = sized(12_000, 2_000)
 CLIENTS = 64
-LOADED_SECONDS = 0.7
-"""How long purchases go on before the kill: some thousand, and not all."""
+SOLD = sized(1_000, 200)
+"""Purchases before the kill: many, and not all."""
+
+_LONGEST = 60.0
 
 
 class Seen(NamedTuple):
@@ -70,10 +74,22 @@ def _seen(folder: Path, stock: Stock) -> Seen:
         sold.write_text("\n".join(f"{keys[place % len(keys)]} {number}" for place, number in enumerate(stock.numbers)))
         command = [sys.executable, "-m", "bench.load", str(server.port), str(CLIENTS), str(sold)]
         with subprocess.Popen(command) as load:
-            time.sleep(LOADED_SECONDS)
+            _wait_until_sold(stock.url)
             server.kill()
             load.wait(60)
     found = json.loads(Path(f"{sold}.out").read_text())
     assert 0 < found["bought"] < NUMBERS, f"{found['bought']} of {NUMBERS} were bought at the kill"
     with numberdesk(stock.url) as server:
         return Seen(memory, start, server.started)
+
+
+def _wait_until_sold(url: str) -> None:
+    """Look at the books until so many orders stand there."""
+    database = Database(url)
+    sold, end = 0, time.monotonic() + _LONGEST
+    while sold < SOLD:
+        assert time.monotonic() < end, f"{sold} were sold in {_LONGEST:g} s"
+        time.sleep(0.01)
+        with database.read() as tx:
+            ((sold,),) = tx.fetch("SELECT count(*) FROM orders", [])
+    database.close()

@@ -14,7 +14,9 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-LINES: Final = 100_000
+from bench.sizes import sized
+
+LINES: Final = sized(100_000, 200)
 _AREA_CODES: Final = ("201", "212", "213", "305", "312", "361", "404", "415", "512", "617", "702", "713")
 _EXCHANGES: Final = 90
 _HEADER: Final = "phone_number,monthly_price,per_minute_price_inbound,per_minute_price_outbound,currency\n"

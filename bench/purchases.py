@@ -16,13 +16,14 @@ from bench.floor import Floor, measure_floor
 from bench.pgfloor import CLIENTS as PGBENCH_CLIENTS
 from bench.pgfloor import measure_pgbench
 from bench.process import numberdesk
+from bench.sizes import sized
 from bench.stock import Stock, make_stock, sqlite_stock
 from testbed.postgres import Server
 
-ROUNDS = 5
-FLOOR_BUYS = 4_000
-BUYS = 12_000
-LONE_BUYS = 1_000
+ROUNDS = sized(5, 1)
+FLOOR_BUYS = sized(4_000, 20)
+BUYS = sized(12_000, 64)
+LONE_BUYS = sized(1_000, 5)
 CLIENTS = 64
 WORKERS = 2
 _DURABLE = {"shared_buffers": "128MB", "max_connections": "100"}

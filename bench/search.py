@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 
 from bench.process import Server, numberdesk
 from bench.purchases import load_bought
+from bench.sizes import sized
 from bench.stock import Stock, make_stock_of
 from numberdesk.catalog.model import Listing
 from numberdesk.catalog.search import OfferQuery
@@ -33,13 +34,13 @@ from testbed.offer_queries import sent_query
 from testbed.postgres import Server as PostgresServer
 from testbed.samples import PRICE, listing_of
 
-USUAL_SIZES: Final = (100_000, 1_000_000)
+USUAL_SIZES: Final = (sized(100_000, 1_000), sized(1_000_000, 2_000))
 ENGINES: Final = ("sqlite", "postgresql")
-ASKED: Final = 60
+ASKED: Final = sized(60, 2)
 COMPARED: Final = 1
 """Of each kind and order, searches that are compared with what they must find."""
 
-BUYS: Final = 1_000
+BUYS: Final = sized(1_000, 16)
 BUYERS: Final = 16
 PAGE: Final = 10
 _BLOCK: Final = 100

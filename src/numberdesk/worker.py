@@ -47,6 +47,10 @@ _STEPS_PER_REPORT: Final = 100
 _BREATH_SECONDS: Final = 0.05
 """Between two rounds of the sequencer, so that under load one round numbers the events of many purchases."""
 
+_LONG_BREATH_SECONDS: Final = 0.25
+_LONG_QUEUE: Final = 16
+"""While so many commands wait for the writer, rounds are fewer and larger: each takes some of its time."""
+
 _LAST_SECONDS: Final = 5.0
 """How long work that asks carriers may go on after it is told to stop."""
 
@@ -123,22 +127,43 @@ async def run(services: Services, stop: asyncio.Event) -> None:
 
 async def _tell_events(services: Services, deliveries: DueWorker[Any, Any], stop: asyncio.Event) -> None:
     """Number events and send them: soon after this process committed something, and every second for the others'."""
-    committed, loop = asyncio.Event(), asyncio.get_running_loop()
-
-    def wake() -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nothing is told here any more
-            loop.call_soon_threadsafe(committed.set)
-
-    services.writer.tell_of_commits(wake)
+    committed = CommitBell(asyncio.get_running_loop())
+    services.writer.tell_of_commits(committed.tell)
     try:
         while not stop.is_set():
-            committed.clear()
+            committed.begin_round()
             await put_off(partial(number_events, services, stop.is_set))
             await put_off(partial(deliveries.begin, stop.is_set))
-            await _first_of(committed, stop, _LOOK_SECONDS)
-            await _rest(stop, _BREATH_SECONDS)
+            await _first_of(committed.event, stop, _LOOK_SECONDS)
+            is_long = services.writer.waiting >= _LONG_QUEUE
+            await _rest(stop, _LONG_BREATH_SECONDS if is_long else _BREATH_SECONDS)
     finally:
         services.writer.tell_of_commits(None)
+
+
+class CommitBell:
+    """Wakes a loop at the first commit since a round began, from the thread that commits; further ones cost nothing.
+
+    To wake a loop is a system call, during which the writer gives the interpreter away and has to wait for it again.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.event = asyncio.Event()
+        self._loop = loop
+        self._told = False
+
+    def begin_round(self) -> None:
+        """From now on the next commit is told of; those before it the round sees."""
+        self.event.clear()
+        self._told = False
+
+    def tell(self) -> None:
+        """Something was committed."""
+        if self._told:
+            return
+        self._told = True
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nothing is told here any more
+            self._loop.call_soon_threadsafe(self.event.set)
 
 
 async def number_events(services: Services, stopping: Callable[[], bool]) -> None:

@@ -159,6 +159,15 @@ def test_origins_can_be_limited(other_shop: Callable[..., Shop]) -> None:
     assert "access-control-allow-origin" not in other.headers
 
 
+def test_an_answer_says_that_it_varies_by_origin_whether_one_is_sent_or_not_and_says_it_once(shop: Shop) -> None:
+    for _ in range(2):  # some answers are made once
+        for headers in ({}, {"Origin": PLAYGROUND}):
+            answers = [httpx.get(f"{shop.url}{path}", headers=headers) for path in ("/", "/healthz", "/nothing")]
+            assert [answer.headers.get_list("vary") for answer in answers] == [["Origin"]] * 3
+            allows = ["access-control-allow-origin" in answer.headers for answer in answers]
+            assert allows == [bool(headers)] * 3
+
+
 def test_health_and_readiness(shop: Shop) -> None:
     assert httpx.get(f"{shop.url}/healthz").json() == {"status": "ok"}
     assert httpx.get(f"{shop.url}/readyz").json() == {"status": "ready"}

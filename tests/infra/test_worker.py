@@ -128,3 +128,21 @@ def test_an_event_is_numbered_and_sent_soon_after_its_commit(services: Services)
         time.sleep(0.01)
     stop()
     assert numbers_given == [1]
+
+
+def test_a_loop_is_woken_by_the_first_commit_of_a_round_and_by_no_other() -> None:
+    woken = []
+
+    class Loop(asyncio.SelectorEventLoop):
+        def call_soon_threadsafe(self, *_: object, **__: object) -> asyncio.Handle:
+            woken.append(1)
+            return asyncio.Handle(lambda: None, (), self)
+
+    loop = Loop()
+    bell = worker.CommitBell(loop)
+    for commits in (3, 0, 1):
+        bell.begin_round()
+        for _ in range(commits):
+            bell.tell()
+    loop.close()
+    assert len(woken) == 2

@@ -9,12 +9,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, bindparam, delete, func, literal, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, literal, select, update
 
 from numberdesk.accounts.model import SCOPES, Account, ApiKey, KeyPage
 from numberdesk.core.lifecycle import AccountKind, AccountState
 from numberdesk.infra.db import Tx
-from numberdesk.infra.statements import stretch_of
+from numberdesk.infra.statements import SelectSet, in_set, stretch_of
 from numberdesk.tables import accounts, api_keys, spend_caps
 
 _KEY_COLUMNS: Final = [api_keys.c[name] for name in ApiKey._fields]
@@ -25,10 +25,11 @@ _NAMES: Final = 0x6E64_6E61_6D65
 MOST_WALKED: Final = 1_000
 """Keys that one page of a list looks at, however few of them fit."""
 
-_BY_HASH: Final = (
+_BY_HASH: Final = SelectSet(
     select(*_KEY_COLUMNS, accounts.c.currency, accounts.c.kind)
     .join(accounts, accounts.c.id == api_keys.c.account_id)
-    .where(api_keys.c.hash == bindparam("hash"), accounts.c.closed_at.is_(None))
+    .where(in_set(api_keys.c.hash, "hashes"), accounts.c.closed_at.is_(None)),
+    "hashes",
 )
 
 
@@ -101,8 +102,13 @@ def insert_keys(tx: Tx, new: Sequence[ApiKey]) -> None:
 
 def find_key_by_hash(tx: Tx, key_hash: str) -> tuple[ApiKey, str, AccountKind] | None:
     """The key with this hash, its account's currency and kind, valid or not; None also where the account is closed."""
-    row = tx.execute(_BY_HASH, {"hash": key_hash}).first()
-    return None if row is None else (_key_of(row), row.currency, AccountKind(row.kind))
+    return find_keys_by_hash(tx, [key_hash]).get(key_hash)
+
+
+def find_keys_by_hash(tx: Tx, hashes: Iterable[str]) -> dict[str, tuple[ApiKey, str, AccountKind]]:
+    """The same of several keys, by hash."""
+    rows = _BY_HASH.run(tx, hashes=hashes)
+    return {row.hash: (_key_of(row), row.currency, AccountKind(row.kind)) for row in rows}
 
 
 def find_keys(tx: Tx, ids: Iterable[str], *, lock: bool = False) -> dict[str, ApiKey]:

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final
 
+from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.routing import Router
@@ -22,7 +23,7 @@ from numberdesk.api.docs import reference_routes
 from numberdesk.api.endpoint import EntryPoint, failed
 from numberdesk.api.health import healthz, readyz
 from numberdesk.api.limits import RateLimits
-from numberdesk.api.routing import Page, answer_not_found, endpoint_routes, import_endpoints, page_routes
+from numberdesk.api.routing import FixedPaths, Page, answer_not_found, endpoint_routes, import_endpoints, page_routes
 from numberdesk.core.errors import Internal
 from numberdesk.infra.log import get_log, logging_traceparent, read_traceparent
 from numberdesk.infra.observer import Observer
@@ -31,6 +32,8 @@ from numberdesk.wiring import Services
 import_endpoints(api)
 
 _NOTHING: Final[Mapping[str, Any]] = {}
+_NO_HEADERS: Final = Headers(raw=[])
+_VARY: Final = (b"vary", b"Origin")
 
 _HANG_UP_SECONDS: Final = 5.0
 """How long a process that stops waits for orders that are on their way to carriers; the worker sees to the rest."""
@@ -58,8 +61,8 @@ def build_app(services: Services, *, front: str = "/docs", beside: Mapping[str, 
         default=answer_not_found,
         lifespan=lambda _: _lifespan(services),
     )
-    cors = CORSMiddleware(
-        router,
+    cors = _Cors(
+        FixedPaths(router),
         allow_origins=[origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()],
         allow_methods=["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"],
         allow_headers=["X-Api-Key", "Authorization", "Content-Type", "Idempotency-Key"],
@@ -77,6 +80,27 @@ async def _as_made(response: Response) -> Response:
 async def _lifespan(services: Services) -> AsyncIterator[None]:
     yield
     await services.hang_up(_HANG_UP_SECONDS)
+
+
+class _Cors(CORSMiddleware):
+    """CORS, which costs a request without an Origin next to nothing: as all are that no page of a site sends."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        if scope["type"] != "http" or any(name == b"origin" for name, _ in scope["headers"]):
+            await super().__call__(scope, receive, send)
+            return
+
+        async def varying(message: Message) -> None:
+            """Say that the answer would be another one with an Origin."""
+            if message["type"] == "http.response.start":
+                if any(name == b"vary" for name, _ in message["headers"]):
+                    await self.send(message, send, _NO_HEADERS)
+                    return
+                message["headers"] = [*message["headers"], _VARY]
+            await send(message)
+
+        await self.app(scope, receive, varying)
 
 
 class _Sorted:

@@ -17,13 +17,16 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
-from numberdesk.accounts.model import KEY_LENGTH, Caller, key_hash, well_formed
-from numberdesk.accounts.store import find_key_by_hash
-from numberdesk.core.errors import InvalidApiKey
+from numberdesk.accounts.model import KEY_LENGTH, ApiKey, Caller, key_hash, well_formed
+from numberdesk.accounts.store import find_keys_by_hash
+from numberdesk.core.errors import InvalidApiKey, Overloaded
+from numberdesk.core.lifecycle import AccountKind
 from numberdesk.infra.reader import Reader
 
 REMEMBERED_SECONDS: Final = 0.5
 _MOST_REMEMBERED: Final = 10_000
+_MOST_ASKED: Final = 500
+"""Keys of one question."""
 
 CHALLENGE: Final = 'Basic realm="numberdesk"'
 """How senders that know HTTP Basic alone are asked for their key; some send it only when they are."""
@@ -58,7 +61,9 @@ class Authenticator:
         self._now = now
         self._monotonic = monotonic
         self._known: OrderedDict[str, tuple[float, Caller]] = OrderedDict()
-        self._asking: dict[str, asyncio.Task[Caller | None]] = {}
+        self._asking: dict[str, asyncio.Future[Caller | None]] = {}
+        self._waiting: list[str] = []
+        self._asker: asyncio.Task[None] | None = None
 
     async def caller(self, sent: bytes | None) -> Caller:
         """Who sent this key. Raises InvalidApiKey, whatever is wrong with it."""
@@ -78,15 +83,40 @@ class Authenticator:
 
     async def _look_up(self, hashed: str) -> Caller | None:
         """Ask the database once, however many requests wait for the same key."""
-        task = self._asking.get(hashed)
-        if task is None:
-            task = self._asking[hashed] = asyncio.create_task(self._ask(hashed))
-            task.add_done_callback(lambda _: self._asking.pop(hashed, None))
-        return await asyncio.shield(task)
+        answer = self._asking.get(hashed)
+        if answer is None:
+            answer = self._asking[hashed] = asyncio.get_running_loop().create_future()
+            answer.add_done_callback(_taken)
+            self._waiting.append(hashed)
+            if self._asker is None:
+                self._asker = asyncio.create_task(self._ask())
+        return await asyncio.shield(answer)
 
-    async def _ask(self, hashed: str) -> Caller | None:
+    async def _ask(self) -> None:
+        """Look up all keys that wait, in one question, until none does: a question costs more than a key in it."""
+        try:
+            while self._waiting:
+                asked, self._waiting = self._waiting[:_MOST_ASKED], self._waiting[_MOST_ASKED:]
+                await self._answer(asked)
+        finally:
+            self._asker = None
+
+    async def _answer(self, asked: list[str]) -> None:
         until = self._monotonic() + REMEMBERED_SECONDS
-        found = await self._reader.look_up(lambda tx: find_key_by_hash(tx, hashed))
+        try:
+            found = await self._reader.look_up(lambda tx: find_keys_by_hash(tx, asked))
+        except BaseException as error:
+            for hashed in asked:
+                self._asking.pop(hashed).set_exception(error if isinstance(error, Exception) else Overloaded())
+            if not isinstance(error, Exception):
+                raise
+            return
+        for hashed in asked:
+            caller = self._remembered(hashed, found.get(hashed), until)
+            self._asking.pop(hashed).set_result(caller)
+
+    def _remembered(self, hashed: str, found: tuple[ApiKey, str, AccountKind] | None, until: float) -> Caller | None:
+        """Whose key it is, known from now on until a time; None if nobody's."""
         if found is None or not found[0].valid_at(self._now()):
             self._known.pop(hashed, None)
             return None
@@ -97,3 +127,9 @@ class Authenticator:
         while len(self._known) > _MOST_REMEMBERED:
             self._known.popitem(last=False)
         return caller
+
+
+def _taken(answer: asyncio.Future[Caller | None]) -> None:
+    """See to it that asyncio does not complain of an error that nobody waits for any more."""
+    if not answer.cancelled():
+        answer.exception()

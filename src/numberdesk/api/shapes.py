@@ -13,6 +13,7 @@ import json
 import re
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from functools import cache
 from typing import Annotated, Any, Final, TypeVar, get_args, get_type_hints
 from urllib.parse import parse_qsl
 
@@ -117,7 +118,7 @@ def decode_query(query: bytes, shape: type[Shape]) -> Shape:
         )
     except (UnicodeDecodeError, ValueError):
         raise InvalidRequest("query", "must be a well-formed query string in UTF-8") from None
-    lists = {name for name, kind in get_type_hints(shape).items() if _is_list(kind)}
+    lists = _lists_of(shape)
     values: dict[str, Any] = {}
     for name, text in pairs:
         field = field_of(name, shape)
@@ -151,6 +152,12 @@ def e164_in_path(text: str) -> str:
         raise InvalidRequest("phone_number", str(error)) from None
 
 
+@cache
+def _lists_of(shape: type[msgspec.Struct]) -> frozenset[str]:
+    """The fields of a shape that take several values. Reading type hints costs more than a query."""
+    return frozenset(name for name, kind in get_type_hints(shape).items() if _is_list(kind))
+
+
 def _is_list(kind: Any) -> bool:
     return any(getattr(part, "__origin__", None) in (list, tuple) for part in (kind, *get_args(kind)))
 
@@ -158,13 +165,7 @@ def _is_list(kind: Any) -> bool:
 def parse_json(raw: bytes) -> Any:
     """Read JSON with exact decimals. Raises InvalidRequest naming `body`, or a field that comes twice."""
     try:
-        return json.loads(
-            raw.decode("utf-8-sig"),
-            object_pairs_hook=_object,
-            parse_float=_decimal,
-            parse_int=_integer,
-            parse_constant=Decimal,
-        )
+        return _DECODER.decode(raw.decode("utf-8-sig"))
     except _RepeatedKeyError as error:
         raise InvalidRequest(nameable(str(error), "body"), "must be sent once") from None
     except RecursionError:
@@ -195,6 +196,11 @@ def _decimal(text: str) -> Decimal:
 
 def _integer(text: str) -> int | Decimal:
     return int(text) if len(text) <= _LONGEST_INTEGER else _decimal(text)
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_float=_decimal, parse_int=_integer, parse_constant=Decimal
+)
 
 
 def _convert(values: dict[str, Any], shape: type[Shape], *, strict: bool) -> Shape:

@@ -9,15 +9,17 @@ import functools
 import hashlib
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import phonenumbers
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.responses import Response
 
 from numberdesk.console.paths import filled, value_of
 from numberdesk.core.money import with_two_places
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _HERE: Final = Path(__file__).parent
 STATIC: Final = _HERE / "static"
@@ -135,6 +137,8 @@ def asset(name: str) -> str:
 
 @functools.cache
 def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415  2 MB, for whoever opens a page
+
     made = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
         autoescape=True,

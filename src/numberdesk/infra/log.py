@@ -18,7 +18,16 @@ from collections.abc import Iterable, MutableMapping
 from contextlib import AbstractContextManager
 from typing import Any, Final, Literal, TextIO, cast
 
-import structlog
+_RICH: Final = "rich"
+_is_loaded: Final = _RICH in sys.modules
+if not _is_loaded:
+    # structlog would load it to draw tracebacks on terminals, with five megabytes. Here they are written as JSON.
+    sys.modules[_RICH] = None  # type: ignore[assignment]  # what makes an import fail, says importlib
+
+import structlog  # noqa: E402
+
+if not _is_loaded:
+    del sys.modules[_RICH]
 
 _LEVELS = {
     "debug": logging.DEBUG,

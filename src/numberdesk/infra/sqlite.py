@@ -32,6 +32,9 @@ _INSTRUCTIONS: Final = 1_000_000
 
 Each time it waits for the interpreter's lock, which a busy process may keep for milliseconds, so it must not be often.
 """
+_PREPARED: Final = 256
+"""Statements that a connection keeps prepared: those of a purchase, in each size, beside those of background work."""
+
 HOW_TO_MAKE_ONE: Final = (
     "`numberdesk serve` or `numberdesk db upgrade` makes one, and NUMBERDESK_DATABASE_URL says where it is"
 )
@@ -73,7 +76,11 @@ class Sqlite:
         return self._engine("BEGIN IMMEDIATE" if writing else "BEGIN", poolclass=NullPool)
 
     def _engine(self, begin: str | None, **options: Any) -> Engine:
-        arguments = {"timeout": self._busy_seconds, "check_same_thread": False}
+        arguments = {
+            "timeout": self._busy_seconds,
+            "check_same_thread": False,
+            "cached_statements": _PREPARED,
+        }
         engine = create_engine(self._url, connect_args=arguments, hide_parameters=True, **options)
         event.listen(engine, "do_connect", lambda *_: self._create_file())
         event.listen(engine, "connect", _prepare)

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy import BigInteger, bindparam, delete, exists, func, select, update
 
 from numberdesk.infra.db import Tx
-from numberdesk.infra.statements import InsertRows, UpdateRows
+from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set
 from numberdesk.outbox.model import Event, EventStream, NumberedEvent
 from numberdesk.tables import event_streams, events
 
@@ -25,6 +25,15 @@ _INSERT_EVENTS: Final = InsertRows(events, NumberedEvent._fields)
 _EVENT: Final = [events.c[name] for name in Event._fields]
 _NUMBERED_EVENT: Final = [events.c[name] for name in NumberedEvent._fields]
 _UNNUMBERED: Final = events.c.number.is_(None)
+_HAS_UNNUMBERED: Final = select(exists().where(_UNNUMBERED))
+_FIND_UNNUMBERED: Final = SelectSet(
+    select(*_EVENT)
+    .where(_UNNUMBERED)
+    .order_by(events.c.created_at, events.c.id)
+    .limit(bindparam("most", type_=BigInteger)),
+    numbers=("most",),
+)
+_STREAMS: Final = SelectSet(select(event_streams).where(in_set(event_streams.c.account_id, "ids")), "ids")
 _NUMBER: Final = UpdateRows(events, "id", "number")
 _INSERT_STREAMS: Final = InsertRows(event_streams, EventStream._fields)
 _CHANGE_STREAMS: Final = UpdateRows(event_streams, *EventStream._fields)
@@ -45,19 +54,17 @@ def lock_numbers(tx: Tx) -> None:
 
 def has_unnumbered(tx: Tx) -> bool:
     """Whether there is an event without a number."""
-    return bool(tx.execute(select(exists().where(_UNNUMBERED))).scalar_one())
+    return bool(tx.execute(_HAS_UNNUMBERED).scalar_one())
 
 
 def find_unnumbered(tx: Tx, limit: int) -> list[Event]:
     """The oldest events without a number."""
-    query = select(*_EVENT).where(_UNNUMBERED).order_by(events.c.created_at, events.c.id).limit(limit)
-    return [Event._make(row) for row in tx.execute(query)]
+    return [Event._make(row) for row in _FIND_UNNUMBERED.run(tx, most=limit)]
 
 
 def find_streams(tx: Tx, account_ids: Iterable[str]) -> dict[str, EventStream]:
     """The streams of accounts; one that has no numbered event yet is left out."""
-    query = select(event_streams).where(event_streams.c.account_id.in_(sorted(set(account_ids))))
-    return {row.account_id: EventStream._make(row) for row in tx.execute(query)}
+    return {row.account_id: EventStream._make(row) for row in _STREAMS.run(tx, ids=account_ids)}
 
 
 def number_events(tx: Tx, unnumbered: Sequence[Event]) -> list[NumberedEvent]:
@@ -65,11 +72,12 @@ def number_events(tx: Tx, unnumbered: Sequence[Event]) -> list[NumberedEvent]:
     before = find_streams(tx, {event.account_id for event in unnumbered})
     streams, numbered = dict(before), list[NumberedEvent]()
     for event in unnumbered:
-        stream = streams.get(event.account_id) or EventStream(event.account_id, 0)
-        look_at = event.created_at if stream.look_at is None else stream.look_at
-        stream = stream._replace(last_number=stream.last_number + 1, look_at=look_at)
-        streams[event.account_id] = stream
-        numbered.append(NumberedEvent(*event, stream.last_number))
+        account_id, last, pruned_to, pruned_until, look_at = streams.get(event.account_id) or (
+            event.account_id, 0, 0, 0, None,
+        )  # fmt: skip
+        look_at = event.created_at if look_at is None else look_at
+        streams[account_id] = EventStream(account_id, last + 1, pruned_to, pruned_until, look_at)
+        numbered.append(NumberedEvent(*event, last + 1))
     _NUMBER.run(tx, [(event.id, event.number) for event in numbered])
     _INSERT_STREAMS.run(tx, [stream for account_id, stream in streams.items() if account_id not in before])
     _CHANGE_STREAMS.run(tx, [stream for account_id, stream in streams.items() if account_id in before])

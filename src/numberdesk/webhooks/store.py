@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import delete, func, literal_column, or_, select
 
 from numberdesk.infra.db import Tx
-from numberdesk.infra.statements import InsertRows, UpdateRows, stretch_of
+from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set, stretch_of
 from numberdesk.tables import webhook_endpoints
 from numberdesk.webhooks.model import WebhookEndpoint
 
@@ -19,6 +19,13 @@ _COLUMNS: Final = [webhook_endpoints.c[name] for name in WebhookEndpoint._fields
 _INSERT: Final = InsertRows(webhook_endpoints, WebhookEndpoint._fields)
 _CHANGE: Final = UpdateRows(webhook_endpoints, *WebhookEndpoint._fields)
 _THERE: Final = webhook_endpoints.c.deleted_at.is_(None)
+_SUBSCRIBED: Final = SelectSet(
+    select(*_COLUMNS)
+    .where(or_(in_set(webhook_endpoints.c.account_id, "ids"), webhook_endpoints.c.all_accounts == literal_column("1")))
+    .where(_THERE, webhook_endpoints.c.disabled_at.is_(None))
+    .order_by(webhook_endpoints.c.id),
+    "ids",
+)
 
 
 def insert_endpoints(tx: Tx, new: Sequence[WebhookEndpoint]) -> None:
@@ -40,10 +47,7 @@ def find_endpoints(tx: Tx, ids: Iterable[str], *, lock: bool = False) -> dict[st
 
 def find_subscribed(tx: Tx, account_ids: Collection[str]) -> list[WebhookEndpoint]:
     """The enabled endpoints of accounts, and those that are told the events of every account."""
-    enabled = (_THERE, webhook_endpoints.c.disabled_at.is_(None))
-    mine = or_(webhook_endpoints.c.account_id.in_(sorted(account_ids)), webhook_endpoints.c.all_accounts == 1)
-    rows = tx.execute(select(*_COLUMNS).where(mine, *enabled).order_by(webhook_endpoints.c.id))
-    return [WebhookEndpoint._make(row) for row in rows]
+    return [WebhookEndpoint._make(row) for row in _SUBSCRIBED.run(tx, ids=account_ids)]
 
 
 def count_endpoints(tx: Tx, account_ids: Iterable[str]) -> dict[str, int]:
