@@ -13,9 +13,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from bench.process import numberdesk
+from bench.sizes import sized
 from bench.stock import Stock, sqlite_stock
 from numberdesk.infra.settings import load_settings
 from numberdesk.infra.vault import new_key
@@ -25,20 +26,12 @@ from numberdesk.webhooks.store import insert_endpoints
 from numberdesk.wiring import build
 from testbed.egress import ALLOWED
 
-ENDPOINTS = 1_000
+ENDPOINTS = sized(1_000, 100)
 SILENT = 10
-BUYS = 400
+BUYS = sized(400, 10)
 A_SECOND = 5
 _REST_SECONDS = 30.0
 _ANSWER = b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n"
-
-
-class Plan(NamedTuple):
-    """How much is tried: endpoints, those of them that never answer, purchases."""
-
-    endpoints: int = ENDPOINTS
-    silent: int = SILENT
-    buys: int = BUYS
 
 
 class Receiver:
@@ -87,14 +80,14 @@ class Receiver:
         await asyncio.gather(*others, return_exceptions=True)
 
 
-def bench_deliveries(folder: Path, plan: Plan = Plan()) -> None:  # noqa: B008  a constant
+def bench_deliveries(folder: Path) -> None:
     """Buy at a steady pace and print how long events took to those that answer."""
     settings = {"NUMBERDESK_CREDENTIALS_KEY": new_key(), "NUMBERDESK_EGRESS_ALLOW": ALLOWED}
-    stock = sqlite_stock(folder, "hooks", plan.buys)
+    stock = sqlite_stock(folder, "hooks", BUYS)
     with _receiver() as receiver:
-        paths = _register(stock, receiver.port, settings, plan)
+        paths = _register(stock, receiver.port, settings)
         with numberdesk(stock.url, workers=1, **settings) as server:
-            sold = _buy(server.port, stock, plan)
+            sold = _buy(server.port, stock)
             heard = {account: [path for path in given if "silent" not in path] for account, given in paths.items()}
             wanted = [(path, number) for number, (account, _) in sold.items() for path in heard[account]]
             end = time.perf_counter() + _REST_SECONDS
@@ -102,7 +95,7 @@ def bench_deliveries(folder: Path, plan: Plan = Plan()) -> None:  # noqa: B008  
                 time.sleep(0.1)
     took = sorted(receiver.arrived[one] - sold[one[1]][1] for one in wanted if one in receiver.arrived)
     p50, p99 = took[len(took) // 2], took[len(took) * 99 // 100]
-    print(f"webhooks: {plan.endpoints:,} endpoints, {plan.silent} of them silent, {plan.buys} purchases, {A_SECOND}/s")
+    print(f"webhooks: {ENDPOINTS:,} endpoints, {SILENT} of them silent, {BUYS} purchases, {A_SECOND}/s")
     print(f"  {len(took):,} of {len(wanted):,} deliveries arrived")
     print(f"  after the buyer's answer: p50 {p50:.3f} s, p99 {p99:.3f} s\n")
 
@@ -116,14 +109,14 @@ def _receiver() -> Iterator[Receiver]:
         made.close()
 
 
-def _register(stock: Stock, port: int, settings: dict[str, str], plan: Plan) -> dict[str, list[str]]:
+def _register(stock: Stock, port: int, settings: dict[str, str]) -> dict[str, list[str]]:
     """Give accounts endpoints, one after another; which paths each has. Silent ones are spread."""
     given: dict[str, Any] = {name.removeprefix("NUMBERDESK_").lower(): value for name, value in settings.items()}
     services = build(load_settings(database_url=stock.url, **given))
-    every, paths = max(1, plan.endpoints // max(1, plan.silent)), {account: list[str]() for account in stock.accounts}
+    every, paths = max(1, ENDPOINTS // max(1, SILENT)), {account: list[str]() for account in stock.accounts}
     made = []
     try:
-        for place in range(plan.endpoints):  # more of an account than it may register itself
+        for place in range(ENDPOINTS):  # more of an account than it may register itself
             account = stock.accounts[place % len(stock.accounts)]
             path = f"/{'silent' if place % every == 0 else 'hook'}{place}"
             webhook_id, now = services.new_id("whk"), services.now()
@@ -138,11 +131,11 @@ def _register(stock: Stock, port: int, settings: dict[str, str], plan: Plan) -> 
     return paths
 
 
-def _buy(port: int, stock: Stock, plan: Plan) -> dict[str, tuple[str, float]]:
+def _buy(port: int, stock: Stock) -> dict[str, tuple[str, float]]:
     """Buy a number for each account in turn; by number, whose it is and when that was answered."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     sold, began = {}, time.perf_counter()
-    for place, number in enumerate(stock.numbers[: plan.buys]):
+    for place, number in enumerate(stock.numbers[:BUYS]):
         time.sleep(max(0.0, began + place / A_SECOND - time.perf_counter()))
         which = place % len(stock.accounts)
         headers = {"X-Api-Key": stock.keys[which], "Content-Type": "application/json"}

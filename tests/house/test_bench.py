@@ -26,7 +26,7 @@ from testbed.samples import INBOUND, OUTBOUND, PRICE
 ROOT = Path(__file__).parents[2]
 IN_THE_LONG_RUN = [
     pytest.param(part, marks=pytest.mark.long)
-    for part in ("purchases", "idle", "carriers", "fairness", "search 500 sqlite")
+    for part in ("purchases", "idle", "carriers", "fairness", "search 500 sqlite", "deliveries")
 ]
 
 Rows = Counter[tuple[str, frozenset[str]]]
