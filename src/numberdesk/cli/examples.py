@@ -74,8 +74,13 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "numberdesk rent run": ("numberdesk rent run --trust-clock",),
     "numberdesk rent list": ("numberdesk rent list rnt_01a207cac2d772d397fc3e8cb126fdae",),
     "numberdesk rent waive": ("numberdesk rent waive rnt_01a207cac2d772d397fc3e8cb126fdae --reason outage",),
+    "numberdesk rent policy show": ('numberdesk rent policy show "Voice Agency"',),
+    "numberdesk rent policy set": ('numberdesk rent policy set "Voice Agency" --grace 72 --proration release',),
     "numberdesk rentals list": ("numberdesk rentals list --past-due --json",),
-    "numberdesk rentals reprice": ('numberdesk rentals reprice --account "Voice Agency" --price 1.35',),
+    "numberdesk rentals reprice": (
+        'numberdesk rentals reprice --account "Voice Agency" --price 1.35',
+        "numberdesk rentals reprice --rule prl_01a207cac2d772d397fc3e8cb126fdae",
+    ),
     "numberdesk usage import": (
         "numberdesk usage import calls.csv --source switch",
         "numberdesk usage import calls/ --source switch --json",

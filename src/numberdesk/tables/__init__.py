@@ -30,7 +30,7 @@ from numberdesk.tables.ledger import holds, transfers
 from numberdesk.tables.numbers import numbers, price_rules, rentals, repricings, superseded_prices
 from numberdesk.tables.offers import exchange_rates, offers
 from numberdesk.tables.orders import event_streams, events, idempotency_records, keyed_requests, orders
-from numberdesk.tables.rent import rent_charges, rent_notices, rent_policies, rent_prices
+from numberdesk.tables.rent import rent_charges, rent_notices, rent_policies, rent_prices, rent_refunds
 from numberdesk.tables.times import agreed_time
 from numberdesk.tables.trigrams import number_trigrams, trigram_fills
 from numberdesk.tables.usage import (
@@ -89,6 +89,7 @@ __all__ = [
     "rent_notices",
     "rent_policies",
     "rent_prices",
+    "rent_refunds",
     "rental_connections",
     "rentals",
     "repricings",

@@ -1,0 +1,63 @@
+"""What is given back of rent, and terms of accounts for it.
+
+Touches: database.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0023"
+down_revision = "0020"
+
+TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
+
+def upgrade() -> None:
+    _policies()
+    op.create_table(
+        "rent_refunds",
+        *_texts("id", "rental_id"),
+        *_wholes("period"),
+        *_texts("account_id", "e164"),
+        *_wholes("amount"),
+        *_texts("transfer_id"),
+        *_wholes("created_at"),
+        sa.CheckConstraint("period >= 0 AND amount > 0", name=op.f("ck_rent_refunds_period_and_amount")),
+        sa.ForeignKeyConstraint(["rental_id"], ["rentals.id"], name=op.f("fk_rent_refunds_rental_id")),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_rent_refunds_account_id")),
+        sa.ForeignKeyConstraint(["transfer_id"], ["transfers.id"], name=op.f("fk_rent_refunds_transfer_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rent_refunds")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("uq_rent_refunds_rental", "rent_refunds", ["account_id", "rental_id"], unique=True)
+
+
+def _policies() -> None:
+    """One engine adds no constraint to a table that there is, so it is made anew."""
+    op.execute("CREATE TABLE rent_policies_before AS SELECT * FROM rent_policies")
+    op.drop_table("rent_policies")
+    op.create_table(
+        "rent_policies",
+        *_texts("account_id"),
+        sa.Column("grace_hours", sa.BigInteger(), nullable=True),
+        sa.Column("notice_days", sa.BigInteger(), nullable=True),
+        *(sa.Column(name, TEXT, nullable=True) for name in ("reminder_days", "missed")),
+        *_wholes("updated_at"),
+        sa.Column("proration", TEXT, nullable=True),
+        sa.CheckConstraint("grace_hours >= 0 AND notice_days >= 0", name=op.f("ck_rent_policies_not_negative")),
+        sa.CheckConstraint("missed IN ('charged', 'waived')", name=op.f("ck_rent_policies_missed_known")),
+        sa.CheckConstraint("proration IN ('none', 'release')", name=op.f("ck_rent_policies_proration_known")),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_rent_policies_account_id")),
+        sa.PrimaryKeyConstraint("account_id", name=op.f("pk_rent_policies")),
+        sqlite_with_rowid=False,
+    )
+    op.execute("INSERT INTO rent_policies SELECT *, NULL FROM rent_policies_before")
+    op.drop_table("rent_policies_before")
+
+
+def _texts(*names: str) -> list[sa.Column[str]]:
+    return [sa.Column(name, TEXT, nullable=False) for name in names]
+
+
+def _wholes(*names: str) -> list[sa.Column[int]]:
+    return [sa.Column(name, sa.BigInteger(), nullable=False) for name in names]
