@@ -88,7 +88,7 @@ def mended_rate(books: CallBooks, call: KeptCall, mended: MendedRates) -> CallRa
     """What a call costs by the books, with what is mended in its place; None where neither says it."""
     record = call.record
     span = books.span_at(record)
-    known = None if span is None else books.rate_of(span, record.direction, record.started_at)
+    known = None if span is None else books.rate_of(span, record.direction, record.started_at, record.other)
     own = mended.inbound if record.direction is Direction.INBOUND else mended.outbound
     per_minute = own if own is not None or known is None else known.per_minute
     if per_minute is None or known is None:

@@ -187,6 +187,12 @@ def list_live_rentals_of_prefix(tx: Tx, prefix: str, *, after: str, limit: int) 
     return [rental_from(row) for row in tx.execute(query.order_by(rentals.c.e164).limit(limit))]
 
 
+def has_live_rental(tx: Tx, account_id: str) -> bool:
+    """Whether an account rents any number."""
+    query = select(rentals.c.id).where(rentals.c.account_id == account_id, rentals.c.released_at.is_(None))
+    return tx.execute(query.limit(1)).first() is not None
+
+
 def find_rental(tx: Tx, rental_id: str) -> Rental | None:
     """A rental of any account, live or ended."""
     row = tx.execute(select(*RENTAL_COLUMNS).where(rentals.c.id == rental_id)).first()

@@ -12,6 +12,7 @@ from numberdesk.infra.db import Tx
 from numberdesk.verify.carrier_orders import CHECKS as OF_CARRIER_ORDERS
 from numberdesk.verify.carriers import CHECKS as OF_CARRIERS
 from numberdesk.verify.connections import CHECKS as OF_CONNECTIONS
+from numberdesk.verify.decks import CHECKS as OF_DECKS
 from numberdesk.verify.engine import Check, StorageDamagedError, naming_damage
 from numberdesk.verify.events import CHECKS as OF_EVENTS
 from numberdesk.verify.keys import CHECKS as OF_KEYS
@@ -46,6 +47,7 @@ def verify(tx: Tx, progress: Progress, *, thorough: bool = False) -> VerifyRepor
         *OF_LIMITS,
         *OF_USAGE,
         *OF_SESSIONS,
+        *OF_DECKS,
         *OF_ORDERS,
         *OF_CARRIER_ORDERS,
         *OF_NUMBERS,

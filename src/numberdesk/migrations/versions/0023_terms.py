@@ -1,4 +1,4 @@
-"""What is given back of rent, and terms of accounts for it.
+"""What is given back of rent, terms of accounts for it, and rate decks.
 
 Touches: database.
 """
@@ -14,6 +14,7 @@ TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 def upgrade() -> None:
     _policies()
+    _decks()
     op.create_table(
         "rent_refunds",
         *_texts("id", "rental_id"),
@@ -30,6 +31,46 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("uq_rent_refunds_rental", "rent_refunds", ["account_id", "rental_id"], unique=True)
+
+
+def _decks() -> None:
+    op.create_table(
+        "rate_decks",
+        *_texts("id", "name", "currency"),
+        *_wholes("since", "rows", "created_at"),
+        sa.Column("published_at", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint("rows >= 0", name=op.f("ck_rate_decks_rows_not_negative")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rate_decks")),
+        sqlite_with_rowid=False,
+    )
+    where = sa.text("published_at IS NOT NULL")
+    op.create_index(
+        "uq_rate_decks_name_since",
+        "rate_decks",
+        ["name", "since"],
+        unique=True,
+        sqlite_where=where,
+        postgresql_where=where,
+    )
+    op.create_table(
+        "rate_deck_rows",
+        *_texts("deck_id", "prefix"),
+        *_wholes("per_minute", "connect", "minimum", "step"),
+        sa.CheckConstraint("per_minute >= 0 AND connect >= 0", name=op.f("ck_rate_deck_rows_rates_not_negative")),
+        sa.CheckConstraint("minimum > 0 AND step > 0", name=op.f("ck_rate_deck_rows_increments_positive")),
+        sa.PrimaryKeyConstraint("deck_id", "prefix", name=op.f("pk_rate_deck_rows")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "rate_deck_choices",
+        *_texts("account_id"),
+        *_wholes("since"),
+        sa.Column("name", TEXT, nullable=True),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_rate_deck_choices_account_id")),
+        sa.PrimaryKeyConstraint("account_id", "since", name=op.f("pk_rate_deck_choices")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_rate_deck_choices_name_account_id", "rate_deck_choices", ["name", "account_id"])
 
 
 def _policies() -> None:
