@@ -12,7 +12,7 @@ USAGE_TEXTS: Final = {
     "call_id": "The source's name for the call.",
     "leg": "The source's name for this leg of the call; empty where it tells of one.",
     "direction": "`inbound` to our number, or `outbound` from it.",
-    "other": "The other party, as the source wrote it.",
+    "other": "The other party, as the source wrote it; `erased` once the call is old.",
     "answered_at": "When the call was answered; null if nobody said.",
     "seconds": "How long the call was, in seconds begun; null if nobody said.",
     "disposition": "How the call ended, in the source's words.",

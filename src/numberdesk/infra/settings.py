@@ -74,6 +74,9 @@ class Settings(BaseSettings):
     usage_parked_most: int = Field(
         10_000, ge=0, le=1_000_000, description="Call records of a customer's own that may wait for a person"
     )
+    usage_detail_days: int = Field(
+        400, ge=0, le=36_500, description="Days after which the other party of a call is erased; 0 is never"
+    )
     receive_timeout_seconds: float = Field(
         10, gt=0, le=3600, description="Time for the headers and body of a request to arrive"
     )

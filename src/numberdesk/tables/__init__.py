@@ -35,6 +35,7 @@ from numberdesk.tables.times import agreed_time
 from numberdesk.tables.trigrams import number_trigrams, trigram_fills
 from numberdesk.tables.usage import (
     call_costs,
+    call_erasures,
     call_feeds,
     call_pulls,
     call_reversals,
@@ -59,6 +60,7 @@ __all__ = [
     "audits",
     "balance_alerts",
     "call_costs",
+    "call_erasures",
     "call_feeds",
     "call_pulls",
     "call_reversals",

@@ -318,3 +318,12 @@ rate_deck_choices = Table(
     sqlite_with_rowid=False,
 )
 Index(None, rate_deck_choices.c.name, rate_deck_choices.c.account_id)
+
+# How far the other parties of old calls and sessions are erased: all up to after_id.
+call_erasures = Table(
+    "call_erasures",
+    metadata,
+    text("kind", primary_key=True),
+    text("after_id"),
+    sqlite_with_rowid=False,
+)

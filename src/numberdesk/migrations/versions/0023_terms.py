@@ -1,4 +1,4 @@
-"""What is given back of rent, terms of accounts for it, and rate decks.
+"""What is given back of rent, terms of accounts for it, rate decks, and how far old calls are erased.
 
 Touches: database.
 """
@@ -15,6 +15,12 @@ TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 def upgrade() -> None:
     _policies()
     _decks()
+    op.create_table(
+        "call_erasures",
+        *_texts("kind", "after_id"),
+        sa.PrimaryKeyConstraint("kind", name=op.f("pk_call_erasures")),
+        sqlite_with_rowid=False,
+    )
     op.create_table(
         "rent_refunds",
         *_texts("id", "rental_id"),
