@@ -107,11 +107,25 @@ def test_there_is_nothing_to_list_of_a_rental_that_is_not_there(due: Due) -> Non
 
 
 def test_terms_of_an_account_are_set_shown_and_left_to_the_settings_again(due: Due) -> None:
-    shown = json_of(due.run("rent", "policy", "set", due.account_id, "--grace", "72", "--reminders", "3", "--json"))
+    shown = json_of(
+        due.run(
+            "rent",
+            "policy",
+            "set",
+            due.account_id,
+            "--grace",
+            "72",
+            "--reminders",
+            "3",
+            "--auto-renew",
+            "off",
+            "--json",
+        )
+    )
     assert (shown["grace_hours"], shown["reminder_days"], shown["proration"]) == (72, [3], "none")
     shown = json_of(due.run("rent", "policy", "set", due.account_id, "--grace", "default", "--json"))
     assert shown == json_of(due.run("rent", "policy", "show", due.account_id, "--json"))
-    assert (shown["grace_hours"], shown["own"]) == (48, ["reminder_days"])
+    assert (shown["grace_hours"], shown["auto_renew"], shown["own"]) == (48, False, ["reminder_days", "auto_renew"])
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,10 @@ import pytest
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.periods import MICROSECONDS, add_months
 from numberdesk.core.rental import DAY
+from numberdesk.flows.rentals.label_numbers import Labelling, label_numbers
 from numberdesk.flows.rentals.release_numbers import Release
 from numberdesk.flows.rentals.set_rent_policies import rent_policy, set_rent_policies
+from numberdesk.numbers.model import Labels
 from tests.flows.conftest import NOW, PRICE, Shop
 from tests.flows.test_record_calls import CENT, Exchange
 from tests.flows.test_renew_rentals import charges, renew
@@ -107,6 +109,7 @@ def test_what_comes_back_pays_what_is_owed_first(shop: Shop) -> None:
         ({"notice_days": 3651}, "notice_days"),
         ({"missed": "perhaps"}, "missed"),
         ({"proration": "all"}, "proration"),
+        ({"auto_renew": "maybe"}, "auto_renew"),
         ({"reminder_days": "8"}, "reminder_days"),
         ({"reminder_days": "1,x"}, "reminder_days"),
     ],
@@ -125,3 +128,19 @@ def test_terms_change_one_by_one_and_leave_no_row_where_none_differs(shop: Shop)
     assert shop.count("rent_policies") == 0
     with pytest.raises(NotFound):
         shop.writer.apply(set_rent_policies, rent_policy("acc_none", {"grace_hours": 1}, NOW))
+
+
+def test_rentals_of_an_account_that_renews_none_end_with_their_first_period_unless_the_customer_says_so(
+    shop: Shop,
+) -> None:
+    account_id = shop.account(9 * PRICE)
+    shop.writer.apply(set_rent_policies, rent_policy(account_id, {"auto_renew": False}, NOW))
+    first, second = shop.number(), shop.number()
+    other = shop.account(9 * PRICE)
+    shop.buy_all([shop.wants(account_id, first), shop.wants(other, shop.number()), shop.wants(account_id, second)])
+    choice = Labelling(account_id, second, Labels(None, None, None), NOW, auto_renew=True)
+    shop.writer.apply(label_numbers, choice)
+    renew(shop, add_months(NOW, 1))
+    ended = shop.rows("SELECT e164 FROM rentals WHERE released_at IS NOT NULL")
+    assert ended == [(first,)]
+    shop.verified()

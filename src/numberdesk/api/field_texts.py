@@ -185,6 +185,8 @@ _INSTANTS: Final = {
     "missed": "What is done with periods that went by while no service ran.",
     "notice_days": "How long before they hold new prices are announced, in days.",
     "proration": "What a release gives back of a paid period: nothing, or what is left of it by the second.",
+    "RentPolicyView.auto_renew": "Whether rentals that begin are renewed unless their customer says otherwise.",
+    "RentPolicyBody.auto_renew": "Whether rentals that begin later are renewed unless their customer says otherwise.",
     "own": "Terms that are the account's own; the others are as the settings say.",
     "from_period": "Number of the period from which on the prices hold.",
     "AnyRentalView.said": "What came of the last look at its rent, in words.",

@@ -43,6 +43,7 @@ def set_policy(
     missed: Annotated[str | None, typer.Option(help="Periods nobody looked at: charged, or waived")] = None,
     notice: Annotated[str | None, typer.Option(help="Days before new prices hold")] = None,
     proration: Annotated[str | None, typer.Option(help="What a release gives back: none, or release")] = None,
+    auto_renew: Annotated[str | None, typer.Option(help="Whether new rentals are renewed: on, or off")] = None,
     as_json: AsJson = False,  # noqa: FBT002  a flag
 ) -> None:
     """Let terms of rent differ for an account. What is left out stays; `default` is as the settings say."""
@@ -52,6 +53,7 @@ def set_policy(
         "missed": missed,
         "notice_days": notice,
         "proration": proration,
+        "auto_renew": auto_renew,
     }
     terms = {name: _term(name, text) for name, text in typed.items() if text is not None}
     if not terms:
@@ -62,6 +64,7 @@ def set_policy(
         "missed": "--missed",
         "notice_days": "--notice",
         "proration": "--proration",
+        "auto_renew": "--auto-renew",
     }
     with services(options) as running:
         account_id = customer_called(running, account).id

@@ -61,13 +61,17 @@ class EndReason(StrEnum):
 
 
 class RentTerms(NamedTuple):
-    """The policies that hold for an account. `reminders` are days before a period, the longest first."""
+    """The policies that hold for an account. `reminders` are days before a period, the longest first.
+
+    Without `auto_renew` a rental ends with its first period, unless its customer says otherwise.
+    """
 
     grace: int = 2 * DAY
     missed: MissedRule = MissedRule.CHARGED
     reminders: tuple[int, ...] = (7, 1)
     notice_days: int = 30
     proration: Proration = Proration.NONE
+    auto_renew: bool = True
 
 
 class PaidCharge(NamedTuple):

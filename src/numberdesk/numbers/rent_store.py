@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select, text, update
 
 from numberdesk.core.lifecycle import RentalState
 from numberdesk.core.periods import MICROSECONDS
@@ -48,6 +48,7 @@ class RentPolicy(NamedTuple):
     missed: str | None
     updated_at: int
     proration: str | None = None
+    auto_renew: int | None = None
 
     @property
     def differs(self) -> bool:
@@ -72,6 +73,12 @@ _PRICES: Final = SelectSet(
 )
 _POLICIES: Final = SelectSet(
     select(*(rent_policies.c[name] for name in RentPolicy._fields)).where(in_set(rent_policies.c.account_id, "ids")),
+    "ids",
+)
+_ENDING: Final = SelectSet(
+    select(rent_policies.c.account_id).where(
+        in_set(rent_policies.c.account_id, "ids"), rent_policies.c.auto_renew == text("0")
+    ),
     "ids",
 )
 _INSERT_CHARGES: Final = InsertRows(rent_charges, RentCharge._fields)
@@ -133,6 +140,11 @@ def find_rent_prices(tx: Tx, wanted: Iterable[Rental]) -> dict[str, list[RentPri
 def find_rent_policies(tx: Tx, account_ids: Iterable[str]) -> dict[str, RentPolicy]:
     """Terms of accounts that differ from the settings, by account."""
     return {row.account_id: RentPolicy._make(row) for row in _POLICIES.run(tx, ids=account_ids)}
+
+
+def find_not_renewing(tx: Tx, account_ids: Iterable[str]) -> set[str]:
+    """Those accounts whose rentals end with their first period, unless their customer says otherwise."""
+    return {row.account_id for row in _ENDING.run(tx, ids=account_ids)}
 
 
 def save_rent_policy(tx: Tx, policy: RentPolicy) -> None:

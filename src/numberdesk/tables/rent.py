@@ -112,7 +112,12 @@ rent_policies = Table(
     whole("updated_at"),
     CheckConstraint("grace_hours >= 0 AND notice_days >= 0", name="not_negative"),
     optional_text("proration"),
+    optional_whole("auto_renew"),
     one_of("missed", MissedRule),
     one_of("proration", Proration),
+    CheckConstraint("auto_renew >= 0 AND auto_renew <= 1", name="auto_renew_or_not"),
     sqlite_with_rowid=False,
 )
+# Every purchase asks whether its account is one of the few whose rentals end with their first period.
+_ENDS = rent_policies.c.auto_renew == 0
+Index("ix_rent_policies_ends", rent_policies.c.account_id, sqlite_where=_ENDS, postgresql_where=_ENDS)

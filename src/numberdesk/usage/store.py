@@ -180,7 +180,7 @@ def list_calls(
     return [call_of(row) for row in tx.execute(query.limit(limit))]
 
 
-class CallPage(NamedTuple):
+class PagedCalls(NamedTuple):
     """Calls that fit, the latest first. `walked_to` is the place beyond which more may fit, where there may be."""
 
     items: list[KeptCall]
@@ -197,22 +197,22 @@ def page_calls(
     before: tuple[int, str] | None,
     limit: int,
     most: int = MOST_WALKED,
-) -> CallPage:
+) -> PagedCalls:
     """The latest `limit` calls of an account, or those of a number among its `most` calls beyond a place.
 
     An index of its own would cost every record that comes in; so a page looks at so many, and says how far it came.
     """
     if e164 is None:
-        return CallPage(list_calls(tx, account_id, since=since, until=until, before=before, limit=limit), None)
+        return PagedCalls(list_calls(tx, account_id, since=since, until=until, before=before, limit=limit), None)
     walked = _latest(select(calls.c.id), account_id, since, until, before).limit(most).subquery()
     fitting = select(*CALL_COLUMNS).where(calls.c.id.in_(select(walked.c.id)), calls.c.e164 == e164)
     ordered = fitting.order_by(calls.c.started_at.desc(), calls.c.id.desc()).limit(limit)
     found = [call_of(row) for row in tx.execute(ordered)]
     if len(found) == limit:
-        return CallPage(found, None)
+        return PagedCalls(found, None)
     last = _latest(select(calls.c.started_at, calls.c.id), account_id, since, until, before)
     row = tx.execute(last.offset(most - 1).limit(1)).first()
-    return CallPage(found, None if row is None else f"{row.started_at}.{row.id}")
+    return PagedCalls(found, None if row is None else f"{row.started_at}.{row.id}")
 
 
 def _latest(

@@ -71,6 +71,7 @@ class RentPolicyView(msgspec.Struct, frozen=True):
     missed: MissedRule
     notice_days: int
     proration: Proration
+    auto_renew: bool
     own: tuple[str, ...]
 
 
@@ -79,7 +80,8 @@ def rent_policy_view(account_id: str, policy: RentPolicy | None, usual: RentTerm
     terms = usual if policy is None else terms_of(policy, usual)
     own = () if policy is None else tuple(name for name in TERMS if getattr(policy, name) is not None)
     hours = terms.grace // HOUR
-    return RentPolicyView(account_id, hours, terms.reminders, terms.missed, terms.notice_days, terms.proration, own)
+    rest = terms.missed, terms.notice_days, terms.proration, terms.auto_renew
+    return RentPolicyView(account_id, hours, terms.reminders, *rest, own)
 
 
 def any_rental_view(rental: Rental) -> AnyRentalView:

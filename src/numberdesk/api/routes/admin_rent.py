@@ -72,6 +72,7 @@ _POLICY_EXAMPLE: Final = {
     "missed": "charged",
     "notice_days": 30,
     "proration": "release",
+    "auto_renew": True,
     "own": ["grace_hours", "proration"],
 }
 
@@ -96,14 +97,18 @@ class RentalPricesBody(msgspec.Struct, frozen=True):
     per_minute_price_outbound: Rate | None = None
 
 
+ReminderDay = Annotated[int, stated(minimum=1, maximum=LONGEST_REMINDER)]
+
+
 class RentPolicyBody(msgspec.Struct, frozen=True):
     """The terms that are the account's own; what is left out, or null, is as the settings say."""
 
     grace_hours: Annotated[int, stated(minimum=0, maximum=MOST_HOURS)] | None = None
-    reminder_days: Annotated[list[int], msgspec.Meta(max_length=LONGEST_REMINDER)] | None = None
+    reminder_days: Annotated[list[ReminderDay], msgspec.Meta(max_length=LONGEST_REMINDER)] | None = None
     missed: MissedRule | None = None
     notice_days: Annotated[int, stated(minimum=0, maximum=MOST_DAYS)] | None = None
     proration: Proration | None = None
+    auto_renew: bool | None = None
 
     @property
     def terms(self) -> Terms:
@@ -115,6 +120,7 @@ class RentPolicyBody(msgspec.Struct, frozen=True):
             "missed": self.missed,
             "notice_days": self.notice_days,
             "proration": self.proration,
+            "auto_renew": self.auto_renew,
         }
 
 

@@ -41,6 +41,7 @@ def terms_of(policy: RentPolicy, usual: RentTerms) -> RentTerms:
         usual.reminders if policy.reminder_days is None else parse_reminders(policy.reminder_days),
         usual.notice_days if policy.notice_days is None else policy.notice_days,
         usual.proration if policy.proration is None else Proration(policy.proration),
+        usual.auto_renew if policy.auto_renew is None else bool(policy.auto_renew),
     )
 
 

@@ -1,8 +1,9 @@
-"""Let terms of rent differ for an account: grace, notice, reminders, missed periods, proration.
+"""Let terms of rent differ for an account: grace, notice, reminders, missed periods, proration, renewal.
 
 Touches: database.
 
-They hold from then on, for all its rentals: what was charged, announced or told before stays.
+They hold from then on, for all its rentals: what was charged, announced or told before stays. Whether rentals are
+renewed is a term of those that begin later.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ Terms = Mapping[str, Any]
 """Terms of a policy by their names; None is as the settings say."""
 
 _HIGHEST: Final = MappingProxyType({"grace_hours": MOST_HOURS, "notice_days": MOST_DAYS})
+_RENEWS: Final = MappingProxyType({"on": 1, "off": 0, True: 1, False: 0})
 _WORDS: Final = MappingProxyType({"missed": tuple(MissedRule), "proration": tuple(Proration)})
-TERMS: Final = ("grace_hours", "reminder_days", "missed", "notice_days", "proration")
+TERMS: Final = ("grace_hours", "reminder_days", "missed", "notice_days", "proration", "auto_renew")
 
 
 class SetRentPolicy(NamedTuple):
@@ -48,10 +50,14 @@ def rent_policy(account_id: str, terms: Terms, now: int) -> SetRentPolicy:
             raise InvalidRequest(name, f"must be a whole number from 0 to {_HIGHEST[name]}")
         if name in _WORDS and value not in _WORDS[name]:
             raise InvalidRequest(name, f"must be one of {', '.join(_WORDS[name])}")
-    reminders = terms.get("reminder_days")
-    return SetRentPolicy(
-        account_id, terms if reminders is None else {**terms, "reminder_days": _reminders(str(reminders))}, now
-    )
+    checked = dict(terms)
+    if checked.get("reminder_days") is not None:
+        checked["reminder_days"] = _reminders(str(checked["reminder_days"]))
+    if checked.get("auto_renew") is not None:
+        if checked["auto_renew"] not in _RENEWS:
+            raise InvalidRequest("auto_renew", "must be on or off")
+        checked["auto_renew"] = _RENEWS[checked["auto_renew"]]
+    return SetRentPolicy(account_id, checked, now)
 
 
 def _reminders(typed: str) -> str:

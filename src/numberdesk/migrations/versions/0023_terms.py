@@ -91,15 +91,26 @@ def _policies() -> None:
         *(sa.Column(name, TEXT, nullable=True) for name in ("reminder_days", "missed")),
         *_wholes("updated_at"),
         sa.Column("proration", TEXT, nullable=True),
+        sa.Column("auto_renew", sa.BigInteger(), nullable=True),
         sa.CheckConstraint("grace_hours >= 0 AND notice_days >= 0", name=op.f("ck_rent_policies_not_negative")),
         sa.CheckConstraint("missed IN ('charged', 'waived')", name=op.f("ck_rent_policies_missed_known")),
         sa.CheckConstraint("proration IN ('none', 'release')", name=op.f("ck_rent_policies_proration_known")),
+        sa.CheckConstraint("auto_renew >= 0 AND auto_renew <= 1", name=op.f("ck_rent_policies_auto_renew_or_not")),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_rent_policies_account_id")),
         sa.PrimaryKeyConstraint("account_id", name=op.f("pk_rent_policies")),
         sqlite_with_rowid=False,
     )
-    op.execute("INSERT INTO rent_policies SELECT *, NULL FROM rent_policies_before")
+    op.execute("INSERT INTO rent_policies SELECT *, NULL, NULL FROM rent_policies_before")
     op.drop_table("rent_policies_before")
+    where = sa.text("auto_renew = 0")
+    op.create_index(
+        "ix_rent_policies_ends",
+        "rent_policies",
+        ["account_id"],
+        unique=False,
+        sqlite_where=where,
+        postgresql_where=where,
+    )
 
 
 def _texts(*names: str) -> list[sa.Column[str]]:
