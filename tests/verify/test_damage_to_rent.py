@@ -154,12 +154,13 @@ def rented(made: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     url = made.prepared(folder)
     database = Database(url)
     shop = Shop(database)
-    for balance, place in ((9 * PRICE, 1), (PRICE, 2), (PRICE, 3)):
-        account_id, e164 = shop.account(balance), shop.number()
+    renters = [(shop.account(balance), shop.number()) for balance in (9 * PRICE, PRICE, PRICE)]
+    for place, (account_id, e164) in enumerate(renters, 1):
         wanted = shop.wants(account_id, e164)._replace(order_id=f"ord_{place}")
         shop.writer.apply(shop.open_orders, wanted)
-    shop.writer.apply(set_rent_policies, rent_policy(account_id, {"proration": "release"}, NOW))
-    shop.release(account_id, e164)
+    third, e164 = renters[-1]
+    shop.writer.apply(set_rent_policies, rent_policy(third, {"proration": "release"}, NOW))
+    shop.release(third, e164)
     due = add_months(NOW, 1)
     for at in (due, due + DAY, due + 2 * DAY, add_months(NOW, 2)):
         renew(shop, at)
