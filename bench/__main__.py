@@ -1,53 +1,67 @@
-"""Measure and print P1-3 (purchases), P4 (search), P6 (memory), P7 (verify), P8-9 (carriers), P10 (fairness), imports,
-deliveries of webhooks.
+"""Measure and print P1-3 (purchases), P4 (search), P5 (calls, sessions), P6-10, P12 (renewals), imports, deliveries.
 
 Touches: files, environment.
 
 Floors and the service are measured in turn, several times, and medians are printed, because the machine's speed
-drifts more than what is to be seen. Names of parts (purchases, idle, audit, carriers, fairness, search, imports,
-deliveries) as arguments run these only. Of search, numbers among the arguments are the sizes of inventories, and
-sqlite or postgresql the one engine.
+drifts more than what is to be seen. Names of parts (purchases, idle, audit, carriers, fairness, search, calls,
+sessions, renewals, imports, deliveries) as arguments run these only. Numbers among the arguments are the sizes of
+inventories, or how many calls, sessions and renewals; sqlite or postgresql is the one engine of search and calls.
 """
 
 from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench.audit import bench_audit
+from bench.calls import USUAL_RECORDS, bench_calls
 from bench.carriers import bench_carriers
 from bench.deliveries import bench_deliveries
 from bench.fairness import bench_fairness
 from bench.idle import bench_idle
 from bench.imports import bench_imports
 from bench.purchases import bench_purchases
+from bench.renewals import USUAL_RENEWALS, bench_renewals
 from bench.search import ENGINES, USUAL_SIZES, bench_search
+from bench.sessions import USUAL_SESSIONS, bench_sessions
 
-PARTS = {
+OF_ONE_SIZE: dict[str, Callable[[Path], None]] = {
     "purchases": bench_purchases,
     "idle": bench_idle,
     "audit": bench_audit,
     "carriers": bench_carriers,
     "fairness": bench_fairness,
-    "search": bench_search,
     "imports": bench_imports,
     "deliveries": bench_deliveries,
 }
+PARTS = (*OF_ONE_SIZE, "search", "calls", "sessions", "renewals")
 
 
 def main(wanted: list[str]) -> None:
     """Run the benchmarks in a temporary folder."""
     print(f"Python {sys.version.split()[0]}, medians; floors are measured in turn with the service.\n")
-    sizes = [int(word) for word in wanted if word.isdigit()] or USUAL_SIZES
+    sizes = [int(word) for word in wanted if word.isdigit()]
     engines = [word for word in wanted if word in ENGINES] or ENGINES
     names = [word for word in wanted if word in PARTS] or list(PARTS)
     for name in names:
         with tempfile.TemporaryDirectory() as folder:
-            if name == "search":
-                bench_search(Path(folder), sizes, engines)
-            else:
-                PARTS[name](Path(folder))
+            run_part(name, Path(folder), sizes, engines)
+
+
+def run_part(name: str, folder: Path, sizes: Sequence[int], engines: Sequence[str]) -> None:
+    """Run one part, at the usual size unless others are given."""
+    if name == "search":
+        bench_search(folder, sizes or USUAL_SIZES, engines)
+    elif name == "calls":
+        bench_calls(folder, sizes or [USUAL_RECORDS], engines)
+    elif name == "sessions":
+        bench_sessions(folder, sizes or [USUAL_SESSIONS])
+    elif name == "renewals":
+        bench_renewals(folder, sizes or [USUAL_RENEWALS])
+    else:
+        OF_ONE_SIZE[name](folder)
 
 
 main(sys.argv[1:])

@@ -2,8 +2,9 @@
 
 Touches: network, clock.
 
-Run as `python -m bench.load PORT CONNECTIONS FILE`, where FILE has a line `key number` for each
-buy. Writes JSON to FILE.out: bought, refused, seconds, and the times of single buys in seconds.
+Run as `python -m bench.load PORT CONNECTIONS FILE [RATE]`, where FILE has a line `key number` for each
+buy, and all together send at most so many a second, if it is said. Writes JSON to FILE.out: bought,
+refused, seconds, and the times of single buys in seconds.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def is_whole(received: bytes) -> bool:
 class Buyer(asyncio.Protocol):
     """One connection: sends a buy, waits for its answer, sends the next."""
 
-    def __init__(self, requests: Iterator[bytes], times: list[float], refused: list[bytes]) -> None:
+    def __init__(self, requests: Iterator[tuple[float, bytes]], times: list[float], refused: list[bytes]) -> None:
         self._requests = requests
         self._times = times
         self._refused = refused
@@ -48,10 +49,15 @@ class Buyer(asyncio.Protocol):
         self._next()
 
     def _next(self) -> None:
-        request = next(self._requests, None)
-        if request is None:
+        due, request = next(self._requests, (0.0, b""))
+        if not request:
             self._transport.close()
-            return
+        elif due > time.perf_counter():
+            asyncio.get_running_loop().call_later(due - time.perf_counter(), self._send, request)
+        else:
+            self._send(request)
+
+    def _send(self, request: bytes) -> None:
         self._sent = time.perf_counter()
         self._transport.write(request)
 
@@ -70,17 +76,18 @@ class Buyer(asyncio.Protocol):
             self.done.set_result(None)
 
 
-async def run(port: int, connections: int, lines: list[str]) -> dict[str, object]:
-    """Buy every line's number."""
+async def run(port: int, connections: int, lines: list[str], rate: float = 0) -> dict[str, object]:
+    """Buy every line's number, at most `rate` a second; 0 is as fast as it goes."""
     prepared = []
     for line in lines:
         key, number = line.split()
         body = _BODY % number
         prepared.append((_HEAD % (key, len(body)) + body).encode())
-    requests, times, refused = iter(prepared), list[float](), list[bytes]()
+    times, refused = list[float](), list[bytes]()
     loop = asyncio.get_running_loop()
     buyers = []
     began = time.perf_counter()
+    requests = ((began + place / rate if rate else 0.0, request) for place, request in enumerate(prepared))
     for _ in range(connections):
         _, buyer = await loop.create_connection(lambda: Buyer(requests, times, refused), "127.0.0.1", port)
         buyers.append(buyer)
@@ -94,5 +101,5 @@ async def run(port: int, connections: int, lines: list[str]) -> dict[str, object
 if __name__ == "__main__":
     arguments = sys.argv[1:]
     text = Path(arguments[2]).read_text(encoding="ascii")
-    found = uvloop.run(run(int(arguments[0]), int(arguments[1]), text.splitlines()))
+    found = uvloop.run(run(int(arguments[0]), int(arguments[1]), text.splitlines(), float((arguments[3:] or ["0"])[0])))
     Path(f"{arguments[2]}.out").write_text(json.dumps(found), encoding="ascii")

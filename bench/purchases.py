@@ -118,13 +118,18 @@ def _serve(folder: Path, stock: Stock, *, workers: int = 1) -> Served:
     return Served(BUYS / many["seconds"], middle, late, statistics.median(one["times"]), cpu)
 
 
-def load_bought(folder: Path, port: int, connections: int, stock: Stock, numbers: list[str]) -> dict[str, Any]:
-    """Have all the numbers bought, by so many connections. What the load says: `seconds`, `times` of single buys."""
+def load_bought(
+    folder: Path, port: int, connections: int, stock: Stock, numbers: list[str], *, rate: float = 0
+) -> dict[str, Any]:
+    """Have all the numbers bought, by so many connections. What the load says: `seconds`, `times` of single buys.
+
+    `rate` is how many are bought a second at most; 0 is as many as it goes.
+    """
     keys = stock.keys
     file = folder / "buys.txt"
     file.write_text("\n".join(f"{keys[place % len(keys)]} {number}" for place, number in enumerate(numbers)))
-    command = [sys.executable, "-m", "bench.load", str(port), str(connections), str(file)]
-    subprocess.run(command, check=True, timeout=120)
+    command = [sys.executable, "-m", "bench.load", str(port), str(connections), str(file), str(rate)]
+    subprocess.run(command, check=True, timeout=600)
     found: dict[str, Any] = json.loads(Path(f"{file}.out").read_text())
     assert found["bought"] == len(numbers), found["example"]
     return found

@@ -196,8 +196,9 @@ def clean_up(books: Books, command: Cleanup, given: CleanupReport) -> None:
         del books.keyed[request]
     books.forgotten_requests.update(keyed)
     signed_in = 0  # nobody uses the console here
-    counted = (len(over), len(old), len(ended), len(keyed), signed_in)
-    require(counted, tuple(given), "quarantines ended, answers, offers, keys and sessions forgotten")
+    erased = 0  # and nobody calls
+    counted = (len(over), len(old), len(ended), len(keyed), signed_in, erased)
+    require(counted, tuple(given), "quarantines ended, answers, offers, keys and sessions forgotten, calls erased")
 
 
 def _is_open(books: Books, answer: StoredAnswer) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 
 from numberdesk.api.auth import Authenticator
 from numberdesk.api.endpoint import Handler
+from numberdesk.core.rent import RentTerms
 from numberdesk.flows.catalog.import_inventory import save_listings
 from numberdesk.flows.catalog.reprice import reprice
 from numberdesk.flows.purchase.open_orders import open_orders
@@ -34,7 +35,7 @@ class Product:
     """
 
     open_orders: Callable[[int, int], Any] = open_orders
-    release_numbers: Callable[[int], Any] = release_numbers
+    release_numbers: Callable[[int, RentTerms], Any] = release_numbers
     save_listings: Callable[[Callable[[], int]], Any] = save_listings
     reprice: Callable[[Callable[[], int]], Any] = reprice
     writer: Callable[..., Writer] = Writer

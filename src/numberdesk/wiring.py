@@ -20,7 +20,7 @@ from numberdesk.core.errors import NumberdeskError
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Buy, Decision
 from numberdesk.core.rent import RentTerms
-from numberdesk.core.rental import MissedRule, Rental
+from numberdesk.core.rental import MissedRule, Proration, Rental
 from numberdesk.flows.agree_on_time import AgreedClock
 from numberdesk.flows.carriers.audit_carriers import CarrierAuditor
 from numberdesk.flows.catalog.import_inventory import save_listings
@@ -172,7 +172,7 @@ class Parts:
     writer: Callable[..., Writer] = Writer
     placement: Callable[..., Placement] = Placement
     open_orders: Callable[[int, int], Callable[[Tx, Sequence[Buy]], list[Decision]]] = open_orders
-    release_numbers: Callable[[int], Callable[[Tx, Sequence[Release]], list[Rental | NumberdeskError]]] = (
+    release_numbers: Callable[[int, RentTerms], Callable[[Tx, Sequence[Release]], list[Rental | NumberdeskError]]] = (
         release_numbers
     )
     save_listings: Callable[[Callable[[], int]], Callable[[Tx, Sequence[ListingChunk]], list[SavedChunk]]] = (
@@ -224,7 +224,7 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
         random_bytes=parts.random_bytes,
         failpoint=parts.failpoint,
         open_orders=parts.open_orders(quote_lifetime, settings.order_patience_minutes * MINUTE),
-        release_numbers=parts.release_numbers(settings.quarantine_days * DAY),
+        release_numbers=parts.release_numbers(settings.quarantine_days * DAY, terms),
         save_listings=parts.save_listings(now),
         reprice=parts.reprice(now),
         renew_rentals=renew_rentals(terms, settings.quarantine_days * DAY),
@@ -300,6 +300,7 @@ def _rent_terms(settings: Settings) -> RentTerms:
         MissedRule(settings.rent_missed),
         parse_reminders(settings.rent_reminder_days),
         settings.rent_notice_days,
+        Proration(settings.rent_proration),
     )
 
 

@@ -190,8 +190,9 @@ async def _keep_books(services: Services, stop: asyncio.Event) -> None:
 async def clean_up_rounds(services: Services, stopping: Callable[[], bool]) -> None:
     """Rounds until nothing is left, each in a transaction of its own; what is over must be so by two clocks."""
     retention = services.settings.key_retention_hours * HOUR
+    detail = services.settings.usage_detail_days * 24 * HOUR or None
     past = await services.agreed_clock.surely_past()
-    while not stopping() and (await services.writer.submit(clean_up, Cleanup(past, retention))).left:
+    while not stopping() and (await services.writer.submit(clean_up, Cleanup(past, retention, detail))).left:
         pass
 
 

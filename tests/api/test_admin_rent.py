@@ -43,3 +43,30 @@ def test_a_rental_that_is_not_there_is_not_found(shop: Shop) -> None:
         shop.operator().http.post("/admin/rentals/rnt_none/prices", json={"price": 1}),
     ):
         assert answer.status_code == 404
+
+
+def test_terms_of_rent_are_written_whole_and_release_gives_back_by_them(shop: Shop) -> None:
+    customer = shop.customer()
+    path = f"/admin/accounts/{customer.account_id}/rent-policy"
+    body = {"graceHours": 72, "reminder_days": [1, 7], "proration": "release"}
+    written = shop.operator().http.put(path, json=body).json()["data"]
+    assert written == shop.operator().http.get(path).json()["data"]
+    assert (written["grace_hours"], written["notice_days"], written["reminder_days"]) == (72, 30, [7, 1])
+    assert written["own"] == ["grace_hours", "reminder_days", "proration"]
+    number = shop.number()
+    customer.buy(number)
+    before = customer.balance()
+    customer.http.delete(f"/phone-numbers/{number}/release")
+    assert 1.14 < customer.balance() - before <= 1.15
+    (line,) = customer.http.get("/transactions/?kind=rental_refund").json()["data"]
+    assert (line["phone_number"], line["period"]["period"]) == (number, 0)
+    assert shop.operator().http.put(path, json={}).json()["data"]["own"] == []
+
+
+def test_terms_of_rent_of_nobody_or_out_of_bounds_are_refused(shop: Shop) -> None:
+    path = f"/admin/accounts/{shop.customer().account_id}/rent-policy"
+    refused = shop.operator().http.put(path, json={"reminder_days": [8]})
+    assert (refused.status_code, refused.json()["error"]["details"]["field"]) == (400, "reminder_days")
+    assert shop.operator().http.put(path, json={"grace_hours": 9000}).status_code == 400
+    assert shop.operator().http.get("/admin/accounts/acc_none/rent-policy").status_code == 404
+    assert shop.operator().http.put("/admin/accounts/acc_none/rent-policy", json={}).status_code == 404

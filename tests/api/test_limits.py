@@ -55,7 +55,8 @@ def test_a_customer_limits_a_key_and_one_that_is_limited_does_not_free_itself(sh
     [
         ({"per_day": -1}, "per_day"),
         ({"per_day": "much"}, "spend_limits.per_day"),
-        ({"per_hour": 1}, "spend_limits"),
+        ({"per_hour": 1}, "spend_limits.per_hour"),
+        ({"perDay": 1, "per_day": 2}, "spend_limits.per_day"),
         ([], "spend_limits"),
     ],
 )
@@ -85,3 +86,11 @@ def test_a_credit_limit_that_is_used_is_not_lowered(shop: Shop) -> None:
     assert customer.buy(shop.number()).status_code == 200
     answer = operator.http.patch(path, json={"credit_limit": 1})
     assert (answer.status_code, answer.json()["error"]["details"]["least"]) == (409, 1.15)
+
+
+def test_limits_are_taken_in_either_spelling(shop: Shop) -> None:
+    customer = shop.customer(0)
+    body = {"spendLimits": {"perDay": 2, "per_month": 3}, "lowBalance": {"below": 1}}
+    shown = shop.operator().http.patch(f"/admin/accounts/{customer.account_id}/", json=body).json()["data"]
+    assert shown["spend_limits"] == {"per_purchase": None, "per_day": 2, "per_month": 3}
+    assert shown["low_balance"] == {"below": 1}

@@ -12,6 +12,16 @@ import httpx
 import pytest
 
 from numberdesk.accounts.model import CUSTOMER_SCOPES
+from numberdesk.core.rate_deck import DeckRow
+from numberdesk.flows.rates.change_decks import (
+    AddDeckRows,
+    ChooseDeck,
+    PublishDeck,
+    add_deck_rows,
+    choose_decks,
+    new_deck,
+    publish_decks,
+)
 from numberdesk.flows.usage.set_usage_terms import AppointSource, appoint_sources
 from tests.api.conftest import Customer, Shop
 
@@ -249,3 +259,35 @@ def test_operators_see_what_calls_brought_in_by_number_and_month(line: Line) -> 
     ):  # fmt: skip
         assert line.switch.http.get("/admin/usage/margin/", params=wrong).status_code == 400
     assert line.customer.http.get("/admin/usage/margin/").status_code == 403
+
+
+def test_an_account_sees_the_rates_of_its_deck_by_prefix_and_for_a_number(shop: Shop) -> None:
+    customer = shop.customer()
+    assert customer.http.get("/usage/rates/").json()["data"] == []
+    writer, now = shop.services.writer, shop.services.now()
+    deck = new_deck(shop.services.new_id("rdk"), "retail", "USD", since=now, rows=2, now=now)
+    rows = (DeckRow(deck.id, "1", 10_000, 0, 60, 60), DeckRow(deck.id, "1809", 200_000, 150_000, 30, 6))
+    writer.apply(add_deck_rows, AddDeckRows(deck, rows))
+    writer.apply(publish_decks, PublishDeck(deck.id, now, shop.services.rent_terms))
+    writer.apply(choose_decks, ChooseDeck(customer.account_id, "retail", now, now, shop.services.rent_terms))
+    first = customer.http.get("/usage/rates/?page_size=1").json()
+    assert [row["prefix"] for row in first["data"]] == ["1"]
+    rest = customer.http.get(f"/usage/rates/?page_size=1&page_token={first['page']['next']}").json()
+    assert rest["data"] == [
+        {"prefix": "1809", "rate": 0.2, "connect_fee": 0.15, "increments": "30/6", "currency": "USD"}
+    ]
+    found = customer.http.get("/usage/rates/?number=%2B13612738000").json()["data"]
+    assert [row["prefix"] for row in found] == ["1"]
+
+
+def test_calls_are_listed_of_one_number(line: Line) -> None:
+    other = line.shop.number(inbound=10_000)
+    line.customer.buy(other)
+    line.shop.services.writer.apply(appoint_sources, AppointSource(other, line.source, line.shop.services.now()))
+    later = (line.started + timedelta(seconds=1)).isoformat()
+    line.send(line.record("c1"), line.record("c2", phone_number=other, started_at=later))
+    for written in (f"%2B{other[1:]}", other):
+        listed = line.customer.http.get(f"/usage/calls/?phone_number={written}").json()
+        assert [call["call_id"] for call in listed["data"]] == ["c2"]
+        assert listed["page"] == {"next": None}
+    assert line.customer.http.get("/usage/calls/?phone_number=12").status_code == 400

@@ -55,7 +55,7 @@ def test_every_help_ends_in_examples_and_fits_eighty_columns(path: tuple[str, ..
 def test_every_example_is_taken_as_it_stands(path: tuple[str, ...], tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "calls").mkdir()
-    for name in ("numbers.csv", "calls.csv"):
+    for name in ("numbers.csv", "calls.csv", "deck.csv"):
         (tmp_path / name).touch()
     for line in EXAMPLES[" ".join(("numberdesk", *path))]:
         words = shlex.split(line)[1 + len(path) :]

@@ -88,7 +88,9 @@ def test_new_prices_are_announced_for_all_rentals_of_an_account(due: Due) -> Non
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ((), "say --rental or --account"),
+        ((), "say --rental, --account or --rule"),
+        (("--rule", "prl_none"), "There is no such price rule"),
+        (("--rule", "prl_none", "--account", "nobody"), "say --rental, --account or --rule"),
         (("--rental", "rnt_none"), "There is no such rental that goes on"),
         (("--account", "nobody"), "there is no account"),
     ],
@@ -102,3 +104,34 @@ def test_prices_of_nothing_are_not_announced(due: Due, options: tuple[str, ...],
 def test_there_is_nothing_to_list_of_a_rental_that_is_not_there(due: Due) -> None:
     refused = due.run("rent", "list", "rnt_none")
     assert (refused.returncode, refused.stderr) == (1, "numberdesk: there is no rental 'rnt_none'\n")
+
+
+def test_terms_of_an_account_are_set_shown_and_left_to_the_settings_again(due: Due) -> None:
+    shown = json_of(
+        due.run(
+            "rent",
+            "policy",
+            "set",
+            due.account_id,
+            "--grace",
+            "72",
+            "--reminders",
+            "3",
+            "--auto-renew",
+            "off",
+            "--json",
+        )
+    )
+    assert (shown["grace_hours"], shown["reminder_days"], shown["proration"]) == (72, [3], "none")
+    shown = json_of(due.run("rent", "policy", "set", due.account_id, "--grace", "default", "--json"))
+    assert shown == json_of(due.run("rent", "policy", "show", due.account_id, "--json"))
+    assert (shown["grace_hours"], shown["auto_renew"], shown["own"]) == (48, False, ["reminder_days", "auto_renew"])
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [((), "say what is to differ"), (("--grace", "soon"), "--grace must be a whole number from 0 to 8760")],
+)
+def test_terms_that_make_no_sense_are_refused(due: Due, options: tuple[str, ...], says: str) -> None:
+    refused = due.run("rent", "policy", "set", due.account_id, *options)
+    assert (refused.returncode, says in refused.stderr) == (2, True)

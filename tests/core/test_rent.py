@@ -13,7 +13,7 @@ from numberdesk.core.lifecycle import AccountState, RentalState
 from numberdesk.core.periods import MONTHLY, PeriodUnit, Term, begin_of, from_datetime, to_datetime
 from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import Wallet
-from numberdesk.core.rent import MOST_MISSED, EndReason, RentLook, RentTerms, look_at, resolve_begun
+from numberdesk.core.rent import MOST_MISSED, EndReason, RentLook, RentTerms, look_at, resolve_begun, unused_part
 from numberdesk.core.rental import DAY, MissedRule, NoticeState, Rental, RentPrice
 
 PRICE: Final = 1_150_000
@@ -231,3 +231,10 @@ def test_before_a_rental_ends_its_begun_periods_are_charged_or_waived(
     resolve_begun(looked, past=past, now=past, reason=EndReason.REQUESTED)
     assert [one.charge.period for one in looked.paid] == paid
     assert [one.period for one in looked.waived] == waived
+
+
+def test_what_is_left_of_a_period_is_by_begun_seconds_rounded_down_and_never_more_than_was_paid() -> None:
+    second = 1_000_000
+    assert [unused_part(100, 0, 30 * second, at * second) for at in (0, 10, 20, 30, 40)] == [100, 66, 33, 0, 0]
+    assert unused_part(30, 0, 30 * second, 1) == 29
+    assert unused_part(100, 0, 30 * second, -5) == 100

@@ -36,6 +36,7 @@ from numberdesk.flows.usage.set_usage_terms import (
 )
 from numberdesk.infra.due_work import TakeUp
 from numberdesk.numbers.rent_store import DUE_RENTALS
+from numberdesk.usage.store import page_calls
 from tests.flows.carrier_orders import heard, settled
 from tests.flows.conftest import PRICE, Shop
 
@@ -358,3 +359,26 @@ def test_order_batches_and_repeats_change_no_charge_and_no_balance(shop: Shop, o
         each.verified()
     assert seen[0] == seen[1]
     assert len(seen[0][0]) == 120
+
+
+def test_calls_of_one_number_are_paged_over_those_of_all_a_bounded_stretch_at_a_time(exchange: Exchange) -> None:
+    shop = exchange.shop
+    other = shop.number(inbound=CENT, outbound=None)
+    shop.top_up(exchange.account_id, PRICE)
+    shop.buy(exchange.account_id, other)
+    for place, e164 in enumerate((exchange.e164, other, other, other, exchange.e164)):
+        exchange.tell(exchange.record(f"c{place}", 1, e164=e164))
+        shop.now += A_MINUTE
+    seen: list[list[str]] = []
+    before: tuple[int, str] | None = None
+    while True:
+        with shop.database.read() as tx:
+            page = page_calls(
+                tx, exchange.account_id, exchange.e164, since=None, until=None, before=before, limit=5, most=2
+            )
+        seen.append([call.record.call_id for call in page.items])
+        if page.walked_to is None:
+            break
+        started, _, call = page.walked_to.partition(".")
+        before = int(started), call
+    assert seen == [["c4"], [], ["c0"]]

@@ -26,7 +26,17 @@ from testbed.samples import INBOUND, OUTBOUND, PRICE
 ROOT = Path(__file__).parents[2]
 IN_THE_LONG_RUN = [
     pytest.param(part, marks=pytest.mark.long)
-    for part in ("purchases", "idle", "carriers", "fairness", "search 500 sqlite", "deliveries")
+    for part in (
+        "purchases",
+        "idle",
+        "carriers",
+        "fairness",
+        "search 500 sqlite",
+        "deliveries",
+        "calls 200 sqlite",
+        "sessions 40",
+        "renewals 40",
+    )
 ]
 
 Rows = Counter[tuple[str, frozenset[str]]]

@@ -20,6 +20,7 @@ from numberdesk.api.routes.billing import order
 from numberdesk.api.routes.rentals import release_number
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import Refusal, Replayed, Sold
+from numberdesk.core.rent import RentTerms
 from numberdesk.flows.accounts.fund_wallets import Funding, fund_wallets
 from numberdesk.flows.accounts.issue_keys import revoke
 from numberdesk.flows.agree_on_time import agree_on_time
@@ -199,8 +200,8 @@ def first_body_wins(quote_lifetime: int, wanted_for: int) -> Flow:
     return apply
 
 
-def anybody_may_release(quarantine: int) -> Flow:
-    flow = release_numbers(quarantine)
+def anybody_may_release(quarantine: int, usual: RentTerms) -> Flow:
+    flow = release_numbers(quarantine, usual)
 
     def apply(tx: Tx, commands: Sequence[Any]) -> Sequence[Any]:
         query = "SELECT account_id FROM rentals WHERE e164 = ? AND released_at IS NULL"

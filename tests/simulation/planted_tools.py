@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from numberdesk.core.purchase import Order
+from numberdesk.core.rent import RentTerms
 from numberdesk.flows.rentals.release_numbers import release_numbers
 from numberdesk.infra.db import Tx
 from simulation.product import Flow
@@ -28,11 +29,11 @@ def charge(tx: Tx, order: Order, transfer_id: str, now: int) -> None:
     tx.run("UPDATE wallets SET posted = posted - ?, entries = entries + 1 WHERE account_id = ?", [amount, account_id])
 
 
-def after_releasing(sql: str) -> Callable[[int], Flow]:
+def after_releasing(sql: str) -> Callable[[int, RentTerms], Flow]:
     """The release flow, with a statement run for each number after it."""
 
-    def build(quarantine: int) -> Flow:
-        flow = release_numbers(quarantine)
+    def build(quarantine: int, usual: RentTerms) -> Flow:
+        flow = release_numbers(quarantine, usual)
 
         def apply(tx: Tx, commands: Sequence[Any]) -> Sequence[Any]:
             outcomes = flow(tx, commands)

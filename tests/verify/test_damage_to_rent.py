@@ -11,6 +11,7 @@ import pytest
 
 from numberdesk.core.periods import add_months
 from numberdesk.core.rental import DAY
+from numberdesk.flows.rentals.set_rent_policies import rent_policy, set_rent_policies
 from numberdesk.infra.db import Database
 from testbed.databases import Databases
 from tests.flows.conftest import NOW, PRICE, Shop
@@ -84,7 +85,7 @@ DAMAGE: Final[dict[str, Damage]] = {
     "rent taken for no period": (
         ("DELETE FROM rent_charges WHERE id = 'rch_1_2'", "UPDATE rentals SET period = 1 WHERE id = 'rnt_1'"),
         {("I6", "transfers", "trf_1_rent_2"), ("I6", "rentals", "rnt_1"), ("I13", "events", "evt_renew_1_2")},
-        "it moves 1.15 for period 2 of rnt_1, which it did not charge",
+        "it moves 1.15 for period 2 of rnt_1, of which it is neither charge nor refund",
     ),
     "a rental that renews at another time": (
         ("UPDATE rentals SET renews_at = renews_at + 86400000000 WHERE id = 'rnt_1'",),
@@ -111,6 +112,33 @@ DAMAGE: Final[dict[str, Damage]] = {
         {("I13", "rent_charges", "rch_1_1")},
         "no event rental.renewed tells of",
     ),
+    "more given back than was left": (
+        ("UPDATE rent_refunds SET amount = amount + 1",),
+        {("I6", "rent_refunds", "rrf_3")},
+        "of what is given back of rnt_3 the amount is 1.150001, not 1.15; transfer is 1.15, not 1.150001",
+    ),
+    "rent given back of nothing": (
+        ("DELETE FROM rent_refunds",),
+        {("I6", "transfers", "trf_3_refund")},
+        "it moves 1.15 for period 0 of rnt_3, of which it is neither charge nor refund",
+    ),
+    "rent given back of a period that was not paid": (
+        (
+            (
+                "UPDATE rent_charges SET state = 'waived', transfer_id = NULL, waived_by = 'x', reason = 'y', "
+                "period = 1, id = 'rch_3_1' WHERE id = 'rch_3_0'"
+            ),
+            "UPDATE rentals SET period = 1 WHERE id = 'rnt_3'",
+            "UPDATE rent_refunds SET period = 1",
+        ),
+        {("I6", "rent_refunds", "rrf_3"), ("I6", "rentals", "rnt_3"), ("I6", "transfers", "trf_3_refund")},
+        "the rental rnt_3 goes on, or did not pay period 1",
+    ),
+    "rent given back to another account": (
+        ("UPDATE rent_refunds SET account_id = 'acc_1' WHERE id = 'rrf_3'",),
+        {("I6", "rent_refunds", "rrf_3")},
+        "of which one is not there",
+    ),
     "a price that nobody announced": (
         ("UPDATE rentals SET price = 2 WHERE id = 'rnt_1'",),
         {("I5", "rentals", "rnt_1")},
@@ -121,15 +149,18 @@ DAMAGE: Final[dict[str, Damage]] = {
 
 @pytest.fixture(scope="module")
 def rented(made: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Books in which one rental was renewed twice, and another was not paid and has ended."""
+    """Books with a rental that was renewed twice, one that was not paid and has ended, one given back at once."""
     folder = tmp_path_factory.mktemp("rent")
     url = made.prepared(folder)
     database = Database(url)
     shop = Shop(database)
-    for balance, place in ((9 * PRICE, 1), (PRICE, 2)):
-        account_id, e164 = shop.account(balance), shop.number()
+    renters = [(shop.account(balance), shop.number()) for balance in (9 * PRICE, PRICE, PRICE)]
+    for place, (account_id, e164) in enumerate(renters, 1):
         wanted = shop.wants(account_id, e164)._replace(order_id=f"ord_{place}")
         shop.writer.apply(shop.open_orders, wanted)
+    third, e164 = renters[-1]
+    shop.writer.apply(set_rent_policies, rent_policy(third, {"proration": "release"}, NOW))
+    shop.release(third, e164)
     due = add_months(NOW, 1)
     for at in (due, due + DAY, due + 2 * DAY, add_months(NOW, 2)):
         renew(shop, at)
@@ -158,5 +189,5 @@ def test_the_books_that_are_damaged_have_a_life_behind_them(rented: Path, tmp_pa
     database = Database(f"sqlite:///{shutil.copyfile(rented, tmp_path / 'copy.db')}")
     with database.read() as tx:
         found = tx.fetch("SELECT state, period FROM rentals ORDER BY id", [])
-    assert [tuple(row) for row in found] == [("active", 2), ("released", 1)]
+    assert [tuple(row) for row in found] == [("active", 2), ("released", 1), ("released", 0)]
     database.close()

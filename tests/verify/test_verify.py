@@ -22,6 +22,8 @@ INVARIANTS = {
     *("hold", "storage"),
 }
 PLANTED = {
+    "rent_refunds": "'rrf_1', 'rnt_1', 0, 'acc_1', '+13612738801', 1, 'trf_1_rental', 1",
+    "rate_deck_choices": "'acc_1', 1, NULL",
     "superseded_prices": f"'{FREE}', 1, 'USD', 1, NULL, NULL, 0",
     "keyed_requests": "'acc_1', 'release', 'k', '{}', 'rnt_2', 1",
     "usage_sources": "'acc_1', 'rnt_3', 1, 'switch'",

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cache, lru_cache
-from typing import Any, Final
+from typing import Any, Final, get_args, get_type_hints
 
 import msgspec
 
@@ -26,6 +26,9 @@ _SLIP: Final = 0.8
 _LONGEST_NAME: Final = 40
 _MOST_IGNORED: Final = 100
 """Names that are not ours in one body, at most: each is held against every one of ours."""
+
+_MOST_NESTED: Final = 100
+"""Objects of a list that are looked at."""
 
 _MOST_REMEMBERED: Final = 4096
 """Comparisons that are remembered: a client sends the same names each time."""
@@ -53,7 +56,38 @@ def in_our_names(sent: Mapping[str, Any], shape: type[msgspec.Struct], place: st
             values[field], spelt[field] = value, name
     if others:
         _check_others(others, shape, place)
+    for field, inner in _nested(shape).items():
+        if field in values:
+            values[field] = _inside(values[field], inner, field)
     return values
+
+
+def _inside(value: Any, shape: type[msgspec.Struct], place: str) -> Any:
+    """An object, or objects in a list, under our names as well; anything else is refused by its type later."""
+    if isinstance(value, list):
+        first = [_inside(one, shape, f"{place}[{index}]") for index, one in enumerate(value[:_MOST_NESTED])]
+        return first + value[_MOST_NESTED:]  # no shape takes so many
+    if not isinstance(value, dict):
+        return value
+    try:
+        return in_our_names(value, shape, place)
+    except InvalidRequest as error:
+        named = InvalidRequest(f"{place}.{error.details['field']}", str(error.details["reason"]))
+        named.details |= {name: said for name, said in error.details.items() if name not in named.details}
+        raise named from None
+
+
+@cache
+def _nested(shape: type[msgspec.Struct]) -> dict[str, type[msgspec.Struct]]:
+    """The fields of a shape that hold objects, or lists of them, and the shapes of these."""
+    found = {name: _struct_in(kind) for name, kind in get_type_hints(shape).items()}
+    return {name: inner for name, inner in found.items() if inner is not None}
+
+
+def _struct_in(kind: Any) -> type[msgspec.Struct] | None:
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return kind
+    return next((inner for part in get_args(kind) if (inner := _struct_in(part)) is not None), None)
 
 
 def field_of(name: str, shape: type[msgspec.Struct]) -> str:

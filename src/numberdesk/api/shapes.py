@@ -36,7 +36,9 @@ _RENTAL: Final = "rnt_"
 _MOST_PARAMETERS: Final = 50
 _PATH: Final = re.compile(r"^(?P<reason>.*) - at `\$\.?(?P<path>[^`]*)`$", re.DOTALL)
 _MISSING: Final = re.compile(r"^Object missing required field `(?P<field>[^`]+)`")
-_PLUS_FIELDS: Final = frozenset({"phone_number", "starts_with", "ends_with", "contains", "pattern", "excludes", "like"})
+_PLUS_FIELDS: Final = frozenset(
+    {"phone_number", "number", "starts_with", "ends_with", "contains", "pattern", "excludes", "like"}
+)
 
 
 class E164(str):

@@ -22,7 +22,7 @@ All arithmetic is on whole numbers, with one division and one rounding per price
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from numberdesk.catalog.model import NUMBER_TYPES, Listing
@@ -147,15 +147,27 @@ class RuleBook:
 
     def price_of(self, listing: Listing) -> Prices | None:
         """The prices by the most specific rule that can give them, None when there is none."""
+        for rule in self._matching(listing):
+            prices = rule.prices_of(listing, self._exchange)
+            if prices is not None:
+                return prices
+        return None
+
+    def rule_of(self, listing: Listing) -> PriceRule | None:
+        """The rule that prices a number; where none can, the most specific one that matches it."""
+        matching = list(self._matching(listing))
+        able = (rule for rule in matching if rule.prices_of(listing, self._exchange) is not None)
+        return next(able, matching[0] if matching else None)
+
+    def _matching(self, listing: Listing) -> Iterator[PriceRule]:
+        """The rules that match a number, the most specific first."""
         for length in self._lengths:
             prefix = listing.e164[1 : length + 1]
             for number_type in (listing.number_type, ""):
                 for iso_country in (listing.iso_country, ""):
                     rule = self._rules.get((prefix, number_type, iso_country))
-                    prices = None if rule is None else rule.prices_of(listing, self._exchange)
-                    if prices is not None:
-                        return prices
-        return None
+                    if rule is not None:
+                        yield rule
 
 
 def rule_books(rules: Iterable[PriceRule], exchange: Exchange = NO_EXCHANGE) -> dict[str, RuleBook]:

@@ -73,6 +73,7 @@ COMMANDS: Final[dict[str, CommandPlace]] = {
     "rent": CommandPlace("rent", "rent", "Rent of numbers, period by period."),
     "rentals": CommandPlace("rent", "rentals", "Rented numbers of all accounts."),
     "usage": CommandPlace("usage", "usage", "Calls and how they are charged."),
+    "rates": CommandPlace("rates", "rates", "Rate decks: outbound calls by the number called."),
     "routing": CommandPlace("routing", "routing", "Where calls to rented numbers go."),
     "carriers": CommandPlace("carriers", "carriers", "Accounts at carriers that numbers are bought from."),
     "webhooks": CommandPlace("webhooks", "webhooks", "Webhooks, to which events are sent."),

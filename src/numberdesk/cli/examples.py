@@ -74,8 +74,17 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "numberdesk rent run": ("numberdesk rent run --trust-clock",),
     "numberdesk rent list": ("numberdesk rent list rnt_01a207cac2d772d397fc3e8cb126fdae",),
     "numberdesk rent waive": ("numberdesk rent waive rnt_01a207cac2d772d397fc3e8cb126fdae --reason outage",),
+    "numberdesk rent policy show": ('numberdesk rent policy show "Voice Agency"',),
+    "numberdesk rent policy set": ('numberdesk rent policy set "Voice Agency" --grace 72 --proration release',),
+    "numberdesk rates import": ("numberdesk rates import retail deck.csv --currency USD --from 2026-06-01",),
+    "numberdesk rates list": ("numberdesk rates list retail",),
+    "numberdesk rates show": ("numberdesk rates show retail --number +18095550123",),
+    "numberdesk rates use": ('numberdesk rates use "Voice Agency" retail',),
     "numberdesk rentals list": ("numberdesk rentals list --past-due --json",),
-    "numberdesk rentals reprice": ('numberdesk rentals reprice --account "Voice Agency" --price 1.35',),
+    "numberdesk rentals reprice": (
+        'numberdesk rentals reprice --account "Voice Agency" --price 1.35',
+        "numberdesk rentals reprice --rule prl_01a207cac2d772d397fc3e8cb126fdae",
+    ),
     "numberdesk usage import": (
         "numberdesk usage import calls.csv --source switch",
         "numberdesk usage import calls/ --source switch --json",

@@ -6,15 +6,18 @@ Touches: nothing.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated
 
 import typer
 
 from numberdesk.cli.output import USAGE, fail, note, print_list, print_object
+from numberdesk.cli.rent_policies import policies
 from numberdesk.cli.session import AsJson, Limit, amount_of, customer_called, services
 from numberdesk.core.errors import NumberdeskError
 from numberdesk.core.rental import Rental
+from numberdesk.flows.rentals.announce_by_rule import AnnounceByRule, announce_by_rule
 from numberdesk.flows.rentals.announce_prices import announce_prices, announcement
 from numberdesk.flows.rentals.renew_rentals import renewals
 from numberdesk.flows.rentals.resolve_rent import resume_rentals, waive_rent, waiver
@@ -27,6 +30,8 @@ from numberdesk.wiring import Services
 
 rent = typer.Typer(help="Rent of numbers, period by period.", no_args_is_help=True)
 rentals = typer.Typer(help="Rented numbers of all accounts.", no_args_is_help=True)
+
+rent.add_typer(policies, name="policy")
 
 _RentalId = Annotated[str, typer.Argument(metavar="RENTAL", help="The rental's id")]
 _PAGE = 1000
@@ -113,33 +118,66 @@ def list_rentals(
 
 @rentals.command("reprice")
 def reprice(
-    price: Annotated[str, typer.Option(help="What a period costs then")],
+    price: Annotated[str | None, typer.Option(help="What a period costs then; with --rule what it says")] = None,
     rental: Annotated[str | None, typer.Option(help="The id of one rental")] = None,
     account: Annotated[str | None, typer.Option(help="All rentals of an account, by its id or name")] = None,
+    rule: Annotated[str | None, typer.Option(help="All that a price rule covers, by its id")] = None,
     inbound: Annotated[str | None, typer.Option(help="Price per minute inbound; as it is when left out")] = None,
     outbound: Annotated[str | None, typer.Option(help="Price per minute outbound; as it is when left out")] = None,
     as_json: AsJson = False,  # noqa: FBT002  a flag
 ) -> None:
     """Announce other prices, from the first period on that begins after the notice; customers are told at once."""
-    if (rental is None) == (account is None):
-        fail("say --rental or --account", USAGE)
+    if [rental, account, rule].count(None) != 2:  # noqa: PLR2004  one of three
+        fail("say --rental, --account or --rule", USAGE)
+    if price is None and (rule is None or inbound is not None or outbound is not None):
+        fail("say --price, or --rule alone", USAGE)
     options = {"price": "--price", "per_minute_price_inbound": "--inbound", "per_minute_price_outbound": "--outbound"}
     with services(options) as running:
-        ids = [rental] if rental is not None else _rentals_of(running, account or "")
-        rates = [
-            None if rate is None else amount_of(rate, field)
-            for rate, field in zip((inbound, outbound), list(options)[1:], strict=True)
+        amounts = [
+            None if typed is None else amount_of(typed, field)
+            for typed, field in zip((price, inbound, outbound), options, strict=True)
         ]
-        made = []
-        for rental_id in ids:
-            asked = announcement(
-                rental_id, amount_of(price, "price"), *rates, now=running.now(), usual=running.rent_terms
-            )
-            outcome = running.writer.apply(announce_prices, asked)
-            if not isinstance(outcome, NumberdeskError):
-                made.append(rent_price_view(outcome))
+        if rule is not None:
+            made = _announced_by_rule(running, rule, *amounts)
+        else:
+            ids = [rental] if rental is not None else _rentals_of(running, account or "")
+            made = _announced(running, ids, *amounts)
         columns = tuple(RentPriceView.__struct_fields__)
         print_list(made, columns, as_json=as_json)
+
+
+def _announced(
+    running: Services, ids: Sequence[str], price: int | None, inbound: int | None, outbound: int | None
+) -> list[RentPriceView]:
+    made = []
+    for rental_id in ids:
+        asked = announcement(rental_id, price or 0, inbound, outbound, now=running.now(), usual=running.rent_terms)
+        outcome = running.writer.apply(announce_prices, asked)
+        if not isinstance(outcome, NumberdeskError):
+            made.append(rent_price_view(outcome))
+    return made
+
+
+def _announced_by_rule(
+    running: Services, rule: str, price: int | None, inbound: int | None, outbound: int | None
+) -> list[RentPriceView]:
+    """Stretch by stretch; what cannot be announced is told, and the others are."""
+    if price is not None:
+        announcement("", price, inbound, outbound, now=running.now(), usual=running.rent_terms)
+    made: list[RentPriceView] = []
+    after: str | None = ""
+    looked = 0
+    while after is not None:
+        asked = AnnounceByRule(rule, after, price, inbound, outbound, running.now(), running.rent_terms)
+        stretch = running.writer.apply(announce_by_rule, asked)
+        assert not isinstance(stretch, NumberdeskError)  # noqa: S101  a refusal is raised
+        looked, after = looked + stretch.looked, stretch.last
+        made += [rent_price_view(one) for one in stretch.made]
+        for rental_id, error in stretch.refused:
+            note(f"numberdesk: {rental_id}: {error.message}")
+        if after is not None:
+            note(f"looked at {looked} rentals, announced prices of {len(made)}")
+    return made
 
 
 def _rental(running: Services, rental_id: str) -> Rental:

@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 from numberdesk.core.call_record import CallRecord, Direction, differing_field
 from numberdesk.core.money import MAX_PRICE
 from numberdesk.core.purchase import POOL, Wallet
+from numberdesk.core.rate_deck import DeckBooks
 from numberdesk.core.rating import BY_THE_MINUTE, CallRate, Increments, billed_seconds, charge_of
 
 CUSTOMERS: Final = "customer:"
@@ -173,7 +174,7 @@ class CallBooks:
     """What the database holds about a batch of records, newest last.
 
     `spans` by number; `rates` what a person set; `repriced` the rates of rentals whose prices were changed, from those
-    that were confirmed on.
+    that were confirmed on; `decks` what outbound calls cost by whom they are to.
     """
 
     spans: Mapping[str, Sequence[RentedSpan]] = field(default_factory=dict)
@@ -181,6 +182,7 @@ class CallBooks:
     rates: Mapping[tuple[str, Direction], int] = field(default_factory=dict)
     terms: Mapping[str, Sequence[CallTerms]] = field(default_factory=dict)
     repriced: Mapping[str, Sequence[RatesSince]] = field(default_factory=dict)
+    decks: DeckBooks = field(default_factory=DeckBooks)
 
     def span_at(self, record: CallRecord) -> RentedSpan | None:
         """Who rented the number as the call began, where its source may tell of that account."""
@@ -203,12 +205,16 @@ class CallBooks:
             return appointed[-1]
         return None if span.carrier == POOL else span.carrier
 
-    def rate_of(self, span: RentedSpan, direction: Direction, instant: int) -> CallRate | None:
-        """What a call costs that began at an instant; None where nobody set a rate.
+    def rate_of(self, span: RentedSpan, direction: Direction, instant: int, other: str = "") -> CallRate | None:
+        """What a call costs that began at an instant, with this other party; None where nobody set a rate.
 
         The rates are those of that time, however late the record comes, and the other terms those there were when the
-        rental began.
+        rental began. Where a deck knows the number that is called, all of it is as the deck says.
         """
+        if direction is Direction.OUTBOUND:
+            by_deck = self.decks.rate_of(span.account_id, other, instant)
+            if by_deck is not None:
+                return by_deck
         rates: RentedSpan | RatesSince = span
         for changed in self.repriced.get(span.rental_id, ()):
             if changed.since <= instant:
@@ -231,7 +237,9 @@ class CallBooks:
         if source is None:
             return _parked(call, ParkedReason.NO_SOURCE)
         return (
-            call if source != record.source else _rated(call, self.rate_of(span, record.direction, record.started_at))
+            call
+            if source != record.source
+            else _rated(call, self.rate_of(span, record.direction, record.started_at, record.other))
         )
 
 

@@ -24,6 +24,9 @@ MOST_SECONDS: Final = 2 * 86_400
 
 LONGEST_CALL_ID: Final = 128
 LONGEST_LEG: Final = 32
+ERASED: Final = "erased"
+"""What stands in the place of the other party of a call once it is old."""
+
 LONGEST_OTHER: Final = 128
 LONGEST_DISPOSITION: Final = 40
 
@@ -140,8 +143,13 @@ def read_record(sent: Any, source: str, now: int) -> CallRecord | BadRecord:
 
 
 def differing_field(first: CallRecord, again: CallRecord) -> str | None:
-    """The first field in which two records with one key differ, as sources write it; None when they say the same."""
+    """The first field in which two records with one key differ, as sources write it; None when they say the same.
+
+    An other party that was erased says nothing any more.
+    """
     for name in CallRecord._fields:
+        if name == "other" and first.other == ERASED:
+            continue
         if getattr(first, name) != getattr(again, name):
             return _WRITTEN.get(name, name)
     return None

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from numberdesk.core.call_charging import CallBooks, KeptCall
-from numberdesk.core.call_record import Direction
+from numberdesk.core.call_record import ERASED, Direction
 from numberdesk.core.money import MAX_PRICE
 from numberdesk.core.rating import CallRate, Increments, billed_seconds, charge_of
 
@@ -88,7 +88,9 @@ def mended_rate(books: CallBooks, call: KeptCall, mended: MendedRates) -> CallRa
     """What a call costs by the books, with what is mended in its place; None where neither says it."""
     record = call.record
     span = books.span_at(record)
-    known = None if span is None else books.rate_of(span, record.direction, record.started_at)
+    known = None if span is None else books.rate_of(span, record.direction, record.started_at, record.other)
+    if record.other == ERASED and record.direction is Direction.OUTBOUND:
+        known = call.rate  # no deck can be asked for it any more
     own = mended.inbound if record.direction is Direction.INBOUND else mended.outbound
     per_minute = own if own is not None or known is None else known.per_minute
     if per_minute is None or known is None:

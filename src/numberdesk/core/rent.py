@@ -23,18 +23,22 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from numberdesk.core.lifecycle import RentalState, require_move
+from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Charge, Wallet
 from numberdesk.core.rental import (
     DAY,
     ChargeState,
     MissedRule,
     NoticeState,
+    Proration,
     Rental,
     RentCharge,
     RentNotice,
     RentPrice,
+    RentRefund,
     charge_id,
     notice_id,
+    refund_id,
 )
 from numberdesk.core.schedule import LONGEST_MESSAGE, resting
 
@@ -57,12 +61,17 @@ class EndReason(StrEnum):
 
 
 class RentTerms(NamedTuple):
-    """The policies that hold for an account. `reminders` are days before a period, the longest first."""
+    """The policies that hold for an account. `reminders` are days before a period, the longest first.
+
+    Without `auto_renew` a rental ends with its first period, unless its customer says otherwise.
+    """
 
     grace: int = 2 * DAY
     missed: MissedRule = MissedRule.CHARGED
     reminders: tuple[int, ...] = (7, 1)
     notice_days: int = 30
+    proration: Proration = Proration.NONE
+    auto_renew: bool = True
 
 
 class PaidCharge(NamedTuple):
@@ -187,6 +196,27 @@ def resolve_begun(look: RentLook, *, past: int, now: int, reason: EndReason) -> 
             look.charge(now)
         else:
             look.waive("release", f"the number was given back: {reason}", now)
+
+
+def unused_part(paid: int, begins: int, ends: int, left_at: int) -> int:
+    """What a period that is paid is worth from `left_at` on: by begun seconds, rounded down to a micro."""
+    length, left = (ends - begins) // MICROSECONDS, (ends - max(begins, left_at)) // MICROSECONDS
+    return paid * max(0, left) // length
+
+
+def refund_of(ended: Rental, paid: RentCharge) -> RentRefund | None:
+    """What is given back of the last period of a rental that has ended; None for nothing, as of one that was waived."""
+    if ended.released_at is None or paid.state is ChargeState.WAIVED or paid.period != ended.period:
+        return None
+    begins, ends = ended.begin_of(ended.period), ended.begin_of(ended.period + 1)
+    amount = unused_part(paid.amount, begins, ends, ended.released_at)
+    if amount == 0:
+        return None
+    named = refund_id(ended.id)
+    transfer_id = f"trf_{ended.id.partition('_')[2]}_refund"
+    return RentRefund(
+        named, ended.id, ended.period, ended.account_id, ended.e164, amount, transfer_id, ended.released_at
+    )
 
 
 def rent_transfer_id(rental_id: str, period: int) -> str:

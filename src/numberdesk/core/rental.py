@@ -17,6 +17,7 @@ from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import Order
 
 DAY: Final = 86_400 * MICROSECONDS
+HOUR: Final = 3_600 * MICROSECONDS
 LONGEST_REMINDER: Final = 7
 """Days before a period at which a rental is looked at for the first time."""
 
@@ -41,6 +42,13 @@ class MissedRule(StrEnum):
 
     CHARGED = "charged"
     WAIVED = "waived"
+
+
+class Proration(StrEnum):
+    """What is given back of a paid period when a customer releases the number: nothing, or what is left of it."""
+
+    NONE = "none"
+    RELEASE = "release"
 
 
 class Rental(NamedTuple):
@@ -132,6 +140,19 @@ class RentPrice(NamedTuple):
     created_at: int
 
 
+class RentRefund(NamedTuple):
+    """What was given back of the last period of a rental as it ended, by a transfer of its own. In micros."""
+
+    id: str
+    rental_id: str
+    period: int
+    account_id: str
+    e164: str
+    amount: int
+    transfer_id: str
+    created_at: int
+
+
 def rental_of(order: Order) -> Rental:
     """The rental that a completed order makes: period 0 begins when the order completed."""
     if order.completed_at is None or order.renews_at is None:
@@ -187,6 +208,11 @@ def charge_id(rental_id: str, period: int) -> str:
 def notice_id(rental_id: str, period: int, days: int) -> str:
     """The id of what was told of a period so many days before. Derived, so that it is told once."""
     return f"rno_{rental_id.partition('_')[2]}_{period}_{days}"
+
+
+def refund_id(rental_id: str) -> str:
+    """The id of what was given back as a rental ended. Derived, so that it is given back once."""
+    return f"rrf_{rental_id.partition('_')[2]}"
 
 
 def price_id(rental_id: str, from_period: int) -> str:

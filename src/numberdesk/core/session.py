@@ -186,7 +186,7 @@ class SessionBooks:
         begins = max(command.now, span.began_at)  # a clock that went back begins no call before its rental
         if self.calls.source_of(span, begins) != command.source:
             return WrongSource()
-        rate = self.calls.rate_of(span, command.direction, begins)
+        rate = self.calls.rate_of(span, command.direction, begins, command.other)
         denial = Denial.ENDED if command.key in self.recorded else self._barred(span.account_id, rate)
         if denial is not None or rate is None:
             return SessionAnswer(None, denial)

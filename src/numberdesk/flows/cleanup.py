@@ -1,4 +1,4 @@
-"""The recurring work of the books: quarantines that are over; answers, offers and sessions that are old.
+"""The recurring work of the books: quarantines that are over; answers, offers and sessions that are old, callers too.
 
 Touches: database.
 """
@@ -15,6 +15,7 @@ from numberdesk.infra.db import Tx
 from numberdesk.numbers.store import end_quarantines
 from numberdesk.orders.keyed_request_store import forget_keyed_requests
 from numberdesk.orders.store import forget_answers
+from numberdesk.usage.erasure_store import erase_others
 
 _MOST_ROWS: Final = 1000
 
@@ -22,11 +23,13 @@ _MOST_ROWS: Final = 1000
 class Cleanup(NamedTuple):
     """One round at `now`, which has surely passed (core/agreed_time.py), since nothing of this can be undone.
 
-    Answers under keys older than `key_retention` microseconds are forgotten.
+    Answers under keys older than `key_retention` microseconds are forgotten, and the other parties of calls whose
+    records came `call_detail` ago are erased; None is never.
     """
 
     now: int
     key_retention: int
+    call_detail: int | None = None
 
 
 class CleanupReport(NamedTuple):
@@ -37,6 +40,7 @@ class CleanupReport(NamedTuple):
     offers_forgotten: int = 0
     keys_forgotten: int = 0
     sessions_forgotten: int = 0
+    calls_erased: int = 0
 
     @property
     def left(self) -> bool:
@@ -53,6 +57,7 @@ def clean_up(tx: Tx, commands: Sequence[Cleanup]) -> list[CleanupReport]:
             forget_offers(tx, command.now, _MOST_ROWS),
             forget_keyed_requests(tx, command.now - command.key_retention, _MOST_ROWS),
             forget_sessions(tx, command.now - IDLE, command.now, _MOST_ROWS),
+            0 if command.call_detail is None else erase_others(tx, command.now - command.call_detail, _MOST_ROWS),
         )
         for command in commands
     ]

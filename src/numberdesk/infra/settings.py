@@ -74,6 +74,9 @@ class Settings(BaseSettings):
     usage_parked_most: int = Field(
         10_000, ge=0, le=1_000_000, description="Call records of a customer's own that may wait for a person"
     )
+    usage_detail_days: int = Field(
+        400, ge=0, le=36_500, description="Days after which the other party of a call is erased; 0 is never"
+    )
     receive_timeout_seconds: float = Field(
         10, gt=0, le=3600, description="Time for the headers and body of a request to arrive"
     )
@@ -97,6 +100,9 @@ class Settings(BaseSettings):
     )
     rent_missed: Literal["charged", "waived"] = Field(
         "charged", description="What is done with periods that went by while no service ran"
+    )
+    rent_proration: Literal["none", "release"] = Field(
+        "none", description="What is given back of a paid period when a number is released: nothing, or what is left"
     )
     rent_notice_days: int = Field(30, ge=0, le=3650, description="How long before they hold new prices are announced")
     suspend_after_debt_days: int = Field(

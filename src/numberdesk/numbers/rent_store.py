@@ -1,24 +1,24 @@
 """The SQL of rent: charges, notices and announced prices of rentals, terms of accounts, and what is due.
 
-Touches: rentals, rent_charges, rent_notices, rent_prices, rent_policies.
+Touches: rentals, rent_charges, rent_notices, rent_prices, rent_refunds, rent_policies.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select, text, update
 
 from numberdesk.core.lifecycle import RentalState
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.rent import LONGEST_WAIT
-from numberdesk.core.rental import DAY, ChargeState, Rental, RentCharge, RentNotice, RentPrice
+from numberdesk.core.rental import DAY, ChargeState, Rental, RentCharge, RentNotice, RentPrice, RentRefund, charge_id
 from numberdesk.infra.db import Tx
 from numberdesk.infra.due_work import DueTable
 from numberdesk.infra.statements import InsertRows, SelectSet, in_set
 from numberdesk.numbers.rental_store import RENTAL_COLUMNS, rental_from
-from numberdesk.tables import rent_charges, rent_notices, rent_policies, rent_prices, rentals
+from numberdesk.tables import rent_charges, rent_notices, rent_policies, rent_prices, rent_refunds, rentals
 
 LEASE: Final = 60 * MICROSECONDS
 """How long a look at a rental may take, with the wait for the writer."""
@@ -47,6 +47,16 @@ class RentPolicy(NamedTuple):
     reminder_days: str | None
     missed: str | None
     updated_at: int
+    proration: str | None = None
+    auto_renew: int | None = None
+
+    @property
+    def differs(self) -> bool:
+        """Whether there is anything that is not as the settings say."""
+        return any(value is not None for name, value in self._asdict().items() if name not in _OF_THE_ROW)
+
+
+_OF_THE_ROW: Final = ("account_id", "updated_at")
 
 
 DUE_RENTALS: Final = DueTable(rentals, DueRental, key="id", party="currency", lease=LEASE, longest=LONGEST_WAIT + DAY)
@@ -65,8 +75,16 @@ _POLICIES: Final = SelectSet(
     select(*(rent_policies.c[name] for name in RentPolicy._fields)).where(in_set(rent_policies.c.account_id, "ids")),
     "ids",
 )
+_ENDING: Final = SelectSet(
+    select(rent_policies.c.account_id).where(
+        in_set(rent_policies.c.account_id, "ids"), rent_policies.c.auto_renew == text("0")
+    ),
+    "ids",
+)
 _INSERT_CHARGES: Final = InsertRows(rent_charges, RentCharge._fields)
+_INSERT_REFUNDS: Final = InsertRows(rent_refunds, RentRefund._fields)
 _CHARGE_COLUMNS: Final = [rent_charges.c[name] for name in RentCharge._fields]
+_CHARGES: Final = SelectSet(select(*_CHARGE_COLUMNS).where(in_set(rent_charges.c.id, "ids")), "ids")
 
 
 def insert_rent_charges(tx: Tx, new: Sequence[RentCharge]) -> None:
@@ -80,7 +98,22 @@ def list_rent_charges(tx: Tx, account_id: str, rental_id: str, *, limit: int) ->
         rent_charges.c.account_id == account_id, rent_charges.c.rental_id == rental_id
     )
     rows = tx.execute(query.order_by(rent_charges.c.period.desc()).limit(limit))
-    return [RentCharge._make(row)._replace(state=ChargeState(row.state)) for row in rows]
+    return [_charge_from(row) for row in rows]
+
+
+def _charge_from(row: Any) -> RentCharge:
+    return RentCharge._make(row)._replace(state=ChargeState(row.state))
+
+
+def find_last_charges(tx: Tx, wanted: Iterable[Rental]) -> dict[str, RentCharge]:
+    """What became of the last period of some rentals, by rental."""
+    ids = [charge_id(rental.id, rental.period) for rental in wanted]
+    return {row.rental_id: _charge_from(row) for row in _CHARGES.run(tx, ids=ids)} if ids else {}
+
+
+def insert_rent_refunds(tx: Tx, new: Sequence[RentRefund]) -> None:
+    """Record what was given back of last periods."""
+    _INSERT_REFUNDS.run(tx, new)
 
 
 def insert_rent_notices(tx: Tx, new: Sequence[RentNotice]) -> None:
@@ -109,10 +142,16 @@ def find_rent_policies(tx: Tx, account_ids: Iterable[str]) -> dict[str, RentPoli
     return {row.account_id: RentPolicy._make(row) for row in _POLICIES.run(tx, ids=account_ids)}
 
 
+def find_not_renewing(tx: Tx, account_ids: Iterable[str]) -> set[str]:
+    """Those accounts whose rentals end with their first period, unless their customer says otherwise."""
+    return {row.account_id for row in _ENDING.run(tx, ids=account_ids)}
+
+
 def save_rent_policy(tx: Tx, policy: RentPolicy) -> None:
-    """Write the terms of an account, whether it had any or not."""
+    """Write the terms of an account, whether it had any or not; none that differ leave no row."""
     tx.execute(delete(rent_policies).where(rent_policies.c.account_id == policy.account_id))
-    tx.execute(rent_policies.insert(), [policy._asdict()])
+    if policy.differs:
+        tx.execute(rent_policies.insert(), [policy._asdict()])
 
 
 def hurry_past_due(tx: Tx, account_ids: Iterable[str], limit: int) -> int:
@@ -147,6 +186,23 @@ def list_live_rentals(tx: Tx, *, past_due: bool, parked: bool, after_id: str | N
     if parked:
         query = query.where(rentals.c.parked_at.is_not(None))
     return [rental_from(row) for row in tx.execute(query.order_by(rentals.c.id).limit(limit))]
+
+
+def list_live_rentals_of_prefix(tx: Tx, prefix: str, *, after: str, limit: int) -> list[Rental]:
+    """Rentals of all accounts that go on, of numbers with these first digits that come after a number."""
+    query = select(*RENTAL_COLUMNS).where(
+        rentals.c.released_at.is_(None),
+        rentals.c.e164 > after,
+        rentals.c.e164 >= f"+{prefix}",
+        rentals.c.e164 < f"+{prefix}:",  # what comes after the digits
+    )
+    return [rental_from(row) for row in tx.execute(query.order_by(rentals.c.e164).limit(limit))]
+
+
+def has_live_rental(tx: Tx, account_id: str) -> bool:
+    """Whether an account rents any number."""
+    query = select(rentals.c.id).where(rentals.c.account_id == account_id, rentals.c.released_at.is_(None))
+    return tx.execute(query.limit(1)).first() is not None
 
 
 def find_rental(tx: Tx, rental_id: str) -> Rental | None:

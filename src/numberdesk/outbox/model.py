@@ -198,6 +198,21 @@ RENTAL_PRICE_CHANGING: Final = EventType(
     },
 )
 
+ACCOUNT_RATES_CHANGING: Final = EventType(
+    "account.rates_changing",
+    id_prefix="evt_rates_",
+    table="",
+    column="",
+    value=None,
+    meaning="Outbound calls of the account go by another rate deck, from an instant on.",
+    fields={
+        "name": "the deck's name; empty for none, so that calls go by the rates of their rentals",
+        "change_id": "the change",
+        "currency": "its currency; empty where another deck is used, in that of the account",
+        "from": "when it takes effect",
+    },
+)
+
 NUMBER_CONNECTED: Final = EventType(
     "number.connected",
     id_prefix="evt_con_",

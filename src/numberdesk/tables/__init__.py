@@ -30,16 +30,20 @@ from numberdesk.tables.ledger import holds, transfers
 from numberdesk.tables.numbers import numbers, price_rules, rentals, repricings, superseded_prices
 from numberdesk.tables.offers import exchange_rates, offers
 from numberdesk.tables.orders import event_streams, events, idempotency_records, keyed_requests, orders
-from numberdesk.tables.rent import rent_charges, rent_notices, rent_policies, rent_prices
+from numberdesk.tables.rent import rent_charges, rent_notices, rent_policies, rent_prices, rent_refunds
 from numberdesk.tables.times import agreed_time
 from numberdesk.tables.trigrams import number_trigrams, trigram_fills
 from numberdesk.tables.usage import (
     call_costs,
+    call_erasures,
     call_feeds,
     call_pulls,
     call_reversals,
     call_terms,
     calls,
+    rate_deck_choices,
+    rate_deck_rows,
+    rate_decks,
     receivables,
     usage_rates,
     usage_sessions,
@@ -56,6 +60,7 @@ __all__ = [
     "audits",
     "balance_alerts",
     "call_costs",
+    "call_erasures",
     "call_feeds",
     "call_pulls",
     "call_reversals",
@@ -84,11 +89,15 @@ __all__ = [
     "offers",
     "orders",
     "price_rules",
+    "rate_deck_choices",
+    "rate_deck_rows",
+    "rate_decks",
     "receivables",
     "rent_charges",
     "rent_notices",
     "rent_policies",
     "rent_prices",
+    "rent_refunds",
     "rental_connections",
     "rentals",
     "repricings",

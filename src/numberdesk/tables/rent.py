@@ -1,4 +1,4 @@
-"""Rent: what each period of a rental cost, what was told of it beforehand, and terms of accounts that differ.
+"""Rent: what each period of a rental cost, what was told of it or given back, and terms of accounts that differ.
 
 Touches: nothing.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Table
 
-from numberdesk.core.rental import ChargeState, MissedRule, NoticeState
+from numberdesk.core.rental import ChargeState, MissedRule, NoticeState, Proration
 from numberdesk.tables.accounts import accounts
 from numberdesk.tables.base import metadata, one_of, optional_text, optional_whole, text, whole
 from numberdesk.tables.ledger import transfers
@@ -83,6 +83,23 @@ Index(
     unique=True,
 )
 
+# What was given back of the last period of a rental, which was paid beyond its end: once, by a transfer of its own.
+rent_refunds = Table(
+    "rent_refunds",
+    metadata,
+    text("id", primary_key=True),
+    text("rental_id", ForeignKey(rentals.c.id)),
+    whole("period"),
+    text("account_id", ForeignKey(accounts.c.id)),
+    text("e164"),
+    whole("amount"),
+    text("transfer_id", ForeignKey(transfers.c.id)),
+    whole("created_at"),
+    CheckConstraint("period >= 0 AND amount > 0", name="period_and_amount"),
+    sqlite_with_rowid=False,
+)
+Index("uq_rent_refunds_rental", rent_refunds.c.account_id, rent_refunds.c.rental_id, unique=True)
+
 # Terms of an account that differ from the settings; what is empty is as they say.
 rent_policies = Table(
     "rent_policies",
@@ -94,6 +111,13 @@ rent_policies = Table(
     optional_text("missed"),
     whole("updated_at"),
     CheckConstraint("grace_hours >= 0 AND notice_days >= 0", name="not_negative"),
+    optional_text("proration"),
+    optional_whole("auto_renew"),
     one_of("missed", MissedRule),
+    one_of("proration", Proration),
+    CheckConstraint("auto_renew >= 0 AND auto_renew <= 1", name="auto_renew_or_not"),
     sqlite_with_rowid=False,
 )
+# Every purchase asks whether its account is one of the few whose rentals end with their first period.
+_ENDS = rent_policies.c.auto_renew == 0
+Index("ix_rent_policies_ends", rent_policies.c.account_id, sqlite_where=_ENDS, postgresql_where=_ENDS)

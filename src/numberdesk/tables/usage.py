@@ -268,3 +268,62 @@ call_reversals = Table(
     sqlite_with_rowid=False,
 )
 Index(None, call_reversals.c.call)
+
+# Lists of prefixes and what calls to them cost, each from an instant on; one whose rows are still coming is not
+# published, and counts for nothing.
+rate_decks = Table(
+    "rate_decks",
+    metadata,
+    text("id", primary_key=True),
+    text("name"),
+    text("currency"),
+    whole("since"),
+    whole("rows"),
+    whole("created_at"),
+    optional_whole("published_at"),
+    CheckConstraint("rows >= 0", name="rows_not_negative"),
+    sqlite_with_rowid=False,
+)
+_PUBLISHED = rate_decks.c.published_at.is_not(None)
+Index(
+    "uq_rate_decks_name_since",
+    rate_decks.c.name,
+    rate_decks.c.since,
+    unique=True,
+    sqlite_where=_PUBLISHED,
+    postgresql_where=_PUBLISHED,
+)
+rate_deck_rows = Table(
+    "rate_deck_rows",
+    metadata,
+    text("deck_id"),
+    text("prefix"),
+    whole("per_minute"),
+    whole("connect"),
+    whole("minimum"),
+    whole("step"),
+    PrimaryKeyConstraint("deck_id", "prefix"),
+    CheckConstraint("per_minute >= 0 AND connect >= 0", name="rates_not_negative"),
+    CheckConstraint("minimum > 0 AND step > 0", name="increments_positive"),
+    sqlite_with_rowid=False,
+)
+# Which deck an account uses from an instant on; one without a name is none.
+rate_deck_choices = Table(
+    "rate_deck_choices",
+    metadata,
+    text("account_id", ForeignKey(accounts.c.id)),
+    whole("since"),
+    optional_text("name"),
+    PrimaryKeyConstraint("account_id", "since"),
+    sqlite_with_rowid=False,
+)
+Index(None, rate_deck_choices.c.name, rate_deck_choices.c.account_id)
+
+# How far the other parties of old calls and sessions are erased: all up to after_id.
+call_erasures = Table(
+    "call_erasures",
+    metadata,
+    text("kind", primary_key=True),
+    text("after_id"),
+    sqlite_with_rowid=False,
+)

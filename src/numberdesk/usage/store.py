@@ -6,9 +6,9 @@ Touches: calls, usage_sources, usage_rates, call_terms, rentals, numbers.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import and_, func, or_, select, tuple_
+from sqlalchemy import Select, and_, func, or_, select, tuple_
 
 from numberdesk.core.call_charging import CallState, CallTerms, Heard, KeptCall, ParkedReason, RentedSpan
 from numberdesk.core.call_record import CallRecord, Direction
@@ -19,6 +19,9 @@ from numberdesk.tables import call_terms, calls, numbers, rentals, usage_rates, 
 
 MOST_LISTED: Final = 1_000
 """Parked calls that one transaction takes up."""
+
+MOST_WALKED: Final = 2_000
+"""Calls that a page looks at that is asked for one number."""
 
 DAY: Final = 86_400_000_000
 """Microseconds of a day."""
@@ -173,15 +176,56 @@ def list_calls(
     tx: Tx, account_id: str, *, since: int | None, until: int | None, before: tuple[int, str] | None, limit: int
 ) -> list[KeptCall]:
     """Calls of an account, the latest first: those that began from `since` to before `until`, beyond a place."""
-    query = select(*CALL_COLUMNS).where(calls.c.account_id == account_id)
+    query = _latest(select(*CALL_COLUMNS), account_id, since, until, before)
+    return [call_of(row) for row in tx.execute(query.limit(limit))]
+
+
+class PagedCalls(NamedTuple):
+    """Calls that fit, the latest first. `walked_to` is the place beyond which more may fit, where there may be."""
+
+    items: list[KeptCall]
+    walked_to: str | None
+
+
+def page_calls(
+    tx: Tx,
+    account_id: str,
+    e164: str | None,
+    *,
+    since: int | None,
+    until: int | None,
+    before: tuple[int, str] | None,
+    limit: int,
+    most: int = MOST_WALKED,
+) -> PagedCalls:
+    """The latest `limit` calls of an account, or those of a number among its `most` calls beyond a place.
+
+    An index of its own would cost every record that comes in; so a page looks at so many, and says how far it came.
+    """
+    if e164 is None:
+        return PagedCalls(list_calls(tx, account_id, since=since, until=until, before=before, limit=limit), None)
+    walked = _latest(select(calls.c.id), account_id, since, until, before).limit(most).subquery()
+    fitting = select(*CALL_COLUMNS).where(calls.c.id.in_(select(walked.c.id)), calls.c.e164 == e164)
+    ordered = fitting.order_by(calls.c.started_at.desc(), calls.c.id.desc()).limit(limit)
+    found = [call_of(row) for row in tx.execute(ordered)]
+    if len(found) == limit:
+        return PagedCalls(found, None)
+    last = _latest(select(calls.c.started_at, calls.c.id), account_id, since, until, before)
+    row = tx.execute(last.offset(most - 1).limit(1)).first()
+    return PagedCalls(found, None if row is None else f"{row.started_at}.{row.id}")
+
+
+def _latest(
+    query: Select[Any], account_id: str, since: int | None, until: int | None, before: tuple[int, str] | None
+) -> Select[Any]:
+    query = query.where(calls.c.account_id == account_id)
     if since is not None:
         query = query.where(calls.c.started_at >= since)
     if until is not None:
         query = query.where(calls.c.started_at < until)
     if before is not None:
         query = query.where(tuple_(calls.c.started_at, calls.c.id) < before)
-    ordered = query.order_by(calls.c.started_at.desc(), calls.c.id.desc()).limit(limit)
-    return [call_of(row) for row in tx.execute(ordered)]
+    return query.order_by(calls.c.started_at.desc(), calls.c.id.desc())
 
 
 def list_parked(tx: Tx, *, after: str | None, limit: int, lock: bool = False) -> list[KeptCall]:

@@ -12,6 +12,7 @@ from numberdesk.infra.db import Tx
 from numberdesk.verify.carrier_orders import CHECKS as OF_CARRIER_ORDERS
 from numberdesk.verify.carriers import CHECKS as OF_CARRIERS
 from numberdesk.verify.connections import CHECKS as OF_CONNECTIONS
+from numberdesk.verify.decks import CHECKS as OF_DECKS
 from numberdesk.verify.engine import Check, StorageDamagedError, naming_damage
 from numberdesk.verify.events import CHECKS as OF_EVENTS
 from numberdesk.verify.keys import CHECKS as OF_KEYS
@@ -19,6 +20,7 @@ from numberdesk.verify.limits import CHECKS as OF_LIMITS
 from numberdesk.verify.money import CHECKS as OF_MONEY
 from numberdesk.verify.numbers import CHECKS as OF_NUMBERS
 from numberdesk.verify.orders import CHECKS as OF_ORDERS
+from numberdesk.verify.refunds import CHECKS as OF_REFUNDS
 from numberdesk.verify.rent import CHECKS as OF_RENT
 from numberdesk.verify.schema import DEFINITION_CHECK, GUARD_CHECK
 from numberdesk.verify.sessions import CHECKS as OF_SESSIONS
@@ -45,10 +47,12 @@ def verify(tx: Tx, progress: Progress, *, thorough: bool = False) -> VerifyRepor
         *OF_LIMITS,
         *OF_USAGE,
         *OF_SESSIONS,
+        *OF_DECKS,
         *OF_ORDERS,
         *OF_CARRIER_ORDERS,
         *OF_NUMBERS,
         *OF_RENT,
+        *OF_REFUNDS,
         *OF_EVENTS,
         *OF_KEYS,
         *OF_CARRIERS,

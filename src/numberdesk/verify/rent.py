@@ -1,6 +1,6 @@
 """What must hold of rent: one charge or waiver for each period of a rental, in order, and none after its end.
 
-Touches: rent_charges, rentals, transfers.
+Touches: rent_charges, rent_refunds, rentals, transfers.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numberdesk.core.periods import PeriodUnit, Term, begin_of, iso_seconds
 from numberdesk.core.rental import ChargeState
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.model import REVENUE
-from numberdesk.tables import rent_charges, rentals, transfers
+from numberdesk.tables import rent_charges, rent_refunds, rentals, transfers
 from numberdesk.verify.engine import Check, count_rows, in_key_order, rule
 
 CALENDAR: Final = "every rental renews when its paid period ends, and none ended before that began"
@@ -116,18 +116,27 @@ _FOR_NOTHING: Final = (
                 rent_charges.c.period == transfers.c.period,
                 rent_charges.c.transfer_id == transfers.c.id,
             ),
+        ).outerjoin(
+            rent_refunds,
+            and_(
+                rent_refunds.c.rental_id == transfers.c.rental_id,
+                rent_refunds.c.period == transfers.c.period,
+                rent_refunds.c.transfer_id == transfers.c.id,
+            ),
         )
     )
     .where(
         in_key_order(transfers.c.id),
         or_(transfers.c.rental_id.is_not(None), transfers.c.period.is_not(None)),
         rent_charges.c.id.is_(None),
+        rent_refunds.c.id.is_(None),
     )
 )
 
 
 def _says_for_nothing(row: Any) -> str:
-    return f"it moves {amount(row.amount)} for period {row.period} of {row.rental_id}, which it did not charge"
+    of = f"period {row.period} of {row.rental_id}"
+    return f"it moves {amount(row.amount)} for {of}, of which it is neither charge nor refund"
 
 
 _RENEWED: Final = (
@@ -183,6 +192,12 @@ CHECKS: Final = (
         _says_wrong,
     ),
     rule("I6", "every rental has one charge or waiver for each period, without a gap", rentals, _GAPS, _says_gap),
-    rule("I6", "every transfer of a rental's period is its charge", transfers, _FOR_NOTHING, _says_for_nothing),
+    rule(
+        "I6",
+        "every transfer of a rental's period is its charge or its refund",
+        transfers,
+        _FOR_NOTHING,
+        _says_for_nothing,
+    ),
     Check(CALENDAR, _check_calendar),
 )

@@ -19,6 +19,7 @@ from numberdesk.core.errors import BY_CODE
 from numberdesk.core.money import CURRENCY_CODE
 from numberdesk.core.phone import E164_PATTERN
 from numberdesk.flows.accounts.fund_wallets import ADJUSTMENT, TOP_UP
+from numberdesk.flows.rentals.refund_rent import RENTAL_REFUND
 from numberdesk.flows.usage.pay_debts import DEBT_PAYMENT
 from numberdesk.flows.usage.rerate_calls import USAGE_REVERSAL
 from numberdesk.ledger.model import REVENUE
@@ -59,5 +60,5 @@ CapabilityNames = tuple[Annotated[str, _words(CAPABILITIES)], ...]
 EventKind = Annotated[str, _words(KINDS_OF_EVENTS)]
 ScopeNames = tuple[Annotated[str, _words(SCOPES)], ...]
 PriceSourceName = Annotated[str, _words((FROM_FILE, FROM_RULE))]
-KINDS_OF_TRANSFERS = tuple(sorted((TOP_UP, ADJUSTMENT, DEBT_PAYMENT, USAGE_REVERSAL, *REVENUE)))
+KINDS_OF_TRANSFERS = tuple(sorted((TOP_UP, ADJUSTMENT, DEBT_PAYMENT, USAGE_REVERSAL, RENTAL_REFUND, *REVENUE)))
 TransferKind = Annotated[str, _words(KINDS_OF_TRANSFERS)]

@@ -1,4 +1,4 @@
-"""Rent as operators see it: rentals of all accounts, what became of their periods, prices that are announced.
+"""Rent as operators see it: rentals of all accounts, their periods, prices that are announced, terms of accounts.
 
 Touches: nothing.
 """
@@ -13,7 +13,11 @@ from numberdesk.core.lifecycle import RentalState
 from numberdesk.core.money import as_decimal
 from numberdesk.core.periods import iso_or_none, iso_seconds
 from numberdesk.core.prices import decimal_or_none
-from numberdesk.core.rental import ChargeState, Rental, RentCharge, RentPrice
+from numberdesk.core.rent import RentTerms
+from numberdesk.core.rental import HOUR, ChargeState, MissedRule, Proration, Rental, RentCharge, RentPrice
+from numberdesk.flows.rentals.rent_records import terms_of
+from numberdesk.flows.rentals.set_rent_policies import TERMS
+from numberdesk.numbers.rent_store import RentPolicy
 from numberdesk.views.formats import AccountId, Currency, Instant, PhoneNumber, RentalId
 
 
@@ -56,6 +60,28 @@ class RentPriceView(msgspec.Struct, frozen=True):
     price: Decimal
     per_minute_price_inbound: Decimal | None
     per_minute_price_outbound: Decimal | None
+
+
+class RentPolicyView(msgspec.Struct, frozen=True):
+    """The terms of rent that hold for an account; `own` names those that are its own, the others are the settings'."""
+
+    account_id: AccountId
+    grace_hours: int
+    reminder_days: tuple[int, ...]
+    missed: MissedRule
+    notice_days: int
+    proration: Proration
+    auto_renew: bool
+    own: tuple[str, ...]
+
+
+def rent_policy_view(account_id: str, policy: RentPolicy | None, usual: RentTerms) -> RentPolicyView:
+    """Terms of an account, with those that it has of its own in the place of the operator's."""
+    terms = usual if policy is None else terms_of(policy, usual)
+    own = () if policy is None else tuple(name for name in TERMS if getattr(policy, name) is not None)
+    hours = terms.grace // HOUR
+    rest = terms.missed, terms.notice_days, terms.proration, terms.auto_renew
+    return RentPolicyView(account_id, hours, terms.reminders, *rest, own)
 
 
 def any_rental_view(rental: Rental) -> AnyRentalView:

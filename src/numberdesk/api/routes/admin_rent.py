@@ -1,4 +1,4 @@
-"""The operator's endpoints for rent: rentals of all accounts, what became of their periods, waivers and new prices.
+"""The operator's endpoints for rent: rentals of all accounts, their periods, waivers, new prices, terms of accounts.
 
 Touches: nothing.
 """
@@ -9,19 +9,25 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from numberdesk.accounts.store import find_accounts
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, page, position
 from numberdesk.api.shapes import Price, Rate, id_in_path, stated
 from numberdesk.core.errors import NotFound
+from numberdesk.core.lifecycle import AccountKind
+from numberdesk.core.rental import LONGEST_REMINDER, MissedRule, Proration
 from numberdesk.flows.rentals.announce_prices import announce_prices, announcement
 from numberdesk.flows.rentals.resolve_rent import LONGEST_REASON, waive_rent, waiver
-from numberdesk.numbers.rent_store import find_rental, list_live_rentals, list_rent_charges
+from numberdesk.flows.rentals.set_rent_policies import MOST_DAYS, MOST_HOURS, Terms, rent_policy, set_rent_policies
+from numberdesk.numbers.rent_store import find_rent_policies, find_rental, list_live_rentals, list_rent_charges
 from numberdesk.views.rent import (
     AnyRentalView,
     RentChargeView,
+    RentPolicyView,
     RentPriceView,
     any_rental_view,
     rent_charge_view,
+    rent_policy_view,
     rent_price_view,
 )
 
@@ -59,6 +65,17 @@ _PRICE_EXAMPLE: Final = {
     "per_minute_price_outbound": 0.0945,
 }
 
+_POLICY_EXAMPLE: Final = {
+    "account_id": "acc_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
+    "grace_hours": 72,
+    "reminder_days": [7, 1],
+    "missed": "charged",
+    "notice_days": 30,
+    "proration": "release",
+    "auto_renew": True,
+    "own": ["grace_hours", "proration"],
+}
+
 
 class AdminRentalsQuery(PageQuery, frozen=True):
     """`past_due` lists the rentals that are not paid, `parked` those that wait for a person."""
@@ -78,6 +95,33 @@ class RentalPricesBody(msgspec.Struct, frozen=True):
     price: Price
     per_minute_price_inbound: Rate | None = None
     per_minute_price_outbound: Rate | None = None
+
+
+ReminderDay = Annotated[int, stated(minimum=1, maximum=LONGEST_REMINDER)]
+
+
+class RentPolicyBody(msgspec.Struct, frozen=True):
+    """The terms that are the account's own; what is left out, or null, is as the settings say."""
+
+    grace_hours: Annotated[int, stated(minimum=0, maximum=MOST_HOURS)] | None = None
+    reminder_days: Annotated[list[ReminderDay], msgspec.Meta(max_length=LONGEST_REMINDER)] | None = None
+    missed: MissedRule | None = None
+    notice_days: Annotated[int, stated(minimum=0, maximum=MOST_DAYS)] | None = None
+    proration: Proration | None = None
+    auto_renew: bool | None = None
+
+    @property
+    def terms(self) -> Terms:
+        """What is to be written."""
+        days = None if self.reminder_days is None else ",".join(map(str, self.reminder_days))
+        return {
+            "grace_hours": self.grace_hours,
+            "reminder_days": days,
+            "missed": self.missed,
+            "notice_days": self.notice_days,
+            "proration": self.proration,
+            "auto_renew": self.auto_renew,
+        }
 
 
 @endpoint(
@@ -167,3 +211,44 @@ async def announce_rental_prices(request: ApiRequest) -> ApiResponse:
     )
     made = await request.services.writer.submit(announce_prices, command)
     return ApiResponse(rent_price_view(made), "Prices announced")
+
+
+@endpoint(
+    "GET",
+    "/admin/accounts/{account_id:str}/rent-policy",
+    summary="The terms of rent that hold for an account",
+    tag="Operators",
+    scope="admin",
+    data=RentPolicyView,
+    errors=("not_found",),
+    answer_example=_POLICY_EXAMPLE,
+)
+async def get_rent_policy(request: ApiRequest) -> ApiResponse:
+    """Those of its own, and the settings' for the rest."""
+    account_id = id_in_path(request.path["account_id"])
+    account = (await request.read(lambda tx: find_accounts(tx, [account_id], lock=False))).get(account_id)
+    if account is None or account.kind is AccountKind.OPERATOR:
+        raise NotFound
+    found = await request.read(lambda tx: find_rent_policies(tx, [account_id]))
+    return ApiResponse(rent_policy_view(account_id, found.get(account_id), request.services.rent_terms))
+
+
+@endpoint(
+    "PUT",
+    "/admin/accounts/{account_id:str}/rent-policy",
+    summary="Let terms of rent differ for an account",
+    tag="Operators",
+    scope="admin",
+    body=RentPolicyBody,
+    data=RentPolicyView,
+    errors=("not_found",),
+    example={"grace_hours": 72, "proration": "release"},
+    answer_example=_POLICY_EXAMPLE,
+)
+async def put_rent_policy(request: ApiRequest) -> ApiResponse:
+    """All of them at once, so that it is safe to send again."""
+    body: RentPolicyBody = request.body
+    command = rent_policy(id_in_path(request.path["account_id"]), body.terms, request.now)
+    policy = await request.services.writer.submit(set_rent_policies, command)
+    view = rent_policy_view(policy.account_id, policy, request.services.rent_terms)
+    return ApiResponse(view, "Terms of rent written")

@@ -14,11 +14,12 @@ from numberdesk.api.call_bodies import JSON, CallRecordBody, read_calls, receive
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.instants import Written, instant_of
 from numberdesk.api.paging import PageQuery, page, position
+from numberdesk.api.shapes import E164
 from numberdesk.api.sources import source_of
 from numberdesk.api.turns import reading_turn
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.flows.usage.send_calls import send_calls
-from numberdesk.usage.store import list_calls, list_parked
+from numberdesk.usage.store import list_parked, page_calls
 from numberdesk.views.usage import (
     CallView,
     ParkedCallView,
@@ -57,10 +58,11 @@ _CALL_EXAMPLE: Final = {
 
 
 class CallsQuery(PageQuery, frozen=True):
-    """Which calls: those that began from `since` to before `until`."""
+    """Which calls: those that began from `since` to before `until`, of one number or of all."""
 
     since: Annotated[Written, msgspec.Meta(description="Only calls that began then or later; ISO 8601.")] | None = None
     until: Annotated[Written, msgspec.Meta(description="Only calls that began before; ISO 8601.")] | None = None
+    phone_number: Annotated[E164, msgspec.Meta(description="Only calls of this rented number.")] | None = None
 
 
 @endpoint(
@@ -126,10 +128,11 @@ async def calls(request: ApiRequest) -> ApiResponse:
     query: CallsQuery = request.query
     before, account_id = _place(query.page_token), request.caller.account_id
     since, until = instant_of("since", query.since), instant_of("until", query.until)
+    e164, limit = query.phone_number, query.page_size + 1
     found = await request.read(
-        lambda tx: list_calls(tx, account_id, since=since, until=until, before=before, limit=query.page_size + 1)
+        lambda tx: page_calls(tx, account_id, e164, since=since, until=until, before=before, limit=limit)
     )
-    items, rest = page(found, query.page_size, "place")
+    items, rest = page(found.items, query.page_size, "place", walked_to=found.walked_to)
     return ApiResponse([call_view(item) for item in items], rest=rest)
 
 

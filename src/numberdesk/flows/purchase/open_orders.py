@@ -36,11 +36,11 @@ from numberdesk.core.purchase import (
     Wallet,
     decide,
 )
-from numberdesk.core.rental import rental_of
 from numberdesk.core.spending import by_owner, month_begin
 from numberdesk.flows.connections.connect_bought import begin_connections, sift_connections
 from numberdesk.flows.keep_wallets import keep_wallets
 from numberdesk.flows.purchase.order_records import first_charges, hold_of, purchased, transfers_of
+from numberdesk.flows.rentals.begin_rentals import begun
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.store import insert_holds, insert_transfers, lock_wallets
 from numberdesk.numbers.agreed_time_store import find_agreed_at
@@ -250,7 +250,7 @@ def _write(tx: Tx, buys: Sequence[Buy], outcome: Decided, remote: _Remote, terms
         _write_remote(tx, sold, remote, terms, now)
     save_sale_numbers(tx, [outcome.sale_numbers[decision.order.e164] for decision in sold], now)
     completed = [decision.order for decision in sold if decision.order.state is OrderState.COMPLETED]
-    bought = sift_connections(tx, [rental_of(order) for order in completed])
+    bought = sift_connections(tx, begun(tx, completed))
     insert_rentals(tx, bought.rentals)
     insert_rent_charges(tx, first_charges(bought.rentals))
     insert_events(tx, [purchased(order) for order in completed])

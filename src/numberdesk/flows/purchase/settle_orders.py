@@ -34,12 +34,12 @@ from numberdesk.core.carrier_order import (
 )
 from numberdesk.core.lifecycle import HoldState, OrderState
 from numberdesk.core.purchase import Order, SaleNumber, Wallet
-from numberdesk.core.rental import rental_of
 from numberdesk.core.schedule import LONGEST_MESSAGE, resting
 from numberdesk.core.settlement import Settlement, capture, void
 from numberdesk.flows.connections.connect_bought import begin_connections, sift_connections
 from numberdesk.flows.keep_wallets import keep_wallets
 from numberdesk.flows.purchase.order_records import first_charges, order_failed, purchased, transfers_of
+from numberdesk.flows.rentals.begin_rentals import begun
 from numberdesk.flows.usage.pay_debts import pay_debts
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.store import insert_transfers, lock_wallets, resolve_holds
@@ -220,7 +220,7 @@ def write_books(tx: Tx, books: OrderBatch) -> set[str]:
         save_sale_numbers(tx, [one.sale_number], one.order.completed_at or one.order.failed_at or 0)
     completed = [one.order for one in settled if one.order.state is OrderState.COMPLETED]
     failed = [one.order for one in settled if one.order.state is OrderState.FAILED]
-    bought = sift_connections(tx, [rental_of(order) for order in completed])
+    bought = sift_connections(tx, begun(tx, completed))
     insert_rentals(tx, bought.rentals)
     insert_rent_charges(tx, first_charges(bought.rentals))
     insert_events(tx, [*(purchased(order) for order in completed), *(order_failed(order) for order in failed)])

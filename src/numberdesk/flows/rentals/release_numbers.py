@@ -2,8 +2,9 @@
 
 Touches: database.
 
-Periods that began before are charged as far as the wallet reaches, and waived beyond it. What becomes of the number is
-in end_rentals.py; from its customer's release on nobody pays for it, whatever its carrier says.
+Periods that began before are charged as far as the wallet reaches, and waived beyond it; what is left of the one that
+is paid is given back where the account's terms say so (refund_rent.py). What becomes of the number is in
+end_rentals.py; from its customer's release on nobody pays for it, whatever its carrier says.
 
 A release may come twice, the second time late. So it may name the rental, or carry an Idempotency-Key; a
 number that was given back by its digits alone rests for a while, so that no other rental of it can be meant.
@@ -23,17 +24,22 @@ from numberdesk.core.purchase import SaleNumber, Wallet
 from numberdesk.core.rent import EndReason, RentLook, RentTerms, resolve_begun
 from numberdesk.core.rental import Rental, RentPrice
 from numberdesk.core.request_keys import RequestKey
+from numberdesk.flows.accounts.fund_wallets import MOST_HURRIED
 from numberdesk.flows.keyed_requests import KeyedRequests
 from numberdesk.flows.rentals.end_rentals import Ending, end_rentals
-from numberdesk.flows.rentals.rent_records import write_looks
+from numberdesk.flows.rentals.refund_rent import refund_rent
+from numberdesk.flows.rentals.rent_records import find_terms, write_looks
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.store import lock_wallets
 from numberdesk.numbers.agreed_time_store import find_agreed_time
-from numberdesk.numbers.rent_store import find_rent_prices
+from numberdesk.numbers.rent_store import find_rent_prices, hurry_past_due
 from numberdesk.numbers.store import find_rental_numbers, latest_rentals, lock_rentals, lock_sale_numbers
 
 SHORTEST_REST: Final = 10 * 60 * MICROSECONDS
 """Rest of a number that was given back by its digits alone: so late a second such request may come."""
+
+
+_USUAL: Final = RentTerms()
 
 
 class Release(NamedTuple):
@@ -54,8 +60,10 @@ class Release(NamedTuple):
         return self.rental_id is not None or self.request_key is not None
 
 
-def release_numbers(quarantine: int) -> Callable[[Tx, Sequence[Release]], list[Rental | NumberdeskError]]:
-    """The write flow, for a quarantine in microseconds.
+def release_numbers(
+    quarantine: int, usual: RentTerms = _USUAL
+) -> Callable[[Tx, Sequence[Release]], list[Rental | NumberdeskError]]:
+    """The write flow, for a quarantine in microseconds and the operator's terms of rent.
 
     Each outcome is the ended rental; one that ended before is answered again unchanged. NotFound
     when the account never had the number or the rental, OrderInProgress while the number is still being ordered.
@@ -64,7 +72,7 @@ def release_numbers(quarantine: int) -> Callable[[Tx, Sequence[Release]], list[R
     def apply(tx: Tx, commands: Sequence[Release]) -> list[Rental | NumberdeskError]:
         books = _load(tx, commands)
         outcomes = [books.release(command) for command in commands]
-        _write(tx, books, quarantine)
+        _write(tx, books, quarantine, usual)
         books.keyed.save(tx)
         return outcomes
 
@@ -141,17 +149,23 @@ def _load(tx: Tx, commands: Sequence[Release]) -> _Books:
     return _Books(sale_numbers, latest, by_id, keyed, wallets, prices, agreed)
 
 
-def _write(tx: Tx, books: _Books, quarantine: int) -> None:
-    looks = [(look, RentTerms()) for look, _ in books.ended.values()]
+def _write(tx: Tx, books: _Books, quarantine: int, usual: RentTerms) -> None:
+    looks = [(look, usual) for look, _ in books.ended.values()]
     if not looks:
         return
     paid = {look.rental.account_id: books.wallets[look.rental.account_id] for look, _ in looks if look.paid}
-    write_looks(tx, looks, paid, looks[-1][0].rental.updated_at)
+    own = find_terms(tx, {look.rental.account_id for look, _ in looks}, usual)
+    terms = {look.rental.account_id: own.get(look.rental.account_id, usual) for look, _ in looks}
+    ended = [(books.by_id[look.rental.id], look) for look, _ in looks]
+    refunded = refund_rent(tx, ended, terms, books.wallets)
+    write_looks(tx, looks, paid | refunded, looks[-1][0].rental.updated_at)
     endings = [
         Ending(look.rental, EndReason.REQUESTED, command.now, _rest(command, quarantine))
         for look, command in books.ended.values()
     ]
     end_rentals(tx, endings, books.sale_numbers, quarantine)
+    if refunded:
+        hurry_past_due(tx, refunded, MOST_HURRIED)
 
 
 def _rest(command: Release, quarantine: int) -> int:

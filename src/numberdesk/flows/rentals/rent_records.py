@@ -13,7 +13,7 @@ from numberdesk.core.money import format_micros
 from numberdesk.core.periods import iso_seconds
 from numberdesk.core.purchase import Wallet
 from numberdesk.core.rent import PaidCharge, RentLook, RentTerms
-from numberdesk.core.rental import MissedRule, NoticeState, Rental, RentCharge, RentNotice
+from numberdesk.core.rental import HOUR, MissedRule, NoticeState, Proration, Rental, RentCharge, RentNotice
 from numberdesk.flows.keep_wallets import keep_wallets
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.model import REVENUE, Transfer, wallet_account
@@ -27,20 +27,21 @@ from numberdesk.numbers.rent_store import (
 from numberdesk.outbox.model import RENEWAL_UPCOMING, RENTAL_PAST_DUE, RENTAL_RENEWED, Event
 from numberdesk.outbox.store import insert_events
 
-_HOUR = 3_600_000_000
-
 
 def find_terms(tx: Tx, account_ids: Iterable[str], usual: RentTerms) -> dict[str, RentTerms]:
     """The terms of accounts that have some of their own, by account."""
-    return {account_id: _terms(policy, usual) for account_id, policy in find_rent_policies(tx, account_ids).items()}
+    return {account_id: terms_of(policy, usual) for account_id, policy in find_rent_policies(tx, account_ids).items()}
 
 
-def _terms(policy: RentPolicy, usual: RentTerms) -> RentTerms:
+def terms_of(policy: RentPolicy, usual: RentTerms) -> RentTerms:
+    """The operator's terms with those of an account in their place."""
     return RentTerms(
-        usual.grace if policy.grace_hours is None else policy.grace_hours * _HOUR,
+        usual.grace if policy.grace_hours is None else policy.grace_hours * HOUR,
         usual.missed if policy.missed is None else MissedRule(policy.missed),
         usual.reminders if policy.reminder_days is None else parse_reminders(policy.reminder_days),
         usual.notice_days if policy.notice_days is None else policy.notice_days,
+        usual.proration if policy.proration is None else Proration(policy.proration),
+        usual.auto_renew if policy.auto_renew is None else bool(policy.auto_renew),
     )
 
 

@@ -8,8 +8,9 @@ hold.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
+from numberdesk.core.call_record import Direction
 from numberdesk.core.lifecycle import HoldState
 from numberdesk.core.session import ExtendSession, Key, OpenSession, SessionBooks, SessionOutcome, UsageSession
 from numberdesk.flows.keep_wallets import keep_wallets
@@ -36,7 +37,8 @@ def open_sessions(slice_seconds: int) -> OpenFlow:
 
     def apply(tx: Tx, commands: Sequence[OpenSession]) -> list[SessionOutcome]:
         numbers, keys = {command.e164 for command in commands}, {command.key for command in commands}
-        books = _load(tx, numbers, keys, {}, slice_seconds)
+        called = {command.other for command in commands if command.direction is Direction.OUTBOUND}
+        books = _load(tx, numbers, keys, {}, slice_seconds, called)
         outcomes = [books.open(command) for command in commands]
         opened = list(books.changed.values())
         insert_sessions(tx, opened)
@@ -66,7 +68,12 @@ def extend_sessions(slice_seconds: int) -> ExtendFlow:
 
 
 def _load(
-    tx: Tx, numbers: set[str], keys: set[Key], known: Mapping[str, UsageSession], slice_seconds: int
+    tx: Tx,
+    numbers: set[str],
+    keys: set[Key],
+    known: Mapping[str, UsageSession],
+    slice_seconds: int,
+    called: Collection[str] = (),
 ) -> SessionBooks:
     """What decides; accounts are locked first, and what stands of their rentals, sessions and debts is read then."""
     renters = {span.account_id for span in find_live_spans(tx, numbers).values()}
@@ -74,7 +81,7 @@ def _load(
     spans = {e164: span for e164, span in find_live_spans(tx, numbers).items() if span.account_id in wallets}
     return SessionBooks(
         spans=spans,
-        calls=terms_of(tx, {e164: [span] for e164, span in spans.items()}),
+        calls=terms_of(tx, {e164: [span] for e164, span in spans.items()}, called),
         wallets=wallets,
         indebted=find_unpaid(tx, wallets),
         recorded=find_recorded(tx, keys),

@@ -8,7 +8,7 @@ wallet and one into the receivable, and every call has its shares of both.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from numberdesk.core.call_charging import (
@@ -29,10 +29,11 @@ from numberdesk.core.call_charging import (
     shared,
     usage_transfer_id,
 )
-from numberdesk.core.call_record import CallRecord
+from numberdesk.core.call_record import CallRecord, Direction
 from numberdesk.core.money import format_micros
 from numberdesk.core.periods import iso_seconds
 from numberdesk.core.purchase import Wallet
+from numberdesk.core.rate_deck import DeckBooks
 from numberdesk.flows.keep_wallets import keep_wallets
 from numberdesk.flows.usage.close_sessions import close_sessions
 from numberdesk.flows.usage.pay_debts import pay_debts
@@ -45,6 +46,7 @@ from numberdesk.numbers.rental_store import find_rentals
 from numberdesk.orders.store import find_orders
 from numberdesk.outbox.model import ACCOUNT_IN_DEBT, Event
 from numberdesk.outbox.store import insert_events
+from numberdesk.usage.deck_store import find_deck_books
 from numberdesk.usage.store import (
     charge_calls,
     count_parked,
@@ -173,11 +175,15 @@ def _rate_parked(tx: Tx, command: RateParked) -> RatedParked:
 
 def load_books(tx: Tx, records: Sequence[CallRecord]) -> CallBooks:
     """What decides about some records."""
-    return terms_of(tx, find_spans(tx, records))
+    return terms_of(tx, find_spans(tx, records), _called(records))
 
 
-def terms_of(tx: Tx, spans: Mapping[str, Sequence[RentedSpan]]) -> CallBooks:
-    """By which terms calls of some rentals are charged; `spans` by number."""
+def _called(records: Iterable[CallRecord]) -> set[str]:
+    return {record.other for record in records if record.direction is Direction.OUTBOUND}
+
+
+def terms_of(tx: Tx, spans: Mapping[str, Sequence[RentedSpan]], called: Collection[str] = ()) -> CallBooks:
+    """By which terms calls of some rentals are charged, outbound ones to the numbers `called`; `spans` by number."""
     every = [span for found in spans.values() for span in found]
     return CallBooks(
         spans,
@@ -185,6 +191,7 @@ def terms_of(tx: Tx, spans: Mapping[str, Sequence[RentedSpan]]) -> CallBooks:
         find_set_rates(tx, every),
         find_call_terms(tx),
         _repriced(tx, {span.rental_id for span in every}),
+        find_deck_books(tx, {span.account_id for span in every}, called) if called else DeckBooks(),
     )
 
 

@@ -1,0 +1,4 @@
+"""Use cases for rate decks.
+
+Touches: nothing.
+"""

@@ -1,0 +1,113 @@
+"""Announce other prices of all rentals whose numbers a price rule prices, a stretch of numbers in a transaction.
+
+Touches: database.
+
+A rental keeps its prices when its rule changes, until this is said: then its customer is told, and the notice runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from numberdesk.catalog.model import FROM_RULE, Stored
+from numberdesk.catalog.offer_store import find_rates
+from numberdesk.catalog.rule_store import find_rules, find_rules_by_id
+from numberdesk.catalog.rules import PriceRule, RuleBook, exchange_of
+from numberdesk.catalog.store import find_listings
+from numberdesk.core.errors import NotFound, NumberdeskError
+from numberdesk.core.prices import Prices
+from numberdesk.core.rent import RentTerms
+from numberdesk.core.rental import Rental, RentPrice
+from numberdesk.flows.rentals.announce_prices import Announcement, announce_prices
+from numberdesk.infra.db import Tx
+from numberdesk.numbers.rent_store import find_rent_prices, list_live_rentals_of_prefix
+
+AT_ONCE: Final = 100
+"""Rentals of one transaction, so that a purchase that waits behind it hardly notices."""
+
+
+class AnnounceByRule(NamedTuple):
+    """Announce at `now`, for the rentals after a number, what their rule says, or these prices; a rate left out stays.
+
+    Without a `price` all is as the rule makes it. `usual` are the operator's terms.
+    """
+
+    rule_id: str
+    after: str
+    price: int | None
+    inbound: int | None
+    outbound: int | None
+    now: int
+    usual: RentTerms
+    limit: int = AT_ONCE
+
+
+class AnnouncedByRule(NamedTuple):
+    """What came of a stretch: prices that were announced, and why not of which rentals.
+
+    `last` is its last number; None when there are no more.
+    """
+
+    looked: int
+    made: tuple[RentPrice, ...]
+    refused: tuple[tuple[str, NumberdeskError], ...]
+    last: str | None
+
+
+def announce_by_rule(tx: Tx, commands: Sequence[AnnounceByRule]) -> list[AnnouncedByRule | NumberdeskError]:
+    """The write flow: each command a stretch of numbers."""
+    return [_announce(tx, command) for command in commands]
+
+
+def _announce(tx: Tx, command: AnnounceByRule) -> AnnouncedByRule | NumberdeskError:
+    rule = find_rules_by_id(tx, [command.rule_id]).get(command.rule_id)
+    if rule is None:
+        return NotFound("There is no such price rule.")
+    found = list_live_rentals_of_prefix(tx, rule.prefix, after=command.after, limit=command.limit)
+    listings = find_listings(tx, [rental.e164 for rental in found])
+    book = RuleBook(find_rules(tx, [rule.carrier]), exchange_of(find_rates(tx)))
+    asked = [
+        Announcement(rental.id, prices.monthly, prices.inbound, prices.outbound, command.now, command.usual)
+        for rental, prices in _differing(tx, _covered(command, rule, book, found, listings))
+    ]
+    outcomes = announce_prices(tx, asked) if asked else []
+    made = tuple(one for one in outcomes if isinstance(one, RentPrice))
+    refused = tuple(
+        (one.rental_id, outcome)
+        for one, outcome in zip(asked, outcomes, strict=True)
+        if isinstance(outcome, NumberdeskError)
+    )
+    return AnnouncedByRule(len(found), made, refused, found[-1].e164 if len(found) == command.limit else None)
+
+
+def _covered(
+    command: AnnounceByRule, rule: PriceRule, book: RuleBook, found: Sequence[Rental], listings: Mapping[str, Stored]
+) -> list[tuple[Rental, Prices]]:
+    """The rentals that the rule prices, in its currency, with what they are to cost."""
+    covered: list[tuple[Rental, Prices]] = []
+    for rental in found:
+        stored = listings[rental.e164]
+        if stored.carrier != rule.carrier or stored.listing.price_source != FROM_RULE:
+            continue
+        if rental.prices.currency != rule.currency or book.rule_of(stored.listing) != rule:
+            continue
+        prices = book.price_of(stored.listing)
+        if command.price is not None:
+            prices = Prices(rule.currency, command.price, command.inbound, command.outbound, 0)
+        if prices is not None:
+            covered.append((rental, prices))
+    return covered
+
+
+def _differing(tx: Tx, covered: Sequence[tuple[Rental, Prices]]) -> list[tuple[Rental, Prices]]:
+    """Those that would cost something else than they do, or than was announced last. A rate that is None stays."""
+    announced = find_rent_prices(tx, [rental for rental, _ in covered])
+    differing: list[tuple[Rental, Prices]] = []
+    for rental, prices in covered:
+        last = max(announced.get(rental.id, ()), key=lambda one: one.from_period, default=None)
+        known = rental.prices[1:4] if last is None else (last.price, last.inbound, last.outbound)
+        wanted = tuple(before if now is None else now for before, now in zip(known, prices[1:4], strict=True))
+        if wanted != known:
+            differing.append((rental, prices))
+    return differing
