@@ -33,6 +33,7 @@ CODES = {
     "order_ended",
     "account_in_use",
     "connection_in_use",
+    "rental_conflict",
     "session_ended",
     "wrong_source",
     "idempotency_conflict",

@@ -136,6 +136,7 @@ _RECORDS: Final = {
     "AccountView.kind": "Whether it is an account of a customer or of operators, who run the service.",
     "AccountsQuery.kind": "Accounts of customers or of operators.",
     "AccountBody.status": "A suspended account cannot buy, everything else goes on; a closed one stays closed.",
+    "OrderView.origin": "How the account came to the number: it bought it, or the operator gave it.",
     "OrderView.status": "Whether the order has ended, and how.",
     "AdminOrdersQuery.status": "Only these orders: `open` is `pending`, `parked` those that wait for a person.",
     "OrdersQuery.status": "Only these orders; `open` is `pending`.",

@@ -19,6 +19,7 @@ from numberdesk.verify.limits import CHECKS as OF_LIMITS
 from numberdesk.verify.money import CHECKS as OF_MONEY
 from numberdesk.verify.numbers import CHECKS as OF_NUMBERS
 from numberdesk.verify.orders import CHECKS as OF_ORDERS
+from numberdesk.verify.origins import CHECKS as OF_ORIGINS
 from numberdesk.verify.rent import CHECKS as OF_RENT
 from numberdesk.verify.schema import DEFINITION_CHECK, GUARD_CHECK
 from numberdesk.verify.sessions import CHECKS as OF_SESSIONS
@@ -49,6 +50,7 @@ def verify(tx: Tx, progress: Progress, *, thorough: bool = False) -> VerifyRepor
         *OF_CARRIER_ORDERS,
         *OF_NUMBERS,
         *OF_RENT,
+        *OF_ORIGINS,
         *OF_EVENTS,
         *OF_KEYS,
         *OF_CARRIERS,
