@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
 from typing import Any
 
 import pytest
@@ -44,6 +48,7 @@ from tests.flows.hands import (
 from tests.flows.switching import buy as buy_at_carrier
 from tests.flows.switching import connection, converge, standing
 
+ENGINES_TAKE_TURNS = "what may be done when is decided without the database"
 MINUTE = 60 * MICROSECONDS
 
 
@@ -88,28 +93,29 @@ def test_an_assignment_that_is_charged_takes_the_first_period_once_however_often
         ("poor", InsufficientBalance),
     ],
 )
-def test_what_cannot_be_assigned_is_refused_and_leaves_nothing(
+def test_what_cannot_be_assigned_is_refused_and_leaves_nothing(  # noqa: C901  a case each
     shop: Shop, case: str, error: type[NumberdeskError]
 ) -> None:
     account_id, e164 = shop.account(PRICE, currency="EUR" if case == "currency" else "USD"), shop.number()
     said: dict[str, Any] = {}
-    if case == "account":
-        account_id = "acc_none"
-    elif case == "suspended":
-        shop.suspend(account_id)
-    elif case == "unknown":
-        e164 = "+13619999999"
-    elif case == "carrier":
-        e164 = buy_at_carrier(shop, shop.account(PRICE)).e164
-    elif case in ("taken", "resting"):
-        other = shop.account(PRICE)
-        shop.buy(other, e164)
-        if case == "resting":
-            shop.release(other, e164)
-    elif case == "connection":
-        said["connection_id"] = connection(shop, shop.account())
-    elif case == "poor":
-        said |= {"charge": True, "price": PRICE + 1}
+    other = shop.account(2 * PRICE)
+    match case:
+        case "account":
+            account_id = "acc_none"
+        case "suspended":
+            shop.suspend(account_id)
+        case "unknown":
+            e164 = "+13619999999"
+        case "carrier":
+            e164 = buy_at_carrier(shop, other).e164
+        case "taken" | "resting":
+            shop.buy(other, e164)
+        case "connection":
+            said["connection_id"] = connection(shop, other)
+        case "poor":
+            said |= {"charge": True, "price": PRICE + 1}
+    if case == "resting":
+        shop.release(other, e164)
     before = shop.count("orders")
     with pytest.raises(error):
         assign(shop, account_id, e164, **said)
@@ -187,7 +193,9 @@ def test_a_number_stays_while_something_of_it_is_open(shop: Shop, case: str) -> 
     shop.verified()
 
 
-@pytest.mark.parametrize(("target", "error"), [("none", NotFound), ("suspended", Forbidden), ("itself", InvalidRequest)])
+@pytest.mark.parametrize(
+    ("target", "error"), [("none", NotFound), ("suspended", Forbidden), ("itself", InvalidRequest)]
+)
 def test_nothing_is_moved_to_who_may_not_have_it(shop: Shop, target: str, error: type[NumberdeskError]) -> None:
     old, e164 = shop.account(PRICE), shop.number()
     shop.buy(old, e164)
@@ -305,7 +313,14 @@ HANDS: dict[str, Hand] = {
 }
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(HANDS, 3)), ids=" then ".join)
+@pytest.mark.parametrize(
+    "order",
+    [
+        *itertools.permutations(HANDS, 2),
+        *(pytest.param(three, marks=pytest.mark.long) for three in itertools.permutations(HANDS, 3)),
+    ],
+    ids=str,
+)
 def test_whatever_comes_after_what_from_whichever_process_the_books_are_right(
     shop: Shop, beside: Callable[[], Shop], order: tuple[str, ...]
 ) -> None:
@@ -320,9 +335,45 @@ def test_whatever_comes_after_what_from_whichever_process_the_books_are_right(
                 HANDS[hand](process, owner, e164)
             except NumberdeskError as refused:
                 assert refused.code in ("not_found", "rental_conflict", "invalid_request"), refused  # noqa: PT017
-        shop.verified()
-    spent = sum(-one.amount if one.kind == "rental" else one.amount for a in accounts(shop) for one in shop.statement(a))
+    shop.verified()
+    spent = sum(
+        -one.amount if one.kind == "rental" else one.amount for a in accounts(shop) for one in shop.statement(a)
+    )
     assert spent == sum(shop.wallet(account_id).posted for account_id in accounts(shop))
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_hands_that_meet_from_three_processes_never_wait_for_each_other_for_ever(
+    shop: Shop, beside: Callable[[], Shop]
+) -> None:
+    owner, other = shop.account(9 * PRICE), shop.account(9 * PRICE)
+    e164s = [shop.number() for _ in range(4)]
+    for e164 in e164s:
+        shop.buy(owner, e164)
+    shop.now += MINUTE
+    start = threading.Barrier(3)
+
+    def work(process: Shop, seed: int) -> None:
+        random = Random(seed)
+        start.wait(60)
+        for _ in range(12):
+            e164, target = random.choice(e164s), random.choice((owner, other))
+            hand = random.choice(("transfer", "take back", "restore", "release", "buy"))
+            with contextlib.suppress(NumberdeskError):
+                match hand:
+                    case "transfer":
+                        transfer(process, target, e164)
+                    case "buy":
+                        process.buy(target, e164)
+                    case _:
+                        HANDS[hand](process, target, e164)
+
+    with ThreadPoolExecutor(3) as threads:
+        tasks = [threads.submit(work, process, seed) for seed, process in enumerate((shop, beside(), beside()))]
+        for task in tasks:
+            task.result(120)
+    assert shop.count("actions") > 0
+    shop.verified()
 
 
 def accounts(shop: Shop) -> list[str]:
