@@ -13,7 +13,7 @@ from numberdesk.flows.rentals.release_numbers import release_numbers
 from numberdesk.flows.rentals.renew_rentals import renewals
 from numberdesk.flows.rentals.restore_rentals import Restore, restore_rentals
 from numberdesk.flows.rentals.take_back_numbers import TakeBack, take_back_numbers
-from numberdesk.flows.rentals.transfer_numbers import Transfer, transfer_numbers
+from numberdesk.flows.rentals.transfer_numbers import NumberTransfer, transfer_numbers
 from tests.flows.conftest import QUARANTINE, Shop
 
 HOUR = 3_600_000_000
@@ -34,7 +34,7 @@ def assign(shop: Shop, account_id: str, e164: str, **said: Any) -> Rental:
 
 
 def transfer(shop: Shop, account_id: str, e164: str, connection_id: str | None = None) -> Rental:
-    command = Transfer(e164, account_id, connection_id, shop.new_id("ord"), why(shop))
+    command = NumberTransfer(e164, account_id, connection_id, shop.new_id("ord"), why(shop))
     return rental_in(shop.writer.apply(transfer_numbers, command))
 
 

@@ -79,6 +79,13 @@ def find_holders(tx: Tx, e164s: Iterable[str]) -> dict[str, str]:
     return {row.e164: row.account_id for row in found}
 
 
+def find_standing(tx: Tx, e164: str) -> tuple[str, NumberState, int | None] | None:
+    """A number's carrier, where it stands, and until when it rests."""
+    query = select(numbers.c.carrier, numbers.c.state, numbers.c.quarantined_until).where(numbers.c.e164 == e164)
+    row = tx.execute(query).first()
+    return None if row is None else (row.carrier, _STATES[row.state], row.quarantined_until)
+
+
 def find_latest_rentals(tx: Tx, e164s: Iterable[str]) -> dict[str, Rental]:
     """The rental that each number has, else the one that ended last, whose ever it is; nothing is locked."""
     latest: dict[str, Rental] = {}

@@ -45,7 +45,7 @@ from numberdesk.outbox.store import insert_events
 from numberdesk.usage.session_store import has_open_session
 
 
-class Transfer(NamedTuple):
+class NumberTransfer(NamedTuple):
     """Move a number to an account, there to be connected to `connection_id`. `order_id` is new."""
 
     e164: str
@@ -58,7 +58,7 @@ class Transfer(NamedTuple):
 class _Move(NamedTuple):
     """A transfer that nothing stands in the way of."""
 
-    command: Transfer
+    command: NumberTransfer
     rental: Rental
     order: Order
     sale_number: SaleNumber
@@ -66,7 +66,7 @@ class _Move(NamedTuple):
     before: RentalConnection | None
 
 
-def transfer_numbers(tx: Tx, commands: Sequence[Transfer]) -> list[Rental | NumberdeskError]:
+def transfer_numbers(tx: Tx, commands: Sequence[NumberTransfer]) -> list[Rental | NumberdeskError]:
     """The write flow: the rentals of the accounts that have the numbers then.
 
     A number that its account has by a transfer already is left alone, so a transfer may be asked for again.
@@ -81,7 +81,7 @@ def transfer_numbers(tx: Tx, commands: Sequence[Transfer]) -> list[Rental | Numb
 
 
 def _transfer(
-    tx: Tx, command: Transfer, wallets: Mapping[str, Wallet], connections: Mapping[str, Connection]
+    tx: Tx, command: NumberTransfer, wallets: Mapping[str, Wallet], connections: Mapping[str, Connection]
 ) -> Rental | NumberdeskError:
     sale_number = lock_sale_numbers(tx, [command.e164]).get(command.e164)
     if sale_number is None or sale_number.state is not NumberState.ASSIGNED or sale_number.account_id is None:
@@ -106,7 +106,7 @@ def _transfer(
     return refused or _moved(tx, _Move(command, rental, order, sale_number, wanted, before), wallets)
 
 
-def _refused(tx: Tx, command: Transfer, rental: Rental, wallets: Mapping[str, Wallet]) -> NumberdeskError | None:
+def _refused(tx: Tx, command: NumberTransfer, rental: Rental, wallets: Mapping[str, Wallet]) -> NumberdeskError | None:
     """Why the number stays where it is."""
     wallet = wallets.get(command.account_id)
     if wallet is None:
