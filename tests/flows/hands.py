@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from numberdesk.core.actions import Deed, deed
+from numberdesk.core.actions import Warrant, warrant
 from numberdesk.core.rental import Rental
 from numberdesk.flows.rentals.assign_numbers import Assign, GivenPrices, assign_numbers
 from numberdesk.flows.rentals.release_numbers import release_numbers
@@ -22,8 +22,8 @@ DELAY = 72 * HOUR
 take_back_flow = take_back_numbers(release_numbers(QUARANTINE, DELAY))
 
 
-def why(shop: Shop) -> Deed:
-    return deed(shop.new_id("act"), "key_1", "as agreed", shop.now)
+def why(shop: Shop) -> Warrant:
+    return warrant(shop.new_id("act"), "key_1", "as agreed", shop.now)
 
 
 def assign(shop: Shop, account_id: str, e164: str, **said: Any) -> Rental:

@@ -12,7 +12,7 @@ import typer
 from numberdesk.accounts.action_store import list_actions
 from numberdesk.cli.output import fail, note, print_list, print_object
 from numberdesk.cli.session import AsJson, Limit, Yes, amount_of, confirm, customer_called, services
-from numberdesk.core.actions import COMMAND_LINE, Deed, deed
+from numberdesk.core.actions import COMMAND_LINE, Warrant, warrant
 from numberdesk.core.phone import PhoneError, parse_e164
 from numberdesk.core.rental import Rental
 from numberdesk.flows.connections.assign_connections import Assignment, assign_connections
@@ -124,7 +124,7 @@ def assign(
             None if text is None else amount_of(text, field)
             for text, field in zip((price, inbound, outbound), fields, strict=True)
         ]
-        order_id, why = running.new_id("ord"), _deed(running, reason)
+        order_id, why = running.new_id("ord"), _warrant(running, reason)
         command = Assign(owner, e164, given_prices(*said), charge, None, order_id, why)
         _print(running.writer.apply(assign_numbers, command), as_json=as_json)
 
@@ -142,7 +142,7 @@ def transfer(
     with services(_OPTIONS) as running:
         owner, e164 = customer_called(running, account), _e164(number)
         confirm(f"Move {e164} to {owner.name}? Its calls no longer go where they went.", yes=yes)
-        command = NumberTransfer(e164, owner.id, connection, running.new_id("ord"), _deed(running, reason))
+        command = NumberTransfer(e164, owner.id, connection, running.new_id("ord"), _warrant(running, reason))
         _print(running.writer.apply(transfer_numbers, command), as_json=as_json)
 
 
@@ -152,19 +152,19 @@ def release(number: NumberArgument, reason: ReasonOption, yes: Yes = False, as_j
     with services(_OPTIONS) as running:
         e164 = _e164(number)
         confirm(f"Take {e164} back from whoever rents it? Its calls stop.", yes=yes)
-        _print(running.writer.apply(running.take_back, TakeBack(e164, _deed(running, reason))), as_json=as_json)
+        _print(running.writer.apply(running.take_back, TakeBack(e164, _warrant(running, reason))), as_json=as_json)
 
 
 @numbers.command("restore")
 def restore(number: NumberArgument, reason: ReasonOption, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
     """Let the rental of a number that ended last go on, as if it had not ended."""
     with services(_OPTIONS) as running:
-        command = Restore(_e164(number), running.new_id("ord"), _deed(running, reason))
+        command = Restore(_e164(number), running.new_id("ord"), _warrant(running, reason))
         _print(running.writer.apply(restore_rentals, command), as_json=as_json)
 
 
-def _deed(running: Services, reason: str) -> Deed:
-    return deed(running.new_id("act"), COMMAND_LINE, reason, running.now())
+def _warrant(running: Services, reason: str) -> Warrant:
+    return warrant(running.new_id("act"), COMMAND_LINE, reason, running.now())
 
 
 def _e164(number: str) -> str:

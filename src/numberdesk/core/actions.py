@@ -40,7 +40,7 @@ class Action(NamedTuple):
     reason: str
 
 
-class Deed(NamedTuple):
+class Warrant(NamedTuple):
     """Who does something at `now`, and why; `action_id` is new, and used only if something changes."""
 
     action_id: str
@@ -53,9 +53,9 @@ class Deed(NamedTuple):
         return Action(self.action_id, self.now, self.made_by, kind, account_id, e164, rental_id, self.reason)
 
 
-def deed(action_id: str, made_by: str, reason: str, now: int) -> Deed:
+def warrant(action_id: str, made_by: str, reason: str, now: int) -> Warrant:
     """Check what a person typed. Raises InvalidRequest naming the field."""
     try:
-        return Deed(action_id, made_by, parse_text(reason, longest=LONGEST_REASON), now)
+        return Warrant(action_id, made_by, parse_text(reason, longest=LONGEST_REASON), now)
     except TextError as error:
         raise InvalidRequest("reason", str(error)) from None

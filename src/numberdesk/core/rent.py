@@ -60,6 +60,7 @@ class EndReason(StrEnum):
     NOT_PAID = "not_paid"
     TAKEN_BACK = "taken_back"
     TRANSFERRED = "transferred"
+    UNDONE = "undone"
 
 
 class RentTerms(NamedTuple):

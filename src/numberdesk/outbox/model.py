@@ -147,7 +147,7 @@ NUMBER_RELEASED: Final = EventType(
         "phone_number": "the number, E.164",
         "id": "the rental",
         "order_id": "the order that began it",
-        "reason": "`requested`, `period_end`, `not_paid`, `taken_back` by the operator, or `transferred` elsewhere",
+        "reason": "`requested`, `period_end`, `not_paid`, `taken_back`, `transferred`, or `undone` as an adoption",
         "released_at": "when",
         "message": "why, in the operator's words, where it was taken back; else empty",
     },

@@ -78,7 +78,7 @@ _WRONG_START: Final = (
         in_key_order(rentals.c.id),
         or_(
             _bought != (_charge.c.state == ChargeState.PURCHASED),
-            and_(orders.c.from_rental_id.is_(None), _charge.c.period != 0),
+            and_(orders.c.from_rental_id.is_(None), orders.c.origin != OrderOrigin.ADOPTION, _charge.c.period != 0),
             and_(orders.c.from_rental_id.is_not(None), _charge.c.state != ChargeState.WAIVED),
             and_(orders.c.origin == OrderOrigin.ADOPTION, _charge.c.state != ChargeState.WAIVED),
         ),

@@ -14,7 +14,7 @@ from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, page, position
 from numberdesk.api.routes.admin_rent import RENTAL_EXAMPLE
 from numberdesk.api.shapes import ConnectionId, Price, Rate, e164_in_path, stated
-from numberdesk.core.actions import LONGEST_REASON, Deed, deed
+from numberdesk.core.actions import LONGEST_REASON, Warrant, warrant
 from numberdesk.core.errors import NotFound
 from numberdesk.core.phone import E164_PATTERN
 from numberdesk.core.rental import Rental
@@ -157,7 +157,7 @@ async def assign_number(request: ApiRequest) -> ApiResponse:
     prices = given_prices(body.price, body.per_minute_price_inbound, body.per_minute_price_outbound)
     e164, order_id = e164_in_path(request.path["number"]), request.services.new_id("ord")
     command = Assign(
-        body.account_id, e164, prices, body.charge, body.connection_id, order_id, _deed(request, body.reason)
+        body.account_id, e164, prices, body.charge, body.connection_id, order_id, _warrant(request, body.reason)
     )
     return _answer(await request.services.writer.submit(assign_numbers, command), "Number assigned")
 
@@ -178,7 +178,7 @@ async def transfer_number(request: ApiRequest) -> ApiResponse:
     """The rental of the one ends as that of the other begins."""
     body: TransferBody = request.body
     e164, order_id = e164_in_path(request.path["number"]), request.services.new_id("ord")
-    command = NumberTransfer(e164, body.account_id, body.connection_id, order_id, _deed(request, body.reason))
+    command = NumberTransfer(e164, body.account_id, body.connection_id, order_id, _warrant(request, body.reason))
     return _answer(await request.services.writer.submit(transfer_numbers, command), "Number transferred")
 
 
@@ -197,7 +197,7 @@ async def transfer_number(request: ApiRequest) -> ApiResponse:
 async def take_back_number(request: ApiRequest) -> ApiResponse:
     """The rental ends, the number rests, and its carrier is told after a while."""
     body: ReasonBody = request.body
-    command = TakeBack(e164_in_path(request.path["number"]), _deed(request, body.reason))
+    command = TakeBack(e164_in_path(request.path["number"]), _warrant(request, body.reason))
     return _answer(await request.services.writer.submit(request.services.take_back, command), "Number taken back")
 
 
@@ -217,7 +217,7 @@ async def restore_number(request: ApiRequest) -> ApiResponse:
     """Its account rents it again, from its old anchor on."""
     body: ReasonBody = request.body
     e164, order_id = e164_in_path(request.path["number"]), request.services.new_id("ord")
-    command = Restore(e164, order_id, _deed(request, body.reason))
+    command = Restore(e164, order_id, _warrant(request, body.reason))
     return _answer(await request.services.writer.submit(restore_rentals, command), "Number restored")
 
 
@@ -242,8 +242,8 @@ async def actions(request: ApiRequest) -> ApiResponse:
     return ApiResponse([action_view(item) for item in items], rest=rest)
 
 
-def _deed(request: ApiRequest, reason: str) -> Deed:
-    return deed(request.services.new_id("act"), request.caller.key_id, reason, request.now)
+def _warrant(request: ApiRequest, reason: str) -> Warrant:
+    return warrant(request.services.new_id("act"), request.caller.key_id, reason, request.now)
 
 
 def _answer(rental: Rental, message: str) -> ApiResponse:

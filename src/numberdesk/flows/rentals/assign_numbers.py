@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from numberdesk.connections.model import Connection
 from numberdesk.connections.store import find_connections
-from numberdesk.core.actions import ActionKind, Deed
+from numberdesk.core.actions import ActionKind, Warrant
 from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError, NumberNotOffered, NumberTaken
 from numberdesk.core.lifecycle import NumberState, OrderOrigin
 from numberdesk.core.money import MAX_AMOUNT, format_micros
@@ -47,7 +47,7 @@ class Assign(NamedTuple):
     charge: bool
     connection_id: str | None
     order_id: str
-    deed: Deed
+    warrant: Warrant
 
 
 def given_prices(price: int | None, inbound: int | None, outbound: int | None) -> GivenPrices:
@@ -71,7 +71,7 @@ def assign_numbers(tx: Tx, commands: Sequence[Assign]) -> list[Rental | Numberde
     for command in commands:
         outcome = books.assign(command)
         if isinstance(outcome, Given):
-            (rental,) = write_given(tx, [outcome], books.wallets, command.deed.now)
+            (rental,) = write_given(tx, [outcome], books.wallets, command.warrant.now)
             books.live[command.account_id, command.e164] = rental
             outcomes.append(rental)
         else:
@@ -108,7 +108,7 @@ class _Books:
             return prices
         if isinstance(connection, InvalidRequest):
             return connection
-        now = command.deed.now
+        now = command.warrant.now
         order = given_order(
             command.order_id, wallet.account_id, command.e164, POOL, prices, OrderOrigin.ASSIGNMENT, now
         )._replace(connection_id=command.connection_id)
@@ -120,9 +120,9 @@ class _Books:
             look.charge(now)
             look.rental = started(look)
         else:
-            look = first_waived(rental, wallet, command.deed.made_by, command.deed.reason)
+            look = first_waived(rental, wallet, command.warrant.made_by, command.warrant.reason)
         self.wallets[wallet.account_id] = look.wallet
-        given = Given(order, look, sale_number, command.deed, ActionKind.ASSIGN, connection)
+        given = Given(order, look, sale_number, command.warrant, ActionKind.ASSIGN, connection)
         self.sale_numbers[command.e164] = sale_number._replace(
             state=NumberState.ASSIGNED, account_id=wallet.account_id, order_id=order.id
         )

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from numberdesk.accounts.action_store import insert_actions
 from numberdesk.connections.model import Connection
 from numberdesk.connections.rental_connection_store import change_rental_connections, lock_rental_connections
-from numberdesk.core.actions import ActionKind, Deed
+from numberdesk.core.actions import ActionKind, Warrant
 from numberdesk.core.connecting import RentalConnection, gone_on
 from numberdesk.core.errors import InvalidRequest, RentalConflict
 from numberdesk.core.lifecycle import NumberState, require_move
@@ -45,7 +45,7 @@ class Given(NamedTuple):
     order: Order
     look: RentLook
     sale_number: SaleNumber
-    deed: Deed
+    warrant: Warrant
     kind: ActionKind
     connection: Connection | None = None
     before: RentalConnection | None = None
@@ -73,7 +73,7 @@ def write_given(tx: Tx, given: Sequence[Given], wallets: Mapping[str, Wallet], n
     write_looks(tx, [(one.look, RentTerms()) for one in given], paying, now)
     save_sale_numbers(tx, [_held(one) for one in given], now)
     insert_actions(
-        tx, [one.deed.action(one.kind, one.order.account_id, one.order.e164, one.order.rental_id) for one in given]
+        tx, [one.warrant.action(one.kind, one.order.account_id, one.order.e164, one.order.rental_id) for one in given]
     )
     for one in given:
         if one.source is not None:
@@ -140,6 +140,6 @@ def _assigned(one: Given) -> Event:
         "currency": order.prices.currency,
         "assigned_at": iso_seconds(order.completed_at or order.created_at),
         "renews_at": iso_seconds(order.renews_at or order.created_at),
-        "message": one.deed.reason,
+        "message": one.warrant.reason,
     }
     return NUMBER_ASSIGNED.event(order.id, order.account_id, payload, order.completed_at or order.created_at)

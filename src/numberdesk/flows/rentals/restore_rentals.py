@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from numberdesk.connections.rental_connection_store import lock_rental_connections
 from numberdesk.connections.store import find_connections
-from numberdesk.core.actions import ActionKind, Deed
+from numberdesk.core.actions import ActionKind, Warrant
 from numberdesk.core.errors import NotFound, NumberdeskError, RentalConflict
 from numberdesk.core.lifecycle import NumberState, OrderOrigin
 from numberdesk.core.origins import begun, first_waived, given_order, named_period, paid_until
@@ -40,7 +40,7 @@ class Restore(NamedTuple):
 
     e164: str
     order_id: str
-    deed: Deed
+    warrant: Warrant
 
 
 def restore_rentals(tx: Tx, commands: Sequence[Restore]) -> list[Rental | NumberdeskError]:
@@ -64,14 +64,14 @@ def _restore(tx: Tx, command: Restore, wallets: Mapping[str, Wallet]) -> Rental 
     if wallet is None:
         return moved_meanwhile()
     release = lock_releases(tx, [of_rental(rental.id, "", "", None, 0).id]).get(f"rel_{rental.id.removeprefix('rnt_')}")
-    refused = _refused(rental, sale_number, release, wallet, command.deed.now)
+    refused = _refused(rental, sale_number, release, wallet, command.warrant.now)
     if refused is not None:
         return refused
     given = _given(tx, command, rental, order, sale_number, wallet)
     if isinstance(given, RentalConflict):
         return given
     call_off_releases(tx, [] if release is None else [release.id])
-    (restored,) = write_given(tx, [given], wallets, command.deed.now)
+    (restored,) = write_given(tx, [given], wallets, command.warrant.now)
     return restored
 
 
@@ -100,8 +100,8 @@ def _told(sale_number: SaleNumber, release: CarrierRelease | None, now: int) -> 
 def _given(
     tx: Tx, command: Restore, rental: Rental, order: Order, sale_number: SaleNumber, wallet: Wallet
 ) -> Given | RentalConflict:
-    now = max(command.deed.now, rental.released_at or 0)
-    before = connection_before(lock_rental_connections(tx, [rental.id]), rental, command.deed.now)
+    now = max(command.warrant.now, rental.released_at or 0)
+    before = connection_before(lock_rental_connections(tx, [rental.id]), rental, command.warrant.now)
     if isinstance(before, RentalConflict):
         return before
     connection = None
@@ -119,6 +119,6 @@ def _given(
     period = paid_until(rental, list_rent_charges(tx, rental.account_id, rental.id, limit=_MOST_PERIODS))
     anew, beginning = begun(anew, anchor=rental.anchor, term=rental.term, period=period)
     beginning = beginning._replace(friendly_name=rental.friendly_name, agent_id=rental.agent_id, tags=rental.tags)
-    look = first_waived(beginning, wallet, command.deed.made_by, named_period(rental, period))
+    look = first_waived(beginning, wallet, command.warrant.made_by, named_period(rental, period))
     source = last_source(tx, rental, order.carrier)
-    return Given(anew, look, sale_number, command.deed, ActionKind.RESTORE, connection, before, source)
+    return Given(anew, look, sale_number, command.warrant, ActionKind.RESTORE, connection, before, source)

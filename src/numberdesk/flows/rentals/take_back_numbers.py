@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from numberdesk.accounts.action_store import insert_actions, list_actions
-from numberdesk.core.actions import ActionKind, Deed
+from numberdesk.core.actions import ActionKind, Warrant
 from numberdesk.core.errors import NotFound, NumberdeskError
 from numberdesk.core.rent import EndReason
 from numberdesk.core.rental import Rental
@@ -29,7 +29,7 @@ class TakeBack(NamedTuple):
     """Take a number back from whoever rents it."""
 
     e164: str
-    deed: Deed
+    warrant: Warrant
 
 
 def take_back_numbers(release: ReleaseFlow) -> Callable[[Tx, Sequence[TakeBack]], list[Rental | NumberdeskError]]:
@@ -54,9 +54,9 @@ def _take_back(tx: Tx, command: TakeBack, holder: str | None, release: ReleaseFl
         return NotFound("Nobody rents this number.")
     if rental.account_id != holder:
         return moved_meanwhile()
-    deed = command.deed
-    taken = Release(holder, rental.e164, deed.now, rental.id, None, EndReason.TAKEN_BACK, deed.reason)
+    warrant = command.warrant
+    taken = Release(holder, rental.e164, warrant.now, rental.id, None, EndReason.TAKEN_BACK, warrant.reason)
     (ended,) = release(tx, [taken])
     if isinstance(ended, Rental):
-        insert_actions(tx, [deed.action(ActionKind.TAKE_BACK, ended.account_id, ended.e164, ended.id)])
+        insert_actions(tx, [warrant.action(ActionKind.TAKE_BACK, ended.account_id, ended.e164, ended.id)])
     return ended

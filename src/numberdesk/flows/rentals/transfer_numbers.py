@@ -17,7 +17,7 @@ from typing import NamedTuple
 from numberdesk.connections.model import Connection
 from numberdesk.connections.rental_connection_store import lock_rental_connections
 from numberdesk.connections.store import find_connections
-from numberdesk.core.actions import ActionKind, Deed
+from numberdesk.core.actions import ActionKind, Warrant
 from numberdesk.core.call_charging import CUSTOMERS
 from numberdesk.core.connecting import RentalConnection
 from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError, RentalConflict
@@ -52,7 +52,7 @@ class NumberTransfer(NamedTuple):
     account_id: str
     connection_id: str | None
     order_id: str
-    deed: Deed
+    warrant: Warrant
 
 
 class _Move(NamedTuple):
@@ -99,7 +99,7 @@ def _transfer(
     if isinstance(wanted, InvalidRequest):
         return wanted
     rows = lock_rental_connections(tx, [rental.id])
-    before = connection_before(rows, rental, command.deed.now)
+    before = connection_before(rows, rental, command.warrant.now)
     if isinstance(before, RentalConflict):
         return before
     refused = _refused(tx, command, rental, wallets)
@@ -116,7 +116,7 @@ def _refused(tx: Tx, command: NumberTransfer, rental: Rental, wallets: Mapping[s
         return RentalConflict("currency", said)
     if has_open_session(tx, rental.account_id, rental.id):
         return RentalConflict("calls", "A call of the number goes on that is paid for as it does. Try again later.")
-    return standing_refusal(wallet.state, None, is_quoted=True) or _unpaid(rental, command.deed.now)
+    return standing_refusal(wallet.state, None, is_quoted=True) or _unpaid(rental, command.warrant.now)
 
 
 def _unpaid(rental: Rental, now: int) -> RentalConflict | None:
@@ -131,7 +131,7 @@ def _unpaid(rental: Rental, now: int) -> RentalConflict | None:
 
 
 def _moved(tx: Tx, move: _Move, wallets: Mapping[str, Wallet]) -> Rental:
-    command, rental, now = move.command, move.rental, move.command.deed.now
+    command, rental, now = move.command, move.rental, move.command.warrant.now
     ended = Ending(rental, EndReason.TRANSFERRED, now).ended
     at = ended.released_at or now
     change_rentals(tx, [ended])
@@ -148,10 +148,10 @@ def _moved(tx: Tx, move: _Move, wallets: Mapping[str, Wallet]) -> Rental:
     )
     order, beginning = begun(order, anchor=rental.anchor, term=rental.term, period=rental.period)
     look = first_waived(
-        beginning, wallets[command.account_id], command.deed.made_by, named_period(rental, rental.period)
+        beginning, wallets[command.account_id], command.warrant.made_by, named_period(rental, rental.period)
     )
     given = Given(
-        order, look, move.sale_number, command.deed, ActionKind.TRANSFER, move.connection, move.before, source
+        order, look, move.sale_number, command.warrant, ActionKind.TRANSFER, move.connection, move.before, source
     )
     (begun_rental,) = write_given(tx, [given], wallets, now)
     return begun_rental
