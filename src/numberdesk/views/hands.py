@@ -10,6 +10,7 @@ import msgspec
 from numberdesk.core.actions import Action, ActionKind
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.periods import iso_or_none, iso_seconds
+from numberdesk.flows.carriers.run_adoption import AdoptionReport
 from numberdesk.flows.rentals.describe_numbers import HeldNumber
 from numberdesk.views.formats import AccountId, Instant, PhoneNumber, RentalId
 from numberdesk.views.rent import AnyRentalView, any_rental_view
@@ -38,6 +39,35 @@ class HeldNumberView(msgspec.Struct, frozen=True):
     rental: AnyRentalView | None
     rentals: tuple[AnyRentalView, ...]
     actions: tuple[ActionView, ...]
+
+
+class BadAdoptionView(msgspec.Struct, frozen=True):
+    """A line of a file that is not adopted, and why."""
+
+    line: int
+    phone_number: str
+    reason: str
+
+
+class AdoptionView(msgspec.Struct, frozen=True):
+    """What became of a file of numbers to adopt: of those on the account `owned`, so many are rented or offered now.
+
+    `already` were adopted before. `saved` is false where nothing was: asked so, or for a bad line.
+    """
+
+    carrier: str
+    owned: int
+    rented: int
+    offered: int
+    already: int
+    bad: tuple[BadAdoptionView, ...]
+    saved: bool
+
+
+def adoption_view(report: AdoptionReport) -> AdoptionView:
+    """What became of a file."""
+    bad = tuple(BadAdoptionView(*one) for one in report.bad)
+    return AdoptionView(report.carrier, report.owned, report.rented, report.offered, report.already, bad, report.saved)
 
 
 def action_view(action: Action) -> ActionView:

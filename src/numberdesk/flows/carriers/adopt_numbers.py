@@ -138,6 +138,8 @@ def _refused(command: Adopt, number: SaleNumber | None, books: _Books) -> Number
         return NumberTaken()
     if command.e164 in books.going:
         return RentalConflict("told", ON_ITS_WAY)
+    if number is None and listing_of_any(Known.plain(command.e164)) is None:
+        return InvalidRequest("phone_number", "is of no known country")
     return None if command.account_id is None else _refused_for(command, books.wallets.get(command.account_id))
 
 
@@ -153,8 +155,6 @@ def _offer(tx: Tx, command: Adopt, number: SaleNumber | None) -> None:
     """Put it into the own pool, at the prices that the line says."""
     now, prices = command.warrant.now, command.prices
     plain = listing_of_any(Known.plain(command.e164))
-    if number is None and plain is None:
-        raise InvalidRequest("phone_number", "is none of a known country")
     known = lock_listings(tx, [command.e164]).get(command.e164)
     told = known.listing if known is not None else plain
     assert told is not None  # noqa: S101  one of the two is there
@@ -174,8 +174,7 @@ def _rented(tx: Tx, command: Adopt, number: SaleNumber | None, books: _Books, co
     account_id, now = command.account_id or "", command.warrant.now
     listing = listing_of_any(Known.plain(command.e164))
     if number is None:
-        if listing is None:
-            raise InvalidRequest("phone_number", "is none of a known country")
+        assert listing is not None  # noqa: S101  else it is refused
         insert_listings(tx, command.carrier, [listing], now)
     elif number.carrier != command.carrier:
         known = lock_listings(tx, [command.e164])[command.e164].listing
