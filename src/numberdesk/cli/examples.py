@@ -108,6 +108,11 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "numberdesk carriers keep": ("numberdesk carriers keep twilio +13612738809",),
     "numberdesk carriers release": ("numberdesk carriers release twilio +13612738810",),
     "numberdesk carriers releases": ("numberdesk carriers releases",),
+    "numberdesk carriers adopt": (
+        "numberdesk carriers adopt twilio",
+        "numberdesk carriers adopt twilio --from adopt.csv --dry-run",
+    ),
+    "numberdesk carriers unadopt": ("numberdesk carriers unadopt +13612738809 --reason mistake",),
     "numberdesk carriers kinds": ("numberdesk carriers kinds",),
     "numberdesk carriers new-key": ("numberdesk carriers new-key --file var/credentials-key",),
     "numberdesk carriers rotate": ("numberdesk carriers rotate",),
