@@ -10,6 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
+from numberdesk.carriers.port import CarrierError
 from numberdesk.cli.output import REFUSED, fail, note, print_list, print_object
 from numberdesk.cli.session import AsJson, Yes, asking_carriers, confirm, fail_unknown_carrier, services
 from numberdesk.core.actions import COMMAND_LINE, warrant
@@ -90,7 +91,10 @@ async def _owned(running: Services, name: str) -> dict[str, str]:
     client = await running.carriers.client(name)
     if client is None:
         fail_unknown_carrier(name)
-    return await owned_numbers(client)
+    try:
+        return await owned_numbers(client)
+    except CarrierError as error:
+        fail(f"{name}: its list of numbers cannot be read: {error}")
 
 
 def _list_unknown(running: Services, name: str, owned: dict[str, str], *, as_json: bool) -> None:

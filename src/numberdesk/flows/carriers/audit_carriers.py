@@ -271,8 +271,8 @@ def _first_seen(audit: CarrierAudit, report: AuditReport) -> AuditReport:
 
 
 def _was_here(finding: Finding) -> bool:
-    """One that bears the id of an order is ours, whoever forgot it."""
-    return finding.kind is FindingKind.ORPHAN and not finding.order_reference
+    """One that bears the id of an order is ours, whoever forgot it; other words there are the operator's."""
+    return finding.kind is FindingKind.ORPHAN and not finding.order_reference.startswith("ord_")
 
 
 def _log_news(report: AuditReport, news: Sequence[Finding]) -> None:
