@@ -13,11 +13,13 @@ from numberdesk.accounts.action_store import list_actions
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, page, position
 from numberdesk.api.routes.admin_rent import RENTAL_EXAMPLE
-from numberdesk.api.shapes import ConnectionId, Price, Rate, e164_in_path, stated
+from numberdesk.api.shapes import ConnectionId, Label, Price, Rate, e164_in_path, stated
 from numberdesk.core.actions import LONGEST_REASON, Warrant, warrant
-from numberdesk.core.errors import NotFound
+from numberdesk.core.connection import CONNECTION_ID
+from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.phone import E164_PATTERN
 from numberdesk.core.rental import Rental
+from numberdesk.flows.connections.assign_connections import NO_CONNECTION
 from numberdesk.flows.rentals.assign_numbers import Assign, assign_numbers, given_prices
 from numberdesk.flows.rentals.describe_numbers import describe_number
 from numberdesk.flows.rentals.restore_rentals import Restore, restore_rentals
@@ -50,7 +52,7 @@ _CONNECTION: Final = "Where its calls are to go: a connection of the account, or
 class HeldNumbersQuery(PageQuery, frozen=True):
     """Of one account, or of all."""
 
-    account_id: str | None = None
+    account_id: Label | None = None
 
 
 class ActionsQuery(PageQuery, frozen=True):
@@ -65,7 +67,7 @@ class AssignBody(msgspec.Struct, frozen=True):
     The wallet pays the first period where `charge` says so; else it is waived. A setup price is never charged.
     """
 
-    account_id: str
+    account_id: Label
     reason: Reason
     price: Price | None = None
     per_minute_price_inbound: Rate | None = None
@@ -77,7 +79,7 @@ class AssignBody(msgspec.Struct, frozen=True):
 class TransferBody(msgspec.Struct, frozen=True):
     """Who is to have the number."""
 
-    account_id: str
+    account_id: Label
     reason: Reason
     connection_id: Annotated[ConnectionId | None, msgspec.Meta(description=_CONNECTION)] = None
 
@@ -156,9 +158,8 @@ async def assign_number(request: ApiRequest) -> ApiResponse:
     body: AssignBody = request.body
     prices = given_prices(body.price, body.per_minute_price_inbound, body.per_minute_price_outbound)
     e164, order_id = e164_in_path(request.path["number"]), request.services.new_id("ord")
-    command = Assign(
-        body.account_id, e164, prices, body.charge, body.connection_id, order_id, _warrant(request, body.reason)
-    )
+    connection_id, why = _connection(body.connection_id), _warrant(request, body.reason)
+    command = Assign(body.account_id, e164, prices, body.charge, connection_id, order_id, why)
     return _answer(await request.services.writer.submit(assign_numbers, command), "Number assigned")
 
 
@@ -178,7 +179,8 @@ async def transfer_number(request: ApiRequest) -> ApiResponse:
     """The rental of the one ends as that of the other begins."""
     body: TransferBody = request.body
     e164, order_id = e164_in_path(request.path["number"]), request.services.new_id("ord")
-    command = NumberTransfer(e164, body.account_id, body.connection_id, order_id, _warrant(request, body.reason))
+    connection_id, why = _connection(body.connection_id), _warrant(request, body.reason)
+    command = NumberTransfer(e164, body.account_id, connection_id, order_id, why)
     return _answer(await request.services.writer.submit(transfer_numbers, command), "Number transferred")
 
 
@@ -240,6 +242,13 @@ async def actions(request: ApiRequest) -> ApiResponse:
     found = await request.read(lambda tx: list_actions(tx, e164=e164, before_id=before, limit=limit))
     items, rest = page(found, query.page_size, "id")
     return ApiResponse([action_view(item) for item in items], rest=rest)
+
+
+def _connection(connection_id: str | None) -> str | None:
+    """What may be a connection. Raises InvalidRequest."""
+    if connection_id is not None and not CONNECTION_ID.fullmatch(connection_id):
+        raise InvalidRequest("connection_id", NO_CONNECTION)
+    return connection_id
 
 
 def _warrant(request: ApiRequest, reason: str) -> Warrant:

@@ -95,15 +95,26 @@ def _transfer(
         return (
             rental if order.origin is OrderOrigin.TRANSFER else InvalidRequest("account_id", "has this number already")
         )
+    refused = _refused(tx, command, rental, wallets)
+    return refused or _prepared(tx, command, rental, order, sale_number, wallets, connections)
+
+
+def _prepared(
+    tx: Tx,
+    command: NumberTransfer,
+    rental: Rental,
+    order: Order,
+    sale_number: SaleNumber,
+    wallets: Mapping[str, Wallet],
+    connections: Mapping[str, Connection],
+) -> Rental | NumberdeskError:
     wanted = wanted_connection(connections, command.connection_id, command.account_id)
     if isinstance(wanted, InvalidRequest):
         return wanted
-    rows = lock_rental_connections(tx, [rental.id])
-    before = connection_before(rows, rental, command.warrant.now)
+    before = connection_before(lock_rental_connections(tx, [rental.id]), rental, command.warrant.now)
     if isinstance(before, RentalConflict):
         return before
-    refused = _refused(tx, command, rental, wallets)
-    return refused or _moved(tx, _Move(command, rental, order, sale_number, wanted, before), wallets)
+    return _moved(tx, _Move(command, rental, order, sale_number, wanted, before), wallets)
 
 
 def _refused(tx: Tx, command: NumberTransfer, rental: Rental, wallets: Mapping[str, Wallet]) -> NumberdeskError | None:
