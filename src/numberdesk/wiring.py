@@ -32,6 +32,7 @@ from numberdesk.flows.purchase.settle_orders import settle_orders
 from numberdesk.flows.rentals.release_numbers import Release, release_numbers
 from numberdesk.flows.rentals.renew_rentals import Renew, renew_rentals
 from numberdesk.flows.rentals.rent_records import parse_reminders
+from numberdesk.flows.rentals.take_back_numbers import TakeBack, take_back_numbers
 from numberdesk.flows.usage.feed_calls import FeedDesk
 from numberdesk.flows.usage.hold_sessions import ExtendFlow, OpenFlow, extend_sessions, open_sessions
 from numberdesk.flows.usage.pull_calls import CallPuller
@@ -77,6 +78,7 @@ class Services:
     failpoint: Callable[[str], None]
     open_orders: Callable[[Tx, Sequence[Buy]], list[Decision]]
     release_numbers: Callable[[Tx, Sequence[Release]], list[Rental | NumberdeskError]]
+    take_back: Callable[[Tx, Sequence[TakeBack]], list[Rental | NumberdeskError]]
     save_listings: Callable[[Tx, Sequence[ListingChunk]], list[SavedChunk]]
     reprice: Callable[[Tx, Sequence[Reprice]], list[Repriced]]
     renew_rentals: Renew
@@ -207,6 +209,7 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
     reader = Reader(database, _read_limits(settings))
     quote_lifetime = settings.quote_lifetime_seconds * MICROSECONDS
     terms = _rent_terms(settings)
+    release_delay = settings.rent_release_delay_hours * HOUR
     vault = Vault(settings.credentials_key.get_secret_value())
     egress = Egress(parse_networks(settings.egress_allow), parse_ports(settings.egress_ports))
     carriers = StoredClients(
@@ -227,7 +230,8 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
         release_numbers=parts.release_numbers(settings.quarantine_days * DAY, terms),
         save_listings=parts.save_listings(now),
         reprice=parts.reprice(now),
-        renew_rentals=renew_rentals(terms, settings.quarantine_days * DAY),
+        take_back=take_back_numbers(release_numbers(settings.quarantine_days * DAY, terms, release_delay)),
+        renew_rentals=renew_rentals(terms, settings.quarantine_days * DAY, release_delay),
         rent_terms=terms,
         open_sessions=open_sessions(settings.usage_session_seconds),
         extend_sessions=extend_sessions(settings.usage_session_seconds),

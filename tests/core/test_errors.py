@@ -16,6 +16,7 @@ from numberdesk.core.errors import (
     NumberdeskError,
     NumberTaken,
     PriceChanged,
+    RentalConflict,
     restored,
 )
 
@@ -33,6 +34,7 @@ CODES = {
     "order_ended",
     "account_in_use",
     "connection_in_use",
+    "rental_conflict",
     "session_ended",
     "wrong_source",
     "idempotency_conflict",
@@ -53,6 +55,8 @@ def example_of(code: str) -> NumberdeskError:
     kind = BY_CODE[code]
     if kind is InvalidRequest:
         return InvalidRequest("price", "must be a number")
+    if kind is RentalConflict:
+        return RentalConflict("calls", "A call of the number goes on.")
     if kind is IdempotencyConflict:
         return IdempotencyConflict("price")
     return kind(details={"amount": Decimal("1.15"), "currency": "USD", "count": 3})

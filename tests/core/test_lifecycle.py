@@ -31,6 +31,8 @@ LEGAL: dict[type[StrEnum], set[str]] = {
         "assigned > quarantined",
         "quarantined > available",
         "quarantined > withdrawn",
+        "quarantined > assigned",
+        "withdrawn > assigned",
         "withdrawn > available",
         "withdrawn > claimed",
     },

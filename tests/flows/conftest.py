@@ -84,7 +84,7 @@ _UNSOUND = {
     "a wallet stays above its limit in every entry": """
         SELECT t.id FROM transfers AS t JOIN wallets AS w USING (account_id) WHERE t.balance_after < -w.credit_limit""",
     "a completed order has one rental, one event, and is paid to the micro": """
-        SELECT id FROM orders AS o WHERE state = 'completed' AND (
+        SELECT id FROM orders AS o WHERE state = 'completed' AND origin = 'purchase' AND (
             (SELECT count(*) FROM rentals AS r WHERE r.order_id = o.id) <> 1
             OR (SELECT coalesce(sum(amount), 0) FROM transfers AS t WHERE t.order_id = o.id) <> o.price + o.setup
             OR (SELECT count(*) FROM holds AS h WHERE h.owner_id = o.id AND state = 'captured') <> 1

@@ -22,6 +22,7 @@ MAY_BE_EMPTY = {"transfers", "calls", "connections"}
 UNIQUE_ACROSS_ACCOUNTS = {
     "uq_api_keys_hash",
     "uq_calls_source_call_id_leg",
+    "uq_orders_from_rental",
     "uq_orders_open_e164",
     "uq_rentals_live_e164",
     "uq_usage_sessions_source_call_id_leg",

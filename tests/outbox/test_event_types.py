@@ -14,6 +14,7 @@ PAYLOAD = {
     "order_id": "ord_1",
     "reason": "requested",
     "released_at": "2026-03-20T14:30:00Z",
+    "message": "",
 }
 
 

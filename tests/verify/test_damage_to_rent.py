@@ -35,7 +35,7 @@ DAMAGE: Final[dict[str, Damage]] = {
             ("I13", "rent_charges", "rch_1_x"),
             ("storage", "rent_charges", "uq_rent_charges_period"),
         },
-        "it has 3 charges or waivers, the last of that period: 4 are there",
+        "so it has charges or waivers without a gap, the last of that period: 4 are there",
     ),
     "a charge that moved nothing": (
         ("UPDATE rent_charges SET transfer_id = 'trf_none' WHERE id = 'rch_1_2'",),
@@ -79,8 +79,8 @@ DAMAGE: Final[dict[str, Damage]] = {
     ),
     "a first month that is not noted": (
         ("DELETE FROM rent_charges WHERE id = 'rch_2_0'",),
-        {("I6", "rentals", "rnt_2")},
-        "it has 2 charges or waivers",
+        {("I19", "rentals", "rnt_2")},
+        "it began by a purchase, and its first period 1 is waived",
     ),
     "rent taken for no period": (
         ("DELETE FROM rent_charges WHERE id = 'rch_1_2'", "UPDATE rentals SET period = 1 WHERE id = 'rnt_1'"),

@@ -18,12 +18,13 @@ from tests.verify.conftest import FREE, ONLY_POSTGRESQL, Copy, said
 ENGINES_TAKE_TURNS = "a check is one statement for both engines"
 
 INVARIANTS = {
-    *(f"I{number}" for number in (*range(1, 12), 13, *range(15, 19))),  # I12 has rows in the books with calls
+    *(f"I{number}" for number in (*range(1, 12), 13, *range(15, 20))),  # I12 has rows in the books with calls
     *("hold", "storage"),
 }
 PLANTED = {
     "rent_refunds": "'rrf_1', 'rnt_1', 0, 'acc_1', '+13612738801', 1, 'trf_1_rental', 1",
     "rate_deck_choices": "'acc_1', 1, NULL",
+    "actions": "'act_1', 1, 'key_1', 'take_back', 'acc_1', '+13612738802', 'rnt_2', 'fraud'",
     "superseded_prices": f"'{FREE}', 1, 'USD', 1, NULL, NULL, 0",
     "keyed_requests": "'acc_1', 'release', 'k', '{}', 'rnt_2', 1",
     "usage_sources": "'acc_1', 'rnt_3', 1, 'switch'",

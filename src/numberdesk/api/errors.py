@@ -28,6 +28,7 @@ STATUSES: Final = {
     "account_in_use": 409,
     "session_ended": 409,
     "wrong_source": 409,
+    "rental_conflict": 409,
     "connection_in_use": 409,
     "body_too_large": 413,
     "unsupported_media_type": 415,

@@ -19,6 +19,7 @@ from numberdesk.carriers.finding_store import Finding, list_findings
 from numberdesk.carriers.port import Setup
 from numberdesk.carriers.store import find_carriers_named, list_carriers
 from numberdesk.catalog.rule_store import list_price_rules
+from numberdesk.cli.adoptions import adopt, unadopt
 from numberdesk.cli.bars import Bars, bars
 from numberdesk.cli.credentials import asked_secrets, check_keepable, fields_of, given_fields, telling_where_secrets_go
 from numberdesk.cli.output import REFUSED, fail, note, print_list, print_object, reported
@@ -358,7 +359,11 @@ def _tell(reports: Sequence[AuditReport], found: Sequence[Finding], *, as_json: 
         if report.message:
             note(f"{report.carrier}: not finished: {report.message}")
             continue
-        note(f"{report.carrier}: {report.owned} numbers at the carrier, {len(report.findings)} that differ")
+        differing = len(report.findings) - report.was_here
+        note(f"{report.carrier}: {report.owned} numbers at the carrier, {differing} that differ")
+        if report.was_here:
+            hint = f"numberdesk carriers adopt {report.carrier}, or carriers keep"
+            note(f"{report.carrier}: {report.was_here} numbers were here before: adopt or keep them ({hint})")
         for name, count in sorted(report.elsewhere.items()):
             note(f"{report.carrier}: the books have {count} of its numbers under {name}, which are no orphans")
         if report.unclear:
@@ -375,3 +380,7 @@ def _resolve(carrier: str, number: str, resolution: FindingResolution, *, as_jso
         command = ResolveFinding(carrier, e164, None, resolution, serial, running.now())
         resolved = running.writer.apply(resolve_findings, command)
         print_object(finding_view(resolved), as_json=as_json)
+
+
+carriers.command("adopt")(adopt)
+carriers.command("unadopt")(unadopt)

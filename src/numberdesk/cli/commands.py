@@ -78,7 +78,7 @@ COMMANDS: Final[dict[str, CommandPlace]] = {
     "carriers": CommandPlace("carriers", "carriers", "Accounts at carriers that numbers are bought from."),
     "webhooks": CommandPlace("webhooks", "webhooks", "Webhooks, to which events are sent."),
     "connections": CommandPlace("connections", "connections", "Connections, where calls to numbers go."),
-    "numbers": CommandPlace("connections", "numbers", "Rented numbers of any account."),
+    "numbers": CommandPlace("numbers", "numbers", "Rented numbers of any account."),
 }
 """Every command of the first level, in the order in which help lists them. A new one is named here."""
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from numberdesk.cli.output import fail, note, print_list, print_object
+from numberdesk.cli.output import fail, print_list, print_object
 from numberdesk.cli.session import AsJson, Limit, Yes, confirm, customer_called, services
 from numberdesk.connections.model import Connection, ConnectionPermit
 from numberdesk.connections.sealing import route_of
@@ -21,10 +21,7 @@ from numberdesk.core.connection import ConnectionKind, DefaultScope
 from numberdesk.core.connection_presets import PRESETS
 from numberdesk.core.connection_targets import OBJECT_KINDS, OFFERED_KINDS
 from numberdesk.core.errors import InvalidRequest
-from numberdesk.core.phone import PhoneError, parse_e164
 from numberdesk.flows.connections.allow_connections import Permit, SetDefault, permit_connections, set_defaults
-from numberdesk.flows.connections.assign_connections import Assignment, assign_connections
-from numberdesk.flows.connections.diagnose_numbers import number_connection
 from numberdesk.flows.connections.set_up_connections import (
     ConnectionChange,
     change_connection,
@@ -36,12 +33,10 @@ from numberdesk.views.connections import (
     connection_permit_view,
     connection_test_view,
     default_connection_view,
-    number_connection_view,
 )
 from numberdesk.wiring import Services
 
 connections = typer.Typer(help="Connections, where calls to numbers go.", no_args_is_help=True)
-numbers = typer.Typer(help="Rented numbers of any account.", no_args_is_help=True)
 
 _OPTIONS: Final = {
     "targets": "--target",
@@ -208,27 +203,6 @@ def allow(
         found = running.reader.read_now(lambda tx: find_permits(tx, [owner]))
         columns = ("account_id", "kind", "object_id")
         print_list([connection_permit_view(one) for one in found], columns, as_json=as_json)
-
-
-@numbers.command("connect")
-def connect(
-    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Who rents the number: id or exact name")],
-    number: Annotated[str, typer.Argument(metavar="NUMBER", help="The number, E.164")],
-    connection_id: Annotated[str | None, typer.Argument(metavar="[CONNECTION_ID]", help="Left out: to nothing")] = None,
-    as_json: AsJson = False,  # noqa: FBT002  a flag
-) -> None:
-    """Connect a rented number, or disconnect it. Its carrier is told by the worker."""
-    with services(_OPTIONS) as running:
-        owner = customer_called(running, account).id
-        try:
-            e164 = parse_e164(number)
-        except PhoneError as error:
-            fail(f"NUMBER {error}")
-        rental = running.writer.apply(assign_connections, Assignment(owner, e164, connection_id, running.now()))
-        found = running.reader.read_now(lambda tx: number_connection(tx, rental))
-        print_object(number_connection_view(found), as_json=as_json)
-        if found.row is not None and found.row.next_at is not None:
-            note("its carrier is told by the worker: numberdesk serve, or numberdesk worker")
 
 
 def _asked_password() -> str:

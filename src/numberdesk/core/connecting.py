@@ -172,6 +172,13 @@ def _unneeded(maybe: set[str | None], needed: set[str | None]) -> frozenset[str]
     return frozenset(one for one in maybe - needed if one is not None)
 
 
+def gone_on(row: RentalConnection, now: int) -> RentalConnection:
+    """The number went on to another rental: what its carrier has is that one's matter from now on."""
+    return _settled(row, ConnectionState.NONE, "the number went on to another rental", now)._replace(
+        applied_connection_id=None
+    )
+
+
 def looked_at(row: RentalConnection, shown: str, now: int, *, as_wanted: bool) -> RentalConnection:
     """After a look at what the carrier has: `shown` in words for a customer, where it is something else."""
     said = "connected" if as_wanted else shown

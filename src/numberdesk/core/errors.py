@@ -17,6 +17,7 @@ Touches: nothing.
       SessionEnded          session_ended            the session has ended, and holds nothing any more
       WrongSource           wrong_source             another source charges for the calls of this number
       AccountInUse          account_in_use           the account has money, open orders or numbers
+      RentalConflict        rental_conflict          a rental cannot be moved or restored as it stands
       ConnectionInUse       connection_in_use        numbers are connected to it, or it was changed meanwhile
       IdempotencyConflict   idempotency_conflict     key reused with another body
       RateLimited           rate_limited             too many requests for this key
@@ -172,6 +173,16 @@ class ConnectionInUse(NumberdeskError):
 
     code = "connection_in_use"
     sentence = "Numbers are connected to this connection."
+
+
+class RentalConflict(NumberdeskError):
+    """A rental cannot be moved or restored as it stands; details: `reason`, a word."""
+
+    code = "rental_conflict"
+    sentence = "This rental cannot be moved or restored as it stands."
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message, {"reason": reason})
 
 
 class IdempotencyConflict(NumberdeskError):

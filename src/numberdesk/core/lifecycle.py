@@ -27,6 +27,16 @@ class OrderState(StrEnum):
     FAILED = "failed"
 
 
+class OrderOrigin(StrEnum):
+    """How an account came to have a number: it bought it, or an operator gave it."""
+
+    PURCHASE = "purchase"
+    ASSIGNMENT = "assignment"  # out of the own pool, without the customer's buying
+    TRANSFER = "transfer"  # from another account
+    RESTORATION = "restoration"  # a rental that had ended goes on
+    ADOPTION = "adoption"  # it stood on the operator's account at a carrier already
+
+
 class HoldState(StrEnum):
     """Where the money set aside for an order or a session stands."""
 
@@ -82,9 +92,10 @@ _MOVES: Final[dict[type[StrEnum], dict[StrEnum, frozenset[StrEnum]]]] = {
         _N.AVAILABLE: frozenset({_N.CLAIMED, _N.ASSIGNED, _N.WITHDRAWN}),
         _N.CLAIMED: frozenset({_N.ASSIGNED, _N.AVAILABLE, _N.WITHDRAWN}),
         _N.ASSIGNED: frozenset({_N.QUARANTINED}),
-        _N.QUARANTINED: frozenset({_N.AVAILABLE, _N.WITHDRAWN}),
+        # quarantined or withdrawn -> assigned: its rental is restored, or what a carrier has for us is adopted.
+        _N.QUARANTINED: frozenset({_N.AVAILABLE, _N.WITHDRAWN, _N.ASSIGNED}),
         # withdrawn -> claimed: a carrier's number that we had before, offered again by a carrier.
-        _N.WITHDRAWN: frozenset({_N.AVAILABLE, _N.CLAIMED}),
+        _N.WITHDRAWN: frozenset({_N.AVAILABLE, _N.CLAIMED, _N.ASSIGNED}),
     },
     OrderState: {
         OrderState.ORDERING: frozenset({OrderState.COMPLETED, OrderState.FAILED}),

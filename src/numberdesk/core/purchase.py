@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from numberdesk.core.errors import IdempotencyConflict, NumberdeskError, NumberNotOffered, PriceChanged
-from numberdesk.core.lifecycle import AccountState, NumberState, OrderState
+from numberdesk.core.lifecycle import AccountState, NumberState, OrderOrigin, OrderState
 from numberdesk.core.periods import add_months
 from numberdesk.core.prices import Confirmation, Prices, Quote, cheapest_agreeing
 from numberdesk.core.purchase_refusals import cannot_pay, over_a_cap, standing_refusal
@@ -93,12 +93,10 @@ class SaleNumber(NamedTuple):
 
 
 class Order(NamedTuple):
-    """One purchase attempt. Instants in microseconds; completed_at and renews_at are None until it completes.
+    """One purchase attempt, or what an operator gave. completed_at and renews_at are None until it completes.
 
-    `attempts` counts how often its carrier was asked for it, `carrier_reference` is the carrier's
-    name for the number; the own pool has neither. `failure` is the refusal that a failed order ended
-    with, at `failed_at`. `rental_ended_at`: when its rental ended, where an order is given again. Once bought it is
-    connected to `connection_id`. `key_id` asked for it; it counts towards caps from `counted_at` on.
+    `attempts` counts how often its carrier was asked, `carrier_reference` is its name for the number. It failed with
+    `failure`. `rental_ended_at` is told where it is given again. It counts towards caps from `counted_at` on.
     """
 
     id: str
@@ -118,6 +116,8 @@ class Order(NamedTuple):
     connection_id: str | None = None
     key_id: str | None = None
     counted_at: int | None = None
+    origin: OrderOrigin = OrderOrigin.PURCHASE
+    from_rental_id: str | None = None
 
     @property
     def rental_id(self) -> str:

@@ -52,12 +52,19 @@ LONGEST_WAIT: Final = 400 * DAY
 """How far ahead a rental's turn is ever set. One with longer periods is looked at in between."""
 
 
+RELEASE: Final = "release"
+"""Who waives a period that began before a rental ended and is not paid."""
+
+
 class EndReason(StrEnum):
     """Why a rental ended."""
 
     REQUESTED = "requested"
     PERIOD_END = "period_end"
     NOT_PAID = "not_paid"
+    TAKEN_BACK = "taken_back"
+    TRANSFERRED = "transferred"
+    UNDONE = "undone"
 
 
 class RentTerms(NamedTuple):
@@ -195,7 +202,7 @@ def resolve_begun(look: RentLook, *, past: int, now: int, reason: EndReason) -> 
         if look.covered and len(look.paid) < MOST_MISSED:
             look.charge(now)
         else:
-            look.waive("release", f"the number was given back: {reason}", now)
+            look.waive(RELEASE, f"the number was given back: {reason}", now)
 
 
 def unused_part(paid: int, begins: int, ends: int, left_at: int) -> int:

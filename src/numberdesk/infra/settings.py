@@ -104,6 +104,9 @@ class Settings(BaseSettings):
     rent_proration: Literal["none", "release"] = Field(
         "none", description="What is given back of a paid period when a number is released: nothing, or what is left"
     )
+    rent_release_delay_hours: int = Field(
+        72, ge=0, le=168, description="After how long a carrier is told of a number that was not paid, or taken back"
+    )
     rent_notice_days: int = Field(30, ge=0, le=3650, description="How long before they hold new prices are announced")
     suspend_after_debt_days: int = Field(
         0, ge=0, le=3650, description="Days after which an account that owes may not buy any more; 0 is off"

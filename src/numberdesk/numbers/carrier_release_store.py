@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from sqlalchemy import exists, func, or_, select, update
+from sqlalchemy import delete, exists, func, or_, select, update
 
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.infra.db import Tx
 from numberdesk.infra.due_work import DueTable
 from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set
-from numberdesk.numbers.carrier_release import SCHEDULE, CarrierRelease
+from numberdesk.numbers.carrier_release import CarrierRelease
 from numberdesk.tables import carrier_releases, numbers
 
 LONGEST_TELLING: Final = 180 * MICROSECONDS
@@ -31,8 +31,11 @@ _IS_SOMEBODYS: Final = exists().where(
 )
 """Whoever rents or orders a number keeps it, whatever brought it here; `verify` names such a row."""
 
+LONGEST_DELAY: Final = 7 * 86_400 * MICROSECONDS
+"""So long after the end of a rental its carrier may be told at the latest."""
+
 DUE_RELEASES: Final = DueTable(
-    carrier_releases, CarrierRelease, key="id", party="carrier", lease=RELEASE_LEASE, longest=SCHEDULE.longest,
+    carrier_releases, CarrierRelease, key="id", party="carrier", lease=RELEASE_LEASE, longest=LONGEST_DELAY,
     only=~_IS_SOMEBODYS, watched=True,
 )  # fmt: skip
 """Numbers whose carriers are to be told that they go back.
@@ -65,6 +68,11 @@ def lock_releases(tx: Tx, ids: Iterable[str]) -> dict[str, CarrierRelease]:
 def change_releases(tx: Tx, changed: Sequence[CarrierRelease]) -> None:
     """Write back how it goes."""
     _CHANGE.run(tx, [(one.id, *one[5:]) for one in changed])
+
+
+def call_off_releases(tx: Tx, ids: Iterable[str]) -> None:
+    """Delete locked releases of which no carrier was told."""
+    tx.execute(delete(carrier_releases).where(carrier_releases.c.id.in_(sorted(set(ids)))))
 
 
 def may_be_told(tx: Tx, one: CarrierRelease, now: int) -> bool:

@@ -176,9 +176,13 @@ def count_past_due(tx: Tx, most: int) -> int:
     return int(tx.execute(select(func.count()).select_from(first)).scalar_one())
 
 
-def list_live_rentals(tx: Tx, *, past_due: bool, parked: bool, after_id: str | None = None, limit: int) -> list[Rental]:
-    """Rentals of all accounts that go on, oldest first: all, those past due, or those that wait for a person."""
+def list_live_rentals(
+    tx: Tx, *, past_due: bool, parked: bool, account_id: str | None = None, after_id: str | None = None, limit: int
+) -> list[Rental]:
+    """Rentals of all accounts, or of one, that go on, oldest first: all, the unpaid, or what waits for a person."""
     query = select(*RENTAL_COLUMNS).where(rentals.c.released_at.is_(None))
+    if account_id is not None:
+        query = query.where(rentals.c.account_id == account_id)
     if past_due:
         query = query.where(rentals.c.state == "past_due")
     if after_id is not None:
@@ -203,6 +207,15 @@ def has_live_rental(tx: Tx, account_id: str) -> bool:
     """Whether an account rents any number."""
     query = select(rentals.c.id).where(rentals.c.account_id == account_id, rentals.c.released_at.is_(None))
     return tx.execute(query.limit(1)).first() is not None
+
+
+def list_rentals_of(tx: Tx, e164: str, *, limit: int) -> list[Rental]:
+    """Who rented a number, the latest first: the rental that goes on, and those that ended."""
+    of_number = select(*RENTAL_COLUMNS).where(rentals.c.e164 == e164)
+    live = tx.execute(of_number.where(rentals.c.released_at.is_(None))).all()
+    ended = of_number.where(rentals.c.released_at.is_not(None))
+    rest = tx.execute(ended.order_by(rentals.c.released_at.desc(), rentals.c.id.desc()).limit(limit)).all()
+    return [rental_from(row) for row in (*live, *rest)][:limit]
 
 
 def find_rental(tx: Tx, rental_id: str) -> Rental | None:

@@ -72,6 +72,33 @@ def lock_sale_numbers(tx: Tx, e164s: Iterable[str]) -> dict[str, SaleNumber]:
     return {row.e164: _sale_number_of(row) for row in _SALE_NUMBERS.run(tx, e164s=e164s)}
 
 
+def find_holders(tx: Tx, e164s: Iterable[str]) -> dict[str, str]:
+    """Who claims or rents numbers, by number. Nothing is locked, so it may be somebody else's by the time they are."""
+    query = select(numbers.c.e164, numbers.c.account_id)
+    found = tx.execute(query.where(numbers.c.e164.in_(sorted(set(e164s))), numbers.c.account_id.is_not(None)))
+    return {row.e164: row.account_id for row in found}
+
+
+def find_standing(tx: Tx, e164: str) -> tuple[str, NumberState, int | None] | None:
+    """A number's carrier, where it stands, and until when it rests."""
+    query = select(numbers.c.carrier, numbers.c.state, numbers.c.quarantined_until).where(numbers.c.e164 == e164)
+    row = tx.execute(query).first()
+    return None if row is None else (row.carrier, _STATES[row.state], row.quarantined_until)
+
+
+def find_latest_rentals(tx: Tx, e164s: Iterable[str]) -> dict[str, Rental]:
+    """The rental that each number has, else the one that ended last, whose ever it is; nothing is locked."""
+    latest: dict[str, Rental] = {}
+    query = select(*RENTAL_COLUMNS).where(rentals.c.e164.in_(sorted(set(e164s))), rentals.c.released_at.is_(None))
+    latest.update((row.e164, rental_from(row)) for row in tx.execute(query))
+    for e164 in sorted(set(e164s) - latest.keys()):
+        ended = select(*RENTAL_COLUMNS).where(rentals.c.e164 == e164, rentals.c.released_at.is_not(None))
+        row = tx.execute(ended.order_by(rentals.c.released_at.desc(), rentals.c.id.desc()).limit(1)).first()
+        if row is not None:
+            latest[e164] = rental_from(row)
+    return latest
+
+
 def find_held(tx: Tx, e164s: Iterable[str]) -> set[str]:
     """Those of some numbers that no carrier's offer is good for: somebody has or had them, or they are the pool's."""
     query = select(numbers.c.e164).where(

@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, delete, func, literal, literal_column, select, tuple_, union_all
 
 from numberdesk.core.errors import Details, NumberdeskError, restored
-from numberdesk.core.lifecycle import OrderState
+from numberdesk.core.lifecycle import OrderOrigin, OrderState
 from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import Fingerprint, IdempotencyRecord, Order
 from numberdesk.infra.db import Tx
@@ -39,7 +39,10 @@ _COLUMNS: Final = (
     orders.c.connection_id,
     orders.c.key_id,
     orders.c.counted_at,
+    orders.c.origin,
+    orders.c.from_rental_id,
 )
+_ORIGINS: Final = {origin.value: origin for origin in OrderOrigin}
 _BY_ID: Final = SelectSet(select(*_COLUMNS).where(in_set(orders.c.id, "ids")), "ids")
 _ANSWERS: Final = SelectSet(
     select(idempotency_records).where(
@@ -70,7 +73,7 @@ _INSERT_ORDERS: Final = InsertRows(
     (
         *("id", "account_id", "e164", "carrier", "state", "currency", "price", "inbound", "outbound", "setup"),
         *("attempts", "carrier_reference", "created_at", "completed_at", "renews_at", "connection_id"),
-        *("key_id", "counted_at"),
+        *("key_id", "counted_at", "origin", "from_rental_id"),
     ),
 )
 _INSERT_ANSWERS: Final = InsertRows(
@@ -95,6 +98,12 @@ def find_orders(tx: Tx, ids: Iterable[str]) -> dict[str, Order]:
     if not wanted:
         return {}
     return {order.id: order for order in _with_failures(tx, [_order_of(row) for row in _BY_ID.run(tx, ids=wanted)])}
+
+
+def find_following(tx: Tx, rental_ids: Iterable[str]) -> dict[str, Order]:
+    """The orders by which rentals went on elsewhere, or anew, by the rental that went before."""
+    query = select(*_COLUMNS).where(orders.c.from_rental_id.in_(sorted(set(rental_ids))))
+    return {row.from_rental_id: _order_of(row) for row in tx.execute(query)}
 
 
 def find_oldest_open(tx: Tx) -> int | None:
@@ -249,6 +258,8 @@ def _order_row(order: Order) -> tuple[Any, ...]:
         order.connection_id,
         order.key_id,
         order.counted_at,
+        order.origin.value,
+        order.from_rental_id,
     )
 
 
@@ -268,6 +279,8 @@ def _order_of(row: Any) -> Order:
         connection_id=row.connection_id,
         key_id=row.key_id,
         counted_at=row.counted_at,
+        origin=_ORIGINS[row.origin],
+        from_rental_id=row.from_rental_id,
     )
 
 

@@ -65,7 +65,8 @@ class EventType(NamedTuple):
     It tells of each row of `table` whose `column` is `value`, or is set at all where `value` is None. The event's id is
     `id_prefix` and what follows the prefix of the row's id. `numberdesk verify` and the test of docs/events.md are made
     from these, so a row's table has the columns id, account_id and state. A type whose `table` is empty tells of what
-    no row keeps, and may come several times: its events have ids of their own.
+    no row keeps, and may come several times: its events have ids of their own. Of orders it tells of those that were
+    `bought` only, or of those that an operator gave.
     """
 
     name: str
@@ -75,6 +76,7 @@ class EventType(NamedTuple):
     value: str | None
     meaning: str
     fields: Mapping[str, str]
+    bought: bool = True
 
     def event(self, row_id: str, account_id: str, payload: Mapping[str, str], created_at: int) -> Event:
         """The event about a row. Raises ValueError when the payload's fields are not those of this kind."""
@@ -98,6 +100,26 @@ NUMBER_PURCHASED: Final = EventType(
         "currency": "its currency",
         "purchased_at": "when",
     },
+)
+NUMBER_ASSIGNED: Final = EventType(
+    "number.assigned",
+    id_prefix="evt_given_",
+    table="orders",
+    column="state",
+    value="completed",
+    meaning="The operator has given the account a number, which it rents from now on without having bought it.",
+    fields={
+        "phone_number": "the number, E.164",
+        "order_id": "the order",
+        "id": "the rental",
+        "origin": "`assignment`, `transfer` from another account, `restoration` of a rental that ended, or `adoption`",
+        "price": "what a period costs",
+        "currency": "its currency",
+        "assigned_at": "when",
+        "renews_at": "when the first period ends that is to be paid for, or was",
+        "message": "why, in the operator's words",
+    },
+    bought=False,
 )
 ORDER_FAILED: Final = EventType(
     "order.failed",
@@ -125,8 +147,9 @@ NUMBER_RELEASED: Final = EventType(
         "phone_number": "the number, E.164",
         "id": "the rental",
         "order_id": "the order that began it",
-        "reason": "`requested`, `period_end`, or `not_paid`",
+        "reason": "`requested`, `period_end`, `not_paid`, `taken_back`, `transferred`, or `undone` as an adoption",
         "released_at": "when",
+        "message": "why, in the operator's words, where it was taken back; else empty",
     },
 )
 RENTAL_RENEWED: Final = EventType(

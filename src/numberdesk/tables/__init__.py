@@ -17,6 +17,7 @@ from numberdesk.tables.accounts import (
     spend_caps,
     wallets,
 )
+from numberdesk.tables.actions import actions
 from numberdesk.tables.base import metadata
 from numberdesk.tables.carriers import audits, carrier_orders, carrier_releases, carrier_troubles, carriers, findings
 from numberdesk.tables.connections import (
@@ -55,6 +56,7 @@ from numberdesk.tables.writers import writers
 
 __all__ = [
     "accounts",
+    "actions",
     "agreed_time",
     "api_keys",
     "audits",

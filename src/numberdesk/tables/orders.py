@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, PrimaryKeyConstraint, Table
 
-from numberdesk.core.lifecycle import OrderState
+from numberdesk.core.lifecycle import OrderOrigin, OrderState
 from numberdesk.tables.accounts import accounts
 from numberdesk.tables.base import metadata, one_of, optional_text, optional_whole, text, whole
 
 # key_id is the key that asked for it, which may be forgotten by now. counted_at is created_at where the order counts
-# towards a cap on what its account or one of its keys spends.
+# towards a cap on what its account or one of its keys spends. origin: the customer bought the number, or an operator
+# gave it, without a hold or charge of the order; then from_rental_id is the rental that went before, where one did.
 orders = Table(
     "orders",
     metadata,
@@ -34,6 +35,9 @@ orders = Table(
     optional_text("connection_id"),  # that its number is to be given when it is bought
     optional_text("key_id"),
     optional_whole("counted_at"),
+    text("origin", server_default="purchase"),
+    optional_text("from_rental_id"),
+    one_of("origin", OrderOrigin),
     one_of("state", OrderState),
     CheckConstraint("price > 0", name="price_positive"),
     CheckConstraint("inbound >= 0 AND outbound >= 0 AND setup >= 0", name="rates_not_negative"),
@@ -46,6 +50,14 @@ _FAILED = orders.c.state == "failed"
 Index("ix_orders_open", orders.c.id, sqlite_where=_OPEN, postgresql_where=_OPEN)
 Index("ix_orders_failed", orders.c.id, sqlite_where=_FAILED, postgresql_where=_FAILED)
 Index("uq_orders_open_e164", orders.c.e164, unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN)
+_FOLLOWS = orders.c.from_rental_id.is_not(None)
+Index(
+    "uq_orders_from_rental",
+    orders.c.from_rental_id,
+    unique=True,
+    sqlite_where=_FOLLOWS,
+    postgresql_where=_FOLLOWS,
+)
 _COUNTED = orders.c.counted_at.is_not(None)
 Index(
     "ix_orders_counted",

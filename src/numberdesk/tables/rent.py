@@ -14,7 +14,8 @@ from numberdesk.tables.ledger import transfers
 from numberdesk.tables.numbers import rentals
 
 # One row for each period of a rental, from 0 without gaps: charged by its transfer, or waived by somebody who says why.
-# The purchase charges period 0. `id` follows from the rental's and the period; account_id and e164 are the rental's.
+# A purchase charges period 0; a rental that went on from another one begins with that one's, which is waived. `id`
+# follows from the rental's and the period; account_id and e164 are the rental's.
 rent_charges = Table(
     "rent_charges",
     metadata,
@@ -31,7 +32,7 @@ rent_charges = Table(
     whole("created_at"),
     one_of("state", ChargeState),
     CheckConstraint("period >= 0 AND amount > 0", name="period_and_amount"),
-    CheckConstraint("(state = 'purchased') = (period = 0)", name="period_0_is_purchased"),
+    CheckConstraint("state <> 'purchased' OR period = 0", name="purchased_is_period_0"),
     CheckConstraint("(state = 'waived') = (transfer_id IS NULL)", name="charged_or_waived"),
     CheckConstraint("(state = 'waived') = (reason IS NOT NULL AND waived_by IS NOT NULL)", name="waived_by_whom"),
     sqlite_with_rowid=False,

@@ -172,6 +172,18 @@ def insert_call_terms(tx: Tx, terms: CallTerms) -> None:
     tx.execute(call_terms.insert(), [terms._asdict()])
 
 
+def has_charged_call(tx: Tx, account_id: str, rental_id: str) -> bool:
+    """Whether a call of a rental was charged."""
+    began = select(rentals.c.created_at).where(rentals.c.id == rental_id).scalar_subquery()
+    query = select(calls.c.id).where(
+        calls.c.account_id == account_id,
+        calls.c.started_at >= began,
+        calls.c.rental_id == rental_id,
+        calls.c.state == CallState.CHARGED.value,
+    )
+    return tx.execute(query.limit(1)).first() is not None
+
+
 def list_calls(
     tx: Tx, account_id: str, *, since: int | None, until: int | None, before: tuple[int, str] | None, limit: int
 ) -> list[KeptCall]:

@@ -20,6 +20,7 @@ from numberdesk.verify.limits import CHECKS as OF_LIMITS
 from numberdesk.verify.money import CHECKS as OF_MONEY
 from numberdesk.verify.numbers import CHECKS as OF_NUMBERS
 from numberdesk.verify.orders import CHECKS as OF_ORDERS
+from numberdesk.verify.origins import CHECKS as OF_ORIGINS
 from numberdesk.verify.refunds import CHECKS as OF_REFUNDS
 from numberdesk.verify.rent import CHECKS as OF_RENT
 from numberdesk.verify.schema import DEFINITION_CHECK, GUARD_CHECK
@@ -52,6 +53,7 @@ def verify(tx: Tx, progress: Progress, *, thorough: bool = False) -> VerifyRepor
         *OF_CARRIER_ORDERS,
         *OF_NUMBERS,
         *OF_RENT,
+        *OF_ORIGINS,
         *OF_REFUNDS,
         *OF_EVENTS,
         *OF_KEYS,

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import Select, case, exists, not_, or_, select
+from sqlalchemy import Select, and_, case, exists, not_, or_, select
 
 from numberdesk.core.carrier_order import MOST_ATTEMPTS
 from numberdesk.core.errors import BY_CODE
 from numberdesk.core.invariants import differing
-from numberdesk.core.lifecycle import OrderState
+from numberdesk.core.lifecycle import OrderOrigin, OrderState
 from numberdesk.core.purchase import POOL
 from numberdesk.tables import carrier_orders, carriers, orders
 from numberdesk.verify.engine import in_key_order, rule
@@ -22,7 +22,11 @@ _UNSENT: Final = select(orders.c.id, orders.c.carrier, orders.c.state, orders.c.
     in_key_order(orders.c.id),
     or_(
         (orders.c.carrier == POOL) & or_(orders.c.attempts != 0, orders.c.state != OrderState.COMPLETED),
-        (orders.c.carrier != POOL) & ~exists().where(carrier_orders.c.order_id == orders.c.id),
+        and_(
+            orders.c.carrier != POOL,
+            (orders.c.origin == OrderOrigin.PURCHASE)
+            != exists().where(carrier_orders.c.order_id == orders.c.id),  # what was given is ordered nowhere
+        ),
     ),
 )
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, and_, case, func, not_, or_, select
 
 from numberdesk.core.invariants import MOST_SHOWN, Checked, Violation, amount, differing, or_unexplained
-from numberdesk.core.lifecycle import OrderState
+from numberdesk.core.lifecycle import OrderOrigin, OrderState
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.model import REVENUE
 from numberdesk.tables import orders, transfers
@@ -38,7 +38,7 @@ def _fits(charge: Any, kind: str, price: Any) -> ColumnElement[bool]:
     )
 
 
-_done = orders.c.state == OrderState.COMPLETED
+_done = and_(orders.c.state == OrderState.COMPLETED, orders.c.origin == OrderOrigin.PURCHASE)
 _month_right = case((_done, _fits(_month, "rental", orders.c.price)), else_=_month.c.id.is_(None))
 _setup_right = case(
     (and_(_done, orders.c.setup > 0), _fits(_setup, "setup", orders.c.setup)), else_=_setup.c.id.is_(None)

@@ -13,6 +13,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, FromClause, and_, case, func, not_, or_, select
 
 from numberdesk.core.invariants import differing
+from numberdesk.core.lifecycle import OrderOrigin
 from numberdesk.outbox.model import EVENT_TYPES, EventType
 from numberdesk.tables import (
     balance_alerts,
@@ -42,7 +43,11 @@ _SOURCES: Final = {
 def _is_told(kind: EventType) -> ColumnElement[bool]:
     """Whether a row is in the state that an event of the type tells of."""
     column = _SOURCES[kind.table][0].c[kind.column]
-    return column.is_not(None) if kind.value is None else column == kind.value
+    there = column.is_not(None) if kind.value is None else column == kind.value
+    if kind.table != "orders":
+        return there
+    bought = orders.c.origin == OrderOrigin.PURCHASE
+    return and_(there, bought if kind.bought else not_(bought))
 
 
 def _untold(kind: EventType) -> Check:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import and_, case, func, or_, select
 
 from numberdesk.core.invariants import amount, differing
-from numberdesk.core.lifecycle import AccountKind, HoldState, OrderState
+from numberdesk.core.lifecycle import AccountKind, HoldState, OrderOrigin, OrderState
 from numberdesk.tables import accounts, credit_limit_changes, holds, orders, usage_sessions, wallets
 from numberdesk.verify.engine import Check, in_key_order, rule
 from numberdesk.verify.statements import check_statements
@@ -72,6 +72,7 @@ _HOLDS: Final = (
     select(
         orders.c.id,
         orders.c.state,
+        orders.c.origin,
         orders.c.account_id,
         (orders.c.price + orders.c.setup).label("total"),
         _hold_state.label("expected"),
@@ -83,7 +84,8 @@ _HOLDS: Final = (
     .where(
         in_key_order(orders.c.id),
         or_(
-            holds.c.state.is_distinct_from(_hold_state),
+            and_(orders.c.origin == OrderOrigin.PURCHASE, holds.c.state.is_distinct_from(_hold_state)),
+            and_(orders.c.origin != OrderOrigin.PURCHASE, holds.c.state.is_not(None)),
             holds.c.amount != orders.c.price + orders.c.setup,
             holds.c.account_id != orders.c.account_id,
         ),
@@ -94,6 +96,8 @@ _HOLDS: Final = (
 def _says_hold(row: Any) -> str:
     if row.hold_state is None:
         return f"the order is {row.state} and has no hold"
+    if row.origin != OrderOrigin.PURCHASE:
+        return f"the order is of an {row.origin}, for which nothing is held, and has a hold"
     return f"the order is {row.state}; of its hold " + differing(
         ("state", row.hold_state, row.expected),
         ("amount", amount(row.amount), amount(row.total)),

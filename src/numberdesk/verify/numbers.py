@@ -1,18 +1,19 @@
 """What must hold between numbers, rentals and the orders that made them.
 
-Touches: numbers, rentals, orders, rent_prices, carrier_releases.
+Touches: numbers, rentals, orders, rent_prices, carrier_releases, actions.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
 
+from numberdesk.core.actions import ActionKind
 from numberdesk.core.invariants import amount, differing
-from numberdesk.core.lifecycle import NumberState, OrderState
+from numberdesk.core.lifecycle import NumberState, OrderOrigin, OrderState
 from numberdesk.core.purchase import POOL
-from numberdesk.tables import carrier_releases, numbers, orders, rent_prices, rentals
+from numberdesk.tables import actions, carrier_releases, numbers, orders, rent_prices, rentals
 from numberdesk.verify.engine import in_key_order, json_check, rule
 
 _PREFIX: Final = len("ord_") + 1
@@ -129,13 +130,16 @@ def _agreed(name: str) -> ColumnElement[Any]:
     return case((_latest.c.id.is_not(None), _latest.c[name]), else_=orders.c[name])
 
 
-# The first period begins when the order completes. When later ones do, verify/rent.py looks at.
+# Where it was bought or assigned, the first period begins when the order completes; what goes on keeps its anchor. When
+# later ones begin, verify/rent.py looks at.
 _OF_ORDER: Final = (
     select(
         rentals.c.id,
         rentals.c.order_id,
         *(rentals.c[name] for name in (*_SOLD, *_PRICED)),
         rentals.c.anchor,
+        rentals.c.created_at,
+        orders.c.from_rental_id,
         rentals.c.renews_at,
         orders.c.state.label("order_state"),
         orders.c.completed_at,
@@ -149,7 +153,12 @@ _OF_ORDER: Final = (
         or_(
             orders.c.state.is_distinct_from(OrderState.COMPLETED),
             rentals.c.id != "rnt_" + func.substr(rentals.c.order_id, _PREFIX),
-            rentals.c.anchor.is_distinct_from(orders.c.completed_at),
+            rentals.c.created_at.is_distinct_from(orders.c.completed_at),
+            and_(
+                orders.c.from_rental_id.is_(None),
+                orders.c.origin != OrderOrigin.ADOPTION,
+                rentals.c.anchor.is_distinct_from(orders.c.completed_at),
+            ),
             and_(rentals.c.period == 0, rentals.c.renews_at.is_distinct_from(orders.c.renews_at)),
             *(rentals.c[name].is_distinct_from(orders.c[name]) for name in _SOLD),
             *(rentals.c[name].is_distinct_from(_agreed(name)) for name in _PRICED),
@@ -168,7 +177,8 @@ def _says_of_order(row: Any) -> str:
         ("price", amount(row.price), amount(row.order_price)),
         ("rate inbound", row.inbound, row.order_inbound),
         ("rate outbound", row.outbound, row.order_outbound),
-        ("anchor", row.anchor, row.completed_at),
+        ("anchor", row.anchor, row.completed_at if row.from_rental_id is None else row.anchor),
+        ("begin", row.created_at, row.completed_at),
         ("renews_at", row.renews_at, row.order_renews_at),
     )
     if differs:
@@ -176,6 +186,8 @@ def _says_of_order(row: Any) -> str:
     return f"{row.order_id} makes the rental rnt_{row.order_id.removeprefix('ord_')} and no other"
 
 
+# What went on by a transfer or a restoration. Its number is not on its way back.
+_following = orders.alias("following")
 # A number of the pool stays the pool's and a carrier's never becomes it, or it would be sold again after it went back.
 _KEPT: Final = (
     select(rentals.c.id, rentals.c.e164, orders.c.carrier, carrier_releases.c.id.label("release_id"))
@@ -193,6 +205,9 @@ _KEPT: Final = (
         in_key_order(rentals.c.id),
         rentals.c.released_at.is_not(None),
         orders.c.carrier != POOL,
+        ~exists().where(_following.c.from_rental_id == rentals.c.id),
+        # Of an adoption that was undone the carrier is told nothing: the number is its account's, as it was.
+        ~exists().where(actions.c.rental_id == rentals.c.id, actions.c.kind == ActionKind.UNDO_ADOPTION),
         or_(carrier_releases.c.id.is_(None), numbers.c.carrier == POOL),
     )
 )

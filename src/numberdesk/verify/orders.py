@@ -11,7 +11,7 @@ from sqlalchemy import and_, case, func, or_, select, true
 
 from numberdesk.core.errors import BY_CODE
 from numberdesk.core.invariants import differing
-from numberdesk.core.lifecycle import NumberState, OrderState
+from numberdesk.core.lifecycle import NumberState, OrderOrigin, OrderState
 from numberdesk.core.periods import MICROSECONDS, iso_seconds
 from numberdesk.tables import idempotency_records, keyed_requests, numbers, orders, rentals, transfers
 from numberdesk.verify.engine import in_key_order, json_check, rule
@@ -95,6 +95,7 @@ _first_month = orders.c.renews_at - orders.c.completed_at
 _ENDLESS: Final = select(orders.c.id, orders.c.completed_at, orders.c.renews_at).where(
     in_key_order(orders.c.id),
     orders.c.state == OrderState.COMPLETED,
+    orders.c.origin == OrderOrigin.PURCHASE,
     or_(_first_month < _SHORTEST_MONTH, _first_month > _LONGEST_MONTH),
 )
 

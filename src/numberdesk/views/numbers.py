@@ -13,7 +13,7 @@ import msgspec
 
 from numberdesk.catalog.model import capability_names
 from numberdesk.catalog.search import Offer
-from numberdesk.core.lifecycle import OrderState, RentalState
+from numberdesk.core.lifecycle import OrderOrigin, OrderState, RentalState
 from numberdesk.core.money import as_decimal, format_micros
 from numberdesk.core.periods import iso_or_none, iso_seconds
 from numberdesk.core.prices import decimal_or_none
@@ -169,6 +169,7 @@ class OrderView(msgspec.Struct, frozen=True):
     completed_at: Instant | None
     failed_at: Instant | None
     error: OrderErrorView | None
+    origin: OrderOrigin
 
 
 class AdminOrderView(OrderView, frozen=True):
@@ -212,7 +213,7 @@ def purchase_view(order: Order) -> PurchaseView:
         per_minute_price_inbound=decimal_or_none(prices.inbound),
         per_minute_price_outbound=decimal_or_none(prices.outbound),
         setup_price=as_decimal(prices.setup),
-        charged=as_decimal(prices.total),
+        charged=as_decimal(_charged(order)),
         renews_at=iso_seconds(order.renews_at or order.created_at),
         released_at=iso_or_none(order.rental_ended_at),
     )
@@ -282,13 +283,20 @@ def order_view(order: Order) -> OrderView:
         per_minute_price_inbound=decimal_or_none(order.prices.inbound),
         per_minute_price_outbound=decimal_or_none(order.prices.outbound),
         setup_price=as_decimal(order.prices.setup),
-        charged=as_decimal(order.prices.total if order.state is OrderState.COMPLETED else 0),
+        charged=as_decimal(_charged(order)),
         currency=order.prices.currency,
         created_at=iso_seconds(order.created_at),
         completed_at=iso_or_none(order.completed_at),
         failed_at=iso_or_none(order.failed_at),
         error=None if order.failure is None else OrderErrorView(order.failure.code, order.failure.message),
+        origin=order.origin,
     )
+
+
+def _charged(order: Order) -> int:
+    """What an order took from the wallet. Where the operator gave the number, its rent was charged, or waived."""
+    bought = order.origin is OrderOrigin.PURCHASE and order.state is OrderState.COMPLETED
+    return order.prices.total if bought else 0
 
 
 def admin_order_view(order: Order, account_name: str) -> AdminOrderView:

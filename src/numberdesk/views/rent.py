@@ -36,6 +36,8 @@ class AnyRentalView(msgspec.Struct, frozen=True):
     past_due_since: Instant | None
     parked_at: Instant | None
     said: str
+    created_at: Instant
+    released_at: Instant | None
 
 
 class RentChargeView(msgspec.Struct, frozen=True):
@@ -99,6 +101,8 @@ def any_rental_view(rental: Rental) -> AnyRentalView:
         past_due_since=iso_or_none(rental.past_due_since),
         parked_at=iso_or_none(rental.parked_at),
         said=rental.message,
+        created_at=iso_seconds(rental.created_at),
+        released_at=iso_or_none(rental.released_at),
     )
 
 

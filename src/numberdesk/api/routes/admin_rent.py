@@ -32,7 +32,7 @@ from numberdesk.views.rent import (
 )
 
 _MOST_PERIODS: Final = 1_000
-_EXAMPLE: Final = {
+RENTAL_EXAMPLE: Final = {
     "id": "rnt_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
     "account_id": "acc_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
     "phone_number": "+13612738809",
@@ -45,6 +45,8 @@ _EXAMPLE: Final = {
     "past_due_since": "2026-06-20T14:30:04Z",
     "parked_at": None,
     "said": "the wallet does not cover it",
+    "created_at": "2026-03-20T14:30:00Z",
+    "released_at": None,
 }
 _PERIOD_EXAMPLE: Final = {
     "period": 1,
@@ -133,7 +135,7 @@ class RentPolicyBody(msgspec.Struct, frozen=True):
     query=AdminRentalsQuery,
     data=list[AnyRentalView],
     paged=True,
-    answer_example=[_EXAMPLE],
+    answer_example=[RENTAL_EXAMPLE],
 )
 async def all_rentals(request: ApiRequest) -> ApiResponse:
     """Page the rentals of all accounts."""
@@ -177,7 +179,7 @@ async def rental_periods(request: ApiRequest) -> ApiResponse:
     data=AnyRentalView,
     errors=("not_found",),
     example={"reason": "our outage"},
-    answer_example={**_EXAMPLE, "status": "active", "period": 3, "past_due_since": None, "said": ""},
+    answer_example={**RENTAL_EXAMPLE, "status": "active", "period": 3, "past_due_since": None, "said": ""},
 )
 async def waive_period(request: ApiRequest) -> ApiResponse:
     """Waive what is next; nothing that is charged can be waived."""

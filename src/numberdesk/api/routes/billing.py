@@ -45,6 +45,7 @@ ORDER_EXAMPLE: Final = {
     "completed_at": "2026-03-20T14:30:00Z",
     "failed_at": None,
     "error": None,
+    "origin": "purchase",
 }
 
 

@@ -55,6 +55,9 @@ MOST_LOGGED: Final = 20
 LEFT_OUT: Final = "left out: it is disabled, and nothing is left to do with it here"
 """Said of a carrier that is not audited unless somebody asks for it."""
 
+WAS_HERE: Final = "it was here before the first audit: adopt or keep it"
+"""Said of what an account had when it was audited for the first time."""
+
 RETRY: Final = 1800 * MICROSECONDS
 """After which an audit that was not finished is tried again, if the next one is not due before."""
 
@@ -81,7 +84,8 @@ Progress = Callable[[str, int, int], None]
 class AuditReport(NamedTuple):
     """What an audit of one carrier found. `message` tells why it was not finished; "" when it was.
 
-    `elsewhere`: how many of its numbers the books have under other carriers' names, by name.
+    `elsewhere`: how many of its numbers the books have under other carriers' names, by name. `was_here`: how many stood
+    there before this first audit, and are to be adopted or kept.
     """
 
     carrier: str
@@ -92,6 +96,7 @@ class AuditReport(NamedTuple):
     unclear: int
     message: str
     elsewhere: Mapping[str, int]
+    was_here: int = 0
 
 
 @dataclass(slots=True)
@@ -119,7 +124,7 @@ class CarrierAuditor:
         if client is None:
             return None
         audit = await self.writer.submit(begin_audits, BeginAudit(name, self.now()))
-        report = await self._audited(client)
+        report = _first_seen(audit, await self._audited(client))
         await self._note(audit, report)
         return report
 
@@ -133,7 +138,7 @@ class CarrierAuditor:
             return _unfinished(audit.carrier, self.now(), NOT_CONNECTED)
         if audit.asked_at is None and client.name in await self._read(find_idle_carriers):
             return _unfinished(audit.carrier, self.now(), LEFT_OUT)
-        report = await self._audited(client)
+        report = _first_seen(audit, await self._audited(client))
         if not report.message:
             get_log().info("carrier audited", carrier=client.name, owned=report.owned, found=len(report.findings))
         return report
@@ -256,7 +261,25 @@ def _unfinished(carrier: str, began_at: int, message: str) -> AuditReport:
     return AuditReport(carrier, began_at, 0, 0, (), 0, message, {})
 
 
+def _first_seen(audit: CarrierAudit, report: AuditReport) -> AuditReport:
+    """At the first audit of an account, what nobody has in the books is not a mistake: it stood there before us."""
+    was_finished = audit.ended_at is not None and (not audit.message or audit.owned)
+    if was_finished or report.message:
+        return report
+    findings = tuple(one._replace(message=WAS_HERE) if _was_here(one) else one for one in report.findings)
+    return report._replace(findings=findings, was_here=sum(_was_here(one) for one in findings))
+
+
+def _was_here(finding: Finding) -> bool:
+    """One that bears the id of an order is ours, whoever forgot it; other words there are the operator's."""
+    return finding.kind is FindingKind.ORPHAN and not finding.order_reference.startswith("ord_")
+
+
 def _log_news(report: AuditReport, news: Sequence[Finding]) -> None:
+    if report.was_here:
+        get_log().info("numbers were here before the first audit: adopt or keep them", carrier=report.carrier,
+                       count=report.was_here)  # fmt: skip
+        news = [finding for finding in news if not _was_here(finding)]
     for finding in news[:MOST_LOGGED]:
         get_log().error(
             "carrier and books differ", carrier=finding.carrier, kind=finding.kind.value, number=finding.e164,

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from numberdesk.connections.model import Connection
 from numberdesk.connections.store import find_connections, find_defaults, has_defaults
 from numberdesk.core.connection import DefaultScope
+from numberdesk.core.lifecycle import OrderOrigin
 from numberdesk.core.purchase import Order
 from numberdesk.core.rental import Rental
 from numberdesk.flows.connections.want_connections import (
@@ -72,10 +73,13 @@ def begin_connections(tx: Tx, bought: Bought, orders: Sequence[Order], now: int)
 
 
 def connect_by_default(tx: Tx, order_ids: Sequence[str], now: int) -> int:
-    """Connect what some completed orders brought, and nobody has connected, to its default; how many that were."""
+    """Connect what some completed orders brought, and nobody has connected, to its default; how many that were.
+
+    What was transferred or adopted stays as its operator said.
+    """
     if not order_ids or not has_defaults(tx):
         return 0
-    orders = {order.id: order for order in find_orders(tx, order_ids).values() if order.connection_id is None}
+    orders = {order.id: order for order in find_orders(tx, order_ids).values() if _wants_default(order)}
     scopes = {order.id: _scopes(order) for order in orders.values()}
     defaults = find_defaults(tx, [scope for each in scopes.values() for scope in each])
     given = {
@@ -94,6 +98,10 @@ def connect_by_default(tx: Tx, order_ids: Sequence[str], now: int) -> int:
         and connection.is_for(rental.account_id)
     ]
     return len(want_connections(tx, wishes, now))
+
+
+def _wants_default(order: Order) -> bool:
+    return order.connection_id is None and order.origin in (OrderOrigin.PURCHASE, OrderOrigin.ASSIGNMENT)
 
 
 def _scopes(order: Order) -> tuple[tuple[DefaultScope, str], ...]:

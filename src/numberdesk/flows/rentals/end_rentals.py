@@ -9,7 +9,7 @@ to be told is written in the same transaction (confirm_carrier_releases.py).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from numberdesk.core.lifecycle import NumberState, RentalState, require_move
 from numberdesk.core.periods import iso_seconds
@@ -28,14 +28,20 @@ from numberdesk.orders.store import find_orders
 from numberdesk.outbox.model import NUMBER_RELEASED, Event
 from numberdesk.outbox.store import insert_events
 
+_UNASKED: Final = (EndReason.NOT_PAID, EndReason.TAKEN_BACK)
+
 
 class Ending(NamedTuple):
-    """A rental that ends at `now`. `rest` is that of its number, in microseconds; None: as long as usual."""
+    """A rental that ends at `now`. `rest` is that of its number, in microseconds; None: as long as usual.
+
+    `message` is what an operator says to its customer.
+    """
 
     rental: Rental
     reason: EndReason
     now: int
     rest: int | None = None
+    message: str = ""
 
     @property
     def ended(self) -> Rental:
@@ -47,14 +53,19 @@ class Ending(NamedTuple):
         return resting(rental)._replace(state=state, updated_at=at, released_at=at, past_due_since=None, parked_at=None)
 
 
-def end_rentals(tx: Tx, endings: Sequence[Ending], sale_numbers: Mapping[str, SaleNumber], quarantine: int) -> None:
-    """End live rentals whose numbers are locked."""
+def end_rentals(
+    tx: Tx, endings: Sequence[Ending], sale_numbers: Mapping[str, SaleNumber], quarantine: int, delay: int = 0
+) -> None:
+    """End live rentals whose numbers are locked.
+
+    A carrier is told `delay` microseconds after an end that its customer did not ask for: until then it can be undone.
+    """
     if not endings:
         return
     agreed = find_agreed_time(tx)
     ended = [one.ended for one in endings]
     change_rentals(tx, ended)
-    insert_events(tx, [_released(rental, one.reason) for rental, one in zip(ended, endings, strict=True)])
+    insert_events(tx, [released(rental, one.reason, one.message) for rental, one in zip(ended, endings, strict=True)])
     for rental, one in zip(ended, endings, strict=True):
         sale_number = sale_numbers[rental.e164]
         state = require_move(sale_number.state, NumberState.QUARANTINED)
@@ -64,27 +75,37 @@ def end_rentals(tx: Tx, endings: Sequence[Ending], sale_numbers: Mapping[str, Sa
         until = begins + (quarantine if one.rest is None else one.rest)
         save_sale_numbers(tx, [at_rest], rental.updated_at, quarantined_until=until)
     clear_connections(tx, ended, max(one.now for one in endings))
-    _give_back(tx, [rental for rental in ended if sale_numbers[rental.e164].carrier != POOL], sale_numbers)
+    theirs = [
+        (rental, delay if one.reason in _UNASKED else 0)
+        for rental, one in zip(ended, endings, strict=True)
+        if sale_numbers[rental.e164].carrier != POOL
+    ]
+    _give_back(tx, theirs, sale_numbers)
 
 
-def _give_back(tx: Tx, ended: Sequence[Rental], sale_numbers: Mapping[str, SaleNumber]) -> None:
-    """Note that carriers have to be told."""
+def _give_back(tx: Tx, ended: Sequence[tuple[Rental, int]], sale_numbers: Mapping[str, SaleNumber]) -> None:
+    """Note that carriers have to be told, each rental's after so long."""
     if not ended:
         return
-    orders = find_orders(tx, [rental.order_id for rental in ended])
-    insert_releases(tx, [_going_back(rental, sale_numbers[rental.e164], orders[rental.order_id]) for rental in ended])
+    orders = find_orders(tx, [rental.order_id for rental, _ in ended])
+    going = [
+        (_going_back(rental, sale_numbers[rental.e164], orders[rental.order_id]), delay) for rental, delay in ended
+    ]
+    insert_releases(tx, [one._replace(next_at=one.asked_at + delay) for one, delay in going])
 
 
 def _going_back(rental: Rental, sale_number: SaleNumber, order: Order) -> CarrierRelease:
     return of_rental(rental.id, sale_number.carrier, rental.e164, order.carrier_reference, rental.updated_at)
 
 
-def _released(rental: Rental, reason: EndReason) -> Event:
+def released(rental: Rental, reason: EndReason, message: str = "") -> Event:
+    """The event of a rental that has ended."""
     payload = {
         "phone_number": rental.e164,
         "id": rental.id,
         "order_id": rental.order_id,
         "reason": reason.value,
         "released_at": iso_seconds(rental.released_at or rental.updated_at),
+        "message": message,
     }
     return NUMBER_RELEASED.event(rental.id, rental.account_id, payload, rental.updated_at)

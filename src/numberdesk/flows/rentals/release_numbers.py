@@ -45,7 +45,8 @@ _USUAL: Final = RentTerms()
 class Release(NamedTuple):
     """An account gives a number back at `now`: the rental of it that it has, or the one named by `rental_id`.
 
-    A request with a `request_key` ends what the first with this key ended, and nothing else.
+    A request with a `request_key` ends what the first with this key ended, and nothing else. Where an operator takes it
+    back that is the `reason`, and `message` what is said to its customer.
     """
 
     account_id: str
@@ -53,6 +54,8 @@ class Release(NamedTuple):
     now: int
     rental_id: str | None = None
     request_key: RequestKey | None = None
+    reason: EndReason = EndReason.REQUESTED
+    message: str = ""
 
     @property
     def names_its_rental(self) -> bool:
@@ -61,9 +64,11 @@ class Release(NamedTuple):
 
 
 def release_numbers(
-    quarantine: int, usual: RentTerms = _USUAL
+    quarantine: int, usual: RentTerms = _USUAL, delay: int = 0
 ) -> Callable[[Tx, Sequence[Release]], list[Rental | NumberdeskError]]:
-    """The write flow, for a quarantine in microseconds and the operator's terms of rent.
+    """The write flow, by the operator's terms of rent.
+
+    For a quarantine, and a delay before a carrier is told of what was taken back, in microseconds.
 
     Each outcome is the ended rental; one that ended before is answered again unchanged. NotFound
     when the account never had the number or the rental, OrderInProgress while the number is still being ordered.
@@ -72,7 +77,7 @@ def release_numbers(
     def apply(tx: Tx, commands: Sequence[Release]) -> list[Rental | NumberdeskError]:
         books = _load(tx, commands)
         outcomes = [books.release(command) for command in commands]
-        _write(tx, books, quarantine, usual)
+        _write(tx, books, quarantine, delay, usual)
         books.keyed.save(tx)
         return outcomes
 
@@ -127,10 +132,10 @@ class _Books:
         if rental.released_at is None:
             look = RentLook(rental, self.wallets[rental.account_id], self.prices.get(rental.id, ()))
             past = command.now if self.agreed is None else surely_past(self.agreed, command.now)
-            resolve_begun(look, past=past, now=command.now, reason=EndReason.REQUESTED)
+            resolve_begun(look, past=past, now=command.now, reason=command.reason)
             self.wallets[rental.account_id] = look.wallet
             self.ended[rental.id] = look, command
-            rental = Ending(look.rental, EndReason.REQUESTED, command.now).ended
+            rental = Ending(look.rental, command.reason, command.now).ended
         self.by_id[rental.id] = rental
         return rental
 
@@ -149,7 +154,7 @@ def _load(tx: Tx, commands: Sequence[Release]) -> _Books:
     return _Books(sale_numbers, latest, by_id, keyed, wallets, prices, agreed)
 
 
-def _write(tx: Tx, books: _Books, quarantine: int, usual: RentTerms) -> None:
+def _write(tx: Tx, books: _Books, quarantine: int, delay: int, usual: RentTerms) -> None:
     looks = [(look, usual) for look, _ in books.ended.values()]
     if not looks:
         return
@@ -160,10 +165,10 @@ def _write(tx: Tx, books: _Books, quarantine: int, usual: RentTerms) -> None:
     refunded = refund_rent(tx, ended, terms, books.wallets)
     write_looks(tx, looks, paid | refunded, looks[-1][0].rental.updated_at)
     endings = [
-        Ending(look.rental, EndReason.REQUESTED, command.now, _rest(command, quarantine))
+        Ending(look.rental, command.reason, command.now, _rest(command, quarantine), command.message)
         for look, command in books.ended.values()
     ]
-    end_rentals(tx, endings, books.sale_numbers, quarantine)
+    end_rentals(tx, endings, books.sale_numbers, quarantine, delay)
     if refunded:
         hurry_past_due(tx, refunded, MOST_HURRIED)
 

@@ -41,8 +41,11 @@ class Look(NamedTuple):
 Renew = Callable[[Tx, Sequence[Look]], list[WorkOutcome]]
 
 
-def renew_rentals(usual: RentTerms, quarantine: int) -> Renew:
-    """The write flow, for the operator's terms, and the rest of a number that is released, in microseconds."""
+def renew_rentals(usual: RentTerms, quarantine: int, delay: int = 0) -> Renew:
+    """The write flow, for the operator's terms, the rest of a released number, and a delay before its carrier is told.
+
+    The last two are in microseconds.
+    """
 
     def apply(tx: Tx, commands: Sequence[Look]) -> list[WorkOutcome]:
         account_ids = {command.due.account_id for command in commands}
@@ -69,7 +72,7 @@ def renew_rentals(usual: RentTerms, quarantine: int) -> Renew:
         if looks:
             write_looks(tx, looks, changed, commands[-1].now)
         change_rentals(tx, [look.rental for look, _ in looks if look.ending is None])
-        end_rentals(tx, endings, sale_numbers, quarantine)
+        end_rentals(tx, endings, sale_numbers, quarantine, delay)
         return outcomes
 
     return apply

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from numberdesk.flows.connections.connect_bought import connect_by_default
 from numberdesk.infra.db import Tx
-from numberdesk.outbox.model import NUMBER_PURCHASED, NumberedEvent
+from numberdesk.outbox.model import NUMBER_ASSIGNED, NUMBER_PURCHASED, NumberedEvent
 from numberdesk.outbox.store import find_unnumbered, lock_numbers, number_events
 from numberdesk.webhooks.delivery_store import insert_deliveries
 from numberdesk.webhooks.model import Delivery
@@ -24,6 +24,10 @@ from numberdesk.webhooks.store import find_subscribed
 
 MOST_EVENTS: Final = 500
 """Events of one round, so that no purchase waits long behind one."""
+
+
+_BEGINNINGS: Final = {kind.name: kind.id_prefix for kind in (NUMBER_PURCHASED, NUMBER_ASSIGNED)}
+"""Events of rentals that begin."""
 
 
 class SequenceEvents(NamedTuple):
@@ -59,14 +63,14 @@ def _round(tx: Tx, command: SequenceEvents, new_id: Callable[[str], str]) -> Seq
     if not unnumbered:
         return SequenceReport(0, 0, left=False)
     events = number_events(tx, unnumbered)
-    connect_by_default(tx, [_order_of(event) for event in events if event.kind == NUMBER_PURCHASED.name], command.now)
+    connect_by_default(tx, [_order_of(event) for event in events if event.kind in _BEGINNINGS], command.now)
     deliveries = _deliveries(tx, events, command.now, new_id)
     insert_deliveries(tx, deliveries)
     return SequenceReport(len(events), len(deliveries), left=len(events) == command.limit)
 
 
 def _order_of(event: NumberedEvent) -> str:
-    return f"ord_{event.id.removeprefix(NUMBER_PURCHASED.id_prefix)}"
+    return f"ord_{event.id.removeprefix(_BEGINNINGS[event.kind])}"
 
 
 def _deliveries(tx: Tx, events: Sequence[NumberedEvent], now: int, new_id: Callable[[str], str]) -> list[Delivery]:

@@ -1,0 +1,179 @@
+"""Commands for rented numbers of any account: who has them, where their calls go; give, move, take back, restore.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+import typer
+
+from numberdesk.accounts.action_store import list_actions
+from numberdesk.cli.output import fail, note, print_list, print_object
+from numberdesk.cli.session import AsJson, Limit, Yes, amount_of, confirm, customer_called, services
+from numberdesk.core.actions import COMMAND_LINE, Warrant, warrant
+from numberdesk.core.phone import PhoneError, parse_e164
+from numberdesk.core.rental import Rental
+from numberdesk.flows.connections.assign_connections import Assignment, assign_connections
+from numberdesk.flows.connections.diagnose_numbers import number_connection
+from numberdesk.flows.rentals.assign_numbers import Assign, assign_numbers, given_prices
+from numberdesk.flows.rentals.describe_numbers import describe_number
+from numberdesk.flows.rentals.restore_rentals import Restore, restore_rentals
+from numberdesk.flows.rentals.take_back_numbers import TakeBack
+from numberdesk.flows.rentals.transfer_numbers import NumberTransfer, transfer_numbers
+from numberdesk.numbers.rent_store import list_live_rentals
+from numberdesk.views.connections import number_connection_view
+from numberdesk.views.hands import action_view, held_number_view
+from numberdesk.views.rent import any_rental_view
+from numberdesk.wiring import Services
+
+numbers = typer.Typer(help="Rented numbers of any account.", no_args_is_help=True)
+
+_COLUMNS: Final = ("phone_number", "account_id", "id", "status", "price", "currency", "renews_at")
+_ACTION_COLUMNS: Final = ("made_at", "action", "phone_number", "account_id", "made_by", "reason")
+_OPTIONS: Final = {
+    "account_id": "ACCOUNT",
+    "connection_id": "--connection",
+    "price": "--price",
+    "per_minute_price_inbound": "--inbound",
+    "per_minute_price_outbound": "--outbound",
+    "reason": "--reason",
+}
+
+NumberArgument = Annotated[str, typer.Argument(metavar="NUMBER", help="The number, E.164")]
+AccountGiven = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Who gets it: id or exact name")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it is kept, and its customer is told")]
+ConnectionOption = Annotated[str | None, typer.Option("--connection", help="Where its calls are to go; else nowhere")]
+RateOption = Annotated[str | None, typer.Option(help="Per minute; left out, as the number is offered")]
+
+
+@numbers.command("list")
+def list_numbers(
+    account: Annotated[str | None, typer.Argument(metavar="[ACCOUNT]", help="Only this account's")] = None,
+    limit: Limit = 1000,
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """List the numbers that are rented, and by whom, the oldest rental first."""
+    with services() as running:
+        owner = None if account is None else customer_called(running, account).id
+        found = running.reader.read_now(
+            lambda tx: list_live_rentals(tx, past_due=False, parked=False, account_id=owner, limit=limit)
+        )
+        print_list([any_rental_view(rental) for rental in found], _COLUMNS, as_json=as_json)
+
+
+@numbers.command("show")
+def show(number: NumberArgument, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
+    """Show who rents a number, who did, and what operators did with it."""
+    with services() as running:
+        e164 = _e164(number)
+        found = running.reader.read_now(lambda tx: describe_number(tx, e164))
+        if found is None:
+            fail(f"the books never had {e164}")
+        print_object(held_number_view(found), as_json=as_json)
+
+
+@numbers.command("actions")
+def list_deeds(
+    number: Annotated[str | None, typer.Argument(metavar="[NUMBER]", help="Only this number's")] = None,
+    limit: Limit = 1000,
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """List what operators did with numbers: who, when and why, the latest first."""
+    with services() as running:
+        e164 = None if number is None else _e164(number)
+        found = running.reader.read_now(lambda tx: list_actions(tx, e164=e164, limit=limit))
+        print_list([action_view(action) for action in found], _ACTION_COLUMNS, as_json=as_json)
+
+
+@numbers.command("connect")
+def connect(
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Who rents the number: id or exact name")],
+    number: NumberArgument,
+    connection_id: Annotated[str | None, typer.Argument(metavar="[CONNECTION_ID]", help="Left out: to nothing")] = None,
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """Connect a rented number, or disconnect it. Its carrier is told by the worker."""
+    with services(_OPTIONS) as running:
+        owner = customer_called(running, account).id
+        e164 = _e164(number)
+        rental = running.writer.apply(assign_connections, Assignment(owner, e164, connection_id, running.now()))
+        found = running.reader.read_now(lambda tx: number_connection(tx, rental))
+        print_object(number_connection_view(found), as_json=as_json)
+        if found.row is not None and found.row.next_at is not None:
+            note("its carrier is told by the worker: numberdesk serve, or numberdesk worker")
+
+
+@numbers.command("assign")
+def assign(
+    number: NumberArgument,
+    account: AccountGiven,
+    reason: ReasonOption,
+    price: Annotated[str | None, typer.Option(help="What a period costs; left out, as the number is offered")] = None,
+    inbound: RateOption = None,
+    outbound: RateOption = None,
+    charge: Annotated[bool, typer.Option("--charge", help="Have the first period paid; else it is waived")] = False,  # noqa: FBT002
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """Give a number of the own pool to an account without its buying it."""
+    with services(_OPTIONS) as running:
+        owner, e164 = customer_called(running, account).id, _e164(number)
+        fields = ("price", "per_minute_price_inbound", "per_minute_price_outbound")
+        said = [
+            None if text is None else amount_of(text, field)
+            for text, field in zip((price, inbound, outbound), fields, strict=True)
+        ]
+        order_id, why = running.new_id("ord"), _warrant(running, reason)
+        command = Assign(owner, e164, given_prices(*said), charge, None, order_id, why)
+        _print(running.writer.apply(assign_numbers, command), as_json=as_json)
+
+
+@numbers.command("transfer")
+def transfer(
+    number: NumberArgument,
+    account: AccountGiven,
+    reason: ReasonOption,
+    connection: ConnectionOption = None,
+    yes: Yes = False,  # noqa: FBT002  a flag
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """Move a rented number to another account, with its anchor and the period that is paid."""
+    with services(_OPTIONS) as running:
+        owner, e164 = customer_called(running, account), _e164(number)
+        confirm(f"Move {e164} to {owner.name}? Its calls no longer go where they went.", yes=yes)
+        command = NumberTransfer(e164, owner.id, connection, running.new_id("ord"), _warrant(running, reason))
+        _print(running.writer.apply(transfer_numbers, command), as_json=as_json)
+
+
+@numbers.command("release")
+def release(number: NumberArgument, reason: ReasonOption, yes: Yes = False, as_json: AsJson = False) -> None:  # noqa: FBT002  flags
+    """Take a rented number back from its account; it can be restored until its carrier is told, or its rest is over."""
+    with services(_OPTIONS) as running:
+        e164 = _e164(number)
+        confirm(f"Take {e164} back from whoever rents it? Its calls stop.", yes=yes)
+        _print(running.writer.apply(running.take_back, TakeBack(e164, _warrant(running, reason))), as_json=as_json)
+
+
+@numbers.command("restore")
+def restore(number: NumberArgument, reason: ReasonOption, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
+    """Let the rental of a number that ended last go on, as if it had not ended."""
+    with services(_OPTIONS) as running:
+        command = Restore(_e164(number), running.new_id("ord"), _warrant(running, reason))
+        _print(running.writer.apply(restore_rentals, command), as_json=as_json)
+
+
+def _warrant(running: Services, reason: str) -> Warrant:
+    return warrant(running.new_id("act"), COMMAND_LINE, reason, running.now())
+
+
+def _e164(number: str) -> str:
+    try:
+        return parse_e164(number)
+    except PhoneError as error:
+        fail(f"NUMBER {error}")
+
+
+def _print(outcome: Any, *, as_json: bool) -> None:
+    assert isinstance(outcome, Rental)  # noqa: S101  a refusal is raised
+    print_object(any_rental_view(outcome), as_json=as_json)

@@ -1,0 +1,124 @@
+"""Let rentals that have ended go on, for as long as their numbers are still to be had.
+
+Touches: database.
+
+A number of the pool is restored while it rests, one of a carrier until that was told to take it back. A new rental of
+the same account begins, with the anchor, term, prices, labels and connection of the ended one, in the last period that
+is paid: what began since is due at once, as if it had never ended. Calls in between were nobody's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from numberdesk.connections.rental_connection_store import lock_rental_connections
+from numberdesk.connections.store import find_connections
+from numberdesk.core.actions import ActionKind, Warrant
+from numberdesk.core.errors import NotFound, NumberdeskError, RentalConflict
+from numberdesk.core.lifecycle import NumberState, OrderOrigin
+from numberdesk.core.origins import begun, first_waived, given_order, named_period, paid_until
+from numberdesk.core.purchase import POOL, Order, SaleNumber, Wallet
+from numberdesk.core.purchase_refusals import standing_refusal
+from numberdesk.core.rental import Rental
+from numberdesk.core.schedule import is_leased
+from numberdesk.flows.rentals.carried_terms import carried_prices, last_source
+from numberdesk.flows.rentals.given_records import Given, connection_before, moved_meanwhile, write_given
+from numberdesk.infra.db import Tx
+from numberdesk.ledger.store import lock_wallets
+from numberdesk.numbers.carrier_release import CarrierRelease, of_rental
+from numberdesk.numbers.carrier_release_store import call_off_releases, lock_releases
+from numberdesk.numbers.rent_store import list_rent_charges
+from numberdesk.numbers.store import find_latest_rentals, lock_sale_numbers
+from numberdesk.orders.store import find_orders
+
+_MOST_PERIODS: Final = 100
+
+
+class Restore(NamedTuple):
+    """Let the rental of a number that ended last go on. `order_id` is new."""
+
+    e164: str
+    order_id: str
+    warrant: Warrant
+
+
+def restore_rentals(tx: Tx, commands: Sequence[Restore]) -> list[Rental | NumberdeskError]:
+    """The write flow: the rentals that go on. One that was restored already is given again."""
+    e164s = {command.e164 for command in commands}
+    latest = find_latest_rentals(tx, e164s)
+    wallets = lock_wallets(tx, {rental.account_id for rental in latest.values()})
+    lock_sale_numbers(tx, e164s)
+    return [_restore(tx, command, wallets) for command in commands]
+
+
+def _restore(tx: Tx, command: Restore, wallets: Mapping[str, Wallet]) -> Rental | NumberdeskError:
+    sale_number = lock_sale_numbers(tx, [command.e164]).get(command.e164)
+    rental = find_latest_rentals(tx, [command.e164]).get(command.e164)
+    if rental is None or sale_number is None:
+        return NotFound("Nobody ever rented this number.")
+    order = find_orders(tx, [rental.order_id])[rental.order_id]
+    if rental.released_at is None and order.origin is OrderOrigin.RESTORATION:
+        return rental
+    wallet = wallets.get(rental.account_id)
+    if wallet is None:
+        return moved_meanwhile()
+    release = lock_releases(tx, [of_rental(rental.id, "", "", None, 0).id]).get(f"rel_{rental.id.removeprefix('rnt_')}")
+    refused = _refused(rental, sale_number, release, wallet, command.warrant.now)
+    if refused is not None:
+        return refused
+    given = _given(tx, command, rental, order, sale_number, wallet)
+    if isinstance(given, RentalConflict):
+        return given
+    call_off_releases(tx, [] if release is None else [release.id])
+    (restored,) = write_given(tx, [given], wallets, command.warrant.now)
+    return restored
+
+
+def _refused(
+    rental: Rental, sale_number: SaleNumber, release: CarrierRelease | None, wallet: Wallet, now: int
+) -> NumberdeskError | None:
+    """Why it cannot go on."""
+    if rental.released_at is None or sale_number.state is NumberState.CLAIMED:
+        return RentalConflict("had_by_others", "The number is rented, or being bought.")
+    if sale_number.carrier == POOL and sale_number.state is not NumberState.QUARANTINED:
+        return RentalConflict("over", "The number rests no more: assign it instead.")
+    if sale_number.carrier != POOL:
+        return _told(sale_number, release, now) or standing_refusal(wallet.state, None, is_quoted=True)
+    return standing_refusal(wallet.state, None, is_quoted=True)
+
+
+def _told(sale_number: SaleNumber, release: CarrierRelease | None, now: int) -> RentalConflict | None:
+    """Why a carrier's number cannot be had any more."""
+    if release is None or release.confirmed_at is not None or release.attempts or is_leased(release, now):
+        return RentalConflict("told", "Its carrier was told to take the number back, or is just being told.")
+    if sale_number.state not in (NumberState.QUARANTINED, NumberState.WITHDRAWN):
+        return RentalConflict("over", "The number is somebody else's by now.")
+    return None
+
+
+def _given(
+    tx: Tx, command: Restore, rental: Rental, order: Order, sale_number: SaleNumber, wallet: Wallet
+) -> Given | RentalConflict:
+    now = max(command.warrant.now, rental.released_at or 0)
+    before = connection_before(lock_rental_connections(tx, [rental.id]), rental, command.warrant.now)
+    if isinstance(before, RentalConflict):
+        return before
+    connection = None
+    if rental.connection_id is not None:
+        found = find_connections(tx, [rental.connection_id], share=True).get(rental.connection_id)
+        connection = found if found is not None and found.is_for(rental.account_id) else None
+    prices = carried_prices(tx, rental, order.carrier)
+    anew = given_order(
+        command.order_id, rental.account_id, rental.e164, order.carrier, prices, OrderOrigin.RESTORATION, now
+    )._replace(
+        carrier_reference=order.carrier_reference,
+        connection_id=None if connection is None else connection.id,
+        from_rental_id=rental.id,
+    )
+    period = paid_until(rental, list_rent_charges(tx, rental.account_id, rental.id, limit=_MOST_PERIODS))
+    anew, beginning = begun(anew, anchor=rental.anchor, term=rental.term, period=period)
+    beginning = beginning._replace(friendly_name=rental.friendly_name, agent_id=rental.agent_id, tags=rental.tags)
+    look = first_waived(beginning, wallet, command.warrant.made_by, named_period(rental, period))
+    source = last_source(tx, rental, order.carrier)
+    return Given(anew, look, sale_number, command.warrant, ActionKind.RESTORE, connection, before, source)

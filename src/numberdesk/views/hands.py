@@ -1,0 +1,99 @@
+"""What operators do with numbers, as they see it: a number with all who rented it, and who did what.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from numberdesk.core.actions import Action, ActionKind
+from numberdesk.core.lifecycle import NumberState
+from numberdesk.core.periods import iso_or_none, iso_seconds
+from numberdesk.flows.carriers.run_adoption import AdoptionReport
+from numberdesk.flows.rentals.describe_numbers import HeldNumber
+from numberdesk.views.formats import AccountId, Instant, PhoneNumber, RentalId
+from numberdesk.views.rent import AnyRentalView, any_rental_view
+
+
+class ActionView(msgspec.Struct, frozen=True):
+    """What an operator did with a number, when and why. `made_by` is an API key's id, or says that it was a command."""
+
+    id: str
+    made_at: Instant
+    made_by: str
+    action: ActionKind
+    account_id: AccountId
+    phone_number: PhoneNumber
+    rental_id: RentalId
+    reason: str
+
+
+class HeldNumberView(msgspec.Struct, frozen=True):
+    """A number: the rental that goes on, those that ended, and what operators did, the latest fifty of each first."""
+
+    phone_number: PhoneNumber
+    carrier: str
+    status: NumberState
+    quarantined_until: Instant | None
+    rental: AnyRentalView | None
+    rentals: tuple[AnyRentalView, ...]
+    actions: tuple[ActionView, ...]
+
+
+class BadAdoptionView(msgspec.Struct, frozen=True):
+    """A line of a file that is not adopted, and why."""
+
+    line: int
+    phone_number: str
+    reason: str
+
+
+class AdoptionView(msgspec.Struct, frozen=True):
+    """What became of a file of numbers to adopt: of those on the account `owned`, so many are rented or offered now.
+
+    `already` were adopted before. `saved` is false where nothing was: asked so, or for a bad line.
+    """
+
+    carrier: str
+    owned: int
+    rented: int
+    offered: int
+    already: int
+    bad: tuple[BadAdoptionView, ...]
+    saved: bool
+
+
+def adoption_view(report: AdoptionReport) -> AdoptionView:
+    """What became of a file."""
+    bad = tuple(BadAdoptionView(*one) for one in report.bad)
+    return AdoptionView(report.carrier, report.owned, report.rented, report.offered, report.already, bad, report.saved)
+
+
+def action_view(action: Action) -> ActionView:
+    """One deed."""
+    return ActionView(
+        id=action.id,
+        made_at=iso_seconds(action.made_at),
+        made_by=action.made_by,
+        action=action.kind,
+        account_id=action.account_id,
+        phone_number=action.e164,
+        rental_id=action.rental_id,
+        reason=action.reason,
+    )
+
+
+def held_number_view(held: HeldNumber) -> HeldNumberView:
+    """A number with its past."""
+    views = [any_rental_view(rental) for rental in held.rentals]
+    live = [view for view in views if view.released_at is None]
+    return HeldNumberView(
+        phone_number=held.e164,
+        carrier=held.carrier,
+        status=held.state,
+        quarantined_until=iso_or_none(held.quarantined_until),
+        rental=live[0] if live else None,
+        rentals=tuple(view for view in views if view.released_at is not None),
+        actions=tuple(action_view(action) for action in held.actions),
+    )
