@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from numberdesk.carriers.port import (
+    NO_PAPERS,
     AvailablePage,
     CarrierAccount,
     CarrierError,
@@ -64,11 +65,8 @@ class SimulatedCarrier:
         return AvailablePage(tuple(found[: wanted.limit]))
 
     async def order(
-        self,
-        e164: str,
-        reference: str,
-        iso_country: str = "",  # noqa: ARG002  it goes by digits alone
-    ) -> Placed | Pending | Refused | NotSent | Unknown:
+        self, e164: str, reference: str, iso_country: str = "", papers: Mapping[str, str] = NO_PAPERS  # noqa: ARG002  by digits alone
+    ) -> Placed | Pending | Refused | NotSent | Unknown:  # fmt: skip
         """One request, with whatever it meets."""
         self._require_no_transaction()
         world = self._world

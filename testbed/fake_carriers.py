@@ -6,11 +6,12 @@ import asyncio
 import itertools
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from numberdesk.carriers.client import CarrierClient
 from numberdesk.carriers.port import (
+    NO_PAPERS,
     AnotherNumber,
     Available,
     AvailablePage,
@@ -71,6 +72,7 @@ class FakeCarrier:
         self.gone: dict[str, FindingKind] = {}
         self.orders: list[tuple[str, str]] = []
         self.countries: list[str] = []
+        self.papers: list[dict[str, str]] = []
         self.decides_after: int | None = None
         self._late: dict[str, tuple[str, int]] = {}
         self.released: Counter[str] = Counter()
@@ -168,10 +170,11 @@ class FakeCarrier:
         return AvailablePage(tuple(left[: wanted.limit]), self.missed, self.more)
 
     async def order(
-        self, e164: str, reference: str, iso_country: str = ""
+        self, e164: str, reference: str, iso_country: str = "", papers: Mapping[str, str] = NO_PAPERS
     ) -> Placed | Pending | Refused | NotSent | Unknown:
         """By script. A number that is taken, or on our account already, is refused."""
         self.countries.append(iso_country)
+        self.papers.append(dict(papers))
         await asyncio.sleep(self.order_seconds)
         what = self.does[e164].popleft() if self.does[e164] else Does.BUYS
         if what is Does.NOT_SENT:

@@ -17,12 +17,14 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final
 
+from numberdesk.carriers.compliance_store import has_to_tell
 from numberdesk.connections.rental_connection_store import find_raising, find_to_look_at
 from numberdesk.flows.accounts.suspend_debtors import SuspendDebtors, suspend_debtors
 from numberdesk.flows.carriers.confirm_carrier_releases import confirm_carrier_releases
 from numberdesk.flows.catalog.fill_trigrams import FillTrigrams, fill_trigrams
 from numberdesk.flows.catalog.reprice import Reprice
 from numberdesk.flows.cleanup import Cleanup, clean_up
+from numberdesk.flows.compliance.tell_expiry import TellExpiry, tell_expiry
 from numberdesk.flows.connections.connect_anew import RaiseRentals, raise_rentals
 from numberdesk.flows.connections.connect_numbers import connect_numbers
 from numberdesk.flows.connections.forget_connections import forget_connections
@@ -108,6 +110,7 @@ async def run(services: Services, stop: asyncio.Event) -> None:
         asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, fill_index, services, stop.is_set)),
         asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, prune_rounds, services, stop.is_set)),
         asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, debt_rounds, services, stop.is_set)),
+        asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, paper_rounds, services, stop.is_set)),
     ]
     try:
         await stop.wait()
@@ -215,6 +218,13 @@ async def debt_rounds(services: Services, stopping: Callable[[], bool]) -> None:
     while left and not stopping():
         command = SuspendDebtors(past, days * DAY, services.now())
         left = (await services.writer.submit(suspend_debtors, command)).left
+
+
+async def paper_rounds(services: Services, stopping: Callable[[], bool]) -> None:
+    """Tell of compliance profiles that end by two clocks; nothing is written where none does."""
+    past = await services.agreed_clock.surely_past()
+    while not stopping() and await services.reader.look_up(lambda tx: has_to_tell(tx, past)):
+        await services.writer.submit(tell_expiry, TellExpiry(past, services.now()))
 
 
 def start(services: Services) -> Callable[[], None]:

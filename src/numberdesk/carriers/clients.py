@@ -17,7 +17,9 @@ from weakref import WeakKeyDictionary
 
 from numberdesk.carriers.client import AT_ONCE, CarrierClient, Contact
 from numberdesk.carriers.observed import observed
+from numberdesk.carriers.papers import asked_papers, no_papers_asked
 from numberdesk.carriers.port import (
+    NO_PAPERS,
     VISIBILITY_WINDOW,
     AvailablePage,
     Carrier,
@@ -30,6 +32,7 @@ from numberdesk.carriers.port import (
     Trouble,
     Wanted,
 )
+from numberdesk.carriers.registry import papers_of
 from numberdesk.carriers.store import list_carriers
 from numberdesk.core.breaker import Breaker
 from numberdesk.core.carrier_order import ACCOUNT_PAUSE, NotSent, Unknown
@@ -161,10 +164,12 @@ class StoredClients:
 
     def _connected(self, account: CarrierAccount, http: Http) -> CarrierClient:
         at_once = AT_ONCE
+        asks_papers: Callable[[str, str], bool] = no_papers_asked
         try:
             setup = Setup({**account.options, **self._vault.open(account.name, account.credentials)})
             carrier = observed(self._build(account.kind, setup, http), account.name, self._observer, self._seconds)
             at_once = int(account.options.get("at_once") or AT_ONCE)
+            asks_papers = asked_papers(setup, papers_of(account.kind)).ask
         except VaultError as error:
             carrier = _Closed(str(error))
         except Exception as error:  # noqa: BLE001  set up for a release that knew or allowed more: the others go on
@@ -180,6 +185,7 @@ class StoredClients:
             search_breaker=search_breaker,
             contact=contact,
             in_use=account.state is CarrierState.ACTIVE,
+            asks_papers=asks_papers,
         )
 
 
@@ -194,7 +200,13 @@ class _Closed:
     async def search(self, wanted: Wanted) -> AvailablePage:  # noqa: ARG002  the port's signature
         raise CarrierError(Trouble.CREDENTIALS, self._message)
 
-    async def order(self, e164: str, reference: str, iso_country: str = "") -> NotSent:  # noqa: ARG002  the same
+    async def order(  # the port's signature, again
+        self,
+        e164: str,  # noqa: ARG002
+        reference: str,  # noqa: ARG002
+        iso_country: str = "",  # noqa: ARG002
+        papers: Mapping[str, str] = NO_PAPERS,  # noqa: ARG002
+    ) -> NotSent:
         return NotSent(self._message, ACCOUNT_PAUSE)
 
     async def find(self, e164: str, reference: str) -> Unknown:  # noqa: ARG002  the same

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final, NamedTuple, Protocol
 
 from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Refused, Unknown
@@ -22,6 +23,9 @@ from numberdesk.core.periods import MICROSECONDS
 
 VISIBILITY_WINDOW: Final = 15 * 60 * MICROSECONDS
 """How long a carrier may need until its lists show what was bought, in microseconds, unless it is set up otherwise."""
+
+NO_PAPERS: Final[Mapping[str, str]] = MappingProxyType({})
+"""For a number that is ordered without papers of its customer."""
 
 
 class Trouble(StrEnum):
@@ -82,7 +86,10 @@ class Cost(NamedTuple):
 
 
 class Available(NamedTuple):
-    """A number that a carrier offers. Empty texts where it does not say; numbering data fills them in."""
+    """A number that a carrier offers. Empty texts where it does not say; numbering data fills them in.
+
+    `requires` are words of core.compliance.Requirement: the papers that it is sold with.
+    """
 
     e164: str
     number_type: str
@@ -90,6 +97,7 @@ class Available(NamedTuple):
     locality: str
     capabilities: tuple[str, ...]
     cost: Cost | None
+    requires: tuple[str, ...] = ()
 
 
 class AvailablePage(NamedTuple):
@@ -164,11 +172,12 @@ class Carrier(Protocol):
         ...
 
     async def order(
-        self, e164: str, reference: str, iso_country: str = ""
+        self, e164: str, reference: str, iso_country: str = "", papers: Mapping[str, str] = NO_PAPERS
     ) -> Placed | Pending | Refused | NotSent | Unknown:
         """Order exactly this number, with one request, under our reference. Raises nothing.
 
-        `iso_country` is what its offer called its country, "" where that is not known.
+        `iso_country` is what its offer called its country, "" where that is not known. `papers` are the carrier's ids
+        of papers that it approved, by field of its account's set-up, in the place of those there.
         """
         ...
 

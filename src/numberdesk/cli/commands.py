@@ -75,6 +75,7 @@ COMMANDS: Final[dict[str, CommandPlace]] = {
     "usage": CommandPlace("usage", "usage", "Calls and how they are charged."),
     "routing": CommandPlace("routing", "routing", "Where calls to rented numbers go."),
     "carriers": CommandPlace("carriers", "carriers", "Accounts at carriers that numbers are bought from."),
+    "compliance": CommandPlace("compliance", "compliance", "Papers that carriers approved for accounts, by reference."),
     "webhooks": CommandPlace("webhooks", "webhooks", "Webhooks, to which events are sent."),
     "connections": CommandPlace("connections", "connections", "Connections, where calls to numbers go."),
     "numbers": CommandPlace("connections", "numbers", "Rented numbers of any account."),

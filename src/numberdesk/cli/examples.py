@@ -115,6 +115,10 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
         "numberdesk carrier-sim",
         "numberdesk carrier-sim --port 0 --numbers 100000 --lag 5 --delay 2",
     ),
+    "numberdesk compliance add": ("numberdesk compliance add Acme twilio DE --paper bundle_sid=BU0123",),
+    "numberdesk compliance list": ("numberdesk compliance list --expiring 30",),
+    "numberdesk compliance change": ("numberdesk compliance change cmp_01a207c2 --until 2028-03-20",),
+    "numberdesk compliance remove": ("numberdesk compliance remove cmp_01a207c2 --yes",),
     "numberdesk webhooks create": (
         'numberdesk webhooks create "First customer" https://example.com/events',
         "numberdesk webhooks create Operators https://example.com/all --all-accounts",

@@ -39,6 +39,7 @@ _COLUMNS: Final = (
     orders.c.connection_id,
     orders.c.key_id,
     orders.c.counted_at,
+    orders.c.profile_id,
 )
 _BY_ID: Final = SelectSet(select(*_COLUMNS).where(in_set(orders.c.id, "ids")), "ids")
 _ANSWERS: Final = SelectSet(
@@ -70,7 +71,7 @@ _INSERT_ORDERS: Final = InsertRows(
     (
         *("id", "account_id", "e164", "carrier", "state", "currency", "price", "inbound", "outbound", "setup"),
         *("attempts", "carrier_reference", "created_at", "completed_at", "renews_at", "connection_id"),
-        *("key_id", "counted_at"),
+        *("key_id", "counted_at", "profile_id"),
     ),
 )
 _INSERT_ANSWERS: Final = InsertRows(
@@ -249,6 +250,7 @@ def _order_row(order: Order) -> tuple[Any, ...]:
         order.connection_id,
         order.key_id,
         order.counted_at,
+        order.profile_id,
     )
 
 
@@ -268,6 +270,7 @@ def _order_of(row: Any) -> Order:
         connection_id=row.connection_id,
         key_id=row.key_id,
         counted_at=row.counted_at,
+        profile_id=row.profile_id,
     )
 
 
@@ -314,16 +317,25 @@ def _error_of(row: Any) -> NumberdeskError:
 
 
 def _details_text(details: Details) -> str:
-    """Details as JSON. A decimal becomes ["decimal", text], so that it comes back exactly as it was."""
-    return json.dumps(
-        {name: ["decimal", str(value)] if isinstance(value, Decimal) else value for name, value in details.items()}
-    )
+    """Details as JSON. A decimal becomes ["decimal", text], so that it comes back exactly; a list {"list"}."""
+    return json.dumps({name: _kept_detail(value) for name, value in details.items()})
+
+
+def _kept_detail(value: object) -> object:
+    if isinstance(value, list):
+        return {"list": value}
+    return ["decimal", str(value)] if isinstance(value, Decimal) else value
 
 
 def _details_of(text: str) -> Details:
     """Details that cannot be read are none: the refusal keeps its code and its sentence. `verify` names the row."""
     try:
-        details = json.loads(text)
-        return {name: Decimal(value[1]) if isinstance(value, list) else value for name, value in details.items()}
+        return {name: _detail_of(value) for name, value in json.loads(text).items()}
     except (ValueError, AttributeError, LookupError, ArithmeticError):
         return {}
+
+
+def _detail_of(value: Any) -> object:
+    if isinstance(value, dict):
+        return value["list"]
+    return Decimal(value[1]) if isinstance(value, list) else value

@@ -227,6 +227,30 @@ NUMBER_CONNECTION_FAILED: Final = EventType(
         "failed_at": "when",
     },
 )
+_PROFILE_FIELDS: Final = {
+    "id": "the compliance profile",
+    "iso_country": "the country of the numbers that it is for",
+    "number_type": "their type; empty for all types",
+    "valid_until": "when it ends",
+}
+COMPLIANCE_EXPIRING: Final = EventType(
+    "compliance_profile.expiring",
+    id_prefix="evt_papers_",
+    table="",
+    column="",
+    value=None,
+    meaning="A compliance profile ends in a month: after that numbers which need one cannot be bought with it.",
+    fields=_PROFILE_FIELDS,
+)
+COMPLIANCE_EXPIRED: Final = EventType(
+    "compliance_profile.expired",
+    id_prefix="evt_nopapers_",
+    table="",
+    column="",
+    value=None,
+    meaning="A compliance profile has ended. Numbers that are rented stay so, unless their carrier says otherwise.",
+    fields=_PROFILE_FIELDS,
+)
 ACCOUNT_IN_DEBT: Final = EventType(
     "account.in_debt",
     id_prefix="evt_debt_",

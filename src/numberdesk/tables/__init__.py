@@ -19,6 +19,7 @@ from numberdesk.tables.accounts import (
 )
 from numberdesk.tables.base import metadata
 from numberdesk.tables.carriers import audits, carrier_orders, carrier_releases, carrier_troubles, carriers, findings
+from numberdesk.tables.compliance import compliance_profiles
 from numberdesk.tables.connections import (
     connection_defaults,
     connection_permits,
@@ -65,6 +66,7 @@ __all__ = [
     "carrier_releases",
     "carrier_troubles",
     "carriers",
+    "compliance_profiles",
     "connection_defaults",
     "connection_permits",
     "connection_removals",

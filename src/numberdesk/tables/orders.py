@@ -34,6 +34,7 @@ orders = Table(
     optional_text("connection_id"),  # that its number is to be given when it is bought
     optional_text("key_id"),
     optional_whole("counted_at"),
+    optional_text("profile_id"),  # the compliance profile that its carrier is sent
     one_of("state", OrderState),
     CheckConstraint("price > 0", name="price_positive"),
     CheckConstraint("inbound >= 0 AND outbound >= 0 AND setup >= 0", name="rates_not_negative"),

@@ -159,7 +159,9 @@ def test_an_order_names_one_number_our_reference_and_what_the_account_is_set_up_
     with scripted(account(order=data(ordered()))) as server:
         order(server, **more)
         order(server)
-    full, plain = posts(server)
+        papers = {"requirement_group_id": "customers"}
+        ask(server.url, lambda telnyx: telnyx.order(OURS, REFERENCE, "DE", papers), **more)
+    full, plain, customers = posts(server)
     assert full.headers["authorization"] == f"Bearer {KEY}"
     assert full.query == []
     assert full.json == {
@@ -168,6 +170,7 @@ def test_an_order_names_one_number_our_reference_and_what_the_account_is_set_up_
         **{name: f"{name}-1" for name in ("connection_id", "messaging_profile_id", "billing_group_id")},
     }
     assert plain.json == {"phone_numbers": [{"phone_number": OURS}], "customer_reference": REFERENCE}
+    assert customers.json["phone_numbers"] == [{"phone_number": OURS, "requirement_group_id": "customers"}]
 
 
 def test_a_finished_order_is_placed_under_the_id_that_the_list_of_numbers_has() -> None:

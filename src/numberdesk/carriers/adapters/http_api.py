@@ -15,6 +15,7 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
+from numberdesk.carriers.papers import FIELD as PAPERS_FOR
 from numberdesk.carriers.port import VISIBILITY_WINDOW, Carrier, CarrierError, Field, Setup, Trouble
 from numberdesk.core.carrier_order import NotSent, Reason, Refused, Unknown
 from numberdesk.core.errors import InvalidRequest
@@ -30,6 +31,7 @@ COMMON_FIELDS: Final = (
     Field("read_seconds", "longest wait for an answer to a search or look-up (10)", required=False, example="10"),
     Field("order_seconds", "longest wait for an answer to an order (30)", required=False, example="30"),
     Field("window_seconds", "how long its lists may hide what was bought (900)", required=False, example="900"),
+    Field(PAPERS_FOR, "countries whose numbers are sold with papers only", required=False, example="DE,FR:mobile"),
 )
 """What every account at a carrier may be set up with."""
 
@@ -37,13 +39,15 @@ COMMON_FIELDS: Final = (
 class CarrierKind(NamedTuple):
     """A carrier: its own fields, how its adapter is built, and the fields that say which account there it is.
 
-    `minute_costs` are the directions of calls of which it tells what a minute costs: inbound, outbound.
+    `minute_costs` are the directions of calls of which it tells what a minute costs: inbound, outbound. `papers` are
+    those fields that name papers which orders are sent with, in the place of which a customer's may be sent.
     """
 
     fields: tuple[Field, ...]
     build: Callable[[Setup, Http], Carrier]
     identity: tuple[str, ...] = ()
     minute_costs: tuple[str, ...] = ()
+    papers: tuple[str, ...] = ()
 
     @property
     def all_fields(self) -> tuple[Field, ...]:
