@@ -29,6 +29,7 @@ from numberdesk.carriers.port import (
 from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Refused, Unknown
 from numberdesk.core.connection import Connected, NotConnected, ShownRouting, Unsupported, WantedConnection
 from numberdesk.core.lifecycle import CarrierState
+from numberdesk.core.number_settings import SettingsKept, ShownSettings, WantedSettings
 from numberdesk.infra.db import transaction_is_open
 from numberdesk.infra.vault import Vault
 from simulation.company import ORDER_SECONDS, Company
@@ -106,6 +107,14 @@ class SimulatedCarrier:
             return NotReleased("no answer in time")
         await self._travel()
         return word
+
+    async def set_up(self, e164: str, number_id: str | None, wanted: WantedSettings) -> SettingsKept:  # noqa: ARG002  nobody wants any here
+        """Nothing is ever set, so that nothing has to be cleared."""
+        return SettingsKept()
+
+    async def settings(self, e164: str, number_id: str | None, wanted: WantedSettings) -> ShownSettings:  # noqa: ARG002  the same
+        """Nothing."""
+        return ShownSettings("nothing", as_wanted=True)
 
     async def connect(
         self, e164: str, number_id: str | None, wanted: WantedConnection

@@ -32,6 +32,7 @@ from numberdesk.flows.connections.look_for_drift import look_for_drift
 from numberdesk.flows.purchase.follow_carrier_orders import follow_carrier_orders
 from numberdesk.flows.purchase.hurry_orders import hurry_answered
 from numberdesk.flows.rentals.renew_rentals import renewals
+from numberdesk.flows.settings.apply_settings import apply_settings, look_at_settings
 from numberdesk.flows.usage.expire_sessions import session_expiry
 from numberdesk.flows.webhooks.deliver_events import WEBHOOK_DELIVERIES, deliver_events
 from numberdesk.flows.webhooks.prune_events import PruneEvents, prune_events
@@ -63,6 +64,7 @@ def due_workers(services: Services) -> tuple[DueWorker[Any, Any], ...]:
         services.audit.due_work,
         connect_numbers(services.writer, services.reader, services.carriers, services.vault, services.now),
         forget_connections(services.writer, services.reader, services.carriers, services.now),
+        apply_settings(services.writer, services.reader, services.carriers, services.now),
         renewals(services.writer, services.renew_rentals, services.now, services.agreed_clock.lately_past),
         session_expiry(services.writer, services.now, services.agreed_clock.lately_past),
         deliver_events(
@@ -105,6 +107,7 @@ async def run(services: Services, stop: asyncio.Event) -> None:
         ),
         asyncio.create_task(_repeat(stop, _LOOK_SECONDS, raise_rounds, services, stop.is_set)),
         asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, drift_rounds, services, stop.is_set)),
+        asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, settings_rounds, services, stop.is_set)),
         asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, clean_up_rounds, services, stop.is_set)),
         asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, services.call_puller.begin)),
         asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, fill_index, services, stop.is_set)),
@@ -184,6 +187,12 @@ async def drift_rounds(services: Services, stopping: Callable[[], bool]) -> None
     if stopping() or not await services.reader.look_up(lambda tx: bool(find_to_look_at(tx, services.now(), 1))):
         return
     await look_for_drift(services.writer, services.reader, services.carriers, services.vault, services.now)
+
+
+async def settings_rounds(services: Services, stopping: Callable[[], bool]) -> None:
+    """Look whether carriers still have the settings of a few numbers, where it is time to."""
+    if not stopping():
+        await look_at_settings(services.writer, services.reader, services.carriers, services.now)
 
 
 async def fill_index(services: Services, stopping: Callable[[], bool]) -> None:

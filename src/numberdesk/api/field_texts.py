@@ -214,6 +214,8 @@ _CARRIERS: Final = {
     "meaning": "What it is.",
     "example": "What it looks like; empty if there is nothing to show.",
     "ok": "Whether the carrier answered as it should.",
+    "emergency_address": "The carrier's id of the address that emergency services are told; empty for none.",
+    "caller_name": "The name that is shown to who is called: 15 letters, digits and blanks at most; empty for none.",
     "papers": "The carrier's ids of what it approved, by the fields that its orders take.",
     "valid_until": "When it ends; null where it does not.",
     "ProfileView.number_type": "Type of the numbers that it is for; empty for all types.",

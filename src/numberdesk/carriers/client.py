@@ -38,6 +38,7 @@ from numberdesk.core.breaker import Breaker
 from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.core.compliance import Requirement
 from numberdesk.core.connection import Connected, NotConnected, ShownRouting, Unsupported, WantedConnection
+from numberdesk.core.number_settings import SettingsAnswer, SettingsNotKept, ShownSettings, WantedSettings
 from numberdesk.infra.log import get_log
 
 Result = TypeVar("Result")
@@ -228,18 +229,45 @@ class CarrierClient:
 
         return _storable(await self._seldom("forget_connection", tell))
 
-    async def routing(self, e164: str, number_id: str | None, wanted: WantedConnection) -> ShownRouting:
-        """What the carrier has set for a number. Raises CarrierError and nothing else."""
+    async def set_up(self, e164: str, number_id: str | None, wanted: WantedSettings) -> SettingsAnswer:
+        """Have a number keep an emergency address and a caller name. Raises nothing."""
+
+        async def tell() -> SettingsAnswer:
+            return await self._carrier.set_up(e164, number_id, wanted)
+
+        try:
+            async with self._turn(self._connect_turns):
+                return _storable(await self._unguarded("set_up", tell, SettingsNotKept))
+        except _NoTurnError:
+            return SettingsNotKept(_NO_TURN)
+
+    async def settings(self, e164: str, number_id: str | None, wanted: WantedSettings) -> ShownSettings:
+        """What of these the carrier has set. Raises CarrierError and nothing else."""
+
+        async def ask() -> ShownSettings:
+            return await self._carrier.settings(e164, number_id, wanted)
+
+        return await self._shown("settings", ask)
+
+    async def _shown(self, what: str, ask: Callable[[], Awaitable[Value]]) -> Value:
         try:
             async with self._turn(self._connect_turns), self._turn(self._turns):
-                return _storable(await self._carrier.routing(e164, number_id, wanted))
+                return _storable(await ask())
         except _NoTurnError:
             raise CarrierError(Trouble.UNREACHABLE, _NO_TURN) from None
         except CarrierError:
             raise
         except Exception as error:
-            self._defect("routing", error, self.breaker)
+            self._defect(what, error, self.breaker)
             raise CarrierError(Trouble.UNREADABLE, type(error).__name__) from error
+
+    async def routing(self, e164: str, number_id: str | None, wanted: WantedConnection) -> ShownRouting:
+        """What the carrier has set for a number. Raises CarrierError and nothing else."""
+
+        async def ask() -> ShownRouting:
+            return await self._carrier.routing(e164, number_id, wanted)
+
+        return await self._shown("routing", ask)
 
     async def owned(self, cursor: str | None) -> OwnedPage:
         """A page of the numbers on our account. Raises CarrierError and nothing else."""

@@ -39,6 +39,7 @@ from numberdesk.core.carrier_order import ACCOUNT_PAUSE, NotSent, Unknown
 from numberdesk.core.connection import NotConnected, ShownRouting, WantedConnection
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.lifecycle import CarrierState
+from numberdesk.core.number_settings import SettingsNotKept, ShownSettings, WantedSettings
 from numberdesk.infra.egress import PUBLIC_ONLY, Egress
 from numberdesk.infra.http import Http, HttpClient
 from numberdesk.infra.observer import NOBODY, Observer
@@ -226,6 +227,12 @@ class _Closed:
 
     async def forget_connection(self, connection_id: str) -> NotConnected:  # noqa: ARG002  the same
         return NotConnected(self._message)
+
+    async def set_up(self, e164: str, number_id: str | None, wanted: WantedSettings) -> SettingsNotKept:  # noqa: ARG002  the same
+        return SettingsNotKept(self._message)
+
+    async def settings(self, e164: str, number_id: str | None, wanted: WantedSettings) -> ShownSettings:  # noqa: ARG002  the same
+        raise CarrierError(Trouble.CREDENTIALS, self._message)
 
     async def check(self) -> Health:
         return Health(ok=False, message=self._message, facts={})

@@ -19,6 +19,7 @@ from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Refu
 from numberdesk.core.connection import Connected, NotConnected, ShownRouting, Unsupported, WantedConnection
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.lifecycle import CarrierState
+from numberdesk.core.number_settings import SettingsAnswer, ShownSettings, WantedSettings
 from numberdesk.core.periods import MICROSECONDS
 
 VISIBILITY_WINDOW: Final = 15 * 60 * MICROSECONDS
@@ -215,6 +216,17 @@ class Carrier(Protocol):
 
         `Connected` when nothing of it is left, or never was.
         """
+        ...
+
+    async def set_up(self, e164: str, number_id: str | None, wanted: WantedSettings) -> SettingsAnswer:
+        """Have a number of ours keep an emergency address and a caller name; neither, where `wanted` has none.
+
+        Safe to repeat, and to be repeated until it is `SettingsKept`: an address takes some time. Raises nothing.
+        """
+        ...
+
+    async def settings(self, e164: str, number_id: str | None, wanted: WantedSettings) -> ShownSettings:
+        """What of these the carrier has set for a number, and whether it is what is wanted. Raises CarrierError."""
         ...
 
     async def check(self) -> Health:

@@ -14,6 +14,7 @@ from numberdesk.carriers import adapters
 from numberdesk.carriers.adapters.http_api import CarrierKind, check_common
 from numberdesk.carriers.papers import asked_papers
 from numberdesk.carriers.port import Setup
+from numberdesk.core.compliance import EMERGENCY_ADDRESS_ID
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.infra.http import HttpRequest, HttpResponse, NotSentError
 
@@ -35,6 +36,13 @@ def papers_of(kind: str) -> tuple[str, ...]:
     """The fields of a kind of carrier that name papers which orders are sent with; none where they take none."""
     known = KINDS.get(kind)
     return () if known is None else known.papers
+
+
+def profile_fields(kind: str) -> tuple[str, ...]:
+    """The fields that a compliance profile at a kind of carrier may have."""
+    known = KINDS.get(kind)
+    addresses = (EMERGENCY_ADDRESS_ID,) if known is not None and known.registers_addresses else ()
+    return (*papers_of(kind), *addresses)
 
 
 def checked_setup(kind: str, values: Mapping[str, str]) -> Setup:

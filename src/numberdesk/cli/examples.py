@@ -143,6 +143,10 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
         'numberdesk connections default --account "First customer"',
     ),
     "numberdesk connections allow": ('numberdesk connections allow "First customer" --object TK0123456789',),
+    "numberdesk numbers settings": (
+        "numberdesk numbers settings Acme +13612738809 --emergency-address AD0123",
+        'numberdesk numbers settings Acme +13612738809 --caller-name ""',
+    ),
     "numberdesk numbers connect": ('numberdesk numbers connect "First customer" +13612738809 con_01a207c2',),
     "numberdesk connections list": ('numberdesk connections list "First customer"',),
     "numberdesk connections show": ("numberdesk connections show con_01a207c2",),

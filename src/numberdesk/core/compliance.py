@@ -18,6 +18,10 @@ NOTICE: Final = 30 * DAY
 """How long before a profile ends its account is told."""
 
 
+EMERGENCY_ADDRESS_ID: Final = "emergency_address_id"
+"""The field that names an address for emergency calls: numbers are given it once they are bought, orders are not."""
+
+
 class ProfileState(StrEnum):
     """How a profile stands with its carrier. Orders send approved ones only."""
 
@@ -59,6 +63,11 @@ class ComplianceProfile(NamedTuple):
     removed_at: int | None = None
     tell_at: int | None = None
 
+    @property
+    def of_orders(self) -> dict[str, str]:
+        """The papers that orders are sent with."""
+        return {name: value for name, value in self.papers.items() if name != EMERGENCY_ADDRESS_ID}
+
     def is_good(self, now: int) -> bool:
         """Whether orders may be sent with it."""
         unexpired = self.valid_until is None or now < self.valid_until
@@ -74,6 +83,7 @@ def profile_for(
         for one in profiles
         if (one.carrier, one.iso_country) == (carrier, iso_country)
         and one.number_type in ("", number_type)
+        and one.of_orders
         and one.is_good(now)
     ]
     return max(fitting, key=_rank, default=None)

@@ -29,6 +29,7 @@ from numberdesk.infra.due_work import Backlog, DueTable
 from numberdesk.infra.vault import Vault
 from numberdesk.numbers.carrier_release_store import DUE_RELEASES
 from numberdesk.numbers.rent_store import DUE_RENTALS
+from numberdesk.numbers.settings_store import DUE_SETTINGS
 from numberdesk.orders.carrier_order_store import DUE_ORDERS
 from numberdesk.usage.gap_store import count_rentals_unrated, count_unsourced
 from numberdesk.usage.pull_store import DUE_PULLS
@@ -45,6 +46,7 @@ KINDS_OF_WORK: Final[Mapping[str, DueTable[Any]]] = {
     "webhook_deliveries": DUE_DELIVERIES,
     "rental_connections": DUE_CONNECTIONS,
     "connection_removals": DUE_REMOVALS,
+    "number_settings": DUE_SETTINGS,
     "sessions": DUE_SESSIONS,
     "call_pulls": DUE_PULLS,
 }

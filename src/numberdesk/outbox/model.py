@@ -227,6 +227,29 @@ NUMBER_CONNECTION_FAILED: Final = EventType(
         "failed_at": "when",
     },
 )
+NUMBER_SETTINGS_SET: Final = EventType(
+    "number.settings_set",
+    id_prefix="evt_set_",
+    table="",
+    column="",
+    value=None,
+    meaning="A carrier has the emergency address and the caller name of a number as they are wanted.",
+    fields={"phone_number": "the number, E.164", "id": "the rental", "set_at": "when"},
+)
+NUMBER_SETTINGS_FAILED: Final = EventType(
+    "number.settings_failed",
+    id_prefix="evt_noset_",
+    table="",
+    column="",
+    value=None,
+    meaning="Emergency address or caller name are not set: the carrier has failed three times, or cannot do it.",
+    fields={
+        "phone_number": "the number, E.164",
+        "id": "the rental",
+        "message": "why, in words",
+        "failed_at": "when",
+    },
+)
 _PROFILE_FIELDS: Final = {
     "id": "the compliance profile",
     "iso_country": "the country of the numbers that it is for",

@@ -32,6 +32,7 @@ from numberdesk.tables.numbers import numbers, price_rules, rentals, repricings,
 from numberdesk.tables.offers import exchange_rates, offers
 from numberdesk.tables.orders import event_streams, events, idempotency_records, keyed_requests, orders
 from numberdesk.tables.rent import rent_charges, rent_notices, rent_policies, rent_prices
+from numberdesk.tables.settings import number_settings
 from numberdesk.tables.times import agreed_time
 from numberdesk.tables.trigrams import number_trigrams, trigram_fills
 from numberdesk.tables.usage import (
@@ -81,6 +82,7 @@ __all__ = [
     "idempotency_records",
     "keyed_requests",
     "metadata",
+    "number_settings",
     "number_trigrams",
     "numbers",
     "offers",

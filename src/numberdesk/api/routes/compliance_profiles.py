@@ -138,7 +138,7 @@ async def all_profiles(request: ApiRequest) -> ApiResponse:
     },
     answer_example=_ADMIN_EXAMPLE,
 )
-async def register(request: ApiRequest) -> ApiResponse:
+async def register_profile(request: ApiRequest) -> ApiResponse:
     """Record a profile; without a status it is approved."""
     body: ProfileBody = request.body
     new = ComplianceProfile(
@@ -189,7 +189,7 @@ async def one_profile(request: ApiRequest) -> ApiResponse:
     example={"valid_until": "2028-03-20T00:00:00Z"},
     answer_example={**_ADMIN_EXAMPLE, "valid_until": "2028-03-20T00:00:00Z"},
 )
-async def change(request: ApiRequest) -> ApiResponse:
+async def change_profile(request: ApiRequest) -> ApiResponse:
     """Write what was sent."""
     body: ProfileChangeBody = request.body
     command = _change(request)._replace(
@@ -213,7 +213,7 @@ async def change(request: ApiRequest) -> ApiResponse:
     errors=("not_found",),
     answer_example=_ADMIN_EXAMPLE,
 )
-async def remove(request: ApiRequest) -> ApiResponse:
+async def remove_profile(request: ApiRequest) -> ApiResponse:
     """Remove a profile. Orders that are open go on with it."""
     removed = await request.services.writer.submit(change_registered, _change(request)._replace(remove=True))
     return ApiResponse(admin_profile_view(removed), "Compliance profile removed")

@@ -41,6 +41,7 @@ class CarrierKind(NamedTuple):
 
     `minute_costs` are the directions of calls of which it tells what a minute costs: inbound, outbound. `papers` are
     those fields that name papers which orders are sent with, in the place of which a customer's may be sent.
+    `registers_addresses`: it has emergency addresses under ids.
     """
 
     fields: tuple[Field, ...]
@@ -48,6 +49,7 @@ class CarrierKind(NamedTuple):
     identity: tuple[str, ...] = ()
     minute_costs: tuple[str, ...] = ()
     papers: tuple[str, ...] = ()
+    registers_addresses: bool = False
 
     @property
     def all_fields(self) -> tuple[Field, ...]:
@@ -69,6 +71,7 @@ _UNAUTHORIZED, _FORBIDDEN, _THROTTLED, _BROKEN = 401, 403, 429, 500
 _REFUSALS: Final = range(400, 500)
 UNDECIDED: Final = (408, 409, 425, 429)
 """Said of a request that may have been, or may yet be, processed: timeout, conflict, too early, too many."""
+_OK, _REDIRECT = 200, 300
 _OF_ACCOUNT: Final = (401, 402, 403)
 
 
@@ -231,6 +234,13 @@ def excerpt(answer: HttpResponse) -> str:
     text = answer.body[:LONGEST_MESSAGE].decode("utf-8", "replace")
     shown = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
     return f": {shown[:200]}" if shown else ""
+
+
+def succeeded(answer: HttpResponse, shape: type[Shape]) -> Shape:
+    """The body of a success as a shape. Raises CarrierError."""
+    if not _OK <= answer.status < _REDIRECT:
+        raise refused(answer)
+    return decoded(answer, shape)
 
 
 def plain_refusal(answer: HttpResponse) -> bool:

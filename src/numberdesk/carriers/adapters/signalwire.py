@@ -328,4 +328,4 @@ def _advice(error: CarrierError) -> str:
     return f"SignalWire cannot be asked: {error}"
 
 
-CARRIER: Final = CarrierKind(FIELDS, SignalWire, ("space", "project_id"))
+CARRIER: Final = CarrierKind(FIELDS, SignalWire, ("space", "project_id"), registers_addresses=True)

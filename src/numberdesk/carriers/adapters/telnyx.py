@@ -394,4 +394,4 @@ def _goes_on(found: TelnyxPage[list[Any]], page: int) -> bool:
     return page < found.meta.total_pages
 
 
-CARRIER: Final = CarrierKind(FIELDS, Telnyx, papers=_PAPERS)
+CARRIER: Final = CarrierKind(FIELDS, Telnyx, papers=_PAPERS, registers_addresses=True)

@@ -378,4 +378,4 @@ def _advice(error: CarrierError) -> str:
     return f"Twilio cannot be asked: {error}"
 
 
-CARRIER: Final = CarrierKind(FIELDS, Twilio, ("account_sid",), ("inbound",), tuple(PAPERS))
+CARRIER: Final = CarrierKind(FIELDS, Twilio, ("account_sid",), ("inbound",), tuple(PAPERS), registers_addresses=True)

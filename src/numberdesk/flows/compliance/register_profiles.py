@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from numberdesk.accounts.store import find_accounts
 from numberdesk.carriers.compliance_store import change_profiles, count_profiles, insert_profiles, lock_profiles
-from numberdesk.carriers.registry import papers_of
+from numberdesk.carriers.registry import profile_fields
 from numberdesk.carriers.store import find_carriers_named
 from numberdesk.core.compliance import ComplianceProfile, ProfileState, tell_at
 from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError
@@ -108,9 +108,9 @@ def _changed(before: ComplianceProfile, command: ProfileChange) -> CompliancePro
 
 def _wrong(profile: ComplianceProfile, kind: str, now: int) -> InvalidRequest | None:
     """What of a profile cannot be so."""
-    fields = papers_of(kind)
+    fields = profile_fields(kind)
     if not fields:
-        return InvalidRequest("carrier", f"is at {kind}, whose orders take no papers")
+        return InvalidRequest("carrier", f"is at {kind}, which takes no papers")
     if len(profile.said) > LONGEST_SAID or not profile.said.isprintable():
         return InvalidRequest("said", f"must be at most {LONGEST_SAID} printable characters")
     ended = profile.valid_until is not None and profile.valid_until <= now

@@ -262,7 +262,7 @@ class Placement:
         except StorageFailedError as error:
             get_log().warning("papers of an order not looked up", order_id=order.id, reason=str(error))
             return None
-        return found[order.profile_id].papers
+        return found[order.profile_id].of_orders
 
     async def _country(self, e164: str) -> str:
         """What the offer called the country of a number; "" when the books cannot be read."""

@@ -18,6 +18,7 @@ from numberdesk.core.rent import EndReason
 from numberdesk.core.rental import Rental
 from numberdesk.core.schedule import resting
 from numberdesk.flows.connections.want_connections import clear_connections
+from numberdesk.flows.settings.want_settings import clear_settings
 from numberdesk.infra.db import Tx
 from numberdesk.numbers.agreed_time_store import find_agreed_time
 from numberdesk.numbers.carrier_release import CarrierRelease, of_rental
@@ -64,6 +65,7 @@ def end_rentals(tx: Tx, endings: Sequence[Ending], sale_numbers: Mapping[str, Sa
         until = begins + (quarantine if one.rest is None else one.rest)
         save_sale_numbers(tx, [at_rest], rental.updated_at, quarantined_until=until)
     clear_connections(tx, ended, max(one.now for one in endings))
+    clear_settings(tx, ended, max(one.now for one in endings))
     _give_back(tx, [rental for rental in ended if sale_numbers[rental.e164].carrier != POOL], sale_numbers)
 
 
