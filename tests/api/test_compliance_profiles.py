@@ -47,7 +47,7 @@ def test_what_is_no_profile_is_answered_with_the_field(other_shop: Callable[...,
     connected(shop.services.database, "acme")
     good = {"account_id": account_id, "carrier": "acme", "iso_country": "DE", "papers": BUNDLE}
     wrong = {
-        "papers": {"bundle_sid": "a b"}, "carrier": "nobody", "iso_country": "Germany", "account_id": "acc_1",
+        "papers": {"bundle_sid": "a b"}, "carrier": "nobody", "iso_country": "Germany",
         "valid_until": "2090-03-20T00:00:00", "number_type": "landline", "status": "fine", "said": "x" * 301,
     }  # fmt: skip
     for field, value in wrong.items():

@@ -128,6 +128,7 @@ async def all_profiles(request: ApiRequest) -> ApiResponse:
     scope="admin",
     body=ProfileBody,
     data=AdminProfileView,
+    errors=("not_found",),
     example={
         "account_id": "acc_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
         "carrier": "twilio",

@@ -11,10 +11,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+from numberdesk.accounts.model import Account
 from numberdesk.accounts.store import find_accounts
 from numberdesk.carriers.compliance_store import change_profiles, count_profiles, insert_profiles, lock_profiles
+from numberdesk.carriers.port import CarrierAccount
 from numberdesk.carriers.registry import profile_fields
 from numberdesk.carriers.store import find_carriers_named
+from numberdesk.catalog.rules import CARRIER_NAME
 from numberdesk.core.compliance import ComplianceProfile, ProfileState, tell_at
 from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError
 from numberdesk.core.lifecycle import AccountKind
@@ -28,6 +31,7 @@ MOST_PAPERS: Final = 10
 LONGEST_SAID: Final = 300
 """Ids at a carrier, and signs of what is said of a profile."""
 
+_FIELD: Final = re.compile(r"[a-z0-9_]{1,40}", re.ASCII)
 _PAPER: Final = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 _NO_PROFILE: Final = "There is no such compliance profile."
 
@@ -51,18 +55,7 @@ def register_profiles(tx: Tx, commands: Sequence[ComplianceProfile]) -> list[Com
     carriers = find_carriers_named(tx, {one.carrier for one in commands})
     outcomes: list[ComplianceProfile | NumberdeskError] = []
     for new in commands:
-        account, carrier = accounts.get(new.account_id), carriers.get(new.carrier)
-        error: NumberdeskError | None = None
-        if account is None or account.kind is AccountKind.OPERATOR:
-            error = InvalidRequest("account_id", "is no account of a customer")
-        elif carrier is None:
-            error = InvalidRequest("carrier", "must be one that is connected")
-        elif not is_country(new.iso_country):
-            error = InvalidRequest("iso_country", "must be a country of two letters, like DE")
-        elif count_profiles(tx, new.account_id) >= MOST_PROFILES:
-            error = InvalidRequest("account_id", f"has {MOST_PROFILES} compliance profiles, which is the most")
-        else:
-            error = _wrong(new, carrier.kind, new.created_at)
+        error = _unregistrable(new) or _unplaced(tx, new, accounts.get(new.account_id), carriers.get(new.carrier))
         if error is None:
             kept = new._replace(tell_at=tell_at(new))
             insert_profiles(tx, [kept])
@@ -72,12 +65,38 @@ def register_profiles(tx: Tx, commands: Sequence[ComplianceProfile]) -> list[Com
     return outcomes
 
 
+def _unregistrable(new: ComplianceProfile) -> InvalidRequest | None:
+    """What can be no profile of anybody."""
+    if not is_country(new.iso_country):
+        return InvalidRequest("iso_country", "must be a country of two letters, like DE")
+    if not CARRIER_NAME.fullmatch(new.carrier):
+        return InvalidRequest("carrier", "must be one that is connected")
+    return _malformed(new.papers, new.said)
+
+
+def _unplaced(
+    tx: Tx, new: ComplianceProfile, account: Account | None, carrier: CarrierAccount | None
+) -> NumberdeskError | None:
+    """Why this account has no such profile at this carrier."""
+    if account is None or account.kind is AccountKind.OPERATOR:
+        return NotFound("There is no such account of a customer.")
+    if carrier is None:
+        return InvalidRequest("carrier", "must be one that is connected")
+    if count_profiles(tx, new.account_id) >= MOST_PROFILES:
+        return InvalidRequest("account_id", f"has {MOST_PROFILES} compliance profiles, which is the most")
+    return _wrong(new, carrier.kind, new.created_at)
+
+
 def change_registered(tx: Tx, commands: Sequence[ProfileChange]) -> list[ComplianceProfile | NumberdeskError]:
     """The write flow: profiles as they are then. Orders that were opened go on with what they were opened with."""
     there = lock_profiles(tx, [one.profile_id for one in commands])
     carriers = find_carriers_named(tx, {one.carrier for one in there.values()})
     outcomes: list[ComplianceProfile | NumberdeskError] = []
     for command in commands:
+        malformed = _malformed(command.papers or {}, command.said or "")
+        if malformed is not None:
+            outcomes.append(malformed)
+            continue
         before = there.get(command.profile_id)
         if before is None or before.removed_at is not None:
             outcomes.append(NotFound(_NO_PROFILE))
@@ -111,12 +130,19 @@ def _wrong(profile: ComplianceProfile, kind: str, now: int) -> InvalidRequest | 
     fields = profile_fields(kind)
     if not fields:
         return InvalidRequest("carrier", f"is at {kind}, which takes no papers")
-    if len(profile.said) > LONGEST_SAID or not profile.said.isprintable():
-        return InvalidRequest("said", f"must be at most {LONGEST_SAID} printable characters")
     ended = profile.valid_until is not None and profile.valid_until <= now
     if ended and profile.state is ProfileState.APPROVED:
         return InvalidRequest("valid_until", "is over already")
     return _wrong_papers(profile, fields)
+
+
+def _malformed(papers: Mapping[str, str], said: str) -> InvalidRequest | None:
+    """What can be nothing of any profile."""
+    if len(said) > LONGEST_SAID or not said.isprintable():
+        return InvalidRequest("said", f"must be at most {LONGEST_SAID} printable characters")
+    if len(papers) > MOST_PAPERS or not all(map(_FIELD.fullmatch, papers)):
+        return InvalidRequest("papers", f"must be at most {MOST_PAPERS}, under names like bundle_sid")
+    return None
 
 
 def _wrong_papers(profile: ComplianceProfile, fields: tuple[str, ...]) -> InvalidRequest | None:
