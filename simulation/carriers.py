@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from numberdesk.carriers.port import (
+    NO_PAPERS,
     AvailablePage,
     CarrierAccount,
     CarrierError,
@@ -28,6 +29,7 @@ from numberdesk.carriers.port import (
 from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Refused, Unknown
 from numberdesk.core.connection import Connected, NotConnected, ShownRouting, Unsupported, WantedConnection
 from numberdesk.core.lifecycle import CarrierState
+from numberdesk.core.number_settings import SettingsKept, ShownSettings, WantedSettings
 from numberdesk.infra.db import transaction_is_open
 from numberdesk.infra.vault import Vault
 from simulation.company import ORDER_SECONDS, Company
@@ -64,11 +66,8 @@ class SimulatedCarrier:
         return AvailablePage(tuple(found[: wanted.limit]))
 
     async def order(
-        self,
-        e164: str,
-        reference: str,
-        iso_country: str = "",  # noqa: ARG002  it goes by digits alone
-    ) -> Placed | Pending | Refused | NotSent | Unknown:
+        self, e164: str, reference: str, iso_country: str = "", papers: Mapping[str, str] = NO_PAPERS  # noqa: ARG002  by digits alone
+    ) -> Placed | Pending | Refused | NotSent | Unknown:  # fmt: skip
         """One request, with whatever it meets."""
         self._require_no_transaction()
         world = self._world
@@ -108,6 +107,14 @@ class SimulatedCarrier:
             return NotReleased("no answer in time")
         await self._travel()
         return word
+
+    async def set_up(self, e164: str, number_id: str | None, wanted: WantedSettings) -> SettingsKept:  # noqa: ARG002  nobody wants any here
+        """Nothing is ever set, so that nothing has to be cleared."""
+        return SettingsKept()
+
+    async def settings(self, e164: str, number_id: str | None, wanted: WantedSettings) -> ShownSettings:  # noqa: ARG002  the same
+        """Nothing."""
+        return ShownSettings("nothing", as_wanted=True)
 
     async def connect(
         self, e164: str, number_id: str | None, wanted: WantedConnection

@@ -26,6 +26,7 @@ from numberdesk.flows.purchase.buy_number import FAILPOINTS as PURCHASE_POINTS
 from numberdesk.flows.purchase.follow_carrier_orders import CARRIER_ORDERS
 from numberdesk.flows.purchase.place_orders import FAILPOINTS as ORDER_POINTS
 from numberdesk.flows.rentals.renew_rentals import RENEWALS
+from numberdesk.flows.settings.apply_settings import NUMBER_SETTINGS
 from numberdesk.flows.usage.expire_sessions import SESSIONS
 from numberdesk.flows.usage.pull_calls import CALL_PULLS
 from numberdesk.flows.usage.send_calls import RECORDS_READ
@@ -48,6 +49,7 @@ DUE_POINTS: Final = tuple(
         CARRIER_AUDITS,
         RENTAL_CONNECTIONS,
         CONNECTION_REMOVALS,
+        NUMBER_SETTINGS,
         RENEWALS,
         SESSIONS,
         WEBHOOK_DELIVERIES,

@@ -6,11 +6,12 @@ import asyncio
 import itertools
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from numberdesk.carriers.client import CarrierClient
 from numberdesk.carriers.port import (
+    NO_PAPERS,
     AnotherNumber,
     Available,
     AvailablePage,
@@ -27,6 +28,7 @@ from numberdesk.core.breaker import Breaker
 from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
 from numberdesk.core.connection import Connected, NotConnected, ShownRouting, Unsupported, WantedConnection
 from numberdesk.core.findings import FindingKind
+from numberdesk.core.number_settings import NOTHING, SettingsAnswer, SettingsKept, ShownSettings, WantedSettings
 from numberdesk.core.periods import MICROSECONDS
 from testbed.carrier_books import CarrierBooks, Does, Held, Known, Market
 from testbed.samples import available
@@ -71,6 +73,10 @@ class FakeCarrier:
         self.gone: dict[str, FindingKind] = {}
         self.orders: list[tuple[str, str]] = []
         self.countries: list[str] = []
+        self.papers: list[dict[str, str]] = []
+        self.set_ups: list[tuple[str, WantedSettings]] = []
+        self.settings_of: dict[str, WantedSettings] = {}
+        self.settles: deque[SettingsAnswer] = deque()
         self.decides_after: int | None = None
         self._late: dict[str, tuple[str, int]] = {}
         self.released: Counter[str] = Counter()
@@ -168,10 +174,11 @@ class FakeCarrier:
         return AvailablePage(tuple(left[: wanted.limit]), self.missed, self.more)
 
     async def order(
-        self, e164: str, reference: str, iso_country: str = ""
+        self, e164: str, reference: str, iso_country: str = "", papers: Mapping[str, str] = NO_PAPERS
     ) -> Placed | Pending | Refused | NotSent | Unknown:
         """By script. A number that is taken, or on our account already, is refused."""
         self.countries.append(iso_country)
+        self.papers.append(dict(papers))
         await asyncio.sleep(self.order_seconds)
         what = self.does[e164].popleft() if self.does[e164] else Does.BUYS
         if what is Does.NOT_SENT:
@@ -310,6 +317,18 @@ class FakeCarrier:
         """Remove what was made for it."""
         self.asked += 1
         return NotConnected("no answer") if self.down else self.switchboard.forget(connection_id)
+
+    async def set_up(self, e164: str, number_id: str | None, wanted: WantedSettings) -> SettingsAnswer:  # noqa: ARG002  the port
+        """By what `settles` says, else at once."""
+        self.set_ups.append((e164, wanted))
+        answer = self.settles.popleft() if self.settles else SettingsKept()
+        if isinstance(answer, SettingsKept):
+            self.settings_of[e164] = wanted
+        return answer
+
+    async def settings(self, e164: str, number_id: str | None, wanted: WantedSettings) -> ShownSettings:  # noqa: ARG002  the port
+        """What was set last."""
+        return ShownSettings("settings", self.settings_of.get(e164, NOTHING) == wanted)
 
     async def check(self) -> Health:
         """All is well."""

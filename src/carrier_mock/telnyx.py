@@ -152,6 +152,8 @@ class Telnyx:
                 handlers["GET"] = lambda: self._one_number(account, number_id, now)
                 handlers["PATCH"] = lambda: self._connect(request, account, number_id)
                 handlers["DELETE"] = lambda: self._release(account, number_id, now)
+            case [number_id, "actions", "enable_emergency"]:
+                handlers["POST"] = lambda: self._emergency(request, account, number_id)
             case [number_id, "voice"]:
                 handlers |= dict.fromkeys(("GET", "PATCH"), lambda: self._voice_of(request, account, number_id))
             case _:
@@ -279,9 +281,16 @@ class Telnyx:
         holding = self._holding(account, number_id)
         return _NOT_FOUND if holding is None else self._voice.of_number(request, account, holding)
 
+    def _emergency(self, request: Request, account: Account, number_id: str) -> Call | Answer:
+        holding = self._holding(account, number_id)
+        return _NOT_FOUND if holding is None else self._voice.emergency(request, account, holding)
+
     def _owned(self, holding: Holding, *, now: int | None = None) -> dict[str, Any]:
-        connection_id = self._books.wires.of(holding.number_id).get("connection_id")
-        return shapes.owned(holding, self._books.inventory.place(holding.e164), connection_id, now=now)
+        wired = self._books.wires.of(holding.number_id)
+        place = self._books.inventory.place(holding.e164)
+        shown = shapes.owned(holding, place, wired.get("connection_id"), now=now)
+        listed = bool(wired.get("cnam_listing", {}).get("cnam_listing_enabled"))
+        return {**shown, **wired.get("emergency", {}), "cnam_listing_enabled": listed}
 
     def _release(self, account: Account, number_id: str, now: int) -> Call:
         holding = self._holding(account, number_id)
@@ -290,6 +299,8 @@ class Telnyx:
         def run(_twist: Twist) -> Answer:
             if holding is None:
                 return _NOT_FOUND
+            if self._books.wires.of(number_id).get("emergency", {}).get("emergency_enabled"):
+                return error(422, 10027, "Unprocessable Entity", "the number has an emergency address")
             self._holdings.release(holding, now)
             gone = self._books.holding(holding.number_id) or holding
             return json_answer(200, {"data": shapes.deleted(self._owned(gone))})

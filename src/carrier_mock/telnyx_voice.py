@@ -36,6 +36,8 @@ _DEFAULTS: Final[dict[str, dict[str, Any]]] = {
     FQDN: {"port": None},
     TEXML_APPLICATION: {"active": True, "voice_method": "post", "voice_fallback_url": ""},
 }
+_LONGEST_NAME: Final = 15
+_NO_LISTING: Final = {"cnam_listing_enabled": False, "cnam_listing_details": None}
 _FORWARDING: Final = {"call_forwarding_enabled": True, "forwards_to": "", "forwarding_type": ""}
 
 
@@ -55,12 +57,32 @@ class TelnyxVoice:
         given = _body(request)
         if given is None:
             return _unprocessable("the body is no object")
+        changes: dict[str, Any] = {name: given[name] for name in ("cnam_listing",) if given.get(name)}
         forwarding = {**_FORWARDING, **(given.get("call_forwarding") or {})}
+        if given.get("call_forwarding"):
+            changes["call_forwarding"] = forwarding
+        if len(str(changes.get("cnam_listing", {}).get("cnam_listing_details") or "")) > _LONGEST_NAME:
+            return _unprocessable("cnam_listing_details has at most 15 characters")
         if forwarding["forwards_to"] and not _is_e164(forwarding["forwards_to"]):
             return _unprocessable("forwards_to must be in +E.164 format")
 
         def run() -> Answer:
-            self._holdings.wire(holding, {"call_forwarding": forwarding})
+            self._holdings.wire(holding, changes)
+            return self._voice(holding)
+
+        return Call(account, Operation.CONNECT, (holding.e164,), lambda _: run())
+
+    def emergency(self, request: Request, account: Account, holding: Holding) -> Call | Answer:
+        """An address for emergency calls is given to a number, or taken off it."""
+        given = _body(request) or {}
+        address, enabled = given.get("emergency_address_id"), given.get("emergency_enabled")
+        if not isinstance(address, str) or not address or not isinstance(enabled, bool):
+            return _unprocessable("emergency_enabled and emergency_address_id are required")
+
+        def run() -> Answer:
+            kept = {"emergency_address_id": address if enabled else None, "emergency_enabled": enabled}
+            settings = {**kept, "emergency_status": "active" if enabled else "disabled"}
+            self._holdings.wire(holding, {"emergency": settings})
             return self._voice(holding)
 
         return Call(account, Operation.CONNECT, (holding.e164,), lambda _: run())
@@ -110,6 +132,7 @@ class TelnyxVoice:
             "tech_prefix_enabled": False,
             "translated_number": "",
             "call_forwarding": wired.get("call_forwarding", _FORWARDING),
+            "cnam_listing": wired.get("cnam_listing", _NO_LISTING),
         }
         return json_answer(200, {"data": data})
 

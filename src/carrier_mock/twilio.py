@@ -260,6 +260,8 @@ class Twilio:
         def run(_twist: Twist) -> Answer:
             if holding is None:
                 return not_found(request.path)
+            if self._books.wires.of(sid).get("emergency_address_sid"):
+                return error(409, 20409, "The number has an emergency address, which must be removed first")
             self._holdings.release(holding, now)
             return Answer(204, headers=())
 

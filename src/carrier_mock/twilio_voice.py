@@ -24,6 +24,7 @@ _NOT_ALLOWED: Final = error(405, 20004, "Method not allowed")
 _URL: Final = re.compile(r"https?://[^\s]+", re.ASCII)
 _SIP_URL: Final = re.compile(r"sip:[^\s]+", re.ASCII)
 _APPLICATION: Final = re.compile(r"AP[0-9a-fA-F]{32}", re.ASCII)
+_ADDRESS: Final = re.compile(r"AD[0-9a-fA-F]{32}", re.ASCII)
 _TEXTS: Final = {
     "VoiceUrl": "voice_url",
     "VoiceMethod": "voice_method",
@@ -60,6 +61,15 @@ class TwilioVoice:
         wrong = _wrong_in(settings)
         if wrong is not None:
             return wrong
+        address = form.get("EmergencyAddressSid")
+        if address and not _ADDRESS.fullmatch(address):
+            return error(400, 21628, "EmergencyAddressSid is not valid")
+        if address is not None:
+            settings |= {
+                "emergency_address_sid": address or None,
+                "emergency_address_status": "registered" if address else "unregistered",
+                "emergency_status": form.get("EmergencyStatus", "Active") if address else "Inactive",
+            }
         trunk, application = form.get("TrunkSid", ""), form.get("VoiceApplicationSid")
         if trunk:
             if self._wires.thing(account, TRUNK, trunk) is None:

@@ -17,12 +17,14 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final
 
+from numberdesk.carriers.compliance_store import has_to_tell
 from numberdesk.connections.rental_connection_store import find_raising, find_to_look_at
 from numberdesk.flows.accounts.suspend_debtors import SuspendDebtors, suspend_debtors
 from numberdesk.flows.carriers.confirm_carrier_releases import confirm_carrier_releases
 from numberdesk.flows.catalog.fill_trigrams import FillTrigrams, fill_trigrams
 from numberdesk.flows.catalog.reprice import Reprice
 from numberdesk.flows.cleanup import Cleanup, clean_up
+from numberdesk.flows.compliance.tell_expiry import TellExpiry, tell_expiry
 from numberdesk.flows.connections.connect_anew import RaiseRentals, raise_rentals
 from numberdesk.flows.connections.connect_numbers import connect_numbers
 from numberdesk.flows.connections.forget_connections import forget_connections
@@ -30,6 +32,7 @@ from numberdesk.flows.connections.look_for_drift import look_for_drift
 from numberdesk.flows.purchase.follow_carrier_orders import follow_carrier_orders
 from numberdesk.flows.purchase.hurry_orders import hurry_answered
 from numberdesk.flows.rentals.renew_rentals import renewals
+from numberdesk.flows.settings.apply_settings import apply_settings, look_at_settings
 from numberdesk.flows.usage.expire_sessions import session_expiry
 from numberdesk.flows.webhooks.deliver_events import WEBHOOK_DELIVERIES, deliver_events
 from numberdesk.flows.webhooks.prune_events import PruneEvents, prune_events
@@ -65,6 +68,7 @@ def due_workers(services: Services) -> tuple[DueWorker[Any, Any], ...]:
         services.audit.due_work,
         connect_numbers(services.writer, services.reader, services.carriers, services.vault, services.now),
         forget_connections(services.writer, services.reader, services.carriers, services.now),
+        apply_settings(services.writer, services.reader, services.carriers, services.now),
         renewals(services.writer, services.renew_rentals, services.now, services.agreed_clock.lately_past),
         session_expiry(services.writer, services.now, services.agreed_clock.lately_past),
         deliver_events(
@@ -107,11 +111,13 @@ async def run(services: Services, stop: asyncio.Event) -> None:
         ),
         asyncio.create_task(_repeat(stop, _LOOK_SECONDS, raise_rounds, services, stop.is_set)),
         asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, drift_rounds, services, stop.is_set)),
+        asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, settings_rounds, services, stop.is_set)),
         asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, clean_up_rounds, services, stop.is_set)),
         asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, services.call_puller.begin)),
         asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, fill_index, services, stop.is_set)),
         asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, prune_rounds, services, stop.is_set)),
         asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, debt_rounds, services, stop.is_set)),
+        asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, paper_rounds, services, stop.is_set)),
     ]
     try:
         await stop.wait()
@@ -209,6 +215,12 @@ async def drift_rounds(services: Services, stopping: Callable[[], bool]) -> None
     await look_for_drift(services.writer, services.reader, services.carriers, services.vault, services.now)
 
 
+async def settings_rounds(services: Services, stopping: Callable[[], bool]) -> None:
+    """Look whether carriers still have the settings of a few numbers, where it is time to."""
+    if not stopping():
+        await look_at_settings(services.writer, services.reader, services.carriers, services.now)
+
+
 async def fill_index(services: Services, stopping: Callable[[], bool]) -> None:
     """Put numbers that were there before the index of trigrams into it, and tell how far that has come."""
     for steps in itertools.count(1):
@@ -241,6 +253,13 @@ async def debt_rounds(services: Services, stopping: Callable[[], bool]) -> None:
     while left and not stopping():
         command = SuspendDebtors(past, days * DAY, services.now())
         left = (await services.writer.submit(suspend_debtors, command)).left
+
+
+async def paper_rounds(services: Services, stopping: Callable[[], bool]) -> None:
+    """Tell of compliance profiles that end by two clocks; nothing is written where none does."""
+    past = await services.agreed_clock.surely_past()
+    while not stopping() and await services.reader.look_up(lambda tx: has_to_tell(tx, past)):
+        await services.writer.submit(tell_expiry, TellExpiry(past, services.now()))
 
 
 def start(services: Services) -> Callable[[], None]:

@@ -66,3 +66,7 @@ def test_what_is_typed_wrongly_is_named_by_its_option(run: Run) -> None:
         assert (refused.returncode, says in refused.stderr) == (2, True), refused.stderr
     nobody = run("numbers", "connect", "Nobody", "+13612738809")
     assert nobody.returncode == 1
+    json_of(run("accounts", "create", "First customer", "--currency", "USD", "--json"))
+    for more in ((), ("--caller-name", "X")):
+        unrented = run("numbers", "settings", "First customer", "+13612738809", *more)
+        assert (unrented.returncode, "does not rent this number" in unrented.stderr) == (1, True)

@@ -38,6 +38,7 @@ CODES = {
     "session_ended",
     "wrong_source",
     "idempotency_conflict",
+    "documents_required",
     "rate_limited",
     "carrier_refused",
     "carrier_unavailable",

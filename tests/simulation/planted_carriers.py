@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from numberdesk.carriers.port import NotReleased, Released
+from numberdesk.carriers.port import NO_PAPERS, NotReleased, Released
 from numberdesk.core.carrier_order import (
     FEWEST_ABSENCES,
     AbsenceCount,
@@ -174,24 +174,24 @@ def overlook_orphans(tx: Tx, results: Sequence[Any]) -> Sequence[Any]:
 class SendsAgain(SimulatedCarrier):
     """Tries an order again that was not answered, as HTTP clients like to do."""
 
-    async def order(self, e164: str, reference: str, iso_country: str = "") -> Any:
-        word = await super().order(e164, reference, iso_country)
-        return await super().order(e164, reference, iso_country) if isinstance(word, Unknown) else word
+    async def order(self, e164: str, reference: str, iso_country: str = "", papers: Any = NO_PAPERS) -> Any:
+        word = await super().order(e164, reference, iso_country, papers)
+        return await super().order(e164, reference, iso_country, papers) if isinstance(word, Unknown) else word
 
 
 class TakesErrorsForRefusals(SimulatedCarrier):
     """Makes a refusal of 5xx."""
 
-    async def order(self, e164: str, reference: str, iso_country: str = "") -> Any:
-        word = await super().order(e164, reference, iso_country)
+    async def order(self, e164: str, reference: str, iso_country: str = "", papers: Any = NO_PAPERS) -> Any:
+        word = await super().order(e164, reference, iso_country, papers)
         return Refused(Reason.OTHER, word.message) if word == Unknown("HTTP 500") else word
 
 
 class TakesPendingForSuccess(SimulatedCarrier):
     """Makes a success of an order that is only taken."""
 
-    async def order(self, e164: str, reference: str, iso_country: str = "") -> Any:
-        word = await super().order(e164, reference, iso_country)
+    async def order(self, e164: str, reference: str, iso_country: str = "", papers: Any = NO_PAPERS) -> Any:
+        word = await super().order(e164, reference, iso_country, papers)
         return Placed("pending", reference) if isinstance(word, Pending) else word
 
 
@@ -214,9 +214,9 @@ class ConfirmsUnheard(SimulatedCarrier):
 class TellsCredentials(SimulatedCarrier):
     """Logs what it was set up with."""
 
-    async def order(self, e164: str, reference: str, iso_country: str = "") -> Any:
+    async def order(self, e164: str, reference: str, iso_country: str = "", papers: Any = NO_PAPERS) -> Any:
         get_log().info("order sent", reference=reference, token=self._setup["token"])
-        return await super().order(e164, reference, iso_country)
+        return await super().order(e164, reference, iso_country, papers)
 
 
 class RaisesAnything(SimulatedCarrier):

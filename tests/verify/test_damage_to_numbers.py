@@ -225,6 +225,11 @@ DAMAGE: Final[dict[str, Damage]] = {
         {("I8", "carrier_orders", "ord_6")},
         "acme was sent the order 3 times",
     ),
+    "I8 an order sent with papers of nobody": (
+        ("UPDATE orders SET profile_id = 'cmp_1' WHERE id = 'ord_6'",),
+        {("I8", "orders", "ord_6")},
+        "the compliance profile cmp_1, which does not exist",
+    ),
     "I9 a failure that nobody explains": (
         ("UPDATE carrier_orders SET error_code = NULL WHERE order_id = 'ord_f'",),
         {("I9", "carrier_orders", "ord_f")},

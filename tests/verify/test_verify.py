@@ -36,6 +36,9 @@ PLANTED = {
     "connection_permits": "'acc_1', 'forward', '', 1",
     "rental_connections": "'rnt_3', 'acc_1', 'pool', '+13612738803', NULL, 'none', 0, NULL, NULL, 0, '', NULL, NULL, "
     "1, NULL",
+    "compliance_profiles": "'cmp_1', 'acc_1', 'acme', 'DE', '', '{}', 'draft', NULL, '', 1, 1, NULL, NULL",
+    "number_settings": "'rnt_3', 'acc_1', 'pool', '+13612738803', NULL, '', '', 1, 'none', NULL, 0, '', NULL, NULL, "
+    "0, 1, NULL",
     "call_feeds": "'acc_1', 'switch', 'freeswitch', NULL, NULL, NULL, 1",
     "usage_sessions": "'ses_1', 'acc_1', 'rnt_3', 'switch', 'c', '', 'inbound', '+13612738803', '', 'USD', 0, 0, 1, 1, "
     "1, 0, 'open', 2000000000000000, 2000000000000000, NULL, 1, 0, '', NULL, NULL",

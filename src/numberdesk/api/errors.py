@@ -33,6 +33,7 @@ STATUSES: Final = {
     "body_too_large": 413,
     "unsupported_media_type": 415,
     "idempotency_conflict": 422,
+    "documents_required": 422,
     "rate_limited": 429,
     "headers_too_large": 431,
     "internal": 500,

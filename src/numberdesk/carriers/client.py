@@ -14,13 +14,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from numberdesk.carriers.call_port import CallPage, ListsCalls
+from numberdesk.carriers.papers import no_papers_asked
 from numberdesk.carriers.port import (
+    NO_PAPERS,
     AnotherNumber,
+    Available,
     AvailablePage,
     Carrier,
     CarrierError,
@@ -33,7 +36,9 @@ from numberdesk.carriers.port import (
 )
 from numberdesk.core.breaker import Breaker
 from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Reason, Refused, Unknown
+from numberdesk.core.compliance import Requirement
 from numberdesk.core.connection import Connected, NotConnected, ShownRouting, Unsupported, WantedConnection
+from numberdesk.core.number_settings import SettingsAnswer, SettingsNotKept, ShownSettings, WantedSettings
 from numberdesk.infra.log import get_log
 
 Result = TypeVar("Result")
@@ -87,7 +92,8 @@ _nothing: Final = contextlib.nullcontext[None]
 class CarrierClient:
     """A carrier by its name, behind its limits. `seconds` is a clock that only goes forward.
 
-    Unless it is `in_use`, nothing new may be ordered: its account is disabled.
+    Unless it is `in_use`, nothing new may be ordered: its account is disabled. `asks_papers` says of a country and a
+    type of number whether the operator sells them with papers only.
     """
 
     def __init__(
@@ -101,8 +107,10 @@ class CarrierClient:
         search_breaker: Breaker | None = None,
         contact: Contact | None = None,
         in_use: bool = True,
+        asks_papers: Callable[[str, str], bool] = no_papers_asked,
     ) -> None:
         self.name = name
+        self._asks_papers = asks_papers
         self.in_use = in_use
         self._carrier = carrier
         self._seconds = seconds
@@ -150,10 +158,15 @@ class CarrierClient:
             raise CarrierError(Trouble.UNREADABLE, type(error).__name__) from error
         self._heard(page)
         self.contact.heard(answered=True)
-        return page
+        return page._replace(numbers=tuple(self._with_papers(wanted.iso_country, one) for one in page.numbers))
+
+    def _with_papers(self, iso_country: str, number: Available) -> Available:
+        if number.requires or not self._asks_papers(iso_country, number.number_type):
+            return number
+        return number._replace(requires=(Requirement.DOCUMENTS.value,))
 
     async def order(
-        self, e164: str, reference: str, iso_country: str = ""
+        self, e164: str, reference: str, iso_country: str = "", papers: Mapping[str, str] = NO_PAPERS
     ) -> Placed | Pending | Refused | NotSent | Unknown:
         """Order a number. Raises nothing: before the request was begun it is NotSent, after that Unknown."""
         now = self._seconds()
@@ -161,7 +174,7 @@ class CarrierClient:
             return NotSent(str(Trouble.PAUSED), max(1, round(self.breaker.seconds_left(now))))
         try:
             async with self._turn(self._turns):
-                outcome = await self._carrier.order(e164, reference, iso_country)
+                outcome = await self._carrier.order(e164, reference, iso_country, papers)
         except _NoTurnError:
             self.breaker.given_up()
             return NotSent(_NO_TURN, 1)
@@ -216,18 +229,45 @@ class CarrierClient:
 
         return _storable(await self._seldom("forget_connection", tell))
 
-    async def routing(self, e164: str, number_id: str | None, wanted: WantedConnection) -> ShownRouting:
-        """What the carrier has set for a number. Raises CarrierError and nothing else."""
+    async def set_up(self, e164: str, number_id: str | None, wanted: WantedSettings) -> SettingsAnswer:
+        """Have a number keep an emergency address and a caller name. Raises nothing."""
+
+        async def tell() -> SettingsAnswer:
+            return await self._carrier.set_up(e164, number_id, wanted)
+
+        try:
+            async with self._turn(self._connect_turns):
+                return _storable(await self._unguarded("set_up", tell, SettingsNotKept))
+        except _NoTurnError:
+            return SettingsNotKept(_NO_TURN)
+
+    async def settings(self, e164: str, number_id: str | None, wanted: WantedSettings) -> ShownSettings:
+        """What of these the carrier has set. Raises CarrierError and nothing else."""
+
+        async def ask() -> ShownSettings:
+            return await self._carrier.settings(e164, number_id, wanted)
+
+        return await self._shown("settings", ask)
+
+    async def _shown(self, what: str, ask: Callable[[], Awaitable[Value]]) -> Value:
         try:
             async with self._turn(self._connect_turns), self._turn(self._turns):
-                return _storable(await self._carrier.routing(e164, number_id, wanted))
+                return _storable(await ask())
         except _NoTurnError:
             raise CarrierError(Trouble.UNREACHABLE, _NO_TURN) from None
         except CarrierError:
             raise
         except Exception as error:
-            self._defect("routing", error, self.breaker)
+            self._defect(what, error, self.breaker)
             raise CarrierError(Trouble.UNREADABLE, type(error).__name__) from error
+
+    async def routing(self, e164: str, number_id: str | None, wanted: WantedConnection) -> ShownRouting:
+        """What the carrier has set for a number. Raises CarrierError and nothing else."""
+
+        async def ask() -> ShownRouting:
+            return await self._carrier.routing(e164, number_id, wanted)
+
+        return await self._shown("routing", ask)
 
     async def owned(self, cursor: str | None) -> OwnedPage:
         """A page of the numbers on our account. Raises CarrierError and nothing else."""

@@ -17,7 +17,9 @@ from weakref import WeakKeyDictionary
 
 from numberdesk.carriers.client import AT_ONCE, CarrierClient, Contact
 from numberdesk.carriers.observed import observed
+from numberdesk.carriers.papers import asked_papers, no_papers_asked
 from numberdesk.carriers.port import (
+    NO_PAPERS,
     VISIBILITY_WINDOW,
     AvailablePage,
     Carrier,
@@ -30,12 +32,14 @@ from numberdesk.carriers.port import (
     Trouble,
     Wanted,
 )
+from numberdesk.carriers.registry import papers_of
 from numberdesk.carriers.store import list_carriers
 from numberdesk.core.breaker import Breaker
 from numberdesk.core.carrier_order import ACCOUNT_PAUSE, NotSent, Unknown
 from numberdesk.core.connection import NotConnected, ShownRouting, WantedConnection
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.lifecycle import CarrierState
+from numberdesk.core.number_settings import SettingsNotKept, ShownSettings, WantedSettings
 from numberdesk.infra.egress import PUBLIC_ONLY, Egress
 from numberdesk.infra.http import Http, HttpClient
 from numberdesk.infra.observer import NOBODY, Observer
@@ -161,10 +165,12 @@ class StoredClients:
 
     def _connected(self, account: CarrierAccount, http: Http) -> CarrierClient:
         at_once = AT_ONCE
+        asks_papers: Callable[[str, str], bool] = no_papers_asked
         try:
             setup = Setup({**account.options, **self._vault.open(account.name, account.credentials)})
             carrier = observed(self._build(account.kind, setup, http), account.name, self._observer, self._seconds)
             at_once = int(account.options.get("at_once") or AT_ONCE)
+            asks_papers = asked_papers(setup, papers_of(account.kind)).ask
         except VaultError as error:
             carrier = _Closed(str(error))
         except Exception as error:  # noqa: BLE001  set up for a release that knew or allowed more: the others go on
@@ -180,6 +186,7 @@ class StoredClients:
             search_breaker=search_breaker,
             contact=contact,
             in_use=account.state is CarrierState.ACTIVE,
+            asks_papers=asks_papers,
         )
 
 
@@ -194,7 +201,13 @@ class _Closed:
     async def search(self, wanted: Wanted) -> AvailablePage:  # noqa: ARG002  the port's signature
         raise CarrierError(Trouble.CREDENTIALS, self._message)
 
-    async def order(self, e164: str, reference: str, iso_country: str = "") -> NotSent:  # noqa: ARG002  the same
+    async def order(  # the port's signature, again
+        self,
+        e164: str,  # noqa: ARG002
+        reference: str,  # noqa: ARG002
+        iso_country: str = "",  # noqa: ARG002
+        papers: Mapping[str, str] = NO_PAPERS,  # noqa: ARG002
+    ) -> NotSent:
         return NotSent(self._message, ACCOUNT_PAUSE)
 
     async def find(self, e164: str, reference: str) -> Unknown:  # noqa: ARG002  the same
@@ -214,6 +227,12 @@ class _Closed:
 
     async def forget_connection(self, connection_id: str) -> NotConnected:  # noqa: ARG002  the same
         return NotConnected(self._message)
+
+    async def set_up(self, e164: str, number_id: str | None, wanted: WantedSettings) -> SettingsNotKept:  # noqa: ARG002  the same
+        return SettingsNotKept(self._message)
+
+    async def settings(self, e164: str, number_id: str | None, wanted: WantedSettings) -> ShownSettings:  # noqa: ARG002  the same
+        raise CarrierError(Trouble.CREDENTIALS, self._message)
 
     async def check(self) -> Health:
         return Health(ok=False, message=self._message, facts={})

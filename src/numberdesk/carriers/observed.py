@@ -14,7 +14,10 @@ from numberdesk.infra.observer import Observer
 
 Result = TypeVar("Result")
 
-_CALLS: Final = ("search", "order", "find", "owned", "release", "check", "connect", "routing", "forget_connection")
+_CALLS: Final = (
+    *("search", "order", "find", "owned", "release", "check"),
+    *("connect", "routing", "forget_connection", "set_up", "settings"),
+)
 
 
 def observed(carrier: Carrier, name: str, observer: Observer, seconds: Callable[[], float]) -> Carrier:

@@ -12,16 +12,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final, NamedTuple, Protocol
 
 from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Refused, Unknown
 from numberdesk.core.connection import Connected, NotConnected, ShownRouting, Unsupported, WantedConnection
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.lifecycle import CarrierState
+from numberdesk.core.number_settings import SettingsAnswer, ShownSettings, WantedSettings
 from numberdesk.core.periods import MICROSECONDS
 
 VISIBILITY_WINDOW: Final = 15 * 60 * MICROSECONDS
 """How long a carrier may need until its lists show what was bought, in microseconds, unless it is set up otherwise."""
+
+NO_PAPERS: Final[Mapping[str, str]] = MappingProxyType({})
+"""For a number that is ordered without papers of its customer."""
 
 
 class Trouble(StrEnum):
@@ -82,7 +87,10 @@ class Cost(NamedTuple):
 
 
 class Available(NamedTuple):
-    """A number that a carrier offers. Empty texts where it does not say; numbering data fills them in."""
+    """A number that a carrier offers. Empty texts where it does not say; numbering data fills them in.
+
+    `requires` are words of core.compliance.Requirement: the papers that it is sold with.
+    """
 
     e164: str
     number_type: str
@@ -90,6 +98,7 @@ class Available(NamedTuple):
     locality: str
     capabilities: tuple[str, ...]
     cost: Cost | None
+    requires: tuple[str, ...] = ()
 
 
 class AvailablePage(NamedTuple):
@@ -164,11 +173,12 @@ class Carrier(Protocol):
         ...
 
     async def order(
-        self, e164: str, reference: str, iso_country: str = ""
+        self, e164: str, reference: str, iso_country: str = "", papers: Mapping[str, str] = NO_PAPERS
     ) -> Placed | Pending | Refused | NotSent | Unknown:
         """Order exactly this number, with one request, under our reference. Raises nothing.
 
-        `iso_country` is what its offer called its country, "" where that is not known.
+        `iso_country` is what its offer called its country, "" where that is not known. `papers` are the carrier's ids
+        of papers that it approved, by field of its account's set-up, in the place of those there.
         """
         ...
 
@@ -206,6 +216,17 @@ class Carrier(Protocol):
 
         `Connected` when nothing of it is left, or never was.
         """
+        ...
+
+    async def set_up(self, e164: str, number_id: str | None, wanted: WantedSettings) -> SettingsAnswer:
+        """Have a number of ours keep an emergency address and a caller name; neither, where `wanted` has none.
+
+        Safe to repeat, and to be repeated until it is `SettingsKept`: an address takes some time. Raises nothing.
+        """
+        ...
+
+    async def settings(self, e164: str, number_id: str | None, wanted: WantedSettings) -> ShownSettings:
+        """What of these the carrier has set for a number, and whether it is what is wanted. Raises CarrierError."""
         ...
 
     async def check(self) -> Health:

@@ -12,7 +12,9 @@ from typing import Final
 
 from numberdesk.carriers import adapters
 from numberdesk.carriers.adapters.http_api import CarrierKind, check_common
+from numberdesk.carriers.papers import asked_papers
 from numberdesk.carriers.port import Setup
+from numberdesk.core.compliance import EMERGENCY_ADDRESS_ID
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.infra.http import HttpRequest, HttpResponse, NotSentError
 
@@ -28,6 +30,19 @@ def _found() -> dict[str, CarrierKind]:
 
 KINDS: Final[Mapping[str, CarrierKind]] = _found()
 """Every kind of carrier but the own pool, which needs no account, under the name of its adapter's module."""
+
+
+def papers_of(kind: str) -> tuple[str, ...]:
+    """The fields of a kind of carrier that name papers which orders are sent with; none where they take none."""
+    known = KINDS.get(kind)
+    return () if known is None else known.papers
+
+
+def profile_fields(kind: str) -> tuple[str, ...]:
+    """The fields that a compliance profile at a kind of carrier may have."""
+    known = KINDS.get(kind)
+    addresses = (EMERGENCY_ADDRESS_ID,) if known is not None and known.registers_addresses else ()
+    return (*papers_of(kind), *addresses)
 
 
 def checked_setup(kind: str, values: Mapping[str, str]) -> Setup:
@@ -48,6 +63,7 @@ def checked_setup(kind: str, values: Mapping[str, str]) -> Setup:
             raise InvalidRequest(field.name, f"is required: {field.meaning}")
     setup = Setup({name: value for name, value in values.items() if value})
     check_common(setup)
+    asked_papers(setup, known.papers)
     known.build(setup, _Nowhere())  # each adapter has rules of its own
     return setup
 

@@ -20,7 +20,10 @@ from numberdesk.tables import exchange_rates, offers
 
 _OFFER_FIELDS: Final = tuple(name for name in Listing._fields if name != "price_source")
 _OFFERS: Final = (
-    select(offers.c.carrier, *(offers.c[name] for name in _OFFER_FIELDS), offers.c.offered_at, offers.c.expires_at)
+    select(
+        *(offers.c[name] for name in ("carrier", *_OFFER_FIELDS)),
+        *(offers.c[name] for name in ("offered_at", "expires_at", "requires")),
+    )
     .where(in_set(offers.c.e164, "e164s"))
     .order_by(offers.c.e164, offers.c.carrier, offers.c.terms)
 )
@@ -115,6 +118,7 @@ def _row(offer: RemoteOffer) -> list[Any]:
         "cost_currency": offer.listing.cost_currency or "",
         "offered_at": offer.offered_at,
         "expires_at": offer.expires_at,
+        "requires": " ".join(offer.requires),
     }
     names = offers.c.keys()
     return [values[name] for name in names]
@@ -123,4 +127,5 @@ def _row(offer: RemoteOffer) -> list[Any]:
 def _offer_of(row: Any) -> RemoteOffer:
     values = {name: getattr(row, name) for name in _OFFER_FIELDS}
     values["cost_currency"] = values["cost_currency"] or None
-    return RemoteOffer(row.carrier, Listing(**values, price_source=FROM_RULE), row.offered_at, row.expires_at)
+    listing = Listing(**values, price_source=FROM_RULE)
+    return RemoteOffer(row.carrier, listing, row.offered_at, row.expires_at, tuple(row.requires.split()))

@@ -13,12 +13,16 @@ from numberdesk.core.prices import Prices
 
 
 class RemoteOffer(NamedTuple):
-    """A number at a carrier, at the prices that it was shown at. Instants in microseconds."""
+    """A number at a carrier, at the prices that it was shown at. Instants in microseconds.
+
+    `requires` are the papers that it is sold with.
+    """
 
     carrier: str
     listing: Listing
     offered_at: int
     expires_at: int
+    requires: tuple[str, ...] = ()
 
     @property
     def prices(self) -> Prices:
@@ -30,8 +34,8 @@ class RemoteOffer(NamedTuple):
 
     @property
     def terms(self) -> str:
-        """The prices as a text: equal for equal prices."""
-        return " ".join("-" if part is None else str(part) for part in self.prices)
+        """The prices and the papers as a text: equal for equal ones."""
+        return " ".join("-" if part is None else str(part) for part in (*self.prices, *self.requires))
 
     @property
     def key(self) -> tuple[str, str, str]:

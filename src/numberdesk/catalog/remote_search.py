@@ -188,7 +188,7 @@ def _same_region(query: OfferQuery, listing: Listing) -> bool:
     return query.region is not None and key(query.region) == key(listing.region)
 
 
-def found_of(query: OfferQuery, carrier: str, listing: Listing) -> Found:
+def found_of(query: OfferQuery, carrier: str, listing: Listing, requires: tuple[str, ...] = ()) -> Found:
     """A listing that fits, with its place in the order that is asked for."""
     prices = listing.prices
     if prices is None:
@@ -203,6 +203,7 @@ def found_of(query: OfferQuery, carrier: str, listing: Listing) -> Found:
         listing.capabilities,
         prices,
         carrier,
+        requires,
     )
     return Found(offer, Position(key, listing.e164), _subjects(listing))
 

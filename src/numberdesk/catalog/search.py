@@ -102,7 +102,7 @@ class OfferQuery:
 
 
 class Offer(NamedTuple):
-    """An available number with its prices. `capabilities` is a bit set."""
+    """An available number with its prices. `capabilities` is a bit set, `requires` the papers that it is sold with."""
 
     e164: str
     iso_country: str
@@ -112,6 +112,7 @@ class Offer(NamedTuple):
     capabilities: int
     prices: Prices
     carrier: str
+    requires: tuple[str, ...] = ()
 
 
 class Found(NamedTuple):

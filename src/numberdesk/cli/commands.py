@@ -76,6 +76,7 @@ COMMANDS: Final[dict[str, CommandPlace]] = {
     "rates": CommandPlace("rates", "rates", "Rate decks: outbound calls by the number called."),
     "routing": CommandPlace("routing", "routing", "Where calls to rented numbers go."),
     "carriers": CommandPlace("carriers", "carriers", "Accounts at carriers that numbers are bought from."),
+    "compliance": CommandPlace("compliance", "compliance", "Papers that carriers approved for accounts, by reference."),
     "webhooks": CommandPlace("webhooks", "webhooks", "Webhooks, to which events are sent."),
     "connections": CommandPlace("connections", "connections", "Connections, where calls to numbers go."),
     "numbers": CommandPlace("numbers", "numbers", "Rented numbers of any account."),

@@ -54,6 +54,8 @@ _OPTIONS: Final = {
     "name": "NAME",
     "username": "--username",
     "password": "the password",
+    "emergency_address": "--emergency-address",
+    "caller_name": "--caller-name",
 }
 _COLUMNS: Final = ("id", "account_id", "kind", "preset", "name")
 ConnectionArgument = Annotated[str, typer.Argument(metavar="CONNECTION_ID")]

@@ -129,6 +129,10 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
         "numberdesk carrier-sim",
         "numberdesk carrier-sim --port 0 --numbers 100000 --lag 5 --delay 2",
     ),
+    "numberdesk compliance add": ("numberdesk compliance add Acme twilio DE --paper bundle_sid=BU0123",),
+    "numberdesk compliance list": ("numberdesk compliance list --expiring 30",),
+    "numberdesk compliance change": ("numberdesk compliance change cmp_01a207c2 --until 2028-03-20",),
+    "numberdesk compliance remove": ("numberdesk compliance remove cmp_01a207c2 --yes",),
     "numberdesk webhooks create": (
         'numberdesk webhooks create "First customer" https://example.com/events',
         "numberdesk webhooks create Operators https://example.com/all --all-accounts",
@@ -163,6 +167,10 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "numberdesk numbers transfer": ("numberdesk numbers transfer +13612738809 Client --reason sold --yes",),
     "numberdesk numbers release": ("numberdesk numbers release +13612738809 --reason fraud",),
     "numberdesk numbers restore": ("numberdesk numbers restore +13612738809 --reason mistake",),
+    "numberdesk numbers settings": (
+        "numberdesk numbers settings Acme +13612738809 --emergency-address AD0123",
+        'numberdesk numbers settings Acme +13612738809 --caller-name ""',
+    ),
     "numberdesk numbers connect": ('numberdesk numbers connect "First customer" +13612738809 con_01a207c2',),
     "numberdesk connections list": ('numberdesk connections list "First customer"',),
     "numberdesk connections show": ("numberdesk connections show con_01a207c2",),

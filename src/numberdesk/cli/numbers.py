@@ -22,10 +22,12 @@ from numberdesk.flows.rentals.describe_numbers import describe_number
 from numberdesk.flows.rentals.restore_rentals import Restore, restore_rentals
 from numberdesk.flows.rentals.take_back_numbers import TakeBack
 from numberdesk.flows.rentals.transfer_numbers import NumberTransfer, transfer_numbers
+from numberdesk.flows.settings.want_settings import SetSettings, find_number_settings, want_settings
 from numberdesk.numbers.rent_store import list_live_rentals
 from numberdesk.views.connections import number_connection_view
 from numberdesk.views.hands import action_view, held_number_view
 from numberdesk.views.rent import any_rental_view
+from numberdesk.views.settings import number_settings_view
 from numberdesk.wiring import Services
 
 numbers = typer.Typer(help="Rented numbers of any account.", no_args_is_help=True)
@@ -103,6 +105,31 @@ def connect(
         print_object(number_connection_view(found), as_json=as_json)
         if found.row is not None and found.row.next_at is not None:
             note("its carrier is told by the worker: numberdesk serve, or numberdesk worker")
+
+
+@numbers.command("settings")
+def settings(
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Who rents the number: id or exact name")],
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="The number, E.164")],
+    emergency_address: Annotated[str | None, typer.Option(help="The carrier's id of an address; '' for none")] = None,
+    caller_name: Annotated[str | None, typer.Option(help="What is shown to who is called; '' for none")] = None,
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """Set emergency address and caller name of a rented number; alone, show them."""
+    with services(_OPTIONS) as running:
+        owner = customer_called(running, account).id
+        try:
+            e164 = parse_e164(number)
+        except PhoneError as error:
+            fail(f"NUMBER {error}")
+        if emergency_address is None and caller_name is None:
+            found = running.reader.read_now(lambda tx: find_number_settings(tx, owner, e164, None))
+            if found is None:
+                fail("this account does not rent this number")
+        else:
+            command = SetSettings(owner, e164, running.now(), emergency_address, caller_name, by_operator=True)
+            found = running.writer.apply(want_settings, command)
+        print_object(number_settings_view(found, to_operator=True), as_json=as_json)
 
 
 @numbers.command("assign")

@@ -20,6 +20,7 @@ Touches: nothing.
       RentalConflict        rental_conflict          a rental cannot be moved or restored as it stands
       ConnectionInUse       connection_in_use        numbers are connected to it, or it was changed meanwhile
       IdempotencyConflict   idempotency_conflict     key reused with another body
+      DocumentsRequired     documents_required       the number is sold with papers that the account has not
       RateLimited           rate_limited             too many requests for this key
       CarrierRefused        carrier_refused          the carrier said no
       CarrierUnavailable    carrier_unavailable      the carrier did not take the order; nothing charged
@@ -36,7 +37,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 Details = dict[str, object]
-"""What a program may read of a refusal: strings, integers, or money as exact decimal text."""
+"""What a program may read of a refusal: strings, integers, lists of words, or money as exact decimal text."""
 
 
 class NumberdeskError(Exception):
@@ -192,6 +193,13 @@ class IdempotencyConflict(NumberdeskError):
 
     def __init__(self, field: str, reason: str = "differs from the first request with this Idempotency-Key") -> None:
         super().__init__(f"{field} {reason}", {"field": field})
+
+
+class DocumentsRequired(NumberdeskError):
+    """The number is sold only with papers that its carrier approved for the account; details: requires."""
+
+    code = "documents_required"
+    sentence = "This number is sold only with papers that this account has none approved of. Ask the operator."
 
 
 class RateLimited(NumberdeskError):

@@ -62,11 +62,15 @@ class Confirmation(NamedTuple):
 
 
 class Quote(NamedTuple):
-    """Prices at which a carrier's number was offered, good in buys before `until` (microseconds; None: no end)."""
+    """Prices at which a carrier's number was offered, good in buys before `until` (microseconds; None: no end).
+
+    `requires` are the papers that its carrier asks for.
+    """
 
     carrier: str
     prices: Prices
     until: int | None = None
+    requires: tuple[str, ...] = ()
 
 
 def cheapest_agreeing(confirmed: Confirmation, quotes: Iterable[Quote]) -> Quote | None:

@@ -11,9 +11,10 @@ contract (docs/decisions/0004-purchase-decision.md):
 2. this account already rents the number, or orders it: that order again
 3. account suspended; number not offered; number somebody else's
 4. confirmed prices are the current ones, or were until within the quote lifetime; the cheapest that agree hold
-5. neither the account nor its key spends more than it may
-6. the wallet covers month and setup
-7. open the order; a number of the own pool completes at once
+5. the papers that the number is sold with are approved for the account
+6. neither the account nor its key spends more than it may
+7. the wallet covers month and setup
+8. open the order; a number of the own pool completes at once
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from numberdesk.core.errors import IdempotencyConflict, NumberdeskError, NumberNotOffered, PriceChanged
+from numberdesk.core.errors import IdempotencyConflict, NumberdeskError
 from numberdesk.core.lifecycle import AccountState, NumberState, OrderOrigin, OrderState
 from numberdesk.core.periods import add_months
 from numberdesk.core.prices import Confirmation, Prices, Quote, cheapest_agreeing
-from numberdesk.core.purchase_refusals import cannot_pay, over_a_cap, standing_refusal
+from numberdesk.core.purchase_refusals import cannot_pay, no_papers, other_price, over_a_cap, standing_refusal
 from numberdesk.core.spending import SpendCaps, day_of
 
 POOL: Final = "pool"
@@ -95,8 +96,8 @@ class SaleNumber(NamedTuple):
 class Order(NamedTuple):
     """One purchase attempt, or what an operator gave. completed_at and renews_at are None until it completes.
 
-    `attempts` counts how often its carrier was asked, `carrier_reference` is its name for the number. It failed with
-    `failure`. `rental_ended_at` is told where it is given again. It counts towards caps from `counted_at` on.
+    `attempts` counts how often its carrier was asked, with `profile_id`; `carrier_reference` names the number there. It
+    failed with `failure`. `rental_ended_at` is told where it is given again. It counts for caps from `counted_at` on.
     """
 
     id: str
@@ -118,6 +119,7 @@ class Order(NamedTuple):
     counted_at: int | None = None
     origin: OrderOrigin = OrderOrigin.PURCHASE
     from_rental_id: str | None = None
+    profile_id: str | None = None
 
     @property
     def rental_id(self) -> str:
@@ -206,6 +208,7 @@ class Loaded:
     buy of the batch is still within the quote lifetime of; `offers` maps a number that is its carrier's
     to what carriers offer of it, the latest first. Each buy is asked by its own time.
     `caps` are those of accounts and of keys, `spent` what each of them spent by day (core/spending.py).
+    `profiles` has the compliance profile of an account for a number at a carrier.
     """
 
     wallets: Mapping[str, Wallet]
@@ -216,6 +219,7 @@ class Loaded:
     offers: Mapping[str, tuple[Quote, ...]] = field(default_factory=dict)
     caps: Mapping[str, SpendCaps] = field(default_factory=dict)
     spent: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    profiles: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -238,6 +242,7 @@ def decide(loaded: Loaded, buys: Sequence[Buy]) -> Decided:
         loaded.offers,
         loaded.caps,
         {owner: dict(days) for owner, days in loaded.spent.items()},
+        loaded.profiles,
     )
     return Decided([table.decide(buy) for buy in buys], table.wallets, table.sale_numbers)
 
@@ -254,6 +259,7 @@ class _Table:
     offers: Mapping[str, tuple[Quote, ...]]
     caps: Mapping[str, SpendCaps]
     spent: dict[str, dict[int, int]]
+    profiles: Mapping[tuple[str, str, str], str]
 
     def decide(self, buy: Buy) -> Decision:
         """Ask the questions in their order; the first that ends the matter does."""
@@ -272,8 +278,10 @@ class _Table:
             return self._refused(error, buy)
         quote = cheapest_agreeing(buy.confirmed, quotes)
         if quote is None:
-            return self._refused(_price_changed(sale_number, quotes[0].prices), buy)
-        error = self._unpayable(buy, wallet, quote.prices.total)
+            current = None if number is None or sale_number is None else (sale_number.prices,)
+            return self._refused(other_price(current, quotes[0].prices), buy)
+        lacks = bool(quote.requires) and (buy.account_id, quote.carrier, buy.e164) not in self.profiles
+        error = no_papers(quote.requires) if lacks else self._unpayable(buy, wallet, quote.prices.total)
         if error is not None:
             return self._refused(error, buy)
         return self._sold(buy, sale_number, wallet, quote)
@@ -331,11 +339,11 @@ class _Table:
             connection_id=buy.connection_id,
             key_id=buy.key_id,
             counted_at=buy.now if wallet.capped else None,
+            profile_id=self.profiles.get((buy.account_id, quote.carrier, buy.e164)),
         )
+        charges: tuple[Charge, ...] = ()
         if at_once:
-            order = completed(order, buy.now)
-        charges = charges_of(wallet, prices) if at_once else ()
-        if at_once:
+            order, charges = completed(order, buy.now), charges_of(wallet, prices)
             last = charges[-1]
             self.wallets[buy.account_id] = wallet._replace(posted=last.balance_after, entries=last.entry)
         else:
@@ -366,14 +374,6 @@ class _Table:
         )
         self.answers[buy.account_id, buy.idempotency_key] = answer
         return answer
-
-
-def _price_changed(sale_number: SaleNumber | None, newest: Prices) -> NumberdeskError:
-    """The refusal of prices that no good quote has. A number of the books that has no price now is not offered."""
-    in_books = sale_number is not None and not sale_number.is_nobodys
-    if in_books and sale_number is not None and sale_number.prices != newest:
-        return NumberNotOffered()
-    return PriceChanged(details=newest.details())
 
 
 def completed(order: Order, now: int) -> Order:

@@ -5,19 +5,22 @@ Touches: nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from numberdesk.core.errors import (
+    DocumentsRequired,
     Forbidden,
     InsufficientBalance,
     NumberdeskError,
     NumberNotOffered,
     NumberTaken,
+    PriceChanged,
     SpendLimit,
 )
 from numberdesk.core.lifecycle import AccountState, NumberState
 from numberdesk.core.money import as_decimal
+from numberdesk.core.prices import Prices
 from numberdesk.core.spending import SpendCaps, refused_by
 
 ACCOUNT_CLOSED: Final = "This account is closed."
@@ -35,6 +38,21 @@ def standing_refusal(state: AccountState, number: NumberState | None, *, is_quot
     if number in (NumberState.CLAIMED, NumberState.ASSIGNED):
         return NumberTaken()
     return None if number in (None, NumberState.AVAILABLE) else NumberNotOffered()
+
+
+def other_price(current: tuple[Prices | None] | None, newest: Prices) -> NumberdeskError:
+    """The refusal of prices that no good quote has. A number of the books that has no price now is not offered.
+
+    `current` is the price of a number of the books; None for one that is not in them.
+    """
+    if current is not None and current != (newest,):
+        return NumberNotOffered()
+    return PriceChanged(details=newest.details())
+
+
+def no_papers(requires: Iterable[str]) -> DocumentsRequired:
+    """The refusal of a number that is sold with papers which its account has none approved of."""
+    return DocumentsRequired(details={"field": "phone_number", "requires": list(requires)})
 
 
 def over_a_cap(

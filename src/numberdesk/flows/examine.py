@@ -12,11 +12,13 @@ from typing import Any, Final, NamedTuple
 
 from numberdesk.accounts.store import find_currencies
 from numberdesk.carriers.audit_store import DUE_AUDITS
+from numberdesk.carriers.compliance_store import count_lapsing
 from numberdesk.carriers.store import list_carriers
 from numberdesk.catalog.gap_store import count_unpriced, count_unrated, find_currencies_sold
 from numberdesk.catalog.store import count_inventory
 from numberdesk.connections.rental_connection_store import DUE_CONNECTIONS, DUE_REMOVALS
 from numberdesk.core.advice import Advice, hint, problem
+from numberdesk.core.compliance import NOTICE
 from numberdesk.core.invariants import RunOutcome
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.periods import MICROSECONDS, iso_seconds
@@ -27,6 +29,7 @@ from numberdesk.infra.due_work import Backlog, DueTable
 from numberdesk.infra.vault import Vault
 from numberdesk.numbers.carrier_release_store import DUE_RELEASES
 from numberdesk.numbers.rent_store import DUE_RENTALS
+from numberdesk.numbers.settings_store import DUE_SETTINGS
 from numberdesk.orders.carrier_order_store import DUE_ORDERS
 from numberdesk.usage.gap_store import count_rentals_unrated, count_unsourced
 from numberdesk.usage.pull_store import DUE_PULLS
@@ -43,6 +46,7 @@ KINDS_OF_WORK: Final[Mapping[str, DueTable[Any]]] = {
     "webhook_deliveries": DUE_DELIVERIES,
     "rental_connections": DUE_CONNECTIONS,
     "connection_removals": DUE_REMOVALS,
+    "number_settings": DUE_SETTINGS,
     "sessions": DUE_SESSIONS,
     "call_pulls": DUE_PULLS,
 }
@@ -67,7 +71,8 @@ def examine(tx: Tx, vault: Vault, now: int) -> Examined:
     """Look over what the database holds. `now` is in microseconds."""
     work = find_work(tx, now)
     ok = find_verify_runs(tx).get(RunOutcome.OK)
-    advice = (*_of_carriers(tx, vault), *_of_catalog(tx), *_of_calls(tx), *_of_work(work), *_of_verify(tx, now))
+    advice = (*_of_carriers(tx, vault), *_of_catalog(tx), *_of_calls(tx), *_of_papers(tx, now), *_of_work(work))
+    advice = (*advice, *_of_verify(tx, now))
     return Examined(work, None if ok is None else ok.ran_at, advice)
 
 
@@ -139,6 +144,14 @@ def _of_calls(tx: Tx) -> Iterator[Advice]:
         yield hint("calls", said, "numberdesk usage parked rate --number NUMBER --direction ... --rate ...")
     if list_parked(tx, after=None, limit=1):
         yield problem("calls", "there are calls that wait for a person", "numberdesk usage parked list")
+
+
+def _of_papers(tx: Tx, now: int) -> Iterator[Advice]:
+    lapsing = count_lapsing(tx, now + NOTICE)
+    if lapsing:
+        said = f"{lapsing} compliance profiles have ended, or end within a month"
+        action = "numberdesk compliance list --expiring 30; then compliance change --until, or compliance remove"
+        yield hint("papers", said, action)
 
 
 def _of_work(work: Mapping[str, Backlog]) -> Iterator[Advice]:

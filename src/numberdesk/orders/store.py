@@ -41,6 +41,7 @@ _COLUMNS: Final = (
     orders.c.counted_at,
     orders.c.origin,
     orders.c.from_rental_id,
+    orders.c.profile_id,
 )
 _ORIGINS: Final = {origin.value: origin for origin in OrderOrigin}
 _BY_ID: Final = SelectSet(select(*_COLUMNS).where(in_set(orders.c.id, "ids")), "ids")
@@ -73,7 +74,7 @@ _INSERT_ORDERS: Final = InsertRows(
     (
         *("id", "account_id", "e164", "carrier", "state", "currency", "price", "inbound", "outbound", "setup"),
         *("attempts", "carrier_reference", "created_at", "completed_at", "renews_at", "connection_id"),
-        *("key_id", "counted_at", "origin", "from_rental_id"),
+        *("key_id", "counted_at", "origin", "from_rental_id", "profile_id"),
     ),
 )
 _INSERT_ANSWERS: Final = InsertRows(
@@ -260,6 +261,7 @@ def _order_row(order: Order) -> tuple[Any, ...]:
         order.counted_at,
         order.origin.value,
         order.from_rental_id,
+        order.profile_id,
     )
 
 
@@ -281,6 +283,7 @@ def _order_of(row: Any) -> Order:
         counted_at=row.counted_at,
         origin=_ORIGINS[row.origin],
         from_rental_id=row.from_rental_id,
+        profile_id=row.profile_id,
     )
 
 
@@ -327,16 +330,25 @@ def _error_of(row: Any) -> NumberdeskError:
 
 
 def _details_text(details: Details) -> str:
-    """Details as JSON. A decimal becomes ["decimal", text], so that it comes back exactly as it was."""
-    return json.dumps(
-        {name: ["decimal", str(value)] if isinstance(value, Decimal) else value for name, value in details.items()}
-    )
+    """Details as JSON. A decimal becomes ["decimal", text], so that it comes back exactly; a list {"list"}."""
+    return json.dumps({name: _kept_detail(value) for name, value in details.items()})
+
+
+def _kept_detail(value: object) -> object:
+    if isinstance(value, list):
+        return {"list": value}
+    return ["decimal", str(value)] if isinstance(value, Decimal) else value
 
 
 def _details_of(text: str) -> Details:
     """Details that cannot be read are none: the refusal keeps its code and its sentence. `verify` names the row."""
     try:
-        details = json.loads(text)
-        return {name: Decimal(value[1]) if isinstance(value, list) else value for name, value in details.items()}
+        return {name: _detail_of(value) for name, value in json.loads(text).items()}
     except (ValueError, AttributeError, LookupError, ArithmeticError):
         return {}
+
+
+def _detail_of(value: Any) -> object:
+    if isinstance(value, dict):
+        return value["list"]
+    return Decimal(value[1]) if isinstance(value, list) else value

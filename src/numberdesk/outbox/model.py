@@ -265,6 +265,53 @@ NUMBER_CONNECTION_FAILED: Final = EventType(
         "failed_at": "when",
     },
 )
+NUMBER_SETTINGS_SET: Final = EventType(
+    "number.settings_set",
+    id_prefix="evt_set_",
+    table="",
+    column="",
+    value=None,
+    meaning="A carrier has the emergency address and the caller name of a number as they are wanted.",
+    fields={"phone_number": "the number, E.164", "id": "the rental", "set_at": "when"},
+)
+NUMBER_SETTINGS_FAILED: Final = EventType(
+    "number.settings_failed",
+    id_prefix="evt_noset_",
+    table="",
+    column="",
+    value=None,
+    meaning="Emergency address or caller name are not set: the carrier has failed three times, or cannot do it.",
+    fields={
+        "phone_number": "the number, E.164",
+        "id": "the rental",
+        "message": "why, in words",
+        "failed_at": "when",
+    },
+)
+_PROFILE_FIELDS: Final = {
+    "id": "the compliance profile",
+    "iso_country": "the country of the numbers that it is for",
+    "number_type": "their type; empty for all types",
+    "valid_until": "when it ends",
+}
+COMPLIANCE_EXPIRING: Final = EventType(
+    "compliance_profile.expiring",
+    id_prefix="evt_papers_",
+    table="",
+    column="",
+    value=None,
+    meaning="A compliance profile ends in a month: after that numbers which need one cannot be bought with it.",
+    fields=_PROFILE_FIELDS,
+)
+COMPLIANCE_EXPIRED: Final = EventType(
+    "compliance_profile.expired",
+    id_prefix="evt_nopapers_",
+    table="",
+    column="",
+    value=None,
+    meaning="A compliance profile has ended. Numbers that are rented stay so, unless their carrier says otherwise.",
+    fields=_PROFILE_FIELDS,
+)
 ACCOUNT_IN_DEBT: Final = EventType(
     "account.in_debt",
     id_prefix="evt_debt_",

@@ -20,6 +20,7 @@ from numberdesk.tables.accounts import (
 from numberdesk.tables.actions import actions
 from numberdesk.tables.base import metadata
 from numberdesk.tables.carriers import audits, carrier_orders, carrier_releases, carrier_troubles, carriers, findings
+from numberdesk.tables.compliance import compliance_profiles
 from numberdesk.tables.connections import (
     connection_defaults,
     connection_permits,
@@ -32,6 +33,7 @@ from numberdesk.tables.numbers import numbers, price_rules, rentals, repricings,
 from numberdesk.tables.offers import exchange_rates, offers
 from numberdesk.tables.orders import event_streams, events, idempotency_records, keyed_requests, orders
 from numberdesk.tables.rent import rent_charges, rent_notices, rent_policies, rent_prices, rent_refunds
+from numberdesk.tables.settings import number_settings
 from numberdesk.tables.times import agreed_time
 from numberdesk.tables.trigrams import number_trigrams, trigram_fills
 from numberdesk.tables.usage import (
@@ -72,6 +74,7 @@ __all__ = [
     "carrier_releases",
     "carrier_troubles",
     "carriers",
+    "compliance_profiles",
     "connection_defaults",
     "connection_permits",
     "connection_removals",
@@ -86,6 +89,7 @@ __all__ = [
     "idempotency_records",
     "keyed_requests",
     "metadata",
+    "number_settings",
     "number_trigrams",
     "numbers",
     "offers",

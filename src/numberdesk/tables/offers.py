@@ -38,6 +38,7 @@ offers = Table(
     optional_whole("cost_setup"),
     whole("offered_at"),
     whole("expires_at"),
+    text("requires", server_default=""),  # what it asks for, as words between blanks
     PrimaryKeyConstraint("e164", "carrier", "terms"),
     CheckConstraint("price > 0", name="price_positive"),
     CheckConstraint("inbound >= 0 AND outbound >= 0 AND setup >= 0", name="rates_not_negative"),

@@ -38,6 +38,7 @@ orders = Table(
     text("origin", server_default="purchase"),
     optional_text("from_rental_id"),
     one_of("origin", OrderOrigin),
+    optional_text("profile_id"),  # the compliance profile that its carrier is sent
     one_of("state", OrderState),
     CheckConstraint("price > 0", name="price_positive"),
     CheckConstraint("inbound >= 0 AND outbound >= 0 AND setup >= 0", name="rates_not_negative"),

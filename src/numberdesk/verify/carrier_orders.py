@@ -1,6 +1,6 @@
 """What must hold between orders and how they stand with their carriers.
 
-Touches: orders, carrier_orders, carriers.
+Touches: orders, carrier_orders, carriers, compliance_profiles.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numberdesk.core.errors import BY_CODE
 from numberdesk.core.invariants import differing
 from numberdesk.core.lifecycle import OrderOrigin, OrderState
 from numberdesk.core.purchase import POOL
-from numberdesk.tables import carrier_orders, carriers, orders
+from numberdesk.tables import carrier_orders, carriers, compliance_profiles, orders
 from numberdesk.verify.engine import in_key_order, rule
 
 # Most orders are the pool's: of those only columns are compared, without a look at another table.
@@ -148,6 +148,26 @@ def _says_nameless(row: Any) -> str:
     return f"the order for {row.e164} is completed without what {row.carrier} calls the number"
 
 
+_UNDOCUMENTED: Final = (
+    select(orders.c.id, orders.c.profile_id, compliance_profiles.c.account_id, compliance_profiles.c.carrier)
+    .select_from(orders.outerjoin(compliance_profiles, compliance_profiles.c.id == orders.c.profile_id))
+    .where(
+        in_key_order(orders.c.id),
+        orders.c.profile_id.is_not(None),
+        or_(
+            compliance_profiles.c.account_id.is_distinct_from(orders.c.account_id),
+            compliance_profiles.c.carrier.is_distinct_from(orders.c.carrier),
+        ),
+    )
+)
+
+
+def _says_undocumented(row: Any) -> str:
+    if row.account_id is None:
+        return f"the order was sent with the compliance profile {row.profile_id}, which does not exist"
+    return f"the order was sent with the compliance profile {row.profile_id} of {row.account_id} at {row.carrier}"
+
+
 CHECKS: Final = (
     rule("I8", "every order of another carrier is noted as sent, none of the pool", orders, _UNSENT, _says_unsent),
     rule("I10", "carriers are asked about open orders and no others", carrier_orders, _ASTRAY, _says_astray),
@@ -155,5 +175,6 @@ CHECKS: Final = (
     rule("I8", "every second sending has its time", carrier_orders, _UNSENT_AGAIN, _says_unsent_again),
     rule("I10", "every open order that waits for no person has its carrier", orders, _UNREACHABLE, _says_unreachable),
     rule("I9", "every failed order says why, and no other does", carrier_orders, _UNEXPLAINED, _says_unexplained),
+    rule("I8", "no order was sent with papers of another account", orders, _UNDOCUMENTED, _says_undocumented),
     rule("I7", "what was bought at a carrier has its name there", carrier_orders, _NAMELESS, _says_nameless),
 )

@@ -1,6 +1,6 @@
 """What must hold of connections: numbers go where their account may send them, and what carriers have is known.
 
-Touches: connection_defaults, connection_removals, connections, orders, rental_connections, rentals.
+Touches: connection_defaults, connection_removals, connections, number_settings, orders, rental_connections, rentals.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from numberdesk.tables import (
     connection_defaults,
     connection_removals,
     connections,
+    number_settings,
     orders,
     rental_connections,
     rentals,
@@ -142,7 +143,36 @@ def _says_open(row: Any) -> str:
     return f"its secrets, of {row.length} characters, are not sealed, and may lie in clear"
 
 
+_STRAY_SETTINGS: Final = (
+    select(number_settings.c.rental_id.label("id"), number_settings.c.e164, rentals.c.released_at)
+    .join(rentals, rentals.c.id == number_settings.c.rental_id)
+    .where(
+        in_key_order(number_settings.c.rental_id),
+        or_(
+            number_settings.c.account_id != rentals.c.account_id,
+            number_settings.c.e164 != rentals.c.e164,
+            and_(
+                rentals.c.released_at.is_not(None),
+                or_(number_settings.c.emergency_address != "", number_settings.c.caller_name != ""),
+            ),
+        ),
+    )
+)
+
+
+def _says_stray_settings(row: Any) -> str:
+    why = "is of another number or account" if row.released_at is None else "has ended, or is of another"
+    return f"settings of {row.e164} are kept, and their rental {why}"
+
+
 CHECKS: Final = (
+    rule(
+        "I17",
+        "settings are of their rental's number, and forgotten when it ends",
+        number_settings,
+        _STRAY_SETTINGS,
+        _says_stray_settings,
+    ),
     rule("I17", "a number is connected to what its account has", rentals, _ASTRAY, _says_astray),
     rule("I17", "of every number that is to be connected its carrier is told", rentals, _UNTOLD, _says_untold),
     rule("I17", "what a carrier has is what its rental wanted", rental_connections, _MISAPPLIED, _says_misapplied),

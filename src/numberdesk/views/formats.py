@@ -15,6 +15,7 @@ import msgspec
 from numberdesk.accounts.model import SCOPES
 from numberdesk.catalog.model import CAPABILITIES, FROM_FILE, FROM_RULE, NUMBER_TYPES
 from numberdesk.catalog.rules import COUNTRY_CODE
+from numberdesk.core.compliance import Requirement
 from numberdesk.core.errors import BY_CODE
 from numberdesk.core.money import CURRENCY_CODE
 from numberdesk.core.phone import E164_PATTERN
@@ -51,11 +52,13 @@ WebhookId = Annotated[str, _id("whk")]
 DeliveryId = Annotated[str, _id("dlv")]
 EventId = Annotated[str, _id("evt")]
 CarrierReleaseId = Annotated[str, _id("rel")]
+ProfileId = Annotated[str, _id("cmp")]
 ConnectionId = Annotated[str, _id("con")]
 
 ErrorCode = Annotated[str, _words(BY_CODE)]
 NumberTypeName = Annotated[str, _words(NUMBER_TYPES)]
 NumberTypeOrAny = Annotated[str, _words(("", *NUMBER_TYPES))]
+RequirementNames = tuple[Annotated[str, _words(Requirement)], ...]
 CapabilityNames = tuple[Annotated[str, _words(CAPABILITIES)], ...]
 EventKind = Annotated[str, _words(KINDS_OF_EVENTS)]
 ScopeNames = tuple[Annotated[str, _words(SCOPES)], ...]

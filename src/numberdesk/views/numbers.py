@@ -33,6 +33,7 @@ from numberdesk.views.formats import (
     OrderId,
     PhoneNumber,
     RentalId,
+    RequirementNames,
 )
 
 
@@ -197,6 +198,7 @@ class OfferView(msgspec.Struct, frozen=True):
     currency: Currency
     setup_price: Decimal
     offer_expires_at: Instant
+    requires: RequirementNames
 
 
 def purchase_view(order: Order) -> PurchaseView:
@@ -343,4 +345,5 @@ def offer_view(offer: Offer, expires_at: int) -> OfferView:
         currency=prices.currency,
         setup_price=as_decimal(prices.setup),
         offer_expires_at=iso_seconds(expires_at),
+        requires=offer.requires,
     )

@@ -114,12 +114,15 @@ def test_an_order_names_the_number_and_the_account_in_its_path_and_carries_no_se
     with scripted(lambda _seen: bought()) as server:
         order(server)
         order(server, app_id="77", compliance_application_id="c-1")
-    plain, linked = server.seen
+        papers = {"compliance_application_id": "c-2"}
+        ask(server.url, lambda plivo: plivo.order(OURS, "ord_1", "DE", papers), compliance_application_id="c-1")
+    plain, linked, customers = server.seen
     assert (plain.method, plain.path, plain.query) == ("POST", f"{ACCOUNT}PhoneNumber/{DIGITS}/", [])
     assert plain.headers["authorization"] == "Basic " + base64.b64encode(f"MA123:{TOKEN}".encode()).decode()
     assert plain.headers["content-type"] == "application/json"
     assert plain.json == {}
     assert linked.json == {"app_id": "77", "compliance_application_id": "c-1"}
+    assert customers.json == papers
 
 
 def test_an_order_to_nobody_is_not_sent_and_a_throttled_one_says_until_when() -> None:

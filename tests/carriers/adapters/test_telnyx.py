@@ -159,15 +159,16 @@ def test_an_order_names_one_number_our_reference_and_what_the_account_is_set_up_
     with scripted(account(order=data(ordered()))) as server:
         order(server, **more)
         order(server)
-    full, plain = posts(server)
+        ask(server.url, lambda one: one.order(OURS, REFERENCE, "DE", {"requirement_group_id": "mine"}), **more)
+    full, plain, customers = posts(server)
     assert full.headers["authorization"] == f"Bearer {KEY}"
-    assert full.query == []
     assert full.json == {
         "phone_numbers": [{"phone_number": OURS, "requirement_group_id": "requirement_group_id-1"}],
         "customer_reference": REFERENCE,
         **{name: f"{name}-1" for name in ("connection_id", "messaging_profile_id", "billing_group_id")},
     }
     assert plain.json == {"phone_numbers": [{"phone_number": OURS}], "customer_reference": REFERENCE}
+    assert customers.json["phone_numbers"][0]["requirement_group_id"] == "mine"
 
 
 def test_a_finished_order_is_placed_under_the_id_that_the_list_of_numbers_has() -> None:

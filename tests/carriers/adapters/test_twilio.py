@@ -122,6 +122,16 @@ ORDERS: Final[dict[str, tuple[Answer, Any]]] = {
 }
 
 
+def test_a_customers_papers_go_with_its_order_in_the_place_of_the_accounts_own() -> None:
+    papers = {"bundle_sid": "BU1", "address_sid": "AD1"}
+    with scripted(lambda _seen: BOUGHT) as server:
+        ask(server.url, lambda twilio: twilio.order(OURS, ORDER, "DE", papers), identity_sid="RI0", address_sid="AD0")
+        ask(server.url, lambda twilio: twilio.order(OURS, ORDER), identity_sid="RI0")
+    mine, own = server.seen
+    assert mine.form == {"PhoneNumber": OURS, "FriendlyName": ORDER, "BundleSid": "BU1", "AddressSid": "AD1"}
+    assert own.form == {"PhoneNumber": OURS, "FriendlyName": ORDER, "IdentitySid": "RI0"}
+
+
 @pytest.mark.parametrize("name", ORDERS)
 def test_an_order_is_one_post_and_every_answer_has_its_word(name: str) -> None:
     answer, expected = ORDERS[name]

@@ -110,7 +110,7 @@ def test_what_twilio_understands_is_pushed_down(wanted: Wanted, expected: dict[s
     resource = {"local": "Local", "mobile": "Mobile", "toll_free": "TollFree"}[wanted.number_type or ""]
     path = f"/2010-04-01/Accounts/{ACCOUNT}/AvailablePhoneNumbers/{wanted.iso_country}/{resource}.json"
     assert (seen.method, seen.path, seen.headers["authorization"]) == ("GET", path, BASIC)
-    assert dict(seen.query) == {"PageSize": "20", "ExcludeAllAddressRequired": "true", **expected}
+    assert dict(seen.query) == {"PageSize": "20", **expected}
     assert len(seen.query) == len(dict(seen.query))
 
 
@@ -159,10 +159,19 @@ def test_one_bad_offer_costs_itself_and_not_the_others(bad: Any) -> None:
     assert [number.e164 for number in page.numbers] == ["+14155550142"]
 
 
+def test_an_address_that_a_number_asks_for_is_told_unless_the_account_has_papers_for_all() -> None:
+    told = {"any": ("address",), "local": ("local_address",), "foreign": ("foreign_address",), "none": (), "new": ()}
+    found = market(Local=offers(*(offer(address_requirements=one) for one in (*told, None, 7, ["any"]))))
+    page, _ = search(found)
+    assert [number.requires for number in page.numbers] == [*told.values(), (), (), ()]
+    page, _ = search(found, papers={"address_sid": "AD1"})
+    assert {number.requires for number in page.numbers} == {()}
+
+
 @pytest.mark.parametrize("missing", [{"region": None, "locality": None, "capabilities": None}])
 def test_what_is_not_said_is_empty(missing: dict[str, Any]) -> None:
     page, _ = search(market(Local=offers(offer(**missing), {"phone_number": "+14155550143"})))
-    assert [number[2:] for number in page.numbers] == [("", "", (), None)] * 2
+    assert [number[2:] for number in page.numbers] == [("", "", (), None, ())] * 2
 
 
 def test_all_types_are_asked_side_by_side_and_404_means_that_there_is_none() -> None:

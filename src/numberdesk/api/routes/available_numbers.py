@@ -35,6 +35,7 @@ _EXAMPLE: Final = {
     "currency": "USD",
     "setup_price": 0,
     "offer_expires_at": "2026-03-20T14:40:00Z",
+    "requires": [],
 }
 
 _CAPABILITY: Final = "|".join(CAPABILITIES)

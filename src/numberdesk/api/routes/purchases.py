@@ -98,6 +98,7 @@ _PENDING_EXAMPLE: Final = {
         "number_taken",
         "price_changed",
         "idempotency_conflict",
+        "documents_required",
         "carrier_refused",
         "carrier_unavailable",
     ),

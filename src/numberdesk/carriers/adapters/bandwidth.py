@@ -10,7 +10,7 @@ too, and is ours until it is no longer in service.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 from urllib.parse import parse_qs, quote
 
@@ -52,6 +52,7 @@ from numberdesk.carriers.adapters.http_api import (
 )
 from numberdesk.carriers.adapters.refusal_words import reason_in
 from numberdesk.carriers.port import (
+    NO_PAPERS,
     AvailablePage,
     CarrierError,
     Field,
@@ -127,11 +128,8 @@ class Bandwidth(ConnectsNumbers):
         return await search(self._api, self._account_id, wanted)
 
     async def order(
-        self,
-        e164: str,
-        reference: str,
-        iso_country: str = "",  # noqa: ARG002  it goes by digits alone
-    ) -> Placed | Pending | Refused | NotSent | Unknown:
+        self, e164: str, reference: str, iso_country: str = "", papers: Mapping[str, str] = NO_PAPERS  # noqa: ARG002  by digits alone; its orders take none
+    ) -> Placed | Pending | Refused | NotSent | Unknown:  # fmt: skip
         """Order exactly this number, with one request, under our reference. Raises nothing."""
         number = national_of(e164)
         if number is None:

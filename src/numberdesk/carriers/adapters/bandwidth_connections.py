@@ -25,6 +25,7 @@ from numberdesk.carriers.adapters.bandwidth_locations import (
 from numberdesk.carriers.adapters.bandwidth_orders import RUNNING, message_in
 from numberdesk.carriers.adapters.bandwidth_xml import elements, leaf, national_of, numbers, parsed, tag, text
 from numberdesk.carriers.adapters.connecting import CannotBeSetError, another, name_of, not_ours, shows_else
+from numberdesk.carriers.adapters.number_settings import Keeper, KeepsNothing
 from numberdesk.carriers.adapters.sip_targets import SipAddress, addresses_of, require_no_login
 from numberdesk.carriers.port import CarrierError, Trouble
 from numberdesk.core.connection import (
@@ -49,6 +50,9 @@ _NATIONAL_ONLY: Final = "this carrier has numbers of the North American plan onl
 _DONE: Final = "complete"
 _DEFAULT, _OFF, _AS_SPECIFIED = "systemdefault", "off", "asSpecified"
 _FORMATS: Final = {NumberFormat.E164: "e164", NumberFormat.PLAIN: "11digit", NumberFormat.NATIONAL: "10digit"}
+
+_NO_ADDRESS: Final = "this carrier takes the address itself with an order for emergency services, and has no id for it"
+_NO_NAME: Final = "this carrier takes caller names by an order of their own, which is not made here"
 
 
 class _Target(NamedTuple):
@@ -103,6 +107,7 @@ class BandwidthConnector:
         self._api = api
         self._locations = locations
         self._orders: dict[str, _Order] = {}
+        self.keeper: Keeper = KeepsNothing(_NO_ADDRESS, _NO_NAME)
 
     async def connect(self, e164: str, number_id: str | None, wanted: WantedConnection) -> str:  # noqa: ARG002  the id is the number
         """Move the number to the location that is wanted, and order its options, unless they are shown already."""

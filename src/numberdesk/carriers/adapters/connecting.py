@@ -12,7 +12,9 @@ from typing import Final, Protocol
 from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
-from numberdesk.carriers.adapters.http_api import Shape, decoded, refused
+from numberdesk.carriers.adapters.cannot_be_set import CannotBeSetError as CannotBeSetError  # noqa: PLC0414  for the connectors
+from numberdesk.carriers.adapters.http_api import succeeded as succeeded  # noqa: PLC0414  as above
+from numberdesk.carriers.adapters.number_settings import Keeper, set_up_by, shown_by
 from numberdesk.carriers.port import CarrierError, Trouble
 from numberdesk.core.connection import (
     Connected,
@@ -23,22 +25,18 @@ from numberdesk.core.connection import (
     WantedConnection,
     WebhookRoute,
 )
-from numberdesk.infra.http import HttpResponse
+from numberdesk.core.number_settings import SettingsAnswer, ShownSettings, WantedSettings
 
 _SHORTEST_SECRET: Final = 4
-_SUCCESS, _REDIRECT = 200, 300
-
-
-class CannotBeSetError(Exception):
-    """What is wanted is not to be had at this carrier. The text is the reason, for a customer."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        super().__init__(reason)
 
 
 class Connector(Protocol):
-    """What of it differs by carrier. Each raises CarrierError, and CannotBeSetError before anything is asked."""
+    """What of it differs by carrier. Each raises CarrierError, and CannotBeSetError before anything is asked.
+
+    `keeper` sets emergency addresses and caller names.
+    """
+
+    keeper: Keeper
 
     async def connect(self, e164: str, number_id: str | None, wanted: WantedConnection) -> str:
         """Set it, and see that it is set: the carrier's id of what was made for the connection, "" without."""
@@ -54,7 +52,7 @@ class Connector(Protocol):
 
 
 class ConnectsNumbers:
-    """The three calls. An adapter sets its `_connector` when it is made.
+    """These calls. An adapter sets its `_connector` when it is made.
 
     What is done for one connection is done one after the other: two numbers must not make two objects for it.
     """
@@ -94,6 +92,14 @@ class ConnectsNumbers:
             return NotConnected(str(error))
         return Connected()
 
+    async def set_up(self, e164: str, number_id: str | None, wanted: WantedSettings) -> SettingsAnswer:
+        """Have a number of ours keep an emergency address and a caller name. Safe to repeat; raises nothing."""
+        return await set_up_by(self._connector.keeper, e164, number_id, wanted)
+
+    async def settings(self, e164: str, number_id: str | None, wanted: WantedSettings) -> ShownSettings:
+        """What of these the carrier has set. Raises CarrierError."""
+        return await shown_by(self._connector.keeper, e164, number_id, wanted)
+
     @contextlib.asynccontextmanager
     async def _turn(self, connection_id: str) -> AsyncIterator[None]:
         if self._under_way is None:
@@ -101,13 +107,6 @@ class ConnectsNumbers:
         lock = self._under_way.setdefault(connection_id, asyncio.Lock())
         async with lock:
             yield
-
-
-def succeeded(answer: HttpResponse, shape: type[Shape]) -> Shape:
-    """The body of a success as a shape. Raises CarrierError."""
-    if not _SUCCESS <= answer.status < _REDIRECT:
-        raise refused(answer)
-    return decoded(answer, shape)
 
 
 def not_ours() -> CarrierError:

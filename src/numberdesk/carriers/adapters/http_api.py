@@ -15,6 +15,7 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
+from numberdesk.carriers.papers import FIELD as PAPERS_FOR
 from numberdesk.carriers.port import VISIBILITY_WINDOW, Carrier, CarrierError, Field, Setup, Trouble
 from numberdesk.core.carrier_order import NotSent, Reason, Refused, Unknown
 from numberdesk.core.errors import InvalidRequest
@@ -30,6 +31,7 @@ COMMON_FIELDS: Final = (
     Field("read_seconds", "longest wait for an answer to a search or look-up (10)", required=False, example="10"),
     Field("order_seconds", "longest wait for an answer to an order (30)", required=False, example="30"),
     Field("window_seconds", "how long its lists may hide what was bought (900)", required=False, example="900"),
+    Field(PAPERS_FOR, "countries whose numbers are sold with papers only", required=False, example="DE,FR:mobile"),
 )
 """What every account at a carrier may be set up with."""
 
@@ -37,13 +39,17 @@ COMMON_FIELDS: Final = (
 class CarrierKind(NamedTuple):
     """A carrier: its own fields, how its adapter is built, and the fields that say which account there it is.
 
-    `minute_costs` are the directions of calls of which it tells what a minute costs: inbound, outbound.
+    `minute_costs` are the directions of calls of which it tells what a minute costs: inbound, outbound. `papers` are
+    those fields that name papers which orders are sent with, in the place of which a customer's may be sent.
+    `registers_addresses`: it has emergency addresses under ids.
     """
 
     fields: tuple[Field, ...]
     build: Callable[[Setup, Http], Carrier]
     identity: tuple[str, ...] = ()
     minute_costs: tuple[str, ...] = ()
+    papers: tuple[str, ...] = ()
+    registers_addresses: bool = False
 
     @property
     def all_fields(self) -> tuple[Field, ...]:
@@ -65,6 +71,7 @@ _UNAUTHORIZED, _FORBIDDEN, _THROTTLED, _BROKEN = 401, 403, 429, 500
 _REFUSALS: Final = range(400, 500)
 UNDECIDED: Final = (408, 409, 425, 429)
 """Said of a request that may have been, or may yet be, processed: timeout, conflict, too early, too many."""
+_OK, _REDIRECT = 200, 300
 _OF_ACCOUNT: Final = (401, 402, 403)
 
 
@@ -227,6 +234,13 @@ def excerpt(answer: HttpResponse) -> str:
     text = answer.body[:LONGEST_MESSAGE].decode("utf-8", "replace")
     shown = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
     return f": {shown[:200]}" if shown else ""
+
+
+def succeeded(answer: HttpResponse, shape: type[Shape]) -> Shape:
+    """The body of a success as a shape. Raises CarrierError."""
+    if not _OK <= answer.status < _REDIRECT:
+        raise refused(answer)
+    return decoded(answer, shape)
 
 
 def plain_refusal(answer: HttpResponse) -> bool:

@@ -11,7 +11,7 @@ https://plivo.com/docs/numbers/api/response (statuses), and the fixtures of the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
@@ -33,6 +33,7 @@ from numberdesk.carriers.adapters.plivo_connections import PlivoConnector
 from numberdesk.carriers.adapters.plivo_words import reason_of
 from numberdesk.carriers.adapters.reading import digits_of, e164_of, item_of, price_of
 from numberdesk.carriers.port import (
+    NO_PAPERS,
     Available,
     AvailablePage,
     CarrierError,
@@ -192,14 +193,13 @@ class Plivo(PlivoCalls, ConnectsNumbers):
         return AvailablePage(tuple(found.values()), missed, more=goes_on)
 
     async def order(
-        self,
-        e164: str,
-        reference: str,  # noqa: ARG002  no place for one
-        iso_country: str = "",  # noqa: ARG002  it goes by digits alone
-    ) -> Placed | Pending | Refused | NotSent | Unknown:
+        self, e164: str, reference: str, iso_country: str = "", papers: Mapping[str, str] = NO_PAPERS  # noqa: ARG002  it has no place for them
+    ) -> Placed | Pending | Refused | NotSent | Unknown:  # fmt: skip
         """Order exactly this number, with one request. Plivo has no place for the reference. Raises nothing."""
         digits = e164.removeprefix("+")
-        answer = await self._api.order(Call("POST", f"{self._account}PhoneNumber/{digits}/", json=self._options))
+        answer = await self._api.order(
+            Call("POST", f"{self._account}PhoneNumber/{digits}/", json={**self._options, **papers})
+        )
         return _outcome(answer, digits) if isinstance(answer, HttpResponse) else answer
 
     async def find(self, e164: str, reference: str) -> Placed | Pending | Refused | Absent | Unknown:  # noqa: ARG002  as above
@@ -396,4 +396,4 @@ def _advice(error: CarrierError) -> str:
     return str(error)
 
 
-CARRIER: Final = CarrierKind(FIELDS, Plivo, ("auth_id",), ("inbound",))
+CARRIER: Final = CarrierKind(FIELDS, Plivo, ("auth_id",), ("inbound",), ("compliance_application_id",))

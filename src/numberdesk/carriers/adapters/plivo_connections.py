@@ -25,6 +25,7 @@ from numberdesk.carriers.adapters.connecting import (
     succeeded,
 )
 from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, Shape, refused
+from numberdesk.carriers.adapters.number_settings import Keeper, KeepsNothing
 from numberdesk.carriers.adapters.reading import digits_of, item_of
 from numberdesk.carriers.adapters.sip_targets import (
     addresses_of,
@@ -53,6 +54,9 @@ _ID: Final = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
 _OBJECTS: Final = ("application", "trunk")
 _URIS, _TRUNKS, _APPLICATIONS = "Zentrunk/URI/", "Zentrunk/Trunk/", "Application/"
 _ENABLED: Final = "enabled"
+
+_NO_ADDRESS: Final = "this carrier has no emergency addresses that a program could set"
+_NO_NAME: Final = "this carrier shows no caller names that a program could set: its cnam_lookup is for incoming calls"
 
 
 class _Line(msgspec.Struct):
@@ -118,6 +122,7 @@ class PlivoConnector:
     def __init__(self, api: CarrierHttpApi, account: str) -> None:
         self._api = api
         self._account = account
+        self.keeper: Keeper = KeepsNothing(_NO_ADDRESS, _NO_NAME)
 
     async def connect(self, e164: str, number_id: str | None, wanted: WantedConnection) -> str:  # noqa: ARG002  the digits, again
         """Set where calls go, and see that the number shows it. An update's answer does not say what it did."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -33,6 +34,7 @@ from numberdesk.carriers.adapters.refusal_words import reason_in
 from numberdesk.carriers.adapters.signalwire_calls import SignalWireCalls
 from numberdesk.carriers.adapters.signalwire_connections import SignalWireConnector
 from numberdesk.carriers.port import (
+    NO_PAPERS,
     AnotherNumber,
     Available,
     AvailablePage,
@@ -158,11 +160,8 @@ class SignalWire(SignalWireCalls, ConnectsNumbers):
         return AvailablePage(numbers, missed, more=any(page.more for page in pages), by_country=False)
 
     async def order(
-        self,
-        e164: str,
-        reference: str,  # noqa: ARG002  no place for one
-        iso_country: str = "",  # noqa: ARG002  it goes by digits alone
-    ) -> Placed | Pending | Refused | NotSent | Unknown:
+        self, e164: str, reference: str, iso_country: str = "", papers: Mapping[str, str] = NO_PAPERS  # noqa: ARG002  by digits alone; its orders take none
+    ) -> Placed | Pending | Refused | NotSent | Unknown:  # fmt: skip
         """Order exactly this number, with one request. Raises nothing."""
         answer = await self._api.order(Call("POST", _PATH, json={"number": e164}))
         return _ordered(answer, e164) if isinstance(answer, HttpResponse) else answer
@@ -329,4 +328,4 @@ def _advice(error: CarrierError) -> str:
     return f"SignalWire cannot be asked: {error}"
 
 
-CARRIER: Final = CarrierKind(FIELDS, SignalWire, ("space", "project_id"))
+CARRIER: Final = CarrierKind(FIELDS, SignalWire, ("space", "project_id"), registers_addresses=True)

@@ -26,7 +26,9 @@ from numberdesk.carriers.adapters.connecting import (
     succeeded,
 )
 from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, refused
+from numberdesk.carriers.adapters.number_settings import Keeper
 from numberdesk.carriers.adapters.reading import PageLinks
+from numberdesk.carriers.adapters.signalwire_settings import SignalWireSettings
 from numberdesk.carriers.adapters.sip_targets import addresses_of, require_format, require_no_login
 from numberdesk.carriers.port import CarrierError, Trouble
 from numberdesk.core.connection import (
@@ -105,11 +107,12 @@ class SignalWireConnector:
 
     def __init__(self, api: CarrierHttpApi) -> None:
         self._api = api
+        self.keeper: Keeper = SignalWireSettings(api, self)
 
     async def connect(self, e164: str, number_id: str | None, wanted: WantedConnection) -> str:
         """Set where calls go, and see that the number shows it."""
         asked = _asked_for(wanted)
-        line = await self._line(e164, number_id)
+        line = await self.line(e164, number_id)
         path = f"{_NUMBERS}/{line['id']}"
         if asked.uri:
             made = await self._made(name_of(wanted.connection_id), asked)
@@ -117,7 +120,7 @@ class SignalWireConnector:
                 body = {"phone_route_id": line["id"], "handler": "calling"}
                 answer = await self._api.read(Call("POST", f"{_RESOURCES}/{made}/phone_routes", json=body))
                 succeeded(answer, dict[str, Any])
-                line = await self._line(e164, line["id"])
+                line = await self.line(e164, line["id"])
                 if not _has_gateway(line, made):
                     raise shows_else(_in_words(line))
             return made
@@ -131,7 +134,7 @@ class SignalWireConnector:
     async def routing(self, e164: str, number_id: str | None, wanted: WantedConnection) -> ShownRouting:
         """What the number shows; where a SIP target is wanted, also what its gateway does."""
         asked = _asked_for(wanted)
-        line = await self._line(e164, number_id)
+        line = await self.line(e164, number_id)
         if not asked.uri:
             return ShownRouting(_in_words(line), as_wanted=_is_set(line, asked))
         found = await self._found(name_of(wanted.connection_id))
@@ -151,7 +154,7 @@ class SignalWireConnector:
                 raise refused(answer)
         raise still_there()
 
-    async def _line(self, e164: str, number_id: str | None) -> dict[str, Any]:
+    async def line(self, e164: str, number_id: str | None) -> dict[str, Any]:
         """A number with its settings; its id can stand in a path. Raises CarrierError."""
         if number_id is not None and _ID.fullmatch(number_id):
             answer = await self._api.read(Call("GET", f"{_NUMBERS}/{number_id}"))

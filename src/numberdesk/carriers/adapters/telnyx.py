@@ -12,7 +12,7 @@ Two of its ways shape this module beside those of its search (telnyx_search.py):
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from enum import Enum, auto
 from typing import Annotated, Any, Final
@@ -25,6 +25,7 @@ from numberdesk.carriers.adapters.telnyx_calls import TelnyxCalls
 from numberdesk.carriers.adapters.telnyx_connections import TelnyxConnector
 from numberdesk.carriers.adapters.telnyx_search import TelnyxPage, TelnyxSearches, answered, checked_id
 from numberdesk.carriers.port import (
+    NO_PAPERS,
     AnotherNumber,
     AvailablePage,
     CarrierError,
@@ -53,6 +54,7 @@ FIELDS: Final = (
 """What an account is set up with."""
 
 _BASE_URL: Final = "https://api.telnyx.com/v2"
+_PAPERS: Final = ("requirement_group_id",)
 _OF_ORDERS: Final = ("connection_id", "messaging_profile_id", "billing_group_id")
 _LARGEST_PAGE: Final = 250
 _MOST_PAGES: Final = 100_000
@@ -142,8 +144,7 @@ class Telnyx(TelnyxCalls, ConnectsNumbers):
         self._connector = TelnyxConnector(self._api)
         self._searches = TelnyxSearches(self._api, seconds=seconds)
         self._of_orders = {name: value for name in _OF_ORDERS if (value := setup.get(name))}
-        group = setup.get("requirement_group_id")
-        self._of_numbers = {"requirement_group_id": group} if group else {}
+        self._papers = {name: value for name in _PAPERS if (value := setup.get(name))}
 
     @property
     def window(self) -> int:
@@ -155,18 +156,15 @@ class Telnyx(TelnyxCalls, ConnectsNumbers):
         return await self._searches.search(wanted)
 
     async def order(
-        self,
-        e164: str,
-        reference: str,
-        iso_country: str = "",  # noqa: ARG002  it goes by digits alone
-    ) -> Placed | Pending | Refused | NotSent | Unknown:
+        self, e164: str, reference: str, iso_country: str = "", papers: Mapping[str, str] = NO_PAPERS  # noqa: ARG002  by digits alone
+    ) -> Placed | Pending | Refused | NotSent | Unknown:  # fmt: skip
         """Order exactly this number, with one request, under our reference. Raises nothing."""
         try:
             if not await self._searches.can_be_ordered(e164):
                 return Refused(Reason.TAKEN, "a search for exactly this number does not show it", of_search=True)
         except CarrierError as error:
             return _not_ordered(error)
-        number = {"phone_number": e164, **self._of_numbers}
+        number = {"phone_number": e164, **(papers or self._papers)}
         body = {"phone_numbers": [number], "customer_reference": reference, **self._of_orders}
         answer = await self._api.order(Call("POST", "/number_orders", json=body))
         if isinstance(answer, NotSent | Refused):
@@ -396,4 +394,4 @@ def _goes_on(found: TelnyxPage[list[Any]], page: int) -> bool:
     return page < found.meta.total_pages
 
 
-CARRIER: Final = CarrierKind(FIELDS, Telnyx)
+CARRIER: Final = CarrierKind(FIELDS, Telnyx, papers=_PAPERS, registers_addresses=True)

@@ -25,6 +25,7 @@ from numberdesk.carriers.adapters.connecting import (
     succeeded,
 )
 from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, Shape, refused
+from numberdesk.carriers.adapters.number_settings import Keeper
 from numberdesk.carriers.adapters.reading import item_of
 from numberdesk.carriers.adapters.sip_targets import (
     addresses_of,
@@ -34,6 +35,7 @@ from numberdesk.carriers.adapters.sip_targets import (
     secured,
 )
 from numberdesk.carriers.adapters.telnyx_search import TelnyxPage, checked_id
+from numberdesk.carriers.adapters.telnyx_settings import TelnyxSettings
 from numberdesk.carriers.port import CarrierError, Trouble
 from numberdesk.core.connection import (
     ForwardRoute,
@@ -65,6 +67,9 @@ class _Line(msgspec.Struct):
     phone_number: str
     status: str | None = None
     connection_id: str | None = None
+    emergency_address_id: str | None = None
+    emergency_enabled: bool | None = None
+    emergency_status: str | None = None
 
 
 class _Forwarding(msgspec.Struct):
@@ -123,11 +128,12 @@ class TelnyxConnector:
 
     def __init__(self, api: CarrierHttpApi) -> None:
         self._api = api
+        self.keeper: Keeper = TelnyxSettings(api, self)
 
     async def connect(self, e164: str, number_id: str | None, wanted: WantedConnection) -> str:
         """Set where calls go, and see that the number shows it. A connection stays behind forwarding."""
         asked = _asked_for(wanted)
-        line = await self._line(e164, number_id)
+        line = await self.line(e164, number_id)
         made = ""
         if asked.hosts:
             made = await self._trunk(wanted.connection_id, asked)
@@ -150,7 +156,7 @@ class TelnyxConnector:
     async def routing(self, e164: str, number_id: str | None, wanted: WantedConnection) -> ShownRouting:
         """What the number shows; where SIP targets or a webhook are wanted, also what was made for them."""
         asked = _asked_for(wanted)
-        line = await self._line(e164, number_id)
+        line = await self.line(e164, number_id)
         forwards_to = await self._forwards_to(f"{_NUMBERS}/{checked_id(line.id)}")
         if forwards_to:
             return ShownRouting(f"forwarded to {forwards_to}", as_wanted=forwards_to == asked.forwards_to)
@@ -184,7 +190,8 @@ class TelnyxConnector:
                 return
         raise still_there()
 
-    async def _line(self, e164: str, number_id: str | None) -> _Line:
+    async def line(self, e164: str, number_id: str | None) -> _Line:
+        """A number of ours. Raises CarrierError."""
         if number_id is not None:
             answer = await self._api.read(Call("GET", f"{_NUMBERS}/{checked_id(number_id)}"))
             if answer.status == _NOT_FOUND:

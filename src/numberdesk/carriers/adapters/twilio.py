@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
@@ -34,9 +34,11 @@ from numberdesk.carriers.adapters.reading import PageLinks, is_e164
 from numberdesk.carriers.adapters.twilio_calls import TwilioCalls
 from numberdesk.carriers.adapters.twilio_connections import TwilioConnector
 from numberdesk.carriers.adapters.twilio_errors import REASONS
+from numberdesk.carriers.adapters.twilio_papers import PAPERS, named_papers, required_papers
 from numberdesk.carriers.adapters.twilio_prices import Costs, TwilioPrices
 from numberdesk.carriers.adapters.twilio_search import LARGEST_PAGE, question, start_of
 from numberdesk.carriers.port import (
+    NO_PAPERS,
     AnotherNumber,
     Available,
     AvailablePage,
@@ -81,6 +83,7 @@ class _Offered(msgspec.Struct):
     region: str | None = None
     locality: str | None = None
     capabilities: dict[str, Any] | None = None
+    address_requirements: Any = None
 
 
 class _Offers(msgspec.Struct):
@@ -129,9 +132,7 @@ class Twilio(TwilioCalls, ConnectsNumbers):
         self._account = f"/2010-04-01/Accounts/{account}"
         self._numbers = f"{self._account}/IncomingPhoneNumbers.json"
         self._connector = TwilioConnector(self._api, self._account)
-        named = (("BundleSid", "bundle_sid"), ("AddressSid", "address_sid"), ("IdentitySid", "identity_sid"))
-        self._may_need_address = bool(setup.get("bundle_sid") or setup.get("address_sid"))
-        self._papers = [(parameter, setup.get(field)) for parameter, field in named if setup.get(field)]
+        self._papers = {field: setup.get(field) for field in PAPERS}
 
     @property
     def window(self) -> int:
@@ -159,13 +160,10 @@ class Twilio(TwilioCalls, ConnectsNumbers):
         )
 
     async def order(
-        self,
-        e164: str,
-        reference: str,
-        iso_country: str = "",  # noqa: ARG002  it goes by digits alone
-    ) -> Placed | Pending | Refused | NotSent | Unknown:
+        self, e164: str, reference: str, iso_country: str = "", papers: Mapping[str, str] = NO_PAPERS  # noqa: ARG002  by digits alone
+    ) -> Placed | Pending | Refused | NotSent | Unknown:  # fmt: skip
         """Order exactly this number, with one request, under our reference. Raises nothing."""
-        form = [("PhoneNumber", e164), ("FriendlyName", reference), *self._papers]
+        form = [("PhoneNumber", e164), ("FriendlyName", reference), *named_papers(papers or self._papers)]
         answer = await self._api.order(Call("POST", self._numbers, form=form))
         return _ordered(answer, e164, reference) if isinstance(answer, HttpResponse) else answer
 
@@ -242,7 +240,7 @@ class Twilio(TwilioCalls, ConnectsNumbers):
         """
         if kind == "toll_free" and (wanted.region or wanted.locality):
             return None
-        query = question(kind, start, wanted, papers=self._may_need_address)
+        query = question(kind, start, wanted)
         country = quote(wanted.iso_country, safe="")
         path = f"{self._account}/AvailablePhoneNumbers/{country}/{_RESOURCES[kind]}.json"
         try:
@@ -261,7 +259,15 @@ class Twilio(TwilioCalls, ConnectsNumbers):
         return AvailablePage(
             tuple(
                 Available(
-                    offer.phone_number, kind, offer.region or "", offer.locality or "", _capabilities(offer), cost=None
+                    offer.phone_number,
+                    kind,
+                    offer.region or "",
+                    offer.locality or "",
+                    _capabilities(offer),
+                    cost=None,
+                    requires=()
+                    if self._papers["bundle_sid"] or self._papers["address_sid"]
+                    else required_papers(offer.address_requirements),
                 )
                 for offer in offers
                 if offer is not None and is_e164(offer.phone_number)
@@ -372,4 +378,4 @@ def _advice(error: CarrierError) -> str:
     return f"Twilio cannot be asked: {error}"
 
 
-CARRIER: Final = CarrierKind(FIELDS, Twilio, ("account_sid",), ("inbound",))
+CARRIER: Final = CarrierKind(FIELDS, Twilio, ("account_sid",), ("inbound",), tuple(PAPERS), registers_addresses=True)

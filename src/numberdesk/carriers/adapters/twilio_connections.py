@@ -26,6 +26,7 @@ from numberdesk.carriers.adapters.connecting import (
     succeeded,
 )
 from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, refused
+from numberdesk.carriers.adapters.number_settings import Keeper
 from numberdesk.carriers.adapters.reading import PageLinks, item_of
 from numberdesk.carriers.adapters.sip_targets import (
     addresses_of,
@@ -34,6 +35,7 @@ from numberdesk.carriers.adapters.sip_targets import (
     require_no_user,
     secured,
 )
+from numberdesk.carriers.adapters.twilio_settings import TwilioSettings
 from numberdesk.carriers.port import CarrierError, Trouble
 from numberdesk.core.connection import (
     NativeRoute,
@@ -58,7 +60,7 @@ _PAGES: Final = PageLinks("Page", "PageToken")
 
 
 class _Line(msgspec.Struct):
-    """A number as far as its calls go."""
+    """A number as far as its calls go, those to and from emergency services too."""
 
     phone_number: str
     sid: str
@@ -67,6 +69,8 @@ class _Line(msgspec.Struct):
     voice_fallback_url: str | None = None
     voice_application_sid: str | None = None
     trunk_sid: str | None = None
+    emergency_address_sid: str | None = None
+    emergency_address_status: str | None = None
 
 
 class _Lines(msgspec.Struct):
@@ -140,11 +144,12 @@ class TwilioConnector:
     def __init__(self, api: CarrierHttpApi, account: str) -> None:
         self._api = api
         self._numbers = f"{account}/IncomingPhoneNumbers"
+        self.keeper: Keeper = TwilioSettings(api, self._numbers, self)
 
     async def connect(self, e164: str, number_id: str | None, wanted: WantedConnection) -> str:
         """Set where calls go, and see that the number shows it."""
         voice, targets = _asked_for(wanted)
-        line = await self._line(e164, number_id)
+        line = await self.line(e164, number_id)
         if targets:
             voice = _Voice(trunk=await self._made(wanted.connection_id, targets, secure=_secure(wanted)))
         shown = _voice_of(line)
@@ -160,7 +165,7 @@ class TwilioConnector:
     async def routing(self, e164: str, number_id: str | None, wanted: WantedConnection) -> ShownRouting:
         """What the number shows; where SIP targets are wanted, also what its trunk does."""
         voice, targets = _asked_for(wanted)
-        shown = _voice_of(await self._line(e164, number_id))
+        shown = _voice_of(await self.line(e164, number_id))
         if not targets:
             return ShownRouting(_in_words(shown), as_wanted=shown == voice)
         trunk = await self._found(name_of(wanted.connection_id))
@@ -182,7 +187,8 @@ class TwilioConnector:
             await self._delete(f"{_TRUNKS}/{_checked(trunk.sid)}")
         raise still_there()
 
-    async def _line(self, e164: str, number_id: str | None) -> _Line:
+    async def line(self, e164: str, number_id: str | None) -> _Line:
+        """A number of ours. Raises CarrierError."""
         if number_id is not None and _NUMBER.fullmatch(number_id):
             answer = await self._api.read(Call("GET", f"{self._numbers}/{number_id}.json"))
             if answer.status == _NOT_FOUND:

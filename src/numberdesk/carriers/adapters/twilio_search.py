@@ -26,8 +26,8 @@ def start_of(wanted: Wanted) -> str | None:
     return longer if longer.startswith(shorter) else None
 
 
-def question(kind: str, start: str, wanted: Wanted, *, papers: bool) -> list[tuple[str, str]]:
-    """What can be asked for: an area code, one pattern, a place, what a number can do, and that we may buy it."""
+def question(kind: str, start: str, wanted: Wanted) -> list[tuple[str, str]]:
+    """What can be asked for: an area code, one pattern, a place, and what a number can do."""
     subdivided = wanted.iso_country in _SUBDIVIDED
     area = start[:_AREA_CODE_LENGTH] if subdivided and kind != "toll_free" and len(start) >= _AREA_CODE_LENGTH else ""
     patterns = {f"+{wanted.calling_code}{start}": len(start) - len(area)}
@@ -42,7 +42,6 @@ def question(kind: str, start: str, wanted: Wanted, *, papers: bool) -> list[tup
         ("InRegion", region),
         ("InLocality", wanted.locality),
         *((f"{name.capitalize()}Enabled", "true") for name in wanted.capabilities),
-        ("ExcludeAllAddressRequired", "" if papers else "true"),
     ]
     return [(name, value) for name, value in query if value]
 

@@ -14,6 +14,7 @@ Vonage refuses an order that names the wrong country.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -34,6 +35,7 @@ from numberdesk.carriers.adapters.reading import digits_of, e164_of, item_of, pr
 from numberdesk.carriers.adapters.vonage_connections import VonageConnector
 from numberdesk.carriers.adapters.vonage_labels import reason_of
 from numberdesk.carriers.port import (
+    NO_PAPERS,
     Available,
     AvailablePage,
     CarrierError,
@@ -171,11 +173,8 @@ class Vonage(ConnectsNumbers):
         return AvailablePage(tuple(found.values()), missed, more=missed is None and not last)
 
     async def order(
-        self,
-        e164: str,
-        reference: str,  # noqa: ARG002  no place for one
-        iso_country: str = "",
-    ) -> Placed | Pending | Refused | NotSent | Unknown:
+        self, e164: str, reference: str, iso_country: str = "", papers: Mapping[str, str] = NO_PAPERS  # noqa: ARG002  it has no place for them
+    ) -> Placed | Pending | Refused | NotSent | Unknown:  # fmt: skip
         """Order exactly this number, with one request. Vonage has no place for the reference. Raises nothing."""
         digits = e164.removeprefix("+")
         country = self._countries.get(e164) or iso_country or country_of(e164)

@@ -25,6 +25,7 @@ from numberdesk.carriers.adapters.connecting import (
     succeeded,
 )
 from numberdesk.carriers.adapters.http_api import Call, CarrierHttpApi, excerpt, refused
+from numberdesk.carriers.adapters.number_settings import Keeper, KeepsNothing
 from numberdesk.carriers.adapters.reading import digits_of
 from numberdesk.carriers.adapters.sip_targets import addresses_of, called_number, require_no_login
 from numberdesk.carriers.port import CarrierError, Trouble
@@ -49,6 +50,9 @@ _DONE: Final = "200"
 _ID: Final = re.compile(r"[0-9a-fA-F-]{36}", re.ASCII)
 _COUNTRY: Final = re.compile(r"[A-Z]{2}", re.ASCII)
 _FORWARDS: Final = ("sip", "tel")
+
+_NO_ADDRESS: Final = "this carrier has no emergency addresses that a program could set"
+_NO_NAME: Final = "this carrier has no setting for the name of a caller"
 
 
 class _Line(msgspec.Struct, rename="camel"):
@@ -145,6 +149,7 @@ class VonageConnector:
 
     def __init__(self, api: CarrierHttpApi) -> None:
         self._api = api
+        self.keeper: Keeper = KeepsNothing(_NO_ADDRESS, _NO_NAME)
 
     async def connect(self, e164: str, number_id: str | None, wanted: WantedConnection) -> str:  # noqa: ARG002  the digits, again
         """Set where calls go, keep what else the number has, and see that it shows both."""

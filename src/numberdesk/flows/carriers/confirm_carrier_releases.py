@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+from numberdesk.carriers.client import CarrierClient
 from numberdesk.carriers.clients import CarrierClients
 from numberdesk.carriers.finding_store import (
     Finding,
@@ -19,6 +20,7 @@ from numberdesk.carriers.finding_store import (
 )
 from numberdesk.carriers.port import AnotherNumber, NotReleased, Released
 from numberdesk.core.findings import FindingKind, FindingState
+from numberdesk.core.number_settings import NOTHING, SettingsNotKept
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.infra.db import Tx
 from numberdesk.infra.due_work import DueWork, WorkOutcome
@@ -27,6 +29,7 @@ from numberdesk.infra.reader import Reader
 from numberdesk.infra.writer import Writer
 from numberdesk.numbers.carrier_release import CarrierRelease, confirmed, goes_by_digits, parked, put_off
 from numberdesk.numbers.carrier_release_store import DUE_RELEASES, change_releases, lock_releases, may_be_told
+from numberdesk.numbers.settings_store import may_have_settings, note_given_back
 
 CARRIER_RELEASES: Final = "carrier_releases"
 """The name of this kind of due work."""
@@ -88,6 +91,9 @@ def note_releases(tx: Tx, commands: Sequence[ReleaseReport]) -> list[NotedReleas
                 before[finding.key] = _open(tx, before.get(finding.key), finding)
         outcomes.append(NotedRelease(one, lease_lost))
     change_releases(tx, list(changed.values()))
+    for one in changed.values():
+        if one.confirmed_at is not None:
+            note_given_back(tx, one.carrier, [one.e164])
     return outcomes
 
 
@@ -117,6 +123,23 @@ def _open(tx: Tx, before: Finding | None, finding: Finding) -> Finding:
     return again
 
 
+def _has_settings(tx: Tx, one: CarrierRelease, now: int) -> bool:
+    """Whether the carrier may have something set that it wants to be without first, and may be told of the number."""
+    return may_have_settings(tx, one.carrier, one.e164) and may_be_told(tx, one, now)
+
+
+async def _taken_off(
+    reader: Reader, client: CarrierClient, one: CarrierRelease, now: Callable[[], int]
+) -> NotReleased | None:
+    """Take emergency address and caller name off a number; why it cannot be released yet, where they stay."""
+    if not await reader.look_up(lambda tx: _has_settings(tx, one, now())):
+        return None
+    cleared = await client.set_up(one.e164, one.carrier_reference, NOTHING)
+    if not isinstance(cleared, SettingsNotKept):
+        return None
+    return NotReleased(f"its emergency address and caller name could not be taken off: {cleared.message}")
+
+
 def _is_left_over(one: CarrierRelease, began: int, now: int) -> bool:
     return one.next_at is not None and not began - LEFT_OVER <= one.next_at <= now
 
@@ -138,7 +161,8 @@ def confirm_carrier_releases(
         client = await carriers.client(one.carrier)
         if client is None:
             return NotReleased("this carrier is not connected")
-        return await client.release(
+        left = await _taken_off(reader, client, one, now)
+        return left or await client.release(
             one.e164, one.carrier_reference, may_ask=lambda: reader.look_up(lambda tx: may_be_told(tx, one, now()))
         )
 

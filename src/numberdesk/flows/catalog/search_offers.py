@@ -277,8 +277,8 @@ def _offers_of(
             listing = _priced(query, number, books.get(carrier), told_country=page.by_country)
             if listing is None or not fits(query, listing):
                 continue
-            found.append(found_of(query, carrier, listing))
-            offer = RemoteOffer(carrier, listing, now, now + quote_lifetime)
+            found.append(found_of(query, carrier, listing, number.requires))
+            offer = RemoteOffer(carrier, listing, now, now + quote_lifetime, number.requires)
             known = offers.get(number.e164)
             if known is None or (offer.prices.rank, carrier) < (known.prices.rank, known.carrier):
                 offers[number.e164] = offer

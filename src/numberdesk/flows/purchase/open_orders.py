@@ -13,6 +13,7 @@ from functools import reduce
 from typing import Final, NamedTuple
 
 from numberdesk.accounts.cap_store import find_caps
+from numberdesk.carriers.compliance_store import profiles_of
 from numberdesk.carriers.port import CarrierAccount
 from numberdesk.carriers.store import find_carriers_named
 from numberdesk.catalog.model import Listing
@@ -20,6 +21,7 @@ from numberdesk.catalog.offer_store import lock_offers
 from numberdesk.catalog.offers import RemoteOffer
 from numberdesk.catalog.store import find_superseded, insert_listings, move_listings
 from numberdesk.core.carrier_order import CarrierOrder, asked_for, first_carrier_order
+from numberdesk.core.compliance import profile_for
 from numberdesk.core.lifecycle import CarrierState, OrderState
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.prices import Quote
@@ -145,7 +147,7 @@ class _Remote(NamedTuple):
     def quotes(self) -> dict[str, tuple[Quote, ...]]:
         """The offers as a decision sees them."""
         return {
-            e164: tuple(Quote(offer.carrier, offer.prices, offer.expires_at) for offer in offers)
+            e164: tuple(Quote(offer.carrier, offer.prices, offer.expires_at, offer.requires) for offer in offers)
             for e164, offers in self.offers.items()
         }
 
@@ -221,7 +223,22 @@ def _loaded(
     caps = find_caps(tx, capped) if capped else {}
     since = month_begin(min(buy.now for buy in buys)) if capped else 0
     spent = by_owner(find_spent(tx, capped, since)) if capped else {}
-    return Loaded(wallets, sale_numbers, answers, orders, superseded, remote.quotes(), caps, spent)
+    profiles = _profiles(tx, buys, remote) if remote.offers else {}
+    return Loaded(wallets, sale_numbers, answers, orders, superseded, remote.quotes(), caps, spent, profiles)
+
+
+def _profiles(tx: Tx, buys: Sequence[Buy], remote: _Remote) -> dict[tuple[str, str, str], str]:
+    """The compliance profiles with which orders of what carriers offer would be sent."""
+    buyers = {buy.account_id for buy in buys if buy.e164 in remote.offers}
+    theirs = profiles_of(tx, buyers) if buyers else {}
+    found: dict[tuple[str, str, str], str] = {}
+    for buy in buys:
+        for offer in remote.offers.get(buy.e164, ()) if buy.account_id in theirs else ():
+            place = offer.carrier, offer.listing.iso_country, offer.listing.number_type
+            profile = profile_for(theirs[buy.account_id], *place, buy.now)
+            if profile is not None:
+                found[buy.account_id, offer.carrier, buy.e164] = profile.id
+    return found
 
 
 def _with_ends(tx: Tx, orders: Mapping[str, Order]) -> dict[str, Order]:

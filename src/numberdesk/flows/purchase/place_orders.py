@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from itertools import chain, repeat
 from typing import Any, Final
 
 from numberdesk.carriers.client import CarrierClient
 from numberdesk.carriers.clients import CarrierClients
-from numberdesk.carriers.port import VISIBILITY_WINDOW
+from numberdesk.carriers.compliance_store import find_profiles
+from numberdesk.carriers.port import NO_PAPERS, VISIBILITY_WINDOW
 from numberdesk.catalog.store import find_country
 from numberdesk.core.carrier_order import (
     Absent,
@@ -252,6 +253,17 @@ class Placement:
             get_log().exception("carrier not found", order_id=order.id, carrier=order.carrier)
             return None
 
+    async def _papers(self, order: Order) -> Mapping[str, str] | None:
+        """The papers that an order was opened with, also when they were removed since; None: they cannot be read."""
+        if order.profile_id is None:
+            return NO_PAPERS
+        try:
+            found = await self._reader.look_up(lambda tx: find_profiles(tx, [order.profile_id or ""]))
+        except StorageFailedError as error:
+            get_log().warning("papers of an order not looked up", order_id=order.id, reason=str(error))
+            return None
+        return found[order.profile_id].of_orders
+
     async def _country(self, e164: str) -> str:
         """What the offer called the country of a number; "" when the books cannot be read."""
         try:
@@ -262,9 +274,14 @@ class Placement:
 
     async def _send(self, client: CarrierClient, order: Order, attempt: int) -> None:
         country = await self._country(order.e164)
+        papers = await self._papers(order)
         self._failpoint("sending")
         asked = self.time.elapsed()
-        outcome: OrderOutcome = await client.order(order.e164, order.id, country)
+        outcome: OrderOutcome = (
+            NotSent("its papers cannot be read")
+            if papers is None
+            else await client.order(order.e164, order.id, country, papers)
+        )
         self._failpoint("heard")
         log_outcome(client.name, order.id, attempt, outcome)
         looked_up = False

@@ -18,6 +18,7 @@ from numberdesk.core.rent import EndReason
 from numberdesk.core.rental import Rental
 from numberdesk.core.schedule import resting
 from numberdesk.flows.connections.want_connections import clear_connections
+from numberdesk.flows.settings.want_settings import clear_settings
 from numberdesk.infra.db import Tx
 from numberdesk.numbers.agreed_time_store import find_agreed_time
 from numberdesk.numbers.carrier_release import CarrierRelease, of_rental
@@ -75,6 +76,7 @@ def end_rentals(
         until = begins + (quarantine if one.rest is None else one.rest)
         save_sale_numbers(tx, [at_rest], rental.updated_at, quarantined_until=until)
     clear_connections(tx, ended, max(one.now for one in endings))
+    clear_settings(tx, ended, max(one.now for one in endings))
     theirs = [
         (rental, delay if one.reason in _UNASKED else 0)
         for rental, one in zip(ended, endings, strict=True)

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0023"
-down_revision = "0021"
+down_revision = "0022"
 
 TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 

@@ -1,0 +1,4 @@
+"""Papers: what carriers approved for accounts.
+
+Touches: nothing.
+"""

@@ -1,0 +1,4 @@
+"""Emergency addresses and caller names of numbers.
+
+Touches: nothing.
+"""

@@ -1,0 +1,138 @@
+"""Note what emergency address and caller name a rented number is to have, and forget them when its rental ends.
+
+Touches: database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from numberdesk.carriers.compliance_store import profiles_of
+from numberdesk.core.compliance import EMERGENCY_ADDRESS_ID
+from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError
+from numberdesk.core.number_settings import (
+    CALLER_NAME,
+    EMERGENCY_ADDRESS,
+    NOTHING,
+    OF_POOL,
+    NumberSettings,
+    SettingsState,
+    WantedSettings,
+    settings_asked,
+    settings_ended,
+)
+from numberdesk.core.purchase import POOL, Order
+from numberdesk.core.rental import Rental
+from numberdesk.infra.db import Tx
+from numberdesk.numbers.settings_store import change_settings, find_settings, insert_settings, lock_settings
+from numberdesk.numbers.store import find_rented, find_rented_by_id, lock_rentals
+from numberdesk.orders.store import find_orders
+
+_NOT_RENTED = "This account does not rent this number."
+_AGAIN = (SettingsState.FAILED, SettingsState.UNSUPPORTED, SettingsState.DRIFTED)
+
+
+class SetSettings(NamedTuple):
+    """Settings for the number that an account rents, or the rental named by `rental_id`; None leaves one as it is.
+
+    An emergency address is one of those in the account's compliance profiles, unless it is `by_operator`.
+    """
+
+    account_id: str
+    e164: str
+    now: int
+    emergency_address: str | None = None
+    caller_name: str | None = None
+    rental_id: str | None = None
+    by_operator: bool = False
+
+
+class SettingsOfNumber(NamedTuple):
+    """A rental with its settings, None where it never had any."""
+
+    rental: Rental
+    row: NumberSettings | None
+
+
+def want_settings(tx: Tx, commands: Sequence[SetSettings]) -> list[SettingsOfNumber | NumberdeskError]:
+    """The write flow. The same again changes nothing, but has a carrier told anew that had failed, or has others."""
+    return [_want(tx, command) for command in commands]
+
+
+def find_number_settings(tx: Tx, account_id: str, e164: str, rental_id: str | None) -> SettingsOfNumber | None:
+    """What a number that an account rents, or rented last, is to have."""
+    found = find_rented(tx, account_id, e164) if rental_id is None else find_rented_by_id(tx, account_id, rental_id)
+    return None if found is None else SettingsOfNumber(found.rental, find_settings(tx, found.rental.id))
+
+
+def clear_settings(tx: Tx, ended: Iterable[Rental], now: int) -> None:
+    """Forget the settings of rentals that have ended; those that never had any cost one look."""
+    rows = lock_settings(tx, [rental.id for rental in ended])
+    change_settings(tx, [settings_ended(row, now) for row in rows.values()])
+
+
+def _want(tx: Tx, command: SetSettings) -> SettingsOfNumber | NumberdeskError:
+    found = find_number_settings(tx, command.account_id, command.e164, command.rental_id)
+    if found is None:
+        return NotFound(_NOT_RENTED)
+    rental = lock_rentals(tx, [found.rental.id])[found.rental.id]
+    if rental.released_at is not None:
+        return NotFound(_NOT_RENTED)
+    order = find_orders(tx, [rental.order_id])[rental.order_id]
+    row = lock_settings(tx, [rental.id]).get(rental.id)
+    before = NOTHING if row is None else row.wanted
+    wanted = WantedSettings(
+        before.emergency_address if command.emergency_address is None else command.emergency_address,
+        before.caller_name if command.caller_name is None else command.caller_name,
+    )
+    error = _wrong(tx, command, order, wanted, before)
+    if error is not None:
+        return error
+    if wanted != before or (row is not None and row.state in _AGAIN):
+        row = _written(tx, row, rental, order, wanted, command.now)
+    return SettingsOfNumber(rental, row)
+
+
+def _written(
+    tx: Tx, row: NumberSettings | None, rental: Rental, order: Order, wanted: WantedSettings, now: int
+) -> NumberSettings:
+    is_new = row is None
+    if row is None:
+        state = SettingsState.NONE
+        row = NumberSettings(
+            rental.id, rental.account_id, order.carrier, rental.e164, order.carrier_reference, "", "", 0, state, None
+        )
+    row = settings_asked(row, wanted, now)
+    if order.carrier == POOL:
+        none = wanted == NOTHING
+        row = row._replace(
+            state=SettingsState.NONE if none else SettingsState.UNSUPPORTED, message="" if none else OF_POOL,
+            next_at=None, settled_at=now, may_have=0,
+        )  # fmt: skip
+    if is_new:
+        insert_settings(tx, [row])
+    else:
+        change_settings(tx, [row])
+    return row
+
+
+def _wrong(
+    tx: Tx, command: SetSettings, order: Order, wanted: WantedSettings, before: WantedSettings
+) -> InvalidRequest | None:
+    name, address = wanted.caller_name, wanted.emergency_address
+    if name and not CALLER_NAME.fullmatch(name):
+        return InvalidRequest("caller_name", "must be at most 15 letters, digits and blanks")
+    if address and not EMERGENCY_ADDRESS.fullmatch(address):
+        return InvalidRequest("emergency_address", "must be the id of an address: letters, digits and -")
+    if not address or command.by_operator or address == before.emergency_address:
+        return None
+    theirs = profiles_of(tx, [command.account_id]).get(command.account_id, [])
+    registered = {
+        one.papers.get(EMERGENCY_ADDRESS_ID)
+        for one in theirs
+        if one.carrier == order.carrier and one.is_good(command.now)
+    }
+    if address not in registered:
+        return InvalidRequest("emergency_address", "is none that is registered for this account: ask its operator")
+    return None
