@@ -8,6 +8,7 @@ Whatever observes gets values and never an account or a number, and all labels h
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
 Labels = tuple[str, ...]
@@ -35,7 +36,9 @@ class ObservedRequest:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *given: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """The request is over."""
 
     def answered(self, route: str, status: int) -> None:

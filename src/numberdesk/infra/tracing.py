@@ -35,6 +35,7 @@ from numberdesk.infra.observer import NOBODY, Counted, Family, ObservedRequest, 
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+    from types import TracebackType
 
     from opentelemetry.sdk.trace.export import SpanExporter
 
@@ -110,8 +111,10 @@ class _RequestSpan(ObservedRequest):
         self._current.__enter__()
         return self
 
-    def __exit__(self, *given: object) -> None:
-        self._current.__exit__(*given)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._current.__exit__(kind, error, trace)
 
     def answered(self, route: str, status: int) -> None:
         """Name the span by its route, which has no ids in it."""
