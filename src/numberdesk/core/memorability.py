@@ -104,8 +104,7 @@ def _extend(earned: list[int], digits: str, size: int) -> None:
         for length, share in pieces:
             start = end - length
             worth = earned[start] + share * (weighed[end] - weighed[start])
-            if worth > best:
-                best = worth
+            best = max(best, worth)
         earned.append(best)
 
 
