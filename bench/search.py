@@ -37,7 +37,7 @@ USUAL_SIZES: Final = (100_000, 1_000_000)
 ENGINES: Final = ("sqlite", "postgresql")
 ASKED: Final = 60
 COMPARED: Final = 1
-"""Of each kind and order, searches that are compared with what they must find."""
+"""Of each kind, in one order after the other, searches that are compared with what looking at every number finds."""
 
 BUYS: Final = 1_000
 BUYERS: Final = 16
@@ -91,9 +91,13 @@ KINDS: Final = (
 
 
 class Asked(NamedTuple):
-    """How a kind of search went: times in seconds, incomplete pages, and how many were not as they must be."""
+    """How a kind of search went in one order: times in seconds, incomplete pages, how many were not as they must be.
+
+    `spent` is the server's processor time for one: what others do on the machine lengthens it less.
+    """
 
     times: list[float]
+    spent: float
     incomplete: int
     wrong: int
 
@@ -129,8 +133,13 @@ def _measure(folder: Path, url: str, size: int) -> None:
         with_index = _bought(folder, server, stock, for_buys[BUYS : 2 * BUYS])
         print(f"  purchases a second: {without:,.0f} without it, {with_index:,.0f} with it")
         sold = set(for_buys[: 2 * BUYS])
-        for kind in KINDS:
-            _print(kind, [_asked(server, stock.keys[0], kind, sort, size, sold) for sort in _SORTS])
+        for place, kind in enumerate(KINDS):
+            compared = _SORTS[place % len(_SORTS)]
+            asked = [
+                _asked(server, stock.keys[0], kind, sort, size, sold, COMPARED if sort == compared else 0)
+                for sort in _SORTS
+            ]
+            _print(kind, asked)
     database.close()
 
 
@@ -182,8 +191,9 @@ def _bought(folder: Path, server: Server, stock: Stock, numbers: list[str]) -> f
     return len(numbers) / float(load_bought(folder, server.port, BUYERS, stock, numbers)["seconds"])
 
 
-def _asked(server: Server, key: str, kind: Kind, sort: str, size: int, sold: set[str]) -> Asked:
+def _asked(server: Server, key: str, kind: Kind, sort: str, size: int, sold: set[str], compared: int) -> Asked:
     chance, times, incomplete, wrong = random.Random(f"{kind.name} {sort}"), [], 0, 0  # noqa: S311  a load, no secret
+    spent, found = -server.cpu_seconds(), []
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
     for place in range(ASKED):
         parameters = {**kind.by_chance(chance), "sort": sort, "page_size": str(PAGE)}
@@ -195,11 +205,13 @@ def _asked(server: Server, key: str, kind: Kind, sort: str, size: int, sold: set
         times.append(time.perf_counter() - began)
         assert response.status == 200, answer
         incomplete += bool(answer["page"].get("incomplete"))
-        if place < COMPARED and not answer["page"].get("incomplete"):
-            found = [item["phone_number"] for item in answer["data"]]
-            wrong += found != _expected(sent_query("US", "USD", parameters), size, sold)
+        if place < compared and not answer["page"].get("incomplete"):
+            found.append((parameters, [item["phone_number"] for item in answer["data"]]))
     connection.close()
-    return Asked(times, incomplete, wrong)
+    spent += server.cpu_seconds()
+    for parameters, numbers in found:
+        wrong += numbers != _expected(sent_query("US", "USD", parameters), size, sold)
+    return Asked(times, spent / ASKED, incomplete, wrong)
 
 
 def _expected(query: OfferQuery, size: int, sold: set[str]) -> list[str]:
@@ -220,8 +232,11 @@ def _print(kind: Kind, asked: list[Asked]) -> None:
     cells = []
     for one in asked:
         late = sorted(one.times)[len(one.times) * 99 // 100]
-        cells.append(f"{statistics.median(one.times) * 1e3:6.1f} {late * 1e3:6.1f}")
+        cells.append(f"{statistics.median(one.times) * 1e3:6.1f} {late * 1e3:6.1f} {one.spent * 1e3:5.1f}")
     incomplete, wrong = sum(one.incomplete for one in asked), sum(one.wrong for one in asked)
     told = f"; incomplete {incomplete} of {ASKED * len(asked)}" if incomplete else ""
     compared = "as they must be" if not wrong else f"{wrong} WRONG"
-    print(f"  {kind.name:28} ms (median, p99) by {', '.join(_SORTS)}: {' |'.join(cells)}; {compared}{told}", flush=True)
+    print(
+        f"  {kind.name:28} ms (median, p99, processor) by {', '.join(_SORTS)}: {' |'.join(cells)}; {compared}{told}",
+        flush=True,
+    )
