@@ -50,7 +50,7 @@ def is_served(database: Database) -> bool:
     file = Path(_file_of(database) + SUFFIX)
     if not file.exists():
         return False
-    with contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", timeout=0, uri=True)) as lock:
+    with contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", timeout=0, uri=True)) as lock:
         try:
             lock.execute("SELECT 1 FROM sqlite_master").close()
         except sqlite3.OperationalError:
