@@ -93,12 +93,14 @@ KINDS: Final = (
 class Asked(NamedTuple):
     """How a kind of search went in one order: times in seconds, incomplete pages, how many were not as they must be.
 
-    `spent` is the server's processor time for one: what others do on the machine lengthens it less.
+    Each of `empty` pages comes with suggestions, for which the server searches up to twenty times more. `spent` is its
+    processor time for one search: what others do on the machine lengthens that less.
     """
 
     times: list[float]
     spent: float
     incomplete: int
+    empty: int
     wrong: int
 
 
@@ -192,8 +194,8 @@ def _bought(folder: Path, server: Server, stock: Stock, numbers: list[str]) -> f
 
 
 def _asked(server: Server, key: str, kind: Kind, sort: str, size: int, sold: set[str], compared: int) -> Asked:
-    chance, times, incomplete, wrong = random.Random(f"{kind.name} {sort}"), [], 0, 0  # noqa: S311  a load, no secret
-    spent, found = -server.cpu_seconds(), []
+    chance, times, incomplete, empty = random.Random(f"{kind.name} {sort}"), [], 0, 0  # noqa: S311  a load, no secret
+    spent, found, wrong = -server.cpu_seconds(), [], 0
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
     for place in range(ASKED):
         parameters = {**kind.by_chance(chance), "sort": sort, "page_size": str(PAGE)}
@@ -205,13 +207,14 @@ def _asked(server: Server, key: str, kind: Kind, sort: str, size: int, sold: set
         times.append(time.perf_counter() - began)
         assert response.status == 200, answer
         incomplete += bool(answer["page"].get("incomplete"))
+        empty += not answer["data"]
         if place < compared and not answer["page"].get("incomplete"):
             found.append((parameters, [item["phone_number"] for item in answer["data"]]))
     connection.close()
     spent += server.cpu_seconds()
     for parameters, numbers in found:
         wrong += numbers != _expected(sent_query("US", "USD", parameters), size, sold)
-    return Asked(times, spent / ASKED, incomplete, wrong)
+    return Asked(times, spent / ASKED, incomplete, empty, wrong)
 
 
 def _expected(query: OfferQuery, size: int, sold: set[str]) -> list[str]:
@@ -234,7 +237,7 @@ def _print(kind: Kind, asked: list[Asked]) -> None:
         late = sorted(one.times)[len(one.times) * 99 // 100]
         cells.append(f"{statistics.median(one.times) * 1e3:6.1f} {late * 1e3:6.1f} {one.spent * 1e3:5.1f}")
     incomplete, wrong = sum(one.incomplete for one in asked), sum(one.wrong for one in asked)
-    told = f"; incomplete {incomplete} of {ASKED * len(asked)}" if incomplete else ""
+    told = f"; empty {sum(one.empty for one in asked)}, incomplete {incomplete} of {ASKED * len(asked)}"
     compared = "as they must be" if not wrong else f"{wrong} WRONG"
     print(
         f"  {kind.name:28} ms (median, p99, processor) by {', '.join(_SORTS)}: {' |'.join(cells)}; {compared}{told}",
