@@ -24,8 +24,8 @@ from numberdesk.infra.digit_pattern import DigitPattern, UnknownExpressionError
 _LONGEST_CALLING_CODE: Final = 3
 _NOT_DIGITS: Final = re.compile(r"\D+")
 _FIRST_GROUP: Final = re.compile(r"\\(\d)[^\d\\]")
-_BY_LENGTH: Final = re.compile(r"(\(\\d(\{\d+(,\d+)?\})?\))+")
-"""Groups of any digits: where they end depends on how many digits there are, and on nothing else."""
+_GROUP: Final = re.compile(r"\(\\d(?:\{\d+(?:,\d+)?\})?\)")
+"""A group of any digits. Where an expression has nothing else, the number of digits alone says where each ends."""
 
 
 class Looked(NamedTuple):
@@ -118,7 +118,7 @@ class _Block(NamedTuple):
         return found
 
     def grouped(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
-        if not _BY_LENGTH.fullmatch(pattern.pattern):
+        if _GROUP.sub("", pattern.pattern):
             raise _UndecidedError
         return pattern.fullmatch(self.national)
 
