@@ -38,7 +38,7 @@ USUAL_SIZES: Final = (sized(100_000, 1_000), sized(1_000_000, 2_000))
 ENGINES: Final = ("sqlite", "postgresql")
 ASKED: Final = sized(60, 2)
 COMPARED: Final = 1
-"""Of each kind and order, searches that are compared with what they must find."""
+"""Of each kind, in one order after the other, searches that are compared with what looking at every number finds."""
 
 BUYS: Final = sized(1_000, 16)
 BUYERS: Final = 16
@@ -92,10 +92,16 @@ KINDS: Final = (
 
 
 class Asked(NamedTuple):
-    """How a kind of search went: times in seconds, incomplete pages, and how many were not as they must be."""
+    """How a kind of search went in one order: times in seconds, incomplete pages, how many were not as they must be.
+
+    Each of `empty` pages comes with suggestions, for which the server searches up to twenty times more. `spent` is its
+    processor time for one search: what others do on the machine lengthens that less.
+    """
 
     times: list[float]
+    spent: float
     incomplete: int
+    empty: int
     wrong: int
 
 
@@ -130,8 +136,13 @@ def _measure(folder: Path, url: str, size: int) -> None:
         with_index = _bought(folder, server, stock, for_buys[BUYS : 2 * BUYS])
         print(f"  purchases a second: {without:,.0f} without it, {with_index:,.0f} with it")
         sold = set(for_buys[: 2 * BUYS])
-        for kind in KINDS:
-            _print(kind, [_asked(server, stock.keys[0], kind, sort, size, sold) for sort in _SORTS])
+        for place, kind in enumerate(KINDS):
+            compared = _SORTS[place % len(_SORTS)]
+            asked = [
+                _asked(server, stock.keys[0], kind, sort, size, sold, COMPARED if sort == compared else 0)
+                for sort in _SORTS
+            ]
+            _print(kind, asked)
     database.close()
 
 
@@ -183,8 +194,9 @@ def _bought(folder: Path, server: Server, stock: Stock, numbers: list[str]) -> f
     return len(numbers) / float(load_bought(folder, server.port, BUYERS, stock, numbers)["seconds"])
 
 
-def _asked(server: Server, key: str, kind: Kind, sort: str, size: int, sold: set[str]) -> Asked:
-    chance, times, incomplete, wrong = random.Random(f"{kind.name} {sort}"), [], 0, 0  # noqa: S311  a load, no secret
+def _asked(server: Server, key: str, kind: Kind, sort: str, size: int, sold: set[str], compared: int) -> Asked:
+    chance, times, incomplete, empty = random.Random(f"{kind.name} {sort}"), [], 0, 0  # noqa: S311  a load, no secret
+    spent, found, wrong = -server.cpu_seconds(), [], 0
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
     for place in range(ASKED):
         parameters = {**kind.by_chance(chance), "sort": sort, "page_size": str(PAGE)}
@@ -196,11 +208,14 @@ def _asked(server: Server, key: str, kind: Kind, sort: str, size: int, sold: set
         times.append(time.perf_counter() - began)
         assert response.status == 200, answer
         incomplete += bool(answer["page"].get("incomplete"))
-        if place < COMPARED and not answer["page"].get("incomplete"):
-            found = [item["phone_number"] for item in answer["data"]]
-            wrong += found != _expected(sent_query("US", "USD", parameters), size, sold)
+        empty += not answer["data"]
+        if place < compared and not answer["page"].get("incomplete"):
+            found.append((parameters, [item["phone_number"] for item in answer["data"]]))
     connection.close()
-    return Asked(times, incomplete, wrong)
+    spent += server.cpu_seconds()
+    for parameters, numbers in found:
+        wrong += numbers != _expected(sent_query("US", "USD", parameters), size, sold)
+    return Asked(times, spent / ASKED, incomplete, empty, wrong)
 
 
 def _expected(query: OfferQuery, size: int, sold: set[str]) -> list[str]:
@@ -221,8 +236,11 @@ def _print(kind: Kind, asked: list[Asked]) -> None:
     cells = []
     for one in asked:
         late = sorted(one.times)[len(one.times) * 99 // 100]
-        cells.append(f"{statistics.median(one.times) * 1e3:6.1f} {late * 1e3:6.1f}")
+        cells.append(f"{statistics.median(one.times) * 1e3:6.1f} {late * 1e3:6.1f} {one.spent * 1e3:5.1f}")
     incomplete, wrong = sum(one.incomplete for one in asked), sum(one.wrong for one in asked)
-    told = f"; incomplete {incomplete} of {ASKED * len(asked)}" if incomplete else ""
+    told = f"; empty {sum(one.empty for one in asked)}, incomplete {incomplete} of {ASKED * len(asked)}"
     compared = "as they must be" if not wrong else f"{wrong} WRONG"
-    print(f"  {kind.name:28} ms (median, p99) by {', '.join(_SORTS)}: {' |'.join(cells)}; {compared}{told}", flush=True)
+    print(
+        f"  {kind.name:28} ms (median, p99, processor) by {', '.join(_SORTS)}: {' |'.join(cells)}; {compared}{told}",
+        flush=True,
+    )

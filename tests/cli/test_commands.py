@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from numberdesk.infra.db import Database
+from numberdesk.infra.serve_lock import only_server
 from numberdesk.migrations import upgrade
 from tests.cli.runner import Done, Run, invoked
 
@@ -132,6 +133,24 @@ def test_an_account_is_renamed_given_credit_and_closed(run: Run) -> None:
         assert "closed" in refused.stderr
     assert [one["id"] for one in _json(run("keys", "list", "--json"))] == [key["id"]]
     assert _json(run("verify", "--json"))["ok"] is True
+
+
+def test_purchases_wait_for_a_thousand_lines_and_where_nobody_sells_more_are_saved_at_once(
+    run: Run, tmp_path: Path
+) -> None:
+    def import_block(area_code: str) -> int:
+        lines = "".join(f"+1{area_code}{place},1.15,,,USD\n" for place in range(2_000_000, 2_001_001))
+        (tmp_path / "n.csv").write_text(HEADER + lines)
+        assert _json(run("inventory", "import", "n.csv", "--json"))["new"] == 1_001
+        with database.read() as tx:
+            ((saved,),) = tx.fetch("SELECT count(DISTINCT created_at) FROM numbers WHERE area_code = ?", [area_code])
+        return int(saved)
+
+    database = Database(f"sqlite:///{tmp_path}/var/numberdesk.db")
+    assert import_block("361") == 1
+    with only_server(database):
+        assert import_block("415") == 2
+    database.close()
 
 
 def test_a_bad_file_is_listed_line_by_line_and_nothing_of_it_is_imported(run: Run, tmp_path: Path) -> None:

@@ -12,8 +12,10 @@ from random import Random
 import phonenumbers
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
+from numberdesk.core.phone import PhoneError
+from numberdesk.infra import numbering
 from numberdesk.infra.numbering import Numbering, describe
-from numberdesk.infra.numbering_plan import Looked, look_up
+from numberdesk.infra.numbering_plan import Looked, look_up, look_up_block
 
 _COUNTRIES = sorted(phonenumbers.SUPPORTED_REGIONS)
 _FICTIONAL = "55501"
@@ -81,3 +83,42 @@ def test_nearly_all_countries_are_answered_without_the_library() -> None:
     assert look_up("+80012345678") is None
     assert look_up("+4402079460958") is None
     assert look_up("+999123") is None
+
+
+def _blocks(country: str, chance: Random) -> list[str]:
+    """Beginnings of examples, and of numbers like them, without the last three digits."""
+    return sorted({each[:-3] for example in _examples(country) for each in (example, _like(example, chance))})
+
+
+@pytest.mark.parametrize("country", _COUNTRIES)
+def test_the_answer_for_a_block_is_the_librarys_for_each_of_its_numbers(country: str) -> None:
+    chance = Random(country)
+    for block in _blocks(country, chance):
+        found = look_up_block(block, 3)
+        if found is not None:
+            for rest in ("000", "999", f"{chance.randrange(1000):03}"):
+                whole = found._replace(national=found.national[:-3] + rest)
+                assert whole == _of_the_library(block + rest), block + rest
+
+
+def test_nearly_all_countries_have_blocks_with_one_answer() -> None:
+    answered = {country for country in _COUNTRIES if any(look_up_block(each[:-3], 3) for each in _examples(country))}
+    assert len(answered) > 220
+    assert {"US", "CA", "GB", "DE", "FR", "ES", "NL", "PL", "AU"} <= answered
+    assert look_up_block("+4479", 8) is None  # some of them are Guernsey's
+    assert look_up_block("+44207946", 3) is None  # too short
+
+
+@pytest.mark.parametrize(
+    "country", ["US", "CA", "BS", "GB", "GG", "DE", "FR", "IT", "AR", "MX", "BR", "RU", "KZ", "AU", "JP", "IN"]
+)
+def test_a_number_is_described_with_its_region_as_if_its_block_were_unknown(country: str) -> None:
+    chance = Random(country)
+    for block in _blocks(country, chance):
+        for e164 in (f"{block}{chance.randrange(1000):03}" for _ in range(3)):
+            try:
+                alone = numbering._asked(e164, with_region=True)
+            except PhoneError:
+                continue
+            if country not in ("US", "CA", "BS") or len(e164) == len("+13612738809"):
+                assert describe(e164) == alone, e164

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from numberdesk.infra.db import Database, DatabaseError, StorageFailedError, Tx
-from numberdesk.infra.serve_lock import only_server
+from numberdesk.infra.serve_lock import is_served, only_server
 from tests.infra.conftest import NOTES, BreakableDatabase, Notes, keep, run, started, words_in
 from tests.infra.test_db import WAYS, Write
 
@@ -189,6 +189,18 @@ def test_a_new_file_and_what_stands_beside_it_are_for_their_owner_alone(tmp_path
         os.umask(before)
     assert {"books.db", "books.db-wal", "books.db-shm", "books.db-serve"} <= modes.keys()
     assert set(modes.values()) == {0o600}
+
+
+def test_whether_a_file_is_served_is_seen_beside_it(file: Path) -> None:
+    server, beside = Database(f"sqlite:///{file}"), Database(f"sqlite:///{file}")
+    assert not is_served(beside)
+    with only_server(server):
+        assert is_served(beside)
+    assert not is_served(beside)
+    with only_server(server):  # looking has left nothing locked
+        pass
+    server.close()
+    beside.close()
 
 
 def test_a_file_that_is_there_keeps_the_mode_that_its_owner_gave_it(file: Path) -> None:

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, exists, func, select, tuple_
+from sqlalchemy import delete, exists, func, select, tuple_
 
 from numberdesk.catalog.model import FROM_RULE, InventoryItem, InventoryPage, Listing, Stored
 from numberdesk.catalog.trigram_store import insert_trigrams
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.prices import Prices
 from numberdesk.infra.db import Tx
-from numberdesk.infra.statements import InsertRows, UpdateRows
+from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set
 from numberdesk.tables import numbers, superseded_prices
 
 MOST_WALKED: Final = 10_000
@@ -27,10 +27,11 @@ _OFFER_FIELDS: Final = tuple(name for name in Listing._fields if name != "e164")
 
 _LISTINGS: Final = (
     select(*_LISTING, numbers.c.carrier, numbers.c.state)
-    .where(numbers.c.e164.in_(bindparam("e164s", expanding=True)))
+    .where(in_set(numbers.c.e164, "e164s"))
     .order_by(numbers.c.e164)
 )
-_LOCK_LISTINGS: Final = _LISTINGS.with_for_update()
+_FIND_LISTINGS: Final = SelectSet(_LISTINGS, "e164s")
+_LOCK_LISTINGS: Final = SelectSet(_LISTINGS.with_for_update(), "e164s")
 _OF_NOBODY: Final = ("account_id", "order_id", "quarantined_until", "repriced_at")
 _INSERT_NUMBERS: Final = InsertRows(
     numbers, (*Listing._fields, "reversed", "carrier", "state", "created_at", "updated_at", *_OF_NOBODY)
@@ -45,13 +46,12 @@ _UPDATE_PRICES: Final = UpdateRows(numbers, "e164", *_PRICE_FIELDS, "updated_at"
 
 def lock_listings(tx: Tx, e164s: Iterable[str]) -> dict[str, Stored]:
     """Listings by number, locked in sorted order until the transaction ends."""
-    rows = tx.execute(_LOCK_LISTINGS, {"e164s": sorted(e164s)})
-    return {row.e164: _stored_of(row) for row in rows}
+    return {row.e164: _stored_of(row) for row in _LOCK_LISTINGS.run(tx, e164s=e164s)}
 
 
 def find_listings(tx: Tx, e164s: Iterable[str]) -> dict[str, Stored]:
     """The same without locks: to look, not to change."""
-    return {row.e164: _stored_of(row) for row in tx.execute(_LISTINGS, {"e164s": sorted(e164s)})}
+    return {row.e164: _stored_of(row) for row in _FIND_LISTINGS.run(tx, e164s=e164s)}
 
 
 def find_country(tx: Tx, e164: str) -> str:

@@ -21,7 +21,9 @@ from numberdesk.cli.output import REFUSED, note, print_list, print_object
 from numberdesk.cli.session import AsJson, Limit, check_carrier, services
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.purchase import POOL
+from numberdesk.flows.catalog.import_inventory import MOST_PER_CHUNK, MOST_PER_CHUNK_ALONE
 from numberdesk.flows.catalog.run_import import ImportReport, run_import
+from numberdesk.infra.serve_lock import is_served
 from numberdesk.views.inventory import import_view, inventory_view
 
 inventory = typer.Typer(help="The operator's own numbers.", no_args_is_help=True)
@@ -67,6 +69,7 @@ def import_file(
             save=lambda chunk: running.writer.apply(running.save_listings, chunk),
             progress=lambda phase, done, of: bar(_PHASES[phase], done, of or size),
             processes=(os.cpu_count() or 1) if size >= _WORTH_PROCESSES else 1,
+            most_per_chunk=lambda: MOST_PER_CHUNK if is_served(running.database) else MOST_PER_CHUNK_ALONE,
         )
     if as_json:
         print_object(import_view(report), as_json=True)

@@ -62,9 +62,11 @@ _WORDS: Final = """
 _WORDS_IN_DIGITS: Final = frozenset("".join(KEYPAD[letter] for letter in word) for word in _WORDS.split())
 
 
-_LONGEST_SHORT: Final = 4
 _TAIL: Final = 3
 """How many digits at the end are looked at anew for each number; what comes before, neighbours have in common."""
+
+_SHORT: Final = 4
+"""Digits of the longest piece whose share is looked up and not worked out."""
 
 
 def memorability(national: str) -> int:
@@ -90,47 +92,62 @@ def _earned(head: str, size: int) -> tuple[int, ...]:
 
 def _extend(earned: list[int], digits: str, size: int) -> None:
     """Go on with what the first digits of a number of `size` digits can earn, up to the last of `digits`."""
-    weighed = _WEIGHED[size]
+    weighed, usual, endings = _WEIGHED[size], _endings(False), _endings(True)  # noqa: FBT003  ends_number
     for end in range(len(earned), len(digits) + 1):
         best = earned[-1]
-        for start, share in _pieces(digits, end, ends_number=end == size):
-            best = max(best, earned[start] + share * (weighed[end] - weighed[start]))
+        if end < _SHORT:
+            pieces = _pieces(digits, end, ends_number=end == size)
+        else:
+            pieces, steady = (endings if end == size else usual)[digits[end - _SHORT : end]]
+            if end > _SHORT and (steady or _is_doubled(digits, end) or _is_mirrored(digits, end)):
+                pieces = _pieces(digits, end, ends_number=end == size)
+        for length, share in pieces:
+            start = end - length
+            worth = earned[start] + share * (weighed[end] - weighed[start])
+            best = max(best, worth)
         earned.append(best)
 
 
-def _pieces(digits: str, end: int, *, ends_number: bool) -> list[tuple[int, int]]:
-    """The pieces that end at a digit and earn something: where each begins, and its share."""
-    if end == 1:
-        return []
-    last, before = digits[end - 1], digits[end - 2]
-    round_ending = ends_number and last == "0"
-    shares = _short_shares()
-    found = []
-    for start in range(max(0, end - _LONGEST_SHORT), end - 1):
-        piece = digits[start:end]
-        share = _share(piece, ends_number=True) if round_ending else shares.get(piece, 0)
-        if share:
-            found.append((start, share))
-    # A long piece is a run or pairs, a group that stands there twice, reads the same backwards, or is a word.
-    steady = last == before or before + last in _UP or before + last in _DOWN
-    steady = steady or any(
-        digits[end - 2 * group : end - group] == digits[end - group : end] for group in range(2, end // 2 + 1)
-    )
-    for start in range(end - _LONGEST_SHORT):
-        mirrored = digits[start] == last and digits[start + 1] == before
-        if steady or mirrored or digits[start:end] in _WORDS_IN_DIGITS:
-            share = _share(digits[start:end], ends_number=ends_number)
-            if share:
-                found.append((start, share))
-    return found
+def _pieces(digits: str, end: int, *, ends_number: bool) -> tuple[tuple[int, int], ...]:
+    """The pieces that end at a digit and earn something: how long each is, and its share."""
+    shares = ((end - start, _share(digits[start:end], ends_number=ends_number)) for start in range(end - 1))
+    return tuple((length, share) for length, share in shares if share)
+
+
+def _is_doubled(digits: str, end: int) -> bool:
+    """Whether a digit or a group ends here that stands there twice."""
+    last = digits[end - 2 : end]
+    place = digits.find(last, 0, end - 1)
+    while place >= 0:
+        group = end - 2 - place
+        if 2 * group <= end and digits[end - 2 * group : end - group] == digits[end - group : end]:
+            return True
+        place = digits.find(last, place + 1, end - 1)
+    return False
+
+
+def _is_mirrored(digits: str, end: int) -> bool:
+    """Whether a long piece ends here that reads the same backwards."""
+    first = digits[end - 1] + digits[end - 2]
+    place = digits.find(first, 0, end - _SHORT + 1)
+    while place >= 0:
+        piece = digits[place:end]
+        if piece == piece[::-1]:
+            return True
+        place = digits.find(first, place + 1, end - _SHORT + 1)
+    return False
 
 
 @cache
-def _short_shares() -> dict[str, int]:
-    """The shares of short pieces, those that earn something; at the end of a number zeros earn more."""
-    pieces = (f"{value:0{size}}" for size in range(2, _LONGEST_SHORT + 1) for value in range(10**size))
-    shares = ((piece, _share(piece, ends_number=False)) for piece in pieces)
-    return {piece: share for piece, share in shares if share}
+def _endings(ends_number: bool) -> dict[str, tuple[tuple[tuple[int, int], ...], bool]]:  # noqa: FBT001  a key of the cache
+    """For every four digits the short pieces that end with them, and whether they may end a run, pairs or a word."""
+    words = {word[-_SHORT:] for word in _WORDS_IN_DIGITS if len(word) > _SHORT}
+    found = {}
+    for value in range(10**_SHORT):
+        digits = f"{value:0{_SHORT}}"
+        steady = digits in _UP or digits in _DOWN or digits[::2] == digits[1::2]
+        found[digits] = (_pieces(digits, _SHORT, ends_number=ends_number), steady or digits in words)
+    return found
 
 
 def _share(piece: str, *, ends_number: bool) -> int:

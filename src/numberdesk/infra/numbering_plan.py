@@ -5,20 +5,27 @@ Touches: nothing.
 The patterns and their order are those of the library's metadata; `tests/infra/test_numbering_plan.py`
 holds every answer against the library's own. What the library would first rewrite (a national prefix
 left in, leading zeros), and calling codes of no country, are left to it.
+
+Numbers are sold in blocks, and for most blocks no pattern looks at the last digits: then one answer holds for all of
+them (`look_up_block`). That is not guessed from one number, but follows from every pattern that is asked on the way.
 """
 
 from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import phonenumbers
 from phonenumbers import NumberFormat, PhoneMetadata, PhoneNumberDesc, PhoneNumberType
 
+from numberdesk.infra.digit_pattern import DigitPattern, UnknownExpressionError
+
 _LONGEST_CALLING_CODE: Final = 3
 _NOT_DIGITS: Final = re.compile(r"\D+")
 _FIRST_GROUP: Final = re.compile(r"\\(\d)[^\d\\]")
+_GROUP: Final = re.compile(r"\(\\d(?:\{\d+(?:,\d+)?\})?\)")
+"""A group of any digits. Where an expression has nothing else, the number of digits alone says where each ends."""
 
 
 class Looked(NamedTuple):
@@ -46,6 +53,91 @@ class _Format(NamedTuple):
     first: tuple[int, ...]
 
 
+class _Asked(Protocol):
+    """What is asked about: a number, or all numbers of a block, of which `national` is one."""
+
+    @property
+    def national(self) -> str:
+        """National digits."""
+        ...
+
+    def has(self, kind: _Kind) -> bool:
+        """Whether they are a kind's."""
+        ...
+
+    def begins(self, pattern: re.Pattern[str]) -> bool:
+        """Whether they begin with what matches."""
+        ...
+
+    def grouped(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+        """Their groups, where they match."""
+        ...
+
+
+class _Number(NamedTuple):
+    """One national number."""
+
+    national: str
+
+    def has(self, kind: _Kind) -> bool:
+        if kind.lengths and len(self.national) not in kind.lengths:
+            return False
+        return kind.pattern.fullmatch(self.national) is not None
+
+    def begins(self, pattern: re.Pattern[str]) -> bool:
+        return pattern.match(self.national) is not None
+
+    def grouped(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+        return pattern.fullmatch(self.national)
+
+
+class _UndecidedError(Exception):
+    """Of the numbers of a block some are answered otherwise than others, or might be."""
+
+
+class _Block(NamedTuple):
+    """All national numbers that begin alike, with so many digits more. What not all answer alike raises."""
+
+    beginning: str
+    more: int
+
+    @property
+    def national(self) -> str:
+        return self.beginning + "0" * self.more
+
+    def has(self, kind: _Kind) -> bool:
+        if kind.lengths and len(self.beginning) + self.more not in kind.lengths:
+            return False
+        return self._holds(kind.pattern.pattern, begins=False)
+
+    def begins(self, pattern: re.Pattern[str]) -> bool:
+        # Where the end of the number is asked for, without that more matches: what does not then, never does.
+        found = self._holds(pattern.pattern.replace("$", ""), begins=True)
+        if found and "$" in pattern.pattern:
+            raise _UndecidedError
+        return found
+
+    def grouped(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+        if _GROUP.sub("", pattern.pattern):
+            raise _UndecidedError
+        return pattern.fullmatch(self.national)
+
+    def _holds(self, expression: str, *, begins: bool) -> bool:
+        pattern = _digit_pattern(expression, begins)
+        found = None if pattern is None else pattern.holds(self.beginning, self.more)
+        if found is None:
+            raise _UndecidedError
+        return found
+
+
+@cache
+def _digit_pattern(expression: str, begins: bool) -> DigitPattern | None:  # noqa: FBT001  a key of the cache
+    try:
+        return DigitPattern(expression, begins=begins)
+    except UnknownExpressionError:
+        return None
+
+
 class _Region(NamedTuple):
     name: str
     leading: re.Pattern[str] | None
@@ -55,17 +147,17 @@ class _Region(NamedTuple):
     mobile: _Kind | None
     same_mobile: bool
 
-    def kind_of(self, national: str) -> int:
+    def kind_of(self, asked: _Asked) -> int:
         """The type of a national number; PhoneNumberType.UNKNOWN for one that the region has not."""
-        if self.general is None or not _has(self.general, national):
+        if self.general is None or not asked.has(self.general):
             return PhoneNumberType.UNKNOWN
         for kind in self.kinds:
-            if _has(kind, national):
+            if asked.has(kind):
                 return kind.kind
-        if self.fixed is not None and _has(self.fixed, national):
-            both = self.same_mobile or (self.mobile is not None and _has(self.mobile, national))
+        if self.fixed is not None and asked.has(self.fixed):
+            both = self.same_mobile or (self.mobile is not None and asked.has(self.mobile))
             return PhoneNumberType.FIXED_LINE_OR_MOBILE if both else PhoneNumberType.FIXED_LINE
-        if not self.same_mobile and self.mobile is not None and _has(self.mobile, national):
+        if not self.same_mobile and self.mobile is not None and asked.has(self.mobile):
             return PhoneNumberType.MOBILE
         return PhoneNumberType.UNKNOWN
 
@@ -85,36 +177,51 @@ def look_up(e164: str) -> Looked | None:
     for length in range(1, _LONGEST_CALLING_CODE + 1):
         plan = _plan_of(e164[1 : 1 + length])
         if plan is not None:
-            return _looked_up(plan, e164[1 + length :])
+            return _looked_up(plan, _Number(e164[1 + length :]))
     return None
 
 
-def _looked_up(plan: _Plan, national: str) -> Looked | None:
-    if national.startswith("0") or (plan.rewritten is not None and plan.rewritten.match(national)):
+def look_up_block(beginning: str, more: int) -> Looked | None:
+    """What `look_up` says of every number that begins so and has `more` digits more; one of them is shown.
+
+    None where it says nothing, or where it may not say the same of all.
+    """
+    for length in range(1, _LONGEST_CALLING_CODE + 1):
+        plan = _plan_of(beginning[1 : 1 + length])
+        if plan is not None:
+            try:
+                return _looked_up(plan, _Block(beginning[1 + length :], more))
+            except _UndecidedError:
+                return None
+    return None
+
+
+def regions_sharing(calling_code: int) -> int:
+    """How many regions have numbers of a calling code."""
+    return len(phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(calling_code, ()))
+
+
+def _looked_up(plan: _Plan, asked: _Asked) -> Looked | None:
+    national = asked.national
+    if national.startswith("0") or (plan.rewritten is not None and asked.begins(plan.rewritten)):
         return None
     for region in plan.regions:
-        if region.leading is not None and len(plan.regions) > 1 and not region.leading.match(national):
+        if region.leading is not None and len(plan.regions) > 1 and not asked.begins(region.leading):
             continue
-        kind = region.kind_of(national)
+        kind = region.kind_of(asked)
         if kind != PhoneNumberType.UNKNOWN:
-            return Looked(plan.calling_code, region.name, kind, national, _destination_code(plan, kind, national))
+            return Looked(plan.calling_code, region.name, kind, national, _destination_code(plan, kind, asked))
         if region.leading is not None:
             return None  # the region is known by its leading digits, whether or not it has the number
     return None
 
 
-def _has(kind: _Kind, national: str) -> bool:
-    if kind.lengths and len(national) not in kind.lengths:
-        return False
-    return kind.pattern.fullmatch(national) is not None
-
-
-def _destination_code(plan: _Plan, kind: int, national: str) -> int:
+def _destination_code(plan: _Plan, kind: int, asked: _Asked) -> int:
     """The length of the first group in international form, with a mobile token before it."""
     for form in plan.formats:
-        if form.leading is not None and not form.leading.match(national):
+        if form.leading is not None and not asked.begins(form.leading):
             continue
-        match = form.pattern.fullmatch(national)
+        match = asked.grouped(form.pattern)
         if match is None:
             continue
         if len(form.first) == 1 and not plan.mobile_token:

@@ -22,6 +22,9 @@ from numberdesk.infra.private_file import create_private
 SUFFIX: Final = "-serve"
 """What the lock's file is called, after the name of the books."""
 
+_LOOKED_AT: Final = 0.5
+"""Seconds to wait for the lock: somebody who looks whether there is a server holds it for an instant."""
+
 
 @contextlib.contextmanager
 def only_server(database: Database) -> Iterator[None]:
@@ -32,13 +35,32 @@ def only_server(database: Database) -> Iterator[None]:
     if database.engine_name != "sqlite":
         yield
         return
-    with database.read() as tx:
-        file = next(str(path) for _, name, path in tx.fetch("PRAGMA database_list", []) if name == "main")
+    file = _file_of(database)
     with contextlib.suppress(OSError):  # SQLite says what is wrong; a lock that others can open, they can hold
         create_private(Path(file + SUFFIX))
-    with contextlib.closing(sqlite3.connect(file + SUFFIX, timeout=0, isolation_level=None)) as lock:
+    with contextlib.closing(sqlite3.connect(file + SUFFIX, timeout=_LOOKED_AT, isolation_level=None)) as lock:
         _take(lock, file)
         yield
+
+
+def is_served(database: Database) -> bool:
+    """Whether somebody may be waiting: another process serves this file, or may serve these books on another engine."""
+    if database.engine_name != "sqlite":
+        return True
+    file = Path(_file_of(database) + SUFFIX)
+    if not file.exists():
+        return False
+    with contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", timeout=0, uri=True)) as lock:
+        try:
+            lock.execute("SELECT 1 FROM sqlite_master").close()
+        except sqlite3.OperationalError:
+            return True
+    return False
+
+
+def _file_of(database: Database) -> str:
+    with database.read() as tx:
+        return next(str(path) for _, name, path in tx.fetch("PRAGMA database_list", []) if name == "main")
 
 
 def _take(lock: sqlite3.Connection, file: str) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -78,10 +78,13 @@ class Spool:
         except sqlite3.OperationalError as error:
             raise _disk_failure(error) from error
 
-    def chunks(self, size: int) -> Iterator[list[tuple[Any, ...]]]:
-        """All rows by key, `size` at a time; behind the columns each has its line. May be asked for again."""
+    def chunks(self, size: int | Callable[[], int]) -> Iterator[list[tuple[Any, ...]]]:
+        """All rows by key, `size` at a time; behind the columns each has its line. May be asked for again.
+
+        A size that changes is asked for before each chunk.
+        """
         with contextlib.closing(self._connection.execute(self._ordered)) as cursor:
-            while rows := cursor.fetchmany(size):
+            while rows := cursor.fetchmany(size if isinstance(size, int) else size()):
                 yield rows
 
     def close(self) -> None:

@@ -48,6 +48,10 @@ MOST_BAD_LISTED: Final = 1000
 MOST_PER_CHUNK: Final = 1000
 """Listings saved in one transaction: bounds how long a purchase waits behind an import."""
 
+MOST_PER_CHUNK_ALONE: Final = 10_000
+"""The same while nobody sells from the database: every transaction writes its pages of all indexes anew, so fewer of
+them write a third. A server that is started meanwhile waits for one of them, half a second or so."""
+
 _LINES_PER_BATCH: Final = 1000
 _BYTES_PER_BATCH: Final = 256 * 1024
 
@@ -73,9 +77,9 @@ class StagedInventory:
         """How many lines can be imported."""
         return self._spool.rows
 
-    def chunks(self) -> Iterator[ListingChunk]:
-        """The good lines by number, in chunks to save. May be asked for again."""
-        for rows in self._spool.chunks(MOST_PER_CHUNK):
+    def chunks(self, most: int | Callable[[], int] = MOST_PER_CHUNK) -> Iterator[ListingChunk]:
+        """The good lines by number, in chunks to save, of at most so many lines. May be asked for again."""
+        for rows in self._spool.chunks(most):
             listings = tuple(Listing._make(row[:-1]) for row in rows)
             yield ListingChunk(self.carrier, listings, tuple(row[-1] for row in rows), self.absent)
 

@@ -68,8 +68,9 @@ def run_import(
     save: Callable[[ListingChunk], SavedChunk],
     progress: Progress,
     processes: int = 1,
+    most_per_chunk: int | Callable[[], int] = MOST_PER_CHUNK,
 ) -> ImportReport:
-    """Import a file.
+    """Import a file. `most_per_chunk` lines are saved at once; where that changes, it is asked before each chunk.
 
     Raises InvalidRequest for a header that is wrong, and for a carrier other than the own pool: what
     the others offer is asked of them at every search. With `rejects` the source has to be one that can be read twice.
@@ -105,7 +106,7 @@ def run_import(
             return ImportReport(saved=False, good=good, bad_count=bad_count, bad=bad, counts=ImportCounts())
         counts = ImportCounts()
         done = 0
-        for chunk in staged.chunks():
+        for chunk in staged.chunks(most_per_chunk):
             counts = counts.plus(save(chunk).counts)
             done += len(chunk.listings)
             progress("save", done, staged.good)

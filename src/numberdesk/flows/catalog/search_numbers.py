@@ -128,8 +128,9 @@ class _Search:
         glance = self.bounds.glance if self.query.is_selective else self.missing
         if self._walk(glance, budget=glance * (1 + _GROWTH) if way is Way.WALK_FIRST else glance):
             return
-        # Few numbers fit, or few are sold in this currency: the places may lead past the rest.
-        if self.spots is None and self._nowhere():
+        # Few numbers fit, or few are sold in this currency: the places may lead past the rest. There are hundreds of
+        # them, so a small set that is known without them, as the numbers of an area code are, goes first.
+        if self.spots is None and (self._read_whole() or self._nowhere()):
             return
         may_look_up = way in (Way.SET_FIRST, Way.WALK_FIRST)
         if not self._read_whole() and not (may_look_up and self._look_up()):
