@@ -73,7 +73,7 @@ GOALS: Final[dict[str, int]] = {
     "orphan_found": 50,
     "orphan_given_back": 50,
     "lost_found": 2,
-    "audit_not_finished": 15,
+    "audit_not_finished": 3,
     "opened_again": 11,
     "offer_forgotten": 130,
     # everything else that is asked for

@@ -264,6 +264,8 @@ class Judge:
             raise self._world.broken("sessions", f"{left} never ended")
 
     def _judge_end_of(self, rental: Rented) -> None:
+        if rental.ended_at is None and ("release", rental.rental_id) in self._facts.asked:
+            raise self._world.broken("rent", f"{rental.rental_id} was given back, and goes on")
         if rental.ended_at is not None or self.is_parked(rental.rental_id):
             return
         period = self._paid(rental) + 1

@@ -256,7 +256,7 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
             parts.new_id,
             every=settings.usage_pull_minutes * MINUTE,
             past=agreed_clock.lately_past,
-        ),  # fmt: skip
+        ),
     )
 
 
