@@ -248,15 +248,26 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
         webhook_tests=WebhookTests(webhooks),
         connection_tests=ConnectionTests(lambda: parts.random_bytes(16).hex(), egress=egress),
         feed_desk=FeedDesk(writer, reader, parts.new_id, settings.usage_parked_most),
-        call_puller=CallPuller(
-            writer,
-            reader,
-            carriers,
-            now,
-            parts.new_id,
-            every=settings.usage_pull_minutes * MINUTE,
-            past=agreed_clock.lately_past,
-        ),
+        call_puller=_call_puller(settings, parts, writer, reader, carriers, agreed_clock),
+    )
+
+
+def _call_puller(
+    settings: Settings,
+    parts: Parts,
+    writer: Writer,
+    reader: Reader,
+    carriers: CarrierClients,
+    agreed_clock: AgreedClock,
+) -> CallPuller:
+    return CallPuller(
+        writer,
+        reader,
+        carriers,
+        parts.now,
+        parts.new_id,
+        every=settings.usage_pull_minutes * MINUTE,
+        past=agreed_clock.lately_past,
     )
 
 
