@@ -190,7 +190,8 @@ class History:
                 POOL, tuple(pool[begin : begin + 100]), tuple(range(1, len(pool[begin : begin + 100]) + 1))
             )
             await desk.submit(lambda services: services.save_listings, lambda _, __, chunk: chunk, chunk)
-        terms = CallTerms(POOL, world.now(), SWITCH, self._plan.connect, *self._plan.increments)
+        since = world.now() - 60 * DAY * MICROSECONDS  # before any rental begins, by whatever clock
+        terms = CallTerms(POOL, since, SWITCH, self._plan.connect, *self._plan.increments)
         await desk.submit(plain(set_call_terms), lambda _, __: terms)
         await desk.ask(lambda services, _: services.call_puller.begin())
         await asyncio.sleep(DAY)

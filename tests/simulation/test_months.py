@@ -21,6 +21,13 @@ def test_a_history_of_months_violates_nothing() -> None:
 
 
 @pytest.mark.long
+def test_a_seed_that_once_found_something_finds_nothing_any_more() -> None:
+    """A clock that was behind let a rental begin before the terms of its calls were set."""
+    with Disk.temporary() as disk:
+        assert run_seed(14, disk, Product(), kind=Kind.MONTHS).violation == ""
+
+
+@pytest.mark.long
 @pytest.mark.timeout(1200)  # minutes on a machine that does other things beside
 def test_a_hundred_histories_violate_nothing_and_are_the_same_again() -> None:
     first = list(run_seeds(range(1, 101), Product(), Kind.MONTHS))
