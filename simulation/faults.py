@@ -130,7 +130,7 @@ class Faults:
 
     def _condemn(self, process: Process, point: str) -> None:
         """A handler, an order or a piece of work goes no further; its process ends as soon as the step is over."""
-        if process.up and self._world.happens(self._world.plan.kill_at_point * _OFTENER[point]):
+        if process.up and self._world.happens(self._world.plan.kill_at_point * _OFTENER.get(point, 1.0)):
             self._world.fault(f"process killed at {point}")
             self._world.reached(f"crash_at_{point}")
             self._condemned = process

@@ -73,7 +73,7 @@ GOALS: Final[dict[str, int]] = {
     "orphan_found": 50,
     "orphan_given_back": 50,
     "lost_found": 2,
-    "audit_not_finished": 15,
+    "audit_not_finished": 3,
     "opened_again": 11,
     "offer_forgotten": 130,
     # everything else that is asked for
@@ -143,9 +143,15 @@ GOALS: Final[dict[str, int]] = {
 }
 
 
-def missed(reached: Counter[str], seeds: int) -> list[str]:
+GOALS_OF_MONTHS: Final[dict[str, int]] = {}
+
+BARS: Final[dict[str, dict[str, int]]] = {"hours": GOALS, "months": GOALS_OF_MONTHS, "year": {}}
+"""By what is simulated."""
+
+
+def missed(reached: Counter[str], seeds: int, goals: dict[str, int] = GOALS) -> list[str]:
     """The goals that were not reached often enough, with what was asked for."""
     if seeds < FEWEST_SEEDS:
         return []
-    bars = {goal: often * seeds // 1000 for goal, often in GOALS.items()}
+    bars = {goal: often * seeds // 1000 for goal, often in goals.items()}
     return [f"{goal}: {reached[goal]} of {bar}" for goal, bar in bars.items() if reached[goal] < bar]

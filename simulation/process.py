@@ -114,7 +114,10 @@ class Recorder:
 
 
 class Surroundings(NamedTuple):
-    """What a process runs in. `reach` is told of the points that it passes, `committed` of what a transaction did."""
+    """What a process runs in. `failpoint` is told of the points that it passes, `committed` of what a transaction did.
+
+    `settings` are others than the plan's. `watched` names flows whose doings are told beside those that always are.
+    """
 
     world: World
     product: Product
@@ -122,6 +125,8 @@ class Surroundings(NamedTuple):
     companies: Mapping[str, Company]
     failpoint: Callable[[Process, str], None]
     committed: Callable[[Sequence[Applied]], None]
+    settings: Mapping[str, Any] = {}
+    watched: Callable[[Services], Mapping[str, Flow]] = lambda _: {}
 
 
 class Process:
@@ -153,32 +158,41 @@ class Process:
         product = self._around.product
         self._owner = Owner()
         self.services = build(self._settings(), self._parts(product), lock_seconds=0)
-        flows = {flow: Recorded(name, product.instead.get(flow, flow), self._log) for name, flow in NAMED.items()}
-        own: dict[str, Flow] = {
+        named: dict[str, Flow] = {
+            **NAMED,
             "buy": self.services.open_orders,
             "release": self.services.release_numbers,
             "import": self.services.save_listings,
             "reprice": self.services.reprice,
+            **self._around.watched(self.services),
         }
-        flows |= {flow: Recorded(name, flow, self._log) for name, flow in own.items()}
-        self.recorder.flows = flows
+        self.recorder.flows = {
+            flow: Recorded(name, self._applied(name, flow), self._log) for name, flow in named.items()
+        }
         self.authenticator = product.authenticator(self.services.reader, self.now, monotonic=self.world.loop.time)
         self.up, self.closing = True, False
         self.figures = self.recorder.writer.figures
         self.world.note(f"{self.name} starts")
 
+    def _applied(self, name: str, flow: Flow) -> Flow:
+        """The flow, or what a faulty product has in its place."""
+        product = self._around.product
+        flow = product.instead.get(flow, flow)
+        return product.wrapped[name](flow) if name in product.wrapped else flow
+
     def _settings(self) -> Settings:
         plan = self.world.plan
-        return Settings.model_construct(
-            answer_timeout_seconds=plan.answer_seconds,
-            quote_lifetime_seconds=plan.quote_seconds,
-            order_patience_minutes=plan.patience_minutes,
-            quarantine_days=plan.quarantine_days,
-            audit_hours=plan.audit_hours,
-            search_deadline_seconds=1.0,
-            queue_limit=plan.queue_limit if self.name.startswith("door") else 4096,
-            credentials_key=SecretStr(CREDENTIALS_KEY),
-        )
+        usual: dict[str, Any] = {
+            "answer_timeout_seconds": plan.answer_seconds,
+            "quote_lifetime_seconds": plan.quote_seconds,
+            "order_patience_minutes": plan.patience_minutes,
+            "quarantine_days": plan.quarantine_days,
+            "audit_hours": plan.audit_hours,
+            "search_deadline_seconds": 1.0,
+            "queue_limit": plan.queue_limit if self.name.startswith("door") else 4096,
+            "credentials_key": SecretStr(CREDENTIALS_KEY),
+        }
+        return Settings.model_construct(**usual | dict(self._around.settings))
 
     def _parts(self, product: Product) -> Parts:
         """Time, chance, storage and carriers of this simulation; no threads, and a writer whose flows are recorded."""

@@ -31,6 +31,8 @@ Flow = Callable[[Tx, Sequence[Any]], Sequence[Any]]
 class Product:
     """The parts. `instead` maps a write flow to the one that runs in its place, `handlers` does it for handlers.
 
+    `wrapped` does it for flows by the names that the simulation gives them, which reaches those that are built, too.
+
     `adapter` stands for the adapters of carriers, which are the simulation's own.
     """
 
@@ -45,3 +47,4 @@ class Product:
     adapter: Callable[..., SimulatedCarrier] = SimulatedCarrier
     instead: Mapping[Flow, Flow] = field(default_factory=dict)
     handlers: Mapping[Handler, Handler] = field(default_factory=dict)
+    wrapped: Mapping[str, Callable[[Flow], Flow]] = field(default_factory=dict)

@@ -10,9 +10,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import partial
 from typing import Final
 
 from simulation.journal import heard
+from simulation.months.history import History
 from simulation.product import Product
 from simulation.simulation import Simulation
 from simulation.storage import Disk
@@ -55,7 +58,15 @@ class Totals:
             self.failed.append(outcome)
 
 
-def run_seed(seed: int, disk: Disk, product: Product, *, trace: bool = False) -> Outcome:
+class Kind(StrEnum):
+    """What is simulated: some hours of everything, two months of rent and calls, or a year of them."""
+
+    HOURS = "hours"
+    MONTHS = "months"
+    YEAR = "year"
+
+
+def run_seed(seed: int, disk: Disk, product: Product, *, trace: bool = False, kind: Kind = Kind.HOURS) -> Outcome:
     """Run one seed. What is no violation, but raised all the same, is one too: nothing may raise."""
     kept = Trace(keep=trace)
     world = World(seed, kept)
@@ -63,7 +74,10 @@ def run_seed(seed: int, disk: Disk, product: Product, *, trace: bool = False) ->
     violation = ""
     try:
         with heard(world):
-            Simulation(world, product, disk).run()
+            if kind is Kind.HOURS:
+                Simulation(world, product, disk).run()
+            else:
+                History(world, product, disk, year=kind is Kind.YEAR).run()
     except Violation as found:
         violation = str(found)
     except Exception as error:  # noqa: BLE001  it is reported with the seed that brought it about
@@ -71,14 +85,14 @@ def run_seed(seed: int, disk: Disk, product: Product, *, trace: bool = False) ->
     return Outcome(seed, world.steps, kept.digest, violation, world.goals, world.faults, kept.lines)
 
 
-def run_seeds(seeds: Sequence[int], product: Product) -> Iterator[Outcome]:
+def run_seeds(seeds: Sequence[int], product: Product, kind: Kind = Kind.HOURS) -> Iterator[Outcome]:
     """Run seeds in this process."""
     gc.freeze()  # what is there already stays anyway
     gc.disable()  # cycles are collected between seeds: inside one it would cost a fifth of the time
     try:
         with Disk.temporary() as disk:
             for place, seed in enumerate(seeds):
-                yield run_seed(seed, disk, product)
+                yield run_seed(seed, disk, product, kind=kind)
                 if place % _SEEDS_PER_COLLECTION == 0:
                     gc.collect()
     finally:
@@ -86,13 +100,13 @@ def run_seeds(seeds: Sequence[int], product: Product) -> Iterator[Outcome]:
         gc.unfreeze()
 
 
-def run_in_processes(seeds: Sequence[int], jobs: int) -> Iterator[Outcome]:
+def run_in_processes(seeds: Sequence[int], jobs: int, kind: Kind = Kind.HOURS) -> Iterator[Outcome]:
     """Run seeds in several processes, in portions."""
     portions = [seeds[place : place + _SEEDS_PER_JOB] for place in range(0, len(seeds), _SEEDS_PER_JOB)]
     with ProcessPoolExecutor(jobs) as pool:
-        for outcomes in pool.map(_portion, portions):
+        for outcomes in pool.map(partial(_portion, kind=kind), portions):
             yield from outcomes
 
 
-def _portion(seeds: Sequence[int]) -> list[Outcome]:
-    return list(run_seeds(seeds, Product()))
+def _portion(seeds: Sequence[int], kind: Kind) -> list[Outcome]:
+    return list(run_seeds(seeds, Product(), kind))

@@ -207,6 +207,7 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
     observer = _observer(settings)
     writer = _writer(settings, parts, database, lock_seconds, observer)
     reader = Reader(database, _read_limits(settings))
+    agreed_clock = AgreedClock(writer, now, process_time)
     quote_lifetime = settings.quote_lifetime_seconds * MICROSECONDS
     terms = _rent_terms(settings)
     release_delay = settings.rent_release_delay_hours * HOUR
@@ -242,7 +243,7 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
             writer, reader, carriers, settle_orders, now=now, time=process_time, **parts.of_placement
         ),
         time=process_time,
-        agreed_clock=AgreedClock(writer, now, process_time),
+        agreed_clock=agreed_clock,
         offer_search=_offer_search(settings, parts, writer, reader, carriers),
         audit=CarrierAuditor(
             writer, reader, carriers, now, every=settings.audit_hours * HOUR, quarantine=settings.quarantine_days * DAY
@@ -252,7 +253,26 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
         webhook_tests=WebhookTests(webhooks),
         connection_tests=ConnectionTests(lambda: parts.random_bytes(16).hex(), egress=egress),
         feed_desk=FeedDesk(writer, reader, parts.new_id, settings.usage_parked_most),
-        call_puller=CallPuller(writer, reader, carriers, now, parts.new_id, every=settings.usage_pull_minutes * MINUTE),
+        call_puller=_call_puller(settings, parts, writer, reader, carriers, agreed_clock),
+    )
+
+
+def _call_puller(
+    settings: Settings,
+    parts: Parts,
+    writer: Writer,
+    reader: Reader,
+    carriers: CarrierClients,
+    agreed_clock: AgreedClock,
+) -> CallPuller:
+    return CallPuller(
+        writer,
+        reader,
+        carriers,
+        parts.now,
+        parts.new_id,
+        every=settings.usage_pull_minutes * MINUTE,
+        past=agreed_clock.lately_past,
     )
 
 

@@ -139,12 +139,24 @@ def test_grace_counts_from_when_it_was_told_however_late_that_was() -> None:
     assert first.rental.past_due_since == past
 
 
-def test_a_clock_that_jumps_over_the_grace_takes_no_number() -> None:
+def test_a_grace_that_went_by_while_nobody_looked_begins_anew() -> None:
+    """A clock jumped, or the service was down: neither takes a number before its grace, tried on each of its days."""
     past = at(2027, 2, 28, 15)
     told = look(rental(), 0, past).rental
-    after = look(told, 0, past + 40 * DAY)
-    assert (after.ending, after.rental.next_at) == (None, past + 41 * DAY)
-    assert look(after.rental, 0, past + 41 * DAY).ending is EndReason.NOT_PAID
+    back = past + 40 * DAY
+    again = look(told, 0, back)
+    assert (again.ending, again.rental.past_due_since, again.rental.next_at) == (None, back, back + DAY)
+    tried = look(again.rental, 0, back + DAY)
+    assert tried.ending is None
+    assert look(tried.rental, 0, back + GRACE).ending is EndReason.NOT_PAID
+
+
+def test_money_that_is_not_enough_is_no_try_of_a_day() -> None:
+    past = at(2027, 2, 28, 15)
+    told = look(rental(), 0, past).rental
+    for _ in range(3):
+        told = look(told._replace(next_at=told.past_due_since), 0, past + 1).rental
+    assert look(told, 0, past + 40 * DAY).ending is None
 
 
 def test_what_is_paid_within_the_grace_goes_on_from_its_anchor() -> None:

@@ -239,6 +239,22 @@ def test_a_release_clears_what_was_set_while_the_carrier_still_has_the_number(sh
     shop.verified()
 
 
+def test_a_release_is_cleared_in_the_end_though_its_carrier_failed_before_and_after_it(
+    shop: Shop, account: str
+) -> None:
+    """That it failed is told once: a customer who gave the number back has no use for more."""
+    rental = buy(shop, account, connection_id=connection(shop, account))
+    shop.acme.connects_fail = 7
+    for _ in range(3):
+        converge(shop, 400)
+    shop.release(account, rental.e164)
+    for _ in range(5):
+        converge(shop, 4000)
+    assert standing(shop, rental).state is ConnectionState.NONE
+    assert len(told(shop, "number.connection_failed")) == 1
+    shop.verified()
+
+
 def test_a_number_that_went_back_is_told_of_no_more(shop: Shop, account: str) -> None:
     """Whoever has it by then would be silenced."""
     connection_id = connection(shop, account, SIP)

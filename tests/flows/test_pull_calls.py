@@ -39,8 +39,16 @@ class Wired:
         self.http = MockedHttp(lambda: shop.now)
         self.carrier: Any = KINDS[api.value].build(Setup(KEYS[api]), self.http)
         self.rests: list[float] = []
+        self.past: int | None = None
         self.puller = CallPuller(
-            shop.writer, shop.reader, self, lambda: shop.now, shop.new_id, every=HOUR, sleep=self._sleep
+            shop.writer,
+            shop.reader,
+            self,
+            lambda: shop.now,
+            shop.new_id,
+            every=HOUR,
+            past=self._past,
+            sleep=self._sleep,
         )
         self.account_id = shop.account(100 * PRICE)
         self.e164 = rented(shop, self.account_id)
@@ -62,6 +70,9 @@ class Wired:
 
     async def close(self) -> None:
         pass
+
+    async def _past(self) -> int:
+        return self.shop.now if self.past is None else self.past
 
     async def _sleep(self, seconds: float) -> None:
         self.rests.append(seconds)
@@ -102,6 +113,18 @@ class Wired:
 @pytest.fixture(params=[Api.TWILIO, Api.TELNYX], ids=str)
 def wired(shop: Shop, request: pytest.FixtureRequest) -> Wired:
     return Wired(shop, request.param)
+
+
+def test_a_clock_that_is_ahead_ends_no_day_and_begins_none(wired: Wired) -> None:
+    today = wired.shop.now
+    wired.past = today
+    wired.shop.now = today + 40 * DAY
+    wired.work()
+    assert [(day, done) for day, done, _, _ in wired.pulls()] == [(day_of(today), False)]
+    wired.shop.now = wired.past = today + 2 * HOUR
+    wired.call(61)
+    wired.work()
+    assert len(wired.charges()) == 1
 
 
 def test_calls_are_read_and_charged_once_and_their_cost_follows_when_it_is_told(wired: Wired) -> None:

@@ -12,7 +12,7 @@ from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.periods import add_months
 from numberdesk.core.rent import RentTerms
 from numberdesk.core.rental import DAY, RentPrice
-from numberdesk.flows.agree_on_time import AgreedClock
+from numberdesk.flows.agree_on_time import AgreedClock, TimeReading, agree_on_time
 from numberdesk.flows.rentals.announce_prices import announce_prices, announcement
 from numberdesk.flows.rentals.label_numbers import Labelling, label_numbers
 from numberdesk.flows.rentals.renew_rentals import renew_rentals, renewals
@@ -251,6 +251,16 @@ def test_prices_that_are_announced_hold_from_the_first_period_after_the_notice(s
     assert shop.rows("SELECT price, inbound FROM rentals") == [(2 * PRICE, 7)]
     assert [(one["price_before"], one["price"]) for one in told(shop, "rental.price_changing")] == [("1.15", "2.3")]
     shop.verified()
+
+
+def test_a_clock_that_went_back_shortens_no_notice(shop: Shop) -> None:
+    rented(shop, 9 * PRICE)
+    rental_id = str(shop.rows("SELECT id FROM rentals")[0][0])
+    shop.writer.apply(agree_on_time, TimeReading(NOW + DAY, None))
+    asked = announcement(rental_id, 2 * PRICE, None, None, now=NOW - 40 * DAY, usual=TERMS)
+    made = shop.writer.apply(announce_prices, asked)
+    assert isinstance(made, RentPrice)
+    assert made.from_period == 2
 
 
 def test_no_price_is_announced_for_a_rental_that_has_ended(shop: Shop) -> None:

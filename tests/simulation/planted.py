@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
@@ -34,14 +33,12 @@ from numberdesk.infra.db import StorageFailedError, Tx
 from numberdesk.infra.writer import Writer
 from simulation.desk import DefectiveError
 from simulation.product import Flow, Product
-from simulation.runs import Outcome, run_seeds
+from simulation.runs import Kind
 from simulation.storage import FailingDatabase
 from tests.simulation.planted_carriers import OF_CARRIERS
-from tests.simulation.planted_tools import after_releasing, charge, then
+from tests.simulation.planted_tools import after_releasing, charge, print_found, then
 
 DAY: Final = 86_400_000_000
-_SHOWN: Final = 4
-"""Findings whose rules are put into the table."""
 
 
 class ForgivingDatabase(FailingDatabase):
@@ -376,21 +373,5 @@ PLANTED: Final[dict[str, Product]] = {
 """Each fault in words, and the product that has it."""
 
 
-def table(most: int) -> Iterator[str]:
-    """The lines for docs/simulation.md: where each is found first, and the rules by which it is found at first."""
-    for fault, product in PLANTED.items():
-        found = list(itertools.islice(_finding(product, most), _SHOWN))
-        rules = dict.fromkeys(outcome.violation.partition(":")[0] for outcome in found)
-        yield f"| {fault} | {found[0].seed} | {'; '.join(rules)} |"
-
-
-def _finding(product: Product, most: int) -> Iterator[Outcome]:
-    """The first few seeds that find something."""
-    for outcome in run_seeds(range(1, most + 1), product):
-        if outcome.violation:
-            yield outcome
-
-
 if __name__ == "__main__":
-    for line in table(2000):
-        sys.stdout.write(f"{line}\n")
+    print_found(PLANTED, Kind.HOURS, sys.argv[1:])

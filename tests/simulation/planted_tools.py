@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+import itertools
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from numberdesk.core.purchase import Order
 from numberdesk.core.rent import RentTerms
 from numberdesk.flows.rentals.release_numbers import release_numbers
 from numberdesk.infra.db import Tx
-from simulation.product import Flow
+from simulation.product import Flow, Product
+from simulation.runs import Kind, Outcome, run_seeds
+
+MOST_SEEDS: Final = 2000
+_SHOWN: Final = {Kind.HOURS: 4, Kind.MONTHS: 1}
+"""Findings whose rules are put into the table."""
 
 
 def charge(tx: Tx, order: Order, transfer_id: str, now: int) -> None:
@@ -44,6 +51,20 @@ def after_releasing(sql: str) -> Callable[[int, RentTerms], Flow]:
         return apply
 
     return build
+
+
+def print_found(planted: Mapping[str, Product], kind: Kind, faults: Sequence[str]) -> None:
+    """Print the lines for the table: where each is found first, and the rules by which it is found at first."""
+    for fault in faults or planted:
+        found = list(itertools.islice(_finding(planted[fault], kind), _SHOWN[kind]))
+        rules = dict.fromkeys(outcome.violation.partition(":")[0] for outcome in found)
+        sys.stdout.write(f"| {fault} | {found[0].seed if found else '-'} | {'; '.join(rules)} |\n")
+        sys.stdout.flush()
+
+
+def _finding(product: Product, kind: Kind) -> Iterator[Outcome]:
+    """The first seeds that find something."""
+    return (outcome for outcome in run_seeds(range(1, MOST_SEEDS + 1), product, kind) if outcome.violation)
 
 
 def then(flow: Flow, sql: str) -> Flow:

@@ -134,7 +134,12 @@ def applied(
     unneeded = (
         _unneeded({before, asked_connection_id}, {wants, after.applied_connection_id}) if settled else frozenset()
     )
-    told = after.state in (ConnectionState.ACTIVE, ConnectionState.FAILED, ConnectionState.UNSUPPORTED)
+    # Of a rental that has ended nothing is told any more: it would be told of a generation that was told of before.
+    told = wanted.released_at is None and after.state in (
+        ConnectionState.ACTIVE,
+        ConnectionState.FAILED,
+        ConnectionState.UNSUPPORTED,
+    )
     both_bad = row.state is ConnectionState.FAILED and after.state is not ConnectionState.ACTIVE
     return Applied(after, told and after.state is not row.state and not both_bad, unneeded)
 

@@ -239,11 +239,15 @@ def _unpaid(look: RentLook, terms: RentTerms, past: int, now: int) -> RentLook:
         look.rental = rental._replace(state=state, past_due_since=past, attempts=0, updated_at=now)
         look.notices.append(_notice(look, period, 0, NoticeState.PAST_DUE, now))
         return _due_at(look, min(past + DAY, past + terms.grace), past)
-    ends, tries = rental.past_due_since + terms.grace, rental.attempts + 1
-    # Tries count beside the time: a clock that is set, or a service that was down, takes nobody's number.
+    hurried = rental.next_at == rental.past_due_since  # money came, and was not enough: that is no day's try
+    ends, tries = rental.past_due_since + terms.grace, rental.attempts + (not hurried)
+    # Tries count beside the time: a clock that is set, or a service that was down, takes nobody's number. Where the
+    # time has passed and the tries were not made, the grace begins anew.
     if past >= ends and tries * DAY >= terms.grace:
         look.ending = EndReason.NOT_PAID
         return look
+    if past >= ends:
+        rental, tries, ends = rental._replace(past_due_since=past), 0, past + terms.grace
     look.rental = rental._replace(attempts=tries, message="the wallet does not cover it")
     return _due_at(look, min(past + DAY, ends) if ends > past else past + DAY, past)
 

@@ -16,6 +16,7 @@ from numberdesk.core.rent import RentTerms
 from numberdesk.core.rental import DAY, Rental, RentPrice, price_id
 from numberdesk.flows.rentals.rent_records import find_terms
 from numberdesk.infra.db import Tx
+from numberdesk.numbers.agreed_time_store import find_agreed_time
 from numberdesk.numbers.rent_store import find_rent_prices, insert_rent_prices
 from numberdesk.numbers.store import lock_rentals
 from numberdesk.outbox.model import RENTAL_PRICE_CHANGING, Event
@@ -53,6 +54,7 @@ def announce_prices(tx: Tx, commands: Sequence[Announcement]) -> list[RentPrice 
     rentals = lock_rentals(tx, [command.rental_id for command in commands])
     known = find_rent_prices(tx, rentals.values())
     terms = find_terms(tx, {rental.account_id for rental in rentals.values()}, commands[0].usual)
+    agreed = find_agreed_time(tx)
     new: list[tuple[Rental, RentPrice]] = []
     outcomes: list[RentPrice | NumberdeskError] = []
     for command in commands:
@@ -61,8 +63,10 @@ def announce_prices(tx: Tx, commands: Sequence[Announcement]) -> list[RentPrice 
             outcomes.append(NotFound("There is no such rental that goes on."))
             continue
         notice = terms.get(rental.account_id, command.usual).notice_days
+        # A clock that went back must not make the notice begin, and so end, before it does.
+        begins = command.now if agreed is None else max(command.now, agreed.agreed_at)
         announced = known.setdefault(rental.id, [])
-        made = _announced(rental, announced, command, notice)
+        made = _announced(rental, announced, command, begins + notice * DAY)
         same = next((one for one in announced if one.from_period == made.from_period), None)
         if same is None:
             announced.append(made)
@@ -71,16 +75,16 @@ def announce_prices(tx: Tx, commands: Sequence[Announcement]) -> list[RentPrice 
         elif same._replace(created_at=0) == made._replace(created_at=0):
             outcomes.append(same)
         else:
-            begins = iso_seconds(rental.begin_of(made.from_period))
-            outcomes.append(InvalidRequest("price", f"is announced already, for what begins at {begins}"))
+            holds_from = iso_seconds(rental.begin_of(made.from_period))
+            outcomes.append(InvalidRequest("price", f"is announced already, for what begins at {holds_from}"))
     insert_rent_prices(tx, [made for _, made in new])
     insert_events(tx, [_changing(rental, made) for rental, made in new])
     return outcomes
 
 
-def _announced(rental: Rental, announced: Sequence[RentPrice], command: Announcement, notice_days: int) -> RentPrice:
+def _announced(rental: Rental, announced: Sequence[RentPrice], command: Announcement, earliest: int) -> RentPrice:
     period = rental.period + 1
-    while rental.begin_of(period) < command.now + notice_days * DAY:
+    while rental.begin_of(period) < earliest:
         period += 1
     earlier = [one for one in announced if one.from_period < period]
     before = max(earlier, key=lambda one: one.from_period) if earlier else rental.prices

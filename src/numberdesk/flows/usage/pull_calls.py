@@ -51,7 +51,10 @@ class PulledDay(NamedTuple):
 
 @dataclass(slots=True)
 class CallPuller:
-    """The readings of one process; none where `every` is 0."""
+    """The readings of one process; none where `every` is 0.
+
+    `past` gives the instant that has surely passed: a clock that is ahead would end days that are still to come.
+    """
 
     writer: Writer
     reader: Reader
@@ -59,6 +62,7 @@ class CallPuller:
     now: Callable[[], int]
     new_id: Callable[[str], str]
     every: int
+    past: Callable[[], Awaitable[int]]
     sleep: Callable[[float], Awaitable[Any]] = field(default=asyncio.sleep)
 
     @property
@@ -66,7 +70,7 @@ class CallPuller:
         """The kind of due work, where there is any: the days of each carrier one after the other."""
         if not self.every:
             return ()
-        return (DueWork(CALL_PULLS, DUE_PULLS, self.read_day, self._note, at_once=1),)
+        return (DueWork(CALL_PULLS, DUE_PULLS, self.read_day, self._note, at_once=1, time=self.past),)
 
     async def begin(self) -> None:
         """Have carriers read that list calls and have not been read yet."""
@@ -75,11 +79,11 @@ class CallPuller:
         listing = {client.name for client in await self.carriers.clients(active_only=False) if client.lists_calls}
         new = sorted(listing - await self.reader.look_up(find_pulled_carriers)) if listing else []
         if new:
-            await self.writer.submit(begin_pulls, BeginPulls(tuple(new), self.now()))
+            await self.writer.submit(begin_pulls, BeginPulls(tuple(new), await self.past()))
 
     async def read_day(self, pull: CallPull) -> PulledDay:
         """Read a day and record its calls, page by page."""
-        began, listed = self.now(), 0
+        began, started, listed = await self.past(), self.now(), 0
         client = await self.carriers.client(pull.carrier)
         if client is None:
             return PulledDay(began, 0, NOT_CONNECTED)
@@ -92,7 +96,7 @@ class CallPuller:
                 if page.cursor is None:
                     self._tell(pull, counts)
                     return PulledDay(began, listed, "")
-                if page.cursor == cursor or self.now() >= began + PULL_LEASE:
+                if page.cursor == cursor or self.now() >= started + PULL_LEASE:
                     break
                 cursor = page.cursor
                 await self.sleep(page.rest)
@@ -141,7 +145,7 @@ class CallPuller:
         return [call for call in page.calls if _is_number(number := call.values["phone_number"]) and number in known]
 
     async def _note(self, pull: CallPull, read: PulledDay) -> WorkOutcome:
-        note = NotePull(pull, read.began_at, self.now(), self.every, read.listed, read.message)
+        note = NotePull(pull, read.began_at, await self.past(), self.every, read.listed, read.message)
         return await self.writer.submit(note_pulls, note)
 
     def _tell(self, pull: CallPull, counts: Counter[str]) -> None:

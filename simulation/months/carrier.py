@@ -1,0 +1,110 @@
+"""The carrier of a history of months: it also lists calls, and now and then sets something else than it says.
+
+Touches: clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from numberdesk.carriers.call_port import CallCost, CallPage, CarrierCall
+from numberdesk.carriers.port import CarrierError, Setup, Trouble
+from numberdesk.core.carrier_order import NotSent, Pending, Placed, Refused, Unknown
+from numberdesk.core.connection import Connected, NotConnected, Unsupported, WantedConnection
+from simulation.carriers import SimulatedCarrier
+from simulation.company import ORDER_SECONDS, Company
+from simulation.months.facts import NORTH, Call
+from simulation.plan import DAY
+from simulation.world import MICROSECONDS, World
+from testbed.carrier_books import Does, Market
+from testbed.switchboard import Switchboard
+
+_PAGE = 3
+_DAY = DAY * MICROSECONDS
+
+
+class LyingSwitchboard(Switchboard):
+    """Says that it has set what is wanted, and has not."""
+
+    def __init__(self, lies: Callable[[], bool]) -> None:
+        super().__init__()
+        self._lies = lies
+
+    def connect(self, e164: str, wanted: WantedConnection) -> Connected | NotConnected | Unsupported:
+        """Set what is wanted, or say so."""
+        before = self.set.get(e164)
+        word = super().connect(e164, wanted)
+        if wanted.route is not None and isinstance(word, Connected) and self._lies():
+            if before is None:
+                self.set.pop(e164, None)
+            else:
+                self.set[e164] = before
+        return word
+
+
+class CallingCompany(Company):
+    """A carrier with calls."""
+
+    def __init__(self, world: World, numbers: list[str], lies: float) -> None:
+        super().__init__(world, NORTH, numbers, Market(), keeps_references=True)
+        self.switchboard = LyingSwitchboard(self._may_lie(world, lies))
+        self.calls: list[Call] = []
+
+    @staticmethod
+    def _may_lie(world: World, lies: float) -> Callable[[], bool]:
+        def lie() -> bool:
+            told = world.happens(lies)
+            if told:
+                world.fault("carrier says connected and is not")
+            return told
+
+        return lie
+
+
+class CallingCarrier(SimulatedCarrier):
+    """Its adapter. Orders are always done: what else may become of them is simulated elsewhere."""
+
+    _company: CallingCompany
+
+    def __init__(self, world: World, company: CallingCompany, setup: Setup) -> None:
+        super().__init__(world, company, setup)
+
+    async def order(
+        self,
+        e164: str,
+        reference: str,
+        iso_country: str = "",  # noqa: ARG002  it goes by digits alone
+    ) -> Placed | Pending | Refused | NotSent | Unknown:
+        """One request."""
+        self._require_no_transaction()
+        word = self._company.take(Does.BUYS, e164, reference)
+        assert ORDER_SECONDS
+        return await word
+
+    async def calls(self, day: int, cursor: str | None) -> CallPage:
+        """A page of what ended on a day, and is listed by now: calls come late, and their prices later."""
+        if not await self._heard(self._world.plan.look_up_fails / 3):
+            raise CarrierError(Trouble.UNREACHABLE, "no answer in time")
+        now, begin = self._world.now(), int(cursor or 0)
+        listed = [one for one in self._company.calls if one.started_at // _DAY * _DAY == day and one.listed_at <= now]
+        page = listed[begin : begin + _PAGE]
+        return CallPage(
+            tuple(_listed(one, now) for one in page),
+            str(begin + _PAGE) if len(listed) > begin + _PAGE else None,
+        )
+
+
+def _listed(call: Call, now: int) -> CarrierCall:
+    known = call.cost is not None and call.priced_at <= now
+    return CarrierCall(sent(call), CallCost("USD", call.cost or 0) if known else None)
+
+
+def sent(call: Call) -> dict[str, object]:
+    """A call as its source tells it."""
+    return {
+        "call_id": call.call_id,
+        "direction": call.direction,
+        "phone_number": call.e164,
+        "started_at": call.started_at // MICROSECONDS,
+        "seconds": call.told,
+    }

@@ -1,0 +1,150 @@
+"""What is so, whatever the service says: what was asked of it, which calls there were, and what anything costs.
+
+Touches: nothing.
+
+Who rents what since when is read from the books and held against what was asked: nobody else can know which of two
+requests came first. What that costs is reckoned here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from simulation.months.reckoning import Terms, cost, month_after
+
+SWITCH: Final = "switch"
+NORTH: Final = "north"
+POOL: Final = "pool"
+RATES: Final = ("inbound", "outbound")
+BY_THE_MINUTE: Final = (0, 60, 60)
+
+
+class Tariff(NamedTuple):
+    """What a number costs, in micros; a rate is None where nobody set one."""
+
+    price: int
+    inbound: int | None
+    outbound: int | None
+    setup: int
+
+    def rate(self, direction: str) -> int | None:
+        """The rate of a direction."""
+        return self.inbound if direction == "inbound" else self.outbound
+
+
+@dataclass
+class Rented:
+    """A rental: at its tariff, then at those that were announced, each from a period on."""
+
+    rental_id: str
+    account_id: str
+    e164: str
+    carrier: str
+    anchor: int
+    tariff: Tariff
+    ended_at: int | None = None
+    announced: dict[int, Tariff] = field(default_factory=dict)
+    sources: list[tuple[int, str]] = field(default_factory=list)
+    set_rates: dict[str, int] = field(default_factory=dict)
+
+    def begin_of(self, period: int) -> int:
+        """When a period begins."""
+        return month_after(self.anchor, period)
+
+    def price_of(self, period: int) -> int:
+        """What a period costs."""
+        return self._tariff_in(period).price
+
+    def had(self, instant: int) -> bool:
+        """Whether the number was its customer's then."""
+        return self.anchor <= instant and (self.ended_at is None or instant < self.ended_at)
+
+    def source_at(self, instant: int) -> str:
+        """Whose calls are charged that began then."""
+        usual = SWITCH if self.carrier == POOL else self.carrier
+        return ([usual] + [source for since, source in sorted(self.sources) if since <= instant])[-1]
+
+    def rate_at(self, direction: str, instant: int) -> int | None:
+        """What a minute costs of a call that began then."""
+        tariff = self.tariff
+        for from_period in sorted(self.announced):
+            if self.begin_of(from_period) <= instant:
+                tariff = self.announced[from_period]
+        rate = tariff.rate(direction)
+        return self.set_rates.get(direction) if rate is None else rate
+
+    def _tariff_in(self, period: int) -> Tariff:
+        begun = [from_period for from_period in self.announced if from_period <= period]
+        return self.announced[max(begin for begin in begun)] if begun else self.tariff
+
+
+@dataclass
+class Call:
+    """A call as one source tells of it. `cost` is what its carrier asks for it, known from `priced_at` on.
+
+    `seconds` may be corrected from what was `told`; None where the source does not say it.
+    """
+
+    source: str
+    call_id: str
+    direction: str
+    e164: str
+    started_at: int
+    seconds: int | None
+    told: int | None
+    cost: int | None = None
+    priced_at: int = 0
+    listed_at: int = 0
+    tried: bool = False
+    accepted: bool = False
+    mended: bool = False
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What makes it this call for ever."""
+        return self.source, self.call_id
+
+
+class Verdict(NamedTuple):
+    """What is to become of a call: its state, why it is parked, the rental, and what it costs."""
+
+    state: str
+    reason: str | None
+    rental: Rented | None
+    amount: int | None
+
+
+@dataclass
+class Facts:
+    """Everything, by its name. `asked` is whatever was asked for that may be found in the books."""
+
+    terms: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    tariffs: dict[str, Tariff] = field(default_factory=dict)
+    carriers: dict[str, str] = field(default_factory=dict)
+    rented: dict[str, Rented] = field(default_factory=dict)
+    calls: dict[tuple[str, str], Call] = field(default_factory=dict)
+    asked: set[tuple[object, ...]] = field(default_factory=set)
+    top_ups: dict[str, tuple[str, int]] = field(default_factory=dict)
+
+    def live(self, e164: str) -> Rented | None:
+        """Who rents a number now."""
+        return next((one for one in self.rented.values() if one.e164 == e164 and one.ended_at is None), None)
+
+    def verdict(self, call: Call, seconds: int | None) -> Verdict:
+        """What is to become of a call of so many seconds, by all that is known."""
+        rental = next((one for one in self.rented.values() if one.e164 == call.e164 and one.had(call.started_at)), None)
+        if rental is None or (call.source.startswith("customer:") and call.source != f"customer:{rental.account_id}"):
+            return Verdict("parked", "not_rented", None, None)
+        if rental.source_at(call.started_at) != call.source:
+            return Verdict("witness", None, rental, None)
+        if seconds is None:
+            return Verdict("parked", "no_duration", rental, None)
+        rate = rental.rate_at(call.direction, call.started_at)
+        if rate is None:
+            return Verdict("parked", "not_priced", rental, None)
+        return Verdict("charged", None, rental, cost(seconds, self.billing(rental, rate)))
+
+    def billing(self, rental: Rented, rate: int) -> Terms:
+        """How calls of a rental are billed."""
+        return Terms(rate, *self.terms.get(rental.carrier, BY_THE_MINUTE))

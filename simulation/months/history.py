@@ -1,0 +1,325 @@
+"""One history of months from beginning to end, of one seed.
+
+Touches: database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Final
+
+from numberdesk.catalog.model import ListingChunk
+from numberdesk.core.call_charging import CallTerms
+from numberdesk.core.purchase import POOL
+from numberdesk.flows.accounts.create_accounts import NewAccount, create_accounts
+from numberdesk.flows.carriers.audit_carriers import CARRIER_AUDITS
+from numberdesk.flows.connections.assign_connections import assign_connections
+from numberdesk.flows.connections.connect_numbers import note_connections
+from numberdesk.flows.connections.forget_connections import note_removals
+from numberdesk.flows.connections.look_for_drift import note_looks
+from numberdesk.flows.rentals.announce_prices import announce_prices
+from numberdesk.flows.rentals.renew_rentals import RENEWALS
+from numberdesk.flows.rentals.resolve_rent import waive_rent
+from numberdesk.flows.usage.end_sessions import end_sessions
+from numberdesk.flows.usage.expire_sessions import SESSIONS, expire_sessions
+from numberdesk.flows.usage.note_pulls import note_costs, note_pulls
+from numberdesk.flows.usage.record_calls import rate_parked, record_calls
+from numberdesk.flows.usage.rerate_calls import correct_calls, rerate_calls
+from numberdesk.flows.usage.set_usage_terms import appoint_sources, set_call_terms, set_missing_rates
+from numberdesk.flows.webhooks.deliver_events import WEBHOOK_DELIVERIES
+from numberdesk.infra.due_work import put_off
+from numberdesk.wiring import Services
+from numberdesk.worker import clean_up_rounds, drift_rounds, due_workers, raise_rounds
+from simulation.carriers import account_at
+from simulation.desk import connect_carriers, listing
+from simulation.faults import Faults
+from simulation.months.books import Books
+from simulation.months.carrier import CallingCarrier, CallingCompany
+from simulation.months.customers import Customer
+from simulation.months.desk import Desk, plain
+from simulation.months.facts import NORTH, SWITCH, Facts, Tariff
+from simulation.months.judge import Judge
+from simulation.months.lines import Lines
+from simulation.months.operator import Operator
+from simulation.months.plan import DAY, HOUR, MonthsPlan, troubles
+from simulation.months.routes import judge_routes
+from simulation.process import Process, Surroundings
+from simulation.product import Flow, Product
+from simulation.storage import Disk
+from simulation.world import MICROSECONDS, World
+
+_MOST_STEPS: Final = 5_000_000
+_LONGEST_CALM: Final = 40 * DAY
+_CALM: Final = 6 * DAY
+"""How long after the last fault all must be at rest: a clock that was set is believed after a day, calls are listed
+for two, and who does not pay has two.
+"""
+
+_UNWATCHED: Final = (CARRIER_AUDITS, WEBHOOK_DELIVERIES)
+
+
+class ClocksThatComeBack(Faults):
+    """Clocks are set right again before the wrong time is believed, which it is after a day."""
+
+    _wrong_until = 0.0
+
+    def _jump(self, process: Process) -> None:
+        loop = self._world.loop
+        if loop.time() < self._wrong_until + 2 * DAY:
+            return
+        super()._jump(process)
+        self._wrong_until = loop.time() + self._world.between(HOUR, 18 * HOUR)
+        loop.at(self._wrong_until, lambda: self._set_right(process))
+
+    def _set_right(self, process: Process) -> None:
+        process.skew = round(self._world.chance.uniform(-1, 1) * 300 * MICROSECONDS) if not self._world.calm else 0
+
+
+def watched(services: Services) -> Mapping[str, Flow]:
+    """The flows of rent, calls and connections, by the names that they have here."""
+    return {
+        "renew": services.renew_rentals,
+        "open sessions": services.open_sessions,
+        "extend sessions": services.extend_sessions,
+        "record calls": record_calls,
+        "rate parked": rate_parked,
+        "end sessions": end_sessions,
+        "expire sessions": expire_sessions,
+        "announce": announce_prices,
+        "waive": waive_rent,
+        "correct": correct_calls,
+        "rerate": rerate_calls,
+        "appoint": appoint_sources,
+        "set rate": set_missing_rates,
+        "note pulls": note_pulls,
+        "note costs": note_costs,
+        "assign": assign_connections,
+        "note connections": note_connections,
+        "note removals": note_removals,
+        "note looks": note_looks,
+    }
+
+
+class History:
+    """One seed on a formatted disk. `run` raises Violation, or what a defect of the simulation raised."""
+
+    _faults: Faults
+
+    def __init__(self, world: World, product: Product, disk: Disk, *, year: bool = False) -> None:
+        plan = self._plan = MonthsPlan.drawn(world.chance, year=year)
+        world.plan = troubles(world.plan, world.chance, year=year)
+        world.loop.advance(plan.begins_after * DAY)
+        self._world = world
+        self._facts = Facts(terms={POOL: (plan.connect, *plan.increments)})
+        self._company = CallingCompany(world, self._catalogue(), plan.lies)
+        self._books = Books(world, disk, self._facts)
+        self._company.noted = self._books.sends
+        self._judge = Judge(world, self._facts, self._books, waives_missed=plan.waives_missed)
+        around = Surroundings(
+            world,
+            dataclasses.replace(product, adapter=CallingCarrier),
+            disk,
+            {NORTH: self._company},
+            self._failpoint,
+            self._judge.committed,
+            {"rent_missed": "waived" if plan.waives_missed else "charged", "usage_pull_minutes": 720},
+            watched,
+        )
+        self._processes = [Process(around, f"process{place}") for place in range(plan.processes)]
+        self._faults = ClocksThatComeBack(world, disk, self._books, self._processes, self._start)  # type: ignore[arg-type]  # it is only closed
+        self._desk = Desk(world, self._processes)
+        self._lines = Lines(world, plan, self._desk, self._facts, self._company)
+        self._customers = [
+            Customer(world, plan, self._desk, self._facts, world.new_id("acc", world.now()))
+            for _ in range(plan.accounts)
+        ]
+        self._operator = Operator(world, plan, self._desk, self._facts, self._judge, self._company)
+
+    def run(self) -> None:
+        """The whole history."""
+        with self._world.loop.running():
+            try:
+                self._set_up()
+                self._storm()
+                self._come_to_rest()
+            finally:
+                self._close()
+
+    def _catalogue(self) -> list[str]:
+        """The numbers there are, and what each costs."""
+        chance, facts = self._world.chance, self._facts
+        for place in range(self._plan.pool_numbers + self._plan.carrier_numbers):
+            e164 = f"+1361200{place:04d}"
+            facts.carriers[e164] = POOL if place < self._plan.pool_numbers else NORTH
+            facts.tariffs[e164] = Tariff(
+                1_000_000 + 13_417 * chance.randrange(20),
+                chance.choice((8_500, 1, 10_000, 7_777, None)),
+                chance.choice((94_500, 123_457, 0, None)),
+                chance.choice((0, 0, 500_000)),
+            )
+        return [e164 for e164, carrier in facts.carriers.items() if carrier == NORTH]
+
+    # The set-up, in peace.
+
+    def _set_up(self) -> None:
+        self._world.calm = True
+        for process in self._processes:
+            process.start()
+        self._await(self._open())
+        for process in self._processes:
+            self._work(process)
+        self._world.calm = False
+
+    async def _open(self) -> None:
+        world, desk, facts = self._world, self._desk, self._facts
+        for customer in self._customers:
+            new = NewAccount(customer.account_id, f"Customer {customer.account_id}", "USD", 0, world.now())
+            await desk.submit(plain(create_accounts), lambda _, __, new: new, new)
+            await customer.top_up(2_000_000 if world.happens(self._plan.poverty) else 60_000_000)
+            await customer.set_up()
+        await desk.submit(plain(connect_carriers), lambda _, __: account_at(NORTH, "secret"))
+        pool = [
+            listing(e164, one.price, setup=one.setup)._replace(inbound=one.inbound, outbound=one.outbound)
+            for e164, one in facts.tariffs.items()
+            if facts.carriers[e164] == POOL
+        ]
+        for begin in range(0, len(pool), 100):
+            chunk = ListingChunk(
+                POOL, tuple(pool[begin : begin + 100]), tuple(range(1, len(pool[begin : begin + 100]) + 1))
+            )
+            await desk.submit(lambda services: services.save_listings, lambda _, __, chunk: chunk, chunk)
+        since = world.now() - 60 * DAY * MICROSECONDS  # before any rental begins, by whatever clock
+        terms = CallTerms(POOL, since, SWITCH, self._plan.connect, *self._plan.increments)
+        await desk.submit(plain(set_call_terms), lambda _, __: terms)
+        await desk.ask(lambda services, _: services.call_puller.begin())
+        await asyncio.sleep(DAY)
+
+    # What goes on.
+
+    def _storm(self) -> None:
+        world, plan = self._world, self._plan
+        shares: list[list[str]] = [[] for _ in self._customers]
+        for place, e164 in enumerate(self._facts.tariffs):
+            shares[place % len(shares)].append(e164)
+        for customer, share in zip(self._customers, shares, strict=True):
+            self._client(customer.run(share))
+        for story in (self._lines.ring(), self._lines.tell(), self._operator.run(), self._look_now_and_then()):
+            self._client(story)
+        end = world.loop.time() + plan.days * DAY
+        while world.loop.time() < end:
+            self._faults.strike()
+            self._step()
+        world.late = True
+        self._faults.calm()
+        for process in self._processes:
+            process.skew = 0
+
+    async def _look_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(self._plan.look_hours * HOUR)
+            self._judge.look()
+
+    def _come_to_rest(self) -> None:
+        world = self._world
+        latest = world.loop.time() + _LONGEST_CALM
+        while not (self._operator.done and self._lines.idle and all(customer.done for customer in self._customers)):
+            if world.loop.time() > latest:
+                raise world.broken("rest", "somebody still waits for an answer")
+            self._step()
+        end = max(world.loop.time(), latest - _LONGEST_CALM + _CALM) + _CALM / 2
+        while world.loop.time() < end:
+            self._step()
+        self._await(self._operator.tidy_up())
+        self._settle()
+        self._judge.at_rest()
+        judge_routes(world, self._books, self._company, self._customers)
+        self._judge.verify(self._processes[0].database)
+        self._raise_violation()
+
+    def _settle(self) -> None:
+        """Let what is being done be done."""
+        for _ in range(10_000):
+            if not any(process.waiting for process in self._processes) and not self._world.loop.ready:
+                return
+            self._step()
+
+    # How it goes on.
+
+    def _step(self) -> None:
+        """One callback, one turn of a writer, or time that passes: the seed chooses."""
+        world, loop = self._world, self._world.loop
+        world.steps += 1
+        if world.steps > _MOST_STEPS:
+            raise world.broken("rest", "it goes on and on")
+        turns = [process for process in self._processes if process.waiting]
+        if loop.ready and not (turns and world.happens(world.plan.turn_eagerness)):
+            loop.run_one(world.chance.randrange(loop.ready))
+            self._faults.execute()
+        elif turns:
+            self._faults.turn(world.one_of(turns))
+        else:
+            timer = loop.next_timer()
+            assert timer is not None
+            loop.advance(timer)
+        self._raise_violation()
+
+    def _failpoint(self, process: Process, point: str) -> None:
+        self._faults.failpoint(process, point)
+
+    def _start(self, process: Process) -> None:
+        process.start()
+        self._work(process)
+
+    def _work(self, process: Process) -> None:
+        process.tend(self._rounds(process))
+
+    async def _rounds(self, process: Process) -> None:
+        """What worker.py does, at longer intervals: the due work of every kind, and what is looked for beside it."""
+        services, world = process.services, self._world
+        workers = [worker for worker in due_workers(services) if worker.work.name not in _UNWATCHED]
+
+        async def work() -> None:
+            await services.agreed_clock.lately_past()
+            world.chance.shuffle(workers)
+            for worker in workers:
+                party = "USD" if worker.work.name in (RENEWALS, SESSIONS) else NORTH
+                while self._books.is_due(worker.work.name, process.now()) and await worker.run_round(party):
+                    pass
+            await raise_rounds(services, lambda: False)
+            await drift_rounds(services, lambda: False)
+            if world.happens(0.1):
+                await clean_up_rounds(services, lambda: False)
+
+        while True:
+            await put_off(work)
+            await asyncio.sleep(world.between(self._plan.round_hours * 360, self._plan.round_hours * 2 * HOUR))
+
+    def _client(self, story: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = self._world.loop.create_task(story)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._world.loop.failures.append(error)
+
+    def _await(self, story: Coroutine[Any, Any, None]) -> None:
+        done: Callable[[], bool] = self._client(story).done
+        while not done():
+            self._step()
+
+    def _raise_violation(self) -> None:
+        if self._world.violation is not None:
+            raise self._world.violation
+        for failure in self._world.loop.failures:
+            raise failure
+
+    def _close(self) -> None:
+        self._world.over = self._world.calm = True
+        self._world.loop.end()
+        self._books.close()
+        for process in self._processes:
+            process.die()
+            process.database.close()
