@@ -5,10 +5,10 @@ Touches: clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from numberdesk.carriers.call_port import CallCost, CallPage, CarrierCall
-from numberdesk.carriers.port import CarrierError, Setup, Trouble
+from numberdesk.carriers.port import NO_PAPERS, CarrierError, Setup, Trouble
 from numberdesk.core.carrier_order import NotSent, Pending, Placed, Refused, Unknown
 from numberdesk.core.connection import Connected, NotConnected, Unsupported, WantedConnection
 from simulation.carriers import SimulatedCarrier
@@ -70,11 +70,8 @@ class CallingCarrier(SimulatedCarrier):
         super().__init__(world, company, setup)
 
     async def order(
-        self,
-        e164: str,
-        reference: str,
-        iso_country: str = "",  # noqa: ARG002  it goes by digits alone
-    ) -> Placed | Pending | Refused | NotSent | Unknown:
+        self, e164: str, reference: str, iso_country: str = "", papers: Mapping[str, str] = NO_PAPERS  # noqa: ARG002  by digits alone
+    ) -> Placed | Pending | Refused | NotSent | Unknown:  # fmt: skip
         """One request."""
         self._require_no_transaction()
         word = self._company.take(Does.BUYS, e164, reference)

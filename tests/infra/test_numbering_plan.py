@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from random import Random
 
 import phonenumbers
+import pytest
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
 from numberdesk.core.phone import PhoneError
