@@ -29,10 +29,10 @@ def test_numbers_are_given_moved_taken_back_and_restored_by_command(
     assert run("numbers", "release", e164, *why).returncode == 1
     assert json_of(run("numbers", "release", e164, "--yes", *why))["status"] == "released"
     assert json_of(run("numbers", "restore", e164, *why))["status"] == "active"
-    told = json_of(run("numbers", "actions", e164, "--json"))
+    told = json_of(run("numbers", "interventions", e164, "--json"))
     assert [one["action"] for one in told] == ["restore", "take_back", "transfer", "assign"]
     assert {one["made_by"] for one in told} == {"command line"}
-    assert json_of(run("numbers", "show", e164, "--json"))["actions"] == told
+    assert json_of(run("numbers", "show", e164, "--json"))["interventions"] == told
     refused = run("numbers", "restore", "+13619999999", *why)
     assert (refused.returncode, "Nobody ever rented this number" in refused.stderr) == (1, True)
     shop.verified()

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from numberdesk.core.actions import Warrant, warrant
+from numberdesk.core.interventions import Warrant, warrant
 from numberdesk.core.rental import Rental
 from numberdesk.flows.rentals.assign_numbers import Assign, GivenPrices, assign_numbers
 from numberdesk.flows.rentals.release_numbers import release_numbers
@@ -23,7 +23,7 @@ take_back_flow = take_back_numbers(release_numbers(QUARANTINE, delay=DELAY))
 
 
 def why(shop: Shop) -> Warrant:
-    return warrant(shop.new_id("act"), "key_1", "as agreed", shop.now)
+    return warrant(shop.new_id("itv"), "key_1", "as agreed", shop.now)
 
 
 def assign(shop: Shop, account_id: str, e164: str, **said: Any) -> Rental:
@@ -79,4 +79,4 @@ def kinds(shop: Shop, account_id: str) -> Sequence[str]:
 
 def done(shop: Shop) -> list[tuple[Any, ...]]:
     """What operators did, in its order."""
-    return shop.rows("SELECT kind, account_id, e164, made_by, reason FROM actions ORDER BY id")
+    return shop.rows("SELECT kind, account_id, e164, made_by, reason FROM interventions ORDER BY id")

@@ -72,7 +72,7 @@ def test_three_hundred_numbers_are_adopted_from_a_file_with_mistakes(shop: Shop)
     broken = [bad.get(place, line) for place, line in enumerate(lines, 2)]
     refused = adopt(shop, HEADER + "".join(broken))
     assert ([one.line for one in refused.bad], refused.saved) == (sorted(bad), False)
-    assert (shop.count("rentals"), shop.count("actions")) == (0, 0)
+    assert (shop.count("rentals"), shop.count("interventions")) == (0, 0)
     tried = adopt(shop, HEADER + "".join(lines), dry_run=True)
     assert (tried.rented, tried.offered, tried.bad, shop.count("rentals")) == (270, 30, (), 0)
     first = adopt(shop, HEADER + "".join(broken), skip_bad=True)

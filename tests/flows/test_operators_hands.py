@@ -119,7 +119,7 @@ def test_what_cannot_be_assigned_is_refused_and_leaves_nothing(  # noqa: C901  a
     before = shop.count("orders")
     with pytest.raises(error):
         assign(shop, account_id, e164, **said)
-    assert (shop.count("orders"), shop.count("actions")) == (before, 0)
+    assert (shop.count("orders"), shop.count("interventions")) == (before, 0)
     shop.verified()
 
 
@@ -372,7 +372,7 @@ def test_hands_that_meet_from_three_processes_never_wait_for_each_other_for_ever
         tasks = [threads.submit(work, process, seed) for seed, process in enumerate((shop, beside(), beside()))]
         for task in tasks:
             task.result(120)
-    assert shop.count("actions") > 0
+    assert shop.count("interventions") > 0
     shop.verified()
 
 

@@ -1,4 +1,4 @@
-"""Damage to what operators gave: `verify` names the order or action, and says what is wrong with it."""
+"""Damage to what operators gave: `verify` names the order or intervention, and says what is wrong with it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ from tests.flows.hands import take_back, transfer
 ENGINES_TAKE_TURNS: Final = "a check is one statement for both engines"
 
 DAMAGE: Final = {
-    "nobody did it": ("DELETE FROM actions WHERE kind = 'transfer'", "nothing says whose"),
-    "something else was done": ("UPDATE actions SET kind = 'restore' WHERE kind = 'transfer'", "that was not done"),
+    "nobody did it": ("DELETE FROM interventions WHERE kind = 'transfer'", "nothing says whose"),
+    "something else was done": (
+        "UPDATE interventions SET kind = 'restore' WHERE kind = 'transfer'",
+        "that was not done",
+    ),
     "it follows nothing": ("UPDATE orders SET from_rental_id = NULL", "names no rental that went before"),
     "it follows itself": (
         "UPDATE orders SET from_rental_id = 'rnt_' || substr(id, 5) WHERE origin = 'transfer'",

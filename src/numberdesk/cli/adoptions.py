@@ -13,8 +13,8 @@ import typer
 from numberdesk.carriers.port import CarrierError
 from numberdesk.cli.output import REFUSED, fail, note, print_list, print_object
 from numberdesk.cli.session import AsJson, Yes, asking_carriers, confirm, fail_unknown_carrier, services
-from numberdesk.core.actions import COMMAND_LINE, warrant
 from numberdesk.core.adoption import AdoptionError, read_lines
+from numberdesk.core.interventions import COMMAND_LINE, warrant
 from numberdesk.core.phone import PhoneError, parse_e164
 from numberdesk.core.rental import Rental
 from numberdesk.flows.carriers.adopt_numbers import UndoAdoption, undo_adoptions
@@ -52,7 +52,7 @@ def adopt(
             fail(f"{file} {error}")
         adoption = Adoption(
             name, owned, running.writer, running.reader, running.new_id,
-            lambda: warrant(running.new_id("act"), COMMAND_LINE, reason, running.now()),
+            lambda: warrant(running.new_id("itv"), COMMAND_LINE, reason, running.now()),
         )  # fmt: skip
         report = adoption.run(lines, skip_bad=skip_bad, dry_run=True)
         if not dry_run and (skip_bad or not report.bad) and report.rented + report.offered:
@@ -80,7 +80,7 @@ def unadopt(
         except PhoneError as error:
             fail(f"NUMBER {error}")
         confirm(f"Take {e164} from whoever rents it, as if it had never been adopted?", yes=yes)
-        why = warrant(running.new_id("act"), COMMAND_LINE, reason, running.now())
+        why = warrant(running.new_id("itv"), COMMAND_LINE, reason, running.now())
         rest = running.settings.quarantine_days * _DAY
         ended = running.writer.apply(undo_adoptions, UndoAdoption(e164, rest, why))
         assert isinstance(ended, Rental)  # noqa: S101  a refusal is raised

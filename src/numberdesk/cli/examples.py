@@ -159,7 +159,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "numberdesk connections allow": ('numberdesk connections allow "First customer" --object TK0123456789',),
     "numberdesk numbers list": ("numberdesk numbers list", 'numberdesk numbers list "Voice Agency" --json'),
     "numberdesk numbers show": ("numberdesk numbers show +13612738809",),
-    "numberdesk numbers actions": ("numberdesk numbers actions +13612738809",),
+    "numberdesk numbers interventions": ("numberdesk numbers interventions +13612738809",),
     "numberdesk numbers assign": (
         'numberdesk numbers assign +13612738809 "Voice Agency" --reason agreed',
         "numberdesk numbers assign +13612738809 Agency --price 1 --charge --reason x",

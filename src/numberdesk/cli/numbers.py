@@ -9,10 +9,10 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from numberdesk.accounts.action_store import list_actions
+from numberdesk.accounts.intervention_store import list_interventions
 from numberdesk.cli.output import fail, note, print_list, print_object
 from numberdesk.cli.session import AsJson, Limit, Yes, amount_of, confirm, customer_called, services
-from numberdesk.core.actions import COMMAND_LINE, Warrant, warrant
+from numberdesk.core.interventions import COMMAND_LINE, Warrant, warrant
 from numberdesk.core.phone import PhoneError, parse_e164
 from numberdesk.core.rental import Rental
 from numberdesk.flows.connections.assign_connections import Assignment, assign_connections
@@ -25,7 +25,7 @@ from numberdesk.flows.rentals.transfer_numbers import NumberTransfer, transfer_n
 from numberdesk.flows.settings.want_settings import SetSettings, find_number_settings, want_settings
 from numberdesk.numbers.rent_store import list_live_rentals
 from numberdesk.views.connections import number_connection_view
-from numberdesk.views.hands import action_view, held_number_view
+from numberdesk.views.hands import held_number_view, intervention_view
 from numberdesk.views.rent import any_rental_view
 from numberdesk.views.settings import number_settings_view
 from numberdesk.wiring import Services
@@ -33,7 +33,7 @@ from numberdesk.wiring import Services
 numbers = typer.Typer(help="Rented numbers of any account.", no_args_is_help=True)
 
 _COLUMNS: Final = ("phone_number", "account_id", "id", "status", "price", "currency", "renews_at")
-_ACTION_COLUMNS: Final = ("made_at", "action", "phone_number", "account_id", "made_by", "reason")
+_INTERVENTION_COLUMNS: Final = ("made_at", "action", "phone_number", "account_id", "made_by", "reason")
 _OPTIONS: Final = {
     "account_id": "ACCOUNT",
     "connection_id": "--connection",
@@ -76,7 +76,7 @@ def show(number: NumberArgument, as_json: AsJson = False) -> None:  # noqa: FBT0
         print_object(held_number_view(found), as_json=as_json)
 
 
-@numbers.command("actions")
+@numbers.command("interventions")
 def list_deeds(
     number: Annotated[str | None, typer.Argument(metavar="[NUMBER]", help="Only this number's")] = None,
     limit: Limit = 1000,
@@ -85,8 +85,8 @@ def list_deeds(
     """List what operators did with numbers: who, when and why, the latest first."""
     with services() as running:
         e164 = None if number is None else _e164(number)
-        found = running.reader.read_now(lambda tx: list_actions(tx, e164=e164, limit=limit))
-        print_list([action_view(action) for action in found], _ACTION_COLUMNS, as_json=as_json)
+        found = running.reader.read_now(lambda tx: list_interventions(tx, e164=e164, limit=limit))
+        print_list([intervention_view(intervention) for intervention in found], _INTERVENTION_COLUMNS, as_json=as_json)
 
 
 @numbers.command("connect")
@@ -191,7 +191,7 @@ def restore(number: NumberArgument, reason: ReasonOption, as_json: AsJson = Fals
 
 
 def _warrant(running: Services, reason: str) -> Warrant:
-    return warrant(running.new_id("act"), COMMAND_LINE, reason, running.now())
+    return warrant(running.new_id("itv"), COMMAND_LINE, reason, running.now())
 
 
 def _e164(number: str) -> str:

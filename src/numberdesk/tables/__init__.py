@@ -17,7 +17,6 @@ from numberdesk.tables.accounts import (
     spend_caps,
     wallets,
 )
-from numberdesk.tables.actions import actions
 from numberdesk.tables.base import metadata
 from numberdesk.tables.carriers import audits, carrier_orders, carrier_releases, carrier_troubles, carriers, findings
 from numberdesk.tables.compliance import compliance_profiles
@@ -28,6 +27,7 @@ from numberdesk.tables.connections import (
     connections,
     rental_connections,
 )
+from numberdesk.tables.interventions import interventions
 from numberdesk.tables.ledger import holds, transfers
 from numberdesk.tables.numbers import numbers, price_rules, rentals, repricings, superseded_prices
 from numberdesk.tables.offers import exchange_rates, offers
@@ -58,7 +58,6 @@ from numberdesk.tables.writers import writers
 
 __all__ = [
     "accounts",
-    "actions",
     "agreed_time",
     "api_keys",
     "audits",
@@ -87,6 +86,7 @@ __all__ = [
     "findings",
     "holds",
     "idempotency_records",
+    "interventions",
     "keyed_requests",
     "metadata",
     "number_settings",

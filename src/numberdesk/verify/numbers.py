@@ -1,6 +1,6 @@
 """What must hold between numbers, rentals and the orders that made them.
 
-Touches: numbers, rentals, orders, rent_prices, carrier_releases, actions.
+Touches: numbers, rentals, orders, rent_prices, carrier_releases, interventions.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
 
-from numberdesk.core.actions import ActionKind
+from numberdesk.core.interventions import InterventionKind
 from numberdesk.core.invariants import amount, differing
 from numberdesk.core.lifecycle import NumberState, OrderOrigin, OrderState
 from numberdesk.core.purchase import POOL
-from numberdesk.tables import actions, carrier_releases, numbers, orders, rent_prices, rentals
+from numberdesk.tables import carrier_releases, interventions, numbers, orders, rent_prices, rentals
 from numberdesk.verify.engine import in_key_order, json_check, rule
 
 _PREFIX: Final = len("ord_") + 1
@@ -207,7 +207,9 @@ _KEPT: Final = (
         orders.c.carrier != POOL,
         ~exists().where(_following.c.from_rental_id == rentals.c.id),
         # Of an adoption that was undone the carrier is told nothing: the number is its account's, as it was.
-        ~exists().where(actions.c.rental_id == rentals.c.id, actions.c.kind == ActionKind.UNDO_ADOPTION),
+        ~exists().where(
+            interventions.c.rental_id == rentals.c.id, interventions.c.kind == InterventionKind.UNDO_ADOPTION
+        ),
         or_(carrier_releases.c.id.is_(None), numbers.c.carrier == POOL),
     )
 )

@@ -1,6 +1,6 @@
 """What must hold of how rentals began: bought, or given by an operator, who is named.
 
-Touches: actions, orders, rent_charges, rentals.
+Touches: interventions, orders, rent_charges, rentals.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from typing import Any, Final
 
 from sqlalchemy import and_, case, exists, func, not_, or_, select
 
-from numberdesk.core.actions import ActionKind
+from numberdesk.core.interventions import InterventionKind
 from numberdesk.core.lifecycle import OrderOrigin
 from numberdesk.core.rental import ChargeState
-from numberdesk.tables import actions, orders, rent_charges, rentals
+from numberdesk.tables import interventions, orders, rent_charges, rentals
 from numberdesk.verify.engine import in_key_order, rule
 
 _GOES_ON: Final = (OrderOrigin.TRANSFER.value, OrderOrigin.RESTORATION.value)
 _KINDS: Final = {
-    OrderOrigin.ASSIGNMENT: ActionKind.ASSIGN,
-    OrderOrigin.TRANSFER: ActionKind.TRANSFER,
-    OrderOrigin.RESTORATION: ActionKind.RESTORE,
-    OrderOrigin.ADOPTION: ActionKind.ADOPT,
+    OrderOrigin.ASSIGNMENT: InterventionKind.ASSIGN,
+    OrderOrigin.TRANSFER: InterventionKind.TRANSFER,
+    OrderOrigin.RESTORATION: InterventionKind.RESTORE,
+    OrderOrigin.ADOPTION: InterventionKind.ADOPT,
 }
 
 _before = rentals.alias("before")
@@ -94,10 +94,10 @@ _deed = case(*((orders.c.origin == origin.value, kind.value) for origin, kind in
 _BY_NOBODY: Final = select(orders.c.id, orders.c.origin).where(
     not_(_bought),
     ~exists().where(
-        actions.c.rental_id == "rnt_" + func.substr(orders.c.id, len("ord_") + 1),
-        actions.c.kind == _deed,
-        actions.c.account_id == orders.c.account_id,
-        actions.c.e164 == orders.c.e164,
+        interventions.c.rental_id == "rnt_" + func.substr(orders.c.id, len("ord_") + 1),
+        interventions.c.kind == _deed,
+        interventions.c.account_id == orders.c.account_id,
+        interventions.c.e164 == orders.c.e164,
     ),
 )
 
@@ -107,20 +107,20 @@ def _says_nobody(row: Any) -> str:
 
 
 _begins = {kind.value: origin.value for origin, kind in _KINDS.items()}
-_wanted = case(*((actions.c.kind == kind, origin) for kind, origin in _begins.items()))
+_wanted = case(*((interventions.c.kind == kind, origin) for kind, origin in _begins.items()))
 _WITHOUT_DEED: Final = (
-    select(actions.c.id, actions.c.kind, actions.c.rental_id)
+    select(interventions.c.id, interventions.c.kind, interventions.c.rental_id)
     .select_from(
-        actions.outerjoin(rentals, rentals.c.id == actions.c.rental_id).outerjoin(
+        interventions.outerjoin(rentals, rentals.c.id == interventions.c.rental_id).outerjoin(
             orders, orders.c.id == rentals.c.order_id
         )
     )
     .where(
         or_(
-            rentals.c.e164.is_distinct_from(actions.c.e164),
-            rentals.c.account_id.is_distinct_from(actions.c.account_id),
-            and_(actions.c.kind.in_(list(_begins)), orders.c.origin.is_distinct_from(_wanted)),
-            and_(actions.c.kind.not_in(list(_begins)), rentals.c.released_at.is_(None)),
+            rentals.c.e164.is_distinct_from(interventions.c.e164),
+            rentals.c.account_id.is_distinct_from(interventions.c.account_id),
+            and_(interventions.c.kind.in_(list(_begins)), orders.c.origin.is_distinct_from(_wanted)),
+            and_(interventions.c.kind.not_in(list(_begins)), rentals.c.released_at.is_(None)),
         )
     )
 )
@@ -134,5 +134,5 @@ CHECKS: Final = (
     rule("I19", "what goes on from a rental follows one of the number that ended", orders, _BROKEN_CHAIN, _says_chain),
     rule("I19", "every rental begins with the period and charge of its origin", rentals, _WRONG_START, _says_start),
     rule("I19", "of everything that an operator gave it is known who did", orders, _BY_NOBODY, _says_nobody),
-    rule("I19", "every action was done", actions, _WITHOUT_DEED, _says_without),
+    rule("I19", "every intervention was done", interventions, _WITHOUT_DEED, _says_without),
 )

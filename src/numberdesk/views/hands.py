@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from numberdesk.core.actions import Action, ActionKind
+from numberdesk.core.interventions import Intervention, InterventionKind
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.periods import iso_or_none, iso_seconds
 from numberdesk.flows.carriers.run_adoption import AdoptionReport
@@ -16,13 +16,13 @@ from numberdesk.views.formats import AccountId, Instant, PhoneNumber, RentalId
 from numberdesk.views.rent import AnyRentalView, any_rental_view
 
 
-class ActionView(msgspec.Struct, frozen=True):
+class InterventionView(msgspec.Struct, frozen=True):
     """What an operator did with a number, when and why. `made_by` is an API key's id, or says that it was a command."""
 
     id: str
     made_at: Instant
     made_by: str
-    action: ActionKind
+    action: InterventionKind
     account_id: AccountId
     phone_number: PhoneNumber
     rental_id: RentalId
@@ -38,7 +38,7 @@ class HeldNumberView(msgspec.Struct, frozen=True):
     quarantined_until: Instant | None
     rental: AnyRentalView | None
     rentals: tuple[AnyRentalView, ...]
-    actions: tuple[ActionView, ...]
+    interventions: tuple[InterventionView, ...]
 
 
 class BadAdoptionView(msgspec.Struct, frozen=True):
@@ -70,17 +70,17 @@ def adoption_view(report: AdoptionReport) -> AdoptionView:
     return AdoptionView(report.carrier, report.owned, report.rented, report.offered, report.already, bad, report.saved)
 
 
-def action_view(action: Action) -> ActionView:
+def intervention_view(intervention: Intervention) -> InterventionView:
     """One deed."""
-    return ActionView(
-        id=action.id,
-        made_at=iso_seconds(action.made_at),
-        made_by=action.made_by,
-        action=action.kind,
-        account_id=action.account_id,
-        phone_number=action.e164,
-        rental_id=action.rental_id,
-        reason=action.reason,
+    return InterventionView(
+        id=intervention.id,
+        made_at=iso_seconds(intervention.made_at),
+        made_by=intervention.made_by,
+        action=intervention.kind,
+        account_id=intervention.account_id,
+        phone_number=intervention.e164,
+        rental_id=intervention.rental_id,
+        reason=intervention.reason,
     )
 
 
@@ -95,5 +95,5 @@ def held_number_view(held: HeldNumber) -> HeldNumberView:
         quarantined_until=iso_or_none(held.quarantined_until),
         rental=live[0] if live else None,
         rentals=tuple(view for view in views if view.released_at is not None),
-        actions=tuple(action_view(action) for action in held.actions),
+        interventions=tuple(intervention_view(intervention) for intervention in held.interventions),
     )

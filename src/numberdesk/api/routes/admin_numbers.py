@@ -9,14 +9,14 @@ from typing import Annotated, Final
 
 import msgspec
 
-from numberdesk.accounts.action_store import list_actions
+from numberdesk.accounts.intervention_store import list_interventions
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, page, position
 from numberdesk.api.routes.admin_rent import RENTAL_EXAMPLE
 from numberdesk.api.shapes import ConnectionId, Label, Price, Rate, e164_in_path, stated
-from numberdesk.core.actions import LONGEST_REASON, Warrant, warrant
 from numberdesk.core.connection import CONNECTION_ID
 from numberdesk.core.errors import InvalidRequest, NotFound
+from numberdesk.core.interventions import LONGEST_REASON, Warrant, warrant
 from numberdesk.core.phone import E164_PATTERN
 from numberdesk.core.rental import Rental
 from numberdesk.flows.connections.assign_connections import NO_CONNECTION
@@ -26,12 +26,12 @@ from numberdesk.flows.rentals.restore_rentals import Restore, restore_rentals
 from numberdesk.flows.rentals.take_back_numbers import TakeBack
 from numberdesk.flows.rentals.transfer_numbers import NumberTransfer, transfer_numbers
 from numberdesk.numbers.rent_store import list_live_rentals
-from numberdesk.views.hands import ActionView, HeldNumberView, action_view, held_number_view
+from numberdesk.views.hands import HeldNumberView, InterventionView, held_number_view, intervention_view
 from numberdesk.views.rent import AnyRentalView, any_rental_view
 
 _TAG: Final = "Operators"
 _RENTAL: Final = {**RENTAL_EXAMPLE, "status": "active", "period": 0, "past_due_since": None, "said": ""}
-_ACTION: Final = {
+_INTERVENTION: Final = {
     "id": "act_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
     "made_at": "2026-03-20T14:30:00Z",
     "made_by": "key_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
@@ -129,7 +129,7 @@ async def held_numbers(request: ApiRequest) -> ApiResponse:
         "quarantined_until": None,
         "rental": _RENTAL,
         "rentals": [],
-        "actions": [_ACTION],
+        "interventions": [_INTERVENTION],
     },
 )
 async def held_number(request: ApiRequest) -> ApiResponse:
@@ -225,23 +225,23 @@ async def restore_number(request: ApiRequest) -> ApiResponse:
 
 @endpoint(
     "GET",
-    "/admin/actions",
+    "/admin/interventions",
     summary="What operators did with numbers: who, when and why, the latest first",
     tag=_TAG,
     scope="admin",
     query=ActionsQuery,
-    data=list[ActionView],
+    data=list[InterventionView],
     paged=True,
-    answer_example=[_ACTION],
+    answer_example=[_INTERVENTION],
 )
-async def actions(request: ApiRequest) -> ApiResponse:
+async def interventions(request: ApiRequest) -> ApiResponse:
     """Page what was done."""
     query: ActionsQuery = request.query
     before, limit = position(query.page_token, "act_"), query.page_size + 1
     e164 = None if query.phone_number is None else e164_in_path(query.phone_number)
-    found = await request.read(lambda tx: list_actions(tx, e164=e164, before_id=before, limit=limit))
+    found = await request.read(lambda tx: list_interventions(tx, e164=e164, before_id=before, limit=limit))
     items, rest = page(found, query.page_size, "id")
-    return ApiResponse([action_view(item) for item in items], rest=rest)
+    return ApiResponse([intervention_view(item) for item in items], rest=rest)
 
 
 def _connection(connection_id: str | None) -> str | None:
@@ -252,7 +252,7 @@ def _connection(connection_id: str | None) -> str | None:
 
 
 def _warrant(request: ApiRequest, reason: str) -> Warrant:
-    return warrant(request.services.new_id("act"), request.caller.key_id, reason, request.now)
+    return warrant(request.services.new_id("itv"), request.caller.key_id, reason, request.now)
 
 
 def _answer(rental: Rental, message: str) -> ApiResponse:

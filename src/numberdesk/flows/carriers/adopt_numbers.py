@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from numberdesk.accounts.action_store import insert_actions
+from numberdesk.accounts.intervention_store import insert_interventions
 from numberdesk.carriers.finding_store import end_findings, lock_findings
 from numberdesk.catalog.model import FROM_FILE
 from numberdesk.catalog.offer_store import lock_offers
@@ -21,10 +21,10 @@ from numberdesk.catalog.remote_search import Known, listing_of_any
 from numberdesk.catalog.store import insert_listings, lock_listings, move_listings, take_over_listings
 from numberdesk.connections.model import Connection
 from numberdesk.connections.store import find_connections
-from numberdesk.core.actions import ActionKind, Warrant
 from numberdesk.core.adoption import Began
 from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError, NumberTaken, RentalConflict
 from numberdesk.core.findings import FindingKind
+from numberdesk.core.interventions import InterventionKind, Warrant
 from numberdesk.core.lifecycle import NumberState, OrderOrigin, require_move
 from numberdesk.core.origins import begun, first_waived, given_order
 from numberdesk.core.prices import Prices
@@ -186,7 +186,7 @@ def _rented(tx: Tx, command: Adopt, number: SaleNumber | None, books: _Books, co
     order, rental = begun(order, anchor=command.began.anchor, period=command.began.period)
     wallet = books.wallets[account_id]
     look = first_waived(rental, wallet, command.warrant.made_by, "it was running when the number was adopted")
-    given = Given(order, look, number, command.warrant, ActionKind.ADOPT, connection)
+    given = Given(order, look, number, command.warrant, InterventionKind.ADOPT, connection)
     (adopted,) = write_given(tx, [given], books.wallets, now)
     return adopted
 
@@ -221,5 +221,7 @@ def _undo(tx: Tx, command: UndoAdoption, holder: str | None) -> Rental | Numberd
     state = require_move(sale_number.state, NumberState.QUARANTINED)
     nobodys = sale_number._replace(state=state, account_id=None, order_id=None)
     save_sale_numbers(tx, [nobodys], command.warrant.now, quarantined_until=command.warrant.now + command.rest)
-    insert_actions(tx, [command.warrant.action(ActionKind.UNDO_ADOPTION, holder, command.e164, rental.id)])
+    insert_interventions(
+        tx, [command.warrant.intervention(InterventionKind.UNDO_ADOPTION, holder, command.e164, rental.id)]
+    )
     return ended

@@ -14,9 +14,9 @@ from typing import Final, NamedTuple
 from numberdesk.accounts.store import find_accounts_named
 from numberdesk.carriers.client import CarrierClient
 from numberdesk.carriers.port import CarrierError, Trouble
-from numberdesk.core.actions import Warrant
 from numberdesk.core.adoption import SALE, AdoptionLine, BadAdoption
 from numberdesk.core.errors import NumberdeskError
+from numberdesk.core.interventions import Warrant
 from numberdesk.core.lifecycle import AccountKind
 from numberdesk.core.prices import Prices
 from numberdesk.flows.carriers.adopt_numbers import Adopt, Adopted, adopt_numbers

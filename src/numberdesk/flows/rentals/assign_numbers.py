@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from numberdesk.connections.model import Connection
 from numberdesk.connections.store import find_connections
-from numberdesk.core.actions import ActionKind, Warrant
 from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError, NumberNotOffered, NumberTaken
+from numberdesk.core.interventions import InterventionKind, Warrant
 from numberdesk.core.lifecycle import NumberState, OrderOrigin
 from numberdesk.core.money import MAX_AMOUNT, format_micros
 from numberdesk.core.origins import begun, first_waived, given_order, started
@@ -122,7 +122,7 @@ class _Books:
         else:
             look = first_waived(rental, wallet, command.warrant.made_by, command.warrant.reason)
         self.wallets[wallet.account_id] = look.wallet
-        given = Given(order, look, sale_number, command.warrant, ActionKind.ASSIGN, connection)
+        given = Given(order, look, sale_number, command.warrant, InterventionKind.ASSIGN, connection)
         self.sale_numbers[command.e164] = sale_number._replace(
             state=NumberState.ASSIGNED, account_id=wallet.account_id, order_id=order.id
         )

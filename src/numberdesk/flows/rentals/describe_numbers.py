@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from numberdesk.accounts.action_store import list_actions
-from numberdesk.core.actions import Action
+from numberdesk.accounts.intervention_store import list_interventions
+from numberdesk.core.interventions import Intervention
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.rental import Rental
 from numberdesk.infra.db import Tx
@@ -27,7 +27,7 @@ class HeldNumber(NamedTuple):
     state: NumberState
     quarantined_until: int | None
     rentals: list[Rental]
-    actions: list[Action]
+    interventions: list[Intervention]
 
 
 def describe_number(tx: Tx, e164: str) -> HeldNumber | None:
@@ -36,4 +36,4 @@ def describe_number(tx: Tx, e164: str) -> HeldNumber | None:
     if standing is None:
         return None
     rentals = list_rentals_of(tx, e164, limit=MOST_TOLD)
-    return HeldNumber(e164, *standing, rentals, list_actions(tx, e164=e164, limit=MOST_TOLD))
+    return HeldNumber(e164, *standing, rentals, list_interventions(tx, e164=e164, limit=MOST_TOLD))

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from numberdesk.accounts.action_store import insert_actions
+from numberdesk.accounts.intervention_store import insert_interventions
 from numberdesk.connections.model import Connection
 from numberdesk.connections.rental_connection_store import change_rental_connections, lock_rental_connections
-from numberdesk.core.actions import ActionKind, Warrant
 from numberdesk.core.connecting import RentalConnection, gone_on
 from numberdesk.core.errors import InvalidRequest, RentalConflict
+from numberdesk.core.interventions import InterventionKind, Warrant
 from numberdesk.core.lifecycle import NumberState, require_move
 from numberdesk.core.money import format_micros
 from numberdesk.core.periods import iso_seconds
@@ -46,7 +46,7 @@ class Given(NamedTuple):
     look: RentLook
     sale_number: SaleNumber
     warrant: Warrant
-    kind: ActionKind
+    kind: InterventionKind
     connection: Connection | None = None
     before: RentalConnection | None = None
     source: str | None = None
@@ -72,8 +72,12 @@ def write_given(tx: Tx, given: Sequence[Given], wallets: Mapping[str, Wallet], n
     paying = {one.order.account_id: wallets[one.order.account_id] for one in given if one.look.paid}
     write_looks(tx, [(one.look, RentTerms()) for one in given], paying, now)
     save_sale_numbers(tx, [_held(one) for one in given], now)
-    insert_actions(
-        tx, [one.warrant.action(one.kind, one.order.account_id, one.order.e164, one.order.rental_id) for one in given]
+    insert_interventions(
+        tx,
+        [
+            one.warrant.intervention(one.kind, one.order.account_id, one.order.e164, one.order.rental_id)
+            for one in given
+        ],
     )
     for one in given:
         if one.source is not None:

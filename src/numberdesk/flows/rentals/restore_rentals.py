@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 
 from numberdesk.connections.rental_connection_store import lock_rental_connections
 from numberdesk.connections.store import find_connections
-from numberdesk.core.actions import ActionKind, Warrant
 from numberdesk.core.errors import NotFound, NumberdeskError, RentalConflict
+from numberdesk.core.interventions import InterventionKind, Warrant
 from numberdesk.core.lifecycle import NumberState, OrderOrigin
 from numberdesk.core.origins import begun, first_waived, given_order, named_period, paid_until
 from numberdesk.core.purchase import POOL, Order, SaleNumber, Wallet
@@ -121,4 +121,4 @@ def _given(
     beginning = beginning._replace(friendly_name=rental.friendly_name, agent_id=rental.agent_id, tags=rental.tags)
     look = first_waived(beginning, wallet, command.warrant.made_by, named_period(rental, period))
     source = last_source(tx, rental, order.carrier)
-    return Given(anew, look, sale_number, command.warrant, ActionKind.RESTORE, connection, before, source)
+    return Given(anew, look, sale_number, command.warrant, InterventionKind.RESTORE, connection, before, source)

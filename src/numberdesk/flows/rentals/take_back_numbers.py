@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from numberdesk.accounts.action_store import insert_actions, list_actions
-from numberdesk.core.actions import ActionKind, Warrant
+from numberdesk.accounts.intervention_store import insert_interventions, list_interventions
 from numberdesk.core.errors import NotFound, NumberdeskError
+from numberdesk.core.interventions import InterventionKind, Warrant
 from numberdesk.core.rent import EndReason
 from numberdesk.core.rental import Rental
 from numberdesk.flows.rentals.given_records import moved_meanwhile
@@ -48,8 +48,12 @@ def take_back_numbers(release: ReleaseFlow) -> Callable[[Tx, Sequence[TakeBack]]
 def _take_back(tx: Tx, command: TakeBack, holder: str | None, release: ReleaseFlow) -> Rental | NumberdeskError:
     rental = find_latest_rentals(tx, [command.e164]).get(command.e164)
     if rental is None or rental.released_at is not None:
-        last = next(iter(list_actions(tx, e164=command.e164, limit=1)), None)
-        if rental is not None and last is not None and (last.kind, last.rental_id) == (ActionKind.TAKE_BACK, rental.id):
+        last = next(iter(list_interventions(tx, e164=command.e164, limit=1)), None)
+        if (
+            rental is not None
+            and last is not None
+            and (last.kind, last.rental_id) == (InterventionKind.TAKE_BACK, rental.id)
+        ):
             return rental
         return NotFound("Nobody rents this number.")
     if rental.account_id != holder:
@@ -58,5 +62,7 @@ def _take_back(tx: Tx, command: TakeBack, holder: str | None, release: ReleaseFl
     taken = Release(holder, rental.e164, warrant.now, rental.id, None, EndReason.TAKEN_BACK, warrant.reason)
     (ended,) = release(tx, [taken])
     if isinstance(ended, Rental):
-        insert_actions(tx, [warrant.action(ActionKind.TAKE_BACK, ended.account_id, ended.e164, ended.id)])
+        insert_interventions(
+            tx, [warrant.intervention(InterventionKind.TAKE_BACK, ended.account_id, ended.e164, ended.id)]
+        )
     return ended

@@ -17,10 +17,10 @@ from typing import NamedTuple
 from numberdesk.connections.model import Connection
 from numberdesk.connections.rental_connection_store import lock_rental_connections
 from numberdesk.connections.store import find_connections
-from numberdesk.core.actions import ActionKind, Warrant
 from numberdesk.core.call_charging import CUSTOMERS
 from numberdesk.core.connecting import RentalConnection
 from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError, RentalConflict
+from numberdesk.core.interventions import InterventionKind, Warrant
 from numberdesk.core.lifecycle import NumberState, OrderOrigin, RentalState
 from numberdesk.core.origins import begun, first_waived, given_order, named_period
 from numberdesk.core.purchase import Order, SaleNumber, Wallet
@@ -162,7 +162,7 @@ def _moved(tx: Tx, move: _Move, wallets: Mapping[str, Wallet]) -> Rental:
         beginning, wallets[command.account_id], command.warrant.made_by, named_period(rental, rental.period)
     )
     given = Given(
-        order, look, move.sale_number, command.warrant, ActionKind.TRANSFER, move.connection, move.before, source
+        order, look, move.sale_number, command.warrant, InterventionKind.TRANSFER, move.connection, move.before, source
     )
     (begun_rental,) = write_given(tx, [given], wallets, now)
     return begun_rental

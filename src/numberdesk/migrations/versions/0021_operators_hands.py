@@ -37,7 +37,7 @@ def upgrade() -> None:
         op.create_check_constraint(op.f("ck_rent_charges_purchased_is_period_0"), "rent_charges", PURCHASED)
     else:
         _remake_charges()
-    _actions()
+    _interventions()
 
 
 def _remake_charges() -> None:
@@ -73,9 +73,9 @@ def _remake_charges() -> None:
     op.create_index("uq_rent_charges_period", "rent_charges", ["account_id", "rental_id", "period"], unique=True)
 
 
-def _actions() -> None:
+def _interventions() -> None:
     op.create_table(
-        "actions",
+        "interventions",
         sa.Column("id", TEXT, nullable=False),
         sa.Column("made_at", sa.BigInteger(), nullable=False),
         *(
@@ -84,13 +84,13 @@ def _actions() -> None:
         ),
         sa.CheckConstraint(
             "kind IN ('assign', 'transfer', 'take_back', 'restore', 'adopt', 'undo_adoption')",
-            name=op.f("ck_actions_kind_known"),
+            name=op.f("ck_interventions_kind_known"),
         ),
-        sa.CheckConstraint("reason <> '' AND made_by <> ''", name=op.f("ck_actions_by_whom_and_why")),
-        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_actions_account_id")),
-        sa.ForeignKeyConstraint(["rental_id"], ["rentals.id"], name=op.f("fk_actions_rental_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_actions")),
+        sa.CheckConstraint("reason <> '' AND made_by <> ''", name=op.f("ck_interventions_by_whom_and_why")),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_interventions_account_id")),
+        sa.ForeignKeyConstraint(["rental_id"], ["rentals.id"], name=op.f("fk_interventions_rental_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_interventions")),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_actions_e164_id", "actions", ["e164", "id"])
-    op.create_index("ix_actions_rental_id", "actions", ["rental_id"])
+    op.create_index("ix_interventions_e164_id", "interventions", ["e164", "id"])
+    op.create_index("ix_interventions_rental_id", "interventions", ["rental_id"])

@@ -16,7 +16,7 @@ COMMAND_LINE: Final = "command line"
 """Who did it, where a command did: whoever may run one is an operator."""
 
 
-class ActionKind(StrEnum):
+class InterventionKind(StrEnum):
     """What was done."""
 
     ASSIGN = "assign"
@@ -27,13 +27,13 @@ class ActionKind(StrEnum):
     UNDO_ADOPTION = "undo_adoption"
 
 
-class Action(NamedTuple):
+class Intervention(NamedTuple):
     """One deed at `made_at`, in microseconds, by a key or a command: on a rental, of an account, for a reason."""
 
     id: str
     made_at: int
     made_by: str
-    kind: ActionKind
+    kind: InterventionKind
     account_id: str
     e164: str
     rental_id: str
@@ -41,21 +41,23 @@ class Action(NamedTuple):
 
 
 class Warrant(NamedTuple):
-    """Who does something at `now`, and why; `action_id` is new, and used only if something changes."""
+    """Who does something at `now`, and why; `intervention_id` is new, and used only if something changes."""
 
-    action_id: str
+    intervention_id: str
     made_by: str
     reason: str
     now: int
 
-    def action(self, kind: ActionKind, account_id: str, e164: str, rental_id: str) -> Action:
+    def intervention(self, kind: InterventionKind, account_id: str, e164: str, rental_id: str) -> Intervention:
         """What was done, as it is kept."""
-        return Action(self.action_id, self.now, self.made_by, kind, account_id, e164, rental_id, self.reason)
+        return Intervention(
+            self.intervention_id, self.now, self.made_by, kind, account_id, e164, rental_id, self.reason
+        )
 
 
-def warrant(action_id: str, made_by: str, reason: str, now: int) -> Warrant:
+def warrant(intervention_id: str, made_by: str, reason: str, now: int) -> Warrant:
     """Check what a person typed. Raises InvalidRequest naming the field."""
     try:
-        return Warrant(action_id, made_by, parse_text(reason, longest=LONGEST_REASON), now)
+        return Warrant(intervention_id, made_by, parse_text(reason, longest=LONGEST_REASON), now)
     except TextError as error:
         raise InvalidRequest("reason", str(error)) from None
