@@ -306,6 +306,12 @@ def _read_limits(settings: Settings) -> ReadLimits:
     )
 
 
+def console_address(settings: Settings) -> str:
+    """Where browsers reach the console, without a slash at the end."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return settings.public_url or f"http://{host}:{settings.port}"
+
+
 def migrate(settings: Settings) -> tuple[str | None, list[str]]:
     """Bring the database to this program's schema; return the revision it is at, and what the operator is to know."""
     database = Database(settings.database_url)

@@ -22,6 +22,7 @@ from numberdesk.accounts.model import Scope as KeyScope
 from numberdesk.api.auth import Authenticator, basic_pair, takes_basic
 from numberdesk.api.errors import ENCODER, failure
 from numberdesk.api.limits import RateLimits
+from numberdesk.api.rights import right_of
 from numberdesk.api.shapes import NoBody, NoQuery, decode_body, decode_query
 from numberdesk.core.errors import (
     BodyTooLarge,
@@ -32,6 +33,7 @@ from numberdesk.core.errors import (
     UnsupportedMediaType,
 )
 from numberdesk.core.lifecycle import AccountKind
+from numberdesk.core.roles import may_change
 from numberdesk.core.text import TextError, parse_token
 from numberdesk.infra.db import Tx
 from numberdesk.wiring import Services
@@ -251,6 +253,10 @@ def require_right(described: Endpoint, caller: Caller) -> None:
         raise Forbidden(f"This key lacks the scope {described.scope}.", {"scope": described.scope})
     if caller.kind is AccountKind.OPERATOR and not described.operators_too:
         raise Forbidden(_FOR_CUSTOMERS, {"account": caller.kind.value})
+    if described.method == "GET" or caller.role is None or described.scope != KeyScope.ADMIN:
+        return
+    if not may_change(caller.role, right_of(described.method, described.path)):
+        raise Forbidden(f"Your role, {caller.role.value}, may look here and not do this.", {"role": caller.role.value})
 
 
 async def _ask(described: Endpoint, entry_point: EntryPoint, scope: Scope, receive: Receive) -> ApiRequest:

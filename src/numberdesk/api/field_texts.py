@@ -150,6 +150,14 @@ _RECORDS: Final = {
     "created_by": "Id of the key that it was made with, or that made this one if it is forgotten; null for none.",
     "with_descendants": "Whether the keys that were made with it, at any remove, are revoked, too.",
     "key": "The secret key itself, shown this once.",
+    "email": "Email that the person signs in with; of each there is one person.",
+    "role": "What the person is in the account, from which follows what they may do.",
+    "PersonView.status": "`invited` until a password is chosen.",
+    "InvitedPersonView.status": "`invited` until a password is chosen.",
+    "PersonBody.status": "`disabled` lets the person sign in no more, `active` again.",
+    "disabled_at": "When the person was disabled; null unless they are.",
+    "link": "Link by which the person chooses a password and signs in, once; shown this once.",
+    "link_expires_at": "Until when the link is good.",
 }
 _INSTANTS: Final = {
     "created_at": "When it was made.",
@@ -304,6 +312,7 @@ _PARAMETERS: Final = {
     "path.session_id": "Id of a session.",
     "path.account_id": "Id of an account.",
     "path.key_id": "Id of a key.",
+    "path.person_id": "Id of a person.",
     "connection_id": "What calls to the number go to; null where it is connected to nothing.",
     "path.connection_id": "Id of the connection.",
     "path.webhook_id": "Id of a webhook.",

@@ -84,7 +84,7 @@ def marked(e164: str, places: frozenset[int]) -> Markup:
 _TONES: Final = {
     "good": "active completed delivered charged available enabled done purchased paid",
     "bad": "failed past_due suspended parked open refused",
-    "wait": "pending claimed running witnessed",
+    "wait": "invited pending claimed running witnessed",
 }
 _TONE_OF: Final = {word: tone for tone, words in _TONES.items() for word in words.split()}
 

@@ -31,6 +31,10 @@ SAID: Final = {
     "released": "The number was given back.",
     "ending": "The number will be given back when its paid month ends.",
     "revoked": "The key was revoked. It stops working within a second.",
+    "person-changed": "Saved. It holds from the next click on.",
+    "session-ended": "The session was ended.",
+    "sessions-ended": "All your other sessions were ended.",
+    "password": "Your password was changed, and all your other sessions were ended.",
     "replayed": "The event is being sent again.",
     "deleted": "Deleted.",
     "topped-up": "The money is in the wallet.",
@@ -106,6 +110,7 @@ MENU: Final[dict[str, tuple[MenuItem, ...]]] = {
     "Integrate": (
         MenuItem("Webhooks", "/console/webhooks", "GET /webhooks"),
         MenuItem("API keys", "/console/keys", "GET /api-keys"),
+        MenuItem("People", "/console/people", "GET /people"),
     ),
 }
 

@@ -23,6 +23,7 @@ from numberdesk.api.routing import import_endpoints, known_error, request_id
 from numberdesk.console import pages
 from numberdesk.console.forms import Form, parse_fields, read_form
 from numberdesk.console.guards import Origin, origin_of, read_cookie, refuse_forged
+from numberdesk.console.passwords import PasswordChecks
 from numberdesk.console.rendering import SECURITY, STATIC, page, redirect
 from numberdesk.console.screens import ROOT, SCREENS, Screen, menu_of
 from numberdesk.console.signing import Arrival, SignInPages
@@ -50,7 +51,8 @@ class Console:
     def __init__(self, entry_point: EntryPoint) -> None:
         self._entry_point = entry_point
         self._services = entry_point.services
-        signing = SignInPages(entry_point)
+        self._passwords = PasswordChecks()
+        signing = SignInPages(entry_point, self._passwords)
         by_path: dict[str, dict[str, Answer]] = {}
         for each in SCREENS:
             by_path.setdefault(each.path, {})[each.method] = partial(self._visit, each)
@@ -106,6 +108,7 @@ class Console:
                 form,
                 headers,
                 receive,
+                passwords=self._passwords,
             )
         )
 

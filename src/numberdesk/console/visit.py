@@ -33,6 +33,7 @@ from numberdesk.api.endpoint import (
 )
 from numberdesk.api.shapes import NoQuery, decode_body, decode_query
 from numberdesk.console.forms import Form
+from numberdesk.console.passwords import PasswordChecks
 from numberdesk.core.errors import Forbidden, NumberdeskError
 
 
@@ -65,6 +66,7 @@ class Visit:
     form: Form
     headers: Headers
     receive: Receive
+    passwords: PasswordChecks
     error: NumberdeskError | None = None
     said: str | None = None
     shown_once: dict[str, Any] = field(default_factory=dict)
