@@ -21,6 +21,7 @@ from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Buy, Decision
 from numberdesk.core.rent import RentTerms
 from numberdesk.core.rental import MissedRule, Rental
+from numberdesk.flows.accounts.note_actions import note_actions
 from numberdesk.flows.agree_on_time import AgreedClock
 from numberdesk.flows.carriers.audit_carriers import CarrierAuditor
 from numberdesk.flows.catalog.import_inventory import save_listings
@@ -283,6 +284,7 @@ def _writer(settings: Settings, parts: Parts, database: Database, lock_seconds: 
         monotonic=parts.seconds,
         failpoint=parts.failpoint,
         observer=observer,
+        attribute=note_actions,
     )
 
 

@@ -77,6 +77,17 @@ class Person(NamedTuple):
         return Caller(self.account_id, self.id, currency, SCOPES_OF[self.role], kind, self.role)
 
 
+def acting_caller(own: Caller, account_id: str, currency: str) -> Caller | None:
+    """What an operator may who acts for a customer: no keys, secrets or people; None for whoever may not act.
+
+    Admins, and keys, may do what a buyer may; the others look.
+    """
+    if own.kind is not AccountKind.OPERATOR or Scope.ADMIN not in own.scopes:
+        return None
+    scopes = _BUYER if own.role in (None, Role.ADMIN) else _VIEWER
+    return Caller(account_id, own.key_id, currency, scopes, AccountKind.CUSTOMER, own.role)
+
+
 def parse_email(text: str) -> str:
     """An email as it is stored and compared: without case. Raises InvalidRequest."""
     try:

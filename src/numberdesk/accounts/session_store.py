@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import delete, select, update
 
 from numberdesk.accounts.model import Caller
-from numberdesk.accounts.people import PERSON_ID
+from numberdesk.accounts.people import PERSON_ID, acting_caller
 from numberdesk.accounts.person_store import find_people
 from numberdesk.core.lifecycle import AccountKind
 from numberdesk.infra.db import Tx
@@ -46,12 +46,16 @@ class SignInLink(NamedTuple):
 
 
 class Signed(NamedTuple):
-    """Who a session speaks for, the name of the account, and that of the key or the email of the person."""
+    """Who a session speaks for, the name of the account, and that of the key or the email of the person.
+
+    Of an operator who acts for a customer the caller and the account are the customer's.
+    """
 
     session: ConsoleSession
     caller: Caller
     account_name: str
     key_name: str
+    acting: bool = False
 
     @property
     def email(self) -> str | None:
@@ -83,11 +87,32 @@ def find_signed(tx: Tx, token_hash: str, now: int, idle: int) -> Signed | None:
         return None
     found = ConsoleSession(**session._asdict())
     if found.key_id.startswith(PERSON_ID):
-        return _signed_person(tx, found)
-    row = tx.execute(_KEY.where(api_keys.c.id == session.key_id)).first()
-    if row is None or (row.expires_at is not None and row.expires_at <= now):
-        return None
-    return Signed(found, _caller_of(row), row.account_name, row.key_name)
+        signed = _signed_person(tx, found)
+    else:
+        row = tx.execute(_KEY.where(api_keys.c.id == session.key_id)).first()
+        if row is None or (row.expires_at is not None and row.expires_at <= now):
+            return None
+        signed = Signed(found, _caller_of(row), row.account_name, row.key_name)
+    return signed if signed is None else _acting(tx, signed, now)
+
+
+def _acting(tx: Tx, signed: Signed, now: int) -> Signed:
+    """Whoever acts for a customer, for as long as that goes on, as that customer."""
+    session = signed.session
+    if session.acting_for is None or (session.acting_until or 0) <= now:
+        return signed
+    query = select(accounts).where(accounts.c.id == session.acting_for, accounts.c.closed_at.is_(None))
+    row = tx.execute(query).first()
+    caller = None if row is None else acting_caller(signed.caller, row.id, row.currency)
+    if row is None or caller is None:
+        return signed
+    return signed._replace(caller=caller, account_name=row.name, acting=True)
+
+
+def set_acting(tx: Tx, token_hash: str, account_id: str | None, until: int | None) -> None:
+    """Let a session act for a customer until an instant, or for itself again."""
+    changed = update(console_sessions).where(console_sessions.c.hash == token_hash)
+    tx.execute(changed.values(acting_for=account_id, acting_until=until))
 
 
 def _signed_person(tx: Tx, session: ConsoleSession) -> Signed | None:

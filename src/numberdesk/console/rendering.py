@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 from starlette.responses import Response
 
 from numberdesk.console.paths import filled, value_of
+from numberdesk.console.visit import endpoint_named
 from numberdesk.core.money import with_two_places
 
 _HERE: Final = Path(__file__).parent
@@ -99,6 +100,14 @@ def words(text: str) -> str:
     return text.replace("_", " ")
 
 
+def deed_words(what: str) -> str:
+    """What was done, as its endpoint says it; a command by its words."""
+    try:
+        return endpoint_named(what).summary
+    except KeyError:
+        return what
+
+
 _CONNECTION_STATES: Final = {
     "none": ("", "rings nowhere"),
     "pending": ("wait", "being connected"),
@@ -144,7 +153,7 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     made.filters.update(money=money, plain=plain, phone=phone, instant=instant, words=words, tone=tone)
-    made.filters.update(filled=filled, field=value_of, field_words=field_words)
+    made.filters.update(deed_words=deed_words, filled=filled, field=value_of, field_words=field_words)
     made.filters.update(tone_of_connection=tone_of_connection, words_of_connection=words_of_connection)
     made.globals.update(asset=asset, marked=marked)
     return made

@@ -106,11 +106,13 @@ MENU: Final[dict[str, tuple[MenuItem, ...]]] = {
         MenuItem("Days read", "/console/pulls", "GET /admin/usage/pulls"),
         MenuItem("Feeds", "/console/feeds", "GET /admin/usage/feeds"),
         MenuItem("Margin", "/console/margin", "GET /admin/usage/margin"),
+        MenuItem("Actions", "/console/all-actions", "GET /admin/actions"),
     ),
     "Integrate": (
         MenuItem("Webhooks", "/console/webhooks", "GET /webhooks"),
         MenuItem("API keys", "/console/keys", "GET /api-keys"),
         MenuItem("People", "/console/people", "GET /people"),
+        MenuItem("Who did what", "/console/actions", "GET /actions"),
     ),
 }
 

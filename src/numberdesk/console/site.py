@@ -108,7 +108,8 @@ class Console:
                 form,
                 headers,
                 receive,
-                passwords=self._passwords,
+                self._passwords,
+                (scope.get("client") or ("", 0))[0],
             )
         )
 

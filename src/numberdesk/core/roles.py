@@ -29,6 +29,14 @@ class Right(StrEnum):
     MOVES_MONEY = "moves_money"
 
 
+class Via(StrEnum):
+    """How somebody made a change."""
+
+    CONSOLE = "console"
+    API = "api"
+    COMMAND = "command"
+
+
 ROLES_OF: Final = {
     AccountKind.CUSTOMER: (Role.OWNER, Role.BUYER, Role.VIEWER),
     AccountKind.OPERATOR: (Role.ADMIN, Role.SUPPORT, Role.FINANCE),

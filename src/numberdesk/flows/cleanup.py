@@ -1,4 +1,4 @@
-"""The recurring work of the books: quarantines that are over; answers, offers and sessions that are old.
+"""The recurring work of the books: quarantines that are over; answers, offers, sessions and actions that are old.
 
 Touches: database.
 """
@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from numberdesk.accounts.action_store import forget_actions
 from numberdesk.accounts.session_store import forget_sessions
 from numberdesk.catalog.offer_store import forget_offers
+from numberdesk.core.periods import MICROSECONDS
 from numberdesk.flows.accounts.sign_in import IDLE
 from numberdesk.infra.db import Tx
 from numberdesk.numbers.store import end_quarantines
@@ -22,11 +24,12 @@ _MOST_ROWS: Final = 1000
 class Cleanup(NamedTuple):
     """One round at `now`, which has surely passed (core/agreed_time.py), since nothing of this can be undone.
 
-    Answers under keys older than `key_retention` microseconds are forgotten.
+    Answers under keys older than `key_retention` microseconds are forgotten, actions than `action_retention`.
     """
 
     now: int
     key_retention: int
+    action_retention: int = 400 * 86_400 * MICROSECONDS
 
 
 class CleanupReport(NamedTuple):
@@ -37,6 +40,7 @@ class CleanupReport(NamedTuple):
     offers_forgotten: int = 0
     keys_forgotten: int = 0
     sessions_forgotten: int = 0
+    actions_forgotten: int = 0
 
     @property
     def left(self) -> bool:
@@ -53,6 +57,7 @@ def clean_up(tx: Tx, commands: Sequence[Cleanup]) -> list[CleanupReport]:
             forget_offers(tx, command.now, _MOST_ROWS),
             forget_keyed_requests(tx, command.now - command.key_retention, _MOST_ROWS),
             forget_sessions(tx, command.now - IDLE, command.now, _MOST_ROWS),
+            forget_actions(tx, command.now - command.action_retention, _MOST_ROWS),
         )
         for command in commands
     ]

@@ -61,6 +61,7 @@ class Settings(BaseSettings):
     event_retention_days: int = Field(
         90, ge=7, le=3650, description="How long events and what is known of their deliveries are kept"
     )
+    action_retention_days: int = Field(400, ge=7, le=3650, description="How long it is kept who changed what")
     body_limit_bytes: int = Field(65_536, ge=1024, le=16_777_216, description="Largest JSON body")
     import_limit_bytes: int = Field(
         268_435_456, ge=1024, le=17_179_869_184, description="Largest inventory file over HTTP"

@@ -9,6 +9,7 @@ the database refuses.
 
 from numberdesk.tables.accounts import (
     accounts,
+    actions,
     api_keys,
     balance_alerts,
     console_sessions,
@@ -52,6 +53,7 @@ from numberdesk.tables.writers import writers
 
 __all__ = [
     "accounts",
+    "actions",
     "agreed_time",
     "api_keys",
     "audits",

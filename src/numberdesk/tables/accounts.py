@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlalchemy import CheckConstraint, ForeignKey, Index, PrimaryKeyConstraint, Table, UniqueConstraint
 
 from numberdesk.core.lifecycle import AccountKind, AccountState
-from numberdesk.core.roles import Role
+from numberdesk.core.roles import Role, Via
 from numberdesk.tables.base import metadata, one_of, optional_text, optional_whole, text, whole
 
 # A customer's account pays in its currency. One of operators has keys alone: no wallet, and for its currency "".
@@ -172,3 +172,28 @@ sign_in_links = Table(
 )
 Index(None, sign_in_links.c.expires_at)
 Index(None, sign_in_links.c.key_id)
+
+# Who did what: a change that somebody made by the console, the API or a command, written in its transaction.
+# actor_id is a person, a key or, for a command, the user of the machine; account_id is whose matter it is, "" for
+# nobody's, and actor_account_id whose the actor is.
+actions = Table(
+    "actions",
+    metadata,
+    text("id", primary_key=True),
+    whole("created_at"),
+    text("account_id"),
+    text("via"),
+    text("actor_id"),
+    text("actor"),
+    text("actor_account_id"),
+    text("address"),
+    text("what"),
+    text("object_id"),
+    text("details"),
+    one_of("via", Via),
+    sqlite_with_rowid=False,
+)
+Index(None, actions.c.account_id, actions.c.id)
+Index(None, actions.c.actor, actions.c.id)
+Index(None, actions.c.object_id, actions.c.id)
+Index(None, actions.c.created_at)

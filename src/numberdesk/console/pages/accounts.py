@@ -17,6 +17,8 @@ from numberdesk.console.tables import Column, Filter, ScreenTable, csv_answer, l
 from numberdesk.console.visit import Visit
 from numberdesk.core.errors import NumberdeskError
 from numberdesk.core.lifecycle import AccountKind
+from numberdesk.flows.accounts.act_for_customers import ActFor, act_for_customers
+from numberdesk.infra.attribution import attributed_to
 
 _ONE: Final = "GET /admin/accounts/{account_id}"
 _KEYS_OF: Final = "/admin/accounts/{account_id}/keys"
@@ -117,6 +119,29 @@ async def limit(visit: Visit) -> Response:
     except NumberdeskError as error:
         return await show_again(visit, error, account)
     return redirect(f"/console/accounts/{visit.path['account_id']}?said=saved")
+
+
+@screen("POST", "/accounts/{account_id}/act", _ONE)
+async def act(visit: Visit) -> Response:
+    """Act for the customer for an hour."""
+    services, account_id = visit.entry_point.services, visit.path["account_id"]
+    try:
+        with attributed_to(visit.action("act for a customer", account_id)._replace(account_id=account_id)):
+            await services.writer.submit(act_for_customers, ActFor(visit.signed.session.hash, account_id, visit.now))
+    except NumberdeskError as error:
+        return await show_again(visit, error, account)
+    return redirect("/console/")
+
+
+@screen("POST", "/me/act/end")
+async def end_acting(visit: Visit) -> Response:
+    """Be oneself again."""
+    for_account, services = visit.signed.session.acting_for, visit.entry_point.services
+    if for_account is None:
+        return redirect("/console/")
+    with attributed_to(visit.action("act for a customer no more", for_account)):
+        await services.writer.submit(act_for_customers, ActFor(visit.signed.session.hash, None, visit.now))
+    return redirect(f"/console/accounts/{for_account}")
 
 
 _MONEY: Final = ("amount", "reference")

@@ -17,6 +17,7 @@ from numberdesk.console.visit import Visit
 from numberdesk.core.errors import InvalidRequest, NumberdeskError
 from numberdesk.core.periods import iso_seconds
 from numberdesk.flows.accounts.sign_in import IDLE, EndSessions, NewPassword, change_passwords, end_sessions
+from numberdesk.infra.attribution import attributed_to
 
 _SHOWN: Final = 16
 """Characters of a session's hash by which it is told from others: what is stored, not what a browser sends."""
@@ -51,7 +52,8 @@ async def end(visit: Visit) -> Response:
         command = EndSessions(session.key_id, only=wanted)
     else:
         return await show_again(visit, InvalidRequest("session", "must be one of those listed"), myself)
-    await visit.entry_point.services.writer.submit(end_sessions, command)
+    with attributed_to(visit.action("end sessions")):
+        await visit.entry_point.services.writer.submit(end_sessions, command)
     return redirect(f"/console/me?said={'session-ended' if command.only else 'sessions-ended'}")
 
 
@@ -75,4 +77,5 @@ async def _changed(visit: Visit) -> None:
     if not await visit.passwords.is_password(email, visit.sent("current_password"), stored):
         raise InvalidRequest("current_password", "is not the one that you have")
     chosen = await visit.passwords.hash(visit.sent("password"), email, services.random_bytes)
-    await services.writer.submit(change_passwords, NewPassword(session.key_id, stored, chosen, session.hash))
+    with attributed_to(visit.action("change password")):
+        await services.writer.submit(change_passwords, NewPassword(session.key_id, stored, chosen, session.hash))

@@ -1,4 +1,4 @@
-"""People who sign in to the console, and from where.
+"""People who sign in to the console, from where, and who did what.
 
 Touches: database.
 """
@@ -11,6 +11,17 @@ down_revision = "0020"
 
 TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 ROLES = "role IN ('owner', 'buyer', 'viewer', 'admin', 'support', 'finance')"
+ACTION_TEXTS = (
+    "account_id",
+    "via",
+    "actor_id",
+    "actor",
+    "actor_account_id",
+    "address",
+    "what",
+    "object_id",
+    "details",
+)
 
 
 def upgrade() -> None:
@@ -38,3 +49,15 @@ def upgrade() -> None:
     ):
         op.add_column("console_sessions", column)
     op.create_index("ix_sign_in_links_key_id", "sign_in_links", ["key_id"])
+    op.create_table(
+        "actions",
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        *(sa.Column(name, TEXT, nullable=False) for name in ACTION_TEXTS),
+        sa.CheckConstraint("via IN ('console', 'api', 'command')", name=op.f("ck_actions_via_known")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_actions")),
+        sqlite_with_rowid=False,
+    )
+    for name in ("account_id", "actor", "object_id"):
+        op.create_index(f"ix_actions_{name}_id", "actions", [name, "id"])
+    op.create_index("ix_actions_created_at", "actions", ["created_at"])
