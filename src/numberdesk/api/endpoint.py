@@ -22,6 +22,7 @@ from numberdesk.accounts.actions import Action, kept_details
 from numberdesk.accounts.model import Caller
 from numberdesk.accounts.model import Scope as KeyScope
 from numberdesk.api.auth import Authenticator, basic_pair, takes_basic
+from numberdesk.api.client_address import client_address
 from numberdesk.api.errors import ENCODER, failure
 from numberdesk.api.limits import RateLimits
 from numberdesk.api.rights import right_of
@@ -240,7 +241,7 @@ async def respond(described: Endpoint, entry_point: EntryPoint, scope: Scope, re
     """Answer one request to an endpoint. Raises what the handler raises, and what is wrong with the request."""
     request = await _ask(described, entry_point, scope, receive)
     if described.method != "GET" and described.scope not in _UNATTRIBUTED:
-        address = (scope.get("client") or ("", 0))[0]
+        address = client_address(scope, entry_point.services.settings.trusted_proxies)
         with attributed_to(action_of(described, request, Via.API, address)):
             answer = await described.handler(request)
     else:

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from numberdesk.accounts.session_store import Signed, find_signed
 from numberdesk.api.app import build_app
+from numberdesk.api.client_address import client_address
 from numberdesk.api.endpoint import EntryPoint, Headers, require_right
 from numberdesk.api.errors import STATUSES
 from numberdesk.api.routing import import_endpoints, known_error, request_id
@@ -77,7 +78,7 @@ class Console:
             refuse_forged(origin, headers)
             form = await read_form(headers, receive, self._services.settings.body_limit_bytes)
         query = parse_fields(scope["query_string"].decode("latin-1"), "query")
-        address = (scope.get("client") or ("", 0))[0]
+        address = client_address(scope, self._services.settings.trusted_proxies)
         return await answer(Arrival(origin, headers, query, form, address, self._services.now()))
 
     async def _visit(self, screen: Screen, scope: Scope, receive: Receive) -> Response:
@@ -109,7 +110,7 @@ class Console:
                 headers,
                 receive,
                 self._passwords,
-                (scope.get("client") or ("", 0))[0],
+                client_address(scope, self._services.settings.trusted_proxies),
             )
         )
 

@@ -1,6 +1,6 @@
 """Who does what, carried from an entry point to the transaction of the change.
 
-Touches: nothing.
+Touches: database.
 
 An entry point sets ATTRIBUTED before it asks for a change. The writer takes it along with the command, and has it
 written in the transaction of the first change that it makes, once, however many commands a request has.

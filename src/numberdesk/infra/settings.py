@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Iterable
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -31,6 +32,17 @@ _PASSWORD = re.compile(r"(://[^:@/]*:|[?&]password=)[^@&]*")
 _LONGEST_REMINDER = 7
 
 
+def parse_proxies(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Networks of proxies, separated by commas. Raises ValueError."""
+    found = []
+    for each in filter(None, (part.strip() for part in text.split(","))):
+        try:
+            found.append(ip_network(each))
+        except ValueError:
+            raise ValueError(f"{each!r} is no network like 10.1.0.0/16, nor an address") from None
+    return tuple(found)
+
+
 class SettingsError(ValueError):
     """A setting is wrong; the text names it and says why."""
 
@@ -47,6 +59,9 @@ class Settings(BaseSettings):
     public_url: str = Field(
         "",
         description="Address at which browsers reach the service, like https://numbers.example.com; empty is its own",
+    )
+    trusted_proxies: str = Field(
+        "", description="Networks of proxies whose X-Forwarded-For tells where clients are, comma separated"
     )
     workers: int = Field(1, ge=1, le=64, description="Processes that serve; more than one on PostgreSQL only")
     cors_origins: str = Field("*", description="Origins that browsers may call from, comma separated; * is any")
@@ -147,6 +162,12 @@ class Settings(BaseSettings):
         if text and not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+/?", text):
             raise ValueError("must be http:// or https:// and a host, without a path")
         return text.rstrip("/").lower()
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies(cls, text: str) -> str:
+        parse_proxies(text)
+        return text
 
     @field_validator("egress_allow")
     @classmethod
