@@ -177,3 +177,19 @@ def test_roles_come_to_scopes_that_their_kind_of_account_may_have(engine: str) -
     assert "admin" not in SCOPES_OF[Role.OWNER] | SCOPES_OF[Role.BUYER] | SCOPES_OF[Role.VIEWER]
     assert SCOPES_OF[Role.VIEWER] < SCOPES_OF[Role.BUYER] < SCOPES_OF[Role.OWNER]
     assert "keys:manage" not in SCOPES_OF[Role.SUPPORT] | SCOPES_OF[Role.FINANCE] | SCOPES_OF[Role.BUYER]
+
+
+def test_what_a_key_may_spend_is_limited_in_the_console_and_never_that_of_others(
+    desk: Shop, customer: Customer, browser: Browser, operator: Browser
+) -> None:
+    made = customer.http.post("/api-keys/", json={"name": "capped"}).json()["data"]
+    page = browser.send(browser.get("/console/keys").form(f"/console/keys/{made['id']}/limits"), per_day="20.5")
+    assert ("Saved." in page.text, "20.50 a day" in page.text) == (True, True)
+    wrong = browser.post(f"/console/keys/{made['id']}/limits", {"per_day": "-1"})
+    assert (wrong.status, "per day" in wrong.text) == (400, True)
+    path = f"/console/accounts/{customer.account_id}/keys/{made['id']}/limits"
+    assert "Saved." in operator.post(path, {"per_month": "7"}).text
+    limits = customer.http.get(f"/api-keys/{made['id']}/").json()["data"]["spend_limits"]
+    assert (limits["per_day"], limits["per_month"]) == (None, 7)
+    other = signed_in_person(desk, desk.customer().account_id, Role.OWNER)
+    assert other.post(f"/console/keys/{made['id']}/limits", {}).status == 404

@@ -103,7 +103,7 @@ def words(text: str) -> str:
 def deed_words(what: str) -> str:
     """What was done, as its endpoint says it; a command by its words."""
     try:
-        return endpoint_named(what).summary
+        return endpoint_named(what).summary.partition(";")[0]
     except KeyError:
         return what
 

@@ -10,7 +10,7 @@ from typing import Final
 from starlette.responses import Response
 
 from numberdesk.accounts.model import SCOPES, Scope
-from numberdesk.console.pages.keys import COLUMNS, key_body, show_key
+from numberdesk.console.pages.keys import CAPS, COLUMNS, key_body, show_key
 from numberdesk.console.rendering import redirect
 from numberdesk.console.screens import Deed, deed, perform, screen, show, show_again
 from numberdesk.console.tables import Column, Filter, ScreenTable, csv_answer, load
@@ -39,7 +39,6 @@ ACCOUNTS: Final = ScreenTable(
     empty="No account yet. Open one for your first customer.",
     new="new/account.html",
 )
-_CAPS: Final = ("per_purchase", "per_day", "per_month")
 KEYS: Final = ScreenTable(
     "/console/accounts/{account_id}",
     "Keys",
@@ -110,10 +109,20 @@ async def create_key(visit: Visit) -> Response:
     return show_key(visit, made.key, "/console/accounts", f"/console/accounts/{visit.path['account_id']}")
 
 
+@screen("POST", "/accounts/{account_id}/keys/{key_id}/limits", "PATCH /admin/keys/{key_id}")
+async def limit_key(visit: Visit) -> Response:
+    """Cap what a key of the account spends on purchases; what is empty is without."""
+    try:
+        await visit.ask("PATCH /admin/keys/{key_id}", path=visit.path, body={"spend_limits": visit.filled(*CAPS)})
+    except NumberdeskError as error:
+        return await show_again(visit, error, account)
+    return redirect(f"/console/accounts/{visit.path['account_id']}?said=saved")
+
+
 @screen("POST", "/accounts/{account_id}/limits", "PATCH /admin/accounts/{account_id}")
 async def limit(visit: Visit) -> Response:
     """Cap what the account spends on purchases, and say when its balance is low; what is empty is without."""
-    body = {"spend_limits": visit.filled(*_CAPS), "low_balance": visit.filled("below")}
+    body = {"spend_limits": visit.filled(*CAPS), "low_balance": visit.filled("below")}
     try:
         await visit.ask("PATCH /admin/accounts/{account_id}", path=visit.path, body=body)
     except NumberdeskError as error:
