@@ -47,7 +47,8 @@ _CUSTOMER: Final = (
     "/console/connections/new?kind=sip", "/console/connections/new?kind=webhook", "/console/connections/{connection}",
     "/console/calls", "/console/money", "/console/statements", "/console/statements/{month}", "/console/orders",
     "/console/orders/{order}", "/console/orders/{pending}", "/console/orders/{failed}", "/console/webhooks",
-    "/console/webhooks/{webhook}", "/console/keys", "/console/nothing",
+    "/console/webhooks/{webhook}", "/console/keys", "/console/people", "/console/actions", "/console/me",
+    "/console/nothing",
 )  # fmt: skip
 _OPERATOR: Final = (
     "/console/", "/console/health", "/console/accounts", "/console/accounts/{account}",
@@ -55,7 +56,8 @@ _OPERATOR: Final = (
     "/console/pulls", "/console/feeds",
     "/console/carriers", "/console/carriers/twilio-demo", "/console/findings", "/console/all-orders",
     "/console/all-orders/{pending}", "/console/releases", "/console/rents", "/console/rents/{rental}",
-    "/console/parked-calls", "/console/webhooks", "/console/keys",
+    "/console/parked-calls", "/console/webhooks", "/console/keys", "/console/accounts/{account}/people",
+    "/console/all-actions", "/console/me",
 )  # fmt: skip
 
 
@@ -147,6 +149,8 @@ def fill(served: Demo) -> dict[str, str]:
         http.patch("/phone-numbers/+13612738809/", json=labels)
         hook = {"url": "http://127.0.0.1:8080/hooks", "description": "billing"}
         webhook = http.post("/webhooks/", json=hook).json()["data"]
+        for name, role in (("ann", "owner"), ("ben", "buyer"), ("cleo", "viewer")):
+            http.post("/people/", json={"email": f"{name}@example.com", "role": role})
         connection = _connect(http, [one["phone_number"] for one in bought[:3] if one])
         http.post("/usage/calls/", json=_calls(bought[0]["purchased_at"]))
         magic = http.get("/phone-numbers/available-numbers/US/", params={"starts_with": "500555", "page_size": 50})

@@ -21,6 +21,7 @@ from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Buy, Decision
 from numberdesk.core.rent import RentTerms
 from numberdesk.core.rental import MissedRule, Proration, Rental
+from numberdesk.flows.accounts.note_actions import note_actions
 from numberdesk.flows.agree_on_time import AgreedClock
 from numberdesk.flows.carriers.audit_carriers import CarrierAuditor
 from numberdesk.flows.catalog.import_inventory import save_listings
@@ -315,6 +316,7 @@ def _writer(settings: Settings, parts: Parts, database: Database, lock_seconds: 
         monotonic=parts.seconds,
         failpoint=parts.failpoint,
         observer=observer,
+        attribute=note_actions,
     )
 
 
@@ -337,6 +339,12 @@ def _read_limits(settings: Settings) -> ReadLimits:
         wait_seconds=settings.answer_timeout_seconds,
         read_seconds=settings.read_timeout_seconds,
     )
+
+
+def console_address(settings: Settings) -> str:
+    """Where browsers reach the console, without a slash at the end."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return settings.public_url or f"http://{host}:{settings.port}"
 
 
 def migrate(settings: Settings) -> tuple[str | None, list[str]]:

@@ -195,10 +195,11 @@ async def _keep_books(services: Services, stop: asyncio.Event) -> None:
 
 async def clean_up_rounds(services: Services, stopping: Callable[[], bool]) -> None:
     """Rounds until nothing is left, each in a transaction of its own; what is over must be so by two clocks."""
-    retention = services.settings.key_retention_hours * HOUR
-    detail = services.settings.usage_detail_days * 24 * HOUR or None
+    settings = services.settings
     past = await services.agreed_clock.surely_past()
-    while not stopping() and (await services.writer.submit(clean_up, Cleanup(past, retention, detail))).left:
+    detail = settings.usage_detail_days * DAY or None
+    round_of = Cleanup(past, settings.key_retention_hours * HOUR, detail, settings.action_retention_days * DAY)
+    while not stopping() and (await services.writer.submit(clean_up, round_of)).left:
         pass
 
 

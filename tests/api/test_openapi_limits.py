@@ -44,6 +44,8 @@ MAY_BE_REFUSED: Final = {
     ("CarrierBody", "secrets"): "each carrier has fields of its own",
     ("NewConnectionBody", "preset"): "each preset asks for values of its own",
     ("ConnectBody", "connection_id"): "only connections that there are",
+    ("NewPersonBody", "role"): "each kind of account has roles of its own",
+    ("PersonBody", "status"): "nobody becomes invited again",
     ("MovementBody", "amount"): "a wallet holds a bounded balance, a top-up is above zero",
 }
 """Fields of which the document cannot say all, and why: there only what is beyond a limit is tried."""
@@ -56,6 +58,7 @@ HEEDED_LITTLE: Final = {
 
 SAMPLES: Final[dict[str, list[Any]]] = {
     "currency": ["USD"],
+    "email": ["Bob@example.com", "bob+1@example"],
     "base": ["EUR"],
     "quote": ["USD"],
     "carrier": ["pool"],

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
+from numberdesk.console.pages.running import screen_of
 from numberdesk.core.call_forms import CallForm
 from numberdesk.core.invariants import RunOutcome, VerifyRun
 from numberdesk.flows.usage.change_feeds import save_feeds
@@ -15,6 +16,7 @@ from numberdesk.usage.pull_store import CallPull, insert_pulls
 from numberdesk.verify.run_store import keep_verify_runs
 from tests.api.conftest import Customer, Shop
 from tests.console.browser import Browser
+from tests.console.conftest import signed_in
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # what is shown does not depend on it
 
@@ -49,3 +51,14 @@ def test_margins_days_read_and_feeds_are_shown_and_exported(desk: Shop, customer
     assert "telnyx-7" in operator.http.get("/console/pulls/csv").text
     assert operator.get("/console/margin", month="2026-13").status == 400
     assert "No calls were charged" in operator.get("/console/margin", month="2026-01").text
+
+
+def test_advice_leads_to_the_screen_on_which_it_is_followed_where_there_is_one(
+    another_desk: Callable[..., Shop],
+) -> None:
+    desk = another_desk()
+    operator = signed_in(desk, desk.operator())
+    beside = [operator.get(f"/console/{page}").links.count("/console/inventory") for page in ("health", "feeds")]
+    assert beside[0] > beside[1]  # there is no number to sell yet
+    assert screen_of("set one with numberdesk prices set --carrier acme") == ("Prices", "/console/prices")
+    assert screen_of("see that numberdesk serve or worker runs") is None

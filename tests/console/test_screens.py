@@ -8,22 +8,25 @@ from typing import Final
 import pytest
 
 from numberdesk.accounts.model import SCOPES, Caller, scopes_out_of_place
+from numberdesk.accounts.people import SCOPES_OF
 from numberdesk.console.pages.lists import CALLS
 from numberdesk.console.screens import SCREENS, Screen, menu_of
 from numberdesk.console.site import Console  # noqa: F401  its import declares the screens
 from numberdesk.console.visit import endpoint_named, may
 from numberdesk.core.lifecycle import AccountKind
+from numberdesk.core.roles import ROLES_OF, Role
 from tests.api.conftest import EVERY_SCOPE, Customer, Shop
 from tests.console.browser import Browser, Page
-from tests.console.conftest import signed_in
+from tests.console.conftest import signed_in, signed_in_person
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # what is shown does not depend on it
 
 CUSTOMERS: Final = [scope for scope in SCOPES if not scopes_out_of_place(AccountKind.CUSTOMER, [scope])]
 OPERATORS: Final = [scope for scope in SCOPES if not scopes_out_of_place(AccountKind.OPERATOR, [scope])]
 ROLES: Final = {
-    **{f"a customer with {scope}": (AccountKind.CUSTOMER, (scope,)) for scope in CUSTOMERS},
-    **{f"an operator with {scope}": (AccountKind.OPERATOR, (scope,)) for scope in OPERATORS},
+    **{f"a customer with {scope}": (AccountKind.CUSTOMER, (scope,), None) for scope in CUSTOMERS},
+    **{f"an operator with {scope}": (AccountKind.OPERATOR, (scope,), None) for scope in OPERATORS},
+    **{f"the {role} of {kind}s": (kind, tuple(SCOPES_OF[role]), role) for kind in ROLES_OF for role in ROLES_OF[kind]},
 }
 ABSENT: Final = {
     "number": "+13614440000",
@@ -39,15 +42,16 @@ def path_of(screen: Screen) -> str:
     return re.sub(r"\{(\w+)\}", lambda found: ABSENT.get(found[1], f"xxx_{found[1]}"), screen.path)
 
 
-def caller_of(kind: AccountKind, scopes: tuple[str, ...]) -> Caller:
-    return Caller("acc_x", "key_x", "USD" if kind is AccountKind.CUSTOMER else "", frozenset(scopes), kind)
+def caller_of(kind: AccountKind, scopes: tuple[str, ...], role: Role | None = None) -> Caller:
+    return Caller("acc_x", "key_x", "USD" if kind is AccountKind.CUSTOMER else "", frozenset(scopes), kind, role)
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_screen_opens_to_exactly_those_whose_key_may_ask_what_it_shows(desk: Shop, role: str) -> None:
-    kind, scopes = ROLES[role]
-    person = desk.customer(scopes=scopes) if kind is AccountKind.CUSTOMER else desk.operator(scopes)
-    browser, caller = signed_in(desk, person), caller_of(kind, scopes)
+    kind, scopes, of_person = ROLES[role]
+    account = desk.customer(scopes=scopes) if kind is AccountKind.CUSTOMER else desk.operator(scopes)
+    caller = caller_of(kind, scopes, of_person)
+    browser = signed_in(desk, account) if of_person is None else signed_in_person(desk, account.account_id, of_person)
     for screen in SCREENS:
         if screen.method == "GET":
             page = browser.get(path_of(screen))

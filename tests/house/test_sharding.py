@@ -24,6 +24,7 @@ UNIQUE_ACROSS_ACCOUNTS = {
     "uq_calls_source_call_id_leg",
     "uq_orders_from_rental",
     "uq_orders_open_e164",
+    "uq_people_email",
     "uq_rentals_live_e164",
     "uq_usage_sessions_source_call_id_leg",
 }

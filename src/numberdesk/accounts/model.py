@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from numberdesk.core.lifecycle import AccountKind, AccountState
+from numberdesk.core.roles import Role
 
 _BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _ALPHABET: Final = frozenset(_BASE62)
@@ -106,13 +107,19 @@ class KeyPage(NamedTuple):
 
 
 class Caller(NamedTuple):
-    """Who a request comes from."""
+    """Who a request comes from: `key_id` is the id of a key or, with a `role`, of a person."""
 
     account_id: str
     key_id: str
     currency: str
     scopes: frozenset[str]
     kind: AccountKind = AccountKind.CUSTOMER
+    role: Role | None = None
+
+    @property
+    def maker_id(self) -> str | None:
+        """The key that a key which is made now is made with; None where a person makes it."""
+        return self.key_id if self.role is None else None
 
     @property
     def key_scopes(self) -> frozenset[str]:

@@ -1,6 +1,6 @@
 """The SQL of sessions of the console, and of links that begin one.
 
-Touches: console_sessions, sign_in_links, api_keys, accounts.
+Touches: console_sessions, sign_in_links, api_keys, accounts, people.
 """
 
 from __future__ import annotations
@@ -11,25 +11,34 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import delete, select, update
 
 from numberdesk.accounts.model import Caller
+from numberdesk.accounts.people import PERSON_ID, acting_caller
+from numberdesk.accounts.person_store import find_people
 from numberdesk.core.lifecycle import AccountKind
 from numberdesk.infra.db import Tx
-from numberdesk.tables import accounts, api_keys, console_sessions, sign_in_links
+from numberdesk.tables import accounts, api_keys, console_sessions, people, sign_in_links
 
 MOST_SESSIONS: Final = 50
-"""Sessions of one key that are kept: the newest."""
+"""Sessions of one key or person that are kept: the newest."""
 
 
 class ConsoleSession(NamedTuple):
-    """A signed-in browser. `hash` is that of its token; instants in microseconds."""
+    """A signed-in browser, and from where. `hash` is that of its token; instants in microseconds.
+
+    `key_id` is the id of a key or of a person. An operator acts for the customer `acting_for` until `acting_until`.
+    """
 
     hash: str
     key_id: str
     created_at: int
     seen_at: int
+    address: str | None = None
+    browser: str | None = None
+    acting_for: str | None = None
+    acting_until: int | None = None
 
 
 class SignInLink(NamedTuple):
-    """A link that signs in once, before it expires. `hash` is that of its token."""
+    """A link that signs in once, before it expires, by a key or as a person. `hash` is that of its token."""
 
     hash: str
     key_id: str
@@ -37,12 +46,21 @@ class SignInLink(NamedTuple):
 
 
 class Signed(NamedTuple):
-    """Who a session speaks for, and the name of the account."""
+    """Who a session speaks for, the name of the account, and that of the key or the email of the person.
+
+    Of an operator who acts for a customer the caller and the account are the customer's.
+    """
 
     session: ConsoleSession
     caller: Caller
     account_name: str
     key_name: str
+    acting: bool = False
+
+    @property
+    def email(self) -> str | None:
+        """Who is signed in as a person; None by a key."""
+        return self.key_name if self.caller.key_id.startswith(PERSON_ID) else None
 
 
 _KEY: Final = (
@@ -67,17 +85,77 @@ def find_signed(tx: Tx, token_hash: str, now: int, idle: int) -> Signed | None:
     session = tx.execute(select(console_sessions).where(console_sessions.c.hash == token_hash)).first()
     if session is None or session.seen_at + idle <= now:
         return None
-    row = tx.execute(_KEY.where(api_keys.c.id == session.key_id)).first()
-    if row is None or (row.expires_at is not None and row.expires_at <= now):
+    found = ConsoleSession(**session._asdict())
+    if found.key_id.startswith(PERSON_ID):
+        signed = _signed_person(tx, found)
+    else:
+        row = tx.execute(_KEY.where(api_keys.c.id == session.key_id)).first()
+        if row is None or (row.expires_at is not None and row.expires_at <= now):
+            return None
+        signed = Signed(found, _caller_of(row), row.account_name, row.key_name)
+    return signed if signed is None else _acting(tx, signed, now)
+
+
+def _acting(tx: Tx, signed: Signed, now: int) -> Signed:
+    """Whoever acts for a customer, for as long as that goes on, as that customer."""
+    session = signed.session
+    if session.acting_for is None or (session.acting_until or 0) <= now:
+        return signed
+    query = select(accounts).where(accounts.c.id == session.acting_for, accounts.c.closed_at.is_(None))
+    row = tx.execute(query).first()
+    caller = None if row is None else acting_caller(signed.caller, row.id, row.currency)
+    if row is None or caller is None:
+        return signed
+    return signed._replace(caller=caller, account_name=row.name, acting=True)
+
+
+def set_acting(tx: Tx, token_hash: str, account_id: str | None, until: int | None) -> None:
+    """Let a session act for a customer until an instant, or for itself again."""
+    changed = update(console_sessions).where(console_sessions.c.hash == token_hash)
+    tx.execute(changed.values(acting_for=account_id, acting_until=until))
+
+
+def _signed_person(tx: Tx, session: ConsoleSession) -> Signed | None:
+    person = find_people(tx, [session.key_id]).get(session.key_id)
+    if person is None or person.disabled_at is not None:
         return None
-    found = ConsoleSession(session.hash, session.key_id, session.created_at, session.seen_at)
-    return Signed(found, _caller_of(row), row.account_name, row.key_name)
+    query = select(accounts).where(accounts.c.id == person.account_id, accounts.c.closed_at.is_(None))
+    row = tx.execute(query).first()
+    if row is None:
+        return None
+    return Signed(session, person.caller(row.currency, AccountKind(row.kind)), row.name, person.email)
 
 
-def find_usable_keys(tx: Tx, key_ids: Iterable[str], now: int) -> set[str]:
-    """Those of some keys that are valid, and whose accounts are open."""
-    rows = tx.execute(_KEY.where(api_keys.c.id.in_(sorted(set(key_ids)))))
-    return {row.key_id for row in rows if row.expires_at is None or now < row.expires_at}
+def find_usable_holders(tx: Tx, ids: Iterable[str], now: int) -> set[str]:
+    """Those of some keys and people that may sign in, and whose accounts are open."""
+    wanted = sorted(set(ids))
+    rows = tx.execute(_KEY.where(api_keys.c.id.in_(wanted)))
+    usable = {row.key_id for row in rows if row.expires_at is None or now < row.expires_at}
+    enabled = select(people.c.id).join(accounts, accounts.c.id == people.c.account_id)
+    open_ones = (people.c.id.in_(wanted), people.c.disabled_at.is_(None), accounts.c.closed_at.is_(None))
+    return usable | set(tx.execute(enabled.where(*open_ones)).scalars())
+
+
+def list_sessions(tx: Tx, key_id: str, unseen_since: int) -> list[ConsoleSession]:
+    """The sessions of a key or a person that go on, the newest first."""
+    mine = (console_sessions.c.key_id == key_id, console_sessions.c.seen_at > unseen_since)
+    query = select(console_sessions).where(*mine).order_by(console_sessions.c.created_at.desc())
+    return [ConsoleSession(**row._asdict()) for row in tx.execute(query.limit(MOST_SESSIONS))]
+
+
+def end_sessions_of(tx: Tx, key_id: str, *, keep: str | None = None, only: str | None = None) -> None:
+    """End the sessions of a key or a person: all but the one to keep, or only the one whose hash begins like that."""
+    ended = delete(console_sessions).where(console_sessions.c.key_id == key_id)
+    if keep is not None:
+        ended = ended.where(console_sessions.c.hash != keep)
+    if only is not None:
+        ended = ended.where(console_sessions.c.hash.startswith(only, autoescape=True))
+    tx.execute(ended)
+
+
+def delete_links_of(tx: Tx, ids: Collection[str]) -> None:
+    """Use up all links of keys or people."""
+    tx.execute(delete(sign_in_links).where(sign_in_links.c.key_id.in_(sorted(ids))))
 
 
 def find_links(tx: Tx, hashes: Iterable[str], *, lock: bool = True) -> dict[str, SignInLink]:

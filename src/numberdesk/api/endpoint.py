@@ -9,6 +9,7 @@ what is documented is what is decoded and checked.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeVar
@@ -17,12 +18,15 @@ import msgspec
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope
 
+from numberdesk.accounts.actions import Action, kept_details
 from numberdesk.accounts.model import Caller
 from numberdesk.accounts.model import Scope as KeyScope
 from numberdesk.api.auth import Authenticator, basic_pair, takes_basic
+from numberdesk.api.client_address import client_address
 from numberdesk.api.errors import ENCODER, failure
 from numberdesk.api.limits import RateLimits
-from numberdesk.api.shapes import NoBody, NoQuery, decode_body, decode_query
+from numberdesk.api.rights import right_of
+from numberdesk.api.shapes import LONGEST_ID, NoBody, NoQuery, decode_body, decode_query
 from numberdesk.core.errors import (
     BodyTooLarge,
     Forbidden,
@@ -32,7 +36,9 @@ from numberdesk.core.errors import (
     UnsupportedMediaType,
 )
 from numberdesk.core.lifecycle import AccountKind
+from numberdesk.core.roles import Via, may_change
 from numberdesk.core.text import TextError, parse_token
+from numberdesk.infra.attribution import attributed_to
 from numberdesk.infra.db import Tx
 from numberdesk.wiring import Services
 
@@ -61,6 +67,11 @@ LONGEST_KEY: Final = 255
 
 _OF_ALL_ACCOUNTS: Final = frozenset({None, KeyScope.KEYS_MANAGE, KeyScope.ADMIN})
 """Scopes of endpoints that are of use to operators: the others are about a wallet and rented numbers."""
+
+_UNATTRIBUTED: Final = frozenset({KeyScope.NUMBERS_BUY, KeyScope.USAGE_WRITE, KeyScope.ROUTING_READ})
+"""What programs do by the API again and again, and what orders and calls tell of by themselves."""
+
+_TYPE_IN_PATH: Final = re.compile(r":[a-z]+\}")
 
 _FOR_CUSTOMERS: Final = (
     "This key is of an operators' account, which has no wallet and rents no numbers. Use a key of a customer's "
@@ -228,7 +239,13 @@ def endpoint(
 
 async def respond(described: Endpoint, entry_point: EntryPoint, scope: Scope, receive: Receive) -> Response:
     """Answer one request to an endpoint. Raises what the handler raises, and what is wrong with the request."""
-    answer = await described.handler(await _ask(described, entry_point, scope, receive))
+    request = await _ask(described, entry_point, scope, receive)
+    if described.method != "GET" and described.scope not in _UNATTRIBUTED:
+        address = client_address(scope, entry_point.services.settings.trusted_proxies)
+        with attributed_to(action_of(described, request, Via.API, address)):
+            answer = await described.handler(request)
+    else:
+        answer = await described.handler(request)
     if isinstance(answer, RefusedResponse):
         return failed(answer.error, answer.request_id)
     if isinstance(answer, StreamedResponse):
@@ -237,6 +254,25 @@ async def respond(described: Endpoint, entry_point: EntryPoint, scope: Scope, re
         return Response(answer.content, answer.status, answer.headers, answer.media_type)
     content = ENCODER.encode({"success": True, "message": answer.message, "data": answer.data, **answer.rest})
     return Response(content, answer.status, answer.headers | _UNCACHED, JSON)
+
+
+def action_of(described: Endpoint, request: ApiRequest, via: Via, address: str) -> Action:
+    """What a request does, for the record. The account is the path's, for operators, or else the caller's."""
+    of_admin = described.scope == KeyScope.ADMIN
+    path = {name: str(value) for name, value in request.path.items()}
+    fields = {} if request.body is None else msgspec.structs.asdict(request.body)
+    asked = msgspec.structs.asdict(request.query) if isinstance(request.query, msgspec.Struct) else {}
+    return Action(
+        request.services.new_id("act"),
+        request.now,
+        path.get("account_id", "") if of_admin else request.caller.account_id,
+        via,
+        request.caller.key_id,
+        f"{described.method} {_TYPE_IN_PATH.sub('}', described.path)}",
+        list(path.values())[-1][:LONGEST_ID] if path else "",
+        kept_details({**asked, **msgspec.to_builtins(fields, str_keys=True, enc_hook=str)}),
+        address,
+    )
 
 
 def failed(error: NumberdeskError, request_id: str, headers: dict[str, str] | None = None) -> Response:
@@ -251,6 +287,10 @@ def require_right(described: Endpoint, caller: Caller) -> None:
         raise Forbidden(f"This key lacks the scope {described.scope}.", {"scope": described.scope})
     if caller.kind is AccountKind.OPERATOR and not described.operators_too:
         raise Forbidden(_FOR_CUSTOMERS, {"account": caller.kind.value})
+    if described.method == "GET" or caller.role is None or described.scope != KeyScope.ADMIN:
+        return
+    if not may_change(caller.role, right_of(described.method, described.path)):
+        raise Forbidden(f"Your role, {caller.role.value}, may look here and not do this.", {"role": caller.role.value})
 
 
 async def _ask(described: Endpoint, entry_point: EntryPoint, scope: Scope, receive: Receive) -> ApiRequest:

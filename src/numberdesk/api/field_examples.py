@@ -43,6 +43,7 @@ EXAMPLES: Final[dict[str, Any]] = {
     "query.starts_with": "512",
     "query.pattern": "^512%00$",
     "path.delivery_id": "dlv_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
+    "path.person_id": "per_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
     "path.key_id": "key_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
     "path.rule_id": "prl_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
     "header.Idempotency-Key": "order-4711",

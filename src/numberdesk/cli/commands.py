@@ -65,6 +65,7 @@ COMMANDS: Final[dict[str, CommandPlace]] = {
     "accounts": CommandPlace("accounts", "accounts", "Accounts: who pays."),
     "operators": CommandPlace("operators", "operators", "Accounts of operators: who runs the service."),
     "keys": CommandPlace("keys", "keys", "API keys of accounts."),
+    "people": CommandPlace("people", "people", "People who sign in to the console."),
     "wallet": CommandPlace("wallet", "wallet", "Prepaid balances."),
     "statements": CommandPlace("statements", "statements", "Statements of months."),
     "inventory": CommandPlace("inventory", "inventory", "The operator's own numbers."),

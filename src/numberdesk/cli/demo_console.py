@@ -5,7 +5,6 @@ Touches: nothing.
 
 from __future__ import annotations
 
-import base64
 from typing import Final
 
 from numberdesk.accounts.model import OPERATOR_SCOPES, RANDOM_BYTES, Scope, key_hash, new_key
@@ -13,7 +12,7 @@ from numberdesk.accounts.session_store import SignInLink
 from numberdesk.accounts.store import find_accounts_named, find_key_by_hash, list_keys
 from numberdesk.flows.accounts.create_accounts import create_accounts, new_operator_account
 from numberdesk.flows.accounts.issue_keys import NewKey, Revocation, issue_keys, new_key_record, revoke
-from numberdesk.flows.accounts.sign_in import TOKEN_BYTES, make_links, token_hash
+from numberdesk.flows.accounts.sign_in import TOKEN_BYTES, make_links, new_token, token_hash
 from numberdesk.wiring import DAY, Services
 
 OPERATORS_NAME: Final = "Demo operators"
@@ -36,7 +35,7 @@ def sign_in_text(services: Services, key: str, address: str) -> str:
 
 
 def _link(services: Services, key_id: str, address: str) -> str:
-    token = base64.urlsafe_b64encode(services.random_bytes(TOKEN_BYTES)).decode().rstrip("=")
+    token = new_token(services.random_bytes(TOKEN_BYTES))
     services.writer.apply(make_links, SignInLink(token_hash(token), key_id, services.now() + DAY))
     return f"{address}/console/link?token={token}"
 

@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import getpass
 import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
+from typer._click.globals import get_current_context
 
+from numberdesk.accounts.actions import Action, kept_details
 from numberdesk.accounts.model import Account
 from numberdesk.accounts.store import find_accounts_named
 from numberdesk.cli.output import NO_OPTIONS, fail, note, reported
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.lifecycle import AccountKind
 from numberdesk.core.money import MoneyError, parse_micros
+from numberdesk.core.roles import Via
 from numberdesk.flows.carriers.describe_carriers import is_carrier
 from numberdesk.infra import log
+from numberdesk.infra.attribution import attributed_to
 from numberdesk.infra.settings import Settings, load_settings, unknown_variables
 from numberdesk.wiring import OF_COMMANDS, Services, build
 
@@ -51,9 +56,23 @@ def services(options: Mapping[str, str] = NO_OPTIONS) -> Iterator[Services]:
     with reported(options):
         running = build(read_settings(), OF_COMMANDS, lock_seconds=_PATIENCE_SECONDS)
         try:
-            yield running
+            with attributed_to(_action(running)):
+                yield running
         finally:
             running.close()
+
+
+def _action(running: Services) -> Action:
+    """What the command does, for the record: its words, the user of the machine, and what it was given."""
+    context = get_current_context(silent=True)
+    words = "" if context is None else context.command_path.partition(" ")[2]
+    given = {} if context is None else {name: value for name, value in context.params.items() if name != "as_json"}
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a number without a name, as containers have
+        user = str(os.getuid()) if hasattr(os, "getuid") else "somebody"
+    details = kept_details(given)
+    return Action(running.new_id("act"), running.now(), "", Via.COMMAND, user, words, details=details)
 
 
 def asking_carriers(running: Services, story: Callable[[], Awaitable[Result]]) -> Result:

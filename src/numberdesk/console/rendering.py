@@ -16,6 +16,7 @@ from markupsafe import Markup, escape
 from starlette.responses import Response
 
 from numberdesk.console.paths import filled, value_of
+from numberdesk.console.visit import endpoint_named
 from numberdesk.core.money import with_two_places
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def marked(e164: str, places: frozenset[int]) -> Markup:
 _TONES: Final = {
     "good": "active completed delivered charged available enabled done purchased paid",
     "bad": "failed past_due suspended parked open refused",
-    "wait": "pending claimed running witnessed",
+    "wait": "invited pending claimed running witnessed",
 }
 _TONE_OF: Final = {word: tone for tone, words in _TONES.items() for word in words.split()}
 
@@ -99,6 +100,14 @@ def tone(state: str) -> str:
 def words(text: str) -> str:
     """A state as people write it."""
     return text.replace("_", " ")
+
+
+def deed_words(what: str) -> str:
+    """What was done, as its endpoint says it; a command by its words."""
+    try:
+        return endpoint_named(what).summary.partition(";")[0]
+    except KeyError:
+        return what
 
 
 _CONNECTION_STATES: Final = {
@@ -148,7 +157,7 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     made.filters.update(money=money, plain=plain, phone=phone, instant=instant, words=words, tone=tone)
-    made.filters.update(filled=filled, field=value_of, field_words=field_words)
+    made.filters.update(deed_words=deed_words, filled=filled, field=value_of, field_words=field_words)
     made.filters.update(tone_of_connection=tone_of_connection, words_of_connection=words_of_connection)
     made.globals.update(asset=asset, marked=marked)
     return made

@@ -31,6 +31,10 @@ SAID: Final = {
     "released": "The number was given back.",
     "ending": "The number will be given back when its paid month ends.",
     "revoked": "The key was revoked. It stops working within a second.",
+    "person-changed": "Saved. It holds from the next click on.",
+    "session-ended": "The session was ended.",
+    "sessions-ended": "All your other sessions were ended.",
+    "password": "Your password was changed, and all your other sessions were ended.",
     "replayed": "The event is being sent again.",
     "deleted": "Deleted.",
     "topped-up": "The money is in the wallet.",
@@ -102,10 +106,13 @@ MENU: Final[dict[str, tuple[MenuItem, ...]]] = {
         MenuItem("Days read", "/console/pulls", "GET /admin/usage/pulls"),
         MenuItem("Feeds", "/console/feeds", "GET /admin/usage/feeds"),
         MenuItem("Margin", "/console/margin", "GET /admin/usage/margin"),
+        MenuItem("Actions", "/console/all-actions", "GET /admin/actions"),
     ),
     "Integrate": (
         MenuItem("Webhooks", "/console/webhooks", "GET /webhooks"),
         MenuItem("API keys", "/console/keys", "GET /api-keys"),
+        MenuItem("People", "/console/people", "GET /people"),
+        MenuItem("Who did what", "/console/actions", "GET /actions"),
     ),
 }
 

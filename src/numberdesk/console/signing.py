@@ -1,35 +1,43 @@
-"""Signing in, by an API key or by a link, and signing out.
+"""Signing in, by a password, an API key or a link, and signing out.
 
-Touches: nothing.
+Touches: database.
 """
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
 from starlette.responses import Response
 
+from numberdesk.accounts.people import LONGEST_EMAIL, Person
+from numberdesk.accounts.person_store import find_people, find_people_called
+from numberdesk.accounts.session_store import find_links
 from numberdesk.api.endpoint import EntryPoint, Headers
 from numberdesk.api.errors import STATUSES
 from numberdesk.api.limits import RateLimit
 from numberdesk.console.forms import Form
 from numberdesk.console.guards import Origin, cookie_name, inside, read_cookie, set_cookie
+from numberdesk.console.passwords import PasswordChecks
 from numberdesk.console.rendering import page, redirect
-from numberdesk.core.errors import InvalidApiKey, NumberdeskError, RateLimited
+from numberdesk.core.errors import InvalidApiKey, NotFound, NumberdeskError, RateLimited
 from numberdesk.core.periods import MICROSECONDS
-from numberdesk.flows.accounts.sign_in import IDLE, TOKEN_BYTES, SignIn, sign_in, sign_out, token_hash
+from numberdesk.core.text import folded
+from numberdesk.flows.accounts.sign_in import IDLE, TOKEN_BYTES, SignIn, new_token, sign_in, sign_out, token_hash
+from numberdesk.infra.db import Tx
 
 ATTEMPTS_PER_SECOND: Final = 0.1
 ATTEMPTS_AT_ONCE: Final = 10
 """Times that one address may fail to sign in at once; after that one every ten seconds."""
 
 _LONGEST_TOKEN: Final = 100
+_LONGEST_BROWSER: Final = 200
 _WRONG: Final = (
     "This is not a key that works here: it is mistyped, revoked or expired. Paste all of it; keys begin with nd_live_ "
     "or nd_test_."
 )
+_NO_FIT: Final = "Email and password do not fit together. If you have forgotten it, ask for a new link."
+_LINK_USED: Final = "This link was used already, or is too old. Ask for a new one, or sign in as you usually do."
 _SLOWED: Final = "Too many tries from your address. Wait a little, then try again."
 
 
@@ -47,6 +55,17 @@ class Arrival(NamedTuple):
         """A field of the form or, without one, of the page's address."""
         return (self.form or self.query).get(name, [""])[-1].strip()
 
+    @property
+    def password(self) -> str:
+        """The password that was typed, blanks and all."""
+        return self.form.get("password", [""])[-1]
+
+    @property
+    def browser(self) -> str:
+        """What the browser calls itself."""
+        text = self.headers.get(b"user-agent", b"").decode("ascii", "replace")[:_LONGEST_BROWSER]
+        return "".join(sign for sign in text if sign.isprintable())
+
 
 Opener = Callable[[Arrival], Awaitable[Response]]
 
@@ -54,14 +73,15 @@ Opener = Callable[[Arrival], Awaitable[Response]]
 class SignInPages:
     """The pages for whoever is not signed in."""
 
-    def __init__(self, entry_point: EntryPoint) -> None:
+    def __init__(self, entry_point: EntryPoint, passwords: PasswordChecks) -> None:
         self._entry_point = entry_point
         self._services = entry_point.services
+        self._passwords = passwords
         # The bucket of an address holds ATTEMPTS_AT_ONCE, and of addresses only the latest are remembered.
         self._attempts = RateLimit(ATTEMPTS_PER_SECOND / ATTEMPTS_AT_ONCE, times=ATTEMPTS_AT_ONCE)
         self.openers: dict[tuple[str, str], Opener] = {
             ("GET", "/sign-in"): self._show,
-            ("POST", "/sign-in"): self._with_key,
+            ("POST", "/sign-in"): self._with_key_or_password,
             ("GET", "/link"): self._show_link,
             ("POST", "/link"): self._with_link,
             ("POST", "/sign-out"): self._out,
@@ -76,41 +96,79 @@ class SignInPages:
             next=inside(arrival.asked("next") or None),
             over=arrival.asked("over") == "1",
             out=arrival.asked("out") == "1",
+            email=arrival.asked("email")[:LONGEST_EMAIL],
         )
 
-    async def _with_key(self, arrival: Arrival) -> Response:
+    async def _with_key_or_password(self, arrival: Arrival) -> Response:
+        by_password = "key" not in arrival.form
         try:
             name = cookie_name(arrival.origin, self._services.settings.public_url)
             self._attempts.spend(arrival.address)
-            caller = await self._entry_point.authenticator.caller(arrival.asked("key").encode())
+            wanted = await (self._by_password(arrival) if by_password else self._by_key(arrival))
+            return await self._begin(arrival, name, wanted)
         except InvalidApiKey:
-            return await self._show(arrival, InvalidApiKey(_WRONG))
+            return await self._show(arrival, InvalidApiKey(_NO_FIT if by_password else _WRONG))
         except RateLimited as error:
-            return await self._show(arrival, RateLimited(_SLOWED, error.details))
+            own = error.message != RateLimited.sentence
+            return await self._show(arrival, error if own else RateLimited(_SLOWED, error.details))
         except NumberdeskError as error:
             return await self._show(arrival, error)
-        return await self._begin(arrival, name, SignIn("", arrival.now, key_id=caller.key_id))
+
+    async def _by_key(self, arrival: Arrival) -> SignIn:
+        caller = await self._entry_point.authenticator.caller(arrival.asked("key").encode())
+        return SignIn("", arrival.now, key_id=caller.key_id)
+
+    async def _by_password(self, arrival: Arrival) -> SignIn:
+        """The person of an email and password. Whether there is one of that email is told by nothing, nor by time."""
+        email = folded(arrival.asked("email")[:LONGEST_EMAIL])
+        found = await self._services.reader.look_up(lambda tx: find_people_called(tx, [email]))
+        person = found.get(email)
+        stored = None if person is None else person.password
+        if not await self._passwords.is_password(email, arrival.password, stored) or person is None:
+            raise InvalidApiKey
+        return SignIn("", arrival.now, key_id=person.id, proven=stored)
 
     async def _show_link(self, arrival: Arrival, error: NumberdeskError | None = None) -> Response:
         """A page with a button: whoever only looks at a link, as previews do, does not use it up."""
         status = 200 if error is None else STATUSES[error.code]
-        return page("link.html", status, error=error, token=arrival.asked("token")[:_LONGEST_TOKEN])
+        person = await self._invited(arrival)
+        token = arrival.asked("token")[:_LONGEST_TOKEN]
+        return page("link.html", status, error=error, token=token, email=None if person is None else person.email)
+
+    async def _invited(self, arrival: Arrival) -> Person | None:
+        """The person of a link that is still good; None where it is of a key, or of nobody."""
+        hashed = token_hash(arrival.asked("token")[:_LONGEST_TOKEN])
+
+        def find(tx: Tx) -> Person | None:
+            link = find_links(tx, [hashed], lock=False).get(hashed)
+            if link is None or link.expires_at <= arrival.now:
+                return None
+            return find_people(tx, [link.key_id]).get(link.key_id)
+
+        return await self._services.reader.look_up(find)
 
     async def _with_link(self, arrival: Arrival) -> Response:
         try:
             name = cookie_name(arrival.origin, self._services.settings.public_url)
             self._attempts.spend(arrival.address)
-            link = token_hash(arrival.asked("token")[:_LONGEST_TOKEN])
-            return await self._begin(arrival, name, SignIn("", arrival.now, link_hash=link))
+            wanted = SignIn("", arrival.now, link_hash=token_hash(arrival.asked("token")[:_LONGEST_TOKEN]))
+            person = await self._invited(arrival)
+            if person is not None:
+                chosen = await self._passwords.hash(arrival.password, person.email, self._services.random_bytes)
+                wanted = wanted._replace(password=chosen)
+            return await self._begin(arrival, name, wanted)
         except RateLimited as error:
             return await self._show_link(arrival, RateLimited(_SLOWED, error.details))
+        except InvalidApiKey:
+            return await self._show_link(arrival, NotFound(_LINK_USED))
         except NumberdeskError as error:
             return await self._show_link(arrival, error)
 
     async def _begin(self, arrival: Arrival, name: str, wanted: SignIn) -> Response:
         """Begin a session under a new token, whatever the browser sent: nobody can choose a token for another."""
-        token = base64.urlsafe_b64encode(self._services.random_bytes(TOKEN_BYTES)).decode().rstrip("=")
-        await self._services.writer.submit(sign_in, wanted._replace(token_hash=token_hash(token)))
+        token = new_token(self._services.random_bytes(TOKEN_BYTES))
+        begun = wanted._replace(token_hash=token_hash(token), address=arrival.address, browser=arrival.browser)
+        await self._services.writer.submit(sign_in, begun)
         self._attempts.give_back(arrival.address)  # whoever gets in is no guesser
         await self._end_former(arrival)
         return redirect(inside(arrival.asked("next") or None), set_cookie(name, token, IDLE // MICROSECONDS))

@@ -17,12 +17,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from numberdesk.accounts.session_store import Signed, find_signed
 from numberdesk.api.app import build_app
+from numberdesk.api.client_address import client_address
 from numberdesk.api.endpoint import EntryPoint, Headers, require_right
 from numberdesk.api.errors import STATUSES
 from numberdesk.api.routing import import_endpoints, known_error, request_id
 from numberdesk.console import pages
 from numberdesk.console.forms import Form, parse_fields, read_form
 from numberdesk.console.guards import Origin, origin_of, read_cookie, refuse_forged
+from numberdesk.console.passwords import PasswordChecks
 from numberdesk.console.rendering import SECURITY, STATIC, page, redirect
 from numberdesk.console.screens import ROOT, SCREENS, Screen, menu_of
 from numberdesk.console.signing import Arrival, SignInPages
@@ -50,7 +52,8 @@ class Console:
     def __init__(self, entry_point: EntryPoint) -> None:
         self._entry_point = entry_point
         self._services = entry_point.services
-        signing = SignInPages(entry_point)
+        self._passwords = PasswordChecks()
+        signing = SignInPages(entry_point, self._passwords)
         by_path: dict[str, dict[str, Answer]] = {}
         for each in SCREENS:
             by_path.setdefault(each.path, {})[each.method] = partial(self._visit, each)
@@ -75,7 +78,7 @@ class Console:
             refuse_forged(origin, headers)
             form = await read_form(headers, receive, self._services.settings.body_limit_bytes)
         query = parse_fields(scope["query_string"].decode("latin-1"), "query")
-        address = (scope.get("client") or ("", 0))[0]
+        address = client_address(scope, self._services.settings.trusted_proxies)
         return await answer(Arrival(origin, headers, query, form, address, self._services.now()))
 
     async def _visit(self, screen: Screen, scope: Scope, receive: Receive) -> Response:
@@ -106,6 +109,8 @@ class Console:
                 form,
                 headers,
                 receive,
+                self._passwords,
+                client_address(scope, self._services.settings.trusted_proxies),
             )
         )
 

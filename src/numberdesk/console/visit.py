@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 
 from starlette.types import Receive
 
+from numberdesk.accounts.actions import Action
 from numberdesk.accounts.model import Caller
 from numberdesk.accounts.session_store import Signed
 from numberdesk.api.endpoint import (
@@ -29,11 +30,16 @@ from numberdesk.api.endpoint import (
     Headers,
     RefusedResponse,
     StreamedResponse,
+    action_of,
     require_right,
 )
 from numberdesk.api.shapes import NoQuery, decode_body, decode_query
 from numberdesk.console.forms import Form
+from numberdesk.console.passwords import PasswordChecks
 from numberdesk.core.errors import Forbidden, NumberdeskError
+from numberdesk.core.periods import iso_or_none
+from numberdesk.core.roles import Via
+from numberdesk.infra.attribution import attributed_to
 
 
 @functools.cache
@@ -65,6 +71,8 @@ class Visit:
     form: Form
     headers: Headers
     receive: Receive
+    passwords: PasswordChecks
+    client: str = ""
     error: NumberdeskError | None = None
     said: str | None = None
     shown_once: dict[str, Any] = field(default_factory=dict)
@@ -73,6 +81,11 @@ class Visit:
     def caller(self) -> Caller:
         """Whose rights the visitor has."""
         return self.signed.caller
+
+    @property
+    def acting_until(self) -> str | None:
+        """Until when the visitor acts for a customer."""
+        return iso_or_none(self.signed.session.acting_until)
 
     def asked(self, name: str) -> str:
         """A field of the query string; empty where there is none."""
@@ -95,6 +108,12 @@ class Visit:
     def may(self, name: str) -> bool:
         """Whether the visitor may ask an endpoint."""
         return may(self.caller, name)
+
+    def action(self, what: str, object_id: str = "") -> Action:
+        """What the visitor does here without asking an endpoint, for the record."""
+        now, account_id = self.now, self.caller.account_id
+        act_id = self.entry_point.services.new_id("act")
+        return Action(act_id, now, account_id, Via.CONSOLE, self.caller.key_id, what, object_id, address=self.client)
 
     async def ask(
         self,
@@ -134,20 +153,23 @@ class Visit:
         require_right(described, self.caller)
         asked = urlencode({k: v for k, v in query.items() if v not in ("", None)}, doseq=True)
         decoded = None if described.body is None else decode_body(json.dumps(body).encode(), described.body)
-        answer = await described.handler(
-            ApiRequest(
-                self.entry_point.services,
-                self.caller,
-                self.request_id,
-                self.now,
-                dict(path),
-                decode_query(asked.encode(), described.query or NoQuery),
-                decoded,
-                headers,
-                receive or self.receive,
-                key,
-            )
+        request = ApiRequest(
+            self.entry_point.services,
+            self.caller,
+            self.request_id,
+            self.now,
+            dict(path),
+            decode_query(asked.encode(), described.query or NoQuery),
+            decoded,
+            headers,
+            receive or self.receive,
+            key,
         )
+        if described.method == "GET":
+            answer = await described.handler(request)
+        else:
+            with attributed_to(action_of(described, request, Via.CONSOLE, self.client)):
+                answer = await described.handler(request)
         if isinstance(answer, RefusedResponse):
             raise answer.error
         return answer

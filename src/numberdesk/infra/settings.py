@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Iterable
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -29,6 +30,17 @@ _MOST_SECRET_BYTES = 65_536
 _IN_FILES = ("database_url", "credentials_key", "metrics_token")
 _PASSWORD = re.compile(r"(://[^:@/]*:|[?&]password=)[^@&]*")
 _LONGEST_REMINDER = 7
+
+
+def parse_proxies(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Networks of proxies, separated by commas. Raises ValueError."""
+    found = []
+    for each in filter(None, (part.strip() for part in text.split(","))):
+        try:
+            found.append(ip_network(each))
+        except ValueError:
+            raise ValueError(f"{each!r} is no network like 10.1.0.0/16, nor an address") from None
+    return tuple(found)
 
 
 class SettingsError(ValueError):
@@ -48,6 +60,9 @@ class Settings(BaseSettings):
         "",
         description="Address at which browsers reach the service, like https://numbers.example.com; empty is its own",
     )
+    trusted_proxies: str = Field(
+        "", description="Networks of proxies whose X-Forwarded-For tells where clients are, comma separated"
+    )
     workers: int = Field(1, ge=1, le=64, description="Processes that serve; more than one on PostgreSQL only")
     cors_origins: str = Field("*", description="Origins that browsers may call from, comma separated; * is any")
     rate_limit: float = Field(0, ge=0, le=1e6, description="Requests per second and key; 0 is off")
@@ -61,6 +76,7 @@ class Settings(BaseSettings):
     event_retention_days: int = Field(
         90, ge=7, le=3650, description="How long events and what is known of their deliveries are kept"
     )
+    action_retention_days: int = Field(400, ge=7, le=3650, description="How long it is kept who changed what")
     body_limit_bytes: int = Field(65_536, ge=1024, le=16_777_216, description="Largest JSON body")
     import_limit_bytes: int = Field(
         268_435_456, ge=1024, le=17_179_869_184, description="Largest inventory file over HTTP"
@@ -162,6 +178,12 @@ class Settings(BaseSettings):
         if text and not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+/?", text):
             raise ValueError("must be http:// or https:// and a host, without a path")
         return text.rstrip("/").lower()
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies(cls, text: str) -> str:
+        parse_proxies(text)
+        return text
 
     @field_validator("egress_allow")
     @classmethod

@@ -43,6 +43,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from numberdesk.core.errors import Overloaded
+from numberdesk.infra.attribution import ATTRIBUTED, Attribute, Attributed, Attribution
 from numberdesk.infra.db import CommitUnknownError, Database, StorageFailedError, TryAgainError, Tx, UnfitServerError
 from numberdesk.infra.observer import NOBODY, Observer
 
@@ -89,6 +90,7 @@ class _Waiting(Generic[Command, Result]):
     loop: asyncio.AbstractEventLoop
     deadline: float
     account_id: str | None
+    attributed: Attributed | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ class Writer:
     `queue_limit` bounds the commands that wait; `patience_seconds` is how long an outcome may take
     before a command is turned away unbegun, of which `lock_seconds` are kept for the database's lock.
     `monotonic` gives seconds; `failpoint` is told when a batch passes one of FAILPOINTS, `observer` of
-    each commit.
+    each commit. `attribute` writes who did what, in the transaction of the change.
     """
 
     def __init__(
@@ -121,8 +123,10 @@ class Writer:
         monotonic: Callable[[], float] = time.monotonic,
         failpoint: Callable[[str], None] = no_failpoint,
         observer: Observer = NOBODY,
+        attribute: Attribute | None = None,
     ) -> None:
         self._observer = observer
+        self._attribute = attribute
         self._database = database
         self._limit = queue_limit
         self._patience = patience_seconds
@@ -182,7 +186,7 @@ class Writer:
             self._waiting += 1
             if account_id is not None:
                 self._shares[account_id] += 1
-            self._queue.put(_Waiting(flow, command, future, loop, deadline, account_id))
+            self._queue.put(_Waiting(flow, command, future, loop, deadline, account_id, ATTRIBUTED.get()))
         # A client that hangs up cancels only this wait: the command stays accepted and is applied.
         return await future
 
@@ -201,8 +205,13 @@ class Writer:
         return outcome
 
     def _alone(self, flow: Apply[Command, Result], command: Command) -> Result | Exception:
+        attribution = Attribution(self._attribute)
         with self._database.write() as tx:
-            return flow(tx, [command])[0]
+            outcome = flow(tx, [command])[0]
+            attribution.add(ATTRIBUTED.get(), outcome)
+            attribution.write(tx)
+        attribution.committed()
+        return outcome
 
     def tell_of_commits(self, on_commit: Callable[[], None] | None) -> None:
         """Call this in the writer's thread after each commit, which it must not delay; None ends it."""
@@ -325,7 +334,7 @@ class Writer:
         for place, waiting in enumerate(batch):
             places.setdefault(waiting.flow, []).append(place)
         outcomes: list[object] = [None] * len(batch)
-        began = self._monotonic()
+        began, attribution = self._monotonic(), Attribution(self._attribute)
         with self._database.write() as tx:
             self._failpoint("begun")
             for flow, mine in places.items():
@@ -334,7 +343,10 @@ class Writer:
                     raise RuntimeError("a flow must give one outcome per command")
                 for place, result in zip(mine, results, strict=True):
                     outcomes[place] = result
+                    attribution.add(batch[place].attributed, result)
+            attribution.write(tx)
             self._failpoint("applied")
+        attribution.committed()
         self._failpoint("committed")
         self._observer.batch(len(batch), self._monotonic() - began, tx.counted)
         self._on_commit()

@@ -9,10 +9,12 @@ the database refuses.
 
 from numberdesk.tables.accounts import (
     accounts,
+    actions,
     api_keys,
     balance_alerts,
     console_sessions,
     credit_limit_changes,
+    people,
     sign_in_links,
     spend_caps,
     wallets,
@@ -58,6 +60,7 @@ from numberdesk.tables.writers import writers
 
 __all__ = [
     "accounts",
+    "actions",
     "agreed_time",
     "api_keys",
     "audits",
@@ -94,6 +97,7 @@ __all__ = [
     "numbers",
     "offers",
     "orders",
+    "people",
     "price_rules",
     "rate_deck_choices",
     "rate_deck_rows",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from sqlalchemy import CheckConstraint, ForeignKey, Index, PrimaryKeyConstraint, Table, UniqueConstraint
 
 from numberdesk.core.lifecycle import AccountKind, AccountState
+from numberdesk.core.roles import Role, Via
 from numberdesk.tables.base import metadata, one_of, optional_text, optional_whole, text, whole
 
 # A customer's account pays in its currency. One of operators has keys alone: no wallet, and for its currency "".
@@ -124,8 +125,26 @@ balance_alerts = Table(
 )
 Index(None, balance_alerts.c.account_id, balance_alerts.c.created_at)
 
-# Who is signed in to the console: the SHA-256 of a token that its browser keeps, and the key whose rights it has.
-# A key that is deleted may leave a session behind, which then is good for nothing.
+# Somebody of an account who signs in to the console. password is an Argon2id hash, empty until one is chosen.
+people = Table(
+    "people",
+    metadata,
+    text("id", primary_key=True),
+    text("account_id", ForeignKey(accounts.c.id)),
+    text("email"),
+    text("role"),
+    whole("created_at"),
+    optional_text("password"),
+    optional_whole("disabled_at"),
+    UniqueConstraint("email"),
+    one_of("role", Role),
+    sqlite_with_rowid=False,
+)
+Index(None, people.c.account_id, people.c.id)
+
+# Who is signed in to the console: the SHA-256 of a token that its browser keeps, and the key, or the person, whose
+# rights it has. A key that is deleted may leave a session behind, which then is good for nothing. An operator acts for
+# the customer acting_for until acting_until.
 console_sessions = Table(
     "console_sessions",
     metadata,
@@ -133,12 +152,16 @@ console_sessions = Table(
     text("key_id"),
     whole("created_at"),
     whole("seen_at"),
+    optional_text("address"),
+    optional_text("browser"),
+    optional_text("acting_for"),
+    optional_whole("acting_until"),
     sqlite_with_rowid=False,
 )
 Index(None, console_sessions.c.key_id, console_sessions.c.created_at)
 Index(None, console_sessions.c.seen_at)
 
-# A link that signs in once, with the rights of a key: the SHA-256 of its token.
+# A link that signs in once, with the rights of a key or as a person: the SHA-256 of its token.
 sign_in_links = Table(
     "sign_in_links",
     metadata,
@@ -148,3 +171,29 @@ sign_in_links = Table(
     sqlite_with_rowid=False,
 )
 Index(None, sign_in_links.c.expires_at)
+Index(None, sign_in_links.c.key_id)
+
+# Who did what: a change that somebody made by the console, the API or a command, written in its transaction.
+# actor_id is a person, a key or, for a command, the user of the machine; account_id is whose matter it is, "" for
+# nobody's, and actor_account_id whose the actor is.
+actions = Table(
+    "actions",
+    metadata,
+    text("id", primary_key=True),
+    whole("created_at"),
+    text("account_id"),
+    text("via"),
+    text("actor_id"),
+    text("actor"),
+    text("actor_account_id"),
+    text("address"),
+    text("what"),
+    text("object_id"),
+    text("details"),
+    one_of("via", Via),
+    sqlite_with_rowid=False,
+)
+Index(None, actions.c.account_id, actions.c.id)
+Index(None, actions.c.actor, actions.c.id)
+Index(None, actions.c.object_id, actions.c.id)
+Index(None, actions.c.created_at)

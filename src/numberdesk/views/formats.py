@@ -43,6 +43,8 @@ CountryOrAny = Annotated[str, msgspec.Meta(pattern=f"^({COUNTRY_CODE.pattern})?$
 
 AccountId = Annotated[str, _id("acc")]
 KeyId = Annotated[str, _id("key")]
+PersonId = Annotated[str, _id("per")]
+ActionId = Annotated[str, _id("act")]
 OrderId = Annotated[str, _id("ord")]
 RentalId = Annotated[str, _id("rnt")]
 SessionId = Annotated[str, _id("ses")]

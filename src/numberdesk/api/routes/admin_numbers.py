@@ -55,7 +55,7 @@ class HeldNumbersQuery(PageQuery, frozen=True):
     account_id: Label | None = None
 
 
-class ActionsQuery(PageQuery, frozen=True):
+class InterventionsQuery(PageQuery, frozen=True):
     """Of one number, or of all."""
 
     phone_number: Annotated[str, stated(pattern=E164_PATTERN)] | None = None
@@ -229,15 +229,15 @@ async def restore_number(request: ApiRequest) -> ApiResponse:
     summary="What operators did with numbers: who, when and why, the latest first",
     tag=_TAG,
     scope="admin",
-    query=ActionsQuery,
+    query=InterventionsQuery,
     data=list[InterventionView],
     paged=True,
     answer_example=[_INTERVENTION],
 )
 async def interventions(request: ApiRequest) -> ApiResponse:
     """Page what was done."""
-    query: ActionsQuery = request.query
-    before, limit = position(query.page_token, "act_"), query.page_size + 1
+    query: InterventionsQuery = request.query
+    before, limit = position(query.page_token, "itv_"), query.page_size + 1
     e164 = None if query.phone_number is None else e164_in_path(query.phone_number)
     found = await request.read(lambda tx: list_interventions(tx, e164=e164, before_id=before, limit=limit))
     items, rest = page(found, query.page_size, "id")

@@ -232,7 +232,7 @@ async def created_key(request: ApiRequest, account_id: str, kind: AccountKind) -
         expires_at=_instant(body.expires_at),
         now=request.now,
         grantable=grantable,
-        created_by=request.caller.key_id,
+        created_by=request.caller.maker_id,
     )
     caps = SpendCaps() if body.spend_limits is None else body.spend_limits.caps
     check_caps(caps)

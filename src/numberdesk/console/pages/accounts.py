@@ -10,13 +10,15 @@ from typing import Final
 from starlette.responses import Response
 
 from numberdesk.accounts.model import SCOPES, Scope
-from numberdesk.console.pages.keys import COLUMNS, key_body, show_key
+from numberdesk.console.pages.keys import CAPS, COLUMNS, key_body, show_key
 from numberdesk.console.rendering import redirect
 from numberdesk.console.screens import Deed, deed, perform, screen, show, show_again
 from numberdesk.console.tables import Column, Filter, ScreenTable, csv_answer, load
 from numberdesk.console.visit import Visit
 from numberdesk.core.errors import NumberdeskError
 from numberdesk.core.lifecycle import AccountKind
+from numberdesk.flows.accounts.act_for_customers import ActFor, act_for_customers
+from numberdesk.infra.attribution import attributed_to
 
 _ONE: Final = "GET /admin/accounts/{account_id}"
 _KEYS_OF: Final = "/admin/accounts/{account_id}/keys"
@@ -37,7 +39,6 @@ ACCOUNTS: Final = ScreenTable(
     empty="No account yet. Open one for your first customer.",
     new="new/account.html",
 )
-_CAPS: Final = ("per_purchase", "per_day", "per_month")
 KEYS: Final = ScreenTable(
     "/console/accounts/{account_id}",
     "Keys",
@@ -108,15 +109,48 @@ async def create_key(visit: Visit) -> Response:
     return show_key(visit, made.key, "/console/accounts", f"/console/accounts/{visit.path['account_id']}")
 
 
+@screen("POST", "/accounts/{account_id}/keys/{key_id}/limits", "PATCH /admin/keys/{key_id}")
+async def limit_key(visit: Visit) -> Response:
+    """Cap what a key of the account spends on purchases; what is empty is without."""
+    try:
+        await visit.ask("PATCH /admin/keys/{key_id}", path=visit.path, body={"spend_limits": visit.filled(*CAPS)})
+    except NumberdeskError as error:
+        return await show_again(visit, error, account)
+    return redirect(f"/console/accounts/{visit.path['account_id']}?said=saved")
+
+
 @screen("POST", "/accounts/{account_id}/limits", "PATCH /admin/accounts/{account_id}")
 async def limit(visit: Visit) -> Response:
     """Cap what the account spends on purchases, and say when its balance is low; what is empty is without."""
-    body = {"spend_limits": visit.filled(*_CAPS), "low_balance": visit.filled("below")}
+    body = {"spend_limits": visit.filled(*CAPS), "low_balance": visit.filled("below")}
     try:
         await visit.ask("PATCH /admin/accounts/{account_id}", path=visit.path, body=body)
     except NumberdeskError as error:
         return await show_again(visit, error, account)
     return redirect(f"/console/accounts/{visit.path['account_id']}?said=saved")
+
+
+@screen("POST", "/accounts/{account_id}/act", _ONE)
+async def act(visit: Visit) -> Response:
+    """Act for the customer for an hour."""
+    services, account_id = visit.entry_point.services, visit.path["account_id"]
+    try:
+        with attributed_to(visit.action("act for a customer", account_id)._replace(account_id=account_id)):
+            await services.writer.submit(act_for_customers, ActFor(visit.signed.session.hash, account_id, visit.now))
+    except NumberdeskError as error:
+        return await show_again(visit, error, account)
+    return redirect("/console/")
+
+
+@screen("POST", "/me/act/end")
+async def end_acting(visit: Visit) -> Response:
+    """Be oneself again."""
+    for_account, services = visit.signed.session.acting_for, visit.entry_point.services
+    if for_account is None:
+        return redirect("/console/")
+    with attributed_to(visit.action("act for a customer no more", for_account)):
+        await services.writer.submit(act_for_customers, ActFor(visit.signed.session.hash, None, visit.now))
+    return redirect(f"/console/accounts/{for_account}")
 
 
 _MONEY: Final = ("amount", "reference")

@@ -10,11 +10,13 @@ from typing import Final
 from starlette.responses import Response
 
 from numberdesk.accounts.model import SCOPES
+from numberdesk.console.rendering import redirect
 from numberdesk.console.screens import Deed, deed, screen, show, show_again
 from numberdesk.console.tables import Column, ScreenTable, csv_answer, load
 from numberdesk.console.visit import Visit
 from numberdesk.core.errors import NumberdeskError
 
+CAPS: Final = ("per_purchase", "per_day", "per_month")
 COLUMNS: Final = (
     Column("Name", "name"),
     Column("Begins with", "starts_with", "mono"),
@@ -57,6 +59,16 @@ async def create(visit: Visit) -> Response:
     except NumberdeskError as error:
         return await show_again(visit, error, keys)
     return show_key(visit, made.key, "/console/keys", "/console/keys")
+
+
+@screen("POST", "/keys/{key_id}/limits", "PATCH /api-keys/{key_id}")
+async def limit(visit: Visit) -> Response:
+    """Cap what a key spends on purchases; what is empty is without."""
+    try:
+        await visit.ask("PATCH /api-keys/{key_id}", path=visit.path, body={"spend_limits": visit.filled(*CAPS)})
+    except NumberdeskError as error:
+        return await show_again(visit, error, keys)
+    return redirect("/console/keys?said=saved")
 
 
 def key_body(visit: Visit) -> dict[str, object]:

@@ -16,11 +16,31 @@ from numberdesk.console.visit import Visit
 _HEALTH: Final = "GET /admin/health"
 
 
+_SCREENS: Final = {
+    "numberdesk accounts": ("Accounts", "/console/accounts"),
+    "numberdesk wallet": ("Accounts", "/console/accounts"),
+    "numberdesk carriers audit": ("Carriers", "/console/carriers"),
+    "numberdesk carriers check": ("Carriers", "/console/carriers"),
+    "numberdesk carriers enable": ("Carriers", "/console/carriers"),
+    "numberdesk carriers findings": ("Findings", "/console/findings"),
+    "numberdesk inventory import": ("Inventory", "/console/inventory"),
+    "numberdesk orders": ("All orders", "/console/all-orders"),
+    "numberdesk prices": ("Prices", "/console/prices"),
+    "numberdesk usage parked": ("Parked calls", "/console/parked-calls"),
+}
+"""Where in the console is done what advice says with a command, by how the command begins."""
+
+
+def screen_of(action: str) -> tuple[str, str] | None:
+    """The screen on which advice is followed; None where it is followed at a terminal alone."""
+    return next((screen for begins, screen in _SCREENS.items() if begins in action), None)
+
+
 @screen("GET", "/health", _HEALTH)
 async def health(visit: Visit) -> Response:
     """What the doctor says, what is late, and when the books were checked."""
     found = (await visit.ask(_HEALTH)).data
-    return show(visit, "health.html", "/console/health", "Health", health=found)
+    return show(visit, "health.html", "/console/health", "Health", health=found, screen_of=screen_of)
 
 
 MARGIN: Final = listed(

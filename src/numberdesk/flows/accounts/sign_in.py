@@ -5,24 +5,31 @@ Touches: database.
 
 from __future__ import annotations
 
+import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+from numberdesk.accounts.people import PERSON_ID
+from numberdesk.accounts.person_store import find_people, save_people
 from numberdesk.accounts.session_store import (
     ConsoleSession,
     SignInLink,
     delete_links,
     delete_sessions,
+    end_sessions_of,
     find_links,
-    find_usable_keys,
+    find_usable_holders,
     insert_links,
     insert_sessions,
     touch_sessions,
 )
-from numberdesk.core.errors import InvalidApiKey, NotFound, NumberdeskError
+from numberdesk.core.errors import InvalidApiKey, InvalidRequest, NotFound, NumberdeskError
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.infra.db import Tx
+
+LINK_LIFE: Final = 7 * 86_400 * MICROSECONDS
+"""How long a link that lets somebody choose a password is good for, in microseconds."""
 
 TOKEN_BYTES: Final = 32
 """Random bytes of a session's or a link's token."""
@@ -37,12 +44,37 @@ _LINK_USED: Final = "This link was used already, or is too old. Ask for a new on
 
 
 class SignIn(NamedTuple):
-    """Begin a session at `now`, under the hash of its token, for a key or for the one of a link, which is used up."""
+    """Begin a session at `now`, under the hash of its token, for a key or a person, or for that of a link.
+
+    The link is used up. One of a person sets the hash of a new `password`; where a person signs in by a password,
+    `proven` is the hash that it was compared with.
+    """
 
     token_hash: str
     now: int
     key_id: str | None = None
     link_hash: str | None = None
+    password: str | None = None
+    proven: str | None = None
+    address: str | None = None
+    browser: str | None = None
+
+
+class NewPassword(NamedTuple):
+    """A person's new password, as its hash, in place of the one that was `proven`; one session goes on."""
+
+    person_id: str
+    proven: str | None
+    password: str
+    keep: str
+
+
+class EndSessions(NamedTuple):
+    """End sessions of a key or a person: all but `keep`, or the one whose hash begins with `only`."""
+
+    key_id: str
+    keep: str | None = None
+    only: str | None = None
 
 
 class Seen(NamedTuple):
@@ -57,6 +89,17 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+def new_token(random: bytes) -> str:
+    """A token out of TOKEN_BYTES random bytes, as it stands in addresses and cookies."""
+    return base64.urlsafe_b64encode(random).decode().rstrip("=")
+
+
+def new_link(random_bytes: Callable[[int], bytes], holder_id: str, now: int) -> tuple[str, SignInLink]:
+    """The token of a new link for a person, and what is stored of it."""
+    token = new_token(random_bytes(TOKEN_BYTES))
+    return token, SignInLink(token_hash(token), holder_id, now + LINK_LIFE)
+
+
 def make_links(tx: Tx, commands: Sequence[SignInLink]) -> list[SignInLink]:
     """Record links that sign in once."""
     insert_links(tx, commands)
@@ -66,26 +109,64 @@ def make_links(tx: Tx, commands: Sequence[SignInLink]) -> list[SignInLink]:
 def sign_in(tx: Tx, commands: Sequence[SignIn]) -> list[ConsoleSession | NumberdeskError]:
     """Begin sessions. A link signs in once, however many ask at the same time; a key that is not valid does not."""
     links = find_links(tx, [command.link_hash for command in commands if command.link_hash is not None])
-    used: set[str] = set()
     outcomes: list[ConsoleSession | NumberdeskError] = []
     for command in commands:
-        key_id = command.key_id
-        if command.link_hash is not None:
-            link = None if command.link_hash in used else links.get(command.link_hash)
-            if link is None or link.expires_at <= command.now:
-                outcomes.append(NotFound(_LINK_USED))
-                continue
-            used.add(link.hash)
-            key_id = link.key_id
-        if key_id is None or key_id not in find_usable_keys(tx, [key_id], command.now):
-            outcomes.append(InvalidApiKey())
+        link = None if command.link_hash is None else links.get(command.link_hash)
+        if command.link_hash is not None and (link is None or link.expires_at <= command.now):
+            outcomes.append(NotFound(_LINK_USED))
             continue
-        outcomes.append(ConsoleSession(command.token_hash, key_id, command.now, command.now))
-    delete_links(tx, used)
+        holder = command.key_id if link is None else link.key_id
+        refusal = _refusal(tx, command, holder)
+        if holder is None or refusal is not None:
+            outcomes.append(refusal or InvalidApiKey())
+            continue
+        if link is not None:
+            del links[link.hash]
+            delete_links(tx, [link.hash])
+        outcomes.append(
+            ConsoleSession(command.token_hash, holder, command.now, command.now, command.address, command.browser)
+        )
     begun = [outcome for outcome in outcomes if isinstance(outcome, ConsoleSession)]
     if begun:
         insert_sessions(tx, begun)
     return outcomes
+
+
+def _refusal(tx: Tx, command: SignIn, holder: str | None) -> NumberdeskError | None:
+    """Why nobody is signed in; what a link of a person comes with becomes the password."""
+    if holder is None or holder not in find_usable_holders(tx, [holder], command.now):
+        return InvalidApiKey()
+    if not holder.startswith(PERSON_ID):
+        return None
+    person = find_people(tx, [holder], lock=True)[holder]
+    if command.link_hash is None:
+        return None if person.password is not None and person.password == command.proven else InvalidApiKey()
+    if command.password is None:
+        return InvalidRequest("password", "must be chosen")
+    save_people(tx, [person._replace(password=command.password)])
+    end_sessions_of(tx, holder)
+    return None
+
+
+def change_passwords(tx: Tx, commands: Sequence[NewPassword]) -> list[NumberdeskError | None]:
+    """Change passwords, and end the other sessions of these people."""
+    outcomes: list[NumberdeskError | None] = []
+    for command in commands:
+        person = find_people(tx, [command.person_id], lock=True).get(command.person_id)
+        if person is None or person.disabled_at is not None or person.password != command.proven:
+            outcomes.append(InvalidApiKey())
+            continue
+        save_people(tx, [person._replace(password=command.password)])
+        end_sessions_of(tx, person.id, keep=command.keep)
+        outcomes.append(None)
+    return outcomes
+
+
+def end_sessions(tx: Tx, commands: Sequence[EndSessions]) -> list[None]:
+    """End sessions of keys and people."""
+    for command in commands:
+        end_sessions_of(tx, command.key_id, keep=command.keep, only=command.only)
+    return [None for _ in commands]
 
 
 def keep_sessions(tx: Tx, commands: Sequence[Seen]) -> list[None]:

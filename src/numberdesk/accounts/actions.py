@@ -1,0 +1,129 @@
+"""Who did what: the record of a change that somebody made, without what is secret in it.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from numberdesk.core.roles import Via
+
+MOST_DETAILS: Final = 2_000
+"""Characters of what is kept of a change."""
+
+_LONGEST_VALUE: Final = 200
+_HIDDEN: Final = "..."
+_SHOWN: Final = frozenset(
+    [
+        "account",
+        "accept_unknown",
+        "amount",
+        "at",
+        "auto_renew",
+        "base",
+        "below",
+        "carrier",
+        "connection",
+        "connection_id",
+        "country",
+        "credit_limit",
+        "currency",
+        "days",
+        "direction",
+        "dry_run",
+        "e164",
+        "email",
+        "expires_at",
+        "expires_days",
+        "friendly_name",
+        "iso_country",
+        "kind",
+        "kinds",
+        "limit",
+        "margin_fixed",
+        "margin_percent",
+        "month",
+        "name",
+        "new_name",
+        "number",
+        "number_type",
+        "order_id",
+        "per_day",
+        "per_minute_price_inbound",
+        "per_minute_price_outbound",
+        "per_month",
+        "per_purchase",
+        "phone_number",
+        "prefix",
+        "preset",
+        "price",
+        "quote",
+        "rate",
+        "reason",
+        "reference",
+        "role",
+        "round_to",
+        "rule_id",
+        "scope",
+        "scopes",
+        "setup_price",
+        "skip_bad",
+        "status",
+        "tags",
+        "test",
+        "webhook_id",
+        "with_descendants",
+    ]
+)
+"""Fields whose values are kept. Of all others only that they were there is: they may be secrets or addresses."""
+
+
+class Action(NamedTuple):
+    """A change: who made it, how, from where, what it was and of what. Empty texts stand for what is not known.
+
+    `actor` is the email of a person, the name of a key or a user of the machine; it is filled in as it is written.
+    """
+
+    id: str
+    created_at: int
+    account_id: str
+    via: Via
+    actor_id: str
+    what: str
+    object_id: str = ""
+    details: str = "{}"
+    address: str = ""
+    actor: str = ""
+    actor_account_id: str = ""
+
+
+class ActionPage(NamedTuple):
+    """Actions that fit, the newest first. `walked_to` is the id of the last looked at, where more may fit before it."""
+
+    items: list[Action]
+    walked_to: str | None
+
+
+def kept_details(fields: Mapping[str, Any]) -> str:
+    """What was asked for as JSON, with the values of known harmless fields alone."""
+    text = json.dumps(_kept(fields), ensure_ascii=False, default=str)
+    return text if len(text) <= MOST_DETAILS else json.dumps({"fields": sorted(fields)})[:MOST_DETAILS]
+
+
+def _kept(fields: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in fields.items():
+        if value is None or value is False:
+            continue
+        if isinstance(value, Mapping):
+            found[name] = _kept(value)
+        elif name not in _SHOWN:
+            found[name] = _HIDDEN
+        elif isinstance(value, (list, tuple, set, frozenset)):
+            found[name] = [str(each)[:_LONGEST_VALUE] for each in list(value)[:20]]
+        else:
+            found[name] = value if isinstance(value, bool | int) else str(value)[:_LONGEST_VALUE]
+    return found

@@ -1,0 +1,233 @@
+"""People who sign in to the console: list, invite, change, and give a new link.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import msgspec
+
+from numberdesk.accounts.people import EMAIL, LONGEST_EMAIL, Person, PersonState, parse_email
+from numberdesk.accounts.person_store import list_people
+from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
+from numberdesk.api.paging import PageQuery, page, position
+from numberdesk.api.routes.api_keys import KEY_REFUSAL
+from numberdesk.api.shapes import Label, id_in_path, stated
+from numberdesk.core.errors import InvalidRequest
+from numberdesk.core.roles import Role
+from numberdesk.flows.accounts.invite_people import Invitation, PersonChange, change_people, invite_people
+from numberdesk.flows.accounts.sign_in import new_link
+from numberdesk.views.people import InvitedPersonView, PersonView, invited_view, person_view
+from numberdesk.wiring import console_address
+
+_PERSON_EXAMPLE: Final = {
+    "id": "per_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
+    "account_id": "acc_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
+    "email": "ann@example.com",
+    "role": "buyer",
+    "status": "invited",
+    "created_at": "2026-03-20T14:30:00Z",
+    "disabled_at": None,
+}
+_INVITED_EXAMPLE: Final = {
+    **_PERSON_EXAMPLE,
+    "link": "https://numbers.example.com/console/link?token=Zk3v0s4JcQ1xTt9mWb2uYd7eRf6gHh8i",
+    "link_expires_at": "2026-03-27T14:30:00Z",
+}
+_OF_ACCOUNT: Final = "/admin/accounts/{account_id:str}/people"
+
+_Email = Annotated[Label, stated(maxLength=LONGEST_EMAIL, pattern=f"^{EMAIL.pattern}$")]
+
+
+class NewPersonBody(msgspec.Struct, frozen=True):
+    """Somebody to invite."""
+
+    email: _Email
+    role: Role
+
+
+class PersonBody(msgspec.Struct, frozen=True):
+    """What to change of a person; what is left out stays as it is."""
+
+    role: Role | None = None
+    status: PersonState | None = None
+
+
+@endpoint(
+    "GET",
+    "/people",
+    summary="The people of the account",
+    tag="People",
+    scope="keys:manage",
+    query=PageQuery,
+    data=list[PersonView],
+    paged=True,
+    answer_example=[_PERSON_EXAMPLE],
+)
+async def people(request: ApiRequest) -> ApiResponse:
+    """Page the account's people, in the order of their invitation."""
+    return await _listed(request, request.caller.account_id)
+
+
+@endpoint(
+    "POST",
+    "/people",
+    summary="Invite somebody; the link by which they choose a password is shown this once",
+    tag="People",
+    scope="keys:manage",
+    body=NewPersonBody,
+    data=InvitedPersonView,
+    example={"email": "ann@example.com", "role": "buyer"},
+    answer_example=_INVITED_EXAMPLE,
+    key_refusal=KEY_REFUSAL,
+)
+async def invite_person(request: ApiRequest) -> ApiResponse:
+    """Invite somebody in a role that may do no more than whoever asks."""
+    return await _invited(request, request.caller.account_id)
+
+
+@endpoint(
+    "PATCH",
+    "/people/{person_id:str}",
+    summary="Give a person another role, or let them sign in no more or again",
+    tag="People",
+    scope="keys:manage",
+    body=PersonBody,
+    data=PersonView,
+    errors=("not_found",),
+    example={"status": "disabled"},
+    answer_example={**_PERSON_EXAMPLE, "status": "disabled", "disabled_at": "2026-04-02T09:00:00Z"},
+)
+async def change_person(request: ApiRequest) -> ApiResponse:
+    """Change a person of the account."""
+    return await _changed(request, request.caller.account_id)
+
+
+@endpoint(
+    "POST",
+    "/people/{person_id:str}/link",
+    summary="A new link by which a person chooses a password; those before are good for nothing",
+    tag="People",
+    scope="keys:manage",
+    data=InvitedPersonView,
+    errors=("not_found",),
+    answer_example=_INVITED_EXAMPLE,
+    key_refusal=KEY_REFUSAL,
+)
+async def link_person(request: ApiRequest) -> ApiResponse:
+    """Give a person of the account a new link."""
+    return await _linked(request, request.caller.account_id)
+
+
+@endpoint(
+    "GET",
+    _OF_ACCOUNT,
+    summary="The people of an account",
+    tag="Operators",
+    scope="admin",
+    query=PageQuery,
+    data=list[PersonView],
+    paged=True,
+    answer_example=[_PERSON_EXAMPLE],
+)
+async def people_of_account(request: ApiRequest) -> ApiResponse:
+    """Page the people of any account."""
+    return await _listed(request, id_in_path(request.path["account_id"]))
+
+
+@endpoint(
+    "POST",
+    _OF_ACCOUNT,
+    summary="Invite somebody to any account; their link is shown this once",
+    tag="Operators",
+    scope="admin",
+    body=NewPersonBody,
+    data=InvitedPersonView,
+    errors=("not_found",),
+    example={"email": "ann@example.com", "role": "owner"},
+    answer_example={**_INVITED_EXAMPLE, "role": "owner"},
+    key_refusal=KEY_REFUSAL,
+)
+async def invite_to_account(request: ApiRequest) -> ApiResponse:
+    """Invite somebody in any role that the account's kind has."""
+    return await _invited(request, id_in_path(request.path["account_id"]))
+
+
+@endpoint(
+    "PATCH",
+    "/admin/people/{person_id:str}",
+    summary="Give any person another role, or let them sign in no more or again",
+    tag="Operators",
+    scope="admin",
+    body=PersonBody,
+    data=PersonView,
+    errors=("not_found",),
+    example={"role": "owner"},
+    answer_example={**_PERSON_EXAMPLE, "role": "owner", "status": "active"},
+)
+async def change_any_person(request: ApiRequest) -> ApiResponse:
+    """Change a person of any account."""
+    return await _changed(request, None)
+
+
+@endpoint(
+    "POST",
+    "/admin/people/{person_id:str}/link",
+    summary="A new link for any person; those before are good for nothing",
+    tag="Operators",
+    scope="admin",
+    data=InvitedPersonView,
+    errors=("not_found",),
+    answer_example=_INVITED_EXAMPLE,
+    key_refusal=KEY_REFUSAL,
+)
+async def link_any_person(request: ApiRequest) -> ApiResponse:
+    """Give a person of any account a new link."""
+    return await _linked(request, None)
+
+
+async def _listed(request: ApiRequest, account_id: str) -> ApiResponse:
+    query: PageQuery = request.query
+    after = position(query.page_token, "per_")
+    found = await request.read(lambda tx: list_people(tx, account_id, after_id=after, limit=query.page_size + 1))
+    items, rest = page(found, query.page_size, "id")
+    return ApiResponse([person_view(item) for item in items], rest=rest)
+
+
+async def _invited(request: ApiRequest, account_id: str) -> ApiResponse:
+    body: NewPersonBody = request.body
+    services = request.services
+    person = Person(services.new_id("per"), account_id, parse_email(body.email), body.role, request.now)
+    token, link = new_link(services.random_bytes, person.id, request.now)
+    command = Invitation(person, link, request.caller.key_scopes)
+    made: Person = await services.writer.submit(invite_people, command)
+    address = f"{console_address(services.settings)}/console/link?token={token}"
+    return ApiResponse(invited_view(made, address, link.expires_at), "Invited. The link is shown only now.")
+
+
+async def _changed(request: ApiRequest, account_id: str | None) -> ApiResponse:
+    body: PersonBody = request.body
+    if body.status is PersonState.INVITED:
+        raise InvalidRequest("status", "must be active or disabled; a new link lets them choose a password anew")
+    disabled = None if body.status is None else body.status is PersonState.DISABLED
+    changed = await request.services.writer.submit(
+        change_people, _change(request, account_id)._replace(role=body.role, disabled=disabled)
+    )
+    return ApiResponse(person_view(changed), "Person updated")
+
+
+async def _linked(request: ApiRequest, account_id: str | None) -> ApiResponse:
+    services, change = request.services, _change(request, account_id)
+    token, link = new_link(services.random_bytes, change.person_id, request.now)
+    person: Person = await services.writer.submit(change_people, change._replace(link=link))
+    address = f"{console_address(services.settings)}/console/link?token={token}"
+    return ApiResponse(invited_view(person, address, link.expires_at), "The link is shown only now.")
+
+
+def _change(request: ApiRequest, account_id: str | None) -> PersonChange:
+    caller = request.caller
+    return PersonChange(
+        id_in_path(request.path["person_id"]), account_id, request.now, caller.key_scopes, caller.key_id
+    )

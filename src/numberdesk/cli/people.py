@@ -1,0 +1,108 @@
+"""Commands for people who sign in to the console.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import typer
+
+from numberdesk.accounts.people import Person, parse_email
+from numberdesk.accounts.person_store import find_people_called, list_people
+from numberdesk.cli.output import fail, print_list, print_object
+from numberdesk.cli.session import AccountArgument, AsJson, Limit, account_called, services
+from numberdesk.core.roles import Role
+from numberdesk.flows.accounts.invite_people import Invitation, PersonChange, change_people, invite_people
+from numberdesk.flows.accounts.sign_in import new_link
+from numberdesk.views.people import invited_view, person_view
+from numberdesk.wiring import Services, console_address
+
+people = typer.Typer(help="People who sign in to the console.", no_args_is_help=True)
+
+_OPTIONS: Final = {"email": "EMAIL", "role": "--role"}
+
+_Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The email that the person signs in with")]
+_RoleOption = Annotated[
+    Role, typer.Option(help="owner, buyer or viewer of customers; admin, support or finance of operators")
+]
+
+
+@people.command("invite")
+def invite_person(
+    account: AccountArgument,
+    email: _Email,
+    role: _RoleOption,
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """Invite somebody; prints a link by which they choose a password, good once within seven days."""
+    with services(_OPTIONS) as running:
+        owner, now = account_called(running, account), running.now()
+        person = Person(running.new_id("per"), owner.id, parse_email(email), role, now)
+        token, link = new_link(running.random_bytes, person.id, now)
+        made = running.writer.apply(invite_people, Invitation(person, link))
+        print_object(invited_view(made, _address(running, token), link.expires_at), as_json=as_json)
+
+
+@people.command("list")
+def list_all_people(
+    account: Annotated[str | None, typer.Argument(metavar="[ACCOUNT]", help="Only this account's")] = None,
+    limit: Limit = 1000,
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """List people, in the order of their invitation."""
+    with services(_OPTIONS) as running:
+        owner = None if account is None else account_called(running, account).id
+        found = running.reader.read_now(lambda tx: list_people(tx, owner, after_id=None, limit=limit))
+        columns = ("id", "account_id", "email", "role", "status", "created_at", "disabled_at")
+        print_list([person_view(one) for one in found], columns, as_json=as_json)
+
+
+@people.command("role")
+def give_role(email: _Email, role: _RoleOption, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
+    """Give a person another role; it holds from their next click on."""
+    with services(_OPTIONS) as running:
+        change = _change(running, email)._replace(role=role)
+        print_object(person_view(running.writer.apply(change_people, change)), as_json=as_json)
+
+
+@people.command("link")
+def link_person(email: _Email, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
+    """Print a new link for a person, such as one who forgot the password; those before are good for nothing."""
+    with services(_OPTIONS) as running:
+        change = _change(running, email)
+        token, link = new_link(running.random_bytes, change.person_id, change.now)
+        person = running.writer.apply(change_people, change._replace(link=link))
+        print_object(invited_view(person, _address(running, token), link.expires_at), as_json=as_json)
+
+
+@people.command("disable")
+def disable_person(email: _Email, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
+    """Let a person sign in no more, and end their sessions at once."""
+    _let_in(email, disabled=True, as_json=as_json)
+
+
+@people.command("enable")
+def enable_person(email: _Email, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
+    """Let a person sign in again."""
+    _let_in(email, disabled=False, as_json=as_json)
+
+
+def _let_in(email: str, *, disabled: bool, as_json: bool) -> None:
+    with services(_OPTIONS) as running:
+        change = _change(running, email)._replace(disabled=disabled)
+        print_object(person_view(running.writer.apply(change_people, change)), as_json=as_json)
+
+
+def _change(running: Services, email: str) -> PersonChange:
+    """A change of the person of this email; ends the command where there is none."""
+    wanted = parse_email(email)
+    found = running.reader.read_now(lambda tx: find_people_called(tx, [wanted])).get(wanted)
+    if found is None:
+        fail(f"there is nobody with the email {wanted!r}")
+    return PersonChange(found.id, None, running.now())
+
+
+def _address(running: Services, token: str) -> str:
+    return f"{console_address(running.settings)}/console/link?token={token}"

@@ -1,0 +1,62 @@
+"""Passwords that people type: hashed and compared a few at a time, and seldom for one person.
+
+Touches: threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from numberdesk.accounts.passwords import SALT_BYTES, is_password, password_hash
+from numberdesk.accounts.people import LONGEST_PASSWORD, normal_password, parse_password
+from numberdesk.api.limits import RateLimit
+from numberdesk.core.errors import Overloaded, RateLimited
+
+Result = TypeVar("Result")
+
+TRIES_PER_SECOND: Final = 1 / 60
+TRIES_AT_ONCE: Final = 8
+"""Wrong passwords that are looked at for one email at once, wherever they come from; after that one a minute."""
+
+_AT_A_TIME: Final = 2
+_MOST_WAITING: Final = 20
+_SLOWED: Final = "Too many tries for this email. Wait a little, or ask for a new link."
+
+
+class PasswordChecks:
+    """Hashes and compares passwords in threads, _AT_A_TIME; beyond _MOST_WAITING nobody waits."""
+
+    def __init__(self) -> None:
+        self._turns = asyncio.Semaphore(_AT_A_TIME)
+        self._waiting = 0
+        # An email that nobody has is counted like any other, so that the two are not told apart.
+        self._tries = RateLimit(TRIES_PER_SECOND / TRIES_AT_ONCE, times=TRIES_AT_ONCE)
+
+    async def is_password(self, email: str, typed: str, stored: str | None) -> bool:
+        """Whether a password is that of an email. Raises RateLimited and Overloaded."""
+        try:
+            self._tries.spend(email)
+        except RateLimited as error:
+            raise RateLimited(_SLOWED, error.details) from None
+        right = await self._do(lambda: is_password(normal_password(typed[: LONGEST_PASSWORD + 1]), stored))
+        if right:
+            self._tries.give_back(email)
+        return right
+
+    async def hash(self, typed: str, email: str, random_bytes: Callable[[int], bytes]) -> str:
+        """What is stored of a new password. Raises InvalidRequest and Overloaded."""
+        password = parse_password(typed, email)
+        salt = random_bytes(SALT_BYTES)
+        return await self._do(lambda: password_hash(password, salt))
+
+    async def _do(self, work: Callable[[], Result]) -> Result:
+        if self._waiting >= _MOST_WAITING:
+            raise Overloaded
+        self._waiting += 1
+        try:
+            async with self._turns:
+                return await asyncio.to_thread(work)
+        finally:
+            self._waiting -= 1

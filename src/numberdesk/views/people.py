@@ -1,0 +1,52 @@
+"""People of accounts.
+
+Touches: nothing.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from numberdesk.accounts.people import Person, PersonState
+from numberdesk.core.periods import iso_or_none, iso_seconds
+from numberdesk.core.roles import Role
+from numberdesk.views.formats import AccountId, Instant, PersonId
+
+
+class PersonView(msgspec.Struct, frozen=True):
+    """Somebody who signs in to the console."""
+
+    id: PersonId
+    account_id: AccountId
+    email: str
+    role: Role
+    status: PersonState
+    created_at: Instant
+    disabled_at: Instant | None
+
+
+class InvitedPersonView(PersonView, frozen=True):
+    """A person with the link by which they choose a password, which is shown this once."""
+
+    link: str
+    link_expires_at: Instant
+
+
+def person_view(person: Person) -> PersonView:
+    """A person."""
+    return PersonView(
+        person.id,
+        person.account_id,
+        person.email,
+        person.role,
+        person.state,
+        iso_seconds(person.created_at),
+        iso_or_none(person.disabled_at),
+    )
+
+
+def invited_view(person: Person, link: str, expires_at: int) -> InvitedPersonView:
+    """A person with a new link."""
+    return InvitedPersonView(
+        **msgspec.structs.asdict(person_view(person)), link=link, link_expires_at=iso_seconds(expires_at)
+    )

@@ -1,0 +1,126 @@
+"""Who did what, in the console, by the API and by commands; and operators who act for customers."""
+
+from __future__ import annotations
+
+import pytest
+
+from numberdesk.accounts.actions import kept_details
+from numberdesk.core.roles import Role
+from tests.api.conftest import Customer, Shop
+from tests.console.browser import Browser
+from tests.console.conftest import signed_in_person
+from tests.console.test_buying import confirmation
+
+pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # the flows are tried on both
+
+
+def actions(customer: Customer) -> list[tuple[str, str, str]]:
+    """What was done to an account: how, what, and by whom; the oldest first."""
+    rows = customer.http.get("/actions/?page_size=100").json()["data"]
+    return [(row["via"], row["what"], row["actor"]) for row in reversed(rows)]
+
+
+def test_changes_in_the_console_and_by_the_api_are_written_once_with_who_made_them(
+    desk: Shop, customer: Customer
+) -> None:
+    owner = signed_in_person(desk, customer.account_id, Role.OWNER)
+    (email,) = [each["email"] for each in customer.http.get("/people/").json()["data"]]
+    bought = desk.number()
+    page = confirmation(owner, bought)
+    owner.send(page.form("/console/buy"))
+    owner.send(page.form("/console/buy"))
+    owner.post(f"/console/numbers/{bought}/labels", {"friendly_name": "=1+1", "tags": "a, b"})
+    customer.http.post("/webhooks/", json={"url": "http://127.0.0.1:8080/secret-path"})
+    customer.buy(desk.number())
+    refused = owner.post("/console/people", {"email": "no email", "role": "viewer"})
+    assert refused.status == 400
+    assert actions(customer) == [
+        ("console", "POST /phone-numbers/buy", email),  # asked for twice, and bought once
+        ("console", "PATCH /phone-numbers/{number}", email),
+        ("api", "POST /webhooks", "test"),
+    ]
+    rows = customer.http.get("/actions/").json()["data"]
+    assert rows[0]["details"] == {"url": "..."}
+    assert rows[1]["object_id"] == bought
+    assert rows[1]["details"] == {"friendly_name": "=1+1", "tags": ["a", "b"], "agent_id": "..."}
+    assert {row["account_id"] for row in rows} == {customer.account_id}
+    shown = owner.get("/console/actions")
+    assert (shown.status, email in shown.text, "secret-path" in shown.html) == (200, True, False)
+    exported = owner.http.get(f"/console/actions/csv?actor={email}").text
+    assert len(exported.splitlines()) == 3
+
+
+def test_actions_are_filtered_by_who_what_and_when_and_others_see_none_of_them(
+    desk: Shop, customer: Customer, operator: Browser
+) -> None:
+    other = desk.customer()
+    made = [customer.http.post("/api-keys/", json={"name": f"key {n}"}).json()["data"]["id"] for n in range(3)]
+    find = "/actions/?page_size=2&"
+    assert [row["object_id"] for row in customer.http.get(find).json()["data"]] == [made[2], made[1]]
+    token = customer.http.get(find).json()["page"]["next"]
+    assert [row["object_id"] for row in customer.http.get(f"{find}page_token={token}").json()["data"]] == [made[0]]
+    assert [row["object_id"] for row in customer.http.get(f"/actions/?object_id={made[1]}").json()["data"]] == [made[1]]
+    assert customer.http.get("/actions/?actor=nobody").json()["data"] == []
+    assert customer.http.get("/actions/?until=2020-01-01T00:00:00Z").json()["data"] == []
+    assert len(customer.http.get("/actions/?since=2020-01-01T00:00:00Z").json()["data"]) == 3
+    assert customer.http.get("/actions/?since=2100-01-01T00:00:00Z").json()["data"] == []
+    assert other.http.get("/actions/").json()["data"] == []
+    assert made[1] in operator.get("/console/all-actions", account_id=customer.account_id).html
+    assert made[1] not in operator.get("/console/all-actions", account_id=other.account_id).html
+
+
+def test_an_operator_acts_for_a_customer_for_all_to_see_and_is_the_one_who_is_recorded(
+    desk: Shop, customer: Customer
+) -> None:
+    operators = desk.operator().account_id
+    admin = signed_in_person(desk, operators, Role.ADMIN)
+    email = admin.get("/console/me").text.partition("You are ")[2].partition(",")[0]
+    account = admin.get(f"/console/accounts/{customer.account_id}")
+    first = admin.send(account.form(f"/console/accounts/{customer.account_id}/act"))
+    assert f"You are {email} and act for" in first.text
+    bought = admin.send(confirmation(admin, desk.number()).form("/console/buy"))
+    assert "The number is yours." in bought.text
+    assert "and act for" in admin.get("/console/keys").text  # also where it says that this may not be
+    for path in ("/console/keys", "/console/people", "/console/webhooks", "/console/accounts", "/console/actions"):
+        assert admin.get(path).status == 403, path
+    back = admin.send(bought.form("/console/me/act/end"))
+    assert (back.url, "act for" in back.text.partition("Act for them")[0]) == (
+        f"/console/accounts/{customer.account_id}",
+        False,
+    )
+    assert admin.get("/console/money").status == 403
+    rows = customer.http.get("/actions/").json()["data"]
+    assert [row["what"] for row in reversed(rows)] == [
+        "act for a customer",
+        "POST /phone-numbers/buy",
+        "act for a customer no more",
+    ]
+    assert {(row["actor"], row["actor_account_id"], row["account_id"]) for row in rows} == {
+        (email, operators, customer.account_id)
+    }
+
+
+@pytest.mark.parametrize("role", [Role.SUPPORT, Role.FINANCE])
+def test_support_and_finance_only_look_while_they_act(desk: Shop, customer: Customer, role: Role) -> None:
+    browser = signed_in_person(desk, desk.operator().account_id, role)
+    assert "and act for" in browser.post(f"/console/accounts/{customer.account_id}/act").text
+    assert browser.get("/console/money").status == 200
+    assert browser.post("/console/buy", {"number": desk.number()}).status == 403
+
+
+def test_nobody_acts_but_operators_and_for_nobody_but_customers(desk: Shop, customer: Customer) -> None:
+    other = desk.customer()
+    owner = signed_in_person(desk, customer.account_id, Role.OWNER)
+    assert owner.post(f"/console/accounts/{other.account_id}/act").status == 403
+    admin = signed_in_person(desk, desk.operator().account_id, Role.ADMIN)
+    assert admin.post("/console/accounts/acc_none/act").status == 404
+    assert admin.post(f"/console/accounts/{desk.operator().account_id}/act").status == 404
+
+
+def test_of_what_may_be_secret_only_that_it_was_given_is_kept(engine: str) -> None:
+    assert engine
+    fields = {"name": "x", "secrets": {"auth_token": "s3cret"}, "password": "s3cret", "targets": [{"uri": "s3cret"}]}
+    kept = kept_details({**fields, "low_balance": {"below": 5}, "status": None, "name2": "s3cret"})
+    assert "s3cret" not in kept
+    assert '"below": 5' in kept
+    assert len(kept_details({f"field{place}": "x" * 500 for place in range(1000)})) <= 2000
