@@ -136,13 +136,6 @@ def _kept_back(flow: Flow) -> Flow:
     return apply
 
 
-def _connected(_: Tx, command: Any) -> Any:
-    """A carrier that did not answer has done it."""
-    from numberdesk.core.connection import Connected  # noqa: PLC0415
-
-    return command if command.told is None else command._replace(told=command.told._replace(answer=Connected()))
-
-
 def planted(**wrapped: Wrapper) -> Product:
     """A product with faulty flows, by their names with underscores."""
     return Product(wrapped={name.replace("_", " "): wrapper for name, wrapper in wrapped.items()})
@@ -200,7 +193,6 @@ PLANTED: Final[dict[str, Product]] = {
         note_pulls=asking(lambda _, command: command._replace(began_at=command.began_at + 10 * DAY))
     ),
     "what a call costs us is not kept": planted(note_costs=_instead(0)),
-    "a carrier that does not answer has done it": planted(note_connections=asking(_connected)),
     "nobody looks whether a carrier has what it says": planted(note_looks=_instead("counts")),
 }
 
