@@ -24,7 +24,7 @@ from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType
 
 from numberdesk.core.phone import PhoneError, parse_e164
 from numberdesk.core.text import folded
-from numberdesk.infra.numbering_plan import Looked, look_up, look_up_block, regions_sharing
+from numberdesk.infra.numbering_plan import Looked, divided_areas, look_up, look_up_block, regions_sharing
 
 _NORTH_AMERICA: Final = 1
 _NORTH_AMERICAN: Final = "+1"
@@ -257,15 +257,7 @@ def _shares_area(block: str, found: Looked) -> bool:
     if not _is_placed(found):
         return True
     # A token that only mobile numbers have is taken out before their area is looked for.
-    return not phonenumbers.country_mobile_token(found.calling_code) and block[1:] not in _divided(len(block) - 1)
-
-
-@cache
-def _divided(size: int) -> frozenset[str]:
-    """The beginnings of so many digits whose numbers lie in several areas, or may."""
-    from phonenumbers.geodata import GEOCODE_DATA  # noqa: PLC0415  it is large and not everybody needs it
-
-    return frozenset(area[:size] for area in GEOCODE_DATA if len(area) > size)
+    return not phonenumbers.country_mobile_token(found.calling_code) and block[1:] not in divided_areas(len(block) - 1)
 
 
 def _is_placed(found: Looked) -> bool:

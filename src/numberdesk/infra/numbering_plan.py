@@ -201,6 +201,14 @@ def regions_sharing(calling_code: int) -> int:
     return len(phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(calling_code, ()))
 
 
+@cache
+def divided_areas(size: int) -> frozenset[str]:
+    """The beginnings of so many digits whose numbers lie in several areas, or may."""
+    from phonenumbers.geodata import GEOCODE_DATA  # noqa: PLC0415  it is large and not everybody needs it
+
+    return frozenset(area[:size] for area in GEOCODE_DATA if len(area) > size)
+
+
 def _looked_up(plan: _Plan, asked: _Asked) -> Looked | None:
     national = asked.national
     if national.startswith("0") or (plan.rewritten is not None and asked.begins(plan.rewritten)):
