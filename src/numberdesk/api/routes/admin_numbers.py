@@ -32,7 +32,7 @@ from numberdesk.views.rent import AnyRentalView, any_rental_view
 _TAG: Final = "Operators"
 _RENTAL: Final = {**RENTAL_EXAMPLE, "status": "active", "period": 0, "past_due_since": None, "said": ""}
 _INTERVENTION: Final = {
-    "id": "act_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
+    "id": "itv_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
     "made_at": "2026-03-20T14:30:00Z",
     "made_by": "key_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
     "action": "assign",
