@@ -26,7 +26,8 @@ _NUMBER = (
     "WHERE e164 = ? AND state = 'available' AND price = ?"
 )
 _ORDER = (
-    "INSERT INTO orders VALUES (?, ?, ?, 'pool', 'completed', 'USD', ?, ?, ?, 0, 0, NULL, ?, ?, ?, NULL, NULL, NULL)"
+    "INSERT INTO orders VALUES (?, ?, ?, 'pool', 'completed', 'USD', ?, ?, ?, 0, 0, NULL, ?, ?, ?, NULL, NULL, NULL, "
+    "'purchase', NULL, NULL)"
 )
 _HOLD = "INSERT INTO holds VALUES (?, ?, ?, 'captured', ?, ?)"
 _TRANSFER = "INSERT INTO transfers VALUES (?, 'rental', ?, 'revenue:rental', ?, 'USD', ?, ?, ?, ?, NULL, ?, NULL, NULL)"

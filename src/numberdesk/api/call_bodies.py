@@ -19,7 +19,8 @@ from typing import Annotated, Any, Final
 import msgspec
 from starlette.types import Receive
 
-from numberdesk.api.endpoint import JSON, Headers, body_pieces
+from numberdesk.api.endpoint import JSON
+from numberdesk.api.request_body import Headers, body_pieces
 from numberdesk.api.shapes import E164, parse_json, stated
 from numberdesk.core.call_record import (
     FIELDS,

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 from starlette.responses import Response, StreamingResponse
-from starlette.types import Message, Receive, Scope
+from starlette.types import Receive, Scope
 
 from numberdesk.accounts.actions import Action, kept_details
 from numberdesk.accounts.model import Caller
@@ -25,14 +25,13 @@ from numberdesk.api.auth import Authenticator, basic_pair, takes_basic
 from numberdesk.api.client_address import client_address
 from numberdesk.api.errors import ENCODER, failure
 from numberdesk.api.limits import RateLimits
+from numberdesk.api.request_body import Headers, read_body
 from numberdesk.api.rights import right_of
 from numberdesk.api.shapes import LONGEST_ID, NoBody, NoQuery, decode_body, decode_query
 from numberdesk.core.errors import (
-    BodyTooLarge,
     Forbidden,
     InvalidRequest,
     NumberdeskError,
-    RequestTimeout,
     UnsupportedMediaType,
 )
 from numberdesk.core.lifecycle import AccountKind
@@ -49,9 +48,6 @@ BASE: Final = "/api/v1"
 
 JSON: Final = "application/json"
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-Headers = dict[bytes, bytes]
-"""Names in lower case with their values."""
-
 _UNCACHED: Final = {"Cache-Control": "no-store"}
 """On every answer of an endpoint: it tells of money, numbers or keys, to whoever has the key."""
 
@@ -385,37 +381,3 @@ async def _require_no_fields(headers: Headers, receive: Receive, limit: int) -> 
     sent = await read_body(headers, receive, limit)
     if sent.strip():
         decode_body(sent, NoBody)
-
-
-async def read_body(headers: Headers, receive: Receive, limit: int) -> bytes:
-    """The body, refused as soon as more than `limit` bytes are announced or sent."""
-    announced = headers.get(b"content-length", b"")
-    if announced.isdigit() and (len(announced) > 18 or int(announced) > limit):  # noqa: PLR2004
-        raise BodyTooLarge(details={"limit_bytes": limit})
-    message = await receive()
-    if message["type"] == "http.request" and not message["more_body"] and len(message["body"]) <= limit:
-        body: bytes = message["body"]  # as most come: whole
-        return body
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in _pieces(receive, message):
-        size += len(chunk)
-        if size > limit:
-            raise BodyTooLarge(details={"limit_bytes": limit})
-        chunks.append(chunk)
-    return b"".join(chunks)
-
-
-async def body_pieces(receive: Receive) -> AsyncIterator[bytes]:
-    """The body as it arrives. Raises RequestTimeout when the client goes, or the server gives it up, before its end."""
-    async for piece in _pieces(receive, await receive()):
-        yield piece
-
-
-async def _pieces(receive: Receive, message: Message) -> AsyncIterator[bytes]:
-    while message["type"] == "http.request":
-        yield message["body"]
-        if not message["more_body"]:
-            return
-        message = await receive()
-    raise RequestTimeout

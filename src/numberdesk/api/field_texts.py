@@ -374,7 +374,6 @@ _PARAMETERS: Final = {
     "path.source": "Name of the feed: the records' source is that of the key, a slash, and this.",
     "path.name": "Name of an account at a carrier.",
     "path.base": "Currency of which one unit is exchanged.",
-    "path.quote": "Currency that it is worth something in.",
     "path.iso_country": "Two-letter code of the country to search in, as in ISO 3166-1; in capitals or not.",
     "path.number": "A number in E.164 form with `+` or `%2B`, or the id of a rental.",
 }

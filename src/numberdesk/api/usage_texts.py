@@ -75,4 +75,5 @@ USAGE_TEXTS: Final = {
     "max_seconds": "How long the call may be by what is held for it, from its answer on.",
     "opened_at": "When the session was opened.",
     "RecordResultView.reason": "Why it is parked, rejected or in conflict.",
+    "path.quote": "Currency that it is worth something in.",
 }

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 from starlette.types import Message, Receive
 
-from numberdesk.api.endpoint import Headers, body_pieces, read_body
+from numberdesk.api.request_body import Headers, body_pieces, read_body
 from numberdesk.core.errors import InvalidRequest, UnsupportedMediaType
 
 _MOST_FIELDS: Final = 100

@@ -12,7 +12,7 @@ import ipaddress
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from numberdesk.api.endpoint import Headers
+from numberdesk.api.request_body import Headers
 from numberdesk.core.errors import Forbidden
 
 SECURE_COOKIE: Final = "__Host-numberdesk"

@@ -13,9 +13,10 @@ from starlette.responses import Response
 from numberdesk.accounts.people import LONGEST_EMAIL, Person
 from numberdesk.accounts.person_store import find_people, find_people_called
 from numberdesk.accounts.session_store import find_links
-from numberdesk.api.endpoint import EntryPoint, Headers
+from numberdesk.api.endpoint import EntryPoint
 from numberdesk.api.errors import STATUSES
 from numberdesk.api.limits import RateLimit
+from numberdesk.api.request_body import Headers
 from numberdesk.console.forms import Form
 from numberdesk.console.guards import Origin, cookie_name, inside, read_cookie, set_cookie
 from numberdesk.console.passwords import PasswordChecks

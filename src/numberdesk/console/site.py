@@ -18,8 +18,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from numberdesk.accounts.session_store import Signed, find_signed
 from numberdesk.api.app import build_app
 from numberdesk.api.client_address import client_address
-from numberdesk.api.endpoint import EntryPoint, Headers, require_right
+from numberdesk.api.endpoint import EntryPoint, require_right
 from numberdesk.api.errors import STATUSES
+from numberdesk.api.request_body import Headers
 from numberdesk.api.routing import import_endpoints, known_error, request_id
 from numberdesk.console import pages
 from numberdesk.console.forms import Form, parse_fields, read_form

@@ -27,12 +27,12 @@ from numberdesk.api.endpoint import (
     ApiResponse,
     Endpoint,
     EntryPoint,
-    Headers,
     RefusedResponse,
     StreamedResponse,
     action_of,
     require_right,
 )
+from numberdesk.api.request_body import Headers
 from numberdesk.api.shapes import NoQuery, decode_body, decode_query
 from numberdesk.console.forms import Form
 from numberdesk.console.passwords import PasswordChecks

@@ -14,8 +14,9 @@ from weakref import WeakKeyDictionary
 import msgspec
 
 from numberdesk.api.carrier_filter import check_filter
-from numberdesk.api.endpoint import ApiRequest, ApiResponse, body_pieces, endpoint
+from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, page, position
+from numberdesk.api.request_body import body_pieces
 from numberdesk.api.shapes import Amount, CarrierName, CarrierOrPool, Currency, Label, Price, Rate, id_in_path, stated
 from numberdesk.catalog.listing_entry import EntryTerms
 from numberdesk.catalog.model import ListingChunk, NumberType, SavedChunk

@@ -12,8 +12,9 @@ from typing import Annotated, Final
 
 import msgspec
 
-from numberdesk.api.endpoint import JSON, ApiRequest, DocumentResponse, body_pieces, endpoint
+from numberdesk.api.endpoint import JSON, ApiRequest, DocumentResponse, endpoint
 from numberdesk.api.errors import ENCODER
+from numberdesk.api.request_body import body_pieces
 from numberdesk.api.routing_fields import FORM, WORD, AskedCall, read_asked
 from numberdesk.api.shapes import stated
 from numberdesk.api.sources import source_of
