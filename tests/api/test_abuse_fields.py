@@ -38,6 +38,8 @@ WRITES: Final = [
 ]
 REFUSED: Final = {
     "/api/v1/admin/carriers": 400,
+    "/api/v1/admin/compliance-profiles": 400,
+    "/api/v1/admin/compliance-profiles/{profile_id}": 404,
     "/api/v1/admin/carriers/{name}": 404,
     "/api/v1/admin/findings/keep": 404,
     "/api/v1/admin/findings/put-back": 404,
@@ -89,6 +91,18 @@ class Written:
     after: str
 
 
+def _email(customer: Customer) -> str:
+    """An address that nobody else has."""
+    return f"{customer.account_id}@example.com"
+
+
+def _make_ready(shop: Shop, number: str, path: str) -> None:
+    """Only what was taken back can be restored."""
+    if path.endswith("/restore"):
+        taken = shop.operator().http.post(f"/admin/phone-numbers/{number}/take-back/", json={"reason": "mistake"})
+        assert taken.status_code == 200, taken.text
+
+
 def _made(shop: Shop, customer: Customer, number: str, path: str) -> dict[str, str]:
     """What a path and its body name, by the fields that do: each is the customer's own."""
 
@@ -106,6 +120,11 @@ def _made(shop: Shop, customer: Customer, number: str, path: str) -> dict[str, s
         own["key_id"] = made("/api-keys/", "id", {"name": "x"})
     if path.endswith(("/{connection_id}", "/connection")):
         own["connection_id"] = made("/connections/", "id", _content("POST", "/api/v1/connections")["example"])
+    _make_ready(shop, number, path)
+    if "{person_id}" in path:
+        own["person_id"] = made("/people/", "id", {"email": _email(customer), "role": "viewer"})
+    if path.endswith("/transfer"):
+        own["account_id"] = shop.customer().account_id
     if "{session_id}" in path:
         call = {"call_id": "b2f4-1", "phone_number": number, "direction": "inbound"}
         own["session_id"] = made("/usage/sessions/", "session_id", call)
@@ -120,6 +139,8 @@ def _write(shop: Shop, method: str, path: str, extra: dict[str, Any]) -> Written
     body = {**example, **{name: own[name] for name in example if name in own}, **extra}
     if path.endswith("/accounts"):
         body["name"] = customer.account_id  # there may be one of each name
+    if "email" in body and "{person_id}" not in path:
+        body["email"] = _email(customer)
     filled = path.removeprefix("/api/v1").format_map(_Named(own))
     before = _state(customer, operator)
     asking = operator if "/admin/" in path else customer

@@ -39,6 +39,8 @@ KINDS: Final = {
     "rental_id": "rental",
     "connection_id": "connection",
     "session_id": "session",
+    "person_id": "person",
+    "profile_id": "profile",
 }
 """What an id names, by the name of the field that carries it."""
 NO_IDS: Final = {"iso_country", "page_token", "agent_id", "call_id", "object_id"}
@@ -115,6 +117,7 @@ def targets(shop: Shop) -> Targets:
     connection_ids = [_connection_of(other) for _ in range(2)]
     assert other.http.delete(f"/connections/{connection_ids[1]}/").status_code == 200
     session_id = _session_of(shop, other, rented)
+    person_id = _person_of(other)
     shop.number()  # for sale, beside the others
     told_of = shop.number()  # by nobody but its carrier
     assert other.buy(told_of).status_code == 200
@@ -135,6 +138,8 @@ def targets(shop: Shop) -> Targets:
         "rental": {"theirs": rentals[0], "of the released": rentals[1], "next": _after(rentals[1])},
         "connection": {"live": connection_ids[0], "deleted": connection_ids[1], "next": _after(connection_ids[1])},
         "session": {"theirs": session_id, "next": _after(session_id)},
+        "person": {"theirs": person_id, "next": _after(person_id)},
+        "profile": {"next": shop.services.new_id("cmp")},  # asked for by operators alone
     }
     absent = {kind: shop.services.new_id(given["next"].partition("_")[0]) for kind, given in others.items()}
     return Targets(others, {**absent, "number": "+13619999999"})
@@ -156,6 +161,12 @@ def _delivery_to(shop: Shop, webhook_id: str) -> str:
 def _connection_of(customer: Customer) -> str:
     body = {"name": "x", "kind": "sip", "targets": [{"uri": "sip:203.0.114.7"}]}
     made = customer.http.post("/connections/", json=body)
+    assert made.status_code == 200, made.text
+    return str(made.json()["data"]["id"])
+
+
+def _person_of(customer: Customer) -> str:
+    made = customer.http.post("/people/", json={"email": f"{customer.account_id}@example.com", "role": "viewer"})
     assert made.status_code == 200, made.text
     return str(made.json()["data"]["id"])
 

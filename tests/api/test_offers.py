@@ -47,6 +47,7 @@ def test_an_offer_has_all_that_a_client_needs_to_confirm_it(stocked: tuple[Custo
         "per_minute_price_outbound": 0.0945,
         "currency": "USD",
         "setup_price": 0,
+        "requires": [],
     }
     confirmed = {name: item[name] for name in ("per_minute_price_inbound", "per_minute_price_outbound")}
     assert customer.buy(item["phone_number"], item["price"], **confirmed).status_code == 200

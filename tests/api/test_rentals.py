@@ -192,6 +192,7 @@ def test_orders_and_balance_tell_the_same_story(shop: Shop) -> None:
         "created_at": bought["purchased_at"],
         "completed_at": bought["purchased_at"],
         "failed_at": None,
+        "origin": "purchase",
         "error": None,
     }
     assert customer.http.get("/orders/").json()["data"] == [order]

@@ -116,8 +116,9 @@ def test_a_key_with_a_wrong_checksum_is_refused_without_a_look_at_the_database()
     asked = []
 
     class Watched:
-        async def look_up(self, question: object) -> None:
+        async def look_up(self, question: object) -> dict[str, object]:
             asked.append(question)
+            return {}
 
     authenticator = Authenticator(cast("Reader", Watched()), lambda: 0)
     right = new_key(bytes(range(RANDOM_BYTES)))

@@ -101,7 +101,7 @@ def test_actions_are_paged_by_account_actor_object_and_time_and_each_page_looks_
 def test_actions_are_forgotten_when_they_are_old_enough(shop: Shop) -> None:
     with shop.database.write() as tx:
         insert_actions(tx, [action(n) for n in range(1, 4)])
-        (report,) = clean_up(tx, [Cleanup(NOW + 103, 100, 100)])
+        (report,) = clean_up(tx, [Cleanup(NOW + 103, 100, action_retention=100)])
     assert report.actions_forgotten == 2
     assert listed(shop) == ["3"]
 

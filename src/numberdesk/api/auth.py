@@ -105,14 +105,14 @@ class Authenticator:
         until = self._monotonic() + REMEMBERED_SECONDS
         try:
             found = await self._reader.look_up(lambda tx: find_keys_by_hash(tx, asked))
+            callers = [self._remembered(hashed, found.get(hashed), until) for hashed in asked]
         except BaseException as error:
             for hashed in asked:
                 self._asking.pop(hashed).set_exception(error if isinstance(error, Exception) else Overloaded())
             if not isinstance(error, Exception):
                 raise
             return
-        for hashed in asked:
-            caller = self._remembered(hashed, found.get(hashed), until)
+        for hashed, caller in zip(asked, callers, strict=True):
             self._asking.pop(hashed).set_result(caller)
 
     def _remembered(self, hashed: str, found: tuple[ApiKey, str, AccountKind] | None, until: float) -> Caller | None:

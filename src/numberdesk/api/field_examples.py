@@ -43,6 +43,8 @@ EXAMPLES: Final[dict[str, Any]] = {
     "query.starts_with": "512",
     "query.pattern": "^512%00$",
     "path.delivery_id": "dlv_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
+    "path.profile_id": "cmp_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
+    "NumberSettingsBody.emergency_address": "AD0123456789abcdef0123456789abcdef",
     "path.person_id": "per_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
     "path.key_id": "key_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
     "path.rule_id": "prl_0195b3a4c7e07d2f8a1b2c3d4e5f6071",

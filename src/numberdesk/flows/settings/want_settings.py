@@ -73,6 +73,8 @@ def clear_settings(tx: Tx, ended: Iterable[Rental], now: int) -> None:
 
 
 def _want(tx: Tx, command: SetSettings) -> SettingsOfNumber | NumberdeskError:
+    if (malformed := _malformed(command)) is not None:
+        return malformed
     found = find_number_settings(tx, command.account_id, command.e164, command.rental_id)
     if found is None:
         return NotFound(_NOT_RENTED)
@@ -117,14 +119,19 @@ def _written(
     return row
 
 
+def _malformed(command: SetSettings) -> InvalidRequest | None:
+    """Whatever number it is for."""
+    if command.caller_name and not CALLER_NAME.fullmatch(command.caller_name):
+        return InvalidRequest("caller_name", "must be at most 15 letters, digits and blanks")
+    if command.emergency_address and not EMERGENCY_ADDRESS.fullmatch(command.emergency_address):
+        return InvalidRequest("emergency_address", "must be the id of an address: letters, digits and -")
+    return None
+
+
 def _wrong(
     tx: Tx, command: SetSettings, order: Order, wanted: WantedSettings, before: WantedSettings
 ) -> InvalidRequest | None:
-    name, address = wanted.caller_name, wanted.emergency_address
-    if name and not CALLER_NAME.fullmatch(name):
-        return InvalidRequest("caller_name", "must be at most 15 letters, digits and blanks")
-    if address and not EMERGENCY_ADDRESS.fullmatch(address):
-        return InvalidRequest("emergency_address", "must be the id of an address: letters, digits and -")
+    address = wanted.emergency_address
     if not address or command.by_operator or address == before.emergency_address:
         return None
     theirs = profiles_of(tx, [command.account_id]).get(command.account_id, [])
