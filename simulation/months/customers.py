@@ -38,6 +38,8 @@ from testbed.samples import listing_of
 
 _KINDS: Final = (ConnectionKind.WEBHOOK, ConnectionKind.SIP)
 _SECONDS: Final = 1.5
+_MOST_ASKED: Final = 200
+"""So often a customer asks for an order within its some twenty days."""
 
 
 class Customer:
@@ -105,10 +107,13 @@ class Customer:
                 failpoint=services.failpoint,
             )  # fmt: skip
 
-        order = await self._desk.ask(ask)
+        order, asked = await self._desk.ask(ask), 1
         while isinstance(order, Order) and order.state is OrderState.ORDERING:
+            if asked == _MOST_ASKED:  # it waits for a person, and stays held for
+                self._world.reached("order_left_to_a_person")
+                return
             await asyncio.sleep(self._world.between(60, 5 * HOUR))
-            order = await self._desk.ask(ask)
+            order, asked = await self._desk.ask(ask), asked + 1
         if not isinstance(order, Order):
             return
         self._world.reached("rented")
