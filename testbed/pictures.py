@@ -52,7 +52,9 @@ _CUSTOMER: Final = (
 )  # fmt: skip
 _OPERATOR: Final = (
     "/console/", "/console/health", "/console/accounts", "/console/accounts/{account}",
-    "/console/accounts/{account}/statements", "/console/inventory", "/console/prices", "/console/margin",
+    "/console/accounts/{account}/statements", "/console/all-numbers", "/console/all-numbers/+13612738809",
+    "/console/all-numbers/+13612738809/take-back?reason=reported", "/console/interventions", "/console/inventory",
+    "/console/prices", "/console/margin",
     "/console/pulls", "/console/feeds",
     "/console/carriers", "/console/carriers/twilio-demo", "/console/findings", "/console/all-orders",
     "/console/all-orders/{pending}", "/console/releases", "/console/rents", "/console/rents/{rental}",

@@ -7,7 +7,7 @@ From these declarations come the routes, the menu, and the tests that try every 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from starlette.responses import Response
@@ -54,6 +54,10 @@ SAID: Final = {
     "connecting": "Noted. The number's carrier is being told.",
     "disconnected": "Noted. The number rings nowhere from now on.",
     "followed": "Saved. Its numbers follow within seconds.",
+    "assigned": "The account rents the number now.",
+    "transferred": "The other account rents the number now.",
+    "taken-back": "The number was taken back.",
+    "restored": "The rental goes on.",
     "put-back": "The carrier is told anew where calls to the number go.",
 }
 """What a page says after something was done, by the word in its address: never words from the address."""
@@ -95,6 +99,8 @@ MENU: Final[dict[str, tuple[MenuItem, ...]]] = {
         MenuItem("Overview", "/console", "GET /admin/carriers"),
         MenuItem("Health", "/console/health", "GET /admin/health"),
         MenuItem("Accounts", "/console/accounts", "GET /admin/accounts"),
+        MenuItem("Rented numbers", "/console/all-numbers", "GET /admin/phone-numbers"),
+        MenuItem("Interventions", "/console/interventions", "GET /admin/interventions"),
         MenuItem("Inventory", "/console/inventory", "GET /admin/inventory"),
         MenuItem("Prices", "/console/prices", "GET /admin/price-rules"),
         MenuItem("Carriers", "/console/carriers", "GET /admin/carriers"),
@@ -211,8 +217,11 @@ def deed(done: Deed, again: Shower) -> None:
         return redirect(f"{filled(ROOT + done.back, {**visit.form_values, **visit.path})}?said={done.said}")
 
 
-async def perform(visit: Visit, done: Deed) -> Any:
-    """Ask the endpoint of a form, and give back its data. Raises what it raises, and for digits that do not fit."""
+async def perform(visit: Visit, done: Deed, body: Mapping[str, Any] | None = None) -> Any:
+    """Ask the endpoint of a form, and give back its data. Raises what it raises, and for digits that do not fit.
+
+    `body` is what goes to the endpoint where that is more than fields as they were typed.
+    """
     whose = visit.path[done.digits] if done.digits else visit.sent(done.digits_of_form)
     if whose and visit.sent("digits").strip() != whose[-4:]:
         raise InvalidRequest("digits", f"must be the last four digits of {whose}")
@@ -220,7 +229,7 @@ async def perform(visit: Visit, done: Deed) -> Any:
         done.endpoint,
         path={**visit.path, "number": visit.path[done.named]} if done.named else visit.path,
         query=visit.filled(*done.query),
-        body=visit.filled(*done.fields),
+        body=visit.filled(*done.fields) if body is None else body,
         key=(visit.sent("form_key") or None) if done.keyed else None,
     )
     return answer.data

@@ -11,6 +11,7 @@ from numberdesk.console.screens import listed
 from numberdesk.console.tables import Column, Filter, ScreenTable
 
 _NUMBER: Final = Column("Number", "phone_number", "phone")
+_KNOWN: Final = Column("Number", "phone_number", "phone", "/console/all-numbers/{phone_number}")
 _CARRIER: Final = Filter("Carrier", "carrier", hint="pool")
 
 CALLS: Final = listed(
@@ -65,7 +66,7 @@ RELEASES: Final = listed(
         "Releases",
         "GET /admin/releases",
         (
-            _NUMBER,
+            _KNOWN,
             Column("Carrier", "carrier"),
             Column("Asked", "asked_at", "time"),
             Column("Tries", "tries", "count"),
@@ -104,7 +105,7 @@ INVENTORY: Final = ScreenTable(
     "Inventory",
     "GET /admin/inventory",
     (
-        _NUMBER,
+        _KNOWN,
         Column("State", "state", "state"),
         Column("Carrier", "carrier"),
         Column("Country", "iso_country"),
