@@ -58,6 +58,7 @@ SAID: Final = {
     "transferred": "The other account rents the number now.",
     "taken-back": "The number was taken back.",
     "restored": "The rental goes on.",
+    "settings": "Noted. The number's carrier is being told.",
     "put-back": "The carrier is told anew where calls to the number go.",
 }
 """What a page says after something was done, by the word in its address: never words from the address."""
@@ -94,6 +95,7 @@ MENU: Final[dict[str, tuple[MenuItem, ...]]] = {
         MenuItem("Money", "/console/money", "GET /transactions"),
         MenuItem("Statements", "/console/statements", "GET /statements"),
         MenuItem("Orders", "/console/orders", "GET /orders"),
+        MenuItem("Papers", "/console/papers", "GET /compliance-profiles"),
     ),
     "Operate": (
         MenuItem("Overview", "/console", "GET /admin/carriers"),
@@ -101,6 +103,7 @@ MENU: Final[dict[str, tuple[MenuItem, ...]]] = {
         MenuItem("Accounts", "/console/accounts", "GET /admin/accounts"),
         MenuItem("Rented numbers", "/console/all-numbers", "GET /admin/phone-numbers"),
         MenuItem("Interventions", "/console/interventions", "GET /admin/interventions"),
+        MenuItem("Papers", "/console/all-papers", "GET /admin/compliance-profiles"),
         MenuItem("Inventory", "/console/inventory", "GET /admin/inventory"),
         MenuItem("Prices", "/console/prices", "GET /admin/price-rules"),
         MenuItem("Carriers", "/console/carriers", "GET /admin/carriers"),
