@@ -46,13 +46,14 @@ _CUSTOMER: Final = (
     "/console/connections", "/console/connections/new", "/console/connections/new?preset=livekit",
     "/console/connections/new?kind=sip", "/console/connections/new?kind=webhook", "/console/connections/{connection}",
     "/console/calls", "/console/money", "/console/statements", "/console/statements/{month}", "/console/orders",
-    "/console/papers", "/console/orders/{order}", "/console/orders/{pending}", "/console/orders/{failed}", "/console/webhooks",
-    "/console/webhooks/{webhook}", "/console/keys", "/console/people", "/console/actions", "/console/me",
-    "/console/nothing",
+    "/console/papers", "/console/call-rates", "/console/orders/{order}", "/console/orders/{pending}",
+    "/console/orders/{failed}", "/console/webhooks", "/console/webhooks/{webhook}", "/console/keys", "/console/people",
+    "/console/actions", "/console/me", "/console/nothing",
 )  # fmt: skip
 _OPERATOR: Final = (
     "/console/", "/console/health", "/console/accounts", "/console/accounts/{account}",
-    "/console/accounts/{account}/statements", "/console/all-numbers", "/console/all-numbers/+13612738809",
+    "/console/accounts/{account}/statements", "/console/accounts/{account}/rent", "/console/all-numbers",
+    "/console/all-numbers/+13612738809",
     "/console/all-numbers/+13612738809/take-back?reason=reported", "/console/interventions", "/console/inventory",
     "/console/all-papers", "/console/prices", "/console/margin",
     "/console/pulls", "/console/feeds",

@@ -92,6 +92,7 @@ MENU: Final[dict[str, tuple[MenuItem, ...]]] = {
         MenuItem("Numbers", "/console/numbers", "GET /phone-numbers"),
         MenuItem("Connections", "/console/connections", "GET /connections"),
         MenuItem("Calls", "/console/calls", "GET /usage/calls"),
+        MenuItem("Call rates", "/console/call-rates", "GET /usage/rates"),
         MenuItem("Money", "/console/money", "GET /transactions"),
         MenuItem("Statements", "/console/statements", "GET /statements"),
         MenuItem("Orders", "/console/orders", "GET /orders"),

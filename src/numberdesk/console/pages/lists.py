@@ -40,6 +40,25 @@ CALLS: Final = listed(
     )
 )
 
+CALL_RATES: Final = listed(
+    ScreenTable(
+        "/console/call-rates",
+        "Call rates",
+        "GET /usage/rates",
+        (
+            Column("Begins with", "prefix", "mono"),
+            Column("Rate / min", "rate", "money", unit="currency"),
+            Column("Each call", "connect_fee", "money"),
+            Column("Billed in seconds", "increments"),
+        ),
+        (Filter("Number called", "number", form="tel", hint="+18095550123"),),
+        empty="No rate fits: calls cost what stands with each number that you rent.",
+        about="What calls that you make cost by the first digits of the number called: the longest that fits holds, "
+        "and where none does, the rate of the number that you call from. Billed in seconds 60/6 is the first minute "
+        "whole, then every six seconds.",
+    )
+)
+
 ORDERS: Final = listed(
     ScreenTable(
         "/console/orders",
