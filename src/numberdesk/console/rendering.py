@@ -186,7 +186,13 @@ def render(template: str, **values: Any) -> str:
 
 def page(template: str, status: int = 200, **values: Any) -> Response:
     """A page."""
-    return Response(render(template, **values), status, _PAGE, media_type=HTML)
+    return page_of(render(template, **values), status)
+
+
+def page_of(html: str, status: int = 200, cookie: str | None = None) -> Response:
+    """A page that is written already."""
+    headers = _PAGE if cookie is None else {**_PAGE, "Set-Cookie": cookie}
+    return Response(html, status, headers, media_type=HTML)
 
 
 def redirect(path: str, cookie: str | None = None) -> Response:

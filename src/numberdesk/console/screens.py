@@ -14,8 +14,9 @@ from starlette.responses import Response
 
 from numberdesk.accounts.model import Caller
 from numberdesk.api.errors import STATUSES
+from numberdesk.console.kept_forms import name_in_forms
 from numberdesk.console.paths import filled
-from numberdesk.console.rendering import page, redirect
+from numberdesk.console.rendering import page_of, redirect, render
 from numberdesk.console.tables import ScreenTable, csv_answer, load
 from numberdesk.console.visit import Visit, may
 from numberdesk.core.errors import InvalidRequest, NumberdeskError
@@ -149,7 +150,7 @@ def screen(method: str, path: str, *asks: str, reads_form: bool = True) -> Calla
 def show(visit: Visit, template: str, here: str, title: str, **values: object) -> Response:
     """A page with the menu. Of a form that was refused it says why, with the status that the API would answer."""
     status = 200 if visit.error is None else STATUSES[visit.error.code]
-    return page(template, status, **_frame(visit, here, title), **values)
+    return page_of(name_in_forms(render(template, **_frame(visit, here, title), **values), visit.caller), status)
 
 
 def _frame(visit: Visit, here: str, title: str) -> dict[str, object]:
