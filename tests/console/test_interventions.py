@@ -79,6 +79,7 @@ def test_who_pays_nothing_now_is_told_so_and_what_cannot_be_assigned_is_said_on_
     ):
         refused = confirmation(operator, other, "assign", **typed)
         assert refused.status == status, refused.text
+        assert "There is nothing here" not in refused.text
         assert refused.form(f"/console/all-numbers/{other}/assign").fields["reason"] == [REASON]
     silent = operator.get(f"/console/all-numbers/{other}/assign", account_id=customer.account_id)
     refused = confirmed(operator, silent)

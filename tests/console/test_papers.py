@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import cast
+
 import pytest
 
 from numberdesk.catalog.model import FROM_RULE
 from numberdesk.catalog.offers import RemoteOffer
+from numberdesk.catalog.search import Offer, OfferPage, OfferQuery
+from numberdesk.console.site import build_site
+from numberdesk.core.prices import Prices
 from numberdesk.flows.catalog.keep_offers import Shown, keep_offers
+from numberdesk.flows.catalog.search_offers import OfferSearch
 from testbed.samples import listing_of
 from testbed.stock import connected
-from tests.api.conftest import Customer, Shop
+from tests.api.conftest import EVERY_SCOPE, Customer, Shop, _run
 from tests.console.browser import Browser
+from tests.console.conftest import signed_in
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # the endpoints are tried on both
 
 SOLD_WITH_PAPERS = "+493012345678"
+_PRICES = Prices("USD", 1_150_000, None, None)
 
 
 def test_an_offer_that_asks_for_papers_says_so_before_it_is_bought(
@@ -41,6 +50,27 @@ def test_an_offer_that_asks_for_papers_says_so_before_it_is_bought(
     own = browser.get("/console/papers")
     assert ("DE" in own.text, "BU0" in own.html, "acme" in own.html) == (True, False, False)
     assert "BU0" in operator.get("/console/all-papers", account_id=customer.account_id).text
+
+
+class _OneOffer:
+    """Searches that find one number, which is sold only with papers."""
+
+    async def search(self, wanted: OfferQuery, _account_id: str) -> OfferPage:
+        offer = Offer(SOLD_WITH_PAPERS, wanted.iso_country, "", "Berlin", "local", 1, _PRICES, "acme", ("address",))
+        return OfferPage((offer,), None, ())
+
+
+def test_the_list_says_which_offers_ask_for_papers_and_the_confirmation_for_which(database_url: str) -> None:
+    running = _run(
+        database_url, lambda services: build_site(replace(services, offer_search=cast(OfferSearch, _OneOffer())))
+    )
+    desk = next(running)
+    browser = signed_in(desk, desk.customer(scopes=EVERY_SCOPE))
+    found = browser.get("/console/find", country="DE")
+    assert "needs papers" in found.text
+    (form,) = [form for form in found.forms if form.fields.get("number") == [SOLD_WITH_PAPERS]]
+    assert "only with papers that its carrier approved for you: an address." in browser.send(form).text
+    next(running, None)
 
 
 def test_a_number_is_given_an_emergency_address_and_a_caller_name_with_their_state(

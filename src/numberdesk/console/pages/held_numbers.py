@@ -19,7 +19,7 @@ from numberdesk.console.rendering import redirect
 from numberdesk.console.screens import Deed, listed, perform, screen, show, show_again
 from numberdesk.console.tables import Column, Filter, ScreenTable, csv_answer, load
 from numberdesk.console.visit import Visit
-from numberdesk.core.errors import InvalidRequest, NumberdeskError, RentalConflict
+from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError, RentalConflict
 from numberdesk.core.periods import iso_seconds
 
 _ALL: Final = "GET /admin/phone-numbers"
@@ -158,9 +158,11 @@ async def _confirmation(visit: Visit, verb: str, described: _Verb) -> Response:
     wanted = visit.sent("account_id").strip() or (last.account_id if last else "")
     if "account_id" in described.fields and not visit.sent("account_id").strip():
         raise InvalidRequest("account_id", "must be given")
-    at_account = {"account_id": wanted}
-    account = (await visit.ask(_ACCOUNT, path=at_account)).data
-    balance = (await visit.ask(f"{_ACCOUNT}/balance", path=at_account)).data
+    try:
+        account = (await visit.ask(_ACCOUNT, path={"account_id": wanted})).data
+        balance = (await visit.ask(f"{_ACCOUNT}/balance", path={"account_id": wanted})).data
+    except NotFound:
+        raise NotFound("No customer has this account.", {"field": "account_id"}) from None
     policy = (await visit.ask(f"{_ACCOUNT}/rent-policy", path={"account_id": last.account_id})).data if last else None
     visit.path["number"] = found.phone_number
     return show(
