@@ -20,6 +20,7 @@ from numberdesk.accounts.model import Caller
 from numberdesk.api.request_body import Headers
 from numberdesk.console.forms import Form
 from numberdesk.console.guards import Origin, inside
+from numberdesk.core.errors import Forbidden
 
 SHOWN_TO: Final = "shown_to"
 """The field of each form that says for whom it was shown."""
@@ -27,8 +28,12 @@ SHOWN_TO: Final = "shown_to"
 SECRETS: Final = frozenset({"password", "current_password", "key"})
 """Fields that are never kept: every one that templates have as a password."""
 
+_SHOWN_TO_OTHERS: Final = (
+    "This form was shown to somebody else, or while you acted for another account, so nothing was done. Open the page "
+    "anew."
+)
 _LONGEST: Final = 16_384
-_FORM: Final = re.compile(r'<form [^>]*method="post"[^>]*>')
+_FORM: Final = re.compile(r'<form [^<>]*method="post"[^<>]*>')
 
 
 class KeptForm(msgspec.Struct, frozen=True):
@@ -63,6 +68,13 @@ def name_in_forms(html: str, caller: Caller) -> str:
     """A page whose forms say for whom they were shown."""
     field = f'<input type="hidden" name="{SHOWN_TO}" value="{shown_to(caller)}">'
     return _FORM.sub(lambda found: found[0] + field, html)
+
+
+def refuse_form_of_others(form: Form, caller: Caller) -> None:
+    """Take the word out of a form that says for whom it was shown. Raises Forbidden where that is somebody else."""
+    mine = shown_to(caller)
+    if form.pop(SHOWN_TO, [mine])[-1] != mine:
+        raise Forbidden(_SHOWN_TO_OTHERS)
 
 
 def kept(action: str, form: Form, origin: Origin, headers: Headers, limit: int) -> str | None:

@@ -27,13 +27,13 @@ from numberdesk.console import pages
 from numberdesk.console.filling import filled_in
 from numberdesk.console.forms import Form, parse_fields, read_form
 from numberdesk.console.guards import Origin, origin_of, read_cookie, refuse_forged
-from numberdesk.console.kept_forms import SHOWN_TO, KeptForm, kept, read_kept, shown_to
+from numberdesk.console.kept_forms import KeptForm, kept, read_kept, refuse_form_of_others, shown_to
 from numberdesk.console.passwords import PasswordChecks
 from numberdesk.console.rendering import SECURITY, STATIC, page, page_of, redirect
 from numberdesk.console.screens import ROOT, SCREENS, Screen, menu_of
 from numberdesk.console.signing import Arrival, SignInPages
 from numberdesk.console.visit import Visit, endpoint_named
-from numberdesk.core.errors import Forbidden, InvalidApiKey, MethodNotAllowed, NotFound, NumberdeskError
+from numberdesk.core.errors import InvalidApiKey, MethodNotAllowed, NotFound, NumberdeskError
 from numberdesk.flows.accounts.sign_in import IDLE, SEEN_EVERY, Seen, keep_sessions, token_hash
 from numberdesk.wiring import Services
 
@@ -41,10 +41,6 @@ import_endpoints(pages)
 
 Answer = Callable[[Scope, Receive], Awaitable[Response]]
 
-_SHOWN_TO_OTHERS: Final = (
-    "This form was shown to somebody else, or while you acted for another account, so nothing was done. Open the page "
-    "anew."
-)
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 _TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".txt": "text/plain"}
 
@@ -152,8 +148,7 @@ class Console:
         form: Form = {}
         if screen.method != "GET" and screen.reads_form:
             form = await read_form(headers, receive, self._services.settings.body_limit_bytes)
-            if form.pop(SHOWN_TO, [shown_to(signed.caller)])[-1] != shown_to(signed.caller):
-                raise Forbidden(_SHOWN_TO_OTHERS)
+            refuse_form_of_others(form, signed.caller)
         return await screen.show(
             Visit(
                 self._entry_point,
