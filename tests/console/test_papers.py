@@ -44,12 +44,23 @@ def test_an_offer_that_asks_for_papers_says_so_before_it_is_bought(
     assert (refused.status, "approved for you: an address, documents." in refused.text) == (422, True)
     assert "only with papers" not in browser.get("/console/buy", **{**query, "requires": "<b>money</b>"}).text
 
-    body = {"account_id": customer.account_id, "carrier": "acme", "iso_country": "DE", "papers": {"bundle_sid": "BU0"}}
-    assert desk.operator().http.post("/admin/compliance-profiles/", json=body).status_code == 200
+    form = operator.get("/console/all-papers").form("/console/all-papers")
+    typed = {"account_id": customer.account_id, "carrier": "acme", "iso_country": "DE", "paper_1": "bundle_sid"}
+    wrong = operator.send(form, **typed, id_1="B U")
+    assert (wrong.status, wrong.form("/console/all-papers").fields["id_1"]) == (400, ["B U"])
+    made = operator.send(form, **typed, id_1="BU0", valid_until="2090-03-20")
+    assert ("Created." in made.text, "2090-03-20" in made.text) == (True, True)
     assert "Of you is known: DE approved." in browser.get("/console/buy", **query).text
     own = browser.get("/console/papers")
     assert ("DE" in own.text, "BU0" in own.html, "acme" in own.html) == (True, False, False)
-    assert "BU0" in operator.get("/console/all-papers", account_id=customer.account_id).text
+    listed = operator.get("/console/all-papers", account_id=customer.account_id)
+    assert "BU0" in listed.text
+    (state,) = [form for form in listed.forms if form.action.endswith("/state")]
+    assert "too old" in operator.send(state, status="rejected", said="too old").text
+    assert "DE rejected" in browser.get("/console/buy", **query).text
+    (remove,) = [form for form in listed.forms if form.action.endswith("/remove")]
+    assert "Removed." in operator.send(remove).text
+    assert "Nothing is approved of you yet." in browser.get("/console/papers").text
 
 
 class _OneOffer:

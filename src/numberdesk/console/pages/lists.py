@@ -207,7 +207,7 @@ RENTS: Final = listed(
     )
 )
 
-_PAPERS: Final = (
+PAPERS_COLUMNS: Final = (
     Column("Country", "iso_country"),
     Column("Type", "number_type", "words"),
     Column("State", "status", "state"),
@@ -222,28 +222,9 @@ PAPERS: Final = listed(
         "/console/papers",
         "Papers",
         "GET /compliance-profiles",
-        _PAPERS,
+        PAPERS_COLUMNS,
         empty="Nothing is approved of you yet. Whoever runs this service registers it.",
         about="Some numbers are sold only with papers, as an address or a proof of who you are. Here is what was "
         "approved of you, by country and type of number; without a type it is good for all of them.",
-    )
-)
-
-ALL_PAPERS: Final = listed(
-    ScreenTable(
-        "/console/all-papers",
-        "Papers",
-        "GET /admin/compliance-profiles",
-        (
-            Column("Account", "account_id", "mono", "/console/accounts/{account_id}"),
-            Column("Carrier", "carrier", link="/console/carriers/{carrier}"),
-            *_PAPERS,
-            Column("What the carrier said", "said"),
-            Column("At the carrier", "papers", "details"),
-        ),
-        (Filter("Account", "account_id", hint="acc_…"),),
-        empty="No papers are registered. numberdesk compliance add registers what a carrier approved.",
-        about="What carriers approved of accounts, for numbers that are sold only with papers. They are registered, "
-        "changed and removed with numberdesk compliance, or over HTTP.",
     )
 )
