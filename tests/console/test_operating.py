@@ -99,6 +99,8 @@ def test_a_file_is_checked_then_taken_in_and_its_bad_lines_are_named(desk: Shop,
     assert "new 2" in taken.text
     listed = operator.get("/console/inventory", state="available", carrier="pool")
     assert "+1 361-555-9101" in listed.text
+    others = upload(operator, good, shown_to="somebody else", dry_run="yes")
+    assert (others.status, "shown to somebody else" in others.text) == (403, True)
     empty = b'--x\r\nContent-Disposition: form-data; name="file"; filename=""\r\n\r\n\r\n--x--\r\n'
     headers = {"Origin": desk.url, "Content-Type": "multipart/form-data; boundary=x"}
     nothing = Page(operator.http.post("/console/inventory/import", content=empty, headers=headers))

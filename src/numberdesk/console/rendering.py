@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +18,7 @@ from starlette.responses import Response
 
 from numberdesk.console.paths import filled, value_of
 from numberdesk.console.visit import endpoint_named
+from numberdesk.core.compliance import Requirement
 from numberdesk.core.money import with_two_places
 
 if TYPE_CHECKING:
@@ -85,9 +87,9 @@ def marked(e164: str, places: frozenset[int]) -> Markup:
 
 
 _TONES: Final = {
-    "good": "active completed delivered charged available enabled done purchased paid",
-    "bad": "failed past_due suspended parked open refused",
-    "wait": "invited pending claimed running witnessed",
+    "good": "active completed delivered charged available enabled done purchased paid approved",
+    "bad": "failed past_due suspended parked open refused rejected expired unsupported drifted",
+    "wait": "invited pending claimed running witnessed draft submitted in_review",
 }
 _TONE_OF: Final = {word: tone for tone, words in _TONES.items() for word in words.split()}
 
@@ -129,6 +131,19 @@ def words_of_connection(state: str) -> str:
     return _CONNECTION_STATES[state][1]
 
 
+_REQUIREMENTS: Final = {
+    Requirement.ADDRESS: "an address",
+    Requirement.LOCAL_ADDRESS: "an address in its area",
+    Requirement.FOREIGN_ADDRESS: "an address abroad",
+    Requirement.DOCUMENTS: "documents",
+}
+
+
+def requirements(names: Iterable[str]) -> str:
+    """The papers that a number is sold with, as people say it; what is no such word is left out."""
+    return ", ".join(text for name, text in _REQUIREMENTS.items() if name in names)
+
+
 _FIELDS: Final = {"targets[0].uri": "the address", "targets[1].uri": "the second address", "targets": "the address"}
 
 
@@ -159,6 +174,7 @@ def _environment() -> Environment:
     made.filters.update(money=money, plain=plain, phone=phone, instant=instant, words=words, tone=tone)
     made.filters.update(deed_words=deed_words, filled=filled, field=value_of, field_words=field_words)
     made.filters.update(tone_of_connection=tone_of_connection, words_of_connection=words_of_connection)
+    made.filters.update(requirements=requirements)
     made.globals.update(asset=asset, marked=marked)
     return made
 
@@ -170,7 +186,13 @@ def render(template: str, **values: Any) -> str:
 
 def page(template: str, status: int = 200, **values: Any) -> Response:
     """A page."""
-    return Response(render(template, **values), status, _PAGE, media_type=HTML)
+    return page_of(render(template, **values), status)
+
+
+def page_of(html: str, status: int = 200, cookie: str | None = None) -> Response:
+    """A page that is written already."""
+    headers = _PAGE if cookie is None else {**_PAGE, "Set-Cookie": cookie}
+    return Response(html, status, headers, media_type=HTML)
 
 
 def redirect(path: str, cookie: str | None = None) -> Response:

@@ -7,15 +7,16 @@ From these declarations come the routes, the menu, and the tests that try every 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from starlette.responses import Response
 
 from numberdesk.accounts.model import Caller
 from numberdesk.api.errors import STATUSES
+from numberdesk.console.kept_forms import name_in_forms
 from numberdesk.console.paths import filled
-from numberdesk.console.rendering import page, redirect
+from numberdesk.console.rendering import page_of, redirect, render
 from numberdesk.console.tables import ScreenTable, csv_answer, load
 from numberdesk.console.visit import Visit, may
 from numberdesk.core.errors import InvalidRequest, NumberdeskError
@@ -54,6 +55,11 @@ SAID: Final = {
     "connecting": "Noted. The number's carrier is being told.",
     "disconnected": "Noted. The number rings nowhere from now on.",
     "followed": "Saved. Its numbers follow within seconds.",
+    "assigned": "The account rents the number now.",
+    "transferred": "The other account rents the number now.",
+    "taken-back": "The number was taken back.",
+    "restored": "The rental goes on.",
+    "settings": "Noted. The number's carrier is being told.",
     "put-back": "The carrier is told anew where calls to the number go.",
 }
 """What a page says after something was done, by the word in its address: never words from the address."""
@@ -87,14 +93,19 @@ MENU: Final[dict[str, tuple[MenuItem, ...]]] = {
         MenuItem("Numbers", "/console/numbers", "GET /phone-numbers"),
         MenuItem("Connections", "/console/connections", "GET /connections"),
         MenuItem("Calls", "/console/calls", "GET /usage/calls"),
+        MenuItem("Call rates", "/console/call-rates", "GET /usage/rates"),
         MenuItem("Money", "/console/money", "GET /transactions"),
         MenuItem("Statements", "/console/statements", "GET /statements"),
         MenuItem("Orders", "/console/orders", "GET /orders"),
+        MenuItem("Papers", "/console/papers", "GET /compliance-profiles"),
     ),
     "Operate": (
         MenuItem("Overview", "/console", "GET /admin/carriers"),
         MenuItem("Health", "/console/health", "GET /admin/health"),
         MenuItem("Accounts", "/console/accounts", "GET /admin/accounts"),
+        MenuItem("Rented numbers", "/console/all-numbers", "GET /admin/phone-numbers"),
+        MenuItem("Interventions", "/console/interventions", "GET /admin/interventions"),
+        MenuItem("Papers", "/console/all-papers", "GET /admin/compliance-profiles"),
         MenuItem("Inventory", "/console/inventory", "GET /admin/inventory"),
         MenuItem("Prices", "/console/prices", "GET /admin/price-rules"),
         MenuItem("Carriers", "/console/carriers", "GET /admin/carriers"),
@@ -139,7 +150,7 @@ def screen(method: str, path: str, *asks: str, reads_form: bool = True) -> Calla
 def show(visit: Visit, template: str, here: str, title: str, **values: object) -> Response:
     """A page with the menu. Of a form that was refused it says why, with the status that the API would answer."""
     status = 200 if visit.error is None else STATUSES[visit.error.code]
-    return page(template, status, **_frame(visit, here, title), **values)
+    return page_of(name_in_forms(render(template, **_frame(visit, here, title), **values), visit.caller), status)
 
 
 def _frame(visit: Visit, here: str, title: str) -> dict[str, object]:
@@ -211,8 +222,11 @@ def deed(done: Deed, again: Shower) -> None:
         return redirect(f"{filled(ROOT + done.back, {**visit.form_values, **visit.path})}?said={done.said}")
 
 
-async def perform(visit: Visit, done: Deed) -> Any:
-    """Ask the endpoint of a form, and give back its data. Raises what it raises, and for digits that do not fit."""
+async def perform(visit: Visit, done: Deed, body: Mapping[str, Any] | None = None) -> Any:
+    """Ask the endpoint of a form, and give back its data. Raises what it raises, and for digits that do not fit.
+
+    `body` is what goes to the endpoint where that is more than fields as they were typed.
+    """
     whose = visit.path[done.digits] if done.digits else visit.sent(done.digits_of_form)
     if whose and visit.sent("digits").strip() != whose[-4:]:
         raise InvalidRequest("digits", f"must be the last four digits of {whose}")
@@ -220,7 +234,7 @@ async def perform(visit: Visit, done: Deed) -> Any:
         done.endpoint,
         path={**visit.path, "number": visit.path[done.named]} if done.named else visit.path,
         query=visit.filled(*done.query),
-        body=visit.filled(*done.fields),
+        body=visit.filled(*done.fields) if body is None else body,
         key=(visit.sent("form_key") or None) if done.keyed else None,
     )
     return answer.data

@@ -98,7 +98,12 @@ class SignInPages:
             over=arrival.asked("over") == "1",
             out=arrival.asked("out") == "1",
             email=arrival.asked("email")[:LONGEST_EMAIL],
+            kept=arrival.asked("kept"),
         )
+
+    def show_over(self, kept: str) -> Response:
+        """The page for whoever sent a form after their session: the form goes along (kept_forms.py)."""
+        return page("sign_in.html", 401, error=None, next="/console/", over=True, out=False, email="", kept=kept)
 
     async def _with_key_or_password(self, arrival: Arrival) -> Response:
         by_password = "key" not in arrival.form

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import mimetypes
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Final
 from urllib.parse import quote
 
 from starlette.responses import Response
-from starlette.routing import Route, Router
+from starlette.routing import Route, Router, compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from numberdesk.accounts.session_store import Signed, find_signed
@@ -23,10 +24,12 @@ from numberdesk.api.errors import STATUSES
 from numberdesk.api.request_body import Headers
 from numberdesk.api.routing import import_endpoints, known_error, request_id
 from numberdesk.console import pages
+from numberdesk.console.filling import filled_in
 from numberdesk.console.forms import Form, parse_fields, read_form
 from numberdesk.console.guards import Origin, origin_of, read_cookie, refuse_forged
+from numberdesk.console.kept_forms import KeptForm, kept, read_kept, refuse_form_of_others, shown_to
 from numberdesk.console.passwords import PasswordChecks
-from numberdesk.console.rendering import SECURITY, STATIC, page, redirect
+from numberdesk.console.rendering import SECURITY, STATIC, page, page_of, redirect
 from numberdesk.console.screens import ROOT, SCREENS, Screen, menu_of
 from numberdesk.console.signing import Arrival, SignInPages
 from numberdesk.console.visit import Visit, endpoint_named
@@ -54,15 +57,17 @@ class Console:
         self._entry_point = entry_point
         self._services = entry_point.services
         self._passwords = PasswordChecks()
-        signing = SignInPages(entry_point, self._passwords)
+        self._signing = SignInPages(entry_point, self._passwords)
         by_path: dict[str, dict[str, Answer]] = {}
         for each in SCREENS:
             by_path.setdefault(each.path, {})[each.method] = partial(self._visit, each)
-        for (method, path), answer in signing.openers.items():
+        for (method, path), answer in self._signing.openers.items():
             by_path.setdefault(ROOT + path, {})[method] = partial(self._open, answer)
         routes = [
             Route(path, _Page(by_path[path])) for path in sorted(by_path, key=lambda path: (path.count("{"), path))
         ]
+        shown = sorted((each for each in SCREENS if each.method == "GET"), key=lambda each: each.path.count("{"))
+        self._shown = [(compile_path(each.path)[0], each) for each in shown]
         static = Route(f"{ROOT}/static/{{name:path}}", _Page({"GET": _static}))
         self._router = Router([static, *routes], redirect_slashes=False, default=_answer_not_found)
 
@@ -80,7 +85,52 @@ class Console:
             form = await read_form(headers, receive, self._services.settings.body_limit_bytes)
         query = parse_fields(scope["query_string"].decode("latin-1"), "query")
         address = client_address(scope, self._services.settings.trusted_proxies)
-        return await answer(Arrival(origin, headers, query, form, address, self._services.now()))
+        arrival = Arrival(origin, headers, query, form, address, self._services.now())
+        response = await answer(arrival)
+        sent = read_kept(arrival.form.get("kept", [""])[-1])
+        if sent is None or response.status_code != 303 or "set-cookie" not in response.headers:  # noqa: PLR2004  goes on
+            return response
+        return await self._form_again(sent, response, scope, receive)
+
+    async def _form_again(self, sent: KeptForm, entered: Response, scope: Scope, receive: Receive) -> Response:
+        """The page with the form that was sent after a session, filled in, for the one to whom it was shown."""
+        cookie = entered.headers["set-cookie"]
+        others = [(name, value) for name, value in scope["headers"] if name not in (b"cookie", b"hx-request")]
+        headers = [*others, (b"cookie", cookie.partition(";")[0].encode("latin-1"))]
+        for path, query in sent.pages():
+            at = self._screen_at(path)
+            if at is None:
+                continue
+            asked = {**scope, "method": "GET", "path": path, "query_string": query.encode(), "headers": headers}
+            asked |= {"path_params": at[1], "state": dict(scope["state"])}
+            try:
+                found = await self._visit(at[0], asked, receive)
+            except NumberdeskError:
+                continue
+            signed: Signed | None = asked["state"].get("signed")
+            if signed is None or shown_to(signed.caller) != sent.shown_to:
+                return redirect(f"{ROOT}/", cookie)
+            html = filled_in(bytes(getattr(found, "body", b"")).decode(), sent.action, sent.fields)
+            if html is not None:
+                return page_of(html, found.status_code, cookie)
+        return entered
+
+    def _screen_at(self, path: str) -> tuple[Screen, dict[str, str]] | None:
+        """The page at a path, with the fields of its path."""
+        for pattern, each in self._shown:
+            found = pattern.match(path)
+            if found is not None:
+                return each, found.groupdict()
+        return None
+
+    async def _ask_to_sign_in(self, screen: Screen, scope: Scope, receive: Receive, origin: Origin) -> Response:
+        """To sign in; what was sent by a form goes along."""
+        headers, limit = dict(scope["headers"]), self._services.settings.body_limit_bytes
+        text = None
+        if screen.method != "GET" and screen.reads_form:
+            with suppress(NumberdeskError):
+                text = kept(scope["path"], await read_form(headers, receive, limit), origin, headers, limit)
+        return _to_sign_in(scope) if text is None else self._signing.show_over(text)
 
     async def _visit(self, screen: Screen, scope: Scope, receive: Receive) -> Response:
         """A page for whoever is signed in."""
@@ -90,7 +140,7 @@ class Console:
             refuse_forged(origin, headers)
         signed = await self._signed(origin, headers)
         if signed is None:
-            return _to_sign_in(scope)
+            return await self._ask_to_sign_in(screen, scope, receive, origin)
         scope["state"]["signed"] = signed
         for name in screen.asks:
             require_right(endpoint_named(name), signed.caller)
@@ -98,6 +148,7 @@ class Console:
         form: Form = {}
         if screen.method != "GET" and screen.reads_form:
             form = await read_form(headers, receive, self._services.settings.body_limit_bytes)
+            refuse_form_of_others(form, signed.caller)
         return await screen.show(
             Visit(
                 self._entry_point,

@@ -20,7 +20,15 @@ from numberdesk.console.connection_states import STATE, connection_state_of, con
 from numberdesk.console.rendering import page, redirect
 from numberdesk.console.screens import screen, show
 from numberdesk.console.visit import Visit
-from numberdesk.core.errors import InvalidRequest, NumberdeskError, NumberTaken, OrderInProgress, PriceChanged
+from numberdesk.core.compliance import Requirement
+from numberdesk.core.errors import (
+    DocumentsRequired,
+    InvalidRequest,
+    NumberdeskError,
+    NumberTaken,
+    OrderInProgress,
+    PriceChanged,
+)
 from numberdesk.core.pattern import (
     Pattern,
     PatternError,
@@ -34,6 +42,8 @@ _SEARCH: Final = "GET /phone-numbers/available-numbers/{iso_country}"
 _BUY: Final = "POST /phone-numbers/buy"
 _TEXTS: Final = ("region", "locality", "number_type", "area_code", "starts_with", "contains", "ends_with", "pattern",
                  "max_price", "sort")  # fmt: skip
+_PAPERS: Final = "GET /compliance-profiles"
+_MOST_PAPERS: Final = 10
 _PRICES: Final = ("price", "setup_price", "per_minute_price_inbound", "per_minute_price_outbound")
 _PAGE_SIZE: Final = 20
 _COMPILERS: Final = {
@@ -126,6 +136,9 @@ async def _confirmation(
     visit: Visit, quoted: dict[str, Decimal], number: str, form_key: str, former: dict[str, Decimal] | None = None
 ) -> Response:
     balance = (await visit.ask("GET /balance")).data if visit.may("GET /balance") else None
+    requires = _required(visit)
+    asks = requires and visit.may(_PAPERS)
+    papers = (await visit.ask(_PAPERS, query={"page_size": _MOST_PAPERS})).data if asks else []
     total = quoted["price"] + quoted.get("setup_price", Decimal(0))
     return show(
         visit,
@@ -139,9 +152,18 @@ async def _confirmation(
         balance=balance,
         after=None if balance is None else balance.available - total,
         form_key=form_key,
+        requires=requires,
+        papers=papers,
         connections=await connections_of(visit),
         connection=visit.sent("connection_id") or visit.asked("connection"),
     )
+
+
+def _required(visit: Visit) -> list[str]:
+    """The papers that the number is sold with: as the list had it, or as the purchase was refused for."""
+    told = visit.error.details.get("requires") if isinstance(visit.error, DocumentsRequired) else None
+    named = told if isinstance(told, list | tuple) else (visit.form or visit.query).get("requires", [])
+    return [each.value for each in Requirement if each.value in named]
 
 
 async def _connection_state(visit: Visit, order: Any) -> Any:

@@ -11,6 +11,7 @@ from numberdesk.console.screens import listed
 from numberdesk.console.tables import Column, Filter, ScreenTable
 
 _NUMBER: Final = Column("Number", "phone_number", "phone")
+_KNOWN: Final = Column("Number", "phone_number", "phone", "/console/all-numbers/{phone_number}")
 _CARRIER: Final = Filter("Carrier", "carrier", hint="pool")
 
 CALLS: Final = listed(
@@ -36,6 +37,25 @@ CALLS: Final = listed(
             Filter("Until (UTC)", "until", form="datetime-local"),
         ),
         empty="No calls yet. They appear when call records arrive (see docs/usage.md).",
+    )
+)
+
+CALL_RATES: Final = listed(
+    ScreenTable(
+        "/console/call-rates",
+        "Call rates",
+        "GET /usage/rates",
+        (
+            Column("Begins with", "prefix", "mono"),
+            Column("Rate / min", "rate", "money", unit="currency"),
+            Column("Each call", "connect_fee", "money"),
+            Column("Billed in seconds", "increments"),
+        ),
+        (Filter("Number called", "number", form="tel", hint="+18095550123"),),
+        empty="No rate fits: calls cost what stands with each number that you rent.",
+        about="What calls that you make cost by the first digits of the number called: the longest that fits holds, "
+        "and where none does, the rate of the number that you call from. Billed in seconds 60/6 is the first minute "
+        "whole, then every six seconds.",
     )
 )
 
@@ -65,7 +85,7 @@ RELEASES: Final = listed(
         "Releases",
         "GET /admin/releases",
         (
-            _NUMBER,
+            _KNOWN,
             Column("Carrier", "carrier"),
             Column("Asked", "asked_at", "time"),
             Column("Tries", "tries", "count"),
@@ -104,7 +124,7 @@ INVENTORY: Final = ScreenTable(
     "Inventory",
     "GET /admin/inventory",
     (
-        _NUMBER,
+        _KNOWN,
         Column("State", "state", "state"),
         Column("Carrier", "carrier"),
         Column("Country", "iso_country"),
@@ -184,5 +204,27 @@ RENTS: Final = listed(
         ),
         (Filter("Which", "status", ("past_due", "parked")),),
         empty="No rental fits.",
+    )
+)
+
+PAPERS_COLUMNS: Final = (
+    Column("Country", "iso_country"),
+    Column("Type", "number_type", "words"),
+    Column("State", "status", "state"),
+    Column("Good until", "valid_until", "time"),
+    Column("Since", "created_at", "time"),
+    Column("Changed", "updated_at", "time"),
+    Column("Id", "id", "mono"),
+)
+
+PAPERS: Final = listed(
+    ScreenTable(
+        "/console/papers",
+        "Papers",
+        "GET /compliance-profiles",
+        PAPERS_COLUMNS,
+        empty="Nothing is approved of you yet. Whoever runs this service registers it.",
+        about="Some numbers are sold only with papers, as an address or a proof of who you are. Here is what was "
+        "approved of you, by country and type of number; without a type it is good for all of them.",
     )
 )

@@ -22,6 +22,9 @@ _LABEL: Final = "PATCH /phone-numbers/{number}"
 _RELEASE: Final = "DELETE /phone-numbers/{number}/release"
 _CONNECT: Final = "POST /phone-numbers/{number}/connection"
 _DIAGNOSE: Final = "GET /phone-numbers/{number}/diagnose"
+_SETTINGS: Final = "GET /phone-numbers/{number}/settings"
+_SET: Final = "POST /phone-numbers/{number}/settings"
+_SETTABLE: Final = ("emergency_address", "caller_name")
 _LATEST: Final = 25
 
 NUMBERS: Final = ScreenTable(
@@ -85,6 +88,7 @@ async def number(visit: Visit) -> Response:
         charges=charges,
         calls=calls,
         stands=await connection_state_of(visit, found.id),
+        settings=(await visit.ask(_SETTINGS, path={"number": found.id})).data if found.is_active else None,
         connections=await connections_of(visit),
         may_manage=visit.may(_LABEL),
         form_key=visit.sent("form_key") or visit.entry_point.services.new_id("rls"),
@@ -131,6 +135,17 @@ async def label(visit: Visit) -> Response:
     except NumberdeskError as error:
         return await show_again(visit, error, number)
     return redirect(f"/console/numbers/{visit.path['number']}?said=saved")
+
+
+@screen("POST", "/numbers/{number}/settings", _SET, _ONE)
+async def set_settings(visit: Visit) -> Response:
+    """Say which emergency address and caller name a number is to have; what is empty is taken away."""
+    body: dict[str, Any] = {name: visit.sent(name).strip() for name in _SETTABLE if name in visit.form}
+    try:
+        await visit.ask(_SET, path=visit.path, body=body)
+    except NumberdeskError as error:
+        return await show_again(visit, error, number)
+    return redirect(f"/console/numbers/{visit.path['number']}?said=settings")
 
 
 @screen("POST", "/numbers/{rental_id}/release", _RELEASE, _ONE)

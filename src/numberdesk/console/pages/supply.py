@@ -12,6 +12,7 @@ from starlette.responses import Response
 from numberdesk.catalog.model import NUMBER_TYPES
 from numberdesk.catalog.store import count_inventory
 from numberdesk.console.forms import Upload
+from numberdesk.console.kept_forms import refuse_form_of_others
 from numberdesk.console.pages.lists import FINDINGS, INVENTORY
 from numberdesk.console.screens import Deed, deed, screen, show
 from numberdesk.console.tables import Column, Filter, ScreenTable, csv_answer, load
@@ -77,6 +78,7 @@ async def import_file(visit: Visit) -> Response:
         upload = Upload(visit.headers, visit.receive)
         await upload.begin("file")
         visit.form = upload.fields
+        refuse_form_of_others(visit.form, visit.caller)
         query = {
             "dry_run": "true" if visit.sent("dry_run") else "",
             "skip_bad": "true" if visit.sent("skip_bad") else "",
