@@ -163,6 +163,15 @@ def test_failed_sign_ins_are_slowed_and_successful_ones_are_not(another_desk: Ca
     assert browser.post("/console/link", {"token": "x"}).status == 429
 
 
+def test_all_addresses_of_one_network_have_their_tries_together(another_desk: Callable[..., Shop]) -> None:
+    desk = another_desk(trusted_proxies="127.0.0.1")
+    tries = [
+        Browser(desk.url, **{"X-Forwarded-For": f"2001:db8::{place:x}"}).sign_in("nonsense").status
+        for place in range(ATTEMPTS_AT_ONCE + 1)
+    ]
+    assert tries == [401] * ATTEMPTS_AT_ONCE + [429]
+
+
 FORGED = {
     "another site": {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"},
     "another site, by origin alone": {"Origin": "https://evil.example"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, new_key
-from numberdesk.accounts.people import Person, parse_email, parse_password
+from numberdesk.accounts.people import LONGEST_PASSWORD, Person, comparable_password, parse_email, parse_password
 from numberdesk.accounts.person_store import find_people, list_people
 from numberdesk.accounts.session_store import ConsoleSession, SignInLink, find_links, find_signed, list_sessions
 from numberdesk.core.errors import Forbidden, InvalidApiKey, InvalidRequest, NotFound
@@ -281,3 +281,9 @@ def test_a_password_is_long_enough_and_no_email(text: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         parse_password(text, "ann@example.com")
     assert refused.value.details["field"] == "password"
+
+
+def test_a_password_is_the_same_however_its_letters_are_composed() -> None:
+    composed, parts = ("xyz" + letter * (LONGEST_PASSWORD - 3) for letter in ("\u1ec5", "e\u0302\u0303"))
+    assert parse_password(parts, "a@b.c") == comparable_password(parts) == comparable_password(composed) == composed
+    assert len(comparable_password("a" + "\u0345\u0334" * 30_000)) == LONGEST_PASSWORD + 1

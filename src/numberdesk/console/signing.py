@@ -13,6 +13,7 @@ from starlette.responses import Response
 from numberdesk.accounts.people import LONGEST_EMAIL, Person
 from numberdesk.accounts.person_store import find_people, find_people_called
 from numberdesk.accounts.session_store import find_links
+from numberdesk.api.client_address import network_of
 from numberdesk.api.endpoint import EntryPoint
 from numberdesk.api.errors import STATUSES
 from numberdesk.api.limits import RateLimit
@@ -29,7 +30,7 @@ from numberdesk.infra.db import Tx
 
 ATTEMPTS_PER_SECOND: Final = 0.1
 ATTEMPTS_AT_ONCE: Final = 10
-"""Times that one address may fail to sign in at once; after that one every ten seconds."""
+"""Times that one network may fail to sign in at once; after that one every ten seconds."""
 
 _LONGEST_TOKEN: Final = 100
 _LONGEST_BROWSER: Final = 200
@@ -57,6 +58,11 @@ class Arrival(NamedTuple):
         return (self.form or self.query).get(name, [""])[-1].strip()
 
     @property
+    def network(self) -> str:
+        """By what failed tries are counted."""
+        return network_of(self.address)
+
+    @property
     def password(self) -> str:
         """The password that was typed, blanks and all."""
         return self.form.get("password", [""])[-1]
@@ -78,7 +84,7 @@ class SignInPages:
         self._entry_point = entry_point
         self._services = entry_point.services
         self._passwords = passwords
-        # The bucket of an address holds ATTEMPTS_AT_ONCE, and of addresses only the latest are remembered.
+        # The bucket of a network holds ATTEMPTS_AT_ONCE, and of networks only the latest are remembered.
         self._attempts = RateLimit(ATTEMPTS_PER_SECOND / ATTEMPTS_AT_ONCE, times=ATTEMPTS_AT_ONCE)
         self.openers: dict[tuple[str, str], Opener] = {
             ("GET", "/sign-in"): self._show,
@@ -104,7 +110,7 @@ class SignInPages:
         by_password = "key" not in arrival.form
         try:
             name = cookie_name(arrival.origin, self._services.settings.public_url)
-            self._attempts.spend(arrival.address)
+            self._attempts.spend(arrival.network)
             wanted = await (self._by_password(arrival) if by_password else self._by_key(arrival))
             return await self._begin(arrival, name, wanted)
         except InvalidApiKey:
@@ -125,7 +131,8 @@ class SignInPages:
         found = await self._services.reader.look_up(lambda tx: find_people_called(tx, [email]))
         person = found.get(email)
         stored = None if person is None else person.password
-        if not await self._passwords.is_password(email, arrival.password, stored) or person is None:
+        right = await self._passwords.is_password(email, arrival.password, stored, arrival.address)
+        if not right or person is None:
             raise InvalidApiKey
         return SignIn("", arrival.now, key_id=person.id, proven=stored)
 
@@ -151,7 +158,7 @@ class SignInPages:
     async def _with_link(self, arrival: Arrival) -> Response:
         try:
             name = cookie_name(arrival.origin, self._services.settings.public_url)
-            self._attempts.spend(arrival.address)
+            self._attempts.spend(arrival.network)
             wanted = SignIn("", arrival.now, link_hash=token_hash(arrival.asked("token")[:_LONGEST_TOKEN]))
             person = await self._invited(arrival)
             if person is not None:
@@ -170,7 +177,7 @@ class SignInPages:
         token = new_token(self._services.random_bytes(TOKEN_BYTES))
         begun = wanted._replace(token_hash=token_hash(token), address=arrival.address, browser=arrival.browser)
         await self._services.writer.submit(sign_in, begun)
-        self._attempts.give_back(arrival.address)  # whoever gets in is no guesser
+        self._attempts.give_back(arrival.network)  # whoever gets in is no guesser
         await self._end_former(arrival)
         return redirect(inside(arrival.asked("next") or None), set_cookie(name, token, IDLE // MICROSECONDS))
 
