@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from numberdesk.accounts.people import LONGEST_EMAIL, Person
 from numberdesk.accounts.person_store import find_people, find_people_called
-from numberdesk.accounts.session_store import find_links
+from numberdesk.accounts.session_store import find_links, find_signed
 from numberdesk.api.client_address import network_of
 from numberdesk.api.endpoint import EntryPoint
 from numberdesk.api.errors import STATUSES
@@ -123,6 +123,7 @@ class SignInPages:
 
     async def _by_key(self, arrival: Arrival) -> SignIn:
         caller = await self._entry_point.authenticator.caller(arrival.asked("key").encode())
+        self._entry_point.rate_limits.spend(caller.account_id, caller.key_id)
         return SignIn("", arrival.now, key_id=caller.key_id)
 
     async def _by_password(self, arrival: Arrival) -> SignIn:
@@ -134,6 +135,7 @@ class SignInPages:
         right = await self._passwords.is_password(email, arrival.password, stored, arrival.address)
         if not right or person is None:
             raise InvalidApiKey
+        self._entry_point.rate_limits.spend(person.account_id, person.id)
         return SignIn("", arrival.now, key_id=person.id, proven=stored)
 
     async def _show_link(self, arrival: Arrival, error: NumberdeskError | None = None) -> Response:
@@ -187,6 +189,10 @@ class SignInPages:
         return redirect("/console/sign-in?out=1", set_cookie(name, "", 0))
 
     async def _end_former(self, arrival: Arrival) -> None:
+        """End the session of the cookie that was sent, if it is one: whoever is nobody makes the writer do nothing."""
         former = read_cookie(arrival.origin, arrival.headers)
-        if former is not None:
-            await self._services.writer.submit(sign_out, token_hash(former))
+        if former is None:
+            return
+        hashed = token_hash(former)
+        if await self._services.reader.look_up(lambda tx: find_signed(tx, hashed, arrival.now, IDLE)) is not None:
+            await self._services.writer.submit(sign_out, hashed)
