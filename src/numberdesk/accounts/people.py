@@ -96,7 +96,8 @@ def parse_email(text: str) -> str:
     except TextError as error:
         raise InvalidRequest("email", str(error)) from None
     parts_of_host = email.rpartition("@")[2].split(".")
-    if not EMAIL.fullmatch(email) or not all(parts_of_host) or len(email) > LONGEST_EMAIL:
+    shown = email.isprintable()  # two that look the same are not two people's
+    if not EMAIL.fullmatch(email) or not shown or not all(parts_of_host) or len(email) > LONGEST_EMAIL:
         raise InvalidRequest("email", "must be like ann@example.com")
     return email
 
