@@ -6,12 +6,13 @@ Touches: nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Final
 
 import msgspec
 
 from numberdesk.accounts.action_store import WantedActions, page_actions
-from numberdesk.accounts.actions import Action
+from numberdesk.accounts.actions import Action, as_seen_by
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.instants import Written, instant_of
 from numberdesk.api.paging import PageQuery, page, position
@@ -60,9 +61,9 @@ class AllActionsQuery(ActionsQuery, frozen=True):
     answer_example=[_EXAMPLE],
 )
 async def actions(request: ApiRequest) -> ApiResponse:
-    """Page the changes of the account. From where an operator made one is the operator's affair."""
+    """Page the changes of the account."""
     own = request.caller.account_id
-    return await _listed(request, own, lambda item: item if item.actor_account_id == own else item._replace(address=""))
+    return await _listed(request, own, partial(as_seen_by, own))
 
 
 @endpoint(
