@@ -81,8 +81,8 @@ _SHOWN: Final = frozenset(
 """Fields whose values are kept. Of all others only that they were there is: they may be secrets or addresses."""
 
 
-_OPERATORS_OWN: Final = ("carrier", "reason")
-"""Of what operators did, what their customers are not told: through whom numbers are had, and words about others."""
+_OPERATORS_OWN: Final = ("carrier",)
+"""Of what operators did, what their customers are not told elsewhere either: through whom numbers are had."""
 
 
 class Action(NamedTuple):

@@ -140,6 +140,8 @@ def _refusal(tx: Tx, command: SignIn, holder: str | None) -> NumberdeskError | N
     if not holder.startswith(PERSON_ID):
         return None
     person = find_people(tx, [holder], lock=True)[holder]
+    if person.disabled_at is not None:  # since a moment ago: now it is locked
+        return InvalidApiKey()
     if command.link_hash is None:
         return None if person.password is not None and person.password == command.proven else InvalidApiKey()
     if command.password is None:
