@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from starlette.responses import Response
 
-from numberdesk.accounts.people import LONGEST_EMAIL, Person
+from numberdesk.accounts.people import LONGEST_EMAIL, Person, parse_email
 from numberdesk.accounts.person_store import find_people, find_people_called
 from numberdesk.accounts.session_store import find_links, find_signed
 from numberdesk.api.client_address import network_of
@@ -22,9 +22,8 @@ from numberdesk.console.forms import Form
 from numberdesk.console.guards import Origin, cookie_name, inside, read_cookie, set_cookie
 from numberdesk.console.passwords import PasswordChecks
 from numberdesk.console.rendering import page, redirect
-from numberdesk.core.errors import InvalidApiKey, NotFound, NumberdeskError, RateLimited
+from numberdesk.core.errors import InvalidApiKey, InvalidRequest, NotFound, NumberdeskError, RateLimited
 from numberdesk.core.periods import MICROSECONDS
-from numberdesk.core.text import folded
 from numberdesk.flows.accounts.sign_in import IDLE, TOKEN_BYTES, SignIn, new_token, sign_in, sign_out, token_hash
 from numberdesk.infra.db import Tx
 
@@ -128,7 +127,10 @@ class SignInPages:
 
     async def _by_password(self, arrival: Arrival) -> SignIn:
         """The person of an email and password. Whether there is one of that email is told by nothing, nor by time."""
-        email = folded(arrival.asked("email")[:LONGEST_EMAIL])
+        try:
+            email = parse_email(arrival.asked("email"))
+        except InvalidRequest:
+            email = ""  # nobody's, and counted and compared like any other
         found = await self._services.reader.look_up(lambda tx: find_people_called(tx, [email]))
         person = found.get(email)
         stored = None if person is None else person.password
