@@ -13,7 +13,8 @@ import pytest
 
 from numberdesk.api.accepted import accepted
 from numberdesk.flows.usage.set_usage_terms import AppointSource, appoint_sources
-from numberdesk.views.statement_csv import COLUMNS, safe_cell
+from numberdesk.views.csv_cells import safe_cell
+from numberdesk.views.statement_csv import COLUMNS
 from tests.api.conftest import Customer, Shop
 
 POSTGRESQL_IN_THE_LONG_RUN = "the flow is shown on both engines; this is about HTTP"

@@ -10,6 +10,7 @@ from typing import Final
 
 import pytest
 
+from numberdesk.cli.output import print_list, print_object
 from testbed import nursery
 from tests.cli.conftest import PATIENCE, environment
 from tests.cli.runner import Run, json_of, runner, shown_until
@@ -70,3 +71,12 @@ def test_what_is_no_terminal_gets_a_line_for_each_row_however_long(run: Run) -> 
     assert header.split() == ["id", "name", "currency", "status", "created_at"]
     assert "[bold]no markup[/] :smile:" in lines[0]
     assert [line.split()[1] for line in lines[1:]] == [f"{'x' * 99}{place}" for place in range(3)]
+
+
+def test_a_list_for_people_holds_nothing_that_a_terminal_obeys(capsys: pytest.CaptureFixture[str]) -> None:
+    said = {"id": "ord_1", "said": "no\x1b]0;owned\x07\x9b2J"}
+    print_list([said], ("id", "said"), as_json=False)
+    print_object(said, as_json=False)
+    shown = capsys.readouterr().out
+    assert not [sign for sign in shown if not sign.isprintable() and sign != "\n"]
+    assert shown.count(r"no\x1b]0;owned\x07\x9b2J") == 2

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from numberdesk.accounts.actions import kept_details
-from numberdesk.core.roles import Role
+from numberdesk.accounts.actions import Action, as_seen_by, kept_details
+from numberdesk.core.roles import Role, Via
 from tests.api.conftest import Customer, Shop
 from tests.console.browser import Browser
 from tests.console.conftest import signed_in_person
@@ -95,9 +95,13 @@ def test_an_operator_acts_for_a_customer_for_all_to_see_and_is_the_one_who_is_re
         "POST /phone-numbers/buy",
         "act for a customer no more",
     ]
-    assert {(row["actor"], row["actor_account_id"], row["account_id"]) for row in rows} == {
-        (email, operators, customer.account_id)
+    assert {(row["actor"], row["actor_account_id"], row["account_id"], row["address"]) for row in rows} == {
+        (email, operators, customer.account_id, None)
     }
+    customer.http.post("/api-keys/", json={"name": "own"})
+    assert customer.http.get("/actions/").json()["data"][0]["address"] == "127.0.0.1"
+    seen = desk.operator().http.get("/admin/actions/", params={"account_id": customer.account_id}).json()["data"]
+    assert {row["address"] for row in seen} == {"127.0.0.1"}
 
 
 @pytest.mark.parametrize("role", [Role.SUPPORT, Role.FINANCE])
@@ -124,3 +128,23 @@ def test_of_what_may_be_secret_only_that_it_was_given_is_kept(engine: str) -> No
     assert "s3cret" not in kept
     assert '"below": 5' in kept
     assert len(kept_details({f"field{place}": "x" * 500 for place in range(1000)})) <= 2000
+
+
+def test_customers_are_told_what_operators_did_for_them_and_why(desk: Shop, customer: Customer) -> None:
+    number = desk.number()
+    asked = {"account_id": customer.account_id, "reason": "as agreed"}
+    desk.operator().http.post(f"/admin/phone-numbers/{number}/assign/", json=asked)
+    (row,) = customer.http.get("/actions/").json()["data"]
+    assert (row["what"], row["details"], row["address"]) == (
+        "POST /admin/phone-numbers/{number}/assign",
+        {"account_id": "...", "reason": "as agreed"},
+        None,
+    )
+
+
+def test_the_name_of_a_carrier_is_the_operators_affair(engine: str) -> None:
+    assert engine
+    made = Action("act_1", 1, "acc_b", Via.API, "key_1", "x", details='{"carrier": "acme", "role": "owner"}')
+    seen = as_seen_by("acc_b", made._replace(address="192.0.2.1", actor_account_id="acc_a"))
+    assert (seen.details, seen.address) == ('{"role": "owner"}', "")
+    assert as_seen_by("acc_b", made._replace(actor_account_id="acc_b")).details == made.details

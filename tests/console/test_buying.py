@@ -202,3 +202,18 @@ def test_money_is_written_with_all_the_digits_it_has(engine: str) -> None:
     assert {text: money(Decimal(text)) for text in shown} == shown
     assert money(Decimal("-0.5"), "USD") == "\N{MINUS SIGN}0.50 USD"
     assert money(None) == "\N{EN DASH}"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"price": price} for price in ("1e9999999", "1e5000", "9" * 60, "-1", "0", "nan", "")),
+        {"setup_price": "1.0000001"},
+        {"per_minute_price_inbound": "1e9999999"},
+    ],
+)
+def test_a_price_that_is_none_is_refused_before_it_is_written_out(browser: Browser, wrong: dict[str, str]) -> None:
+    quoted = {"number": "+13612738809", "price": "1", **wrong}
+    for page in (browser.get("/console/buy", **quoted), browser.post("/console/buy", quoted)):
+        assert page.status == 400
+        assert "must be a price" in page.text

@@ -41,8 +41,8 @@ def person(inviter: Browser, role: str, path: str = "/console/people") -> tuple[
     return browser, email
 
 
-def sign_in(url: str, email: str, password: str = PASSWORD) -> tuple[Browser, Page]:
-    browser = Browser(url)
+def sign_in(url: str, email: str, password: str = PASSWORD, **headers: str) -> tuple[Browser, Page]:
+    browser = Browser(url, **headers)
     door = browser.get("/console/sign-in")
     form = next(form for form in door.forms if "email" in form.fields)
     return browser, browser.send(form, email=email, password=password)
@@ -100,6 +100,16 @@ def test_wrong_passwords_for_one_email_are_slowed_whether_or_not_somebody_has_it
     assert statuses == [401] * TRIES_AT_ONCE
     _, slowed = sign_in(desk.url, email)
     assert (slowed.status, "Too many tries for this email" in slowed.text) == (429, True)
+
+
+def test_wrong_passwords_from_elsewhere_lock_nobody_out(another_desk: Callable[..., Shop]) -> None:
+    desk = another_desk(trusted_proxies="127.0.0.1")
+    _, email = person(signed_in(desk, desk.customer()), "viewer")
+    theirs, other_of_theirs = ({"X-Forwarded-For": f"2001:db8::{end}"} for end in (1, 2))
+    wrong = [sign_in(desk.url, email, "wrong", **theirs)[1].status for _ in range(TRIES_AT_ONCE)]
+    assert wrong == [401] * TRIES_AT_ONCE
+    assert sign_in(desk.url, email, **other_of_theirs)[1].status == 429
+    assert sign_in(desk.url, email, **{"X-Forwarded-For": "2001:db8:0:1::1"})[1].status == 200
 
 
 def test_a_role_opens_what_it_may_and_nothing_else(desk: Shop, customer: Customer) -> None:

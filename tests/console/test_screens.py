@@ -150,7 +150,7 @@ def test_what_people_write_is_shown_as_they_wrote_it_and_never_run(
 def test_a_table_as_csv_runs_nothing_in_a_spreadsheet(desk: Shop, customer: Customer, browser: Browser) -> None:
     number = desk.number()
     customer.buy(number)
-    for label in ("=HYPERLINK(1)", "+cmd|1", "-2+3", "@SUM(1)", " =1"):
+    for label in ("=HYPERLINK(1)", "+cmd|1", "-2+3", "@SUM(1)", " =1", "＝1+1", "\u00a0=1"):  # noqa: RUF001
         browser.post(f"/console/numbers/{number}/labels", {"friendly_name": label, "auto_renew": "yes", "tags": "=x,b"})
         answer = browser.http.get("/console/numbers/csv")
         assert answer.headers["content-type"] == "text/csv; charset=utf-8"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import make_url
 
 from numberdesk.accounts.session_store import SignInLink
 from numberdesk.accounts.store import find_key_by_hash
-from numberdesk.console.guards import Origin, inside, origin_of
+from numberdesk.console.guards import PLAIN_COOKIE, Origin, inside, origin_of
 from numberdesk.console.signing import ATTEMPTS_AT_ONCE
 from numberdesk.flows.accounts.sign_in import make_links, token_hash
 from tests.api.conftest import Customer, Shop
@@ -161,6 +164,38 @@ def test_failed_sign_ins_are_slowed_and_successful_ones_are_not(another_desk: Ca
     assert wrong == [401] * ATTEMPTS_AT_ONCE + [429]
     assert browser.sign_in(customer.key).status == 429
     assert browser.post("/console/link", {"token": "x"}).status == 429
+
+
+def test_all_addresses_of_one_network_have_their_tries_together(another_desk: Callable[..., Shop]) -> None:
+    desk = another_desk(trusted_proxies="127.0.0.1")
+    tries = [
+        Browser(desk.url, **{"X-Forwarded-For": f"2001:db8::{place:x}"}).sign_in("nonsense").status
+        for place in range(ATTEMPTS_AT_ONCE + 1)
+    ]
+    assert tries == [401] * ATTEMPTS_AT_ONCE + [429]
+
+
+def test_signing_in_counts_as_a_request_of_its_key(another_desk: Callable[..., Shop]) -> None:
+    desk = another_desk(rate_limit=0.001)
+    sent: dict[str, Any] = {
+        "data": {"key": desk.customer().key},
+        "headers": {"Origin": desk.url},
+        "follow_redirects": False,
+    }
+    statuses = [Browser(desk.url).http.post("/console/sign-in", **sent).status_code for _ in range(2)]
+    assert statuses == [303, 429]
+
+
+def test_whoever_is_nobody_makes_nothing_be_written(another_desk: Callable[..., Shop], database_url: str) -> None:
+    desk = another_desk()
+    nobody = Browser(desk.url)
+    nobody.http.cookies.set(PLAIN_COOKIE, "made up")
+    held = sqlite3.connect(make_url(database_url).database or "", isolation_level=None)
+    held.execute("BEGIN IMMEDIATE")
+    try:
+        assert nobody.post("/console/sign-out").status == 200
+    finally:
+        held.close()
 
 
 FORGED = {

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numberdesk.core.text import TextError, parse_text, parse_token
+from numberdesk.core.text import TextError, harmless, parse_text, parse_token
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,12 @@ def test_a_token_has_one_to_so_many_characters(token: str) -> None:
 def test_a_token_with_other_characters_is_refused(token: str) -> None:
     with pytest.raises(TextError, match="visible ASCII"):
         parse_token(token, longest=255)
+
+
+@pytest.mark.parametrize("text", ["Großkunde", "客户", "👩‍👧", "a\u00a0b", "two\nlines\tapart", r"C:\new"])
+def test_what_only_shows_is_given_to_a_terminal_as_it_is(text: str) -> None:
+    assert harmless(text) == text
+
+
+def test_what_would_steer_a_terminal_is_written_out() -> None:
+    assert harmless("a\x1b[2J\r\x9b\u202e\ud800") == r"a\x1b[2J\r\x9b\u202e\ud800"

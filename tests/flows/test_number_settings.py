@@ -11,7 +11,7 @@ from numberdesk.carriers.port import CarrierAccount
 from numberdesk.core.compliance import EMERGENCY_ADDRESS_ID, ComplianceProfile, ProfileState
 from numberdesk.core.connecting import FIRST_LOOK, LOOKS, NOT_TAKEN
 from numberdesk.core.connection import Unsupported
-from numberdesk.core.errors import InvalidRequest, NotFound
+from numberdesk.core.errors import InvalidRequest, NotFound, RentalConflict
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.number_settings import NOTHING, OF_POOL, SettingsNotKept, SettingsState, WantedSettings
 from numberdesk.flows.compliance.register_profiles import register_profiles
@@ -21,6 +21,7 @@ from numberdesk.verify.books import verify
 from numberdesk.views.settings import number_settings_view
 from testbed.stock import store_accounts
 from tests.flows.conftest import PRICE, Shop
+from tests.flows.hands import restore, take_back, transfer
 
 ADDRESS: Final = "AD0123456789abcdef0123456789abcdef"
 WANTED: Final = WantedSettings(ADDRESS, "VOICE AGENCY")
@@ -174,6 +175,53 @@ def test_an_address_is_taken_off_before_a_release_which_waits_for_that_and_what_
     assert ADDRESS not in dump
     assert "VOICE AGENCY" not in dump
     shop.verified()
+
+
+def test_whoever_has_a_number_next_has_nothing_of_what_was_set_for_the_one_before(shop: Shop) -> None:
+    account_id, e164 = rented(shop)
+    other = shop.account(10 * PRICE)
+    wish(shop, account_id, e164)
+    work(shop)
+    transfer(shop, other, e164)
+    row = row_of(shop, other, e164)
+    assert (row.state, row.wanted, row_of(shop, account_id, e164).state) == (
+        SettingsState.PENDING,
+        NOTHING,
+        SettingsState.NONE,
+    )
+    work(shop)
+    assert shop.acme.set_ups == [(e164, WANTED), (e164, NOTHING)]
+    assert row_of(shop, other, e164).state is SettingsState.NONE
+    shop.now += FIRST_LOOK
+    look(shop)
+    work(shop)
+    assert len(shop.acme.set_ups) == 2
+    shop.verified()
+
+
+def test_a_number_that_is_restored_after_its_settings_were_forgotten_has_none_at_its_carrier(shop: Shop) -> None:
+    account_id, e164 = rented(shop)
+    wish(shop, account_id, e164)
+    work(shop)
+    take_back(shop, e164)
+    restore(shop, e164)
+    work(shop)
+    assert shop.acme.set_ups[1:] == [(e164, NOTHING)]
+    shop.verified()
+
+
+def test_no_number_is_moved_while_its_carrier_is_told_of_the_settings_of_the_account_before(shop: Shop) -> None:
+    account_id, e164 = rented(shop)
+    wish(shop, account_id, e164)
+    with shop.database.write() as tx:
+        tx.execute(text("UPDATE number_settings SET leased_until = :until"), {"until": shop.now + 1})
+    with pytest.raises(RentalConflict, match="being told of its settings"):
+        transfer(shop, shop.account(10 * PRICE), e164)
+    shop.now += 1
+    other = shop.account(10 * PRICE)
+    transfer(shop, other, e164)
+    work(shop)
+    assert shop.acme.set_ups == [(e164, NOTHING)]
 
 
 def test_verify_names_what_is_kept_of_a_rental_that_has_ended(shop: Shop) -> None:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from numberdesk.accounts.people import Person, parse_email, parse_password
+from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, new_key
+from numberdesk.accounts.people import LONGEST_PASSWORD, Person, comparable_password, parse_email, parse_password
 from numberdesk.accounts.person_store import find_people, list_people
 from numberdesk.accounts.session_store import ConsoleSession, SignInLink, find_links, find_signed, list_sessions
 from numberdesk.core.errors import Forbidden, InvalidApiKey, InvalidRequest, NotFound
 from numberdesk.core.roles import Role
+from numberdesk.core.spending import SpendCaps
 from numberdesk.flows.accounts.create_accounts import create_accounts, new_operator_account
-from numberdesk.flows.accounts.invite_people import Invitation, PersonChange, change_people, invite_people
+from numberdesk.flows.accounts.invite_people import (
+    MOST_PEOPLE,
+    Invitation,
+    PersonChange,
+    change_people,
+    invite_people,
+)
+from numberdesk.flows.accounts.issue_keys import NewKey, Revocation, issue_keys, new_key_record, revoke
 from numberdesk.flows.accounts.sign_in import (
     IDLE,
     EndSessions,
@@ -90,6 +99,12 @@ def test_a_new_password_ends_all_other_sessions_and_so_does_a_new_link_that_is_u
         new = NewPassword(invited.person.id, "hash", "new", token_hash("b"))
         assert change_passwords(tx, [new, new]) == [None, InvalidApiKey()]  # the second was proven by the old one
     assert (who(shop, "a"), who(shop, "b")) == (None, "ann@example.com")
+    link = SignInLink(token_hash("found later"), invited.person.id, NOW + 100)
+    change(shop, PersonChange(invited.person.id, None, NOW, link=link))
+    with shop.database.write() as tx:
+        change_passwords(tx, [new._replace(proven="new", password="newer")])
+    (refused,) = enter(shop, SignIn(token_hash("x"), NOW, link_hash=link.hash, password="theirs"))
+    assert isinstance(refused, NotFound)
     link = SignInLink(token_hash("again"), invited.person.id, NOW + 100)
     change(shop, PersonChange(invited.person.id, None, NOW, link=link))
     assert who(shop, "b") == "ann@example.com"  # nothing ends until it is used
@@ -175,8 +190,82 @@ def test_nobody_gives_or_takes_a_role_that_may_more_than_they_may_nor_changes_th
     assert (found[owner.person.id].disabled_at, found[viewer.person.id].role) == (None, Role.BUYER)
 
 
+def key_of(shop: Shop, account_id: str, number: int, caps: SpendCaps, expires_at: int | None = None) -> str:
+    """Give an account a key that may do everything; its id."""
+    secret = new_key(bytes([number]) * RANDOM_BYTES)
+    record = new_key_record(
+        shop.new_id("key"), secret, account_id=account_id, name="", scopes=CUSTOMER_SCOPES, expires_at=expires_at,
+        now=NOW,
+    )  # fmt: skip
+    with shop.database.write() as tx:
+        issue_keys(tx, [NewKey(record, caps)])
+    return record.id
+
+
+def test_a_key_with_spend_limits_lets_nobody_in_who_could_buy_without_them(shop: Shop) -> None:
+    account_id = shop.account()
+    free, capped = (key_of(shop, account_id, n, caps) for n, caps in enumerate((SpendCaps(), SpendCaps(None, 5))))
+    owner = invitation(shop, account_id)
+    viewer = invitation(shop, account_id, "v@example.com", Role.VIEWER)
+    outcomes = invite(shop, owner._replace(asked_by=capped), viewer._replace(asked_by=capped))
+    assert [type(each) for each in outcomes] == [Forbidden, Person]
+    assert invite(shop, owner._replace(asked_by=free)) == [owner.person]
+    of_owner = PersonChange(owner.person.id, account_id, NOW, changed_by=capped)
+    refused = change(
+        shop,
+        of_owner._replace(link=SignInLink("h", owner.person.id, NOW + 1)),
+        of_owner._replace(disabled=False),
+        of_owner._replace(person_id=viewer.person.id, role=Role.BUYER),
+        of_owner._replace(person_id=viewer.person.id, role=Role.BUYER, disabled=True),
+    )
+    assert [type(each) for each in refused] == [Forbidden] * 4
+    assert isinstance(change(shop, of_owner._replace(disabled=True))[0], Person)
+
+
+def test_a_key_that_expires_or_is_revoked_lets_nobody_in(shop: Shop) -> None:
+    account_id = shop.account()
+    expiring, revoked = (key_of(shop, account_id, n, SpendCaps(), end) for n, end in ((1, NOW + 9), (2, None)))
+    with shop.database.write() as tx:
+        revoke(tx, [Revocation(revoked, account_id, NOW)])
+    viewer = invitation(shop, account_id, role=Role.VIEWER)
+    outcomes = invite(shop, *(viewer._replace(asked_by=each) for each in (expiring, revoked, "key_none")))
+    assert [type(each) for each in outcomes] == [Forbidden, InvalidApiKey, InvalidApiKey]
+    invite(shop, viewer)
+    link = SignInLink("h", viewer.person.id, NOW + 1)
+    changes = [
+        PersonChange(viewer.person.id, account_id, NOW, changed_by=expiring, link=link),
+        PersonChange(viewer.person.id, account_id, NOW, changed_by=revoked, disabled=True),
+        PersonChange(viewer.person.id, account_id, NOW, changed_by=expiring, disabled=True),
+    ]
+    assert [type(each) for each in change(shop, *changes)] == [Forbidden, InvalidApiKey, Person]
+
+
+def test_of_two_who_disable_each_other_at_once_one_is_left(shop: Shop) -> None:
+    account_id = shop.account()
+    ann, bob = invitation(shop, account_id), invitation(shop, account_id, "bob@example.com")
+    invite(shop, ann, bob)
+    outcomes = change(
+        shop,
+        PersonChange(ann.person.id, account_id, NOW, changed_by=bob.person.id, disabled=True),
+        PersonChange(bob.person.id, account_id, NOW, changed_by=ann.person.id, disabled=True),
+    )
+    assert [type(each) for each in outcomes] == [Person, InvalidApiKey]
+    late = invitation(shop, account_id, "late@example.com")._replace(asked_by=ann.person.id)
+    assert invite(shop, late) == [InvalidApiKey()]
+
+
+def test_an_account_asks_for_no_more_emails_than_it_may_have_people(shop: Shop) -> None:
+    account_id, other = shop.account(), shop.account()
+    invite(shop, invitation(shop, other, "theirs@example.com", Role.VIEWER))
+    invite(shop, *(invitation(shop, account_id, f"p{n}@example.com", Role.VIEWER) for n in range(MOST_PEOPLE)))
+    asked = invite(shop, *(invitation(shop, account_id, each) for each in ("theirs@example.com", "none@example.com")))
+    assert asked == [asked[0]] * 2
+    assert isinstance(asked[0], Forbidden)
+
+
 @pytest.mark.parametrize(
-    "text", ["", "ann", "@x", "a@", "a b@c", "a@b@c", "a@b..c", "a@.b", "a\n@b", "<a@b>", "a" * 201]
+    "text",
+    ["", "ann", "@x", "a@", "a b@c", "a@b@c", "a@b..c", "a@.b", "a\n@b", "<a@b>", "a\u200bb@c", "\u202ea@b", "a" * 201],
 )
 def test_what_is_no_email_is_refused_by_name(text: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
@@ -193,3 +282,9 @@ def test_a_password_is_long_enough_and_no_email(text: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         parse_password(text, "ann@example.com")
     assert refused.value.details["field"] == "password"
+
+
+def test_a_password_is_the_same_however_its_letters_are_composed() -> None:
+    composed, parts = ("xyz" + letter * (LONGEST_PASSWORD - 3) for letter in ("\u1ec5", "e\u0302\u0303"))
+    assert parse_password(parts, "a@b.c") == comparable_password(parts) == comparable_password(composed) == composed
+    assert len(comparable_password("a" + "\u0345\u0334" * 30_000)) == LONGEST_PASSWORD + 1

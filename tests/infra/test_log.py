@@ -113,3 +113,13 @@ def test_at_a_terminal_lines_are_text(monkeypatch: pytest.MonkeyPatch) -> None:
     (line,) = stream.written
     assert "[info" in line
     assert "order_id=ord_1" in line
+
+
+def test_no_line_for_people_holds_what_a_terminal_obeys(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure("info", "text")
+    steering = "/\x1b[2J\x9b31m\x07\x7f\u202eend"
+    log.get_log().error("request failed", path=steering, exc_info=ValueError(steering))
+    written = capsys.readouterr().err
+    assert not [sign for sign in written if not sign.isprintable() and sign != "\n"]
+    assert r"path=/\x1b[2J\x9b31m\x07\x7f\u202eend" in written
+    assert r"ValueError: /\x1b[2J" in written

@@ -81,6 +81,10 @@ _SHOWN: Final = frozenset(
 """Fields whose values are kept. Of all others only that they were there is: they may be secrets or addresses."""
 
 
+_OPERATORS_OWN: Final = ("carrier",)
+"""Of what operators did, what their customers are not told elsewhere either: through whom numbers are had."""
+
+
 class Action(NamedTuple):
     """A change: who made it, how, from where, what it was and of what. Empty texts stand for what is not known.
 
@@ -105,6 +109,14 @@ class ActionPage(NamedTuple):
 
     items: list[Action]
     walked_to: str | None
+
+
+def as_seen_by(account_id: str, action: Action) -> Action:
+    """A change as an account is told of it: of one that an operator made, without what is the operator's own affair."""
+    if action.actor_account_id == account_id:
+        return action
+    details = {name: value for name, value in json.loads(action.details).items() if name not in _OPERATORS_OWN}
+    return action._replace(address="", details=json.dumps(details, ensure_ascii=False))
 
 
 def kept_details(fields: Mapping[str, Any]) -> str:

@@ -25,6 +25,7 @@ EMAIL: Final = re.compile(r"[^\s@<>,;\"]+@[^\s@<>,;\"]+")
 
 SHORTEST_PASSWORD: Final = 12
 LONGEST_PASSWORD: Final = 200
+_MOST_PARTS: Final = 4
 
 _VIEWER: Final = frozenset({Scope.NUMBERS_READ.value, Scope.BILLING_READ.value})
 _SUPPORT: Final = frozenset({Scope.NUMBERS_READ.value, Scope.ADMIN.value})
@@ -95,14 +96,15 @@ def parse_email(text: str) -> str:
     except TextError as error:
         raise InvalidRequest("email", str(error)) from None
     parts_of_host = email.rpartition("@")[2].split(".")
-    if not EMAIL.fullmatch(email) or not all(parts_of_host) or len(email) > LONGEST_EMAIL:
+    shown = email.isprintable()  # two that look the same are not two people's
+    if not EMAIL.fullmatch(email) or not shown or not all(parts_of_host) or len(email) > LONGEST_EMAIL:
         raise InvalidRequest("email", "must be like ann@example.com")
     return email
 
 
 def parse_password(text: str, email: str) -> str:
     """A new password in the one form that is hashed. Raises InvalidRequest."""
-    password = normal_password(text)
+    password = comparable_password(text)
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise InvalidRequest("password", f"must have {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
     if folded(password) == email or len(set(password)) == 1:
@@ -110,6 +112,9 @@ def parse_password(text: str, email: str) -> str:
     return password
 
 
-def normal_password(text: str) -> str:
-    """A password in one Unicode form, however a keyboard composes its letters."""
-    return unicodedata.normalize("NFC", text)
+def comparable_password(text: str) -> str:
+    """A password in one Unicode form, however a keyboard composes its letters; of one that is too long the beginning.
+
+    A letter is at most _MOST_PARTS parts in any form, and what has more parts is not sorted: that takes long.
+    """
+    return unicodedata.normalize("NFC", text[: (LONGEST_PASSWORD + 1) * _MOST_PARTS])[: LONGEST_PASSWORD + 1]

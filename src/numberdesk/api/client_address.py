@@ -14,6 +14,9 @@ from starlette.types import Scope
 
 from numberdesk.infra.settings import parse_proxies
 
+_NETWORK_BITS: Final = 64
+"""Of an IPv6 address: whoever has one has all of its network."""
+
 _FORWARDED: Final = b"x-forwarded-for"
 _MOST_HOPS: Final = 20
 
@@ -37,6 +40,18 @@ def client_address(scope: Scope, trusted_proxies: str) -> str:
     return address
 
 
+def network_of(address: str) -> str:
+    """By what tries from an address are counted: itself, or of IPv6 its network, out of which anybody takes another."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return address
+    mapped = found.ipv4_mapped
+    return str(mapped or ipaddress.ip_network((int(found) >> _NETWORK_BITS << _NETWORK_BITS, _NETWORK_BITS)))
+
+
 def _hops(headers: Iterable[tuple[bytes, bytes]]) -> list[str]:
     """The addresses that were added on the way, the latest first."""
     lines = [value.decode("latin-1") for name, value in headers if name == _FORWARDED]
@@ -49,7 +64,7 @@ def _plain(hop: str) -> str | None:
     if text.count(":") == 1:
         text = text.partition(":")[0]
     try:
-        return str(ipaddress.ip_address(text))
+        return str(ipaddress.ip_address(text.partition("%")[0]))  # a zone may be any text, and means nothing elsewhere
     except ValueError:
         return None
 

@@ -14,6 +14,7 @@ import msgspec
 import typer
 
 from numberdesk.core.errors import InvalidRequest, NumberdeskError, Overloaded
+from numberdesk.core.text import harmless
 from numberdesk.infra.db import CommitUnknownError, DatabaseError, StorageFailedError
 from numberdesk.infra.settings import SettingsError
 from numberdesk.infra.vault import VaultError
@@ -35,13 +36,13 @@ _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 
 def note(text: str) -> None:
     """Say something to the person, on standard error."""
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{harmless(text)}\n")
     sys.stderr.flush()
 
 
 def say(text: str) -> None:
     """A line or more of a result, on standard output."""
-    sys.stdout.write(f"{text}\n")
+    sys.stdout.write(f"{harmless(text)}\n")
 
 
 def fail(text: str, status: int = REFUSED) -> NoReturn:
@@ -171,5 +172,5 @@ def _text(value: Any) -> str:
     if value is None:
         return "-"
     if isinstance(value, (list, tuple)):
-        return " ".join(map(str, value))
-    return str(value)
+        return harmless(" ".join(map(str, value)))
+    return harmless(str(value))

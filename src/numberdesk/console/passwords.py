@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from numberdesk.accounts.passwords import SALT_BYTES, is_password, password_hash
-from numberdesk.accounts.people import LONGEST_PASSWORD, normal_password, parse_password
+from numberdesk.accounts.people import comparable_password, parse_password
+from numberdesk.api.client_address import network_of
 from numberdesk.api.limits import RateLimit
 from numberdesk.core.errors import Overloaded, RateLimited
 
@@ -18,7 +19,10 @@ Result = TypeVar("Result")
 
 TRIES_PER_SECOND: Final = 1 / 60
 TRIES_AT_ONCE: Final = 8
-"""Wrong passwords that are looked at for one email at once, wherever they come from; after that one a minute."""
+"""Wrong passwords that are looked at for one email from one network at once; after that one a minute."""
+
+NETWORKS: Final = 10
+"""As many networks' tries are looked at for one email from everywhere: fewer lock nobody out who is elsewhere."""
 
 _AT_A_TIME: Final = 2
 _MOST_WAITING: Final = 20
@@ -32,17 +36,24 @@ class PasswordChecks:
         self._turns = asyncio.Semaphore(_AT_A_TIME)
         self._waiting = 0
         # An email that nobody has is counted like any other, so that the two are not told apart.
-        self._tries = RateLimit(TRIES_PER_SECOND / TRIES_AT_ONCE, times=TRIES_AT_ONCE)
+        self._from_network = RateLimit(TRIES_PER_SECOND / TRIES_AT_ONCE, times=TRIES_AT_ONCE)
+        self._from_all = RateLimit(TRIES_PER_SECOND / TRIES_AT_ONCE, times=TRIES_AT_ONCE * NETWORKS)
 
-    async def is_password(self, email: str, typed: str, stored: str | None) -> bool:
-        """Whether a password is that of an email. Raises RateLimited and Overloaded."""
+    async def is_password(self, email: str, typed: str, stored: str | None, address: str) -> bool:
+        """Whether a password that comes from an address is that of an email. Raises RateLimited and Overloaded."""
+        from_here = f"{network_of(address)} {email}"
         try:
-            self._tries.spend(email)
+            self._from_network.spend(from_here)
+            self._from_all.spend(email)
         except RateLimited as error:
             raise RateLimited(_SLOWED, error.details) from None
-        right = await self._do(lambda: is_password(normal_password(typed[: LONGEST_PASSWORD + 1]), stored))
-        if right:
-            self._tries.give_back(email)
+        right: bool | None = None
+        try:
+            right = await self._do(lambda: is_password(comparable_password(typed), stored))
+        finally:
+            if right is not False:  # right, or not looked at
+                self._from_network.give_back(from_here)
+                self._from_all.give_back(email)
         return right
 
     async def hash(self, typed: str, email: str, random_bytes: Callable[[int], bytes]) -> str:

@@ -10,9 +10,10 @@ from typing import Final, NamedTuple
 
 from starlette.responses import Response
 
-from numberdesk.accounts.people import LONGEST_EMAIL, Person
+from numberdesk.accounts.people import LONGEST_EMAIL, Person, parse_email
 from numberdesk.accounts.person_store import find_people, find_people_called
-from numberdesk.accounts.session_store import find_links
+from numberdesk.accounts.session_store import find_links, find_signed
+from numberdesk.api.client_address import network_of
 from numberdesk.api.endpoint import EntryPoint
 from numberdesk.api.errors import STATUSES
 from numberdesk.api.limits import RateLimit
@@ -21,15 +22,14 @@ from numberdesk.console.forms import Form
 from numberdesk.console.guards import Origin, cookie_name, inside, read_cookie, set_cookie
 from numberdesk.console.passwords import PasswordChecks
 from numberdesk.console.rendering import page, redirect
-from numberdesk.core.errors import InvalidApiKey, NotFound, NumberdeskError, RateLimited
+from numberdesk.core.errors import InvalidApiKey, InvalidRequest, NotFound, NumberdeskError, RateLimited
 from numberdesk.core.periods import MICROSECONDS
-from numberdesk.core.text import folded
 from numberdesk.flows.accounts.sign_in import IDLE, TOKEN_BYTES, SignIn, new_token, sign_in, sign_out, token_hash
 from numberdesk.infra.db import Tx
 
 ATTEMPTS_PER_SECOND: Final = 0.1
 ATTEMPTS_AT_ONCE: Final = 10
-"""Times that one address may fail to sign in at once; after that one every ten seconds."""
+"""Times that one network may fail to sign in at once; after that one every ten seconds."""
 
 _LONGEST_TOKEN: Final = 100
 _LONGEST_BROWSER: Final = 200
@@ -57,6 +57,11 @@ class Arrival(NamedTuple):
         return (self.form or self.query).get(name, [""])[-1].strip()
 
     @property
+    def network(self) -> str:
+        """By what failed tries are counted."""
+        return network_of(self.address)
+
+    @property
     def password(self) -> str:
         """The password that was typed, blanks and all."""
         return self.form.get("password", [""])[-1]
@@ -78,7 +83,7 @@ class SignInPages:
         self._entry_point = entry_point
         self._services = entry_point.services
         self._passwords = passwords
-        # The bucket of an address holds ATTEMPTS_AT_ONCE, and of addresses only the latest are remembered.
+        # The bucket of a network holds ATTEMPTS_AT_ONCE, and of networks only the latest are remembered.
         self._attempts = RateLimit(ATTEMPTS_PER_SECOND / ATTEMPTS_AT_ONCE, times=ATTEMPTS_AT_ONCE)
         self.openers: dict[tuple[str, str], Opener] = {
             ("GET", "/sign-in"): self._show,
@@ -109,7 +114,7 @@ class SignInPages:
         by_password = "key" not in arrival.form
         try:
             name = cookie_name(arrival.origin, self._services.settings.public_url)
-            self._attempts.spend(arrival.address)
+            self._attempts.spend(arrival.network)
             wanted = await (self._by_password(arrival) if by_password else self._by_key(arrival))
             return await self._begin(arrival, name, wanted)
         except InvalidApiKey:
@@ -122,16 +127,22 @@ class SignInPages:
 
     async def _by_key(self, arrival: Arrival) -> SignIn:
         caller = await self._entry_point.authenticator.caller(arrival.asked("key").encode())
+        self._entry_point.rate_limits.spend(caller.account_id, caller.key_id)
         return SignIn("", arrival.now, key_id=caller.key_id)
 
     async def _by_password(self, arrival: Arrival) -> SignIn:
         """The person of an email and password. Whether there is one of that email is told by nothing, nor by time."""
-        email = folded(arrival.asked("email")[:LONGEST_EMAIL])
+        try:
+            email = parse_email(arrival.asked("email"))
+        except InvalidRequest:
+            email = ""  # nobody's, and counted and compared like any other
         found = await self._services.reader.look_up(lambda tx: find_people_called(tx, [email]))
         person = found.get(email)
         stored = None if person is None else person.password
-        if not await self._passwords.is_password(email, arrival.password, stored) or person is None:
+        right = await self._passwords.is_password(email, arrival.password, stored, arrival.address)
+        if not right or person is None:
             raise InvalidApiKey
+        self._entry_point.rate_limits.spend(person.account_id, person.id)
         return SignIn("", arrival.now, key_id=person.id, proven=stored)
 
     async def _show_link(self, arrival: Arrival, error: NumberdeskError | None = None) -> Response:
@@ -156,7 +167,7 @@ class SignInPages:
     async def _with_link(self, arrival: Arrival) -> Response:
         try:
             name = cookie_name(arrival.origin, self._services.settings.public_url)
-            self._attempts.spend(arrival.address)
+            self._attempts.spend(arrival.network)
             wanted = SignIn("", arrival.now, link_hash=token_hash(arrival.asked("token")[:_LONGEST_TOKEN]))
             person = await self._invited(arrival)
             if person is not None:
@@ -175,7 +186,7 @@ class SignInPages:
         token = new_token(self._services.random_bytes(TOKEN_BYTES))
         begun = wanted._replace(token_hash=token_hash(token), address=arrival.address, browser=arrival.browser)
         await self._services.writer.submit(sign_in, begun)
-        self._attempts.give_back(arrival.address)  # whoever gets in is no guesser
+        self._attempts.give_back(arrival.network)  # whoever gets in is no guesser
         await self._end_former(arrival)
         return redirect(inside(arrival.asked("next") or None), set_cookie(name, token, IDLE // MICROSECONDS))
 
@@ -185,6 +196,10 @@ class SignInPages:
         return redirect("/console/sign-in?out=1", set_cookie(name, "", 0))
 
     async def _end_former(self, arrival: Arrival) -> None:
+        """End the session of the cookie that was sent, if it is one: whoever is nobody makes the writer do nothing."""
         former = read_cookie(arrival.origin, arrival.headers)
-        if former is not None:
-            await self._services.writer.submit(sign_out, token_hash(former))
+        if former is None:
+            return
+        hashed = token_hash(former)
+        if await self._services.reader.look_up(lambda tx: find_signed(tx, hashed, arrival.now, IDLE)) is not None:
+            await self._services.writer.submit(sign_out, hashed)

@@ -20,14 +20,11 @@ from starlette.responses import Response, StreamingResponse
 from numberdesk.console.paths import filled, value_of
 from numberdesk.console.rendering import SECURITY
 from numberdesk.console.visit import Visit, endpoint_named
+from numberdesk.views.csv_cells import safe_cell
 
 PAGE_SIZE: Final = 25
 _CSV_PAGE: Final = 100
 _MOST_CSV_ROWS: Final = 200_000
-_HARMLESS: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
-"""What a spreadsheet takes for a number, whatever it begins with."""
-
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -160,7 +157,7 @@ def cell(value: Any) -> str:
         fields = msgspec.structs.asdict(value)
         return ", ".join(f"{name}={cell(fields[name])}" for name in fields if fields[name] is not None)
     text = " ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) and not _HARMLESS.fullmatch(text) else text
+    return safe_cell(text)
 
 
 def _paged(listing: ScreenTable) -> bool:

@@ -5,11 +5,15 @@ Touches: nothing.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Final
 
 VISIBLE_ASCII: Final = "^[!-~]+$"
 """The same rule as parse_token as a regular expression, for documents."""
+
+_STEERING: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What a terminal obeys instead of showing it, or shows in another order; ends of lines and tabs are none of it."""
 
 
 class TextError(ValueError):
@@ -42,3 +46,8 @@ def parse_token(value: str, *, longest: int) -> str:
     if not all("!" <= character <= "~" for character in value):
         raise TextError("must have visible ASCII characters only")
     return value
+
+
+def harmless(text: str) -> str:
+    """A text that somebody else wrote, as a terminal may be given it: what would steer it is written out."""
+    return _STEERING.sub(lambda found: repr(found[0])[1:-1], text)

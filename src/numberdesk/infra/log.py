@@ -18,6 +18,8 @@ from collections.abc import Iterable, MutableMapping
 from contextlib import AbstractContextManager
 from typing import Any, Final, Literal, TextIO, cast
 
+from numberdesk.core.text import harmless
+
 _RICH: Final = "rich"
 _is_loaded: Final = _RICH in sys.modules
 if not _is_loaded:
@@ -48,10 +50,10 @@ LogFormat = Literal["auto", "json", "text"]
 def configure(level: str, form: LogFormat = "json") -> None:
     """Set the least level that is written, and how: `auto` is text where standard error is a terminal."""
     at_terminal = sys.stderr is not None and sys.stderr.isatty()
-    render: Any = structlog.processors.JSONRenderer()
+    render: list[Any] = [structlog.processors.JSONRenderer()]
     if form == "text" or (form == "auto" and at_terminal):
         colors = at_terminal and "NO_COLOR" not in os.environ
-        render = structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=0)
+        render = [_without_orders, structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=0)]
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -59,7 +61,7 @@ def configure(level: str, form: LogFormat = "json") -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             _without_keys,
-            render,
+            *render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         # A line and its end in one write: several processes share the stream.
@@ -93,6 +95,14 @@ def _without_keys(_logger: Any, _method: str, event: MutableMapping[str, Any]) -
     for name, value in event.items():
         if isinstance(value, str):
             event[name] = without_keys(value)
+    return event
+
+
+def _without_orders(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Nothing that a terminal obeys: a path or a carrier's words may hold it."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            event[name] = harmless(value)
     return event
 
 

@@ -1,16 +1,12 @@
 """A statement as CSV: one table, in which no cell runs when a spreadsheet opens it.
 
 Touches: nothing.
-
-A text that begins like a formula gets an apostrophe before it, which spreadsheets hide. Numbers and phone numbers stay
-as they are: what is nothing but digits, a sign and a point cannot run.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -18,6 +14,7 @@ from numberdesk.core.money import format_micros
 from numberdesk.core.periods import iso_seconds
 from numberdesk.core.statement import CarriedCalls, KindTotal
 from numberdesk.flows.statements.read_statements import DescribedLine, Section, StatementHead
+from numberdesk.views.csv_cells import safe_cell
 from numberdesk.views.statements import day_text
 
 COLUMNS: Final = (
@@ -26,14 +23,6 @@ COLUMNS: Final = (
     "step_seconds", "part", "transaction_id", "entry", "order_id", "reference",
 )  # fmt: skip
 """What each line has. Only rows of type `line` have an amount, and only those of type `calls` a part of it."""
-
-_PLAIN: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?", re.ASCII)
-_RUNS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001  spreadsheets take these, too
-
-
-def safe_cell(text: str) -> str:
-    """The text as a cell that a spreadsheet shows and does not run."""
-    return f"'{text}" if text.startswith(_RUNS) and not _PLAIN.fullmatch(text) else text
 
 
 class CsvStatement:

@@ -5,11 +5,14 @@ Touches: nothing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Final
 
 import msgspec
 
 from numberdesk.accounts.action_store import WantedActions, page_actions
+from numberdesk.accounts.actions import Action, as_seen_by
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.instants import Written, instant_of
 from numberdesk.api.paging import PageQuery, page, position
@@ -59,7 +62,8 @@ class AllActionsQuery(ActionsQuery, frozen=True):
 )
 async def actions(request: ApiRequest) -> ApiResponse:
     """Page the changes of the account."""
-    return await _listed(request, request.caller.account_id)
+    own = request.caller.account_id
+    return await _listed(request, own, partial(as_seen_by, own))
 
 
 @endpoint(
@@ -75,10 +79,10 @@ async def actions(request: ApiRequest) -> ApiResponse:
 )
 async def all_actions(request: ApiRequest) -> ApiResponse:
     """Page the changes of all accounts, and those of none."""
-    return await _listed(request, request.query.account_id or None)
+    return await _listed(request, request.query.account_id or None, lambda item: item)
 
 
-async def _listed(request: ApiRequest, account_id: str | None) -> ApiResponse:
+async def _listed(request: ApiRequest, account_id: str | None, shown: Callable[[Action], Action]) -> ApiResponse:
     query: ActionsQuery = request.query
     wanted = WantedActions(
         account_id,
@@ -90,4 +94,4 @@ async def _listed(request: ApiRequest, account_id: str | None) -> ApiResponse:
     before = position(query.page_token, "act_")
     found = await request.read(lambda tx: page_actions(tx, wanted, before_id=before, limit=query.page_size + 1))
     items, rest = page(found.items, query.page_size, "id", walked_to=found.walked_to)
-    return ApiResponse([action_view(item) for item in items], rest=rest)
+    return ApiResponse([action_view(shown(item)) for item in items], rest=rest)

@@ -201,7 +201,7 @@ async def _invited(request: ApiRequest, account_id: str) -> ApiResponse:
     services = request.services
     person = Person(services.new_id("per"), account_id, parse_email(body.email), body.role, request.now)
     token, link = new_link(services.random_bytes, person.id, request.now)
-    command = Invitation(person, link, request.caller.key_scopes)
+    command = Invitation(person, link, request.caller.key_scopes, request.caller.key_id)
     made: Person = await services.writer.submit(invite_people, command)
     address = f"{console_address(services.settings)}/console/link?token={token}"
     return ApiResponse(invited_view(made, address, link.expires_at), "Invited. The link is shown only now.")

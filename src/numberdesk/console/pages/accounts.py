@@ -10,6 +10,7 @@ from typing import Final
 from starlette.responses import Response
 
 from numberdesk.accounts.model import SCOPES, Scope
+from numberdesk.api.shapes import id_in_path
 from numberdesk.console.pages.keys import CAPS, COLUMNS, key_body, show_key
 from numberdesk.console.rendering import redirect
 from numberdesk.console.screens import Deed, deed, perform, screen, show, show_again
@@ -133,7 +134,7 @@ async def limit(visit: Visit) -> Response:
 @screen("POST", "/accounts/{account_id}/act", _ONE)
 async def act(visit: Visit) -> Response:
     """Act for the customer for an hour."""
-    services, account_id = visit.entry_point.services, visit.path["account_id"]
+    services, account_id = visit.entry_point.services, id_in_path(visit.path["account_id"])
     try:
         with attributed_to(visit.action("act for a customer", account_id)._replace(account_id=account_id)):
             await services.writer.submit(act_for_customers, ActFor(visit.signed.session.hash, account_id, visit.now))

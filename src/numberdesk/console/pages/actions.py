@@ -13,6 +13,7 @@ from numberdesk.console.tables import Column, Filter, ScreenTable
 _COLUMNS: Final = (
     Column("When", "created_at", "time"),
     Column("Who", "actor"),
+    Column("Who (id)", "actor_id", "mono"),
     Column("By", "via", "words"),
     Column("What", "what", "deed"),
     Column("Of what", "object_id", "mono"),

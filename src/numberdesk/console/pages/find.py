@@ -8,7 +8,7 @@ repeat the same purchase, which the API answers with what came of the first.
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -29,6 +29,7 @@ from numberdesk.core.errors import (
     OrderInProgress,
     PriceChanged,
 )
+from numberdesk.core.money import MoneyError, as_decimal, parse_price
 from numberdesk.core.pattern import (
     Pattern,
     PatternError,
@@ -182,18 +183,16 @@ def _connection(visit: Visit) -> dict[str, str]:
 
 
 def _quoted(field: Any) -> dict[str, Decimal]:
-    """The prices of a confirmation. Raises InvalidRequest."""
+    """The prices of a confirmation, within the bounds of the API before they are shown. Raises InvalidRequest."""
     found = {}
     for name in _PRICES:
         text = field(name).strip()
         if not text and name != "price":
             continue
         try:
-            found[name] = Decimal(text)
-        except InvalidOperation:
+            found[name] = as_decimal(parse_price(text, zero_allowed=name != "price"))
+        except MoneyError:
             raise InvalidRequest(name, "must be a price; choose the number again") from None
-        if not found[name].is_finite():
-            raise InvalidRequest(name, "must be a price; choose the number again")
     return found
 
 

@@ -74,7 +74,7 @@ async def _changed(visit: Visit) -> None:
         raise InvalidRequest("password", "is for people: you are signed in by a key")
     found = await services.reader.look_up(lambda tx: find_people(tx, [session.key_id]))
     stored = found[session.key_id].password
-    if not await visit.passwords.is_password(email, visit.sent("current_password"), stored):
+    if not await visit.passwords.is_password(email, visit.sent("current_password"), stored, visit.client):
         raise InvalidRequest("current_password", "is not the one that you have")
     chosen = await visit.passwords.hash(visit.sent("password"), email, services.random_bytes)
     with attributed_to(visit.action("change password")):

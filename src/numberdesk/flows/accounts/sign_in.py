@@ -16,6 +16,7 @@ from numberdesk.accounts.session_store import (
     ConsoleSession,
     SignInLink,
     delete_links,
+    delete_links_of,
     delete_sessions,
     end_sessions_of,
     find_links,
@@ -139,6 +140,8 @@ def _refusal(tx: Tx, command: SignIn, holder: str | None) -> NumberdeskError | N
     if not holder.startswith(PERSON_ID):
         return None
     person = find_people(tx, [holder], lock=True)[holder]
+    if person.disabled_at is not None:  # since a moment ago: now it is locked
+        return InvalidApiKey()
     if command.link_hash is None:
         return None if person.password is not None and person.password == command.proven else InvalidApiKey()
     if command.password is None:
@@ -149,7 +152,7 @@ def _refusal(tx: Tx, command: SignIn, holder: str | None) -> NumberdeskError | N
 
 
 def change_passwords(tx: Tx, commands: Sequence[NewPassword]) -> list[NumberdeskError | None]:
-    """Change passwords, and end the other sessions of these people."""
+    """Change passwords, and end the other sessions of these people, and links that would choose another one."""
     outcomes: list[NumberdeskError | None] = []
     for command in commands:
         person = find_people(tx, [command.person_id], lock=True).get(command.person_id)
@@ -158,6 +161,7 @@ def change_passwords(tx: Tx, commands: Sequence[NewPassword]) -> list[Numberdesk
             continue
         save_people(tx, [person._replace(password=command.password)])
         end_sessions_of(tx, person.id, keep=command.keep)
+        delete_links_of(tx, [person.id])
         outcomes.append(None)
     return outcomes
 

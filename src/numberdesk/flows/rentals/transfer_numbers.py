@@ -3,10 +3,10 @@
 Touches: database.
 
 The rental of the one ends and that of the other begins at the same instant, with its anchor, term, prices and period:
-the running period stays paid by whoever paid it, and is waived for the other. The number does not rest and no carrier
-hears of it, but for where calls go: to the new account's connection, or nowhere. Calls belong to whoever had the number
-when they began. What renews on its own, what is owed and what goes on (a period that is due, a call that is held for)
-comes first: until then it is refused.
+the running period stays paid by whoever paid it, and is waived for the other. The number does not rest. Its carrier
+hears where calls go now, to the new account's connection or nowhere, and has the former account's emergency address
+and caller name taken off. Calls belong to whoever had the number when they began. What renews on its own, what is owed
+and what goes on (a period that is due, a call that is held for) comes first: until then it is refused.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from numberdesk.flows.rentals.given_records import (
     wanted_connection,
     write_given,
 )
+from numberdesk.flows.settings.want_settings import being_set, clear_settings
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.store import lock_wallets
 from numberdesk.numbers.rental_store import change_rentals
@@ -114,6 +115,8 @@ def _prepared(
     before = connection_before(lock_rental_connections(tx, [rental.id]), rental, command.warrant.now)
     if isinstance(before, RentalConflict):
         return before
+    if being_set(tx, rental, command.warrant.now):
+        return RentalConflict("settings", "Its carrier is just being told of its settings. Try again in a minute.")
     return _moved(tx, _Move(command, rental, order, sale_number, wanted, before), wallets)
 
 
@@ -146,6 +149,7 @@ def _moved(tx: Tx, move: _Move, wallets: Mapping[str, Wallet]) -> Rental:
     ended = Ending(rental, EndReason.TRANSFERRED, now).ended
     at = ended.released_at or now
     change_rentals(tx, [ended])
+    clear_settings(tx, [ended], now)
     insert_events(tx, [released(ended, EndReason.TRANSFERRED)])
     prices, source = carried_prices(tx, rental, move.order.carrier), last_source(tx, rental, move.order.carrier)
     if source is not None and source.startswith(CUSTOMERS):

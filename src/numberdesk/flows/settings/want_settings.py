@@ -24,8 +24,16 @@ from numberdesk.core.number_settings import (
 )
 from numberdesk.core.purchase import POOL, Order
 from numberdesk.core.rental import Rental
+from numberdesk.core.schedule import is_leased
 from numberdesk.infra.db import Tx
-from numberdesk.numbers.settings_store import change_settings, find_settings, insert_settings, lock_settings
+from numberdesk.numbers.settings_store import (
+    change_settings,
+    find_settings,
+    insert_settings,
+    lock_settings,
+    may_have_settings,
+    note_given_back,
+)
 from numberdesk.numbers.store import find_rented, find_rented_by_id, lock_rentals
 from numberdesk.orders.store import find_orders
 
@@ -70,6 +78,25 @@ def clear_settings(tx: Tx, ended: Iterable[Rental], now: int) -> None:
     """Forget the settings of rentals that have ended; those that never had any cost one look."""
     rows = lock_settings(tx, [rental.id for rental in ended])
     change_settings(tx, [settings_ended(row, now) for row in rows.values()])
+
+
+def being_set(tx: Tx, rental: Rental, now: int) -> bool:
+    """Whether the carrier of a number is just being told of the settings of its rental."""
+    row = lock_settings(tx, [rental.id]).get(rental.id)
+    return row is not None and is_leased(row, now)
+
+
+def take_off_former(tx: Tx, begun: Iterable[tuple[Rental, Order]], now: int) -> None:
+    """Have carriers take off what they may have set for others, who had the numbers of rentals that begin now."""
+    for rental, order in begun:
+        if order.carrier == POOL or not may_have_settings(tx, order.carrier, rental.e164):
+            continue
+        note_given_back(tx, order.carrier, [rental.e164])  # from now on it is the new row that waits for the carrier
+        row = NumberSettings(
+            rental.id, rental.account_id, order.carrier, rental.e164, order.carrier_reference, "", "", 0,
+            SettingsState.NONE, None, may_have=1,
+        )  # fmt: skip
+        insert_settings(tx, [settings_asked(row, NOTHING, now)])
 
 
 def _want(tx: Tx, command: SetSettings) -> SettingsOfNumber | NumberdeskError:
