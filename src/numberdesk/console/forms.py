@@ -15,7 +15,7 @@ from starlette.types import Message, Receive
 from numberdesk.api.request_body import Headers, body_pieces, read_body
 from numberdesk.core.errors import InvalidRequest, UnsupportedMediaType
 
-_MOST_FIELDS: Final = 100
+_MOST_FIELDS: Final = 200
 _LONGEST_FIELD: Final = 4_096
 _MOST_PARTS: Final = 20
 _URLENCODED: Final = "application/x-www-form-urlencoded"

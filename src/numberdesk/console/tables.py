@@ -52,6 +52,7 @@ class Filter(msgspec.Struct, frozen=True):
     choices: tuple[str, ...] = ()
     form: str = "text"
     hint: str = ""
+    unchosen: str = "Any"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,9 @@ class ScreenTable:
 
     new: str = ""
     """A template with a form that adds one."""
+
+    chosen: str = ""
+    """The id of the form on the page to which the rows belong that are ticked, by their ids."""
 
     def query(self, visit: Visit) -> dict[str, str]:
         """What the page's address asks of the endpoint."""
@@ -95,7 +99,7 @@ class TablePage:
 async def load(visit: Visit, listing: ScreenTable, path: dict[str, str] | None = None) -> TablePage:
     """Ask for a page of a table."""
     query, token = listing.query(visit), visit.asked("page_token")
-    wanted = {**query, "page_size": PAGE_SIZE, "page_token": token} if _paged(listing) else query
+    wanted = {"page_size": PAGE_SIZE, **query, "page_token": token} if _paged(listing) else query
     answer = await visit.ask(listing.endpoint, path=path, query=wanted)
     page = answer.rest.get("page", {})
     here = filled(listing.path, visit.path)

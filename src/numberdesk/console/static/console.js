@@ -20,6 +20,15 @@
     for (const sent of document.querySelectorAll("form[data-sent]")) delete sent.dataset.sent;
   });
 
+  for (const button of document.querySelectorAll("[data-tick-all]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      const boxes = [...document.querySelectorAll(`input[type=checkbox][form=${button.dataset.tickAll}]`)];
+      const ticked = boxes.some((box) => !box.checked);
+      for (const box of boxes) box.checked = ticked;
+    });
+  }
+
   document.addEventListener("htmx:afterSettle", (event) => localise(event.target.parentElement || document));
   localise(document);
 })();
