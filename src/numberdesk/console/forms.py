@@ -78,11 +78,6 @@ class Upload:
         body = self._waiting.popleft() if self._waiting else b""
         return {"type": "http.request", "body": body, "more_body": bool(body)}
 
-    async def drain(self) -> None:
-        """Take in what is left of the request, so that its answer is read."""
-        async for _ in self._pieces:
-            pass
-
     async def _step(self) -> None:
         try:
             piece = await anext(self._pieces)

@@ -25,6 +25,7 @@ from numberdesk.api.routing import import_endpoints, known_error, request_id
 from numberdesk.console import pages
 from numberdesk.console.forms import Form, parse_fields, read_form
 from numberdesk.console.guards import Origin, origin_of, read_cookie, refuse_forged
+from numberdesk.console.imports import Imports
 from numberdesk.console.passwords import PasswordChecks
 from numberdesk.console.rendering import SECURITY, STATIC, page, redirect
 from numberdesk.console.screens import ROOT, SCREENS, Screen, menu_of
@@ -54,6 +55,7 @@ class Console:
         self._entry_point = entry_point
         self._services = entry_point.services
         self._passwords = PasswordChecks()
+        self._imports = Imports()
         signing = SignInPages(entry_point, self._passwords)
         by_path: dict[str, dict[str, Answer]] = {}
         for each in SCREENS:
@@ -111,6 +113,7 @@ class Console:
                 headers,
                 receive,
                 self._passwords,
+                self._imports,
                 client_address(scope, self._services.settings.trusted_proxies),
             )
         )
