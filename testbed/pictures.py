@@ -45,7 +45,8 @@ _CUSTOMER: Final = (
     "/console/numbers", "/console/numbers/+13612738809", "/console/numbers/+13612738809/diagnose",
     "/console/connections", "/console/connections/new", "/console/connections/new?preset=livekit",
     "/console/connections/new?kind=sip", "/console/connections/new?kind=webhook", "/console/connections/{connection}",
-    "/console/calls", "/console/money", "/console/statements", "/console/statements/{month}", "/console/orders",
+    "/console/calls", "/console/money", "/console/statements", "/console/statements/{month}",
+    "/console/spending", "/console/orders",
     "/console/orders/{order}", "/console/orders/{pending}", "/console/orders/{failed}", "/console/webhooks",
     "/console/webhooks/{webhook}", "/console/keys", "/console/people", "/console/actions", "/console/me",
     "/console/nothing",
@@ -53,7 +54,7 @@ _CUSTOMER: Final = (
 _OPERATOR: Final = (
     "/console/", "/console/health", "/console/accounts", "/console/accounts/{account}",
     "/console/accounts/{account}/statements", "/console/inventory", "/console/prices", "/console/margin",
-    "/console/pulls", "/console/feeds",
+    "/console/sales", "/console/pulls", "/console/feeds",
     "/console/carriers", "/console/carriers/twilio-demo", "/console/findings", "/console/all-orders",
     "/console/all-orders/{pending}", "/console/releases", "/console/rents", "/console/rents/{rental}",
     "/console/parked-calls", "/console/webhooks", "/console/keys", "/console/accounts/{account}/people",

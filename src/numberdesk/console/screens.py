@@ -89,6 +89,7 @@ MENU: Final[dict[str, tuple[MenuItem, ...]]] = {
         MenuItem("Calls", "/console/calls", "GET /usage/calls"),
         MenuItem("Money", "/console/money", "GET /transactions"),
         MenuItem("Statements", "/console/statements", "GET /statements"),
+        MenuItem("Spending", "/console/spending", "GET /usage/summary"),
         MenuItem("Orders", "/console/orders", "GET /orders"),
     ),
     "Operate": (
@@ -105,6 +106,7 @@ MENU: Final[dict[str, tuple[MenuItem, ...]]] = {
         MenuItem("Parked calls", "/console/parked-calls", "GET /admin/usage/parked"),
         MenuItem("Days read", "/console/pulls", "GET /admin/usage/pulls"),
         MenuItem("Feeds", "/console/feeds", "GET /admin/usage/feeds"),
+        MenuItem("Sales", "/console/sales", "GET /admin/orders"),
         MenuItem("Margin", "/console/margin", "GET /admin/usage/margin"),
         MenuItem("Actions", "/console/all-actions", "GET /admin/actions"),
     ),
