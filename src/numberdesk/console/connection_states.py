@@ -22,11 +22,13 @@ _MOST: Final = 1_000
 _MOST_CONNECTIONS: Final = 100
 
 
-async def walk(visit: Visit, endpoint: str, query: dict[str, str], most: int = _MOST) -> AsyncIterator[Any]:
+async def walk(
+    visit: Visit, endpoint: str, query: dict[str, str], most: int = _MOST, path: dict[str, str] | None = None
+) -> AsyncIterator[Any]:
     """The first items of a list, whole pages until there are `most`."""
     token, seen = "", 0
     while seen < most:
-        answer = await visit.ask(endpoint, query={**query, "page_size": 100, "page_token": token})
+        answer = await visit.ask(endpoint, path=path, query={**query, "page_size": 100, "page_token": token})
         for item in answer.data:
             yield item
         seen += len(answer.data)

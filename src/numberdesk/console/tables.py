@@ -22,6 +22,7 @@ from numberdesk.console.rendering import SECURITY
 from numberdesk.console.visit import Visit, endpoint_named
 
 PAGE_SIZE: Final = 25
+CSV: Final = "text/csv; charset=utf-8"
 _CSV_PAGE: Final = 100
 _MOST_CSV_ROWS: Final = 200_000
 _HARMLESS: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
@@ -124,11 +125,6 @@ async def csv_answer(visit: Visit, listing: ScreenTable, path: dict[str, str] | 
     What is refused is refused before the file begins; where a later page cannot be read the file ends unfinished.
     """
     name = re.sub(r"[^a-z]+", "-", listing.title.lower()).strip("-")
-    headers = {
-        **SECURITY,
-        "Cache-Control": "no-store",
-        "Content-Disposition": f'attachment; filename="{name}.csv"',
-    }
     pages = _csv(visit, listing, path)
     first = await anext(pages)
 
@@ -137,7 +133,18 @@ async def csv_answer(visit: Visit, listing: ScreenTable, path: dict[str, str] | 
         async for each in pages:
             yield each
 
-    return StreamingResponse(whole(), media_type="text/csv; charset=utf-8", headers=headers)
+    return StreamingResponse(whole(), media_type=CSV, headers=file_headers(name))
+
+
+def rows_as_csv(name: str, columns: Sequence[Column], rows: Iterable[Any]) -> Response:
+    """Rows that are there already, in a file that a spreadsheet opens without running any of it."""
+    lines = [[cell(value_of(item, column.name)) for column in columns] for item in rows]
+    return Response(_lines([[column.title for column in columns], *lines]), media_type=CSV, headers=file_headers(name))
+
+
+def file_headers(name: str) -> dict[str, str]:
+    """The headers of a CSV file with this name."""
+    return {**SECURITY, "Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{name}.csv"'}
 
 
 async def _csv(visit: Visit, listing: ScreenTable, path: dict[str, str] | None) -> AsyncGenerator[bytes, None]:

@@ -19,9 +19,9 @@ from starlette.responses import Response
 
 from numberdesk.console.charts import Chart, Series
 from numberdesk.console.connection_states import walk
-from numberdesk.console.rendering import SECURITY, words
+from numberdesk.console.rendering import words
 from numberdesk.console.screens import screen, show
-from numberdesk.console.tables import cell
+from numberdesk.console.tables import CSV, cell, file_headers
 from numberdesk.console.visit import Visit
 
 _MONTHS: Final = 12
@@ -193,9 +193,4 @@ def _file(name: str, charts: Sequence[Chart]) -> Response:
         for place, label in enumerate(each.labels):
             lines.writerow([cell(label), *(cell(one.values[place]) for one in each.series)])
         lines.writerow([])
-    headers = {
-        **SECURITY,
-        "Cache-Control": "no-store",
-        "Content-Disposition": f'attachment; filename="{name}.csv"',
-    }
-    return Response(text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+    return Response(text.getvalue(), media_type=CSV, headers=file_headers(name))

@@ -15,8 +15,9 @@ from numberdesk.api.import_watch import ImportWatch, watched
 from numberdesk.api.routing import known_error
 from numberdesk.console.forms import Upload
 from numberdesk.console.imports import ImportJob
-from numberdesk.console.rendering import SECURITY, page, redirect
+from numberdesk.console.rendering import page, redirect
 from numberdesk.console.screens import screen, show
+from numberdesk.console.tables import CSV, file_headers
 from numberdesk.console.visit import Visit
 from numberdesk.core.errors import BodyTooLarge, NotFound, NumberdeskError, Overloaded
 from numberdesk.core.periods import iso_seconds
@@ -96,12 +97,7 @@ async def rejected_lines(visit: Visit) -> Response:
         for piece in job.watch.rejected():
             yield piece
 
-    headers = {
-        **SECURITY,
-        "Cache-Control": "no-store",
-        "Content-Disposition": 'attachment; filename="rejected-lines.csv"',
-    }
-    return StreamingResponse(whole(), media_type="text/csv; charset=utf-8", headers=headers)
+    return StreamingResponse(whole(), media_type=CSV, headers=file_headers("rejected-lines"))
 
 
 async def _run(visit: Visit, job: ImportJob, upload: Upload) -> None:
