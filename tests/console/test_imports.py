@@ -45,6 +45,9 @@ def test_a_fifth_import_beside_four_that_run_is_refused_and_those_that_ended_are
         imports.begin(last, run(last, ends=False))
         with pytest.raises(Overloaded):
             imports.check_room()
+        late = job("imp_late", ImportWatch())
+        with pytest.raises(Overloaded):
+            imports.begin(late, run(late, ends=True))
         names = [one.id for one in imports.latest()]
         forever.set()
         await asyncio.gather(*(one.task for one in imports.latest() if one.task))

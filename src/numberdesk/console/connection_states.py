@@ -55,12 +55,18 @@ async def connection_state_of(visit: Visit, number: str) -> Any:
     return (await visit.ask(STATE, path={"number": number})).data
 
 
-async def with_connections(visit: Visit, rentals: Sequence[Any]) -> list[dict[str, Any]]:
-    """Rentals with how each stands with its connection, and what that is called: one read for all of them."""
+async def with_connections(
+    visit: Visit, rentals: Sequence[Any], connections: Sequence[Any] | None = None
+) -> list[dict[str, Any]]:
+    """Rentals with how each stands with its connection, and what that is called: one read for all of them.
+
+    `connections` are the account's, where they are known already.
+    """
     ids = [rental.id for rental in rentals if _connected(rental)]
     if not ids or not visit.may(STATE):
         return [_with_connection(rental, None, {}) for rental in rentals]
-    names, account_id = {item.id: item.name for item in await connections_of(visit)}, visit.caller.account_id
+    known = await connections_of(visit) if connections is None else connections
+    names, account_id = {item.id: item.name for item in known}, visit.caller.account_id
     found = await visit.entry_point.services.reader.read(
         lambda tx: find_number_connections(tx, account_id, ids), for_account=account_id
     )

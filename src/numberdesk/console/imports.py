@@ -62,7 +62,15 @@ class Imports:
             )
 
     def begin(self, job: ImportJob, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Remember an import and let it go on by itself; of those that ended, the first are forgotten."""
+        """Remember an import and let it go on by itself; of those that ended, the first are forgotten.
+
+        Raises Overloaded as `check_room` does: others may have begun since.
+        """
+        try:
+            self.check_room()
+        except Overloaded:
+            work.close()
+            raise
         ended = [one for one in self._jobs.values() if not one.is_running]
         for one in ended[: max(0, len(self._jobs) + 1 - _REMEMBERED)]:
             self.forget(one)

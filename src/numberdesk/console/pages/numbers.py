@@ -57,9 +57,9 @@ NUMBERS: Final = ScreenTable(
 async def numbers(visit: Visit) -> Response:
     """What is rented, and how each stands with its connection."""
     table = await load(visit, NUMBERS)
-    table.rows = await with_connections(visit, table.rows)
     choosing = all(map(visit.may, (_LABEL, _CONNECT, _RELEASE)))
-    connections = await connections_of(visit) if choosing and table.rows else []
+    connections = await connections_of(visit) if table.rows else []
+    table.rows = await with_connections(visit, table.rows, connections)
     return show(
         visit, "numbers.html", "/console/numbers", "Numbers", table=table, choosing=choosing, connections=connections
     )
