@@ -16,7 +16,6 @@ from starlette.responses import Response
 
 from numberdesk.console.connection_states import connections_of
 from numberdesk.console.pages.numbers import numbers
-from numberdesk.console.rendering import redirect
 from numberdesk.console.screens import screen, show, show_again
 from numberdesk.console.visit import Visit
 from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError
@@ -24,6 +23,7 @@ from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError
 MOST: Final = 100
 """Numbers that something is done to at once: each waits for its own transaction."""
 
+_ALL: Final = "GET /phone-numbers"
 _ONE: Final = "GET /phone-numbers/{number}"
 _LABEL: Final = "PATCH /phone-numbers/{number}"
 _RELEASE: Final = "DELETE /phone-numbers/{number}/release"
@@ -95,15 +95,10 @@ class _Chosen(NamedTuple):
     error: NumberdeskError | None = None
 
 
-@screen("GET", "/numbers/chosen", _ONE)
-async def again(visit: Visit) -> Response:  # noqa: ARG001  every screen takes it
-    """Choose anew: what was chosen came with a form."""
-    return redirect(_HERE)
-
-
-@screen("POST", "/numbers/chosen", _ONE, _CONNECT, _LABEL, _RELEASE)
+@screen("GET", "/numbers/chosen", _ALL, _ONE, _CONNECT, _LABEL, _RELEASE)
 async def chosen(visit: Visit) -> Response:
-    """What would be done to the numbers that were chosen; nothing is changed by looking."""
+    """What would be done to the numbers that were chosen, which stand in the address; looking changes nothing."""
+    visit.form = visit.query
     try:
         plan, found = await _plan(visit), await _chosen(visit)
         if all(each.error for each in found):
@@ -113,7 +108,7 @@ async def chosen(visit: Visit) -> Response:
     return _confirmation(visit, plan, found)
 
 
-@screen("POST", "/numbers/chosen/do", _ONE, _CONNECT, _LABEL, _RELEASE)
+@screen("POST", "/numbers/chosen/do", _ALL, _ONE, _CONNECT, _LABEL, _RELEASE)
 async def do(visit: Visit) -> Response:
     """Do it to one after the other, and say what came of each."""
     try:
