@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import re
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.api.conftest import Customer, Shop
 from tests.console.browser import Browser, Page
+from tests.console.conftest import signed_in
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # the endpoints are tried on both
 
@@ -89,7 +93,15 @@ def test_a_file_is_checked_then_taken_in_and_its_bad_lines_are_named(desk: Shop,
     assert "Nothing was changed" in checked.text
     assert "+1 361-555-9101" not in operator.get("/console/inventory").text
     bad = upload(operator, good + "nonsense,TX,1.15,USD\n=1+1,TX,-3,USD\n")
-    assert (bad.status, "File not imported" in bad.text) == (400, True)
+    assert "File not imported" in bad.text
+    assert bad.url.startswith("/console/inventory/imports/imp_")
+    assert operator.get(bad.url).text == bad.text
+    rejects = operator.http.get(f"{bad.url}/rejects")
+    assert rejects.headers["content-disposition"] == 'attachment; filename="rejected-lines.csv"'
+    lines = [line[:-1] for line in csv.reader(rejects.text.splitlines())]
+    assert lines == [head.strip().split(","), ["nonsense", "TX", "1.15", "USD"], ["'=1+1", "TX", "-3", "USD"]]
+    assert bad.url in operator.get("/console/inventory").links
+    assert operator.get("/console/inventory/imports/imp_none").status == 404
     assert "2 bad lines" in bad.text
     assert "4" in bad.text
     skipped = upload(operator, good + "nonsense,TX,1.15,USD\n", skip_bad="yes", dry_run="yes")
@@ -115,7 +127,21 @@ def test_a_file_is_checked_then_taken_in_and_its_bad_lines_are_named(desk: Shop,
 def test_a_large_file_goes_through_in_pieces(operator: Browser) -> None:
     lines = "".join(f"+1361{200_0000 + place},TX,1.15,USD\n" for place in range(30_000))
     page = upload(operator, "phone_number,region,monthly_price,currency\n" + lines, dry_run="yes")
+    for _ in range(300):
+        if "you may leave it" not in page.text:
+            break
+        time.sleep(0.1)
+        page = operator.get(page.url)
     assert "good 30,000" in page.text
+
+
+def test_a_file_that_is_announced_too_large_is_refused_before_it_is_read(another_desk: Callable[..., Shop]) -> None:
+    desk = another_desk(import_limit_bytes=1024)
+    operator = signed_in(desk, desk.operator())
+    page = upload(operator, "x" * 100_000)
+    assert (page.status, "more than 1,024 bytes" in page.text) == (413, True)
+    within = upload(operator, "phone_number\n" + "x" * 2_000)  # as large as its form may be, but not the file
+    assert (within.status, "too large" in within.text) == (413, True)
 
 
 def test_price_rules_and_exchange_rates_are_set_and_removed(operator: Browser) -> None:

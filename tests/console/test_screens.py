@@ -219,3 +219,29 @@ def test_errors_are_pages_that_say_what_to_do(browser: Browser) -> None:
     assert big.status == 413
     for page in (missing, wrong, big):
         assert "/console/" in page.links
+
+
+def test_every_list_on_a_page_is_exported_as_csv(
+    desk: Shop, customer: Customer, browser: Browser, operator: Browser
+) -> None:
+    number = desk.number()
+    customer.buy(number)
+    made = customer.http.post(
+        "/connections/", json={"name": "=1+1", "kind": "sip", "targets": [{"uri": "sip:127.0.0.1"}]}
+    )
+    connection = made.json()["data"]["id"]
+    customer.http.post(f"/phone-numbers/{number}/connection/", json={"connection_id": connection})
+    customer.http.patch(f"/phone-numbers/{number}/", json={"friendly_name": "=1+1"})
+    operator.post("/console/rates", {"base": "GBP", "quote": "USD", "rate": "1.27"})
+    for who, page, begins in (
+        (browser, f"/console/connections/{connection}", f"{number},'=1+1,"),
+        (browser, f"/console/find?contains={desk.number()[-7:]}", "+1"),
+        (operator, "/console/prices", "GBP,USD,1.27,"),
+        (operator, "/console/health", ""),
+    ):
+        links = [link for link in who.get(page).links if link.partition("?")[0].endswith("/csv")]
+        assert links, page
+        files = [who.http.get(link) for link in links]
+        assert all(file.headers["content-type"] == "text/csv; charset=utf-8" for file in files), page
+        assert any(line.startswith(begins) for file in files for line in file.text.splitlines()), (page, links)
+    assert operator.http.get("/console/carriers/csv").text.startswith("Carrier,Kind,State,")

@@ -58,6 +58,7 @@ _LOCK: Final = SelectSet(
     .with_for_update(),
     "ids",
 )
+_FIND: Final = SelectSet(select(*_COLUMNS).where(in_set(rental_connections.c.rental_id, "ids")), "ids")
 _REMOVALS: Final = tuple(connection_removals.c[name] for name in ConnectionRemoval._fields)
 _INSERT_REMOVALS: Final = InsertRows(connection_removals, ConnectionRemoval._fields)
 
@@ -81,6 +82,11 @@ def find_rental_connection(tx: Tx, rental_id: str) -> RentalConnection | None:
     """How one rental stands; nothing is locked."""
     row: Any = tx.execute(select(*_COLUMNS).where(rental_connections.c.rental_id == rental_id)).first()
     return None if row is None else _row_of(row)
+
+
+def find_rental_connections(tx: Tx, rental_ids: Iterable[str]) -> dict[str, RentalConnection]:
+    """How rentals stand, by rental; nothing is locked."""
+    return {row.rental_id: _row_of(row) for row in _FIND.run(tx, ids=rental_ids)}
 
 
 def change_rental_connections(tx: Tx, changed: Sequence[RentalConnection]) -> None:

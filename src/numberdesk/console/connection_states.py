@@ -12,6 +12,8 @@ import msgspec
 
 from numberdesk.console.visit import Visit
 from numberdesk.core.connection import ConnectionState
+from numberdesk.flows.connections.diagnose_numbers import find_number_connections
+from numberdesk.views.connections import NumberConnectionView, number_connection_view
 
 STATE: Final = "GET /phone-numbers/{number}/connection"
 _MOST: Final = 1_000
@@ -20,11 +22,13 @@ _MOST: Final = 1_000
 _MOST_CONNECTIONS: Final = 100
 
 
-async def walk(visit: Visit, endpoint: str, query: dict[str, str], most: int = _MOST) -> AsyncIterator[Any]:
+async def walk(
+    visit: Visit, endpoint: str, query: dict[str, str], most: int = _MOST, path: dict[str, str] | None = None
+) -> AsyncIterator[Any]:
     """The first items of a list, whole pages until there are `most`."""
     token, seen = "", 0
     while seen < most:
-        answer = await visit.ask(endpoint, query={**query, "page_size": 100, "page_token": token})
+        answer = await visit.ask(endpoint, path=path, query={**query, "page_size": 100, "page_token": token})
         for item in answer.data:
             yield item
         seen += len(answer.data)
@@ -51,14 +55,26 @@ async def connection_state_of(visit: Visit, number: str) -> Any:
     return (await visit.ask(STATE, path={"number": number})).data
 
 
-async def with_connections(visit: Visit, rentals: Sequence[Any]) -> list[dict[str, Any]]:
-    """Rentals with how each stands with its connection, and what that is called."""
-    names = {item.id: item.name for item in await connections_of(visit)} if any(map(_connected, rentals)) else {}
-    return [await _with_connection(visit, rental, names) for rental in rentals]
+async def with_connections(
+    visit: Visit, rentals: Sequence[Any], connections: Sequence[Any] | None = None
+) -> list[dict[str, Any]]:
+    """Rentals with how each stands with its connection, and what that is called: one read for all of them.
+
+    `connections` are the account's, where they are known already.
+    """
+    ids = [rental.id for rental in rentals if _connected(rental)]
+    if not ids or not visit.may(STATE):
+        return [_with_connection(rental, None, {}) for rental in rentals]
+    known = await connections_of(visit) if connections is None else connections
+    names, account_id = {item.id: item.name for item in known}, visit.caller.account_id
+    found = await visit.entry_point.services.reader.read(
+        lambda tx: find_number_connections(tx, account_id, ids), for_account=account_id
+    )
+    stands = {each.rental.id: number_connection_view(each) for each in found}
+    return [_with_connection(rental, stands.get(rental.id), names) for rental in rentals]
 
 
-async def _with_connection(visit: Visit, rental: Any, names: dict[str, str]) -> dict[str, Any]:
-    stands = await connection_state_of(visit, rental.id) if _connected(rental) else None
+def _with_connection(rental: Any, stands: NumberConnectionView | None, names: dict[str, str]) -> dict[str, Any]:
     return {
         **msgspec.structs.asdict(rental),
         "connection_name": names.get(rental.connection_id or "", rental.connection_id or ""),

@@ -15,7 +15,7 @@ from starlette.types import Message, Receive
 from numberdesk.api.request_body import Headers, body_pieces, read_body
 from numberdesk.core.errors import InvalidRequest, UnsupportedMediaType
 
-_MOST_FIELDS: Final = 100
+_MOST_FIELDS: Final = 200
 _LONGEST_FIELD: Final = 4_096
 _MOST_PARTS: Final = 20
 _URLENCODED: Final = "application/x-www-form-urlencoded"
@@ -77,11 +77,6 @@ class Upload:
             await self._step()
         body = self._waiting.popleft() if self._waiting else b""
         return {"type": "http.request", "body": body, "more_body": bool(body)}
-
-    async def drain(self) -> None:
-        """Take in what is left of the request, so that its answer is read."""
-        async for _ in self._pieces:
-            pass
 
     async def _step(self) -> None:
         try:

@@ -27,6 +27,7 @@ from numberdesk.console import pages
 from numberdesk.console.filling import filled_in
 from numberdesk.console.forms import Form, parse_fields, read_form
 from numberdesk.console.guards import Origin, origin_of, read_cookie, refuse_forged
+from numberdesk.console.imports import Imports
 from numberdesk.console.kept_forms import KeptForm, kept, read_kept, refuse_form_of_others, shown_to
 from numberdesk.console.passwords import PasswordChecks
 from numberdesk.console.rendering import SECURITY, STATIC, page, page_of, redirect
@@ -58,6 +59,7 @@ class Console:
         self._services = entry_point.services
         self._passwords = PasswordChecks()
         self._signing = SignInPages(entry_point, self._passwords)
+        self._imports = Imports()
         by_path: dict[str, dict[str, Answer]] = {}
         for each in SCREENS:
             by_path.setdefault(each.path, {})[each.method] = partial(self._visit, each)
@@ -162,6 +164,7 @@ class Console:
                 headers,
                 receive,
                 self._passwords,
+                self._imports,
                 client_address(scope, self._services.settings.trusted_proxies),
             )
         )

@@ -23,6 +23,7 @@ from numberdesk.console.visit import Visit, endpoint_named
 from numberdesk.views.csv_cells import safe_cell
 
 PAGE_SIZE: Final = 25
+CSV: Final = "text/csv; charset=utf-8"
 _CSV_PAGE: Final = 100
 _MOST_CSV_ROWS: Final = 200_000
 
@@ -49,6 +50,7 @@ class Filter(msgspec.Struct, frozen=True):
     choices: tuple[str, ...] = ()
     form: str = "text"
     hint: str = ""
+    unchosen: str = "Any"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,9 @@ class ScreenTable:
 
     new: str = ""
     """A template with a form that adds one."""
+
+    chosen: str = ""
+    """The id of the form on the page to which the rows belong that are ticked, by their ids."""
 
     def query(self, visit: Visit) -> dict[str, str]:
         """What the page's address asks of the endpoint."""
@@ -92,7 +97,7 @@ class TablePage:
 async def load(visit: Visit, listing: ScreenTable, path: dict[str, str] | None = None) -> TablePage:
     """Ask for a page of a table."""
     query, token = listing.query(visit), visit.asked("page_token")
-    wanted = {**query, "page_size": PAGE_SIZE, "page_token": token} if _paged(listing) else query
+    wanted = {"page_size": PAGE_SIZE, **query, "page_token": token} if _paged(listing) else query
     answer = await visit.ask(listing.endpoint, path=path, query=wanted)
     page = answer.rest.get("page", {})
     here = filled(listing.path, visit.path)
@@ -117,11 +122,6 @@ async def csv_answer(visit: Visit, listing: ScreenTable, path: dict[str, str] | 
     What is refused is refused before the file begins; where a later page cannot be read the file ends unfinished.
     """
     name = re.sub(r"[^a-z]+", "-", listing.title.lower()).strip("-")
-    headers = {
-        **SECURITY,
-        "Cache-Control": "no-store",
-        "Content-Disposition": f'attachment; filename="{name}.csv"',
-    }
     pages = _csv(visit, listing, path)
     first = await anext(pages)
 
@@ -130,7 +130,18 @@ async def csv_answer(visit: Visit, listing: ScreenTable, path: dict[str, str] | 
         async for each in pages:
             yield each
 
-    return StreamingResponse(whole(), media_type="text/csv; charset=utf-8", headers=headers)
+    return StreamingResponse(whole(), media_type=CSV, headers=file_headers(name))
+
+
+def rows_as_csv(name: str, columns: Sequence[Column], rows: Iterable[Any]) -> Response:
+    """Rows that are there already, in a file that a spreadsheet opens without running any of it."""
+    lines = [[cell(value_of(item, column.name)) for column in columns] for item in rows]
+    return Response(_lines([[column.title for column in columns], *lines]), media_type=CSV, headers=file_headers(name))
+
+
+def file_headers(name: str) -> dict[str, str]:
+    """The headers of a CSV file with this name."""
+    return {**SECURITY, "Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{name}.csv"'}
 
 
 async def _csv(visit: Visit, listing: ScreenTable, path: dict[str, str] | None) -> AsyncGenerator[bytes, None]:

@@ -35,6 +35,7 @@ from numberdesk.api.endpoint import (
 from numberdesk.api.request_body import Headers
 from numberdesk.api.shapes import NoQuery, decode_body, decode_query
 from numberdesk.console.forms import Form
+from numberdesk.console.imports import Imports
 from numberdesk.console.passwords import PasswordChecks
 from numberdesk.core.errors import Forbidden, NumberdeskError
 from numberdesk.core.periods import iso_or_none
@@ -72,6 +73,7 @@ class Visit:
     headers: Headers
     receive: Receive
     passwords: PasswordChecks
+    imports: Imports
     client: str = ""
     error: NumberdeskError | None = None
     said: str | None = None

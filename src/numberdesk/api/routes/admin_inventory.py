@@ -15,6 +15,7 @@ import msgspec
 
 from numberdesk.api.carrier_filter import check_filter
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
+from numberdesk.api.import_watch import ImportWatch, the_watch
 from numberdesk.api.paging import PageQuery, page, position
 from numberdesk.api.request_body import body_pieces
 from numberdesk.api.shapes import Amount, CarrierName, CarrierOrPool, Currency, Label, Price, Rate, id_in_path, stated
@@ -192,11 +193,17 @@ async def import_inventory(request: ApiRequest) -> ApiResponse:
     query: ImportQuery = request.query
     if request.headers.get(b"content-type", b"").lower().partition(b";")[0].strip() != _CSV.encode():
         raise UnsupportedMediaType("Send the file with Content-Type: text/csv.")
-    loop = asyncio.get_running_loop()
+    loop, watch = asyncio.get_running_loop(), the_watch()
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as file:
-        await _receive(request, file)
+        size = await _receive(request, file)
+        if watch is not None:
+            watch.arrived(size)
         async with _turns.setdefault(loop, asyncio.Semaphore(_IMPORTS_AT_ONCE)):
-            report = await asyncio.to_thread(_import, request.services, loop, file, query)
+            try:
+                report = await asyncio.to_thread(_import, request.services, loop, file, query, watch)
+            finally:
+                if watch is not None:
+                    watch.stop()  # where this was given up the thread goes on by itself
     if report.bad_count and not query.skip_bad:
         raise _bad_file(report)
     return ApiResponse(import_view(report), "Inventory checked" if report.dry_run else "Inventory imported")
@@ -336,8 +343,8 @@ def _plain(rate: Decimal) -> str:
     return f"{rate:f}" if few and rate.adjusted() > -_MOST_DIGITS else str(rate)
 
 
-async def _receive(request: ApiRequest, file: IO[bytes]) -> None:
-    """Write the body to a temporary file, as far as the limit allows."""
+async def _receive(request: ApiRequest, file: IO[bytes]) -> int:
+    """Write the body to a temporary file, as far as the limit allows; its size."""
     limit = request.services.settings.import_limit_bytes
     size = 0
     async for piece in body_pieces(request.receive):
@@ -346,9 +353,12 @@ async def _receive(request: ApiRequest, file: IO[bytes]) -> None:
             raise BodyTooLarge(details={"limit_bytes": limit})
         file.write(piece)
     file.seek(0)
+    return size
 
 
-def _import(services: Services, loop: asyncio.AbstractEventLoop, file: Any, query: ImportQuery) -> ImportReport:
+def _import(
+    services: Services, loop: asyncio.AbstractEventLoop, file: Any, query: ImportQuery, watch: ImportWatch | None
+) -> ImportReport:
     def save(chunk: ListingChunk) -> SavedChunk:
         return asyncio.run_coroutine_threadsafe(services.writer.submit(services.save_listings, chunk), loop).result()
 
@@ -360,7 +370,8 @@ def _import(services: Services, loop: asyncio.AbstractEventLoop, file: Any, quer
         terms=EntryTerms((query.country or "").upper(), query.accept_unknown),
         read=services.reader.read_now,
         save=save,
-        progress=lambda *_: None,
+        rejects=None if watch is None else watch.rejects,
+        progress=(lambda *_: None) if watch is None else watch.note,
     )
 
 

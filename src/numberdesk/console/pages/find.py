@@ -16,9 +16,10 @@ from starlette.responses import Response
 
 from numberdesk.api.endpoint import ApiResponse
 from numberdesk.catalog.model import CAPABILITIES, NUMBER_TYPES
-from numberdesk.console.connection_states import STATE, connection_state_of, connections_of
+from numberdesk.console.connection_states import STATE, connection_state_of, connections_of, walk
 from numberdesk.console.rendering import page, redirect
 from numberdesk.console.screens import screen, show
+from numberdesk.console.tables import Column, rows_as_csv
 from numberdesk.console.visit import Visit
 from numberdesk.core.compliance import Requirement
 from numberdesk.core.errors import (
@@ -47,6 +48,20 @@ _PAPERS: Final = "GET /compliance-profiles"
 _MOST_PAPERS: Final = 10
 _PRICES: Final = ("price", "setup_price", "per_minute_price_inbound", "per_minute_price_outbound")
 _PAGE_SIZE: Final = 20
+_MOST_CSV_ROWS: Final = 500
+_COLUMNS: Final = (
+    Column("Number", "phone_number"),
+    Column("Month", "price"),
+    Column("Setup", "setup_price"),
+    Column("In / min", "per_minute_price_inbound"),
+    Column("Out / min", "per_minute_price_outbound"),
+    Column("Currency", "currency"),
+    Column("Country", "iso_country"),
+    Column("Region", "region"),
+    Column("Place", "locality"),
+    Column("Type", "number_type"),
+    Column("Can", "capabilities"),
+)
 _COMPILERS: Final = {
     "starts_with": compile_starts_with,
     "contains": compile_contains,
@@ -58,9 +73,7 @@ _COMPILERS: Final = {
 @screen("GET", "/find", _SEARCH)
 async def find(visit: Visit) -> Response:
     """The filters, which stand in the address, and what fits them."""
-    country = (visit.asked("country") or "US").upper()
-    filters = {name: visit.asked(name) for name in _TEXTS}
-    filters["capabilities"] = ",".join(visit.query.get("capabilities", []))
+    country, filters = _asked(visit)
     given = {name: value for name, value in filters.items() if value}
     answer, error = ApiResponse([], rest={"page": {}}), None
     try:
@@ -82,12 +95,22 @@ async def find(visit: Visit) -> Response:
         suggestions=[_suggested(each) for each in answer.rest["page"].get("suggestions", [])],
         first=_address(country, kept) if visit.asked("page_token") else None,
         follows=_address(country, {**kept, "page_token": token}) if token else None,
+        csv=_address(country, given).replace("/find?", "/find/csv?", 1),
         may_buy=visit.may(_BUY),
         connection=visit.asked("connection"),
         number_types=NUMBER_TYPES,
         capabilities=CAPABILITIES,
         chosen=set(visit.query.get("capabilities", [])),
     )
+
+
+@screen("GET", "/find/csv", _SEARCH)
+async def found_as_csv(visit: Visit) -> Response:
+    """The first of what fits the filters as CSV: carriers are asked for each page of it."""
+    country, filters = _asked(visit)
+    given = {name: value for name, value in filters.items() if value}
+    offers = [offer async for offer in walk(visit, _SEARCH, given, _MOST_CSV_ROWS, {"iso_country": country})]
+    return rows_as_csv("numbers-for-sale", _COLUMNS, offers)
 
 
 @screen("GET", "/buy", _BUY)
@@ -175,6 +198,13 @@ async def _connection_state(visit: Visit, order: Any) -> Any:
         return await connection_state_of(visit, order.phone_number)
     except NumberdeskError:
         return None
+
+
+def _asked(visit: Visit) -> tuple[str, dict[str, str]]:
+    """The country and the filters in the page's address."""
+    filters = {name: visit.asked(name) for name in _TEXTS}
+    filters["capabilities"] = ",".join(visit.query.get("capabilities", []))
+    return (visit.asked("country") or "US").upper(), filters
 
 
 def _connection(visit: Visit) -> dict[str, str]:

@@ -48,9 +48,11 @@ NUMBERS: Final = ScreenTable(
         Filter("State", "status", ("active", "past_due", "released")),
         Filter("Country", "iso_country", hint="US"),
         Filter("Region", "region", hint="TX"),
+        Filter("Rows", "page_size", ("50", "100"), unchosen="25"),
     ),
     empty="No number fits.",
     new="new/number_link.html",
+    chosen="chosen",
 )
 
 
@@ -58,8 +60,12 @@ NUMBERS: Final = ScreenTable(
 async def numbers(visit: Visit) -> Response:
     """What is rented, and how each stands with its connection."""
     table = await load(visit, NUMBERS)
-    table.rows = await with_connections(visit, table.rows)
-    return show(visit, "table.html", "/console/numbers", "Numbers", table=table)
+    choosing = all(map(visit.may, (_LABEL, _CONNECT, _RELEASE)))
+    connections = await connections_of(visit) if table.rows else []
+    table.rows = await with_connections(visit, table.rows, connections)
+    return show(
+        visit, "numbers.html", "/console/numbers", "Numbers", table=table, choosing=choosing, connections=connections
+    )
 
 
 @screen("GET", "/numbers/csv", _ALL)

@@ -1,25 +1,21 @@
-"""What is sold, for operators: inventory and its import, prices, carriers and what they have.
+"""What is sold, for operators: inventory, prices, carriers and what they have.
 
 Touches: nothing.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from starlette.responses import Response
 
 from numberdesk.catalog.model import NUMBER_TYPES
 from numberdesk.catalog.store import count_inventory
-from numberdesk.console.forms import Upload
-from numberdesk.console.kept_forms import refuse_form_of_others
 from numberdesk.console.pages.lists import FINDINGS, INVENTORY
 from numberdesk.console.screens import Deed, deed, screen, show
 from numberdesk.console.tables import Column, Filter, ScreenTable, csv_answer, load
 from numberdesk.console.visit import Visit
-from numberdesk.core.errors import NumberdeskError
 
-_IMPORT: Final = "POST /admin/inventory/import"
 _RULE: Final = ("currency", "carrier", "iso_country", "number_type", "prefix", "price", "per_minute_price_inbound",
                 "per_minute_price_outbound", "setup_price", "margin_percent", "margin_fixed", "round_to")  # fmt: skip
 
@@ -60,7 +56,7 @@ async def inventory(visit: Visit) -> Response:
         "Inventory",
         table=await load(visit, INVENTORY),
         counts={state.value: count for state, count in counts.items()},
-        report=None,
+        imports=visit.imports.latest(),
     )
 
 
@@ -68,37 +64,6 @@ async def inventory(visit: Visit) -> Response:
 async def inventory_as_csv(visit: Visit) -> Response:
     """The numbers as CSV."""
     return await csv_answer(visit, INVENTORY)
-
-
-@screen("POST", "/inventory/import", _IMPORT, reads_form=False)
-async def import_file(visit: Visit) -> Response:
-    """Check a file, or take it in; its bad lines are shown with what is wrong."""
-    report, bad, upload = None, [], None
-    try:
-        upload = Upload(visit.headers, visit.receive)
-        await upload.begin("file")
-        visit.form = upload.fields
-        refuse_form_of_others(visit.form, visit.caller)
-        query = {
-            "dry_run": "true" if visit.sent("dry_run") else "",
-            "skip_bad": "true" if visit.sent("skip_bad") else "",
-            "country": visit.sent("country").strip(),
-        }
-        headers = {**visit.headers, b"content-type": b"text/csv"}
-        report = (await visit.ask(_IMPORT, query=query, receive=upload.receive, headers=headers)).data
-    except NumberdeskError as error:
-        visit.error = error
-        lines: Any = error.details.get("bad_lines", [])
-        bad = list(lines)
-    return show(
-        visit,
-        "import.html",
-        "/console/inventory",
-        "Import",
-        report=report,
-        bad=[{"line": each.line, "reason": each.reason} for each in report.bad_lines] if report else bad,
-        file_name=upload.file_name if upload else "",
-    )
 
 
 @screen("GET", "/prices", "GET /admin/price-rules")

@@ -5,13 +5,13 @@ Touches: database.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final, NamedTuple
 
 from numberdesk.carriers.clients import CarrierClients
 from numberdesk.carriers.port import CarrierError
 from numberdesk.connections.model import Connection
-from numberdesk.connections.rental_connection_store import find_rental_connection
+from numberdesk.connections.rental_connection_store import find_rental_connections
 from numberdesk.connections.sealing import wanted_of
 from numberdesk.connections.store import find_connections
 from numberdesk.core.call_charging import KeptCall
@@ -26,6 +26,7 @@ from numberdesk.infra.db import Tx
 from numberdesk.infra.reader import Reader
 from numberdesk.infra.vault import Vault, VaultError
 from numberdesk.ledger.store import find_wallet
+from numberdesk.numbers.rental_store import find_rentals
 from numberdesk.numbers.store import find_rented, find_rented_by_id
 from numberdesk.orders.store import find_orders
 from numberdesk.usage.store import list_calls
@@ -74,12 +75,26 @@ def find_number_connection(tx: Tx, account_id: str, e164: str, rental_id: str | 
 
 def number_connection(tx: Tx, rental: Rental) -> NumberConnection:
     """What a rental is connected to."""
-    wanted = rental.connection_id
-    connection = None if wanted is None else find_connections(tx, [wanted]).get(wanted)
-    row = find_rental_connection(tx, rental.id)
-    order: Order = find_orders(tx, [rental.order_id])[rental.order_id]
-    state, message = state_of(rental, order.carrier, None if connection is None else connection.kind, row)
-    return NumberConnection(rental, connection, state, message, row, order.carrier == POOL)
+    return number_connections(tx, [rental])[0]
+
+
+def number_connections(tx: Tx, rentals: Collection[Rental]) -> list[NumberConnection]:
+    """What rentals are connected to, read as a set."""
+    connections = find_connections(tx, {one.connection_id for one in rentals if one.connection_id is not None})
+    rows = find_rental_connections(tx, [one.id for one in rentals])
+    orders = find_orders(tx, [one.order_id for one in rentals])
+    found = []
+    for rental in rentals:
+        connection, row = connections.get(rental.connection_id or ""), rows.get(rental.id)
+        order: Order = orders[rental.order_id]
+        state, message = state_of(rental, order.carrier, None if connection is None else connection.kind, row)
+        found.append(NumberConnection(rental, connection, state, message, row, order.carrier == POOL))
+    return found
+
+
+def find_number_connections(tx: Tx, account_id: str, rental_ids: Collection[str]) -> list[NumberConnection]:
+    """What an account's rentals are connected to; those that are not its own are left out."""
+    return number_connections(tx, [one for one in find_rentals(tx, rental_ids) if one.account_id == account_id])
 
 
 async def diagnose(
