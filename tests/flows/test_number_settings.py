@@ -180,6 +180,7 @@ def test_verify_names_what_is_kept_of_a_rental_that_has_ended(shop: Shop) -> Non
     account_id, e164 = rented(shop)
     wish(shop, account_id, e164)
     shop.release(account_id, e164)
+    shop.tell(shop.give_back())
     shop.verified()
     with shop.database.write() as tx:
         tx.execute(text("UPDATE number_settings SET caller_name = 'SOMEBODY'"))

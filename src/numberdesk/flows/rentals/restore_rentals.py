@@ -24,6 +24,7 @@ from numberdesk.core.rental import Rental
 from numberdesk.core.schedule import is_leased
 from numberdesk.flows.rentals.carried_terms import carried_prices, last_source
 from numberdesk.flows.rentals.given_records import Given, connection_before, moved_meanwhile, write_given
+from numberdesk.flows.settings.hand_on_settings import hand_on_settings
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.store import lock_wallets
 from numberdesk.numbers.carrier_release import CarrierRelease, of_rental
@@ -72,6 +73,7 @@ def _restore(tx: Tx, command: Restore, wallets: Mapping[str, Wallet]) -> Rental 
         return given
     call_off_releases(tx, [] if release is None else [release.id])
     (restored,) = write_given(tx, [given], wallets, command.warrant.now)
+    hand_on_settings(tx, rental, restored, command.warrant.now)
     return restored
 
 

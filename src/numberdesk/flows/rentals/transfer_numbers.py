@@ -36,6 +36,7 @@ from numberdesk.flows.rentals.given_records import (
     wanted_connection,
     write_given,
 )
+from numberdesk.flows.settings.hand_on_settings import hand_on_settings, settings_are_being_told
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.store import lock_wallets
 from numberdesk.numbers.rental_store import change_rentals
@@ -114,6 +115,9 @@ def _prepared(
     before = connection_before(lock_rental_connections(tx, [rental.id]), rental, command.warrant.now)
     if isinstance(before, RentalConflict):
         return before
+    being_told = settings_are_being_told(tx, rental, command.warrant.now)
+    if being_told is not None:
+        return being_told
     return _moved(tx, _Move(command, rental, order, sale_number, wanted, before), wallets)
 
 
@@ -165,4 +169,5 @@ def _moved(tx: Tx, move: _Move, wallets: Mapping[str, Wallet]) -> Rental:
         order, look, move.sale_number, command.warrant, InterventionKind.TRANSFER, move.connection, move.before, source
     )
     (begun_rental,) = write_given(tx, [given], wallets, now)
+    hand_on_settings(tx, ended, begun_rental, now)
     return begun_rental

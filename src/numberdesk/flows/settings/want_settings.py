@@ -5,7 +5,7 @@ Touches: database.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import NamedTuple
 
 from numberdesk.carriers.compliance_store import profiles_of
@@ -66,10 +66,13 @@ def find_number_settings(tx: Tx, account_id: str, e164: str, rental_id: str | No
     return None if found is None else SettingsOfNumber(found.rental, find_settings(tx, found.rental.id))
 
 
-def clear_settings(tx: Tx, ended: Iterable[Rental], now: int) -> None:
-    """Forget the settings of rentals that have ended; those that never had any cost one look."""
+def clear_settings(tx: Tx, ended: Iterable[Rental], now: int, *, may_go_on: Container[str] = ()) -> None:
+    """Forget the settings of rentals that have ended; those that never had any cost one look.
+
+    Of rentals that `may_go_on`, by their ids, they are kept until the carrier has its number back.
+    """
     rows = lock_settings(tx, [rental.id for rental in ended])
-    change_settings(tx, [settings_ended(row, now) for row in rows.values()])
+    change_settings(tx, [settings_ended(row, now, may_go_on=rental_id in may_go_on) for rental_id, row in rows.items()])
 
 
 def _want(tx: Tx, command: SetSettings) -> SettingsOfNumber | NumberdeskError:
