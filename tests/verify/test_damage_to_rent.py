@@ -131,7 +131,12 @@ DAMAGE: Final[dict[str, Damage]] = {
             "UPDATE rentals SET period = 1 WHERE id = 'rnt_3'",
             "UPDATE rent_refunds SET period = 1",
         ),
-        {("I6", "rent_refunds", "rrf_3"), ("I6", "rentals", "rnt_3"), ("I6", "transfers", "trf_3_refund")},
+        {
+            ("I6", "rent_refunds", "rrf_3"),
+            ("I6", "rentals", "rnt_3"),
+            ("I19", "rentals", "rnt_3"),
+            ("I6", "transfers", "trf_3_refund"),
+        },
         "the rental rnt_3 goes on, or did not pay period 1",
     ),
     "rent given back to another account": (

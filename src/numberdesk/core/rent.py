@@ -101,14 +101,16 @@ class RentLook:
     notices: list[RentNotice] = field(default_factory=list)
     ending: EndReason | None = None
 
-    def charge(self, now: int) -> None:
-        """Charge the period that comes next."""
+    def charge(self, now: int, part: int | None = None) -> None:
+        """Charge the period that comes next, or so much of it."""
         self._begin_prices()
-        rental, amount = self.rental, self.rental.prices.monthly
+        rental, amount = self.rental, self.rental.prices.monthly if part is None else part
         period = rental.period + 1
         moved = Charge("rental", amount, self.wallet.entries + 1, self.wallet.posted - amount)
         self.wallet = self.wallet._replace(posted=moved.balance_after, entries=moved.entry)
-        charge = self._of_period(ChargeState.CHARGED, now)._replace(transfer_id=rent_transfer_id(rental.id, period))
+        charge = self._of_period(ChargeState.CHARGED, now)._replace(
+            amount=amount, transfer_id=rent_transfer_id(rental.id, period)
+        )
         self.paid.append(PaidCharge(charge, moved))
         self._advance(now)
 
@@ -217,7 +219,8 @@ def refund_of(ended: Rental, paid: RentCharge) -> RentRefund | None:
     if ended.released_at is None or paid.state is ChargeState.WAIVED or paid.period != ended.period:
         return None
     begins, ends = ended.begin_of(ended.period), ended.begin_of(ended.period + 1)
-    amount = unused_part(paid.amount, begins, ends, ended.released_at)
+    # Of a period that was paid in part, from within it on, what is left is worth as much as if all of it had been.
+    amount = min(paid.amount, unused_part(ended.prices.monthly, begins, ends, ended.released_at))
     if amount == 0:
         return None
     named = refund_id(ended.id)

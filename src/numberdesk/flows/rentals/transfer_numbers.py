@@ -25,8 +25,9 @@ from numberdesk.core.lifecycle import NumberState, OrderOrigin, RentalState
 from numberdesk.core.origins import begun, first_waived, given_order, named_period
 from numberdesk.core.purchase import Order, SaleNumber, Wallet
 from numberdesk.core.purchase_refusals import standing_refusal
-from numberdesk.core.rent import EndReason
-from numberdesk.core.rental import Rental
+from numberdesk.core.rent import EndReason, RentTerms
+from numberdesk.core.rental import DAY, Rental
+from numberdesk.flows.rentals.announce_prices import carry_announced
 from numberdesk.flows.rentals.carried_terms import carried_prices, last_source
 from numberdesk.flows.rentals.end_rentals import Ending, released
 from numberdesk.flows.rentals.given_records import (
@@ -36,6 +37,7 @@ from numberdesk.flows.rentals.given_records import (
     wanted_connection,
     write_given,
 )
+from numberdesk.flows.rentals.rent_records import find_terms
 from numberdesk.flows.settings.hand_on_settings import hand_on_settings, settings_are_being_told
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.store import lock_wallets
@@ -47,13 +49,17 @@ from numberdesk.usage.session_store import has_open_session
 
 
 class NumberTransfer(NamedTuple):
-    """Move a number to an account, there to be connected to `connection_id`. `order_id` is new."""
+    """Move a number to an account, there to be connected to `connection_id`. `order_id` is new.
+
+    `usual` are the operator's terms of rent, by which the account has notice of prices that were announced.
+    """
 
     e164: str
     account_id: str
     connection_id: str | None
     order_id: str
     warrant: Warrant
+    usual: RentTerms
 
 
 class _Move(NamedTuple):
@@ -170,4 +176,6 @@ def _moved(tx: Tx, move: _Move, wallets: Mapping[str, Wallet]) -> Rental:
     )
     (begun_rental,) = write_given(tx, [given], wallets, now)
     hand_on_settings(tx, ended, begun_rental, now)
+    terms = find_terms(tx, [command.account_id], command.usual).get(command.account_id, command.usual)
+    carry_announced(tx, ended, begun_rental, now, terms.notice_days * DAY)
     return begun_rental
