@@ -76,6 +76,9 @@ def clear_settings(tx: Tx, ended: Iterable[Rental], now: int, *, may_go_on: Cont
 
 
 def _want(tx: Tx, command: SetSettings) -> SettingsOfNumber | NumberdeskError:
+    malformed = _malformed(command.emergency_address, command.caller_name)
+    if malformed is not None:
+        return malformed
     found = find_number_settings(tx, command.account_id, command.e164, command.rental_id)
     if found is None:
         return NotFound(_NOT_RENTED)
@@ -120,14 +123,19 @@ def _written(
     return row
 
 
-def _wrong(
-    tx: Tx, command: SetSettings, order: Order, wanted: WantedSettings, before: WantedSettings
-) -> InvalidRequest | None:
-    name, address = wanted.caller_name, wanted.emergency_address
+def _malformed(address: str | None, name: str | None) -> InvalidRequest | None:
+    """What can be said of them without a look at whose they are to be."""
     if name and not CALLER_NAME.fullmatch(name):
         return InvalidRequest("caller_name", "must be at most 15 letters, digits and blanks")
     if address and not EMERGENCY_ADDRESS.fullmatch(address):
         return InvalidRequest("emergency_address", "must be the id of an address: letters, digits and -")
+    return None
+
+
+def _wrong(
+    tx: Tx, command: SetSettings, order: Order, wanted: WantedSettings, before: WantedSettings
+) -> InvalidRequest | None:
+    address = wanted.emergency_address
     if not address or command.by_operator or address == before.emergency_address:
         return None
     theirs = profiles_of(tx, [command.account_id]).get(command.account_id, [])
