@@ -121,6 +121,7 @@ def _given(
     )._replace(
         carrier_reference=order.carrier_reference,
         connection_id=None if connection is None else connection.id,
+        profile_id=order.profile_id,
         from_rental_id=rental.id,
     )
     period = paid_until(rental, list_rent_charges(tx, rental.account_id, rental.id, limit=_MOST_PERIODS))

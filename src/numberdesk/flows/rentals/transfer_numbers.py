@@ -28,6 +28,7 @@ from numberdesk.core.purchase_refusals import standing_refusal
 from numberdesk.core.rent import EndReason, RentTerms
 from numberdesk.core.rental import DAY, Rental
 from numberdesk.flows.rentals.announce_prices import carry_announced
+from numberdesk.flows.rentals.carried_papers import papers_of_next
 from numberdesk.flows.rentals.carried_terms import carried_prices, last_source
 from numberdesk.flows.rentals.end_rentals import Ending, released
 from numberdesk.flows.rentals.given_records import (
@@ -71,6 +72,7 @@ class _Move(NamedTuple):
     sale_number: SaleNumber
     connection: Connection | None
     before: RentalConnection | None
+    profile_id: str | None
 
 
 def transfer_numbers(tx: Tx, commands: Sequence[NumberTransfer]) -> list[Rental | NumberdeskError]:
@@ -124,7 +126,10 @@ def _prepared(
     being_told = settings_are_being_told(tx, rental, command.warrant.now)
     if being_told is not None:
         return being_told
-    return _moved(tx, _Move(command, rental, order, sale_number, wanted, before), wallets)
+    papers = papers_of_next(tx, order, command.account_id, command.warrant.now)
+    if isinstance(papers, RentalConflict):
+        return papers
+    return _moved(tx, _Move(command, rental, order, sale_number, wanted, before, papers), wallets)
 
 
 def _refused(tx: Tx, command: NumberTransfer, rental: Rental, wallets: Mapping[str, Wallet]) -> NumberdeskError | None:
@@ -165,6 +170,7 @@ def _moved(tx: Tx, move: _Move, wallets: Mapping[str, Wallet]) -> Rental:
     )._replace(
         carrier_reference=move.order.carrier_reference,
         connection_id=command.connection_id,
+        profile_id=move.profile_id,
         from_rental_id=rental.id,
     )
     order, beginning = begun(order, anchor=rental.anchor, term=rental.term, period=rental.period)
