@@ -46,6 +46,9 @@ MAY_BE_REFUSED: Final = {
     ("ConnectBody", "connection_id"): "only connections that there are",
     ("NewPersonBody", "role"): "each kind of account has roles of its own",
     ("PersonBody", "status"): "nobody becomes invited again",
+    ("AdoptQuery", "skip_bad"): "the carrier of these tests has no list of numbers",
+    ("AdoptQuery", "dry_run"): "the carrier of these tests has no list of numbers",
+    ("AdoptQuery", "reason"): "the carrier of these tests has no list of numbers",
     ("MovementBody", "amount"): "a wallet holds a bounded balance, a top-up is above zero",
 }
 """Fields of which the document cannot say all, and why: there only what is beyond a limit is tried."""

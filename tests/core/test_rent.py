@@ -14,7 +14,7 @@ from numberdesk.core.periods import MONTHLY, PeriodUnit, Term, begin_of, from_da
 from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import Wallet
 from numberdesk.core.rent import MOST_MISSED, EndReason, RentLook, RentTerms, look_at, resolve_begun, unused_part
-from numberdesk.core.rental import DAY, MissedRule, NoticeState, Rental, RentPrice
+from numberdesk.core.rental import DAY, HOUR, MissedRule, NoticeState, Rental, RentPrice
 
 PRICE: Final = 1_150_000
 TERMS: Final = RentTerms()
@@ -157,6 +157,43 @@ def test_money_that_is_not_enough_is_no_try_of_a_day() -> None:
     for _ in range(3):
         told = look(told._replace(next_at=told.past_due_since), 0, past + 1).rental
     assert look(told, 0, past + 40 * DAY).ending is None
+
+
+@pytest.mark.parametrize("grace", [DAY // 2, DAY, GRACE, GRACE - DAY // 2, 7 * DAY])
+def test_small_money_that_keeps_coming_does_not_keep_a_number(grace: int) -> None:
+    """Whoever pays in a little every so often is looked at again each time, and has no longer for it."""
+    past, terms = at(2027, 2, 28, 15), TERMS._replace(grace=grace)
+    for step in (1, 5, 23, 25, 47):
+        looked, hours = look(rental(), 0, past, terms), 0
+        while looked.ending is None and hours < 24 * 9:
+            hours, one = hours + 1, looked.rental
+            if hours % step == 0:
+                one = one._replace(next_at=one.past_due_since)  # which is what money that comes does
+            if (one.next_at or 0) <= past + hours * HOUR:
+                looked = look(one, 0, past + hours * HOUR, terms)
+        assert (looked.ending, hours * HOUR) == (EndReason.NOT_PAID, grace), step
+
+
+def test_days_on_which_nobody_looked_are_added_to_the_grace_and_those_that_were_tried_stay_tried() -> None:
+    past, terms = at(2027, 2, 28, 15), TERMS._replace(grace=30 * DAY)
+    told = look(rental(), 0, past, terms).rental
+    for day in range(1, 16):
+        told = look(told, 0, past + day * DAY, terms).rental
+    back = past + 20 * DAY
+    again = look(told, 0, back, terms).rental
+    assert again.next_at == back + DAY
+    for day in range(1, 15):
+        again = look(again, 0, back + day * DAY, terms).rental
+    assert look(again, 0, back + 15 * DAY - 1, terms).ending is None
+    assert look(again, 0, back + 15 * DAY, terms).ending is EndReason.NOT_PAID
+
+
+def test_a_grace_that_was_made_shorter_ends_at_the_next_look() -> None:
+    past, longer = at(2027, 2, 28, 15), TERMS._replace(grace=30 * DAY)
+    told = look(rental(), 0, past, longer).rental
+    for day in range(1, 6):
+        told = look(told, 0, past + day * DAY, longer).rental
+    assert look(told, 0, past + 6 * DAY).ending is EndReason.NOT_PAID
 
 
 def test_what_is_paid_within_the_grace_goes_on_from_its_anchor() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from numberdesk.core.interventions import Warrant, warrant
+from numberdesk.core.rent import RentTerms
 from numberdesk.core.rental import Rental
 from numberdesk.flows.rentals.assign_numbers import Assign, GivenPrices, assign_numbers
 from numberdesk.flows.rentals.release_numbers import release_numbers
@@ -34,7 +35,7 @@ def assign(shop: Shop, account_id: str, e164: str, **said: Any) -> Rental:
 
 
 def transfer(shop: Shop, account_id: str, e164: str, connection_id: str | None = None) -> Rental:
-    command = NumberTransfer(e164, account_id, connection_id, shop.new_id("ord"), why(shop))
+    command = NumberTransfer(e164, account_id, connection_id, shop.new_id("ord"), why(shop), RentTerms())
     return rental_in(shop.writer.apply(transfer_numbers, command))
 
 

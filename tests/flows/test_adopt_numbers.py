@@ -29,7 +29,7 @@ def adopt(shop: Shop, text: str, *, skip_bad: bool = False, dry_run: bool = Fals
         assert client is not None
         return await owned_numbers(client)
 
-    adoption = Adoption("acme", shop.tell(owned()), shop.writer, shop.reader, shop.new_id, lambda: why(shop))
+    adoption = Adoption("acme", shop.tell(owned()), shop.writer.apply, shop.reader, shop.new_id, lambda: why(shop))
     return adoption.run(read_lines(text, shop.now), skip_bad=skip_bad, dry_run=dry_run)
 
 

@@ -11,7 +11,7 @@ from numberdesk.carriers.port import CarrierAccount
 from numberdesk.catalog.model import FROM_RULE
 from numberdesk.catalog.offers import RemoteOffer
 from numberdesk.core.compliance import NOTICE, ComplianceProfile, ProfileState
-from numberdesk.core.errors import DocumentsRequired, InvalidRequest, NotFound
+from numberdesk.core.errors import DocumentsRequired, InvalidRequest, NotFound, RentalConflict
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.purchase import Refusal, Sold
 from numberdesk.core.rental import DAY
@@ -27,6 +27,7 @@ from testbed.fake_carriers import Does
 from testbed.samples import listing_of
 from testbed.stock import store_accounts
 from tests.flows.conftest import PRICE, QUOTE_LIFETIME, Shop
+from tests.flows.hands import restore, take_back, transfer
 
 BUNDLE: Final = {"bundle_sid": "BU0123456789abcdef0123456789abcdef"}
 
@@ -74,6 +75,25 @@ def test_a_number_that_asks_for_papers_is_refused_before_anything_is_held_and_so
     shop.tell(shop.purchase(shop.placement(), buy))
     assert shop.rows("SELECT state, profile_id FROM orders") == [("completed", profile.id)]
     assert (shop.acme.orders, shop.acme.papers) == ([(e164, buy.order_id)], [BUNDLE])
+    shop.verified()
+
+
+def test_a_number_under_papers_goes_only_to_an_account_that_has_its_own_and_back_to_who_had_it_under_the_same(
+    shop: Shop,
+) -> None:
+    first, second, e164 = shop.account(10 * PRICE), shop.account(), german(shop)
+    mine = register(shop, first)
+    shop.tell(shop.purchase(shop.placement(), shop.wants(first, e164)))
+    take_back(shop, e164)
+    restore(shop, e164)
+    register(shop, second, number_type="mobile")
+    with pytest.raises(RentalConflict) as refused:
+        transfer(shop, second, e164)
+    assert refused.value.details == {"reason": "papers"}
+    theirs = register(shop, second)
+    transfer(shop, second, e164)
+    found = shop.rows("SELECT origin, profile_id FROM orders ORDER BY id")
+    assert found == [("purchase", mine.id), ("restoration", mine.id), ("transfer", theirs.id)]
     shop.verified()
 
 

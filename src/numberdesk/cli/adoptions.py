@@ -51,7 +51,7 @@ def adopt(
         except AdoptionError as error:
             fail(f"{file} {error}")
         adoption = Adoption(
-            name, owned, running.writer, running.reader, running.new_id,
+            name, owned, running.writer.apply, running.reader, running.new_id,
             lambda: warrant(running.new_id("itv"), COMMAND_LINE, reason, running.now()),
         )  # fmt: skip
         report = adoption.run(lines, skip_bad=skip_bad, dry_run=True)

@@ -169,7 +169,8 @@ def transfer(
     with services(_OPTIONS) as running:
         owner, e164 = customer_called(running, account), _e164(number)
         confirm(f"Move {e164} to {owner.name}? Its calls no longer go where they went.", yes=yes)
-        command = NumberTransfer(e164, owner.id, connection, running.new_id("ord"), _warrant(running, reason))
+        why, usual = _warrant(running, reason), running.rent_terms
+        command = NumberTransfer(e164, owner.id, connection, running.new_id("ord"), why, usual)
         _print(running.writer.apply(transfer_numbers, command), as_json=as_json)
 
 

@@ -36,6 +36,8 @@ class ConnectionRemoval(NamedTuple):
     leased_until: int | None = None
 
 
+_other = rentals.alias("other_rental")
+
 DUE_CONNECTIONS: Final = DueTable(
     rental_connections, RentalConnection, key="rental_id", party="carrier", lease=CONNECT_LEASE,
     longest=SCHEDULE.longest,
@@ -95,15 +97,23 @@ def change_rental_connections(tx: Tx, changed: Sequence[RentalConnection]) -> No
 
 
 def may_be_told_of(tx: Tx, row: RentalConnection) -> bool:
-    """Whether a carrier may be told of a rental that has ended: the number is still on its way back, and nobody's."""
-    going = select(carrier_releases.c.id).where(
+    """Whether a carrier may be told of a rental that has ended: the number is nobody's, and still ours there.
+
+    It is on its way back, or does not go back, as one whose adoption was undone.
+    """
+    going = exists().where(
         carrier_releases.c.carrier == row.carrier,
         carrier_releases.c.e164 == row.e164,
         carrier_releases.c.confirmed_at.is_(None),
-        ~exists().where(rentals.c.e164 == row.e164, rentals.c.released_at.is_(None)),
+    )
+    stays = ~exists().where(carrier_releases.c.id == f"rel_{row.rental_id.removeprefix('rnt_')}")
+    ours = select(rentals.c.id).where(
+        rentals.c.id == row.rental_id,
+        or_(going, stays),
+        ~exists().where(_other.c.e164 == row.e164, _other.c.released_at.is_(None)),
         ~exists().where(orders.c.e164 == row.e164, orders.c.state == "ordering"),
     )
-    return tx.execute(going.limit(1)).first() is not None
+    return tx.execute(ours).first() is not None
 
 
 def find_to_look_at(tx: Tx, now: int, limit: int) -> list[RentalConnection]:

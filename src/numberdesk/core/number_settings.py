@@ -132,10 +132,30 @@ def settings_answered(row: NumberSettings, answer: SettingsAnswer, asked_generat
             return tried._replace(state=SettingsState.FAILED if failed else SettingsState.PENDING)
 
 
-def settings_ended(row: NumberSettings, now: int) -> NumberSettings:
-    """The row of a rental that has ended: what was wanted is forgotten. The release has it cleared at the carrier."""
+def settings_ended(row: NumberSettings, now: int, *, may_go_on: bool = False) -> NumberSettings:
+    """The row of a rental that has ended: what was wanted is forgotten. The release has it cleared at the carrier.
+
+    Of one that `may_go_on` it is kept until then, as long as the carrier has it.
+    """
     ended = _settled(row, SettingsState.NONE, "the number was given back", now)
-    return ended._replace(emergency_address="", caller_name="", generation=row.generation + 1)
+    wanted = row.wanted if may_go_on and row.may_have else NOTHING
+    return ended._replace(
+        emergency_address=wanted.emergency_address, caller_name=wanted.caller_name, generation=row.generation + 1
+    )
+
+
+def settings_gone_on(row: NumberSettings, now: int) -> NumberSettings:
+    """The number went on to another rental: what its carrier has is that one's matter from now on."""
+    ended = _settled(row, SettingsState.NONE, "the number went on to another rental", now)
+    return ended._replace(emergency_address="", caller_name="", may_have=0, generation=row.generation + 1)
+
+
+def settings_taken_over(
+    row: NumberSettings, rental_id: str, account_id: str, wanted: WantedSettings, now: int
+) -> NumberSettings:
+    """The row of the rental that a number went on to: its carrier has what `row` says, and is told what is wanted."""
+    mine = row._replace(rental_id=rental_id, account_id=account_id, generation=0, leased_until=None, may_have=1)
+    return settings_asked(mine, wanted, now)
 
 
 def settings_looked_at(row: NumberSettings, shown: ShownSettings, now: int) -> NumberSettings:

@@ -10,7 +10,8 @@ set charges a year, or takes a number away. In turn, for each period that has be
 2. the policy waives periods that went by unnoticed, and another one has begun: it is waived
 3. three were charged in one look: what is left waits for a person
 4. the wallet covers it: it is charged
-5. else it is past due: tried each day, and the rental ends when the grace is over, counted from when that was told
+5. else it is past due: tried each day, and the rental ends when the grace is over, counted from when that was told;
+   days on which nobody looked are added to it
 
 Instants and spans are microseconds.
 """
@@ -100,14 +101,16 @@ class RentLook:
     notices: list[RentNotice] = field(default_factory=list)
     ending: EndReason | None = None
 
-    def charge(self, now: int) -> None:
-        """Charge the period that comes next."""
+    def charge(self, now: int, part: int | None = None) -> None:
+        """Charge the period that comes next, or so much of it."""
         self._begin_prices()
-        rental, amount = self.rental, self.rental.prices.monthly
+        rental, amount = self.rental, self.rental.prices.monthly if part is None else part
         period = rental.period + 1
         moved = Charge("rental", amount, self.wallet.entries + 1, self.wallet.posted - amount)
         self.wallet = self.wallet._replace(posted=moved.balance_after, entries=moved.entry)
-        charge = self._of_period(ChargeState.CHARGED, now)._replace(transfer_id=rent_transfer_id(rental.id, period))
+        charge = self._of_period(ChargeState.CHARGED, now)._replace(
+            amount=amount, transfer_id=rent_transfer_id(rental.id, period)
+        )
         self.paid.append(PaidCharge(charge, moved))
         self._advance(now)
 
@@ -216,7 +219,8 @@ def refund_of(ended: Rental, paid: RentCharge) -> RentRefund | None:
     if ended.released_at is None or paid.state is ChargeState.WAIVED or paid.period != ended.period:
         return None
     begins, ends = ended.begin_of(ended.period), ended.begin_of(ended.period + 1)
-    amount = unused_part(paid.amount, begins, ends, ended.released_at)
+    # Of a period that was paid in part, from within it on, what is left is worth as much as if all of it had been.
+    amount = min(paid.amount, unused_part(ended.prices.monthly, begins, ends, ended.released_at))
     if amount == 0:
         return None
     named = refund_id(ended.id)
@@ -239,17 +243,19 @@ def _unpaid(look: RentLook, terms: RentTerms, past: int, now: int) -> RentLook:
         look.rental = rental._replace(state=state, past_due_since=past, attempts=0, updated_at=now)
         look.notices.append(_notice(look, period, 0, NoticeState.PAST_DUE, now))
         return _due_at(look, min(past + DAY, past + terms.grace), past)
-    hurried = rental.next_at == rental.past_due_since  # money came, and was not enough: that is no day's try
-    ends, tries = rental.past_due_since + terms.grace, rental.attempts + (not hurried)
-    # Tries count beside the time: a clock that is set, or a service that was down, takes nobody's number. Where the
-    # time has passed and the tries were not made, the grace begins anew.
+    since, tries = rental.past_due_since, rental.attempts
+    ends = since + terms.grace
+    due = min(since + (tries + 1) * DAY, ends)
+    # One look of each day is its try, whoever had it looked at: money that comes, and is not enough, puts none off.
+    tries += past >= due
+    # Tries count beside the time: a clock that is set, or a service that was down, takes nobody's number.
     if past >= ends and tries * DAY >= terms.grace:
         look.ending = EndReason.NOT_PAID
         return look
-    if past >= ends:
-        rental, tries, ends = rental._replace(past_due_since=past), 0, past + terms.grace
-    look.rental = rental._replace(attempts=tries, message="the wallet does not cover it")
-    return _due_at(look, min(past + DAY, ends) if ends > past else past + DAY, past)
+    if past >= min(due + DAY, ends):  # days went by untried: the grace goes on where it was tried last
+        since, tries = past - rental.attempts * DAY, rental.attempts
+    look.rental = rental._replace(past_due_since=since, attempts=tries, message="the wallet does not cover it")
+    return _due_at(look, min(since + (tries + 1) * DAY, since + terms.grace), past)
 
 
 def _reminded(look: RentLook, terms: RentTerms, past: int, now: int) -> RentLook:

@@ -13,7 +13,17 @@ from sqlalchemy import delete, func, select, text, update
 from numberdesk.core.lifecycle import RentalState
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.rent import LONGEST_WAIT
-from numberdesk.core.rental import DAY, ChargeState, Rental, RentCharge, RentNotice, RentPrice, RentRefund, charge_id
+from numberdesk.core.rental import (
+    DAY,
+    ChargeState,
+    Rental,
+    RentCharge,
+    RentNotice,
+    RentPrice,
+    RentRefund,
+    charge_id,
+    refund_id,
+)
 from numberdesk.infra.db import Tx
 from numberdesk.infra.due_work import DueTable
 from numberdesk.infra.statements import InsertRows, SelectSet, in_set
@@ -114,6 +124,15 @@ def find_last_charges(tx: Tx, wanted: Iterable[Rental]) -> dict[str, RentCharge]
 def insert_rent_refunds(tx: Tx, new: Sequence[RentRefund]) -> None:
     """Record what was given back of last periods."""
     _INSERT_REFUNDS.run(tx, new)
+
+
+def find_rent_refund(tx: Tx, rental_id: str) -> RentRefund | None:
+    """What was given back as a rental ended."""
+    query = select(*(rent_refunds.c[name] for name in RentRefund._fields)).where(
+        rent_refunds.c.id == refund_id(rental_id)
+    )
+    row = tx.execute(query).first()
+    return None if row is None else RentRefund._make(row)
 
 
 def insert_rent_notices(tx: Tx, new: Sequence[RentNotice]) -> None:

@@ -69,10 +69,10 @@ def may_have_settings(tx: Tx, carrier: str, e164: str) -> bool:
 
 
 def note_given_back(tx: Tx, carrier: str, e164s: Iterable[str]) -> None:
-    """The carrier has numbers back, and so nothing set for them."""
+    """The carrier has numbers back, and so nothing set for them; what was wanted is forgotten."""
     for e164 in e164s:
         mine = number_settings.c.e164 == e164, number_settings.c.carrier == carrier, number_settings.c.may_have == 1
-        tx.execute(update(number_settings).where(*mine).values(may_have=0))
+        tx.execute(update(number_settings).where(*mine).values(may_have=0, emergency_address="", caller_name=""))
 
 
 def find_settings_to_look_at(tx: Tx, now: int, limit: int) -> list[NumberSettings]:

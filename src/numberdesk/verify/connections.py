@@ -153,6 +153,7 @@ _STRAY_SETTINGS: Final = (
             number_settings.c.e164 != rentals.c.e164,
             and_(
                 rentals.c.released_at.is_not(None),
+                number_settings.c.may_have == 0,
                 or_(number_settings.c.emergency_address != "", number_settings.c.caller_name != ""),
             ),
         ),
@@ -168,7 +169,7 @@ def _says_stray_settings(row: Any) -> str:
 CHECKS: Final = (
     rule(
         "I17",
-        "settings are of their rental's number, and forgotten when it ends",
+        "settings are of their rental's number, and forgotten after its end",
         number_settings,
         _STRAY_SETTINGS,
         _says_stray_settings,

@@ -1,6 +1,6 @@
 """What must hold of how rentals began: bought, or given by an operator, who is named.
 
-Touches: interventions, orders, rent_charges, rentals.
+Touches: interventions, orders, rent_charges, rent_refunds, rentals.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from sqlalchemy import and_, case, exists, func, not_, or_, select
 from numberdesk.core.interventions import InterventionKind
 from numberdesk.core.lifecycle import OrderOrigin
 from numberdesk.core.rental import ChargeState
-from numberdesk.tables import interventions, orders, rent_charges, rentals
+from numberdesk.tables import interventions, orders, rent_charges, rent_refunds, rentals
 from numberdesk.verify.engine import in_key_order, rule
 
 _GOES_ON: Final = (OrderOrigin.TRANSFER.value, OrderOrigin.RESTORATION.value)
@@ -61,6 +61,11 @@ _first = (
     .correlate(rentals)
     .scalar_subquery()
 )
+_given_back = exists().where(  # what is restored is paid for again, where it was
+    rent_refunds.c.rental_id == orders.c.from_rental_id,
+    rent_refunds.c.period == _charge.c.period,
+    orders.c.origin == OrderOrigin.RESTORATION,
+)
 _bought = orders.c.origin == OrderOrigin.PURCHASE
 _WRONG_START: Final = (
     select(rentals.c.id, orders.c.origin, _charge.c.period, _charge.c.state)
@@ -79,7 +84,11 @@ _WRONG_START: Final = (
         or_(
             _bought != (_charge.c.state == ChargeState.PURCHASED),
             and_(orders.c.from_rental_id.is_(None), orders.c.origin != OrderOrigin.ADOPTION, _charge.c.period != 0),
-            and_(orders.c.from_rental_id.is_not(None), _charge.c.state != ChargeState.WAIVED),
+            and_(
+                orders.c.from_rental_id.is_not(None),
+                _charge.c.state != ChargeState.WAIVED,
+                not_(and_(_charge.c.state == ChargeState.CHARGED, _given_back)),
+            ),
             and_(orders.c.origin == OrderOrigin.ADOPTION, _charge.c.state != ChargeState.WAIVED),
         ),
     )

@@ -38,6 +38,7 @@ _ROWS: Final = (
         rentals.c.every,
         rentals.c.period.label("last_period"),
         rentals.c.released_at,
+        rentals.c.price,
         rent_charges.c.amount.label("paid"),
         rent_charges.c.state,
         transfers.c.amount.label("moved"),
@@ -87,7 +88,7 @@ def _says(row: Any) -> str:
         begins, ends = (begin_of(row.anchor, term, period) for period in (row.period, row.period + 1))
     except (ValueError, TypeError, OverflowError):
         return f"period {row.period} of {row.every} {row.unit} from {row.anchor} is at no time"
-    left = unused_part(row.paid, begins, ends, row.released_at)
+    left = min(row.paid, unused_part(row.price, begins, ends, row.released_at))
     differs = differing(
         ("amount", amount(row.amount), amount(left)),
         ("transfer", amount(row.moved), amount(row.amount)),

@@ -37,6 +37,7 @@ def _id(kind: str) -> msgspec.Meta:
 
 Instant = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
 PhoneNumber = Annotated[str, msgspec.Meta(pattern=E164_PATTERN)]
+PhoneNumberOrNone = Annotated[str, msgspec.Meta(pattern=f"{E164_PATTERN}|^$")]
 Currency = Annotated[str, msgspec.Meta(pattern=f"^{CURRENCY_CODE.pattern}$")]
 Country = Annotated[str, msgspec.Meta(pattern=f"^{COUNTRY_CODE.pattern}$")]
 CountryOrAny = Annotated[str, msgspec.Meta(pattern=f"^({COUNTRY_CODE.pattern})?$")]

@@ -5,6 +5,8 @@ Touches: nothing.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from numberdesk.core.interventions import Intervention, InterventionKind
@@ -12,7 +14,7 @@ from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.periods import iso_or_none, iso_seconds
 from numberdesk.flows.carriers.run_adoption import AdoptionReport
 from numberdesk.flows.rentals.describe_numbers import HeldNumber
-from numberdesk.views.formats import AccountId, Instant, PhoneNumber, RentalId
+from numberdesk.views.formats import AccountId, Instant, PhoneNumber, PhoneNumberOrNone, RentalId
 from numberdesk.views.rent import AnyRentalView, any_rental_view
 
 
@@ -45,8 +47,8 @@ class BadAdoptionView(msgspec.Struct, frozen=True):
     """A line of a file that is not adopted, and why."""
 
     line: int
-    phone_number: str
-    reason: str
+    phone_number: Annotated[PhoneNumberOrNone, msgspec.Meta(description="The number, where the line has one.")]
+    reason: Annotated[str, msgspec.Meta(description="Why the line is not adopted.")]
 
 
 class AdoptionView(msgspec.Struct, frozen=True):
@@ -56,12 +58,12 @@ class AdoptionView(msgspec.Struct, frozen=True):
     """
 
     carrier: str
-    owned: int
-    rented: int
-    offered: int
-    already: int
-    bad: tuple[BadAdoptionView, ...]
-    saved: bool
+    owned: Annotated[int, msgspec.Meta(description="How many numbers stand on the account at the carrier.")]
+    rented: Annotated[int, msgspec.Meta(description="How many are rented by it.")]
+    offered: Annotated[int, msgspec.Meta(description="How many are offered out of the own pool by it.")]
+    already: Annotated[int, msgspec.Meta(description="How many were adopted before.")]
+    bad: Annotated[tuple[BadAdoptionView, ...], msgspec.Meta(description="Lines that are not adopted, and why.")]
+    saved: Annotated[bool, msgspec.Meta(description="Whether anything was kept.")]
 
 
 def adoption_view(report: AdoptionReport) -> AdoptionView:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from numberdesk.core.number_settings import SettingsState, told_settings
+from numberdesk.core.number_settings import NOTHING, SettingsState, told_settings
 from numberdesk.core.periods import iso_or_none
 from numberdesk.flows.settings.want_settings import SettingsOfNumber
 from numberdesk.views.formats import Instant, PhoneNumber, RentalId
@@ -30,11 +30,12 @@ def number_settings_view(found: SettingsOfNumber, *, to_operator: bool = False) 
     rental, row = found
     if row is None:
         return NumberSettingsView(rental.e164, rental.id, "", "", SettingsState.NONE, "", None)
+    wanted = row.wanted if rental.released_at is None else NOTHING  # of one that may go on it is kept for that
     return NumberSettingsView(
         phone_number=rental.e164,
         id=rental.id,
-        emergency_address=row.emergency_address,
-        caller_name=row.caller_name,
+        emergency_address=wanted.emergency_address,
+        caller_name=wanted.caller_name,
         status=row.state,
         message=row.message if to_operator else told_settings(row),
         next_attempt_at=iso_or_none(row.next_at),

@@ -180,7 +180,8 @@ async def transfer_number(request: ApiRequest) -> ApiResponse:
     body: TransferBody = request.body
     e164, order_id = e164_in_path(request.path["number"]), request.services.new_id("ord")
     connection_id, why = _connection(body.connection_id), _warrant(request, body.reason)
-    command = NumberTransfer(e164, body.account_id, connection_id, order_id, why)
+    usual = request.services.rent_terms
+    command = NumberTransfer(e164, body.account_id, connection_id, order_id, why, usual)
     return _answer(await request.services.writer.submit(transfer_numbers, command), "Number transferred")
 
 
@@ -211,7 +212,7 @@ async def take_back_number(request: ApiRequest) -> ApiResponse:
     scope="admin",
     body=ReasonBody,
     data=AnyRentalView,
-    errors=("not_found", "rental_conflict"),
+    errors=("not_found", "rental_conflict", "insufficient_balance"),
     example={"reason": "taken back by mistake"},
     answer_example=_RENTAL,
 )

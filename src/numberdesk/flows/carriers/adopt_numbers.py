@@ -20,8 +20,10 @@ from numberdesk.catalog.offer_store import lock_offers
 from numberdesk.catalog.remote_search import Known, listing_of_any
 from numberdesk.catalog.store import insert_listings, lock_listings, move_listings, take_over_listings
 from numberdesk.connections.model import Connection
+from numberdesk.connections.rental_connection_store import lock_rental_connections
 from numberdesk.connections.store import find_connections
 from numberdesk.core.adoption import Began
+from numberdesk.core.connecting import RentalConnection
 from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError, NumberTaken, RentalConflict
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.interventions import InterventionKind, Warrant
@@ -32,14 +34,28 @@ from numberdesk.core.purchase import POOL, SaleNumber, Wallet
 from numberdesk.core.purchase_refusals import standing_refusal
 from numberdesk.core.rent import EndReason
 from numberdesk.core.rental import ChargeState, Rental
+from numberdesk.flows.connections.want_connections import clear_connections
 from numberdesk.flows.rentals.end_rentals import Ending, released
-from numberdesk.flows.rentals.given_records import Given, moved_meanwhile, wanted_connection, write_given
+from numberdesk.flows.rentals.given_records import (
+    Given,
+    connection_before,
+    moved_meanwhile,
+    wanted_connection,
+    write_given,
+)
+from numberdesk.flows.settings.hand_on_settings import hand_on_settings, take_off_settings
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.store import lock_wallets
 from numberdesk.numbers.carrier_release_store import find_on_their_way
 from numberdesk.numbers.rent_store import list_rent_charges
 from numberdesk.numbers.rental_store import change_rentals
-from numberdesk.numbers.store import find_holders, latest_rentals, lock_sale_numbers, save_sale_numbers
+from numberdesk.numbers.store import (
+    find_holders,
+    find_latest_rentals,
+    latest_rentals,
+    lock_sale_numbers,
+    save_sale_numbers,
+)
 from numberdesk.orders.store import find_orders
 from numberdesk.outbox.store import insert_events
 from numberdesk.usage.store import has_charged_call
@@ -117,7 +133,14 @@ def _adopt(tx: Tx, command: Adopt, books: _Books) -> Adopted | NumberdeskError:
         connection = wanted_connection(books.connections, command.connection_id, command.account_id)
         if isinstance(connection, InvalidRequest):
             return connection
-        adopted = Adopted(_rented(tx, command, number, books, connection), anew=True)
+        last = find_latest_rentals(tx, [command.e164]).get(command.e164)
+        before = _connection_left(tx, command, last)
+        if isinstance(before, RentalConflict):
+            return before
+        rental = _rented(tx, command, number, books, connection, before)
+        if last is not None:
+            hand_on_settings(tx, last, rental, command.warrant.now)
+        adopted = Adopted(rental, anew=True)
     end_findings(tx, command.carrier, FindingKind.ORPHAN, [command.e164], command.warrant.now)
     books.sale_numbers.update(lock_sale_numbers(tx, [command.e164]))
     return adopted
@@ -170,7 +193,24 @@ def _offer(tx: Tx, command: Adopt, number: SaleNumber | None) -> None:
     take_over_listings(tx, POOL, [listing], now)
 
 
-def _rented(tx: Tx, command: Adopt, number: SaleNumber | None, books: _Books, connection: Connection | None) -> Rental:
+def _connection_left(tx: Tx, command: Adopt, last: Rental | None) -> RentalConnection | RentalConflict | None:
+    """What its carrier still has of who rented it last, or is being told to forget."""
+    if last is None:
+        return None
+    before = connection_before(lock_rental_connections(tx, [last.id]), last, command.warrant.now)
+    if isinstance(before, RentalConnection) and before.applied_connection_id is None and before.settled_at is not None:
+        return None
+    return before
+
+
+def _rented(
+    tx: Tx,
+    command: Adopt,
+    number: SaleNumber | None,
+    books: _Books,
+    connection: Connection | None,
+    before: RentalConnection | None,
+) -> Rental:
     account_id, now = command.account_id or "", command.warrant.now
     listing = listing_of_any(Known.plain(command.e164))
     if number is None:
@@ -186,7 +226,7 @@ def _rented(tx: Tx, command: Adopt, number: SaleNumber | None, books: _Books, co
     order, rental = begun(order, anchor=command.began.anchor, period=command.began.period)
     wallet = books.wallets[account_id]
     look = first_waived(rental, wallet, command.warrant.made_by, "it was running when the number was adopted")
-    given = Given(order, look, number, command.warrant, InterventionKind.ADOPT, connection)
+    given = Given(order, look, number, command.warrant, InterventionKind.ADOPT, connection, before)
     (adopted,) = write_given(tx, [given], books.wallets, now)
     return adopted
 
@@ -218,6 +258,9 @@ def _undo(tx: Tx, command: UndoAdoption, holder: str | None) -> Rental | Numberd
     ended = Ending(rental, EndReason.UNDONE, command.warrant.now, message=command.warrant.reason).ended
     change_rentals(tx, [ended])
     insert_events(tx, [released(ended, EndReason.UNDONE, command.warrant.reason)])
+    # The number stays: what was set there for its customer, who has it no more, does not.
+    clear_connections(tx, [ended], command.warrant.now)
+    take_off_settings(tx, ended, command.warrant.now)
     state = require_move(sale_number.state, NumberState.QUARANTINED)
     nobodys = sale_number._replace(state=state, account_id=None, order_id=None)
     save_sale_numbers(tx, [nobodys], command.warrant.now, quarantined_until=command.warrant.now + command.rest)

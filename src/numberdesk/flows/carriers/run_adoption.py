@@ -22,7 +22,6 @@ from numberdesk.core.prices import Prices
 from numberdesk.flows.carriers.adopt_numbers import Adopt, Adopted, adopt_numbers
 from numberdesk.infra.db import Tx
 from numberdesk.infra.reader import Reader
-from numberdesk.infra.writer import Writer
 
 MOST_PAGES: Final = 100_000
 Outcome = Adopted | NumberdeskError
@@ -80,13 +79,19 @@ def _try_batches(tx: Tx, batches: Sequence[Batch]) -> list[list[Outcome]]:
     raise _TriedError(adopt_numbers(tx, batches[0].commands))
 
 
+Apply = Callable[[Callable[[Tx, Sequence[Batch]], list[list[Outcome]]], Batch], list[Outcome]]
+
+
 @dataclass(slots=True)
 class Adoption:
-    """One run over a file, whose lines were read. `warrant` makes one for a line: who does it, and why."""
+    """One run over a file, whose lines were read.
+
+    `apply` runs a write flow and waits for it. `warrant` makes one for a line: who does it, and why.
+    """
 
     carrier: str
     owned: Mapping[str, str]
-    writer: Writer
+    apply: Apply
     reader: Reader
     new_id: Callable[[str], str]
     warrant: Callable[[], Warrant]
@@ -110,7 +115,7 @@ class Adoption:
         done: list[Outcome] = []
         for place in range(0, len(wanted), AT_ONCE):
             batch = Batch([command for _, command in wanted[place : place + AT_ONCE]])
-            done += self.writer.apply(adopt_batches, batch)
+            done += self.apply(adopt_batches, batch)
         # What somebody took since it was tried is bad, too.
         bad += [_bad(line, outcome) for (line, _), outcome in zip(wanted, done, strict=True) if _is_bad(outcome)]
         return self._report(done, bad, saved=True)
@@ -140,7 +145,7 @@ class Adoption:
         outcomes: list[Outcome] = []
         for place in range(0, len(commands), AT_ONCE):
             try:
-                self.writer.apply(_try_batches, Batch(commands[place : place + AT_ONCE]))
+                self.apply(_try_batches, Batch(commands[place : place + AT_ONCE]))
             except _TriedError as tried:
                 outcomes += tried.outcomes
         return outcomes

@@ -82,6 +82,31 @@ def announce_prices(tx: Tx, commands: Sequence[Announcement]) -> list[RentPrice 
     return outcomes
 
 
+def carry_announced(tx: Tx, before: Rental, after: Rental, now: int, notice: int = 0) -> None:
+    """Let prices that were announced of a rental and have not begun hold for the one that follows it, which is told.
+
+    They begin `notice` microseconds after `now` or later, where its account was not told of them before.
+    """
+    pending = [one for one in find_rent_prices(tx, [before]).get(before.id, []) if one.from_period > after.period]
+    if not pending:
+        return
+    agreed = find_agreed_time(tx)
+    earliest = notice and (now if agreed is None else max(now, agreed.agreed_at)) + notice
+    carried = {}
+    for one in pending:  # in their order: of two that would begin at once the later one holds
+        period = one.from_period
+        while after.begin_of(period) < earliest:
+            period += 1
+        rates = (one.inbound, after.prices.inbound), (one.outbound, after.prices.outbound)
+        inbound, outbound = (kept if told is None else told for told, kept in rates)
+        carried[period] = one._replace(
+            id=price_id(after.id, period), rental_id=after.id, from_period=period, account_id=after.account_id,
+            inbound=inbound, outbound=outbound, created_at=now,
+        )  # fmt: skip
+    insert_rent_prices(tx, list(carried.values()))
+    insert_events(tx, [_changing(after, made) for made in carried.values()])
+
+
 def _announced(rental: Rental, announced: Sequence[RentPrice], command: Announcement, earliest: int) -> RentPrice:
     period = rental.period + 1
     while rental.begin_of(period) < earliest:

@@ -25,6 +25,7 @@ from numberdesk.core.purchase_refusals import cannot_pay, standing_refusal
 from numberdesk.core.rent import RentLook
 from numberdesk.core.rental import Rental
 from numberdesk.flows.rentals.given_records import Given, wanted_connection, write_given
+from numberdesk.flows.settings.want_settings import take_off_former
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.store import lock_wallets
 from numberdesk.numbers.store import latest_rentals, lock_sale_numbers
@@ -72,6 +73,7 @@ def assign_numbers(tx: Tx, commands: Sequence[Assign]) -> list[Rental | Numberde
         outcome = books.assign(command)
         if isinstance(outcome, Given):
             (rental,) = write_given(tx, [outcome], books.wallets, command.warrant.now)
+            take_off_former(tx, [(rental, outcome.order)], command.warrant.now)
             books.live[command.account_id, command.e164] = rental
             outcomes.append(rental)
         else:

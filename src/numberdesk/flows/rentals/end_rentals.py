@@ -76,7 +76,8 @@ def end_rentals(
         until = begins + (quarantine if one.rest is None else one.rest)
         save_sale_numbers(tx, [at_rest], rental.updated_at, quarantined_until=until)
     clear_connections(tx, ended, max(one.now for one in endings))
-    clear_settings(tx, ended, max(one.now for one in endings))
+    unasked = {rental.id for rental, one in zip(ended, endings, strict=True) if one.reason in _UNASKED}
+    clear_settings(tx, ended, max(one.now for one in endings), may_go_on=unasked)
     theirs = [
         (rental, delay if one.reason in _UNASKED else 0)
         for rental, one in zip(ended, endings, strict=True)

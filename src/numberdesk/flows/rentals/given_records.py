@@ -26,7 +26,6 @@ from numberdesk.core.schedule import is_leased
 from numberdesk.flows.connections.assign_connections import NO_CONNECTION
 from numberdesk.flows.connections.want_connections import begin_connecting
 from numberdesk.flows.rentals.rent_records import write_looks
-from numberdesk.flows.settings.want_settings import take_off_former
 from numberdesk.infra.db import Tx
 from numberdesk.numbers.rental_store import insert_rentals
 from numberdesk.numbers.store import save_sale_numbers
@@ -84,7 +83,6 @@ def write_given(tx: Tx, given: Sequence[Given], wallets: Mapping[str, Wallet], n
         if one.source is not None:
             insert_source(tx, one.order.account_id, one.order.rental_id, one.rental.created_at, one.source)
     _connect(tx, given, now)
-    take_off_former(tx, [(one.rental, one.order) for one in given], now)
     return rentals
 
 

@@ -4,31 +4,35 @@ Touches: database.
 
 A number of the pool is restored while it rests, one of a carrier until that was told to take it back. A new rental of
 the same account begins, with the anchor, term, prices, labels and connection of the ended one, in the last period that
-is paid: what began since is due at once, as if it had never ended. Calls in between were nobody's.
+is paid: what began since is due at once, as if it had never ended. Calls in between were nobody's. Where what was left
+of the period was given back, what is left of it now is charged again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from numberdesk.connections.rental_connection_store import lock_rental_connections
 from numberdesk.connections.store import find_connections
-from numberdesk.core.errors import NotFound, NumberdeskError, RentalConflict
+from numberdesk.core.errors import InsufficientBalance, NotFound, NumberdeskError, RentalConflict
 from numberdesk.core.interventions import InterventionKind, Warrant
 from numberdesk.core.lifecycle import NumberState, OrderOrigin
-from numberdesk.core.origins import begun, first_waived, given_order, named_period, paid_until
+from numberdesk.core.origins import begun, first_waived, given_order, named_period, paid_until, started
 from numberdesk.core.purchase import POOL, Order, SaleNumber, Wallet
-from numberdesk.core.purchase_refusals import standing_refusal
+from numberdesk.core.purchase_refusals import cannot_pay, standing_refusal
+from numberdesk.core.rent import RentLook, unused_part
 from numberdesk.core.rental import Rental
 from numberdesk.core.schedule import is_leased
+from numberdesk.flows.rentals.announce_prices import carry_announced
 from numberdesk.flows.rentals.carried_terms import carried_prices, last_source
 from numberdesk.flows.rentals.given_records import Given, connection_before, moved_meanwhile, write_given
+from numberdesk.flows.settings.hand_on_settings import hand_on_settings
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.store import lock_wallets
 from numberdesk.numbers.carrier_release import CarrierRelease, of_rental
 from numberdesk.numbers.carrier_release_store import call_off_releases, lock_releases
-from numberdesk.numbers.rent_store import list_rent_charges
+from numberdesk.numbers.rent_store import find_rent_refund, list_rent_charges
 from numberdesk.numbers.store import find_latest_rentals, lock_sale_numbers
 from numberdesk.orders.store import find_orders
 
@@ -52,7 +56,7 @@ def restore_rentals(tx: Tx, commands: Sequence[Restore]) -> list[Rental | Number
     return [_restore(tx, command, wallets) for command in commands]
 
 
-def _restore(tx: Tx, command: Restore, wallets: Mapping[str, Wallet]) -> Rental | NumberdeskError:
+def _restore(tx: Tx, command: Restore, wallets: dict[str, Wallet]) -> Rental | NumberdeskError:
     sale_number = lock_sale_numbers(tx, [command.e164]).get(command.e164)
     rental = find_latest_rentals(tx, [command.e164]).get(command.e164)
     if rental is None or sale_number is None:
@@ -68,10 +72,13 @@ def _restore(tx: Tx, command: Restore, wallets: Mapping[str, Wallet]) -> Rental 
     if refused is not None:
         return refused
     given = _given(tx, command, rental, order, sale_number, wallet)
-    if isinstance(given, RentalConflict):
+    if isinstance(given, NumberdeskError):
         return given
+    wallets[wallet.account_id] = given.look.wallet
     call_off_releases(tx, [] if release is None else [release.id])
     (restored,) = write_given(tx, [given], wallets, command.warrant.now)
+    hand_on_settings(tx, rental, restored, command.warrant.now)
+    carry_announced(tx, rental, restored, command.warrant.now)
     return restored
 
 
@@ -99,7 +106,7 @@ def _told(sale_number: SaleNumber, release: CarrierRelease | None, now: int) -> 
 
 def _given(
     tx: Tx, command: Restore, rental: Rental, order: Order, sale_number: SaleNumber, wallet: Wallet
-) -> Given | RentalConflict:
+) -> Given | NumberdeskError:
     now = max(command.warrant.now, rental.released_at or 0)
     before = connection_before(lock_rental_connections(tx, [rental.id]), rental, command.warrant.now)
     if isinstance(before, RentalConflict):
@@ -114,11 +121,37 @@ def _given(
     )._replace(
         carrier_reference=order.carrier_reference,
         connection_id=None if connection is None else connection.id,
+        profile_id=order.profile_id,
         from_rental_id=rental.id,
     )
     period = paid_until(rental, list_rent_charges(tx, rental.account_id, rental.id, limit=_MOST_PERIODS))
     anew, beginning = begun(anew, anchor=rental.anchor, term=rental.term, period=period)
-    beginning = beginning._replace(friendly_name=rental.friendly_name, agent_id=rental.agent_id, tags=rental.tags)
-    look = first_waived(beginning, wallet, command.warrant.made_by, named_period(rental, period))
+    ends_at = None if rental.ends_at is None or rental.ends_at <= now else rental.ends_at
+    beginning = beginning._replace(
+        friendly_name=rental.friendly_name, agent_id=rental.agent_id, tags=rental.tags, ends_at=ends_at
+    )
+    look = _first_look(tx, command, rental, beginning, wallet, period)
+    if isinstance(look, InsufficientBalance):
+        return look
     source = last_source(tx, rental, order.carrier)
     return Given(anew, look, sale_number, command.warrant, InterventionKind.RESTORE, connection, before, source)
+
+
+def _first_look(
+    tx: Tx, command: Restore, ended: Rental, beginning: Rental, wallet: Wallet, period: int
+) -> RentLook | InsufficientBalance:
+    """The period in which it goes on: paid by the rental that ended, or so much of it as was given back and is left."""
+    now = beginning.created_at
+    refund = find_rent_refund(tx, ended.id)
+    left = 0
+    if refund is not None and refund.period == period:
+        price, begins, ends = ended.prices.monthly, ended.begin_of(period), ended.begin_of(period + 1)
+        left = min(refund.amount, unused_part(price, begins, ends, now))
+    if left == 0:
+        return first_waived(beginning, wallet, command.warrant.made_by, named_period(ended, period))
+    if wallet.available < left:
+        return cannot_pay(wallet.available, left, wallet.currency)
+    look = RentLook(beginning, wallet)
+    look.charge(now, left)
+    look.rental = started(look)
+    return look

@@ -25,8 +25,10 @@ from numberdesk.core.lifecycle import NumberState, OrderOrigin, RentalState
 from numberdesk.core.origins import begun, first_waived, given_order, named_period
 from numberdesk.core.purchase import Order, SaleNumber, Wallet
 from numberdesk.core.purchase_refusals import standing_refusal
-from numberdesk.core.rent import EndReason
-from numberdesk.core.rental import Rental
+from numberdesk.core.rent import EndReason, RentTerms
+from numberdesk.core.rental import DAY, Rental
+from numberdesk.flows.rentals.announce_prices import carry_announced
+from numberdesk.flows.rentals.carried_papers import papers_of_next
 from numberdesk.flows.rentals.carried_terms import carried_prices, last_source
 from numberdesk.flows.rentals.end_rentals import Ending, released
 from numberdesk.flows.rentals.given_records import (
@@ -36,7 +38,8 @@ from numberdesk.flows.rentals.given_records import (
     wanted_connection,
     write_given,
 )
-from numberdesk.flows.settings.want_settings import being_set, clear_settings
+from numberdesk.flows.rentals.rent_records import find_terms
+from numberdesk.flows.settings.hand_on_settings import hand_on_settings, settings_are_being_told
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.store import lock_wallets
 from numberdesk.numbers.rental_store import change_rentals
@@ -47,13 +50,17 @@ from numberdesk.usage.session_store import has_open_session
 
 
 class NumberTransfer(NamedTuple):
-    """Move a number to an account, there to be connected to `connection_id`. `order_id` is new."""
+    """Move a number to an account, there to be connected to `connection_id`. `order_id` is new.
+
+    `usual` are the operator's terms of rent, by which the account has notice of prices that were announced.
+    """
 
     e164: str
     account_id: str
     connection_id: str | None
     order_id: str
     warrant: Warrant
+    usual: RentTerms
 
 
 class _Move(NamedTuple):
@@ -65,6 +72,7 @@ class _Move(NamedTuple):
     sale_number: SaleNumber
     connection: Connection | None
     before: RentalConnection | None
+    profile_id: str | None
 
 
 def transfer_numbers(tx: Tx, commands: Sequence[NumberTransfer]) -> list[Rental | NumberdeskError]:
@@ -115,9 +123,13 @@ def _prepared(
     before = connection_before(lock_rental_connections(tx, [rental.id]), rental, command.warrant.now)
     if isinstance(before, RentalConflict):
         return before
-    if being_set(tx, rental, command.warrant.now):
-        return RentalConflict("settings", "Its carrier is just being told of its settings. Try again in a minute.")
-    return _moved(tx, _Move(command, rental, order, sale_number, wanted, before), wallets)
+    being_told = settings_are_being_told(tx, rental, command.warrant.now)
+    if being_told is not None:
+        return being_told
+    papers = papers_of_next(tx, order, command.account_id, command.warrant.now)
+    if isinstance(papers, RentalConflict):
+        return papers
+    return _moved(tx, _Move(command, rental, order, sale_number, wanted, before, papers), wallets)
 
 
 def _refused(tx: Tx, command: NumberTransfer, rental: Rental, wallets: Mapping[str, Wallet]) -> NumberdeskError | None:
@@ -149,7 +161,6 @@ def _moved(tx: Tx, move: _Move, wallets: Mapping[str, Wallet]) -> Rental:
     ended = Ending(rental, EndReason.TRANSFERRED, now).ended
     at = ended.released_at or now
     change_rentals(tx, [ended])
-    clear_settings(tx, [ended], now)
     insert_events(tx, [released(ended, EndReason.TRANSFERRED)])
     prices, source = carried_prices(tx, rental, move.order.carrier), last_source(tx, rental, move.order.carrier)
     if source is not None and source.startswith(CUSTOMERS):
@@ -159,6 +170,7 @@ def _moved(tx: Tx, move: _Move, wallets: Mapping[str, Wallet]) -> Rental:
     )._replace(
         carrier_reference=move.order.carrier_reference,
         connection_id=command.connection_id,
+        profile_id=move.profile_id,
         from_rental_id=rental.id,
     )
     order, beginning = begun(order, anchor=rental.anchor, term=rental.term, period=rental.period)
@@ -169,4 +181,7 @@ def _moved(tx: Tx, move: _Move, wallets: Mapping[str, Wallet]) -> Rental:
         order, look, move.sale_number, command.warrant, InterventionKind.TRANSFER, move.connection, move.before, source
     )
     (begun_rental,) = write_given(tx, [given], wallets, now)
+    hand_on_settings(tx, ended, begun_rental, now)
+    terms = find_terms(tx, [command.account_id], command.usual).get(command.account_id, command.usual)
+    carry_announced(tx, ended, begun_rental, now, terms.notice_days * DAY)
     return begun_rental

@@ -5,7 +5,7 @@ Touches: database.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import NamedTuple
 
 from numberdesk.carriers.compliance_store import profiles_of
@@ -24,7 +24,6 @@ from numberdesk.core.number_settings import (
 )
 from numberdesk.core.purchase import POOL, Order
 from numberdesk.core.rental import Rental
-from numberdesk.core.schedule import is_leased
 from numberdesk.infra.db import Tx
 from numberdesk.numbers.settings_store import (
     change_settings,
@@ -74,16 +73,13 @@ def find_number_settings(tx: Tx, account_id: str, e164: str, rental_id: str | No
     return None if found is None else SettingsOfNumber(found.rental, find_settings(tx, found.rental.id))
 
 
-def clear_settings(tx: Tx, ended: Iterable[Rental], now: int) -> None:
-    """Forget the settings of rentals that have ended; those that never had any cost one look."""
+def clear_settings(tx: Tx, ended: Iterable[Rental], now: int, *, may_go_on: Container[str] = ()) -> None:
+    """Forget the settings of rentals that have ended; those that never had any cost one look.
+
+    Of rentals that `may_go_on`, by their ids, they are kept until the carrier has its number back.
+    """
     rows = lock_settings(tx, [rental.id for rental in ended])
-    change_settings(tx, [settings_ended(row, now) for row in rows.values()])
-
-
-def being_set(tx: Tx, rental: Rental, now: int) -> bool:
-    """Whether the carrier of a number is just being told of the settings of its rental."""
-    row = lock_settings(tx, [rental.id]).get(rental.id)
-    return row is not None and is_leased(row, now)
+    change_settings(tx, [settings_ended(row, now, may_go_on=rental_id in may_go_on) for rental_id, row in rows.items()])
 
 
 def take_off_former(tx: Tx, begun: Iterable[tuple[Rental, Order]], now: int) -> None:
@@ -100,7 +96,8 @@ def take_off_former(tx: Tx, begun: Iterable[tuple[Rental, Order]], now: int) -> 
 
 
 def _want(tx: Tx, command: SetSettings) -> SettingsOfNumber | NumberdeskError:
-    if (malformed := _malformed(command)) is not None:
+    malformed = _malformed(command.emergency_address, command.caller_name)
+    if malformed is not None:
         return malformed
     found = find_number_settings(tx, command.account_id, command.e164, command.rental_id)
     if found is None:
@@ -146,11 +143,11 @@ def _written(
     return row
 
 
-def _malformed(command: SetSettings) -> InvalidRequest | None:
-    """Whatever number it is for."""
-    if command.caller_name and not CALLER_NAME.fullmatch(command.caller_name):
+def _malformed(address: str | None, name: str | None) -> InvalidRequest | None:
+    """What can be said of them without a look at whose they are to be."""
+    if name and not CALLER_NAME.fullmatch(name):
         return InvalidRequest("caller_name", "must be at most 15 letters, digits and blanks")
-    if command.emergency_address and not EMERGENCY_ADDRESS.fullmatch(command.emergency_address):
+    if address and not EMERGENCY_ADDRESS.fullmatch(address):
         return InvalidRequest("emergency_address", "must be the id of an address: letters, digits and -")
     return None
 
