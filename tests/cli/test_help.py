@@ -17,6 +17,8 @@ from numberdesk import __version__
 from numberdesk.cli import app
 from numberdesk.cli.commands import COMMANDS
 from numberdesk.cli.examples import EXAMPLES
+from numberdesk.cli.helps import HELPS, help_of
+from testbed.helps import written_helps
 from tests.cli.runner import invoked
 from tests.house.test_documents import sections
 
@@ -79,7 +81,18 @@ def test_version_is_told() -> None:
     assert invoked(["--version"], "", {}).stdout == f"numberdesk {__version__}\n"
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--version"], []], ids=" ".join)
+def test_what_is_said_at_once_is_what_the_commands_say_of_themselves() -> None:
+    assert HELPS.read_text() == written_helps(), "python -m testbed.helps"
+    assert {path for path in ALL if path} == {tuple(name.split(" ")) for name in json.loads(HELPS.read_text())}
+    assert help_of(["carriers", "-h"]) == _help(("carriers",), "--help")
+    assert [help_of(words) for words in ([], ["--help"], ["nothing", "--help"], ["carriers", "--json", "-h"])] == [
+        None
+    ] * 4
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["--version"], [], ["carriers", "--help"], ["orders", "list", "-h"]], ids=" ".join
+)
 def test_help_loads_no_command_and_none_of_what_commands_need(words: list[str]) -> None:
     program = (
         f"import sys, json, atexit; sys.argv[1:] = {words!r}\n"
@@ -93,6 +106,7 @@ def test_help_loads_no_command_and_none_of_what_commands_need(words: list[str]) 
         "numberdesk.cli",
         "numberdesk.cli.commands",
         "numberdesk.cli.examples",
+        "numberdesk.cli.helps",
     ]
 
 

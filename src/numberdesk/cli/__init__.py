@@ -5,12 +5,14 @@ Touches: nothing.
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
 from numberdesk import __version__
 from numberdesk.cli.commands import PROGRAM, Program
+from numberdesk.cli.helps import help_of
 
 app = typer.Typer(
     name=PROGRAM,
@@ -41,5 +43,9 @@ def program(
 
 
 def main() -> None:
-    """Run a command."""
-    app()
+    """Run a command, or say what its help says."""
+    text = help_of(sys.argv[1:])
+    if text is None:
+        app()
+    else:
+        typer.echo(text, nl=False)
