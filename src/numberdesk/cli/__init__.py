@@ -1,6 +1,6 @@
 """The command line: starts the other entry points, and the operator's commands.
 
-Touches: nothing.
+Touches: environment.
 """
 
 from __future__ import annotations
