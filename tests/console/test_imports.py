@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 
 import pytest
@@ -82,3 +83,13 @@ def test_an_import_tells_how_far_it_is_and_stops_between_two_chunks_with_what_it
     assert "4 of 4 lines" in seen[0]
     assert len(seen) == 1
     assert one.is_running
+
+
+def test_the_rejected_lines_of_an_import_that_nobody_remembers_are_gone_with_it(engine: str) -> None:
+    assert engine
+    watch = ImportWatch()
+    file, around = watch._file, [watch]
+    around.append(around)  # type: ignore[arg-type]  # as an import and its task know each other
+    del watch, around
+    gc.collect()
+    assert file.closed

@@ -9,6 +9,7 @@ import asyncio
 import io
 import re
 import tempfile
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -35,6 +36,7 @@ class ImportWatch:
         self.phase, self.done, self.of, self.size = "receive", 0, 0, 0
         self._stopped = False
         self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  closed by `close`
+        weakref.finalize(self, self._file.close)  # or with whoever remembers it, such as a process that ends
         self._text = io.TextIOWrapper(self._file, encoding="utf-8", newline="", write_through=True)
         self.rejects = RejectFile(self._text, written=harmless)
 
