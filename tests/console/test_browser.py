@@ -59,6 +59,7 @@ def test_a_number_is_bought_by_the_keyboard_alone(
     number = desk.number()
     with tab(chrome, scripts=scripts) as page:
         page.goto(f"{desk.url}/console/find?contains={number[-7:]}")
+        expect(page.locator("[autofocus]")).to_be_focused()
         for _ in range(3):  # from the email, which has the focus, past the password and its button
             page.keyboard.press("Tab")
         page.keyboard.type(customer.key)
