@@ -92,14 +92,14 @@ def test_a_file_is_checked_then_taken_in_and_its_bad_lines_are_named(desk: Shop,
     assert "File checked" in checked.text
     assert "Nothing was changed" in checked.text
     assert "+1 361-555-9101" not in operator.get("/console/inventory").text
-    bad = upload(operator, good + "nonsense,TX,1.15,USD\n=1+1,TX,-3,USD\n")
+    bad = upload(operator, good + "nonsense,TX,1.15,USD\n=1+1,\uff1d1,-3,USD\n")
     assert "File not imported" in bad.text
     assert bad.url.startswith("/console/inventory/imports/imp_")
     assert operator.get(bad.url).text == bad.text
     rejects = operator.http.get(f"{bad.url}/rejects")
     assert rejects.headers["content-disposition"] == 'attachment; filename="rejected-lines.csv"'
     lines = [line[:-1] for line in csv.reader(rejects.text.splitlines())]
-    assert lines == [head.strip().split(","), ["nonsense", "TX", "1.15", "USD"], ["'=1+1", "TX", "-3", "USD"]]
+    assert lines == [head.strip().split(","), ["nonsense", "TX", "1.15", "USD"], ["'=1+1", "'\uff1d1", "-3", "USD"]]
     assert bad.url in operator.get("/console/inventory").links
     assert operator.get("/console/inventory/imports/imp_none").status == 404
     assert "2 bad lines" in bad.text

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import re
 import tempfile
 import weakref
 from collections.abc import Iterator
@@ -16,12 +15,10 @@ from contextvars import ContextVar
 from typing import Final
 
 from numberdesk.catalog.reject_file import RejectFile
+from numberdesk.views.csv_cells import safe_cell
 
 _IN_MEMORY: Final = 1 << 18
 _PIECE: Final = 1 << 16
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
-_DIGITS: Final = re.compile(r"[-+0-9 ().]*")
-"""What numbers and prices are made of, whatever they begin with: a line is to be mended and sent again."""
 
 
 class ImportStoppedError(Exception):
@@ -38,7 +35,7 @@ class ImportWatch:
         self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  closed by `close`
         weakref.finalize(self, self._file.close)  # or with whoever remembers it, such as a process that ends
         self._text = io.TextIOWrapper(self._file, encoding="utf-8", newline="", write_through=True)
-        self.rejects = RejectFile(self._text, written=harmless)
+        self.rejects = RejectFile(self._text, written=safe_cell)
 
     def arrived(self, size: int) -> None:
         """The file is here whole, and waits for its turn."""
@@ -69,11 +66,6 @@ class ImportWatch:
     def close(self) -> None:
         """Forget the rejected lines."""
         self._text.close()
-
-
-def harmless(cell: str) -> str:
-    """A cell that a spreadsheet would run begins with an apostrophe instead."""
-    return f"'{cell}" if cell.lstrip(" ").startswith(_FORMULA) and not _DIGITS.fullmatch(cell) else cell
 
 
 _WATCHED: Final[ContextVar[ImportWatch | None]] = ContextVar("watched import", default=None)
