@@ -25,6 +25,7 @@ from simulation.oracle import Oracle
 from simulation.plan import HOUR
 from simulation.process import Process, Surroundings
 from simulation.product import Product
+from simulation.seed_run import SeedRun
 from simulation.shop import Shop
 from simulation.storage import Disk
 from simulation.told import Told
@@ -44,7 +45,7 @@ _SOON: Final = 0.05
 """Seconds within which something must happen for a writer to be let wait."""
 
 
-class Simulation:
+class Simulation(SeedRun):
     """One seed on a formatted disk. `run` raises Violation, or what a defect of the simulation raised."""
 
     def __init__(self, world: World, product: Product, disk: Disk) -> None:
@@ -71,16 +72,6 @@ class Simulation:
         self._shop = Shop(world, self._told, self._companies)
         self._clients: list[asyncio.Task[None]] = []
         self._customers: list[Customer] = []
-
-    def run(self) -> None:
-        """The whole seed."""
-        with self._world.loop.running():
-            try:
-                self._set_up()
-                self._storm()
-                self._come_to_rest()
-            finally:
-                self._close()
 
     def _set_up(self) -> None:
         world, shop = self._world, self._shop
@@ -239,36 +230,9 @@ class Simulation:
         if self._world.goals["machine_restarted"] > restarted and self._world.happens(0.3):
             self._oracle.check_all(process.database, audit=True)
 
-    def _failpoint(self, process: Process, point: str) -> None:
-        self._faults.failpoint(process, point)
-
-    def _start(self, process: Process) -> None:
-        process.start()
-        self._work(process)
-
     def _work(self, process: Process) -> None:
         if process.name.startswith("worker"):
             Worker(self._world, process, self._books).begin()
 
-    def _client(self, story: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = self._world.loop.create_task(story)
-        task.add_done_callback(self._ended)
-        return task
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._world.loop.failures.append(error)
-
-    def _raise_violation(self) -> None:
-        if self._world.violation is not None:
-            raise self._world.violation
-        for failure in self._world.loop.failures:
-            raise failure
-
-    def _close(self) -> None:
-        self._world.over = self._world.calm = True
-        self._world.loop.end()
+    def _look_no_more(self) -> None:
         self._auditor.close()
-        for process in self._processes:
-            process.die()
-            process.database.close()

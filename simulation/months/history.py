@@ -47,6 +47,7 @@ from simulation.months.plan import DAY, HOUR, MonthsPlan, troubles
 from simulation.months.routes import judge_routes
 from simulation.process import Process, Surroundings
 from simulation.product import Flow, Product
+from simulation.seed_run import SeedRun
 from simulation.storage import Disk
 from simulation.world import MICROSECONDS, World
 
@@ -102,10 +103,8 @@ def watched(services: Services) -> Mapping[str, Flow]:
     }
 
 
-class History:
+class History(SeedRun):
     """One seed on a formatted disk. `run` raises Violation, or what a defect of the simulation raised."""
-
-    _faults: Faults
 
     def __init__(self, world: World, product: Product, disk: Disk, *, year: bool = False) -> None:
         plan = self._plan = MonthsPlan.drawn(world.chance, year=year)
@@ -136,16 +135,6 @@ class History:
             for _ in range(plan.accounts)
         ]
         self._operator = Operator(world, plan, self._desk, self._facts, self._judge, self._company)
-
-    def run(self) -> None:
-        """The whole history."""
-        with self._world.loop.running():
-            try:
-                self._set_up()
-                self._storm()
-                self._come_to_rest()
-            finally:
-                self._close()
 
     def _catalogue(self) -> list[str]:
         """The numbers there are, and what each costs."""
@@ -265,13 +254,6 @@ class History:
             loop.advance(timer)
         self._raise_violation()
 
-    def _failpoint(self, process: Process, point: str) -> None:
-        self._faults.failpoint(process, point)
-
-    def _start(self, process: Process) -> None:
-        process.start()
-        self._work(process)
-
     def _work(self, process: Process) -> None:
         process.tend(self._rounds(process))
 
@@ -296,30 +278,10 @@ class History:
             await put_off(work)
             await asyncio.sleep(world.between(self._plan.round_hours * 360, self._plan.round_hours * 2 * HOUR))
 
-    def _client(self, story: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = self._world.loop.create_task(story)
-        task.add_done_callback(self._ended)
-        return task
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._world.loop.failures.append(error)
-
     def _await(self, story: Coroutine[Any, Any, None]) -> None:
         done: Callable[[], bool] = self._client(story).done
         while not done():
             self._step()
 
-    def _raise_violation(self) -> None:
-        if self._world.violation is not None:
-            raise self._world.violation
-        for failure in self._world.loop.failures:
-            raise failure
-
-    def _close(self) -> None:
-        self._world.over = self._world.calm = True
-        self._world.loop.end()
+    def _look_no_more(self) -> None:
         self._books.close()
-        for process in self._processes:
-            process.die()
-            process.database.close()
