@@ -27,8 +27,8 @@ _FILTERS: Final = (
     Filter("Until (UTC)", "until", form="datetime-local"),
 )
 _ABOUT: Final = (
-    "Changes, each with who made it: people, keys and commands of whoever runs the service. Secrets and addresses "
-    "are left out."
+    "Changes, each with who made it: people, keys and commands of whoever runs the service. Secrets are left out, and "
+    "so is where calls and events are sent to."
 )
 
 ACTIONS: Final = listed(
