@@ -75,6 +75,14 @@ def resting(row: Row) -> Row:
     return _copy(row, next_at=None, leased_until=None)
 
 
+def settled(row: Row, state: str, message: str, now: int) -> Row:
+    """The row of something that converges, when a try has settled it in a state: it rests, until it is looked at."""
+    return _copy(
+        resting(row), state=state, attempts=row.attempts + 1, message=message[:LONGEST_MESSAGE], parked_at=None,
+        settled_at=now, look_at=None,
+    )  # fmt: skip
+
+
 def _copy(row: Row, **changes: int | str | None) -> Row:
     copied: Row = cast("Any", row)._replace(**changes)
     return copied
