@@ -174,6 +174,17 @@ def test_small_money_that_keeps_coming_does_not_keep_a_number(grace: int) -> Non
         assert (looked.ending, hours * HOUR) == (EndReason.NOT_PAID, grace), step
 
 
+def test_a_grace_counts_from_when_it_is_told_though_agreed_time_is_behind_after_an_outage() -> None:
+    past, hours = at(2027, 2, 28, 15), DAY // 24
+    told = look_at(rental(), wallet(0), TERMS, (), past=past, now=past + 10 * hours).rental
+    assert told.past_due_since == past + 10 * hours
+    tried = look(told, 0, past + 34 * hours).rental
+    assert look(tried, 0, past + 58 * hours - 1).ending is None
+    assert look(tried, 0, past + 58 * hours).ending is EndReason.NOT_PAID
+    far_ahead = look_at(rental(), wallet(0), TERMS, (), past=past, now=past + 40 * DAY).rental
+    assert far_ahead.past_due_since == past + DAY
+
+
 def test_days_on_which_nobody_looked_are_added_to_the_grace_and_those_that_were_tried_stay_tried() -> None:
     past, terms = at(2027, 2, 28, 15), TERMS._replace(grace=30 * DAY)
     told = look(rental(), 0, past, terms).rental

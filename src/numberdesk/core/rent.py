@@ -240,9 +240,11 @@ def _unpaid(look: RentLook, terms: RentTerms, past: int, now: int) -> RentLook:
     if rental.past_due_since is None:
         period = rental.period + 1
         state = require_move(rental.state, RentalState.PAST_DUE)
-        look.rental = rental._replace(state=state, past_due_since=past, attempts=0, updated_at=now)
+        # After hours of downtime agreed time is behind for a day, and its customer is told now.
+        since = min(max(now, past), past + DAY)
+        look.rental = rental._replace(state=state, past_due_since=since, attempts=0, updated_at=now)
         look.notices.append(_notice(look, period, 0, NoticeState.PAST_DUE, now))
-        return _due_at(look, min(past + DAY, past + terms.grace), past)
+        return _due_at(look, min(since + DAY, since + terms.grace), past)
     since, tries = rental.past_due_since, rental.attempts
     ends = since + terms.grace
     due = min(since + (tries + 1) * DAY, ends)
