@@ -9,7 +9,7 @@ import asyncio
 from typing import Any, Final
 
 from numberdesk.core.call_charging import RecordOutcome
-from numberdesk.core.call_record import Direction
+from numberdesk.core.call_record import Direction, read_records
 from numberdesk.core.session import ExtendSession, OpenSession, SessionAnswer
 from numberdesk.flows.usage.end_sessions import EndSession, end_sessions
 from numberdesk.flows.usage.send_calls import send_calls
@@ -121,7 +121,7 @@ class Lines:
 
         async def send(services: Services, now: int) -> Any:
             return await send_calls(
-                services.writer, [sent(call) for call in batch], source, now, services.new_id,
+                services.writer, read_records([sent(call) for call in batch], source, now), now, services.new_id,
                 failpoint=services.failpoint,
             )  # fmt: skip
 

@@ -29,7 +29,10 @@ from numberdesk.core.call_record import (
     LONGEST_LEG,
     LONGEST_OTHER,
     MOST_SECONDS,
+    BadRecord,
+    CallRecord,
     Direction,
+    read_records,
 )
 from numberdesk.core.errors import BodyTooLarge, InvalidRequest, UnsupportedMediaType
 from numberdesk.core.text import VISIBLE_ASCII
@@ -81,13 +84,16 @@ class CallRecordBody(msgspec.Struct, frozen=True):
     disposition: Annotated[str, stated(maxLength=LONGEST_DISPOSITION)] = ""
 
 
-async def read_calls(headers: Headers, body: ReceivedBody, limit: int) -> list[Any]:
-    """The records of a body, as they were written. Raises BodyTooLarge and InvalidRequest."""
-    return await asyncio.to_thread(_read_calls, headers, body, limit)
+async def read_calls(
+    headers: Headers, body: ReceivedBody, limit: int, source: str, now: int
+) -> list[CallRecord | BadRecord]:
+    """The records of a body, read in a thread of its own. Raises BodyTooLarge and InvalidRequest."""
+    return await asyncio.to_thread(
+        lambda: read_records(_documents(headers, unpacked(headers, body, limit)), source, now)
+    )
 
 
-def _read_calls(headers: Headers, body: ReceivedBody, limit: int) -> list[Any]:
-    raw = unpacked(headers, body, limit)
+def _documents(headers: Headers, raw: bytes) -> list[Any]:
     if _media_type(headers) == LINES:
         lines = _lines(raw)
         return [_in_our_names(_line(line)) for line in lines]
@@ -169,7 +175,7 @@ def _line(line: bytes) -> Any:
 
 def _in_our_names(record: Any) -> Any:
     """A record whose fields are spelt as ours; one that is there in two spellings is no field of ours."""
-    if not isinstance(record, dict):
+    if not isinstance(record, dict) or _CAMEL.keys().isdisjoint(record):
         return record
     return {
         _CAMEL[name] if name in _CAMEL and _CAMEL[name] not in record else name: value for name, value in record.items()

@@ -8,11 +8,12 @@ missing is never guessed: a record that does not say how long the call was is ke
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from difflib import get_close_matches
 from enum import StrEnum
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from numberdesk.core.periods import MICROSECONDS, from_datetime
@@ -34,6 +35,7 @@ _EARLIEST: Final = 946_684_800 * MICROSECONDS  # 2000-01-01: before it clocks we
 _AHEAD: Final = 300 * MICROSECONDS
 _ROUNDED_BY: Final = 60
 _LONGEST_NUMBER: Final = 20
+_LONGEST_WHOLE: Final = 64  # bits: far past every bound
 _LONGEST_NAME: Final = 40
 
 
@@ -42,6 +44,9 @@ class Direction(StrEnum):
 
     INBOUND = "inbound"
     OUTBOUND = "outbound"
+
+
+_DIRECTIONS: Final = {direction.value: direction for direction in Direction}
 
 
 class CallRecord(NamedTuple):
@@ -88,6 +93,7 @@ FIELDS: Final = (
 )
 """The fields of a record, as sources write them."""
 
+_NAMES: Final = frozenset(FIELDS)
 _WRITTEN: Final = {"e164": "phone_number"}
 
 
@@ -106,9 +112,9 @@ class SentNames:
 
     def ours(self, record: Any) -> Any:
         """A record without the fields that are not ours; slips stay, and are refused when it is read."""
-        if not isinstance(record, Mapping):
+        if not isinstance(record, Mapping) or record.keys() <= _NAMES:
             return record
-        return {name: value for name, value in record.items() if name in FIELDS or self._is_slip(name)}
+        return {name: value for name, value in record.items() if name in _NAMES or self._is_slip(name)}
 
     def _is_slip(self, name: str) -> bool:
         if name not in self._are_slips:
@@ -124,6 +130,12 @@ class _FieldError(ValueError):
         self.field = field
 
 
+def read_records(sent: Sequence[Any], source: str, now: int) -> list[CallRecord | BadRecord]:
+    """Read what one source sent at a time, as `read_record` does, past the names that are nobody's slip."""
+    names = SentNames()
+    return [read_record(names.ours(record), source, now) for record in sent]
+
+
 def read_record(sent: Any, source: str, now: int) -> CallRecord | BadRecord:
     """Read what a source sent: texts, whole numbers and decimals by the names in FIELDS; null means absent.
 
@@ -132,13 +144,11 @@ def read_record(sent: Any, source: str, now: int) -> CallRecord | BadRecord:
     """
     if not isinstance(sent, Mapping):
         return BadRecord("record", "must be a JSON object")
-    fields = {name: value for name, value in sent.items() if value is not None}
-    call_id = fields.get("call_id")
-    leg = fields.get("leg")
-    named = (call_id if isinstance(call_id, str) else None, leg if isinstance(leg, str) else "")
     try:
-        return _record(fields, source, now)
+        return _record(sent, source, now)
     except _FieldError as error:
+        call_id, leg = sent.get("call_id"), sent.get("leg")
+        named = (call_id if isinstance(call_id, str) else None, leg if isinstance(leg, str) else "")
         return BadRecord(error.field, str(error), *named)
 
 
@@ -155,52 +165,58 @@ def differing_field(first: CallRecord, again: CallRecord) -> str | None:
     return None
 
 
-def _record(fields: dict[str, Any], source: str, now: int) -> CallRecord:
-    for name in fields:
-        if name not in FIELDS:
-            raise _FieldError(name if name.isidentifier() else "record", "is not a field")
-    record = CallRecord(
-        source,
-        _text(fields, "call_id", lambda text: parse_token(text, longest=LONGEST_CALL_ID)),
-        _text(fields, "leg", lambda text: parse_token(text, longest=LONGEST_LEG), absent=""),
-        _direction(fields),
-        _text(fields, "phone_number", parse_e164),
-        _text(fields, "other", lambda text: parse_text(text, longest=LONGEST_OTHER, empty_allowed=True), absent=""),
-        _instant(fields, "started_at", now) or _required("started_at"),
-        _instant(fields, "answered_at", now),
-        _instant(fields, "ended_at", now),
-        _seconds(fields),
-        _text(fields, "disposition", lambda text: parse_token(text, longest=LONGEST_DISPOSITION), absent=""),
-    )
-    return _timed(record)
-
-
-def _timed(record: CallRecord) -> CallRecord:
-    """The record with its seconds, once its instants make sense."""
-    if record.answered_at is not None and record.answered_at < record.started_at:
+def _record(fields: Mapping[str, Any], source: str, now: int) -> CallRecord:
+    if not fields.keys() <= _NAMES:
+        for name, value in fields.items():
+            if name not in _NAMES and value is not None:
+                raise _FieldError(name if name.isidentifier() else "record", "is not a field")
+    call_id = _text(fields, "call_id", _CALL_ID)
+    leg = _text(fields, "leg", _LEG, absent="")
+    direction = _direction(fields)
+    e164 = _text(fields, "phone_number", parse_e164)
+    other = _text(fields, "other", _OTHER, absent="")
+    started_at = _instant(fields, "started_at", now) or _required("started_at")
+    answered_at = _instant(fields, "answered_at", now)
+    ended_at = _instant(fields, "ended_at", now)
+    seconds = _seconds(fields)
+    disposition = _text(fields, "disposition", _DISPOSITION, absent="")
+    if answered_at is not None and answered_at < started_at:
         raise _FieldError("answered_at", "is before started_at")
-    begun = record.started_at if record.answered_at is None else record.answered_at
-    if record.ended_at is None:
-        return record
-    if record.ended_at < begun:
+    if ended_at is not None:
+        seconds = _lasted(started_at, answered_at, ended_at, seconds)
+    return CallRecord(
+        source, call_id, leg, direction, e164, other, started_at, answered_at, ended_at, seconds, disposition
+    )
+
+
+def _lasted(started_at: int, answered_at: int | None, ended_at: int, seconds: int | None) -> int | None:
+    """The seconds of a call that has ended, as they were said or as its instants make them."""
+    begun = started_at if answered_at is None else answered_at
+    if ended_at < begun:
         raise _FieldError("ended_at", "is before the call began")
-    lasted = -(-(record.ended_at - begun) // MICROSECONDS)
-    if record.seconds is not None:
-        if record.seconds > lasted + _ROUNDED_BY:
+    lasted = -(-(ended_at - begun) // MICROSECONDS)
+    if seconds is not None:
+        if seconds > lasted + _ROUNDED_BY:
             raise _FieldError("seconds", "is more than there are between the beginning and ended_at")
-        return record
-    if record.answered_at is None:
-        return record
+        return seconds
+    if answered_at is None:
+        return None
     if lasted > MOST_SECONDS:
         raise _FieldError("ended_at", f"makes a call of more than {MOST_SECONDS} seconds")
-    return record._replace(seconds=lasted)
+    return lasted
 
 
 def _required(name: str) -> Any:
     raise _FieldError(name, "is required")
 
 
-def _text(fields: dict[str, Any], name: str, parse: Callable[[str], str], *, absent: str | None = None) -> str:
+_CALL_ID: Final = partial(parse_token, longest=LONGEST_CALL_ID)
+_LEG: Final = partial(parse_token, longest=LONGEST_LEG)
+_OTHER: Final = partial(parse_text, longest=LONGEST_OTHER, empty_allowed=True)
+_DISPOSITION: Final = partial(parse_token, longest=LONGEST_DISPOSITION)
+
+
+def _text(fields: Mapping[str, Any], name: str, parse: Callable[[str], str], *, absent: str | None = None) -> str:
     value = fields.get(name)
     if value is None:
         return _required(name) if absent is None else absent
@@ -214,16 +230,15 @@ def _text(fields: dict[str, Any], name: str, parse: Callable[[str], str], *, abs
         raise _FieldError(name, str(error)) from None
 
 
-def _direction(fields: dict[str, Any]) -> Direction:
-    try:
-        return Direction(fields.get("direction") or _required("direction"))
-    except (ValueError, TypeError) as error:
-        if isinstance(error, _FieldError):
-            raise
-        raise _FieldError("direction", "must be inbound or outbound") from None
+def _direction(fields: Mapping[str, Any]) -> Direction:
+    written = fields.get("direction") or _required("direction")
+    direction = _DIRECTIONS.get(written) if isinstance(written, str) else None
+    if direction is None:
+        raise _FieldError("direction", "must be inbound or outbound")
+    return direction
 
 
-def _instant(fields: dict[str, Any], name: str, now: int) -> int | None:
+def _instant(fields: Mapping[str, Any], name: str, now: int) -> int | None:
     value = fields.get(name)
     if value is None or value == "":
         return None
@@ -248,11 +263,11 @@ def _written_instant(name: str, value: object) -> int:
     return int(number * MICROSECONDS)
 
 
-def _seconds(fields: dict[str, Any]) -> int | None:
+def _seconds(fields: Mapping[str, Any]) -> int | None:
     value = fields.get("seconds")
     if value is None or value == "":
         return None
-    number = _number("seconds", value)
+    number = value if type(value) is int and value.bit_length() <= _LONGEST_WHOLE else _number("seconds", value)
     if number < 0:
         raise _FieldError("seconds", "must not be negative")
     if number > MOST_SECONDS:
@@ -266,7 +281,7 @@ def _number(name: str, value: object) -> Decimal:
         raise _FieldError(name, "must be a number")
     if isinstance(value, str) and not _is_plain(value):
         raise _FieldError(name, "must be a number")
-    if isinstance(value, int) and value.bit_length() > 64:  # noqa: PLR2004  far past every bound
+    if isinstance(value, int) and value.bit_length() > _LONGEST_WHOLE:
         raise _FieldError(name, "is out of range")
     number = Decimal(value)
     if not number.is_finite():

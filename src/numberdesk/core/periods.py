@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 MICROSECONDS: Final = 1_000_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class PeriodUnit(StrEnum):
@@ -56,7 +57,7 @@ def to_datetime(instant: int) -> datetime:
 
 def from_datetime(moment: datetime) -> int:
     """Instant of an aware datetime."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+    return (moment - _EPOCH) // _MICROSECOND
 
 
 def iso_seconds(instant: int) -> str:

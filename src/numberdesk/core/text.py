@@ -29,6 +29,8 @@ def parse_text(value: str, *, longest: int, empty_allowed: bool = False) -> str:
         raise TextError("must not be empty")
     if len(value) > longest:
         raise TextError(f"must have at most {longest} characters")
+    if value.isascii() and value.isprintable():
+        return value
     if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in value):
         raise TextError("must not have control characters, line breaks or half characters")
     return value
@@ -43,7 +45,7 @@ def parse_token(value: str, *, longest: int) -> str:
     """Return `value` when it is 1 to `longest` visible ASCII characters. Raises TextError."""
     if not 1 <= len(value) <= longest:
         raise TextError(f"must have 1 to {longest} characters")
-    if not all("!" <= character <= "~" for character in value):
+    if not (value.isascii() and value.isprintable() and " " not in value):
         raise TextError("must have visible ASCII characters only")
     return value
 

@@ -96,12 +96,11 @@ async def send(request: ApiRequest) -> ApiResponse:
     require_calls(request.headers)
     limit = services.settings.usage_limit_bytes
     async with received(request.headers, request.receive, limit) as body, reading_turn():
-        sent = await read_calls(request.headers, body, limit)
+        read = await read_calls(request.headers, body, limit, source_of(request.caller), request.now)
         most = services.settings.usage_parked_most
         results = await send_calls(
             services.writer,
-            sent,
-            source_of(request.caller),
+            read,
             request.now,
             services.new_id,
             most_parked=most,

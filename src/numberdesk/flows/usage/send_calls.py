@@ -1,4 +1,4 @@
-"""The story of call records that somebody sends: read, recorded in bounded batches, one outcome each.
+"""The story of call records that somebody sends: recorded in bounded batches, one outcome each.
 
 Touches: database.
 """
@@ -6,10 +6,10 @@ Touches: database.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from numberdesk.core.call_charging import RecordOutcome, RecordResult
-from numberdesk.core.call_record import BadRecord, CallRecord, SentNames, read_record
+from numberdesk.core.call_record import BadRecord, CallRecord
 from numberdesk.flows.usage.record_calls import MOST_RECORDS, RecordCalls, record_calls
 from numberdesk.infra.writer import Writer, no_failpoint
 
@@ -19,23 +19,21 @@ RECORDS_READ: Final = "records_read"
 
 async def send_calls(
     writer: Writer,
-    sent: Sequence[Any],
-    source: str,
+    read: Sequence[CallRecord | BadRecord],
     now: int,
     new_id: Callable[[str], str],
     *,
     most_parked: int | None = None,
     failpoint: Callable[[str], None] = no_failpoint,
 ) -> list[RecordResult]:
-    """Record what was sent, each batch committed before the next; one result for each record, in order."""
+    """Record what was read, each batch committed before the next; one result for each record, in order."""
     failpoint(RECORDS_READ)
     results: list[RecordResult] = []
-    names = SentNames()
-    for begin in range(0, len(sent), MOST_RECORDS):
-        read = [read_record(names.ours(one), source, now) for one in sent[begin : begin + MOST_RECORDS]]
-        good = tuple(record for record in read if isinstance(record, CallRecord))
+    for begin in range(0, len(read), MOST_RECORDS):
+        some = read[begin : begin + MOST_RECORDS]
+        good = tuple(record for record in some if isinstance(record, CallRecord))
         done = await writer.submit(record_calls, RecordCalls(new_id("bat"), good, now, most_parked)) if good else []
-        results += in_order(read, done)
+        results += in_order(some, done)
     return results
 
 
