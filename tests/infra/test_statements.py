@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, Column, MetaData, Table, Text, bindparam, sel
 
 from numberdesk.accounts import store as accounts_store
 from numberdesk.infra.db import Database, Tx
-from numberdesk.infra.statements import InsertRows, RowsLostError, SelectSet, UpdateRows, array_text, in_set
+from numberdesk.infra.statements import InsertRows, RowsLostError, SelectSet, UpdateRows, array_text, in_pairs, in_set
 from numberdesk.ledger import store as ledger_store
 from numberdesk.numbers import store as numbers_store
 from numberdesk.orders import store as orders_store
@@ -162,6 +162,15 @@ def test_a_select_may_ask_for_several_sets_in_any_order(notes: Database) -> None
     with notes.write() as tx:
         InsertRows(NOTES).run(tx, [("a", 1, "x"), ("b", 1, "y"), ("c", 1, "x")])
         assert both.run(tx, names={"a", "b"}, remarks={"x"}) == [("a",)]
+
+
+def test_members_of_pairs_are_found_together_and_not_crosswise(notes: Database) -> None:
+    query = select(NOTES.c.name).where(in_pairs(NOTES.c.name, NOTES.c.remark, "pairs")).order_by(NOTES.c.name)
+    by_pair = SelectSet(query, pairs=("pairs",))
+    with notes.write() as tx:
+        InsertRows(NOTES).run(tx, [("a", 1, "x"), ("b", 1, "y"), ("c'\"\\", 1, "1"), ("d", 1, None)])
+        assert by_pair.run(tx, pairs={("a", "y"), ("b", "y"), ("c'\"\\", "1"), ("d", "x")}) == [("b",), ("c'\"\\",)]
+        assert by_pair.run(tx, pairs=[]) == []
 
 
 def test_a_select_may_take_numbers_beside_its_sets(notes: Database) -> None:

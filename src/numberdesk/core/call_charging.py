@@ -18,7 +18,7 @@ from numberdesk.core.call_record import CallRecord, Direction, differing_field
 from numberdesk.core.money import MAX_PRICE
 from numberdesk.core.purchase import POOL, Wallet
 from numberdesk.core.rate_deck import DeckBooks
-from numberdesk.core.rating import BY_THE_MINUTE, CallRate, Increments, billed_seconds, charge_of
+from numberdesk.core.rating import BY_THE_MINUTE, CallRate, Increments, billed_seconds, charge_for
 
 CUSTOMERS: Final = "customer:"
 """How sources begin that are customers' own: then the account, whose numbers alone they can tell of."""
@@ -183,6 +183,7 @@ class CallBooks:
     terms: Mapping[str, Sequence[CallTerms]] = field(default_factory=dict)
     repriced: Mapping[str, Sequence[RatesSince]] = field(default_factory=dict)
     decks: DeckBooks = field(default_factory=DeckBooks)
+    _confirmed: dict[str, tuple[CallRate | None, CallRate | None]] = field(default_factory=dict, init=False, repr=False)
 
     def span_at(self, record: CallRecord) -> RentedSpan | None:
         """Who rented the number as the call began, where its source may tell of that account."""
@@ -197,13 +198,16 @@ class CallBooks:
 
     def source_of(self, span: RentedSpan, instant: int) -> str | None:
         """The source that charges for a rental at an instant: its own, its carrier's appointed one, its carrier."""
-        own = [source for since, source in self.sources.get(span.rental_id, ()) if since <= instant]
-        if own:
-            return own[-1]
-        appointed = [terms.source for terms in self.terms.get(span.carrier, ()) if terms.since <= instant]
-        if appointed and appointed[-1] is not None:
-            return appointed[-1]
-        return None if span.carrier == POOL else span.carrier
+        found = None
+        for since, source in self.sources.get(span.rental_id, ()):
+            if since <= instant:
+                found = source
+        if found is not None:
+            return found
+        for terms in self.terms.get(span.carrier, ()):
+            if terms.since <= instant:
+                found = terms.source
+        return span.carrier if found is None and span.carrier != POOL else found
 
     def rate_of(self, span: RentedSpan, direction: Direction, instant: int, other: str = "") -> CallRate | None:
         """What a call costs that began at an instant, with this other party; None where nobody set a rate.
@@ -211,53 +215,66 @@ class CallBooks:
         The rates are those of that time, however late the record comes, and the other terms those there were when the
         rental began. Where a deck knows the number that is called, all of it is as the deck says.
         """
-        if direction is Direction.OUTBOUND:
+        if direction is Direction.OUTBOUND and self.decks.choices:
             by_deck = self.decks.rate_of(span.account_id, other, instant)
             if by_deck is not None:
                 return by_deck
-        rates: RentedSpan | RatesSince = span
-        for changed in self.repriced.get(span.rental_id, ()):
-            if changed.since <= instant:
-                rates = changed
-        own = rates.inbound if direction is Direction.INBOUND else rates.outbound
-        per_minute = self.rates.get((span.rental_id, direction)) if own is None else own
-        if per_minute is None:
-            return None
+        inbound, outbound = self._rates_at(span, instant)
+        return inbound if direction is Direction.INBOUND else outbound
+
+    def _rates_at(self, span: RentedSpan, instant: int) -> tuple[CallRate | None, CallRate | None]:
+        """The rates of both directions; those of a rental that was never repriced are the same at every instant."""
+        repriced = self.repriced.get(span.rental_id)
+        if repriced:
+            rates: RentedSpan | RatesSince = span
+            for changed in repriced:
+                if changed.since <= instant:
+                    rates = changed
+            return self._rates_by(span, rates)
+        known = self._confirmed.get(span.rental_id)
+        if known is None:
+            known = self._confirmed[span.rental_id] = self._rates_by(span, span)
+        return known
+
+    def _rates_by(self, span: RentedSpan, rates: RentedSpan | RatesSince) -> tuple[CallRate | None, CallRate | None]:
         then = [terms for terms in self.terms.get(span.carrier, ()) if terms.since <= span.began_at]
         terms = then[-1] if then else CallTerms(span.carrier, 0)
-        return CallRate(per_minute, terms.connect, Increments(terms.minimum, terms.step))
+        increments = Increments(terms.minimum, terms.step)
+
+        def rate(own: int | None, direction: Direction) -> CallRate | None:
+            per_minute = self.rates.get((span.rental_id, direction)) if own is None else own
+            return None if per_minute is None else CallRate(per_minute, terms.connect, increments)
+
+        return rate(rates.inbound, Direction.INBOUND), rate(rates.outbound, Direction.OUTBOUND)
 
     def call_of(self, call_id: str, record: CallRecord, now: int) -> KeptCall:
         """What becomes of a record."""
         span = self.span_at(record)
-        call = KeptCall(call_id, record, CallState.WITNESS, None, span, None, None, None, now)
         if span is None:
-            return _parked(call, ParkedReason.NOT_RENTED)
+            return _parked(call_id, record, ParkedReason.NOT_RENTED, None, now)
         source = self.source_of(span, record.started_at)
         if source is None:
-            return _parked(call, ParkedReason.NO_SOURCE)
-        return (
-            call
-            if source != record.source
-            else _rated(call, self.rate_of(span, record.direction, record.started_at, record.other))
-        )
+            return _parked(call_id, record, ParkedReason.NO_SOURCE, span, now)
+        if source != record.source:
+            return KeptCall(call_id, record, CallState.WITNESS, None, span, None, None, None, now)
+        rate = self.rate_of(span, record.direction, record.started_at, record.other)
+        return _rated(call_id, record, span, rate, now)
 
 
-def _rated(call: KeptCall, rate: CallRate | None) -> KeptCall:
-    seconds = call.record.seconds
-    if seconds is None:
-        return _parked(call, ParkedReason.NO_DURATION)
+def _rated(call_id: str, record: CallRecord, span: RentedSpan, rate: CallRate | None, now: int) -> KeptCall:
+    if record.seconds is None:
+        return _parked(call_id, record, ParkedReason.NO_DURATION, span, now)
     if rate is None:
-        return _parked(call, ParkedReason.NOT_PRICED)
-    amount = charge_of(seconds, rate)
+        return _parked(call_id, record, ParkedReason.NOT_PRICED, span, now)
+    billed = billed_seconds(record.seconds, rate.increments)
+    amount = charge_for(billed, rate)
     if amount > MAX_PRICE:
-        return _parked(call, ParkedReason.TOO_DEAR)
-    billed = billed_seconds(seconds, rate.increments)
-    return call._replace(state=CallState.CHARGED, rate=rate, billed=billed, amount=amount, charged_at=call.received_at)
+        return _parked(call_id, record, ParkedReason.TOO_DEAR, span, now)
+    return KeptCall(call_id, record, CallState.CHARGED, None, span, rate, billed, amount, now, now)
 
 
-def _parked(call: KeptCall, reason: ParkedReason) -> KeptCall:
-    return call._replace(state=CallState.PARKED, reason=reason)
+def _parked(call_id: str, record: CallRecord, reason: ParkedReason, span: RentedSpan | None, now: int) -> KeptCall:
+    return KeptCall(call_id, record, CallState.PARKED, reason, span, None, None, None, now)
 
 
 def result_of(call: KeptCall) -> RecordResult:
@@ -288,29 +305,46 @@ def shared(
 
     `serial` is that of the batch, out of which the ids of transfers are made.
     """
-    left = {account_id: max(0, wallet.available) for account_id, wallet in wallets.items()}
-    places = {account_id: place for place, account_id in enumerate(sorted(wallets))}
-    sums: dict[str, Posting] = {}
+    purses = {
+        account_id: _Purse(max(0, wallet.available), usage_transfer_id(serial, place), owed_transfer_id(serial, place))
+        for place, (account_id, wallet) in enumerate(sorted(wallets.items()))
+    }
+    sums: dict[str, _Purse] = {}
     done: list[KeptCall] = []
     for call in calls:
-        if not call.amount or call.span is None:
+        amount, span = call.amount, call.span
+        if not amount or span is None:
             done.append(call)
             continue
-        account_id = call.span.account_id
-        paid = min(left[account_id], call.amount)
-        owed = call.amount - paid
-        left[account_id] -= paid
-        before = sums.get(account_id, Posting(account_id, call.span.currency, 0, 0))
-        sums[account_id] = before._replace(paid=before.paid + paid, owed=before.owed + owed)
-        place = places[account_id]
-        done.append(
-            call._replace(
-                owed=owed,
-                transfer_id=usage_transfer_id(serial, place) if paid else None,
-                owed_transfer_id=owed_transfer_id(serial, place) if owed else None,
-            )
-        )
-    return done, [sums[account_id] for account_id in sorted(sums)]
+        purse = sums.get(span.account_id)
+        if purse is None:
+            purse = sums[span.account_id] = purses[span.account_id]
+            purse.currency = span.currency
+        paid = min(purse.left, amount)
+        owed = amount - paid
+        purse.left -= paid
+        purse.paid += paid
+        purse.owed += owed
+        shares = owed, purse.transfer_id if paid else None, purse.owed_transfer_id if owed else None
+        done.append(KeptCall._make((*call[:_BEFORE_SHARES], *shares)))
+    return done, [
+        Posting(account_id, purse.currency, purse.paid, purse.owed) for account_id, purse in sorted(sums.items())
+    ]
+
+
+@dataclass(slots=True)
+class _Purse:
+    """What an account has left for the calls of a batch, and what they took of it and left owed so far."""
+
+    left: int
+    transfer_id: str
+    owed_transfer_id: str
+    currency: str = ""
+    paid: int = 0
+    owed: int = 0
+
+
+_BEFORE_SHARES: Final = KeptCall._fields.index("owed")
 
 
 def usage_transfer_id(serial: str, place: int) -> str:

@@ -61,9 +61,12 @@ def billed_seconds(seconds: int, increments: Increments) -> int:
 
 def charge_of(seconds: int, rate: CallRate) -> int:
     """What a call of so many seconds costs, in micros."""
-    if seconds <= 0:
-        return 0
-    return rate.connect - (-billed_seconds(seconds, rate.increments) * rate.per_minute // _MINUTE)
+    return charge_for(billed_seconds(seconds, rate.increments), rate)
+
+
+def charge_for(billed: int, rate: CallRate) -> int:
+    """What so many billed seconds cost, in micros."""
+    return rate.connect - (-billed * rate.per_minute // _MINUTE) if billed else 0
 
 
 def longest_affordable(available: int, rate: CallRate, wanted: int) -> int:

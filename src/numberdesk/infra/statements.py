@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -69,7 +70,7 @@ class InsertRows:
                 tx.copy(self._copy, rows)
             return
         for chunk in _chunks(rows):
-            tx.run(self._text(len(chunk)), [value for row in chunk for value in row])
+            tx.run(self._text(len(chunk)), list(chain.from_iterable(chunk)))
 
     def _text(self, size: int) -> str:
         text = self._texts.get(size)
@@ -98,7 +99,7 @@ class UpdateRows:
             raise RowsLostError(f"{self._table.name}: {len(rows)} rows to change, {changed} there")
 
     def _run_chunks(self, tx: Tx, rows: Sequence[Row]) -> int:
-        return sum(tx.run(self._text(len(chunk)), [value for row in chunk for value in row]) for chunk in _chunks(rows))
+        return sum(tx.run(self._text(len(chunk)), list(chain.from_iterable(chunk))) for chunk in _chunks(rows))
 
     def _run_arrays(self, tx: Tx, rows: Sequence[Row]) -> int:
         if not rows:
@@ -126,30 +127,33 @@ class UpdateRows:
 class SelectSet:
     """A SELECT that asks with `in_set` for the members of one or more sets, of which there may be none.
 
-    Its columns hold text and whole numbers. `numbers` names its other parameters, each a whole number.
+    Its columns hold text and whole numbers. `pairs` names those of its sets that `in_pairs` asks for, `numbers` its
+    other parameters, each a whole number.
     """
 
-    def __init__(self, query: Select[Any], *sets: str, numbers: Sequence[str] = ()) -> None:
+    def __init__(self, query: Select[Any], *sets: str, pairs: Sequence[str] = (), numbers: Sequence[str] = ()) -> None:
         self._query = query
         self._sets = sets
+        self._pairs = pairs
         self._numbers = numbers
         self._texts: dict[str, tuple[str, list[str], dict[str, Any]]] = {}
         self._names = query.selected_columns.keys()
         self._named = _row_type(self._names)._make
 
     def run(self, tx: Tx, **given: Any) -> list[Any]:
-        """The rows, as named tuples, for sets of text and for numbers."""
+        """The rows, as named tuples, for sets of text, for sets of pairs of text, and for numbers."""
         text, order, sent = self._texts.get(tx.engine_name) or self._compile(tx.engine_name)
         sent = {**sent, **given, **{name: set_text(tx.engine_name, given[name]) for name in self._sets}}
+        sent.update((name, pairs_text(given[name])) for name in self._pairs)
         rows = tx.fetch(text, [sent[name] for name in order])
         return [*map(self._named, _ROWS.decode(rows[0][0]) if tx.engine_name == "sqlite" else rows)]
 
     def _compile(self, engine: str) -> tuple[str, list[str], dict[str, Any]]:
         compiled = self._query.compile(dialect=_DIALECTS[engine])
-        order, asked = list(compiled.positiontup or ()), {*self._sets, *self._numbers}
+        order, asked = list(compiled.positiontup or ()), {*self._sets, *self._pairs, *self._numbers}
         constants = {name: value for name, value in compiled.params.items() if not compiled.binds[name].required}
         if set(order) - constants.keys() != asked:
-            raise TypeError("a SelectSet takes its sets and numbers, and no other parameter")
+            raise TypeError("a SelectSet takes its sets, pairs and numbers, and no other parameter")
         text = str(compiled)
         if engine == "sqlite":
             text = f"SELECT json_group_array(json_array({', '.join(self._names)})) FROM ({text})"  # noqa: S608  no user text
@@ -198,6 +202,47 @@ def _in_set_postgresql(element: in_set, compiler: Any, **options: Any) -> str:
     return f"{column} = ANY(CAST({members} AS TEXT[]))"
 
 
+class in_pairs(ColumnElement[bool]):  # noqa: N801  reads as an operator in queries
+    """Two columns are a member of a set of pairs: one parameter, sent later under its name.
+
+    Two `in_set` beside each other have every member of the one looked up with every member of the other.
+    """
+
+    type = Boolean()
+    inherit_cache = True
+    _traverse_internals: Any = (
+        ("first", InternalTraversal.dp_clauseelement),
+        ("second", InternalTraversal.dp_clauseelement),
+        ("members", InternalTraversal.dp_clauseelement),
+    )
+
+    def __init__(self, first: Column[Any], second: Column[Any], members: str) -> None:
+        self.first = first
+        self.second = second
+        self.members = bindparam(members, type_=Text)
+
+    def self_group(self, against: Any = None) -> Any:  # noqa: ARG002  SQLAlchemy's signature
+        """Stay as it is, as `in_set` does."""
+        return self
+
+
+@compiles(in_pairs, "sqlite")
+def _in_pairs_sqlite(element: in_pairs, compiler: Any, **options: Any) -> str:
+    first, second, members = _parts(element, compiler, options)
+    return f"({first}, {second}) IN (SELECT value ->> 0, value ->> 1 FROM json_each({members}))"  # noqa: S608  no user text
+
+
+@compiles(in_pairs, "postgresql")
+def _in_pairs_postgresql(element: in_pairs, compiler: Any, **options: Any) -> str:
+    first, second, members = _parts(element, compiler, options)
+    each = f"jsonb_array_elements(CAST({members} AS JSONB))"
+    return f"({first}, {second}) IN (SELECT pair ->> 0, pair ->> 1 FROM {each} AS pair)"  # noqa: S608  no user text
+
+
+def _parts(element: in_pairs, compiler: Any, options: Any) -> list[str]:
+    return [compiler.process(part, **options) for part in (element.first, element.second, element.members)]
+
+
 _FIRST_KEY: Final = ""
 _LAST_KEY: Final = "~"
 
@@ -221,6 +266,11 @@ def set_text(engine: str, members: Iterable[str]) -> str:
     if engine == "postgresql":
         return array_text(wanted)
     return msgspec.json.encode(wanted).decode()
+
+
+def pairs_text(members: Iterable[tuple[str, str]]) -> str:
+    """A set of pairs as the one value that `in_pairs` takes."""
+    return msgspec.json.encode(sorted(set(members))).decode()
 
 
 def _chunks(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:

@@ -5,7 +5,7 @@ Touches: rentals, rent_charges, rent_notices, rent_prices, rent_refunds, rent_po
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import delete, func, select, text, update
@@ -26,7 +26,7 @@ from numberdesk.core.rental import (
 )
 from numberdesk.infra.db import Tx
 from numberdesk.infra.due_work import DueTable
-from numberdesk.infra.statements import InsertRows, SelectSet, in_set
+from numberdesk.infra.statements import InsertRows, SelectSet, in_pairs, in_set
 from numberdesk.numbers.rental_store import RENTAL_COLUMNS, rental_from
 from numberdesk.tables import rent_charges, rent_notices, rent_policies, rent_prices, rent_refunds, rentals
 
@@ -76,10 +76,9 @@ _INSERT_NOTICES: Final = InsertRows(rent_notices, RentNotice._fields)
 _INSERT_PRICES: Final = InsertRows(rent_prices, RentPrice._fields)
 _PRICES: Final = SelectSet(
     select(*(rent_prices.c[name] for name in RentPrice._fields))
-    .where(in_set(rent_prices.c.account_id, "account_ids"), in_set(rent_prices.c.rental_id, "ids"))
+    .where(in_pairs(rent_prices.c.account_id, rent_prices.c.rental_id, "rentals"))
     .order_by(rent_prices.c.rental_id, rent_prices.c.from_period),
-    "account_ids",
-    "ids",
+    pairs=("rentals",),
 )
 _POLICIES: Final = SelectSet(
     select(*(rent_policies.c[name] for name in RentPolicy._fields)).where(in_set(rent_policies.c.account_id, "ids")),
@@ -147,11 +146,13 @@ def insert_rent_prices(tx: Tx, new: Sequence[RentPrice]) -> None:
 
 def find_rent_prices(tx: Tx, wanted: Iterable[Rental]) -> dict[str, list[RentPrice]]:
     """The prices that were announced for some rentals, by rental; one without any is left out."""
+    return find_announced(tx, [(rental.account_id, rental.id) for rental in wanted])
+
+
+def find_announced(tx: Tx, wanted: Collection[tuple[str, str]]) -> dict[str, list[RentPrice]]:
+    """The same for rentals of which no more is known than their accounts and ids."""
     found: dict[str, list[RentPrice]] = {}
-    ids = {rental.id: rental.account_id for rental in wanted}
-    if not ids:
-        return found
-    for row in _PRICES.run(tx, account_ids=ids.values(), ids=ids):
+    for row in _PRICES.run(tx, rentals=wanted) if wanted else ():
         found.setdefault(row.rental_id, []).append(RentPrice._make(row))
     return found
 

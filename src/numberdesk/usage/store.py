@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Select, and_, func, or_, select, tuple_
+from sqlalchemy import BigInteger, Select, and_, bindparam, func, or_, select, tuple_
 
 from numberdesk.core.call_charging import CallState, CallTerms, Heard, KeptCall, ParkedReason, RentedSpan
 from numberdesk.core.call_record import CallRecord, Direction
 from numberdesk.core.rating import CallRate, Increments
 from numberdesk.infra.db import Tx
-from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set
+from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_pairs, in_set
 from numberdesk.tables import call_terms, calls, numbers, rentals, usage_rates, usage_sources
 
 MOST_LISTED: Final = 1_000
@@ -63,8 +63,31 @@ _SPANS: Final = select(
     rentals.c.created_at,
     rentals.c.released_at,
 ).join(numbers, numbers.c.e164 == rentals.c.e164)
+_SPANS_SINCE: Final = SelectSet(
+    _SPANS.where(
+        in_set(rentals.c.e164, "numbers"),
+        or_(rentals.c.released_at.is_(None), rentals.c.released_at > bindparam("since", type_=BigInteger)),
+    ),
+    "numbers",
+    numbers=("since",),
+)
 _LIVE_SPANS: Final = SelectSet(
     _SPANS.where(in_set(rentals.c.e164, "numbers"), rentals.c.released_at.is_(None)), "numbers"
+)
+_SOURCES: Final = SelectSet(
+    select(usage_sources.c.rental_id, usage_sources.c.since, usage_sources.c.source)
+    .where(in_pairs(usage_sources.c.account_id, usage_sources.c.rental_id, "rentals"))
+    .order_by(usage_sources.c.rental_id, usage_sources.c.since),
+    pairs=("rentals",),
+)
+_RATES: Final = SelectSet(
+    select(usage_rates.c.rental_id, usage_rates.c.direction, usage_rates.c.per_minute).where(
+        in_pairs(usage_rates.c.account_id, usage_rates.c.rental_id, "rentals")
+    ),
+    pairs=("rentals",),
+)
+_TERMS: Final = SelectSet(
+    select(*(call_terms.c[name] for name in CallTerms._fields)).order_by(call_terms.c.carrier, call_terms.c.since)
 )
 
 
@@ -99,13 +122,9 @@ def find_spans(tx: Tx, records: Sequence[CallRecord]) -> dict[str, list[RentedSp
     """Who rented the numbers of some calls, from the earliest call on."""
     if not records:
         return {}
-    since = min(record.started_at for record in records)
-    query = _SPANS.where(
-        rentals.c.e164.in_(sorted({record.e164 for record in records})),
-        or_(rentals.c.released_at.is_(None), rentals.c.released_at > since),
-    )
+    numbers_called = {record.e164 for record in records}
     spans: dict[str, list[RentedSpan]] = {}
-    for row in tx.execute(query):
+    for row in _SPANS_SINCE.run(tx, numbers=numbers_called, since=min(record.started_at for record in records)):
         spans.setdefault(row.e164, []).append(RentedSpan._make(row))
     return spans
 
@@ -122,35 +141,24 @@ def find_live_span(tx: Tx, e164: str) -> RentedSpan | None:
 
 def find_sources(tx: Tx, spans: Iterable[RentedSpan]) -> dict[str, list[tuple[int, str]]]:
     """The sources that were appointed for rentals, oldest first."""
-    keys = sorted({(span.account_id, span.rental_id) for span in spans})
-    if not keys:
-        return {}
-    query = (
-        select(usage_sources.c.rental_id, usage_sources.c.since, usage_sources.c.source)
-        .where(tuple_(usage_sources.c.account_id, usage_sources.c.rental_id).in_(keys))
-        .order_by(usage_sources.c.rental_id, usage_sources.c.since)
-    )
+    keys = {(span.account_id, span.rental_id) for span in spans}
     found: dict[str, list[tuple[int, str]]] = {}
-    for row in tx.execute(query):
+    for row in _SOURCES.run(tx, rentals=keys) if keys else ():
         found.setdefault(row.rental_id, []).append((row.since, row.source))
     return found
 
 
 def find_set_rates(tx: Tx, spans: Iterable[RentedSpan]) -> dict[tuple[str, Direction], int]:
     """Rates that a person set, by rental and direction."""
-    keys = sorted({(span.account_id, span.rental_id) for span in spans})
-    if not keys:
-        return {}
-    query = select(usage_rates.c.rental_id, usage_rates.c.direction, usage_rates.c.per_minute).where(
-        tuple_(usage_rates.c.account_id, usage_rates.c.rental_id).in_(keys)
-    )
-    return {(row.rental_id, Direction(row.direction)): row.per_minute for row in tx.execute(query)}
+    keys = {(span.account_id, span.rental_id) for span in spans}
+    found = _RATES.run(tx, rentals=keys) if keys else ()
+    return {(row.rental_id, Direction(row.direction)): row.per_minute for row in found}
 
 
 def find_call_terms(tx: Tx) -> dict[str, list[CallTerms]]:
     """The terms of every carrier, oldest first: there are a few rows."""
     found: dict[str, list[CallTerms]] = {}
-    for row in tx.execute(select(call_terms).order_by(call_terms.c.carrier, call_terms.c.since)):
+    for row in _TERMS.run(tx):
         found.setdefault(row.carrier, []).append(CallTerms._make(row))
     return found
 
@@ -275,22 +283,21 @@ def list_heard(tx: Tx, *, since: int, e164: str | None, limit: int) -> list[Hear
     ]
 
 
+_NOBODY: Final = (None, None, None)
+_UNRATED: Final = (None, None, None, None)
+
+
 def _record_row(record: CallRecord) -> tuple[Any, ...]:
-    return (*record[:3], record.direction.value, *record[4:])
+    return (*record[:3], str(record.direction), *record[4:])
 
 
 def _charge_row(call: KeptCall) -> tuple[Any, ...]:
     span, rate = call.span, call.rate
     return (
-        call.state.value,
-        None if call.reason is None else call.reason.value,
-        None if span is None else span.account_id,
-        None if span is None else span.rental_id,
-        None if span is None else span.currency,
-        None if rate is None else rate.per_minute,
-        None if rate is None else rate.connect,
-        None if rate is None else rate.increments.minimum,
-        None if rate is None else rate.increments.step,
+        str(call.state),
+        None if call.reason is None else str(call.reason),
+        *(_NOBODY if span is None else (span.account_id, span.rental_id, span.currency)),
+        *(_UNRATED if rate is None else (rate.per_minute, rate.connect, *rate.increments)),
         call.billed,
         call.amount,
         call.owed,

@@ -8,6 +8,7 @@ wallet and one into the receivable, and every call has its shares of both.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -19,6 +20,7 @@ from numberdesk.core.call_charging import (
     Posting,
     RatesSince,
     Receivable,
+    RecordOutcome,
     RecordResult,
     RentedSpan,
     owed_transfer_id,
@@ -41,7 +43,7 @@ from numberdesk.infra.db import Tx
 from numberdesk.ledger.model import REVENUE, Transfer, receivable_account, wallet_account
 from numberdesk.ledger.receivable_store import change_receivables, find_unpaid, insert_receivables
 from numberdesk.ledger.store import insert_transfers, lock_wallets
-from numberdesk.numbers.rent_store import find_rent_prices
+from numberdesk.numbers.rent_store import find_announced
 from numberdesk.numbers.rental_store import find_rentals
 from numberdesk.orders.store import find_orders
 from numberdesk.outbox.model import ACCOUNT_IN_DEBT, Event
@@ -102,23 +104,26 @@ def record_calls(tx: Tx, commands: Sequence[RecordCalls]) -> list[list[RecordRes
     new: dict[tuple[str, str, str], KeptCall] = {}
     results: list[list[RecordResult]] = []
     room = _ParkingRoom(tx)
+    counts: Counter[tuple[str, RecordOutcome]] = Counter()
     for command in commands:
         mine: list[RecordResult] = []
+        prefix = f"cal_{command.batch_id.removeprefix('bat_')}_"
         for place, record in enumerate(command.records):
-            earlier = known.get(record.key) or new.get(record.key)
+            key = record.key
+            earlier = known.get(key) or new.get(key)
             if earlier is not None:
                 mine.append(repeated(earlier, record))
                 continue
-            call_id = f"cal_{command.batch_id.removeprefix('bat_')}_{place:03d}"
-            call = books.call_of(call_id, record, command.now)
+            call = books.call_of(f"{prefix}{place:03d}", record, command.now)
             if call.state is CallState.PARKED and not room.takes(record.source, command.most_parked):
                 mine.append(refused(record))
                 continue
-            new[record.key] = call
+            new[key] = call
             mine.append(result_of(call))
-        for record, result in zip(command.records, mine, strict=True):
-            tx.count("usage_records", _teller(record.source), result.outcome.value)
+        counts.update((record.source, result.outcome) for record, result in zip(command.records, mine, strict=True))
         results.append(mine)
+    for (source, outcome), count in counts.items():
+        tx.count("usage_records", _teller(source), outcome.value, by=count)
     if new:
         freed = close_sessions(tx, new, wallets, commands[-1].now)
         insert_calls(tx, charge(tx, new.values(), wallets | freed, commands[0].batch_id, commands[-1].now, freed))
@@ -190,15 +195,17 @@ def terms_of(tx: Tx, spans: Mapping[str, Sequence[RentedSpan]], called: Collecti
         find_sources(tx, every),
         find_set_rates(tx, every),
         find_call_terms(tx),
-        _repriced(tx, {span.rental_id for span in every}),
+        _repriced(tx, {(span.account_id, span.rental_id) for span in every}),
         find_deck_books(tx, {span.account_id for span in every}, called) if called else DeckBooks(),
     )
 
 
-def _repriced(tx: Tx, rental_ids: Iterable[str]) -> dict[str, list[RatesSince]]:
+def _repriced(tx: Tx, keys: Collection[tuple[str, str]]) -> dict[str, list[RatesSince]]:
     """The rates of rentals whose prices were changed: first those of the order, then each from its period on."""
-    rentals = {rental.id: rental for rental in find_rentals(tx, rental_ids)}
-    announced = find_rent_prices(tx, rentals.values())
+    announced = find_announced(tx, keys)
+    if not announced:
+        return {}
+    rentals = {rental.id: rental for rental in find_rentals(tx, announced)}
     orders = find_orders(tx, [rentals[rental_id].order_id for rental_id in announced])
     found: dict[str, list[RatesSince]] = {}
     for rental_id, changes in announced.items():
