@@ -9,6 +9,7 @@ what does not fit a micro is refused.
 
 from __future__ import annotations
 
+import functools
 import re
 from decimal import Decimal
 from typing import Final
@@ -92,6 +93,7 @@ def with_two_places(written: str) -> str:
     return f"{whole}.{part.rstrip('0'):0<2}"
 
 
+@functools.lru_cache(maxsize=4096)
 def as_decimal(micros: int) -> Decimal:
     """Exact decimal of micros, with just the digits it needs; JSON encoders write it as a number."""
     return Decimal(format_micros(micros))

@@ -6,7 +6,6 @@ Touches: usage_sessions.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import select
@@ -45,6 +44,8 @@ DUE_SESSIONS: Final = DueTable(
 )
 """Sessions whose seconds are over. Nobody outside is asked, so the party is only the currency."""
 
+_DIRECTION: Final = UsageSession._fields.index("direction")
+_STATE: Final = UsageSession._fields.index("state")
 _COLUMNS: Final = [usage_sessions.c[name] for name in UsageSession._fields]
 _CHANGED: Final = ("granted", "amount", "state", "expires_at", "ended_at", "next_at", "leased_until")
 _INSERT: Final = InsertRows(usage_sessions, UsageSession._fields)
@@ -71,7 +72,8 @@ def find_sessions(tx: Tx, ids: Iterable[str]) -> dict[str, UsageSession]:
 
 def lock_sessions(tx: Tx, ids: Iterable[str]) -> dict[str, UsageSession]:
     """The same, locked until the transaction ends; the wallets of their accounts are."""
-    return {row.id: _session_of(row) for row in _LOCK_BY_ID.run(tx, ids=ids)}
+    wanted = list(ids)
+    return {row.id: _session_of(row) for row in _LOCK_BY_ID.run(tx, ids=wanted)} if wanted else {}
 
 
 def find_sessions_of_calls(tx: Tx, keys: Iterable[Key]) -> dict[Key, UsageSession]:
@@ -86,12 +88,27 @@ def lock_open_sessions(tx: Tx, keys: Iterable[Key]) -> dict[Key, UsageSession]:
 
 def insert_sessions(tx: Tx, new: Sequence[UsageSession]) -> None:
     """Keep sessions as they open."""
-    _INSERT.run(tx, [_plain(session, UsageSession._fields) for session in new])
+    _INSERT.run(tx, [_row_of(session) for session in new])
 
 
 def change_sessions(tx: Tx, changed: Sequence[UsageSession]) -> None:
     """Write how far sessions have come, or that they have ended."""
-    _CHANGE.run(tx, [(session.id, *_plain(session, _CHANGED)) for session in changed])
+    _CHANGE.run(
+        tx,
+        [
+            (
+                one.id,
+                one.granted,
+                one.amount,
+                str(one.state),
+                one.expires_at,
+                one.ended_at,
+                one.next_at,
+                one.leased_until,
+            )
+            for one in changed
+        ],
+    )
 
 
 def has_open_session(tx: Tx, account_id: str, rental_id: str) -> bool:
@@ -104,9 +121,9 @@ def has_open_session(tx: Tx, account_id: str, rental_id: str) -> bool:
     return tx.execute(query.limit(1)).first() is not None
 
 
-def _plain(session: UsageSession, names: Sequence[str]) -> tuple[Any, ...]:
-    values = (getattr(session, name) for name in names)
-    return tuple(value.value if isinstance(value, StrEnum) else value for value in values)
+def _row_of(session: UsageSession) -> tuple[Any, ...]:
+    return (*session[:_DIRECTION], str(session.direction), *session[_DIRECTION + 1 : _STATE], str(session.state),
+            *session[_STATE + 1 :])  # fmt: skip
 
 
 def _among(query: SelectSet, tx: Tx, keys: set[Key]) -> dict[Key, UsageSession]:
@@ -118,5 +135,5 @@ def _among(query: SelectSet, tx: Tx, keys: set[Key]) -> dict[Key, UsageSession]:
 
 
 def _session_of(row: Any) -> UsageSession:
-    session = UsageSession._make(row)
-    return session._replace(direction=Direction(session.direction), state=SessionState(session.state))
+    direction, state = Direction(row.direction), SessionState(row.state)
+    return UsageSession._make((*row[:_DIRECTION], direction, *row[_DIRECTION + 1 : _STATE], state, *row[_STATE + 1 :]))

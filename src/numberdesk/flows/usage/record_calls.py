@@ -20,7 +20,6 @@ from numberdesk.core.call_charging import (
     Posting,
     RatesSince,
     Receivable,
-    RecordOutcome,
     RecordResult,
     RentedSpan,
     owed_transfer_id,
@@ -104,7 +103,7 @@ def record_calls(tx: Tx, commands: Sequence[RecordCalls]) -> list[list[RecordRes
     new: dict[tuple[str, str, str], KeptCall] = {}
     results: list[list[RecordResult]] = []
     room = _ParkingRoom(tx)
-    counts: Counter[tuple[str, RecordOutcome]] = Counter()
+    counts: Counter[tuple[str, str]] = Counter()
     for command in commands:
         mine: list[RecordResult] = []
         prefix = f"cal_{command.batch_id.removeprefix('bat_')}_"
@@ -120,10 +119,12 @@ def record_calls(tx: Tx, commands: Sequence[RecordCalls]) -> list[list[RecordRes
                 continue
             new[key] = call
             mine.append(result_of(call))
-        counts.update((record.source, result.outcome) for record, result in zip(command.records, mine, strict=True))
+        counts.update(
+            (record.source, str(result.outcome)) for record, result in zip(command.records, mine, strict=True)
+        )
         results.append(mine)
     for (source, outcome), count in counts.items():
-        tx.count("usage_records", _teller(source), outcome.value, by=count)
+        tx.count("usage_records", _teller(source), outcome, by=count)
     if new:
         freed = close_sessions(tx, new, wallets, commands[-1].now)
         insert_calls(tx, charge(tx, new.values(), wallets | freed, commands[0].batch_id, commands[-1].now, freed))
