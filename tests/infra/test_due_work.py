@@ -154,9 +154,8 @@ def test_parties_with_due_work_are_found_in_turn(desk: Desk) -> None:
 )  # whose plans can be read; PostgreSQL's follow the statistics
 def test_looking_for_parties_reads_no_more_rows_than_there_are_parties(desk: Desk) -> None:
     with desk.database.read() as tx:
-        query = DUE._due_parties(DUE._is_due(NOW, ""), chores.c.party > "").compile(
-            dialect=tx.dialect, compile_kwargs={"literal_binds": True}
-        )
+        given = {**DUE._instants(NOW, ""), "after": "", "most": 9}
+        query = DUE._parties_after.params(given).compile(dialect=tx.dialect, compile_kwargs={"literal_binds": True})
         plan = [row[3] for row in tx.fetch(f"EXPLAIN QUERY PLAN {query}", [])]
     on_chores = [step for step in plan if "chores" in step]
     assert on_chores

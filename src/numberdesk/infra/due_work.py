@@ -32,7 +32,21 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
 
-from sqlalchemy import ColumnElement, Select, Table, and_, exists, func, or_, select, true
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Select,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+    true,
+)
 
 from numberdesk.core.errors import Overloaded
 from numberdesk.core.periods import MICROSECONDS
@@ -114,6 +128,14 @@ class Backlog(NamedTuple):
     tries: int
 
 
+_NOW: Final = bindparam("now", type_=BigInteger)
+_FARTHEST: Final = bindparam("farthest", type_=BigInteger)
+_KEPT_UNTIL: Final = bindparam("kept_until", type_=BigInteger)
+_PROCESS: Final = bindparam("process", type_=Text)
+_AFTER: Final = bindparam("after", type_=Text)
+_MOST: Final = bindparam("most", type_=Integer)
+
+
 class DueTable(Generic[Row]):
     """The SQL of one kind: which rows are due, and taking them up. `name` is its table's.
 
@@ -147,15 +169,19 @@ class DueTable(Generic[Row]):
         self._keeper = None if keeper is None else table.c[keeper]
         self._only = true() if only is None else only
         self.watched = watched
+        # Made once: every process asks these of every kind of work, second after second.
+        self._is_due = self._when_due()
+        self._parties_after = self._due_parties(self._party > _AFTER)
+        self._parties_up_to = self._due_parties(self._party <= _AFTER)
         self._lease_rows = UpdateRows(table, key, "leased_until", *([] if began is None else [began]))
 
     def find_due_parties(self, tx: Tx, now: int, after: str, limit: int, process: str = "") -> list[str]:
         """Up to `limit` parties with rows due in a process: those after a name first, then from the beginning."""
-        is_due = self._is_due(now, process)
-        found = sorted(tx.execute(self._due_parties(is_due, self._party > after).limit(limit)).scalars())
+        asked = {**self._instants(now, process), "after": after, "most": limit}
+        found = sorted(tx.execute(self._parties_after, asked).scalars())
         if len(found) < limit:
-            rest = self._due_parties(is_due, self._party <= after).limit(limit - len(found))
-            found += sorted(tx.execute(rest).scalars())
+            asked["most"] = limit - len(found)
+            found += sorted(tx.execute(self._parties_up_to, asked).scalars())
         return found
 
     def take_up(self, tx: Tx, commands: Sequence[TakeUp]) -> list[list[Row]]:
@@ -164,10 +190,11 @@ class DueTable(Generic[Row]):
 
     def _take_up(self, tx: Tx, command: TakeUp) -> list[Row]:
         rows: list[Row] = []
-        for due in self._is_due(command.now, command.process):
+        instants = self._instants(command.now, command.process)
+        for due in self._is_due:
             if len(rows) < command.limit:
                 mine = and_(self._party == command.party, due, self._is_outlasted(command.outlasted))
-                rows += map(self._make, tx.execute(self._due_rows(mine, command.limit - len(rows))))
+                rows += map(self._make, tx.execute(self._due_rows(mine, command.limit - len(rows)), instants))
         until = command.now + self.lease
         began = [] if self._began is None else [command.now]
         self._lease_rows.run(tx, [(getattr(row, self._key.name), until, *began) for row in rows])
@@ -209,29 +236,29 @@ class DueTable(Generic[Row]):
         ordered = select(*self._columns).where(due).order_by(self._table.c.next_at, self._key).limit(limit)
         return ordered.with_for_update(skip_locked=True, of=self._table)
 
-    def _is_due(self, now: int, process: str) -> tuple[ColumnElement[bool], ...]:
+    def _instants(self, now: int, process: str) -> dict[str, Any]:
+        """What `_is_due` compares with."""
+        return {"now": now, "farthest": now + self._longest, "kept_until": now - KEEPERS_GRACE, "process": process}
+
+    def _when_due(self) -> tuple[ColumnElement[bool], ...]:
         """What makes a row due, in turn: its time, or one that cannot be right. Two, so that an index serves each."""
         columns = self._table.c
-        free = or_(
-            columns.leased_until.is_(None),
-            columns.leased_until <= now,
-            columns.leased_until > now + self._longest,
-        )
+        free = or_(columns.leased_until.is_(None), columns.leased_until <= _NOW, columns.leased_until > _FARTHEST)
         mine: ColumnElement[bool] = true()
         if self._keeper is not None:
-            mine = or_(self._keeper.is_(None), self._keeper == process, columns.next_at <= now - KEEPERS_GRACE)
-        times = and_(columns.next_at <= now, mine), columns.next_at > now + self._longest
+            mine = or_(self._keeper.is_(None), self._keeper == _PROCESS, columns.next_at <= _KEPT_UNTIL)
+        times = and_(columns.next_at <= _NOW, mine), columns.next_at > _FARTHEST
         return tuple(and_(columns.next_at.is_not(None), time, free, self._only) for time in times)
 
-    def _due_parties(self, is_due: Sequence[ColumnElement[bool]], among: ColumnElement[bool]) -> Select[Any]:
+    def _due_parties(self, among: ColumnElement[bool]) -> Select[Any]:
         """Steps from party to party through the index, however many rows each has, and only so far as is asked for."""
         of_open = select(func.min(self._party)).where(self._table.c.next_at.is_not(None))
         first = select(of_open.where(among).scalar_subquery().label("party"))
         parties = first.cte("parties", recursive=True)
         following = of_open.where(among, self._party > parties.c.party).correlate(parties).scalar_subquery()
         parties = parties.union_all(select(following).where(parties.c.party.is_not(None)))
-        has_due = [exists().where(self._party == parties.c.party, due) for due in is_due]
-        return select(parties.c.party).where(parties.c.party.is_not(None), or_(*has_due))
+        has_due = [exists().where(self._party == parties.c.party, due) for due in self._is_due]
+        return select(parties.c.party).where(parties.c.party.is_not(None), or_(*has_due)).limit(_MOST)
 
 
 class DueWork(NamedTuple, Generic[Row, Result]):
