@@ -58,6 +58,9 @@ _LIVE: Final = SelectSet(
     "ids",
     "e164s",
 )
+_LOCKED: Final = SelectSet(
+    select(*RENTAL_COLUMNS).where(in_set(rentals.c.id, "ids")).order_by(rentals.c.id).with_for_update(), "ids"
+)
 _LAST_ENDED: Final = SelectSet(
     select(func.max(rentals.c.id).label("id"))
     .where(in_set(rentals.c.account_id, "ids"), in_set(rentals.c.e164, "e164s"), rentals.c.released_at.is_not(None))
@@ -205,11 +208,8 @@ def find_rental_accounts(tx: Tx, ids: Iterable[str]) -> dict[str, str]:
 
 def lock_rentals(tx: Tx, ids: Iterable[str]) -> dict[str, Rental]:
     """Rentals by id, locked in sorted order until the transaction ends."""
-    wanted = sorted(set(ids))
-    if not wanted:
-        return {}
-    query = select(*RENTAL_COLUMNS).where(rentals.c.id.in_(wanted)).order_by(rentals.c.id).with_for_update()
-    return {row.id: rental_from(row) for row in tx.execute(query)}
+    wanted = set(ids)
+    return {row.id: rental_from(row) for row in _LOCKED.run(tx, ids=wanted)} if wanted else {}
 
 
 def count_live_rentals(tx: Tx, account_ids: Iterable[str]) -> dict[str, int]:
