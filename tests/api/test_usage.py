@@ -132,18 +132,20 @@ def test_fields_that_sources_have_of_their_own_are_ignored_however_many(line: Li
     assert outcomes(line.send(line.record("c1", billsec=5, cost="0.01", **others))) == ["accepted"]
 
 
-def test_what_was_sent_twice_is_charged_once(line: Line) -> None:
-    sent = [line.record(f"c{n}") for n in range(1_200)]
-    assert outcomes(line.send(*sent)) == ["accepted"] * 1_200
+def test_what_was_sent_twice_is_charged_once_and_one_wrong_among_many_keeps_its_place(line: Line) -> None:
+    sent = [line.record(f"c{n}", seconds=-1 if n == 700 else 60) for n in range(1_200)]
+    assert outcomes(line.send(*sent)) == ["accepted"] * 700 + ["rejected"] + ["accepted"] * 499
     before = line.customer.balance()
-    assert outcomes(line.send(*reversed(sent))) == ["duplicate"] * 1_200
+    assert outcomes(line.send(*reversed(sent))) == ["duplicate"] * 499 + ["rejected"] + ["duplicate"] * 700
     assert line.customer.balance() == before
 
 
 def test_records_are_taken_a_line_each_and_a_cut_line_is_its_own_outcome(line: Line) -> None:
-    lines = "\n".join(json.dumps(line.record(f"c{n}")) for n in range(3)) + '\n{"call_id": "c3", "dire'
+    records = [line.record("c0"), line.record("c1", seconds=float("nan")), line.record("c2")]
+    lines = "\n".join(map(json.dumps, records)) + '\n{"call_id": "c3", "dire'
     answer = line.switch.http.post("/usage/calls/", content=lines.encode(), headers=NDJSON)
-    assert outcomes(answer) == ["accepted", "accepted", "accepted", "rejected"]
+    assert outcomes(answer) == ["accepted", "rejected", "accepted", "rejected"]
+    assert answer.json()["data"][1]["reason"] == "must be a finite number"
 
 
 def test_names_in_camel_case_are_taken(line: Line) -> None:
@@ -171,6 +173,7 @@ def test_a_packed_body_is_unpacked_within_the_limit(line: Line) -> None:
     [
         (b"{}", "body must be a JSON array of call records"),
         (b"[nan]", "body must be valid JSON"),
+        (b'[{"call_id": "c1"}, {"call_id": "c2", "dire', "body must be valid JSON"),
         (b"[" + b"0," * 10_000 + b"0]", "body must have at most 10,000 records, not 10,001"),
     ],
 )

@@ -54,10 +54,12 @@ class Exchange:
         self.account_id, self.e164 = self.renter(balance)
         self._serials = 0
 
-    def renter(self, balance: int = 10 * MICROS, *, inbound: int | None = CENT) -> tuple[str, str]:
+    def renter(
+        self, balance: int = 10 * MICROS, *, inbound: int | None = CENT, currency: str = "USD"
+    ) -> tuple[str, str]:
         """An account with so much left after it rented a number."""
-        account_id = self.shop.account(balance + PRICE)
-        e164 = self.shop.number(inbound=inbound, outbound=None)
+        account_id = self.shop.account(balance + PRICE, currency=currency)
+        e164 = self.shop.number(inbound=inbound, outbound=None, currency=currency)
         assert isinstance(self.shop.buy(account_id, e164), Sold)
         return account_id, e164
 
@@ -132,6 +134,15 @@ def test_money_moves_once_for_each_account_and_batch(exchange: Exchange) -> None
     exchange.tell(*(exchange.record(f"c{n}", 7, e164=(exchange.e164, number)[n % 2]) for n in range(20)))
     assert exchange.shop.count("transfers") == before + 2
     assert exchange.left() == exchange.left(other) == 10 * MICROS - 10 * 1_167
+    exchange.shop.verified()
+
+
+def test_calls_of_one_batch_are_each_charged_in_the_currency_of_their_account(exchange: Exchange) -> None:
+    other, number = exchange.renter(inbound=3 * CENT, currency="EUR")
+    exchange.tell(exchange.record("c1"), exchange.record("c2", e164=number), exchange.record("c3"))
+    found = exchange.shop.rows("SELECT call_id, currency, amount FROM calls ORDER BY call_id")
+    assert found == [("c1", "USD", CENT), ("c2", "EUR", 3 * CENT), ("c3", "USD", CENT)]
+    assert (exchange.left(), exchange.left(other)) == (10 * MICROS - 2 * CENT, 10 * MICROS - 3 * CENT)
     exchange.shop.verified()
 
 
