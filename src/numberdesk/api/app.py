@@ -23,7 +23,7 @@ from numberdesk.api.docs import reference_routes
 from numberdesk.api.endpoint import EntryPoint, failed
 from numberdesk.api.health import healthz, readyz
 from numberdesk.api.limits import RateLimits
-from numberdesk.api.routing import FixedPaths, Page, answer_not_found, endpoint_routes, import_endpoints, page_routes
+from numberdesk.api.routing import Page, PathIndex, answer_not_found, endpoint_routes, import_endpoints, page_routes
 from numberdesk.core.errors import Internal
 from numberdesk.infra.log import get_log, logging_traceparent, read_traceparent
 from numberdesk.infra.observer import Observer
@@ -62,7 +62,7 @@ def build_app(services: Services, *, front: str = "/docs", beside: Mapping[str, 
         lifespan=lambda _: _lifespan(services),
     )
     cors = _Cors(
-        FixedPaths(router),
+        PathIndex(router),
         allow_origins=[origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()],
         allow_methods=["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"],
         allow_headers=["X-Api-Key", "Authorization", "Content-Type", "Idempotency-Key"],

@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Final
 
 from starlette.responses import Response
-from starlette.routing import Route, Router
+from starlette.routing import Match, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from numberdesk.api.auth import CHALLENGE, takes_basic
@@ -64,26 +64,46 @@ class Resource:
         return failed(MethodNotAllowed(), request_id(scope), self._allow)
 
 
-class FixedPaths:
-    """Finds the resource of a path without parameters at once, where a router would try one route after another.
+class PathIndex:
+    """Finds the resource of a path without trying one route after another, as a router would.
 
-    All else goes to the router, which knows these paths, too.
+    A path without parameters is looked up; of those with parameters only such are tried as begin like the path. All
+    else goes to the router, which knows these paths, too.
     """
 
     def __init__(self, router: Router) -> None:
         self._router = router
-        self._resources: dict[str, ASGIApp] = {
-            route.path: route.app for route in router.routes if isinstance(route, Route) and not route.param_convertors
-        }
+        self._resources: dict[str, ASGIApp] = {}
+        self._by_beginning: dict[str, list[Route]] = {}
+        for route in router.routes:
+            if isinstance(route, Route) and route.param_convertors:
+                self._by_beginning.setdefault(route.path.partition("{")[0], []).append(route)
+            elif isinstance(route, Route):
+                self._resources[route.path] = route.app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
-        resource = self._resources.get(scope["path"]) if scope["type"] == "http" else None
-        if resource is None:
+        if scope["type"] != "http":
             await self._router(scope, receive, send)
+            return
+        resource = self._resources.get(scope["path"])
+        if resource is None:
+            resource = self._with_parameters(scope) or self._router
         else:
             scope["path_params"] = {}
-            await resource(scope, receive, send)
+        await resource(scope, receive, send)
+
+    def _with_parameters(self, scope: Scope) -> ASGIApp | None:
+        """The resource whose path fits, the longest beginning first; its parameters are in the scope then."""
+        beginning: str = scope["path"]
+        while beginning:
+            beginning = beginning[: beginning.rfind("/", 0, -1) + 1]
+            for route in self._by_beginning.get(beginning, ()):
+                match, found = route.matches(scope)
+                if match is Match.FULL:
+                    scope.update(found)
+                    return route.app
+        return None
 
 
 async def answer_not_found(scope: Scope, receive: Receive, send: Send) -> None:
