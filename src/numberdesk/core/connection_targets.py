@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 from numberdesk.core.connection import (
     ConnectionKind,
@@ -156,6 +157,16 @@ def host_and_port(field: str, place: str) -> HostAndPort:
 def place_of(uri: str) -> HostAndPort:
     """Where an address that was checked leads."""
     return host_and_port("uri", uri.removeprefix("sip:").rpartition("@")[2])
+
+
+def hosts_of(route: Route) -> tuple[str, ...]:
+    """The names or addresses that a route leads to, and nothing else of it: in their order, each once."""
+    found: list[str] = []
+    if isinstance(route, SipRoute):
+        found = [place_of(target.uri).host for target in route.targets]
+    elif isinstance(route, WebhookRoute):
+        found = [urlsplit(url).hostname or "" for url in (route.url, route.fallback_url) if url]
+    return tuple(dict.fromkeys(found))
 
 
 def _webhook(given: Mapping[str, Any], before: WebhookRoute | None) -> WebhookRoute:

@@ -28,6 +28,7 @@ from numberdesk.core.connection_targets import (
     OBJECT_ID,
     OBJECT_KINDS,
     SECRET,
+    hosts_of,
 )
 from numberdesk.core.errors import Forbidden, NotFound
 from numberdesk.core.text import VISIBLE_ASCII
@@ -61,6 +62,7 @@ CONNECTION_EXAMPLE: Final = {
     "kind": "sip",
     "preset": "livekit",
     "shared": False,
+    "hosts": ["acme-4f2k.sip.livekit.cloud"],
     "targets": [
         {
             "uri": "sip:acme-4f2k.sip.livekit.cloud",
@@ -319,7 +321,8 @@ async def test_connection(request: ApiRequest) -> ApiResponse:
     except (VaultError, ValueError):
         raise Forbidden(_NO_SECRETS) from None
     probes = await request.services.connection_tests.run(request.caller.account_id, route)
-    return ApiResponse(connection_test_view(probes), "Connection tested")
+    hosts = None if connection.account_id is not None else hosts_of(route)
+    return ApiResponse(connection_test_view(probes, hosts), "Connection tested")
 
 
 async def _found(request: ApiRequest) -> Connection:
