@@ -19,7 +19,7 @@ from numberdesk.infra.db import Tx
 from numberdesk.numbers.rental_store import find_rentals
 
 
-class Deed(Protocol):
+class _Deed(Protocol):
     """What an operator asks for, maybe under a key."""
 
     @property
@@ -33,11 +33,11 @@ class Deed(Protocol):
         ...
 
 
-AnyDeed = TypeVar("AnyDeed", bound=Deed)
+_AnyDeed = TypeVar("_AnyDeed", bound=_Deed)
 
 
 def answered_once(
-    tx: Tx, deeds: Sequence[AnyDeed], do: Callable[[AnyDeed], Rental | NumberdeskError]
+    tx: Tx, deeds: Sequence[_AnyDeed], do: Callable[[_AnyDeed], Rental | NumberdeskError]
 ) -> list[Rental | NumberdeskError]:
     """Do what has no key, or a new one; for another the rental that it was answered with, as it is now."""
     keyed = KeyedRequests(tx, [deed.request_key for deed in deeds])
