@@ -19,6 +19,7 @@ from numberdesk.core.connection import (
     ConnectionState,
     DefaultScope,
     ForwardRoute,
+    LiveKitRoute,
     NativeRoute,
     NumberFormat,
     Route,
@@ -68,7 +69,7 @@ class ConnectionView(msgspec.Struct, frozen=True):
     targets: Annotated[tuple[SipTargetView, ...] | None, _text("Hosts that take calls, for the kind sip.")]
     number_format: Annotated[NumberFormat | None, _text("How the called number is written, for the kind sip.")]
     username: Annotated[str | None, _text("The user by whom calls are sent, for the kind sip; empty for none.")]
-    has_password: Annotated[bool, _text("Whether a password is kept for it.")]
+    has_password: Annotated[bool, _text("Whether a password, or another secret, is kept for it.")]
     url: Annotated[str | None, _text("Address that is asked what to do with a call, for the kind webhook.")]
     method: Annotated[str | None, _text("How it is asked: POST or GET.")]
     fallback_url: Annotated[str | None, _text("Address that is asked where the first fails; empty for none.")]
@@ -76,6 +77,9 @@ class ConnectionView(msgspec.Struct, frozen=True):
     object_kind: Annotated[str | None, _text("What of the carrier takes calls, for the kind native.")]
     object_id: Annotated[str | None, _text("Its id at the carrier.")]
     forward_to: Annotated[PhoneNumber | None, _text("The number that calls go on to, for the kind forward.")]
+    server_url: Annotated[str | None, _text("Address of the LiveKit server, for the kind livekit.")]
+    api_key: Annotated[str | None, _text("The API key by which numbers are put into its trunk.")]
+    trunk_id: Annotated[str | None, _text("The inbound trunk of LiveKit that numbers are put into.")]
     steps: Annotated[tuple[str, ...], _text("What remains to be done at the other side.")]
     created_at: Instant
     updated_at: Instant
@@ -166,6 +170,9 @@ _OF_ROUTES: Final = (
     "object_kind",
     "object_id",
     "forward_to",
+    "server_url",
+    "api_key",
+    "trunk_id",
 )
 
 
@@ -193,7 +200,7 @@ def _fields(connection: Connection) -> dict[str, Any]:
         "hosts": (),
         **dict.fromkeys(_OF_ROUTES),
         **_shown(connection),
-        "steps": steps_of(connection.preset),
+        "steps": steps_of(connection.preset, connection.kind),
         "created_at": iso_seconds(connection.created_at),
         "updated_at": iso_seconds(connection.updated_at),
     }
@@ -219,6 +226,10 @@ def _of_route(route: Route) -> dict[str, Any]:
             return route._asdict()
         case ForwardRoute(e164):
             return {"forward_to": e164}
+        case LiveKitRoute():
+            shown = tuple(SipTargetView(*target) for target in route.targets)
+            named = {name: getattr(route, name) for name in ("username", "server_url", "api_key", "trunk_id")}
+            return {"targets": shown, "number_format": NumberFormat.E164, **named}
 
 
 def preset_view(preset: Preset) -> PresetView:

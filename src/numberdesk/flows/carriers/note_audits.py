@@ -31,7 +31,7 @@ from numberdesk.core.findings import DRIFTS, FindingKind, FindingState
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.purchase import POOL, SaleNumber
 from numberdesk.core.schedule import is_leased, leased
-from numberdesk.flows.connections.connect_anew import connect_anew
+from numberdesk.flows.connections.connect_anew import connect_anew, put_in_anew
 from numberdesk.flows.settings.want_settings import set_up_anew
 from numberdesk.infra.db import Tx
 from numberdesk.numbers.carrier_release import of_finding
@@ -302,10 +302,16 @@ def _put_back(tx: Tx, finding: Finding, command: ResolveFinding) -> Finding | Nu
     """Tell the carrier anew what is wanted of the number. The finding ends when the carrier has it so."""
     if finding.kind not in DRIFTS:
         return InvalidRequest("kind", f"must be {', '.join(DRIFTS)}: of no other number anything is put back")
-    anew = set_up_anew if finding.kind is FindingKind.SETTINGS_DRIFTED else connect_anew
-    if not anew(tx, finding.carrier, finding.e164, command.now):
+    if not _ANEW[finding.kind](tx, finding.carrier, finding.e164, command.now):
         return InvalidRequest("phone_number", "is rented by nobody there, so that nothing is to be put back")
     return finding._replace(state=FindingState.OPEN, message=f"{finding.message.removesuffix(PUTTING)}{PUTTING}")
+
+
+_ANEW: Final = {
+    FindingKind.DRIFTED: connect_anew,
+    FindingKind.SETTINGS_DRIFTED: set_up_anew,
+    FindingKind.TRUNK_DRIFTED: put_in_anew,
+}
 
 
 def _not_given_back(finding: Finding, sale_number: SaleNumber | None) -> InvalidRequest | None:
