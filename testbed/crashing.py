@@ -21,6 +21,7 @@ from numberdesk.console.site import build_site
 from numberdesk.flows.carriers.audit_carriers import CARRIER_AUDITS
 from numberdesk.flows.carriers.confirm_carrier_releases import CARRIER_RELEASES
 from numberdesk.flows.connections.connect_numbers import RENTAL_CONNECTIONS
+from numberdesk.flows.connections.fill_trunks import TRUNK_NUMBERS
 from numberdesk.flows.connections.forget_connections import CONNECTION_REMOVALS
 from numberdesk.flows.purchase.buy_number import FAILPOINTS as PURCHASE_POINTS
 from numberdesk.flows.purchase.follow_carrier_orders import CARRIER_ORDERS
@@ -49,6 +50,7 @@ DUE_POINTS: Final = tuple(
         CARRIER_AUDITS,
         RENTAL_CONNECTIONS,
         CONNECTION_REMOVALS,
+        TRUNK_NUMBERS,
         NUMBER_SETTINGS,
         RENEWALS,
         SESSIONS,

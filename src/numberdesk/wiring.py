@@ -15,6 +15,7 @@ from numberdesk.carriers.clients import CarrierClients, StoredClients
 from numberdesk.carriers.port import Carrier, Setup
 from numberdesk.carriers.registry import KINDS
 from numberdesk.catalog.model import ListingChunk, SavedChunk
+from numberdesk.connections.livekit import LiveKitTrunks
 from numberdesk.connections.prober import ConnectionTests
 from numberdesk.core.errors import NumberdeskError
 from numberdesk.core.periods import MICROSECONDS
@@ -98,6 +99,7 @@ class Services:
     webhooks: WebhookSender
     webhook_tests: WebhookTests
     connection_tests: ConnectionTests
+    trunks: LiveKitTrunks
     feed_desk: FeedDesk
     call_puller: CallPuller
 
@@ -118,6 +120,7 @@ class Services:
         await self.carriers.close()
         await self.webhooks.close()
         await self.connection_tests.close()
+        await self.trunks.close()
 
     def close(self) -> None:
         """Finish what was accepted and close everything, in that order."""
@@ -217,6 +220,7 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
     carriers = StoredClients(
         reader, vault, parts.build_carrier, seconds=parts.seconds, egress=egress, observer=observer
     )
+    trunks = LiveKitTrunks(now, egress=egress)
     webhooks = WebhookSender(vault, now, egress=egress)
     return Services(
         settings=settings,
@@ -252,7 +256,8 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
         sequence_events=sequence_events(parts.new_id),
         webhooks=webhooks,
         webhook_tests=WebhookTests(webhooks),
-        connection_tests=ConnectionTests(lambda: parts.random_bytes(16).hex(), egress=egress),
+        connection_tests=ConnectionTests(lambda: parts.random_bytes(16).hex(), egress=egress, trunks=trunks),
+        trunks=trunks,
         feed_desk=FeedDesk(writer, reader, parts.new_id, settings.usage_parked_most),
         call_puller=_call_puller(settings, parts, writer, reader, carriers, agreed_clock),
     )

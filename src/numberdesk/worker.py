@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from numberdesk.carriers.compliance_store import has_to_tell
 from numberdesk.connections.rental_connection_store import find_raising, find_to_look_at
+from numberdesk.connections.trunk_number_store import find_trunks_to_look_at
 from numberdesk.flows.accounts.suspend_debtors import SuspendDebtors, suspend_debtors
 from numberdesk.flows.carriers.confirm_carrier_releases import confirm_carrier_releases
 from numberdesk.flows.catalog.fill_trigrams import FillTrigrams, fill_trigrams
@@ -27,6 +28,7 @@ from numberdesk.flows.cleanup import Cleanup, clean_up
 from numberdesk.flows.compliance.tell_expiry import TellExpiry, tell_expiry
 from numberdesk.flows.connections.connect_anew import RaiseRentals, raise_rentals
 from numberdesk.flows.connections.connect_numbers import connect_numbers
+from numberdesk.flows.connections.fill_trunks import fill_trunks, look_at_trunks
 from numberdesk.flows.connections.forget_connections import forget_connections
 from numberdesk.flows.connections.look_for_drift import look_for_drift
 from numberdesk.flows.purchase.follow_carrier_orders import follow_carrier_orders
@@ -68,6 +70,7 @@ def due_workers(services: Services) -> tuple[DueWorker[Any, Any], ...]:
         services.audit.due_work,
         connect_numbers(services.writer, services.reader, services.carriers, services.vault, services.now),
         forget_connections(services.writer, services.reader, services.carriers, services.now),
+        fill_trunks(services.writer, services.reader, services.trunks, services.vault, services.now),
         apply_settings(services.writer, services.reader, services.carriers, services.now),
         renewals(services.writer, services.renew_rentals, services.now, services.agreed_clock.lately_past),
         session_expiry(services.writer, services.now, services.agreed_clock.lately_past),
@@ -111,6 +114,7 @@ async def run(services: Services, stop: asyncio.Event) -> None:
         ),
         asyncio.create_task(_repeat(stop, _LOOK_SECONDS, raise_rounds, services, stop.is_set)),
         asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, drift_rounds, services, stop.is_set)),
+        asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, trunk_rounds, services, stop.is_set)),
         asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, settings_rounds, services, stop.is_set)),
         asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, clean_up_rounds, services, stop.is_set)),
         asyncio.create_task(_repeat(stop, CLEANUP_SECONDS, services.call_puller.begin)),
@@ -214,6 +218,13 @@ async def drift_rounds(services: Services, stopping: Callable[[], bool]) -> None
     if stopping() or not await services.reader.look_up(lambda tx: bool(find_to_look_at(tx, services.now(), 1))):
         return
     await look_for_drift(services.writer, services.reader, services.carriers, services.vault, services.now)
+
+
+async def trunk_rounds(services: Services, stopping: Callable[[], bool]) -> None:
+    """Look whether numbers are in their LiveKit trunks, where it is time to; nothing is written where it is not."""
+    if stopping() or not await services.reader.look_up(lambda tx: bool(find_trunks_to_look_at(tx, services.now(), 1))):
+        return
+    await look_at_trunks(services.writer, services.reader, services.trunks, services.vault, services.now)
 
 
 async def settings_rounds(services: Services, stopping: Callable[[], bool]) -> None:

@@ -53,3 +53,23 @@ def test_what_cannot_be_done_is_said_with_its_reason(shop: Shop) -> None:
         assert (refused.status_code, refused.json()["error"]["details"]["field"]) == (400, "reason")
     dear = post(shop, shop.number(), "assign", account_id=first.account_id, price=0)
     assert (dear.status_code, dear.json()["error"]["details"]["field"]) == (400, "price")
+
+
+def test_what_is_sent_again_with_its_key_is_done_once_and_says_so_where_it_differs(shop: Shop) -> None:
+    first, second, number = shop.customer(), shop.customer(), shop.number()
+    post(shop, number, "assign", account_id=first.account_id)
+    operator = shop.operator().http
+    path, key = f"/admin/phone-numbers/{number}/transfer/", {"Idempotency-Key": "move-1"}
+    body = {"account_id": second.account_id, "reason": "as agreed"}
+    moved = operator.post(path, json=body, headers=key).json()["data"]
+    post(shop, number, "transfer", account_id=first.account_id)
+    late = operator.post(path, json=body, headers=key)
+    assert (late.status_code, late.json()["data"]["id"], late.json()["data"]["status"]) == (
+        200,
+        moved["id"],
+        "released",
+    )
+    other = operator.post(path, json={**body, "reason": "else"}, headers=key)
+    assert (other.status_code, other.json()["error"]["details"]) == (422, {"field": "reason"})
+    named = post(shop, number, "take-back", rental_id=moved["id"])
+    assert (named.status_code, named.json()["error"]["details"]) == (409, {"reason": "moved"})

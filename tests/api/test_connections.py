@@ -206,7 +206,8 @@ def test_a_purchase_with_a_connection_is_the_same_purchase_and_no_id_is_refused_
 def test_others_connections_are_not_there_and_the_operators_are_for_all_and_changed_by_none(
     desk: Shop, customer: Customer
 ) -> None:
-    mine, other = made(customer, kind="webhook", url="http://127.0.0.1:8080/"), desk.customer()
+    url = "http://127.0.0.1:8080/inside/?token=s3cret"
+    mine, other = made(customer, kind="webhook", url=url), desk.customer()
     path = f"/connections/{mine['id']}/"
     for answer in (
         other.http.get(path),
@@ -218,7 +219,14 @@ def test_others_connections_are_not_there_and_the_operators_are_for_all_and_chan
     with desk.services.database.raw(writing=True) as connection:
         connection.exec_driver_sql(f"UPDATE connections SET account_id = NULL WHERE id = '{mine['id']}'")  # noqa: S608  own
         connection.commit()
-    assert other.http.get(path).json()["data"]["shared"] is True
+    shown = other.http.get(path).json()["data"]
+    assert (shown["shared"], shown["name"], shown["kind"]) == (True, mine["name"], "webhook")
+    assert (shown["hosts"], shown["url"]) == (["127.0.0.1"], None)
+    tried = other.http.post(f"{path}test/").json()["data"]
+    assert [one["place"] for one in tried["places"]] == ["127.0.0.1"]
+    for answer in (other.http.get("/connections/"), other.http.get(path), other.http.post(f"{path}test/")):
+        assert "s3cret" not in answer.text
+        assert "inside" not in answer.text
     assert other.http.patch(path, json={"name": "theirs"}).status_code == 403
     assert other.http.delete(path).status_code == 403
     default = SetDefault(DefaultScope.ACCOUNT, other.account_id, mine["id"], desk.services.now())

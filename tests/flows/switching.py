@@ -21,11 +21,11 @@ from numberdesk.flows.connections.set_up_connections import (
     change_connection,
     create_connections,
 )
-from numberdesk.infra.vault import Vault
+from numberdesk.infra.vault import Vault, new_key
 from numberdesk.numbers.rental_store import find_rentals
 from tests.flows.conftest import PRICE, Shop
 
-NO_KEY = Vault("")
+VAULT = Vault(new_key())
 SIP = SipRoute((SipTarget("sip:pbx.example.com"),))
 HOOK = WebhookRoute("https://example.com/voice")
 
@@ -33,14 +33,14 @@ HOOK = WebhookRoute("https://example.com/voice")
 def connection(shop: Shop, account_id: str | None, route: Route = HOOK) -> str:
     """Set up a connection."""
     kept = Connection(shop.new_id("con"), account_id, "office", ConnectionKind.SIP, "", "", None, 1, shop.now, shop.now)
-    made = shop.writer.apply(create_connections, NewConnection(with_route(kept, route, NO_KEY), route))
+    made = shop.writer.apply(create_connections, NewConnection(with_route(kept, route, VAULT), route))
     assert isinstance(made, Connection), made
     return made.id
 
 
 def change(shop: Shop, kept: Connection, route: Route) -> Connection:
     """Let a connection lead elsewhere."""
-    sealed = with_route(kept, route, NO_KEY)
+    sealed = with_route(kept, route, VAULT)
     command = ConnectionChange(kept.id, kept.account_id, shop.now, sealed=sealed, route=route)
     changed = shop.writer.apply(change_connection, command)
     assert isinstance(changed, Connection), changed
@@ -82,14 +82,14 @@ def standing(shop: Shop, rental: Rental) -> RentalConnection:
 def converge(shop: Shop, seconds: int = 0) -> None:
     """What the worker does after so many seconds: tell carriers, and have them forget."""
     shop.now += seconds * 1_000_000
-    shop.tell(shop.work_off(connect_numbers(shop.writer, shop.reader, shop.carriers, NO_KEY, lambda: shop.now)))
+    shop.tell(shop.work_off(connect_numbers(shop.writer, shop.reader, shop.carriers, VAULT, lambda: shop.now)))
     shop.tell(shop.work_off(forget_connections(shop.writer, shop.reader, shop.carriers, lambda: shop.now)))
 
 
 def look(shop: Shop, seconds: int = 0) -> int:
     """What the worker does to find what has drifted."""
     shop.now += seconds * 1_000_000
-    return shop.tell(look_for_drift(shop.writer, shop.reader, shop.carriers, NO_KEY, lambda: shop.now))
+    return shop.tell(look_for_drift(shop.writer, shop.reader, shop.carriers, VAULT, lambda: shop.now))
 
 
 def told(shop: Shop, kind: str) -> list[tuple[Any, ...]]:
@@ -97,4 +97,4 @@ def told(shop: Shop, kind: str) -> list[tuple[Any, ...]]:
     return shop.rows("SELECT account_id, payload FROM events WHERE kind = :kind ORDER BY id", kind=kind)
 
 
-__all__ = ["HOOK", "NO_KEY", "POOL", "PRICE", "SIP"]
+__all__ = ["HOOK", "POOL", "PRICE", "SIP", "VAULT"]

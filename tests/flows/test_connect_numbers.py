@@ -29,9 +29,9 @@ from numberdesk.flows.webhooks.sequence_events import SequenceEvents, sequence_e
 from tests.flows.conftest import PRICE, Shop
 from tests.flows.switching import (
     HOOK,
-    NO_KEY,
     POOL,
     SIP,
+    VAULT,
     assign,
     buy,
     change,
@@ -164,7 +164,7 @@ def test_an_older_answer_is_ignored_whatever_it_says(shop: Shop, account: str) -
     shop.acme.connect_seconds = 5.0
 
     async def story() -> None:
-        work = connect_numbers(shop.writer, shop.reader, shop.carriers, NO_KEY, lambda: shop.now)
+        work = connect_numbers(shop.writer, shop.reader, shop.carriers, VAULT, lambda: shop.now)
         running = asyncio.create_task(shop.work_off(work))
         await asyncio.sleep(1)
         await shop.writer.submit(assign_connections, Assignment(account, rental.e164, second, shop.now))

@@ -6,12 +6,13 @@ import json
 
 import pytest
 
+from numberdesk.connections.livekit import LiveKitTrunks
 from numberdesk.core.connecting import NOT_TAKEN
 from numberdesk.core.rental import Rental
 from numberdesk.flows.connections.diagnose_numbers import Diagnosis, diagnose
 from numberdesk.views.connections import diagnosis_view
 from tests.flows.conftest import PRICE, Shop
-from tests.flows.switching import NO_KEY, buy, connection, converge, standing, told
+from tests.flows.switching import VAULT, buy, connection, converge, standing, told
 
 POSTGRESQL_IN_THE_LONG_RUN = "the flows are the same; the stores run on both in tests/connections"
 
@@ -24,8 +25,8 @@ def account(shop: Shop) -> str:
 def diagnosed(shop: Shop, rental: Rental, *, may_ask: bool = True) -> Diagnosis:
     found = shop.tell(
         diagnose(
-            rental.account_id, rental.e164, None, read=shop.reader, carriers=shop.carriers, vault=NO_KEY,
-            now=lambda: shop.now, may_ask=lambda: may_ask,
+            rental.account_id, rental.e164, None, read=shop.reader, carriers=shop.carriers, vault=VAULT,
+            now=lambda: shop.now, may_ask=lambda: may_ask, trunks=LiveKitTrunks(lambda: shop.now),
         )
     )  # fmt: skip
     assert found is not None

@@ -7,13 +7,16 @@ from typing import Any, Final
 import pytest
 from sqlalchemy import text
 
+from numberdesk.carriers.finding_store import Finding, list_findings
 from numberdesk.carriers.port import CarrierAccount
 from numberdesk.core.compliance import EMERGENCY_ADDRESS_ID, ComplianceProfile, ProfileState
 from numberdesk.core.connecting import FIRST_LOOK, LOOKS, NOT_TAKEN
 from numberdesk.core.connection import Unsupported
 from numberdesk.core.errors import InvalidRequest, NotFound, RentalConflict
+from numberdesk.core.findings import FindingKind, FindingState
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.core.number_settings import NOTHING, OF_POOL, SettingsNotKept, SettingsState, WantedSettings
+from numberdesk.flows.carriers.note_audits import FindingResolution, ResolveFinding, resolve_findings
 from numberdesk.flows.compliance.register_profiles import register_profiles
 from numberdesk.flows.settings.apply_settings import apply_settings, look_at_settings
 from numberdesk.flows.settings.want_settings import SetSettings, find_number_settings, want_settings
@@ -151,6 +154,41 @@ def test_drift_is_seen_and_put_back_when_the_same_is_set_again(shop: Shop) -> No
     shop.now += LOOKS
     look(shop)
     assert row_of(shop, account_id, e164).state is SettingsState.ACTIVE
+
+
+def test_settings_that_somebody_changed_are_a_finding_that_is_put_back_or_kept(shop: Shop) -> None:
+    account_id, e164 = rented(shop)
+    wish(shop, account_id, e164)
+    work(shop)
+    shop.acme.settings_of[e164] = NOTHING
+    shop.now += FIRST_LOOK
+    look(shop)
+    (finding,) = findings(shop)
+    assert (finding.kind, finding.state) == (FindingKind.SETTINGS_DRIFTED, FindingState.OPEN)
+    assert finding.message.startswith(f"it should have emergency address {ADDRESS}, caller name VOICE AGENCY; ")
+    decide(shop, e164, FindingResolution.PUT_BACK)
+    assert findings(shop)[0].message.endswith("; it is being put back")
+    work(shop)
+    assert (shop.acme.settings_of[e164], findings(shop)[0].state) == (WANTED, FindingState.ENDED)
+    shop.acme.settings_of[e164] = NOTHING
+    shop.now += FIRST_LOOK
+    look(shop)
+    decide(shop, e164, FindingResolution.KEEP)
+    shop.now += LOOKS
+    look(shop)
+    assert (findings(shop)[0].state, row_of(shop, account_id, e164).state) == ("kept", SettingsState.DRIFTED)
+    shop.release(account_id, e164)
+    assert findings(shop)[0].state is FindingState.ENDED
+    shop.verified()
+
+
+def findings(shop: Shop) -> list[Finding]:
+    with shop.database.read() as tx:
+        return list_findings(tx, "acme", ended=True, limit=9)
+
+
+def decide(shop: Shop, e164: str, resolution: FindingResolution) -> None:
+    shop.writer.apply(resolve_findings, ResolveFinding("acme", e164, None, resolution, "1", shop.now))
 
 
 def test_an_address_is_taken_off_before_a_release_which_waits_for_that_and_what_was_wanted_is_forgotten(

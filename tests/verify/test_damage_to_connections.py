@@ -80,6 +80,16 @@ DAMAGE: Final = {
         {("I17", "connection_removals")},
         "no connection con_nobodys",
     ),
+    "nobody is to tell a trunk's server": (
+        "UPDATE connections SET kind = 'livekit' WHERE id = :own",
+        {("I17", "rentals")},
+        "nothing says that the server is to be told",
+    ),
+    "a number that no rental wants in a trunk": (
+        "INSERT INTO trunk_numbers VALUES ('tnm_1', :own, 'pool', '+1361', 1, 'active', NULL, 1, '', NULL, NULL, 1, 1)",
+        {("I17", "trunk_numbers")},
+        "+1361 rests in the trunk of con_",
+    ),
     "a secret in clear": (
         "UPDATE connections SET secrets = 'hush' WHERE id = :own",
         {("I15", "connections")},

@@ -93,6 +93,17 @@ DAMAGE: Final[dict[str, Damage]] = {
         {("I9", "keyed_requests", "acc_1 release k")},
         "the release ended rnt_nothing, which is no rental",
     ),
+    "I9 a transfer under a key that was of another account": (
+        (
+            (
+                "INSERT INTO keyed_requests SELECT 'acc_1', 'transfer', 'k', "
+                '\'{"account_id": "acc_9", "phone_number": "\' || e164 || \'"}\', id, 1 '
+                "FROM rentals WHERE id = 'rnt_2'"
+            ),
+        ),
+        {("I9", "keyed_requests", "acc_1 transfer k")},
+        "the transfer was answered with rnt_2, which is no rental of its number and account",
+    ),
     "I9 a top-up under a key that was somebody else's": (
         (
             (

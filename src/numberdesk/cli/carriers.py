@@ -256,7 +256,7 @@ def make_new_key(
 
 @carriers.command("put-back")
 def put_back(carrier: CarrierArgument, number: NumberArgument, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
-    """Tell a carrier anew where the calls of a drifted number go."""
+    """Tell a carrier anew what is wanted of a number that drifted."""
     _resolve(carrier, number, FindingResolution.PUT_BACK, as_json=as_json)
 
 

@@ -54,6 +54,10 @@ _OPTIONS: Final = {
     "name": "NAME",
     "username": "--username",
     "password": "the password",
+    "server_url": "--server-url",
+    "api_key": "--api-key",
+    "api_secret": "the secret of the API key",
+    "trunk_id": "--trunk",
     "emergency_address": "--emergency-address",
     "caller_name": "--caller-name",
 }
@@ -84,9 +88,12 @@ def add(
         str | None, typer.Option("--object", help=f"For native: KIND:ID, of {', '.join(OBJECT_KINDS)}")
     ] = None,
     forward_to: Annotated[str | None, typer.Option(help="For forward: a number in E.164")] = None,
+    server_url: Annotated[str | None, typer.Option(help="For livekit: https address of the server")] = None,
+    api_key: Annotated[str | None, typer.Option(help="For livekit: an API key of that server")] = None,
+    trunk: Annotated[str | None, typer.Option(help="For livekit: id of the inbound trunk for the numbers")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Set up a connection. With --username its password is asked for, or read from standard input."""
+    """Set up a connection. The password of --username and the secret of --api-key are asked for, or read from stdin."""
     object_kind, _, object_id = (native or "").partition(":")
     fields: dict[str, Any] = {
         "targets": None if target is None else [_target(place, text) for place, text in enumerate(target)],
@@ -99,6 +106,10 @@ def add(
         "object_kind": object_kind if native else None,
         "object_id": object_id if native else None,
         "forward_to": forward_to,
+        "server_url": server_url,
+        "api_key": api_key,
+        "api_secret": None if api_key is None else _asked_password("Secret of the API key"),
+        "trunk_id": trunk,
     }
     with services(_OPTIONS) as running:
         owner = None if account is None else customer_called(running, account).id
@@ -207,11 +218,11 @@ def allow(
         print_list([connection_permit_view(one) for one in found], columns, as_json=as_json)
 
 
-def _asked_password() -> str:
-    """The password, typed without an echo, or the line that is piped in."""
+def _asked_password(what: str = "Password") -> str:
+    """A secret, typed without an echo, or the line that is piped in."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().strip()
-    return str(typer.prompt("Password", hide_input=True, err=True)).strip()
+    return str(typer.prompt(what, hide_input=True, err=True)).strip()
 
 
 def _called(running: Services, connection_id: str) -> Connection:

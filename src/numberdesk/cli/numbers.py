@@ -47,6 +47,7 @@ NumberArgument = Annotated[str, typer.Argument(metavar="NUMBER", help="The numbe
 AccountGiven = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Who gets it: id or exact name")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it is kept, and its customer is told")]
 ConnectionOption = Annotated[str | None, typer.Option("--connection", help="Where its calls are to go; else nowhere")]
+RentalOption = Annotated[str | None, typer.Option("--rental", help="Only this rental, by its id; else whichever it is")]
 RateOption = Annotated[str | None, typer.Option(help="Per minute; left out, as the number is offered")]
 
 
@@ -162,6 +163,7 @@ def transfer(
     account: AccountGiven,
     reason: ReasonOption,
     connection: ConnectionOption = None,
+    rental: RentalOption = None,
     yes: Yes = False,  # noqa: FBT002  a flag
     as_json: AsJson = False,  # noqa: FBT002  a flag
 ) -> None:
@@ -170,24 +172,37 @@ def transfer(
         owner, e164 = customer_called(running, account), _e164(number)
         confirm(f"Move {e164} to {owner.name}? Its calls no longer go where they went.", yes=yes)
         why, usual = _warrant(running, reason), running.rent_terms
-        command = NumberTransfer(e164, owner.id, connection, running.new_id("ord"), why, usual)
+        command = NumberTransfer(e164, owner.id, connection, running.new_id("ord"), why, usual, rental)
         _print(running.writer.apply(transfer_numbers, command), as_json=as_json)
 
 
 @numbers.command("release")
-def release(number: NumberArgument, reason: ReasonOption, yes: Yes = False, as_json: AsJson = False) -> None:  # noqa: FBT002  flags
+def release(
+    number: NumberArgument,
+    reason: ReasonOption,
+    rental: RentalOption = None,
+    yes: Yes = False,  # noqa: FBT002  a flag
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
     """Take a rented number back from its account; it can be restored until its carrier is told, or its rest is over."""
     with services(_OPTIONS) as running:
         e164 = _e164(number)
         confirm(f"Take {e164} back from whoever rents it? Its calls stop.", yes=yes)
-        _print(running.writer.apply(running.take_back, TakeBack(e164, _warrant(running, reason))), as_json=as_json)
+        _print(
+            running.writer.apply(running.take_back, TakeBack(e164, _warrant(running, reason), rental)), as_json=as_json
+        )
 
 
 @numbers.command("restore")
-def restore(number: NumberArgument, reason: ReasonOption, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
+def restore(
+    number: NumberArgument,
+    reason: ReasonOption,
+    rental: RentalOption = None,
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
     """Let the rental of a number that ended last go on, as if it had not ended."""
     with services(_OPTIONS) as running:
-        command = Restore(_e164(number), running.new_id("ord"), _warrant(running, reason))
+        command = Restore(_e164(number), running.new_id("ord"), _warrant(running, reason), rental)
         _print(running.writer.apply(restore_rentals, command), as_json=as_json)
 
 

@@ -14,7 +14,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
-from numberdesk.core.connection import ForwardRoute, NativeRoute, Route, SipRoute, SipTarget, SipTransport, WebhookRoute
+from numberdesk.connections.livekit import LiveKitError, LiveKitTrunks
+from numberdesk.core.connection import (
+    ForwardRoute,
+    LiveKitRoute,
+    NativeRoute,
+    Route,
+    SipRoute,
+    SipTarget,
+    SipTransport,
+    WebhookRoute,
+)
 from numberdesk.core.connection_targets import place_of
 from numberdesk.core.errors import Overloaded, RateLimited
 from numberdesk.infra.egress import PUBLIC_ONLY, Egress, EgressError
@@ -57,8 +67,10 @@ class ConnectionTests:
         http: Callable[[Egress], Http] | None = None,
         trust: Callable[[], ssl.SSLContext] | None = None,
         seconds: float = SECONDS,
+        trunks: LiveKitTrunks,
     ) -> None:
         self._token = token
+        self._trunks = trunks
         self._egress = egress
         self._new_http = http or (lambda egress: HttpClient(egress=egress, most_bytes=_MOST_BYTES, cuts=True))
         self._trust = trust or _usual_trust
@@ -88,6 +100,9 @@ class ConnectionTests:
         match route:
             case SipRoute():
                 return list(await asyncio.gather(*(self._sip(target) for target in route.targets)))
+            case LiveKitRoute():
+                sip = asyncio.gather(*(self._sip(target) for target in route.targets))
+                return [*await sip, await self._trunk(route)]
             case WebhookRoute():
                 urls = [url for url in (route.url, route.fallback_url) if url]
                 return [await self._webhook(url, route.method) for url in urls]
@@ -97,6 +112,14 @@ class ConnectionTests:
             case ForwardRoute():
                 said = "not tried: a call there would cost money"
                 return [Probe(route.e164, reached=False, said=said)]
+
+    async def _trunk(self, route: LiveKitRoute) -> Probe:
+        place = f"trunk {route.trunk_id} of {route.server_url}"
+        try:
+            held = len(await self._trunks.numbers(route))
+        except LiveKitError as error:
+            return Probe(place, reached=False, said=str(error))
+        return Probe(place, reached=True, said=f"it is there, with {held} number{'' if held == 1 else 's'}")
 
     async def _webhook(self, url: str, method: str) -> Probe:
         headers = {"Content-Type": "application/x-www-form-urlencoded"} if method == "POST" else {}

@@ -6,7 +6,7 @@ Touches: nothing.
 from __future__ import annotations
 
 from numberdesk.connections.model import Connection
-from numberdesk.core.connection import Route, WantedConnection
+from numberdesk.core.connection import Route, WantedConnection, carrier_route
 from numberdesk.core.connection_settings import kind_of, route_from, secrets_of, settings_text
 from numberdesk.infra.vault import Vault
 
@@ -19,7 +19,7 @@ def route_of(connection: Connection, vault: Vault) -> Route:
 
 def wanted_of(connection: Connection, vault: Vault) -> WantedConnection:
     """The same as a carrier is asked for it."""
-    return WantedConnection(connection.id, route_of(connection, vault))
+    return WantedConnection(connection.id, carrier_route(route_of(connection, vault)))
 
 
 def with_route(connection: Connection, route: Route, vault: Vault) -> Connection:

@@ -60,7 +60,7 @@ SAID: Final = {
     "taken-back": "The number was taken back.",
     "restored": "The rental goes on.",
     "settings": "Noted. The number's carrier is being told.",
-    "put-back": "The carrier is told anew where calls to the number go.",
+    "put-back": "What is wanted of the number is told anew.",
 }
 """What a page says after something was done, by the word in its address: never words from the address."""
 

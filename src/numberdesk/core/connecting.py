@@ -41,6 +41,9 @@ NO_OBJECTS: Final = "the operator's own numbers have no carrier that knows such 
 NOT_TAKEN: Final = "its carrier has not taken it"
 """What a customer is told where a carrier failed. Its own words name hosts, accounts and objects of the operator's."""
 
+THEIR_WORDS: Final = "LiveKit: "
+"""What begins the words of a server that is the customer's own."""
+
 KEPT_ROUTING: Final = "calls go where they went before"
 
 
@@ -181,7 +184,8 @@ def looked_at(row: RentalConnection, shown: str, now: int, *, as_wanted: bool) -
 
 def customers_word(state: ConnectionState, message: str) -> str:
     """What a customer is told of what was said: why a carrier failed is for the operator."""
-    return NOT_TAKEN if message and state in (ConnectionState.PENDING, ConnectionState.FAILED) else message
+    hidden = message and state in (ConnectionState.PENDING, ConnectionState.FAILED)
+    return NOT_TAKEN if hidden and not message.startswith(THEIR_WORDS) else message
 
 
 def state_of(

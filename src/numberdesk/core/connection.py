@@ -106,6 +106,26 @@ class WebhookRoute(NamedTuple):
     dialect: WebhookDialect = WebhookDialect.TWIML
 
 
+class LiveKitRoute(NamedTuple):
+    """Calls go to the SIP host of a LiveKit server, which takes them for numbers that are in a trunk of it.
+
+    `trunk_id` is that inbound trunk, `server_url` where its API is. It compares numbers as they are dialled, with +.
+    """
+
+    targets: tuple[SipTarget, ...]
+    server_url: str
+    trunk_id: str
+    api_key: str
+    api_secret: str = ""
+    username: str = ""
+    password: str = ""
+
+    @property
+    def sip(self) -> SipRoute:
+        """What a carrier is to do with calls."""
+        return SipRoute(self.targets, NumberFormat.E164, self.username, self.password)
+
+
 class NativeRoute(NamedTuple):
     """Calls go to what the carrier has under this id. `object_kind` is the carrier's word for it, such as trunk."""
 
@@ -119,7 +139,15 @@ class ForwardRoute(NamedTuple):
     e164: str
 
 
-Route = SipRoute | WebhookRoute | NativeRoute | ForwardRoute
+CarrierRoute = SipRoute | WebhookRoute | NativeRoute | ForwardRoute
+"""What a carrier can be told."""
+
+Route = CarrierRoute | LiveKitRoute
+
+
+def carrier_route(route: Route) -> CarrierRoute:
+    """What of a route a carrier, or whoever else sends the calls, is told."""
+    return route.sip if isinstance(route, LiveKitRoute) else route
 
 
 class WantedConnection(NamedTuple):
@@ -129,7 +157,7 @@ class WantedConnection(NamedTuple):
     """
 
     connection_id: str
-    route: Route | None
+    route: CarrierRoute | None
 
 
 class Connected(NamedTuple):

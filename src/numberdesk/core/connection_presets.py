@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from numberdesk.core.connection import NumberFormat, SipTransport, Srtp
+from numberdesk.core.connection import ConnectionKind, NumberFormat, SipTransport, Srtp
 from numberdesk.core.errors import InvalidRequest
 
 
@@ -31,12 +31,22 @@ class Preset(NamedTuple):
     steps: tuple[str, ...]
 
 
+LIVEKIT: Final = "livekit"
+"""The preset that the kind livekit goes with, too."""
+
+_OF_TRUNK: Final = (
+    "Create an inbound trunk, and name it by its id: the numbers are put into it from here.",
+    "Create a dispatch rule that names the trunk and the agent.",
+    "If the trunk asks for a user and password, set the same here.",
+)
+"""What remains where numbers are put into a trunk."""
+
 _E164: Final = NumberFormat.E164
 PRESETS: Final = {
     preset.name: preset
     for preset in (
         Preset(
-            "livekit", "LiveKit", "sip:{subdomain}.sip.livekit.cloud", SipTransport.TCP, Srtp.ALLOW, _E164,
+            LIVEKIT, "LiveKit", "sip:{subdomain}.sip.livekit.cloud", SipTransport.TCP, Srtp.ALLOW, _E164,
             {"subdomain": "the SIP address of the project without .sip.livekit.cloud"},
             (
                 "Create an inbound trunk with the numbers, each with its +: a missing + is answered with silence.",
@@ -117,7 +127,9 @@ def filled(preset_name: str, values: Mapping[str, str]) -> dict[str, Any]:
     return {"targets": [target], "number_format": preset.number_format.value}
 
 
-def steps_of(preset_name: str) -> tuple[str, ...]:
+def steps_of(preset_name: str, kind: ConnectionKind = ConnectionKind.SIP) -> tuple[str, ...]:
     """What remains to be done at the other side."""
+    if kind is ConnectionKind.LIVEKIT:
+        return _OF_TRUNK
     preset = PRESETS.get(preset_name)
     return () if preset is None else preset.steps

@@ -12,6 +12,7 @@ from typing import Any, Final
 from numberdesk.core.connection import (
     ConnectionKind,
     ForwardRoute,
+    LiveKitRoute,
     NativeRoute,
     NumberFormat,
     Route,
@@ -23,7 +24,7 @@ from numberdesk.core.connection import (
     WebhookRoute,
 )
 
-SECRET_FIELDS: Final = ("password",)
+SECRET_FIELDS: Final = ("password", "api_secret")
 """What of a route is secret."""
 
 
@@ -38,12 +39,14 @@ def kind_of(route: Route) -> ConnectionKind:
             return ConnectionKind.NATIVE
         case ForwardRoute():
             return ConnectionKind.FORWARD
+        case LiveKitRoute():
+            return ConnectionKind.LIVEKIT
 
 
 def settings_of(route: Route) -> dict[str, Any]:
     """What may be shown of a route, in the words of the API."""
     shown = {name: value for name, value in route._asdict().items() if name not in SECRET_FIELDS}
-    if isinstance(route, SipRoute):
+    if isinstance(route, SipRoute | LiveKitRoute):
         shown["targets"] = [target._asdict() for target in route.targets]
     return shown
 
@@ -78,7 +81,10 @@ def _route_from(kind: ConnectionKind, kept: Mapping[str, Any], secrets: Mapping[
         case ConnectionKind.FORWARD:
             return ForwardRoute(kept["e164"])
         case ConnectionKind.LIVEKIT:
-            raise ValueError("connections of the kind livekit are not available yet")
+            targets = tuple(_target_from(each) for each in kept["targets"])
+            where = kept["server_url"], kept["trunk_id"], kept["api_key"]
+            password = secrets.get("password", "")
+            return LiveKitRoute(targets, *where, secrets.get("api_secret", ""), kept["username"], password)
 
 
 def _target_from(kept: Mapping[str, Any]) -> SipTarget:

@@ -12,10 +12,12 @@ import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 from numberdesk.core.connection import (
     ConnectionKind,
     ForwardRoute,
+    LiveKitRoute,
     NativeRoute,
     NumberFormat,
     Route,
@@ -35,18 +37,20 @@ MOST_PRIORITY: Final = 65_535
 LONGEST_TIMEOUT: Final = 120
 METHODS: Final = ("POST", "GET")
 OBJECT_KINDS: Final = ("trunk", "application", "connection", "sub_account", "location", "script", "flow")
-OFFERED_KINDS: Final = (ConnectionKind.SIP, ConnectionKind.WEBHOOK, ConnectionKind.NATIVE, ConnectionKind.FORWARD)
-"""Kinds that can be set up. Numbers are not put into trunks of LiveKit yet: there they are set up as kind sip."""
+OFFERED_KINDS: Final = tuple(ConnectionKind)
+"""Kinds that can be set up."""
 
 FIELDS: Final[Mapping[ConnectionKind, tuple[str, ...]]] = {
     ConnectionKind.SIP: ("targets", "number_format", "username", "password"),
     ConnectionKind.WEBHOOK: ("url", "method", "fallback_url", "dialect"),
     ConnectionKind.NATIVE: ("object_kind", "object_id"),
     ConnectionKind.FORWARD: ("forward_to",),
+    ConnectionKind.LIVEKIT: ("targets", "username", "password", "server_url", "api_key", "api_secret", "trunk_id"),
 }
 """What each kind is set up with."""
 
 _SIP: Final = re.compile(r"(?:(?P<scheme>sips?):)?(?:(?P<user>[A-Za-z0-9_.!~*()&=+$,/-]{1,64})@)?(?P<rest>[^@\s]+)")
+_SERVER: Final = re.compile(r"(?P<scheme>https?|wss?)://(?P<place>[^/?#@\s]+)/?", re.IGNORECASE)
 _HOST: Final = re.compile(r"(?P<host>[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::(?P<port>[0-9]{1,5}))?")
 OBJECT_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 FORWARDED_TO: Final = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -65,8 +69,6 @@ class HostAndPort(NamedTuple):
 
 def route_of_fields(kind: ConnectionKind, fields: Mapping[str, Any], before: Route | None = None) -> Route:
     """The route that was typed; what was left out stays as in `before`. Raises InvalidRequest naming the field."""
-    if kind not in OFFERED_KINDS:
-        raise InvalidRequest("kind", "livekit is not available yet: use sip with the preset livekit")
     given = {name: value for name, value in fields.items() if value is not None}
     foreign = [name for name in given if name not in FIELDS[kind]]
     if foreign:
@@ -78,8 +80,43 @@ def route_of_fields(kind: ConnectionKind, fields: Mapping[str, Any], before: Rou
             return _webhook(given, before if isinstance(before, WebhookRoute) else None)
         case ConnectionKind.NATIVE:
             return _native(given, before if isinstance(before, NativeRoute) else None)
-        case _:
+        case ConnectionKind.FORWARD:
             return _forward(given, before if isinstance(before, ForwardRoute) else None)
+        case ConnectionKind.LIVEKIT:
+            return _livekit(given, before if isinstance(before, LiveKitRoute) else None)
+
+
+def _livekit(given: Mapping[str, Any], before: LiveKitRoute | None) -> LiveKitRoute:
+    route = before or LiveKitRoute((), "", "", "")
+    sip = _sip({name: given[name] for name in ("targets", "username", "password") if name in given}, route.sip)
+    route = LiveKitRoute(
+        sip.targets,
+        server_url("server_url", given.get("server_url", route.server_url)),
+        given.get("trunk_id", route.trunk_id),
+        given.get("api_key", route.api_key),
+        _secret("api_secret", given.get("api_secret", route.api_secret)),
+        sip.username,
+        sip.password,
+    )
+    for field in ("trunk_id", "api_key"):
+        if not OBJECT_ID.fullmatch(getattr(route, field)):
+            raise InvalidRequest(field, "must be given: letters, digits and _.:- as LiveKit shows it")
+    if not route.api_secret:
+        raise InvalidRequest("api_secret", "must be given: the secret of the API key")
+    return route
+
+
+def server_url(field: str, text: str) -> str:
+    """The address of a LiveKit server's API as it is kept: https or http, a host, maybe a port. Raises InvalidRequest.
+
+    The address that its clients use, of wss or ws, is the same with another word before it.
+    """
+    parts = _SERVER.fullmatch(text.strip(" "))
+    if len(text) > LONGEST_URI or parts is None:
+        raise InvalidRequest(field, "must be the address of the LiveKit server, like https://acme-4f2k.livekit.cloud")
+    host_and_port(field, parts["place"])
+    secure = parts["scheme"].lower() in ("https", "wss")
+    return f"{'https' if secure else 'http'}://{parts['place'].lower()}"
 
 
 def _sip(given: Mapping[str, Any], before: SipRoute | None) -> SipRoute:
@@ -156,6 +193,16 @@ def host_and_port(field: str, place: str) -> HostAndPort:
 def place_of(uri: str) -> HostAndPort:
     """Where an address that was checked leads."""
     return host_and_port("uri", uri.removeprefix("sip:").rpartition("@")[2])
+
+
+def hosts_of(route: Route) -> tuple[str, ...]:
+    """The names or addresses that a route leads to, and nothing else of it: in their order, each once."""
+    found: list[str] = []
+    if isinstance(route, SipRoute | LiveKitRoute):
+        found = [place_of(target.uri).host for target in route.targets]
+    elif isinstance(route, WebhookRoute):
+        found = [urlsplit(url).hostname or "" for url in (route.url, route.fallback_url) if url]
+    return tuple(dict.fromkeys(found))
 
 
 def _webhook(given: Mapping[str, Any], before: WebhookRoute | None) -> WebhookRoute:

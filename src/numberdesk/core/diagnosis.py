@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from numberdesk.core.connection import ConnectionState
 from numberdesk.core.lifecycle import AccountState, RentalState
+from numberdesk.core.trunk_number import OFF_TRUNK
 
 FEWEST_CALLS: Final = 3
 """So many calls in a row that nobody answered are no chance."""
@@ -64,6 +65,8 @@ def _of_connection(known: Symptoms) -> str:
 
 
 def _of_carrier(known: Symptoms) -> str:
+    if known.message == OFF_TRUNK:
+        return "The LiveKit trunk does not have the number any more: connect it again to have it put in."
     if known.as_wanted is False:
         return "The carrier has something else set than the connection: have the operator put it back."
     if known.not_asked:

@@ -6,6 +6,7 @@ Touches: nothing.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 
 class FindingKind(StrEnum):
@@ -17,6 +18,12 @@ class FindingKind(StrEnum):
     WRONG_REFERENCE = "wrong_reference"  # the books call it by what is another number's id at the carrier
     STALE_RELEASE = "stale_release"  # it should have gone back long ago, and may be somebody else's by now
     DRIFTED = "drifted"  # its calls go elsewhere at the carrier than is wanted: somebody changed it there
+    SETTINGS_DRIFTED = "settings_drifted"  # its carrier has another emergency address or caller name than is wanted
+    TRUNK_DRIFTED = "trunk_drifted"  # somebody took it off the LiveKit trunk that it is to be in
+
+
+DRIFTS: Final = (FindingKind.DRIFTED, FindingKind.SETTINGS_DRIFTED, FindingKind.TRUNK_DRIFTED)
+"""What somebody changed, and can be put back. Its own look ends it, and no audit."""
 
 
 class FindingState(StrEnum):

@@ -27,6 +27,15 @@ class InterventionKind(StrEnum):
     UNDO_ADOPTION = "undo_adoption"
 
 
+KEYED_KINDS: Final = (
+    InterventionKind.ASSIGN,
+    InterventionKind.TRANSFER,
+    InterventionKind.TAKE_BACK,
+    InterventionKind.RESTORE,
+)
+"""What is done once under an Idempotency-Key."""
+
+
 class Intervention(NamedTuple):
     """One deed at `made_at`, in microseconds, by a key or a command: on a rental, of an account, for a reason."""
 

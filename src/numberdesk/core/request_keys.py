@@ -21,7 +21,7 @@ class RequestKey(NamedTuple):
     content: str
 
 
-def request_key(account_id: str, request: str, key: str | None, **content: object) -> RequestKey | None:
+def request_key(account_id: str, request: str, key: str | None, /, **content: object) -> RequestKey | None:
     """The key of a request with what it says, field by field; None when it came without a key."""
     if key is None:
         return None

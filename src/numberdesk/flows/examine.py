@@ -17,6 +17,7 @@ from numberdesk.carriers.store import list_carriers
 from numberdesk.catalog.gap_store import count_unpriced, count_unrated, find_currencies_sold
 from numberdesk.catalog.store import count_inventory
 from numberdesk.connections.rental_connection_store import DUE_CONNECTIONS, DUE_REMOVALS
+from numberdesk.connections.trunk_number_store import DUE_TRUNK_NUMBERS
 from numberdesk.core.advice import Advice, hint, problem
 from numberdesk.core.compliance import NOTICE
 from numberdesk.core.invariants import RunOutcome
@@ -46,6 +47,7 @@ KINDS_OF_WORK: Final[Mapping[str, DueTable[Any]]] = {
     "webhook_deliveries": DUE_DELIVERIES,
     "rental_connections": DUE_CONNECTIONS,
     "connection_removals": DUE_REMOVALS,
+    "trunk_numbers": DUE_TRUNK_NUMBERS,
     "number_settings": DUE_SETTINGS,
     "sessions": DUE_SESSIONS,
     "call_pulls": DUE_PULLS,

@@ -1,6 +1,6 @@
 """The SQL of emergency addresses and caller names of numbers.
 
-Touches: number_settings.
+Touches: number_settings, rentals.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numberdesk.core.periods import MICROSECONDS
 from numberdesk.infra.db import Tx
 from numberdesk.infra.due_work import DueTable
 from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set
-from numberdesk.tables import number_settings
+from numberdesk.tables import number_settings, rentals
 
 _LEASE: Final = 300 * MICROSECONDS
 """How long telling a carrier may take."""
@@ -53,6 +53,13 @@ def find_settings(tx: Tx, rental_id: str) -> NumberSettings | None:
     """The settings of a rental; nothing is locked."""
     row: Any = tx.execute(select(*_COLUMNS).where(number_settings.c.rental_id == rental_id)).first()
     return None if row is None else _row_of(row)
+
+
+def find_live_settings(tx: Tx, carrier: str, e164: str) -> str | None:
+    """The live rental of a number of a carrier that has settings."""
+    query = select(number_settings.c.rental_id).join(rentals, rentals.c.id == number_settings.c.rental_id)
+    mine = query.where(rentals.c.e164 == e164, rentals.c.released_at.is_(None), number_settings.c.carrier == carrier)
+    return tx.execute(mine).scalar()
 
 
 def change_settings(tx: Tx, changed: Sequence[NumberSettings]) -> None:

@@ -28,6 +28,7 @@ from numberdesk.tables.connections import (
     connection_removals,
     connections,
     rental_connections,
+    trunk_numbers,
 )
 from numberdesk.tables.interventions import interventions
 from numberdesk.tables.ledger import holds, transfers
@@ -116,6 +117,7 @@ __all__ = [
     "superseded_prices",
     "transfers",
     "trigram_fills",
+    "trunk_numbers",
     "usage_rates",
     "usage_sessions",
     "usage_sources",

@@ -111,6 +111,39 @@ connection_removals = Table(
 )
 due_index(connection_removals, "carrier")
 
+# A number that is in the LiveKit trunk of a connection, or is to come into it or out of it: due work. Whether it is to
+# be in it follows from its rental. The row goes when the number is out. look_at is when the server is asked whether it
+# still has it there.
+trunk_numbers = Table(
+    "trunk_numbers",
+    metadata,
+    text("id", primary_key=True),
+    text("connection_id", ForeignKey(connections.c.id)),
+    text("carrier"),
+    text("e164"),
+    whole("generation"),
+    text("state"),
+    *due_columns(),
+    optional_whole("settled_at"),
+    optional_whole("look_at"),
+    one_of("state", (ConnectionState.PENDING, ConnectionState.ACTIVE, ConnectionState.FAILED)),
+    CheckConstraint("generation > 0", name="generation_counts"),
+    CheckConstraint("(state = 'active') = (settled_at IS NOT NULL)", name="settled_or_open"),
+    *due_checks("settled_at"),
+    sqlite_with_rowid=False,
+)
+due_index(trunk_numbers, "connection_id")
+Index(None, trunk_numbers.c.e164)
+Index(None, trunk_numbers.c.connection_id, trunk_numbers.c.id)
+_TRUNK_LOOKED_AT = trunk_numbers.c.look_at.is_not(None)
+Index(
+    "ix_trunk_numbers_look_at",
+    trunk_numbers.c.look_at,
+    trunk_numbers.c.id,
+    sqlite_where=_TRUNK_LOOKED_AT,
+    postgresql_where=_TRUNK_LOOKED_AT,
+)
+
 # Which connection numbers are given when they are bought without one; that of the account goes before.
 connection_defaults = Table(
     "connection_defaults",

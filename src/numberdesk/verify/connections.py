@@ -1,6 +1,7 @@
 """What must hold of connections: numbers go where their account may send them, and what carriers have is known.
 
-Touches: connection_defaults, connection_removals, connections, number_settings, orders, rental_connections, rentals.
+Touches: connection_defaults, connection_removals, connections, number_settings, orders, rental_connections, rentals,
+trunk_numbers.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import and_, exists, func, not_, or_, select
 
+from numberdesk.core.connection import ConnectionKind, ConnectionState
 from numberdesk.core.purchase import POOL
 from numberdesk.tables import (
     connection_defaults,
@@ -18,6 +20,7 @@ from numberdesk.tables import (
     orders,
     rental_connections,
     rentals,
+    trunk_numbers,
 )
 from numberdesk.verify.carriers import is_sealed
 from numberdesk.verify.engine import in_key_order, rule
@@ -143,6 +146,36 @@ def _says_open(row: Any) -> str:
     return f"its secrets, of {row.length} characters, are not sealed, and may lie in clear"
 
 
+_OUT_OF_TRUNK: Final = (
+    select(rentals.c.id, rentals.c.connection_id)
+    .join(connections, connections.c.id == rentals.c.connection_id)
+    .where(
+        in_key_order(rentals.c.id),
+        _LIVE,
+        connections.c.kind == ConnectionKind.LIVEKIT.value,
+        ~exists().where(
+            trunk_numbers.c.e164 == rentals.c.e164, trunk_numbers.c.connection_id == rentals.c.connection_id
+        ),
+    )
+)
+
+
+def _says_out_of_trunk(row: Any) -> str:
+    return f"it is to be in the trunk of {row.connection_id}, and nothing says that the server is to be told"
+
+
+_LEFT_IN_TRUNK: Final = select(trunk_numbers.c.id, trunk_numbers.c.e164, trunk_numbers.c.connection_id).where(
+    trunk_numbers.c.state == ConnectionState.ACTIVE.value,
+    ~exists().where(
+        rentals.c.e164 == trunk_numbers.c.e164, rentals.c.connection_id == trunk_numbers.c.connection_id, _LIVE
+    ),
+)
+
+
+def _says_left_in_trunk(row: Any) -> str:
+    return f"{row.e164} rests in the trunk of {row.connection_id}, which no rental of it wants"
+
+
 _STRAY_SETTINGS: Final = (
     select(number_settings.c.rental_id.label("id"), number_settings.c.e164, rentals.c.released_at)
     .join(rentals, rentals.c.id == number_settings.c.rental_id)
@@ -185,5 +218,7 @@ CHECKS: Final = (
         _NOTHING_TO_REMOVE,
         _says_nothing_to_remove,
     ),
+    rule("I17", "a number is in the trunk of its connection", rentals, _OUT_OF_TRUNK, _says_out_of_trunk),
+    rule("I17", "a trunk has no number that is not for it", trunk_numbers, _LEFT_IN_TRUNK, _says_left_in_trunk),
     rule("I15", "of every connection's secrets only the sealed form is stored", connections, _OPEN, _says_open),
 )

@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import and_, case, func, or_, select, true
 
 from numberdesk.core.errors import BY_CODE
+from numberdesk.core.interventions import KEYED_KINDS, InterventionKind
 from numberdesk.core.invariants import differing
 from numberdesk.core.lifecycle import NumberState, OrderOrigin, OrderState
 from numberdesk.core.periods import MICROSECONDS, iso_seconds
@@ -166,6 +167,16 @@ _about_release = or_(
     keyed_requests.c.content.contains('"' + rentals.c.e164 + '"'),
     keyed_requests.c.content.contains('"' + rentals.c.id + '"'),
 )
+_HANDS: Final = tuple(kind.value for kind in KEYED_KINDS)
+"""What operators did with rented numbers."""
+
+_about_hands = and_(
+    keyed_requests.c.content.contains('"phone_number": "' + rentals.c.e164 + '"'),
+    or_(
+        keyed_requests.c.request.not_in((InterventionKind.ASSIGN.value, InterventionKind.TRANSFER.value)),
+        keyed_requests.c.content.contains('"account_id": "' + rentals.c.account_id + '"'),
+    ),
+)
 _about_movement = keyed_requests.c.content.contains('"account": "' + transfers.c.account_id + '"')
 _KEYED: Final = (
     select(
@@ -186,6 +197,7 @@ _KEYED: Final = (
                 keyed_requests.c.request.in_(_RELEASES),
                 and_(rentals.c.account_id == keyed_requests.c.account_id, _about_release),
             ),
+            (keyed_requests.c.request.in_(_HANDS), and_(rentals.c.id.is_not(None), _about_hands)),
             else_=and_(transfers.c.kind == keyed_requests.c.request, _about_movement),
         ).is_not(true())
     )
@@ -197,6 +209,8 @@ def _says_keyed(row: Any) -> str:
         return f"the release ended {row.outcome_id}, which is no rental"
     if row.request in _RELEASES:
         return f"the release ended {row.outcome_id}, a rental of {row.rental_account}, or of another number"
+    if row.request in _HANDS:
+        return f"the {row.request} was answered with {row.outcome_id}, which is no rental of its number and account"
     if row.transfer_kind is None:
         return f"the {row.request} wrote {row.outcome_id}, which is no transfer"
     return f"the {row.request} wrote {row.outcome_id}, which is a {row.transfer_kind}, or of another account"

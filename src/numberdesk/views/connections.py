@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -19,6 +19,7 @@ from numberdesk.core.connection import (
     ConnectionState,
     DefaultScope,
     ForwardRoute,
+    LiveKitRoute,
     NativeRoute,
     NumberFormat,
     Route,
@@ -30,6 +31,7 @@ from numberdesk.core.connection import (
 )
 from numberdesk.core.connection_presets import PRESETS, Preset, steps_of
 from numberdesk.core.connection_settings import route_from
+from numberdesk.core.connection_targets import hosts_of
 from numberdesk.core.lifecycle import RentalState
 from numberdesk.core.money import as_decimal
 from numberdesk.core.periods import iso_or_none, iso_seconds
@@ -54,17 +56,20 @@ class SipTargetView(msgspec.Struct, frozen=True):
 
 
 class ConnectionView(msgspec.Struct, frozen=True):
-    """Where calls can go. Fields that its kind does not have are null; a password is never shown."""
+    """Where calls can go. Fields that its kind does not have are null, and all those of a shared one."""
 
     id: ConnectionId
     name: Annotated[str, _text("What people call it.")]
     kind: Annotated[ConnectionKind, _text("What a call is handed to.")]
     preset: Annotated[str, _text("The preset that it was set up with; empty for none.")]
     shared: Annotated[bool, _text("Whether it is the operator's, for all accounts; such a one cannot be changed here.")]
+    hosts: Annotated[
+        tuple[str, ...], _text("Names or addresses that calls or questions go to: all that a shared one shows.")
+    ]
     targets: Annotated[tuple[SipTargetView, ...] | None, _text("Hosts that take calls, for the kind sip.")]
     number_format: Annotated[NumberFormat | None, _text("How the called number is written, for the kind sip.")]
     username: Annotated[str | None, _text("The user by whom calls are sent, for the kind sip; empty for none.")]
-    has_password: Annotated[bool, _text("Whether a password is kept for it.")]
+    has_password: Annotated[bool, _text("Whether a password, or another secret, is kept for it.")]
     url: Annotated[str | None, _text("Address that is asked what to do with a call, for the kind webhook.")]
     method: Annotated[str | None, _text("How it is asked: POST or GET.")]
     fallback_url: Annotated[str | None, _text("Address that is asked where the first fails; empty for none.")]
@@ -72,6 +77,9 @@ class ConnectionView(msgspec.Struct, frozen=True):
     object_kind: Annotated[str | None, _text("What of the carrier takes calls, for the kind native.")]
     object_id: Annotated[str | None, _text("Its id at the carrier.")]
     forward_to: Annotated[PhoneNumber | None, _text("The number that calls go on to, for the kind forward.")]
+    server_url: Annotated[str | None, _text("Address of the LiveKit server, for the kind livekit.")]
+    api_key: Annotated[str | None, _text("The API key by which numbers are put into its trunk.")]
+    trunk_id: Annotated[str | None, _text("The inbound trunk of LiveKit that numbers are put into.")]
     steps: Annotated[tuple[str, ...], _text("What remains to be done at the other side.")]
     created_at: Instant
     updated_at: Instant
@@ -151,9 +159,29 @@ class ConnectionPermitView(msgspec.Struct, frozen=True):
     object_id: str
 
 
+_OF_ROUTES: Final = (
+    "targets",
+    "number_format",
+    "username",
+    "url",
+    "method",
+    "fallback_url",
+    "dialect",
+    "object_kind",
+    "object_id",
+    "forward_to",
+    "server_url",
+    "api_key",
+    "trunk_id",
+)
+
+
 def connection_view(connection: Connection) -> ConnectionView:
-    """A connection without its secrets."""
-    return ConnectionView(**_fields(connection))
+    """A connection without its secrets; of one that the operator shares no more than where it leads."""
+    fields = _fields(connection)
+    if connection.account_id is None:
+        fields |= {**dict.fromkeys(_OF_ROUTES), "has_password": False, "steps": ()}
+    return ConnectionView(**fields)
 
 
 def admin_connection_view(connection: Connection) -> AdminConnectionView:
@@ -169,10 +197,10 @@ def _fields(connection: Connection) -> dict[str, Any]:
         "preset": connection.preset,
         "shared": connection.account_id is None,
         "has_password": connection.secrets is not None,
-        **dict.fromkeys(("targets", "number_format", "username", "url", "method", "fallback_url", "dialect")),
-        **dict.fromkeys(("object_kind", "object_id", "forward_to")),
+        "hosts": (),
+        **dict.fromkeys(_OF_ROUTES),
         **_shown(connection),
-        "steps": steps_of(connection.preset),
+        "steps": steps_of(connection.preset, connection.kind),
         "created_at": iso_seconds(connection.created_at),
         "updated_at": iso_seconds(connection.updated_at),
     }
@@ -181,7 +209,8 @@ def _fields(connection: Connection) -> dict[str, Any]:
 def _shown(connection: Connection) -> dict[str, Any]:
     """What may be shown of where it leads; nothing of one whose settings are damaged, which `verify` names."""
     try:
-        return _of_route(route_from(connection.kind, connection.settings, {}))
+        route = route_from(connection.kind, connection.settings, {})
+        return {**_of_route(route), "hosts": hosts_of(route)}
     except ValueError:
         return {}
 
@@ -197,6 +226,10 @@ def _of_route(route: Route) -> dict[str, Any]:
             return route._asdict()
         case ForwardRoute(e164):
             return {"forward_to": e164}
+        case LiveKitRoute():
+            shown = tuple(SipTargetView(*target) for target in route.targets)
+            named = {name: getattr(route, name) for name in ("username", "server_url", "api_key", "trunk_id")}
+            return {"targets": shown, "number_format": NumberFormat.E164, **named}
 
 
 def preset_view(preset: Preset) -> PresetView:
@@ -209,9 +242,13 @@ def preset_views() -> list[PresetView]:
     return [preset_view(preset) for preset in PRESETS.values()]
 
 
-def connection_test_view(probes: Sequence[Probe]) -> ConnectionTestView:
-    """What came of a test."""
-    return ConnectionTestView(all(probe.reached for probe in probes), tuple(ProbeView(*probe) for probe in probes))
+def connection_test_view(probes: Sequence[Probe], hosts: Sequence[str] | None = None) -> ConnectionTestView:
+    """What came of a test. Of a connection that the operator shares its `hosts` are told in place of addresses."""
+    shown = [ProbeView(*probe) for probe in probes]
+    if hosts is not None:
+        said = ", ".join(hosts) or "its destination"
+        shown = [msgspec.structs.replace(one, place=said) for one in shown]
+    return ConnectionTestView(all(probe.reached for probe in probes), tuple(shown))
 
 
 def number_connection_view(number: NumberConnection) -> NumberConnectionView:

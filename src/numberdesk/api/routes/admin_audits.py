@@ -168,7 +168,7 @@ async def release_finding(request: ApiRequest) -> ApiResponse:
 @endpoint(
     "POST",
     "/admin/findings/put-back",
-    summary="Tell a carrier anew where the calls of a drifted number go",
+    summary="Tell a carrier anew what is wanted of a number that drifted",
     tag="Carriers",
     scope="admin",
     body=FindingBody,

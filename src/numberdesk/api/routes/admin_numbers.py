@@ -16,9 +16,10 @@ from numberdesk.api.routes.admin_rent import RENTAL_EXAMPLE
 from numberdesk.api.shapes import ConnectionId, Label, Price, Rate, e164_in_path, stated
 from numberdesk.core.connection import CONNECTION_ID
 from numberdesk.core.errors import InvalidRequest, NotFound
-from numberdesk.core.interventions import LONGEST_REASON, Warrant, warrant
+from numberdesk.core.interventions import LONGEST_REASON, InterventionKind, Warrant, warrant
 from numberdesk.core.phone import E164_PATTERN
 from numberdesk.core.rental import Rental
+from numberdesk.core.request_keys import RequestKey, request_key
 from numberdesk.flows.connections.assign_connections import NO_CONNECTION
 from numberdesk.flows.rentals.assign_numbers import Assign, assign_numbers, given_prices
 from numberdesk.flows.rentals.describe_numbers import describe_number
@@ -26,6 +27,7 @@ from numberdesk.flows.rentals.restore_rentals import Restore, restore_rentals
 from numberdesk.flows.rentals.take_back_numbers import TakeBack
 from numberdesk.flows.rentals.transfer_numbers import NumberTransfer, transfer_numbers
 from numberdesk.numbers.rent_store import list_live_rentals
+from numberdesk.views.formats import RentalId
 from numberdesk.views.hands import HeldNumberView, InterventionView, held_number_view, intervention_view
 from numberdesk.views.rent import AnyRentalView, any_rental_view
 
@@ -45,6 +47,12 @@ Reason = Annotated[
     str,
     stated(minLength=1, maxLength=LONGEST_REASON),
     msgspec.Meta(description="Why. It is kept with who did it, and the customer is told."),
+]
+ThisRental = Annotated[
+    RentalId | None,
+    msgspec.Meta(
+        description="The rental that it is about: where the number is of another by now, nothing is done (409)."
+    ),
 ]
 _CONNECTION: Final = "Where its calls are to go: a connection of the account, or a shared one; else nowhere."
 
@@ -82,12 +90,14 @@ class TransferBody(msgspec.Struct, frozen=True):
     account_id: Label
     reason: Reason
     connection_id: Annotated[ConnectionId | None, msgspec.Meta(description=_CONNECTION)] = None
+    rental_id: ThisRental = None
 
 
 class ReasonBody(msgspec.Struct, frozen=True):
-    """Why it is done."""
+    """Why it is done, and to which rental."""
 
     reason: Reason
+    rental_id: ThisRental = None
 
 
 @endpoint(
@@ -149,7 +159,8 @@ async def held_number(request: ApiRequest) -> ApiResponse:
     scope="admin",
     body=AssignBody,
     data=AnyRentalView,
-    errors=("not_found", "number_not_offered", "number_taken", "insufficient_balance"),
+    takes_key=True,
+    errors=("not_found", "number_not_offered", "number_taken", "insufficient_balance", "idempotency_conflict"),
     example={"account_id": "acc_0195b3a4c7e07d2f8a1b2c3d4e5f6071", "price": 1.15, "reason": "as agreed on the phone"},
     answer_example=_RENTAL,
 )
@@ -159,7 +170,8 @@ async def assign_number(request: ApiRequest) -> ApiResponse:
     prices = given_prices(body.price, body.per_minute_price_inbound, body.per_minute_price_outbound)
     e164, order_id = e164_in_path(request.path["number"]), request.services.new_id("ord")
     connection_id, why = _connection(body.connection_id), _warrant(request, body.reason)
-    command = Assign(body.account_id, e164, prices, body.charge, connection_id, order_id, why)
+    key = _key(request, InterventionKind.ASSIGN, e164)
+    command = Assign(body.account_id, e164, prices, body.charge, connection_id, order_id, why, key)
     return _answer(await request.services.writer.submit(assign_numbers, command), "Number assigned")
 
 
@@ -171,7 +183,8 @@ async def assign_number(request: ApiRequest) -> ApiResponse:
     scope="admin",
     body=TransferBody,
     data=AnyRentalView,
-    errors=("not_found", "rental_conflict"),
+    takes_key=True,
+    errors=("not_found", "rental_conflict", "idempotency_conflict"),
     example={"account_id": "acc_0195b3a4c7e07d2f8a1b2c3d4e5f6071", "reason": "the agency handed its client over"},
     answer_example=_RENTAL,
 )
@@ -181,7 +194,8 @@ async def transfer_number(request: ApiRequest) -> ApiResponse:
     e164, order_id = e164_in_path(request.path["number"]), request.services.new_id("ord")
     connection_id, why = _connection(body.connection_id), _warrant(request, body.reason)
     usual = request.services.rent_terms
-    command = NumberTransfer(e164, body.account_id, connection_id, order_id, why, usual)
+    key = _key(request, InterventionKind.TRANSFER, e164)
+    command = NumberTransfer(e164, body.account_id, connection_id, order_id, why, usual, body.rental_id, key)
     return _answer(await request.services.writer.submit(transfer_numbers, command), "Number transferred")
 
 
@@ -193,14 +207,18 @@ async def transfer_number(request: ApiRequest) -> ApiResponse:
     scope="admin",
     body=ReasonBody,
     data=AnyRentalView,
-    errors=("not_found", "rental_conflict"),
+    takes_key=True,
+    errors=("not_found", "rental_conflict", "idempotency_conflict"),
     example={"reason": "reported for fraud"},
     answer_example={**_RENTAL, "status": "released", "released_at": "2026-03-25T09:00:00Z"},
 )
 async def take_back_number(request: ApiRequest) -> ApiResponse:
     """The rental ends, the number rests, and its carrier is told after a while."""
     body: ReasonBody = request.body
-    command = TakeBack(e164_in_path(request.path["number"]), _warrant(request, body.reason))
+    e164 = e164_in_path(request.path["number"])
+    command = TakeBack(
+        e164, _warrant(request, body.reason), body.rental_id, _key(request, InterventionKind.TAKE_BACK, e164)
+    )
     return _answer(await request.services.writer.submit(request.services.take_back, command), "Number taken back")
 
 
@@ -212,7 +230,8 @@ async def take_back_number(request: ApiRequest) -> ApiResponse:
     scope="admin",
     body=ReasonBody,
     data=AnyRentalView,
-    errors=("not_found", "rental_conflict", "insufficient_balance"),
+    takes_key=True,
+    errors=("not_found", "rental_conflict", "insufficient_balance", "idempotency_conflict"),
     example={"reason": "taken back by mistake"},
     answer_example=_RENTAL,
 )
@@ -220,7 +239,8 @@ async def restore_number(request: ApiRequest) -> ApiResponse:
     """Its account rents it again, from its old anchor on."""
     body: ReasonBody = request.body
     e164, order_id = e164_in_path(request.path["number"]), request.services.new_id("ord")
-    command = Restore(e164, order_id, _warrant(request, body.reason))
+    key = _key(request, InterventionKind.RESTORE, e164)
+    command = Restore(e164, order_id, _warrant(request, body.reason), body.rental_id, key)
     return _answer(await request.services.writer.submit(restore_rentals, command), "Number restored")
 
 
@@ -254,6 +274,16 @@ def _connection(connection_id: str | None) -> str | None:
 
 def _warrant(request: ApiRequest, reason: str) -> Warrant:
     return warrant(request.services.new_id("itv"), request.caller.key_id, reason, request.now)
+
+
+def _key(request: ApiRequest, verb: InterventionKind, e164: str) -> RequestKey | None:
+    """The key of a request, of its operators' account, with all that the request says."""
+    said = {name: _said(value) for name, value in msgspec.structs.asdict(request.body).items()}
+    return request_key(request.caller.account_id, verb.value, request.idempotency_key, phone_number=e164, **said)
+
+
+def _said(value: object) -> object:
+    return value if value is None or isinstance(value, str | int | bool) else str(value)
 
 
 def _answer(rental: Rental, message: str) -> ApiResponse:

@@ -28,6 +28,7 @@ from numberdesk.core.connection_targets import (
     OBJECT_ID,
     OBJECT_KINDS,
     SECRET,
+    hosts_of,
 )
 from numberdesk.core.errors import Forbidden, NotFound
 from numberdesk.core.text import VISIBLE_ASCII
@@ -61,6 +62,7 @@ CONNECTION_EXAMPLE: Final = {
     "kind": "sip",
     "preset": "livekit",
     "shared": False,
+    "hosts": ["acme-4f2k.sip.livekit.cloud"],
     "targets": [
         {
             "uri": "sip:acme-4f2k.sip.livekit.cloud",
@@ -81,6 +83,9 @@ CONNECTION_EXAMPLE: Final = {
     "object_kind": None,
     "object_id": None,
     "forward_to": None,
+    "server_url": None,
+    "api_key": None,
+    "trunk_id": None,
     "steps": list(PRESETS["livekit"].steps),
     "created_at": "2026-03-20T14:30:00Z",
     "updated_at": "2026-03-20T14:30:00Z",
@@ -115,7 +120,7 @@ class SipTargetBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = None
 
 
-OfferedKind = Literal["sip", "webhook", "native", "forward"]
+OfferedKind = Literal["sip", "webhook", "native", "forward", "livekit"]
 Name = Annotated[str, stated(minLength=1, maxLength=LONGEST_NAME)]
 Secret = Annotated[str, stated(maxLength=LONGEST_SECRET, pattern=f"^{SECRET.pattern}$")]
 Url = Annotated[str, stated(format="uri", maxLength=LONGEST_URL)]
@@ -152,6 +157,19 @@ class RouteBody(msgspec.Struct, frozen=True, kw_only=True):
     forward_to: Annotated[
         Annotated[str, stated(pattern=f"^{FORWARDED_TO.pattern}$")] | None,
         _text("The number that calls go on to, for the kind forward."),
+    ] = None
+    server_url: Annotated[
+        Annotated[str, stated(maxLength=LONGEST_URI)] | None,
+        _text("Address of the LiveKit server, for the kind livekit: https, or wss as its clients use it."),
+    ] = None
+    api_key: Annotated[
+        Annotated[str, stated(pattern=f"^{OBJECT_ID.pattern}$")] | None,
+        _text("An API key of that server, whose secret lets numbers be put into its trunks."),
+    ] = None
+    api_secret: Annotated[Secret | None, _text("The secret of the API key: kept encrypted, and never shown.")] = None
+    trunk_id: Annotated[
+        Annotated[str, stated(pattern=f"^{OBJECT_ID.pattern}$")] | None,
+        _text("The inbound trunk there that numbers are put into, and taken off."),
     ] = None
 
 
@@ -319,7 +337,8 @@ async def test_connection(request: ApiRequest) -> ApiResponse:
     except (VaultError, ValueError):
         raise Forbidden(_NO_SECRETS) from None
     probes = await request.services.connection_tests.run(request.caller.account_id, route)
-    return ApiResponse(connection_test_view(probes), "Connection tested")
+    hosts = None if connection.account_id is not None else hosts_of(route)
+    return ApiResponse(connection_test_view(probes, hosts), "Connection tested")
 
 
 async def _found(request: ApiRequest) -> Connection:

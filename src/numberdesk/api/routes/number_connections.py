@@ -125,6 +125,7 @@ async def diagnose_number(request: ApiRequest) -> ApiResponse:
         vault=services.vault,
         now=services.now,
         may_ask=lambda: _may_ask(request.caller.account_id),
+        trunks=services.trunks,
     )
     if found is None:
         raise NotFound(_NOT_RENTED)

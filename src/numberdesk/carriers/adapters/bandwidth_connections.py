@@ -29,10 +29,10 @@ from numberdesk.carriers.adapters.number_settings import Keeper, KeepsNothing
 from numberdesk.carriers.adapters.sip_targets import SipAddress, addresses_of, require_no_login
 from numberdesk.carriers.port import CarrierError, Trouble
 from numberdesk.core.connection import (
+    CarrierRoute,
     ForwardRoute,
     NativeRoute,
     NumberFormat,
-    Route,
     ShownRouting,
     SipRoute,
     SipTransport,
@@ -246,7 +246,7 @@ def _asked_for(e164: str, wanted: WantedConnection) -> tuple[str, _Wanted]:
     return number, _Wanted() if wanted.route is None else _of(wanted.route)
 
 
-def _of(route: Route) -> _Wanted:
+def _of(route: CarrierRoute) -> _Wanted:
     if isinstance(route, ForwardRoute):
         target = national_of(route.e164)
         if target is None:

@@ -30,7 +30,7 @@ _ASKED: Final = "asked."
 """What a preset asks for stands in the form behind this."""
 
 _PLAIN: Final = ("number_format", "username", "password", "url", "method", "fallback_url", "dialect", "object_kind",
-                 "object_id", "forward_to")  # fmt: skip
+                 "object_id", "forward_to", "server_url", "api_key", "api_secret", "trunk_id")  # fmt: skip
 _CHOICES: Final = {
     "transports": list(SipTransport),
     "srtps": list(Srtp),
@@ -81,7 +81,7 @@ async def choose(visit: Visit) -> Response:
     permits = await visit.entry_point.services.reader.read(
         lambda tx: find_permits(tx, [account_id]), for_account=account_id
     )
-    allowed = {ConnectionKind.SIP, ConnectionKind.WEBHOOK, *(permit.kind for permit in permits)}
+    allowed = {ConnectionKind.SIP, ConnectionKind.WEBHOOK, ConnectionKind.LIVEKIT, *(permit.kind for permit in permits)}
     preset = visit.sent("preset") or visit.asked("preset")
     kind = visit.sent("kind") or visit.asked("kind")
     return show(

@@ -144,6 +144,8 @@ def _declare(verb: str, described: _Verb) -> None:
         try:
             await _refuse_stale(visit)
             body = {**visit.filled(*described.fields), **({"charge": True} if visit.sent("charge") == "yes" else {})}
+            if verb in ("transfer", "take-back") and visit.sent("rental"):
+                body["rental_id"] = visit.sent("rental")
             done = Deed("", _endpoint(verb), "", "", digits="number" if described.digits else "")
             await perform(visit, done, body)
         except NumberdeskError as error:

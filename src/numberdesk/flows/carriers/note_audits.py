@@ -27,11 +27,12 @@ from numberdesk.catalog.offer_store import lock_offers
 from numberdesk.catalog.remote_search import Known, listing_of_any
 from numberdesk.catalog.store import insert_listings
 from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError
-from numberdesk.core.findings import FindingKind, FindingState
+from numberdesk.core.findings import DRIFTS, FindingKind, FindingState
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.purchase import POOL, SaleNumber
 from numberdesk.core.schedule import is_leased, leased
-from numberdesk.flows.connections.connect_anew import connect_anew
+from numberdesk.flows.connections.connect_anew import connect_anew, put_in_anew
+from numberdesk.flows.settings.want_settings import set_up_anew
 from numberdesk.infra.db import Tx
 from numberdesk.numbers.carrier_release import of_finding
 from numberdesk.numbers.carrier_release_store import find_asked_back, insert_releases, tell_by_digits
@@ -89,7 +90,7 @@ class FindingResolution(StrEnum):
     """What is to become of a finding."""
 
     KEEP = "keep"  # it is right so; not for what is on its way back already
-    PUT_BACK = "put_back"  # its carrier is told anew where the calls of a drifted number go
+    PUT_BACK = "put_back"  # what somebody changed of a drifted number is told anew
     RELEASE = "release"  # it goes back to its carrier: an orphan, or what waits for a person on its way back
 
 
@@ -195,7 +196,7 @@ def _end(tx: Tx, result: AuditResult) -> None:
     found = {finding.key for finding in result.findings}
     gone: dict[FindingKind, list[str]] = {}
     for finding in find_findings(tx, result.carrier, but_seen=seen).values():
-        if finding.key not in found and finding.kind is not FindingKind.DRIFTED:  # its own look ends that
+        if finding.key not in found and finding.kind not in DRIFTS:  # its own look ends that
             gone.setdefault(finding.kind, []).append(finding.e164)
     for kind, e164s in gone.items():
         end_findings(tx, result.carrier, kind, e164s, result.ended_at)
@@ -243,14 +244,21 @@ def resolve_findings(tx: Tx, commands: Sequence[ResolveFinding]) -> list[Finding
     sale_numbers = lock_sale_numbers(tx, [command.e164 for command in commands])
     outcomes: list[Finding | NumberdeskError] = []
     for command in commands:
-        found = [known[key] for key in _keys(command) if key in known]
-        live = next((finding for finding in found if finding.state is not FindingState.ENDED), None)
+        live = _meant([known[key] for key in _keys(command) if key in known], command.resolution)
         outcome = _resolve(tx, live, sale_numbers.get(command.e164), command)
         if isinstance(outcome, Finding):
             known[outcome.key] = outcome
         outcomes.append(outcome)
     change_findings(tx, known.values())
     return outcomes
+
+
+def _meant(found: Sequence[Finding], resolution: FindingResolution) -> Finding | None:
+    """Which finding a decision is about: of those that may be put back, one that is not being put back yet."""
+    live = [finding for finding in found if finding.state is not FindingState.ENDED]
+    if resolution is FindingResolution.PUT_BACK:
+        live.sort(key=lambda finding: (finding.kind not in DRIFTS, finding.message.endswith(PUTTING)))
+    return live[0] if live else None
 
 
 def _keys(command: ResolveFinding) -> list[tuple[str, str, str]]:
@@ -291,12 +299,19 @@ def _give_back(tx: Tx, finding: Finding, command: ResolveFinding) -> Finding | N
 
 
 def _put_back(tx: Tx, finding: Finding, command: ResolveFinding) -> Finding | NumberdeskError:
-    """Tell the carrier anew where calls go. The finding ends when the carrier has it so."""
-    if finding.kind is not FindingKind.DRIFTED:
-        return InvalidRequest("kind", "must be drifted: of no other number anything is put back")
-    if not connect_anew(tx, finding.carrier, finding.e164, command.now):
+    """Tell the carrier anew what is wanted of the number. The finding ends when the carrier has it so."""
+    if finding.kind not in DRIFTS:
+        return InvalidRequest("kind", f"must be {', '.join(DRIFTS)}: of no other number anything is put back")
+    if not _ANEW[finding.kind](tx, finding.carrier, finding.e164, command.now):
         return InvalidRequest("phone_number", "is rented by nobody there, so that nothing is to be put back")
     return finding._replace(state=FindingState.OPEN, message=f"{finding.message.removesuffix(PUTTING)}{PUTTING}")
+
+
+_ANEW: Final = {
+    FindingKind.DRIFTED: connect_anew,
+    FindingKind.SETTINGS_DRIFTED: set_up_anew,
+    FindingKind.TRUNK_DRIFTED: put_in_anew,
+}
 
 
 def _not_given_back(finding: Finding, sale_number: SaleNumber | None) -> InvalidRequest | None:

@@ -5,15 +5,17 @@ Touches: database.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from numberdesk.connections.model import Connection
 from numberdesk.connections.rental_connection_store import lock_rental_connections
 from numberdesk.connections.store import find_connections
+from numberdesk.connections.trunk_number_store import find_trunk_numbers
 from numberdesk.core.connection import ConnectionState
 from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError
 from numberdesk.core.rental import Rental
+from numberdesk.core.trunk_number import OFF_TRUNK, trunk_number_id
 from numberdesk.flows.connections.want_connections import Wish, want_connections
 from numberdesk.infra.db import Tx
 from numberdesk.numbers.store import latest_rentals, lock_rentals
@@ -48,6 +50,7 @@ def assign_connections(tx: Tx, commands: Sequence[Assignment]) -> list[Rental | 
         for row in lock_rental_connections(tx, rentals).values()
         if row.state in (ConnectionState.FAILED, ConnectionState.UNSUPPORTED)
     }
+    stuck |= _off_trunk(tx, rentals.values())
     outcomes: list[Rental | NumberdeskError] = []
     for command in commands:
         found = latest.get((command.account_id or "", command.e164)) if command.rental_id is None else None
@@ -61,6 +64,13 @@ def assign_connections(tx: Tx, commands: Sequence[Assignment]) -> list[Rental | 
         else:
             outcomes.append(outcome)
     return outcomes
+
+
+def _off_trunk(tx: Tx, rentals: Iterable[Rental]) -> set[str]:
+    """Rentals whose LiveKit trunk has not taken the number, or has lost it since."""
+    ids = {trunk_number_id(one.connection_id, one.e164): one.id for one in rentals if one.connection_id is not None}
+    found = find_trunk_numbers(tx, ids) if ids else {}
+    return {ids[row.id] for row in found.values() if row.state is ConnectionState.FAILED or row.message == OFF_TRUNK}
 
 
 def _outcome(rental: Rental | None, connection: Connection | None, command: Assignment) -> Wish | NumberdeskError:

@@ -10,7 +10,8 @@ from typing import Final, NamedTuple
 
 from numberdesk.connections.model import Connection
 from numberdesk.connections.rental_connection_store import find_live_rental, find_raising, next_connected
-from numberdesk.connections.store import change_connections, find_connections
+from numberdesk.connections.store import change_connections, find_connected_rental, find_connections
+from numberdesk.core.connection import ConnectionKind
 from numberdesk.flows.connections.want_connections import Wish, want_connections
 from numberdesk.infra.db import Tx
 from numberdesk.numbers.store import lock_rentals
@@ -79,5 +80,20 @@ def connect_anew(tx: Tx, carrier: str, e164: str, now: int) -> bool:
     if rental is None or rental.released_at is not None or rental.connection_id is None:
         return False
     connection = find_connections(tx, [rental.connection_id], share=True)[rental.connection_id]
+    want_connections(tx, [Wish(rental, connection)], now)
+    return True
+
+
+def put_in_anew(tx: Tx, carrier: str, e164: str, now: int) -> bool:
+    """Have a number put into the LiveKit trunk of its connection anew; False where it is to be in none."""
+    found = find_connected_rental(tx, e164)
+    if found is None or found.carrier != carrier or found.connection is None:
+        return False
+    if found.connection.kind is not ConnectionKind.LIVEKIT:
+        return False
+    connection = find_connections(tx, [found.connection.id], share=True)[found.connection.id]
+    rental = lock_rentals(tx, [found.rental_id])[found.rental_id]
+    if rental.released_at is not None or rental.connection_id != connection.id:
+        return False
     want_connections(tx, [Wish(rental, connection)], now)
     return True

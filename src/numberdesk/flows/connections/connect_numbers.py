@@ -21,6 +21,7 @@ from numberdesk.connections.rental_connection_store import (
 )
 from numberdesk.connections.sealing import wanted_of
 from numberdesk.connections.store import find_connections
+from numberdesk.connections.trunk_number_store import find_trunk_numbers
 from numberdesk.core.connecting import (
     ConnectAnswer,
     Gone,
@@ -32,6 +33,7 @@ from numberdesk.core.connecting import (
 from numberdesk.core.connection import ConnectionState, NotConnected, Unsupported, WantedConnection
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.rental import Rental
+from numberdesk.core.trunk_number import trunk_number_id
 from numberdesk.flows.connections.want_connections import connected, connection_failed
 from numberdesk.infra.db import Tx
 from numberdesk.infra.due_work import DueWork, WorkOutcome
@@ -132,7 +134,8 @@ def note_connections(tx: Tx, commands: Sequence[ConnectionReport]) -> list[Noted
                 now=command.now,
             )
             row = rows[row.rental_id] = after.row
-            events += [_event(rental, row, command.now)] if after.is_news else []
+            if after.is_news and not _waits_for_trunk(tx, rental, row):
+                events.append(_event(rental, row, command.now))
             unneeded += [(row.carrier, one) for one in sorted(after.unneeded)]
             if row.state in (ConnectionState.ACTIVE, ConnectionState.NONE):
                 end_findings(tx, row.carrier, FindingKind.DRIFTED, [row.e164], command.now)
@@ -142,6 +145,15 @@ def note_connections(tx: Tx, commands: Sequence[ConnectionReport]) -> list[Noted
     if commands:
         ask_removals(tx, unneeded, commands[-1].now)
     return outcomes
+
+
+def _waits_for_trunk(tx: Tx, rental: Rental, row: RentalConnection) -> bool:
+    """Whether it is connected only when it is in a LiveKit trunk, too, and is not yet: that is told then."""
+    if row.state is not ConnectionState.ACTIVE or rental.connection_id is None:
+        return False
+    row_id = trunk_number_id(rental.connection_id, rental.e164)
+    trunk = find_trunk_numbers(tx, [row_id]).get(row_id)
+    return trunk is not None and trunk.state is not ConnectionState.ACTIVE
 
 
 def _event(rental: Rental, row: RentalConnection, now: int) -> Event:

@@ -5,23 +5,26 @@ Touches: database.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Final, NamedTuple
 
 from numberdesk.carriers.clients import CarrierClients
 from numberdesk.carriers.port import CarrierError
+from numberdesk.connections.livekit import LiveKitError, LiveKitTrunks
 from numberdesk.connections.model import Connection
 from numberdesk.connections.rental_connection_store import find_rental_connections
-from numberdesk.connections.sealing import wanted_of
+from numberdesk.connections.sealing import route_of, wanted_of
 from numberdesk.connections.store import find_connections
+from numberdesk.connections.trunk_number_store import find_trunk_numbers
 from numberdesk.core.call_charging import KeptCall
 from numberdesk.core.call_record import Direction
 from numberdesk.core.connecting import RentalConnection, customers_word, state_of
-from numberdesk.core.connection import ConnectionState, ShownRouting, WantedConnection
+from numberdesk.core.connection import ConnectionKind, ConnectionState, LiveKitRoute, ShownRouting, WantedConnection
 from numberdesk.core.diagnosis import Symptoms, sentence
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import POOL, Order, Wallet
 from numberdesk.core.rental import Rental
+from numberdesk.core.trunk_number import OF_LIVEKIT, OFF_TRUNK, TrunkNumber, trunk_number_id, with_trunk
 from numberdesk.infra.db import Tx
 from numberdesk.infra.reader import Reader
 from numberdesk.infra.vault import Vault, VaultError
@@ -82,14 +85,30 @@ def number_connections(tx: Tx, rentals: Collection[Rental]) -> list[NumberConnec
     """What rentals are connected to, read as a set."""
     connections = find_connections(tx, {one.connection_id for one in rentals if one.connection_id is not None})
     rows = find_rental_connections(tx, [one.id for one in rentals])
+    trunks = find_trunks(tx, rentals, connections)
     orders = find_orders(tx, [one.order_id for one in rentals])
     found = []
     for rental in rentals:
         connection, row = connections.get(rental.connection_id or ""), rows.get(rental.id)
         order: Order = orders[rental.order_id]
         state, message = state_of(rental, order.carrier, None if connection is None else connection.kind, row)
+        if rental.released_at is None and connection is not None and connection.kind is ConnectionKind.LIVEKIT:
+            is_shared = connection.account_id is None
+            state, message = with_trunk(state, message, trunks.get(rental.id), is_shared=is_shared)
         found.append(NumberConnection(rental, connection, state, message, row, order.carrier == POOL))
     return found
+
+
+def find_trunks(tx: Tx, rentals: Collection[Rental], connections: Mapping[str, Connection]) -> dict[str, TrunkNumber]:
+    """How rentals stand with the LiveKit trunks of their connections, by rental."""
+    wanted = {
+        trunk_number_id(connection.id, rental.e164): rental.id
+        for rental in rentals
+        if (connection := connections.get(rental.connection_id or "")) is not None
+        and connection.kind is ConnectionKind.LIVEKIT
+    }
+    found = find_trunk_numbers(tx, wanted) if wanted else {}
+    return {wanted[row_id]: row for row_id, row in found.items()}
 
 
 def find_number_connections(tx: Tx, account_id: str, rental_ids: Collection[str]) -> list[NumberConnection]:
@@ -107,8 +126,12 @@ async def diagnose(
     vault: Vault,
     now: Callable[[], int],
     may_ask: Callable[[], bool],
+    trunks: LiveKitTrunks,
 ) -> Diagnosis | None:
-    """Look at a number; its carrier is asked, if it `may_ask`. None where the account has no such number."""
+    """Look at a number; its carrier and its LiveKit server are asked, if it `may_ask`.
+
+    None where the account has no such number.
+    """
 
     def known(tx: Tx) -> _Known | None:
         number = find_number_connection(tx, account_id, e164, rental_id)
@@ -123,6 +146,9 @@ async def diagnose(
     if found is None:
         return None
     shown, not_asked = await _shown(found.number, carriers, vault, may_ask)
+    if not not_asked:
+        message, not_asked = await _in_trunk(found.number, trunks, vault, may_ask)
+        found = found._replace(number=found.number._replace(message=message))
     return Diagnosis(found.number, shown, not_asked, found.calls, found.wallet, _sentence(found, shown, not_asked))
 
 
@@ -141,6 +167,28 @@ def _sentence(found: _Known, shown: ShownRouting | None, not_asked: str) -> str:
             incoming=[call.record.answered_at is not None for call in incoming],
         )
     )
+
+
+async def _in_trunk(
+    number: NumberConnection, trunks: LiveKitTrunks, vault: Vault, may_ask: Callable[[], bool]
+) -> tuple[str, str]:
+    """What is said of a number after a look at its trunk, where it should be in one; and why nobody could look."""
+    connection = number.connection
+    if connection is None or connection.kind is not ConnectionKind.LIVEKIT:
+        return number.message, ""
+    if number.state is not ConnectionState.ACTIVE or number.rental.released_at is not None:
+        return number.message, ""
+    if number.is_pool and not may_ask():  # for others it was asked before their carrier was
+        return number.message, _TOO_OFTEN
+    try:
+        route = route_of(connection, vault)
+        there = await trunks.numbers(route) if isinstance(route, LiveKitRoute) else frozenset()
+    except LiveKitError as error:
+        said = "the operator's LiveKit server did not tell" if connection.account_id is None else f"{OF_LIVEKIT}{error}"
+        return number.message, said
+    except (VaultError, ValueError):
+        return number.message, _OPERATORS
+    return number.message if number.rental.e164 in there else OFF_TRUNK, ""
 
 
 async def _shown(

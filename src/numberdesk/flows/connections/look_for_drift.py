@@ -13,13 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from numberdesk.carriers.clients import CarrierClients
-from numberdesk.carriers.finding_store import (
-    Finding,
-    change_findings,
-    end_findings,
-    insert_findings,
-    lock_findings,
-)
+from numberdesk.carriers.finding_store import end_findings
 from numberdesk.carriers.port import CarrierError
 from numberdesk.connections.rental_connection_store import (
     change_rental_connections,
@@ -31,9 +25,9 @@ from numberdesk.connections.sealing import wanted_of
 from numberdesk.connections.store import find_connections
 from numberdesk.core.connecting import RentalConnection, looked_at
 from numberdesk.core.connection import ConnectionState, ShownRouting
-from numberdesk.core.findings import FindingKind, FindingState
+from numberdesk.core.findings import FindingKind
 from numberdesk.core.periods import MICROSECONDS
-from numberdesk.core.schedule import LONGEST_MESSAGE
+from numberdesk.flows.note_drift import Drift, note_drift
 from numberdesk.infra.db import Tx
 from numberdesk.infra.log import get_log
 from numberdesk.infra.reader import Reader
@@ -95,17 +89,8 @@ def _note(tx: Tx, row: RentalConnection, shown: ShownRouting, now: int) -> None:
     if shown.as_wanted:
         end_findings(tx, row.carrier, FindingKind.DRIFTED, [row.e164], now)
         return
-    said = f"calls should go to {row.applied_connection_id}; the carrier has: {shown.text}"[:LONGEST_MESSAGE]
-    finding = Finding(
-        row.carrier, row.e164, FindingKind.DRIFTED, FindingState.OPEN, row.carrier_reference or "", "", said, now, now
-    )
-    before = lock_findings(tx, [finding.key]).get(finding.key)
-    if before is None:
-        insert_findings(tx, [finding])
-    elif before.state is FindingState.ENDED:
-        change_findings(tx, [finding])
-    else:
-        change_findings(tx, [finding._replace(state=before.state, first_seen_at=before.first_seen_at)])
+    said = f"calls should go to {row.applied_connection_id}; the carrier has: {shown.text}"
+    note_drift(tx, Drift(row.carrier, row.e164, FindingKind.DRIFTED, row.carrier_reference, said), now)
 
 
 async def look_for_drift(

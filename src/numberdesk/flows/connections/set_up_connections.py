@@ -23,7 +23,18 @@ from numberdesk.connections.store import (
     insert_connections,
     list_defaults,
 )
-from numberdesk.core.connection import ConnectionKind, ForwardRoute, NativeRoute, Route, SipRoute, WebhookRoute
+from numberdesk.connections.trunk_number_store import count_in_trunk, give_up_trunk
+from numberdesk.core.connection import (
+    ConnectionKind,
+    ConnectionState,
+    ForwardRoute,
+    LiveKitRoute,
+    NativeRoute,
+    Route,
+    SipRoute,
+    WebhookRoute,
+)
+from numberdesk.core.connection_settings import route_from
 from numberdesk.core.connection_targets import place_of
 from numberdesk.core.errors import ConnectionInUse, Forbidden, InvalidRequest, NotFound, NumberdeskError
 from numberdesk.core.lifecycle import AccountState
@@ -74,7 +85,9 @@ async def check_route(egress: Egress, route: Route) -> None:
         await _check_url(egress, "url", route.url)
         if route.fallback_url:
             await _check_url(egress, "fallback_url", route.fallback_url)
-    elif isinstance(route, SipRoute):
+    elif isinstance(route, SipRoute | LiveKitRoute):
+        if isinstance(route, LiveKitRoute):
+            await _check_url(egress, "server_url", route.server_url)
         for place, target in enumerate(route.targets):
             host, port = place_of(target.uri)
             try:
@@ -173,6 +186,7 @@ def _changed(tx: Tx, connection: Connection, command: ConnectionChange) -> Conne
     if command.sealed.revision != connection.revision:
         return ConnectionInUse("This connection was changed meanwhile. Read it again, and send the change again.")
     refusal = _not_permitted(connection.account_id, command.route, find_permits(tx, _owners(connection)))
+    refusal = refusal or _other_trunk(tx, connection, command.route)
     if refusal is not None:
         return refusal
     return changed._replace(
@@ -184,6 +198,27 @@ def _changed(tx: Tx, connection: Connection, command: ConnectionChange) -> Conne
     )
 
 
+def _other_trunk(tx: Tx, connection: Connection, route: Route) -> ConnectionInUse | None:
+    """Numbers of a trunk can be taken off it for as long as it is known which that is."""
+    try:
+        before = route_from(connection.kind, connection.settings, {})
+    except ValueError:
+        return None
+    if not isinstance(before, LiveKitRoute) or not isinstance(route, LiveKitRoute):
+        return None
+    if (before.server_url, before.trunk_id) == (route.server_url, route.trunk_id):
+        return None
+    held = sum(count_in_trunk(tx, connection.id).values())
+    if not held:
+        return None
+    said = f"{_numbers(held)} in its trunk. Set up another connection for another trunk, and connect them to that."
+    return ConnectionInUse(said, {"numbers": held})
+
+
+def _numbers(held: int) -> str:
+    return "1 number is" if held == 1 else f"{held} numbers are"
+
+
 def _owners(connection: Connection) -> list[str]:
     return [] if connection.account_id is None else [connection.account_id]
 
@@ -191,10 +226,16 @@ def _owners(connection: Connection) -> list[str]:
 def _deleted(tx: Tx, connection: Connection, now: int) -> Connection | NumberdeskError:
     held = count_connected(tx, [connection.id]).get(connection.id, 0)
     if held:
-        numbers = "1 number is" if held == 1 else f"{held} numbers are"
-        return ConnectionInUse(f"{numbers} connected to it. Connect to another one first.", {"numbers": held})
+        return ConnectionInUse(f"{_numbers(held)} connected to it. Connect to another one first.", {"numbers": held})
     defaults = list_defaults(tx, connection.id)
     if defaults:
         where = ", ".join(f"{default.scope} {default.name}" for default in defaults)
         return ConnectionInUse(f"It is the default connection of {where}. Set another one first.", {"numbers": 0})
+    leaving = count_in_trunk(tx, connection.id)
+    waiting = leaving.get(ConnectionState.PENDING, 0)
+    if waiting:
+        said = f"{_numbers(waiting)} being taken off its trunk. Try again in a minute."
+        return ConnectionInUse(said, {"numbers": waiting})
+    if leaving:  # the server was told in vain again and again: whoever deletes it gives that up
+        give_up_trunk(tx, connection.id)
     return connection._replace(deleted_at=now, updated_at=now, secrets=None, raising_after=None)

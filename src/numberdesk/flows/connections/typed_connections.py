@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from numberdesk.connections.model import Connection
 from numberdesk.connections.sealing import route_of, with_route
 from numberdesk.core.connection import ConnectionKind
-from numberdesk.core.connection_presets import filled
-from numberdesk.core.connection_targets import route_of_fields
+from numberdesk.core.connection_presets import LIVEKIT, filled
+from numberdesk.core.connection_targets import FIELDS, route_of_fields
 from numberdesk.core.errors import Forbidden, InvalidRequest
 from numberdesk.flows.connections.set_up_connections import NewConnection, check_route, checked_name
 from numberdesk.infra.egress import Egress
@@ -38,9 +38,13 @@ async def new_connection(
     name, kind = checked_name(typed.name), typed.kind
     fields = {field: value for field, value in typed.fields.items() if value is not None}
     if typed.preset:
-        if kind not in (None, ConnectionKind.SIP):
-            raise InvalidRequest("kind", "must be sip, or left out, beside a preset")
-        fields, kind = {**filled(typed.preset, typed.preset_values), **fields}, ConnectionKind.SIP
+        kind = kind or ConnectionKind.SIP
+        if kind is not ConnectionKind.SIP and (kind, typed.preset) != (ConnectionKind.LIVEKIT, LIVEKIT):
+            raise InvalidRequest("kind", f"must be sip, or left out, beside a preset; or livekit beside {LIVEKIT}")
+        taken = {
+            name: value for name, value in filled(typed.preset, typed.preset_values).items() if name in FIELDS[kind]
+        }
+        fields = {**taken, **fields}
     elif typed.preset_values:
         raise InvalidRequest("preset_values", "must be left out without a preset")
     if kind is None:

@@ -22,6 +22,7 @@ from numberdesk.core.connection import ConnectionKind
 from numberdesk.core.periods import iso_seconds
 from numberdesk.core.purchase import POOL, Order
 from numberdesk.core.rental import Rental
+from numberdesk.flows.connections.want_trunks import leave_trunks, want_trunks
 from numberdesk.infra.db import Tx
 from numberdesk.numbers.rental_store import connect_rentals
 from numberdesk.orders.store import find_orders
@@ -78,8 +79,17 @@ def begin_connecting(
     now: int,
 ) -> None:
     """Have carriers told of what rentals want now. For a number of the pool it holds at once, and is told."""
+    want_trunks(tx, rentals, {rental.id: orders[rental.order_id].carrier for rental in rentals}, connections, now)
     own = [rental for rental in rentals if orders[rental.order_id].carrier == POOL]
-    insert_events(tx, [_of_own(rental, connections, now) for rental in own if rental.connection_id is not None])
+    insert_events(
+        tx,
+        [
+            _of_own(rental, connections, now)
+            for rental in own
+            if rental.connection_id is not None
+            and connections[rental.connection_id].kind is not ConnectionKind.LIVEKIT  # told when it is in the trunk
+        ],
+    )
     theirs = [rental for rental in rentals if orders[rental.order_id].carrier != POOL]
     if not theirs:
         return
@@ -101,10 +111,11 @@ def _of_own(rental: Rental, connections: Mapping[str, Connection], now: int) -> 
 
 def clear_connections(tx: Tx, ended: Iterable[Rental], now: int) -> None:
     """Have what was set for rentals that have ended cleared. Those that never were connected cost nothing."""
-    wanted = [rental.id for rental in ended if rental.connection_generation]
-    if wanted:
-        rows = lock_rental_connections(tx, wanted)
+    gone = [rental for rental in ended if rental.connection_generation]
+    if gone:
+        rows = lock_rental_connections(tx, [rental.id for rental in gone])
         change_rental_connections(tx, [asked(row, now) for row in rows.values()])
+        leave_trunks(tx, [rental.e164 for rental in gone], now)
 
 
 def connected(rental: Rental, now: int) -> Event:
@@ -118,8 +129,8 @@ def connected(rental: Rental, now: int) -> Event:
     return NUMBER_CONNECTED.event(_row_id(rental), rental.account_id, payload, now)
 
 
-def connection_failed(rental: Rental, connection_id: str, message: str, now: int) -> Event:
-    """The event that calls to a number do not go where they are wanted, and why."""
+def connection_failed(rental: Rental, connection_id: str, message: str, now: int, *, part: str = "") -> Event:
+    """The event that calls to a number do not go where they are wanted, and why; `part` where it is not its carrier."""
     payload = {
         "phone_number": rental.e164,
         "id": rental.id,
@@ -127,7 +138,8 @@ def connection_failed(rental: Rental, connection_id: str, message: str, now: int
         "message": message,
         "failed_at": iso_seconds(now),
     }
-    return NUMBER_CONNECTION_FAILED.event(_row_id(rental), rental.account_id, payload, now)
+    row_id = f"{_row_id(rental)}_{part}" if part else _row_id(rental)
+    return NUMBER_CONNECTION_FAILED.event(row_id, rental.account_id, payload, now)
 
 
 def _row_id(rental: Rental) -> str:

@@ -24,6 +24,8 @@ from numberdesk.core.purchase import POOL, SaleNumber, Wallet
 from numberdesk.core.purchase_refusals import cannot_pay, standing_refusal
 from numberdesk.core.rent import RentLook
 from numberdesk.core.rental import Rental
+from numberdesk.core.request_keys import RequestKey
+from numberdesk.flows.rentals.answer_once import answered_once
 from numberdesk.flows.rentals.given_records import Given, wanted_connection, write_given
 from numberdesk.flows.settings.want_settings import take_off_former
 from numberdesk.infra.db import Tx
@@ -49,6 +51,7 @@ class Assign(NamedTuple):
     connection_id: str | None
     order_id: str
     warrant: Warrant
+    request_key: RequestKey | None = None
 
 
 def given_prices(price: int | None, inbound: int | None, outbound: int | None) -> GivenPrices:
@@ -68,17 +71,17 @@ def assign_numbers(tx: Tx, commands: Sequence[Assign]) -> list[Rental | Numberde
     sale_numbers = lock_sale_numbers(tx, {command.e164 for command in commands})
     latest = latest_rentals(tx, [(command.account_id, command.e164) for command in commands])
     books = _Books(wallets, sale_numbers, {pair: one for pair, one in latest.items() if one.released_at is None}, known)
-    outcomes: list[Rental | NumberdeskError] = []
-    for command in commands:
-        outcome = books.assign(command)
-        if isinstance(outcome, Given):
-            (rental,) = write_given(tx, [outcome], books.wallets, command.warrant.now)
-            take_off_former(tx, [(rental, outcome.order)], command.warrant.now)
-            books.live[command.account_id, command.e164] = rental
-            outcomes.append(rental)
-        else:
-            outcomes.append(outcome)
-    return outcomes
+    return answered_once(tx, commands, lambda command: _assign(tx, command, books))
+
+
+def _assign(tx: Tx, command: Assign, books: _Books) -> Rental | NumberdeskError:
+    outcome = books.assign(command)
+    if not isinstance(outcome, Given):
+        return outcome
+    (rental,) = write_given(tx, [outcome], books.wallets, command.warrant.now)
+    take_off_former(tx, [(rental, outcome.order)], command.warrant.now)
+    books.live[command.account_id, command.e164] = rental
+    return rental
 
 
 @dataclass(slots=True)

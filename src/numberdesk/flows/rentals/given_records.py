@@ -25,6 +25,7 @@ from numberdesk.core.rental import Rental
 from numberdesk.core.schedule import is_leased
 from numberdesk.flows.connections.assign_connections import NO_CONNECTION
 from numberdesk.flows.connections.want_connections import begin_connecting
+from numberdesk.flows.connections.want_trunks import leave_trunks
 from numberdesk.flows.rentals.rent_records import write_looks
 from numberdesk.infra.db import Tx
 from numberdesk.numbers.rental_store import insert_rentals
@@ -97,6 +98,7 @@ def _connect(tx: Tx, given: Sequence[Given], now: int) -> None:
     """Have carriers told of what the new rentals want; the rows of those before rest from now on."""
     change_rental_connections(tx, [gone_on(one.before, now) for one in given if one.before is not None])
     chosen = [one for one in given if one.rental.connection_generation]
+    leave_trunks(tx, [one.order.e164 for one in given if one not in chosen], now)
     if not chosen:
         return
     connections = {one.connection.id: one.connection for one in chosen if one.connection is not None}

@@ -23,8 +23,10 @@ from numberdesk.core.purchase import POOL, Order, SaleNumber, Wallet
 from numberdesk.core.purchase_refusals import cannot_pay, standing_refusal
 from numberdesk.core.rent import RentLook, unused_part
 from numberdesk.core.rental import Rental
+from numberdesk.core.request_keys import RequestKey
 from numberdesk.core.schedule import is_leased
 from numberdesk.flows.rentals.announce_prices import carry_announced
+from numberdesk.flows.rentals.answer_once import another_goes_on, answered_once
 from numberdesk.flows.rentals.carried_terms import carried_prices, last_source
 from numberdesk.flows.rentals.given_records import Given, connection_before, moved_meanwhile, write_given
 from numberdesk.flows.settings.hand_on_settings import hand_on_settings
@@ -40,11 +42,13 @@ _MOST_PERIODS: Final = 100
 
 
 class Restore(NamedTuple):
-    """Let the rental of a number that ended last go on. `order_id` is new."""
+    """Let the rental of a number that ended last go on, no other than `rental_id` if given. `order_id` is new."""
 
     e164: str
     order_id: str
     warrant: Warrant
+    rental_id: str | None = None
+    request_key: RequestKey | None = None
 
 
 def restore_rentals(tx: Tx, commands: Sequence[Restore]) -> list[Rental | NumberdeskError]:
@@ -53,7 +57,7 @@ def restore_rentals(tx: Tx, commands: Sequence[Restore]) -> list[Rental | Number
     latest = find_latest_rentals(tx, e164s)
     wallets = lock_wallets(tx, {rental.account_id for rental in latest.values()})
     lock_sale_numbers(tx, e164s)
-    return [_restore(tx, command, wallets) for command in commands]
+    return answered_once(tx, commands, lambda command: _restore(tx, command, wallets))
 
 
 def _restore(tx: Tx, command: Restore, wallets: dict[str, Wallet]) -> Rental | NumberdeskError:
@@ -63,7 +67,15 @@ def _restore(tx: Tx, command: Restore, wallets: dict[str, Wallet]) -> Rental | N
         return NotFound("Nobody ever rented this number.")
     order = find_orders(tx, [rental.order_id])[rental.order_id]
     if rental.released_at is None and order.origin is OrderOrigin.RESTORATION:
-        return rental
+        return rental if command.rental_id in (None, rental.id, order.from_rental_id) else another_goes_on()
+    if command.rental_id not in (None, rental.id):
+        return another_goes_on()
+    return _ended(tx, command, rental, order, sale_number, wallets)
+
+
+def _ended(
+    tx: Tx, command: Restore, rental: Rental, order: Order, sale_number: SaleNumber, wallets: dict[str, Wallet]
+) -> Rental | NumberdeskError:
     wallet = wallets.get(rental.account_id)
     if wallet is None:
         return moved_meanwhile()

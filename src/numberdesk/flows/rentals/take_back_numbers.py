@@ -16,6 +16,8 @@ from numberdesk.core.errors import NotFound, NumberdeskError
 from numberdesk.core.interventions import InterventionKind, Warrant
 from numberdesk.core.rent import EndReason
 from numberdesk.core.rental import Rental
+from numberdesk.core.request_keys import RequestKey
+from numberdesk.flows.rentals.answer_once import another_goes_on, answered_once
 from numberdesk.flows.rentals.given_records import moved_meanwhile
 from numberdesk.flows.rentals.release_numbers import Release
 from numberdesk.infra.db import Tx
@@ -26,10 +28,12 @@ ReleaseFlow = Callable[[Tx, Sequence[Release]], list[Rental | NumberdeskError]]
 
 
 class TakeBack(NamedTuple):
-    """Take a number back from whoever rents it."""
+    """Take a number back from whoever rents it; where `rental_id` names the one that is to end, from nobody else."""
 
     e164: str
     warrant: Warrant
+    rental_id: str | None = None
+    request_key: RequestKey | None = None
 
 
 def take_back_numbers(release: ReleaseFlow) -> Callable[[Tx, Sequence[TakeBack]], list[Rental | NumberdeskError]]:
@@ -40,13 +44,15 @@ def take_back_numbers(release: ReleaseFlow) -> Callable[[Tx, Sequence[TakeBack]]
         holders = find_holders(tx, e164s)
         lock_wallets(tx, holders.values())
         lock_sale_numbers(tx, e164s)
-        return [_take_back(tx, command, holders.get(command.e164), release) for command in commands]
+        return answered_once(tx, commands, lambda command: _take_back(tx, command, holders.get(command.e164), release))
 
     return apply
 
 
 def _take_back(tx: Tx, command: TakeBack, holder: str | None, release: ReleaseFlow) -> Rental | NumberdeskError:
     rental = find_latest_rentals(tx, [command.e164]).get(command.e164)
+    if rental is not None and command.rental_id not in (None, rental.id):
+        return another_goes_on()
     if rental is None or rental.released_at is not None:
         last = next(iter(list_interventions(tx, e164=command.e164, limit=1)), None)
         if (

@@ -27,7 +27,9 @@ from numberdesk.core.purchase import Order, SaleNumber, Wallet
 from numberdesk.core.purchase_refusals import standing_refusal
 from numberdesk.core.rent import EndReason, RentTerms
 from numberdesk.core.rental import DAY, Rental
+from numberdesk.core.request_keys import RequestKey
 from numberdesk.flows.rentals.announce_prices import carry_announced
+from numberdesk.flows.rentals.answer_once import another_goes_on, answered_once
 from numberdesk.flows.rentals.carried_papers import papers_of_next
 from numberdesk.flows.rentals.carried_terms import carried_prices, last_source
 from numberdesk.flows.rentals.end_rentals import Ending, released
@@ -52,7 +54,8 @@ from numberdesk.usage.session_store import has_open_session
 class NumberTransfer(NamedTuple):
     """Move a number to an account, there to be connected to `connection_id`. `order_id` is new.
 
-    `usual` are the operator's terms of rent, by which the account has notice of prices that were announced.
+    `rental_id` is the one that is to end, so that a request that comes late moves no other. `usual` are the operator's
+    terms of rent, by which the account has notice of prices that were announced.
     """
 
     e164: str
@@ -61,6 +64,8 @@ class NumberTransfer(NamedTuple):
     order_id: str
     warrant: Warrant
     usual: RentTerms
+    rental_id: str | None = None
+    request_key: RequestKey | None = None
 
 
 class _Move(NamedTuple):
@@ -86,7 +91,7 @@ def transfer_numbers(tx: Tx, commands: Sequence[NumberTransfer]) -> list[Rental 
     holders = find_holders(tx, e164s)
     wallets = lock_wallets(tx, {*holders.values(), *(command.account_id for command in commands)})
     lock_sale_numbers(tx, e164s)
-    return [_transfer(tx, command, wallets, connections) for command in commands]
+    return answered_once(tx, commands, lambda command: _transfer(tx, command, wallets, connections))
 
 
 def _transfer(
@@ -100,6 +105,9 @@ def _transfer(
         return moved_meanwhile()
     rental = latest_rentals(tx, [(holder, command.e164)])[holder, command.e164]
     order = find_orders(tx, [rental.order_id])[rental.order_id]
+    if command.rental_id not in (None, rental.id):
+        came_of_it = holder == command.account_id and order.from_rental_id == command.rental_id
+        return rental if came_of_it and order.origin is OrderOrigin.TRANSFER else another_goes_on()
     if holder == command.account_id:
         return (
             rental if order.origin is OrderOrigin.TRANSFER else InvalidRequest("account_id", "has this number already")

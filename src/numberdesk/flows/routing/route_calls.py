@@ -11,7 +11,7 @@ from numberdesk.connections.model import ConnectedRental
 from numberdesk.connections.store import find_connected_rental
 from numberdesk.core.call_record import Direction
 from numberdesk.core.call_route import CallAnswer, RefusedCall, RoutedCall, RoutingRefusal, affordable, legs_of
-from numberdesk.core.connection import NativeRoute, Route, SipRoute
+from numberdesk.core.connection import CarrierRoute, NativeRoute, SipRoute, carrier_route
 from numberdesk.core.connection_settings import route_from
 from numberdesk.core.lifecycle import AccountState
 from numberdesk.core.session import SessionAnswer
@@ -76,13 +76,13 @@ def with_session(routed: RoutedCall, answer: SessionAnswer) -> CallAnswer:
     return routed._replace(max_seconds=session.granted, session_id=session.id, expires_at=session.expires_at)
 
 
-def _route(rental: ConnectedRental) -> Route | None:
+def _route(rental: ConnectedRental) -> CarrierRoute | None:
     """The route without its secrets, which nobody is told. None without one, and for settings that are damaged."""
     connection = rental.connection
     if connection is None or not connection.is_for(rental.account_id):
         return None
     try:
-        return route_from(connection.kind, connection.settings, {})
+        return carrier_route(route_from(connection.kind, connection.settings, {}))
     except ValueError:
         return None
 

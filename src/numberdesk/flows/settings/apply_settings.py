@@ -9,8 +9,10 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from numberdesk.carriers.clients import CarrierClients
+from numberdesk.carriers.finding_store import end_findings
 from numberdesk.carriers.port import CarrierError
 from numberdesk.core.connection import Unsupported
+from numberdesk.core.findings import FindingKind
 from numberdesk.core.number_settings import (
     NumberSettings,
     SettingsAnswer,
@@ -23,6 +25,7 @@ from numberdesk.core.number_settings import (
     told_settings,
 )
 from numberdesk.core.periods import iso_seconds
+from numberdesk.flows.note_drift import Drift, note_drift
 from numberdesk.infra.db import Tx
 from numberdesk.infra.due_work import DueWork, WorkOutcome
 from numberdesk.infra.log import get_log
@@ -92,6 +95,8 @@ def note_settings(tx: Tx, commands: Sequence[SettingsReport]) -> list[NotedSetti
             row = settings_answered(before, command.told.answer, command.told.generation, command.now)
             rows[row.rental_id] = row
             events += _news(before, row, command.now)
+            if row.state in (SettingsState.ACTIVE, SettingsState.NONE):
+                end_findings(tx, row.carrier, FindingKind.SETTINGS_DRIFTED, [row.e164], command.now)
         outcomes.append(NotedSettings(row, lease_lost))
     change_settings(tx, list(rows.values()))
     insert_events(tx, events)
@@ -106,8 +111,23 @@ def note_settings_looks(tx: Tx, commands: Sequence[SettingsLook]) -> list[None]:
         if row.look_at is not None and row.generation == command.generation:
             shown = command.shown or ShownSettings("", as_wanted=row.state is SettingsState.ACTIVE)
             rows[row.rental_id] = settings_looked_at(row, shown, command.now)
+            if command.shown is not None:
+                _note(tx, row, command.shown, command.now)
     change_settings(tx, list(rows.values()))
     return [None] * len(commands)
+
+
+def _note(tx: Tx, row: NumberSettings, shown: ShownSettings, now: int) -> None:
+    if shown.as_wanted:
+        end_findings(tx, row.carrier, FindingKind.SETTINGS_DRIFTED, [row.e164], now)
+        return
+    wanted = ", ".join(
+        f"{what} {value}"
+        for what, value in (("emergency address", row.emergency_address), ("caller name", row.caller_name))
+        if value
+    )
+    said = f"it should have {wanted}; the carrier has: {shown.text}"
+    note_drift(tx, Drift(row.carrier, row.e164, FindingKind.SETTINGS_DRIFTED, row.carrier_reference, said), now)
 
 
 def _news(before: NumberSettings, row: NumberSettings, now: int) -> list[Event]:

@@ -15,6 +15,7 @@ from numberdesk.core.number_settings import (
 )
 from numberdesk.core.rental import Rental
 from numberdesk.core.schedule import is_leased
+from numberdesk.flows.settings.want_settings import end_drifts
 from numberdesk.infra.db import Tx
 from numberdesk.numbers.settings_store import change_settings, insert_settings, lock_settings
 
@@ -35,6 +36,7 @@ def hand_on_settings(tx: Tx, before: Rental, after: Rental, now: int) -> None:
     row = lock_settings(tx, [before.id]).get(before.id)
     if row is None:
         return
+    end_drifts(tx, [row], now)
     change_settings(tx, [settings_gone_on(row, now)])
     if row.may_have:
         wanted = row.wanted if before.account_id == after.account_id else NOTHING
@@ -45,4 +47,5 @@ def take_off_settings(tx: Tx, ended: Rental, now: int) -> None:
     """Have taken off a number what was set for a rental that has ended, where the number does not go back."""
     row = lock_settings(tx, [ended.id]).get(ended.id)
     if row is not None:
+        end_drifts(tx, [row], now)
         change_settings(tx, [settings_asked(row, NOTHING, now) if row.may_have else settings_ended(row, now)])

@@ -9,8 +9,10 @@ from collections.abc import Container, Iterable, Sequence
 from typing import NamedTuple
 
 from numberdesk.carriers.compliance_store import profiles_of
+from numberdesk.carriers.finding_store import end_findings
 from numberdesk.core.compliance import EMERGENCY_ADDRESS_ID
 from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError
+from numberdesk.core.findings import FindingKind
 from numberdesk.core.number_settings import (
     CALLER_NAME,
     EMERGENCY_ADDRESS,
@@ -27,6 +29,7 @@ from numberdesk.core.rental import Rental
 from numberdesk.infra.db import Tx
 from numberdesk.numbers.settings_store import (
     change_settings,
+    find_live_settings,
     find_settings,
     insert_settings,
     lock_settings,
@@ -73,12 +76,33 @@ def find_number_settings(tx: Tx, account_id: str, e164: str, rental_id: str | No
     return None if found is None else SettingsOfNumber(found.rental, find_settings(tx, found.rental.id))
 
 
+def set_up_anew(tx: Tx, carrier: str, e164: str, now: int) -> bool:
+    """Have a carrier told anew of what a number is to have; False where nobody rents it there, or it has nothing."""
+    rental_id = find_live_settings(tx, carrier, e164)
+    rental = None if rental_id is None else lock_rentals(tx, [rental_id]).get(rental_id)
+    if rental is None or rental.released_at is not None:
+        return False
+    row = lock_settings(tx, [rental.id])[rental.id]
+    if row.wanted == NOTHING:
+        return False
+    change_settings(tx, [settings_asked(row, row.wanted, now)])
+    return True
+
+
+def end_drifts(tx: Tx, rows: Iterable[NumberSettings], now: int) -> None:
+    """What somebody set for a rental that has ended is nobody's concern any more."""
+    for row in rows:
+        if row.state is SettingsState.DRIFTED:
+            end_findings(tx, row.carrier, FindingKind.SETTINGS_DRIFTED, [row.e164], now)
+
+
 def clear_settings(tx: Tx, ended: Iterable[Rental], now: int, *, may_go_on: Container[str] = ()) -> None:
     """Forget the settings of rentals that have ended; those that never had any cost one look.
 
     Of rentals that `may_go_on`, by their ids, they are kept until the carrier has its number back.
     """
     rows = lock_settings(tx, [rental.id for rental in ended])
+    end_drifts(tx, rows.values(), now)
     change_settings(tx, [settings_ended(row, now, may_go_on=rental_id in may_go_on) for rental_id, row in rows.items()])
 
 
