@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from numberdesk.accounts.passkeys import Passkey
+from numberdesk.flows.accounts.passkeys import add_passkeys
+from numberdesk.infra.db import Database
 from tests.cli.runner import Run, json_of, runner
 
 POSTGRESQL_IN_THE_LONG_RUN = "the flows behind the commands are tested on both engines"
@@ -31,6 +34,20 @@ def test_people_are_invited_changed_disabled_and_let_in_again(run: Run) -> None:
     assert run("people", "link", "ann@example.com").returncode == 1
     assert json_of(run("people", "enable", "ann@example.com", "--json"))["status"] == "invited"
     assert invited["id"] in run("people", "list").stdout
+
+
+def test_passkeys_are_listed_and_removed_for_a_person(run: Run, database_url: str) -> None:
+    json_of(run("accounts", "create", "First customer", "--currency", "USD", "--json"))
+    invited = json_of(run("people", "invite", "First customer", "ann@example.com", "--role", "owner", "--json"))
+    database = Database(database_url)
+    with database.write() as tx:
+        add_passkeys(tx, [Passkey("pky_1", invited["id"], "c", "k", 0, "phone", 1_000_000)])
+    database.close()
+    (listed,) = json_of(run("people", "passkeys", "ann@example.com", "--json"))
+    assert (listed["id"], listed["name"], listed["used_at"]) == ("pky_1", "phone", None)
+    assert json_of(run("people", "remove-passkey", "ann@example.com", "pky_1", "--json"))["name"] == "phone"
+    assert json_of(run("people", "passkeys", "ann@example.com", "--json")) == []
+    assert run("people", "remove-passkey", "ann@example.com", "pky_1").returncode == 1
 
 
 def test_what_is_wrong_is_named(run: Run) -> None:

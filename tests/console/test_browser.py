@@ -19,6 +19,8 @@ from testbed.carrier_mock import simulated
 from testbed.pictures import FLAGS, chromium
 from testbed.remote import SETTINGS, make_remote_books
 from tests.api.conftest import Customer, Shop
+from tests.console.conftest import signed_in
+from tests.console.test_people import PASSWORD, person
 
 pytestmark = [
     pytest.mark.parametrize("engine", ["sqlite"], indirect=True),  # a browser does not see the engine
@@ -76,6 +78,34 @@ def test_a_number_is_bought_by_the_keyboard_alone(
         assert placed.get_attribute("title", timeout=1000) is not None
         assert placed.inner_text().endswith(" UTC") is not scripts
     assert customer.balance() == 98.85
+
+
+def test_a_passkey_is_added_and_signs_in_by_the_keyboard_alone(desk: Shop, customer: Customer, chrome: Browser) -> None:
+    url = desk.url.replace("127.0.0.1", "localhost")
+    _, email = person(signed_in(desk, customer), "viewer")
+    with tab(chrome) as page:
+        devices = page.context.new_cdp_session(page)
+        devices.send("WebAuthn.enable")
+        kind = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
+        options = {**kind, "isUserVerified": True, "automaticPresenceSimulation": True}
+        devices.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+        page.goto(f"{url}/console/me")
+        page.keyboard.type(email)
+        page.keyboard.press("Tab")
+        page.keyboard.type(PASSWORD)
+        page.keyboard.press("Enter")
+        page.get_by_label("Name of the new passkey").focus()
+        page.keyboard.type("Ann's laptop")
+        page.keyboard.press("Tab")
+        page.keyboard.type(PASSWORD)
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("The passkey was added")).to_be_visible()
+        expect(page.get_by_role("cell", name="Ann's laptop")).to_be_visible()
+        page.get_by_role("button", name="Sign out").click()
+        page.get_by_role("button", name="Sign in with a passkey").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/console/")
+        expect(page.get_by_text(email)).to_be_visible()
 
 
 def test_an_order_that_is_pending_ends_on_its_open_page(

@@ -9,14 +9,16 @@ from typing import Annotated, Final
 
 import typer
 
+from numberdesk.accounts.passkey_store import list_passkeys
 from numberdesk.accounts.people import Person, parse_email
 from numberdesk.accounts.person_store import find_people_called, list_people
 from numberdesk.cli.output import fail, print_list, print_object
 from numberdesk.cli.session import AccountArgument, AsJson, Limit, account_called, services
 from numberdesk.core.roles import Role
 from numberdesk.flows.accounts.invite_people import Invitation, PersonChange, change_people, invite_people
+from numberdesk.flows.accounts.passkeys import PasskeyChange, change_passkeys
 from numberdesk.flows.accounts.sign_in import new_link
-from numberdesk.views.people import invited_view, person_view
+from numberdesk.views.people import invited_view, passkey_view, person_view
 from numberdesk.wiring import Services, console_address
 
 people = typer.Typer(help="People who sign in to the console.", no_args_is_help=True)
@@ -87,6 +89,28 @@ def disable_person(email: _Email, as_json: AsJson = False) -> None:  # noqa: FBT
 def enable_person(email: _Email, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
     """Let a person sign in again."""
     _let_in(email, disabled=False, as_json=as_json)
+
+
+@people.command("passkeys")
+def list_passkeys_of_person(email: _Email, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
+    """List the passkeys by which a person signs in."""
+    with services(_OPTIONS) as running:
+        person_id = _change(running, email).person_id
+        found = running.reader.read_now(lambda tx: list_passkeys(tx, person_id))
+        columns = ("id", "name", "created_at", "used_at")
+        print_list([passkey_view(one) for one in found], columns, as_json=as_json)
+
+
+@people.command("remove-passkey")
+def remove_passkey(
+    email: _Email,
+    passkey: Annotated[str, typer.Argument(metavar="PASSKEY", help="Its id, as `people passkeys` shows it")],
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """Let a person sign in by a passkey no more, such as one that was lost, and end their sessions at once."""
+    with services(_OPTIONS) as running:
+        change = PasskeyChange(passkey, _change(running, email).person_id)
+        print_object(passkey_view(running.writer.apply(change_passkeys, change)), as_json=as_json)
 
 
 def _let_in(email: str, *, disabled: bool, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""Passwords that people type: hashed and compared a few at a time, and seldom for one person.
+"""Passwords that people type, and passkeys: looked at a few at a time, and seldom for one person.
 
 Touches: threads.
 """
@@ -41,28 +41,36 @@ class PasswordChecks:
 
     async def is_password(self, email: str, typed: str, stored: str | None, address: str) -> bool:
         """Whether a password that comes from an address is that of an email. Raises RateLimited and Overloaded."""
-        from_here = f"{network_of(address)} {email}"
+        return (
+            await self.proven(email, address, lambda: is_password(comparable_password(typed), stored) or None) is True
+        )
+
+    async def proven(self, whose: str, address: str, check: Callable[[], Result | None]) -> Result | None:
+        """What a check finds of somebody; None is counted as a try that failed. Raises RateLimited and Overloaded."""
+        from_here = f"{network_of(address)} {whose}"
         try:
             self._from_network.spend(from_here)
-            self._from_all.spend(email)
+            self._from_all.spend(whose)
         except RateLimited as error:
             raise RateLimited(_SLOWED, error.details) from None
-        right: bool | None = None
+        failed = False
         try:
-            right = await self._do(lambda: is_password(comparable_password(typed), stored))
+            found = await self.in_turn(check)
+            failed = found is None
         finally:
-            if right is not False:  # right, or not looked at
+            if not failed:  # right, or not looked at
                 self._from_network.give_back(from_here)
-                self._from_all.give_back(email)
-        return right
+                self._from_all.give_back(whose)
+        return found
 
     async def hash(self, typed: str, email: str, random_bytes: Callable[[int], bytes]) -> str:
         """What is stored of a new password. Raises InvalidRequest and Overloaded."""
         password = parse_password(typed, email)
         salt = random_bytes(SALT_BYTES)
-        return await self._do(lambda: password_hash(password, salt))
+        return await self.in_turn(lambda: password_hash(password, salt))
 
-    async def _do(self, work: Callable[[], Result]) -> Result:
+    async def in_turn(self, work: Callable[[], Result]) -> Result:
+        """Do something in a thread, when its turn comes. Raises Overloaded."""
         if self._waiting >= _MOST_WAITING:
             raise Overloaded
         self._waiting += 1

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -193,6 +194,11 @@ def page_of(html: str, status: int = 200, cookie: str | None = None) -> Response
     """A page that is written already."""
     headers = _PAGE if cookie is None else {**_PAGE, "Set-Cookie": cookie}
     return Response(html, status, headers, media_type=HTML)
+
+
+def told(values: Mapping[str, Any], status: int = 200) -> Response:
+    """An answer to a script of ours."""
+    return Response(json.dumps(values), status, _PAGE, media_type="application/json")
 
 
 def redirect(path: str, cookie: str | None = None) -> Response:

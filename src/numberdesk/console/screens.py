@@ -36,6 +36,8 @@ SAID: Final = {
     "session-ended": "The session was ended.",
     "sessions-ended": "All your other sessions were ended.",
     "password": "Your password was changed, and all your other sessions were ended.",
+    "passkey-added": "The passkey was added: you can sign in by it from now on.",
+    "passkey-removed": "The passkey was removed, and all your other sessions were ended.",
     "replayed": "The event is being sent again.",
     "deleted": "Deleted.",
     "topped-up": "The money is in the wallet.",

@@ -1,4 +1,4 @@
-"""Signing in, by a password, an API key or a link, and signing out.
+"""Signing in, by a password, a passkey, an API key or a link, and signing out.
 
 Touches: database.
 """
@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from starlette.responses import Response
 
+from numberdesk.accounts.authenticators import RelyingParty
 from numberdesk.accounts.people import LONGEST_EMAIL, Person, parse_email
 from numberdesk.accounts.person_store import find_people, find_people_called
 from numberdesk.accounts.session_store import find_links, find_signed
@@ -20,8 +21,9 @@ from numberdesk.api.limits import RateLimit
 from numberdesk.api.request_body import Headers
 from numberdesk.console.forms import Form
 from numberdesk.console.guards import Origin, cookie_name, inside, read_cookie, set_cookie
+from numberdesk.console.passkeys import NO_PASSKEYS, asked_to_sign_in, person_of_passkey, relying_party
 from numberdesk.console.passwords import PasswordChecks
-from numberdesk.console.rendering import page, redirect
+from numberdesk.console.rendering import page, redirect, told
 from numberdesk.core.errors import InvalidApiKey, InvalidRequest, NotFound, NumberdeskError, RateLimited
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.flows.accounts.sign_in import IDLE, TOKEN_BYTES, SignIn, new_token, sign_in, sign_out, token_hash
@@ -38,6 +40,10 @@ _WRONG: Final = (
     "or nd_test_."
 )
 _NO_FIT: Final = "Email and password do not fit together. If you have forgotten it, ask for a new link."
+_NO_PASSKEY: Final = (
+    "This passkey lets nobody in: it was removed, its answer came too late, or it is a copy. Try again, or sign in "
+    "another way."
+)
 _LINK_USED: Final = "This link was used already, or is too old. Ask for a new one, or sign in as you usually do."
 _SLOWED: Final = "Too many tries from your address. Wait a little, then try again."
 
@@ -85,9 +91,11 @@ class SignInPages:
         self._passwords = passwords
         # The bucket of a network holds ATTEMPTS_AT_ONCE, and of networks only the latest are remembered.
         self._attempts = RateLimit(ATTEMPTS_PER_SECOND / ATTEMPTS_AT_ONCE, times=ATTEMPTS_AT_ONCE)
+        self._asked = RateLimit(ATTEMPTS_PER_SECOND / ATTEMPTS_AT_ONCE, times=ATTEMPTS_AT_ONCE)
         self.openers: dict[tuple[str, str], Opener] = {
             ("GET", "/sign-in"): self._show,
-            ("POST", "/sign-in"): self._with_key_or_password,
+            ("POST", "/sign-in"): self._with_what_is_sent,
+            ("POST", "/sign-in/passkey"): self._ask_passkey,
             ("GET", "/link"): self._show_link,
             ("POST", "/link"): self._with_link,
             ("POST", "/sign-out"): self._out,
@@ -104,21 +112,45 @@ class SignInPages:
             out=arrival.asked("out") == "1",
             email=arrival.asked("email")[:LONGEST_EMAIL],
             kept=arrival.asked("kept"),
+            passkeys=self._party(arrival) is not None,
         )
 
-    def show_over(self, kept: str) -> Response:
+    def show_over(self, kept: str, origin: Origin) -> Response:
         """The page for whoever sent a form after their session: the form goes along (kept_forms.py)."""
-        return page("sign_in.html", 401, error=None, next="/console/", over=True, out=False, email="", kept=kept)
+        passkeys = relying_party(origin, self._services.settings.public_url) is not None
+        return page(
+            "sign_in.html", 401, error=None, next="/console/", over=True, out=False, email="", kept=kept,
+            passkeys=passkeys,
+        )  # fmt: skip
 
-    async def _with_key_or_password(self, arrival: Arrival) -> Response:
-        by_password = "key" not in arrival.form
+    def _party(self, arrival: Arrival) -> RelyingParty | None:
+        return relying_party(arrival.origin, self._services.settings.public_url)
+
+    async def _ask_passkey(self, arrival: Arrival) -> Response:
+        """What a browser's passkey is to sign. It is written down, so no network asks for many at once."""
+        party = self._party(arrival)
+        try:
+            if party is None:
+                raise NotFound(NO_PASSKEYS)
+            self._asked.spend(arrival.network)
+            return told(await asked_to_sign_in(self._services, self._passwords, party, arrival.now))
+        except RateLimited as error:
+            return told({"error": _SLOWED}, STATUSES[error.code])
+        except NumberdeskError as error:
+            return told({"error": error.message}, STATUSES[error.code])
+
+    async def _with_what_is_sent(self, arrival: Arrival) -> Response:
+        by, wrong = self._by_password, _NO_FIT
+        if "key" in arrival.form:
+            by, wrong = self._by_key, _WRONG
+        elif "credential" in arrival.form:
+            by, wrong = self._by_passkey, _NO_PASSKEY
         try:
             name = cookie_name(arrival.origin, self._services.settings.public_url)
             self._attempts.spend(arrival.network)
-            wanted = await (self._by_password(arrival) if by_password else self._by_key(arrival))
-            return await self._begin(arrival, name, wanted)
+            return await self._begin(arrival, name, await by(arrival))
         except InvalidApiKey:
-            return await self._show(arrival, InvalidApiKey(_NO_FIT if by_password else _WRONG))
+            return await self._show(arrival, InvalidApiKey(wrong))
         except RateLimited as error:
             own = error.message != RateLimited.sentence
             return await self._show(arrival, error if own else RateLimited(_SLOWED, error.details))
@@ -144,6 +176,15 @@ class SignInPages:
             raise InvalidApiKey
         self._entry_point.rate_limits.spend(person.account_id, person.id)
         return SignIn("", arrival.now, key_id=person.id, proven=stored)
+
+    async def _by_passkey(self, arrival: Arrival) -> SignIn:
+        party = self._party(arrival)
+        if party is None:
+            raise NotFound(NO_PASSKEYS)
+        answer = arrival.asked("credential")
+        wanted = await person_of_passkey(self._services, self._passwords, party, answer, arrival.address, arrival.now)
+        self._entry_point.rate_limits.spend(wanted.account_id, wanted.person_id)
+        return SignIn("", arrival.now, key_id=wanted.person_id, passkey=wanted.used)
 
     async def _show_link(self, arrival: Arrival, error: NumberdeskError | None = None) -> Response:
         """A page with a button: whoever only looks at a link, as previews do, does not use it up."""
@@ -187,6 +228,8 @@ class SignInPages:
         begun = wanted._replace(token_hash=token_hash(token), address=arrival.address, browser=arrival.browser)
         await self._services.writer.submit(sign_in, begun)
         self._attempts.give_back(arrival.network)  # whoever gets in is no guesser
+        if begun.passkey is not None:
+            self._asked.give_back(arrival.network)
         await self._end_former(arrival)
         return redirect(inside(arrival.asked("next") or None), set_cookie(name, token, IDLE // MICROSECONDS))
 

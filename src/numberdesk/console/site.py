@@ -132,7 +132,7 @@ class Console:
         if screen.method != "GET" and screen.reads_form:
             with suppress(NumberdeskError):
                 text = kept(scope["path"], await read_form(headers, receive, limit), origin, headers, limit)
-        return _to_sign_in(scope) if text is None else self._signing.show_over(text)
+        return _to_sign_in(scope) if text is None else self._signing.show_over(text, origin)
 
     async def _visit(self, screen: Screen, scope: Scope, receive: Receive) -> Response:
         """A page for whoever is signed in."""
@@ -165,6 +165,7 @@ class Console:
                 receive,
                 self._passwords,
                 self._imports,
+                origin,
                 client_address(scope, self._services.settings.trusted_proxies),
             )
         )

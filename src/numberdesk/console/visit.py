@@ -35,6 +35,7 @@ from numberdesk.api.endpoint import (
 from numberdesk.api.request_body import Headers
 from numberdesk.api.shapes import NoQuery, decode_body, decode_query
 from numberdesk.console.forms import Form
+from numberdesk.console.guards import Origin
 from numberdesk.console.imports import Imports
 from numberdesk.console.passwords import PasswordChecks
 from numberdesk.core.errors import Forbidden, NumberdeskError
@@ -74,6 +75,7 @@ class Visit:
     receive: Receive
     passwords: PasswordChecks
     imports: Imports
+    origin: Origin
     client: str = ""
     error: NumberdeskError | None = None
     said: str | None = None

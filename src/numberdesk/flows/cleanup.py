@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from numberdesk.accounts.action_store import forget_actions
+from numberdesk.accounts.passkey_store import forget_challenges
 from numberdesk.accounts.session_store import forget_sessions
 from numberdesk.catalog.offer_store import forget_offers
 from numberdesk.core.periods import MICROSECONDS
@@ -60,7 +61,10 @@ def clean_up(tx: Tx, commands: Sequence[Cleanup]) -> list[CleanupReport]:
             forget_answers(tx, command.now - command.key_retention, _MOST_ROWS),
             forget_offers(tx, command.now, _MOST_ROWS),
             forget_keyed_requests(tx, command.now - command.key_retention, _MOST_ROWS),
-            forget_sessions(tx, command.now - IDLE, command.now, _MOST_ROWS),
+            max(
+                forget_sessions(tx, command.now - IDLE, command.now, _MOST_ROWS),
+                forget_challenges(tx, command.now, _MOST_ROWS),
+            ),
             0 if command.call_detail is None else erase_others(tx, command.now - command.call_detail, _MOST_ROWS),
             forget_actions(tx, command.now - command.action_retention, _MOST_ROWS),
         )

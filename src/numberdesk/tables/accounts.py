@@ -142,6 +142,37 @@ people = Table(
 )
 Index(None, people.c.account_id, people.c.id)
 
+# A passkey of a person: the id and the public key of its credential, in base64url, and what it counted when it was last
+# used, which never goes back; 0 where it counts nothing. They are deleted with their person.
+passkeys = Table(
+    "passkeys",
+    metadata,
+    text("id", primary_key=True),
+    text("person_id"),
+    text("credential"),
+    text("public_key"),
+    whole("sign_count"),
+    text("name"),
+    whole("created_at"),
+    optional_whole("used_at"),
+    UniqueConstraint("credential"),
+    CheckConstraint("sign_count >= 0", name="count_not_negative"),
+    sqlite_with_rowid=False,
+)
+Index(None, passkeys.c.person_id, passkeys.c.id)
+
+# What a passkey is to sign once: the SHA-256 of a challenge. person_id is who adds a passkey by it, "" to sign in.
+passkey_challenges = Table(
+    "passkey_challenges",
+    metadata,
+    text("hash", primary_key=True),
+    whole("expires_at"),
+    text("person_id"),
+    sqlite_with_rowid=False,
+)
+Index(None, passkey_challenges.c.person_id, passkey_challenges.c.expires_at)
+Index(None, passkey_challenges.c.expires_at)
+
 # Who is signed in to the console: the SHA-256 of a token that its browser keeps, and the key, or the person, whose
 # rights it has. A key that is deleted may leave a session behind, which then is good for nothing. An operator acts for
 # the customer acting_for until acting_until.

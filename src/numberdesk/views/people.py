@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from numberdesk.accounts.passkeys import Passkey
 from numberdesk.accounts.people import Person, PersonState
 from numberdesk.core.periods import iso_or_none, iso_seconds
 from numberdesk.core.roles import Role
@@ -30,6 +31,20 @@ class InvitedPersonView(PersonView, frozen=True):
 
     link: str
     link_expires_at: Instant
+
+
+class PasskeyView(msgspec.Struct, frozen=True):
+    """A passkey by which somebody signs in to the console."""
+
+    id: str
+    name: str
+    created_at: Instant
+    used_at: Instant | None
+
+
+def passkey_view(passkey: Passkey) -> PasskeyView:
+    """A passkey, without its key."""
+    return PasskeyView(passkey.id, passkey.name, iso_seconds(passkey.created_at), iso_or_none(passkey.used_at))
 
 
 def person_view(person: Person) -> PersonView:

@@ -1,4 +1,4 @@
-"""Who is signed in: their sessions, which they can end, and their password.
+"""Who is signed in: their sessions, which they can end, their passkeys and their password.
 
 Touches: nothing.
 """
@@ -9,13 +9,15 @@ from typing import Final
 
 from starlette.responses import Response
 
+from numberdesk.accounts.passkey_store import list_passkeys
 from numberdesk.accounts.person_store import find_people
 from numberdesk.accounts.session_store import list_sessions
+from numberdesk.console.passkeys import relying_party
 from numberdesk.console.rendering import redirect
 from numberdesk.console.screens import screen, show, show_again
 from numberdesk.console.visit import Visit
 from numberdesk.core.errors import InvalidRequest, NumberdeskError
-from numberdesk.core.periods import iso_seconds
+from numberdesk.core.periods import iso_or_none, iso_seconds
 from numberdesk.flows.accounts.sign_in import IDLE, EndSessions, NewPassword, change_passwords, end_sessions
 from numberdesk.infra.attribution import attributed_to
 
@@ -39,7 +41,26 @@ async def myself(visit: Visit) -> Response:
         }
         for each in found
     ]
-    return show(visit, "myself.html", "/console/me", "You and your sessions", sessions=sessions)
+    return show(
+        visit, "myself.html", "/console/me", "You and your sessions", sessions=sessions,
+        passkeys=await _passkeys(visit),
+        party=relying_party(visit.origin, visit.entry_point.services.settings.public_url),
+    )  # fmt: skip
+
+
+async def _passkeys(visit: Visit) -> list[dict[str, str | None]]:
+    """The passkeys of the person who is signed in, as the page shows them."""
+    person_id = visit.signed.session.key_id
+    found = await visit.entry_point.services.reader.look_up(lambda tx: list_passkeys(tx, person_id))
+    return [
+        {
+            "id": each.id,
+            "name": each.name,
+            "created_at": iso_seconds(each.created_at),
+            "used_at": iso_or_none(each.used_at),
+        }
+        for each in found
+    ]
 
 
 @screen("POST", "/me/sessions/end")

@@ -10,7 +10,8 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from numberdesk.accounts.people import PERSON_ID
+from numberdesk.accounts.passkey_store import find_passkeys, save_passkey
+from numberdesk.accounts.people import PERSON_ID, Person
 from numberdesk.accounts.person_store import find_people, save_people
 from numberdesk.accounts.session_store import (
     ConsoleSession,
@@ -44,11 +45,19 @@ SEEN_EVERY: Final = 300 * MICROSECONDS
 _LINK_USED: Final = "This link was used already, or is too old. Ask for a new one, or sign in with an API key instead."
 
 
+class UsedPasskey(NamedTuple):
+    """A passkey that signed what it was asked to, and what it counted until then and counts now."""
+
+    id: str
+    counted_before: int
+    counts_now: int
+
+
 class SignIn(NamedTuple):
     """Begin a session at `now`, under the hash of its token, for a key or a person, or for that of a link.
 
     The link is used up. One of a person sets the hash of a new `password`; where a person signs in by a password,
-    `proven` is the hash that it was compared with.
+    `proven` is the hash that it was compared with, and where by a passkey, `passkey` is what it counted.
     """
 
     token_hash: str
@@ -59,6 +68,7 @@ class SignIn(NamedTuple):
     proven: str | None = None
     address: str | None = None
     browser: str | None = None
+    passkey: UsedPasskey | None = None
 
 
 class NewPassword(NamedTuple):
@@ -143,11 +153,23 @@ def _refusal(tx: Tx, command: SignIn, holder: str | None) -> NumberdeskError | N
     if person.disabled_at is not None:  # since a moment ago: now it is locked
         return InvalidApiKey()
     if command.link_hash is None:
-        return None if person.password is not None and person.password == command.proven else InvalidApiKey()
+        return _refusal_without_link(tx, command, person)
     if command.password is None:
         return InvalidRequest("password", "must be chosen")
     save_people(tx, [person._replace(password=command.password)])
     end_sessions_of(tx, holder)
+    return None
+
+
+def _refusal_without_link(tx: Tx, command: SignIn, person: Person) -> NumberdeskError | None:
+    """Why a password or passkey lets its person in no more: it was changed or used since it was looked at."""
+    used = command.passkey
+    if used is None:
+        return None if person.password is not None and person.password == command.proven else InvalidApiKey()
+    found = find_passkeys(tx, [used.id], lock=True).get(used.id)
+    if found is None or found.person_id != person.id or found.sign_count != used.counted_before:
+        return InvalidApiKey()
+    save_passkey(tx, found._replace(sign_count=used.counts_now, used_at=command.now))
     return None
 
 
