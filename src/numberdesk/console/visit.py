@@ -37,6 +37,7 @@ from numberdesk.api.shapes import NoQuery, decode_body, decode_query
 from numberdesk.console.forms import Form
 from numberdesk.console.imports import Imports
 from numberdesk.console.passwords import PasswordChecks
+from numberdesk.console.rehearsal import Rehearsal
 from numberdesk.core.errors import Forbidden, NumberdeskError
 from numberdesk.core.periods import iso_or_none
 from numberdesk.core.roles import Via
@@ -74,6 +75,7 @@ class Visit:
     receive: Receive
     passwords: PasswordChecks
     imports: Imports
+    rehearsal: Rehearsal | None = None
     client: str = ""
     error: NumberdeskError | None = None
     said: str | None = None
