@@ -37,6 +37,7 @@ _SHOWN: Final = {
     "find": ("customer", _FIND),
     "overview": ("customer", "/console/"),
     "account": ("operator", "/console/accounts/{account}"),
+    "rehearsal": ("operator", "/console/rehearsal/{rehearsal}"),
 }
 """The pictures of the documents: who looks at what."""
 
@@ -51,7 +52,8 @@ _CUSTOMER: Final = (
     "/console/actions", "/console/me", "/console/nothing",
 )  # fmt: skip
 _OPERATOR: Final = (
-    "/console/", "/console/health", "/console/accounts", "/console/accounts/{account}",
+    "/console/", "/console/health", "/console/rehearsal", "/console/rehearsal/{rehearsal}",
+    "/console/accounts", "/console/accounts/{account}",
     "/console/accounts/{account}/statements", "/console/accounts/{account}/rent", "/console/all-numbers",
     "/console/all-numbers/+13612738809",
     "/console/all-numbers/+13612738809/take-back?reason=reported", "/console/interventions", "/console/inventory",
@@ -100,6 +102,18 @@ class Camera:
         self._browser, self._served, self._ids, self._folder = browser, served, ids, folder
         who = zip(("customer", "operator"), served.links, strict=True)
         self._states = {name: signed_in(browser, link).storage_state() for name, link in who}
+        self._ids["rehearsal"] = self._rehearse()
+
+    def _rehearse(self) -> str:
+        """The id of an order that is parked, since its carrier hangs."""
+        context = self._browser.new_context(storage_state=self._states["operator"])
+        page = context.new_page()
+        page.goto(f"{self._served.url}/console/rehearsal")
+        page.get_by_role("button", name="Buy a number: Hang").click()
+        page.get_by_text("Parked for a person").wait_for(timeout=60_000)
+        order_id = page.url.rpartition("/")[2]
+        context.close()
+        return order_id
 
     def shoot(self, picture: Picture) -> None:
         """Take one."""

@@ -127,7 +127,7 @@ class RemoteBooks(NamedTuple):
         """What a worker does in days, in a moment: until no order is open and no number on its way back."""
         clock_ahead = MovingClock()
         with self.running(clock_ahead) as services:
-            asyncio.run(_until_settled(services, clock_ahead))
+            asyncio.run(until_settled(services, clock_ahead))
 
     def audit(self) -> list[Order]:
         """Hold the books against themselves and against the carrier's; return all orders."""
@@ -155,7 +155,8 @@ class RemoteBooks(NamedTuple):
         assert set(owned - rented) <= still_open, "a number that the carrier is paid for has no customer"
 
 
-async def _until_settled(services: Services, moving: MovingClock) -> None:
+async def until_settled(services: Services, moving: MovingClock) -> None:
+    """Do what a worker does until no order is open but those that wait for a person, the clock moved on each time."""
     try:
         workers = due_workers(services)
         for _ in range(MOST_ROUNDS):

@@ -17,11 +17,13 @@ from numberdesk.carriers.registry import KINDS
 from numberdesk.catalog.model import ListingChunk, SavedChunk
 from numberdesk.connections.livekit import LiveKitTrunks
 from numberdesk.connections.prober import ConnectionTests
+from numberdesk.core.carrier_order import SCHEDULE
 from numberdesk.core.errors import NumberdeskError
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Buy, Decision
 from numberdesk.core.rent import RentTerms
 from numberdesk.core.rental import MissedRule, Proration, Rental
+from numberdesk.core.schedule import Schedule
 from numberdesk.flows.accounts.note_actions import note_actions
 from numberdesk.flows.agree_on_time import AgreedClock
 from numberdesk.flows.carriers.audit_carriers import CarrierAuditor
@@ -164,7 +166,7 @@ class Parts:
     `now` and `seconds` are the two clocks: microseconds since 1970, and seconds that only go forward. `failpoint` is
     told each point that a batch, a purchase, an order or due work passes (FAILPOINTS of writer, buy_number,
     place_orders and due_work), where a test may end the process. `spawn` begins the story of an order on its way to a
-    carrier.
+    carrier, `order_schedule` says when one that is open is looked up.
     """
 
     now: Callable[[], int] = clock.now
@@ -173,6 +175,7 @@ class Parts:
     random_bytes: Callable[[int], bytes] = clock.random_bytes
     failpoint: Callable[[str], None] = no_failpoint
     spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]] = spawn_here
+    order_schedule: Schedule = SCHEDULE
     open_database: Callable[[Settings, float], Database] = open_database
     build_carrier: Callable[[str, Setup, Http], Carrier] = build_carrier
     writer: Callable[..., Writer] = Writer
@@ -189,7 +192,7 @@ class Parts:
     @property
     def of_placement(self) -> dict[str, Any]:
         """What a placement is built of beside what it shares with others."""
-        return {"failpoint": self.failpoint, "spawn": self.spawn}
+        return {"failpoint": self.failpoint, "spawn": self.spawn, "schedule": self.order_schedule}
 
 
 REAL: Final = Parts()

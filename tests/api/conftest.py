@@ -22,7 +22,7 @@ from numberdesk.flows.accounts.issue_keys import NewKey, issue_keys, new_key_rec
 from numberdesk.http_server.server import Limits, bind, make_server
 from numberdesk.infra import log
 from numberdesk.infra.settings import load_settings
-from numberdesk.wiring import Services, build
+from numberdesk.wiring import REAL, Parts, Services, build
 from testbed.databases import Databases
 from testbed.egress import ALLOWED
 from testbed.samples import listing_of
@@ -120,10 +120,10 @@ class Shop:
         self._connections.close()
 
 
-def _run(url: str, make: Callable[[Services], Any] = build_app, **settings: Any) -> Iterator[Shop]:
+def _run(url: str, make: Callable[[Services], Any] = build_app, parts: Parts = REAL, **settings: Any) -> Iterator[Shop]:
     log.configure("error")
     clock: list[int] = []
-    services = build(load_settings(database_url=url, **settings))
+    services = build(load_settings(database_url=url, **settings), parts)
     services.writer.start()
     sock = bind("127.0.0.1", 0)
     port = sock.getsockname()[1]

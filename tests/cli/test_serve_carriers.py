@@ -24,6 +24,7 @@ from testbed import nursery
 from testbed.carrier_mock import Control
 from testbed.egress import ALLOWED
 from tests.cli.conftest import COMMAND, PATIENCE, Running, Start, environment
+from tests.console.browser import Browser
 
 
 def _demo(start: Start) -> Running:
@@ -145,6 +146,22 @@ def test_a_plain_demo_leaves_the_carriers_of_an_earlier_one_alone_until_they_are
     assert plain.stop() == 0
     again = _demo(start)
     assert _offers(again, area_code="212")
+
+
+def test_a_plain_demo_begins_its_carriers_with_the_first_rehearsal(start: Start) -> None:
+    demo = start("serve", "--demo", "--port", "0", until="statement.html")
+    operator = Browser(demo.url.removesuffix("/api/v1"))
+    link = re.findall(r"http\S+(/console/link\?token=\S+)", demo.said)[1]
+    operator.send(operator.get(link).form("/console/link"))
+    page = operator.get("/console/rehearsal")
+    assert "carriers not started" in page.text
+    (form,) = [each for each in page.forms if each.fields.get("mishap") == ["sold"]]
+    page = operator.send(form)
+    assert "Refused." in page.text
+    assert "Balance 100.00" in page.text
+    assert "carriers answer" in operator.get("/console/rehearsal").text
+    assert _offers(demo, area_code="212")
+    assert demo.stop() == 0
 
 
 def _in_a_terminal(folder: Path, *lines: str) -> subprocess.CompletedProcess[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import pytest
@@ -11,12 +12,14 @@ import pytest
 from numberdesk.accounts.model import OPERATOR_SCOPES
 from numberdesk.accounts.people import Person
 from numberdesk.accounts.session_store import SignInLink
+from numberdesk.cli.demo_rehearsal import DemoStage
 from numberdesk.console.guards import PLAIN_COOKIE
 from numberdesk.console.site import build_site
 from numberdesk.core.roles import Role
 from numberdesk.flows.accounts.invite_people import Invitation, invite_people
 from numberdesk.flows.accounts.sign_in import SignIn, sign_in, token_hash
 from numberdesk.infra.vault import new_key
+from numberdesk.wiring import Parts, Services
 from testbed.databases import Databases
 from testbed.egress import ALLOWED
 from tests.api.conftest import EVERY_SCOPE, Customer, Shop, _run
@@ -43,6 +46,23 @@ def another_desk(database_url: str) -> Iterator[Callable[..., Shop]]:
     yield start
     for each in running:
         next(each, None)
+
+
+HURRIED: Final = {"order_seconds": "1", "read_seconds": "1", "window_seconds": "8"}
+"""How long a stage waits for its carriers, so that tests need not."""
+
+
+@contextmanager
+def staged(url: str, parts: Parts) -> Iterator[Shop]:
+    """A service with the demo's stage, its carriers not begun yet."""
+    stages: list[DemoStage] = []
+
+    def site(services: Services) -> object:
+        stages.append(DemoStage(services, HURRIED))
+        return build_site(services, stages[0])
+
+    yield from _run(url, site, parts, egress_allow=ALLOWED, credentials_key=new_key(), answer_timeout_seconds=8)
+    stages[0].close()
 
 
 def signed_in(desk: Shop, customer: Customer) -> Browser:

@@ -15,11 +15,14 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from carrier_mock.faults import Fault
 from carrier_mock.model import Api, Operation
+from numberdesk import worker
+from numberdesk.cli.demo_rehearsal import SCHEDULE
+from numberdesk.wiring import Parts
 from testbed.carrier_mock import simulated
 from testbed.pictures import FLAGS, chromium
 from testbed.remote import SETTINGS, make_remote_books
 from tests.api.conftest import Customer, Shop
-from tests.console.conftest import signed_in
+from tests.console.conftest import signed_in, staged
 from tests.console.test_people import PASSWORD, person
 
 pytestmark = [
@@ -126,6 +129,23 @@ def test_an_order_that_is_pending_ends_on_its_open_page(
             operator = desk.operator()
             operator.http.post(f"/admin/orders/{order_id}/void/")
             expect(page.get_by_text("The order failed and nothing was charged.")).to_be_visible(timeout=10_000)
+
+
+def test_a_rehearsed_order_is_watched_until_it_is_adopted(database_url: str, chrome: Browser) -> None:
+    with staged(database_url, Parts(order_schedule=SCHEDULE)) as desk, tab(chrome) as page:
+        customer, key = desk.customer(), desk.operator().key
+        end_work = worker.start(desk.services)
+        page.goto(f"{desk.url}/console/")
+        page.get_by_label("API key").fill(key)
+        page.get_by_role("button", name="Sign in with the key").click()
+        page.get_by_role("link", name="Rehearsal", exact=True).click()
+        page.get_by_role("button", name="Buy a number: Answer 500").click()
+        expect(page.get_by_text("The price is held and nothing is charged.")).to_be_visible(timeout=20_000)
+        expect(page.get_by_text("Adopted.")).to_be_visible(timeout=20_000)
+        expect(page.get_by_text("98.62", exact=True)).to_be_visible()
+        expect(page.get_by_text("in order", exact=True)).to_be_visible()
+        end_work()
+        assert customer.balance() == 98.62
 
 
 def test_pages_fit_a_narrow_window_and_the_menu_opens_there(desk: Shop, customer: Customer, chrome: Browser) -> None:

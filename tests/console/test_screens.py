@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 import pytest
@@ -52,7 +53,12 @@ def test_a_screen_opens_to_exactly_those_whose_key_may_ask_what_it_shows(desk: S
     account = desk.customer(scopes=scopes) if kind is AccountKind.CUSTOMER else desk.operator(scopes)
     caller = caller_of(kind, scopes, of_person)
     browser = signed_in(desk, account) if of_person is None else signed_in_person(desk, account.account_id, of_person)
-    for screen in SCREENS:
+    opens_to_exactly_those_who_may(browser, caller, [each for each in SCREENS if not each.only_demo])
+
+
+def opens_to_exactly_those_who_may(browser: Browser, caller: Caller, screens: Sequence[Screen]) -> None:
+    """Every screen, every button of one included, is refused to exactly those who may not ask what it asks."""
+    for screen in screens:
         if screen.method == "GET":
             page = browser.get(path_of(screen))
         elif screen.reads_form:
@@ -72,14 +78,14 @@ def test_every_screen_asks_endpoints_that_are_there_and_the_menu_leads_to_screen
             endpoint_named(name)
     for kind, scopes in ((AccountKind.CUSTOMER, tuple(CUSTOMERS)), (AccountKind.OPERATOR, tuple(OPERATORS))):
         caller = caller_of(kind, scopes)
-        for items in menu_of(caller).values():
+        for items in menu_of(caller, demo=True).values():
             assert {item.path for item in items} <= paths
             assert all(may(caller, item.asks) for item in items)
 
 
 def pages(browser: Browser) -> list[Page]:
     """Every page without a field in its path."""
-    shown = [screen for screen in SCREENS if screen.method == "GET" and "{" not in screen.path]
+    shown = [each for each in SCREENS if each.method == "GET" and "{" not in each.path and not each.only_demo]
     found = []
     for screen in shown:
         if not screen.path.endswith(("/csv", "/buy")):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from numberdesk.core.carrier_order import (
     Absent,
     CarrierOrder,
@@ -34,7 +36,7 @@ def hear(
     attempt: int | None = None,
     window: int = WINDOW,
     inquiry: Inquiry | None = None,
-    **told: bool,
+    **told: Any,
 ) -> Step:
     """What follows from a word; the carrier was asked and heard at once, and no clock was ever set."""
     sent, inquiry = attempt or carrier_order.sends, inquiry or at(now - NOW)
@@ -56,7 +58,7 @@ def absences(
     *instants: int,
     window: int = WINDOW,
     word: OrderOutcome = Absent(),  # noqa: B008  a value without state
-    **told: bool,
+    **told: Any,
 ) -> Step:
     """Look-ups that find nothing, at these times after the first."""
     what: Step = Keep(carrier_order)

@@ -28,7 +28,7 @@ from numberdesk.core.carrier_order import (
     first_carrier_order,
 )
 from numberdesk.core.errors import CarrierRefused, CarrierUnavailable, NumberTaken
-from numberdesk.core.schedule import LONGEST_MESSAGE
+from numberdesk.core.schedule import LONGEST_MESSAGE, Schedule
 from tests.core.hearing import AGAIN, LEASE, MINUTE, NOW, ORDERED, PROOF, SECOND, WINDOW, absences, at, hear, kept
 
 
@@ -122,6 +122,16 @@ def test_look_ups_come_at_growing_intervals_and_then_the_order_is_left_to_a_pers
     assert (carrier_order.next_at, carrier_order.parked_at, carrier_order.attempts) == (None, now, len(DELAYS))
     last = kept(hear(ORDERED._replace(attempts=len(DELAYS), message="before"), word, window=LONGEST_DELAY))
     assert (last.parked_at, last.message) == (NOW, getattr(word, "message", "absent"))
+
+
+@pytest.mark.parametrize("word", [Pending("queued"), Unknown("HTTP 500"), Absent()])
+def test_a_schedule_that_is_given_says_when_to_look_and_when_to_leave_it_to_a_person(word: OrderOutcome) -> None:
+    short = Schedule((3 * SECOND, 5 * SECOND), endless=False)
+    first = kept(hear(ORDERED, word, schedule=short))
+    second = kept(hear(first, word, schedule=short, now=NOW + 3 * SECOND))
+    assert (first.next_at, second.next_at) == (NOW + 3 * SECOND, NOW + 8 * SECOND)
+    parked = kept(hear(ORDERED._replace(attempts=2), word, schedule=short))
+    assert (parked.next_at, parked.parked_at) == (None, NOW)
 
 
 def test_an_order_that_was_parked_and_is_asked_about_anew_is_due_again() -> None:

@@ -17,7 +17,6 @@ from numberdesk.carriers.port import Setup
 from numberdesk.carriers.store import find_carriers_named
 from numberdesk.catalog.rule_store import list_price_rules
 from numberdesk.catalog.rules import PriceRule
-from numberdesk.cli.output import fail
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.flows.carriers.connect_carriers import CarrierSetup, set_up_carriers
 from numberdesk.flows.catalog.set_price_rules import set_price_rules
@@ -33,6 +32,12 @@ _CREDENTIALS: Final = {
     "twilio": {"account_sid": "AC" + "0" * 31 + "1", "auth_token": "a-simulated-token"},
     "telnyx": {"api_key": "a-simulated-key"},
 }
+ACCOUNT_NAMES: Final = frozenset({"AC" + "0" * 31 + "1", "a-simulated-key"})
+"""What the carriers call our accounts there."""
+
+PATIENCE: Final = {"order_seconds": "3", "read_seconds": "3", "window_seconds": "8"}
+"""Fields of carriers, short enough for somebody who watches an order being looked for."""
+
 _MARGIN: Final = 200_000
 _OUTBOUND: Final = 20_000
 _INBOUND: Final = 10_000
@@ -82,9 +87,16 @@ def _beside(settings: Settings, suffix: str) -> Path:
     return Path(file).with_suffix(suffix)
 
 
+class NoCarriersError(RuntimeError):
+    """The simulated carriers cannot run; the text says why."""
+
+
 @contextlib.contextmanager
 def simulated_carriers(state: Path) -> Iterator[dict[str, str]]:
-    """Run the mock, which keeps what it sold in the file; give where each kind of carrier is."""
+    """Run the mock, which keeps what it sold in the file; give where each kind of carrier is. Raises NoCarriersError.
+
+    Each has the control endpoint, too.
+    """
     from carrier_mock.journal import JournalError  # noqa: PLC0415  a server for real starts without it
     from carrier_mock.model import Api  # noqa: PLC0415  the same
     from carrier_mock.running import Config, running  # noqa: PLC0415  the same
@@ -94,13 +106,13 @@ def simulated_carriers(state: Path) -> Iterator[dict[str, str]]:
         with running(Config(state=state)) as mock:
             yield {kind: mock.url_of(Api(kind)) for kind in NAMES}
     except JournalError as error:
-        fail(str(error))
+        raise NoCarriersError(str(error)) from None
 
 
-def connect(services: Services, urls: dict[str, str]) -> None:
+def connect(services: Services, urls: dict[str, str], patience: dict[str, str] = PATIENCE) -> None:
     """Connect the simulated carriers where they are now, and price their numbers once."""
     for kind, name in NAMES.items():
-        values = {**_CREDENTIALS[kind], "base_url": urls[kind]}
+        values = {**_CREDENTIALS[kind], **patience, "base_url": urls[kind]}
         setup = CarrierSetup(name, kind, Setup(values), CarrierState.ACTIVE, services.now())
         services.writer.apply(
             set_up_carriers(services.vault, services.egress), setup

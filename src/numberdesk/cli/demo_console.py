@@ -31,6 +31,7 @@ def sign_in_text(services: Services, key: str, address: str) -> str:
         "In a browser, by links that sign in once:\n\n"
         f"  as the customer   {customer}\n"
         f"  as an operator    {operators}\n\n"
+        "Operators find Rehearsal there: what happens when a carrier hangs, or loses an order.\n\n"
     )
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import ipaddress
 import socket
 import sys
-from typing import Annotated, Any, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -33,7 +34,10 @@ from numberdesk.infra.serve_lock import only_server
 from numberdesk.infra.settings import Settings, load_settings
 from numberdesk.infra.vault import VaultError
 from numberdesk.ledger.store import find_wallet
-from numberdesk.wiring import OF_COMMANDS, Services, build
+from numberdesk.wiring import OF_COMMANDS, Parts, Services, build
+
+if TYPE_CHECKING:
+    from numberdesk.cli.demo_rehearsal import DemoStage
 
 
 def serve(
@@ -55,10 +59,10 @@ def serve(
         with _bound(settings) as sock:
             if fresh:
                 begin_anew(settings)
-            if carriers:
-                _serve_with_carriers(settings, sock)
+            if demo:
+                _serve_demo(settings, sock, carriers=carriers)
             elif settings.workers == 1:
-                _serve_alone(settings, sock, demo=demo)
+                _serve_alone(settings, sock)
             else:
                 _serve_by_several(settings, sock)
 
@@ -82,26 +86,43 @@ def work() -> None:
             running.close()
 
 
-def _serve_with_carriers(settings: Settings, sock: socket.socket) -> None:
-    """The demo, with carriers to buy from: they run in this process and end with it."""
+def _serve_demo(settings: Settings, sock: socket.socket, *, carriers: bool) -> None:
+    """The demo. Carriers to buy from run in this process and end with it: from the beginning, or when it rehearses."""
+    from numberdesk.cli.demo_rehearsal import SCHEDULE, DemoStage  # noqa: PLC0415  a server for real starts without it
+
     own = {"credentials_key": demo_carriers.key_of(settings), "egress_allow": demo_carriers.egress_of(settings)}
     keyed = settings.model_copy(update=own)
-    with demo_carriers.simulated_carriers(demo_carriers.state_file(settings)) as urls:
-        _serve_alone(keyed, sock, demo=True, urls=urls)
-
-
-def _serve_alone(settings: Settings, sock: socket.socket, *, demo: bool, urls: dict[str, str] | None = None) -> None:
-    running = build(settings)
+    running = build(keyed, Parts(order_schedule=SCHEDULE))
+    stage = DemoStage(running)
     try:
-        with only_server(running.database):
-            address = _address(sock)
-            text = _demo(running, settings, address, urls) if demo else _welcome(running, address)
-            _warn_of_credentials(running)
-            told = stop_on_signals()
-            _say(text)
-            _serve(running, sock, told)
+        if carriers:
+            stage.begin()
+        _serve_one(running, sock, lambda address: _demo(running, keyed, address, stage.urls), stage)
+    except demo_carriers.NoCarriersError as error:
+        fail(str(error))
     finally:
         running.close()
+        stage.close()
+
+
+def _serve_alone(settings: Settings, sock: socket.socket) -> None:
+    running = build(settings)
+    try:
+        _serve_one(running, sock, lambda address: _welcome(running, address))
+    finally:
+        running.close()
+
+
+def _serve_one(
+    running: Services, sock: socket.socket, welcome: Callable[[str], str], stage: DemoStage | None = None
+) -> None:
+    with only_server(running.database):
+        text = welcome(_address(sock))
+        if stage is None:  # a demo has the key that it made, and loads what would try it when it is wanted
+            _warn_of_credentials(running)
+        told = stop_on_signals()
+        _say(text)
+        _serve(running, sock, told, stage)
 
 
 def _serve_by_several(settings: Settings, sock: socket.socket) -> None:
@@ -147,12 +168,12 @@ def _warn_of_credentials(running: Services) -> None:
             log.get_log().warning("carriers cannot be connected", reason=str(error))
 
 
-def _serve(running: Services, sock: socket.socket, told: StopSignal) -> None:
+def _serve(running: Services, sock: socket.socket, told: StopSignal, stage: DemoStage | None = None) -> None:
     with metrics_served(running):
-        _serve_and_work(running, sock, told)
+        _serve_and_work(running, sock, told, stage)
 
 
-def _serve_and_work(running: Services, sock: socket.socket, told: StopSignal) -> None:
+def _serve_and_work(running: Services, sock: socket.socket, told: StopSignal, stage: DemoStage | None) -> None:
     from numberdesk.console.site import build_site  # noqa: PLC0415  other commands start without the web framework
     from numberdesk.http_server.server import Limits  # noqa: PLC0415  the same
     from numberdesk.http_server.server import serve as serve_on  # noqa: PLC0415  the same
@@ -160,7 +181,7 @@ def _serve_and_work(running: Services, sock: socket.socket, told: StopSignal) ->
     running.writer.start()
     end_work = worker.start(running)
     try:
-        app = cast("Any", build_site(running))
+        app = cast("Any", build_site(running, stage))
         settings = running.settings
         limits = Limits(receive_seconds=settings.receive_timeout_seconds, idle_seconds=settings.idle_timeout_seconds)
         serve_on(app, sock, new_id=lambda: running.new_id("req"), limits=limits, told_to_stop=told.is_set)

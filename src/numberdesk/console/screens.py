@@ -50,6 +50,7 @@ SAID: Final = {
     "voided": "The order was given up. Nothing was charged.",
     "retried": "The carrier is asked about the order anew.",
     "waived": "The period was waived.",
+    "calm": "The simulated carriers answer again.",
     "audit": "The carrier's list is being compared with the books.",
     "yours": "This number is yours already. Nothing more was charged.",
     "bought": "The number is yours.",
@@ -68,13 +69,17 @@ SAID: Final = {
 
 
 class Screen(NamedTuple):
-    """A page or something to do: `asks` are the endpoints it needs, all of which whoever opens it must be let ask."""
+    """A page or something to do: `asks` are the endpoints it needs, all of which whoever opens it must be let ask.
+
+    What is `only_demo` is there where a demo runs, and nowhere else.
+    """
 
     method: str
     path: str
     asks: tuple[str, ...]
     show: Shower
     reads_form: bool = True
+    only_demo: bool = False
 
 
 class MenuItem(NamedTuple):
@@ -83,6 +88,7 @@ class MenuItem(NamedTuple):
     title: str
     path: str
     asks: str
+    only_demo: bool = False
 
 
 SCREENS: Final[list[Screen]] = []
@@ -105,6 +111,7 @@ MENU: Final[dict[str, tuple[MenuItem, ...]]] = {
     "Operate": (
         MenuItem("Overview", "/console", "GET /admin/carriers"),
         MenuItem("Health", "/console/health", "GET /admin/health"),
+        MenuItem("Rehearsal", "/console/rehearsal", "GET /admin/carriers", only_demo=True),
         MenuItem("Accounts", "/console/accounts", "GET /admin/accounts"),
         MenuItem("Rented numbers", "/console/all-numbers", "GET /admin/phone-numbers"),
         MenuItem("Interventions", "/console/interventions", "GET /admin/interventions"),
@@ -132,20 +139,24 @@ MENU: Final[dict[str, tuple[MenuItem, ...]]] = {
 }
 
 
-def menu_of(caller: Caller) -> dict[str, list[MenuItem]]:
+def menu_of(caller: Caller, *, demo: bool = False) -> dict[str, list[MenuItem]]:
     """The lines of the menu that lead somebody to pages they may open."""
-    offered = {
-        head: [item for item in items if may(caller, item.asks) and (caller.currency or item.title != "Find a number")]
-        for head, items in MENU.items()
-    }
+    offered = {head: [item for item in items if _is_offered(item, caller, demo=demo)] for head, items in MENU.items()}
     return {head: items for head, items in offered.items() if items}
 
 
-def screen(method: str, path: str, *asks: str, reads_form: bool = True) -> Callable[[Shower], Shower]:
+def _is_offered(item: MenuItem, caller: Caller, *, demo: bool) -> bool:
+    there = (demo or not item.only_demo) and (caller.currency or item.title != "Find a number")
+    return bool(there) and may(caller, item.asks)
+
+
+def screen(
+    method: str, path: str, *asks: str, reads_form: bool = True, only_demo: bool = False
+) -> Callable[[Shower], Shower]:
     """Declare a screen below /console."""
 
     def declare(show: Shower) -> Shower:
-        SCREENS.append(Screen(method, ROOT + path, asks, show, reads_form))
+        SCREENS.append(Screen(method, ROOT + path, asks, show, reads_form, only_demo))
         return show
 
     return declare
@@ -161,7 +172,7 @@ def _frame(visit: Visit, here: str, title: str) -> dict[str, object]:
     """What every page of somebody who is signed in has."""
     return {
         "visit": visit,
-        "menu": menu_of(visit.caller),
+        "menu": menu_of(visit.caller, demo=visit.rehearsal is not None),
         "here": here,
         "title": title,
         "said": SAID.get(visit.asked("said")),
@@ -214,10 +225,10 @@ class Deed(NamedTuple):
     digits_of_form: str = ""
 
 
-def deed(done: Deed, again: Shower) -> None:
+def deed(done: Deed, again: Shower, *, only_demo: bool = False) -> None:
     """Declare what a form does. Where it is refused, `again` shows the page with the form, as it was sent, and why."""
 
-    @screen("POST", done.path, done.endpoint)
+    @screen("POST", done.path, done.endpoint, only_demo=only_demo)
     async def do(visit: Visit) -> Response:
         try:
             await perform(visit, done)

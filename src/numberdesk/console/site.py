@@ -30,6 +30,7 @@ from numberdesk.console.guards import Origin, origin_of, read_cookie, refuse_for
 from numberdesk.console.imports import Imports
 from numberdesk.console.kept_forms import KeptForm, kept, read_kept, refuse_form_of_others, shown_to
 from numberdesk.console.passwords import PasswordChecks
+from numberdesk.console.rehearsal import Rehearsal, Stage
 from numberdesk.console.rendering import SECURITY, STATIC, page, page_of, redirect
 from numberdesk.console.screens import ROOT, SCREENS, Screen, menu_of
 from numberdesk.console.signing import Arrival, SignInPages
@@ -46,29 +47,31 @@ _FOR_EVER: Final = "public, max-age=31536000, immutable"
 _TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".txt": "text/plain"}
 
 
-def build_site(services: Services) -> ASGIApp:
-    """The API and, beside it, the console, to which `/` leads."""
-    return build_app(services, front=f"{ROOT}/", beside={ROOT: Console})
+def build_site(services: Services, stage: Stage | None = None) -> ASGIApp:
+    """The API and, beside it, the console, to which `/` leads; `stage` is there where a demo runs."""
+    return build_app(services, front=f"{ROOT}/", beside={ROOT: partial(Console, stage=stage)})
 
 
 class Console:
     """Answers everything below /console."""
 
-    def __init__(self, entry_point: EntryPoint) -> None:
+    def __init__(self, entry_point: EntryPoint, stage: Stage | None = None) -> None:
         self._entry_point = entry_point
+        self._rehearsal = None if stage is None else Rehearsal(stage)
         self._services = entry_point.services
         self._passwords = PasswordChecks()
         self._signing = SignInPages(entry_point, self._passwords)
         self._imports = Imports()
         by_path: dict[str, dict[str, Answer]] = {}
-        for each in SCREENS:
+        screens = [each for each in SCREENS if stage is not None or not each.only_demo]
+        for each in screens:
             by_path.setdefault(each.path, {})[each.method] = partial(self._visit, each)
         for (method, path), answer in self._signing.openers.items():
             by_path.setdefault(ROOT + path, {})[method] = partial(self._open, answer)
         routes = [
             Route(path, _Page(by_path[path])) for path in sorted(by_path, key=lambda path: (path.count("{"), path))
         ]
-        shown = sorted((each for each in SCREENS if each.method == "GET"), key=lambda each: each.path.count("{"))
+        shown = sorted((each for each in screens if each.method == "GET"), key=lambda each: each.path.count("{"))
         self._shown = [(compile_path(each.path)[0], each) for each in shown]
         static = Route(f"{ROOT}/static/{{name:path}}", _Page({"GET": _static}))
         self._router = Router([static, *routes], redirect_slashes=False, default=_answer_not_found)
@@ -144,6 +147,7 @@ class Console:
         if signed is None:
             return await self._ask_to_sign_in(screen, scope, receive, origin)
         scope["state"]["signed"] = signed
+        scope["state"]["demo"] = self._rehearsal is not None
         for name in screen.asks:
             require_right(endpoint_named(name), signed.caller)
         self._entry_point.rate_limits.spend(signed.caller.account_id, signed.caller.key_id)
@@ -166,6 +170,7 @@ class Console:
                 self._passwords,
                 self._imports,
                 origin,
+                self._rehearsal,
                 client_address(scope, self._services.settings.trusted_proxies),
             )
         )
@@ -215,7 +220,7 @@ def _failed(error: NumberdeskError, scope: Scope, headers: Mapping[str, str] | N
     if isinstance(error, InvalidApiKey):
         return _to_sign_in(scope)
     signed: Signed | None = scope["state"].get("signed")
-    menu = {} if signed is None else menu_of(signed.caller)
+    menu = {} if signed is None else menu_of(signed.caller, demo=scope["state"].get("demo", False))
     answer = page(
         "error.html", STATUSES[error.code], error=error, menu=menu, signed=signed, request_id=request_id(scope)
     )

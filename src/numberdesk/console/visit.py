@@ -38,6 +38,7 @@ from numberdesk.console.forms import Form
 from numberdesk.console.guards import Origin
 from numberdesk.console.imports import Imports
 from numberdesk.console.passwords import PasswordChecks
+from numberdesk.console.rehearsal import Rehearsal
 from numberdesk.core.errors import Forbidden, NumberdeskError
 from numberdesk.core.periods import iso_or_none
 from numberdesk.core.roles import Via
@@ -76,6 +77,7 @@ class Visit:
     passwords: PasswordChecks
     imports: Imports
     origin: Origin
+    rehearsal: Rehearsal | None = None
     client: str = ""
     error: NumberdeskError | None = None
     said: str | None = None

@@ -176,7 +176,7 @@ class OutcomeReport(NamedTuple):
 
     `window` is how long its carrier may hide what it has, `lease` how long one attempt more would take.
     `looked_up` tells a look-up's outcome from the answer to the order itself; `may_send` whether the carrier
-    is in use, so that it could be sent once more; `leased_until` the lease of a look-up.
+    is in use, so that it could be sent once more; `leased_until` the lease of a look-up; `schedule` when to look.
     """
 
     order_id: str
@@ -189,6 +189,7 @@ class OutcomeReport(NamedTuple):
     looked_up: bool = False
     may_send: bool = True
     leased_until: int | None = None
+    schedule: Schedule = SCHEDULE
 
 
 class Capture(NamedTuple):
@@ -224,7 +225,7 @@ def step(carrier_order: CarrierOrder, report: OutcomeReport) -> Step:
     outcome = report.outcome
     carrier_order = answered(carrier_order, report)
     if isinstance(outcome, Placed):
-        return _owned(carrier_order, outcome, report.now)
+        return _owned(carrier_order, outcome, report)
     if report.attempt != carrier_order.sends:
         return Keep(carrier_order)  # about an attempt before: only that the number is ours would count
     if isinstance(outcome, Refused):
@@ -234,7 +235,7 @@ def step(carrier_order: CarrierOrder, report: OutcomeReport) -> Step:
     if isinstance(outcome, Absent):
         return _absent(carrier_order, report)
     seen = _accepted(carrier_order, report.now) if isinstance(outcome, Pending) else carrier_order
-    return _ask_again(seen, outcome.message or "pending", report.now)
+    return _ask_again(seen, outcome.message or "pending", report)
 
 
 def answered(carrier_order: CarrierOrder, report: OutcomeReport) -> CarrierOrder:
@@ -259,10 +260,10 @@ def first_carrier_order(
     )  # fmt: skip
 
 
-def _owned(carrier_order: CarrierOrder, outcome: Placed, now: int) -> Step:
+def _owned(carrier_order: CarrierOrder, outcome: Placed, report: OutcomeReport) -> Step:
     if outcome.reference not in (None, carrier_order.order_id):
         message = f"the carrier has the number for us under the reference {outcome.reference!r}"
-        return _ask_again(uncounted(carrier_order), message, now)
+        return _ask_again(uncounted(carrier_order), message, report)
     return Capture(outcome.number_id)
 
 
@@ -302,7 +303,7 @@ def _unavailable(retry_after: int | None) -> CarrierUnavailable:
 
 def _absent(carrier_order: CarrierOrder, report: OutcomeReport) -> Step:
     if carrier_order.accepted_at is not None:
-        return _ask_again(carrier_order, "absent, though the carrier said that it has the order", report.now)
+        return _ask_again(carrier_order, "absent, though the carrier said that it has the order", report)
     return _not_there(carrier_order, report)
 
 
@@ -319,9 +320,9 @@ def _not_there(carrier_order: CarrierOrder, report: OutcomeReport, message: str 
         counts=json.dumps([*others, count]),
     )  # fmt: skip
     if before is not None:  # a count that goes on comes to its end, however many look-ups there were before
-        seen = seen._replace(attempts=min(seen.attempts, len(DELAYS) - 1))
-    wait = max(_until_next(count, report), DELAYS[0])
-    return _ask_again(seen, message, report.now, no_later=report.now + wait)
+        seen = seen._replace(attempts=min(seen.attempts, len(report.schedule.delays) - 1))
+    wait = max(_until_next(count, report), report.schedule.delays[0])
+    return _ask_again(seen, message, report, no_later=report.now + wait)
 
 
 def _counts_of(carrier_order: CarrierOrder) -> dict[str, AbsenceCount]:
@@ -383,5 +384,7 @@ def asked_for(carrier_order: CarrierOrder, now: int) -> CarrierOrder:
     return hurried._replace(attempts=min(hurried.attempts, _LOOKS_BEFORE_LONG_WAITS))
 
 
-def _ask_again(carrier_order: CarrierOrder, message: str, now: int, *, no_later: int | None = None) -> Keep:
-    return Keep(retried(carrier_order, SCHEDULE, message, now, no_later=no_later))
+def _ask_again(
+    carrier_order: CarrierOrder, message: str, report: OutcomeReport, *, no_later: int | None = None
+) -> Keep:
+    return Keep(retried(carrier_order, report.schedule, message, report.now, no_later=no_later))

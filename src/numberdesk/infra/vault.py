@@ -1,6 +1,6 @@
 """Credentials at rest: encrypted under a key that only the environment has.
 
-Touches: nothing.
+Touches: randomness.
 
 The key is NUMBERDESK_CREDENTIALS_KEY, or stands in the file NUMBERDESK_CREDENTIALS_KEY_FILE: one made by
 `numberdesk carriers new-key`, or several separated by commas. The first one encrypts, all decrypt, so
@@ -11,6 +11,8 @@ open there.
 from __future__ import annotations
 
 import json
+import secrets
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
 
 
+_KEY_BYTES: Final = 32
 _SETTINGS: Final = "NUMBERDESK_CREDENTIALS_KEY (or the file in NUMBERDESK_CREDENTIALS_KEY_FILE)"
 
 
@@ -69,7 +72,5 @@ class Vault:
 
 
 def new_key() -> str:
-    """A new key for credentials."""
-    from cryptography.fernet import Fernet  # noqa: PLC0415  as above
-
-    return Fernet.generate_key().decode()
+    """A new key for credentials: 32 random bytes, as Fernet has them written."""
+    return urlsafe_b64encode(secrets.token_bytes(_KEY_BYTES)).decode()

@@ -21,6 +21,7 @@ from numberdesk.carriers.compliance_store import find_profiles
 from numberdesk.carriers.port import NO_PAPERS, VISIBILITY_WINDOW
 from numberdesk.catalog.store import find_country
 from numberdesk.core.carrier_order import (
+    SCHEDULE,
     Absent,
     Inquiry,
     NotSent,
@@ -34,6 +35,7 @@ from numberdesk.core.errors import Overloaded
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Order
+from numberdesk.core.schedule import Schedule
 from numberdesk.flows.carriers.note_audits import AskForAudit, ask_for_audits
 from numberdesk.flows.purchase.settle_orders import OrderStatus
 from numberdesk.infra.clock import ProcessTime
@@ -71,7 +73,7 @@ class Placement:
     """The orders of one process that are on their way.
 
     `now` gives microseconds, `time` is this process's clock that only goes forward; `failpoint` is told the points
-    that an order passes; `spawn` runs a story beside the one that asks.
+    that an order passes; `spawn` runs a story beside the one that asks; `schedule` is when open orders are looked up.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class Placement:
         time: ProcessTime,
         failpoint: Callable[[str], None] = no_failpoint,
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]] = spawn_here,
+        schedule: Schedule = SCHEDULE,
     ) -> None:
         self._writer = writer
         self._reader = reader
@@ -94,6 +97,7 @@ class Placement:
         self.time = time
         self._failpoint = failpoint
         self._spawn = spawn
+        self._schedule = schedule
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._waiters: dict[str, list[asyncio.Future[Order]]] = {}
 
@@ -193,8 +197,9 @@ class Placement:
         heard = self.time.elapsed()
         inquiry = Inquiry(self.time.process, heard if asked is None else asked, heard)
         report = OutcomeReport(
-            order_id, attempt, outcome, window, AGAIN_LEASE, self._now(), inquiry, looked_up, may_send, leased_until
-        )
+            order_id, attempt, outcome, window, AGAIN_LEASE, self._now(), inquiry, looked_up, may_send, leased_until,
+            self._schedule,
+        )  # fmt: skip
         for rest in (*_SETTLE_RESTS, None):
             try:
                 status = await self._writer.submit(self._settle, report)
