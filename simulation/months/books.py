@@ -6,6 +6,7 @@ Touches: database.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection
 from typing import Any
 
 from simulation.months.facts import NORTH, Facts, Rented, Tariff
@@ -57,16 +58,17 @@ class Books:
 
     # Rentals.
 
-    def learn_rentals(self) -> None:
-        """Rentals that began or ended."""
-        known = self._facts.rented
-        query = "SELECT id, account_id, e164, anchor, released_at FROM rentals"
-        for rental_id, account_id, e164, anchor, released_at in self.rows(query):
+    def learn_rentals(self, changed: Collection[str] = ()) -> None:
+        """Rentals that began, and what became of those that were changed."""
+        known, query = self._facts.rented, "SELECT id, account_id, e164, anchor, released_at FROM rentals"
+        ((there,),) = self.rows("SELECT count(*) FROM rentals")
+        rows = self.those(f"{query} WHERE id IN", list(changed)) if there == len(known) else self.rows(query)
+        for rental_id, account_id, e164, anchor, released_at in rows:
             if rental_id not in known:
                 if ("buy", account_id, e164) not in self._facts.asked:
                     raise self._world.broken("rent", f"{account_id} never asked for {e164}")
                 carrier, tariff = self._facts.carriers[e164], self._facts.tariffs[e164]
-                known[rental_id] = Rented(rental_id, account_id, e164, carrier, anchor, tariff)
+                self._facts.rent(Rented(rental_id, account_id, e164, carrier, anchor, tariff))
             rental = known[rental_id]
             if rental.ended_at is not None and rental.ended_at != released_at:
                 raise self._world.broken("rent", f"{rental_id} ended at {rental.ended_at}, and now at {released_at}")
@@ -104,10 +106,6 @@ class Books:
             if ("rate", rental_id, direction, rate) not in self._facts.asked:
                 raise self._world.broken("calls", f"nobody let {rental_id} cost {rate} a minute")
             self._facts.rented[rental_id].set_rates[direction] = rate
-
-    def owners(self, e164: str, instant: int) -> list[Rented]:
-        """Who had a number at an instant; a clock that was set may have let two."""
-        return [one for one in self._facts.rented.values() if one.e164 == e164 and one.had(instant)]
 
     def at_carrier(self) -> list[Rented]:
         """The rentals of carriers' numbers that go on."""

@@ -117,23 +117,43 @@ class Verdict(NamedTuple):
 
 @dataclass
 class Facts:
-    """Everything, by its name. `asked` is whatever was asked for that may be found in the books."""
+    """Everything, by its name. `asked` is whatever was asked for that may be found in the books.
+
+    `told` are the calls of each source.
+    """
 
     terms: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     tariffs: dict[str, Tariff] = field(default_factory=dict)
     carriers: dict[str, str] = field(default_factory=dict)
     rented: dict[str, Rented] = field(default_factory=dict)
     calls: dict[tuple[str, str], Call] = field(default_factory=dict)
+    told: dict[str, list[Call]] = field(default_factory=dict)
     asked: set[tuple[object, ...]] = field(default_factory=set)
     top_ups: dict[str, tuple[str, int]] = field(default_factory=dict)
+    _of_number: dict[str, list[Rented]] = field(default_factory=dict)
+
+    def rent(self, rental: Rented) -> None:
+        """A rental began."""
+        self.rented[rental.rental_id] = rental
+        self._of_number.setdefault(rental.e164, []).append(rental)
 
     def live(self, e164: str) -> Rented | None:
         """Who rents a number now."""
-        return next((one for one in self.rented.values() if one.e164 == e164 and one.ended_at is None), None)
+        return next((one for one in self._of_number.get(e164, ()) if one.ended_at is None), None)
+
+    def owner(self, e164: str, instant: int) -> Rented | None:
+        """Who had a number at an instant: where a clock that was set let two, the one whose rental ended first."""
+        had = [one for one in self._of_number.get(e164, ()) if one.had(instant)]
+        return min(had, key=lambda one: (one.ended_at is None, one.ended_at or 0), default=None)
+
+    def ring(self, call: Call) -> None:
+        """A call is over."""
+        self.calls[call.key] = call
+        self.told.setdefault(call.source, []).append(call)
 
     def verdict(self, call: Call, seconds: int | None) -> Verdict:
         """What is to become of a call of so many seconds, by all that is known."""
-        rental = next((one for one in self.rented.values() if one.e164 == call.e164 and one.had(call.started_at)), None)
+        rental = self.owner(call.e164, call.started_at)
         if rental is None or (call.source.startswith("customer:") and call.source != f"customer:{rental.account_id}"):
             return Verdict("parked", "not_rented", None, None)
         if rental.source_at(call.started_at) != call.source:

@@ -44,8 +44,9 @@ class Judge:
     def committed(self, log: Sequence[Applied]) -> None:
         """A transaction is on the disk."""
         flows = {applied.flow for applied in log}
+        rentals = sorted({name for applied in log for name in _rentals(applied)})
         if "buy" in flows or "settle" in flows or flows & _OF_RENT:
-            self._books.learn_rentals()
+            self._books.learn_rentals(rentals)
         if "announce" in flows:
             self._books.learn_rentals()
             self._books.learn_prices()
@@ -53,9 +54,9 @@ class Judge:
             self._books.learn_rentals()
             self._books.learn_terms()
         if flows & _OF_RENT:
-            self._judge_rentals(flows, sorted({name for applied in log for name in _rentals(applied)}))
+            self._judge_rentals(flows, rentals)
         if flows & _OF_CALLS:
-            self._judge_calls(flows)
+            self._judge_calls(flows, None if "rerate" in flows else self._concerned(log))
         if flows & {"open sessions", "extend sessions"}:
             self._judge_sessions()
 
@@ -136,9 +137,21 @@ class Judge:
 
     # Calls.
 
-    def _judge_calls(self, flows: set[str]) -> None:
-        query = "SELECT source, call_id, state, reason, rental_id, amount, seconds, id FROM calls"
-        for source, call_id, *row in self.rows_of_calls(query):
+    def _concerned(self, log: Sequence[Applied]) -> set[tuple[str, str]]:
+        """The calls that flows were about."""
+        found = {key for applied in log for key in _keys_of_calls(applied)}
+        if any(applied.flow == "rate parked" for applied in log):
+            found |= {key for key, row in self._calls.items() if row[0] == "parked"}
+        ids = [command.call for applied in log if applied.flow == "correct" for command in applied.commands]
+        found |= {tuple(row) for row in self._books.those("SELECT source, call_id FROM calls WHERE id IN", ids)}
+        ids = [command.session_id for applied in log if applied.flow == "end sessions" for command in applied.commands]
+        return found | {
+            tuple(row) for row in self._books.those("SELECT source, call_id FROM usage_sessions WHERE id IN", ids)
+        }
+
+    def _judge_calls(self, flows: set[str], some: set[tuple[str, str]] | None) -> None:
+        """Some calls, or all; all, too, where there are others beside those that are known."""
+        for source, call_id, *row in self._rows_of_calls(some):
             key = (source, call_id)
             if self._calls.get(key) == tuple(row):
                 continue
@@ -148,17 +161,28 @@ class Judge:
             self._judge_call(call, self._calls.get(key), tuple(row), flows)
             self._calls[key] = tuple(row)
 
-    def rows_of_calls(self, query: str) -> list[Any]:
-        """All calls that are kept."""
+    def _rows_of_calls(self, some: set[tuple[str, str]] | None) -> list[Any]:
+        query = "SELECT source, call_id, state, reason, rental_id, amount, seconds, id FROM calls"
+        if some is not None:
+            keys = [value for key in sorted(some) for value in key]
+            rows = (
+                self._books.rows(
+                    f"{query} WHERE (source, call_id) IN (VALUES {','.join(['(?, ?)'] * len(some))})", *keys
+                )
+                if some
+                else []
+            )
+            ((there,),) = self._books.rows("SELECT count(*) FROM calls")
+            if there == len(self._calls.keys() | {(row[0], row[1]) for row in rows}):
+                return rows
         return self._books.rows(query)
 
     def _judge_call(self, call: Call, before: tuple[Any, ...] | None, row: tuple[Any, ...], flows: set[str]) -> None:
         state, reason, _rental_id, _amount, seconds, _ = row
-        if before is not None and before[0] != "parked" and not (flows & {"correct", "rerate"}):
+        if before is not None and before[0] != "parked" and not (flows & {"correct", "rerate", "look"}):
             raise self._world.broken("calls", f"{call.key} was {before}, and is {row}")
         if seconds not in (call.told, call.seconds):
             raise self._world.broken("calls", f"{call.key} took {call.told} seconds, and {seconds} are kept")
-        owners = self._books.owners(call.e164, call.started_at)
         verdict = self._facts.verdict(call, seconds)
         wanted = (
             verdict.state,
@@ -167,7 +191,7 @@ class Judge:
             verdict.amount,
         )
         waits = reason == "no_duration" and call.mended  # until parked calls are looked at
-        if len(owners) < 2 and row[:4] != wanted and not flows & _OF_RENT and not waits:
+        if row[:4] != wanted and not flows & _OF_RENT and not waits:
             raise self._world.broken("calls", f"{call.key} is {row[:4]}, and should be {wanted}")
         self._world.reached(f"call_{state}")
 
@@ -200,7 +224,9 @@ class Judge:
     # Everything.
 
     def look(self) -> None:
-        """Money is where it belongs: to the micro, for each account."""
+        """Money is where it belongs: to the micro, for each account. What nobody was said to change did not change."""
+        self._books.learn_rentals(list(self._facts.rented))
+        self._judge_calls({"look"}, None)
         owed = dict(self._books.rows("SELECT account_id, sum(owed) FROM receivables GROUP BY account_id"))
         held = self._held()
         wanted = self._wanted_balances()
@@ -307,6 +333,13 @@ class Judge:
             "SELECT posted - held + credit_limit FROM wallets WHERE account_id = ?", account_id
         )
         return int(available)
+
+
+def _keys_of_calls(applied: Applied) -> set[tuple[str, str]]:
+    """The calls whose records a flow was told."""
+    if applied.flow != "record calls":
+        return set()
+    return {(record.source, record.call_id) for command in applied.commands for record in command.records}
 
 
 def _rentals(applied: Applied) -> list[str]:
