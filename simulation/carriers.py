@@ -29,7 +29,7 @@ from numberdesk.carriers.port import (
 from numberdesk.core.carrier_order import Absent, NotSent, Pending, Placed, Refused, Unknown
 from numberdesk.core.connection import Connected, NotConnected, ShownRouting, Unsupported, WantedConnection
 from numberdesk.core.lifecycle import CarrierState
-from numberdesk.core.number_settings import SettingsKept, ShownSettings, WantedSettings
+from numberdesk.core.number_settings import SettingsAnswer, SettingsKept, ShownSettings, WantedSettings
 from numberdesk.infra.db import transaction_is_open
 from numberdesk.infra.vault import Vault
 from simulation.company import ORDER_SECONDS, Company
@@ -108,7 +108,7 @@ class SimulatedCarrier:
         await self._travel()
         return word
 
-    async def set_up(self, e164: str, number_id: str | None, wanted: WantedSettings) -> SettingsKept:  # noqa: ARG002  nobody wants any here
+    async def set_up(self, e164: str, number_id: str | None, wanted: WantedSettings) -> SettingsAnswer:  # noqa: ARG002  nobody wants any here
         """Nothing is ever set, so that nothing has to be cleared."""
         return SettingsKept()
 

@@ -6,9 +6,10 @@ Touches: database.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection
 from typing import Any
 
-from simulation.months.facts import NORTH, Facts, Rented, Tariff
+from simulation.months.facts import NORTH, NOTHING_SET, RATES, Facts, Rented, Tariff
 from simulation.plan import DAY, HOUR
 from simulation.storage import Disk
 from simulation.world import MICROSECONDS, World
@@ -16,6 +17,8 @@ from simulation.world import MICROSECONDS, World
 NOTICE = 30 * DAY * MICROSECONDS
 _FAR = 30 * DAY * MICROSECONDS
 _FURTHER = 400 * DAY * MICROSECONDS
+_RENTALS = """SELECT r.id, r.released_at, r.account_id, r.e164, r.anchor, r.created_at,
+    o.origin, o.from_rental_id, o.connection_id FROM rentals r JOIN orders o ON o.id = r.order_id"""
 _TABLES = {"renewals": "rentals", "sessions": "usage_sessions"}
 _SLACK = 2 * HOUR * MICROSECONDS
 
@@ -57,20 +60,53 @@ class Books:
 
     # Rentals.
 
-    def learn_rentals(self) -> None:
-        """Rentals that began or ended."""
-        known = self._facts.rented
-        query = "SELECT id, account_id, e164, anchor, released_at FROM rentals"
-        for rental_id, account_id, e164, anchor, released_at in self.rows(query):
+    def learn_rentals(self, changed: Collection[str] = ()) -> None:
+        """Rentals that began, and what became of those that were changed."""
+        known, query = self._facts.rented, _RENTALS
+        ((there,),) = self.rows("SELECT count(*) FROM rentals")
+        rows = self.those(f"{query} WHERE r.id IN", list(changed)) if there == len(known) else self.rows(query)
+        for rental_id, released_at, *row in sorted(rows, key=lambda row: row[1] is None):  # those that ended first
             if rental_id not in known:
-                if ("buy", account_id, e164) not in self._facts.asked:
-                    raise self._world.broken("rent", f"{account_id} never asked for {e164}")
-                carrier, tariff = self._facts.carriers[e164], self._facts.tariffs[e164]
-                known[rental_id] = Rented(rental_id, account_id, e164, carrier, anchor, tariff)
+                self._learn(rental_id, *row)
             rental = known[rental_id]
             if rental.ended_at is not None and rental.ended_at != released_at:
                 raise self._world.broken("rent", f"{rental_id} ended at {rental.ended_at}, and now at {released_at}")
             rental.ended_at = released_at
+
+    def _learn(self, rental_id: str, account_id: str, e164: str, *row: Any) -> None:
+        """A rental that is new: who had it begin, and what it takes over from the one before."""
+        anchor, began_at, origin, before_id, connection_id = row
+        asked, before = self._facts.asked, self._facts.rented.get(before_id)
+        carrier, tariff = self._facts.carriers[e164], self._facts.tariffs[e164]
+        may = {
+            "purchase": ("buy", account_id, e164),
+            "assignment": ("give", account_id, e164, connection_id),
+            "transfer": ("transfer", account_id, e164, connection_id),
+            "restoration": ("restore", e164),
+        }
+        if may[origin] not in asked or (before is None) is (origin in ("transfer", "restoration")):
+            raise self._world.broken("rent", f"{account_id} never asked for {e164}")
+        rental = Rented(rental_id, account_id, e164, carrier, anchor, tariff, began_at)
+        if origin == "purchase":
+            self._facts.leads[rental_id] = None
+        else:
+            rental.tariff, self._facts.leads[rental_id] = tariff._replace(setup=0), connection_id
+        if before is not None:
+            self._take_over(rental, before, goes_on=origin == "restoration")
+        self._facts.rent(rental)
+
+    def _take_over(self, rental: Rented, before: Rented, *, goes_on: bool) -> None:
+        """What goes on: its periods and prices, and where it goes on with the same account what is set for it."""
+        facts = self._facts
+        query = "SELECT min(period) FROM rent_charges WHERE account_id = ? AND rental_id = ?"
+        ((rental.first,),) = self.rows(query, rental.account_id, rental.rental_id)
+        rental.before, usual = before, before.tariff_in(rental.first)
+        inbound, outbound = (before.set_rates.get(way) if usual.rate(way) is None else usual.rate(way) for way in RATES)
+        rental.tariff = Tariff(usual.price, inbound, outbound, 0)
+        if goes_on and not before.is_forgotten and rental.carrier == NORTH:
+            facts.settings[rental.rental_id] = facts.settings.get(before.rental_id, NOTHING_SET)
+        if goes_on and facts.leads[rental.rental_id] != facts.leads[before.rental_id]:
+            raise self._world.broken("routes", f"{rental.rental_id} goes on, and leads elsewhere than before")
 
     def learn_prices(self) -> None:
         """Prices that were announced: as they were asked for, and no earlier than the notice."""
@@ -80,6 +116,9 @@ class Books:
         for rental_id, period, price, inbound, outbound in self.rows(query):
             rental = self._facts.rented[rental_id]
             if period in rental.announced:
+                continue
+            if rental.before is not None and price in (one.price for one in rental.before.announced.values()):
+                rental.announced[period] = self._carried(rental, period, Tariff(price, inbound, outbound, 0))
                 continue
             asked = {one[3] for one in self._facts.asked if one[:3] == ("price", rental_id, price)}
             before = [rental.announced[one] for one in sorted(rental.announced) if one < period]
@@ -92,22 +131,30 @@ class Books:
                 )
             rental.announced[period] = Tariff(price, inbound, outbound, 0)
 
+    def _carried(self, rental: Rented, period: int, new: Tariff) -> Tariff:
+        """What was announced before holds for the rental that goes on; another account has notice of its own."""
+        before = rental.before
+        if before is None or new.price not in {
+            one.price for since, one in before.announced.items() if rental.first < since <= period
+        }:
+            raise self._world.broken("prices", f"{rental.rental_id} is to cost {new}, which nobody announced")
+        is_late = rental.begin_of(period) < self._world.now() + NOTICE - _SLACK
+        if is_late and before.account_id != rental.account_id:
+            raise self._world.broken("prices", f"{rental.rental_id} costs more from {period} on, which is too early")
+        return new
+
     def learn_terms(self) -> None:
         """Sources that were appointed, and rates that a person set."""
         for rental_id, since, source in self.rows("SELECT rental_id, since, source FROM usage_sources"):
-            if ("source", rental_id, source) not in self._facts.asked:
+            if ("source", self._facts.rented[rental_id].e164, source) not in self._facts.asked:
                 raise self._world.broken("calls", f"nobody let {source} charge for {rental_id}")
             rental = self._facts.rented[rental_id]
             if (since, source) not in rental.sources:
                 rental.sources.append((since, source))
         for rental_id, direction, rate in self.rows("SELECT rental_id, direction, per_minute FROM usage_rates"):
-            if ("rate", rental_id, direction, rate) not in self._facts.asked:
+            if ("rate", self._facts.rented[rental_id].e164, direction, rate) not in self._facts.asked:
                 raise self._world.broken("calls", f"nobody let {rental_id} cost {rate} a minute")
             self._facts.rented[rental_id].set_rates[direction] = rate
-
-    def owners(self, e164: str, instant: int) -> list[Rented]:
-        """Who had a number at an instant; a clock that was set may have let two."""
-        return [one for one in self._facts.rented.values() if one.e164 == e164 and one.had(instant)]
 
     def at_carrier(self) -> list[Rented]:
         """The rentals of carriers' numbers that go on."""

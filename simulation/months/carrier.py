@@ -11,9 +11,10 @@ from numberdesk.carriers.call_port import CallCost, CallPage, CarrierCall
 from numberdesk.carriers.port import NO_PAPERS, CarrierError, Setup, Trouble
 from numberdesk.core.carrier_order import NotSent, Pending, Placed, Refused, Unknown
 from numberdesk.core.connection import Connected, NotConnected, Unsupported, WantedConnection
+from numberdesk.core.number_settings import SettingsAnswer, SettingsKept, SettingsNotKept, ShownSettings, WantedSettings
 from simulation.carriers import SimulatedCarrier
 from simulation.company import ORDER_SECONDS, Company
-from simulation.months.facts import NORTH, Call
+from simulation.months.facts import NORTH, NOTHING_SET, Call, Settings
 from simulation.plan import DAY
 from simulation.world import MICROSECONDS, World
 from testbed.carrier_books import Does, Market
@@ -49,13 +50,22 @@ class CallingCompany(Company):
         super().__init__(world, NORTH, numbers, Market(), keeps_references=True)
         self.switchboard = LyingSwitchboard(self._may_lie(world, lies))
         self.calls: list[Call] = []
+        self.settings: dict[str, Settings] = {}
+        self._lies = self._may_lie(world, lies)
+
+    def set_up(self, e164: str, wanted: Settings) -> None:
+        """Set what is wanted, or say so."""
+        if wanted == NOTHING_SET:
+            self.settings.pop(e164, None)
+        elif not self._lies():
+            self.settings[e164] = wanted
 
     @staticmethod
     def _may_lie(world: World, lies: float) -> Callable[[], bool]:
         def lie() -> bool:
             told = world.happens(lies)
             if told:
-                world.fault("carrier says connected and is not")
+                world.fault("carrier says that it has done it, and has not")
             return told
 
         return lie
@@ -77,6 +87,25 @@ class CallingCarrier(SimulatedCarrier):
         word = self._company.take(Does.BUYS, e164, reference)
         assert ORDER_SECONDS
         return await word
+
+    async def set_up(self, e164: str, number_id: str | None, wanted: WantedSettings) -> SettingsAnswer:  # noqa: ARG002  by digits
+        """Set address and name; the request or its answer may get lost."""
+        fails = self._world.plan.release_fails
+        if not await self._heard(fails / 2):
+            return SettingsNotKept("no answer in time")
+        self._company.set_up(e164, Settings(wanted.emergency_address, wanted.caller_name))
+        if not self._world.calm and self._world.happens(fails):
+            self._world.fault("settings set, answer lost")
+            return SettingsNotKept("no answer in time")
+        await self._travel()
+        return SettingsKept()
+
+    async def settings(self, e164: str, number_id: str | None, wanted: WantedSettings) -> ShownSettings:  # noqa: ARG002  the same
+        """What is set there."""
+        if not await self._heard(self._world.plan.look_up_fails):
+            raise CarrierError(Trouble.UNREACHABLE, "no answer in time")
+        there = self._company.settings.get(e164, NOTHING_SET)
+        return ShownSettings(str(there), there == Settings(wanted.emergency_address, wanted.caller_name))
 
     async def calls(self, day: int, cursor: str | None) -> CallPage:
         """A page of what ended on a day, and is listed by now: calls come late, and their prices later."""

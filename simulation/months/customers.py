@@ -27,6 +27,7 @@ from numberdesk.flows.connections.set_up_connections import (
 from numberdesk.flows.purchase.buy_number import buy_number
 from numberdesk.flows.rentals.label_numbers import Labelling, label_numbers
 from numberdesk.flows.rentals.release_numbers import Release
+from numberdesk.flows.settings.want_settings import SetSettings, want_settings
 from numberdesk.flows.usage.set_usage_terms import AppointSource, appoint_sources
 from numberdesk.numbers.model import Labels
 from numberdesk.wiring import MINUTE, Services
@@ -43,16 +44,12 @@ _MOST_ASKED: Final = 200
 
 
 class Customer:
-    """One account, which does one thing after the other. `routes` are where its connections lead, by id.
-
-    `wanted` is what each of its rentals is connected to, as it was last acknowledged.
-    """
+    """One account, which does one thing after the other. `routes` are where its connections lead, by id."""
 
     def __init__(self, world: World, plan: MonthsPlan, desk: Desk, facts: Facts, account_id: str) -> None:
         self.account_id = account_id
         self.mine: dict[str, str] = {}
         self.routes: dict[str, Route] = {}
-        self.wanted: dict[str, str | None] = {}
         self.done = False
         self._world = world
         self._plan = plan
@@ -85,8 +82,10 @@ class Customer:
             await self._release(world.one_of(here))
         elif drawn < 0.55:
             await self._let_run_out(world.one_of(here))
-        elif drawn < 0.9:
+        elif drawn < 0.77:
             await self._connect(world.one_of(here))
+        elif drawn < 0.9:
+            await self._set(world.one_of(here))
         else:
             await self._lead_elsewhere()
 
@@ -118,14 +117,13 @@ class Customer:
             return
         self._world.reached("rented")
         self.mine[e164] = order.rental_id
-        self.wanted[order.rental_id] = None
         if self._facts.carriers[e164] == POOL and self._world.happens(0.3):
-            await self._tell_calls_ourselves(e164, order.rental_id)
+            await self._tell_calls_ourselves(e164)
 
-    async def _tell_calls_ourselves(self, e164: str, rental_id: str) -> None:
+    async def _tell_calls_ourselves(self, e164: str) -> None:
         """From now on what this account tells of the number's calls is what is charged."""
         source = f"customer:{self.account_id}"
-        self._facts.asked.add(("source", rental_id, source))
+        self._facts.asked.add(("source", e164, source))
         await self._desk.submit(plain(appoint_sources), lambda _, now: AppointSource(e164, source, now))
 
     async def top_up(self, amount: int) -> None:
@@ -178,9 +176,19 @@ class Customer:
         )
         if not isinstance(answer, Exception):
             self._world.reached("assigned")
-            self.wanted[rental_id] = wanted
-        else:  # it has ended meanwhile
+        elif self.mine.get(e164) == rental_id:  # it has ended meanwhile
             self.mine.pop(e164)
+
+    async def _set(self, e164: str) -> None:
+        """Have another address or name set for a number, or none. An address is registered at the carrier before."""
+        rental_id, self._serial = self.mine[e164], self._serial + 1
+        address = self._world.one_of((None, "", f"AD{self.account_id[-4:]}{self._serial}"))
+        name = self._world.one_of((None, "", f"N{self.account_id[-4:]} {self._serial}"))
+        answer = await self._desk.submit(
+            plain(want_settings),
+            lambda _, now: SetSettings(self.account_id, e164, now, address, name, rental_id, by_operator=True),
+        )
+        self._world.reached("settings_refused" if isinstance(answer, Exception) else "settings_asked_for")
 
     async def _lead_elsewhere(self) -> None:
         """Change where a connection leads; all its numbers follow."""

@@ -8,6 +8,7 @@ requests came first. What that costs is reckoned here.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -33,9 +34,23 @@ class Tariff(NamedTuple):
         return self.inbound if direction == "inbound" else self.outbound
 
 
+class Settings(NamedTuple):
+    """What a number is to have set at its carrier; "" for none."""
+
+    address: str
+    name: str
+
+
+NOTHING_SET: Final = Settings("", "")
+
+
 @dataclass
 class Rented:
-    """A rental: at its tariff, then at those that were announced, each from a period on."""
+    """A rental: at its tariff, then at those that were announced, each from a period on.
+
+    `first` is the period it began in, `before` the rental that it goes on from, of the same number. `is_forgotten`: it
+    ended as its customer wanted, and with it what was set for it.
+    """
 
     rental_id: str
     account_id: str
@@ -43,6 +58,10 @@ class Rented:
     carrier: str
     anchor: int
     tariff: Tariff
+    began_at: int
+    first: int = 0
+    before: Rented | None = None
+    is_forgotten: bool = False
     ended_at: int | None = None
     announced: dict[int, Tariff] = field(default_factory=dict)
     sources: list[tuple[int, str]] = field(default_factory=list)
@@ -54,11 +73,15 @@ class Rented:
 
     def price_of(self, period: int) -> int:
         """What a period costs."""
-        return self._tariff_in(period).price
+        return self.tariff_in(period).price
+
+    def is_asked(self, asked: set[tuple[object, ...]], what: str) -> bool:
+        """Whether something was asked for of it, or of one that it goes on from."""
+        return (what, self.rental_id) in asked or (self.before is not None and self.before.is_asked(asked, what))
 
     def had(self, instant: int) -> bool:
         """Whether the number was its customer's then."""
-        return self.anchor <= instant and (self.ended_at is None or instant < self.ended_at)
+        return self.began_at <= instant and (self.ended_at is None or instant < self.ended_at)
 
     def source_at(self, instant: int) -> str:
         """Whose calls are charged that began then."""
@@ -74,7 +97,8 @@ class Rented:
         rate = tariff.rate(direction)
         return self.set_rates.get(direction) if rate is None else rate
 
-    def _tariff_in(self, period: int) -> Tariff:
+    def tariff_in(self, period: int) -> Tariff:
+        """At what tariff a period is."""
         begun = [from_period for from_period in self.announced if from_period <= period]
         return self.announced[max(begin for begin in begun)] if begun else self.tariff
 
@@ -117,23 +141,49 @@ class Verdict(NamedTuple):
 
 @dataclass
 class Facts:
-    """Everything, by its name. `asked` is whatever was asked for that may be found in the books."""
+    """Everything, by its name. `asked` is whatever was asked for that may be found in the books.
+
+    `told` are the calls of each source, `leads` to what each rental is to be connected, `settings` what it is to have.
+    """
 
     terms: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     tariffs: dict[str, Tariff] = field(default_factory=dict)
     carriers: dict[str, str] = field(default_factory=dict)
     rented: dict[str, Rented] = field(default_factory=dict)
     calls: dict[tuple[str, str], Call] = field(default_factory=dict)
+    leads: dict[str, str | None] = field(default_factory=dict)
+    settings: dict[str, Settings] = field(default_factory=dict)
+    told: dict[str, list[Call]] = field(default_factory=dict)
     asked: set[tuple[object, ...]] = field(default_factory=set)
     top_ups: dict[str, tuple[str, int]] = field(default_factory=dict)
+    _of_number: dict[str, list[Rented]] = field(default_factory=dict)
+
+    def rent(self, rental: Rented) -> None:
+        """A rental began."""
+        self.rented[rental.rental_id] = rental
+        self._of_number.setdefault(rental.e164, []).append(rental)
+
+    def rentals_of(self, e164: str) -> Sequence[Rented]:
+        """All rentals of a number, in the order in which they became known."""
+        return self._of_number.get(e164, ())
 
     def live(self, e164: str) -> Rented | None:
         """Who rents a number now."""
-        return next((one for one in self.rented.values() if one.e164 == e164 and one.ended_at is None), None)
+        return next((one for one in self._of_number.get(e164, ()) if one.ended_at is None), None)
+
+    def owner(self, e164: str, instant: int) -> Rented | None:
+        """Who had a number at an instant: where a clock that was set let two, the one whose rental ended first."""
+        had = [one for one in self._of_number.get(e164, ()) if one.had(instant)]
+        return min(had, key=lambda one: (one.ended_at is None, one.ended_at or 0), default=None)
+
+    def ring(self, call: Call) -> None:
+        """A call is over."""
+        self.calls[call.key] = call
+        self.told.setdefault(call.source, []).append(call)
 
     def verdict(self, call: Call, seconds: int | None) -> Verdict:
         """What is to become of a call of so many seconds, by all that is known."""
-        rental = next((one for one in self.rented.values() if one.e164 == call.e164 and one.had(call.started_at)), None)
+        rental = self.owner(call.e164, call.started_at)
         if rental is None or (call.source.startswith("customer:") and call.source != f"customer:{rental.account_id}"):
             return Verdict("parked", "not_rented", None, None)
         if rental.source_at(call.started_at) != call.source:

@@ -20,8 +20,13 @@ from numberdesk.flows.connections.connect_numbers import note_connections
 from numberdesk.flows.connections.forget_connections import note_removals
 from numberdesk.flows.connections.look_for_drift import note_looks
 from numberdesk.flows.rentals.announce_prices import announce_prices
+from numberdesk.flows.rentals.assign_numbers import assign_numbers
 from numberdesk.flows.rentals.renew_rentals import RENEWALS
 from numberdesk.flows.rentals.resolve_rent import waive_rent
+from numberdesk.flows.rentals.restore_rentals import restore_rentals
+from numberdesk.flows.rentals.transfer_numbers import transfer_numbers
+from numberdesk.flows.settings.apply_settings import note_settings, note_settings_looks
+from numberdesk.flows.settings.want_settings import want_settings
 from numberdesk.flows.usage.end_sessions import end_sessions
 from numberdesk.flows.usage.expire_sessions import SESSIONS, expire_sessions
 from numberdesk.flows.usage.note_pulls import note_costs, note_pulls
@@ -31,7 +36,7 @@ from numberdesk.flows.usage.set_usage_terms import appoint_sources, set_call_ter
 from numberdesk.flows.webhooks.deliver_events import WEBHOOK_DELIVERIES
 from numberdesk.infra.due_work import put_off
 from numberdesk.wiring import Services
-from numberdesk.worker import clean_up_rounds, drift_rounds, due_workers, raise_rounds
+from numberdesk.worker import clean_up_rounds, drift_rounds, due_workers, raise_rounds, settings_rounds
 from simulation.carriers import account_at
 from simulation.desk import connect_carriers, listing
 from simulation.faults import Faults
@@ -40,11 +45,13 @@ from simulation.months.carrier import CallingCarrier, CallingCompany
 from simulation.months.customers import Customer
 from simulation.months.desk import Desk, plain
 from simulation.months.facts import NORTH, SWITCH, Facts, Tariff
+from simulation.months.hands import Hands
 from simulation.months.judge import Judge
 from simulation.months.lines import Lines
 from simulation.months.operator import Operator
 from simulation.months.plan import DAY, HOUR, MonthsPlan, troubles
 from simulation.months.routes import judge_routes
+from simulation.months.settings import judge_settings
 from simulation.process import Process, Surroundings
 from simulation.product import Flow, Product
 from simulation.seed_run import SeedRun
@@ -100,6 +107,13 @@ def watched(services: Services) -> Mapping[str, Flow]:
         "note connections": note_connections,
         "note removals": note_removals,
         "note looks": note_looks,
+        "want settings": want_settings,
+        "note settings": note_settings,
+        "note settings looks": note_settings_looks,
+        "give": assign_numbers,
+        "transfer": transfer_numbers,
+        "take back": services.take_back,
+        "restore": restore_rentals,
     }
 
 
@@ -134,7 +148,8 @@ class History(SeedRun):
             Customer(world, plan, self._desk, self._facts, world.new_id("acc", world.now()))
             for _ in range(plan.accounts)
         ]
-        self._operator = Operator(world, plan, self._desk, self._facts, self._judge, self._company)
+        hands = Hands(world, self._desk, self._facts, self._customers)
+        self._operator = Operator(world, plan, self._desk, self._facts, self._judge, self._company, hands)
 
     def _catalogue(self) -> list[str]:
         """The numbers there are, and what each costs."""
@@ -223,7 +238,8 @@ class History(SeedRun):
         self._await(self._operator.tidy_up())
         self._settle()
         self._judge.at_rest()
-        judge_routes(world, self._books, self._company, self._customers)
+        judge_routes(world, self._books, self._company, self._customers, self._facts.leads)
+        judge_settings(world, self._books, self._company, self._facts)
         self._judge.verify(self._processes[0].database)
         self._raise_violation()
 
@@ -271,6 +287,7 @@ class History(SeedRun):
                     pass
             await raise_rounds(services, lambda: False)
             await drift_rounds(services, lambda: False)
+            await settings_rounds(services, lambda: False)
             if world.happens(0.1):
                 await clean_up_rounds(services, lambda: False)
 

@@ -12,8 +12,10 @@ from typing import Any, Final
 from numberdesk.infra.db import Database
 from numberdesk.verify.books import verify
 from simulation.months.books import Books
+from simulation.months.concerned import HANDS, note_wanted, rentals_of, told_calls
 from simulation.months.facts import Call, Facts, Rented
 from simulation.months.reckoning import cost
+from simulation.months.settings import look_at_wanted
 from simulation.plan import DAY, HOUR
 from simulation.process import Applied
 from simulation.world import MICROSECONDS, World
@@ -24,7 +26,7 @@ _SLACK: Final = 30 * 60 * MICROSECONDS
 GRACE: Final = 2 * DAY * MICROSECONDS
 _BRING_MONEY: Final = {"fund", "correct", "rerate", "record calls", "end sessions", "expire sessions", "rate parked"}
 _OF_CALLS: Final = {"record calls", "end sessions", "rate parked", "correct", "rerate"}
-_OF_RENT: Final = {"renew", "release", "waive"}
+_OF_RENT: Final = {"renew", "release", "waive", *HANDS}
 
 
 class Judge:
@@ -37,6 +39,7 @@ class Judge:
         self._books = books
         self._waives_missed = waives_missed
         self._periods: dict[str, list[tuple[str, int]]] = {}
+        self._over: set[str] = set()
         self._calls: dict[tuple[str, str], tuple[Any, ...]] = {}
 
     # What one commit may do.
@@ -44,8 +47,14 @@ class Judge:
     def committed(self, log: Sequence[Applied]) -> None:
         """A transaction is on the disk."""
         flows = {applied.flow for applied in log}
+        rentals = rentals_of(log, self._facts)
         if "buy" in flows or "settle" in flows or flows & _OF_RENT:
-            self._books.learn_rentals()
+            self._books.learn_rentals(rentals)
+            rentals = rentals_of(log, self._facts)
+        if flows & HANDS:
+            self._books.learn_prices()
+            self._books.learn_terms()
+        note_wanted(log, self._facts)
         if "announce" in flows:
             self._books.learn_rentals()
             self._books.learn_prices()
@@ -53,9 +62,9 @@ class Judge:
             self._books.learn_rentals()
             self._books.learn_terms()
         if flows & _OF_RENT:
-            self._judge_rentals(flows, sorted({name for applied in log for name in _rentals(applied)}))
+            self._judge_rentals(flows, rentals)
         if flows & _OF_CALLS:
-            self._judge_calls(flows)
+            self._judge_calls(flows, None if "rerate" in flows else self._concerned(log))
         if flows & {"open sessions", "extend sessions"}:
             self._judge_sessions()
 
@@ -65,7 +74,9 @@ class Judge:
             rental = self._facts.rented[rental_id]
             new = self._new_periods(rental)
             if released_at is not None:
-                self._ended(rental, ends_at, new, flows)
+                if rental_id not in self._over:
+                    self._over.add(rental_id)
+                    self._ended(rental, ends_at, new, flows)
             elif state == "past_due":
                 if rental_id not in self.past_due:
                     self._world.reached("past_due")
@@ -86,7 +97,7 @@ class Judge:
         if [(state, amount) for _, state, amount, _, _ in rows[: len(known)]] != known:
             raise self._world.broken("rent", f"what became of periods of {rental.rental_id} was {known}, and is {rows}")
         for period, state, amount, transfer_id, by in rows[len(known) :]:
-            self._judge_period(rental, period, len(known), amount)
+            self._judge_period(rental, period, rental.first + len(known), amount)
             if state == "waived":
                 self._judge_waiver(rental, period, by)
             elif not self._books.rows("SELECT 1 FROM transfers WHERE id = ? AND amount = ?", transfer_id, amount):
@@ -103,9 +114,9 @@ class Judge:
             raise self._world.broken(
                 "rent", f"period {period} of {rental.rental_id} cost {amount}, and should {rental.price_of(period)}"
             )
-        if period and rental.begin_of(period) > self._world.now() + _SLACK:
+        if period > rental.first and rental.begin_of(period) > self._world.now() + _SLACK:
             raise self._world.broken("rent", f"period {period} of {rental.rental_id} was resolved before it began")
-        if rental.ended_at is not None and period and rental.begin_of(period) > rental.ended_at:
+        if rental.ended_at is not None and period > rental.first and rental.begin_of(period) > rental.ended_at:
             raise self._world.broken("rent", f"period {period} of {rental.rental_id} began after its end")
 
     def _judge_waiver(self, rental: Rented, period: int, by: str) -> None:
@@ -113,7 +124,8 @@ class Judge:
         may = {
             "policy": self._waives_missed and rental.begin_of(period + 1) <= self._world.now() + _SLACK,
             "release": rental.ended_at is not None,
-            "boss": ("waive", rental.rental_id) in self._facts.asked,
+            "boss": ("waive", rental.rental_id) in self._facts.asked
+            or (period == rental.first and rental.tariff.setup == 0),
         }
         if not may[by]:
             raise self._world.broken("rent", f"period {period} of {rental.rental_id} was waived by {by}")
@@ -122,23 +134,45 @@ class Judge:
         """Who lost his number asked for it, had it run out, or did not pay for as long as the grace is."""
         since = self.past_due.pop(rental.rental_id, None)
         if ends_at is not None:
-            if any(rental.begin_of(period) >= ends_at for period in range(1, len(periods))):
+            if any(rental.begin_of(rental.first + place) >= ends_at for place in range(1, len(periods))):
                 raise self._world.broken("rent", f"{rental.rental_id} went on after {ends_at}, when it was to end")
             self._world.reached("ran_out")
-        if ("release", rental.rental_id) in self._facts.asked:
+        asked = self._facts.asked
+        next_one = self._facts.rentals_of(rental.e164)[-1]
+        rental.is_forgotten = ("release" in flows and ("release", rental.rental_id) in asked) or (
+            "renew" in flows and ends_at is not None and ends_at <= (rental.ended_at or 0)
+        )
+        if ("release", rental.rental_id) in asked:
             self._world.reached("given_back")
-        elif ends_at is None or ("run out", rental.rental_id) not in self._facts.asked:
+        elif "take back" in flows and ("take back", rental.e164) in asked:
+            self._world.reached("ended_by_hand")
+        elif "transfer" in flows and next_one.before is rental:
+            self._world.reached("went_to_another")
+        elif ends_at is None or not rental.is_asked(asked, "run out"):
+            next_price = rental.price_of(rental.first + len(periods))
             if since is None or self._world.now() - since < GRACE - _SLACK:
                 raise self._world.broken("rent", f"{rental.rental_id} was taken away within its grace")
-            if not flows & _BRING_MONEY and self._available(rental.account_id) >= rental.price_of(len(periods)):
+            if not flows & _BRING_MONEY and self._available(rental.account_id) >= next_price:
                 raise self._world.broken("rent", f"{rental.rental_id} was taken away, and its wallet could pay")
             self._world.reached("not_paid")
 
     # Calls.
 
-    def _judge_calls(self, flows: set[str]) -> None:
-        query = "SELECT source, call_id, state, reason, rental_id, amount, seconds, id FROM calls"
-        for source, call_id, *row in self.rows_of_calls(query):
+    def _concerned(self, log: Sequence[Applied]) -> set[tuple[str, str]]:
+        """The calls that flows were about."""
+        found = told_calls(log)
+        if any(applied.flow == "rate parked" for applied in log):
+            found |= {key for key, row in self._calls.items() if row[0] == "parked"}
+        ids = [command.call for applied in log if applied.flow == "correct" for command in applied.commands]
+        found |= {tuple(row) for row in self._books.those("SELECT source, call_id FROM calls WHERE id IN", ids)}
+        ids = [command.session_id for applied in log if applied.flow == "end sessions" for command in applied.commands]
+        return found | {
+            tuple(row) for row in self._books.those("SELECT source, call_id FROM usage_sessions WHERE id IN", ids)
+        }
+
+    def _judge_calls(self, flows: set[str], some: set[tuple[str, str]] | None) -> None:
+        """Some calls, or all; all, too, where there are others beside those that are known."""
+        for source, call_id, *row in self._rows_of_calls(some):
             key = (source, call_id)
             if self._calls.get(key) == tuple(row):
                 continue
@@ -148,17 +182,28 @@ class Judge:
             self._judge_call(call, self._calls.get(key), tuple(row), flows)
             self._calls[key] = tuple(row)
 
-    def rows_of_calls(self, query: str) -> list[Any]:
-        """All calls that are kept."""
+    def _rows_of_calls(self, some: set[tuple[str, str]] | None) -> list[Any]:
+        query = "SELECT source, call_id, state, reason, rental_id, amount, seconds, id FROM calls"
+        if some is not None:
+            keys = [value for key in sorted(some) for value in key]
+            rows = (
+                self._books.rows(
+                    f"{query} WHERE (source, call_id) IN (VALUES {','.join(['(?, ?)'] * len(some))})", *keys
+                )
+                if some
+                else []
+            )
+            ((there,),) = self._books.rows("SELECT count(*) FROM calls")
+            if there == len(self._calls.keys() | {(row[0], row[1]) for row in rows}):
+                return rows
         return self._books.rows(query)
 
     def _judge_call(self, call: Call, before: tuple[Any, ...] | None, row: tuple[Any, ...], flows: set[str]) -> None:
         state, reason, _rental_id, _amount, seconds, _ = row
-        if before is not None and before[0] != "parked" and not (flows & {"correct", "rerate"}):
+        if before is not None and before[0] != "parked" and not (flows & {"correct", "rerate", "look"}):
             raise self._world.broken("calls", f"{call.key} was {before}, and is {row}")
         if seconds not in (call.told, call.seconds):
             raise self._world.broken("calls", f"{call.key} took {call.told} seconds, and {seconds} are kept")
-        owners = self._books.owners(call.e164, call.started_at)
         verdict = self._facts.verdict(call, seconds)
         wanted = (
             verdict.state,
@@ -167,7 +212,7 @@ class Judge:
             verdict.amount,
         )
         waits = reason == "no_duration" and call.mended  # until parked calls are looked at
-        if len(owners) < 2 and row[:4] != wanted and not flows & _OF_RENT and not waits:
+        if row[:4] != wanted and not flows & _OF_RENT and not waits:
             raise self._world.broken("calls", f"{call.key} is {row[:4]}, and should be {wanted}")
         self._world.reached(f"call_{state}")
 
@@ -200,7 +245,10 @@ class Judge:
     # Everything.
 
     def look(self) -> None:
-        """Money is where it belongs: to the micro, for each account."""
+        """Money is where it belongs: to the micro, for each account. What nobody was said to change did not change."""
+        self._books.learn_rentals(list(self._facts.rented))
+        self._judge_calls({"look"}, None)
+        look_at_wanted(self._world, self._books, self._facts)
         owed = dict(self._books.rows("SELECT account_id, sum(owed) FROM receivables GROUP BY account_id"))
         held = self._held()
         wanted = self._wanted_balances()
@@ -232,9 +280,9 @@ class Judge:
             wanted[account_id] += amount
         for rental in self._facts.rented.values():
             wanted[rental.account_id] -= rental.tariff.setup
-            for period, (state, _) in enumerate(self._periods.get(rental.rental_id) or self._new_periods(rental)):
+            for place, (state, _) in enumerate(self._periods.get(rental.rental_id) or self._new_periods(rental)):
                 if state != "waived":
-                    wanted[rental.account_id] -= rental.price_of(period)
+                    wanted[rental.account_id] -= rental.price_of(rental.first + place)
         for call in self._facts.calls.values():
             row = self._calls.get(call.key)
             if row is not None and row[0] == "charged":
@@ -300,19 +348,10 @@ class Judge:
         self._world.reached("verified")
 
     def _paid(self, rental: Rented) -> int:
-        return len(self._periods.get(rental.rental_id, ())) - 1
+        return rental.first + len(self._periods.get(rental.rental_id, ())) - 1
 
     def _available(self, account_id: str) -> int:
         ((available,),) = self._books.rows(
             "SELECT posted - held + credit_limit FROM wallets WHERE account_id = ?", account_id
         )
         return int(available)
-
-
-def _rentals(applied: Applied) -> list[str]:
-    """The rentals that a flow was about."""
-    if applied.flow == "renew":
-        return [command.due.id for command in applied.commands]
-    if applied.flow in ("release", "waive"):
-        return [command.rental_id for command in applied.commands]
-    return []

@@ -87,7 +87,7 @@ class Lines:
 
     def _over(self, call: Call) -> None:
         """A call is over; its source will tell."""
-        self._facts.calls[call.key] = call
+        self._facts.ring(call)
         self.outbox.setdefault(call.source, []).append(call)
 
     def _at_the_carrier(self, e164: str, direction: str) -> None:
@@ -97,7 +97,7 @@ class Lines:
         call.listed_at = world.now() + round(world.between(1, 30 * HOUR) * MICROSECONDS)
         call.priced_at = call.listed_at + round(world.between(1, 10 * HOUR) * MICROSECONDS)
         call.cost = 4_000 + self._serial
-        self._facts.calls[call.key] = call
+        self._facts.ring(call)
         call.tried = True
         self._company.calls.append(call)
         rental = self._facts.live(e164)
@@ -108,9 +108,7 @@ class Lines:
         """A batch: some of what is new, some of what is old, in any order."""
         world, waiting = self._world, self.outbox[source]
         some = [call for call in waiting if world.late or world.happens(0.7)]
-        old = [
-            call for call in self._facts.calls.values() if call.source == source and call.accepted and not call.mended
-        ]
+        old = [call for call in self._facts.told.get(source, ()) if call.accepted and not call.mended]
         again = [world.one_of(old) for _ in range(2) if old and world.happens(0.5)]
         batch = some + again + [call for call in some if world.happens(0.1)]
         world.chance.shuffle(batch)
@@ -174,7 +172,7 @@ class Lines:
         way = world.chance.random()
         if way < 0.45:
             call = Call(SWITCH, call_id, direction, e164, session.opened_at, talked, talked, tried=True)
-            self._facts.calls[call.key] = call
+            self._facts.ring(call)
             await self._desk.submit(
                 plain(end_sessions),
                 lambda services, now: EndSession(session.id, SWITCH, talked, "", services.new_id("bat"), now),

@@ -19,7 +19,8 @@ from numberdesk.flows.usage.set_usage_terms import SetRate, set_missing_rates
 from numberdesk.wiring import Services
 from simulation.months.carrier import CallingCompany
 from simulation.months.desk import Desk, plain
-from simulation.months.facts import Call, Facts
+from simulation.months.facts import Call, Facts, Settings
+from simulation.months.hands import Hands
 from simulation.months.judge import Judge
 from simulation.months.plan import HOUR, MonthsPlan
 from simulation.world import World
@@ -29,7 +30,14 @@ class Operator:
     """One person, who does one thing after the other."""
 
     def __init__(
-        self, world: World, plan: MonthsPlan, desk: Desk, facts: Facts, judge: Judge, company: CallingCompany
+        self,
+        world: World,
+        plan: MonthsPlan,
+        desk: Desk,
+        facts: Facts,
+        judge: Judge,
+        company: CallingCompany,
+        hands: Hands,
     ) -> None:
         self.done = False
         self._world = world
@@ -38,6 +46,7 @@ class Operator:
         self._facts = facts
         self._judge = judge
         self._company = company
+        self._hands = hands
 
     async def run(self) -> None:
         """Something every day or two."""
@@ -66,6 +75,10 @@ class Operator:
             self._rerate,
             self._resume,
             self.look_at_parked,
+            self._hands.give,
+            self._hands.move,
+            self._hands.take,
+            self._hands.bring_back,
         ]
         await world.one_of([*deeds, *([self._meddle] if world.happens(self._plan.by_hand) else [])])()
 
@@ -107,7 +120,7 @@ class Operator:
                     and rental.tariff.rate(direction) is None
                     and direction not in rental.set_rates
                 ):
-                    self._facts.asked.add(("rate", rental.rental_id, direction, 33_333))
+                    self._facts.asked.add(("rate", rental.e164, direction, 33_333))
                     await self._desk.submit(
                         plain(set_missing_rates),
                         lambda _, now, e164, way: SetRate(e164, Direction(way), 33_333, now),
@@ -177,7 +190,9 @@ class Operator:
         """In the carrier's console somebody lets a number lead elsewhere, or deletes what was made for a connection."""
         board = self._company.switchboard
         self._world.fault("changed by hand at the carrier")
-        if board.made and self._world.happens(0.5):
+        if self._company.settings and self._world.happens(0.3):
+            self._company.settings[self._world.one_of(list(self._company.settings))] = Settings("", "BY HAND")
+        elif board.made and self._world.happens(0.5):
             board.made.pop(self._world.one_of(list(board.made)))
         elif board.set:
             board.drift(self._world.one_of(list(board.set)), WebhookRoute("https://elsewhere.example/"))

@@ -5,7 +5,7 @@ Touches: database.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from numberdesk.core.connection import SipRoute
 from simulation.months.books import Books
@@ -15,11 +15,16 @@ from simulation.world import World
 from testbed.switchboard import Set, Switchboard
 
 
-def judge_routes(world: World, books: Books, company: CallingCompany, customers: Sequence[Customer]) -> None:
+def judge_routes(
+    world: World,
+    books: Books,
+    company: CallingCompany,
+    customers: Sequence[Customer],
+    wanted: Mapping[str, str | None],
+) -> None:
     """What the carrier has is what was wanted, or it is said that it is not."""
     board = company.switchboard
     routes = {name: route for customer in customers for name, route in customer.routes.items()}
-    wanted = {name: where for customer in customers for name, where in customer.wanted.items()}
     said = {
         rental_id: (state, message)
         for rental_id, state, message in books.rows("SELECT rental_id, state, message FROM rental_connections")

@@ -173,8 +173,9 @@ class Heard(NamedTuple):
 class CallBooks:
     """What the database holds about a batch of records, newest last.
 
-    `spans` by number; `rates` what a person set; `repriced` the rates of rentals whose prices were changed, from those
-    that were confirmed on; `decks` what outbound calls cost by whom they are to.
+    `spans` by number, in the order of their ends: where a clock that was behind let one begin before the one before it
+    had ended, a call of that time is the former one's. `rates` what a person set; `repriced` the rates of rentals whose
+    prices were changed, from those that were confirmed on; `decks` what outbound calls cost by whom they are to.
     """
 
     spans: Mapping[str, Sequence[RentedSpan]] = field(default_factory=dict)

@@ -5,10 +5,10 @@ Touches: usage_sessions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from numberdesk.core.call_record import MOST_SECONDS, Direction
 from numberdesk.core.lifecycle import SessionState
@@ -119,6 +119,20 @@ def has_open_session(tx: Tx, account_id: str, rental_id: str) -> bool:
         usage_sessions.c.state == SessionState.OPEN.value,
     )
     return tx.execute(query.limit(1)).first() is not None
+
+
+def last_opened(tx: Tx, account_ids: Collection[str], rental_ids: Collection[str]) -> dict[str, int]:
+    """When the last session of each of some rentals was opened that goes on."""
+    query = (
+        select(usage_sessions.c.rental_id, func.max(usage_sessions.c.opened_at).label("last"))
+        .where(
+            usage_sessions.c.account_id.in_(sorted(account_ids)),
+            usage_sessions.c.rental_id.in_(sorted(rental_ids)),
+            usage_sessions.c.state == SessionState.OPEN.value,
+        )
+        .group_by(usage_sessions.c.rental_id)
+    )
+    return {row.rental_id: row.last for row in tx.execute(query)}
 
 
 def _row_of(session: UsageSession) -> tuple[Any, ...]:

@@ -5,7 +5,7 @@ Touches: calls, usage_sources, usage_rates, call_terms, rentals, numbers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import BigInteger, Select, and_, bindparam, func, or_, select, tuple_
@@ -119,14 +119,19 @@ def charge_calls(tx: Tx, changed: Sequence[KeptCall]) -> None:
 
 
 def find_spans(tx: Tx, records: Sequence[CallRecord]) -> dict[str, list[RentedSpan]]:
-    """Who rented the numbers of some calls, from the earliest call on."""
+    """Who rented the numbers of some calls, from the earliest call on; of each number in the order of their ends."""
     if not records:
         return {}
     numbers_called = {record.e164 for record in records}
     spans: dict[str, list[RentedSpan]] = {}
-    for row in _SPANS_SINCE.run(tx, numbers=numbers_called, since=min(record.started_at for record in records)):
-        spans.setdefault(row.e164, []).append(RentedSpan._make(row))
+    rows = _SPANS_SINCE.run(tx, numbers=numbers_called, since=min(record.started_at for record in records))
+    for span in sorted(map(RentedSpan._make, rows), key=_when_ended):
+        spans.setdefault(span.e164, []).append(span)
     return spans
+
+
+def _when_ended(span: RentedSpan) -> tuple[bool, int]:
+    return span.ended_at is None, span.ended_at or 0
 
 
 def find_live_spans(tx: Tx, numbers_asked: Iterable[str]) -> dict[str, RentedSpan]:
@@ -190,6 +195,20 @@ def has_charged_call(tx: Tx, account_id: str, rental_id: str) -> bool:
         calls.c.state == CallState.CHARGED.value,
     )
     return tx.execute(query.limit(1)).first() is not None
+
+
+def last_begun(tx: Tx, account_ids: Collection[str], rental_ids: Collection[str], since: int) -> dict[str, int]:
+    """When the last call of each of some rentals began, of those that began at `since` or later."""
+    query = (
+        select(calls.c.rental_id, func.max(calls.c.started_at).label("last"))
+        .where(
+            calls.c.account_id.in_(sorted(account_ids)),
+            calls.c.started_at >= since,
+            calls.c.rental_id.in_(sorted(rental_ids)),
+        )
+        .group_by(calls.c.rental_id)
+    )
+    return {row.rental_id: row.last for row in tx.execute(query)}
 
 
 def list_calls(

@@ -35,7 +35,7 @@ from numberdesk.core.purchase_refusals import standing_refusal
 from numberdesk.core.rent import EndReason
 from numberdesk.core.rental import ChargeState, Rental
 from numberdesk.flows.connections.want_connections import clear_connections
-from numberdesk.flows.rentals.end_rentals import Ending, released
+from numberdesk.flows.rentals.end_rentals import Ending, earliest_ends, released
 from numberdesk.flows.rentals.given_records import (
     Given,
     connection_before,
@@ -255,7 +255,9 @@ def _undo(tx: Tx, command: UndoAdoption, holder: str | None) -> Rental | Numberd
         tx, rental.account_id, rental.id
     ):
         return RentalConflict("charged", "Something was charged for it already: take it back instead.")
-    ended = Ending(rental, EndReason.UNDONE, command.warrant.now, message=command.warrant.reason).ended
+    warrant = command.warrant
+    earliest = earliest_ends(tx, [rental], warrant.now)[rental.id]
+    ended = Ending(rental, EndReason.UNDONE, warrant.now, message=warrant.reason, earliest=earliest).ended
     change_rentals(tx, [ended])
     insert_events(tx, [released(ended, EndReason.UNDONE, command.warrant.reason)])
     # The number stays: what was set there for its customer, who has it no more, does not.

@@ -8,7 +8,7 @@ to be told is written in the same transaction (confirm_carrier_releases.py).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from numberdesk.core.lifecycle import NumberState, RentalState, require_move
@@ -20,7 +20,7 @@ from numberdesk.core.schedule import resting
 from numberdesk.flows.connections.want_connections import clear_connections
 from numberdesk.flows.settings.want_settings import clear_settings
 from numberdesk.infra.db import Tx
-from numberdesk.numbers.agreed_time_store import find_agreed_time
+from numberdesk.numbers.agreed_time_store import find_agreed_at, find_agreed_time
 from numberdesk.numbers.carrier_release import CarrierRelease, of_rental
 from numberdesk.numbers.carrier_release_store import insert_releases
 from numberdesk.numbers.rental_store import change_rentals
@@ -28,6 +28,8 @@ from numberdesk.numbers.store import save_sale_numbers
 from numberdesk.orders.store import find_orders
 from numberdesk.outbox.model import NUMBER_RELEASED, Event
 from numberdesk.outbox.store import insert_events
+from numberdesk.usage.session_store import last_opened
+from numberdesk.usage.store import last_begun
 
 _UNASKED: Final = (EndReason.NOT_PAID, EndReason.TAKEN_BACK)
 
@@ -35,7 +37,7 @@ _UNASKED: Final = (EndReason.NOT_PAID, EndReason.TAKEN_BACK)
 class Ending(NamedTuple):
     """A rental that ends at `now`. `rest` is that of its number, in microseconds; None: as long as usual.
 
-    `message` is what an operator says to its customer.
+    `message` is what an operator says to its customer. It does not end before `earliest`.
     """
 
     rental: Rental
@@ -43,15 +45,31 @@ class Ending(NamedTuple):
     now: int
     rest: int | None = None
     message: str = ""
+    earliest: int = 0
 
     @property
     def ended(self) -> Rental:
         """The rental as it has ended."""
         rental = self.rental
         state = require_move(rental.state, RentalState.RELEASED)
-        # A clock that went back must not make it end before the period that is paid has begun.
-        at = max(self.now, rental.begin_of(rental.period)) if rental.period else self.now
+        # A clock that went back must not make it end before it began, or before the period that is paid has begun.
+        begun = rental.begin_of(rental.period) if rental.period else rental.created_at
+        at = max(self.now, self.earliest, begun)
         return resting(rental)._replace(state=state, updated_at=at, released_at=at, past_due_since=None, parked_at=None)
+
+
+def earliest_ends(tx: Tx, rentals: Collection[Rental], now: int) -> dict[str, int]:
+    """Before when each of some rentals cannot end, however the clock is set by which it is `now`.
+
+    That is the time that was agreed on, and what is known to have begun with its number as its customer's: a call that
+    is kept, or one that goes on and is held for. Who closes a session has agreed on the time before.
+    """
+    if not rentals:
+        return {}
+    agreed_at, account_ids = find_agreed_at(tx), {rental.account_id for rental in rentals}
+    ids = {rental.id for rental in rentals}
+    called, talking = last_begun(tx, account_ids, ids, now), last_opened(tx, account_ids, ids)
+    return {name: max(agreed_at, called.get(name, -1) + 1, talking.get(name, -1) + 1) for name in ids}
 
 
 def end_rentals(

@@ -26,7 +26,7 @@ from numberdesk.core.rental import Rental, RentPrice
 from numberdesk.core.request_keys import RequestKey
 from numberdesk.flows.accounts.fund_wallets import MOST_HURRIED
 from numberdesk.flows.keyed_requests import KeyedRequests
-from numberdesk.flows.rentals.end_rentals import Ending, end_rentals
+from numberdesk.flows.rentals.end_rentals import Ending, earliest_ends, end_rentals
 from numberdesk.flows.rentals.refund_rent import refund_rent
 from numberdesk.flows.rentals.rent_records import find_terms, write_looks
 from numberdesk.infra.db import Tx
@@ -95,6 +95,7 @@ class _Books:
     wallets: dict[str, Wallet]
     prices: dict[str, list[RentPrice]]
     agreed: AgreedTime | None
+    earliest: dict[str, int]
     ended: dict[str, tuple[RentLook, Release]] = field(default_factory=dict)
 
     def release(self, command: Release) -> Rental | NumberdeskError:
@@ -135,7 +136,7 @@ class _Books:
             resolve_begun(look, past=past, now=command.now, reason=command.reason)
             self.wallets[rental.account_id] = look.wallet
             self.ended[rental.id] = look, command
-            rental = Ending(look.rental, command.reason, command.now).ended
+            rental = Ending(look.rental, command.reason, command.now, earliest=self.earliest[rental.id]).ended
         self.by_id[rental.id] = rental
         return rental
 
@@ -151,7 +152,8 @@ def _load(tx: Tx, commands: Sequence[Release]) -> _Books:
     by_id = lock_rentals(tx, numbers)
     live = [one for one in (*latest.values(), *by_id.values()) if one.released_at is None]
     prices, agreed = find_rent_prices(tx, live), find_agreed_time(tx)
-    return _Books(sale_numbers, latest, by_id, keyed, wallets, prices, agreed)
+    earliest = earliest_ends(tx, live, min(command.now for command in commands))
+    return _Books(sale_numbers, latest, by_id, keyed, wallets, prices, agreed, earliest)
 
 
 def _write(tx: Tx, books: _Books, quarantine: int, delay: int, usual: RentTerms) -> None:
@@ -165,8 +167,10 @@ def _write(tx: Tx, books: _Books, quarantine: int, delay: int, usual: RentTerms)
     refunded = refund_rent(tx, ended, terms, books.wallets)
     write_looks(tx, looks, paid | refunded, looks[-1][0].rental.updated_at)
     endings = [
-        Ending(look.rental, command.reason, command.now, _rest(command, quarantine), command.message)
-        for look, command in books.ended.values()
+        Ending(
+            look.rental, command.reason, command.now, _rest(command, quarantine), command.message, books.earliest[ended]
+        )
+        for ended, (look, command) in books.ended.items()
     ]
     end_rentals(tx, endings, books.sale_numbers, quarantine, delay)
     if refunded:

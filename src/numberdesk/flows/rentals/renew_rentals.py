@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from numberdesk.core.purchase import Wallet
 from numberdesk.core.rent import EndReason, RentLook, RentTerms, look_at, resolve_begun
 from numberdesk.core.rental import Rental, RentPrice
-from numberdesk.flows.rentals.end_rentals import Ending, end_rentals
+from numberdesk.flows.rentals.end_rentals import Ending, earliest_ends, end_rentals
 from numberdesk.flows.rentals.rent_records import find_terms, write_looks
 from numberdesk.infra.db import Tx
 from numberdesk.infra.due_work import DueWork, WorkOutcome
@@ -72,6 +72,8 @@ def renew_rentals(usual: RentTerms, quarantine: int, delay: int = 0) -> Renew:
         if looks:
             write_looks(tx, looks, changed, commands[-1].now)
         change_rentals(tx, [look.rental for look, _ in looks if look.ending is None])
+        earliest = earliest_ends(tx, [one.rental for one in endings], min(command.now for command in commands))
+        endings = [one._replace(earliest=earliest[one.rental.id]) for one in endings]
         end_rentals(tx, endings, sale_numbers, quarantine, delay)
         return outcomes
 

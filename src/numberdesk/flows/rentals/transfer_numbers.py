@@ -32,7 +32,7 @@ from numberdesk.flows.rentals.announce_prices import carry_announced
 from numberdesk.flows.rentals.answer_once import another_goes_on, answered_once
 from numberdesk.flows.rentals.carried_papers import papers_of_next
 from numberdesk.flows.rentals.carried_terms import carried_prices, last_source
-from numberdesk.flows.rentals.end_rentals import Ending, released
+from numberdesk.flows.rentals.end_rentals import Ending, earliest_ends, released
 from numberdesk.flows.rentals.given_records import (
     Given,
     connection_before,
@@ -166,7 +166,8 @@ def _unpaid(rental: Rental, now: int) -> RentalConflict | None:
 
 def _moved(tx: Tx, move: _Move, wallets: Mapping[str, Wallet]) -> Rental:
     command, rental, now = move.command, move.rental, move.command.warrant.now
-    ended = Ending(rental, EndReason.TRANSFERRED, now).ended
+    earliest = earliest_ends(tx, [rental], now)[rental.id]
+    ended = Ending(rental, EndReason.TRANSFERRED, now, earliest=earliest).ended
     at = ended.released_at or now
     change_rentals(tx, [ended])
     insert_events(tx, [released(ended, EndReason.TRANSFERRED)])
