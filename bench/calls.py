@@ -47,10 +47,11 @@ class Switch(NamedTuple):
 
 
 class Charged(NamedTuple):
-    """Records a second over HTTP, and by hand."""
+    """Records a second over HTTP, and by hand; and what the server took of processors for one, in microseconds."""
 
     served: float
     by_hand: float
+    cpu: float
 
 
 def bench_calls(folder: Path, sizes: Sequence[int], engines: Sequence[str]) -> None:
@@ -103,13 +104,14 @@ def _round(switch: Switch, records: int, engine: str) -> Charged:
     began = datetime.now(UTC) - timedelta(hours=1)
     bodies = [_body(switch, first, min(AT_ONCE, records - first), began) for first in range(0, records, AT_ONCE)]
     with numberdesk(switch.stock.url) as server:
-        start = time.perf_counter()
+        before, start = server.cpu_seconds(), time.perf_counter()
         with ThreadPoolExecutor(SENDERS) as pool:
             answers = list(pool.map(lambda body: _send(server.port, switch.key, body), bodies))
         served = records / (time.perf_counter() - start)
+        cpu = (server.cpu_seconds() - before) / records * 1e6
     outcomes = [one["outcome"] + "/" + str(one["status"]) for answer in answers for one in answer["data"]]
     assert set(outcomes) == {"accepted/charged"}, set(outcomes)
-    return Charged(served, _by_hand(switch.stock.url, engine, records))
+    return Charged(served, _by_hand(switch.stock.url, engine, records), cpu)
 
 
 def _body(switch: Switch, first: int, count: int, began: datetime) -> bytes:
@@ -161,6 +163,7 @@ def _by_hand(url: str, engine: str, records: int) -> float:
 def _print(engine: str, records: int, found: list[Charged]) -> None:
     median = statistics.median
     print(f"P5  {records:,} call records over HTTP, {AT_ONCE:,} a request, {SENDERS} senders, {engine}: ", end="")
-    print(f"{median(one.served for one in found):,.0f}/s (bar: 10,000/s on two cores)")
+    print(f"{median(one.served for one in found):,.0f}/s (bar: 10,000/s on two cores), ", end="")
+    print(f"{median(one.cpu for one in found):.0f} us of processor time a record, the database's processes apart")
     print(f"    executemany of the same rows, {AT_ONCE:,} a commit: {median(one.by_hand for one in found):,.0f}/s")
     print(f"    ratio {median(one.served / one.by_hand for one in found):.2f} x (bar: 0.3 x)", flush=True)
