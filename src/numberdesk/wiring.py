@@ -253,9 +253,7 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
         time=process_time,
         agreed_clock=agreed_clock,
         offer_search=_offer_search(settings, parts, writer, reader, carriers),
-        audit=CarrierAuditor(
-            writer, reader, carriers, now, every=settings.audit_hours * HOUR, quarantine=settings.quarantine_days * DAY
-        ),
+        audit=_auditor(settings, writer, reader, carriers, now),
         sequence_events=sequence_events(parts.new_id),
         webhooks=webhooks,
         webhook_tests=WebhookTests(webhooks),
@@ -264,6 +262,13 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
         feed_desk=FeedDesk(writer, reader, parts.new_id, settings.usage_parked_most),
         call_puller=_call_puller(settings, parts, writer, reader, carriers, agreed_clock),
     )
+
+
+def _auditor(
+    settings: Settings, writer: Writer, reader: Reader, carriers: StoredClients, now: Callable[[], int]
+) -> CarrierAuditor:
+    every, quarantine = settings.audit_hours * HOUR, settings.quarantine_days * DAY
+    return CarrierAuditor(writer, reader, carriers, now, every=every, quarantine=quarantine)
 
 
 def _call_puller(

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from numberdesk.core.adoption import AdoptionError, AdoptionLine, BadAdoption, read_lines
-from numberdesk.core.errors import InvalidRequest, RentalConflict
+from numberdesk.core.errors import InvalidRequest, NotFound, NumberNotOffered, RentalConflict
 from numberdesk.core.periods import add_months, from_datetime, iso_seconds, to_datetime
 from numberdesk.core.purchase import Sold
 from numberdesk.core.rental import DAY, Rental
-from numberdesk.flows.carriers.adopt_numbers import UndoAdoption, undo_adoptions
 from numberdesk.flows.carriers.run_adoption import Adoption, AdoptionReport, owned_numbers
+from numberdesk.flows.carriers.undo_adoptions import UndoAdoption, undo_adoptions
 from tests.flows.audits import audited, rented, status
 from tests.flows.conftest import NOW, PRICE, QUARANTINE, Shop
-from tests.flows.hands import kinds, renew, take_back, told, why
+from tests.flows.hands import assign, kinds, renew, take_back, told, why
 
 MONTH_BEFORE = add_months(NOW, -1)
 HEADER = "phone_number,account,price,per_minute_price_inbound,currency,renews_at,since,connection\n"
@@ -181,3 +181,31 @@ def test_a_line_that_is_wrong_says_why(cells: str, says: str) -> None:
 def test_a_file_without_its_columns_is_refused(header: str) -> None:
     with pytest.raises(AdoptionError, match="names columns"):
         read_lines(header, NOW)
+
+
+def test_a_number_adopted_for_sale_is_the_carrier_accounts_again_until_it_was_sold(shop: Shop) -> None:
+    shop.connect("acme")
+    theirs = ["+13613000001", "+13613000002"]
+    shop.acme.own(theirs)
+    audited(shop)
+    lines = "".join(f"{one},sale,2.5,,USD,,,\n" for one in theirs)
+    adopt(shop, HEADER + lines)
+    undone = undo(shop, theirs[0])
+    assert (undone.carrier, undone.carrier_reference != "", undone.undone_by) == ("acme", True, "key_1")
+    assert shop.rows("SELECT carrier, state FROM numbers WHERE e164 = :one", one=theirs[0]) == [("acme", "quarantined")]
+    with pytest.raises(NotFound):
+        undo(shop, theirs[0])
+    account_id = shop.account(20 * PRICE)
+    with pytest.raises(NumberNotOffered):
+        assign(shop, account_id, theirs[0])
+    assert len(audited(shop).findings) == 1
+    assert status(shop)[theirs[0]] == ("orphan", "open")
+    assert adopt(shop, HEADER + lines).offered == 1  # the file may come again
+    assign(shop, account_id, theirs[1], charge=True)
+    with pytest.raises(RentalConflict, match="It was sold since it was adopted"):
+        undo(shop, theirs[1])
+    shop.release(account_id, theirs[1])
+    with pytest.raises(RentalConflict, match="It was sold"):
+        undo(shop, theirs[1])
+    assert untouched(shop)
+    shop.verified()

@@ -10,6 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
+from numberdesk.carriers.adopted_offer_store import AdoptedOffer
 from numberdesk.carriers.port import CarrierError
 from numberdesk.cli.output import REFUSED, fail, note, print_list, print_object
 from numberdesk.cli.session import AsJson, Yes, asking_carriers, confirm, fail_unknown_carrier, services
@@ -17,10 +18,10 @@ from numberdesk.core.adoption import AdoptionError, read_lines
 from numberdesk.core.interventions import COMMAND_LINE, warrant
 from numberdesk.core.phone import PhoneError, parse_e164
 from numberdesk.core.rental import Rental
-from numberdesk.flows.carriers.adopt_numbers import UndoAdoption, undo_adoptions
 from numberdesk.flows.carriers.run_adoption import Adoption, AdoptionReport, owned_numbers
+from numberdesk.flows.carriers.undo_adoptions import UndoAdoption, undo_adoptions
 from numberdesk.numbers.audited_store import find_held_anywhere
-from numberdesk.views.hands import adoption_view
+from numberdesk.views.hands import adoption_view, undone_offer_view
 from numberdesk.views.rent import any_rental_view
 from numberdesk.wiring import Services
 
@@ -73,16 +74,21 @@ def unadopt(
     yes: Yes = False,  # noqa: FBT002  a flag
     as_json: AsJson = False,  # noqa: FBT002  a flag
 ) -> None:
-    """Take an adoption back for which nothing was charged yet; the carrier is told nothing."""
+    """Take an adoption back for which nothing was charged or sold yet; the carrier is told nothing."""
     with services({"reason": "--reason", "phone_number": "NUMBER"}) as running:
         try:
             e164 = parse_e164(number)
         except PhoneError as error:
             fail(f"NUMBER {error}")
-        confirm(f"Take {e164} from whoever rents it, as if it had never been adopted?", yes=yes)
+        confirm(f"Take {e164} from whoever rents it, or off sale, as if it had never been adopted?", yes=yes)
         why = warrant(running.new_id("itv"), COMMAND_LINE, reason, running.now())
         rest = running.settings.quarantine_days * _DAY
         ended = running.writer.apply(undo_adoptions, UndoAdoption(e164, rest, why))
+        if isinstance(ended, AdoptedOffer):
+            note(f"{e164} is for sale no more: it is on the account at {ended.carrier}, and nobody's")
+            if as_json:
+                print_object(undone_offer_view(ended), as_json=True)
+            return
         assert isinstance(ended, Rental)  # noqa: S101  a refusal is raised
         print_object(any_rental_view(ended), as_json=as_json)
 

@@ -22,7 +22,15 @@ from numberdesk.tables.accounts import (
     wallets,
 )
 from numberdesk.tables.base import metadata
-from numberdesk.tables.carriers import audits, carrier_orders, carrier_releases, carrier_troubles, carriers, findings
+from numberdesk.tables.carriers import (
+    adopted_offers,
+    audits,
+    carrier_orders,
+    carrier_releases,
+    carrier_troubles,
+    carriers,
+    findings,
+)
 from numberdesk.tables.compliance import compliance_profiles
 from numberdesk.tables.connections import (
     connection_defaults,
@@ -64,6 +72,7 @@ from numberdesk.tables.writers import writers
 __all__ = [
     "accounts",
     "actions",
+    "adopted_offers",
     "agreed_time",
     "api_keys",
     "audits",

@@ -105,6 +105,26 @@ Index(
 )
 Index("ix_carrier_releases_e164", carrier_releases.c.e164)
 
+# A number that stood on an account at a carrier and was adopted for sale: it is one of the own pool since, and the
+# carrier keeps it for us. Undone, it is the carrier account's again, and nobody's.
+adopted_offers = Table(
+    "adopted_offers",
+    metadata,
+    text("id", primary_key=True),
+    text("e164"),
+    whole("adopted_at"),
+    text("carrier"),
+    text("carrier_reference"),
+    text("adopted_by"),
+    optional_whole("undone_at"),
+    optional_text("undone_by"),
+    optional_text("undone_reason"),
+    CheckConstraint("(undone_at IS NULL) = (undone_by IS NULL)", name="undone_by_whom"),
+    CheckConstraint("(undone_at IS NULL) = (undone_reason IS NULL)", name="undone_for_a_reason"),
+    sqlite_with_rowid=False,
+)
+Index(None, adopted_offers.c.e164)
+
 # Where a carrier's list of our numbers and the books differ.
 findings = Table(
     "findings",

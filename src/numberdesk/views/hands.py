@@ -9,6 +9,7 @@ from typing import Annotated
 
 import msgspec
 
+from numberdesk.carriers.adopted_offer_store import AdoptedOffer
 from numberdesk.core.interventions import Intervention, InterventionKind
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.periods import iso_or_none, iso_seconds
@@ -99,3 +100,17 @@ def held_number_view(held: HeldNumber) -> HeldNumberView:
         rentals=tuple(view for view in views if view.released_at is not None),
         interventions=tuple(intervention_view(intervention) for intervention in held.interventions),
     )
+
+
+class UndoneOfferView(msgspec.Struct, frozen=True):
+    """A number that was adopted for sale, and is no more."""
+
+    phone_number: PhoneNumber
+    carrier: str
+    adopted_at: Instant
+    undone_at: Instant | None
+
+
+def undone_offer_view(offer: AdoptedOffer) -> UndoneOfferView:
+    """An adoption for sale that was undone."""
+    return UndoneOfferView(offer.e164, offer.carrier, iso_seconds(offer.adopted_at), iso_or_none(offer.undone_at))

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from numberdesk.accounts.intervention_store import insert_interventions
+from numberdesk.carriers.adopted_offer_store import AdoptedOffer, insert_adopted_offers
 from numberdesk.carriers.finding_store import end_findings, lock_findings
 from numberdesk.catalog.model import FROM_FILE
 from numberdesk.catalog.offer_store import lock_offers
@@ -32,33 +32,24 @@ from numberdesk.core.origins import begun, first_waived, given_order
 from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import POOL, SaleNumber, Wallet
 from numberdesk.core.purchase_refusals import standing_refusal
-from numberdesk.core.rent import EndReason
-from numberdesk.core.rental import ChargeState, Rental
-from numberdesk.flows.connections.want_connections import clear_connections
-from numberdesk.flows.rentals.end_rentals import Ending, earliest_ends, released
+from numberdesk.core.rental import Rental
 from numberdesk.flows.rentals.given_records import (
     Given,
     connection_before,
-    moved_meanwhile,
     wanted_connection,
     write_given,
 )
-from numberdesk.flows.settings.hand_on_settings import hand_on_settings, take_off_settings
+from numberdesk.flows.settings.hand_on_settings import hand_on_settings
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.store import lock_wallets
 from numberdesk.numbers.carrier_release_store import find_on_their_way
-from numberdesk.numbers.rent_store import list_rent_charges
-from numberdesk.numbers.rental_store import change_rentals
 from numberdesk.numbers.store import (
-    find_holders,
     find_latest_rentals,
     latest_rentals,
     lock_sale_numbers,
     save_sale_numbers,
 )
 from numberdesk.orders.store import find_orders
-from numberdesk.outbox.store import insert_events
-from numberdesk.usage.store import has_charged_call
 
 ON_ITS_WAY = "The number is on its way back to its carrier, and cannot be adopted."
 
@@ -82,14 +73,6 @@ class Adopted(NamedTuple):
 
     rental: Rental | None
     anew: bool
-
-
-class UndoAdoption(NamedTuple):
-    """Take an adoption back, for which nothing was charged. The number rests for `rest` microseconds."""
-
-    e164: str
-    rest: int
-    warrant: Warrant
 
 
 def adopt_numbers(tx: Tx, commands: Sequence[Adopt]) -> list[Adopted | NumberdeskError]:
@@ -185,6 +168,10 @@ def _offer(tx: Tx, command: Adopt, number: SaleNumber | None) -> None:
         price_source=FROM_FILE, currency=prices.currency, price=prices.monthly, inbound=prices.inbound,
         outbound=prices.outbound, setup=0,
     )  # fmt: skip
+    offer_id = f"ado_{command.warrant.intervention_id.partition('_')[2]}"
+    made_by, number_id = command.warrant.made_by, command.number_id
+    adopted = AdoptedOffer(offer_id, command.e164, now, command.carrier, number_id, made_by)
+    insert_adopted_offers(tx, [adopted])
     if number is None:
         insert_listings(tx, POOL, [listing], now)
         return
@@ -229,44 +216,3 @@ def _rented(
     given = Given(order, look, number, command.warrant, InterventionKind.ADOPT, connection, before)
     (adopted,) = write_given(tx, [given], books.wallets, now)
     return adopted
-
-
-def undo_adoptions(tx: Tx, commands: Sequence[UndoAdoption]) -> list[Rental | NumberdeskError]:
-    """The write flow: the rentals as they ended; they are the carrier account's numbers again, and nobody's."""
-    e164s = {command.e164 for command in commands}
-    holders = find_holders(tx, e164s)
-    lock_wallets(tx, holders.values())
-    lock_sale_numbers(tx, e164s)
-    return [_undo(tx, command, holders.get(command.e164)) for command in commands]
-
-
-def _undo(tx: Tx, command: UndoAdoption, holder: str | None) -> Rental | NumberdeskError:
-    sale_number = lock_sale_numbers(tx, [command.e164]).get(command.e164)
-    if sale_number is None or sale_number.state is not NumberState.ASSIGNED or holder is None:
-        return NotFound("Nobody rents this number.")
-    if sale_number.account_id != holder:
-        return moved_meanwhile()
-    rental = latest_rentals(tx, [(holder, command.e164)])[holder, command.e164]
-    order = find_orders(tx, [rental.order_id])[rental.order_id]
-    if order.origin is not OrderOrigin.ADOPTION:
-        return InvalidRequest("phone_number", "was not adopted")
-    charges = list_rent_charges(tx, rental.account_id, rental.id, limit=1_000)
-    if any(one.state is not ChargeState.WAIVED for one in charges) or has_charged_call(
-        tx, rental.account_id, rental.id
-    ):
-        return RentalConflict("charged", "Something was charged for it already: take it back instead.")
-    warrant = command.warrant
-    earliest = earliest_ends(tx, [rental], warrant.now)[rental.id]
-    ended = Ending(rental, EndReason.UNDONE, warrant.now, message=warrant.reason, earliest=earliest).ended
-    change_rentals(tx, [ended])
-    insert_events(tx, [released(ended, EndReason.UNDONE, command.warrant.reason)])
-    # The number stays: what was set there for its customer, who has it no more, does not.
-    clear_connections(tx, [ended], command.warrant.now)
-    take_off_settings(tx, ended, command.warrant.now)
-    state = require_move(sale_number.state, NumberState.QUARANTINED)
-    nobodys = sale_number._replace(state=state, account_id=None, order_id=None)
-    save_sale_numbers(tx, [nobodys], command.warrant.now, quarantined_until=command.warrant.now + command.rest)
-    insert_interventions(
-        tx, [command.warrant.intervention(InterventionKind.UNDO_ADOPTION, holder, command.e164, rental.id)]
-    )
-    return ended

@@ -1,6 +1,6 @@
 """Have LiveKit servers told again of numbers whose connection may have changed, or whose rental has ended.
 
-Touches: nothing.
+Touches: database.
 
 Called in the transaction of the change, with the rentals locked. Rows are the last that it locks.
 """

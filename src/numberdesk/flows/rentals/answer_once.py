@@ -1,6 +1,6 @@
 """Do what an operator asks with an Idempotency-Key once, and answer it the same when it comes again.
 
-Touches: nothing.
+Touches: database.
 
 Called with what is asked about locked, so that no other process does the same meanwhile.
 """

@@ -1,4 +1,4 @@
-"""Numbers in LiveKit trunks; findings of settings and trunks that somebody changed.
+"""Numbers in LiveKit trunks; findings of settings and trunks that somebody changed; numbers adopted for sale.
 
 Touches: database.
 """
@@ -19,6 +19,7 @@ KINDS = (
 def upgrade() -> None:
     _kinds_of_findings()
     _trunk_numbers()
+    _adopted_offers()
 
 
 def _kinds_of_findings() -> None:
@@ -85,3 +86,23 @@ def _trunk_numbers() -> None:
     op.create_index("ix_trunk_numbers_connection_id_id", table, ["connection_id", "id"])
     columns = ["look_at", "id"]
     op.create_index("ix_trunk_numbers_look_at", table, columns, sqlite_where=looked_at, postgresql_where=looked_at)
+
+
+def _adopted_offers() -> None:
+    op.create_table(
+        "adopted_offers",
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("e164", TEXT, nullable=False),
+        sa.Column("adopted_at", sa.BigInteger(), nullable=False),
+        *(sa.Column(name, TEXT, nullable=False) for name in ("carrier", "carrier_reference", "adopted_by")),
+        sa.Column("undone_at", sa.BigInteger(), nullable=True),
+        sa.Column("undone_by", TEXT, nullable=True),
+        sa.Column("undone_reason", TEXT, nullable=True),
+        sa.CheckConstraint("(undone_at IS NULL) = (undone_by IS NULL)", name=op.f("ck_adopted_offers_undone_by_whom")),
+        sa.CheckConstraint(
+            "(undone_at IS NULL) = (undone_reason IS NULL)", name=op.f("ck_adopted_offers_undone_for_a_reason")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_adopted_offers")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_adopted_offers_e164", "adopted_offers", ["e164"])
