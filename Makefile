@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SEEDS ?= 200
+YEARS ?= 20
 JOBS ?= 1
 RUN_READY := $(VENV)/.ready-run
 DEV_READY := $(VENV)/.ready-dev
@@ -18,7 +19,7 @@ CLUSTER := $(VENV)/ha/.ready
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long call-tools cluster-tools contract check format docs simulate mutate bench package lock clean
+.PHONY: help run test test-long call-tools cluster-tools contract check format docs simulate simulate-year mutate bench package lock clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +35,7 @@ test-long: $(DEV_READY) ## Kill hundreds of times, fail over again and again, tr
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal --hypothesis-profile fresh -m hypothesis
 	$(BIN)/python -m simulation --seeds 10000 --jobs 2
 	$(BIN)/python -m simulation --fresh --seeds 2000 --jobs 2
+	$(BIN)/python -m simulation --months --fresh --seeds 200 --jobs 2
 
 call-tools: $(CALLS) ## Fetch Kamailio and SIPp from Debian, into a folder, for the tests that place real calls
 
@@ -76,6 +78,9 @@ $(SITE): docs/_site/requirements.lock | $(BIN)/python
 	$(PYTHON) -m venv $(VENV)/docs
 	$(VENV)/docs/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r docs/_site/requirements.lock
 	@touch $@
+
+simulate-year: $(DEV_READY) ## Run YEARS simulated years of 1,000 numbers, 20 unless told otherwise (minutes each)
+	$(BIN)/python -m simulation --year --seeds $(YEARS) --jobs $(JOBS)
 
 simulate: $(DEV_READY) ## Run SEEDS simulated histories, 200 unless told otherwise
 	$(BIN)/python -m simulation --seeds $(SEEDS) --jobs $(JOBS)

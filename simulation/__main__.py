@@ -46,6 +46,8 @@ def main() -> int:
         totals.add(outcome)
         if outcome.violation:
             tell(outcome, kind)
+        elif kind is Kind.YEAR:  # which takes minutes
+            print(f"seed {outcome.seed}: {outcome.steps} steps, nothing violated", flush=True)
     return summary(totals, time.monotonic() - began, kind)
 
 

@@ -143,7 +143,47 @@ GOALS: Final[dict[str, int]] = {
 }
 
 
-GOALS_OF_MONTHS: Final[dict[str, int]] = {}
+GOALS_OF_MONTHS: Final[dict[str, int]] = {
+    # rent
+    "rented": 4500,
+    "period_charged": 2500,
+    "period_waived_by_boss": 40,
+    "past_due": 40,
+    "paid_within_grace": 40,
+    "ran_out": 900,
+    "given_back": 2500,
+    "repriced": 2000,
+    # calls and sessions
+    "call_charged": 4000,
+    "call_witness": 4000,
+    "call_parked": 400,
+    "corrected": 3000,
+    "cost_told": 8000,
+    "in_debt": 200,
+    "rate_set": 1500,
+    "session_opened": 4000,
+    "session_abandoned": 700,
+    # connections, and what is set
+    "connection_changed": 2500,
+    "connected_as_wanted": 250,
+    "connected_to_nothing": 200,
+    "said_why_not_connected": 25,
+    "settings_asked_for": 2500,
+    "set_as_wanted": 40,
+    "nothing_set_as_wanted": 300,
+    # the operator's hands
+    "given": 800,
+    "moved": 800,
+    "taken_back": 1600,
+    "restored": 1000,
+    "ended_by_hand": 1600,
+    # crashes
+    "machine_restarted": 600,
+    "crash_at_renewals.noted": 60,
+    "crash_at_call_pulls.noted": 600,
+    "crash_at_rental_connections.acted": 60,
+    "verified": 900,
+}
 
 BARS: Final[dict[str, dict[str, int]]] = {"hours": GOALS, "months": GOALS_OF_MONTHS, "year": {}}
 """By what is simulated."""

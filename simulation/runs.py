@@ -102,7 +102,8 @@ def run_seeds(seeds: Sequence[int], product: Product, kind: Kind = Kind.HOURS) -
 
 def run_in_processes(seeds: Sequence[int], jobs: int, kind: Kind = Kind.HOURS) -> Iterator[Outcome]:
     """Run seeds in several processes, in portions."""
-    portions = [seeds[place : place + _SEEDS_PER_JOB] for place in range(0, len(seeds), _SEEDS_PER_JOB)]
+    size = 1 if kind is Kind.YEAR else _SEEDS_PER_JOB
+    portions = [seeds[place : place + size] for place in range(0, len(seeds), size)]
     with ProcessPoolExecutor(jobs) as pool:
         for outcomes in pool.map(partial(_portion, kind=kind), portions):
             yield from outcomes

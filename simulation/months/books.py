@@ -90,7 +90,8 @@ class Books:
         if origin == "purchase":
             self._facts.leads[rental_id] = None
         else:
-            rental.tariff, self._facts.leads[rental_id] = tariff._replace(setup=0), connection_id
+            rental.is_given, rental.tariff = True, tariff._replace(setup=0)
+            self._facts.leads[rental_id] = connection_id
         if before is not None:
             self._take_over(rental, before, goes_on=origin == "restoration")
         self._facts.rent(rental)

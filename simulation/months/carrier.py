@@ -5,10 +5,11 @@ Touches: clock.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 
 from numberdesk.carriers.call_port import CallCost, CallPage, CarrierCall
-from numberdesk.carriers.port import NO_PAPERS, CarrierError, Setup, Trouble
+from numberdesk.carriers.port import NO_PAPERS, CarrierError, NotReleased, Released, Setup, Trouble
 from numberdesk.core.carrier_order import NotSent, Pending, Placed, Refused, Unknown
 from numberdesk.core.connection import Connected, NotConnected, Unsupported, WantedConnection
 from numberdesk.core.number_settings import SettingsAnswer, SettingsKept, SettingsNotKept, ShownSettings, WantedSettings
@@ -51,7 +52,15 @@ class CallingCompany(Company):
         self.switchboard = LyingSwitchboard(self._may_lie(world, lies))
         self.calls: list[Call] = []
         self.settings: dict[str, Settings] = {}
+        self.meanwhile: Callable[[str], None] = lambda _: None
         self._lies = self._may_lie(world, lies)
+
+    def give_back(self, e164: str, number_id: str | None) -> Released | NotReleased:
+        """Take a number back, on which nothing may be left of whose it was."""
+        word = super().give_back(e164, number_id)
+        if e164 in self.settings and self.has(e164) is None:
+            self._world.broken("settings", f"{e164} went back, and still has {self.settings[e164]}")
+        return word
 
     def set_up(self, e164: str, wanted: Settings) -> None:
         """Set what is wanted, or say so."""
@@ -94,6 +103,9 @@ class CallingCarrier(SimulatedCarrier):
         if not await self._heard(fails / 2):
             return SettingsNotKept("no answer in time")
         self._company.set_up(e164, Settings(wanted.emergency_address, wanted.caller_name))
+        if not self._world.late and self._world.happens(self._world.plan.turn_eagerness):
+            self._company.meanwhile(e164)
+            await asyncio.sleep(self._world.between(1, 20))
         if not self._world.calm and self._world.happens(fails):
             self._world.fault("settings set, answer lost")
             return SettingsNotKept("no answer in time")

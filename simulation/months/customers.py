@@ -85,7 +85,8 @@ class Customer:
         elif drawn < 0.77:
             await self._connect(world.one_of(here))
         elif drawn < 0.9:
-            await self._set(world.one_of(here))
+            theirs = [e164 for e164 in here if self._facts.carriers[e164] == NORTH]
+            await self._set(world.one_of(theirs if theirs and world.happens(0.8) else here))
         else:
             await self._lead_elsewhere()
 
@@ -178,6 +179,14 @@ class Customer:
             self._world.reached("assigned")
         elif self.mine.get(e164) == rental_id:  # it has ended meanwhile
             self.mine.pop(e164)
+
+    async def think_again(self, e164: str) -> None:
+        """Have something else set while its carrier is still being told what was wanted before."""
+        if e164 in self.mine:
+            self._world.reached("thought_again")
+            await asyncio.sleep(self._world.between(0.1, 5))
+            if e164 in self.mine:
+                await self._set(e164)
 
     async def _set(self, e164: str) -> None:
         """Have another address or name set for a number, or none. An address is registered at the carrier before."""

@@ -48,8 +48,8 @@ NOTHING_SET: Final = Settings("", "")
 class Rented:
     """A rental: at its tariff, then at those that were announced, each from a period on.
 
-    `first` is the period it began in, `before` the rental that it goes on from, of the same number. `is_forgotten`: it
-    ended as its customer wanted, and with it what was set for it.
+    `first` is the period it began in, `before` the rental that it goes on from, of the same number. `is_given`:
+    nobody bought it. `is_forgotten`: it ended as its customer wanted, and with it what was set for it.
     """
 
     rental_id: str
@@ -61,6 +61,7 @@ class Rented:
     began_at: int
     first: int = 0
     before: Rented | None = None
+    is_given: bool = False
     is_forgotten: bool = False
     ended_at: int | None = None
     announced: dict[int, Tariff] = field(default_factory=dict)

@@ -148,6 +148,7 @@ class History(SeedRun):
             Customer(world, plan, self._desk, self._facts, world.new_id("acc", world.now()))
             for _ in range(plan.accounts)
         ]
+        self._company.meanwhile = self._meanwhile
         hands = Hands(world, self._desk, self._facts, self._customers)
         self._operator = Operator(world, plan, self._desk, self._facts, self._judge, self._company, hands)
 
@@ -242,6 +243,12 @@ class History(SeedRun):
         judge_settings(world, self._books, self._company, self._facts)
         self._judge.verify(self._processes[0].database)
         self._raise_violation()
+
+    def _meanwhile(self, e164: str) -> None:
+        """While a carrier is told of a number its customer thinks of something else."""
+        rental = self._facts.live(e164)
+        if rental is not None:
+            self._client(next(one for one in self._customers if one.account_id == rental.account_id).think_again(e164))
 
     def _settle(self) -> None:
         """Let what is being done be done."""

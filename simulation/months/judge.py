@@ -124,8 +124,7 @@ class Judge:
         may = {
             "policy": self._waives_missed and rental.begin_of(period + 1) <= self._world.now() + _SLACK,
             "release": rental.ended_at is not None,
-            "boss": ("waive", rental.rental_id) in self._facts.asked
-            or (period == rental.first and rental.tariff.setup == 0),
+            "boss": ("waive", rental.rental_id) in self._facts.asked or (rental.is_given and period == rental.first),
         }
         if not may[by]:
             raise self._world.broken("rent", f"period {period} of {rental.rental_id} was waived by {by}")
@@ -137,24 +136,28 @@ class Judge:
             if any(rental.begin_of(rental.first + place) >= ends_at for place in range(1, len(periods))):
                 raise self._world.broken("rent", f"{rental.rental_id} went on after {ends_at}, when it was to end")
             self._world.reached("ran_out")
-        asked = self._facts.asked
-        next_one = self._facts.rentals_of(rental.e164)[-1]
-        rental.is_forgotten = ("release" in flows and ("release", rental.rental_id) in asked) or (
+        rental.is_forgotten = ("release" in flows and ("release", rental.rental_id) in self._facts.asked) or (
             "renew" in flows and ends_at is not None and ends_at <= (rental.ended_at or 0)
         )
-        if ("release", rental.rental_id) in asked:
+        if ("release", rental.rental_id) in self._facts.asked:
             self._world.reached("given_back")
-        elif "take back" in flows and ("take back", rental.e164) in asked:
+        elif self._was_by_hand(rental, flows):
             self._world.reached("ended_by_hand")
-        elif "transfer" in flows and next_one.before is rental:
-            self._world.reached("went_to_another")
-        elif ends_at is None or not rental.is_asked(asked, "run out"):
-            next_price = rental.price_of(rental.first + len(periods))
-            if since is None or self._world.now() - since < GRACE - _SLACK:
-                raise self._world.broken("rent", f"{rental.rental_id} was taken away within its grace")
-            if not flows & _BRING_MONEY and self._available(rental.account_id) >= next_price:
-                raise self._world.broken("rent", f"{rental.rental_id} was taken away, and its wallet could pay")
-            self._world.reached("not_paid")
+        elif ends_at is None or not rental.is_asked(self._facts.asked, "run out"):
+            self._judge_loss(rental, since, len(periods), flows)
+
+    def _was_by_hand(self, rental: Rented, flows: set[str]) -> bool:
+        """Whether an operator took it back, or let another account have it."""
+        taken = "take back" in flows and ("take back", rental.e164) in self._facts.asked
+        return taken or ("transfer" in flows and self._facts.rentals_of(rental.e164)[-1].before is rental)
+
+    def _judge_loss(self, rental: Rented, since: int | None, periods: int, flows: set[str]) -> None:
+        if since is None or self._world.now() - since < GRACE - _SLACK:
+            raise self._world.broken("rent", f"{rental.rental_id} was taken away within its grace")
+        next_price = rental.price_of(rental.first + periods)
+        if not flows & _BRING_MONEY and self._available(rental.account_id) >= next_price:
+            raise self._world.broken("rent", f"{rental.rental_id} was taken away, and its wallet could pay")
+        self._world.reached("not_paid")
 
     # Calls.
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from numberdesk.core.agreed_time import AgreedTime
 from numberdesk.core.call_charging import RecordOutcome, RecordResult
 from numberdesk.core.rent import RentTerms
+from numberdesk.core.rental import Rental
 from numberdesk.flows.rentals.renew_rentals import renew_rentals
 from numberdesk.flows.usage.record_calls import RecordCalls
 from numberdesk.infra.db import Tx
@@ -136,6 +137,64 @@ def _kept_back(flow: Flow) -> Flow:
     return apply
 
 
+def _paid_by_the_former(flow: Flow) -> Flow:
+    """Who had a number until it was moved pays the next account's period, too."""
+
+    def apply(tx: Tx, commands: Sequence[Any]) -> Sequence[Any]:
+        outcomes = flow(tx, commands)
+        for rental in outcomes:
+            query = """SELECT r.account_id, r.price FROM rentals r JOIN orders o ON o.from_rental_id = r.id
+                WHERE o.id = ? AND o.origin = 'transfer'"""
+            for account_id, price in tx.fetch(query, [getattr(rental, "order_id", "")]):
+                tx.run("UPDATE wallets SET posted = posted - ? WHERE account_id = ?", [price, account_id])
+        return outcomes
+
+    return apply
+
+
+def _charged_anew(flow: Flow) -> Flow:
+    """A restoration has the period paid that was paid before."""
+
+    def apply(tx: Tx, commands: Sequence[Any]) -> Sequence[Any]:
+        outcomes = flow(tx, commands)
+        for rental in outcomes:
+            if isinstance(rental, Rental):
+                price = rental.prices.monthly
+                tx.run("UPDATE wallets SET posted = posted - ? WHERE account_id = ?", [price, rental.account_id])
+        return outcomes
+
+    return apply
+
+
+def _handed_on(flow: Flow) -> Flow:
+    """Whoever gets a number gets what was set there for whom it was before."""
+
+    def apply(tx: Tx, commands: Sequence[Any]) -> Sequence[Any]:
+        query = "SELECT emergency_address, caller_name FROM number_settings WHERE e164 = ? AND may_have = 1"
+        before = {command.e164: tx.fetch(query, [command.e164]) for command in commands}
+        outcomes = flow(tx, commands)
+        for e164, rows in before.items():
+            for address, name in rows:
+                tx.run(
+                    "UPDATE number_settings SET emergency_address = ?, caller_name = ? WHERE e164 = ? AND may_have = 1",
+                    [address, name, e164],
+                )
+        return outcomes
+
+    return apply
+
+
+def _late_word(table: str) -> Wrapper:
+    """Whatever a carrier answers is about what is wanted now."""
+
+    def newest(tx: Tx, command: Any) -> Any:
+        query = f"SELECT generation FROM {table} WHERE rental_id = ?"  # noqa: S608
+        ((generation,),) = tx.fetch(query, [command.rental_id])
+        return command._replace(told=command.told._replace(generation=generation))
+
+    return asking(newest)
+
+
 def planted(**wrapped: Wrapper) -> Product:
     """A product with faulty flows, by their names with underscores."""
     return Product(wrapped={name.replace("_", " "): wrapper for name, wrapper in wrapped.items()})
@@ -194,6 +253,21 @@ PLANTED: Final[dict[str, Product]] = {
     ),
     "what a call costs us is not kept": planted(note_costs=_instead(0)),
     "nobody looks whether a carrier has what it says": planted(note_looks=_instead("counts")),
+    "who had a number before it was moved pays for it on": planted(transfer=_paid_by_the_former),
+    "a restoration is charged for what was paid before": planted(restore=_charged_anew),
+    "what is set for a number that is taken back stays at its carrier": planted(
+        take_back=leaving(
+            "UPDATE number_settings SET may_have = 0, emergency_address = '', caller_name = '' WHERE rental_id IN "
+            "(SELECT id FROM rentals WHERE released_at IS NOT NULL)"
+        )
+    ),
+    "a number keeps what was set for whom it was moved from": planted(transfer=_handed_on),
+    "a carrier's late answer is taken for one to what is wanted now": planted(
+        note_settings=_late_word("number_settings")
+    ),
+    "what is to be set is noted and never told": planted(
+        want_settings=leaving("UPDATE number_settings SET next_at = next_at + 8640000000000 WHERE next_at IS NOT NULL")
+    ),
 }
 
 
