@@ -66,6 +66,9 @@ _OPERATOR: Final = (
 )  # fmt: skip
 
 
+PAGES: Final = {"customer": _CUSTOMER, "operator": _OPERATOR}
+"""Every screen, by who looks at it, with something on it; in braces what `fill` gives back."""
+
 _GO_WRONG: Final = ("+15005550100", "+15005550106")
 """Numbers of the simulated carriers that are never answered for, and refused (docs/carrier-sim.md)."""
 

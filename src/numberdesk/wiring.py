@@ -30,6 +30,7 @@ from numberdesk.flows.carriers.audit_carriers import CarrierAuditor
 from numberdesk.flows.catalog.import_inventory import save_listings
 from numberdesk.flows.catalog.reprice import Reprice, Repriced, reprice
 from numberdesk.flows.catalog.search_offers import OfferSearch
+from numberdesk.flows.changed_states import STATES
 from numberdesk.flows.purchase.open_orders import open_orders
 from numberdesk.flows.purchase.place_orders import Placement, spawn_here
 from numberdesk.flows.purchase.settle_orders import settle_orders
@@ -330,6 +331,7 @@ def _writer(settings: Settings, parts: Parts, database: Database, lock_seconds: 
         failpoint=parts.failpoint,
         observer=observer,
         attribute=note_actions,
+        states=STATES,
     )
 
 

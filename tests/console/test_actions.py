@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any, Final
+
+import httpx
 import pytest
 
 from numberdesk.accounts.actions import Action, as_seen_by, kept_details
 from numberdesk.core.roles import Role, Via
 from tests.api.conftest import Customer, Shop
 from tests.console.browser import Browser
-from tests.console.conftest import signed_in_person
+from tests.console.conftest import signed_in, signed_in_person
 from tests.console.test_buying import confirmation
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # the flows are tried on both
@@ -147,4 +151,73 @@ def test_the_name_of_a_carrier_is_the_operators_affair(engine: str) -> None:
     made = Action("act_1", 1, "acc_b", Via.API, "key_1", "x", details='{"carrier": "acme", "role": "owner"}')
     seen = as_seen_by("acc_b", made._replace(address="192.0.2.1", actor_account_id="acc_a"))
     assert (seen.details, seen.address) == ('{"role": "owner"}', "")
+    changed = as_seen_by("acc_b", made.with_states({"carrier": "a", "price": 1}, {"carrier": "b", "price": 2}))
+    assert (changed.before, changed.after) == ('{"price": 1}', '{"price": 2}')
     assert as_seen_by("acc_b", made._replace(actor_account_id="acc_b")).details == made.details
+
+
+SECRET: Final = "s3cret-and-nobodys-affair"
+
+
+def test_changes_of_every_kind_tell_before_and_after_and_no_secret(desk: Shop, customer: Customer) -> None:
+    operator, own, number = desk.operator().http, customer.http, desk.number()
+    customer.buy(number)
+
+    def made(http: httpx.Client, path: str, **body: Any) -> str:
+        answer = http.post(path, json=body)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["data"].get("id", ""))
+
+    hook = made(own, "/webhooks/", url=f"http://127.0.0.1:8080/{SECRET}")
+    key = made(own, "/api-keys/", name="k")
+    person = made(own, "/people/", email=f"{SECRET}@example.com", role="viewer")
+    values = {"subdomain": SECRET[:10]}
+    phone = made(own, "/connections/", name="Desk", preset="livekit", preset_values=values)
+    rule = {"carrier": "pool", "iso_country": "FR", "currency": "EUR"}
+    account = f"/admin/accounts/{customer.account_id}"
+    changes: list[tuple[httpx.Client, str, str, dict[str, Any] | None]] = [
+        (operator, "PATCH", f"{account}/", {"credit_limit": 5}),
+        (operator, "PATCH", f"{account}/", {"name": f"Renamed {number}"}),
+        (operator, "PUT", f"{account}/rent-policy/", {"grace_hours": 5}),
+        (operator, "POST", "/admin/price-rules/", {**rule, "price": 2}),
+        (operator, "POST", "/admin/price-rules/", {**rule, "price": 3}),
+        (own, "PATCH", f"/api-keys/{key}/", {"spend_limits": {"per_day": 7}}),
+        (own, "PATCH", f"/people/{person}/", {"role": "buyer"}),
+        (own, "PATCH", f"/webhooks/{hook}/", {"url": f"http://127.0.0.1:8081/{SECRET}"}),
+        (own, "PATCH", f"/webhooks/{hook}/", {"status": "disabled"}),
+        (own, "PATCH", f"/connections/{phone}/", {"name": "Front"}),
+        (own, "PATCH", f"/connections/{phone}/", {"targets": [{"uri": f"sip:{SECRET[:5]}.example.com"}]}),
+        (own, "POST", f"/phone-numbers/{number}/connection/", {"connection_id": phone}),
+        (own, "PATCH", f"/phone-numbers/{number}/", {"friendly_name": "Ann", "agent_id": SECRET}),
+        (own, "PATCH", f"/phone-numbers/{number}/", {"auto_renew": False}),
+        (operator, "POST", "/admin/exchange-rates/", {"base": "DKK", "quote": "ISK", "rate": 20.5}),
+        (operator, "DELETE", "/admin/exchange-rates/DKK/ISK/", None),
+    ]
+    told = []
+    for http, method, path, body in changes:
+        answer = http.request(method, path, json=body) if body is not None else http.request(method, path)
+        assert answer.status_code == 200, (path, answer.text)
+        (row,) = operator.get("/admin/actions/", params={"page_size": 1}).json()["data"]
+        assert SECRET not in json.dumps(row)
+        told.append((row["before"], row["after"]))
+    hidden = "..."
+    assert told == [
+        ({"credit_limit": "0"}, {"credit_limit": "5"}),
+        ({"name": f"Customer {customer.account_id}"}, {"name": f"Renamed {number}"}),
+        ({}, {"grace_hours": 5}),
+        ({}, {"carrier": "pool", "currency": "EUR", "price": "2", "round_to": "0.01"}),
+        ({"price": "2"}, {"price": "3"}),
+        ({"per_day": None}, {"per_day": "7"}),
+        ({"role": "viewer"}, {"role": "buyer"}),
+        ({"url": hidden}, {"url": hidden}),
+        ({"status": "enabled"}, {"status": "disabled"}),
+        ({"name": "Desk"}, {"name": "Front"}),
+        ({"settings": hidden}, {"settings": hidden}),
+        ({"connection_id": None}, {"connection_id": phone}),
+        ({"friendly_name": "", "agent_id": hidden}, {"friendly_name": "Ann", "agent_id": hidden}),
+        ({"auto_renew": True}, {"auto_renew": False}),
+        ({}, {"rate": "20.5"}),
+        ({"rate": "20.5"}, {}),
+    ]
+    shown = signed_in(desk, customer).get("/console/actions")
+    assert ("auto renew: yes" in shown.text, "auto renew: no" in shown.text) == (True, True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -12,16 +13,17 @@ import pytest
 from numberdesk.console.rendering import STATIC, asset
 from numberdesk.console.tables import cell
 
-VENDOR: Final = STATIC / "vendor"
+VENDORS: Final = (STATIC / "vendor", Path(__file__).parent / "vendor")
 
 
-def test_every_file_of_others_is_listed_with_its_version_licence_and_hash() -> None:
-    listed = tomllib.loads((VENDOR / "VENDORED.toml").read_text())
+@pytest.mark.parametrize("vendor", VENDORS, ids=["of pages", "of tests"])
+def test_every_file_of_others_is_listed_with_its_version_licence_and_hash(vendor: Path) -> None:
+    listed = tomllib.loads((vendor / "VENDORED.toml").read_text())
     files = {name: told["sha256"] for part in listed.values() for name, told in part["files"].items()}
-    there = {str(path.relative_to(VENDOR)) for path in VENDOR.rglob("*") if path.is_file()} - {"VENDORED.toml"}
+    there = {str(path.relative_to(vendor)) for path in vendor.rglob("*") if path.is_file()} - {"VENDORED.toml"}
     assert set(files) == there
     for name, digest in files.items():
-        assert hashlib.sha256((VENDOR / name).read_bytes()).hexdigest() == digest, name
+        assert hashlib.sha256((vendor / name).read_bytes()).hexdigest() == digest, name
     for part in listed.values():
         assert all(part[name] for name in ("version", "licence", "source", "tarball_sha256", "why"))
         assert any(name.endswith("LICENSE.txt") for name in part["files"])

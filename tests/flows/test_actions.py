@@ -3,27 +3,45 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from typing import Final
 
 import pytest
 
 from numberdesk.accounts.action_store import WantedActions, insert_actions, page_actions
 from numberdesk.accounts.actions import Action
+from numberdesk.accounts.passkeys import Passkey
 from numberdesk.accounts.people import Person
 from numberdesk.accounts.session_store import SignInLink, find_signed
+from numberdesk.carriers.port import CarrierAccount, Setup
+from numberdesk.catalog.rules import PriceRule
+from numberdesk.connections.model import Connection
 from numberdesk.core.errors import Forbidden, NotFound, NumberdeskError
-from numberdesk.core.lifecycle import AccountState
+from numberdesk.core.lifecycle import AccountState, CarrierState
+from numberdesk.core.number_settings import NumberSettings
 from numberdesk.core.roles import Role, Via
 from numberdesk.flows.accounts.act_for_customers import ACTING, ActFor, act_for_customers
 from numberdesk.flows.accounts.change_accounts import account_change, change_accounts
 from numberdesk.flows.accounts.create_accounts import create_accounts, new_account, new_operator_account
 from numberdesk.flows.accounts.invite_people import Invitation, invite_people
 from numberdesk.flows.accounts.note_actions import note_actions
+from numberdesk.flows.accounts.passkeys import PasskeyChange, add_passkeys, change_passkeys
 from numberdesk.flows.accounts.sign_in import IDLE, SignIn, sign_in, token_hash
+from numberdesk.flows.carriers.connect_carriers import CarrierSetup, set_up_carriers
+from numberdesk.flows.changed_states import STATES
 from numberdesk.flows.cleanup import Cleanup, clean_up
 from numberdesk.infra.attribution import attributed_to
 from numberdesk.infra.db import Tx
+from numberdesk.infra.vault import Vault
 from numberdesk.infra.writer import Writer
+from numberdesk.webhooks.model import WebhookEndpoint
 from tests.flows.conftest import NOW, Shop
+
+SECRET: Final = (
+    "settings", "secrets", "url", "description", "secret", "former_secret", "options", "credentials", "password",
+    "emergency_address", "caller_name", "carrier_reference", "message", "credential", "public_key", "disabled_reason",
+)  # fmt: skip
+"""What rows hold of secrets, of addresses, and of what others said."""
 
 
 def action(number: int, account_id: str = "acc_a", actor: str = "") -> Action:
@@ -147,3 +165,59 @@ def test_nobody_acts_for_an_account_that_is_closed(shop: Shop) -> None:
         change_accounts(tx, [account_change("acc_closed", NOW, state=AccountState.CLOSED)])
         (refused,) = act_for_customers(tx, [ActFor("hash", "acc_closed", NOW)])
     assert isinstance(refused, Forbidden)
+
+
+def test_a_change_is_written_with_how_it_was_before_and_after_also_beside_another_of_the_same(shop: Shop) -> None:
+    shop_account = shop.account()
+    writer = Writer(shop.database, attribute=note_actions, states=STATES)
+
+    async def ask(number: int, limit: int) -> None:
+        with attributed_to(action(number, shop_account)):
+            await writer.submit(change_accounts, account_change(shop_account, NOW, credit_limit=limit * 1_000_000))
+
+    async def story() -> None:
+        asked = [asyncio.ensure_future(ask(number, limit)) for number, limit in ((1, 5), (2, 7), (3, 7))]
+        await asyncio.sleep(0)
+        writer.start()
+        await asyncio.gather(*asked)
+        writer.close()
+
+    asyncio.run(story())
+    with shop.database.read() as tx:
+        found = page_actions(tx, WantedActions(shop_account), before_id=None, limit=9).items
+    assert [(each.before, each.after) for each in reversed(found)] == [
+        ('{"credit_limit": "0"}', '{"credit_limit": "5"}'),
+        ('{"credit_limit": "5"}', '{"credit_limit": "7"}'),
+        ("{}", "{}"),
+    ]
+
+
+def test_of_how_something_stood_nothing_secret_and_no_address_is_kept(engine: str) -> None:
+    assert engine
+    for row in (Connection, WebhookEndpoint, CarrierAccount, NumberSettings, Person, Passkey, PriceRule):
+        fields = getattr(row, "_fields", None) or row.__match_args__
+        secret = [name for name in fields if name in SECRET]
+        kept = action(1).with_states(dict.fromkeys(secret, "s3cret"), {"options": {"token": "s3cret"}, "x": ["s3cret"]})
+        assert "s3cret" not in kept.before + kept.after
+        assert all(json.loads(kept.before)[name] == "..." for name in secret)
+
+
+def test_a_carrier_and_a_passkey_are_told_by_what_may_be_told(shop: Shop) -> None:
+    writer = Writer(shop.database, attribute=note_actions, states=STATES)
+    account_id, carrier = shop.account(), shop.connect("acme")
+    person = Person("per_a", account_id, "ann@example.com", Role.OWNER, NOW)
+    writer.apply(invite_people, Invitation(person, SignInLink("h", "per_a", NOW + 9)))
+    writer.apply(add_passkeys, Passkey("pky_1", "per_a", "c", "k", 0, "phone", NOW))
+    with attributed_to(action(1)):
+        disabled = CarrierSetup(carrier, None, Setup({}), CarrierState.DISABLED, NOW)
+        writer.apply(set_up_carriers(Vault("")), disabled)
+    for place, name in enumerate(("tablet", None)):
+        with attributed_to(action(2 + place)):
+            writer.apply(change_passkeys, PasskeyChange("pky_1", "per_a", name))
+    with shop.database.read() as tx:
+        found = page_actions(tx, WantedActions(), before_id=None, limit=9).items
+    assert [(each.before, each.after) for each in reversed(found)] == [
+        ('{"status": "active"}', '{"status": "disabled"}'),
+        ('{"name": "phone"}', '{"name": "tablet"}'),
+        ('{"name": "tablet"}', "{}"),
+    ]

@@ -39,15 +39,18 @@ _SHOWN: Final = frozenset(
         "expires_at",
         "expires_days",
         "friendly_name",
+        "grace_hours",
         "iso_country",
         "kind",
         "kinds",
         "limit",
         "margin_fixed",
         "margin_percent",
+        "missed",
         "month",
         "name",
         "new_name",
+        "notice_days",
         "number",
         "number_type",
         "order_id",
@@ -60,10 +63,12 @@ _SHOWN: Final = frozenset(
         "prefix",
         "preset",
         "price",
+        "proration",
         "quote",
         "rate",
         "reason",
         "reference",
+        "reminder_days",
         "role",
         "round_to",
         "rule_id",
@@ -88,6 +93,8 @@ _OPERATORS_OWN: Final = ("carrier",)
 class Action(NamedTuple):
     """A change: who made it, how, from where, what it was and of what. Empty texts stand for what is not known.
 
+    `before` and `after` are how it stood, of what it changed, where that is read.
+
     `actor` is the email of a person, the name of a key or a user of the machine; it is filled in as it is written.
     """
 
@@ -102,6 +109,14 @@ class Action(NamedTuple):
     address: str = ""
     actor: str = ""
     actor_account_id: str = ""
+    before: str = "{}"
+    after: str = "{}"
+
+    def with_states(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> Action:
+        """With what differs between how a thing stood before and after."""
+        names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+        kept = [_kept_state({name: state.get(name) for name in names}) if state else "{}" for state in (before, after)]
+        return self._replace(before=kept[0], after=kept[1])
 
 
 class ActionPage(NamedTuple):
@@ -115,14 +130,25 @@ def as_seen_by(account_id: str, action: Action) -> Action:
     """A change as an account is told of it: of one that an operator made, without what is the operator's own affair."""
     if action.actor_account_id == account_id:
         return action
-    details = {name: value for name, value in json.loads(action.details).items() if name not in _OPERATORS_OWN}
-    return action._replace(address="", details=json.dumps(details, ensure_ascii=False))
+    details, before, after = (_told(text) for text in (action.details, action.before, action.after))
+    return action._replace(address="", details=details, before=before, after=after)
+
+
+def _told(text: str) -> str:
+    fields = {name: value for name, value in json.loads(text).items() if name not in _OPERATORS_OWN}
+    return json.dumps(fields, ensure_ascii=False)
 
 
 def kept_details(fields: Mapping[str, Any]) -> str:
     """What was asked for as JSON, with the values of known harmless fields alone."""
     text = json.dumps(_kept(fields), ensure_ascii=False, default=str)
     return text if len(text) <= MOST_DETAILS else json.dumps({"fields": sorted(fields)})[:MOST_DETAILS]
+
+
+def _kept_state(fields: Mapping[str, Any]) -> str:
+    """How something stood as JSON, with what it had not and what was not so."""
+    none = {name: value for name, value in fields.items() if value is None or value is False}
+    return json.dumps({**json.loads(kept_details(fields)), **none}, ensure_ascii=False)
 
 
 def _kept(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -38,12 +38,13 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final, Generic, TypeVar
 
 from numberdesk.core.errors import Overloaded
-from numberdesk.infra.attribution import ATTRIBUTED, Attribute, Attributed, Attribution
+from numberdesk.infra.attribution import ATTRIBUTED, Attribute, Attributed, Attribution, StateOf
 from numberdesk.infra.db import CommitUnknownError, Database, StorageFailedError, TryAgainError, Tx, UnfitServerError
 from numberdesk.infra.observer import NOBODY, Observer
 
@@ -110,7 +111,7 @@ class Writer:
     `queue_limit` bounds the commands that wait; `patience_seconds` is how long an outcome may take
     before a command is turned away unbegun, of which `lock_seconds` are kept for the database's lock.
     `monotonic` gives seconds; `failpoint` is told when a batch passes one of FAILPOINTS, `observer` of
-    each commit. `attribute` writes who did what, in the transaction of the change.
+    each commit. `attribute` writes who did what, in the transaction of the change, with `states`.
     """
 
     def __init__(
@@ -124,9 +125,10 @@ class Writer:
         failpoint: Callable[[str], None] = no_failpoint,
         observer: Observer = NOBODY,
         attribute: Attribute | None = None,
+        states: Mapping[object, StateOf] = MappingProxyType({}),
     ) -> None:
         self._observer = observer
-        self._attribute = attribute
+        self._attribute, self._states = attribute, states
         self._database = database
         self._limit = queue_limit
         self._patience = patience_seconds
@@ -205,10 +207,9 @@ class Writer:
         return outcome
 
     def _alone(self, flow: Apply[Command, Result], command: Command) -> Result | Exception:
-        attribution = Attribution(self._attribute)
+        attribution = Attribution(self._attribute, self._states)
         with self._database.write() as tx:
-            outcome = flow(tx, [command])[0]
-            attribution.add(ATTRIBUTED.get(), outcome)
+            outcome: Result | Exception = attribution.apply(flow, tx, [command], [ATTRIBUTED.get()])[0]
             attribution.write(tx)
         attribution.committed()
         return outcome
@@ -334,16 +335,16 @@ class Writer:
         for place, waiting in enumerate(batch):
             places.setdefault(waiting.flow, []).append(place)
         outcomes: list[object] = [None] * len(batch)
-        began, attribution = self._monotonic(), Attribution(self._attribute)
+        began, attribution = self._monotonic(), Attribution(self._attribute, self._states)
         with self._database.write() as tx:
             self._failpoint("begun")
             for flow, mine in places.items():
-                results = flow(tx, [batch[place].command for place in mine])
+                commands = [batch[place].command for place in mine]
+                results = attribution.apply(flow, tx, commands, [batch[place].attributed for place in mine])
                 if len(results) != len(mine):
                     raise RuntimeError("a flow must give one outcome per command")
                 for place, result in zip(mine, results, strict=True):
                     outcomes[place] = result
-                    attribution.add(batch[place].attributed, result)
             attribution.write(tx)
             self._failpoint("applied")
         attribution.committed()

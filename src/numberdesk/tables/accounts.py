@@ -206,7 +206,7 @@ Index(None, sign_in_links.c.key_id)
 
 # Who did what: a change that somebody made by the console, the API or a command, written in its transaction.
 # actor_id is a person, a key or, for a command, the user of the machine; account_id is whose matter it is, "" for
-# nobody's, and actor_account_id whose the actor is.
+# nobody's, and actor_account_id whose the actor is. before and after are what it changed, where that is read.
 actions = Table(
     "actions",
     metadata,
@@ -221,6 +221,8 @@ actions = Table(
     text("what"),
     text("object_id"),
     text("details"),
+    text("before", server_default="{}"),
+    text("after", server_default="{}"),
     one_of("via", Via),
     sqlite_with_rowid=False,
 )

@@ -15,6 +15,8 @@ from numberdesk.core.periods import iso_seconds
 from numberdesk.core.roles import Via
 from numberdesk.views.formats import AccountId, ActionId, Instant
 
+_Fields = Annotated[dict[str, Any], msgspec.Meta(extra_json_schema={"additionalProperties": True})]
+
 
 class ActionView(msgspec.Struct, frozen=True):
     """A change that somebody made."""
@@ -29,7 +31,14 @@ class ActionView(msgspec.Struct, frozen=True):
     what: str
     object_id: str | None
     account_id: AccountId | None
-    details: Annotated[dict[str, Any], msgspec.Meta(extra_json_schema={"additionalProperties": True})]
+    details: _Fields
+    before: Annotated[
+        _Fields,
+        msgspec.Meta(
+            description="How stood what was changed, where that is read: what differs; `...` as in `details`."
+        ),
+    ]
+    after: Annotated[_Fields, msgspec.Meta(description="The same as it stood then; empty for what is no more.")]
 
 
 def action_view(action: Action) -> ActionView:
@@ -45,5 +54,5 @@ def action_view(action: Action) -> ActionView:
         action.what,
         action.object_id or None,
         action.account_id or None,
-        json.loads(action.details),
+        *(json.loads(text) for text in (action.details, action.before, action.after)),
     )

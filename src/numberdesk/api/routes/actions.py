@@ -27,10 +27,12 @@ _EXAMPLE: Final = {
     "actor_account_id": "acc_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
     "via": "console",
     "address": "192.0.2.7",
-    "what": "DELETE /phone-numbers/{number}/release",
-    "object_id": "rnt_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
+    "what": "PATCH /admin/accounts/{account_id}",
+    "object_id": "acc_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
     "account_id": "acc_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
-    "details": {"at": "now"},
+    "details": {"status": "suspended"},
+    "before": {"status": "active"},
+    "after": {"status": "suspended"},
 }
 
 

@@ -18,6 +18,8 @@ _COLUMNS: Final = (
     Column("What", "what", "deed"),
     Column("Of what", "object_id", "mono"),
     Column("With", "details", "details"),
+    Column("Before", "before", "details"),
+    Column("After", "after", "details"),
     Column("From", "address"),
 )
 _FILTERS: Final = (

@@ -12,15 +12,20 @@ from numberdesk.accounts.actions import Action
 from numberdesk.accounts.model import Account
 from numberdesk.core.purchase import Refusal, Replayed
 from numberdesk.core.roles import Via
+from numberdesk.infra.attribution import States
 from numberdesk.infra.db import Tx
 
 
-def note_actions(tx: Tx, done: Sequence[tuple[Action, object]]) -> None:
+def note_actions(tx: Tx, done: Sequence[tuple[Action, object, States]]) -> None:
     """Write actions with what their outcomes tell of whose and which things they were about.
 
     What is refused changes nothing, nor does what is answered again.
     """
-    made = [(action, outcome) for action, outcome in done if not isinstance(outcome, Refusal | Replayed)]
+    made = [
+        (action.with_states(*states), outcome)
+        for action, outcome, states in done
+        if not isinstance(outcome, Refusal | Replayed)
+    ]
     if not made:
         return
     ids = [action.actor_id for action, _ in made if action.via is not Via.COMMAND]

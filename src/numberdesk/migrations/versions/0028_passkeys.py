@@ -1,4 +1,4 @@
-"""Passkeys of people, and the challenges that they answer.
+"""Passkeys of people, the challenges that they answer, and how things stood before and after actions.
 
 Touches: database.
 """
@@ -39,3 +39,5 @@ def upgrade() -> None:
     )
     op.create_index("ix_passkey_challenges_person_id_expires_at", "passkey_challenges", ["person_id", "expires_at"])
     op.create_index("ix_passkey_challenges_expires_at", "passkey_challenges", ["expires_at"])
+    for name in ("before", "after"):
+        op.add_column("actions", sa.Column(name, TEXT, nullable=False, server_default="{}"))
