@@ -34,6 +34,7 @@ from numberdesk.core.connection import ConnectionState, ShownRouting
 from numberdesk.core.findings import FindingKind, FindingState
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.schedule import LONGEST_MESSAGE
+from numberdesk.flows.tell_operators import tell_findings
 from numberdesk.infra.db import Tx
 from numberdesk.infra.log import get_log
 from numberdesk.infra.reader import Reader
@@ -102,8 +103,10 @@ def _note(tx: Tx, row: RentalConnection, shown: ShownRouting, now: int) -> None:
     before = lock_findings(tx, [finding.key]).get(finding.key)
     if before is None:
         insert_findings(tx, [finding])
+        tell_findings(tx, [(finding, now)])
     elif before.state is FindingState.ENDED:
         change_findings(tx, [finding])
+        tell_findings(tx, [(finding, now)])
     else:
         change_findings(tx, [finding._replace(state=before.state, first_seen_at=before.first_seen_at)])
 
