@@ -27,6 +27,7 @@ from numberdesk.core.schedule import Schedule
 from numberdesk.flows.accounts.note_actions import note_actions
 from numberdesk.flows.agree_on_time import AgreedClock
 from numberdesk.flows.carriers.audit_carriers import CarrierAuditor
+from numberdesk.flows.carriers.report_failing import FailingReports
 from numberdesk.flows.catalog.import_inventory import save_listings
 from numberdesk.flows.catalog.reprice import Reprice, Repriced, reprice
 from numberdesk.flows.catalog.search_offers import OfferSearch
@@ -221,9 +222,7 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
     release_delay = settings.rent_release_delay_hours * HOUR
     vault = Vault(settings.credentials_key.get_secret_value())
     egress = Egress(parse_networks(settings.egress_allow), parse_ports(settings.egress_ports))
-    carriers = StoredClients(
-        reader, vault, parts.build_carrier, seconds=parts.seconds, egress=egress, observer=observer
-    )
+    carriers = _carriers(parts, writer, reader, (vault, egress), observer)
     trunks = LiveKitTrunks(now, egress=egress)
     webhooks = WebhookSender(vault, now, egress=egress)
     return Services(
@@ -270,6 +269,16 @@ def _auditor(
 ) -> CarrierAuditor:
     every, quarantine = settings.audit_hours * HOUR, settings.quarantine_days * DAY
     return CarrierAuditor(writer, reader, carriers, now, every=every, quarantine=quarantine)
+
+
+def _carriers(
+    parts: Parts, writer: Writer, reader: Reader, guards: tuple[Vault, Egress], observer: Observer
+) -> StoredClients:
+    vault, egress = guards
+    failing = FailingReports(writer, parts.now)
+    return StoredClients(
+        reader, vault, parts.build_carrier, seconds=parts.seconds, egress=egress, observer=observer, on_failing=failing
+    )
 
 
 def _call_puller(

@@ -10,6 +10,7 @@ from standardwebhooks import Webhook
 
 from numberdesk import worker
 from numberdesk.accounts.model import CUSTOMER_SCOPES, OPERATOR_SCOPES
+from numberdesk.flows.tell_operators import CarrierFailing, tell_failing
 from numberdesk.infra.vault import new_key
 from testbed.databases import Databases
 from testbed.egress import ALLOWED, INSIDE, ODD_HOSTS, listening
@@ -66,7 +67,8 @@ def test_a_purchase_arrives_signed_with_the_secret_that_was_shown_once(
     (seen,) = receiver.seen
     event = Webhook(webhook["secret"]).verify(seen.body, dict(seen.headers))
     assert (event["type"], event["data"]["phone_number"]) == ("number.purchased", number)
-    assert customer.http.get("/events/").json()["data"] == [event]
+    credited, told = customer.http.get("/events/").json()["data"]
+    assert (credited["type"], told) == ("account.credited", event)
     (delivery,) = customer.http.get(f"/webhooks/{webhook['id']}/deliveries/").json()["data"]
     assert (delivery["status"], delivery["answer_status"], delivery["event_id"]) == ("delivered", 204, event["id"])
     again = customer.http.post(f"/webhooks/{webhook['id']}/deliveries/{delivery['id']}/replay/")
@@ -145,7 +147,7 @@ def test_an_address_that_is_none_of_the_web_is_refused(customer: Customer, url: 
 
 
 def test_what_others_have_is_not_there(desk: Shop, customer: Customer, receiver: Scripted) -> None:
-    webhook = customer.http.post("/webhooks/", json={"url": receiver.url}).json()["data"]
+    webhook = customer.http.post("/webhooks/", json={"url": receiver.url, "kinds": ["number.purchased"]}).json()["data"]
     customer.buy(desk.number())
     work(desk)
     (delivery,) = customer.http.get(f"/webhooks/{webhook['id']}/deliveries/").json()["data"]
@@ -181,8 +183,30 @@ def test_events_of_every_account_are_for_operators_alone(desk: Shop, customer: C
     assert operator.http.get("/events/").json()["data"] == []
 
 
+def test_events_of_operators_are_read_and_sent_for_the_scope_admin_alone(
+    desk: Shop, customer: Customer, receiver: Scripted
+) -> None:
+    operator = desk.operator((*OPERATOR_SCOPES, "webhooks:manage"))
+    refused = customer.http.post("/webhooks/", json={"url": receiver.url, "kinds": ["order.parked"]})
+    assert (refused.status_code, refused.json()["error"]["details"]["field"]) == (400, "kinds")
+    only = {"url": receiver.url, "kinds": ["order.failed"]}
+    own = customer.http.post("/webhooks/", json=only).json()["data"]
+    changed = customer.http.patch(f"/webhooks/{own['id']}", json={"kinds": ["carrier.failing"]})
+    assert (changed.status_code, changed.json()["error"]["details"]["field"]) == (400, "kinds")
+    body = {"url": receiver.url, "all_accounts": True, "kinds": ["carrier.failing"]}
+    assert operator.http.post("/webhooks/", json=body).status_code == 200
+    desk.services.writer.apply(tell_failing, CarrierFailing("acme", "orders", "it is down", desk.services.now()))
+    work(desk)
+    (seen,) = receiver.seen
+    assert (seen.json["type"], seen.json["account_id"], seen.json["number"]) == ("carrier.failing", None, 1)
+    assert operator.http.get("/events/?stream=operators").json()["data"] == [seen.json]
+    assert customer.http.get("/events/?stream=operators").status_code == 403
+    without = desk.operator(("webhooks:manage",))
+    assert without.http.get("/events/?stream=operators").status_code == 403
+
+
 def test_events_are_read_on_from_a_number_and_by_pages(desk: Shop, customer: Customer) -> None:
-    for _ in range(5):
+    for _ in range(4):  # and the first is the top-up
         customer.buy(desk.number())
     work(desk)
     assert [event["number"] for event in customer.http.get("/events/?after=2").json()["data"]] == [3, 4, 5]

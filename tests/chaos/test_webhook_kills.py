@@ -50,7 +50,7 @@ def buy_with_a_webhook(url: str, receiver: Scripted) -> None:
     stock = stocked(services, accounts=1, numbers=1)
     webhook_id, now, account_id = services.new_id("whk"), services.now(), stock.account_ids[0]
     sealed = seal_secret(services.vault, webhook_id, "whsec_AAAA")
-    made = WebhookEndpoint(webhook_id, account_id, 0, receiver.url, "", "", sealed, now, now)
+    made = WebhookEndpoint(webhook_id, account_id, 0, receiver.url, "", "number.purchased", sealed, now, now)
     services.writer.apply(create_webhooks, NewWebhook(made))
     wanted = Buy(account_id, stock.e164s[0], Confirmation(PRICE), None, "req_1", services.new_id("ord"), now)
     services.writer.apply(services.open_orders, wanted)
@@ -75,7 +75,7 @@ def go_on(url: str) -> None:
             "SELECT number, delivered_at FROM events JOIN webhook_deliveries ON event_id = events.id", []
         )
     )
-    assert [(row[0], row[1] is not None) for row in rows] == [(1, True)]
+    assert [(row[0], row[1] is not None) for row in rows] == [(2, True)]
     assert services.reader.read_now(lambda tx: verify(tx, lambda *_: None)).violations == ()
     services.close()
 

@@ -70,7 +70,9 @@ def periods(shop: Shop, rental_id: str) -> list[tuple[Any, ...]]:
 
 def told(shop: Shop, account_id: str) -> list[tuple[str, dict[str, str]]]:
     """The events of an account, in their order."""
-    query = "SELECT kind, payload FROM events WHERE account_id = :id ORDER BY created_at, id"
+    query = (
+        "SELECT kind, payload FROM events WHERE account_id = :id AND kind <> 'account.credited' ORDER BY created_at, id"
+    )
     return [(kind, json.loads(payload)) for kind, payload in shop.rows(query, id=account_id)]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
+from sqlalchemy import text
 
 from numberdesk.core.lifecycle import AccountKind
 from numberdesk.core.periods import MICROSECONDS
@@ -97,10 +98,19 @@ class Telling:
         numbers = self.shop.numbers(count)
         for number in numbers:
             assert isinstance(self.shop.buy(account_id, number), Sold)
+        self.leave_credits_out()
         return numbers
+
+    def leave_credits_out(self) -> None:
+        """Leave events of top-ups out, as books do that were upgraded after them: the tests count what is bought."""
+        with self.shop.database.write() as tx:
+            tx.execute(text("DELETE FROM events WHERE kind = 'account.credited' AND number IS NULL"))
+            tx.execute(text("DELETE FROM event_kinds"))
+            tx.execute(text("INSERT INTO event_kinds VALUES ('account.credited', :now)"), {"now": self.shop.now})
 
     def number(self, limit: int = 500) -> SequenceReport:
         """One round of the sequencer."""
+        self.leave_credits_out()
         return self.shop.writer.apply(self.sequence, SequenceEvents(self.shop.now, limit))
 
     def worker(self) -> DueWorker[Any, Any]:

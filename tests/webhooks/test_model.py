@@ -109,7 +109,18 @@ def test_a_secret_is_written_as_the_specification_wants_and_the_former_stays_for
 
 
 def test_an_endpoint_takes_its_accounts_events_of_its_kinds_and_an_operators_takes_all() -> None:
-    some = ENDPOINT._replace(kinds="order.failed number.released")
-    assert [some.takes("acc_1", kind) for kind in ("order.failed", "number.released", "number")] == [True, True, False]
-    assert not some.takes("acc_2", "order.failed")
-    assert ENDPOINT._replace(all_accounts=1).takes("acc_2", "number.purchased")
+    some, every = ENDPOINT._replace(kinds="order.failed number.released"), ENDPOINT._replace(all_accounts=1)
+    mine = [some.takes("acc_1", kind, on_demand=False) for kind in ("order.failed", "number.released", "number")]
+    assert mine == [True, True, False]
+    assert not some.takes("acc_2", "order.failed", on_demand=False)
+    assert every.takes("acc_2", "number.purchased", on_demand=False)
+
+
+def test_what_is_told_on_demand_has_to_be_named() -> None:
+    named = ENDPOINT._replace(kinds="call.rated")
+    assert [one.takes("acc_1", "call.rated", on_demand=True) for one in (ENDPOINT, named)] == [False, True]
+
+
+def test_what_is_about_no_account_is_for_those_that_are_told_of_every_account() -> None:
+    both = (ENDPOINT, ENDPOINT._replace(all_accounts=1))
+    assert [one.takes("", "order.parked", on_demand=False) for one in both] == [False, True]

@@ -284,16 +284,17 @@ _WEBHOOKS: Final = {
     "type": "Type of the event.",
     "timestamp": "When it happened.",
     "EventView.id": "Id of the event, the same at every delivery.",
-    "EventView.account_id": "Id of the account that the event is about.",
-    "EventView.number": "Place of the event among its account's, from 1 and without a gap.",
+    "EventView.account_id": "Id of the account that the event is about; null in the stream of operators.",
+    "EventView.number": "Place of the event in its stream, from 1 and without a gap.",
     "EventView.data": "What the event tells, by its type.",
+    "stream": "Whose events: the account's, or `operators` for those that are about no account (scope admin).",
     "after": "Number of the last event that is known; the list begins behind it.",
     "url": "Where events are posted to.",
     "description": "What people call the webhook.",
     "kinds": "Types of the events that are sent; empty for every type, also those of later releases.",
     "NewWebhookBody.kinds": "Types of the events that are sent; left out or empty, every type.",
     "WebhookBody.kinds": "Types of the events that are sent; empty for every type.",
-    "all_accounts": "Whether the events of every account are sent, which only operators may ask for.",
+    "all_accounts": "Whether events of every account, and those of operators, are sent; only operators may ask for it.",
     "WebhookView.status": "Whether events are sent.",
     "WebhookBody.status": "A disabled webhook is sent nothing. Enabled again, it goes on with what is due.",
     "disabled_at": "When it was disabled; null unless it is.",
@@ -393,8 +394,5 @@ TEXTS: Final = {
 
 
 def text_key(field: str, shapes: Iterable[str]) -> str | None:
-    """Under which name the text for a field stands; `shapes` are its shape and what that inherits from, nearest first.
-
-    None where there is no text.
-    """
+    """The key of a field's text, or None; `shapes` are its shape and what that inherits from, nearest first."""
     return next((key for key in (*(f"{shape}.{field}" for shape in shapes), field) if key in TEXTS), None)

@@ -15,10 +15,10 @@ import asyncio
 import contextlib
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from numberdesk.carriers.call_port import CallPage, ListsCalls
+from numberdesk.carriers.contact import Contact, OnFailing, tell_nobody
 from numberdesk.carriers.papers import no_papers_asked
 from numberdesk.carriers.port import (
     NO_PAPERS,
@@ -46,9 +46,6 @@ Result = TypeVar("Result")
 AT_ONCE: Final = 20
 """Requests to one account at a carrier that run at once in one process, unless it is set up otherwise."""
 
-SILENT: Final = 3
-"""Questions in a row without an answer that make a silence: one may be about something that the carrier cannot tell."""
-
 _TURN_SECONDS: Final = 2.0
 _NO_TURN: Final = "too many requests wait for this carrier"
 _LONGEST_TEXT: Final = 300
@@ -67,23 +64,6 @@ NOT_ASKED: Final = "taken up by somebody else meanwhile, or too long ago; it is 
 
 async def _yes() -> bool:
     return True
-
-
-@dataclass(slots=True)
-class Contact:
-    """Whether a carrier answers, whatever it says. `unanswered` counts the last questions that it did not answer.
-
-    `answers_again` is set when it answers after several of these, or for the first time; whoever does what waited for
-    that clears it.
-    """
-
-    unanswered: int = SILENT
-    answers_again: bool = False
-
-    def heard(self, *, answered: bool) -> None:
-        """A question was answered, or not."""
-        self.answers_again |= answered and self.unanswered >= SILENT
-        self.unanswered = 0 if answered else self.unanswered + 1
 
 
 _nothing: Final = contextlib.nullcontext[None]
@@ -108,6 +88,7 @@ class CarrierClient:
         contact: Contact | None = None,
         in_use: bool = True,
         asks_papers: Callable[[str, str], bool] = no_papers_asked,
+        on_failing: OnFailing = tell_nobody,
     ) -> None:
         self.name = name
         self._asks_papers = asks_papers
@@ -119,6 +100,7 @@ class CarrierClient:
         self._connect_turns = asyncio.Semaphore(max(1, at_once // 4))
         self._share = at_once > 1
         self.breaker = breaker
+        self._on_failing = on_failing
         self.search_breaker = Breaker() if search_breaker is None else search_breaker
         self.contact = Contact() if contact is None else contact
 
@@ -151,7 +133,7 @@ class CarrierClient:
             self.search_breaker.given_up()
             raise CarrierError(Trouble.UNREACHABLE, _NO_TURN) from None
         except asyncio.CancelledError:  # the deadline of whoever asked
-            self.search_breaker.failed(self._seconds())
+            self._fails(self.search_breaker)
             raise
         except Exception as error:
             self._defect("search", error, self.search_breaker)
@@ -355,11 +337,11 @@ class CarrierClient:
         if isinstance(outcome, Refused | NotSent) and outcome.of_search:
             self.breaker.given_up()
             if isinstance(outcome, NotSent) or outcome.reason is Reason.THROTTLED:
-                self.search_breaker.failed(self._seconds(), float(outcome.retry_after or 0))
+                self._fails(self.search_breaker, float(outcome.retry_after or 0))
         elif isinstance(outcome, Unknown | NotSent):
-            self.breaker.failed(self._seconds())
+            self._fails(self.breaker)
         elif isinstance(outcome, Refused) and outcome.reason is Reason.THROTTLED:
-            self.breaker.failed(self._seconds(), float(outcome.retry_after or 0))
+            self._fails(self.breaker, float(outcome.retry_after or 0))
         else:
             self.breaker.succeeded()
 
@@ -378,10 +360,14 @@ class CarrierClient:
         if trouble in _ANSWERS:
             self.search_breaker.succeeded()
         else:
-            self.search_breaker.failed(self._seconds(), float(retry_after or 0))
+            self._fails(self.search_breaker, float(retry_after or 0))
+
+    def _fails(self, breaker: Breaker, retry_after: float = 0.0) -> None:
+        if breaker.failed(self._seconds(), retry_after):
+            self._on_failing(self.name, "orders" if breaker is self.breaker else "searches")
 
     def _defect(self, what: str, error: BaseException, breaker: Breaker) -> None:
-        breaker.failed(self._seconds())
+        self._fails(breaker)
         get_log().error("carrier adapter failed", carrier=self.name, call=what, exc_info=error)
 
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
-from numberdesk.carriers.client import AT_ONCE, CarrierClient, Contact
+from numberdesk.carriers.client import AT_ONCE, CarrierClient
+from numberdesk.carriers.contact import Contact, OnFailing, tell_nobody
 from numberdesk.carriers.observed import observed
 from numberdesk.carriers.papers import asked_papers, no_papers_asked
 from numberdesk.carriers.port import (
@@ -104,7 +105,9 @@ class StoredClients:
         seconds: Callable[[], float] = time.monotonic,
         egress: Egress = PUBLIC_ONLY,
         observer: Observer = NOBODY,
+        on_failing: OnFailing = tell_nobody,
     ) -> None:
+        self._on_failing = on_failing
         self._egress = egress
         self._observer = observer
         self._reader = reader
@@ -187,6 +190,7 @@ class StoredClients:
             contact=contact,
             in_use=account.state is CarrierState.ACTIVE,
             asks_papers=asks_papers,
+            on_failing=self._on_failing,
         )
 
 

@@ -30,8 +30,8 @@ class CarrierTrouble(NamedTuple):
     orders: int
 
 
-def note_troubles(tx: Tx, refused: Mapping[str, CarrierTrouble]) -> None:
-    """Add refusals, by carrier, to what is known of troubles."""
+def note_troubles(tx: Tx, refused: Mapping[str, CarrierTrouble]) -> list[CarrierTrouble]:
+    """Add refusals, by carrier, to what is known of troubles; those that begin with them."""
     table = carrier_troubles
     query = select(table).where(table.c.carrier.in_(sorted(refused))).order_by(table.c.carrier).with_for_update()
     known = {row.carrier for row in tx.execute(query)}
@@ -41,6 +41,7 @@ def note_troubles(tx: Tx, refused: Mapping[str, CarrierTrouble]) -> None:
             tx.execute(update(table).where(table.c.carrier == name).values(values))
         else:
             tx.execute(table.insert(), [trouble._asdict()])
+    return [trouble for name, trouble in sorted(refused.items()) if name not in known]
 
 
 def end_troubles(tx: Tx, carriers: Iterable[str]) -> None:

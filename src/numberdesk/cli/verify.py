@@ -10,10 +10,9 @@ import typer
 from numberdesk.cli.output import REFUSED, note, print_object
 from numberdesk.cli.session import AsJson, services
 from numberdesk.core.errors import Overloaded
-from numberdesk.core.invariants import RunOutcome, VerifyRun
+from numberdesk.flows.tell_operators import VerifyResult, note_verify
 from numberdesk.infra.db import DatabaseError, StorageFailedError
 from numberdesk.verify.books import VerifyReport, verify
-from numberdesk.verify.run_store import keep_verify_runs
 from numberdesk.views.verify import verify_view
 from numberdesk.wiring import Services
 
@@ -35,10 +34,12 @@ def verify_books(as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
 
 
 def _kept(running: Services, report: VerifyReport) -> None:
-    """Keep that the books were checked, for `doctor` and `/metrics`; the check is good without it."""
-    outcome = RunOutcome.OK if report.ok else RunOutcome.BROKEN
+    """Keep that the books were checked, for `doctor` and `/metrics`, and tell operators what is broken.
+
+    The check is good without it.
+    """
     try:
-        running.writer.apply(keep_verify_runs, VerifyRun(outcome, running.now(), report.violations_total))
+        running.writer.apply(note_verify, VerifyResult(report, running.now()))
     except (DatabaseError, Overloaded, StorageFailedError) as error:
         note(f"numberdesk: that the books were checked could not be kept: {error}")
 

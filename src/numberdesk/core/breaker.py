@@ -46,14 +46,18 @@ class Breaker:
         """A request was answered."""
         self.failures, self.open_until, self.rest, self.trying = 0, None, REST_SECONDS, False
 
-    def failed(self, now: float, retry_after: float = 0.0) -> None:
-        """A request was not. `retry_after` is how long the other side wants to be left alone."""
+    def failed(self, now: float, retry_after: float = 0.0) -> bool:
+        """A request was not. `retry_after` is how long the other side wants to be left alone.
+
+        Return whether it opens for its failures, which it does once until a request is answered.
+        """
         self.failures += 1
         if self.trying:
             self.rest = min(self.rest * 2, LONGEST_REST_SECONDS)
         self.trying = False
         if self.failures >= FAILURES or retry_after > 0:
             self.open_until = now + max(self.rest, min(retry_after, LONGEST_REST_SECONDS))
+        return self.failures == FAILURES
 
     def given_up(self) -> None:
         """A request ended without telling anything, for instance because nobody waited for it any more."""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from numberdesk.carriers.finding_store import Finding, change_findings, insert_findings, lock_findings
 from numberdesk.core.findings import FindingKind, FindingState
 from numberdesk.core.schedule import LONGEST_MESSAGE
+from numberdesk.flows.tell_operators import tell_findings
 from numberdesk.infra.db import Tx
 
 
@@ -33,7 +34,9 @@ def note_drift(tx: Tx, drift: Drift, now: int) -> None:
     before = lock_findings(tx, [finding.key]).get(finding.key)
     if before is None:
         insert_findings(tx, [finding])
+        tell_findings(tx, [(finding, now)])
     elif before.state is FindingState.ENDED:
         change_findings(tx, [finding])
+        tell_findings(tx, [(finding, now)])
     else:
         change_findings(tx, [finding._replace(state=before.state, first_seen_at=before.first_seen_at)])

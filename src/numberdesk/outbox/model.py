@@ -6,20 +6,13 @@ Touches: nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from numberdesk.core.periods import iso_seconds
+from numberdesk.outbox.event_type import OPERATORS, Event, EventType
+from numberdesk.outbox.operator_event_types import CARRIER_FAILING, FINDING_OPENED, ORDER_PARKED, VERIFY_FAILED
 
-
-class Event(NamedTuple):
-    """One fact. `payload` is JSON text; `created_at` in microseconds."""
-
-    id: str
-    account_id: str
-    kind: str
-    payload: str
-    created_at: int
+__all__ = ["CARRIER_FAILING", "FINDING_OPENED", "OPERATORS", "ORDER_PARKED", "VERIFY_FAILED", "Event", "EventType"]
 
 
 class NumberedEvent(NamedTuple):
@@ -53,36 +46,10 @@ def as_told(event: NumberedEvent) -> dict[str, Any]:
         "type": event.kind,
         "timestamp": iso_seconds(event.created_at),
         "id": event.id,
-        "account_id": event.account_id,
+        "account_id": event.account_id or None,
         "number": event.number,
         "data": json.loads(event.payload),
     }
-
-
-class EventType(NamedTuple):
-    """A kind of event: which rows it tells of, and what it says of them.
-
-    It tells of each row of `table` whose `column` is `value`, or is set at all where `value` is None. The event's id is
-    `id_prefix` and what follows the prefix of the row's id. `numberdesk verify` and the test of docs/events.md are made
-    from these, so a row's table has the columns id, account_id and state. A type whose `table` is empty tells of what
-    no row keeps, and may come several times: its events have ids of their own. Of orders it tells of those that were
-    `bought` only, or of those that an operator gave.
-    """
-
-    name: str
-    id_prefix: str
-    table: str
-    column: str
-    value: str | None
-    meaning: str
-    fields: Mapping[str, str]
-    bought: bool = True
-
-    def event(self, row_id: str, account_id: str, payload: Mapping[str, str], created_at: int) -> Event:
-        """The event about a row. Raises ValueError when the payload's fields are not those of this kind."""
-        if payload.keys() != self.fields.keys():
-            raise ValueError(f"{self.name} has the fields {', '.join(self.fields)}, not {', '.join(payload)}")
-        return Event(self.id_prefix + row_id.partition("_")[2], account_id, self.name, json.dumps(payload), created_at)
 
 
 NUMBER_PURCHASED: Final = EventType(
@@ -357,6 +324,46 @@ ACCOUNT_LOW_BALANCE: Final = EventType(
         "since": "when",
     },
 )
+ACCOUNT_CREDITED: Final = EventType(
+    "account.credited",
+    id_prefix="evt_credit_",
+    table="transfers",
+    column="credit",
+    value=None,
+    meaning="Money has come into the wallet: a top-up, an adjustment, or what is given back of rent or of calls.",
+    fields={
+        "id": "the transfer",
+        "kind": "`top_up`, `adjustment`, `rental_refund` or `usage_reversal`",
+        "amount": "how much",
+        "currency": "its currency",
+        "balance": "what is posted after it",
+        "reference": "what it was given as a reference; empty for none",
+        "credited_at": "when",
+    },
+)
+CALL_RATED: Final = EventType(
+    "call.rated",
+    id_prefix="evt_call_",
+    table="calls",
+    column="state",
+    value="charged",
+    meaning=(
+        "A call has been charged. Written only while an enabled webhook names this type among its kinds; a charge that "
+        "is corrected later is not told again."
+    ),
+    fields={
+        "id": "the call",
+        "phone_number": "the number, E.164",
+        "rental_id": "the rental",
+        "direction": "`inbound` or `outbound`",
+        "started_at": "when it began",
+        "billed_seconds": "for how long it is charged",
+        "amount": "what it cost",
+        "currency": "its currency",
+        "rated_at": "when it was charged",
+    },
+    on_demand=True,
+)
 WEBHOOK_DISABLED: Final = EventType(
     "webhook.disabled",
     id_prefix="evt_off_",
@@ -372,8 +379,19 @@ WEBHOOK_DISABLED: Final = EventType(
     },
 )
 
-EVENT_TYPES: Final = tuple(value for value in list(globals().values()) if isinstance(value, EventType))
-"""Every kind there is: those above."""
+EVENT_TYPES: Final = tuple(
+    sorted(
+        (value for value in list(globals().values()) if isinstance(value, EventType)),
+        key=lambda kind: kind.of_operators,
+    )
+)
+"""Every kind there is: those above, and then those of operators."""
 
 KINDS_OF_EVENTS: Final = tuple(kind.name for kind in EVENT_TYPES)
 """Their names."""
+
+KINDS_OF_OPERATORS: Final = tuple(kind.name for kind in EVENT_TYPES if kind.of_operators)
+"""The names of those that are about no account."""
+
+ON_DEMAND: Final = frozenset(kind.name for kind in EVENT_TYPES if kind.on_demand)
+"""The names of those that are only told to webhooks that name them."""

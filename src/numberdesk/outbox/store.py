@@ -35,6 +35,7 @@ _FIND_UNNUMBERED: Final = SelectSet(
 )
 _STREAMS: Final = SelectSet(select(event_streams).where(in_set(event_streams.c.account_id, "ids")), "ids")
 _NUMBER: Final = UpdateRows(events, "id", "number")
+_THERE: Final = SelectSet(select(events.c.id).where(in_set(events.c.id, "ids")), "ids")
 _INSERT_STREAMS: Final = InsertRows(event_streams, EventStream._fields)
 _CHANGE_STREAMS: Final = UpdateRows(event_streams, *EventStream._fields)
 
@@ -44,6 +45,17 @@ def insert_events(tx: Tx, new: Sequence[Event]) -> None:
     _INSERT_EVENTS.run(tx, [(*event, None) for event in new])
     for event in new:
         tx.count("events", event.kind)
+
+
+def insert_untold(tx: Tx, new: Sequence[Event]) -> None:
+    """Append those events that are not there yet. Whoever may write the same at the same time has to lock first."""
+    there = find_told(tx, [event.id for event in new])
+    insert_events(tx, list({event.id: event for event in new if event.id not in there}.values()))
+
+
+def find_told(tx: Tx, ids: Sequence[str]) -> set[str]:
+    """Which of some events are there."""
+    return set() if not ids else {row.id for row in _THERE.run(tx, ids=ids)}
 
 
 def lock_numbers(tx: Tx) -> None:

@@ -44,7 +44,7 @@ from numberdesk.tables.interventions import interventions
 from numberdesk.tables.ledger import holds, transfers
 from numberdesk.tables.numbers import numbers, price_rules, rentals, repricings, superseded_prices
 from numberdesk.tables.offers import exchange_rates, offers
-from numberdesk.tables.orders import event_streams, events, idempotency_records, keyed_requests, orders
+from numberdesk.tables.orders import event_kinds, event_streams, events, idempotency_records, keyed_requests, orders
 from numberdesk.tables.rent import rent_charges, rent_notices, rent_policies, rent_prices, rent_refunds
 from numberdesk.tables.settings import number_settings
 from numberdesk.tables.times import agreed_time
@@ -95,6 +95,7 @@ __all__ = [
     "connections",
     "console_sessions",
     "credit_limit_changes",
+    "event_kinds",
     "event_streams",
     "events",
     "exchange_rates",

@@ -121,7 +121,7 @@ events = Table(
     "events",
     metadata,
     text("id", primary_key=True),
-    text("account_id", ForeignKey(accounts.c.id)),
+    text("account_id"),
     text("kind"),
     text("payload"),
     whole("created_at"),
@@ -152,7 +152,7 @@ Index(
 event_streams = Table(
     "event_streams",
     metadata,
-    text("account_id", ForeignKey(accounts.c.id), primary_key=True),
+    text("account_id", primary_key=True),
     whole("last_number"),
     whole("pruned_to", default="0"),
     whole("pruned_until", default="0"),
@@ -165,4 +165,13 @@ Index(
     event_streams.c.look_at,
     sqlite_where=event_streams.c.look_at.is_not(None),
     postgresql_where=event_streams.c.look_at.is_not(None),
+)
+
+# Kinds of events that were not written from the beginning: what is as old as `since` has none.
+event_kinds = Table(
+    "event_kinds",
+    metadata,
+    text("kind", primary_key=True),
+    whole("since"),
+    sqlite_with_rowid=False,
 )

@@ -5,7 +5,7 @@ Touches: nothing.
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Table
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, Table, literal_column
 
 from numberdesk.tables.accounts import accounts
 from numberdesk.tables.base import (
@@ -49,6 +49,9 @@ webhook_endpoints = Table(
 Index(None, webhook_endpoints.c.account_id, webhook_endpoints.c.id)
 _OF_ALL = webhook_endpoints.c.all_accounts == 1
 Index("ix_webhook_endpoints_of_all", webhook_endpoints.c.id, sqlite_where=_OF_ALL, postgresql_where=_OF_ALL)
+# Those that name a type of event that is written only for whoever does.
+_ON_DEMAND: ColumnElement[bool] = literal_column("replace(kinds, 'call.rated', '') <> kinds")
+Index("ix_webhook_endpoints_on_demand", webhook_endpoints.c.id, sqlite_where=_ON_DEMAND, postgresql_where=_ON_DEMAND)
 _DELETED = webhook_endpoints.c.deleted_at.is_not(None)
 Index("ix_webhook_endpoints_deleted", webhook_endpoints.c.id, sqlite_where=_DELETED, postgresql_where=_DELETED)
 

@@ -19,6 +19,7 @@ from numberdesk.verify.keys import CHECKS as OF_KEYS
 from numberdesk.verify.limits import CHECKS as OF_LIMITS
 from numberdesk.verify.money import CHECKS as OF_MONEY
 from numberdesk.verify.numbers import CHECKS as OF_NUMBERS
+from numberdesk.verify.operator_events import CHECKS as OF_OPERATORS
 from numberdesk.verify.orders import CHECKS as OF_ORDERS
 from numberdesk.verify.origins import CHECKS as OF_ORIGINS
 from numberdesk.verify.refunds import CHECKS as OF_REFUNDS
@@ -56,6 +57,7 @@ def verify(tx: Tx, progress: Progress, *, thorough: bool = False) -> VerifyRepor
         *OF_ORIGINS,
         *OF_REFUNDS,
         *OF_EVENTS,
+        *OF_OPERATORS,
         *OF_KEYS,
         *OF_CARRIERS,
         *OF_WEBHOOKS,

@@ -1,6 +1,7 @@
 """What must hold of events: one for each business change, none without it, as the table of event types says.
 
-Touches: balance_alerts, event_streams, events, orders, receivables, rentals, rent_charges, rent_notices, rent_prices.
+Touches: balance_alerts, calls, event_kinds, event_streams, events, orders, receivables, rentals, rent_charges,
+rent_notices, rent_prices, transfers.
 
 Old events are deleted: the mark of their account's stream says until when the deleted ones were made.
 """
@@ -17,6 +18,8 @@ from numberdesk.core.lifecycle import OrderOrigin
 from numberdesk.outbox.model import EVENT_TYPES, EventType
 from numberdesk.tables import (
     balance_alerts,
+    calls,
+    event_kinds,
     event_streams,
     events,
     orders,
@@ -25,6 +28,7 @@ from numberdesk.tables import (
     rent_notices,
     rent_prices,
     rentals,
+    transfers,
 )
 from numberdesk.verify.engine import Check, in_key_order, rule
 
@@ -36,6 +40,8 @@ _SOURCES: Final = {
     "rent_charges": (rent_charges, "rch_"),
     "rent_notices": (rent_notices, "rno_"),
     "rent_prices": (rent_prices, "rpc_"),
+    "transfers": (transfers, "trf_"),
+    "calls": (calls, "cal_"),
 }
 """The tables that events tell of, and how their ids begin."""
 
@@ -43,6 +49,8 @@ _SOURCES: Final = {
 def _is_told(kind: EventType) -> ColumnElement[bool]:
     """Whether a row is in the state that an event of the type tells of."""
     column = _SOURCES[kind.table][0].c[kind.column]
+    if kind.table == "transfers":
+        return transfers.c.credit == func.coalesce("wallet:" + transfers.c.account_id, "")
     there = column.is_not(None) if kind.value is None else column == kind.value
     if kind.table != "orders":
         return there
@@ -53,6 +61,7 @@ def _is_told(kind: EventType) -> ColumnElement[bool]:
 def _untold(kind: EventType) -> Check:
     """The check that each row in that state has its event."""
     table, prefix = _SOURCES[kind.table]
+    since = select(event_kinds.c.since).where(event_kinds.c.kind == kind.name).scalar_subquery()
     event_id = kind.id_prefix + func.substr(table.c.id, len(prefix) + 1)
     began_at = table.c.get("created_at", table.c.get("opened_at"))
     broken = (
@@ -67,6 +76,7 @@ def _untold(kind: EventType) -> Check:
             _is_told(kind),
             events.c.kind.is_distinct_from(kind.name),
             or_(events.c.id.is_not(None), began_at > func.coalesce(event_streams.c.pruned_until, 0)),
+            or_(events.c.id.is_not(None), began_at > func.coalesce(since, 0)),
         )
     )
     what = f"every change that is told by {kind.name} is told by one event"
@@ -195,7 +205,7 @@ def _says_stray(row: Any) -> str:
 
 
 CHECKS: Final = (
-    *(_untold(kind) for kind in EVENT_TYPES if kind.table),
+    *(_untold(kind) for kind in EVENT_TYPES if kind.table and not kind.on_demand),
     rule("I13", "every event tells of a change that was made", events, _UNFOUNDED, _says_unfounded),
     rule("I13", "the numbers of an account's events have no gap", event_streams, _GAPS, _says_gap),
     rule("I13", "every number of an event was given by its account's stream", events, _STRAY, _says_stray),

@@ -22,7 +22,7 @@ class EventView(msgspec.Struct, frozen=True):
     type: EventKind
     timestamp: Instant
     id: EventId
-    account_id: AccountId
+    account_id: AccountId | None
     number: int
     data: dict[str, Any]
 

@@ -67,7 +67,7 @@ class DeliveryStatus(StrEnum):
 
 
 class WebhookEndpoint(NamedTuple):
-    """A receiver of events. `kinds` is empty for every kind, `all_accounts` 1 for the events of every account.
+    """A receiver of events. `kinds` is empty for every kind, `all_accounts` 1 for events of every account.
 
     Secrets are sealed. `failing_since` is the first failure after the last success.
     """
@@ -98,10 +98,13 @@ class WebhookEndpoint(NamedTuple):
         """The same in a word."""
         return EndpointStatus.ENABLED if self.is_enabled else EndpointStatus.DISABLED
 
-    def takes(self, account_id: str, kind: str) -> bool:
-        """Whether it is to be told an account's event of a kind."""
+    def takes(self, account_id: str, kind: str, *, on_demand: bool) -> bool:
+        """Whether it is to be told an account's event of a kind; one that is `on_demand` has to be named.
+
+        Events that are about no account are for those alone that are told of every account.
+        """
         mine = self.all_accounts == 1 or account_id == self.account_id
-        return mine and (not self.kinds or kind in self.kinds.split())
+        return mine and (kind in self.kinds.split() if self.kinds else not on_demand)
 
 
 class Delivery(NamedTuple):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import delete, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, delete, func, literal_column, or_, select
 
 from numberdesk.infra.db import Tx
 from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set, stretch_of
@@ -24,6 +24,14 @@ _SUBSCRIBED: Final = SelectSet(
     .where(or_(in_set(webhook_endpoints.c.account_id, "ids"), webhook_endpoints.c.all_accounts == literal_column("1")))
     .where(_THERE, webhook_endpoints.c.disabled_at.is_(None))
     .order_by(webhook_endpoints.c.id),
+    "ids",
+)
+
+_ON_DEMAND: Final[ColumnElement[bool]] = literal_column("replace(kinds, 'call.rated', '') <> kinds")
+_ASKED: Final = SelectSet(
+    select(webhook_endpoints.c.account_id, webhook_endpoints.c.all_accounts)
+    .where(_ON_DEMAND, _THERE, webhook_endpoints.c.disabled_at.is_(None))
+    .where(or_(in_set(webhook_endpoints.c.account_id, "ids"), webhook_endpoints.c.all_accounts == literal_column("1"))),
     "ids",
 )
 
@@ -48,6 +56,14 @@ def find_endpoints(tx: Tx, ids: Iterable[str], *, lock: bool = False) -> dict[st
 def find_subscribed(tx: Tx, account_ids: Collection[str]) -> list[WebhookEndpoint]:
     """The enabled endpoints of accounts, and those that are told the events of every account."""
     return [WebhookEndpoint._make(row) for row in _SUBSCRIBED.run(tx, ids=account_ids)]
+
+
+def find_asked_for_calls(tx: Tx, account_ids: Collection[str]) -> set[str]:
+    """Those of some accounts whose rated calls an enabled endpoint names: one statement for all."""
+    asked = _ASKED.run(tx, ids=account_ids)
+    if any(row.all_accounts for row in asked):
+        return set(account_ids)
+    return {row.account_id for row in asked}
 
 
 def count_endpoints(tx: Tx, account_ids: Iterable[str]) -> dict[str, int]:

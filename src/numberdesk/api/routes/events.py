@@ -1,16 +1,20 @@
-"""The account's events.
+"""Events: those of the account, and for operators those that are about no account.
 
 Touches: nothing.
 """
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Final
 
 import msgspec
 
+from numberdesk.accounts.model import Scope
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageSize, PageToken, numbered_position, page
+from numberdesk.core.errors import Forbidden
+from numberdesk.outbox.event_type import OPERATORS
 from numberdesk.outbox.store import list_events
 from numberdesk.views.webhooks import EventView, event_view
 
@@ -33,9 +37,17 @@ EVENT_EXAMPLE: Final = {
 }
 
 
+class StreamName(StrEnum):
+    """Whose events: each stream has numbers of its own."""
+
+    ACCOUNT = "account"  # the caller's account's
+    OPERATORS = "operators"  # those that are about no account
+
+
 class EventsQuery(msgspec.Struct, frozen=True):
     """Where the list begins and goes on."""
 
+    stream: StreamName = StreamName.ACCOUNT
     after: Annotated[int, msgspec.Meta(ge=0, le=LONGEST_NUMBER)] = 0
     page_size: PageSize = 10
     page_token: PageToken | None = None
@@ -54,8 +66,12 @@ class EventsQuery(msgspec.Struct, frozen=True):
     operators_too=True,
 )
 async def events(request: ApiRequest) -> ApiResponse:
-    """Page the account's numbered events."""
+    """Page the numbered events of the account, or of operators."""
     query, account_id = request.query, request.caller.account_id
+    if query.stream is StreamName.OPERATORS:
+        if Scope.ADMIN not in request.caller.scopes:
+            raise Forbidden("Only a key with the scope admin may read the events of operators.")
+        account_id = OPERATORS
     after = max(query.after, numbered_position(query.page_token) or 0)
     found = await request.read(lambda tx: list_events(tx, account_id, after=after, limit=query.page_size + 1))
     items, rest = page(found, query.page_size, "number")

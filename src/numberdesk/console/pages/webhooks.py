@@ -9,11 +9,12 @@ from typing import Final
 
 from starlette.responses import Response
 
+from numberdesk.accounts.model import Scope
 from numberdesk.console.screens import Deed, deed, perform, screen, show, show_again
 from numberdesk.console.tables import Column, Filter, ScreenTable, csv_answer, load
 from numberdesk.console.visit import Visit
 from numberdesk.core.errors import NumberdeskError
-from numberdesk.outbox.model import KINDS_OF_EVENTS
+from numberdesk.outbox.model import KINDS_OF_EVENTS, KINDS_OF_OPERATORS
 
 WEBHOOKS: Final = ScreenTable(
     "/console/webhooks",
@@ -54,7 +55,9 @@ DELIVERIES: Final = ScreenTable(
 async def webhooks(visit: Visit) -> Response:
     """All webhooks, and a form for another."""
     table = await load(visit, WEBHOOKS)
-    return show(visit, "table.html", "/console/webhooks", "Webhooks", table=table, kinds=KINDS_OF_EVENTS)
+    for_all = Scope.ADMIN in visit.caller.scopes
+    kinds = [kind for kind in KINDS_OF_EVENTS if for_all or kind not in KINDS_OF_OPERATORS]
+    return show(visit, "table.html", "/console/webhooks", "Webhooks", table=table, kinds=kinds, for_all=for_all)
 
 
 @screen("GET", "/webhooks/csv", "GET /webhooks")
@@ -66,7 +69,9 @@ async def webhooks_as_csv(visit: Visit) -> Response:
 @screen("POST", "/webhooks", "POST /webhooks")
 async def create(visit: Visit) -> Response:
     """Set one up, and show its secret this once."""
-    body = {**visit.filled("url", "description"), "kinds": visit.form.get("kinds") or None}
+    body: dict[str, object] = {**visit.filled("url", "description"), "kinds": visit.form.get("kinds") or None}
+    if "all_accounts" in visit.form:
+        body["all_accounts"] = True
     try:
         made = (await visit.ask("POST /webhooks", body=body)).data
     except NumberdeskError as error:

@@ -30,6 +30,7 @@ from numberdesk.core.request_keys import RequestKey
 from numberdesk.core.text import TextError, parse_token
 from numberdesk.flows.keep_wallets import keep_wallets
 from numberdesk.flows.keyed_requests import KeyedRequests
+from numberdesk.flows.tell_credits import tell_credits
 from numberdesk.flows.usage.pay_debts import pay_debts
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.model import Transfer, funding_account, wallet_account
@@ -102,6 +103,7 @@ def fund_wallets(tx: Tx, commands: Sequence[Funding]) -> list[Transfer | Numberd
             books.by_reference[transfer.account_id, kind, transfer.reference] = transfer
     outcomes = [books.fund(command) for command in commands]
     insert_transfers(tx, books.written)
+    tell_credits(tx, books.written)
     keyed.save(tx)
     changed = {one.account_id: books.wallets[one.account_id] for one in books.written if one.account_id}
     now = commands[-1].now

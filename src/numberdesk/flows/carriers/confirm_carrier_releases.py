@@ -22,6 +22,7 @@ from numberdesk.carriers.port import AnotherNumber, NotReleased, Released
 from numberdesk.core.findings import FindingKind, FindingState
 from numberdesk.core.number_settings import NOTHING, SettingsNotKept
 from numberdesk.core.periods import MICROSECONDS
+from numberdesk.flows.tell_operators import tell_findings
 from numberdesk.infra.db import Tx
 from numberdesk.infra.due_work import DueWork, WorkOutcome
 from numberdesk.infra.log import get_log
@@ -117,9 +118,12 @@ def _open(tx: Tx, before: Finding | None, finding: Finding) -> Finding:
     """Write a finding, or open it again."""
     if before is None:
         insert_findings(tx, [finding])
+        tell_findings(tx, [(finding, finding.last_seen_at)])
         return finding
     again = finding if before.state is FindingState.ENDED else finding._replace(first_seen_at=before.first_seen_at)
     change_findings(tx, [again])
+    if before.state is not FindingState.OPEN:
+        tell_findings(tx, [(again, again.last_seen_at)])
     return again
 
 

@@ -33,6 +33,7 @@ from numberdesk.core.purchase import POOL, SaleNumber
 from numberdesk.core.schedule import is_leased, leased
 from numberdesk.flows.connections.connect_anew import connect_anew, put_in_anew
 from numberdesk.flows.settings.want_settings import set_up_anew
+from numberdesk.flows.tell_operators import tell_findings
 from numberdesk.infra.db import Tx
 from numberdesk.numbers.carrier_release import of_finding
 from numberdesk.numbers.carrier_release_store import find_asked_back, insert_releases, tell_by_digits
@@ -187,6 +188,7 @@ def _note(tx: Tx, result: AuditResult) -> list[Finding]:
     change_findings(tx, changed)
     _rest(tx, result)
     again = [after for after in changed if after.state is not before[after.key].state]
+    tell_findings(tx, [*((one, one.first_seen_at) for one in new), *((one, one.last_seen_at) for one in again)])
     return [*new, *again]
 
 

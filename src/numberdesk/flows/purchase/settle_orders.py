@@ -40,6 +40,7 @@ from numberdesk.flows.connections.connect_bought import begin_connections, sift_
 from numberdesk.flows.keep_wallets import keep_wallets
 from numberdesk.flows.purchase.order_records import first_charges, order_failed, purchased, transfers_of
 from numberdesk.flows.rentals.begin_rentals import begun
+from numberdesk.flows.tell_operators import tell_parked, tell_troubles
 from numberdesk.flows.usage.pay_debts import pay_debts
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.store import insert_transfers, lock_wallets, resolve_holds
@@ -86,6 +87,7 @@ class OrderBatch:
     too_late: dict[str, CarrierRelease] = field(default_factory=dict)
     troubles: dict[str, CarrierTrouble] = field(default_factory=dict)
     taking: set[str] = field(default_factory=set)
+    parked: list[CarrierOrder] = field(default_factory=list)
 
 
 def settle_orders(tx: Tx, commands: Sequence[OutcomeReport]) -> list[OrderStatus]:
@@ -129,12 +131,10 @@ def _settle(books: OrderBatch, report: OutcomeReport) -> OrderStatus:
     keep_open(books, what)
     if isinstance(what, Again):
         return OrderStatus(order, what.carrier_order)
-    return OrderStatus(
-        order,
-        parked=what.carrier_order
-        if carrier_order.parked_at is None and what.carrier_order.parked_at is not None
-        else None,
-    )
+    parked = carrier_order.parked_at is None and what.carrier_order.parked_at is not None
+    if parked:
+        books.parked.append(what.carrier_order)
+    return OrderStatus(order, parked=what.carrier_order if parked else None)
 
 
 def _note_trouble(books: OrderBatch, carrier: str, report: OutcomeReport) -> None:
@@ -229,8 +229,9 @@ def write_books(tx: Tx, books: OrderBatch) -> set[str]:
     change_carrier_orders(tx, list(books.changed.values()))
     there = _write_releases(tx, books)
     end_troubles(tx, books.taking)
+    tell_parked(tx, books.parked)
     if books.troubles:
-        note_troubles(tx, books.troubles)
+        tell_troubles(tx, note_troubles(tx, books.troubles))
     return there
 
 

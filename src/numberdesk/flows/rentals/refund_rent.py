@@ -13,6 +13,7 @@ from typing import Final
 from numberdesk.core.purchase import Wallet
 from numberdesk.core.rent import RentLook, RentTerms, refund_of
 from numberdesk.core.rental import Proration, Rental, RentCharge, RentRefund
+from numberdesk.flows.tell_credits import tell_credits
 from numberdesk.flows.usage.pay_debts import pay_debts
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.model import REVENUE, Transfer, wallet_account
@@ -49,6 +50,7 @@ def refund_rent(
         changed[refund.account_id] = after
         transfers.append(_transfer(rental, refund, after))
     insert_transfers(tx, transfers)
+    tell_credits(tx, transfers)
     insert_rent_refunds(tx, [refund for _, refund in refunds])
     if not changed:
         return {}

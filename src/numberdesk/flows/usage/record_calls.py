@@ -38,6 +38,7 @@ from numberdesk.core.rate_deck import DeckBooks
 from numberdesk.flows.keep_wallets import keep_wallets
 from numberdesk.flows.usage.close_sessions import close_sessions
 from numberdesk.flows.usage.pay_debts import pay_debts
+from numberdesk.flows.usage.tell_rated import tell_rated
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.model import REVENUE, Transfer, receivable_account, wallet_account
 from numberdesk.ledger.receivable_store import change_receivables, find_unpaid, insert_receivables
@@ -127,7 +128,9 @@ def record_calls(tx: Tx, commands: Sequence[RecordCalls]) -> list[list[RecordRes
         tx.count("usage_records", _teller(source), outcome, by=count)
     if new:
         freed = close_sessions(tx, new, wallets, commands[-1].now)
-        insert_calls(tx, charge(tx, new.values(), wallets | freed, commands[0].batch_id, commands[-1].now, freed))
+        done = charge(tx, new.values(), wallets | freed, commands[0].batch_id, commands[-1].now, freed)
+        insert_calls(tx, done)
+        tell_rated(tx, done)
     return results
 
 
@@ -174,7 +177,9 @@ def _rate_parked(tx: Tx, command: RateParked) -> RatedParked:
         != call._replace(received_at=0, span=None)
     ]
     freed = close_sessions(tx, [call.record.key for call in changed], wallets, command.now)
-    charge_calls(tx, charge(tx, changed, wallets | freed, command.batch_id, command.now, freed))
+    done = charge(tx, changed, wallets | freed, command.batch_id, command.now, freed)
+    charge_calls(tx, done)
+    tell_rated(tx, done)
     rated = sum(call.state is not CallState.PARKED for call in changed)
     return RatedParked(len(parked), rated, parked[-1].id if len(parked) == MOST_RECORDS else None)
 

@@ -26,6 +26,7 @@ from numberdesk.core.errors import Forbidden, InvalidRequest, NotFound, Numberde
 from numberdesk.core.money import format_micros
 from numberdesk.core.purchase import Wallet
 from numberdesk.core.text import TextError, parse_text
+from numberdesk.flows.tell_credits import tell_credits
 from numberdesk.flows.usage.record_calls import MOST_RECORDS, USAGE, charge, load_books
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.model import REVENUE, Transfer, wallet_account
@@ -197,25 +198,22 @@ def _post(tx: Tx, changes: Sequence[ChargeChange], batch_id: str, reason: str, n
     if amount:
         wallet = wallets[span.account_id]
         after = wallet._replace(posted=wallet.posted + amount, entries=wallet.entries + 1)
-        insert_transfers(
-            tx,
-            [
-                Transfer(
-                    transfer_id,
-                    USAGE_REVERSAL,
-                    REVENUE[USAGE],
-                    wallet_account(span.account_id),
-                    amount,
-                    span.currency,
-                    span.account_id,
-                    after.entries,
-                    after.posted,
-                    None,
-                    None,
-                    now,
-                )
-            ],
+        transfer = Transfer(
+            transfer_id,
+            USAGE_REVERSAL,
+            REVENUE[USAGE],
+            wallet_account(span.account_id),
+            amount,
+            span.currency,
+            span.account_id,
+            after.entries,
+            after.posted,
+            None,
+            None,
+            now,
         )
+        insert_transfers(tx, [transfer])
+        tell_credits(tx, [transfer])
         wallets = given_back = {span.account_id: after}
     done = charge(tx, [change.after for change in changes], wallets, batch_id, now, given_back)
     charge_calls(tx, done)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple, TypeGuard
 
 from numberdesk.core.errors import NotFound, NumberdeskError
+from numberdesk.flows.webhooks.create_webhooks import kinds_refused
 from numberdesk.infra.db import Tx
 from numberdesk.webhooks.model import EndpointStatus, WebhookEndpoint, disabled, enabled, rotated
 from numberdesk.webhooks.store import change_endpoints, find_endpoints
@@ -42,6 +43,10 @@ def change_webhooks(tx: Tx, commands: Sequence[WebhookChange]) -> list[WebhookEn
         endpoint = endpoints.get(command.endpoint_id)
         if not is_there(endpoint, command.account_id):
             outcomes.append(NotFound("There is no such webhook."))
+            continue
+        refused = kinds_refused(command.kinds or "", all_accounts=endpoint.all_accounts == 1)
+        if refused is not None:
+            outcomes.append(refused)
             continue
         endpoint = endpoints[endpoint.id] = changed[endpoint.id] = _changed(endpoint, command)
         outcomes.append(endpoint)

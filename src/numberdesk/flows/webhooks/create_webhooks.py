@@ -14,7 +14,7 @@ from numberdesk.core.lifecycle import AccountKind, AccountState
 from numberdesk.core.text import TextError, parse_text
 from numberdesk.infra.db import Tx
 from numberdesk.infra.egress import Egress, EgressError
-from numberdesk.outbox.model import KINDS_OF_EVENTS
+from numberdesk.outbox.model import KINDS_OF_EVENTS, KINDS_OF_OPERATORS
 from numberdesk.webhooks.model import MOST_ENDPOINTS, WebhookEndpoint
 from numberdesk.webhooks.store import count_endpoints, insert_endpoints
 
@@ -47,6 +47,16 @@ def checked_kinds(kinds: Sequence[str] | None) -> str:
     return " ".join(kind for kind in KINDS_OF_EVENTS if kind in (kinds or ()))
 
 
+def kinds_refused(kinds: str, *, all_accounts: bool) -> InvalidRequest | None:
+    """Why an endpoint is not told of these kinds: some are about no account, and for operators alone."""
+    if all_accounts or not set(kinds.split()) & set(KINDS_OF_OPERATORS):
+        return None
+    named = ", ".join(KINDS_OF_OPERATORS)
+    return InvalidRequest(
+        "kinds", f"must be without {named}, but for webhooks of operators that are told of all accounts"
+    )
+
+
 def checked_description(text: str) -> str:
     """What people call an endpoint. Raises InvalidRequest."""
     try:
@@ -58,7 +68,7 @@ def checked_description(text: str) -> str:
 def create_webhooks(tx: Tx, commands: Sequence[NewWebhook]) -> list[WebhookEndpoint | NumberdeskError]:
     """Record endpoints of accounts that are not closed, so many of each as an account may have.
 
-    Only an operators' account may be told the events of every account.
+    Only an operators' account may be told the events of every account, and those that are about none.
     """
     owners = {command.endpoint.account_id for command in commands}
     known, held = find_accounts(tx, owners), count_endpoints(tx, owners)
@@ -72,6 +82,8 @@ def create_webhooks(tx: Tx, commands: Sequence[NewWebhook]) -> list[WebhookEndpo
             outcome = Forbidden("This account is closed.")
         elif endpoint.all_accounts and account.kind is not AccountKind.OPERATOR:
             outcome = InvalidRequest("all_accounts", "must be false, but for operators' accounts")
+        elif (refused := kinds_refused(endpoint.kinds, all_accounts=endpoint.all_accounts == 1)) is not None:
+            outcome = refused
         elif held.get(endpoint.account_id, 0) >= MOST_ENDPOINTS:
             outcome = Forbidden(_TOO_MANY, {"limit": MOST_ENDPOINTS})
         else:

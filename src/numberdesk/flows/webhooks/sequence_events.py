@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from numberdesk.flows.connections.connect_bought import connect_by_default
 from numberdesk.infra.db import Tx
-from numberdesk.outbox.model import NUMBER_ASSIGNED, NUMBER_PURCHASED, NumberedEvent
+from numberdesk.outbox.model import NUMBER_ASSIGNED, NUMBER_PURCHASED, ON_DEMAND, NumberedEvent
 from numberdesk.outbox.store import find_unnumbered, lock_numbers, number_events
 from numberdesk.webhooks.delivery_store import insert_deliveries
 from numberdesk.webhooks.model import Delivery
@@ -79,5 +79,5 @@ def _deliveries(tx: Tx, events: Sequence[NumberedEvent], now: int, new_id: Calla
         Delivery(new_id("dlv"), endpoint.account_id, endpoint.id, event.id, event.kind, event.created_at, next_at=now)
         for event in events
         for endpoint in endpoints
-        if endpoint.takes(event.account_id, event.kind)
+        if endpoint.takes(event.account_id, event.kind, on_demand=event.kind in ON_DEMAND)
     ]
