@@ -19,7 +19,7 @@ from numberdesk.tables.accounts import (
     spend_caps,
     wallets,
 )
-from numberdesk.tables.base import metadata
+from numberdesk.tables.base import ALSO_ON_SQLITE, metadata
 from numberdesk.tables.carriers import audits, carrier_orders, carrier_releases, carrier_troubles, carriers, findings
 from numberdesk.tables.compliance import compliance_profiles
 from numberdesk.tables.connections import (
@@ -59,6 +59,7 @@ from numberdesk.tables.webhooks import webhook_deliveries, webhook_endpoints
 from numberdesk.tables.writers import writers
 
 __all__ = [
+    "ALSO_ON_SQLITE",
     "accounts",
     "actions",
     "agreed_time",
