@@ -12,26 +12,29 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Select, text
+from sqlalchemy import text
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import psycopg
 
 from numberdesk.catalog.model import FROM_FILE, Listing
+from numberdesk.catalog.place_store import calling_code_query, places_query
 from numberdesk.catalog.search import OfferQuery, QueryError, Sort
-from numberdesk.catalog.search_plan import Span, Spots, Stretch, beginning
+from numberdesk.catalog.search_plan import ANY_DIGITS, Span, Spots, Stretch, beginning, shapes_of
 from numberdesk.catalog.search_store import (
-    calling_code_query,
+    Stage,
     collect_query,
     count_query,
     keep_to_indexes,
     look_up_query,
-    places_query,
+    skim_query,
+    skims,
     walk_query,
     walked_to_query,
 )
 from numberdesk.catalog.store import insert_listings
 from numberdesk.catalog.trigram_store import find_matches
 from numberdesk.infra.db import Database, Tx
+from numberdesk.infra.statements import Asked, set_text
 from testbed.databases import Databases
 from testbed.offer_queries import sent_query
 
@@ -60,6 +63,7 @@ SPANS = {
     "area": Span("area_code", among=tuple(str(code) for code in range(200, 500))),
     "price": Span("charged_at_once", 1, 1_000_000),
 }
+BY_KEY = "SEARCH numbers USING PRIMARY KEY (e164=?)"
 ORDERS = {Sort.NUMBER: "number", Sort.PRICE: "price", Sort.MEMORABLE: "memorable"}
 
 
@@ -82,8 +86,7 @@ def number(place: int) -> Listing:
     return Listing._make((f"+1{national}", *about, *prices, None, None, None, None, None))
 
 
-NO_NUMBERS = "{}"
-"""A set without members: a JSON object to SQLite, an array to PostgreSQL."""
+NO_NUMBERS: tuple[str, ...] = ()
 ONLY_SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # SQLite's plans and texts of queries
 ONLY_POSTGRESQL = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 
@@ -100,16 +103,27 @@ def database(made: Databases, tmp_path_factory: pytest.TempPathFactory) -> Itera
     made.done(url)
 
 
-def plan(database: Database, statement: Select[Any]) -> list[Step]:
-    compiled = statement.compile(dialect=DIALECTS["sqlite"], compile_kwargs={"render_postcompile": True})
-    values = [compiled.params[name] for name in compiled.positiontup or ()]
+def written(asked: Asked, engine: str) -> tuple[str, list[Any]]:
+    """A statement as the engine gets it, and its values in their order."""
+    compiled = asked.statement.query.compile(dialect=DIALECTS[engine])
+    given = {name: _sent(engine, value) for name, value in asked.values.items()}
+    values = {**compiled.params, **given}
+    return str(compiled), [values[name] for name in compiled.positiontup or compiled.params]
+
+
+def _sent(engine: str, value: Any) -> Any:
+    return set_text(engine, value) if isinstance(value, tuple | list) else value
+
+
+def plan(database: Database, asked: Asked) -> list[Step]:
+    statement, values = written(asked, "sqlite")
     with database.read() as tx:
-        return [Step(row[0], row[1], row[3]) for row in tx.fetch(f"EXPLAIN QUERY PLAN {compiled}", values)]
+        return [Step(row[0], row[1], row[3]) for row in tx.fetch(f"EXPLAIN QUERY PLAN {statement}", values)]
 
 
 def searched(steps: list[Step]) -> list[str]:
     """The indexes that are searched, with their conditions. Anything that reads a whole table or index fails."""
-    reads = [step.says for step in steps if re.match(r"SCAN (numbers|here|ahead)", step.says)]
+    reads = [step.says for step in steps if re.match(r"SCAN (numbers|here|ahead)\b", step.says)]
     assert reads == []
     return [step.says for step in steps if step.says.startswith("SEARCH")]
 
@@ -128,7 +142,7 @@ def bounded_by(steps: list[Step], name: str) -> list[Step]:
 def test_a_walk_searches_the_index_of_its_order_and_sorts_no_more_than_its_window(
     database: Database, sort: Sort, parameters: dict[str, Any]
 ) -> None:
-    steps = plan(database, walk_query(read(**parameters, sort=sort), SPOTS, beginning(sort), 1000, 11))
+    steps = plan(database, walk_query(read(**parameters, sort=sort), SPOTS, Stage(beginning(sort), 1000), 11))
     (search,) = searched(bounded_by(steps, "walked"))
     assert re.search(
         rf"USING INDEX ix_numbers_sale_{ORDERS[sort]} \((iso_country=\? AND|\(iso_country,e164\)>)", search
@@ -149,12 +163,30 @@ def test_a_walk_begins_at_its_position_without_reading_what_is_before(
     database: Database, sort: Sort, from_position: str
 ) -> None:
     query = read(**EVERYTHING, sort=sort)
-    steps = plan(database, walked_to_query(query, beginning(sort), 1000))
-    assert [step.says for step in steps] == [
-        f"SEARCH numbers USING INDEX ix_numbers_sale_{ORDERS[sort]} {from_position}"
-    ]
-    walk = searched(plan(database, walk_query(query, SPOTS, beginning(sort), 1000, 11)))
-    assert walk == [steps[0].says]
+    steps = plan(database, walked_to_query(query, Stage(beginning(sort), 1000)))
+    kind = "INDEX" if sort is Sort.PRICE else "COVERING INDEX"
+    there = f"ix_numbers_sale_{ORDERS[sort]} {from_position}"
+    assert [step.says for step in steps] == [f"SEARCH numbers USING {kind} {there}"]
+    walk = searched(plan(database, walk_query(query, SPOTS, Stage(beginning(sort), 1000), 11)))
+    assert walk == [f"SEARCH numbers USING INDEX {there}"]
+
+
+@ONLY_SQLITE
+@pytest.mark.parametrize("sort", [Sort.NUMBER, Sort.MEMORABLE])
+def test_where_digits_are_asked_for_a_walk_reads_the_rows_of_numbers_that_have_them_and_sorts_nothing(
+    database: Database, sort: Sort
+) -> None:
+    query = read(**EVERYTHING, sort=sort)
+    shapes = shapes_of(query, "1")
+    with database.read() as tx:
+        assert skims(tx, query, shapes)
+        assert not skims(tx, read(sort="price", contains=["123"]), shapes)
+        assert not skims(tx, read(sort=sort), ANY_DIGITS)
+    steps = plan(database, skim_query(query, SPOTS, Stage(beginning(sort), 1000), 11, shapes))
+    (search,) = searched(bounded_by(steps, "walked"))
+    assert f"USING COVERING INDEX ix_numbers_sale_{ORDERS[sort]} (" in search
+    assert searched(steps) == [search, BY_KEY]
+    assert not [step for step in steps if "TEMP B-TREE" in step.says]
 
 
 @ONLY_SQLITE
@@ -163,19 +195,22 @@ def test_a_span_is_read_from_its_own_index_up_to_its_bound(database: Database, n
     query = read(**EVERYTHING, sort="memorable")
     for statement in (
         count_query(query, SPANS[name], 100),
-        collect_query(query, SPOTS, SPANS[name], beginning(query.sort), 100, 11),
+        collect_query(query, SPOTS, SPANS[name], beginning(query.sort), 100, 11, shapes_of(query, "1")),
     ):
         steps = plan(database, statement)
         (search,) = searched(bounded_by(steps, "spanned"))
-        assert re.search(rf"USING INDEX ix_numbers_sale_{name} \((iso_country=\? AND|\(iso_country,e164\)>)", search)
-        assert searched(steps) == [search]
+        covering = "" if name == "price" else "COVERING "
+        assert re.search(
+            rf"USING {covering}INDEX ix_numbers_sale_{name} \((iso_country=\? AND|\(iso_country,e164\)>)", search
+        )
+        assert searched(steps)[1:] in ([], [BY_KEY])
 
 
 @ONLY_SQLITE
 @pytest.mark.parametrize("sort", list(Sort))
 def test_what_the_index_of_trigrams_finds_is_looked_up_by_its_key(database: Database, sort: Sort) -> None:
     query = read(**EVERYTHING, sort=sort)
-    steps = plan(database, look_up_query(query, SPOTS, beginning(sort), NO_NUMBERS, 100, 11))
+    steps = plan(database, look_up_query(query, SPOTS, beginning(sort), NO_NUMBERS, 11))
     assert searched(bounded_by(steps, "looked_up")) == ["SEARCH numbers USING PRIMARY KEY (e164=?)"]
 
 
@@ -183,7 +218,7 @@ def test_what_the_index_of_trigrams_finds_is_looked_up_by_its_key(database: Data
 def test_postgresql_looks_up_by_the_key_what_the_index_of_trigrams_finds(database: Database) -> None:
     found = scans(
         database,
-        look_up_query(read(**EVERYTHING), SPOTS, beginning(Sort.NUMBER), NO_NUMBERS, 100, 11),
+        look_up_query(read(**EVERYTHING), SPOTS, beginning(Sort.NUMBER), NO_NUMBERS, 11),
         inner="looked_up",
     )
     assert found == [Scan("Index Scan", "pk_numbers", bounded=True)]
@@ -195,9 +230,8 @@ def test_postgresql_reads_the_index_of_trigrams_though_other_reads_are_kept_from
     with database.read() as tx:
         keep_to_indexes(tx)
         before = _pages_of_trigrams_read(tx)
-        assert len(find_matches(tx, [123, 234], 0, 2**62, 50)) == len(
-            [one for one in held if "123" in one and "234" in one]
-        )
+        found = find_matches(tx, [[123, 234]], ANY_DIGITS, "+", "+" + "9" * 15, 50, 50)
+        assert found.e164s == sorted(one for one in held if "123" in one and "234" in one)
         assert _pages_of_trigrams_read(tx) == before
         assert tx.fetch("SHOW enable_bitmapscan", []) == [("off",)]
 
@@ -226,15 +260,17 @@ def test_the_calling_code_is_one_look(database: Database) -> None:
     )
 
 
-def statements(query: OfferQuery) -> list[Select[Any]]:
+def statements(query: OfferQuery) -> list[Asked]:
     """Every statement that a search can run."""
     spots, start = SPOTS if query.names_place else None, query.after or beginning(query.sort)
+    stage, shapes = Stage(start, 1000), shapes_of(query, "1")
     return [
-        walk_query(query, spots, start, 1000, 11),
-        walked_to_query(query, start, 1000),
+        walk_query(query, spots, stage, 11),
+        skim_query(query, spots, stage, 11, shapes),
+        walked_to_query(query, stage),
         *(count_query(query, span, 100) for span in SPANS.values()),
-        *(collect_query(query, spots, span, start, 100, 11) for span in SPANS.values()),
-        look_up_query(query, spots, start, NO_NUMBERS, 100, 11),
+        *(collect_query(query, spots, span, start, 100, 11, shapes) for span in SPANS.values()),
+        look_up_query(query, spots, start, NO_NUMBERS, 11),
         calling_code_query(query.iso_country),
         places_query(query.iso_country, PLACE, 1000),
     ]
@@ -243,10 +279,10 @@ def statements(query: OfferQuery) -> list[Select[Any]]:
 @pytest.mark.parametrize("parameters", [{}, EVERYTHING])
 @pytest.mark.parametrize("sort", list(Sort))
 def test_the_engine_runs_every_statement(database: Database, sort: Sort, parameters: dict[str, Any]) -> None:
-    for statement in statements(read(**parameters, sort=sort)):
+    for asked in statements(read(**parameters, sort=sort)):
         with database.read() as tx:
             keep_to_indexes(tx)
-            tx.execute(statement).all()
+            asked.rows(tx)
 
 
 class Scan(NamedTuple):
@@ -257,15 +293,19 @@ class Scan(NamedTuple):
     bounded: bool
 
 
-def scans(database: Database, statement: Select[Any], *, inner: str = "") -> list[Scan]:
-    """How PostgreSQL reads numbers. Within the query `inner`, or anywhere when there is none, it may sort nothing."""
-    compiled = statement.compile(dialect=DIALECTS["postgresql"], compile_kwargs={"render_postcompile": True})
+def scans(database: Database, asked: Asked, *, inner: str = "", sorts: bool = False) -> list[Scan]:
+    """How PostgreSQL reads numbers. Within the query `inner`, or anywhere when there is none, it may sort nothing,
+    unless it `sorts`.
+    """
+    statement, _ = written(asked, "postgresql")
+    given = {name: _sent("postgresql", value) for name, value in asked.values.items()}
+    constants = asked.statement.query.compile(dialect=DIALECTS["postgresql"]).params
     with database.read() as tx:
         keep_to_indexes(tx)
-        explain = text(f"EXPLAIN (FORMAT JSON) {_with_values(str(compiled), dict(compiled.params))}")
+        explain = text(f"EXPLAIN (FORMAT JSON) {_with_values(statement, {**constants, **given})}")
         (found,) = tx.execute(explain).scalar_one()
     top = next(node for node in _nodes(found["Plan"]) if inner in ("", node.get("Alias")))
-    assert not [node["Node Type"] for node in _nodes(top) if "Sort" in node["Node Type"]]
+    assert sorts or not [node["Node Type"] for node in _nodes(top) if "Sort" in node["Node Type"]]
     return [
         Scan(node["Node Type"], node.get("Index Name", ""), "Index Cond" in node)
         for node in _nodes(found["Plan"])
@@ -291,10 +331,12 @@ def test_postgresql_walks_the_index_of_the_order_though_it_knows_nothing_of_the_
     database: Database, sort: Sort, parameters: dict[str, Any]
 ) -> None:
     query = read(**parameters, sort=sort)
-    index = f"ix_numbers_sale_{ORDERS[sort]}"
-    assert scans(database, walked_to_query(query, beginning(sort), 1000)) == [Scan("Index Scan", index, bounded=True)]
-    walk = walk_query(query, SPOTS if parameters else None, beginning(sort), 1000, 11)
+    index, stage = f"ix_numbers_sale_{ORDERS[sort]}", Stage(beginning(sort), 1000)
+    assert scans(database, walked_to_query(query, stage)) == [Scan("Index Only Scan", index, bounded=True)]
+    walk = walk_query(query, SPOTS if parameters else None, stage, 11)
     assert scans(database, walk) == [Scan("Index Scan", index, bounded=True)]
+    skim = scans(database, skim_query(query, SPOTS, stage, 11, shapes_of(query, "1")))
+    assert skim == [Scan("Index Only Scan", index, bounded=True), Scan("Index Scan", "pk_numbers", bounded=True)]
 
 
 @ONLY_POSTGRESQL
@@ -304,7 +346,9 @@ def test_postgresql_reads_a_span_from_its_own_index(database: Database, name: st
     index = f"ix_numbers_sale_{name}"
     assert scans(database, count_query(query, SPANS[name], 100)) == [Scan("Index Only Scan", index, bounded=True)]
     collected = collect_query(query, SPOTS, SPANS[name], beginning(query.sort), 100, 11)
-    assert scans(database, collected, inner="spanned") == [Scan("Index Scan", index, bounded=True)]
+    found = scans(database, collected, sorts=True)
+    kind = "Index Scan" if name == "suffix" else "Index Only Scan"  # that index has no numbers as such
+    assert found == [Scan(kind, index, bounded=True), Scan("Index Scan", "pk_numbers", bounded=True)]
 
 
 @ONLY_POSTGRESQL
@@ -323,7 +367,7 @@ def test_a_span_ends_at_its_upper_end(database: Database) -> None:
     with database.read() as tx:
         keep_to_indexes(tx)
         before = _entries_read(tx)
-        assert tx.execute(count_query(read(), span, 1000)).scalar_one() == 9
+        assert count_query(read(), span, 1000).rows(tx)[0].held == 9
         assert _entries_read(tx) - before == 9
 
 
@@ -337,7 +381,7 @@ def _entries_read(tx: Tx) -> int:
 @pytest.mark.parametrize("match_on", ["national", "e164", "subscriber"])
 def test_the_text_of_a_statement_is_the_same_whatever_is_looked_for(dialect: str, match_on: str) -> None:
     def texts(**parameters: Any) -> list[str]:
-        return [str(statement.compile(dialect=DIALECTS[dialect])) for statement in statements(read(**parameters))]
+        return [written(asked, dialect)[0] for asked in statements(read(**parameters))]
 
     one = {**EVERYTHING, "pattern": "36", "match_on": match_on}
     other = {
@@ -376,9 +420,9 @@ def test_like_gets_only_digits_and_its_own_two_signs(parameters: dict[str, Any])
         query = read(**parameters)
     except QueryError:
         return
-    known = {"US", "USD", "", "available", NO_NUMBERS, "TX", "tx", "Austin", "361", "512", "808"}
-    for statement in statements(query):
-        compiled = statement.compile(dialect=DIALECTS["sqlite"], compile_kwargs={"render_postcompile": True})
-        for value in compiled.params.values():
-            assert isinstance(value, int) or value in known or re.fullmatch(r"\+?[0-9_%]*", value, re.ASCII)
-        assert "ESCAPE" not in str(compiled)
+    known = {"US", "USD", "TX", "tx", "Austin", "361", "512", "808"}
+    for asked in statements(query):
+        for value in asked.values.values():
+            for each in value if isinstance(value, tuple) else [value]:
+                assert isinstance(each, int) or each in known or re.fullmatch(r"\+?[0-9_%]*", each, re.ASCII)
+        assert "ESCAPE" not in written(asked, "sqlite")[0]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from numberdesk.catalog.search import Sort
 from numberdesk.catalog.search_plan import Stretch, Way, way_of, within_stretches
-from numberdesk.catalog.trigrams import e164_of, inner_trigrams, rank_of, trigrams_of, wanted_trigrams
+from numberdesk.catalog.trigrams import e164_of, rank_of, strength, trigrams_of, wanted_sets
 from numberdesk.core.pattern import PatternError, Subjects, compile_pattern
 from testbed.offer_queries import sent_query
 
@@ -28,46 +28,66 @@ def test_a_number_has_each_three_digits_in_a_row_once() -> None:
 
 
 @given(st.text("0178*?%$^+", max_size=12), st.text("0178", min_size=4, max_size=9))
-def test_a_number_that_fits_has_every_trigram_that_is_asked_for(text: str, national: str) -> None:
+def test_a_number_that_fits_has_every_trigram_of_a_set_that_is_asked_for(text: str, national: str) -> None:
     subjects = Subjects("1" + national, national, national[3:])
     try:
         pattern = compile_pattern(text)
     except PatternError:
         return
-    if pattern.matches(subjects):
-        assert set(wanted_trigrams([pattern])) <= set(trigrams_of(subjects.e164))
+    wanted = wanted_sets([pattern])
+    if wanted and pattern.matches(subjects):
+        assert any(set(trigrams) <= set(trigrams_of(subjects.e164)) for trigrams in wanted)
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted", "inner"),
+    ("text", "wanted", "held"),
     [
-        ("1234", [123, 234], [123, 234]),
-        ("12*34", [], []),
-        ("^123%456$", [123, 456], []),
-        ("^123*4567%890$", [123, 456, 567, 890], [456, 567]),
-        ("^1234567890$", [123, 234, 345, 456, 567, 678, 789, 890], []),
-        ("*001%", [1], [1]),
-        ("STORM", [786, 867, 676], [786, 867, 676]),
+        ("1234", [123, 234], 2),
+        ("7777", [777], 2),
+        ("12%34", None, 0),
+        ("7*7", None, 0),
+        ("^123%456$", [123, 456], 0),
+        ("^123%4567%890$", [123, 456, 567, 890], 2),
+        ("^1234567890$", [123, 234, 345, 456, 567, 678, 789, 890], 0),
+        ("*001%", [1], 1),
+        ("STORM", [786, 867, 676], 3),
     ],
 )
-def test_only_literal_digits_in_a_row_are_asked_for(text: str, wanted: list[int], inner: list[int]) -> None:
+def test_literal_digits_in_a_row_are_asked_for(text: str, wanted: list[int] | None, held: int) -> None:
     parts = [compile_pattern(text)]
-    assert (wanted_trigrams(parts), inner_trigrams(parts)) == (sorted(wanted), sorted(inner))
+    assert wanted_sets(parts) == (() if wanted is None else (tuple(sorted(wanted)),))
+    assert strength(parts) == held
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "held"),
+    [
+        ("12*34", [120, 203, 34], 2),
+        ("123*45", [123, 230, 304, 45], 3),
+        ("%1*45", [104, 45], 1),
+        ("12%3*456", [304, 45, 456], 2),
+    ],
+)
+def test_a_place_between_few_digits_is_tried_with_every_digit(text: str, first: list[int], held: int) -> None:
+    wanted = wanted_sets([compile_pattern(text)])
+    assert (len(wanted), set(wanted[0]), strength([compile_pattern(text)])) == (10, set(first), held)
 
 
 @pytest.mark.parametrize(
     ("parameters", "sort", "way", "way_in_order"),
     [
         ({"contains": "12"}, Sort.NUMBER, Way.WALK, Way.WALK),
-        ({"pattern": "12*45%67"}, Sort.PRICE, Way.WALK, Way.WALK),
+        ({"pattern": "12**45%67"}, Sort.PRICE, Way.WALK, Way.WALK),
+        ({"pattern": "12*45%67"}, Sort.PRICE, Way.INDEX_FIRST, Way.INDEX_FIRST),
         ({"excludes": "1234"}, Sort.NUMBER, Way.WALK, Way.WALK),
         ({"starts_with": "3612"}, Sort.MEMORABLE, Way.SET_FIRST, Way.SET_FIRST),
         ({"ends_with": "3612"}, Sort.NUMBER, Way.SET_FIRST, Way.SET_FIRST),
         ({"contains": "123"}, Sort.NUMBER, Way.WALK_FIRST, Way.INDEX_FIRST),
-        ({"contains": "7777"}, Sort.MEMORABLE, Way.WALK_FIRST, Way.WALK_FIRST),
+        ({"contains": "7777"}, Sort.MEMORABLE, Way.INDEX_FIRST, Way.INDEX_FIRST),
         ({"contains": "1234"}, Sort.MEMORABLE, Way.INDEX_FIRST, Way.INDEX_FIRST),
         ({"contains": ["123", "567"]}, Sort.PRICE, Way.INDEX_FIRST, Way.INDEX_FIRST),
-        ({"pattern": "storm", "starts_with": "361"}, Sort.NUMBER, Way.INDEX_FIRST, Way.INDEX_FIRST),
+        ({"pattern": "storm", "starts_with": "361"}, Sort.NUMBER, Way.WALK_FIRST, Way.INDEX_FIRST),
+        ({"contains": "123", "area_code": "361"}, Sort.PRICE, Way.SKIM_SET_FIRST, Way.SKIM_SET_FIRST),
     ],
 )
 def test_the_way_of_a_search_follows_from_its_digits(

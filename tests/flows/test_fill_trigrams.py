@@ -12,9 +12,9 @@ import threading
 import pytest
 
 from numberdesk import worker
+from numberdesk.catalog.search_plan import ANY_DIGITS
 from numberdesk.catalog.store import insert_listings
 from numberdesk.catalog.trigram_store import begin_fill, find_matches, is_filled
-from numberdesk.catalog.trigrams import e164_of, rank_of
 from numberdesk.flows.catalog.fill_trigrams import FillTrigrams, TrigramsFilled, fill_trigrams
 from numberdesk.flows.catalog.search_numbers import Bounds, search_numbers
 from numberdesk.infra.db import Database, Tx
@@ -24,7 +24,7 @@ from numberdesk.wiring import build
 from testbed.offer_queries import sent_query
 from tests.flows.test_search_numbers import listing
 
-LAST = rank_of("+" + "9" * 15)
+LAST = "+999999999999999"
 EVERY_NUMBER = [136, 361]
 
 
@@ -54,8 +54,8 @@ def unindexed(database: Database, *places: int) -> None:
 def indexed(database: Database) -> list[int]:
     """Which numbers the index has, each as often as it is there."""
     with database.read() as tx:
-        ranks = find_matches(tx, EVERY_NUMBER, 0, LAST, 1000)
-    return [int(e164_of(rank)[-6:]) for rank in ranks]
+        found = find_matches(tx, [EVERY_NUMBER], ANY_DIGITS, "+", LAST, 1000, 1000)
+    return [int(e164[-6:]) for e164 in found.e164s]
 
 
 def fill(database: Database, limit: int) -> TrigramsFilled:

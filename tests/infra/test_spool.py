@@ -70,9 +70,9 @@ def _fill(spool: Spool) -> None:
 
 
 def test_many_rows_are_kept_as_one_after_the_other(spool: Spool) -> None:
-    assert spool.add_all([(2, ("b", 1)), (3, ("a", 2)), (4, ("b", 3))]) == [None, None, 2]
-    assert spool.add_all([(5, ("c", 4)), (6, ("a", 5)), (7, ("c", 6))]) == [None, 3, 5]
-    assert spool.add_all([(8, ("d", 7))]) == [None]
+    assert spool.add_all([("b", 1, 2), ("a", 2, 3), ("b", 3, 4)]) == [None, None, 2]
+    assert spool.add_all([("c", 4, 5), ("a", 5, 6), ("c", 6, 7)]) == [None, 3, 5]
+    assert spool.add_all([("d", 7, 8)]) == [None]
     assert spool.add_all([]) == []
     assert list(spool.chunks(9)) == [[("a", 2, 3), ("b", 1, 2), ("c", 4, 5), ("d", 7, 8)]]
     assert spool.rows == 4
@@ -81,7 +81,7 @@ def test_many_rows_are_kept_as_one_after_the_other(spool: Spool) -> None:
 def test_a_full_disk_is_a_failure_of_storage_for_many_rows_too(spool: Spool) -> None:
     spool._connection.execute("PRAGMA max_page_count = 4")
     with pytest.raises(StorageFailedError, match="temporary files"):
-        spool.add_all([(line, (f"{line:0200}", None)) for line in range(1000)])
+        spool.add_all([(f"{line:0200}", None, line) for line in range(1000)])
 
 
 @given(

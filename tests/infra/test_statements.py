@@ -175,7 +175,7 @@ def test_members_of_pairs_are_found_together_and_not_crosswise(notes: Database) 
 
 def test_a_select_may_take_numbers_beside_its_sets(notes: Database) -> None:
     query = select(NOTES.c.name).where(in_set(NOTES.c.name, "names")).order_by(NOTES.c.name)
-    first = SelectSet(query.limit(bindparam("most", type_=BigInteger)), "names", numbers=("most",))
+    first = SelectSet(query.limit(bindparam("most", type_=BigInteger)), "names", others=("most",))
     with notes.write() as tx:
         InsertRows(NOTES).run(tx, rows(5))
         assert first.run(tx, names=["n003", "n001", "n002"], most=2) == [("n001",), ("n002",)]
@@ -233,7 +233,7 @@ def test_every_statement_of_the_stores_is_one_that_the_engine_understands(databa
     for statement in (value for store in STORES for value in vars(store).values()):
         with database.write() as tx:
             if isinstance(statement, SelectSet):
-                given = {name: ["", "nobody"] for name in statement._sets} | dict.fromkeys(statement._numbers, 1)
+                given = {name: ["", "nobody"] for name in statement._sets} | dict.fromkeys(statement._others, 1)
                 assert statement.run(tx, **given) == []
             elif isinstance(statement, InsertRows):
                 understood(tx, statement)

@@ -11,12 +11,16 @@ Which way a search goes is `way_of`:
 
 - Digits with which numbers begin or end narrow a walk, or are a set small enough to be read whole, which is looked at
   first: no index of trigrams is better at them.
+- Where an area code or a beginning is asked for besides, the set is skimmed: the numbers alone are held against the
+  digits, and the rows of those that have them are read.
 - Digits in the middle are common when they are one trigram, one number in a hundred or so: walking the numbers for
   sale in the order that is asked for fills a page soon. Where the index gives its matches in just that order, it is
   asked at once.
 - Several trigrams are rare, a thousandth and less: a walk would pass by all the others, so the index is asked at
-  once, its matches are looked up, and sorted where the order is another one.
-- Without three digits in a row there is only the walk. It has an end, and then the page says `incomplete`.
+  once, its matches are held against the digits, looked up, and sorted where the order is another one. Digits with one
+  place between them that may be any are ten words.
+- Without three digits in a row, that place counted, there is only the walk. It has an end, and then the page says
+  `incomplete`.
 
 What one way does not find within its bound is left to the next: a walk that used up its budget asks the index, and
 where most of what the index finds is sold the walk goes on among what is for sale.
@@ -32,7 +36,7 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from numberdesk.catalog.search import OfferQuery, Position, Sort
-from numberdesk.catalog.trigrams import inner_trigrams, wanted_trigrams
+from numberdesk.catalog.trigrams import strength, wanted_sets
 from numberdesk.core.memorability import HIGHEST
 from numberdesk.core.pattern import MatchOn, Pattern
 from numberdesk.core.text import folded
@@ -43,7 +47,7 @@ _LONGEST_E164: Final = 1 + _MOST_DIGITS
 _FEWEST_NATIONAL: Final = 4
 _MOST_AREA_CODES: Final = 500
 _RARE: Final = 2
-"""So many trigrams in the middle of a number are rare."""
+"""Digits of this strength (trigrams.py) are rare."""
 
 
 class Place(NamedTuple):
@@ -76,6 +80,17 @@ class Span(NamedTuple):
     among: tuple[str, ...] = ()
 
 
+class Shapes(NamedTuple):
+    """LIKE expressions over numbers in E.164: what fits has all of `like` and none of `unlike`."""
+
+    like: tuple[str, ...] = ()
+    unlike: tuple[str, ...] = ()
+
+
+ANY_DIGITS: Final = Shapes()
+"""What every number has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Spots:
     """Where a query can find something.
@@ -97,6 +112,7 @@ class Way(Enum):
 
     WALK = "walk"
     SET_FIRST = "a small set first"
+    SKIM_SET_FIRST = "a set of which few have the digits first"
     WALK_FIRST = "walk first"
     INDEX_FIRST = "index first"
 
@@ -104,13 +120,35 @@ class Way(Enum):
 def way_of(query: OfferQuery, *, in_order: bool) -> Way:
     """How to search. `in_order` says whether the index of trigrams gives its matches by number."""
     parts = query.digits.all_of
-    if not wanted_trigrams(parts):
+    if not wanted_sets(parts):
         return Way.WALK
-    inner = len(inner_trigrams(parts))
-    if not inner:
+    held = strength(parts)
+    if not held:
         return Way.SET_FIRST
-    at_once = inner >= _RARE or (in_order and query.sort is Sort.NUMBER)
+    if query.area_code is not None or any(part.literal_prefix for part in parts):
+        if query.sort is not Sort.NUMBER:
+            return Way.SKIM_SET_FIRST
+        return Way.INDEX_FIRST if in_order else Way.WALK_FIRST
+    at_once = held >= _RARE or (in_order and query.sort is Sort.NUMBER)
     return Way.INDEX_FIRST if at_once else Way.WALK_FIRST
+
+
+def shapes_of(query: OfferQuery, calling_code: str) -> Shapes:
+    """What the digits of an offer's number say without its row. All that fits has them, and little else."""
+    if not calling_code:
+        return ANY_DIGITS
+    like = [f"+{calling_code}{code}%" for code in query.area_codes] if len(query.area_codes) == 1 else []
+    like += [_e164_shape(part, calling_code) for part in query.digits.all_of]
+    # Where an area code ends only the row knows, so what is left out behind it is not told by the number alone.
+    unlike = [_e164_shape(part, calling_code) for part in query.excludes if part.match_on is not MatchOn.SUBSCRIBER]
+    return Shapes(tuple(like), tuple(unlike))
+
+
+def _e164_shape(part: Pattern, calling_code: str) -> str:
+    if part.match_on is MatchOn.E164:
+        return f"+{part.shape}"
+    behind = "%" if part.match_on is MatchOn.SUBSCRIBER and not part.shape.startswith("%") else ""
+    return f"+{calling_code}{behind}{part.shape}"
 
 
 def spots_of(query: OfferQuery, places: Sequence[Place], *, complete: bool) -> Spots:
@@ -152,7 +190,16 @@ def within_stretches(e164s: Sequence[str], within: Sequence[Stretch]) -> list[st
 
 def beginning(sort: Sort) -> Position:
     """The position before every offer."""
-    return Position(HIGHEST + 1 if sort is Sort.MEMORABLE else 0, _WHOLE.low)
+    return {
+        Sort.NUMBER: Position(0, _WHOLE.low),
+        Sort.PRICE: Position(0, _WHOLE.high),
+        Sort.MEMORABLE: Position(HIGHEST + 1, _WHOLE.low),
+    }[sort]
+
+
+def before_key(sort: Sort, key: int) -> Position:
+    """The position before every offer of a price or a score."""
+    return Position(key, _WHOLE.high if sort is Sort.MEMORABLE else _WHOLE.low)
 
 
 def onward(sort: Sort, within: Sequence[Stretch], at: Position) -> Position | None:
@@ -170,8 +217,21 @@ def onward(sort: Sort, within: Sequence[Stretch], at: Position) -> Position | No
         return at if at.e164 <= below.high else Position(at.key, below.high + "0")
     ahead = next((part for part in within if at.e164 < part.high), None)
     if ahead is not None:
-        return at if ahead.low <= at.e164 else Position(at.key, _just_before(ahead))
+        return at if ahead.low <= at.e164 else Position(at.key, just_before(ahead))
     return Position(at.key, _WHOLE.high) if sort is Sort.PRICE else None
+
+
+def ends_key(sort: Sort, within: Sequence[Stretch], at: Position) -> bool:
+    """Whether no number of the position's price or score can fit that comes after it."""
+    if not within or sort is Sort.NUMBER:
+        return False
+    return at.e164 <= within[0].low if sort is Sort.MEMORABLE else at.e164 >= within[-1].high
+
+
+def just_before(stretch: Stretch) -> str:
+    """A text after every number that stands before the stretch, and before those in it."""
+    digits = stretch.low[1:]
+    return stretch.low if not digits else f"+{int(digits) - 1:0{len(digits)}}".ljust(_LONGEST_E164, "9")
 
 
 def spans(query: OfferQuery, spots: Spots | None, calling_code: str) -> list[Span]:
@@ -183,7 +243,7 @@ def spans(query: OfferQuery, spots: Spots | None, calling_code: str) -> list[Spa
     if query.sort is not Sort.NUMBER:
         asked = _asked_for(query, calling_code)
         if asked != _WHOLE:
-            found.append(Span("e164", _just_before(asked), asked.high))
+            found.append(Span("e164", just_before(asked), asked.high))
         if spots is not None and spots.complete and len(spots.area_codes) <= _MOST_AREA_CODES:
             found.append(Span("area_code", among=spots.area_codes))
     if query.sort is not Sort.PRICE and query.max_price is not None:
@@ -208,12 +268,6 @@ def _span_of(stretches: Sequence[Stretch]) -> Stretch:
 
 
 _WHOLE: Final = _stretch_of("+")
-
-
-def _just_before(stretch: Stretch) -> str:
-    """A text after every number that stands before the stretch."""
-    digits = stretch.low[1:]
-    return f"+{int(digits) - 1:0{len(digits)}}".ljust(_LONGEST_E164, "9")
 
 
 def _spellings(name: str | None, known: Iterable[str], key: Callable[[str], str]) -> tuple[str, ...] | None:

@@ -1,39 +1,42 @@
-"""The SQL of searching offers: walks along an index, small sets read whole, and the places of a country.
+"""The SQL of searching offers: walks along an index, and small sets that are read whole.
 
 Touches: numbers.
 
 Every statement reads a bounded number of rows, whatever is asked for: an inner query without any
 filter that its index does not answer takes so many rows in the index's order, and what a customer
 filters by is held against those. From customers come only bound digits, known words and LIKE
-expressions that core.pattern compiled; places are looked up by the spellings that rows have.
+expressions that core.pattern compiled.
+
+A statement is made once for each order and each choice of filters, and then only gets other values: to build and to
+compile one takes longer than most of them run.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     FromClause,
     Select,
     Subquery,
-    Text,
-    and_,
     func,
-    literal,
     literal_column,
     select,
     tuple_,
 )
 
+from numberdesk.catalog.filter_store import SETS, Filters, conditions, filters_of, shape_values, shaped
 from numberdesk.catalog.search import Found, Offer, OfferQuery, Position, Sort
-from numberdesk.catalog.search_plan import Place, Span, Spots
+from numberdesk.catalog.search_plan import ANY_DIGITS, Shapes, Span, Spots
 from numberdesk.core.lifecycle import NumberState
-from numberdesk.core.pattern import MatchOn, Pattern, Subjects
+from numberdesk.core.pattern import Subjects
 from numberdesk.core.prices import Prices
 from numberdesk.infra.db import Tx
-from numberdesk.infra.statements import in_set, set_text
+from numberdesk.infra.statements import Asked, SelectSet, in_set, text, whole
 from numberdesk.tables import numbers
 
 _COLUMNS: Final = tuple(
@@ -47,13 +50,16 @@ _COLUMNS: Final = tuple(
 
 # Spelled out, because a partial index is only used where its condition can be seen.
 _AVAILABLE: Final = numbers.c.state == literal_column("'available'")
-_FIRST: Final = "+"
 _LAST: Final = "+999999999999999"
-_PLACE: Final = ("currency", "number_type", "region", "area_code", "locality")
+_KEPT_TEXTS: Final = 512
+_SETS: Final = (*SETS, "e164s", "among")
 
 # What PostgreSQL would do with a country it knows nothing of: read it whole, and sort it.
-_AVOIDED: Final = ("enable_sort", "enable_incremental_sort", "enable_seqscan", "enable_bitmapscan")
-_AVOID: Final = select(*(func.set_config(name, "off", literal_column("true")) for name in _AVOIDED))
+_AVOIDED: Final = (
+    *("enable_sort", "enable_incremental_sort", "enable_seqscan", "enable_bitmapscan"),
+    *("enable_hashjoin", "enable_mergejoin"),
+)
+_AVOID: Final = "SELECT " + ", ".join(f"set_config('{name}', 'off', true)" for name in _AVOIDED)
 
 
 def keep_to_indexes(tx: Tx) -> None:
@@ -62,199 +68,253 @@ def keep_to_indexes(tx: Tx) -> None:
     It plans by statistics, and after an import there are none until it gets round to it.
     """
     if tx.engine_name == "postgresql":
-        tx.execute(_AVOID)
+        tx.fetch(_AVOID, [])
 
 
-def walk(tx: Tx, query: OfferQuery, spots: Spots | None, after: Position, window: int, limit: int) -> list[Found]:
-    """The first `limit` fitting offers among the next `window` numbers for sale in the query's order."""
-    return [_found_of(query, row) for row in tx.execute(walk_query(query, spots, after, window, limit))]
+class Stage(NamedTuple):
+    """A part of a walk: the next `window` numbers for sale after a position, in their own order none after `until`."""
+
+    after: Position
+    window: int
+    until: str = _LAST
 
 
-def walked_to(tx: Tx, query: OfferQuery, after: Position, window: int) -> Position | None:
-    """The position of the last of the next `window` numbers, None when there are fewer than that."""
-    row = tx.execute(walked_to_query(query, after, window)).first()
-    return None if row is None else _position_of(query, row)
+def walk(
+    tx: Tx, query: OfferQuery, spots: Spots | None, stage: Stage, limit: int, shapes: Shapes = ANY_DIGITS
+) -> list[Found]:
+    """The first `limit` fitting offers of a stage, in the query's order. What fits has the `shapes`."""
+    if skims(tx, query, shapes):
+        asked = skim_query(query, spots, stage, limit, shapes)
+    else:
+        asked = walk_query(query, spots, stage, limit)
+    return [_found_of(query, row) for row in asked.rows(tx)]
+
+
+def skims(tx: Tx, query: OfferQuery, shapes: Shapes) -> bool:
+    """Whether a walk need not read the rows of all numbers that it comes along, and so costs a tenth."""
+    # SQLite reads them all the same where what is charged at once has to be computed.
+    return shapes != ANY_DIGITS and (tx.engine_name == "postgresql" or query.sort is not Sort.PRICE)
+
+
+def walked_to(tx: Tx, query: OfferQuery, stage: Stage) -> Position | None:
+    """The position of the last number of a stage, None when there are fewer than it may have."""
+    rows = walked_to_query(query, stage).rows(tx)
+    return Position(rows[0].key, rows[0].e164) if rows else None
 
 
 def holds_at_most(tx: Tx, query: OfferQuery, span: Span, most: int) -> bool:
     """Whether a span has no more than `most` numbers for sale."""
-    held: int = tx.execute(count_query(query, span, most)).scalar_one()
+    held: int = count_query(query, span, most).rows(tx)[0].held
     return held <= most
 
 
 def collect(
-    tx: Tx, query: OfferQuery, spots: Spots | None, span: Span, after: Position, most: int, limit: int
+    tx: Tx,
+    query: OfferQuery,
+    spots: Spots | None,
+    span: Span,
+    after: Position,
+    most: int,
+    limit: int,
+    shapes: Shapes = ANY_DIGITS,
 ) -> list[Found]:
     """The first `limit` fitting offers after a position, of a span that holds at most `most` numbers."""
-    return [_found_of(query, row) for row in tx.execute(collect_query(query, spots, span, after, most, limit))]
+    asked = collect_query(query, spots, span, after, most, limit, shapes)
+    return [_found_of(query, row) for row in asked.rows(tx)]
 
 
 def look_up(
     tx: Tx, query: OfferQuery, spots: Spots | None, e164s: Sequence[str], after: Position, limit: int
 ) -> list[Found]:
     """The first `limit` fitting offers after a position, of these numbers."""
-    sent = set_text(tx.engine_name, e164s)
-    rows = tx.execute(look_up_query(query, spots, after, sent, len(e164s), limit))
-    return [_found_of(query, row) for row in rows]
+    return [_found_of(query, row) for row in look_up_query(query, spots, after, e164s, limit).rows(tx)]
 
 
-def find_calling_code(tx: Tx, iso_country: str) -> str | None:
-    """The digits that stand before the national numbers of a country; None when it has no number for sale."""
-    row = tx.execute(calling_code_query(iso_country)).first()
-    return None if row is None else _calling_code(row)
+def walk_query(query: OfferQuery, spots: Spots | None, stage: Stage, limit: int) -> Asked:
+    """The statement of `walk`, which holds all that is asked for against each row."""
+    filters, values = filters_of(query, spots)
+    return Asked(_walk(query.sort, filters), values | _stage_values(query, stage) | {"limit": limit})
 
 
-def list_places(tx: Tx, iso_country: str, *, with_localities: bool, most: int) -> tuple[list[Place], bool]:
-    """The places that priced numbers of a country are in, and whether that is all: at most `most` are read."""
-    names = _PLACE if with_localities else _PLACE[:-1]
-    rows = tx.execute(places_query(iso_country, names, most + 1)).all()
-    return [_place_of(row) for row in rows[:most]], len(rows) <= most
+def skim_query(query: OfferQuery, spots: Spots | None, stage: Stage, limit: int, shapes: Shapes) -> Asked:
+    """The same, which reads only the rows of numbers that have the shapes: the others it knows from the index."""
+    filters, values = filters_of(query, spots)
+    values |= _stage_values(query, stage) | shape_values(shapes) | {"limit": limit}
+    return Asked(_skim(query.sort, filters, len(shapes.like), len(shapes.unlike)), values)
 
 
-def walk_query(query: OfferQuery, spots: Spots | None, after: Position, window: int, limit: int) -> Select[Any]:
-    """The statement of `walk`."""
-    rows = _in_order(_ahead(query, _COLUMNS, after), query, numbers).limit(window).subquery("walked")
-    return _in_order(select(rows).where(*_filters(query, spots, rows)), query, rows).limit(limit)
-
-
-def walked_to_query(query: OfferQuery, after: Position, window: int) -> Select[Any]:
+def walked_to_query(query: OfferQuery, stage: Stage) -> Asked:
     """The statement of `walked_to`."""
-    rows = _ahead(query, (numbers.c.e164, numbers.c.charged_at_once, numbers.c.memorability), after)
     # The offset is the size of a window, never what a client sends.
-    return _in_order(rows, query, numbers).limit(1).offset(window - 1)
+    values = _stage_values(query, stage)
+    values["passed"] = values.pop("window") - 1
+    return Asked(_walked_to(query.sort, _is_capped(query)), values)
 
 
-def count_query(query: OfferQuery, span: Span, most: int) -> Select[Any]:
+def count_query(query: OfferQuery, span: Span, most: int) -> Asked:
     """The statement of `holds_at_most`."""
-    return select(func.count()).select_from(_spanned(query, span, [numbers.c.e164], most + 1))
+    return Asked(_count(span.column, bool(span.among)), _span_values(query, span, most + 1))
 
 
 def collect_query(
-    query: OfferQuery, spots: Spots | None, span: Span, after: Position, most: int, limit: int
-) -> Select[Any]:
-    """The statement of `collect`."""
-    rows = _spanned(query, span, _COLUMNS, most)
-    return _in_order(select(rows).where(*_filters(query, spots, rows), _past(query, after, rows)), query, rows).limit(
-        limit
-    )
+    query: OfferQuery,
+    spots: Spots | None,
+    span: Span,
+    after: Position,
+    most: int,
+    limit: int,
+    shapes: Shapes = ANY_DIGITS,
+) -> Asked:
+    """The statement of `collect`, which reads only the rows of numbers that have the shapes."""
+    filters, values = filters_of(query, spots)
+    values |= _span_values(query, span, most) | _past_values(query, after) | {"limit": limit}
+    statement = _collect(query.sort, span.column, bool(span.among), filters, len(shapes.like), len(shapes.unlike))
+    return Asked(statement, values | shape_values(shapes))
 
 
-def look_up_query(
-    query: OfferQuery, spots: Spots | None, after: Position, e164s: str, most: int, limit: int
-) -> Select[Any]:
-    """The statement of `look_up`, for a set of `most` numbers as the engine takes it."""
+def look_up_query(query: OfferQuery, spots: Spots | None, after: Position, e164s: Sequence[str], limit: int) -> Asked:
+    """The statement of `look_up`."""
+    filters, values = filters_of(query, spots)
+    sent = {"e164s": e164s, "window": len(e164s), "country": query.iso_country, "limit": limit}
+    return Asked(_look_up(query.sort, filters), values | sent | _past_values(query, after))
+
+
+def _prepared(rows: Select[Any]) -> SelectSet:
+    return SelectSet.of(rows, _SETS)
+
+
+@lru_cache(_KEPT_TEXTS)
+def _walk(sort: Sort, filters: Filters) -> SelectSet:
+    walked = _stage(sort, _COLUMNS, filters).subquery("walked")
+    # Not sorted again: what is filtered stays in its order on both engines, and is read no further than is wanted.
+    return _prepared(select(walked).where(*conditions(filters, walked)).limit(whole("limit")))
+
+
+@lru_cache(_KEPT_TEXTS)
+def _skim(sort: Sort, filters: Filters, like: int, unlike: int) -> SelectSet:
+    walked = _stage(sort, [numbers.c.e164], filters).subquery("walked")
+    # Each row is looked up by its key as its number comes along, so these stay in order, too.
+    rows = select(*_COLUMNS).select_from(walked.join(numbers, numbers.c.e164 == walked.c.e164))
+    return _prepared(rows.where(*shaped(walked, like, unlike), *conditions(filters, numbers)).limit(whole("limit")))
+
+
+@lru_cache(_KEPT_TEXTS)
+def _walked_to(sort: Sort, capped: bool) -> SelectSet:  # noqa: FBT001  a cache's key
+    key = {
+        Sort.NUMBER: literal_column("0"),
+        Sort.PRICE: numbers.c.charged_at_once,
+        Sort.MEMORABLE: numbers.c.memorability,
+    }
+    rows = _in_order(_ahead(sort, [numbers.c.e164, key[sort].label("key")], capped=capped), sort, numbers)
+    return _prepared(rows.limit(literal_column("1")).offset(whole("passed")))
+
+
+def _stage(sort: Sort, columns: Sequence[ColumnElement[Any]], filters: Filters) -> Select[Any]:
+    capped = sort is Sort.PRICE and filters.max_price
+    return _in_order(_ahead(sort, columns, capped=capped), sort, numbers).limit(whole("window"))
+
+
+@lru_cache(_KEPT_TEXTS)
+def _count(column: str, among: bool) -> SelectSet:  # noqa: FBT001  a cache's key
+    return _prepared(select(func.count().label("held")).select_from(_spanned(column, [numbers.c.e164], among=among)))
+
+
+@lru_cache(_KEPT_TEXTS)
+def _collect(
+    sort: Sort,
+    column: str,
+    among: bool,  # noqa: FBT001
+    filters: Filters,
+    like: int,
+    unlike: int,
+) -> SelectSet:
+    spanned = _spanned(column, [numbers.c.e164], among=among)
+    rows = select(*_COLUMNS).select_from(spanned.join(numbers, numbers.c.e164 == spanned.c.e164))
+    fitting = rows.where(*shaped(spanned, like, unlike), *conditions(filters, numbers), _past(sort, numbers))
+    return _prepared(_in_order(fitting, sort, numbers).limit(whole("limit")))
+
+
+@lru_cache(_KEPT_TEXTS)
+def _look_up(sort: Sort, filters: Filters) -> SelectSet:
     # What is sold is left out afterwards: PostgreSQL would else take an index of numbers for sale, from end to end.
-    among = in_set(numbers.c.e164, literal(e164s, Text))
-    rows = select(*_COLUMNS, numbers.c.state).where(among).limit(most).subquery("looked_up")
-    of_country = [rows.c.state == NumberState.AVAILABLE.value, rows.c.iso_country == query.iso_country]
-    fitting = select(rows).where(*of_country, *_filters(query, spots, rows), _past(query, after, rows))
-    return _in_order(fitting, query, rows).limit(limit)
+    among = select(*_COLUMNS, numbers.c.state).where(in_set(numbers.c.e164, "e164s"))
+    rows = among.limit(whole("window")).subquery("looked_up")
+    of_country = [rows.c.state == NumberState.AVAILABLE.value, rows.c.iso_country == text("country")]
+    columns = [rows.c[column.name] for column in _COLUMNS]
+    fitting = select(*columns).where(*of_country, *conditions(filters, rows), _past(sort, rows))
+    return _prepared(_in_order(fitting, sort, rows).limit(whole("limit")))
 
 
-def calling_code_query(iso_country: str) -> Select[Any]:
-    """The statement of `find_calling_code`."""
-    offers = select(numbers.c.e164, numbers.c.national).where(_AVAILABLE, *_numbered(iso_country, _FIRST, _LAST))
-    return offers.order_by(numbers.c.iso_country, numbers.c.e164).limit(1)
+def _is_capped(query: OfferQuery) -> bool:
+    return query.sort is Sort.PRICE and query.max_price is not None
 
 
-def places_query(iso_country: str, names: tuple[str, ...], most: int) -> Select[Any]:
-    """The statement of `list_places`: from one combination of the named columns the index leads to the next."""
-    ahead, here = numbers.alias("ahead"), numbers.alias("here")
-    priced = and_(ahead.c.iso_country == iso_country, ahead.c.currency > "")
-    first = select(ahead.c.e164).where(priced).order_by(*(ahead.c[name] for name in names)).limit(1)
-    steps = select(first.scalar_subquery().label("e164"), literal_column("1").label("step")).cte(
-        "steps", recursive=True
-    )
-    nexts = []
-    for depth in reversed(range(len(names))):
-        same = [ahead.c[name] == here.c[name] for name in names[:depth]]
-        more = ahead.c[names[depth]] > here.c[names[depth]]
-        order = [ahead.c[name] for name in names[depth:]]
-        one = select(ahead.c.e164).where(ahead.c.iso_country == iso_country, *same, more).order_by(*order).limit(1)
-        nexts.append(one.correlate(here).scalar_subquery())
-    step = select(func.coalesce(*nexts), steps.c.step + 1)
-    steps = steps.union_all(step.join_from(steps, here, here.c.e164 == steps.c.e164).where(steps.c.step < most))
-    columns = [here.c[name] for name in (*names, "e164", "national")]
-    return select(*columns).join_from(steps, here, here.c.e164 == steps.c.e164)
-
-
-def _ahead(query: OfferQuery, columns: Any, after: Position) -> Select[Any]:
+def _ahead(sort: Sort, columns: Any, *, capped: bool) -> Select[Any]:
     """The numbers for sale from a position on: conditions that the index of the order answers, and no other."""
     rows = select(*columns).where(_AVAILABLE)
+    if sort is Sort.NUMBER:
+        return rows.where(*_numbered())
+    rows = rows.where(numbers.c.iso_country == text("country"), _past(sort, numbers))
+    return rows.where(numbers.c.charged_at_once <= whole("max_price")) if capped else rows
+
+
+def _stage_values(query: OfferQuery, stage: Stage) -> dict[str, Any]:
+    values = {"country": query.iso_country, "window": stage.window, **_past_values(query, stage.after)}
     if query.sort is Sort.NUMBER:
-        return rows.where(*_numbered(query.iso_country, after.e164, _LAST))
-    rows = rows.where(numbers.c.iso_country == query.iso_country, _past(query, after, numbers))
-    if query.sort is Sort.PRICE and query.max_price is not None:
-        return rows.where(numbers.c.charged_at_once <= query.max_price)
-    return rows
+        values["until_e164"] = stage.until
+    return values | ({"max_price": query.max_price} if _is_capped(query) else {})
 
 
-def _numbered(iso_country: str, after: str, until: str) -> list[ColumnElement[bool]]:
+def _numbered() -> list[ColumnElement[bool]]:
     """The numbers of a country after one and up to another; to be sorted by country and number.
 
     Both are compared, and sorted by, as one. With the country in a condition of its own an engine
     may well walk the primary key instead, past all that is sold and all other countries.
     """
-    both, country = tuple_(numbers.c.iso_country, numbers.c.e164), literal(iso_country)
-    return [both > tuple_(country, literal(after)), both <= tuple_(country, literal(until))]
+    both, country = tuple_(numbers.c.iso_country, numbers.c.e164), text("country")
+    return [both > tuple_(country, text("after_e164")), both <= tuple_(country, text("until_e164"))]
 
 
-def _in_order(rows: Select[Any], query: OfferQuery, of: FromClause) -> Select[Any]:
-    if query.sort is Sort.PRICE:
+def _in_order(rows: Select[Any], sort: Sort, of: FromClause) -> Select[Any]:
+    if sort is Sort.PRICE:
         return rows.order_by(of.c.charged_at_once, of.c.e164)
-    if query.sort is Sort.MEMORABLE:
+    if sort is Sort.MEMORABLE:
         # Both downwards, so that one index is walked backwards.
         return rows.order_by(of.c.memorability.desc(), of.c.e164.desc())
     return rows.order_by(of.c.iso_country, of.c.e164)
 
 
-def _past(query: OfferQuery, after: Position, of: FromClause) -> ColumnElement[bool]:
-    there = tuple_(literal(after.key), literal(after.e164))
-    if query.sort is Sort.PRICE:
+def _past(sort: Sort, of: FromClause) -> ColumnElement[bool]:
+    there = tuple_(whole("after_key"), text("after_e164"))
+    if sort is Sort.PRICE:
         return tuple_(of.c.charged_at_once, of.c.e164) > there
-    if query.sort is Sort.MEMORABLE:
+    if sort is Sort.MEMORABLE:
         return tuple_(of.c.memorability, of.c.e164) < there
-    return of.c.e164 > after.e164
+    return of.c.e164 > text("after_e164")
 
 
-def _spanned(query: OfferQuery, span: Span, columns: Any, most: int) -> Subquery:
+def _past_values(query: OfferQuery, after: Position) -> dict[str, Any]:
+    key = {} if query.sort is Sort.NUMBER else {"after_key": after.key}
+    return {"after_e164": after.e164, **key}
+
+
+def _spanned(name: str, columns: Any, *, among: bool) -> Subquery:
     """At most so many of the numbers for sale in a span."""
-    rows = select(*columns).where(_AVAILABLE).limit(most)
-    if span.column == "e164":
-        rows = rows.where(*_numbered(query.iso_country, str(span.low), str(span.high)))
-        return rows.order_by(numbers.c.iso_country, numbers.c.e164).subquery("spanned")
-    column = numbers.c[span.column]
-    bounds = [column.in_(span.among)] if span.among else [column >= span.low, column <= span.high]
+    rows = select(*columns).where(_AVAILABLE).limit(whole("window"))
+    if name == "e164":
+        both, country = tuple_(numbers.c.iso_country, numbers.c.e164), text("country")
+        ends = [both > tuple_(country, text("low")), both <= tuple_(country, text("high"))]
+        return rows.where(*ends).order_by(numbers.c.iso_country, numbers.c.e164).subquery("spanned")
+    column = numbers.c[name]
+    end = whole if isinstance(column.type, BigInteger) else text
+    bounds = [in_set(column, "among")] if among else [column >= end("low"), column <= end("high")]
     # The order names the index, and costs nothing in it.
-    return rows.where(numbers.c.iso_country == query.iso_country, *bounds).order_by(column).subquery("spanned")
+    return rows.where(numbers.c.iso_country == text("country"), *bounds).order_by(column).subquery("spanned")
 
 
-def _filters(query: OfferQuery, spots: Spots | None, of: FromClause) -> list[ColumnElement[bool]]:
-    """All that is asked of an offer. The currency goes first: with it comes a price."""
-    found = [of.c.currency == query.currency]
-    if query.number_type is not None:
-        found.append(of.c.number_type == query.number_type)
-    if query.area_code is not None:
-        found.append(of.c.area_code.in_(query.area_codes))
-    if spots is not None and spots.regions is not None:
-        found.append(of.c.region.in_(spots.regions))
-    if spots is not None and spots.localities is not None:
-        found.append(of.c.locality.in_(spots.localities))
-    if query.max_price is not None:
-        found.append(of.c.charged_at_once <= query.max_price)
-    if query.capabilities:
-        found.append(of.c.capabilities.bitwise_and(query.capabilities) == query.capabilities)
-    found += [_like(part, of) for part in query.digits.all_of]
-    return found + [~_like(part, of) for part in query.digits.none_of]
-
-
-def _like(part: Pattern, of: FromClause) -> ColumnElement[bool]:
-    match_on, shape = part.like()
-    if match_on is MatchOn.E164:
-        return of.c.e164.like("+" + shape)
-    if match_on is MatchOn.SUBSCRIBER:
-        return of.c.national.like(of.c.area_code.concat(shape))
-    return of.c.national.like(shape)
+def _span_values(query: OfferQuery, span: Span, most: int) -> dict[str, Any]:
+    ends = {"among": span.among} if span.among else {"low": span.low, "high": span.high}
+    return {"country": query.iso_country, "window": most, **ends}
 
 
 def _position_of(query: OfferQuery, row: Any) -> Position:
@@ -275,12 +335,3 @@ def _found_of(query: OfferQuery, row: Any) -> Found:
     )
     subjects = Subjects(row.e164[1:], row.national, row.national[len(row.area_code) :])
     return Found(offer, _position_of(query, row), subjects)
-
-
-def _place_of(row: Any) -> Place:
-    locality = getattr(row, "locality", "")  # which is not always asked for
-    return Place(row.currency, row.number_type, row.region, row.area_code, locality, _calling_code(row))
-
-
-def _calling_code(row: Any) -> str:
-    return str(row.e164[1 : -len(row.national)])

@@ -31,6 +31,9 @@ _LISTINGS: Final = (
     .order_by(numbers.c.e164)
 )
 _FIND_LISTINGS: Final = SelectSet(_LISTINGS, "e164s")
+_FIND_KNOWN: Final = SelectSet(
+    select(numbers.c.e164).where(in_set(numbers.c.e164, "e164s")).order_by(numbers.c.e164), "e164s"
+)
 _LOCK_LISTINGS: Final = SelectSet(_LISTINGS.with_for_update(), "e164s")
 _OF_NOBODY: Final = ("account_id", "order_id", "quarantined_until", "repriced_at")
 _INSERT_NUMBERS: Final = InsertRows(
@@ -52,6 +55,11 @@ def lock_listings(tx: Tx, e164s: Iterable[str]) -> dict[str, Stored]:
 def find_listings(tx: Tx, e164s: Iterable[str]) -> dict[str, Stored]:
     """The same without locks: to look, not to change."""
     return {row.e164: _stored_of(row) for row in _FIND_LISTINGS.run(tx, e164s=e164s)}
+
+
+def find_known(tx: Tx, e164s: Iterable[str]) -> list[str]:
+    """Those of some numbers that there are, in order."""
+    return [row.e164 for row in _FIND_KNOWN.run(tx, e164s=e164s)]
 
 
 def find_country(tx: Tx, e164: str) -> str:

@@ -151,7 +151,8 @@ def _neighbours(sent: Sent, query: OfferQuery, places: Sequence[Place]) -> list[
         and place.area_code not in query.area_codes
     ]
     if regions:
-        fitting = [place for place in fitting if key(place.region) in regions]
+        spelt = {name for name in {place.region for place in fitting} if key(name) in regions}
+        fitting = [place for place in fitting if place.region in spelt]
     else:
         fitting = [place for place in fitting if place.calling_code != _NORTH_AMERICA]
     codes = by_likeness(query.area_code, {place.area_code for place in fitting})

@@ -8,13 +8,14 @@ arrays, whose matches are sorted. Nothing of what a customer sends gets into eit
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
-from sqlalchemy import delete, func, insert, literal, literal_column, select, update
+from sqlalchemy import delete, insert, select, update
 
-from numberdesk.catalog.trigrams import SIZE, rank_of, trigrams_of
+from numberdesk.catalog.search_plan import Shapes
+from numberdesk.catalog.trigrams import LENGTHS, SIZE, e164_of, rank_of, trigrams_of
 from numberdesk.infra.db import Tx
 from numberdesk.infra.statements import array_text
 from numberdesk.tables import number_trigrams, numbers, trigram_fills
@@ -24,14 +25,45 @@ _INSERT_SQLITE: Final = (
     "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"
 )
 _COPY_POSTGRESQL: Final = f"COPY {number_trigrams.name} (rank, trigrams) FROM STDIN"
-_FIND_SQLITE: Final = (
-    f"SELECT rowid FROM {number_trigrams.name} "  # noqa: S608  the table's own name
+_SEEN_SQLITE: Final = (
+    f"SELECT rowid AS rank FROM {number_trigrams.name} "  # noqa: S608  the table's own name
     f"WHERE {number_trigrams.name} MATCH ? AND rowid > ? AND rowid <= ? ORDER BY rowid LIMIT ?"
 )
-_FIND_POSTGRESQL: Final = (
+_SEEN_POSTGRESQL: Final = (
     f"SELECT rank FROM {number_trigrams.name} "  # noqa: S608  the table's own name
-    "WHERE trigrams @> CAST(%s AS SMALLINT[]) AND rank > %s AND rank <= %s ORDER BY rank LIMIT %s"
+    "WHERE ({wanted}) AND rank > %s AND rank <= %s ORDER BY rank LIMIT %s"
 )
+_ALLOW_BITMAPS: Final = "SELECT current_setting('enable_bitmapscan'), set_config('enable_bitmapscan', 'on', true)"
+_SET_BITMAPS: Final = "SELECT set_config('enable_bitmapscan', %s, true)"
+_E164S: Final = msgspec.json.Decoder(list[str])
+_FILLS: Final = f"SELECT filling FROM {trigram_fills.name}"  # noqa: S608  the table's own name
+_HAS_ALL: Final = "trigrams @> CAST(%s AS SMALLINT[])"
+# Ranks are read back into numbers by the engine, which then holds them against the digits that are asked for: far
+# fewer are handed over than the index finds.
+_FIND: Final = """
+    WITH seen AS MATERIALIZED ({seen}),
+    named AS (SELECT rank, '+' || {digits} AS e164 FROM seen),
+    fitting AS (SELECT e164 FROM named{where} ORDER BY rank LIMIT {mark})
+    SELECT (SELECT {gathered} FROM fitting), (SELECT count(*) FROM seen), (SELECT max(rank) FROM seen)
+"""
+_SQLITE: Final = {
+    "mark": "?",
+    "digits": f"substr(rank / {LENGTHS}, 1, rank % {LENGTHS})",
+    "gathered": "json_group_array(e164)",
+}
+_POSTGRESQL: Final = {
+    "mark": "%s",
+    "digits": f"substr((rank / {LENGTHS})::TEXT, 1, (rank %% {LENGTHS})::INTEGER)",
+    "gathered": "array_agg(e164)",
+}
+
+
+class Matches(NamedTuple):
+    """Numbers in order. `last` is the last that was looked at; `ended` when there are no others."""
+
+    e164s: list[str]
+    last: str
+    ended: bool
 
 
 class Fill(NamedTuple):
@@ -52,7 +84,7 @@ def insert_trigrams(tx: Tx, e164s: Iterable[str]) -> None:
 
 def is_filled(tx: Tx) -> bool:
     """Whether the index has every number."""
-    return tx.execute(select(trigram_fills.c.filling)).first() is None
+    return not tx.fetch(_FILLS, [])
 
 
 def comes_in_order(tx: Tx) -> bool:
@@ -60,17 +92,38 @@ def comes_in_order(tx: Tx) -> bool:
     return tx.engine_name == "sqlite"
 
 
-def find_matches(tx: Tx, trigrams: Sequence[int], after: int, until: int, limit: int) -> list[int]:
-    """The ranks of the first numbers that have all these trigrams, after one rank and up to another."""
+def find_matches(
+    tx: Tx, wanted: Sequence[Sequence[int]], shapes: Shapes, after: str, until: str, most: int, limit: int
+) -> Matches:
+    """The first `limit` numbers with these digits, after one and up to another, among `most` that the index finds.
+
+    It finds those that have all trigrams of one of the sets `wanted`.
+    """
+    ranks = [rank_of(after), rank_of(until), most]
+    digits = [*shapes.like, *shapes.unlike, limit]
     if tx.engine_name == "sqlite":
-        wanted = " AND ".join(f'"{trigram:0{SIZE}}"' for trigram in trigrams)
-        return [rank for (rank,) in tx.fetch(_FIND_SQLITE, [wanted, after, until, limit])]
-    # Such an index can be read in this way alone, from which searches otherwise keep PostgreSQL.
-    before = tx.execute(select(func.current_setting("enable_bitmapscan"))).scalar_one()
-    _set_bitmaps(tx, "on")
-    rows = tx.fetch(_FIND_POSTGRESQL, [array_text(trigrams), after, until, limit])
-    _set_bitmaps(tx, before)
-    return [rank for (rank,) in rows]
+        sets = (" AND ".join(f'"{trigram:0{SIZE}}"' for trigram in trigrams) for trigrams in wanted)
+        asked = " OR ".join(f"({each})" for each in sets)
+        ((found, seen, last),) = tx.fetch(_find(_SEEN_SQLITE, _SQLITE, shapes), [asked, *ranks, *digits])
+        e164s = _E164S.decode(found)
+    else:
+        text = _SEEN_POSTGRESQL.format(wanted=" OR ".join([_HAS_ALL] * len(wanted)))
+        # Such an index can be read in this way alone, from which searches otherwise keep PostgreSQL.
+        ((before, _),) = tx.fetch(_ALLOW_BITMAPS, [])
+        values = [*map(array_text, wanted), *ranks, *digits]
+        ((found, seen, last),) = tx.fetch(_find(text, _POSTGRESQL, shapes), values)
+        tx.fetch(_SET_BITMAPS, [before])
+        e164s = found or []
+    if len(e164s) == limit:
+        return Matches(e164s, e164s[-1], ended=False)
+    return Matches(e164s, after if last is None else e164_of(last), ended=seen < most)
+
+
+def _find(seen: str, words: Mapping[str, str], shapes: Shapes) -> str:
+    mark = words["mark"]
+    conditions = [*[f"e164 LIKE {mark}"] * len(shapes.like), *[f"e164 NOT LIKE {mark}"] * len(shapes.unlike)]
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    return _FIND.format(seen=seen, where=where, **words)
 
 
 def fill_next(tx: Tx, limit: int) -> Fill | None:
@@ -108,7 +161,3 @@ def _insert(tx: Tx, e164s: Sequence[str]) -> None:
         tx.run(_INSERT_SQLITE, [msgspec.json.encode(rows).decode()])
     else:
         tx.copy(_COPY_POSTGRESQL, [(rank_of(e164), array_text(trigrams_of(e164[1:]))) for e164 in e164s])
-
-
-def _set_bitmaps(tx: Tx, value: str) -> None:
-    tx.execute(select(func.set_config("enable_bitmapscan", literal(value), literal_column("true"))))

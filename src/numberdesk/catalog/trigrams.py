@@ -8,7 +8,7 @@ an expression is held against, its literal digits stand side by side there too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from numberdesk.core.pattern import Pattern
@@ -17,18 +17,22 @@ SIZE: Final = 3
 """Digits of a trigram."""
 
 _MOST_DIGITS: Final = 16
-_LENGTHS: Final = 32
+LENGTHS: Final = 32
+"""A rank is the digits, filled up, so many times, and their count."""
+
+_FEW: Final = 2
+_DIGITS: Final = "0123456789"
 
 
 def rank_of(e164: str) -> int:
     """A whole number that sorts as the text of an E.164 number does: by its digits from the left."""
     digits = e164[1:]
-    return int((digits or "0").ljust(_MOST_DIGITS, "0")) * _LENGTHS + len(digits)
+    return int((digits or "0").ljust(_MOST_DIGITS, "0")) * LENGTHS + len(digits)
 
 
 def e164_of(rank: int) -> str:
     """The number that has a rank."""
-    padded, length = divmod(rank, _LENGTHS)
+    padded, length = divmod(rank, LENGTHS)
     return f"+{padded:0{_MOST_DIGITS}}"[: length + 1]
 
 
@@ -37,14 +41,45 @@ def trigrams_of(digits: str) -> list[int]:
     return sorted({int(digits[place : place + SIZE]) for place in range(len(digits) - SIZE + 1)})
 
 
-def wanted_trigrams(parts: Iterable[Pattern]) -> list[int]:
-    """The trigrams that every number has that fits all these expressions."""
-    return sorted({trigram for part in parts for run in part.literal_runs for trigram in trigrams_of(run)})
+def wanted_sets(parts: Iterable[Pattern]) -> tuple[tuple[int, ...], ...]:
+    """Sets of trigrams, of one of which every number has all that fits all these expressions; none without a trigram.
+
+    Where few digits stand in a row, one place that may be any digit is tried with each: `12*45` is ten words of five.
+    """
+    parts = tuple(parts)
+    plain = {trigram for part in parts for run in part.literal_runs for trigram in trigrams_of(run)}
+    gap = _gap_worth_filling(parts)
+    if gap is None:
+        return (tuple(sorted(plain)),) if plain else ()
+    left, right = gap
+    return tuple(tuple(sorted(plain.union(trigrams_of(f"{left}{digit}{right}")))) for digit in _DIGITS)
 
 
-def inner_trigrams(parts: Iterable[Pattern]) -> list[int]:
-    """The same without digits with which a number must begin or end: for those there are indexes of their own."""
-    return sorted({trigram for part in parts for run in _inner_runs(part) for trigram in trigrams_of(run)})
+def strength(parts: Iterable[Pattern]) -> int:
+    """How rare numbers are that fit, in digits beyond the first two of a word: 1 is one in a hundred or so.
+
+    Digits with which a number must begin or end do not count: for those there are indexes of their own.
+    """
+    parts = tuple(parts)
+    gap = _gap_worth_filling(parts)
+    return max(_held(run for part in parts for run in _inner_runs(part)), 0 if gap is None else _held_around(gap))
+
+
+def _held(runs: Iterable[str]) -> int:
+    return sum(max(len(run) - SIZE + 1, 0) for run in runs)
+
+
+def _held_around(gap: tuple[str, str]) -> int:
+    """One digit less, for the ten that may stand between."""
+    return _held(["*".join(gap)]) - 1
+
+
+def _gap_worth_filling(parts: Sequence[Pattern]) -> tuple[str, str] | None:
+    """The most digits that have one place between them, when that says more than all digits in a row do."""
+    held = _held(run for part in parts for run in part.literal_runs)
+    gaps = [gap for part in parts for gap in part.gaps]
+    best = max(gaps, key=_held_around, default=None)
+    return best if best is not None and held < _FEW and _held_around(best) > held else None
 
 
 def _inner_runs(part: Pattern) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 from typing import Final
 
 LONGEST_TEXT: Final = 32
@@ -119,6 +120,12 @@ class Pattern:
     def literal_runs(self) -> tuple[str, ...]:
         """All runs of digits that the subject must contain, in their order."""
         return tuple(run for run in self.shape.replace(_ONE, _RUN).split(_RUN) if run)
+
+    @property
+    def gaps(self) -> tuple[tuple[str, str], ...]:
+        """All pairs of runs of digits that have just one place between them, which may be any digit."""
+        pieces = [piece.split(_ONE) for piece in self.shape.split(_RUN)]
+        return tuple((left, right) for piece in pieces for left, right in pairwise(piece) if left and right)
 
 
 @dataclass(frozen=True, slots=True)

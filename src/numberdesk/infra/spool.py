@@ -9,6 +9,7 @@ with the spool. Nothing in it is meant to survive a crash.
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -47,6 +48,9 @@ class Spool:
         self._insert = f"INSERT OR IGNORE INTO spool VALUES ({marks})"  # noqa: S608  only question marks
         self._first = f"SELECT line FROM spool WHERE {key} = ?"  # noqa: S608  a column name of ours
         self._ordered = f"SELECT * FROM spool ORDER BY {key}"  # noqa: S608  a column name of ours
+        self._keys = f"SELECT {key} FROM spool ORDER BY {key}"  # noqa: S608  a column name of ours
+        among = f"{key} IN (SELECT value FROM json_each(?))"  # noqa: S608  a column name of ours
+        self._some = f"SELECT * FROM spool WHERE {among} ORDER BY {key}"  # noqa: S608  a column name of ours
         self._cursor = self._connection.cursor()
         self.rows = 0
         with contextlib.suppress(OSError):
@@ -63,20 +67,31 @@ class Spool:
         except sqlite3.OperationalError as error:
             raise _disk_failure(error) from error
 
-    def add_all(self, rows: Sequence[tuple[int, tuple[str | int | None, ...]]]) -> list[int | None]:
-        """Keep many rows, each with the line that it came from, as `add` would one after the other."""
+    def add_all(self, rows: Sequence[Sequence[str | int | None]]) -> list[int | None]:
+        """Keep many rows as `add` would one after the other. Behind its columns each has the line that it came from."""
         try:
             before = self._connection.total_changes
-            self._cursor.executemany(self._insert, [(*row, line) for line, row in rows])
+            self._cursor.executemany(self._insert, rows)
             added = self._connection.total_changes - before
             self.rows += added
             if added == len(rows):
                 return [None] * len(rows)
             # No two rows come from one line, so a row that is not there under its own line has left another in place.
-            firsts = [int(self._cursor.execute(self._first, row[:1]).fetchone()[0]) for _, row in rows]
-            return [None if first == line else first for first, (line, _) in zip(firsts, rows, strict=True)]
+            firsts = [int(self._cursor.execute(self._first, row[:1]).fetchone()[0]) for row in rows]
+            return [None if first == row[-1] else first for first, row in zip(firsts, rows, strict=True)]
         except sqlite3.OperationalError as error:
             raise _disk_failure(error) from error
+
+    def keys(self, size: int) -> Iterator[list[str]]:
+        """All keys in order, `size` at a time."""
+        with contextlib.closing(self._connection.execute(self._keys)) as cursor:
+            while rows := cursor.fetchmany(size):
+                yield [key for (key,) in rows]
+
+    def rows_of(self, keys: Sequence[str]) -> list[tuple[Any, ...]]:
+        """The rows of these keys, in order; behind the columns each has its line."""
+        found: list[tuple[Any, ...]] = self._connection.execute(self._some, [json.dumps(keys)]).fetchall()
+        return found
 
     def chunks(self, size: int | Callable[[], int]) -> Iterator[list[tuple[Any, ...]]]:
         """All rows by key, `size` at a time; behind the columns each has its line. May be asked for again.

@@ -17,9 +17,9 @@ PostgreSQL rows are inserted by COPY and updated from arrays, one text for any n
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, Self
 
 import msgspec
 from sqlalchemy import BindParameter, Column, Select, Table, bindparam, literal, tuple_
@@ -28,7 +28,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.visitors import InternalTraversal
-from sqlalchemy.types import Boolean, Text
+from sqlalchemy.types import BigInteger, Boolean, Text
 
 from numberdesk.infra.db import Tx
 
@@ -127,21 +127,27 @@ class UpdateRows:
 class SelectSet:
     """A SELECT that asks with `in_set` for the members of one or more sets, of which there may be none.
 
-    Its columns hold text and whole numbers. `pairs` names those of its sets that `in_pairs` asks for, `numbers` its
-    other parameters, each a whole number.
+    Its columns hold text and whole numbers. `pairs` names those of its sets that `in_pairs` asks for, `others` its
+    other parameters, each a whole number or a text.
     """
 
-    def __init__(self, query: Select[Any], *sets: str, pairs: Sequence[str] = (), numbers: Sequence[str] = ()) -> None:
-        self._query = query
+    def __init__(self, query: Select[Any], *sets: str, pairs: Sequence[str] = (), others: Sequence[str] = ()) -> None:
+        self.query = query
         self._sets = sets
         self._pairs = pairs
-        self._numbers = numbers
+        self._others = others
         self._texts: dict[str, tuple[str, list[str], dict[str, Any]]] = {}
         self._names = query.selected_columns.keys()
         self._named = _row_type(self._names)._make
 
+    @classmethod
+    def of(cls, query: Select[Any], sets: Collection[str] = ()) -> Self:
+        """The statement of a query all of whose parameters are named; which of them are sets, if they are there."""
+        needed = {name for name, bind in query.compile(dialect=_DIALECTS["sqlite"]).binds.items() if bind.required}
+        return cls(query, *sorted(needed.intersection(sets)), others=sorted(needed.difference(sets)))
+
     def run(self, tx: Tx, **given: Any) -> list[Any]:
-        """The rows, as named tuples, for sets of text, for sets of pairs of text, and for numbers."""
+        """The rows, as named tuples, for sets of text, for sets of pairs of text, and for what else is named."""
         text, order, sent = self._texts.get(tx.engine_name) or self._compile(tx.engine_name)
         sent = {**sent, **given, **{name: set_text(tx.engine_name, given[name]) for name in self._sets}}
         sent.update((name, pairs_text(given[name])) for name in self._pairs)
@@ -149,16 +155,37 @@ class SelectSet:
         return [*map(self._named, _ROWS.decode(rows[0][0]) if tx.engine_name == "sqlite" else rows)]
 
     def _compile(self, engine: str) -> tuple[str, list[str], dict[str, Any]]:
-        compiled = self._query.compile(dialect=_DIALECTS[engine])
-        order, asked = list(compiled.positiontup or ()), {*self._sets, *self._pairs, *self._numbers}
+        compiled = self.query.compile(dialect=_DIALECTS[engine])
+        order, asked = list(compiled.positiontup or ()), {*self._sets, *self._pairs, *self._others}
         constants = {name: value for name, value in compiled.params.items() if not compiled.binds[name].required}
         if set(order) - constants.keys() != asked:
-            raise TypeError("a SelectSet takes its sets, pairs and numbers, and no other parameter")
+            raise TypeError("a SelectSet takes its sets, pairs and what else it names, and no other parameter")
         text = str(compiled)
         if engine == "sqlite":
             text = f"SELECT json_group_array(json_array({', '.join(self._names)})) FROM ({text})"  # noqa: S608  no user text
         made = self._texts[engine] = (text, order, constants)
         return made
+
+
+class Asked(NamedTuple):
+    """A prepared query, and the values that it is asked with."""
+
+    statement: SelectSet
+    values: dict[str, Any]
+
+    def rows(self, tx: Tx) -> list[Any]:
+        """What it gives."""
+        return self.statement.run(tx, **self.values)
+
+
+def whole(name: str) -> BindParameter[int]:
+    """A parameter that is a whole number."""
+    return bindparam(name, type_=BigInteger)
+
+
+def text(name: str) -> BindParameter[str]:
+    """A parameter that is a text."""
+    return bindparam(name, type_=Text)
 
 
 _ROWS: Final = msgspec.json.Decoder(list[list[Any]])
@@ -179,7 +206,7 @@ class in_set(ColumnElement[bool]):  # noqa: N801  reads as an operator in querie
         ("members", InternalTraversal.dp_clauseelement),
     )
 
-    def __init__(self, column: Column[Any], members: str | BindParameter[str]) -> None:
+    def __init__(self, column: ColumnElement[Any], members: str | BindParameter[str]) -> None:
         self.column = column
         self.members = bindparam(members, type_=Text) if isinstance(members, str) else members
 

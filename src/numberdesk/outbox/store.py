@@ -31,7 +31,7 @@ _FIND_UNNUMBERED: Final = SelectSet(
     .where(_UNNUMBERED)
     .order_by(events.c.created_at, events.c.id)
     .limit(bindparam("most", type_=BigInteger)),
-    numbers=("most",),
+    others=("most",),
 )
 _STREAMS: Final = SelectSet(select(event_streams).where(in_set(event_streams.c.account_id, "ids")), "ids")
 _NUMBER: Final = UpdateRows(events, "id", "number")

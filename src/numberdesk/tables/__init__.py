@@ -21,7 +21,7 @@ from numberdesk.tables.accounts import (
     spend_caps,
     wallets,
 )
-from numberdesk.tables.base import metadata
+from numberdesk.tables.base import ALSO_ON_SQLITE, metadata
 from numberdesk.tables.carriers import (
     adopted_offers,
     audits,
@@ -70,6 +70,7 @@ from numberdesk.tables.webhooks import webhook_deliveries, webhook_endpoints
 from numberdesk.tables.writers import writers
 
 __all__ = [
+    "ALSO_ON_SQLITE",
     "accounts",
     "actions",
     "adopted_offers",

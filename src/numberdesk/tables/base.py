@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import DDL, BigInteger, CheckConstraint, Column, Computed, Index, MetaData, Table, Text, event
 from sqlalchemy.dialects.postgresql import TEXT as POSTGRES_TEXT
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.schema import ExecutableDDLElement
+from sqlalchemy.schema import CreateIndex, ExecutableDDLElement
 
 metadata = MetaData(
     naming_convention={
@@ -26,6 +26,17 @@ metadata = MetaData(
 
 TEXT = Text().with_variant(POSTGRES_TEXT(collation="C"), "postgresql")
 """Text that compares byte by byte on every engine, as searching by ranges and locking in sorted order need it."""
+
+
+ALSO_ON_SQLITE: Final = "sqlite_also"
+"""Under this name the `info` of an index has the column that it ends with on SQLite."""
+
+
+@compiles(CreateIndex, "sqlite")
+def _create_index(element: CreateIndex, compiler: Any, **options: Any) -> str:
+    made = str(compiler.visit_create_index(element, **options))
+    also = element.element.info.get(ALSO_ON_SQLITE)
+    return made if also is None else made.replace(") WHERE ", f", {also}) WHERE ", 1)
 
 
 def text(name: str, *args: Any, **options: Any) -> Column[str]:

@@ -11,6 +11,7 @@ from numberdesk.core.lifecycle import NumberState, RentalState
 from numberdesk.core.periods import PeriodUnit
 from numberdesk.tables.accounts import accounts
 from numberdesk.tables.base import (
+    ALSO_ON_SQLITE,
     computed,
     due_checks,
     due_columns,
@@ -77,8 +78,13 @@ _FOR_SALE = numbers.c.state == "available"
 
 
 def _for_sale(name: str, *columns: Column[str] | Column[str | None] | Column[int] | Column[int | None]) -> Index:
-    """An index over the numbers that can be bought: it shrinks as they are."""
-    return Index(f"ix_numbers_sale_{name}", *columns, sqlite_where=_FOR_SALE, postgresql_where=_FOR_SALE)
+    """An index over the numbers that can be bought: it shrinks as they are.
+
+    SQLite reads a row to learn its state though the index has one state alone, unless it has that too: so one that is
+    walked far has it. With a computed column among the others SQLite reads the row all the same.
+    """
+    also = {} if any(column.computed is not None for column in columns) else {ALSO_ON_SQLITE: numbers.c.state.name}
+    return Index(f"ix_numbers_sale_{name}", *columns, sqlite_where=_FOR_SALE, postgresql_where=_FOR_SALE, info=also)
 
 
 _for_sale("number", numbers.c.iso_country, numbers.c.e164)

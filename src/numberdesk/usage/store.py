@@ -69,7 +69,7 @@ _SPANS_SINCE: Final = SelectSet(
         or_(rentals.c.released_at.is_(None), rentals.c.released_at > bindparam("since", type_=BigInteger)),
     ),
     "numbers",
-    numbers=("since",),
+    others=("since",),
 )
 _LIVE_SPANS: Final = SelectSet(
     _SPANS.where(in_set(rentals.c.e164, "numbers"), rentals.c.released_at.is_(None)), "numbers"

@@ -15,12 +15,11 @@ from typing import Final
 from numberdesk.catalog.nearness import closeness, lookalikes
 from numberdesk.catalog.remote_search import fits, found_of
 from numberdesk.catalog.search import Found, Offer, OfferQuery, QueryError
-from numberdesk.catalog.search_store import keep_to_indexes
 from numberdesk.catalog.store import find_listings
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.pattern import MatchOn, Pattern
 from numberdesk.core.purchase import POOL
-from numberdesk.flows.catalog.search_numbers import Bounds, search_stock
+from numberdesk.flows.catalog.search_numbers import Bounds, Country, search_stock
 from numberdesk.infra.db import Tx
 from numberdesk.infra.numbering import calling_code
 
@@ -44,14 +43,14 @@ def check_like(query: OfferQuery, like: str) -> None:
 def find_near_numbers(tx: Tx, query: OfferQuery, like: str, bounds: Bounds = EACH) -> tuple[Offer, ...]:
     """A page of offers that fit, the closest to the number `like` first. Raises QueryError as `check_like` does."""
     check_like(query, like)
-    keep_to_indexes(tx)
+    country = Country(tx, query.iso_country)
     found = _looked_up(tx, query, like)
     beginning = len(calling_code(query.iso_country))
     for differing, part in _parts(like[1:], beginning):
         if sum(_differing(like, each) <= differing - 1 for each in found.values()) >= query.page_size:
             break
         wider = replace(query, contains=(*query.contains, part), page_size=_READ_EACH)
-        found |= {each.offer.e164: each for each in search_stock(tx, wider, bounds).found}
+        found |= {each.offer.e164: each for each in search_stock(tx, wider, bounds, country).found}
     nearest = sorted(found.values(), key=lambda each: closeness(like[1:], each.offer.e164[1:]))
     return tuple(each.offer for each in nearest[: query.page_size])
 

@@ -18,7 +18,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Final, NamedTuple, Self
+from typing import Any, BinaryIO, Final, NamedTuple, Self
+
+import msgspec
 
 from numberdesk.catalog.import_changes import conflicts_of, decide_listings
 from numberdesk.catalog.inventory_file import Entry, InventoryFile, Layout, RawLine
@@ -80,8 +82,19 @@ class StagedInventory:
     def chunks(self, most: int | Callable[[], int] = MOST_PER_CHUNK) -> Iterator[ListingChunk]:
         """The good lines by number, in chunks to save, of at most so many lines. May be asked for again."""
         for rows in self._spool.chunks(most):
-            listings = tuple(Listing._make(row[:-1]) for row in rows)
-            yield ListingChunk(self.carrier, listings, tuple(row[-1] for row in rows), self.absent)
+            yield self._chunk(rows)
+
+    def numbers(self, most: int = MOST_PER_CHUNK) -> Iterator[list[str]]:
+        """The numbers of the good lines, in order, as many at a time."""
+        return self._spool.keys(most)
+
+    def chunk_of(self, e164s: Sequence[str]) -> ListingChunk:
+        """The good lines of these numbers."""
+        return self._chunk(self._spool.rows_of(e164s))
+
+    def _chunk(self, rows: list[tuple[Any, ...]]) -> ListingChunk:
+        listings = tuple(Listing._make(row[:-1]) for row in rows)
+        return ListingChunk(self.carrier, listings, tuple(row[-1] for row in rows), self.absent)
 
     def close(self) -> None:
         """Delete what is on disk. May be called twice."""
@@ -171,9 +184,33 @@ def _going_back(tx: Tx, chunk: ListingChunk, stored: Mapping[str, Stored]) -> se
     return {e164 for _, e164 in find_on_their_way(tx, others)} if others else set()
 
 
-def check_lines(layout: Layout, terms: EntryTerms, lines: Sequence[RawLine]) -> list[Listing | BadLine | None]:
-    """What each line holds: a listing, a reason why it has none, or nothing. Needs no more than its arguments."""
-    return [_checked(layout.entry(line.number, line.raw), line.number, terms) for line in lines]
+class Lines(NamedTuple):
+    """Lines of a file one behind the other, from number `first` on: their bytes, None for one over the bound.
+
+    Of those `heads` has the beginnings.
+    """
+
+    first: int
+    raw: list[bytes | None]
+    heads: dict[int, bytes]
+
+    def text(self, number: int) -> bytes:
+        """What stands on a line, or its beginning."""
+        return self.raw[number - self.first] or self.heads.get(number, b"")
+
+
+class CheckedLines(NamedTuple):
+    """What lines hold: rows for the spool, packed, and reasons why a line has none. Lines with nothing are neither."""
+
+    rows: bytes
+    bad: list[BadLine]
+
+
+def check_lines(layout: Layout, terms: EntryTerms, lines: Lines) -> CheckedLines:
+    """Check lines with nothing but the arguments: in another process, say, which hands over all in one piece."""
+    checked = [_checked(layout.entry(number, raw), number, terms) for number, raw in enumerate(lines.raw, lines.first)]
+    rows = [(*each, number) for number, each in enumerate(checked, lines.first) if isinstance(each, Listing)]
+    return CheckedLines(msgspec.msgpack.encode(rows), [each for each in checked if isinstance(each, BadLine)])
 
 
 def _checked(entry: Entry | BadLine | None, line: int, terms: EntryTerms) -> Listing | BadLine | None:
@@ -198,11 +235,10 @@ def _stage(
     check = partial(check_lines, file.layout, terms)
     with contextlib.closing(in_order(check, _batches(file.lines()), processes=processes)) as checked:
         for lines, found in checked:
-            problems = _spooled(spool, found, lines)
-            bad_count += len(problems)
-            for text, problem in problems:
+            for problem in _spooled(spool, found):
+                bad_count += 1
                 if rejects is not None:
-                    rejects.add(file.cells(text), problem.reason)
+                    rejects.add(file.cells(lines.text(problem.line)), problem.reason)
                 if len(bad) < MOST_BAD_LISTED:
                     bad.append(problem)
             progress(file.bytes_read, file.line)
@@ -214,32 +250,32 @@ def _stage(
     return bad, bad_count
 
 
-def _batches(lines: Iterator[RawLine]) -> Iterator[list[RawLine]]:
+def _batches(lines: Iterator[RawLine]) -> Iterator[Lines]:
     """Lines to be checked together: a thousand, or fewer that are long."""
-    batch: list[RawLine] = []
+    batch: Lines | None = None
     size = 0
-    for line in lines:
-        batch.append(line)
-        size += len(line.text)
-        if line.number % _LINES_PER_BATCH == 0 or size >= _BYTES_PER_BATCH:
+    for number, raw, text in lines:
+        if batch is None:
+            batch = Lines(number, [], {})
+        batch.raw.append(raw)
+        if raw is None:
+            batch.heads[number] = text
+        size += len(text)
+        if number % _LINES_PER_BATCH == 0 or size >= _BYTES_PER_BATCH:
             yield batch
-            batch, size = [], 0
-    if batch:
+            batch, size = None, 0
+    if batch is not None:
         yield batch
 
 
-def _spooled(
-    spool: Spool, found: Sequence[Listing | BadLine | None], lines: Sequence[RawLine]
-) -> list[tuple[bytes, BadLine]]:
-    """Keep the good lines of a batch on disk; those that are not good, with what stands there, in their order."""
-    good = [(line, each) for line, each in zip(lines, found, strict=True) if isinstance(each, Listing)]
-    firsts = spool.add_all([(line.number, listing) for line, listing in good])
-    bad = [(line.text, each) for line, each in zip(lines, found, strict=True) if isinstance(each, BadLine)]
-    for (line, listing), first in zip(good, firsts, strict=True):
+def _spooled(spool: Spool, found: CheckedLines) -> list[BadLine]:
+    """Keep the good lines of a batch on disk; those that are not good, in their order."""
+    rows = msgspec.msgpack.decode(found.rows)
+    bad = list(found.bad)
+    for row, first in zip(rows, spool.add_all(rows), strict=True):
         if first is not None:
-            reason = f"phone_number {listing.e164} is there already, on line {first}"
-            bad.append((line.text, BadLine(line.number, reason)))
-    return sorted(bad, key=lambda each: each[1].line)
+            bad.append(BadLine(row[-1], f"phone_number {row[0]} is there already, on line {first}"))
+    return sorted(bad, key=lambda each: each.line)
 
 
 def _save(tx: Tx, chunk: ListingChunk, book: RuleBook, now: Callable[[], int]) -> SavedChunk:

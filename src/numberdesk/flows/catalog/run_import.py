@@ -9,13 +9,14 @@ belongs to another carrier makes its line bad, too.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple, Protocol, TypeVar
 
 from numberdesk.catalog.inventory_file import InventoryFile
 from numberdesk.catalog.listing_entry import AS_GIVEN, EntryTerms
 from numberdesk.catalog.model import BadLine, ImportCounts, ListingChunk, SavedChunk
 from numberdesk.catalog.reject_file import RejectFile
+from numberdesk.catalog.store import find_known
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.purchase import POOL
 from numberdesk.flows.catalog.import_inventory import (
@@ -91,10 +92,10 @@ def run_import(
         processes=processes,
     ) as staged:
         if rejects is None:
-            conflicts = _conflicts(staged, read, None, progress)
+            conflicts = _conflicts(staged, read, None, progress, counted=dry_run)
         else:
             with contextlib.closing(Spool(("at", "reason"))) as reasons:
-                conflicts = _conflicts(staged, read, reasons, progress)
+                conflicts = _conflicts(staged, read, reasons, progress, counted=dry_run)
                 source.seek(start)
                 _reject(rejects, source, reasons)
         bad = sorted([*staged.bad, *conflicts.listed])[:MOST_BAD_LISTED]
@@ -121,23 +122,36 @@ class _Conflicts(NamedTuple):
     counts: ImportCounts
 
 
-def _conflicts(staged: StagedInventory, read: Read, reasons: Spool | None, progress: Progress) -> _Conflicts:
-    """`reasons` takes all of them by line, however many there are."""
+def _conflicts(
+    staged: StagedInventory, read: Read, reasons: Spool | None, progress: Progress, *, counted: bool
+) -> _Conflicts:
+    """`reasons` takes all of them by line, however many there are. Without `counted` new numbers are passed over."""
     count = done = 0
     counts = ImportCounts()
     listed: list[BadLine] = []
-    for chunk in staged.chunks():
-        preview = read(lambda tx, chunk=chunk: preview_listings(tx, chunk))  # type: ignore[misc]  # binds the loop's chunk
-        found = preview.conflicts
-        counts = counts.plus(preview.counts)
+    for size, chunk in _comparable(staged, read, counted=counted):
+        found = []
+        if chunk.listings:
+            preview = read(lambda tx, chunk=chunk: preview_listings(tx, chunk))  # type: ignore[misc]  # the loop's chunk
+            found, counts = preview.conflicts, counts.plus(preview.counts)
         count += len(found)
         listed += found[: MOST_BAD_LISTED - len(listed)]
         if reasons is not None:
             for bad in found:
                 reasons.add(bad.line, (bad.line, bad.reason))
-        done += len(chunk.listings)
+        done += size
         progress("compare", done, staged.good)
     return _Conflicts(count, listed, counts)
+
+
+def _comparable(staged: StagedInventory, read: Read, *, counted: bool) -> Iterator[tuple[int, ListingChunk]]:
+    """What is to be compared with what is there, and how many lines that settles: new numbers only to count them."""
+    if counted:
+        yield from ((len(chunk.listings), chunk) for chunk in staged.chunks())
+        return
+    for e164s in staged.numbers():
+        known = read(lambda tx, e164s=e164s: find_known(tx, e164s))  # type: ignore[misc]  # binds the loop's numbers
+        yield len(e164s), staged.chunk_of(known)
 
 
 def _reject(rejects: RejectFile, source: BinaryIO, reasons: Spool) -> None:

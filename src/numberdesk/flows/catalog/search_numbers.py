@@ -12,19 +12,26 @@ work is used up; then the page says so, and its token goes on where the walk sto
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Final
 
+from numberdesk.catalog.place_store import find_calling_code, list_places
 from numberdesk.catalog.remote_search import Stock, merge
 from numberdesk.catalog.search import Found, OfferPage, OfferQuery, Position, Sort, page_token
 from numberdesk.catalog.search_plan import (
+    Place,
     Spots,
     Stretch,
     Way,
+    before_key,
     beginning,
+    ends_key,
+    just_before,
     needs_calling_code,
     onward,
+    shapes_of,
     spans,
     spots_of,
     stretches,
@@ -32,17 +39,17 @@ from numberdesk.catalog.search_plan import (
     within_stretches,
 )
 from numberdesk.catalog.search_store import (
+    Stage,
     collect,
-    find_calling_code,
     holds_at_most,
     keep_to_indexes,
-    list_places,
     look_up,
+    skims,
     walk,
     walked_to,
 )
-from numberdesk.catalog.trigram_store import comes_in_order, find_matches, is_filled
-from numberdesk.catalog.trigrams import e164_of, rank_of, wanted_trigrams
+from numberdesk.catalog.trigram_store import Matches, comes_in_order, find_matches, is_filled
+from numberdesk.catalog.trigrams import wanted_sets
 from numberdesk.infra.db import Tx
 
 POOL: Final = "pool"
@@ -50,6 +57,12 @@ POOL: Final = "pool"
 
 _FEWEST_LOOKED_UP: Final = 100
 """Numbers that the index found which are looked up at a time, at first."""
+
+_ENOUGH_GLANCES: Final = 3
+"""So many find a page of numbers of which one in a hundred fits, nearly always."""
+
+_WIDER: Final = 5
+"""How much more of the index is read at last than at first."""
 
 _GROWTH: Final = 4
 """How much larger each window is than the one before."""
@@ -59,14 +72,21 @@ _GROWTH: Final = 4
 class Bounds:
     """How much one search may do: numbers walked, in the first window, and in a set read whole; places read.
 
-    `matches` is how many numbers that the index of trigrams finds are looked up, whether they are for sale or not.
+    A set of `read_at_once` is read before anything is walked. `matches` is how many numbers the index of trigrams may
+    find, whether they are for sale or not, and `looked_up` how many of them have the digits that are asked for. A set
+    of `skimmed` is read where digits that numbers have in the middle leave few of it. With `enough` found a search
+    that need not fill a page is over.
     """
 
     walked: int = 100_000
     glance: int = 1_000
     read_whole: int = 10_000
+    read_at_once: int = 2_000
     places: int = 20_000
     matches: int = 20_000
+    looked_up: int = 5_000
+    skimmed: int = 20_000
+    enough: int = 1_000
 
 
 USUAL: Final = Bounds()
@@ -88,10 +108,39 @@ def search_numbers(tx: Tx, query: OfferQuery, bounds: Bounds = USUAL) -> OfferPa
     )
 
 
-def search_stock(tx: Tx, query: OfferQuery, bounds: Bounds = USUAL) -> Stock:
+class Country:
+    """What searches of one country in one transaction have to know of it, asked for once and only when it is needed."""
+
+    def __init__(self, tx: Tx, iso_country: str) -> None:
+        self._tx = tx
+        self._iso_country = iso_country
+        self._places: dict[bool, tuple[int, list[Place], bool]] = {}
+        keep_to_indexes(tx)
+
+    @cached_property
+    def has_index(self) -> bool:
+        """Whether every number is in the index of trigrams."""
+        return is_filled(self._tx)
+
+    @cached_property
+    def calling_code(self) -> str:
+        """The digits before its national numbers; "" when none is for sale that would tell."""
+        return find_calling_code(self._tx, self._iso_country) or ""
+
+    def places(self, *, with_localities: bool, most: int) -> tuple[list[Place], bool]:
+        """The places of its numbers, and whether that is all: at most `most` are read."""
+        read = self._places.get(with_localities)
+        if read is None or (read[0] < most and not read[2]):
+            read = (most, *list_places(self._tx, self._iso_country, with_localities=with_localities, most=most))
+            self._places[with_localities] = read
+        _, found, complete = read
+        return found[:most], complete and len(found) <= most
+
+
+def search_stock(tx: Tx, query: OfferQuery, bounds: Bounds = USUAL, country: Country | None = None) -> Stock:
     """What the own inventory has for a page, to be merged with what carriers offer."""
-    keep_to_indexes(tx)
-    search = _Search(tx, query, bounds, at=query.after or beginning(query.sort))
+    country = country or Country(tx, query.iso_country)
+    search = _Search(tx, query, bounds, country, at=query.after or beginning(query.sort))
     search.run()
     return search.stock()
 
@@ -103,9 +152,11 @@ class _Search:
     tx: Tx
     query: OfferQuery
     bounds: Bounds
+    country: Country
     at: Position
     found: list[Found] = field(default_factory=list)
     ended: bool = False
+    too_many: bool = False
     spots: Spots | None = None
     calling_code: str = ""
 
@@ -121,22 +172,43 @@ class _Search:
         if self.query.names_place and self._nowhere():
             return
         way = way_of(self.query, in_order=comes_in_order(self.tx))
-        if way is not Way.WALK and not is_filled(self.tx):
+        if way is not Way.WALK and not self.country.has_index:
             way = Way.WALK
-        if (way is Way.INDEX_FIRST and self._look_up()) or (way is Way.SET_FIRST and self._read_whole()):
-            return
-        glance = self.bounds.glance if self.query.is_selective else self.missing
-        if self._walk(glance, budget=glance * (1 + _GROWTH) if way is Way.WALK_FIRST else glance):
-            return
-        # Few numbers fit, or few are sold in this currency: the places may lead past the rest. There are hundreds of
-        # them, so a small set that is known without them, as the numbers of an area code are, goes first.
-        if self.spots is None and (self._read_whole() or self._nowhere()):
-            return
-        may_look_up = way in (Way.SET_FIRST, Way.WALK_FIRST)
-        if not self._read_whole() and not (may_look_up and self._look_up()):
-            # In their own order numbers lie side by side; in the others each is somewhere else on the disk.
-            in_place = self.query.sort is Sort.NUMBER
-            self._walk(self.bounds.glance, budget=self.bounds.walked if in_place else self.bounds.walked // 2)
+        for step in self._steps(way):
+            if step() or len(self.found) >= self.bounds.enough:
+                return
+
+    def _steps(self, way: Way) -> Iterator[Callable[[], bool]]:
+        """What is tried, the best first; each tells whether that was all."""
+        bounds, look_up = self.bounds, partial(self._look_up, self.bounds.matches)
+        if way is Way.INDEX_FIRST:
+            yield look_up
+        if way in (Way.SET_FIRST, Way.SKIM_SET_FIRST):
+            at_once = bounds.read_at_once if way is Way.SET_FIRST else bounds.skimmed
+            yield partial(self._read_whole, at_once)
+        yield partial(self._walk, *self._glance(way))
+        # Few numbers fit. A small set that is known without places, as the numbers of an area code are, goes first.
+        yield partial(self._read_whole, bounds.read_whole)
+        if way in (Way.WALK_FIRST, Way.SKIM_SET_FIRST):
+            yield look_up
+        # Or few are sold in this currency: the places may lead past the rest, of which there are hundreds.
+        if self.spots is None and not self.found:
+            yield self._nowhere
+            yield partial(self._read_whole, bounds.read_whole)
+        if way is not Way.WALK:
+            yield partial(self._look_up, bounds.matches * _WIDER)
+        # In their own order numbers lie side by side; in the others each is somewhere else on the disk.
+        in_place = self.query.sort is Sort.NUMBER
+        yield partial(self._walk, bounds.glance, bounds.walked if in_place else bounds.walked // 2)
+
+    def _glance(self, way: Way) -> tuple[int, int]:
+        """The window with which a search begins, and how many numbers it looks at before it looks for a way round."""
+        glance = self.bounds.glance
+        if not self.query.is_selective:
+            return self.missing, self.missing
+        if skims(self.tx, self.query, shapes_of(self.query, self.calling_code)) and way is not Way.INDEX_FIRST:
+            return glance, glance * (1 + _GROWTH + _GROWTH**2)
+        return (_ENOUGH_GLANCES * glance,) * 2 if way is Way.WALK_FIRST else (glance, glance)
 
     def stock(self) -> Stock:
         """What was found, and up to where."""
@@ -152,90 +224,103 @@ class _Search:
 
     def _nothing_for_sale(self) -> bool:
         """Learn the country's calling code; say whether it has no number for sale that would tell."""
-        self.calling_code = find_calling_code(self.tx, self.query.iso_country) or ""
+        self.calling_code = self.country.calling_code
         self.ended = not self.calling_code
         return self.ended
 
     def _nowhere(self) -> bool:
         """Look at the places of the country; say whether none of them can hold what fits."""
         with_localities = self.query.locality is not None
-        places, complete = list_places(
-            self.tx, self.query.iso_country, with_localities=with_localities, most=self.bounds.places
-        )
+        places, complete = self.country.places(with_localities=with_localities, most=self.bounds.places)
         self.spots = spots_of(self.query, places, complete=complete)
         self.ended = not self.spots.stretches
         return self.ended
 
-    def _walk(self, window: int, *, budget: int) -> bool:
+    def _walk(self, window: int, budget: int) -> bool:
         """Walk on until the page is full or all was seen. False when `budget` numbers were looked at before."""
-        sort, within = self.query.sort, stretches(self.query, self.spots, self.calling_code)
-        start, size = onward(sort, within, self.at), window
+        within = stretches(self.query, self.spots, self.calling_code)
+        until, shapes = within[-1].high if within else "", shapes_of(self.query, self.calling_code)
+        start, size = self._onward(within, self.at), window
         while start is not None:
             size = min(size, budget)
             if not size:
                 return False
             budget -= size
-            self.found += walk(self.tx, self.query, self.spots, start, size, self.missing)
+            stage = Stage(start, size, until)
+            self.found += walk(self.tx, self.query, self.spots, stage, self.missing, shapes)
             if not self.missing:
                 return True
-            last = walked_to(self.tx, self.query, start, size)
+            last = walked_to(self.tx, self.query, stage)
             if last is None:
                 break
             self.at = last
-            start = onward(sort, within, last)
-            size = size * _GROWTH if start == last else window
+            # Where a window holds all of a price or a score, a leap within the next one saves nothing.
+            start = self._onward(within, last) if last.key == start.key else last
+            size *= _GROWTH
         self.ended = True
         return True
 
-    def _look_up(self) -> bool:
+    def _onward(self, within: Sequence[Stretch], at: Position) -> Position | None:
+        """Where a walk goes on; behind the last of a price or a score where the next one begins to fit."""
+        sort = self.query.sort
+        start = onward(sort, within, at)
+        everywhere = len(within) == 1 and len(within[0].low) <= 1 + len(self.calling_code)
+        if start is None or everywhere or not ends_key(sort, within, start):
+            return start
+        following = walked_to(self.tx, self.query, Stage(start, 1))
+        return None if following is None else onward(sort, within, before_key(sort, following.key))
+
+    def _look_up(self, most: int) -> bool:
         """Look up what the index of trigrams finds, all or until the page is full. False when that is too much."""
         within = stretches(self.query, self.spots, self.calling_code)
         if not within:
             self.ended = True
             return True
         if self.query.sort is Sort.NUMBER:
-            return self._look_up_on(within)
-        matches = self._matches(within, beginning(Sort.NUMBER).e164, self.bounds.matches + 1)
-        if len(matches) > self.bounds.matches:
+            return self._look_up_on(within, most)
+        wanted = self.bounds.looked_up + 1
+        matches = None if self.too_many else self._matches(within, beginning(Sort.NUMBER).e164, most, wanted)
+        if matches is None or not matches.ended:
+            self.too_many = matches is None or len(matches.e164s) == wanted
             return False
-        self.found += look_up(self.tx, self.query, self.spots, within_stretches(matches, within), self.at, self.missing)
+        inside = within_stretches(matches.e164s, within)
+        if inside:
+            self.found += look_up(self.tx, self.query, self.spots, inside, self.at, self.missing)
         self.ended = True
         return True
 
-    def _look_up_on(self, within: Sequence[Stretch]) -> bool:
+    def _look_up_on(self, within: Sequence[Stretch], budget: int) -> bool:
         """The same in the order of the numbers: as few of what is found are looked up as fill the page."""
-        budget, looked_up = self.bounds.matches, _FEWEST_LOOKED_UP
         asked = self.bounds.glance if comes_in_order(self.tx) else budget
+        looked_up = max(_FEWEST_LOOKED_UP, self.missing)
         while budget:
             asked = min(asked, budget)
-            matches = self._matches(within, self.at.e164, asked)
             budget -= asked
-            inside = within_stretches(matches, within)
-            while inside:
-                chunk, inside = inside[:looked_up], inside[looked_up:]
-                self.found += look_up(self.tx, self.query, self.spots, chunk, self.at, self.missing)
+            matches = self._matches(within, self.at.e164, asked, looked_up)
+            inside = within_stretches(matches.e164s, within)
+            if inside:
+                self.found += look_up(self.tx, self.query, self.spots, inside, self.at, self.missing)
                 if not self.missing:
                     return True
-                self.at, looked_up = Position(0, chunk[-1]), looked_up * _GROWTH
-            if len(matches) < asked:
+            self.at = Position(0, max(self.at.e164, matches.last))
+            if matches.ended:
                 self.ended = True
                 return True
-            self.at, asked = Position(0, matches[-1]), budget
+            asked, looked_up = asked * _GROWTH, looked_up * _GROWTH
         return False
 
-    def _matches(self, within: Sequence[Stretch], after: str, limit: int) -> list[str]:
-        """The first numbers after one, within the stretches at least, that have all trigrams of the query."""
-        first = max(rank_of(after), rank_of(within[0].low) - 1)
-        wanted = wanted_trigrams(self.query.digits.all_of)
-        ranks = find_matches(self.tx, wanted, first, rank_of(within[-1].high), limit)
-        return [e164_of(rank) for rank in ranks]
+    def _matches(self, within: Sequence[Stretch], after: str, most: int, limit: int) -> Matches:
+        """The first numbers after one, within the stretches at least, that have the digits of the query."""
+        first, last = max(after, just_before(within[0])), within[-1].high
+        wanted = wanted_sets(self.query.digits.all_of)
+        return find_matches(self.tx, wanted, shapes_of(self.query, self.calling_code), first, last, most, limit)
 
-    def _read_whole(self) -> bool:
-        """Read a set that holds all that fits, when there is a small one."""
-        most = self.bounds.read_whole
+    def _read_whole(self, most: int) -> bool:
+        """Read a set that holds all that fits, when there is one of at most so many numbers."""
         for span in spans(self.query, self.spots, self.calling_code):
             if holds_at_most(self.tx, self.query, span, most):
-                self.found += collect(self.tx, self.query, self.spots, span, self.at, most, self.missing)
+                shapes = shapes_of(self.query, self.calling_code)
+                self.found += collect(self.tx, self.query, self.spots, span, self.at, most, self.missing, shapes)
                 self.ended = True
                 return True
         return False

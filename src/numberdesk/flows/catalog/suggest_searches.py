@@ -11,17 +11,19 @@ from typing import Final, NamedTuple
 
 from numberdesk.catalog.search import OfferQuery, QueryError
 from numberdesk.catalog.search_parameters import SearchParameters, offer_query
-from numberdesk.catalog.search_store import keep_to_indexes, list_places
 from numberdesk.catalog.suggestions import Idea, Sent, ideas_for, in_turn, last_ideas_for
-from numberdesk.flows.catalog.search_numbers import Bounds, search_stock
+from numberdesk.flows.catalog.search_numbers import Bounds, Country, search_stock
 from numberdesk.infra.db import Tx
 
 MOST_SUGGESTED: Final = 6
 MOST_TRIED: Final = 20
 """Searches that are tried for one that found nothing."""
 
-EACH: Final = Bounds(walked=10_000, glance=1_000, read_whole=5_000)
-"""How much one of them may do, a tenth of what a search may: what finds nothing within that is not suggested."""
+EACH: Final = Bounds(
+    walked=10_000, glance=500, read_whole=2_000, read_at_once=500, matches=10_000, looked_up=1_000, enough=1
+)
+"""How much one of them may do, a tenth of what a search may: what finds nothing within that is not suggested, and what
+finds one is not counted further."""
 
 SECONDS: Final = 1.0
 """How long all of them may take: none is begun later."""
@@ -53,9 +55,11 @@ def suggest_searches(
     """
     sent = Sent.of(given)
     query = offer_query(iso_country, currency, sent)
-    keep_to_indexes(tx)
-    places, _ = list_places(tx, query.iso_country, with_localities=False, most=_PLACES)
-    trial = _Trial(tx, query, sent, in_time, bounds)
+    country = Country(tx, query.iso_country)
+    # Most searches name neither, and then nothing that is suggested depends on places.
+    needed = query.area_code is not None or query.number_type is not None
+    places = country.places(with_localities=False, most=_PLACES)[0] if needed else []
+    trial = _Trial(tx, query, sent, in_time, bounds, country)
     found = trial.run(ideas_for(sent, query, places))
     return tuple(found or trial.run([last_ideas_for(sent)]))
 
@@ -63,12 +67,15 @@ def suggest_searches(
 class _Trial:
     """Searches that are tried, and how many still may be."""
 
-    def __init__(self, tx: Tx, query: OfferQuery, sent: Sent, in_time: Callable[[], bool], bounds: Bounds) -> None:
+    def __init__(
+        self, tx: Tx, query: OfferQuery, sent: Sent, in_time: Callable[[], bool], bounds: Bounds, country: Country
+    ) -> None:
         self._tx = tx
         self._query = query
         self._sent = sent
         self._in_time = in_time
         self._bounds = bounds
+        self._country = country
         self._left = MOST_TRIED
 
     def run(self, ideas: list[Idea]) -> list[Suggestion]:
@@ -93,4 +100,4 @@ class _Trial:
         except QueryError:
             return 0
         query = replace(query, page_size=_COUNTED)
-        return min(_COUNTED, len(search_stock(self._tx, query, self._bounds).found))
+        return min(_COUNTED, len(search_stock(self._tx, query, self._bounds, self._country).found))
