@@ -24,7 +24,7 @@ from numberdesk.accounts.store import (
     page_keys,
 )
 from numberdesk.catalog.model import InventoryPage
-from numberdesk.catalog.store import list_inventory, page_inventory
+from numberdesk.catalog.store import count_inventory, has_inventory, list_inventory, page_inventory
 from numberdesk.core.errors import NotFound, NumberNotOffered
 from numberdesk.core.lifecycle import AccountKind, NumberState, OrderState, RentalState
 from numberdesk.core.prices import Confirmation
@@ -33,10 +33,12 @@ from numberdesk.core.request_keys import RequestKey
 from numberdesk.flows.accounts.create_accounts import create_accounts, new_account
 from numberdesk.flows.accounts.fund_wallets import TOP_UP, fund_wallets, funding
 from numberdesk.flows.accounts.issue_keys import NewKey, Revocation, issue_keys, revoke
+from numberdesk.flows.examine import examine
 from numberdesk.flows.purchase.open_orders import open_orders
 from numberdesk.flows.rentals.label_numbers import Labelling, label_numbers
 from numberdesk.flows.rentals.release_numbers import Release, release_numbers
 from numberdesk.infra.db import Database, Tx
+from numberdesk.infra.vault import Vault
 from numberdesk.ledger.store import find_wallet, list_statement
 from numberdesk.migrations import prepare
 from numberdesk.numbers.model import Labels, RentedFilter
@@ -157,6 +159,9 @@ READS: dict[str, Question] = {
     "keys of which all may be seen": lambda tx: page_keys(tx, "acc_1", SCOPES, after_id=None, limit=11, most=MOST),
     "accounts of operators": lambda tx: list_accounts(tx, after_id=None, limit=11, kind=AccountKind.OPERATOR),
     "an operator's inventory, of nothing": lambda tx: page_inventory(tx, "acme", None, None, 11, MOST),
+    "states of the inventory": lambda tx: count_inventory(tx, MOST),
+    "whether there is an inventory": has_inventory,
+    "what a page tells operators": lambda tx: examine(tx, Vault(""), NOW - 1, MOST),
     "one key": lambda tx: find_keys(tx, ["key_acc_1_000001"]),
     "a key by its hash": lambda tx: find_key_by_hash(tx, "key_acc_1_000001"),
 }

@@ -237,11 +237,15 @@ def list_inventory(
     return [_item_of(row) for row in tx.execute(query.order_by(numbers.c.e164).limit(limit))]
 
 
-def count_inventory(tx: Tx, carrier: str | None = None) -> dict[NumberState, int]:
-    """How many numbers of one carrier or of all are in each state; a state without numbers is left out."""
-    query = select(numbers.c.state, func.count().label("held")).group_by(numbers.c.state).order_by(numbers.c.state)
-    if carrier is not None:
-        query = query.where(numbers.c.carrier == carrier)
+def has_inventory(tx: Tx) -> bool:
+    """Whether there is any number, in whatever state."""
+    return tx.execute(select(numbers.c.e164).limit(1)).first() is not None
+
+
+def count_inventory(tx: Tx, most: int) -> dict[NumberState, int]:
+    """How many numbers are in each state, of the first `most` alone; a state without numbers is left out."""
+    first = select(numbers.c.state).order_by(numbers.c.e164).limit(most).subquery()
+    query = select(first.c.state, func.count().label("held")).group_by(first.c.state).order_by(first.c.state)
     return {NumberState(row.state): row.held for row in tx.execute(query)}
 
 

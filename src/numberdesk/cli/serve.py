@@ -17,7 +17,7 @@ from numberdesk import worker
 from numberdesk.accounts.store import list_accounts
 from numberdesk.carriers.store import list_carriers
 from numberdesk.catalog.search import Offer
-from numberdesk.catalog.store import count_inventory
+from numberdesk.catalog.store import has_inventory
 from numberdesk.cli import demo_carriers, processes
 from numberdesk.cli.demo import ACCOUNT_NAME, DATABASE_URL, begin_anew, number_for_sale, prepare_demo
 from numberdesk.cli.demo_console import sign_in_text
@@ -291,7 +291,7 @@ def _welcome(running: Services, address: str) -> str:
             "  numberdesk operators create Operators\n"
             "  numberdesk keys create Operators\n"
         )
-    if not running.reader.read_now(count_inventory) and not _buys_from_carriers(running):
+    if not running.reader.read_now(has_inventory) and not _buys_from_carriers(running):
         text += (
             "\nThere is no number to sell yet. Put your numbers into a CSV file and:\n\n"
             "  numberdesk inventory import FILE.csv\n\n"

@@ -2,7 +2,7 @@
 
 Touches: database.
 
-What is read is bounded, and nothing is changed, so that this may run beside a server under load.
+Nothing is changed. With `looked_at` what is read is bounded, so that a page may ask in an account of any size.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numberdesk.carriers.audit_store import DUE_AUDITS
 from numberdesk.carriers.compliance_store import count_lapsing
 from numberdesk.carriers.store import list_carriers
 from numberdesk.catalog.gap_store import count_unpriced, count_unrated, find_currencies_sold
-from numberdesk.catalog.store import count_inventory
+from numberdesk.catalog.store import has_inventory
 from numberdesk.connections.rental_connection_store import DUE_CONNECTIONS, DUE_REMOVALS
 from numberdesk.connections.trunk_number_store import DUE_TRUNK_NUMBERS
 from numberdesk.core.advice import Advice, hint, problem
@@ -57,6 +57,9 @@ KINDS_OF_WORK: Final[Mapping[str, DueTable[Any]]] = {
 MOST_COUNTED: Final = 10_000
 """So many rows of a kind are counted; more are not told apart."""
 
+MOST_LOOKED_AT: Final = 10_000
+"""So many numbers are looked at for a page, where no index tells which of them lack something."""
+
 LATE: Final = 5 * 60 * MICROSECONDS
 VERIFY_EVERY: Final = 7 * 86_400 * MICROSECONDS
 
@@ -69,11 +72,20 @@ class Examined(NamedTuple):
     advice: tuple[Advice, ...]
 
 
-def examine(tx: Tx, vault: Vault, now: int) -> Examined:
-    """Look over what the database holds. `now` is in microseconds."""
+def examine(tx: Tx, vault: Vault, now: int, looked_at: int | None = None) -> Examined:
+    """Look over what the database holds. `now` is in microseconds.
+
+    Of numbers for sale, and of rented ones, only `looked_at` are looked at for what no index knows; None is all.
+    """
     work = find_work(tx, now)
     ok = find_verify_runs(tx).get(RunOutcome.OK)
-    advice = (*_of_carriers(tx, vault), *_of_catalog(tx), *_of_calls(tx), *_of_papers(tx, now), *_of_work(work))
+    advice = (
+        *_of_carriers(tx, vault),
+        *_of_catalog(tx, looked_at),
+        *_of_calls(tx, looked_at),
+        *_of_papers(tx, now),
+        *_of_work(work),
+    )
     advice = (*advice, *_of_verify(tx, now))
     return Examined(work, None if ok is None else ok.ran_at, advice)
 
@@ -107,8 +119,8 @@ def _left_at(described: DescribedCarrier) -> Iterator[Advice]:
         yield problem("carriers", said, f"numberdesk carriers audit {name}")
 
 
-def _of_catalog(tx: Tx) -> Iterator[Advice]:
-    sells_own = bool(count_inventory(tx))
+def _of_catalog(tx: Tx, looked_at: int | None) -> Iterator[Advice]:
+    sells_own = has_inventory(tx)
     if not sells_own and not any(one.state is CarrierState.ACTIVE for one in list_carriers(tx)):
         yield problem(
             "numbers", "there is nothing to sell", "numberdesk inventory import FILE.csv, or numberdesk carriers add"
@@ -119,7 +131,7 @@ def _of_catalog(tx: Tx) -> Iterator[Advice]:
             f"{_many(count)} of {carrier} have no price, so nobody is offered them",
             f"numberdesk prices set --carrier {carrier} --currency ..., or prices in the file",
         )
-    for carrier, count in sorted(count_unrated(tx, MOST_COUNTED).items()):
+    for carrier, count in sorted(count_unrated(tx, MOST_COUNTED, looked_at).items()):
         yield hint(
             "prices",
             f"{_many(count)} of {carrier} have no price per minute in some direction; their calls would be parked",
@@ -134,13 +146,13 @@ def _of_catalog(tx: Tx) -> Iterator[Advice]:
         )
 
 
-def _of_calls(tx: Tx) -> Iterator[Advice]:
+def _of_calls(tx: Tx, looked_at: int | None) -> Iterator[Advice]:
     appointed = [terms.source for terms in find_call_terms(tx).get(POOL, ())]
-    unsourced = 0 if any(appointed) else count_unsourced(tx, POOL, MOST_COUNTED)
+    unsourced = 0 if any(appointed) else count_unsourced(tx, POOL, MOST_COUNTED, looked_at)
     if unsourced:
         said = f"no source charges for the calls of {_many(unsourced)} of the own pool that are rented"
         yield hint("calls", said, f"numberdesk usage terms {POOL} --source SOURCE, unless calls are not charged here")
-    unrated = count_rentals_unrated(tx, MOST_COUNTED)
+    unrated = count_rentals_unrated(tx, MOST_COUNTED, looked_at)
     if unrated:
         said = f"{_many(unrated)} were rented without a price per minute in some direction"
         yield hint("calls", said, "numberdesk usage parked rate --number NUMBER --direction ... --rate ...")

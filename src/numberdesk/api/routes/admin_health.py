@@ -6,7 +6,7 @@ Touches: nothing.
 from __future__ import annotations
 
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
-from numberdesk.flows.examine import examine
+from numberdesk.flows.examine import MOST_LOOKED_AT, examine
 from numberdesk.views.doctor import HealthView, health_view
 
 
@@ -32,6 +32,6 @@ from numberdesk.views.doctor import HealthView, health_view
     },
 )
 async def health(request: ApiRequest) -> ApiResponse:
-    """Look over what the database holds, as `numberdesk doctor` does."""
+    """Look over what the database holds, as `numberdesk doctor` does, which looks at every number."""
     vault, now = request.services.vault, request.now
-    return ApiResponse(health_view(await request.read(lambda tx: examine(tx, vault, now))))
+    return ApiResponse(health_view(await request.read(lambda tx: examine(tx, vault, now, MOST_LOOKED_AT))))

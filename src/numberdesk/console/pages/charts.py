@@ -25,7 +25,7 @@ from numberdesk.console.tables import CSV, cell, file_headers
 from numberdesk.console.visit import Visit
 
 _MONTHS: Final = 12
-_MOST_LINES: Final = 50_000
+_MOST_LINES: Final = 10_000
 """Lines of statements that are summed for one page; months before those are left out."""
 
 _DAYS: Final = 14

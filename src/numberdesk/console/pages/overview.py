@@ -16,7 +16,7 @@ from numberdesk.console.screens import screen, show
 from numberdesk.console.visit import Visit
 from numberdesk.core.lifecycle import AccountKind
 
-_MOST = 1_000
+_MOST = 500
 """Rows that the first page looks at; beyond it says that it counted so far."""
 
 

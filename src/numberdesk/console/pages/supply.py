@@ -19,6 +19,9 @@ from numberdesk.console.visit import Visit
 _RULE: Final = ("currency", "carrier", "iso_country", "number_type", "prefix", "price", "per_minute_price_inbound",
                 "per_minute_price_outbound", "setup_price", "margin_percent", "margin_fixed", "round_to")  # fmt: skip
 
+_MOST_COUNTED: Final = 20_000
+"""Numbers whose states are counted; beyond it the page says that it counted so far."""
+
 RULES: Final = ScreenTable(
     "/console/prices",
     "Prices",
@@ -48,7 +51,8 @@ RULES: Final = ScreenTable(
 @screen("GET", "/inventory", "GET /admin/inventory")
 async def inventory(visit: Visit) -> Response:
     """Counts, the form for an import, and the numbers."""
-    counts = await visit.entry_point.services.reader.read(count_inventory, for_account=visit.caller.account_id)
+    reader, caller = visit.entry_point.services.reader, visit.caller
+    counts = await reader.read(lambda tx: count_inventory(tx, _MOST_COUNTED), for_account=caller.account_id)
     return show(
         visit,
         "inventory.html",
@@ -56,6 +60,7 @@ async def inventory(visit: Visit) -> Response:
         "Inventory",
         table=await load(visit, INVENTORY),
         counts={state.value: count for state, count in counts.items()},
+        more="" if sum(counts.values()) < _MOST_COUNTED else "\N{GREATER-THAN OR EQUAL TO} ",
         imports=visit.imports.latest(),
     )
 
