@@ -306,35 +306,33 @@ def shared(
 
     `serial` is that of the batch, out of which the ids of transfers are made.
     """
-    purses = {
-        account_id: _Purse(max(0, wallet.available), usage_transfer_id(serial, place), owed_transfer_id(serial, place))
+    every = {
+        account_id: _Shares(max(0, wallet.available), usage_transfer_id(serial, place), owed_transfer_id(serial, place))
         for place, (account_id, wallet) in enumerate(sorted(wallets.items()))
     }
-    sums: dict[str, _Purse] = {}
+    sums: dict[str, _Shares] = {}
     done: list[KeptCall] = []
     for call in calls:
         amount, span = call.amount, call.span
         if not amount or span is None:
             done.append(call)
             continue
-        purse = sums.get(span.account_id)
-        if purse is None:
-            purse = sums[span.account_id] = purses[span.account_id]
-            purse.currency = span.currency
-        paid = min(purse.left, amount)
+        mine = sums.get(span.account_id)
+        if mine is None:
+            mine = sums[span.account_id] = every[span.account_id]
+            mine.currency = span.currency
+        paid = min(mine.left, amount)
         owed = amount - paid
-        purse.left -= paid
-        purse.paid += paid
-        purse.owed += owed
-        shares = owed, purse.transfer_id if paid else None, purse.owed_transfer_id if owed else None
+        mine.left -= paid
+        mine.paid += paid
+        mine.owed += owed
+        shares = owed, mine.transfer_id if paid else None, mine.owed_transfer_id if owed else None
         done.append(KeptCall._make((*call[:_BEFORE_SHARES], *shares)))
-    return done, [
-        Posting(account_id, purse.currency, purse.paid, purse.owed) for account_id, purse in sorted(sums.items())
-    ]
+    return done, [Posting(account_id, mine.currency, mine.paid, mine.owed) for account_id, mine in sorted(sums.items())]
 
 
 @dataclass(slots=True)
-class _Purse:
+class _Shares:
     """What an account has left for the calls of a batch, and what they took of it and left owed so far."""
 
     left: int
