@@ -42,10 +42,10 @@ call-tools: $(CALLS) ## Fetch Kamailio and SIPp from Debian, into a folder, for 
 $(CALLS): testbed/debian_packages.sh | $(BIN)/python
 	@timeout 300 testbed/debian_packages.sh $(VENV)/calls $(KAMAILIO) || echo "Debian's packages could not be fetched: the tests that place real calls will be skipped"
 
-cluster-tools: $(CLUSTER) ## Fetch Patroni, etcd and Prometheus from Debian, into a folder, for long tests
+cluster-tools: $(CLUSTER) ## Fetch Patroni, etcd, PgBouncer and Prometheus from Debian, into a folder, for long tests
 
 $(CLUSTER): testbed/debian_packages.sh | $(BIN)/python
-	@timeout 300 testbed/debian_packages.sh $(VENV)/ha patroni etcd-server prometheus || echo "Debian's packages could not be fetched: the tests with Patroni and Prometheus will be skipped"
+	@timeout 300 testbed/debian_packages.sh $(VENV)/ha patroni etcd-server prometheus pgbouncer || echo "Debian's packages could not be fetched: the tests with Patroni, PgBouncer and Prometheus will be skipped"
 
 contract: $(DEV_READY) $(PRISM) $(GENERATOR) ## Hold adapters and the mock of carriers against carriers' documents (needs npm and the documents)
 	$(BIN)/python -m pytest -q -m contract tests/contract tests/api/test_generated_client.py

@@ -29,7 +29,7 @@ _QUERIES: Final = {
     "idempotency_records": "SELECT account_id, key, e164, monthly, inbound, outbound, setup, request_id, order_id, "
     "error_code, created_at FROM idempotency_records",
     "keyed_requests": "SELECT account_id, request, key, content, outcome_id, created_at FROM keyed_requests",
-    "events": "SELECT id, account_id, kind, created_at FROM events",
+    "events": "SELECT id, account_id, kind, created_at FROM events WHERE account_id <> ''",
     "api_keys": "SELECT id, revoked_at FROM api_keys",
     "superseded_prices": "SELECT e164, superseded_at, currency, price, inbound, outbound, setup FROM superseded_prices",
     "price_rules": "SELECT * FROM price_rules",
@@ -54,7 +54,7 @@ _SETTLING: Final = (
 _TOUCHED: Final = {
     "create accounts": ("accounts", "wallets"),
     "set standings": ("accounts",),
-    "fund": ("wallets", "transfers"),
+    "fund": ("wallets", "transfers", "events"),
     "import": ("numbers", "superseded_prices"),
     "issue keys": ("api_keys",),
     "revoke": ("api_keys",),

@@ -331,6 +331,9 @@ class Books:
             transfer_id, kind, debit, credit, abs(amount), wallet.currency, account_id, wallet.entries, wallet.posted,
             rest.get("order_id"), rest.get("reference"), rest["now"],
         )  # fmt: skip
+        if amount > 0:
+            event_id = f"evt_credit_{transfer_id.partition('_')[2]}"
+            self.events.add((event_id, account_id, "account.credited", rest["now"]))
 
     def hold(self, order: Order, state: str, now: int) -> None:
         """Set money aside for an order, or end that."""

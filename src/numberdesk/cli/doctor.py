@@ -32,6 +32,9 @@ from numberdesk.migrations import HEAD
 from numberdesk.views.doctor import DoctorView, doctor_view
 from numberdesk.wiring import OF_COMMANDS, build
 
+_POOLED: Final = (
+    "there is a pooler before PostgreSQL, so that no statement is prepared and naming all hosts does not help"
+)
 _OTHERS: Final = stat.S_IRGRP | stat.S_IROTH
 
 
@@ -62,6 +65,8 @@ def _examined() -> DoctorView:
         return doctor_view(__version__, None, sources, None, advice)
     try:
         found: Examined = running.reader.read_now(lambda tx: examine(tx, running.vault, running.now()))
+        if running.database.pooled:
+            advice.append(hint("database", _POOLED, "docs/postgresql.md says what it has to be set to"))
     except StorageFailedError as error:
         advice.append(problem("database", str(error), "numberdesk verify, and look at the disk or the server"))
         return doctor_view(__version__, HEAD, sources, None, advice)

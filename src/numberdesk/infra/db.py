@@ -146,6 +146,11 @@ class Database:
         """The SQLite file; None on PostgreSQL."""
         return self._engine.file
 
+    @property
+    def pooled(self) -> bool:
+        """Whether there is a pooler before the server, as the last connection found."""
+        return self._engine.pooled
+
     @contextlib.contextmanager
     def write(self) -> Iterator[Tx]:
         """One write transaction: committed at the end, rolled back when anything is raised.

@@ -7,6 +7,9 @@ transaction begins by writing its number into a row of `writers` that only this 
 Whoever comes back locks that row, which waits until the old transaction has ended one way or the
 other, and reads the number (docs/decisions/0008-postgresql.md).
 
+Behind a pooler of transactions (PgBouncer) each transaction may be in another session, and on another server after a
+failover: statements are not prepared then, and the server is looked at as every transaction that writes begins.
+
 A server may also be silent: it hangs, or its synchronous standby is gone and COMMIT waits for it for
 ever. So every wait has an end, after which the connection is given up, like one that was cut.
 """
@@ -17,8 +20,7 @@ import contextlib
 import math
 import secrets
 import time
-from collections.abc import Generator
-from typing import Any, ClassVar, Final, NoReturn
+from typing import Any, ClassVar, Final
 
 import psycopg
 from psycopg import IsolationLevel
@@ -27,6 +29,7 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.pool import NullPool, QueuePool
 
+from numberdesk.infra.bounded_connection import Bounded
 from numberdesk.infra.failures import (
     CommitLostError,
     CommitUnknownError,
@@ -53,10 +56,18 @@ _DEFAULTS: Final[dict[str, str]] = {
 _BOUNDS: Final = "SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = 0; "
 _NOW: Final = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)"
 _NOTE: Final = f"UPDATE writers SET transactions = {{number}}, used_at = {_NOW} WHERE id = '{{writer}}'"  # noqa: S608  no user text
+_FITNESS: Final = (
+    "SELECT pg_is_in_recovery()::text, current_setting('fsync'), current_setting('full_page_writes'), "
+    "current_setting('synchronous_commit'), current_setting('synchronous_standby_names'), "
+    "pg_encoding_to_char(encoding) FROM pg_database WHERE datname = current_database()"
+)
 _BEGIN: Final = (
     f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {_BOUNDS}"
     f"SET LOCAL idle_in_transaction_session_timeout = '10s'; {_NOTE}"
 )
+_BEGIN_POOLED: Final = f"{_BEGIN.removesuffix(_NOTE)}{_FITNESS}; {_NOTE}"
+_MIGRATIONS: Final = 7091844023
+"""The advisory lock of whoever changes the schema."""
 _REGISTER: Final = (
     f"BEGIN; {_BOUNDS}INSERT INTO writers (id, transactions, used_at) VALUES ('{{writer}}', 0, {_NOW}) "  # noqa: S608  no user text
     "ON CONFLICT DO NOTHING; COMMIT"
@@ -83,49 +94,6 @@ _SHORTEST_SECONDS: Final = 2.0
 """What a transaction is given at least: a thousand lines of an import are one."""
 _COMMIT_SECONDS: Final = 1.0
 """What its COMMIT is given at least, however long the rest took."""
-_CANCEL_SECONDS: Final = 1.0
-
-
-class Bounded(psycopg.Connection[Any]):
-    """A connection that waits for the server until `end`, in seconds of the monotonic clock, and then gives itself up.
-
-    What runs on the server is cancelled then, but not where `may_cancel` is false: a COMMIT that waits
-    for a standby would end without it, and others see what may yet be lost. The server answers such a
-    COMMIT as if all were well, with a warning, which `warning` keeps.
-    """
-
-    end: float = math.inf
-    may_cancel: bool = True
-    warning: str | None = None
-    checked: bool = False
-    """Whether the server behind it was found fit to be written to."""
-
-    def wait(self, gen: Generator[Any, Any, Any], *arguments: Any, **named: Any) -> Any:
-        """Run what the driver does step by step. Raises OperationalError, and is closed, when the end has come."""
-        return super().wait(self._until_end(gen), *arguments, **named)
-
-    def _until_end(self, gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
-        try:
-            wanted = next(gen)
-            while True:
-                ready = yield wanted
-                if not ready and time.monotonic() >= self.end:  # nothing came: the driver looks ten times a second
-                    self._give_up()
-                wanted = gen.send(ready)
-        except StopIteration as done:
-            return done.value
-
-    def _give_up(self) -> NoReturn:
-        if self.may_cancel:
-            with contextlib.suppress(psycopg.Error):
-                self.cancel_safe(timeout=_CANCEL_SECONDS)
-        self.close()
-        raise psycopg.OperationalError("the server did not answer in time")
-
-    def heed(self, notice: psycopg.errors.Diagnostic) -> None:
-        """Keep a warning."""
-        if notice.severity_nonlocalized == "WARNING":
-            self.warning = notice.message_primary
 
 
 class Postgres:
@@ -153,12 +121,15 @@ class Postgres:
         self._former: str | None = None
         self._registered = False
         self._number = 0
+        self.pooled = False
 
     def connect(self) -> Bounded:
         """A new connection to the primary, bounded as a transaction that writes is."""
         connection = Bounded.connect(self._conninfo)
         self.bound(connection, self._write_seconds)
         connection.add_notice_handler(connection.heed)
+        connection.find_pooler()
+        self.pooled = connection.pooled
         return connection
 
     def bound(self, driver: Bounded, seconds: float | None) -> None:
@@ -180,8 +151,23 @@ class Postgres:
         engine = self._engine(poolclass=NullPool)
         event.listen(engine, "connect", lambda connection, _record: self.bound(connection, None))
         if writing:
-            event.listen(engine, "connect", _lock_migrations)
+            event.listen(engine, "connect", self._lock_migrations)
         return engine
+
+    def _lock_migrations(self, connection: Bounded, _record: Any) -> None:
+        """Until the connection is closed: a session's lock, since every revision commits by itself.
+
+        Behind a pooler no session is ours for so long, but a transaction is: another connection stays in one.
+        """
+        if not connection.pooled:
+            connection.execute(f"SELECT pg_advisory_lock({_MIGRATIONS})")
+            connection.commit()
+            return
+        connection.held = holder = self.connect()
+        self.bound(holder, None)
+        holder.execute("SET LOCAL statement_timeout = 0")
+        holder.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        holder.execute(f"SELECT pg_advisory_xact_lock({_MIGRATIONS})")
 
     def _engine(self, **options: Any) -> Engine:
         # Reading every connection's hstore type, as the dialect would, costs a round trip that nothing needs.
@@ -194,17 +180,7 @@ class Postgres:
         version = driver.info.server_version // 10_000
         if version < OLDEST_VERSION:
             raise DatabaseError(f"The database is PostgreSQL {version}; {OLDEST_VERSION} or newer is needed")
-        names = (
-            "pg_is_in_recovery()::text",
-            *(
-                f"current_setting('{name}')"
-                for name in ("fsync", "full_page_writes", "synchronous_commit", "synchronous_standby_names")
-            ),
-            "pg_encoding_to_char(encoding)",
-        )
-        query = f"SELECT {', '.join(names)} FROM pg_database WHERE datname = current_database()"  # noqa: S608  constants
-        standby, fsync, full_pages, synchronous, standbys, encoding = driver.execute(query).fetchone()
-        complaint = _complaint(standby, fsync, full_pages, synchronous, standbys, encoding)
+        complaint = _complaint(*driver.execute(_FITNESS).fetchone())
         if complaint is not None:
             raise DatabaseError(complaint)
 
@@ -240,9 +216,15 @@ class Postgres:
             self._register(driver)
         driver.may_cancel = True
         self._number += 1
-        cursor = driver.execute(_BEGIN.format(number=self._number, writer=self._writer), prepare=False)
+        begin = _BEGIN_POOLED if driver.pooled else _BEGIN
+        cursor = driver.execute(begin.format(number=self._number, writer=self._writer), prepare=False)
+        complaint = None
         while cursor.nextset():  # the last of these statements is the note
-            pass
+            if cursor.description is not None:
+                complaint = _complaint(*(cursor.fetchone() or ()))
+        if complaint is not None:
+            driver.execute("ROLLBACK", prepare=False)
+            raise UnfitServerError(complaint)
         return cursor.rowcount == 1
 
     def _renew(self) -> None:
@@ -362,9 +344,3 @@ def _is_any(error: psycopg.Error, codes: tuple[str, ...]) -> bool:
 def _prepare_reading(connection: Bounded, _record: Any) -> None:
     connection.isolation_level = IsolationLevel.REPEATABLE_READ
     connection.read_only = True
-
-
-def _lock_migrations(connection: Bounded, _record: Any) -> None:
-    """Until the connection is closed: a session's lock, since every revision commits by itself."""
-    connection.execute("SELECT pg_advisory_lock(7091844023)")
-    connection.commit()
