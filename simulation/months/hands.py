@@ -62,9 +62,6 @@ class Hands:
         rental = self._some(ended=False)
         if rental is None:
             return
-        set_up = [e164 for e164 in self._facts.tariffs if self._is_set_up(e164)]
-        if set_up and self._world.happens(0.5):  # those where there is most to be undone
-            rental = self._facts.live(self._world.one_of(set_up))
         self._facts.asked.add(("take back", rental.e164))
         taken = await self._do(
             "taken_back",
@@ -103,15 +100,13 @@ class Hands:
                 customer.mine.pop(outcome.e164, None)
         return outcome
 
-    def _is_set_up(self, e164: str) -> bool:
-        live = self._facts.live(e164)
-        return live is not None and any(self._facts.settings.get(live.rental_id, ()))
-
     def _somebody(self) -> Customer:
         return self._world.one_of(list(self._customers.values()))
 
     def _some(self, *, ended: bool) -> Any:
         found = [one for one in self._facts.rented.values() if (one.ended_at is not None) is ended]
+        if not ended and self._world.happens(0.5):  # where there is most to be undone
+            found = [one for one in found if any(self._facts.settings.get(one.rental_id, ()))] or found
         return self._world.one_of(found[-30:] if ended else found) if found else None
 
 

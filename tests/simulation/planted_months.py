@@ -184,17 +184,6 @@ def _handed_on(flow: Flow) -> Flow:
     return apply
 
 
-def _late_word(table: str) -> Wrapper:
-    """Whatever a carrier answers is about what is wanted now."""
-
-    def newest(tx: Tx, command: Any) -> Any:
-        query = f"SELECT generation FROM {table} WHERE rental_id = ?"  # noqa: S608
-        ((generation,),) = tx.fetch(query, [command.rental_id])
-        return command._replace(told=command.told._replace(generation=generation))
-
-    return asking(newest)
-
-
 def planted(**wrapped: Wrapper) -> Product:
     """A product with faulty flows, by their names with underscores."""
     return Product(wrapped={name.replace("_", " "): wrapper for name, wrapper in wrapped.items()})
@@ -262,12 +251,6 @@ PLANTED: Final[dict[str, Product]] = {
         )
     ),
     "a number keeps what was set for whom it was moved from": planted(transfer=_handed_on),
-    "a carrier's late answer is taken for one to what is wanted now": planted(
-        note_settings=_late_word("number_settings")
-    ),
-    "what is to be set is noted and never told": planted(
-        want_settings=leaving("UPDATE number_settings SET next_at = next_at + 8640000000000 WHERE next_at IS NOT NULL")
-    ),
 }
 
 
