@@ -1,6 +1,6 @@
 """People who sign in to the console: list, invite, change, and give a new link.
 
-Touches: nothing.
+Touches: database.
 """
 
 from __future__ import annotations
