@@ -222,8 +222,8 @@ actions = Table(
     text("what"),
     text("object_id"),
     text("details"),
-    text("before", server_default="{}"),
-    text("after", server_default="{}"),
+    text("before", server_default=""),
+    text("after", server_default=""),
     one_of("via", Via),
     sqlite_with_rowid=False,
 )

@@ -45,4 +45,4 @@ def upgrade() -> None:
         "AND actions.what = 'POST /api-keys' AND actions.actor_id LIKE 'per#_%' ESCAPE '#')"
     )
     for name in ("before", "after"):
-        op.add_column("actions", sa.Column(name, TEXT, nullable=False, server_default="{}"))
+        op.add_column("actions", sa.Column(name, TEXT, nullable=False, server_default=""))
