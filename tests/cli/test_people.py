@@ -30,7 +30,7 @@ def test_people_are_invited_changed_disabled_and_let_in_again(run: Run) -> None:
     assert json_of(run("people", "role", "ann@example.com", "--role", "viewer", "--json"))["role"] == "viewer"
     again = run("people", "link", "ANN@example.com", "--json", NUMBERDESK_PUBLIC_URL="https://desk.example.com")
     assert json_of(again)["link"].startswith("https://desk.example.com/console/link?token=")
-    assert json_of(run("people", "disable", "ann@example.com", "--json"))["status"] == "disabled"
+    assert json_of(run("people", "disable", "ann@example.com", "--revoke-keys", "--json"))["status"] == "disabled"
     assert run("people", "link", "ann@example.com").returncode == 1
     assert json_of(run("people", "enable", "ann@example.com", "--json"))["status"] == "invited"
     assert invited["id"] in run("people", "list").stdout

@@ -159,14 +159,16 @@ def test_the_name_of_a_carrier_is_the_operators_affair(engine: str) -> None:
 SECRET: Final = "s3cret-and-nobodys-affair"
 
 
+def made(http: httpx.Client, path: str, **body: Any) -> str:
+    """The id of what an endpoint makes."""
+    answer = http.post(path, json=body)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["data"].get("id", ""))
+
+
 def test_changes_of_every_kind_tell_before_and_after_and_no_secret(desk: Shop, customer: Customer) -> None:
     operator, own, number = desk.operator().http, customer.http, desk.number()
     customer.buy(number)
-
-    def made(http: httpx.Client, path: str, **body: Any) -> str:
-        answer = http.post(path, json=body)
-        assert answer.status_code == 200, answer.text
-        return str(answer.json()["data"].get("id", ""))
 
     hook = made(own, "/webhooks/", url=f"http://127.0.0.1:8080/{SECRET}")
     key = made(own, "/api-keys/", name="k")

@@ -172,6 +172,40 @@ def test_a_person_buys_and_a_key_that_they_make_is_the_accounts(desk: Shop, cust
     assert "The number is yours." in bought.text
 
 
+def test_the_keys_that_somebody_made_are_named_where_they_are_disabled_and_revoked_if_that_is_ticked(
+    desk: Shop, customer: Customer, browser: Browser
+) -> None:
+    disabled = {}
+    for revoked in (False, True):
+        owner = signed_in_person(desk, customer.account_id, Role.OWNER)
+        owner.post("/console/keys", {"name": f"made {revoked}"})
+        page = browser.get("/console/people")
+        (person_id,) = [
+            each["id"] for each in customer.http.get("/people/").json()["data"]
+            if [one["name"] for one in each["keys"]] == [f"made {revoked}"]
+        ]  # fmt: skip
+        assert f"They made keys that go on: made {revoked}." in page.text
+        form = {"status": "disabled", **({"revoke_keys": "yes"} if revoked else {})}
+        assert "Saved." in browser.post(f"/console/people/{person_id}/change", form).text
+        keys = {each["name"]: each["revoked_at"] for each in customer.http.get("/api-keys/").json()["data"]}
+        disabled[revoked] = keys[f"made {revoked}"] is not None
+    assert disabled == {False: False, True: True}
+    (goes_on, *_) = [each for each in customer.http.get("/people/").json()["data"] if each["keys"]]
+    assert (goes_on["status"], goes_on["keys"][0]["name"]) == ("disabled", "made False")
+    alone = customer.http.patch(f"/people/{goes_on['id']}/", json={"revoke_keys": True})
+    assert (alone.status_code, alone.json()["error"]["details"]["field"]) == (400, "revoke_keys")
+
+
+def test_of_roles_that_operators_have_customers_are_told_nothing(customer: Customer, desk: Shop) -> None:
+    wrong = customer.http.post("/people/", json={"email": "x@example.com", "role": "boss"})
+    assert wrong.json()["error"]["details"] == {"field": "role", "reason": "must be one of owner, buyer, viewer"}
+    theirs = customer.http.patch("/people/per_none/", json={"role": "admin"})
+    assert theirs.json()["error"]["details"]["reason"] == "must be one of owner, buyer, viewer"
+    path = f"/admin/accounts/{customer.account_id}/people/"
+    told = desk.operator().http.post(path, json={"email": "x@example.com", "role": "boss"}).json()
+    assert "admin, support, finance" in told["message"]
+
+
 def test_another_accounts_people_are_not_there(desk: Shop, browser: Browser) -> None:
     theirs = desk.customer()
     viewer = signed_in_person(desk, theirs.account_id, Role.VIEWER)

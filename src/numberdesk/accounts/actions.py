@@ -135,7 +135,7 @@ def as_seen_by(account_id: str, action: Action) -> Action:
 
 
 def _told(text: str) -> str:
-    fields = {name: value for name, value in json.loads(text).items() if name not in _OPERATORS_OWN}
+    fields = {name: value for name, value in json.loads(text or "{}").items() if name not in _OPERATORS_OWN}
     return json.dumps(fields, ensure_ascii=False)
 
 

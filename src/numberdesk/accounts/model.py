@@ -80,7 +80,8 @@ class Account(NamedTuple):
 class ApiKey(NamedTuple):
     """A credential of an account, without its secret. `shown` is its beginning; instants in microseconds.
 
-    `created_by` is the id of the key that it was made with, None for one made by command.
+    `created_by` is the id of the key that it was made with, None for one made by command; `made_by` that of the person
+    who made it.
     """
 
     id: str
@@ -93,6 +94,7 @@ class ApiKey(NamedTuple):
     expires_at: int | None
     revoked_at: int | None
     created_by: str | None = None
+    made_by: str | None = None
 
     def valid_at(self, now: int) -> bool:
         """Neither revoked nor expired."""
@@ -120,6 +122,11 @@ class Caller(NamedTuple):
     def maker_id(self) -> str | None:
         """The key that a key which is made now is made with; None where a person makes it."""
         return self.key_id if self.role is None else None
+
+    @property
+    def person_id(self) -> str | None:
+        """The person who asks; None where it is a key."""
+        return None if self.role is None else self.key_id
 
     @property
     def key_scopes(self) -> frozenset[str]:

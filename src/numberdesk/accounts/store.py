@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, delete, func, literal, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, literal, or_, select, update
 
 from numberdesk.accounts.model import SCOPES, Account, ApiKey, KeyPage
 from numberdesk.core.lifecycle import AccountKind, AccountState
@@ -115,6 +115,18 @@ def find_keys(tx: Tx, ids: Iterable[str], *, lock: bool = False) -> dict[str, Ap
     """Keys by id, locked until the transaction ends where that is asked for."""
     query = select(*_KEY_COLUMNS).where(api_keys.c.id.in_(sorted(set(ids)))).order_by(api_keys.c.id)
     return {row.id: _key_of(row) for row in tx.execute(query.with_for_update(key_share=True) if lock else query)}
+
+
+def find_keys_made_by(tx: Tx, people: Collection[tuple[str, str]], now: int) -> dict[str, list[ApiKey]]:
+    """The keys that work which people made for their own accounts, by person; `people` are accounts with people."""
+    accounts_of, made_by = sorted({each[0] for each in people}), sorted({each[1] for each in people})
+    live = (api_keys.c.revoked_at.is_(None), or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now))
+    wanted = (api_keys.c.account_id.in_(accounts_of), api_keys.c.made_by.in_(made_by))
+    found: dict[str, list[ApiKey]] = {}
+    for row in tx.execute(select(*_KEY_COLUMNS).where(*wanted, *live).order_by(api_keys.c.id)):
+        if (row.account_id, row.made_by) in people:
+            found.setdefault(row.made_by, []).append(_key_of(row))
+    return found
 
 
 def count_live_keys(tx: Tx, account_ids: Iterable[str], now: int) -> dict[str, int]:
@@ -258,4 +270,5 @@ def _key_of(row: Any) -> ApiKey:
         row.expires_at,
         row.revoked_at,
         row.created_by,
+        row.made_by,
     )

@@ -12,6 +12,7 @@ import typer
 from numberdesk.accounts.passkey_store import list_passkeys
 from numberdesk.accounts.people import Person, parse_email
 from numberdesk.accounts.person_store import find_people_called, list_people
+from numberdesk.accounts.store import find_keys_made_by
 from numberdesk.cli.output import fail, print_list, print_object
 from numberdesk.cli.session import AccountArgument, AsJson, Limit, account_called, services
 from numberdesk.core.roles import Role
@@ -80,9 +81,15 @@ def link_person(email: _Email, as_json: AsJson = False) -> None:  # noqa: FBT002
 
 
 @people.command("disable")
-def disable_person(email: _Email, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
-    """Let a person sign in no more, and end their sessions at once."""
-    _let_in(email, disabled=True, as_json=as_json)
+def disable_person(
+    email: _Email,
+    revoke_keys: Annotated[  # noqa: FBT002  a flag
+        bool, typer.Option("--revoke-keys", help="Revoke the keys that they made for the account, too")
+    ] = False,
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """Let a person sign in no more, and end their sessions at once; prints the keys of theirs that go on."""
+    _let_in(email, disabled=True, revoke_keys=revoke_keys, as_json=as_json)
 
 
 @people.command("enable")
@@ -113,10 +120,13 @@ def remove_passkey(
         print_object(passkey_view(running.writer.apply(change_passkeys, change)), as_json=as_json)
 
 
-def _let_in(email: str, *, disabled: bool, as_json: bool) -> None:
+def _let_in(email: str, *, disabled: bool, revoke_keys: bool = False, as_json: bool) -> None:
     with services(_OPTIONS) as running:
-        change = _change(running, email)._replace(disabled=disabled)
-        print_object(person_view(running.writer.apply(change_people, change)), as_json=as_json)
+        change = _change(running, email)._replace(disabled=disabled, revoke_keys=revoke_keys)
+        person = running.writer.apply(change_people, change)
+        whose = {(person.account_id, person.id)}
+        keys = running.reader.read_now(lambda tx: find_keys_made_by(tx, whose, change.now))
+        print_object(person_view(person, keys.get(person.id, ())), as_json=as_json)
 
 
 def _change(running: Services, email: str) -> PersonChange:

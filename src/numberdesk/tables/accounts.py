@@ -32,7 +32,7 @@ Index("uq_accounts_name", accounts.c.name, unique=True)
 Index(None, accounts.c.kind, accounts.c.id)
 
 # A key is stored as the SHA-256 of its text; `shown` is its beginning, for people to tell keys apart.
-# created_by is the key that it was made with; empty for those made by command.
+# created_by is the key that it was made with; empty for those made by command. made_by is the person who made it.
 api_keys = Table(
     "api_keys",
     metadata,
@@ -46,6 +46,7 @@ api_keys = Table(
     optional_whole("expires_at"),
     optional_whole("revoked_at"),
     optional_text("created_by", ForeignKey("api_keys.id")),
+    optional_text("made_by"),
     UniqueConstraint("hash"),
     sqlite_with_rowid=False,
 )
@@ -221,8 +222,8 @@ actions = Table(
     text("what"),
     text("object_id"),
     text("details"),
-    text("before", server_default="{}"),
-    text("after", server_default="{}"),
+    text("before", server_default=""),
+    text("after", server_default=""),
     one_of("via", Via),
     sqlite_with_rowid=False,
 )

@@ -54,5 +54,5 @@ def action_view(action: Action) -> ActionView:
         action.what,
         action.object_id or None,
         action.account_id or None,
-        *(json.loads(text) for text in (action.details, action.before, action.after)),
+        *(json.loads(text or "{}") for text in (action.details, action.before, action.after)),
     )

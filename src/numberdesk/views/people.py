@@ -5,13 +5,24 @@ Touches: nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Annotated
+
 import msgspec
 
+from numberdesk.accounts.model import ApiKey
 from numberdesk.accounts.passkeys import Passkey
 from numberdesk.accounts.people import Person, PersonState
 from numberdesk.core.periods import iso_or_none, iso_seconds
 from numberdesk.core.roles import Role
-from numberdesk.views.formats import AccountId, Instant, PersonId
+from numberdesk.views.formats import AccountId, Instant, KeyId, PersonId
+
+
+class PersonKeyView(msgspec.Struct, frozen=True):
+    """An API key that a person made for their account."""
+
+    id: KeyId
+    name: str
 
 
 class PersonView(msgspec.Struct, frozen=True):
@@ -24,6 +35,12 @@ class PersonView(msgspec.Struct, frozen=True):
     status: PersonState
     created_at: Instant
     disabled_at: Instant | None
+    keys: Annotated[
+        list[PersonKeyView],
+        msgspec.Meta(
+            description="The keys that work which they made for the account; disabling leaves them as they are."
+        ),
+    ]
 
 
 class InvitedPersonView(PersonView, frozen=True):
@@ -47,7 +64,7 @@ def passkey_view(passkey: Passkey) -> PasskeyView:
     return PasskeyView(passkey.id, passkey.name, iso_seconds(passkey.created_at), iso_or_none(passkey.used_at))
 
 
-def person_view(person: Person) -> PersonView:
+def person_view(person: Person, keys: Sequence[ApiKey] = ()) -> PersonView:
     """A person."""
     return PersonView(
         person.id,
@@ -57,11 +74,12 @@ def person_view(person: Person) -> PersonView:
         person.state,
         iso_seconds(person.created_at),
         iso_or_none(person.disabled_at),
+        [PersonKeyView(key.id, key.name) for key in keys],
     )
 
 
-def invited_view(person: Person, link: str, expires_at: int) -> InvitedPersonView:
+def invited_view(person: Person, link: str, expires_at: int, keys: Sequence[ApiKey] = ()) -> InvitedPersonView:
     """A person with a new link."""
     return InvitedPersonView(
-        **msgspec.structs.asdict(person_view(person)), link=link, link_expires_at=iso_seconds(expires_at)
+        **msgspec.structs.asdict(person_view(person, keys)), link=link, link_expires_at=iso_seconds(expires_at)
     )

@@ -233,6 +233,7 @@ async def created_key(request: ApiRequest, account_id: str, kind: AccountKind) -
         now=request.now,
         grantable=grantable,
         created_by=request.caller.maker_id,
+        made_by=request.caller.person_id,
     )
     caps = SpendCaps() if body.spend_limits is None else body.spend_limits.caps
     check_caps(caps)

@@ -1,6 +1,6 @@
 """People who sign in to the console: list, invite, change, and give a new link.
 
-Touches: nothing.
+Touches: database.
 """
 
 from __future__ import annotations
@@ -9,20 +9,24 @@ from typing import Annotated, Final
 
 import msgspec
 
+from numberdesk.accounts.model import ApiKey
 from numberdesk.accounts.people import EMAIL, LONGEST_EMAIL, Person, PersonState, parse_email
 from numberdesk.accounts.person_store import list_people
+from numberdesk.accounts.store import find_keys_made_by
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, page, position
 from numberdesk.api.routes.api_keys import KEY_REFUSAL
 from numberdesk.api.shapes import Label, id_in_path, stated
 from numberdesk.core.errors import InvalidRequest
-from numberdesk.core.roles import Role
+from numberdesk.core.lifecycle import AccountKind
+from numberdesk.core.roles import ROLES_OF, Role
 from numberdesk.flows.accounts.invite_people import Invitation, PersonChange, change_people, invite_people
 from numberdesk.flows.accounts.sign_in import new_link
+from numberdesk.infra.db import Tx
 from numberdesk.views.people import InvitedPersonView, PersonView, invited_view, person_view
 from numberdesk.wiring import console_address
 
-_PERSON_EXAMPLE: Final = {
+_PERSON_EXAMPLE: Final[dict[str, object]] = {
     "id": "per_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
     "account_id": "acc_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
     "email": "ann@example.com",
@@ -30,6 +34,7 @@ _PERSON_EXAMPLE: Final = {
     "status": "invited",
     "created_at": "2026-03-20T14:30:00Z",
     "disabled_at": None,
+    "keys": [],
 }
 _INVITED_EXAMPLE: Final = {
     **_PERSON_EXAMPLE,
@@ -38,6 +43,7 @@ _INVITED_EXAMPLE: Final = {
 }
 _OF_ACCOUNT: Final = "/admin/accounts/{account_id:str}/people"
 
+_Role = Annotated[Label, stated(enum=list(Role))]
 _Email = Annotated[Label, stated(maxLength=LONGEST_EMAIL, pattern=f"^{EMAIL.pattern}$")]
 
 
@@ -45,14 +51,18 @@ class NewPersonBody(msgspec.Struct, frozen=True):
     """Somebody to invite."""
 
     email: _Email
-    role: Role
+    role: _Role
 
 
 class PersonBody(msgspec.Struct, frozen=True):
     """What to change of a person; what is left out stays as it is."""
 
-    role: Role | None = None
+    role: _Role | None = None
     status: PersonState | None = None
+    revoke_keys: Annotated[
+        bool,
+        msgspec.Meta(description="With the status disabled: revoke the keys that the person made for the account."),
+    ] = False
 
 
 @endpoint(
@@ -191,15 +201,20 @@ async def link_any_person(request: ApiRequest) -> ApiResponse:
 async def _listed(request: ApiRequest, account_id: str) -> ApiResponse:
     query: PageQuery = request.query
     after = position(query.page_token, "per_")
-    found = await request.read(lambda tx: list_people(tx, account_id, after_id=after, limit=query.page_size + 1))
+
+    def read(tx: Tx) -> tuple[list[Person], dict[str, list[ApiKey]]]:
+        found = list_people(tx, account_id, after_id=after, limit=query.page_size + 1)
+        return found, find_keys_made_by(tx, {(each.account_id, each.id) for each in found}, request.now)
+
+    found, keys = await request.read(read)
     items, rest = page(found, query.page_size, "id")
-    return ApiResponse([person_view(item) for item in items], rest=rest)
+    return ApiResponse([person_view(item, keys.get(item.id, ())) for item in items], rest=rest)
 
 
 async def _invited(request: ApiRequest, account_id: str) -> ApiResponse:
     body: NewPersonBody = request.body
     services = request.services
-    person = Person(services.new_id("per"), account_id, parse_email(body.email), body.role, request.now)
+    person = Person(services.new_id("per"), account_id, parse_email(body.email), _role(request, body.role), request.now)
     token, link = new_link(services.random_bytes, person.id, request.now)
     command = Invitation(person, link, request.caller.key_scopes, request.caller.key_id)
     made: Person = await services.writer.submit(invite_people, command)
@@ -213,9 +228,29 @@ async def _changed(request: ApiRequest, account_id: str | None) -> ApiResponse:
         raise InvalidRequest("status", "must be active or disabled; a new link lets them choose a password anew")
     disabled = None if body.status is None else body.status is PersonState.DISABLED
     changed = await request.services.writer.submit(
-        change_people, _change(request, account_id)._replace(role=body.role, disabled=disabled)
+        change_people,
+        _change(request, account_id)._replace(
+            role=None if body.role is None else _role(request, body.role),
+            disabled=disabled,
+            revoke_keys=body.revoke_keys,
+        ),
     )
-    return ApiResponse(person_view(changed), "Person updated")
+    return ApiResponse(person_view(changed, await _keys(request, changed)), "Person updated")
+
+
+async def _keys(request: ApiRequest, person: Person) -> list[ApiKey]:
+    """The keys that a person made and that work."""
+    whose = {(person.account_id, person.id)}
+    found = await request.read(lambda tx: find_keys_made_by(tx, whose, request.now))
+    return found.get(person.id, [])
+
+
+def _role(request: ApiRequest, text: str) -> Role:
+    """A role; of others than those that the caller may know of it says nothing. Raises InvalidRequest."""
+    known = list(Role) if request.caller.kind is AccountKind.OPERATOR else ROLES_OF[request.caller.kind]
+    if text not in known:
+        raise InvalidRequest("role", f"must be one of {', '.join(known)}")
+    return Role(text)
 
 
 async def _linked(request: ApiRequest, account_id: str | None) -> ApiResponse:
@@ -223,7 +258,8 @@ async def _linked(request: ApiRequest, account_id: str | None) -> ApiResponse:
     token, link = new_link(services.random_bytes, change.person_id, request.now)
     person: Person = await services.writer.submit(change_people, change._replace(link=link))
     address = f"{console_address(services.settings)}/console/link?token={token}"
-    return ApiResponse(invited_view(person, address, link.expires_at), "The link is shown only now.")
+    view = invited_view(person, address, link.expires_at, await _keys(request, person))
+    return ApiResponse(view, "The link is shown only now.")
 
 
 def _change(request: ApiRequest, account_id: str | None) -> PersonChange:

@@ -10,7 +10,9 @@ from typing import Final
 from starlette.responses import Response
 
 from numberdesk.accounts.people import SCOPES_OF
-from numberdesk.console.screens import Deed, Shower, deed, screen, show, show_again
+from numberdesk.console.paths import filled
+from numberdesk.console.rendering import redirect
+from numberdesk.console.screens import ROOT, Deed, Shower, perform, screen, show, show_again
 from numberdesk.console.tables import Column, ScreenTable, csv_answer, load
 from numberdesk.console.visit import Visit
 from numberdesk.core.errors import NumberdeskError
@@ -107,23 +109,28 @@ _shows_link("/people", "POST /people", people)
 _shows_link("/people/{person_id}/link", "POST /people/{person_id}/link", people)
 _shows_link("/accounts/{account_id}/people", f"POST {_OF_ACCOUNT}", people_of_account)
 _shows_link("/accounts/{account_id}/people/{person_id}/link", "POST /admin/people/{person_id}/link", people_of_account)
-deed(
-    Deed(
-        "/people/{person_id}/change",
-        "PATCH /people/{person_id}",
-        "/people",
-        "person-changed",
-        fields=("role", "status"),
-    ),
-    people,
-)
-deed(
-    Deed(
-        "/accounts/{account_id}/people/{person_id}/change",
-        "PATCH /admin/people/{person_id}",
-        "/accounts/{account_id}/people",
-        "person-changed",
-        fields=("role", "status"),
-    ),
+
+
+def _changes(path: str, endpoint: str, back: str, again: Shower) -> None:
+    """Declare the forms that change a person."""
+    done = Deed(path, endpoint, back, "person-changed", fields=("role", "status"))
+
+    @screen("POST", path, endpoint)
+    async def change(visit: Visit) -> Response:
+        body: dict[str, object] = {**visit.filled(*done.fields)}
+        if visit.sent("revoke_keys"):
+            body["revoke_keys"] = True
+        try:
+            await perform(visit, done, body)
+        except NumberdeskError as error:
+            return await show_again(visit, error, again)
+        return redirect(f"{filled(ROOT + back, visit.path)}?said={done.said}")
+
+
+_changes("/people/{person_id}/change", "PATCH /people/{person_id}", "/people", people)
+_changes(
+    "/accounts/{account_id}/people/{person_id}/change",
+    "PATCH /admin/people/{person_id}",
+    "/accounts/{account_id}/people",
     people_of_account,
 )

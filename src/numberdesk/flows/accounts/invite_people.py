@@ -22,7 +22,7 @@ from numberdesk.accounts.person_store import (
     save_people,
 )
 from numberdesk.accounts.session_store import SignInLink, delete_links_of, end_sessions_of, insert_links
-from numberdesk.accounts.store import find_accounts, find_keys
+from numberdesk.accounts.store import find_accounts, find_keys, find_keys_made_by, revoke_descendants, revoke_keys
 from numberdesk.core.errors import Forbidden, InvalidApiKey, InvalidRequest, NotFound, NumberdeskError
 from numberdesk.core.lifecycle import AccountState
 from numberdesk.core.purchase_refusals import ACCOUNT_CLOSED
@@ -60,7 +60,8 @@ class Invitation(NamedTuple):
 class PersonChange(NamedTuple):
     """What to change at `now` of a person of an account (None: of any), by `changed_by` who may give these scopes.
 
-    `disabled` ends or begins that they may sign in; `link` is a new one, in place of those before.
+    `disabled` ends or begins that they may sign in; `link` is a new one, in place of those before. `revoke_keys`, for
+    whoever is disabled: the keys go with them that they made for the account.
     """
 
     person_id: str
@@ -71,6 +72,7 @@ class PersonChange(NamedTuple):
     role: Role | None = None
     disabled: bool | None = None
     link: SignInLink | None = None
+    revoke_keys: bool = False
 
 
 def invite_people(tx: Tx, commands: Sequence[Invitation]) -> list[Person | NumberdeskError]:
@@ -178,6 +180,8 @@ def _changed(command: PersonChange, person: Person, account: Account) -> Person 
         refusal = _not_given(account, command.role, command.scopes)
     if refusal is not None:
         return refusal
+    if command.revoke_keys and command.disabled is not True:
+        return InvalidRequest("revoke_keys", "goes with disabling a person")
     if command.disabled is not None:
         ended = (person.disabled_at or command.now) if command.disabled else None
         person = person._replace(disabled_at=ended)
@@ -194,3 +198,13 @@ def _keep_doors(tx: Tx, command: PersonChange, person: Person) -> None:
         insert_links(tx, [command.link])
     if person.disabled_at is not None:
         end_sessions_of(tx, person.id)
+        if command.revoke_keys:
+            _revoke_keys(tx, command, person)
+
+
+def _revoke_keys(tx: Tx, command: PersonChange, person: Person) -> None:
+    """Revoke the keys of a person, and those that were made with these."""
+    for key in find_keys_made_by(tx, {(person.account_id, person.id)}, command.now).get(person.id, ()):
+        if set(key.scopes) <= set(command.scopes):
+            revoke_keys(tx, {key.id: command.now})
+            revoke_descendants(tx, key.id, command.now)

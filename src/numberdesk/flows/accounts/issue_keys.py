@@ -94,11 +94,12 @@ def new_key_record(
     now: int,
     grantable: Collection[str] = SCOPES,
     created_by: str | None = None,
+    made_by: str | None = None,
 ) -> ApiKey:
     """Check what was asked for and make the record of a key.
 
-    `grantable` are the scopes that whoever asks may give away, `created_by` the id of the key that asks. Raises
-    InvalidRequest naming the field, and Forbidden for a scope that the asker has not itself.
+    `grantable` are the scopes that whoever asks may give away, `created_by` the id of the key that asks, `made_by` that
+    of the person. Raises InvalidRequest naming the field, and Forbidden for a scope that the asker has not itself.
     """
     try:
         parse_text(name, longest=LONGEST_NAME, empty_allowed=True)
@@ -115,7 +116,7 @@ def new_key_record(
         raise InvalidRequest("expires_at", "must be within a hundred years")
     ordered = tuple(scope for scope in SCOPES if scope in scopes)
     shown, hashed = shown_part(secret), key_hash(secret)
-    return ApiKey(key_id, account_id, name, shown, hashed, ordered, now, expires_at, None, created_by)
+    return ApiKey(key_id, account_id, name, shown, hashed, ordered, now, expires_at, None, created_by, made_by)
 
 
 class LiveKeys:

@@ -1,4 +1,4 @@
-"""Passkeys of people, the challenges that they answer, and how things stood before and after actions.
+"""Passkeys of people, the challenges that they answer, who made keys, and how things stood before and after actions.
 
 Touches: database.
 """
@@ -39,5 +39,10 @@ def upgrade() -> None:
     )
     op.create_index("ix_passkey_challenges_person_id_expires_at", "passkey_challenges", ["person_id", "expires_at"])
     op.create_index("ix_passkey_challenges_expires_at", "passkey_challenges", ["expires_at"])
+    op.add_column("api_keys", sa.Column("made_by", TEXT, nullable=True))
+    op.execute(
+        "UPDATE api_keys SET made_by = (SELECT min(actor_id) FROM actions WHERE actions.object_id = api_keys.id "
+        "AND actions.what = 'POST /api-keys' AND actions.actor_id LIKE 'per#_%' ESCAPE '#')"
+    )
     for name in ("before", "after"):
-        op.add_column("actions", sa.Column(name, TEXT, nullable=False, server_default="{}"))
+        op.add_column("actions", sa.Column(name, TEXT, nullable=False, server_default=""))
