@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 
 from numberdesk.accounts.store import list_accounts
 from numberdesk.cli import demo_carriers
-from numberdesk.console.rehearsal import CarrierSide, Mishap
+from numberdesk.console.rehearsal import CarrierSide, Mishap, RungCall
 from numberdesk.core.errors import CarrierUnavailable
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.schedule import Schedule
@@ -31,6 +31,7 @@ _ANSWERS_AFTER: Final = 5
 _CONTROL_SECONDS: Final = 5.0
 _SOMEBODY_ELSE: Final = "somebody-else"
 _OK: Final = 200
+_TALK_SECONDS: Final = 60
 _FAULTS: Final[dict[Mishap, dict[str, Any]]] = {
     Mishap.LATE: {"fault": "slow", "seconds": _ANSWERS_AFTER},
     Mishap.ANSWER_LOST: {"fault": "reset"},
@@ -121,6 +122,12 @@ class DemoStage:
         ours = None if held is None else held["account"] in demo_carriers.ACCOUNT_NAMES
         return CarrierSide(found["ordered"], found["bought"], found["for_sale"], ours)
 
+    async def call(self, e164: str) -> RungCall:
+        """Let somebody call a number: where that goes is what the carrier has set. Raises CarrierUnavailable."""
+        rung = await self._control("POST", "/calls", phone_number=e164)
+        await self._control("POST", "/call-records", phone_number=e164, seconds=_TALK_SECONDS)
+        return RungCall(_went(rung), _TALK_SECONDS)
+
     async def check_books(self) -> VerifyView:
         """What `numberdesk verify` finds now."""
         from numberdesk.verify.books import verify  # noqa: PLC0415  a demo in which nobody rehearses does without it
@@ -133,6 +140,20 @@ class DemoStage:
     async def _control(self, method: str, path: str, **content: Any) -> Any:
         assert self.urls is not None  # noqa: S101  nobody rehearses before it is open
         return await asyncio.to_thread(partial(_told, next(iter(self.urls.values())), method, path, content))
+
+
+def _went(rung: dict[str, Any]) -> str:
+    """Where a call goes, as people say it."""
+    match rung:
+        case {"kind": "sip", "targets": [{"uri": uri}, *_]}:
+            return f"to {uri}"
+        case {"kind": "webhook", "url": url}:
+            return f"to {url}"
+        case {"kind": "forward", "number": number}:
+            return f"on to {number}"
+        case {"kind": "application", "id": name}:
+            return f"to the application {name}"
+    return "nowhere: the number is not connected"
 
 
 def _told(url: str, method: str, path: str, content: dict[str, Any]) -> Any:

@@ -83,6 +83,18 @@ async def rehearsed_state(visit: Visit) -> Response:
     return page("rehearsed_state.html", **await _watched(visit))
 
 
+@screen("POST", "/rehearsal/{order_id}/call", _CHANGES_CARRIERS, only_demo=True)
+async def call(visit: Visit) -> Response:
+    """Let somebody call the number that a rehearsal bought."""
+    known = _known(visit)
+    done = known.of_order(visit.path["order_id"])
+    try:
+        known.ring(done.order_id, await known.stage.call(done.e164))
+    except NumberdeskError as error:
+        return await show_again(visit, error, rehearsed)
+    return redirect(f"{_HERE}/{done.order_id}?said=rung")
+
+
 for _verb, _said in (("adopt", "adopted"), ("void", "voided"), ("retry", "retried")):
     deed(
         Deed(f"/rehearsal/{{order_id}}/{_verb}", f"POST {_ORDER}/{_verb}", "/rehearsal/{order_id}", _said),
@@ -181,6 +193,7 @@ async def _watched(visit: Visit) -> dict[str, Any]:
         "order": order,
         "side": await known.stage.carrier_side(done.e164),
         "hanging": known.stage.hanging,
+        "rung": known.rung(done.order_id),
         "money": await _money(_customer(visit, known)),
         "books": await known.stage.check_books(),
         "may_decide": visit.may(f"POST {_ORDER}/void"),
