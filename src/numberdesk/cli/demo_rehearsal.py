@@ -31,7 +31,6 @@ _ANSWERS_AFTER: Final = 5
 _CONTROL_SECONDS: Final = 5.0
 _SOMEBODY_ELSE: Final = "somebody-else"
 _OK: Final = 200
-_TALK_SECONDS: Final = 60
 _FAULTS: Final[dict[Mishap, dict[str, Any]]] = {
     Mishap.LATE: {"fault": "slow", "seconds": _ANSWERS_AFTER},
     Mishap.ANSWER_LOST: {"fault": "reset"},
@@ -122,11 +121,11 @@ class DemoStage:
         ours = None if held is None else held["account"] in demo_carriers.ACCOUNT_NAMES
         return CarrierSide(found["ordered"], found["bought"], found["for_sale"], ours)
 
-    async def call(self, e164: str) -> RungCall:
-        """Let somebody call a number: where that goes is what the carrier has set. Raises CarrierUnavailable."""
+    async def call(self, e164: str, seconds: int) -> RungCall:
+        """Have a number called for so long: where that goes is what its carrier has set. Raises CarrierUnavailable."""
         rung = await self._control("POST", "/calls", phone_number=e164)
-        await self._control("POST", "/call-records", phone_number=e164, seconds=_TALK_SECONDS)
-        return RungCall(_went(rung), _TALK_SECONDS)
+        await self._control("POST", "/call-records", phone_number=e164, seconds=seconds)
+        return RungCall(_went(rung), seconds)
 
     async def check_books(self) -> VerifyView:
         """What `numberdesk verify` finds now."""

@@ -141,8 +141,8 @@ class Stage(Protocol):
     async def carrier_side(self, e164: str) -> CarrierSide:
         """What the carriers know of a number."""
 
-    async def call(self, e164: str) -> RungCall:
-        """Let somebody call a number: where that goes is what the carrier has set. Raises CarrierUnavailable."""
+    async def call(self, e164: str, seconds: int) -> RungCall:
+        """Have a number called for so long: where that goes is what its carrier has set. Raises CarrierUnavailable."""
 
     async def check_books(self) -> VerifyView:
         """What `numberdesk verify` finds now."""
