@@ -1,11 +1,12 @@
-"""Measure and print P1-3 (purchases), P4 (search), P5 (calls, sessions), P6-10, P12 (renewals), imports, deliveries.
+"""Measure and print P1-3 (purchases), P4 (search), P5 (calls, sessions), P6-10, P12 (renewals), P13 (console), imports.
 
 Touches: files, environment.
 
 Floors and the service are measured in turn, several times, and medians are printed, because the machine's speed
 drifts more than what is to be seen. Names of parts (purchases, idle, audit, carriers, fairness, search, calls,
-sessions, renewals, imports, deliveries) as arguments run these only. Numbers among the arguments are the sizes of
-inventories, or how many calls, sessions and renewals; sqlite or postgresql is the one engine of search and calls.
+sessions, renewals, console, imports, deliveries) as arguments run these only. Numbers among the arguments are the
+sizes of inventories, or how many calls, sessions and renewals, or the rentals and the numbers behind the console;
+sqlite or postgresql is the one engine of search and calls.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from pathlib import Path
 from bench.audit import bench_audit
 from bench.calls import USUAL_RECORDS, bench_calls
 from bench.carriers import bench_carriers
+from bench.console import USUAL_SIZES as USUAL_CONSOLE
+from bench.console import bench_console
 from bench.deliveries import bench_deliveries
 from bench.fairness import bench_fairness
 from bench.idle import bench_idle
@@ -36,7 +39,7 @@ OF_ONE_SIZE: dict[str, Callable[[Path], None]] = {
     "imports": bench_imports,
     "deliveries": bench_deliveries,
 }
-PARTS = (*OF_ONE_SIZE, "search", "calls", "sessions", "renewals")
+PARTS = (*OF_ONE_SIZE, "search", "calls", "sessions", "renewals", "console")
 
 
 def main(wanted: list[str]) -> None:
@@ -58,6 +61,8 @@ def run_part(name: str, folder: Path, sizes: Sequence[int], engines: Sequence[st
         bench_calls(folder, sizes or [USUAL_RECORDS], engines)
     elif name == "sessions":
         bench_sessions(folder, sizes or [USUAL_SESSIONS])
+    elif name == "console":
+        bench_console(folder, sizes or USUAL_CONSOLE)
     elif name == "renewals":
         bench_renewals(folder, sizes or [USUAL_RENEWALS])
     else:

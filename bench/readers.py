@@ -3,8 +3,9 @@
 Touches: network, clock, files, randomness.
 
 Run as `python -m bench.readers PORT CONNECTIONS SECONDS FILE`, where FILE has the key in its first line, the word
-`rentals` or `searches` in its second, and a number that the account rents in each other one. It ends after SECONDS, or
-earlier on SIGTERM. Writes JSON to FILE.out: how often each status was answered, and seconds.
+`rentals` or `searches` in its second, and a number that the account rents in each other one; or a cookie of the console
+and the word `console`: a click through its pages once a second. It ends after SECONDS, or earlier on SIGTERM. Writes
+JSON to FILE.out: how often each status was answered, and seconds.
 """
 
 from __future__ import annotations
@@ -36,6 +37,13 @@ _LISTS = (
     "/orders/?status=open",
     "/transactions/?page_size=100",
 )
+_PAGES = (
+    "/console/", "/console/numbers", "/console/find", "/console/find?contains=98989", "/console/orders",
+    "/console/money", "/console/calls", "/console/statements", "/console/connections", "/console/me",
+)  # fmt: skip
+_THINKING = {"console": 1.0}
+"""Seconds between an answer and the next request."""
+
 _SEARCHES = (
     "contains=98989",
     "contains=98989&sort=price",
@@ -50,6 +58,9 @@ _SEARCHES = (
 def requests_of(key: str, kind: str, numbers: list[str]) -> Iterator[bytes]:
     """Requests without end: lists, filters, look-ups and releases in turn, or searches."""
     chance = random.Random(7)  # noqa: S311  a load, no secret
+    while kind == "console":
+        head = f"GET {chance.choice(_PAGES)} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {key}\r\n"
+        yield f"{head}Sec-Fetch-Site: same-origin\r\n\r\n".encode()
     while True:
         if kind == "searches":
             yield _request("GET", f"/phone-numbers/available-numbers/US/?{chance.choice(_SEARCHES)}", key)
@@ -68,8 +79,11 @@ def _request(method: str, path: str, key: str) -> bytes:
 class Asker(asyncio.Protocol):
     """One connection: sends a request, waits for its answer, sends the next while `goes_on` says so."""
 
-    def __init__(self, requests: Iterator[bytes], goes_on: Callable[[], bool], statuses: Counter[str]) -> None:
+    def __init__(
+        self, requests: Iterator[bytes], goes_on: Callable[[], bool], statuses: Counter[str], thinking: float
+    ) -> None:
         self._requests = requests
+        self._thinking = thinking
         self._goes_on = goes_on
         self._statuses = statuses
         self._received = b""
@@ -91,14 +105,19 @@ class Asker(asyncio.Protocol):
             return
         self._statuses[self._received[9:12].decode()] += 1
         self._received = b""
-        self._next()
+        if self._thinking and self._goes_on():
+            asyncio.get_running_loop().call_later(self._thinking, self._next)
+        else:
+            self._next()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  a signature of asyncio
         if not self.done.done():
             self.done.set_result(None)
 
 
-async def run(port: int, connections: int, longest: float, requests: Iterator[bytes]) -> dict[str, object]:
+async def run(
+    port: int, connections: int, longest: float, requests: Iterator[bytes], thinking: float = 0
+) -> dict[str, object]:
     """Ask until it is time to stop."""
     stop, statuses, loop = asyncio.Event(), Counter[str](), asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
@@ -107,7 +126,7 @@ async def run(port: int, connections: int, longest: float, requests: Iterator[by
     askers = []
     for _ in range(connections):
         _, asker = await loop.create_connection(
-            lambda: Asker(requests, lambda: not stop.is_set(), statuses), "127.0.0.1", port
+            lambda: Asker(requests, lambda: not stop.is_set(), statuses, thinking), "127.0.0.1", port
         )
         askers.append(asker)
     await asyncio.gather(*(asker.done for asker in askers))
@@ -118,5 +137,7 @@ if __name__ == "__main__":
     arguments = sys.argv[1:]
     lines = Path(arguments[3]).read_text(encoding="ascii").splitlines()
     asked = requests_of(lines[0], lines[1], lines[2:])
-    found = uvloop.run(run(int(arguments[0]), int(arguments[1]), float(arguments[2]), asked))
+    found = uvloop.run(
+        run(int(arguments[0]), int(arguments[1]), float(arguments[2]), asked, _THINKING.get(lines[1], 0))
+    )
     Path(f"{arguments[3]}.out").write_text(json.dumps(found), encoding="ascii")

@@ -128,6 +128,9 @@ def test_a_carrier_that_hangs_parks_the_order_until_a_person_decides(theatre: Th
     ended = theatre.state(parked)
     assert "Sent 2 times" in ended.text
     assert "Adopted." in ended.text or "Completed." in ended.text
+    theatre.clock.ahead += 300_000_000
+    rung = theatre.operator.send(theatre.operator.get(here).form(f"{here}/call"))
+    assert "The call went nowhere: the number is not connected. 60 seconds are on the carrier's list." in rung.text
     assert (theatre.wallet(), "Books in order" in ended.text) == ((round(posted - PRICE, 2), held), True)
 
 

@@ -63,5 +63,5 @@ def absences(
     """Look-ups that find nothing, at these times after the first."""
     what: Step = Keep(carrier_order)
     for instant in instants:
-        what = hear(kept(what), word, now=NOW + instant, window=window, **told)  # type: ignore[arg-type]  # flags by name
+        what = hear(kept(what), word, now=NOW + instant, window=window, **told)
     return what

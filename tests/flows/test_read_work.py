@@ -23,22 +23,21 @@ from numberdesk.accounts.store import (
     list_keys,
     page_keys,
 )
+from numberdesk.catalog.gap_store import count_unpriced, count_unrated, find_currencies_sold
 from numberdesk.catalog.model import InventoryPage
 from numberdesk.catalog.store import count_inventory, has_inventory, list_inventory, page_inventory
 from numberdesk.core.errors import NotFound, NumberNotOffered
 from numberdesk.core.lifecycle import AccountKind, NumberState, OrderState, RentalState
 from numberdesk.core.prices import Confirmation
-from numberdesk.core.purchase import Buy, Fingerprint, IdempotencyRecord
+from numberdesk.core.purchase import POOL, Buy, Fingerprint, IdempotencyRecord
 from numberdesk.core.request_keys import RequestKey
 from numberdesk.flows.accounts.create_accounts import create_accounts, new_account
 from numberdesk.flows.accounts.fund_wallets import TOP_UP, fund_wallets, funding
 from numberdesk.flows.accounts.issue_keys import NewKey, Revocation, issue_keys, revoke
-from numberdesk.flows.examine import examine
 from numberdesk.flows.purchase.open_orders import open_orders
 from numberdesk.flows.rentals.label_numbers import Labelling, label_numbers
 from numberdesk.flows.rentals.release_numbers import Release, release_numbers
 from numberdesk.infra.db import Database, Tx
-from numberdesk.infra.vault import Vault
 from numberdesk.ledger.store import find_wallet, list_statement
 from numberdesk.migrations import prepare
 from numberdesk.numbers.model import Labels, RentedFilter
@@ -51,6 +50,7 @@ from numberdesk.orders.store import (
     insert_idempotency_records,
     list_orders,
 )
+from numberdesk.usage.gap_store import count_rentals_unrated, count_unsourced
 from testbed.databases import Databases
 from testbed.history import e164_of, record_purchases
 from testbed.samples import INBOUND, OUTBOUND, PRICE
@@ -161,7 +161,15 @@ READS: dict[str, Question] = {
     "an operator's inventory, of nothing": lambda tx: page_inventory(tx, "acme", None, None, 11, MOST),
     "states of the inventory": lambda tx: count_inventory(tx, MOST),
     "whether there is an inventory": has_inventory,
-    "what a page tells operators": lambda tx: examine(tx, Vault(""), NOW - 1, MOST),
+    "what numbers for sale lack": lambda tx: (
+        count_unpriced(tx, MOST),
+        count_unrated(tx, MOST, MOST),
+        find_currencies_sold(tx, {"USD", "EUR"}),
+    ),
+    "what rented numbers lack": lambda tx: (
+        count_unsourced(tx, POOL, MOST, MOST),
+        count_rentals_unrated(tx, MOST, MOST),
+    ),
     "one key": lambda tx: find_keys(tx, ["key_acc_1_000001"]),
     "a key by its hash": lambda tx: find_key_by_hash(tx, "key_acc_1_000001"),
 }

@@ -9,7 +9,7 @@ import contextlib
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pydantic import SecretStr
 
@@ -46,6 +46,14 @@ _CENT: Final = 10_000
 
 _LISTENS: Final = "127.0.0.1"
 SQLITE: Final = "sqlite:///"
+
+
+def demo_settings(settings: Settings) -> Settings:
+    """What was set, and what the demo needs for its carriers; calls are read so often that one may wait for it."""
+    own: dict[str, Any] = {"credentials_key": key_of(settings), "egress_allow": egress_of(settings)}
+    if "usage_pull_minutes" not in settings.model_fields_set:
+        own["usage_pull_minutes"] = 1
+    return settings.model_copy(update=own)
 
 
 def key_of(settings: Settings) -> SecretStr:

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 
 from numberdesk.accounts.store import list_accounts
 from numberdesk.cli import demo_carriers
-from numberdesk.console.rehearsal import CarrierSide, Mishap
+from numberdesk.console.rehearsal import CarrierSide, Mishap, RungCall
 from numberdesk.core.errors import CarrierUnavailable
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.schedule import Schedule
@@ -121,6 +121,12 @@ class DemoStage:
         ours = None if held is None else held["account"] in demo_carriers.ACCOUNT_NAMES
         return CarrierSide(found["ordered"], found["bought"], found["for_sale"], ours)
 
+    async def call(self, e164: str, seconds: int) -> RungCall:
+        """Have a number called for so long: where that goes is what its carrier has set. Raises CarrierUnavailable."""
+        rung = await self._control("POST", "/calls", phone_number=e164)
+        await self._control("POST", "/call-records", phone_number=e164, seconds=seconds)
+        return RungCall(_went(rung), seconds)
+
     async def check_books(self) -> VerifyView:
         """What `numberdesk verify` finds now."""
         from numberdesk.verify.books import verify  # noqa: PLC0415  a demo in which nobody rehearses does without it
@@ -133,6 +139,20 @@ class DemoStage:
     async def _control(self, method: str, path: str, **content: Any) -> Any:
         assert self.urls is not None  # noqa: S101  nobody rehearses before it is open
         return await asyncio.to_thread(partial(_told, next(iter(self.urls.values())), method, path, content))
+
+
+def _went(rung: dict[str, Any]) -> str:
+    """Where a call goes, as people say it."""
+    match rung:
+        case {"kind": "sip", "targets": [{"uri": uri}, *_]}:
+            return f"to {uri}"
+        case {"kind": "webhook", "url": url}:
+            return f"to {url}"
+        case {"kind": "forward", "number": number}:
+            return f"on to {number}"
+        case {"kind": "application", "id": name}:
+            return f"to the application {name}"
+    return "nowhere: the number is not connected"
 
 
 def _told(url: str, method: str, path: str, content: dict[str, Any]) -> Any:

@@ -90,8 +90,7 @@ def _serve_demo(settings: Settings, sock: socket.socket, *, carriers: bool) -> N
     """The demo. Carriers to buy from run in this process and end with it: from the beginning, or when it rehearses."""
     from numberdesk.cli.demo_rehearsal import SCHEDULE, DemoStage  # noqa: PLC0415  a server for real starts without it
 
-    own = {"credentials_key": demo_carriers.key_of(settings), "egress_allow": demo_carriers.egress_of(settings)}
-    keyed = settings.model_copy(update=own)
+    keyed = demo_carriers.demo_settings(settings)
     running = build(keyed, Parts(order_schedule=SCHEDULE))
     stage = DemoStage(running)
     try:

@@ -107,6 +107,13 @@ class Rehearsed(NamedTuple):
     price: Decimal
 
 
+class RungCall(NamedTuple):
+    """A call to a number: where it went, and how long it is on the carrier's list of calls."""
+
+    went: str
+    seconds: int
+
+
 class Stage(Protocol):
     """The simulated carriers of a demo, and the checks of its books."""
 
@@ -134,6 +141,9 @@ class Stage(Protocol):
     async def carrier_side(self, e164: str) -> CarrierSide:
         """What the carriers know of a number."""
 
+    async def call(self, e164: str, seconds: int) -> RungCall:
+        """Have a number called for so long: where that goes is what its carrier has set. Raises CarrierUnavailable."""
+
     async def check_books(self) -> VerifyView:
         """What `numberdesk verify` finds now."""
 
@@ -145,6 +155,7 @@ class Rehearsal:
         self.stage = stage
         self.begins = asyncio.Lock()
         self._done: deque[Rehearsed] = deque(maxlen=_MOST)
+        self._rung: dict[str, RungCall] = {}
         self._under_way: set[asyncio.Task[ApiResponse]] = set()
 
     def keep(self, purchase: asyncio.Task[ApiResponse]) -> asyncio.Task[ApiResponse]:
@@ -161,6 +172,15 @@ class Rehearsal:
     def remember(self, rehearsed: Rehearsed) -> None:
         """Keep it, and forget the oldest of many."""
         self._done.appendleft(rehearsed)
+
+    def ring(self, order_id: str, call: RungCall) -> None:
+        """Keep what became of the latest call to the number of an order."""
+        known = {each.order_id for each in self._done}
+        self._rung = {one: rung for one, rung in self._rung.items() if one in known} | {order_id: call}
+
+    def rung(self, order_id: str) -> RungCall | None:
+        """What became of the latest call to the number of an order."""
+        return self._rung.get(order_id)
 
     def latest(self) -> list[Rehearsed]:
         """The latest, newest first."""

@@ -50,6 +50,7 @@ SAID: Final = {
     "voided": "The order was given up. Nothing was charged.",
     "retried": "The carrier is asked about the order anew.",
     "waived": "The period was waived.",
+    "rung": "The number was called.",
     "calm": "The simulated carriers answer again.",
     "audit": "The carrier's list is being compared with the books.",
     "yours": "This number is yours already. Nothing more was charged.",

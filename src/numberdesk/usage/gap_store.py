@@ -21,8 +21,8 @@ def count_unsourced(tx: Tx, carrier: str, most: int, looked_at: int | None = Non
     appointed = select(usage_sources.c.source).where(
         usage_sources.c.account_id == seen.c.account_id, usage_sources.c.rental_id == seen.c.id
     )
-    of_carrier = seen.join(numbers, numbers.c.e164 == seen.c.e164)
-    query = select(seen.c.id).select_from(of_carrier).where(numbers.c.carrier == carrier, ~appointed.exists())
+    its_carrier = select(numbers.c.carrier).where(numbers.c.e164 == seen.c.e164).scalar_subquery()
+    query = select(seen.c.id).where(its_carrier == carrier, ~appointed.exists())
     return int(tx.execute(select(func.count()).select_from(query.limit(most).subquery())).scalar_one())
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from datetime import datetime
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -18,6 +19,7 @@ from numberdesk.console.rendering import page, redirect
 from numberdesk.console.screens import Deed, deed, screen, show, show_again
 from numberdesk.console.visit import Visit
 from numberdesk.core.errors import CarrierUnavailable, Forbidden, InvalidRequest, NotFound, NumberdeskError
+from numberdesk.core.periods import MICROSECONDS
 
 _HERE: Final = "/console/rehearsal"
 _ORDER: Final = "/admin/orders/{order_id}"
@@ -32,6 +34,7 @@ _CURRENCY: Final = "USD"
 _OFFERS: Final = 5
 _LATEST_ORDERS: Final = 10
 _LOOK_SECONDS: Final = 0.2
+_LONGEST_CALL: Final = 60
 
 
 @screen("GET", "/rehearsal", _CARRIERS, only_demo=True)
@@ -83,12 +86,33 @@ async def rehearsed_state(visit: Visit) -> Response:
     return page("rehearsed_state.html", **await _watched(visit))
 
 
+@screen("POST", "/rehearsal/{order_id}/call", _CHANGES_CARRIERS, only_demo=True)
+async def call(visit: Visit) -> Response:
+    """Let somebody call the number that a rehearsal bought."""
+    known = _known(visit)
+    done = known.of_order(visit.path["order_id"])
+    try:
+        order = (await visit.ask(f"GET {_ORDER}", path=visit.path)).data
+        known.ring(done.order_id, await known.stage.call(done.e164, _seconds_since(order.completed_at, visit.now)))
+    except NumberdeskError as error:
+        return await show_again(visit, error, rehearsed)
+    return redirect(f"{_HERE}/{done.order_id}?said=rung")
+
+
 for _verb, _said in (("adopt", "adopted"), ("void", "voided"), ("retry", "retried")):
     deed(
         Deed(f"/rehearsal/{{order_id}}/{_verb}", f"POST {_ORDER}/{_verb}", "/rehearsal/{order_id}", _said),
         rehearsed,
         only_demo=True,
     )
+
+
+def _seconds_since(completed_at: str | None, now: int) -> int:
+    """How long a call lasted that ends now and began after the number was bought; a minute at most. Raises NotFound."""
+    if completed_at is None:
+        raise NotFound("Nobody has this number, so nobody is called by it.")
+    elapsed = now // MICROSECONDS - round(datetime.fromisoformat(completed_at).timestamp())
+    return max(1, min(_LONGEST_CALL, elapsed - 1))
 
 
 def _known(visit: Visit) -> Rehearsal:
@@ -181,6 +205,7 @@ async def _watched(visit: Visit) -> dict[str, Any]:
         "order": order,
         "side": await known.stage.carrier_side(done.e164),
         "hanging": known.stage.hanging,
+        "rung": known.rung(done.order_id),
         "money": await _money(_customer(visit, known)),
         "books": await known.stage.check_books(),
         "may_decide": visit.may(f"POST {_ORDER}/void"),
