@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
-from bench.process import Server, numberdesk
+from bench.process import Server, cpu_seconds_of, numberdesk
 from bench.purchases import load_bought
 from bench.sizes import sized
 from bench.stock import Stock, make_stock_of
@@ -94,12 +94,12 @@ KINDS: Final = (
 class Asked(NamedTuple):
     """How a kind of search went in one order: times in seconds, incomplete pages, how many were not as they must be.
 
-    Each of `empty` pages comes with suggestions, for which the server searches up to twenty times more. `spent` is its
-    processor time for one search: what others do on the machine lengthens that less.
+    Each of `empty` pages comes with suggestions, for which the server searches up to twenty times more. `spent` is the
+    processor time of each search, the database's included: what others do on the machine lengthens that less.
     """
 
     times: list[float]
-    spent: float
+    spent: list[float]
     incomplete: int
     empty: int
     wrong: int
@@ -117,29 +117,29 @@ def bench_search(folder: Path, sizes: Sequence[int] = USUAL_SIZES, engines: Sequ
             server.create()
             server.start()
             for size in sizes:
-                _measure(folder, server.make_database(f"search{size}"), size)
+                _measure(folder, server.make_database(f"search{size}"), size, server.pid)
         finally:
             server.delete()
 
 
-def _measure(folder: Path, url: str, size: int) -> None:
+def _measure(folder: Path, url: str, size: int, pid: int | None = None) -> None:
     stock = make_stock_of(url, [])
     database = Database(url)
     seconds = _insert(database, size)
     print(f"P4, {size:,} numbers on {database.engine_name}: put in in {seconds:.0f} s, without the index", flush=True)
     for_buys = [f"+1{_national(place)}" for place in range(0, min(size, 2 * BUYS * _PRICES), _PRICES)]
     with numberdesk(url) as server:
-        without = _bought(folder, server, stock, for_buys[:BUYS])
+        without = _bought(folder, server, pid, stock, for_buys[:BUYS])
     seconds, held = _fill(database)
     print(f"  index: {held / 1e6:.1f} MB, filled in {seconds:.1f} s in steps of a thousand")
     with numberdesk(url) as server:
-        with_index = _bought(folder, server, stock, for_buys[BUYS : 2 * BUYS])
-        print(f"  purchases a second: {without:,.0f} without it, {with_index:,.0f} with it")
+        with_index = _bought(folder, server, pid, stock, for_buys[BUYS : 2 * BUYS])
+        print(f"  a purchase: {without} without it, {with_index} with it")
         sold = set(for_buys[: 2 * BUYS])
         for place, kind in enumerate(KINDS):
             compared = _SORTS[place % len(_SORTS)]
             asked = [
-                _asked(server, stock.keys[0], kind, sort, size, sold, COMPARED if sort == compared else 0)
+                _asked(server, pid, stock.keys[0], kind, sort, size, sold, COMPARED if sort == compared else 0)
                 for sort in _SORTS
             ]
             _print(kind, asked)
@@ -190,39 +190,58 @@ def _fill(database: Database) -> tuple[float, int]:
     return seconds, int(held)
 
 
-def _bought(folder: Path, server: Server, stock: Stock, numbers: list[str]) -> float:
-    return len(numbers) / float(load_bought(folder, server.port, BUYERS, stock, numbers)["seconds"])
+def _bought(folder: Path, server: Server, database: int | None, stock: Stock, numbers: list[str]) -> str:
+    used = _used(server, database)
+    seconds = float(load_bought(folder, server.port, BUYERS, stock, numbers)["seconds"])
+    spent = (_used(server, database) - used) / len(numbers) * 1e6
+    return f"{spent:,.0f} us of processor time ({len(numbers) / seconds:,.0f} a second)"
 
 
-def _asked(server: Server, key: str, kind: Kind, sort: str, size: int, sold: set[str], compared: int) -> Asked:
+def _used(server: Server, database: int | None) -> float:
+    return server.cpu_seconds() + (0.0 if database is None else cpu_seconds_of(database))
+
+
+def _asked(
+    server: Server,
+    database: int | None,
+    key: str,
+    kind: Kind,
+    sort: str,
+    size: int,
+    sold: set[str],
+    compared: int,
+) -> Asked:
     chance, times, incomplete, empty = random.Random(f"{kind.name} {sort}"), [], 0, 0  # noqa: S311  a load, no secret
-    spent, found, wrong = -server.cpu_seconds(), [], 0
+    spent, found, wrong = [], [], 0
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
     for place in range(ASKED):
         parameters = {**kind.by_chance(chance), "sort": sort, "page_size": str(PAGE)}
-        began = time.perf_counter()
+        used, began = _used(server, database), time.perf_counter()
         path = f"/api/v1/phone-numbers/available-numbers/US/?{urlencode(parameters)}"
         connection.request("GET", path, headers={"X-Api-Key": key})
         response = connection.getresponse()
         answer: dict[str, Any] = json.loads(response.read())
         times.append(time.perf_counter() - began)
+        spent.append(_used(server, database) - used)
         assert response.status == 200, answer
         incomplete += bool(answer["page"].get("incomplete"))
         empty += not answer["data"]
         if place < compared and not answer["page"].get("incomplete"):
             found.append((parameters, [item["phone_number"] for item in answer["data"]]))
     connection.close()
-    spent += server.cpu_seconds()
     for parameters, numbers in found:
         wrong += numbers != _expected(sent_query("US", "USD", parameters), size, sold)
-    return Asked(times, spent / ASKED, incomplete, empty, wrong)
+    return Asked(times, spent, incomplete, empty, wrong)
 
 
 def _expected(query: OfferQuery, size: int, sold: set[str]) -> list[str]:
     """The first page, from looking at every number."""
     found = []
+    literal = max((part.longest_literal for part in query.digits.all_of), key=len, default="")
     for place in range(size):
         national = _national(place)
+        if literal not in national:
+            continue
         e164 = f"+1{national}"
         fits = query.digits.matches(Subjects(e164[1:], national, national[3:])) and e164 not in sold
         if not fits or query.area_code not in (None, national[:3]) or _price(place) > (query.max_price or PRICE * 9):
@@ -236,11 +255,14 @@ def _print(kind: Kind, asked: list[Asked]) -> None:
     cells = []
     for one in asked:
         late = sorted(one.times)[len(one.times) * 99 // 100]
-        cells.append(f"{statistics.median(one.times) * 1e3:6.1f} {late * 1e3:6.1f} {one.spent * 1e3:5.1f}")
+        mean, dear = statistics.mean(one.spent), sorted(one.spent)[len(one.spent) * 99 // 100]
+        clock = f"{statistics.median(one.times) * 1e3:6.1f} {late * 1e3:6.1f}"
+        cells.append(f"{clock} {mean * 1e3:5.1f} {dear * 1e3:5.1f}")
     incomplete, wrong = sum(one.incomplete for one in asked), sum(one.wrong for one in asked)
     told = f"; empty {sum(one.empty for one in asked)}, incomplete {incomplete} of {ASKED * len(asked)}"
     compared = "as they must be" if not wrong else f"{wrong} WRONG"
+    told = f"{compared}{told}"
     print(
-        f"  {kind.name:28} ms (median, p99, processor) by {', '.join(_SORTS)}: {' |'.join(cells)}; {compared}{told}",
+        f"  {kind.name:28} ms (median, p99, processor mean, p99) by {', '.join(_SORTS)}: {' |'.join(cells)}; {told}",
         flush=True,
     )

@@ -172,6 +172,12 @@ class Server:
         """Host and port on loopback."""
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def pid(self) -> int:
+        """The process that started all others of this server."""
+        assert self._process is not None, "the server is not running"
+        return self._process.pid
+
     def make_database(self, name: str, template: str = "template0") -> str:
         """Make a database and return its address."""
         with self.session() as session:

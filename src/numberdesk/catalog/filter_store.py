@@ -1,6 +1,6 @@
 """The conditions of searching offers: what a row is held against, and its number alone.
 
-Touches: numbers.
+Touches: database.
 """
 
 from __future__ import annotations
