@@ -1,11 +1,12 @@
-"""Measure and print P1-3 (purchases), P4 (search), P5 (calls, sessions), P6-10, P12 (renewals), imports, deliveries.
+"""Measure and print P1-3 (purchases), P4 (search), P5 (calls, sessions), P6-12 (P11 routing), imports, deliveries.
 
 Touches: files, environment.
 
 Floors and the service are measured in turn, several times, and medians are printed, because the machine's speed
 drifts more than what is to be seen. Names of parts (purchases, idle, audit, carriers, fairness, search, calls,
-sessions, renewals, imports, deliveries) as arguments run these only. Numbers among the arguments are the sizes of
-inventories, or how many calls, sessions and renewals; sqlite or postgresql is the one engine of search and calls.
+sessions, renewals, routing, imports, deliveries) as arguments run these only. Numbers among the arguments are the
+sizes of inventories, or how many calls, sessions, renewals and rentals; sqlite or postgresql is the one engine of
+search and calls.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from bench.idle import bench_idle
 from bench.imports import bench_imports
 from bench.purchases import bench_purchases
 from bench.renewals import USUAL_RENEWALS, bench_renewals
+from bench.routing import USUAL_RENTALS, bench_routing
 from bench.search import ENGINES, USUAL_SIZES, bench_search
 from bench.sessions import USUAL_SESSIONS, bench_sessions
 
@@ -36,7 +38,7 @@ OF_ONE_SIZE: dict[str, Callable[[Path], None]] = {
     "imports": bench_imports,
     "deliveries": bench_deliveries,
 }
-PARTS = (*OF_ONE_SIZE, "search", "calls", "sessions", "renewals")
+PARTS = (*OF_ONE_SIZE, "search", "calls", "sessions", "renewals", "routing")
 
 
 def main(wanted: list[str]) -> None:
@@ -60,6 +62,8 @@ def run_part(name: str, folder: Path, sizes: Sequence[int], engines: Sequence[st
         bench_sessions(folder, sizes or [USUAL_SESSIONS])
     elif name == "renewals":
         bench_renewals(folder, sizes or [USUAL_RENEWALS])
+    elif name == "routing":
+        bench_routing(folder, sizes or [USUAL_RENTALS])
     else:
         OF_ONE_SIZE[name](folder)
 

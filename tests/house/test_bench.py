@@ -36,6 +36,7 @@ IN_THE_LONG_RUN = [
         "calls 200 sqlite",
         "sessions 40",
         "renewals 40",
+        "routing 40",
     )
 ]
 
