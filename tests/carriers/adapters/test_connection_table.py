@@ -1,4 +1,4 @@
-"""The table of what each carrier does with each kind of connection, which the tests of connections and this one hold."""
+"""The table of what each carrier does with each kind of connection, which tests hold."""
 
 from __future__ import annotations
 
