@@ -1,12 +1,12 @@
-"""Measure and print P1-3 (purchases), P4 (search), P5 (calls, sessions), P6-10, P12 (renewals), P13 (console), imports.
+"""Measure and print P1-3 (purchases), P4 (search), P5 (calls, sessions), P6-13 (P11 routing, P13 console), imports.
 
 Touches: files, environment.
 
 Floors and the service are measured in turn, several times, and medians are printed, because the machine's speed
 drifts more than what is to be seen. Names of parts (purchases, idle, audit, carriers, fairness, search, calls,
-sessions, renewals, console, imports, deliveries) as arguments run these only. Numbers among the arguments are the
-sizes of inventories, or how many calls, sessions and renewals, or the rentals and the numbers behind the console;
-sqlite or postgresql is the one engine of search and calls.
+sessions, renewals, routing, console, imports, deliveries) as arguments run these only. Numbers among the arguments are
+the sizes of inventories, or how many calls, sessions, renewals and rentals, or the rentals and the numbers behind the
+console; sqlite or postgresql is the one engine of search and calls.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from bench.idle import bench_idle
 from bench.imports import bench_imports
 from bench.purchases import bench_purchases
 from bench.renewals import USUAL_RENEWALS, bench_renewals
+from bench.routing import USUAL_RENTALS, bench_routing
 from bench.search import ENGINES, USUAL_SIZES, bench_search
 from bench.sessions import USUAL_SESSIONS, bench_sessions
 
@@ -39,7 +40,7 @@ OF_ONE_SIZE: dict[str, Callable[[Path], None]] = {
     "imports": bench_imports,
     "deliveries": bench_deliveries,
 }
-PARTS = (*OF_ONE_SIZE, "search", "calls", "sessions", "renewals", "console")
+PARTS = (*OF_ONE_SIZE, "search", "calls", "sessions", "renewals", "routing", "console")
 
 
 def main(wanted: list[str]) -> None:
@@ -65,6 +66,8 @@ def run_part(name: str, folder: Path, sizes: Sequence[int], engines: Sequence[st
         bench_console(folder, sizes or USUAL_CONSOLE)
     elif name == "renewals":
         bench_renewals(folder, sizes or [USUAL_RENEWALS])
+    elif name == "routing":
+        bench_routing(folder, sizes or [USUAL_RENTALS])
     else:
         OF_ONE_SIZE[name](folder)
 

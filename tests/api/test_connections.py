@@ -8,7 +8,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -45,6 +45,15 @@ def public(made: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.fixture
 def customer(desk: Shop) -> Customer:
     return desk.customer()
+
+
+LIVEKIT: Final = {
+    "targets": [{"uri": "sip:203.0.114.7"}],
+    "server_url": "https://203.0.114.7",
+    "api_key": "APIacme",
+    "api_secret": "hush-hush",
+    "trunk_id": "ST_front",
+}
 
 
 def made(customer: Customer, **body: Any) -> dict[str, Any]:
@@ -93,6 +102,26 @@ def sip_server() -> Iterator[int]:
         stream.sendall(b"OPTIONS sip:127.0.0.1:")
     for thread in threads:
         thread.join(10)
+
+
+def test_a_connection_to_a_livekit_trunk_is_set_up_changed_and_tried_and_its_secret_is_never_shown(
+    customer: Customer,
+) -> None:
+    there = {"targets": [{"uri": "sip:127.0.0.1:47999"}], "server_url": "ws://127.0.0.1:47999"}
+    connection = made(customer, kind="livekit", **{**LIVEKIT, **there})
+    path = f"/connections/{connection['id']}/"
+    assert (connection["kind"], connection["server_url"]) == ("livekit", "http://127.0.0.1:47999")
+    assert (connection["api_key"], connection["trunk_id"]) == ("APIacme", "ST_front")
+    assert (connection["has_password"], connection["number_format"]) == (True, "e164")
+    assert any("are put into it from here" in step for step in connection["steps"])
+    changed = customer.http.patch(path, json={"trunk_id": "ST_other"})
+    assert changed.json()["data"]["trunk_id"] == "ST_other"
+    tried = customer.http.post(f"{path}test/")
+    places = [one["place"] for one in tried.json()["data"]["places"]]
+    assert places == ["sip:127.0.0.1:47999 by udp", "trunk ST_other of http://127.0.0.1:47999"]
+    assert not tried.json()["data"]["reached"]
+    for answer in (customer.http.get(path), customer.http.get("/connections/"), changed, tried):
+        assert "hush" not in answer.text
 
 
 def test_a_preset_fills_a_connection_in_and_a_password_is_never_shown(desk: Shop, customer: Customer) -> None:
@@ -274,7 +303,14 @@ def test_forwarding_and_a_carriers_own_objects_are_for_whom_the_operator_allows_
         ({"kind": "webhook", "url": "https://example.com/", "method": "PUT"}, "method"),
         ({"kind": "native", "object_kind": "trunk", "object_id": "a b"}, "object_id"),
         ({"kind": "forward", "forward_to": "12"}, "forward_to"),
-        ({"kind": "livekit"}, "kind"),
+        ({"kind": "livekit"}, "targets"),
+        ({"kind": "livekit", **LIVEKIT, "server_url": "https://acme.livekit.cloud/path"}, "server_url"),
+        ({"kind": "livekit", **LIVEKIT, "server_url": "https://10.0.0.1"}, "server_url"),
+        ({"kind": "livekit", **LIVEKIT, "server_url": "https://me:secret@acme.livekit.cloud"}, "server_url"),
+        ({"kind": "livekit", **LIVEKIT, "trunk_id": "ST/front"}, "trunk_id"),
+        ({"kind": "livekit", **LIVEKIT, "api_key": ""}, "api_key"),
+        ({"kind": "livekit", **LIVEKIT, "api_secret": ""}, "api_secret"),
+        ({"kind": "livekit", **LIVEKIT, "number_format": "plain"}, "number_format"),
         ({"kind": "carrier pigeon"}, "kind"),
         ({}, "kind"),
         ({"preset": "livekit"}, "preset_values"),

@@ -43,6 +43,8 @@ MAY_BE_REFUSED: Final = {
     ("CarrierBody", "options"): "each carrier has fields of its own",
     ("CarrierBody", "secrets"): "each carrier has fields of its own",
     ("NewConnectionBody", "preset"): "each preset asks for values of its own",
+    ("NewConnectionBody", "server_url"): "only the address of a server is taken",
+    ("ConnectionBody", "server_url"): "only the address of a server is taken",
     ("ConnectBody", "connection_id"): "only connections that there are",
     ("NewPersonBody", "role"): "each kind of account has roles of its own",
     ("PersonBody", "status"): "nobody becomes invited again",
@@ -105,10 +107,17 @@ CONNECTED: Final[dict[str, dict[str, Any]]] = {
     "webhook": {"url": "http://127.0.0.1:8080/hook"},
     "native": {"object_kind": "trunk", "object_id": "TK1"},
     "forward": {"forward_to": FORWARDED_TO},
+    "livekit": {
+        "targets": [{"uri": "sip:203.0.114.7"}],
+        "server_url": "http://127.0.0.1:8080",
+        "api_key": "APIacme",
+        "api_secret": "a-secret",
+        "trunk_id": "ST_front",
+    },
 }
 """A connection of each kind; a field is tried on the kind that has it."""
 
-KIND_OF: Final = {field: str(kind) for kind, fields in FIELDS.items() for field in fields}
+KIND_OF: Final = {field: str(kind) for kind in reversed(FIELDS) for field in FIELDS[kind]}
 
 
 class Case(NamedTuple):

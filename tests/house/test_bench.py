@@ -37,6 +37,7 @@ IN_THE_LONG_RUN = [
         "sessions 40",
         "renewals 40",
         "console 60 200",
+        "routing 40",
     )
 ]
 

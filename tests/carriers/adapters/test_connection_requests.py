@@ -12,11 +12,11 @@ from carrier_mock.model import Api
 from carrier_mock.running import Config
 from numberdesk.carriers.registry import KINDS, checked_setup
 from numberdesk.core.connection import (
+    CarrierRoute,
     Connected,
     ForwardRoute,
     NotConnected,
     NumberFormat,
-    Route,
     SipRoute,
     SipTarget,
     SipTransport,
@@ -58,7 +58,7 @@ class Recording:
         return await self._http.send(request)
 
 
-def told(kind: str, url: str, route: Route | None, *, e164: str = E164, number_id: str | None = None) -> Any:
+def told(kind: str, url: str, route: CarrierRoute | None, *, e164: str = E164, number_id: str | None = None) -> Any:
     """What comes of a connect, and the requests that changed something."""
 
     async def story() -> Any:
@@ -73,7 +73,7 @@ def told(kind: str, url: str, route: Route | None, *, e164: str = E164, number_i
     return asyncio.run(story())
 
 
-def at(kind: str, stand_in: Callable[[Seen], Answer], route: Route | None) -> Any:
+def at(kind: str, stand_in: Callable[[Seen], Answer], route: CarrierRoute | None) -> Any:
     with scripted(stand_in) as server:
         return told(kind, server.url, route)
 

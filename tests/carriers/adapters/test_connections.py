@@ -13,12 +13,12 @@ from carrier_mock.model import Api
 from carrier_mock.running import Config
 from numberdesk.carriers.registry import KINDS, checked_setup
 from numberdesk.core.connection import (
+    CarrierRoute,
     Connected,
     ForwardRoute,
     NativeRoute,
     NotConnected,
     NumberFormat,
-    Route,
     ShownRouting,
     SipRoute,
     SipTarget,
@@ -78,13 +78,13 @@ class Place:
 
         return self._runner.run(all_of_them())
 
-    def connect(self, route: Route | None, e164: str = "") -> Any:
+    def connect(self, route: CarrierRoute | None, e164: str = "") -> Any:
         return self.tell(self.carrier.connect(e164 or self.e164, None, WantedConnection("con_1", route)))[0]
 
     def forget(self) -> Any:
         return self.tell(self.carrier.forget_connection("con_1"))[0]
 
-    def shown(self, route: Route | None) -> ShownRouting:
+    def shown(self, route: CarrierRoute | None) -> ShownRouting:
         word = self.tell(self.carrier.routing(self.e164, None, WantedConnection("con_1", route)))[0]
         assert isinstance(word, ShownRouting)
         return word
@@ -140,11 +140,14 @@ def place_at(kind: str, mock: MockUrls) -> Iterator[Place]:
             yield here
 
 
-def routes_of(kind: str) -> dict[str, Route]:
+def routes_of(kind: str) -> dict[str, CarrierRoute]:
     """A route of each kind that a carrier has."""
     sip = SipTarget("sip:pbx.example.com:5070", 10, 10)
     method = "POST"
-    routes: dict[str, Route] = {"sip": SipRoute((sip,)), "webhook": WebhookRoute(URL, method, "", DIALECTS[kind])}
+    routes: dict[str, CarrierRoute] = {
+        "sip": SipRoute((sip,)),
+        "webhook": WebhookRoute(URL, method, "", DIALECTS[kind]),
+    }
     if kind in NATIVE:
         routes["native"] = NATIVE[kind]
     if kind in ("telnyx", "vonage", "bandwidth"):
@@ -233,7 +236,7 @@ def test_what_was_made_and_was_deleted_by_hand_is_made_again(kind: str, name: st
 
 TLS: Final = SipTarget("sip:pbx.example.com:5061", 10, 10, SipTransport.TLS, Srtp.REQUIRE)
 PLAIN: Final = SipTarget("sip:pbx.example.com:5070", 10, 10)
-CANNOT: Final[dict[str, tuple[Route, dict[str, str]]]] = {
+CANNOT: Final[dict[str, tuple[CarrierRoute, dict[str, str]]]] = {
     "the number without a plus sign": (
         SipRoute((PLAIN,), NumberFormat.PLAIN),
         dict.fromkeys(("twilio", "plivo", "signalwire"), "this carrier writes the called number with a plus sign"),
