@@ -17,16 +17,15 @@ from numberdesk.core.errors import (
     NumberTaken,
     PriceChanged,
 )
+from numberdesk.core.fingerprint import UNRECORDED, Fingerprint
 from numberdesk.core.lifecycle import AccountState, NumberState, OrderState
 from numberdesk.core.periods import add_months
 from numberdesk.core.prices import Confirmation, Prices, Quote
 from numberdesk.core.purchase import (
     POOL,
-    UNRECORDED,
     Buy,
     Charge,
     Decision,
-    Fingerprint,
     IdempotencyRecord,
     Loaded,
     Order,
@@ -217,6 +216,10 @@ def test_prices_that_are_not_the_offers_are_refused_with_the_current_ones_before
         "per_minute_price_outbound": Decimal("0.0945"),
         "setup_price": Decimal("0.000003"),
         "currency": "USD",
+        "period_unit": "month",
+        "period_every": 1,
+        "increments": None,
+        "connect_fee": None,
     }
 
 

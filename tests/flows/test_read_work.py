@@ -26,9 +26,10 @@ from numberdesk.accounts.store import (
 from numberdesk.catalog.model import InventoryPage
 from numberdesk.catalog.store import list_inventory, page_inventory
 from numberdesk.core.errors import NotFound, NumberNotOffered
+from numberdesk.core.fingerprint import Fingerprint
 from numberdesk.core.lifecycle import AccountKind, NumberState, OrderState, RentalState
 from numberdesk.core.prices import Confirmation
-from numberdesk.core.purchase import Buy, Fingerprint, IdempotencyRecord
+from numberdesk.core.purchase import Buy, IdempotencyRecord
 from numberdesk.core.request_keys import RequestKey
 from numberdesk.flows.accounts.create_accounts import create_accounts, new_account
 from numberdesk.flows.accounts.fund_wallets import TOP_UP, fund_wallets, funding

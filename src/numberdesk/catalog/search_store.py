@@ -29,6 +29,7 @@ from sqlalchemy import (
 
 from numberdesk.catalog.search import Found, Offer, OfferQuery, Position, Sort
 from numberdesk.catalog.search_plan import Place, Span, Spots
+from numberdesk.core.billing import billing_of, term_of
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.pattern import MatchOn, Pattern, Subjects
 from numberdesk.core.prices import Prices
@@ -40,7 +41,7 @@ _COLUMNS: Final = tuple(
     numbers.c[name]
     for name in (
         *("e164", "iso_country", "region", "locality", "number_type", "capabilities"),
-        *("currency", "price", "inbound", "outbound", "setup"),
+        *("currency", "price", "inbound", "outbound", "setup", "term", "billing"),
         *("carrier", "national", "area_code", "memorability", "charged_at_once"),
     )
 )
@@ -270,7 +271,9 @@ def _found_of(query: OfferQuery, row: Any) -> Found:
         locality=row.locality,
         number_type=row.number_type,
         capabilities=row.capabilities,
-        prices=Prices(row.currency, row.price, row.inbound, row.outbound, row.setup),
+        prices=Prices(
+            row.currency, row.price, row.inbound, row.outbound, row.setup, term_of(row.term), billing_of(row.billing)
+        ),
         carrier=row.carrier,
     )
     subjects = Subjects(row.e164[1:], row.national, row.national[len(row.area_code) :])

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Select, and_, func, or_, select, tuple_
 
+from numberdesk.core.billing import billing_of
 from numberdesk.core.call_charging import CallState, CallTerms, Heard, KeptCall, ParkedReason, RentedSpan
 from numberdesk.core.call_record import CallRecord, Direction
 from numberdesk.core.rating import CallRate, Increments
@@ -62,6 +63,7 @@ _SPANS: Final = select(
     rentals.c.outbound,
     rentals.c.created_at,
     rentals.c.released_at,
+    rentals.c.billing,
 ).join(numbers, numbers.c.e164 == rentals.c.e164)
 _LIVE_SPANS: Final = SelectSet(
     _SPANS.where(in_set(rentals.c.e164, "numbers"), rentals.c.released_at.is_(None)), "numbers"
@@ -106,13 +108,13 @@ def find_spans(tx: Tx, records: Sequence[CallRecord]) -> dict[str, list[RentedSp
     )
     spans: dict[str, list[RentedSpan]] = {}
     for row in tx.execute(query):
-        spans.setdefault(row.e164, []).append(RentedSpan._make(row))
+        spans.setdefault(row.e164, []).append(_span_of(row))
     return spans
 
 
 def find_live_spans(tx: Tx, numbers_asked: Iterable[str]) -> dict[str, RentedSpan]:
     """The rentals that numbers have now, by number."""
-    return {row.e164: RentedSpan._make(row) for row in _LIVE_SPANS.run(tx, numbers=numbers_asked)}
+    return {row.e164: _span_of(row) for row in _LIVE_SPANS.run(tx, numbers=numbers_asked)}
 
 
 def find_live_span(tx: Tx, e164: str) -> RentedSpan | None:
@@ -273,6 +275,11 @@ def list_heard(tx: Tx, *, since: int, e164: str | None, limit: int) -> list[Hear
         Heard(row.day, row.e164, row.source, CallState(row.state), row.calls, int(row.seconds), int(row.amount))
         for row in tx.execute(ordered)
     ]
+
+
+def _span_of(row: Any) -> RentedSpan:
+    span = RentedSpan._make(row)
+    return span._replace(billing=billing_of(row.billing))
 
 
 def _record_row(record: CallRecord) -> tuple[Any, ...]:
