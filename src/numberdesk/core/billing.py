@@ -16,8 +16,8 @@ from numberdesk.core.money import MAX_PRICE
 from numberdesk.core.periods import MONTHLY, PeriodUnit, Term
 from numberdesk.core.rating import Increments, RatingError, parse_increments
 
-LONGEST: Final = {PeriodUnit.MONTH: 120, PeriodUnit.DAY: 3_660}
-"""How long a period may be, in each unit: ten years."""
+MOST_UNITS: Final = 400
+"""How many months or days a period has at most."""
 
 YEAR: Final = "year"
 """A unit that is taken for twelve months, and kept as such."""
@@ -66,8 +66,8 @@ def parse_term(every: int | None, unit: str | None) -> Term:
     years = unit == YEAR
     kind = PeriodUnit.MONTH if unit is None or years else PeriodUnit(unit)
     count = (1 if every is None else every) * (_MONTHS_OF_A_YEAR if years else 1)
-    if not 0 < count <= LONGEST[kind]:
-        most = LONGEST[kind] // _MONTHS_OF_A_YEAR if years else LONGEST[kind]
+    if not 0 < count <= MOST_UNITS:
+        most = MOST_UNITS // _MONTHS_OF_A_YEAR if years else MOST_UNITS
         raise InvalidRequest("period_every", f"must be from 1 to {most} where the unit is {unit or kind.value}")
     return Term(kind, count)
 

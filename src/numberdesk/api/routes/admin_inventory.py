@@ -30,7 +30,7 @@ from numberdesk.catalog.rules import (
     parse_percent,
 )
 from numberdesk.catalog.store import page_inventory
-from numberdesk.core.billing import LONGEST, UNITS, kept_billing, kept_term, parse_billing, parse_term
+from numberdesk.core.billing import MOST_UNITS, UNITS, kept_billing, kept_term, parse_billing, parse_term
 from numberdesk.core.errors import BodyTooLarge, InvalidRequest, UnsupportedMediaType
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.money import MoneyError, as_decimal
@@ -128,7 +128,7 @@ class RuleBody(msgspec.Struct, frozen=True):
     margin_fixed: Rate | None = None
     round_to: Price | None = None
     period_unit: Annotated[Label, stated(enum=list(UNITS))] | None = None
-    period_every: Annotated[int, stated(minimum=1, maximum=max(LONGEST.values()))] | None = None
+    period_every: Annotated[int, stated(minimum=1, maximum=MOST_UNITS)] | None = None
     increments: Annotated[str, stated(pattern=f"^{INCREMENTS.pattern}$")] | None = None
     connect_fee: Rate | None = None
 

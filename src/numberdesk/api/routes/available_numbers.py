@@ -37,6 +37,10 @@ _EXAMPLE: Final = {
     "setup_price": 0,
     "offer_expires_at": "2026-03-20T14:40:00Z",
     "requires": [],
+    "period_unit": "month",
+    "period_every": 1,
+    "increments": "60/60",
+    "connect_fee": 0,
 }
 
 _CAPABILITY: Final = "|".join(CAPABILITIES)

@@ -11,7 +11,7 @@ import msgspec
 
 from numberdesk.api.endpoint import BASE, ApiRequest, ApiResponse, RefusedResponse, endpoint
 from numberdesk.api.shapes import E164, ConnectionId, Price, Rate, stated
-from numberdesk.core.billing import LONGEST, parse_billing
+from numberdesk.core.billing import MOST_UNITS, parse_billing
 from numberdesk.core.connection import CONNECTION_ID
 from numberdesk.core.errors import InvalidRequest, NumberdeskError
 from numberdesk.core.lifecycle import OrderState
@@ -44,7 +44,7 @@ class BuyBody(msgspec.Struct, frozen=True):
     per_minute_price_outbound: Rate | None = None
     setup_price: Rate | None = None
     period_unit: PeriodUnit | None = None
-    period_every: Annotated[int, stated(minimum=1, maximum=max(LONGEST.values()))] | None = None
+    period_every: Annotated[int, stated(minimum=1, maximum=MOST_UNITS)] | None = None
     increments: Annotated[str, stated(pattern=f"^{INCREMENTS.pattern}$")] | None = None
     connect_fee: Rate | None = None
     connection_id: Annotated[
@@ -168,8 +168,8 @@ async def _bought(services: Services, request: ApiRequest, body: BuyBody) -> Ord
 
 def _confirmed(body: BuyBody) -> Confirmation:
     """What the body says of prices and terms. Raises InvalidRequest."""
-    if body.period_every is not None and not 0 < body.period_every <= max(LONGEST.values()):
-        raise InvalidRequest("period_every", f"must be from 1 to {max(LONGEST.values())}")
+    if body.period_every is not None and not 0 < body.period_every <= MOST_UNITS:
+        raise InvalidRequest("period_every", f"must be from 1 to {MOST_UNITS}")
     parse_billing(body.increments, body.connect_fee)
     return Confirmation(
         body.price,
