@@ -27,13 +27,13 @@ _NUMBER = (
 )
 _ORDER = (
     "INSERT INTO orders VALUES (?, ?, ?, 'pool', 'completed', 'USD', ?, ?, ?, 0, 0, NULL, ?, ?, ?, NULL, NULL, NULL, "
-    "'purchase', NULL, NULL)"
+    "'purchase', NULL, NULL, '', '60/60 0')"
 )
 _HOLD = "INSERT INTO holds VALUES (?, ?, ?, 'captured', ?, ?)"
 _TRANSFER = "INSERT INTO transfers VALUES (?, 'rental', ?, 'revenue:rental', ?, 'USD', ?, ?, ?, ?, NULL, ?, NULL, NULL)"
 _RENTAL = (
     "INSERT INTO rentals VALUES (?, ?, ?, ?, 'active', 'USD', ?, ?, ?, ?, ?, '', '', '[]', ?, ?, NULL, "
-    "'month', 1, 0, NULL, NULL, 0, ?, 0, '', NULL, NULL, NULL, 0)"
+    "'month', 1, 0, NULL, NULL, 0, ?, 0, '', NULL, NULL, NULL, 0, '60/60 0')"
 )
 _RENT = "INSERT INTO rent_charges VALUES (?, ?, 0, ?, ?, 'purchased', ?, ?, NULL, NULL, ?)"
 _WEEK = 7 * 86_400_000_000

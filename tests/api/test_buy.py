@@ -245,6 +245,10 @@ def test_a_changed_price_is_409_with_the_current_prices(shop: Shop) -> None:
         "per_minute_price_outbound": 0.0945,
         "setup_price": 0,
         "currency": "USD",
+        "period_unit": "month",
+        "period_every": 1,
+        "increments": "60/60",
+        "connect_fee": 0,
     }
     confirmed = {name: value for name, value in error["details"].items() if name != "currency"}
     assert customer.buy(number, **confirmed).status_code == 200

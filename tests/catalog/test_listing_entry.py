@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from numberdesk.catalog.inventory_file import Entry
+from numberdesk.catalog.kept_columns import keep_columns
 from numberdesk.catalog.listing_entry import EntryError, EntryTerms, listing_of
 from numberdesk.catalog.model import CAPABILITIES, FROM_FILE, FROM_RULE, Listing, capability_bits, capability_names
 from numberdesk.core.memorability import memorability
@@ -81,7 +82,7 @@ def test_every_set_of_capabilities_is_kept() -> None:
 def test_costs_are_in_their_own_currency_or_in_that_of_the_prices() -> None:
     costs = NUMBER._replace(cost_monthly="0.80", cost_inbound="0.003", cost_outbound="0", cost_setup="1")
     listing = listing_of(costs._replace(cost_currency="EUR", currency="USD"))
-    assert listing[-5:] == ("EUR", 800_000, 3_000, 0, 1_000_000)
+    assert listing[listing._fields.index("cost_currency") :][:5] == ("EUR", 800_000, 3_000, 0, 1_000_000)
     assert listing_of(costs._replace(currency="USD")).cost_currency == "USD"
     assert listing_of(PRICED).cost_currency is None
 
@@ -193,3 +194,18 @@ def test_a_cost_without_any_currency_is_refused() -> None:
 def test_a_setup_price_without_a_monthly_price_is_refused() -> None:
     with pytest.raises(EntryError, match="monthly_price must be given"):
         listing_of(NUMBER._replace(setup_price="1", currency="USD"))
+
+
+def test_a_line_says_for_how_long_its_price_is_and_how_calls_are_billed() -> None:
+    yearly = PRICED._replace(period_every="1", period_unit="Year", increments="30/6", connect_fee="0.15")
+    listing = listing_of(yearly)
+    assert (listing.term, listing.billing) == ("12 month", "30/6 150000")
+    assert (listing_of(PRICED).term, listing_of(PRICED).billing) == ("", "")
+    columns = frozenset({"period_every", "period_unit", "increments"})
+    kept = keep_columns(listing, listing_of(PRICED._replace(connect_fee="0")), columns)
+    assert (kept.term, kept.billing) == ("12 month", "30/6 0")
+    for column, sent in (("period_every", "0"), ("period_every", "x"), ("period_unit", "week"), ("increments", "6")):
+        with pytest.raises(EntryError, match=column):
+            listing_of(PRICED._replace(**{column: sent}))
+    with pytest.raises(EntryError, match="monthly_price must be given"):
+        listing_of(NUMBER._replace(increments="6/6"))

@@ -83,7 +83,7 @@ def number(place: int) -> Listing:
     national = f"{200 + place % 500}{place:07}"
     about = ("US", "local", f"R{place % 7}", f"Town {place % 40}", national[:3], national, 3, place % 1000, FROM_FILE)
     prices = ("USD", 1_000_000 + place % 9, None, None, 0)
-    return Listing._make((f"+1{national}", *about, *prices, None, None, None, None, None))
+    return Listing(f"+1{national}", *about, *prices, None, None, None, None, None)
 
 
 NO_NUMBERS: tuple[str, ...] = ()

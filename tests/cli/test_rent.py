@@ -125,6 +125,7 @@ def test_terms_of_an_account_are_set_shown_and_left_to_the_settings_again(due: D
     assert (shown["grace_hours"], shown["reminder_days"], shown["proration"]) == (72, [3], "none")
     shown = json_of(due.run("rent", "policy", "set", due.account_id, "--grace", "default", "--json"))
     assert shown == json_of(due.run("rent", "policy", "show", due.account_id, "--json"))
+    assert "auto_renew     no\n" in due.run("rent", "policy", "show", due.account_id).stdout
     assert (shown["grace_hours"], shown["auto_renew"], shown["own"]) == (48, False, ["reminder_days", "auto_renew"])
 
 

@@ -107,5 +107,9 @@ def test_details_are_exact_decimals_under_the_names_of_the_api() -> None:
         "per_minute_price_outbound": Decimal("0.0945"),
         "setup_price": Decimal("0.25"),
         "currency": "USD",
+        "period_unit": "month",
+        "period_every": 1,
+        "increments": None,
+        "connect_fee": None,
     }
     assert [decimal_or_none(rate) for rate in (None, 0, 8_500)] == [None, Decimal(0), Decimal("0.0085")]

@@ -17,16 +17,15 @@ from numberdesk.core.errors import (
     NumberTaken,
     PriceChanged,
 )
+from numberdesk.core.fingerprint import UNRECORDED, Fingerprint
 from numberdesk.core.lifecycle import AccountState, NumberState, OrderState
 from numberdesk.core.periods import add_months
 from numberdesk.core.prices import Confirmation, Prices, Quote
 from numberdesk.core.purchase import (
     POOL,
-    UNRECORDED,
     Buy,
     Charge,
     Decision,
-    Fingerprint,
     IdempotencyRecord,
     Loaded,
     Order,
@@ -211,13 +210,7 @@ def test_prices_that_are_not_the_offers_are_refused_with_the_current_ones_before
     loaded = desk(LOT._replace(prices=OFFER._replace(setup=3)), wallet=broke, superseded=(FORMER,))
     error = refusal(loaded, BUY._replace(confirmed=confirmed))
     assert isinstance(error, PriceChanged)
-    assert error.details == {
-        "price": Decimal("1.15"),
-        "per_minute_price_inbound": Decimal("0.0085"),
-        "per_minute_price_outbound": Decimal("0.0945"),
-        "setup_price": Decimal("0.000003"),
-        "currency": "USD",
-    }
+    assert error.details == OFFER._replace(setup=3).details()
 
 
 def test_a_superseded_price_within_the_quote_lifetime_is_what_is_charged() -> None:

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from numberdesk.core.errors import InsufficientBalance
+from numberdesk.core.fingerprint import Fingerprint
 from numberdesk.core.lifecycle import AccountState, NumberState, OrderState
 from numberdesk.core.prices import Confirmation, Prices, Quote
 from numberdesk.core.purchase import (
     POOL,
     Buy,
     Decided,
-    Fingerprint,
     IdempotencyRecord,
     Loaded,
     Order,

@@ -29,9 +29,10 @@ BOUGHT: Final = at(2027, 1, 31, 14, 30)
 
 
 def rental(anchor: int = BOUGHT, term: Term = MONTHLY, **changes: object) -> Rental:
+    prices = Prices("USD", PRICE, 8_500, None, 0, term)
     made = Rental(
-        "rnt_1", "ord_1", "acc_1", "+13612738809", RentalState.ACTIVE, Prices("USD", PRICE, 8_500, None), anchor,
-        begin_of(anchor, term, 1), "", "", (), anchor, anchor, None, term,
+        "rnt_1", "ord_1", "acc_1", "+13612738809", RentalState.ACTIVE, prices, anchor,
+        begin_of(anchor, term, 1), "", "", (), anchor, anchor, None,
     )  # fmt: skip
     return made._replace(**changes)  # type: ignore[arg-type]  # fields of a rental
 

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from numberdesk.catalog.offers import RemoteOffer
+from numberdesk.core.billing import Billing
 from numberdesk.core.errors import NumberNotOffered, PriceChanged
 from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import Order, Refusal, Sold
+from numberdesk.core.rating import BY_THE_MINUTE
 from numberdesk.flows.catalog.keep_offers import SLACK, Shown, keep_offers
 from numberdesk.flows.cleanup import Cleanup, clean_up
 from numberdesk.infra.failures import CommitUnknownError, StorageFailedError, TryAgainError
@@ -19,6 +21,8 @@ from numberdesk.infra.writer import Writer
 from testbed.samples import listing_of
 from tests.flows.conftest import NOW, PRICE, QUOTE_LIFETIME, Shop
 from tests.flows.markets import NUMBERS, Market, opened_market
+
+AS_USUAL = Billing(BY_THE_MINUTE, 0)
 
 E164, OTHER = NUMBERS[:2]
 
@@ -99,7 +103,7 @@ def test_a_changed_price_refuses_with_the_current_one_and_the_former_quote_is_ho
     market.find()
     refused = shop.buy(account_id, E164, PRICE + 1)
     assert isinstance(refused, Refusal)
-    assert refused.error == PriceChanged(details=Prices("USD", 1_500_000, 7_500, 75_000).details())
+    assert refused.error == PriceChanged(details=Prices("USD", 1_500_000, 7_500, 75_000).billed(AS_USUAL).details())
     former, current = shop.buy(account_id, NUMBERS[0], PRICE), shop.buy(account_id, NUMBERS[1], 1_500_000)
     assert isinstance(former, Sold)
     assert isinstance(current, Sold)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from numberdesk.core.billing import Billing
 from numberdesk.core.errors import (
     Forbidden,
     IdempotencyConflict,
@@ -22,6 +23,7 @@ from numberdesk.core.money import MAX_AMOUNT
 from numberdesk.core.periods import MICROSECONDS, add_months
 from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import Decision, Order, Refusal, Replayed, Sold, Wallet
+from numberdesk.core.rating import BY_THE_MINUTE
 from numberdesk.flows.cleanup import Cleanup, clean_up
 from numberdesk.flows.purchase.open_orders import MOST_REPEATS
 from numberdesk.ledger.model import Transfer
@@ -319,7 +321,7 @@ def test_what_is_rented_keeps_its_price_when_the_offer_changes(shop: Shop) -> No
 def test_an_offer_without_rates_is_confirmed_by_zeros(shop: Shop) -> None:
     account_id, e164 = shop.account(PRICE), shop.number(inbound=None, outbound=None)
     order = order_of(shop.buy(account_id, e164, inbound=0, outbound=0))
-    assert order.prices == Prices("USD", PRICE, None, None)
+    assert order.prices == Prices("USD", PRICE, None, None).billed(Billing(BY_THE_MINUTE, 0))
     assert shop.rows("SELECT inbound, outbound FROM rentals") == [(None, None)]
 
 

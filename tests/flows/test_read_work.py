@@ -27,9 +27,10 @@ from numberdesk.catalog.gap_store import count_unpriced, count_unrated, find_cur
 from numberdesk.catalog.model import InventoryPage
 from numberdesk.catalog.store import count_inventory, has_inventory, list_inventory, page_inventory
 from numberdesk.core.errors import NotFound, NumberNotOffered
+from numberdesk.core.fingerprint import Fingerprint
 from numberdesk.core.lifecycle import AccountKind, NumberState, OrderState, RentalState
 from numberdesk.core.prices import Confirmation
-from numberdesk.core.purchase import POOL, Buy, Fingerprint, IdempotencyRecord
+from numberdesk.core.purchase import POOL, Buy, IdempotencyRecord
 from numberdesk.core.request_keys import RequestKey
 from numberdesk.flows.accounts.create_accounts import create_accounts, new_account
 from numberdesk.flows.accounts.fund_wallets import TOP_UP, fund_wallets, funding

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from numberdesk.core.billing import Billing
 from numberdesk.core.errors import (
     PriceChanged,
 )
 from numberdesk.core.prices import Prices
+from numberdesk.core.rating import BY_THE_MINUTE
 from tests.flows.conftest import NOW, PRICE, QUOTE_LIFETIME, Shop
 from tests.flows.test_open_orders import order_of, refusal
+
+AS_USUAL = Billing(BY_THE_MINUTE, 0)
 
 TABLES = ("orders", "idempotency_records", "holds", "transfers", "rentals", "events")
 
@@ -17,7 +21,9 @@ def test_a_superseded_price_is_honoured_for_the_quote_lifetime_and_not_one_momen
     shop.now += 1
     shop.offer(e164, price=2 * PRICE)
     wants = shop.wants(account_id, e164, PRICE, now=shop.now + QUOTE_LIFETIME)
-    assert refusal(shop.buy_all([wants])[0]) == PriceChanged(details=Prices("USD", 2 * PRICE, 8_500, 94_500).details())
+    assert refusal(shop.buy_all([wants])[0]) == PriceChanged(
+        details=Prices("USD", 2 * PRICE, 8_500, 94_500).billed(AS_USUAL).details()
+    )
     order = order_of(shop.buy(account_id, e164, PRICE, now=shop.now + QUOTE_LIFETIME - 1))
     assert order.prices == Prices("USD", PRICE, 8_500, 94_500)
     assert shop.wallet(account_id).posted == 9 * PRICE

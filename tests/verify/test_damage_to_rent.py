@@ -147,6 +147,21 @@ DAMAGE: Final[dict[str, Damage]] = {
         {("I5", "rentals", "rnt_1")},
         "price is 0.000002, not 1.15",
     ),
+    "a rental whose calls are billed otherwise than was confirmed": (
+        ("UPDATE rentals SET billing = '1/1 0' WHERE id = 'rnt_1'",),
+        {("I6", "rentals", "rnt_1")},
+        "of what was confirmed the billing of calls is 1/1 0, not 60/60 0",
+    ),
+    "an order for a year that renews after a month": (
+        ("UPDATE orders SET term = '12 month' WHERE id = 'ord_1'",),
+        {("I6", "orders", "ord_1"), ("I6", "rentals", "rnt_1")},
+        "it paid for 12 month and renews at",
+    ),
+    "an order whose terms cannot be read": (
+        ("UPDATE orders SET billing = 'six' WHERE id = 'ord_1'",),
+        {("I6", "orders", "ord_1"), ("I6", "rentals", "rnt_1")},
+        "its terms '' and 'six' are none",
+    ),
 }
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from numberdesk.api.offer_texts import OFFER_TEXTS
 from numberdesk.api.statement_texts import STATEMENT_TEXTS
 from numberdesk.api.usage_texts import USAGE_TEXTS
 
@@ -21,7 +22,7 @@ _MONEY: Final = {
     "amount": "Money into the wallet; negative is out of it.",
     "available": "What may be spent now: `posted` less `held`, and the credit limit.",
     "balance": "What was posted in the wallet after this entry.",
-    "charged": "What the order took from the wallet so far: nothing, or the first month and the setup price.",
+    "charged": "What the order took from the wallet so far: nothing, or the first period and the setup price.",
     "credit_limit": "How far below zero the wallet may go.",
     "AccountView.credit_limit": "How far below zero the wallet may go; null for an account of operators.",
     "AccountView.currency": "Currency that the account pays in, as in ISO 4217; null for an account of operators.",
@@ -32,11 +33,11 @@ _MONEY: Final = {
     "held": "What is set aside for open orders and sessions.",
     "SessionView.held": "What is set aside for the call now: what it costs so far, by its rental's increments.",
     "posted": "What was paid in, less what was spent.",
-    "price": "Price of a month.",
-    "InventoryView.price": "Price of a month; null for a number without a price, which is not offered.",
-    "BuyBody.price": "Price of a month, as available-numbers showed it.",
-    "RuleView.price": "Fixed price of a month; null for a rule with a margin.",
-    "RuleBody.price": "Fixed price of a month. Either this or `margin_percent`.",
+    "price": "Price of a period, which is a month unless `period_unit` and `period_every` say otherwise.",
+    "InventoryView.price": "Price of a period; null for a number without a price, which is not offered.",
+    "BuyBody.price": "Price of a period, as available-numbers showed it.",
+    "RuleView.price": "Fixed price of a period; null for a rule with a margin.",
+    "RuleBody.price": "Fixed price of a period. Either this or `margin_percent`.",
     "per_minute_price_inbound": "Price of a minute of incoming calls; null as long as nobody has set it.",
     "BuyBody.per_minute_price_inbound": (
         "Price of a minute of incoming calls, as shown. Left out, it agrees with every quote; "
@@ -53,20 +54,16 @@ _MONEY: Final = {
         "Price of a minute of outgoing calls; left out, it is the cost and the margin."
     ),
     "RuleView.per_minute_price_outbound": "Price of a minute of outgoing calls; null takes the cost and the margin.",
-    "setup_price": "Charged once, beside the first month.",
+    "setup_price": "Charged once, beside the first period.",
     "BuyBody.setup_price": "Charged once, as shown. Left out, it agrees with every quote.",
     "RuleBody.setup_price": "Charged once; left out, it is the cost and the margin, or 0 beside a fixed price.",
     "RuleView.setup_price": "Charged once; null takes the cost and the margin, or 0 beside a fixed price.",
-    "OffersQuery.like": (
-        "A number of the country: those of the operator's own that resemble it, the closest first, in one page and "
-        "without `sort`."
-    ),
     "max_price": "Most that a purchase may charge at once: `price` and `setup_price` together.",
     "margin_percent": "Percent added to the cost, as 20; at most four digits after the point.",
     "RuleView.margin_percent": "Percent added to the cost; null for a fixed price.",
-    "margin_fixed": "Added to the monthly price of a rule with a margin, before rounding.",
-    "round_to": "The monthly price of a rule with a margin is rounded up to a multiple of this.",
-    "RuleBody.round_to": "The monthly price of a rule with a margin is rounded up to a multiple of this; else to 0.01.",
+    "margin_fixed": "Added to the price of a period of a rule with a margin, before rounding.",
+    "round_to": "The price of a period of a rule with a margin is rounded up to a multiple of this.",
+    "RuleBody.round_to": "The price of a period is rounded up to a multiple of this, with a margin; else to 0.01.",
     "base": "Currency of which one unit is exchanged, as in ISO 4217.",
     "quote": "Currency that it is worth something in, as in ISO 4217; another one than `base`.",
     "rate": "Units of `quote` that one unit of `base` is worth; at most nine digits after the point.",
@@ -380,6 +377,7 @@ _PARAMETERS: Final = {
 }
 TEXTS: Final = {
     **_MONEY,
+    **OFFER_TEXTS,
     **STATEMENT_TEXTS,
     **_NUMBERS,
     **_RECORDS,

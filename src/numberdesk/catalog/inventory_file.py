@@ -64,6 +64,10 @@ class Entry(NamedTuple):
     cost_outbound: str
     cost_setup: str
     cost_currency: str
+    period_unit: str
+    period_every: str
+    increments: str
+    connect_fee: str
 
 
 class _LineError(ValueError):

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from numberdesk.catalog.model import FROM_FILE, Listing
+from numberdesk.core.billing import Billing, billing_of, kept_billing
 
 _FACTS: Final = ("iso_country", "area_code", "number_type", "region", "locality", "capabilities")
 _RATES: Final = {
@@ -18,7 +19,8 @@ _RATES: Final = {
     "per_minute_price_outbound": "outbound",
     "setup_price": "setup",
 }
-_PRICES: Final = ("price_source", "currency", "price", "inbound", "outbound", "setup")
+_PRICES: Final = ("price_source", "currency", "price", "inbound", "outbound", "setup", "term", "billing")
+_PERIOD: Final = frozenset({"period_unit", "period_every"})
 _COSTS: Final = ("cost_monthly", "cost_inbound", "cost_outbound", "cost_setup")
 
 
@@ -55,7 +57,18 @@ def _prices(known: Listing, listing: Listing, absent: frozenset[str]) -> dict[st
         return {name: getattr(known, name) for name in _PRICES} if kept else {}
     if not _keeps_rates(known, listing):
         return {}
-    return {name: getattr(known, name) for column, name in _RATES.items() if column in absent}
+    rates = {name: getattr(known, name) for column, name in _RATES.items() if column in absent}
+    return rates | _terms(known, listing, absent)
+
+
+def _terms(known: Listing, listing: Listing, absent: frozenset[str]) -> dict[str, Any]:
+    """The period, which two columns say together, and each part of how calls are billed."""
+    before, said = billing_of(known.billing), billing_of(listing.billing)
+    billing = Billing(
+        before.increments if "increments" in absent else said.increments,
+        before.connect if "connect_fee" in absent else said.connect,
+    )
+    return {"term": known.term if absent >= _PERIOD else listing.term, "billing": kept_billing(billing)}
 
 
 def _costs(known: Listing, listing: Listing, absent: frozenset[str]) -> dict[str, Any]:

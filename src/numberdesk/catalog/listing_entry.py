@@ -9,12 +9,14 @@ for each different text; the caches are bounded.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from numberdesk.catalog.inventory_file import Entry
 from numberdesk.catalog.model import FROM_FILE, FROM_RULE, NUMBER_TYPES, Listing, capability_bits
+from numberdesk.core.billing import kept_billing, kept_term, parse_billing, parse_count, parse_term
+from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.memorability import memorability
 from numberdesk.core.money import MoneyError, parse_currency, parse_price
 from numberdesk.core.phone import PhoneError, parse_e164
@@ -35,6 +37,7 @@ LONGEST_PLACE: Final = 100
 """Most characters of a region or locality."""
 
 _LONGEST_SHOWN: Final = 40
+_COSTS: Final = ("cost_monthly", "cost_inbound", "cost_outbound", "cost_setup")
 _BETWEEN_CAPABILITIES: Final = re.compile(r"[ ,;|/]+")
 _NO_CAPABILITY_SAID: Final = "voice"
 _E164: Final = re.compile(r"\+[1-9]\d{6,14}")
@@ -79,6 +82,8 @@ class _Money(NamedTuple):
     cost_inbound: int | None
     cost_outbound: int | None
     cost_setup: int | None
+    term: str
+    billing: str
 
 
 class _Reasons:
@@ -106,7 +111,7 @@ def listing_of(entry: Entry, terms: EntryTerms = AS_GIVEN) -> Listing:
 
     Silent columns: country, area code, number_type and region come from numbering data, capabilities
     mean voice, cost_currency is the currency. Without monthly_price the number is priced by price
-    rules, and then it may not have rates or a setup price of its own.
+    rules, and then it may not have rates, a setup price or terms of its own.
     """
     try:
         return _listing(entry, terms)
@@ -141,6 +146,8 @@ def _listing(entry: Entry, terms: EntryTerms) -> Listing:
 
 
 _MONEY: Final = slice(Entry._fields.index("monthly_price"), None)
+_TERMS: Final = Entry._fields.index("period_unit") - Entry._fields.index("monthly_price")
+"""Where in the money of a line its terms begin."""
 
 
 def _number(entry: Entry, terms: EntryTerms) -> tuple[str, Numbering]:
@@ -209,7 +216,8 @@ def _number_type(text: str, known: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _money(cells: tuple[str, ...]) -> _Money:
-    monthly, inbound, outbound, setup, currency, *costs, cost_currency = cells
+    monthly, inbound, outbound, setup, currency, *costs, cost_currency = cells[:_TERMS]
+    unit, every, increments, connect = cells[_TERMS:]
     reasons = _Reasons()
     read = reasons.read
     offer = _Money(
@@ -219,14 +227,15 @@ def _money(cells: tuple[str, ...]) -> _Money:
         read(_amount, "per_minute_price_outbound", outbound),
         read(_amount, "setup_price", setup) or 0,
         read(_currency, "cost_currency", cost_currency) or read(_currency, "currency", currency),
-        *(
-            read(_amount, name, cost)
-            for name, cost in zip(("cost_monthly", "cost_inbound", "cost_outbound", "cost_setup"), costs, strict=True)
-        ),
+        *_costs(read, costs),
+        read(_term, every, unit) or "",
+        read(_billing, increments, read(_amount, "connect_fee", connect)) or "",
     )
     reasons.found = list(dict.fromkeys(reasons.found))
     if not monthly and (offer.inbound or offer.outbound or offer.setup):
         reasons.found.append("monthly_price must be given where a rate or setup_price is")
+    if not monthly and any(cells[_TERMS:]):
+        reasons.found.append("monthly_price must be given where a period, increments or connect_fee are")
     if monthly and not currency:
         reasons.found.append("currency must be given where monthly_price is")
     if any(costs) and not (cost_currency or currency):
@@ -235,6 +244,25 @@ def _money(cells: tuple[str, ...]) -> _Money:
     return offer._replace(
         currency=offer.currency if monthly else None, cost_currency=offer.cost_currency if any(costs) else None
     )
+
+
+def _costs(read: Callable[..., Any], costs: Sequence[str]) -> tuple[int | None, int | None, int | None, int | None]:
+    monthly, inbound, outbound, setup = (read(_amount, *pair) for pair in zip(_COSTS, costs, strict=True))
+    return monthly, inbound, outbound, setup
+
+
+def _term(every: str, unit: str) -> str:
+    try:
+        return kept_term(parse_term(parse_count(every), unit.lower() or None))
+    except InvalidRequest as error:
+        raise EntryError(f"{error.message}{_not(every)}") from None
+
+
+def _billing(increments: str, connect: int | None) -> str:
+    try:
+        return kept_billing(parse_billing(increments or None, connect))
+    except InvalidRequest as error:
+        raise EntryError(f"{error.message}{_not(increments)}") from None
 
 
 def _amount(column: str, text: str, zero_allowed: bool = True) -> int | None:  # noqa: FBT001, FBT002  by place above

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from numberdesk.core.billing import billing_of, kept_billing, kept_term, term_of
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.prices import Prices
 
@@ -40,7 +41,8 @@ class Listing(NamedTuple):
     """A number for sale, as it stands in its row: the fields are the columns.
 
     Prices and costs are micros, per month or per minute. `price` and `currency` are both None
-    for a number without a price, which is not offered. `capabilities` is a bit set.
+    for a number without a price, which is not offered. `capabilities` is a bit set. `term` and `billing`
+    are how long a period is and how calls are billed, as they are kept (core/billing.py).
     """
 
     e164: str
@@ -63,20 +65,31 @@ class Listing(NamedTuple):
     cost_inbound: int | None
     cost_outbound: int | None
     cost_setup: int | None
+    term: str = ""
+    billing: str = ""
 
     @property
     def prices(self) -> Prices | None:
         """The prices of the offer, None when there is none."""
         if self.currency is None or self.price is None:
             return None
-        return Prices(self.currency, self.price, self.inbound, self.outbound, self.setup)
+        terms = term_of(self.term), billing_of(self.billing)
+        return Prices(self.currency, self.price, self.inbound, self.outbound, self.setup, *terms)
 
     def priced(self, prices: Prices | None) -> Listing:
         """The same number at other prices."""
         if prices is None:
-            return self._replace(currency=None, price=None, inbound=None, outbound=None, setup=0)
-        currency, price, inbound, outbound, setup = prices
-        return self._replace(currency=currency, price=price, inbound=inbound, outbound=outbound, setup=setup)
+            return self._replace(currency=None, price=None, inbound=None, outbound=None, setup=0, term="", billing="")
+        currency, price, inbound, outbound, setup, term, billing = prices
+        return self._replace(
+            currency=currency,
+            price=price,
+            inbound=inbound,
+            outbound=outbound,
+            setup=setup,
+            term=kept_term(term),
+            billing=kept_billing(billing),
+        )
 
 
 class Stored(NamedTuple):

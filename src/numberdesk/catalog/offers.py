@@ -34,8 +34,10 @@ class RemoteOffer(NamedTuple):
 
     @property
     def terms(self) -> str:
-        """The prices and the papers as a text: equal for equal ones."""
-        return " ".join("-" if part is None else str(part) for part in (*self.prices, *self.requires))
+        """The prices, their terms and the papers as a text: equal for equal ones."""
+        said = (f"({text})" for text in (self.listing.term, self.listing.billing) if text)
+        parts = (*self.prices[:5], *said, *self.requires)
+        return " ".join("-" if part is None else str(part) for part in parts)
 
     @property
     def key(self) -> tuple[str, str, str]:

@@ -26,8 +26,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from numberdesk.catalog.model import NUMBER_TYPES, Listing
+from numberdesk.core.billing import Billing, billing_of, term_of
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.money import MAX_PRICE, MICROS, MoneyError, parse_currency, parse_micros
+from numberdesk.core.periods import Term
 from numberdesk.core.prices import Prices
 
 WHOLE: Final = MICROS
@@ -85,7 +87,8 @@ class PriceRule(NamedTuple):
     """A rule. Amounts and `round_to` in micros, `margin_percent` in millionths (20 % is 200000).
 
     Exactly one of `price` and `margin_percent` is set. `margin_fixed` is added to the monthly
-    price of a cost-plus rule, before rounding.
+    price of a cost-plus rule, before rounding. Prices are for periods of `term`, and calls billed by
+    `billing` (core/billing.py).
     """
 
     id: str
@@ -102,6 +105,8 @@ class PriceRule(NamedTuple):
     margin_fixed: int | None
     round_to: int
     created_at: int
+    term: str = ""
+    billing: str = ""
 
     @property
     def matches(self) -> Matches:
@@ -113,7 +118,7 @@ class PriceRule(NamedTuple):
         if self.margin_percent is None:
             if self.price is None:
                 return None
-            return Prices(self.currency, self.price, self.inbound, self.outbound, self.setup or 0)
+            return Prices(self.currency, self.price, self.inbound, self.outbound, self.setup or 0, *self._terms)
         if listing.cost_monthly is None or listing.cost_currency is None:
             return None
         if self.setup is None and listing.cost_setup is None:
@@ -128,8 +133,13 @@ class PriceRule(NamedTuple):
             self._rate(self.inbound, listing.cost_inbound, worth),
             self._rate(self.outbound, listing.cost_outbound, worth),
             self._rate(self.setup, listing.cost_setup, worth) or 0,
+            *self._terms,
         )
         return prices if _sellable(prices) else None
+
+    @property
+    def _terms(self) -> tuple[Term, Billing]:
+        return term_of(self.term), billing_of(self.billing)
 
     def _rate(self, fixed: int | None, cost: int | None, worth: int) -> int | None:
         if fixed is not None or cost is None:

@@ -32,6 +32,7 @@ from sqlalchemy import (
 from numberdesk.catalog.filter_store import SETS, Filters, conditions, filters_of, shape_values, shaped
 from numberdesk.catalog.search import Found, Offer, OfferQuery, Position, Sort
 from numberdesk.catalog.search_plan import ANY_DIGITS, Shapes, Span, Spots
+from numberdesk.core.billing import billing_of, term_of
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.pattern import Subjects
 from numberdesk.core.prices import Prices
@@ -43,7 +44,7 @@ _COLUMNS: Final = tuple(
     numbers.c[name]
     for name in (
         *("e164", "iso_country", "region", "locality", "number_type", "capabilities"),
-        *("currency", "price", "inbound", "outbound", "setup"),
+        *("currency", "price", "inbound", "outbound", "setup", "term", "billing"),
         *("carrier", "national", "area_code", "memorability", "charged_at_once"),
     )
 )
@@ -330,7 +331,9 @@ def _found_of(query: OfferQuery, row: Any) -> Found:
         locality=row.locality,
         number_type=row.number_type,
         capabilities=row.capabilities,
-        prices=Prices(row.currency, row.price, row.inbound, row.outbound, row.setup),
+        prices=Prices(
+            row.currency, row.price, row.inbound, row.outbound, row.setup, term_of(row.term), billing_of(row.billing)
+        ),
         carrier=row.carrier,
     )
     subjects = Subjects(row.e164[1:], row.national, row.national[len(row.area_code) :])

@@ -12,6 +12,7 @@ from sqlalchemy import delete, exists, func, select, tuple_
 
 from numberdesk.catalog.model import FROM_RULE, InventoryItem, InventoryPage, Listing, Stored
 from numberdesk.catalog.trigram_store import insert_trigrams
+from numberdesk.core.billing import billing_of, kept_billing, kept_term, term_of
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.prices import Prices
 from numberdesk.infra.db import Tx
@@ -22,7 +23,7 @@ MOST_WALKED: Final = 10_000
 """Numbers that one page of a filtered inventory looks at, however few of them fit."""
 
 _LISTING: Final = tuple(numbers.c[name] for name in Listing._fields)
-_PRICE_FIELDS: Final = ("currency", "price", "inbound", "outbound", "setup")
+_PRICE_FIELDS: Final = ("currency", "price", "inbound", "outbound", "setup", "term", "billing")
 _OFFER_FIELDS: Final = tuple(name for name in Listing._fields if name != "e164")
 
 _LISTINGS: Final = (
@@ -124,7 +125,7 @@ def insert_superseded(tx: Tx, former: Sequence[tuple[str, Prices]], now: int) ->
         return
     latest = _latest_superseded(tx, [e164 for e164, _ in former], now)
     free = _next_free(tx, latest, now)
-    rows = [(e164, free.get(e164, now), *prices) for e164, prices in former]
+    rows = [(e164, free.get(e164, now), *_price_row(prices)) for e164, prices in former]
     _NOTE_REPRICED.run(tx, [(e164, max(instant, latest.get(e164, instant))) for e164, instant, *_ in rows])
     _INSERT_SUPERSEDED.run(tx, rows)
 
@@ -173,6 +174,8 @@ def find_superseded(tx: Tx, since: Mapping[str, int]) -> dict[str, tuple[tuple[i
             table.c.inbound,
             table.c.outbound,
             table.c.setup,
+            table.c.term,
+            table.c.billing,
         )
         .where(table.c.e164.in_(sorted(since)), table.c.superseded_at > min(since.values()))
         .order_by(table.c.e164, table.c.superseded_at.desc())
@@ -262,4 +265,9 @@ def _listing_of(row: Any) -> Listing:
 
 
 def _prices_of(row: Any) -> Prices:
-    return Prices(row.currency, row.price, row.inbound, row.outbound, row.setup)
+    terms = term_of(row.term), billing_of(row.billing)
+    return Prices(row.currency, row.price, row.inbound, row.outbound, row.setup, *terms)
+
+
+def _price_row(prices: Prices) -> tuple[Any, ...]:
+    return (*prices[:5], kept_term(prices.term), kept_billing(prices.billing))

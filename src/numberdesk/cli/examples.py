@@ -68,7 +68,10 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
         "numberdesk inventory list --state available --limit 100",
         "numberdesk inventory list --after +13612738809",
     ),
-    "numberdesk prices set": ("numberdesk prices set --carrier twilio --currency USD --margin-percent 20",),
+    "numberdesk prices set": (
+        "numberdesk prices set --carrier twilio --currency USD --margin-percent 20",
+        "numberdesk prices set --currency USD --price 12 --every 12 --unit month",
+    ),
     "numberdesk prices list": ("numberdesk prices list",),
     "numberdesk prices remove": ("numberdesk prices remove prl_01a207c2c8d17656898a9e9353e1d89c",),
     "numberdesk prices rates set": ("numberdesk prices rates set EUR USD 1.08",),

@@ -171,6 +171,8 @@ def _json(value: Any) -> str:
 def _text(value: Any) -> str:
     if value is None:
         return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
         return harmless(" ".join(map(str, value)))
     return harmless(str(value))

@@ -14,6 +14,7 @@ from numberdesk.catalog.rule_store import find_rules, list_price_rules
 from numberdesk.catalog.rules import PriceRule, parse_percent
 from numberdesk.cli.output import note, print_list, print_object
 from numberdesk.cli.session import AsJson, Limit, amount_of, check_carrier, services
+from numberdesk.core.billing import kept_billing, kept_term, parse_billing, parse_term
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.money import MoneyError
 from numberdesk.core.purchase import POOL
@@ -48,6 +49,10 @@ _OPTIONS: Final = {
     "margin_percent": "--margin-percent",
     "margin_fixed": "--margin-fixed",
     "round_to": "--round-to",
+    "period_every": "--every",
+    "period_unit": "--unit",
+    "increments": "--increments",
+    "connect_fee": "--connect-fee",
     "base": "BASE",
     "quote": "QUOTE",
     "rate": "RATE",
@@ -61,16 +66,23 @@ def set_price(  # noqa: PLR0917  each is an option of the command
     country: Annotated[str, typer.Option(help="Only this country's, like US")] = "",
     number_type: Annotated[str, typer.Option("--type", help="Only local, mobile, toll_free or national")] = "",
     prefix: Annotated[str, typer.Option(help="Only numbers that start so, country code first, without +")] = "",
-    price: Annotated[str | None, typer.Option(help="Fixed monthly price")] = None,
+    price: Annotated[str | None, typer.Option(help="Fixed price of a period")] = None,
     inbound: Annotated[str | None, typer.Option(help="Price per inbound minute")] = None,
     outbound: Annotated[str | None, typer.Option(help="Price per outbound minute")] = None,
     setup: Annotated[str | None, typer.Option(help="Price charged once, with the purchase")] = None,
     margin_percent: Annotated[str | None, typer.Option(help="Instead of a price: margin on the cost, like 20")] = None,
     margin_fixed: Annotated[str | None, typer.Option(help="Added to cost and margin")] = None,
     round_to: Annotated[str, typer.Option(help="Round a price from cost up to a multiple of this")] = "0.01",
+    every: Annotated[int | None, typer.Option(help="The price is for so many units: 12 months, 28 days")] = None,
+    unit: Annotated[str | None, typer.Option(help="month, day or year; a month when left out")] = None,
+    increments: Annotated[str | None, typer.Option(help="Minimum and step in seconds that calls are billed by")] = None,
+    connect_fee: Annotated[str | None, typer.Option(help="Charged once for an answered call")] = None,
     as_json: AsJson = False,  # noqa: FBT002  a flag
 ) -> None:
-    """Set the rule for a set of numbers, and price them anew; the most specific rule wins."""
+    """Set the rule for a set of numbers, and price them anew; the most specific rule wins.
+
+    What is left out of --increments and --connect-fee is as `usage terms` says.
+    """
     with services(_OPTIONS) as running:
         rule = PriceRule(
             running.new_id("prl"),
@@ -87,6 +99,8 @@ def set_price(  # noqa: PLR0917  each is an option of the command
             _optional(margin_fixed, "margin_fixed"),
             amount_of(round_to, "round_to"),
             running.now(),
+            kept_term(parse_term(every, unit)),
+            kept_billing(parse_billing(increments, _optional(connect_fee, "connect_fee"))),
         )
         same = [
             each
@@ -115,7 +129,8 @@ def list_prices(
     with services(_OPTIONS) as running:
         check_carrier(running, carrier)
         found = running.reader.read_now(lambda tx: list_price_rules(tx, carrier, limit=limit))
-        columns = ("id", "carrier", "iso_country", "number_type", "prefix", "currency", "price", "margin_percent")
+        columns = ("id", "carrier", "iso_country", "number_type", "prefix", "currency", "price", "margin_percent",
+                   "period_every", "period_unit", "increments")  # fmt: skip
         print_list([rule_view(rule) for rule in found], columns, as_json=as_json)
 
 

@@ -19,8 +19,10 @@ from starlette.responses import Response
 
 from numberdesk.console.paths import filled, value_of
 from numberdesk.console.visit import endpoint_named
+from numberdesk.core.billing import in_words
 from numberdesk.core.compliance import Requirement
 from numberdesk.core.money import with_two_places
+from numberdesk.core.periods import PeriodUnit, Term
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -75,6 +77,21 @@ def instant(text: str | None) -> Markup:
     if not text:
         return escape(_NONE)
     return Markup('<time datetime="{0}" title="{1} UTC">{1} UTC</time>').format(text, f"{text[:10]} {text[11:16]}")
+
+
+def period(item: Any) -> str:
+    """How long the periods of an offer, order or rental are, as people say it: month, 12 months."""
+    if isinstance(item, dict):
+        unit, every = item.get("period_unit"), item.get("period_every")
+    else:
+        unit, every = value_of(item, "period_unit"), value_of(item, "period_every")
+    return in_words(Term(PeriodUnit(unit or PeriodUnit.MONTH), int(every or 1)))
+
+
+def by_period(item: Any) -> str:
+    """The same behind a price: a month, every 12 months."""
+    said = period(item)
+    return f"every {said}" if said[0].isdigit() else f"a {said}"
 
 
 def marked(e164: str, places: frozenset[int]) -> Markup:
@@ -175,7 +192,7 @@ def _environment() -> Environment:
     made.filters.update(money=money, plain=plain, phone=phone, instant=instant, words=words, tone=tone)
     made.filters.update(deed_words=deed_words, filled=filled, field=value_of, field_words=field_words)
     made.filters.update(tone_of_connection=tone_of_connection, words_of_connection=words_of_connection)
-    made.filters.update(requirements=requirements)
+    made.filters.update(requirements=requirements, period=period, by_period=by_period)
     made.globals.update(asset=asset, marked=marked)
     return made
 

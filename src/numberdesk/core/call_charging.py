@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from numberdesk.core.billing import UNSAID, Billing
 from numberdesk.core.call_record import CallRecord, Direction, differing_field
 from numberdesk.core.money import MAX_PRICE
 from numberdesk.core.purchase import POOL, Wallet
@@ -56,7 +57,10 @@ class ParkedReason(StrEnum):
 
 
 class RentedSpan(NamedTuple):
-    """Who had a number from when to when, and at which rates in micros per minute; None where nobody set one."""
+    """Who had a number from when to when, at which rates in micros per minute; None where nobody set one.
+
+    `billing` is how its calls are billed.
+    """
 
     rental_id: str
     account_id: str
@@ -67,6 +71,7 @@ class RentedSpan(NamedTuple):
     outbound: int | None
     began_at: int
     ended_at: int | None
+    billing: Billing = UNSAID
 
 
 class RatesSince(NamedTuple):
@@ -213,8 +218,8 @@ class CallBooks:
     def rate_of(self, span: RentedSpan, direction: Direction, instant: int, other: str = "") -> CallRate | None:
         """What a call costs that began at an instant, with this other party; None where nobody set a rate.
 
-        The rates are those of that time, however late the record comes, and the other terms those there were when the
-        rental began. Where a deck knows the number that is called, all of it is as the deck says.
+        The rates are those of that time, however late the record comes, and the other terms those of the rental, or of
+        its carrier as it began. Where a deck knows the number that is called, all of it is as the deck says.
         """
         if direction is Direction.OUTBOUND and self.decks.choices:
             by_deck = self.decks.rate_of(span.account_id, other, instant)
@@ -240,11 +245,12 @@ class CallBooks:
     def _rates_by(self, span: RentedSpan, rates: RentedSpan | RatesSince) -> tuple[CallRate | None, CallRate | None]:
         then = [terms for terms in self.terms.get(span.carrier, ()) if terms.since <= span.began_at]
         terms = then[-1] if then else CallTerms(span.carrier, 0)
-        increments = Increments(terms.minimum, terms.step)
+        by = span.billing.completed(Billing(Increments(terms.minimum, terms.step), terms.connect))
+        connect, increments = by.connect or 0, by.increments or BY_THE_MINUTE
 
         def rate(own: int | None, direction: Direction) -> CallRate | None:
             per_minute = self.rates.get((span.rental_id, direction)) if own is None else own
-            return None if per_minute is None else CallRate(per_minute, terms.connect, increments)
+            return None if per_minute is None else CallRate(per_minute, connect, increments)
 
         return rate(rates.inbound, Direction.INBOUND), rate(rates.outbound, Direction.OUTBOUND)
 

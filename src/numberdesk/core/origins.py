@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from numberdesk.core.lifecycle import OrderOrigin, OrderState
-from numberdesk.core.periods import MONTHLY, Term, begin_of
+from numberdesk.core.periods import begin_of
 from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import Order, Wallet
 from numberdesk.core.rent import RELEASE, RentLook
@@ -24,16 +24,17 @@ def given_order(
     """The order of a number that is given at `now`; when it renews says its first period (`begun`)."""
     prices = prices._replace(setup=0)
     return Order(
-        order_id, account_id, e164, carrier, OrderState.COMPLETED, prices, now, now, begin_of(now, MONTHLY, 1),
+        order_id, account_id, e164, carrier, OrderState.COMPLETED, prices, now, now, begin_of(now, prices.term, 1),
         origin=origin,
     )  # fmt: skip
 
 
-def begun(order: Order, *, anchor: int, term: Term = MONTHLY, period: int = 0) -> tuple[Order, Rental]:
+def begun(order: Order, *, anchor: int, period: int = 0) -> tuple[Order, Rental]:
     """The order with its rental, which stands before its first period: that is to be charged or waived."""
+    term = order.prices.term
     order = order._replace(renews_at=begin_of(anchor, term, period + 1))
     before = begin_of(anchor, term, period)
-    return order, rental_of(order)._replace(anchor=anchor, term=term, period=period - 1, renews_at=before)
+    return order, rental_of(order)._replace(anchor=anchor, period=period - 1, renews_at=before)
 
 
 def started(look: RentLook) -> Rental:

@@ -13,7 +13,7 @@ contract (docs/decisions/0004-purchase-decision.md):
 4. confirmed prices are the current ones, or were until within the quote lifetime; the cheapest that agree hold
 5. the papers that the number is sold with are approved for the account
 6. neither the account nor its key spends more than it may
-7. the wallet covers month and setup
+7. the wallet covers the first period and setup
 8. open the order; a number of the own pool completes at once
 """
 
@@ -24,8 +24,9 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from numberdesk.core.errors import IdempotencyConflict, NumberdeskError
+from numberdesk.core.fingerprint import Fingerprint, differing_part
 from numberdesk.core.lifecycle import AccountState, NumberState, OrderOrigin, OrderState
-from numberdesk.core.periods import add_months
+from numberdesk.core.periods import begin_of
 from numberdesk.core.prices import Confirmation, Prices, Quote, cheapest_agreeing
 from numberdesk.core.purchase_refusals import cannot_pay, no_papers, other_price, over_a_cap, standing_refusal
 from numberdesk.core.spending import SpendCaps, day_of
@@ -125,28 +126,6 @@ class Order(NamedTuple):
     def rental_id(self) -> str:
         """The rental that this order makes. Derived, so that one order can never make two."""
         return f"rnt_{self.id.removeprefix('ord_')}"
-
-
-class Fingerprint(NamedTuple):
-    """What a request with an idempotency key said, compared field by field when the key comes again."""
-
-    e164: str
-    monthly: int
-    inbound: int | None
-    outbound: int | None
-    setup: int | None = None
-
-
-FINGERPRINT_FIELDS: Final = (
-    "phone_number",
-    "price",
-    "per_minute_price_inbound",
-    "per_minute_price_outbound",
-    "setup_price",
-)
-
-UNRECORDED: Final = -1
-"""The setup price in the fingerprint of a request to an earlier release, which did not look at it."""
 
 
 class IdempotencyRecord(NamedTuple):
@@ -307,7 +286,7 @@ class _Table:
         ]
 
     def _again(self, earlier: IdempotencyRecord, buy: Buy) -> Decision:
-        differing = _differing_field(earlier.fingerprint, _fingerprint(buy))
+        differing = differing_part(earlier.fingerprint, _fingerprint(buy))
         if differing is not None:
             return Refusal(IdempotencyConflict(differing), buy.request_id, None)
         if earlier.error is not None:
@@ -377,24 +356,18 @@ class _Table:
 
 
 def completed(order: Order, now: int) -> Order:
-    """The order as it is completed: its number is rented from now on, and paid for a month."""
-    return order._replace(state=OrderState.COMPLETED, completed_at=now, renews_at=add_months(now, 1))
+    """The order as it is completed: its number is rented from now on, and paid for a period."""
+    renews_at = begin_of(now, order.prices.term, 1)
+    return order._replace(state=OrderState.COMPLETED, completed_at=now, renews_at=renews_at)
 
 
 def charges_of(wallet: Wallet, prices: Prices) -> tuple[Charge, ...]:
-    """The first month, then the setup price where there is one, taken out of what is posted."""
-    month = Charge("rental", prices.monthly, wallet.entries + 1, wallet.posted - prices.monthly)
+    """The first period, then the setup price where there is one, taken out of what is posted."""
+    first = Charge("rental", prices.monthly, wallet.entries + 1, wallet.posted - prices.monthly)
     if not prices.setup:
-        return (month,)
-    return (month, Charge("setup", prices.setup, month.entry + 1, month.balance_after - prices.setup))
+        return (first,)
+    return (first, Charge("setup", prices.setup, first.entry + 1, first.balance_after - prices.setup))
 
 
 def _fingerprint(buy: Buy) -> Fingerprint:
     return Fingerprint(buy.e164, *buy.confirmed)
-
-
-def _differing_field(first: Fingerprint, second: Fingerprint) -> str | None:
-    for name, before, after in zip(FINGERPRINT_FIELDS, first, second, strict=True):
-        if before not in (after, UNRECORDED):
-            return name
-    return None

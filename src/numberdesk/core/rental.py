@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from numberdesk.core.lifecycle import RentalState
-from numberdesk.core.periods import MICROSECONDS, MONTHLY, Term, begin_of
+from numberdesk.core.periods import MICROSECONDS, Term, begin_of
 from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import Order
 
@@ -73,7 +73,6 @@ class Rental(NamedTuple):
     created_at: int
     updated_at: int
     released_at: int | None
-    term: Term = MONTHLY
     period: int = 0
     ends_at: int | None = None
     past_due_since: int | None = None
@@ -85,6 +84,11 @@ class Rental(NamedTuple):
     leased_until: int | None = None
     connection_id: str | None = None
     connection_generation: int = 0
+
+    @property
+    def term(self) -> Term:
+        """How long its periods are, which never changes."""
+        return self.prices.term
 
     @property
     def auto_renew(self) -> bool:

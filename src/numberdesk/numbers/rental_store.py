@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import select
 
+from numberdesk.core.billing import billing_of, kept_billing
 from numberdesk.core.lifecycle import RentalState
 from numberdesk.core.periods import PeriodUnit, Term
 from numberdesk.core.prices import Prices
@@ -73,6 +75,7 @@ RENTAL_COLUMNS: Final = (
     rentals.c.leased_until,
     rentals.c.connection_id,
     rentals.c.connection_generation,
+    rentals.c.billing,
 )
 _FOUND: Final = SelectSet(select(*RENTAL_COLUMNS).where(in_set(rentals.c.id, "ids")), "ids")
 
@@ -157,6 +160,7 @@ def _rental_row(rental: Rental) -> tuple[Any, ...]:
         rental.leased_until,
         rental.connection_id,
         rental.connection_generation,
+        kept_billing(rental.prices.billing),
     )
 
 
@@ -169,6 +173,17 @@ def _tags_of(written: str) -> tuple[str, ...]:
     return tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else ()
 
 
+def _prices_of(row: Any) -> Prices:
+    """Without the setup price, which is the order's matter."""
+    terms = _term_of(row.unit, row.every), billing_of(row.billing)
+    return Prices(row.currency, row.price, row.inbound, row.outbound, 0, *terms)
+
+
+@lru_cache(maxsize=256)
+def _term_of(unit: str, every: int) -> Term:
+    return Term(PeriodUnit(unit), every)
+
+
 def rental_from(row: Any) -> Rental:
     """The rental of a row with RENTAL_COLUMNS."""
     return Rental(
@@ -177,7 +192,7 @@ def rental_from(row: Any) -> Rental:
         account_id=row.account_id,
         e164=row.e164,
         state=RentalState(row.state),
-        prices=Prices(row.currency, row.price, row.inbound, row.outbound),
+        prices=_prices_of(row),
         anchor=row.anchor,
         renews_at=row.renews_at,
         friendly_name=row.friendly_name,
@@ -186,7 +201,6 @@ def rental_from(row: Any) -> Rental:
         created_at=row.created_at,
         updated_at=row.updated_at,
         released_at=row.released_at,
-        term=Term(PeriodUnit(row.unit), row.every),
         period=row.period,
         ends_at=row.ends_at,
         past_due_since=row.past_due_since,

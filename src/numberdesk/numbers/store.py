@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import Select, Subquery, case, func, or_, select, tuple_, update
 
+from numberdesk.core.billing import billing_of, term_of
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import POOL, SaleNumber
@@ -31,6 +32,8 @@ _SALE_NUMBERS: Final = SelectSet(
         numbers.c.inbound,
         numbers.c.outbound,
         numbers.c.setup,
+        numbers.c.term,
+        numbers.c.billing,
         numbers.c.account_id,
         numbers.c.order_id,
         numbers.c.repriced_at,
@@ -306,6 +309,8 @@ def _rented_of(row: Any) -> RentedNumber:
 
 
 def _sale_number_of(row: Any) -> SaleNumber:
-    known = row.currency is not None
-    prices = Prices(row.currency, row.price, row.inbound, row.outbound, row.setup) if known else None
+    prices = None
+    if row.currency is not None:
+        terms = term_of(row.term), billing_of(row.billing)
+        prices = Prices(row.currency, row.price, row.inbound, row.outbound, row.setup, *terms)
     return SaleNumber(row.e164, row.carrier, _STATES[row.state], prices, row.account_id, row.order_id, row.repriced_at)

@@ -12,10 +12,12 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, delete, func, literal, literal_column, select, tuple_, union_all
 
+from numberdesk.core.billing import billing_of, kept_billing, kept_term, term_of
 from numberdesk.core.errors import Details, NumberdeskError, restored
+from numberdesk.core.fingerprint import Fingerprint
 from numberdesk.core.lifecycle import OrderOrigin, OrderState
 from numberdesk.core.prices import Prices
-from numberdesk.core.purchase import Fingerprint, IdempotencyRecord, Order
+from numberdesk.core.purchase import IdempotencyRecord, Order
 from numberdesk.infra.db import Tx
 from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set, stretch_of
 from numberdesk.tables import carrier_orders, idempotency_records, orders
@@ -42,6 +44,8 @@ _COLUMNS: Final = (
     orders.c.origin,
     orders.c.from_rental_id,
     orders.c.profile_id,
+    orders.c.term,
+    orders.c.billing,
 )
 _ORIGINS: Final = {origin.value: origin for origin in OrderOrigin}
 _BY_ID: Final = SelectSet(select(*_COLUMNS).where(in_set(orders.c.id, "ids")), "ids")
@@ -74,7 +78,7 @@ _INSERT_ORDERS: Final = InsertRows(
     (
         *("id", "account_id", "e164", "carrier", "state", "currency", "price", "inbound", "outbound", "setup"),
         *("attempts", "carrier_reference", "created_at", "completed_at", "renews_at", "connection_id"),
-        *("key_id", "counted_at", "origin", "from_rental_id", "profile_id"),
+        *("key_id", "counted_at", "origin", "from_rental_id", "profile_id", "term", "billing"),
     ),
 )
 _INSERT_ANSWERS: Final = InsertRows(
@@ -250,7 +254,7 @@ def _order_row(order: Order) -> tuple[Any, ...]:
         order.e164,
         order.carrier,
         order.state.value,
-        *order.prices,
+        *order.prices[:5],
         order.attempts,
         order.carrier_reference,
         order.created_at,
@@ -262,6 +266,8 @@ def _order_row(order: Order) -> tuple[Any, ...]:
         order.origin.value,
         order.from_rental_id,
         order.profile_id,
+        kept_term(order.prices.term),
+        kept_billing(order.prices.billing),
     )
 
 
@@ -272,7 +278,9 @@ def _order_of(row: Any) -> Order:
         e164=row.e164,
         carrier=row.carrier,
         state=OrderState(row.state),
-        prices=Prices(row.currency, row.price, row.inbound, row.outbound, row.setup),
+        prices=Prices(
+            row.currency, row.price, row.inbound, row.outbound, row.setup, term_of(row.term), billing_of(row.billing)
+        ),
         created_at=row.created_at,
         completed_at=row.completed_at,
         renews_at=row.renews_at,
@@ -315,7 +323,7 @@ def _idempotency_row(answer: IdempotencyRecord) -> tuple[Any, ...]:
 
 
 def _answer_of(row: Any) -> IdempotencyRecord:
-    fingerprint = Fingerprint(row.e164, row.monthly, row.inbound, row.outbound, row.setup)
+    fingerprint = Fingerprint._make(getattr(row, name) for name in Fingerprint._fields)
     error = None if row.error_code is None else _error_of(row)
     return IdempotencyRecord(row.account_id, row.key, fingerprint, row.request_id, row.order_id, error, row.created_at)
 

@@ -29,7 +29,8 @@ from numberdesk.tables.orders import orders
 # price_source says whether the prices came with the number (file) or from a price rule (rule).
 # A number without a price is not offered. account_id and order_id: who claims or rents it.
 # repriced_at: when its prices changed last, so whether superseded ones may still be honoured.
-# charged_at_once is what offers are sorted and filtered by: the first month and the setup price.
+# charged_at_once is what offers are sorted and filtered by: the first period and the setup price. term and billing say
+# how long a period is and how calls are billed (core/billing.py), here and below; empty is as usual.
 numbers = Table(
     "numbers",
     metadata,
@@ -63,6 +64,8 @@ numbers = Table(
     whole("updated_at"),
     optional_whole("repriced_at"),
     computed("charged_at_once", "price + setup"),
+    text("term", server_default=""),
+    text("billing", server_default=""),
     one_of("state", NumberState),
     one_of("price_source", ("file", "rule")),
     CheckConstraint("price > 0", name="price_positive"),
@@ -120,6 +123,8 @@ superseded_prices = Table(
     optional_whole("inbound"),
     optional_whole("outbound"),
     whole("setup"),
+    text("term", server_default=""),
+    text("billing", server_default=""),
     sqlite_with_rowid=False,
 )
 Index(None, superseded_prices.c.superseded_at)
@@ -143,6 +148,8 @@ price_rules = Table(
     optional_whole("margin_fixed"),
     whole("round_to"),
     whole("created_at"),
+    text("term", server_default=""),
+    text("billing", server_default=""),
     CheckConstraint("price > 0", name="price_positive"),
     CheckConstraint("(price IS NULL) <> (margin_percent IS NULL)", name="fixed_or_margin"),
     CheckConstraint("round_to > 0", name="round_to_positive"),
@@ -189,6 +196,7 @@ rentals = Table(
     *due_columns(),
     optional_text("connection_id"),
     whole("connection_generation", default="0"),
+    text("billing", server_default=""),
     one_of("state", RentalState),
     CheckConstraint("price > 0", name="price_positive"),
     CheckConstraint("inbound >= 0 AND outbound >= 0", name="rates_not_negative"),

@@ -39,6 +39,8 @@ offers = Table(
     whole("offered_at"),
     whole("expires_at"),
     text("requires", server_default=""),  # what it asks for, as words between blanks
+    text("term", server_default=""),
+    text("billing", server_default=""),
     PrimaryKeyConstraint("e164", "carrier", "terms"),
     CheckConstraint("price > 0", name="price_positive"),
     CheckConstraint("inbound >= 0 AND outbound >= 0 AND setup >= 0", name="rates_not_negative"),

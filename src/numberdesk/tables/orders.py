@@ -39,6 +39,8 @@ orders = Table(
     optional_text("from_rental_id"),
     one_of("origin", OrderOrigin),
     optional_text("profile_id"),  # the compliance profile that its carrier is sent
+    text("term", server_default=""),
+    text("billing", server_default=""),
     one_of("state", OrderState),
     CheckConstraint("price > 0", name="price_positive"),
     CheckConstraint("inbound >= 0 AND outbound >= 0 AND setup >= 0", name="rates_not_negative"),
@@ -84,6 +86,10 @@ idempotency_records = Table(
     optional_text("error_details"),
     whole("created_at"),
     optional_whole("setup"),  # -1 where the release that wrote it did not look at the setup price
+    optional_text("unit"),
+    optional_whole("every"),
+    optional_text("increments"),
+    optional_whole("connect"),
     PrimaryKeyConstraint("account_id", "key"),
     CheckConstraint("(order_id IS NULL) <> (error_code IS NULL)", name="order_or_refusal"),
     sqlite_with_rowid=False,

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import BigInteger, Select, and_, bindparam, func, or_, select, tuple_
 
+from numberdesk.core.billing import billing_of
 from numberdesk.core.call_charging import CallState, CallTerms, Heard, KeptCall, ParkedReason, RentedSpan
 from numberdesk.core.call_record import CallRecord, Direction
 from numberdesk.core.rating import CallRate, Increments
@@ -62,6 +63,7 @@ _SPANS: Final = select(
     rentals.c.outbound,
     rentals.c.created_at,
     rentals.c.released_at,
+    rentals.c.billing,
 ).join(numbers, numbers.c.e164 == rentals.c.e164)
 _SPANS_SINCE: Final = SelectSet(
     _SPANS.where(
@@ -125,7 +127,7 @@ def find_spans(tx: Tx, records: Sequence[CallRecord]) -> dict[str, list[RentedSp
     numbers_called = {record.e164 for record in records}
     spans: dict[str, list[RentedSpan]] = {}
     rows = _SPANS_SINCE.run(tx, numbers=numbers_called, since=min(record.started_at for record in records))
-    for span in sorted(map(RentedSpan._make, rows), key=_when_ended):
+    for span in sorted(map(_span_of, rows), key=_when_ended):
         spans.setdefault(span.e164, []).append(span)
     return spans
 
@@ -136,7 +138,7 @@ def _when_ended(span: RentedSpan) -> tuple[bool, int]:
 
 def find_live_spans(tx: Tx, numbers_asked: Iterable[str]) -> dict[str, RentedSpan]:
     """The rentals that numbers have now, by number."""
-    return {row.e164: RentedSpan._make(row) for row in _LIVE_SPANS.run(tx, numbers=numbers_asked)}
+    return {row.e164: _span_of(row) for row in _LIVE_SPANS.run(tx, numbers=numbers_asked)}
 
 
 def find_live_span(tx: Tx, e164: str) -> RentedSpan | None:
@@ -304,6 +306,11 @@ def list_heard(tx: Tx, *, since: int, e164: str | None, limit: int) -> list[Hear
 
 _NOBODY: Final = (None, None, None)
 _UNRATED: Final = (None, None, None, None)
+
+
+def _span_of(row: Any) -> RentedSpan:
+    span = RentedSpan._make(row)
+    return span._replace(billing=billing_of(row.billing))
 
 
 def _record_row(record: CallRecord) -> tuple[Any, ...]:

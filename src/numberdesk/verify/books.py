@@ -27,6 +27,7 @@ from numberdesk.verify.rent import CHECKS as OF_RENT
 from numberdesk.verify.schema import DEFINITION_CHECK, GUARD_CHECK
 from numberdesk.verify.sessions import CHECKS as OF_SESSIONS
 from numberdesk.verify.storage import REFERENCE_CHECK, STORAGE, storage_check
+from numberdesk.verify.terms import CHECKS as OF_TERMS
 from numberdesk.verify.usage import CHECKS as OF_USAGE
 from numberdesk.verify.webhooks import CHECKS as OF_WEBHOOKS
 
@@ -54,6 +55,7 @@ def verify(tx: Tx, progress: Progress, *, thorough: bool = False) -> VerifyRepor
         *OF_CARRIER_ORDERS,
         *OF_NUMBERS,
         *OF_RENT,
+        *OF_TERMS,
         *OF_ORIGINS,
         *OF_REFUNDS,
         *OF_EVENTS,

@@ -97,6 +97,7 @@ _ENDLESS: Final = select(orders.c.id, orders.c.completed_at, orders.c.renews_at)
     in_key_order(orders.c.id),
     orders.c.state == OrderState.COMPLETED,
     orders.c.origin == OrderOrigin.PURCHASE,
+    orders.c.term == "",
     or_(_first_month < _SHORTEST_MONTH, _first_month > _LONGEST_MONTH),
 )
 

@@ -11,9 +11,10 @@ import msgspec
 
 from numberdesk.catalog.model import InventoryItem, capability_names
 from numberdesk.catalog.rules import PriceRule
+from numberdesk.core.billing import billing_of, term_of
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.money import as_decimal
-from numberdesk.core.periods import iso_seconds
+from numberdesk.core.periods import PeriodUnit, iso_seconds
 from numberdesk.core.prices import decimal_or_none
 from numberdesk.flows.catalog.run_import import ImportReport
 from numberdesk.views.formats import (
@@ -28,6 +29,7 @@ from numberdesk.views.formats import (
     PriceSourceName,
     RuleId,
 )
+from numberdesk.views.offer_terms import billing_fields, period_fields
 
 
 class InventoryView(msgspec.Struct, frozen=True):
@@ -47,6 +49,10 @@ class InventoryView(msgspec.Struct, frozen=True):
     per_minute_price_outbound: Decimal | None
     setup_price: Decimal
     currency: Currency | None
+    period_unit: PeriodUnit
+    period_every: int
+    increments: str | None
+    connect_fee: Decimal | None
     price_source: PriceSourceName
     created_at: Instant
     updated_at: Instant
@@ -68,6 +74,10 @@ class RuleView(msgspec.Struct, frozen=True):
     margin_percent: Decimal | None
     margin_fixed: Decimal | None
     round_to: Decimal
+    period_unit: PeriodUnit
+    period_every: int
+    increments: str | None
+    connect_fee: Decimal | None
     created_at: Instant
 
 
@@ -110,6 +120,8 @@ def inventory_view(item: InventoryItem) -> InventoryView:
         per_minute_price_outbound=decimal_or_none(listing.outbound),
         setup_price=as_decimal(listing.setup),
         currency=listing.currency,
+        **period_fields(term_of(listing.term)),
+        **billing_fields(billing_of(listing.billing)),
         price_source=listing.price_source,
         created_at=iso_seconds(item.created_at),
         updated_at=iso_seconds(item.updated_at),
@@ -132,6 +144,8 @@ def rule_view(rule: PriceRule) -> RuleView:
         margin_percent=None if rule.margin_percent is None else as_decimal(rule.margin_percent * 100),
         margin_fixed=decimal_or_none(rule.margin_fixed),
         round_to=as_decimal(rule.round_to),
+        **period_fields(term_of(rule.term)),
+        **billing_fields(billing_of(rule.billing)),
         created_at=iso_seconds(rule.created_at),
     )
 

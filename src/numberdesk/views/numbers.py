@@ -15,7 +15,7 @@ from numberdesk.catalog.model import capability_names
 from numberdesk.catalog.search import Offer
 from numberdesk.core.lifecycle import OrderOrigin, OrderState, RentalState
 from numberdesk.core.money import as_decimal, format_micros
-from numberdesk.core.periods import iso_or_none, iso_seconds
+from numberdesk.core.periods import PeriodUnit, iso_or_none, iso_seconds
 from numberdesk.core.prices import decimal_or_none
 from numberdesk.core.purchase import Order
 from numberdesk.core.rental import Rental
@@ -35,6 +35,7 @@ from numberdesk.views.formats import (
     RentalId,
     RequirementNames,
 )
+from numberdesk.views.offer_terms import term_fields
 
 
 class ShownOrderState(StrEnum):
@@ -58,7 +59,7 @@ _STATUSES: Final = {
 
 
 class PurchaseView(msgspec.Struct, frozen=True):
-    """A number that was bought. `charged` is what its order took from the wallet: the first month and the setup price.
+    """A number that was bought. `charged` is what its order took from the wallet: the first period and the setup price.
 
     `status` is active, or released when the answer is given again after its rental ended, at `released_at`.
     """
@@ -76,6 +77,10 @@ class PurchaseView(msgspec.Struct, frozen=True):
     charged: Decimal
     renews_at: Instant
     released_at: Instant | None
+    period_unit: PeriodUnit
+    period_every: int
+    increments: str | None
+    connect_fee: Decimal | None
 
 
 class PendingView(msgspec.Struct, frozen=True):
@@ -90,6 +95,10 @@ class PendingView(msgspec.Struct, frozen=True):
     per_minute_price_outbound: Decimal | None
     setup_price: Decimal
     charged: Decimal
+    period_unit: PeriodUnit
+    period_every: int
+    increments: str | None
+    connect_fee: Decimal | None
 
 
 def _text(description: str) -> msgspec.Meta:
@@ -132,6 +141,10 @@ class RentalView(msgspec.Struct, frozen=True):
     agent_id: str
     tags: tuple[str, ...]
     connection_id: ConnectionId | None
+    period_unit: PeriodUnit
+    period_every: int
+    increments: str | None
+    connect_fee: Decimal | None
 
 
 class ReleaseView(msgspec.Struct, frozen=True):
@@ -154,7 +167,7 @@ class OrderErrorView(msgspec.Struct, frozen=True):
 class OrderView(msgspec.Struct, frozen=True):
     """One purchase attempt. `status` is pending, completed or failed; a failed one has its error.
 
-    `charged` is what it took from the wallet so far: nothing, or the first month and the setup price.
+    `charged` is what it took from the wallet so far: nothing, or the first period and the setup price.
     """
 
     id: OrderId
@@ -171,6 +184,10 @@ class OrderView(msgspec.Struct, frozen=True):
     failed_at: Instant | None
     error: OrderErrorView | None
     origin: OrderOrigin
+    period_unit: PeriodUnit
+    period_every: int
+    increments: str | None
+    connect_fee: Decimal | None
 
 
 class AdminOrderView(OrderView, frozen=True):
@@ -199,6 +216,10 @@ class OfferView(msgspec.Struct, frozen=True):
     setup_price: Decimal
     offer_expires_at: Instant
     requires: RequirementNames
+    period_unit: PeriodUnit
+    period_every: int
+    increments: str | None
+    connect_fee: Decimal | None
 
 
 def purchase_view(order: Order) -> PurchaseView:
@@ -218,6 +239,7 @@ def purchase_view(order: Order) -> PurchaseView:
         charged=as_decimal(_charged(order)),
         renews_at=iso_seconds(order.renews_at or order.created_at),
         released_at=iso_or_none(order.rental_ended_at),
+        **term_fields(prices),
     )
 
 
@@ -234,6 +256,7 @@ def pending_view(order: Order) -> PendingView:
         per_minute_price_outbound=decimal_or_none(prices.outbound),
         setup_price=as_decimal(prices.setup),
         charged=as_decimal(0),
+        **term_fields(prices),
     )
 
 
@@ -266,6 +289,7 @@ def rental_view(rented: RentedNumber) -> RentalView:
         agent_id=rental.agent_id,
         tags=rental.tags,
         connection_id=rental.connection_id if rental.released_at is None else None,
+        **term_fields(rental.prices),
     )
 
 
@@ -292,6 +316,7 @@ def order_view(order: Order) -> OrderView:
         failed_at=iso_or_none(order.failed_at),
         error=None if order.failure is None else OrderErrorView(order.failure.code, order.failure.message),
         origin=order.origin,
+        **term_fields(order.prices),
     )
 
 
@@ -330,7 +355,7 @@ def suggestion_view(suggestion: Suggestion, currency: str | None) -> SuggestionV
 
 
 def offer_view(offer: Offer, expires_at: int) -> OfferView:
-    """An offer; `expires_at` is the instant until which its prices are honoured at least."""
+    """An offer, told how its calls are billed; until `expires_at` its prices are honoured at least."""
     prices = offer.prices
     return OfferView(
         phone_number=offer.e164,
@@ -346,4 +371,5 @@ def offer_view(offer: Offer, expires_at: int) -> OfferView:
         setup_price=as_decimal(prices.setup),
         offer_expires_at=iso_seconds(expires_at),
         requires=offer.requires,
+        **term_fields(prices),
     )

@@ -11,7 +11,7 @@ import msgspec
 
 from numberdesk.core.lifecycle import RentalState
 from numberdesk.core.money import as_decimal
-from numberdesk.core.periods import iso_or_none, iso_seconds
+from numberdesk.core.periods import PeriodUnit, iso_or_none, iso_seconds
 from numberdesk.core.prices import decimal_or_none
 from numberdesk.core.rent import RentTerms
 from numberdesk.core.rental import HOUR, ChargeState, MissedRule, Proration, Rental, RentCharge, RentPrice
@@ -19,6 +19,7 @@ from numberdesk.flows.rentals.rent_records import terms_of
 from numberdesk.flows.rentals.set_rent_policies import TERMS
 from numberdesk.numbers.rent_store import RentPolicy
 from numberdesk.views.formats import AccountId, Currency, Instant, PhoneNumber, RentalId
+from numberdesk.views.offer_terms import period_fields
 
 
 class AnyRentalView(msgspec.Struct, frozen=True):
@@ -30,6 +31,8 @@ class AnyRentalView(msgspec.Struct, frozen=True):
     status: RentalState
     price: Decimal
     currency: Currency
+    period_unit: PeriodUnit
+    period_every: int
     period: int
     renews_at: Instant
     ends_at: Instant | None
@@ -95,6 +98,7 @@ def any_rental_view(rental: Rental) -> AnyRentalView:
         status=rental.state,
         price=as_decimal(rental.prices.monthly),
         currency=rental.prices.currency,
+        **period_fields(rental.term),
         period=rental.period,
         renews_at=iso_seconds(rental.renews_at),
         ends_at=iso_or_none(rental.ends_at),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from decimal import Decimal
 from typing import IO, Annotated, Any, Final
 from weakref import WeakKeyDictionary
 
@@ -21,23 +20,22 @@ from numberdesk.api.request_body import body_pieces
 from numberdesk.api.shapes import Amount, CarrierName, CarrierOrPool, Currency, Label, Price, Rate, id_in_path, stated
 from numberdesk.catalog.listing_entry import EntryTerms
 from numberdesk.catalog.model import ListingChunk, NumberType, SavedChunk
-from numberdesk.catalog.offer_store import find_rates
 from numberdesk.catalog.rule_store import list_price_rules
 from numberdesk.catalog.rules import (
-    BILLIONTH_DIGITS,
     COUNTRY_CODE,
     DIGIT_PREFIX,
-    LONGEST_WHOLE,
     MOST_MARGIN,
     WHOLE,
     PriceRule,
     parse_percent,
 )
 from numberdesk.catalog.store import page_inventory
+from numberdesk.core.billing import MOST_UNITS, UNITS, kept_billing, kept_term, parse_billing, parse_term
 from numberdesk.core.errors import BodyTooLarge, InvalidRequest, UnsupportedMediaType
 from numberdesk.core.lifecycle import NumberState
-from numberdesk.core.money import CURRENCY_CODE, MoneyError, as_decimal
+from numberdesk.core.money import MoneyError, as_decimal
 from numberdesk.core.purchase import POOL
+from numberdesk.core.rating import INCREMENTS
 from numberdesk.flows.catalog.run_import import ImportReport, run_import
 from numberdesk.flows.catalog.set_price_rules import (
     find_minute_costs,
@@ -47,8 +45,6 @@ from numberdesk.flows.catalog.set_price_rules import (
     unset_rates,
     unset_setup,
 )
-from numberdesk.flows.catalog.set_rates import Pair, new_rate, remove_rates, set_rates
-from numberdesk.views.carriers import RateView, rate_view
 from numberdesk.views.inventory import ImportView, InventoryView, RuleView, import_view, inventory_view, rule_view
 from numberdesk.wiring import Services
 
@@ -79,13 +75,15 @@ _RULE_EXAMPLE: Final = {
     "margin_percent": None,
     "margin_fixed": None,
     "round_to": 0.01,
+    "period_unit": "month",
+    "period_every": 1,
+    "increments": "60/60",
+    "connect_fee": 0,
     "created_at": "2026-03-20T14:30:00Z",
 }
 
 
 _RULE_SET: Final = "Price rule set"
-_RATE_EXAMPLE: Final = {"base": "EUR", "quote": "USD", "rate": 1.08, "updated_at": "2026-03-20T14:30:00Z"}
-_MOST_DIGITS: Final = 40
 
 
 class InventoryQuery(PageQuery, frozen=True):
@@ -111,20 +109,7 @@ class RuleQuery(PageQuery, frozen=True):
     carrier: CarrierName | None = None
 
 
-CurrencyLabel = Annotated[Label, stated(pattern=f"^{CURRENCY_CODE.pattern}$")]
-_FINEST_RATE: Final = float(Decimal(1).scaleb(-BILLIONTH_DIGITS))
-WrittenRate = Annotated[
-    Decimal, stated(exclusiveMinimum=0, exclusiveMaximum=10**LONGEST_WHOLE, multipleOf=_FINEST_RATE)
-]
 Margin = Annotated[Amount, stated(minimum=0, maximum=100 * MOST_MARGIN // WHOLE, multipleOf=0.0001)]
-
-
-class RateBody(msgspec.Struct, frozen=True):
-    """One unit of `base` is worth `rate` units of `quote`: above zero, at most nine digits after the point."""
-
-    base: CurrencyLabel
-    quote: CurrencyLabel
-    rate: WrittenRate
 
 
 class RuleBody(msgspec.Struct, frozen=True):
@@ -142,6 +127,10 @@ class RuleBody(msgspec.Struct, frozen=True):
     margin_percent: Margin | None = None
     margin_fixed: Rate | None = None
     round_to: Price | None = None
+    period_unit: Annotated[Label, stated(enum=list(UNITS))] | None = None
+    period_every: Annotated[int, stated(minimum=1, maximum=MOST_UNITS)] | None = None
+    increments: Annotated[str, stated(pattern=f"^{INCREMENTS.pattern}$")] | None = None
+    connect_fee: Rate | None = None
 
 
 @endpoint(
@@ -261,6 +250,8 @@ async def set_price_rule(request: ApiRequest) -> ApiResponse:
         body.margin_fixed,
         _ROUND_TO if body.round_to is None else body.round_to,
         request.now,
+        kept_term(parse_term(body.period_every, body.period_unit)),
+        kept_billing(parse_billing(body.increments, body.connect_fee)),
     )
     stored = await request.services.writer.submit(set_price_rules, new_price_rule(rule))
     told = await request.read_back(lambda tx: find_minute_costs(tx, stored.carrier))
@@ -283,64 +274,6 @@ async def remove_price_rule(request: ApiRequest) -> ApiResponse:
     """Remove a rule."""
     removed = await request.services.writer.submit(remove_price_rules, id_in_path(request.path["rule_id"]))
     return ApiResponse(rule_view(removed), "Price rule removed")
-
-
-@endpoint(
-    "GET",
-    "/admin/exchange-rates",
-    summary="Exchange rates, by currencies",
-    tag="Operators",
-    scope="admin",
-    data=list[RateView],
-    paged=True,
-    answer_example=[_RATE_EXAMPLE],
-)
-async def exchange_rates(request: ApiRequest) -> ApiResponse:
-    """List all: there are few."""
-    found = await request.read(find_rates)
-    return ApiResponse([rate_view(rate) for rate in found], rest={"page": {"next": None}})
-
-
-@endpoint(
-    "POST",
-    "/admin/exchange-rates",
-    summary="Set the rate by which costs in one currency become prices in another",
-    tag="Operators",
-    scope="admin",
-    body=RateBody,
-    data=RateView,
-    example={"base": "EUR", "quote": "USD", "rate": 1.08},
-    answer_example=_RATE_EXAMPLE,
-)
-async def set_exchange_rate(request: ApiRequest) -> ApiResponse:
-    """Set a rate, in place of the one for the same pair if there is one."""
-    body: RateBody = request.body
-    rate = new_rate(body.base, body.quote, _plain(body.rate), request.now)
-    stored = await request.services.writer.submit(set_rates, rate)
-    return ApiResponse(rate_view(stored), "Exchange rate set")
-
-
-@endpoint(
-    "DELETE",
-    "/admin/exchange-rates/{base:str}/{quote:str}",
-    summary="Remove a rate; what only it could price is no longer offered",
-    tag="Operators",
-    scope="admin",
-    data=RateView,
-    errors=("not_found",),
-    answer_example=_RATE_EXAMPLE,
-)
-async def remove_exchange_rate(request: ApiRequest) -> ApiResponse:
-    """Remove a rate."""
-    pair = Pair(id_in_path(request.path["base"]), id_in_path(request.path["quote"]))
-    removed = await request.services.writer.submit(remove_rates, pair)
-    return ApiResponse(rate_view(removed), "Exchange rate removed")
-
-
-def _plain(rate: Decimal) -> str:
-    """A decimal as a person writes it; one that would take more digits than any rate has stays as it is."""
-    few = rate.is_finite() and rate.adjusted() < _MOST_DIGITS and len(rate.as_tuple().digits) < _MOST_DIGITS
-    return f"{rate:f}" if few and rate.adjusted() > -_MOST_DIGITS else str(rate)
 
 
 async def _receive(request: ApiRequest, file: IO[bytes]) -> int:

@@ -39,6 +39,8 @@ RENTAL_EXAMPLE: Final = {
     "status": "past_due",
     "price": 1.15,
     "currency": "USD",
+    "period_unit": "month",
+    "period_every": 1,
     "period": 2,
     "renews_at": "2026-06-20T14:30:00Z",
     "ends_at": None,

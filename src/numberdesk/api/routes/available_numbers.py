@@ -20,6 +20,7 @@ from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.money import MoneyError, parse_currency
 from numberdesk.core.pattern import LONGEST_TEXT, WRITTEN_PATTERN, MatchOn
 from numberdesk.flows.catalog.find_near_numbers import check_like, find_near_numbers
+from numberdesk.flows.usage.usual_billing import find_usual_billing
 from numberdesk.views.numbers import OfferView, offer_view, suggestion_view
 
 _EXAMPLE: Final = {
@@ -36,6 +37,10 @@ _EXAMPLE: Final = {
     "setup_price": 0,
     "offer_expires_at": "2026-03-20T14:40:00Z",
     "requires": [],
+    "period_unit": "month",
+    "period_every": 1,
+    "increments": "60/60",
+    "connect_fee": 0,
 }
 
 _CAPABILITY: Final = "|".join(CAPABILITIES)
@@ -91,19 +96,21 @@ async def available_numbers(request: ApiRequest) -> ApiResponse:
     except QueryError as error:
         raise InvalidRequest(error.field, error.reason) from None
     if query.like is not None:
-        return _answer(request, await _near_numbers(request, wanted, query), {"next": None})
+        return await _answer(request, await _near_numbers(request, wanted, query), {"next": None})
     found = await request.services.offer_search.search(wanted, request.caller.account_id)
     page: dict[str, Any] = {"next": found.next_token}
     if found.incomplete:  # whom the operator buys from is no customer's business
         page["incomplete"] = found.incomplete if "admin" in request.caller.scopes else True
     if not found.offers and found.next_token is None and not query.page_token:
         page |= await _suggestions(request, wanted, query)
-    return _answer(request, found.offers, page)
+    return await _answer(request, found.offers, page)
 
 
-def _answer(request: ApiRequest, offers: Sequence[Offer], page: dict[str, Any]) -> ApiResponse:
+async def _answer(request: ApiRequest, offers: Sequence[Offer], page: dict[str, Any]) -> ApiResponse:
     expires_at = request.now + request.services.quote_lifetime
-    return ApiResponse([offer_view(offer, expires_at) for offer in offers], rest={"page": page})
+    usual = await request.read(lambda tx: find_usual_billing(tx, request.now))
+    shown = (offer._replace(prices=usual.filled(offer.carrier, offer.prices)) for offer in offers)
+    return ApiResponse([offer_view(offer, expires_at) for offer in shown], rest={"page": page})
 
 
 async def _near_numbers(request: ApiRequest, wanted: OfferQuery, query: OffersQuery) -> Sequence[Offer]:

@@ -46,6 +46,10 @@ ORDER_EXAMPLE: Final = {
     "failed_at": None,
     "error": None,
     "origin": "purchase",
+    "period_unit": "month",
+    "period_every": 1,
+    "increments": "60/60",
+    "connect_fee": 0,
 }
 
 

@@ -10,12 +10,15 @@ from typing import Annotated, ClassVar, Final
 import msgspec
 
 from numberdesk.api.endpoint import BASE, ApiRequest, ApiResponse, RefusedResponse, endpoint
-from numberdesk.api.shapes import E164, ConnectionId, Price, Rate
+from numberdesk.api.shapes import E164, ConnectionId, Price, Rate, stated
+from numberdesk.core.billing import MOST_UNITS, parse_billing
 from numberdesk.core.connection import CONNECTION_ID
 from numberdesk.core.errors import InvalidRequest, NumberdeskError
 from numberdesk.core.lifecycle import OrderState
+from numberdesk.core.periods import PeriodUnit
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import Buy, Order, Refusal
+from numberdesk.core.rating import INCREMENTS
 from numberdesk.flows.purchase.buy_number import buy_number
 from numberdesk.views.numbers import OfferView, PendingView, PurchaseView, RentalView, pending_view, purchase_view
 from numberdesk.wiring import Services
@@ -40,6 +43,10 @@ class BuyBody(msgspec.Struct, frozen=True):
     per_minute_price_inbound: Rate | None = None
     per_minute_price_outbound: Rate | None = None
     setup_price: Rate | None = None
+    period_unit: PeriodUnit | None = None
+    period_every: Annotated[int, stated(minimum=1, maximum=MOST_UNITS)] | None = None
+    increments: Annotated[str, stated(pattern=f"^{INCREMENTS.pattern}$")] | None = None
+    connect_fee: Rate | None = None
     connection_id: Annotated[
         ConnectionId | None,
         msgspec.Meta(description="What to connect the number to once it is bought; it never makes a purchase fail."),
@@ -54,6 +61,8 @@ _EXAMPLE: Final = {
     "per_minute_price_inbound": 0.0085,
     "per_minute_price_outbound": 0.0945,
     "setup_price": 0,
+    "period_unit": "month",
+    "period_every": 1,
 }
 _ANSWER_EXAMPLE: Final = {
     "phone_number": "+13612738809",
@@ -69,6 +78,10 @@ _ANSWER_EXAMPLE: Final = {
     "charged": 1.15,
     "renews_at": "2026-04-20T14:30:00Z",
     "released_at": None,
+    "period_unit": "month",
+    "period_every": 1,
+    "increments": "60/60",
+    "connect_fee": 0,
 }
 _PENDING_EXAMPLE: Final = {
     "phone_number": "+13612738809",
@@ -80,6 +93,10 @@ _PENDING_EXAMPLE: Final = {
     "per_minute_price_outbound": 0.0945,
     "setup_price": 0,
     "charged": 0,
+    "period_unit": "month",
+    "period_every": 1,
+    "increments": "60/60",
+    "connect_fee": 0,
 }
 
 
@@ -136,9 +153,7 @@ async def _bought(services: Services, request: ApiRequest, body: BuyBody) -> Ord
         Buy(
             account_id=request.caller.account_id,
             e164=body.phone_number,
-            confirmed=Confirmation(
-                body.price, body.per_minute_price_inbound, body.per_minute_price_outbound, body.setup_price
-            ),
+            confirmed=_confirmed(body),
             idempotency_key=request.idempotency_key,
             request_id=request.request_id,
             order_id=services.new_id("ord"),
@@ -148,6 +163,23 @@ async def _bought(services: Services, request: ApiRequest, body: BuyBody) -> Ord
         ),
         seconds=services.settings.answer_timeout_seconds - _ANSWER_MARGIN,
         failpoint=services.failpoint,
+    )
+
+
+def _confirmed(body: BuyBody) -> Confirmation:
+    """What the body says of prices and terms. Raises InvalidRequest."""
+    if body.period_every is not None and not 0 < body.period_every <= MOST_UNITS:
+        raise InvalidRequest("period_every", f"must be from 1 to {MOST_UNITS}")
+    parse_billing(body.increments, body.connect_fee)
+    return Confirmation(
+        body.price,
+        body.per_minute_price_inbound,
+        body.per_minute_price_outbound,
+        body.setup_price,
+        None if body.period_unit is None else body.period_unit.value,
+        body.period_every,
+        body.increments,
+        body.connect_fee,
     )
 
 

@@ -52,6 +52,10 @@ _EXAMPLE: Final = {
     "agent_id": "agent-7",
     "tags": ["support"],
     "connection_id": None,
+    "period_unit": "month",
+    "period_every": 1,
+    "increments": "60/60",
+    "connect_fee": 0,
 }
 
 

@@ -21,6 +21,7 @@ from numberdesk.console.rendering import page, redirect
 from numberdesk.console.screens import screen, show
 from numberdesk.console.tables import Column, rows_as_csv
 from numberdesk.console.visit import Visit
+from numberdesk.core.billing import parse_billing, parse_count, parse_term
 from numberdesk.core.compliance import Requirement
 from numberdesk.core.errors import (
     DocumentsRequired,
@@ -39,6 +40,7 @@ from numberdesk.core.pattern import (
     compile_pattern,
     compile_starts_with,
 )
+from numberdesk.views.offer_terms import period_fields
 
 _SEARCH: Final = "GET /phone-numbers/available-numbers/{iso_country}"
 _BUY: Final = "POST /phone-numbers/buy"
@@ -47,14 +49,19 @@ _TEXTS: Final = ("region", "locality", "number_type", "area_code", "starts_with"
 _PAPERS: Final = "GET /compliance-profiles"
 _MOST_PAPERS: Final = 10
 _PRICES: Final = ("price", "setup_price", "per_minute_price_inbound", "per_minute_price_outbound")
+_TERMS: Final = ("period_unit", "period_every", "increments", "connect_fee")
 _PAGE_SIZE: Final = 20
 _MOST_CSV_ROWS: Final = 500
 _COLUMNS: Final = (
     Column("Number", "phone_number"),
-    Column("Month", "price"),
+    Column("Price", "price"),
+    Column("Every", "period_every"),
+    Column("Unit", "period_unit", "words"),
     Column("Setup", "setup_price"),
     Column("In / min", "per_minute_price_inbound"),
     Column("Out / min", "per_minute_price_outbound"),
+    Column("Billed in seconds", "increments"),
+    Column("Each call", "connect_fee"),
     Column("Currency", "currency"),
     Column("Country", "iso_country"),
     Column("Region", "region"),
@@ -124,8 +131,7 @@ async def buy(visit: Visit) -> Response:
     """Buy at the confirmed prices, once for each confirmation."""
     number, quoted = visit.sent("number"), _quoted(visit.sent)
     try:
-        prices = {name: str(value) for name, value in quoted.items()}
-        body = {"phone_number": number, **prices, **visit.filled("connection_id")}
+        body = {"phone_number": number, **_body(quoted), **visit.filled("connection_id")}
         bought = (await visit.ask(_BUY, body=body, key=visit.sent("form_key") or None)).data
     except (NumberTaken, OrderInProgress) as error:
         if await _is_mine(visit, number):
@@ -157,7 +163,7 @@ async def order_state(visit: Visit) -> Response:
 
 
 async def _confirmation(
-    visit: Visit, quoted: dict[str, Decimal], number: str, form_key: str, former: dict[str, Decimal] | None = None
+    visit: Visit, quoted: dict[str, Any], number: str, form_key: str, former: dict[str, Any] | None = None
 ) -> Response:
     balance = (await visit.ask("GET /balance")).data if visit.may("GET /balance") else None
     requires = _required(visit)
@@ -212,10 +218,10 @@ def _connection(visit: Visit) -> dict[str, str]:
     return {"connection": visit.asked("connection")} if visit.asked("connection") else {}
 
 
-def _quoted(field: Any) -> dict[str, Decimal]:
-    """The prices of a confirmation, within the bounds of the API before they are shown. Raises InvalidRequest."""
-    found = {}
-    for name in _PRICES:
+def _quoted(field: Any) -> dict[str, Any]:
+    """The prices and terms of a confirmation, within the bounds of the API. Raises InvalidRequest."""
+    found: dict[str, Any] = {}
+    for name in (*_PRICES, "connect_fee"):
         text = field(name).strip()
         if not text and name != "price":
             continue
@@ -223,13 +229,24 @@ def _quoted(field: Any) -> dict[str, Decimal]:
             found[name] = as_decimal(parse_price(text, zero_allowed=name != "price"))
         except MoneyError:
             raise InvalidRequest(name, "must be a price; choose the number again") from None
+    if field("period_every") or field("period_unit"):
+        term = parse_term(parse_count(field("period_every")), field("period_unit") or None)
+        found |= period_fields(term)
+    if field("increments"):
+        found["increments"] = str(parse_billing(field("increments"), None).increments)
     return found
 
 
-def _changed(quoted: dict[str, Decimal], error: PriceChanged) -> dict[str, Decimal]:
-    """The prices of now, where a refusal tells them."""
+def _body(quoted: dict[str, Any]) -> dict[str, Any]:
+    """What is sent of a confirmation: prices as texts, which keeps them exact."""
+    return {name: str(value) if isinstance(value, Decimal) else value for name, value in quoted.items()}
+
+
+def _changed(quoted: dict[str, Any], error: PriceChanged) -> dict[str, Any]:
+    """The prices and terms of now, where a refusal tells them."""
     told = {name: Decimal(str(error.details[name])) for name in _PRICES if error.details.get(name) is not None}
-    return {**quoted, **told}
+    terms = {name: error.details[name] for name in _TERMS if error.details.get(name) is not None}
+    return {**quoted, **told, **terms}
 
 
 async def _is_mine(visit: Visit, number: str) -> bool:

@@ -37,7 +37,9 @@ HELD: Final = ScreenTable(
     (
         Column("Number", "phone_number", "phone", f"{_HERE}/{{phone_number}}"),
         Column("State", "status", "state"),
-        Column("Month", "price", "money", unit="currency"),
+        Column("Price", "price", "money", unit="currency"),
+        Column("Every", "period_every"),
+        Column("Unit", "period_unit", "words"),
         Column("Periods", "period", "count"),
         Column("Renews", "renews_at", "time"),
         Column("Ends", "ends_at", "time"),
@@ -167,6 +169,7 @@ async def _confirmation(visit: Visit, verb: str, described: _Verb) -> Response:
         raise NotFound("No customer has this account.", {"field": "account_id"}) from None
     policy = (await visit.ask(f"{_ACCOUNT}/rent-policy", path={"account_id": last.account_id})).data if last else None
     visit.path["number"] = found.phone_number
+    offered = await _offer(visit, found.phone_number, account.currency) if verb == "assign" else None
     return show(
         visit,
         "intervene.html",
@@ -179,20 +182,24 @@ async def _confirmation(visit: Visit, verb: str, described: _Verb) -> Response:
         account=account,
         balance=balance,
         names=await _names(visit, [last.account_id] if last else []),
-        price=await _price(visit, found.phone_number, account.currency) if verb == "assign" else None,
+        price=_typed(visit) if offered is None or _typed(visit) is not None else offered.price,
+        offered=offered,
         prorated=policy is not None and policy.proration == "release",
         is_paid=last is not None and last.renews_at > iso_seconds(visit.now),
     )
 
 
-async def _price(visit: Visit, number: str, currency: str) -> Decimal | None:
-    """What a number costs a month: what was typed, or else what it is offered for; None where that is not known."""
+def _typed(visit: Visit) -> Decimal | None:
+    """What a number is to cost, as it was typed. Raises InvalidRequest."""
     typed = visit.sent("price").strip()
-    if typed:
-        try:
-            return Decimal(typed)
-        except ArithmeticError:
-            raise InvalidRequest("price", "must be an amount, like 1.15") from None
+    try:
+        return Decimal(typed) if typed else None
+    except ArithmeticError:
+        raise InvalidRequest("price", "must be an amount, like 1.15") from None
+
+
+async def _offer(visit: Visit, number: str, currency: str) -> Any:
+    """What a number is offered for; None where that is not known."""
     parsed = phonenumbers.parse(number)
     country = phonenumbers.region_code_for_number(parsed) or phonenumbers.region_code_for_country_code(
         parsed.country_code or 0
@@ -204,7 +211,7 @@ async def _price(visit: Visit, number: str, currency: str) -> Decimal | None:
         offers = (await visit.ask(_OFFERS, path={"iso_country": country}, query=query)).data
     except NumberdeskError:
         return None
-    return next((offer.price for offer in offers if offer.phone_number == number), None)
+    return next((offer for offer in offers if offer.phone_number == number), None)
 
 
 async def _refuse_stale(visit: Visit) -> None:

@@ -5,19 +5,25 @@ Touches: nothing.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from starlette.responses import Response
 
 from numberdesk.catalog.model import NUMBER_TYPES
 from numberdesk.catalog.store import count_inventory
 from numberdesk.console.pages.lists import FINDINGS, INVENTORY
-from numberdesk.console.screens import Deed, deed, screen, show
+from numberdesk.console.rendering import redirect
+from numberdesk.console.screens import Deed, deed, perform, screen, show, show_again
 from numberdesk.console.tables import Column, Filter, ScreenTable, csv_answer, load
 from numberdesk.console.visit import Visit
+from numberdesk.core.billing import UNITS, parse_count
+from numberdesk.core.errors import NumberdeskError
 
-_RULE: Final = ("currency", "carrier", "iso_country", "number_type", "prefix", "price", "per_minute_price_inbound",
-                "per_minute_price_outbound", "setup_price", "margin_percent", "margin_fixed", "round_to")  # fmt: skip
+_RULE: Final = (
+    *("currency", "carrier", "iso_country", "number_type", "prefix", "price", "per_minute_price_inbound"),
+    *("per_minute_price_outbound", "setup_price", "margin_percent", "margin_fixed", "round_to"),
+    *("period_every", "period_unit", "increments", "connect_fee"),
+)
 
 _MOST_COUNTED: Final = 20_000
 """Numbers whose states are counted; beyond it the page says that it counted so far."""
@@ -31,10 +37,14 @@ RULES: Final = ScreenTable(
         Column("Country", "iso_country"),
         Column("Type", "number_type", "words"),
         Column("Begins with", "prefix", "mono"),
-        Column("Month", "price", "money", unit="currency"),
+        Column("Price", "price", "money", unit="currency"),
+        Column("Every", "period_every"),
+        Column("Unit", "period_unit", "words"),
         Column("In / min", "per_minute_price_inbound", "money"),
         Column("Out / min", "per_minute_price_outbound", "money"),
         Column("Setup", "setup_price", "money"),
+        Column("Billed in seconds", "increments"),
+        Column("Each call", "connect_fee", "money"),
         Column("Margin %", "margin_percent"),
         Column("Margin fixed", "margin_fixed", "money"),
         Column("Rounded to", "round_to"),
@@ -76,7 +86,16 @@ async def prices(visit: Visit) -> Response:
     """The rules, and a form for another; exchange rates beside them."""
     rates = (await visit.ask("GET /admin/exchange-rates")).data
     table = await load(visit, RULES)
-    return show(visit, "prices.html", "/console/prices", "Prices", table=table, rates=rates, number_types=NUMBER_TYPES)
+    return show(
+        visit,
+        "prices.html",
+        "/console/prices",
+        "Prices",
+        table=table,
+        rates=rates,
+        number_types=NUMBER_TYPES,
+        units=UNITS,
+    )
 
 
 @screen("GET", "/prices/csv", "GET /admin/price-rules")
@@ -119,7 +138,21 @@ async def findings_as_csv(visit: Visit) -> Response:
     return await csv_answer(visit, FINDINGS)
 
 
-deed(Deed("/prices", "POST /admin/price-rules", "/prices", "priced", fields=_RULE), prices)
+_SET_RULE: Final = Deed("/prices", "POST /admin/price-rules", "/prices", "priced", fields=_RULE)
+
+
+@screen("POST", _SET_RULE.path, _SET_RULE.endpoint)
+async def set_rule(visit: Visit) -> Response:
+    """Set a price rule."""
+    try:
+        body: dict[str, Any] = {**visit.filled(*_RULE)}
+        body["period_every"] = parse_count(visit.sent("period_every"))
+        await perform(visit, _SET_RULE, body)
+    except NumberdeskError as error:
+        return await show_again(visit, error, prices)
+    return redirect(f"/console/prices?said={_SET_RULE.said}")
+
+
 deed(Deed("/prices/{rule_id}/remove", "DELETE /admin/price-rules/{rule_id}", "/prices", "removed"), prices)
 deed(
     Deed("/rates", "POST /admin/exchange-rates", "/prices", "saved", fields=("base", "quote", "rate")),

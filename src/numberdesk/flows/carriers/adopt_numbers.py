@@ -40,6 +40,7 @@ from numberdesk.flows.rentals.given_records import (
     write_given,
 )
 from numberdesk.flows.settings.hand_on_settings import hand_on_settings
+from numberdesk.flows.usage.usual_billing import find_usual_billing
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.store import lock_wallets
 from numberdesk.numbers.carrier_release_store import find_on_their_way
@@ -166,7 +167,7 @@ def _offer(tx: Tx, command: Adopt, number: SaleNumber | None) -> None:
     assert told is not None  # noqa: S101  one of the two is there
     listing = told._replace(
         price_source=FROM_FILE, currency=prices.currency, price=prices.monthly, inbound=prices.inbound,
-        outbound=prices.outbound, setup=0,
+        outbound=prices.outbound, setup=0, term="", billing="",
     )  # fmt: skip
     offer_id = f"ado_{command.warrant.intervention_id.partition('_')[2]}"
     made_by, number_id = command.warrant.made_by, command.number_id
@@ -207,8 +208,9 @@ def _rented(
         known = lock_listings(tx, [command.e164])[command.e164].listing
         move_listings(tx, command.carrier, [known], now)
     number = lock_sale_numbers(tx, [command.e164])[command.e164]
+    prices = find_usual_billing(tx, now).filled(command.carrier, command.prices)
     order = given_order(
-        command.order_id, account_id, command.e164, command.carrier, command.prices, OrderOrigin.ADOPTION, now
+        command.order_id, account_id, command.e164, command.carrier, prices, OrderOrigin.ADOPTION, now
     )._replace(carrier_reference=command.number_id or None, connection_id=command.connection_id)
     order, rental = begun(order, anchor=command.began.anchor, period=command.began.period)
     wallet = books.wallets[account_id]

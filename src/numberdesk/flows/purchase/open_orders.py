@@ -24,7 +24,7 @@ from numberdesk.core.carrier_order import CarrierOrder, asked_for, first_carrier
 from numberdesk.core.compliance import profile_for
 from numberdesk.core.lifecycle import CarrierState, OrderState
 from numberdesk.core.periods import MICROSECONDS
-from numberdesk.core.prices import Quote
+from numberdesk.core.prices import Prices, Quote
 from numberdesk.core.purchase import (
     Buy,
     Decided,
@@ -43,6 +43,7 @@ from numberdesk.flows.connections.connect_bought import begin_connections, sift_
 from numberdesk.flows.keep_wallets import keep_wallets
 from numberdesk.flows.purchase.order_records import first_charges, hold_of, purchased, transfers_of
 from numberdesk.flows.rentals.begin_rentals import begun
+from numberdesk.flows.usage.usual_billing import UsualBilling, find_usual_billing
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.store import insert_holds, insert_transfers, lock_wallets
 from numberdesk.numbers.agreed_time_store import find_agreed_at
@@ -143,11 +144,14 @@ class _Remote(NamedTuple):
     offers: dict[str, list[RemoteOffer]]
     accounts: dict[str, CarrierAccount]
     known: frozenset[str]
+    usual: UsualBilling
 
     def quotes(self) -> dict[str, tuple[Quote, ...]]:
         """The offers as a decision sees them."""
         return {
-            e164: tuple(Quote(offer.carrier, offer.prices, offer.expires_at, offer.requires) for offer in offers)
+            e164: tuple(
+                Quote(offer.carrier, self._prices_of(offer), offer.expires_at, offer.requires) for offer in offers
+            )
             for e164, offers in self.offers.items()
         }
 
@@ -156,19 +160,20 @@ class _Remote(NamedTuple):
         return next(
             offer.listing
             for offer in self.offers[order.e164]
-            if (offer.carrier, offer.prices) == (order.carrier, order.prices)
+            if (offer.carrier, self._prices_of(offer)) == (order.carrier, order.prices)
         )
 
-
-_NOTHING_REMOTE: Final = _Remote({}, {}, frozenset())
+    def _prices_of(self, offer: RemoteOffer) -> Prices:
+        return self.usual.filled(offer.carrier, offer.prices)
 
 
 def _offered(tx: Tx, buys: Sequence[Buy], sale_numbers: dict[str, SaleNumber]) -> _Remote:
     """Look for offers of numbers that have no row, or had one before; `sale_numbers` gets rows that came meanwhile."""
+    usual = find_usual_billing(tx, buys[-1].now)
     wanted = {buy.e164 for buy in buys if _is_nobodys(sale_numbers.get(buy.e164))}
     found = lock_offers(tx, wanted) if wanted else {}
     if not found:
-        return _NOTHING_REMOTE
+        return _Remote({}, {}, frozenset(), usual)
     sale_numbers |= lock_sale_numbers(tx, found)  # who ordered one meanwhile was waited for at its offer
     names = {offer.carrier for offers in found.values() for offer in offers}
     accounts = {
@@ -182,7 +187,7 @@ def _offered(tx: Tx, buys: Sequence[Buy], sale_numbers: dict[str, SaleNumber]) -
         for e164, offers in found.items()
         if _is_nobodys(sale_numbers.get(e164))
     }
-    return _Remote(offers, accounts, frozenset(e164 for e164 in offers if e164 in sale_numbers))
+    return _Remote(offers, accounts, frozenset(e164 for e164 in offers if e164 in sale_numbers), usual)
 
 
 def _is_nobodys(sale_number: SaleNumber | None) -> bool:
@@ -214,7 +219,12 @@ def _loaded(
             repriced[buy.e164] = min(since, repriced.get(buy.e164, since))
     superseded = {
         e164: tuple(
-            Quote(sale_numbers[e164].carrier, prices, instant + terms.quote_lifetime) for instant, prices in former
+            Quote(
+                sale_numbers[e164].carrier,
+                remote.usual.filled(sale_numbers[e164].carrier, prices),
+                instant + terms.quote_lifetime,
+            )
+            for instant, prices in former
         )
         for e164, former in find_superseded(tx, repriced).items()
     }
@@ -224,7 +234,11 @@ def _loaded(
     since = month_begin(min(buy.now for buy in buys)) if capped else 0
     spent = by_owner(find_spent(tx, capped, since)) if capped else {}
     profiles = _profiles(tx, buys, remote) if remote.offers else {}
-    return Loaded(wallets, sale_numbers, answers, orders, superseded, remote.quotes(), caps, spent, profiles)
+    billed = {
+        e164: one if one.prices is None else one._replace(prices=remote.usual.filled(one.carrier, one.prices))
+        for e164, one in sale_numbers.items()
+    }
+    return Loaded(wallets, billed, answers, orders, superseded, remote.quotes(), caps, spent, profiles)
 
 
 def _profiles(tx: Tx, buys: Sequence[Buy], remote: _Remote) -> dict[tuple[str, str, str], str]:

@@ -15,7 +15,8 @@ from numberdesk.catalog.offer_store import find_rates
 from numberdesk.catalog.rule_store import find_rules, find_rules_by_id
 from numberdesk.catalog.rules import PriceRule, RuleBook, exchange_of
 from numberdesk.catalog.store import find_listings
-from numberdesk.core.errors import NotFound, NumberdeskError
+from numberdesk.core.billing import in_words, term_of
+from numberdesk.core.errors import NotFound, NumberdeskError, RentalConflict
 from numberdesk.core.prices import Prices
 from numberdesk.core.rent import RentTerms
 from numberdesk.core.rental import Rental, RentPrice
@@ -67,18 +68,29 @@ def _announce(tx: Tx, command: AnnounceByRule) -> AnnouncedByRule | NumberdeskEr
     found = list_live_rentals_of_prefix(tx, rule.prefix, after=command.after, limit=command.limit)
     listings = find_listings(tx, [rental.e164 for rental in found])
     book = RuleBook(find_rules(tx, [rule.carrier]), exchange_of(find_rates(tx)))
+    covered = _covered(command, rule, book, found, listings)
     asked = [
         Announcement(rental.id, prices.monthly, prices.inbound, prices.outbound, command.now, command.usual)
-        for rental, prices in _differing(tx, _covered(command, rule, book, found, listings))
+        for rental, prices in _differing(tx, [one for one in covered if one[0].term == one[1].term])
     ]
     outcomes = announce_prices(tx, asked) if asked else []
     made = tuple(one for one in outcomes if isinstance(one, RentPrice))
-    refused = tuple(
+    refused = _of_other_periods(covered) + tuple(
         (one.rental_id, outcome)
         for one, outcome in zip(asked, outcomes, strict=True)
         if isinstance(outcome, NumberdeskError)
     )
     return AnnouncedByRule(len(found), made, refused, found[-1].e164 if len(found) == command.limit else None)
+
+
+def _of_other_periods(covered: Sequence[tuple[Rental, Prices]]) -> tuple[tuple[str, NumberdeskError], ...]:
+    """Rentals that keep the periods they began with, for which the rule has no price."""
+    return tuple((rental.id, _other_period(rental, prices)) for rental, prices in covered if rental.term != prices.term)
+
+
+def _other_period(rental: Rental, prices: Prices) -> RentalConflict:
+    has, paid = in_words(prices.term), in_words(rental.term)
+    return RentalConflict("period", f"The rule has a price for every {has}, and the number is paid for every {paid}.")
 
 
 def _covered(
@@ -94,7 +106,8 @@ def _covered(
             continue
         prices = book.price_of(stored.listing)
         if command.price is not None:
-            prices = Prices(rule.currency, command.price, command.inbound, command.outbound, 0)
+            term = term_of(rule.term)
+            prices = Prices(rule.currency, command.price, command.inbound, command.outbound, 0, term)
         if prices is not None:
             covered.append((rental, prices))
     return covered

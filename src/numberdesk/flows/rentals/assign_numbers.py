@@ -28,13 +28,14 @@ from numberdesk.core.request_keys import RequestKey
 from numberdesk.flows.rentals.answer_once import answered_once
 from numberdesk.flows.rentals.given_records import Given, wanted_connection, write_given
 from numberdesk.flows.settings.want_settings import take_off_former
+from numberdesk.flows.usage.usual_billing import UsualBilling, find_usual_billing
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.store import lock_wallets
 from numberdesk.numbers.store import latest_rentals, lock_sale_numbers
 
 
 class GivenPrices(NamedTuple):
-    """What a number is to cost its account, in micros; None is as the number is offered."""
+    """What a number is to cost its account, in micros for each of its periods; None is as the number is offered."""
 
     price: int | None = None
     inbound: int | None = None
@@ -70,7 +71,8 @@ def assign_numbers(tx: Tx, commands: Sequence[Assign]) -> list[Rental | Numberde
     wallets = lock_wallets(tx, {command.account_id for command in commands})
     sale_numbers = lock_sale_numbers(tx, {command.e164 for command in commands})
     latest = latest_rentals(tx, [(command.account_id, command.e164) for command in commands])
-    books = _Books(wallets, sale_numbers, {pair: one for pair, one in latest.items() if one.released_at is None}, known)
+    live = {pair: one for pair, one in latest.items() if one.released_at is None}
+    books = _Books(wallets, sale_numbers, live, known, find_usual_billing(tx, commands[-1].warrant.now))
     return answered_once(tx, commands, lambda command: _assign(tx, command, books))
 
 
@@ -92,6 +94,7 @@ class _Books:
     sale_numbers: dict[str, SaleNumber]
     live: dict[tuple[str, str], Rental]
     connections: dict[str, Connection]
+    usual: UsualBilling
 
     def assign(self, command: Assign) -> Given | Rental | NumberdeskError:
         """Give the number, answer with what is rented already, or refuse."""
@@ -113,9 +116,15 @@ class _Books:
             return prices
         if isinstance(connection, InvalidRequest):
             return connection
-        now = command.warrant.now
+        now, prices = command.warrant.now, self.usual.filled(POOL, prices)
         order = given_order(
-            command.order_id, wallet.account_id, command.e164, POOL, prices, OrderOrigin.ASSIGNMENT, now
+            command.order_id,
+            wallet.account_id,
+            command.e164,
+            POOL,
+            self.usual.filled(POOL, prices),
+            OrderOrigin.ASSIGNMENT,
+            now,
         )._replace(connection_id=command.connection_id)
         order, rental = begun(order, anchor=now)
         if command.charge:
@@ -148,4 +157,6 @@ def _prices(said: GivenPrices, offered: Prices | None, currency: str) -> Prices 
         return InvalidRequest("price", f"must be said: the number has none in {currency}")
     inbound = said.inbound if said.inbound is not None or mine is None else mine.inbound
     outbound = said.outbound if said.outbound is not None or mine is None else mine.outbound
-    return Prices(currency, price, inbound, outbound)
+    if mine is None:
+        return Prices(currency, price, inbound, outbound)
+    return mine._replace(monthly=price, inbound=inbound, outbound=outbound, setup=0)

@@ -137,7 +137,7 @@ def _given(
         from_rental_id=rental.id,
     )
     period = paid_until(rental, list_rent_charges(tx, rental.account_id, rental.id, limit=_MOST_PERIODS))
-    anew, beginning = begun(anew, anchor=rental.anchor, term=rental.term, period=period)
+    anew, beginning = begun(anew, anchor=rental.anchor, period=period)
     ends_at = None if rental.ends_at is None or rental.ends_at <= now else rental.ends_at
     beginning = beginning._replace(
         friendly_name=rental.friendly_name, agent_id=rental.agent_id, tags=rental.tags, ends_at=ends_at

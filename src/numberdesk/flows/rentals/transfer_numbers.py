@@ -182,7 +182,7 @@ def _moved(tx: Tx, move: _Move, wallets: Mapping[str, Wallet]) -> Rental:
         profile_id=move.profile_id,
         from_rental_id=rental.id,
     )
-    order, beginning = begun(order, anchor=rental.anchor, term=rental.term, period=rental.period)
+    order, beginning = begun(order, anchor=rental.anchor, period=rental.period)
     look = first_waived(
         beginning, wallets[command.account_id], command.warrant.made_by, named_period(rental, rental.period)
     )

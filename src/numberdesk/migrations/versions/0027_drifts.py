@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0027"
-down_revision = "0025"
+down_revision = "0026"
 
 TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 KINDS = (
