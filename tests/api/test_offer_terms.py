@@ -28,7 +28,8 @@ def test_the_terms_of_a_rule_go_from_the_offer_to_the_rental(shop: Shop) -> None
     (offer,) = customer.http.get("/phone-numbers/available-numbers/US/").json()["data"]
     assert _terms(offer) == TERMS
     for name, other in (("period_every", 1), ("period_unit", "day"), ("increments", "60/60"), ("connect_fee", 0)):
-        refused = customer.buy(NUMBER, 12, **{name: other})
+        terms: dict[str, Any] = {name: other}
+        refused = customer.buy(NUMBER, 12, **terms)
         assert (refused.status_code, _terms(refused.json()["error"]["details"])) == (409, TERMS)
     http.post("/admin/price-rules/", json={"currency": "USD", "price": 99})  # what is bought keeps what was shown
     shop.services.writer.apply(shop.services.reprice, Reprice())
@@ -41,7 +42,8 @@ def test_the_terms_of_a_rule_go_from_the_offer_to_the_rental(shop: Shop) -> None
 
 @pytest.mark.parametrize(("name", "bad"), [("period_every", 0), ("increments", "6"), ("period_unit", "week")])
 def test_terms_that_cannot_be_are_refused_by_name(shop: Shop, name: str, bad: object) -> None:
-    rule = shop.operator().http.post("/admin/price-rules/", json={"currency": "USD", "price": 1, name: bad})
-    bought = shop.customer().buy(shop.number(), 1.15, **{name: bad})
+    terms: dict[str, Any] = {name: bad}
+    rule = shop.operator().http.post("/admin/price-rules/", json={"currency": "USD", "price": 1, **terms})
+    bought = shop.customer().buy(shop.number(), 1.15, **terms)
     for answer in (rule, bought):
         assert (answer.status_code, answer.json()["error"]["details"]["field"]) == (400, name)

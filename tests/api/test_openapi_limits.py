@@ -117,7 +117,7 @@ CONNECTED: Final[dict[str, dict[str, Any]]] = {
 }
 """A connection of each kind; a field is tried on the kind that has it."""
 
-KIND_OF: Final = {field: str(kind) for kind in reversed(FIELDS) for field in FIELDS[kind]}
+KIND_OF: Final = {field: str(kind) for kind in reversed([*FIELDS]) for field in FIELDS[kind]}
 
 
 class Case(NamedTuple):

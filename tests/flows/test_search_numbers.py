@@ -90,7 +90,7 @@ def listing(
     offered = (currency, price, 8_500, 94_500) if currency else (None, None, None, None)
     place = (iso_country, number_type, region, locality, area_code, national)
     costs = (None, None, None, None, None)
-    return Listing(e164, *place, capabilities, memorability(national), FROM_FILE, *offered, 0, *costs)
+    return Listing._make((e164, *place, capabilities, memorability(national), FROM_FILE, *offered, 0, *costs, "", ""))
 
 
 def inventory_of(seed: int, size: int) -> list[Listing]:
