@@ -105,18 +105,7 @@ class Camera:
         self._browser, self._served, self._ids, self._folder = browser, served, ids, folder
         who = zip(("customer", "operator"), served.links, strict=True)
         self._states = {name: signed_in(browser, link).storage_state() for name, link in who}
-        self._ids["rehearsal"] = self._rehearse()
-
-    def _rehearse(self) -> str:
-        """The id of an order that is parked, since its carrier hangs."""
-        context = self._browser.new_context(storage_state=self._states["operator"])
-        page = context.new_page()
-        page.goto(f"{self._served.url}/console/rehearsal")
-        page.get_by_role("button", name="Buy a number: Hang").click()
-        page.get_by_text("Parked for a person").wait_for(timeout=60_000)
-        order_id = page.url.rpartition("/")[2]
-        context.close()
-        return order_id
+        self._ids["rehearsal"] = rehearse(browser.new_context(storage_state=self._states["operator"]), served.url)
 
     def shoot(self, picture: Picture) -> None:
         """Take one."""
@@ -156,6 +145,17 @@ def _read(run: subprocess.Popen[str]) -> Demo:
     url, key = re.findall(r"demo on (\S+),", said)[0], re.findall(r"Its key: (\S+)", said)[0]
     customer, operator = re.findall(r"http\S+/console/link\?token=\S+", said)
     return Demo(url, key, (customer, operator))
+
+
+def rehearse(operator: BrowserContext, url: str) -> str:
+    """The id of an order that is parked, since its carrier hangs."""
+    page = operator.new_page()
+    page.goto(f"{url}/console/rehearsal")
+    page.get_by_role("button", name="Buy a number: Hang").click()
+    page.get_by_text("Parked for a person").wait_for(timeout=60_000)
+    order_id = page.url.rpartition("/")[2]
+    page.close()
+    return order_id
 
 
 def fill(served: Demo) -> dict[str, str]:

@@ -43,8 +43,8 @@ KINDS: Final = {
     "profile_id": "profile",
 }
 """What an id names, by the name of the field that carries it."""
-NO_IDS: Final = {"iso_country", "page_token", "agent_id", "call_id", "object_id"}
-"""A country, a position in the caller's own list (test_a_page_token_...), and what askers and carriers call things."""
+NO_IDS: Final = {"iso_country", "page_token", "agent_id", "call_id", "object_id", "trunk_id"}
+"""A country, a position in the caller's own list, and what askers, carriers and platforms call things."""
 OTHER_ID: Final = re.compile(r"(^|_)(id|ids|token|number)$|^iso_country$")
 
 

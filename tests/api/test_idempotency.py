@@ -52,7 +52,7 @@ def test_a_key_is_heeded_or_refused_by_every_request_that_changes_something(shop
 
 def test_what_moves_money_or_gives_a_number_back_takes_a_key() -> None:
     taking = {one.path.rpartition("/")[2] for one in CHANGING if one.takes_key}
-    assert taking == {"buy", "release", "top-ups", "adjustments"}
+    assert taking == {"buy", "release", "top-ups", "adjustments", "assign", "transfer", "take-back", "restore"}
 
 
 def test_reading_ignores_a_key(shop: Shop) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
@@ -19,7 +20,8 @@ def _terms(shown: Any) -> dict[str, Any]:
     return {name: shown[name] for name in NAMES}
 
 
-def test_the_terms_of_a_rule_go_from_the_offer_to_the_rental(shop: Shop) -> None:
+def test_the_terms_of_a_rule_go_from_the_offer_to_the_rental(other_shop: Callable[..., Shop]) -> None:
+    shop = other_shop()  # a price rule is for all numbers
     http, customer = shop.operator().http, shop.customer(50)
     http.post("/admin/inventory/import/", content=f"phone_number\n{NUMBER}\n", headers={"Content-Type": "text/csv"})
     body = {"currency": "USD", "price": 12, "period_unit": "year", "increments": "30/6", "connect_fee": 0.15}

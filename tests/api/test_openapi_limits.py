@@ -47,6 +47,7 @@ MAY_BE_REFUSED: Final = {
     ("ConnectionBody", "server_url"): "only the address of a server is taken",
     ("ConnectBody", "connection_id"): "only connections that there are",
     ("NewPersonBody", "role"): "each kind of account has roles of its own",
+    ("PersonBody", "role"): "each kind of account has roles of its own",
     ("PersonBody", "status"): "nobody becomes invited again",
     ("AdoptQuery", "skip_bad"): "the carrier of these tests has no list of numbers",
     ("AdoptQuery", "dry_run"): "the carrier of these tests has no list of numbers",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Final
 from urllib.parse import quote
 
 import pytest
@@ -11,6 +12,10 @@ from numberdesk.tables import rentals
 from tests.api.conftest import Shop
 
 POSTGRESQL_IN_THE_LONG_RUN = "the flows behind the endpoints are tested on both engines"
+
+
+BY_THE_MONTH: Final = {"period_every": 1, "period_unit": "month", "increments": "60/60", "connect_fee": 0}
+"""The terms of an offer that says nothing of them."""
 
 
 def test_a_rented_number_is_listed_with_everything_clients_read(shop: Shop) -> None:
@@ -26,6 +31,7 @@ def test_a_rented_number_is_listed_with_everything_clients_read(shop: Shop) -> N
         "per_minute_price_inbound": 0.0085,
         "per_minute_price_outbound": 0.0945,
         "currency": "USD",
+        **BY_THE_MONTH,
         "region": "TX",
         "locality": "Corpus Christi",
         "iso_country": "US",
@@ -189,6 +195,7 @@ def test_orders_and_balance_tell_the_same_story(shop: Shop) -> None:
         "setup_price": 0.25,
         "charged": 1.4,
         "currency": "USD",
+        **BY_THE_MONTH,
         "created_at": bought["purchased_at"],
         "completed_at": bought["purchased_at"],
         "failed_at": None,

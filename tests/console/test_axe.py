@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, 
 
 from numberdesk.console.screens import SCREENS
 from numberdesk.console.site import Console  # noqa: F401  its import declares the screens
-from testbed.pictures import FLAGS, PAGES, chromium, demo, fill, signed_in
+from testbed.pictures import FLAGS, PAGES, chromium, demo, fill, rehearse, signed_in
 
 pytestmark = [
     pytest.mark.skipif(chromium() is None, reason="there is no chromium here: apt-get install chromium"),
@@ -44,6 +44,7 @@ NO_PAGES: Final = frozenset(
     [
         "/console/numbers/{number}/connection",
         "/console/orders/{order_id}/state",
+        "/console/rehearsal/{order_id}/state",
         "/console/inventory/imports/{import_id}/state",
         "/console/inventory/imports/{import_id}/rejects",
     ]
@@ -97,6 +98,7 @@ def walk() -> Iterator[Walk]:
         ids = fill(served)
         people = {who: signed_in(browser, link) for who, link in zip(PAGES, served.links, strict=True)}
         ids["import"] = imported(people["operator"], served.url)
+        ids["rehearsal"] = rehearse(people["operator"], served.url)
         yield Walk(browser, served.url, people, ids)
         browser.close()
 

@@ -99,14 +99,17 @@ def test_of_equal_prices_the_terms_that_bill_calls_for_less_hold_unless_others_a
 
 def test_a_call_is_billed_as_its_rental_says_and_else_as_its_carrier_did_when_it_began() -> None:
     books = CallBooks(terms={"pool": [CallTerms("pool", 5, None, 7, 30, 6), CallTerms("pool", 15, None, 9, 1, 1)]})
-    for kept, began, billed in (
-        ("", 4, CallRate(6_000, 0, Increments(60, 60))),
-        ("", 10, CallRate(6_000, 7, Increments(30, 6))),
-        ("6/6 -", 10, CallRate(6_000, 7, Increments(6, 6))),
-        ("- 0", 10, CallRate(6_000, 0, Increments(30, 6))),
-        ("1/1 150000", 20, CallRate(6_000, 150_000, Increments(1, 1))),
+    for place, (kept, began, billed) in enumerate(
+        (
+            ("", 4, CallRate(6_000, 0, Increments(60, 60))),
+            ("", 10, CallRate(6_000, 7, Increments(30, 6))),
+            ("6/6 -", 10, CallRate(6_000, 7, Increments(6, 6))),
+            ("- 0", 10, CallRate(6_000, 0, Increments(30, 6))),
+            ("1/1 150000", 20, CallRate(6_000, 150_000, Increments(1, 1))),
+        )
     ):
-        span = RentedSpan("rnt_1", "acc_1", "+13612738809", "pool", "USD", 6_000, None, began, None, billing_of(kept))
+        named = (f"rnt_{place}", "acc_1", "+13612738809", "pool", "USD")
+        span = RentedSpan(*named, 6_000, None, began, None, billing_of(kept))
         assert books.rate_of(span, Direction.INBOUND, 100) == billed
 
 

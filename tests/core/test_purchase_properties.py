@@ -9,9 +9,11 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from numberdesk.core.billing import UNSAID, Billing
 from numberdesk.core.errors import InsufficientBalance
 from numberdesk.core.fingerprint import Fingerprint
 from numberdesk.core.lifecycle import AccountState, NumberState, OrderState
+from numberdesk.core.periods import MONTHLY, PeriodUnit, Term
 from numberdesk.core.prices import Confirmation, Prices, Quote
 from numberdesk.core.purchase import (
     POOL,
@@ -27,6 +29,7 @@ from numberdesk.core.purchase import (
     Wallet,
     decide,
 )
+from numberdesk.core.rating import Increments
 
 ACCOUNTS = ("acc_1", "acc_2", "acc_3")
 NUMBERS = tuple(f"+1361273880{digit}" for digit in range(8))
@@ -43,6 +46,8 @@ _PRICES = st.builds(
     st.sampled_from([None, 0, 7]),
     st.sampled_from([None, 9]),
     st.sampled_from([0, 0, 2]),
+    st.sampled_from([MONTHLY, MONTHLY, Term(PeriodUnit.MONTH, 12), Term(PeriodUnit.DAY, 28)]),
+    st.sampled_from([UNSAID, UNSAID, Billing(Increments(30, 6), 5)]),
 )
 
 
@@ -88,7 +93,11 @@ def desks(draw: st.DrawFn) -> Loaded:
         orders,
         {
             NUMBERS[0]: tuple(
-                draw(st.lists(st.builds(Quote, st.just(POOL), _PRICES, st.integers(NOW, NOW + 14)), max_size=2))
+                draw(
+                    st.lists(
+                        st.builds(Quote, st.just(POOL), _PRICES, st.integers(NOW, NOW + 14), st.just(())), max_size=2
+                    )
+                )
             )
         },
     )

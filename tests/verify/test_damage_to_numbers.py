@@ -17,7 +17,7 @@ GIVEN_BACK = (
 SECOND_RENTAL: Final = (
     "INSERT INTO rentals SELECT 'rnt_again', order_id, account_id, e164, state, currency, price, inbound, outbound, "
     "anchor, renews_at, '', '', '[]', created_at, updated_at, released_at, "
-    "unit, every, period, NULL, NULL, 0, next_at, 0, '', NULL, NULL, NULL, 0 FROM rentals WHERE id = 'rnt_2'"
+    "unit, every, period, NULL, NULL, 0, next_at, 0, '', NULL, NULL, NULL, 0, billing FROM rentals WHERE id = 'rnt_2'"
 )
 
 # The order of the number that was given back, as if it had been bought at a carrier.
@@ -252,7 +252,7 @@ DAMAGE: Final[dict[str, Damage]] = {
     ),
     "I10 a parked order that is asked about all the same": (
         ("UPDATE carrier_orders SET parked_at = 1 WHERE order_id = 'ord_6'",),
-        {("I10", "carrier_orders", "ord_6"), ("storage", "carrier_orders", "ord_6")},
+        {(invariant, "carrier_orders", "ord_6") for invariant in ("I10", "I13", "storage")},
         "the order is parked for a person, and acme is to be asked about it all the same",
     ),
     "I10 a settled order that is to be asked about again": (

@@ -19,6 +19,7 @@ EXAMPLES: Final[dict[str, Any]] = {
     "NumberSettingsBody.emergency_address": "AD0123456789abcdef0123456789abcdef",
     "disposition": "completed",
     "FieldView.example": "AC0123456789abcdef0123456789abcdef",
+    "increments": "30/6",
     "iso_country": "US",
     "leg": "b",
     "margin_fixed": 0.1,

@@ -25,7 +25,7 @@ from numberdesk.core.errors import Forbidden
 SHOWN_TO: Final = "shown_to"
 """The field of each form that says for whom it was shown."""
 
-SECRETS: Final = frozenset({"password", "current_password", "key"})
+SECRETS: Final = frozenset({"password", "current_password", "key", "api_secret"})
 """Fields that are never kept: every one that templates have as a password."""
 
 _SHOWN_TO_OTHERS: Final = (
