@@ -71,7 +71,8 @@ def held(http: httpx.Client, books: RemoteBooks) -> Any:
 
 
 def in_order(shop: Shop) -> bool:
-    return not shop.services.reader.read_now(lambda tx: verify(tx, lambda *_: None)).violations
+    violations = shop.services.reader.read_now(lambda tx: verify(tx, lambda *_: None)).violations
+    return not violations
 
 
 def test_an_open_order_shows_how_it_stands_and_is_parked_when_its_carrier_never_answers(

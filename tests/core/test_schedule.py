@@ -43,6 +43,7 @@ def test_after_the_last_delay_it_is_tried_so_often_for_ever_or_left_to_a_person(
     assert retried(tried, ENDLESS, "no", NOW)._replace(attempts=9).attempts == 9
     parked = Task(next_at=None, attempts=3, message="no", parked_at=NOW, leased_until=None)
     assert retried(tried, BOUNDED, "no", NOW) == parked
+    assert retried(parked, BOUNDED, "no", NOW + 9) == parked  # a late try does not make it wait anew
     assert retried(parked._replace(attempts=0), BOUNDED, "", NOW).parked_at is None
 
 

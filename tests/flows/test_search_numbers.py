@@ -43,11 +43,7 @@ TIGHT = st.builds(
     Bounds,
     walked=st.integers(2, 40),
     glance=st.integers(1, 12),
-    read_whole=st.integers(0, 12),
-    matches=st.integers(0, 12),
-    read_at_once=st.integers(0, 12),
-    looked_up=st.integers(0, 12),
-    skimmed=st.integers(0, 12),
+    **dict.fromkeys(("read_whole", "matches", "read_at_once", "looked_up", "skimmed"), st.integers(0, 12)),
 )
 BOUNDS = st.one_of(st.just(USUAL), TIGHT)
 

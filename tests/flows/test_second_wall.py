@@ -348,7 +348,6 @@ DANGLING = [
     ("holds", "account_id", "owner_id = '{open}'", {"owner_id": "'x'"}),
     ("idempotency_records", "order_id", "key = 'k'", {"key": "'x'"}),
     ("idempotency_records", "account_id", "key = 'k'", {}),
-    ("events", "account_id", "true", {"id": "'x'"}),
     ("wallets", "account_id", "account_id = '{other}'", {}),
     ("carrier_orders", "order_id", "order_id = '{open}'", {}),
     ("carrier_orders", "account_id", "order_id = '{open}'", {"order_id": "'{paid}'"}),

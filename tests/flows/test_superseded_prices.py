@@ -25,7 +25,7 @@ def test_a_superseded_price_is_honoured_for_the_quote_lifetime_and_not_one_momen
         details=Prices("USD", 2 * PRICE, 8_500, 94_500).billed(AS_USUAL).details()
     )
     order = order_of(shop.buy(account_id, e164, PRICE, now=shop.now + QUOTE_LIFETIME - 1))
-    assert order.prices == Prices("USD", PRICE, 8_500, 94_500)
+    assert order.prices == Prices("USD", PRICE, 8_500, 94_500).billed(AS_USUAL)
     assert shop.wallet(account_id).posted == 9 * PRICE
     assert shop.rows("SELECT price FROM rentals") == [(PRICE,)]
 

@@ -53,7 +53,7 @@ DAMAGE: Final[dict[str, Damage]] = {
     ),
     "I1 the wallet of somebody else": (
         ("UPDATE transfers SET credit = 'wallet:acc_2' WHERE id = 'trf_acc_1_top_up'",),
-        {("I1", "transfers", "trf_acc_1_top_up")},
+        {("I1", "transfers", "trf_acc_1_top_up"), ("I13", "events", "evt_credit_acc_1_top_up")},
         "not between wallet:acc_1 and a known account",
     ),
     "I1 another currency than the wallet's": (

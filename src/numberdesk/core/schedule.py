@@ -27,6 +27,10 @@ class DueRow(Protocol):
         """How often it was tried."""
 
     @property
+    def parked_at(self) -> int | None:
+        """Since when it waits for a person."""
+
+    @property
     def leased_until(self) -> int | None:
         """Until when it is in somebody's hands."""
 
@@ -60,7 +64,8 @@ def retried(row: Row, schedule: Schedule, message: str, now: int, *, no_later: i
     next_at = schedule.next_at(row.attempts, now)
     kept = message[:LONGEST_MESSAGE]
     if next_at is None:
-        return _copy(row, next_at=None, message=kept, parked_at=now, leased_until=None)
+        since = now if row.parked_at is None else row.parked_at  # a late try does not make it wait anew
+        return _copy(row, next_at=None, message=kept, parked_at=since, leased_until=None)
     soonest = next_at if no_later is None else min(next_at, no_later)
     return _copy(row, next_at=soonest, attempts=row.attempts + 1, message=kept, parked_at=None, leased_until=None)
 
