@@ -6,6 +6,7 @@ in test_bad_input.py; here is the rest, against the whole service.
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import socket
 from collections.abc import Callable
@@ -14,7 +15,10 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from starlette.routing import Route, Router
+from starlette.types import Message, Receive, Scope, Send
 
+from numberdesk.api.routing import PathIndex
 from tests.api.conftest import Customer, Shop
 
 ENGINES_TAKE_TURNS = "what is wrong in a request is seen before the database is asked"
@@ -127,6 +131,45 @@ def test_two_hundred_headers_are_431(shop: Shop) -> None:
     customer = shop.customer()
     answer = customer.http.get("/balance/", headers=[(f"X-{place}", "a") for place in range(200)])
     assert (answer.status_code, answer.json()["error"]["code"]) == (431, "headers_too_large")
+
+
+class WatchedPath(str):
+    """A path that notes how much of it is copied."""
+
+    __slots__ = ("copied",)
+
+    def __getitem__(self, part: Any) -> str:
+        found = super().__getitem__(part)
+        self.copied = getattr(self, "copied", 0) + len(found)
+        return found
+
+
+class Answerer:
+    """Notes which number it is asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str | None] = []
+
+    async def __call__(self, scope: Scope, _receive: Receive, _send: Send) -> None:
+        self.asked.append(scope.get("path_params", {}).get("number"))
+
+
+def test_of_a_path_of_thousands_of_parts_no_more_is_copied_than_routes_begin_with() -> None:
+    answers = Answerer()
+    index = PathIndex(Router([Route("/numbers/{number:str}/calls", answers)], default=answers))
+    for path in ("/numbers/1/calls", "/numbers/12/calls", "/numbers" + "/1" * 8_000):
+        watched = WatchedPath(path)
+        asyncio.run(index({"type": "http", "method": "GET", "path": watched}, no_body, no_answer))
+        assert watched.copied <= len("/numbers/") + 1
+    assert answers.asked == ["1", "12", None]
+
+
+async def no_body() -> Message:
+    return {"type": "http.request"}
+
+
+async def no_answer(_message: Message) -> None:
+    """Nobody listens."""
 
 
 EVIL_TEXTS = [

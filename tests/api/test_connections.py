@@ -124,6 +124,18 @@ def test_a_connection_to_a_livekit_trunk_is_set_up_changed_and_tried_and_its_sec
         assert "hush" not in answer.text
 
 
+def test_another_server_gets_no_token_of_a_secret_that_was_kept_for_the_one_before(customer: Customer) -> None:
+    there = {"targets": [{"uri": "sip:127.0.0.1:47999"}], "server_url": "http://127.0.0.1:47999"}
+    path = f"/connections/{made(customer, kind='livekit', **{**LIVEKIT, **there})['id']}/"
+    elsewhere = {"server_url": "http://127.0.0.1:47998"}
+    refused = customer.http.patch(path, json=elsewhere)
+    assert (refused.status_code, refused.json()["error"]["details"]["field"]) == (400, "api_secret")
+    assert customer.http.get(path).json()["data"]["server_url"] == there["server_url"]
+    assert customer.http.patch(path, json={"server_url": "WS://127.0.0.1:47999/"}).status_code == 200
+    changed = customer.http.patch(path, json={**elsewhere, "api_secret": "another-secret"})
+    assert (changed.status_code, changed.json()["data"]["server_url"]) == (200, elsewhere["server_url"])
+
+
 def test_a_preset_fills_a_connection_in_and_a_password_is_never_shown(desk: Shop, customer: Customer) -> None:
     connection = made(
         customer,

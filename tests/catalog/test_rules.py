@@ -54,6 +54,20 @@ def test_cost_plus_adds_the_margin_to_everything_that_has_a_cost() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("term", "cost", "price"),
+    [("", 1_000_000, 1_200_000), ("12 month", 1_000_000, 14_400_000), ("400 day", 146_097, 2_304_000)],
+)
+def test_a_margin_on_a_longer_period_is_one_on_what_all_of_that_costs(term: str, cost: int, price: int) -> None:
+    listing = COSTED._replace(cost_monthly=cost)
+    prices = priced(MARGIN._replace(term=term), listing)
+    assert prices is not None
+    assert (prices.monthly, prices.inbound, prices.setup) == (price, 6_000, 600_000)
+    by_day = priced(MARGIN._replace(term="1 day", round_to=1), COSTED)
+    assert by_day is not None
+    assert by_day.monthly == -(-1_200_000 * 4_800 // 146_097)
+
+
 def test_a_number_whose_setup_cost_is_unknown_has_no_price_by_a_margin_unless_the_rule_says_what_setup_is() -> None:
     unknown = COSTED._replace(cost_setup=None)
     assert priced(MARGIN, unknown) is None

@@ -62,6 +62,15 @@ def test_a_number_is_assigned_transferred_taken_back_and_restored_each_after_a_p
     assert f"/console/all-numbers/{number}" in operator.get("/console/interventions", phone_number=number).links
 
 
+@pytest.mark.parametrize("price", ["1e99999", "9" * 60, "nan", "-inf", "0"])
+def test_a_price_that_is_none_is_refused_before_it_is_written_out_to_an_operator(
+    desk: Shop, operator: Browser, price: str
+) -> None:
+    page = confirmation(operator, desk.number(), "assign", account_id=desk.customer().account_id, price=price)
+    assert (page.status, "price must be an amount" in page.text) == (400, True)
+    assert len(page.text) < 100_000
+
+
 def test_who_pays_nothing_now_is_told_so_and_what_cannot_be_assigned_is_said_on_the_numbers_page(
     desk: Shop, operator: Browser
 ) -> None:

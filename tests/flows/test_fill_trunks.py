@@ -97,6 +97,30 @@ def test_a_number_is_in_the_trunk_and_led_to_its_host_and_leaves_it_when_it_goes
     shop.verified()
 
 
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_number_stays_in_a_trunk_that_another_connection_of_it_has_too(
+    shop: Shop,
+    account: str,
+    desk: Desk,
+    server: LiveKitServer,
+    moved: bool,  # noqa: FBT001  to another account, or from one connection to the other
+) -> None:
+    owner = shop.account(20 * PRICE) if moved else account
+    other = connection(shop, owner, ROUTE)  # the older one, which the server is told of first
+    rental = buy(shop, account, carrier=POOL, connection_id=connection(shop, account, ROUTE))
+    desk.work()
+    if moved:
+        rental = transfer(shop, owner, rental.e164)
+    assign(shop, rental, other)
+    for seconds in (0, 60):
+        desk.work(seconds)
+    assert (server.trunks, shop.count("trunk_numbers")) == ({TRUNK: [rental.e164]}, 1)
+    assign(shop, rental, None)
+    desk.work()
+    assert (server.trunks, shop.count("trunk_numbers")) == ({TRUNK: []}, 0)
+    shop.verified()
+
+
 def test_a_number_that_is_given_back_or_moved_leaves_the_trunk(
     shop: Shop, account: str, desk: Desk, server: LiveKitServer
 ) -> None:

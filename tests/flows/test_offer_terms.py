@@ -11,6 +11,7 @@ from numberdesk.core.billing import parse_billing
 from numberdesk.core.call_charging import CallTerms
 from numberdesk.core.errors import IdempotencyConflict, PriceChanged
 from numberdesk.core.periods import add_months, from_datetime, iso_seconds
+from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import Refusal, Sold
 from numberdesk.core.rent import RentTerms
 from numberdesk.core.rental import Proration
@@ -102,11 +103,30 @@ def test_a_carriers_offer_keeps_its_terms_until_its_carrier_answered(shop: Shop)
 
 def test_what_nobody_says_is_billed_as_usual_when_it_is_bought_and_stays_so(shop: Shop) -> None:
     account_id, first, second = shop.account(5 * PRICE), shop.number(), shop.number(billing="1/1 -")
-    shop.writer.apply(set_call_terms, CallTerms("pool", NOW - 1, None, 7, 30, 6))
+    shop.writer.apply(set_call_terms, CallTerms("pool", NOW - QUOTE_LIFETIME, None, 7, 30, 6))
     sold(shop.buy(account_id, first))
     sold(shop.buy(account_id, second))
     shop.writer.apply(set_call_terms, CallTerms("pool", NOW + 1, None, 9, 60, 60))
     assert shop.rows("SELECT billing FROM rentals ORDER BY id") == [("30/6 7",), ("1/1 7",)]
+
+
+@pytest.mark.parametrize("carrier", ["pool", "beta"])
+def test_usual_terms_that_an_offer_was_shown_with_are_honoured_for_as_long_as_its_prices(
+    shop: Shop, carrier: str
+) -> None:
+    account_id = shop.account(5 * PRICE)
+    first, second, late = (
+        shop.number() if carrier == "pool" else shop.offer(f"+1212555012{last}", carrier=carrier) for last in range(3)
+    )
+    shop.writer.apply(set_call_terms, CallTerms(carrier, NOW + 1, None, 9, 60, 60))
+    shop.now = NOW + 2
+    shown, plain = Confirmation(PRICE, increments="60/60", connect=0), Confirmation(PRICE)
+    for e164, confirmed in ((first, shown), (second, plain)):
+        order = sold(shop.buy_all([shop.wants(account_id, e164)._replace(confirmed=confirmed)])[0]).order
+        assert order.prices.billing == parse_billing("60/60", 0)
+    (refused,) = shop.buy_all([shop.wants(account_id, late)._replace(confirmed=shown, now=NOW + 1 + QUOTE_LIFETIME)])
+    assert isinstance(refused, Refusal)
+    shop.verified()
 
 
 def test_a_rule_for_another_period_has_no_price_for_a_rental(shop: Shop) -> None:

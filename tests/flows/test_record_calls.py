@@ -38,7 +38,7 @@ from numberdesk.infra.due_work import TakeUp
 from numberdesk.numbers.rent_store import DUE_RENTALS
 from numberdesk.usage.store import page_calls
 from tests.flows.carrier_orders import heard, settled
-from tests.flows.conftest import PRICE, Shop
+from tests.flows.conftest import PRICE, QUOTE_LIFETIME, Shop
 
 SWITCH = "switch"
 CENT = MICROS // 100
@@ -338,6 +338,7 @@ def test_terms_that_are_set_later_leave_rentals_that_began_before_as_they_are(ex
     shop = exchange.shop
     shop.now += A_MINUTE
     shop.writer.apply(set_call_terms, CallTerms(POOL, shop.now, SWITCH, 5 * CENT, 60, 60))
+    shop.now += QUOTE_LIFETIME  # until then a number is sold as it was shown
     _, later = exchange.renter()
     exchange.tell(exchange.record("c1", 30), exchange.record("c2", 30, e164=later))
     assert exchange.charges() == {"c1": CENT // 2, "c2": 6 * CENT}

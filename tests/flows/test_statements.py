@@ -38,7 +38,7 @@ from numberdesk.infra.db import Tx
 from numberdesk.ledger.line_store import LineFilter
 from numberdesk.usage.sum_store import SummedBy
 from numberdesk.views.statement_csv import CsvStatement
-from tests.flows.conftest import PRICE, Shop
+from tests.flows.conftest import PRICE, QUOTE_LIFETIME, Shop
 
 Result = TypeVar("Result")
 DAY = 86_400_000_000
@@ -51,7 +51,7 @@ class Life:
 
     def __init__(self, shop: Shop, seed: int) -> None:
         self.shop, self.chance = shop, random.Random(seed)
-        shop.writer.apply(set_call_terms, CallTerms(POOL, shop.now, SWITCH, CENT, 6, 6))
+        shop.writer.apply(set_call_terms, CallTerms(POOL, shop.now - QUOTE_LIFETIME, SWITCH, CENT, 6, 6))
         self.account_id = shop.account()
         self.numbers: list[str] = []
         self._serial = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -72,7 +73,7 @@ def test_a_carrier_that_orders_nothing_for_the_account_is_told_of_once_until_it_
     shop.verified()
 
 
-def test_a_carrier_that_goes_on_and_off_is_told_of_once_until_it_was_well_for_a_while(connected: Shop) -> None:
+def test_a_carrier_that_goes_on_and_off_is_told_of_again_but_at_most_once_in_ten_minutes(connected: Shop) -> None:
     shop, news = connected, []
     for wait in (0, QUIET // 2, QUIET // 2, 3 * QUIET):
         shop.now += wait
@@ -80,6 +81,13 @@ def test_a_carrier_that_goes_on_and_off_is_told_of_once_until_it_was_well_for_a_
     other = shop.writer.apply(tell_failing, CarrierFailing("acme", "searches", "five in a row", shop.now))
     assert (news[0], news[1], news[3], other) == (True, False, True, True)
     assert len(told(shop, "carrier.failing")) == sum(news) + 1
+    shop.now, times = 100 * QUIET - 1, []
+    for _ in range(40):  # ten hours and more, every quarter of the time
+        if shop.writer.apply(tell_failing, CarrierFailing("acme", "orders", "five in a row", shop.now)):
+            times.append(shop.now)
+        shop.now += QUIET // 4
+    assert len(times) >= 40 // 4 // 2
+    assert min(after - before for before, after in pairwise(times)) >= QUIET
 
 
 def broken(*rows: str) -> VerifyReport:

@@ -80,6 +80,7 @@ class PathIndex:
                 self._by_beginning.setdefault(route.path.partition("{")[0], []).append(route)
             elif isinstance(route, Route):
                 self._resources[route.path] = route.app
+        self._longest = max(map(len, self._by_beginning), default=0)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
@@ -95,7 +96,8 @@ class PathIndex:
 
     def _with_parameters(self, scope: Scope) -> ASGIApp | None:
         """The resource whose path fits, the longest beginning first; its parameters are in the scope then."""
-        beginning: str = scope["path"]
+        # No further than routes begin: each part of a path of thousands would copy all before it.
+        beginning: str = scope["path"][: self._longest + 1]
         while beginning:
             beginning = beginning[: beginning.rfind("/", 0, -1) + 1]
             for route in self._by_beginning.get(beginning, ()):

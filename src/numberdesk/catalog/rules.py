@@ -8,7 +8,8 @@ the type, then one that names the country. A rule that cannot give a price (cost
 convertible, or the result zero or absurd) is passed over and the next one is asked.
 
     fixed price     price; inbound, outbound and setup as the rule has them, else none
-    cost plus       price = cost x (1 + margin) + margin_fixed, rounded up to a multiple of round_to
+    cost plus       price = cost x (1 + margin) + margin_fixed, rounded up to a multiple of round_to; the
+                    cost is for the rule's period: that of a month times as many months as it has
                     inbound, outbound, setup: the rule's, else cost x (1 + margin), rounded up to
                     a micro; a rate of which neither is known is none. A setup price cannot be none,
                     and unknown is not free: of which neither is known, the rule cannot give a price
@@ -26,10 +27,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from numberdesk.catalog.model import NUMBER_TYPES, Listing
-from numberdesk.core.billing import Billing, billing_of, term_of
+from numberdesk.core.billing import Billing, billing_of, length_of, term_of
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.money import MAX_PRICE, MICROS, MoneyError, parse_currency, parse_micros
-from numberdesk.core.periods import Term
+from numberdesk.core.periods import MONTHLY, Term
 from numberdesk.core.prices import Prices
 
 WHOLE: Final = MICROS
@@ -44,6 +45,7 @@ MOST_MARGIN: Final = 1000 * WHOLE
 LONGEST_WHOLE: Final = 6
 BILLIONTH_DIGITS: Final = 9
 _PERCENT: Final = 100
+_MONTH: Final = length_of(MONTHLY)
 CARRIER_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
 """What the name of a carrier looks like."""
 
@@ -127,13 +129,17 @@ class PriceRule(NamedTuple):
         worth = WHOLE_RATE if same else exchange.get((listing.cost_currency, self.currency))
         if worth is None:
             return None
+        term, billing = self._terms
         prices = Prices(
             self.currency,
-            _marked_up(listing.cost_monthly, worth, self.margin_percent, self.margin_fixed or 0, self.round_to),
+            _marked_up(
+                listing.cost_monthly, worth, self.margin_percent, self.margin_fixed or 0, self.round_to, length_of(term)
+            ),
             self._rate(self.inbound, listing.cost_inbound, worth),
             self._rate(self.outbound, listing.cost_outbound, worth),
             self._rate(self.setup, listing.cost_setup, worth) or 0,
-            *self._terms,
+            term,
+            billing,
         )
         return prices if _sellable(prices) else None
 
@@ -258,10 +264,13 @@ def _require(field: str, holds: object, reason: str) -> None:
         raise InvalidRequest(field, reason)
 
 
-def _marked_up(cost: int, worth: int, margin: int, added: int, round_to: int) -> int:
-    """Return cost x worth x (1 + margin) + added, rounded up to a multiple of `round_to` in one division."""
-    numerator = cost * worth * (WHOLE + margin) + added * WHOLE * WHOLE_RATE
-    return -(-numerator // (WHOLE * WHOLE_RATE * round_to)) * round_to
+def _marked_up(cost: int, worth: int, margin: int, added: int, round_to: int, length: int = _MONTH) -> int:
+    """Return cost x worth x (1 + margin) + added, rounded up to a multiple of `round_to` in one division.
+
+    The cost is that of a month, or of as many as there are in periods of another `length`.
+    """
+    numerator = cost * length * worth * (WHOLE + margin) + added * _MONTH * WHOLE * WHOLE_RATE
+    return -(-numerator // (_MONTH * WHOLE * WHOLE_RATE * round_to)) * round_to
 
 
 def _sellable(prices: Prices) -> bool:

@@ -89,12 +89,15 @@ def route_of_fields(kind: ConnectionKind, fields: Mapping[str, Any], before: Rou
 def _livekit(given: Mapping[str, Any], before: LiveKitRoute | None) -> LiveKitRoute:
     route = before or LiveKitRoute((), "", "", "")
     sip = _sip({name: given[name] for name in ("targets", "username", "password") if name in given}, route.sip)
+    kept_for, where = route.server_url, server_url("server_url", given.get("server_url", route.server_url))
+    # Else whoever may change a connection would have tokens of a secret that they never knew sent to a host of theirs.
+    secret = route.api_secret if where == kept_for else ""
     route = LiveKitRoute(
         sip.targets,
-        server_url("server_url", given.get("server_url", route.server_url)),
+        where,
         given.get("trunk_id", route.trunk_id),
         given.get("api_key", route.api_key),
-        _secret("api_secret", given.get("api_secret", route.api_secret)),
+        _secret("api_secret", given.get("api_secret", secret)),
         sip.username,
         sip.password,
     )
@@ -102,7 +105,8 @@ def _livekit(given: Mapping[str, Any], before: LiveKitRoute | None) -> LiveKitRo
         if not OBJECT_ID.fullmatch(getattr(route, field)):
             raise InvalidRequest(field, "must be given: letters, digits and _.:- as LiveKit shows it")
     if not route.api_secret:
-        raise InvalidRequest("api_secret", "must be given: the secret of the API key")
+        again = " for the other server, too" if kept_for and where != kept_for else ""
+        raise InvalidRequest("api_secret", f"must be given{again}: the secret of the API key")
     return route
 
 

@@ -20,7 +20,7 @@ CARRIER_FAILING: Final = EventType(
     meaning=(
         "A carrier fails: five orders or five searches in a row came to nothing, so that it is left alone for a while, "
         "or it orders nothing for the operator's account. Told as it begins, not for each failure; where it goes on "
-        "and off, once until it was well for ten minutes."
+        "and off, at most once in ten minutes."
     ),
     fields={
         "carrier": "the carrier",

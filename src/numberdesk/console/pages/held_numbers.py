@@ -20,6 +20,7 @@ from numberdesk.console.screens import Deed, listed, perform, screen, show, show
 from numberdesk.console.tables import Column, Filter, ScreenTable, csv_answer, load
 from numberdesk.console.visit import Visit
 from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError, RentalConflict
+from numberdesk.core.money import MoneyError, as_decimal, parse_price
 from numberdesk.core.periods import iso_seconds
 
 _ALL: Final = "GET /admin/phone-numbers"
@@ -193,8 +194,8 @@ def _typed(visit: Visit) -> Decimal | None:
     """What a number is to cost, as it was typed. Raises InvalidRequest."""
     typed = visit.sent("price").strip()
     try:
-        return Decimal(typed) if typed else None
-    except ArithmeticError:
+        return as_decimal(parse_price(typed)) if typed else None
+    except MoneyError:
         raise InvalidRequest("price", "must be an amount, like 1.15") from None
 
 

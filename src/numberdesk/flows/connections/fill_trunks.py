@@ -14,7 +14,7 @@ from numberdesk.connections.livekit import LiveKitError, LiveKitTrunks
 from numberdesk.connections.model import Connection
 from numberdesk.connections.rental_connection_store import find_rental_connection
 from numberdesk.connections.sealing import route_of
-from numberdesk.connections.store import find_connections
+from numberdesk.connections.store import find_connected_rental, find_connections
 from numberdesk.connections.trunk_number_store import (
     DUE_TRUNK_NUMBERS,
     change_trunk_numbers,
@@ -25,12 +25,21 @@ from numberdesk.connections.trunk_number_store import (
     hold_trunk_looks,
     lock_trunk_numbers,
 )
-from numberdesk.core.connection import ConnectionState, LiveKitRoute, NotConnected
+from numberdesk.core.connection import ConnectionKind, ConnectionState, LiveKitRoute, NotConnected
+from numberdesk.core.connection_settings import route_from
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import POOL
 from numberdesk.core.rental import Rental
-from numberdesk.core.trunk_number import OF_SHARED, TrunkAnswer, TrunkNumber, trunk_answered, trunk_looked_at
+from numberdesk.core.trunk_number import (
+    OF_SHARED,
+    InTrunk,
+    OffTrunk,
+    TrunkAnswer,
+    TrunkNumber,
+    trunk_answered,
+    trunk_looked_at,
+)
 from numberdesk.flows.connections.want_connections import connected, connection_failed
 from numberdesk.flows.note_drift import Drift, note_drift
 from numberdesk.infra.db import Tx
@@ -84,15 +93,35 @@ class TakeTrunkLooks(NamedTuple):
 
 
 class _Asking(NamedTuple):
+    """A row, and whether its number is to be in the trunk: for its connection, or for another that has the same."""
+
     row: TrunkNumber | None
     wanted: bool
+    wanted_by_another: bool
     connection: Connection | None
 
 
 def _look(tx: Tx, taken: TrunkNumber) -> _Asking:
     row = find_trunk_numbers(tx, [taken.id]).get(taken.id)
     wanted = find_wanting_rental(tx, taken.e164, taken.connection_id) is not None
-    return _Asking(row, wanted, find_connections(tx, [taken.connection_id]).get(taken.connection_id))
+    connection = find_connections(tx, [taken.connection_id]).get(taken.connection_id)
+    return _Asking(row, wanted, not wanted and _shares_trunk(tx, taken.e164, connection), connection)
+
+
+def _shares_trunk(tx: Tx, e164: str, connection: Connection | None) -> bool:
+    """Whether whoever rents the number now has it led to the trunk of this connection by another."""
+    trunk, live = _trunk_of(connection), find_connected_rental(tx, e164)
+    return trunk is not None and live is not None and _trunk_of(live.connection) == trunk
+
+
+def _trunk_of(connection: Connection | None) -> tuple[str, str] | None:
+    if connection is None or connection.kind is not ConnectionKind.LIVEKIT:
+        return None
+    try:
+        route = route_from(connection.kind, connection.settings, {})
+    except ValueError:
+        return None
+    return (route.server_url, route.trunk_id) if isinstance(route, LiveKitRoute) else None
 
 
 def _route(connection: Connection | None, vault: Vault) -> LiveKitRoute | None:
@@ -144,6 +173,14 @@ def _news(tx: Tx, before: TrunkNumber, row: TrunkNumber, rental: Rental, now: in
     return []
 
 
+async def _told(trunks: LiveKitTrunks, route: LiveKitRoute, asking: _Asking, e164: str) -> TrunkAnswer:
+    if not asking.wanted_by_another:
+        return await (trunks.put_in if asking.wanted else trunks.take_off)(route, e164)
+    # Put in once more, since it may have been taken off for this row meanwhile; it stays for the other one.
+    answer = await trunks.put_in(route, e164)
+    return OffTrunk() if isinstance(answer, InTrunk) else answer
+
+
 def fill_trunks(
     writer: Writer, reader: Reader, trunks: LiveKitTrunks, vault: Vault, now: Callable[[], int]
 ) -> DueWork[TrunkNumber, TrunkReport | None]:
@@ -156,7 +193,7 @@ def fill_trunks(
             return None
         answer: TrunkAnswer = NotConnected(_UNREADABLE)
         if route is not None:
-            answer = await (trunks.put_in if asking.wanted else trunks.take_off)(route, row.e164)
+            answer = await _told(trunks, route, asking, row.e164)
         if isinstance(answer, NotConnected):
             get_log().info("trunk not changed", connection_id=row.connection_id, said=answer.message)
         return TrunkReport(row.id, answer, row.generation, row.leased_until, now())

@@ -146,25 +146,25 @@ class _Remote(NamedTuple):
     known: frozenset[str]
     usual: UsualBilling
 
-    def quotes(self) -> dict[str, tuple[Quote, ...]]:
-        """The offers as a decision sees them."""
+    def quotes(self, lifetime: int) -> dict[str, tuple[Quote, ...]]:
+        """The offers as a decision sees them; terms that were usual when they were shown are honoured for so long."""
         return {
-            e164: tuple(
-                Quote(offer.carrier, self._prices_of(offer), offer.expires_at, offer.requires) for offer in offers
-            )
+            e164: tuple(quote for offer in offers for quote in self.usual.quotes(_quote(offer), lifetime))
             for e164, offers in self.offers.items()
         }
 
-    def listing_of(self, order: Order) -> Listing:
+    def listing_of(self, order: Order, lifetime: int) -> Listing:
         """What was offered as what the order is for."""
+        wanted = order.carrier, order.prices
         return next(
             offer.listing
             for offer in self.offers[order.e164]
-            if (offer.carrier, self._prices_of(offer)) == (order.carrier, order.prices)
+            if wanted in [quote[:2] for quote in self.usual.quotes(_quote(offer), lifetime)]
         )
 
-    def _prices_of(self, offer: RemoteOffer) -> Prices:
-        return self.usual.filled(offer.carrier, offer.prices)
+
+def _quote(offer: RemoteOffer) -> Quote:
+    return Quote(offer.carrier, offer.prices, offer.expires_at, offer.requires)
 
 
 def _offered(tx: Tx, buys: Sequence[Buy], sale_numbers: dict[str, SaleNumber]) -> _Remote:
@@ -217,17 +217,7 @@ def _loaded(
             mine.append(sale_number.order_id)
         elif sale_number.repriced_at is not None and sale_number.repriced_at > since:
             repriced[buy.e164] = min(since, repriced.get(buy.e164, since))
-    superseded = {
-        e164: tuple(
-            Quote(
-                sale_numbers[e164].carrier,
-                remote.usual.filled(sale_numbers[e164].carrier, prices),
-                instant + terms.quote_lifetime,
-            )
-            for instant, prices in former
-        )
-        for e164, former in find_superseded(tx, repriced).items()
-    }
+    superseded = _superseded(sale_numbers, find_superseded(tx, repriced), remote.usual, terms.quote_lifetime)
     orders = find_orders(tx, mine) | _with_ends(tx, answered)
     capped = {account_id for account_id, wallet in wallets.items() if wallet.capped}
     caps = find_caps(tx, capped) if capped else {}
@@ -238,7 +228,25 @@ def _loaded(
         e164: one if one.prices is None else one._replace(prices=remote.usual.filled(one.carrier, one.prices))
         for e164, one in sale_numbers.items()
     }
-    return Loaded(wallets, billed, answers, orders, superseded, remote.quotes(), caps, spent, profiles)
+    offered = remote.quotes(terms.quote_lifetime)
+    return Loaded(wallets, billed, answers, orders, superseded, offered, caps, spent, profiles)
+
+
+def _superseded(
+    sale_numbers: Mapping[str, SaleNumber],
+    former: Mapping[str, Sequence[tuple[int, Prices]]],
+    usual: UsualBilling,
+    lifetime: int,
+) -> dict[str, tuple[Quote, ...]]:
+    """The quotes of numbers with a row that are no more, but are honoured yet: by former terms, and former prices."""
+    found: dict[str, tuple[Quote, ...]] = {}
+    for e164, number in sale_numbers.items():
+        current = [] if number.prices is None else [*usual.quotes(Quote(number.carrier, number.prices), lifetime)][1:]
+        before = (Quote(number.carrier, prices, instant + lifetime) for instant, prices in former.get(e164, ()))
+        quotes = (*current, *(meant for quote in before for meant in usual.quotes(quote, lifetime)))
+        if quotes:
+            found[e164] = quotes
+    return found
 
 
 def _profiles(tx: Tx, buys: Sequence[Buy], remote: _Remote) -> dict[tuple[str, str, str], str]:
@@ -318,7 +326,7 @@ def _write_remote(tx: Tx, sold: Iterable[Sold], remote: _Remote, terms: OpenTerm
     """Give numbers their rows, and note that their orders are about to be sent."""
     orders = [decision.order for decision in sold if decision.order.state is OrderState.ORDERING]
     for carrier in sorted({order.carrier for order in orders}):
-        mine = [remote.listing_of(order) for order in orders if order.carrier == carrier]
+        mine = [remote.listing_of(order, terms.quote_lifetime) for order in orders if order.carrier == carrier]
         insert_listings(tx, carrier, [listing for listing in mine if listing.e164 not in remote.known], now)
         move_listings(tx, carrier, [listing for listing in mine if listing.e164 in remote.known], now)
     insert_carrier_orders(tx, [_first_carrier_order(order, remote, terms) for order in orders])
