@@ -30,6 +30,7 @@ from numberdesk.flows.rates.change_decks import (
     ChooseDeck,
     PublishDeck,
     add_deck_rows,
+    checked_deck_name,
     choose_decks,
     deck_batches,
     find_same_deck,
@@ -119,6 +120,8 @@ async def decks(request: ApiRequest) -> ApiResponse:
     """Page the decks."""
     query: DecksQuery = request.query
     after, limit = _place(query.page_token), query.page_size + 1
+    if query.name is not None:
+        checked_deck_name(query.name)
     found = await request.read(lambda tx: list_decks(tx, name=query.name, limit=limit, after=after))
     items, rest = page(found, query.page_size, "place")
     return ApiResponse([deck_view(deck) for deck in items], rest=rest)
@@ -232,6 +235,8 @@ async def choose_deck(request: ApiRequest) -> ApiResponse:
     body: DeckChoiceBody = request.body
     if (body.name is None) is not body.none:
         raise InvalidRequest("name", "must be sent, or `none` in its place")
+    if body.name is not None:
+        checked_deck_name(body.name)
     since = instant_of("effective_from", body.effective_from)
     usual = request.services.rent_terms
     command = ChooseDeck(id_in_path(request.path["account_id"]), body.name, since, request.now, usual)

@@ -288,7 +288,7 @@ async def put_rent_policy(request: ApiRequest) -> ApiResponse:
     body=RepriceBody,
     data=RepricingView,
     errors=("not_found",),
-    example={},
+    example={"price": 1.35, "per_minute_price_inbound": 0.0085},
     answer_example=_REPRICING_EXAMPLE,
     key_refusal="is not taken by this request: what is announced is not announced twice",
 )

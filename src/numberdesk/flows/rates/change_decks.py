@@ -69,10 +69,16 @@ class ChooseDeck(NamedTuple):
     usual: RentTerms
 
 
-def new_deck(deck_id: str, name: str, currency: str, *, since: int, rows: int, now: int) -> RateDeck:
-    """Check what a person typed. Raises InvalidRequest naming the field."""
+def checked_deck_name(name: str) -> str:
+    """The name as it is, if decks can have it. Raises InvalidRequest."""
     if DECK_NAME.fullmatch(name) is None:
         raise InvalidRequest("name", "must be 1 to 32 lower-case letters, digits, - or _, a letter first")
+    return name
+
+
+def new_deck(deck_id: str, name: str, currency: str, *, since: int, rows: int, now: int) -> RateDeck:
+    """Check what a person typed. Raises InvalidRequest naming the field."""
+    checked_deck_name(name)
     try:
         parse_currency(currency)
     except MoneyError as error:
