@@ -137,7 +137,7 @@ class Adoption:
             account_id, currency = exact[0].id, currency or exact[0].currency or ""
         if not currency:
             return BadAdoption(line.line, line.e164, "currency is missing")
-        prices = Prices(currency, line.price, line.inbound, line.outbound)
+        prices = Prices(currency, line.price, line.inbound, line.outbound, 0, line.term, line.billing)
         return Adopt(
             self.carrier, line.e164, self.owned[line.e164], account_id, prices, line.began, line.connection_id,
             self.new_id("ord"), self.warrant(),
