@@ -229,3 +229,16 @@ def test_a_cell_shows_what_it_says(text: str, cell: str) -> None:
 )
 def test_the_form_is_the_one_that_a_client_would_rather_have(header: bytes | None, form: str) -> None:
     assert accepted(header, ("application/json", "text/html", "text/csv")) == form
+
+
+def test_a_statement_says_how_long_a_period_is_that_is_no_month(shop: Shop) -> None:
+    customer = shop.customer(10)
+    customer.buy(shop.number(term="12 month"))
+    customer.buy(shop.number())
+    path = f"/statements/{MONTH}/"
+    lines = customer.http.get(path).json()["data"]["lines"]
+    assert [line["period"]["length"] for line in lines if line["period"]] == ["12 months", "month"]
+    rows = list(csv.DictReader(io.StringIO(customer.http.get(path, headers={"Accept": "text/csv"}).text)))
+    assert [row["period_length"] for row in rows if row["kind"] == "rental"] == ["12 months", "month"]
+    shown = customer.http.get(path, headers={"Accept": "text/html"}).text
+    assert (shown.count("(12 months)"), shown.count("(month)")) == (1, 0)

@@ -56,7 +56,7 @@ def test_a_deck_is_brought_in_shown_and_used(run: Run, tmp_path: Path) -> None:
     ("content", "says"),
     [
         ("prefix,price\n1,2\n", "the columns are prefix, per_minute_price, connect_fee, increments"),
-        ("prefix,per_minute_price\n", "FILE.csv must be from 1 to 100000"),
+        ("prefix,per_minute_price\n", "FILE.csv must have from 1 to 100000 prefixes"),
         ("prefix,per_minute_price\n1,0.01\n01,x\n", "line 3: prefix must be 1 to 15 digits"),
         ("prefix,per_minute_price\n1,nan\n", "line 2: per_minute_price"),
         ("prefix,per_minute_price\n1,-1\n", "line 2: per_minute_price must be from 0 to 1000000"),

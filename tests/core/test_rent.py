@@ -216,6 +216,15 @@ def test_what_is_paid_within_the_grace_goes_on_from_its_anchor() -> None:
     assert paid.renews_at == at(2027, 3, 31, 14, 30)
 
 
+@pytest.mark.parametrize(("every", "charged"), [(1, 36), (7, 13), (28, 3), (400, 3)])
+def test_of_days_as_many_periods_are_charged_at_once_as_three_months_have(every: int, charged: int) -> None:
+    one = rental(term=Term(PeriodUnit.DAY, every))
+    looked = look(one, 99 * PRICE, one.begin_of(charged))
+    assert (len(looked.paid), looked.rental.parked_at) == (charged, None)
+    looked = look(one, 99 * PRICE, one.begin_of(charged + 1))
+    assert (len(looked.paid), looked.rental.parked_at) == (charged, one.begin_of(charged + 1))
+
+
 def test_of_months_that_went_by_unnoticed_three_are_charged_and_the_rest_waits_for_a_person() -> None:
     past = at(2027, 7, 15)
     looked = look(rental(), 99 * PRICE, past)

@@ -155,6 +155,44 @@ def test_when_a_rental_began_follows_from_what_the_line_says(cells: str, anchor:
 
 
 @pytest.mark.parametrize(
+    ("cells", "anchor", "period"),
+    [
+        ("28,day,2026-03-20,", "2026-02-20T00:00:00", 0),
+        ("28,day,,2026-01-31", "2026-01-31T00:00:00", 1),
+        ("1,year,2027-01-31,", "2026-01-31T00:00:00", 0),
+        ("12,month,,2024-02-29", "2024-02-29T00:00:00", 2),
+        ("3,,2026-05-31,", "2025-08-31T00:00:00", 2),
+    ],
+)
+def test_periods_of_other_lengths_are_counted_from_the_day_that_the_line_says(
+    cells: str, anchor: str, period: int
+) -> None:
+    now = from_datetime(to_datetime(0).replace(year=2026, month=3, day=15, hour=12))
+    header = "phone_number,account,price,period_every,period_unit,renews_at,since\n"
+    (line,) = read_lines(f"{header}+13612738809,First,1.15,{cells}\n", now)
+    assert isinstance(line, AdoptionLine), line
+    assert (iso_seconds(line.began.anchor), line.began.period) == (f"{anchor}Z", period)
+
+
+def test_terms_of_a_line_are_those_of_its_rental_or_its_offer(shop: Shop) -> None:
+    shop.connect("acme")
+    shop.acme.own(["+13613000001", "+13613000002"])
+    account_id = shop.account(20 * PRICE)
+    header = "phone_number,account,price,currency,period_every,period_unit,increments,connect_fee,renews_at\n"
+    renews_at = iso_seconds(NOW + 10 * DAY)
+    lines = f"+13613000001,{account_id},1.15,,1,year,30/6,0.01,{renews_at}\n+13613000002,sale,2.5,USD,28,day,6/6,,\n"
+    assert adopt(shop, header + lines).bad == ()
+    assert shop.rows("SELECT term, billing FROM orders") == [("12 month", "30/6 10000")]
+    assert shop.rows("SELECT term, billing FROM numbers WHERE e164 = '+13613000002'") == [("28 day", "6/6 -")]
+    renew(shop, NOW + 10 * DAY)
+    assert shop.rows("SELECT renews_at FROM rentals") == [(add_months((NOW + 10 * DAY) // 10**6 * 10**6, 12),)]
+    events = dict(told(shop, account_id))
+    for kind in ("number.assigned", "rental.renewed"):
+        assert (events[kind]["period_unit"], events[kind]["period_every"]) == ("month", "12")
+    shop.verified()
+
+
+@pytest.mark.parametrize(
     ("cells", "says"),
     [
         ("+1361,First,1,,,,,", "phone_number"),

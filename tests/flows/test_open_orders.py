@@ -111,6 +111,8 @@ def test_the_event_tells_what_was_bought(shop: Shop) -> None:
         "id": order.rental_id,
         "price": "1.15",
         "currency": "USD",
+        "period_unit": "month",
+        "period_every": "1",
         "purchased_at": "2025-06-15T15:06:40Z",
     }
 

@@ -75,7 +75,7 @@ DAMAGE: Final[dict[str, Damage]] = {
             ("I6", "rent_charges", "rch_1_5"),
             ("I6", "transfers", "trf_1_rent_2"),
         },
-        "the last of that period: 3 are there, the last of period 5",
+        "the last of that period: 3 are there, of periods 0 to 5",
     ),
     "a first month that is not noted": (
         ("DELETE FROM rent_charges WHERE id = 'rch_2_0'",),
@@ -138,7 +138,12 @@ DAMAGE: Final[dict[str, Damage]] = {
         "the rental rnt_3 goes on, or did not pay period 1",
     ),
     "rent given back to another account": (
-        ("UPDATE rent_refunds SET account_id = 'acc_1' WHERE id = 'rrf_3'",),
+        (
+            (
+                "UPDATE rent_refunds SET account_id = (SELECT account_id FROM rentals WHERE id = 'rnt_1') "
+                "WHERE id = 'rrf_3'"
+            ),
+        ),
         {("I6", "rent_refunds", "rrf_3")},
         "of which one is not there",
     ),

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 EXAMPLES: Final[dict[str, Any]] = {
     "area_code": "361",
+    "BuyBody.increments": "60/60",
+    "RuleBody.increments": "30/6",
     "at_least": 10,
     "carrier": "twilio",
     "BadLineView.line": 17,

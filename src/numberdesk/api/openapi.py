@@ -24,6 +24,7 @@ from numberdesk.core.call_forms import FEED_NAME
 from numberdesk.core.errors import BY_CODE
 from numberdesk.core.money import CURRENCY_CODE, MAX_AMOUNT, MAX_PRICE, MICROS
 from numberdesk.core.phone import E164_PATTERN
+from numberdesk.core.rate_deck import DECK_NAME
 from numberdesk.core.text import VISIBLE_ASCII
 from numberdesk.flows.catalog.suggest_searches import MOST_SUGGESTED
 from numberdesk.infra.settings import Settings
@@ -204,7 +205,7 @@ def _path_schema(name: str) -> dict[str, Any]:
 _PATH_PATTERNS: Final = {
     "number": (E164_PATTERN.removeprefix("^").removesuffix("$"), "+13612738809"),
     "iso_country": ("[A-Za-z]{2}", "US"), "name": (CARRIER_NAME.pattern, "twilio"),
-    "source": (FEED_NAME.pattern, "switch"),
+    "source": (FEED_NAME.pattern, "switch"), "deck": (DECK_NAME.pattern, "retail"),
     "month": ("[0-9]{4}-[0-9]{2}", "2026-03"),
     "base": (CURRENCY_CODE.pattern, "EUR"),
     "quote": (CURRENCY_CODE.pattern, "EUR"),

@@ -28,6 +28,7 @@ STATEMENT_TEXTS: Final = {
     "StatementLineView.period": "The period of a rental that it paid; null for other lines.",
     "TransactionView.period": "The period of a rental that it paid; null for other lines.",
     "PeriodView.period": "Number of the period; the purchase paid period 0.",
+    "PeriodView.length": "How long the period is, in words: month, 12 months, 28 days.",
     "PeriodView.ends_at": "When the period ends.",
     "StatementLineView.calls": "The calls that the line is made of, by number, direction, day and rate.",
     "calls": "How many calls.",

@@ -64,8 +64,8 @@ def reported(options: Mapping[str, str] = NO_OPTIONS) -> Iterator[None]:
     except typer.Abort:
         note("")
         raise typer.Exit(INTERRUPTED) from None
-    except Overloaded:
-        fail("the database is busy; nothing was changed, try again")
+    except Overloaded as error:
+        fail(error.message if "taken" in error.details else "the database is busy; nothing was changed, try again")
     except NumberdeskError as error:
         details = ", ".join(f"{name} {value}" for name, value in error.details.items())
         fail(f"{error.message} ({error.code}{': ' + details if details else ''})")

@@ -27,8 +27,10 @@ from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.phone import PhoneError, parse_e164
 from numberdesk.core.rating import RatingError, parse_increments
 from numberdesk.flows.carriers.describe_carriers import is_carrier
+from numberdesk.flows.part_way import Taken, part_way
 from numberdesk.flows.usage.feed_calls import Read, outcomes, read_foreign
 from numberdesk.flows.usage.record_calls import MOST_RECORDS, RateParked, RecordCalls, rate_parked, record_calls
+from numberdesk.flows.usage.send_calls import TAKEN_ONCE
 from numberdesk.flows.usage.set_usage_terms import (
     AppointSource,
     SetRate,
@@ -77,16 +79,18 @@ def import_calls(
             raise InvalidRequest("source", "is a carrier that is connected: its calls are read from its own list")
         read, opened = _reading(mapping, freeswitch=freeswitch)
         shown = 0
-        for file in files_in(path):
-            records = opened(file)
-            while batch := list(islice(records, MOST_RECORDS)):
-                now = running.now()
-                results = _record(running, [read(record, name, now) for _, record in batch], now)
-                counts.update(result.outcome.value for result in results)
-                bar(f"recording {file.name}, lines", batch[-1][0], None)
-                for (line, _), result in zip(batch, results, strict=True):
-                    if result.outcome in _TOLD and (shown := shown + 1) <= _MOST_SHOWN:
-                        note(f"{file.name} line {line}: {result.field} {result.reason}")
+        with part_way(Taken("records", TAKEN_ONCE)) as taken:
+            for file in files_in(path):
+                records = opened(file)
+                while batch := list(islice(records, MOST_RECORDS)):
+                    now = running.now()
+                    results = _record(running, [read(record, name, now) for _, record in batch], now)
+                    taken.count += len(results)
+                    counts.update(result.outcome.value for result in results)
+                    bar(f"recording {file.name}, lines", batch[-1][0], None)
+                    for (line, _), result in zip(batch, results, strict=True):
+                        if result.outcome in _TOLD and (shown := shown + 1) <= _MOST_SHOWN:
+                            note(f"{file.name} line {line}: {result.field} {result.reason}")
     print_object(dict(counts), as_json=as_json)
     if counts[RecordOutcome.CONFLICT] or counts[RecordOutcome.REJECTED]:
         raise typer.Exit(REFUSED)

@@ -3,7 +3,7 @@
 Touches: nothing.
 
 A line names the number and an account, or `sale`. Rentals have an anchor and a period that runs now: `since` is the
-anchor itself; from `renews_at` it follows as an instant some months before from which no day of a month is lost; with
+anchor itself; from `renews_at` it follows as an instant some periods before from which no day of a month is lost; with
 neither it is now. What runs now is waived, the first charge is for the period after it. Instants are microseconds.
 """
 
@@ -14,8 +14,10 @@ import io
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+from numberdesk.core.billing import Billing, in_words, parse_billing, parse_count, parse_term
+from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.money import MAX_AMOUNT, MoneyError, format_micros, parse_micros
-from numberdesk.core.periods import add_months, from_datetime
+from numberdesk.core.periods import MONTHLY, Term, add_months, begin_of, from_datetime
 from numberdesk.core.phone import PhoneError, parse_e164
 
 SALE: Final = "sale"
@@ -28,6 +30,10 @@ COLUMNS: Final = (
     "per_minute_price_inbound",
     "per_minute_price_outbound",
     "currency",
+    "period_every",
+    "period_unit",
+    "increments",
+    "connect_fee",
     "renews_at",
     "since",
     "connection",
@@ -36,8 +42,10 @@ MOST_LINES: Final = 50_000
 _NEEDED: Final = ("phone_number", "account", "price")
 _TWICE: Final = "phone_number is there a second time"
 _MOST_CELL: Final = 300
-_MOST_MONTHS: Final = 12
-_MOST_PERIODS: Final = 1_200
+_MOST_BEFORE: Final = 48
+"""Periods before a renewal among which its anchor is looked for: the 29th of February comes again after eight years."""
+
+_MOST_MONTHS: Final = 1_200
 
 
 class AdoptionError(ValueError):
@@ -61,6 +69,8 @@ class AdoptionLine(NamedTuple):
     inbound: int | None
     outbound: int | None
     currency: str
+    term: Term
+    billing: Billing
     began: Began
     connection_id: str | None
 
@@ -139,9 +149,14 @@ def _read(line: int, e164: str, cells: dict[str, str], now: int) -> AdoptionLine
     if price is None or not price:
         raise AdoptionError(f"price must be above 0 and at most {format_micros(MAX_AMOUNT)}")
     rates = (_money(cells, "per_minute_price_inbound"), _money(cells, "per_minute_price_outbound"))
-    began = _began(cells.get("since", ""), cells.get("renews_at", ""), now)
+    try:
+        term = parse_term(parse_count(cells.get("period_every", "")), cells.get("period_unit") or None)
+        billing = parse_billing(cells.get("increments") or None, _money(cells, "connect_fee"))
+    except InvalidRequest as error:
+        raise AdoptionError(error.message) from None
+    began = _began(cells.get("since", ""), cells.get("renews_at", ""), now, term)
     return AdoptionLine(
-        line, e164, cells["account"], price, *rates, cells.get("currency", "").upper(), began,
+        line, e164, cells["account"], price, *rates, cells.get("currency", "").upper(), term, billing, began,
         cells.get("connection") or None,
     )  # fmt: skip
 
@@ -166,38 +181,44 @@ def _money(cells: dict[str, str], name: str) -> int | None:
     return micros
 
 
-def _began(since: str, renews_at: str, now: int) -> Began:
+def _began(since: str, renews_at: str, now: int, term: Term) -> Began:
     if since and renews_at:
         raise AdoptionError("since and renews_at say the same: one of them is enough")
     if since:
-        return began_since(_instant(since, "since"), now)
+        return began_since(_instant(since, "since"), now, term)
     if renews_at:
-        return began_before(_instant(renews_at, "renews_at"), now)
+        return began_before(_instant(renews_at, "renews_at"), now, term)
     return Began(now, 0)
 
 
-def began_since(anchor: int, now: int) -> Began:
+def began_since(anchor: int, now: int, term: Term = MONTHLY) -> Began:
     """The period that runs now of a rental that began then. Raises AdoptionError."""
     if anchor > now:
         raise AdoptionError("since is in the future")
-    if add_months(anchor, _MOST_PERIODS) <= now:
+    if add_months(anchor, _MOST_MONTHS) <= now:
         raise AdoptionError("since is a hundred years ago")
-    first, last = 0, _MOST_PERIODS
+    first, last = 0, 1
+    while begin_of(anchor, term, last) <= now:
+        first, last = last, 2 * last
     while last - first > 1:
         middle = (first + last) // 2
-        first, last = (middle, last) if add_months(anchor, middle) <= now else (first, middle)
+        first, last = (middle, last) if begin_of(anchor, term, middle) <= now else (first, middle)
     return Began(anchor, first)
 
 
-def began_before(renews_at: int, now: int) -> Began:
+def began_before(renews_at: int, now: int, term: Term = MONTHLY) -> Began:
     """The same of a rental that renews then, on the day of the month that is its own. Raises AdoptionError."""
     if renews_at <= now:
         raise AdoptionError("renews_at is not in the future")
-    months = next(n for n in range(1, _MOST_MONTHS + 1) if add_months(add_months(renews_at, -n), n) == renews_at)
-    anchor = add_months(renews_at, -months)
-    if add_months(anchor, months - 1) > now:
-        raise AdoptionError("renews_at is more than a month ahead: what runs now must have begun")
-    return Began(anchor, months - 1)
+    try:
+        anchors = ((count, begin_of(renews_at, term, -count)) for count in range(1, _MOST_BEFORE + 1))
+        count, anchor = next((n, at) for n, at in anchors if begin_of(at, term, n) == renews_at)
+    except (StopIteration, ValueError, OverflowError):
+        raise AdoptionError("renews_at is a day that no period ends on") from None
+    if begin_of(anchor, term, count - 1) > now:
+        length = f"a {in_words(term)}" if term.every == 1 else in_words(term)
+        raise AdoptionError(f"renews_at is more than {length} ahead: what runs now must have begun")
+    return Began(anchor, count - 1)
 
 
 def _instant(text: str, name: str) -> int:

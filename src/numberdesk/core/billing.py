@@ -122,6 +122,11 @@ def billing_of(kept: str) -> Billing:
     )
 
 
+def told_term(term: Term) -> dict[str, str]:
+    """A period as events tell of it."""
+    return {"period_unit": term.unit.value, "period_every": str(term.every)}
+
+
 def length_of(term: Term) -> int:
     """How long periods are on average, in days by 4,800: exact, so that months and days compare."""
     return term.every * (_DAYS_OF_400_YEARS if term.unit is PeriodUnit.MONTH else _MONTHS_OF_400_YEARS)

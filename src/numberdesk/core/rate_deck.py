@@ -37,6 +37,11 @@ class RateDeck(NamedTuple):
     created_at: int
     published_at: int | None = None
 
+    @property
+    def place(self) -> str:
+        """Where it stands in the list of decks."""
+        return f"{self.name}.{self.since}"
+
 
 class DeckRow(NamedTuple):
     """What calls to numbers with these first digits cost, in micros and seconds."""

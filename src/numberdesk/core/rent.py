@@ -8,7 +8,7 @@ set charges a year, or takes a number away. In turn, for each period that has be
 
 1. the rental is to end at its begin: it ends
 2. the policy waives periods that went by unnoticed, and another one has begun: it is waived
-3. three were charged in one look: what is left waits for a person
+3. those of three months were charged in one look: what is left waits for a person
 4. the wallet covers it: it is charged
 5. else it is past due: tried each day, and the rental ends when the grace is over, counted from when that was told;
    days on which nobody looked are added to it
@@ -24,7 +24,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from numberdesk.core.lifecycle import RentalState, require_move
-from numberdesk.core.periods import MICROSECONDS
+from numberdesk.core.periods import MICROSECONDS, PeriodUnit, Term
 from numberdesk.core.purchase import Charge, Wallet
 from numberdesk.core.rental import (
     DAY,
@@ -44,7 +44,10 @@ from numberdesk.core.rental import (
 from numberdesk.core.schedule import LONGEST_MESSAGE, resting
 
 MOST_MISSED: Final = 3
-"""Periods that one look charges: more went by only where nobody looked for months."""
+"""Months that one look charges: more went by only where nobody looked for months. Of longer periods, as many."""
+
+MOST_SHORT: Final = 36
+"""Periods of days that one look charges at most, however many three months have."""
 
 MOST_WAIVED: Final = 36
 """Periods that one look waives by the policy; what is left is due at once."""
@@ -52,6 +55,9 @@ MOST_WAIVED: Final = 36
 LONGEST_WAIT: Final = 400 * DAY
 """How far ahead a rental's turn is ever set. One with longer periods is looked at in between."""
 
+
+_LONGEST_MONTH: Final = 31
+"""Days."""
 
 RELEASE: Final = "release"
 """Who waives a period that began before a rental ended and is not paid."""
@@ -188,7 +194,7 @@ def look_at(
             if len(look.waived) == MOST_WAIVED:
                 return _due_at(look, past, past)
             look.waive("policy", "it went by while nobody looked", now)
-        elif len(look.paid) == MOST_MISSED:
+        elif len(look.paid) == most_missed(rental.term):
             return _parked(look, now)
         elif look.covered:
             look.charge(now)
@@ -202,10 +208,17 @@ def resolve_begun(look: RentLook, *, past: int, now: int, reason: EndReason) -> 
     rental = look.rental
     until = past if rental.ends_at is None else min(past, rental.ends_at - 1)
     while look.rental.renews_at <= until:
-        if look.covered and len(look.paid) < MOST_MISSED:
+        if look.covered and len(look.paid) < most_missed(rental.term):
             look.charge(now)
         else:
             look.waive(RELEASE, f"the number was given back: {reason}", now)
+
+
+def most_missed(term: Term) -> int:
+    """How many periods one look charges: three months of them, and three where they are longer."""
+    if term.unit is PeriodUnit.MONTH:
+        return MOST_MISSED
+    return max(MOST_MISSED, min(MOST_SHORT, _LONGEST_MONTH * MOST_MISSED // term.every))
 
 
 def unused_part(paid: int, begins: int, ends: int, left_at: int) -> int:

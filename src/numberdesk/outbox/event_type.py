@@ -14,6 +14,13 @@ OPERATORS: Final = ""
 """Stands where an account's id would: events that are about no account are a stream of their own, for operators."""
 
 
+TERM_FIELDS: Final = {
+    "period_unit": "what the length of a period is counted in, `month` or `day`",
+    "period_every": "how many of them a period has",
+}
+"""How events say how long a period is."""
+
+
 def serial_of(*facts: str | int) -> str:
     """What the id of an event ends in that tells of these facts: the same for the same, so that it is told once."""
     return hashlib.sha256("\x1f".join(map(str, facts)).encode()).hexdigest()[:32]

@@ -9,7 +9,7 @@ import json
 from typing import Any, Final, NamedTuple
 
 from numberdesk.core.periods import iso_seconds
-from numberdesk.outbox.event_type import OPERATORS, Event, EventType
+from numberdesk.outbox.event_type import OPERATORS, TERM_FIELDS, Event, EventType
 from numberdesk.outbox.operator_event_types import CARRIER_FAILING, FINDING_OPENED, ORDER_PARKED, VERIFY_FAILED
 
 __all__ = ["CARRIER_FAILING", "FINDING_OPENED", "OPERATORS", "ORDER_PARKED", "VERIFY_FAILED", "Event", "EventType"]
@@ -63,8 +63,9 @@ NUMBER_PURCHASED: Final = EventType(
         "phone_number": "the number, E.164",
         "order_id": "the order",
         "id": "the rental",
-        "price": "the monthly price",
+        "price": "what a period costs",
         "currency": "its currency",
+        **TERM_FIELDS,
         "purchased_at": "when",
     },
 )
@@ -82,6 +83,7 @@ NUMBER_ASSIGNED: Final = EventType(
         "origin": "`assignment`, `transfer` from another account, `restoration` of a rental that ended, or `adoption`",
         "price": "what a period costs",
         "currency": "its currency",
+        **TERM_FIELDS,
         "assigned_at": "when",
         "renews_at": "when the first period ends that is to be paid for, or was",
         "message": "why, in the operator's words",
@@ -133,6 +135,7 @@ RENTAL_RENEWED: Final = EventType(
         "period": "the number of the period; the purchase paid period 0",
         "price": "what it cost",
         "currency": "its currency",
+        **TERM_FIELDS,
         "began_at": "when the period began",
         "renews_at": "when the next one begins",
     },

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, func, or_, select, update
 
 from numberdesk.core.rate_deck import DeckBooks, DeckChoice, DeckRow, RateDeck, prefixes_of
 from numberdesk.core.rating import CallRate, Increments
@@ -84,13 +84,21 @@ def find_decks_named(tx: Tx, name: str) -> list[RateDeck]:
     return [RateDeck._make(row) for row in _PUBLISHED.run(tx, names=[name])]
 
 
-def list_decks(tx: Tx, *, name: str | None, limit: int, at: int | None = None) -> list[RateDeck]:
-    """Published decks by name, the latest first; of those that begin later than `at` none."""
+def list_decks(
+    tx: Tx, *, name: str | None, limit: int, at: int | None = None, after: tuple[str, int] | None = None
+) -> list[RateDeck]:
+    """Published decks by name, the latest first; of those that begin later than `at` none.
+
+    `after` is the name and the instant of the last one of the page before.
+    """
     query = select(*_DECK).where(rate_decks.c.published_at.is_not(None))
     if name is not None:
         query = query.where(rate_decks.c.name == name)
     if at is not None:
         query = query.where(rate_decks.c.since <= at)
+    if after is not None:
+        earlier = and_(rate_decks.c.name == after[0], rate_decks.c.since < after[1])
+        query = query.where(or_(rate_decks.c.name > after[0], earlier))
     ordered = query.order_by(rate_decks.c.name, rate_decks.c.since.desc()).limit(limit)
     return [RateDeck._make(row) for row in tx.execute(ordered)]
 

@@ -13,7 +13,8 @@ from numberdesk.core.money import as_decimal
 from numberdesk.core.periods import iso_seconds
 from numberdesk.core.rate_deck import DeckChoice, DeckRow, RateDeck
 from numberdesk.core.rating import Increments
-from numberdesk.views.formats import AccountId, Currency, Instant
+from numberdesk.flows.rentals.announce_by_rule import AnnouncedOfRule
+from numberdesk.views.formats import AccountId, Currency, Instant, RentalId
 
 
 class DeckView(msgspec.Struct, frozen=True):
@@ -41,6 +42,31 @@ class DeckChoiceView(msgspec.Struct, frozen=True):
     account_id: AccountId
     effective_from: Instant
     name: str | None
+
+
+class RefusedRentalView(msgspec.Struct, frozen=True):
+    """A rental whose prices were not announced, and why."""
+
+    rental_id: RentalId
+    reason: str
+
+
+class RepricingView(msgspec.Struct, frozen=True):
+    """What came of announcing what a price rule makes: how many rentals were looked at, and how many will cost else.
+
+    `refused` are the first hundred of `refused_count`.
+    """
+
+    looked: int
+    announced: int
+    refused_count: int
+    refused: tuple[RefusedRentalView, ...]
+
+
+def repricing_view(done: AnnouncedOfRule) -> RepricingView:
+    """All stretches of a rule."""
+    refused = tuple(RefusedRentalView(rental_id, error.message) for rental_id, error in done.refused)
+    return RepricingView(done.looked, done.announced, done.refused_count, refused)
 
 
 def deck_view(deck: RateDeck) -> DeckView:

@@ -10,6 +10,7 @@ import io
 from collections.abc import Sequence
 from typing import Final
 
+from numberdesk.core.billing import in_words
 from numberdesk.core.money import format_micros
 from numberdesk.core.periods import iso_seconds
 from numberdesk.core.statement import CarriedCalls, KindTotal
@@ -20,7 +21,7 @@ from numberdesk.views.statements import day_text
 COLUMNS: Final = (
     "section", "type", "at", "kind", "phone_number", "amount", "balance", "currency", "period", "period_begins_at",
     "period_ends_at", "direction", "calls", "seconds", "billed_seconds", "rate", "connect_fee", "minimum_seconds",
-    "step_seconds", "part", "transaction_id", "entry", "order_id", "reference",
+    "step_seconds", "part", "transaction_id", "entry", "order_id", "reference", "period_length",
 )  # fmt: skip
 """What each line has. Only rows of type `line` have an amount, and only those of type `calls` a part of it."""
 
@@ -92,6 +93,7 @@ def _line(head: StatementHead, line: DescribedLine) -> dict[str, str]:
             "period": str(period.number),
             "period_begins_at": iso_seconds(period.begins_at),
             "period_ends_at": iso_seconds(period.ends_at),
+            "period_length": in_words(period.term),
         }
     return row
 

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from html import escape
 from typing import Final
 
+from numberdesk.core.billing import in_words
 from numberdesk.core.money import format_micros, with_two_places
-from numberdesk.core.periods import iso_seconds
+from numberdesk.core.periods import MONTHLY, iso_seconds
 from numberdesk.core.statement import CarriedCalls, KindTotal
 from numberdesk.flows.statements.read_statements import DescribedLine, Section, StatementHead
 from numberdesk.views.statements import day_text
@@ -109,6 +110,8 @@ def _line(line: DescribedLine) -> str:
     transfer, what = line.transfer, _kind(line.transfer.kind)
     if line.period is not None:
         what += f" {_day(line.period.begins_at)} to {_day(line.period.ends_at)}"
+        if line.period.term != MONTHLY:
+            what += f" ({in_words(line.period.term)})"
     if transfer.reference is not None:
         what += f", {transfer.reference}"
     balance = "" if line.balance is None else _amount(line.balance)

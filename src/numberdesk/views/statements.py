@@ -12,6 +12,7 @@ from typing import Annotated
 
 import msgspec
 
+from numberdesk.core.billing import in_words
 from numberdesk.core.call_record import Direction
 from numberdesk.core.money import as_decimal
 from numberdesk.core.periods import iso_seconds
@@ -36,6 +37,7 @@ class PeriodView(msgspec.Struct, frozen=True):
     period: int
     begins_at: Instant
     ends_at: Instant
+    length: str
 
 
 class CarriedCallsView(msgspec.Struct, frozen=True):
@@ -171,7 +173,7 @@ def period_view(period: LinePeriod | None) -> PeriodView | None:
     """A period, where there is one."""
     if period is None:
         return None
-    return PeriodView(period.number, iso_seconds(period.begins_at), iso_seconds(period.ends_at))
+    return PeriodView(period.number, iso_seconds(period.begins_at), iso_seconds(period.ends_at), in_words(period.term))
 
 
 def _calls_view(calls: CarriedCalls) -> CarriedCallsView:

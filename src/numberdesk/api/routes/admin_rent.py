@@ -13,13 +13,15 @@ from numberdesk.accounts.store import find_accounts
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, page, position
 from numberdesk.api.shapes import Price, Rate, id_in_path, stated
-from numberdesk.core.errors import NotFound
+from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.lifecycle import AccountKind
 from numberdesk.core.rental import LONGEST_REMINDER, MissedRule, Proration
+from numberdesk.flows.rentals.announce_by_rule import AnnounceByRule, announce_all_of_rule
 from numberdesk.flows.rentals.announce_prices import announce_prices, announcement
 from numberdesk.flows.rentals.resolve_rent import LONGEST_REASON, waive_rent, waiver
 from numberdesk.flows.rentals.set_rent_policies import MOST_DAYS, MOST_HOURS, Terms, rent_policy, set_rent_policies
 from numberdesk.numbers.rent_store import find_rent_policies, find_rental, list_live_rentals, list_rent_charges
+from numberdesk.views.rates import RepricingView, repricing_view
 from numberdesk.views.rent import (
     AnyRentalView,
     RentChargeView,
@@ -68,6 +70,17 @@ _PRICE_EXAMPLE: Final = {
     "per_minute_price_inbound": 0.0085,
     "per_minute_price_outbound": 0.0945,
 }
+_REPRICING_EXAMPLE: Final = {
+    "looked": 412,
+    "announced": 411,
+    "refused_count": 1,
+    "refused": [
+        {
+            "rental_id": "rnt_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
+            "reason": "The rule has a price for every 12 months, and the number is paid for every month.",
+        }
+    ],
+}
 
 _POLICY_EXAMPLE: Final = {
     "account_id": "acc_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
@@ -97,6 +110,14 @@ class RentalPricesBody(msgspec.Struct, frozen=True):
     """What the rental costs from the first period on that begins after the notice; a rate left out stays."""
 
     price: Price
+    per_minute_price_inbound: Rate | None = None
+    per_minute_price_outbound: Rate | None = None
+
+
+class RepriceBody(msgspec.Struct, frozen=True):
+    """What all of them cost; without a price what the rule makes of each. A rate left out stays as it is."""
+
+    price: Price | None = None
     per_minute_price_inbound: Rate | None = None
     per_minute_price_outbound: Rate | None = None
 
@@ -256,3 +277,30 @@ async def put_rent_policy(request: ApiRequest) -> ApiResponse:
     policy = await request.services.writer.submit(set_rent_policies, command)
     view = rent_policy_view(policy.account_id, policy, request.services.rent_terms)
     return ApiResponse(view, "Terms of rent written")
+
+
+@endpoint(
+    "POST",
+    "/admin/price-rules/{rule_id:str}/reprice",
+    summary="Announce what a price rule makes of all rentals that it covers, or prices that are sent",
+    tag="Operators",
+    scope="admin",
+    body=RepriceBody,
+    data=RepricingView,
+    errors=("not_found",),
+    example={"price": 1.35, "per_minute_price_inbound": 0.0085},
+    answer_example=_REPRICING_EXAMPLE,
+    key_refusal="is not taken by this request: what is announced is not announced twice",
+)
+async def reprice_by_rule(request: ApiRequest) -> ApiResponse:
+    """Their customers are told at once; each rental keeps its prices until the notice is over."""
+    body: RepriceBody = request.body
+    rates = body.per_minute_price_inbound, body.per_minute_price_outbound
+    if body.price is not None:
+        announcement("", body.price, *rates, now=request.now, usual=request.services.rent_terms)
+    elif rates != (None, None):
+        raise InvalidRequest("price", "must be sent with rates")
+    rule_id = id_in_path(request.path["rule_id"])
+    first = AnnounceByRule(rule_id, "", body.price, *rates, request.now, request.services.rent_terms)
+    done = await announce_all_of_rule(request.services.writer, first)
+    return ApiResponse(repricing_view(done), "Prices announced")

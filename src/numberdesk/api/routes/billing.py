@@ -143,7 +143,12 @@ async def own_account(request: ApiRequest) -> ApiResponse:
             "reference": None,
             "created_at": "2026-03-20T14:30:00Z",
             "phone_number": "+13612738809",
-            "period": {"period": 0, "begins_at": "2026-03-20T14:30:00Z", "ends_at": "2026-04-20T14:30:00Z"},
+            "period": {
+                "period": 0,
+                "begins_at": "2026-03-20T14:30:00Z",
+                "ends_at": "2026-04-20T14:30:00Z",
+                "length": "month",
+            },
         }
     ],
 )

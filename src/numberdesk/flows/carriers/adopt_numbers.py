@@ -23,6 +23,7 @@ from numberdesk.connections.model import Connection
 from numberdesk.connections.rental_connection_store import lock_rental_connections
 from numberdesk.connections.store import find_connections
 from numberdesk.core.adoption import Began
+from numberdesk.core.billing import kept_billing, kept_term
 from numberdesk.core.connecting import RentalConnection
 from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError, NumberTaken, RentalConflict
 from numberdesk.core.findings import FindingKind
@@ -167,7 +168,7 @@ def _offer(tx: Tx, command: Adopt, number: SaleNumber | None) -> None:
     assert told is not None  # noqa: S101  one of the two is there
     listing = told._replace(
         price_source=FROM_FILE, currency=prices.currency, price=prices.monthly, inbound=prices.inbound,
-        outbound=prices.outbound, setup=0, term="", billing="",
+        outbound=prices.outbound, setup=0, term=kept_term(prices.term), billing=kept_billing(prices.billing),
     )  # fmt: skip
     offer_id = f"ado_{command.warrant.intervention_id.partition('_')[2]}"
     made_by, number_id = command.warrant.made_by, command.number_id

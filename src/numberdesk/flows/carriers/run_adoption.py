@@ -20,6 +20,7 @@ from numberdesk.core.interventions import Warrant
 from numberdesk.core.lifecycle import AccountKind
 from numberdesk.core.prices import Prices
 from numberdesk.flows.carriers.adopt_numbers import Adopt, Adopted, adopt_numbers
+from numberdesk.flows.part_way import Taken, part_way
 from numberdesk.infra.db import Tx
 from numberdesk.infra.reader import Reader
 
@@ -113,9 +114,11 @@ class Adoption:
             return self._report(tried, bad, saved=False)
         wanted = [pair for pair, outcome in zip(good, tried, strict=True) if not _is_bad(outcome)]
         done: list[Outcome] = []
-        for place in range(0, len(wanted), AT_ONCE):
-            batch = Batch([command for _, command in wanted[place : place + AT_ONCE]])
-            done += self.apply(adopt_batches, batch)
+        with part_way(Taken("numbers", "a number that was adopted stays as it is", len(wanted))) as taken:
+            for place in range(0, len(wanted), AT_ONCE):
+                batch = Batch([command for _, command in wanted[place : place + AT_ONCE]])
+                done += self.apply(adopt_batches, batch)
+                taken.count = len(done)
         # What somebody took since it was tried is bad, too.
         bad += [_bad(line, outcome) for (line, _), outcome in zip(wanted, done, strict=True) if _is_bad(outcome)]
         return self._report(done, bad, saved=True)
@@ -134,7 +137,7 @@ class Adoption:
             account_id, currency = exact[0].id, currency or exact[0].currency or ""
         if not currency:
             return BadAdoption(line.line, line.e164, "currency is missing")
-        prices = Prices(currency, line.price, line.inbound, line.outbound)
+        prices = Prices(currency, line.price, line.inbound, line.outbound, 0, line.term, line.billing)
         return Adopt(
             self.carrier, line.e164, self.owned[line.e164], account_id, prices, line.began, line.connection_id,
             self.new_id("ord"), self.warrant(),

@@ -26,6 +26,7 @@ from numberdesk.flows.catalog.import_inventory import (
     preview_listings,
     stage_inventory,
 )
+from numberdesk.flows.part_way import Taken, part_way
 from numberdesk.infra.db import Tx
 from numberdesk.infra.numbering import is_country
 from numberdesk.infra.spool import Spool
@@ -106,11 +107,11 @@ def run_import(
         if bad_count and not skip_bad:
             return ImportReport(saved=False, good=good, bad_count=bad_count, bad=bad, counts=ImportCounts())
         counts = ImportCounts()
-        done = 0
-        for chunk in staged.chunks(most_per_chunk):
-            counts = counts.plus(save(chunk).counts)
-            done += len(chunk.listings)
-            progress("save", done, staged.good)
+        with part_way(Taken("lines", "lines that are there already change nothing", staged.good)) as taken:
+            for chunk in staged.chunks(most_per_chunk):
+                counts = counts.plus(save(chunk).counts)
+                taken.count += len(chunk.listings)
+                progress("save", taken.count, staged.good)
         return ImportReport(saved=True, good=good, bad_count=bad_count, bad=bad, counts=counts)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from numberdesk.core.billing import told_term
 from numberdesk.core.lifecycle import HoldState, OrderState
 from numberdesk.core.money import format_micros
 from numberdesk.core.periods import iso_seconds
@@ -69,6 +70,7 @@ def purchased(order: Order) -> Event:
         "id": order.rental_id,
         "price": format_micros(order.prices.monthly),
         "currency": order.prices.currency,
+        **told_term(order.prices.term),
         "purchased_at": iso_seconds(order.completed_at or order.created_at),
     }
     return NUMBER_PURCHASED.event(order.id, order.account_id, payload, order.completed_at or order.created_at)

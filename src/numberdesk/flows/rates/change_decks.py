@@ -8,7 +8,8 @@ that an account has: neither by the next deck of a name that it uses, nor by ano
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Final, NamedTuple
 
 from numberdesk.accounts.store import find_accounts
@@ -68,18 +69,24 @@ class ChooseDeck(NamedTuple):
     usual: RentTerms
 
 
-def new_deck(deck_id: str, name: str, currency: str, *, since: int, rows: int, now: int) -> RateDeck:
-    """Check what a person typed. Raises InvalidRequest naming the field."""
+def checked_deck_name(name: str) -> str:
+    """The name as it is, if decks can have it. Raises InvalidRequest."""
     if DECK_NAME.fullmatch(name) is None:
         raise InvalidRequest("name", "must be 1 to 32 lower-case letters, digits, - or _, a letter first")
+    return name
+
+
+def new_deck(deck_id: str, name: str, currency: str, *, since: int, rows: int, now: int) -> RateDeck:
+    """Check what a person typed. Raises InvalidRequest naming the field."""
+    checked_deck_name(name)
     try:
         parse_currency(currency)
     except MoneyError as error:
         raise InvalidRequest("currency", str(error)) from None
     if since < now:
-        raise InvalidRequest("from", "must not be in the past, in which calls have their prices")
+        raise InvalidRequest("effective_from", "must not be in the past, in which calls have their prices")
     if not 0 < rows <= MOST_ROWS:
-        raise InvalidRequest("rows", f"must be from 1 to {MOST_ROWS}")
+        raise InvalidRequest("file", f"must have from 1 to {MOST_ROWS} prefixes")
     return RateDeck(deck_id, name, currency, since, rows, now)
 
 
@@ -97,30 +104,60 @@ def publish_decks(tx: Tx, commands: Sequence[PublishDeck]) -> list[RateDeck | Nu
     return [_publish(tx, command) for command in commands]
 
 
+def deck_batches(deck: RateDeck, rates: Mapping[str, CallRate]) -> Iterator[AddDeckRows]:
+    """The rows of a deck, by prefix, as they are brought in."""
+    left = iter(sorted(rates.items()))
+    while some := list(islice(left, ROWS_AT_ONCE)):
+        rows = (DeckRow(deck.id, prefix, rate.per_minute, rate.connect, *rate.increments) for prefix, rate in some)
+        yield AddDeckRows(deck, tuple(rows))
+
+
+def find_same_deck(tx: Tx, deck: RateDeck, rates: Mapping[str, CallRate], usual: RentTerms) -> RateDeck | None:
+    """The deck that is there already in the place of one that may come in; asked before any of its rows is written.
+
+    Raises InvalidRequest where it would be refused.
+    """
+    judged = _judged(tx, deck, rates, find_users(tx, deck.name, deck.since), deck.created_at, usual)
+    if isinstance(judged, NumberdeskError):
+        raise judged
+    return judged
+
+
 def _publish(tx: Tx, command: PublishDeck) -> RateDeck | NumberdeskError:
     deck = find_deck(tx, command.deck_id)
     if deck is None or count_deck_rows(tx, deck.id) != deck.rows:
         return NotFound("There is no such deck, or not all of its rows.")
     users = find_users(tx, deck.name, deck.since)
     lock_wallets(tx, users)  # who begins to use it meanwhile has locked its wallet
-    known = find_decks_named(tx, deck.name)
-    rates = _rates(tx, deck)
-    same = next((one for one in known if one.since == deck.since), None)
-    if same is not None:
-        again = _rates(tx, same) == rates and same.currency == deck.currency
-        return same if again else InvalidRequest("from", "is when another deck of this name begins to hold")
-    if known and known[0].currency != deck.currency:
-        return InvalidRequest("currency", f"is {known[0].currency} for decks of this name")
-    before = [one for one in known if one.since < deck.since]
-    notice = max((_notice(tx, account_id, command.usual) for account_id in users), default=0)
-    if users and deck.since < command.now + notice * DAY:
-        raised = raised_prefix(_rates(tx, before[-1]) if before else {}, rates)
-        if raised is not None:
-            return InvalidRequest("from", f"leaves less than {notice} days of notice, and +{raised} may cost more")
+    judged = _judged(tx, deck, _rates(tx, deck), users, command.now, command.usual)
+    if judged is not None:
+        return judged
     published = deck._replace(published_at=command.now)
     publish_deck(tx, published)
     insert_events(tx, [_changing(account_id, published, deck.since, command.now) for account_id in users])
     return published
+
+
+def _judged(
+    tx: Tx, deck: RateDeck, rates: Mapping[str, CallRate], users: Sequence[str], now: int, usual: RentTerms
+) -> RateDeck | NumberdeskError | None:
+    """None where a deck may begin to hold; else the same one that there is, or why it may not."""
+    known = find_decks_named(tx, deck.name)
+    same = next((one for one in known if one.since == deck.since), None)
+    if same is not None:
+        again = _rates(tx, same) == rates and same.currency == deck.currency
+        return same if again else InvalidRequest("effective_from", "is when another deck of this name begins to hold")
+    if known and known[0].currency != deck.currency:
+        return InvalidRequest("currency", f"is {known[0].currency} for decks of this name")
+    before = [one for one in known if one.since < deck.since]
+    notice = max((_notice(tx, account_id, usual) for account_id in users), default=0)
+    if users and deck.since < now + notice * DAY:
+        raised = raised_prefix(_rates(tx, before[-1]) if before else {}, rates)
+        if raised is not None:
+            return InvalidRequest(
+                "effective_from", f"leaves less than {notice} days of notice, and +{raised} may cost more"
+            )
+    return None
 
 
 def choose_decks(tx: Tx, commands: Sequence[ChooseDeck]) -> list[DeckChoice | NumberdeskError]:
@@ -154,9 +191,9 @@ def _choose(tx: Tx, command: ChooseDeck) -> DeckChoice | NumberdeskError:
 def _too_soon(last: DeckChoice | None, since: int, earliest: int, notice: int) -> NumberdeskError | None:
     """Why a choice cannot hold from an instant on."""
     if since < earliest:
-        return InvalidRequest("from", f"must be {notice} days ahead: the account rents numbers at confirmed prices")
+        return InvalidRequest("effective_from", f"must be {notice} days ahead: it rents numbers at confirmed prices")
     if last is not None and since <= last.since:
-        return InvalidRequest("from", f"must be after {iso_seconds(last.since)}, when its last choice holds")
+        return InvalidRequest("effective_from", f"must be after {iso_seconds(last.since)}, when its last choice holds")
     return None
 
 

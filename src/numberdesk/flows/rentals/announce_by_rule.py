@@ -20,12 +20,20 @@ from numberdesk.core.errors import NotFound, NumberdeskError, RentalConflict
 from numberdesk.core.prices import Prices
 from numberdesk.core.rent import RentTerms
 from numberdesk.core.rental import Rental, RentPrice
+from numberdesk.flows.part_way import Taken, part_way
 from numberdesk.flows.rentals.announce_prices import Announcement, announce_prices
 from numberdesk.infra.db import Tx
+from numberdesk.infra.writer import Writer
 from numberdesk.numbers.rent_store import find_rent_prices, list_live_rentals_of_prefix
 
 AT_ONCE: Final = 100
 """Rentals of one transaction, so that a purchase that waits behind it hardly notices."""
+
+
+MOST_SHOWN: Final = 100
+"""Rentals whose prices cannot be announced, of which an answer tells by name."""
+
+_AGAIN: Final = "what is announced is not announced twice"
 
 
 class AnnounceByRule(NamedTuple):
@@ -54,6 +62,33 @@ class AnnouncedByRule(NamedTuple):
     made: tuple[RentPrice, ...]
     refused: tuple[tuple[str, NumberdeskError], ...]
     last: str | None
+
+
+class AnnouncedOfRule(NamedTuple):
+    """What came of all stretches: how many rentals were looked at and announced, and why not the first of some."""
+
+    looked: int
+    announced: int
+    refused_count: int
+    refused: tuple[tuple[str, NumberdeskError], ...]
+
+
+async def announce_all_of_rule(writer: Writer, first: AnnounceByRule) -> AnnouncedOfRule:
+    """Announce stretch by stretch. Sent again it announces nothing twice.
+
+    Raises NotFound, and Overloaded, which says how many rentals were looked at.
+    """
+    looked = made = count = 0
+    refused: list[tuple[str, NumberdeskError]] = []
+    after: str | None = first.after
+    with part_way(Taken("rentals", _AGAIN)) as taken:
+        while after is not None:
+            done: AnnouncedByRule = await writer.submit(announce_by_rule, first._replace(after=after))
+            looked, after = looked + done.looked, done.last
+            made, count = made + len(done.made), count + len(done.refused)
+            refused += done.refused[: MOST_SHOWN - len(refused)]
+            taken.count = looked
+    return AnnouncedOfRule(looked, made, count, tuple(refused))
 
 
 def announce_by_rule(tx: Tx, commands: Sequence[AnnounceByRule]) -> list[AnnouncedByRule | NumberdeskError]:

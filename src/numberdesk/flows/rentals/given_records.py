@@ -13,6 +13,7 @@ from typing import NamedTuple
 from numberdesk.accounts.intervention_store import insert_interventions
 from numberdesk.connections.model import Connection
 from numberdesk.connections.rental_connection_store import change_rental_connections, lock_rental_connections
+from numberdesk.core.billing import told_term
 from numberdesk.core.connecting import RentalConnection, gone_on
 from numberdesk.core.errors import InvalidRequest, RentalConflict
 from numberdesk.core.interventions import InterventionKind, Warrant
@@ -144,6 +145,7 @@ def _assigned(one: Given) -> Event:
         "origin": order.origin.value,
         "price": format_micros(order.prices.monthly),
         "currency": order.prices.currency,
+        **told_term(order.prices.term),
         "assigned_at": iso_seconds(order.completed_at or order.created_at),
         "renews_at": iso_seconds(order.renews_at or order.created_at),
         "message": one.warrant.reason,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from numberdesk.core.billing import told_term
 from numberdesk.core.money import format_micros
 from numberdesk.core.periods import iso_seconds
 from numberdesk.core.purchase import Wallet
@@ -91,6 +92,7 @@ def _renewed(rental: Rental, charge: RentCharge) -> Event:
         "period": str(charge.period),
         "price": format_micros(charge.amount),
         "currency": rental.prices.currency,
+        **told_term(rental.term),
         "began_at": iso_seconds(rental.begin_of(charge.period)),
         "renews_at": iso_seconds(rental.begin_of(charge.period + 1)),
     }

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from numberdesk.accounts.model import Account
 from numberdesk.accounts.store import find_accounts
 from numberdesk.core.lifecycle import AccountKind
+from numberdesk.core.periods import Term
 from numberdesk.core.purchase import Order
 from numberdesk.core.rental import Rental
 from numberdesk.core.statement import CarriedCalls, KindTotal, Month, StatementEdges, month_of
@@ -49,6 +50,7 @@ class LinePeriod(NamedTuple):
     number: int
     begins_at: int
     ends_at: int
+    term: Term
 
 
 class DescribedLine(NamedTuple):
@@ -201,7 +203,7 @@ def _signed(transfer: Transfer, section: Section, account_id: str | None) -> tup
 def _period(transfer: Transfer, order: Order | None, rental: Rental | None) -> LinePeriod | None:
     if rental is not None and transfer.period is not None:
         begin, end = rental.begin_of(transfer.period), rental.begin_of(transfer.period + 1)
-        return LinePeriod(transfer.period, begin, end)
+        return LinePeriod(transfer.period, begin, end, rental.term)
     if transfer.kind != "rental" or order is None or order.completed_at is None or order.renews_at is None:
         return None
-    return LinePeriod(0, order.completed_at, order.renews_at)
+    return LinePeriod(0, order.completed_at, order.renews_at, order.prices.term)

@@ -14,8 +14,9 @@ from numberdesk.core.call_forms import CallForm, PassedOver, SentFields, by_arri
 from numberdesk.core.call_mapping import CallMapping
 from numberdesk.core.call_record import BadRecord, CallRecord, read_record
 from numberdesk.core.freeswitch_cdr import FreeswitchError, read_cdr
+from numberdesk.flows.part_way import Taken, part_way
 from numberdesk.flows.usage.record_calls import MOST_RECORDS, RecordCalls, record_calls
-from numberdesk.flows.usage.send_calls import in_order
+from numberdesk.flows.usage.send_calls import TAKEN_ONCE, in_order
 from numberdesk.infra.reader import Reader
 from numberdesk.infra.writer import Writer
 from numberdesk.usage.store import find_calls
@@ -55,13 +56,14 @@ class FeedDesk:
     ) -> list[RecordResult]:
         """Record documents of one form; one result for each, in order, when all that was accepted is on disk."""
         results: list[RecordResult] = []
-        for begin in range(0, len(documents), MOST_RECORDS):
-            read = [
-                await self._read(form, mapping, one, source, now) for one in documents[begin : begin + MOST_RECORDS]
-            ]
-            good = tuple(record for record in read if isinstance(record, CallRecord))
-            command = RecordCalls(self._new_id("bat"), good, now, self._most_parked)
-            results += outcomes(read, await self._writer.submit(record_calls, command) if good else [])
+        with part_way(Taken("records", TAKEN_ONCE, len(documents))) as taken:
+            for begin in range(0, len(documents), MOST_RECORDS):
+                some = documents[begin : begin + MOST_RECORDS]
+                read = [await self._read(form, mapping, one, source, now) for one in some]
+                good = tuple(record for record in read if isinstance(record, CallRecord))
+                command = RecordCalls(self._new_id("bat"), good, now, self._most_parked)
+                results += outcomes(read, await self._writer.submit(record_calls, command) if good else [])
+                taken.count += len(good)
         return results
 
     async def _read(self, form: CallForm, mapping: CallMapping | None, document: Any, source: str, now: int) -> Read:
