@@ -180,9 +180,10 @@ def _signed_in(server: Server, key: str) -> Sitting:
 def _paths(sitting: Sitting, who: str, stock: Stock) -> Iterator[str]:
     """Every page that somebody may open, then filters that find little, then pages far back."""
     number, order = quote(e164_of(_RENTED_FROM), safe=""), f"ord_{_RENTED_FROM:032}"
+    # The account's first line was posted now, when it was made, so that all its lines are in this month.
     values = {
         "number": number, "order_id": order, "rental_id": f"rnt_{_RENTED_FROM:032}", "account_id": stock.accounts[0],
-        "month": month_of(now() - 40 * 86_400_000_000).name,
+        "month": month_of(now()).name,
     }  # fmt: skip
     plain = [
         each.path.format(**values) for each in SCREENS

@@ -86,6 +86,11 @@ class Page:
         self.forms, self.links, self.tags, self.marks = reader.forms, reader.links, reader.tags, reader.marks
         self.text = " ".join(" ".join(reader.words).split())
 
+    def live(self) -> str:
+        """What the part of it that follows something asks for."""
+        (path,) = [asked for _, given in self.tags if (asked := given.get("hx-get"))]
+        return path
+
     def form(self, action: str) -> PageForm:
         """The form that goes to a path: the one that changes something, where another filters."""
         found = [form for form in self.forms if form.action == action]

@@ -118,14 +118,24 @@ def test_a_carrier_that_hangs_parks_the_order_until_a_person_decides(theatre: Th
     assert (parked.html.count("hx-get"), theatre.wallet()) == (1, (posted, held + PRICE))
     here = parked.url.removesuffix("/state")
     shown = theatre.operator.get(here)
+    follows = shown.live()
+    assert "Decide" not in theatre.operator.get(follows).text, "a button is replaced while somebody may press it"
     refused = theatre.operator.send(shown.form(f"{here}/adopt"))
     assert (refused.status, "does not say that this number is ours" in refused.text) == (502, True), refused.text
     calmed = theatre.operator.send(shown.form("/console/rehearsal/calm"))
     assert "The simulated carriers answer again." in calmed.text
+    calm = theatre.operator.get(follows)
+    assert ([form.action for form in calm.forms], "rehearsed-deeds" in calm.html) == (
+        [f"{here}/{verb}" for verb in ("retry", "adopt", "void")],
+        True,
+    )
+    assert "Decide" not in theatre.operator.get(calm.live()).text
     theatre.clock.ahead += 300_000_000
     theatre.operator.send(calmed.form(f"{here}/retry"))
     theatre.settle()
-    ended = theatre.state(parked)
+    ended = theatre.operator.get(calm.live())
+    assert [form.action for form in ended.forms] == [f"{here}/call"]
+    assert "there is nothing to decide" in ended.text
     assert "Sent 2 times" in ended.text
     assert "Adopted." in ended.text or "Completed." in ended.text
     theatre.clock.ahead += 300_000_000

@@ -6,17 +6,22 @@ import asyncio
 import csv
 import io
 import random
+import runpy
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from sqlalchemy import text
 
+from numberdesk import migrations
 from numberdesk.core.call_charging import CallTerms
 from numberdesk.core.call_record import CallRecord, Direction
 from numberdesk.core.money import MICROS
 from numberdesk.core.purchase import POOL
-from numberdesk.core.statement import month_of
+from numberdesk.core.statement import STRETCH, month_of
 from numberdesk.flows.accounts.fund_wallets import ADJUSTMENT, TOP_UP, fund_wallets, funding
 from numberdesk.flows.statements.read_statements import (
     DescribedLine,
@@ -36,7 +41,10 @@ from numberdesk.flows.usage.record_calls import RecordCalls, record_calls
 from numberdesk.flows.usage.set_usage_terms import set_call_terms
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.line_store import LineFilter
+from numberdesk.ledger.model import wallet_account
+from numberdesk.tables import line_sums
 from numberdesk.usage.sum_store import SummedBy
+from numberdesk.verify.line_sums import CHECKS as OF_LINE_SUMS
 from numberdesk.views.statement_csv import CsvStatement
 from tests.flows.conftest import PRICE, QUOTE_LIFETIME, Shop
 
@@ -44,6 +52,7 @@ Result = TypeVar("Result")
 DAY = 86_400_000_000
 CENT = MICROS // 100
 SWITCH = "switch"
+MIGRATION = Path(migrations.__file__).parent / "versions" / "0033_sums_of_lines.py"
 
 
 class Life:
@@ -272,3 +281,81 @@ def test_a_long_statement_is_told_in_pieces_and_its_table_comes_to_its_closing(s
         assert len(amounts) > 1
     assert Decimal(rows[-1]["balance"]) * MICROS == head.edges.owed_closing
     assert {row["phone_number"] for row in rows if row["type"] == "calls"} == {number}
+
+
+def pay_many(life: Life, count: int) -> None:
+    """As many lines of two kinds in few transactions, as time goes on over months and a clock is set back."""
+    shop, chance, left = life.shop, life.chance, count
+    while left:
+        size = min(left, chance.choice([1, 7, 90, 333]))
+        shop.now += chance.choice([0, DAY, 9 * DAY, 25 * DAY, -2 * DAY])
+        kinds = [chance.choice([TOP_UP, ADJUSTMENT]) for _ in range(size)]
+        with shop.database.write() as tx:
+            paid = [
+                funding(shop.new_id("trf"), kind, life.account_id,
+                        chance.randrange(1, MICROS) * (1 if kind == TOP_UP else chance.choice([-1, 1])),
+                        reference=None, now=shop.now)
+                for kind in kinds
+            ]  # fmt: skip
+            fund_wallets(tx, paid)
+        left -= size
+
+
+def test_months_of_many_lines_come_to_the_same_from_sums_that_are_kept_and_from_their_lines(shop: Shop) -> None:
+    life = Life(shop, 5)
+    life.pay_in(1_000 * MICROS)
+    pay_many(life, 9 * STRETCH // 2)
+    plain = "SELECT kind, credit, amount, created_at FROM transfers WHERE account_id = :account_id ORDER BY entry"
+    by_month, month = defaultdict[str, Counter[str]](Counter), ""
+    for kind, credit, amount, at in shop.rows(plain, account_id=life.account_id):
+        month = max(month, month_of(at).name)
+        by_month[month].update({kind: amount if credit == wallet_account(life.account_id) else -amount, f"n {kind}": 1})
+    assert len(by_month) > 3
+
+    def come_to() -> dict[str, dict[str, int]]:
+        return {
+            head.month.name: {
+                name: value
+                for one in life.ask(lambda tx: total_kinds(tx, head))  # noqa: B023  asked at once
+                for name, value in ((one.kind, one.amount), (f"n {one.kind}", one.lines))
+            }
+            for head in life.months()
+            if head.edges.lines
+        }
+
+    assert come_to() == by_month
+    everything = "SELECT * FROM line_sums ORDER BY stretch, kind"
+    kept = shop.rows(everything)
+    assert [row[1] for row in kept] == [0, 0, 1, 1, 2, 2, 3, 3]
+    for gone in ("stretch = 1", "stretch = 3", "stretch >= 0"):  # as a program writes that does not know of them
+        with shop.database.write() as tx:
+            tx.execute(text(f"DELETE FROM line_sums WHERE {gone}"))  # noqa: S608  the test's own
+        assert come_to() == by_month
+    with shop.database.write() as tx:
+        tx.execute(text(runpy.run_path(str(MIGRATION))["FILL"]))
+    assert shop.rows(everything) == kept
+
+
+DAMAGE = {
+    "amount = amount + 1 WHERE kind = 'top_up'": "of entries 1 to 500 amount is 1117.224039, not 1117.224038",
+    "lines = lines - 1 WHERE kind = 'top_up'": "lines is 499, not 500",
+    "stretch = 1": "of entries 501 to 1000 the last entry is not there",
+    "latest = latest - 1": "the latest posting is earlier than that of a line",
+}
+
+
+def test_a_sum_that_is_kept_and_is_not_what_its_lines_moved_is_named(shop: Shop) -> None:
+    life = Life(shop, 6)
+    life.pay_in(1_000 * MICROS)
+    pay_many(life, STRETCH)
+    kept = [dict(zip(line_sums.c.keys(), row, strict=True)) for row in shop.rows("SELECT * FROM line_sums")]
+    (check,) = OF_LINE_SUMS
+    for damage, says in DAMAGE.items():
+        with shop.database.write() as tx:
+            tx.execute(text(f"UPDATE line_sums SET {damage}"))  # noqa: S608  the test's own
+            (checked,) = check.run(tx)
+            tx.execute(line_sums.delete())
+            tx.execute(line_sums.insert(), kept)
+        (found,) = checked.violations
+        assert (found.invariant, found.table, found.row) == ("I2", "line_sums", life.account_id)
+        assert says in found.message

@@ -56,6 +56,10 @@ LATEST: Final = from_datetime(to_datetime(0).replace(year=9999))
 """An instant before which every month has a next one: nothing that is told of lies beyond it."""
 
 
+STRETCH: Final = 500
+"""Entries of a wallet whose sums by kind are kept, the first from 1. A migration has it in writing too."""
+
+
 class StatementEdges(NamedTuple):
     """How a month of an account opens and closes, in micros: the wallet's entries from `first` to `last`, if any."""
 

@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 from sqlalchemy import ColumnElement, exists, or_, select
 
 from numberdesk.infra.db import Tx
+from numberdesk.ledger.line_sum_store import find_first_entry
 from numberdesk.ledger.model import Transfer
-from numberdesk.ledger.statement_store import find_first_entry
 from numberdesk.tables import calls, orders, rentals, transfers
 
 _COLUMNS: Final = [transfers.c[name] for name in Transfer._fields]

@@ -2,19 +2,19 @@
 
 Touches: transfers.
 
-Where a month begins is found in an index, past the lines that were posted since; a page of lines is a stretch of
-entries, found by the first. So nothing here reads the lines of other months.
+A page of lines is a stretch of entries, found by the first, so nothing here reads the lines of other months.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, case, func, literal_column, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Select, func, literal_column, select, tuple_, union_all
 
-from numberdesk.core.statement import KindTotal, Month, StatementEdges
+from numberdesk.core.statement import Month, StatementEdges
 from numberdesk.infra.db import Tx
-from numberdesk.ledger.model import Transfer, receivable_account, wallet_account
+from numberdesk.ledger.line_sum_store import find_first_entry
+from numberdesk.ledger.model import Transfer, receivable_account
 from numberdesk.tables import transfers
 
 _COLUMNS: Final = [transfers.c[name] for name in Transfer._fields]
@@ -26,15 +26,6 @@ class OwedPlace(NamedTuple):
 
     created_at: int
     id: str
-
-
-def find_first_entry(tx: Tx, account_id: str, instant: int) -> int:
-    """The first entry of a wallet that was posted at an instant or later, or the one that it will have next."""
-    query = select(func.min(transfers.c.entry)).where(
-        transfers.c.account_id == account_id, transfers.c.created_at >= instant
-    )
-    found = tx.execute(query).scalar()
-    return _last_entry(tx, account_id) + 1 if found is None else int(found)
 
 
 def find_first_posting(tx: Tx, account_id: str) -> int | None:
@@ -55,18 +46,6 @@ def find_edges(tx: Tx, account_id: str, month: Month) -> StatementEdges:
         _owed_before(tx, account_id, month.begins_at, first),
         _owed_before(tx, account_id, month.ends_at, following),
     )
-
-
-def sum_kinds(tx: Tx, account_id: str, edges: StatementEdges) -> list[KindTotal]:
-    """What the lines of each kind come to in a month of a wallet."""
-    signed = case((transfers.c.credit == wallet_account(account_id), transfers.c.amount), else_=-transfers.c.amount)
-    query = (
-        select(transfers.c.kind, func.count().label("lines"), func.sum(signed).label("amount"))
-        .where(*_within(account_id, edges))
-        .group_by(transfers.c.kind)
-        .order_by(transfers.c.kind)
-    )
-    return [KindTotal(row.kind, row.lines, int(row.amount)) for row in tx.execute(query)]
 
 
 def list_wallet_lines(tx: Tx, account_id: str, edges: StatementEdges, after: int | None, limit: int) -> list[Transfer]:
@@ -96,11 +75,6 @@ def _within(account_id: str, edges: StatementEdges) -> tuple[ColumnElement[bool]
         transfers.c.entry >= edges.first,
         transfers.c.entry <= edges.last,
     )
-
-
-def _last_entry(tx: Tx, account_id: str) -> int:
-    query = select(func.max(transfers.c.entry)).where(transfers.c.account_id == account_id)
-    return int(tx.execute(query).scalar() or 0)
 
 
 def _balance_at(tx: Tx, account_id: str, entry: int) -> int:

@@ -14,6 +14,7 @@ from numberdesk.core.lifecycle import AccountState, HoldState
 from numberdesk.core.purchase import Wallet
 from numberdesk.infra.db import Tx
 from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set
+from numberdesk.ledger.line_sum_store import keep_line_sums
 from numberdesk.ledger.model import CreditLimitChange, Hold, Transfer
 from numberdesk.tables import accounts, credit_limit_changes, holds, transfers, wallets
 
@@ -88,8 +89,9 @@ def change_credit_limits(tx: Tx, changes: Sequence[CreditLimitChange]) -> None:
 
 
 def insert_transfers(tx: Tx, new: Sequence[Transfer]) -> None:
-    """Append movements to the books."""
+    """Append movements to the books, those of a wallet in the order of their entries."""
     _INSERT_TRANSFERS.run(tx, new)
+    keep_line_sums(tx, new)
     for transfer in new:
         tx.count("money", transfer.kind, transfer.currency, by=transfer.amount)
 

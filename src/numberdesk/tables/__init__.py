@@ -41,7 +41,7 @@ from numberdesk.tables.connections import (
     trunk_numbers,
 )
 from numberdesk.tables.interventions import interventions
-from numberdesk.tables.ledger import holds, transfers
+from numberdesk.tables.ledger import holds, line_sums, transfers
 from numberdesk.tables.numbers import numbers, price_rules, rentals, repricings, superseded_prices
 from numberdesk.tables.offers import exchange_rates, offers
 from numberdesk.tables.orders import event_kinds, event_streams, events, idempotency_records, keyed_requests, orders
@@ -105,6 +105,7 @@ __all__ = [
     "idempotency_records",
     "interventions",
     "keyed_requests",
+    "line_sums",
     "metadata",
     "number_settings",
     "number_trigrams",

@@ -1,11 +1,11 @@
-"""The books: transfers that never change, and holds that are resolved once.
+"""The books: transfers that never change, the sums of many of them, and holds that are resolved once.
 
 Touches: nothing.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Table
+from sqlalchemy import CheckConstraint, ForeignKey, Index, PrimaryKeyConstraint, Table
 
 from numberdesk.core.lifecycle import HoldState
 from numberdesk.tables.accounts import accounts
@@ -77,6 +77,24 @@ Index(
     sqlite_where=_WITHOUT_WALLET,
     postgresql_where=_WITHOUT_WALLET,
 )
+
+# What the lines of each kind come to in a full stretch of a wallet's entries, with their sign: entries from
+# stretch * STRETCH + 1 on, STRETCH of them (core/statement.py). Written with the last of them. latest: the latest
+# instant at which one of the wallet's lines up to there was posted, the same for each kind.
+line_sums = Table(
+    "line_sums",
+    metadata,
+    text("account_id", ForeignKey(accounts.c.id)),
+    whole("stretch"),
+    text("kind"),
+    whole("lines"),
+    whole("amount"),
+    whole("latest"),
+    PrimaryKeyConstraint("account_id", "stretch", "kind"),
+    CheckConstraint("stretch >= 0 AND lines > 0", name="lines_positive"),
+    sqlite_with_rowid=False,
+)
+Index(None, line_sums.c.account_id, line_sums.c.latest, line_sums.c.stretch)
 
 # Money set aside for an order or a prepaid session, whose id is that of its owner: one rule for both. While it is open
 # that of a session may grow. Two tables can own a hold, so no reference leads there; verify/money.py looks.

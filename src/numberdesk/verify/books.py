@@ -17,6 +17,7 @@ from numberdesk.verify.engine import Check, StorageDamagedError, naming_damage
 from numberdesk.verify.events import CHECKS as OF_EVENTS
 from numberdesk.verify.keys import CHECKS as OF_KEYS
 from numberdesk.verify.limits import CHECKS as OF_LIMITS
+from numberdesk.verify.line_sums import CHECKS as OF_LINE_SUMS
 from numberdesk.verify.money import CHECKS as OF_MONEY
 from numberdesk.verify.numbers import CHECKS as OF_NUMBERS
 from numberdesk.verify.operator_events import CHECKS as OF_OPERATORS
@@ -47,6 +48,7 @@ def verify(tx: Tx, progress: Progress, *, thorough: bool = False) -> VerifyRepor
     checks = (
         storage_check(thorough=thorough),
         *OF_MONEY,
+        *OF_LINE_SUMS,
         *OF_LIMITS,
         *OF_USAGE,
         *OF_SESSIONS,

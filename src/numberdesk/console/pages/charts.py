@@ -25,9 +25,6 @@ from numberdesk.console.tables import CSV, cell, file_headers
 from numberdesk.console.visit import Visit
 
 _MONTHS: Final = 12
-_MOST_LINES: Final = 10_000
-"""Lines of statements that are summed for one page; months before those are left out."""
-
 _DAYS: Final = 14
 _MOST_ORDERS: Final = 1_000
 _MOST_MARGINS: Final = 1_000
@@ -79,11 +76,7 @@ def _shown(visit: Visit, title: str, here: str, about: str, charts: Sequence[Cha
 
 async def _spending(visit: Visit) -> list[Chart]:
     currency, by_kind = visit.caller.currency or "", dict[str, dict[str, Decimal]]()
-    lines = 0
     for head in (await visit.ask(_HEADS, query={"page_size": _MONTHS})).data:
-        lines += head.line_count
-        if by_kind and lines > _MOST_LINES:
-            break
         totals = (await visit.ask(_MONTH, path={"month": head.month}, query={"page_size": 1})).data.totals or ()
         by_kind[head.month] = {each.kind: -each.amount for each in totals if each.kind not in _NOT_SPENT}
     months = sorted(by_kind)

@@ -82,8 +82,13 @@ async def rehearsed(visit: Visit) -> Response:
 
 @screen("GET", "/rehearsal/{order_id}/state", f"GET {_ORDER}", only_demo=True)
 async def rehearsed_state(visit: Visit) -> Response:
-    """The part of the page that changes, for the page to ask for again and again."""
-    return page("rehearsed_state.html", **await _watched(visit))
+    """The part of the page that changes, for the page to ask for again and again.
+
+    What can be done comes with it once that is not what the page shows: a button that is replaced while somebody
+    presses it would not be pressed.
+    """
+    watched = await _watched(visit)
+    return page("rehearsed_state.html", **watched | {"swapped": visit.asked("shown") != watched["shown"]})
 
 
 @screen("POST", "/rehearsal/{order_id}/call", _CHANGES_CARRIERS, only_demo=True)
@@ -204,7 +209,9 @@ async def _watched(visit: Visit) -> dict[str, Any]:
         "text": MISHAPS[done.mishap],
         "order": order,
         "side": await known.stage.carrier_side(done.e164),
+        "swapped": False,
         "hanging": known.stage.hanging,
+        "shown": f"{order.status}-hanging" if known.stage.hanging else order.status,
         "rung": known.rung(done.order_id),
         "money": await _money(_customer(visit, known)),
         "books": await known.stage.check_books(),

@@ -2,7 +2,7 @@
 
 Touches: database.
 
-Nothing of a statement is stored: it is read from the ledger, so it cannot differ from it.
+A statement is read from the ledger. Of many lines sums are kept, which `verify` compares with the balances.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from numberdesk.core.rental import Rental
 from numberdesk.core.statement import CarriedCalls, KindTotal, Month, StatementEdges, month_of
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.line_store import LineFilter, page_lines
+from numberdesk.ledger.line_sum_store import sum_kinds
 from numberdesk.ledger.model import Transfer, receivable_account, wallet_account
 from numberdesk.ledger.statement_store import (
     OwedPlace,
@@ -27,7 +28,6 @@ from numberdesk.ledger.statement_store import (
     find_first_posting,
     list_owed_lines,
     list_wallet_lines,
-    sum_kinds,
 )
 from numberdesk.numbers.rental_store import find_rentals
 from numberdesk.orders.store import find_orders
@@ -127,7 +127,7 @@ def list_statements(tx: Tx, account_id: str, now: int, *, before: Month | None, 
 
 
 def total_kinds(tx: Tx, head: StatementHead) -> list[KindTotal]:
-    """What the lines of each kind come to; every line of the month is looked at."""
+    """What the lines of each kind come to."""
     return sum_kinds(tx, head.account.id, head.edges)
 
 
