@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, exists, func, or_, select
+from sqlalchemy import delete, exists, func, or_, select
 
 from numberdesk.connections.model import ConnectedRental, Connection, ConnectionPermit, DefaultConnection
 from numberdesk.core.connection import ConnectionKind, DefaultScope
 from numberdesk.infra.db import Tx
-from numberdesk.infra.statements import InsertRows, UpdateRows, stretch_of
+from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, stretch_of, text
 from numberdesk.tables import connection_defaults, connection_permits, connections, numbers, rentals
 
 _COLUMNS: Final = [connections.c[name] for name in Connection._fields]
@@ -39,8 +39,8 @@ _OF_RENTALS: Final = (
     .where(rentals.c.released_at.is_(None))
 )
 
-_OF_NUMBER: Final = _OF_RENTALS.where(rentals.c.e164 == bindparam("e164"))
-"""Made once, since every call that is routed asks it."""
+_OF_NUMBER: Final = SelectSet.of(_OF_RENTALS.where(rentals.c.e164 == text("e164")))
+"""Every call that is routed asks it."""
 
 
 def _connection_of(row: Sequence[Any]) -> Connection:
@@ -105,8 +105,8 @@ def count_connected(tx: Tx, connection_ids: Iterable[str]) -> dict[str, int]:
 
 def find_connected_rental(tx: Tx, e164: str) -> ConnectedRental | None:
     """Who rents a number now, and where its calls go: one look at three rows by their keys."""
-    row: Any = tx.execute(_OF_NUMBER, {"e164": e164}).first()
-    return None if row is None else _connected(row)
+    rows = _OF_NUMBER.run(tx, e164=e164)
+    return _connected(rows[0]) if rows else None
 
 
 def list_connected_rentals(tx: Tx, *, after_e164: str = "", limit: int) -> list[ConnectedRental]:
