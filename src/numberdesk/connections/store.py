@@ -13,7 +13,7 @@ from sqlalchemy import delete, exists, func, or_, select
 from numberdesk.connections.model import ConnectedRental, Connection, ConnectionPermit, DefaultConnection
 from numberdesk.core.connection import ConnectionKind, DefaultScope
 from numberdesk.infra.db import Tx
-from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, stretch_of, text
+from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set, stretch_of, text
 from numberdesk.tables import connection_defaults, connection_permits, connections, numbers, rentals
 
 _COLUMNS: Final = [connections.c[name] for name in Connection._fields]
@@ -22,6 +22,10 @@ _INSERT: Final = InsertRows(connections, Connection._fields)
 _CHANGE: Final = UpdateRows(connections, *Connection._fields)
 _INSERT_DEFAULTS: Final = InsertRows(connection_defaults, DefaultConnection._fields)
 _INSERT_PERMITS: Final = InsertRows(connection_permits, ConnectionPermit._fields)
+_BY_ID: Final = select(*_COLUMNS).where(in_set(connections.c.id, "ids")).order_by(connections.c.id)
+_FIND: Final = SelectSet(_BY_ID, "ids")
+_LOCK: Final = SelectSet(_BY_ID.with_for_update(), "ids")
+_SHARE: Final = SelectSet(_BY_ID.with_for_update(read=True), "ids")
 _THERE: Final = connections.c.deleted_at.is_(None)
 _OF_RENTALS: Final = (
     select(
@@ -63,12 +67,11 @@ def find_connections(tx: Tx, ids: Iterable[str], *, lock: bool = False, share: b
 
     To `share` is to keep others from changing or deleting them, and not from giving them to rentals as well.
     """
-    wanted = sorted(set(ids))
+    wanted = set(ids)
     if not wanted:
         return {}
-    query = select(*_COLUMNS).where(connections.c.id.in_(wanted)).order_by(connections.c.id)
-    locked = query.with_for_update(read=share) if lock or share else query
-    return {row.id: _connection_of(row) for row in tx.execute(locked)}
+    asked = _SHARE if share else _LOCK if lock else _FIND
+    return {row.id: _connection_of(row) for row in asked.run(tx, ids=wanted)}
 
 
 def list_connections(tx: Tx, account_id: str | None, *, after_id: str | None, limit: int) -> list[Connection]:
