@@ -70,6 +70,26 @@ def test_a_file_is_checked_adopted_once_and_may_be_sent_again(desk: Customer, mo
     assert (skipped["rented"], len(skipped["bad"]), len(rentals(desk))) == (1, 1, 3)
 
 
+def test_what_was_adopted_by_mistake_is_taken_back_once(desk: Customer, mock: MockUrls) -> None:
+    here = sorted(each.phone_number for each in mock.control.orphans(Api.TWILIO, account=ACCOUNT, count=2))
+    assert desk.http.post("/admin/accounts/", json={"name": "First customer", "currency": "USD"}).status_code == 200
+    text = f"phone_number,account,price,currency\n{here[0]},First customer,1.15,USD\n{here[1]},sale,1.15,USD\n"
+    assert adopt(desk.http, text).json()["data"]["saved"]
+    rental, offer = (unadopt(desk.http, e164).json()["data"] for e164 in here)
+    assert (rental["rental"]["phone_number"], rental["rental"]["status"]) == (here[0], "released")
+    assert rental["offer"] is None
+    assert (offer["rental"], offer["offer"]["phone_number"], offer["offer"]["carrier"]) == (None, here[1], "twilio")
+    assert rentals(desk) == []
+    done = desk.http.get("/admin/interventions/").json()["data"]
+    assert (done[0]["action"], done[0]["reason"]) == ("undo_adoption", "by mistake")
+    refused = [unadopt(desk.http, e164) for e164 in here] + [unadopt(desk.http, here[0], reason="")]
+    assert [answer.status_code for answer in refused] == [404, 404, 400]
+
+
+def unadopt(http: httpx.Client, e164: str, reason: str = "by mistake") -> httpx.Response:
+    return http.post(f"/admin/phone-numbers/{e164}/unadopt/", json={"reason": reason})
+
+
 def test_what_is_no_file_of_numbers_is_refused_and_names_what_is_wrong(desk: Customer) -> None:
     for sent, status, field in (
         (adopt(desk.http, HEADER, kind="application/json"), 415, None),

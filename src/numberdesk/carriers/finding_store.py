@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import bindparam, func, literal_column, not_, select, tuple_, update
 
-from numberdesk.core.findings import FindingKind, FindingState
+from numberdesk.core.findings import DRIFTS, FindingKind, FindingState
 from numberdesk.infra.db import Tx
 from numberdesk.infra.statements import InsertRows
 from numberdesk.tables import findings
@@ -61,11 +61,11 @@ _CHANGE: Final = update(findings).where(*(findings.c[name] == bindparam(f"key_{n
 
 
 def find_findings(tx: Tx, carrier: str, *, but_seen: tuple[int, int] | None) -> dict[tuple[str, str, str], Finding]:
-    """All findings of a carrier that have not ended, by key, locked in sorted order.
+    """All findings of a carrier that have not ended and that audits end, by key, locked in sorted order.
 
     `but_seen`: without those that were seen last between two instants.
     """
-    query = select(*_FINDING).where(findings.c.carrier == carrier, _NOT_ENDED)
+    query = select(*_FINDING).where(findings.c.carrier == carrier, findings.c.kind.not_in(DRIFTS), _NOT_ENDED)
     if but_seen is not None:
         query = query.where(not_(findings.c.last_seen_at.between(*but_seen)))
     query = query.order_by(findings.c.e164, findings.c.kind).with_for_update()
@@ -73,14 +73,15 @@ def find_findings(tx: Tx, carrier: str, *, but_seen: tuple[int, int] | None) -> 
 
 
 def lock_findings(tx: Tx, keys: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str, str], Finding]:
-    """Findings by key, ended or not, locked in sorted order."""
+    """Findings by key, ended or not, locked in sorted order. None is locked of a kind that no key has."""
     wanted = set(keys)
+    of_kinds = findings.c.kind.in_(sorted({kind for _, _, kind in wanted}))
     found: dict[tuple[str, str, str], Finding] = {}
     for carrier in sorted({carrier for carrier, _, _ in wanted}):
         for e164s in _parts(e164 for name, e164, _ in wanted if name == carrier):
             query = (
                 select(*_FINDING)
-                .where(findings.c.carrier == carrier, findings.c.e164.in_(e164s))
+                .where(findings.c.carrier == carrier, findings.c.e164.in_(e164s), of_kinds)
                 .order_by(findings.c.e164, findings.c.kind)
                 .with_for_update()
             )

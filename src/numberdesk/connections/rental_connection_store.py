@@ -195,6 +195,12 @@ def ask_removals(tx: Tx, wanted: Iterable[tuple[str, str]], now: int) -> None:
     change_removals(tx, [one._replace(next_at=now, attempts=0, parked_at=None) for one in there.values()])
 
 
+def find_removals(tx: Tx, ids: Iterable[str]) -> dict[str, ConnectionRemoval]:
+    """Removals by id; nothing is locked."""
+    query = select(*_REMOVALS).where(connection_removals.c.id.in_(sorted(set(ids))))
+    return {row.id: ConnectionRemoval._make(row) for row in tx.execute(query)}
+
+
 def lock_removals(tx: Tx, ids: Iterable[str]) -> dict[str, ConnectionRemoval]:
     """Removals by id, locked in sorted order."""
     query = select(*_REMOVALS).where(connection_removals.c.id.in_(sorted(set(ids)))).order_by(connection_removals.c.id)

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, exists, func, or_, select
+from sqlalchemy import delete, exists, func, or_, select
 
 from numberdesk.connections.model import ConnectedRental, Connection, ConnectionPermit, DefaultConnection
 from numberdesk.core.connection import ConnectionKind, DefaultScope
 from numberdesk.infra.db import Tx
-from numberdesk.infra.statements import InsertRows, UpdateRows, stretch_of
+from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set, stretch_of, text
 from numberdesk.tables import connection_defaults, connection_permits, connections, numbers, rentals
 
 _COLUMNS: Final = [connections.c[name] for name in Connection._fields]
@@ -22,6 +22,10 @@ _INSERT: Final = InsertRows(connections, Connection._fields)
 _CHANGE: Final = UpdateRows(connections, *Connection._fields)
 _INSERT_DEFAULTS: Final = InsertRows(connection_defaults, DefaultConnection._fields)
 _INSERT_PERMITS: Final = InsertRows(connection_permits, ConnectionPermit._fields)
+_BY_ID: Final = select(*_COLUMNS).where(in_set(connections.c.id, "ids")).order_by(connections.c.id)
+_FIND: Final = SelectSet(_BY_ID, "ids")
+_LOCK: Final = SelectSet(_BY_ID.with_for_update(), "ids")
+_SHARE: Final = SelectSet(_BY_ID.with_for_update(read=True), "ids")
 _THERE: Final = connections.c.deleted_at.is_(None)
 _OF_RENTALS: Final = (
     select(
@@ -39,8 +43,8 @@ _OF_RENTALS: Final = (
     .where(rentals.c.released_at.is_(None))
 )
 
-_OF_NUMBER: Final = _OF_RENTALS.where(rentals.c.e164 == bindparam("e164"))
-"""Made once, since every call that is routed asks it."""
+_OF_NUMBER: Final = SelectSet.of(_OF_RENTALS.where(rentals.c.e164 == text("e164")))
+"""Every call that is routed asks it."""
 
 
 def _connection_of(row: Sequence[Any]) -> Connection:
@@ -63,12 +67,11 @@ def find_connections(tx: Tx, ids: Iterable[str], *, lock: bool = False, share: b
 
     To `share` is to keep others from changing or deleting them, and not from giving them to rentals as well.
     """
-    wanted = sorted(set(ids))
+    wanted = set(ids)
     if not wanted:
         return {}
-    query = select(*_COLUMNS).where(connections.c.id.in_(wanted)).order_by(connections.c.id)
-    locked = query.with_for_update(read=share) if lock or share else query
-    return {row.id: _connection_of(row) for row in tx.execute(locked)}
+    asked = _SHARE if share else _LOCK if lock else _FIND
+    return {row.id: _connection_of(row) for row in asked.run(tx, ids=wanted)}
 
 
 def list_connections(tx: Tx, account_id: str | None, *, after_id: str | None, limit: int) -> list[Connection]:
@@ -105,8 +108,8 @@ def count_connected(tx: Tx, connection_ids: Iterable[str]) -> dict[str, int]:
 
 def find_connected_rental(tx: Tx, e164: str) -> ConnectedRental | None:
     """Who rents a number now, and where its calls go: one look at three rows by their keys."""
-    row: Any = tx.execute(_OF_NUMBER, {"e164": e164}).first()
-    return None if row is None else _connected(row)
+    rows = _OF_NUMBER.run(tx, e164=e164)
+    return _connected(rows[0]) if rows else None
 
 
 def list_connected_rentals(tx: Tx, *, after_e164: str = "", limit: int) -> list[ConnectedRental]:

@@ -13,7 +13,7 @@ from sqlalchemy import func, select, update
 from numberdesk.core.lifecycle import AccountState, HoldState
 from numberdesk.core.purchase import Wallet
 from numberdesk.infra.db import Tx
-from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set
+from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set, text
 from numberdesk.ledger.line_sum_store import keep_line_sums
 from numberdesk.ledger.model import CreditLimitChange, Hold, Transfer
 from numberdesk.tables import accounts, credit_limit_changes, holds, transfers, wallets
@@ -36,6 +36,7 @@ _LOCK_WALLETS: Final = SelectSet(
     _WALLETS.where(in_set(wallets.c.account_id, "ids")).order_by(wallets.c.account_id).with_for_update(of=wallets),
     "ids",
 )
+_WALLET: Final = SelectSet.of(_WALLETS.where(wallets.c.account_id == text("account_id")))
 _TRANSFER_COLUMNS: Final = [transfers.c[name] for name in Transfer._fields]
 
 _INSERT_TRANSFERS: Final = InsertRows(transfers, Transfer._fields)
@@ -127,8 +128,8 @@ def insert_wallets(tx: Tx, new: Sequence[Wallet]) -> None:
 
 def find_wallet(tx: Tx, account_id: str) -> Wallet | None:
     """The wallet of an account."""
-    row = tx.execute(_WALLETS.where(wallets.c.account_id == account_id)).first()
-    return None if row is None else _wallet_of(row)
+    rows = _WALLET.run(tx, account_id=account_id)
+    return _wallet_of(rows[0]) if rows else None
 
 
 def find_transfers(tx: Tx, ids: Sequence[str]) -> dict[str, Transfer]:

@@ -9,12 +9,12 @@ event waits for nobody here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import BigInteger, bindparam, delete, exists, func, select, update
 
 from numberdesk.infra.db import Tx
-from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set
+from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set, text
 from numberdesk.outbox.model import Event, EventStream, NumberedEvent
 from numberdesk.tables import event_streams, events
 
@@ -33,6 +33,7 @@ _FIND_UNNUMBERED: Final = SelectSet(
     .limit(bindparam("most", type_=BigInteger)),
     others=("most",),
 )
+_FIND_NUMBERED: Final = SelectSet.of(select(*_NUMBERED_EVENT).where(events.c.id == text("id"), ~_UNNUMBERED))
 _STREAMS: Final = SelectSet(select(event_streams).where(in_set(event_streams.c.account_id, "ids")), "ids")
 _NUMBER: Final = UpdateRows(events, "id", "number")
 _THERE: Final = SelectSet(select(events.c.id).where(in_set(events.c.id, "ids")), "ids")
@@ -104,8 +105,8 @@ def list_events(tx: Tx, account_id: str, *, after: int, limit: int) -> list[Numb
 
 def find_event(tx: Tx, event_id: str) -> NumberedEvent | None:
     """An event that has its number."""
-    row: Any = tx.execute(select(*_NUMBERED_EVENT).where(events.c.id == event_id, ~_UNNUMBERED)).first()
-    return None if row is None else NumberedEvent._make(row)
+    rows = _FIND_NUMBERED.run(tx, id=event_id)
+    return NumberedEvent._make(rows[0]) if rows else None
 
 
 def find_old_streams(tx: Tx, before: int, limit: int) -> list[EventStream]:

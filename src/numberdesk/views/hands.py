@@ -13,6 +13,7 @@ from numberdesk.carriers.adopted_offer_store import AdoptedOffer
 from numberdesk.core.interventions import Intervention, InterventionKind
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.periods import iso_or_none, iso_seconds
+from numberdesk.core.rental import Rental
 from numberdesk.flows.carriers.run_adoption import AdoptionReport
 from numberdesk.flows.rentals.describe_numbers import HeldNumber
 from numberdesk.views.formats import AccountId, Instant, PhoneNumber, PhoneNumberOrNone, RentalId
@@ -107,8 +108,26 @@ class UndoneOfferView(msgspec.Struct, frozen=True):
 
     phone_number: PhoneNumber
     carrier: str
-    adopted_at: Instant
-    undone_at: Instant | None
+    adopted_at: Annotated[Instant, msgspec.Meta(description="When it was adopted.")]
+    undone_at: Annotated[Instant | None, msgspec.Meta(description="When that was taken back.")]
+
+
+class UndoneAdoptionView(msgspec.Struct, frozen=True):
+    """An adoption that was taken back: the rental that ended by it, or the offer that is no more."""
+
+    rental: Annotated[
+        AnyRentalView | None, msgspec.Meta(description="The rental that ended by it, where a customer had the number.")
+    ]
+    offer: Annotated[
+        UndoneOfferView | None, msgspec.Meta(description="The offer that is no more, where the number was for sale.")
+    ]
+
+
+def undone_adoption_view(undone: Rental | AdoptedOffer) -> UndoneAdoptionView:
+    """What an adoption had made."""
+    if isinstance(undone, Rental):
+        return UndoneAdoptionView(any_rental_view(undone), None)
+    return UndoneAdoptionView(None, undone_offer_view(undone))
 
 
 def undone_offer_view(offer: AdoptedOffer) -> UndoneOfferView:

@@ -6,14 +6,14 @@ Touches: webhook_deliveries.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import ColumnElement, delete, exists, select
 
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.infra.db import Tx
 from numberdesk.infra.due_work import DueTable
-from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set, stretch_of
+from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set, stretch_of, text
 from numberdesk.tables import webhook_deliveries
 from numberdesk.webhooks.model import LONGEST_WAIT, Delivery, DeliveryStatus
 
@@ -36,6 +36,7 @@ _LOCK: Final = SelectSet(
     select(*_COLUMNS).where(in_set(webhook_deliveries.c.id, "ids")).order_by(webhook_deliveries.c.id).with_for_update(),
     "ids",
 )
+_FIND: Final = SelectSet.of(select(*_COLUMNS).where(webhook_deliveries.c.id == text("id")))
 _STANDING: Final[dict[DeliveryStatus, ColumnElement[bool]]] = {
     DeliveryStatus.PENDING: webhook_deliveries.c.next_at.is_not(None),
     DeliveryStatus.DELIVERED: webhook_deliveries.c.delivered_at.is_not(None),
@@ -62,8 +63,8 @@ def change_deliveries(tx: Tx, changed: Sequence[Delivery]) -> None:
 
 def find_delivery(tx: Tx, delivery_id: str) -> Delivery | None:
     """One delivery."""
-    row: Any = tx.execute(select(*_COLUMNS).where(webhook_deliveries.c.id == delivery_id)).first()
-    return None if row is None else Delivery._make(row)
+    rows = _FIND.run(tx, id=delivery_id)
+    return Delivery._make(rows[0]) if rows else None
 
 
 class DeliveryPage(list[Delivery]):

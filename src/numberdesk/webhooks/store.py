@@ -26,7 +26,9 @@ _SUBSCRIBED: Final = SelectSet(
     .order_by(webhook_endpoints.c.id),
     "ids",
 )
-
+_BY_ID: Final = select(*_COLUMNS).where(in_set(webhook_endpoints.c.id, "ids")).order_by(webhook_endpoints.c.id)
+_FIND: Final = SelectSet(_BY_ID, "ids")
+_LOCK: Final = SelectSet(_BY_ID.with_for_update(key_share=True), "ids")
 _ON_DEMAND: Final[ColumnElement[bool]] = literal_column("replace(kinds, 'call.rated', '') <> kinds")
 _ASKED: Final = SelectSet(
     select(webhook_endpoints.c.account_id, webhook_endpoints.c.all_accounts)
@@ -48,8 +50,7 @@ def change_endpoints(tx: Tx, changed: Sequence[WebhookEndpoint]) -> None:
 
 def find_endpoints(tx: Tx, ids: Iterable[str], *, lock: bool = False) -> dict[str, WebhookEndpoint]:
     """Endpoints by id, deleted ones too; locked in sorted order where that is asked for."""
-    query = select(*_COLUMNS).where(webhook_endpoints.c.id.in_(sorted(set(ids)))).order_by(webhook_endpoints.c.id)
-    rows = tx.execute(query.with_for_update(key_share=True) if lock else query)
+    rows = (_LOCK if lock else _FIND).run(tx, ids=ids)
     return {row.id: WebhookEndpoint._make(row) for row in rows}
 
 

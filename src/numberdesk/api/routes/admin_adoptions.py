@@ -1,4 +1,4 @@
-"""The operator's endpoint that adopts numbers which stand on an account at a carrier already.
+"""The operator's endpoints that adopt numbers which stand on an account at a carrier already, and take that back.
 
 Touches: threads.
 """
@@ -13,13 +13,17 @@ import msgspec
 
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.request_body import body_pieces
-from numberdesk.api.shapes import id_in_path, stated
+from numberdesk.api.routes.admin_numbers import Reason
+from numberdesk.api.shapes import e164_in_path, id_in_path, stated
+from numberdesk.carriers.adopted_offer_store import AdoptedOffer
 from numberdesk.carriers.port import CarrierError
 from numberdesk.core.adoption import AdoptionError, AdoptionLine, BadAdoption, read_lines
 from numberdesk.core.errors import BodyTooLarge, CarrierUnavailable, InvalidRequest, NotFound, UnsupportedMediaType
 from numberdesk.core.interventions import LONGEST_REASON, Warrant, warrant
+from numberdesk.core.rental import Rental
 from numberdesk.flows.carriers.run_adoption import Adoption, AdoptionReport, Batch, Outcome, owned_numbers
-from numberdesk.views.hands import AdoptionView, adoption_view
+from numberdesk.flows.carriers.undo_adoptions import UndoAdoption, undo_adoptions
+from numberdesk.views.hands import AdoptionView, UndoneAdoptionView, adoption_view, undone_adoption_view
 
 _CSV: Final = "text/csv"
 _MOST_BYTES: Final = 16 * 1024 * 1024
@@ -30,6 +34,7 @@ _EXAMPLE: Final = (
     "+13612738809,acc_0195b3a4c7e07d2f8a1b2c3d4e5f6071,1.15,0.0085,2026-04-01\n"
 )
 
+_DAY: Final = 86_400_000_000
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 """One file after the other: each takes a thread for as long as it is read."""
 
@@ -44,6 +49,12 @@ class AdoptQuery(msgspec.Struct, frozen=True):
         stated(minLength=1, maxLength=LONGEST_REASON),
         msgspec.Meta(description="Why. It is kept with who did it, and customers are told."),
     ] = _REASON
+
+
+class UnadoptBody(msgspec.Struct, frozen=True):
+    """Why an adoption is taken back."""
+
+    reason: Reason
 
 
 class Adoptable(NamedTuple):
@@ -90,6 +101,35 @@ async def adopt_numbers_of_carrier(request: ApiRequest) -> ApiResponse:
     if report.bad and not query.skip_bad:
         raise _bad_file(report)
     return ApiResponse(adoption_view(report), "Adoption checked" if query.dry_run else "Numbers adopted")
+
+
+@endpoint(
+    "POST",
+    "/admin/phone-numbers/{number:str}/unadopt",
+    summary="Take an adoption back for which nothing was charged or sold yet; the carrier keeps the number for you",
+    tag="Carriers",
+    scope="admin",
+    body=UnadoptBody,
+    data=UndoneAdoptionView,
+    errors=("not_found", "rental_conflict"),
+    example={"reason": "adopted for the wrong customer"},
+    answer_example={
+        "rental": None,
+        "offer": {
+            "phone_number": "+13612738809",
+            "carrier": "twilio",
+            "adopted_at": "2026-03-20T14:30:00Z",
+            "undone_at": "2026-03-25T09:00:00Z",
+        },
+    },
+)
+async def unadopt_number(request: ApiRequest) -> ApiResponse:
+    """Its rental ends, or it is for sale no more, and the number rests."""
+    body: UnadoptBody = request.body
+    rest = request.services.settings.quarantine_days * _DAY
+    command = UndoAdoption(e164_in_path(request.path["number"]), rest, _warrant(request, body.reason))
+    undone: Rental | AdoptedOffer = await request.services.writer.submit(undo_adoptions, command)
+    return ApiResponse(undone_adoption_view(undone), "Adoption taken back")
 
 
 def _warrant(request: ApiRequest, reason: str) -> Warrant:

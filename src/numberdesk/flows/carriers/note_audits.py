@@ -8,7 +8,7 @@ is not sold meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -31,12 +31,13 @@ from numberdesk.core.findings import DRIFTS, FindingKind, FindingState
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.purchase import POOL, SaleNumber
 from numberdesk.core.schedule import is_leased, leased
-from numberdesk.flows.connections.connect_anew import connect_anew, put_in_anew
+from numberdesk.flows.connections.connect_anew import connect_anew, lock_to_connect, put_in_anew
 from numberdesk.flows.settings.want_settings import set_up_anew
 from numberdesk.flows.tell_operators import tell_findings
 from numberdesk.infra.db import Tx
 from numberdesk.numbers.carrier_release import of_finding
 from numberdesk.numbers.carrier_release_store import find_asked_back, insert_releases, tell_by_digits
+from numberdesk.numbers.settings_store import lock_settings
 from numberdesk.numbers.store import lock_sale_numbers, save_sale_numbers
 
 PUTTING: Final = "; it is being put back"
@@ -198,7 +199,7 @@ def _end(tx: Tx, result: AuditResult) -> None:
     found = {finding.key for finding in result.findings}
     gone: dict[FindingKind, list[str]] = {}
     for finding in find_findings(tx, result.carrier, but_seen=seen).values():
-        if finding.key not in found and finding.kind not in DRIFTS:  # its own look ends that
+        if finding.key not in found:
             gone.setdefault(finding.kind, []).append(finding.e164)
     for kind, e164s in gone.items():
         end_findings(tx, result.carrier, kind, e164s, result.ended_at)
@@ -241,9 +242,15 @@ def _rest(tx: Tx, result: AuditResult) -> None:
 
 
 def resolve_findings(tx: Tx, commands: Sequence[ResolveFinding]) -> list[Finding | NumberdeskError]:
-    """The write flow: findings as they stand after a person's decisions."""
-    known = lock_findings(tx, [key for command in commands for key in _keys(command)])
+    """The write flow: findings as they stand after a person's decisions.
+
+    Those of audits are locked before numbers, and drifts after what shows them, as everywhere (ARCHITECTURE.md).
+    """
+    keys = [key for command in commands for key in _keys(command)]
+    known = lock_findings(tx, [key for key in keys if key[2] not in DRIFTS])
     sale_numbers = lock_sale_numbers(tx, [command.e164 for command in commands])
+    _lock_to_put_back(tx, {one.e164 for one in commands if one.resolution is FindingResolution.PUT_BACK})
+    known |= lock_findings(tx, [key for key in keys if key[2] in DRIFTS])
     outcomes: list[Finding | NumberdeskError] = []
     for command in commands:
         live = _meant([known[key] for key in _keys(command) if key in known], command.resolution)
@@ -253,6 +260,11 @@ def resolve_findings(tx: Tx, commands: Sequence[ResolveFinding]) -> list[Finding
         outcomes.append(outcome)
     change_findings(tx, known.values())
     return outcomes
+
+
+def _lock_to_put_back(tx: Tx, e164s: Collection[str]) -> None:
+    if e164s:
+        lock_settings(tx, lock_to_connect(tx, e164s))
 
 
 def _meant(found: Sequence[Finding], resolution: FindingResolution) -> Finding | None:

@@ -5,12 +5,18 @@ Touches: database.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
 from numberdesk.connections.model import Connection
-from numberdesk.connections.rental_connection_store import find_live_rental, find_raising, next_connected
+from numberdesk.connections.rental_connection_store import (
+    find_live_rental,
+    find_raising,
+    lock_rental_connections,
+    next_connected,
+)
 from numberdesk.connections.store import change_connections, find_connected_rental, find_connections
+from numberdesk.connections.trunk_number_store import lock_trunks_of
 from numberdesk.core.connection import ConnectionKind
 from numberdesk.flows.connections.want_connections import Wish, want_connections
 from numberdesk.infra.db import Tx
@@ -73,15 +79,23 @@ def raise_changed(tx: Tx, connection: Connection, now: int) -> None:
     _raise(tx, connection, now)
 
 
+def lock_to_connect(tx: Tx, e164s: Collection[str]) -> list[str]:
+    """Lock what connecting numbers anew may change; the ids of their live rentals. The numbers are locked already."""
+    found = [one for e164 in sorted(e164s) if (one := find_connected_rental(tx, e164)) is not None]
+    find_connections(tx, [one.connection.id for one in found if one.connection is not None], share=True)
+    rentals = lock_rentals(tx, [one.rental_id for one in found])
+    lock_trunks_of(tx, e164s)
+    lock_rental_connections(tx, rentals)
+    return list(rentals)
+
+
 def connect_anew(tx: Tx, carrier: str, e164: str, now: int) -> bool:
     """Have a carrier told anew of a number; False where nobody rents it there, or it is connected to nothing."""
     rental_id = find_live_rental(tx, carrier, e164)
-    rental = None if rental_id is None else lock_rentals(tx, [rental_id]).get(rental_id)
-    if rental is None or rental.released_at is not None or rental.connection_id is None:
+    found = find_connected_rental(tx, e164)
+    if found is None or found.rental_id != rental_id or found.connection is None:
         return False
-    connection = find_connections(tx, [rental.connection_id], share=True)[rental.connection_id]
-    want_connections(tx, [Wish(rental, connection)], now)
-    return True
+    return _connect_anew(tx, found.rental_id, found.connection.id, now)
 
 
 def put_in_anew(tx: Tx, carrier: str, e164: str, now: int) -> bool:
@@ -91,8 +105,13 @@ def put_in_anew(tx: Tx, carrier: str, e164: str, now: int) -> bool:
         return False
     if found.connection.kind is not ConnectionKind.LIVEKIT:
         return False
-    connection = find_connections(tx, [found.connection.id], share=True)[found.connection.id]
-    rental = lock_rentals(tx, [found.rental_id])[found.rental_id]
+    return _connect_anew(tx, found.rental_id, found.connection.id, now)
+
+
+def _connect_anew(tx: Tx, rental_id: str, connection_id: str, now: int) -> bool:
+    """Connect a rental to what it was found connected to, unless it is by now to something else, or nobody's."""
+    connection = find_connections(tx, [connection_id], share=True)[connection_id]
+    rental = lock_rentals(tx, [rental_id])[rental_id]
     if rental.released_at is not None or rental.connection_id != connection.id:
         return False
     want_connections(tx, [Wish(rental, connection)], now)

@@ -136,16 +136,19 @@ def _route(connection: Connection | None, vault: Vault) -> LiveKitRoute | None:
 
 def note_trunks(tx: Tx, commands: Sequence[TrunkReport]) -> list[NotedTrunk]:
     """The write flow: how numbers stand with trunks after what servers said. Customers are told as of carriers."""
-    return [_note(tx, command) for command in commands]
+    ids = [command.row_id for command in commands]
+    seen = find_trunk_numbers(tx, ids)
+    wanting = {row.id: find_wanting_rental(tx, row.e164, row.connection_id) for row in seen.values()}
+    rentals = lock_rentals(tx, {one for one in wanting.values() if one is not None})
+    rows = lock_trunk_numbers(tx, ids)
+    outcomes = []
+    for command in commands:
+        rental = rentals.get(wanting.get(command.row_id) or "")
+        outcomes.append(_note(tx, command, rows.pop(command.row_id, None), rental))
+    return outcomes
 
 
-def _note(tx: Tx, command: TrunkReport) -> NotedTrunk:
-    seen = find_trunk_numbers(tx, [command.row_id]).get(command.row_id)
-    if seen is None:
-        return NotedTrunk(done=True, lease_lost=True)
-    rental_id = find_wanting_rental(tx, seen.e164, seen.connection_id)
-    rental = None if rental_id is None else lock_rentals(tx, [rental_id])[rental_id]
-    row = lock_trunk_numbers(tx, [command.row_id]).get(command.row_id)
+def _note(tx: Tx, command: TrunkReport, row: TrunkNumber | None, rental: Rental | None) -> NotedTrunk:
     if row is None or row.leased_until != command.leased_until:
         return NotedTrunk(done=row is None, lease_lost=True)
     after = trunk_answered(row, command.answer, command.generation, command.now)

@@ -17,9 +17,11 @@ from numberdesk.connections.rental_connection_store import (
     ConnectionRemoval,
     change_removals,
     end_removals,
+    find_removals,
     find_wanting,
     is_needed,
     lock_removals,
+    lock_rental_connections,
 )
 from numberdesk.connections.store import find_connections
 from numberdesk.core.connecting import SCHEDULE
@@ -64,9 +66,11 @@ class NotedRemoval(NamedTuple):
 
 def note_removals(tx: Tx, commands: Sequence[RemovalReport]) -> list[NotedRemoval]:
     """The write flow: removals that are done have no row any more, the others are due again."""
+    anew = _lock_wanting(tx, [one.removal_id for one in commands if isinstance(one.answer, Connected)])
+    removals = lock_removals(tx, [command.removal_id for command in commands])
     outcomes = []
     for command in commands:
-        known = lock_removals(tx, [command.removal_id]).get(command.removal_id)
+        known = removals.pop(command.removal_id, None)
         if known is None or known.leased_until != command.leased_until:
             outcomes.append(NotedRemoval(done=known is None, lease_lost=True))
             continue
@@ -76,24 +80,30 @@ def note_removals(tx: Tx, commands: Sequence[RemovalReport]) -> list[NotedRemova
             continue
         end_removals(tx, [known.id])
         if isinstance(command.answer, Connected):
-            _make_anew(tx, known, command.now)
+            want_connections(tx, anew[known.id], command.now)
         outcomes.append(NotedRemoval(done=True, lease_lost=False))
     return outcomes
 
 
-def _make_anew(tx: Tx, removal: ConnectionRemoval, now: int) -> None:
-    """Rentals that came to want it while it was removed are connected anew."""
-    wanting = find_wanting(tx, removal.carrier, removal.connection_id, _MOST_ANEW)
-    if not wanting:
-        return
-    connections = find_connections(tx, [removal.connection_id], share=True)
-    rentals = lock_rentals(tx, wanting).values()
-    wishes = [
-        Wish(rental, connections[removal.connection_id])
-        for rental in rentals
-        if rental.connection_id == removal.connection_id and rental.released_at is None
-    ]
-    want_connections(tx, wishes, now)
+def _lock_wanting(tx: Tx, removal_ids: Sequence[str]) -> dict[str, list[Wish]]:
+    """Rentals that came to want what was removed meanwhile, to be connected anew; by removal.
+
+    They are locked before the removals: whoever connects a number to something else locks them in this order, too.
+    """
+    asked = find_removals(tx, removal_ids)
+    wanting = {one.id: find_wanting(tx, one.carrier, one.connection_id, _MOST_ANEW) for one in asked.values()}
+    every = [rental_id for each in wanting.values() for rental_id in each]
+    connections = find_connections(tx, [one.connection_id for one in asked.values() if wanting[one.id]], share=True)
+    rentals = lock_rentals(tx, every)
+    lock_rental_connections(tx, rentals)
+    return {
+        one.id: [
+            Wish(rentals[rental_id], connections[one.connection_id])
+            for rental_id in wanting[one.id]
+            if rentals[rental_id].connection_id == one.connection_id and rentals[rental_id].released_at is None
+        ]
+        for one in asked.values()
+    }
 
 
 def forget_connections(

@@ -2,7 +2,7 @@
 
 Touches: database.
 
-Locks are taken in one order: connections, rentals, how these stand, what carriers are to forget.
+Locks are taken in the one order of ARCHITECTURE.md.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from numberdesk.core.connection import CarrierRoute, NativeRoute, SipRoute, carr
 from numberdesk.core.connection_settings import route_from
 from numberdesk.core.lifecycle import AccountState
 from numberdesk.core.session import SessionAnswer
-from numberdesk.flows.usage.record_calls import terms_of
+from numberdesk.flows.usage.record_calls import rate_of
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.store import find_wallet
 from numberdesk.usage.store import find_live_span
@@ -51,7 +51,7 @@ def route_call(tx: Tx, asked: RouteCall) -> CallAnswer:
     rate = None
     if span is not None:
         begins = max(asked.now, span.began_at)
-        rate = terms_of(tx, {span.e164: [span]}).rate_of(span, Direction.INBOUND, begins)
+        rate = rate_of(tx, span, Direction.INBOUND, begins)
     seconds = affordable(wallet.available, rate)
     return _refused(RoutingRefusal.NO_BALANCE, rental) if seconds == 0 else routed._replace(max_seconds=seconds)
 

@@ -35,6 +35,7 @@ from numberdesk.core.money import format_micros
 from numberdesk.core.periods import iso_seconds
 from numberdesk.core.purchase import Wallet
 from numberdesk.core.rate_deck import DeckBooks
+from numberdesk.core.rating import CallRate
 from numberdesk.flows.keep_wallets import keep_wallets
 from numberdesk.flows.usage.close_sessions import close_sessions
 from numberdesk.flows.usage.pay_debts import pay_debts
@@ -204,6 +205,15 @@ def terms_of(tx: Tx, spans: Mapping[str, Sequence[RentedSpan]], called: Collecti
         _repriced(tx, {(span.account_id, span.rental_id) for span in every}),
         find_deck_books(tx, {span.account_id for span in every}, called) if called else DeckBooks(),
     )
+
+
+def rate_of(tx: Tx, span: RentedSpan, direction: Direction, instant: int) -> CallRate | None:
+    """What a call of one rental costs that begins at an instant, by no deck; only what decides that is looked up."""
+    repriced = _repriced(tx, {(span.account_id, span.rental_id)})
+    is_priced = not repriced and None not in (span.inbound, span.outbound)
+    set_rates = {} if is_priced else find_set_rates(tx, [span])
+    terms = {} if None not in span.billing else find_call_terms(tx)
+    return CallBooks(rates=set_rates, terms=terms, repriced=repriced).rate_of(span, direction, instant)
 
 
 def _repriced(tx: Tx, keys: Collection[tuple[str, str]]) -> dict[str, list[RatesSince]]:
