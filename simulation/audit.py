@@ -165,7 +165,7 @@ def _numbers(books: Books) -> set[Row]:
     nothing = (None, None, None, None, 0)
     return {
         (
-            e164, one.carrier, one.state, one.listing.price_source, *(one.prices or nothing), one.account_id,
+            e164, one.carrier, one.state, one.listing.price_source, *(one.prices or nothing)[:5], one.account_id,
             one.order_id, one.until, None if one.prices is None else one.prices.total,
         )
         for e164, one in books.numbers.items()
@@ -174,7 +174,7 @@ def _numbers(books: Books) -> set[Row]:
 
 def _answers(books: Books) -> set[Row]:
     return {
-        (*name, *answer.fingerprint, answer.request_id, answer.order_id, answer.code, answer.created_at)
+        (*name, *answer.fingerprint[:5], answer.request_id, answer.order_id, answer.code, answer.created_at)
         for name, answer in books.answers.items()
     }
 
@@ -204,7 +204,9 @@ _WANTED: Final[dict[str, Callable[[Books], set[Any]]]] = {
     "events": lambda books: books.events,
     "api_keys": lambda books: set(books.keys.items()),
     "superseded_prices": lambda books: {
-        (e164, instant, *prices) for e164, number in books.numbers.items() for instant, prices in number.former.items()
+        (e164, instant, *prices[:5])
+        for e164, number in books.numbers.items()
+        for instant, prices in number.former.items()
     },
     "price_rules": lambda books: set(books.rules.values()),
     "repricings": lambda books: set() if books.repricing is None else {(books.repricing,)},

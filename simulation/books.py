@@ -120,8 +120,8 @@ class Order:
     def row(self) -> Row:
         """As the table has it."""
         return (
-            self.id, self.account_id, self.e164, self.carrier, self.state, *self.prices, self.attempts, self.number_id,
-            self.created_at, self.completed_at, self.renews_at,
+            self.id, self.account_id, self.e164, self.carrier, self.state, *self.prices[:5], self.attempts,
+            self.number_id, self.created_at, self.completed_at, self.renews_at,
         )  # fmt: skip
 
 
@@ -213,7 +213,7 @@ class Offer:
     @property
     def row(self) -> Row:
         """As the table has it, but for what describes the number."""
-        return (self.listing.e164, self.carrier, *self.prices, self.offered_at, self.expires_at)
+        return (self.listing.e164, self.carrier, *self.prices[:5], self.offered_at, self.expires_at)
 
 
 @dataclass

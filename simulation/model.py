@@ -233,7 +233,9 @@ def set_rule(books: Books, rule: Any, given: Any) -> None:
         require(InvalidRequest, type(given), "rule for nobody")
         return
     before = books.rules.get((rule.carrier, rule.prefix))
-    wanted = rule if before is None else rule._replace(id=before[0], created_at=before[-1])
+    wanted = (
+        rule if before is None else rule._replace(id=before[0], created_at=before[rule._fields.index("created_at")])
+    )
     require(wanted, given, "rule")
     books.rules[rule.carrier, rule.prefix] = tuple(wanted)
     if rule.carrier == POOL:

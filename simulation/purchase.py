@@ -5,11 +5,13 @@ Touches: nothing.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from numberdesk.core.billing import UNSAID, Billing
 from numberdesk.core.money import as_decimal
 from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import POOL, Buy, Refusal, Replayed, Sold
+from numberdesk.core.rating import BY_THE_MINUTE
 from numberdesk.flows.purchase.open_orders import lease_of
 from simulation.books import Books, Chase, Number, Order, StoredAnswer, Wallet, require
 from simulation.carrier_orders import asked_for
@@ -17,6 +19,9 @@ from simulation.offered import good_offers
 
 Told = tuple[Any, ...]
 """("sold", carrier, prices), ("replayed", order id, request id), or ("refused", code, request id, details)."""
+
+USUAL: Final = Billing(BY_THE_MINUTE, 0)
+"""How calls are billed where nobody says it, as nobody does here."""
 
 
 class Quote(NamedTuple):
@@ -147,7 +152,7 @@ def _how(number: Number | None, quotes: list[Quote], chosen: Quote) -> str:
 def _details(code: str | None, wallet: Wallet, quotes: list[Quote], chosen: Quote | None) -> dict[str, object] | None:
     """What a program may read: the current prices, or what is missing."""
     if code == "price_changed":
-        return quotes[0].prices.details()
+        return quotes[0].prices.billed(USUAL).details()
     if code == "insufficient_balance" and chosen is not None:
         return {
             "needed": as_decimal(chosen.prices.total),
@@ -194,7 +199,8 @@ def _fingerprint(command: Buy) -> tuple[Any, ...]:
 
 def _told(given: Any, why: str) -> Told:
     if isinstance(given, Sold):
-        return ("sold", given.order.carrier, given.order.prices)
+        require(USUAL, given.order.prices.billing, "how calls are billed")  # no offer here says another thing
+        return ("sold", given.order.carrier, given.order.prices._replace(billing=UNSAID))
     if isinstance(given, Replayed):
         return ("replayed", given.order.id, given.request_id)
     if not isinstance(given, Refusal):
