@@ -17,9 +17,11 @@ from numberdesk.core.rent import RentTerms
 from numberdesk.core.rental import Proration
 from numberdesk.flows.catalog.set_price_rules import set_price_rules
 from numberdesk.flows.rentals.announce_by_rule import AnnounceByRule, AnnouncedByRule, announce_by_rule
+from numberdesk.flows.rentals.announce_prices import announce_prices, announcement
 from numberdesk.flows.rentals.set_rent_policies import rent_policy, set_rent_policies
 from numberdesk.flows.usage.set_usage_terms import set_call_terms
 from testbed.samples import price_rule
+from tests.flows import hands
 from tests.flows.conftest import NOW, PRICE, QUOTE_LIFETIME, Shop
 from tests.flows.test_renew_rentals import charges, renew
 
@@ -152,4 +154,51 @@ def test_what_is_left_of_a_year_is_given_back_by_the_second(shop: Shop) -> None:
     shop.release(account_id, e164)
     length = ((order.renews_at or 0) - NOW) // DAY
     assert shop.wallet(account_id).posted == PRICE * (length - 100) // length
+    shop.verified()
+
+
+def test_a_year_is_repriced_moved_given_back_and_restored_and_the_books_agree(shop: Shop) -> None:
+    first, second = shop.account(PRICE), shop.account(2 * PRICE)
+    for account_id in (first, second):
+        shop.writer.apply(set_rent_policies, rent_policy(account_id, {"proration": Proration.RELEASE.value}, NOW))
+    e164 = shop.number(term="12 month")
+    rental_id = sold(shop.buy(first, e164)).order.rental_id
+    shop.now = NOW + 340 * DAY  # less than the notice before the second year
+    asked = announcement(rental_id, 2 * PRICE, None, None, now=shop.now, usual=RentTerms())
+    assert shop.writer.apply(announce_prices, asked).from_period == 2
+    shop.now += DAY
+    moved = hands.transfer(shop, second, e164)
+    assert (moved.anchor, moved.renews_at, moved.period) == (NOW, add_months(NOW, 12), 0)
+    hands.renew(shop, add_months(NOW, 12))
+    assert (shop.wallet(first).posted, shop.wallet(second).posted) == (0, PRICE)
+    shop.now = add_months(NOW, 12) + 100 * DAY
+    shop.release(second, e164)
+    year = (add_months(NOW, 24) - add_months(NOW, 12)) // DAY
+    back = PRICE * (year - 100) // year
+    assert shop.wallet(second).posted == PRICE + back
+    shop.verified()
+    shop.now += DAY
+    restored = hands.restore(shop, e164)
+    again = PRICE * (year - 101) // year
+    assert (restored.renews_at, shop.wallet(second).posted) == (add_months(NOW, 24), PRICE + back - again)
+    hands.renew(shop, add_months(NOW, 24))  # at twice the price, which the wallet does not cover
+    assert shop.rows("SELECT state FROM rentals WHERE id = :id", id=restored.id) == [("past_due",)]
+    for day in (1, 2):
+        hands.renew(shop, add_months(NOW, 24) + day * DAY)
+    assert shop.rows("SELECT state FROM rentals WHERE id = :id", id=restored.id) == [("released",)]
+    assert shop.wallet(second).posted == PRICE + back - again
+    shop.verified()
+
+
+def test_weeks_go_on_through_a_grace_that_is_longer_than_they_are(shop: Shop) -> None:
+    account_id, e164 = shop.account(2 * PRICE), shop.number(term="7 day")
+    shop.writer.apply(set_rent_policies, rent_policy(account_id, {"grace_hours": 480}, NOW))
+    rental_id = sold(shop.buy(account_id, e164)).order.rental_id
+    for day in range(7, 30):
+        hands.renew(shop, NOW + day * DAY)
+    assert hands.periods(shop, rental_id) == [(0, "purchased"), (1, "charged")]
+    shop.top_up(account_id, 5 * PRICE)
+    hands.renew(shop, NOW + 30 * DAY)
+    assert hands.periods(shop, rental_id)[2:] == [(period, "charged") for period in (2, 3, 4)]
+    assert shop.rows("SELECT state, renews_at FROM rentals") == [("active", NOW + 35 * DAY)]
     shop.verified()

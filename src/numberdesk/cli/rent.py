@@ -17,7 +17,8 @@ from numberdesk.cli.rent_policies import policies
 from numberdesk.cli.session import AsJson, Limit, amount_of, customer_called, services
 from numberdesk.core.errors import NumberdeskError
 from numberdesk.core.rental import Rental
-from numberdesk.flows.rentals.announce_by_rule import AnnounceByRule, announce_by_rule
+from numberdesk.flows.part_way import Taken, part_way
+from numberdesk.flows.rentals.announce_by_rule import ANNOUNCED_ONCE, AnnounceByRule, announce_by_rule
 from numberdesk.flows.rentals.announce_prices import announce_prices, announcement
 from numberdesk.flows.rentals.renew_rentals import renewals
 from numberdesk.flows.rentals.resolve_rent import resume_rentals, waive_rent, waiver
@@ -150,11 +151,13 @@ def _announced(
     running: Services, ids: Sequence[str], price: int | None, inbound: int | None, outbound: int | None
 ) -> list[RentPriceView]:
     made = []
-    for rental_id in ids:
-        asked = announcement(rental_id, price or 0, inbound, outbound, now=running.now(), usual=running.rent_terms)
-        outcome = running.writer.apply(announce_prices, asked)
-        if not isinstance(outcome, NumberdeskError):
-            made.append(rent_price_view(outcome))
+    with part_way(Taken("rentals", ANNOUNCED_ONCE, len(ids))) as taken:
+        for rental_id in ids:
+            asked = announcement(rental_id, price or 0, inbound, outbound, now=running.now(), usual=running.rent_terms)
+            outcome = running.writer.apply(announce_prices, asked)
+            taken.count += 1
+            if not isinstance(outcome, NumberdeskError):
+                made.append(rent_price_view(outcome))
     return made
 
 
@@ -167,16 +170,18 @@ def _announced_by_rule(
     made: list[RentPriceView] = []
     after: str | None = ""
     looked = 0
-    while after is not None:
-        asked = AnnounceByRule(rule, after, price, inbound, outbound, running.now(), running.rent_terms)
-        stretch = running.writer.apply(announce_by_rule, asked)
-        assert not isinstance(stretch, NumberdeskError)  # noqa: S101  a refusal is raised
-        looked, after = looked + stretch.looked, stretch.last
-        made += [rent_price_view(one) for one in stretch.made]
-        for rental_id, error in stretch.refused:
-            note(f"numberdesk: {rental_id}: {error.message}")
-        if after is not None:
-            note(f"looked at {looked} rentals, announced prices of {len(made)}")
+    with part_way(Taken("rentals", ANNOUNCED_ONCE)) as taken:
+        while after is not None:
+            asked = AnnounceByRule(rule, after, price, inbound, outbound, running.now(), running.rent_terms)
+            stretch = running.writer.apply(announce_by_rule, asked)
+            assert not isinstance(stretch, NumberdeskError)  # noqa: S101  a refusal is raised
+            looked, after = looked + stretch.looked, stretch.last
+            taken.count = looked
+            made += [rent_price_view(one) for one in stretch.made]
+            for rental_id, error in stretch.refused:
+                note(f"numberdesk: {rental_id}: {error.message}")
+            if after is not None:
+                note(f"looked at {looked} rentals, announced prices of {len(made)}")
     return made
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from starlette.responses import Response
 
+from numberdesk.api.routing import known_error
 from numberdesk.console.connection_states import connections_of
 from numberdesk.console.pages.numbers import numbers
 from numberdesk.console.screens import screen, show, show_again
@@ -169,7 +170,7 @@ async def _outcome(visit: Visit, plan: _Plan, one: _Chosen) -> dict[str, Any]:
     """Do it to one number, unless it is done or somebody changed it since; why not, where it is refused."""
     try:
         if one.error is not None:
-            raise one.error
+            raise one.error  # noqa: TRY301  a refusal is told as those below are
         # Read again: the numbers before it took their time.
         rental = (await visit.ask(_ONE, path={"number": one.rental_id})).data
         if plan.is_done(rental):
@@ -178,8 +179,10 @@ async def _outcome(visit: Visit, plan: _Plan, one: _Chosen) -> dict[str, Any]:
             why = "It was changed since you confirmed, so it was left as it is. Choose it anew."
             return {"rental": rental, "state": "not done", "why": why}
         await _do(visit, plan, rental)
-    except NumberdeskError as error:
-        return {"rental": one.rental, "id": one.rental_id, "state": "not done", "why": error.message}
+    except Exception as raised:  # noqa: BLE001  whatever it is, what was done to the numbers before it is told
+        scope: Any = {"state": {"request_id": visit.request_id}, "path": visit.address, "method": "POST"}
+        why = known_error(raised, scope).message
+        return {"rental": one.rental, "id": one.rental_id, "state": "not done", "why": why}
     return {"rental": rental, "state": "done", "why": plan.words(rental)[1]}
 
 

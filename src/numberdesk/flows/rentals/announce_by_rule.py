@@ -33,7 +33,8 @@ AT_ONCE: Final = 100
 MOST_SHOWN: Final = 100
 """Rentals whose prices cannot be announced, of which an answer tells by name."""
 
-_AGAIN: Final = "what is announced is not announced twice"
+ANNOUNCED_ONCE: Final = "what is announced is not announced twice"
+"""Why an announcement may be sent again."""
 
 
 class AnnounceByRule(NamedTuple):
@@ -81,7 +82,7 @@ async def announce_all_of_rule(writer: Writer, first: AnnounceByRule) -> Announc
     looked = made = count = 0
     refused: list[tuple[str, NumberdeskError]] = []
     after: str | None = first.after
-    with part_way(Taken("rentals", _AGAIN)) as taken:
+    with part_way(Taken("rentals", ANNOUNCED_ONCE)) as taken:
         while after is not None:
             done: AnnouncedByRule = await writer.submit(announce_by_rule, first._replace(after=after))
             looked, after = looked + done.looked, done.last
