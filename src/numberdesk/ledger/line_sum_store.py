@@ -81,7 +81,7 @@ _POSTED_AMONG: Final = (
 _NEXT_ENTRY: Final = select(func.coalesce(func.max(transfers.c.entry), 0) + 1).where(_of_account)
 _LATEST: Final = (
     select(transfers.c.created_at)
-    .where(transfers.c.account_id == bindparam("account_id"), transfers.c.entry <= bindparam("last"))
+    .where(_of_account, transfers.c.entry + literal_column("0") <= bindparam("last"))  # so that it goes by the times
     .order_by(transfers.c.created_at.desc())
     .limit(1)
 )
