@@ -22,6 +22,9 @@ from numberdesk.infra.statements import InsertRows, text, whole
 from numberdesk.ledger.model import Transfer, wallet_account
 from numberdesk.tables import line_sums, transfers
 
+_NO_STRETCH: Final = 2**50
+"""One that no wallet comes to."""
+
 
 class _Stretch(NamedTuple):
     """Entries of a wallet, both ends included."""
@@ -68,9 +71,6 @@ _LAST_KEPT: Final = (
     .limit(1)
 )
 _of_account = transfers.c.account_id == bindparam("account_id")
-_POSTED_SINCE: Final = select(func.min(transfers.c.entry)).where(
-    _of_account, transfers.c.created_at >= bindparam("instant")
-)
 _POSTED_AMONG: Final = (
     select(transfers.c.entry)
     .where(_of_account, transfers.c.entry > bindparam("first"), transfers.c.entry <= bindparam("last"))
@@ -81,7 +81,7 @@ _POSTED_AMONG: Final = (
 _NEXT_ENTRY: Final = select(func.coalesce(func.max(transfers.c.entry), 0) + 1).where(_of_account)
 _LATEST: Final = (
     select(transfers.c.created_at)
-    .where(transfers.c.account_id == bindparam("account_id"), transfers.c.entry <= bindparam("last"))
+    .where(_of_account, transfers.c.entry + literal_column("0") <= bindparam("last"))  # so that it goes by the times
     .order_by(transfers.c.created_at.desc())
     .limit(1)
 )
@@ -104,12 +104,11 @@ def find_first_entry(tx: Tx, account_id: str, instant: int) -> int:
     """The first entry of a wallet that was posted at an instant or later, or the one that it will have next."""
     asked = {"account_id": account_id, "instant": instant}
     reaching = tx.execute(_FIRST_REACHING, asked).scalar()
-    if reaching is None:  # then what is posted since is behind all stretches, and an index has it in few rows
-        found = tx.execute(_POSTED_SINCE, asked).scalar()
-        return tx.execute(_NEXT_ENTRY, asked).scalar_one() if found is None else int(found)
-    before = tx.execute(_LAST_KEPT, asked | {"beyond": reaching}).scalar()
-    among = {"first": 0 if before is None else (before + 1) * STRETCH, "last": (reaching + 1) * STRETCH}
-    return int(tx.execute(_POSTED_AMONG, asked | among).scalar_one())
+    beyond = _NO_STRETCH if reaching is None else int(reaching)
+    before = tx.execute(_LAST_KEPT, asked | {"beyond": beyond}).scalar()
+    among = {"first": 0 if before is None else (before + 1) * STRETCH, "last": (beyond + 1) * STRETCH}
+    found = tx.execute(_POSTED_AMONG, asked | among).scalar()
+    return int(tx.execute(_NEXT_ENTRY, asked).scalar_one() if found is None else found)
 
 
 def sum_kinds(tx: Tx, account_id: str, edges: StatementEdges) -> list[KindTotal]:
