@@ -19,7 +19,7 @@ from numberdesk.catalog.place_store import calling_code_query, places_query
 from numberdesk.catalog.search import OfferQuery, Sort
 from numberdesk.catalog.search_plan import ANY_DIGITS, Span, Spots, Stretch, beginning, shapes_of
 from numberdesk.catalog.search_store import (
-    Stage,
+    WalkStage,
     collect_query,
     count_query,
     keep_to_indexes,
@@ -32,7 +32,7 @@ from numberdesk.catalog.search_store import (
 from numberdesk.catalog.store import insert_listings
 from numberdesk.catalog.trigram_store import find_matches
 from numberdesk.infra.db import Database, Tx
-from numberdesk.infra.statements import Asked, set_text
+from numberdesk.infra.statements import BoundQuery, set_text
 from testbed.databases import Databases
 from testbed.offer_queries import sent_query
 
@@ -101,7 +101,7 @@ def database(made: Databases, tmp_path_factory: pytest.TempPathFactory) -> Itera
     made.done(url)
 
 
-def written(asked: Asked, engine: str) -> tuple[str, list[Any]]:
+def written(asked: BoundQuery, engine: str) -> tuple[str, list[Any]]:
     """A statement as the engine gets it, and its values in their order."""
     compiled = asked.statement.query.compile(dialect=DIALECTS[engine])
     given = {name: _sent(engine, value) for name, value in asked.values.items()}
@@ -113,7 +113,7 @@ def _sent(engine: str, value: Any) -> Any:
     return set_text(engine, value) if isinstance(value, tuple | list) else value
 
 
-def plan(database: Database, asked: Asked) -> list[Step]:
+def plan(database: Database, asked: BoundQuery) -> list[Step]:
     statement, values = written(asked, "sqlite")
     with database.read() as tx:
         return [Step(row[0], row[1], row[3]) for row in tx.fetch(f"EXPLAIN QUERY PLAN {statement}", values)]
@@ -140,7 +140,7 @@ def bounded_by(steps: list[Step], name: str) -> list[Step]:
 def test_a_walk_searches_the_index_of_its_order_and_sorts_no_more_than_its_window(
     database: Database, sort: Sort, parameters: dict[str, Any]
 ) -> None:
-    steps = plan(database, walk_query(read(**parameters, sort=sort), SPOTS, Stage(beginning(sort), 1000), 11))
+    steps = plan(database, walk_query(read(**parameters, sort=sort), SPOTS, WalkStage(beginning(sort), 1000), 11))
     (search,) = searched(bounded_by(steps, "walked"))
     assert re.search(
         rf"USING INDEX ix_numbers_sale_{ORDERS[sort]} \((iso_country=\? AND|\(iso_country,e164\)>)", search
@@ -161,11 +161,11 @@ def test_a_walk_begins_at_its_position_without_reading_what_is_before(
     database: Database, sort: Sort, from_position: str
 ) -> None:
     query = read(**EVERYTHING, sort=sort)
-    steps = plan(database, walked_to_query(query, Stage(beginning(sort), 1000)))
+    steps = plan(database, walked_to_query(query, WalkStage(beginning(sort), 1000)))
     kind = "INDEX" if sort is Sort.PRICE else "COVERING INDEX"
     there = f"ix_numbers_sale_{ORDERS[sort]} {from_position}"
     assert [step.says for step in steps] == [f"SEARCH numbers USING {kind} {there}"]
-    walk = searched(plan(database, walk_query(query, SPOTS, Stage(beginning(sort), 1000), 11)))
+    walk = searched(plan(database, walk_query(query, SPOTS, WalkStage(beginning(sort), 1000), 11)))
     assert walk == [f"SEARCH numbers USING INDEX {there}"]
 
 
@@ -180,7 +180,7 @@ def test_where_digits_are_asked_for_a_walk_reads_the_rows_of_numbers_that_have_t
         assert skims(tx, query, shapes)
         assert not skims(tx, read(sort="price", contains=["123"]), shapes)
         assert not skims(tx, read(sort=sort), ANY_DIGITS)
-    steps = plan(database, skim_query(query, SPOTS, Stage(beginning(sort), 1000), 11, shapes))
+    steps = plan(database, skim_query(query, SPOTS, WalkStage(beginning(sort), 1000), 11, shapes))
     (search,) = searched(bounded_by(steps, "walked"))
     assert f"USING COVERING INDEX ix_numbers_sale_{ORDERS[sort]} (" in search
     assert searched(steps) == [search, BY_KEY]
@@ -258,10 +258,10 @@ def test_the_calling_code_is_one_look(database: Database) -> None:
     )
 
 
-def statements(query: OfferQuery) -> list[Asked]:
+def statements(query: OfferQuery) -> list[BoundQuery]:
     """Every statement that a search can run."""
     spots, start = SPOTS if query.names_place else None, query.after or beginning(query.sort)
-    stage, shapes = Stage(start, 1000), shapes_of(query, "1")
+    stage, shapes = WalkStage(start, 1000), shapes_of(query, "1")
     return [
         walk_query(query, spots, stage, 11),
         skim_query(query, spots, stage, 11, shapes),
@@ -291,7 +291,7 @@ class Scan(NamedTuple):
     bounded: bool
 
 
-def scans(database: Database, asked: Asked, *, inner: str = "", sorts: bool = False) -> list[Scan]:
+def scans(database: Database, asked: BoundQuery, *, inner: str = "", sorts: bool = False) -> list[Scan]:
     """How PostgreSQL reads numbers. Within the query `inner`, or anywhere when there is none, it may sort nothing,
     unless it `sorts`.
     """
@@ -329,7 +329,7 @@ def test_postgresql_walks_the_index_of_the_order_though_it_knows_nothing_of_the_
     database: Database, sort: Sort, parameters: dict[str, Any]
 ) -> None:
     query = read(**parameters, sort=sort)
-    index, stage = f"ix_numbers_sale_{ORDERS[sort]}", Stage(beginning(sort), 1000)
+    index, stage = f"ix_numbers_sale_{ORDERS[sort]}", WalkStage(beginning(sort), 1000)
     assert scans(database, walked_to_query(query, stage)) == [Scan("Index Only Scan", index, bounded=True)]
     walk = walk_query(query, SPOTS if parameters else None, stage, 11)
     assert scans(database, walk) == [Scan("Index Scan", index, bounded=True)]

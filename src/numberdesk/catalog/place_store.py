@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, and_, func, literal_column, select, tuple_
 
 from numberdesk.catalog.search_plan import Place
 from numberdesk.infra.db import Tx
-from numberdesk.infra.statements import Asked, SelectSet, text, whole
+from numberdesk.infra.statements import BoundQuery, SelectSet, text, whole
 from numberdesk.tables import numbers
 
 _AVAILABLE: Final = numbers.c.state == literal_column("'available'")
@@ -39,14 +39,14 @@ def list_places(tx: Tx, iso_country: str, *, with_localities: bool, most: int) -
     return found, len(rows) <= most
 
 
-def calling_code_query(iso_country: str) -> Asked:
+def calling_code_query(iso_country: str) -> BoundQuery:
     """The statement of `find_calling_code`."""
-    return Asked(_first_number(), {"country": iso_country, "after_e164": _FIRST, "until_e164": _LAST})
+    return BoundQuery(_first_number(), {"country": iso_country, "after_e164": _FIRST, "until_e164": _LAST})
 
 
-def places_query(iso_country: str, names: tuple[str, ...], most: int) -> Asked:
+def places_query(iso_country: str, names: tuple[str, ...], most: int) -> BoundQuery:
     """The statement of `list_places`: from one combination of the named columns the index leads to the next."""
-    return Asked(_places(names), {"country": iso_country, "most": most})
+    return BoundQuery(_places(names), {"country": iso_country, "most": most})
 
 
 @lru_cache

@@ -37,7 +37,7 @@ from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.pattern import Subjects
 from numberdesk.core.prices import Prices
 from numberdesk.infra.db import Tx
-from numberdesk.infra.statements import Asked, SelectSet, in_set, text, whole
+from numberdesk.infra.statements import BoundQuery, SelectSet, in_set, text, whole
 from numberdesk.tables import numbers
 
 _COLUMNS: Final = tuple(
@@ -72,7 +72,7 @@ def keep_to_indexes(tx: Tx) -> None:
         tx.fetch(_AVOID, [])
 
 
-class Stage(NamedTuple):
+class WalkStage(NamedTuple):
     """A part of a walk: the next `window` numbers for sale after a position, in their own order none after `until`."""
 
     after: Position
@@ -81,7 +81,7 @@ class Stage(NamedTuple):
 
 
 def walk(
-    tx: Tx, query: OfferQuery, spots: Spots | None, stage: Stage, limit: int, shapes: Shapes = ANY_DIGITS
+    tx: Tx, query: OfferQuery, spots: Spots | None, stage: WalkStage, limit: int, shapes: Shapes = ANY_DIGITS
 ) -> list[Found]:
     """The first `limit` fitting offers of a stage, in the query's order. What fits has the `shapes`."""
     if skims(tx, query, shapes):
@@ -97,7 +97,7 @@ def skims(tx: Tx, query: OfferQuery, shapes: Shapes) -> bool:
     return shapes != ANY_DIGITS and (tx.engine_name == "postgresql" or query.sort is not Sort.PRICE)
 
 
-def walked_to(tx: Tx, query: OfferQuery, stage: Stage) -> Position | None:
+def walked_to(tx: Tx, query: OfferQuery, stage: WalkStage) -> Position | None:
     """The position of the last number of a stage, None when there are fewer than it may have."""
     rows = walked_to_query(query, stage).rows(tx)
     return Position(rows[0].key, rows[0].e164) if rows else None
@@ -131,30 +131,30 @@ def look_up(
     return [_found_of(query, row) for row in look_up_query(query, spots, after, e164s, limit).rows(tx)]
 
 
-def walk_query(query: OfferQuery, spots: Spots | None, stage: Stage, limit: int) -> Asked:
+def walk_query(query: OfferQuery, spots: Spots | None, stage: WalkStage, limit: int) -> BoundQuery:
     """The statement of `walk`, which holds all that is asked for against each row."""
     filters, values = filters_of(query, spots)
-    return Asked(_walk(query.sort, filters), values | _stage_values(query, stage) | {"limit": limit})
+    return BoundQuery(_walk(query.sort, filters), values | _stage_values(query, stage) | {"limit": limit})
 
 
-def skim_query(query: OfferQuery, spots: Spots | None, stage: Stage, limit: int, shapes: Shapes) -> Asked:
+def skim_query(query: OfferQuery, spots: Spots | None, stage: WalkStage, limit: int, shapes: Shapes) -> BoundQuery:
     """The same, which reads only the rows of numbers that have the shapes: the others it knows from the index."""
     filters, values = filters_of(query, spots)
     values |= _stage_values(query, stage) | shape_values(shapes) | {"limit": limit}
-    return Asked(_skim(query.sort, filters, len(shapes.like), len(shapes.unlike)), values)
+    return BoundQuery(_skim(query.sort, filters, len(shapes.like), len(shapes.unlike)), values)
 
 
-def walked_to_query(query: OfferQuery, stage: Stage) -> Asked:
+def walked_to_query(query: OfferQuery, stage: WalkStage) -> BoundQuery:
     """The statement of `walked_to`."""
     # The offset is the size of a window, never what a client sends.
     values = _stage_values(query, stage)
     values["passed"] = values.pop("window") - 1
-    return Asked(_walked_to(query.sort, _is_capped(query)), values)
+    return BoundQuery(_walked_to(query.sort, _is_capped(query)), values)
 
 
-def count_query(query: OfferQuery, span: Span, most: int) -> Asked:
+def count_query(query: OfferQuery, span: Span, most: int) -> BoundQuery:
     """The statement of `holds_at_most`."""
-    return Asked(_count(span.column, bool(span.among)), _span_values(query, span, most + 1))
+    return BoundQuery(_count(span.column, bool(span.among)), _span_values(query, span, most + 1))
 
 
 def collect_query(
@@ -165,19 +165,21 @@ def collect_query(
     most: int,
     limit: int,
     shapes: Shapes = ANY_DIGITS,
-) -> Asked:
+) -> BoundQuery:
     """The statement of `collect`, which reads only the rows of numbers that have the shapes."""
     filters, values = filters_of(query, spots)
     values |= _span_values(query, span, most) | _past_values(query, after) | {"limit": limit}
     statement = _collect(query.sort, span.column, bool(span.among), filters, len(shapes.like), len(shapes.unlike))
-    return Asked(statement, values | shape_values(shapes))
+    return BoundQuery(statement, values | shape_values(shapes))
 
 
-def look_up_query(query: OfferQuery, spots: Spots | None, after: Position, e164s: Sequence[str], limit: int) -> Asked:
+def look_up_query(
+    query: OfferQuery, spots: Spots | None, after: Position, e164s: Sequence[str], limit: int
+) -> BoundQuery:
     """The statement of `look_up`."""
     filters, values = filters_of(query, spots)
     sent = {"e164s": e164s, "window": len(e164s), "country": query.iso_country, "limit": limit}
-    return Asked(_look_up(query.sort, filters), values | sent | _past_values(query, after))
+    return BoundQuery(_look_up(query.sort, filters), values | sent | _past_values(query, after))
 
 
 def _prepared(rows: Select[Any]) -> SelectSet:
@@ -259,7 +261,7 @@ def _ahead(sort: Sort, columns: Any, *, capped: bool) -> Select[Any]:
     return rows.where(numbers.c.charged_at_once <= whole("max_price")) if capped else rows
 
 
-def _stage_values(query: OfferQuery, stage: Stage) -> dict[str, Any]:
+def _stage_values(query: OfferQuery, stage: WalkStage) -> dict[str, Any]:
     values = {"country": query.iso_country, "window": stage.window, **_past_values(query, stage.after)}
     if query.sort is Sort.NUMBER:
         values["until_e164"] = stage.until

@@ -58,7 +58,7 @@ _POSTGRESQL: Final = {
 }
 
 
-class Matches(NamedTuple):
+class TrigramMatches(NamedTuple):
     """Numbers in order. `last` is the last that was looked at; `ended` when there are no others."""
 
     e164s: list[str]
@@ -94,7 +94,7 @@ def comes_in_order(tx: Tx) -> bool:
 
 def find_matches(
     tx: Tx, wanted: Sequence[Sequence[int]], shapes: Shapes, after: str, until: str, most: int, limit: int
-) -> Matches:
+) -> TrigramMatches:
     """The first `limit` numbers with these digits, after one and up to another, among `most` that the index finds.
 
     It finds those that have all trigrams of one of the sets `wanted`.
@@ -115,8 +115,8 @@ def find_matches(
         tx.fetch(_SET_BITMAPS, [before])
         e164s = found or []
     if len(e164s) == limit:
-        return Matches(e164s, e164s[-1], ended=False)
-    return Matches(e164s, after if last is None else e164_of(last), ended=seen < most)
+        return TrigramMatches(e164s, e164s[-1], ended=False)
+    return TrigramMatches(e164s, after if last is None else e164_of(last), ended=seen < most)
 
 
 def _find(seen: str, words: Mapping[str, str], shapes: Shapes) -> str:

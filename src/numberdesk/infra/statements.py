@@ -167,7 +167,7 @@ class SelectSet:
         return made
 
 
-class Asked(NamedTuple):
+class BoundQuery(NamedTuple):
     """A prepared query, and the values that it is asked with."""
 
     statement: SelectSet

@@ -118,7 +118,7 @@ trunk_numbers = Table(
     "trunk_numbers",
     metadata,
     text("id", primary_key=True),
-    text("connection_id", ForeignKey(connections.c.id)),
+    text("connection_id"),
     text("carrier"),
     text("e164"),
     whole("generation"),

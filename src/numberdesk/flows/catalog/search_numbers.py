@@ -39,7 +39,7 @@ from numberdesk.catalog.search_plan import (
     within_stretches,
 )
 from numberdesk.catalog.search_store import (
-    Stage,
+    WalkStage,
     collect,
     holds_at_most,
     keep_to_indexes,
@@ -48,7 +48,7 @@ from numberdesk.catalog.search_store import (
     walk,
     walked_to,
 )
-from numberdesk.catalog.trigram_store import Matches, comes_in_order, find_matches, is_filled
+from numberdesk.catalog.trigram_store import TrigramMatches, comes_in_order, find_matches, is_filled
 from numberdesk.catalog.trigrams import wanted_sets
 from numberdesk.infra.db import Tx
 
@@ -246,7 +246,7 @@ class _Search:
             if not size:
                 return False
             budget -= size
-            stage = Stage(start, size, until)
+            stage = WalkStage(start, size, until)
             self.found += walk(self.tx, self.query, self.spots, stage, self.missing, shapes)
             if not self.missing:
                 return True
@@ -267,7 +267,7 @@ class _Search:
         everywhere = len(within) == 1 and len(within[0].low) <= 1 + len(self.calling_code)
         if start is None or everywhere or not ends_key(sort, within, start):
             return start
-        following = walked_to(self.tx, self.query, Stage(start, 1))
+        following = walked_to(self.tx, self.query, WalkStage(start, 1))
         return None if following is None else onward(sort, within, before_key(sort, following.key))
 
     def _look_up(self, most: int) -> bool:
@@ -309,7 +309,7 @@ class _Search:
             asked, looked_up = asked * _GROWTH, looked_up * _GROWTH
         return False
 
-    def _matches(self, within: Sequence[Stretch], after: str, most: int, limit: int) -> Matches:
+    def _matches(self, within: Sequence[Stretch], after: str, most: int, limit: int) -> TrigramMatches:
         """The first numbers after one, within the stretches at least, that have the digits of the query."""
         first, last = max(after, just_before(within[0])), within[-1].high
         wanted = wanted_sets(self.query.digits.all_of)

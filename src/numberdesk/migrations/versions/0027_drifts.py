@@ -74,7 +74,6 @@ def _trunk_numbers() -> None:
                 "leased_while_due": "leased_until IS NULL OR next_at IS NOT NULL",
             }.items()
         ),
-        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_trunk_numbers_connection_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_trunk_numbers")),
         sqlite_with_rowid=False,
     )
