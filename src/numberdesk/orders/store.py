@@ -19,7 +19,7 @@ from numberdesk.core.lifecycle import OrderOrigin, OrderState
 from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import IdempotencyRecord, Order
 from numberdesk.infra.db import Tx
-from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_pairs, in_set, stretch_of
+from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set, stretch_of
 from numberdesk.tables import carrier_orders, idempotency_records, orders
 
 _COLUMNS: Final = (
@@ -51,9 +51,10 @@ _ORIGINS: Final = {origin.value: origin for origin in OrderOrigin}
 _BY_ID: Final = SelectSet(select(*_COLUMNS).where(in_set(orders.c.id, "ids")), "ids")
 _ANSWERS: Final = SelectSet(
     select(idempotency_records).where(
-        in_pairs(idempotency_records.c.account_id, idempotency_records.c.key, "accounts_and_keys")
+        in_set(idempotency_records.c.account_id, "ids"), in_set(idempotency_records.c.key, "keys")
     ),
-    pairs=("accounts_and_keys",),
+    "ids",
+    "keys",
 )
 _KEYS_OF_ORDERS: Final = SelectSet(
     select(idempotency_records.c.order_id, func.count().label("keys"))
@@ -170,8 +171,11 @@ def count_open_orders(tx: Tx, account_ids: Iterable[str]) -> dict[str, int]:
 def find_idempotency_records(tx: Tx, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], IdempotencyRecord]:
     """Stored answers by (account, key)."""
     wanted = set(keys)
-    found = map(_answer_of, _ANSWERS.run(tx, accounts_and_keys=wanted)) if wanted else ()
-    return {(answer.account_id, answer.key): answer for answer in found}
+    if not wanted:
+        return {}
+    rows = _ANSWERS.run(tx, ids=[account_id for account_id, _ in wanted], keys=[key for _, key in wanted])
+    found = (_answer_of(row) for row in rows)
+    return {(answer.account_id, answer.key): answer for answer in found if (answer.account_id, answer.key) in wanted}
 
 
 def insert_idempotency_records(tx: Tx, new: Sequence[IdempotencyRecord]) -> None:
