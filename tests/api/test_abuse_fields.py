@@ -44,13 +44,16 @@ REFUSED: Final = {
     "/api/v1/admin/findings/keep": 404,
     "/api/v1/admin/findings/put-back": 404,
     "/api/v1/admin/findings/release": 404,
+    "/api/v1/admin/accounts/{account_id}/rate-decks": 404,
+    "/api/v1/admin/phone-numbers/{number}/unadopt": 400,
+    "/api/v1/admin/price-rules/{rule_id}/reprice": 404,
     "/api/v1/admin/rentals/{rental_id}/prices": 404,
     "/api/v1/admin/rentals/{rental_id}/waive": 404,
     "/api/v1/webhooks": 400,
     "/api/v1/webhooks/{webhook_id}": 404,
     "/api/v1/webhooks/{webhook_id}/replay": 404,
 }
-"""Writes that are refused where there is neither a carrier, a webhook, a rental, nor a key for secrets."""
+"""Writes that are refused where there is no carrier, webhook, rental, adoption, rule, deck and key for secrets."""
 
 
 def _planted(schema: dict[str, Any]) -> Any:

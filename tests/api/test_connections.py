@@ -177,7 +177,7 @@ def test_a_number_is_bought_connected_changed_diagnosed_and_the_connection_is_ke
     assert customer.http.get(mine).json()["data"]["status"] == "active"
     assert customer.http.get(f"/phone-numbers/{number}/").json()["data"]["connection_id"] == connection["id"]
     kinds = [event["type"] for event in events(desk, customer)]
-    assert kinds == ["account.credited", "number.purchased", "number.connected"]
+    assert kinds == ["number.purchased", "number.connected"]
     diagnosed = customer.http.get(f"/phone-numbers/{number}/diagnose/").json()["data"]
     assert diagnosed["sentence"].startswith("Nothing is wrong")
     in_use = customer.http.delete(path)
@@ -242,7 +242,7 @@ def test_a_purchase_with_a_connection_is_the_same_purchase_and_no_id_is_refused_
     assert (first.status_code, first.json()["data"]) == (200, again.json()["data"])
     assert customer.balance() == pytest.approx(98.85)
     kinds = [event["type"] for event in events(desk, customer)]
-    assert kinds == ["account.credited", "number.purchased", "number.connection_failed"]
+    assert kinds == ["number.purchased", "number.connection_failed"]
 
 
 def test_others_connections_are_not_there_and_the_operators_are_for_all_and_changed_by_none(

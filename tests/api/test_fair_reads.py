@@ -20,7 +20,7 @@ NOT_READ: Final = frozenset({"/admin/carrier-kinds", "/connection-presets", "/ro
 NAMED: Final = {
     "iso_country": "US", "number": "+13612738809", "order_id": "ord_1", "key_id": "key_1", "account_id": "acc_1",
     "name": "twilio", "rental_id": "rnt_1", "webhook_id": "whk_1", "connection_id": "con_1", "month": "2026-03",
-    "profile_id": "cmp_1", "person_id": "per_1",
+    "profile_id": "cmp_1", "person_id": "per_1", "deck": "retail",
 }  # fmt: skip
 READS: Final = sorted(each.path for each in ENDPOINTS if each.method == "GET" and each.path not in NOT_READ)
 CUSTOMERS: Final = sorted(

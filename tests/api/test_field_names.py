@@ -66,7 +66,8 @@ def test_no_endpoint_takes_a_parameter_that_its_description_does_not_have(
         asking = operator if described.scope == "admin" else customer
         details = _details(asking.http.request(described.method, path, params={"dry_runn": "x"}))
         assert details["field"] == "dry_runn", path
-        assert details.get("suggestion") == ("dry_run" if path.endswith(("/import", "/carriers/none/adopt")) else None)
+        tries_dry = path.endswith(("/inventory/import", "/carriers/none/adopt"))
+        assert details.get("suggestion") == ("dry_run" if tries_dry else None), path
 
 
 def test_no_body_but_that_of_a_purchase_takes_another_field(customer: Customer, operator: Customer) -> None:

@@ -46,6 +46,8 @@ MAY_BE_REFUSED: Final = {
     ("NewConnectionBody", "server_url"): "only the address of a server is taken",
     ("ConnectionBody", "server_url"): "only the address of a server is taken",
     ("ConnectBody", "connection_id"): "only connections that there are",
+    ("NewWebhookBody", "kinds"): "what is of operators is for their webhooks alone",
+    ("WebhookBody", "kinds"): "what is of operators is for their webhooks alone",
     ("NewPersonBody", "role"): "each kind of account has roles of its own",
     ("PersonBody", "role"): "each kind of account has roles of its own",
     ("PersonBody", "status"): "nobody becomes invited again",

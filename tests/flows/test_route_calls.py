@@ -16,7 +16,7 @@ from numberdesk.flows.rentals.announce_prices import announce_prices, announceme
 from numberdesk.flows.usage.record_calls import rate_of, terms_of
 from numberdesk.flows.usage.set_usage_terms import SetRate, set_call_terms, set_missing_rates
 from numberdesk.usage.store import find_live_span
-from tests.flows.conftest import NOW, PRICE, Shop
+from tests.flows.conftest import NOW, PRICE, QUOTE_LIFETIME, Shop
 
 INBOUND = Direction.INBOUND
 SECOND = Increments(1, 1)
@@ -53,7 +53,7 @@ def never(shop: Shop) -> str:
 
 
 def bought(shop: Shop, inbound: int | None, outbound: int | None) -> str:
-    shop.writer.apply(set_call_terms, CallTerms("pool", NOW - 1, None, 300, 1, 1))
+    shop.writer.apply(set_call_terms, CallTerms("pool", NOW - QUOTE_LIFETIME - 1, None, 300, 1, 1))
     e164 = shop.number(inbound=inbound, outbound=outbound)
     assert isinstance(shop.buy(shop.account(PRICE), e164), Sold)
     return e164
