@@ -181,6 +181,11 @@ class Rental:
         return f"rnt_{self.order.serial}"
 
     @property
+    def begun(self) -> int:
+        """When the period that it is in began."""
+        return add_months(self.created_at, self.period) if self.period else self.created_at
+
+    @property
     def renews_at(self) -> int:
         """When the next period begins."""
         return add_months(self.created_at, self.period + 1)

@@ -150,16 +150,15 @@ def _end(books: Books, rental: Any, command: Release) -> None:
     order, number = rental.order, books.numbers[rental.order.e164]
     named = command.rental_id is not None or command.request_key is not None
     books.charge_begun(rental, command.now)
-    rental.released_at = rental.updated_at = command.now
+    ended = max(books.kept_since(command.now), rental.begun)  # however the clock is set
+    rental.released_at = rental.updated_at = ended
     number.state, number.account_id, number.order_id = "quarantined", None, None
-    number.until = books.kept_since(command.now) + (
-        books.quarantine if named else max(books.quarantine, _SHORTEST_REST)
-    )
+    number.until = ended + (books.quarantine if named else max(books.quarantine, _SHORTEST_REST))
     number.rested = True
-    books.events.add((f"evt_rel_{order.serial}", order.account_id, "number.released", command.now))
+    books.events.add((f"evt_rel_{order.serial}", order.account_id, "number.released", ended))
     if order.carrier != POOL:
         books.releases[f"rel_{order.serial}"] = GivingBack(
-            f"rel_{order.serial}", order.carrier, order.e164, order.number_id, command.now, command.now
+            f"rel_{order.serial}", order.carrier, order.e164, order.number_id, ended, ended
         )
 
 

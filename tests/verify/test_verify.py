@@ -37,6 +37,7 @@ PLANTED = {
     "rental_connections": "'rnt_3', 'acc_1', 'pool', '+13612738803', NULL, 'none', 0, NULL, NULL, 0, '', NULL, NULL, "
     "1, NULL",
     "adopted_offers": "'ado_1', '+13612738801', 1, 'acme', 'PN1', 'key_1', NULL, NULL, NULL",
+    "line_sums": "'acc_1', 0, 'rental', 1, 1, 1",
     "trunk_numbers": "'tnm_1', 'con_1', 'pool', '+13612738803', 1, 'pending', 1, 0, '', NULL, NULL, NULL, NULL",
     "people": "'per_1', 'acc_1', 'ann@example.com', 'owner', 1, NULL, NULL",
     "compliance_profiles": "'cmp_1', 'acc_1', 'acme', 'DE', '', '{}', 'draft', NULL, '', 1, 1, NULL, NULL",
