@@ -52,7 +52,7 @@ Result = TypeVar("Result")
 DAY = 86_400_000_000
 CENT = MICROS // 100
 SWITCH = "switch"
-MIGRATION = Path(migrations.__file__).parent / "versions" / "0033_sums_of_lines.py"
+MIGRATION = Path(migrations.__file__).parent / "versions" / "0030_sums_of_lines.py"
 
 
 class Life:

@@ -8,8 +8,8 @@ Those of the lines that are there are made here: a million lines take some secon
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0033"
-down_revision = "0031"
+revision = "0030"
+down_revision = "0029"
 
 TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 FILL = """

@@ -8,7 +8,7 @@ minute or two.
 
 from alembic import op
 
-revision = "0031"
+revision = "0029"
 down_revision = "0028"
 
 INDEXES = {
