@@ -49,8 +49,8 @@ class Sqlite:
 
     name: ClassVar[str] = "sqlite"
     one_flow_per_commit: ClassVar[bool] = False
-    pooled: ClassVar[bool] = False
     """Nobody else writes meanwhile, so the order in which flows take their rows cannot matter."""
+    pooled: ClassVar[bool] = False
 
     def __init__(self, url: URL, *, busy_seconds: float, makes_file: bool = True) -> None:
         if not url.database or url.database == ":memory:":
