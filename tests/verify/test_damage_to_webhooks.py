@@ -54,6 +54,36 @@ DAMAGE: Final[dict[str, Damage]] = {
         {("I13", "webhook_endpoints", "whk_1")},
         "acc_1 is no account of operators",
     ),
+    "I13 an event of operators that is told to a customer": (
+        ("INSERT INTO events VALUES ('evt_failing_1', 'acc_1', 'carrier.failing', '{}', 1, NULL)",),
+        {("I13", "events", "evt_failing_1")},
+        "the event carrier.failing is one of acc_1, whose it cannot be",
+    ),
+    "I13 an event of customers that is told to operators": (
+        ("INSERT INTO events VALUES ('evt_off_9', '', 'webhook.disabled', '{}', 1, NULL)",),
+        {("I13", "events", "evt_off_9")},
+        "the event webhook.disabled is one of operators, whose it cannot be",
+    ),
+    "I13 an event of an account that is not there": (
+        ("INSERT INTO events VALUES ('evt_off_9', 'acc_9', 'webhook.disabled', '{}', 1, NULL)",),
+        {("I13", "events", "evt_off_9")},
+        "the event webhook.disabled is one of acc_9, whose it cannot be",
+    ),
+    "I13 open findings that nobody was told of, and one that is kept": (
+        (
+            (
+                "INSERT INTO findings SELECT 'acme', e164, 'orphan', CASE WHEN e164 = '+13612738801' THEN 'kept' "
+                "ELSE 'open' END, 'PN', '', '', 1, 1 FROM numbers WHERE e164 <= '+13612738803'"
+            ),
+        ),
+        {("I13", "findings", f"acme +1361273880{digit} orphan") for digit in (2, 3)},
+        "no event finding.opened tells of it",
+    ),
+    "I13 a trouble at a carrier that nobody was told of": (
+        ("INSERT INTO carrier_troubles VALUES ('acme', 'HTTP 401', 1, 1, 1)",),
+        {("I13", "carrier_troubles", "acme")},
+        "no event carrier.failing tells of it",
+    ),
     "I15 a webhook's secret stored in clear": (
         ("UPDATE webhook_endpoints SET secret = 'whsec_5ecre7' WHERE id = 'whk_1'",),
         {("I15", "webhook_endpoints", "whk_1")},
