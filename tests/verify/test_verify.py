@@ -10,8 +10,9 @@ from sqlalchemy import ForeignKey, select
 
 from numberdesk.core.invariants import MOST_SHOWN, VerifyReport
 from numberdesk.infra.db import Database, TryAgainError
-from numberdesk.tables import metadata
+from numberdesk.tables import metadata, transfers
 from numberdesk.verify.books import verify
+from numberdesk.verify.engine import pages
 from tests.flows.conftest import Shop
 from tests.verify.conftest import FREE, ONLY_POSTGRESQL, Copy, said
 
@@ -75,6 +76,16 @@ def test_a_check_says_how_many_rows_it_looked_at(books: Database) -> None:
     assert rows["every transfer continues the one before, the last is what its wallet has posted"] == 9
     assert rows["no wallet is overdrawn"] == 3
     assert rows["every order has one hold, of its prices and in its state"] == 7
+
+
+@pytest.mark.parametrize("size", [1, 3, 9])
+def test_rows_that_are_read_page_by_page_come_each_once_in_the_order_of_their_key(size: int, books: Database) -> None:
+    key = [transfers.c.debit, transfers.c.id]
+    with books.read() as tx:
+        every = sorted(tuple(row) for row in tx.execute(select(*key)))
+        read = [[tuple(row) for row in page] for page in pages(tx, select(*key), key, size)]
+    assert read == [every[first : first + size] for first in range(0, len(every), size)]
+    assert len(every) == 9
 
 
 def test_a_database_without_books_is_in_order(database: Database) -> None:

@@ -82,11 +82,7 @@ def _run_json(
 
 def _texts(tx: Tx, key: Sequence[ColumnElement[Any]], column: ColumnElement[Any]) -> Iterator[Any]:
     """The rows with a text that is not one of the two empty ones: their keys and the texts."""
-    query = select(*key, column).where(column.not_in(("[]", "{}"))).order_by(*key).limit(_PAGE)
-    page = tx.execute(query).all()
-    yield from page
-    while len(page) == _PAGE:
-        page = tx.execute(query.where(tuple_(*key) > tuple(page[-1][:-1]))).all()
+    for page in pages(tx, select(*key, column).where(column.not_in(("[]", "{}"))), key):
         yield from page
 
 
@@ -99,6 +95,16 @@ def _is_json(written: object, is_right: Callable[[object], bool]) -> bool:
 
 def _shortened(written: object) -> str:
     return repr(written)[:_MOST_QUOTED]
+
+
+def pages(tx: Tx, query: Select[Any], key: Sequence[ColumnElement[Any]], size: int = _PAGE) -> Iterator[Sequence[Any]]:
+    """The rows of a query in the order of their key, of which its first columns are, `size` at a time."""
+    ordered = query.order_by(*key).limit(size)
+    page = tx.execute(ordered).all()
+    while page:
+        yield page
+        ahead = tuple_(*key) > tuple(page[-1][: len(key)])
+        page = tx.execute(ordered.where(ahead)).all() if len(page) == size else []
 
 
 def broken_rows(tx: Tx, query: Select[Any]) -> tuple[int, Sequence[Any]]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, Table, case, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, Table, case, func, or_, select
 
 from numberdesk.core.findings import FindingState
 from numberdesk.core.invariants import Checked, Violation, found
@@ -27,7 +27,7 @@ from numberdesk.tables import (
     events,
     findings,
 )
-from numberdesk.verify.engine import Check, count_rows, in_key_order, rule
+from numberdesk.verify.engine import Check, count_rows, in_key_order, pages, rule
 
 _PAGE: Final = 500
 
@@ -61,7 +61,7 @@ def _run_told(
             " ".join(str(row[place]) for place in range(len(key))),
             f"no event {kind.name} tells of it",
         )
-        for page in _pages(tx, key, query)
+        for page in pages(tx, query, key, _PAGE)
         for row in _without_event(tx, kind, [row for row in page if row.at > since], facts)
     )
     return [found("I13", what, count_rows(tx, table), untold)]
@@ -72,15 +72,6 @@ def _since(tx: Tx, kind: EventType) -> int:
     began = select(func.max(event_kinds.c.since)).where(event_kinds.c.kind == kind.name)
     pruned = select(func.max(event_streams.c.pruned_until)).where(event_streams.c.account_id == OPERATORS)
     return max(int(tx.execute(query).scalar() or 0) for query in (began, pruned))
-
-
-def _pages(tx: Tx, key: tuple[ColumnElement[Any], ...], query: Select[Any]) -> Iterator[list[Any]]:
-    ordered = query.order_by(*key).limit(_PAGE)
-    page = list(tx.execute(ordered))
-    yield page
-    while len(page) == _PAGE:
-        page = list(tx.execute(ordered.where(tuple_(*key) > tuple(page[-1][: len(key)]))))
-        yield page
 
 
 def _without_event(

@@ -5,7 +5,7 @@ Touches: rent_refunds, rent_charges, rentals, transfers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -17,49 +17,43 @@ from numberdesk.core.rental import ChargeState
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.model import REVENUE, wallet_account
 from numberdesk.tables import rent_charges, rent_refunds, rentals, transfers
-from numberdesk.verify.engine import Check, count_rows
+from numberdesk.verify.engine import Check, count_rows, pages
 
 REFUNDS: Final = "every part of a period that was given back is what was left of it, by one transfer"
 
-_PAGE: Final = 5000
-_ROWS: Final = (
-    select(
-        rent_refunds.c.id,
-        rent_refunds.c.rental_id,
-        rent_refunds.c.period,
-        rent_refunds.c.account_id,
-        rent_refunds.c.e164,
-        rent_refunds.c.amount,
-        rent_refunds.c.transfer_id,
-        rentals.c.account_id.label("rental_account"),
-        rentals.c.e164.label("rental_e164"),
-        rentals.c.anchor,
-        rentals.c.unit,
-        rentals.c.every,
-        rentals.c.period.label("last_period"),
-        rentals.c.released_at,
-        rentals.c.price,
-        rent_charges.c.amount.label("paid"),
-        rent_charges.c.state,
-        transfers.c.amount.label("moved"),
-        transfers.c.kind,
-        transfers.c.debit,
-        transfers.c.credit,
-        transfers.c.rental_id.label("moved_for"),
-        transfers.c.period.label("moved_period"),
+_ROWS: Final = select(
+    rent_refunds.c.id,
+    rent_refunds.c.rental_id,
+    rent_refunds.c.period,
+    rent_refunds.c.account_id,
+    rent_refunds.c.e164,
+    rent_refunds.c.amount,
+    rent_refunds.c.transfer_id,
+    rentals.c.account_id.label("rental_account"),
+    rentals.c.e164.label("rental_e164"),
+    rentals.c.anchor,
+    rentals.c.unit,
+    rentals.c.every,
+    rentals.c.period.label("last_period"),
+    rentals.c.released_at,
+    rentals.c.price,
+    rent_charges.c.amount.label("paid"),
+    rent_charges.c.state,
+    transfers.c.amount.label("moved"),
+    transfers.c.kind,
+    transfers.c.debit,
+    transfers.c.credit,
+    transfers.c.rental_id.label("moved_for"),
+    transfers.c.period.label("moved_period"),
+).select_from(
+    rent_refunds.outerjoin(rentals, rentals.c.id == rent_refunds.c.rental_id)
+    .outerjoin(
+        rent_charges,
+        (rent_charges.c.account_id == rent_refunds.c.account_id)
+        & (rent_charges.c.rental_id == rent_refunds.c.rental_id)
+        & (rent_charges.c.period == rent_refunds.c.period),
     )
-    .select_from(
-        rent_refunds.outerjoin(rentals, rentals.c.id == rent_refunds.c.rental_id)
-        .outerjoin(
-            rent_charges,
-            (rent_charges.c.account_id == rent_refunds.c.account_id)
-            & (rent_charges.c.rental_id == rent_refunds.c.rental_id)
-            & (rent_charges.c.period == rent_refunds.c.period),
-        )
-        .outerjoin(transfers, transfers.c.id == rent_refunds.c.transfer_id)
-    )
-    .order_by(rent_refunds.c.id)
-    .limit(_PAGE)
+    .outerjoin(transfers, transfers.c.id == rent_refunds.c.transfer_id)
 )
 
 
@@ -69,13 +63,11 @@ def _check_refunds(tx: Tx) -> list[Checked]:
 
 
 def _wrong(tx: Tx) -> Iterator[Violation]:
-    page: Sequence[Any] = tx.execute(_ROWS).all()
-    while page:
+    for page in pages(tx, _ROWS, [rent_refunds.c.id]):
         for row in page:
             says = _says(row)
             if says:
                 yield Violation("I6", "rent_refunds", row.id, says)
-        page = tx.execute(_ROWS.where(rent_refunds.c.id > page[-1].id)).all() if len(page) == _PAGE else ()
 
 
 def _says(row: Any) -> str:

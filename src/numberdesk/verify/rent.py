@@ -5,7 +5,7 @@ Touches: rent_charges, rent_refunds, rentals, transfers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Text, and_, case, cast, func, or_, select
@@ -16,11 +16,10 @@ from numberdesk.core.rental import ChargeState
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.model import REVENUE
 from numberdesk.tables import rent_charges, rent_refunds, rentals, transfers
-from numberdesk.verify.engine import Check, count_rows, in_key_order, rule
+from numberdesk.verify.engine import Check, count_rows, in_key_order, pages, rule
 
 CALENDAR: Final = "every rental renews when its paid period ends, and none ended before that began"
 
-_PAGE: Final = 5000
 _PREFIX: Final = len("rnt_") + 1
 
 _of_purchase = rent_charges.c.state == ChargeState.PURCHASED
@@ -146,20 +145,15 @@ def _says_for_nothing(row: Any) -> str:
     return f"it moves {amount(row.amount)} for {of}, of which it is neither charge nor refund"
 
 
-_RENEWED: Final = (
-    select(
-        rentals.c.id,
-        rentals.c.anchor,
-        rentals.c.unit,
-        rentals.c.every,
-        rentals.c.period,
-        rentals.c.renews_at,
-        rentals.c.released_at,
-    )
-    .where(rentals.c.period > 0)
-    .order_by(rentals.c.id)
-    .limit(_PAGE)
-)
+_RENEWED: Final = select(
+    rentals.c.id,
+    rentals.c.anchor,
+    rentals.c.unit,
+    rentals.c.every,
+    rentals.c.period,
+    rentals.c.renews_at,
+    rentals.c.released_at,
+).where(rentals.c.period > 0)
 
 
 def _check_calendar(tx: Tx) -> list[Checked]:
@@ -168,13 +162,11 @@ def _check_calendar(tx: Tx) -> list[Checked]:
 
 
 def _off_calendar(tx: Tx) -> Iterator[Violation]:
-    page: Sequence[Any] = tx.execute(_RENEWED).all()
-    while page:
+    for page in pages(tx, _RENEWED, [rentals.c.id]):
         for row in page:
             says = _says_off(row)
             if says:
                 yield Violation("I6", "rentals", row.id, says)
-        page = tx.execute(_RENEWED.where(rentals.c.id > page[-1].id)).all() if len(page) == _PAGE else ()
 
 
 def _says_off(row: Any) -> str:

@@ -5,7 +5,7 @@ Touches: orders, rentals.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Final
 
 from sqlalchemy import Text, and_, case, cast, or_, select
@@ -16,20 +16,16 @@ from numberdesk.core.lifecycle import OrderOrigin, OrderState
 from numberdesk.core.periods import begin_of, iso_seconds
 from numberdesk.infra.db import Tx
 from numberdesk.tables import orders, rentals
-from numberdesk.verify.engine import Check, count_rows, in_key_order, rule
+from numberdesk.verify.engine import Check, count_rows, in_key_order, pages, rule
 
 TERMS: Final = "every completed order for another period than a month renews after that"
-_PAGE: Final = 5000
 
-_OTHER_TERMS: Final = (
-    select(orders.c.id, orders.c.term, orders.c.billing, orders.c.completed_at, orders.c.renews_at)
-    .where(
-        orders.c.state == OrderState.COMPLETED,
-        orders.c.origin == OrderOrigin.PURCHASE,
-        or_(orders.c.term != "", orders.c.billing != ""),
-    )
-    .order_by(orders.c.id)
-    .limit(_PAGE)
+_OTHER_TERMS: Final = select(
+    orders.c.id, orders.c.term, orders.c.billing, orders.c.completed_at, orders.c.renews_at
+).where(
+    orders.c.state == OrderState.COMPLETED,
+    orders.c.origin == OrderOrigin.PURCHASE,
+    or_(orders.c.term != "", orders.c.billing != ""),
 )
 
 
@@ -39,13 +35,11 @@ def _check_terms(tx: Tx) -> list[Checked]:
 
 
 def _wrong(tx: Tx) -> Iterator[Violation]:
-    page: Sequence[Any] = tx.execute(_OTHER_TERMS).all()
-    while page:
+    for page in pages(tx, _OTHER_TERMS, [orders.c.id]):
         for row in page:
             says = _says(row)
             if says:
                 yield Violation("I6", "orders", row.id, says)
-        page = tx.execute(_OTHER_TERMS.where(orders.c.id > page[-1].id)).all() if len(page) == _PAGE else ()
 
 
 def _says(row: Any) -> str:
