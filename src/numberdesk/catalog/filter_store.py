@@ -1,18 +1,22 @@
 """The conditions of searching offers: what a row is held against, and its number alone.
 
-Touches: database.
+Touches: numbers.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, FromClause
+from sqlalchemy import ColumnElement, FromClause, literal_column, tuple_
 
 from numberdesk.catalog.search import OfferQuery
 from numberdesk.catalog.search_plan import Shapes, Spots
 from numberdesk.core.pattern import MatchOn
 from numberdesk.infra.statements import in_set, text, whole
+from numberdesk.tables import numbers
+
+AVAILABLE: Final = numbers.c.state == literal_column("'available'")
+"""For sale: spelled out, because a partial index is only used where its condition can be seen."""
 
 SETS: Final = ("area_codes", "regions", "localities")
 """The parameters that are sets."""
@@ -69,6 +73,16 @@ def conditions(filters: Filters, of: FromClause) -> list[ColumnElement[bool]]:
         found.append(of.c.capabilities.bitwise_and(wanted) == wanted)
     found += [_like(match_on, f"fits_{place}", of) for place, match_on in enumerate(filters.all_of)]
     return found + [~_like(match_on, f"misses_{place}", of) for place, match_on in enumerate(filters.none_of)]
+
+
+def numbered(after: str, until: str) -> list[ColumnElement[bool]]:
+    """The numbers of a country after one and up to another, by their parameters; to be sorted by country and number.
+
+    Both are compared, and sorted by, as one. With the country in a condition of its own an engine
+    may well walk the primary key instead, past all that is sold and all other countries.
+    """
+    both, country = tuple_(numbers.c.iso_country, numbers.c.e164), text("country")
+    return [both > tuple_(country, text(after)), both <= tuple_(country, text(until))]
 
 
 def _like(match_on: MatchOn, name: str, of: FromClause) -> ColumnElement[bool]:

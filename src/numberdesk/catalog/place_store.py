@@ -10,14 +10,14 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, func, literal_column, select, tuple_
+from sqlalchemy import ColumnElement, and_, func, literal_column, select
 
+from numberdesk.catalog.filter_store import AVAILABLE, numbered
 from numberdesk.catalog.search_plan import Place
 from numberdesk.infra.db import Tx
 from numberdesk.infra.statements import BoundQuery, SelectSet, text, whole
 from numberdesk.tables import numbers
 
-_AVAILABLE: Final = numbers.c.state == literal_column("'available'")
 _ONE: Final[ColumnElement[int]] = literal_column("1")
 _FIRST: Final = "+"
 _LAST: Final = "+999999999999999"
@@ -72,9 +72,7 @@ def _places(names: tuple[str, ...]) -> SelectSet:
 
 @lru_cache
 def _first_number() -> SelectSet:
-    both, country = tuple_(numbers.c.iso_country, numbers.c.e164), text("country")
-    ends = [both > tuple_(country, text("after_e164")), both <= tuple_(country, text("until_e164"))]
-    offers = select(numbers.c.e164, numbers.c.national).where(_AVAILABLE, *ends)
+    offers = select(numbers.c.e164, numbers.c.national).where(AVAILABLE, *numbered("after_e164", "until_e164"))
     return SelectSet.of(offers.order_by(numbers.c.iso_country, numbers.c.e164).limit(_ONE))
 
 

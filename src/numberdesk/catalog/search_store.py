@@ -29,7 +29,16 @@ from sqlalchemy import (
     tuple_,
 )
 
-from numberdesk.catalog.filter_store import SETS, Filters, conditions, filters_of, shape_values, shaped
+from numberdesk.catalog.filter_store import (
+    AVAILABLE,
+    SETS,
+    Filters,
+    conditions,
+    filters_of,
+    numbered,
+    shape_values,
+    shaped,
+)
 from numberdesk.catalog.search import Found, Offer, OfferQuery, Position, Sort
 from numberdesk.catalog.search_plan import ANY_DIGITS, Shapes, Span, Spots
 from numberdesk.core.billing import billing_of, term_of
@@ -49,8 +58,6 @@ _COLUMNS: Final = tuple(
     )
 )
 
-# Spelled out, because a partial index is only used where its condition can be seen.
-_AVAILABLE: Final = numbers.c.state == literal_column("'available'")
 _LAST: Final = "+999999999999999"
 _KEPT_TEXTS: Final = 512
 _SETS: Final = (*SETS, "e164s", "among")
@@ -254,9 +261,9 @@ def _is_capped(query: OfferQuery) -> bool:
 
 def _ahead(sort: Sort, columns: Any, *, capped: bool) -> Select[Any]:
     """The numbers for sale from a position on: conditions that the index of the order answers, and no other."""
-    rows = select(*columns).where(_AVAILABLE)
+    rows = select(*columns).where(AVAILABLE)
     if sort is Sort.NUMBER:
-        return rows.where(*_numbered())
+        return rows.where(*numbered("after_e164", "until_e164"))
     rows = rows.where(numbers.c.iso_country == text("country"), _past(sort, numbers))
     return rows.where(numbers.c.charged_at_once <= whole("max_price")) if capped else rows
 
@@ -266,16 +273,6 @@ def _stage_values(query: OfferQuery, stage: WalkStage) -> dict[str, Any]:
     if query.sort is Sort.NUMBER:
         values["until_e164"] = stage.until
     return values | ({"max_price": query.max_price} if _is_capped(query) else {})
-
-
-def _numbered() -> list[ColumnElement[bool]]:
-    """The numbers of a country after one and up to another; to be sorted by country and number.
-
-    Both are compared, and sorted by, as one. With the country in a condition of its own an engine
-    may well walk the primary key instead, past all that is sold and all other countries.
-    """
-    both, country = tuple_(numbers.c.iso_country, numbers.c.e164), text("country")
-    return [both > tuple_(country, text("after_e164")), both <= tuple_(country, text("until_e164"))]
 
 
 def _in_order(rows: Select[Any], sort: Sort, of: FromClause) -> Select[Any]:
@@ -303,11 +300,9 @@ def _past_values(query: OfferQuery, after: Position) -> dict[str, Any]:
 
 def _spanned(name: str, columns: Any, *, among: bool) -> Subquery:
     """At most so many of the numbers for sale in a span."""
-    rows = select(*columns).where(_AVAILABLE).limit(whole("window"))
+    rows = select(*columns).where(AVAILABLE).limit(whole("window"))
     if name == "e164":
-        both, country = tuple_(numbers.c.iso_country, numbers.c.e164), text("country")
-        ends = [both > tuple_(country, text("low")), both <= tuple_(country, text("high"))]
-        return rows.where(*ends).order_by(numbers.c.iso_country, numbers.c.e164).subquery("spanned")
+        return rows.where(*numbered("low", "high")).order_by(numbers.c.iso_country, numbers.c.e164).subquery("spanned")
     column = numbers.c[name]
     end = whole if isinstance(column.type, BigInteger) else text
     bounds = [in_set(column, "among")] if among else [column >= end("low"), column <= end("high")]
