@@ -210,7 +210,15 @@ def test_prices_that_are_not_the_offers_are_refused_with_the_current_ones_before
     loaded = desk(LOT._replace(prices=OFFER._replace(setup=3)), wallet=broke, superseded=(FORMER,))
     error = refusal(loaded, BUY._replace(confirmed=confirmed))
     assert isinstance(error, PriceChanged)
-    assert error.details == OFFER._replace(setup=3).details()
+    usual = {"period_unit": "month", "period_every": 1, "increments": None, "connect_fee": None}
+    assert error.details == {
+        "price": Decimal("1.15"),
+        "per_minute_price_inbound": Decimal("0.0085"),
+        "per_minute_price_outbound": Decimal("0.0945"),
+        "setup_price": Decimal("0.000003"),
+        "currency": "USD",
+        **usual,
+    }
 
 
 def test_a_superseded_price_within_the_quote_lifetime_is_what_is_charged() -> None:
