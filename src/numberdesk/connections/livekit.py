@@ -17,9 +17,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
+from numberdesk.core.connecting import THEIR_WORDS
 from numberdesk.core.connection import LiveKitRoute, NotConnected
 from numberdesk.core.periods import MICROSECONDS
-from numberdesk.core.trunk_number import OF_LIVEKIT, InTrunk, OffTrunk, TrunkAnswer
+from numberdesk.core.trunk_number import InTrunk, OffTrunk, TrunkAnswer
 from numberdesk.infra.egress import PUBLIC_ONLY, Egress
 from numberdesk.infra.http import Http, HttpClient, HttpRequest, HttpResponse, NoAnswerError, NotSentError
 
@@ -116,10 +117,10 @@ class LiveKitTrunks:
             is_in = e164 in _numbers_of(await self._ask(route, "UpdateSIPInboundTrunk", wanted))
         except LiveKitError as error:
             gone = how == "remove" and error.code == _NOT_FOUND
-            return OffTrunk() if gone else NotConnected(f"{OF_LIVEKIT}{error}")
+            return OffTrunk() if gone else NotConnected(f"{THEIR_WORDS}{error}")
         if is_in is (how == "add"):
             return InTrunk() if is_in else OffTrunk()
-        return NotConnected(f"{OF_LIVEKIT}the server says yes, and its trunk is not as it was asked for")
+        return NotConnected(f"{THEIR_WORDS}the server says yes, and its trunk is not as it was asked for")
 
     async def _ask(self, route: LiveKitRoute, method: str, content: dict[str, Any]) -> dict[str, Any]:
         token = access_token(route.api_key, route.api_secret, self._now())

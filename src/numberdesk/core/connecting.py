@@ -42,7 +42,7 @@ NOT_TAKEN: Final = "its carrier has not taken it"
 """What a customer is told where a carrier failed. Its own words name hosts, accounts and objects of the operator's."""
 
 THEIR_WORDS: Final = "LiveKit: "
-"""What begins the words of a server that is the customer's own."""
+"""What begins the words of a LiveKit server: they are for whoever set the connection up, not only for the operator."""
 
 KEPT_ROUTING: Final = "calls go where they went before"
 

@@ -94,10 +94,7 @@ def trunk_looked_at(row: TrunkNumber, now: int, *, is_in: bool) -> TrunkNumber:
     return row._replace(message=IN_TRUNK if is_in else OFF_TRUNK, look_at=now + LOOKS)
 
 
-OF_LIVEKIT: Final = THEIR_WORDS
-"""What begins the words of a server. They are for whoever set the connection up, and not only for the operator."""
-
-OF_SHARED: Final = f"{OF_LIVEKIT}the operator's trunk has not taken it"
+OF_SHARED: Final = f"{THEIR_WORDS}the operator's trunk has not taken it"
 
 
 def with_trunk(

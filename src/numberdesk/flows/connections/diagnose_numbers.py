@@ -18,13 +18,13 @@ from numberdesk.connections.store import find_connections
 from numberdesk.connections.trunk_number_store import find_trunk_numbers
 from numberdesk.core.call_charging import KeptCall
 from numberdesk.core.call_record import Direction
-from numberdesk.core.connecting import RentalConnection, customers_word, state_of
+from numberdesk.core.connecting import THEIR_WORDS, RentalConnection, customers_word, state_of
 from numberdesk.core.connection import ConnectionKind, ConnectionState, LiveKitRoute, ShownRouting, WantedConnection
 from numberdesk.core.diagnosis import Symptoms, sentence
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import POOL, Order, Wallet
 from numberdesk.core.rental import Rental
-from numberdesk.core.trunk_number import OF_LIVEKIT, OFF_TRUNK, TrunkNumber, trunk_number_id, with_trunk
+from numberdesk.core.trunk_number import OFF_TRUNK, TrunkNumber, trunk_number_id, with_trunk
 from numberdesk.infra.db import Tx
 from numberdesk.infra.reader import Reader
 from numberdesk.infra.vault import Vault, VaultError
@@ -184,7 +184,9 @@ async def _in_trunk(
         route = route_of(connection, vault)
         there = await trunks.numbers(route) if isinstance(route, LiveKitRoute) else frozenset()
     except LiveKitError as error:
-        said = "the operator's LiveKit server did not tell" if connection.account_id is None else f"{OF_LIVEKIT}{error}"
+        said = (
+            "the operator's LiveKit server did not tell" if connection.account_id is None else f"{THEIR_WORDS}{error}"
+        )
         return number.message, said
     except (VaultError, ValueError):
         return number.message, _OPERATORS
