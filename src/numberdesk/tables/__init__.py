@@ -66,11 +66,12 @@ from numberdesk.tables.usage import (
     usage_sources,
 )
 from numberdesk.tables.verify import verify_runs
-from numberdesk.tables.webhooks import webhook_deliveries, webhook_endpoints
+from numberdesk.tables.webhooks import NAMES_ON_DEMAND, webhook_deliveries, webhook_endpoints
 from numberdesk.tables.writers import writers
 
 __all__ = [
     "ALSO_ON_SQLITE",
+    "NAMES_ON_DEMAND",
     "accounts",
     "actions",
     "adopted_offers",

@@ -49,9 +49,15 @@ webhook_endpoints = Table(
 Index(None, webhook_endpoints.c.account_id, webhook_endpoints.c.id)
 _OF_ALL = webhook_endpoints.c.all_accounts == 1
 Index("ix_webhook_endpoints_of_all", webhook_endpoints.c.id, sqlite_where=_OF_ALL, postgresql_where=_OF_ALL)
-# Those that name a type of event that is written only for whoever does.
-_ON_DEMAND: ColumnElement[bool] = literal_column("replace(kinds, 'call.rated', '') <> kinds")
-Index("ix_webhook_endpoints_on_demand", webhook_endpoints.c.id, sqlite_where=_ON_DEMAND, postgresql_where=_ON_DEMAND)
+NAMES_ON_DEMAND: ColumnElement[bool] = literal_column("replace(kinds, 'call.rated', '') <> kinds")
+"""It names a type of event that is written only for whoever does. The index serves a query of this very text."""
+
+Index(
+    "ix_webhook_endpoints_on_demand",
+    webhook_endpoints.c.id,
+    sqlite_where=NAMES_ON_DEMAND,
+    postgresql_where=NAMES_ON_DEMAND,
+)
 _DELETED = webhook_endpoints.c.deleted_at.is_not(None)
 Index("ix_webhook_endpoints_deleted", webhook_endpoints.c.id, sqlite_where=_DELETED, postgresql_where=_DELETED)
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, delete, func, literal_column, or_, select
+from sqlalchemy import delete, func, literal_column, or_, select
 
 from numberdesk.infra.db import Tx
 from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set, stretch_of
-from numberdesk.tables import webhook_endpoints
+from numberdesk.tables import NAMES_ON_DEMAND, webhook_endpoints
 from numberdesk.webhooks.model import WebhookEndpoint
 
 _COLUMNS: Final = [webhook_endpoints.c[name] for name in WebhookEndpoint._fields]
@@ -29,10 +29,9 @@ _SUBSCRIBED: Final = SelectSet(
 _BY_ID: Final = select(*_COLUMNS).where(in_set(webhook_endpoints.c.id, "ids")).order_by(webhook_endpoints.c.id)
 _FIND: Final = SelectSet(_BY_ID, "ids")
 _LOCK: Final = SelectSet(_BY_ID.with_for_update(key_share=True), "ids")
-_ON_DEMAND: Final[ColumnElement[bool]] = literal_column("replace(kinds, 'call.rated', '') <> kinds")
 _ASKED: Final = SelectSet(
     select(webhook_endpoints.c.account_id, webhook_endpoints.c.all_accounts)
-    .where(_ON_DEMAND, _THERE, webhook_endpoints.c.disabled_at.is_(None))
+    .where(NAMES_ON_DEMAND, _THERE, webhook_endpoints.c.disabled_at.is_(None))
     .where(or_(in_set(webhook_endpoints.c.account_id, "ids"), webhook_endpoints.c.all_accounts == literal_column("1"))),
     "ids",
 )
