@@ -54,6 +54,11 @@ DAMAGE: Final[dict[str, Damage]] = {
         {("I13", "webhook_endpoints", "whk_1")},
         "acc_1 is no account of operators",
     ),
+    "I13 a credit that its account was not told of": (
+        ("DELETE FROM events WHERE id = 'evt_credit_acc_1_top_up'",),
+        {("I13", "transfers", "trf_acc_1_top_up")},
+        "account.credited",
+    ),
     "I13 an event of operators that is told to a customer": (
         ("INSERT INTO events VALUES ('evt_failing_1', 'acc_1', 'carrier.failing', '{}', 1, NULL)",),
         {("I13", "events", "evt_failing_1")},
