@@ -61,6 +61,21 @@ def test_a_number_is_its_customers_until_a_call_that_goes_on_has_begun(shop: Sho
     shop.verified()
 
 
+def test_of_a_call_that_has_ended_its_record_says_when_it_began_whatever_the_clock_said_that_opened_it(
+    shop: Shop,
+) -> None:
+    exchange = Exchange(shop)
+    shop.now += 2 * HOUR
+    opened = OpenSession(shop.new_id("ses"), SWITCH, "s1", "", Direction.INBOUND, exchange.e164, "", shop.now)
+    shop.writer.apply(open_sessions(60), opened)
+    began = shop.now - HOUR
+    exchange.tell(exchange.record("s1", started_at=began, answered_at=began))
+    shop.step_clock(-2 * HOUR)
+    shop.release(exchange.account_id, exchange.e164)
+    assert shop.rows("SELECT released_at FROM rentals") == [(began + 1,)]
+    shop.verified()
+
+
 def test_a_number_is_its_customers_until_the_time_that_was_agreed_on(shop: Shop) -> None:
     exchange = Exchange(shop)
     shop.writer.apply(agree_on_time, TimeReading(shop.now, shop.now))

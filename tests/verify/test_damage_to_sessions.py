@@ -17,7 +17,7 @@ from numberdesk.flows.usage.set_usage_terms import set_call_terms
 from numberdesk.infra.db import Database
 from testbed.databases import Databases
 from tests.flows.conftest import NOW, PRICE, Shop
-from tests.verify.conftest import Copy, Damage, must_be_named, said
+from tests.verify.conftest import Copy, Damage, must_be_named, named, said
 
 CENT: Final = 10_000
 NUMBER: Final = "+13612738801"
@@ -108,6 +108,14 @@ DAMAGE: Final[dict[str, Damage]] = {
 @pytest.mark.parametrize("case", DAMAGE)
 def test_planted_damage_is_named_with_invariant_table_and_row(case: str, damaged: Copy) -> None:
     must_be_named(damaged, DAMAGE[case])
+
+
+def test_a_session_that_goes_on_was_opened_before_its_rental_ended(damaged: Copy) -> None:
+    damaged.plant("UPDATE rentals SET released_at = (SELECT opened_at FROM usage_sessions WHERE id = 'ses_open')")
+    report = damaged.audit()
+    of_sessions = {one for one in named(report) if one[1] == "usage_sessions"}
+    assert of_sessions == {("I11", "usage_sessions", "ses_open")}, said(report)
+    assert f"did not have {NUMBER} when the session was opened" in said(report)
 
 
 def test_the_books_are_sound_before_they_are_damaged(damaged: Copy) -> None:
