@@ -150,7 +150,7 @@ def _read(line: int, e164: str, cells: dict[str, str], now: int) -> AdoptionLine
         raise AdoptionError(f"price must be above 0 and at most {format_micros(MAX_AMOUNT)}")
     rates = (_money(cells, "per_minute_price_inbound"), _money(cells, "per_minute_price_outbound"))
     try:
-        term = parse_term(parse_count(cells.get("period_every", "")), cells.get("period_unit") or None)
+        term = parse_term(parse_count(cells.get("period_every", "")), cells.get("period_unit", "").lower() or None)
         billing = parse_billing(cells.get("increments") or None, _money(cells, "connect_fee"))
     except InvalidRequest as error:
         raise AdoptionError(error.message) from None
