@@ -53,7 +53,7 @@ def test_what_was_shown_can_be_bought_at_the_price_that_was_shown(market: Market
         shop.purchase(shop.placement(), shop.wants(account_id, E164, offer.prices.monthly, inbound=5_750))
     )
     assert isinstance(order, Order)
-    assert order.prices == offer.prices.billed(Billing(BY_THE_MINUTE, 0))
+    assert order.prices == offer.prices.billed(AS_USUAL)
     assert offer.prices == Prices("USD", 1_150_000, 5_750, 57_500, 230_000)
     assert market.shop.wallet(account_id).posted == 10 * PRICE - 1_380_000
     costs = "SELECT carrier, iso_country, region, locality, cost_currency, cost_monthly FROM numbers"
