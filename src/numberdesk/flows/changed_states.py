@@ -18,7 +18,7 @@ from numberdesk.accounts.store import find_accounts
 from numberdesk.carriers.store import find_carriers_named
 from numberdesk.catalog.offer_store import find_rates
 from numberdesk.catalog.rule_store import find_rules, find_rules_by_id
-from numberdesk.catalog.rules import ExchangeRate, PriceRule
+from numberdesk.catalog.rules import ExchangeRate, PriceRule, format_rate
 from numberdesk.connections.store import find_connections
 from numberdesk.core.billing import billing_of, term_of
 from numberdesk.core.money import format_micros
@@ -48,7 +48,6 @@ State = Mapping[str, Any]
 
 _NOTHING: Final[State] = {}
 _MARGIN_AS_PERCENT: Final = 100
-_WHOLE_RATE: Final = 1_000_000_000
 
 
 def _money(micros: int | None) -> str | None:
@@ -118,8 +117,7 @@ def _of_removed_rule(tx: Tx, command: str) -> State:
 def _of_rate(tx: Tx, command: ExchangeRate | Pair) -> State:
     for rate in find_rates(tx):
         if (rate.base, rate.quote) == (command.base, command.quote):
-            whole, part = divmod(rate.rate, _WHOLE_RATE)
-            return {"rate": f"{whole}.{part:09d}".rstrip("0").rstrip(".")}
+            return {"rate": format_rate(rate.rate)}
     return _NOTHING
 
 
