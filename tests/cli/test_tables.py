@@ -11,6 +11,7 @@ from typing import Final
 import pytest
 
 from numberdesk.cli.output import print_list, print_object
+from numberdesk.views.people import PersonKeyView
 from testbed import nursery
 from tests.cli.conftest import PATIENCE, environment
 from tests.cli.runner import Run, json_of, runner, shown_until
@@ -80,3 +81,10 @@ def test_a_list_for_people_holds_nothing_that_a_terminal_obeys(capsys: pytest.Ca
     shown = capsys.readouterr().out
     assert not [sign for sign in shown if not sign.isprintable() and sign != "\n"]
     assert shown.count(r"no\x1b]0;owned\x07\x9b2J") == 2
+
+
+def test_objects_in_a_list_are_told_by_the_names_of_their_fields(capsys: pytest.CaptureFixture[str]) -> None:
+    keys = [PersonKeyView("key_1", "CI"), PersonKeyView("key_2", "no\x1b]0;owned\x07")]
+    print_object({"id": "per_1", "keys": keys, "tags": ("a", "b")}, as_json=False)
+    shown = capsys.readouterr().out.splitlines()
+    assert shown == ["id    per_1", r"keys  id key_1, name CI; id key_2, name no\x1b]0;owned\x07", "tags  a b"]

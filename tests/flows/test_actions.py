@@ -18,7 +18,9 @@ from numberdesk.catalog.rules import PriceRule
 from numberdesk.connections.model import Connection
 from numberdesk.core.errors import Forbidden, NotFound, NumberdeskError
 from numberdesk.core.lifecycle import AccountState, CarrierState
+from numberdesk.core.money import MICROS
 from numberdesk.core.number_settings import NumberSettings
+from numberdesk.core.purchase import POOL
 from numberdesk.core.roles import Role, Via
 from numberdesk.flows.accounts.act_for_customers import ACTING, ActFor, act_for_customers
 from numberdesk.flows.accounts.change_accounts import account_change, change_accounts
@@ -28,6 +30,7 @@ from numberdesk.flows.accounts.note_actions import note_actions
 from numberdesk.flows.accounts.passkeys import PasskeyChange, add_passkeys, change_passkeys
 from numberdesk.flows.accounts.sign_in import IDLE, SignIn, sign_in, token_hash
 from numberdesk.flows.carriers.connect_carriers import CarrierSetup, set_up_carriers
+from numberdesk.flows.catalog.set_price_rules import set_price_rules
 from numberdesk.flows.changed_states import STATES
 from numberdesk.flows.cleanup import Cleanup, clean_up
 from numberdesk.infra.attribution import attributed_to
@@ -221,3 +224,16 @@ def test_a_carrier_and_a_passkey_are_told_by_what_may_be_told(shop: Shop) -> Non
         ('{"name": "phone"}', '{"name": "tablet"}'),
         ('{"name": "tablet"}', "{}"),
     ]
+
+
+def test_of_a_price_rule_its_terms_are_told_that_change_too(shop: Shop) -> None:
+    rule = PriceRule("prl_1", POOL, "", "", "", "USD", 12 * MICROS, None, None, None, None, None, MICROS // 100, NOW)
+    shop.writer.apply(set_price_rules, rule)
+    writer = Writer(shop.database, attribute=note_actions, states=STATES)
+    with attributed_to(action(1)):
+        writer.apply(set_price_rules, rule._replace(term="12 month", billing="30/6 50000"))
+    with shop.database.read() as tx:
+        told = page_actions(tx, WantedActions(), before_id=None, limit=9).items[0]
+    before, after = json.loads(told.before), json.loads(told.after)
+    assert before == {"period_every": 1, "increments": None, "connect_fee": None}
+    assert after == {"period_every": 12, "increments": "30/6", "connect_fee": "0.05"}

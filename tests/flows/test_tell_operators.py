@@ -82,7 +82,7 @@ def test_a_carrier_that_goes_on_and_off_is_told_of_again_but_at_most_once_in_ten
     assert (news[0], news[1], news[3], other) == (True, False, True, True)
     assert len(told(shop, "carrier.failing")) == sum(news) + 1
     shop.now, times = 100 * QUIET - 1, []
-    for _ in range(40):  # ten hours and more, every quarter of the time
+    for _ in range(40):  # a hundred minutes, every quarter of the time
         if shop.writer.apply(tell_failing, CarrierFailing("acme", "orders", "five in a row", shop.now)):
             times.append(shop.now)
         shop.now += QUIET // 4

@@ -248,6 +248,12 @@ def parse_rate(text: str) -> int:
     return rate
 
 
+def format_rate(rate: int) -> str:
+    """An exchange rate as a person writes it: 1080000000 is "1.08"."""
+    whole, billionths = divmod(rate, WHOLE_RATE)
+    return f"{whole}.{billionths:0{BILLIONTH_DIGITS}d}".rstrip("0").rstrip(".")
+
+
 def _check_amounts(rule: PriceRule) -> None:
     fixed = rule.price is not None
     _require("price", fixed != (rule.margin_percent is not None), "or margin_percent must be given, not both")

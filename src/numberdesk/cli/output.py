@@ -174,5 +174,8 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
-        return harmless(" ".join(map(str, value)))
+        objects = any(isinstance(one, (msgspec.Struct, dict)) for one in value)
+        return ("; " if objects else " ").join(map(_text, value))
+    if isinstance(value, (msgspec.Struct, dict)):
+        return ", ".join(f"{harmless(name)} {_text(part)}" for name, part in _fields(value).items())
     return harmless(str(value))

@@ -135,13 +135,6 @@ def hold_looks(tx: Tx, rows: Sequence[RentalConnection], until: int) -> None:
     )
 
 
-def find_live_rental(tx: Tx, carrier: str, e164: str) -> str | None:
-    """The live rental of a number of a carrier that was to be connected once."""
-    query = select(rental_connections.c.rental_id).join(rentals, rentals.c.id == rental_connections.c.rental_id)
-    mine = query.where(rentals.c.e164 == e164, rentals.c.released_at.is_(None), rental_connections.c.carrier == carrier)
-    return tx.execute(mine).scalar()
-
-
 def next_connected(tx: Tx, connection_id: str, after_id: str, limit: int) -> list[str]:
     """The next live rentals of a connection, by id."""
     query = select(rentals.c.id).where(

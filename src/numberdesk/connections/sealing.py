@@ -17,8 +17,16 @@ def route_of(connection: Connection, vault: Vault) -> Route:
     return route_from(connection.kind, connection.settings, secrets)
 
 
+def open_route_of(connection: Connection) -> Route | None:
+    """Where a connection leads, without its secrets; None of one whose settings are damaged, which `verify` names."""
+    try:
+        return route_from(connection.kind, connection.settings, {})
+    except ValueError:
+        return None
+
+
 def wanted_of(connection: Connection, vault: Vault) -> WantedConnection:
-    """The same as a carrier is asked for it."""
+    """Where a connection leads as a carrier is asked for it."""
     return WantedConnection(connection.id, carrier_route(route_of(connection, vault)))
 
 

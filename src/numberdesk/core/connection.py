@@ -125,6 +125,11 @@ class LiveKitRoute(NamedTuple):
         """What a carrier is to do with calls."""
         return SipRoute(self.targets, NumberFormat.E164, self.username, self.password)
 
+    @property
+    def trunk(self) -> tuple[str, str]:
+        """Which trunk it is, wherever calls go and whoever asks."""
+        return self.server_url, self.trunk_id
+
 
 class NativeRoute(NamedTuple):
     """Calls go to what the carrier has under this id. `object_kind` is the carrier's word for it, such as trunk."""

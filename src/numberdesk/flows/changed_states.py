@@ -18,8 +18,9 @@ from numberdesk.accounts.store import find_accounts
 from numberdesk.carriers.store import find_carriers_named
 from numberdesk.catalog.offer_store import find_rates
 from numberdesk.catalog.rule_store import find_rules, find_rules_by_id
-from numberdesk.catalog.rules import ExchangeRate, PriceRule
+from numberdesk.catalog.rules import ExchangeRate, PriceRule, format_rate
 from numberdesk.connections.store import find_connections
+from numberdesk.core.billing import billing_of, term_of
 from numberdesk.core.money import format_micros
 from numberdesk.core.rental import Rental
 from numberdesk.core.spending import SpendCaps
@@ -47,7 +48,6 @@ State = Mapping[str, Any]
 
 _NOTHING: Final[State] = {}
 _MARGIN_AS_PERCENT: Final = 100
-_WHOLE_RATE: Final = 1_000_000_000
 
 
 def _money(micros: int | None) -> str | None:
@@ -85,6 +85,7 @@ def _of_passkey(tx: Tx, command: PasskeyChange) -> State:
 
 
 def _rule(rule: PriceRule) -> State:
+    term, billing = term_of(rule.term), billing_of(rule.billing)
     percent = None if rule.margin_percent is None else format_micros(rule.margin_percent * _MARGIN_AS_PERCENT)
     return {
         "carrier": rule.carrier,
@@ -96,6 +97,10 @@ def _rule(rule: PriceRule) -> State:
         "margin_percent": percent,
         "margin_fixed": _money(rule.margin_fixed),
         "round_to": _money(rule.round_to),
+        "period_unit": term.unit.value,
+        "period_every": term.every,
+        "increments": None if billing.increments is None else str(billing.increments),
+        "connect_fee": _money(billing.connect),
     }
 
 
@@ -112,8 +117,7 @@ def _of_removed_rule(tx: Tx, command: str) -> State:
 def _of_rate(tx: Tx, command: ExchangeRate | Pair) -> State:
     for rate in find_rates(tx):
         if (rate.base, rate.quote) == (command.base, command.quote):
-            whole, part = divmod(rate.rate, _WHOLE_RATE)
-            return {"rate": f"{whole}.{part:09d}".rstrip("0").rstrip(".")}
+            return {"rate": format_rate(rate.rate)}
     return _NOTHING
 
 

@@ -46,6 +46,7 @@ class CleanupReport(NamedTuple):
     sessions_forgotten: int = 0
     calls_erased: int = 0
     actions_forgotten: int = 0
+    challenges_forgotten: int = 0
 
     @property
     def left(self) -> bool:
@@ -61,12 +62,10 @@ def clean_up(tx: Tx, commands: Sequence[Cleanup]) -> list[CleanupReport]:
             forget_answers(tx, command.now - command.key_retention, _MOST_ROWS),
             forget_offers(tx, command.now, _MOST_ROWS),
             forget_keyed_requests(tx, command.now - command.key_retention, _MOST_ROWS),
-            max(
-                forget_sessions(tx, command.now - IDLE, command.now, _MOST_ROWS),
-                forget_challenges(tx, command.now, _MOST_ROWS),
-            ),
+            forget_sessions(tx, command.now - IDLE, command.now, _MOST_ROWS),
             0 if command.call_detail is None else erase_others(tx, command.now - command.call_detail, _MOST_ROWS),
             forget_actions(tx, command.now - command.action_retention, _MOST_ROWS),
+            forget_challenges(tx, command.now, _MOST_ROWS),
         )
         for command in commands
     ]

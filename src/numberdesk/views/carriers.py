@@ -16,7 +16,7 @@ from numberdesk.carriers.client import CarrierClient
 from numberdesk.carriers.finding_store import Finding
 from numberdesk.carriers.port import Field, Health
 from numberdesk.carriers.registry import KINDS
-from numberdesk.catalog.rules import WHOLE_RATE, ExchangeRate
+from numberdesk.catalog.rules import ExchangeRate, format_rate
 from numberdesk.core.carrier_order import CarrierOrder
 from numberdesk.core.findings import FindingKind, FindingState
 from numberdesk.core.lifecycle import CarrierState
@@ -307,6 +307,4 @@ def _carrier_state_view(carrier_order: CarrierOrder) -> CarrierStateView:
 
 def rate_view(rate: ExchangeRate) -> RateView:
     """An exchange rate."""
-    whole, billionths = divmod(rate.rate, WHOLE_RATE)
-    text = f"{whole}.{billionths:09d}".rstrip("0").rstrip(".")
-    return RateView(rate.base, rate.quote, Decimal(text), iso_seconds(rate.updated_at))
+    return RateView(rate.base, rate.quote, Decimal(format_rate(rate.rate)), iso_seconds(rate.updated_at))

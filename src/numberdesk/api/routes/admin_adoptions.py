@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
+from numberdesk.api.csv_body import CSV, require_csv
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.request_body import body_pieces
 from numberdesk.api.routes.admin_numbers import Reason
@@ -18,14 +19,13 @@ from numberdesk.api.shapes import e164_in_path, id_in_path, stated
 from numberdesk.carriers.adopted_offer_store import AdoptedOffer
 from numberdesk.carriers.port import CarrierError
 from numberdesk.core.adoption import AdoptionError, AdoptionLine, BadAdoption, read_lines
-from numberdesk.core.errors import BodyTooLarge, CarrierUnavailable, InvalidRequest, NotFound, UnsupportedMediaType
+from numberdesk.core.errors import BodyTooLarge, CarrierUnavailable, InvalidRequest, NotFound
 from numberdesk.core.interventions import LONGEST_REASON, Warrant, warrant
 from numberdesk.core.rental import Rental
 from numberdesk.flows.carriers.run_adoption import Adoption, AdoptionReport, Batch, Outcome, owned_numbers
 from numberdesk.flows.carriers.undo_adoptions import UndoAdoption, undo_adoptions
 from numberdesk.views.hands import AdoptionView, UndoneAdoptionView, adoption_view, undone_adoption_view
 
-_CSV: Final = "text/csv"
 _MOST_BYTES: Final = 16 * 1024 * 1024
 _MOST_BAD_SHOWN: Final = 100
 _REASON: Final = "adopted"
@@ -72,7 +72,7 @@ class Adoptable(NamedTuple):
     tag="Carriers",
     scope="admin",
     query=AdoptQuery,
-    raw_body=_CSV,
+    raw_body=CSV,
     data=AdoptionView,
     errors=("not_found", "carrier_unavailable"),
     example=_EXAMPLE,
@@ -90,8 +90,7 @@ class Adoptable(NamedTuple):
 async def adopt_numbers_of_carrier(request: ApiRequest) -> ApiResponse:
     """Ask the carrier for its list, then check and adopt in a thread."""
     query: AdoptQuery = request.query
-    if request.headers.get(b"content-type", b"").lower().partition(b";")[0].strip() != _CSV.encode():
-        raise UnsupportedMediaType("Send the file with Content-Type: text/csv.")
+    require_csv(request.headers)
     _warrant(request, query.reason)
     name, loop = id_in_path(request.path["name"]), asyncio.get_running_loop()
     async with _turns.setdefault(loop, asyncio.Semaphore(1)):

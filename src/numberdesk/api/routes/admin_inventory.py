@@ -1,4 +1,4 @@
-"""The operator's endpoints for inventory, price rules and exchange rates.
+"""The operator's endpoints for inventory and price rules.
 
 Touches: files, threads.
 """
@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from typing import IO, Annotated, Any, Final
+from typing import Annotated, Any, Final
 from weakref import WeakKeyDictionary
 
 import msgspec
 
 from numberdesk.api.carrier_filter import check_filter
+from numberdesk.api.csv_body import CSV, receive_file, require_csv
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.import_watch import ImportWatch, the_watch
 from numberdesk.api.paging import PageQuery, page, position
-from numberdesk.api.request_body import body_pieces
 from numberdesk.api.shapes import Amount, CarrierName, CarrierOrPool, Currency, Label, Price, Rate, id_in_path, stated
 from numberdesk.catalog.listing_entry import EntryTerms
 from numberdesk.catalog.model import ListingChunk, NumberType, SavedChunk
@@ -31,7 +31,7 @@ from numberdesk.catalog.rules import (
 )
 from numberdesk.catalog.store import page_inventory
 from numberdesk.core.billing import MOST_UNITS, UNITS, kept_billing, kept_term, parse_billing, parse_term
-from numberdesk.core.errors import BodyTooLarge, InvalidRequest, UnsupportedMediaType
+from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.money import MoneyError, as_decimal
 from numberdesk.core.purchase import POOL
@@ -48,7 +48,6 @@ from numberdesk.flows.catalog.set_price_rules import (
 from numberdesk.views.inventory import ImportView, InventoryView, RuleView, import_view, inventory_view, rule_view
 from numberdesk.wiring import Services
 
-_CSV: Final = "text/csv"
 _ROUND_TO: Final = 10_000
 _IN_MEMORY: Final = 1 << 20
 
@@ -161,7 +160,7 @@ async def inventory(request: ApiRequest) -> ApiResponse:
     tag="Operators",
     scope="admin",
     query=ImportQuery,
-    raw_body=_CSV,
+    raw_body=CSV,
     data=ImportView,
     example=_CSV_EXAMPLE,
     answer_example={
@@ -180,11 +179,10 @@ async def inventory(request: ApiRequest) -> ApiResponse:
 async def import_inventory(request: ApiRequest) -> ApiResponse:
     """Take the file in, then check and save it in a thread."""
     query: ImportQuery = request.query
-    if request.headers.get(b"content-type", b"").lower().partition(b";")[0].strip() != _CSV.encode():
-        raise UnsupportedMediaType("Send the file with Content-Type: text/csv.")
+    require_csv(request.headers)
     loop, watch = asyncio.get_running_loop(), the_watch()
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as file:
-        size = await _receive(request, file)
+        size = await receive_file(request.receive, file, request.services.settings.import_limit_bytes)
         if watch is not None:
             watch.arrived(size)
         async with _turns.setdefault(loop, asyncio.Semaphore(_IMPORTS_AT_ONCE)):
@@ -274,19 +272,6 @@ async def remove_price_rule(request: ApiRequest) -> ApiResponse:
     """Remove a rule."""
     removed = await request.services.writer.submit(remove_price_rules, id_in_path(request.path["rule_id"]))
     return ApiResponse(rule_view(removed), "Price rule removed")
-
-
-async def _receive(request: ApiRequest, file: IO[bytes]) -> int:
-    """Write the body to a temporary file, as far as the limit allows; its size."""
-    limit = request.services.settings.import_limit_bytes
-    size = 0
-    async for piece in body_pieces(request.receive):
-        size += len(piece)
-        if size > limit:
-            raise BodyTooLarge(details={"limit_bytes": limit})
-        file.write(piece)
-    file.seek(0)
-    return size
 
 
 def _import(

@@ -15,13 +15,13 @@ from weakref import WeakKeyDictionary
 import msgspec
 
 from numberdesk.accounts.store import find_accounts
+from numberdesk.api.csv_body import CSV, receive_file, require_csv
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.instants import Written, instant_of
 from numberdesk.api.paging import PageQuery, page, position
-from numberdesk.api.request_body import body_pieces
 from numberdesk.api.shapes import E164, Currency, Label, id_in_path, stated
 from numberdesk.core.deck_file import DeckFile, DeckFileError, read_deck
-from numberdesk.core.errors import BodyTooLarge, InvalidRequest, NotFound, UnsupportedMediaType
+from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.lifecycle import AccountKind
 from numberdesk.core.rate_deck import DECK_NAME, PREFIX, RateDeck, prefixes_of
 from numberdesk.core.rating import CallRate
@@ -47,7 +47,6 @@ from numberdesk.views.rates import (
     deck_view,
 )
 
-_CSV: Final = "text/csv"
 _IN_MEMORY: Final = 1 << 20
 _MOST_BAD_SHOWN: Final = 100
 _MOST_CHOICES: Final = 1_000
@@ -134,7 +133,7 @@ async def decks(request: ApiRequest) -> ApiResponse:
     tag="Operators",
     scope="admin",
     query=DeckImportQuery,
-    raw_body=_CSV,
+    raw_body=CSV,
     data=DeckView,
     example=_FILE_EXAMPLE,
     answer_example=_DECK_EXAMPLE,
@@ -143,11 +142,10 @@ async def decks(request: ApiRequest) -> ApiResponse:
 async def import_deck(request: ApiRequest) -> ApiResponse:
     """Take the file in, check it in a thread, and write it in short transactions; it counts with the last one."""
     query: DeckImportQuery = request.query
-    if request.headers.get(b"content-type", b"").lower().partition(b";")[0].strip() != _CSV.encode():
-        raise UnsupportedMediaType("Send the file with Content-Type: text/csv.")
+    require_csv(request.headers)
     since = instant_of("effective_from", query.effective_from)
     with SpooledTemporaryFile(max_size=_IN_MEMORY) as file:
-        await _receive(request, file)
+        await receive_file(request.receive, file, request.services.settings.import_limit_bytes)
         async with _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(1)):
             read = await asyncio.to_thread(_read, file)
             if read.bad:
@@ -256,17 +254,6 @@ async def _brought(request: ApiRequest, deck: RateDeck, rates: dict[str, CallRat
             publish_decks, PublishDeck(deck.id, request.now, services.rent_terms)
         )
     return published
-
-
-async def _receive(request: ApiRequest, file: SpooledTemporaryFile[bytes]) -> None:
-    """Write the body to a temporary file, as far as the limit allows."""
-    limit, size = request.services.settings.import_limit_bytes, 0
-    async for piece in body_pieces(request.receive):
-        size += len(piece)
-        if size > limit:
-            raise BodyTooLarge(details={"limit_bytes": limit})
-        file.write(piece)
-    file.seek(0)
 
 
 def _read(file: SpooledTemporaryFile[bytes]) -> DeckFile:

@@ -10,7 +10,6 @@ from typing import Final, NamedTuple
 
 from numberdesk.connections.model import Connection
 from numberdesk.connections.rental_connection_store import (
-    find_live_rental,
     find_raising,
     lock_rental_connections,
     next_connected,
@@ -91,27 +90,21 @@ def lock_to_connect(tx: Tx, e164s: Collection[str]) -> list[str]:
 
 def connect_anew(tx: Tx, carrier: str, e164: str, now: int) -> bool:
     """Have a carrier told anew of a number; False where nobody rents it there, or it is connected to nothing."""
-    rental_id = find_live_rental(tx, carrier, e164)
-    found = find_connected_rental(tx, e164)
-    if found is None or found.rental_id != rental_id or found.connection is None:
-        return False
-    return _connect_anew(tx, found.rental_id, found.connection.id, now)
+    return _connect_anew(tx, carrier, e164, tuple(ConnectionKind), now)
 
 
 def put_in_anew(tx: Tx, carrier: str, e164: str, now: int) -> bool:
     """Have a number put into the LiveKit trunk of its connection anew; False where it is to be in none."""
+    return _connect_anew(tx, carrier, e164, (ConnectionKind.LIVEKIT,), now)
+
+
+def _connect_anew(tx: Tx, carrier: str, e164: str, kinds: Collection[ConnectionKind], now: int) -> bool:
+    """Connect a number to what it was found connected to, unless it is by now to something else, or nobody's."""
     found = find_connected_rental(tx, e164)
-    if found is None or found.carrier != carrier or found.connection is None:
+    if found is None or found.carrier != carrier or found.connection is None or found.connection.kind not in kinds:
         return False
-    if found.connection.kind is not ConnectionKind.LIVEKIT:
-        return False
-    return _connect_anew(tx, found.rental_id, found.connection.id, now)
-
-
-def _connect_anew(tx: Tx, rental_id: str, connection_id: str, now: int) -> bool:
-    """Connect a rental to what it was found connected to, unless it is by now to something else, or nobody's."""
-    connection = find_connections(tx, [connection_id], share=True)[connection_id]
-    rental = lock_rentals(tx, [rental_id])[rental_id]
+    connection = find_connections(tx, [found.connection.id], share=True)[found.connection.id]
+    rental = lock_rentals(tx, [found.rental_id])[found.rental_id]
     if rental.released_at is not None or rental.connection_id != connection.id:
         return False
     want_connections(tx, [Wish(rental, connection)], now)

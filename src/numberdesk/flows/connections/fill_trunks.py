@@ -13,7 +13,7 @@ from numberdesk.carriers.finding_store import end_findings
 from numberdesk.connections.livekit import LiveKitError, LiveKitTrunks
 from numberdesk.connections.model import Connection
 from numberdesk.connections.rental_connection_store import find_rental_connection
-from numberdesk.connections.sealing import route_of
+from numberdesk.connections.sealing import open_route_of, route_of
 from numberdesk.connections.store import find_connected_rental, find_connections
 from numberdesk.connections.trunk_number_store import (
     DUE_TRUNK_NUMBERS,
@@ -25,8 +25,7 @@ from numberdesk.connections.trunk_number_store import (
     hold_trunk_looks,
     lock_trunk_numbers,
 )
-from numberdesk.core.connection import ConnectionKind, ConnectionState, LiveKitRoute, NotConnected
-from numberdesk.core.connection_settings import route_from
+from numberdesk.core.connection import ConnectionState, LiveKitRoute, NotConnected
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import POOL
@@ -115,13 +114,8 @@ def _shares_trunk(tx: Tx, e164: str, connection: Connection | None) -> bool:
 
 
 def _trunk_of(connection: Connection | None) -> tuple[str, str] | None:
-    if connection is None or connection.kind is not ConnectionKind.LIVEKIT:
-        return None
-    try:
-        route = route_from(connection.kind, connection.settings, {})
-    except ValueError:
-        return None
-    return (route.server_url, route.trunk_id) if isinstance(route, LiveKitRoute) else None
+    route = None if connection is None else open_route_of(connection)
+    return route.trunk if isinstance(route, LiveKitRoute) else None
 
 
 def _route(connection: Connection | None, vault: Vault) -> LiveKitRoute | None:

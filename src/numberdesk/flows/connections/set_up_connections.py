@@ -14,6 +14,7 @@ from typing import Final, NamedTuple, TypeGuard
 from numberdesk.accounts.model import Account
 from numberdesk.accounts.store import find_accounts
 from numberdesk.connections.model import Connection, ConnectionPermit
+from numberdesk.connections.sealing import open_route_of
 from numberdesk.connections.store import (
     change_connections,
     count_connected,
@@ -34,7 +35,6 @@ from numberdesk.core.connection import (
     SipRoute,
     WebhookRoute,
 )
-from numberdesk.core.connection_settings import route_from
 from numberdesk.core.connection_targets import place_of
 from numberdesk.core.errors import ConnectionInUse, Forbidden, InvalidRequest, NotFound, NumberdeskError
 from numberdesk.core.lifecycle import AccountState
@@ -200,13 +200,8 @@ def _changed(tx: Tx, connection: Connection, command: ConnectionChange) -> Conne
 
 def _other_trunk(tx: Tx, connection: Connection, route: Route) -> ConnectionInUse | None:
     """Numbers of a trunk can be taken off it for as long as it is known which that is."""
-    try:
-        before = route_from(connection.kind, connection.settings, {})
-    except ValueError:
-        return None
-    if not isinstance(before, LiveKitRoute) or not isinstance(route, LiveKitRoute):
-        return None
-    if (before.server_url, before.trunk_id) == (route.server_url, route.trunk_id):
+    before = open_route_of(connection)
+    if not isinstance(before, LiveKitRoute) or not isinstance(route, LiveKitRoute) or before.trunk == route.trunk:
         return None
     held = sum(count_in_trunk(tx, connection.id).values())
     if not held:

@@ -118,13 +118,7 @@ class _Books:
             return connection
         now, prices = command.warrant.now, self.usual.filled(POOL, prices)
         order = given_order(
-            command.order_id,
-            wallet.account_id,
-            command.e164,
-            POOL,
-            self.usual.filled(POOL, prices),
-            OrderOrigin.ASSIGNMENT,
-            now,
+            command.order_id, wallet.account_id, command.e164, POOL, prices, OrderOrigin.ASSIGNMENT, now
         )._replace(connection_id=command.connection_id)
         order, rental = begun(order, anchor=now)
         if command.charge:

@@ -99,7 +99,7 @@ def _connect(tx: Tx, given: Sequence[Given], now: int) -> None:
     """Have carriers told of what the new rentals want; the rows of those before rest from now on."""
     change_rental_connections(tx, [gone_on(one.before, now) for one in given if one.before is not None])
     chosen = [one for one in given if one.rental.connection_generation]
-    leave_trunks(tx, [one.order.e164 for one in given if one not in chosen], now)
+    leave_trunks(tx, [one.order.e164 for one in given if not one.rental.connection_generation], now)
     if not chosen:
         return
     connections = {one.connection.id: one.connection for one in chosen if one.connection is not None}
