@@ -20,6 +20,7 @@ from numberdesk.catalog.offer_store import find_rates
 from numberdesk.catalog.rule_store import find_rules, find_rules_by_id
 from numberdesk.catalog.rules import ExchangeRate, PriceRule
 from numberdesk.connections.store import find_connections
+from numberdesk.core.billing import billing_of, term_of
 from numberdesk.core.money import format_micros
 from numberdesk.core.rental import Rental
 from numberdesk.core.spending import SpendCaps
@@ -85,6 +86,7 @@ def _of_passkey(tx: Tx, command: PasskeyChange) -> State:
 
 
 def _rule(rule: PriceRule) -> State:
+    term, billing = term_of(rule.term), billing_of(rule.billing)
     percent = None if rule.margin_percent is None else format_micros(rule.margin_percent * _MARGIN_AS_PERCENT)
     return {
         "carrier": rule.carrier,
@@ -96,6 +98,10 @@ def _rule(rule: PriceRule) -> State:
         "margin_percent": percent,
         "margin_fixed": _money(rule.margin_fixed),
         "round_to": _money(rule.round_to),
+        "increments": None if billing.increments is None else str(billing.increments),
+        "connect_fee": _money(billing.connect),
+        "period_unit": term.unit.value,
+        "period_every": term.every,
     }
 
 
