@@ -52,12 +52,6 @@ def delete_passkeys(tx: Tx, ids: Collection[str]) -> None:
     tx.execute(delete(passkeys).where(passkeys.c.id.in_(sorted(ids))))
 
 
-def delete_passkeys_of(tx: Tx, person_id: str) -> None:
-    """Remove all passkeys of a person, and the challenges by which they would add one."""
-    tx.execute(delete(passkeys).where(passkeys.c.person_id == person_id))
-    tx.execute(delete(passkey_challenges).where(passkey_challenges.c.person_id == person_id))
-
-
 def insert_challenge(tx: Tx, new: PasskeyChallenge, *, most: int = MOST_CHALLENGES) -> None:
     """Record a challenge; of those of its person, or beyond `most` of nobody yet, the oldest are forgotten."""
     tx.execute(passkey_challenges.insert(), [new._asdict()])
