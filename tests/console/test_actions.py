@@ -204,6 +204,10 @@ def test_changes_of_every_kind_tell_before_and_after_and_no_secret(desk: Shop, c
         (row,) = operator.get("/admin/actions/", params={"page_size": 1}).json()["data"]
         assert SECRET not in json.dumps(row)
         told.append((row["before"], row["after"]))
+        if body is not None and path == "/admin/price-rules/":
+            assert row["details"] == {**body, "price": str(body["price"])}
+        if body is not None and "spend_limits" in body:
+            assert row["details"] == {"spend_limits": {"per_day": "7"}}
     hidden, monthly = "...", {"period_unit": "month", "period_every": 1}
     assert told == [
         ({"credit_limit": "0"}, {"credit_limit": "5"}),
