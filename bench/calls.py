@@ -16,12 +16,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.process import numberdesk
-from bench.stock import Stock, make_stock, sqlite_stock
-from numberdesk.accounts.model import RANDOM_BYTES, new_key
+from bench.stock import Stock, make_stock, operators_key, sqlite_stock
 from numberdesk.core.call_charging import CallTerms
 from numberdesk.core.purchase import POOL
-from numberdesk.flows.accounts.create_accounts import create_accounts, new_operator_account
-from numberdesk.flows.accounts.issue_keys import NewKey, issue_keys, new_key_record
 from numberdesk.flows.usage.set_usage_terms import set_call_terms
 from numberdesk.infra.db import Database
 from numberdesk.infra.settings import load_settings
@@ -34,6 +31,7 @@ USUAL_RECORDS = 100_000
 AT_ONCE = 1_000
 SENDERS = 4
 RENTED = 64
+_SWITCH = "acc_switch"
 _FIRST = 8_000_000_000
 _DAY = 86_400_000_000
 
@@ -78,19 +76,8 @@ def make_switch(stock: Stock) -> Switch:
     """Let each account rent a number since yesterday, and a switch tell of their calls."""
     services = build(load_settings(database_url=stock.url))
     now = services.now() - _DAY
-    operators = services.writer.apply(create_accounts, new_operator_account("acc_switch", "Switch", now))
-    secret = new_key(services.random_bytes(RANDOM_BYTES))
-    record = new_key_record(
-        services.new_id("key"),
-        secret,
-        account_id=operators.id,
-        name="bench",
-        scopes=("usage:write",),
-        expires_at=None,
-        now=now,
-    )
-    services.writer.apply(issue_keys, NewKey(record))
-    services.writer.apply(set_call_terms, CallTerms(POOL, now, f"operator:{operators.id}", 0, 60, 6))
+    secret = operators_key(services, _SWITCH, ("usage:write",), now)
+    services.writer.apply(set_call_terms, CallTerms(POOL, now, f"operator:{_SWITCH}", 0, 60, 6))
     services.close()
     database = Database(stock.url)
     for place, account_id in enumerate(stock.accounts[:RENTED]):

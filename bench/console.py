@@ -22,15 +22,13 @@ from urllib.parse import quote, urlencode
 from bench.process import Server, numberdesk
 from bench.purchases import load_bought
 from bench.sizes import sized
-from bench.stock import Stock, sqlite_stock
-from numberdesk.accounts.model import OPERATOR_SCOPES, RANDOM_BYTES, new_key
+from bench.stock import Stock, operators_key, sqlite_stock
+from numberdesk.accounts.model import OPERATOR_SCOPES
 from numberdesk.catalog.store import insert_listings
 from numberdesk.console.screens import SCREENS
 from numberdesk.console.site import Console  # noqa: F401  its import declares the screens
 from numberdesk.core.memorability import memorability
 from numberdesk.core.statement import month_of
-from numberdesk.flows.accounts.create_accounts import create_accounts, new_operator_account
-from numberdesk.flows.accounts.issue_keys import NewKey, issue_keys, new_key_record
 from numberdesk.infra.clock import now
 from numberdesk.infra.db import Database
 from numberdesk.infra.settings import load_settings
@@ -108,7 +106,7 @@ def bench_console(folder: Path, sizes: Sequence[int]) -> None:
     with numberdesk(stock.url, NUMBERDESK_RATE_LIMIT="100000") as server:
         idle = _after_api(server, stock)
         sittings = {"customer": _signed_in(server, stock.keys[0]), "operator": _signed_in(server, operators)}
-        found = {who: [_ask(server, sitting, path) for path in _paths(sitting, who, stock)]
+        found = {who: [_ask(server, sitting, path) for path in _paths(sitting, stock)]
                  for who, sitting in sittings.items()}  # fmt: skip
         used = server.own_memory
         _print_pages(found, rentals, numbers)
@@ -143,14 +141,7 @@ def _fill(stock: Stock, rentals: int, numbers: int) -> str:
 
 def _operators_key(stock: Stock) -> str:
     services = build(load_settings(database_url=stock.url))
-    made = new_operator_account(services.new_id("acc"), "Operators", services.now())
-    account = services.writer.apply(create_accounts, made)
-    secret = new_key(services.random_bytes(RANDOM_BYTES))
-    record = new_key_record(
-        services.new_id("key"), secret, account_id=account.id, name="bench", scopes=OPERATOR_SCOPES, expires_at=None,
-        now=services.now(),
-    )  # fmt: skip
-    services.writer.apply(issue_keys, NewKey(record))
+    secret = operators_key(services, services.new_id("acc"), OPERATOR_SCOPES, services.now())
     services.close()
     return secret
 
@@ -177,7 +168,7 @@ def _signed_in(server: Server, key: str) -> Sitting:
     return Sitting(server.port, cookie)
 
 
-def _paths(sitting: Sitting, who: str, stock: Stock) -> Iterator[str]:
+def _paths(sitting: Sitting, stock: Stock) -> Iterator[str]:
     """Every page that somebody may open, then filters that find little, then pages far back."""
     number, order = quote(e164_of(_RENTED_FROM), safe=""), f"ord_{_RENTED_FROM:032}"
     # The account's first line was posted now, when it was made, so that all its lines are in this month.
@@ -197,7 +188,6 @@ def _paths(sitting: Sitting, who: str, stock: Stock) -> Iterator[str]:
             yield path
     for path in _DEEP_LISTS:
         yield from _far_back(sitting, path)
-    assert who
 
 
 def _far_back(sitting: Sitting, path: str) -> Iterator[str]:

@@ -18,13 +18,10 @@ from typing import NamedTuple
 from bench.process import Server, numberdesk
 from bench.purchases import load_bought
 from bench.sizes import sized
-from bench.stock import Stock, sqlite_stock
-from numberdesk.accounts.model import RANDOM_BYTES, new_key
+from bench.stock import Stock, operators_key, sqlite_stock
 from numberdesk.connections.model import Connection
 from numberdesk.connections.sealing import with_route
 from numberdesk.core.connection import ConnectionKind, SipRoute, SipTarget
-from numberdesk.flows.accounts.create_accounts import create_accounts, new_operator_account
-from numberdesk.flows.accounts.issue_keys import NewKey, issue_keys, new_key_record
 from numberdesk.flows.connections.set_up_connections import NewConnection, create_connections
 from numberdesk.infra.clock import now
 from numberdesk.infra.db import Database
@@ -78,18 +75,7 @@ def _connect_all(stock: Stock, rentals: int) -> str:
     """Let the accounts rent so many numbers that lead to a shared connection; the key of a server that asks."""
     services = build(load_settings(database_url=stock.url))
     began = services.now()
-    operators = services.writer.apply(create_accounts, new_operator_account("acc_switch", "Switch", began))
-    secret = new_key(services.random_bytes(RANDOM_BYTES))
-    record = new_key_record(
-        services.new_id("key"),
-        secret,
-        account_id=operators.id,
-        name="bench",
-        scopes=("routing:read",),
-        expires_at=None,
-        now=began,
-    )
-    services.writer.apply(issue_keys, NewKey(record))
+    secret = operators_key(services, "acc_switch", ("routing:read",), began)
     empty = Connection("con_bench", None, "desk", ConnectionKind.SIP, "", "{}", None, 1, began, began)
     services.writer.apply(create_connections, NewConnection(with_route(empty, _ROUTE, services.vault), _ROUTE))
     services.close()

@@ -5,6 +5,7 @@ Touches: database.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,11 +13,11 @@ from numberdesk.accounts.model import CUSTOMER_SCOPES, RANDOM_BYTES, new_key
 from numberdesk.catalog.model import ListingChunk
 from numberdesk.core.memorability import memorability
 from numberdesk.core.money import MAX_AMOUNT
-from numberdesk.flows.accounts.create_accounts import create_accounts, new_account
+from numberdesk.flows.accounts.create_accounts import create_accounts, new_account, new_operator_account
 from numberdesk.flows.accounts.fund_wallets import TOP_UP, fund_wallets, funding
 from numberdesk.flows.accounts.issue_keys import NewKey, issue_keys, new_key_record
 from numberdesk.infra.settings import load_settings
-from numberdesk.wiring import build
+from numberdesk.wiring import Services, build
 from testbed.samples import listing_of
 
 ACCOUNTS = 64
@@ -53,19 +54,8 @@ def make_stock_of(url: str, nationals: list[str], *, carrier: str = "pool") -> S
         )
         paid = funding(services.new_id("trf"), TOP_UP, account.id, MAX_AMOUNT, reference=None, now=now)
         services.writer.apply(fund_wallets, paid)
-        secret = new_key(services.random_bytes(RANDOM_BYTES))
-        record = new_key_record(
-            services.new_id("key"),
-            secret,
-            account_id=account.id,
-            name="bench",
-            scopes=CUSTOMER_SCOPES,
-            expires_at=None,
-            now=now,
-        )
-        services.writer.apply(issue_keys, NewKey(record))
         accounts.append(account.id)
-        keys.append(secret)
+        keys.append(_new_key(services, account.id, CUSTOMER_SCOPES, now))
     listings = [
         listing_of(f"+1{national}", area_code=national[:3], memorability=memorability(national))
         for national in nationals
@@ -75,3 +65,18 @@ def make_stock_of(url: str, nationals: list[str], *, carrier: str = "pool") -> S
         services.writer.apply(services.save_listings, ListingChunk(carrier, chunk, tuple(range(len(chunk)))))
     services.close()
     return Stock(url, accounts, keys, [one.e164 for one in listings])
+
+
+def operators_key(services: Services, account_id: str, scopes: Sequence[str], now: int) -> str:
+    """A key of a new account of operators."""
+    services.writer.apply(create_accounts, new_operator_account(account_id, "Operators", now))
+    return _new_key(services, account_id, scopes, now)
+
+
+def _new_key(services: Services, account_id: str, scopes: Sequence[str], now: int) -> str:
+    secret = new_key(services.random_bytes(RANDOM_BYTES))
+    record = new_key_record(
+        services.new_id("key"), secret, account_id=account_id, name="bench", scopes=scopes, expires_at=None, now=now
+    )
+    services.writer.apply(issue_keys, NewKey(record))
+    return secret

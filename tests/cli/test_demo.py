@@ -16,6 +16,7 @@ from numberdesk.cli.demo_console import OPERATORS_NAME, sign_in_text
 from numberdesk.cli.demo_history import RENTED
 from numberdesk.core.lifecycle import AccountKind
 from numberdesk.core.money import MICROS
+from numberdesk.flows.accounts.create_accounts import create_accounts, new_account
 from numberdesk.flows.accounts.issue_keys import MOST_LIVE_KEYS
 from numberdesk.flows.accounts.sign_in import IDLE, SignIn, sign_in, token_hash
 from numberdesk.flows.statements.read_statements import list_statements, total_kinds
@@ -52,6 +53,33 @@ def test_a_demo_has_a_number_with_calls_whose_statement_comes_to_its_balance(dat
     assert len(calls) == 79
     assert {call.record.e164 for call in calls} == {RENTED}
     assert report.ok, report
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # the demo's database is a file
+def test_a_demo_is_started_again_after_accounts_were_opened_in_it(database_url: str) -> None:
+    with contextlib.closing(build(load_settings(database_url=database_url))) as services:
+        prepare_demo(services)
+        made = new_account(services.new_id("acc"), "Made in the demo", "USD", 0, services.now())
+        services.writer.apply(create_accounts, made)
+        secret = prepare_demo(services)
+        with services.database.read() as tx:
+            (account,) = find_accounts_named(tx, ACCOUNT_NAME)
+            found = find_key_by_hash(tx, key_hash(secret))
+    assert found is not None
+    assert found[0].account_id == account.id
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # the demo's database is a file
+def test_books_of_others_are_left_alone_though_their_first_account_is_called_as_the_demos(database_url: str) -> None:
+    with contextlib.closing(build(load_settings(database_url=database_url))) as services:
+        for name in (ACCOUNT_NAME, "Another"):
+            made = new_account(services.new_id("acc"), name, "USD", 0, services.now())
+            services.writer.apply(create_accounts, made)
+        with pytest.raises(BaseException, match="1"):
+            prepare_demo(services)
+        with services.database.read() as tx:
+            (account,) = find_accounts_named(tx, ACCOUNT_NAME)
+            assert list_keys(tx, account.id, after_id=None, limit=9) == []
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # the demo's database is a file

@@ -166,6 +166,17 @@ def made(http: httpx.Client, path: str, **body: Any) -> str:
     return str(answer.json()["data"].get("id", ""))
 
 
+def test_money_that_was_asked_for_is_told_as_people_write_it(desk: Shop, customer: Customer) -> None:
+    operator, own = desk.operator().http, customer.http
+    rule = {"carrier": "pool", "iso_country": "IS", "currency": "EUR", "price": "9.5", "connect_fee": "0.05"}
+    made(operator, "/admin/price-rules/", **rule, period_unit="day", period_every=28, increments="30/6")
+    key = made(own, "/api-keys/", name="k")
+    assert own.patch(f"/api-keys/{key}/", json={"spend_limits": {"per_day": 7}}).status_code == 200
+    capped, _, priced = operator.get("/admin/actions/", params={"page_size": 3}).json()["data"]
+    assert priced["details"] == {**rule, "period_unit": "day", "period_every": 28, "increments": "30/6"}
+    assert capped["details"] == {"spend_limits": {"per_day": "7"}}
+
+
 def test_changes_of_every_kind_tell_before_and_after_and_no_secret(desk: Shop, customer: Customer) -> None:
     operator, own, number = desk.operator().http, customer.http, desk.number()
     customer.buy(number)
@@ -176,6 +187,7 @@ def test_changes_of_every_kind_tell_before_and_after_and_no_secret(desk: Shop, c
     values = {"subdomain": SECRET[:10]}
     phone = made(own, "/connections/", name="Desk", preset="livekit", preset_values=values)
     rule = {"carrier": "pool", "iso_country": "FR", "currency": "EUR"}
+    terms = {"period_unit": "day", "period_every": 28, "increments": "30/6", "connect_fee": "0.05"}
     account = f"/admin/accounts/{customer.account_id}"
     changes: list[tuple[httpx.Client, str, str, dict[str, Any] | None]] = [
         (operator, "PATCH", f"{account}/", {"credit_limit": 5}),
@@ -183,6 +195,7 @@ def test_changes_of_every_kind_tell_before_and_after_and_no_secret(desk: Shop, c
         (operator, "PUT", f"{account}/rent-policy/", {"grace_hours": 5}),
         (operator, "POST", "/admin/price-rules/", {**rule, "price": 2}),
         (operator, "POST", "/admin/price-rules/", {**rule, "price": 3}),
+        (operator, "POST", "/admin/price-rules/", {**rule, "price": 3, **terms}),
         (own, "PATCH", f"/api-keys/{key}/", {"spend_limits": {"per_day": 7}}),
         (own, "PATCH", f"/people/{person}/", {"role": "buyer"}),
         (own, "PATCH", f"/webhooks/{hook}/", {"url": f"http://127.0.0.1:8081/{SECRET}"}),
@@ -202,13 +215,14 @@ def test_changes_of_every_kind_tell_before_and_after_and_no_secret(desk: Shop, c
         (row,) = operator.get("/admin/actions/", params={"page_size": 1}).json()["data"]
         assert SECRET not in json.dumps(row)
         told.append((row["before"], row["after"]))
-    hidden = "..."
+    hidden, monthly = "...", {"period_unit": "month", "period_every": 1}
     assert told == [
         ({"credit_limit": "0"}, {"credit_limit": "5"}),
         ({"name": f"Customer {customer.account_id}"}, {"name": f"Renamed {number}"}),
         ({}, {"grace_hours": 5}),
-        ({}, {"carrier": "pool", "currency": "EUR", "price": "2", "round_to": "0.01"}),
+        ({}, {"carrier": "pool", "currency": "EUR", "price": "2", "round_to": "0.01", **monthly}),
         ({"price": "2"}, {"price": "3"}),
+        ({**monthly, "increments": None, "connect_fee": None}, terms),
         ({"per_day": None}, {"per_day": "7"}),
         ({"role": "viewer"}, {"role": "buyer"}),
         ({"url": hidden}, {"url": hidden}),

@@ -52,6 +52,8 @@ def test_a_number_is_assigned_transferred_taken_back_and_restored_each_after_a_p
     assert "Nothing is paid back." in page.text
     taken = confirmed(operator, page, digits=number[-4:])
     assert "The number was taken back." in taken.text
+    page = confirmation(operator, number, "assign", account_id=second.account_id, price="7")
+    assert "at 7.00 USD each period" in page.text  # it rests, and is offered for no period
     page = confirmation(operator, number, "restore")
     assert "nothing is charged before" in page.text
     again = confirmed(operator, page)

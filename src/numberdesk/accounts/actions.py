@@ -20,6 +20,7 @@ _SHOWN: Final = frozenset(
     [
         "account",
         "accept_unknown",
+        "all_accounts",
         "amount",
         "at",
         "auto_renew",
@@ -75,6 +76,7 @@ _SHOWN: Final = frozenset(
         "reason",
         "reference",
         "reminder_days",
+        "revoke_keys",
         "role",
         "round_to",
         "rule_id",

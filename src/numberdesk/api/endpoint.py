@@ -27,7 +27,7 @@ from numberdesk.api.errors import ENCODER, failure
 from numberdesk.api.limits import RateLimits
 from numberdesk.api.request_body import Headers, read_body
 from numberdesk.api.rights import right_of
-from numberdesk.api.shapes import LONGEST_ID, NoBody, NoQuery, decode_body, decode_query
+from numberdesk.api.shapes import LONGEST_ID, NoBody, NoQuery, as_written, decode_body, decode_query
 from numberdesk.core.errors import (
     Forbidden,
     InvalidRequest,
@@ -256,7 +256,7 @@ def action_of(described: Endpoint, request: ApiRequest, via: Via, address: str) 
     """What a request does, for the record. The account is the path's, for operators, or else the caller's."""
     of_admin = described.scope == KeyScope.ADMIN
     path = {name: str(value) for name, value in request.path.items()}
-    fields = {} if request.body is None else msgspec.structs.asdict(request.body)
+    fields = {} if request.body is None else as_written(request.body)
     asked = msgspec.structs.asdict(request.query) if isinstance(request.query, msgspec.Struct) else {}
     return Action(
         request.services.new_id("act"),

@@ -23,7 +23,7 @@ from numberdesk.api.field_names import field_of, in_our_names, nameable
 from numberdesk.catalog.rules import CARRIER_NAME
 from numberdesk.core.connection import CONNECTION_ID
 from numberdesk.core.errors import InvalidRequest, NotFound
-from numberdesk.core.money import CURRENCY_CODE, parse_micros, parse_price
+from numberdesk.core.money import CURRENCY_CODE, format_micros, parse_micros, parse_price
 from numberdesk.core.phone import parse_e164
 from numberdesk.core.text import parse_text
 
@@ -219,6 +219,28 @@ def _convert(values: dict[str, Any], shape: type[Shape], *, strict: bool) -> Sha
         elif isinstance(value, (Price, Rate, Amount)):
             msgspec.structs.force_setattr(decoded, name, int(value))
     return decoded
+
+
+def as_written(body: msgspec.Struct) -> dict[str, Any]:
+    """The fields of a decoded body, with money as people write it."""
+    money = _money_fields(type(body))
+    return {
+        name: format_micros(value) if name in money and isinstance(value, int) else _nested_as_written(value)
+        for name, value in msgspec.structs.asdict(body).items()
+    }
+
+
+def _nested_as_written(value: Any) -> Any:
+    return as_written(value) if isinstance(value, msgspec.Struct) else value
+
+
+@cache
+def _money_fields(shape: type[msgspec.Struct]) -> frozenset[str]:
+    return frozenset(name for name, kind in get_type_hints(shape).items() if _is_money(kind))
+
+
+def _is_money(kind: Any) -> bool:
+    return kind in (Price, Rate, Amount) or any(_is_money(part) for part in get_args(kind))
 
 
 def _field_and_reason(text: str) -> tuple[str, str]:

@@ -21,6 +21,7 @@ from numberdesk.console.paths import filled, value_of
 from numberdesk.console.visit import endpoint_named
 from numberdesk.core.billing import in_words
 from numberdesk.core.compliance import Requirement
+from numberdesk.core.errors import NumberdeskError
 from numberdesk.core.money import with_two_places
 from numberdesk.core.periods import PeriodUnit, Term
 
@@ -170,6 +171,12 @@ def field_words(name: str) -> str:
     return _FIELDS.get(name) or words(name)
 
 
+def refusal_words(error: NumberdeskError) -> str:
+    """What a page says of a refusal: its message, in which a field is called what the page calls it."""
+    name = str(error.details.get("field") or "")
+    return error.message.replace(name, field_words(name)) if name else error.message
+
+
 @functools.cache
 def asset(name: str) -> str:
     """The address of a static file, which changes with its content."""
@@ -190,7 +197,8 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     made.filters.update(money=money, plain=plain, phone=phone, instant=instant, words=words, tone=tone)
-    made.filters.update(deed_words=deed_words, filled=filled, field=value_of, field_words=field_words)
+    made.filters.update(deed_words=deed_words, filled=filled, field=value_of)
+    made.filters.update(refusal_words=refusal_words)
     made.filters.update(tone_of_connection=tone_of_connection, words_of_connection=words_of_connection)
     made.filters.update(requirements=requirements, period=period, by_period=by_period)
     made.globals.update(asset=asset, marked=marked)

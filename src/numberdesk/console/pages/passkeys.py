@@ -16,7 +16,7 @@ from numberdesk.api.errors import STATUSES
 from numberdesk.api.shapes import id_in_path
 from numberdesk.console.pages.myself import myself
 from numberdesk.console.passkeys import NO_PASSKEYS, asked_to_make, made_passkey, relying_party
-from numberdesk.console.rendering import redirect, told
+from numberdesk.console.rendering import redirect, refusal_words, told
 from numberdesk.console.screens import screen, show_again
 from numberdesk.console.visit import Visit
 from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError
@@ -36,7 +36,7 @@ async def ask(visit: Visit) -> Response:
             raise InvalidRequest("current_password", "is not the one that you have")
         return told(await asked_to_make(services, visit.passwords, party, person, visit.now))
     except NumberdeskError as error:
-        return told({"error": error.message}, STATUSES[error.code])
+        return told({"error": refusal_words(error)}, STATUSES[error.code])
 
 
 @screen("POST", "/me/passkeys")
