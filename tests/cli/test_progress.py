@@ -60,3 +60,14 @@ def test_an_import_shows_what_it_has_checked_and_saved(database_url: str, tmp_pa
     assert "checking, bytes" in shown
     assert "saving, lines" in shown
     assert "2/2" in shown.partition("saving, lines")[2]
+
+
+def test_verify_shows_how_far_it_is_and_says_its_outcome_alone_where_nobody_watches(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = runner(database_url, KEY, tmp_path, monkeypatch)
+    json_of(run("accounts", "create", "Acme", "--currency", "USD", "--json"))
+    shown = _at_a_terminal(tmp_path, database_url, "verify")
+    assert "checking, invariants" in shown
+    assert "the books are in order" in shown
+    assert run("verify").stderr == "the books are in order\n"

@@ -17,9 +17,10 @@ Bars = Callable[[str, int, int | None], None]
 
 @contextlib.contextmanager
 def bars() -> Iterator[Bars]:
-    """A bar on standard error for each thing that is done; nothing moves when that is not a terminal."""
+    """A bar on standard error for each thing that is done; none where it is no terminal, so that timers mail little."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         tasks: dict[str, TaskID] = {}
 
         def show(what: str, done: int, of: int | None) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typer
 
+from numberdesk.cli.bars import bars
 from numberdesk.cli.output import REFUSED, note, print_object
 from numberdesk.cli.session import AsJson, services
 from numberdesk.core.errors import Overloaded
@@ -20,7 +21,10 @@ from numberdesk.wiring import Services
 def verify_books(as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
     """Check every invariant of the books; exit status 1 when one is broken."""
     with services() as running:
-        report: VerifyReport = running.reader.read_now(lambda tx: verify(tx, _progress))
+        with bars() as bar:
+            report: VerifyReport = running.reader.read_now(
+                lambda tx: verify(tx, lambda _, done, of: bar("checking, invariants", done, of))
+            )
         _kept(running, report)
     view = verify_view(report)
     if as_json:
@@ -42,7 +46,3 @@ def _kept(running: Services, report: VerifyReport) -> None:
         running.writer.apply(note_verify, VerifyResult(report, running.now()))
     except (DatabaseError, Overloaded, StorageFailedError) as error:
         note(f"numberdesk: that the books were checked could not be kept: {error}")
-
-
-def _progress(what: str, done: int, of: int) -> None:
-    note(f"[{done}/{of}] {what}")
