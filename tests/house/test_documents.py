@@ -222,6 +222,12 @@ def test_every_dependency_has_its_reason() -> None:
     assert all(reasons.values())
 
 
+def test_decisions_are_numbered_in_turn_and_their_headings_say_the_number() -> None:
+    files = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    assert [file.name[:4] for file in files] == [f"{place:04}" for place in range(1, len(files) + 1)]
+    assert [file.name for file in files if not file.read_text().startswith(f"# {file.name[:4]} ")] == []
+
+
 def test_every_command_is_documented_with_its_options_and_their_defaults() -> None:
     assert documented_commands(_document("commands.md")) == commands(typer.main.get_command(app))
 
