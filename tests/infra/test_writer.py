@@ -11,7 +11,8 @@ import pytest
 
 from numberdesk.core.errors import NotFound, Overloaded
 from numberdesk.infra.db import Tx
-from numberdesk.infra.writer import MOST_PER_BATCH, Writer, WriterFigures
+from numberdesk.infra.turns import MOST_OF_THE_HOUSE, MOST_PER_BATCH
+from numberdesk.infra.writer import Writer, WriterFigures
 from tests.infra.conftest import (
     PATIENCE,
     Barrier,
@@ -100,9 +101,9 @@ def test_each_flow_gets_its_own_commands_and_each_caller_its_own_outcome(writer:
     assert seen == [[1, 3, 5], [2, 4]]
 
 
-def test_a_transaction_takes_no_more_than_its_bound(notes: Notes, writer: Writer) -> None:
+def test_a_transaction_takes_no_more_of_no_account_than_its_bound(notes: Notes, writer: Writer) -> None:
     recorder, barrier = Recorder(), Barrier()
-    words = [f"{number:04}" for number in range(MOST_PER_BATCH + 10)]
+    words = [f"{number:04}" for number in range(MOST_OF_THE_HOUSE + 10)]
 
     async def story() -> None:
         (first,) = await queued(writer.submit(barrier, "go"))
@@ -112,7 +113,7 @@ def test_a_transaction_takes_no_more_than_its_bound(notes: Notes, writer: Writer
         await ended([first, *rest])
 
     run(story())
-    assert [len(batch) for batch in recorder.batches] == [MOST_PER_BATCH, 10]
+    assert [len(batch) for batch in recorder.batches] == [MOST_OF_THE_HOUSE, 10]
     assert notes.kept == words
 
 

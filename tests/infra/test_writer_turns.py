@@ -11,14 +11,15 @@ import pytest
 
 from numberdesk.core.errors import Overloaded
 from numberdesk.infra.db import Tx
-from numberdesk.infra.writer import MOST_PER_BATCH, Writer
+from numberdesk.infra.turns import MOST_OF_THE_HOUSE, MOST_PER_BATCH
+from numberdesk.infra.writer import Writer
 from tests.infra.conftest import Barrier, Notes, ended, queued, reached, run, started
 
 
 class Wish(NamedTuple):
     """What an account asks for."""
 
-    account_id: str
+    account_id: str | None
     serial: int
 
 
@@ -33,7 +34,7 @@ class Batches:
         return [wish.serial for wish in wishes]
 
 
-def asked(writer: Writer, flow: Batches, account_id: str, count: int) -> list[asyncio.Task[int]]:
+def asked(writer: Writer, flow: Batches, account_id: str | None, count: int) -> list[asyncio.Task[int]]:
     return [asyncio.ensure_future(writer.submit(flow, Wish(account_id, serial))) for serial in range(count)]
 
 
@@ -79,6 +80,28 @@ def test_where_more_waits_than_a_batch_takes_accounts_take_turns_each_in_its_ord
     mine = [wish.serial for batch in flow.seen for wish in batch if wish.account_id == "greedy"]
     assert mine == sorted(mine)
     assert len(mine) == 2 * MOST_PER_BATCH
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # the queue, whatever is behind it
+def test_however_much_background_work_waits_whoever_buys_is_in_the_next_transaction(notes: Notes) -> None:
+    flow, barrier = Batches(), Barrier()
+
+    async def story(writer: Writer) -> None:
+        (first,) = await queued(writer.submit(barrier, "go"))
+        await reached(barrier.reached)
+        house = asked(writer, flow, None, 2 * MOST_OF_THE_HOUSE + 1)
+        await asyncio.sleep(0)
+        buyer = asked(writer, flow, "one", 2)
+        await asyncio.sleep(0)
+        barrier.go.set()
+        assert await ended([first, *house, *buyer]) == ["go", *range(2 * MOST_OF_THE_HOUSE + 1), 0, 1]
+
+    with started(notes.database) as writer:
+        run(story(writer))
+    batches = [Counter(wish.account_id for wish in batch) for batch in flow.seen]
+    assert batches == [{None: MOST_OF_THE_HOUSE, "one": 2}, {None: MOST_OF_THE_HOUSE}, {None: 1}]
+    house = [wish.serial for batch in flow.seen for wish in batch if wish.account_id is None]
+    assert house == list(range(2 * MOST_OF_THE_HOUSE + 1))
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # the queue, whatever is behind it

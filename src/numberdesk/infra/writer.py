@@ -7,7 +7,7 @@ transaction, applies flow by flow, commits once and only then resolves the futur
 waits for a batch to fill: with no load a batch is one command.
 
 Accounts share the queue: of n that wait, each may have one part in n + 1 of it, so that another finds
-room; and where more waits than a batch takes, they take turns. Whose a command is says its `account_id`.
+room; what one transaction takes of what waits is told in infra/turns.py. Whose a command is says its `account_id`.
 What has none, as background work, is the house's, and bounded by the queue alone.
 
 What happens when something fails:
@@ -47,6 +47,7 @@ from numberdesk.core.errors import Overloaded
 from numberdesk.infra.attribution import ATTRIBUTED, Attribute, Attributed, Attribution, StateOf
 from numberdesk.infra.db import CommitUnknownError, Database, StorageFailedError, TryAgainError, Tx, UnfitServerError
 from numberdesk.infra.observer import NOBODY, Observer
+from numberdesk.infra.turns import split
 
 Command = TypeVar("Command")
 Result = TypeVar("Result")
@@ -56,9 +57,6 @@ Apply = Callable[[Tx, Sequence[Command]], Sequence[Result | Exception]]
 
 An outcome that is an exception is a refusal: it is raised to the one who asked, and the rest stands.
 """
-
-MOST_PER_BATCH: Final = 512
-"""Commands in one transaction: bounds how long a commit takes and how much is redone when one fails."""
 
 _RETRY_SECONDS: Final = 0.05
 _MOST_RETRIES: Final = 200
@@ -251,7 +249,7 @@ class Writer:
         with contextlib.suppress(queue.Empty):
             while True:
                 self._receive(self._queue.get_nowait())
-        batch, self._backlog = _in_turn(self._backlog)
+        batch, self._backlog = split(self._backlog)
         return batch, self._stopping and not self._backlog
 
     def _receive(self, one: Any) -> None:
@@ -371,20 +369,6 @@ class Writer:
         for loop, pairs in loops.items():
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits there any more
                 loop.call_soon_threadsafe(_resolve, pairs)
-
-
-def _in_turn(backlog: list[_Waiting[Any, Any]]) -> tuple[list[_Waiting[Any, Any]], list[_Waiting[Any, Any]]]:
-    """The next batch and what is left: where not all fit, the first of every account, then the second, and so on."""
-    if len(backlog) <= MOST_PER_BATCH:
-        return backlog, []
-    before: Counter[str | None] = Counter()
-    turns = []
-    for waiting in backlog:
-        turns.append(before[waiting.account_id])
-        before[waiting.account_id] += 1
-    chosen = set(sorted(range(len(backlog)), key=turns.__getitem__)[:MOST_PER_BATCH])
-    batch = [waiting for place, waiting in enumerate(backlog) if place in chosen]
-    return batch, [waiting for place, waiting in enumerate(backlog) if place not in chosen]
 
 
 def _resolve(pairs: list[tuple[asyncio.Future[Any], object]]) -> None:

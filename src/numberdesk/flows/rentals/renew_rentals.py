@@ -29,6 +29,9 @@ RENEWALS: Final = "renewals"
 AT_ONCE: Final = 50
 """Rentals of one batch: a tenth of what a batch of purchases may have."""
 
+PARTIES: Final = 16
+"""Accounts that are worked on side by side: rows of more would only wait for the writer, and no longer than may be."""
+
 
 class Look(NamedTuple):
     """Look at a rental that was taken up: `past` has surely passed, `now` is the time of day."""
@@ -115,4 +118,4 @@ def renewals(
     async def note(due: DueRental, surely: int) -> WorkOutcome:
         return await writer.submit(renew, Look(due, surely, now()))
 
-    return DueWork(RENEWALS, DUE_RENTALS, act, note, at_once=AT_ONCE, time=past)
+    return DueWork(RENEWALS, DUE_RENTALS, act, note, at_once=AT_ONCE, parties=PARTIES, time=past)
