@@ -6,7 +6,7 @@ Floors and the service are measured in turn, several times, and medians are prin
 drifts more than what is to be seen. Names of parts (purchases, idle, audit, carriers, fairness, search, calls,
 sessions, renewals, routing, console, imports, deliveries) as arguments run these only. Numbers among the arguments are
 the sizes of inventories, or how many calls, sessions, renewals and rentals, or the rentals and the numbers behind the
-console; sqlite or postgresql is the one engine of search and calls.
+console; sqlite or postgresql is the one engine of fairness, search and calls.
 """
 
 from __future__ import annotations
@@ -36,11 +36,10 @@ OF_ONE_SIZE: dict[str, Callable[[Path], None]] = {
     "idle": bench_idle,
     "audit": bench_audit,
     "carriers": bench_carriers,
-    "fairness": bench_fairness,
     "imports": bench_imports,
     "deliveries": bench_deliveries,
 }
-PARTS = (*OF_ONE_SIZE, "search", "calls", "sessions", "renewals", "routing", "console")
+PARTS = (*OF_ONE_SIZE, "fairness", "search", "calls", "sessions", "renewals", "routing", "console")
 
 
 def main(wanted: list[str]) -> None:
@@ -58,6 +57,8 @@ def run_part(name: str, folder: Path, sizes: Sequence[int], engines: Sequence[st
     """Run one part, at the usual size unless others are given."""
     if name == "search":
         bench_search(folder, sizes or USUAL_SIZES, engines)
+    elif name == "fairness":
+        bench_fairness(folder, engines)
     elif name == "calls":
         bench_calls(folder, sizes or [USUAL_RECORDS], engines)
     elif name == "sessions":

@@ -12,16 +12,17 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from bench.process import Server, numberdesk
 from bench.purchases import load_bought
 from bench.sizes import sized
-from bench.stock import Stock, sqlite_stock
+from bench.stock import Stock, make_stock, sqlite_stock
 from numberdesk.infra.db import Database
 from testbed.history import e164_of, record_purchases
+from testbed.postgres import Server as PostgresServer
 
 ROUNDS = sized(5, 1)
 LONG, SHORT = sized(300_000, 200), sized(100, 10)
@@ -51,9 +52,22 @@ class Reading(NamedTuple):
     numbers: list[str]
 
 
-def bench_fairness(folder: Path) -> None:
-    """Measure buys alone, beside a small account, beside a large one and beside its searches, in turn."""
-    stock = sqlite_stock(folder, "fair", OFFERS)
+def bench_fairness(folder: Path, engines: Sequence[str]) -> None:
+    """Measure on each engine."""
+    if "sqlite" in engines:
+        _measure(folder, "SQLite", sqlite_stock(folder, "fair", OFFERS))
+    if "postgresql" in engines:
+        server = PostgresServer({"shared_buffers": "128MB", "max_connections": "100"})
+        try:
+            server.create()
+            server.start()
+            _measure(folder, "PostgreSQL", make_stock(server.make_database("fair"), OFFERS))
+        finally:
+            server.delete()
+
+
+def _measure(folder: Path, engine: str, stock: Stock) -> None:
+    """Buys alone, beside a small account, beside a large one and beside its searches, in turn."""
     long, short = _numbers(8_000_000_000, LONG), _numbers(7_000_000_000, SHORT)
     _fill(stock, long, short)
     loads = {
@@ -70,7 +84,7 @@ def bench_fairness(folder: Path) -> None:
                 numbers = stock.numbers[place : place + BUYS]
                 found[name].append(_beside(folder, server, reading, others, numbers))
                 place += BUYS
-    _print(found)
+    _print(engine, found)
 
 
 def _numbers(first: int, count: int) -> list[str]:
@@ -118,9 +132,9 @@ def _reading(folder: Path, port: int, reading: Reading | None) -> Iterator[Count
     answered.update(json.loads(Path(f"{file}.out").read_text())["statuses"])
 
 
-def _print(found: dict[str, list[Beside]]) -> None:
+def _print(engine: str, found: dict[str, list[Beside]]) -> None:
     median = statistics.median
-    print(f"P10 others' buys, SQLite, {BUYERS} clients, while one account keeps {READERS} connections busy:")
+    print(f"P10 others' buys, {engine}, {BUYERS} clients, while one account keeps {READERS} connections busy:")
     floor = list(found.values())[1]
     for name, rounds in found.items():
         statuses = sum((each.statuses for each in rounds), Counter[str]())
