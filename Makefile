@@ -28,7 +28,7 @@ run: $(RUN_READY) ## Serve a demo on http://127.0.0.1:8000 and print a curl line
 	@exec $(BIN)/numberdesk serve --demo
 
 test: $(DEV_READY) ## Run all tests
-	$(BIN)/python -m pytest -q -n 3 --dist worksteal  # on two cores, too: much of it waits
+	$(BIN)/python -m pytest -q -n 4 --dist worksteal  # on two cores, too: much of it waits
 
 test-long: $(DEV_READY) ## Kill hundreds of times, fail over again and again, try new examples, simulate 12,000 seeds (an hour)
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m long

@@ -53,6 +53,10 @@ class Sqlites:
         shutil.copyfile(self._template, url.removeprefix("sqlite:///"))
         return url
 
+    def fresh(self, folder: Path) -> str:
+        """The same: no file is used twice."""
+        return self.prepared(folder)
+
     def done(self, url: str) -> None:
         """The files go with their folder."""
 
@@ -84,6 +88,10 @@ class Postgreses:
             self.server.make_database(name, "template")
         self._uses[name] = self._uses.get(name, 0) + 1
         return self.server.url(name)
+
+    def fresh(self, _folder: Path | None = None) -> str:
+        """The same, in whose files nothing has ever been: for what depends on how much they hold."""
+        return self.server.make_database(self._new_name(), "template")
 
     def done(self, url: str) -> None:
         """Take a database back."""

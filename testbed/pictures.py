@@ -105,7 +105,9 @@ class Camera:
         self._browser, self._served, self._ids, self._folder = browser, served, ids, folder
         who = zip(("customer", "operator"), served.links, strict=True)
         self._states = {name: signed_in(browser, link).storage_state() for name, link in who}
-        self._ids["rehearsal"] = rehearse(browser.new_context(storage_state=self._states["operator"]), served.url)
+        self._ids["rehearsal"] = rehearse(
+            browser.new_context(storage_state=self._states["operator"]), served.url, parked=True
+        )
 
     def shoot(self, picture: Picture) -> None:
         """Take one."""
@@ -147,12 +149,14 @@ def _read(run: subprocess.Popen[str]) -> Demo:
     return Demo(url, key, (customer, operator))
 
 
-def rehearse(operator: BrowserContext, url: str) -> str:
-    """The id of an order that is parked, since its carrier hangs."""
+def rehearse(operator: BrowserContext, url: str, *, parked: bool = False) -> str:
+    """The id of an order whose carrier hangs, so that it is parked; that takes some twenty seconds."""
     page = operator.new_page()
     page.goto(f"{url}/console/rehearsal")
     page.get_by_role("button", name="Buy a number: Hang").click()
-    page.get_by_text("Parked for a person").wait_for(timeout=60_000)
+    page.wait_for_url("**/console/rehearsal/*")
+    if parked:
+        page.get_by_text("Parked for a person").wait_for(timeout=60_000)
     order_id = page.url.rpartition("/")[2]
     page.close()
     return order_id

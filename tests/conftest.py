@@ -38,8 +38,15 @@ def pytest_collection() -> Iterator[None]:
     gc.enable()
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Leave repetitions to the long run; what is slow comes first, or at the end all others would wait for it."""
+    _leave_to_the_long_run(items)
+    yield
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def _leave_to_the_long_run(items: list[pytest.Item]) -> None:
     """Leave to `make test-long` what a file says of its engines, and why.
 
     `POSTGRESQL_IN_THE_LONG_RUN`: PostgreSQL's half hardly matters. `ENGINES_TAKE_TURNS`: of a test with values,

@@ -135,7 +135,10 @@ def _made(shop: Shop, customer: Customer, number: str, path: str) -> dict[str, s
 
 
 def _write(shop: Shop, method: str, path: str, extra: dict[str, Any]) -> Written:
-    """Make the write of the document's example on things of a customer's own, with more fields than it has."""
+    """Make the write of the document's example on things of a customer's own, with more fields than it has, if any.
+
+    With none it is what others are compared with afterwards: nobody asks what was before.
+    """
     example = _content(method, path)["example"]
     customer, operator, number = shop.customer(), shop.operator(), shop.number()
     own = _made(shop, customer, number, path)
@@ -145,7 +148,7 @@ def _write(shop: Shop, method: str, path: str, extra: dict[str, Any]) -> Written
     if "email" in body and "{person_id}" not in path:
         body["email"] = _email(customer)
     filled = path.removeprefix("/api/v1").format_map(_Named(own))
-    before = _state(customer, operator)
+    before = _state(customer, operator) if extra else ""
     asking = operator if "/admin/" in path else customer
     answer = asking.http.request(method, filled, content=json.dumps(body), headers={"Content-Type": "application/json"})
     return Written(answer, customer, before, _state(customer, operator))

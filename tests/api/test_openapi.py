@@ -71,10 +71,12 @@ def tried(operation: APIOperation[Any, Any, Any, Any], examples: int, check: Cal
     create_test(operation=operation, test_func=one, config=config)()
 
 
+@pytest.mark.parametrize("drawn", [2, pytest.param(12, marks=pytest.mark.long)])
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 def test_nothing_in_the_document_gives_a_5xx_or_an_answer_it_does_not_describe(
-    method: str, path: str, schema: Any, shop: Shop, customer: Customer, operator: Customer
+    method: str, path: str, drawn: int, schema: Any, shop: Shop, customer: Customer, operator: Customer
 ) -> None:
+    """What is at its limits and beyond them, wherever it can be; and some that is drawn, more in the long run."""
     key = operator.key if "/admin/" in path else customer.key
     session = requests.Session()  # or each request would have a connection of its own
     session.trust_env = False
@@ -87,7 +89,7 @@ def test_nothing_in_the_document_gives_a_5xx_or_an_answer_it_does_not_describe(
         )
 
     with session:
-        tried(schema[path][method], 6, call)
+        tried(schema[path][method], drawn, call)
 
 
 def test_nothing_sent_to_buy_is_charged_by_mistake(schema: Any, shop: Shop) -> None:

@@ -12,8 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numberdesk.catalog.inventory_file import Entry
-from numberdesk.catalog.listing_entry import listing_of
 from numberdesk.catalog.model import Listing
 from numberdesk.catalog.rules import (
     MOST_MARGIN,
@@ -27,9 +25,9 @@ from numberdesk.catalog.rules import (
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.money import MAX_PRICE, MoneyError
 from numberdesk.core.prices import Prices
-from testbed.samples import price_rule
+from testbed.samples import listing_of, price_rule
 
-NUMBER = listing_of(Entry("+13612738809", *[""] * (len(Entry._fields) - 1)))
+NUMBER = listing_of("+13612738809", currency=None, price=None, inbound=None, outbound=None)
 COSTED = NUMBER._replace(
     cost_currency="USD", cost_monthly=1_000_000, cost_inbound=5_000, cost_outbound=7_001, cost_setup=500_000
 )

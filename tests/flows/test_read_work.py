@@ -40,7 +40,6 @@ from numberdesk.flows.rentals.label_numbers import Labelling, label_numbers
 from numberdesk.flows.rentals.release_numbers import Release, release_numbers
 from numberdesk.infra.db import Database, Tx
 from numberdesk.ledger.store import find_wallet, list_statement
-from numberdesk.migrations import prepare
 from numberdesk.numbers.model import Labels, RentedFilter
 from numberdesk.numbers.store import find_rented, find_rented_by_id, latest_rentals, list_rented
 from numberdesk.orders.keyed_request_store import find_keyed_requests, forget_keyed_requests, insert_keyed_requests
@@ -73,9 +72,8 @@ def short_and_long(made: Databases, tmp_path_factory: pytest.TempPathFactory) ->
     """The two, on databases in which nothing was deleted before. PostgreSQL has had the time to look at them."""
     opened = {}
     for length in (SHORT, LONG):
-        url = made.empty(tmp_path_factory.mktemp("work"))
+        url = made.fresh(tmp_path_factory.mktemp("work"))
         opened[url] = Database(url, resolve_seconds=60)
-        prepare(opened[url])
         with opened[url].write() as tx:
             _open(tx, "acc_1", MINE, length)
             _open(tx, "acc_2", ANOTHERS, length)

@@ -15,7 +15,6 @@ from numberdesk.flows.catalog.find_near_numbers import find_near_numbers
 from numberdesk.flows.catalog.search_numbers import Bounds, search_numbers
 from numberdesk.flows.catalog.suggest_searches import suggest_searches
 from numberdesk.infra.db import Database
-from numberdesk.migrations import prepare
 from testbed.databases import Databases
 from testbed.offer_queries import sent_query
 from testbed.work import work_of
@@ -31,9 +30,8 @@ def small_and_large(made: Databases, tmp_path_factory: pytest.TempPathFactory) -
     """Two inventories that differ in their size alone, on databases in which nothing was deleted before."""
     opened = {}
     for size in (3_000, 12_000):
-        url = made.empty(tmp_path_factory.mktemp("work"))
+        url = made.fresh(tmp_path_factory.mktemp("work"))
         opened[url] = Database(url, resolve_seconds=60)
-        prepare(opened[url])
         with opened[url].write() as tx:
             insert_listings(tx, "pool", [listing(f"3610{n:06}", price=DOLLAR + n % 3) for n in range(size)], now=1)
     yield list(opened.values())
