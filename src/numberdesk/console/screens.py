@@ -33,6 +33,8 @@ SAID: Final = {
     "ending": "The number will be given back when its paid month ends.",
     "revoked": "The key was revoked. It stops working within a second.",
     "person-changed": "Saved. It holds from the next click on.",
+    "erased": "The person was erased. What they did stays under their id, and the email may be invited again.",
+    "erased-but-keys": "The person was erased. Keys that they made go on: revoke them under API keys.",
     "session-ended": "The session was ended.",
     "sessions-ended": "All your other sessions were ended.",
     "password": "Your password was changed, and all your other sessions were ended.",
