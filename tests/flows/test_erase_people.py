@@ -32,7 +32,7 @@ def erase(shop: Shop, command: Erasure) -> object:
 
 def noted(shop: Shop, account_id: str, many: int, **given: str) -> list[str]:
     """Record changes; their ids."""
-    made = [Action(shop.new_id("act"), NOW + place, account_id, Via.CONSOLE, **given) for place in range(many)]  # type: ignore[arg-type]
+    made = [Action(shop.new_id("act"), NOW + place, account_id, Via.CONSOLE, **given) for place in range(many)]
     with shop.database.write() as tx:
         insert_actions(tx, made)
     return [each.id for each in made]
@@ -101,11 +101,12 @@ def test_a_long_record_is_looked_through_in_steps_and_whoever_stops_in_between_b
     assert first.looked_to is not None
     with shop.database.read() as tx:
         assert find_people(tx, [person.id])[person.id].disabled_at == NOW
-    steps, looked_to = 0, ""
+    steps = 0
+    looked_to: str | None = ""
     while looked_to is not None:
         step = erase(shop, Erasure(person.id, looked_to, most=3))
         assert isinstance(step, ErasedSoFar)
-        steps, looked_to = steps + 1, step.looked_to  # type: ignore[assignment]
+        steps, looked_to = steps + 1, step.looked_to
     assert steps == 3
     assert ANN not in text_of(shop)
 

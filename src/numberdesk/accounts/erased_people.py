@@ -6,7 +6,6 @@ Touches: nothing.
 from __future__ import annotations
 
 import json
-import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Any, Final
@@ -27,7 +26,7 @@ def without_person(action: Action, person_id: str, email: str) -> Action:
     own = action.actor_id == person_id
     if not own and not any(_names(getattr(action, name), email) for name in _TEXTS):
         return action
-    changed = {name: _replaced(getattr(action, name), email, person_id) for name in _TEXTS}
+    changed: dict[str, Any] = {name: _replaced(getattr(action, name), email, person_id) for name in _TEXTS}
     if own:
         changed.update(actor=person_id, address="")
     if action.object_id.startswith(_PASSKEY_ID):
@@ -58,6 +57,19 @@ def _each(value: Any, email: str, person_id: str) -> Any:
 
 def _without(text: str, email: str, person_id: str) -> str:
     """A text with an id in place of an email, however that is written; a part of a longer email it is not."""
-    wanted = re.compile(rf"(?<![\w.+-]){re.escape(email)}(?![\w-]|\.\w)", re.IGNORECASE)
-    found = wanted.sub(lambda _: person_id, unicodedata.normalize("NFC", text))
-    return wanted.sub(lambda _: person_id, folded(found)) if wanted.search(folded(found)) else found
+    whole = unicodedata.normalize("NFC", text)
+    lowered = unicodedata.normalize("NFC", whole.casefold())
+    shown = whole if len(whole) == len(lowered) else lowered
+    pieces, start, at = list[str](), 0, lowered.find(email)
+    while at >= 0:
+        end = at + len(email)
+        pieces += [shown[start:at], person_id if _is_whole(lowered, at, end) else shown[at:end]]
+        start, at = end, lowered.find(email, end)
+    return "".join([*pieces, shown[start:]])
+
+
+def _is_whole(text: str, at: int, end: int) -> bool:
+    """Whether an email stands alone in a text, where the full stop of a sentence may follow it."""
+    before, after = text[at - 1 : at], text[end : end + 1]
+    goes_on = after.isalnum() or after in ("-", "_") or (after == "." and text[end + 1 : end + 2].isalnum())
+    return not (before.isalnum() or before in (".", "+", "-", "_") or goes_on)
