@@ -31,7 +31,7 @@ DECKS: Final = ScreenTable(
     "Rate decks",
     _ALL,
     (
-        Column("Name", "name", link=f"{_HERE}/{{name}}"),
+        Column("Name", "name", link=f"{_HERE}/{{name}}?at={{effective_from}}"),
         Column("Holds from", "effective_from", "time"),
         Column("Currency", "currency"),
         Column("Prefixes", "prefixes", "count"),
@@ -96,7 +96,7 @@ async def import_rate_deck(visit: Visit) -> Response:
         made = (await visit.ask(_IMPORT, path=path, query=query, receive=sent.receive, headers=sent.headers)).data
     except NumberdeskError as error:
         return await show_again(visit, error, rate_decks)
-    return redirect(f"{_HERE}/{quote(made.name)}?said=deck&at={made.effective_from[:16]}")
+    return redirect(f"{_HERE}/{quote(made.name)}?said=deck&at={quote(made.effective_from)}")
 
 
 @screen("GET", "/rate-decks/{deck}", _RATES)

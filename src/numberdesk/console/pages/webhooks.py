@@ -52,6 +52,10 @@ DELIVERIES: Final = ScreenTable(
 )
 
 
+_TO_THE_MINUTE: Final = len("2026-03-20T14:30")
+"""Characters of a time as browsers send it, which is meant in UTC."""
+
+
 @screen("GET", "/webhooks", "GET /webhooks")
 async def webhooks(visit: Visit) -> Response:
     """All webhooks, and a form for another."""
@@ -132,7 +136,7 @@ async def replay_failed(visit: Visit) -> Response:
     """Send events again whose delivery failed, from a time on."""
     since = visit.sent("since").strip()
     try:
-        body = {"since": since if since.endswith("Z") or not since else f"{since}Z"}
+        body = {"since": f"{since}:00Z" if len(since) == _TO_THE_MINUTE else since}
         await visit.ask("POST /webhooks/{webhook_id}/replay", path=visit.path, body=body)
     except NumberdeskError as error:
         return await show_again(visit, error, webhook)
