@@ -27,7 +27,7 @@ def test_what_is_past_due_or_parked_is_read_from_an_index_of_its_own(
     assert index in plan_of(shop, lambda tx: list_live_rentals(tx, limit=26, **asked))
 
 
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # the same
 def test_what_is_past_due_is_counted_from_an_index(shop: Shop) -> None:
     assert "USING" in plan_of(shop, lambda tx: count_past_due(tx, 100))
 
