@@ -59,7 +59,7 @@ _DEEP: Final = 20
 """Pages of a list that are turned before one is measured."""
 
 _NOT_MEASURED: Final = re.compile(
-    r"/csv$|/print$|imports/\{|/state$|\{webhook_id\}|\{connection_id\}|/carriers/\{name\}"
+    r"/csv$|/print$|imports/\{|/state$|\{webhook_id\}|\{connection_id\}|/carriers/\{name\}|\{deck\}"
 )
 """Files, and pages about things that this account has none of."""
 

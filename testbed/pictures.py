@@ -49,6 +49,7 @@ _CUSTOMER: Final = (
     "/console/calls", "/console/money", "/console/statements", "/console/statements/{month}", "/console/spending",
     "/console/orders", "/console/papers", "/console/call-rates", "/console/orders/{order}", "/console/orders/{pending}",
     "/console/orders/{failed}", "/console/webhooks", "/console/webhooks/{webhook}", "/console/keys", "/console/people",
+    "/console/events",
     "/console/actions", "/console/me", "/console/nothing",
 )  # fmt: skip
 _OPERATOR: Final = (
@@ -57,9 +58,11 @@ _OPERATOR: Final = (
     "/console/accounts/{account}/statements", "/console/accounts/{account}/rent", "/console/all-numbers",
     "/console/all-numbers/+13612738809",
     "/console/all-numbers/+13612738809/take-back?reason=reported", "/console/interventions", "/console/inventory",
-    "/console/all-papers", "/console/prices", "/console/margin", "/console/sales",
+    "/console/all-papers", "/console/prices", "/console/rate-decks", "/console/all-events",
+    "/console/margin", "/console/sales",
     "/console/pulls", "/console/feeds",
-    "/console/carriers", "/console/carriers/twilio-demo", "/console/findings", "/console/all-orders",
+    "/console/carriers", "/console/carriers/twilio-demo", "/console/carriers/twilio-demo/adopt",
+    "/console/accounts/{account}/rate-decks", "/console/rate-decks/retail", "/console/findings", "/console/all-orders",
     "/console/all-orders/{pending}", "/console/releases", "/console/rents", "/console/rents/{rental}",
     "/console/parked-calls", "/console/webhooks", "/console/keys", "/console/accounts/{account}/people",
     "/console/all-actions", "/console/me",
@@ -105,9 +108,9 @@ class Camera:
         self._browser, self._served, self._ids, self._folder = browser, served, ids, folder
         who = zip(("customer", "operator"), served.links, strict=True)
         self._states = {name: signed_in(browser, link).storage_state() for name, link in who}
-        self._ids["rehearsal"] = rehearse(
-            browser.new_context(storage_state=self._states["operator"]), served.url, parked=True
-        )
+        operator = browser.new_context(storage_state=self._states["operator"])
+        self._ids["rehearsal"] = rehearse(operator, served.url, parked=True)
+        bring_in_deck(operator, served.url)
 
     def shoot(self, picture: Picture) -> None:
         """Take one."""
@@ -160,6 +163,19 @@ def rehearse(operator: BrowserContext, url: str, *, parked: bool = False) -> str
     order_id = page.url.rpartition("/")[2]
     page.close()
     return order_id
+
+
+def bring_in_deck(operator: BrowserContext, url: str) -> None:
+    """A rate deck, by upload."""
+    page = operator.new_page()
+    page.goto(f"{url}/console/rate-decks")
+    page.get_by_text("Bring in a deck").click()
+    page.get_by_label("Name").first.fill("retail")
+    lines = b"prefix,per_minute_price,connect_fee,increments\n1,0.01,,\n1809,0.20,0.15,30/6\n44,0.03,,1/1\n"
+    page.set_input_files("input[type=file]", {"name": "retail.csv", "mimeType": "text/csv", "buffer": lines})
+    page.get_by_role("button", name="Send the file").click()
+    page.wait_for_url("**/console/rate-decks/retail?*")
+    page.close()
 
 
 def fill(served: Demo) -> dict[str, str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from numberdesk.accounts.action_store import WantedActions, page_actions
 from numberdesk.accounts.passkeys import Passkey
 from numberdesk.flows.accounts.passkeys import add_passkeys
 from numberdesk.infra.db import Database
@@ -48,6 +49,30 @@ def test_passkeys_are_listed_and_removed_for_a_person(run: Run, database_url: st
     assert json_of(run("people", "remove-passkey", "ann@example.com", "pky_1", "--json"))["name"] == "phone"
     assert json_of(run("people", "passkeys", "ann@example.com", "--json")) == []
     assert run("people", "remove-passkey", "ann@example.com", "pky_1").returncode == 1
+
+
+def test_a_person_is_erased_after_asking_and_may_be_invited_again_as_somebody_else(run: Run, database_url: str) -> None:
+    json_of(run("accounts", "create", "First customer", "--currency", "USD", "--json"))
+    invited = json_of(run("people", "invite", "First customer", "Ann@Example.com", "--role", "owner", "--json"))
+    asked = run("people", "erase", "ann@example.com")
+    assert (asked.returncode, "They made no key that works" in asked.stderr, "say --yes" in asked.stderr) == (
+        1,
+        True,
+        True,
+    )
+    assert json_of(run("people", "list", "--json"))[0]["status"] == "invited"
+    erased = json_of(run("people", "erase", "ANN@example.com", "--yes", "--json"))
+    assert (erased["id"], erased["keys"]) == (invited["id"], [])
+    assert json_of(run("people", "list", "--json")) == []
+    database = Database(database_url)
+    with database.read() as tx:
+        told = page_actions(tx, WantedActions(), before_id=None, limit=100).items
+    database.close()
+    assert [(each.what, each.object_id) for each in told[:1]] == [("people erase", invited["id"])]
+    assert "ann@" not in repr(told).lower()
+    again = json_of(run("people", "invite", "First customer", "ann@example.com", "--role", "viewer", "--json"))
+    assert again["id"] != invited["id"]
+    assert run("people", "erase", "nobody@example.com", "--yes").returncode == 1
 
 
 def test_what_is_wrong_is_named(run: Run) -> None:

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, 
 
 from numberdesk.console.screens import SCREENS
 from numberdesk.console.site import Console  # noqa: F401  its import declares the screens
-from testbed.pictures import FLAGS, PAGES, chromium, demo, fill, rehearse, signed_in
+from testbed.pictures import FLAGS, PAGES, bring_in_deck, chromium, demo, fill, rehearse, signed_in
 
 pytestmark = [
     pytest.mark.skipif(chromium() is None, reason="there is no chromium here: apt-get install chromium"),
@@ -109,6 +109,7 @@ def walk() -> Iterator[Walk]:
         people = {who: signed_in(browser, link) for who, link in zip(PAGES, served.links, strict=True)}
         ids["rehearsal"] = rehearse(people["operator"], served.url)
         ids["import"] = imported(people["operator"], served.url)
+        bring_in_deck(people["operator"], served.url)
         yield Walk(browser, served.url, people, ids)
         browser.close()
 

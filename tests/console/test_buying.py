@@ -89,7 +89,7 @@ def test_a_price_that_changed_since_the_list_is_told_and_nothing_is_charged(
     desk.list([listing_of(number, area_code="361", price=2_000_000)])
     changed = browser.send(page.form("/console/buy"))
     assert changed.status == 409
-    assert "The price changed between the list and now" in changed.text
+    assert "Between the list and now there changed: the price. Nothing was charged." in changed.text
     assert "1.15 2.00" in changed.text
     assert wallet(desk, customer).posted == 100_000_000
     assert "yours" in browser.send(changed.form("/console/buy")).text

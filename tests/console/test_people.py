@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
 
 from numberdesk.accounts.people import SCOPES_OF
@@ -194,6 +195,55 @@ def test_the_keys_that_somebody_made_are_named_where_they_are_disabled_and_revok
     assert (goes_on["status"], goes_on["keys"][0]["name"]) == ("disabled", "made False")
     alone = customer.http.patch(f"/people/{goes_on['id']}/", json={"revoke_keys": True})
     assert (alone.status_code, alone.json()["error"]["details"]["field"]) == (400, "revoke_keys")
+
+
+@pytest.mark.parametrize("by", ["its owner", "an operator"])
+def test_a_person_is_erased_once_their_email_is_typed_and_the_keys_that_go_on_are_told(
+    desk: Shop, customer: Customer, browser: Browser, operator: Browser, by: str
+) -> None:
+    who, path = (browser, "/console/people")
+    if by == "an operator":
+        who, path = operator, f"/console/accounts/{customer.account_id}/people"
+    for revoked in (False, True):
+        theirs, email = person(browser, "owner")
+        theirs.post("/console/keys", {"name": f"{by} {revoked}"})
+        (found,) = [
+            each for each in customer.http.get("/people/?page_size=100").json()["data"] if each["email"] == email
+        ]
+        page = who.get(path)
+        assert f"They made keys that go on: {by} {revoked}." in page.text
+        form = page.form(f"{path}/{found['id']}/erase")
+        wrong = who.send(form, email_again="somebody@example.com")
+        assert (wrong.status, email in wrong.text) == (400, True)
+        said = who.send(form, email_again=email.upper(), **({"revoke_keys": "yes"} if revoked else {}))
+        assert (said.status, "Keys that they made go on" in said.text) == (200, not revoked), said.text
+        assert email not in said.text
+        assert theirs.get("/console/").url.startswith("/console/sign-in")
+        assert sign_in(desk.url, email)[1].status == 401
+        done = customer.http.get("/actions/?page_size=100").json()["data"]
+        assert email not in repr(done)
+        assert [each["actor"] for each in done if each["actor_id"] == found["id"]] == [found["id"]]
+        keys = {each["name"]: each["revoked_at"] for each in customer.http.get("/api-keys/").json()["data"]}
+        assert (keys[f"{by} {revoked}"] is not None) is revoked
+        assert who.post(path, {"email": email, "role": "viewer"}).status == 200
+
+
+def test_nobody_erases_themselves_nor_whoever_may_more_nor_anothers_people(desk: Shop, customer: Customer) -> None:
+    owner = signed_in_person(desk, customer.account_id, Role.OWNER)
+    (own,) = customer.http.get("/people/").json()["data"]
+    form = {"erased_email": own["email"], "email_again": own["email"]}
+    assert owner.post(f"/console/people/{own['id']}/erase", form).status == 403
+    other = desk.customer()
+    assert other.http.post(f"/people/{own['id']}/erase/", json={}).status_code == 404
+    narrow = customer.http.post("/api-keys/", json={"name": "n", "scopes": ["keys:manage", "numbers:read"]}).json()
+    refused = httpx.post(
+        f"{desk.url}/api/v1/people/{own['id']}/erase/", json={}, headers={"X-Api-Key": narrow["data"]["key"]}
+    )
+    assert refused.status_code == 403
+    support = signed_in_person(desk, desk.operator().account_id, Role.SUPPORT)
+    path = f"/console/accounts/{customer.account_id}/people/{own['id']}/erase"
+    assert support.post(path, form).status == 403
+    assert own == customer.http.get("/people/").json()["data"][0]
 
 
 def test_of_roles_that_operators_have_customers_are_told_nothing(customer: Customer, desk: Shop) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, delete, select
+from sqlalchemy import ColumnElement, Select, delete, select, update
 
 from numberdesk.accounts.actions import Action, ActionPage
 from numberdesk.core.roles import Via
@@ -98,6 +98,24 @@ def _bounds(tx: Tx, wanted: WantedActions, before_id: str | None) -> tuple[str |
 
 def _first(query: Select[Any]) -> Select[Any]:
     return query.limit(1)
+
+
+def actions_after(tx: Tx, after_id: str, limit: int) -> list[Action]:
+    """The next actions of all accounts after an id, the oldest first."""
+    query = select(*_COLUMNS).where(actions.c.id > after_id).order_by(actions.c.id).limit(limit)
+    return [_action_of(row) for row in tx.execute(query)]
+
+
+def actions_of_actor(tx: Tx, actor: str) -> list[Action]:
+    """The latest actions of somebody, by email or name; at most MOST_WALKED."""
+    query = select(*_COLUMNS).where(actions.c.actor == actor).order_by(actions.c.id.desc()).limit(MOST_WALKED)
+    return [_action_of(row) for row in tx.execute(query)]
+
+
+def rewrite_actions(tx: Tx, changed: Iterable[Action]) -> None:
+    """Write actions anew, without somebody who was erased."""
+    for action in changed:
+        tx.execute(update(actions).where(actions.c.id == action.id).values(action._asdict()))
 
 
 def forget_actions(tx: Tx, until: int, limit: int) -> int:

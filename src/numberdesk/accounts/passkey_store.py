@@ -52,6 +52,12 @@ def delete_passkeys(tx: Tx, ids: Collection[str]) -> None:
     tx.execute(delete(passkeys).where(passkeys.c.id.in_(sorted(ids))))
 
 
+def delete_passkeys_of(tx: Tx, person_id: str) -> None:
+    """Remove all passkeys of a person for good, and what one of them was to sign."""
+    tx.execute(delete(passkeys).where(passkeys.c.person_id == person_id))
+    tx.execute(delete(passkey_challenges).where(passkey_challenges.c.person_id == person_id))
+
+
 def insert_challenge(tx: Tx, new: PasskeyChallenge, *, most: int = MOST_CHALLENGES) -> None:
     """Record a challenge; of those of its person, or beyond `most` of nobody yet, the oldest are forgotten."""
     tx.execute(passkey_challenges.insert(), [new._asdict()])

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from numberdesk.accounts.people import Person
 from numberdesk.core.roles import Role
@@ -58,6 +58,11 @@ def save_people(tx: Tx, changed: Iterable[Person]) -> None:
     for person in changed:
         values = {"role": person.role.value, "password": person.password, "disabled_at": person.disabled_at}
         tx.execute(update(people).where(people.c.id == person.id).values(values))
+
+
+def delete_people(tx: Tx, ids: Iterable[str]) -> None:
+    """Remove people for good."""
+    tx.execute(delete(people).where(people.c.id.in_(sorted(set(ids)))))
 
 
 def _person_of(row: Any) -> Person:

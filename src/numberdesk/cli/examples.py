@@ -54,6 +54,10 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "numberdesk people link": ("numberdesk people link ann@example.com",),
     "numberdesk people disable": ("numberdesk people disable ann@example.com",),
     "numberdesk people enable": ("numberdesk people enable ann@example.com",),
+    "numberdesk people erase": (
+        "numberdesk people erase ann@example.com",
+        "numberdesk people erase ann@example.com --revoke-keys --yes",
+    ),
     "numberdesk people passkeys": ("numberdesk people passkeys ann@example.com",),
     "numberdesk people remove-passkey": ("numberdesk people remove-passkey ann@example.com pky_0199c0de7a6b",),
     "numberdesk wallet top-up": ('numberdesk wallet top-up "First customer" 100 --reference invoice-1',),

@@ -9,17 +9,19 @@ from typing import Annotated, Final
 
 import typer
 
+from numberdesk.accounts.model import ApiKey
 from numberdesk.accounts.passkey_store import list_passkeys
 from numberdesk.accounts.people import Person, parse_email
-from numberdesk.accounts.person_store import find_people_called, list_people
+from numberdesk.accounts.person_store import find_people, find_people_called, list_people
 from numberdesk.accounts.store import find_keys_made_by
 from numberdesk.cli.output import fail, print_list, print_object
-from numberdesk.cli.session import AccountArgument, AsJson, Limit, account_called, services
+from numberdesk.cli.session import AccountArgument, AsJson, Limit, Yes, account_called, confirm, services
 from numberdesk.core.roles import Role
+from numberdesk.flows.accounts.erase_people import Erasure, erase_people
 from numberdesk.flows.accounts.invite_people import Invitation, PersonChange, change_people, invite_people
 from numberdesk.flows.accounts.passkeys import PasskeyChange, change_passkeys
 from numberdesk.flows.accounts.sign_in import new_link
-from numberdesk.views.people import invited_view, passkey_view, person_view
+from numberdesk.views.people import erased_view, invited_view, passkey_view, person_view
 from numberdesk.wiring import Services, console_address
 
 people = typer.Typer(help="People who sign in to the console.", no_args_is_help=True)
@@ -98,6 +100,46 @@ def enable_person(email: _Email, as_json: AsJson = False) -> None:  # noqa: FBT0
     _let_in(email, disabled=False, as_json=as_json)
 
 
+@people.command("erase")
+def erase_person(
+    email: _Email,
+    revoke_keys: Annotated[  # noqa: FBT002  a flag
+        bool, typer.Option("--revoke-keys", help="Revoke the keys that they made for the account, too")
+    ] = False,
+    yes: Yes = False,  # noqa: FBT002  a flag
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """Erase a person for good, whose email may be invited again; what they did stays under their id.
+
+    Email, password, passkeys, sessions and links go, and from where they did what. Prints the keys of theirs that go
+    on. Backups keep the person until they are deleted themselves.
+    """
+    with services(_OPTIONS) as running:
+        change = _change(running, email)._replace(disabled=True, revoke_keys=revoke_keys)
+        confirm(f"Erase {parse_email(email)} for good? {_left(running, change)}", yes=yes)
+        person = running.writer.apply(change_people, change)
+        looked_to: str | None = ""
+        while looked_to is not None:
+            looked_to = running.writer.apply(erase_people, Erasure(person.id, looked_to)).looked_to
+        print_object(erased_view(person, _live_keys(running, person, change.now)), as_json=as_json)
+
+
+def _left(running: Services, change: PersonChange) -> str:
+    """What comes of the keys that a person made, for whoever is asked about it."""
+    whom = change.person_id
+    person = running.reader.read_now(lambda tx: find_people(tx, [whom]))[whom]
+    keys = _live_keys(running, person, change.now)
+    if not keys:
+        return "They made no key that works."
+    names = ", ".join(key.name or key.id for key in keys)
+    return f"Keys that they made {'are revoked' if change.revoke_keys else 'go on'}: {names}."
+
+
+def _live_keys(running: Services, person: Person, now: int) -> list[ApiKey]:
+    whose = {(person.account_id, person.id)}
+    return running.reader.read_now(lambda tx: find_keys_made_by(tx, whose, now)).get(person.id, [])
+
+
 @people.command("passkeys")
 def list_passkeys_of_person(email: _Email, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
     """List the passkeys by which a person signs in."""
@@ -124,9 +166,7 @@ def _let_in(email: str, *, disabled: bool, revoke_keys: bool = False, as_json: b
     with services(_OPTIONS) as running:
         change = _change(running, email)._replace(disabled=disabled, revoke_keys=revoke_keys)
         person = running.writer.apply(change_people, change)
-        whose = {(person.account_id, person.id)}
-        keys = running.reader.read_now(lambda tx: find_keys_made_by(tx, whose, change.now))
-        print_object(person_view(person, keys.get(person.id, ())), as_json=as_json)
+        print_object(person_view(person, _live_keys(running, person, change.now)), as_json=as_json)
 
 
 def _change(running: Services, email: str) -> PersonChange:

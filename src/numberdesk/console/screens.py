@@ -33,6 +33,14 @@ SAID: Final = {
     "ending": "The number will be given back when its paid month ends.",
     "revoked": "The key was revoked. It stops working within a second.",
     "person-changed": "Saved. It holds from the next click on.",
+    "erased": "The person was erased. What they did stays under their id, and the email may be invited again.",
+    "erased-but-keys": "The person was erased. Keys that they made go on: revoke them under API keys.",
+    "deck": "The deck is there. Accounts that use decks of its name use it from when it holds.",
+    "deck-chosen": "Chosen. The customer was told.",
+    "announced": "Announced. The customer was told; the rental keeps its prices until the notice is over.",
+    "unadopted": "The adoption was taken back. The carrier keeps the number for you.",
+    "replaying": "Events whose delivery failed are being sent again, up to a thousand. Look again for more.",
+    "closed": "The account is closed.",
     "session-ended": "The session was ended.",
     "sessions-ended": "All your other sessions were ended.",
     "password": "Your password was changed, and all your other sessions were ended.",
@@ -84,12 +92,13 @@ class Screen(NamedTuple):
 
 
 class MenuItem(NamedTuple):
-    """A line of the menu."""
+    """A line of the menu, for whoever may ask what its page asks."""
 
     title: str
     path: str
     asks: str
     only_demo: bool = False
+    also: str = ""
 
 
 SCREENS: Final[list[Screen]] = []
@@ -119,6 +128,7 @@ MENU: Final[dict[str, tuple[MenuItem, ...]]] = {
         MenuItem("Papers", "/console/all-papers", "GET /admin/compliance-profiles"),
         MenuItem("Inventory", "/console/inventory", "GET /admin/inventory"),
         MenuItem("Prices", "/console/prices", "GET /admin/price-rules"),
+        MenuItem("Rate decks", "/console/rate-decks", "GET /admin/rate-decks"),
         MenuItem("Carriers", "/console/carriers", "GET /admin/carriers"),
         MenuItem("Findings", "/console/findings", "GET /admin/findings"),
         MenuItem("All orders", "/console/all-orders", "GET /admin/orders"),
@@ -130,14 +140,20 @@ MENU: Final[dict[str, tuple[MenuItem, ...]]] = {
         MenuItem("Sales", "/console/sales", "GET /admin/orders"),
         MenuItem("Margin", "/console/margin", "GET /admin/usage/margin"),
         MenuItem("Actions", "/console/all-actions", "GET /admin/actions"),
+        MenuItem("Events", "/console/all-events", "GET /events", also="GET /admin/findings"),
     ),
     "Integrate": (
         MenuItem("Webhooks", "/console/webhooks", "GET /webhooks"),
+        MenuItem("Events", "/console/events", "GET /events"),
         MenuItem("API keys", "/console/keys", "GET /api-keys"),
         MenuItem("People", "/console/people", "GET /people"),
         MenuItem("Who did what", "/console/actions", "GET /actions"),
     ),
 }
+
+
+_OF_CUSTOMERS: Final = ("/console/find", "/console/events")
+"""Pages that operators may open too, with nothing on them that is theirs."""
 
 
 def menu_of(caller: Caller, *, demo: bool = False) -> dict[str, list[MenuItem]]:
@@ -147,8 +163,8 @@ def menu_of(caller: Caller, *, demo: bool = False) -> dict[str, list[MenuItem]]:
 
 
 def _is_offered(item: MenuItem, caller: Caller, *, demo: bool) -> bool:
-    there = (demo or not item.only_demo) and (caller.currency or item.title != "Find a number")
-    return bool(there) and may(caller, item.asks)
+    there = (demo or not item.only_demo) and (caller.currency or item.path not in _OF_CUSTOMERS)
+    return bool(there) and may(caller, item.asks) and (not item.also or may(caller, item.also))
 
 
 def screen(

@@ -226,6 +226,10 @@ def _of_rentals(name: str, *columns: Column[str], live: bool) -> None:
 due_index(rentals, "currency")
 _PAST_DUE = rentals.c.state == "past_due"
 Index("ix_rentals_past_due", rentals.c.account_id, rentals.c.id, sqlite_where=_PAST_DUE, postgresql_where=_PAST_DUE)
+# The same of all accounts, and what waits for a person.
+_IS_PARKED = rentals.c.parked_at.is_not(None)
+Index("ix_rentals_unpaid", rentals.c.id, sqlite_where=_PAST_DUE, postgresql_where=_PAST_DUE)
+Index("ix_rentals_parked", rentals.c.id, sqlite_where=_IS_PARKED, postgresql_where=_IS_PARKED)
 
 
 # Two lists of an account, and what it had of a number. Who rents a number now is what uq_rentals_live_e164 knows.

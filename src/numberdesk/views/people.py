@@ -50,6 +50,17 @@ class InvitedPersonView(PersonView, frozen=True):
     link_expires_at: Instant
 
 
+class ErasedPersonView(msgspec.Struct, frozen=True):
+    """Somebody who was erased: the id that their changes still have, and what they left."""
+
+    id: PersonId
+    account_id: AccountId
+    keys: Annotated[
+        list[PersonKeyView],
+        msgspec.Meta(description="The keys that still work which they made for the account."),
+    ]
+
+
 class PasskeyView(msgspec.Struct, frozen=True):
     """A passkey by which somebody signs in to the console."""
 
@@ -76,6 +87,11 @@ def person_view(person: Person, keys: Sequence[ApiKey] = ()) -> PersonView:
         iso_or_none(person.disabled_at),
         [PersonKeyView(key.id, key.name) for key in keys],
     )
+
+
+def erased_view(person: Person, keys: Sequence[ApiKey]) -> ErasedPersonView:
+    """A person who was erased."""
+    return ErasedPersonView(person.id, person.account_id, [PersonKeyView(key.id, key.name) for key in keys])
 
 
 def invited_view(person: Person, link: str, expires_at: int, keys: Sequence[ApiKey] = ()) -> InvitedPersonView:

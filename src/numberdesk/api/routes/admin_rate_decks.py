@@ -23,6 +23,7 @@ from numberdesk.api.shapes import E164, Currency, Label, id_in_path, stated
 from numberdesk.core.deck_file import DeckFile, DeckFileError, read_deck
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.lifecycle import AccountKind
+from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.rate_deck import DECK_NAME, PREFIX, RateDeck, prefixes_of
 from numberdesk.core.rating import CallRate
 from numberdesk.flows.part_way import Taken, part_way
@@ -178,7 +179,8 @@ async def deck_rates(request: ApiRequest) -> ApiResponse:
     """Page a deck, or list those of its prefixes that match a number."""
     query: DeckRatesQuery = request.query
     name, at = request.path["deck"], instant_of("at", query.at)
-    then, number, limit = request.now if at is None else at, query.number, query.page_size + 1
+    then = request.now if at is None else at + MICROSECONDS - 1  # instants are told by the second in which they are
+    number, limit = query.number, query.page_size + 1
     after = position(query.page_token, "") or ""
     if after and PREFIX.fullmatch(after) is None:
         raise InvalidRequest("page_token", "is not a token of this list")

@@ -1,4 +1,4 @@
-"""People who sign in to the console: list, invite, change, and give a new link.
+"""People who sign in to the console: list, invite, change, give a new link, and erase.
 
 Touches: database.
 """
@@ -20,10 +20,18 @@ from numberdesk.api.shapes import Label, id_in_path, stated
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.lifecycle import AccountKind
 from numberdesk.core.roles import ROLES_OF, Role
+from numberdesk.flows.accounts.erase_people import Erasure, erase_people
 from numberdesk.flows.accounts.invite_people import Invitation, PersonChange, change_people, invite_people
 from numberdesk.flows.accounts.sign_in import new_link
 from numberdesk.infra.db import Tx
-from numberdesk.views.people import InvitedPersonView, PersonView, invited_view, person_view
+from numberdesk.views.people import (
+    ErasedPersonView,
+    InvitedPersonView,
+    PersonView,
+    erased_view,
+    invited_view,
+    person_view,
+)
 from numberdesk.wiring import console_address
 
 _PERSON_EXAMPLE: Final[dict[str, object]] = {
@@ -40,6 +48,11 @@ _INVITED_EXAMPLE: Final = {
     **_PERSON_EXAMPLE,
     "link": "https://numbers.example.com/console/link?token=Zk3v0s4JcQ1xTt9mWb2uYd7eRf6gHh8i",
     "link_expires_at": "2026-03-27T14:30:00Z",
+}
+_ERASED_EXAMPLE: Final[dict[str, object]] = {
+    "id": "per_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
+    "account_id": "acc_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
+    "keys": [{"id": "key_0195b3a4c7e07d2f8a1b2c3d4e5f6071", "name": "voice server"}],
 }
 _OF_ACCOUNT: Final = "/admin/accounts/{account_id:str}/people"
 
@@ -63,6 +76,14 @@ class PersonBody(msgspec.Struct, frozen=True):
         bool,
         msgspec.Meta(description="With the status disabled: revoke the keys that the person made for the account."),
     ] = False
+
+
+class ErasureBody(msgspec.Struct, frozen=True):
+    """What goes with a person who is erased."""
+
+    revoke_keys: Annotated[bool, msgspec.Meta(description="Revoke the keys that the person made for the account.")] = (
+        False
+    )
 
 
 @endpoint(
@@ -132,6 +153,23 @@ async def link_person(request: ApiRequest) -> ApiResponse:
 
 
 @endpoint(
+    "POST",
+    "/people/{person_id:str}/erase",
+    summary="Erase a person for good: email, password, passkeys, sessions; what they did stays under their id",
+    tag="People",
+    scope="keys:manage",
+    body=ErasureBody,
+    data=ErasedPersonView,
+    errors=("not_found",),
+    example={"revoke_keys": False},
+    answer_example=_ERASED_EXAMPLE,
+)
+async def erase_person(request: ApiRequest) -> ApiResponse:
+    """Erase a person of the account, whose email may be invited again."""
+    return await _erased(request, request.caller.account_id)
+
+
+@endpoint(
     "GET",
     _OF_ACCOUNT,
     summary="The people of an account",
@@ -198,6 +236,23 @@ async def link_any_person(request: ApiRequest) -> ApiResponse:
     return await _linked(request, None)
 
 
+@endpoint(
+    "POST",
+    "/admin/people/{person_id:str}/erase",
+    summary="Erase any person for good: email, password, passkeys, sessions; what they did stays under their id",
+    tag="Operators",
+    scope="admin",
+    body=ErasureBody,
+    data=ErasedPersonView,
+    errors=("not_found",),
+    example={"revoke_keys": True},
+    answer_example={**_ERASED_EXAMPLE, "keys": []},
+)
+async def erase_any_person(request: ApiRequest) -> ApiResponse:
+    """Erase a person of any account, whose email may be invited again."""
+    return await _erased(request, None)
+
+
 async def _listed(request: ApiRequest, account_id: str) -> ApiResponse:
     query: PageQuery = request.query
     after = position(query.page_token, "per_")
@@ -236,6 +291,17 @@ async def _changed(request: ApiRequest, account_id: str | None) -> ApiResponse:
         ),
     )
     return ApiResponse(person_view(changed, await _keys(request, changed)), "Person updated")
+
+
+async def _erased(request: ApiRequest, account_id: str | None) -> ApiResponse:
+    body: ErasureBody = request.body
+    writer = request.services.writer
+    disabling = _change(request, account_id)._replace(disabled=True, revoke_keys=body.revoke_keys)
+    person: Person = await writer.submit(change_people, disabling)
+    looked_to: str | None = ""
+    while looked_to is not None:
+        looked_to = (await writer.submit(erase_people, Erasure(person.id, looked_to))).looked_to
+    return ApiResponse(erased_view(person, await _keys(request, person)), "Person erased")
 
 
 async def _keys(request: ApiRequest, person: Person) -> list[ApiKey]:

@@ -16,8 +16,9 @@ from numberdesk.console.rendering import redirect
 from numberdesk.console.screens import Deed, deed, perform, screen, show, show_again
 from numberdesk.console.tables import Column, Filter, ScreenTable, csv_answer, load
 from numberdesk.console.visit import Visit
-from numberdesk.core.errors import NumberdeskError
+from numberdesk.core.errors import InvalidRequest, NumberdeskError
 from numberdesk.core.lifecycle import AccountKind
+from numberdesk.core.text import folded
 from numberdesk.flows.accounts.act_for_customers import ActFor, act_for_customers
 from numberdesk.infra.attribution import attributed_to
 
@@ -129,6 +130,19 @@ async def limit(visit: Visit) -> Response:
     except NumberdeskError as error:
         return await show_again(visit, error, account)
     return redirect(f"/console/accounts/{visit.path['account_id']}?said=saved")
+
+
+@screen("POST", "/accounts/{account_id}/close", "PATCH /admin/accounts/{account_id}", _ONE)
+async def close(visit: Visit) -> Response:
+    """Close the account for good, once its name is typed."""
+    try:
+        name = (await visit.ask(_ONE, path=visit.path)).data.name
+        if folded(visit.sent("name_again")) != folded(name):
+            raise InvalidRequest("name_again", f"must be {name}")
+        await visit.ask("PATCH /admin/accounts/{account_id}", path=visit.path, body={"status": "closed"})
+    except NumberdeskError as error:
+        return await show_again(visit, error, account)
+    return redirect(f"/console/accounts/{visit.path['account_id']}?said=closed")
 
 
 @screen("POST", "/accounts/{account_id}/act", _ONE)

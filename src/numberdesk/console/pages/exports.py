@@ -17,6 +17,7 @@ from numberdesk.console.visit import Visit
 _CARRIERS: Final = "GET /admin/carriers"
 _RATES: Final = "GET /admin/exchange-rates"
 _HEALTH: Final = "GET /admin/health"
+_HELD: Final = "GET /admin/phone-numbers/{number}"
 _CONNECTION: Final = "GET /connections/{connection_id}"
 _NUMBERS: Final = "GET /phone-numbers"
 
@@ -53,6 +54,18 @@ _OF_WORK: Final = (
     Column("The first for seconds", "late_seconds"),
     Column("Most tries", "tries"),
 )
+_OF_RENTALS: Final = (
+    Column("Account", "account_id"),
+    Column("State", "status"),
+    Column("Since", "created_at"),
+    Column("Until", "released_at"),
+    Column("Price", "price"),
+    Column("Currency", "currency"),
+    Column("Every", "period_every"),
+    Column("Unit", "period_unit"),
+    Column("Periods", "period"),
+    Column("Rental", "id"),
+)
 _OF_NUMBERS: Final = (
     Column("Number", "phone_number"),
     Column("Label", "friendly_name"),
@@ -61,6 +74,14 @@ _OF_NUMBERS: Final = (
     Column("Region", "region"),
     Column("Tags", "tags"),
 )
+
+
+@screen("GET", "/all-numbers/{number}/csv", _HELD)
+async def rentals_as_csv(visit: Visit) -> Response:
+    """Who rents a number and who did, the latest fifty."""
+    found = (await visit.ask(_HELD, path=visit.path)).data
+    rentals = [found.rental, *found.rentals] if found.rental else found.rentals
+    return rows_as_csv("rentals-of-a-number", _OF_RENTALS, rentals)
 
 
 @screen("GET", "/carriers/csv", _CARRIERS)

@@ -50,6 +50,14 @@ _PAPERS: Final = "GET /compliance-profiles"
 _MOST_PAPERS: Final = 10
 _PRICES: Final = ("price", "setup_price", "per_minute_price_inbound", "per_minute_price_outbound")
 _TERMS: Final = ("period_unit", "period_every", "increments", "connect_fee")
+_DIFFERS: Final = {
+    "price": "the price",
+    "setup_price": "the setup price",
+    "per_minute_price_inbound": "the price of minutes in",
+    "per_minute_price_outbound": "the price of minutes out",
+    "increments": "what calls are billed by",
+    "connect_fee": "the fee of each call",
+}
 _PAGE_SIZE: Final = 20
 _MOST_CSV_ROWS: Final = 500
 _COLUMNS: Final = (
@@ -178,6 +186,7 @@ async def _confirmation(
         number=number,
         quoted=quoted,
         former=former,
+        differs=_differing(former, quoted) if former else "",
         total=total,
         balance=balance,
         after=None if balance is None else balance.available - total,
@@ -247,6 +256,14 @@ def _changed(quoted: dict[str, Any], error: PriceChanged) -> dict[str, Any]:
     told = {name: Decimal(str(error.details[name])) for name in _PRICES if error.details.get(name) is not None}
     terms = {name: error.details[name] for name in _TERMS if error.details.get(name) is not None}
     return {**quoted, **told, **terms}
+
+
+def _differing(former: dict[str, Any], quoted: dict[str, Any]) -> str:
+    """What is other now than it was confirmed, in words."""
+    other = {name for name in former if former[name] != quoted.get(name)}
+    names = [words for name, words in _DIFFERS.items() if name in other]
+    names += ["the period"] if other & {"period_unit", "period_every"} else []
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names) or "something"
 
 
 async def _is_mine(visit: Visit, number: str) -> bool:

@@ -15,9 +15,10 @@ from numberdesk.console.rendering import redirect
 from numberdesk.console.screens import ROOT, Deed, Shower, perform, screen, show, show_again
 from numberdesk.console.tables import Column, ScreenTable, csv_answer, load
 from numberdesk.console.visit import Visit
-from numberdesk.core.errors import NumberdeskError
+from numberdesk.core.errors import InvalidRequest, NumberdeskError
 from numberdesk.core.lifecycle import AccountKind
 from numberdesk.core.roles import ROLES_OF, Role
+from numberdesk.core.text import folded
 
 _ACCOUNT: Final = "GET /admin/accounts/{account_id}"
 _OF_ACCOUNT: Final = "/admin/accounts/{account_id}/people"
@@ -127,6 +128,31 @@ def _changes(path: str, endpoint: str, back: str, again: Shower) -> None:
         return redirect(f"{filled(ROOT + back, visit.path)}?said={done.said}")
 
 
+def _erases(path: str, endpoint: str, back: str, again: Shower) -> None:
+    """Declare a form that erases a person, whose email is typed first."""
+
+    @screen("POST", path, endpoint)
+    async def erase(visit: Visit) -> Response:
+        try:
+            typed, meant = (folded(visit.sent(name)) for name in ("email_again", "erased_email"))
+            if typed != meant or not meant:
+                raise InvalidRequest("email_again", f"must be {meant or 'the email of the person'}")
+            erased = (
+                await visit.ask(endpoint, path=visit.path, body={"revoke_keys": bool(visit.sent("revoke_keys"))})
+            ).data
+        except NumberdeskError as error:
+            return await show_again(visit, error, again)
+        said = "erased-but-keys" if erased.keys else "erased"
+        return redirect(f"{filled(ROOT + back, visit.path)}?said={said}")
+
+
+_erases("/people/{person_id}/erase", "POST /people/{person_id}/erase", "/people", people)
+_erases(
+    "/accounts/{account_id}/people/{person_id}/erase",
+    "POST /admin/people/{person_id}/erase",
+    "/accounts/{account_id}/people",
+    people_of_account,
+)
 _changes("/people/{person_id}/change", "PATCH /people/{person_id}", "/people", people)
 _changes(
     "/accounts/{account_id}/people/{person_id}/change",

@@ -10,6 +10,7 @@ from typing import Final
 from starlette.responses import Response
 
 from numberdesk.accounts.model import Scope
+from numberdesk.console.rendering import redirect
 from numberdesk.console.screens import Deed, deed, perform, screen, show, show_again
 from numberdesk.console.tables import Column, Filter, ScreenTable, csv_answer, load
 from numberdesk.console.visit import Visit
@@ -49,6 +50,10 @@ DELIVERIES: Final = ScreenTable(
     empty="Nothing was sent yet.",
     deeds="deeds/delivery.html",
 )
+
+
+_TO_THE_MINUTE: Final = len("2026-03-20T14:30")
+"""Characters of a time as browsers send it, which is meant in UTC."""
 
 
 @screen("GET", "/webhooks", "GET /webhooks")
@@ -109,6 +114,33 @@ async def test(visit: Visit) -> Response:
     found = (await visit.ask("GET /webhooks/{webhook_id}", path=visit.path)).data
     table = await load(visit, DELIVERIES, visit.path)
     return show(visit, "webhook.html", "/console/webhooks", "Webhook", webhook=found, table=table, outcome=outcome)
+
+
+@screen("POST", "/webhooks/{webhook_id}/secret", "POST /webhooks/{webhook_id}/rotate-secret")
+async def rotate(visit: Visit) -> Response:
+    """Give it a new secret, and show that this once."""
+    made = (await visit.ask("POST /webhooks/{webhook_id}/rotate-secret", path=visit.path)).data
+    return show(
+        visit,
+        "secret.html",
+        "/console/webhooks",
+        "The secret was changed",
+        secret=made.secret,
+        what="The webhook's new secret. The former signs beside it for 24 hours",
+        back=f"/console/webhooks/{made.id}",
+    )
+
+
+@screen("POST", "/webhooks/{webhook_id}/replay", "POST /webhooks/{webhook_id}/replay")
+async def replay_failed(visit: Visit) -> Response:
+    """Send events again whose delivery failed, from a time on."""
+    since = visit.sent("since").strip()
+    try:
+        body = {"since": f"{since}:00Z" if len(since) == _TO_THE_MINUTE else since}
+        await visit.ask("POST /webhooks/{webhook_id}/replay", path=visit.path, body=body)
+    except NumberdeskError as error:
+        return await show_again(visit, error, webhook)
+    return redirect(f"/console/webhooks/{visit.path['webhook_id']}?said=replaying")
 
 
 deed(
