@@ -15,9 +15,16 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import psycopg
 
 from numberdesk.catalog.model import FROM_FILE, Listing
-from numberdesk.catalog.place_store import calling_code_query, places_query
+from numberdesk.catalog.place_store import (
+    calling_code_query,
+    codes_query,
+    list_codes_around,
+    list_regions,
+    places_query,
+    regions_query,
+)
 from numberdesk.catalog.search import OfferQuery, Sort
-from numberdesk.catalog.search_plan import ANY_DIGITS, Span, Spots, Stretch, beginning, shapes_of
+from numberdesk.catalog.search_plan import ANY_DIGITS, Region, Span, Spots, Stretch, beginning, shapes_of
 from numberdesk.catalog.search_store import (
     WalkStage,
     collect_query,
@@ -121,7 +128,7 @@ def plan(database: Database, asked: BoundQuery) -> list[Step]:
 
 def searched(steps: list[Step]) -> list[str]:
     """The indexes that are searched, with their conditions. Anything that reads a whole table or index fails."""
-    reads = [step.says for step in steps if re.match(r"SCAN (numbers|here|ahead)\b", step.says)]
+    reads = [step.says for step in steps if re.match(r"SCAN (numbers|here|ahead|there|region|coded)\b", step.says)]
     assert reads == []
     return [step.says for step in steps if step.says.startswith("SEARCH")]
 
@@ -246,8 +253,58 @@ def test_places_are_found_by_stepping_through_their_index(database: Database, na
     leaps = [line for line in searched(steps) if "ahead" in line]
     assert len(leaps) == len(names) + 1
     assert all("USING COVERING INDEX ix_numbers_places (iso_country=? AND " in line for line in leaps)
-    assert {line for line in searched(steps) if "here" in line} == {"SEARCH here USING PRIMARY KEY (e164=?)"}
+    by_key = {f"SEARCH {alias} USING PRIMARY KEY (e164=?)" for alias in ("here", "there")}
+    assert {line for line in searched(steps) if "here" in line} == by_key
     assert not [step for step in steps if "TEMP B-TREE" in step.says]
+
+
+REGION = Region("USD", "local", "R3", "+12033", has_code=True)
+
+
+@ONLY_SQLITE
+def test_regions_and_the_codes_around_one_are_found_by_stepping_through_the_same_index(database: Database) -> None:
+    for asked, leaps in ((regions_query("US", ["361"], 100), 5), *((codes, 2) for codes in codes_queries())):
+        steps = plan(database, asked)
+        places = [line for line in searched(steps) if "ix_numbers_places" in line]
+        assert all("USING COVERING INDEX ix_numbers_places (iso_country=? AND " in line for line in places)
+        assert len(places) == leaps
+        assert {line for line in searched(steps) if line not in places} <= {
+            f"SEARCH {alias} USING PRIMARY KEY (e164=?)" for alias in ("here", "there", "region")
+        }
+        assert not [step for step in steps if "TEMP B-TREE" in step.says]
+
+
+@ONLY_POSTGRESQL
+def test_postgresql_steps_to_the_codes_around_one_by_the_index_of_places(database: Database) -> None:
+    for asked, leaps in ((regions_query("US", ["361"], 100), 5), *((codes, 2) for codes in codes_queries())):
+        found = scans(database, asked)
+        assert {(scan.of, scan.bounded) for scan in found} == {("ix_numbers_places", True), ("pk_numbers", True)}
+        assert sum(scan.of == "ix_numbers_places" for scan in found) == leaps
+
+
+def codes_queries() -> list[BoundQuery]:
+    return [codes_query("US", [REGION], "361", 8, after=after) for after in (True, False)]
+
+
+def test_the_codes_around_one_are_the_next_ones_of_these_regions_on_each_side(database: Database) -> None:
+    held = sorted({(f"R{place % 7}", number(place).area_code) for place in range(5000)})
+    with database.read() as tx:
+        keep_to_indexes(tx)
+        regions = list_regions(tx, "US", ["203", "204"], 100)
+        assert [each[:3] for each in regions] == [("USD", "local", f"R{place}") for place in range(7)]
+        assert [each.has_code for each in regions] == [
+            bool({(each.region, "203"), (each.region, "204")} & set(held)) for each in regions
+        ]
+        assert list_regions(tx, "US", [], 3) == [each._replace(has_code=False) for each in regions[:3]]
+        for code, most in (("361", 3), ("36", 2), ("200", 4), ("699", 1), ("999", 2)):
+            expected = set()
+            for region in regions[2:4]:
+                codes = [other for name, other in held if name == region.region and other != code]
+                expected |= set([other for other in codes if other > code][:most])
+                expected |= set([other for other in codes if other < code][-most:])
+            assert list_codes_around(tx, "US", regions[2:4], code, most) == expected
+        assert list_codes_around(tx, "US", [], "361", 3) == set()
+        assert list_regions(tx, "DE", ["361"], 100) == []
 
 
 @ONLY_SQLITE
@@ -271,6 +328,8 @@ def statements(query: OfferQuery) -> list[BoundQuery]:
         look_up_query(query, spots, start, NO_NUMBERS, 11),
         calling_code_query(query.iso_country),
         places_query(query.iso_country, PLACE, 1000),
+        regions_query(query.iso_country, query.area_codes, 1000),
+        *codes_queries(),
     ]
 
 
