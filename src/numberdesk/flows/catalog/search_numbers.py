@@ -61,6 +61,9 @@ _FEWEST_LOOKED_UP: Final = 100
 _ENOUGH_GLANCES: Final = 3
 """So many find a page of numbers of which one in a hundred fits, nearly always."""
 
+_FURTHER: Final = 6
+"""How many glances a walk goes on that has found some, but not enough for a page."""
+
 _WIDER: Final = 5
 """How much more of the index is read at last than at first."""
 
@@ -189,6 +192,9 @@ class _Search:
         yield partial(self._walk, *self._glance(way))
         # Few numbers fit. A small set that is known without places, as the numbers of an area code are, goes first.
         yield partial(self._read_whole, bounds.read_whole)
+        if way is Way.WALK_FIRST and self.found:
+            # What comes next has more of them, and lies side by side: to look up thousands costs several times that.
+            yield partial(self._walk, _FURTHER * bounds.glance, _FURTHER * bounds.glance)
         if way in (Way.WALK_FIRST, Way.SKIM_SET_FIRST):
             yield look_up
         # Or few are sold in this currency: the places may lead past the rest, of which there are hundreds.
