@@ -181,7 +181,8 @@ class Database:
         Pages that many commits change are written once to the file. What is committed is as durable as ever.
         """
         with self._write_lock, self._failures():
-            self._engine.fold_rarely(self._write_connection().connection.dbapi_connection)
+            driver: Any = self._write_connection().connection.dbapi_connection
+            self._engine.fold_rarely(driver)
 
     def _write_connection(self) -> Connection:
         """The one connection for writing, kept open: taking it from a pool would cost as much as a small write."""

@@ -170,7 +170,8 @@ class _Search:
 
     def run(self) -> None:
         """Fill the page, or come to the end, or use the work up."""
-        if needs_calling_code(self.query) and self._nothing_for_sale():
+        self.ended = self.query.digits.excludes_itself
+        if self.ended or (needs_calling_code(self.query) and self._nothing_for_sale()):
             return
         if self.query.names_place and self._nowhere():
             return
