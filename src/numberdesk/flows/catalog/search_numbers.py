@@ -64,6 +64,9 @@ _ENOUGH_GLANCES: Final = 3
 _FURTHER: Final = 15
 """How many glances a walk goes on that has found some, but not enough for a page."""
 
+_LONG: Final = 25
+"""How many glances a walk takes at once to find what the index has too many of."""
+
 _WIDER: Final = 5
 """How much more of the index is read at last than at first."""
 
@@ -216,6 +219,9 @@ class _Search:
         glance = self.bounds.glance
         if not self.query.is_selective:
             return self.missing, self.missing
+        if self.too_many:
+            # The index has thousands: a long walk finds a page of them, and in one window looks no number up twice.
+            return (_LONG * glance,) * 2
         if skims(self.tx, self.query, shapes_of(self.query, self.calling_code)) and way is not Way.INDEX_FIRST:
             return glance, glance * (1 + _GROWTH + _GROWTH**2)
         return (_ENOUGH_GLANCES * glance,) * 2 if way is Way.WALK_FIRST else (glance, glance)
