@@ -380,19 +380,6 @@ def test_where_nearly_all_is_sold_pages_are_whole_and_look_up_a_bounded_part_of_
     assert [page.incomplete for page in found] == [()] * 4
 
 
-@pytest.mark.parametrize("sort", [Sort.PRICE, Sort.MEMORABLE])
-def test_digits_of_many_numbers_that_all_come_late_in_the_order_are_found_whole(database: Database, sort: Sort) -> None:
-    """More of them than are looked up at once, and none among those that a walk comes to."""
-    first = [listing(f"3610000{n:03}")._replace(memorability=900) for n in range(500)]
-    late = [listing(f"36177777{n:02}", price=2 * DOLLAR)._replace(memorability=5) for n in range(60)]
-    search = ("US", "USD", {"contains": ["7777"], "sort": sort, "page_size": "7"})
-    bounds = Bounds(walked=100, glance=10, read_whole=10, looked_up=20)
-    with stocked(database, [*first, *late]) as tx:
-        found = list(pages(tx, search, bounds))
-    assert sorted(offer.e164 for page in found for offer in page.offers) == [item.e164 for item in late]
-    assert {page.incomplete for page in found} == {()}
-
-
 @pytest.mark.parametrize("sort", list(Sort))
 @pytest.mark.parametrize("match_on", ["national", "e164", "subscriber"])
 def test_rare_digits_are_found_at_once_however_far_away(database: Database, sort: Sort, match_on: str) -> None:
