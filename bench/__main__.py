@@ -5,8 +5,8 @@ Touches: files, environment.
 Floors and the service are measured in turn, several times, and medians are printed, because the machine's speed
 drifts more than what is to be seen. Names of parts (purchases, idle, audit, carriers, fairness, search, calls,
 sessions, renewals, routing, console, imports, deliveries) as arguments run these only. Numbers among the arguments are
-the sizes of inventories, or how many calls, sessions, renewals and rentals, or the rentals and the numbers behind the
-console; sqlite or postgresql is the one engine of fairness, search and calls.
+the sizes of inventories, or how many lines, calls, sessions, renewals and rentals, or the rentals and the numbers
+behind the console; sqlite or postgresql is the one engine of fairness, search and calls.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from bench.console import bench_console
 from bench.deliveries import bench_deliveries
 from bench.fairness import bench_fairness
 from bench.idle import bench_idle
-from bench.imports import bench_imports
+from bench.imports import USUAL_LINES, bench_imports
 from bench.purchases import bench_purchases
 from bench.renewals import USUAL_RENEWALS, bench_renewals
 from bench.routing import USUAL_RENTALS, bench_routing
@@ -36,10 +36,9 @@ OF_ONE_SIZE: dict[str, Callable[[Path], None]] = {
     "idle": bench_idle,
     "audit": bench_audit,
     "carriers": bench_carriers,
-    "imports": bench_imports,
     "deliveries": bench_deliveries,
 }
-PARTS = (*OF_ONE_SIZE, "fairness", "search", "calls", "sessions", "renewals", "routing", "console")
+PARTS = (*OF_ONE_SIZE, "fairness", "imports", "search", "calls", "sessions", "renewals", "routing", "console")
 
 
 def main(wanted: list[str]) -> None:
@@ -59,6 +58,8 @@ def run_part(name: str, folder: Path, sizes: Sequence[int], engines: Sequence[st
         bench_search(folder, sizes or USUAL_SIZES, engines)
     elif name == "fairness":
         bench_fairness(folder, engines)
+    elif name == "imports":
+        bench_imports(folder, sizes or [USUAL_LINES])
     elif name == "calls":
         bench_calls(folder, sizes or [USUAL_RECORDS], engines)
     elif name == "sessions":

@@ -2,7 +2,9 @@
 
 Touches: files, clock, randomness, network, database.
 
-The numbers are made from their places, so what a search must find is known without asking a database.
+Of each kind, in one order after the other, a search is compared with what looking at every number finds. Purchases
+with and without the index take turns, and it is their processor time that is compared: clocks say what else the
+machine did.
 """
 
 from __future__ import annotations
@@ -13,48 +15,35 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
+from bench.inventory import PRICES, Parameters, first_pages, national_of, put_in
 from bench.process import Server, cpu_seconds_of, numberdesk
 from bench.purchases import load_bought
 from bench.sizes import sized
 from bench.stock import Stock, make_stock_of
-from numberdesk.catalog.model import Listing
-from numberdesk.catalog.search import OfferQuery
-from numberdesk.catalog.store import insert_listings
 from numberdesk.catalog.trigram_store import begin_fill
-from numberdesk.core.memorability import memorability
-from numberdesk.core.pattern import Subjects
 from numberdesk.flows.catalog.fill_trigrams import FillTrigrams, fill_trigrams
 from numberdesk.infra.db import Database
-from numberdesk.tables import trigram_fills
-from testbed.offer_queries import sent_query
+from numberdesk.tables import number_trigrams
+from numberdesk.tables.trigrams import AS_VIRTUAL
 from testbed.postgres import Server as PostgresServer
-from testbed.samples import PRICE, listing_of
 
 USUAL_SIZES: Final = (sized(100_000, 1_000), sized(1_000_000, 2_000))
 ENGINES: Final = ("sqlite", "postgresql")
 ASKED: Final = sized(60, 2)
-COMPARED: Final = 1
-"""Of each kind, in one order after the other, searches that are compared with what looking at every number finds."""
-
 BUYS: Final = sized(1_000, 16)
+TURNS: Final = sized(5, 1)
 BUYERS: Final = 16
 PAGE: Final = 10
-_BLOCK: Final = 100
-_BLOCKS: Final = 700 * 80_000
-_STEP: Final = 38_196_601
-"""Prime to the number of blocks, so that every place has a block of its own."""
-
-_CHUNK: Final = 10_000
-_PRICES: Final = 9
 _SQLITE_SIZE: Final = "SELECT sum(length(block)) FROM number_trigrams_data"
 _POSTGRESQL_SIZE: Final = "SELECT pg_total_relation_size('number_trigrams')"
 _SORTS: Final = ("number", "price", "memorable")
-
-Parameters = dict[str, str]
+_ASIDE: Final = f"{number_trigrams.name}_aside"
+_DURABLE: Final = {"shared_buffers": "128MB", "max_connections": "100", "maintenance_work_mem": "256MB"}
 
 
 class Kind(NamedTuple):
@@ -92,7 +81,7 @@ KINDS: Final = (
 
 
 class Asked(NamedTuple):
-    """How a kind of search went in one order: times in seconds, incomplete pages, how many were not as they must be.
+    """How a kind of search went in one order: times in seconds, incomplete pages, pages that were not as they must be.
 
     Each of `empty` pages comes with suggestions, for which the server searches up to twenty times more. `spent` is the
     processor time of each search, the database's included: what others do on the machine lengthens that less.
@@ -104,76 +93,87 @@ class Asked(NamedTuple):
     empty: int
     wrong: int
 
+    @property
+    def median(self) -> float:
+        """By the clock."""
+        return statistics.median(self.times)
+
+    @property
+    def mean(self) -> float:
+        """Of the processor time."""
+        return statistics.mean(self.spent)
+
+
+Measured = dict[tuple[str, str], Asked]
+"""By the name of a kind and the order."""
+
+
+class Desk(NamedTuple):
+    """What is asked: an inventory, served, and the process of its database server where there is one."""
+
+    folder: Path
+    url: str
+    database: Database
+    stock: Stock
+    pid: int | None
+
+    def used(self, server: Server) -> float:
+        """Processor time so far."""
+        return server.cpu_seconds() + (0.0 if self.pid is None else cpu_seconds_of(self.pid))
+
 
 def bench_search(folder: Path, sizes: Sequence[int] = USUAL_SIZES, engines: Sequence[str] = ENGINES) -> None:
     """Measure every size on every engine."""
     for engine in engines:
         if engine == "sqlite":
-            for size in sizes:
-                _measure(folder, f"sqlite:///{folder}/search{size}.db", size)
+            _measure_all([(f"sqlite:///{folder}/search{size}.db", size) for size in sizes], folder)
             continue
-        server = PostgresServer({"shared_buffers": "128MB", "max_connections": "100"})
+        server = PostgresServer(_DURABLE)
         try:
             server.create()
             server.start()
-            for size in sizes:
-                _measure(folder, server.make_database(f"search{size}"), size, server.pid)
+            _measure_all([(server.make_database(f"search{size}"), size) for size in sizes], folder, server.pid)
         finally:
             server.delete()
 
 
-def _measure(folder: Path, url: str, size: int, pid: int | None = None) -> None:
-    stock = make_stock_of(url, [])
-    database = Database(url)
-    seconds = _insert(database, size)
-    print(f"P4, {size:,} numbers on {database.engine_name}: put in in {seconds:.0f} s, without the index", flush=True)
-    for_buys = [f"+1{_national(place)}" for place in range(0, min(size, 2 * BUYS * _PRICES), _PRICES)]
-    with numberdesk(url) as server:
-        without = _bought(folder, server, pid, stock, for_buys[:BUYS])
-    seconds, held = _fill(database)
-    print(f"  index: {held / 1e6:.1f} MB, filled in {seconds:.1f} s in steps of a thousand")
-    with numberdesk(url) as server:
-        with_index = _bought(folder, server, pid, stock, for_buys[BUYS : 2 * BUYS])
-        print(f"  a purchase: {without} without it, {with_index} with it")
-        sold = set(for_buys[: 2 * BUYS])
-        for place, kind in enumerate(KINDS):
-            compared = _SORTS[place % len(_SORTS)]
-            asked = [
-                _asked(server, pid, stock.keys[0], kind, sort, size, sold, COMPARED if sort == compared else 0)
-                for sort in _SORTS
-            ]
-            _print(kind, asked)
-    database.close()
+def _measure_all(databases: list[tuple[str, int]], folder: Path, pid: int | None = None) -> None:
+    """One size after the other, each beside the first."""
+    first: Measured | None = None
+    for url, size in databases:
+        stock = make_stock_of(url, [])
+        database = Database(url)
+        measured = _measure(Desk(folder, url, database, stock, pid), size, first)
+        first = measured if first is None else first
+        database.close()
 
 
-def _national(place: int) -> str:
-    """Blocks of a hundred that lie somewhere, so that all digits but the last two are as good as by chance."""
-    block = place // _BLOCK * _STEP % _BLOCKS
-    return f"{200 + block // 80_000}{20_000 + block % 80_000}{place % _BLOCK:02}"
+def _measure(desk: Desk, size: int, first: Measured | None) -> Measured:
+    seconds = put_in(desk.database, size)
+    print(
+        f"P4, {size:,} numbers on {desk.database.engine_name}: put in in {seconds:.0f} s, without the index", flush=True
+    )
+    seconds, held = _fill(desk.database)
+    print(f"  index: {held / 1e6:.1f} MB, filled in {seconds:.1f} s in steps of a thousand", flush=True)
+    for_buys = [f"+1{national_of(place)}" for place in range(0, min(size, 2 * TURNS * BUYS * PRICES), PRICES)]
+    sold = _buy_in_turns(desk, for_buys)
+    compared = {(kind.name, _SORTS[place % len(_SORTS)]) for place, kind in enumerate(KINDS)}
+    must_be = _first_pages(compared, size, sold)
+    measured: Measured = {}
+    with numberdesk(desk.url) as server:
+        for kind in KINDS:
+            for sort in _SORTS:
+                measured[kind.name, sort] = _asked(desk, server, kind, sort, must_be.get((kind.name, sort)))
+            _print(kind, measured, first)
+    return measured
 
 
-def _price(place: int) -> int:
-    return PRICE + place % _PRICES * 10_000
-
-
-def _listings(size: int) -> Iterator[Listing]:
-    for place in range(size):
-        national = _national(place)
-        score = memorability(national)
-        yield listing_of(f"+1{national}", area_code=national[:3], memorability=score, price=_price(place))
-
-
-def _insert(database: Database, size: int) -> float:
-    """Put the numbers in as they are after the upgrade that made the index: it is empty."""
-    began, listings = time.perf_counter(), _listings(size)
-    with database.write() as tx:
-        begin_fill(tx)
-    for start in range(0, size, _CHUNK):
-        with database.write() as tx:
-            insert_listings(tx, "pool", [next(listings) for _ in range(min(_CHUNK, size - start))], now=1)
-    with database.write() as tx:
-        tx.execute(trigram_fills.delete())
-    return time.perf_counter() - began
+def _first_pages(compared: set[tuple[str, str]], size: int, sold: frozenset[str]) -> dict[tuple[str, str], list[str]]:
+    """What the first search of each of these must find."""
+    asked = [(kind, sort) for kind in KINDS for sort in _SORTS if (kind.name, sort) in compared]
+    searches = [next(_searches(kind, sort)) for kind, sort in asked]
+    pages = first_pages(searches, size, sold, PAGE)
+    return {(kind.name, sort): page for (kind, sort), page in zip(asked, pages, strict=True)}
 
 
 def _fill(database: Database) -> tuple[float, int]:
@@ -190,79 +190,106 @@ def _fill(database: Database) -> tuple[float, int]:
     return seconds, int(held)
 
 
-def _bought(folder: Path, server: Server, database: int | None, stock: Stock, numbers: list[str]) -> str:
-    used = _used(server, database)
-    seconds = float(load_bought(folder, server.port, BUYERS, stock, numbers)["seconds"])
-    spent = (_used(server, database) - used) / len(numbers) * 1e6
-    return f"{spent:,.0f} us of processor time ({len(numbers) / seconds:,.0f} a second)"
+def _buy_in_turns(desk: Desk, numbers: list[str]) -> frozenset[str]:
+    """Have numbers bought without the index and with it, in turns, and print what a purchase took. All that is sold."""
+    without, with_index = [], []
+    each = min(BUYS, len(numbers) // (2 * TURNS))
+    for turn in range(TURNS):
+        some = numbers[2 * turn * each : 2 * (turn + 1) * each]
+        _put_index_aside(desk.database)
+        without.append(_bought(desk, some[:each]))
+        _bring_index_back(desk.database)
+        with_index.append(_bought(desk, some[each:]))
+    ratios = statistics.median(one.spent / other.spent for one, other in zip(with_index, without, strict=True))
+    print(
+        f"  a purchase, {TURNS} turns of {each:,}: {_told(without)} without the index, {_told(with_index)} with it; "
+        f"{ratios:.2f} x the processor time (bar: at most 1.05 x)",
+        flush=True,
+    )
+    return frozenset(numbers[: 2 * TURNS * each])
 
 
-def _used(server: Server, database: int | None) -> float:
-    return server.cpu_seconds() + (0.0 if database is None else cpu_seconds_of(database))
+class Bought(NamedTuple):
+    """Purchases of one turn: processor time of one in seconds, and how many a second."""
+
+    spent: float
+    rate: float
 
 
-def _asked(
-    server: Server,
-    database: int | None,
-    key: str,
-    kind: Kind,
-    sort: str,
-    size: int,
-    sold: set[str],
-    compared: int,
-) -> Asked:
-    chance, times, incomplete, empty = random.Random(f"{kind.name} {sort}"), [], 0, 0  # noqa: S311  a load, no secret
-    spent, found, wrong = [], [], 0
+def _told(turns: list[Bought]) -> str:
+    spent, rate = (statistics.median(one) for one in zip(*turns, strict=True))
+    return f"{spent * 1e6:,.0f} us of processor time ({rate:,.0f} a second)"
+
+
+def _bought(desk: Desk, numbers: list[str]) -> Bought:
+    with numberdesk(desk.url) as server:
+        used = desk.used(server)
+        seconds = float(load_bought(desk.folder, server.port, BUYERS, desk.stock, numbers)["seconds"])
+        return Bought((desk.used(server) - used) / len(numbers), len(numbers) / seconds)
+
+
+def _put_index_aside(database: Database) -> None:
+    """Leave an empty one in its place."""
+    with database.write() as tx:
+        tx.run(f"ALTER TABLE {number_trigrams.name} RENAME TO {_ASIDE}", [])
+        if tx.engine_name == "sqlite":
+            tx.run(str(number_trigrams.info[AS_VIRTUAL]), [])
+        else:
+            tx.run(f"CREATE TABLE {number_trigrams.name} (LIKE {_ASIDE})", [])
+
+
+def _bring_index_back(database: Database) -> None:
+    with database.write() as tx:
+        tx.run(f"DROP TABLE {number_trigrams.name}", [])
+        tx.run(f"ALTER TABLE {_ASIDE} RENAME TO {number_trigrams.name}", [])
+
+
+def _searches(kind: Kind, sort: str) -> Iterator[Parameters]:
+    """By chance, and the same ones each time."""
+    chance = random.Random(f"{kind.name} {sort}")  # noqa: S311  a load, no secret
+    while True:
+        yield {**kind.by_chance(chance), "sort": sort, "page_size": str(PAGE)}
+
+
+def _asked(desk: Desk, server: Server, kind: Kind, sort: str, must_be: list[str] | None) -> Asked:
+    """Ask so many searches, the first of which must find just that."""
+    times, spent, incomplete, empty, wrong = [], [], 0, 0, 0
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
-    for place in range(ASKED):
-        parameters = {**kind.by_chance(chance), "sort": sort, "page_size": str(PAGE)}
-        used, began = _used(server, database), time.perf_counter()
+    for place, parameters in enumerate(islice(_searches(kind, sort), ASKED)):
+        used, began = desk.used(server), time.perf_counter()
         path = f"/api/v1/phone-numbers/available-numbers/US/?{urlencode(parameters)}"
-        connection.request("GET", path, headers={"X-Api-Key": key})
+        connection.request("GET", path, headers={"X-Api-Key": desk.stock.keys[0]})
         response = connection.getresponse()
         answer: dict[str, Any] = json.loads(response.read())
         times.append(time.perf_counter() - began)
-        spent.append(_used(server, database) - used)
+        spent.append(desk.used(server) - used)
         assert response.status == 200, answer
         incomplete += bool(answer["page"].get("incomplete"))
         empty += not answer["data"]
-        if place < compared and not answer["page"].get("incomplete"):
-            found.append((parameters, [item["phone_number"] for item in answer["data"]]))
+        if place == 0 and must_be is not None and not answer["page"].get("incomplete"):
+            wrong += [item["phone_number"] for item in answer["data"]] != must_be
     connection.close()
-    for parameters, numbers in found:
-        wrong += numbers != _expected(sent_query("US", "USD", parameters), size, sold)
     return Asked(times, spent, incomplete, empty, wrong)
 
 
-def _expected(query: OfferQuery, size: int, sold: set[str]) -> list[str]:
-    """The first page, from looking at every number."""
-    found = []
-    literal = max((part.longest_literal for part in query.digits.all_of), key=len, default="")
-    for place in range(size):
-        national = _national(place)
-        if literal not in national:
-            continue
-        e164 = f"+1{national}"
-        fits = query.digits.matches(Subjects(e164[1:], national, national[3:])) and e164 not in sold
-        if not fits or query.area_code not in (None, national[:3]) or _price(place) > (query.max_price or PRICE * 9):
-            continue
-        key = {"number": 0, "price": _price(place), "memorable": memorability(national)}[query.sort.value]
-        found.append((key, e164))
-    return [e164 for _, e164 in sorted(found, reverse=query.sort.value == "memorable")[:PAGE]]
-
-
-def _print(kind: Kind, asked: list[Asked]) -> None:
+def _print(kind: Kind, measured: Measured, first: Measured | None) -> None:
     cells = []
-    for one in asked:
+    asked = [measured[kind.name, sort] for sort in _SORTS]
+    for sort, one in zip(_SORTS, asked, strict=True):
         late = sorted(one.times)[len(one.times) * 99 // 100]
-        mean, dear = statistics.mean(one.spent), sorted(one.spent)[len(one.spent) * 99 // 100]
-        clock = f"{statistics.median(one.times) * 1e3:6.1f} {late * 1e3:6.1f}"
-        cells.append(f"{clock} {mean * 1e3:5.1f} {dear * 1e3:5.1f}")
+        dear = sorted(one.spent)[len(one.spent) * 99 // 100]
+        beside = ""
+        if first is not None:
+            before = first[kind.name, sort]
+            beside = f" ({one.median / before.median:.1f} x, {one.mean / before.mean:.1f} x)"
+        figures = (one.median, late, one.mean, dear)
+        cells.append(" ".join(f"{each * 1e3:5.1f}" for each in figures) + beside)
     incomplete, wrong = sum(one.incomplete for one in asked), sum(one.wrong for one in asked)
-    told = f"; empty {sum(one.empty for one in asked)}, incomplete {incomplete} of {ASKED * len(asked)}"
+    told = f"empty {sum(one.empty for one in asked)}, incomplete {incomplete} of {ASKED * len(asked)}"
     compared = "as they must be" if not wrong else f"{wrong} WRONG"
-    told = f"{compared}{told}"
+    sizes = "" if first is None else "; median and mean beside the first size"
     print(
-        f"  {kind.name:28} ms (median, p99, processor mean, p99) by {', '.join(_SORTS)}: {' |'.join(cells)}; {told}",
+        f"  {kind.name:28} ms (median, p99, processor mean, p99{sizes}) by {', '.join(_SORTS)}: {' |'.join(cells)}; "
+        f"{compared}; {told}",
         flush=True,
     )

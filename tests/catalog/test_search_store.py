@@ -15,9 +15,14 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import psycopg
 
 from numberdesk.catalog.model import FROM_FILE, Listing
-from numberdesk.catalog.place_store import calling_code_query, places_query
+from numberdesk.catalog.place_store import (
+    calling_code_query,
+    codes_query,
+    places_query,
+    regions_query,
+)
 from numberdesk.catalog.search import OfferQuery, Sort
-from numberdesk.catalog.search_plan import ANY_DIGITS, Span, Spots, Stretch, beginning, shapes_of
+from numberdesk.catalog.search_plan import ANY_DIGITS, Region, Span, Spots, Stretch, beginning, shapes_of
 from numberdesk.catalog.search_store import (
     WalkStage,
     collect_query,
@@ -121,7 +126,7 @@ def plan(database: Database, asked: BoundQuery) -> list[Step]:
 
 def searched(steps: list[Step]) -> list[str]:
     """The indexes that are searched, with their conditions. Anything that reads a whole table or index fails."""
-    reads = [step.says for step in steps if re.match(r"SCAN (numbers|here|ahead)\b", step.says)]
+    reads = [step.says for step in steps if re.match(r"SCAN (numbers|here|ahead|there|region|coded)\b", step.says)]
     assert reads == []
     return [step.says for step in steps if step.says.startswith("SEARCH")]
 
@@ -240,22 +245,18 @@ def _pages_of_trigrams_read(tx: Tx) -> int:
 
 
 @ONLY_SQLITE
-@pytest.mark.parametrize("names", [PLACE, PLACE[:-1]])
-def test_places_are_found_by_stepping_through_their_index(database: Database, names: tuple[str, ...]) -> None:
-    steps = plan(database, places_query("US", names, 1000))
-    leaps = [line for line in searched(steps) if "ahead" in line]
-    assert len(leaps) == len(names) + 1
-    assert all("USING COVERING INDEX ix_numbers_places (iso_country=? AND " in line for line in leaps)
-    assert {line for line in searched(steps) if "here" in line} == {"SEARCH here USING PRIMARY KEY (e164=?)"}
-    assert not [step for step in steps if "TEMP B-TREE" in step.says]
-
-
-@ONLY_SQLITE
 def test_the_calling_code_is_one_look(database: Database) -> None:
     (search,) = searched(plan(database, calling_code_query("US")))
     assert search == (
         "SEARCH numbers USING INDEX ix_numbers_sale_number ((iso_country,e164)>(?,?) AND (iso_country,e164)<(?,?))"
     )
+
+
+REGION = Region("USD", "local", "R3", "+12033", has_code=True)
+
+
+def codes_queries() -> list[BoundQuery]:
+    return [codes_query("US", [REGION], "361", 8, after=after) for after in (True, False)]
 
 
 def statements(query: OfferQuery) -> list[BoundQuery]:
@@ -271,6 +272,8 @@ def statements(query: OfferQuery) -> list[BoundQuery]:
         look_up_query(query, spots, start, NO_NUMBERS, 11),
         calling_code_query(query.iso_country),
         places_query(query.iso_country, PLACE, 1000),
+        regions_query(query.iso_country, query.area_codes, 1000),
+        *codes_queries(),
     ]
 
 
@@ -347,14 +350,6 @@ def test_postgresql_reads_a_span_from_its_own_index(database: Database, name: st
     found = scans(database, collected, sorts=True)
     kind = "Index Scan" if name == "suffix" else "Index Only Scan"  # that index has no numbers as such
     assert found == [Scan(kind, index, bounded=True), Scan("Index Scan", "pk_numbers", bounded=True)]
-
-
-@ONLY_POSTGRESQL
-def test_postgresql_steps_through_the_places_by_their_index(database: Database) -> None:
-    found = scans(database, places_query("US", PLACE, 1000))
-    assert {(scan.of, scan.bounded) for scan in found} == {("ix_numbers_places", True), ("pk_numbers", True)}
-    assert sum(scan.of == "ix_numbers_places" for scan in found) == len(PLACE) + 1
-    assert scans(database, calling_code_query("US")) == [Scan("Index Scan", "ix_numbers_sale_number", bounded=True)]
 
 
 @ONLY_POSTGRESQL

@@ -6,6 +6,7 @@ Touches: database, files.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -79,3 +80,22 @@ def test_the_work_of_suggestions_and_of_numbers_like_one_does_not_grow_with_the_
             with database.read() as tx:
                 work.append(work_of(tx, question))
         assert 0 < work[1] < 1.5 * work[0] + HARDLY_ANY
+
+
+def test_the_work_of_suggestions_does_not_grow_with_the_area_codes_of_the_country(
+    made: Databases, tmp_path: Path
+) -> None:
+    sent, work = Sent(area_code="220", contains=["98989"]), []
+    for codes in (40, 400):
+        folder = tmp_path / str(codes)
+        folder.mkdir()
+        url = made.prepared(folder)
+        database = Database(url)
+        listings = [listing(f"{200 + n}0000001", area_code=f"{200 + n}") for n in range(codes)]
+        with database.write() as tx:
+            insert_listings(tx, "pool", listings, now=1)
+        with database.read() as tx:
+            work.append(work_of(tx, lambda tx: suggest_searches(tx, "US", "USD", sent, bounds=BOUNDS)))
+        database.close()
+        made.done(url)
+    assert work[1] < 1.5 * work[0] + HARDLY_ANY

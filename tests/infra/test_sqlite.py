@@ -54,6 +54,29 @@ def test_writes_are_durable_and_references_are_checked(notes: Database) -> None:
         assert pragma(tx, "busy_timeout") == 50
 
 
+def test_who_writes_much_has_the_wal_folded_rarely_and_everything_as_durable(file: Path, notes: Database) -> None:
+    def write_much() -> int:
+        for place in range(40):
+            with notes.write() as tx:
+                tx.execute(
+                    text("INSERT INTO notes VALUES (:word)"), [{"word": f"{place} {n}" * 40} for n in range(300)]
+                )
+        return file.stat().st_size
+
+    folded = write_much()
+    assert folded > 2**20
+    with notes.write() as tx:
+        tx.execute(text("DELETE FROM notes"))
+    notes.fold_rarely()
+    before = file.stat().st_size
+    assert write_much() == before
+    with notes.write() as tx:
+        assert pragma(tx, "synchronous") == 2
+    notes.close()
+    assert len(kept(file)) == 12_000
+    assert not file.with_name("notes.db-wal").exists()
+
+
 def test_reads_and_migrations_have_the_same_pragmas(notes: Database) -> None:
     with notes.read() as tx:
         assert [pragma(tx, name) for name in ("journal_mode", "synchronous", "foreign_keys")] == ["wal", 2, 1]

@@ -61,6 +61,19 @@ class Place(NamedTuple):
     calling_code: str
 
 
+class Region(NamedTuple):
+    """A currency, type and region that numbers of a country have in common.
+
+    `e164` is one of them. `has_code` says whether there are numbers with the area code that is looked for among them.
+    """
+
+    currency: str
+    number_type: str
+    region: str
+    e164: str
+    has_code: bool
+
+
 class Stretch(NamedTuple):
     """Numbers from `low` to `high`, both included, as texts."""
 

@@ -8,6 +8,7 @@ Whether they find anything is not known here; whoever shows them has tried them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from itertools import zip_longest
@@ -17,7 +18,7 @@ from numberdesk.catalog.model import NUMBER_TYPES, NumberType
 from numberdesk.catalog.nearness import FEWEST_SIGNS, by_likeness, shorter
 from numberdesk.catalog.search import OfferQuery, Sort
 from numberdesk.catalog.search_parameters import MOST_EXPRESSIONS, SearchParameters
-from numberdesk.catalog.search_plan import Place
+from numberdesk.catalog.search_plan import Region
 from numberdesk.core.pattern import MatchOn
 from numberdesk.infra.numbering import region_key
 
@@ -29,7 +30,8 @@ _NARROWING: Final = ("locality", "region", "excludes", "capabilities", "area_cod
 """What can be left out, beginning with what narrows a search most for what it says."""
 
 _DIGITS: Final = ("starts_with", "ends_with", "contains", "pattern", "excludes", "match_on")
-_AREA_CODES_TRIED: Final = 6
+AREA_CODES_TRIED: Final = 6
+"""Neighbours of an area code that are tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +82,21 @@ class Idea(NamedTuple):
     shown: int
 
 
-def ideas_for(sent: Sent, query: OfferQuery, places: Sequence[Place]) -> list[Idea]:
-    """What resembles a search, kind by kind, the closest kind first. `places` are those of its country."""
+class Around(NamedTuple):
+    """What a country has around a search: types in its currency, and area codes next to the one that is asked for."""
+
+    number_types: AbstractSet[str] = frozenset()
+    area_codes: AbstractSet[str] = frozenset()
+
+
+def ideas_for(sent: Sent, query: OfferQuery, around: Around) -> list[Idea]:
+    """What resembles a search, kind by kind, the closest kind first."""
     kinds = [
         Idea((sent.but(max_price=None),) if sent.max_price is not None else (), 1),
         *_shorter(sent),
         Idea(tuple(_elsewhere(sent)), 1),
-        Idea(tuple(_neighbours(sent, query, places)), 3),
-        Idea(tuple(_other_types(sent, query, places)), 2),
+        Idea(tuple(_neighbours(sent, query, around)), 3),
+        Idea(tuple(_other_types(sent, query, around)), 2),
         Idea(tuple(_each_without(sent)), 2),
     ]
     return [idea for idea in kinds if idea.searches]
@@ -132,38 +141,36 @@ def _elsewhere(sent: Sent) -> Iterator[Sent]:
             yield sent.but(contains=contains, **{name: None})
 
 
-def _neighbours(sent: Sent, query: OfferQuery, places: Sequence[Place]) -> list[Sent]:
-    """The area codes of the same region as the one that was asked for; the likest, where that has none.
+def regions_around(query: OfferQuery, calling_code: str, regions: Sequence[Region]) -> list[Region]:
+    """Where neighbours of the area code that is asked for are looked for.
 
-    The region is the one that was asked for too, or those of the country's numbers in that area code.
+    In the region that was asked for too, or those of the country's numbers with that area code; everywhere, where it
+    has none.
     """
+    key = partial(region_key, query.iso_country)
+    named = [query.region] if query.region else [each.region for each in regions if each.has_code]
+    wanted = {key(region) for region in named if region}
+    fitting = [
+        each for each in regions if each.currency == query.currency and query.number_type in (None, each.number_type)
+    ]
+    if wanted:
+        return [each for each in fitting if key(each.region) in wanted]
+    return fitting if calling_code != _NORTH_AMERICA else []
+
+
+def _neighbours(sent: Sent, query: OfferQuery, around: Around) -> list[Sent]:
+    """The area codes next to the one that was asked for; the likest."""
     if query.area_code is None:
         return []
-    key = partial(region_key, query.iso_country)
-    named = [query.region] if query.region else [each.region for each in places if each.area_code in query.area_codes]
-    regions = {key(region) for region in named if region}
-    fitting = [
-        place
-        for place in places
-        if place.currency == query.currency
-        and query.number_type in (None, place.number_type)
-        and place.area_code
-        and place.area_code not in query.area_codes
-    ]
-    if regions:
-        spelt = {name for name in {place.region for place in fitting} if key(name) in regions}
-        fitting = [place for place in fitting if place.region in spelt]
-    else:
-        fitting = [place for place in fitting if place.calling_code != _NORTH_AMERICA]
-    codes = by_likeness(query.area_code, {place.area_code for place in fitting})
-    return [sent.but(area_code=code) for code in codes[:_AREA_CODES_TRIED]]
+    codes = by_likeness(query.area_code, {code for code in around.area_codes if code}.difference(query.area_codes))
+    return [sent.but(area_code=code) for code in codes[:AREA_CODES_TRIED]]
 
 
-def _other_types(sent: Sent, query: OfferQuery, places: Sequence[Place]) -> list[Sent]:
+def _other_types(sent: Sent, query: OfferQuery, around: Around) -> list[Sent]:
     """The other kinds of numbers that the country has in this currency."""
     if query.number_type is None:
         return []
-    there = {place.number_type for place in places if place.currency == query.currency} - {query.number_type}
+    there = around.number_types - {query.number_type}
     return [sent.but(number_type=NumberType(name)) for name in NUMBER_TYPES if name in there]
 
 

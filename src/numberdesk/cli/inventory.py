@@ -58,6 +58,8 @@ def import_file(
     """Import numbers from a CSV file: all of it, or nothing when a line is bad."""
     with services(_OPTIONS) as running, file.open("rb") as source, _reject_file(rejects) as rejected, bars() as bar:
         size = file.stat().st_size
+        if not is_served(running.database):
+            running.database.fold_rarely()
         report = run_import(
             source,
             carrier=carrier,

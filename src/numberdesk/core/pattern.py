@@ -141,6 +141,17 @@ class Query:
             part.matches(subjects) for part in self.none_of
         )
 
+    @property
+    def excludes_itself(self) -> bool:
+        """Whether digits that a number must have hold what it must not have anywhere, so that none fits."""
+        return any(
+            out.shape == f"{_RUN}{word}{_RUN}" and part.match_on is out.match_on and word in run
+            for out in self.none_of
+            for word in out.literal_runs
+            for part in self.all_of
+            for run in part.literal_runs
+        )
+
 
 def compile_pattern(text: str, match_on: MatchOn = MatchOn.NATIONAL) -> Pattern:
     """Compile an expression with the anchors it has itself; at least two digits or letters. Raises PatternError."""

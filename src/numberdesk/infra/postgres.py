@@ -184,6 +184,9 @@ class Postgres:
         if complaint is not None:
             raise DatabaseError(complaint)
 
+    def fold_rarely(self, driver: Bounded) -> None:
+        """The server decides itself when it writes what its log has."""
+
     def begin(self, driver: Bounded) -> None:
         """Begin a write transaction; flows lock the rows they change in sorted order."""
         self.bound(driver, self._write_seconds)

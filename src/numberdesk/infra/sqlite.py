@@ -17,6 +17,9 @@ from sqlalchemy.pool import NullPool, QueuePool
 from numberdesk.infra.failures import CommitUnknownError, DatabaseError, StorageFailedError
 from numberdesk.infra.private_file import create_private
 
+_RARELY: Final = 16_384
+"""Pages of the WAL; usually it is 1,000."""
+
 _PRAGMAS: Final = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
@@ -108,6 +111,10 @@ class Sqlite:
             return
         end = time.monotonic() + seconds
         driver.set_progress_handler(lambda: time.monotonic() >= end, _INSTRUCTIONS)
+
+    def fold_rarely(self, driver: Any) -> None:
+        """Let the WAL grow to 64 MB before a commit folds it into the file."""
+        driver.execute(f"PRAGMA wal_autocheckpoint={_RARELY}").close()
 
     def begin(self, driver: Any) -> None:
         """Begin a write transaction and take the lock at once."""

@@ -50,9 +50,9 @@ MOST_BAD_LISTED: Final = 1000
 MOST_PER_CHUNK: Final = 1000
 """Listings saved in one transaction: bounds how long a purchase waits behind an import."""
 
-MOST_PER_CHUNK_ALONE: Final = 10_000
+MOST_PER_CHUNK_ALONE: Final = 20_000
 """The same while nobody sells from the database: every transaction writes its pages of all indexes anew, so fewer of
-them write a third. A server that is started meanwhile waits for one of them, half a second or so."""
+them write a fifth. A server that is started meanwhile waits for one of them, half a second or so."""
 
 _LINES_PER_BATCH: Final = 1000
 _BYTES_PER_BATCH: Final = 256 * 1024

@@ -61,6 +61,12 @@ _FEWEST_LOOKED_UP: Final = 100
 _ENOUGH_GLANCES: Final = 3
 """So many find a page of numbers of which one in a hundred fits, nearly always."""
 
+_FURTHER: Final = 15
+"""How many glances a walk goes on that has found some, but not enough for a page."""
+
+_LONG: Final = 25
+"""How many glances a walk takes at once to find what the index has too many of."""
+
 _WIDER: Final = 5
 """How much more of the index is read at last than at first."""
 
@@ -167,7 +173,8 @@ class _Search:
 
     def run(self) -> None:
         """Fill the page, or come to the end, or use the work up."""
-        if needs_calling_code(self.query) and self._nothing_for_sale():
+        self.ended = self.query.digits.excludes_itself
+        if self.ended or (needs_calling_code(self.query) and self._nothing_for_sale()):
             return
         if self.query.names_place and self._nowhere():
             return
@@ -187,6 +194,9 @@ class _Search:
             at_once = bounds.read_at_once if way is Way.SET_FIRST else bounds.skimmed
             yield partial(self._read_whole, at_once)
         yield partial(self._walk, *self._glance(way))
+        if way in (Way.WALK_FIRST, Way.SET_FIRST) and self.found:
+            # What comes next has more of them, and lies side by side: to look up thousands costs several times that.
+            yield partial(self._walk, _ENOUGH_GLANCES * bounds.glance, _FURTHER * bounds.glance)
         # Few numbers fit. A small set that is known without places, as the numbers of an area code are, goes first.
         yield partial(self._read_whole, bounds.read_whole)
         if way in (Way.WALK_FIRST, Way.SKIM_SET_FIRST):
@@ -200,12 +210,18 @@ class _Search:
         # In their own order numbers lie side by side; in the others each is somewhere else on the disk.
         in_place = self.query.sort is Sort.NUMBER
         yield partial(self._walk, bounds.glance, bounds.walked if in_place else bounds.walked // 2)
+        # The next ones for sale have too few of what the index has many of: all of those, then.
+        if way is not Way.WALK and not in_place:
+            yield partial(self._look_up, bounds.matches * _WIDER, bounds.looked_up * _WIDER)
 
     def _glance(self, way: Way) -> tuple[int, int]:
         """The window with which a search begins, and how many numbers it looks at before it looks for a way round."""
         glance = self.bounds.glance
         if not self.query.is_selective:
             return self.missing, self.missing
+        if self.too_many:
+            # The index has thousands: a long walk finds a page of them, and in one window looks no number up twice.
+            return (_LONG * glance,) * 2
         if skims(self.tx, self.query, shapes_of(self.query, self.calling_code)) and way is not Way.INDEX_FIRST:
             return glance, glance * (1 + _GROWTH + _GROWTH**2)
         return (_ENOUGH_GLANCES * glance,) * 2 if way is Way.WALK_FIRST else (glance, glance)
@@ -270,16 +286,20 @@ class _Search:
         following = walked_to(self.tx, self.query, WalkStage(start, 1))
         return None if following is None else onward(sort, within, before_key(sort, following.key))
 
-    def _look_up(self, most: int) -> bool:
-        """Look up what the index of trigrams finds, all or until the page is full. False when that is too much."""
+    def _look_up(self, most: int, looked_up: int | None = None) -> bool:
+        """Look up what the index of trigrams finds, all or until the page is full. False when that is too much.
+
+        That is more than `most` found, or more than the bound, or `looked_up`, of these with the digits.
+        """
         within = stretches(self.query, self.spots, self.calling_code)
         if not within:
             self.ended = True
             return True
         if self.query.sort is Sort.NUMBER:
             return self._look_up_on(within, most)
-        wanted = self.bounds.looked_up + 1
-        matches = None if self.too_many else self._matches(within, beginning(Sort.NUMBER).e164, most, wanted)
+        wanted = (looked_up or self.bounds.looked_up) + 1
+        in_vain = self.too_many and looked_up is None
+        matches = None if in_vain else self._matches(within, beginning(Sort.NUMBER).e164, most, wanted)
         if matches is None or not matches.ended:
             self.too_many = matches is None or len(matches.e164s) == wanted
             return False

@@ -9,9 +9,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from numberdesk.catalog.search import OfferQuery, QueryError
+from numberdesk.catalog.place_store import list_codes_around, list_regions
+from numberdesk.catalog.search import OfferQuery, QueryError, Sort
 from numberdesk.catalog.search_parameters import SearchParameters, offer_query
-from numberdesk.catalog.suggestions import Idea, Sent, ideas_for, in_turn, last_ideas_for
+from numberdesk.catalog.suggestions import (
+    AREA_CODES_TRIED,
+    Around,
+    Idea,
+    Sent,
+    ideas_for,
+    in_turn,
+    last_ideas_for,
+    regions_around,
+)
 from numberdesk.flows.catalog.search_numbers import Bounds, Country, search_stock
 from numberdesk.infra.db import Tx
 
@@ -29,7 +39,9 @@ SECONDS: Final = 1.0
 """How long all of them may take: none is begun later."""
 
 _COUNTED: Final = 10
-_PLACES: Final = 5_000
+_MOST_REGIONS: Final = 1_000
+_MOST_SEARCHED: Final = 50
+"""Regions, in each type, that are looked through for neighbours of an area code."""
 
 
 class Suggestion(NamedTuple):
@@ -56,12 +68,23 @@ def suggest_searches(
     sent = Sent.of(given)
     query = offer_query(iso_country, currency, sent)
     country = Country(tx, query.iso_country)
-    # Most searches name neither, and then nothing that is suggested depends on places.
-    needed = query.area_code is not None or query.number_type is not None
-    places = country.places(with_localities=False, most=_PLACES)[0] if needed else []
     trial = _Trial(tx, query, sent, in_time, bounds, country)
-    found = trial.run(ideas_for(sent, query, places))
+    found = trial.run(ideas_for(sent, query, _around(tx, query, country)))
     return tuple(found or trial.run([last_ideas_for(sent)]))
+
+
+def _around(tx: Tx, query: OfferQuery, country: Country) -> Around:
+    """Types and area codes that may be suggested. Most searches name neither, and then nothing is read."""
+    if query.area_code is None and query.number_type is None:
+        return Around()
+    regions = list_regions(tx, query.iso_country, query.area_codes, _MOST_REGIONS)
+    types = {region.number_type for region in regions if region.currency == query.currency}
+    if query.area_code is None:
+        return Around(types)
+    nearby = regions_around(query, country.calling_code, regions)[:_MOST_SEARCHED]
+    # What is asked for may be one of several ways to write a code, which are then next to it.
+    most = AREA_CODES_TRIED + len(query.area_codes)
+    return Around(types, list_codes_around(tx, query.iso_country, nearby, query.area_codes[0], most))
 
 
 class _Trial:
@@ -99,5 +122,7 @@ class _Trial:
             query = offer_query(self._query.iso_country, self._query.currency, sent)
         except QueryError:
             return 0
-        query = replace(query, page_size=_COUNTED)
+        # How many there are is the same in every order, and by number it is known the soonest; the cheap ones by price.
+        sort = Sort.NUMBER if query.max_price is None else Sort.PRICE
+        query = replace(query, page_size=_COUNTED, sort=sort)
         return min(_COUNTED, len(search_stock(self._tx, query, self._bounds, self._country).found))
