@@ -116,8 +116,8 @@ class Recorder:
 class Surroundings(NamedTuple):
     """What a process runs in. `failpoint` is told of the points that it passes, `committed` of what a transaction did.
 
-    `settings` are others than the plan's. `watched` names flows whose doings are told beside those that always are. `parts`
-    are others than those that every simulation has.
+    `settings` are others than the plan's. `watched` names flows whose doings are told beside those that always are.
+    `parts` are others than those that every simulation has.
     """
 
     world: World

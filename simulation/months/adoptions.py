@@ -1,11 +1,11 @@
-"""Numbers that stood at the carrier before: an operator adopts them by files with mistakes in them, and thinks better of it.
+"""An operator adopts numbers that stood at the carrier before, by files with mistakes, and thinks better of it.
 
 Touches: clock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from numberdesk.carriers.port import CarrierError
@@ -107,10 +107,10 @@ class Adoptions:
     def _mistake(self, e164: str) -> Line:
         """A line that can come to nothing."""
         good = self._line(e164).cells | {"account": next(iter(self._customers)), "currency": ""}
-        wrong: dict[str, str] = self._world.one_of(
-            ({"phone_number": _NOWHERE}, {"account": "nobody at all"}, {"price": "-1"}, {"currency": "EUR"},
-             {"connection": "con_none"}, {"phone_number": "what is this"})
-        )  # fmt: skip
+        mistakes = [{"phone_number": _NOWHERE}, {"account": "nobody at all"}, {"price": "-1"}, {"phone_number": "what"}]
+        if self._facts.live(e164) is None:  # else it stays as it is, whatever the line says
+            mistakes += [{"currency": "EUR"}, {"connection": "con_none"}]
+        wrong: dict[str, str] = self._world.one_of(mistakes)
         return Line(good | wrong, None, is_bad=True)
 
     def _note(self, lines: Sequence[Line]) -> None:
@@ -179,5 +179,3 @@ def _instant(text: str) -> int:
 
 def _why(services: Services, now: int) -> Warrant:
     return Warrant(services.new_id("itv"), "boss", "they were ours before", now)
-
-

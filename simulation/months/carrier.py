@@ -45,7 +45,11 @@ class LyingSwitchboard(Switchboard):
 
 
 class CallingCompany(Company):
-    """A carrier with calls. `told`, `back` and `papers` are asked before it does what it was told."""
+    """A carrier with calls.
+
+    `connected`, `told`, `back` and `papers` hear what it is asked for before it does it: where a number leads, what is
+    set for it, its release, and its order.
+    """
 
     def __init__(self, world: World, numbers: list[str], lies: float) -> None:
         super().__init__(world, NORTH, numbers, Market(), keeps_references=True)
@@ -53,7 +57,8 @@ class CallingCompany(Company):
         self.calls: list[Call] = []
         self.settings: dict[str, Settings] = {}
         self.meanwhile: Callable[[str], None] = lambda _: None
-        self.told: Callable[[str, str], None] = lambda _, __: None
+        self.connected: Callable[[str], None] = lambda _: None
+        self.told: Callable[[str], None] = lambda _: None
         self.back: Callable[[str], None] = lambda _: None
         self.papers: Callable[[str, str, Mapping[str, str]], None] = lambda _, __, ___: None
         self._lies = self._may_lie(world, lies)
@@ -72,12 +77,12 @@ class CallingCompany(Company):
         self, e164: str, number_id: str | None, wanted: WantedConnection
     ) -> Connected | NotConnected | Unsupported:
         """Set where calls to a number go."""
-        self.told(e164, "where calls go")
+        self.connected(e164)
         return super().connect(e164, number_id, wanted)
 
     def set_up(self, e164: str, wanted: Settings) -> None:
         """Set what is wanted, or say so."""
-        self.told(e164, "what is set")
+        self.told(e164)
         if wanted == NOTHING_SET:
             self.settings.pop(e164, None)
         elif not self._lies():

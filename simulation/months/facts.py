@@ -67,7 +67,8 @@ class Rented:
     """A rental: at its tariff, then at those that were announced, each from a period on.
 
     `first` is the period it began in, `before` the rental that it goes on from, of the same number. `is_given`:
-    nobody bought it. `is_adopted`: it stood at the carrier before, and `is_undone`: that was taken back. `is_forgotten`: it ended as its customer wanted, and with it what was set for it.
+    nobody bought it. `is_adopted`: it stood at the carrier before, and `is_undone`: that was taken back.
+    `is_forgotten`: it ended as its customer wanted, and with it what was set for it.
     """
 
     rental_id: str
@@ -167,7 +168,7 @@ class Facts:
     `told` are the calls of each source, `leads` to what each rental is to be connected, `settings` what it is to have.
     `found` are numbers that stood on the carrier's account before, `as_found` where calls to those went that nobody has
     asked to be led anywhere; `renewals` when adopted ones were said to renew, or to have begun. `asks_papers` are
-    numbers that are sold with papers only, `profiles` the papers. `trunks` are connections that lead into LiveKit trunks.
+    numbers that are sold with papers only, `profiles` the papers. `trunks` are those of connections.
     """
 
     terms: dict[str, tuple[int, int, int]] = field(default_factory=dict)

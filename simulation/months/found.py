@@ -16,7 +16,7 @@ from simulation.world import World
 
 
 class FoundNumbers:
-    """The numbers that stood at the carrier before. Told of every commit, and asked before the carrier does anything."""
+    """Numbers that stood at the carrier before. Told of every commit, and of what the carrier is about to do."""
 
     def __init__(self, world: World, facts: Facts, books: Books, company: CallingCompany) -> None:
         self._world = world
@@ -24,6 +24,7 @@ class FoundNumbers:
         self._books = books
         self._company = company
         self._rented_before: dict[str, int] = {}
+        self._may_be_set: set[str] = set()
 
     def committed(self, log: Sequence[Applied]) -> None:
         """A transaction is on the disk: whose numbers are for sale by now, and which are to lead elsewhere."""
@@ -66,16 +67,22 @@ class FoundNumbers:
         e164 = getattr(command, "e164", "")
         if self._facts.carriers.get(e164) != NORTH:
             return
-        leads = flow in ("transfer", "restore") and getattr(command, "connection_id", "") is not None
-        if flow in ("assign", "want settings") or leads:
+        if flow in ("assign", "transfer") and command.connection_id is not None:
             self._facts.as_found.pop(e164, None)
+        if flow == "want settings":
+            self._may_be_set.add(e164)
 
     # What the carrier is told.
 
-    def told(self, e164: str, what: str) -> None:
-        """The carrier is told something of a number."""
+    def connected(self, e164: str) -> None:
+        """The carrier is told where calls to a number go."""
         if e164 in self._facts.as_found:
-            raise self._world.broken("adoptions", f"the carrier is told {what} of {e164}, for which nobody asked")
+            raise self._world.broken("adoptions", f"the carrier is told where {e164} leads, for which nobody asked")
+
+    def set_up(self, e164: str) -> None:
+        """The carrier is told what else a number is to have."""
+        if e164 in self._facts.found - self._may_be_set:
+            raise self._world.broken("adoptions", f"the carrier is told what {e164} has, for which nobody asked")
 
     def given_back(self, e164: str) -> None:
         """The carrier is to have a number back."""
@@ -101,9 +108,7 @@ class FoundNumbers:
     def _judge_nobodys(self, e164: str) -> None:
         there = self._company.switchboard.set.get(e164)
         settings = self._company.settings.get(e164, NOTHING_SET)
-        said = self._books.rows(
-            "SELECT 1 FROM number_settings WHERE e164 = ? AND may_have = 1 AND message <> ''", e164
-        )
+        said = self._books.rows("SELECT 1 FROM number_settings WHERE e164 = ? AND may_have = 1 AND message <> ''", e164)
         if self._company.has(e164) is None:
             raise self._world.broken("adoptions", f"{e164} was undone, and is not on the account any more")
         if there is not None and there.connection_id:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
 from numberdesk.catalog.model import ListingChunk
@@ -17,33 +17,13 @@ from numberdesk.core.connection import WebhookRoute
 from numberdesk.core.purchase import POOL
 from numberdesk.flows.accounts.create_accounts import NewAccount, create_accounts
 from numberdesk.flows.carriers.audit_carriers import CARRIER_AUDITS
-from numberdesk.flows.carriers.run_adoption import adopt_batches
-from numberdesk.flows.carriers.undo_adoptions import undo_adoptions
-from numberdesk.flows.compliance.register_profiles import change_registered, register_profiles
-from numberdesk.flows.compliance.tell_expiry import tell_expiry
-from numberdesk.flows.connections.assign_connections import assign_connections
-from numberdesk.flows.connections.connect_numbers import note_connections
-from numberdesk.flows.connections.fill_trunks import TRUNK_NUMBERS, note_trunk_looks, note_trunks
-from numberdesk.flows.connections.forget_connections import note_removals
-from numberdesk.flows.connections.look_for_drift import note_looks
-from numberdesk.flows.rentals.announce_prices import announce_prices
-from numberdesk.flows.rentals.assign_numbers import assign_numbers
+from numberdesk.flows.connections.fill_trunks import TRUNK_NUMBERS
 from numberdesk.flows.rentals.renew_rentals import RENEWALS
-from numberdesk.flows.rentals.resolve_rent import waive_rent
-from numberdesk.flows.rentals.restore_rentals import restore_rentals
-from numberdesk.flows.rentals.transfer_numbers import transfer_numbers
-from numberdesk.flows.settings.apply_settings import note_settings, note_settings_looks
-from numberdesk.flows.settings.want_settings import want_settings
-from numberdesk.flows.usage.end_sessions import end_sessions
-from numberdesk.flows.usage.expire_sessions import SESSIONS, expire_sessions
-from numberdesk.flows.usage.note_pulls import note_costs, note_pulls
-from numberdesk.flows.usage.record_calls import rate_parked, record_calls
-from numberdesk.flows.usage.rerate_calls import correct_calls, rerate_calls
-from numberdesk.flows.usage.set_usage_terms import appoint_sources, set_call_terms, set_missing_rates
+from numberdesk.flows.usage.expire_sessions import SESSIONS
+from numberdesk.flows.usage.set_usage_terms import set_call_terms
 from numberdesk.flows.webhooks.deliver_events import WEBHOOK_DELIVERIES
 from numberdesk.infra.due_work import put_off
 from numberdesk.infra.egress import Egress
-from numberdesk.wiring import Services
 from numberdesk.worker import (
     clean_up_rounds,
     drift_rounds,
@@ -72,8 +52,9 @@ from simulation.months.plan import DAY, HOUR, MonthsPlan, troubles
 from simulation.months.routes import judge_routes
 from simulation.months.settings import judge_settings
 from simulation.months.trunks import TrunkServer, judge_trunks
+from simulation.months.watched import watched
 from simulation.process import Applied, Process, Surroundings
-from simulation.product import Flow, Product
+from simulation.product import Product
 from simulation.seed_run import SeedRun
 from simulation.storage import Disk
 from simulation.world import MICROSECONDS, World
@@ -108,45 +89,6 @@ class ClocksThatComeBack(Faults):
         process.skew = round(self._world.chance.uniform(-1, 1) * 300 * MICROSECONDS) if not self._world.calm else 0
 
 
-def watched(services: Services) -> Mapping[str, Flow]:
-    """The flows of rent, calls and connections, by the names that they have here."""
-    return {
-        "renew": services.renew_rentals,
-        "open sessions": services.open_sessions,
-        "extend sessions": services.extend_sessions,
-        "record calls": record_calls,
-        "rate parked": rate_parked,
-        "end sessions": end_sessions,
-        "expire sessions": expire_sessions,
-        "announce": announce_prices,
-        "waive": waive_rent,
-        "correct": correct_calls,
-        "rerate": rerate_calls,
-        "appoint": appoint_sources,
-        "set rate": set_missing_rates,
-        "note pulls": note_pulls,
-        "note costs": note_costs,
-        "assign": assign_connections,
-        "note connections": note_connections,
-        "note removals": note_removals,
-        "note looks": note_looks,
-        "want settings": want_settings,
-        "note settings": note_settings,
-        "note settings looks": note_settings_looks,
-        "give": assign_numbers,
-        "transfer": transfer_numbers,
-        "take back": services.take_back,
-        "restore": restore_rentals,
-        "adopt": adopt_batches,
-        "undo adoption": undo_adoptions,
-        "register papers": register_profiles,
-        "change papers": change_registered,
-        "tell expiry": tell_expiry,
-        "note trunks": note_trunks,
-        "note trunk looks": note_trunk_looks,
-    }
-
-
 class History(SeedRun):
     """One seed on a formatted disk. `run` raises Violation, or what a defect of the simulation raised."""
 
@@ -163,7 +105,8 @@ class History(SeedRun):
         self._found = FoundNumbers(world, self._facts, self._books, self._company)
         self._papers = PaperJudge(world, self._facts, self._books)
         self._trunks = TrunkServer(world, plan.lies)
-        self._company.told, self._company.back = self._found.told, self._found.given_back
+        self._company.connected, self._company.told = self._found.connected, self._found.set_up
+        self._company.back = self._found.given_back
         self._company.papers = self._papers.sent
         around = Surroundings(
             world,

@@ -153,7 +153,9 @@ class Judge:
         rental.is_undone = rental.is_forgotten = True
         charged = [key for key, row in self._calls.items() if row[0] == "charged" and row[2] == rental.rental_id]
         if charged or any(state != "waived" for state, _ in periods):
-            raise self._world.broken("adoptions", f"{rental.rental_id} was undone, and was charged for {periods}, {charged}")
+            raise self._world.broken(
+                "adoptions", f"{rental.rental_id} was undone, and was charged for {periods}, {charged}"
+            )
         self._world.reached("adoption_undone")
 
     def _was_by_hand(self, rental: Rented, flows: set[str]) -> bool:

@@ -5,7 +5,7 @@ Touches: database, clock.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -84,38 +84,46 @@ class PaperJudge:
         self._opened: set[str] = set()
         self._refused: set[tuple[str, str | None]] = set()
         self._told: set[str] = set()
+        self._does: dict[str, Callable[[Any, Any], None]] = {
+            "buy": self._bought,
+            "transfer": self._transferred,
+            "register papers": self._registered,
+            "change papers": self._changed,
+        }
 
     # What one commit may do.
 
     def committed(self, log: Sequence[Applied]) -> None:
         """A transaction is on the disk."""
         for applied in log:
-            for command, outcome in zip(applied.commands, applied.outcomes, strict=True):
-                if applied.flow == "buy":
-                    self._bought(command, outcome)
-                elif applied.flow == "transfer" and not isinstance(outcome, Exception):
-                    self._opened_with(command.order_id, command.warrant.now)
-                elif isinstance(outcome, Exception):
-                    continue
-                elif applied.flow == "register papers":
-                    self._registered(command)
-                elif applied.flow == "change papers":
-                    self._changed(command)
             if applied.flow == "tell expiry":
                 self._note_told()
+            elif applied.flow in self._does:
+                for command, outcome in zip(applied.commands, applied.outcomes, strict=True):
+                    if not isinstance(outcome, Exception):
+                        self._does[applied.flow](command, outcome)
 
-    def _registered(self, new: ComplianceProfile) -> None:
+    def _transferred(self, transfer: Any, _: object) -> None:
+        self._opened_with(transfer.order_id, transfer.warrant.now)
+
+    def _registered(self, new: ComplianceProfile, _: object) -> None:
         kept = Profile(
-            new.id, new.account_id, new.number_type, dict(new.papers), new.state.value, new.valid_until, self._world.now()
+            new.id,
+            new.account_id,
+            new.number_type,
+            dict(new.papers),
+            new.state.value,
+            new.valid_until,
+            self._world.now(),
         )
         self._facts.profiles[new.id] = kept
 
-    def _changed(self, change: ProfileChange) -> None:
+    def _changed(self, change: ProfileChange, _: object) -> None:
         before = self._facts.profiles[change.profile_id]
         until = before.until if change.valid_until is None else change.valid_until
         after = replace(
             before,
-            state=before.state if change.state is None else change.state.value,
+            state=_state(before, change),
             until=None if change.unlimited else until,
             told_from=self._world.now(),
         )
@@ -147,7 +155,9 @@ class PaperJudge:
 
     def _opened_with(self, order_id: str, now: int) -> None:
         """An order is opened with papers of its account that are good then, and with some where they are asked for."""
-        found = self._books.rows("SELECT account_id, e164, carrier, origin, profile_id FROM orders WHERE id = ?", order_id)
+        found = self._books.rows(
+            "SELECT account_id, e164, carrier, origin, profile_id FROM orders WHERE id = ?", order_id
+        )
         if not found or order_id in self._opened:
             return
         self._opened.add(order_id)
@@ -212,3 +222,11 @@ class PaperJudge:
             *_, serial, until = event_id.split("_")
             found.add((f"cmp_{serial}", int(until), kind.rpartition(".")[2]))
         return found
+
+
+def _state(before: Profile, change: ProfileChange) -> str:
+    """Whose end is put off is good again."""
+    if change.state is not None:
+        return change.state.value
+    put_off = change.unlimited or (change.valid_until is not None and change.valid_until > change.now)
+    return "approved" if put_off and before.state == "expired" else before.state

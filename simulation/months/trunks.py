@@ -1,4 +1,4 @@
-"""A LiveKit server: it loses requests and answers, says that it has done what it has not, and somebody changes its trunks.
+"""A LiveKit server: it loses requests and answers, and says that it has done what it has not.
 
 Touches: database, clock.
 """
@@ -88,5 +88,6 @@ def judge_trunks(world: World, books: Books, server: LiveKitServer, facts: Facts
                 world.reached("said_why_not_in_its_trunk")
             else:
                 raise world.broken(
-                    "trunks", f"{e164} is {there[e164]} times in {trunk_id}, wanted: {e164 in mine}, said: {state} {message}"
+                    "trunks",
+                    f"{e164} is {there[e164]} times in {trunk_id}, wanted: {e164 in mine}, said: {state} {message}",
                 )
