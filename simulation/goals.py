@@ -177,8 +177,28 @@ GOALS_OF_MONTHS: Final[dict[str, int]] = {
     "taken_back": 1600,
     "restored": 1000,
     "ended_by_hand": 1600,
+    # numbers that stood at the carrier before
+    "adopted": 1400,
+    "adopted_for_sale": 400,
+    "adoption_undone": 150,
+    "offer_undone": 100,
+    "file_came_again": 600,
+    "mistakes_told": 2400,
+    "left_as_found": 800,
+    "undone_and_clean": 15,
+    # papers
+    "papers_registered": 1700,
+    "refused_without_papers": 1000,
+    "ordered_with_papers": 300,
+    "ending_told": 1100,
+    "end_told": 800,
+    # LiveKit trunks
+    "in_its_trunk": 500,
+    "said_why_not_in_its_trunk": 35,
+    "taken_off_by_hand": 30,
     # crashes
     "machine_restarted": 600,
+    "crash_at_trunk_numbers.noted": 100,
     "crash_at_renewals.noted": 60,
     "crash_at_call_pulls.noted": 600,
     "crash_at_rental_connections.acted": 60,

@@ -117,6 +117,7 @@ class Surroundings(NamedTuple):
     """What a process runs in. `failpoint` is told of the points that it passes, `committed` of what a transaction did.
 
     `settings` are others than the plan's. `watched` names flows whose doings are told beside those that always are.
+    `parts` are others than those that every simulation has.
     """
 
     world: World
@@ -127,6 +128,7 @@ class Surroundings(NamedTuple):
     committed: Callable[[Sequence[Applied]], None]
     settings: Mapping[str, Any] = {}
     watched: Callable[[Services], Mapping[str, Flow]] = lambda _: {}
+    parts: Mapping[str, Any] = {}
 
 
 class Process:
@@ -211,6 +213,7 @@ class Process:
             release_numbers=product.release_numbers,
             save_listings=product.save_listings,
             reprice=product.reprice,
+            **self._around.parts,
         )
 
     def _record(self, database: Database, **given: Any) -> Any:

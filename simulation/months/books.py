@@ -83,6 +83,7 @@ class Books:
             "assignment": ("give", account_id, e164, connection_id),
             "transfer": ("transfer", account_id, e164, connection_id),
             "restoration": ("restore", e164),
+            "adoption": ("adopt", account_id, e164, connection_id),
         }
         if may[origin] not in asked or (before is None) is (origin in ("transfer", "restoration")):
             raise self._world.broken("rent", f"{account_id} never asked for {e164}")
@@ -92,15 +93,35 @@ class Books:
         else:
             rental.is_given, rental.tariff = True, tariff._replace(setup=0)
             self._facts.leads[rental_id] = connection_id
+        if origin == "adoption":
+            self._judge_began(rental)
         if before is not None:
             self._take_over(rental, before, goes_on=origin == "restoration")
         self._facts.rent(rental)
 
+    def _judge_began(self, rental: Rented) -> None:
+        """An adopted rental began or renews when it was said to."""
+        rental.is_adopted, rental.first = True, self._first_period(rental)
+        asked = self._facts.renewals[rental.account_id, rental.e164]
+        is_so = {
+            "renews_at": rental.begin_of(rental.first + 1),
+            "since": rental.anchor,
+            "": 0,
+        }
+        if not any(is_so[column] == instant for column, instant in asked):
+            raise self._world.broken(
+                "adoptions", f"{rental.rental_id} is in period {rental.first} since {rental.anchor}: {asked} was said"
+            )
+
+    def _first_period(self, rental: Rented) -> int:
+        query = "SELECT min(period) FROM rent_charges WHERE account_id = ? AND rental_id = ?"
+        ((first,),) = self.rows(query, rental.account_id, rental.rental_id)
+        return int(first)
+
     def _take_over(self, rental: Rented, before: Rented, *, goes_on: bool) -> None:
         """What goes on: its periods and prices, and where it goes on with the same account what is set for it."""
         facts = self._facts
-        query = "SELECT min(period) FROM rent_charges WHERE account_id = ? AND rental_id = ?"
-        ((rental.first,),) = self.rows(query, rental.account_id, rental.rental_id)
+        rental.first = self._first_period(rental)
         rental.before, usual = before, before.tariff_in(rental.first)
         inbound, outbound = (before.set_rates.get(way) if usual.rate(way) is None else usual.rate(way) for way in RATES)
         rental.tariff = Tariff(usual.price, inbound, outbound, 0)

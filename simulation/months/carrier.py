@@ -45,7 +45,11 @@ class LyingSwitchboard(Switchboard):
 
 
 class CallingCompany(Company):
-    """A carrier with calls."""
+    """A carrier with calls.
+
+    `connected`, `told`, `back` and `papers` hear what it is asked for before it does it: where a number leads, what is
+    set for it, its release, and its order.
+    """
 
     def __init__(self, world: World, numbers: list[str], lies: float) -> None:
         super().__init__(world, NORTH, numbers, Market(), keeps_references=True)
@@ -53,17 +57,32 @@ class CallingCompany(Company):
         self.calls: list[Call] = []
         self.settings: dict[str, Settings] = {}
         self.meanwhile: Callable[[str], None] = lambda _: None
+        self.connected: Callable[[str], None] = lambda _: None
+        self.told: Callable[[str], None] = lambda _: None
+        self.back: Callable[[str], None] = lambda _: None
+        self.papers: Callable[[str, str, Mapping[str, str]], None] = lambda _, __, ___: None
         self._lies = self._may_lie(world, lies)
 
     def give_back(self, e164: str, number_id: str | None) -> Released | NotReleased:
         """Take a number back, on which nothing may be left of whose it was."""
+        held = self.has(e164)
+        if held is not None and number_id in (None, held.number_id):
+            self.back(e164)
         word = super().give_back(e164, number_id)
         if e164 in self.settings and self.has(e164) is None:
             self._world.broken("settings", f"{e164} went back, and still has {self.settings[e164]}")
         return word
 
+    def connect(
+        self, e164: str, number_id: str | None, wanted: WantedConnection
+    ) -> Connected | NotConnected | Unsupported:
+        """Set where calls to a number go."""
+        self.connected(e164)
+        return super().connect(e164, number_id, wanted)
+
     def set_up(self, e164: str, wanted: Settings) -> None:
         """Set what is wanted, or say so."""
+        self.told(e164)
         if wanted == NOTHING_SET:
             self.settings.pop(e164, None)
         elif not self._lies():
@@ -93,6 +112,7 @@ class CallingCarrier(SimulatedCarrier):
     ) -> Placed | Pending | Refused | NotSent | Unknown:  # fmt: skip
         """One request."""
         self._require_no_transaction()
+        self._company.papers(e164, reference, papers)
         word = self._company.take(Does.BUYS, e164, reference)
         assert ORDER_SECONDS
         return await word

@@ -11,7 +11,7 @@ from typing import Final
 from simulation.months.facts import NOTHING_SET, Facts, Settings
 from simulation.process import Applied
 
-HANDS: Final = {"give", "transfer", "take back", "restore"}
+HANDS: Final = {"give", "transfer", "take back", "restore", "adopt", "undo adoption"}
 """What operators do with rentals."""
 
 
@@ -23,6 +23,9 @@ def rentals_of(log: Sequence[Applied], facts: Facts) -> list[str]:
             found |= {command.due.id for command in applied.commands}
         elif applied.flow in ("release", "waive"):
             found |= {command.rental_id for command in applied.commands}
+        elif applied.flow == "adopt":
+            e164s = [command.e164 for batch in applied.commands for command in batch.commands]
+            found |= {one.rental_id for e164 in e164s for one in facts.rentals_of(e164)}
         elif applied.flow in HANDS:
             found |= {one.rental_id for command in applied.commands for one in facts.rentals_of(command.e164)}
     return sorted(found)

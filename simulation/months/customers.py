@@ -11,7 +11,8 @@ from typing import Any, Final
 from numberdesk.catalog.offers import RemoteOffer
 from numberdesk.connections.model import Connection
 from numberdesk.connections.sealing import with_route
-from numberdesk.core.connection import ConnectionKind, Route, SipRoute, SipTarget, WebhookRoute
+from numberdesk.core.connection import ConnectionKind, LiveKitRoute, Route, SipRoute, SipTarget, WebhookRoute
+from numberdesk.core.connection_settings import kind_of
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import Buy, Order
@@ -35,9 +36,11 @@ from simulation.months.desk import Desk, plain
 from simulation.months.facts import NORTH, POOL, Facts, Tariff
 from simulation.months.plan import HOUR, MonthsPlan
 from simulation.world import World
+from testbed.livekit import API_KEY, API_SECRET, URL
 from testbed.samples import listing_of
 
-_KINDS: Final = (ConnectionKind.WEBHOOK, ConnectionKind.SIP)
+_KINDS: Final = (ConnectionKind.WEBHOOK, ConnectionKind.SIP, ConnectionKind.LIVEKIT)
+_OTHER: Final = {ConnectionKind.WEBHOOK: ConnectionKind.SIP, ConnectionKind.SIP: ConnectionKind.WEBHOOK}
 _SECONDS: Final = 1.5
 _MOST_ASKED: Final = 200
 """So often a customer asks for an order within its some twenty days."""
@@ -77,7 +80,7 @@ class Customer:
         if drawn < 0.25:
             await self.top_up(world.one_of((1_000_000, 3_000_000, 10_000_000)))
         elif drawn < 0.35 or not here:
-            await self.buy(world.one_of(numbers))
+            await self.buy(world.one_of([*numbers, *self._facts.for_sale]))
         elif drawn < 0.45:
             await self._release(world.one_of(here))
         elif drawn < 0.55:
@@ -97,7 +100,7 @@ class Customer:
         tariff, name = self._facts.tariffs[e164], self._name()
         self._facts.asked.add(("buy", self.account_id, e164))
         if self._facts.carriers[e164] == NORTH:
-            await self._desk.submit(plain(keep_offers), lambda _, now: Shown((_offer(e164, tariff, now),)))
+            await self._desk.submit(plain(keep_offers), lambda _, now: Shown((self._offer(e164, tariff, now),)))
         confirmed = Confirmation(tariff.price, tariff.inbound, tariff.outbound, tariff.setup)
 
         async def ask(services: Services, now: int) -> Any:
@@ -168,6 +171,8 @@ class Customer:
 
             await self._desk.submit(plain(create_connections), made)
             self.routes[connection_id] = route
+            if isinstance(route, LiveKitRoute):
+                self._facts.trunks[connection_id] = route.trunk_id
 
     async def _connect(self, e164: str) -> None:
         rental_id = self.mine[e164]
@@ -202,7 +207,8 @@ class Customer:
     async def _lead_elsewhere(self) -> None:
         """Change where a connection leads; all its numbers follow."""
         connection_id = self._world.one_of(list(self.routes))
-        route = self._route(_KINDS[isinstance(self.routes[connection_id], SipRoute)])
+        kind = kind_of(self.routes[connection_id])
+        route = self._route(_OTHER.get(kind, kind))
 
         async def change(services: Services, now: int) -> Any:
             from numberdesk.connections.store import find_connections  # noqa: PLC0415
@@ -220,13 +226,18 @@ class Customer:
         self._serial += 1
         if kind is ConnectionKind.SIP:
             return SipRoute((SipTarget(f"sip:pbx{self._serial}.example.com"),))
+        if kind is ConnectionKind.LIVEKIT:
+            target = SipTarget(f"sip:sub{self._serial}.sip.livekit.cloud")
+            return LiveKitRoute((target,), URL, f"ST_{self.account_id[-6:]}", API_KEY, API_SECRET)
         return WebhookRoute(f"https://example.com/voice/{self._serial}")
+
+    def _offer(self, e164: str, tariff: Tariff, now: int) -> RemoteOffer:
+        listing = listing_of(
+            e164, price=tariff.price, inbound=tariff.inbound, outbound=tariff.outbound, setup=tariff.setup
+        )
+        requires = ("documents",) if e164 in self._facts.asks_papers else ()
+        return RemoteOffer(NORTH, listing, now, now + 30 * MINUTE, requires)
 
     def _name(self) -> str:
         self._serial += 1
         return f"{self.account_id[-6:]}-{self._serial}"
-
-
-def _offer(e164: str, tariff: Tariff, now: int) -> RemoteOffer:
-    listing = listing_of(e164, price=tariff.price, inbound=tariff.inbound, outbound=tariff.outbound, setup=tariff.setup)
-    return RemoteOffer(NORTH, listing, now, now + 30 * MINUTE)

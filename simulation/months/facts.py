@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from simulation.months.reckoning import Terms, cost, month_after
 
@@ -45,11 +45,30 @@ NOTHING_SET: Final = Settings("", "")
 
 
 @dataclass
+class Profile:
+    """Papers of an account, as they were registered and changed; `until` is None where they do not end."""
+
+    profile_id: str
+    account_id: str
+    number_type: str
+    papers: dict[str, str]
+    state: str
+    until: int | None
+    told_from: int
+    removed: bool = False
+
+    def is_good(self, now: int) -> bool:
+        """Whether what asks for papers is sold with them."""
+        return self.state == "approved" and not self.removed and (self.until is None or now < self.until)
+
+
+@dataclass
 class Rented:
     """A rental: at its tariff, then at those that were announced, each from a period on.
 
     `first` is the period it began in, `before` the rental that it goes on from, of the same number. `is_given`:
-    nobody bought it. `is_forgotten`: it ended as its customer wanted, and with it what was set for it.
+    nobody bought it. `is_adopted`: it stood at the carrier before, and `is_undone`: that was taken back.
+    `is_forgotten`: it ended as its customer wanted, and with it what was set for it.
     """
 
     rental_id: str
@@ -62,6 +81,8 @@ class Rented:
     first: int = 0
     before: Rented | None = None
     is_given: bool = False
+    is_adopted: bool = False
+    is_undone: bool = False
     is_forgotten: bool = False
     ended_at: int | None = None
     announced: dict[int, Tariff] = field(default_factory=dict)
@@ -145,6 +166,9 @@ class Facts:
     """Everything, by its name. `asked` is whatever was asked for that may be found in the books.
 
     `told` are the calls of each source, `leads` to what each rental is to be connected, `settings` what it is to have.
+    `found` are numbers that stood on the carrier's account before, `as_found` where calls to those went that nobody has
+    asked to be led anywhere; `renewals` when adopted ones were said to renew, or to have begun. `asks_papers` are
+    numbers that are sold with papers only, `profiles` the papers. `trunks` are those of connections.
     """
 
     terms: dict[str, tuple[int, int, int]] = field(default_factory=dict)
@@ -157,12 +181,28 @@ class Facts:
     told: dict[str, list[Call]] = field(default_factory=dict)
     asked: set[tuple[object, ...]] = field(default_factory=set)
     top_ups: dict[str, tuple[str, int]] = field(default_factory=dict)
+    found: set[str] = field(default_factory=set)
+    as_found: dict[str, Any] = field(default_factory=dict)
+    renewals: dict[tuple[str, str], set[tuple[str, int]]] = field(default_factory=dict)
+    asks_papers: set[str] = field(default_factory=set)
+    profiles: dict[str, Profile] = field(default_factory=dict)
+    trunks: dict[str, str] = field(default_factory=dict)
     _of_number: dict[str, list[Rented]] = field(default_factory=dict)
 
     def rent(self, rental: Rented) -> None:
         """A rental began."""
         self.rented[rental.rental_id] = rental
         self._of_number.setdefault(rental.e164, []).append(rental)
+
+    @property
+    def for_sale(self) -> list[str]:
+        """The numbers that stood at the carrier before and are the operator's own by now."""
+        return [e164 for e164 in sorted(self.found) if self.carriers[e164] == POOL]
+
+    def is_nobodys(self, e164: str) -> bool:
+        """Whether a number stands on the carrier's account and is, or is again, nobody's in the books."""
+        rented = self.rentals_of(e164)
+        return e164 in self.found and (not rented or rented[-1].is_undone)
 
     def rentals_of(self, e164: str) -> Sequence[Rented]:
         """All rentals of a number, in the order in which they became known."""

@@ -7,53 +7,54 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
 from numberdesk.catalog.model import ListingChunk
+from numberdesk.connections.livekit import LiveKitTrunks
 from numberdesk.core.call_charging import CallTerms
+from numberdesk.core.connection import WebhookRoute
 from numberdesk.core.purchase import POOL
 from numberdesk.flows.accounts.create_accounts import NewAccount, create_accounts
 from numberdesk.flows.carriers.audit_carriers import CARRIER_AUDITS
-from numberdesk.flows.connections.assign_connections import assign_connections
-from numberdesk.flows.connections.connect_numbers import note_connections
-from numberdesk.flows.connections.forget_connections import note_removals
-from numberdesk.flows.connections.look_for_drift import note_looks
-from numberdesk.flows.rentals.announce_prices import announce_prices
-from numberdesk.flows.rentals.assign_numbers import assign_numbers
+from numberdesk.flows.connections.fill_trunks import TRUNK_NUMBERS
 from numberdesk.flows.rentals.renew_rentals import RENEWALS
-from numberdesk.flows.rentals.resolve_rent import waive_rent
-from numberdesk.flows.rentals.restore_rentals import restore_rentals
-from numberdesk.flows.rentals.transfer_numbers import transfer_numbers
-from numberdesk.flows.settings.apply_settings import note_settings, note_settings_looks
-from numberdesk.flows.settings.want_settings import want_settings
-from numberdesk.flows.usage.end_sessions import end_sessions
-from numberdesk.flows.usage.expire_sessions import SESSIONS, expire_sessions
-from numberdesk.flows.usage.note_pulls import note_costs, note_pulls
-from numberdesk.flows.usage.record_calls import rate_parked, record_calls
-from numberdesk.flows.usage.rerate_calls import correct_calls, rerate_calls
-from numberdesk.flows.usage.set_usage_terms import appoint_sources, set_call_terms, set_missing_rates
+from numberdesk.flows.usage.expire_sessions import SESSIONS
+from numberdesk.flows.usage.set_usage_terms import set_call_terms
 from numberdesk.flows.webhooks.deliver_events import WEBHOOK_DELIVERIES
 from numberdesk.infra.due_work import put_off
-from numberdesk.wiring import Services
-from numberdesk.worker import clean_up_rounds, drift_rounds, due_workers, raise_rounds, settings_rounds
+from numberdesk.infra.egress import Egress
+from numberdesk.worker import (
+    clean_up_rounds,
+    drift_rounds,
+    due_workers,
+    paper_rounds,
+    raise_rounds,
+    settings_rounds,
+    trunk_rounds,
+)
 from simulation.carriers import account_at
 from simulation.desk import connect_carriers, listing
 from simulation.faults import Faults
+from simulation.months.adoptions import Adoptions
 from simulation.months.books import Books
 from simulation.months.carrier import CallingCarrier, CallingCompany
 from simulation.months.customers import Customer
 from simulation.months.desk import Desk, plain
 from simulation.months.facts import NORTH, SWITCH, Facts, Tariff
+from simulation.months.found import FoundNumbers
 from simulation.months.hands import Hands
 from simulation.months.judge import Judge
 from simulation.months.lines import Lines
 from simulation.months.operator import Operator
+from simulation.months.papers import PaperDesk, PaperJudge
 from simulation.months.plan import DAY, HOUR, MonthsPlan, troubles
 from simulation.months.routes import judge_routes
 from simulation.months.settings import judge_settings
-from simulation.process import Process, Surroundings
-from simulation.product import Flow, Product
+from simulation.months.trunks import TrunkServer, judge_trunks
+from simulation.months.watched import watched
+from simulation.process import Applied, Process, Surroundings
+from simulation.product import Product
 from simulation.seed_run import SeedRun
 from simulation.storage import Disk
 from simulation.world import MICROSECONDS, World
@@ -64,6 +65,9 @@ _CALM: Final = 6 * DAY
 """How long after the last fault all must be at rest: a clock that was set is believed after a day, calls are listed
 for two, and who does not pay has two.
 """
+
+_KIND: Final = "twilio"
+"""The kind of account that the carrier is: one whose orders are sent with papers."""
 
 _UNWATCHED: Final = (CARRIER_AUDITS, WEBHOOK_DELIVERIES)
 
@@ -85,38 +89,6 @@ class ClocksThatComeBack(Faults):
         process.skew = round(self._world.chance.uniform(-1, 1) * 300 * MICROSECONDS) if not self._world.calm else 0
 
 
-def watched(services: Services) -> Mapping[str, Flow]:
-    """The flows of rent, calls and connections, by the names that they have here."""
-    return {
-        "renew": services.renew_rentals,
-        "open sessions": services.open_sessions,
-        "extend sessions": services.extend_sessions,
-        "record calls": record_calls,
-        "rate parked": rate_parked,
-        "end sessions": end_sessions,
-        "expire sessions": expire_sessions,
-        "announce": announce_prices,
-        "waive": waive_rent,
-        "correct": correct_calls,
-        "rerate": rerate_calls,
-        "appoint": appoint_sources,
-        "set rate": set_missing_rates,
-        "note pulls": note_pulls,
-        "note costs": note_costs,
-        "assign": assign_connections,
-        "note connections": note_connections,
-        "note removals": note_removals,
-        "note looks": note_looks,
-        "want settings": want_settings,
-        "note settings": note_settings,
-        "note settings looks": note_settings_looks,
-        "give": assign_numbers,
-        "transfer": transfer_numbers,
-        "take back": services.take_back,
-        "restore": restore_rentals,
-    }
-
-
 class History(SeedRun):
     """One seed on a formatted disk. `run` raises Violation, or what a defect of the simulation raised."""
 
@@ -130,15 +102,22 @@ class History(SeedRun):
         self._books = Books(world, disk, self._facts)
         self._company.noted = self._books.sends
         self._judge = Judge(world, self._facts, self._books, waives_missed=plan.waives_missed)
+        self._found = FoundNumbers(world, self._facts, self._books, self._company)
+        self._papers = PaperJudge(world, self._facts, self._books)
+        self._trunks = TrunkServer(world, plan.lies)
+        self._company.connected, self._company.told = self._found.connected, self._found.set_up
+        self._company.back = self._found.given_back
+        self._company.papers = self._papers.sent
         around = Surroundings(
             world,
             dataclasses.replace(product, adapter=CallingCarrier),
             disk,
-            {NORTH: self._company},
+            {_KIND: self._company},
             self._failpoint,
-            self._judge.committed,
+            self._committed,
             {"rent_missed": "waived" if plan.waives_missed else "charged", "usage_pull_minutes": 720},
             watched,
+            {"trunks": self._trunks_of},
         )
         self._processes = [Process(around, f"process{place}") for place in range(plan.processes)]
         self._faults = ClocksThatComeBack(world, disk, self._books, self._processes, self._start)  # type: ignore[arg-type]  # it is only closed
@@ -150,7 +129,15 @@ class History(SeedRun):
         ]
         self._company.meanwhile = self._meanwhile
         hands = Hands(world, self._desk, self._facts, self._customers)
-        self._operator = Operator(world, plan, self._desk, self._facts, self._judge, self._company, hands)
+        adoptions = Adoptions(world, self._desk, self._facts, self._company, self._customers)
+        self._paper_desk = PaperDesk(world, self._desk, self._facts, [one.account_id for one in self._customers])
+        deeds = (
+            hands.give, hands.move, hands.take, hands.bring_back, adoptions.adopt, adoptions.adopt, adoptions.undo,
+            self._paper_desk.register, self._paper_desk.change,
+        )  # fmt: skip
+        self._operator = Operator(
+            world, plan, self._desk, self._facts, self._judge, self._company, deeds, self._trunks.take_off_by_hand
+        )
 
     def _catalogue(self) -> list[str]:
         """The numbers there are, and what each costs."""
@@ -164,7 +151,23 @@ class History(SeedRun):
                 chance.choice((94_500, 123_457, 0, None)),
                 chance.choice((0, 0, 500_000)),
             )
-        return [e164 for e164, carrier in facts.carriers.items() if carrier == NORTH]
+        sold = [e164 for e164, carrier in facts.carriers.items() if carrier == NORTH]
+        facts.asks_papers = {e164 for e164 in sold if chance.random() < self._plan.papers}
+        for place in range(self._plan.found_numbers):
+            e164 = f"+1361300{place:04d}"
+            facts.found.add(e164)
+            facts.carriers[e164] = NORTH
+            facts.tariffs[e164] = Tariff(1_000_000 + 10_000 * place, chance.choice((8_500, None)), 94_500, 0)
+        return sold
+
+    def _committed(self, log: Sequence[Applied]) -> None:
+        """A transaction is on the disk."""
+        self._found.committed(log)
+        self._judge.committed(log)
+        self._papers.committed(log)
+
+    def _trunks_of(self, now: Callable[[], int], *, egress: Egress) -> LiveKitTrunks:
+        return LiveKitTrunks(now, egress=egress, http=lambda _: self._trunks)
 
     # The set-up, in peace.
 
@@ -184,7 +187,14 @@ class History(SeedRun):
             await desk.submit(plain(create_accounts), lambda _, __, new: new, new)
             await customer.top_up(2_000_000 if world.happens(self._plan.poverty) else 60_000_000)
             await customer.set_up()
-        await desk.submit(plain(connect_carriers), lambda _, __: account_at(NORTH, "secret"))
+        for trunk_id in facts.trunks.values():
+            self._trunks.make(trunk_id)
+        account = account_at(NORTH, "secret")._replace(kind=_KIND)
+        await desk.submit(plain(connect_carriers), lambda _, __: account)
+        for customer in self._customers:
+            if world.happens(0.5):
+                await self._paper_desk.register(customer.account_id)
+        self._stand_before()
         pool = [
             listing(e164, one.price, setup=one.setup)._replace(inbound=one.inbound, outbound=one.outbound)
             for e164, one in facts.tariffs.items()
@@ -201,12 +211,21 @@ class History(SeedRun):
         await desk.ask(lambda services, _: services.call_puller.begin())
         await asyncio.sleep(DAY)
 
+    def _stand_before(self) -> None:
+        """Numbers of the operator's have stood at the carrier for long; most lead somewhere."""
+        board = self._company.switchboard
+        for place, e164 in enumerate(sorted(self._facts.found)):
+            self._company.buy(e164, "unasked")
+            if self._world.happens(0.8):
+                board.drift(e164, WebhookRoute(f"https://before.example/{place}"))
+            self._facts.as_found[e164] = board.set.get(e164)
+
     # What goes on.
 
     def _storm(self) -> None:
         world, plan = self._world, self._plan
         shares: list[list[str]] = [[] for _ in self._customers]
-        for place, e164 in enumerate(self._facts.tariffs):
+        for place, e164 in enumerate(one for one in self._facts.tariffs if one not in self._facts.found):
             shares[place % len(shares)].append(e164)
         for customer, share in zip(self._customers, shares, strict=True):
             self._client(customer.run(share))
@@ -239,8 +258,11 @@ class History(SeedRun):
         self._await(self._operator.tidy_up())
         self._settle()
         self._judge.at_rest()
-        judge_routes(world, self._books, self._company, self._customers, self._facts.leads)
+        judge_routes(world, self._books, self._company, self._customers, self._facts)
         judge_settings(world, self._books, self._company, self._facts)
+        judge_trunks(world, self._books, self._trunks.server, self._facts)
+        self._found.at_rest()
+        self._papers.at_rest()
         self._judge.verify(self._processes[0].database)
         self._raise_violation()
 
@@ -289,18 +311,26 @@ class History(SeedRun):
             await services.agreed_clock.lately_past()
             world.chance.shuffle(workers)
             for worker in workers:
-                party = "USD" if worker.work.name in (RENEWALS, SESSIONS) else NORTH
-                while self._books.is_due(worker.work.name, process.now()) and await worker.run_round(party):
-                    pass
+                for party in self._parties(worker.work.name):
+                    while self._books.is_due(worker.work.name, process.now()) and await worker.run_round(party):
+                        pass
             await raise_rounds(services, lambda: False)
             await drift_rounds(services, lambda: False)
             await settings_rounds(services, lambda: False)
+            await trunk_rounds(services, lambda: False)
+            await paper_rounds(services, lambda: False)
             if world.happens(0.1):
                 await clean_up_rounds(services, lambda: False)
 
         while True:
             await put_off(work)
             await asyncio.sleep(world.between(self._plan.round_hours * 360, self._plan.round_hours * 2 * HOUR))
+
+    def _parties(self, kind: str) -> Sequence[str]:
+        """Whose work of a kind there may be."""
+        if kind == TRUNK_NUMBERS:
+            return list(self._facts.trunks)
+        return ("USD",) if kind in (RENEWALS, SESSIONS) else (NORTH,)
 
     def _await(self, story: Coroutine[Any, Any, None]) -> None:
         done: Callable[[], bool] = self._client(story).done

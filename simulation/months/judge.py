@@ -139,12 +139,24 @@ class Judge:
         rental.is_forgotten = ("release" in flows and ("release", rental.rental_id) in self._facts.asked) or (
             "renew" in flows and ends_at is not None and ends_at <= (rental.ended_at or 0)
         )
-        if ("release", rental.rental_id) in self._facts.asked:
+        if "undo adoption" in flows and ("unadopt", rental.e164) in self._facts.asked and rental.is_adopted:
+            self._judge_undone(rental, periods)
+        elif ("release", rental.rental_id) in self._facts.asked:
             self._world.reached("given_back")
         elif self._was_by_hand(rental, flows):
             self._world.reached("ended_by_hand")
         elif ends_at is None or not rental.is_asked(self._facts.asked, "run out"):
             self._judge_loss(rental, since, len(periods), flows)
+
+    def _judge_undone(self, rental: Rented, periods: list[tuple[str, int]]) -> None:
+        """An adoption is taken back only while nothing was charged for it."""
+        rental.is_undone = rental.is_forgotten = True
+        charged = [key for key, row in self._calls.items() if row[0] == "charged" and row[2] == rental.rental_id]
+        if charged or any(state != "waived" for state, _ in periods):
+            raise self._world.broken(
+                "adoptions", f"{rental.rental_id} was undone, and was charged for {periods}, {charged}"
+            )
+        self._world.reached("adoption_undone")
 
     def _was_by_hand(self, rental: Rented, flows: set[str]) -> bool:
         """Whether an operator took it back, or let another account have it."""

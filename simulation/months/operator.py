@@ -6,6 +6,7 @@ Touches: clock.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from numberdesk.core.call_record import Direction
@@ -20,14 +21,13 @@ from numberdesk.wiring import Services
 from simulation.months.carrier import CallingCompany
 from simulation.months.desk import Desk, plain
 from simulation.months.facts import Call, Facts, Settings
-from simulation.months.hands import Hands
 from simulation.months.judge import Judge
 from simulation.months.plan import HOUR, MonthsPlan
 from simulation.world import World
 
 
 class Operator:
-    """One person, who does one thing after the other."""
+    """One person, who does one thing after the other. `deeds` are further things that it may do."""
 
     def __init__(
         self,
@@ -37,7 +37,8 @@ class Operator:
         facts: Facts,
         judge: Judge,
         company: CallingCompany,
-        hands: Hands,
+        deeds: Sequence[Callable[[], Coroutine[Any, Any, None]]],
+        meddle_with_trunks: Callable[[], None],
     ) -> None:
         self.done = False
         self._world = world
@@ -46,7 +47,8 @@ class Operator:
         self._facts = facts
         self._judge = judge
         self._company = company
-        self._hands = hands
+        self._deeds = deeds
+        self._meddle_with_trunks = meddle_with_trunks
 
     async def run(self) -> None:
         """Something every day or two."""
@@ -75,10 +77,7 @@ class Operator:
             self._rerate,
             self._resume,
             self.look_at_parked,
-            self._hands.give,
-            self._hands.move,
-            self._hands.take,
-            self._hands.bring_back,
+            *self._deeds,
         ]
         await world.one_of([*deeds, *([self._meddle] if world.happens(self._plan.by_hand) else [])])()
 
@@ -190,12 +189,17 @@ class Operator:
         """In the carrier's console somebody lets a number lead elsewhere, or deletes what was made for a connection."""
         board = self._company.switchboard
         self._world.fault("changed by hand at the carrier")
-        if self._company.settings and self._world.happens(0.3):
+        if self._world.happens(0.3):
+            self._meddle_with_trunks()
+        elif self._company.settings and self._world.happens(0.3):
             self._company.settings[self._world.one_of(list(self._company.settings))] = Settings("", "BY HAND")
         elif board.made and self._world.happens(0.5):
             board.made.pop(self._world.one_of(list(board.made)))
         elif board.set:
-            board.drift(self._world.one_of(list(board.set)), WebhookRoute("https://elsewhere.example/"))
+            e164 = self._world.one_of(list(board.set))
+            board.drift(e164, WebhookRoute("https://elsewhere.example/"))
+            if e164 in self._facts.as_found:
+                self._facts.as_found[e164] = board.set[e164]
 
     def _some_rental(self) -> Any:
         live = [one for one in self._facts.rented.values() if one.ended_at is None]

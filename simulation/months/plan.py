@@ -20,7 +20,8 @@ class MonthsPlan:
     """The numbers of one seed; what is said in hours and days is of simulated time.
 
     `increments` and `connect` are the terms of the pool's numbers. `lies` is how often a carrier says that it has set
-    what it has not, `by_hand` how often somebody changes something in its console.
+    what it has not, `by_hand` how often somebody changes something in its console. `found_numbers` stand on its account
+    before anybody has them in the books, and `papers` is which part of the carrier's numbers ask for papers.
     """
 
     days: int
@@ -28,6 +29,7 @@ class MonthsPlan:
     accounts: int
     pool_numbers: int
     carrier_numbers: int
+    found_numbers: int
     processes: int
     round_hours: float
     look_hours: float
@@ -37,6 +39,7 @@ class MonthsPlan:
     connect: int
     lies: float
     by_hand: float
+    papers: float
     poverty: float
     waives_missed: bool
 
@@ -49,6 +52,7 @@ class MonthsPlan:
             accounts=40 if year else 3,
             pool_numbers=700 if year else 12,
             carrier_numbers=300 if year else 8,
+            found_numbers=60 if year else 6,
             processes=2,
             round_hours=chance.choice((12, 20, 24)) if not year else 24,
             look_hours=24 * 30 if year else 72,
@@ -58,6 +62,7 @@ class MonthsPlan:
             connect=chance.choice((0, 0, 150_000)),
             lies=chance.choice((0.0, 0.0, 0.2)),
             by_hand=chance.choice((0.0, 0.1, 0.3)),
+            papers=chance.choice((0.0, 0.3, 0.6)),
             poverty=chance.choice((0.0, 0.3, 0.8)),
             waives_missed=chance.random() < 0.2,
         )

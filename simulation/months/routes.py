@@ -5,12 +5,13 @@ Touches: database.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from numberdesk.core.connection import SipRoute
+from numberdesk.core.connection import SipRoute, carrier_route
 from simulation.months.books import Books
 from simulation.months.carrier import CallingCompany
 from simulation.months.customers import Customer
+from simulation.months.facts import Facts
 from simulation.world import World
 from testbed.switchboard import Set, Switchboard
 
@@ -20,11 +21,11 @@ def judge_routes(
     books: Books,
     company: CallingCompany,
     customers: Sequence[Customer],
-    wanted: Mapping[str, str | None],
+    facts: Facts,
 ) -> None:
     """What the carrier has is what was wanted, or it is said that it is not."""
     board = company.switchboard
-    routes = {name: route for customer in customers for name, route in customer.routes.items()}
+    routes = {name: carrier_route(route) for customer in customers for name, route in customer.routes.items()}
     said = {
         rental_id: (state, message)
         for rental_id, state, message in books.rows("SELECT rental_id, state, message FROM rental_connections")
@@ -32,10 +33,11 @@ def judge_routes(
     drifted = {e164 for (e164,) in books.rows("SELECT e164 FROM findings WHERE kind = 'drifted' AND state = 'open'")}
     needed = set()
     for rental in books.at_carrier():
-        where = wanted.get(rental.rental_id)
+        where = facts.leads.get(rental.rental_id)
         needed.add(where)
         there = board.set.get(rental.e164)
-        good = there is None if where is None else there == Set(where, routes[where]) and _is_made(board, there)
+        nothing = facts.as_found.get(rental.e164)  # what was there before, where nobody has asked for anything
+        good = there == nothing if where is None else there == Set(where, routes[where]) and _is_made(board, there)
         state, message = said.get(rental.rental_id, ("none", ""))
         if good and state == ("none" if where is None else "active"):
             world.reached("connected_as_wanted" if where else "connected_to_nothing")

@@ -180,6 +180,7 @@ class Parts:
     order_schedule: Schedule = SCHEDULE
     open_database: Callable[[Settings, float], Database] = open_database
     build_carrier: Callable[[str, Setup, Http], Carrier] = build_carrier
+    trunks: Callable[..., LiveKitTrunks] = LiveKitTrunks
     writer: Callable[..., Writer] = Writer
     placement: Callable[..., Placement] = Placement
     open_orders: Callable[[int, int], Callable[[Tx, Sequence[Buy]], list[Decision]]] = open_orders
@@ -223,7 +224,7 @@ def build(settings: Settings, parts: Parts = REAL, *, lock_seconds: float = 2.0)
     vault = Vault(settings.credentials_key.get_secret_value())
     egress = Egress(parse_networks(settings.egress_allow), parse_ports(settings.egress_ports))
     carriers = _carriers(parts, writer, reader, (vault, egress), observer)
-    trunks = LiveKitTrunks(now, egress=egress)
+    trunks = parts.trunks(now, egress=egress)
     webhooks = WebhookSender(vault, now, egress=egress)
     return Services(
         settings=settings,

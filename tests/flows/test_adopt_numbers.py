@@ -11,7 +11,7 @@ from numberdesk.core.errors import InvalidRequest, NotFound, NumberNotOffered, R
 from numberdesk.core.periods import add_months, from_datetime, iso_seconds, to_datetime
 from numberdesk.core.purchase import Sold
 from numberdesk.core.rental import DAY, Rental
-from numberdesk.flows.carriers.run_adoption import Adoption, AdoptionReport, owned_numbers
+from numberdesk.flows.carriers.run_adoption import Adoption, AdoptionReport, Batch, Outcome, owned_numbers
 from numberdesk.flows.carriers.undo_adoptions import UndoAdoption, undo_adoptions
 from tests.flows.audits import audited, rented, status
 from tests.flows.conftest import NOW, PRICE, QUARANTINE, Shop
@@ -29,8 +29,12 @@ def adopt(shop: Shop, text: str, *, skip_bad: bool = False, dry_run: bool = Fals
         assert client is not None
         return await owned_numbers(client)
 
-    adoption = Adoption("acme", shop.tell(owned()), shop.writer.apply, shop.reader, shop.new_id, lambda: why(shop))
-    return adoption.run(read_lines(text, shop.now), skip_bad=skip_bad, dry_run=dry_run)
+    async def apply(flow: Any, batch: Batch) -> list[Outcome]:
+        outcomes: list[Outcome] = shop.writer.apply(flow, batch)
+        return outcomes
+
+    adoption = Adoption("acme", shop.tell(owned()), apply, shop.reader, shop.new_id, lambda: why(shop))
+    return shop.tell(adoption.run(read_lines(text, shop.now), skip_bad=skip_bad, dry_run=dry_run))
 
 
 def undo(shop: Shop, e164: str) -> Any:

@@ -169,6 +169,20 @@ def test_an_account_is_told_a_month_before_a_profile_ends_and_at_its_end(shop: S
     shop.verified()
 
 
+@pytest.mark.parametrize("put_off", [{"valid_until": 400}, {"unlimited": True}])
+def test_a_profile_that_has_ended_is_good_again_once_its_end_is_put_off(shop: Shop, put_off: dict[str, Any]) -> None:
+    account_id, e164, began = shop.account(10 * PRICE), german(shop), shop.now
+    profile = register(shop, account_id, valid_until=began + 40 * DAY)
+    with shop.database.write() as tx:
+        tell_expiry(tx, [TellExpiry(began + 40 * DAY, began + 40 * DAY)])
+    if "valid_until" in put_off:
+        assert change(shop, profile, valid_until=began).state is ProfileState.EXPIRED
+        put_off = {"valid_until": began + put_off["valid_until"] * DAY}
+    assert change(shop, profile, **put_off).state is ProfileState.APPROVED
+    assert isinstance(shop.buy(account_id, e164), Sold)
+    shop.verified()
+
+
 def test_a_profile_that_says_nothing_is_refused_and_the_field_is_named(shop: Shop) -> None:
     voice = CarrierAccount("voice", "vonage", CarrierState.ACTIVE, {}, "", shop.now, shop.now)
     shop.writer.apply(store_accounts, voice)

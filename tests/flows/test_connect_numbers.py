@@ -239,22 +239,6 @@ def test_a_release_clears_what_was_set_while_the_carrier_still_has_the_number(sh
     shop.verified()
 
 
-def test_a_release_is_cleared_in_the_end_though_its_carrier_failed_before_and_after_it(
-    shop: Shop, account: str
-) -> None:
-    """That it failed is told once: a customer who gave the number back has no use for more."""
-    rental = buy(shop, account, connection_id=connection(shop, account))
-    shop.acme.connects_fail = 7
-    for _ in range(3):
-        converge(shop, 400)
-    shop.release(account, rental.e164)
-    for _ in range(5):
-        converge(shop, 4000)
-    assert standing(shop, rental).state is ConnectionState.NONE
-    assert len(told(shop, "number.connection_failed")) == 1
-    shop.verified()
-
-
 def test_a_number_that_went_back_is_told_of_no_more(shop: Shop, account: str) -> None:
     """Whoever has it by then would be silenced."""
     connection_id = connection(shop, account, SIP)
@@ -268,33 +252,6 @@ def test_a_number_that_went_back_is_told_of_no_more(shop: Shop, account: str) ->
     assert (row.state, row.message, row.applied_connection_id) == (ConnectionState.NONE, GONE, None)
     assert len(shop.acme.switchboard.told) == asked
     assert shop.acme.switchboard.forgotten == [connection_id]
-
-
-def test_a_number_that_is_released_while_it_is_being_connected_is_cleared(shop: Shop, account: str) -> None:
-    rental = buy(shop, account, connection_id=connection(shop, account))
-    shop.acme.connects_unheard = 1
-    converge(shop)
-    assert shop.acme.switchboard.set.keys() == {rental.e164}
-    shop.release(account, rental.e164)
-    converge(shop)
-    assert shop.acme.switchboard.set == {}
-    assert standing(shop, rental).state is ConnectionState.NONE
-    assert told(shop, "number.connected") == []
-
-
-def test_a_connection_in_use_is_not_deleted_and_a_deleted_one_is_nobodys(shop: Shop, account: str) -> None:
-    connection_id = connection(shop, account)
-    rental = buy(shop, account, connection_id=connection_id)
-    with pytest.raises(ConnectionInUse, match="1 number is connected"):
-        remove(shop, connection_id, account)
-    with pytest.raises(NotFound):
-        remove(shop, connection_id, shop.account())
-    assign(shop, rental, None)
-    assert isinstance(remove(shop, connection_id, account), Connection)
-    with pytest.raises(InvalidRequest, match="connection_id is no connection that this account has"):
-        assign(shop, rental, connection_id)
-    converge(shop)
-    assert standing(shop, rental).state is ConnectionState.NONE
 
 
 def test_nobody_connects_somebody_elses_number_or_to_somebody_elses_connection(shop: Shop, account: str) -> None:

@@ -18,10 +18,10 @@ from numberdesk.flows.usage.record_calls import RecordCalls
 from numberdesk.infra.db import Tx
 from simulation.product import Flow, Product
 from simulation.runs import Kind
-from tests.simulation.planted_tools import print_found
+from tests.simulation.planted_ringing import PLANTED as OF_RINGING
+from tests.simulation.planted_tools import Wrapper, answering, leaving, planted, print_found
 
 DAY: Final = 86_400_000_000
-Wrapper = Callable[[Flow], Flow]
 
 
 def asking(change: Callable[[Tx, Any], Any]) -> Wrapper:
@@ -29,21 +29,6 @@ def asking(change: Callable[[Tx, Any], Any]) -> Wrapper:
 
     def wrap(flow: Flow) -> Flow:
         return lambda tx, commands: flow(tx, [change(tx, command) for command in commands])
-
-    return wrap
-
-
-def leaving(sql: str) -> Wrapper:
-    """A flow with statements run after it."""
-
-    def wrap(flow: Flow) -> Flow:
-        def apply(tx: Tx, commands: Sequence[Any]) -> Sequence[Any]:
-            outcomes = flow(tx, commands)
-            for statement in sql.split(";"):
-                tx.run(statement, [])
-            return outcomes
-
-        return apply
 
     return wrap
 
@@ -67,11 +52,6 @@ def putting_back(table: str, key: str, column: str) -> Wrapper:
 def records(change: Callable[[Tx, RecordCalls], Iterable[Any]]) -> Wrapper:
     """Records that are changed on their way."""
     return asking(lambda tx, command: command._replace(records=tuple(change(tx, command))))
-
-
-def _instead(outcome: Any) -> Wrapper:
-    """A flow that does nothing and says so and so."""
-    return lambda _: lambda _tx, commands: [outcome] * len(commands)
 
 
 def _twice(flow: Flow) -> Flow:
@@ -184,11 +164,6 @@ def _handed_on(flow: Flow) -> Flow:
     return apply
 
 
-def planted(**wrapped: Wrapper) -> Product:
-    """A product with faulty flows, by their names with underscores."""
-    return Product(wrapped={name.replace("_", " "): wrapper for name, wrapper in wrapped.items()})
-
-
 PLANTED: Final[dict[str, Product]] = {
     "a period is paid twice": planted(renew=_twice),
     "a period begins when the one before did and so many days": planted(
@@ -204,7 +179,7 @@ PLANTED: Final[dict[str, Product]] = {
     "new prices hold without notice": planted(
         announce=asking(lambda _, command: command._replace(usual=command.usual._replace(notice_days=0)))
     ),
-    "a release is answered and not done": planted(release=_instead(None)),
+    "a release is answered and not done": planted(release=answering(None)),
     "a record that comes again is another call": planted(record_calls=records(_again)),
     "whoever tells of a call charges it": planted(
         record_calls=records(lambda _, command: [one._replace(source="switch") for one in command.records])
@@ -240,8 +215,8 @@ PLANTED: Final[dict[str, Product]] = {
     "a day of a carrier's calls is read once": planted(
         note_pulls=asking(lambda _, command: command._replace(began_at=command.began_at + 10 * DAY))
     ),
-    "what a call costs us is not kept": planted(note_costs=_instead(0)),
-    "nobody looks whether a carrier has what it says": planted(note_looks=_instead("counts")),
+    "what a call costs us is not kept": planted(note_costs=answering(0)),
+    "nobody looks whether a carrier has what it says": planted(note_looks=answering("counts")),
     "who had a number before it was moved pays for it on": planted(transfer=_paid_by_the_former),
     "a restoration is charged for what was paid before": planted(restore=_charged_anew),
     "what is set for a number that is taken back stays at its carrier": planted(
@@ -251,6 +226,7 @@ PLANTED: Final[dict[str, Product]] = {
         )
     ),
     "a number keeps what was set for whom it was moved from": planted(transfer=_handed_on),
+    **OF_RINGING,
 }
 
 

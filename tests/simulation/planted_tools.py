@@ -15,6 +15,7 @@ from simulation.product import Flow, Product
 from simulation.runs import Kind, Outcome, run_seeds
 
 MOST_SEEDS: Final = 2000
+Wrapper = Callable[[Flow], Flow]
 _SHOWN: Final = {Kind.HOURS: 4, Kind.MONTHS: 1}
 """Findings whose rules are put into the table."""
 
@@ -76,3 +77,28 @@ def then(flow: Flow, sql: str) -> Flow:
         return outcomes
 
     return apply
+
+
+def leaving(sql: str) -> Wrapper:
+    """A flow with statements run after it."""
+
+    def wrap(flow: Flow) -> Flow:
+        def apply(tx: Tx, commands: Sequence[Any]) -> Sequence[Any]:
+            outcomes = flow(tx, commands)
+            for statement in sql.split(";"):
+                tx.run(statement, [])
+            return outcomes
+
+        return apply
+
+    return wrap
+
+
+def answering(outcome: Any) -> Wrapper:
+    """A flow that does nothing and says so and so."""
+    return lambda _: lambda _tx, commands: [outcome] * len(commands)
+
+
+def planted(**wrapped: Wrapper) -> Product:
+    """A product with faulty flows, by their names with underscores."""
+    return Product(wrapped={name.replace("_", " "): wrapper for name, wrapper in wrapped.items()})

@@ -5,8 +5,9 @@ Touches: files.
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -18,7 +19,7 @@ from numberdesk.core.adoption import AdoptionError, read_lines
 from numberdesk.core.interventions import COMMAND_LINE, warrant
 from numberdesk.core.phone import PhoneError, parse_e164
 from numberdesk.core.rental import Rental
-from numberdesk.flows.carriers.run_adoption import Adoption, AdoptionReport, owned_numbers
+from numberdesk.flows.carriers.run_adoption import Adoption, AdoptionReport, Batch, Outcome, owned_numbers
 from numberdesk.flows.carriers.undo_adoptions import UndoAdoption, undo_adoptions
 from numberdesk.numbers.audited_store import find_held_anywhere
 from numberdesk.views.hands import adoption_view, undone_offer_view
@@ -51,15 +52,20 @@ def adopt(
             lines = read_lines(_text(file), running.now())
         except AdoptionError as error:
             fail(f"{file} {error}")
+
+        async def apply(flow: Any, batch: Batch) -> list[Outcome]:
+            outcomes: list[Outcome] = running.writer.apply(flow, batch)
+            return outcomes
+
         adoption = Adoption(
-            name, owned, running.writer.apply, running.reader, running.new_id,
+            name, owned, apply, running.reader, running.new_id,
             lambda: warrant(running.new_id("itv"), COMMAND_LINE, reason, running.now()),
         )  # fmt: skip
-        report = adoption.run(lines, skip_bad=skip_bad, dry_run=True)
+        report = asyncio.run(adoption.run(lines, skip_bad=skip_bad, dry_run=True))
         if not dry_run and (skip_bad or not report.bad) and report.rented + report.offered:
             said = f"{report.rented} numbers become rentals, and are charged from their next period on; "
             confirm(f"{said}{report.offered} are offered. Adopt them?", yes=yes)
-            report = adoption.run(lines, skip_bad=skip_bad, dry_run=False)
+            report = asyncio.run(adoption.run(lines, skip_bad=skip_bad, dry_run=False))
     if as_json:
         print_object(adoption_view(report), as_json=True)
     else:

@@ -6,6 +6,7 @@ Touches: threads.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Annotated, Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -172,14 +173,13 @@ def _lines(text: str, now: int) -> list[AdoptionLine | BadAdoption]:
 def _adopt(request: ApiRequest, loop: asyncio.AbstractEventLoop, file: Adoptable) -> AdoptionReport:
     services, query = request.services, request.query
 
-    def apply(flow: Any, batch: Batch) -> list[Outcome]:
-        outcomes: list[Outcome] = asyncio.run_coroutine_threadsafe(services.writer.submit(flow, batch), loop).result()
-        return outcomes
+    def apply(flow: Any, batch: Batch) -> Awaitable[list[Outcome]]:
+        return asyncio.wrap_future(asyncio.run_coroutine_threadsafe(services.writer.submit(flow, batch), loop))
 
     adoption = Adoption(
         file.carrier, file.owned, apply, services.reader, services.new_id, lambda: _warrant(request, query.reason)
     )
-    return adoption.run(file.lines, skip_bad=query.skip_bad, dry_run=query.dry_run)
+    return asyncio.run(adoption.run(file.lines, skip_bad=query.skip_bad, dry_run=query.dry_run))
 
 
 def _bad_file(report: AdoptionReport) -> InvalidRequest:

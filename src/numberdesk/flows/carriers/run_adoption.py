@@ -7,7 +7,7 @@ The carrier is asked for its list of our numbers, and nothing else. Every line i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -80,14 +80,14 @@ def _try_batches(tx: Tx, batches: Sequence[Batch]) -> list[list[Outcome]]:
     raise _TriedError(adopt_numbers(tx, batches[0].commands))
 
 
-Apply = Callable[[Callable[[Tx, Sequence[Batch]], list[list[Outcome]]], Batch], list[Outcome]]
+Apply = Callable[[Callable[[Tx, Sequence[Batch]], list[list[Outcome]]], Batch], Awaitable[list[Outcome]]]
 
 
 @dataclass(slots=True)
 class Adoption:
     """One run over a file, whose lines were read.
 
-    `apply` runs a write flow and waits for it. `warrant` makes one for a line: who does it, and why.
+    `apply` runs a write flow. `warrant` makes one for a line: who does it, and why.
     """
 
     carrier: str
@@ -97,7 +97,9 @@ class Adoption:
     new_id: Callable[[str], str]
     warrant: Callable[[], Warrant]
 
-    def run(self, lines: Sequence[AdoptionLine | BadAdoption], *, skip_bad: bool, dry_run: bool) -> AdoptionReport:
+    async def run(
+        self, lines: Sequence[AdoptionLine | BadAdoption], *, skip_bad: bool, dry_run: bool
+    ) -> AdoptionReport:
         """Check every line, and adopt what may be."""
         bad = [one for one in lines if isinstance(one, BadAdoption)]
         good: list[tuple[AdoptionLine, Adopt]] = []
@@ -108,7 +110,7 @@ class Adoption:
                     bad.append(read)
                 else:
                     good.append((line, read))
-        tried = self._tried([command for _, command in good])
+        tried = await self._tried([command for _, command in good])
         bad += [_bad(line, outcome) for (line, _), outcome in zip(good, tried, strict=True) if _is_bad(outcome)]
         if dry_run or (bad and not skip_bad):
             return self._report(tried, bad, saved=False)
@@ -117,7 +119,7 @@ class Adoption:
         with part_way(Taken("numbers", "a number that was adopted stays as it is", len(wanted))) as taken:
             for place in range(0, len(wanted), AT_ONCE):
                 batch = Batch([command for _, command in wanted[place : place + AT_ONCE]])
-                done += self.apply(adopt_batches, batch)
+                done += await self.apply(adopt_batches, batch)
                 taken.count = len(done)
         # What somebody took since it was tried is bad, too.
         bad += [_bad(line, outcome) for (line, _), outcome in zip(wanted, done, strict=True) if _is_bad(outcome)]
@@ -143,12 +145,12 @@ class Adoption:
             self.new_id("ord"), self.warrant(),
         )  # fmt: skip
 
-    def _tried(self, commands: Sequence[Adopt]) -> list[Outcome]:
+    async def _tried(self, commands: Sequence[Adopt]) -> list[Outcome]:
         """What would become of them, found out by doing it and keeping nothing."""
         outcomes: list[Outcome] = []
         for place in range(0, len(commands), AT_ONCE):
             try:
-                self.apply(_try_batches, Batch(commands[place : place + AT_ONCE]))
+                await self.apply(_try_batches, Batch(commands[place : place + AT_ONCE]))
             except _TriedError as tried:
                 outcomes += tried.outcomes
         return outcomes

@@ -116,13 +116,21 @@ def _changed(before: ComplianceProfile, command: ProfileChange) -> CompliancePro
     valid_until = before.valid_until if command.valid_until is None else command.valid_until
     after = before._replace(
         papers=before.papers if command.papers is None else command.papers,
-        state=before.state if command.state is None else command.state,
+        state=_state(before, command),
         valid_until=None if command.unlimited else valid_until,
         said=before.said if command.said is None else command.said,
         updated_at=max(command.now, before.updated_at),
     )
     same_end = (after.state, after.valid_until) == (before.state, before.valid_until)
     return after._replace(tell_at=before.tell_at if same_end else tell_at(after))
+
+
+def _state(before: ComplianceProfile, command: ProfileChange) -> ProfileState:
+    """What is said; else as it was, but that one which had ended is good again once its end is put off."""
+    if command.state is not None:
+        return command.state
+    put_off = command.unlimited or (command.valid_until is not None and command.valid_until > command.now)
+    return ProfileState.APPROVED if put_off and before.state is ProfileState.EXPIRED else before.state
 
 
 def _wrong(profile: ComplianceProfile, kind: str, now: int) -> InvalidRequest | None:
