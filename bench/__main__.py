@@ -38,7 +38,16 @@ OF_ONE_SIZE: dict[str, Callable[[Path], None]] = {
     "carriers": bench_carriers,
     "deliveries": bench_deliveries,
 }
-PARTS = (*OF_ONE_SIZE, "fairness", "imports", "search", "calls", "sessions", "renewals", "routing", "console")
+OF_SIZES: dict[str, tuple[Callable[[Path, Sequence[int]], None], Sequence[int]]] = {
+    "imports": (bench_imports, [USUAL_LINES]),
+    "sessions": (bench_sessions, [USUAL_SESSIONS]),
+    "renewals": (bench_renewals, [USUAL_RENEWALS]),
+    "routing": (bench_routing, [USUAL_RENTALS]),
+    "console": (bench_console, USUAL_CONSOLE),
+}
+"""With the sizes that are usual."""
+
+PARTS = (*OF_ONE_SIZE, "fairness", "search", "calls", *OF_SIZES)
 
 
 def main(wanted: list[str]) -> None:
@@ -58,18 +67,11 @@ def run_part(name: str, folder: Path, sizes: Sequence[int], engines: Sequence[st
         bench_search(folder, sizes or USUAL_SIZES, engines)
     elif name == "fairness":
         bench_fairness(folder, engines)
-    elif name == "imports":
-        bench_imports(folder, sizes or [USUAL_LINES])
     elif name == "calls":
         bench_calls(folder, sizes or [USUAL_RECORDS], engines)
-    elif name == "sessions":
-        bench_sessions(folder, sizes or [USUAL_SESSIONS])
-    elif name == "console":
-        bench_console(folder, sizes or USUAL_CONSOLE)
-    elif name == "renewals":
-        bench_renewals(folder, sizes or [USUAL_RENEWALS])
-    elif name == "routing":
-        bench_routing(folder, sizes or [USUAL_RENTALS])
+    elif name in OF_SIZES:
+        bench, usual = OF_SIZES[name]
+        bench(folder, sizes or usual)
     else:
         OF_ONE_SIZE[name](folder)
 
