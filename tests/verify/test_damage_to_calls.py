@@ -111,6 +111,14 @@ DAMAGE: Final[dict[str, Damage]] = {
         {("I12", "calls", "cal_1_001")},
         "the charge is 0.01, not 0.010001",
     ),
+    "I12 another rounding": (
+        (
+            "UPDATE calls SET per_minute = 9999, step = 1, billed = 61, rounding = 'down' WHERE call_id = 'c1'",
+            "UPDATE calls SET amount = 10166 WHERE call_id = 'c1'",
+        ),
+        {("I12", "calls", "cal_1_000"), ("I11", "transfers", PAID)},
+        "the charge is 0.010166, not 0.010165",
+    ),
     "I11 a charged call that is gone": (
         ("DELETE FROM calls WHERE call_id = 'c2'",),
         {("I11", "transfers", PAID)},

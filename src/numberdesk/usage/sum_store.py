@@ -13,14 +13,14 @@ from sqlalchemy import Select, case, func, literal, select, tuple_
 
 from numberdesk.core.call_charging import CallState
 from numberdesk.core.call_record import Direction
-from numberdesk.core.rating import CallRate, Increments
+from numberdesk.core.rating import CallRate, Increments, rounding_of
 from numberdesk.core.statement import CarriedCalls, Month, UsageSum
 from numberdesk.infra.db import Tx
 from numberdesk.tables import calls
 from numberdesk.usage.store import DAY
 
 _day: Final = (calls.c.started_at // DAY * DAY).label("day")
-_TERMS: Final = (calls.c.per_minute, calls.c.connect, calls.c.minimum, calls.c.step)
+_TERMS: Final = (calls.c.per_minute, calls.c.connect, calls.c.minimum, calls.c.step, calls.c.rounding)
 _SUMS: Final = (
     func.count().label("calls"),
     func.coalesce(func.sum(calls.c.seconds), 0).label("seconds"),
@@ -65,7 +65,7 @@ def sum_carried(tx: Tx, transfer_ids: Collection[str], *, owed: bool = False) ->
 
 
 def _carried_of(row: Any) -> CarriedCalls:
-    rate = CallRate(row.per_minute, row.connect, Increments(row.minimum, row.step))
+    rate = CallRate(row.per_minute, row.connect, Increments(row.minimum, row.step), rounding_of(row.rounding))
     sums = (row.calls, int(row.seconds), int(row.billed), int(row.amount))
     return CarriedCalls(row.carrier, row.e164, Direction(row.direction), row.day, rate, *sums)
 
