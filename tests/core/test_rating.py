@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
 
 import pytest
@@ -29,7 +30,7 @@ from numberdesk.core.rating import (
 SCHEMES = [Increments(60, 60), Increments(6, 6), Increments(1, 1), Increments(30, 6), Increments(90, 60)]
 PRICES = [parse_micros(text) for text in ("0", "0.1", "0.05", "0.006", "0.0085", "0.01234", "0.000001", "1.234567")]
 
-ROUNDED = {
+ROUNDED: dict[Rounding, Callable[[Fraction], int]] = {
     Rounding.UP: math.ceil,
     Rounding.DOWN: math.floor,
     Rounding.HALF_UP: lambda part: math.floor(part) + (part - math.floor(part) >= Fraction(1, 2)),
