@@ -70,6 +70,18 @@ def _carried_of(row: Any) -> CarriedCalls:
     return CarriedCalls(row.carrier, row.e164, Direction(row.direction), row.day, rate, *sums)
 
 
+def find_call_after(tx: Tx, span: UsageSpan, most: int) -> int | None:
+    """When the call began that is one more than `most` in the time of a span, of whatever number; None for none."""
+    query = (
+        select(calls.c.started_at)
+        .where(calls.c.account_id == span.account_id)
+        .where(calls.c.started_at >= span.since, calls.c.started_at < span.until)
+        .order_by(calls.c.started_at, calls.c.id)
+    )
+    row = tx.execute(query.offset(most).limit(1)).first()
+    return None if row is None else row.started_at
+
+
 def sum_usage(tx: Tx, span: UsageSpan, by: SummedBy, *, after: tuple[str, int] | None, limit: int) -> list[UsageSum]:
     """What charged calls of an account come to, in the order of numbers and times, after a place."""
     number, begins_at = _group(span, by)
