@@ -147,7 +147,7 @@ class Facts:
     `told` are the calls of each source, `leads` to what each rental is to be connected, `settings` what it is to have.
     """
 
-    terms: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    terms: dict[str, tuple[int, int, int, str]] = field(default_factory=dict)
     tariffs: dict[str, Tariff] = field(default_factory=dict)
     carriers: dict[str, str] = field(default_factory=dict)
     rented: dict[str, Rented] = field(default_factory=dict)

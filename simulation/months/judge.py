@@ -197,7 +197,7 @@ class Judge:
                 else []
             )
             ((there,),) = self._books.rows("SELECT count(*) FROM calls")
-            if there == len(self._calls.keys() | {(row[0], row[1]) for row in rows}):
+            if there == len(self._calls) + len({(row[0], row[1]) for row in rows} - self._calls.keys()):
                 return rows
         return self._books.rows(query)
 
