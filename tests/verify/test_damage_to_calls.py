@@ -69,7 +69,7 @@ OWED: Final = "trf_1_owed_0"
 TWICE: Final = (
     "INSERT INTO calls SELECT 'cal_again', source, 'again', leg, direction, e164, other, started_at, answered_at, "
     "ended_at, seconds, disposition, state, reason, account_id, rental_id, currency, per_minute, connect, "
-    "minimum, step, billed, amount, owed, transfer_id, owed_transfer_id, received_at, charged_at "
+    "minimum, step, billed, amount, owed, transfer_id, owed_transfer_id, received_at, charged_at, rounding "
     "FROM calls WHERE call_id = 'c2'"
 )
 
