@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from numberdesk.core.rental import Rental
+from numberdesk.infra.db import Tx
 from numberdesk.numbers.rent_store import find_rental
 from numberdesk.numbers.rental_store import change_rentals
 from tests.api.conftest import Shop
@@ -48,13 +52,18 @@ def test_a_rental_that_is_not_there_is_not_found(shop: Shop) -> None:
         assert answer.status_code == 404
 
 
+def _park(tx: Tx, rentals: Sequence[Rental]) -> list[None]:
+    change_rentals(tx, rentals)
+    return [None] * len(rentals)
+
+
 def test_a_rental_that_waits_for_a_person_goes_on_and_one_that_does_not_stays_as_it_is(shop: Shop) -> None:
     customer, services, operator = shop.customer(), shop.services, shop.operator().http
     rental_id = customer.buy(shop.number()).json()["data"]["id"]
     live = services.reader.read_now(lambda tx: find_rental(tx, rental_id))
     assert live is not None
     waits = live._replace(parked_at=services.now(), next_at=None, message="too many went by", leased_until=None)
-    services.writer.apply(lambda tx, given: [change_rentals(tx, given)], waits)
+    services.writer.apply(_park, waits)
     path = f"/admin/rentals/{rental_id}/run"
     for _ in range(2):
         shown = operator.post(path).json()["data"]
