@@ -97,7 +97,10 @@ class Disk:
 
     def log_size(self) -> int:
         """Bytes in the write-ahead log."""
-        return self._log.stat().st_size if self._log.exists() else 0
+        try:
+            return self._log.stat().st_size
+        except FileNotFoundError:
+            return 0
 
     def keep(self, log_bytes: int | None = None) -> None:
         """Note what is on the disk, of the log only the first bytes."""

@@ -13,6 +13,7 @@ from carrier_mock.faults import MAGIC_NUMBERS, Fault
 from carrier_mock.model import Api, HoldingState, Operation, Outcome
 from carrier_mock.running import Config, running
 from carrier_mock.settings import State
+from numberdesk.core.periods import iso_seconds
 
 __all__ = ["MAGIC", "Attempt", "Control", "Deal", "MockUrls", "Purchase", "plain_client", "simulated"]
 
@@ -171,6 +172,11 @@ class Control:
     def ring(self, phone_number: str) -> dict[str, Any]:
         """Call a number: where the call goes, by what its carrier has set."""
         return dict(self._ask("POST", "/calls", {"phone_number": phone_number}))
+
+    def call(self, phone_number: str, seconds: int, *, started_at: int) -> None:
+        """Have a call to a number been made, as its carrier lists it from the end on. Microseconds."""
+        call = {"phone_number": phone_number, "seconds": seconds, "started_at": iso_seconds(started_at)}
+        self._ask("POST", "/call-records", call)
 
     def end_order(self, order_id: str, *, succeeds: bool) -> None:
         """End an order at Telnyx that is pending."""

@@ -171,7 +171,7 @@ class Facts:
     numbers that are sold with papers only, `profiles` the papers. `trunks` are those of connections.
     """
 
-    terms: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    terms: dict[str, tuple[int, int, int, str]] = field(default_factory=dict)
     tariffs: dict[str, Tariff] = field(default_factory=dict)
     carriers: dict[str, str] = field(default_factory=dict)
     rented: dict[str, Rented] = field(default_factory=dict)

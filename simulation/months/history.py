@@ -12,9 +12,11 @@ from typing import Any, Final
 
 from numberdesk.catalog.model import ListingChunk
 from numberdesk.connections.livekit import LiveKitTrunks
+from numberdesk.core.billing import Billing, kept_billing
 from numberdesk.core.call_charging import CallTerms
 from numberdesk.core.connection import WebhookRoute
 from numberdesk.core.purchase import POOL
+from numberdesk.core.rating import Rounding
 from numberdesk.flows.accounts.create_accounts import NewAccount, create_accounts
 from numberdesk.flows.carriers.audit_carriers import CARRIER_AUDITS
 from numberdesk.flows.connections.fill_trunks import TRUNK_NUMBERS
@@ -97,7 +99,7 @@ class History(SeedRun):
         world.plan = troubles(world.plan, world.chance, year=year)
         world.loop.advance(plan.begins_after * DAY)
         self._world = world
-        self._facts = Facts(terms={POOL: (plan.connect, *plan.increments)})
+        self._facts = Facts(terms={POOL: (plan.connect, *plan.increments, plan.rounding)})
         self._company = CallingCompany(world, self._catalogue(), plan.lies)
         self._books = Books(world, disk, self._facts)
         self._company.noted = self._books.sends
@@ -195,8 +197,11 @@ class History(SeedRun):
             if world.happens(0.5):
                 await self._paper_desk.register(customer.account_id)
         self._stand_before()
+        by = Rounding(self._plan.rounding)
         pool = [
-            listing(e164, one.price, setup=one.setup)._replace(inbound=one.inbound, outbound=one.outbound)
+            listing(e164, one.price, setup=one.setup)._replace(
+                inbound=one.inbound, outbound=one.outbound, billing=kept_billing(Billing(rounding=by))
+            )
             for e164, one in facts.tariffs.items()
             if facts.carriers[e164] == POOL
         ]

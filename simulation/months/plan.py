@@ -13,15 +13,16 @@ from simulation.plan import DAY, HOUR, Plan
 
 SHORT: Final = 60
 YEAR: Final = 366
+_ROUNDINGS: Final = ("up", "half_up", "down")
 
 
 @dataclass(frozen=True)
 class MonthsPlan:
     """The numbers of one seed; what is said in hours and days is of simulated time.
 
-    `increments` and `connect` are the terms of the pool's numbers. `lies` is how often a carrier says that it has set
-    what it has not, `by_hand` how often somebody changes something in its console. `found_numbers` stand on its account
-    before anybody has them in the books, and `papers` is which part of the carrier's numbers ask for papers.
+    `increments`, `connect` and `rounding` are the terms of the pool's numbers. `lies` is how often a carrier says
+    that it has set what it has not, `by_hand` how often somebody changes something in its console. `found_numbers`
+    stand on its account before anybody has them in the books, and `papers` is which part of its numbers ask for papers.
     """
 
     days: int
@@ -42,6 +43,11 @@ class MonthsPlan:
     papers: float
     poverty: float
     waives_missed: bool
+
+    @property
+    def rounding(self) -> str:
+        """Which way calls of the pool's numbers are rounded."""
+        return _ROUNDINGS[self.begins_after % len(_ROUNDINGS)]
 
     @classmethod
     def drawn(cls, chance: random.Random, *, year: bool) -> Self:

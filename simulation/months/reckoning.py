@@ -16,12 +16,13 @@ _ZERO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Terms(NamedTuple):
-    """How a call is billed: micros a minute, micros once, and the increments in seconds."""
+    """How a call is billed: micros a minute, micros once, the increments in seconds, and which way it is rounded."""
 
     per_minute: int
     connect: int
     minimum: int
     step: int
+    rounding: str = "up"
 
 
 def month_after(instant: int, months: int) -> int:
@@ -39,13 +40,16 @@ def month_after(instant: int, months: int) -> int:
 
 
 def cost(seconds: int, terms: Terms) -> int:
-    """What a call costs in micros: whole increments, exactly, and the last begun micro counts as one."""
+    """What a call costs in micros: whole increments, exactly, and a part of a micro as the terms say."""
     if seconds == 0:
         return 0
     billed = terms.minimum
     if seconds > billed:
         billed += math.ceil(Fraction(seconds - billed, terms.step)) * terms.step
-    return terms.connect + math.ceil(Fraction(terms.per_minute) * Fraction(billed, 60))
+    exact = Fraction(terms.per_minute) * Fraction(billed, 60)
+    if terms.rounding == "half_up":
+        exact += Fraction(1, 2)
+    return terms.connect + (math.ceil(exact) if terms.rounding == "up" else math.floor(exact))
 
 
 def _micros(moment: datetime) -> int:

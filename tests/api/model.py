@@ -237,7 +237,13 @@ class Model:
         agreeing = [one for one in quotes if _agrees(one, sent)]
         prices = min(agreeing, key=lambda one: (one.total, one.inbound or 0, one.outbound or 0), default=None)
         if prices is None:
-            usual = {"period_every": 1, "period_unit": "month", "increments": "60/60", "connect_fee": 0}
+            usual = {
+                "period_every": 1,
+                "period_unit": "month",
+                "increments": "60/60",
+                "connect_fee": 0,
+                "rounding": "up",
+            }
             details = {**quotes[0].view(), "setup_price": quotes[0].setup, **usual}
             there = number.prices == quotes[0]
             return refused(409, "price_changed", **details) if there else refused(404, "number_not_offered")

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from numberdesk.core.rental import Rental
+from numberdesk.infra.db import Tx
+from numberdesk.numbers.rent_store import find_rental
+from numberdesk.numbers.rental_store import change_rentals
 from tests.api.conftest import Shop
 
 POSTGRESQL_IN_THE_LONG_RUN = "the flows behind the endpoints are tested on both engines"
@@ -40,9 +46,33 @@ def test_a_rental_that_is_not_there_is_not_found(shop: Shop) -> None:
     for answer in (
         shop.operator().http.get("/admin/rentals/rnt_none/periods"),
         shop.operator().http.post("/admin/rentals/rnt_none/waive", json={"reason": "x"}),
+        shop.operator().http.post("/admin/rentals/rnt_none/run"),
         shop.operator().http.post("/admin/rentals/rnt_none/prices", json={"price": 1}),
     ):
         assert answer.status_code == 404
+
+
+def _park(tx: Tx, rentals: Sequence[Rental]) -> list[None]:
+    change_rentals(tx, rentals)
+    return [None] * len(rentals)
+
+
+def test_a_rental_that_waits_for_a_person_goes_on_and_one_that_does_not_stays_as_it_is(shop: Shop) -> None:
+    customer, services, operator = shop.customer(), shop.services, shop.operator().http
+    rental_id = customer.buy(shop.number()).json()["data"]["id"]
+    live = services.reader.read_now(lambda tx: find_rental(tx, rental_id))
+    assert live is not None
+    waits = live._replace(parked_at=services.now(), next_at=None, message="too many went by", leased_until=None)
+    services.writer.apply(_park, waits)
+    path = f"/admin/rentals/{rental_id}/run"
+    for _ in range(2):
+        shown = operator.post(path).json()["data"]
+        assert (shown["id"], shown["parked_at"], shown["said"]) == (rental_id, None, "")
+    after = services.reader.read_now(lambda tx: find_rental(tx, rental_id))
+    assert after is not None
+    assert after.next_at is not None
+    assert after.next_at <= services.now()
+    assert customer.http.post(path).status_code == 403
 
 
 def test_terms_of_rent_are_written_whole_and_release_gives_back_by_them(shop: Shop) -> None:

@@ -249,6 +249,7 @@ def test_a_changed_price_is_409_with_the_current_prices(shop: Shop) -> None:
         "period_every": 1,
         "increments": "60/60",
         "connect_fee": 0,
+        "rounding": "up",
     }
     confirmed = {name: value for name, value in error["details"].items() if name != "currency"}
     assert customer.buy(number, **confirmed).status_code == 200

@@ -12,7 +12,8 @@ from tests.api.conftest import Shop
 
 ENGINES_TAKE_TURNS: Final = "tests/flows/test_offer_terms.py has them on both"
 NUMBER: Final = "+13612738809"
-TERMS: Final = {"period_unit": "month", "period_every": 12, "increments": "30/6", "connect_fee": 0.15}
+TERMS: Final = {"period_unit": "month", "period_every": 12, "increments": "30/6", "connect_fee": 0.15,
+                "rounding": "half_up"}  # fmt: skip
 NAMES: Final = tuple(TERMS)
 
 
@@ -25,11 +26,13 @@ def test_the_terms_of_a_rule_go_from_the_offer_to_the_rental(other_shop: Callabl
     http, customer = shop.operator().http, shop.customer(50)
     http.post("/admin/inventory/import/", content=f"phone_number\n{NUMBER}\n", headers={"Content-Type": "text/csv"})
     body = {"currency": "USD", "price": 12, "period_unit": "year", "increments": "30/6", "connect_fee": 0.15}
+    body["rounding"] = "half_up"
     assert _terms(http.post("/admin/price-rules/", json=body).json()["data"]) == TERMS
     shop.services.writer.apply(shop.services.reprice, Reprice())
     (offer,) = customer.http.get("/phone-numbers/available-numbers/US/").json()["data"]
     assert _terms(offer) == TERMS
-    for name, other in (("period_every", 1), ("period_unit", "day"), ("increments", "60/60"), ("connect_fee", 0)):
+    for name, other in (("period_every", 1), ("period_unit", "day"), ("increments", "60/60"), ("connect_fee", 0),
+                        ("rounding", "up")):  # fmt: skip
         terms: dict[str, Any] = {name: other}
         refused = customer.buy(NUMBER, 12, **terms)
         assert (refused.status_code, _terms(refused.json()["error"]["details"])) == (409, TERMS)
@@ -42,7 +45,9 @@ def test_the_terms_of_a_rule_go_from_the_offer_to_the_rental(other_shop: Callabl
     assert _terms(rental) == TERMS
 
 
-@pytest.mark.parametrize(("name", "bad"), [("period_every", 0), ("increments", "6"), ("period_unit", "week")])
+@pytest.mark.parametrize(
+    ("name", "bad"), [("period_every", 0), ("increments", "6"), ("period_unit", "week"), ("rounding", "nearest")]
+)
 def test_terms_that_cannot_be_are_refused_by_name(shop: Shop, name: str, bad: object) -> None:
     terms: dict[str, Any] = {name: bad}
     rule = shop.operator().http.post("/admin/price-rules/", json={"currency": "USD", "price": 1, **terms})

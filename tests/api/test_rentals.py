@@ -14,7 +14,13 @@ from tests.api.conftest import Shop
 POSTGRESQL_IN_THE_LONG_RUN = "the flows behind the endpoints are tested on both engines"
 
 
-BY_THE_MONTH: Final = {"period_every": 1, "period_unit": "month", "increments": "60/60", "connect_fee": 0}
+BY_THE_MONTH: Final = {
+    "period_every": 1,
+    "period_unit": "month",
+    "increments": "60/60",
+    "connect_fee": 0,
+    "rounding": "up",
+}
 """The terms of an offer that says nothing of them."""
 
 

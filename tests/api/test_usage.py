@@ -268,11 +268,11 @@ def test_an_account_sees_the_rates_of_its_deck_by_prefix_and_for_a_number(shop: 
     customer = shop.customer()
     assert customer.http.get("/usage/rates/").json()["data"] == []
     writer, now = shop.services.writer, shop.services.now()
-    deck = new_deck(shop.services.new_id("rdk"), "retail", "USD", since=now, rows=2, now=now)
+    deck = new_deck(shop.services.new_id("rdk"), "wholesale", "USD", since=now, rows=2, now=now)
     rows = (DeckRow(deck.id, "1", 10_000, 0, 60, 60), DeckRow(deck.id, "1809", 200_000, 150_000, 30, 6))
     writer.apply(add_deck_rows, AddDeckRows(deck, rows))
     writer.apply(publish_decks, PublishDeck(deck.id, now, shop.services.rent_terms))
-    writer.apply(choose_decks, ChooseDeck(customer.account_id, "retail", now, now, shop.services.rent_terms))
+    writer.apply(choose_decks, ChooseDeck(customer.account_id, "wholesale", now, now, shop.services.rent_terms))
     first = customer.http.get("/usage/rates/?page_size=1").json()
     assert [row["prefix"] for row in first["data"]] == ["1"]
     rest = customer.http.get(f"/usage/rates/?page_size=1&page_token={first['page']['next']}").json()

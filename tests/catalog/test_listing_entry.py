@@ -197,15 +197,20 @@ def test_a_setup_price_without_a_monthly_price_is_refused() -> None:
 
 
 def test_a_line_says_for_how_long_its_price_is_and_how_calls_are_billed() -> None:
-    yearly = PRICED._replace(period_every="1", period_unit="Year", increments="30/6", connect_fee="0.15")
+    yearly = PRICED._replace(
+        period_every="1", period_unit="Year", increments="30/6", connect_fee="0.15", rounding="Down"
+    )
     listing = listing_of(yearly)
-    assert (listing.term, listing.billing) == ("12 month", "30/6 150000")
+    assert (listing.term, listing.billing) == ("12 month", "30/6 150000 down")
     assert (listing_of(PRICED).term, listing_of(PRICED).billing) == ("", "")
-    columns = frozenset({"period_every", "period_unit", "increments"})
+    columns = frozenset({"period_every", "period_unit", "increments", "rounding"})
     kept = keep_columns(listing, listing_of(PRICED._replace(connect_fee="0")), columns)
-    assert (kept.term, kept.billing) == ("12 month", "30/6 0")
-    for column, sent in (("period_every", "0"), ("period_every", "x"), ("period_unit", "week"), ("increments", "6")):
+    assert (kept.term, kept.billing) == ("12 month", "30/6 0 down")
+    for column, sent in (("period_every", "0"), ("period_every", "x"), ("period_unit", "week"), ("increments", "6"),
+                         ("rounding", "nearest")):  # fmt: skip
         with pytest.raises(EntryError, match=column):
             listing_of(PRICED._replace(**{column: sent}))
     with pytest.raises(EntryError, match="monthly_price must be given"):
         listing_of(NUMBER._replace(increments="6/6"))
+    with pytest.raises(EntryError, match="monthly_price must be given"):
+        listing_of(NUMBER._replace(rounding="up"))

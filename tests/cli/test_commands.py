@@ -209,10 +209,10 @@ def test_setting_prices_names_the_rates_that_numbers_will_not_have(run: Run) -> 
 def test_price_rules_price_numbers_at_once(run: Run, tmp_path: Path) -> None:
     (tmp_path / "n.csv").write_text("phone_number,cost_monthly,cost_currency\n+13612738809,1.00,USD\n")
     assert _json(run("inventory", "import", "n.csv", "--json"))["unpriced"] == 1
-    terms = ("--every", "1", "--unit", "year", "--increments", "6/6", "--connect-fee", "0.1")
+    terms = ("--every", "1", "--unit", "year", "--increments", "6/6", "--connect-fee", "0.1", "--rounding", "down")
     yearly = _json(run("prices", "set", "--currency", "USD", "--price", "9", *terms, "--json"))
-    said = ("period_every", "period_unit", "increments", "connect_fee")
-    assert [yearly[name] for name in said] == [12, "month", "6/6", 0.1]
+    said = ("period_every", "period_unit", "increments", "connect_fee", "rounding")
+    assert [yearly[name] for name in said] == [12, "month", "6/6", 0.1, "down"]
     assert _json(run("inventory", "list", "--json"))[0]["period_every"] == 12
     rounded = ("--margin-percent", "12.5", "--round-to", "0.05", "--setup", "0")
     rule = _json(run("prices", "set", "--currency", "USD", *rounded, "--json"))

@@ -169,11 +169,19 @@ def made(http: httpx.Client, path: str, **body: Any) -> str:
 def test_money_that_was_asked_for_is_told_as_people_write_it(desk: Shop, customer: Customer) -> None:
     operator, own = desk.operator().http, customer.http
     rule = {"carrier": "pool", "iso_country": "IS", "currency": "EUR", "price": "9.5", "connect_fee": "0.05"}
-    made(operator, "/admin/price-rules/", **rule, period_unit="day", period_every=28, increments="30/6")
+    made(
+        operator, "/admin/price-rules/", **rule, period_unit="day", period_every=28, increments="30/6", rounding="down"
+    )
     key = made(own, "/api-keys/", name="k")
     assert own.patch(f"/api-keys/{key}/", json={"spend_limits": {"per_day": 7}}).status_code == 200
     capped, _, priced = operator.get("/admin/actions/", params={"page_size": 3}).json()["data"]
-    assert priced["details"] == {**rule, "period_unit": "day", "period_every": 28, "increments": "30/6"}
+    assert priced["details"] == {
+        **rule,
+        "period_unit": "day",
+        "period_every": 28,
+        "increments": "30/6",
+        "rounding": "down",
+    }
     assert capped["details"] == {"spend_limits": {"per_day": "7"}}
 
 
@@ -187,7 +195,7 @@ def test_changes_of_every_kind_tell_before_and_after_and_no_secret(desk: Shop, c
     values = {"subdomain": SECRET[:10]}
     phone = made(own, "/connections/", name="Desk", preset="livekit", preset_values=values)
     rule = {"carrier": "pool", "iso_country": "FR", "currency": "EUR"}
-    terms = {"period_unit": "day", "period_every": 28, "increments": "30/6", "connect_fee": "0.05"}
+    terms = {"period_unit": "day", "period_every": 28, "increments": "30/6", "connect_fee": "0.05", "rounding": "down"}
     account = f"/admin/accounts/{customer.account_id}"
     changes: list[tuple[httpx.Client, str, str, dict[str, Any] | None]] = [
         (operator, "PATCH", f"{account}/", {"credit_limit": 5}),
@@ -220,9 +228,9 @@ def test_changes_of_every_kind_tell_before_and_after_and_no_secret(desk: Shop, c
         ({"credit_limit": "0"}, {"credit_limit": "5"}),
         ({"name": f"Customer {customer.account_id}"}, {"name": f"Renamed {number}"}),
         ({}, {"grace_hours": 5}),
-        ({}, {"carrier": "pool", "currency": "EUR", "price": "2", "round_to": "0.01", **monthly}),
+        ({}, {"carrier": "pool", "currency": "EUR", "price": "2", "round_to": "0.01", "rounding": "up", **monthly}),
         ({"price": "2"}, {"price": "3"}),
-        ({**monthly, "increments": None, "connect_fee": None}, terms),
+        ({**monthly, "increments": None, "connect_fee": None, "rounding": "up"}, terms),
         ({"per_day": None}, {"per_day": "7"}),
         ({"role": "viewer"}, {"role": "buyer"}),
         ({"url": hidden}, {"url": hidden}),

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from numberdesk.console.charts import Chart, Series
+from numberdesk.console.pages.charts import called_in
+from numberdesk.console.visit import Visit
+from numberdesk.core.errors import InvalidRequest
+from numberdesk.core.periods import from_datetime
 from tests.api.conftest import Customer, Shop
 from tests.console.browser import Browser
 
@@ -63,3 +71,24 @@ def test_bars_are_as_long_as_their_values_and_none_is_longer_than_the_longest(en
     assert chart.description == "N: at most 4.00, a. The table below has all figures."
     nothing = Chart("x", "X", "Day", ["a"], [Series("N", [0])])
     assert nothing.rows[0][2][0].width == "0.00"
+
+
+def test_a_month_of_more_calls_than_are_summed_has_no_bar_rather_than_a_wrong_one(engine: str) -> None:
+    assert engine
+    asked: list[dict[str, str]] = []
+
+    class Told:
+        """Stands for a visit whose account called too much in March."""
+
+        now = from_datetime(datetime(2026, 4, 20, tzinfo=UTC))
+
+        async def ask(self, _endpoint: str, query: dict[str, str]) -> object:
+            asked.append(query)
+            if query["since"].startswith("2026-03"):
+                raise InvalidRequest("until", "is too far")
+            return SimpleNamespace(data=[SimpleNamespace(calls=2, billed_seconds=90)])
+
+    told = cast("Visit", Told())
+    assert asyncio.run(called_in(told, "2026-03")) is None
+    assert asyncio.run(called_in(told, "2026-04")) == (2, 90)
+    assert [query.get("until") for query in asked] == ["2026-04-01T00:00:00Z", None], "this month goes on"

@@ -20,7 +20,7 @@ from numberdesk.core.call_record import Direction
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.periods import MONTHLY, PeriodUnit, Term
 from numberdesk.core.prices import Confirmation, Prices, Quote, cheapest_agreeing
-from numberdesk.core.rating import CallRate, Increments, charge_of
+from numberdesk.core.rating import CallRate, Increments, Rounding, charge_of
 
 YEARLY = Term(PeriodUnit.MONTH, 12)
 FOUR_WEEKS = Term(PeriodUnit.DAY, 28)
@@ -53,18 +53,26 @@ def test_a_period_that_cannot_be_is_refused_by_its_field(every: int | None, unit
 
 def test_how_calls_are_billed_is_kept_part_by_part_and_filled_with_what_is_usual() -> None:
     usual = Billing(Increments(60, 60), 150_000)
-    for increments, connect, kept in (
-        (None, None, ""),
-        ("6/6", None, "6/6 -"),
-        (None, 0, "- 0"),
-        ("30/6", 5, "30/6 5"),
+    for increments, connect, rounding, kept in (
+        (None, None, None, ""),
+        (None, None, "up", ""),
+        (None, None, "down", "- - down"),
+        ("6/6", None, None, "6/6 -"),
+        (None, 0, "up", "- 0"),
+        ("30/6", 5, None, "30/6 5"),
+        ("30/6", 5, "half_up", "30/6 5 half_up"),
     ):
-        said = parse_billing(increments, connect)
+        said = parse_billing(increments, connect, rounding)
         assert (kept_billing(said), billing_of(kept)) == (kept, said)
         filled = said.completed(usual)
         assert str(filled.increments) == (increments or "60/60")
         assert filled.connect == (150_000 if connect is None else connect)
-    for field, sent in (("increments", ("6", None)), ("connect_fee", (None, -1))):
+        assert filled.rounding == (rounding or "up")
+    for field, sent in (
+        ("increments", ("6", None, None)),
+        ("connect_fee", (None, -1, None)),
+        ("rounding", (None, None, "nearest")),
+    ):
         with pytest.raises(InvalidRequest) as refused:
             parse_billing(*sent)
         assert refused.value.details["field"] == field
@@ -97,6 +105,14 @@ def test_of_equal_prices_the_terms_that_bill_calls_for_less_hold_unless_others_a
     assert cheapest_agreeing(Confirmation(12, increments="30/6"), [fine, coarse, fee]) is None
 
 
+def test_of_equal_terms_the_rounding_that_bills_calls_for_less_holds_unless_another_is_named() -> None:
+    up, half_up, down = (quote(12, billing=Billing(Increments(6, 6), 0, way)) for way in Rounding)
+    assert cheapest_agreeing(Confirmation(12), [up, half_up, down]) is down
+    assert cheapest_agreeing(Confirmation(12), [up, half_up]) is half_up
+    assert cheapest_agreeing(Confirmation(12, rounding="up"), [down, up]) is up
+    assert cheapest_agreeing(Confirmation(12, rounding="half_up"), [down, up]) is None
+
+
 def test_a_call_is_billed_as_its_rental_says_and_else_as_its_carrier_did_when_it_began() -> None:
     books = CallBooks(terms={"pool": [CallTerms("pool", 5, None, 7, 30, 6), CallTerms("pool", 15, None, 9, 1, 1)]})
     for place, (kept, began, billed) in enumerate(
@@ -106,6 +122,7 @@ def test_a_call_is_billed_as_its_rental_says_and_else_as_its_carrier_did_when_it
             ("6/6 -", 10, CallRate(6_000, 7, Increments(6, 6))),
             ("- 0", 10, CallRate(6_000, 0, Increments(30, 6))),
             ("1/1 150000", 20, CallRate(6_000, 150_000, Increments(1, 1))),
+            ("- - down", 10, CallRate(6_000, 7, Increments(30, 6), Rounding.DOWN)),
         )
     ):
         named = (f"rnt_{place}", "acc_1", "+13612738809", "pool", "USD")

@@ -111,5 +111,6 @@ def test_details_are_exact_decimals_under_the_names_of_the_api() -> None:
         "period_every": 1,
         "increments": None,
         "connect_fee": None,
+        "rounding": "up",
     }
     assert [decimal_or_none(rate) for rate in (None, 0, 8_500)] == [None, Decimal(0), Decimal("0.0085")]

@@ -210,7 +210,7 @@ def test_prices_that_are_not_the_offers_are_refused_with_the_current_ones_before
     loaded = desk(LOT._replace(prices=OFFER._replace(setup=3)), wallet=broke, superseded=(FORMER,))
     error = refusal(loaded, BUY._replace(confirmed=confirmed))
     assert isinstance(error, PriceChanged)
-    usual = {"period_unit": "month", "period_every": 1, "increments": None, "connect_fee": None}
+    usual = {"period_unit": "month", "period_every": 1, "increments": None, "connect_fee": None, "rounding": "up"}
     assert error.details == {
         "price": Decimal("1.15"),
         "per_minute_price_inbound": Decimal("0.0085"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
 
 import pytest
@@ -15,15 +16,25 @@ from numberdesk.core.rating import (
     CallRate,
     Increments,
     RatingError,
+    Rounding,
     billed_seconds,
     charge_of,
     deck_rate,
+    kept_rounding,
     longest_affordable,
     parse_increments,
+    parse_rounding,
+    rounding_of,
 )
 
 SCHEMES = [Increments(60, 60), Increments(6, 6), Increments(1, 1), Increments(30, 6), Increments(90, 60)]
 PRICES = [parse_micros(text) for text in ("0", "0.1", "0.05", "0.006", "0.0085", "0.01234", "0.000001", "1.234567")]
+
+ROUNDED: dict[Rounding, Callable[[Fraction], int]] = {
+    Rounding.UP: math.ceil,
+    Rounding.DOWN: math.floor,
+    Rounding.HALF_UP: lambda part: math.floor(part) + (part - math.floor(part) >= Fraction(1, 2)),
+}
 
 
 def rate(price: str, increments: str = "1/1", connect: str = "0") -> CallRate:
@@ -31,12 +42,12 @@ def rate(price: str, increments: str = "1/1", connect: str = "0") -> CallRate:
 
 
 def exact(seconds: int, price: CallRate) -> int:
-    """The charge by rational numbers: the least whole number of steps that is enough, the least micro that is."""
+    """The charge by rational numbers: the least whole number of steps that is enough, and one rounding."""
     if seconds == 0:
         return 0
     steps = max(0, math.ceil(Fraction(seconds - price.increments.minimum, price.increments.step)))
     billed = price.increments.minimum + steps * price.increments.step
-    return math.ceil(Fraction(billed, 60) * price.per_minute) + price.connect
+    return ROUNDED[price.rounding](Fraction(billed, 60) * price.per_minute) + price.connect
 
 
 @pytest.mark.parametrize(
@@ -74,27 +85,34 @@ def test_seconds_are_billed_in_a_minimum_and_whole_steps(increments: str, second
     assert billed_seconds(seconds, parse_increments(increments)) == billed
 
 
+@pytest.mark.parametrize("rounding", Rounding)
 @pytest.mark.parametrize("increments", SCHEMES, ids=str)
-def test_every_second_of_an_hour_costs_what_exact_fractions_say(increments: Increments) -> None:
+def test_every_second_of_an_hour_costs_what_exact_fractions_say(increments: Increments, rounding: Rounding) -> None:
     for per_minute in PRICES:
-        price = CallRate(per_minute, 7, increments)
+        price = CallRate(per_minute, 7, increments, rounding)
         for seconds in range(3601):
             assert charge_of(seconds, price) == exact(seconds, price), (per_minute, seconds)
 
 
-@given(st.integers(0, 3600), st.integers(0, 10**9), st.integers(0, 10**7), st.integers(1, 9999), st.integers(1, 9999))
-def test_any_rate_and_increments_cost_what_exact_fractions_say(
-    seconds: int, per_minute: int, connect: int, minimum: int, step: int
+@given(
+    st.integers(0, 3600), st.integers(0, 10**9), st.integers(0, 10**7), st.integers(1, 9999), st.integers(1, 9999),
+    st.sampled_from(Rounding),
+)  # fmt: skip
+def test_any_rate_increments_and_rounding_cost_what_exact_fractions_say(
+    seconds: int, per_minute: int, connect: int, minimum: int, step: int, rounding: Rounding
 ) -> None:
-    price = CallRate(per_minute, connect, Increments(minimum, step))
+    price = CallRate(per_minute, connect, Increments(minimum, step), rounding)
     assert charge_of(seconds, price) == exact(seconds, price)
 
 
-@given(st.integers(0, 5 * 10**6), st.integers(0, 600), st.sampled_from(SCHEMES), st.integers(0, 10**6))
+@given(
+    st.integers(0, 5 * 10**6), st.integers(0, 600), st.sampled_from(SCHEMES), st.integers(0, 10**6),
+    st.sampled_from(Rounding), st.sampled_from([1_000_000, 8_500, 7]),
+)  # fmt: skip
 def test_the_longest_affordable_call_is_covered_and_a_second_more_is_not(
-    available: int, wanted: int, increments: Increments, connect: int
+    available: int, wanted: int, increments: Increments, connect: int, rounding: Rounding, per_minute: int
 ) -> None:
-    price = CallRate(1_000_000, connect, increments)
+    price = CallRate(per_minute, connect, increments, rounding)
     most = longest_affordable(available, price, wanted)
     assert 0 <= most <= wanted
     assert exact(most, price) <= available
@@ -118,7 +136,36 @@ def test_increments_are_read_as_people_write_them() -> None:
     assert parse_increments("30/6") == Increments(30, 6)
     assert parse_increments("9999/1") == Increments(9999, 1)
     assert str(BY_THE_MINUTE) == "60/60"
-    assert CallRate(5) == CallRate(5, 0, BY_THE_MINUTE)
+    assert CallRate(5) == CallRate(5, 0, BY_THE_MINUTE, Rounding.UP)
+
+
+@pytest.mark.parametrize(
+    ("price", "seconds", "up", "half_up", "down"),
+    [
+        ("0.0085", 61, "0.008642", "0.008642", "0.008641"),  # 8641.67 micros
+        ("0.0085", 1, "0.000142", "0.000142", "0.000141"),  # 141.67
+        ("0.0085", 10, "0.001417", "0.001417", "0.001416"),  # 1416.67
+        ("0.00001", 1, "0.000001", "0", "0"),  # a sixth of a micro
+        ("0.00003", 1, "0.000001", "0.000001", "0"),  # a half
+        ("0.0085", 60, "0.0085", "0.0085", "0.0085"),  # nothing to round
+    ],
+)
+def test_a_charge_is_rounded_once_the_way_that_its_rule_says(
+    price: str, seconds: int, up: str, half_up: str, down: str
+) -> None:
+    found = [charge_of(seconds, rate(price)._replace(rounding=way)) for way in Rounding]
+    assert found == [parse_micros(text) for text in (up, half_up, down)]
+
+
+def test_a_rounding_is_kept_beside_a_charge_only_where_it_is_not_up() -> None:
+    assert [kept_rounding(parse_rounding(text)) for text in ("up", "half_up", "down")] == [None, "half_up", "down"]
+    assert [rounding_of(kept) for kept in (None, "half_up", "down")] == list(Rounding)
+
+
+@pytest.mark.parametrize("text", ["", "UP", "nearest", "up ", "half-up"])
+def test_a_rounding_that_is_none_is_refused_with_those_that_are(text: str) -> None:
+    with pytest.raises(RatingError, match=r"^must be one of up, half_up, down$"):
+        parse_rounding(text)
 
 
 @pytest.mark.parametrize(

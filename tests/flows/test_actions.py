@@ -231,9 +231,9 @@ def test_of_a_price_rule_its_terms_are_told_that_change_too(shop: Shop) -> None:
     shop.writer.apply(set_price_rules, rule)
     writer = Writer(shop.database, attribute=note_actions, states=STATES)
     with attributed_to(action(1)):
-        writer.apply(set_price_rules, rule._replace(term="12 month", billing="30/6 50000"))
+        writer.apply(set_price_rules, rule._replace(term="12 month", billing="30/6 50000 down"))
     with shop.database.read() as tx:
         told = page_actions(tx, WantedActions(), before_id=None, limit=9).items[0]
     before, after = json.loads(told.before), json.loads(told.after)
-    assert before == {"period_every": 1, "increments": None, "connect_fee": None}
-    assert after == {"period_every": 12, "increments": "30/6", "connect_fee": "0.05"}
+    assert before == {"period_every": 1, "increments": None, "connect_fee": None, "rounding": "up"}
+    assert after == {"period_every": 12, "increments": "30/6", "connect_fee": "0.05", "rounding": "down"}

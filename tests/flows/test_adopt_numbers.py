@@ -182,12 +182,12 @@ def test_terms_of_a_line_are_those_of_its_rental_or_its_offer(shop: Shop) -> Non
     shop.connect("acme")
     shop.acme.own(["+13613000001", "+13613000002"])
     account_id = shop.account(20 * PRICE)
-    header = "phone_number,account,price,currency,period_every,period_unit,increments,connect_fee,renews_at\n"
+    header = "phone_number,account,price,currency,period_every,period_unit,increments,connect_fee,rounding,renews_at\n"
     renews_at = iso_seconds(NOW + 10 * DAY)
-    lines = f"+13613000001,{account_id},1.15,,1,year,30/6,0.01,{renews_at}\n+13613000002,sale,2.5,USD,28,day,6/6,,\n"
-    assert adopt(shop, header + lines).bad == ()
-    assert shop.rows("SELECT term, billing FROM orders") == [("12 month", "30/6 10000")]
-    assert shop.rows("SELECT term, billing FROM numbers WHERE e164 = '+13613000002'") == [("28 day", "6/6 -")]
+    rented = f"+13613000001,{account_id},1.15,,1,year,30/6,0.01,half_up,{renews_at}\n"
+    assert adopt(shop, f"{header}{rented}+13613000002,sale,2.5,USD,28,day,6/6,,DOWN,\n").bad == ()
+    assert shop.rows("SELECT term, billing FROM orders") == [("12 month", "30/6 10000 half_up")]
+    assert shop.rows("SELECT term, billing FROM numbers WHERE e164 = '+13613000002'") == [("28 day", "6/6 - down")]
     renew(shop, NOW + 10 * DAY)
     assert shop.rows("SELECT renews_at FROM rentals") == [(add_months((NOW + 10 * DAY) // 10**6 * 10**6, 12),)]
     events = dict(told(shop, account_id))

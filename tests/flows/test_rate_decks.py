@@ -31,11 +31,13 @@ DOMINICAN, TEXAS = "+18095550123", "+13612738000"
 ROWS = {"1": CENT, "1809": 20 * CENT}
 
 
-def bring_in(shop: Shop, rows: dict[str, int], *, since: int | None = None, currency: str = "USD") -> RateDeck:
-    """A deck by the minute, all at once."""
+def bring_in(
+    shop: Shop, rows: dict[str, int], *, since: int | None = None, currency: str = "USD", by: tuple[int, int] = (60, 60)
+) -> RateDeck:
+    """A deck, all at once, by the minute unless told otherwise."""
     begins = shop.now if since is None else since
     deck = new_deck(shop.new_id("rdk"), "retail", currency, since=begins, rows=len(rows), now=shop.now)
-    made = tuple(DeckRow(deck.id, prefix, rate, 0, 60, 60) for prefix, rate in rows.items())
+    made = tuple(DeckRow(deck.id, prefix, rate, 0, *by) for prefix, rate in rows.items())
     shop.writer.apply(add_deck_rows, AddDeckRows(deck, made))
     published = shop.writer.apply(publish_decks, PublishDeck(deck.id, shop.now, RentTerms()))
     assert isinstance(published, RateDeck)

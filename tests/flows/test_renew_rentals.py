@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 from numberdesk.core.errors import InvalidRequest, NotFound
-from numberdesk.core.periods import add_months
+from numberdesk.core.periods import add_months, iso_seconds
 from numberdesk.core.rent import RentTerms
 from numberdesk.core.rental import DAY, RentPrice
 from numberdesk.flows.agree_on_time import AgreedClock, TimeReading, agree_on_time
@@ -169,6 +169,11 @@ def test_who_could_not_pay_is_told_a_week_and_a_day_before(shop: Shop) -> None:
     for before in (7 * DAY, DAY):
         renew(shop, due - before)
     assert [(one["available"], one["price"]) for one in told(shop, "renewal.upcoming")] == [("1.149999", "1.15")] * 2
+    renew(shop, due)
+    for one in (*told(shop, "renewal.upcoming"), *told(shop, "rental.past_due")):
+        assert (one["period"], one["period_every"], one["period_unit"]) == ("1", "1", "month")
+        assert one.get("renews_at", one.get("began_at")) == iso_seconds(due)
+    assert len(told(shop, "rental.past_due")) == 1
     shop.verified()
 
 
@@ -249,7 +254,10 @@ def test_prices_that_are_announced_hold_from_the_first_period_after_the_notice(s
         renew(shop, add_months(NOW, months))
     assert charges(shop)[1:] == [(1, "charged", PRICE), (2, "charged", 2 * PRICE)]
     assert shop.rows("SELECT price, inbound FROM rentals") == [(2 * PRICE, 7)]
-    assert [(one["price_before"], one["price"]) for one in told(shop, "rental.price_changing")] == [("1.15", "2.3")]
+    (changing,) = told(shop, "rental.price_changing")
+    assert (changing["price_before"], changing["price"]) == ("1.15", "2.3")
+    assert (changing["period"], changing["period_every"], changing["period_unit"]) == ("2", "1", "month")
+    assert changing["from"] == iso_seconds(add_months(NOW, 2))
     shop.verified()
 
 

@@ -19,7 +19,9 @@ from sqlalchemy import text
 from numberdesk import migrations
 from numberdesk.core.call_charging import CallTerms
 from numberdesk.core.call_record import CallRecord, Direction
+from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.money import MICROS
+from numberdesk.core.periods import iso_seconds
 from numberdesk.core.purchase import POOL
 from numberdesk.core.statement import STRETCH, month_of
 from numberdesk.flows.accounts.fund_wallets import ADJUSTMENT, TOP_UP, fund_wallets, funding
@@ -252,6 +254,26 @@ def test_calls_are_summed_by_number_and_time(shop: Shop, by: SummedBy, sums: lis
         after = (page[-1].e164 or "", page[-1].begins_at or 0)
     assert [(numbers.get(one.e164 or ""), times[one.begins_at], one.calls, one.seconds) for one in found] == sums
     assert sum(one.amount for one in found) == 3 * (CENT + CENT)
+
+
+def test_more_calls_than_are_looked_at_for_one_answer_are_refused_with_a_time_that_fits(shop: Shop) -> None:
+    life = Life(shop, 0)
+    life.pay_in(3 * PRICE + MICROS)
+    number, first = life.rent(), shop.now
+    for _ in range(3):
+        life.tell(life.call(number, 60))
+        shop.now += DAY
+    asked = UsageQuestion(life.account_id, first, shop.now, e164="+13615550000")
+    assert life.ask(lambda tx: sum_of_calls(tx, asked, after=None, limit=9, most=3)) == []
+    with pytest.raises(InvalidRequest, match="more than 2 calls began before it") as refused:
+        life.ask(lambda tx: sum_of_calls(tx, asked, after=None, limit=9, most=2))
+    assert refused.value.details["field"] == "until"
+    assert f"until {iso_seconds(first + 2 * DAY)} there are few enough" in refused.value.message
+    shorter = asked._replace(until=first + 2 * DAY, e164=number)
+    (summed,) = life.ask(lambda tx: sum_of_calls(tx, shorter, after=None, limit=9, most=2))
+    assert summed.calls == 2
+    with pytest.raises(InvalidRequest, match="too many at once"):
+        life.ask(lambda tx: sum_of_calls(tx, asked, after=None, limit=9, most=0))
 
 
 def test_a_long_statement_is_told_in_pieces_and_its_table_comes_to_its_closing(shop: Shop) -> None:

@@ -27,6 +27,7 @@ from numberdesk.cli import app
 from numberdesk.core.errors import BY_CODE
 from numberdesk.infra.settings import Settings
 from numberdesk.outbox import model as outbox
+from numberdesk.outbox import rental_event_types as rentals_told
 from numberdesk.outbox.model import EVENT_TYPES, EventType
 
 ROOT: Final = Path(__file__).parents[2]
@@ -197,7 +198,8 @@ def test_the_catalogue_of_events_is_that_of_the_table_of_event_types() -> None:
 
 
 def test_every_type_of_event_is_written_by_a_flow() -> None:
-    names = [name for name, value in vars(outbox).items() if isinstance(value, EventType)]
+    modules = (rentals_told, outbox)
+    names = [name for module in modules for name, value in vars(module).items() if isinstance(value, EventType)]
     assert len({kind.id_prefix for kind in EVENT_TYPES}) == len({kind.name for kind in EVENT_TYPES}) == len(names)
     flows = "\n".join(path.read_text() for path in (ROOT / "src" / "numberdesk" / "flows").rglob("*.py"))
     assert [name for name in names if f"{name}.event(" not in flows and f"{name}.about(" not in flows] == []

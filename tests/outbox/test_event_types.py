@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from numberdesk.outbox.model import NUMBER_RELEASED
+from numberdesk.outbox.rental_event_types import NUMBER_RELEASED
 
 PAYLOAD = {
     "phone_number": "+13612738809",

@@ -201,6 +201,9 @@ PLANTED: Final[dict[str, Product]] = {
             "UPDATE calls SET amount = amount - 1 WHERE amount > 1 AND owed < amount AND state='charged'"
         )
     ),
+    "what a rule rounds down is rounded up": planted(
+        buy=leaving("UPDATE rentals SET billing = replace(replace(billing, ' down', ''), ' half_up', '')")
+    ),
     "what is owed is forgotten when money comes": planted(
         fund=leaving("UPDATE receivables SET owed = 0, paid_at = opened_at WHERE paid_at IS NULL")
     ),

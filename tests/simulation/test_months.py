@@ -51,6 +51,10 @@ def test_a_year_of_a_thousand_numbers_violates_nothing() -> None:
         (151, Terms(60_000_000, 0, 90, 60), 210_000_000),
         (0, Terms(50_000, 150_000, 60, 60), 0),
         (1, Terms(1, 0, 60, 60), 1),
+        (61, Terms(8_500, 0, 1, 1, "half_up"), 8_642),
+        (61, Terms(8_500, 0, 1, 1, "down"), 8_641),
+        (1, Terms(30, 0, 1, 1, "half_up"), 1),
+        (1, Terms(30, 0, 1, 1, "down"), 0),
     ],
 )
 def test_the_judge_reckons_calls_as_the_table_says(seconds: int, terms: Terms, micros: int) -> None:

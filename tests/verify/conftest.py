@@ -32,7 +32,8 @@ from numberdesk.infra.vault import Vault
 from numberdesk.infra.vault import new_key as new_vault_key
 from numberdesk.numbers.rent_store import RentPolicy, insert_rent_notices, insert_rent_prices, save_rent_policy
 from numberdesk.orders.carrier_order_store import Ended, change_carrier_orders, insert_carrier_orders
-from numberdesk.outbox.model import ORDER_FAILED, RENEWAL_UPCOMING, RENTAL_PRICE_CHANGING, WEBHOOK_DISABLED
+from numberdesk.outbox.model import WEBHOOK_DISABLED
+from numberdesk.outbox.rental_event_types import ORDER_FAILED, RENEWAL_UPCOMING, RENTAL_PRICE_CHANGING
 from numberdesk.outbox.store import insert_events, number_events
 from numberdesk.tables import holds, metadata, orders
 from numberdesk.verify.books import verify

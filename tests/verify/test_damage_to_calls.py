@@ -69,7 +69,7 @@ OWED: Final = "trf_1_owed_0"
 TWICE: Final = (
     "INSERT INTO calls SELECT 'cal_again', source, 'again', leg, direction, e164, other, started_at, answered_at, "
     "ended_at, seconds, disposition, state, reason, account_id, rental_id, currency, per_minute, connect, "
-    "minimum, step, billed, amount, owed, transfer_id, owed_transfer_id, received_at, charged_at "
+    "minimum, step, billed, amount, owed, transfer_id, owed_transfer_id, received_at, charged_at, rounding "
     "FROM calls WHERE call_id = 'c2'"
 )
 
@@ -110,6 +110,14 @@ DAMAGE: Final[dict[str, Damage]] = {
         ("UPDATE calls SET connect = 1 WHERE call_id = 'c2'",),
         {("I12", "calls", "cal_1_001")},
         "the charge is 0.01, not 0.010001",
+    ),
+    "I12 another rounding": (
+        (
+            "UPDATE calls SET per_minute = 9999, step = 1, billed = 61, rounding = 'down' WHERE call_id = 'c1'",
+            "UPDATE calls SET amount = 10166 WHERE call_id = 'c1'",
+        ),
+        {("I12", "calls", "cal_1_000"), ("I11", "transfers", PAID)},
+        "the charge is 0.010166, not 0.010165",
     ),
     "I11 a charged call that is gone": (
         ("DELETE FROM calls WHERE call_id = 'c2'",),

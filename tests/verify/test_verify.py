@@ -46,10 +46,10 @@ PLANTED = {
     "0, 1, NULL",
     "call_feeds": "'acc_1', 'switch', 'freeswitch', NULL, NULL, NULL, 1",
     "usage_sessions": "'ses_1', 'acc_1', 'rnt_3', 'switch', 'c', '', 'inbound', '+13612738803', '', 'USD', 0, 0, 1, 1, "
-    "1, 0, 'open', 2000000000000000, 2000000000000000, NULL, 1, 0, '', NULL, NULL",
-    "call_reversals": "'rev_1', 'acc_1', 'cal_1', 1, 0, 0, 1, 1, 1, 0, 0, NULL, NULL, 1, NULL, 1, ''",
+    "1, 0, 'open', 2000000000000000, 2000000000000000, NULL, 1, 0, '', NULL, NULL, NULL",
+    "call_reversals": "'rev_1', 'acc_1', 'cal_1', 1, 0, 0, 1, 1, 1, 0, 0, NULL, NULL, 1, NULL, 1, '', NULL",
     "calls": "'cal_1', 'switch', 'c', '', 'inbound', '+13612738801', '', 1, NULL, NULL, 1, '', 'witness', NULL, "
-    "'acc_1', 'rnt_3', 'USD', NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, 1, NULL",
+    "'acc_1', 'rnt_3', 'USD', NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, 1, NULL, NULL",
 }
 """Rows of tables that the books have none of."""
 REFERENCES = [

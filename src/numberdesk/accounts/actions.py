@@ -79,6 +79,7 @@ _SHOWN: Final = frozenset(
         "revoke_keys",
         "role",
         "round_to",
+        "rounding",
         "rule_id",
         "scope",
         "scopes",

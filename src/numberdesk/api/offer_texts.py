@@ -30,6 +30,9 @@ OFFER_TEXTS: Final = {
         f"{shape}.connect_fee": "Charged once for an answered call; null as the usage terms say."
         for shape in ("RentalView", "OrderView", "InventoryView", "RuleView")
     },
+    "rounding": "Which way the charge of a call is rounded to a millionth, once: up, half_up or down.",
+    "BuyBody.rounding": "Which way charges of calls are rounded, as shown. Left out, it agrees with every quote.",
+    "RuleBody.rounding": "Which way the charge of a call is rounded to a millionth, once; left out, up.",
     "BuyBody.increments": "How calls are billed, as shown. Left out, it agrees with every quote.",
     "RuleBody.increments": "How calls are billed: minimum and step in seconds; left out, as the usage terms say.",
     "BuyBody.connect_fee": "Charged once for an answered call, as shown. Left out, it agrees with every quote.",

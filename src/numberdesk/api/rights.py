@@ -17,6 +17,7 @@ _RIGHTS: Final = {
     "POST /admin/accounts/{account_id:str}/top-ups": Right.MOVES_MONEY,
     "POST /admin/accounts/{account_id:str}/adjustments": Right.MOVES_MONEY,
     "POST /admin/rentals/{rental_id:str}/waive": Right.MOVES_MONEY,
+    "POST /admin/rentals/{rental_id:str}/run": Right.MOVES_MONEY,
 }
 """Endpoints by method and path; those that end in a slash with all below them."""
 

@@ -68,6 +68,7 @@ class Entry(NamedTuple):
     period_every: str
     increments: str
     connect_fee: str
+    rounding: str
 
 
 class _LineError(ValueError):

@@ -67,6 +67,7 @@ def _terms(known: Listing, listing: Listing, absent: frozenset[str]) -> dict[str
     billing = Billing(
         before.increments if "increments" in absent else said.increments,
         before.connect if "connect_fee" in absent else said.connect,
+        before.rounding if "rounding" in absent else said.rounding,
     )
     return {"term": known.term if absent >= _PERIOD else listing.term, "billing": kept_billing(billing)}
 

@@ -217,7 +217,7 @@ def _number_type(text: str, known: str) -> str:
 @lru_cache(maxsize=4096)
 def _money(cells: tuple[str, ...]) -> _Money:
     monthly, inbound, outbound, setup, currency, *costs, cost_currency = cells[:_TERMS]
-    unit, every, increments, connect = cells[_TERMS:]
+    unit, every, increments, connect, rounding = cells[_TERMS:]
     reasons = _Reasons()
     read = reasons.read
     offer = _Money(
@@ -229,13 +229,13 @@ def _money(cells: tuple[str, ...]) -> _Money:
         read(_currency, "cost_currency", cost_currency) or read(_currency, "currency", currency),
         *_costs(read, costs),
         read(_term, every, unit) or "",
-        read(_billing, increments, read(_amount, "connect_fee", connect)) or "",
+        read(_billing, increments, read(_amount, "connect_fee", connect), rounding) or "",
     )
     reasons.found = list(dict.fromkeys(reasons.found))
     if not monthly and (offer.inbound or offer.outbound or offer.setup):
         reasons.found.append("monthly_price must be given where a rate or setup_price is")
     if not monthly and any(cells[_TERMS:]):
-        reasons.found.append("monthly_price must be given where a period, increments or connect_fee are")
+        reasons.found.append("monthly_price must be given where a period, increments, connect_fee or rounding are")
     if monthly and not currency:
         reasons.found.append("currency must be given where monthly_price is")
     if any(costs) and not (cost_currency or currency):
@@ -258,11 +258,12 @@ def _term(every: str, unit: str) -> str:
         raise EntryError(f"{error.message}{_not(every)}") from None
 
 
-def _billing(increments: str, connect: int | None) -> str:
+def _billing(increments: str, connect: int | None, rounding: str) -> str:
     try:
-        return kept_billing(parse_billing(increments or None, connect))
+        return kept_billing(parse_billing(increments or None, connect, rounding.lower() or None))
     except InvalidRequest as error:
-        raise EntryError(f"{error.message}{_not(increments)}") from None
+        wrong = rounding if error.details["field"] == "rounding" else increments
+        raise EntryError(f"{error.message}{_not(wrong)}") from None
 
 
 def _amount(column: str, text: str, zero_allowed: bool = True) -> int | None:  # noqa: FBT001, FBT002  by place above

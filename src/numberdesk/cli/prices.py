@@ -53,6 +53,7 @@ _OPTIONS: Final = {
     "period_unit": "--unit",
     "increments": "--increments",
     "connect_fee": "--connect-fee",
+    "rounding": "--rounding",
     "base": "BASE",
     "quote": "QUOTE",
     "rate": "RATE",
@@ -77,11 +78,15 @@ def set_price(  # noqa: PLR0917  each is an option of the command
     unit: Annotated[str | None, typer.Option(help="month, day or year; a month when left out")] = None,
     increments: Annotated[str | None, typer.Option(help="Minimum and step in seconds that calls are billed by")] = None,
     connect_fee: Annotated[str | None, typer.Option(help="Charged once for an answered call")] = None,
+    rounding: Annotated[
+        str | None, typer.Option(help="Which way calls' charges are rounded to a millionth: up, half_up or down")
+    ] = None,
     as_json: AsJson = False,  # noqa: FBT002  a flag
 ) -> None:
     """Set the rule for a set of numbers, and price them anew; the most specific rule wins.
 
-    What is left out of --increments and --connect-fee is as `usage terms` says.
+    What is left out of --increments and --connect-fee is as `usage terms` says. Charges are rounded up if --rounding
+    does not say otherwise.
     """
     with services(_OPTIONS) as running:
         rule = PriceRule(
@@ -100,16 +105,12 @@ def set_price(  # noqa: PLR0917  each is an option of the command
             amount_of(round_to, "round_to"),
             running.now(),
             kept_term(parse_term(every, unit)),
-            kept_billing(parse_billing(increments, _optional(connect_fee, "connect_fee"))),
+            kept_billing(parse_billing(increments, _optional(connect_fee, "connect_fee"), rounding)),
         )
-        same = [
-            each
-            for each in running.reader.read_now(lambda tx: find_rules(tx, [carrier]))
-            if each.matches == rule.matches
-        ]
+        known = running.reader.read_now(lambda tx: find_rules(tx, [carrier]))
         stored = running.writer.apply(set_price_rules, new_price_rule(rule))
         print_object(rule_view(stored), as_json=as_json)
-        for before in same:
+        for before in (each for each in known if each.matches == rule.matches):
             note(f"replaces {before.id} ({before.currency})")
         told = running.reader.read_now(lambda tx: find_minute_costs(tx, carrier))
         if unset := unset_rates(stored, told):

@@ -16,7 +16,7 @@ from numberdesk.core.call_reversal import MendedRates
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.money import format_micros
 from numberdesk.core.periods import iso_seconds
-from numberdesk.core.rating import RatingError, parse_increments
+from numberdesk.core.rating import RatingError, Rounding, parse_increments, parse_rounding
 from numberdesk.flows.usage.months import day_bounds, month_bounds
 from numberdesk.flows.usage.rerate_calls import (
     CorrectCall,
@@ -50,6 +50,7 @@ def rerate(
     outbound: Annotated[str | None, typer.Option(help="What a minute costs instead")] = None,
     connect_fee: Annotated[str | None, typer.Option(help="Charged once for an answered call instead")] = None,
     increments: Annotated[str | None, typer.Option(help="Minimum and step in seconds instead")] = None,
+    rounding: Annotated[str | None, typer.Option(help="Round charges up, half_up or down instead")] = None,
     reason: Reason = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change")] = False,
     allow_raise: AllowRaise = False,
@@ -57,7 +58,9 @@ def rerate(
 ) -> None:
     """Take charges back and rate the calls anew, by the books or by what is given; what changes is posted now."""
     with services(_OPTIONS) as running:
-        mended = MendedRates(_rate(inbound), _rate(outbound), _rate(connect_fee), _increments(increments))
+        mended = MendedRates(
+            _rate(inbound), _rate(outbound), _rate(connect_fee), _increments(increments), _rounding(rounding)
+        )
         begin, end = day_bounds("from", since)[0], day_bounds("to", until or iso_seconds(running.now())[:10])[1]
         words = "" if dry_run else checked_reason(reason)
         owner = account_called(running, account).id
@@ -148,3 +151,10 @@ def _increments(text: str | None) -> Any:
         return None if text is None else parse_increments(text)
     except RatingError as error:
         raise InvalidRequest("--increments", str(error)) from None
+
+
+def _rounding(text: str | None) -> Rounding | None:
+    try:
+        return None if text is None else parse_rounding(text)
+    except RatingError as error:
+        raise InvalidRequest("--rounding", str(error)) from None

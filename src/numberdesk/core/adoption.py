@@ -34,6 +34,7 @@ COLUMNS: Final = (
     "period_unit",
     "increments",
     "connect_fee",
+    "rounding",
     "renews_at",
     "since",
     "connection",
@@ -151,7 +152,9 @@ def _read(line: int, e164: str, cells: dict[str, str], now: int) -> AdoptionLine
     rates = (_money(cells, "per_minute_price_inbound"), _money(cells, "per_minute_price_outbound"))
     try:
         term = parse_term(parse_count(cells.get("period_every", "")), cells.get("period_unit", "").lower() or None)
-        billing = parse_billing(cells.get("increments") or None, _money(cells, "connect_fee"))
+        billing = parse_billing(
+            cells.get("increments") or None, _money(cells, "connect_fee"), cells.get("rounding", "").lower() or None
+        )
     except InvalidRequest as error:
         raise AdoptionError(error.message) from None
     began = _began(cells.get("since", ""), cells.get("renews_at", ""), now, term)

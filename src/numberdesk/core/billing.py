@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.money import MAX_PRICE
 from numberdesk.core.periods import MONTHLY, PeriodUnit, Term
-from numberdesk.core.rating import Increments, RatingError, parse_increments
+from numberdesk.core.rating import Increments, RatingError, Rounding, parse_increments, parse_rounding
 
 MOST_UNITS: Final = 400
 """How many months or days a period has at most."""
@@ -33,26 +33,28 @@ _LONGEST_COUNT: Final = 10
 
 
 class Billing(NamedTuple):
-    """How calls of a number are billed: increments, and micros once per answered call.
+    """How calls of a number are billed: increments, micros once per answered call, and which way charges are rounded.
 
     What is None is as the usage terms of its carrier say.
     """
 
     increments: Increments | None = None
     connect: int | None = None
+    rounding: Rounding = Rounding.UP
 
     def completed(self, usual: Billing) -> Billing:
         """The same with what is usual for all that is not said."""
         return Billing(
             self.increments if self.increments is not None else usual.increments,
             self.connect if self.connect is not None else usual.connect,
+            self.rounding,
         )
 
     @property
-    def rank(self) -> tuple[int, int, int]:
+    def rank(self) -> tuple[int, int, int, int]:
         """What compares the terms of calls at equal rates, the better ones for a customer first."""
         increments = self.increments or Increments(0, 0)
-        return self.connect or 0, increments.minimum, increments.step
+        return self.connect or 0, increments.minimum, increments.step, self.rounding.rank
 
 
 UNSAID: Final = Billing()
@@ -82,14 +84,18 @@ def parse_count(text: str) -> int | None:
     return int(plain)
 
 
-def parse_billing(increments: str | None, connect: int | None) -> Billing:
+def parse_billing(increments: str | None, connect: int | None, rounding: str | None = None) -> Billing:
     """How calls are billed as people say it. Raises InvalidRequest."""
     if connect is not None and not 0 <= connect <= MAX_PRICE:
         raise InvalidRequest("connect_fee", "must not be negative or absurd")
     try:
-        return Billing(None if increments is None else parse_increments(increments), connect)
+        by = None if increments is None else parse_increments(increments)
     except RatingError as error:
         raise InvalidRequest("increments", str(error)) from None
+    try:
+        return Billing(by, connect, Rounding.UP if rounding is None else parse_rounding(rounding))
+    except RatingError as error:
+        raise InvalidRequest("rounding", str(error)) from None
 
 
 def kept_term(term: Term) -> str:
@@ -105,10 +111,14 @@ def term_of(kept: str) -> Term:
 
 
 def kept_billing(billing: Billing) -> str:
-    """How calls are billed as it is kept: increments and connect fee in micros, like "30/6 50000" or "6/6 -"."""
+    """How calls are billed as it is kept, like "30/6 50000" or "6/6 - down".
+
+    That is increments, connect fee in micros, and the rounding where it is not up.
+    """
     if billing == UNSAID:
         return ""
-    return " ".join(_UNSET if part is None else str(part) for part in billing)
+    said = [_UNSET if part is None else str(part) for part in (billing.increments, billing.connect)]
+    return " ".join(said if billing.rounding is Rounding.UP else [*said, billing.rounding.value])
 
 
 @lru_cache(maxsize=1024)
@@ -116,9 +126,11 @@ def billing_of(kept: str) -> Billing:
     """The terms of calls of a text that `kept_billing` made."""
     if not kept:
         return UNSAID
-    increments, connect = kept.split(" ")
+    increments, connect, *rounding = kept.split(" ")
     return Billing(
-        None if increments == _UNSET else parse_increments(increments), None if connect == _UNSET else int(connect)
+        None if increments == _UNSET else parse_increments(increments),
+        None if connect == _UNSET else int(connect),
+        *map(Rounding, rounding),
     )
 
 

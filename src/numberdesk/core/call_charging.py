@@ -219,12 +219,12 @@ class CallBooks:
         """What a call costs that began at an instant, with this other party; None where nobody set a rate.
 
         The rates are those of that time, however late the record comes, and the other terms those of the rental, or of
-        its carrier as it began. Where a deck knows the number that is called, all of it is as the deck says.
+        its carrier as it began. Where a deck knows the number that is called, all but the rounding is as the deck says.
         """
         if direction is Direction.OUTBOUND and self.decks.choices:
             by_deck = self.decks.rate_of(span.account_id, other, instant)
             if by_deck is not None:
-                return by_deck
+                return by_deck._replace(rounding=span.billing.rounding)
         inbound, outbound = self._rates_at(span, instant)
         return inbound if direction is Direction.INBOUND else outbound
 
@@ -250,7 +250,7 @@ class CallBooks:
 
         def rate(own: int | None, direction: Direction) -> CallRate | None:
             per_minute = self.rates.get((span.rental_id, direction)) if own is None else own
-            return None if per_minute is None else CallRate(per_minute, connect, increments)
+            return None if per_minute is None else CallRate(per_minute, connect, increments, by.rounding)
 
         return rate(rates.inbound, Direction.INBOUND), rate(rates.outbound, Direction.OUTBOUND)
 

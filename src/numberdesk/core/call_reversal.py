@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from numberdesk.core.call_charging import CallBooks, KeptCall
 from numberdesk.core.call_record import ERASED, Direction
 from numberdesk.core.money import MAX_PRICE
-from numberdesk.core.rating import CallRate, Increments, billed_seconds, charge_of
+from numberdesk.core.rating import CallRate, Increments, Rounding, billed_seconds, charge_of, kept_rounding
 
 LONGEST_REASON: Final = 200
 
@@ -25,6 +25,7 @@ class MendedRates(NamedTuple):
     outbound: int | None = None
     connect: int | None = None
     increments: Increments | None = None
+    rounding: Rounding | None = None
 
 
 class CallReversal(NamedTuple):
@@ -38,6 +39,7 @@ class CallReversal(NamedTuple):
     connect: int
     minimum: int
     step: int
+    rounding: str | None
     billed: int
     amount: int
     owed: int
@@ -96,7 +98,8 @@ def mended_rate(books: CallBooks, call: KeptCall, mended: MendedRates) -> CallRa
     if per_minute is None or known is None:
         return None
     connect = known.connect if mended.connect is None else mended.connect
-    return CallRate(per_minute, connect, known.increments if mended.increments is None else mended.increments)
+    increments = known.increments if mended.increments is None else mended.increments
+    return CallRate(per_minute, connect, increments, mended.rounding or known.rounding)
 
 
 def reversal_of(call: KeptCall, reversal_id: str, transfer_id: str, now: int, reason: str) -> CallReversal:
@@ -112,6 +115,7 @@ def reversal_of(call: KeptCall, reversal_id: str, transfer_id: str, now: int, re
         rate.connect,
         rate.increments.minimum,
         rate.increments.step,
+        kept_rounding(rate.rounding),
         call.billed or 0,
         call.amount or 0,
         call.owed,

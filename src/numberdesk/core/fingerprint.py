@@ -20,6 +20,7 @@ class Fingerprint(NamedTuple):
     every: int | None = None
     increments: str | None = None
     connect: int | None = None
+    rounding: str | None = None
 
 
 FINGERPRINT_FIELDS: Final = (
@@ -32,6 +33,7 @@ FINGERPRINT_FIELDS: Final = (
     "period_every",
     "increments",
     "connect_fee",
+    "rounding",
 )
 
 UNRECORDED: Final = -1

@@ -17,7 +17,7 @@ The invariants that apply so far:
     I10      an open order is to be asked about at its carrier, or parked for a person, and no other is
     I11      each call is charged once or waits with a reason: its shares come to its charge, and those of a batch to
              the transfers that carried them; what is owed is what was put on the receivable and not paid since
-    I12      the charge of a call is what its seconds, rate and increments make
+    I12      the charge of a call is what its seconds, rate, increments and rounding make
     I13      each purchase, failure, release and debt is told by one event, and no event tells of what was not
     I15      of an API key only the hash and the beginning are stored, of a carrier's credentials only the sealed form
     I16      admin is for operators' accounts; no key has more scopes, or lasts longer, than the one that made it

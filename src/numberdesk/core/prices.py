@@ -58,6 +58,7 @@ class Prices(NamedTuple):
             "period_every": self.term.every,
             "increments": None if self.billing.increments is None else str(self.billing.increments),
             "connect_fee": decimal_or_none(self.billing.connect),
+            "rounding": self.billing.rounding.value,
         }
 
 
@@ -72,6 +73,7 @@ class Confirmation(NamedTuple):
     every: int | None = None
     increments: str | None = None
     connect: int | None = None
+    rounding: str | None = None
 
     def agrees_with(self, prices: Prices) -> bool:
         """Equal in the price of a period and in all else that was sent; a sent 0 equals a rate that nobody set."""
@@ -90,6 +92,7 @@ class Confirmation(NamedTuple):
             and (self.every is None or self.every == term.every)
             and (self.increments is None or self.increments == str(billing.increments))
             and (self.connect is None or self.connect == (billing.connect or 0))
+            and (self.rounding is None or self.rounding == billing.rounding.value)
         )
 
 

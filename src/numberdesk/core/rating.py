@@ -3,13 +3,15 @@
 Touches: nothing.
 
 Rates are micros per minute. A call of more than 0 seconds is billed for its minimum, and beyond that in whole steps;
-what it costs is rounded up to a micro, once. A call of 0 seconds costs nothing, and no connect fee either.
+what it costs is rounded to a micro once, up unless its price rule said otherwise. A call of 0 seconds costs nothing,
+and no connect fee either.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Final, NamedTuple
 
 _MINUTE: Final = 60
@@ -35,12 +37,30 @@ BY_THE_MINUTE: Final = Increments(60, 60)
 """What holds where nobody said otherwise."""
 
 
+class Rounding(StrEnum):
+    """Which way a charge is rounded to a micro; the first is meant where nobody said it."""
+
+    UP = "up"
+    HALF_UP = "half_up"
+    DOWN = "down"
+
+    @property
+    def rank(self) -> int:
+        """What compares roundings, the better ones for a customer first."""
+        return _ADDED[self]
+
+
+_ADDED: Final = {Rounding.UP: _MINUTE - 1, Rounding.HALF_UP: _MINUTE // 2, Rounding.DOWN: 0}
+"""What a sum in sixtieths of a micro gets, before it is cut to whole ones."""
+
+
 class CallRate(NamedTuple):
-    """What calls in one direction cost: micros per minute, micros once per answered call, and the increments."""
+    """What calls in one direction cost: micros per minute, micros once per answered call, increments and rounding."""
 
     per_minute: int
     connect: int = 0
     increments: Increments = BY_THE_MINUTE
+    rounding: Rounding = Rounding.UP
 
 
 def parse_increments(text: str) -> Increments:
@@ -49,6 +69,24 @@ def parse_increments(text: str) -> Increments:
     if written is None:
         raise RatingError("must be a minimum and a step in seconds, like 60/60 or 30/6")
     return Increments(int(written[1]), int(written[2]))
+
+
+def parse_rounding(text: str) -> Rounding:
+    """A rounding as people write it. Raises RatingError."""
+    try:
+        return Rounding(text)
+    except ValueError:
+        raise RatingError(f"must be one of {', '.join(Rounding)}") from None
+
+
+def kept_rounding(rounding: Rounding) -> str | None:
+    """A rounding as it is kept beside a charge: None for up, which nearly all are."""
+    return None if rounding is Rounding.UP else rounding.value
+
+
+def rounding_of(kept: str | None) -> Rounding:
+    """The rounding that `kept_rounding` made this of."""
+    return Rounding.UP if kept is None else Rounding(kept)
 
 
 def billed_seconds(seconds: int, increments: Increments) -> int:
@@ -66,7 +104,7 @@ def charge_of(seconds: int, rate: CallRate) -> int:
 
 def charge_for(billed: int, rate: CallRate) -> int:
     """What so many billed seconds cost, in micros."""
-    return rate.connect - (-billed * rate.per_minute // _MINUTE) if billed else 0
+    return rate.connect + (billed * rate.per_minute + _ADDED[rate.rounding]) // _MINUTE if billed else 0
 
 
 def longest_affordable(available: int, rate: CallRate, wanted: int) -> int:

@@ -29,7 +29,7 @@ from numberdesk.core.lifecycle import AccountState, SessionState, require_move
 from numberdesk.core.money import MAX_PRICE
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Wallet
-from numberdesk.core.rating import CallRate, Increments, charge_of, longest_affordable
+from numberdesk.core.rating import CallRate, Increments, charge_of, kept_rounding, longest_affordable, rounding_of
 
 Key = tuple[str, str, str]
 """What makes a call this one: its source, the source's name for it, and the leg."""
@@ -85,6 +85,7 @@ class UsageSession(NamedTuple):
     message: str = ""
     parked_at: int | None = None
     leased_until: int | None = None
+    rounding: str | None = None
 
     @property
     def key(self) -> Key:
@@ -94,7 +95,7 @@ class UsageSession(NamedTuple):
     @property
     def rate(self) -> CallRate:
         """What the call costs."""
-        return CallRate(self.per_minute, self.connect, Increments(self.minimum, self.step))
+        return CallRate(self.per_minute, self.connect, Increments(self.minimum, self.step), rounding_of(self.rounding))
 
     def record(self, seconds: int, disposition: str) -> CallRecord:
         """The record of its call, as it ended after so many seconds."""
@@ -275,4 +276,5 @@ def _opened(command: OpenSession, span: RentedSpan, rate: CallRate, begins: int,
         opened_at=begins,
         expires_at=expires_at,
         next_at=expires_at + RINGING_SECONDS * MICROSECONDS,
+        rounding=kept_rounding(rate.rounding),
     )

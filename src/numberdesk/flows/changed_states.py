@@ -101,6 +101,7 @@ def _rule(rule: PriceRule) -> State:
         "period_every": term.every,
         "increments": None if billing.increments is None else str(billing.increments),
         "connect_fee": _money(billing.connect),
+        "rounding": billing.rounding.value,
     }
 
 

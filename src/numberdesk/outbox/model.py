@@ -9,8 +9,9 @@ import json
 from typing import Any, Final, NamedTuple
 
 from numberdesk.core.periods import iso_seconds
-from numberdesk.outbox.event_type import OPERATORS, TERM_FIELDS, Event, EventType
+from numberdesk.outbox.event_type import OPERATORS, Event, EventType
 from numberdesk.outbox.operator_event_types import CARRIER_FAILING, FINDING_OPENED, ORDER_PARKED, VERIFY_FAILED
+from numberdesk.outbox.rental_event_types import RENTAL_EVENT_TYPES
 
 __all__ = ["CARRIER_FAILING", "FINDING_OPENED", "OPERATORS", "ORDER_PARKED", "VERIFY_FAILED", "Event", "EventType"]
 
@@ -51,145 +52,6 @@ def as_told(event: NumberedEvent) -> dict[str, Any]:
         "data": json.loads(event.payload),
     }
 
-
-NUMBER_PURCHASED: Final = EventType(
-    "number.purchased",
-    id_prefix="evt_",
-    table="orders",
-    column="state",
-    value="completed",
-    meaning="An order has completed: the wallet is charged and the number is rented.",
-    fields={
-        "phone_number": "the number, E.164",
-        "order_id": "the order",
-        "id": "the rental",
-        "price": "what a period costs",
-        "currency": "its currency",
-        **TERM_FIELDS,
-        "purchased_at": "when",
-    },
-)
-NUMBER_ASSIGNED: Final = EventType(
-    "number.assigned",
-    id_prefix="evt_given_",
-    table="orders",
-    column="state",
-    value="completed",
-    meaning="The operator has given the account a number, which it rents from now on without having bought it.",
-    fields={
-        "phone_number": "the number, E.164",
-        "order_id": "the order",
-        "id": "the rental",
-        "origin": "`assignment`, `transfer` from another account, `restoration` of a rental that ended, or `adoption`",
-        "price": "what a period costs",
-        "currency": "its currency",
-        **TERM_FIELDS,
-        "assigned_at": "when",
-        "renews_at": "when the first period ends that is to be paid for, or was",
-        "message": "why, in the operator's words",
-    },
-    bought=False,
-)
-ORDER_FAILED: Final = EventType(
-    "order.failed",
-    id_prefix="evt_fail_",
-    table="orders",
-    column="state",
-    value="failed",
-    meaning="An order has failed: nothing is charged, and what was held is free again.",
-    fields={
-        "phone_number": "the number, E.164",
-        "order_id": "the order",
-        "code": "the error code that its customer was given, as in [errors.md](errors.md)",
-        "message": "the same in words",
-        "failed_at": "when",
-    },
-)
-NUMBER_RELEASED: Final = EventType(
-    "number.released",
-    id_prefix="evt_rel_",
-    table="rentals",
-    column="released_at",
-    value=None,
-    meaning="A rental has ended.",
-    fields={
-        "phone_number": "the number, E.164",
-        "id": "the rental",
-        "order_id": "the order that began it",
-        "reason": "`requested`, `period_end`, `not_paid`, `taken_back`, `transferred`, or `undone` as an adoption",
-        "released_at": "when",
-        "message": "why, in the operator's words, where it was taken back; else empty",
-    },
-)
-RENTAL_RENEWED: Final = EventType(
-    "rental.renewed",
-    id_prefix="evt_renew_",
-    table="rent_charges",
-    column="state",
-    value="charged",
-    meaning="A further period of a rental is charged.",
-    fields={
-        "phone_number": "the number, E.164",
-        "id": "the rental",
-        "charge_id": "the charge",
-        "period": "the number of the period; the purchase paid period 0",
-        "price": "what it cost",
-        "currency": "its currency",
-        **TERM_FIELDS,
-        "began_at": "when the period began",
-        "renews_at": "when the next one begins",
-    },
-)
-RENTAL_PAST_DUE: Final = EventType(
-    "rental.past_due",
-    id_prefix="evt_due_",
-    table="rent_notices",
-    column="state",
-    value="past_due",
-    meaning="The wallet does not cover a period that has begun. The number works on, and is released after the grace.",
-    fields={
-        "phone_number": "the number, E.164",
-        "id": "the rental",
-        "notice_id": "the notice",
-        "price": "what the period costs",
-        "currency": "its currency",
-        "released_from": "when it is released at the earliest, unless it is paid",
-    },
-)
-RENEWAL_UPCOMING: Final = EventType(
-    "renewal.upcoming",
-    id_prefix="evt_soon_",
-    table="rent_notices",
-    column="state",
-    value="upcoming",
-    meaning="A period begins soon, and the wallet would not cover it now.",
-    fields={
-        "phone_number": "the number, E.164",
-        "id": "the rental",
-        "notice_id": "the notice",
-        "price": "what the period costs",
-        "currency": "its currency",
-        "available": "what the wallet has for it",
-        "renews_at": "when the period begins",
-    },
-)
-RENTAL_PRICE_CHANGING: Final = EventType(
-    "rental.price_changing",
-    id_prefix="evt_price_",
-    table="rent_prices",
-    column="state",
-    value="announced",
-    meaning="Other prices of a rental are announced, from a period on. It may be released before.",
-    fields={
-        "phone_number": "the number, E.164",
-        "id": "the rental",
-        "change_id": "the change",
-        "price": "what a period costs then",
-        "price_before": "what it costs now",
-        "currency": "its currency",
-        "from": "when they take effect",
-    },
-)
 
 ACCOUNT_RATES_CHANGING: Final = EventType(
     "account.rates_changing",
@@ -382,13 +244,13 @@ WEBHOOK_DISABLED: Final = EventType(
     },
 )
 
-EVENT_TYPES: Final = tuple(
+EVENT_TYPES: Final = RENTAL_EVENT_TYPES + tuple(
     sorted(
         (value for value in list(globals().values()) if isinstance(value, EventType)),
         key=lambda kind: kind.of_operators,
     )
 )
-"""Every kind there is: those above, and then those of operators."""
+"""Every kind there is: those of rentals, those above, and then those of operators."""
 
 KINDS_OF_EVENTS: Final = tuple(kind.name for kind in EVENT_TYPES)
 """Their names."""

@@ -90,6 +90,7 @@ idempotency_records = Table(
     optional_whole("every"),
     optional_text("increments"),
     optional_whole("connect"),
+    optional_text("rounding"),
     PrimaryKeyConstraint("account_id", "key"),
     CheckConstraint("(order_id IS NULL) <> (error_code IS NULL)", name="order_or_refusal"),
     sqlite_with_rowid=False,

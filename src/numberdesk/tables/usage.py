@@ -59,6 +59,7 @@ calls = Table(
     optional_text("owed_transfer_id"),
     whole("received_at"),
     optional_whole("charged_at"),
+    optional_text("rounding"),  # of its charge, where it is not up
     one_of("direction", Direction),
     one_of("state", CallState),
     one_of("reason", ParkedReason),
@@ -169,6 +170,7 @@ usage_sessions = Table(
     whole("expires_at"),
     optional_whole("ended_at"),
     *due_columns(),
+    optional_text("rounding"),  # where it is not up
     one_of("direction", Direction),
     one_of("state", SessionState),
     CheckConstraint("(state = 'open') = (ended_at IS NULL)", name="ended_with_time"),
@@ -263,6 +265,7 @@ call_reversals = Table(
     optional_text("reversal_id"),
     whole("reversed_at"),
     text("reason"),
+    optional_text("rounding"),  # where it was not up
     CheckConstraint("owed >= 0 AND owed <= amount", name="owed_is_a_part"),
     CheckConstraint("(amount > 0) = (reversal_id IS NOT NULL)", name="reversed_with_transfer"),
     sqlite_with_rowid=False,

@@ -13,7 +13,7 @@ from sqlalchemy import BigInteger, Select, and_, bindparam, func, or_, select, t
 from numberdesk.core.billing import billing_of
 from numberdesk.core.call_charging import CallState, CallTerms, Heard, KeptCall, ParkedReason, RentedSpan
 from numberdesk.core.call_record import CallRecord, Direction
-from numberdesk.core.rating import CallRate, Increments
+from numberdesk.core.rating import CallRate, Increments, kept_rounding, rounding_of
 from numberdesk.infra.db import Tx
 from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_pairs, in_set
 from numberdesk.tables import call_terms, calls, numbers, rentals, usage_rates, usage_sources
@@ -32,8 +32,8 @@ _OF_RECORD: Final = (
     "disposition",
 )  # fmt: skip
 _OF_CHARGE: Final = (
-    "state", "reason", "account_id", "rental_id", "currency", "per_minute", "connect", "minimum", "step", "billed",
-    "amount", "owed", "transfer_id", "owed_transfer_id", "received_at", "charged_at",
+    "state", "reason", "account_id", "rental_id", "currency", "per_minute", "connect", "minimum", "step",
+    "rounding", "billed", "amount", "owed", "transfer_id", "owed_transfer_id", "received_at", "charged_at",
 )  # fmt: skip
 _COLUMNS: Final = ("id", *_OF_RECORD, *_OF_CHARGE)
 _INSERT_CALLS: Final = InsertRows(calls, _COLUMNS)
@@ -305,7 +305,7 @@ def list_heard(tx: Tx, *, since: int, e164: str | None, limit: int) -> list[Hear
 
 
 _NOBODY: Final = (None, None, None)
-_UNRATED: Final = (None, None, None, None)
+_UNRATED: Final = (None, None, None, None, None)
 
 
 def _span_of(row: Any) -> RentedSpan:
@@ -323,7 +323,11 @@ def _charge_row(call: KeptCall) -> tuple[Any, ...]:
         str(call.state),
         None if call.reason is None else str(call.reason),
         *(_NOBODY if span is None else (span.account_id, span.rental_id, span.currency)),
-        *(_UNRATED if rate is None else (rate.per_minute, rate.connect, *rate.increments)),
+        *(
+            _UNRATED
+            if rate is None
+            else (rate.per_minute, rate.connect, *rate.increments, kept_rounding(rate.rounding))
+        ),
         call.billed,
         call.amount,
         call.owed,
@@ -341,7 +345,8 @@ def call_of(row: Any) -> KeptCall:
         span = RentedSpan(row.rental_id, row.account_id, row.e164, "", row.currency, None, None, 0, None)
     rate = None
     if row.per_minute is not None:
-        rate = CallRate(row.per_minute, row.connect, Increments(row.minimum, row.step))
+        by = Increments(row.minimum, row.step)
+        rate = CallRate(row.per_minute, row.connect, by, rounding_of(row.rounding))
     record = CallRecord(
         row.source,
         row.call_id,

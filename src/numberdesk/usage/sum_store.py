@@ -13,14 +13,14 @@ from sqlalchemy import Select, case, func, literal, select, tuple_
 
 from numberdesk.core.call_charging import CallState
 from numberdesk.core.call_record import Direction
-from numberdesk.core.rating import CallRate, Increments
+from numberdesk.core.rating import CallRate, Increments, rounding_of
 from numberdesk.core.statement import CarriedCalls, Month, UsageSum
 from numberdesk.infra.db import Tx
 from numberdesk.tables import calls
 from numberdesk.usage.store import DAY
 
 _day: Final = (calls.c.started_at // DAY * DAY).label("day")
-_TERMS: Final = (calls.c.per_minute, calls.c.connect, calls.c.minimum, calls.c.step)
+_TERMS: Final = (calls.c.per_minute, calls.c.connect, calls.c.minimum, calls.c.step, calls.c.rounding)
 _SUMS: Final = (
     func.count().label("calls"),
     func.coalesce(func.sum(calls.c.seconds), 0).label("seconds"),
@@ -65,9 +65,21 @@ def sum_carried(tx: Tx, transfer_ids: Collection[str], *, owed: bool = False) ->
 
 
 def _carried_of(row: Any) -> CarriedCalls:
-    rate = CallRate(row.per_minute, row.connect, Increments(row.minimum, row.step))
+    rate = CallRate(row.per_minute, row.connect, Increments(row.minimum, row.step), rounding_of(row.rounding))
     sums = (row.calls, int(row.seconds), int(row.billed), int(row.amount))
     return CarriedCalls(row.carrier, row.e164, Direction(row.direction), row.day, rate, *sums)
+
+
+def find_call_after(tx: Tx, span: UsageSpan, most: int) -> int | None:
+    """When the call began that is one more than `most` in the time of a span, of whatever number; None for none."""
+    query = (
+        select(calls.c.started_at)
+        .where(calls.c.account_id == span.account_id)
+        .where(calls.c.started_at >= span.since, calls.c.started_at < span.until)
+        .order_by(calls.c.started_at, calls.c.id)
+    )
+    row = tx.execute(query.offset(most).limit(1)).first()
+    return None if row is None else row.started_at
 
 
 def sum_usage(tx: Tx, span: UsageSpan, by: SummedBy, *, after: tuple[str, int] | None, limit: int) -> list[UsageSum]:

@@ -7,17 +7,24 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import and_, case, literal, or_, select
+from sqlalchemy import ColumnElement, and_, case, literal, or_, select
 
 from numberdesk.core.invariants import amount, differing
 from numberdesk.core.lifecycle import HoldState, SessionState
 from numberdesk.tables import calls, holds, rentals, usage_sessions
 from numberdesk.verify.engine import Check, in_key_order, rule
 
+
+def added_of(rounding: ColumnElement[str]) -> ColumnElement[int]:
+    """What a charge in sixtieths of a micro gets before it is cut to whole ones; none is up."""
+    return case((rounding == "down", 0), (rounding == "half_up", 30), else_=59)
+
+
 _s = usage_sessions.c
 _beyond = case((_s.granted > _s.minimum, _s.granted - _s.minimum), else_=0)
 _billed = _s.minimum + (_beyond + _s.step - 1) // _s.step * _s.step
-_cost = _s.connect + (_billed * _s.per_minute + 59) // 60
+_added = added_of(_s.rounding)
+_cost = _s.connect + (_billed * _s.per_minute + _added) // 60
 _COSTS: Final = select(_s.id, _s.granted, _s.amount, _cost.label("cost")).where(
     in_key_order(_s.id), _s.amount.is_distinct_from(_cost)
 )

@@ -13,6 +13,7 @@ from numberdesk.core.invariants import amount, differing
 from numberdesk.ledger.model import REVENUE
 from numberdesk.tables import call_reversals, calls, receivables, rentals, transfers, wallets
 from numberdesk.verify.engine import Check, in_key_order, rule
+from numberdesk.verify.sessions import added_of
 
 _USAGE: Final = "usage"
 _REVERSAL: Final = "usage_reversal"
@@ -24,7 +25,8 @@ _beyond = case((calls.c.seconds > calls.c.minimum, calls.c.seconds - calls.c.min
 _billed = case(
     (calls.c.seconds > 0, calls.c.minimum + (_beyond + calls.c.step - 1) // calls.c.step * calls.c.step), else_=0
 )
-_amount = case((calls.c.seconds > 0, calls.c.connect + (calls.c.billed * calls.c.per_minute + 59) // 60), else_=0)
+_added = added_of(calls.c.rounding)
+_amount = case((calls.c.seconds > 0, calls.c.connect + (calls.c.billed * calls.c.per_minute + _added) // 60), else_=0)
 _RATED: Final = (
     select(calls.c.id, calls.c.seconds, calls.c.billed, calls.c.amount, _billed.label("b"), _amount.label("a"))
     .where(in_key_order(calls.c.id), _charged)

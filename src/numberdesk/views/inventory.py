@@ -16,6 +16,7 @@ from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.money import as_decimal
 from numberdesk.core.periods import PeriodUnit, iso_seconds
 from numberdesk.core.prices import decimal_or_none
+from numberdesk.core.rating import Rounding
 from numberdesk.flows.catalog.run_import import ImportReport
 from numberdesk.views.formats import (
     CapabilityNames,
@@ -53,6 +54,7 @@ class InventoryView(msgspec.Struct, frozen=True):
     period_every: int
     increments: str | None
     connect_fee: Decimal | None
+    rounding: Rounding
     price_source: PriceSourceName
     created_at: Instant
     updated_at: Instant
@@ -78,6 +80,7 @@ class RuleView(msgspec.Struct, frozen=True):
     period_every: int
     increments: str | None
     connect_fee: Decimal | None
+    rounding: Rounding
     created_at: Instant
 
 

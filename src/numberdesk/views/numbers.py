@@ -18,6 +18,7 @@ from numberdesk.core.money import as_decimal, format_micros
 from numberdesk.core.periods import PeriodUnit, iso_or_none, iso_seconds
 from numberdesk.core.prices import decimal_or_none
 from numberdesk.core.purchase import Order
+from numberdesk.core.rating import Rounding
 from numberdesk.core.rental import Rental
 from numberdesk.flows.catalog.suggest_searches import Suggestion
 from numberdesk.numbers.model import RentedNumber
@@ -81,6 +82,7 @@ class PurchaseView(msgspec.Struct, frozen=True):
     period_every: int
     increments: str | None
     connect_fee: Decimal | None
+    rounding: Rounding
 
 
 class PendingView(msgspec.Struct, frozen=True):
@@ -99,6 +101,7 @@ class PendingView(msgspec.Struct, frozen=True):
     period_every: int
     increments: str | None
     connect_fee: Decimal | None
+    rounding: Rounding
 
 
 def _text(description: str) -> msgspec.Meta:
@@ -145,6 +148,7 @@ class RentalView(msgspec.Struct, frozen=True):
     period_every: int
     increments: str | None
     connect_fee: Decimal | None
+    rounding: Rounding
 
 
 class ReleaseView(msgspec.Struct, frozen=True):
@@ -188,6 +192,7 @@ class OrderView(msgspec.Struct, frozen=True):
     period_every: int
     increments: str | None
     connect_fee: Decimal | None
+    rounding: Rounding
 
 
 class AdminOrderView(OrderView, frozen=True):
@@ -220,6 +225,7 @@ class OfferView(msgspec.Struct, frozen=True):
     period_every: int
     increments: str | None
     connect_fee: Decimal | None
+    rounding: Rounding
 
 
 def purchase_view(order: Order) -> PurchaseView:

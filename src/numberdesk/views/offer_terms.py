@@ -20,7 +20,7 @@ def period_fields(term: Term) -> dict[str, Any]:
 def billing_fields(billing: Billing) -> dict[str, Any]:
     """The fields that say how calls are billed; null is as the usage terms of the carrier say."""
     increments = None if billing.increments is None else str(billing.increments)
-    return {"increments": increments, "connect_fee": decimal_or_none(billing.connect)}
+    return {"increments": increments, "connect_fee": decimal_or_none(billing.connect), "rounding": billing.rounding}
 
 
 def term_fields(prices: Prices) -> dict[str, Any]:

@@ -22,6 +22,7 @@ COLUMNS: Final = (
     "section", "type", "at", "kind", "phone_number", "amount", "balance", "currency", "period", "period_begins_at",
     "period_ends_at", "direction", "calls", "seconds", "billed_seconds", "rate", "connect_fee", "minimum_seconds",
     "step_seconds", "part", "transaction_id", "entry", "order_id", "reference", "period_length",
+    "rounding",
 )  # fmt: skip
 """What each line has. Only rows of type `line` have an amount, and only those of type `calls` a part of it."""
 
@@ -115,6 +116,7 @@ def _calls(head: StatementHead, line: DescribedLine, calls: CarriedCalls) -> dic
         "connect_fee": format_micros(calls.rate.connect),
         "minimum_seconds": str(calls.rate.increments.minimum),
         "step_seconds": str(calls.rate.increments.step),
+        "rounding": calls.rate.rounding.value,
         "part": format_micros(sign * calls.amount),
         "transaction_id": line.transfer.id,
     }

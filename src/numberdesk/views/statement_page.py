@@ -15,6 +15,7 @@ from typing import Final
 from numberdesk.core.billing import in_words
 from numberdesk.core.money import format_micros, with_two_places
 from numberdesk.core.periods import MONTHLY, iso_seconds
+from numberdesk.core.rating import Rounding
 from numberdesk.core.statement import CarriedCalls, KindTotal
 from numberdesk.flows.statements.read_statements import DescribedLine, Section, StatementHead
 from numberdesk.views.statements import day_text
@@ -120,6 +121,8 @@ def _line(line: DescribedLine) -> str:
 
 def _calls(line: DescribedLine, calls: CarriedCalls) -> str:
     fee = f" and {format_micros(calls.rate.connect)} a call" if calls.rate.connect else ""
+    if calls.rate.rounding is not Rounding.UP:
+        fee += f", rounded {calls.rate.rounding.replace('_', ' ')}"
     what = (
         f"{calls.calls} {calls.direction.value}, {calls.seconds} s, billed {calls.billed} s at "
         f"{format_micros(calls.rate.per_minute)} a minute ({calls.rate.increments}){fee}: "

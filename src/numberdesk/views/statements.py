@@ -16,6 +16,7 @@ from numberdesk.core.billing import in_words
 from numberdesk.core.call_record import Direction
 from numberdesk.core.money import as_decimal
 from numberdesk.core.periods import iso_seconds
+from numberdesk.core.rating import Rounding
 from numberdesk.core.statement import CarriedCalls, KindTotal, UsageSum
 from numberdesk.flows.statements.read_statements import DescribedLine, LinePeriod, Section, StatementHead
 from numberdesk.views.formats import AccountId, Currency, Instant, OrderId, PhoneNumber, TransferId, TransferKind
@@ -52,6 +53,7 @@ class CarriedCallsView(msgspec.Struct, frozen=True):
     rate: Decimal
     connect_fee: Decimal
     increments: str
+    rounding: Rounding
     amount: Decimal
 
 
@@ -187,6 +189,7 @@ def _calls_view(calls: CarriedCalls) -> CarriedCallsView:
         as_decimal(calls.rate.per_minute),
         as_decimal(calls.rate.connect),
         str(calls.rate.increments),
+        calls.rate.rounding,
         as_decimal(calls.amount),
     )
 

@@ -16,6 +16,7 @@ from numberdesk.core.call_record import Direction
 from numberdesk.core.lifecycle import SessionState
 from numberdesk.core.money import as_decimal
 from numberdesk.core.periods import iso_or_none, iso_seconds
+from numberdesk.core.rating import Rounding
 from numberdesk.core.session import Denial, SessionAnswer
 from numberdesk.usage.model import CallFeed, NumberMargin
 from numberdesk.usage.pull_store import CallPull
@@ -53,6 +54,7 @@ class CallView(msgspec.Struct, frozen=True):
     rate: Decimal | None
     connect_fee: Decimal | None
     increments: str | None
+    rounding: Rounding | None
     billed_seconds: int | None
     amount: Decimal | None
     owed: Decimal | None
@@ -178,6 +180,7 @@ def call_view(call: KeptCall) -> CallView:
         rate=None if rate is None else as_decimal(rate.per_minute),
         connect_fee=None if rate is None else as_decimal(rate.connect),
         increments=None if rate is None else str(rate.increments),
+        rounding=None if rate is None else rate.rounding,
         billed_seconds=call.billed,
         amount=None if call.amount is None else as_decimal(call.amount),
         owed=None if call.amount is None else as_decimal(call.owed),

@@ -35,7 +35,7 @@ from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.money import MoneyError, as_decimal
 from numberdesk.core.purchase import POOL
-from numberdesk.core.rating import INCREMENTS
+from numberdesk.core.rating import INCREMENTS, Rounding
 from numberdesk.flows.catalog.run_import import ImportReport, run_import
 from numberdesk.flows.catalog.set_price_rules import (
     find_minute_costs,
@@ -78,6 +78,7 @@ _RULE_EXAMPLE: Final = {
     "period_every": 1,
     "increments": "60/60",
     "connect_fee": 0,
+    "rounding": "up",
     "created_at": "2026-03-20T14:30:00Z",
 }
 
@@ -130,6 +131,7 @@ class RuleBody(msgspec.Struct, frozen=True):
     period_every: Annotated[int, stated(minimum=1, maximum=MOST_UNITS)] | None = None
     increments: Annotated[str, stated(pattern=f"^{INCREMENTS.pattern}$")] | None = None
     connect_fee: Rate | None = None
+    rounding: Rounding | None = None
 
 
 @endpoint(
@@ -249,7 +251,7 @@ async def set_price_rule(request: ApiRequest) -> ApiResponse:
         _ROUND_TO if body.round_to is None else body.round_to,
         request.now,
         kept_term(parse_term(body.period_every, body.period_unit)),
-        kept_billing(parse_billing(body.increments, body.connect_fee)),
+        kept_billing(parse_billing(body.increments, body.connect_fee, body.rounding)),
     )
     stored = await request.services.writer.submit(set_price_rules, new_price_rule(rule))
     told = await request.read_back(lambda tx: find_minute_costs(tx, stored.carrier))

@@ -18,7 +18,7 @@ from numberdesk.core.lifecycle import AccountKind
 from numberdesk.core.rental import LONGEST_REMINDER, MissedRule, Proration
 from numberdesk.flows.rentals.announce_by_rule import AnnounceByRule, announce_all_of_rule
 from numberdesk.flows.rentals.announce_prices import announce_prices, announcement
-from numberdesk.flows.rentals.resolve_rent import LONGEST_REASON, waive_rent, waiver
+from numberdesk.flows.rentals.resolve_rent import LONGEST_REASON, resume_rentals, waive_rent, waiver
 from numberdesk.flows.rentals.set_rent_policies import MOST_DAYS, MOST_HOURS, Terms, rent_policy, set_rent_policies
 from numberdesk.numbers.rent_store import find_rent_policies, find_rental, list_live_rentals, list_rent_charges
 from numberdesk.views.rates import RepricingView, repricing_view
@@ -209,6 +209,22 @@ async def waive_period(request: ApiRequest) -> ApiResponse:
     body: WaiverBody = request.body
     command = waiver(id_in_path(request.path["rental_id"]), request.caller.account_id, body.reason, request.now)
     return ApiResponse(any_rental_view(await request.services.writer.submit(waive_rent, command)), "Period waived")
+
+
+@endpoint(
+    "POST",
+    "/admin/rentals/{rental_id:str}/run",
+    summary="Let a parked rental go on; the worker charges up to three more of its periods at its next round",
+    tag="Operators",
+    scope="admin",
+    data=AnyRentalView,
+    errors=("not_found",),
+    answer_example={**RENTAL_EXAMPLE, "said": ""},
+)
+async def run_rental(request: ApiRequest) -> ApiResponse:
+    """One that is not parked stays as it is, so this may be sent again."""
+    rental_id = id_in_path(request.path["rental_id"])
+    return ApiResponse(any_rental_view(await request.services.writer.submit(resume_rentals, rental_id)), "Goes on")
 
 
 @endpoint(

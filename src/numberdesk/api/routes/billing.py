@@ -50,6 +50,7 @@ ORDER_EXAMPLE: Final = {
     "period_every": 1,
     "increments": "60/60",
     "connect_fee": 0,
+    "rounding": "up",
 }
 
 

@@ -18,7 +18,7 @@ from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.periods import PeriodUnit
 from numberdesk.core.prices import Confirmation
 from numberdesk.core.purchase import Buy, Order, Refusal
-from numberdesk.core.rating import INCREMENTS
+from numberdesk.core.rating import INCREMENTS, Rounding
 from numberdesk.flows.purchase.buy_number import buy_number
 from numberdesk.views.numbers import OfferView, PendingView, PurchaseView, RentalView, pending_view, purchase_view
 from numberdesk.wiring import Services
@@ -47,6 +47,7 @@ class BuyBody(msgspec.Struct, frozen=True):
     period_every: Annotated[int, stated(minimum=1, maximum=MOST_UNITS)] | None = None
     increments: Annotated[str, stated(pattern=f"^{INCREMENTS.pattern}$")] | None = None
     connect_fee: Rate | None = None
+    rounding: Rounding | None = None
     connection_id: Annotated[
         ConnectionId | None,
         msgspec.Meta(description="What to connect the number to once it is bought; it never makes a purchase fail."),
@@ -82,6 +83,7 @@ _ANSWER_EXAMPLE: Final = {
     "period_every": 1,
     "increments": "60/60",
     "connect_fee": 0,
+    "rounding": "up",
 }
 _PENDING_EXAMPLE: Final = {
     "phone_number": "+13612738809",
@@ -97,6 +99,7 @@ _PENDING_EXAMPLE: Final = {
     "period_every": 1,
     "increments": "60/60",
     "connect_fee": 0,
+    "rounding": "up",
 }
 
 
@@ -180,6 +183,7 @@ def _confirmed(body: BuyBody) -> Confirmation:
         body.period_every,
         body.increments,
         body.connect_fee,
+        None if body.rounding is None else body.rounding.value,
     )
 
 

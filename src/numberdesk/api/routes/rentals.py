@@ -56,6 +56,7 @@ _EXAMPLE: Final = {
     "period_every": 1,
     "increments": "60/60",
     "connect_fee": 0,
+    "rounding": "up",
 }
 
 

@@ -87,6 +87,7 @@ _STATEMENT_EXAMPLE: Final = {
                     "billed_seconds": 120,
                     "rate": 0.0085,
                     "connect_fee": 0,
+                    "rounding": "up",
                     "increments": "60/60",
                     "amount": 0.017,
                 }

@@ -48,6 +48,7 @@ _CALL_EXAMPLE: Final = {
     "reason": None,
     "rate": 0.0085,
     "connect_fee": 0,
+    "rounding": "up",
     "increments": "60/60",
     "billed_seconds": 120,
     "amount": 0.017,

@@ -23,6 +23,9 @@ from numberdesk.console.rendering import words
 from numberdesk.console.screens import screen, show
 from numberdesk.console.tables import CSV, cell, file_headers
 from numberdesk.console.visit import Visit
+from numberdesk.core.errors import InvalidRequest
+from numberdesk.core.periods import iso_seconds
+from numberdesk.core.statement import parse_month
 
 _MONTHS: Final = 12
 _DAYS: Final = 14
@@ -83,21 +86,29 @@ async def _spending(visit: Visit) -> list[Chart]:
     kinds = sorted({kind for found in by_kind.values() for kind in found})
     spent = [sum(by_kind[month].values(), Decimal(0)) for month in months]
     parts = [[by_kind[month].get(kind, Decimal(0)) for month in months] for kind in kinds]
-    since = f"{months[0]}-01T00:00:00Z" if months else ""
-    asked = {"by": "month", "since": since, "page_size": 100}
-    called = {each.month: each for each in (await visit.ask(_SUMMED, query=asked)).data}
-    minutes = [round(Decimal(called[month].billed_seconds if month in called else 0) / 60) for month in months]
-    calls = [called[month].calls if month in called else 0 for month in months]
+    called = {month: summed for month in months if (summed := await called_in(visit, month)) is not None}
+    minutes = [round(Decimal(billed) / 60) for _, billed in called.values()]
     return [
         Chart("spend", f"Spent, {currency}", "Month", months, [
             Series("All", spent, "money"),
             *(Series(words(kind).capitalize(), part, "money", drawn=False)
               for kind, part in zip(kinds, parts, strict=True)),
         ]),
-        Chart("minutes", "Minutes of calls, as billed", "Month", months, [
-            Series("Minutes", minutes), Series("Calls", calls, drawn=False),
+        Chart("minutes", "Minutes of calls, as billed", "Month", list(called), [
+            Series("Minutes", minutes), Series("Calls", [calls for calls, _ in called.values()], drawn=False),
         ]),
     ]  # fmt: skip
+
+
+async def called_in(visit: Visit, month: str) -> tuple[int, int] | None:
+    """How many calls began in a month, and their billed seconds; None where they are too many to be summed."""
+    begins = parse_month(month)
+    until = {} if begins is None or begins.ends_at > visit.now else {"until": iso_seconds(begins.ends_at)}
+    try:
+        found = (await visit.ask(_SUMMED, query={"by": "month", "since": f"{month}-01T00:00:00Z", **until})).data
+    except InvalidRequest:
+        return None
+    return (found[0].calls, found[0].billed_seconds) if found else (0, 0)
 
 
 async def _sales(visit: Visit) -> list[Chart]:

@@ -49,7 +49,7 @@ _TEXTS: Final = ("region", "locality", "number_type", "area_code", "starts_with"
 _PAPERS: Final = "GET /compliance-profiles"
 _MOST_PAPERS: Final = 10
 _PRICES: Final = ("price", "setup_price", "per_minute_price_inbound", "per_minute_price_outbound")
-_TERMS: Final = ("period_unit", "period_every", "increments", "connect_fee")
+_TERMS: Final = ("period_unit", "period_every", "increments", "connect_fee", "rounding")
 _DIFFERS: Final = {
     "price": "the price",
     "setup_price": "the setup price",
@@ -57,6 +57,7 @@ _DIFFERS: Final = {
     "per_minute_price_outbound": "the price of minutes out",
     "increments": "what calls are billed by",
     "connect_fee": "the fee of each call",
+    "rounding": "how calls are rounded",
 }
 _PAGE_SIZE: Final = 20
 _MOST_CSV_ROWS: Final = 500
@@ -70,6 +71,7 @@ _COLUMNS: Final = (
     Column("Out / min", "per_minute_price_outbound"),
     Column("Billed in seconds", "increments"),
     Column("Each call", "connect_fee"),
+    Column("Rounding", "rounding"),
     Column("Currency", "currency"),
     Column("Country", "iso_country"),
     Column("Region", "region"),
@@ -243,6 +245,8 @@ def _quoted(field: Any) -> dict[str, Any]:
         found |= period_fields(term)
     if field("increments"):
         found["increments"] = str(parse_billing(field("increments"), None).increments)
+    if field("rounding"):
+        found["rounding"] = parse_billing(None, None, field("rounding")).rounding.value
     return found
 
 

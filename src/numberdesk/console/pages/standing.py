@@ -57,6 +57,7 @@ for _verb, _said in (("adopt", "adopted"), ("void", "voided"), ("retry", "retrie
         Deed(f"/all-orders/{{order_id}}/{_verb}", f"POST {_ORDER}/{_verb}", "/all-orders/{order_id}", _said),
         any_order,
     )
+deed(Deed("/rents/{rental_id}/run", "POST /admin/rentals/{rental_id}/run", "/rents/{rental_id}", "saved"), rent)
 deed(
     Deed(
         "/rents/{rental_id}/waive",

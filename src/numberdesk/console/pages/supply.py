@@ -18,11 +18,12 @@ from numberdesk.console.tables import Column, Filter, ScreenTable, csv_answer, l
 from numberdesk.console.visit import Visit
 from numberdesk.core.billing import UNITS, parse_count
 from numberdesk.core.errors import NumberdeskError
+from numberdesk.core.rating import Rounding
 
 _RULE: Final = (
     *("currency", "carrier", "iso_country", "number_type", "prefix", "price", "per_minute_price_inbound"),
     *("per_minute_price_outbound", "setup_price", "margin_percent", "margin_fixed", "round_to"),
-    *("period_every", "period_unit", "increments", "connect_fee"),
+    *("period_every", "period_unit", "increments", "connect_fee", "rounding"),
 )
 
 _MOST_COUNTED: Final = 20_000
@@ -45,6 +46,7 @@ RULES: Final = ScreenTable(
         Column("Setup", "setup_price", "money"),
         Column("Billed in seconds", "increments"),
         Column("Each call", "connect_fee", "money"),
+        Column("Rounding", "rounding", "words"),
         Column("Margin %", "margin_percent"),
         Column("Margin fixed", "margin_fixed", "money"),
         Column("Rounded to", "round_to"),
@@ -95,6 +97,7 @@ async def prices(visit: Visit) -> Response:
         rates=rates,
         number_types=NUMBER_TYPES,
         units=UNITS,
+        roundings=tuple(Rounding),
     )
 
 

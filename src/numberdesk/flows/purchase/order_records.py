@@ -16,7 +16,8 @@ from numberdesk.core.periods import iso_seconds
 from numberdesk.core.purchase import Charge, Order
 from numberdesk.core.rental import Rental, RentCharge, of_purchase
 from numberdesk.ledger.model import REVENUE, Hold, Transfer, wallet_account
-from numberdesk.outbox.model import NUMBER_PURCHASED, ORDER_FAILED, Event
+from numberdesk.outbox.model import Event
+from numberdesk.outbox.rental_event_types import NUMBER_PURCHASED, ORDER_FAILED
 
 
 def hold_of(order: Order) -> Hold:

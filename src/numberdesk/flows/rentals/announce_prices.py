@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from numberdesk.core.billing import told_term
 from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError
 from numberdesk.core.money import MAX_AMOUNT, format_micros
 from numberdesk.core.periods import iso_seconds
@@ -19,7 +20,8 @@ from numberdesk.infra.db import Tx
 from numberdesk.numbers.agreed_time_store import find_agreed_time
 from numberdesk.numbers.rent_store import find_rent_prices, insert_rent_prices
 from numberdesk.numbers.store import lock_rentals
-from numberdesk.outbox.model import RENTAL_PRICE_CHANGING, Event
+from numberdesk.outbox.model import Event
+from numberdesk.outbox.rental_event_types import RENTAL_PRICE_CHANGING
 from numberdesk.outbox.store import insert_events
 
 
@@ -133,9 +135,11 @@ def _changing(rental: Rental, made: RentPrice) -> Event:
         "phone_number": rental.e164,
         "id": rental.id,
         "change_id": made.id,
+        "period": str(made.from_period),
         "price": format_micros(made.price),
         "price_before": format_micros(before.monthly),
         "currency": before.currency,
+        **told_term(rental.term),
         "from": iso_seconds(rental.begin_of(made.from_period)),
     }
     return RENTAL_PRICE_CHANGING.event(made.id, rental.account_id, payload, made.created_at)

@@ -26,7 +26,8 @@ from numberdesk.numbers.carrier_release_store import insert_releases
 from numberdesk.numbers.rental_store import change_rentals
 from numberdesk.numbers.store import save_sale_numbers
 from numberdesk.orders.store import find_orders
-from numberdesk.outbox.model import NUMBER_RELEASED, Event
+from numberdesk.outbox.model import Event
+from numberdesk.outbox.rental_event_types import NUMBER_RELEASED
 from numberdesk.outbox.store import insert_events
 from numberdesk.usage.session_store import last_opened
 from numberdesk.usage.store import last_begun

@@ -32,7 +32,8 @@ from numberdesk.infra.db import Tx
 from numberdesk.numbers.rental_store import insert_rentals
 from numberdesk.numbers.store import save_sale_numbers
 from numberdesk.orders.store import insert_orders
-from numberdesk.outbox.model import NUMBER_ASSIGNED, Event
+from numberdesk.outbox.model import Event
+from numberdesk.outbox.rental_event_types import NUMBER_ASSIGNED
 from numberdesk.outbox.store import insert_events
 from numberdesk.usage.store import insert_source
 

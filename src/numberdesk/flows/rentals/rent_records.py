@@ -25,7 +25,8 @@ from numberdesk.numbers.rent_store import (
     insert_rent_charges,
     insert_rent_notices,
 )
-from numberdesk.outbox.model import RENEWAL_UPCOMING, RENTAL_PAST_DUE, RENTAL_RENEWED, Event
+from numberdesk.outbox.model import Event
+from numberdesk.outbox.rental_event_types import RENEWAL_UPCOMING, RENTAL_PAST_DUE, RENTAL_RENEWED
 from numberdesk.outbox.store import insert_events
 
 
@@ -105,13 +106,16 @@ def _told(look: RentLook, terms: RentTerms, notice: RentNotice, now: int) -> Eve
         "phone_number": rental.e164,
         "id": rental.id,
         "notice_id": notice.id,
+        "period": str(notice.period),
         "price": format_micros(look.next_price),
         "currency": rental.prices.currency,
+        **told_term(rental.term),
     }
     if notice.state is NoticeState.PAST_DUE:
         since = now if rental.past_due_since is None else rental.past_due_since
+        payload["began_at"] = iso_seconds(rental.begin_of(notice.period))
         payload["released_from"] = iso_seconds(since + terms.grace)
         return RENTAL_PAST_DUE.event(notice.id, rental.account_id, payload, now)
     payload["available"] = format_micros(look.wallet.available)
-    payload["renews_at"] = iso_seconds(rental.renews_at)
+    payload["renews_at"] = iso_seconds(rental.begin_of(notice.period))
     return RENEWAL_UPCOMING.event(notice.id, rental.account_id, payload, now)

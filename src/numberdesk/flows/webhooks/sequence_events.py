@@ -16,7 +16,8 @@ from typing import Final, NamedTuple
 
 from numberdesk.flows.connections.connect_bought import connect_by_default
 from numberdesk.infra.db import Tx
-from numberdesk.outbox.model import NUMBER_ASSIGNED, NUMBER_PURCHASED, ON_DEMAND, NumberedEvent
+from numberdesk.outbox.model import ON_DEMAND, NumberedEvent
+from numberdesk.outbox.rental_event_types import NUMBER_ASSIGNED, NUMBER_PURCHASED
 from numberdesk.outbox.store import find_unnumbered, lock_numbers, number_events
 from numberdesk.webhooks.delivery_store import insert_deliveries
 from numberdesk.webhooks.model import Delivery

@@ -8,8 +8,8 @@ Both hold those rentals alone; with a million rentals they take a second to make
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0034"
-down_revision = "0030"
+revision = "0032"
+down_revision = "0031"
 
 CONDITIONS = {"unpaid": "state = 'past_due'", "parked": "parked_at IS NOT NULL"}
 
