@@ -237,5 +237,6 @@ class Facts:
         return Verdict("charged", None, rental, cost(seconds, self.billing(rental, rate)))
 
     def billing(self, rental: Rented, rate: int) -> Terms:
-        """How calls of a rental are billed."""
-        return Terms(rate, *self.terms.get(rental.carrier, BY_THE_MINUTE))
+        """How calls of a rental are billed. Nothing was said of how those of numbers that were adopted are rounded."""
+        terms = Terms(rate, *self.terms.get(rental.carrier, BY_THE_MINUTE))
+        return terms._replace(rounding="up") if rental.e164 in self.found else terms

@@ -19,7 +19,9 @@ from numberdesk.core.purchase import POOL
 from numberdesk.core.rating import Rounding
 from numberdesk.flows.accounts.create_accounts import NewAccount, create_accounts
 from numberdesk.flows.carriers.audit_carriers import CARRIER_AUDITS
+from numberdesk.flows.connections.connect_numbers import RENTAL_CONNECTIONS
 from numberdesk.flows.connections.fill_trunks import TRUNK_NUMBERS
+from numberdesk.flows.connections.forget_connections import CONNECTION_REMOVALS
 from numberdesk.flows.rentals.renew_rentals import RENEWALS
 from numberdesk.flows.usage.expire_sessions import SESSIONS
 from numberdesk.flows.usage.set_usage_terms import set_call_terms
@@ -258,8 +260,9 @@ class History(SeedRun):
                 raise world.broken("rest", "somebody still waits for an answer")
             self._step()
         end = max(world.loop.time(), latest - _LONGEST_CALM + _CALM) + _CALM / 2
-        while world.loop.time() < end:
-            self._step()
+        self._step_until(end)
+        while world.loop.time() < end + _CALM and self._is_telling():  # of a number that somebody lost just now
+            self._step_until(world.loop.time() + HOUR)
         self._await(self._operator.tidy_up())
         self._settle()
         self._judge.at_rest()
@@ -270,6 +273,15 @@ class History(SeedRun):
         self._papers.at_rest()
         self._judge.verify(self._processes[0].database)
         self._raise_violation()
+
+    def _step_until(self, end: float) -> None:
+        while self._world.loop.time() < end:
+            self._step()
+
+    def _is_telling(self) -> bool:
+        """Whether the carrier is still to be told where calls go, or what it may forget."""
+        now = self._processes[0].now()
+        return any(self._books.is_due(name, now) for name in (RENTAL_CONNECTIONS, CONNECTION_REMOVALS))
 
     def _meanwhile(self, e164: str) -> None:
         """While a carrier is told of a number its customer thinks of something else."""
