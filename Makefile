@@ -33,8 +33,8 @@ test: $(DEV_READY) ## Run all tests
 test-long: $(DEV_READY) ## Kill hundreds of times, fail over again and again, try new examples, simulate 12,000 seeds (an hour)
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m long
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal --hypothesis-profile fresh -m hypothesis
-	$(BIN)/python -m simulation --seeds 10000 --jobs 2
-	$(BIN)/python -m simulation --fresh --seeds 2000 --jobs 2
+	$(BIN)/python -m simulation --seeds 2000 --jobs 2
+	$(BIN)/python -m simulation --fresh --seeds 10000 --jobs 2
 	$(BIN)/python -m simulation --months --fresh --seeds 200 --jobs 2
 
 call-tools: $(CALLS) ## Fetch Kamailio and SIPp from Debian, into a folder, for the tests that place real calls

@@ -1,11 +1,13 @@
 """Pictures of the console, taken of a demo by the browser that is installed: `python -m testbed.pictures FOLDER`.
 
-It takes the few that the documents show; with `--all` every screen, wide and narrow, light and dark.
+It takes the few that the documents show; with `--all` every screen, wide and narrow, light and dark, as small files,
+and a page that lists them.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import itertools
 import re
 import shutil
@@ -19,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 import httpx
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 FLAGS: Final = (
     "--headless",
@@ -31,6 +33,8 @@ FLAGS: Final = (
     "--disable-component-update",
     "--disable-sync",
 )
+_QUALITY: Final = 40
+_WIDTHS: Final = (1400, 400)
 _SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 _FIND: Final = "/console/find?country=US&contains=555&sort=memorable"
 _SHOWN: Final = {
@@ -124,8 +128,17 @@ class Camera:
         page.goto(self._served.url + picture.path.format(**self._ids))
         if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             self.amiss.append(f"{picture.path}: wider than {picture.width}")
-        page.screenshot(path=self._folder / f"{picture.name}.png", full_page=picture.height is None)
+        if picture.height is None:
+            self._shoot_whole(context, page, picture.name)
+        else:
+            page.screenshot(path=self._folder / f"{picture.name}.png")
         context.close()
+
+    def _shoot_whole(self, context: BrowserContext, page: Page, name: str) -> None:
+        """All of a page, a fifth as large as Playwright would write it: there are hundreds."""
+        options = {"format": "webp", "quality": _QUALITY, "captureBeyondViewport": True}
+        taken = context.new_cdp_session(page).send("Page.captureScreenshot", options)
+        (self._folder / f"{name}.webp").write_bytes(base64.b64decode(taken["data"]))
 
 
 @contextmanager
@@ -262,6 +275,8 @@ def take(folder: Path, *, everything: bool) -> list[str]:
         for picture in _every_picture() if everything else _shown_pictures():
             camera.shoot(picture)
         browser.close()
+        if everything:
+            (folder / "README.md").write_text(_list())
         return camera.amiss
 
 
@@ -270,13 +285,35 @@ def _shown_pictures() -> list[Picture]:
 
 
 def _every_picture() -> list[Picture]:
-    made = []
-    for person, paths in (("customer", _CUSTOMER), ("operator", _OPERATOR)):
-        for path in paths:
-            name = re.sub(r"[^a-z]+", "-", path.removeprefix("/console").replace("+", "one")).strip("-")[:40] or "first"
-            for scheme, width in itertools.product(_SCHEMES, (1400, 400)):
-                made.append(Picture(f"{person}-{name}-{width}-{scheme}", person, path, scheme, width, None))
-    return made
+    return [
+        Picture(f"{name}-{width}-{scheme}", person, path, scheme, width, None)
+        for name, person, path in _screens()
+        for scheme, width in itertools.product(_SCHEMES, _WIDTHS)
+    ]
+
+
+def _screens() -> Iterator[tuple[str, str, str]]:
+    """Every screen: its name, who looks at it, and its path."""
+    for person, path in ((person, path) for person, paths in PAGES.items() for path in paths):
+        plain = path.removeprefix("/console").replace("+", "one")
+        yield f"{person}-{re.sub(r'[^a-z]+', '-', plain).strip('-')[:40] or 'first'}", person, path
+
+
+def _list() -> str:
+    """A page with a line for each screen, which leads to its pictures."""
+    heads = [f"{width}, {scheme}" for scheme, width in itertools.product(_SCHEMES, _WIDTHS)]
+    lines = [
+        "# Screens of the console",
+        "",
+        "Taken of a demo by `python -m testbed.pictures docs/console/screens --all`, 1400 and 400 pixels wide.",
+        "",
+        f"| Whose | Screen | {' | '.join(heads)} |",
+        f"|---|---|{'---|' * len(heads)}",
+    ]
+    for name, person, path in _screens():
+        views = [f"[{scheme}]({name}-{width}-{scheme}.webp)" for scheme, width in itertools.product(_SCHEMES, _WIDTHS)]
+        lines.append(f"| {person} | `{path}` | {' | '.join(views)} |")
+    return "\n".join([*lines, ""])
 
 
 def main() -> None:
