@@ -18,7 +18,7 @@ from numberdesk.infra.db import Database
 from testbed.history import record_purchases
 
 USUAL_RENEWALS = 100_000
-BUYS = 1_000
+BUYS = 4_000
 BUYERS = 8
 _CHUNK = 1_000
 _FIRST = 8_000_000_000

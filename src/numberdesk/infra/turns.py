@@ -12,7 +12,7 @@ from typing import Final, Protocol, TypeVar
 MOST_PER_BATCH: Final = 512
 """Commands in one transaction: bounds how long a commit takes and how much is redone when one fails."""
 
-MOST_OF_THE_HOUSE: Final = 32
+MOST_OF_THE_HOUSE: Final = 16
 """Of these, commands of no account, as renewals by the thousand: whoever buys meanwhile waits for a short commit."""
 
 
