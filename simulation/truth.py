@@ -137,7 +137,8 @@ class Truth:
         number = self._books.numbers.get(held.e164)
         open_order = None if number is None or number.state != "claimed" else number.order_id
         parked = any(one.parked and one.e164 == held.e164 for one in self._books.releases.values())
-        return open_order is not None or parked or self._finding(company.name, held.e164, "orphan") == "kept"
+        own = number is not None and number.carrier == POOL  # an import took it, and the audit logs that
+        return own or open_order is not None or parked or self._finding(company.name, held.e164, "orphan") == "kept"
 
     def _finding(self, carrier: str, e164: str, kind: str) -> str | None:
         row = self._books.findings.get((carrier, e164, kind))

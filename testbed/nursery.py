@@ -58,7 +58,7 @@ class Process:
         return status
 
     def _ended(self, timeout: float | None) -> int | None:
-        if self.returncode is None and select.select([self._channel], [], [], timeout)[0]:
+        if self.returncode is None and _is_readable(self._channel, timeout):
             self.returncode = int(_line(self._channel))
             self._channel.close()
         return self.returncode
@@ -75,6 +75,13 @@ class Process:
     def kill(self) -> None:
         """End it."""
         self.send_signal(signal.SIGKILL)
+
+
+def _is_readable(channel: socket.socket, timeout: float | None) -> bool:
+    """Whether something can be read within so many seconds. `select.select` knows the first 1,024 descriptors alone."""
+    waiting = select.poll()
+    waiting.register(channel, select.POLLIN)
+    return bool(waiting.poll(None if timeout is None else timeout * 1000))
 
 
 def start(

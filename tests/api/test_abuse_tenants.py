@@ -153,7 +153,8 @@ def _webhook_of(shop: Shop, account_id: str) -> str:
 
 
 def _delivery_to(shop: Shop, webhook_id: str) -> str:
-    shop.services.writer.apply(shop.services.sequence_events, SequenceEvents(shop.services.now()))
+    while shop.services.writer.apply(shop.services.sequence_events, SequenceEvents(shop.services.now())).left:
+        pass
     found = shop.services.reader.read_now(lambda tx: list_deliveries(tx, webhook_id, None, before_id=None, limit=1))
     return found[0].id
 

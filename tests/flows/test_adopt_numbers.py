@@ -7,17 +7,22 @@ from typing import Any
 import pytest
 
 from numberdesk.core.adoption import AdoptionError, AdoptionLine, BadAdoption, read_lines
+from numberdesk.core.call_record import CallRecord, Direction
 from numberdesk.core.errors import InvalidRequest, NotFound, NumberNotOffered, RentalConflict
+from numberdesk.core.money import MICROS
 from numberdesk.core.periods import add_months, from_datetime, iso_seconds, to_datetime
 from numberdesk.core.purchase import Sold
 from numberdesk.core.rental import DAY, Rental
 from numberdesk.flows.carriers.run_adoption import Adoption, AdoptionReport, Batch, Outcome, owned_numbers
 from numberdesk.flows.carriers.undo_adoptions import UndoAdoption, undo_adoptions
+from numberdesk.flows.usage.record_calls import RecordCalls, record_calls
 from tests.flows.audits import audited, rented, status
 from tests.flows.conftest import NOW, PRICE, QUARANTINE, Shop
 from tests.flows.hands import assign, kinds, renew, take_back, told, why
 
 MONTH_BEFORE = add_months(NOW, -1)
+MINUTE = 60_000_000
+CENT = MICROS // 100
 HEADER = "phone_number,account,price,per_minute_price_inbound,currency,renews_at,since,connection\n"
 
 
@@ -135,6 +140,27 @@ def test_what_was_adopted_goes_back_to_its_carrier_under_the_name_that_it_has_th
     shop.release(account_id, adopted(shop, account_id, "+13613000002"))
     gone = adopt(shop, f"{HEADER}+13613000002,{account_id},1.15,,,,,\n")
     assert "on its way back" in gone.bad[0].reason
+
+
+def test_a_call_told_of_late_is_charged_by_the_carrier_of_its_rental_though_the_number_is_for_sale_by_now(
+    shop: Shop,
+) -> None:
+    shop.connect("acme")
+    e164, account_id = "+13613000001", shop.account(20 * PRICE)
+    shop.acme.own([e164])
+    audited(shop)
+    assert adopt(shop, f"{HEADER}{e164},{account_id},2.5,0.01,,,,\n").rented == 1
+    shop.now += MINUTE
+    call = CallRecord("acme", "c1", "", Direction.INBOUND, e164, "", shop.now, shop.now, None, 90, "")
+    shop.now += MINUTE
+    assert undo(shop, e164).released_at == shop.now
+    audited(shop)
+    assert adopt(shop, f"{HEADER}{e164},sale,2.5,,USD,,,\n").offered == 1
+    assert shop.rows("SELECT carrier FROM numbers WHERE e164 = :one", one=e164) == [("pool",)]
+    (told_late,) = shop.writer.apply(record_calls, RecordCalls(shop.new_id("bat"), (call,), shop.now))
+    assert told_late.outcome.value == "accepted"
+    assert shop.rows("SELECT state, account_id, amount FROM calls") == [("charged", account_id, 2 * CENT)]
+    shop.verified()
 
 
 def adopted(shop: Shop, account_id: str, e164: str) -> str:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from carrier_mock.model import Api
 from numberdesk.carriers.call_port import CallCost, CallPage, CarrierCall
@@ -14,9 +15,11 @@ from numberdesk.carriers.port import CarrierError, Setup, Trouble
 from numberdesk.carriers.registry import KINDS
 from numberdesk.core.breaker import Breaker
 from numberdesk.core.periods import MICROSECONDS
+from numberdesk.core.purchase import POOL
 from numberdesk.flows.usage.note_pulls import DAY, HOUR, SETTLED, day_of
 from numberdesk.flows.usage.pull_calls import CallPuller
 from numberdesk.infra.due_work import DueWorker
+from numberdesk.tables import numbers
 from testbed.mocked_http import MockedHttp
 from tests.flows.audits import rented
 from tests.flows.conftest import PRICE, Shop
@@ -163,6 +166,14 @@ def test_calls_of_numbers_that_are_not_ours_are_left_out(wired: Wired) -> None:
     wired.work()
     assert [call[:3] for call in wired.charges()] in ([("acme", "charged", 61)], [("acme", "parked", 61)])
     assert wired.pulls()[0][3] == 1
+
+
+def test_calls_of_a_number_that_was_rented_from_the_carrier_are_read_though_it_is_anothers_by_now(wired: Wired) -> None:
+    wired.call()
+    with wired.shop.database.write() as tx:
+        tx.execute(update(numbers).where(numbers.c.e164 == wired.e164).values(carrier=POOL))
+    wired.work()
+    assert [call[:3] for call in wired.charges()] == [("acme", "charged", 61)]
 
 
 def test_a_day_is_read_hourly_then_seldom_and_a_last_time_when_it_is_two_days_old(wired: Wired) -> None:

@@ -118,6 +118,17 @@ def test_a_session_that_goes_on_was_opened_before_its_rental_ended(damaged: Copy
     assert f"did not have {NUMBER} when the session was opened" in said(report)
 
 
+def test_a_session_that_expired_before_its_rental_ended_was_of_it_whatever_clock_it_was_opened_by(
+    damaged: Copy,
+) -> None:
+    damaged.plant(
+        "UPDATE usage_sessions SET state = 'expired', ended_at = opened_at WHERE id = 'ses_open'",
+        "UPDATE usage_sessions SET opened_at = opened_at + 5 WHERE id = 'ses_open'",
+        "UPDATE rentals SET released_at = (SELECT ended_at FROM usage_sessions WHERE id = 'ses_open')",
+    )
+    assert "when the session was opened" not in said(damaged.audit())
+
+
 def test_the_books_are_sound_before_they_are_damaged(damaged: Copy) -> None:
     report = damaged.audit()
     assert report.ok, said(report)

@@ -26,7 +26,7 @@ PLANTED = {
     "rent_refunds": "'rrf_1', 'rnt_1', 0, 'acc_1', '+13612738801', 1, 'trf_1_rental', 1",
     "rate_deck_choices": "'acc_1', 1, NULL",
     "interventions": "'itv_1', 1, 'key_1', 'take_back', 'acc_1', '+13612738802', 'rnt_2', 'fraud'",
-    "superseded_prices": f"'{FREE}', 1, 'USD', 1, NULL, NULL, 0",
+    "superseded_prices": f"'{FREE}', 1, 'USD', 1, NULL, NULL, 0, '', ''",
     "keyed_requests": "'acc_1', 'release', 'k', '{}', 'rnt_2', 1",
     "usage_sources": "'acc_1', 'rnt_3', 1, 'switch'",
     "usage_rates": "'acc_1', 'rnt_3', 'outbound', 1, 1",

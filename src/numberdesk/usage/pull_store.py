@@ -1,6 +1,6 @@
 """The SQL of calls that are read from carriers: which days, and what calls cost.
 
-Touches: call_pulls, call_costs, calls, numbers.
+Touches: call_pulls, call_costs, calls, numbers, rentals, orders.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, or_, select, update
 
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.infra.db import Tx
 from numberdesk.infra.due_work import DueTable
 from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set
-from numberdesk.tables import call_costs, call_pulls, calls, numbers
+from numberdesk.tables import call_costs, call_pulls, calls, numbers, orders, rentals
 
 
 class CallPull(NamedTuple):
@@ -99,7 +99,11 @@ def change_pull(tx: Tx, pull: CallPull) -> None:
 
 def find_numbers_at(tx: Tx, carrier: str, e164s: Iterable[str]) -> set[str]:
     """Those of some numbers that are or were a carrier's."""
-    query = select(numbers.c.e164).where(numbers.c.e164.in_(sorted(set(e164s))), numbers.c.carrier == carrier)
+    rented = rentals.join(orders, orders.c.id == rentals.c.order_id)
+    was_its = exists().select_from(rented).where(rentals.c.e164 == numbers.c.e164, orders.c.carrier == carrier)
+    query = select(numbers.c.e164).where(
+        numbers.c.e164.in_(sorted(set(e164s))), or_(numbers.c.carrier == carrier, was_its)
+    )
     return set(tx.execute(query).scalars())
 
 

@@ -1,6 +1,6 @@
 """The SQL of calls: records of ever, and the terms by which they are charged.
 
-Touches: calls, usage_sources, usage_rates, call_terms, rentals, numbers.
+Touches: calls, usage_sources, usage_rates, call_terms, rentals, orders.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numberdesk.core.call_record import CallRecord, Direction
 from numberdesk.core.rating import CallRate, Increments, kept_rounding, rounding_of
 from numberdesk.infra.db import Tx
 from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_pairs, in_set
-from numberdesk.tables import call_terms, calls, numbers, rentals, usage_rates, usage_sources
+from numberdesk.tables import call_terms, calls, orders, rentals, usage_rates, usage_sources
 
 MOST_LISTED: Final = 1_000
 """Parked calls that one transaction takes up."""
@@ -57,14 +57,14 @@ _SPANS: Final = select(
     rentals.c.id,
     rentals.c.account_id,
     rentals.c.e164,
-    numbers.c.carrier,
+    orders.c.carrier,  # the number may be another's by now, or the operator's own
     rentals.c.currency,
     rentals.c.inbound,
     rentals.c.outbound,
     rentals.c.created_at,
     rentals.c.released_at,
     rentals.c.billing,
-).join(numbers, numbers.c.e164 == rentals.c.e164)
+).join(orders, orders.c.id == rentals.c.order_id)
 _SPANS_SINCE: Final = SelectSet(
     _SPANS.where(
         in_set(rentals.c.e164, "numbers"),

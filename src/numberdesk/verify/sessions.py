@@ -80,8 +80,13 @@ _ASTRAY: Final = (
             rentals.c.account_id.is_distinct_from(_s.account_id),
             rentals.c.currency != _s.currency,
             rentals.c.created_at > _s.opened_at,
-            # How a call began that has ended is what its record tells, and the rule about calls holds that.
-            and_(rentals.c.released_at <= _s.opened_at, _s.state != SessionState.ENDED.value),
+            # How a call began that has ended is what its record tells, and the rule about calls holds that. One that
+            # expired before the release was of the rental, whatever clock it was opened by.
+            and_(
+                rentals.c.released_at <= _s.opened_at,
+                _s.state != SessionState.ENDED.value,
+                or_(_s.ended_at.is_(None), _s.ended_at > rentals.c.released_at),
+            ),
         ),
     )
 )
