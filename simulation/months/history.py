@@ -279,9 +279,9 @@ class History(SeedRun):
             self._step()
 
     def _is_telling(self) -> bool:
-        """Whether the carrier is still to be told where calls go, or what it may forget."""
+        """Whether carriers or trunks are still to be told where calls go, or what they may forget."""
         now = self._processes[0].now()
-        return any(self._books.is_due(name, now) for name in (RENTAL_CONNECTIONS, CONNECTION_REMOVALS))
+        return any(self._books.is_due(name, now) for name in (RENTAL_CONNECTIONS, CONNECTION_REMOVALS, TRUNK_NUMBERS))
 
     def _meanwhile(self, e164: str) -> None:
         """While a carrier is told of a number its customer thinks of something else."""

@@ -24,13 +24,15 @@ def account(shop: Shop) -> str:
 
 
 def test_a_number_that_is_released_while_it_is_being_connected_is_cleared(shop: Shop, account: str) -> None:
-    rental = buy(shop, account, connection_id=connection(shop, account))
+    connection_id = connection(shop, account, SIP)
+    rental = buy(shop, account, connection_id=connection_id)
     shop.acme.connects_unheard = 1
     converge(shop)
     assert shop.acme.switchboard.set.keys() == {rental.e164}
+    assert shop.acme.switchboard.made.keys() == {connection_id}
     shop.release(account, rental.e164)
     converge(shop)
-    assert shop.acme.switchboard.set == {}
+    assert (shop.acme.switchboard.set, shop.acme.switchboard.made) == ({}, {})
     assert standing(shop, rental).state is ConnectionState.NONE
     assert told(shop, "number.connected") == []
 

@@ -134,9 +134,10 @@ def applied(
         return Applied(row._replace(next_at=now, leased_until=None), is_news=False, unneeded=unneeded)
     after = _after(row, answer, asked_connection_id, now)
     settled = after.settled_at is not None and after.state is not ConnectionState.UNSUPPORTED
-    unneeded = (
-        _unneeded({before, asked_connection_id}, {wants, after.applied_connection_id}) if settled else frozenset()
-    )
+    # What a rental that has ended wanted may be there although no answer said so: the last one may have been lost.
+    ended = wanted.connection_id if wanted.released_at is not None else None
+    maybe = {before, asked_connection_id, ended}
+    unneeded = _unneeded(maybe, {wants, after.applied_connection_id}) if settled else frozenset()
     # Of a rental that has ended nothing is told any more: it would be told of a generation that was told of before.
     told = wanted.released_at is None and after.state in (
         ConnectionState.ACTIVE,
