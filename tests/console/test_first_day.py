@@ -12,7 +12,8 @@ from testbed.pictures import FLAGS, chromium, demo, signed_in
 
 pytestmark = [
     pytest.mark.skipif(chromium() is None, reason="there is no chromium here: apt-get install chromium"),
-    pytest.mark.slow,
+    pytest.mark.long,  # the demo reads its carriers' calls every minute
+    pytest.mark.timeout(300),
 ]
 
 
