@@ -224,6 +224,13 @@ def test_every_dependency_has_its_reason() -> None:
     assert all(reasons.values())
 
 
+def test_every_page_is_in_the_navigation_of_the_site() -> None:
+    docs, navigation = ROOT / "docs", (ROOT / "mkdocs.yml").read_text().splitlines()
+    listed = {line.strip().removeprefix("- ").rpartition(": ")[2] for line in navigation}
+    pages = {str(page.relative_to(docs)) for page in docs.rglob("*.md") if page.parent.name != "decisions"}
+    assert sorted(pages - listed) == []
+
+
 def test_decisions_are_numbered_in_turn_and_their_headings_say_the_number() -> None:
     files = sorted((ROOT / "docs" / "decisions").glob("*.md"))
     assert [file.name[:4] for file in files] == [f"{place:04}" for place in range(1, len(files) + 1)]
