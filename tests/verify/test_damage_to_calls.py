@@ -180,7 +180,7 @@ DAMAGE: Final[dict[str, Damage]] = {
 @pytest.mark.parametrize("what", DAMAGE)
 def test_damage_to_calls_is_named(damaged: Copy, what: str, books: Database) -> None:
     with books.read() as tx:
-        (account_id,) = tx.fetch("SELECT account_id FROM wallets", [])[0]
+        ((account_id,),) = tx.fetch("SELECT DISTINCT account_id FROM receivables", [])
     statements, expected, message = DAMAGE[what]
     rows = {(invariant, table, row.format(account=account_id)) for invariant, table, row in expected}
     must_be_named(damaged, (statements, rows, message))
