@@ -29,6 +29,7 @@ people = typer.Typer(help="People who sign in to the console.", no_args_is_help=
 _OPTIONS: Final = {"email": "EMAIL", "role": "--role"}
 
 _Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The email that the person signs in with")]
+_RevokeKeys = Annotated[bool, typer.Option("--revoke-keys", help="Revoke the keys that they made for the account, too")]
 _RoleOption = Annotated[
     Role, typer.Option(help="owner, buyer or viewer of customers; admin, support or finance of operators")
 ]
@@ -85,9 +86,7 @@ def link_person(email: _Email, as_json: AsJson = False) -> None:  # noqa: FBT002
 @people.command("disable")
 def disable_person(
     email: _Email,
-    revoke_keys: Annotated[  # noqa: FBT002  a flag
-        bool, typer.Option("--revoke-keys", help="Revoke the keys that they made for the account, too")
-    ] = False,
+    revoke_keys: _RevokeKeys = False,  # noqa: FBT002  a flag
     as_json: AsJson = False,  # noqa: FBT002  a flag
 ) -> None:
     """Let a person sign in no more, and end their sessions at once; prints the keys of theirs that go on."""
@@ -103,9 +102,7 @@ def enable_person(email: _Email, as_json: AsJson = False) -> None:  # noqa: FBT0
 @people.command("erase")
 def erase_person(
     email: _Email,
-    revoke_keys: Annotated[  # noqa: FBT002  a flag
-        bool, typer.Option("--revoke-keys", help="Revoke the keys that they made for the account, too")
-    ] = False,
+    revoke_keys: _RevokeKeys = False,  # noqa: FBT002  a flag
     yes: Yes = False,  # noqa: FBT002  a flag
     as_json: AsJson = False,  # noqa: FBT002  a flag
 ) -> None:

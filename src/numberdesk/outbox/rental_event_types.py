@@ -9,6 +9,9 @@ from typing import Final
 
 from numberdesk.outbox.event_type import TERM_FIELDS, EventType
 
+_OF_RENTAL: Final = {"phone_number": "the number, E.164", "id": "the rental"}
+_OF_NOTICE: Final = {**_OF_RENTAL, "notice_id": "the notice"}
+
 NUMBER_PURCHASED: Final = EventType(
     "number.purchased",
     id_prefix="evt_",
@@ -70,8 +73,7 @@ NUMBER_RELEASED: Final = EventType(
     value=None,
     meaning="A rental has ended.",
     fields={
-        "phone_number": "the number, E.164",
-        "id": "the rental",
+        **_OF_RENTAL,
         "order_id": "the order that began it",
         "reason": "`requested`, `period_end`, `not_paid`, `taken_back`, `transferred`, or `undone` as an adoption",
         "released_at": "when",
@@ -86,8 +88,7 @@ RENTAL_RENEWED: Final = EventType(
     value="charged",
     meaning="A further period of a rental is charged.",
     fields={
-        "phone_number": "the number, E.164",
-        "id": "the rental",
+        **_OF_RENTAL,
         "charge_id": "the charge",
         "period": "the number of the period; the purchase paid period 0",
         "price": "what it cost",
@@ -105,9 +106,7 @@ RENTAL_PAST_DUE: Final = EventType(
     value="past_due",
     meaning="The wallet does not cover a period that has begun. The number works on, and is released after the grace.",
     fields={
-        "phone_number": "the number, E.164",
-        "id": "the rental",
-        "notice_id": "the notice",
+        **_OF_NOTICE,
         "period": "the number of the period; the purchase paid period 0",
         "price": "what the period costs",
         "currency": "its currency",
@@ -124,9 +123,7 @@ RENEWAL_UPCOMING: Final = EventType(
     value="upcoming",
     meaning="A period begins soon, and the wallet would not cover it now.",
     fields={
-        "phone_number": "the number, E.164",
-        "id": "the rental",
-        "notice_id": "the notice",
+        **_OF_NOTICE,
         "period": "the number of the period; the purchase paid period 0",
         "price": "what the period costs",
         "currency": "its currency",
@@ -143,8 +140,7 @@ RENTAL_PRICE_CHANGING: Final = EventType(
     value="announced",
     meaning="Other prices of a rental are announced, from a period on. It may be released before.",
     fields={
-        "phone_number": "the number, E.164",
-        "id": "the rental",
+        **_OF_RENTAL,
         "change_id": "the change",
         "period": "the number of the first period that costs it; the purchase paid period 0",
         "price": "what a period costs then",

@@ -71,7 +71,7 @@ _COLUMNS: Final = (
     Column("Out / min", "per_minute_price_outbound"),
     Column("Billed in seconds", "increments"),
     Column("Each call", "connect_fee"),
-    Column("Rounding", "rounding"),
+    Column("Calls rounded", "rounding"),
     Column("Currency", "currency"),
     Column("Country", "iso_country"),
     Column("Region", "region"),

@@ -46,7 +46,7 @@ RULES: Final = ScreenTable(
         Column("Setup", "setup_price", "money"),
         Column("Billed in seconds", "increments"),
         Column("Each call", "connect_fee", "money"),
-        Column("Rounding", "rounding", "words"),
+        Column("Calls rounded", "rounding", "words"),
         Column("Margin %", "margin_percent"),
         Column("Margin fixed", "margin_fixed", "money"),
         Column("Rounded to", "round_to"),
