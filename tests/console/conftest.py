@@ -30,7 +30,7 @@ from tests.console.browser import CONNECTIONS, Browser
 def desk(made: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """One service for all tests; each opens its own accounts and lists its own numbers."""
     url = made.prepared(tmp_path_factory.mktemp("console"))
-    yield from _run(url, build_site, egress_allow=ALLOWED, credentials_key=new_key())
+    yield from _run(url, build_site, egress_allow=ALLOWED, credentials_key=new_key(), trusted_proxies="127.0.0.1")
     CONNECTIONS.close()
 
 
@@ -66,7 +66,7 @@ def staged(url: str, parts: Parts) -> Iterator[Shop]:
 
 
 def signed_in(desk: Shop, customer: Customer) -> Browser:
-    """A browser in which somebody is signed in. It has an address of its own, as far as tries are counted."""
+    """A browser in which somebody is signed in."""
     browser = Browser(desk.url)
     page = browser.sign_in(customer.key)
     assert (page.status, page.url) == (200, "/console/"), page.text
