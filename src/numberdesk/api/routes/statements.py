@@ -217,6 +217,8 @@ async def usage_summary(request: ApiRequest) -> ApiResponse:
     if until is None:
         until = max(request.now, since)
     if not 0 <= until - since <= LONGEST_SPAN_DAYS * 86_400_000_000:
+        if query.until is None:
+            raise InvalidRequest("since", f"is more than {LONGEST_SPAN_DAYS} days ago; say until when, with until")
         raise InvalidRequest("until", f"must be from since to {LONGEST_SPAN_DAYS} days after it")
     asked = UsageQuestion(request.caller.account_id, since, until, query.phone_number, query.by)
     after = _sum_place(query.page_token)
