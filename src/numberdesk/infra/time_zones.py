@@ -1,6 +1,6 @@
 """The time zones that there are, by their IANA names: those of the `tzdata` package, whatever the machine has.
 
-Touches: files.
+Touches: nothing.
 
 When a month ended must not depend on which host is asked, nor on the day on which its system was last updated.
 """
