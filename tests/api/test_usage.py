@@ -266,7 +266,7 @@ def test_operators_see_what_calls_brought_in_by_number_and_month(line: Line) -> 
 
 def test_operators_see_what_each_source_told_beside_what_was_charged(line: Line) -> None:
     assert outcomes(line.send(line.record("c1"), line.record("c2"))) == ["accepted", "accepted"]
-    asked = {"days": 2, "phone_number": line.number, "page_size": 1}
+    asked: dict[str, Any] = {"days": 2, "phone_number": line.number, "page_size": 1}
     assert outcomes(line.send(line.record("w1", seconds=30), by=line.customer)) == ["accepted"]
     seen: list[tuple[Any, ...]] = []
     token: str | None = ""
