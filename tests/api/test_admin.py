@@ -95,6 +95,23 @@ def test_an_account_is_renamed_given_credit_and_closed_over_http(shop: Shop) -> 
     assert operator.http.get(f"/admin/orders/{bought['order_id']}/").json()["data"]["account_name"] == new
 
 
+def test_an_account_is_given_a_time_zone_from_the_next_month_on(shop: Shop) -> None:
+    operator, customer = shop.operator(), shop.customer(1)
+    path = f"/admin/accounts/{customer.account_id}/"
+    before = operator.http.get(path).json()["data"]
+    assert (before["time_zone"], before["time_zone_from"]) == ("UTC", None)
+    refused = operator.http.patch(path, json={"time_zone": "Europe/Nowhere"})
+    assert (refused.status_code, refused.json()["error"]["details"]["field"]) == (400, "time_zone")
+    changed = operator.http.patch(path, json={"time_zone": "Europe/Berlin"}).json()["data"]
+    (statement,) = customer.http.get("/statements/").json()["data"]
+    assert (changed["time_zone"], statement["time_zone"]) == ("Europe/Berlin", "UTC")
+    assert changed["time_zone_from"] > statement["month"]
+    assert customer.http.get("/account/").json()["data"] == operator.http.get(path).json()["data"] == changed
+    assert customer.http.patch(path, json={"time_zone": "UTC"}).status_code == 403
+    own = operator.http.patch(f"/admin/accounts/{operator.account_id}/", json={"time_zone": "Europe/Berlin"})
+    assert (own.status_code, own.json()["error"]["details"]["field"]) == (400, "time_zone")
+
+
 def refused_until(ask: Callable[[], httpx.Response], status: int) -> None:
     """What a process remembers of a key it remembers for half a second."""
     for _ in range(100):

@@ -48,6 +48,7 @@ MAY_BE_REFUSED: Final = {
     ("ConnectBody", "connection_id"): "only connections that there are",
     ("NewWebhookBody", "kinds"): "what is of operators is for their webhooks alone",
     ("WebhookBody", "kinds"): "what is of operators is for their webhooks alone",
+    ("AccountBody", "time_zone"): "only zones that there are",
     ("NewPersonBody", "role"): "each kind of account has roles of its own",
     ("PersonBody", "role"): "each kind of account has roles of its own",
     ("PersonBody", "status"): "nobody becomes invited again",

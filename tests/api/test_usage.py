@@ -264,6 +264,31 @@ def test_operators_see_what_calls_brought_in_by_number_and_month(line: Line) -> 
     assert line.customer.http.get("/admin/usage/margin/").status_code == 403
 
 
+def test_operators_see_what_each_source_told_beside_what_was_charged(line: Line) -> None:
+    assert outcomes(line.send(line.record("c1"), line.record("c2"))) == ["accepted", "accepted"]
+    asked: dict[str, Any] = {"days": 2, "phone_number": line.number, "page_size": 1}
+    assert outcomes(line.send(line.record("w1", seconds=30), by=line.customer)) == ["accepted"]
+    seen: list[tuple[Any, ...]] = []
+    token: str | None = ""
+    while token is not None:
+        answer = line.switch.http.get("/admin/usage/reconcile/", params={**asked, "page_token": token}).json()
+        seen += [(one["source"], one["status"], one["calls"], one["minutes"], one["amount"]) for one in answer["data"]]
+        token = answer["page"]["next"]
+    assert seen == [
+        (f"customer:{line.customer.account_id}", "witness", 1, 0.5, 0),
+        (line.source, "charged", 2, 2.03, 0.04),
+    ]
+    (told, *_) = line.switch.http.get("/admin/usage/reconcile/", params=asked).json()["data"]
+    assert (told["day"], told["phone_number"]) == (f"{line.started:%Y-%m-%d}", line.number)
+    for wrong in (
+        {"days": 0}, {"days": 401}, {"days": "x"}, {"phone_number": "3612738809"}, {"page_token": "x"},
+        {"page_token": "MSAyIDM"}, {"page_token": "eCAyIDMgNA"}, {"page_size": 0},
+    ):  # fmt: skip
+        answer = line.switch.http.get("/admin/usage/reconcile/", params=wrong)
+        assert (answer.status_code, answer.json()["error"]["details"]["field"]) == (400, next(iter(wrong))), wrong
+    assert line.customer.http.get("/admin/usage/reconcile/").status_code == 403
+
+
 def test_an_account_sees_the_rates_of_its_deck_by_prefix_and_for_a_number(shop: Shop) -> None:
     customer = shop.customer()
     assert customer.http.get("/usage/rates/").json()["data"] == []

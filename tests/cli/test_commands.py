@@ -122,6 +122,15 @@ def test_an_account_is_renamed_given_credit_and_closed(run: Run) -> None:
     assert (renamed["id"], renamed["name"]) == (account["id"], "Voice Agency")
     limited = _json(run("accounts", "credit-limit", "Voice Agency", "2.5", "--json"))
     assert limited["credit_limit"] == _json(run("wallet", "show", "Voice Agency", "--json"))["credit_limit"] == 2.5
+    zoned = _json(run("accounts", "time-zone", "Voice Agency", "Europe/Berlin", "--json"))
+    (month,) = _json(run("statements", "list", "Voice Agency", "--json"))
+    assert (zoned["time_zone"], month["time_zone"], zoned["time_zone_from"] > month["month"]) == (
+        "Europe/Berlin",
+        "UTC",
+        True,
+    )
+    nowhere = run("accounts", "time-zone", "Voice Agency", "Berlin")
+    assert (nowhere.returncode, "ZONE must be the name of a time zone" in nowhere.stderr) == (2, True)
     run("wallet", "adjust", "Voice Agency", "-1")
     low = run("accounts", "credit-limit", "Voice Agency", "0.5")
     assert (low.returncode, "1 USD" in low.stderr, "account_in_use" in low.stderr) == (1, True, True)

@@ -46,7 +46,8 @@ def test_a_customers_account_gets_no_key_of_an_operator(run: Run) -> None:
 @pytest.mark.parametrize(
     "command",
     [("wallet", "show"), ("wallet", "statement"), ("wallet", "top-up", "1"), ("wallet", "adjust", "1"),
-     ("accounts", "suspend"), ("accounts", "reactivate"), ("accounts", "credit-limit", "1")],
+     ("accounts", "suspend"), ("accounts", "reactivate"), ("accounts", "credit-limit", "1"),
+     ("accounts", "time-zone", "Europe/Berlin")],
 )  # fmt: skip
 def test_what_is_about_a_wallet_is_refused_for_an_operators_account(run: Run, command: tuple[str, ...]) -> None:
     json_of(run("operators", "create", "Operators", "--json"))

@@ -70,6 +70,10 @@ def test_an_account_is_limited_suspended_and_let_go_on(operator: Browser) -> Non
     base = base_of(account)
     operator.post(f"{base}/change", {"credit_limit": "5"})
     assert "Credit limit 5.00" in operator.get(base).text
+    moved = operator.send(operator.get(base).form(f"{base}/change"), time_zone="Europe/Berlin")
+    assert moved.form(f"{base}/change").fields["time_zone"] == ["Europe/Berlin"]
+    nowhere = operator.post(f"{base}/change", {"time_zone": "Europe"})
+    assert (nowhere.status, "name of a time zone" in nowhere.text) == (400, True)
     suspended = operator.post(f"{base}/change", {"status": "suspended"})
     assert "Let it buy again" in suspended.text
     active = operator.post(f"{base}/change", {"status": "active"})

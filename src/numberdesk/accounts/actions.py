@@ -88,6 +88,7 @@ _SHOWN: Final = frozenset(
         "status",
         "tags",
         "test",
+        "time_zone",
         "webhook_id",
         "with_descendants",
     ]

@@ -46,7 +46,7 @@ _LIMITS: Final = {
     "low_balance": "--low-balance",
 }
 _OR_NONE: Final = "none takes it away"
-_CHANGES: Final = {"name": "NAME", "credit_limit": "AMOUNT"}
+_CHANGES: Final = {"name": "NAME", "credit_limit": "AMOUNT", "time_zone": "ZONE"}
 
 
 @accounts.command("create")
@@ -96,6 +96,21 @@ def set_credit_limit(
     _change(
         account,
         lambda account_id, now: account_change(account_id, now, credit_limit=amount_of(amount, "credit_limit")),
+        called=customer_called,
+        as_json=as_json,
+    )
+
+
+@accounts.command("time-zone")
+def set_time_zone(
+    account: AccountArgument,
+    zone: Annotated[str, typer.Argument(metavar="ZONE", help="An IANA name, like Europe/Berlin")],
+    as_json: AsJson = False,  # noqa: FBT002  a flag
+) -> None:
+    """Set the time zone of an account's statements, from the next month on."""
+    _change(
+        account,
+        lambda account_id, now: account_change(account_id, now, time_zone=zone),
         called=customer_called,
         as_json=as_json,
     )

@@ -34,6 +34,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "numberdesk accounts list": ("numberdesk accounts list",),
     "numberdesk accounts suspend": ('numberdesk accounts suspend "First customer"',),
     "numberdesk accounts reactivate": ('numberdesk accounts reactivate "First customer"',),
+    "numberdesk accounts time-zone": ('numberdesk accounts time-zone "First customer" Europe/Berlin',),
     "numberdesk accounts rename": ('numberdesk accounts rename "First customer" "Voice Agency"',),
     "numberdesk accounts credit-limit": ('numberdesk accounts credit-limit "On credit" 250',),
     "numberdesk accounts close": ('numberdesk accounts close "First customer" --yes',),

@@ -61,7 +61,7 @@ def list_months(account: AccountArgument, limit: Limit = 1000, as_json: AsJson =
 @statements.command("show")
 def show(
     account: AccountArgument,
-    month: Annotated[str, typer.Argument(metavar="MONTH", help="Month of UTC, like 2026-03")],
+    month: Annotated[str, typer.Argument(metavar="MONTH", help="Month, like 2026-03")],
     form: Annotated[FormatName, typer.Option("--format", help="How it is printed")] = FormatName.JSON,
 ) -> None:
     """Print the statement of a month: whole, however many lines it has."""

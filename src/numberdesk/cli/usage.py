@@ -28,6 +28,7 @@ from numberdesk.core.phone import PhoneError, parse_e164
 from numberdesk.core.rating import RatingError, parse_increments
 from numberdesk.flows.carriers.describe_carriers import is_carrier
 from numberdesk.flows.part_way import Taken, part_way
+from numberdesk.flows.usage.compare_sources import MOST_DAYS, compare_sources
 from numberdesk.flows.usage.feed_calls import Read, outcomes, read_foreign
 from numberdesk.flows.usage.record_calls import MOST_RECORDS, RateParked, RecordCalls, rate_parked, record_calls
 from numberdesk.flows.usage.send_calls import TAKEN_ONCE
@@ -41,7 +42,7 @@ from numberdesk.flows.usage.set_usage_terms import (
     set_missing_rates,
 )
 from numberdesk.usage.pull_store import list_pulls
-from numberdesk.usage.store import list_heard, list_parked
+from numberdesk.usage.store import list_parked
 from numberdesk.views.usage import heard_view, parked_call_view, pull_view
 from numberdesk.wiring import Services
 
@@ -200,15 +201,14 @@ def pulls(
 @usage.command("reconcile")
 def reconcile(
     number: Annotated[str | None, typer.Option(help="Only this number")] = None,
-    days: Annotated[int, typer.Option(min=1, max=400, help="So many days back")] = 7,
+    days: Annotated[int, typer.Option(min=1, max=MOST_DAYS, help="So many days of UTC, today's included")] = 7,
     limit: Limit = 1000,
     as_json: AsJson = False,  # noqa: FBT002  a flag
 ) -> None:
     """Show what each source told of each number and day beside what was charged."""
     with services(_OPTIONS | {"phone_number": "--number"}) as running:
-        since = running.now() - days * 86_400_000_000
-        e164 = None if number is None else _number(number)
-        found = running.reader.read_now(lambda tx: list_heard(tx, since=since, e164=e164, limit=limit))
+        e164, now = None if number is None else _number(number), running.now()
+        found = running.reader.read_now(lambda tx: compare_sources(tx, now, days, e164=e164, limit=limit, most=None))
         columns = ("day", "phone_number", "source", "status", "calls", "seconds", "minutes", "amount")
         print_list([heard_view(one) for one in found], columns, as_json=as_json)
 

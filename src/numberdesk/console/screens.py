@@ -135,6 +135,7 @@ MENU: Final[dict[str, tuple[MenuItem, ...]]] = {
         MenuItem("Releases", "/console/releases", "GET /admin/releases"),
         MenuItem("Rents", "/console/rents", "GET /admin/rentals"),
         MenuItem("Parked calls", "/console/parked-calls", "GET /admin/usage/parked"),
+        MenuItem("Sources compared", "/console/sources", "GET /admin/usage/reconcile"),
         MenuItem("Days read", "/console/pulls", "GET /admin/usage/pulls"),
         MenuItem("Feeds", "/console/feeds", "GET /admin/usage/feeds"),
         MenuItem("Sales", "/console/sales", "GET /admin/orders"),

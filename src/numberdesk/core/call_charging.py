@@ -173,6 +173,11 @@ class Heard(NamedTuple):
     seconds: int
     amount: int
 
+    @property
+    def place(self) -> str:
+        """Where it stands in a list of what was told."""
+        return f"{self.day} {self.e164} {self.source} {self.state}"
+
 
 @dataclass(slots=True)
 class CallBooks:

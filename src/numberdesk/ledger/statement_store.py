@@ -7,6 +7,7 @@ A page of lines is a stretch of entries, found by the first, so nothing here rea
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, func, literal_column, select, tuple_, union_all
@@ -32,6 +33,13 @@ def find_first_posting(tx: Tx, account_id: str) -> int | None:
     """When the first line of a wallet was posted; None for one without lines."""
     query = select(transfers.c.created_at).where(transfers.c.account_id == account_id, transfers.c.entry == 1)
     return tx.execute(query).scalar()
+
+
+def find_latest_postings(tx: Tx, account_ids: Collection[str]) -> dict[str, int]:
+    """When the latest line of each wallet was posted; wallets without lines are left out."""
+    latest = func.max(transfers.c.created_at)
+    found = {one: tx.execute(select(latest).where(transfers.c.account_id == one)).scalar() for one in account_ids}
+    return {account_id: at for account_id, at in found.items() if at is not None}
 
 
 def find_edges(tx: Tx, account_id: str, month: Month) -> StatementEdges:

@@ -19,6 +19,7 @@ from numberdesk.tables.accounts import (
     people,
     sign_in_links,
     spend_caps,
+    time_zone_changes,
     wallets,
 )
 from numberdesk.tables.base import ALSO_ON_SQLITE, metadata
@@ -132,6 +133,7 @@ __all__ = [
     "sign_in_links",
     "spend_caps",
     "superseded_prices",
+    "time_zone_changes",
     "transfers",
     "trigram_fills",
     "trunk_numbers",

@@ -97,6 +97,18 @@ credit_limit_changes = Table(
     sqlite_with_rowid=False,
 )
 
+# The time zone of an account's months from one on, like 2026-03; before the first they are of UTC.
+time_zone_changes = Table(
+    "time_zone_changes",
+    metadata,
+    text("account_id", ForeignKey(accounts.c.id)),
+    text("from_month"),
+    text("time_zone"),
+    PrimaryKeyConstraint("account_id", "from_month"),
+    CheckConstraint("from_month > '1970' AND from_month < '9999' AND time_zone <> ''", name="month_and_zone"),
+    sqlite_with_rowid=False,
+)
+
 # The most that an account (owner_id is its id), or one of its keys, may spend on purchases; null is without a cap.
 spend_caps = Table(
     "spend_caps",

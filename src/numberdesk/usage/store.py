@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import BigInteger, Select, and_, bindparam, func, or_, select, tuple_
 
 from numberdesk.core.billing import billing_of
-from numberdesk.core.call_charging import CallState, CallTerms, Heard, KeptCall, ParkedReason, RentedSpan
+from numberdesk.core.call_charging import CallState, CallTerms, KeptCall, ParkedReason, RentedSpan
 from numberdesk.core.call_record import CallRecord, Direction
 from numberdesk.core.rating import CallRate, Increments, kept_rounding, rounding_of
 from numberdesk.infra.db import Tx
@@ -283,25 +283,6 @@ def count_parked(tx: Tx, source: str, most: int) -> int:
     mine = or_(calls.c.source == source, and_(calls.c.source > f"{source}/", calls.c.source < f"{source}0"))
     found = select(calls.c.id).where(calls.c.state == CallState.PARKED.value, mine).limit(most)
     return int(tx.execute(select(func.count()).select_from(found.subquery())).scalar_one())
-
-
-def list_heard(tx: Tx, *, since: int, e164: str | None, limit: int) -> list[Heard]:
-    """What each source told of each number and day, in UTC, by day; every call since then is looked at."""
-    day = calls.c.started_at // DAY * DAY
-    columns = (day.label("day"), calls.c.e164, calls.c.source, calls.c.state)
-    query = select(
-        *columns,
-        func.count().label("calls"),
-        func.coalesce(func.sum(calls.c.seconds), 0).label("seconds"),
-        func.coalesce(func.sum(calls.c.amount), 0).label("amount"),
-    ).where(calls.c.started_at >= since)
-    if e164 is not None:
-        query = query.where(calls.c.e164 == e164)
-    ordered = query.group_by(*columns).order_by(*columns).limit(limit)
-    return [
-        Heard(row.day, row.e164, row.source, CallState(row.state), row.calls, int(row.seconds), int(row.amount))
-        for row in tx.execute(ordered)
-    ]
 
 
 _NOBODY: Final = (None, None, None)

@@ -16,6 +16,7 @@ from numberdesk.core.money import as_decimal
 from numberdesk.core.periods import iso_or_none, iso_seconds
 from numberdesk.core.purchase import Wallet
 from numberdesk.core.spending import SpendCaps
+from numberdesk.core.statement import UTC_ZONE, ZoneChange
 from numberdesk.flows.statements.read_statements import LinePeriod
 from numberdesk.ledger.model import Transfer, wallet_account
 from numberdesk.views.formats import (
@@ -29,7 +30,7 @@ from numberdesk.views.formats import (
     TransferId,
     TransferKind,
 )
-from numberdesk.views.statements import PeriodView, period_view
+from numberdesk.views.statements import MonthName, PeriodView, period_view
 
 _NO_CAPS: Final = SpendCaps()
 
@@ -108,6 +109,8 @@ class AccountView(msgspec.Struct, frozen=True):
     kind: AccountKind
     low_balance: LowBalanceView | None
     spend_limits: SpendLimitsView | None
+    time_zone: str | None
+    time_zone_from: MonthName | None
 
 
 def spend_limits_view(caps: SpendCaps) -> SpendLimitsView:
@@ -166,9 +169,13 @@ def new_key_view(key: ApiKey, secret: str, caps: SpendCaps = _NO_CAPS) -> NewKey
 
 
 def account_view(
-    account: Account, credit_limit: int | None, alert_below: int | None = None, caps: SpendCaps | None = None
+    account: Account,
+    credit_limit: int | None,
+    alert_below: int | None = None,
+    caps: SpendCaps | None = None,
+    zone: ZoneChange | None = None,
 ) -> AccountView:
-    """An account, with its credit limit, low balance and caps, in micros; one of operators has none."""
+    """An account, with its credit limit, low balance and caps, in micros, and zone; one of operators has none."""
     is_customers = credit_limit is not None
     return AccountView(
         account.id,
@@ -181,4 +188,6 @@ def account_view(
         account.kind,
         LowBalanceView(None if alert_below is None else as_decimal(alert_below)) if is_customers else None,
         spend_limits_view(caps or _NO_CAPS) if is_customers else None,
+        None if not is_customers else UTC_ZONE.name if zone is None else zone.time_zone,
+        None if zone is None else zone.from_month,
     )

@@ -22,9 +22,12 @@ COLUMNS: Final = (
     "section", "type", "at", "kind", "phone_number", "amount", "balance", "currency", "period", "period_begins_at",
     "period_ends_at", "direction", "calls", "seconds", "billed_seconds", "rate", "connect_fee", "minimum_seconds",
     "step_seconds", "part", "transaction_id", "entry", "order_id", "reference", "period_length",
-    "rounding",
+    "rounding", "time_zone", "day",
 )  # fmt: skip
-"""What each line has. Only rows of type `line` have an amount, and only those of type `calls` a part of it."""
+"""What each line has. Only rows of type `line` have an amount, and only those of type `calls` a part of it.
+
+Instants are of UTC, as are the days of calls; `day` is that of the statement's zone.
+"""
 
 
 class CsvStatement:
@@ -68,8 +71,10 @@ def _edge(head: StatementHead, section: Section, kind: str, at: int, balance: in
         "section": section.value,
         "type": kind,
         "at": iso_seconds(at),
+        "day": day_text(min(at, head.month.ends_at - 1), head.month.zone),
         "balance": format_micros(balance),
         "currency": head.account.currency,
+        "time_zone": head.month.zone.name,
     }
 
 
@@ -79,11 +84,13 @@ def _line(head: StatementHead, line: DescribedLine) -> dict[str, str]:
         "section": line.section.value,
         "type": "line",
         "at": iso_seconds(transfer.created_at),
+        "day": day_text(transfer.created_at, head.month.zone),
         "kind": transfer.kind,
         "phone_number": line.e164 or "",
         "amount": format_micros(line.amount),
         "balance": "" if line.balance is None else format_micros(line.balance),
         "currency": head.account.currency,
+        "time_zone": head.month.zone.name,
         "transaction_id": transfer.id,
         "entry": "" if transfer.entry is None else str(transfer.entry),
         "order_id": transfer.order_id or "",
@@ -108,6 +115,7 @@ def _calls(head: StatementHead, line: DescribedLine, calls: CarriedCalls) -> dic
         "kind": line.transfer.kind,
         "phone_number": calls.e164,
         "currency": head.account.currency,
+        "time_zone": head.month.zone.name,
         "direction": calls.direction.value,
         "calls": str(calls.calls),
         "seconds": str(calls.seconds),

@@ -16,7 +16,7 @@ from numberdesk.core.billing import in_words
 from numberdesk.core.money import format_micros, with_two_places
 from numberdesk.core.periods import MONTHLY, iso_seconds
 from numberdesk.core.rating import Rounding
-from numberdesk.core.statement import CarriedCalls, KindTotal
+from numberdesk.core.statement import UTC_ZONE, CarriedCalls, KindTotal, Month, Zone
 from numberdesk.flows.statements.read_statements import DescribedLine, Section, StatementHead
 from numberdesk.views.statements import day_text
 
@@ -83,7 +83,7 @@ class HtmlStatement:
             '</title><meta name="viewport" content="width=device-width, initial-scale=1">'
             f'<meta name="robots" content="noindex"><style>{_STYLE}</style></head><body>\n'
             f"<h1>{title}</h1><p>{_text(head.account.name)} ({_text(head.account.id)})</p>"
-            f"<p>{_day(head.month.begins_at)} to {_day(head.month.ends_at - 1)} UTC, {until}; made "
+            f"<p>{_edge_days(head.month)}, {until}; made "
             f'{iso_seconds(head.made_at)}; amounts in {_text(currency)}</p>\n<table class="sums">{rows}</table>\n'
         )
 
@@ -91,23 +91,26 @@ class HtmlStatement:
         """The title and the beginning of a table."""
         names = "".join(f'<th scope="col"{_right(name)}>{name}</th>' for name in _NAMES)
         table = f'<table class="lines"><thead><tr>{names}</tr></thead><tbody>\n'
-        return f"<h2>{_TITLES[section]}</h2>\n{table}" + _edge(_day(head.month.begins_at), "Opening balance", opening)
+        day = _day(head.month.begins_at, head.month.zone)
+        return f"<h2>{_TITLES[section]}</h2>\n{table}" + _edge(day, "Opening balance", opening)
 
-    def lines(self, head: StatementHead, lines: Sequence[DescribedLine]) -> str:  # noqa: ARG002  a form's signature
+    def lines(self, head: StatementHead, lines: Sequence[DescribedLine]) -> str:
         """Rows of lines, and of the calls that they are made of."""
-        return "".join(_line(line) + "".join(_calls(line, one) for one in line.calls) for line in lines)
+        zone = head.month.zone
+        return "".join(_line(line, zone) + "".join(_calls(line, one) for one in line.calls) for line in lines)
 
     def close_section(self, head: StatementHead, section: Section, closing: int) -> str:  # noqa: ARG002
         """The end of the table."""
         name = "Balance so far" if head.is_open else "Closing balance"
-        return _edge(_day(min(head.month.ends_at - 1, head.made_at)), name, closing) + "</tbody></table>\n"
+        day = _day(min(head.month.ends_at - 1, head.made_at), head.month.zone)
+        return _edge(day, name, closing) + "</tbody></table>\n"
 
     def end(self, head: StatementHead) -> str:  # noqa: ARG002  a form's signature
         """The end of the page."""
         return "</body></html>\n"
 
 
-def _line(line: DescribedLine) -> str:
+def _line(line: DescribedLine, zone: Zone) -> str:
     transfer, what = line.transfer, _kind(line.transfer.kind)
     if line.period is not None:
         what += f" {_day(line.period.begins_at)} to {_day(line.period.ends_at)}"
@@ -116,7 +119,7 @@ def _line(line: DescribedLine) -> str:
     if transfer.reference is not None:
         what += f", {transfer.reference}"
     balance = "" if line.balance is None else _amount(line.balance)
-    return _row("", _day(transfer.created_at), what, line.e164 or "", _amount(line.amount), balance)
+    return _row("", _day(transfer.created_at, zone), what, line.e164 or "", _amount(line.amount), balance)
 
 
 def _calls(line: DescribedLine, calls: CarriedCalls) -> str:
@@ -158,8 +161,17 @@ def _money(amount: int, currency: str) -> str:
     return f"{_amount(amount)} {_text(currency)}"
 
 
-def _day(instant: int) -> str:
-    return day_text(instant)
+def _day(instant: int, zone: Zone = UTC_ZONE) -> str:
+    return day_text(instant, zone)
+
+
+def _edge_days(month: Month) -> str:
+    """From when to when it is. Of a zone the instants are named: a month whose zone is new begins at no midnight."""
+    days = f"{_day(month.begins_at, month.zone)} to {_day(month.ends_at - 1, month.zone)}"
+    if month.zone is UTC_ZONE:
+        return f"{days} UTC"
+    edges = f"{iso_seconds(month.begins_at)} to {iso_seconds(month.ends_at)}"
+    return f"{days} {_text(month.zone.name)} ({edges}; periods and days of calls are of UTC)"
 
 
 def _text(text: str) -> str:

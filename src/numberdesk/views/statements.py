@@ -15,9 +15,9 @@ import msgspec
 from numberdesk.core.billing import in_words
 from numberdesk.core.call_record import Direction
 from numberdesk.core.money import as_decimal
-from numberdesk.core.periods import iso_seconds
+from numberdesk.core.periods import iso_seconds, to_datetime
 from numberdesk.core.rating import Rounding
-from numberdesk.core.statement import CarriedCalls, KindTotal, UsageSum
+from numberdesk.core.statement import UTC_ZONE, CarriedCalls, KindTotal, UsageSum, Zone
 from numberdesk.flows.statements.read_statements import DescribedLine, LinePeriod, Section, StatementHead
 from numberdesk.views.formats import AccountId, Currency, Instant, OrderId, PhoneNumber, TransferId, TransferKind
 
@@ -90,6 +90,7 @@ class StatementHeadView(msgspec.Struct, frozen=True):
     month: MonthName
     begins_at: Instant
     ends_at: Instant
+    time_zone: str
     status: StatementState
     currency: Currency
     opening_balance: Decimal
@@ -129,6 +130,7 @@ def statement_head_view(head: StatementHead) -> StatementHeadView:
         head.month.name,
         iso_seconds(head.month.begins_at),
         iso_seconds(head.month.ends_at),
+        head.month.zone.name,
         StatementState.OPEN if head.is_open else StatementState.CLOSED,
         head.account.currency,
         as_decimal(edges.opening),
@@ -194,9 +196,11 @@ def _calls_view(calls: CarriedCalls) -> CarriedCallsView:
     )
 
 
-def day_text(instant: int) -> str:
-    """The day of an instant, like 2026-03-20."""
-    return iso_seconds(instant).partition("T")[0]
+def day_text(instant: int, zone: Zone = UTC_ZONE) -> str:
+    """The day of an instant in a zone, like 2026-03-20."""
+    if zone is UTC_ZONE:
+        return iso_seconds(instant).partition("T")[0]
+    return f"{to_datetime(instant).astimezone(zone.rules):%Y-%m-%d}"
 
 
 def usage_sum_view(summed: UsageSum, currency: str, *, by_month: bool) -> UsageSumView:

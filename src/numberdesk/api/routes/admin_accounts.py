@@ -57,6 +57,8 @@ _ACCOUNT_EXAMPLE: Final = {
     "kind": "customer",
     "low_balance": {"below": 10},
     "spend_limits": {"per_purchase": 5, "per_day": None, "per_month": 500},
+    "time_zone": "Europe/Berlin",
+    "time_zone_from": "2026-04",
 }
 _MOVEMENT_EXAMPLE: Final = {
     "id": "trf_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
@@ -109,6 +111,7 @@ class AccountBody(msgspec.Struct, frozen=True):
     credit_limit: CreditLimit | None = None
     low_balance: LowBalanceBody | None = None
     spend_limits: SpendLimitsBody | None = None
+    time_zone: Annotated[str, stated(minLength=1, maxLength=64)] | None = None
 
 
 class MovementBody(msgspec.Struct, frozen=True):
@@ -181,7 +184,7 @@ async def get_account(request: ApiRequest) -> ApiResponse:
 @endpoint(
     "PATCH",
     "/admin/accounts/{account_id:str}",
-    summary="Rename, suspend, reactivate or close an account, or change its limits and its low balance",
+    summary="Rename, suspend, reactivate or close an account, or change its limits, its low balance and its time zone",
     tag="Operators",
     scope="admin",
     body=AccountBody,
@@ -201,6 +204,7 @@ async def change_account(request: ApiRequest) -> ApiResponse:
         credit_limit=body.credit_limit,
         caps=None if body.spend_limits is None else body.spend_limits.caps,
         low_balance=None if body.low_balance is None else LowBalance(_whole(body.low_balance.below)),
+        time_zone=body.time_zone,
     )
     changed = await request.services.writer.submit(change_accounts, command)
     return ApiResponse(account_view(*changed), "Account updated")

@@ -12,15 +12,27 @@ import msgspec
 from numberdesk.api.carrier_filter import check_filter
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, page, position
-from numberdesk.api.shapes import LONGEST_ID, CarrierName, stated
+from numberdesk.api.shapes import E164, LONGEST_ID, CarrierName, stated
 from numberdesk.core.errors import InvalidRequest
+from numberdesk.flows.usage.compare_sources import MOST_DAYS, compare_sources
 from numberdesk.flows.usage.months import month_bounds
 from numberdesk.usage.feed_store import list_feeds
 from numberdesk.usage.margin_store import list_margins
 from numberdesk.usage.pull_store import list_pulls
-from numberdesk.views.usage import FeedView, MarginView, PullView, feed_view, margin_view, pull_view
+from numberdesk.views.usage import (
+    FeedView,
+    HeardView,
+    MarginView,
+    PullView,
+    feed_view,
+    heard_view,
+    margin_view,
+    pull_view,
+)
 
 _MOST: Final = 1_000
+_PARTS_OF_A_PLACE: Final = 4
+_LONGEST_INSTANT: Final = 18
 
 Month = Annotated[str, stated(pattern="^20[0-9]{2}-(0[1-9]|1[0-2])$")]
 
@@ -92,6 +104,59 @@ async def margins(request: ApiRequest) -> ApiResponse:
     return ApiResponse([margin_view(item) for item in items], rest=rest)
 
 
+class ReconcileQuery(PageQuery, frozen=True):
+    """Which calls are compared."""
+
+    days: Annotated[
+        int, msgspec.Meta(ge=1, le=MOST_DAYS, description="So many days of UTC, the last of them today.")
+    ] = 7
+    phone_number: E164 | None = None
+
+
+@endpoint(
+    "GET",
+    "/admin/usage/reconcile",
+    summary="What each source told of each number and day beside what was charged for it",
+    tag="Operators",
+    scope="admin",
+    query=ReconcileQuery,
+    data=list[HeardView],
+    paged=True,
+    answer_example=[
+        {
+            "day": "2026-03-20",
+            "phone_number": "+13612738809",
+            "source": "twilio",
+            "status": "charged",
+            "calls": 12,
+            "seconds": 1830,
+            "minutes": 30.5,
+            "amount": 0.4,
+        },
+        {
+            "day": "2026-03-20",
+            "phone_number": "+13612738809",
+            "source": "customer:acc_0195b3a4c7e07d2f8a1b2c3d4e5f6071/switch",
+            "status": "witness",
+            "calls": 12,
+            "seconds": 1812,
+            "minutes": 30.2,
+            "amount": 0,
+        },
+    ],
+)
+async def reconcile(request: ApiRequest) -> ApiResponse:
+    """Page what sources told."""
+    query: ReconcileQuery = request.query
+    after = _heard_place(query.page_token)
+    now, limit = request.now, query.page_size + 1
+    found = await request.read(
+        lambda tx: compare_sources(tx, now, query.days, e164=query.phone_number, after=after, limit=limit)
+    )
+    items, rest = page(found, query.page_size, "place")
+    return ApiResponse([heard_view(item) for item in items], rest=rest)
+
+
 class PullsQuery(msgspec.Struct, frozen=True):
     """Which days."""
 
@@ -157,6 +222,17 @@ async def feeds(request: ApiRequest) -> ApiResponse:
     """List feeds of all accounts."""
     found = await request.read(lambda tx: list_feeds(tx, None, _MOST))
     return ApiResponse([feed_view(item) for item in found])
+
+
+def _heard_place(token: str | None) -> tuple[int, str, str, str] | None:
+    text = position(token, "")
+    if text is None:
+        return None
+    day, *rest = parts = text.split(" ")
+    if len(parts) != _PARTS_OF_A_PLACE or not (day.isascii() and day.isdigit() and len(day) <= _LONGEST_INSTANT):
+        raise InvalidRequest("page_token", "is not a token of this list")
+    e164, source, state = rest
+    return int(day), e164, source, state
 
 
 def _place(token: str | None) -> tuple[str, str] | None:

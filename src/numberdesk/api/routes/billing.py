@@ -112,6 +112,8 @@ async def balance(request: ApiRequest) -> ApiResponse:
         "kind": "customer",
         "low_balance": {"below": 10},
         "spend_limits": {"per_purchase": 5, "per_day": None, "per_month": 500},
+        "time_zone": "Europe/Berlin",
+        "time_zone_from": "2026-04",
     },
 )
 async def own_account(request: ApiRequest) -> ApiResponse:

@@ -51,6 +51,7 @@ _HEAD_EXAMPLE: Final = {
     "month": "2026-03",
     "begins_at": "2026-03-01T00:00:00Z",
     "ends_at": "2026-04-01T00:00:00Z",
+    "time_zone": "UTC",
     "status": "closed",
     "currency": "USD",
     "opening_balance": 0,

@@ -197,7 +197,7 @@ deed(
         "PATCH /admin/accounts/{account_id}",
         "/accounts/{account_id}",
         "saved",
-        fields=("name", "status", "credit_limit"),
+        fields=("name", "status", "credit_limit", "time_zone"),
     ),
     account,
 )

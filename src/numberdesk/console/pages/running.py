@@ -70,6 +70,31 @@ MARGIN: Final = listed(
     )
 )
 
+SOURCES: Final = listed(
+    ScreenTable(
+        "/console/sources",
+        "Sources compared",
+        "GET /admin/usage/reconcile",
+        (
+            Column("Day", "day"),
+            Column("Number", "phone_number", "phone"),
+            Column("Source", "source"),
+            Column("State", "status"),
+            Column("Calls", "calls", "count"),
+            Column("Seconds", "seconds", "count"),
+            Column("Minutes", "minutes"),
+            Column("Charged", "amount", "money"),
+        ),
+        (
+            Filter("Number", "phone_number", hint="+13615550142"),
+            Filter("Days, with today", "days", hint="7"),
+        ),
+        empty="No source told of calls in these days.",
+        about="What each source told of the calls of a number on a day of UTC. One source charges for a number; where "
+        "others tell of more or fewer minutes than it does, calls are missing somewhere.",
+    )
+)
+
 PULLS: Final = listed(
     ScreenTable(
         "/console/pulls",

@@ -25,6 +25,7 @@ _MONTHS: Final = (
     Column("Closed with", "closing_balance", "money", unit="currency"),
     Column("Owed for calls", "closing_owed", "money"),
     Column("Lines", "line_count", "count"),
+    Column("Time zone", "time_zone"),
 )
 _LINES: Final = (
     Column("When", "posted_at", "time"),
@@ -55,7 +56,7 @@ class _Statements(NamedTuple):
             self.endpoint,
             (Column("Month", "month", link=f"{ROOT}{self.path}/{{month}}"), *_MONTHS),
             empty="No month yet.",
-            about="What each month, in UTC, opened and closed with. A month that is over never changes.",
+            about="What each month opened and closed with. A month that is over never changes.",
         )
 
     @property

@@ -1,10 +1,13 @@
-"""Change accounts: rename, suspend, reactivate and close them, and set their credit limits, caps and low balances.
+"""Change accounts: rename, suspend, reactivate and close them, and set their limits, low balances and time zones.
 
 Touches: database.
 
 A closed account is at its end: its keys do not work, nobody pays into it, and it buys nothing. It keeps its statement.
 So only one is closed that has neither money nor debts, orders nor numbers; its credit limit becomes 0 with it, so that
 a purchase that read the account a moment before finds nothing to pay with.
+
+A time zone is that of the months after the one that goes on, so that no statement changes. That one is judged by the
+account's last line as well, since a clock may have been set back.
 
 An account of operators has none of these. It is renamed and closed as others are; it has no credit limit, and since it
 buys nothing it is not suspended.
@@ -19,19 +22,24 @@ from typing import Final, NamedTuple
 from numberdesk.accounts.cap_store import find_caps_of
 from numberdesk.accounts.model import Account
 from numberdesk.accounts.store import find_accounts, find_names, lock_names, save_accounts
+from numberdesk.accounts.zone_store import find_zone_changes, save_zone_changes
 from numberdesk.core.errors import AccountInUse, Details, InvalidRequest, NotFound, NumberdeskError
 from numberdesk.core.lifecycle import AccountState, may_move
 from numberdesk.core.money import MAX_AMOUNT, as_decimal, format_micros
 from numberdesk.core.purchase import Wallet
 from numberdesk.core.spending import SpendCaps
+from numberdesk.core.statement import ZoneChange, set_zone
 from numberdesk.flows.accounts.cap_spending import cap_owner, check_caps
 from numberdesk.flows.accounts.create_accounts import check_name
 from numberdesk.flows.accounts.describe_accounts import DescribedAccount
 from numberdesk.flows.keep_wallets import keep_wallets, watch_anew
+from numberdesk.flows.statements.account_months import months_of
 from numberdesk.flows.usage.pay_debts import pay_debts
 from numberdesk.infra.db import Tx
+from numberdesk.infra.time_zones import zone_names
 from numberdesk.ledger.model import CreditLimitChange
 from numberdesk.ledger.receivable_store import find_unpaid
+from numberdesk.ledger.statement_store import find_latest_postings
 from numberdesk.ledger.store import change_credit_limits, lock_wallets
 from numberdesk.numbers.store import count_live_rentals
 from numberdesk.orders.store import count_open_orders
@@ -39,6 +47,7 @@ from numberdesk.orders.store import count_open_orders
 _NEVER_SUSPENDED: Final = "is of customers' accounts: one of operators buys nothing; revoke its keys to shut it out"
 _WITHOUT_CAPS: Final = "are of customers' accounts: one of operators buys nothing"
 _WITHOUT_ALERT: Final = "is of customers' accounts: one of operators has no wallet"
+_WITHOUT_MONTHS: Final = "is of customers' accounts: one of operators has no statements"
 _WITHOUT_LIMIT: Final = "is of customers' accounts: one of operators has no wallet"
 
 
@@ -58,6 +67,7 @@ class AccountChange(NamedTuple):
     credit_limit: int | None = None
     caps: SpendCaps | None = None
     low_balance: LowBalance | None = None
+    time_zone: str | None = None
 
 
 def account_change(
@@ -69,6 +79,7 @@ def account_change(
     credit_limit: int | None = None,
     caps: SpendCaps | None = None,
     low_balance: LowBalance | None = None,
+    time_zone: str | None = None,
 ) -> AccountChange:
     """Check what a person typed. Raises InvalidRequest naming the field."""
     if name is not None:
@@ -80,7 +91,9 @@ def account_change(
     below = None if low_balance is None else low_balance.below
     if below is not None and abs(below) > MAX_AMOUNT:
         raise InvalidRequest("low_balance", f"must be from -{format_micros(MAX_AMOUNT)} to {format_micros(MAX_AMOUNT)}")
-    return AccountChange(account_id, now, name, state, credit_limit, caps, low_balance)
+    if time_zone is not None and time_zone not in zone_names():
+        raise InvalidRequest("time_zone", "must be the name of a time zone, like Europe/Berlin or UTC")
+    return AccountChange(account_id, now, name, state, credit_limit, caps, low_balance, time_zone)
 
 
 def change_accounts(tx: Tx, commands: Sequence[AccountChange]) -> list[DescribedAccount | NumberdeskError]:
@@ -95,6 +108,7 @@ def change_accounts(tx: Tx, commands: Sequence[AccountChange]) -> list[Described
         lock_names(tx)
     ids = {command.account_id for command in commands}
     wallets = lock_wallets(tx, ids)
+    moving = {command.account_id for command in commands if command.time_zone is not None}
     closing = {command.account_id for command in commands if command.state is AccountState.CLOSED}
     books = _Books(
         find_accounts(tx, ids),
@@ -104,9 +118,12 @@ def change_accounts(tx: Tx, commands: Sequence[AccountChange]) -> list[Described
         count_live_rentals(tx, closing),
         {one.account_id: one.owed for one in find_unpaid(tx, closing).values()} if closing else {},
         caps=find_caps_of(tx, ids),
+        zones=find_zone_changes(tx, ids),
+        posted=find_latest_postings(tx, moving),
     )
     outcomes = [books.change(command) for command in commands]
     save_accounts(tx, [books.accounts[account_id] for account_id in sorted(books.changed)])
+    save_zone_changes(tx, {account_id: (since, books.zones[account_id]) for account_id, since in books.zoned.items()})
     now = commands[-1].now
     change_credit_limits(tx, books.limits)
     raised = {change.account_id: books.wallets[change.account_id] for change in books.limits}
@@ -135,6 +152,9 @@ class _Books:
     watching: dict[str, LowBalance] = field(default_factory=dict)
     capping: dict[str, SpendCaps] = field(default_factory=dict)
     caps: dict[str, SpendCaps] = field(default_factory=dict)
+    zones: dict[str, list[ZoneChange]] = field(default_factory=dict)
+    posted: dict[str, int] = field(default_factory=dict)
+    zoned: dict[str, str] = field(default_factory=dict)
 
     def change(self, command: AccountChange) -> DescribedAccount | NumberdeskError:
         """Change one account, or say why not."""
@@ -159,8 +179,8 @@ class _Books:
         if command.low_balance is not None:
             self.watching[account.id] = command.low_balance
             wallet = self.wallets[account.id] = wallet._replace(alert_below=command.low_balance.below)
-        limit = self._limited(command, wallet)
-        return DescribedAccount(changed, limit, wallet.alert_below, self.caps.get(account.id, SpendCaps()))
+        limit, zone = self._limited(command, wallet), self._zoned(command)
+        return DescribedAccount(changed, limit, wallet.alert_below, self.caps.get(account.id, SpendCaps()), zone)
 
     def _limited(self, command: AccountChange, wallet: Wallet) -> int:
         limit = wallet.credit_limit if command.credit_limit is None else command.credit_limit
@@ -171,6 +191,16 @@ class _Books:
             self.limits.append(CreditLimitChange(account_id, wallet.credit_limit, limit, wallet.entries, command.now))
             self.wallets[account_id] = wallet._replace(credit_limit=limit)
         return limit
+
+    def _zoned(self, command: AccountChange) -> ZoneChange | None:
+        account_id = command.account_id
+        known = self.zones.get(account_id, [])
+        if command.time_zone is not None:
+            last = max(command.now, self.posted.get(account_id, 0))
+            since, known = set_zone(known, months_of(known), command.time_zone, last)
+            self.zones[account_id] = known
+            self.zoned[account_id] = min(since, self.zoned.get(account_id, since))
+        return known[-1] if known else None
 
     def _renamed(self, command: AccountChange, account: Account) -> Account:
         if command.name is None:
@@ -229,4 +259,6 @@ def _refusal_of_operators(command: AccountChange) -> InvalidRequest | None:
         return InvalidRequest("spend_limits", _WITHOUT_CAPS)
     if command.low_balance is not None:
         return InvalidRequest("low_balance", _WITHOUT_ALERT)
+    if command.time_zone is not None:
+        return InvalidRequest("time_zone", _WITHOUT_MONTHS)
     return InvalidRequest("status", _NEVER_SUSPENDED) if command.state is AccountState.SUSPENDED else None

@@ -17,7 +17,8 @@ from numberdesk.core.lifecycle import AccountKind
 from numberdesk.core.periods import Term
 from numberdesk.core.purchase import Order
 from numberdesk.core.rental import Rental
-from numberdesk.core.statement import CarriedCalls, KindTotal, Month, StatementEdges, month_of
+from numberdesk.core.statement import CarriedCalls, KindTotal, Month, StatementEdges
+from numberdesk.flows.statements.account_months import find_months
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.line_store import LineFilter, page_lines
 from numberdesk.ledger.line_sum_store import sum_kinds
@@ -103,9 +104,13 @@ def list_transactions(
     return describe_lines(tx, found.items), None if found.walked_to is None else str(found.walked_to)
 
 
-def find_statement(tx: Tx, account_id: str, month: Month, now: int) -> StatementHead | None:
-    """The head of a statement; None for no account of a customer, and for a month that has not begun."""
+def find_statement(tx: Tx, account_id: str, wanted: Month, now: int) -> StatementHead | None:
+    """The head of a statement; None for no account of a customer, and for a month that has not begun.
+
+    The month is wanted by its name: where the account has another zone it begins and ends elsewhere.
+    """
     account = find_accounts(tx, [account_id], lock=False).get(account_id)
+    month = find_months(tx, account_id).numbered(wanted.number)
     if account is None or account.kind is AccountKind.OPERATOR or month.begins_at > now:
         return None
     return StatementHead(account, month, find_edges(tx, account_id, month), now)
@@ -117,13 +122,11 @@ def list_statements(tx: Tx, account_id: str, now: int, *, before: Month | None, 
     if account is None or account.kind is AccountKind.OPERATOR:
         return []
     first = find_first_posting(tx, account_id)
-    oldest = month_of(account.created_at if first is None else min(first, account.created_at))
-    month = month_of(now) if before is None else before.before()
-    heads: list[StatementHead] = []
-    while month.begins_at >= oldest.begins_at and len(heads) < limit:
-        heads.append(StatementHead(account, month, find_edges(tx, account_id, month), now))
-        month = month.before()
-    return heads
+    months = find_months(tx, account_id)
+    oldest = months.month_of(account.created_at if first is None else min(first, account.created_at)).number
+    latest = months.month_of(now).number if before is None else before.number - 1
+    shown = map(months.numbered, range(latest, max(oldest - 1, latest - limit), -1))
+    return [StatementHead(account, month, find_edges(tx, account_id, month), now) for month in shown]
 
 
 def total_kinds(tx: Tx, head: StatementHead) -> list[KindTotal]:
