@@ -24,6 +24,7 @@ _SCREENS: Final = {
     "numberdesk carriers enable": ("Carriers", "/console/carriers"),
     "numberdesk carriers findings": ("Findings", "/console/findings"),
     "numberdesk inventory import": ("Inventory", "/console/inventory"),
+    "numberdesk carriers add": ("Carriers", "/console/carriers"),
     "numberdesk orders": ("All orders", "/console/all-orders"),
     "numberdesk prices": ("Prices", "/console/prices"),
     "numberdesk usage parked": ("Parked calls", "/console/parked-calls"),
