@@ -70,7 +70,8 @@ def test_an_account_is_connected_and_what_its_carrier_says_of_it_stands_on_its_p
     operator, page = connected(carrier_desk, mock.url)
     (checked,) = [given for _, given in page.tags if "note" in (given.get("class") or "")]
     assert checked["class"] == "note good"
-    assert "price rule" in page.text
+    (prices,) = [link for link in page.links if link.startswith("/console/prices?")]
+    assert operator.get(prices).form("/console/prices").fields["carrier"] == ["twilio"]
     assert SECRET not in page.html + operator.get(SETTINGS).html
     (done,) = [
         each
