@@ -246,7 +246,8 @@ def test_what_a_number_lacked_is_set_and_its_parked_calls_are_charged(shop: Shop
     missing = http.post(path, json={"phone_number": bare, "direction": "outbound", "rate": "0.05"})
     assert missing.json()["data"]["rated"] == 0  # nobody was appointed to charge for it
     done = http.post(path, json={"phone_number": bare, "source": line.source}).json()["data"]
-    assert (done["rated"], done["more"], line.customer.balance()) == (1, False, pytest.approx(before - 0.1))
+    assert (done["rated"], done["more"]) == (1, False)
+    assert line.customer.balance() == pytest.approx(before - 0.1)
     again = http.post(path, json={"phone_number": bare, "rate": "0.06"})
     assert (again.status_code, again.json()["error"]["details"]["field"]) == (400, "rate")
     assert http.post(path, json={}).json()["data"]["rated"] == 0
