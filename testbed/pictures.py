@@ -66,6 +66,7 @@ _OPERATOR: Final = (
     "/console/margin", "/console/sales",
     "/console/pulls", "/console/feeds",
     "/console/carriers", "/console/carriers/twilio-demo", "/console/carriers/twilio-demo/adopt",
+    "/console/carrier-kinds", "/console/carrier-kinds/twilio", "/console/carriers/twilio-demo/settings",
     "/console/accounts/{account}/rate-decks", "/console/rate-decks/retail", "/console/findings", "/console/all-orders",
     "/console/all-orders/{pending}", "/console/releases", "/console/rents", "/console/rents/{rental}",
     "/console/parked-calls", "/console/webhooks", "/console/keys", "/console/accounts/{account}/people",
@@ -263,8 +264,11 @@ def signed_in(browser: Browser, link: str, **options: Any) -> BrowserContext:
     return context
 
 
-def take(folder: Path, *, everything: bool) -> list[str]:
-    """Take the pictures; what was amiss: errors in the browser's console, and pages wider than the window."""
+def take(folder: Path, *, everything: bool, of: str = "") -> list[str]:
+    """Take the pictures; what was amiss: errors in the browser's console, and pages wider than the window.
+
+    `of` is a word in the names of those that are taken, where not all are.
+    """
     program = chromium()
     if program is None:
         raise SystemExit("there is no chromium here: apt-get install chromium")
@@ -273,7 +277,8 @@ def take(folder: Path, *, everything: bool) -> list[str]:
         browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
         camera = Camera(browser, served, fill(served), folder)
         for picture in _every_picture() if everything else _shown_pictures():
-            camera.shoot(picture)
+            if of in picture.name:
+                camera.shoot(picture)
         browser.close()
         if everything:
             (folder / "README.md").write_text(_list())
@@ -321,8 +326,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--all", action="store_true", help="every screen, wide and narrow, light and dark")
+    parser.add_argument("--of", default="", metavar="WORD", help="only those with this in their names, as `carrier`")
     asked = parser.parse_args()
-    for line in take(asked.folder, everything=asked.all):
+    for line in take(asked.folder, everything=asked.all, of=asked.of):
         sys.stdout.write(f"{line}\n")
 
 

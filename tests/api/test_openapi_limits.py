@@ -45,6 +45,7 @@ MAY_BE_REFUSED: Final = {
     ("NewConnectionBody", "preset"): "each preset asks for values of its own",
     ("NewConnectionBody", "server_url"): "only the address of a server is taken",
     ("ConnectionBody", "server_url"): "only the address of a server is taken",
+    ("RateParkedBody", "rate"): "a rate that there is stays",
     ("ConnectBody", "connection_id"): "only connections that there are",
     ("NewWebhookBody", "kinds"): "what is of operators is for their webhooks alone",
     ("WebhookBody", "kinds"): "what is of operators is for their webhooks alone",

@@ -237,6 +237,32 @@ def test_operators_see_what_is_parked(line: Line) -> None:
     assert line.customer.http.get("/admin/usage/parked/").status_code == 403
 
 
+def test_what_a_number_lacked_is_set_and_its_parked_calls_are_charged(shop: Shop) -> None:
+    line = Line(shop)
+    bare = shop.number(inbound=10_000, outbound=None)
+    line.customer.buy(bare)
+    line.send(line.record("q1", phone_number=bare, direction="outbound", other="+13612738000"))
+    path, http, before = "/admin/usage/parked/rate/", line.switch.http, line.customer.balance()
+    missing = http.post(path, json={"phone_number": bare, "direction": "outbound", "rate": "0.05"})
+    assert missing.json()["data"]["rated"] == 0  # nobody was appointed to charge for it
+    done = http.post(path, json={"phone_number": bare, "source": line.source}).json()["data"]
+    assert (done["rated"], done["more"]) == (1, False)
+    assert line.customer.balance() == pytest.approx(before - 0.1)
+    again = http.post(path, json={"phone_number": bare, "rate": "0.06"})
+    assert (again.status_code, again.json()["error"]["details"]["field"]) == (400, "rate")
+    assert http.post(path, json={}).json()["data"]["rated"] == 0
+    for body, field in (
+        ({"rate": "0.05"}, "phone_number"),
+        ({"phone_number": bare}, "phone_number"),
+        ({"phone_number": bare, "source": "two words"}, "source"),
+        ({"phone_number": bare, "rate": "-1"}, "rate"),
+    ):
+        refused = http.post(path, json=body)
+        assert (refused.status_code, refused.json()["error"]["details"]["field"]) == (400, field), body
+    assert http.post(path, json={"phone_number": "+13615550000", "source": "x"}).status_code == 404
+    assert line.customer.http.post(path, json={}).status_code == 403
+
+
 def test_operators_see_what_calls_brought_in_by_number_and_month(line: Line) -> None:
     assert outcomes(line.send(line.record("c1"), line.record("c2", seconds=1))) == ["accepted", "accepted"]
     month = line.started.strftime("%Y-%m")

@@ -15,6 +15,7 @@ from tests.api.test_admin_adoptions import HEADER
 from tests.api.test_admin_carriers import ACCOUNT, setup_of
 from tests.console.browser import Browser, Page
 from tests.console.conftest import signed_in
+from tests.console.test_csv import rows_of
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # the endpoints are tried on both
 
@@ -47,6 +48,7 @@ def test_a_file_is_checked_adopted_and_one_number_of_it_taken_back(
     assert (checked.status, "Nothing was changed: this was a check." in checked.text) == (200, True), checked.text
     assert customer.http.get("/phone-numbers/").json()["data"] == []
     bad = send(operator, text + "+13619999999,nobody,x\n")
+    assert rows_of(operator, bad)[1][1:] == ["+13619999999", "price must be a number, like 1.15"]
     assert (bad.status, "Bad lines" in bad.text, bad.form(PATH).fields["reason"]) == (400, True, ["they were his"])
     adopted = send(operator, text)
     assert "The numbers are rented or offered now" in adopted.text

@@ -217,3 +217,26 @@ def test_an_account_is_opened_and_suspended_by_tab_and_enter_alone(walk: Walk) -
     tab_to(page, suspend.get_by_role("button"))
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Let it buy again")).to_be_visible()
+
+
+def test_a_carrier_is_connected_by_tab_and_enter_alone_and_its_words_are_said(walk: Walk) -> None:
+    page = walk.open("operator", "/console/carriers", "light", 1400)
+    tab_to(page, page.get_by_role("link", name="Connect a carrier"))
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/console/carrier-kinds")
+    tab_to(page, page.get_by_role("link", name="Telnyx"))
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/console/carrier-kinds/telnyx")
+    tab_to(page, page.get_by_label("Name"))
+    page.keyboard.type("by-keyboard")  # over the name that it proposes, which Tab has selected
+    tab_to(page, page.get_by_label("Api key"))
+    page.keyboard.type("a-key-of-nobody")
+    tab_to(page, page.locator("summary", has_text="How it is asked"))
+    page.keyboard.press("Enter")
+    tab_to(page, page.get_by_label("Base url"))
+    page.keyboard.type("http://127.0.0.1:1029")
+    tab_to(page, page.get_by_role("button", name="Connect and check"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status").first).to_contain_text("127.0.0.1:1029: no connection")
+    expect(page.get_by_role("heading", level=1)).to_have_text("by-keyboard")
+    assert walk.grave(page) == []

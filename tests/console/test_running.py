@@ -64,3 +64,16 @@ def test_advice_leads_to_the_screen_on_which_it_is_followed_where_there_is_one(
     assert beside[0] > beside[1]  # there is no number to sell yet
     assert screen_of("set one with numberdesk prices set --carrier acme") == ("Prices", "/console/prices")
     assert screen_of("see that numberdesk serve or worker runs") is None
+
+
+def test_parked_calls_are_looked_at_anew_after_what_a_number_lacked_was_set(
+    desk: Shop, customer: Customer, operator: Browser
+) -> None:
+    number = desk.number(inbound=10_000, outbound=None)
+    customer.buy(number)
+    path = "/console/parked-calls/rate"
+    form = operator.get("/console/parked-calls").form(path)
+    assert "no call can be charged yet" in operator.send(form, phone_number=number, source="switch", rate="0.05").text
+    refused = operator.send(form, phone_number=number, rate="0.06")
+    assert (refused.status, "which stays" in refused.text) == (400, True)
+    assert refused.form(path).fields["phone_number"] == [number]

@@ -28,6 +28,9 @@ SHOWN_TO: Final = "shown_to"
 SECRETS: Final = frozenset({"password", "current_password", "key", "api_secret"})
 """Fields that are never kept: every one that templates have as a password."""
 
+NEVER_KEPT: Final = "secret."
+"""How the names of others begin that are not kept either: those of carriers, which name theirs themselves."""
+
 _SHOWN_TO_OTHERS: Final = (
     "This form was shown to somebody else, or while you acted for another account, so nothing was done. Open the page "
     "anew."
@@ -82,7 +85,7 @@ def kept(action: str, form: Form, origin: Origin, headers: Headers, limit: int) 
     sent = urlsplit(headers.get(b"referer", b"").decode("latin-1"))
     page = f"{sent.path}?{sent.query}" if sent.query else sent.path
     here = f"{sent.scheme}://{sent.netloc}" == origin.text and inside(page) == page
-    fields = {name: values for name, values in form.items() if name not in SECRETS}
+    fields = {name: values for name, values in form.items() if name not in SECRETS and not name.startswith(NEVER_KEPT)}
     found = KeptForm(action, page if here else action, fields)
     text = msgspec.json.encode(found).decode()
     fits = len(quote_plus(text)) <= min(_LONGEST, limit // 2)

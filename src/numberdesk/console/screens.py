@@ -58,6 +58,8 @@ SAID: Final = {
     "voided": "The order was given up. Nothing was charged.",
     "retried": "The carrier is asked about the order anew.",
     "waived": "The period was waived.",
+    "rated": "Calls that waited were charged. Those that are left lack something yet.",
+    "none-rated": "Looked at anew: no call can be charged yet.",
     "rung": "The number was called.",
     "calm": "The simulated carriers answer again.",
     "audit": "The carrier's list is being compared with the books.",

@@ -136,7 +136,9 @@ async def csv_answer(visit: Visit, listing: ScreenTable, path: dict[str, str] | 
 def rows_as_csv(name: str, columns: Sequence[Column], rows: Iterable[Any]) -> Response:
     """Rows that are there already, in a file that a spreadsheet opens without running any of it."""
     lines = [[cell(value_of(item, column.name)) for column in columns] for item in rows]
-    return Response(_lines([[column.title for column in columns], *lines]), media_type=CSV, headers=file_headers(name))
+    return Response(
+        csv_lines([[column.title for column in columns], *lines]), media_type=CSV, headers=file_headers(name)
+    )
 
 
 def file_headers(name: str) -> dict[str, str]:
@@ -151,7 +153,7 @@ async def _csv(visit: Visit, listing: ScreenTable, path: dict[str, str] | None) 
         wanted = {**query, "page_size": _CSV_PAGE, "page_token": token} if _paged(listing) else query
         answer = await visit.ask(listing.endpoint, path=path, query=wanted)
         lines += [[cell(value_of(item, column.name)) for column in listing.columns] for item in answer.data]
-        yield _lines(lines)
+        yield csv_lines(lines)
         rows, lines = rows + len(answer.data), []
         token = answer.rest.get("page", {}).get("next") or ""
         if not token:
@@ -176,7 +178,8 @@ def _paged(listing: ScreenTable) -> bool:
     return query is not None and "page_size" in query.__struct_fields__
 
 
-def _lines(rows: Iterable[Sequence[str]]) -> bytes:
+def csv_lines(rows: Iterable[Sequence[str]]) -> bytes:
+    """Rows as the text of a CSV file."""
     text = io.StringIO()
     csv.writer(text).writerows(rows)
     return text.getvalue().encode()

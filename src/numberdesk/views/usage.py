@@ -70,6 +70,15 @@ class ParkedCallView(CallView, frozen=True):
     rental_id: RentalId | None
 
 
+class RatedParkedView(msgspec.Struct, frozen=True):
+    """What came of looking at parked calls anew."""
+
+    seen: Annotated[int, msgspec.Meta(description="Parked calls that were looked at, the oldest first.")]
+    rated: Annotated[int, msgspec.Meta(description="Those of them that wait no longer.")]
+    parked: Annotated[int, msgspec.Meta(description="Those of them that still wait, each for its reason.")]
+    more: Annotated[bool, msgspec.Meta(description="Whether there are more than one request looks at.")]
+
+
 class HeardView(msgspec.Struct, frozen=True):
     """What a source told of a number on a day of UTC."""
 

@@ -14,21 +14,33 @@ from numberdesk.api.call_bodies import JSON, CallRecordBody, read_calls, receive
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.instants import Written, instant_of
 from numberdesk.api.paging import PageQuery, page, position
-from numberdesk.api.shapes import E164
+from numberdesk.api.shapes import E164, Label, Rate, stated
 from numberdesk.api.sources import source_of
 from numberdesk.api.turns import reading_turn
+from numberdesk.core.call_record import Direction
 from numberdesk.core.errors import InvalidRequest
+from numberdesk.flows.usage.record_calls import RateParked, rate_parked
 from numberdesk.flows.usage.send_calls import send_calls
+from numberdesk.flows.usage.set_usage_terms import (
+    LONGEST_SOURCE,
+    AppointSource,
+    SetRate,
+    appoint_sources,
+    checked_source,
+    set_missing_rates,
+)
 from numberdesk.usage.store import list_parked, page_calls
 from numberdesk.views.usage import (
     CallView,
     ParkedCallView,
+    RatedParkedView,
     RecordResultView,
     call_view,
     parked_call_view,
     record_result_view,
 )
 
+_MOST_BATCHES: Final = 20
 _EXAMPLE: Final = {
     "call_id": "b2f4-1",
     "direction": "inbound",
@@ -154,6 +166,64 @@ async def parked(request: ApiRequest) -> ApiResponse:
     found = await request.read(lambda tx: list_parked(tx, after=after, limit=query.page_size + 1))
     items, rest = page(found, query.page_size, "id")
     return ApiResponse([parked_call_view(item) for item in items], rest=rest)
+
+
+class RateParkedBody(msgspec.Struct, frozen=True):
+    """What a number's rental lacked, if anything is to be set first: a source, or a rate for a direction, or both."""
+
+    phone_number: Annotated[E164, msgspec.Meta(description="A rented number, whose rental lacks something.")] | None = (
+        None
+    )
+    source: (
+        Annotated[
+            Label,
+            stated(maxLength=LONGEST_SOURCE),
+            msgspec.Meta(description="Whose records charge for it from now on; the first, from its beginning."),
+        ]
+        | None
+    ) = None
+    direction: (
+        Annotated[Direction, msgspec.Meta(description="Which calls had no rate; outbound if left out.")] | None
+    ) = None
+    rate: (
+        Annotated[Rate, msgspec.Meta(description="What a minute of them costs, where the rental has no rate.")] | None
+    ) = None
+
+
+@endpoint(
+    "POST",
+    "/admin/usage/parked/rate",
+    summary="Look at parked calls anew and charge those that can be; first set what a number lacked",
+    tag="Operators",
+    scope="admin",
+    body=RateParkedBody,
+    data=RatedParkedView,
+    errors=("not_found",),
+    example={"phone_number": "+13612738809", "source": "operator:acc_0195b3a4c7e07d2f8a1b2c3d4e5f6071"},
+    answer_example={"seen": 3, "rated": 2, "parked": 1, "more": False},
+)
+async def rate_parked_calls(request: ApiRequest) -> ApiResponse:
+    """Set, then look at one batch after the other."""
+    body: RateParkedBody = request.body
+    services, now = request.services, request.now
+    if (body.phone_number is None) is not (body.rate is None and body.source is None):
+        raise InvalidRequest("phone_number", "and a rate or a source belong together")
+    if body.phone_number is not None:
+        if body.source is not None:
+            source = checked_source(body.source)
+            await services.writer.submit(appoint_sources, AppointSource(body.phone_number, source, now))
+        if body.rate is not None:
+            direction = body.direction or Direction.OUTBOUND
+            await services.writer.submit(set_missing_rates, SetRate(body.phone_number, direction, body.rate, now))
+    seen = rated = 0
+    after: str | None = None
+    for _ in range(_MOST_BATCHES):
+        done = await services.writer.submit(rate_parked, RateParked(services.new_id("bat"), after, now))
+        seen, rated, after = seen + done.seen, rated + done.rated, done.last
+        if after is None:
+            break
+    view = RatedParkedView(seen, rated, seen - rated, after is not None)
+    return ApiResponse(view, f"{rated} of {seen} wait no longer")
 
 
 def _place(token: str | None) -> tuple[int, str] | None:

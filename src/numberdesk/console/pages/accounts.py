@@ -46,7 +46,7 @@ KEYS: Final = ScreenTable(
     "Keys",
     f"GET {_KEYS_OF}",
     COLUMNS,
-    empty="This account has no key: nobody can use it yet.",
+    empty="This account has no key: no program can use it yet. People are invited under People.",
     deeds="deeds/any_key.html",
 )
 

@@ -17,7 +17,9 @@ from starlette.responses import Response
 from numberdesk.api.routing import known_error
 from numberdesk.console.connection_states import connections_of
 from numberdesk.console.pages.numbers import numbers
+from numberdesk.console.pages.shown_rows import shown_rows
 from numberdesk.console.screens import screen, show, show_again
+from numberdesk.console.tables import Column
 from numberdesk.console.visit import Visit
 from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError
 
@@ -36,6 +38,7 @@ _DEEDS: Final = {
     "label": "Label several numbers",
     "release": "Give several numbers back",
 }
+_OF_OUTCOMES: Final = (Column("Number", "number"), Column("Outcome", "state"), Column("What came of it", "why"))
 _FIELDS: Final = ("do", "connection_id", "friendly_name", "add_tags", "drop_tags", "at")
 """What was chosen, besides the numbers: from the first page to the second as it came."""
 
@@ -122,7 +125,10 @@ async def do(visit: Visit) -> Response:
     outcomes = [await _outcome(visit, plan, each) for each in found]
     words = ("done", "so already", "not done")
     counts = {word: sum(each["state"] == word for each in outcomes) for word in words}
-    return show(visit, "chosen_done.html", _HERE, _DEEDS[plan.do], outcomes=outcomes, counts=counts, plan=plan)
+    told = shown_rows(visit, "what-was-done", _OF_OUTCOMES, map(_named, outcomes))
+    return show(
+        visit, "chosen_done.html", _HERE, _DEEDS[plan.do], outcomes=outcomes, counts=counts, plan=plan, rows=told
+    )
 
 
 def _confirmation(visit: Visit, plan: _Plan, found: Sequence[_Chosen]) -> Response:
@@ -184,6 +190,11 @@ async def _outcome(visit: Visit, plan: _Plan, one: _Chosen) -> dict[str, Any]:
         why = known_error(raised, scope).message
         return {"rental": one.rental, "id": one.rental_id, "state": "not done", "why": why}
     return {"rental": rental, "state": "done", "why": plan.words(rental)[1]}
+
+
+def _named(outcome: dict[str, Any]) -> dict[str, Any]:
+    """An outcome with its number, or the id that was sent where there is no such rental."""
+    return {**outcome, "number": outcome["rental"].phone_number if outcome["rental"] else outcome["id"]}
 
 
 async def _do(visit: Visit, plan: _Plan, rental: Any) -> None:

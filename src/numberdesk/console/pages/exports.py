@@ -17,6 +17,7 @@ from numberdesk.console.visit import Visit
 _CARRIERS: Final = "GET /admin/carriers"
 _RATES: Final = "GET /admin/exchange-rates"
 _HEALTH: Final = "GET /admin/health"
+_INVENTORY: Final = "GET /admin/inventory"
 _HELD: Final = "GET /admin/phone-numbers/{number}"
 _CONNECTION: Final = "GET /connections/{connection_id}"
 _NUMBERS: Final = "GET /phone-numbers"
@@ -41,6 +42,16 @@ _OF_RATES: Final = (
     Column("To", "quote"),
     Column("Rate", "rate"),
     Column("Set", "updated_at"),
+)
+_OF_IMPORTS: Final = (
+    Column("Began", "began_at"),
+    Column("File", "file_name"),
+    Column("Only checked", "dry_run"),
+    Column("Runs", "is_running"),
+    Column("Good lines", "report.good"),
+    Column("Bad lines", "report.bad"),
+    Column("Refused", "error.message"),
+    Column("Import", "id"),
 )
 _OF_ADVICE: Final = (
     Column("How bad", "level"),
@@ -88,6 +99,12 @@ async def rentals_as_csv(visit: Visit) -> Response:
 async def carriers_as_csv(visit: Visit) -> Response:
     """How it goes with each carrier."""
     return rows_as_csv("carriers", _OF_CARRIERS, (await visit.ask(_CARRIERS)).data)
+
+
+@screen("GET", "/inventory/imports/csv", _INVENTORY)
+async def imports_as_csv(visit: Visit) -> Response:
+    """The imports by upload that this process remembers, the latest first."""
+    return rows_as_csv("imports", _OF_IMPORTS, visit.imports.latest())
 
 
 @screen("GET", "/rates/csv", _RATES)

@@ -117,7 +117,9 @@ PARKED_CALLS: Final = listed(
             Column("Account", "account_id", "mono"),
         ),
         empty="No call waits for a person.",
-        about="Calls that are recorded and could not be charged. docs/usage.md says what each reason wants.",
+        about="Calls that are recorded and could not be charged. Set what a number lacked, a source or a rate, and "
+        "those that can be are charged at once; docs/usage.md says what each reason wants.",
+        new="new/parked_calls.html",
     )
 )
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from numberdesk.console.connection_states import STATE, connection_state_of, connections_of, with_connections
+from numberdesk.console.pages.shown_rows import shown_rows
 from numberdesk.console.rendering import page, redirect
 from numberdesk.console.screens import Deed, perform, screen, show, show_again
 from numberdesk.console.tables import Column, Filter, ScreenTable, csv_answer, load
@@ -26,6 +27,14 @@ _SETTINGS: Final = "GET /phone-numbers/{number}/settings"
 _SET: Final = "POST /phone-numbers/{number}/settings"
 _SETTABLE: Final = ("emergency_address", "caller_name")
 _LATEST: Final = 25
+_BRIEFLY: Final = (
+    Column("Began", "started_at"),
+    Column("Direction", "direction"),
+    Column("Other side", "other"),
+    Column("Seconds", "seconds"),
+)
+_OF_LATEST: Final = (*_BRIEFLY, Column("How it ended", "disposition"))
+_OF_CALLS: Final = (*_BRIEFLY, Column("Charge", "amount"), Column("Currency", "currency"), Column("State", "status"))
 
 NUMBERS: Final = ScreenTable(
     "/console/numbers",
@@ -93,6 +102,7 @@ async def number(visit: Visit) -> Response:
         number=found,
         charges=charges,
         calls=calls,
+        calls_as_rows=shown_rows(visit, "calls-of-a-number", _OF_CALLS, calls),
         stands=await connection_state_of(visit, found.id),
         settings=(await visit.ask(_SETTINGS, path={"number": found.id})).data if found.is_active else None,
         connections=await connections_of(visit),
@@ -124,7 +134,10 @@ async def diagnose(visit: Visit) -> Response:
     """Why a number does not ring: its carrier is asked."""
     found = (await visit.ask(_DIAGNOSE, path=visit.path)).data
     names = {each.id: each.name for each in await connections_of(visit)}
-    return show(visit, "diagnosis.html", "/console/numbers", "Why does it not ring?", found=found, names=names)
+    calls = shown_rows(visit, "latest-calls", _OF_LATEST, found.calls)
+    return show(
+        visit, "diagnosis.html", "/console/numbers", "Why does it not ring?", found=found, names=names, calls=calls
+    )
 
 
 @screen("POST", "/numbers/{number}/labels", _LABEL, _ONE)

@@ -9,13 +9,16 @@ from typing import Final
 
 from starlette.responses import Response
 
+from numberdesk.console.pages.shown_rows import shown_rows
 from numberdesk.console.pages.standing import rent
 from numberdesk.console.pages.supply import prices
 from numberdesk.console.screens import Deed, deed, screen, show, show_again
+from numberdesk.console.tables import Column
 from numberdesk.console.visit import Visit
 from numberdesk.core.errors import NumberdeskError
 
 _REPRICE: Final = "POST /admin/price-rules/{rule_id}/reprice"
+_REFUSED: Final = (Column("Rental", "rental_id"), Column("Why", "reason"))
 _PRICES: Final = ("price", "per_minute_price_inbound", "per_minute_price_outbound")
 
 
@@ -26,7 +29,8 @@ async def reprice(visit: Visit) -> Response:
         done = (await visit.ask(_REPRICE, path=visit.path, body=visit.filled(*_PRICES))).data
     except NumberdeskError as error:
         return await show_again(visit, error, prices)
-    return show(visit, "repriced.html", "/console/prices", "Prices announced", done=done)
+    refused = shown_rows(visit, "prices-not-announced", _REFUSED, done.refused)
+    return show(visit, "repriced.html", "/console/prices", "Prices announced", done=done, refused=refused)
 
 
 deed(

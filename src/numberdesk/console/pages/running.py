@@ -9,11 +9,15 @@ from typing import Final
 
 from starlette.responses import Response
 
-from numberdesk.console.screens import listed, screen, show
-from numberdesk.console.tables import Column, Filter, ScreenTable
+from numberdesk.console.pages.lists import PARKED_CALLS
+from numberdesk.console.rendering import redirect
+from numberdesk.console.screens import listed, screen, show, show_again
+from numberdesk.console.tables import Column, Filter, ScreenTable, load
 from numberdesk.console.visit import Visit
+from numberdesk.core.errors import NumberdeskError
 
 _HEALTH: Final = "GET /admin/health"
+_RATE: Final = "POST /admin/usage/parked/rate"
 
 
 _SCREENS: Final = {
@@ -24,6 +28,7 @@ _SCREENS: Final = {
     "numberdesk carriers enable": ("Carriers", "/console/carriers"),
     "numberdesk carriers findings": ("Findings", "/console/findings"),
     "numberdesk inventory import": ("Inventory", "/console/inventory"),
+    "numberdesk carriers add": ("Carriers", "/console/carriers"),
     "numberdesk orders": ("All orders", "/console/all-orders"),
     "numberdesk prices": ("Prices", "/console/prices"),
     "numberdesk usage parked": ("Parked calls", "/console/parked-calls"),
@@ -41,6 +46,22 @@ async def health(visit: Visit) -> Response:
     """What the doctor says, what is late, and when the books were checked."""
     found = (await visit.ask(_HEALTH)).data
     return show(visit, "health.html", "/console/health", "Health", health=found, screen_of=screen_of)
+
+
+@screen("POST", "/parked-calls/rate", _RATE, PARKED_CALLS.endpoint)
+async def rate_parked(visit: Visit) -> Response:
+    """Set what a number lacked, and charge what can be charged of all that waits."""
+    asked = visit.filled("phone_number", "source", "direction", "rate")
+    try:
+        done = (await visit.ask(_RATE, body=asked)).data
+    except NumberdeskError as error:
+        return await show_again(visit, error, parked_calls)
+    return redirect(f"{PARKED_CALLS.path}?said={'rated' if done.rated else 'none-rated'}")
+
+
+async def parked_calls(visit: Visit) -> Response:
+    """The calls that wait, with the form that was refused."""
+    return show(visit, "table.html", PARKED_CALLS.path, PARKED_CALLS.title, table=await load(visit, PARKED_CALLS))
 
 
 MARGIN: Final = listed(

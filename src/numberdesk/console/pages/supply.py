@@ -26,6 +26,8 @@ _RULE: Final = (
     *("period_every", "period_unit", "increments", "connect_fee", "rounding"),
 )
 
+_CARRIER: Final = "GET /admin/carriers/{name}"
+
 _MOST_COUNTED: Final = 20_000
 """Numbers whose states are counted; beyond it the page says that it counted so far."""
 
@@ -114,19 +116,23 @@ async def carriers(visit: Visit) -> Response:
     return show(visit, "carriers.html", "/console/carriers", "Carriers", carriers=found)
 
 
-@screen("GET", "/carriers/{name}", "GET /admin/carriers/{name}")
+@screen("GET", "/carriers/{name}", _CARRIER)
 async def carrier(visit: Visit) -> Response:
     """One carrier."""
-    found = (await visit.ask("GET /admin/carriers/{name}", path=visit.path)).data
-    return show(visit, "carrier.html", "/console/carriers", found.name, carrier=found, outcome=None)
+    return await show_carrier(visit, visit.path["name"])
 
 
 @screen("POST", "/carriers/{name}/check", "POST /admin/carriers/{name}/check")
 async def check(visit: Visit) -> Response:
     """Ask the carrier whether our credentials work; nothing is bought."""
     outcome = (await visit.ask("POST /admin/carriers/{name}/check", path=visit.path)).data
-    found = (await visit.ask("GET /admin/carriers/{name}", path=visit.path)).data
-    return show(visit, "carrier.html", "/console/carriers", found.name, carrier=found, outcome=outcome)
+    return await show_carrier(visit, visit.path["name"], outcome)
+
+
+async def show_carrier(visit: Visit, name: str, outcome: Any = None, done: str = "") -> Response:
+    """The page of a carrier, with what it said when it was asked, after what was `done`."""
+    found = (await visit.ask(_CARRIER, path={"name": name})).data
+    return show(visit, "carrier.html", "/console/carriers", name, carrier=found, outcome=outcome, done=done)
 
 
 @screen("GET", "/findings", "GET /admin/findings")

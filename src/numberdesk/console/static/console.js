@@ -51,7 +51,7 @@
       return;
     }
     if (event.target.dataset.sent) event.preventDefault();
-    else if (event.target.method === "post") event.target.dataset.sent = "yes";
+    else if (event.target.method === "post" && !("again" in event.target.dataset)) event.target.dataset.sent = "yes";
   });
   window.addEventListener("pageshow", () => {
     for (const sent of document.querySelectorAll("form[data-sent]")) delete sent.dataset.sent;
