@@ -68,8 +68,12 @@ class TrunkServer:
         await asyncio.sleep(self._world.between(0.005, 1))
 
 
-def judge_trunks(world: World, books: Books, server: LiveKitServer, facts: Facts) -> None:
-    """At rest: each number is in the trunk of its connection and in no other, or the books say why not."""
+def judge_trunks(world: World, books: Books, server: LiveKitServer, facts: Facts) -> set[str]:
+    """At rest: each number is in the trunk of its connection and in no other, or the books say why not.
+
+    The numbers that are not.
+    """
+    otherwise = set()
     said = {
         (connection_id, e164): (state, message)
         for connection_id, e164, state, message in books.rows(
@@ -82,6 +86,8 @@ def judge_trunks(world: World, books: Books, server: LiveKitServer, facts: Facts
         mine = {e164 for leads, e164 in wanted if leads == connection_id}
         for e164 in sorted(mine | (there.keys() - {FOREIGN})):
             state, message = said.get((connection_id, e164), ("", ""))
+            if there[e164] != (e164 in mine):
+                otherwise.add(e164)
             if there[e164] == (e164 in mine) and state == ("active" if e164 in mine else ""):
                 world.reached("in_its_trunk")
             elif e164 in mine and message and (state == "failed" or "somebody has taken it off" in message):
@@ -91,3 +97,4 @@ def judge_trunks(world: World, books: Books, server: LiveKitServer, facts: Facts
                     "trunks",
                     f"{e164} is {there[e164]} times in {trunk_id}, wanted: {e164 in mine}, said: {state} {message}",
                 )
+    return otherwise
