@@ -29,7 +29,7 @@ class ByHand:
         facts: Facts,
         company: CallingCompany,
         strays: Sequence[str],
-        take_off_trunk: Callable[[], None],
+        of_trunks: Sequence[Callable[[], None]],
     ) -> None:
         self._world = world
         self._plan = plan
@@ -40,7 +40,7 @@ class ByHand:
         self._exchanged: list[tuple[Held, Held]] = []
         self._deeds = (
             self._lead_elsewhere, self._lead_elsewhere, self._delete_object, self._delete_object, self._set_a_name,
-            take_off_trunk, take_off_trunk, self._lose, self._stray, self._exchange,
+            *of_trunks, self._lose, self._stray, self._exchange,
         )  # fmt: skip
 
     async def run(self) -> None:

@@ -146,7 +146,8 @@ class History(SeedRun):
             self._paper_desk.register, self._paper_desk.change, decide, decide, decide,
         )  # fmt: skip
         self._operator = Operator(world, plan, self._desk, self._facts, self._judge, deeds)
-        self._by_hand = ByHand(world, plan, self._facts, self._company, self._strays, self._trunks.take_off_by_hand)
+        trunks = (self._trunks.take_off_by_hand, self._trunks.take_off_by_hand, self._trunks.delete_by_hand)
+        self._by_hand = ByHand(world, plan, self._facts, self._company, self._strays, trunks)
         self._company.gone = self._by_hand.gone
 
     def _catalogue(self) -> list[str]:
