@@ -6,6 +6,7 @@ Touches: clock.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -68,8 +69,9 @@ class ByHand:
         board = self._company.switchboard
         if not board.made:
             return
-        used = {there.connection_id for there in board.set.values() if there.object_id} & board.made.keys()
-        connection_id = self._world.one_of(sorted(used) or list(board.made))
+        uses = Counter(there.connection_id for there in board.set.values() if there.object_id)
+        most = max(board.made, key=lambda one: uses[one])
+        connection_id = most if self._world.happens(0.7) else self._world.one_of(list(board.made))
         users = board.delete(connection_id, unlinks=self._world.happens(0.5))
         self._world.reached("object_of_several_deleted" if len(users) > 1 else "object_deleted")
 

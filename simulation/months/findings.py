@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from numberdesk.core.findings import FindingKind
-from numberdesk.flows.carriers.note_audits import PUTTING, FindingResolution
+from numberdesk.flows.carriers.note_audits import PUTTING, WAITING, FindingResolution
 from simulation.months.books import Books
 from simulation.months.carrier import CallingCompany
 from simulation.months.facts import NORTH, POOL, Facts
@@ -42,9 +42,10 @@ class FindingJudge:
 
     def committed(self, log: Sequence[Applied]) -> None:
         """A transaction is on the disk: what was decided stays so until the difference is gone."""
-        if not {applied.flow for applied in log} & _CHANGE_FINDINGS:
+        flows = {applied.flow for applied in log}
+        if not flows & _CHANGE_FINDINGS:
             return
-        self._judge_kept()
+        self._judge_kept(flows)
         for applied in log:
             if applied.flow == "note audits":
                 for noted in applied.outcomes:
@@ -53,7 +54,10 @@ class FindingJudge:
             elif applied.flow == "resolve findings":
                 self._note_decisions(applied)
 
-    def _judge_kept(self) -> None:
+    def _judge_kept(self, flows: set[str]) -> None:
+        """What is kept of a rented number is to be decided anew when it cannot go back by itself."""
+        if "note releases" in flows:
+            self._kept = {key for key in self._kept if FindingKind(key[0]) not in WAITING}
         states = self._states() if self._kept else {}
         again = sorted(key for key in self._kept if states.get(key) == "open")
         if again:

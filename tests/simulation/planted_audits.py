@@ -7,7 +7,6 @@ from typing import Any, Final
 from numberdesk.core.findings import FindingKind
 from numberdesk.infra.db import Tx
 from simulation.product import Product
-from testbed.switchboard import NOT_THERE
 from tests.simulation.planted_tools import Wrapper, asking, leaving, planted
 
 _NEVER_OVER: Final = "UPDATE findings SET state = 'open' WHERE state = 'ended' AND kind IN ('orphan', 'lost')"
@@ -27,22 +26,15 @@ def overlooking(kind: FindingKind) -> Wrapper:
     return asking(less)
 
 
-def _believed(_: Tx, look: Any) -> Any:
-    """What a number refers to is there, whether it is or not."""
-    return look._replace(shown=look.shown._replace(as_wanted=True)) if look.shown.text == NOT_THERE else look
-
-
 PLANTED: Final[dict[str, Product]] = {
     "an audit overlooks what stands on the account and is nobody's": planted(
         note_audits=overlooking(FindingKind.ORPHAN)
     ),
     "an audit overlooks what a carrier has lost": planted(note_audits=overlooking(FindingKind.LOST)),
-    "an audit overlooks ids that were exchanged": planted(note_audits=overlooking(FindingKind.WRONG_REFERENCE)),
     "what an audit found once is never over": planted(note_audits=leaving(_NEVER_OVER)),
     "what a person keeps is found anew": planted(
         note_audits=leaving("UPDATE findings SET state = 'open' WHERE state = 'kept'")
     ),
     "an orphan that is given back is told to nobody": planted(resolve_findings=leaving(_NOT_TOLD)),
     "what is put back is told to nobody": planted(resolve_findings=leaving(_PUT_BACK)),
-    "nobody looks whether what was made for a connection is still there": planted(note_looks=asking(_believed)),
 }
