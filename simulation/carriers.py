@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from numberdesk.carriers.port import (
     NO_PAPERS,
+    AnotherNumber,
     AvailablePage,
     CarrierAccount,
     CarrierError,
@@ -96,7 +97,7 @@ class SimulatedCarrier:
             raise CarrierError(Trouble.UNREACHABLE, "no answer in time")
         return self._company.page(cursor)
 
-    async def release(self, e164: str, number_id: str | None) -> Released | NotReleased:
+    async def release(self, e164: str, number_id: str | None) -> Released | NotReleased | AnotherNumber:
         """Give a number back; the request or its answer may get lost."""
         fails = self._world.plan.release_fails
         if not await self._heard(fails / 2):

@@ -25,7 +25,6 @@ from testbed.switchboard import Switchboard
 ORDER_SECONDS: Final = 5
 """How long we wait for an answer to an order, by the option of the account."""
 
-_PAGE: Final = 2
 _WINDOW: Final = VISIBILITY_WINDOW / MICROSECONDS
 _MARGIN: Final = 2 * MINUTE
 """What a carrier that keeps its word leaves of the window."""
@@ -46,6 +45,7 @@ class Company(CarrierBooks):
     """
 
     window = VISIBILITY_WINDOW
+    page_size = 2
 
     def __init__(self, world: World, name: str, numbers: list[str], market: Market, *, keeps_references: bool) -> None:
         super().__init__(
@@ -82,8 +82,8 @@ class Company(CarrierBooks):
         """A page of what it lists."""
         after = "" if cursor is None else cursor
         listed = sorted((held for held in self.listed() if held.e164 > after), key=lambda held: held.e164)
-        shown = listed[:_PAGE]
-        return OwnedPage(tuple(map(self.owned, shown)), shown[-1].e164 if len(listed) > _PAGE else None)
+        shown = listed[: self.page_size]
+        return OwnedPage(tuple(map(self.owned, shown)), shown[-1].e164 if len(listed) > self.page_size else None)
 
     def has(self, e164: str) -> Held | None:
         """Our having of a number, in truth."""

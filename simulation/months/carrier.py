@@ -9,16 +9,16 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from numberdesk.carriers.call_port import CallCost, CallPage, CarrierCall
-from numberdesk.carriers.port import NO_PAPERS, CarrierError, NotReleased, Released, Setup, Trouble
+from numberdesk.carriers.port import NO_PAPERS, AnotherNumber, CarrierError, NotReleased, Released, Setup, Trouble
 from numberdesk.core.carrier_order import NotSent, Pending, Placed, Refused, Unknown
-from numberdesk.core.connection import Connected, NotConnected, Unsupported, WantedConnection
+from numberdesk.core.connection import Connected, NotConnected, ShownRouting, Unsupported, WantedConnection
 from numberdesk.core.number_settings import SettingsAnswer, SettingsKept, SettingsNotKept, ShownSettings, WantedSettings
 from simulation.carriers import SimulatedCarrier
 from simulation.company import ORDER_SECONDS, Company
 from simulation.months.facts import NORTH, NOTHING_SET, Call, Settings
 from simulation.plan import DAY
 from simulation.world import MICROSECONDS, World
-from testbed.carrier_books import Does, Market
+from testbed.carrier_books import Does, Held, Market
 from testbed.switchboard import Switchboard
 
 _PAGE = 3
@@ -51,6 +51,8 @@ class CallingCompany(Company):
     set for it, its release, and its order.
     """
 
+    page_size = 50
+
     def __init__(self, world: World, numbers: list[str], lies: float) -> None:
         super().__init__(world, NORTH, numbers, Market(), keeps_references=True)
         self.switchboard = LyingSwitchboard(self._may_lie(world, lies))
@@ -79,6 +81,27 @@ class CallingCompany(Company):
         """Set where calls to a number go."""
         self.connected(e164)
         return super().connect(e164, number_id, wanted)
+
+    def lose(self, held: Held) -> None:
+        """A number is not on our account any more, and with it all that was set for it."""
+        self.remove(held)
+        self.market.elsewhere.add(held.e164)
+        self.switchboard.set.pop(held.e164, None)
+        self.settings.pop(held.e164, None)
+
+    def have_again(self, held: Held) -> None:
+        """A number that was lost is on our account again, with nothing set for it."""
+        self.market.elsewhere.discard(held.e164)
+        self.gone_back.remove(held)
+        held.until, self.ours[held.e164] = None, held
+
+    def why_not(self, e164: str, number_id: str | None) -> str:
+        """Why nothing can be done for a number by that id; "" where it can."""
+        held = self.has(e164)
+        if held is not None and number_id in (None, held.number_id):
+            return ""
+        other = self.named(number_id)
+        return "no such number on the account" if other is None else f"the id of the number is that of {other}"
 
     def set_up(self, e164: str, wanted: Settings) -> None:
         """Set what is wanted, or say so."""
@@ -117,11 +140,29 @@ class CallingCarrier(SimulatedCarrier):
         assert ORDER_SECONDS
         return await word
 
-    async def set_up(self, e164: str, number_id: str | None, wanted: WantedSettings) -> SettingsAnswer:  # noqa: ARG002  by digits
+    async def release(self, e164: str, number_id: str | None) -> Released | NotReleased | AnotherNumber:
+        """Give a number back by the id that it is known by, unless that is another one's."""
+        other, here = self._company.named(number_id), self._company.has(e164)
+        if other not in (None, e164):
+            await self._travel()
+            return AnotherNumber(str(other))
+        if number_id is not None and other is None and here is not None:
+            await self._travel()
+            return NotReleased("no such number on the account")
+        return await super().release(e164, number_id)
+
+    async def routing(self, e164: str, number_id: str | None, wanted: WantedConnection) -> ShownRouting:
+        """What is set there, where it has the number by that id."""
+        self._require_there(e164, number_id)
+        return await super().routing(e164, number_id, wanted)
+
+    async def set_up(self, e164: str, number_id: str | None, wanted: WantedSettings) -> SettingsAnswer:
         """Set address and name; the request or its answer may get lost."""
         fails = self._world.plan.release_fails
         if not await self._heard(fails / 2):
             return SettingsNotKept("no answer in time")
+        if said := self._company.why_not(e164, number_id):
+            return SettingsNotKept(said, no_number=True)
         self._company.set_up(e164, Settings(wanted.emergency_address, wanted.caller_name))
         if not self._world.late and self._world.happens(self._world.plan.turn_eagerness):
             self._company.meanwhile(e164)
@@ -132,12 +173,17 @@ class CallingCarrier(SimulatedCarrier):
         await self._travel()
         return SettingsKept()
 
-    async def settings(self, e164: str, number_id: str | None, wanted: WantedSettings) -> ShownSettings:  # noqa: ARG002  the same
+    async def settings(self, e164: str, number_id: str | None, wanted: WantedSettings) -> ShownSettings:
         """What is set there."""
+        self._require_there(e164, number_id)
         if not await self._heard(self._world.plan.look_up_fails):
             raise CarrierError(Trouble.UNREACHABLE, "no answer in time")
         there = self._company.settings.get(e164, NOTHING_SET)
         return ShownSettings(str(there), there == Settings(wanted.emergency_address, wanted.caller_name))
+
+    def _require_there(self, e164: str, number_id: str | None) -> None:
+        if said := self._company.why_not(e164, number_id):
+            raise CarrierError(Trouble.REFUSED, said)
 
     async def calls(self, day: int, cursor: str | None) -> CallPage:
         """A page of what ended on a day, and is listed by now: calls come late, and their prices later."""

@@ -167,8 +167,9 @@ class Facts:
 
     `told` are the calls of each source, `leads` to what each rental is to be connected, `settings` what it is to have.
     `found` are numbers that stood on the carrier's account before, `as_found` where calls to those went that nobody has
-    asked to be led anywhere; `renewals` when adopted ones were said to renew, or to have begun. `asks_papers` are
-    numbers that are sold with papers only, `profiles` the papers. `trunks` are those of connections.
+    asked to be led anywhere; `renewals` when adopted ones were said to renew, or to have begun. `lost` are numbers that
+    the carrier has not any more. `asks_papers` are numbers that are sold with papers only, `profiles` the papers.
+    `trunks` are those of connections.
     """
 
     terms: dict[str, tuple[int, int, int, str]] = field(default_factory=dict)
@@ -182,6 +183,7 @@ class Facts:
     asked: set[tuple[object, ...]] = field(default_factory=set)
     top_ups: dict[str, tuple[str, int]] = field(default_factory=dict)
     found: set[str] = field(default_factory=set)
+    lost: set[str] = field(default_factory=set)
     as_found: dict[str, Any] = field(default_factory=dict)
     renewals: dict[tuple[str, str], set[tuple[str, int]]] = field(default_factory=dict)
     asks_papers: set[str] = field(default_factory=set)

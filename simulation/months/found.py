@@ -88,7 +88,7 @@ class FoundNumbers:
         """The carrier is to have a number back."""
         if self._facts.carriers[e164] == POOL:
             raise self._world.broken("adoptions", f"{e164} is the operator's own, and goes back to its carrier")
-        if self._facts.is_nobodys(e164):
+        if self._facts.is_nobodys(e164) and ("give back", e164) not in self._facts.asked:
             raise self._world.broken("adoptions", f"{e164} was adopted by nobody, and goes back to its carrier")
         self._facts.as_found.pop(e164, None)
 
@@ -102,7 +102,10 @@ class FoundNumbers:
                 raise self._world.broken("adoptions", f"{e164} led to {there}, and leads to {board.set.get(e164)}")
             self._world.reached("left_as_found")
         for e164 in sorted(self._facts.found - self._facts.as_found.keys()):
-            if self._facts.is_nobodys(e164) and self._facts.carriers[e164] == NORTH:
+            gone = self._company.has(e164) is None and (
+                e164 in self._facts.lost or ("give back", e164) in self._facts.asked
+            )
+            if self._facts.is_nobodys(e164) and self._facts.carriers[e164] == NORTH and not gone:
                 self._judge_nobodys(e164)
 
     def _judge_nobodys(self, e164: str) -> None:

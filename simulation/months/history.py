@@ -15,10 +15,10 @@ from numberdesk.connections.livekit import LiveKitTrunks
 from numberdesk.core.billing import Billing, kept_billing
 from numberdesk.core.call_charging import CallTerms
 from numberdesk.core.connection import WebhookRoute
+from numberdesk.core.findings import FindingKind
 from numberdesk.core.purchase import POOL
 from numberdesk.core.rating import Rounding
 from numberdesk.flows.accounts.create_accounts import NewAccount, create_accounts
-from numberdesk.flows.carriers.audit_carriers import CARRIER_AUDITS
 from numberdesk.flows.connections.connect_numbers import RENTAL_CONNECTIONS
 from numberdesk.flows.connections.fill_trunks import TRUNK_NUMBERS
 from numberdesk.flows.connections.forget_connections import CONNECTION_REMOVALS
@@ -42,12 +42,15 @@ from simulation.desk import connect_carriers, listing
 from simulation.faults import Faults
 from simulation.months.adoptions import Adoptions
 from simulation.months.books import Books
+from simulation.months.by_hand import ByHand
 from simulation.months.carrier import CallingCarrier, CallingCompany
 from simulation.months.customers import Customer
 from simulation.months.desk import Desk, plain
 from simulation.months.facts import NORTH, SWITCH, Facts, Tariff
+from simulation.months.findings import FindingJudge
 from simulation.months.found import FoundNumbers
 from simulation.months.hands import Hands
+from simulation.months.inspector import Inspector
 from simulation.months.judge import Judge
 from simulation.months.lines import Lines
 from simulation.months.operator import Operator
@@ -73,7 +76,7 @@ for two, and who does not pay has two.
 _KIND: Final = "twilio"
 """The kind of account that the carrier is: one whose orders are sent with papers."""
 
-_UNWATCHED: Final = (CARRIER_AUDITS, WEBHOOK_DELIVERIES)
+_UNWATCHED: Final = (WEBHOOK_DELIVERIES,)
 
 
 class ClocksThatComeBack(Faults):
@@ -108,6 +111,7 @@ class History(SeedRun):
         self._judge = Judge(world, self._facts, self._books, waives_missed=plan.waives_missed)
         self._found = FoundNumbers(world, self._facts, self._books, self._company)
         self._papers = PaperJudge(world, self._facts, self._books)
+        self._findings = FindingJudge(world, self._facts, self._books, self._company)
         self._trunks = TrunkServer(world, plan.lies)
         self._company.connected, self._company.told = self._found.connected, self._found.set_up
         self._company.back = self._found.given_back
@@ -135,13 +139,16 @@ class History(SeedRun):
         hands = Hands(world, self._desk, self._facts, self._customers)
         adoptions = Adoptions(world, self._desk, self._facts, self._company, self._customers)
         self._paper_desk = PaperDesk(world, self._desk, self._facts, [one.account_id for one in self._customers])
+        self._inspector = Inspector(world, self._desk)
+        decide = self._inspector.decide
         deeds = (
             hands.give, hands.move, hands.take, hands.bring_back, adoptions.adopt, adoptions.adopt, adoptions.undo,
-            self._paper_desk.register, self._paper_desk.change,
+            self._paper_desk.register, self._paper_desk.change, decide, decide, decide,
         )  # fmt: skip
-        self._operator = Operator(
-            world, plan, self._desk, self._facts, self._judge, self._company, deeds, self._trunks.take_off_by_hand
-        )
+        self._operator = Operator(world, plan, self._desk, self._facts, self._judge, deeds)
+        trunks = (self._trunks.take_off_by_hand, self._trunks.take_off_by_hand, self._trunks.delete_by_hand)
+        self._by_hand = ByHand(world, plan, self._facts, self._company, self._strays, trunks)
+        self._company.gone = self._by_hand.gone
 
     def _catalogue(self) -> list[str]:
         """The numbers there are, and what each costs."""
@@ -157,10 +164,14 @@ class History(SeedRun):
             )
         sold = [e164 for e164, carrier in facts.carriers.items() if carrier == NORTH]
         facts.asks_papers = {e164 for e164 in sold if chance.random() < self._plan.papers}
-        for place in range(self._plan.found_numbers):
+        self._strays = []
+        for place in range(self._plan.found_numbers + self._plan.strays):
             e164 = f"+1361300{place:04d}"
-            facts.found.add(e164)
             facts.carriers[e164] = NORTH
+            if place < self._plan.found_numbers:
+                facts.found.add(e164)
+            else:
+                self._strays.append(e164)
             facts.tariffs[e164] = Tariff(1_000_000 + 10_000 * place, chance.choice((8_500, None)), 94_500, 0)
         return sold
 
@@ -169,6 +180,7 @@ class History(SeedRun):
         self._found.committed(log)
         self._judge.committed(log)
         self._papers.committed(log)
+        self._findings.committed(log)
 
     def _trunks_of(self, now: Callable[[], int], *, egress: Egress) -> LiveKitTrunks:
         return LiveKitTrunks(now, egress=egress, http=lambda _: self._trunks)
@@ -232,11 +244,13 @@ class History(SeedRun):
     def _storm(self) -> None:
         world, plan = self._world, self._plan
         shares: list[list[str]] = [[] for _ in self._customers]
-        for place, e164 in enumerate(one for one in self._facts.tariffs if one not in self._facts.found):
+        on_sale = [one for one in self._facts.tariffs if one not in self._facts.found and one not in self._strays]
+        for place, e164 in enumerate(on_sale):
             shares[place % len(shares)].append(e164)
         for customer, share in zip(self._customers, shares, strict=True):
             self._client(customer.run(share))
-        for story in (self._lines.ring(), self._lines.tell(), self._operator.run(), self._look_now_and_then()):
+        stories = (self._lines.ring(), self._lines.tell(), self._operator.run(), self._by_hand.run())
+        for story in (*stories, self._look_now_and_then()):
             self._client(story)
         end = world.loop.time() + plan.days * DAY
         while world.loop.time() < end:
@@ -266,13 +280,27 @@ class History(SeedRun):
         self._await(self._operator.tidy_up())
         self._settle()
         self._judge.at_rest()
-        judge_routes(world, self._books, self._company, self._customers, self._facts)
-        judge_settings(world, self._books, self._company, self._facts)
-        judge_trunks(world, self._books, self._trunks.server, self._facts)
+        self._judge_what_stands_there()
         self._found.at_rest()
         self._papers.at_rest()
         self._judge.verify(self._processes[0].database)
         self._raise_violation()
+
+    def _judge_what_stands_there(self) -> None:
+        """The carrier and LiveKit have what is wanted, or the books say why not, after a last audit."""
+        world, books, facts = self._world, self._books, self._facts
+        self._await(self._audit())
+        explained = self._findings.explained()
+        drifted = {
+            FindingKind.DRIFTED: judge_routes(world, books, self._company, self._customers, facts, explained),
+            FindingKind.SETTINGS_DRIFTED: judge_settings(world, books, self._company, facts, explained),
+            FindingKind.TRUNK_DRIFTED: judge_trunks(world, books, self._trunks.server, facts),
+        }
+        self._findings.at_rest(drifted)
+
+    async def _audit(self) -> None:
+        if not await self._inspector.audit():
+            raise self._world.broken("findings", "no audit comes to its end")
 
     def _step_until(self, end: float) -> None:
         while self._world.loop.time() < end:

@@ -1,4 +1,4 @@
-"""What an operator does about rent and calls over months, and what somebody does in the carrier's console.
+"""What an operator does about rent and calls over months.
 
 Touches: clock.
 """
@@ -11,16 +11,14 @@ from typing import Any
 
 from numberdesk.core.call_record import Direction
 from numberdesk.core.call_reversal import MendedRates
-from numberdesk.core.connection import WebhookRoute
 from numberdesk.flows.rentals.announce_prices import announce_prices, announcement
 from numberdesk.flows.rentals.resolve_rent import resume_rentals, waive_rent, waiver
 from numberdesk.flows.usage.record_calls import RateParked, rate_parked
 from numberdesk.flows.usage.rerate_calls import CorrectCall, Rerate, correct_calls, rerate_calls
 from numberdesk.flows.usage.set_usage_terms import SetRate, set_missing_rates
 from numberdesk.wiring import Services
-from simulation.months.carrier import CallingCompany
 from simulation.months.desk import Desk, plain
-from simulation.months.facts import Call, Facts, Settings
+from simulation.months.facts import Call, Facts
 from simulation.months.judge import Judge
 from simulation.months.plan import HOUR, MonthsPlan
 from simulation.world import World
@@ -36,9 +34,7 @@ class Operator:
         desk: Desk,
         facts: Facts,
         judge: Judge,
-        company: CallingCompany,
         deeds: Sequence[Callable[[], Coroutine[Any, Any, None]]],
-        meddle_with_trunks: Callable[[], None],
     ) -> None:
         self.done = False
         self._world = world
@@ -46,9 +42,7 @@ class Operator:
         self._desk = desk
         self._facts = facts
         self._judge = judge
-        self._company = company
         self._deeds = deeds
-        self._meddle_with_trunks = meddle_with_trunks
 
     async def run(self) -> None:
         """Something every day or two."""
@@ -68,7 +62,6 @@ class Operator:
         await self.look_at_parked()
 
     async def _something(self) -> None:
-        world = self._world
         deeds = [
             self._reprice,
             self._waive,
@@ -79,7 +72,7 @@ class Operator:
             self.look_at_parked,
             *self._deeds,
         ]
-        await world.one_of([*deeds, *([self._meddle] if world.happens(self._plan.by_hand) else [])])()
+        await self._world.one_of(deeds)()
 
     async def _reprice(self) -> None:
         """Announce what a rental will cost."""
@@ -184,22 +177,6 @@ class Operator:
         answer = await self._desk.ask(story)
         if answer.changed and not self._judge.was_repriced(rental.account_id):
             raise self._world.broken("calls", f"rated anew by the same terms, {answer.changed} calls changed")
-
-    async def _meddle(self) -> None:
-        """In the carrier's console somebody lets a number lead elsewhere, or deletes what was made for a connection."""
-        board = self._company.switchboard
-        self._world.fault("changed by hand at the carrier")
-        if self._world.happens(0.3):
-            self._meddle_with_trunks()
-        elif self._company.settings and self._world.happens(0.3):
-            self._company.settings[self._world.one_of(list(self._company.settings))] = Settings("", "BY HAND")
-        elif board.made and self._world.happens(0.5):
-            board.made.pop(self._world.one_of(list(board.made)))
-        elif board.set:
-            e164 = self._world.one_of(list(board.set))
-            board.drift(e164, WebhookRoute("https://elsewhere.example/"))
-            if e164 in self._facts.as_found:
-                self._facts.as_found[e164] = board.set[e164]
 
     def _some_rental(self) -> Any:
         live = [one for one in self._facts.rented.values() if one.ended_at is None]

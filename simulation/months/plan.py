@@ -22,7 +22,8 @@ class MonthsPlan:
 
     `increments`, `connect` and `rounding` are the terms of the pool's numbers. `lies` is how often a carrier says
     that it has set what it has not, `by_hand` how often somebody changes something in its console. `found_numbers`
-    stand on its account before anybody has them in the books, and `papers` is which part of its numbers ask for papers.
+    stand on its account before anybody has them in the books, `strays` come there unasked later, and `papers` is
+    which part of its numbers ask for papers.
     """
 
     days: int
@@ -31,6 +32,7 @@ class MonthsPlan:
     pool_numbers: int
     carrier_numbers: int
     found_numbers: int
+    strays: int
     processes: int
     round_hours: float
     look_hours: float
@@ -59,6 +61,7 @@ class MonthsPlan:
             pool_numbers=700 if year else 12,
             carrier_numbers=300 if year else 8,
             found_numbers=60 if year else 6,
+            strays=40 if year else 4,
             processes=2,
             round_hours=chance.choice((12, 20, 24)) if not year else 24,
             look_hours=24 * 30 if year else 72,

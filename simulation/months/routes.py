@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from numberdesk.core.connection import SipRoute, carrier_route
+from numberdesk.core.connection import carrier_route
 from simulation.months.books import Books
 from simulation.months.carrier import CallingCompany
 from simulation.months.customers import Customer
 from simulation.months.facts import Facts
 from simulation.world import World
-from testbed.switchboard import Set, Switchboard
 
 
 def judge_routes(
@@ -22,39 +21,41 @@ def judge_routes(
     company: CallingCompany,
     customers: Sequence[Customer],
     facts: Facts,
-) -> None:
-    """What the carrier has is what was wanted, or it is said that it is not."""
+    explained: set[str],
+) -> set[str]:
+    """What the carrier has is what was wanted, or it is said that it is not. The numbers that are otherwise.
+
+    `explained` are those of which a person was told why.
+    """
     board = company.switchboard
     routes = {name: carrier_route(route) for customer in customers for name, route in customer.routes.items()}
     said = {
         rental_id: (state, message)
         for rental_id, state, message in books.rows("SELECT rental_id, state, message FROM rental_connections")
     }
-    drifted = {e164 for (e164,) in books.rows("SELECT e164 FROM findings WHERE kind = 'drifted' AND state = 'open'")}
-    needed = set()
+    needed, otherwise = set(), set()
     for rental in books.at_carrier():
         where = facts.leads.get(rental.rental_id)
         needed.add(where)
         there = board.set.get(rental.e164)
         nothing = facts.as_found.get(rental.e164)  # what was there before, where nobody has asked for anything
-        good = there == nothing if where is None else there == Set(where, routes[where]) and _is_made(board, there)
+        if where is None:
+            good = there == nothing
+        else:
+            good = there is not None and there[:2] == (where, routes[where]) and board.rings(rental.e164)
+        if not good:
+            otherwise.add(rental.e164)
         state, message = said.get(rental.rental_id, ("none", ""))
         if good and state == ("none" if where is None else "active"):
             world.reached("connected_as_wanted" if where else "connected_to_nothing")
-        elif (state in ("failed", "unsupported") and message) or rental.e164 in drifted:
+        elif (state in ("failed", "unsupported") and message) or rental.e164 in explained:
             world.reached("said_why_not_connected")
         else:
             raise world.broken(
                 "routes", f"{rental.e164} is to lead to {where}, is {state}, and the carrier has {there}"
             )
     _judge_leftovers(world, company, needed)
-
-
-def _is_made(board: Switchboard, there: Set | None) -> bool:
-    """Whether what a number leads to is there, too, where it needs something of the carrier's."""
-    return there is not None and (
-        not isinstance(there.route, SipRoute) or board.made.get(there.connection_id) == there.route
-    )
+    return otherwise
 
 
 def _judge_leftovers(world: World, company: CallingCompany, needed: set[str | None]) -> None:

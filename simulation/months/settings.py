@@ -22,17 +22,23 @@ def look_at_wanted(world: World, books: Books, facts: Facts) -> None:
             raise world.broken("settings", f"{e164} of {rental_id} is to have {wanted}, and the books say {kept}")
 
 
-def judge_settings(world: World, books: Books, company: CallingCompany, facts: Facts) -> None:
-    """At rest: the carrier has what is wanted, or it is said that it does not; nothing is left on what went back."""
+def judge_settings(world: World, books: Books, company: CallingCompany, facts: Facts, explained: set[str]) -> set[str]:
+    """At rest: the carrier has what is wanted, or it is said that it does not; nothing is left on what went back.
+
+    The numbers that have something else. `explained` are those of which a person was told why.
+    """
     look_at_wanted(world, books, facts)
     said = {rental_id: (state, message) for rental_id, _, _, _, state, message in books.rows(_ROWS)}
+    otherwise = set()
     for rental in books.at_carrier():
         wanted = facts.settings.get(rental.rental_id, NOTHING_SET)
         there = company.settings.get(rental.e164, NOTHING_SET)
         state, message = said[rental.rental_id]
+        if there != wanted:
+            otherwise.add(rental.e164)
         if there == wanted and state in (("active",) if wanted != NOTHING_SET else ("none", None)):
             world.reached("set_as_wanted" if wanted != NOTHING_SET else "nothing_set_as_wanted")
-        elif state in ("failed", "unsupported", "drifted") and message:
+        elif (state in ("failed", "unsupported", "drifted") and message) or rental.e164 in explained:
             world.reached("said_why_not_set")
         else:
             raise world.broken(
@@ -41,3 +47,4 @@ def judge_settings(world: World, books: Books, company: CallingCompany, facts: F
     for e164, there in company.settings.items():
         if company.has(e164) is None:
             raise world.broken("settings", f"{e164} went back, and still has {there}")
+    return otherwise

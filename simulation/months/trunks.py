@@ -26,10 +26,12 @@ class TrunkServer:
         self.server = LiveKitServer(trunks={}, open_trunks=set(), now=lambda: world.now() / MICROSECONDS)
         self._world = world
         self._lies = lies
+        self._trunk_ids: dict[str, None] = {}
 
     def make(self, trunk_id: str) -> None:
         """A trunk, in which somebody has a number already."""
         self.server.trunks[trunk_id] = [FOREIGN]
+        self._trunk_ids[trunk_id] = None
 
     def take_off_by_hand(self) -> None:
         """Somebody takes one of our numbers off."""
@@ -38,6 +40,17 @@ class TrunkServer:
             trunk, e164 = self._world.one_of(there)
             self.server.trunks[trunk].remove(e164)
             self._world.reached("taken_off_by_hand")
+
+    def delete_by_hand(self) -> None:
+        """Somebody deletes a whole trunk, or makes one anew that was deleted, in which somebody else has a number."""
+        deleted = [trunk_id for trunk_id in self._trunk_ids if trunk_id not in self.server.trunks]
+        if deleted and self._world.happens(0.5):
+            self.make(self._world.one_of(deleted))
+            self._world.reached("trunk_made_anew")
+        elif self.server.trunks:
+            trunk_id = self._world.one_of(list(self.server.trunks))
+            ours = len(self.server.trunks.pop(trunk_id)) - 1
+            self._world.reached("trunk_of_several_deleted" if ours > 1 else "trunk_deleted")
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         """What a request comes to."""
@@ -68,8 +81,12 @@ class TrunkServer:
         await asyncio.sleep(self._world.between(0.005, 1))
 
 
-def judge_trunks(world: World, books: Books, server: LiveKitServer, facts: Facts) -> None:
-    """At rest: each number is in the trunk of its connection and in no other, or the books say why not."""
+def judge_trunks(world: World, books: Books, server: LiveKitServer, facts: Facts) -> set[str]:
+    """At rest: each number is in the trunk of its connection and in no other, or the books say why not.
+
+    The numbers that are not.
+    """
+    otherwise = set()
     said = {
         (connection_id, e164): (state, message)
         for connection_id, e164, state, message in books.rows(
@@ -78,10 +95,12 @@ def judge_trunks(world: World, books: Books, server: LiveKitServer, facts: Facts
     }
     wanted = {(facts.leads.get(one.rental_id), one.e164) for one in facts.rented.values() if one.ended_at is None}
     for connection_id, trunk_id in facts.trunks.items():
-        there = Counter(server.trunks[trunk_id])
+        there = Counter(server.trunks.get(trunk_id, ()))
         mine = {e164 for leads, e164 in wanted if leads == connection_id}
         for e164 in sorted(mine | (there.keys() - {FOREIGN})):
             state, message = said.get((connection_id, e164), ("", ""))
+            if there[e164] != (e164 in mine):
+                otherwise.add(e164)
             if there[e164] == (e164 in mine) and state == ("active" if e164 in mine else ""):
                 world.reached("in_its_trunk")
             elif e164 in mine and message and (state == "failed" or "somebody has taken it off" in message):
@@ -91,3 +110,4 @@ def judge_trunks(world: World, books: Books, server: LiveKitServer, facts: Facts
                     "trunks",
                     f"{e164} is {there[e164]} times in {trunk_id}, wanted: {e164 in mine}, said: {state} {message}",
                 )
+    return otherwise

@@ -13,7 +13,7 @@ from numberdesk.core.findings import FindingKind, FindingState
 from numberdesk.core.rental import Rental
 from numberdesk.flows.carriers.note_audits import FindingResolution, ResolveFinding, resolve_findings
 from tests.flows.conftest import PRICE, Shop
-from tests.flows.switching import HOOK, assign, buy, connection, converge, look, standing
+from tests.flows.switching import HOOK, SIP, assign, buy, connection, converge, look, standing
 
 POSTGRESQL_IN_THE_LONG_RUN = "the flows are the same; the stores run on both in tests/connections"
 
@@ -56,6 +56,31 @@ def test_a_carrier_that_says_yes_and_shows_something_else_is_found_out(shop: Sho
     (finding,) = found(shop)
     assert (finding.kind, finding.e164) == (FindingKind.DRIFTED, rental.e164)
     assert "nothing is set" in finding.message
+
+
+@pytest.mark.parametrize("unlinks", [True, False])
+def test_of_numbers_whose_trunk_somebody_deleted_each_is_found_and_put_back_by_itself(
+    shop: Shop, account: str, *, unlinks: bool
+) -> None:
+    connection_id = connection(shop, account, SIP)
+    rentals = [buy(shop, account, connection_id=connection_id) for _ in range(3)]
+    converge(shop)
+    users = shop.acme.switchboard.delete(connection_id, unlinks=unlinks)
+    assert sorted(users) == sorted(rental.e164 for rental in rentals)
+    look(shop, 301)
+    assert [one.state for one in found(shop)] == [FindingState.OPEN] * 3
+    assert ("nothing is set" if unlinks else "not there any more") in found(shop)[0].message
+    resolve(shop, rentals[0], FindingResolution.PUT_BACK)
+    converge(shop)
+    look(shop, 86_401)
+    states = {one.e164: one.state for one in found(shop)}
+    assert [states[rental.e164] for rental in rentals] == [FindingState.ENDED, FindingState.OPEN, FindingState.OPEN]
+    for rental in rentals[1:]:
+        resolve(shop, rental, FindingResolution.PUT_BACK)
+    converge(shop)
+    assert [one.state for one in found(shop)] == [FindingState.ENDED] * 3
+    assert all(shop.acme.switchboard.rings(rental.e164) for rental in rentals)
+    assert shop.acme.switchboard.made.keys() == {connection_id}
 
 
 def test_a_drifted_number_that_is_kept_stays_so_until_it_is_as_wanted(shop: Shop, account: str) -> None:

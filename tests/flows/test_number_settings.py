@@ -215,6 +215,19 @@ def test_an_address_is_taken_off_before_a_release_which_waits_for_that_and_what_
     shop.verified()
 
 
+def test_a_number_that_its_carrier_lost_goes_back_although_nothing_can_be_taken_off_it(shop: Shop) -> None:
+    account_id, e164 = rented(shop)
+    wish(shop, account_id, e164)
+    work(shop)
+    del shop.acme.ours[e164]
+    shop.acme.settles.append(SettingsNotKept("no such number on the account", no_number=True))
+    shop.release(account_id, e164)
+    shop.tell(shop.give_back())
+    assert shop.rows("SELECT 1 FROM carrier_releases WHERE confirmed_at IS NULL") == []
+    assert row_of(shop, account_id, e164).may_have == 0
+    shop.verified()
+
+
 def test_whoever_has_a_number_next_has_nothing_of_what_was_set_for_the_one_before(shop: Shop) -> None:
     account_id, e164 = rented(shop)
     other = shop.account(10 * PRICE)

@@ -18,19 +18,11 @@ from numberdesk.flows.usage.record_calls import RecordCalls
 from numberdesk.infra.db import Tx
 from simulation.product import Flow, Product
 from simulation.runs import Kind
+from tests.simulation.planted_audits import PLANTED as OF_AUDITS
 from tests.simulation.planted_ringing import PLANTED as OF_RINGING
-from tests.simulation.planted_tools import Wrapper, answering, leaving, planted, print_found
+from tests.simulation.planted_tools import Wrapper, answering, asking, leaving, planted, print_found
 
 DAY: Final = 86_400_000_000
-
-
-def asking(change: Callable[[Tx, Any], Any]) -> Wrapper:
-    """A flow that is asked for something else."""
-
-    def wrap(flow: Flow) -> Flow:
-        return lambda tx, commands: flow(tx, [change(tx, command) for command in commands])
-
-    return wrap
 
 
 def putting_back(table: str, key: str, column: str) -> Wrapper:
@@ -230,6 +222,7 @@ PLANTED: Final[dict[str, Product]] = {
     ),
     "a number keeps what was set for whom it was moved from": planted(transfer=_handed_on),
     **OF_RINGING,
+    **OF_AUDITS,
 }
 
 

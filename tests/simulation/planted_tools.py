@@ -99,6 +99,15 @@ def answering(outcome: Any) -> Wrapper:
     return lambda _: lambda _tx, commands: [outcome] * len(commands)
 
 
+def asking(change: Callable[[Tx, Any], Any]) -> Wrapper:
+    """A flow that is asked for something else."""
+
+    def wrap(flow: Flow) -> Flow:
+        return lambda tx, commands: flow(tx, [change(tx, command) for command in commands])
+
+    return wrap
+
+
 def planted(**wrapped: Wrapper) -> Product:
     """A product with faulty flows, by their names with underscores."""
     return Product(wrapped={name.replace("_", " "): wrapper for name, wrapper in wrapped.items()})

@@ -54,6 +54,10 @@ class CarrierError(Exception):
         super().__init__(f"{trouble}: {message}")
 
 
+class NoSuchNumberError(CarrierError):
+    """The carrier has no number of ours with these digits, or not under the id that was given."""
+
+
 class Wanted(NamedTuple):
     """What is looked for at a carrier, as far as a carrier can be asked for it.
 

@@ -53,9 +53,13 @@ class SettingsKept(NamedTuple):
 
 
 class SettingsNotKept(NamedTuple):
-    """A carrier's answer: they are not known to be set; to be tried again. `message` is the carrier's word."""
+    """A carrier's answer: they are not known to be set; to be tried again. `message` is the carrier's word.
+
+    `no_number`: it has no such number of ours, or not under its id, so that nothing can be set for it or taken off.
+    """
 
     message: str
+    no_number: bool = False
 
 
 SettingsAnswer = SettingsKept | SettingsNotKept | Unsupported

@@ -170,6 +170,19 @@ def test_a_failure_and_another_numbers_id_are_told_and_nothing_is_raised(kind: s
         assert isinstance(set_up(kind, always(answer), FULL[kind]), SettingsNotKept)
 
 
+@pytest.mark.parametrize("kind", FULL)
+def test_a_number_that_the_carrier_does_not_have_is_told_apart_from_one_that_it_would_not_change(kind: str) -> None:
+    other = json_reply(200, {"phone_number": "+13612738810", "number": "+13612738810", "sid": SID, "id": UUID})
+    wrapped = json_reply(200, {"data": {"id": "12345", "phone_number": "+13612738810"}})
+    for answer in (reply(404), wrapped if kind == "telnyx" else other):
+        word = set_up(kind, always(answer), NOTHING)
+        assert isinstance(word, SettingsNotKept)
+        assert word.no_number
+    refused = set_up(kind, always(reply(500)), NOTHING)
+    assert isinstance(refused, SettingsNotKept)
+    assert not refused.no_number
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_cannot_be_had_is_refused_with_the_reason_before_anything_is_asked(kind: str) -> None:
     nobody = StandIn().nobody

@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 from numberdesk.carriers.adapters.cannot_be_set import CannotBeSetError as CannotBeSetError  # noqa: PLC0414  for the connectors
 from numberdesk.carriers.adapters.http_api import succeeded as succeeded  # noqa: PLC0414  as above
 from numberdesk.carriers.adapters.number_settings import Keeper, set_up_by, shown_by
-from numberdesk.carriers.port import CarrierError, Trouble
+from numberdesk.carriers.port import CarrierError, NoSuchNumberError, Trouble
 from numberdesk.core.connection import (
     Connected,
     NotConnected,
@@ -109,14 +109,14 @@ class ConnectsNumbers:
             yield
 
 
-def not_ours() -> CarrierError:
+def not_ours() -> NoSuchNumberError:
     """The error for a number that is not there."""
-    return CarrierError(Trouble.REFUSED, "no such number on the account")
+    return NoSuchNumberError(Trouble.REFUSED, "no such number on the account")
 
 
-def another(e164: str) -> CarrierError:
+def another(e164: str) -> NoSuchNumberError:
     """The error for an id that is that of another number: nothing was set."""
-    return CarrierError(Trouble.REFUSED, f"the id of the number is that of {e164[:20]!r}")
+    return NoSuchNumberError(Trouble.REFUSED, f"the id of the number is that of {e164[:20]!r}")
 
 
 def shows_else(shown: str) -> CarrierError:

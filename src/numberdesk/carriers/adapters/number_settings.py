@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from numberdesk.carriers.adapters.cannot_be_set import CannotBeSetError
-from numberdesk.carriers.port import CarrierError, Trouble
+from numberdesk.carriers.port import CarrierError, NoSuchNumberError, Trouble
 from numberdesk.core.connection import Unsupported
 from numberdesk.core.number_settings import (
     NOTHING,
@@ -76,6 +76,8 @@ async def set_up_by(
             kept = await keeper.show(e164, number_id)
     except CannotBeSetError as error:
         return Unsupported(error.reason)
+    except NoSuchNumberError as error:
+        return SettingsNotKept(str(error), no_number=True)
     except CarrierError as error:
         return SettingsNotKept(str(error))
     if kept.settings != wanted:

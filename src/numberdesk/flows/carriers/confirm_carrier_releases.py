@@ -135,11 +135,14 @@ def _has_settings(tx: Tx, one: CarrierRelease, now: int) -> bool:
 async def _taken_off(
     reader: Reader, client: CarrierClient, one: CarrierRelease, now: Callable[[], int]
 ) -> NotReleased | None:
-    """Take emergency address and caller name off a number; why it cannot be released yet, where they stay."""
+    """Take emergency address and caller name off a number; why it cannot be released yet, where they stay.
+
+    What its carrier lost, or has under another id, has nothing that could be taken off: the release itself finds that.
+    """
     if not await reader.look_up(lambda tx: _has_settings(tx, one, now())):
         return None
     cleared = await client.set_up(one.e164, one.carrier_reference, NOTHING)
-    if not isinstance(cleared, SettingsNotKept):
+    if not isinstance(cleared, SettingsNotKept) or cleared.no_number:
         return None
     return NotReleased(f"its emergency address and caller name could not be taken off: {cleared.message}")
 
