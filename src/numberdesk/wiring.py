@@ -22,7 +22,7 @@ from numberdesk.core.errors import NumberdeskError
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Buy, Decision
 from numberdesk.core.rent import RentTerms
-from numberdesk.core.rental import MissedRule, Proration, Rental
+from numberdesk.core.rental import Rental
 from numberdesk.core.schedule import Schedule
 from numberdesk.flows.accounts.note_actions import note_actions
 from numberdesk.flows.agree_on_time import AgreedClock
@@ -348,10 +348,10 @@ def _writer(settings: Settings, parts: Parts, database: Database, lock_seconds: 
 def _rent_terms(settings: Settings) -> RentTerms:
     return RentTerms(
         settings.rent_grace_hours * HOUR,
-        MissedRule(settings.rent_missed),
+        settings.rent_missed,
         parse_reminders(settings.rent_reminder_days),
         settings.rent_notice_days,
-        Proration(settings.rent_proration),
+        settings.rent_proration,
     )
 
 

@@ -11,6 +11,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin
 
@@ -114,6 +115,8 @@ def _allowed(field: FieldInfo) -> str:
     """The allowed values of a setting, in the words of the document."""
     if get_origin(field.annotation) is Literal:
         return ", ".join(f"`{choice}`" for choice in get_args(field.annotation))
+    if isinstance(field.annotation, type) and issubclass(field.annotation, StrEnum):
+        return ", ".join(f"`{choice}`" for choice in field.annotation)
     if field.annotation is bool:
         return "`true`, `false`"
     bounds = {type(mark): mark for mark in field.metadata}

@@ -20,6 +20,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from numberdesk.core.rental import MissedRule, Proration
 from numberdesk.infra.egress import parse_networks, parse_ports
 
 _CONFIG = "NUMBERDESK_CONFIG"
@@ -114,11 +115,12 @@ class Settings(BaseSettings):
     rent_reminder_days: str = Field(
         "7,1", description="Days before a period, from 1 to 7, at which a wallet that would not cover it is told of"
     )
-    rent_missed: Literal["charged", "waived"] = Field(
-        "charged", description="What is done with periods that went by while no service ran"
+    rent_missed: MissedRule = Field(
+        MissedRule.CHARGED, description="What is done with periods that went by while no service ran"
     )
-    rent_proration: Literal["none", "release"] = Field(
-        "none", description="What is given back of a paid period when a number is released: nothing, or what is left"
+    rent_proration: Proration = Field(
+        Proration.NONE,
+        description="What is given back of a paid period when a number is released: nothing, or what is left",
     )
     rent_release_delay_hours: int = Field(
         72, ge=0, le=168, description="After how long a carrier is told of a number that was not paid, or taken back"

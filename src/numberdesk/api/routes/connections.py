@@ -5,7 +5,7 @@ Touches: nothing.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -120,7 +120,6 @@ class SipTargetBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = None
 
 
-OfferedKind = Literal["sip", "webhook", "native", "forward", "livekit"]
 Name = Annotated[str, stated(minLength=1, maxLength=LONGEST_NAME)]
 Secret = Annotated[str, stated(maxLength=LONGEST_SECRET, pattern=f"^{SECRET.pattern}$")]
 Url = Annotated[str, stated(format="uri", maxLength=LONGEST_URL)]
@@ -177,7 +176,7 @@ class NewConnectionBody(RouteBody, frozen=True, kw_only=True):
     """A connection to set up: a preset, or a kind with its fields."""
 
     name: Annotated[Name, _text("What people call it.")]
-    kind: Annotated[OfferedKind | None, _text("What a call is handed to; left out beside a preset.")] = None
+    kind: Annotated[ConnectionKind | None, _text("What a call is handed to; left out beside a preset.")] = None
     preset: Annotated[
         Annotated[str, stated(enum=sorted(PRESETS))] | None,
         _text("A voice platform, which fills in what it wants."),
