@@ -229,6 +229,18 @@ def has_live_rental(tx: Tx, account_id: str) -> bool:
     return tx.execute(query.limit(1)).first() is not None
 
 
+def has_untold_rental(tx: Tx, account_id: str, announced_at: int) -> bool:
+    """Whether an account rents a number at a confirmed rate that no deck counts for which was announced by then."""
+    query = select(rentals.c.id).where(
+        rentals.c.account_id == account_id,
+        rentals.c.released_at.is_(None),
+        rentals.c.created_at > announced_at,
+        rentals.c.outbound.is_not(None),
+        ~rentals.c.billing.contains(" @"),
+    )
+    return tx.execute(query.limit(1)).first() is not None
+
+
 def list_rentals_of(tx: Tx, e164: str, *, limit: int) -> list[Rental]:
     """Who rented a number, the latest first: the rental that goes on, and those that ended."""
     of_number = select(*RENTAL_COLUMNS).where(rentals.c.e164 == e164)
