@@ -45,6 +45,7 @@ REFUSED: Final = {
     "/api/v1/admin/findings/put-back": 404,
     "/api/v1/admin/findings/release": 404,
     "/api/v1/admin/accounts/{account_id}/rate-decks": 404,
+    "/api/v1/admin/accounts/{account_id}/reprice": 404,
     "/api/v1/admin/phone-numbers/{number}/unadopt": 400,
     "/api/v1/admin/price-rules/{rule_id}/reprice": 404,
     "/api/v1/admin/rentals/{rental_id}/prices": 404,

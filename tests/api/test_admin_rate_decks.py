@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -120,3 +121,24 @@ def test_a_rule_announces_its_prices_once_to_all_rentals_that_it_covers(shop: Sh
     wrong = http.post(f"{path}reprice", json={"per_minute_price_inbound": 0.01})
     assert (wrong.status_code, wrong.json()["error"]["details"]["field"]) == (400, "price")
     assert http.post("/admin/price-rules/prl_none/reprice", json={}).status_code == 404
+
+
+def test_offers_answers_and_rentals_say_by_which_deck_outbound_calls_are_charged(
+    other_shop: Callable[..., Shop],
+) -> None:
+    shop = other_shop(quote_lifetime_seconds=0)  # an offer that told nothing of the deck is good no more
+    http, number = shop.operator().http, shop.number()
+    now = "/admin/rate-decks/retail/import?currency=USD"
+    assert http.post(now, content=DECK, headers=CSV).status_code == 200
+    customer, other = shop.customer(10), shop.customer(10)
+    assert http.post(f"/admin/accounts/{customer.account_id}/rate-decks", json={"name": "retail"}).status_code == 200
+    offers: list[dict[str, Any]] = []
+    for asking, deck in ((other, None), (customer, "retail")):
+        offers = asking.http.get("/phone-numbers/available-numbers/US/").json()["data"]
+        assert {offer["outbound_rate_deck"] for offer in offers} == {deck}
+    price = next(offer["price"] for offer in offers if offer["phone_number"] == number)
+    bought = customer.buy(number, price).json()["data"]
+    assert bought["outbound_rate_deck"] == "retail"
+    (rental,) = customer.http.get("/phone-numbers/").json()["data"]
+    (order,) = customer.http.get("/orders/").json()["data"]
+    assert rental["outbound_rate_deck"] == order["outbound_rate_deck"] == "retail"

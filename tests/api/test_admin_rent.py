@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from numberdesk.core.rental import Rental
 from numberdesk.infra.db import Tx
-from numberdesk.numbers.rent_store import find_rental
+from numberdesk.numbers.rent_store import find_announced, find_rental
 from numberdesk.numbers.rental_store import change_rentals
 from tests.api.conftest import Shop
 
@@ -100,3 +100,27 @@ def test_terms_of_rent_of_nobody_or_out_of_bounds_are_refused(shop: Shop) -> Non
     assert shop.operator().http.put(path, json={"grace_hours": 9000}).status_code == 400
     assert shop.operator().http.get("/admin/accounts/acc_none/rent-policy").status_code == 404
     assert shop.operator().http.put("/admin/accounts/acc_none/rent-policy", json={}).status_code == 404
+
+
+def test_other_prices_of_all_rentals_of_an_account_are_announced_once_and_to_nobody_else(shop: Shop) -> None:
+    http, customer, other = shop.operator().http, shop.customer(10), shop.customer(10)
+    rented = [customer.buy(shop.number()).json()["data"]["id"] for _ in range(3)]
+    left_alone = other.buy(shop.number()).json()["data"]["id"]
+    path = f"/admin/accounts/{customer.account_id}/reprice"
+    done = {"looked": 3, "announced": 3, "refused_count": 0, "refused": []}
+    assert http.post(path, json={"price": 1.5, "per_minute_price_inbound": 0.02}).json()["data"] == done
+    whose = {(customer.account_id, one) for one in rented} | {(other.account_id, left_alone)}
+    announced = shop.services.reader.read_now(lambda tx: find_announced(tx, whose))
+    prices = {one: [(each.price, each.inbound) for each in found] for one, found in announced.items()}
+    assert prices == {one: [(1_500_000, 20_000)] for one in rented}
+    again = http.post(path, json={"price": 1.5, "per_minute_price_inbound": 0.02})
+    assert again.json()["data"] == {**done, "announced": 0}
+    refused = http.post(path, json={"price": 1.75}).json()["data"]
+    assert (refused["refused_count"], {one["rental_id"] for one in refused["refused"]}) == (3, set(rented))
+    for answer, status in (
+        (http.post("/admin/accounts/acc_none/reprice", json={"price": 1.5}), 404),
+        (http.post(path, json={}), 400),
+        (http.post(path, json={"price": 0}), 400),
+        (customer.http.post(path, json={"price": 0.01}), 403),
+    ):
+        assert answer.status_code == status, answer.text

@@ -53,6 +53,7 @@ def test_an_offer_has_all_that_a_client_needs_to_confirm_it(stocked: tuple[Custo
         "increments": "60/60",
         "connect_fee": 0,
         "rounding": "up",
+        "outbound_rate_deck": None,
     }
     confirmed = {name: item[name] for name in ("per_minute_price_inbound", "per_minute_price_outbound")}
     assert customer.buy(item["phone_number"], item["price"], **confirmed).status_code == 200

@@ -20,6 +20,7 @@ BY_THE_MONTH: Final = {
     "increments": "60/60",
     "connect_fee": 0,
     "rounding": "up",
+    "outbound_rate_deck": None,
 }
 """The terms of an offer that says nothing of them."""
 

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 from functools import partial
+from typing import Any
 
+import httpx
 import pytest
 
 from numberdesk.accounts.model import key_hash
 from numberdesk.accounts.session_store import find_signed
 from numberdesk.accounts.store import find_accounts_named, find_key_by_hash, list_keys
+from numberdesk.api.app import build_app
 from numberdesk.cli.demo import ACCOUNT_NAME, prepare_demo
 from numberdesk.cli.demo_console import OPERATORS_NAME, sign_in_text
 from numberdesk.cli.demo_history import RENTED
 from numberdesk.core.lifecycle import AccountKind
 from numberdesk.core.money import MICROS
+from numberdesk.core.periods import MICROSECONDS, iso_seconds
 from numberdesk.flows.accounts.create_accounts import create_accounts, new_account
 from numberdesk.flows.accounts.issue_keys import MOST_LIVE_KEYS
 from numberdesk.flows.accounts.sign_in import IDLE, SignIn, sign_in, token_hash
 from numberdesk.flows.statements.read_statements import list_statements, total_kinds
 from numberdesk.infra.settings import load_settings
-from numberdesk.usage.store import find_call_terms, list_calls
+from numberdesk.usage.store import list_calls
 from numberdesk.verify.books import verify
-from numberdesk.wiring import build
+from numberdesk.wiring import Services, build
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # the demo's database is a file
@@ -82,13 +87,38 @@ def test_books_of_others_are_left_alone_though_their_first_account_is_called_as_
             assert list_keys(tx, account.id, after_id=None, limit=9) == []
 
 
+async def _tell_calls(services: Services, key: str) -> tuple[list[Any], list[float]]:
+    """Buy a number, tell of a call of it and of one of the number that is rented, and look at the balance around."""
+    services.writer.start()
+    transport, headers = httpx.ASGITransport(build_app(services)), {"X-Api-Key": key}
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://127.0.0.1:8000/api/v1", headers=headers, follow_redirects=True
+    ) as http:
+        offers = (await http.get("/phone-numbers/available-numbers/US/", params={"page_size": 1})).json()["data"]
+        number, price = offers[0]["phone_number"], offers[0]["price"]
+        bought = await http.post("/phone-numbers/buy/", json={"phone_number": number, "price": price})
+        assert bought.status_code == 200, bought.text
+        balances = [(await http.get("/balance/")).json()["data"]["posted"]]
+        begun = iso_seconds(services.now() + 2 * MICROSECONDS)
+        calls = [
+            {"call_id": f"c{place}", "direction": direction, "phone_number": e164, "started_at": begun, "seconds": 61}
+            for place, (e164, direction) in enumerate([(RENTED, "inbound"), (number, "outbound")])
+        ]
+        told = (await http.post("/usage/calls/", json=calls)).json()
+        balances.append((await http.get("/balance/")).json()["data"]["posted"])
+    return told["data"], balances
+
+
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # the demo's database is a file
 def test_calls_that_the_demos_key_tells_of_are_charged(database_url: str) -> None:
     with contextlib.closing(build(load_settings(database_url=database_url))) as services:
-        prepare_demo(services)
-        (account,) = services.reader.read_now(lambda tx: find_accounts_named(tx, ACCOUNT_NAME))
-        (terms,) = services.reader.read_now(find_call_terms)["pool"]
-    assert terms.source == f"customer:{account.id}"
+        key = prepare_demo(services)
+        told, balances = asyncio.run(_tell_calls(services, key))
+    assert [(one["outcome"], one["status"], one["amount"]) for one in told] == [
+        ("accepted", "charged", 0.017),
+        ("accepted", "charged", 0.189),
+    ]
+    assert balances[0] - balances[1] == pytest.approx(0.206)
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # the demo's database is a file

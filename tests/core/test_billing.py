@@ -68,6 +68,11 @@ def test_how_calls_are_billed_is_kept_part_by_part_and_filled_with_what_is_usual
         assert str(filled.increments) == (increments or "60/60")
         assert filled.connect == (150_000 if connect is None else connect)
         assert filled.rounding == (rounding or "up")
+    for told, kept in (
+        (Billing(deck="retail"), "- - @retail"),
+        (Billing(Increments(30, 6), 5, Rounding.DOWN, "a-b_1"), "30/6 5 down @a-b_1"),
+    ):
+        assert (kept_billing(told), billing_of(kept), told.completed(usual).deck) == (kept, told, told.deck)
     for field, sent in (
         ("increments", ("6", None, None)),
         ("connect_fee", (None, -1, None)),

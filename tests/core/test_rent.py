@@ -13,7 +13,16 @@ from numberdesk.core.lifecycle import AccountState, RentalState
 from numberdesk.core.periods import MONTHLY, PeriodUnit, Term, begin_of, from_datetime, to_datetime
 from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import Wallet
-from numberdesk.core.rent import MOST_MISSED, EndReason, RentLook, RentTerms, look_at, resolve_begun, unused_part
+from numberdesk.core.rent import (
+    MOST_MISSED,
+    EndReason,
+    RentLook,
+    RentTerms,
+    look_at,
+    may_remind,
+    resolve_begun,
+    unused_part,
+)
 from numberdesk.core.rental import DAY, HOUR, MissedRule, NoticeState, Rental, RentPrice
 
 PRICE: Final = 1_150_000
@@ -308,3 +317,23 @@ def test_what_is_left_of_a_period_is_by_begun_seconds_rounded_down_and_never_mor
     assert [unused_part(100, 0, 30 * second, at * second) for at in (0, 10, 20, 30, 40)] == [100, 66, 33, 0, 0]
     assert unused_part(30, 0, 30 * second, 1) == 29
     assert unused_part(100, 0, 30 * second, -5) == 100
+
+
+def test_a_reminder_counts_what_else_renews_until_the_end_of_its_day_and_nothing_of_later_days() -> None:
+    one = rental()
+    past, day = one.renews_at - 7 * DAY, one.renews_at // DAY
+    for others, left, renewing in (
+        ({}, PRICE, 0),
+        ({day: 1}, PRICE, PRICE + 1),
+        ({day: 1}, PRICE + 1, 0),
+        ({day - 40: 1, day: 2, day + 1: 9}, PRICE, PRICE + 3),
+    ):
+        looked = look_at(one, wallet(left), TERMS, (), past=past, now=past, others=others)
+        assert (looked.renewing, len(looked.notices)) == (renewing, renewing > 0)
+    ends = look_at(one._replace(ends_at=one.renews_at), wallet(0), TERMS, (), past=past, now=past, others={day: 1})
+    assert ends.notices == []
+    assert not may_remind(one, TERMS, one.renews_at)
+    assert may_remind(one, TERMS, one.renews_at - 7 * DAY)
+    assert not may_remind(one, TERMS, one.renews_at - 7 * DAY - 1)
+    assert not may_remind(one, RentTerms(reminders=()), past)
+    assert may_remind(rental(term=Term(PeriodUnit.DAY, 7)), TERMS, rental(term=Term(PeriodUnit.DAY, 7)).renews_at)

@@ -7,9 +7,11 @@ from sqlalchemy import text
 
 from numberdesk.core.call_record import CallRecord, Direction
 from numberdesk.core.errors import InvalidRequest, NotFound
+from numberdesk.core.interventions import Warrant
+from numberdesk.core.purchase import Sold
 from numberdesk.core.rate_deck import DeckChoice, DeckRow, RateDeck
 from numberdesk.core.rent import RentTerms
-from numberdesk.core.rental import DAY
+from numberdesk.core.rental import DAY, Rental
 from numberdesk.core.session import OpenSession
 from numberdesk.flows.rates.change_decks import (
     AddDeckRows,
@@ -20,8 +22,9 @@ from numberdesk.flows.rates.change_decks import (
     new_deck,
     publish_decks,
 )
+from numberdesk.flows.rentals.assign_numbers import Assign, assign_numbers, given_prices
 from numberdesk.verify.books import verify
-from tests.flows.conftest import NOW, PRICE, Shop
+from tests.flows.conftest import NOW, PRICE, QUOTE_LIFETIME, Shop
 from tests.flows.test_record_calls import CENT, SWITCH, Exchange
 from tests.flows.test_sessions import open_flow, session_of
 
@@ -143,7 +146,7 @@ def test_a_deck_whose_rows_are_not_all_there_counts_for_nothing(shop: Shop) -> N
 def test_an_account_that_rents_nothing_uses_a_deck_at_once_and_one_that_does_after_its_notice(shop: Shop) -> None:
     bring_in(shop, ROWS)
     account_id = shop.account(PRICE)
-    assert use(shop, account_id) == use(shop, account_id) == DeckChoice(account_id, shop.now, "retail")
+    assert use(shop, account_id) == use(shop, account_id) == DeckChoice(account_id, shop.now, "retail", shop.now)
     shop.buy(account_id, shop.number())
     with pytest.raises(InvalidRequest, match="must be 30 days ahead"):
         use(shop, account_id, None, since=shop.now + DAY)
@@ -151,6 +154,99 @@ def test_an_account_that_rents_nothing_uses_a_deck_at_once_and_one_that_does_aft
         use(shop, shop.account(currency="EUR"))
     with pytest.raises(InvalidRequest, match="uses no deck"):
         use(shop, shop.account(), None)
+
+
+CONFIRMED = 9 * CENT
+
+
+@pytest.fixture
+def shown(shop: Shop) -> Exchange:
+    """An account that uses a deck since so long that each offer which is still good told it so."""
+    made = Exchange(shop, balance=20 * PRICE)
+    bring_in(shop, ROWS)
+    made.account_id = shop.account(20 * PRICE)
+    use(shop, made.account_id)
+    shop.now += QUOTE_LIFETIME
+    return made
+
+
+def bought(exchange: Exchange, *, outbound: int | None = CONFIRMED) -> str:
+    """The deck of which the order of a number says that it was told, of a number that the exchange goes on with."""
+    exchange.e164 = exchange.shop.number(inbound=CENT, outbound=outbound)
+    decision = exchange.shop.buy(exchange.account_id, exchange.e164)
+    assert isinstance(decision, Sold)
+    return decision.order.prices.billing.deck
+
+
+def charged(exchange: Exchange, call_id: str) -> int:
+    exchange.tell(outbound(exchange, call_id, DOMINICAN))
+    return exchange.charges()[call_id]
+
+
+def test_calls_of_a_number_that_was_offered_with_a_deck_go_by_it(shown: Exchange) -> None:
+    assert bought(shown) == "retail"
+    assert charged(shown, "c1") == 20 * CENT
+    shown.shop.verified()
+
+
+def test_a_confirmed_rate_holds_for_all_destinations_where_the_offer_may_have_been_shown_without_the_deck(
+    shown: Exchange,
+) -> None:
+    shop = shown.shop
+    shop.now -= 1
+    assert bought(shown) == ""
+    assert charged(shown, "c1") == CONFIRMED
+    asked = OpenSession("ses_1", SWITCH, "c2", "", Direction.OUTBOUND, shown.e164, DOMINICAN, shop.now)
+    assert session_of(shop.writer.apply(open_flow, asked)).per_minute == CONFIRMED
+    assert bought(shown, outbound=None) == ""
+    assert charged(shown, "c3") == 20 * CENT  # nobody confirmed a rate that the deck would raise
+
+
+def test_a_confirmed_rate_gives_way_to_a_deck_that_is_announced_again_and_not_before_its_notice(
+    shown: Exchange,
+) -> None:
+    shop = shown.shop
+    shop.now -= 1
+    bought(shown)
+    with pytest.raises(InvalidRequest, match="must be 30 days ahead"):
+        use(shop, shown.account_id, since=shop.now + DAY)
+    again = use(shop, shown.account_id)
+    assert again.since == shop.now + NOTICE
+    assert use(shop, shown.account_id) == again
+    shop.now = again.since - 1
+    assert charged(shown, "before") == CONFIRMED
+    shop.now = again.since
+    assert charged(shown, "after") == 20 * CENT
+    assert shop.rows("SELECT count(*) FROM events WHERE kind = 'account.rates_changing'") == [(2,)]
+    shop.verified()
+
+
+def test_a_deck_that_was_announced_while_a_number_was_rented_counts_for_it_and_not_for_one_bought_meanwhile_unsaid(
+    shown: Exchange,
+) -> None:
+    shop = shown.shop
+    shown.account_id = shop.account(20 * PRICE)
+    assert bought(shown) == ""
+    first, choice = shown.e164, use(shop, shown.account_id)
+    shop.now += 1
+    assert bought(shown) == ""
+    second, shop.now = shown.e164, choice.since
+    assert bought(shown) == "retail"
+    shown.tell(*(outbound(shown, e164, DOMINICAN)._replace(e164=e164) for e164 in (first, second, shown.e164)))
+    assert shown.charges() == {first: 20 * CENT, second: CONFIRMED, shown.e164: 20 * CENT}
+
+
+def test_an_operator_gives_numbers_by_the_deck_of_their_account(shown: Exchange) -> None:
+    shop, e164 = shown.shop, shown.shop.number(inbound=CENT, outbound=CONFIRMED)
+    warrant = Warrant(shop.new_id("int"), "root", "it moved here", shop.now)
+    prices = given_prices(None, None, None)
+    given = Assign(
+        shown.account_id, e164, prices, charge=False, connection_id=None, order_id=shop.new_id("ord"), warrant=warrant
+    )
+    rental = shop.writer.apply(assign_numbers, given)
+    assert isinstance(rental, Rental)
+    assert rental.prices.billing.deck == "retail"
+    shop.verified()
 
 
 def test_a_deck_that_lost_a_prefix_or_itself_is_found(exchange: Exchange) -> None:

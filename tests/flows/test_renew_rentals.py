@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
+from sqlalchemy import text
 
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.periods import add_months, iso_seconds
@@ -18,7 +19,7 @@ from numberdesk.flows.rentals.label_numbers import Labelling, label_numbers
 from numberdesk.flows.rentals.renew_rentals import renew_rentals, renewals
 from numberdesk.infra.due_work import DueWork, TakeUp
 from numberdesk.numbers.model import Labels
-from numberdesk.numbers.rent_store import RentPolicy, save_rent_policy
+from numberdesk.numbers.rent_store import RentPolicy, find_renewing, insert_rent_prices, save_rent_policy
 from tests.flows.conftest import NOW, PRICE, QUARANTINE, Shop
 
 TERMS: Final = RentTerms()
@@ -175,6 +176,42 @@ def test_who_could_not_pay_is_told_a_week_and_a_day_before(shop: Shop) -> None:
         assert one.get("renews_at", one.get("began_at")) == iso_seconds(due)
     assert len(told(shop, "rental.past_due")) == 1
     shop.verified()
+
+
+@pytest.mark.parametrize("left", [2, 3, 4])
+def test_whoever_cannot_pay_for_all_that_renews_is_told_though_each_number_alone_is_covered(
+    shop: Shop, left: int
+) -> None:
+    account_id = shop.account((4 + left) * PRICE)
+    numbers = [shop.number() for _ in range(4)]
+    for place, e164 in enumerate(numbers):
+        shop.buy(account_id, e164)
+        shop.now += DAY * (place == 2)  # the last one is bought, and renews, a day later
+    shop.buy(shop.account(2 * PRICE), shop.number())
+    due = add_months(NOW, 1)
+    renew(shop, due - 7 * DAY)
+    first = [(one["phone_number"], one["renewing"]) for one in told(shop, "renewal.upcoming")]
+    assert sorted(first) == ([(e164, "3.45") for e164 in numbers[:3]] if left < 3 else [])
+    renew(shop, due - 6 * DAY)
+    last = [one["renewing"] for one in told(shop, "renewal.upcoming") if one["phone_number"] == numbers[3]]
+    assert last == (["4.6"] if left < 4 else [])
+    shop.verified()
+
+
+def test_prices_that_were_announced_and_numbers_that_end_count_as_they_will_be(shop: Shop) -> None:
+    account_id = shop.account(6 * PRICE)
+    numbers = [shop.number() for _ in range(3)]
+    for e164 in numbers:
+        shop.buy(account_id, e164)
+    rentals = [rental_id for (rental_id,) in shop.rows("SELECT id FROM rentals ORDER BY e164")]
+    dear = RentPrice("rpr_1", rentals[1], 1, account_id, numbers[1], "announced", 3 * PRICE, None, None, NOW)
+    with shop.database.write() as tx:
+        tx.execute(text("UPDATE rentals SET ends_at = renews_at WHERE id = :id"), {"id": rentals[0]})
+        insert_rent_prices(tx, [dear, dear._replace(id="rpr_2", from_period=2, price=9 * PRICE)])
+        found = find_renewing(tx, [account_id], add_months(NOW, 1), [])
+        assert found == {account_id: {add_months(NOW, 1) // DAY: 4 * PRICE}}
+        assert find_renewing(tx, [account_id], add_months(NOW, 1), rentals[1:]) == {}
+        assert find_renewing(tx, [account_id], add_months(NOW, 1) - DAY, []) == {}
 
 
 def test_seventy_days_without_a_service_are_charged_month_by_month(shop: Shop) -> None:

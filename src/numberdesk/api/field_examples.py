@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 EXAMPLES: Final[dict[str, Any]] = {
+    "outbound_rate_deck": "retail",
     "area_code": "361",
     "BuyBody.increments": "60/60",
     "RuleBody.increments": "30/6",

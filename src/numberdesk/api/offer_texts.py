@@ -30,6 +30,11 @@ OFFER_TEXTS: Final = {
         f"{shape}.connect_fee": "Charged once for an answered call; null as the usage terms say."
         for shape in ("RentalView", "OrderView", "InventoryView", "RuleView")
     },
+    "outbound_rate_deck": (
+        "The rate deck by whose prefixes outbound calls are charged instead of `per_minute_price_outbound`, which "
+        "holds where no prefix matches: `GET /usage/rates/` shows it. null: the confirmed price holds for all "
+        "destinations."
+    ),
     "rounding": "Which way the charge of a call is rounded to a millionth, once: up, half_up or down.",
     "BuyBody.rounding": "Which way charges of calls are rounded, as shown. Left out, it agrees with every quote.",
     "RuleBody.rounding": "Which way the charge of a call is rounded to a millionth, once; left out, up.",

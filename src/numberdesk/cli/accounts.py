@@ -140,13 +140,13 @@ def set_limits(
 
 @accounts.command("suspend")
 def suspend(account: AccountArgument, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
-    """Keep an account from buying; what it rents goes on."""
+    """Keep an account from buying and calling; it keeps its numbers, and their rent is charged."""
     _set_state(account, AccountState.SUSPENDED, as_json=as_json)
 
 
 @accounts.command("reactivate")
 def reactivate(account: AccountArgument, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
-    """Let a suspended account buy again."""
+    """Let a suspended account buy and call again."""
     _set_state(account, AccountState.ACTIVE, as_json=as_json)
 
 

@@ -42,7 +42,8 @@ _LONGEST: Final = 240
 def live_through(services: Services, account_id: str, began: int, now: int, balance: int) -> None:
     """Let the account do what it did since `began`, and pay in what it has now.
 
-    Calls of the pool's numbers are charged as its own keys tell of them, so that the key that is printed can.
+    Calls of the pool's numbers are charged as its own keys tell of them, so that the key that is printed can; those of
+    the number that it has rented so far from now on.
     """
     apply, new_id = services.writer.apply, services.new_id
     first = funding(new_id("trf"), TOP_UP, account_id, _FIRST_TOP_UP, reference="demo-first", now=began)
@@ -62,6 +63,10 @@ def live_through(services: Services, account_id: str, began: int, now: int, bala
         read = [read_record(sent, _SOURCE, told_at) for day in days for sent in _calls_of(day, began)]
         records = tuple(record for record in read if isinstance(record, CallRecord))
         apply(record_calls, RecordCalls(new_id("bat"), records, told_at))
+    if span is not None:
+        appointed = services.reader.read_now(lambda tx: find_sources(tx, [span]))[span.rental_id]
+        if appointed[-1][1] == _SOURCE:
+            apply(appoint_sources, AppointSource(RENTED, CUSTOMERS + account_id, now))
     wallet = services.reader.read_now(lambda tx: find_wallet(tx, account_id))
     left = balance - (wallet.posted if wallet is not None else 0)
     apply(fund_wallets, funding(new_id("trf"), TOP_UP, account_id, left, reference="demo", now=now))

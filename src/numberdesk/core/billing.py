@@ -29,18 +29,21 @@ _MONTHS_OF_A_YEAR: Final = 12
 _DAYS_OF_400_YEARS: Final = 146_097
 _MONTHS_OF_400_YEARS: Final = 4_800
 _UNSET: Final = "-"
+_DECK: Final = "@"
 _LONGEST_COUNT: Final = 10
 
 
 class Billing(NamedTuple):
     """How calls of a number are billed: increments, micros once per answered call, and which way charges are rounded.
 
-    What is None is as the usage terms of its carrier say.
+    What is None is as the usage terms of its carrier say. `deck` is the rate deck by which outbound calls go, as
+    whoever confirmed the prices was told; empty where nothing was told.
     """
 
     increments: Increments | None = None
     connect: int | None = None
     rounding: Rounding = Rounding.UP
+    deck: str = ""
 
     def completed(self, usual: Billing) -> Billing:
         """The same with what is usual for all that is not said."""
@@ -48,6 +51,7 @@ class Billing(NamedTuple):
             self.increments if self.increments is not None else usual.increments,
             self.connect if self.connect is not None else usual.connect,
             self.rounding,
+            self.deck,
         )
 
     @property
@@ -113,12 +117,15 @@ def term_of(kept: str) -> Term:
 def kept_billing(billing: Billing) -> str:
     """How calls are billed as it is kept, like "30/6 50000" or "6/6 - down".
 
-    That is increments, connect fee in micros, and the rounding where it is not up.
+    That is increments, connect fee in micros, the rounding where it is not up, and the deck where there is one, like
+    "60/60 0 @retail".
     """
     if billing == UNSAID:
         return ""
     said = [_UNSET if part is None else str(part) for part in (billing.increments, billing.connect)]
-    return " ".join(said if billing.rounding is Rounding.UP else [*said, billing.rounding.value])
+    rounding = () if billing.rounding is Rounding.UP else (billing.rounding.value,)
+    deck = (_DECK + billing.deck,) if billing.deck else ()
+    return " ".join((*said, *rounding, *deck))
 
 
 @lru_cache(maxsize=1024)
@@ -126,11 +133,14 @@ def billing_of(kept: str) -> Billing:
     """The terms of calls of a text that `kept_billing` made."""
     if not kept:
         return UNSAID
-    increments, connect, *rounding = kept.split(" ")
+    rest, _, deck = kept.partition(" " + _DECK)
+    increments, connect, *rounding = rest.split(" ")
+    (by,) = map(Rounding, rounding or (Rounding.UP.value,))
     return Billing(
         None if increments == _UNSET else parse_increments(increments),
         None if connect == _UNSET else int(connect),
-        *map(Rounding, rounding),
+        by,
+        deck,
     )
 
 

@@ -224,14 +224,20 @@ class CallBooks:
         """What a call costs that began at an instant, with this other party; None where nobody set a rate.
 
         The rates are those of that time, however late the record comes, and the other terms those of the rental, or of
-        its carrier as it began. Where a deck knows the number that is called, all but the rounding is as the deck says.
+        its carrier as it began. Where a deck knows the number that is called, all but the rounding is as the deck says;
+        the decks that count are those that the rental's customer was told of.
         """
         if direction is Direction.OUTBOUND and self.decks.choices:
-            by_deck = self.decks.rate_of(span.account_id, other, instant)
+            by_deck = self.decks.rate_of(span.account_id, other, instant, self._told_from(span))
             if by_deck is not None:
                 return by_deck._replace(rounding=span.billing.rounding)
         inbound, outbound = self._rates_at(span, instant)
         return inbound if direction is Direction.INBOUND else outbound
+
+    def _told_from(self, span: RentedSpan) -> int:
+        """From when on what its account is told of decks counts for a rental: always, if no rate was confirmed."""
+        confirmed = (self.repriced.get(span.rental_id) or (span,))[0].outbound
+        return 0 if span.billing.deck or confirmed is None else span.began_at
 
     def _rates_at(self, span: RentedSpan, instant: int) -> tuple[CallRate | None, CallRate | None]:
         """The rates of both directions; those of a rental that was never repriced are the same at every instant."""

@@ -46,6 +46,10 @@ class Prices(NamedTuple):
         """The same with what is usual where it is not said how calls are billed."""
         return self._replace(billing=self.billing.completed(usual))
 
+    def told_of(self, deck: str) -> Prices:
+        """The same for somebody who is told that outbound calls go by a rate deck; empty for none."""
+        return self if self.billing.deck == deck else self._replace(billing=self.billing._replace(deck=deck))
+
     def details(self) -> Details:
         """The prices under the names of the API, as exact decimals; a rate that nobody set is None."""
         return {

@@ -187,7 +187,8 @@ class Loaded:
     buy of the batch is still within the quote lifetime of; `offers` maps a number that is its carrier's
     to what carriers offer of it, the latest first. Each buy is asked by its own time.
     `caps` are those of accounts and of keys, `spent` what each of them spent by day (core/spending.py).
-    `profiles` has the compliance profile of an account for a number at a carrier.
+    `profiles` has the compliance profile of an account for a number at a carrier. `decks` names, by the order of a buy,
+    the rate deck of which every offer that is still good told its account.
     """
 
     wallets: Mapping[str, Wallet]
@@ -199,6 +200,7 @@ class Loaded:
     caps: Mapping[str, SpendCaps] = field(default_factory=dict)
     spent: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     profiles: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
+    decks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -222,6 +224,7 @@ def decide(loaded: Loaded, buys: Sequence[Buy]) -> Decided:
         loaded.caps,
         {owner: dict(days) for owner, days in loaded.spent.items()},
         loaded.profiles,
+        loaded.decks,
     )
     return Decided([table.decide(buy) for buy in buys], table.wallets, table.sale_numbers)
 
@@ -239,6 +242,7 @@ class _Table:
     caps: Mapping[str, SpendCaps]
     spent: dict[str, dict[int, int]]
     profiles: Mapping[tuple[str, str, str], str]
+    decks: Mapping[str, str]
 
     def decide(self, buy: Buy) -> Decision:
         """Ask the questions in their order; the first that ends the matter does."""
@@ -263,7 +267,8 @@ class _Table:
         error = no_papers(quote.requires) if lacks else self._unpayable(buy, wallet, quote.prices.total)
         if error is not None:
             return self._refused(error, buy)
-        return self._sold(buy, sale_number, wallet, quote)
+        told = quote.prices.told_of(self.decks.get(buy.order_id, ""))
+        return self._sold(buy, sale_number, wallet, quote._replace(prices=told))
 
     def _unpayable(self, buy: Buy, wallet: Wallet, amount: int) -> NumberdeskError | None:
         """Why so much is not spent: a cap first, which no money lifts."""

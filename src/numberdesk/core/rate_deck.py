@@ -4,7 +4,8 @@ Touches: nothing.
 
 A deck is a list of prefixes as of an instant, and the next one of its name takes its place as a whole. An account uses
 one from an instant on. A call goes by the deck that held when it began, however late its record comes; where no prefix
-matches, by the rate that its rental confirmed.
+matches, by the rate that its rental confirmed. A confirmed rate gives way to decks where the offer told of them, and
+else to what the account chose with notice after the rental had begun.
 """
 
 from __future__ import annotations
@@ -55,11 +56,12 @@ class DeckRow(NamedTuple):
 
 
 class DeckChoice(NamedTuple):
-    """From `since` on an account uses the deck of this name; None is none."""
+    """From `since` on an account uses the deck of this name; None is none. It was told so at `announced_at`."""
 
     account_id: str
     since: int
     name: str | None
+    announced_at: int
 
 
 @dataclass(slots=True)
@@ -70,17 +72,33 @@ class DeckBooks:
     decks: Mapping[str, Sequence[RateDeck]] = field(default_factory=dict)
     rows: Mapping[str, Mapping[str, CallRate]] = field(default_factory=dict)
 
-    def deck_at(self, account_id: str, instant: int) -> RateDeck | None:
-        """The deck that an account has at an instant."""
-        chosen = [choice for choice in self.choices.get(account_id, ()) if choice.since <= instant]
+    def deck_at(self, account_id: str, instant: int, announced_from: int = 0) -> RateDeck | None:
+        """The deck that an account has at an instant, by what it was told from `announced_from` on."""
+        chosen = [
+            choice
+            for choice in self.choices.get(account_id, ())
+            if choice.since <= instant and choice.announced_at >= announced_from
+        ]
         if not chosen or chosen[-1].name is None:
             return None
         held = [deck for deck in self.decks.get(chosen[-1].name, ()) if deck.since <= instant]
         return held[-1] if held else None
 
-    def rate_of(self, account_id: str, called: str, instant: int) -> CallRate | None:
-        """What a call to a number costs that began at an instant; None where no prefix of a deck matches."""
-        deck = None if CALLED.fullmatch(called) is None else self.deck_at(account_id, instant)
+    def told_at(self, account_id: str, instant: int, told_by: int) -> str:
+        """The name of the deck of which an account had been told by `told_by`, for what it buys at an instant.
+
+        It is the one that it uses then, else the one that it is going to use; empty where there is none.
+        """
+        told = [choice for choice in self.choices.get(account_id, ()) if choice.announced_at <= told_by]
+        begun = [choice for choice in told if choice.since <= instant]
+        return next((choice.name for choice in (*begun[-1:], *told[len(begun) :]) if choice.name is not None), "")
+
+    def rate_of(self, account_id: str, called: str, instant: int, announced_from: int = 0) -> CallRate | None:
+        """What a call to a number costs that began at an instant; None where no prefix of a deck matches.
+
+        What the account was told of before `announced_from` does not count.
+        """
+        deck = None if CALLED.fullmatch(called) is None else self.deck_at(account_id, instant, announced_from)
         return None if deck is None else deck_rate(self.rows.get(deck.id, {}), called)
 
 

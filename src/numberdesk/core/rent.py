@@ -18,7 +18,7 @@ Instants and spans are microseconds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -59,6 +59,9 @@ LONGEST_WAIT: Final = 400 * DAY
 _LONGEST_MONTH: Final = 31
 """Days."""
 
+NOTHING_ELSE: Final[Mapping[int, int]] = {}
+"""Nothing of an account renews beside."""
+
 RELEASE: Final = "release"
 """Who waives a period that began before a rental ended and is not paid."""
 
@@ -97,11 +100,15 @@ class PaidCharge(NamedTuple):
 
 @dataclass(slots=True)
 class RentLook:
-    """A rental and its wallet as they are after a look, and what was decided in it."""
+    """A rental and its wallet as they are after a look, and what was decided in it.
+
+    `renewing` is what a reminder tells that renews in all, in micros.
+    """
 
     rental: Rental
     wallet: Wallet
     prices: Sequence[RentPrice] = ()
+    renewing: int = 0
     paid: list[PaidCharge] = field(default_factory=list)
     waived: list[RentCharge] = field(default_factory=list)
     notices: list[RentNotice] = field(default_factory=list)
@@ -181,9 +188,20 @@ class RentLook:
 
 
 def look_at(
-    rental: Rental, wallet: Wallet, terms: RentTerms, prices: Sequence[RentPrice], *, past: int, now: int
+    rental: Rental,
+    wallet: Wallet,
+    terms: RentTerms,
+    prices: Sequence[RentPrice],
+    *,
+    past: int,
+    now: int,
+    others: Mapping[int, int] = NOTHING_ELSE,
 ) -> RentLook:
-    """What becomes of a live rental at `past`. `now` is only written down."""
+    """What becomes of a live rental at `past`. `now` is only written down.
+
+    `others` is what the account's other rentals renew for, in micros, by the day of UTC on which their next periods
+    begin.
+    """
     look = RentLook(rental, wallet, prices)
     unnoticed = rental.state is RentalState.ACTIVE
     while look.rental.renews_at <= past:
@@ -200,7 +218,13 @@ def look_at(
             look.charge(now)
         else:
             return _unpaid(look, terms, past, now)
-    return _reminded(look, terms, past, now)
+    return _reminded(look, terms, past, now, others)
+
+
+def may_remind(rental: Rental, terms: RentTerms, past: int) -> bool:
+    """Whether a look at `past` may tell of a period to come, so that it has to know what else renews."""
+    soonest = rental.renews_at if rental.renews_at > past else rental.begin_of(rental.period + 2)
+    return any(soonest - days * DAY <= past for days in terms.reminders[:1])
 
 
 def resolve_begun(look: RentLook, *, past: int, now: int, reason: EndReason) -> None:
@@ -273,14 +297,20 @@ def _unpaid(look: RentLook, terms: RentTerms, past: int, now: int) -> RentLook:
     return _due_at(look, min(since + (tries + 1) * DAY, since + terms.grace), past)
 
 
-def _reminded(look: RentLook, terms: RentTerms, past: int, now: int) -> RentLook:
-    """Tell of the next period where the wallet would not cover it, and look again at the next of these times."""
+def _reminded(look: RentLook, terms: RentTerms, past: int, now: int, others: Mapping[int, int]) -> RentLook:
+    """Tell of the next period where the wallet would not cover all that renews until the end of its day.
+
+    It is looked at again at the next of these times.
+    """
     rental = look.rental
     times = [rental.renews_at - days * DAY for days in terms.reminders]
     passed = sum(time <= past for time in times)
     if passed > rental.reminded:
         look.rental = rental._replace(reminded=passed)
-        if rental.ends_at is None and not look.covered:
+        day = rental.renews_at // DAY
+        renewing = look.next_price + sum(amount for other, amount in others.items() if other <= day)
+        if rental.ends_at is None and look.wallet.available < renewing:
+            look.renewing = renewing
             days = terms.reminders[passed - 1]
             look.notices.append(_notice(look, rental.period + 1, days, NoticeState.UPCOMING, now))
     following = [time for time in (*times[passed:], rental.renews_at) if time > past]

@@ -157,6 +157,38 @@ def find_announced(tx: Tx, wanted: Collection[tuple[str, str]]) -> dict[str, lis
     return found
 
 
+def find_renewing(tx: Tx, account_ids: Iterable[str], until: int, without: Iterable[str]) -> dict[str, dict[int, int]]:
+    """What next periods of accounts cost that begin until the end of a day, in micros by account and day of UTC.
+
+    Rentals that end, and those of the ids in `without`, are left out; prices that were announced count from their
+    period on.
+    """
+    announced = (
+        select(rent_prices.c.price)
+        .where(
+            rent_prices.c.account_id == rentals.c.account_id,
+            rent_prices.c.rental_id == rentals.c.id,
+            rent_prices.c.from_period <= rentals.c.period + 1,
+        )
+        .order_by(rent_prices.c.from_period.desc())
+        .limit(1)
+        .correlate(rentals)
+        .scalar_subquery()
+    )
+    amount = func.sum(func.coalesce(announced, rentals.c.price)).label("amount")
+    query = select(rentals.c.account_id, (rentals.c.renews_at // DAY).label("day"), amount).where(
+        rentals.c.account_id.in_(sorted(account_ids)),
+        rentals.c.id.not_in(sorted(without)),
+        rentals.c.released_at.is_(None),
+        rentals.c.ends_at.is_(None),
+        rentals.c.renews_at < (until // DAY + 1) * DAY,
+    )
+    found: dict[str, dict[int, int]] = {}
+    for row in tx.execute(query.group_by(rentals.c.account_id, text("day"))):
+        found.setdefault(row.account_id, {})[row.day] = int(row.amount)
+    return found
+
+
 def find_rent_policies(tx: Tx, account_ids: Iterable[str]) -> dict[str, RentPolicy]:
     """Terms of accounts that differ from the settings, by account."""
     return {row.account_id: RentPolicy._make(row) for row in _POLICIES.run(tx, ids=account_ids)}
@@ -226,6 +258,18 @@ def list_live_rentals_of_prefix(tx: Tx, prefix: str, *, after: str, limit: int) 
 def has_live_rental(tx: Tx, account_id: str) -> bool:
     """Whether an account rents any number."""
     query = select(rentals.c.id).where(rentals.c.account_id == account_id, rentals.c.released_at.is_(None))
+    return tx.execute(query.limit(1)).first() is not None
+
+
+def has_untold_rental(tx: Tx, account_id: str, announced_at: int) -> bool:
+    """Whether an account rents a number at a confirmed rate that no deck counts for which was announced by then."""
+    query = select(rentals.c.id).where(
+        rentals.c.account_id == account_id,
+        rentals.c.released_at.is_(None),
+        rentals.c.created_at > announced_at,
+        rentals.c.outbound.is_not(None),
+        ~rentals.c.billing.contains(" @"),
+    )
     return tx.execute(query.limit(1)).first() is not None
 
 

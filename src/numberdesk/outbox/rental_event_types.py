@@ -121,7 +121,7 @@ RENEWAL_UPCOMING: Final = EventType(
     table="rent_notices",
     column="state",
     value="upcoming",
-    meaning="A period begins soon, and the wallet would not cover it now.",
+    meaning="A period begins soon, and the wallet would not cover now what renews until the end of its day.",
     fields={
         **_OF_NOTICE,
         "period": "the number of the period; the purchase paid period 0",
@@ -129,6 +129,7 @@ RENEWAL_UPCOMING: Final = EventType(
         "currency": "its currency",
         **TERM_FIELDS,
         "available": "what the wallet has for it",
+        "renewing": "what all numbers of the account cost that renew until the end of that day of UTC, or are past due",
         "renews_at": "when the period begins",
     },
 )

@@ -317,6 +317,7 @@ rate_deck_choices = Table(
     text("account_id", ForeignKey(accounts.c.id)),
     whole("since"),
     optional_text("name"),
+    whole("announced_at", default="0"),
     PrimaryKeyConstraint("account_id", "since"),
     sqlite_with_rowid=False,
 )

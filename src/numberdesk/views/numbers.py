@@ -83,6 +83,7 @@ class PurchaseView(msgspec.Struct, frozen=True):
     increments: str | None
     connect_fee: Decimal | None
     rounding: Rounding
+    outbound_rate_deck: str | None
 
 
 class PendingView(msgspec.Struct, frozen=True):
@@ -102,6 +103,7 @@ class PendingView(msgspec.Struct, frozen=True):
     increments: str | None
     connect_fee: Decimal | None
     rounding: Rounding
+    outbound_rate_deck: str | None
 
 
 def _text(description: str) -> msgspec.Meta:
@@ -149,6 +151,7 @@ class RentalView(msgspec.Struct, frozen=True):
     increments: str | None
     connect_fee: Decimal | None
     rounding: Rounding
+    outbound_rate_deck: str | None
 
 
 class ReleaseView(msgspec.Struct, frozen=True):
@@ -193,6 +196,7 @@ class OrderView(msgspec.Struct, frozen=True):
     increments: str | None
     connect_fee: Decimal | None
     rounding: Rounding
+    outbound_rate_deck: str | None
 
 
 class AdminOrderView(OrderView, frozen=True):
@@ -226,6 +230,7 @@ class OfferView(msgspec.Struct, frozen=True):
     increments: str | None
     connect_fee: Decimal | None
     rounding: Rounding
+    outbound_rate_deck: str | None
 
 
 def purchase_view(order: Order) -> PurchaseView:

@@ -25,4 +25,5 @@ def billing_fields(billing: Billing) -> dict[str, Any]:
 
 def term_fields(prices: Prices) -> dict[str, Any]:
     """All of them."""
-    return period_fields(prices.term) | billing_fields(prices.billing)
+    deck = prices.billing.deck or None
+    return period_fields(prices.term) | billing_fields(prices.billing) | {"outbound_rate_deck": deck}

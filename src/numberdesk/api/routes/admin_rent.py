@@ -18,6 +18,7 @@ from numberdesk.core.lifecycle import AccountKind
 from numberdesk.core.rental import LONGEST_REMINDER, MissedRule, Proration
 from numberdesk.flows.rentals.announce_by_rule import AnnounceByRule, announce_all_of_rule
 from numberdesk.flows.rentals.announce_prices import announce_prices, announcement
+from numberdesk.flows.rentals.announce_to_account import AnnounceToAccount, announce_all_of_account
 from numberdesk.flows.rentals.resolve_rent import LONGEST_REASON, resume_rentals, waive_rent, waiver
 from numberdesk.flows.rentals.set_rent_policies import MOST_DAYS, MOST_HOURS, Terms, rent_policy, set_rent_policies
 from numberdesk.numbers.rent_store import find_rent_policies, find_rental, list_live_rentals, list_rent_charges
@@ -34,6 +35,7 @@ from numberdesk.views.rent import (
 )
 
 _MOST_PERIODS: Final = 1_000
+_ONCE: Final = "is not taken by this request: what is announced is not announced twice"
 RENTAL_EXAMPLE: Final = {
     "id": "rnt_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
     "account_id": "acc_0195b3a4c7e07d2f8a1b2c3d4e5f6071",
@@ -297,6 +299,30 @@ async def put_rent_policy(request: ApiRequest) -> ApiResponse:
 
 @endpoint(
     "POST",
+    "/admin/accounts/{account_id:str}/reprice",
+    summary="Announce other prices of all rentals of an account",
+    tag="Operators",
+    scope="admin",
+    body=RentalPricesBody,
+    data=RepricingView,
+    errors=("not_found",),
+    example={"price": 1.35},
+    answer_example={"looked": 12, "announced": 12, "refused_count": 0, "refused": []},
+    key_refusal=_ONCE,
+)
+async def reprice_account(request: ApiRequest) -> ApiResponse:
+    """The customer is told at once; each rental keeps its prices until the notice is over."""
+    body: RentalPricesBody = request.body
+    rates = body.per_minute_price_inbound, body.per_minute_price_outbound
+    announcement("", body.price, *rates, now=request.now, usual=request.services.rent_terms)
+    account_id = id_in_path(request.path["account_id"])
+    first = AnnounceToAccount(account_id, "", body.price, *rates, request.now, request.services.rent_terms)
+    done = await announce_all_of_account(request.services.writer, first)
+    return ApiResponse(repricing_view(done), "Prices announced")
+
+
+@endpoint(
+    "POST",
     "/admin/price-rules/{rule_id:str}/reprice",
     summary="Announce what a price rule makes of all rentals that it covers, or prices that are sent",
     tag="Operators",
@@ -306,7 +332,7 @@ async def put_rent_policy(request: ApiRequest) -> ApiResponse:
     errors=("not_found",),
     example={"price": 1.35, "per_minute_price_inbound": 0.0085},
     answer_example=_REPRICING_EXAMPLE,
-    key_refusal="is not taken by this request: what is announced is not announced twice",
+    key_refusal=_ONCE,
 )
 async def reprice_by_rule(request: ApiRequest) -> ApiResponse:
     """Their customers are told at once; each rental keeps its prices until the notice is over."""

@@ -21,6 +21,7 @@ from numberdesk.core.money import MoneyError, parse_currency
 from numberdesk.core.pattern import LONGEST_TEXT, WRITTEN_PATTERN, MatchOn
 from numberdesk.flows.catalog.find_near_numbers import check_like, find_near_numbers
 from numberdesk.flows.usage.usual_billing import find_usual_billing
+from numberdesk.usage.deck_store import find_deck_books
 from numberdesk.views.numbers import OfferView, offer_view, suggestion_view
 
 _EXAMPLE: Final = {
@@ -42,6 +43,7 @@ _EXAMPLE: Final = {
     "increments": "60/60",
     "connect_fee": 0,
     "rounding": "up",
+    "outbound_rate_deck": None,
 }
 
 _CAPABILITY: Final = "|".join(CAPABILITIES)
@@ -109,8 +111,12 @@ async def available_numbers(request: ApiRequest) -> ApiResponse:
 
 async def _answer(request: ApiRequest, offers: Sequence[Offer], page: dict[str, Any]) -> ApiResponse:
     expires_at = request.now + request.services.quote_lifetime
-    usual = await request.read(lambda tx: find_usual_billing(tx, request.now))
-    shown = (offer._replace(prices=usual.filled(offer.carrier, offer.prices)) for offer in offers)
+    account_id = request.caller.account_id
+    usual, decks = await request.read(
+        lambda tx: (find_usual_billing(tx, request.now), find_deck_books(tx, [account_id], ()))
+    )
+    deck = decks.told_at(account_id, request.now, request.now)
+    shown = (offer._replace(prices=usual.filled(offer.carrier, offer.prices).told_of(deck)) for offer in offers)
     return ApiResponse([offer_view(offer, expires_at) for offer in shown], rest={"page": page})
 
 

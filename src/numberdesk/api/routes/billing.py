@@ -51,6 +51,7 @@ ORDER_EXAMPLE: Final = {
     "increments": "60/60",
     "connect_fee": 0,
     "rounding": "up",
+    "outbound_rate_deck": None,
 }
 
 

@@ -84,6 +84,7 @@ _ANSWER_EXAMPLE: Final = {
     "increments": "60/60",
     "connect_fee": 0,
     "rounding": "up",
+    "outbound_rate_deck": None,
 }
 _PENDING_EXAMPLE: Final = {
     "phone_number": "+13612738809",
@@ -100,6 +101,7 @@ _PENDING_EXAMPLE: Final = {
     "increments": "60/60",
     "connect_fee": 0,
     "rounding": "up",
+    "outbound_rate_deck": None,
 }
 
 

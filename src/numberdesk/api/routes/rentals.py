@@ -57,6 +57,7 @@ _EXAMPLE: Final = {
     "increments": "60/60",
     "connect_fee": 0,
     "rounding": "up",
+    "outbound_rate_deck": None,
 }
 
 

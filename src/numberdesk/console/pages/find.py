@@ -72,6 +72,7 @@ _COLUMNS: Final = (
     Column("Billed in seconds", "increments"),
     Column("Each call", "connect_fee"),
     Column("Calls rounded", "rounding"),
+    Column("Outbound calls by", "outbound_rate_deck"),
     Column("Currency", "currency"),
     Column("Country", "iso_country"),
     Column("Region", "region"),
@@ -197,6 +198,7 @@ async def _confirmation(
         papers=papers,
         connections=await connections_of(visit),
         connection=visit.sent("connection_id") or visit.asked("connection"),
+        deck=visit.sent("outbound_rate_deck") or visit.asked("outbound_rate_deck"),
     )
 
 

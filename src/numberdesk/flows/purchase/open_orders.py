@@ -67,6 +67,7 @@ from numberdesk.orders.store import (
     insert_orders,
 )
 from numberdesk.outbox.store import insert_events
+from numberdesk.usage.deck_store import find_deck_books
 
 WANTED_FOR: Final = 30 * 60 * MICROSECONDS
 """How long a customer who asked for a number is taken to wait for it, in microseconds."""
@@ -155,7 +156,7 @@ class _Remote(NamedTuple):
 
     def listing_of(self, order: Order, lifetime: int) -> Listing:
         """What was offered as what the order is for."""
-        wanted = order.carrier, order.prices
+        wanted = order.carrier, order.prices.told_of("")
         return next(
             offer.listing
             for offer in self.offers[order.e164]
@@ -229,7 +230,15 @@ def _loaded(
         for e164, one in sale_numbers.items()
     }
     offered = remote.quotes(terms.quote_lifetime)
-    return Loaded(wallets, billed, answers, orders, superseded, offered, caps, spent, profiles)
+    decks = _decks(tx, buys, terms.quote_lifetime)
+    return Loaded(wallets, billed, answers, orders, superseded, offered, caps, spent, profiles, decks)
+
+
+def _decks(tx: Tx, buys: Sequence[Buy], lifetime: int) -> dict[str, str]:
+    """The rate decks of which those who buy were told: an offer of before a choice is good for its lifetime yet."""
+    books = find_deck_books(tx, {buy.account_id for buy in buys}, ())
+    told = ((buy, books.told_at(buy.account_id, buy.now, buy.now - lifetime)) for buy in buys if books.choices)
+    return {buy.order_id: name for buy, name in told if name}
 
 
 def _superseded(

@@ -24,7 +24,7 @@ from numberdesk.core.rental import DAY
 from numberdesk.flows.rentals.rent_records import find_terms
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.store import lock_wallets
-from numberdesk.numbers.rent_store import has_live_rental
+from numberdesk.numbers.rent_store import has_live_rental, has_untold_rental
 from numberdesk.outbox.model import ACCOUNT_RATES_CHANGING, Event
 from numberdesk.outbox.store import insert_events
 from numberdesk.usage.deck_store import (
@@ -174,7 +174,13 @@ def _choose(tx: Tx, command: ChooseDeck) -> DeckChoice | NumberdeskError:
     earliest = command.now + notice * DAY
     known = find_choices(tx, account.id)
     last = known[-1] if known else None
-    if last is not None and last.name == command.name and command.since in (None, last.since):
+    untold = (
+        command.since is None
+        and last is not None
+        and last.name is not None
+        and has_untold_rental(tx, account.id, last.announced_at)
+    )
+    if last is not None and last.name == command.name and command.since in (None, last.since) and not untold:
         return last
     if last is None and command.name is None:
         return InvalidRequest("name", "is none: the account uses no deck")
@@ -182,7 +188,7 @@ def _choose(tx: Tx, command: ChooseDeck) -> DeckChoice | NumberdeskError:
     refused = _too_soon(last, since, earliest, notice) or _unusable(tx, command.name, account.currency, since)
     if refused is not None:
         return refused
-    choice = DeckChoice(account.id, since, command.name)
+    choice = DeckChoice(account.id, since, command.name, command.now)
     insert_choice(tx, choice)
     insert_events(tx, [_chosen(choice, command.now)])
     return choice

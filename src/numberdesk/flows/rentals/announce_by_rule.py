@@ -7,8 +7,8 @@ A rental keeps its prices when its rule changes, until this is said: then its cu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from numberdesk.catalog.model import FROM_RULE, Stored
 from numberdesk.catalog.offer_store import find_rates
@@ -79,12 +79,17 @@ async def announce_all_of_rule(writer: Writer, first: AnnounceByRule) -> Announc
 
     Raises NotFound, and Overloaded, which says how many rentals were looked at.
     """
+    return await announce_all(writer, announce_by_rule, first)
+
+
+async def announce_all(writer: Writer, flow: Callable[..., Any], first: Any) -> AnnouncedOfRule:
+    """The same by a flow whose commands have what they begin `after`."""
     looked = made = count = 0
     refused: list[tuple[str, NumberdeskError]] = []
     after: str | None = first.after
     with part_way(Taken("rentals", ANNOUNCED_ONCE)) as taken:
         while after is not None:
-            done: AnnouncedByRule = await writer.submit(announce_by_rule, first._replace(after=after))
+            done: AnnouncedByRule = await writer.submit(flow, first._replace(after=after))
             looked, after = looked + done.looked, done.last
             made, count = made + len(done.made), count + len(done.refused)
             refused += done.refused[: MOST_SHOWN - len(refused)]
@@ -107,7 +112,7 @@ def _announce(tx: Tx, command: AnnounceByRule) -> AnnouncedByRule | NumberdeskEr
     covered = _covered(command, rule, book, found, listings)
     asked = [
         Announcement(rental.id, prices.monthly, prices.inbound, prices.outbound, command.now, command.usual)
-        for rental, prices in _differing(tx, [one for one in covered if one[0].term == one[1].term])
+        for rental, prices in differing(tx, [one for one in covered if one[0].term == one[1].term])
     ]
     outcomes = announce_prices(tx, asked) if asked else []
     made = tuple(one for one in outcomes if isinstance(one, RentPrice))
@@ -149,7 +154,7 @@ def _covered(
     return covered
 
 
-def _differing(tx: Tx, covered: Sequence[tuple[Rental, Prices]]) -> list[tuple[Rental, Prices]]:
+def differing(tx: Tx, covered: Sequence[tuple[Rental, Prices]]) -> list[tuple[Rental, Prices]]:
     """Those that would cost something else than they do, or than was announced last. A rate that is None stays."""
     announced = find_rent_prices(tx, [rental for rental, _ in covered])
     differing: list[tuple[Rental, Prices]] = []

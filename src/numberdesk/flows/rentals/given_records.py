@@ -17,7 +17,7 @@ from numberdesk.core.billing import told_term
 from numberdesk.core.connecting import RentalConnection, gone_on
 from numberdesk.core.errors import InvalidRequest, RentalConflict
 from numberdesk.core.interventions import InterventionKind, Warrant
-from numberdesk.core.lifecycle import NumberState, require_move
+from numberdesk.core.lifecycle import NumberState, OrderOrigin, require_move
 from numberdesk.core.money import format_micros
 from numberdesk.core.periods import iso_seconds
 from numberdesk.core.purchase import Order, SaleNumber, Wallet
@@ -35,6 +35,7 @@ from numberdesk.orders.store import insert_orders
 from numberdesk.outbox.model import Event
 from numberdesk.outbox.rental_event_types import NUMBER_ASSIGNED
 from numberdesk.outbox.store import insert_events
+from numberdesk.usage.deck_store import find_deck_books
 from numberdesk.usage.store import insert_source
 
 
@@ -68,6 +69,7 @@ def write_given(tx: Tx, given: Sequence[Given], wallets: Mapping[str, Wallet], n
     """Write rentals that begin; whatever had their numbers before has ended. `wallets` are as they are afterwards."""
     if not given:
         return []
+    given = _told_of_decks(tx, given, now)
     rentals = [one.rental for one in given]
     insert_orders(tx, [one.order for one in given])
     insert_rentals(tx, rentals)
@@ -87,6 +89,20 @@ def write_given(tx: Tx, given: Sequence[Given], wallets: Mapping[str, Wallet], n
             insert_source(tx, one.order.account_id, one.order.rental_id, one.rental.created_at, one.source)
     _connect(tx, given, now)
     return rentals
+
+
+def _told_of_decks(tx: Tx, given: Sequence[Given], now: int) -> list[Given]:
+    """The same, for outbound calls by the deck of their account; what is restored goes on as it was confirmed."""
+    books = find_deck_books(tx, {one.order.account_id for one in given}, ())
+    told: list[Given] = []
+    for one in given:
+        order = one.order
+        if order.origin is not OrderOrigin.RESTORATION:
+            prices = order.prices.told_of(books.told_at(order.account_id, now, now))
+            order, rental = order._replace(prices=prices), one.look.rental
+            one.look.rental = rental._replace(prices=rental.prices.told_of(prices.billing.deck))
+        told.append(one._replace(order=order))
+    return told
 
 
 def _held(one: Given) -> SaleNumber:

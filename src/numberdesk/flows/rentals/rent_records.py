@@ -117,5 +117,6 @@ def _told(look: RentLook, terms: RentTerms, notice: RentNotice, now: int) -> Eve
         payload["released_from"] = iso_seconds(since + terms.grace)
         return RENTAL_PAST_DUE.event(notice.id, rental.account_id, payload, now)
     payload["available"] = format_micros(look.wallet.available)
+    payload["renewing"] = format_micros(look.renewing)
     payload["renews_at"] = iso_seconds(rental.begin_of(notice.period))
     return RENEWAL_UPCOMING.event(notice.id, rental.account_id, payload, now)
