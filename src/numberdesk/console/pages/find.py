@@ -100,6 +100,7 @@ async def find(visit: Visit) -> Response:
         error = refused
     visit.error = error
     token, kept = answer.rest["page"].get("next"), {**given, **_connection(visit)}
+    incomplete = bool(answer.rest["page"].get("incomplete"))
     return show(
         visit,
         "find.html",
@@ -108,7 +109,9 @@ async def find(visit: Visit) -> Response:
         country=country,
         filters=filters,
         offers=[(offer, _matched(offer.phone_number, filters)) for offer in answer.data],
-        incomplete=bool(answer.rest["page"].get("incomplete")),
+        incomplete=incomplete,
+        # Only where looking ended early does a page that is not full have one after it.
+        unread=incomplete and bool(token) and len(answer.data) < _PAGE_SIZE,
         suggestions=[_suggested(each) for each in answer.rest["page"].get("suggestions", [])],
         first=_address(country, kept) if visit.asked("page_token") else None,
         follows=_address(country, {**kept, "page_token": token}) if token else None,
