@@ -176,9 +176,7 @@ async def order(visit: Visit) -> Response:
     found = (await visit.ask("GET /orders/{order_id}", path=visit.path)).data
     stands = await _connection_state(visit, found)
     chosen = visit.asked("connection")
-    return show(
-        visit, "order.html", "/console/orders", "Order", order=found, stands=stands, again=_with_choice(chosen)
-    )
+    return show(visit, "order.html", "/console/orders", "Order", order=found, stands=stands, again=_with_choice(chosen))
 
 
 @screen("GET", "/orders/{order_id}/state", "GET /orders/{order_id}")
