@@ -6,6 +6,7 @@ import base64
 from collections.abc import Callable
 from typing import Any, Final
 
+from numberdesk.core.periods import iso_seconds
 from numberdesk.infra.vault import new_key
 from testbed.egress import INSIDE, ODD_HOSTS, listening
 from testbed.scripted import json_reply, scripted
@@ -78,7 +79,12 @@ def test_a_carrier_that_fails_again_and_again_is_shown_as_left_alone_by_searches
         assert page["page"] == {"next": None, "incomplete": True}
     (seen,) = http.get("/admin/carriers/").json()["data"]
     assert 0 < seen["search_paused_seconds"] <= 10
-    assert (seen["failures"], seen["paused_seconds"]) == (0, 0)  # orders are another thing
+    assert (seen["failures"], seen["paused_seconds"], seen["failures_since"]) == (
+        0,
+        0,
+        None,
+    )  # orders are another thing
+    assert seen["created_at"] <= seen["search_failures_since"] <= iso_seconds(shop.services.now())
 
 
 def test_a_carrier_is_not_moved_to_an_address_inside_and_no_secret_of_it_arrives_there(

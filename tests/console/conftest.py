@@ -39,8 +39,8 @@ def another_desk(database_url: str) -> Iterator[Callable[..., Shop]]:
     """A service of its own, with settings of its own."""
     running: list[Iterator[Shop]] = []
 
-    def start(**settings: Any) -> Shop:
-        running.append(_run(database_url, build_site, **{"egress_allow": ALLOWED, **settings}))
+    def start(site: Callable[[Services], object] = build_site, **settings: Any) -> Shop:
+        running.append(_run(database_url, site, **{"egress_allow": ALLOWED, **settings}))
         return next(running[-1])
 
     yield start

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -44,6 +45,13 @@ def test_a_file_is_checked_adopted_and_one_number_of_it_taken_back(
     number = next(iter(mock.control.orphans(Api.TWILIO, account=ACCOUNT, count=1))).phone_number
     text = HEADER + f"{number},{customer.account_id},1.15\n"
     assert PATH in operator.get("/console/carriers/twilio").links
+
+    async def audited() -> None:
+        await desk.services.audit.run("twilio")
+        await desk.services.carriers.close()
+
+    asyncio.run(audited())
+    assert PATH in operator.get("/console/findings").links
     checked = send(operator, text, dry_run="yes")
     assert (checked.status, "Nothing was changed: this was a check." in checked.text) == (200, True), checked.text
     assert customer.http.get("/phone-numbers/").json()["data"] == []

@@ -194,6 +194,35 @@ def test_an_order_that_is_pending_is_neither_and_an_operator_decides_about_it_wh
         assert customer.get("/console/").text.count("0.00") >= 1
 
 
+@pytest.mark.parametrize("ended", ["void", "adopt"])
+def test_a_page_of_an_order_that_ended_meanwhile_decides_nothing_and_shows_how_it_ended(
+    database_url: str, another_desk: Callable[..., Shop], ended: str
+) -> None:
+    with simulated() as mock:
+        mock.control.add_numbers({"phone_number": CARRIERS})
+        books = make_remote_books(database_url, mock, accounts=1, numbers=(CARRIERS,))
+        desk = another_desk(**SETTINGS, answer_timeout_seconds=0.7)
+        customer = desk.with_key(books.stock.account_ids[0])
+        bought = Fault.RESET if ended == "adopt" else Fault.LOST_RESET
+        mock.control.arm(bought, api=Api.TWILIO, operation=Operation.ORDER, phone_number=CARRIERS)
+        order_id = customer.buy(CARRIERS).json()["data"]["order_id"]
+        park(desk.services, order_id)
+        path = f"/console/all-orders/{order_id}"
+        operator = signed_in(desk, desk.operator(OPERATOR_SCOPES))
+        stale = operator.get(path)
+        done = operator.send(operator.get(path).form(f"{path}/{ended}"))
+        assert done.status == 200, done.text
+        before = (customer.http.get("/balance/").json(), customer.http.get("/phone-numbers/").json()["data"])
+        for verb in ("adopt", "void", "retry"):
+            late = operator.send(stale.form(f"{path}/{verb}"))
+            assert late.status == 409, (verb, late.text)
+            assert ("completed" if ended == "adopt" else "failed") in late.text
+            assert not [form for form in late.forms if form.action.startswith(path)]  # nothing more to decide
+        after = (customer.http.get("/balance/").json(), customer.http.get("/phone-numbers/").json()["data"])
+        assert [after[0]["data"], after[1]] == [before[0]["data"], before[1]]
+        assert after[0]["data"]["held"] == 0
+
+
 def test_money_is_written_with_all_the_digits_it_has(engine: str) -> None:
     from numberdesk.console.rendering import money  # noqa: PLC0415
 

@@ -16,6 +16,7 @@ from numberdesk.console.pages.charts import called_in
 from numberdesk.console.visit import Visit
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.periods import from_datetime
+from numberdesk.flows.usage.set_usage_terms import AppointSource, appoint_sources
 from tests.api.conftest import Customer, Shop
 from tests.console.browser import Browser
 
@@ -92,3 +93,16 @@ def test_a_month_of_more_calls_than_are_summed_has_no_bar_rather_than_a_wrong_on
     assert asyncio.run(called_in(told, "2026-03")) is None
     assert asyncio.run(called_in(told, "2026-04")) == (2, 90)
     assert [query.get("until") for query in asked] == ["2026-04-01T00:00:00Z", None], "this month goes on"
+
+
+def test_the_overview_tells_the_minutes_of_today(desk: Shop, customer: Customer, browser: Browser) -> None:
+    assert "Minutes today UTC 0 as billed, of 0 calls" in browser.get("/console/").text
+    number = desk.number()
+    customer.buy(number)
+    switch = desk.operator(("usage:write", "admin"))
+    source = f"operator:{switch.account_id}"
+    desk.services.writer.apply(appoint_sources, AppointSource(number, source, desk.services.now()))
+    begun = datetime.now(UTC).isoformat()
+    call = {"call_id": number, "direction": "inbound", "phone_number": number, "started_at": begun, "seconds": 61}
+    assert switch.http.post("/usage/calls/", json=[call]).json()["data"][0]["amount"] > 0
+    assert "Minutes today UTC 2 as billed, of 1 call;" in browser.get("/console/").text

@@ -155,3 +155,40 @@ def test_anothers_connection_is_not_there_and_one_for_everybody_cannot_be_change
     theirs = other.post(f"{base}/numbers", {"number": number})
     assert theirs.status == 404
     assert "rings nowhere" in browser.get(f"/console/numbers/{number}").text
+
+
+@pytest.mark.parametrize("whose", ["another account's", "one that is gone", "no id"])
+def test_a_connection_that_the_account_does_not_have_is_told_of_before_anything_is_bought(
+    desk: Shop, customer: Customer, browser: Browser, whose: str
+) -> None:
+    number, other = desk.number(), added(browser)
+    if whose == "another account's":
+        chosen = added(signed_in(desk, desk.customer()))
+    else:
+        chosen = added(browser, "Gone")
+        customer.http.delete(f"/connections/{chosen}/")
+    form = browser.get("/console/buy", number=number, price="1.15").form("/console/buy")
+    refused = browser.send(form, connection_id="x\r\n" if whose == "no id" else chosen)
+    assert (refused.status, "bought nothing" in refused.text) == (400, True)
+    assert customer.balance() == 100
+    bought = browser.send(refused.form("/console/buy"), connection_id=other)
+    assert "The number is yours." in bought.text
+    assert customer.balance() == 98.85
+    assert customer.http.get(f"/phone-numbers/{number}/").json()["data"]["connection_id"] == other
+    again = browser.send(form, connection_id=chosen)  # the first confirmation once more
+    assert (again.url, customer.balance()) == (f"/console/numbers/{number}?said=yours", 98.85)
+
+
+def test_a_connection_that_went_while_the_number_was_bought_is_told_of_at_the_order(
+    desk: Shop, customer: Customer, browser: Browser
+) -> None:
+    number, connection = desk.number(), added(browser)
+    form = browser.get("/console/buy", number=number, price="1.15").form("/console/buy")
+    kept = browser.send(form, connection_id=connection)
+    assert kept.url.endswith(f"?connection={connection}")
+    assert "not connected as you chose" not in kept.text
+    gone = f"con_{'0' * 32}"
+    lost = customer.buy(desk.number(), connection_id=gone).json()["data"]["order_id"]
+    for path in (f"/console/orders/{lost}", f"/console/orders/{lost}/state"):
+        assert "It is not connected as you chose." in browser.get(path, connection=gone).text
+        assert "It is not connected as you chose." not in browser.get(path).text

@@ -23,7 +23,8 @@ from testbed.remote import MovingClock, until_settled
 from tests.api.conftest import Customer, Shop
 from tests.console.browser import Browser, Page
 from tests.console.conftest import signed_in, signed_in_person, staged
-from tests.console.test_screens import caller_of, opens_to_exactly_those_who_may
+from tests.console.test_screens import caller_of, opens_to_exactly_those_who_may, path_of
+from tests.console.test_signing import is_refused_as_forged
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # a demo's database is a file
 
@@ -168,6 +169,12 @@ def test_who_may_change_carriers_rehearses_and_other_operators_watch(theatre: Th
     browser = signed_in_person(theatre.desk, account.account_id, role)
     caller = caller_of(kind, tuple(SCOPES_OF[role]), role)
     opens_to_exactly_those_who_may(browser, caller, [each for each in SCREENS if each.only_demo])
+
+
+def test_a_forged_request_rehearses_nothing(theatre: Theatre) -> None:
+    for screen in SCREENS:
+        if screen.only_demo and screen.method != "GET":
+            is_refused_as_forged(theatre.operator, path_of(screen), {"Sec-Fetch-Site": "cross-site"})
 
 
 def test_where_no_demo_runs_there_is_no_rehearsal(operator: Browser) -> None:

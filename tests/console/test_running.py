@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
+import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 import pytest
 
 from numberdesk.console.pages.running import screen_of
+from numberdesk.core.breaker import FAILURES
 from numberdesk.core.call_forms import CallForm
 from numberdesk.core.invariants import RunOutcome, VerifyRun
 from numberdesk.flows.usage.change_feeds import save_feeds
 from numberdesk.infra.db import Tx
+from numberdesk.infra.vault import new_key
 from numberdesk.usage.model import CallFeed
 from numberdesk.usage.pull_store import CallPull, insert_pulls
 from numberdesk.verify.run_store import keep_verify_runs
@@ -77,3 +83,34 @@ def test_parked_calls_are_looked_at_anew_after_what_a_number_lacked_was_set(
     refused = operator.send(form, phone_number=number, rate="0.06")
     assert (refused.status, "which stays" in refused.text) == (400, True)
     assert refused.form(path).fields["phone_number"] == [number]
+
+
+def test_since_when_a_carrier_is_silent_is_told_of_orders_and_of_searches(another_desk: Callable[..., Shop]) -> None:
+    desk = another_desk(credentials_key=new_key())
+    admin = desk.operator()
+    setup = {"name": "twilio", "kind": "twilio", "options": {"account_sid": "AC" + "0" * 32, "base_url": "http://127.0.0.1:1029"},
+             "secrets": {"auth_token": "x"}}  # fmt: skip
+    made = admin.http.post("/admin/carriers/", json=setup)
+    assert made.status_code == 200, made.text
+    browser, (client,) = signed_in(desk, admin), asyncio.run(desk.services.carriers.clients(active_only=True))
+    assert "answers" in browser.get("/console/carriers").text
+
+    def since() -> tuple[str, float]:
+        """What stands before the time, and how many seconds ago that was."""
+        html = browser.get("/console/carriers").html
+        ((word, at),) = re.findall(r'<span class="state wait">([^<]*)</span> since <time datetime="([^"]*)"', html)
+        return word, desk.services.now() / 1_000_000 - datetime.fromisoformat(at).timestamp()
+
+    client.search_breaker.failed(time.monotonic() - 7_200)
+    word, ago = since()
+    assert (word, ago >= 7_200) == ("searches fail", True)
+    client.breaker.failed(time.monotonic() - 3_600)
+    word, ago = since()
+    assert (word, 3_600 <= ago < 7_200) == ("1 failure in a row", True)
+    for _ in range(FAILURES):
+        client.breaker.failed(time.monotonic(), 120)
+    word, ago = since()
+    assert (word, 3_600 <= ago < 7_200) == ("silent", True)
+    head, line = browser.http.get("/console/carriers/csv").text.splitlines()
+    assert "Silent since,Searches silent since" in head
+    assert len(re.findall(r"\d{4}-\d\d-\d\dT[\d:]+Z", line)) == 2

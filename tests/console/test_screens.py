@@ -16,7 +16,7 @@ from numberdesk.console.site import Console  # noqa: F401  its import declares t
 from numberdesk.console.visit import endpoint_named, may
 from numberdesk.core.lifecycle import AccountKind
 from numberdesk.core.roles import ROLES_OF, Role
-from tests.api.conftest import EVERY_SCOPE, Customer, Shop
+from tests.api.conftest import Customer, Shop
 from tests.console.browser import Browser, Page
 from tests.console.conftest import signed_in, signed_in_person
 
@@ -192,34 +192,6 @@ def test_tables_page_and_their_export_has_all_rows(desk: Shop, customer: Custome
     assert "/console/numbers?status=active" in second.links
     exported = browser.http.get("/console/numbers/csv?status=active").text.splitlines()
     assert len(exported) == 28
-
-
-def test_another_accounts_things_are_not_there(desk: Shop, customer: Customer, browser: Browser) -> None:
-    other = desk.customer(scopes=EVERY_SCOPE)
-    number = desk.number()
-    bought = other.buy(number).json()["data"]
-    hook = other.http.post("/webhooks/", json={"url": "http://127.0.0.1:8080/x"}).json()["data"]
-    key = other.http.get("/api-keys/").json()["data"][0]
-    for path in (
-        f"/console/numbers/{number}",
-        f"/console/orders/{bought['order_id']}",
-        f"/console/orders/{bought['order_id']}/state",
-        f"/console/webhooks/{hook['id']}",
-        f"/console/webhooks/{hook['id']}/csv",
-    ):
-        assert browser.get(path).status == 404, path
-    for path, fields in (
-        (f"/console/numbers/{number}/labels", {"friendly_name": "mine"}),
-        (f"/console/numbers/{bought['id']}/release", {"digits": number[-4:], "at": "now"}),
-        (f"/console/webhooks/{hook['id']}/delete", {}),
-        (f"/console/webhooks/{hook['id']}/state", {"status": "disabled"}),
-        (f"/console/webhooks/{hook['id']}/test", {}),
-        (f"/console/keys/{key['id']}/revoke", {}),
-    ):
-        assert browser.post(path, fields).status == 404, path
-    assert other.http.get(f"/phone-numbers/{number}/").json()["data"]["is_active"]
-    assert other.http.get(f"/webhooks/{hook['id']}/").json()["data"]["status"] == "enabled"
-    assert customer.http.get("/phone-numbers/").json()["data"] == []
 
 
 def test_errors_are_pages_that_say_what_to_do(browser: Browser) -> None:

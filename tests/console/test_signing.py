@@ -13,11 +13,13 @@ from sqlalchemy import make_url
 from numberdesk.accounts.session_store import SignInLink
 from numberdesk.accounts.store import find_key_by_hash
 from numberdesk.console.guards import PLAIN_COOKIE, Origin, inside, origin_of
+from numberdesk.console.screens import SCREENS
 from numberdesk.console.signing import ATTEMPTS_AT_ONCE
 from numberdesk.flows.accounts.sign_in import make_links, token_hash
 from tests.api.conftest import Customer, Shop
-from tests.console.browser import Browser
+from tests.console.browser import CONNECTIONS, Browser
 from tests.console.conftest import signed_in
+from tests.console.test_screens import path_of
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # the flows are tried on both
 
@@ -210,15 +212,27 @@ FORGED = {
 
 
 @pytest.mark.parametrize("headers", FORGED.values(), ids=FORGED)
-def test_a_forged_request_changes_nothing(desk: Shop, customer: Customer, headers: dict[str, str]) -> None:
+def test_a_forged_request_changes_nothing(
+    desk: Shop, customer: Customer, operator: Browser, headers: dict[str, str]
+) -> None:
+    """It is refused as what it is, also where whoever is signed in could not do it, or nobody is."""
     browser = signed_in(desk, customer)
-    cookie = {"Cookie": "; ".join(f"{name}={value}" for name, value in browser.http.cookies.items())}
-    for path, fields in (("/console/keys", {"name": "forged"}), ("/console/sign-out", {}), ("/console/sign-in", {})):
-        answer = httpx.post(f"{desk.url}{path}", data=fields, headers={**headers, **cookie})
-        assert answer.status_code == 403, path
-        assert "nothing was changed" in answer.text
+    for path in ("/console/sign-in", "/console/sign-in/passkey", "/console/link", "/console/sign-out"):
+        is_refused_as_forged(browser, path, headers)
+    for screen in SCREENS:
+        if screen.method != "GET" and not screen.only_demo:
+            is_refused_as_forged(browser, path_of(screen), headers)
+            is_refused_as_forged(operator, path_of(screen), headers)
     assert [key["name"] for key in customer.http.get("/api-keys/").json()["data"]] == ["test"]
     assert browser.get("/console/").url == "/console/"
+
+
+def is_refused_as_forged(browser: Browser, path: str, headers: dict[str, str]) -> None:
+    cookie = {"Cookie": "; ".join(f"{name}={value}" for name, value in browser.http.cookies.items())}
+    asked = httpx.Request("POST", f"{browser.url}{path}", data={"name": "forged"}, headers={**headers, **cookie})
+    answer = CONNECTIONS.handle_request(asked)
+    text = answer.read().decode()
+    assert (answer.status_code, "nothing was changed" in text) == (403, True), (path, answer.status_code, text)
 
 
 def test_the_console_takes_no_keys_and_the_api_no_cookies(desk: Shop, customer: Customer) -> None:

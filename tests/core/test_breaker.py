@@ -14,7 +14,7 @@ def failed(times: int, now: float = 0.0) -> Breaker:
 
 def test_it_stays_closed_until_it_has_failed_so_often_in_a_row() -> None:
     breaker = failed(FAILURES - 1)
-    assert breaker == Breaker(failures=FAILURES - 1)
+    assert breaker == Breaker(failures=FAILURES - 1, failing_from=0)
     assert breaker.may_ask(0)
     assert breaker.seconds_left(0) == 0
     breaker.succeeded()
@@ -34,6 +34,19 @@ def test_after_its_rest_one_request_may_try_and_the_others_wait_for_what_comes_o
     breaker.succeeded()
     assert [breaker.may_ask(111) for _ in range(3)] == [True] * 3
     assert breaker.failures == 0
+
+
+def test_it_knows_since_when_it_fails_from_the_first_failure_after_a_success() -> None:
+    breaker = Breaker()
+    assert breaker.seconds_failing(5) is None
+    for now in (10, 20, 30):
+        breaker.failed(now)
+    breaker.given_up()
+    assert breaker.seconds_failing(40) == 30
+    breaker.succeeded()
+    assert breaker.seconds_failing(41) is None
+    breaker.failed(50)
+    assert breaker.seconds_failing(51) == 1
 
 
 def test_a_try_that_fails_makes_the_next_rest_longer_up_to_a_bound() -> None:

@@ -225,6 +225,8 @@ _CARRIERS: Final = {
     "paused_seconds": "Seconds for which this process yet leaves the carrier alone after failures; null at a terminal.",
     "search_paused_seconds": "Seconds for which this process does not yet search there again; null at a terminal.",
     "failures": "Failures in a row that this process saw; null at a terminal.",
+    "failures_since": "When the first of these failures was; null if there is none, and at a terminal.",
+    "search_failures_since": "Since when searches there have failed in a row; null if they do not, and at a terminal.",
     "orders_refused": "Orders that the carrier refused for the account itself, such as no money or wrong credentials.",
     "orders_refused_since": "When the first of these was refused; null if none is.",
     "orders_refused_said": "What the carrier said to the last of these; null if none is.",

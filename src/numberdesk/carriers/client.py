@@ -119,6 +119,16 @@ class CarrierClient:
         """How long it is still left alone for searches."""
         return max(self.paused_seconds, math.ceil(self.search_breaker.seconds_left(self._seconds())))
 
+    @property
+    def seconds_failing(self) -> float | None:
+        """How long ago the first of the orders was that failed in a row; None where none did."""
+        return self.breaker.seconds_failing(self._seconds())
+
+    @property
+    def search_seconds_failing(self) -> float | None:
+        """How long ago the first of the searches was that failed in a row; None where none did."""
+        return self.search_breaker.seconds_failing(self._seconds())
+
     async def search(self, wanted: Wanted) -> AvailablePage:
         """Numbers that can be bought now. Raises CarrierError and nothing else."""
         self._require_searchable()

@@ -20,7 +20,7 @@ from numberdesk.catalog.rules import ExchangeRate, format_rate
 from numberdesk.core.carrier_order import CarrierOrder
 from numberdesk.core.findings import FindingKind, FindingState
 from numberdesk.core.lifecycle import CarrierState
-from numberdesk.core.periods import iso_or_none, iso_seconds
+from numberdesk.core.periods import MICROSECONDS, iso_or_none, iso_seconds
 from numberdesk.core.schedule import is_leased, turn_of
 from numberdesk.flows.carriers.describe_carriers import DescribedCarrier
 from numberdesk.flows.purchase.describe_orders import DescribedOrder
@@ -75,7 +75,8 @@ class CarrierView(msgspec.Struct, frozen=True):
     """An account at a carrier. `secrets` names those that it has; `problem` says why they cannot be read.
 
     `paused_seconds` is how long this process leaves the carrier alone yet after failures, `failures` how many
-    there were in a row; both are null on the command line, which has no such memory. While the carrier orders nothing
+    there were in a row since `failures_since`, and `search_failures_since` tells the same of searches; all are null on
+    the command line, which has no such memory. While the carrier orders nothing
     for this account, out of money or with wrong credentials, `orders_refused` counts the orders that it refused since
     `orders_refused_since`, and `orders_refused_said` is what it said to the last.
     """
@@ -89,6 +90,8 @@ class CarrierView(msgspec.Struct, frozen=True):
     paused_seconds: int | None
     search_paused_seconds: int | None
     failures: int | None
+    failures_since: Instant | None
+    search_failures_since: Instant | None
     orders_refused: int
     orders_refused_since: Instant | None
     orders_refused_said: str | None
@@ -203,6 +206,8 @@ def carrier_view(described: DescribedCarrier, now: int, line: CarrierClient | No
         paused_seconds=None if line is None else line.paused_seconds,
         search_paused_seconds=None if line is None else line.search_paused_seconds,
         failures=None if line is None else line.breaker.failures,
+        failures_since=None if line is None else _ago(line.seconds_failing, now),
+        search_failures_since=None if line is None else _ago(line.search_seconds_failing, now),
         orders_refused=0 if trouble is None else trouble.orders,
         orders_refused_since=None if trouble is None else iso_seconds(trouble.since),
         orders_refused_said=None if trouble is None else trouble.said,
@@ -214,6 +219,10 @@ def carrier_view(described: DescribedCarrier, now: int, line: CarrierClient | No
         created_at=iso_seconds(account.created_at),
         updated_at=iso_seconds(account.updated_at),
     )
+
+
+def _ago(seconds: float | None, now: int) -> str | None:
+    return None if seconds is None else iso_seconds(now - round(seconds * MICROSECONDS))
 
 
 def carrier_views(

@@ -44,6 +44,8 @@ _CARRIER_EXAMPLE: Final = {
     "paused_seconds": 0,
     "search_paused_seconds": 0,
     "failures": 0,
+    "failures_since": None,
+    "search_failures_since": None,
     "open_orders": 0,
     "parked_orders": 0,
     "orders_refused": 0,

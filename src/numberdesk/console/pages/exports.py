@@ -31,6 +31,8 @@ _OF_CARRIERS: Final = (
     Column("What it said", "orders_refused_said"),
     Column("Asked again in seconds", "paused_seconds"),
     Column("Failures in a row", "failures"),
+    Column("Silent since", "failures_since"),
+    Column("Searches silent since", "search_failures_since"),
     Column("Open orders", "open_orders"),
     Column("Parked", "parked_orders"),
     Column("Unconfirmed releases", "unconfirmed_releases"),

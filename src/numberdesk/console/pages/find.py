@@ -26,6 +26,7 @@ from numberdesk.core.compliance import Requirement
 from numberdesk.core.errors import (
     DocumentsRequired,
     InvalidRequest,
+    NotFound,
     NumberdeskError,
     NumberTaken,
     OrderInProgress,
@@ -43,6 +44,10 @@ from numberdesk.core.pattern import (
 from numberdesk.views.offer_terms import period_fields
 
 _SEARCH: Final = "GET /phone-numbers/available-numbers/{iso_country}"
+_CONNECTION: Final = "GET /connections/{connection_id}"
+_GONE: Final = (
+    "is no connection that the account has, or has any more. This bought nothing: choose where calls go, and buy again"
+)
 _BUY: Final = "POST /phone-numbers/buy"
 _TEXTS: Final = ("region", "locality", "number_type", "area_code", "starts_with", "contains", "ends_with", "pattern",
                  "max_price", "sort")  # fmt: skip
@@ -88,6 +93,10 @@ _COMPILERS: Final = {
 }
 
 
+class _ConnectionGoneError(InvalidRequest):
+    """The connection that was chosen at the confirmation is not there."""
+
+
 @screen("GET", "/find", _SEARCH)
 async def find(visit: Visit) -> Response:
     """The filters, which stand in the address, and what fits them."""
@@ -101,6 +110,7 @@ async def find(visit: Visit) -> Response:
         error = refused
     visit.error = error
     token, kept = answer.rest["page"].get("next"), {**given, **_connection(visit)}
+    incomplete = bool(answer.rest["page"].get("incomplete"))
     return show(
         visit,
         "find.html",
@@ -109,7 +119,9 @@ async def find(visit: Visit) -> Response:
         country=country,
         filters=filters,
         offers=[(offer, _matched(offer.phone_number, filters)) for offer in answer.data],
-        incomplete=bool(answer.rest["page"].get("incomplete")),
+        incomplete=incomplete,
+        # Only where looking ended early does a page that is not full have one after it.
+        unread=incomplete and bool(token) and len(answer.data) < _PAGE_SIZE,
         suggestions=[_suggested(each) for each in answer.rest["page"].get("suggestions", [])],
         first=_address(country, kept) if visit.asked("page_token") else None,
         follows=_address(country, {**kept, "page_token": token}) if token else None,
@@ -142,9 +154,10 @@ async def buy(visit: Visit) -> Response:
     """Buy at the confirmed prices, once for each confirmation."""
     number, quoted = visit.sent("number"), _quoted(visit.sent)
     try:
+        await _require_connection(visit)
         body = {"phone_number": number, **_body(quoted), **visit.filled("connection_id")}
         bought = (await visit.ask(_BUY, body=body, key=visit.sent("form_key") or None)).data
-    except (NumberTaken, OrderInProgress) as error:
+    except (NumberTaken, OrderInProgress, _ConnectionGoneError) as error:
         if await _is_mine(visit, number):
             return redirect(f"/console/numbers/{number}?said=yours")
         visit.error = error
@@ -155,7 +168,7 @@ async def buy(visit: Visit) -> Response:
     except NumberdeskError as error:
         visit.error = error
         return await _confirmation(visit, quoted, number, visit.sent("form_key"))
-    return redirect(f"/console/orders/{quote(bought.order_id)}")
+    return redirect(f"/console/orders/{quote(bought.order_id)}{_with_choice(visit.sent('connection_id').strip())}")
 
 
 @screen("GET", "/orders/{order_id}", "GET /orders/{order_id}")
@@ -163,14 +176,16 @@ async def order(visit: Visit) -> Response:
     """One order; while it is pending the page follows it."""
     found = (await visit.ask("GET /orders/{order_id}", path=visit.path)).data
     stands = await _connection_state(visit, found)
-    return show(visit, "order.html", "/console/orders", "Order", order=found, stands=stands)
+    chosen = visit.asked("connection")
+    return show(visit, "order.html", "/console/orders", "Order", order=found, stands=stands, again=_with_choice(chosen))
 
 
 @screen("GET", "/orders/{order_id}/state", "GET /orders/{order_id}")
 async def order_state(visit: Visit) -> Response:
     """The part of an order's page that changes, for the page to ask for again and again while it is pending."""
     found = (await visit.ask("GET /orders/{order_id}", path=visit.path)).data
-    return page("order_state.html", order=found, stands=await _connection_state(visit, found))
+    again = _with_choice(visit.asked("connection"))
+    return page("order_state.html", order=found, stands=await _connection_state(visit, found), again=again)
 
 
 async def _confirmation(
@@ -200,6 +215,24 @@ async def _confirmation(
         connection=visit.sent("connection_id") or visit.asked("connection"),
         deck=visit.sent("outbound_rate_deck") or visit.asked("outbound_rate_deck"),
     )
+
+
+async def _require_connection(visit: Visit) -> None:
+    """Ask for the connection that was chosen, before anything is bought: the purchase itself goes on without one.
+
+    Raises _ConnectionGoneError where the account has it no more, or never had.
+    """
+    chosen = visit.sent("connection_id").strip()
+    if chosen and visit.may(_CONNECTION):
+        try:
+            await visit.ask(_CONNECTION, path={"connection_id": chosen})
+        except NotFound:
+            raise _ConnectionGoneError("connection_id", _GONE) from None
+
+
+def _with_choice(connection_id: str) -> str:
+    """The connection that was chosen at the confirmation, for an order's page to tell if the purchase lost it."""
+    return f"?{urlencode({'connection': connection_id})}" if connection_id else ""
 
 
 def _required(visit: Visit) -> list[str]:

@@ -14,8 +14,10 @@ from starlette.responses import Response
 from numberdesk.console.connection_states import walk
 from numberdesk.console.screens import screen, show
 from numberdesk.console.visit import Visit
+from numberdesk.core.errors import InvalidRequest
 from numberdesk.core.lifecycle import AccountKind
 
+_SUMMED = "GET /usage/summary"
 _MOST = 500
 """Rows that the first page looks at; beyond it says that it counted so far."""
 
@@ -40,7 +42,15 @@ async def overview(visit: Visit) -> Response:
     if visit.may("GET /orders"):
         orders = (await visit.ask("GET /orders", query={"status": "pending", "page_size": 10})).data
     return show(
-        visit, "overview.html", "/console", "Overview", balance=balance, spent=spent, numbers=numbers, pending=orders
+        visit,
+        "overview.html",
+        "/console",
+        "Overview",
+        balance=balance,
+        spent=spent,
+        numbers=numbers,
+        pending=orders,
+        called=await _called(visit) if visit.may(_SUMMED) else None,
     )
 
 
@@ -74,6 +84,18 @@ async def _spent(visit: Visit) -> Summed:
         if item.kind not in ("top_up", "adjustment"):
             amount -= item.amount
     return Summed(count, amount, whole=count < _MOST)
+
+
+async def _called(visit: Visit) -> tuple[int, int] | None:
+    """Calls and billed minutes since the day began; None where they are too many to be summed.
+
+    A day, since whoever has many calls would wait for those of a month, which Spending sums.
+    """
+    try:
+        found = (await visit.ask(_SUMMED, query={"by": "day", "since": f"{_iso(visit.now, 0)[:10]}T00:00:00Z"})).data
+    except InvalidRequest:
+        return None
+    return sum(each.calls for each in found), round(sum(each.billed_seconds for each in found) / 60)
 
 
 async def _numbers(visit: Visit) -> dict[str, Any]:
