@@ -35,7 +35,7 @@ from numberdesk.core.connection import (
     WebhookRoute,
 )
 from numberdesk.core.rating import CallRate, Increments
-from numberdesk.views.call_routes import FORMATS, AskerOptions, export_freeswitch, export_kamailio, routing_view
+from numberdesk.views.call_routes import FORMATS, AskerOptions, export_freeswitch, export_kamailio, routing_view, twiml
 
 NUMBER = "+13612738809"
 FIRST = SipTarget("sip:pbx.example.com", 5, 10, SipTransport.TLS, Srtp.REQUIRE, 15)
@@ -289,3 +289,18 @@ def test_exports_are_what_servers_load() -> None:
     (extension,) = export_freeswitch([routed(max_seconds=None)], "trunk")
     assert parsed(extension).attrib == {"name": "rnt_1"}
     assert "sched_hangup" not in extension
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(1, "1"), (86_400, "86400"), (86_401, "86400"), (172_800, "86400")])
+@pytest.mark.parametrize("route", [ROUTE, ForwardRoute("+13612738000")])
+def test_a_time_limit_in_twiml_is_one_that_twilio_takes(route: Route, seconds: int, said: str) -> None:
+    assert f' timeLimit="{said}">' in twiml(routed(route, seconds), AskerOptions()).content.decode()
+
+
+def test_a_balance_buys_what_all_legs_of_a_call_cost_together() -> None:
+    inbound, outbound = CallRate(60, 0, Increments(1, 1)), CallRate(180, 0, Increments(1, 1))
+    assert affordable(400, inbound) == 400
+    assert affordable(400, inbound, outbound) == 100
+    assert affordable(400, inbound, None) == 400
+    assert affordable(400, None, outbound) == 133
+    assert affordable(400, None, None) is affordable(400, CallRate(0)) is None

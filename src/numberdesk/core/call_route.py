@@ -18,7 +18,7 @@ from numberdesk.core.call_record import MOST_SECONDS
 from numberdesk.core.connection import NumberFormat, Route, SipRoute, SipTarget, SipTransport
 from numberdesk.core.money import MAX_PRICE
 from numberdesk.core.phone import PhoneError, parse_e164
-from numberdesk.core.rating import CallRate, longest_affordable
+from numberdesk.core.rating import CallRate, longest_of_legs
 
 _SIP_ADDRESS: Final = re.compile(r"sips?:([^@;]*)", re.IGNORECASE)
 _ADDRESS: Final = re.compile(
@@ -54,7 +54,8 @@ class CallLeg(NamedTuple):
 class RoutedCall(NamedTuple):
     """Where a call goes. `max_seconds` is how long it may be, None where nothing limits it or nobody asked.
 
-    With a session that is what is held for it. The legs are in the order in which they are to be tried.
+    With a session that is what is held for it; a call that is forwarded has one for its second leg as well. The legs
+    are in the order in which they are to be tried.
     """
 
     e164: str
@@ -65,6 +66,7 @@ class RoutedCall(NamedTuple):
     max_seconds: int | None = None
     session_id: str | None = None
     expires_at: int | None = None
+    forward_session_id: str | None = None
 
 
 class RefusedCall(NamedTuple):
@@ -145,8 +147,10 @@ def address_of(target: SipTarget, number: str) -> str | None:
     return f"sip:{user}@{kept['place']}{transport}"
 
 
-def affordable(available: int, rate: CallRate | None) -> int | None:
-    """The seconds of a call that a balance buys; None where nothing limits them: it is free, or was never priced."""
-    if rate is None or not (rate.per_minute or rate.connect):
-        return None
-    return longest_affordable(min(available, MAX_PRICE), rate, MOST_SECONDS)
+def affordable(available: int, *legs: CallRate | None) -> int | None:
+    """The seconds of a call that a balance buys, all its legs together.
+
+    None where nothing limits them: every leg is free, or was never priced.
+    """
+    paid = [rate for rate in legs if rate is not None and (rate.per_minute or rate.connect)]
+    return longest_of_legs(min(available, MAX_PRICE), paid, MOST_SECONDS) if paid else None

@@ -267,7 +267,7 @@ CANNOT: Final[dict[str, tuple[CarrierRoute, dict[str, str]]]] = {
     "no target": (SipRoute(()), dict.fromkeys(SETUPS, "no targets")),
     "a user at the host": (
         SipRoute((SipTarget("sip:desk@pbx.example.com"),)),
-        dict.fromkeys(("twilio", "telnyx", "plivo"), "not to a user"),
+        dict.fromkeys(("telnyx", "plivo"), "not to a user"),
     ),
     "an IP address": (SipRoute((SipTarget("sip:192.0.2.1:5070"),)), {"telnyx": "not to IP addresses"}),
     "equal targets of different weights": (
