@@ -13,7 +13,7 @@ from numberdesk.carriers.port import CarrierError
 from numberdesk.connections.livekit import LiveKitError, LiveKitTrunks
 from numberdesk.connections.model import Connection
 from numberdesk.connections.rental_connection_store import find_rental_connections
-from numberdesk.connections.sealing import route_of, wanted_of
+from numberdesk.connections.sealing import logs_in, route_of, wanted_of
 from numberdesk.connections.store import find_connections
 from numberdesk.connections.trunk_number_store import find_trunk_numbers
 from numberdesk.core.call_charging import KeptCall
@@ -92,7 +92,8 @@ def number_connections(tx: Tx, rentals: Collection[Rental]) -> list[NumberConnec
     for rental in rentals:
         connection, row = connections.get(rental.connection_id or ""), rows.get(rental.id)
         order: Order = orders[rental.order_id]
-        state, message = state_of(rental, order.carrier, None if connection is None else connection.kind, row)
+        kind, login = (None, False) if connection is None else (connection.kind, logs_in(connection))
+        state, message = state_of(rental, order.carrier, kind, row, logs_in=login)
         if rental.released_at is None and connection is not None and connection.kind is ConnectionKind.LIVEKIT:
             is_shared = connection.account_id is None
             state, message = with_trunk(state, message, trunks.get(rental.id), is_shared=is_shared)
