@@ -79,12 +79,15 @@ def test_what_is_no_number_is_nobodys(text: str) -> None:
         (NUMBER, NumberFormat.E164, "+13612738809"),
         (NUMBER, NumberFormat.PLAIN, "13612738809"),
         (NUMBER, NumberFormat.NATIONAL, "3612738809"),
-        ("+4930123456", NumberFormat.NATIONAL, "4930123456"),
+        ("+4930123456", NumberFormat.NATIONAL, "30123456"),
+        ("+4949123456", NumberFormat.NATIONAL, "49123456"),
+        ("+4930123456", NumberFormat.PLAIN, "4930123456"),
     ],
 )
 def test_the_called_number_is_written_as_the_connection_wants_it(e164: str, form: NumberFormat, expected: str) -> None:
-    assert written(e164, form) == expected
-    (leg,) = legs_of(SipRoute((SipTarget("sip:pbx.example.com"),), form), e164, 0)
+    code = "1" if e164 == NUMBER else "49"
+    assert written(e164, form, code) == expected
+    (leg,) = legs_of(SipRoute((SipTarget("sip:pbx.example.com"),), form), e164, 0, code)
     assert leg.uri == f"sip:{expected}@pbx.example.com"
 
 

@@ -28,7 +28,6 @@ _ADDRESS: Final = re.compile(
 )
 _PLAIN: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.!~*()+-")
 _LONGEST_NUMBER: Final = 300
-_NORTH_AMERICA: Final = "+1"
 
 
 class RoutingRefusal(StrEnum):
@@ -96,22 +95,24 @@ def read_called(text: str) -> str | None:
         return None
 
 
-def written(e164: str, form: NumberFormat) -> str:
-    """A number as a target wants it. Numbers outside North America have no national form, so they lose the plus."""
+def written(e164: str, form: NumberFormat, calling_code: str) -> str:
+    """A number as a target wants it; the national form is what follows the `calling_code` of its country."""
     if form is NumberFormat.E164:
         return e164
-    if form is NumberFormat.NATIONAL and e164.startswith(_NORTH_AMERICA):
-        return e164.removeprefix(_NORTH_AMERICA)
-    return e164.removeprefix("+")
+    digits = e164.removeprefix("+")
+    return digits.removeprefix(calling_code) if form is NumberFormat.NATIONAL else digits
 
 
-def legs_of(route: Route, e164: str, chance: int) -> tuple[CallLeg, ...]:
-    """The legs of a route in their order; empty where it leads to no SIP address. `chance` is any large number."""
+def legs_of(route: Route, e164: str, chance: int, calling_code: str = "") -> tuple[CallLeg, ...]:
+    """The legs of a route in their order; empty where it leads to no SIP address. `chance` is any large number.
+
+    `calling_code` is that of the number's country, which only a national number format needs.
+    """
     if not isinstance(route, SipRoute):
         return ()
     found: list[CallLeg] = []
     for target in in_turn(route.targets, chance):
-        uri = address_of(target, written(e164, route.number_format))
+        uri = address_of(target, written(e164, route.number_format, calling_code))
         if uri is not None:
             found.append(CallLeg(uri, target))
     return tuple(found)

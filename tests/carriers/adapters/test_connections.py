@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Final
 
+import httpx
 import pytest
 
 from carrier_mock.model import Api
@@ -57,7 +58,12 @@ SETUPS: Final = {
 
 
 class Place:
-    """A carrier where a number of ours stands. `drift`: somebody changes it there; `objects`: how many we made."""
+    """A carrier where a number of ours stands. `drift`: somebody changes it there; `objects`: how many we made.
+
+    `take_apart`: somebody deletes by hand a part of what was made.
+    """
+
+    take_apart: Callable[[], None]
 
     def __init__(self, kind: str, url: str, e164: str, drift: Callable[[], object], objects: Callable[[], int]) -> None:
         self.kind, self.url, self.e164, self.drift, self.objects = kind, url, e164, drift, objects
@@ -116,7 +122,19 @@ def at_mock(kind: str, mock: MockUrls) -> Iterator[Place]:
             lists = {"/v2/fqdn_connections": "data", "/v2/texml_applications": "data"}
         objects = lambda: sum(len(client.get(path).json()[key]) for path, key in lists.items())  # noqa: E731  as above
         with contextlib.closing(Place(kind, mock.url, bought.phone_number, drift, objects)) as place:
+            place.take_apart = lambda: _take_apart_at_mock(client, kind)
             yield place
+
+
+def _take_apart_at_mock(client: httpx.Client, kind: str) -> None:
+    """Delete the only origination URL of the trunk, or the only FQDN of the connection."""
+    path, key, named = "/v2/fqdns", "data", "id"
+    if kind == "twilio":
+        (trunk,) = client.get("/v1/Trunks").json()["trunks"]
+        path, key, named = f"/v1/Trunks/{trunk['sid']}/OriginationUrls", "origination_urls", "sid"
+    (part,) = client.get(path).json()[key]
+    assert client.delete(f"{path}/{part[named]}").is_success
+    assert client.get(path).json()[key] == []
 
 
 STAND_INS: Final[dict[str, Callable[[], Any]]] = {
@@ -136,6 +154,8 @@ def place_at(kind: str, mock: MockUrls) -> Iterator[Place]:
     stand_in = STAND_INS[kind]()
     with scripted(stand_in) as server:
         here = Place(kind, server.url, E164, stand_in.drift, lambda: stand_in.objects)
+        if isinstance(stand_in, PlivoStandIn):
+            here.take_apart = stand_in.kept["URI"].clear
         with contextlib.closing(here):
             yield here
 
@@ -234,6 +254,18 @@ def test_what_was_made_and_was_deleted_by_hand_is_made_again(kind: str, name: st
         assert place.objects() == MADE[kind, name]
 
 
+@pytest.mark.parametrize("kind", ["twilio", "telnyx", "plivo"])
+def test_a_part_that_was_deleted_by_hand_is_drift_and_is_made_again(kind: str, mock: MockUrls) -> None:
+    route = routes_of(kind)["sip"]
+    with place_at(kind, mock) as place:
+        first = place.connect(route)
+        place.take_apart()
+        assert not place.shown(route).as_wanted
+        assert place.connect(route) == first
+        assert place.shown(route).as_wanted
+        assert place.objects() == MADE[kind, "sip"]
+
+
 TLS: Final = SipTarget("sip:pbx.example.com:5061", 10, 10, SipTransport.TLS, Srtp.REQUIRE)
 PLAIN: Final = SipTarget("sip:pbx.example.com:5070", 10, 10)
 CANNOT: Final[dict[str, tuple[CarrierRoute, dict[str, str]]]] = {
@@ -267,7 +299,7 @@ CANNOT: Final[dict[str, tuple[CarrierRoute, dict[str, str]]]] = {
     "no target": (SipRoute(()), dict.fromkeys(SETUPS, "no targets")),
     "a user at the host": (
         SipRoute((SipTarget("sip:desk@pbx.example.com"),)),
-        dict.fromkeys(("telnyx", "plivo"), "not to a user"),
+        dict.fromkeys(("telnyx", "plivo"), "not to another user"),
     ),
     "an IP address": (SipRoute((SipTarget("sip:192.0.2.1:5070"),)), {"telnyx": "not to IP addresses"}),
     "equal targets of different weights": (

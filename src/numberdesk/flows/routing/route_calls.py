@@ -11,13 +11,14 @@ from numberdesk.connections.model import ConnectedRental
 from numberdesk.connections.store import find_connected_rental
 from numberdesk.core.call_record import Direction
 from numberdesk.core.call_route import CallAnswer, RefusedCall, RoutedCall, RoutingRefusal, affordable, legs_of
-from numberdesk.core.connection import CarrierRoute, ForwardRoute, NativeRoute, SipRoute, carrier_route
+from numberdesk.core.connection import CarrierRoute, ForwardRoute, NativeRoute, NumberFormat, SipRoute, carrier_route
 from numberdesk.core.connection_settings import route_from
 from numberdesk.core.lifecycle import AccountState
 from numberdesk.core.rating import CallRate
 from numberdesk.core.session import SessionAnswer
 from numberdesk.flows.usage.record_calls import rate_of, terms_of
 from numberdesk.infra.db import Tx
+from numberdesk.infra.numbering import calling_code, country_of
 from numberdesk.ledger.store import find_wallet
 from numberdesk.usage.store import find_live_span
 
@@ -66,7 +67,9 @@ def routed_to(rental: ConnectedRental, chance: int) -> RoutedCall | None:
     route = _route(rental)
     if route is None or isinstance(route, NativeRoute):
         return None
-    legs = legs_of(route, rental.e164, chance)
+    national = isinstance(route, SipRoute) and route.number_format is NumberFormat.NATIONAL
+    code = calling_code(country_of(rental.e164)) if national else ""
+    legs = legs_of(route, rental.e164, chance, code)
     if isinstance(route, SipRoute) and not legs:
         return None
     return RoutedCall(rental.e164, rental.account_id, rental.rental_id, route, legs)
