@@ -7,7 +7,6 @@ import contextlib
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Final
 
-import httpx
 import pytest
 
 from carrier_mock.model import Api
@@ -34,6 +33,7 @@ from numberdesk.infra.http import HttpClient, HttpRequest, HttpResponse
 from testbed.carrier_mock import MockUrls, plain_client, simulated
 from testbed.egress import LOOPBACK
 from testbed.scripted import scripted
+from tests.carriers.adapters.deleted_parts import take_apart_at_mock
 from tests.carriers.adapters.stand_ins import BandwidthStandIn, PlivoStandIn, SignalWireStandIn, VonageStandIn
 from tests.carriers.adapters.words import DIALECTS
 
@@ -122,19 +122,8 @@ def at_mock(kind: str, mock: MockUrls) -> Iterator[Place]:
             lists = {"/v2/fqdn_connections": "data", "/v2/texml_applications": "data"}
         objects = lambda: sum(len(client.get(path).json()[key]) for path, key in lists.items())  # noqa: E731  as above
         with contextlib.closing(Place(kind, mock.url, bought.phone_number, drift, objects)) as place:
-            place.take_apart = lambda: _take_apart_at_mock(client, kind)
+            place.take_apart = lambda: take_apart_at_mock(client, kind)
             yield place
-
-
-def _take_apart_at_mock(client: httpx.Client, kind: str) -> None:
-    """Delete the only origination URL of the trunk, or the only FQDN of the connection."""
-    path, key, named = "/v2/fqdns", "data", "id"
-    if kind == "twilio":
-        (trunk,) = client.get("/v1/Trunks").json()["trunks"]
-        path, key, named = f"/v1/Trunks/{trunk['sid']}/OriginationUrls", "origination_urls", "sid"
-    (part,) = client.get(path).json()[key]
-    assert client.delete(f"{path}/{part[named]}").is_success
-    assert client.get(path).json()[key] == []
 
 
 STAND_INS: Final[dict[str, Callable[[], Any]]] = {
@@ -252,18 +241,6 @@ def test_what_was_made_and_was_deleted_by_hand_is_made_again(kind: str, name: st
         assert isinstance(place.connect(route), Connected)
         assert place.shown(route).as_wanted
         assert place.objects() == MADE[kind, name]
-
-
-@pytest.mark.parametrize("kind", ["twilio", "telnyx", "plivo"])
-def test_a_part_that_was_deleted_by_hand_is_drift_and_is_made_again(kind: str, mock: MockUrls) -> None:
-    route = routes_of(kind)["sip"]
-    with place_at(kind, mock) as place:
-        first = place.connect(route)
-        place.take_apart()
-        assert not place.shown(route).as_wanted
-        assert place.connect(route) == first
-        assert place.shown(route).as_wanted
-        assert place.objects() == MADE[kind, "sip"]
 
 
 TLS: Final = SipTarget("sip:pbx.example.com:5061", 10, 10, SipTransport.TLS, Srtp.REQUIRE)
@@ -418,11 +395,3 @@ def test_a_call_goes_where_the_number_was_connected_to_and_nowhere_after_it_was_
         assert ring()["kind"] == {"twilio": "application", "telnyx": "forward"}[kind]
         place.connect(None)
         assert ring() == {"kind": "nowhere"}
-
-
-def test_telnyx_writes_the_called_number_as_it_is_told(mock: MockUrls) -> None:
-    with at_mock("telnyx", mock) as place:
-        e164 = place.e164
-        for number_format, number in zip(NumberFormat, (e164, e164[1:], e164[2:]), strict=True):
-            place.connect(SipRoute((PLAIN,), number_format))
-            assert mock.control.ring(e164)["number"] == number

@@ -1,6 +1,6 @@
 """What a call to an own number would be refused for if its server asked and reserved now: nothing is written.
 
-Touches: nothing.
+Touches: database.
 
 The answer is that of the routing and of the sessions themselves, so that whoever is told it is told what happens.
 """
