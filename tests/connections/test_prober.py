@@ -68,10 +68,14 @@ def by_tls(certified: Certified, name: str, *, believed: bool) -> Probe:
         server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=certified.serving)
         async with server:
             port = server.sockets[0].getsockname()[1]
-            trust = {"trust": lambda: certified.trust} if believed else {}
+            trust = (lambda: certified.trust) if believed else None
             egress = Egress(parse_networks("127.0.0.0/8"), ports=frozenset({port}), resolve=_here)
             tests = ConnectionTests(
-                lambda: "0" * 32, egress=egress, seconds=5.0, trunks=LiveKitTrunks(lambda: 0, egress=egress), **trust
+                lambda: "0" * 32,
+                egress=egress,
+                seconds=5.0,
+                trunks=LiveKitTrunks(lambda: 0, egress=egress),
+                trust=trust,
             )
             target = SipTarget(f"sip:{name}:{port}", transport=SipTransport.TLS)
             (probe,) = await tests.run("me", SipRoute((target,)))
