@@ -14,9 +14,18 @@ import pytest
 from numberdesk.connections.model import Connection
 from numberdesk.connections.store import insert_connections
 from numberdesk.core.call_charging import CUSTOMERS
-from numberdesk.core.connection import ConnectionKind, NumberFormat, Route, SipRoute, SipTarget, SipTransport
+from numberdesk.core.connection import (
+    ConnectionKind,
+    ForwardRoute,
+    NumberFormat,
+    Route,
+    SipRoute,
+    SipTarget,
+    SipTransport,
+)
 from numberdesk.core.connection_settings import kind_of, settings_text
 from numberdesk.core.lifecycle import AccountState
+from numberdesk.core.periods import MICROSECONDS, iso_seconds
 from numberdesk.flows.accounts.change_accounts import AccountChange, change_accounts
 from numberdesk.flows.usage.set_usage_terms import AppointSource, appoint_sources
 from numberdesk.infra.db import Tx
@@ -33,10 +42,12 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 class Desk:
     """A customer with a number at a unit a minute that is connected, and an operator's server that asks for it."""
 
-    def __init__(self, shop: Shop, route: Route | None = SIP, balance: float = 10) -> None:
+    def __init__(
+        self, shop: Shop, route: Route | None = SIP, balance: float = 10, inbound: int | None = 1_000_000, **rate: Any
+    ) -> None:
         self.shop = shop
         self.customer = shop.customer(balance + 1.15)
-        self.number = shop.number(inbound=1_000_000)
+        self.number = shop.number(inbound=inbound, **rate)
         bought = self.customer.buy(self.number)
         assert bought.status_code == 200
         self.rental_id = str(bought.json()["data"]["id"])
@@ -209,6 +220,37 @@ def test_reserving_opens_the_calls_session_once_and_head_never_does(shop: Shop) 
         appoint_sources, AppointSource(poor.number, f"operator:{desk.server.account_id}", shop.services.now())
     )
     assert desk.data(**asked | {"to": poor.number, "call_id": "c2"})["reason"] == "no_balance"
+
+
+def test_a_forwarded_call_is_held_for_on_both_legs_and_its_records_charge_both(shop: Shop) -> None:
+    desk = Desk(shop, ForwardRoute("+13612738000"), outbound=3_000_000)
+    source = f"operator:{desk.server.account_id}"
+    shop.services.writer.apply(appoint_sources, AppointSource(desk.number, source, shop.services.now()))
+
+    def money(name: str) -> float:
+        return float(desk.customer.http.get("/balance/").json()["data"][name])
+
+    before = money("available")
+    assert desk.data()["max_seconds"] == 120  # of ten, at one and three a minute, whole minutes
+    found = desk.data(reserve=1, call_id="c1")
+    assert (found["max_seconds"], found["forward_to"], money("held")) == (60, "+13612738000", 4)
+    assert None not in (found["session_id"], found["forward_session_id"])
+    again = desk.data(reserve=1, call_id="c1")
+    assert (again["forward_session_id"], money("held")) == (found["forward_session_id"], 4)
+    at = {
+        "started_at": iso_seconds(shop.services.now() + MICROSECONDS),
+        "seconds": 30,
+        "call_id": "c1",
+        "phone_number": desk.number,
+    }
+    legs = [
+        {**at, "direction": "inbound", "other": "+13612738001"},
+        {**at, "direction": "outbound", "other": "+13612738000", "leg": "forward"},
+    ]
+    told = desk.server.http.post("/usage/calls/", json=legs)
+    assert told.status_code == 200, told.text
+    assert (money("held"), before - money("available")) == (0, 4)
+    assert desk.data(reserve=1, call_id="c1")["reason"] == "ended"
 
 
 def test_a_source_that_does_not_charge_reserves_nothing(desk: Desk) -> None:

@@ -1,8 +1,9 @@
-"""The requests that set where calls go are ones that carriers document, as far as their documents are at hand.
+"""The requests that set where calls go are ones that carriers document, as far as their documents are read here.
 
-They are made before carriers that keep what they are told, and sent once more to Prism. Without a document are Telnyx's
-FQDN connections, FQDNs, TeXML applications and voice settings (the mock speaks them with Telnyx's own client, see
-test_carrier_mock.py), Vonage's applications, all of Plivo, and Bandwidth's options, locations and applications: what is
+They are made before carriers that keep what they are told, and sent once more to Prism. No document is read for
+Telnyx's FQDN connections, FQDNs, TeXML applications and voice settings (the mock speaks them with Telnyx's own client,
+see test_carrier_mock.py), Vonage's applications (one is public: definitions/application.v2.yml
+of Nexmo/api-specification), all of Plivo, and Bandwidth's options, locations and applications: what is
 sent there is held to captured shapes alone, in tests/carriers/adapters/stand_ins.py.
 """
 

@@ -35,7 +35,7 @@ from numberdesk.core.connection import (
     WebhookRoute,
 )
 from numberdesk.core.rating import CallRate, Increments
-from numberdesk.views.call_routes import FORMATS, AskerOptions, export_freeswitch, export_kamailio, routing_view
+from numberdesk.views.call_routes import FORMATS, AskerOptions, export_freeswitch, export_kamailio, routing_view, twiml
 
 NUMBER = "+13612738809"
 FIRST = SipTarget("sip:pbx.example.com", 5, 10, SipTransport.TLS, Srtp.REQUIRE, 15)
@@ -79,12 +79,15 @@ def test_what_is_no_number_is_nobodys(text: str) -> None:
         (NUMBER, NumberFormat.E164, "+13612738809"),
         (NUMBER, NumberFormat.PLAIN, "13612738809"),
         (NUMBER, NumberFormat.NATIONAL, "3612738809"),
-        ("+4930123456", NumberFormat.NATIONAL, "4930123456"),
+        ("+4930123456", NumberFormat.NATIONAL, "30123456"),
+        ("+4949123456", NumberFormat.NATIONAL, "49123456"),
+        ("+4930123456", NumberFormat.PLAIN, "4930123456"),
     ],
 )
 def test_the_called_number_is_written_as_the_connection_wants_it(e164: str, form: NumberFormat, expected: str) -> None:
-    assert written(e164, form) == expected
-    (leg,) = legs_of(SipRoute((SipTarget("sip:pbx.example.com"),), form), e164, 0)
+    code = "1" if e164 == NUMBER else "49"
+    assert written(e164, form, code) == expected
+    (leg,) = legs_of(SipRoute((SipTarget("sip:pbx.example.com"),), form), e164, 0, code)
     assert leg.uri == f"sip:{expected}@pbx.example.com"
 
 
@@ -289,3 +292,18 @@ def test_exports_are_what_servers_load() -> None:
     (extension,) = export_freeswitch([routed(max_seconds=None)], "trunk")
     assert parsed(extension).attrib == {"name": "rnt_1"}
     assert "sched_hangup" not in extension
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(1, "1"), (86_400, "86400"), (86_401, "86400"), (172_800, "86400")])
+@pytest.mark.parametrize("route", [ROUTE, ForwardRoute("+13612738000")])
+def test_a_time_limit_in_twiml_is_one_that_twilio_takes(route: Route, seconds: int, said: str) -> None:
+    assert f' timeLimit="{said}">' in twiml(routed(route, seconds), AskerOptions()).content.decode()
+
+
+def test_a_balance_buys_what_all_legs_of_a_call_cost_together() -> None:
+    inbound, outbound = CallRate(60, 0, Increments(1, 1)), CallRate(180, 0, Increments(1, 1))
+    assert affordable(400, inbound) == 400
+    assert affordable(400, inbound, outbound) == 100
+    assert affordable(400, inbound, None) == 400
+    assert affordable(400, None, outbound) == 133
+    assert affordable(400, None, None) is affordable(400, CallRate(0)) is None

@@ -102,6 +102,43 @@ def test_twelve_calls_at_once_share_what_is_there() -> None:
     assert mine.wallets["acc_1"].available == 0
 
 
+FORWARDED = {"forward_to": "+13612738000", "forward_session_id": "ses_onward"}
+
+
+def forwarding(available: int, outbound: int | None) -> SessionBooks:
+    """The same books, of a number whose calls go on to another one for so much a minute."""
+    mine = books(available)
+    return replace(mine, spans={NUMBER: mine.spans[NUMBER]._replace(outbound=outbound)})
+
+
+def test_a_call_that_is_forwarded_is_held_for_on_both_legs_and_ends_with_both() -> None:
+    mine = forwarding(4 * UNIT, 3 * UNIT)
+    answer = mine.open(wants(**FORWARDED))
+    assert isinstance(answer, SessionAnswer)
+    assert answer.onward is not None
+    inbound, onward = session_of(answer), answer.onward
+    assert (inbound.granted, inbound.amount, onward.granted, onward.amount) == (60, UNIT, 60, 3 * UNIT)
+    assert (onward.id, onward.call_id, onward.leg, onward.other) == ("ses_onward", "c1", "forward", "+13612738000")
+    assert (onward.direction, onward.e164, mine.wallets["acc_1"].available) == (Direction.OUTBOUND, NUMBER, 0)
+    assert mine.open(wants(**FORWARDED)) == answer
+    mine.by_key[onward.key] = onward.ended(SessionState.ENDED, NOW)
+    assert denial_of(mine.open(wants(**FORWARDED))) is Denial.ENDED
+
+
+def test_both_legs_together_decide_how_long_a_forwarded_call_may_be() -> None:
+    answer = forwarding(2 * UNIT, 3 * UNIT).open(wants(**FORWARDED))
+    assert isinstance(answer, SessionAnswer)
+    assert answer.onward is not None
+    assert (session_of(answer).granted, answer.onward.granted) == (30, 30)
+    assert denial_of(forwarding(UNIT // 60, 3 * UNIT).open(wants(**FORWARDED))) is Denial.NO_BALANCE
+
+
+def test_a_forwarded_call_without_a_price_for_its_second_leg_begins_on_neither() -> None:
+    mine = forwarding(10 * UNIT, None)
+    assert denial_of(mine.open(wants(**FORWARDED))) is Denial.NOT_PRICED
+    assert not mine.changed
+
+
 def test_the_same_call_has_the_same_session_and_no_other_number() -> None:
     mine = books(10 * UNIT)
     first = mine.open(wants())

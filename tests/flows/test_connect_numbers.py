@@ -24,6 +24,7 @@ from numberdesk.flows.connections.allow_connections import SetDefault, set_defau
 from numberdesk.flows.connections.assign_connections import Assignment, assign_connections
 from numberdesk.flows.connections.connect_anew import MOST_AT_ONCE, RaiseRentals, raise_rentals
 from numberdesk.flows.connections.connect_numbers import GONE, ConnectionReport, Told, connect_numbers, note_connections
+from numberdesk.flows.connections.diagnose_numbers import number_connection
 from numberdesk.flows.connections.forget_connections import RemovalReport, note_removals
 from numberdesk.flows.webhooks.sequence_events import SequenceEvents, sequence_events
 from tests.flows.conftest import PRICE, Shop
@@ -103,6 +104,17 @@ def test_a_carriers_own_object_cannot_take_calls_of_the_pool(shop: Shop, account
     buy(shop, account, carrier=POOL, connection_id=connection(shop, None, NativeRoute("trunk", "TK1")))
     ((_, payload),) = told(shop, "number.connection_failed")
     assert "no carrier" in json.loads(payload)["message"]
+
+
+def test_a_login_that_reaches_nobody_is_unsupported_and_never_active(shop: Shop, account: str) -> None:
+    login = connection(shop, account, SIP._replace(username="me", password="s3cret"))
+    rental = buy(shop, account, carrier=POOL, connection_id=login)
+    ((_, payload),) = told(shop, "number.connection_failed")
+    with shop.database.read() as tx:
+        stands = number_connection(tx, rental)
+    assert (stands.state, stands.message) == (ConnectionState.UNSUPPORTED, json.loads(payload)["message"])
+    assert "no user and password" in stands.message
+    assert not told(shop, "number.connected")
 
 
 def test_a_carrier_that_fails_is_told_ever_more_seldom_and_its_customer_hears_of_it_once(

@@ -207,6 +207,7 @@ def test_diagnose_looks_into_the_trunk(shop: Shop, account: str, desk: Desk, ser
             now=lambda: shop.now,
             may_ask=lambda: True,
             trunks=desk.trunks,
+            refusal_of_call=lambda _tx, _number: "",
         )
         found = shop.tell(asked)
         assert found is not None

@@ -93,6 +93,7 @@ USAGE_TEXTS: Final = {
     "SessionView.ended_at": "When the session ended or expired; null while it is open.",
     "SessionEndBody.seconds": "How long the call was, in seconds; a begun second counts, 0 for one nobody answered.",
     "session_id": "Id of the session.",
+    "forward_session_id": "Id of the session of the leg on which a forwarded call goes on; extend and end it, too.",
     "max_seconds": "How long the call may be by what is held for it, from its answer on.",
     "opened_at": "When the session was opened.",
     "RecordResultView.reason": "Why it is parked, rejected or in conflict.",

@@ -6,7 +6,7 @@ Touches: nothing.
 from __future__ import annotations
 
 from numberdesk.connections.model import Connection
-from numberdesk.core.connection import Route, WantedConnection, carrier_route
+from numberdesk.core.connection import LiveKitRoute, Route, SipRoute, WantedConnection, carrier_route
 from numberdesk.core.connection_settings import kind_of, route_from, secrets_of, settings_text
 from numberdesk.infra.vault import Vault
 
@@ -23,6 +23,12 @@ def open_route_of(connection: Connection) -> Route | None:
         return route_from(connection.kind, connection.settings, {})
     except ValueError:
         return None
+
+
+def logs_in(connection: Connection) -> bool:
+    """Whether whoever sends calls there is asked for a user and password."""
+    route = open_route_of(connection)
+    return isinstance(route, SipRoute | LiveKitRoute) and bool(route.username)
 
 
 def wanted_of(connection: Connection, vault: Vault) -> WantedConnection:

@@ -18,7 +18,7 @@ from numberdesk.core.call_record import MOST_SECONDS
 from numberdesk.core.connection import NumberFormat, Route, SipRoute, SipTarget, SipTransport
 from numberdesk.core.money import MAX_PRICE
 from numberdesk.core.phone import PhoneError, parse_e164
-from numberdesk.core.rating import CallRate, longest_affordable
+from numberdesk.core.rating import CallRate, longest_of_legs
 
 _SIP_ADDRESS: Final = re.compile(r"sips?:([^@;]*)", re.IGNORECASE)
 _ADDRESS: Final = re.compile(
@@ -28,7 +28,6 @@ _ADDRESS: Final = re.compile(
 )
 _PLAIN: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.!~*()+-")
 _LONGEST_NUMBER: Final = 300
-_NORTH_AMERICA: Final = "+1"
 
 
 class RoutingRefusal(StrEnum):
@@ -54,7 +53,8 @@ class CallLeg(NamedTuple):
 class RoutedCall(NamedTuple):
     """Where a call goes. `max_seconds` is how long it may be, None where nothing limits it or nobody asked.
 
-    With a session that is what is held for it. The legs are in the order in which they are to be tried.
+    With a session that is what is held for it; a call that is forwarded has one for its second leg as well. The legs
+    are in the order in which they are to be tried.
     """
 
     e164: str
@@ -65,6 +65,7 @@ class RoutedCall(NamedTuple):
     max_seconds: int | None = None
     session_id: str | None = None
     expires_at: int | None = None
+    forward_session_id: str | None = None
 
 
 class RefusedCall(NamedTuple):
@@ -94,22 +95,24 @@ def read_called(text: str) -> str | None:
         return None
 
 
-def written(e164: str, form: NumberFormat) -> str:
-    """A number as a target wants it. Numbers outside North America have no national form, so they lose the plus."""
+def written(e164: str, form: NumberFormat, calling_code: str) -> str:
+    """A number as a target wants it; the national form is what follows the `calling_code` of its country."""
     if form is NumberFormat.E164:
         return e164
-    if form is NumberFormat.NATIONAL and e164.startswith(_NORTH_AMERICA):
-        return e164.removeprefix(_NORTH_AMERICA)
-    return e164.removeprefix("+")
+    digits = e164.removeprefix("+")
+    return digits.removeprefix(calling_code) if form is NumberFormat.NATIONAL else digits
 
 
-def legs_of(route: Route, e164: str, chance: int) -> tuple[CallLeg, ...]:
-    """The legs of a route in their order; empty where it leads to no SIP address. `chance` is any large number."""
+def legs_of(route: Route, e164: str, chance: int, calling_code: str = "") -> tuple[CallLeg, ...]:
+    """The legs of a route in their order; empty where it leads to no SIP address. `chance` is any large number.
+
+    `calling_code` is that of the number's country, which only a national number format needs.
+    """
     if not isinstance(route, SipRoute):
         return ()
     found: list[CallLeg] = []
     for target in in_turn(route.targets, chance):
-        uri = address_of(target, written(e164, route.number_format))
+        uri = address_of(target, written(e164, route.number_format, calling_code))
         if uri is not None:
             found.append(CallLeg(uri, target))
     return tuple(found)
@@ -145,8 +148,10 @@ def address_of(target: SipTarget, number: str) -> str | None:
     return f"sip:{user}@{kept['place']}{transport}"
 
 
-def affordable(available: int, rate: CallRate | None) -> int | None:
-    """The seconds of a call that a balance buys; None where nothing limits them: it is free, or was never priced."""
-    if rate is None or not (rate.per_minute or rate.connect):
-        return None
-    return longest_affordable(min(available, MAX_PRICE), rate, MOST_SECONDS)
+def affordable(available: int, *legs: CallRate | None) -> int | None:
+    """The seconds of a call that a balance buys, all its legs together.
+
+    None where nothing limits them: every leg is free, or was never priced.
+    """
+    paid = [rate for rate in legs if rate is not None and (rate.per_minute or rate.connect)]
+    return longest_of_legs(min(available, MAX_PRICE), paid, MOST_SECONDS) if paid else None

@@ -44,6 +44,9 @@ NOT_TAKEN: Final = "its carrier has not taken it"
 THEIR_WORDS: Final = "LiveKit: "
 """What begins the words of a LiveKit server: they are for whoever set the connection up, not only for the operator."""
 
+NO_LOGIN: Final = "servers are told no user and password; let the calls in by the addresses of whoever sends them"
+"""Why a number of the pool is not connected to what asks for a login."""
+
 KEPT_ROUTING: Final = "calls go where they went before"
 
 
@@ -190,20 +193,23 @@ def customers_word(state: ConnectionState, message: str) -> str:
 
 
 def state_of(
-    rental: Rental, carrier: str, kind: ConnectionKind | None, row: RentalConnection | None
+    rental: Rental, carrier: str, kind: ConnectionKind | None, row: RentalConnection | None, *, logs_in: bool = False
 ) -> tuple[ConnectionState, str]:
     """How a rental stands with its connection, and what is said of it; `kind` is its connection's, None without one.
 
-    Calls to a number of the pool are routed by us, so that it is connected as soon as it is wanted so.
+    Calls to a number of the pool are routed by us, so that it is connected as soon as it is wanted so. `logs_in`: the
+    connection asks for a user and password.
     """
     if rental.released_at is not None:
         return ConnectionState.NONE, "the number was given back"
     if carrier == POOL:
-        if kind is None:
-            return ConnectionState.NONE, ""
-        if kind is ConnectionKind.NATIVE:
-            return ConnectionState.UNSUPPORTED, NO_OBJECTS
-        return ConnectionState.ACTIVE, ""
-    if row is None:
+        return _state_of_own(kind, logs_in=logs_in)
+    return (ConnectionState.NONE, "") if row is None else (row.state, row.message)
+
+
+def _state_of_own(kind: ConnectionKind | None, *, logs_in: bool) -> tuple[ConnectionState, str]:
+    if kind is None:
         return ConnectionState.NONE, ""
-    return row.state, row.message
+    if kind is ConnectionKind.NATIVE:
+        return ConnectionState.UNSUPPORTED, NO_OBJECTS
+    return (ConnectionState.UNSUPPORTED, NO_LOGIN) if logs_in else (ConnectionState.ACTIVE, "")

@@ -34,10 +34,11 @@ class Preset(NamedTuple):
 LIVEKIT: Final = "livekit"
 """The preset that the kind livekit goes with, too."""
 
+_NO_LOGIN: Final = "Leave user and password of the trunk empty, and allow the carrier's addresses: no carrier logs in."
 _OF_TRUNK: Final = (
     "Create an inbound trunk, and name it by its id: the numbers are put into it from here.",
     "Create a dispatch rule that names the trunk and the agent.",
-    "If the trunk asks for a user and password, set the same here.",
+    _NO_LOGIN,
 )
 """What remains where numbers are put into a trunk."""
 
@@ -51,7 +52,7 @@ PRESETS: Final = {
             (
                 "Create an inbound trunk with the numbers, each with its +: a missing + is answered with silence.",
                 "Create a dispatch rule that names the trunk and the agent.",
-                "If the trunk asks for a user and password, set the same here.",
+                _NO_LOGIN,
             ),
         ),
         Preset(
@@ -66,7 +67,7 @@ PRESETS: Final = {
             "retell", "Retell", "sip:sip.retellai.com", SipTransport.TCP, Srtp.NONE, _E164, {},
             (
                 "Import each number with import-phone-number, its termination URI and its inbound agent.",
-                "If you set a user and password there, set the same here.",
+                "A user and password there are for calls that Retell makes: leave both out here.",
             ),
         ),
         Preset(
@@ -80,7 +81,7 @@ PRESETS: Final = {
         ),
         Preset(
             "vogent", "Vogent", "sip:sip.vogent.ai", SipTransport.UDP, Srtp.NONE, _E164, {},
-            ("Import each number, with the user and password that are set here.",),
+            ("Import each number, and let it take calls without a user and password: no carrier here logs in.",),
         ),
         Preset(
             "openai", "OpenAI Realtime", "sip:{project_id}@sip.api.openai.com:5061", SipTransport.TLS, Srtp.REQUIRE,
@@ -97,7 +98,7 @@ PRESETS: Final = {
         Preset(
             "twilio", "Twilio trunk", "sip:{domain}.sip.twilio.com", SipTransport.UDP, Srtp.NONE, _E164,
             {"domain": "the name of your SIP domain without .sip.twilio.com"},
-            ("Give the SIP domain a voice URL, and allow the carrier's addresses or a user and password.",),
+            ("Give the SIP domain a voice URL, and allow the carrier's addresses: no carrier logs in.",),
         ),
         Preset(
             "sbc", "Your own SBC", "sip:{host}", SipTransport.UDP, Srtp.NONE, _E164,

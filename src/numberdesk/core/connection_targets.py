@@ -55,6 +55,12 @@ _HOST: Final = re.compile(r"(?P<host>[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}
 OBJECT_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 FORWARDED_TO: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 SECRET: Final = re.compile(r"[ -~]*")
+_OTHER_SCHEMES: Final = (
+    "callto", "ftp", "h323", "http", "https", "iax", "iax2", "im", "mailto", "pres", "rtp", "rtsp", "skype", "tel",
+    "urn", "ws", "wss", "xmpp",
+)  # fmt: skip
+"""Words before a colon that name no host, even where digits follow as a port would."""
+
 _VISIBLE: Final = re.compile(r"[!-~]+")
 _Word = TypeVar("_Word", bound=StrEnum)
 _HIGHEST_PORT: Final = 65_535
@@ -150,9 +156,14 @@ def _targets(sent: Sequence[Mapping[str, Any]]) -> tuple[SipTarget, ...]:
 def _target(field: str, sent: Mapping[str, Any]) -> SipTarget:
     usual = SipTarget("")
     given = {name: value for name, value in sent.items() if value is not None}
-    transport = _word(SipTransport, f"{field}.transport", given.get("transport", usual.transport))
+    uri = sip_uri(f"{field}.uri", given.get("uri", ""))
+    secure = given.get("uri", "").strip(" ").lower().startswith("sips:")
+    usual_transport = SipTransport.TLS if secure else usual.transport
+    transport = _word(SipTransport, f"{field}.transport", given.get("transport", usual_transport))
+    if secure and transport is not SipTransport.TLS:
+        raise InvalidRequest(f"{field}.transport", "must be tls, or be left out, where the address begins with sips:")
     return SipTarget(
-        sip_uri(f"{field}.uri", given.get("uri", "")),
+        uri,
         _within(f"{field}.priority", given.get("priority", usual.priority), 0, MOST_PRIORITY),
         _within(f"{field}.weight", given.get("weight", usual.weight), 1, MOST_PRIORITY),
         transport,
@@ -164,7 +175,8 @@ def _target(field: str, sent: Mapping[str, Any]) -> SipTarget:
 def sip_uri(field: str, text: str) -> str:
     """An address of SIP as it is kept: sip:, an optional user, host and port. Raises InvalidRequest.
 
-    Without a user the number that is called stands there, as the number format says.
+    Without a user the number that is called stands there, as the number format says. That sips: means TLS (RFC 3261,
+    26.2.2; RFC 5630, 3.1) is kept by the transport beside it.
     """
     trimmed = text.strip(" ")
     if not trimmed or len(trimmed) > LONGEST_URI or not _VISIBLE.fullmatch(trimmed):
@@ -172,14 +184,14 @@ def sip_uri(field: str, text: str) -> str:
     scheme, colon, rest = trimmed.partition(":")
     if colon and scheme.lower() in ("sip", "sips"):
         trimmed = rest
-    elif colon and "://" in text:
-        raise InvalidRequest(field, "must begin with sip:")
+    elif colon and (scheme.lower() in _OTHER_SCHEMES or rest.startswith("//")):
+        raise InvalidRequest(field, f"must begin with sip: or sips:, and not with {scheme.lower()[:20]}:")
     user, at, place = trimmed.rpartition("@")
     if ":" in user:
         raise InvalidRequest(field, "must hold no password: set username and password beside it")
     if at and not _SIP.fullmatch(f"{user}@x"):
         raise InvalidRequest(field, "must have letters, digits and plain signs before the @")
-    if any(mark in place for mark in ";?"):
+    if any(mark in trimmed for mark in ";?"):
         raise InvalidRequest(field, "must have no parameters: set transport beside it")
     host_and_port(field, place)
     return f"sip:{user}{at}{place}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from numberdesk.core.call_route import RoutingRefusal
 from numberdesk.core.connection import ConnectionState
 from numberdesk.core.lifecycle import AccountState, RentalState
 from numberdesk.core.trunk_number import OFF_TRUNK
@@ -18,11 +19,30 @@ FEWEST_CALLS: Final = 3
 ALL_WELL: Final = "Nothing is wrong that can be seen from here: calls go to the connection."
 
 
+NO_SOURCE: Final = "no_source"
+"""Why a reserved call is refused where nobody was appointed to charge for the number's calls."""
+
+_REFUSED: Final = {
+    NO_SOURCE: (
+        "Nobody is appointed whose records charge for its calls, so that a server which reserves is refused: have the "
+        "operator appoint a source."
+    ),
+    RoutingRefusal.NOT_PRICED: (
+        "Its calls were never priced, so that a server which reserves is refused: have the operator set a rate."
+    ),
+    RoutingRefusal.IN_DEBT: "The account owes for calls, so that new ones are refused: pay in what is owed.",
+    RoutingRefusal.NO_BALANCE: "The balance does not cover a second of a call, so that calls are refused: pay in.",
+    RoutingRefusal.NO_CONNECTION: "The connection leads to nothing that a server can reach: set its destination anew.",
+}
+"""What a server that asks where a call goes is told first, in words."""
+
+
 class Symptoms(NamedTuple):
     """What is known of a number. `as_wanted`: whether its carrier has it as it should; None where nobody could tell.
 
-    `incoming` says of the last incoming calls, the newest first, whether they were answered. `connection_id` is what
-    the number is connected to, `message` what was said of that.
+    `refusal` is why a server that asks where a call goes and reserves would be refused, "" where it would not, or where
+    nobody asks. `incoming` says of the last incoming calls, the newest first, whether they were answered.
+    `connection_id` is what the number is connected to, `message` what was said of that.
     """
 
     rental: RentalState
@@ -34,11 +54,12 @@ class Symptoms(NamedTuple):
     as_wanted: bool | None
     not_asked: str
     incoming: Sequence[bool]
+    refusal: str = ""
 
 
 def sentence(known: Symptoms) -> str:
     """What is wrong, and what to do about it."""
-    return _of_account(known) or _of_connection(known) or _of_calls(known) or ALL_WELL
+    return _of_account(known) or _of_connection(known) or _of_refusal(known) or _of_calls(known) or ALL_WELL
 
 
 def _of_account(known: Symptoms) -> str:
@@ -72,6 +93,12 @@ def _of_carrier(known: Symptoms) -> str:
     if known.not_asked:
         return f"The number is connected, but nobody could see whether it still is: {known.not_asked}."
     return ""
+
+
+def _of_refusal(known: Symptoms) -> str:
+    if not known.refusal:
+        return ""
+    return _REFUSED.get(known.refusal, f"A server that asks where its calls go is refused: {known.refusal}.")
 
 
 def _of_calls(known: Symptoms) -> str:

@@ -10,7 +10,7 @@ and no connect fee either.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -109,10 +109,15 @@ def charge_for(billed: int, rate: CallRate) -> int:
 
 def longest_affordable(available: int, rate: CallRate, wanted: int) -> int:
     """The most seconds, up to `wanted`, whose charge `available` micros cover; 0 where they cover none."""
+    return longest_of_legs(available, (rate,), wanted)
+
+
+def longest_of_legs(available: int, rates: Sequence[CallRate], wanted: int) -> int:
+    """The same for a call of several legs, each of which is charged."""
     least, most = 0, wanted
     while least < most:
         middle = (least + most + 1) // 2
-        if charge_of(middle, rate) <= available:
+        if sum(charge_of(middle, rate) for rate in rates) <= available:
             least = middle
         else:
             most = middle - 1

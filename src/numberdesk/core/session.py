@@ -12,12 +12,12 @@ wallet that the one before left. The order of the questions is the contract:
 4. the call has ended already, as a record of it says
 5. the account is suspended, the direction was never priced, the account owes
 6. the wallet covers at least a second, by the rental's increments
-7. open: as much of a slice as the wallet covers is held
+7. open: as much of a slice as the wallet covers is held; of a call that is forwarded for both its legs, or for none
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -29,13 +29,24 @@ from numberdesk.core.lifecycle import AccountState, SessionState, require_move
 from numberdesk.core.money import MAX_PRICE
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Wallet
-from numberdesk.core.rating import CallRate, Increments, charge_of, kept_rounding, longest_affordable, rounding_of
+from numberdesk.core.rating import (
+    CallRate,
+    Increments,
+    charge_of,
+    kept_rounding,
+    longest_affordable,
+    longest_of_legs,
+    rounding_of,
+)
 
 Key = tuple[str, str, str]
 """What makes a call this one: its source, the source's name for it, and the leg."""
 
 RINGING_SECONDS: Final = 180
 """A call may ring so long before it is answered (RFC 3261, timer C), and its seconds begin then."""
+
+FORWARD_LEG: Final = "forward"
+"""The leg on which a forwarded call goes on: outbound from the number that was called."""
 
 NO_SESSION: Final = "There is no such session, or another source opened it."
 
@@ -110,7 +121,11 @@ class UsageSession(NamedTuple):
 
 
 class OpenSession(NamedTuple):
-    """A source asks whether a call may begin. `session_id` is new and used only if it may."""
+    """A source asks whether a call may begin. `session_id` is new and used only if it may.
+
+    One that is forwarded says `forward_to` which number, and has the new `forward_session_id` for that leg: it may
+    begin only if both legs may.
+    """
 
     session_id: str
     source: str
@@ -120,11 +135,23 @@ class OpenSession(NamedTuple):
     e164: str
     other: str
     now: int
+    forward_to: str = ""
+    forward_session_id: str = ""
 
     @property
     def key(self) -> Key:
         """What makes its call this one."""
         return self.source, self.call_id, self.leg
+
+    @property
+    def onward(self) -> OpenSession | None:
+        """The leg on which a forwarded call goes on; None of a call that is not."""
+        if not self.forward_to:
+            return None
+        return OpenSession(
+            self.forward_session_id, self.source, self.call_id, FORWARD_LEG, Direction.OUTBOUND, self.e164,
+            self.forward_to, self.now,
+        )  # fmt: skip
 
 
 class ExtendSession(NamedTuple):
@@ -140,10 +167,14 @@ class ExtendSession(NamedTuple):
 
 
 class SessionAnswer(NamedTuple):
-    """Whether a call may go on: it may without a `denial`. There is no session where none could be opened."""
+    """Whether a call may go on: it may without a `denial`. There is no session where none could be opened.
+
+    `onward` is the session of the leg on which a forwarded call goes on.
+    """
 
     session: UsageSession | None
     denial: Denial | None = None
+    onward: UsageSession | None = None
 
     @property
     def allowed(self) -> bool:
@@ -179,25 +210,34 @@ class SessionBooks:
     def open(self, command: OpenSession) -> SessionOutcome:
         """Ask the questions in their order; the first that ends the matter does."""
         known = self.by_key.get(command.key)
+        onward = command.onward
         if known is not None:
-            return _again(known, command)
+            return _again(known, command, None if onward is None else self.by_key.get(onward.key))
         span = self.spans.get(command.e164)
         if span is None or not self.calls.may_tell(command.source, span):
             return SessionAnswer(None, Denial.NOT_IN_SERVICE)
         begins = max(command.now, span.began_at)  # a clock that went back begins no call before its rental
         if self.calls.source_of(span, begins) != command.source:
             return WrongSource()
-        rate = self.calls.rate_of(span, command.direction, begins, command.other)
-        denial = Denial.ENDED if command.key in self.recorded else self._barred(span.account_id, rate)
-        if denial is not None or rate is None:
+        return self._begin([command] if onward is None else [command, onward], span, begins)
+
+    def _begin(self, legs: Sequence[OpenSession], span: RentedSpan, begins: int) -> SessionAnswer:
+        """Hold for all legs of a call, or for none."""
+        if any(leg.key in self.recorded or leg.key in self.by_key for leg in legs):
+            return SessionAnswer(None, Denial.ENDED)
+        rates = [self.calls.rate_of(span, leg.direction, begins, leg.other) for leg in legs]
+        priced = [rate for rate in rates if rate is not None]
+        denial = self._barred(span.account_id, is_priced=len(priced) == len(legs))
+        if denial is not None:
             return SessionAnswer(None, denial)
         room = min(self.wallets[span.account_id].available, MAX_PRICE)
-        seconds = longest_affordable(room, rate, min(self.slice_seconds, MOST_SECONDS))
+        seconds = longest_of_legs(room, priced, min(self.slice_seconds, MOST_SECONDS))
         if not seconds:
             return SessionAnswer(None, Denial.NO_BALANCE)
-        session = _opened(command, span, rate, begins, seconds)
-        self._keep(session, session.amount)
-        return SessionAnswer(session)
+        first, *others = [_opened(leg, span, rate, begins, seconds) for leg, rate in zip(legs, priced, strict=True)]
+        for session in (first, *others):
+            self._keep(session, session.amount)
+        return SessionAnswer(first, None, others[0] if others else None)
 
     def extend(self, command: ExtendSession) -> SessionOutcome:
         """Hold the next slice, or as much of it as the wallet covers."""
@@ -232,11 +272,11 @@ class SessionBooks:
         self._keep(grown, grown.amount - session.amount)
         return SessionAnswer(grown)
 
-    def _barred(self, account_id: str, rate: CallRate | None) -> Denial | None:
+    def _barred(self, account_id: str, *, is_priced: bool) -> Denial | None:
         """Refusals that no money of the moment changes."""
         if self.wallets[account_id].state is not AccountState.ACTIVE:
             return Denial.SUSPENDED
-        if rate is None:
+        if not is_priced:
             return Denial.NOT_PRICED
         return Denial.IN_DEBT if account_id in self.indebted else None
 
@@ -246,11 +286,12 @@ class SessionBooks:
         self.by_key[session.key] = self.by_id[session.id] = self.changed[session.id] = session
 
 
-def _again(session: UsageSession, command: OpenSession) -> SessionOutcome:
+def _again(session: UsageSession, command: OpenSession, onward: UsageSession | None) -> SessionOutcome:
     for name, shown in _CONTENT.items():
         if getattr(session, name) != getattr(command, name):
             return IdempotencyConflict(shown, _SAME_CALL)
-    return SessionAnswer(session, None if session.state is SessionState.OPEN else Denial.ENDED)
+    is_open = session.state is SessionState.OPEN and (onward is None or onward.state is SessionState.OPEN)
+    return SessionAnswer(session, None if is_open else Denial.ENDED, onward)
 
 
 def _opened(command: OpenSession, span: RentedSpan, rate: CallRate, begins: int, seconds: int) -> UsageSession:

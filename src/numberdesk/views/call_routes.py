@@ -41,6 +41,9 @@ _SIP_ANSWERS: Final = {
 }
 _FORBIDDEN: Final = (403, "Forbidden")
 _MILLISECONDS: Final = 1000
+_LONGEST_DIAL: Final = 86_400
+"""Seconds that Twilio takes at most as the timeLimit of Dial (without one it is 14,400)."""
+
 _FIRST_ANSWER: Final = 5
 """Seconds in which a target must say something at all, before the next is tried."""
 
@@ -88,6 +91,7 @@ class RoutingView(msgspec.Struct, frozen=True):
     forward_to: PhoneNumber | None = None
     max_seconds: int | None = None
     session_id: SessionId | None = None
+    forward_session_id: SessionId | None = None
     expires_at: Instant | None = None
 
 
@@ -121,6 +125,7 @@ def routing_view(answer: CallAnswer) -> RoutingView:
         forward_to=route.e164 if isinstance(route, ForwardRoute) else None,
         max_seconds=answer.max_seconds,
         session_id=answer.session_id,
+        forward_session_id=answer.forward_session_id,
         expires_at=iso_or_none(answer.expires_at),
     )
 
@@ -206,7 +211,7 @@ def twiml(answer: CallAnswer, _options: AskerOptions) -> RoutingDocument:
         if route.dialect is not WebhookDialect.TWIML:
             return _twiml('<Reject reason="rejected"/>')
         return _twiml(f"<Redirect method={quoteattr(route.method)}>{escape(route.url)}</Redirect>")
-    limit = "" if answer.max_seconds is None else f' timeLimit="{answer.max_seconds}"'
+    limit = "" if answer.max_seconds is None else f' timeLimit="{min(answer.max_seconds, _LONGEST_DIAL)}"'
     if isinstance(route, ForwardRoute):
         return _twiml(f"<Dial{limit}><Number>{escape(route.e164)}</Number></Dial>")
     uri, one = answer.legs[0]

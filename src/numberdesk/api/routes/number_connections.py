@@ -16,6 +16,7 @@ from numberdesk.core.connection import CONNECTION_ID
 from numberdesk.core.errors import InvalidRequest, NotFound, RateLimited
 from numberdesk.flows.connections.assign_connections import NO_CONNECTION, Assignment, assign_connections
 from numberdesk.flows.connections.diagnose_numbers import diagnose, find_number_connection
+from numberdesk.flows.routing.try_calls import refusal_of_call
 from numberdesk.views.connections import (
     DiagnosisView,
     NumberConnectionView,
@@ -126,6 +127,9 @@ async def diagnose_number(request: ApiRequest) -> ApiResponse:
         now=services.now,
         may_ask=lambda: _may_ask(request.caller.account_id),
         trunks=services.trunks,
+        refusal_of_call=lambda tx, number: refusal_of_call(
+            tx, number, slice_seconds=services.settings.usage_session_seconds, now=request.now
+        ),
     )
     if found is None:
         raise NotFound(_NOT_RENTED)

@@ -20,6 +20,7 @@ from numberdesk.api.shapes import stated
 from numberdesk.api.sources import source_of
 from numberdesk.core.call_record import LONGEST_CALL_ID, Direction
 from numberdesk.core.call_route import CallAnswer, RefusedCall, RoutedCall, RoutingRefusal, read_called
+from numberdesk.core.connection import ForwardRoute
 from numberdesk.core.errors import BodyTooLarge, Forbidden, NotFound
 from numberdesk.core.lifecycle import AccountKind
 from numberdesk.core.session import OpenSession, SessionAnswer
@@ -57,6 +58,7 @@ _EXAMPLE: Final = {
     "forward_to": None,
     "max_seconds": 3600,
     "session_id": None,
+    "forward_session_id": None,
     "expires_at": None,
 }
 
@@ -154,6 +156,8 @@ async def _reserved(request: ApiRequest, asked: AskedCall, routed: RoutedCall) -
     command = OpenSession(
         session_id, source, asked.call_id, "", Direction.INBOUND, routed.e164, asked.other, request.now
     )
+    if isinstance(routed.route, ForwardRoute):
+        command = command._replace(forward_to=routed.route.e164, forward_session_id=services.new_id("ses"))
     outcome = await services.writer.submit(services.open_sessions, command)
     if not isinstance(outcome, SessionAnswer):
         raise outcome

@@ -103,7 +103,7 @@ def require_format(route: SipRoute, *able: NumberFormat) -> None:
 def require_no_user(route: SipRoute) -> None:
     """For carriers that put the called number before the host. Raises CannotBeSetError."""
     if any(address.user for _, address in addresses_of(route)):
-        raise CannotBeSetError("this carrier sends calls to the called number at a host, not to a user of its own")
+        raise CannotBeSetError("this carrier sends calls to the called number at a host, not to another user")
 
 
 def secured(route: SipRoute) -> bool:

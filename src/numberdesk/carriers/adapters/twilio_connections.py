@@ -32,7 +32,6 @@ from numberdesk.carriers.adapters.sip_targets import (
     addresses_of,
     require_format,
     require_no_login,
-    require_no_user,
     secured,
 )
 from numberdesk.carriers.adapters.twilio_settings import TwilioSettings
@@ -287,7 +286,6 @@ def _asked_for(wanted: WantedConnection) -> tuple[_Voice, list[_Target]]:
     if isinstance(route, SipRoute):
         require_no_login(route)
         require_format(route, NumberFormat.E164)
-        require_no_user(route)
         secured(route)
         return _Voice(), [_Target(each.uri(), one.priority, one.weight) for one, each in addresses_of(route)]
     raise CannotBeSetError("this carrier cannot forward a number to another one by itself; use a webhook that does")

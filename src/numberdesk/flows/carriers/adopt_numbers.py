@@ -21,7 +21,6 @@ from numberdesk.catalog.remote_search import Known, listing_of_any
 from numberdesk.catalog.store import insert_listings, lock_listings, move_listings, take_over_listings
 from numberdesk.connections.model import Connection
 from numberdesk.connections.rental_connection_store import lock_rental_connections
-from numberdesk.connections.store import find_connections
 from numberdesk.core.adoption import Began
 from numberdesk.core.billing import kept_billing, kept_term
 from numberdesk.core.connecting import RentalConnection
@@ -36,7 +35,9 @@ from numberdesk.core.purchase_refusals import standing_refusal
 from numberdesk.core.rental import Rental
 from numberdesk.flows.rentals.given_records import (
     Given,
+    NamedConnections,
     connection_before,
+    share_connections,
     wanted_connection,
     write_given,
 )
@@ -80,8 +81,7 @@ class Adopted(NamedTuple):
 def adopt_numbers(tx: Tx, commands: Sequence[Adopt]) -> list[Adopted | NumberdeskError]:
     """The write flow. What its account has by an adoption already is left as it is, so a file may come again."""
     e164s = {command.e164 for command in commands}
-    named = [command.connection_id for command in commands if command.connection_id is not None]
-    connections = find_connections(tx, named, share=True)
+    connections = share_connections(tx, [command.connection_id for command in commands])
     wallets = lock_wallets(tx, {command.account_id for command in commands if command.account_id is not None})
     carriers = {command.carrier for command in commands}
     lock_findings(tx, [(carrier, e164, FindingKind.ORPHAN.value) for carrier in carriers for e164 in e164s])
@@ -99,7 +99,7 @@ class _Books(NamedTuple):
     wallets: Mapping[str, Wallet]
     sale_numbers: dict[str, SaleNumber]
     going: set[str]
-    connections: Mapping[str, Connection]
+    connections: NamedConnections
 
 
 def _adopt(tx: Tx, command: Adopt, books: _Books) -> Adopted | NumberdeskError:

@@ -5,7 +5,7 @@ Touches: database.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from numberdesk.connections.model import Connection
@@ -13,9 +13,10 @@ from numberdesk.connections.rental_connection_store import lock_rental_connectio
 from numberdesk.connections.store import find_connections
 from numberdesk.connections.trunk_number_store import find_trunk_numbers
 from numberdesk.core.connection import ConnectionState
-from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError
+from numberdesk.core.errors import Forbidden, InvalidRequest, NotFound, NumberdeskError
 from numberdesk.core.rental import Rental
 from numberdesk.core.trunk_number import OFF_TRUNK, trunk_number_id
+from numberdesk.flows.connections.permitted_connections import refused_connections
 from numberdesk.flows.connections.want_connections import Wish, want_connections
 from numberdesk.infra.db import Tx
 from numberdesk.numbers.store import latest_rentals, lock_rentals
@@ -39,9 +40,11 @@ class Assignment(NamedTuple):
 def assign_connections(tx: Tx, commands: Sequence[Assignment]) -> list[Rental | NumberdeskError]:
     """The write flow: the rentals as they are connected then.
 
-    The same again changes nothing, but has a carrier told anew that had failed or could not.
+    The same again changes nothing, but has a carrier told anew that had failed or could not. To connect a number to
+    what its account may not use any more is Forbidden; what is connected to it already stays so.
     """
     known = find_connections(tx, [one.connection_id for one in commands if one.connection_id is not None], share=True)
+    refused = refused_connections(tx, known.values())
     latest = latest_rentals(tx, [(one.account_id or "", one.e164) for one in commands if one.rental_id is None])
     rentals = lock_rentals(tx, [one.rental_id for one in commands if one.rental_id is not None])
     rentals |= {rental.id: rental for rental in latest.values()}
@@ -55,7 +58,7 @@ def assign_connections(tx: Tx, commands: Sequence[Assignment]) -> list[Rental | 
     for command in commands:
         found = latest.get((command.account_id or "", command.e164)) if command.rental_id is None else None
         rental = rentals.get(command.rental_id or (found.id if found is not None else ""))
-        outcome = _outcome(rental, known.get(command.connection_id or ""), command)
+        outcome = _outcome(rental, known.get(command.connection_id or ""), command, refused)
         if isinstance(outcome, Wish):
             if _changes(outcome) or outcome.rental.id in stuck:
                 (rental,) = want_connections(tx, [outcome], command.now)
@@ -73,12 +76,16 @@ def _off_trunk(tx: Tx, rentals: Iterable[Rental]) -> set[str]:
     return {ids[row.id] for row in found.values() if row.state is ConnectionState.FAILED or row.message == OFF_TRUNK}
 
 
-def _outcome(rental: Rental | None, connection: Connection | None, command: Assignment) -> Wish | NumberdeskError:
+def _outcome(
+    rental: Rental | None, connection: Connection | None, command: Assignment, refused: Mapping[str, Forbidden]
+) -> Wish | NumberdeskError:
     if rental is None or rental.released_at is not None or command.account_id not in (None, rental.account_id):
         return NotFound("This account does not rent this number.")
     if command.connection_id is not None and (connection is None or not connection.is_for(rental.account_id)):
         return InvalidRequest("connection_id", NO_CONNECTION)
-    return Wish(rental, connection)
+    wish = Wish(rental, connection)
+    refusal = refused.get(command.connection_id or "")
+    return wish if refusal is None or not _changes(wish) else refusal
 
 
 def _changes(wish: Wish) -> bool:

@@ -2,13 +2,13 @@
 
 Touches: database.
 
-A connection never makes a purchase fail or wait. One that the account does not have is left out, and its customer is
-told. Defaults are looked up after the purchase, by the step that numbers its event.
+A connection never makes a purchase fail or wait. One that the account does not have, or may not use any more, is left
+out, and its customer is told. Defaults are looked up after the purchase, by the step that numbers its event.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from numberdesk.connections.model import Connection
@@ -17,6 +17,7 @@ from numberdesk.core.connection import DefaultScope
 from numberdesk.core.lifecycle import OrderOrigin
 from numberdesk.core.purchase import Order
 from numberdesk.core.rental import Rental
+from numberdesk.flows.connections.permitted_connections import refused_connections
 from numberdesk.flows.connections.want_connections import (
     Wish,
     begin_connecting,
@@ -29,13 +30,18 @@ from numberdesk.orders.store import find_orders
 from numberdesk.outbox.store import insert_events
 
 UNKNOWN: str = "the account has no such connection, so that the number was bought without one"
+FORBIDDEN: str = "the account may not use that connection any more, so that the number was bought without one"
 
 
 class Bought(NamedTuple):
-    """Rentals as they begin, and the connections that they are given. Empty where no purchase named one."""
+    """Rentals as they begin, and the connections that they are given. Empty where no purchase named one.
+
+    `refused` are the connections that their accounts may not use.
+    """
 
     rentals: Sequence[Rental]
     connections: dict[str, Connection]
+    refused: Collection[str] = ()
 
 
 def sift_connections(tx: Tx, rentals: Sequence[Rental]) -> Bought:
@@ -44,13 +50,15 @@ def sift_connections(tx: Tx, rentals: Sequence[Rental]) -> Bought:
     if not wanted:
         return Bought(rentals, {})
     known = find_connections(tx, wanted, share=True)
+    refused = refused_connections(tx, known.values())
     sifted = [
         rental
-        if rental.connection_id is None or _is_for(known.get(rental.connection_id), rental)
+        if rental.connection_id is None
+        or (rental.connection_id not in refused and _is_for(known.get(rental.connection_id), rental))
         else rental._replace(connection_id=None, connection_generation=0)
         for rental in rentals
     ]
-    return Bought(sifted, known)
+    return Bought(sifted, known, refused.keys())
 
 
 def _is_for(connection: Connection | None, rental: Rental) -> bool:
@@ -67,9 +75,13 @@ def begin_connections(tx: Tx, bought: Bought, orders: Sequence[Order], now: int)
         tx, [rental for rental in mine if rental.connection_id is not None], asked, bought.connections, now
     )
     without = [rental for rental in mine if rental.connection_id is None]
-    insert_events(
-        tx, [connection_failed(rental, asked[rental.order_id].connection_id or "", UNKNOWN, now) for rental in without]
-    )
+    events = []
+    for rental in without:
+        connection_id = asked[rental.order_id].connection_id or ""
+        known = bought.connections.get(connection_id)
+        is_refused = connection_id in bought.refused and _is_for(known, rental)
+        events.append(connection_failed(rental, connection_id, FORBIDDEN if is_refused else UNKNOWN, now))
+    insert_events(tx, events)
 
 
 def connect_by_default(tx: Tx, order_ids: Sequence[str], now: int) -> int:
@@ -88,6 +100,7 @@ def connect_by_default(tx: Tx, order_ids: Sequence[str], now: int) -> int:
         if (connection_id := next((defaults[one] for one in scopes[order.id] if one in defaults), None)) is not None
     }
     known = find_connections(tx, given.values(), share=True)
+    refused = refused_connections(tx, known.values())
     rentals = lock_rentals(tx, given).values()
     wishes = [
         Wish(rental, connection)
@@ -96,6 +109,7 @@ def connect_by_default(tx: Tx, order_ids: Sequence[str], now: int) -> int:
         and rental.released_at is None
         and (connection := known.get(given[rental.id])) is not None
         and connection.is_for(rental.account_id)
+        and connection.id not in refused
     ]
     return len(want_connections(tx, wishes, now))
 

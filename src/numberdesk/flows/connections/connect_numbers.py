@@ -34,6 +34,7 @@ from numberdesk.core.connection import ConnectionState, NotConnected, Unsupporte
 from numberdesk.core.findings import FindingKind
 from numberdesk.core.rental import Rental
 from numberdesk.core.trunk_number import trunk_number_id
+from numberdesk.flows.connections.permitted_connections import refused_connections
 from numberdesk.flows.connections.want_connections import connected, connection_failed
 from numberdesk.infra.db import Tx
 from numberdesk.infra.due_work import DueWork, WorkOutcome
@@ -79,12 +80,16 @@ class NotedConnection(NamedTuple):
 
 
 class _Asking(NamedTuple):
-    """What the books have of a rental as its carrier is about to be told. `gone`: nobody is to be told any more."""
+    """What the books have of a rental as its carrier is about to be told. `gone`: nobody is to be told any more.
+
+    `refusal`: why its account may not use the connection any more, where the carrier does not have it so already.
+    """
 
     row: RentalConnection | None
     rental: Rental
     connection: Connection | None
     gone: bool
+    refusal: str = ""
 
 
 def _look(tx: Tx, taken: RentalConnection) -> _Asking:
@@ -93,7 +98,14 @@ def _look(tx: Tx, taken: RentalConnection) -> _Asking:
     wanted = rental.connection_id if rental.released_at is None else None
     connection = None if wanted is None else find_connections(tx, [wanted]).get(wanted)
     gone = rental.released_at is not None and not may_be_told_of(tx, taken)
-    return _Asking(row, rental, connection, gone)
+    return _Asking(row, rental, connection, gone, _refusal(tx, row, connection))
+
+
+def _refusal(tx: Tx, row: RentalConnection | None, connection: Connection | None) -> str:
+    if connection is None or row is None or row.applied_connection_id == connection.id:
+        return ""
+    refused = refused_connections(tx, [connection]).get(connection.id)
+    return "" if refused is None else str(refused)
 
 
 def _wanted(asking: _Asking, vault: Vault) -> WantedConnection | ConnectAnswer:
@@ -103,6 +115,8 @@ def _wanted(asking: _Asking, vault: Vault) -> WantedConnection | ConnectAnswer:
     if asking.connection is None:
         applied_id = None if asking.row is None else asking.row.applied_connection_id
         return WantedConnection(applied_id or asking.rental.connection_id or "", None)
+    if asking.refusal:
+        return Unsupported(asking.refusal)
     try:
         return wanted_of(asking.connection, vault)
     except (VaultError, ValueError):

@@ -13,7 +13,7 @@ from numberdesk.carriers.port import CarrierError
 from numberdesk.connections.livekit import LiveKitError, LiveKitTrunks
 from numberdesk.connections.model import Connection
 from numberdesk.connections.rental_connection_store import find_rental_connections
-from numberdesk.connections.sealing import route_of, wanted_of
+from numberdesk.connections.sealing import logs_in, route_of, wanted_of
 from numberdesk.connections.store import find_connections
 from numberdesk.connections.trunk_number_store import find_trunk_numbers
 from numberdesk.core.call_charging import KeptCall
@@ -68,6 +68,7 @@ class _Known(NamedTuple):
     number: NumberConnection
     calls: list[KeptCall]
     wallet: Wallet
+    refusal: str
 
 
 def find_number_connection(tx: Tx, account_id: str, e164: str, rental_id: str | None) -> NumberConnection | None:
@@ -91,7 +92,8 @@ def number_connections(tx: Tx, rentals: Collection[Rental]) -> list[NumberConnec
     for rental in rentals:
         connection, row = connections.get(rental.connection_id or ""), rows.get(rental.id)
         order: Order = orders[rental.order_id]
-        state, message = state_of(rental, order.carrier, None if connection is None else connection.kind, row)
+        kind, login = (None, False) if connection is None else (connection.kind, logs_in(connection))
+        state, message = state_of(rental, order.carrier, kind, row, logs_in=login)
         if rental.released_at is None and connection is not None and connection.kind is ConnectionKind.LIVEKIT:
             is_shared = connection.account_id is None
             state, message = with_trunk(state, message, trunks.get(rental.id), is_shared=is_shared)
@@ -127,10 +129,12 @@ async def diagnose(
     now: Callable[[], int],
     may_ask: Callable[[], bool],
     trunks: LiveKitTrunks,
+    refusal_of_call: Callable[[Tx, str], str],
 ) -> Diagnosis | None:
     """Look at a number; its carrier and its LiveKit server are asked, if it `may_ask`.
 
-    None where the account has no such number.
+    `refusal_of_call` says why a call to an own number would be refused, "" where it would not. None where
+    the account has no such number.
     """
 
     def known(tx: Tx) -> _Known | None:
@@ -140,7 +144,9 @@ async def diagnose(
             return None
         recent = list_calls(tx, account_id, since=now() - _CALLS_SINCE, until=None, before=None, limit=_MOST_LOOKED_AT)
         calls = [call for call in recent if call.record.e164 == number.rental.e164][:MOST_CALLS]
-        return _Known(number, calls, wallet)
+        asks = number.is_pool and number.state is ConnectionState.ACTIVE
+        refusal = refusal_of_call(tx, number.rental.e164) if asks else ""
+        return _Known(number, calls, wallet, refusal)
 
     found = await read.read(known, for_account=account_id)
     if found is None:
@@ -165,6 +171,7 @@ def _sentence(found: _Known, shown: ShownRouting | None, not_asked: str) -> str:
             as_wanted=None if shown is None else shown.as_wanted,
             not_asked=not_asked,
             incoming=[call.record.answered_at is not None for call in incoming],
+            refusal=found.refusal,
         )
     )
 

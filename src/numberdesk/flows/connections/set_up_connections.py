@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, TypeGuard
 
 from numberdesk.accounts.model import Account
 from numberdesk.accounts.store import find_accounts
-from numberdesk.connections.model import Connection, ConnectionPermit
+from numberdesk.connections.model import Connection
 from numberdesk.connections.sealing import open_route_of
 from numberdesk.connections.store import (
     change_connections,
@@ -26,11 +26,8 @@ from numberdesk.connections.store import (
 )
 from numberdesk.connections.trunk_number_store import count_in_trunk, give_up_trunk
 from numberdesk.core.connection import (
-    ConnectionKind,
     ConnectionState,
-    ForwardRoute,
     LiveKitRoute,
-    NativeRoute,
     Route,
     SipRoute,
     WebhookRoute,
@@ -40,6 +37,7 @@ from numberdesk.core.errors import ConnectionInUse, Forbidden, InvalidRequest, N
 from numberdesk.core.lifecycle import AccountState
 from numberdesk.core.text import TextError, parse_text
 from numberdesk.flows.connections.connect_anew import raise_changed
+from numberdesk.flows.connections.permitted_connections import not_permitted
 from numberdesk.infra.db import Tx
 from numberdesk.infra.egress import Egress, EgressError
 
@@ -52,8 +50,6 @@ SIP_PORTS: Final = {"udp": 5060, "tcp": 5060, "tls": 5061}
 
 NOT_THERE: Final = "There is no such connection."
 _TOO_MANY: Final = f"An account has at most {MOST_CONNECTIONS} connections. Delete one that is not used any more."
-_NO_FORWARD: Final = "Calls are not forwarded to phone numbers for this account. Ask its operator to allow it."
-_NO_NATIVE: Final = "This account may not use that object of the carrier. Ask its operator to allow it."
 
 
 class NewConnection(NamedTuple):
@@ -122,7 +118,7 @@ def create_connections(tx: Tx, commands: Sequence[NewConnection]) -> list[Connec
     for connection, route in commands:
         owner = connection.account_id
         refusal = None if owner is None else _refusal(known.get(owner), held.get(owner, 0))
-        refusal = refusal or _not_permitted(owner, route, permits)
+        refusal = refusal or not_permitted(owner, route, permits)
         if refusal is None and owner is not None:
             held[owner] = held.get(owner, 0) + 1
         outcomes.append(refusal or connection)
@@ -136,18 +132,6 @@ def _refusal(account: Account | None, held: int) -> NumberdeskError | None:
     if account.state is AccountState.CLOSED:
         return Forbidden("This account is closed.")
     return Forbidden(_TOO_MANY, {"limit": MOST_CONNECTIONS}) if held >= MOST_CONNECTIONS else None
-
-
-def _not_permitted(owner: str | None, route: Route, permits: Sequence[ConnectionPermit]) -> NumberdeskError | None:
-    """What others would pay for, or lose calls by, an account does only where its operator allows it."""
-    if owner is None:
-        return None
-    mine = {(one.kind, one.object_id) for one in permits if one.account_id == owner}
-    if isinstance(route, ForwardRoute) and (ConnectionKind.FORWARD, "") not in mine:
-        return Forbidden(_NO_FORWARD)
-    if isinstance(route, NativeRoute) and (ConnectionKind.NATIVE, route.object_id) not in mine:
-        return Forbidden(_NO_NATIVE)
-    return None
 
 
 def change_connection(tx: Tx, commands: Sequence[ConnectionChange]) -> list[Connection | NumberdeskError]:
@@ -185,8 +169,10 @@ def _changed(tx: Tx, connection: Connection, command: ConnectionChange) -> Conne
         return changed
     if command.sealed.revision != connection.revision:
         return ConnectionInUse("This connection was changed meanwhile. Read it again, and send the change again.")
-    refusal = _not_permitted(connection.account_id, command.route, find_permits(tx, _owners(connection)))
-    refusal = refusal or _other_trunk(tx, connection, command.route)
+    permits = find_permits(tx, _owners(connection))
+    refusal = not_permitted(connection.account_id, command.route, permits) or _other_trunk(
+        tx, connection, command.route
+    )
     if refusal is not None:
         return refusal
     return changed._replace(

@@ -17,7 +17,8 @@ from numberdesk.connections.rental_connection_store import (
     insert_rental_connections,
     lock_rental_connections,
 )
-from numberdesk.core.connecting import NO_OBJECTS, RentalConnection, asked, first_asked
+from numberdesk.connections.sealing import logs_in
+from numberdesk.core.connecting import NO_LOGIN, NO_OBJECTS, RentalConnection, asked, first_asked
 from numberdesk.core.connection import ConnectionKind
 from numberdesk.core.periods import iso_seconds
 from numberdesk.core.purchase import POOL, Order
@@ -106,6 +107,8 @@ def _first(rental: Rental, order: Order, now: int) -> RentalConnection:
 def _of_own(rental: Rental, connections: Mapping[str, Connection], now: int) -> Event:
     if connections[rental.connection_id or ""].kind is ConnectionKind.NATIVE:
         return connection_failed(rental, rental.connection_id or "", NO_OBJECTS, now)
+    if logs_in(connections[rental.connection_id or ""]):
+        return connection_failed(rental, rental.connection_id or "", NO_LOGIN, now)
     return connected(rental, now)
 
 

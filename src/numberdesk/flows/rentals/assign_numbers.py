@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from numberdesk.connections.model import Connection
-from numberdesk.connections.store import find_connections
 from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError, NumberNotOffered, NumberTaken
 from numberdesk.core.interventions import InterventionKind, Warrant
 from numberdesk.core.lifecycle import NumberState, OrderOrigin
@@ -26,7 +24,13 @@ from numberdesk.core.rent import RentLook
 from numberdesk.core.rental import Rental
 from numberdesk.core.request_keys import RequestKey
 from numberdesk.flows.rentals.answer_once import answered_once
-from numberdesk.flows.rentals.given_records import Given, wanted_connection, write_given
+from numberdesk.flows.rentals.given_records import (
+    Given,
+    NamedConnections,
+    share_connections,
+    wanted_connection,
+    write_given,
+)
 from numberdesk.flows.settings.want_settings import take_off_former
 from numberdesk.flows.usage.usual_billing import UsualBilling, find_usual_billing
 from numberdesk.infra.db import Tx
@@ -67,7 +71,7 @@ def given_prices(price: int | None, inbound: int | None, outbound: int | None) -
 
 def assign_numbers(tx: Tx, commands: Sequence[Assign]) -> list[Rental | NumberdeskError]:
     """The write flow: the rentals. One that the account has already is given again, and nothing is charged."""
-    known = find_connections(tx, [one.connection_id for one in commands if one.connection_id is not None], share=True)
+    known = share_connections(tx, [one.connection_id for one in commands])
     wallets = lock_wallets(tx, {command.account_id for command in commands})
     sale_numbers = lock_sale_numbers(tx, {command.e164 for command in commands})
     latest = latest_rentals(tx, [(command.account_id, command.e164) for command in commands])
@@ -93,7 +97,7 @@ class _Books:
     wallets: dict[str, Wallet]
     sale_numbers: dict[str, SaleNumber]
     live: dict[tuple[str, str], Rental]
-    connections: dict[str, Connection]
+    connections: NamedConnections
     usual: UsualBilling
 
     def assign(self, command: Assign) -> Given | Rental | NumberdeskError:

@@ -7,15 +7,16 @@ Ids follow from the order's, so that nothing of it can be written twice.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from numberdesk.accounts.intervention_store import insert_interventions
 from numberdesk.connections.model import Connection
 from numberdesk.connections.rental_connection_store import change_rental_connections, lock_rental_connections
+from numberdesk.connections.store import find_connections
 from numberdesk.core.billing import told_term
 from numberdesk.core.connecting import RentalConnection, gone_on
-from numberdesk.core.errors import InvalidRequest, RentalConflict
+from numberdesk.core.errors import Forbidden, InvalidRequest, RentalConflict
 from numberdesk.core.interventions import InterventionKind, Warrant
 from numberdesk.core.lifecycle import NumberState, OrderOrigin, require_move
 from numberdesk.core.money import format_micros
@@ -25,6 +26,7 @@ from numberdesk.core.rent import RentLook, RentTerms
 from numberdesk.core.rental import Rental
 from numberdesk.core.schedule import is_leased
 from numberdesk.flows.connections.assign_connections import NO_CONNECTION
+from numberdesk.flows.connections.permitted_connections import refused_connections
 from numberdesk.flows.connections.want_connections import begin_connecting
 from numberdesk.flows.connections.want_trunks import leave_trunks
 from numberdesk.flows.rentals.rent_records import write_looks
@@ -37,6 +39,8 @@ from numberdesk.outbox.rental_event_types import NUMBER_ASSIGNED
 from numberdesk.outbox.store import insert_events
 from numberdesk.usage.deck_store import find_deck_books
 from numberdesk.usage.store import insert_source
+
+NOT_ALLOWED: Final = "leads where calls of this account may not go: allow the account that first"
 
 
 class Given(NamedTuple):
@@ -141,15 +145,30 @@ def connection_before(
     return row
 
 
+class NamedConnections(NamedTuple):
+    """Connections that operators name, which nobody changes meanwhile, and those of them that may not be used."""
+
+    known: Mapping[str, Connection]
+    refused: Mapping[str, Forbidden]
+
+
+def share_connections(tx: Tx, connection_ids: Iterable[str | None]) -> NamedConnections:
+    """Look connections up that operators name."""
+    known = find_connections(tx, [one for one in connection_ids if one is not None], share=True)
+    return NamedConnections(known, refused_connections(tx, known.values()))
+
+
 def wanted_connection(
-    known: Mapping[str, Connection], connection_id: str | None, account_id: str
+    named: NamedConnections, connection_id: str | None, account_id: str
 ) -> Connection | InvalidRequest | None:
     """The connection that an operator names for an account's number."""
     if connection_id is None:
         return None
-    connection = known.get(connection_id)
+    connection = named.known.get(connection_id)
     if connection is None or not connection.is_for(account_id):
         return InvalidRequest("connection_id", NO_CONNECTION)
+    if connection_id in named.refused:
+        return InvalidRequest("connection_id", NOT_ALLOWED)
     return connection
 
 

@@ -14,8 +14,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from numberdesk.connections.rental_connection_store import lock_rental_connections
-from numberdesk.connections.store import find_connections
-from numberdesk.core.errors import InsufficientBalance, NotFound, NumberdeskError, RentalConflict
+from numberdesk.core.errors import InsufficientBalance, InvalidRequest, NotFound, NumberdeskError, RentalConflict
 from numberdesk.core.interventions import InterventionKind, Warrant
 from numberdesk.core.lifecycle import NumberState, OrderOrigin
 from numberdesk.core.origins import begun, first_waived, given_order, named_period, paid_until, started
@@ -28,7 +27,14 @@ from numberdesk.core.schedule import is_leased
 from numberdesk.flows.rentals.announce_prices import carry_announced
 from numberdesk.flows.rentals.answer_once import another_goes_on, answered_once
 from numberdesk.flows.rentals.carried_terms import carried_prices, last_source
-from numberdesk.flows.rentals.given_records import Given, connection_before, moved_meanwhile, write_given
+from numberdesk.flows.rentals.given_records import (
+    Given,
+    connection_before,
+    moved_meanwhile,
+    share_connections,
+    wanted_connection,
+    write_given,
+)
 from numberdesk.flows.settings.hand_on_settings import hand_on_settings
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.store import lock_wallets
@@ -123,10 +129,8 @@ def _given(
     before = connection_before(lock_rental_connections(tx, [rental.id]), rental, command.warrant.now)
     if isinstance(before, RentalConflict):
         return before
-    connection = None
-    if rental.connection_id is not None:
-        found = find_connections(tx, [rental.connection_id], share=True).get(rental.connection_id)
-        connection = found if found is not None and found.is_for(rental.account_id) else None
+    wanted = wanted_connection(share_connections(tx, [rental.connection_id]), rental.connection_id, rental.account_id)
+    connection = None if isinstance(wanted, InvalidRequest) else wanted
     prices = carried_prices(tx, rental, order.carrier)
     anew = given_order(
         command.order_id, rental.account_id, rental.e164, order.carrier, prices, OrderOrigin.RESTORATION, now

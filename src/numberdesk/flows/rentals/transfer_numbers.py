@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 from numberdesk.connections.model import Connection
 from numberdesk.connections.rental_connection_store import lock_rental_connections
-from numberdesk.connections.store import find_connections
 from numberdesk.core.call_charging import CUSTOMERS
 from numberdesk.core.connecting import RentalConnection
 from numberdesk.core.errors import InvalidRequest, NotFound, NumberdeskError, RentalConflict
@@ -35,8 +34,10 @@ from numberdesk.flows.rentals.carried_terms import carried_prices, last_source
 from numberdesk.flows.rentals.end_rentals import Ending, earliest_ends, released
 from numberdesk.flows.rentals.given_records import (
     Given,
+    NamedConnections,
     connection_before,
     moved_meanwhile,
+    share_connections,
     wanted_connection,
     write_given,
 )
@@ -86,8 +87,7 @@ def transfer_numbers(tx: Tx, commands: Sequence[NumberTransfer]) -> list[Rental 
     A number that its account has by a transfer already is left alone, so a transfer may be asked for again.
     """
     e164s = {command.e164 for command in commands}
-    named = [command.connection_id for command in commands if command.connection_id is not None]
-    connections = find_connections(tx, named, share=True)
+    connections = share_connections(tx, [command.connection_id for command in commands])
     holders = find_holders(tx, e164s)
     wallets = lock_wallets(tx, {*holders.values(), *(command.account_id for command in commands)})
     lock_sale_numbers(tx, e164s)
@@ -95,7 +95,7 @@ def transfer_numbers(tx: Tx, commands: Sequence[NumberTransfer]) -> list[Rental 
 
 
 def _transfer(
-    tx: Tx, command: NumberTransfer, wallets: Mapping[str, Wallet], connections: Mapping[str, Connection]
+    tx: Tx, command: NumberTransfer, wallets: Mapping[str, Wallet], connections: NamedConnections
 ) -> Rental | NumberdeskError:
     sale_number = lock_sale_numbers(tx, [command.e164]).get(command.e164)
     if sale_number is None or sale_number.state is not NumberState.ASSIGNED or sale_number.account_id is None:
@@ -123,7 +123,7 @@ def _prepared(
     order: Order,
     sale_number: SaleNumber,
     wallets: Mapping[str, Wallet],
-    connections: Mapping[str, Connection],
+    connections: NamedConnections,
 ) -> Rental | NumberdeskError:
     wanted = wanted_connection(connections, command.connection_id, command.account_id)
     if isinstance(wanted, InvalidRequest):

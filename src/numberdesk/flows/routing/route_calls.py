@@ -11,12 +11,14 @@ from numberdesk.connections.model import ConnectedRental
 from numberdesk.connections.store import find_connected_rental
 from numberdesk.core.call_record import Direction
 from numberdesk.core.call_route import CallAnswer, RefusedCall, RoutedCall, RoutingRefusal, affordable, legs_of
-from numberdesk.core.connection import CarrierRoute, NativeRoute, SipRoute, carrier_route
+from numberdesk.core.connection import CarrierRoute, ForwardRoute, NativeRoute, NumberFormat, SipRoute, carrier_route
 from numberdesk.core.connection_settings import route_from
 from numberdesk.core.lifecycle import AccountState
+from numberdesk.core.rating import CallRate
 from numberdesk.core.session import SessionAnswer
-from numberdesk.flows.usage.record_calls import rate_of
+from numberdesk.flows.usage.record_calls import rate_of, terms_of
 from numberdesk.infra.db import Tx
+from numberdesk.infra.numbering import calling_code, country_of
 from numberdesk.ledger.store import find_wallet
 from numberdesk.usage.store import find_live_span
 
@@ -48,11 +50,15 @@ def route_call(tx: Tx, asked: RouteCall) -> CallAnswer:
     if not asked.with_balance:
         return routed
     span = find_live_span(tx, rental.e164)
-    rate = None
+    rates: list[CallRate | None] = []
     if span is not None:
         begins = max(asked.now, span.began_at)
-        rate = rate_of(tx, span, Direction.INBOUND, begins)
-    seconds = affordable(wallet.available, rate)
+        rates.append(rate_of(tx, span, Direction.INBOUND, begins))
+        if isinstance(routed.route, ForwardRoute):  # its second leg is this account's call, too
+            called = routed.route.e164
+            terms = terms_of(tx, {span.e164: [span]}, [called])
+            rates.append(terms.rate_of(span, Direction.OUTBOUND, begins, called))
+    seconds = affordable(wallet.available, *rates)
     return _refused(RoutingRefusal.NO_BALANCE, rental) if seconds == 0 else routed._replace(max_seconds=seconds)
 
 
@@ -61,7 +67,9 @@ def routed_to(rental: ConnectedRental, chance: int) -> RoutedCall | None:
     route = _route(rental)
     if route is None or isinstance(route, NativeRoute):
         return None
-    legs = legs_of(route, rental.e164, chance)
+    national = isinstance(route, SipRoute) and route.number_format is NumberFormat.NATIONAL
+    code = calling_code(country_of(rental.e164)) if national else ""
+    legs = legs_of(route, rental.e164, chance, code)
     if isinstance(route, SipRoute) and not legs:
         return None
     return RoutedCall(rental.e164, rental.account_id, rental.rental_id, route, legs)
@@ -73,7 +81,12 @@ def with_session(routed: RoutedCall, answer: SessionAnswer) -> CallAnswer:
     if answer.denial is not None or session is None:
         reason = RoutingRefusal.NO_BALANCE if answer.denial is None else RoutingRefusal(answer.denial.value)
         return RefusedCall(reason, routed.e164, routed.account_id, routed.rental_id)
-    return routed._replace(max_seconds=session.granted, session_id=session.id, expires_at=session.expires_at)
+    routed = routed._replace(max_seconds=session.granted, session_id=session.id, expires_at=session.expires_at)
+    onward = answer.onward
+    if onward is None:
+        return routed
+    granted, expires_at = min(session.granted, onward.granted), min(session.expires_at, onward.expires_at)
+    return routed._replace(max_seconds=granted, expires_at=expires_at, forward_session_id=onward.id)
 
 
 def _route(rental: ConnectedRental) -> CarrierRoute | None:

@@ -11,14 +11,25 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from numberdesk.core.call_record import Direction
+from numberdesk.core.errors import WrongSource
 from numberdesk.core.lifecycle import HoldState
-from numberdesk.core.session import ExtendSession, Key, OpenSession, SessionBooks, SessionOutcome, UsageSession
+from numberdesk.core.purchase import Wallet
+from numberdesk.core.session import (
+    Denial,
+    ExtendSession,
+    Key,
+    OpenSession,
+    SessionAnswer,
+    SessionBooks,
+    SessionOutcome,
+    UsageSession,
+)
 from numberdesk.flows.keep_wallets import keep_wallets
 from numberdesk.flows.usage.record_calls import terms_of
 from numberdesk.infra.db import Tx
 from numberdesk.ledger.model import Hold
 from numberdesk.ledger.receivable_store import find_unpaid
-from numberdesk.ledger.store import change_holds, insert_holds, lock_wallets
+from numberdesk.ledger.store import change_holds, find_wallet, insert_holds, lock_wallets
 from numberdesk.usage.session_store import (
     change_sessions,
     find_sessions,
@@ -36,8 +47,9 @@ def open_sessions(slice_seconds: int) -> OpenFlow:
     """The write flow, for a slice of so many seconds; each outcome says whether the call may begin, or is an error."""
 
     def apply(tx: Tx, commands: Sequence[OpenSession]) -> list[SessionOutcome]:
-        numbers, keys = {command.e164 for command in commands}, {command.key for command in commands}
-        called = {command.other for command in commands if command.direction is Direction.OUTBOUND}
+        legs = [leg for command in commands for leg in (command, command.onward) if leg is not None]
+        numbers, keys = {leg.e164 for leg in legs}, {leg.key for leg in legs}
+        called = {leg.other for leg in legs if leg.direction is Direction.OUTBOUND}
         books = _load(tx, numbers, keys, {}, slice_seconds, called)
         outcomes = [books.open(command) for command in commands]
         opened = list(books.changed.values())
@@ -67,6 +79,24 @@ def extend_sessions(slice_seconds: int) -> ExtendFlow:
     return apply
 
 
+def try_opening(tx: Tx, command: OpenSession, slice_seconds: int) -> SessionOutcome:
+    """What the source that charges would be answered to a call that nobody has told of yet; nothing is written.
+
+    Where no source charges the outcome is WrongSource: whoever asked would be one.
+    """
+    spans = find_live_spans(tx, {command.e164})
+    wallets = {
+        wallet.account_id: wallet for span in spans.values() if (wallet := find_wallet(tx, span.account_id)) is not None
+    }
+    called = {leg.other for leg in (command, command.onward) if leg is not None and leg.direction is Direction.OUTBOUND}
+    books = _books(tx, wallets, {command.e164}, set(), {}, slice_seconds, called)
+    span = books.spans.get(command.e164)
+    if span is None:
+        return SessionAnswer(None, Denial.NOT_IN_SERVICE)
+    source = books.calls.source_of(span, max(command.now, span.began_at))
+    return WrongSource() if source is None else books.open(command._replace(source=source))
+
+
 def _load(
     tx: Tx,
     numbers: set[str],
@@ -78,6 +108,18 @@ def _load(
     """What decides; accounts are locked first, and what stands of their rentals, sessions and debts is read then."""
     renters = {span.account_id for span in find_live_spans(tx, numbers).values()}
     wallets = lock_wallets(tx, renters | {session.account_id for session in known.values()})
+    return _books(tx, wallets, numbers, keys, known, slice_seconds, called)
+
+
+def _books(
+    tx: Tx,
+    wallets: dict[str, Wallet],
+    numbers: set[str],
+    keys: set[Key],
+    known: Mapping[str, UsageSession],
+    slice_seconds: int,
+    called: Collection[str],
+) -> SessionBooks:
     spans = {e164: span for e164, span in find_live_spans(tx, numbers).items() if span.account_id in wallets}
     return SessionBooks(
         spans=spans,
