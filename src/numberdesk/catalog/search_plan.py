@@ -92,6 +92,11 @@ class Span(NamedTuple):
     high: str | int = ""
     among: tuple[str, ...] = ()
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether it is the numbers that end alike."""
+        return self.column == "reversed"
+
 
 class Shapes(NamedTuple):
     """LIKE expressions over numbers in E.164: what fits has all of `like` and none of `unlike`."""
@@ -213,6 +218,11 @@ def beginning(sort: Sort) -> Position:
 def before_key(sort: Sort, key: int) -> Position:
     """The position before every offer of a price or a score."""
     return Position(key, _WHOLE.high if sort is Sort.MEMORABLE else _WHOLE.low)
+
+
+def past_key(sort: Sort, key: int) -> Position:
+    """The position after every offer of a price or a score."""
+    return Position(key, _WHOLE.low if sort is Sort.MEMORABLE else _WHOLE.high)
 
 
 def onward(sort: Sort, within: Sequence[Stretch], at: Position) -> Position | None:

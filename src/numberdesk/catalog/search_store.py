@@ -131,6 +131,18 @@ def collect(
     return [_found_of(query, row) for row in asked.rows(tx)]
 
 
+def numbers_in(tx: Tx, query: OfferQuery, span: Span, most: int, shapes: Shapes = ANY_DIGITS) -> list[str]:
+    """Which of the first `most` numbers of a span have the shapes, in their own order; no row is read."""
+    return sorted(row.e164 for row in numbers_in_query(query, span, most, shapes).rows(tx))
+
+
+def best_in(
+    tx: Tx, query: OfferQuery, span: Span, after: Position, most: int, limit: int, shapes: Shapes = ANY_DIGITS
+) -> list[Position]:
+    """The `limit` most memorable of these after a position."""
+    return [Position(row.key, row.e164) for row in best_in_query(query, span, after, most, limit, shapes).rows(tx)]
+
+
 def look_up(
     tx: Tx, query: OfferQuery, spots: Spots | None, e164s: Sequence[str], after: Position, limit: int
 ) -> list[Found]:
@@ -178,6 +190,21 @@ def collect_query(
     values |= _span_values(query, span, most) | _past_values(query, after) | {"limit": limit}
     statement = _collect(query.sort, span.column, bool(span.among), filters, len(shapes.like), len(shapes.unlike))
     return BoundQuery(statement, values | shape_values(shapes))
+
+
+def numbers_in_query(query: OfferQuery, span: Span, most: int, shapes: Shapes = ANY_DIGITS) -> BoundQuery:
+    """The statement of `numbers_in`."""
+    statement = _numbers_in(span.column, bool(span.among), len(shapes.like), len(shapes.unlike))
+    return BoundQuery(statement, _span_values(query, span, most) | shape_values(shapes))
+
+
+def best_in_query(
+    query: OfferQuery, span: Span, after: Position, most: int, limit: int, shapes: Shapes = ANY_DIGITS
+) -> BoundQuery:
+    """The statement of `best_in`."""
+    statement = _best_in(span.column, bool(span.among), len(shapes.like), len(shapes.unlike))
+    values = _span_values(query, span, most) | shape_values(shapes)
+    return BoundQuery(statement, values | {"after_key": after.key, "after_e164": after.e164, "limit": limit})
 
 
 def look_up_query(
@@ -242,6 +269,20 @@ def _collect(
     rows = select(*_COLUMNS).select_from(spanned.join(numbers, numbers.c.e164 == spanned.c.e164))
     fitting = rows.where(*shaped(spanned, like, unlike), *conditions(filters, numbers), _past(sort, numbers))
     return _prepared(_in_order(fitting, sort, numbers).limit(whole("limit")))
+
+
+@lru_cache(_KEPT_TEXTS)
+def _numbers_in(column: str, among: bool, like: int, unlike: int) -> SelectSet:  # noqa: FBT001  a cache's key
+    spanned = _spanned(column, [numbers.c.e164], among=among)
+    return _prepared(select(spanned.c.e164).where(*shaped(spanned, like, unlike)))
+
+
+@lru_cache(_KEPT_TEXTS)
+def _best_in(column: str, among: bool, like: int, unlike: int) -> SelectSet:  # noqa: FBT001  a cache's key
+    spanned = _spanned(column, [numbers.c.e164, numbers.c.memorability], among=among)
+    rows = select(spanned.c.e164, spanned.c.memorability.label("key")).where(*shaped(spanned, like, unlike))
+    ahead = rows.where(_past(Sort.MEMORABLE, spanned))
+    return _prepared(_in_order(ahead, Sort.MEMORABLE, spanned).limit(whole("limit")))
 
 
 @lru_cache(_KEPT_TEXTS)

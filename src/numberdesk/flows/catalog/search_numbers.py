@@ -14,14 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from typing import Final
 
-from numberdesk.catalog.place_store import find_calling_code, list_places
 from numberdesk.catalog.remote_search import Stock, merge
 from numberdesk.catalog.search import Found, OfferPage, OfferQuery, Position, Sort, page_token
 from numberdesk.catalog.search_plan import (
-    Place,
+    Shapes,
     Spots,
     Stretch,
     Way,
@@ -40,23 +39,33 @@ from numberdesk.catalog.search_plan import (
 )
 from numberdesk.catalog.search_store import (
     WalkStage,
+    best_in,
     collect,
     holds_at_most,
-    keep_to_indexes,
     look_up,
+    numbers_in,
     skims,
     walk,
     walked_to,
 )
-from numberdesk.catalog.trigram_store import TrigramMatches, comes_in_order, find_matches, is_filled
+from numberdesk.catalog.trigram_store import TrigramMatches, comes_in_order, find_graded, find_matches
 from numberdesk.catalog.trigrams import wanted_sets
+from numberdesk.flows.catalog.fill_page import (
+    FEWEST_LOOKED_UP,
+    GROWTH,
+    Filled,
+    Matching,
+    Wanted,
+    fill_by_grade,
+    fill_by_price,
+    fill_in_order,
+    listed,
+)
+from numberdesk.flows.catalog.search_country import Country
 from numberdesk.infra.db import Tx
 
 POOL: Final = "pool"
 """What an incomplete page calls the own inventory."""
-
-_FEWEST_LOOKED_UP: Final = 100
-"""Numbers that the index found which are looked up at a time, at first."""
 
 _ENOUGH_GLANCES: Final = 3
 """So many find a page of numbers of which one in a hundred fits, nearly always."""
@@ -69,9 +78,6 @@ _LONG: Final = 25
 
 _WIDER: Final = 5
 """How much more of the index is read at last than at first."""
-
-_GROWTH: Final = 4
-"""How much larger each window is than the one before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,35 +118,6 @@ def search_numbers(tx: Tx, query: OfferQuery, bounds: Bounds = USUAL) -> OfferPa
         None if goes_on is None else page_token(query, goes_on),
         () if stock.complete else (POOL,),
     )
-
-
-class Country:
-    """What searches of one country in one transaction have to know of it, asked for once and only when it is needed."""
-
-    def __init__(self, tx: Tx, iso_country: str) -> None:
-        self._tx = tx
-        self._iso_country = iso_country
-        self._places: dict[bool, tuple[int, list[Place], bool]] = {}
-        keep_to_indexes(tx)
-
-    @cached_property
-    def has_index(self) -> bool:
-        """Whether every number is in the index of trigrams."""
-        return is_filled(self._tx)
-
-    @cached_property
-    def calling_code(self) -> str:
-        """The digits before its national numbers; "" when none is for sale that would tell."""
-        return find_calling_code(self._tx, self._iso_country) or ""
-
-    def places(self, *, with_localities: bool, most: int) -> tuple[list[Place], bool]:
-        """The places of its numbers, and whether that is all: at most `most` are read."""
-        read = self._places.get(with_localities)
-        if read is None or (read[0] < most and not read[2]):
-            read = (most, *list_places(self._tx, self._iso_country, with_localities=with_localities, most=most))
-            self._places[with_localities] = read
-        _, found, complete = read
-        return found[:most], complete and len(found) <= most
 
 
 def search_stock(tx: Tx, query: OfferQuery, bounds: Bounds = USUAL, country: Country | None = None) -> Stock:
@@ -190,9 +167,7 @@ class _Search:
         bounds, look_up = self.bounds, partial(self._look_up, self.bounds.matches)
         if way is Way.INDEX_FIRST:
             yield look_up
-        if way in (Way.SET_FIRST, Way.SKIM_SET_FIRST):
-            at_once = bounds.read_at_once if way is Way.SET_FIRST else bounds.skimmed
-            yield partial(self._read_whole, at_once)
+        yield from self._sets(way)
         yield partial(self._walk, *self._glance(way))
         if way in (Way.WALK_FIRST, Way.SET_FIRST) and self.found:
             # What comes next has more of them, and lies side by side: to look up thousands costs several times that.
@@ -214,6 +189,15 @@ class _Search:
         if way is not Way.WALK and not in_place:
             yield partial(self._look_up, bounds.matches * _WIDER, bounds.looked_up * _WIDER)
 
+    def _sets(self, way: Way) -> Iterator[Callable[[], bool]]:
+        """What is tried of sets before anything is walked."""
+        if way is Way.SKIM_SET_FIRST:
+            yield partial(self._read_whole, self.bounds.skimmed)
+        if way is Way.SET_FIRST:
+            yield partial(self._read_whole, self.bounds.read_at_once)
+            if self.query.sort is not Sort.NUMBER:
+                yield partial(self._fill_of_ending, self.bounds.skimmed)
+
     def _glance(self, way: Way) -> tuple[int, int]:
         """The window with which a search begins, and how many numbers it looks at before it looks for a way round."""
         glance = self.bounds.glance
@@ -223,7 +207,7 @@ class _Search:
             # The index has thousands: a long walk finds a page of them, and in one window looks no number up twice.
             return (_LONG * glance,) * 2
         if skims(self.tx, self.query, shapes_of(self.query, self.calling_code)) and way is not Way.INDEX_FIRST:
-            return glance, glance * (1 + _GROWTH + _GROWTH**2)
+            return glance, glance * (1 + GROWTH + GROWTH**2)
         return (_ENOUGH_GLANCES * glance,) * 2 if way is Way.WALK_FIRST else (glance, glance)
 
     def stock(self) -> Stock:
@@ -272,7 +256,7 @@ class _Search:
             self.at = last
             # Where a window holds all of a price or a score, a leap within the next one saves nothing.
             start = self._onward(within, last) if last.key == start.key else last
-            size *= _GROWTH
+            size *= GROWTH
         self.ended = True
         return True
 
@@ -297,6 +281,8 @@ class _Search:
             return True
         if self.query.sort is Sort.NUMBER:
             return self._look_up_on(within, most)
+        if looked_up is None and not self.too_many and self._fill(within, most):
+            return True
         wanted = (looked_up or self.bounds.looked_up) + 1
         in_vain = self.too_many and looked_up is None
         matches = None if in_vain else self._matches(within, beginning(Sort.NUMBER).e164, most, wanted)
@@ -312,7 +298,7 @@ class _Search:
     def _look_up_on(self, within: Sequence[Stretch], budget: int) -> bool:
         """The same in the order of the numbers: as few of what is found are looked up as fill the page."""
         asked = self.bounds.glance if comes_in_order(self.tx) else budget
-        looked_up = max(_FEWEST_LOOKED_UP, self.missing)
+        looked_up = max(FEWEST_LOOKED_UP, self.missing)
         while budget:
             asked = min(asked, budget)
             budget -= asked
@@ -326,14 +312,59 @@ class _Search:
             if matches.ended:
                 self.ended = True
                 return True
-            asked, looked_up = asked * _GROWTH, looked_up * _GROWTH
+            asked, looked_up = asked * GROWTH, looked_up * GROWTH
         return False
+
+    def _fill(self, within: Sequence[Stretch], most: int) -> bool:
+        """Fill the page with the first of the numbers that the index finds, without looking all of them up."""
+        wanted = Wanted(self.at, self.missing, self.bounds.looked_up)
+        if self.query.sort is Sort.PRICE:
+            some = self._by_number(within, most)
+            return some is not None and self._take(fill_by_price(self.tx, self.query, self.spots, within, wanted, some))
+        graded = find_graded(self.tx, *self._asked(within), most, self.bounds.looked_up * _WIDER + 1)
+        self.too_many = graded is None
+        return graded is not None and self._take(fill_by_grade(self.tx, self.query, self.spots, within, wanted, graded))
+
+    def _by_number(self, within: Sequence[Stretch], most: int) -> Matching | None:
+        """What gives the matches of the index by number; None when they are few, or more than may be sorted for it."""
+        first, few = beginning(Sort.NUMBER).e164, self.bounds.glance
+        if comes_in_order(self.tx):
+            matches = self._matches(within, first, few, few)
+            return None if matches.ended else lambda after, limit: self._matches(within, after, few, limit)
+        matches = self._matches(within, first, most, self.bounds.looked_up * _WIDER)
+        is_list = matches.ended and len(matches.e164s) > few
+        return listed(matches.e164s) if is_list else None
+
+    def _fill_of_ending(self, most: int) -> bool:
+        """The same with numbers that end as is asked for, at most so many. False also when no ending is."""
+        span = next((span for span in spans(self.query, self.spots, self.calling_code) if span.is_ending), None)
+        if span is None or not holds_at_most(self.tx, self.query, span, most):
+            return False
+        shapes, wanted = shapes_of(self.query, self.calling_code), Wanted(self.at, self.missing, self.bounds.looked_up)
+        if self.query.sort is Sort.MEMORABLE:
+            best = partial(best_in, self.tx, self.query, span, most=most, shapes=shapes)
+            some = lambda after, limit: best(after=after, limit=limit)  # noqa: E731
+            return self._take(fill_in_order(self.tx, self.query, self.spots, wanted, some))
+        within = stretches(self.query, self.spots, self.calling_code)
+        e164s = within_stretches(numbers_in(self.tx, self.query, span, most, shapes), within)
+        return self._take(fill_by_price(self.tx, self.query, self.spots, within, wanted, listed(e164s)))
+
+    def _take(self, filled: Filled) -> bool:
+        """Keep what was found; tell whether that was all."""
+        self.found += filled.found
+        self.at, self.ended = filled.at, filled.ended
+        return self.ended or not self.missing
 
     def _matches(self, within: Sequence[Stretch], after: str, most: int, limit: int) -> TrigramMatches:
         """The first numbers after one, within the stretches at least, that have the digits of the query."""
+        return find_matches(self.tx, *self._asked(within, after), most, limit)
+
+    def _asked(
+        self, within: Sequence[Stretch], after: str = ""
+    ) -> tuple[tuple[tuple[int, ...], ...], Shapes, str, str]:
+        """What the index is asked for: trigrams, digits, and between which numbers."""
         first, last = max(after, just_before(within[0])), within[-1].high
-        wanted = wanted_sets(self.query.digits.all_of)
-        return find_matches(self.tx, wanted, shapes_of(self.query, self.calling_code), first, last, most, limit)
+        return wanted_sets(self.query.digits.all_of), shapes_of(self.query, self.calling_code), first, last
 
     def _read_whole(self, most: int) -> bool:
         """Read a set that holds all that fits, when there is one of at most so many numbers."""
