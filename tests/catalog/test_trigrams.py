@@ -8,18 +8,38 @@ from hypothesis import strategies as st
 
 from numberdesk.catalog.search import Sort
 from numberdesk.catalog.search_plan import Stretch, Way, way_of, within_stretches
-from numberdesk.catalog.trigrams import e164_of, rank_of, strength, trigrams_of, wanted_sets
+from numberdesk.catalog.trigrams import (
+    GRADES,
+    e164_of,
+    grade_of,
+    lowest_score,
+    rank_of,
+    strength,
+    trigrams_of,
+    wanted_sets,
+)
+from numberdesk.core.memorability import HIGHEST
 from numberdesk.core.pattern import PatternError, Subjects, compile_pattern
 from testbed.offer_queries import sent_query
 
 E164S = st.builds("+{}{}".format, st.integers(1, 9), st.text("0123456789", max_size=14))
 
 
-@given(st.lists(E164S, max_size=6))
-def test_numbers_sort_by_rank_as_by_their_text_and_come_back_from_it(e164s: list[str]) -> None:
-    ranks = [rank_of(e164) for e164 in e164s]
-    assert [e164_of(rank) for rank in sorted(ranks)] == sorted(e164s)
+@given(st.lists(st.tuples(E164S, st.integers(0, GRADES - 1)), max_size=6))
+def test_numbers_of_any_grade_sort_by_rank_as_by_their_text_and_come_back_from_it(
+    graded: list[tuple[str, int]],
+) -> None:
+    ranks = [rank_of(e164, grade) for e164, grade in graded]
+    assert [e164_of(rank) for rank in sorted(ranks)] == sorted(e164 for e164, _ in graded)
     assert max(ranks, default=0) < 2**63
+    assert all(rank_of(e164, grade) <= rank_of(e164) for e164, grade in graded)
+
+
+def test_every_score_has_a_grade_and_grades_are_in_the_order_of_scores() -> None:
+    grades = [grade_of(score) for score in range(HIGHEST + 1)]
+    assert grades == sorted(grades)
+    assert sorted(set(grades)) == list(range(GRADES))
+    assert [grades.index(grade) for grade in range(GRADES)] == [lowest_score(grade) for grade in range(GRADES)]
 
 
 def test_a_number_has_each_three_digits_in_a_row_once() -> None:
