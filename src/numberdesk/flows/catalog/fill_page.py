@@ -35,6 +35,9 @@ GROWTH: Final = 4
 _MOST_LEAPS: Final = 25
 """So often the next number of a price is leapt to."""
 
+_STATEMENTS: Final = 50
+"""Into so many parts at most goes what may be looked up."""
+
 _TRIED: Final = 10
 """After this part of what may be looked up it is judged whether the rest of that fills the page."""
 
@@ -54,6 +57,11 @@ class Wanted(NamedTuple):
     missing: int
     most: int
 
+    @property
+    def at_a_time(self) -> int:
+        """How many numbers are worth a statement, at first."""
+        return max(self.missing, min(FEWEST_LOOKED_UP, self.most // _STATEMENTS))
+
 
 def listed(e164s: Sequence[str]) -> Matching:
     """The same of numbers that are known, in order."""
@@ -71,7 +79,7 @@ def fill_by_price(
 ) -> Filled:
     """Those of the least price by number, then of the next; fewer than wanted when prices are many."""
     found: list[Found] = []
-    at, looked_up, limit = wanted.at, 0, max(FEWEST_LOOKED_UP, wanted.missing)
+    at, looked_up, limit = wanted.at, 0, wanted.at_a_time
     for _ in range(_MOST_LEAPS):
         start = onward(query.sort, within, at)
         following = None if start is None else walked_to(tx, query, WalkStage(start, 1))
@@ -105,7 +113,7 @@ def fill_by_grade(
         if grade > grade_of(wanted.at.key):
             continue
         some += within_stretches(e164s, within)
-        if len(some) < FEWEST_LOOKED_UP and grade != graded[-1].grade:
+        if len(some) < wanted.at_a_time and grade != graded[-1].grade:
             continue
         found += look_up(tx, query, spots, some, at, wanted.missing - len(found)) if some else []
         if len(found) == wanted.missing:
@@ -121,7 +129,7 @@ def fill_in_order(
 ) -> Filled:
     """Those that come first, then the next, of numbers that `some` gives in the order of the list."""
     found: list[Found] = []
-    at, looked_up, limit = wanted.at, 0, max(FEWEST_LOOKED_UP, wanted.missing)
+    at, looked_up, limit = wanted.at, 0, wanted.at_a_time
     while looked_up <= wanted.most:
         places = some(at, limit)
         if places:
