@@ -14,11 +14,11 @@ Which way a search goes is `way_of`:
 - Where an area code or a beginning is asked for besides, the set is skimmed: the numbers alone are held against the
   digits, and the rows of those that have them are read.
 - Digits in the middle are common when they are one trigram, one number in a hundred or so: walking the numbers for
-  sale in the order that is asked for fills a page soon. Where the index gives its matches in just that order, it is
-  asked at once.
+  sale in the order that is asked for fills a page soon. Where the index gives its matches by number, it is asked at
+  once for that order, and for that by price, since numbers of one price are in their own order.
 - Several trigrams are rare, a thousandth and less: a walk would pass by all the others, so the index is asked at
-  once, its matches are held against the digits, looked up, and sorted where the order is another one. Digits with one
-  place between them that may be any are ten words.
+  once and its matches are held against the digits. Of a few all are looked up, and sorted; of thousands, those that
+  come first (flows/catalog/fill_page.py). Digits with one place between them that may be any are ten words.
 - Without three digits in a row, that place counted, there is only the walk. It has an end, and then the page says
   `incomplete`.
 
@@ -147,7 +147,7 @@ def way_of(query: OfferQuery, *, in_order: bool) -> Way:
         if query.sort is not Sort.NUMBER:
             return Way.SKIM_SET_FIRST
         return Way.INDEX_FIRST if in_order else Way.WALK_FIRST
-    at_once = held >= _RARE or (in_order and query.sort is Sort.NUMBER)
+    at_once = held >= _RARE or (in_order and query.sort is not Sort.MEMORABLE)
     return Way.INDEX_FIRST if at_once else Way.WALK_FIRST
 
 

@@ -71,6 +71,9 @@ def wanted_sets(parts: Iterable[Pattern]) -> tuple[tuple[int, ...], ...]:
     if gap is None:
         return (tuple(sorted(plain)),) if plain else ()
     left, right = gap
+    if plain:
+        # To read more of such lists costs more than to hold what few of them find against the digits.
+        left, right = left[-1], right[0]
     return tuple(tuple(sorted(plain.union(trigrams_of(f"{left}{digit}{right}")))) for digit in _DIGITS)
 
 

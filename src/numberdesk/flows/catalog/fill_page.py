@@ -26,6 +26,9 @@ from numberdesk.infra.db import Tx
 Matching = Callable[[str, int], TrigramMatches]
 """Gives the first so many numbers after one that have the digits, by number."""
 
+Ordered = Callable[[Position, int], list[Position]]
+"""Gives the first so many numbers after a position, in the order of the list."""
+
 FEWEST_LOOKED_UP: Final = 100
 """Numbers that are looked up at a time, at first."""
 
@@ -124,9 +127,7 @@ def fill_by_grade(
     return Filled(found, at, ended=True)
 
 
-def fill_in_order(
-    tx: Tx, query: OfferQuery, spots: Spots | None, wanted: Wanted, some: Callable[[Position, int], list[Position]]
-) -> Filled:
+def fill_in_order(tx: Tx, query: OfferQuery, spots: Spots | None, wanted: Wanted, some: Ordered) -> Filled:
     """Those that come first, then the next, of numbers that `some` gives in the order of the list."""
     found: list[Found] = []
     at, looked_up, limit = wanted.at, 0, wanted.at_a_time

@@ -54,7 +54,7 @@ from numberdesk.flows.catalog.fill_page import (
     FEWEST_LOOKED_UP,
     GROWTH,
     Filled,
-    Matching,
+    Ordered,
     Wanted,
     fill_by_grade,
     fill_by_price,
@@ -72,6 +72,9 @@ _ENOUGH_GLANCES: Final = 3
 
 _FURTHER: Final = 15
 """How many glances a walk goes on that has found some, but not enough for a page."""
+
+_FEW: Final = 4
+"""So many times the numbers of a page are asked of the index at first, or such a part of a glance."""
 
 _LONG: Final = 25
 """How many glances a walk takes at once to find what the index has too many of."""
@@ -194,9 +197,8 @@ class _Search:
         if way is Way.SKIM_SET_FIRST:
             yield partial(self._read_whole, self.bounds.skimmed)
         if way is Way.SET_FIRST:
+            yield partial(self._fill_of_ending, self.bounds.skimmed)
             yield partial(self._read_whole, self.bounds.read_at_once)
-            if self.query.sort is not Sort.NUMBER:
-                yield partial(self._fill_of_ending, self.bounds.skimmed)
 
     def _glance(self, way: Way) -> tuple[int, int]:
         """The window with which a search begins, and how many numbers it looks at before it looks for a way round."""
@@ -297,8 +299,9 @@ class _Search:
 
     def _look_up_on(self, within: Sequence[Stretch], budget: int) -> bool:
         """The same in the order of the numbers: as few of what is found are looked up as fill the page."""
-        asked = self.bounds.glance if comes_in_order(self.tx) else budget
         looked_up = max(FEWEST_LOOKED_UP, self.missing)
+        # To find rare digits takes long, and each that is found costs the same: no more than fills the page, then.
+        asked = _FEW * self.missing if comes_in_order(self.tx) else budget
         while budget:
             asked = min(asked, budget)
             budget -= asked
@@ -319,21 +322,30 @@ class _Search:
         """Fill the page with the first of the numbers that the index finds, without looking all of them up."""
         wanted = Wanted(self.at, self.missing, self.bounds.looked_up)
         if self.query.sort is Sort.PRICE:
-            some = self._by_number(within, most)
-            return some is not None and self._take(fill_by_price(self.tx, self.query, self.spots, within, wanted, some))
+            return self._fill_by_price(within, most, wanted)
         graded = find_graded(self.tx, *self._asked(within), most, self.bounds.looked_up * _WIDER + 1)
         self.too_many = graded is None
         return graded is not None and self._take(fill_by_grade(self.tx, self.query, self.spots, within, wanted, graded))
 
-    def _by_number(self, within: Sequence[Stretch], most: int) -> Matching | None:
-        """What gives the matches of the index by number; None when they are few, or more than may be sorted for it."""
-        first, few = beginning(Sort.NUMBER).e164, self.bounds.glance
-        if comes_in_order(self.tx):
-            matches = self._matches(within, first, few, few)
-            return None if matches.ended else lambda after, limit: self._matches(within, after, few, limit)
-        matches = self._matches(within, first, most, self.bounds.looked_up * _WIDER)
-        is_list = matches.ended and len(matches.e164s) > few
-        return listed(matches.e164s) if is_list else None
+    def _fill_by_price(self, within: Sequence[Stretch], most: int, wanted: Wanted) -> bool:
+        first, few, most_listed = (
+            beginning(Sort.NUMBER).e164,
+            max(1, self.bounds.glance // _FEW),
+            self.bounds.looked_up * _WIDER,
+        )
+        in_order = comes_in_order(self.tx)
+        matches = self._matches(within, first, few if in_order else most, few if in_order else most_listed)
+        if matches.ended and len(matches.e164s) <= few:
+            inside = within_stretches(matches.e164s, within)
+            self.found += look_up(self.tx, self.query, self.spots, inside, self.at, self.missing) if inside else []
+            self.ended = True
+            return True
+        if not in_order and not matches.ended:
+            return False
+        some = listed(matches.e164s)
+        if in_order:
+            some = lambda after, limit: self._matches(within, after, 2 * limit, limit)  # noqa: E731
+        return self._take(fill_by_price(self.tx, self.query, self.spots, within, wanted, some))
 
     def _fill_of_ending(self, most: int) -> bool:
         """The same with numbers that end as is asked for, at most so many. False also when no ending is."""
@@ -343,11 +355,14 @@ class _Search:
         shapes, wanted = shapes_of(self.query, self.calling_code), Wanted(self.at, self.missing, self.bounds.looked_up)
         if self.query.sort is Sort.MEMORABLE:
             best = partial(best_in, self.tx, self.query, span, most=most, shapes=shapes)
-            some = lambda after, limit: best(after=after, limit=limit)  # noqa: E731
-            return self._take(fill_in_order(self.tx, self.query, self.spots, wanted, some))
+            in_order: Ordered = lambda at, limit: best(after=at, limit=limit)  # noqa: E731
+            return self._take(fill_in_order(self.tx, self.query, self.spots, wanted, in_order))
         within = stretches(self.query, self.spots, self.calling_code)
-        e164s = within_stretches(numbers_in(self.tx, self.query, span, most, shapes), within)
-        return self._take(fill_by_price(self.tx, self.query, self.spots, within, wanted, listed(e164s)))
+        some = listed(within_stretches(numbers_in(self.tx, self.query, span, most, shapes), within))
+        if self.query.sort is Sort.PRICE:
+            return self._take(fill_by_price(self.tx, self.query, self.spots, within, wanted, some))
+        in_order = lambda at, limit: [Position(0, e164) for e164 in some(at.e164, limit).e164s]  # noqa: E731
+        return self._take(fill_in_order(self.tx, self.query, self.spots, wanted, in_order))
 
     def _take(self, filled: Filled) -> bool:
         """Keep what was found; tell whether that was all."""
