@@ -15,11 +15,9 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 
 from numberdesk.catalog.model import Listing
-from numberdesk.catalog.search_plan import ANY_DIGITS, beginning
+from numberdesk.catalog.search_plan import beginning
 from numberdesk.catalog.search_store import look_up
 from numberdesk.catalog.store import insert_listings
-from numberdesk.catalog.trigram_store import find_matches
-from numberdesk.catalog.trigrams import trigrams_of
 from numberdesk.flows.catalog.search_numbers import Bounds, search_numbers
 from numberdesk.infra.db import Database
 from numberdesk.tables import numbers
@@ -157,6 +155,7 @@ def test_a_page_by_price_of_digits_that_all_numbers_have_costs_no_more_where_the
     assert work[1] < 1.2 * work[0]
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # PostgreSQL's count has rows that others rolled back
 @pytest.mark.parametrize("sort", ["price", "memorable"])
 @pytest.mark.parametrize("parameters", [{"contains": ["1000"]}, {"ends_with": "7"}])
 def test_a_page_costs_less_than_to_look_up_all_that_has_the_digits(
@@ -168,9 +167,6 @@ def test_a_page_costs_less_than_to_look_up_all_that_has_the_digits(
     with stocked(database, inventory) as tx:
         work = work_of(tx, lambda tx: search_numbers(tx, query, Bounds(glance=100, read_at_once=0)))
         to_compare = work_of(tx, lambda tx: look_up(tx, query, None, fitting, beginning(query.sort), 11))
-        if "contains" in parameters:
-            wanted = [trigrams_of("1000")]
-            to_compare += work_of(tx, lambda tx: find_matches(tx, wanted, ANY_DIGITS, "+", "+9", 9_999, 9_999))
         found = search_numbers(tx, query, Bounds(glance=100, read_at_once=0))
     assert [offer.e164 for offer in found.offers] == fitting[:10]
     assert work < to_compare
