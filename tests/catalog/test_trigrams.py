@@ -97,6 +97,7 @@ def test_a_place_between_few_digits_is_tried_with_every_digit(text: str, first: 
     ("parameters", "sort", "way", "way_in_order"),
     [
         ({"contains": "12"}, Sort.NUMBER, Way.WALK, Way.WALK),
+        ({"pattern": "12*45"}, Sort.MEMORABLE, Way.WALK_FIRST, Way.WALK_FIRST),
         ({"pattern": "12**45%67"}, Sort.PRICE, Way.WALK, Way.WALK),
         ({"pattern": "12*45%67"}, Sort.PRICE, Way.INDEX_FIRST, Way.INDEX_FIRST),
         ({"excludes": "1234"}, Sort.NUMBER, Way.WALK, Way.WALK),

@@ -18,7 +18,8 @@ Which way a search goes is `way_of`:
   once for that order, and for that by price, since numbers of one price are in their own order.
 - Several trigrams are rare, a thousandth and less: a walk would pass by all the others, so the index is asked at
   once and its matches are held against the digits. Of a few all are looked up, and sorted; of thousands, those that
-  come first (flows/catalog/fill_page.py). Digits with one place between them that may be any are ten words.
+  come first (flows/catalog/fill_page.py). Digits with one place between them that may be any are ten words, which take
+  ten times as long to find: few digits so are walked for first where only all matches tell the most memorable.
 - Without three digits in a row, that place counted, there is only the walk. It has an end, and then the page says
   `incomplete`.
 
@@ -147,6 +148,8 @@ def way_of(query: OfferQuery, *, in_order: bool) -> Way:
         if query.sort is not Sort.NUMBER:
             return Way.SKIM_SET_FIRST
         return Way.INDEX_FIRST if in_order else Way.WALK_FIRST
+    if query.sort is Sort.MEMORABLE and held == _RARE and len(wanted_sets(parts)) > 1:
+        return Way.WALK_FIRST
     at_once = held >= _RARE or (in_order and query.sort is not Sort.MEMORABLE)
     return Way.INDEX_FIRST if at_once else Way.WALK_FIRST
 

@@ -131,16 +131,15 @@ def collect(
     return [_found_of(query, row) for row in asked.rows(tx)]
 
 
-def numbers_in(tx: Tx, query: OfferQuery, span: Span, most: int, shapes: Shapes = ANY_DIGITS) -> list[str]:
-    """Which of the first `most` numbers of a span have the shapes, in their own order; no row is read."""
-    return sorted(row.e164 for row in numbers_in_query(query, span, most, shapes).rows(tx))
-
-
-def best_in(
+def first_in(
     tx: Tx, query: OfferQuery, span: Span, after: Position, most: int, limit: int, shapes: Shapes = ANY_DIGITS
 ) -> list[Position]:
-    """The `limit` most memorable of these after a position."""
-    return [Position(row.key, row.e164) for row in best_in_query(query, span, after, most, limit, shapes).rows(tx)]
+    """The first `limit` after a position of those in a span that have the shapes: the most memorable, or by number.
+
+    Of numbers that end alike no row is read.
+    """
+    rows = first_in_query(query, span, after, most, limit, shapes).rows(tx)
+    return [Position(row.key, row.e164) for row in rows]
 
 
 def look_up(
@@ -192,19 +191,14 @@ def collect_query(
     return BoundQuery(statement, values | shape_values(shapes))
 
 
-def numbers_in_query(query: OfferQuery, span: Span, most: int, shapes: Shapes = ANY_DIGITS) -> BoundQuery:
-    """The statement of `numbers_in`."""
-    statement = _numbers_in(span.column, bool(span.among), len(shapes.like), len(shapes.unlike))
-    return BoundQuery(statement, _span_values(query, span, most) | shape_values(shapes))
-
-
-def best_in_query(
+def first_in_query(
     query: OfferQuery, span: Span, after: Position, most: int, limit: int, shapes: Shapes = ANY_DIGITS
 ) -> BoundQuery:
-    """The statement of `best_in`."""
-    statement = _best_in(span.column, bool(span.among), len(shapes.like), len(shapes.unlike))
-    values = _span_values(query, span, most) | shape_values(shapes)
-    return BoundQuery(statement, values | {"after_key": after.key, "after_e164": after.e164, "limit": limit})
+    """The statement of `first_in`."""
+    scored = query.sort is Sort.MEMORABLE
+    statement = _first_in(scored, span.column, bool(span.among), len(shapes.like), len(shapes.unlike))
+    values = _span_values(query, span, most) | shape_values(shapes) | ({"after_key": after.key} if scored else {})
+    return BoundQuery(statement, values | {"after_e164": after.e164, "limit": limit})
 
 
 def look_up_query(
@@ -272,17 +266,13 @@ def _collect(
 
 
 @lru_cache(_KEPT_TEXTS)
-def _numbers_in(column: str, among: bool, like: int, unlike: int) -> SelectSet:  # noqa: FBT001  a cache's key
-    spanned = _spanned(column, [numbers.c.e164], among=among)
-    return _prepared(select(spanned.c.e164).where(*shaped(spanned, like, unlike)))
-
-
-@lru_cache(_KEPT_TEXTS)
-def _best_in(column: str, among: bool, like: int, unlike: int) -> SelectSet:  # noqa: FBT001  a cache's key
-    spanned = _spanned(column, [numbers.c.e164, numbers.c.memorability], among=among)
-    rows = select(spanned.c.e164, spanned.c.memorability.label("key")).where(*shaped(spanned, like, unlike))
-    ahead = rows.where(_past(Sort.MEMORABLE, spanned))
-    return _prepared(_in_order(ahead, Sort.MEMORABLE, spanned).limit(whole("limit")))
+def _first_in(scored: bool, column: str, among: bool, like: int, unlike: int) -> SelectSet:  # noqa: FBT001  a cache's key
+    spanned = _spanned(column, [numbers.c.e164, *([numbers.c.memorability] if scored else [])], among=among)
+    key = spanned.c.memorability if scored else literal_column("0")
+    ahead = _past(Sort.MEMORABLE if scored else Sort.NUMBER, spanned)
+    rows = select(spanned.c.e164, key.label("key")).where(*shaped(spanned, like, unlike), ahead)
+    order = [spanned.c.memorability.desc(), spanned.c.e164.desc()] if scored else [spanned.c.e164]
+    return _prepared(rows.order_by(*order).limit(whole("limit")))
 
 
 @lru_cache(_KEPT_TEXTS)

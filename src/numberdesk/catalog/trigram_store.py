@@ -46,7 +46,7 @@ _HAS_ALL: Final = "trigrams @> CAST(%s AS SMALLINT[])"
 _FIND: Final = """
     WITH seen AS MATERIALIZED ({seen}),
     named AS (SELECT rank, '+' || {digits} AS e164 FROM seen),
-    fitting AS (SELECT {told} AS told FROM named{where} ORDER BY rank LIMIT {mark})
+    fitting AS (SELECT {told} AS told FROM named{where}{order} LIMIT {mark})
     SELECT (SELECT {gathered} FROM fitting), (SELECT count(*) FROM seen), (SELECT max(rank) FROM seen)
 """
 _SQLITE: Final = {
@@ -153,7 +153,8 @@ def _find(seen: str, words: Mapping[str, str], told: str, shapes: Shapes) -> str
     mark = words["mark"]
     conditions = [*[f"e164 LIKE {mark}"] * len(shapes.like), *[f"e164 NOT LIKE {mark}"] * len(shapes.unlike)]
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    return _FIND.format(seen=seen, where=where, told=words.get(told, told), **words)
+    order = "" if told == "graded" else " ORDER BY rank"
+    return _FIND.format(seen=seen, where=where, told=words.get(told, told), order=order, **words)
 
 
 def fill_next(tx: Tx, limit: int) -> Fill | None:

@@ -39,11 +39,10 @@ from numberdesk.catalog.search_plan import (
 )
 from numberdesk.catalog.search_store import (
     WalkStage,
-    best_in,
     collect,
+    first_in,
     holds_at_most,
     look_up,
-    numbers_in,
     skims,
     walk,
     walked_to,
@@ -342,9 +341,13 @@ class _Search:
             return True
         if not in_order and not matches.ended:
             return False
-        some = listed(matches.e164s)
-        if in_order:
-            some = lambda after, limit: self._matches(within, after, 2 * limit, limit)  # noqa: E731
+
+        def some(after: str, limit: int) -> TrigramMatches:
+            known = listed(matches.e164s)(after, limit)
+            if known.e164s or matches.ended:
+                return known._replace(ended=known.ended and matches.ended)
+            return self._matches(within, after, 2 * limit, limit)
+
         return self._take(fill_by_price(self.tx, self.query, self.spots, within, wanted, some))
 
     def _fill_of_ending(self, most: int) -> bool:
@@ -353,16 +356,18 @@ class _Search:
         if span is None or not holds_at_most(self.tx, self.query, span, most):
             return False
         shapes, wanted = shapes_of(self.query, self.calling_code), Wanted(self.at, self.missing, self.bounds.looked_up)
-        if self.query.sort is Sort.MEMORABLE:
-            best = partial(best_in, self.tx, self.query, span, most=most, shapes=shapes)
-            in_order: Ordered = lambda at, limit: best(after=at, limit=limit)  # noqa: E731
+        first = partial(first_in, self.tx, self.query, span, most=most, shapes=shapes)
+        if self.query.sort is not Sort.PRICE:
+            in_order: Ordered = lambda at, limit: first(after=at, limit=limit)  # noqa: E731
             return self._take(fill_in_order(self.tx, self.query, self.spots, wanted, in_order))
+
+        def some(after: str, limit: int) -> TrigramMatches:
+            # To read the set takes longer than to look up more of it.
+            e164s = [place.e164 for place in first(after=Position(0, after), limit=_FEW * limit)]
+            return TrigramMatches(e164s, e164s[-1] if e164s else after, ended=len(e164s) < _FEW * limit)
+
         within = stretches(self.query, self.spots, self.calling_code)
-        some = listed(within_stretches(numbers_in(self.tx, self.query, span, most, shapes), within))
-        if self.query.sort is Sort.PRICE:
-            return self._take(fill_by_price(self.tx, self.query, self.spots, within, wanted, some))
-        in_order = lambda at, limit: [Position(0, e164) for e164 in some(at.e164, limit).e164s]  # noqa: E731
-        return self._take(fill_in_order(self.tx, self.query, self.spots, wanted, in_order))
+        return self._take(fill_by_price(self.tx, self.query, self.spots, within, wanted, some))
 
     def _take(self, filled: Filled) -> bool:
         """Keep what was found; tell whether that was all."""

@@ -3,7 +3,7 @@
 Touches: database.
 
 The former is emptied and filled anew by the worker, beside sales; until it is done searches walk. The latter is made
-here: ten million numbers take half a minute.
+here: ten million numbers take a minute.
 """
 
 import sqlalchemy as sa
