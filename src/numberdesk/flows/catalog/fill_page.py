@@ -53,7 +53,7 @@ class Filled(NamedTuple):
     ended: bool
 
 
-class Wanted(NamedTuple):
+class PageNeed(NamedTuple):
     """What a page still wants: so many offers after a position, for which at most `most` numbers are looked up."""
 
     at: Position
@@ -78,7 +78,7 @@ def listed(e164s: Sequence[str]) -> Matching:
 
 
 def fill_by_price(
-    tx: Tx, query: OfferQuery, spots: Spots | None, within: Sequence[Stretch], wanted: Wanted, some: Matching
+    tx: Tx, query: OfferQuery, spots: Spots | None, within: Sequence[Stretch], wanted: PageNeed, some: Matching
 ) -> Filled:
     """Those of the least price by number, then of the next; fewer than wanted when prices are many."""
     found: list[Found] = []
@@ -107,7 +107,12 @@ def fill_by_price(
 
 
 def fill_by_grade(
-    tx: Tx, query: OfferQuery, spots: Spots | None, within: Sequence[Stretch], wanted: Wanted, graded: Sequence[Graded]
+    tx: Tx,
+    query: OfferQuery,
+    spots: Spots | None,
+    within: Sequence[Stretch],
+    wanted: PageNeed,
+    graded: Sequence[Graded],
 ) -> Filled:
     """Those of the best grades, then of the next, as many at a time as are worth a statement."""
     found: list[Found] = []
@@ -127,7 +132,7 @@ def fill_by_grade(
     return Filled(found, at, ended=True)
 
 
-def fill_in_order(tx: Tx, query: OfferQuery, spots: Spots | None, wanted: Wanted, some: Ordered) -> Filled:
+def fill_in_order(tx: Tx, query: OfferQuery, spots: Spots | None, wanted: PageNeed, some: Ordered) -> Filled:
     """Those that come first, then the next, of numbers that `some` gives in the order of the list."""
     found: list[Found] = []
     at, looked_up, limit = wanted.at, 0, wanted.at_a_time

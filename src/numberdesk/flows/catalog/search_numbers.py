@@ -54,7 +54,7 @@ from numberdesk.flows.catalog.fill_page import (
     GROWTH,
     Filled,
     Ordered,
-    Wanted,
+    PageNeed,
     fill_by_grade,
     fill_by_price,
     fill_in_order,
@@ -319,14 +319,14 @@ class _Search:
 
     def _fill(self, within: Sequence[Stretch], most: int) -> bool:
         """Fill the page with the first of the numbers that the index finds, without looking all of them up."""
-        wanted = Wanted(self.at, self.missing, self.bounds.looked_up)
+        wanted = PageNeed(self.at, self.missing, self.bounds.looked_up)
         if self.query.sort is Sort.PRICE:
             return self._fill_by_price(within, most, wanted)
         graded = find_graded(self.tx, *self._asked(within), most, self.bounds.looked_up * _WIDER + 1)
         self.too_many = graded is None
         return graded is not None and self._take(fill_by_grade(self.tx, self.query, self.spots, within, wanted, graded))
 
-    def _fill_by_price(self, within: Sequence[Stretch], most: int, wanted: Wanted) -> bool:
+    def _fill_by_price(self, within: Sequence[Stretch], most: int, wanted: PageNeed) -> bool:
         first, few, most_listed = (
             beginning(Sort.NUMBER).e164,
             max(1, self.bounds.glance // _FEW),
@@ -355,7 +355,10 @@ class _Search:
         span = next((span for span in spans(self.query, self.spots, self.calling_code) if span.is_ending), None)
         if span is None or not holds_at_most(self.tx, self.query, span, most):
             return False
-        shapes, wanted = shapes_of(self.query, self.calling_code), Wanted(self.at, self.missing, self.bounds.looked_up)
+        shapes, wanted = (
+            shapes_of(self.query, self.calling_code),
+            PageNeed(self.at, self.missing, self.bounds.looked_up),
+        )
         first = partial(first_in, self.tx, self.query, span, most=most, shapes=shapes)
         if self.query.sort is not Sort.PRICE:
             in_order: Ordered = lambda at, limit: first(after=at, limit=limit)  # noqa: E731
