@@ -78,11 +78,11 @@ def listed(e164s: Sequence[str]) -> Matching:
 
 
 def fill_by_price(
-    tx: Tx, query: OfferQuery, spots: Spots | None, within: Sequence[Stretch], wanted: PageNeed, some: Matching
+    tx: Tx, query: OfferQuery, spots: Spots | None, within: Sequence[Stretch], need: PageNeed, some: Matching
 ) -> Filled:
     """Those of the least price by number, then of the next; fewer than wanted when prices are many."""
     found: list[Found] = []
-    at, looked_up, limit = wanted.at, 0, wanted.at_a_time
+    at, looked_up, limit = need.at, 0, need.at_a_time
     for _ in range(_MOST_LEAPS):
         start = onward(query.sort, within, at)
         following = None if start is None else walked_to(tx, query, WalkStage(start, 1))
@@ -94,13 +94,13 @@ def fill_by_price(
         if inside:
             # Nothing before this position is cheaper, so what is no dearer has this price.
             of_price = replace(query, max_price=following.key)
-            found += look_up(tx, of_price, spots, inside, before, wanted.missing - len(found))
-            if len(found) == wanted.missing:
+            found += look_up(tx, of_price, spots, inside, before, need.missing - len(found))
+            if len(found) == need.missing:
                 break
         last = max(matches.last, following.e164)
         at = past_key(query.sort, following.key) if matches.ended else Position(following.key, last)
         looked_up += len(inside)
-        if looked_up * _TRIED > wanted.most and len(found) * wanted.most < wanted.missing * looked_up:
+        if looked_up * _TRIED > need.most and len(found) * need.most < need.missing * looked_up:
             break
         limit *= GROWTH
     return Filled(found, at, ended=False)
@@ -111,37 +111,37 @@ def fill_by_grade(
     query: OfferQuery,
     spots: Spots | None,
     within: Sequence[Stretch],
-    wanted: PageNeed,
+    need: PageNeed,
     graded: Sequence[Graded],
 ) -> Filled:
     """Those of the best grades, then of the next, as many at a time as are worth a statement."""
     found: list[Found] = []
-    at, looked_up, some = wanted.at, 0, list[str]()
+    at, looked_up, some = need.at, 0, list[str]()
     for grade, e164s in graded:
-        if grade > grade_of(wanted.at.key):
+        if grade > grade_of(need.at.key):
             continue
         some += within_stretches(e164s, within)
-        if len(some) < wanted.at_a_time and grade != graded[-1].grade:
+        if len(some) < need.at_a_time and grade != graded[-1].grade:
             continue
-        found += look_up(tx, query, spots, some, at, wanted.missing - len(found)) if some else []
-        if len(found) == wanted.missing:
+        found += look_up(tx, query, spots, some, at, need.missing - len(found)) if some else []
+        if len(found) == need.missing:
             return Filled(found, at, ended=False)
         at, looked_up, some = past_key(query.sort, lowest_score(grade)), looked_up + len(some), []
-        if looked_up > wanted.most:
+        if looked_up > need.most:
             return Filled(found, at, ended=False)
     return Filled(found, at, ended=True)
 
 
-def fill_in_order(tx: Tx, query: OfferQuery, spots: Spots | None, wanted: PageNeed, some: Ordered) -> Filled:
+def fill_in_order(tx: Tx, query: OfferQuery, spots: Spots | None, need: PageNeed, some: Ordered) -> Filled:
     """Those that come first, then the next, of numbers that `some` gives in the order of the list."""
     found: list[Found] = []
-    at, looked_up, limit = wanted.at, 0, wanted.at_a_time
-    while looked_up <= wanted.most:
+    at, looked_up, limit = need.at, 0, need.at_a_time
+    while looked_up <= need.most:
         places = some(at, limit)
         if places:
             e164s = [place.e164 for place in places]
-            found += look_up(tx, query, spots, e164s, at, wanted.missing - len(found))
-            if len(found) == wanted.missing:
+            found += look_up(tx, query, spots, e164s, at, need.missing - len(found))
+            if len(found) == need.missing:
                 return Filled(found, at, ended=False)
             at = places[-1]
         if len(places) < limit:
