@@ -27,6 +27,7 @@ from numberdesk.catalog.search_store import (
     WalkStage,
     collect_query,
     count_query,
+    first_in_query,
     keep_to_indexes,
     look_up_query,
     skim_query,
@@ -211,6 +212,15 @@ def test_a_span_is_read_from_its_own_index_up_to_its_bound(database: Database, n
 
 @ONLY_SQLITE
 @pytest.mark.parametrize("sort", list(Sort))
+def test_of_an_ending_numbers_and_their_scores_are_known_without_a_row(database: Database, sort: Sort) -> None:
+    query = read(**EVERYTHING, sort=sort)
+    asked = first_in_query(query, SPANS["suffix"], beginning(query.sort), 100, 11, shapes_of(query, "1"))
+    (search,) = searched(plan(database, asked))
+    assert "USING COVERING INDEX ix_numbers_sale_suffix (iso_country=? AND " in search
+
+
+@ONLY_SQLITE
+@pytest.mark.parametrize("sort", list(Sort))
 def test_what_the_index_of_trigrams_finds_is_looked_up_by_its_key(database: Database, sort: Sort) -> None:
     query = read(**EVERYTHING, sort=sort)
     steps = plan(database, look_up_query(query, SPOTS, beginning(sort), NO_NUMBERS, 11))
@@ -269,6 +279,7 @@ def statements(query: OfferQuery) -> list[BoundQuery]:
         walked_to_query(query, stage),
         *(count_query(query, span, 100) for span in SPANS.values()),
         *(collect_query(query, spots, span, start, 100, 11, shapes) for span in SPANS.values()),
+        *(first_in_query(query, span, start, 100, 11, shapes) for span in SPANS.values()),
         look_up_query(query, spots, start, NO_NUMBERS, 11),
         calling_code_query(query.iso_country),
         places_query(query.iso_country, PLACE, 1000),

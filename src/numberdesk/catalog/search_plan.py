@@ -14,11 +14,12 @@ Which way a search goes is `way_of`:
 - Where an area code or a beginning is asked for besides, the set is skimmed: the numbers alone are held against the
   digits, and the rows of those that have them are read.
 - Digits in the middle are common when they are one trigram, one number in a hundred or so: walking the numbers for
-  sale in the order that is asked for fills a page soon. Where the index gives its matches in just that order, it is
-  asked at once.
+  sale in the order that is asked for fills a page soon. Where the index gives its matches by number, it is asked at
+  once for that order, and for that by price, since numbers of one price are in their own order.
 - Several trigrams are rare, a thousandth and less: a walk would pass by all the others, so the index is asked at
-  once, its matches are held against the digits, looked up, and sorted where the order is another one. Digits with one
-  place between them that may be any are ten words.
+  once and its matches are held against the digits. Of a few all are looked up, and sorted; of thousands, those that
+  come first (flows/catalog/fill_page.py). Digits with one place between them that may be any are ten words, which take
+  ten times as long to find: few digits so are walked for first where only all matches tell the most memorable.
 - Without three digits in a row, that place counted, there is only the walk. It has an end, and then the page says
   `incomplete`.
 
@@ -92,6 +93,11 @@ class Span(NamedTuple):
     high: str | int = ""
     among: tuple[str, ...] = ()
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether it is the numbers that end alike."""
+        return self.column == "reversed"
+
 
 class Shapes(NamedTuple):
     """LIKE expressions over numbers in E.164: what fits has all of `like` and none of `unlike`."""
@@ -142,7 +148,9 @@ def way_of(query: OfferQuery, *, in_order: bool) -> Way:
         if query.sort is not Sort.NUMBER:
             return Way.SKIM_SET_FIRST
         return Way.INDEX_FIRST if in_order else Way.WALK_FIRST
-    at_once = held >= _RARE or (in_order and query.sort is Sort.NUMBER)
+    if query.sort is Sort.MEMORABLE and held == _RARE and len(wanted_sets(parts)) > 1:
+        return Way.WALK_FIRST
+    at_once = held >= _RARE or (in_order and query.sort is not Sort.MEMORABLE)
     return Way.INDEX_FIRST if at_once else Way.WALK_FIRST
 
 
@@ -213,6 +221,11 @@ def beginning(sort: Sort) -> Position:
 def before_key(sort: Sort, key: int) -> Position:
     """The position before every offer of a price or a score."""
     return Position(key, _WHOLE.high if sort is Sort.MEMORABLE else _WHOLE.low)
+
+
+def past_key(sort: Sort, key: int) -> Position:
+    """The position after every offer of a price or a score."""
+    return Position(key, _WHOLE.low if sort is Sort.MEMORABLE else _WHOLE.high)
 
 
 def onward(sort: Sort, within: Sequence[Stretch], at: Position) -> Position | None:

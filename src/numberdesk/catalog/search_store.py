@@ -131,6 +131,17 @@ def collect(
     return [_found_of(query, row) for row in asked.rows(tx)]
 
 
+def first_in(
+    tx: Tx, query: OfferQuery, span: Span, after: Position, most: int, limit: int, shapes: Shapes = ANY_DIGITS
+) -> list[Position]:
+    """The first `limit` after a position of those in a span that have the shapes: the most memorable, or by number.
+
+    Of numbers that end alike no row is read.
+    """
+    rows = first_in_query(query, span, after, most, limit, shapes).rows(tx)
+    return [Position(row.key, row.e164) for row in rows]
+
+
 def look_up(
     tx: Tx, query: OfferQuery, spots: Spots | None, e164s: Sequence[str], after: Position, limit: int
 ) -> list[Found]:
@@ -178,6 +189,16 @@ def collect_query(
     values |= _span_values(query, span, most) | _past_values(query, after) | {"limit": limit}
     statement = _collect(query.sort, span.column, bool(span.among), filters, len(shapes.like), len(shapes.unlike))
     return BoundQuery(statement, values | shape_values(shapes))
+
+
+def first_in_query(
+    query: OfferQuery, span: Span, after: Position, most: int, limit: int, shapes: Shapes = ANY_DIGITS
+) -> BoundQuery:
+    """The statement of `first_in`."""
+    scored = query.sort is Sort.MEMORABLE
+    statement = _first_in(scored, span.column, bool(span.among), len(shapes.like), len(shapes.unlike))
+    values = _span_values(query, span, most) | shape_values(shapes) | ({"after_key": after.key} if scored else {})
+    return BoundQuery(statement, values | {"after_e164": after.e164, "limit": limit})
 
 
 def look_up_query(
@@ -242,6 +263,16 @@ def _collect(
     rows = select(*_COLUMNS).select_from(spanned.join(numbers, numbers.c.e164 == spanned.c.e164))
     fitting = rows.where(*shaped(spanned, like, unlike), *conditions(filters, numbers), _past(sort, numbers))
     return _prepared(_in_order(fitting, sort, numbers).limit(whole("limit")))
+
+
+@lru_cache(_KEPT_TEXTS)
+def _first_in(scored: bool, column: str, among: bool, like: int, unlike: int) -> SelectSet:  # noqa: FBT001  a cache's key
+    spanned = _spanned(column, [numbers.c.e164, *([numbers.c.memorability] if scored else [])], among=among)
+    key = spanned.c.memorability if scored else literal_column("0")
+    ahead = _past(Sort.MEMORABLE if scored else Sort.NUMBER, spanned)
+    rows = select(spanned.c.e164, key.label("key")).where(*shaped(spanned, like, unlike), ahead)
+    order = [spanned.c.memorability.desc(), spanned.c.e164.desc()] if scored else [spanned.c.e164]
+    return _prepared(rows.order_by(*order).limit(whole("limit")))
 
 
 @lru_cache(_KEPT_TEXTS)

@@ -73,7 +73,7 @@ def insert_listings(tx: Tx, carrier: str, listings: Sequence[Listing], now: int)
     """Put new numbers into the inventory, available, and into the index that finds them by their digits."""
     of_all = (carrier, NumberState.AVAILABLE.value, now, now, *[None] * len(_OF_NOBODY))
     _INSERT_NUMBERS.run(tx, [(*listing, listing.national[::-1], *of_all) for listing in listings])
-    insert_trigrams(tx, [listing.e164 for listing in listings])
+    insert_trigrams(tx, [(listing.e164, listing.memorability) for listing in listings])
 
 
 def update_listings(tx: Tx, listings: Sequence[Listing], now: int) -> None:

@@ -8,6 +8,7 @@ an expression is held against, its literal digits stand side by side there too.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -18,22 +19,40 @@ SIZE: Final = 3
 
 _MOST_DIGITS: Final = 16
 LENGTHS: Final = 32
-"""A rank is the digits, filled up, so many times, and their count."""
+GRADES: Final = 16
+"""A rank is the digits, filled up, so many times, and their count; that so many times, and the grade."""
+
+_BEST: Final = GRADES - 1
+_STEPS: Final = (45, 81, 122, 135, 177, 216, 287, 340, 395, 464, 540, 590, 646, 696, 762)
+"""The lowest score of each grade above 0. Of ten digits by chance a tenth have each, and few the last ones."""
 
 _FEW: Final = 2
 _DIGITS: Final = "0123456789"
 
 
-def rank_of(e164: str) -> int:
-    """A whole number that sorts as the text of an E.164 number does: by its digits from the left."""
+def rank_of(e164: str, grade: int = _BEST) -> int:
+    """A whole number that sorts as the text of an E.164 number does: by its digits from the left.
+
+    It tells how easy the number is to remember, too, in grades; without one it is the last that the number can have.
+    """
     digits = e164[1:]
-    return int((digits or "0").ljust(_MOST_DIGITS, "0")) * LENGTHS + len(digits)
+    return (int((digits or "0").ljust(_MOST_DIGITS, "0")) * LENGTHS + len(digits)) * GRADES + grade
 
 
 def e164_of(rank: int) -> str:
     """The number that has a rank."""
-    padded, length = divmod(rank, LENGTHS)
+    padded, length = divmod(rank // GRADES, LENGTHS)
     return f"+{padded:0{_MOST_DIGITS}}"[: length + 1]
+
+
+def grade_of(score: int) -> int:
+    """The grade of a score of memorability (core/memorability.py): the better the higher, 0 to 15."""
+    return bisect_right(_STEPS, score)
+
+
+def lowest_score(grade: int) -> int:
+    """The lowest score of a grade."""
+    return _STEPS[grade - 1] if grade else 0
 
 
 def trigrams_of(digits: str) -> list[int]:
@@ -52,6 +71,9 @@ def wanted_sets(parts: Iterable[Pattern]) -> tuple[tuple[int, ...], ...]:
     if gap is None:
         return (tuple(sorted(plain)),) if plain else ()
     left, right = gap
+    if plain:
+        # To read more of such lists costs more than to hold what few of them find against the digits.
+        left, right = left[-1], right[0]
     return tuple(tuple(sorted(plain.union(trigrams_of(f"{left}{digit}{right}")))) for digit in _DIGITS)
 
 

@@ -20,7 +20,8 @@ because the front of a number is shared by all its neighbours. The shares, in pe
     keypad word                          TAXI                 70   90 (95 from 7)
 
 A number in which nothing is found scores 0, one digit repeated throughout scores 1000.
-Scores are stored and sorted by an index: after any change here they must be computed again.
+Scores are stored, sorted by an index, and told in grades by that of trigrams: after any change here all must be
+computed again.
 """
 
 from __future__ import annotations

@@ -94,7 +94,8 @@ _for_sale("number", numbers.c.iso_country, numbers.c.e164)
 _for_sale("price", numbers.c.iso_country, numbers.c.charged_at_once, numbers.c.e164)
 _for_sale("memorable", numbers.c.iso_country, numbers.c.memorability, numbers.c.e164)
 _for_sale("area", numbers.c.iso_country, numbers.c.area_code, numbers.c.e164)
-_for_sale("suffix", numbers.c.iso_country, numbers.c.reversed)
+# Besides the number it has the score: the most memorable numbers with an ending are known without reading their rows.
+_for_sale("suffix", numbers.c.iso_country, numbers.c.reversed, numbers.c.memorability)
 # The places of a country's offers, for searching. It names no state, so that no purchase has to change it.
 Index(
     "ix_numbers_places",

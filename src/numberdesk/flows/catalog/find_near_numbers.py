@@ -19,7 +19,8 @@ from numberdesk.catalog.store import find_listings
 from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.pattern import MatchOn, Pattern
 from numberdesk.core.purchase import POOL
-from numberdesk.flows.catalog.search_numbers import Bounds, Country, search_stock
+from numberdesk.flows.catalog.search_country import Country
+from numberdesk.flows.catalog.search_numbers import Bounds, search_stock
 from numberdesk.infra.db import Tx
 from numberdesk.infra.numbering import calling_code
 

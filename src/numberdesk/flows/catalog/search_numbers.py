@@ -14,14 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from typing import Final
 
-from numberdesk.catalog.place_store import find_calling_code, list_places
 from numberdesk.catalog.remote_search import Stock, merge
 from numberdesk.catalog.search import Found, OfferPage, OfferQuery, Position, Sort, page_token
 from numberdesk.catalog.search_plan import (
-    Place,
+    Shapes,
     Spots,
     Stretch,
     Way,
@@ -41,22 +40,31 @@ from numberdesk.catalog.search_plan import (
 from numberdesk.catalog.search_store import (
     WalkStage,
     collect,
+    first_in,
     holds_at_most,
-    keep_to_indexes,
     look_up,
     skims,
     walk,
     walked_to,
 )
-from numberdesk.catalog.trigram_store import TrigramMatches, comes_in_order, find_matches, is_filled
+from numberdesk.catalog.trigram_store import TrigramMatches, comes_in_order, find_graded, find_matches
 from numberdesk.catalog.trigrams import wanted_sets
+from numberdesk.flows.catalog.fill_page import (
+    FEWEST_LOOKED_UP,
+    GROWTH,
+    Filled,
+    Ordered,
+    PageNeed,
+    fill_by_grade,
+    fill_by_price,
+    fill_in_order,
+    listed,
+)
+from numberdesk.flows.catalog.search_country import Country
 from numberdesk.infra.db import Tx
 
 POOL: Final = "pool"
 """What an incomplete page calls the own inventory."""
-
-_FEWEST_LOOKED_UP: Final = 100
-"""Numbers that the index found which are looked up at a time, at first."""
 
 _ENOUGH_GLANCES: Final = 3
 """So many find a page of numbers of which one in a hundred fits, nearly always."""
@@ -64,14 +72,14 @@ _ENOUGH_GLANCES: Final = 3
 _FURTHER: Final = 15
 """How many glances a walk goes on that has found some, but not enough for a page."""
 
+_FEW: Final = 4
+"""So many times the numbers of a page are asked of the index at first, or such a part of a glance."""
+
 _LONG: Final = 25
 """How many glances a walk takes at once to find what the index has too many of."""
 
 _WIDER: Final = 5
 """How much more of the index is read at last than at first."""
-
-_GROWTH: Final = 4
-"""How much larger each window is than the one before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,35 +120,6 @@ def search_numbers(tx: Tx, query: OfferQuery, bounds: Bounds = USUAL) -> OfferPa
         None if goes_on is None else page_token(query, goes_on),
         () if stock.complete else (POOL,),
     )
-
-
-class Country:
-    """What searches of one country in one transaction have to know of it, asked for once and only when it is needed."""
-
-    def __init__(self, tx: Tx, iso_country: str) -> None:
-        self._tx = tx
-        self._iso_country = iso_country
-        self._places: dict[bool, tuple[int, list[Place], bool]] = {}
-        keep_to_indexes(tx)
-
-    @cached_property
-    def has_index(self) -> bool:
-        """Whether every number is in the index of trigrams."""
-        return is_filled(self._tx)
-
-    @cached_property
-    def calling_code(self) -> str:
-        """The digits before its national numbers; "" when none is for sale that would tell."""
-        return find_calling_code(self._tx, self._iso_country) or ""
-
-    def places(self, *, with_localities: bool, most: int) -> tuple[list[Place], bool]:
-        """The places of its numbers, and whether that is all: at most `most` are read."""
-        read = self._places.get(with_localities)
-        if read is None or (read[0] < most and not read[2]):
-            read = (most, *list_places(self._tx, self._iso_country, with_localities=with_localities, most=most))
-            self._places[with_localities] = read
-        _, found, complete = read
-        return found[:most], complete and len(found) <= most
 
 
 def search_stock(tx: Tx, query: OfferQuery, bounds: Bounds = USUAL, country: Country | None = None) -> Stock:
@@ -190,9 +169,7 @@ class _Search:
         bounds, look_up = self.bounds, partial(self._look_up, self.bounds.matches)
         if way is Way.INDEX_FIRST:
             yield look_up
-        if way in (Way.SET_FIRST, Way.SKIM_SET_FIRST):
-            at_once = bounds.read_at_once if way is Way.SET_FIRST else bounds.skimmed
-            yield partial(self._read_whole, at_once)
+        yield from self._sets(way)
         yield partial(self._walk, *self._glance(way))
         if way in (Way.WALK_FIRST, Way.SET_FIRST) and self.found:
             # What comes next has more of them, and lies side by side: to look up thousands costs several times that.
@@ -214,6 +191,14 @@ class _Search:
         if way is not Way.WALK and not in_place:
             yield partial(self._look_up, bounds.matches * _WIDER, bounds.looked_up * _WIDER)
 
+    def _sets(self, way: Way) -> Iterator[Callable[[], bool]]:
+        """What is tried of sets before anything is walked."""
+        if way is Way.SKIM_SET_FIRST:
+            yield partial(self._read_whole, self.bounds.skimmed)
+        if way is Way.SET_FIRST:
+            yield partial(self._fill_of_ending, self.bounds.skimmed)
+            yield partial(self._read_whole, self.bounds.read_at_once)
+
     def _glance(self, way: Way) -> tuple[int, int]:
         """The window with which a search begins, and how many numbers it looks at before it looks for a way round."""
         glance = self.bounds.glance
@@ -223,7 +208,7 @@ class _Search:
             # The index has thousands: a long walk finds a page of them, and in one window looks no number up twice.
             return (_LONG * glance,) * 2
         if skims(self.tx, self.query, shapes_of(self.query, self.calling_code)) and way is not Way.INDEX_FIRST:
-            return glance, glance * (1 + _GROWTH + _GROWTH**2)
+            return glance, glance * (1 + GROWTH + GROWTH**2)
         return (_ENOUGH_GLANCES * glance,) * 2 if way is Way.WALK_FIRST else (glance, glance)
 
     def stock(self) -> Stock:
@@ -272,7 +257,7 @@ class _Search:
             self.at = last
             # Where a window holds all of a price or a score, a leap within the next one saves nothing.
             start = self._onward(within, last) if last.key == start.key else last
-            size *= _GROWTH
+            size *= GROWTH
         self.ended = True
         return True
 
@@ -297,6 +282,8 @@ class _Search:
             return True
         if self.query.sort is Sort.NUMBER:
             return self._look_up_on(within, most)
+        if looked_up is None and not self.too_many and self._fill(within, most):
+            return True
         wanted = (looked_up or self.bounds.looked_up) + 1
         in_vain = self.too_many and looked_up is None
         matches = None if in_vain else self._matches(within, beginning(Sort.NUMBER).e164, most, wanted)
@@ -311,8 +298,9 @@ class _Search:
 
     def _look_up_on(self, within: Sequence[Stretch], budget: int) -> bool:
         """The same in the order of the numbers: as few of what is found are looked up as fill the page."""
-        asked = self.bounds.glance if comes_in_order(self.tx) else budget
-        looked_up = max(_FEWEST_LOOKED_UP, self.missing)
+        looked_up = max(FEWEST_LOOKED_UP, self.missing)
+        # To find rare digits takes long, and each that is found costs the same: no more than fills the page, then.
+        asked = _FEW * self.missing if comes_in_order(self.tx) else budget
         while budget:
             asked = min(asked, budget)
             budget -= asked
@@ -326,14 +314,80 @@ class _Search:
             if matches.ended:
                 self.ended = True
                 return True
-            asked, looked_up = asked * _GROWTH, looked_up * _GROWTH
+            asked, looked_up = asked * GROWTH, looked_up * GROWTH
         return False
+
+    def _fill(self, within: Sequence[Stretch], most: int) -> bool:
+        """Fill the page with the first of the numbers that the index finds, without looking all of them up."""
+        wanted = PageNeed(self.at, self.missing, self.bounds.looked_up)
+        if self.query.sort is Sort.PRICE:
+            return self._fill_by_price(within, most, wanted)
+        graded = find_graded(self.tx, *self._asked(within), most, self.bounds.looked_up * _WIDER + 1)
+        self.too_many = graded is None
+        return graded is not None and self._take(fill_by_grade(self.tx, self.query, self.spots, within, wanted, graded))
+
+    def _fill_by_price(self, within: Sequence[Stretch], most: int, wanted: PageNeed) -> bool:
+        first, few, most_listed = (
+            beginning(Sort.NUMBER).e164,
+            max(1, self.bounds.glance // _FEW),
+            self.bounds.looked_up * _WIDER,
+        )
+        in_order = comes_in_order(self.tx)
+        matches = self._matches(within, first, few if in_order else most, few if in_order else most_listed)
+        if matches.ended and len(matches.e164s) <= few:
+            inside = within_stretches(matches.e164s, within)
+            self.found += look_up(self.tx, self.query, self.spots, inside, self.at, self.missing) if inside else []
+            self.ended = True
+            return True
+        if not in_order and not matches.ended:
+            return False
+
+        def some(after: str, limit: int) -> TrigramMatches:
+            known = listed(matches.e164s)(after, limit)
+            if known.e164s or matches.ended:
+                return known._replace(ended=known.ended and matches.ended)
+            return self._matches(within, after, 2 * limit, limit)
+
+        return self._take(fill_by_price(self.tx, self.query, self.spots, within, wanted, some))
+
+    def _fill_of_ending(self, most: int) -> bool:
+        """The same with numbers that end as is asked for, at most so many. False also when no ending is."""
+        span = next((span for span in spans(self.query, self.spots, self.calling_code) if span.is_ending), None)
+        if span is None or not holds_at_most(self.tx, self.query, span, most):
+            return False
+        shapes, wanted = (
+            shapes_of(self.query, self.calling_code),
+            PageNeed(self.at, self.missing, self.bounds.looked_up),
+        )
+        first = partial(first_in, self.tx, self.query, span, most=most, shapes=shapes)
+        if self.query.sort is not Sort.PRICE:
+            in_order: Ordered = lambda at, limit: first(after=at, limit=limit)  # noqa: E731
+            return self._take(fill_in_order(self.tx, self.query, self.spots, wanted, in_order))
+
+        def some(after: str, limit: int) -> TrigramMatches:
+            # To read the set takes longer than to look up more of it.
+            e164s = [place.e164 for place in first(after=Position(0, after), limit=_FEW * limit)]
+            return TrigramMatches(e164s, e164s[-1] if e164s else after, ended=len(e164s) < _FEW * limit)
+
+        within = stretches(self.query, self.spots, self.calling_code)
+        return self._take(fill_by_price(self.tx, self.query, self.spots, within, wanted, some))
+
+    def _take(self, filled: Filled) -> bool:
+        """Keep what was found; tell whether that was all."""
+        self.found += filled.found
+        self.at, self.ended = filled.at, filled.ended
+        return self.ended or not self.missing
 
     def _matches(self, within: Sequence[Stretch], after: str, most: int, limit: int) -> TrigramMatches:
         """The first numbers after one, within the stretches at least, that have the digits of the query."""
+        return find_matches(self.tx, *self._asked(within, after), most, limit)
+
+    def _asked(
+        self, within: Sequence[Stretch], after: str = ""
+    ) -> tuple[tuple[tuple[int, ...], ...], Shapes, str, str]:
+        """What the index is asked for: trigrams, digits, and between which numbers."""
         first, last = max(after, just_before(within[0])), within[-1].high
-        wanted = wanted_sets(self.query.digits.all_of)
-        return find_matches(self.tx, wanted, shapes_of(self.query, self.calling_code), first, last, most, limit)
+        return wanted_sets(self.query.digits.all_of), shapes_of(self.query, self.calling_code), first, last
 
     def _read_whole(self, most: int) -> bool:
         """Read a set that holds all that fits, when there is one of at most so many numbers."""

@@ -22,7 +22,8 @@ from numberdesk.catalog.suggestions import (
     last_ideas_for,
     regions_around,
 )
-from numberdesk.flows.catalog.search_numbers import Bounds, Country, search_stock
+from numberdesk.flows.catalog.search_country import Country
+from numberdesk.flows.catalog.search_numbers import Bounds, search_stock
 from numberdesk.infra.db import Tx
 
 MOST_SUGGESTED: Final = 6
