@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from simulation.books import Books, Row
-from simulation.carrier_orders import chase_row
+from simulation.carrier_orders import carrier_order_row
 from simulation.storage import Disk
 
 _QUERIES: Final = {
@@ -214,7 +214,9 @@ _WANTED: Final[dict[str, Callable[[Books], set[Any]]]] = {
         (one.name, one.kind, one.state.value, one.credentials, one.updated_at) for one in books.carriers.values()
     },
     "offers": lambda books: {offer.row for offer in books.offers.values()},
-    "carrier_orders": lambda books: {chase_row(carrier_order) for carrier_order in books.carrier_orders.values()},
+    "carrier_orders": lambda books: {
+        carrier_order_row(carrier_order) for carrier_order in books.carrier_orders.values()
+    },
     "carrier_releases": lambda books: {one.row for one in books.releases.values()},
     "findings": lambda books: {(*key, *row) for key, row in books.findings.items()},
     "agreed_time": lambda books: set() if books.agreed is None else {books.agreed},

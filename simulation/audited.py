@@ -19,7 +19,7 @@ from numberdesk.flows.carriers.note_audits import (
     FindingResolution,
     ResolveFinding,
 )
-from simulation.books import Books, GivingBack, Number, require
+from simulation.books import Books, Number, UnconfirmedRelease, require
 from simulation.desk import listing
 from simulation.plan import HOUR
 from simulation.world import MICROSECONDS
@@ -98,7 +98,7 @@ def resolve(books: Books, command: ResolveFinding, given: Any) -> list[str]:
     else:
         if row[0] != "releasing":
             name = f"rel_{command.serial}"
-            books.releases[name] = GivingBack(
+            books.releases[name] = UnconfirmedRelease(
                 name, command.carrier, command.e164, row[1] or None, command.now, command.now
             )
         row[0] = "releasing"

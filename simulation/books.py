@@ -125,7 +125,7 @@ class Order:
         )  # fmt: skip
 
 
-class Heard(NamedTuple):
+class OpenOutcome(NamedTuple):
     """A word about an order that left it open, known at `now`; `window` as whoever heard it took it."""
 
     word: OrderOutcome
@@ -135,7 +135,7 @@ class Heard(NamedTuple):
 
 
 @dataclass
-class Chase:
+class FollowedOrder:
     """How an order stands with its carrier. `heard` are the words since the last attempt that left it open.
 
     `looks` counts them for what the next wait is.
@@ -150,7 +150,7 @@ class Chase:
     next_at: int | None
     leased_until: int | None
     attempt: int = 1
-    heard: list[Heard] = field(default_factory=list)
+    heard: list[OpenOutcome] = field(default_factory=list)
     looks: int = 0
     parked_at: int | None = None
     settled_at: int | None = None
@@ -222,7 +222,7 @@ class Offer:
 
 
 @dataclass
-class GivingBack:
+class UnconfirmedRelease:
     """A number that its carrier is to take back."""
 
     id: str
@@ -298,8 +298,8 @@ class Books:
     references: dict[Row, str] = field(default_factory=dict)
     carriers: dict[str, CarrierAccount] = field(default_factory=dict)
     offers: dict[Row, Offer] = field(default_factory=dict)
-    carrier_orders: dict[str, Chase] = field(default_factory=dict)
-    releases: dict[str, GivingBack] = field(default_factory=dict)
+    carrier_orders: dict[str, FollowedOrder] = field(default_factory=dict)
+    releases: dict[str, UnconfirmedRelease] = field(default_factory=dict)
     findings: dict[tuple[str, str, str], list[Any]] = field(default_factory=dict)
     audits: dict[str, CarrierAudit] = field(default_factory=dict)
     opened: set[str] = field(default_factory=set)

@@ -16,7 +16,7 @@ from numberdesk.core.carrier_order import Absent, NotSent, OutcomeReport, Pendin
 from numberdesk.core.errors import NotFound, OrderEnded
 from numberdesk.flows.purchase.hurry_orders import HurryOrders
 from numberdesk.flows.purchase.resolve_orders import OrderResolution, ResolveOrder
-from simulation.books import Books, Chase, GivingBack, Heard, Order, require
+from simulation.books import Books, FollowedOrder, OpenOutcome, Order, UnconfirmedRelease, require
 from simulation.plan import DAY, HOUR, MINUTE
 from simulation.world import MICROSECONDS
 
@@ -77,7 +77,7 @@ def hurry(books: Books, command: HurryOrders, given: int) -> list[str]:
     return ["hurried_when_its_carrier_answered"] if count else []
 
 
-def hurried(carrier_order: Chase, now: int) -> bool:
+def hurried(carrier_order: FollowedOrder, now: int) -> bool:
     """Due now, unless it is due soon anyway, parked, or being looked up; whether it is."""
     leased = carrier_order.leased_until is not None and now < carrier_order.leased_until
     if carrier_order.next_at is None or carrier_order.next_at <= now + _LONG_WAIT or leased:
@@ -86,13 +86,13 @@ def hurried(carrier_order: Chase, now: int) -> bool:
     return True
 
 
-def asked_for(carrier_order: Chase, now: int) -> None:
+def asked_for(carrier_order: FollowedOrder, now: int) -> None:
     """Its customer asks: due now in the same way, and waits begin to grow anew."""
     if hurried(carrier_order, now):
         carrier_order.looks = min(carrier_order.looks, _LOOKS_BEFORE_LONG_WAITS)
 
 
-def chase_row(carrier_order: Chase) -> tuple[Any, ...]:
+def carrier_order_row(carrier_order: FollowedOrder) -> tuple[Any, ...]:
     """As the table has it, but for what the carrier said and how the refusal is worded."""
     counts = _counts(carrier_order)
     last = [] if not counts else list(counts.values())[-1]
@@ -118,12 +118,12 @@ def chase_row(carrier_order: Chase) -> tuple[Any, ...]:
     )
 
 
-def _told(seen: list[Heard]) -> list[object]:
+def _told(seen: list[OpenOutcome]) -> list[object]:
     first, last = seen[0], seen[-1]
     return [first.inquiry.process, len(seen), first.now, first.inquiry.heard, last.inquiry.heard]
 
 
-def void(books: Books, order: Order, carrier_order: Chase, error: str, now: int, *, final: bool) -> None:
+def void(books: Books, order: Order, carrier_order: FollowedOrder, error: str, now: int, *, final: bool) -> None:
     """The order failed: the money and the number are free, an event tells, and its answers are final or forgotten."""
     order.state, order.error, order.attempts = "failed", error, carrier_order.attempt
     books.hold(order, "voided", now)
@@ -138,7 +138,7 @@ def void(books: Books, order: Order, carrier_order: Chase, error: str, now: int,
         books.withdrawn.update(names)
 
 
-def _hear(books: Books, order: Order, carrier_order: Chase, heard: OutcomeReport) -> list[str]:
+def _hear(books: Books, order: Order, carrier_order: FollowedOrder, heard: OutcomeReport) -> list[str]:
     word, now = heard.outcome, heard.now
     if isinstance(word, Placed) and word.reference in (None, order.id):
         goals = _adopted(carrier_order)
@@ -157,14 +157,16 @@ def _hear(books: Books, order: Order, carrier_order: Chase, heard: OutcomeReport
     return _ask_again(carrier_order, heard)
 
 
-def _not_sent(books: Books, order: Order, carrier_order: Chase, heard: OutcomeReport) -> list[str]:
+def _not_sent(books: Books, order: Order, carrier_order: FollowedOrder, heard: OutcomeReport) -> list[str]:
     if carrier_order.attempt > 1:
         return _not_there(books, order, carrier_order, heard)
     void(books, order, carrier_order, "carrier_unavailable", heard.now, final=False)
     return ["order_not_sent"]
 
 
-def _refused(books: Books, order: Order, carrier_order: Chase, word: Refused, heard: OutcomeReport) -> list[str]:
+def _refused(
+    books: Books, order: Order, carrier_order: FollowedOrder, word: Refused, heard: OutcomeReport
+) -> list[str]:
     now = heard.now
     if carrier_order.attempt > 1:
         goal = "refused_perhaps_before" if heard.looked_up else "refused_after_an_attempt"
@@ -175,13 +177,13 @@ def _refused(books: Books, order: Order, carrier_order: Chase, word: Refused, he
     return [f"carrier_said_{word.reason}", *(["pending_then_refused"] if pending else [])]
 
 
-def _absent(books: Books, order: Order, carrier_order: Chase, heard: OutcomeReport) -> list[str]:
+def _absent(books: Books, order: Order, carrier_order: FollowedOrder, heard: OutcomeReport) -> list[str]:
     if _accepted_at(carrier_order) is not None:
         return ["absent_though_accepted", *_ask_again(carrier_order, heard._replace(outcome=Unknown("")))]
     return _not_there(books, order, carrier_order, heard)
 
 
-def _not_there(books: Books, order: Order, carrier_order: Chase, heard: OutcomeReport) -> list[str]:
+def _not_there(books: Books, order: Order, carrier_order: FollowedOrder, heard: OutcomeReport) -> list[str]:
     """Absence is a proof when one process saw it so often and over the whole window; then once more, or given up."""
     now = heard.now
     before = _counts(carrier_order).get(heard.inquiry.process, [])
@@ -202,13 +204,17 @@ def _not_there(books: Books, order: Order, carrier_order: Chase, heard: OutcomeR
     return ["voided_after_proof"]
 
 
-def _stepped(counted: list[Heard], now: int, window: int) -> list[str]:
+def _stepped(counted: list[OpenOutcome], now: int, window: int) -> list[str]:
     """Where the time of day says that the window is over, and it is not."""
     return ["clock_stepped_over_the_window"] if counted and now >= counted[0].now + window else []
 
 
 def _ask_again(
-    carrier_order: Chase, heard: OutcomeReport, *, counted: list[Heard] | None = None, goes_on: bool = False
+    carrier_order: FollowedOrder,
+    heard: OutcomeReport,
+    *,
+    counted: list[OpenOutcome] | None = None,
+    goes_on: bool = False,
 ) -> list[str]:
     """The order stays open and is looked up later, the sooner the proof; after the last look-up a person decides.
 
@@ -229,7 +235,7 @@ def _ask_again(
     return ["unknown" if isinstance(heard.outcome, Unknown) else "kept_open"]
 
 
-def _next_that_counts(counted: list[Heard], heard: OutcomeReport) -> int:
+def _next_that_counts(counted: list[OpenOutcome], heard: OutcomeReport) -> int:
     """By the clock of the process that counts: a quarter of the window after the last; the proof when it is over."""
     quarter = counted[-1].inquiry.heard + math.ceil(heard.window / 4)
     if len(counted) + 1 < _FEWEST_ABSENCES:
@@ -237,18 +243,18 @@ def _next_that_counts(counted: list[Heard], heard: OutcomeReport) -> int:
     return max(quarter, counted[0].inquiry.heard + heard.window)
 
 
-def _heard(heard: OutcomeReport) -> Heard:
-    return Heard(heard.outcome, heard.now, heard.inquiry, heard.window)
+def _heard(heard: OutcomeReport) -> OpenOutcome:
+    return OpenOutcome(heard.outcome, heard.now, heard.inquiry, heard.window)
 
 
-def _begin_anew(carrier_order: Chase) -> None:
+def _begin_anew(carrier_order: FollowedOrder) -> None:
     carrier_order.heard.clear()
     carrier_order.looks = 0
 
 
-def _counts(carrier_order: Chase) -> dict[str, list[Heard]]:
+def _counts(carrier_order: FollowedOrder) -> dict[str, list[OpenOutcome]]:
     """The absences that count since the last sign that there is something, by the process that heard them."""
-    counts: dict[str, list[Heard]] = {}
+    counts: dict[str, list[OpenOutcome]] = {}
     for heard in carrier_order.heard:
         if isinstance(heard.word, Absent):
             counts[heard.inquiry.process] = _with(counts.pop(heard.inquiry.process, []), heard)
@@ -259,7 +265,7 @@ def _counts(carrier_order: Chase) -> dict[str, list[Heard]]:
     return counts
 
 
-def _with(seen: list[Heard], heard: Heard) -> list[Heard]:
+def _with(seen: list[OpenOutcome], heard: OpenOutcome) -> list[OpenOutcome]:
     """With one more, if it is far enough from the last."""
     if not seen:
         return [heard]
@@ -267,17 +273,17 @@ def _with(seen: list[Heard], heard: Heard) -> list[Heard]:
     return [*seen, heard] if apart >= heard.window / 4 else seen
 
 
-def counting_process(carrier_order: Chase) -> str | None:
+def counting_process(carrier_order: FollowedOrder) -> str | None:
     """The process that counted absences last, to which others leave the order for a while."""
     return next(reversed(_counts(carrier_order)), None)
 
 
-def _accepted_at(carrier_order: Chase) -> int | None:
+def _accepted_at(carrier_order: FollowedOrder) -> int | None:
     """When the carrier first said of this attempt that it has the order."""
     return next((heard.now for heard in carrier_order.heard if isinstance(heard.word, Pending)), None)
 
 
-def _adopted(carrier_order: Chase) -> list[str]:
+def _adopted(carrier_order: FollowedOrder) -> list[str]:
     words = carrier_order.words
     if not words:
         return ["placed"]
@@ -295,11 +301,11 @@ def _after_the_end(books: Books, order: Order, heard: OutcomeReport) -> list[str
     if finding is not None and finding[0] == "kept":
         return ["heard_after_the_end"]
     if books.numbers[order.e164].order_id is None and name not in books.releases:
-        books.releases[name] = GivingBack(name, order.carrier, order.e164, word.number_id, heard.now, heard.now)
+        books.releases[name] = UnconfirmedRelease(name, order.carrier, order.e164, word.number_id, heard.now, heard.now)
     return ["heard_after_the_end", "late_placement_given_back"]
 
 
-def _require_standing(order: Order, carrier_order: Chase, given: Any, *, again: bool) -> None:
+def _require_standing(order: Order, carrier_order: FollowedOrder, given: Any, *, again: bool) -> None:
     failure = None if given.order.failure is None else given.order.failure.code
     told = (given.order.id, given.order.state.value, failure, given.order.carrier_reference, given.again is not None)
     require((order.id, order.state, order.error, order.number_id, again), told, "standing of an order")
@@ -307,6 +313,6 @@ def _require_standing(order: Order, carrier_order: Chase, given: Any, *, again: 
         require(carrier_order.attempt, given.again.sends, "attempt")
 
 
-def _end(carrier_order: Chase, now: int, error: str | None) -> None:
+def _end(carrier_order: FollowedOrder, now: int, error: str | None) -> None:
     carrier_order.next_at, carrier_order.parked_at, carrier_order.leased_until = None, None, None
     carrier_order.settled_at, carrier_order.error = now, error

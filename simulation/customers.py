@@ -18,7 +18,7 @@ from numberdesk.core.money import format_micros, parse_micros
 from simulation.books import Books
 from simulation.desk import offers
 from simulation.network import Network, NoAnswerError, Reply, Request
-from simulation.told import Told
+from simulation.told import Acknowledged
 from simulation.world import World
 
 _MOST_TRIES: Final = 4
@@ -59,7 +59,13 @@ class Customer:
     """One program of an account. `through`: it did all it wanted and waits for the calm."""
 
     def __init__(
-        self, world: World, network: Network, told: Told, books: Books, account: Account, everybody: list[Account]
+        self,
+        world: World,
+        network: Network,
+        told: Acknowledged,
+        books: Books,
+        account: Account,
+        everybody: list[Account],
     ) -> None:
         self._world = world
         self._network = network

@@ -38,12 +38,12 @@ from numberdesk.ledger.model import Transfer
 from simulation.books import (
     Books,
     CarrierAudit,
-    GivingBack,
     KeyedRequest,
     Mismatch,
     Number,
     Row,
     StoredAnswer,
+    UnconfirmedRelease,
     Wallet,
     require,
 )
@@ -157,7 +157,7 @@ def _end(books: Books, rental: Any, command: Release) -> None:
     number.rested = True
     books.events.add((f"evt_rel_{order.serial}", order.account_id, "number.released", ended))
     if order.carrier != POOL:
-        books.releases[f"rel_{order.serial}"] = GivingBack(
+        books.releases[f"rel_{order.serial}"] = UnconfirmedRelease(
             f"rel_{order.serial}", order.carrier, order.e164, order.number_id, ended, ended
         )
 

@@ -32,7 +32,7 @@ from simulation.desk import (
     set_rule,
 )
 from simulation.network import Network, NoAnswerError, Reply, Request
-from simulation.told import Told
+from simulation.told import Acknowledged
 from simulation.world import World
 
 PREFIXES: Final = ("1361", "136120", "1361200")
@@ -51,7 +51,7 @@ class Operator:
         self,
         world: World,
         network: Network,
-        told: Told,
+        told: Acknowledged,
         accounts: list[Account],
         *,
         secret: str,

@@ -13,11 +13,11 @@ from numberdesk.core.prices import Prices
 from numberdesk.core.purchase import POOL, Buy, Refusal, Replayed, Sold
 from numberdesk.core.rating import BY_THE_MINUTE
 from numberdesk.flows.purchase.open_orders import lease_of
-from simulation.books import Books, Chase, Number, Order, StoredAnswer, Wallet, require
+from simulation.books import Books, FollowedOrder, Number, Order, StoredAnswer, Wallet, require
 from simulation.carrier_orders import asked_for
 from simulation.offered import good_offers
 
-Told = tuple[Any, ...]
+Expected = tuple[Any, ...]
 """("sold", carrier, prices), ("replayed", order id, request id), or ("refused", code, request id, details)."""
 
 USUAL: Final = Billing(BY_THE_MINUTE, 0)
@@ -49,7 +49,7 @@ def buy(books: Books, command: Buy, given: Any) -> str:
     return why
 
 
-def _expected(books: Books, command: Buy) -> tuple[Told, str]:
+def _expected(books: Books, command: Buy) -> tuple[Expected, str]:
     """The answer, and what it is called among the goals."""
     if command.idempotency_key is not None:
         first = books.answers.get((command.account_id, command.idempotency_key))
@@ -74,7 +74,7 @@ def _expected(books: Books, command: Buy) -> tuple[Told, str]:
     return ("sold", chosen.carrier, chosen.prices), _how(number, quotes, chosen)
 
 
-def _again(books: Books, first: StoredAnswer, command: Buy) -> tuple[Told, str]:
+def _again(books: Books, first: StoredAnswer, command: Buy) -> tuple[Expected, str]:
     if first.fingerprint != _fingerprint(command):
         return ("refused", "idempotency_conflict", command.request_id, None), "refused_idempotency_conflict"
     if first.code is not None:
@@ -180,7 +180,7 @@ def _sell(books: Books, command: Buy, carrier: str, prices: Prices) -> None:
     number.listing, number.carrier = listing, carrier
     number.state, number.account_id, number.order_id = "claimed", command.account_id, command.order_id
     lease = lease_of(books.carriers[carrier])
-    books.carrier_orders[order.id] = Chase(
+    books.carrier_orders[order.id] = FollowedOrder(
         order.id, order.account_id, carrier, order.e164, command.now, command.now + books.patience,
         command.now, command.now + lease,
     )  # fmt: skip
@@ -197,7 +197,7 @@ def _fingerprint(command: Buy) -> tuple[Any, ...]:
     return (command.e164, *command.confirmed)
 
 
-def _told(given: Any, why: str) -> Told:
+def _told(given: Any, why: str) -> Expected:
     if isinstance(given, Sold):
         require(USUAL, given.order.prices.billing, "how calls are billed")  # no offer here says another thing
         return ("sold", given.order.carrier, given.order.prices._replace(billing=UNSAID))

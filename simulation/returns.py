@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from numberdesk.carriers.port import Released
 from numberdesk.flows.carriers.confirm_carrier_releases import LeftOver, ReleaseReport
-from simulation.books import Books, GivingBack, require
+from simulation.books import Books, UnconfirmedRelease, require
 from simulation.plan import HOUR, MINUTE
 from simulation.world import MICROSECONDS
 
@@ -27,7 +27,7 @@ def note(books: Books, told: ReleaseReport, given: Any) -> list[str]:
     return goals
 
 
-def _noted(books: Books, one: GivingBack, told: ReleaseReport) -> list[str]:
+def _noted(books: Books, one: UnconfirmedRelease, told: ReleaseReport) -> list[str]:
     if one.confirmed_at is not None:
         return ["release_confirmed_before"]
     if isinstance(told.answer, LeftOver):
@@ -42,7 +42,7 @@ def _noted(books: Books, one: GivingBack, told: ReleaseReport) -> list[str]:
     return ["release_put_off"]
 
 
-def _park(books: Books, one: GivingBack, told: ReleaseReport) -> None:
+def _park(books: Books, one: UnconfirmedRelease, told: ReleaseReport) -> None:
     """Its carrier goes by the digits, and it was due long before the process began: a person has to look at it."""
     one.next_at, one.leased_until, one.parked = None, None, True
     key = (one.carrier, one.e164, "stale_release")

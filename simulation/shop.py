@@ -21,7 +21,7 @@ from simulation.customers import POOLED, Account
 from simulation.desk import connect_carriers, listing, rule_for
 from simulation.operators import PREFIXES, PRICES
 from simulation.process import Process
-from simulation.told import Told
+from simulation.told import Acknowledged
 from simulation.world import EPOCH, World
 
 _FUNDS: Final = (0, 1_200_000, 2_500_000, 20_000_000, 20_000_000, 20_000_000)
@@ -30,7 +30,7 @@ _FUNDS: Final = (0, 1_200_000, 2_500_000, 20_000_000, 20_000_000, 20_000_000)
 class Shop:
     """Opened once. `accounts` has the operator's last, `keys` the ids of all secrets, `stock` the pool's numbers."""
 
-    def __init__(self, world: World, told: Told, carriers: Iterable[str]) -> None:
+    def __init__(self, world: World, told: Acknowledged, carriers: Iterable[str]) -> None:
         self.accounts: list[Account] = []
         self.keys: dict[str, str] = {}
         self.stock: dict[str, bool] = {}

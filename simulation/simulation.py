@@ -28,7 +28,7 @@ from simulation.product import Product
 from simulation.seed_run import SeedRun
 from simulation.shop import Shop
 from simulation.storage import Disk
-from simulation.told import Told
+from simulation.told import Acknowledged
 from simulation.truth import Truth
 from simulation.workers import Worker
 from simulation.world import MICROSECONDS, World
@@ -68,7 +68,7 @@ class Simulation(SeedRun):
         doors = self._processes[: plan.doors]
         self._faults = Faults(world, disk, self._auditor, self._processes, self._start)
         self._network = Network(world, doors, product.handlers)
-        self._told = Told(world, self._auditor)
+        self._told = Acknowledged(world, self._auditor)
         self._shop = Shop(world, self._told, self._companies)
         self._clients: list[asyncio.Task[None]] = []
         self._customers: list[Customer] = []

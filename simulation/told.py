@@ -13,7 +13,7 @@ from simulation.world import World
 
 
 @dataclass
-class Told:
+class Acknowledged:
     """Acknowledged purchases, releases and movements of all clients."""
 
     world: World

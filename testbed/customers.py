@@ -21,7 +21,7 @@ class Wish(NamedTuple):
     idempotency_key: str | None
 
 
-class Told(NamedTuple):
+class FinalAnswer(NamedTuple):
     """A final answer."""
 
     status: int
@@ -32,8 +32,8 @@ class Customers:
     """Several customers at once, each with a connection and wishes. `told` is their record."""
 
     def __init__(self, wishes: Iterable[Wish], *, count: int = 8) -> None:
-        self.told: dict[Wish, Told] = {}
-        self.contradictions: list[tuple[Wish, Told, Told]] = []
+        self.told: dict[Wish, FinalAnswer] = {}
+        self.contradictions: list[tuple[Wish, FinalAnswer, FinalAnswer]] = []
         self.unanswered = 0
         self._wishes = list(wishes)
         self._count = count
@@ -98,7 +98,7 @@ class Customers:
         finally:
             connection.close()
 
-    def _hear(self, wish: Wish, told: Told) -> None:
+    def _hear(self, wish: Wish, told: FinalAnswer) -> None:
         if told.status >= 500 or told.status == 202:  # said to be no answer: the same request again is safe
             return
         with self._recording:
@@ -108,16 +108,16 @@ class Customers:
             self._progress.notify_all()
 
 
-def _meaning(told: Told) -> tuple[int, object]:
+def _meaning(told: FinalAnswer) -> tuple[int, object]:
     """A purchase is replayed byte for byte. A refusal may name the request that was refused, and of what is left."""
     return told.status, told.body if told.status == 200 else json.loads(told.body)["error"]["code"]
 
 
-def _answer(connection: http.client.HTTPConnection, wish: Wish) -> Told:
+def _answer(connection: http.client.HTTPConnection, wish: Wish) -> FinalAnswer:
     headers = {"X-Api-Key": wish.key, "Content-Type": "application/json"}
     if wish.idempotency_key is not None:
         headers["Idempotency-Key"] = wish.idempotency_key
     body = json.dumps({"phone_number": wish.e164, "price": 1.15})
     connection.request("POST", "/api/v1/phone-numbers/buy/", body, headers)
     response = connection.getresponse()
-    return Told(response.status, response.read())
+    return FinalAnswer(response.status, response.read())

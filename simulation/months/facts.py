@@ -152,7 +152,7 @@ class Call:
         return self.source, self.call_id
 
 
-class Verdict(NamedTuple):
+class ExpectedCharge(NamedTuple):
     """What is to become of a call: its state, why it is parked, the rental, and what it costs."""
 
     state: str
@@ -224,19 +224,19 @@ class Facts:
         self.calls[call.key] = call
         self.told.setdefault(call.source, []).append(call)
 
-    def verdict(self, call: Call, seconds: int | None) -> Verdict:
+    def verdict(self, call: Call, seconds: int | None) -> ExpectedCharge:
         """What is to become of a call of so many seconds, by all that is known."""
         rental = self.owner(call.e164, call.started_at)
         if rental is None or (call.source.startswith("customer:") and call.source != f"customer:{rental.account_id}"):
-            return Verdict("parked", "not_rented", None, None)
+            return ExpectedCharge("parked", "not_rented", None, None)
         if rental.source_at(call.started_at) != call.source:
-            return Verdict("witness", None, rental, None)
+            return ExpectedCharge("witness", None, rental, None)
         if seconds is None:
-            return Verdict("parked", "no_duration", rental, None)
+            return ExpectedCharge("parked", "no_duration", rental, None)
         rate = rental.rate_at(call.direction, call.started_at)
         if rate is None:
-            return Verdict("parked", "not_priced", rental, None)
-        return Verdict("charged", None, rental, cost(seconds, self.billing(rental, rate)))
+            return ExpectedCharge("parked", "not_priced", rental, None)
+        return ExpectedCharge("charged", None, rental, cost(seconds, self.billing(rental, rate)))
 
     def billing(self, rental: Rented, rate: int) -> Terms:
         """How calls of a rental are billed. Nothing was said of how those of numbers that were adopted are rounded."""

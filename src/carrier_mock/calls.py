@@ -13,7 +13,7 @@ from email.utils import format_datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from carrier_mock.exchange import Answer, Request, json_answer
+from carrier_mock.exchange import Request, Response, json_answer
 from carrier_mock.model import Account, MadeCall, as_uuid
 from carrier_mock.prices import shown
 from numberdesk.core.periods import MICROSECONDS, to_datetime
@@ -29,7 +29,7 @@ _USUAL_PAGE, _LONGEST_PAGE = 50, 1000
 _LONGEST_TELNYX_PAGE: Final = 50
 
 
-def twilio_calls(request: Request, account: Account, calls: Iterable[MadeCall], now: int) -> Answer:
+def twilio_calls(request: Request, account: Account, calls: Iterable[MadeCall], now: int) -> Response:
     """A page of an account's calls at Twilio, the latest first, by StartTime> and StartTime<, days of UTC."""
     since, until = _day(request.first("StartTime>"), 0), _day(request.first("StartTime<"), 2**62)
     found = sorted((call for call in calls if since <= call.at < until), key=lambda call: -call.number)
@@ -53,7 +53,7 @@ def twilio_calls(request: Request, account: Account, calls: Iterable[MadeCall], 
     return json_answer(200, body)
 
 
-def telnyx_calls(request: Request, calls: Iterable[MadeCall], now: int) -> Answer:
+def telnyx_calls(request: Request, calls: Iterable[MadeCall], now: int) -> Response:
     """A page of the records of a type at Telnyx, the earliest first, by when they began."""
     since = _instant(request.first("filter[started_at][gte]"), 0)
     until = _instant(request.first("filter[started_at][lt]"), 2**62)

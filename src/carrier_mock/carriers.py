@@ -17,7 +17,7 @@ from carrier_mock.books import Books
 from carrier_mock.changes import Change
 from carrier_mock.control import Control
 from carrier_mock.digits import Match
-from carrier_mock.exchange import Answer, Call, Plan, Request
+from carrier_mock.exchange import Call, Plan, Request, Response
 from carrier_mock.faults import EFFECTS, NOT_RECEIVED, Armed, Delivery, Fault, Faults, Twist
 from carrier_mock.holdings import Holdings
 from carrier_mock.inventory import Found, Inventory, Query
@@ -29,13 +29,13 @@ from carrier_mock.twilio import PREFIXES, Twilio
 MARK: Final = ("X-Carrier-Simulator", "numberdesk")
 """A header of every answer, so that nobody takes it for the real one."""
 
-_PAGE: Final = Answer(
+_PAGE: Final = Response(
     200,
     b"<!doctype html><title>Maintenance</title><p>We will be back soon.</p>\n",
     (("Content-Type", "text/html; charset=utf-8"),),
 )
-_NOTHING_HERE: Final = Answer(404, b'{"error":"no API has this path"}')
-_NO_ANSWER: Final = Answer(500)
+_NOTHING_HERE: Final = Response(404, b'{"error":"no API has this path"}')
+_NO_ANSWER: Final = Response(500)
 _FIRST_ERROR: Final = 400
 
 
@@ -62,7 +62,7 @@ class Carriers:
 
     def handle(self, request: Request, now: int, token: str) -> Plan:
         """What a request is answered. `token` is 32 hexadecimal digits that no other request has."""
-        self.holdings.settle(now)
+        self.holdings.end_due_orders(now)
         if request.path == "/control" or request.path.startswith("/control/"):
             return Plan(self._control.handle(request, now, token))
         carrier = self._carrier(request.path)
@@ -74,7 +74,7 @@ class Carriers:
         if way.state is State.HANGING:
             return Plan(_NO_ANSWER, Delivery.NEVER)
         call = carrier.understand(request, now, token)
-        if isinstance(call, Answer):
+        if isinstance(call, Response):
             return Plan(_marked(call), wait=way.answer_seconds)
         plan = self._done(carrier, call, now)
         return plan._replace(answer=_marked(plan.answer), wait=plan.wait + way.answer_seconds)
@@ -119,7 +119,7 @@ class Carriers:
         self._note(carrier.api, call, armed.fault, answer, now)
         return _faulty(carrier, call, armed, answer)
 
-    def _note(self, api: Api, call: Call, fault: Fault | None, answer: Answer, now: int) -> None:
+    def _note(self, api: Api, call: Call, fault: Fault | None, answer: Response, now: int) -> None:
         """Write an attempt to order down, as it was for the carrier."""
         if call.operation is not Operation.ORDER:
             return
@@ -133,7 +133,7 @@ class Carriers:
         self.holdings.note(Attempt(api, call.account.name, call.numbers, call.reference, now, outcome, said, name))
 
 
-def _faulty(carrier: Twilio | Telnyx, call: Call, armed: Armed, answer: Answer) -> Plan:
+def _faulty(carrier: Twilio | Telnyx, call: Call, armed: Armed, answer: Response) -> Plan:
     effect = EFFECTS[armed.fault]
     match armed.fault:
         case Fault.ERROR:
@@ -157,12 +157,12 @@ def _misnamed(body: bytes, numbers: Iterable[str]) -> bytes:
     return body
 
 
-def _code(answer: Answer) -> str:
+def _code(answer: Response) -> str:
     """The carrier's code in an error."""
     content = msgspec.json.decode(answer.body)
     errors = content.get("errors") or [content]
     return str(errors[0].get("code", ""))
 
 
-def _marked(answer: Answer) -> Answer:
+def _marked(answer: Response) -> Response:
     return answer._replace(headers=(*answer.headers, MARK))

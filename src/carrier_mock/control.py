@@ -34,7 +34,7 @@ from carrier_mock.control_shapes import (
     order_view,
     settings_view,
 )
-from carrier_mock.exchange import Answer, Request, json_answer
+from carrier_mock.exchange import Request, Response, json_answer
 from carrier_mock.faults import Faults
 from carrier_mock.holdings import Holdings
 from carrier_mock.inventory import Found
@@ -66,7 +66,7 @@ class Control:
         self._faults = faults
         self._reset = reset
 
-    def handle(self, request: Request, now: int, token: str) -> Answer:
+    def handle(self, request: Request, now: int, token: str) -> Response:
         """Do what is asked."""
         try:
             parts = request.path.removeprefix("/control").strip("/").split("/")

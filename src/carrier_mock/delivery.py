@@ -12,7 +12,7 @@ from functools import cache
 from http import HTTPStatus
 from typing import Final, Protocol
 
-from carrier_mock.exchange import Answer, Plan
+from carrier_mock.exchange import Plan, Response
 from carrier_mock.faults import Delivery
 
 HUGE_BYTES: Final = 100_000_000
@@ -44,7 +44,7 @@ class Sink(Protocol):
         ...
 
 
-def as_bytes(answer: Answer, *, close: bool = False, length: int | None = None) -> bytes:
+def as_bytes(answer: Response, *, close: bool = False, length: int | None = None) -> bytes:
     """An answer on the wire. `length` is what it claims to have, when that is not the truth."""
     try:
         phrase = HTTPStatus(answer.status).phrase
@@ -109,7 +109,7 @@ async def _bomb(plan: Plan, sink: Sink, _close: bool) -> None:  # noqa: FBT001  
     """As many spaces before the answer's JSON, packed."""
     body = bomb(plan.answer.body)
     headers = (*plan.answer.headers, ("Content-Encoding", "gzip"))
-    sink.write(as_bytes(Answer(_with_body(plan.answer), body, headers), close=True))
+    sink.write(as_bytes(Response(_with_body(plan.answer), body, headers), close=True))
     sink.close()
 
 
@@ -144,7 +144,7 @@ def _check_of_spaces() -> int:
     return check
 
 
-def _with_body(answer: Answer) -> int:
+def _with_body(answer: Response) -> int:
     return 200 if answer.status in _EMPTY else answer.status
 
 

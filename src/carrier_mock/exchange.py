@@ -36,7 +36,7 @@ class Request(NamedTuple):
         return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=1000))
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     """An HTTP answer."""
 
     status: int
@@ -47,7 +47,7 @@ class Answer(NamedTuple):
 class Plan(NamedTuple):
     """What is sent back, and how: after `wait` seconds, and with `pause` seconds between bytes where it drips."""
 
-    answer: Answer
+    answer: Response
     delivery: Delivery = Delivery.WHOLE
     wait: float = 0.0
     pause: float = 0.0
@@ -62,7 +62,7 @@ class Call(NamedTuple):
     account: Account
     operation: Operation
     numbers: tuple[str, ...]
-    run: Callable[[Twist], Answer]
+    run: Callable[[Twist], Response]
     reference: str = ""
 
 
@@ -73,9 +73,9 @@ def parse_target(target: str) -> tuple[str, tuple[tuple[str, str], ...]]:
     return unquote(parts.path), tuple(query)
 
 
-def json_answer(status: int, content: Any, *more: tuple[str, str]) -> Answer:
+def json_answer(status: int, content: Any, *more: tuple[str, str]) -> Response:
     """An answer with JSON."""
-    return Answer(status, msgspec.json.encode(content), (("Content-Type", "application/json"), *more))
+    return Response(status, msgspec.json.encode(content), (("Content-Type", "application/json"), *more))
 
 
 def credentials(request: Request, scheme: str) -> str:

@@ -109,10 +109,10 @@ class Holdings:
         self._do(Ordered(order))
         for line in lines:
             self._hold(account, line.e164, line.number_id, reference, order_id, twist, HoldingState.PENDING, now)
-        self.settle(now)
+        self.end_due_orders(now)
         return self.books.order(order_id) or order
 
-    def settle(self, now: int) -> None:
+    def end_due_orders(self, now: int) -> None:
         """Bring to their end all orders whose time has come."""
         wait = microseconds(self.settings.order_seconds)
         for order in self.books.pending():

@@ -17,7 +17,7 @@ import httptools
 import structlog
 
 from carrier_mock.delivery import as_bytes, deliver
-from carrier_mock.exchange import Answer, Plan, Request, parse_target
+from carrier_mock.exchange import Plan, Request, Response, parse_target
 from carrier_mock.faults import Delivery
 
 MOST_HEAD_BYTES: Final = 16 << 10
@@ -37,7 +37,7 @@ class RefusedError(Exception):
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
-        self.answer = Answer(status, text.encode(), (("Content-Type", "text/plain; charset=utf-8"),))
+        self.answer = Response(status, text.encode(), (("Content-Type", "text/plain; charset=utf-8"),))
 
 
 class HttpConnection(asyncio.Protocol):
@@ -202,7 +202,7 @@ class HttpConnection(asyncio.Protocol):
             return self._handler(request)
         except Exception as error:  # noqa: BLE001  a defect must be seen as one, and not as a carrier's fault
             structlog.get_logger().error("carrier mock failed", path=request.path, exc_info=error)
-            return Plan(Answer(500, b"the mock has a defect; see its log\n", (("Content-Type", "text/plain"),)))
+            return Plan(Response(500, b"the mock has a defect; see its log\n", (("Content-Type", "text/plain"),)))
 
     def _sent(self, task: asyncio.Task[None]) -> None:
         self._sending = None

@@ -19,7 +19,7 @@ from carrier_mock import telnyx_shapes as shapes
 from carrier_mock import telnyx_voice
 from carrier_mock.books import Roll
 from carrier_mock.calls import DETAIL_RECORDS, telnyx_calls
-from carrier_mock.exchange import Answer, Call, Request, credentials, json_answer
+from carrier_mock.exchange import Call, Request, Response, credentials, json_answer
 from carrier_mock.faults import Fault, Twist
 from carrier_mock.holdings import Holdings, No
 from carrier_mock.model import Account, Api, Holding, Operation, Order
@@ -27,9 +27,9 @@ from carrier_mock.prices import CREDIT
 from carrier_mock.telnyx_filters import (
     NUMBERS,
     ORDERS,
-    BadFilterError,
     Filters,
     Page,
+    TelnyxFilterError,
     read_filters,
     read_page,
     read_search,
@@ -92,17 +92,17 @@ class Telnyx:
         self._books = holdings.books
         self._voice = TelnyxVoice(holdings)
 
-    def understand(self, request: Request, now: int, token: str) -> Call | Answer:
+    def understand(self, request: Request, now: int, token: str) -> Call | Response:
         """What a request is for. `token` makes the ids of what it creates."""
         key = credentials(request, "bearer")
         if key in ("", WRONG):
             return _UNAUTHORIZED
         try:
             return self._routed(request, account_of(key), now, token)
-        except BadFilterError as bad:
+        except TelnyxFilterError as bad:
             return bad.answer
 
-    def refusal(self, fault: Fault, call: Call, seconds: float) -> Answer:
+    def refusal(self, fault: Fault, call: Call, seconds: float) -> Response:
         """The answer to a call that a fault does not let happen."""
         if fault in _SAME_AS:
             return _refused(_SAME_AS[fault], is_own=False)
@@ -118,8 +118,8 @@ class Telnyx:
                 return error(403, 10010, "Authorization failed", "You do not have permission to do this.")
         return error(500, 10007, "Unexpected error", "An unexpected error occured.")
 
-    def _routed(self, request: Request, account: Account, now: int, token: str) -> Call | Answer:
-        handlers: dict[str, Callable[[], Call | Answer]] = {}
+    def _routed(self, request: Request, account: Account, now: int, token: str) -> Call | Response:
+        handlers: dict[str, Callable[[], Call | Response]] = {}
         match request.path.removeprefix(PREFIX).strip("/").split("/"):
             case ["available_phone_numbers"]:
                 handlers["GET"] = lambda: self._search(request, account, now)
@@ -143,8 +143,8 @@ class Telnyx:
         handler = handlers.get(request.method)
         return _NOT_ALLOWED if handler is None else handler()
 
-    def _about_numbers(self, request: Request, account: Account, rest: list[str], now: int) -> Call | Answer:
-        handlers: dict[str, Callable[[], Call | Answer]] = {}
+    def _about_numbers(self, request: Request, account: Account, rest: list[str], now: int) -> Call | Response:
+        handlers: dict[str, Callable[[], Call | Response]] = {}
         match rest:
             case []:
                 handlers["GET"] = lambda: self._numbers(request, account, now)
@@ -161,14 +161,14 @@ class Telnyx:
         handler = handlers.get(request.method)
         return _NOT_ALLOWED if handler is None else handler()
 
-    def _balance(self, account: Account) -> Answer:
+    def _balance(self, account: Account) -> Response:
         return json_answer(200, {"data": shapes.balance(CREDIT - self._books.spent(account))})
 
     def _search(self, request: Request, account: Account, now: int) -> Call:
         inventory = self._books.inventory
         wanted = read_search(request, inventory)
 
-        def run(twist: Twist) -> Answer:
+        def run(twist: Twist) -> Response:
             exact, near = search(inventory, wanted)
             self._holdings.saw(account, (each.e164 for each in (*exact, *near)), now)
             data = [shapes.for_sale(each, twist.price_times, best_effort=False) for each in exact]
@@ -178,15 +178,15 @@ class Telnyx:
 
         return Call(account, Operation.SEARCH, (), run)
 
-    def _order(self, request: Request, account: Account, now: int, token: str) -> Call | Answer:
+    def _order(self, request: Request, account: Account, now: int, token: str) -> Call | Response:
         new = _new_order(request)
-        if isinstance(new, Answer):
+        if isinstance(new, Response):
             return new
         numbers = tuple(dict.fromkeys(each.phone_number for each in new.phone_numbers))
         with_papers = all(each.requirement_group_id for each in new.phone_numbers)
         reference = new.customer_reference or ""
 
-        def run(twist: Twist) -> Answer:
+        def run(twist: Twist) -> Response:
             mine = any((holder := self._books.holder(each)) and holder.account == account.name for each in numbers)
             word = self._holdings.order(
                 account, numbers, reference, with_papers=with_papers, twist=twist, now=now, token=token
@@ -195,7 +195,7 @@ class Telnyx:
 
         return Call(account, Operation.ORDER, numbers, run, reference)
 
-    def _shown(self, order: Order) -> Answer:
+    def _shown(self, order: Order) -> Response:
         places = {line.e164: self._books.inventory.place(line.e164) for line in order.lines}
         return json_answer(200, {"data": shapes.order(order, places)})
 
@@ -221,7 +221,7 @@ class Telnyx:
         about = tuple(line.e164 for each in orders for line in each.lines)
         return Call(account, Operation.FIND, about, lambda _: _part(found, page, shapes.order_in_list))
 
-    def _numbers(self, request: Request, account: Account, now: int) -> Call | Answer:
+    def _numbers(self, request: Request, account: Account, now: int) -> Call | Response:
         given, page = read_filters(request, NUMBERS), read_page(request)
         until = now - self._holdings.settings.lag(Api.TELNYX)
         roll = self._books.roll(account)
@@ -264,24 +264,24 @@ class Telnyx:
         holding = self._holding(account, number_id)
         about = () if holding is None else (holding.e164,)
 
-        def run(_twist: Twist) -> Answer:
+        def run(_twist: Twist) -> Response:
             if holding is None or holding.at > now - self._holdings.settings.lag(Api.TELNYX):
                 return _NOT_FOUND
             return json_answer(200, {"data": self._owned(holding, now=now)})
 
         return Call(account, Operation.FIND, about, run)
 
-    def _connect(self, request: Request, account: Account, number_id: str) -> Call | Answer:
+    def _connect(self, request: Request, account: Account, number_id: str) -> Call | Response:
         holding = self._holding(account, number_id)
         if holding is None:
             return _NOT_FOUND
         return self._voice.connect(request, account, holding, lambda: self._owned(holding))
 
-    def _voice_of(self, request: Request, account: Account, number_id: str) -> Call | Answer:
+    def _voice_of(self, request: Request, account: Account, number_id: str) -> Call | Response:
         holding = self._holding(account, number_id)
         return _NOT_FOUND if holding is None else self._voice.of_number(request, account, holding)
 
-    def _emergency(self, request: Request, account: Account, number_id: str) -> Call | Answer:
+    def _emergency(self, request: Request, account: Account, number_id: str) -> Call | Response:
         holding = self._holding(account, number_id)
         return _NOT_FOUND if holding is None else self._voice.emergency(request, account, holding)
 
@@ -296,7 +296,7 @@ class Telnyx:
         holding = self._holding(account, number_id)
         about = () if holding is None else (holding.e164,)
 
-        def run(_twist: Twist) -> Answer:
+        def run(_twist: Twist) -> Response:
             if holding is None:
                 return _NOT_FOUND
             if self._books.wires.of(number_id).get("emergency", {}).get("emergency_enabled"):
@@ -315,7 +315,7 @@ class Telnyx:
         return holding if self._books.is_listed(holding) else None
 
 
-def _new_order(request: Request) -> NewOrder | Answer:
+def _new_order(request: Request) -> NewOrder | Response:
     try:
         new = msgspec.json.decode(request.body, type=NewOrder)
     except msgspec.ValidationError as bad:
@@ -332,7 +332,7 @@ def _new_order(request: Request) -> NewOrder | Answer:
     return new
 
 
-def _refused(no: No, *, is_own: bool) -> Answer:
+def _refused(no: No, *, is_own: bool) -> Response:
     match no:
         case No.INVALID:
             detail = "The specified phone number parameter must be in +E.164 format."
@@ -360,19 +360,19 @@ def _order_test(given: Filters) -> Callable[[Order], bool]:
     return fits
 
 
-def _page(roll: Roll[Item], until: int, page: Page, show: Callable[[Item], dict[str, Any]]) -> Answer:
+def _page(roll: Roll[Item], until: int, page: Page, show: Callable[[Item], dict[str, Any]]) -> Response:
     """A page of everything. It costs no more at the end of the list than at its beginning."""
     skip = (page.number - 1) * page.size
     return _listed(roll.count(until), roll.page(until, skip=skip, size=page.size), page, show)
 
 
-def _part(found: list[Item], page: Page, show: Callable[[Item], dict[str, Any]]) -> Answer:
+def _part(found: list[Item], page: Page, show: Callable[[Item], dict[str, Any]]) -> Response:
     """A page of what was found."""
     skip = (page.number - 1) * page.size
     return _listed(len(found), found[skip : skip + page.size], page, show)
 
 
-def _listed(total: int, items: list[Item], page: Page, show: Callable[[Item], dict[str, Any]]) -> Answer:
+def _listed(total: int, items: list[Item], page: Page, show: Callable[[Item], dict[str, Any]]) -> Response:
     meta = {
         "page_number": page.number,
         "page_size": page.size,

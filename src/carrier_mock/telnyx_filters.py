@@ -10,7 +10,7 @@ from collections.abc import Collection
 from typing import Final, NamedTuple
 
 from carrier_mock.digits import Match, parts
-from carrier_mock.exchange import Answer, Request
+from carrier_mock.exchange import Request, Response
 from carrier_mock.inventory import Found, Inventory, Query
 from carrier_mock.model import Kind, Place
 from carrier_mock.telnyx_shapes import error, features
@@ -44,10 +44,10 @@ Filters = dict[str, str]
 """Values by their names, parts of which are joined by a slash; several of a list are joined by commas."""
 
 
-class BadFilterError(ValueError):
+class TelnyxFilterError(ValueError):
     """A filter cannot be used; `answer` says why."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Response) -> None:
         super().__init__()
         self.answer = answer
 
@@ -60,7 +60,7 @@ class Page(NamedTuple):
 
 
 def read_filters(request: Request, known: Collection[str]) -> Filters:
-    """The filters of a request. Raises BadFilterError for one that is not known here."""
+    """The filters of a request. Raises TelnyxFilterError for one that is not known here."""
     found: Filters = {}
     for name, value in request.query:
         if not name.startswith("filter"):
@@ -70,7 +70,7 @@ def read_filters(request: Request, known: Collection[str]) -> Filters:
         is_list = inner == "" or inner.isdigit()
         full = outer if is_list else f"{outer}/{inner}"
         if full not in known:
-            raise BadFilterError(
+            raise TelnyxFilterError(
                 error(
                     400,
                     10031,
@@ -84,7 +84,7 @@ def read_filters(request: Request, known: Collection[str]) -> Filters:
 
 
 def read_page(request: Request) -> Page:
-    """The page that a list is asked for. Raises BadFilterError."""
+    """The page that a list is asked for. Raises TelnyxFilterError."""
     number = _whole(request.first("page[number]") or "1", "page[number]", 10**_LONGEST_COUNT)
     return Page(number, _whole(request.first("page[size]") or str(_USUAL_PAGE), "page[size]", _LONGEST_PAGE))
 
@@ -98,11 +98,11 @@ class Search(NamedTuple):
 
 
 def read_search(request: Request, inventory: Inventory) -> Search:
-    """What a search looks for. Raises BadFilterError."""
+    """What a search looks for. Raises TelnyxFilterError."""
     given = read_filters(request, SEARCH)
     country = given.get("country_code", "").upper()
     if not country:
-        raise BadFilterError(
+        raise TelnyxFilterError(
             error(
                 422,
                 10004,
@@ -113,7 +113,7 @@ def read_search(request: Request, inventory: Inventory) -> Search:
         )
     code = inventory.calling_code(country)
     if code is None:
-        raise BadFilterError(error(400, 10015, "Bad Request", f"There is no coverage in {country[:2]}."))
+        raise TelnyxFilterError(error(400, 10015, "Bad Request", f"There is no coverage in {country[:2]}."))
     number_type = given.get("phone_number_type")
     if number_type is not None and number_type not in _TYPES:
         raise _not_of("filter[phone_number_type]", _TYPES)
@@ -172,7 +172,7 @@ def _same(wanted: str | None, name: str) -> bool:
 
 def _whole(text: str, name: str, highest: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_COUNT and 0 < int(text) <= highest):
-        raise BadFilterError(
+        raise TelnyxFilterError(
             error(
                 422,
                 10033,
@@ -184,6 +184,6 @@ def _whole(text: str, name: str, highest: int) -> int:
     return int(text)
 
 
-def _not_of(name: str, known: Collection[str]) -> BadFilterError:
+def _not_of(name: str, known: Collection[str]) -> TelnyxFilterError:
     detail = f"The value must be one of {', '.join(sorted(known))}."
-    return BadFilterError(error(422, 10032, "Invalid enumerated value", detail, parameter=name))
+    return TelnyxFilterError(error(422, 10032, "Invalid enumerated value", detail, parameter=name))

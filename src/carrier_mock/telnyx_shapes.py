@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from carrier_mock.exchange import Answer, json_answer
+from carrier_mock.exchange import Response, json_answer
 from carrier_mock.inventory import Found
 from carrier_mock.model import Api, Holding, HoldingState, Kind, Order, Place, as_uuid, derived
 from carrier_mock.prices import CURRENCY, price_of, shown
@@ -28,7 +28,7 @@ _STATUSES: Final = {
 _ALWAYS_IN_NORTH_AMERICA: Final = ("emergency", "hd_voice", "local_calling")
 
 
-def error(status: int, code: int, title: str, detail: str, *more: tuple[str, str], **source: str) -> Answer:
+def error(status: int, code: int, title: str, detail: str, *more: tuple[str, str], **source: str) -> Response:
     """An error in Telnyx's body (https://developers.telnyx.com/development/api-fundamentals/api-errors)."""
     one: dict[str, Any] = {"code": str(code), "title": title, "detail": detail}
     if source:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from carrier_mock import telnyx_shapes as shapes
-from carrier_mock.exchange import Answer, Call, Request, json_answer
+from carrier_mock.exchange import Call, Request, Response, json_answer
 from carrier_mock.holdings import Holdings
 from carrier_mock.model import Account, Holding, Operation, as_digits
 from carrier_mock.telnyx_shapes import error
@@ -48,7 +48,7 @@ class TelnyxVoice:
         self._holdings = holdings
         self._wires = holdings.books.wires
 
-    def of_number(self, request: Request, account: Account, holding: Holding) -> Call | Answer:
+    def of_number(self, request: Request, account: Account, holding: Holding) -> Call | Response:
         """What a request about the voice of a number is for."""
         if request.method == "GET":
             return Call(account, Operation.CONNECT, (holding.e164,), lambda _: self._voice(holding))
@@ -66,20 +66,20 @@ class TelnyxVoice:
         if forwarding["forwards_to"] and not _is_e164(forwarding["forwards_to"]):
             return _unprocessable("forwards_to must be in +E.164 format")
 
-        def run() -> Answer:
+        def run() -> Response:
             self._holdings.wire(holding, changes)
             return self._voice(holding)
 
         return Call(account, Operation.CONNECT, (holding.e164,), lambda _: run())
 
-    def emergency(self, request: Request, account: Account, holding: Holding) -> Call | Answer:
+    def emergency(self, request: Request, account: Account, holding: Holding) -> Call | Response:
         """An address for emergency calls is given to a number, or taken off it."""
         given = _body(request) or {}
         address, enabled = given.get("emergency_address_id"), given.get("emergency_enabled")
         if not isinstance(address, str) or not address or not isinstance(enabled, bool):
             return _unprocessable("emergency_enabled and emergency_address_id are required")
 
-        def run() -> Answer:
+        def run() -> Response:
             kept = {"emergency_address_id": address if enabled else None, "emergency_enabled": enabled}
             settings = {**kept, "emergency_status": "active" if enabled else "disabled"}
             self._holdings.wire(holding, {"emergency": settings})
@@ -89,7 +89,7 @@ class TelnyxVoice:
 
     def connect(
         self, request: Request, account: Account, holding: Holding, show: Callable[[], dict[str, Any]]
-    ) -> Call | Answer:
+    ) -> Call | Response:
         """A change of a number: the connection that it belongs to, "" for none."""
         given = _body(request)
         if given is None:
@@ -98,16 +98,16 @@ class TelnyxVoice:
         if connection and not any(self._wires.thing(account, kind, connection) for kind in _KINDS.values()):
             return _unprocessable("connection_id is of no connection")
 
-        def run() -> Answer:
+        def run() -> Response:
             self._holdings.wire(holding, {"connection_id": connection or None})
             return json_answer(200, {"data": show()})
 
         return Call(account, Operation.CONNECT, (holding.e164,), lambda _: run())
 
-    def understand(self, request: Request, account: Account, parts: list[str], now: int, token: str) -> Call | Answer:
+    def understand(self, request: Request, account: Account, parts: list[str], now: int, token: str) -> Call | Response:
         """What a request for connections, their FQDNs and applications is for."""
         kind = _KINDS[parts[0]]
-        handlers: dict[str, Callable[[], Answer]] = {}
+        handlers: dict[str, Callable[[], Response]] = {}
         if len(parts) == 1:
             handlers["GET"] = lambda: self._listed(request, account, kind)
             handlers["POST"] = lambda: self._made(request, account, kind, now, token)
@@ -121,7 +121,7 @@ class TelnyxVoice:
         handler = handlers.get(request.method)
         return _NOT_ALLOWED if handler is None else Call(account, Operation.CONNECT, (), lambda _: handler())
 
-    def _voice(self, holding: Holding) -> Answer:
+    def _voice(self, holding: Holding) -> Response:
         wired = self._wires.of(holding.number_id)
         data = {
             "id": holding.number_id,
@@ -136,7 +136,7 @@ class TelnyxVoice:
         }
         return json_answer(200, {"data": data})
 
-    def _listed(self, request: Request, account: Account, kind: str) -> Answer:
+    def _listed(self, request: Request, account: Account, kind: str) -> Response:
         found = self._wires.things(account, kind)
         for name, field in (("filter[connection_id]", "connection_id"), ("filter[friendly_name]", "friendly_name")):
             if wanted := request.first(name):
@@ -146,7 +146,7 @@ class TelnyxVoice:
         meta = {"page_number": 1, "page_size": max(1, len(found)), "total_pages": 1, "total_results": len(found)}
         return json_answer(200, {"data": [_view(each) for each in reversed(found)], "meta": meta})
 
-    def _made(self, request: Request, account: Account, kind: str, now: int, token: str) -> Answer:
+    def _made(self, request: Request, account: Account, kind: str, now: int, token: str) -> Response:
         given = _body(request)
         if given is None or not all(given.get(name) for name in _NEEDED[kind]):
             return _unprocessable(f"{', '.join(_NEEDED[kind])} must be given")
@@ -159,7 +159,7 @@ class TelnyxVoice:
         self._holdings.put(thing)
         return json_answer(201, {"data": _view(thing)})
 
-    def _changed(self, request: Request, thing: Thing) -> Answer:
+    def _changed(self, request: Request, thing: Thing) -> Response:
         given = _body(request)
         if given is None:
             return _unprocessable("the body is no object")
@@ -169,7 +169,7 @@ class TelnyxVoice:
         self._holdings.put(thing._replace(settings=settings))
         return json_answer(200, {"data": _view(thing._replace(settings=settings))})
 
-    def _dropped(self, thing: Thing) -> Answer:
+    def _dropped(self, thing: Thing) -> Response:
         self._holdings.drop(thing.thing_id)
         return json_answer(200, {"data": _view(thing)})
 
@@ -187,7 +187,7 @@ def _body(request: Request) -> dict[str, Any] | None:
     return given if isinstance(given, dict) else None
 
 
-def _unprocessable(detail: str) -> Answer:
+def _unprocessable(detail: str) -> Response:
     return error(422, 10027, "Unprocessable Entity", detail)
 
 

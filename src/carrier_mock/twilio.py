@@ -16,13 +16,13 @@ from urllib.parse import urlencode
 from carrier_mock import twilio_shapes as shapes
 from carrier_mock.calls import twilio_calls
 from carrier_mock.digits import Match, partial
-from carrier_mock.exchange import Answer, Call, Request, json_answer, user_and_password
+from carrier_mock.exchange import Call, Request, Response, json_answer, user_and_password
 from carrier_mock.faults import Fault, Twist
 from carrier_mock.holdings import Holdings, No
 from carrier_mock.inventory import Query
 from carrier_mock.model import Account, Api, Holding, Operation
 from carrier_mock.prices import CREDIT
-from carrier_mock.twilio_search import BadFilterError, read_filters
+from carrier_mock.twilio_search import TwilioFilterError, read_filters
 from carrier_mock.twilio_shapes import error, not_found
 from carrier_mock.twilio_voice import TwilioVoice
 
@@ -56,7 +56,7 @@ class Twilio:
         self._books = holdings.books
         self._voice = TwilioVoice(holdings)
 
-    def understand(self, request: Request, now: int, token: str) -> Call | Answer:
+    def understand(self, request: Request, now: int, token: str) -> Call | Response:
         """What a request is for. `token` makes the ids of what it creates."""
         user, password = user_and_password(request)
         is_account = is_account_sid(user)
@@ -73,7 +73,7 @@ class Twilio:
                 return self._of_account(request, Account(Api.TWILIO, sid), rest, now, token)
         return not_found(request.path)
 
-    def refusal(self, fault: Fault, call: Call, seconds: float) -> Answer:
+    def refusal(self, fault: Fault, call: Call, seconds: float) -> Response:
         """The answer to a call that a fault does not let happen."""
         number = ", ".join(call.numbers)
         match fault:
@@ -89,8 +89,8 @@ class Twilio:
                 return error(400, 21631, "Phone Number Requires an Address but the 'AddressSid' parameter was empty")
         return error(500, 20500, "An internal server error has occurred")
 
-    def _of_account(self, request: Request, account: Account, rest: list[str], now: int, token: str) -> Call | Answer:
-        handlers: dict[str, Callable[[], Call | Answer]] = {}
+    def _of_account(self, request: Request, account: Account, rest: list[str], now: int, token: str) -> Call | Response:
+        handlers: dict[str, Callable[[], Call | Response]] = {}
         match rest:
             case []:
                 answer = json_answer(200, shapes.account(account.name))
@@ -115,10 +115,10 @@ class Twilio:
         handler = handlers.get(request.method)
         return _NOT_ALLOWED if handler is None else handler()
 
-    def _balance(self, account: Account) -> Answer:
+    def _balance(self, account: Account) -> Response:
         return json_answer(200, shapes.balance(account, CREDIT - self._books.spent(account)))
 
-    def _pricing(self, request: Request, account: Account, product: str, country: str) -> Call | Answer:
+    def _pricing(self, request: Request, account: Account, product: str, country: str) -> Call | Response:
         write = {"PhoneNumbers": shapes.number_prices, "Voice": shapes.voice_prices}.get(product)
         inventory = self._books.inventory
         if write is None or not inventory.offers(country):
@@ -128,26 +128,26 @@ class Twilio:
         run = lambda twist: json_answer(200, write(country, inventory, twist.price_times))  # noqa: E731  it goes into a Call
         return Call(account, Operation.PRICING, (), run)
 
-    def _search(self, request: Request, account: Account, country: str, kind: str) -> Call | Answer:
+    def _search(self, request: Request, account: Account, country: str, kind: str) -> Call | Response:
         number_type = shapes.TYPES[kind]
         inventory = self._books.inventory
         try:
             filters = read_filters(request, inventory)
-        except BadFilterError as bad:
+        except TwilioFilterError as bad:
             return error(400, 20001, str(bad))
         named = filters.named and number_type is not None
         if number_type not in inventory.offers(country) and not named:
             return not_found(request.path)
         query = Query(country, number_type, filters.match, named, filters.wants)
 
-        def run(_twist: Twist) -> Answer:
+        def run(_twist: Twist) -> Response:
             found = [] if number_type is None else inventory.search(query, _page_size(request))
             items = [shapes.for_sale(each) for each in found]
             return json_answer(200, {"available_phone_numbers": items, "uri": _uri(request, request.query)})
 
         return Call(account, Operation.SEARCH, (), run)
 
-    def _buy(self, request: Request, account: Account, now: int, token: str) -> Call | Answer:
+    def _buy(self, request: Request, account: Account, now: int, token: str) -> Call | Response:
         if request.headers.get("content-type", _FORM).partition(";")[0].strip().lower() != _FORM:
             return error(415, 20001, f"Content-Type must be {_FORM}")
         form = request.form()
@@ -155,10 +155,10 @@ class Twilio:
         if len(name) > _LONGEST_NAME:
             return error(400, 20001, f"FriendlyName must have at most {_LONGEST_NAME} characters")
         number = form.get("PhoneNumber") or self._any_in(form.get("AreaCode", ""))
-        if isinstance(number, Answer):
+        if isinstance(number, Response):
             return number
 
-        def run(twist: Twist) -> Answer:
+        def run(twist: Twist) -> Response:
             with_address = bool(form.get("AddressSid") or form.get("BundleSid"))
             word = self._holdings.buy(
                 account, number, name, with_address=with_address, twist=twist, now=now, token=token
@@ -169,7 +169,7 @@ class Twilio:
 
         return Call(account, Operation.ORDER, (number,), run, name)
 
-    def _any_in(self, area_code: str) -> str | Answer:
+    def _any_in(self, area_code: str) -> str | Response:
         """A number of an area code, for a buyer who wants any."""
         if not area_code:
             return error(400, 21421, "PhoneNumber or AreaCode is required")
@@ -191,7 +191,7 @@ class Twilio:
         digits = "".join(sign for sign in number if sign.isascii() and sign.isdigit())
         about = (f"+{digits}", *(each.e164 for each in (self._books.called(account, name) if name else ())))
 
-        def run(_twist: Twist) -> Answer:
+        def run(_twist: Twist) -> Response:
             found = self._found(account, number, name, until)
             start, before, size = _position(request)
             left = found[start:] if before is None else [each for each in found if each.number < before]
@@ -213,13 +213,13 @@ class Twilio:
         fits = part.fits
         return found if fits is None else [each for each in found if fits(each.e164[1:])]
 
-    def _page(self, request: Request, account: Account, until: int) -> Answer:
+    def _page(self, request: Request, account: Account, until: int) -> Response:
         start, before, size = _position(request)
         roll = self._books.roll(account)
         skip = start if before is None else 0
         return self._as_page(request, roll.page(until, skip=skip, before=before, size=size + 1))
 
-    def _as_page(self, request: Request, holdings: list[Holding]) -> Answer:
+    def _as_page(self, request: Request, holdings: list[Holding]) -> Response:
         """A page; one holding more than it has room for tells that there is another."""
         size, page = _page_size(request), _whole(request.first("Page"), 0)
         shown = holdings[:size]
@@ -246,7 +246,7 @@ class Twilio:
         holding = self._holding(account, sid)
         about = () if holding is None else (holding.e164,)
 
-        def run(_twist: Twist) -> Answer:
+        def run(_twist: Twist) -> Response:
             if holding is None or holding.at > now - self._holdings.settings.lag(Api.TWILIO):
                 return not_found(request.path)
             return json_answer(200, self._shown(holding))
@@ -257,25 +257,25 @@ class Twilio:
         holding = self._holding(account, sid)
         about = () if holding is None else (holding.e164,)
 
-        def run(_twist: Twist) -> Answer:
+        def run(_twist: Twist) -> Response:
             if holding is None:
                 return not_found(request.path)
             if self._books.wires.of(sid).get("emergency_address_sid"):
                 return error(409, 20409, "The number has an emergency address, which must be removed first")
             self._holdings.release(holding, now)
-            return Answer(204, headers=())
+            return Response(204, headers=())
 
         return Call(account, Operation.RELEASE, about, run)
 
-    def _update(self, request: Request, account: Account, sid: str) -> Call | Answer:
+    def _update(self, request: Request, account: Account, sid: str) -> Call | Response:
         holding = self._holding(account, sid)
         if holding is None:
             return not_found(request.path)
         settings = self._voice.settings(account, request.form())
-        if isinstance(settings, Answer):
+        if isinstance(settings, Response):
             return settings
 
-        def run(_twist: Twist) -> Answer:
+        def run(_twist: Twist) -> Response:
             self._holdings.wire(holding, settings)
             return json_answer(200, self._shown(holding))
 
@@ -290,7 +290,7 @@ class Twilio:
         return holding if mine else None
 
 
-def _refused(no: No, number: str) -> Answer:
+def _refused(no: No, number: str) -> Response:
     match no:
         case No.INVALID:
             return error(400, 21421, f"{number} is not valid")

@@ -40,7 +40,7 @@ _MAGIC_DIGITS: Final = "500555"
 Test = Callable[[Place], bool]
 
 
-class BadFilterError(ValueError):
+class TwilioFilterError(ValueError):
     """A filter has a value that it cannot have; the text names it."""
 
 
@@ -53,7 +53,7 @@ class Filters(NamedTuple):
 
 
 def read_filters(request: Request, inventory: Inventory) -> Filters:
-    """The filters of a search. Raises BadFilterError."""
+    """The filters of a search. Raises TwilioFilterError."""
     tests: list[Test] = []
     match, named = Match(), False
     for name, value in request.query:
@@ -77,18 +77,18 @@ def _pattern(text: str) -> Match:
     try:
         return twilio_pattern(text)
     except BadPatternError:
-        raise BadFilterError("Contains is not a valid pattern") from None
+        raise TwilioFilterError("Contains is not a valid pattern") from None
 
 
 def _area_code(text: str) -> Test:
     if not _AREA_CODE.fullmatch(text):
-        raise BadFilterError("AreaCode must be a whole number")
+        raise TwilioFilterError("AreaCode must be a whole number")
     return lambda place: place.area_code == text and place.calling_code == "1"
 
 
 def _flag(name: str, text: str) -> bool:
     if text.lower() not in ("true", "false"):
-        raise BadFilterError(f"{name} must be true or false")
+        raise TwilioFilterError(f"{name} must be true or false")
     return text.lower() == "true"
 
 
@@ -116,7 +116,7 @@ def _near(request: Request, inventory: Inventory) -> list[Test]:
         return []
     text = request.first("Distance") or str(_USUAL_DISTANCE)
     if not _AREA_CODE.fullmatch(text) or not 0 < int(text) <= _LONGEST_DISTANCE:
-        raise BadFilterError(f"Distance must be a whole number from 1 to {_LONGEST_DISTANCE}")
+        raise TwilioFilterError(f"Distance must be a whole number from 1 to {_LONGEST_DISTANCE}")
     return [lambda place: here is not None and _miles(here, _coordinates(place)) <= int(text)]
 
 
@@ -127,7 +127,7 @@ def _coordinates(place: Place) -> tuple[float, float] | None:
 def _read_coordinates(text: str) -> tuple[float, float]:
     latitude, comma, longitude = text.partition(",")
     if not comma or not _COORDINATE.fullmatch(latitude.strip()) or not _COORDINATE.fullmatch(longitude.strip()):
-        raise BadFilterError("NearLatLong must be a latitude and a longitude, like 37.84,-122.29")
+        raise TwilioFilterError("NearLatLong must be a latitude and a longitude, like 37.84,-122.29")
     return float(latitude), float(longitude)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from email.utils import format_datetime
 from typing import Any, Final
 
-from carrier_mock.exchange import Answer, json_answer
+from carrier_mock.exchange import Response, json_answer
 from carrier_mock.inventory import Found, Inventory
 from carrier_mock.model import Account, Api, Holding, Kind, Place
 from carrier_mock.prices import CURRENCY, price_of, shown
@@ -43,7 +43,7 @@ _FIRST_SEEN: Final = 1_438_298_344_000_000
 _NORTH_AMERICAN_LENGTH: Final = len("+14155550100")
 
 
-def error(status: int, code: int, message: str, *more: tuple[str, str]) -> Answer:
+def error(status: int, code: int, message: str, *more: tuple[str, str]) -> Response:
     """An error in Twilio's body (https://www.twilio.com/docs/usage/twilios-response)."""
     body = {
         "code": code,
@@ -54,7 +54,7 @@ def error(status: int, code: int, message: str, *more: tuple[str, str]) -> Answe
     return json_answer(status, body, *more)
 
 
-def not_found(path: str) -> Answer:
+def not_found(path: str) -> Response:
     """What a path gets that leads nowhere."""
     return error(404, 20404, f"The requested resource {path} was not found")
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from carrier_mock.exchange import Answer, Call, Request, json_answer
+from carrier_mock.exchange import Call, Request, Response, json_answer
 from carrier_mock.holdings import Holdings
 from carrier_mock.model import Account, Holding, Operation
 from carrier_mock.twilio_shapes import error, not_found
@@ -55,7 +55,7 @@ class TwilioVoice:
         self._holdings = holdings
         self._wires = holdings.books.wires
 
-    def settings(self, account: Account, form: dict[str, str]) -> dict[str, Any] | Answer:
+    def settings(self, account: Account, form: dict[str, str]) -> dict[str, Any] | Response:
         """What a form sets for a number; the answer to one that is wrong."""
         settings: dict[str, Any] = {name: form[given] for given, name in _TEXTS.items() if given in form}
         wrong = _wrong_in(settings)
@@ -82,10 +82,10 @@ class TwilioVoice:
             settings |= {"trunk_sid": None} if application else {}
         return settings
 
-    def understand(self, request: Request, account: Account, rest: list[str], now: int, token: str) -> Call | Answer:
+    def understand(self, request: Request, account: Account, rest: list[str], now: int, token: str) -> Call | Response:
         """What a request below /v1/Trunks is for."""
         about: tuple[str, ...] = ()
-        handlers: dict[str, Callable[[], Answer]] = {}
+        handlers: dict[str, Callable[[], Response]] = {}
         trunk = None if not rest else self._wires.thing(account, TRUNK, rest[0])
         if rest and trunk is None:
             return not_found(request.path)
@@ -112,8 +112,8 @@ class TwilioVoice:
 
     def _about_urls(
         self, request: Request, account: Account, trunk: str, rest: list[str], now: int, token: str
-    ) -> Call | Answer:
-        handlers: dict[str, Callable[[], Answer]] = {}
+    ) -> Call | Response:
+        handlers: dict[str, Callable[[], Response]] = {}
         if not rest:
             urls = self._wires.things(account, ORIGINATION_URL, trunk)
             handlers["GET"] = lambda: self._listed(request, "origination_urls", urls)
@@ -134,7 +134,9 @@ class TwilioVoice:
             return None
         return holding if self._wires.of(number_sid).get("trunk_sid") == trunk else None
 
-    def _put_trunk(self, account: Account, form: dict[str, str], before: Thing | None, now: int, token: str) -> Answer:
+    def _put_trunk(
+        self, account: Account, form: dict[str, str], before: Thing | None, now: int, token: str
+    ) -> Response:
         kept = {"friendly_name": "", "secure": False} if before is None else before.settings
         secure = {"true": True, "false": False}.get(form.get("Secure", "").lower(), kept["secure"])
         settings = {"friendly_name": form.get("FriendlyName", kept["friendly_name"]), "secure": secure}
@@ -145,7 +147,7 @@ class TwilioVoice:
 
     def _put_url(
         self, account: Account, trunk: str, form: dict[str, str], before: Thing | None, now: int, token: str
-    ) -> Answer:
+    ) -> Response:
         kept = {} if before is None else dict(before.settings)
         names = {"FriendlyName": "friendly_name", "SipUrl": "sip_url"}
         kept |= {name: form[given] for given, name in names.items() if given in form}
@@ -165,20 +167,20 @@ class TwilioVoice:
         self._holdings.put(made)
         return json_answer(201 if before is None else 200, _url(made))
 
-    def _take_off(self, holding: Holding) -> Answer:
+    def _take_off(self, holding: Holding) -> Response:
         self._holdings.wire(holding, {"trunk_sid": None})
-        return Answer(204, headers=())
+        return Response(204, headers=())
 
-    def _drop(self, sid: str) -> Answer:
+    def _drop(self, sid: str) -> Response:
         self._holdings.drop(sid)
-        return Answer(204, headers=())
+        return Response(204, headers=())
 
     @staticmethod
-    def _shown(thing: Thing | None) -> Answer:
+    def _shown(thing: Thing | None) -> Response:
         return json_answer(404, {}) if thing is None else json_answer(200, _view(thing))
 
     @staticmethod
-    def _listed(request: Request, key: str, things: list[Thing]) -> Answer:
+    def _listed(request: Request, key: str, things: list[Thing]) -> Response:
         """All of them on one page, newest first."""
         here = f"{_API}{request.path}"
         meta = {"first_page_url": f"{here}?PageSize=1000&Page=0", "url": here, "page": 0, "page_size": 1000, "key": key}
@@ -186,7 +188,7 @@ class TwilioVoice:
         return json_answer(200, {key: [_view(each) for each in reversed(things)], "meta": meta})
 
 
-def _wrong_in(settings: dict[str, Any]) -> Answer | None:
+def _wrong_in(settings: dict[str, Any]) -> Response | None:
     for name in ("voice_url", "voice_fallback_url"):
         if settings.get(name) and not _URL.fullmatch(settings[name]):
             return error(400, 21502, f"{name} is not valid")

@@ -60,7 +60,7 @@ def books(shop: Shop) -> list[list[tuple[Any, ...]]]:
     return [shop.rows(f"SELECT * FROM {table} ORDER BY 1") for table in BOOKS]  # noqa: S608  the tests' own table names
 
 
-def chase_of(shop: Shop, buy: Buy) -> CarrierOrder:
+def carrier_order_of(shop: Shop, buy: Buy) -> CarrierOrder:
     """How an order stands with its carrier."""
     with shop.database.read() as tx:
         return find_carrier_orders(tx, [buy.order_id])[buy.order_id]

@@ -13,7 +13,7 @@ from numberdesk.core.purchase import Buy
 from numberdesk.flows.purchase.place_orders import Placement
 from numberdesk.infra.due_work import KEEPERS_GRACE
 from testbed.fake_carriers import Does
-from tests.flows.carrier_orders import DAY, MINUTE, SECOND, WINDOW, chase_of, opened
+from tests.flows.carrier_orders import DAY, MINUTE, SECOND, WINDOW, carrier_order_of, opened
 from tests.flows.conftest import PRICE, Shop
 
 POSTGRESQL_IN_THE_LONG_RUN: Final = "which clock is believed is decided without the database"
@@ -87,14 +87,14 @@ def test_an_order_is_left_to_the_process_that_counts_and_taken_over_when_it_is_g
     other = beside()
     buy, placement = opened(shop, Does.LOSES)
     look_up_for(shop, 20 * SECOND, (shop, placement))
-    counted = chase_of(shop, buy)
+    counted = carrier_order_of(shop, buy)
     assert (counted.counted_by, counted.absences) == (shop.process_time.process, 1)
     shop.now = (counted.next_at or 0) + KEEPERS_GRACE - 1
     shop.tell(other.carrier_order(other.placement()), other)
-    assert chase_of(shop, buy) == counted
+    assert carrier_order_of(shop, buy) == counted
     shop.now += 1
     shop.tell(other.carrier_order(other.placement()), other)
-    taken_over = chase_of(shop, buy)
+    taken_over = carrier_order_of(shop, buy)
     assert (taken_over.counted_by, taken_over.absences) == (other.process_time.process, 1)
     assert [count[:2] for count in json.loads(taken_over.counts or "")] == [
         [shop.process_time.process, 1],
@@ -109,7 +109,7 @@ def silent(shop: Shop, buys: Sequence[Buy], placement: Placement, minutes: int =
     """The carrier does not answer for some hours: its orders then wait for an hour each time."""
     shop.acme.down = True
     look_up_for(shop, minutes * MINUTE, (shop, placement), every=MINUTE)
-    return [chase_of(shop, buy) for buy in buys]
+    return [carrier_order_of(shop, buy) for buy in buys]
 
 
 def test_after_an_outage_an_order_is_looked_up_hourly_on_the_first_day(shop: Shop) -> None:
@@ -139,7 +139,7 @@ def test_a_customer_who_asks_again_and_again_has_an_order_looked_up_a_few_times(
         shop.buy(buy.account_id, buy.e164)
         look_up_for(shop, 10 * SECOND, (shop, placement))
     assert len(shop.acme.looked_up) - asked < 7  # of 60 questions in ten minutes: two of four minutes
-    assert chase_of(shop, buy).parked_at is None
+    assert carrier_order_of(shop, buy).parked_at is None
 
 
 def test_all_orders_of_a_carrier_are_looked_up_at_once_when_it_answers_again(shop: Shop) -> None:
@@ -147,11 +147,11 @@ def test_all_orders_of_a_carrier_are_looked_up_at_once_when_it_answers_again(sho
     buys = [opened(shop, Does.BUYS_SILENTLY)[0] for _ in range(3)]
     silent(shop, buys, placement)
     shop.tell(shop.hurry())
-    assert {chase_of(shop, buy).next_at for buy in buys} != {shop.now}
+    assert {carrier_order_of(shop, buy).next_at for buy in buys} != {shop.now}
     shop.acme.down = False
     shop.tell(shop.purchase(placement, shop.wants(shop.account(PRICE), shop.number(carrier="acme"))))
     shop.tell(shop.hurry())
-    assert {chase_of(shop, buy).next_at for buy in buys} == {shop.now}
+    assert {carrier_order_of(shop, buy).next_at for buy in buys} == {shop.now}
     shop.tell(shop.carrier_order(placement))
     assert shop.rows("SELECT DISTINCT state FROM orders") == [("completed",)]
     shop.tell(shop.hurry())  # and nothing is left to hurry

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from numberdesk.core.call_charging import CallState, Heard
+from numberdesk.core.call_charging import CallState, SourceSum
 from numberdesk.core.errors import InvalidRequest
 from numberdesk.flows.usage.compare_sources import compare_sources
 from tests.flows.conftest import Shop
@@ -21,9 +21,9 @@ def exchange(shop: Shop) -> Exchange:
     return Exchange(shop)
 
 
-def compared(exchange: Exchange, days: int = 7, *, size: int = 99, e164: str | None = None) -> list[Heard]:
+def compared(exchange: Exchange, days: int = 7, *, size: int = 99, e164: str | None = None) -> list[SourceSum]:
     """All pages."""
-    found: list[Heard] = []
+    found: list[SourceSum] = []
     after: Place | None = None
     while True:
         with exchange.shop.database.read() as tx:
@@ -44,11 +44,11 @@ def test_each_source_is_summed_by_day_and_number_and_what_nobody_rented_is_there
     told = compared(exchange)
     assert sorted(told) == told
     assert set(told) == {
-        Heard(first, exchange.e164, SWITCH, CallState.CHARGED, 2, 90, 3 * CENT // 2),
-        Heard(first, exchange.e164, "carrier", CallState.WITNESS, 1, 61, 0),
-        Heard(first, other, SWITCH, CallState.CHARGED, 1, 60, CENT),
-        Heard(first, NOBODYS, SWITCH, CallState.PARKED, 1, 60, 0),
-        Heard(first + DAY, exchange.e164, SWITCH, CallState.CHARGED, 1, 60, CENT),
+        SourceSum(first, exchange.e164, SWITCH, CallState.CHARGED, 2, 90, 3 * CENT // 2),
+        SourceSum(first, exchange.e164, "carrier", CallState.WITNESS, 1, 61, 0),
+        SourceSum(first, other, SWITCH, CallState.CHARGED, 1, 60, CENT),
+        SourceSum(first, NOBODYS, SWITCH, CallState.PARKED, 1, 60, 0),
+        SourceSum(first + DAY, exchange.e164, SWITCH, CallState.CHARGED, 1, 60, CENT),
     }
     for size in (1, 2, 3):
         assert compared(exchange, size=size) == told

@@ -23,7 +23,13 @@ from numberdesk.core.rental import Rental
 from numberdesk.flows.connections.allow_connections import SetDefault, set_defaults
 from numberdesk.flows.connections.assign_connections import Assignment, assign_connections
 from numberdesk.flows.connections.connect_anew import MOST_AT_ONCE, RaiseRentals, raise_rentals
-from numberdesk.flows.connections.connect_numbers import GONE, ConnectionReport, Told, connect_numbers, note_connections
+from numberdesk.flows.connections.connect_numbers import (
+    GONE,
+    AnsweredConnection,
+    ConnectionReport,
+    connect_numbers,
+    note_connections,
+)
 from numberdesk.flows.connections.diagnose_numbers import number_connection
 from numberdesk.flows.connections.forget_connections import RemovalReport, note_removals
 from numberdesk.flows.webhooks.sequence_events import SequenceEvents, sequence_events
@@ -195,7 +201,7 @@ def test_an_older_answer_is_ignored_whatever_it_says(shop: Shop, account: str) -
 def test_who_lost_the_lease_changes_nothing(shop: Shop, account: str) -> None:
     connection_id = connection(shop, account)
     rental = buy(shop, account, connection_id=connection_id)
-    report = ConnectionReport(rental.id, Told(Connected(), 1, connection_id), 12_345, shop.now)
+    report = ConnectionReport(rental.id, AnsweredConnection(Connected(), 1, connection_id), 12_345, shop.now)
     noted = shop.writer.apply(note_connections, report)
     assert noted.lease_lost
     assert standing(shop, rental).state is ConnectionState.PENDING

@@ -21,7 +21,7 @@ from numberdesk.flows.purchase.settle_orders import OrderStatus, settle_orders
 from numberdesk.infra.db import Tx
 from numberdesk.orders.carrier_order_store import LOOK_UP_LEASE, Ended, change_carrier_orders
 from testbed.fake_carriers import Does, FakeCarrier
-from tests.flows.carrier_orders import DAY, MINUTE, SECOND, WINDOW, chase_of, opened
+from tests.flows.carrier_orders import DAY, MINUTE, SECOND, WINDOW, carrier_order_of, opened
 from tests.flows.conftest import PRICE, QUOTE_LIFETIME, Shop
 
 ENGINES_TAKE_TURNS = "what follows from a carrier's word is decided by core, alike on both engines"
@@ -161,7 +161,7 @@ def test_while_lists_hide_what_was_bought_it_is_neither_ordered_again_nor_given_
     shop.acme.lag = lag
     buy, placement = opened(shop, Does.BUYS_SILENTLY)
     seen = []
-    while (carrier_order := chase_of(shop, buy)).settled_at is None:
+    while (carrier_order := carrier_order_of(shop, buy)).settled_at is None:
         seen.append((shop.now - shop.acme.ours[buy.e164].since) // SECOND)
         assert shop.acme.orders == [(buy.e164, buy.order_id)]
         assert shop.wallet(buy.account_id).held == PRICE
@@ -175,9 +175,9 @@ def test_while_lists_hide_what_was_bought_it_is_neither_ordered_again_nor_given_
 def test_a_number_that_never_shows_up_is_ordered_once_more_while_it_is_wanted_and_then_given_up(shop: Shop) -> None:
     buy, placement = opened(shop, *[Does.LOSES] * 9)
     sent_at: list[int] = []
-    while chase_of(shop, buy).settled_at is None:
+    while carrier_order_of(shop, buy).settled_at is None:
         sent_at += [shop.now] * (len(shop.acme.orders) - len(sent_at))
-        shop.now = max(shop.now, chase_of(shop, buy).next_at or 0)
+        shop.now = max(shop.now, carrier_order_of(shop, buy).next_at or 0)
         shop.tell(shop.carrier_order(placement))
     assert len(sent_at) == 2
     assert sent_at[1] - sent_at[0] >= WINDOW
@@ -205,7 +205,7 @@ def test_an_order_that_its_carrier_took_and_does_not_show_is_neither_sent_again_
     shop.time.pass_by(60, shop.writer)
     shop.acme.pending.clear()
     shop.tell(shop.chase_to_the_end(placement))
-    carrier_order = chase_of(shop, buy)
+    carrier_order = carrier_order_of(shop, buy)
     assert (carrier_order.sends, carrier_order.parked_at is None, shop.wallet(buy.account_id).held) == (1, False, PRICE)
     shop.acme.buy(buy.e164, buy.order_id)
     adopted = shop.tell(adopt_order(shop.reader, shop.carriers, placement, buy.order_id))
@@ -216,13 +216,13 @@ def test_an_order_that_its_carrier_took_and_does_not_show_is_neither_sent_again_
 def test_whoever_asks_again_meanwhile_still_waits_for_it(shop: Shop) -> None:
     shop.open_orders = open_orders(QUOTE_LIFETIME, wanted_for=MINUTE)
     buy, placement = opened(shop, Does.LOSES)
-    while (carrier_order := chase_of(shop, buy)).absences < FEWEST_ABSENCES - 1:
+    while (carrier_order := carrier_order_of(shop, buy)).absences < FEWEST_ABSENCES - 1:
         shop.now = max(shop.now, turn_of(carrier_order) or 0)
         shop.tell(shop.carrier_order(placement))
     assert carrier_order.next_at is not None
     shop.now = carrier_order.next_at - 1
     shop.buy(buy.account_id, buy.e164)
-    assert chase_of(shop, buy).wanted_until == shop.now + MINUTE
+    assert carrier_order_of(shop, buy).wanted_until == shop.now + MINUTE
     shop.tell(shop.chase_to_the_end(placement))
     assert shop.acme.executed == [(buy.e164, buy.order_id)]
 
@@ -248,7 +248,14 @@ def test_a_time_far_ahead_was_set_by_a_clock_that_was_wrong(shop: Shop) -> None:
         with shop.database.write() as tx:
             change_carrier_orders(
                 tx,
-                [Ended(chase_of(shop, buy)._replace(next_at=shop.now + min(ahead, 10 * DAY), leased_until=None), None)],
+                [
+                    Ended(
+                        carrier_order_of(shop, buy)._replace(
+                            next_at=shop.now + min(ahead, 10 * DAY), leased_until=None
+                        ),
+                        None,
+                    )
+                ],
             )
         if found:
             shop.tell(shop.carrier_order(placement))
@@ -268,7 +275,7 @@ def test_an_order_at_a_carrier_that_is_gone_stays_open_and_is_left_to_a_person_i
     buy, placement = opened(shop, Does.LOSES)
     shop.carriers.carriers.clear()
     shop.tell(shop.chase_to_the_end(placement))
-    carrier_order = chase_of(shop, buy)
+    carrier_order = carrier_order_of(shop, buy)
     assert (carrier_order.next_at, carrier_order.message) == (None, "this carrier is not connected")
     assert carrier_order.parked_at == shop.now
     assert shop.wallet(buy.account_id).held == PRICE
@@ -307,4 +314,4 @@ def test_an_order_that_cannot_be_settled_for_a_defect_keeps_no_other_from_it(sho
     shop.tell(shop.carrier_order(placement))
     states = dict(shop.rows("SELECT id, state FROM orders"))
     assert [states[buy.order_id] for buy in buys] == ["ordering", "completed", "completed"]
-    assert chase_of(shop, buys[0]).leased_until == shop.now + LOOK_UP_LEASE
+    assert carrier_order_of(shop, buys[0]).leased_until == shop.now + LOOK_UP_LEASE

@@ -23,7 +23,7 @@ from testbed.egress import LOOPBACK
 from testbed.fake_carriers import Does
 from testbed.scripted import Answer, Seen, json_reply, scripted
 from tests.flows.audits import auditing
-from tests.flows.carrier_orders import MINUTE, WINDOW, chase_of, heard, opened, settled
+from tests.flows.carrier_orders import MINUTE, WINDOW, carrier_order_of, heard, opened, settled
 from tests.flows.conftest import Shop
 
 ENGINES_TAKE_TURNS: Final = "what a refusal means is decided without the database"
@@ -57,7 +57,7 @@ def test_a_second_attempt_that_is_refused_is_given_up_when_nothing_is_there_over
     shop.tell(shop.chase_to_the_end(placement))
     order = order_of(shop, buy)
     assert (order.state, order.attempts, len(shop.acme.orders)) == (OrderState.FAILED, 2, 2)
-    said = chase_of(shop, buy)
+    said = carrier_order_of(shop, buy)
     assert said.message == "absent over the whole window"
     assert said.order_message.startswith("no answer; attempt 2: ")
     shop.audit()

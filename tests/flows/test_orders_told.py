@@ -29,7 +29,7 @@ from numberdesk.flows.purchase.settle_orders import settle_orders
 from numberdesk.infra.vault import Vault
 from testbed.fake_carriers import Does
 from testbed.logs import logged
-from tests.flows.carrier_orders import DAY, MINUTE, SECOND, WINDOW, chase_of, heard, opened, settled
+from tests.flows.carrier_orders import DAY, MINUTE, SECOND, WINDOW, carrier_order_of, heard, opened, settled
 from tests.flows.conftest import QUOTE_LIFETIME, Shop
 
 ENGINES_TAKE_TURNS = "what is told follows from the order, alike on both engines"
@@ -74,7 +74,7 @@ def test_a_refusal_that_is_found_at_a_look_up_days_later_is_logged_once(shop: Sh
         buy, placement = opened(shop, Does.FAILS_LATER)
         shop.tell(shop.chase_to_the_end(placement))
     assert told(lines) == [(NO, "refused", "failed")]
-    assert chase_of(shop, buy).message == "failed"
+    assert carrier_order_of(shop, buy).message == "failed"
 
 
 def test_an_order_that_the_carrier_never_had_is_logged_when_it_is_given_up(shop: Shop) -> None:
@@ -83,7 +83,7 @@ def test_an_order_that_the_carrier_never_had_is_logged_when_it_is_given_up(shop:
         buy, placement = opened(shop, Does.LOSES)
         shop.tell(shop.chase_to_the_end(placement))
     assert told(lines) == [(UNCLEAR, "unknown", "no answer"), (NO, "absent", "")]
-    assert chase_of(shop, buy).message == "absent over the whole window"
+    assert carrier_order_of(shop, buy).message == "absent over the whole window"
 
 
 def test_an_order_of_a_carrier_that_is_gone_is_in_the_log(shop: Shop) -> None:
@@ -92,7 +92,7 @@ def test_an_order_of_a_carrier_that_is_gone_is_in_the_log(shop: Shop) -> None:
     with logged() as lines:
         buy, _ = opened(shop)
     assert told(lines) == [(NO, "notsent", "this carrier is not connected")]
-    assert chase_of(shop, buy).message == "this carrier is not connected"
+    assert carrier_order_of(shop, buy).message == "this carrier is not connected"
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_customer_is_told_what_is_true_of_every_order_that_a_carrier_did_not_t
 def test_an_order_that_failed_keeps_what_its_carrier_said(shop: Shop, word: Refused | NotSent) -> None:
     buy, _ = opened(shop, Does.NEVER_ENDS)
     settled(shop, heard(shop, buy, word))
-    assert chase_of(shop, buy).message == word.message
+    assert carrier_order_of(shop, buy).message == word.message
 
 
 def troubles(shop: Shop) -> dict[str, CarrierTrouble]:
@@ -158,7 +158,7 @@ def test_a_trouble_is_over_when_its_account_is_set_up_anew(shop: Shop) -> None:
 def test_only_so_much_is_kept_of_what_a_carrier_said(shop: Shop) -> None:
     buy, _ = opened(shop, Does.NEVER_ENDS)
     settled(shop, heard(shop, buy, Refused(Reason.OTHER, "x" * 1000)))
-    assert chase_of(shop, buy).message == "x" * LONGEST_MESSAGE
+    assert carrier_order_of(shop, buy).message == "x" * LONGEST_MESSAGE
 
 
 def test_an_order_that_is_parked_is_an_error_in_the_log_once_and_again_when_it_is_parked_anew(shop: Shop) -> None:

@@ -23,7 +23,7 @@ from numberdesk.infra.reader import Reader, ReadLimits
 from numberdesk.infra.vault import Vault
 from numberdesk.infra.writer import Writer
 from testbed.fake_carriers import Does, FakeCarrier, FakeCarriers
-from tests.flows.carrier_orders import SECOND, WINDOW, chase_of, opened
+from tests.flows.carrier_orders import SECOND, WINDOW, carrier_order_of, opened
 from tests.flows.conftest import PRICE, Shop
 
 PATIENCE = 3.8
@@ -374,8 +374,8 @@ def test_an_order_that_cannot_be_looked_up_is_not_told_as_one_that_charged_nothi
 
 def test_a_proof_that_could_not_be_written_sends_nothing(shop: Shop) -> None:
     buy, placement = opened(shop, Does.LOSES)
-    while chase_of(shop, buy).absences < FEWEST_ABSENCES - 1:
-        shop.now = max(shop.now, chase_of(shop, buy).next_at or 0)
+    while carrier_order_of(shop, buy).absences < FEWEST_ABSENCES - 1:
+        shop.now = max(shop.now, carrier_order_of(shop, buy).next_at or 0)
         shop.tell(shop.carrier_order(placement))
     shop.now += WINDOW
     reluctant(shop, *[Overloaded()] * 6)

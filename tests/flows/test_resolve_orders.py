@@ -18,7 +18,7 @@ from numberdesk.flows.purchase.resolve_orders import (
     resolve_orders,
 )
 from testbed.fake_carriers import Does
-from tests.flows.carrier_orders import DAY, MINUTE, WINDOW, books, chase_of, opened
+from tests.flows.carrier_orders import DAY, MINUTE, WINDOW, books, carrier_order_of, opened
 from tests.flows.conftest import NOW, PRICE, Shop
 
 ENGINES_TAKE_TURNS = "what a person may decide is the same on both engines"
@@ -30,7 +30,7 @@ def parked(shop: Shop, *does: Does, key: str | None = None) -> tuple[Buy, Placem
     """An order that is left to a person."""
     buy, placement = opened(shop, *does, key=key)
     shop.tell(shop.chase_to_the_end(placement))
-    assert chase_of(shop, buy).parked_at is not None
+    assert carrier_order_of(shop, buy).parked_at is not None
     return buy, placement
 
 
@@ -80,11 +80,11 @@ def test_an_order_may_be_looked_up_anew_from_the_beginning(shop: Shop, does: Doe
     carriers = dict(shop.carriers.carriers)
     shop.carriers.carriers.clear()
     shop.tell(shop.chase_to_the_end(placement))
-    assert chase_of(shop, buy).parked_at is not None
+    assert carrier_order_of(shop, buy).parked_at is not None
     shop.carriers.carriers.update(carriers)
     shop.acme.decides_after = MINUTE
     assert resolve(shop, buy, OrderResolution.RETRY).state is OrderState.ORDERING
-    carrier_order = chase_of(shop, buy)
+    carrier_order = carrier_order_of(shop, buy)
     assert (carrier_order.attempts, carrier_order.absences, carrier_order.next_at, carrier_order.parked_at) == (
         0,
         0,
@@ -100,8 +100,8 @@ def test_an_order_may_be_looked_up_anew_from_the_beginning(shop: Shop, does: Doe
 
 def test_a_retry_sends_no_third_order(shop: Shop) -> None:
     buy, placement = opened(shop, *[Does.LOSES] * 3)
-    while chase_of(shop, buy).sends == 1:
-        shop.now = max(shop.now, chase_of(shop, buy).next_at or 0)
+    while carrier_order_of(shop, buy).sends == 1:
+        shop.now = max(shop.now, carrier_order_of(shop, buy).next_at or 0)
         shop.tell(shop.carrier_order(placement))
     resolve(shop, buy, OrderResolution.RETRY)
     shop.tell(shop.chase_to_the_end(placement))
@@ -113,8 +113,8 @@ def test_a_number_that_is_there_under_another_reference_is_adopted(shop: Shop) -
     buy, placement = opened(shop, Does.LOSES)
     number_id = shop.acme.buy(buy.e164, "by hand").number_id
     shop.tell(shop.chase_to_the_end(placement))
-    assert chase_of(shop, buy).parked_at is not None
-    assert "by hand" in chase_of(shop, buy).message
+    assert carrier_order_of(shop, buy).parked_at is not None
+    assert "by hand" in carrier_order_of(shop, buy).message
     order = adopt(shop, placement, buy.order_id)
     assert (order.state, order.carrier_reference) == (OrderState.COMPLETED, number_id)
     assert shop.wallet(buy.account_id).posted == 9 * PRICE
@@ -190,4 +190,4 @@ def test_what_was_given_up_while_it_was_under_way_goes_back_when_it_arrives(shop
 def test_an_order_that_is_looked_up_anew_may_be_sent_again_for_as_long_as_it_is_set_up(shop: Shop) -> None:
     buy, _ = opened(shop, Does.LOSES)
     resolve(shop, buy, OrderResolution.RETRY)
-    assert chase_of(shop, buy).wanted_until == shop.now + WINDOW + PATIENCE
+    assert carrier_order_of(shop, buy).wanted_until == shop.now + WINDOW + PATIENCE

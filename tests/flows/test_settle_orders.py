@@ -16,7 +16,7 @@ from numberdesk.flows.purchase.settle_orders import settle_orders
 from numberdesk.infra.due_work import TakeUp
 from numberdesk.orders.carrier_order_store import DUE_ORDERS, LOOK_UP_LEASE
 from testbed.fake_carriers import Does
-from tests.flows.carrier_orders import MINUTE, SECOND, WINDOW, books, chase_of, heard, opened, settled
+from tests.flows.carrier_orders import MINUTE, SECOND, WINDOW, books, carrier_order_of, heard, opened, settled
 from tests.flows.conftest import NOW, PRICE, Shop
 
 ENGINES_TAKE_TURNS = "what follows from a carrier's word is decided by core, alike on both engines"
@@ -68,7 +68,7 @@ def test_two_workers_with_the_same_proof_of_absence_send_one_order(shop: Shop) -
         statuses = settle_orders(tx, words)
     assert [status.again is None for status in statuses] == [False, True]
     again = shop.writer.apply(settle_orders, words[0])
-    assert (again.again, chase_of(shop, buy).sends) == (None, 2)
+    assert (again.again, carrier_order_of(shop, buy).sends) == (None, 2)
 
 
 def test_a_worker_that_looks_while_the_request_is_still_out_changes_nothing(shop: Shop) -> None:
@@ -110,8 +110,8 @@ def test_a_word_about_an_order_that_is_completed_changes_nothing(
 
 def test_a_word_about_an_attempt_before_counts_only_when_the_number_is_ours(shop: Shop) -> None:
     buy, placement = opened(shop, Does.LOSES, Does.LOSES)
-    while chase_of(shop, buy).sends == 1:
-        shop.now = max(shop.now, turn_of(chase_of(shop, buy)) or 0)
+    while carrier_order_of(shop, buy).sends == 1:
+        shop.now = max(shop.now, turn_of(carrier_order_of(shop, buy)) or 0)
         shop.tell(shop.carrier_order(placement))
     before = books(shop)
     for word in (Refused(Reason.TAKEN, "late"), Refused(Reason.OTHER, "late"), Unknown("late"), Absent()):

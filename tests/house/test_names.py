@@ -23,10 +23,21 @@ RETIRED: Final = re.compile(
 )
 """Words that were given up for others, as whole names."""
 
+RETIRED_CLASSES: Final = re.compile(r"tolds?|heard|said|words?|verdicts?|answers?|chases?|giving_?back|purses?|lots?")
+"""What no class is called, wherever it stands: in the mock of carriers, the simulation and the benches, too."""
+
+ELSEWHERE: Final = ("src/carrier_mock", "simulation", "bench")
+ROOT: Final = Path(__file__).parents[2]
+
 
 @functools.cache
 def _trees() -> list[ast.Module]:
     return [ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))]
+
+
+@functools.cache
+def _trees_elsewhere() -> list[ast.Module]:
+    return [ast.parse(path.read_text()) for folder in ELSEWHERE for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
 def public_classes(trees: list[ast.Module]) -> list[ast.ClassDef]:
@@ -48,7 +59,11 @@ def defined(tree: ast.Module) -> Iterator[str]:
 
 def is_retired(name: str) -> bool:
     """Whether a name in either spelling is a word that was given up."""
-    return RETIRED.fullmatch(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower().strip("_")) is not None
+    return RETIRED.fullmatch(_snake(name)) is not None
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower().strip("_")
 
 
 def _entries() -> list[list[str]]:
@@ -95,6 +110,12 @@ def test_the_glossary_is_in_order_with_one_meaning_for_each_word() -> None:
 
 def test_no_class_or_function_has_the_name_of_a_retired_word() -> None:
     assert [name for tree in _trees() for name in defined(tree) if is_retired(name)] == []
+
+
+def test_no_class_has_the_name_of_a_word_that_was_given_up_wherever_it_stands() -> None:
+    names = [one.name for one in public_classes([*_trees(), *_trees_elsewhere()])]
+    assert len(names) > 1000
+    assert [name for name in names if RETIRED_CLASSES.fullmatch(_snake(name))] == []
 
 
 @pytest.mark.parametrize("name", ["Purse", "GivingBack", "came_second", "_judge", "Standing"])

@@ -83,11 +83,11 @@ def test_a_commit_that_is_the_last_or_the_first_of_a_row_is_looked_up_in_that_ro
     other.execute("DELETE FROM writers")
     fill_the_row(notes.database)
     engine: Any = notes.database._engine
-    assert engine.settle_commit() is True
+    assert engine.resolve_commit() is True
     keep_word(notes.database, "c")
-    assert engine.settle_commit() is True
+    assert engine.resolve_commit() is True
     engine._number += 1
-    assert engine.settle_commit() is False
+    assert engine.resolve_commit() is False
 
 
 def test_a_writer_whose_rows_are_never_there_refuses_what_it_could_not_look_up(notes: Notes, other: Session) -> None:

@@ -43,7 +43,7 @@ from numberdesk.flows.usage.set_usage_terms import (
 )
 from numberdesk.usage.pull_store import list_pulls
 from numberdesk.usage.store import list_parked
-from numberdesk.views.usage import heard_view, parked_call_view, pull_view
+from numberdesk.views.usage import parked_call_view, pull_view, source_sum_view
 from numberdesk.wiring import Services
 
 usage = typer.Typer(help="Calls and how they are charged.", no_args_is_help=True)
@@ -210,7 +210,7 @@ def reconcile(
         e164, now = None if number is None else _number(number), running.now()
         found = running.reader.read_now(lambda tx: compare_sources(tx, now, days, e164=e164, limit=limit, most=None))
         columns = ("day", "phone_number", "source", "status", "calls", "seconds", "minutes", "amount")
-        print_list([heard_view(one) for one in found], columns, as_json=as_json)
+        print_list([source_sum_view(one) for one in found], columns, as_json=as_json)
 
 
 def _number(text: str) -> str:

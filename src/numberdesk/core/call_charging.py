@@ -162,7 +162,7 @@ class Posting(NamedTuple):
     owed: int
 
 
-class Heard(NamedTuple):
+class SourceSum(NamedTuple):
     """What a source told of a number on a day: how many calls, how many seconds, and what was charged for them."""
 
     day: int

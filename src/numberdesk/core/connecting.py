@@ -21,7 +21,7 @@ from numberdesk.core.connection import (
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import POOL
 from numberdesk.core.rental import DAY, Rental
-from numberdesk.core.schedule import LONGEST_MESSAGE, Schedule, retried, settled
+from numberdesk.core.schedule import LONGEST_MESSAGE, Schedule, converged, retried
 
 SCHEDULE: Final = Schedule(tuple(seconds * MICROSECONDS for seconds in (2, 10, 60, 300, 3600, 6 * 3600)), endless=True)
 """It is tried at once, then ever more seldom, until the carrier has it so or cannot."""
@@ -157,12 +157,12 @@ def _after(row: RentalConnection, answer: ConnectAnswer, connection_id: str | No
             state = ConnectionState.NONE if connection_id is None else ConnectionState.ACTIVE
             look_at = None if connection_id is None else now + FIRST_LOOK
             said = "cleared" if connection_id is None else "connected"
-            return settled(row, state, said, now)._replace(look_at=look_at)
+            return converged(row, state, said, now)._replace(look_at=look_at)
         case Gone(reason):
-            return settled(row, ConnectionState.NONE, reason, now)._replace(applied_connection_id=None)
+            return converged(row, ConnectionState.NONE, reason, now)._replace(applied_connection_id=None)
         case Unsupported(reason):
             said = reason if row.applied_connection_id is None else f"{reason}; {KEPT_ROUTING}"
-            return settled(row, ConnectionState.UNSUPPORTED, said, now)
+            return converged(row, ConnectionState.UNSUPPORTED, said, now)
         case NotConnected(message):
             tried = retried(row, SCHEDULE, message, now)
             failed = tried.attempts >= FAILED_AFTER or row.state is ConnectionState.FAILED
@@ -175,7 +175,7 @@ def _unneeded(maybe: set[str | None], needed: set[str | None]) -> frozenset[str]
 
 def gone_on(row: RentalConnection, now: int) -> RentalConnection:
     """The number went on to another rental: what its carrier has is that one's matter from now on."""
-    return settled(row, ConnectionState.NONE, "the number went on to another rental", now)._replace(
+    return converged(row, ConnectionState.NONE, "the number went on to another rental", now)._replace(
         applied_connection_id=None
     )
 

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from numberdesk.core.connecting import FAILED_AFTER, FIRST_LOOK, LOOKS, NOT_TAKEN, SCHEDULE
 from numberdesk.core.connection import Unsupported
-from numberdesk.core.schedule import retried, settled
+from numberdesk.core.schedule import converged, retried
 
 CALLER_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ]{0,13}[A-Za-z0-9])?", re.ASCII)
 """What carriers of North America show as the name of a caller: 15 letters, digits and blanks at most."""
@@ -126,10 +126,10 @@ def settings_answered(row: NumberSettings, answer: SettingsAnswer, asked_generat
     match answer:
         case SettingsKept():
             if row.wanted == NOTHING:
-                return settled(row, SettingsState.NONE, "cleared", now)._replace(may_have=0)
-            return settled(row, SettingsState.ACTIVE, "set", now)._replace(look_at=now + FIRST_LOOK)
+                return converged(row, SettingsState.NONE, "cleared", now)._replace(may_have=0)
+            return converged(row, SettingsState.ACTIVE, "set", now)._replace(look_at=now + FIRST_LOOK)
         case Unsupported(reason):
-            return settled(row, SettingsState.UNSUPPORTED, reason, now)
+            return converged(row, SettingsState.UNSUPPORTED, reason, now)
         case SettingsNotKept(message):
             tried = retried(row, SCHEDULE, message, now)
             failed = tried.attempts >= FAILED_AFTER or row.state is SettingsState.FAILED
@@ -141,7 +141,7 @@ def settings_ended(row: NumberSettings, now: int, *, may_go_on: bool = False) ->
 
     Of one that `may_go_on` it is kept until then, as long as the carrier has it.
     """
-    ended = settled(row, SettingsState.NONE, "the number was given back", now)
+    ended = converged(row, SettingsState.NONE, "the number was given back", now)
     wanted = row.wanted if may_go_on and row.may_have else NOTHING
     return ended._replace(
         emergency_address=wanted.emergency_address, caller_name=wanted.caller_name, generation=row.generation + 1
@@ -150,7 +150,7 @@ def settings_ended(row: NumberSettings, now: int, *, may_go_on: bool = False) ->
 
 def settings_gone_on(row: NumberSettings, now: int) -> NumberSettings:
     """The number went on to another rental: what its carrier has is that one's matter from now on."""
-    ended = settled(row, SettingsState.NONE, "the number went on to another rental", now)
+    ended = converged(row, SettingsState.NONE, "the number went on to another rental", now)
     return ended._replace(emergency_address="", caller_name="", may_have=0, generation=row.generation + 1)
 
 

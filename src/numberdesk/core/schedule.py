@@ -80,7 +80,7 @@ def resting(row: Row) -> Row:
     return _copy(row, next_at=None, leased_until=None)
 
 
-def settled(row: Row, state: str, message: str, now: int) -> Row:
+def converged(row: Row, state: str, message: str, now: int) -> Row:
     """The row of something that converges, when a try has settled it in a state: it rests, until it is looked at."""
     return _copy(
         resting(row), state=state, attempts=row.attempts + 1, message=message[:LONGEST_MESSAGE], parked_at=None,

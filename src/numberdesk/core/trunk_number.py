@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from numberdesk.core.connecting import FAILED_AFTER, FIRST_LOOK, LOOKS, SCHEDULE, THEIR_WORDS
 from numberdesk.core.connection import ConnectionState, NotConnected
-from numberdesk.core.schedule import retried, settled
+from numberdesk.core.schedule import converged, retried
 
 IN_TRUNK: Final = "in the trunk"
 OFF_TRUNK: Final = "connected, but somebody has taken it off the trunk since"
@@ -80,7 +80,7 @@ def trunk_answered(row: TrunkNumber, answer: TrunkAnswer, asked_generation: int,
         return row._replace(next_at=now, leased_until=None)
     match answer:
         case InTrunk():
-            return settled(row, ConnectionState.ACTIVE, IN_TRUNK, now)._replace(look_at=now + FIRST_LOOK)
+            return converged(row, ConnectionState.ACTIVE, IN_TRUNK, now)._replace(look_at=now + FIRST_LOOK)
         case OffTrunk():
             return None
         case NotConnected(message):

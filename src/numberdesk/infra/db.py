@@ -169,7 +169,7 @@ class Database:
                 self._engine.commit(driver)
             except CommitLostError as error:
                 self._abandon(connection, driver)
-                if not self._engine.settle_commit():
+                if not self._engine.resolve_commit():
                     raise TryAgainError(str(error)) from error
             except BaseException:
                 self._abandon(connection, driver)

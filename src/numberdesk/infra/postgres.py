@@ -268,7 +268,7 @@ class Postgres:
         """Whether the connection is out of its transaction and may be used again."""
         return not driver.closed and driver.info.transaction_status == TransactionStatus.IDLE
 
-    def settle_commit(self) -> bool:
+    def resolve_commit(self) -> bool:
         """What became of the transaction whose commit was lost: whether it was kept.
 
         Asks until the database answers. Raises CommitUnknownError when that takes too long.

@@ -138,7 +138,7 @@ class Sqlite:
         # SQLite rolls back by itself when the disk is full, and then there is nothing left to roll back.
         return not driver.in_transaction
 
-    def settle_commit(self) -> bool:
+    def resolve_commit(self) -> bool:
         """A commit that raised was rolled back."""
         return False
 

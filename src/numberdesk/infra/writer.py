@@ -238,7 +238,7 @@ class Writer:
         batch, stopping = self._take()
         if batch:
             self._failpoint("taken")
-            self._settle(batch, self._outcomes(batch))
+            self._resolve(batch, self._outcomes(batch))
             self._failpoint("resolved")
         return not stopping
 
@@ -357,7 +357,7 @@ class Writer:
             if not self._shares[account_id]:
                 del self._shares[account_id]
 
-    def _settle(self, batch: list[_Waiting[Any, Any]], outcomes: list[object]) -> None:
+    def _resolve(self, batch: list[_Waiting[Any, Any]], outcomes: list[object]) -> None:
         """Hand the outcomes over: one wake-up per event loop, not one per command."""
         loops: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], object]]] = {}
         for waiting, outcome in zip(batch, outcomes, strict=True):

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import msgspec
 
-from numberdesk.core.call_charging import CallState, Heard, KeptCall, ParkedReason, RecordOutcome, RecordResult
+from numberdesk.core.call_charging import CallState, KeptCall, ParkedReason, RecordOutcome, RecordResult, SourceSum
 from numberdesk.core.call_forms import CallForm
 from numberdesk.core.call_record import Direction
 from numberdesk.core.lifecycle import SessionState
@@ -79,7 +79,7 @@ class RatedParkedView(msgspec.Struct, frozen=True):
     more: Annotated[bool, msgspec.Meta(description="Whether there are more than one request looks at.")]
 
 
-class HeardView(msgspec.Struct, frozen=True):
+class SourceSumView(msgspec.Struct, frozen=True):
     """What a source told of a number on a day of UTC."""
 
     day: str
@@ -146,11 +146,11 @@ def ended_session_view(session_id: str, result: RecordResult) -> EndedSessionVie
     return EndedSessionView(**msgspec.structs.asdict(record_result_view(result)), session_id=session_id)
 
 
-def heard_view(heard: Heard) -> HeardView:
+def source_sum_view(heard: SourceSum) -> SourceSumView:
     """A line of the comparison of sources; minutes to two places."""
     minutes = (Decimal(heard.seconds) / 60).quantize(Decimal("0.01"))
     day = iso_seconds(heard.day).partition("T")[0]
-    return HeardView(
+    return SourceSumView(
         day, heard.e164, heard.source, heard.state, heard.calls, heard.seconds, minutes, as_decimal(heard.amount)
     )
 

@@ -21,13 +21,13 @@ from numberdesk.usage.margin_store import list_margins
 from numberdesk.usage.pull_store import list_pulls
 from numberdesk.views.usage import (
     FeedView,
-    HeardView,
     MarginView,
     PullView,
+    SourceSumView,
     feed_view,
-    heard_view,
     margin_view,
     pull_view,
+    source_sum_view,
 )
 
 _MOST: Final = 1_000
@@ -120,7 +120,7 @@ class ReconcileQuery(PageQuery, frozen=True):
     tag="Operators",
     scope="admin",
     query=ReconcileQuery,
-    data=list[HeardView],
+    data=list[SourceSumView],
     paged=True,
     answer_example=[
         {
@@ -154,7 +154,7 @@ async def reconcile(request: ApiRequest) -> ApiResponse:
         lambda tx: compare_sources(tx, now, query.days, e164=query.phone_number, after=after, limit=limit)
     )
     items, rest = page(found, query.page_size, "place")
-    return ApiResponse([heard_view(item) for item in items], rest=rest)
+    return ApiResponse([source_sum_view(item) for item in items], rest=rest)
 
 
 class PullsQuery(msgspec.Struct, frozen=True):

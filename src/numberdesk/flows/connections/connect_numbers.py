@@ -55,7 +55,7 @@ _UNREADABLE: Final = "the settings of this connection cannot be read: its operat
 _NO_CARRIER: Final = "this carrier is not connected"
 
 
-class Told(NamedTuple):
+class AnsweredConnection(NamedTuple):
     """What a carrier was asked for, and what it answered; `generation` and `connection_id` are what was wanted then."""
 
     answer: ConnectAnswer
@@ -67,7 +67,7 @@ class ConnectionReport(NamedTuple):
     """What came of telling a carrier of a rental, which was taken up with a lease `leased_until`; None: nothing was."""
 
     rental_id: str
-    told: Told | None
+    told: AnsweredConnection | None
     leased_until: int | None
     now: int
 
@@ -178,10 +178,10 @@ def _event(rental: Rental, row: RentalConnection, now: int) -> Event:
 
 def connect_numbers(
     writer: Writer, reader: Reader, carriers: CarrierClients, vault: Vault, now: Callable[[], int]
-) -> DueWork[RentalConnection, Told | None]:
+) -> DueWork[RentalConnection, AnsweredConnection | None]:
     """The kind of due work: rentals whose carriers are to be told where calls go, or that they go nowhere."""
 
-    async def tell(taken: RentalConnection) -> Told | None:
+    async def tell(taken: RentalConnection) -> AnsweredConnection | None:
         asking = await reader.look_up(lambda tx: _look(tx, taken))
         row = asking.row
         if row is None or row.leased_until != taken.leased_until or row.settled_at is not None:
@@ -189,13 +189,13 @@ def connect_numbers(
         generation, wanted = wanted_generation(asking.rental), _wanted(asking, vault)
         wanted_id = None if asking.connection is None else asking.connection.id
         if not isinstance(wanted, WantedConnection):
-            return Told(wanted, generation, wanted_id)
+            return AnsweredConnection(wanted, generation, wanted_id)
         client = await carriers.client(row.carrier)
         if client is None:
-            return Told(NotConnected(_NO_CARRIER), generation, wanted_id)
-        return Told(await client.connect(row.e164, row.carrier_reference, wanted), generation, wanted_id)
+            return AnsweredConnection(NotConnected(_NO_CARRIER), generation, wanted_id)
+        return AnsweredConnection(await client.connect(row.e164, row.carrier_reference, wanted), generation, wanted_id)
 
-    async def note(taken: RentalConnection, told: Told | None) -> WorkOutcome:
+    async def note(taken: RentalConnection, told: AnsweredConnection | None) -> WorkOutcome:
         if told is None:
             return WorkOutcome.LEASE_LOST
         _log(taken, told.answer)

@@ -117,7 +117,7 @@ def find_same_deck(tx: Tx, deck: RateDeck, rates: Mapping[str, CallRate], usual:
 
     Raises InvalidRequest where it would be refused.
     """
-    judged = _judged(tx, deck, rates, find_users(tx, deck.name, deck.since), deck.created_at, usual)
+    judged = _decide(tx, deck, rates, find_users(tx, deck.name, deck.since), deck.created_at, usual)
     if isinstance(judged, NumberdeskError):
         raise judged
     return judged
@@ -129,7 +129,7 @@ def _publish(tx: Tx, command: PublishDeck) -> RateDeck | NumberdeskError:
         return NotFound("There is no such deck, or not all of its rows.")
     users = find_users(tx, deck.name, deck.since)
     lock_wallets(tx, users)  # who begins to use it meanwhile has locked its wallet
-    judged = _judged(tx, deck, _rates(tx, deck), users, command.now, command.usual)
+    judged = _decide(tx, deck, _rates(tx, deck), users, command.now, command.usual)
     if judged is not None:
         return judged
     published = deck._replace(published_at=command.now)
@@ -138,7 +138,7 @@ def _publish(tx: Tx, command: PublishDeck) -> RateDeck | NumberdeskError:
     return published
 
 
-def _judged(
+def _decide(
     tx: Tx, deck: RateDeck, rates: Mapping[str, CallRate], users: Sequence[str], now: int, usual: RentTerms
 ) -> RateDeck | NumberdeskError | None:
     """None where a deck may begin to hold; else the same one that there is, or why it may not."""

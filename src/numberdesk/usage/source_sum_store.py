@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Select, func, or_, select, tuple_, union_all
 
-from numberdesk.core.call_charging import CallState, Heard
+from numberdesk.core.call_charging import CallState, SourceSum
 from numberdesk.infra.db import Tx
 from numberdesk.tables import accounts, calls, rentals
 from numberdesk.usage.store import DAY
@@ -27,9 +27,9 @@ def has_more_calls(tx: Tx, *, since: int, e164: str | None, most: int) -> bool:
     return tx.execute(select(looked_at.c.day).limit(1).offset(most)).first() is not None
 
 
-def list_heard(
+def list_source_sums(
     tx: Tx, *, since: int, e164: str | None, after: tuple[int, str, str, str] | None = None, limit: int
-) -> list[Heard]:
+) -> list[SourceSum]:
     """What each source told of each number and day, in UTC, by day, number, source and state, after a place."""
     since = since if after is None else max(since, after[0])
     told = _calls(since, e164, filtered=True).subquery("told")
@@ -43,7 +43,7 @@ def list_heard(
     if after is not None:
         query = query.where(tuple_(*by) > tuple_(*after))
     return [
-        Heard(row.day, row.e164, row.source, CallState(row.state), row.calls, int(row.seconds), int(row.amount))
+        SourceSum(row.day, row.e164, row.source, CallState(row.state), row.calls, int(row.seconds), int(row.amount))
         for row in tx.execute(query.group_by(*by).order_by(*by).limit(limit))
     ]
 
