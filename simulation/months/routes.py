@@ -54,8 +54,20 @@ def judge_routes(
             raise world.broken(
                 "routes", f"{rental.e164} is to lead to {where}, is {state}, and the carrier has {there}"
             )
-    _judge_leftovers(world, company, needed)
+    _judge_leftovers(world, company, needed | _kept(world, books, company))
     return otherwise
+
+
+def _kept(world: World, books: Books, company: CallingCompany) -> set[str | None]:
+    """What numbers have by the books of which their carrier cannot be told: it lost them, or has them by another id."""
+    rows = books.rows(
+        """SELECT e164, carrier_reference, applied_connection_id FROM rental_connections
+        WHERE applied_connection_id IS NOT NULL AND settled_at IS NULL AND message <> ''"""
+    )
+    kept = {connection_id for e164, reference, connection_id in rows if company.why_not(e164, reference)}
+    if kept:
+        world.reached("kept_for_what_cannot_be_told")
+    return kept
 
 
 def _judge_leftovers(world: World, company: CallingCompany, needed: set[str | None]) -> None:

@@ -13,6 +13,7 @@ from numberdesk.flows.connections.assign_connections import Assignment, assign_c
 from numberdesk.flows.connections.connect_numbers import connect_numbers
 from numberdesk.flows.connections.set_up_connections import ConnectionChange, change_connection
 from tests.flows.conftest import PRICE, Shop
+from tests.flows.hands import transfer
 from tests.flows.switching import SIP, VAULT, assign, buy, connection, converge, remove, standing, told
 
 POSTGRESQL_IN_THE_LONG_RUN = "the flows are the same; the stores run on both in tests/connections"
@@ -35,6 +36,40 @@ def test_a_number_that_is_released_while_it_is_being_connected_is_cleared(shop: 
     assert (shop.acme.switchboard.set, shop.acme.switchboard.made) == ({}, {})
     assert standing(shop, rental).state is ConnectionState.NONE
     assert told(shop, "number.connected") == []
+
+
+def test_a_number_that_is_moved_while_it_is_being_connected_leaves_nothing_of_its_former_account(
+    shop: Shop, account: str
+) -> None:
+    connection_id = connection(shop, account, SIP)
+    rental = buy(shop, account, connection_id=connection_id)
+    shop.acme.connects_unheard = 1
+    converge(shop)
+    assert shop.acme.switchboard.made.keys() == {connection_id}
+    moved = transfer(shop, shop.account(), rental.e164)
+    converge(shop)
+    assert (shop.acme.switchboard.set, shop.acme.switchboard.made) == ({}, {})
+    assert standing(shop, moved).state is ConnectionState.NONE
+    assert told(shop, "number.connected") == []
+    shop.verified()
+
+
+def test_what_was_kept_for_a_number_that_could_not_be_told_goes_as_it_is_moved(shop: Shop, account: str) -> None:
+    """The last number that has it leaves while another is to have it, which its carrier does not know, and is moved."""
+    connection_id = connection(shop, account, SIP)
+    first = buy(shop, account, connection_id=connection_id)
+    converge(shop)
+    other = buy(shop, account, connection_id=connection_id)
+    shop.acme.connects_fail = 1
+    converge(shop)
+    assign(shop, first, None)
+    converge(shop)
+    theirs, elsewhere = shop.account(), connection(shop, None)
+    transfer(shop, theirs, other.e164, elsewhere)
+    converge(shop)
+    assert shop.acme.switchboard.set[other.e164].connection_id == elsewhere
+    assert shop.acme.switchboard.made == {}
+    shop.verified()
 
 
 def test_a_connection_in_use_is_not_deleted_and_a_deleted_one_is_nobodys(shop: Shop, account: str) -> None:

@@ -12,7 +12,11 @@ from typing import Final, NamedTuple
 
 from numberdesk.accounts.intervention_store import insert_interventions
 from numberdesk.connections.model import Connection
-from numberdesk.connections.rental_connection_store import change_rental_connections, lock_rental_connections
+from numberdesk.connections.rental_connection_store import (
+    ask_removals,
+    change_rental_connections,
+    lock_rental_connections,
+)
 from numberdesk.connections.store import find_connections
 from numberdesk.core.billing import told_term
 from numberdesk.core.connecting import RentalConnection, gone_on
@@ -31,7 +35,7 @@ from numberdesk.flows.connections.want_connections import begin_connecting
 from numberdesk.flows.connections.want_trunks import leave_trunks
 from numberdesk.flows.rentals.rent_records import write_looks
 from numberdesk.infra.db import Tx
-from numberdesk.numbers.rental_store import insert_rentals
+from numberdesk.numbers.rental_store import find_rentals, insert_rentals
 from numberdesk.numbers.store import save_sale_numbers
 from numberdesk.orders.store import insert_orders
 from numberdesk.outbox.model import Event
@@ -128,6 +132,14 @@ def _connect(tx: Tx, given: Sequence[Given], now: int) -> None:
     applied = {one.order.rental_id: one.before.applied_connection_id for one in chosen if one.before is not None}
     rows = lock_rental_connections(tx, applied)
     change_rental_connections(tx, [row._replace(applied_connection_id=applied[row.rental_id]) for row in rows.values()])
+    _forget_wanted_before(tx, [one.before for one in chosen if one.before is not None], now)
+
+
+def _forget_wanted_before(tx: Tx, ended: Sequence[RentalConnection], now: int) -> None:
+    """What the rentals before wanted last may be at their carriers though no answer said so: nobody asks that again."""
+    carriers = {row.rental_id: row.carrier for row in ended}
+    wanted = find_rentals(tx, list(carriers))
+    ask_removals(tx, [(carriers[one.id], one.connection_id) for one in wanted if one.connection_id is not None], now)
 
 
 def moved_meanwhile() -> RentalConflict:
