@@ -28,7 +28,6 @@ from numberdesk.core.periods import MICROSECONDS, add_months
 from numberdesk.core.purchase import POOL, Refusal, Replayed, Sold
 from numberdesk.core.session import OpenSession
 from numberdesk.flows.cleanup import Cleanup, clean_up
-from numberdesk.flows.rentals.release_numbers import Release, release_numbers
 from numberdesk.flows.usage.hold_sessions import open_sessions
 from numberdesk.flows.usage.record_calls import RecordCalls, record_calls
 from numberdesk.flows.usage.set_usage_terms import set_call_terms
@@ -65,31 +64,6 @@ def test_an_assigned_number_is_rented_without_a_purchase_and_renewed_like_any_ot
     renew(shop, add_months(NOW, 1))
     assert periods(shop, rental.id) == [(0, "waived"), (1, "charged")]
     assert shop.wallet(account_id).posted == 0
-    shop.verified()
-
-
-@pytest.mark.parametrize("given_by", ["restore", "assign", "transfer"])
-def test_a_late_second_release_by_digits_spares_what_an_operator_gave_back_since(shop: Shop, given_by: str) -> None:
-    account_id, e164 = shop.account(9 * PRICE), shop.number()
-    first = assign(shop, account_id, e164)
-    shop.now += MINUTE
-    if given_by == "transfer":
-        transfer(shop, shop.account(9 * PRICE), e164)
-        anew = transfer(shop, account_id, e164)
-    elif given_by == "restore":
-        shop.release(account_id, e164)
-        anew = restore(shop, e164)
-    else:
-        named = Release(account_id, e164, shop.now, first.id)
-        shop.writer.apply(release_numbers(0), named)
-        shop.writer.apply(clean_up, Cleanup(shop.now, HOUR))
-        anew = assign(shop, account_id, e164)
-    shop.now += 10 * MINUTE - 1
-    late = shop.release(account_id, e164)
-    assert late.id == first.id
-    assert shop.rows("SELECT id FROM rentals WHERE e164 = :e164 AND released_at IS NULL", e164=e164) == [(anew.id,)]
-    shop.now += 1
-    assert shop.release(account_id, e164).id == anew.id
     shop.verified()
 
 
