@@ -30,6 +30,9 @@ def test_a_number_is_given_moved_taken_back_and_restored_and_it_is_known_who_did
     assert (again["account_id"], again["status"]) == (second.account_id, "active")
     seen = shop.operator().http.get(f"/admin/phone-numbers/{number}/").json()["data"]
     assert (seen["status"], seen["rental"]["id"], len(seen["rentals"])) == ("assigned", again["id"], 2)
+    for rental in seen["rentals"]:
+        assert shop.operator().http.get(f"/admin/phone-numbers/{rental['id']}/").json()["data"] == seen
+    assert shop.operator().http.get("/admin/phone-numbers/rnt_nobody/").status_code == 404
     done = shop.operator().http.get("/admin/interventions/", params={"phone_number": number}).json()["data"]
     assert [one["action"] for one in done] == ["restore", "take_back", "transfer", "assign"]
     assert {one["made_by"].partition("_")[0] for one in done} == {"key"}

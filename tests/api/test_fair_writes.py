@@ -53,7 +53,7 @@ def test_an_account_that_posts_as_many_purchases_as_it_can_leaves_others_room_fo
             mine = [pool.submit(greedy.buy, number) for number in numbers[:2]]
             wait_until(lambda: writer.waiting == 3)
             refused = greedy.buy(numbers[2])
-            assert (refused.status_code, refused.json()["error"]["code"]) == (503, "overloaded")
+            assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate_limited")
             assert refused.headers["retry-after"] == "1"
             theirs = pool.submit(other.buy, wanted)
             wait_until(lambda: writer.waiting == 4)

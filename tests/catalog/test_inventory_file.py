@@ -158,6 +158,13 @@ def test_reading_tells_how_many_bytes_and_lines_were_read() -> None:
     assert (file.bytes_read, file.line) == (len(content), 3)
 
 
+def test_a_file_may_name_its_columns_as_our_lists_do() -> None:
+    for header in (b"Number,Price,Currency\n", b"phone_number,price,currency\n"):
+        (entry,) = InventoryFile(io.BytesIO(header + b"+13612738809,1.15,USD\n")).entries()
+        assert isinstance(entry, Entry)
+        assert (entry.phone_number, entry.monthly_price) == ("+13612738809", "1.15")
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -165,7 +172,8 @@ def test_reading_tells_how_many_bytes_and_lines_were_read() -> None:
         (b"\n \n", "is empty"),
         (b"\xef\xbb\xbf", "is empty"),
         (b"phone_number,montly_price\n", "line 1: unknown column 'montly_price'"),
-        (b"\nphone_number;price\n", "line 2: unknown column 'price'"),
+        (b"\nphone_number;pryce\n", "line 2: unknown column 'pryce'"),
+        (b"phone_number,price,monthly_price\n", "line 1: column monthly_price is there twice"),
         (b"phone_number,,currency\n", "line 1: column 2 has no name"),
         (b"phone_number,currency,Phone_Number\n", "line 1: column phone_number is there twice"),
         (b"currency\nUSD\n", "line 1: the column phone_number is missing"),

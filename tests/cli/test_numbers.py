@@ -32,7 +32,10 @@ def test_numbers_are_given_moved_taken_back_and_restored_by_command(
     told = json_of(run("numbers", "interventions", e164, "--json"))
     assert [one["action"] for one in told] == ["restore", "take_back", "transfer", "assign"]
     assert {one["made_by"] for one in told} == {"command line"}
-    assert json_of(run("numbers", "show", e164, "--json"))["interventions"] == told
+    shown = json_of(run("numbers", "show", e164, "--json"))
+    assert shown["interventions"] == told
+    assert json_of(run("numbers", "show", shown["rental"]["id"], "--json")) == shown
+    assert "the books never had rnt_nobody" in run("numbers", "show", "rnt_nobody").stderr
     refused = run("numbers", "restore", "+13619999999", *why)
     assert (refused.returncode, "Nobody ever rented this number" in refused.stderr) == (1, True)
     shop.verified()

@@ -16,6 +16,7 @@ from numberdesk.flows.accounts.create_accounts import (
     NewAccount,
     create_accounts,
     new_account,
+    new_operator_account,
 )
 from numberdesk.flows.accounts.describe_accounts import DescribedAccount
 from numberdesk.flows.accounts.fund_wallets import LONGEST_REFERENCE, TOP_UP, funding
@@ -101,6 +102,18 @@ def test_an_account_is_renamed_unless_another_one_has_the_name(shop: Shop) -> No
     assert shop.rows("SELECT id, name FROM accounts ORDER BY id") == [("acc_1", "Free"), ("acc_2", "One")]
     with pytest.raises(InvalidRequest, match="name"):
         account_change("acc_1", NOW, name="")
+
+
+def test_blanks_around_a_name_make_no_other_name_of_it(shop: Shop) -> None:
+    shop.writer.apply(create_accounts, new_account("acc_1", "One", "USD", 0, NOW))
+    with pytest.raises(InvalidRequest, match="name is that of acc_1 already"):
+        shop.writer.apply(create_accounts, new_account("acc_2", "  One ", "USD", 0, NOW))
+    shop.writer.apply(create_accounts, new_account("acc_2", " Two", "USD", 0, NOW))
+    with pytest.raises(InvalidRequest, match="name is that of acc_1 already"):
+        shop.writer.apply(change_accounts, account_change("acc_2", NOW, name="One "))
+    assert shop.rows("SELECT name FROM accounts ORDER BY id") == [("One",), ("Two",)]
+    with pytest.raises(InvalidRequest, match="must not be empty"):
+        new_operator_account("opr_1", "  ", NOW)
 
 
 def test_a_credit_limit_is_changed_and_what_it_was_is_kept(shop: Shop) -> None:

@@ -89,7 +89,7 @@ def test_a_file_that_is_no_toml_is_an_error(folder: Path, content: str | bytes) 
 
 def test_a_setting_that_does_not_exist_is_an_error_that_names_it(folder: Path) -> None:
     (folder / "numberdesk.toml").write_text("prot = 9000\n")
-    with pytest.raises(SettingsError, match="setting prot "):
+    with pytest.raises(SettingsError, match="setting prot is none; port is one"):
         load_settings()
     (folder / "numberdesk.toml").unlink()
     with pytest.raises(SettingsError, match="setting prot "):

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from numberdesk.core.kept_json import fields_of
 from numberdesk.core.roles import Via
 
 MOST_DETAILS: Final = 2_000
@@ -183,14 +184,17 @@ def as_seen_by(account_id: str, action: Action) -> Action:
 
 
 def _told(text: str) -> str:
-    fields = {name: value for name, value in json.loads(text or "{}").items() if name not in _OPERATORS_OWN}
+    fields = {name: value for name, value in fields_of(text).items() if name not in _OPERATORS_OWN}
     return json.dumps(fields, ensure_ascii=False)
 
 
 def kept_details(fields: Mapping[str, Any]) -> str:
     """What was asked for as JSON, with the values of known harmless fields alone."""
     text = json.dumps(_kept(fields), ensure_ascii=False, default=str)
-    return text if len(text) <= MOST_DETAILS else json.dumps({"fields": sorted(fields)})[:MOST_DETAILS]
+    names = sorted(fields)
+    while len(text) > MOST_DETAILS:  # as many names as there is room for: a text that is cut is no JSON
+        text, names = json.dumps({"fields": names}), names[: len(names) // 2]
+    return text
 
 
 def _kept_state(fields: Mapping[str, Any]) -> str:

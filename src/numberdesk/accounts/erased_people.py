@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from numberdesk.accounts.actions import Action
+from numberdesk.core.kept_json import fields_of
 from numberdesk.core.text import folded
 
 _PASSKEY_ID: Final = "pky_"
@@ -44,7 +45,10 @@ def _replaced(text: str, email: str, person_id: str) -> str:
         return text
     if not text.startswith("{"):
         return _without(text, email, person_id)
-    return json.dumps(_each(json.loads(text), email, person_id), ensure_ascii=False)
+    fields = fields_of(text)
+    if not fields:  # cut or damaged: no text may keep an email
+        return _without(text, email, person_id)
+    return json.dumps(_each(fields, email, person_id), ensure_ascii=False)
 
 
 def _each(value: Any, email: str, person_id: str) -> Any:

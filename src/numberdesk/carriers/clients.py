@@ -21,6 +21,7 @@ from numberdesk.carriers.observed import observed
 from numberdesk.carriers.papers import asked_papers, no_papers_asked
 from numberdesk.carriers.port import (
     NO_PAPERS,
+    UNREADABLE_OPTIONS,
     VISIBILITY_WINDOW,
     AvailablePage,
     Carrier,
@@ -31,6 +32,7 @@ from numberdesk.carriers.port import (
     OwnedPage,
     Setup,
     Trouble,
+    UnreadableOptions,
     Wanted,
 )
 from numberdesk.carriers.registry import papers_of
@@ -170,6 +172,8 @@ class StoredClients:
         at_once = AT_ONCE
         asks_papers: Callable[[str, str], bool] = no_papers_asked
         try:
+            if isinstance(account.options, UnreadableOptions):  # without its address, secrets might go elsewhere
+                raise VaultError(UNREADABLE_OPTIONS)  # noqa: TRY301  as where its secrets cannot be read
             setup = Setup({**account.options, **self._vault.open(account.name, account.credentials)})
             carrier = observed(self._build(account.kind, setup, http), account.name, self._observer, self._seconds)
             at_once = int(account.options.get("at_once") or AT_ONCE)

@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import func, select
 
 from numberdesk.core.compliance import ComplianceProfile, ProfileState
+from numberdesk.core.kept_json import fields_of
 from numberdesk.infra.db import Tx
 from numberdesk.infra.statements import InsertRows, SelectSet, UpdateRows, in_set
 from numberdesk.tables import compliance_profiles
@@ -113,5 +114,5 @@ def _row(profile: ComplianceProfile, names: Sequence[str]) -> tuple[Any, ...]:
 
 def _profile_of(row: Any) -> ComplianceProfile:
     values = dict(zip(ComplianceProfile._fields, row, strict=True))
-    values["papers"], values["state"] = json.loads(row.papers), ProfileState(row.state)
+    values["papers"], values["state"] = fields_of(row.papers), ProfileState(row.state)
     return ComplianceProfile(**values)

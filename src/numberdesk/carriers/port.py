@@ -248,6 +248,17 @@ class Field(NamedTuple):
     example: str = ""
 
 
+UNREADABLE_OPTIONS: Final = "how it is set up cannot be read: give all of its fields anew, with its secrets"
+
+
+class UnreadableOptions(dict[str, str]):
+    """The options of an account whose text is no JSON: none. The `text` is kept until others take its place."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+
 class CarrierAccount(NamedTuple):
     """An account at a carrier, as it is stored. `options` are for all to read, `credentials` is encrypted."""
 

@@ -6,13 +6,13 @@ Touches: carriers.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import select, update
 
 from numberdesk.carriers.audit_store import insert_audits
-from numberdesk.carriers.port import CarrierAccount
+from numberdesk.carriers.port import CarrierAccount, UnreadableOptions
 from numberdesk.core.lifecycle import CarrierState
 from numberdesk.infra.db import Tx
 from numberdesk.tables import carriers
@@ -56,10 +56,28 @@ def _row(account: CarrierAccount) -> dict[str, Any]:
     return {
         **account._asdict(),
         "state": account.state.value,
-        "options": json.dumps(dict(account.options), sort_keys=True),
+        "options": _text_of(account.options),
     }
 
 
 def _account_of(row: Any) -> CarrierAccount:
     name, kind, state, options, *rest = row
-    return CarrierAccount(name, kind, CarrierState(state), json.loads(options), *rest)
+    return CarrierAccount(name, kind, CarrierState(state), _options_of(options), *rest)
+
+
+def _text_of(options: Mapping[str, str]) -> str:
+    return options.text if isinstance(options, UnreadableOptions) else json.dumps(dict(options), sort_keys=True)
+
+
+def _options_of(text: str) -> Mapping[str, str]:
+    """Those that cannot be read stop one carrier alone: the others sell on. `verify` names the row."""
+    try:
+        options = json.loads(text)
+    except (ValueError, RecursionError):
+        return UnreadableOptions(text)
+    return options if are_options(options) else UnreadableOptions(text)
+
+
+def are_options(content: object) -> bool:
+    """Whether texts by their names are what was decoded."""
+    return isinstance(content, dict) and all(isinstance(value, str) for value in content.values())

@@ -38,6 +38,7 @@ _ALSO_CALLED: Final = {
     "e164": "phone_number",
     "did": "phone_number",
     "country": "iso_country",
+    "price": "monthly_price",
     "type": "number_type",
     "state": "region",
     "city": "locality",

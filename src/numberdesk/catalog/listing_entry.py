@@ -197,7 +197,7 @@ def _numbering(e164: str, told: str, terms: EntryTerms, *, with_region: bool) ->
         except PhoneError:
             raise error from None
         if not terms.accept_unknown:
-            raise PhoneError(f"{error}; if its range is new, import with accept-unknown") from None
+            raise PhoneError(f"{error}; if its range is new, import with --accept-unknown") from None
         return found
 
 
@@ -284,7 +284,8 @@ def _currency(column: str, text: str) -> str | None:
     try:
         return parse_currency(text.upper())
     except MoneyError as error:
-        raise EntryError(f"{column} {error}{_not(text)}") from None
+        said = str(error)
+        raise EntryError(f"{column} {said}{'' if ', not ' in said else _not(text)}") from None
 
 
 @lru_cache(maxsize=4096)

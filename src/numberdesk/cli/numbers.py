@@ -18,7 +18,7 @@ from numberdesk.core.rental import Rental
 from numberdesk.flows.connections.assign_connections import Assignment, assign_connections
 from numberdesk.flows.connections.diagnose_numbers import number_connection
 from numberdesk.flows.rentals.assign_numbers import Assign, assign_numbers, given_prices
-from numberdesk.flows.rentals.describe_numbers import describe_number
+from numberdesk.flows.rentals.describe_numbers import RENTAL_ID, describe_named
 from numberdesk.flows.rentals.restore_rentals import Restore, restore_rentals
 from numberdesk.flows.rentals.take_back_numbers import TakeBack
 from numberdesk.flows.rentals.transfer_numbers import NumberTransfer, transfer_numbers
@@ -44,6 +44,7 @@ _OPTIONS: Final = {
 }
 
 NumberArgument = Annotated[str, typer.Argument(metavar="NUMBER", help="The number, E.164")]
+NumberOrRental = Annotated[str, typer.Argument(metavar="NUMBER", help="The number, E.164, or the id of a rental")]
 AccountGiven = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Who gets it: id or exact name")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it is kept, and its customer is told")]
 ConnectionOption = Annotated[str | None, typer.Option("--connection", help="Where its calls are to go; else nowhere")]
@@ -67,13 +68,13 @@ def list_numbers(
 
 
 @numbers.command("show")
-def show(number: NumberArgument, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
+def show(number: NumberOrRental, as_json: AsJson = False) -> None:  # noqa: FBT002  a flag
     """Show who rents a number, who did, and what operators did with it."""
     with services() as running:
-        e164 = _e164(number)
-        found = running.reader.read_now(lambda tx: describe_number(tx, e164))
+        named = number if number.startswith(RENTAL_ID) else _e164(number)
+        found = running.reader.read_now(lambda tx: describe_named(tx, named))
         if found is None:
-            fail(f"the books never had {e164}")
+            fail(f"the books never had {named}")
         print_object(held_number_view(found), as_json=as_json)
 
 

@@ -29,6 +29,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from numberdesk.core.errors import CarrierRefused, CarrierUnavailable, NumberdeskError, NumberTaken
+from numberdesk.core.kept_json import rows_of
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.schedule import LONGEST_MESSAGE, Schedule, is_leased, leased, retried
 
@@ -137,6 +138,13 @@ class AbsenceCount(NamedTuple):
     since: int
     first: int
     last: int
+
+
+def is_count(kept: object) -> bool:
+    """Whether this is an AbsenceCount as it is kept: a process and whole numbers."""
+    if not isinstance(kept, list) or len(kept) != len(AbsenceCount._fields):
+        return False
+    return isinstance(kept[0], str) and all(type(each) is int for each in kept[1:])
 
 
 class CarrierOrder(NamedTuple):
@@ -326,8 +334,8 @@ def _not_there(carrier_order: CarrierOrder, report: OutcomeReport, message: str 
 
 
 def _counts_of(carrier_order: CarrierOrder) -> dict[str, AbsenceCount]:
-    """What each process has counted, by process, the one that counted last at the end."""
-    return {count[0]: AbsenceCount._make(count) for count in json.loads(carrier_order.counts or "[]")}
+    """What each process has counted, by process, the one that counted last at the end; what cannot be read is not."""
+    return {count[0]: AbsenceCount._make(count) for count in rows_of(carrier_order.counts) if is_count(count)}
 
 
 def _counted(before: AbsenceCount | None, report: OutcomeReport) -> AbsenceCount:

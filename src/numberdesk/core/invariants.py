@@ -21,6 +21,7 @@ The invariants that apply so far:
     I13      each purchase, failure, release and debt is told by one event, and no event tells of what was not
     I15      of an API key only the hash and the beginning are stored, of a carrier's credentials only the sealed form
     I16      admin is for operators' accounts; no key has more scopes, or lasts longer, than the one that made it
+    I20      every text in which JSON is kept can be read
     hold     an order has one hold, of its prices and in its state; a session one of what its seconds cost, open
              as long as it is; and no hold is anybody else's
     storage  what the database itself promises: sound pages, references, constraints and indexes

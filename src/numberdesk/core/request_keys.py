@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from typing import NamedTuple
 
+from numberdesk.core.kept_json import fields_of
+
 
 class RequestKey(NamedTuple):
     """Whose key it is, for which kind of request, and what the request said, as JSON.
@@ -30,5 +32,5 @@ def request_key(account_id: str, request: str, key: str | None, /, **content: ob
 
 def differing_field(first: str, second: str) -> str | None:
     """The first field in which two contents of one kind of request differ."""
-    before, after = json.loads(first), json.loads(second)
+    before, after = fields_of(first), fields_of(second)
     return next((name for name in sorted({*before, *after}) if before.get(name) != after.get(name)), None)

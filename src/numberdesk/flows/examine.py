@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from numberdesk.accounts.store import find_currencies
 from numberdesk.carriers.audit_store import DUE_AUDITS
 from numberdesk.carriers.compliance_store import count_lapsing
+from numberdesk.carriers.port import CarrierAccount, UnreadableOptions
 from numberdesk.carriers.store import list_carriers
 from numberdesk.catalog.gap_store import count_unpriced, count_unrated, find_currencies_sold
 from numberdesk.catalog.store import has_inventory
@@ -99,11 +100,17 @@ def _of_carriers(tx: Tx, vault: Vault) -> Iterator[Advice]:
     for described in describe_carriers(tx, vault):
         name = described.account.name
         if described.problem and described.account.state is CarrierState.ACTIVE:
-            yield problem("carriers", described.problem, "give the key that they were added with, and restart")
+            yield problem("carriers", described.problem, _remedy(described.account))
         if described.trouble is not None:
             said = f"{name} orders nothing for this account: {described.trouble.said}"
             yield problem("carriers", said, f"settle it with the carrier, then: numberdesk carriers check {name}")
         yield from _left_at(described)
+
+
+def _remedy(account: CarrierAccount) -> str:
+    if isinstance(account.options, UnreadableOptions):
+        return f"numberdesk carriers add {account.name} with all of its fields"
+    return "give the key that they were added with, and restart"
 
 
 def _left_at(described: DescribedCarrier) -> Iterator[Advice]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from numberdesk.core.errors import Details, Overloaded
+from numberdesk.core.errors import Details, Overloaded, RateLimited
 from numberdesk.infra.db import CommitUnknownError, StorageFailedError
 from numberdesk.infra.log import get_log
 
@@ -41,7 +41,7 @@ def part_way(taken: Taken) -> Iterator[Taken]:
     """
     try:
         yield taken
-    except (Overloaded, StorageFailedError) as error:
+    except (Overloaded, RateLimited, StorageFailedError) as error:
         unknown = isinstance(error, CommitUnknownError)
         if not taken.count and not unknown:
             raise

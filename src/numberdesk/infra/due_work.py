@@ -48,7 +48,7 @@ from sqlalchemy import (
     true,
 )
 
-from numberdesk.core.errors import Overloaded
+from numberdesk.core.errors import Overloaded, RateLimited
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.schedule import DueRow, leased
 from numberdesk.infra.db import StorageFailedError, Tx
@@ -389,7 +389,7 @@ async def put_off(work: Callable[[], Awaitable[None]]) -> None:
     """Do background work. Whatever fails is logged and done at another round."""
     try:
         await work()
-    except (Overloaded, StorageFailedError) as error:
+    except (Overloaded, RateLimited, StorageFailedError) as error:
         get_log().warning("background work put off", reason=str(error))
     except Exception:  # noqa: BLE001  whatever it was, the next round must come
         get_log().exception("background work failed")

@@ -279,6 +279,10 @@ def load_settings(**given: Any) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(name.lower(), Settings.model_fields, n=1)
+            meant = f"; {near[0]} is one" if near else ""
+            raise SettingsError(f"setting {name} is none{meant}") from None
         raise SettingsError(f"setting {name} (NUMBERDESK_{name.upper()}): {first['msg']}") from None
     except ValueError as error:
         raise SettingsError(f"the settings file cannot be read: {error}") from None

@@ -43,7 +43,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Generic, TypeVar
 
-from numberdesk.core.errors import Overloaded
+from numberdesk.core.errors import Overloaded, RateLimited
 from numberdesk.infra.attribution import ATTRIBUTED, Attribute, Attributed, Attribution, StateOf
 from numberdesk.infra.db import CommitUnknownError, Database, StorageFailedError, TryAgainError, Tx, UnfitServerError
 from numberdesk.infra.observer import NOBODY, Observer
@@ -67,6 +67,8 @@ _STUCK_SECONDS: Final = 2.0
 
 FAILPOINTS: Final = ("taken", "begun", "applied", "committed", "resolved")
 """The points that a batch passes, each told to `failpoint`: where a crash may be put by whoever tests this."""
+
+_TOO_MANY: Final = "Too many changes of this account wait. Nothing was charged; try again later."
 
 _STOP: Final = object()
 
@@ -174,15 +176,18 @@ class Writer:
     async def submit(self, flow: Apply[Command, Result], command: Command) -> Result:
         """Queue a command and wait for its outcome, which is durable when this returns.
 
-        Raises Overloaded (never begun), StorageFailedError (rolled back), or what the flow raised.
+        Raises Overloaded, or RateLimited over the account's share (both never begun), StorageFailedError (rolled
+        back), or what the flow raised.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
         deadline = self._monotonic() + self._patience
         account_id: str | None = getattr(command, "account_id", None)
         with self._accepting:
-            if self._closed or self._waiting >= self._limit or self._has_its_share(account_id):
+            if self._closed or self._waiting >= self._limit:
                 raise Overloaded
+            if self._has_its_share(account_id):
+                raise RateLimited(_TOO_MANY, {"retry_after": 1})
             self._waiting += 1
             if account_id is not None:
                 self._shares[account_id] += 1

@@ -165,13 +165,17 @@ def latest_rentals(tx: Tx, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str,
     pairs = set(wanted)
     live = _LIVE.run(tx, ids={account_id for account_id, _ in pairs}, e164s={e164 for _, e164 in pairs})
     found = {(row.account_id, row.e164): rental_from(row) for row in live}
+    found |= last_ended_rentals(tx, pairs - found.keys())
+    return {pair: rental for pair, rental in found.items() if pair in pairs}
+
+
+def last_ended_rentals(tx: Tx, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Rental]:
+    """For each (account, number): the ended rental that began last. Locked until the transaction ends."""
     e164s_of: dict[str, list[str]] = {}
-    for account_id, e164 in pairs - found.keys():
+    for account_id, e164 in pairs:
         e164s_of.setdefault(account_id, []).append(e164)
     ended = [row.id for account_id in sorted(e164s_of) for row in _last_ended(tx, account_id, e164s_of[account_id])]
-    for rental in lock_rentals(tx, ended).values():
-        found[rental.account_id, rental.e164] = rental
-    return {pair: rental for pair, rental in found.items() if pair in pairs}
+    return {(rental.account_id, rental.e164): rental for rental in lock_rentals(tx, ended).values()}
 
 
 def _last_ended(tx: Tx, account_id: str, e164s: Iterable[str]) -> list[Any]:

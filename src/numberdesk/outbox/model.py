@@ -5,9 +5,9 @@ Touches: nothing.
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final, NamedTuple
 
+from numberdesk.core.kept_json import fields_of
 from numberdesk.core.periods import iso_seconds
 from numberdesk.outbox.event_type import OPERATORS, Event, EventType
 from numberdesk.outbox.operator_event_types import CARRIER_FAILING, FINDING_OPENED, ORDER_PARKED, VERIFY_FAILED
@@ -49,7 +49,7 @@ def as_told(event: NumberedEvent) -> dict[str, Any]:
         "id": event.id,
         "account_id": event.account_id or None,
         "number": event.number,
-        "data": json.loads(event.payload),
+        "data": fields_of(event.payload),
     }
 
 

@@ -15,6 +15,7 @@ from numberdesk.verify.connections import CHECKS as OF_CONNECTIONS
 from numberdesk.verify.decks import CHECKS as OF_DECKS
 from numberdesk.verify.engine import Check, StorageDamagedError, naming_damage
 from numberdesk.verify.events import CHECKS as OF_EVENTS
+from numberdesk.verify.kept_texts import CHECKS as OF_KEPT_TEXTS
 from numberdesk.verify.keys import CHECKS as OF_KEYS
 from numberdesk.verify.limits import CHECKS as OF_LIMITS
 from numberdesk.verify.line_sums import CHECKS as OF_LINE_SUMS
@@ -65,6 +66,7 @@ def verify(tx: Tx, progress: Progress, *, thorough: bool = False) -> VerifyRepor
         *OF_KEYS,
         *OF_CARRIERS,
         *OF_WEBHOOKS,
+        *OF_KEPT_TEXTS,
         *OF_CONNECTIONS,
         GUARD_CHECK,
         DEFINITION_CHECK,

@@ -5,12 +5,12 @@ Touches: nothing.
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import msgspec
 
 from numberdesk.accounts.actions import Action
+from numberdesk.core.kept_json import fields_of
 from numberdesk.core.periods import iso_seconds
 from numberdesk.core.roles import Via
 from numberdesk.views.formats import AccountId, ActionId, Instant
@@ -54,5 +54,5 @@ def action_view(action: Action) -> ActionView:
         action.what,
         action.object_id or None,
         action.account_id or None,
-        *(json.loads(text or "{}") for text in (action.details, action.before, action.after)),
+        *(fields_of(text) for text in (action.details, action.before, action.after)),
     )

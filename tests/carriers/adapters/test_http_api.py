@@ -16,6 +16,7 @@ from numberdesk.carriers.adapters.http_api import (
     decoded,
     each,
     excerpt,
+    refusal,
     refused,
     retry_after,
 )
@@ -313,3 +314,9 @@ def test_numbers_of_a_setup_have_bounds(name: str, good: list[str], bad: list[st
 
 def test_a_setup_shows_nothing_of_itself() -> None:
     assert "hidden-token" not in f"{Setup({'token': 'hidden-token'})!r} {Setup({'token': 'hidden-token'})}"
+
+
+@pytest.mark.parametrize("status", [408, 425])
+def test_a_request_that_was_not_read_to_its_end_is_undecided_whatever_code_stands_beside_it(status: int) -> None:
+    assert isinstance(refusal(status, "code 21404", Reason.ACCOUNT), Unknown)
+    assert isinstance(refusal(400, "code 21404", Reason.ACCOUNT), Refused)

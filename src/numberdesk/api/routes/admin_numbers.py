@@ -13,7 +13,7 @@ from numberdesk.accounts.intervention_store import list_interventions
 from numberdesk.api.endpoint import ApiRequest, ApiResponse, endpoint
 from numberdesk.api.paging import PageQuery, page, position
 from numberdesk.api.routes.admin_rent import RENTAL_EXAMPLE
-from numberdesk.api.shapes import ConnectionId, Label, Price, Rate, e164_in_path, stated
+from numberdesk.api.shapes import ConnectionId, Label, Price, Rate, e164_in_path, named_rental, stated
 from numberdesk.core.connection import CONNECTION_ID
 from numberdesk.core.errors import InvalidRequest, NotFound
 from numberdesk.core.interventions import LONGEST_REASON, InterventionKind, Warrant, warrant
@@ -22,7 +22,7 @@ from numberdesk.core.rental import Rental
 from numberdesk.core.request_keys import RequestKey, request_key
 from numberdesk.flows.connections.assign_connections import NO_CONNECTION
 from numberdesk.flows.rentals.assign_numbers import Assign, assign_numbers, given_prices
-from numberdesk.flows.rentals.describe_numbers import describe_number
+from numberdesk.flows.rentals.describe_numbers import describe_named
 from numberdesk.flows.rentals.restore_rentals import Restore, restore_rentals
 from numberdesk.flows.rentals.take_back_numbers import TakeBack
 from numberdesk.flows.rentals.transfer_numbers import NumberTransfer, transfer_numbers
@@ -143,9 +143,9 @@ async def held_numbers(request: ApiRequest) -> ApiResponse:
     },
 )
 async def held_number(request: ApiRequest) -> ApiResponse:
-    """Find all that is known of it."""
-    e164 = e164_in_path(request.path["number"])
-    found = await request.read(lambda tx: describe_number(tx, e164))
+    """Find all that is known of it, by its digits or the id of a rental of it."""
+    named, rental_id = named_rental(request.path["number"])
+    found = await request.read(lambda tx: describe_named(tx, rental_id or named))
     if found is None:
         raise NotFound
     return ApiResponse(held_number_view(found))

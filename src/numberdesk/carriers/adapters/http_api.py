@@ -71,6 +71,8 @@ _UNAUTHORIZED, _FORBIDDEN, _THROTTLED, _BROKEN = 401, 403, 429, 500
 _REFUSALS: Final = range(400, 500)
 UNDECIDED: Final = (408, 409, 425, 429)
 """Said of a request that may have been, or may yet be, processed: timeout, conflict, too early, too many."""
+_UNFINISHED: Final = (408, 425)
+"""Of these, those that no code beside them decides: what was sent may not have been read to its end."""
 _OK, _REDIRECT = 200, 300
 _OF_ACCOUNT: Final = (401, 402, 403)
 
@@ -220,8 +222,11 @@ def refusal(status: int, message: str, reason: Reason | None = None) -> Refused 
     """What an answer to an order means that holds the carrier's own words for an error.
 
     `reason` is what the adapter's table has for them. Without one a documented 4xx is a refusal all the same, for
-    what the status says; but for those statuses that leave open whether the order is processed.
+    what the status says; but for those statuses that leave open whether the order is processed, 408 and 425 whatever
+    the words.
     """
+    if status in _UNFINISHED:
+        return Unknown(message)
     if reason is None:
         if status not in _REFUSALS or status in UNDECIDED:
             return Unknown(message)

@@ -221,7 +221,7 @@ def _webhook(route: WebhookRoute) -> tuple[tuple[str, str], ...]:
         fallback = (("call_fallback_url", route.fallback_url), ("call_fallback_method", route.method))
         return (("call_handler", _LAML), *urls, *fallback)
     if route.dialect is not WebhookDialect.SWML:
-        raise CannotBeSetError("this carrier's webhooks are answered in TwiML, which it calls LaML, or in SWML")
+        raise CannotBeSetError("this carrier's webhooks are answered in TwiML or in SWML")
     if route.fallback_url or route.method != "POST":
         raise CannotBeSetError("this carrier asks a webhook for SWML by POST, and has no second address for it")
     return (("call_handler", _SWML), ("call_relay_script_url", route.url))

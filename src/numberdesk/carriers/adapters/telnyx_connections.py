@@ -306,7 +306,7 @@ def _asked_for(wanted: WantedConnection) -> _Wanted:
         return _Wanted(connection_id=route.object_id)
     if isinstance(route, WebhookRoute):
         if route.dialect is not WebhookDialect.TWIML:
-            raise CannotBeSetError("this carrier's webhooks are answered in TwiML, which it calls TeXML")
+            raise CannotBeSetError("this carrier's webhooks are answered in TwiML")
         fallback = {"voice_fallback_url": route.fallback_url}
         return _Wanted(application={"voice_url": route.url, "voice_method": route.method.lower(), **fallback})
     return _sip(route)

@@ -48,7 +48,7 @@ class TwilioSettings:
     def require(self, wanted: WantedSettings) -> None:
         """Caller names are registered by its Trust Hub, with documents."""
         if wanted.caller_name:
-            raise CannotBeSetError("this carrier registers caller names with documents, by its Trust Hub, only")
+            raise CannotBeSetError("this carrier registers caller names with documents: ask your operator")
         if wanted.emergency_address and not _ADDRESS.fullmatch(wanted.emergency_address):
             raise CannotBeSetError("at this carrier an emergency address is an id like AD and 32 hexadecimal digits")
 

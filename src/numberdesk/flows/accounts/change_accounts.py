@@ -30,7 +30,7 @@ from numberdesk.core.purchase import Wallet
 from numberdesk.core.spending import SpendCaps
 from numberdesk.core.statement import ZoneChange, set_zone
 from numberdesk.flows.accounts.cap_spending import cap_owner, check_caps
-from numberdesk.flows.accounts.create_accounts import check_name
+from numberdesk.flows.accounts.create_accounts import checked_name
 from numberdesk.flows.accounts.describe_accounts import DescribedAccount
 from numberdesk.flows.keep_wallets import keep_wallets, watch_anew
 from numberdesk.flows.statements.account_months import months_of
@@ -83,7 +83,7 @@ def account_change(
 ) -> AccountChange:
     """Check what a person typed. Raises InvalidRequest naming the field."""
     if name is not None:
-        check_name(name)
+        name = checked_name(name)
     if credit_limit is not None and not 0 <= credit_limit <= MAX_AMOUNT:
         raise InvalidRequest("credit_limit", f"must be from 0 to {format_micros(MAX_AMOUNT)}")
     if caps is not None:

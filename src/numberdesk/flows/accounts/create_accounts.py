@@ -32,17 +32,17 @@ class NewAccount(NamedTuple):
     kind: AccountKind = AccountKind.CUSTOMER
 
 
-def check_name(name: str) -> None:
-    """Raises InvalidRequest naming the field for what cannot be an account's name."""
+def checked_name(text: str) -> str:
+    """An account's name, without blanks around it. Raises InvalidRequest naming the field for what cannot be one."""
     try:
-        parse_text(name, longest=LONGEST_NAME)
+        return parse_text(text.strip(), longest=LONGEST_NAME)
     except TextError as error:
         raise InvalidRequest("name", str(error)) from None
 
 
 def new_account(account_id: str, name: str, currency: str, credit_limit: int, now: int) -> NewAccount:
     """Check what a person typed of a customer's account. Raises InvalidRequest naming the field."""
-    check_name(name)
+    name = checked_name(name)
     try:
         parse_currency(currency)
     except MoneyError as error:
@@ -54,8 +54,7 @@ def new_account(account_id: str, name: str, currency: str, credit_limit: int, no
 
 def new_operator_account(account_id: str, name: str, now: int) -> NewAccount:
     """Check what a person typed of an operators' account, which never has a wallet. Raises InvalidRequest."""
-    check_name(name)
-    return NewAccount(account_id, name, "", 0, now, AccountKind.OPERATOR)
+    return NewAccount(account_id, checked_name(name), "", 0, now, AccountKind.OPERATOR)
 
 
 def create_accounts(tx: Tx, commands: Sequence[NewAccount]) -> list[Account | NumberdeskError]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from numberdesk.carriers.port import CarrierAccount, Setup
+from numberdesk.carriers.port import UNREADABLE_OPTIONS, CarrierAccount, Setup, UnreadableOptions
 from numberdesk.carriers.registry import KINDS, checked_setup
 from numberdesk.carriers.store import change_carriers, insert_carriers, list_carriers, lock_carriers
 from numberdesk.carriers.trouble_store import end_troubles
@@ -140,6 +140,8 @@ def _check_egress(setup: Setup, egress: Egress) -> None:
 def _kept_secrets(before: CarrierAccount, command: CarrierSetup, vault: Vault) -> Mapping[str, str]:
     """The secrets that an account has. Those that cannot be read are gone when others are given."""
     try:
+        if isinstance(before.options, UnreadableOptions):  # nobody can tell where these were given for
+            raise VaultError(UNREADABLE_OPTIONS)  # noqa: TRY301  as where they cannot be opened
         return vault.open(before.name, before.credentials)
     except VaultError:
         if any(field.secret and command.fields.get(field.name) for field in KINDS[before.kind].all_fields):
@@ -157,7 +159,12 @@ def _check_destination(before: CarrierAccount, command: CarrierSetup, kept: Iter
 
 
 def _check_identity(tx: Tx, before: CarrierAccount, after: CarrierAccount) -> None:
-    """A name stands for one account for ever: at another one, what was ordered and is owned would not be found."""
+    """A name stands for one account for ever: at another one, what was ordered and is owned would not be found.
+
+    Which one that was nobody can tell where the options cannot be read.
+    """
+    if isinstance(before.options, UnreadableOptions):
+        return
     for field in KINDS[before.kind].identity:
         if before.options.get(field) != after.options.get(field) and list_inventory(tx, before.name, None, None, 1):
             raise InvalidRequest(

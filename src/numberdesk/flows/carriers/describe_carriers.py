@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from numberdesk.carriers.audit_store import CarrierAudit, list_audits
 from numberdesk.carriers.finding_store import count_open_findings
-from numberdesk.carriers.port import CarrierAccount
+from numberdesk.carriers.port import UNREADABLE_OPTIONS, CarrierAccount, UnreadableOptions
 from numberdesk.carriers.store import find_carriers_named, list_carriers
 from numberdesk.carriers.trouble_store import CarrierTrouble, list_troubles
 from numberdesk.core.lifecycle import CarrierState
@@ -82,6 +82,8 @@ def is_carrier(tx: Tx, name: str) -> bool:
 
 
 def _secrets(account: CarrierAccount, vault: Vault) -> tuple[tuple[str, ...], str]:
+    if isinstance(account.options, UnreadableOptions):
+        return (), UNREADABLE_OPTIONS
     try:
         return tuple(sorted(vault.open(account.name, account.credentials))), ""
     except VaultError as error:

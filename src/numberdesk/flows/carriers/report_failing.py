@@ -10,7 +10,7 @@ import contextvars
 from collections.abc import Callable
 from typing import Final
 
-from numberdesk.core.errors import Overloaded
+from numberdesk.core.errors import Overloaded, RateLimited
 from numberdesk.flows.tell_operators import CarrierFailing, tell_failing
 from numberdesk.infra.failures import StorageFailedError
 from numberdesk.infra.log import get_log
@@ -38,5 +38,5 @@ class FailingReports:
         get_log().warning("carrier failing", carrier=failing.carrier, of=failing.of)
         try:
             await self._writer.submit(tell_failing, failing)
-        except (Overloaded, StorageFailedError) as error:
+        except (Overloaded, RateLimited, StorageFailedError) as error:
             get_log().warning("carrier failing not told", carrier=failing.carrier, reason=str(error))

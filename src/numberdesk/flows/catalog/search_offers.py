@@ -212,7 +212,7 @@ class OfferSearch:
             return True
         try:
             await self._writer.submit(keep_offers, Shown(tuple(shown)))
-        except (Overloaded, StorageFailedError) as error:
+        except (Overloaded, RateLimited, StorageFailedError) as error:
             get_log().warning("offers not kept", reason=str(error))
             return False
         return True

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from numberdesk.connections.model import Connection
 from numberdesk.connections.sealing import route_of, with_route
-from numberdesk.core.connection import ConnectionKind
+from numberdesk.core.connection import ConnectionKind, LiveKitRoute, Route, SipRoute
 from numberdesk.core.connection_presets import LIVEKIT, filled
-from numberdesk.core.connection_targets import FIELDS, route_of_fields
+from numberdesk.core.connection_settings import secrets_of
+from numberdesk.core.connection_targets import FIELDS, place_of, route_of_fields
 from numberdesk.core.errors import Forbidden, InvalidRequest
 from numberdesk.flows.connections.set_up_connections import NewConnection, check_route, checked_name
 from numberdesk.infra.egress import Egress
@@ -58,6 +60,22 @@ async def new_connection(
         raise Forbidden(_NO_VAULT) from None
 
 
+def _check_secrets(before: Route, after: Route, fields: Mapping[str, Any]) -> None:
+    """A secret goes nowhere but where it was given for: who moves it to another host has to know it."""
+    if _hosts_asked(after) <= _hosts_asked(before):
+        return
+    for name in secrets_of(after):
+        if fields.get(name) is None:
+            raise InvalidRequest(name, "must be given anew where a host changes, since it is sent there")
+
+
+def _hosts_asked(route: Route) -> set[str]:
+    """The hosts that a route's secrets are sent to."""
+    if isinstance(route, LiveKitRoute):
+        return {urlsplit(route.server_url).netloc.lower()}
+    return {place_of(one.uri).host.lower() for one in route.targets} if isinstance(route, SipRoute) else set()
+
+
 async def changed_route(
     connection: Connection, fields: Mapping[str, Any], *, egress: Egress, vault: Vault
 ) -> NewConnection | None:
@@ -65,7 +83,9 @@ async def changed_route(
     if all(value is None for value in fields.values()):
         return None
     try:
-        route = route_of_fields(connection.kind, fields, route_of(connection, vault))
+        before = route_of(connection, vault)
+        route = route_of_fields(connection.kind, fields, before)
+        _check_secrets(before, route, fields)
         await check_route(egress, route)
         return NewConnection(with_route(connection, route, vault), route)
     except VaultError:

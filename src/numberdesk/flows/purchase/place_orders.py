@@ -31,7 +31,7 @@ from numberdesk.core.carrier_order import (
     Placed,
     Unknown,
 )
-from numberdesk.core.errors import Overloaded
+from numberdesk.core.errors import Overloaded, RateLimited
 from numberdesk.core.lifecycle import OrderState
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import Order
@@ -203,7 +203,7 @@ class Placement:
         for rest in (*_SETTLE_RESTS, None):
             try:
                 status = await self._writer.submit(self._settle, report)
-            except (Overloaded, StorageFailedError) as error:
+            except (Overloaded, RateLimited, StorageFailedError) as error:
                 if rest is None:
                     get_log().warning("order not settled yet", order_id=order_id, reason=str(error))
                     return None
@@ -226,7 +226,7 @@ class Placement:
         )  # fmt: skip
         try:
             await self._writer.submit(ask_for_audits, AskForAudit(order.carrier, self._now()))
-        except (Overloaded, StorageFailedError) as error:  # the next audit shows it anyway
+        except (Overloaded, RateLimited, StorageFailedError) as error:  # the next audit shows it anyway
             get_log().warning("audit not asked for", carrier=order.carrier, reason=str(error))
 
     async def _carry_once_opened(self, order_id: str) -> None:

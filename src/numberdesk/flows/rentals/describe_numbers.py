@@ -13,8 +13,9 @@ from numberdesk.core.lifecycle import NumberState
 from numberdesk.core.rental import Rental
 from numberdesk.infra.db import Tx
 from numberdesk.numbers.rent_store import list_rentals_of
-from numberdesk.numbers.store import find_standing
+from numberdesk.numbers.store import find_rental_numbers, find_standing
 
+RENTAL_ID: Final = "rnt_"
 MOST_TOLD: Final = 50
 """Rentals, and deeds, that are told of a number: the latest."""
 
@@ -28,6 +29,12 @@ class HeldNumber(NamedTuple):
     quarantined_until: int | None
     rentals: list[Rental]
     interventions: list[Intervention]
+
+
+def describe_named(tx: Tx, named: str) -> HeldNumber | None:
+    """What is known of a number that is named by its digits, or by the id of a rental of it, live or ended."""
+    e164 = find_rental_numbers(tx, [named]).get(named) if named.startswith(RENTAL_ID) else named
+    return None if e164 is None else describe_number(tx, e164)
 
 
 def describe_number(tx: Tx, e164: str) -> HeldNumber | None:

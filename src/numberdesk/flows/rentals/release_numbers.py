@@ -7,7 +7,8 @@ is paid is given back where the account's terms say so (refund_rent.py). What be
 end_rentals.py; from its customer's release on nobody pays for it, whatever its carrier says.
 
 A release may come twice, the second time late. So it may name the rental, or carry an Idempotency-Key; a
-number that was given back by its digits alone rests for a while, so that no other rental of it can be meant.
+number that was given back by its digits alone rests for a while, so that no other rental of it can be meant. Where
+an operator gives it to its account anew meanwhile, digits mean the rental that ended until that while is over.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Final, NamedTuple
 
 from numberdesk.core.agreed_time import AgreedTime, surely_past
 from numberdesk.core.errors import IdempotencyConflict, NotFound, NumberdeskError, OrderInProgress
-from numberdesk.core.lifecycle import NumberState
+from numberdesk.core.lifecycle import NumberState, OrderOrigin
 from numberdesk.core.periods import MICROSECONDS
 from numberdesk.core.purchase import SaleNumber, Wallet
 from numberdesk.core.rent import EndReason, RentLook, RentTerms, resolve_begun
@@ -33,7 +34,14 @@ from numberdesk.infra.db import Tx
 from numberdesk.ledger.store import lock_wallets
 from numberdesk.numbers.agreed_time_store import find_agreed_time
 from numberdesk.numbers.rent_store import find_rent_prices, hurry_past_due
-from numberdesk.numbers.store import find_rental_numbers, latest_rentals, lock_rentals, lock_sale_numbers
+from numberdesk.numbers.store import (
+    find_rental_numbers,
+    last_ended_rentals,
+    latest_rentals,
+    lock_rentals,
+    lock_sale_numbers,
+)
+from numberdesk.orders.store import find_orders
 
 SHORTEST_REST: Final = 10 * 60 * MICROSECONDS
 """Rest of a number that was given back by its digits alone: so late a second such request may come."""
@@ -96,6 +104,7 @@ class _Books:
     prices: dict[str, list[RentPrice]]
     agreed: AgreedTime | None
     earliest: dict[str, int]
+    former: dict[str, Rental]
     ended: dict[str, tuple[RentLook, Release]] = field(default_factory=dict)
 
     def release(self, command: Release) -> Rental | NumberdeskError:
@@ -127,13 +136,18 @@ class _Books:
             return OrderInProgress(details={"order_id": sale_number.order_id})
         if rental is None:
             return NotFound("This account does not rent this number.")
+        before = self.former.get(rental.id) if command.reason is EndReason.REQUESTED else None
+        if before is not None and (before.released_at or 0) + SHORTEST_REST > self._past(command):
+            return before
         return self._ended(self.by_id.get(rental.id, rental), command)
+
+    def _past(self, command: Release) -> int:
+        return command.now if self.agreed is None else surely_past(self.agreed, command.now)
 
     def _ended(self, rental: Rental, command: Release) -> Rental:
         if rental.released_at is None:
             look = RentLook(rental, self.wallets[rental.account_id], self.prices.get(rental.id, ()))
-            past = command.now if self.agreed is None else surely_past(self.agreed, command.now)
-            resolve_begun(look, past=past, now=command.now, reason=command.reason)
+            resolve_begun(look, past=self._past(command), now=command.now, reason=command.reason)
             self.wallets[rental.account_id] = look.wallet
             self.ended[rental.id] = look, command
             rental = Ending(look.rental, command.reason, command.now, earliest=self.earliest[rental.id]).ended
@@ -153,7 +167,28 @@ def _load(tx: Tx, commands: Sequence[Release]) -> _Books:
     live = [one for one in (*latest.values(), *by_id.values()) if one.released_at is None]
     prices, agreed = find_rent_prices(tx, live), find_agreed_time(tx)
     earliest = earliest_ends(tx, live, min(command.now for command in commands))
-    return _Books(sale_numbers, latest, by_id, keyed, wallets, prices, agreed, earliest)
+    former = _find_former(tx, [one for one in latest.values() if one.released_at is None])
+    return _Books(sale_numbers, latest, by_id, keyed, wallets, prices, agreed, earliest, former)
+
+
+def _find_former(tx: Tx, live: Sequence[Rental]) -> dict[str, Rental]:
+    """The rental of the same account that ended last, by the id of one that began so soon after that nobody bought it.
+
+    Whoever buys a number again waits for its rest, or has named what it gave back.
+    """
+    former = last_ended_rentals(tx, [(one.account_id, one.e164) for one in live])
+    soon = {
+        one.id: before
+        for one in live
+        if (before := former.get((one.account_id, one.e164))) is not None
+        and one.created_at - (before.released_at or 0) < SHORTEST_REST
+    }
+    given = find_orders(tx, [one.order_id for one in live if one.id in soon])
+    return {
+        one.id: soon[one.id]
+        for one in live
+        if one.id in soon and given[one.order_id].origin is not OrderOrigin.PURCHASE
+    }
 
 
 def _write(tx: Tx, books: _Books, quarantine: int, delay: int, usual: RentTerms) -> None:
