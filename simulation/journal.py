@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from numberdesk.core.errors import Overloaded
+from numberdesk.core.errors import Overloaded, RateLimited
 from numberdesk.infra.db import StorageFailedError
 from simulation.world import World
 
@@ -29,7 +29,7 @@ def heard(world: World) -> Iterator[None]:
         line = " ".join(f"{name}={value}" for name, value in sorted(event.items()))
         world.logged.append(line)
         world.note(f"log {line}")
-        if error is not None and not isinstance(error, StorageFailedError | Overloaded):
+        if error is not None and not isinstance(error, StorageFailedError | Overloaded | RateLimited):
             world.broken("no defect", f"{line} met {error!r}")
         raise structlog.DropEvent
 

@@ -22,7 +22,7 @@ from numberdesk.api.endpoint import (
 )
 from numberdesk.api.errors import ENCODER, failure
 from numberdesk.api.shapes import decode_body
-from numberdesk.core.errors import CarrierUnavailable, Forbidden, Internal, NumberdeskError, Overloaded
+from numberdesk.core.errors import CarrierUnavailable, Forbidden, Internal, NumberdeskError, Overloaded, RateLimited
 from numberdesk.infra.db import CommitUnknownError, StorageFailedError
 from simulation.process import Process
 from simulation.world import World
@@ -72,7 +72,7 @@ class Reply(NamedTuple):
     @property
     def is_decided(self) -> bool:
         """Whether there is no reason to ask again at once."""
-        return self.code != Overloaded.code
+        return self.code not in (Overloaded.code, RateLimited.code)
 
     @property
     def is_final(self) -> bool:

@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-from numberdesk.core.errors import Overloaded
+from numberdesk.core.errors import Overloaded, RateLimited
 from numberdesk.flows.carriers.note_audits import FindingResolution
 from numberdesk.wiring import DAY, MINUTE
 from simulation.audit import Auditor
@@ -161,7 +161,7 @@ class Simulation(SeedRun):
         while True:
             up = [process for process in self._processes if process.up and not process.closing]
             if up:
-                with contextlib.suppress(ConnectionResetError, Overloaded):  # time was moved while it waited its turn
+                with contextlib.suppress(ConnectionResetError, Overloaded, RateLimited):  # time was moved meanwhile
                     await up[-1].run(up[-1].services.audit.run(name))
                     return
             await asyncio.sleep(1)

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, Final
 
-from numberdesk.core.errors import Overloaded
+from numberdesk.core.errors import Overloaded, RateLimited
 from numberdesk.flows.carriers.audit_carriers import CARRIER_AUDITS
 from numberdesk.flows.carriers.confirm_carrier_releases import CARRIER_RELEASES
 from numberdesk.flows.catalog.reprice import Reprice, Repriced
@@ -80,7 +80,7 @@ class Worker:
         while True:
             try:
                 await work()
-            except (Overloaded, StorageFailedError):
+            except (Overloaded, RateLimited, StorageFailedError):
                 self._world.note(f"{self._process.name} puts work off")
             rest = self._world.between(shortest, longest)
             await asyncio.sleep(max(rest, self._idle(due())) if self._world.calm else rest)

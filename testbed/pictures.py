@@ -64,7 +64,7 @@ _OPERATOR: Final = (
     "/console/all-numbers/+13612738809/take-back?reason=reported", "/console/interventions", "/console/inventory",
     "/console/all-papers", "/console/prices", "/console/rate-decks", "/console/all-events",
     "/console/margin", "/console/sales",
-    "/console/pulls", "/console/feeds",
+    "/console/pulls", "/console/feeds", "/console/sources",
     "/console/carriers", "/console/carriers/twilio-demo", "/console/carriers/twilio-demo/adopt",
     "/console/carrier-kinds", "/console/carrier-kinds/twilio", "/console/carriers/twilio-demo/settings",
     "/console/accounts/{account}/rate-decks", "/console/rate-decks/retail", "/console/findings", "/console/all-orders",

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from numberdesk.core.errors import NumberdeskError, Overloaded
+from numberdesk.core.errors import NumberdeskError, Overloaded, RateLimited
 from numberdesk.infra.db import StorageFailedError
 from numberdesk.wiring import Services
 from simulation.process import Process
@@ -36,7 +36,7 @@ class Desk:
                 process = self._world.one_of(up)
                 try:
                     return await process.run(story(process.services, process.now()))
-                except (ConnectionResetError, Overloaded, StorageFailedError):
+                except (ConnectionResetError, Overloaded, RateLimited, StorageFailedError):
                     self._world.reached("asked_again")
                 except NumberdeskError as refusal:
                     return refusal

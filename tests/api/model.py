@@ -243,7 +243,6 @@ class Model:
                 "increments": "60/60",
                 "connect_fee": 0,
                 "rounding": "up",
-                "outbound_rate_deck": None,
             }
             details = {**quotes[0].view(), "setup_price": quotes[0].setup, **usual}
             there = number.prices == quotes[0]

@@ -250,7 +250,6 @@ def test_a_changed_price_is_409_with_the_current_prices(shop: Shop) -> None:
         "increments": "60/60",
         "connect_fee": 0,
         "rounding": "up",
-        "outbound_rate_deck": None,
     }
     confirmed = {name: value for name, value in error["details"].items() if name != "currency"}
     assert customer.buy(number, **confirmed).status_code == 200

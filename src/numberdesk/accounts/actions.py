@@ -130,6 +130,7 @@ _SHOWN: Final = frozenset(
         "valid_until",
         "webhook_id",
         "with_descendants",
+        "zone",
     ]
 )
 """Fields whose values are kept. Of all others only that they were there is: they may be secrets or addresses."""

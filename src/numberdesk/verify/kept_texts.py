@@ -42,7 +42,9 @@ CHECKS: Final = (
         "I20", "how every carrier is set up can be read", carriers, (carriers.c.name,), carriers.c.options, are_options
     ),
     *(
-        json_check("I20", "the fields of every action can be read", actions, (actions.c.id,), column, are_details)
+        json_check(
+            "I20", f"the {column.name} of every action can be read", actions, (actions.c.id,), column, are_details
+        )
         for column in (actions.c.details, _or_nothing(actions.c.before), _or_nothing(actions.c.after))
     ),
     json_check("I20", "what every event tells can be read", events, (events.c.id,), events.c.payload, are_details),
