@@ -26,7 +26,18 @@ ADDRESSES: Final = frozenset(
 
 OTHERS_WORDS: Final = frozenset(
     {
-        *("description", "object_id", "options", "paper", "papers", "preset_values", "said", "trunk", "trunk_id"),
+        *(
+            "agent_id",
+            "description",
+            "object_id",
+            "options",
+            "paper",
+            "papers",
+            "preset_values",
+            "said",
+            "trunk",
+            "trunk_id",
+        ),
         *("value", "mapping"),
     }
 )

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from numberdesk.core.errors import Overloaded
+from numberdesk.core.errors import RateLimited
 from numberdesk.infra.db import Tx
 from numberdesk.infra.turns import MOST_OF_THE_HOUSE, MOST_PER_BATCH
 from numberdesk.infra.writer import Writer
@@ -51,7 +51,7 @@ def test_an_account_that_asks_as_much_as_it_can_leaves_room_for_others(notes: No
         await asyncio.sleep(0)
         barrier.go.set()
         outcomes = [await ended(tasks) for tasks in (greedy, others[:20], others[20:])]
-        turned_away = [sum(isinstance(outcome, Overloaded) for outcome in each) for each in outcomes]
+        turned_away = [sum(isinstance(outcome, RateLimited) for outcome in each) for each in outcomes]
         assert turned_away == [50, 0, 0]
         assert await first == "go"
         assert await ended(asked(writer, flow, "greedy", 50)) == list(range(50))

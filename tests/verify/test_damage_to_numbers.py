@@ -317,7 +317,7 @@ DAMAGE: Final[dict[str, Damage]] = {
     ),
     "I13 an event of a failure that lost what it tells": (
         ("UPDATE events SET payload = '' WHERE id = 'evt_fail_f'",),
-        {("I13", "events", "evt_fail_f")},
+        {("I13", "events", "evt_fail_f"), ("I20", "events", "evt_fail_f")},
         "its payload does not name ord_f and the number",
     ),
     "I13 an event of a release that was not made": (

@@ -22,7 +22,6 @@ _SHOWN: Final = frozenset(
         "accept_unknown",
         "account",
         "account_id",
-        "agent_id",
         "all_accounts",
         "all_days",
         "allow_raise",
