@@ -25,6 +25,7 @@ INVARIANTS = {
 PLANTED = {
     "rent_refunds": "'rrf_1', 'rnt_1', 0, 'acc_1', '+13612738801', 1, 'trf_1_rental', 1",
     "rate_deck_choices": "'acc_1', 1, NULL",
+    "time_zone_changes": "'acc_1', '2026-12', 'Europe/Berlin'",
     "interventions": "'itv_1', 1, 'key_1', 'take_back', 'acc_1', '+13612738802', 'rnt_2', 'fraud'",
     "superseded_prices": f"'{FREE}', 1, 'USD', 1, NULL, NULL, 0, '', ''",
     "keyed_requests": "'acc_1', 'release', 'k', '{}', 'rnt_2', 1",
