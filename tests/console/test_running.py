@@ -55,7 +55,7 @@ def test_margins_days_read_and_feeds_are_shown_and_exported(desk: Shop, customer
     pulls = operator.get("/console/pulls")
     assert ("telnyx-7" in pulls.text, "no answer" in pulls.text) == (True, True)
     assert "telnyx-7" in operator.http.get("/console/pulls/csv").text
-    assert "No source told of calls" in operator.get("/console/sources", days="1").text
+    assert "No source told of calls" in operator.get("/console/sources", days="1", phone_number="+12015550199").text
     assert operator.get("/console/sources", days="0").status == 400
     assert operator.get("/console/margin", month="2026-13").status == 400
     assert "No calls were charged" in operator.get("/console/margin", month="2026-01").text

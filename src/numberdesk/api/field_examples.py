@@ -21,6 +21,8 @@ EXAMPLES: Final[dict[str, Any]] = {
     "BadAdoptionView.phone_number": "+13612738809",
     "NumberSettingsBody.emergency_address": "AD0123456789abcdef0123456789abcdef",
     "disposition": "completed",
+    "RoutingView.forward_session_id": "ses_019d0a1b2c3d4e5f60718293a4b5c6d7",
+    "query.days": 7,
     "FieldView.example": "AC0123456789abcdef0123456789abcdef",
     "increments": "30/6",
     "iso_country": "US",

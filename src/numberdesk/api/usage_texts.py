@@ -26,7 +26,6 @@ USAGE_TEXTS: Final = {
     "CallView.reason": "Why the call is parked.",
     "started_at": "When the call began.",
     "CallView.ended_at": "When the call ended; null if nobody said.",
-    "SourceSumView.day": "Day of UTC on which the calls began.",
     "SourceSumView.phone_number": "The number whose calls they are.",
     "SourceSumView.source": "Who told of the calls.",
     "SourceSumView.status": "`charged`, `witness` of a source that does not charge, or `parked`.",
