@@ -178,8 +178,11 @@ def test_a_number_is_bought_connected_changed_diagnosed_and_the_connection_is_ke
     assert customer.http.get(f"/phone-numbers/{number}/").json()["data"]["connection_id"] == connection["id"]
     kinds = [event["type"] for event in events(desk, customer)]
     assert kinds == ["number.purchased", "number.connected"]
-    diagnosed = customer.http.get(f"/phone-numbers/{number}/diagnose/").json()["data"]
-    assert diagnosed["sentence"].startswith("Nothing is wrong")
+    diagnose = f"/phone-numbers/{number}/diagnose/"
+    assert "have the operator appoint a source" in customer.http.get(diagnose).json()["data"]["sentence"]
+    appointed = {"phone_number": number, "source": "switch"}
+    assert desk.operator().http.post("/admin/usage/parked/rate/", json=appointed).status_code == 200
+    assert customer.http.get(diagnose).json()["data"]["sentence"].startswith("Nothing is wrong")
     in_use = customer.http.delete(path)
     assert (in_use.status_code, in_use.json()["error"]["code"]) == (409, "connection_in_use")
     assert in_use.json()["error"]["details"] == {"numbers": 1}
