@@ -21,7 +21,8 @@ Which way a search goes is `way_of`:
   come first (flows/catalog/fill_page.py). Digits with one place between them that may be any are ten words, which take
   ten times as long to find: few digits so are walked for first where only all matches tell the most memorable.
 - Without three digits in a row, that place counted, there is only the walk. It has an end, and then the page says
-  `incomplete`.
+  `incomplete`. So it does where few of a hundred thousand numbers with the digits fit what no index knows, as
+  capabilities.
 
 What one way does not find within its bound is left to the next: a walk that used up its budget asks the index, and
 where most of what the index finds is sold the walk goes on among what is for sale.
