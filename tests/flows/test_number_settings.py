@@ -182,6 +182,20 @@ def test_settings_that_somebody_changed_are_a_finding_that_is_put_back_or_kept(s
     shop.verified()
 
 
+def test_a_finding_ends_with_its_rental_while_settings_are_still_being_put_back(shop: Shop) -> None:
+    account_id, e164 = rented(shop)
+    wish(shop, account_id, e164)
+    work(shop)
+    shop.acme.settings_of[e164] = NOTHING
+    shop.now += FIRST_LOOK
+    look(shop)
+    decide(shop, e164, FindingResolution.PUT_BACK)
+    assert (row_of(shop, account_id, e164).state, findings(shop)[0].state) == ("pending", FindingState.OPEN)
+    shop.release(account_id, e164)
+    assert findings(shop)[0].state is FindingState.ENDED
+    shop.verified()
+
+
 def findings(shop: Shop) -> list[Finding]:
     with shop.database.read() as tx:
         return list_findings(tx, "acme", ended=True, limit=9)

@@ -92,7 +92,7 @@ def set_up_anew(tx: Tx, carrier: str, e164: str, now: int) -> bool:
 def end_drifts(tx: Tx, rows: Iterable[NumberSettings], now: int) -> None:
     """What somebody set for a rental that has ended is nobody's concern any more."""
     for row in rows:
-        if row.state is SettingsState.DRIFTED:
+        if row.state not in (SettingsState.NONE, SettingsState.ACTIVE):  # it may have been on its way back
             end_findings(tx, row.carrier, FindingKind.SETTINGS_DRIFTED, [row.e164], now)
 
 
