@@ -214,6 +214,17 @@ def test_prices_that_were_announced_and_numbers_that_end_count_as_they_will_be(s
         assert find_renewing(tx, [account_id], add_months(NOW, 1) - DAY, []) == {}
 
 
+def test_a_reminder_counts_no_more_numbers_of_an_account_than_others_can_wait_for(shop: Shop) -> None:
+    account_id = shop.account(5 * PRICE)
+    for _ in range(4):
+        shop.buy(account_id, shop.number())
+    day = add_months(NOW, 1) // DAY
+    with shop.database.read() as tx:
+        for most, counted in ((1, 1), (3, 3), (4, 4), (99, 4)):
+            found = find_renewing(tx, [account_id], add_months(NOW, 1), [], most)
+            assert found == {account_id: {day: counted * PRICE}}
+
+
 def test_seventy_days_without_a_service_are_charged_month_by_month(shop: Shop) -> None:
     rented(shop, 5 * PRICE)
     renew(shop, NOW + 70 * DAY)

@@ -31,6 +31,9 @@ from numberdesk.numbers.rental_store import RENTAL_COLUMNS, rental_from
 from numberdesk.tables import rent_charges, rent_notices, rent_policies, rent_prices, rent_refunds, rentals
 
 LEASE: Final = 60 * MICROSECONDS
+
+MOST_COUNTED: Final = 1_000
+"""Rentals of an account whose next periods are summed for a reminder: others' purchases wait meanwhile."""
 """How long a look at a rental may take, with the wait for the writer."""
 
 
@@ -157,36 +160,45 @@ def find_announced(tx: Tx, wanted: Collection[tuple[str, str]]) -> dict[str, lis
     return found
 
 
-def find_renewing(tx: Tx, account_ids: Iterable[str], until: int, without: Iterable[str]) -> dict[str, dict[int, int]]:
+def find_renewing(
+    tx: Tx, account_ids: Iterable[str], until: int, without: Collection[str], most: int = MOST_COUNTED
+) -> dict[str, dict[int, int]]:
     """What next periods of accounts cost that begin until the end of a day, in micros by account and day of UTC.
 
     Rentals that end, and those of the ids in `without`, are left out; prices that were announced count from their
-    period on.
+    period on. Of one account the `most` rentals that began first are looked at.
     """
+    found = {account_id: _renewing_of(tx, account_id, until, without, most) for account_id in sorted(account_ids)}
+    return {account_id: by_day for account_id, by_day in found.items() if by_day}
+
+
+def _renewing_of(tx: Tx, account_id: str, until: int, without: Collection[str], most: int) -> dict[int, int]:
+    first = (
+        select(rentals.c.id, rentals.c.period, rentals.c.price, rentals.c.renews_at, rentals.c.ends_at)
+        .where(rentals.c.account_id == account_id, rentals.c.released_at.is_(None))
+        .order_by(rentals.c.id)
+        .limit(most)
+        .subquery()
+    )
     announced = (
         select(rent_prices.c.price)
         .where(
-            rent_prices.c.account_id == rentals.c.account_id,
-            rent_prices.c.rental_id == rentals.c.id,
-            rent_prices.c.from_period <= rentals.c.period + 1,
+            rent_prices.c.account_id == account_id,
+            rent_prices.c.rental_id == first.c.id,
+            rent_prices.c.from_period <= first.c.period + 1,
         )
         .order_by(rent_prices.c.from_period.desc())
         .limit(1)
-        .correlate(rentals)
+        .correlate(first)
         .scalar_subquery()
     )
-    amount = func.sum(func.coalesce(announced, rentals.c.price)).label("amount")
-    query = select(rentals.c.account_id, (rentals.c.renews_at // DAY).label("day"), amount).where(
-        rentals.c.account_id.in_(sorted(account_ids)),
-        rentals.c.id.not_in(sorted(without)),
-        rentals.c.released_at.is_(None),
-        rentals.c.ends_at.is_(None),
-        rentals.c.renews_at < (until // DAY + 1) * DAY,
+    amount = func.sum(func.coalesce(announced, first.c.price)).label("amount")
+    query = select((first.c.renews_at // DAY).label("day"), amount).where(
+        first.c.id.not_in(sorted(without)),
+        first.c.ends_at.is_(None),
+        first.c.renews_at < (until // DAY + 1) * DAY,
     )
-    found: dict[str, dict[int, int]] = {}
-    for row in tx.execute(query.group_by(rentals.c.account_id, text("day"))):
-        found.setdefault(row.account_id, {})[row.day] = int(row.amount)
-    return found
+    return {row.day: int(row.amount) for row in tx.execute(query.group_by(text("day")))}
 
 
 def find_rent_policies(tx: Tx, account_ids: Iterable[str]) -> dict[str, RentPolicy]:
